@@ -1,0 +1,5 @@
+"""`python -m hfscan`."""
+
+from hfscan.cli import main
+
+main()

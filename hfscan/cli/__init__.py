@@ -1,0 +1,70 @@
+"""The command line: one file per command; the only place that prints, asks or exits."""
+
+import importlib
+import os
+import sys
+
+import click
+
+from hfscan import __version__
+from hfscan.errors import HfscanError
+
+COMMANDS = {
+    "crawl": "Take a census of the Hub's model metadata.",
+    "import": "Bring recorded dumps in as observations.",
+    "report": "Say which frameworks the models serve, with every denominator.",
+    "demo": "Run the main job on an embedded stand-in Hub, without network.",
+    "minihub": "Serve a stand-in Hub on loopback, for tests and for trying things out.",
+}
+"""Command -> what it is for. The code is `hfscan/cli/<command>.py` (`import_.py` for `import`),
+imported only when the command is called, so that each pays only for what it needs."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        name = "import_" if cmd_name == "import" else cmd_name
+        command = importlib.import_module(f"hfscan.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"no command {args[0]!r}; there are: {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hfscan")
+def cli() -> None:
+    """Measure which deep-learning frameworks the models on the Hugging Face Hub serve."""
+
+
+def main() -> None:
+    """Run the command line; every expected error is one message on stderr and its exit code."""
+    try:
+        cli.main(prog_name="hfscan", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. Nothing kept is lost: the same command goes on from here.", err=True)
+        sys.exit(130)
+    except HfscanError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of our output left; that is no error of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

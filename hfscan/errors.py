@@ -1,0 +1,52 @@
+"""One error class per kind of trouble; each message says what to do.
+
+The command line turns an error into its one-line message on stderr and its `exit_code`.
+"""
+
+
+class HfscanError(Exception):
+    """Base of every error hfscan raises on purpose. Catch this one to catch them all."""
+
+    exit_code = 1
+
+
+class HubUnreachableError(HfscanError):
+    """The Hub (or the endpoint given) did not answer, or kept failing after retries."""
+
+    exit_code = 3
+
+
+class HubRefusedError(HfscanError):
+    """The Hub answered and said no: a bad token, a bad request, no such repository."""
+
+    exit_code = 4
+
+
+class HubContractError(HfscanError):
+    """The Hub answered 200 with something that is not what its contract says."""
+
+    exit_code = 5
+
+
+class DatabaseError(HfscanError):
+    """No database yet, locked by another process, made by another version, or damaged."""
+
+    exit_code = 6
+
+
+class NoAnswerError(HfscanError):
+    """The database holds no observation that can answer what was asked."""
+
+    exit_code = 7
+
+
+class DumpError(HfscanError):
+    """A file to import cannot be read; the message names the file and, where known, the line."""
+
+    exit_code = 8
+
+
+class StorageError(HfscanError):
+    """The disk is full or a folder cannot be written; nothing already kept is lost."""
+
+    exit_code = 9

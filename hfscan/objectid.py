@@ -1,0 +1,24 @@
+"""Object ids: a model's `_id` starts with the second of its creation.
+
+24 lowercase hex digits; the first 8 are big-endian Unix seconds. The Hub began to store dates on
+2022-03-02: older models carry the instant of that migration (the *floor*), not their own.
+"""
+
+from datetime import UTC, datetime
+
+FLOOR_START = datetime(2022, 3, 2, 23, 29, 0, tzinfo=UTC)
+"""No model was created by the API's account before this instant. Source: Hub documentation
+("before dates were stored": 2022-03-02T23:29:04); the band runs over several seconds."""
+
+FLOOR_END = datetime(2022, 3, 2, 23, 30, 0, tzinfo=UTC)
+"""First instant after the floor band; `FLOOR_START <= createdAt < FLOOR_END` marks a floor model."""
+
+
+def created_at(object_id: str) -> datetime:
+    """Return the creation time (UTC, whole seconds) inside an `_id`."""
+    return datetime.fromtimestamp(int(object_id[:8], 16), UTC)
+
+
+def lower_bound(instant: datetime) -> str:
+    """Return the smallest `_id` (24 hex digits) created at or after `instant` (to the second)."""
+    return f"{max(0, int(instant.timestamp())):08x}" + "0" * 16
