@@ -24,7 +24,9 @@ class Scope:
     def of_year(cls, year: int, **rest: object) -> "Scope":
         """Return the scope of the models created in `year`."""
         return cls(  # type: ignore[arg-type]
-            since=datetime(year, 1, 1, tzinfo=UTC), until=datetime(year + 1, 1, 1, tzinfo=UTC), **rest
+            since=datetime(year, 1, 1, tzinfo=UTC),
+            until=datetime(year + 1, 1, 1, tzinfo=UTC),
+            **rest,
         )
 
     @property

@@ -60,7 +60,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Nothing kept is lost: the same command goes on from here.", err=True)
+        click.echo("Interrupted. Nothing is lost: the same command goes on from here.", err=True)
         sys.exit(130)
     except HfscanError as error:
         click.echo(f"Error: {error}", err=True)

@@ -1,0 +1,16 @@
+"""Reports: the same figures in several formats, one module each."""
+
+from collections.abc import Callable
+from typing import TextIO
+
+from hfscan.report import json, markdown, terminal
+from hfscan.report.plan import Report, build
+
+__all__ = ["FORMATS", "Report", "build"]
+
+FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
+    "terminal": terminal.write,
+    "md": markdown.write,
+    "json": json.write,
+}
+"""Name of a format -> what writes a report in it."""

@@ -1,0 +1,46 @@
+"""The store: a DuckDB file of observations. See schema.sql for what it holds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+
+from hfscan.store import ingest as _ingest
+from hfscan.store import raw, sources
+from hfscan.store.database import connect
+from hfscan.store.ingest import Ingested
+from hfscan.store.sources import Observation, Source
+
+__all__ = ["Ingested", "Observation", "Source", "Store"]
+
+
+class Store:
+    """An open database. Use as a context manager; `Store.open` raises DatabaseError."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    @classmethod
+    def open(cls, path: Path, *, write: bool = False) -> "Store":
+        """Open the database at `path`; with `write` create it where it is missing."""
+        return cls(connect(path, write=write))
+
+    def ingest(self, pages: Sequence[Path], observation: Observation) -> Ingested:
+        """Read a crawl's pages, or the files and folders of a dump, in as one observation."""
+        return _ingest.ingest(self.connection, raw.find(pages), observation)
+
+    def sources(self) -> list[Source]:
+        """Return every observation, oldest first."""
+        return sources.listed(self.connection)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.connection.close()

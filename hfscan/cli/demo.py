@@ -1,0 +1,47 @@
+"""`hfscan demo`."""
+
+from pathlib import Path
+
+import click
+
+from hfscan.census import crawl
+from hfscan.errors import StorageError
+from hfscan.figures import Census
+from hfscan.minihub import MiniHub, Population
+from hfscan.report import FORMATS, build
+from hfscan.scope import Scope
+from hfscan.store import Store
+
+_MODELS, _SEED, _YEAR = 20_000, 2022, 2022
+
+
+@click.command("demo")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder for the database and the report.",
+)
+def command(out: Path) -> None:
+    """Run the main job end to end on a synthetic Hub: serve, crawl over HTTP, report on 2022.
+
+    Needs no network and no token. The numbers are made up and say so.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{out} cannot be made: {error.strerror}. Choose another --out."
+        ) from error
+    db, markdown = out / "hfscan.duckdb", out / f"report-{_YEAR}.md"
+    with MiniHub(Population.synthetic(_MODELS, seed=_SEED), quota=None) as hub:
+        click.echo(f"Serving {_MODELS:,} synthetic models at {hub.url}", err=True)
+        crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, fresh=True)
+    with Store.open(db) as store:
+        census = Census.choose(store, None, source=crawled.ingested.source)
+        report = build(census, year=_YEAR, universe=("pytorch", "tensorflow"))
+    FORMATS["terminal"](report, click.get_text_stream("stdout"))
+    with markdown.open("w", encoding="utf-8") as file:
+        FORMATS["md"](report, file)
+    click.echo(f"Database: {db}\nMarkdown report: {markdown}")

@@ -1,0 +1,60 @@
+"""`hfscan import`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from hfscan.cli._options import db_option
+from hfscan.hub.dataset_file import fetch, is_dataset_file
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--observed-at",
+    required=True,
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="When the Hub looked like this (UTC).",
+)
+@click.option(
+    "--complete/--partial",
+    default=None,
+    help="Whether the dump holds every public model. Default: not stated.",
+)
+@db_option
+def command(files: tuple[str, ...], observed_at: datetime, complete: bool | None, db: Path) -> None:
+    """Bring recorded dumps in as one observation, equal in rank to a crawl.
+
+    FILE: API objects as a JSON array or JSON lines (.json, .jsonl, also .gz or .zst), Parquet with
+    the API's columns, a folder of such files, or hf://datasets/OWNER/NAME/path.
+    """
+    observed = observed_at.replace(tzinfo=UTC)
+    if observed > datetime.now(UTC):
+        raise click.BadParameter("the date lies in the future", param_hint="--observed-at")
+    names = [name if is_dataset_file(name) else Path(name).name for name in files]
+    with Store.open(db, write=True) as store:
+        paths = [fetch(name) if is_dataset_file(name) else Path(name) for name in files]
+        result = store.ingest(
+            paths, Observation("import", ", ".join(names), Scope(), observed, observed, complete)
+        )
+        source = next(one for one in store.sources() if one.id == result.source)
+    click.echo(
+        f"Source {result.source}: {result.models:,} models observed {observed:%Y-%m-%d} in {db}"
+    )
+    left_out = {
+        "private": result.private,
+        "duplicates": result.duplicates,
+        "without an id": result.nameless,
+    }
+    for what, models in left_out.items():
+        if models:
+            click.echo(f"Left out {models:,} models: {what}.")
+    if source.lacks:
+        click.echo(f"The dump has no {', '.join(source.lacks)}.")
+    for key, models in result.unknown_keys.items():
+        click.echo(f"Unknown key {key!r} in {models:,} models, not kept.")
+    for field, models in result.odd_types.items():
+        click.echo(f"{field} has an unexpected type in {models:,} models.")

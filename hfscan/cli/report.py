@@ -1,0 +1,90 @@
+"""`hfscan report`."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from hfscan.cli._options import db_option
+from hfscan.errors import StorageError
+from hfscan.figures import Census
+from hfscan.report import FORMATS, build
+from hfscan.store import Store
+
+_FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net costs nothing
+
+
+class _Frameworks(click.ParamType):
+    name = "FRAMEWORK,..."
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+        if not names:
+            self.fail("name at least one framework, e.g. pytorch,tensorflow", param, ctx)
+        return names
+
+
+@click.command("report")
+@click.option(
+    "--year",
+    type=click.IntRange(_FIRST_YEAR, datetime.now(UTC).year),
+    help="Models created in this year. Without it: all models.",
+)
+@db_option
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(list(FORMATS)),
+    help="Default: terminal, or what the ending of --out says.",
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option(
+    "--universe",
+    type=_Frameworks(),
+    default="pytorch,tensorflow",
+    show_default=True,
+    help="The frameworks that compete.",
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Answer from what was observed by the end of this day.",
+)
+@click.option("--source", type=int, help="Answer from this observation.")
+def command(
+    year: int | None,
+    db: Path,
+    format_: str | None,
+    out: Path | None,
+    universe: tuple[str, ...],
+    as_of: datetime | None,
+    source: int | None,
+) -> None:
+    """Say which frameworks the models serve, with numerator and denominator of every share."""
+    if as_of is not None and source is not None:
+        raise click.UsageError("--as-of and --source exclude each other; give one.")
+    end_of_day = as_of and as_of + timedelta(days=1, microseconds=-1)
+    period = None if year is None else (datetime(year, 1, 1), datetime(year + 1, 1, 1))
+    with Store.open(db) as store:
+        census = Census.choose(store, period, source=source, as_of=end_of_day)
+        report = build(census, year=year, universe=universe)
+    write = FORMATS[format_ or _format_of(out)]
+    if out is None:
+        write(report, click.get_text_stream("stdout"))
+        return
+    text = io.StringIO()
+    write(report, text)
+    try:
+        out.write_text(text.getvalue(), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
+    click.echo(f"Wrote {out}", err=True)
+
+
+def _format_of(out: Path | None) -> str:
+    return {".md": "md", ".json": "json"}.get(out.suffix.lower() if out else "", "terminal")

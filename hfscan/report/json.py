@@ -1,0 +1,33 @@
+"""The report as JSON: the contract for programs."""
+
+import json
+from typing import TextIO
+
+from hfscan import __version__
+from hfscan.report.plan import Report
+
+
+def write(report: Report, out: TextIO) -> None:
+    """Write the report to `out` as one JSON object."""
+    source = report.source
+    contract = {
+        "report": report.name,
+        "year": report.year,
+        "hfscan": __version__,
+        "generated_at": f"{report.generated_at:%Y-%m-%dT%H:%M:%S}Z",
+        "source": {
+            "id": source.id,
+            "kind": source.kind,
+            "origin": source.origin,
+            "observed_from": f"{source.observed_from.isoformat()}Z",
+            "observed_to": f"{source.observed_to.isoformat()}Z",
+            "models": source.models,
+            "complete": source.complete,
+            "synthetic": source.synthetic,
+            "lacks": source.lacks,
+        },
+        "notes": list(report.notes),
+        "figures": [figure.as_dict() for figure in report.figures],
+    }
+    json.dump(contract, out, indent=1, ensure_ascii=False)
+    out.write("\n")

@@ -1,0 +1,43 @@
+"""The report as Markdown (GitHub's tables)."""
+
+import re
+from typing import TextIO
+
+from hfscan.report import words
+from hfscan.report.plan import Report
+from hfscan.report.table import Table, tables
+
+
+def write(report: Report, out: TextIO) -> None:
+    """Write the report to `out`."""
+    lines = [f"# {_text(report.title)}", "", f"**{_text(words.headline(report))}**", ""]
+    lines += [_text(words.source(report)), ""]
+    for note in report.notes:
+        lines += [f"> {_text(note)}", ""]
+    for section in report.sections:
+        lines += [f"## {_text(section.title)}", ""]
+        if section.note:
+            lines += [_text(section.note), ""]
+        for table in tables(section, report.names):
+            lines += _table(table)
+    out.write("\n".join(lines).rstrip() + "\n")
+
+
+def _table(table: Table) -> list[str]:
+    head = [f"*{table.title}*", ""] if table.title else []
+    return [
+        *head,
+        _row(table.headings),
+        _row(("---", *("---:" for _ in table.headings[1:]))),
+        *(_row(tuple(map(_text, row))) for row in table.rows),
+        "",
+    ]
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _text(text: str) -> str:
+    """Escape what Markdown or HTML would read as markup: the Hub's text is untrusted."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", " ".join(text.split()))

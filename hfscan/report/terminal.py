@@ -1,0 +1,55 @@
+"""The report for a terminal, 80 columns wide or more."""
+
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from hfscan.report import words
+from hfscan.report.plan import Report
+from hfscan.report.table import Table, tables
+
+
+def write(report: Report, out: TextIO) -> None:
+    """Write the report to `out`; colour only where `out` is a terminal and NO_COLOR is unset."""
+    # a pipe has no width of its own: never cut an id or a number there
+    console = Console(file=out, width=None if out.isatty() else 200, highlight=False)
+    console.print(Text(report.title, style="bold"))
+    console.print(Text(words.headline(report)))
+    console.print(Text(words.source(report), style="dim"))
+    for note in report.notes:
+        console.print(Text(note, style="yellow"))
+    for section in report.sections:
+        console.print()
+        console.print(Text(section.title, style="bold cyan"))
+        if section.note:
+            console.print(Text(section.note, style="dim"))
+        for table in tables(section, report.names):
+            console.print(_rich(table))
+
+
+def _rich(table: Table) -> RichTable:
+    # what comes from the Hub is text, never markup
+    rich = RichTable(
+        title=table.title,
+        title_justify="left",
+        title_style="italic",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+    )
+    for place, heading in enumerate(table.headings):
+        rich.add_column(escape(heading), justify="right" if place else "left", overflow="fold")
+    for row in table.rows:
+        rich.add_row(*(Text(_printable(cell)) for cell in row))
+    return rich
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )

@@ -1,0 +1,84 @@
+"""Opens a DuckDB file; the only place that does."""
+
+from pathlib import Path
+
+import duckdb
+
+from hfscan import __version__
+from hfscan.errors import DatabaseError, StorageError
+from hfscan.frameworks import taxonomy
+
+SCHEMA_VERSION = 1
+_SCHEMA = Path(__file__).with_name("schema.sql")
+_SETTINGS: dict[str, str | bool] = {
+    # nothing is fetched behind the user's back
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    # rows are keyed; keeping their order would only hold them in memory
+    "preserve_insertion_order": False,
+}
+
+
+def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
+    """Open the database at `path`; with `write` create it where it is missing.
+
+    Raises DatabaseError when there is none to read, when another process holds it, when it is no
+    hfscan database or another version's, and StorageError when its folder cannot be written.
+    """
+    if not write and not path.exists():
+        raise DatabaseError(
+            f"There is no database at {path}. Take a census with `hfscan crawl`, try "
+            f"`hfscan demo`, or name another file with --db."
+        )
+    fresh = not path.exists()
+    try:
+        # an empty or half-made file is no database; DuckDB says so itself
+        connection = duckdb.connect(path, read_only=not write, config=_SETTINGS)
+    except duckdb.IOException as error:
+        raise _explained(path, error) from error
+    try:
+        if fresh:
+            _create(connection)
+        _check(path, connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("BEGIN")
+    connection.execute(_SCHEMA.read_text(encoding="utf-8"))
+    connection.execute("INSERT INTO about VALUES (?, ?)", [SCHEMA_VERSION, __version__])
+    connection.executemany(
+        "INSERT INTO frameworks VALUES (?, ?, ?)",
+        [[framework.key, framework.title, framework.bit] for framework in taxonomy().frameworks],
+    )
+    connection.execute("COMMIT")
+
+
+def _check(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        row = connection.execute("SELECT schema_version, hfscan FROM about").fetchone()
+    except duckdb.CatalogException as error:
+        raise DatabaseError(
+            f"{path} is a DuckDB file, but not hfscan's. Name another file with --db."
+        ) from error
+    version, maker = row or (None, "unknown")
+    if version != SCHEMA_VERSION:
+        raise DatabaseError(
+            f"{path} was made by hfscan {maker} with schema {version}; this hfscan {__version__} "
+            f"reads schema {SCHEMA_VERSION}. Use that release, or another file with --db."
+        )
+
+
+def _explained(path: Path, error: duckdb.IOException) -> DatabaseError | StorageError:
+    text = str(error)
+    if "lock" in text.lower() or "being used by another process" in text:
+        return DatabaseError(
+            f"{path} is in use by another process. Wait until it ends (or close it), then run the "
+            f"same command again."
+        )
+    if "not a valid DuckDB" in text:
+        return DatabaseError(f"{path} is not a DuckDB database. Name another file with --db.")
+    return StorageError(f"{path} cannot be opened: {text.splitlines()[0]}")

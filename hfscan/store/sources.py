@@ -1,0 +1,129 @@
+"""Observations: what was seen of the Hub, when, and which one answers a question."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from hfscan.errors import NoAnswerError
+from hfscan.objectid import FLOOR_START
+from hfscan.scope import Scope
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a crawl or an import says of itself. Times are UTC."""
+
+    kind: str
+    origin: str
+    scope: Scope
+    observed_from: datetime
+    observed_to: datetime
+    complete: bool | None
+    requests: int | None = None
+    synthetic: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """An observation that the database holds: a row of `sources`. Times are UTC, without zone."""
+
+    id: int
+    kind: str
+    origin: str
+    observed_from: datetime
+    observed_to: datetime
+    complete: bool | None
+    since: datetime | None
+    until: datetime | None
+    author: str | None
+    task: str | None
+    model_limit: int | None
+    models: int
+    requests: int | None
+    synthetic: str | None
+    lacks: list[str]
+    recorded_at: datetime
+
+    @property
+    def whole(self) -> bool:
+        """True unless its own scope left models of its period out."""
+        return self.author is None and self.task is None and self.model_limit is None
+
+    def covers(self, since: datetime | None, until: datetime | None) -> bool:
+        """Return whether every model created in the (half-open, UTC) period was in its scope."""
+        return (self.since is None or (since is not None and self.since <= since)) and (
+            self.until is None or (until is not None and until <= self.until)
+        )
+
+    @property
+    def from_beginning(self) -> bool:
+        """True when its scope reaches back to the oldest model that the API dates."""
+        return self.since is None or self.since <= FLOOR_START.replace(tzinfo=None)
+
+
+def listed(connection: duckdb.DuckDBPyConnection) -> list[Source]:
+    """Return every source, oldest observation first."""
+    cursor = connection.execute("SELECT * FROM sources ORDER BY observed_to, id")
+    names = [column[0] for column in cursor.description]
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return [Source(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def choose(
+    sources: Iterable[Source],
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    source: int | None = None,
+    as_of: datetime | None = None,
+) -> Source:
+    """Return the observation that answers for the models created in the period.
+
+    `source` names one; otherwise the newest that covers the period (observed up to `as_of` when
+    given), a whole one before one that its scope narrowed.
+
+    Raises NoAnswerError when none can, saying what there is.
+    """
+    known = list(sources)
+    period = since is not None or until is not None
+    if source is not None:
+        named = [one for one in known if one.id == source]
+        if not named:
+            raise NoAnswerError(f"There is no source {source}. {_there_are(known)}")
+        candidates = named
+    else:
+        candidates = [one for one in known if as_of is None or one.observed_to <= as_of]
+        if not candidates and known:
+            raise NoAnswerError(f"No source was observed by {as_of:%Y-%m-%d}. {_there_are(known)}")
+    able = [
+        one
+        for one in candidates
+        if one.covers(since, until) and not (period and "created_at" in one.lacks)
+    ]
+    if not able:
+        if period and any("created_at" in one.lacks for one in candidates):
+            raise NoAnswerError(
+                "The source has no creation dates, so it cannot answer for a year. Leave --year "
+                f"out, or choose another source. {_there_are(known)}"
+            )
+        raise NoAnswerError(f"No source covers the period asked for. {_there_are(known)}")
+    return max(able, key=lambda one: (one.whole, one.observed_to, one.id))
+
+
+def _there_are(sources: list[Source]) -> str:
+    if not sources:
+        return "The database is empty: run `hfscan crawl` or `hfscan import` first."
+    rows = (
+        f"{one.id} ({one.kind} observed {one.observed_to:%Y-%m-%d}, {one.models:,} models"
+        + (
+            f", created {one.since or '...'} to {one.until or '...'}"
+            if one.since or one.until
+            else ""
+        )
+        + ")"
+        for one in sources
+    )
+    return f"Sources: {'; '.join(rows)}."
