@@ -1,7 +1,7 @@
 """What a crawl sets out to see."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,6 @@ class Scope:
     task: str | None = None
     limit: int | None = None
     files: bool = True
-
-    @classmethod
-    def of_year(cls, year: int, **rest: object) -> "Scope":
-        """Return the scope of the models created in `year`."""
-        return cls(  # type: ignore[arg-type]
-            since=datetime(year, 1, 1, tzinfo=UTC),
-            until=datetime(year + 1, 1, 1, tzinfo=UTC),
-            **rest,
-        )
 
     @property
     def whole(self) -> bool:

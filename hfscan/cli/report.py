@@ -15,7 +15,7 @@ from hfscan.store import Store
 _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net costs nothing
 
 
-class _Frameworks(click.ParamType):
+class _Frameworks(click.ParamType[tuple[str, ...]]):
     name = "FRAMEWORK,..."
 
     def convert(

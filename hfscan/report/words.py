@@ -61,4 +61,7 @@ def source(report: Report) -> str:
         seen += f" to {one.observed_to:%Y-%m-%d}"
     models = "model" if one.models == 1 else "models"
     whole = {True: "complete", False: "partial", None: "completeness not stated"}[one.complete]
-    return f"Source {one.id}: {one.kind} of {one.origin}, observed {seen}, {one.models:,} {models}, {whole}."
+    return (
+        f"Source {one.id}: {one.kind} of {one.origin}, observed {seen}, "
+        f"{one.models:,} {models}, {whole}."
+    )

@@ -10,7 +10,7 @@ from hfscan.frameworks import taxonomy
 
 SCHEMA_VERSION = 1
 _SCHEMA = Path(__file__).with_name("schema.sql")
-_SETTINGS: dict[str, str | bool] = {
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # nothing is fetched behind the user's back
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,

@@ -51,7 +51,7 @@ def ingest(
         connection.execute("COMMIT")
     except duckdb.Error as error:
         connection.execute("ROLLBACK")
-        raise _explained(error) from error
+        raise _explained(error, files) from error
     except BaseException:
         connection.execute("ROLLBACK")
         raise
@@ -86,7 +86,8 @@ def _ingest(
         f"({mask_sql(definition)}) AS {definition}_mask" for definition in _DEFINITIONS
     )
     connection.execute(
-        f"INSERT INTO models BY NAME SELECT {source} AS source, {', '.join(kept)}, {masks} FROM staged"
+        f"INSERT INTO models BY NAME "
+        f"SELECT {source} AS source, {', '.join(kept)}, {masks} FROM staged"
     )
     filled = _one(connection, f"SELECT {', '.join(f'count({name})' for name in kept)} FROM staged")
     lacks = [name for name, n in zip(kept, filled, strict=True) if not n]
@@ -168,7 +169,7 @@ def _naive(instant: datetime | None) -> datetime | None:
     return instant and instant.astimezone(UTC).replace(tzinfo=None, microsecond=0)
 
 
-def _explained(error: duckdb.Error) -> Exception:
+def _explained(error: duckdb.Error, files: Sequence[Path]) -> Exception:
     text = str(error).split("\n")[0]
     if re.search("No space left|disk is full|write file", text, re.IGNORECASE):
         return StorageError(
@@ -176,5 +177,7 @@ def _explained(error: duckdb.Error) -> Exception:
             "again; the pages already fetched are kept."
         )
     if isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
-        return DumpError(f"{text} Nothing was imported.")
+        line = raw.first_bad_line(files) if "Malformed JSON" in text else None
+        told = f"{line} is not valid JSON." if line else text
+        return DumpError(f"{told} Nothing was imported.")
     return error

@@ -1,9 +1,11 @@
 """Recorded API objects, however they are filed, as one relation `raw` of JSON columns."""
 
+import gzip
 from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import msgspec
 
 from hfscan.errors import DumpError
 
@@ -106,6 +108,27 @@ def unknown_keys(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -
         row = connection.execute(f"SELECT {tallies} FROM {table}").fetchone()
         counts = list(zip(names, row or (), strict=True))
     return {key: n for key, n in sorted(counts) if key not in FIELDS and key not in NOT_KEPT and n}
+
+
+def first_bad_line(files: Sequence[Path]) -> str | None:
+    """Return "FILE, line N" of the first line that is no JSON; None where no line can be blamed.
+
+    DuckDB names a line too, but may be one off.
+    """
+    for file in files:
+        if ".jsonl" not in file.suffixes and ".ndjson" not in file.suffixes:
+            continue
+        opener = {".gz": gzip.open, ".zst": None}.get(file.suffix, open)
+        if opener is None:  # no reader for it below Python 3.14
+            continue
+        with opener(file, "rb") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    msgspec.json.decode(line, type=msgspec.Raw)
+                except msgspec.DecodeError:
+                    if line.strip():
+                        return f"{file}, line {number}"
+    return None
 
 
 def _read_json(

@@ -116,14 +116,12 @@ def choose(
 def _there_are(sources: list[Source]) -> str:
     if not sources:
         return "The database is empty: run `hfscan crawl` or `hfscan import` first."
-    rows = (
+    return f"Sources: {'; '.join(map(_told, sources))}."
+
+
+def _told(one: Source) -> str:
+    period = f", created {one.since or '...'} to {one.until or '...'}"
+    return (
         f"{one.id} ({one.kind} observed {one.observed_to:%Y-%m-%d}, {one.models:,} models"
-        + (
-            f", created {one.since or '...'} to {one.until or '...'}"
-            if one.since or one.until
-            else ""
-        )
-        + ")"
-        for one in sources
+        f"{period if one.since or one.until else ''})"
     )
-    return f"Sources: {'; '.join(rows)}."

@@ -1,0 +1,75 @@
+"""What a user meets when the database is missing, held, foreign or of another version."""
+
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from hfscan.errors import DatabaseError, StorageError
+from hfscan.store import Store
+
+HOLDER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_no_database_yet_names_the_commands_that_make_one(tmp_path):
+    with pytest.raises(DatabaseError, match="hfscan crawl.*hfscan demo"):
+        Store.open(tmp_path / "none.duckdb")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_database_held_by_another_process(tmp_path):
+    path = tmp_path / "h.duckdb"
+    with Store.open(path, write=True):
+        pass
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout.readline() == "held\n"
+        for write in (True, False):
+            with pytest.raises(DatabaseError, match="in use by another process"):
+                Store.open(path, write=write)
+        holder.stdin.close()
+    with Store.open(path) as store:
+        assert store.sources() == []
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("dear diary " * 5000)
+    for write in (True, False):
+        with pytest.raises(DatabaseError, match="not a DuckDB database"):
+            Store.open(path, write=write)
+    assert path.read_text().startswith("dear diary")
+
+
+def test_somebody_elses_database_is_left_alone(tmp_path):
+    path = tmp_path / "other.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE TABLE mine AS SELECT 1 AS x")
+    with pytest.raises(DatabaseError, match="not hfscan's"):
+        Store.open(path, write=True)
+    with duckdb.connect(path) as connection:
+        assert connection.execute("SHOW TABLES").fetchall() == [("mine",)]
+
+
+def test_another_versions_database_names_the_version(tmp_path):
+    path = tmp_path / "h.duckdb"
+    with Store.open(path, write=True) as store:
+        store.connection.execute("UPDATE about SET schema_version = 99, hfscan = '9.9'")
+    with pytest.raises(DatabaseError, match=r"made by hfscan 9\.9 with schema 99"):
+        Store.open(path)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(StorageError, match="cannot be opened"):
+        Store.open(tmp_path / "no" / "such" / "h.duckdb", write=True)

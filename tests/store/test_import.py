@@ -1,0 +1,191 @@
+"""Dumps become observations: every form people keep them in, and what is wrong with some."""
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from hfscan.errors import DumpError
+from hfscan.scope import Scope
+from hfscan.store import Ingested, Observation, Store
+
+ROWS = [
+    {
+        "_id": "621ffdc036468d709f174338",
+        "id": "gpt2",
+        "tags": ["transformers", "pytorch", "tf"],
+        "createdAt": "2022-03-02T23:29:04.000Z",
+        "downloads": 10,
+        "gated": False,
+        "private": False,
+        "siblings": [{"rfilename": "pytorch_model.bin"}, {"rfilename": "tf_model.h5"}],
+        "baseModels": {"relation": "finetune", "models": [{"_id": "x", "id": "some/base"}]},
+        "safetensors": {"parameters": {"F32": 7}, "total": 7},
+        "config": {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]},
+    },
+    {
+        "_id": "63000000aaaaaaaaaaaaaaaa",
+        "id": "ann/bert",
+        "tags": ["tf"],
+        "createdAt": "2022-08-19T20:19:12.000Z",
+        "downloads": 5_000_000_000,
+        "gated": "manual",
+        "private": False,
+        "siblings": [],
+    },
+]
+
+
+def ingest(store: Store, *paths: Path, scope: Scope | None = None) -> Ingested:
+    day = datetime(2024, 7, 11, tzinfo=UTC)
+    return store.ingest(paths, Observation("import", "a dump", scope or Scope(), day, day, None))
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.open(tmp_path / "h.duckdb", write=True) as opened:
+        yield opened
+
+
+def models(store: Store, source: int) -> list[tuple]:
+    return store.connection.execute(
+        "SELECT * EXCLUDE (source) FROM models WHERE source = ? ORDER BY key", [source]
+    ).fetchall()
+
+
+def as_lines(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def as_parquet(path: Path, rows) -> None:
+    """Like hub-stats: nested objects as JSON text, file names as a list, times as timestamps."""
+    flat = [
+        row
+        | {
+            "siblings": [file["rfilename"] for file in row["siblings"]],
+            "config": json.dumps(row["config"]) if "config" in row else None,
+            "gated": json.dumps(row["gated"]).strip('"'),
+        }
+        for row in rows
+    ]
+    source = path.with_suffix(".jsonl")
+    source.write_bytes(as_lines(flat))
+    duckdb.connect().execute(
+        "COPY (SELECT * REPLACE (createdAt::TIMESTAMP AS createdAt, gated::VARCHAR AS gated) "
+        f"FROM read_json('{source}')) TO '{path}'"
+    )
+
+
+def test_every_form_of_a_dump_gives_the_same_models(store, tmp_path):
+    forms = {
+        "a.json": json.dumps(ROWS).encode(),
+        "b.jsonl": as_lines(ROWS),
+        "c.jsonl.gz": gzip.compress(as_lines(ROWS)),
+        "d.json.gz": gzip.compress(json.dumps(ROWS, indent=1).encode()),
+    }
+    for name, data in forms.items():
+        (tmp_path / name).write_bytes(data)
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    for number, row in enumerate(ROWS):
+        (pages / f"{number}.json").write_text(json.dumps([row]))
+    as_parquet(tmp_path / "e.parquet", ROWS)
+    zst = tmp_path / "f.jsonl.zst"
+    duckdb.connect().execute(
+        f"COPY (SELECT content FROM read_text('{tmp_path / 'b.jsonl'}')) TO '{zst}' "
+        "(FORMAT csv, HEADER false, QUOTE '', DELIMITER '\x07', ESCAPE '', COMPRESSION zstd)"
+    )
+    dumps = [*(tmp_path / name for name in forms), pages, tmp_path / "e.parquet", zst]
+    sources = [ingest(store, dump).source for dump in dumps]
+    first, *others = (models(store, source) for source in sources)
+    assert len(first) == 2
+    for dump, other in zip(dumps[1:], others, strict=True):
+        assert other == first, dump.name
+
+
+def test_an_old_dump_without_ids_and_dates_is_first_class(store, tmp_path):
+    old = tmp_path / "old.jsonl"
+    old.write_bytes(as_lines([{"modelId": "ann/bert", "tags": ["pytorch"], "private": False}]))
+    result = ingest(store, old)
+    (row,) = store.connection.execute("SELECT key, _id, id, author FROM models").fetchall()
+    assert row == ("ann/bert", None, "ann/bert", "ann")
+    (source,) = store.sources()
+    assert source.id == result.source
+    assert {"_id", "created_at", "files"} <= set(source.lacks)
+    assert "tags" not in source.lacks
+
+
+def test_odd_types_and_unknown_keys_are_counted_and_never_stop(store, tmp_path):
+    odd = tmp_path / "odd.jsonl"
+    odd.write_bytes(
+        as_lines(
+            [
+                {"id": "a/1", "tags": "not a list", "downloads": {"x": 1}, "surprise": 1},
+                {"id": "a/2", "tags": None, "likes": 1.5, "createdAt": 7, "siblings": [3, None]},
+                {"id": "a/3", "tags": ["x", 1, None], "safetensors": [1], "config": "text"},
+                {"tags": []},
+            ]
+        )
+    )
+    result = ingest(store, odd)
+    assert result.models == 3
+    assert result.nameless == 1
+    assert result.unknown_keys == {"surprise": 1}
+    assert result.odd_types == {
+        "config": 1,
+        "createdAt": 1,
+        "downloads": 1,
+        "likes": 1,
+        "safetensors": 1,
+        "tags": 1,
+    }
+
+
+def test_private_models_and_doubled_rows_are_left_out_and_counted(store, tmp_path):
+    dump = tmp_path / "d.jsonl"
+    dump.write_bytes(
+        as_lines([ROWS[0], ROWS[1], {"_id": "f" * 24, "id": "a/secret", "private": True}, ROWS[1]])
+    )
+    result = ingest(store, dump)
+    assert (result.models, result.private, result.duplicates) == (2, 1, 1)
+    assert store.connection.execute("SELECT count(*) FROM models").fetchone() == (2,)
+    assert store.sources()[0].models == 2
+
+
+def test_a_scope_keeps_its_period_only(store, tmp_path):
+    dump = tmp_path / "d.json"
+    dump.write_text(json.dumps(ROWS))
+    scope = Scope(since=datetime(2022, 3, 3, tzinfo=UTC), until=datetime(2022, 9, 1, tzinfo=UTC))
+    result = ingest(store, dump, scope=scope)
+    assert (result.models, result.outside) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("broken.jsonl", as_lines(ROWS) + b'{"id": "a/b", "tags": [}\n', r"broken\.jsonl.*line 3"),
+        ("cut.json.gz", gzip.compress(json.dumps(ROWS).encode())[:-30], r"cut\.json\.gz|gzip"),
+        ("no.parquet", b"no parquet at all", r"no\.parquet"),
+        ("list.xls", b"", r"\.parquet; convert"),
+    ],
+)
+def test_an_unreadable_dump_says_where_and_changes_nothing(store, tmp_path, name, data, told):
+    good, bad = tmp_path / "good.jsonl", tmp_path / name
+    good.write_bytes(as_lines(ROWS))
+    bad.write_bytes(data)
+    ingest(store, good)
+    with pytest.raises(DumpError, match=told):
+        ingest(store, bad)
+    assert len(store.sources()) == 1
+    assert store.connection.execute("SELECT count(*) FROM models").fetchone() == (2,)
+
+
+def test_recorded_censuses_come_in_whole(store, shared_data):
+    old = ingest(store, shared_data / "hub-2022-02.jsonl.gz")
+    new = ingest(store, shared_data / "hub-2024-07.parquet")
+    assert (old.models, new.models) == (29_432, 760_000)
+    assert old.odd_types == new.odd_types == {}
+    assert (old.unknown_keys, new.unknown_keys) == ({}, {"page": 760_000})
