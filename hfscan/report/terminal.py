@@ -4,7 +4,6 @@ from typing import TextIO
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -17,22 +16,21 @@ def write(report: Report, out: TextIO) -> None:
     """Write the report to `out`; colour only where `out` is a terminal and NO_COLOR is unset."""
     # a pipe has no width of its own: never cut an id or a number there
     console = Console(file=out, width=None if out.isatty() else 200, highlight=False)
-    console.print(Text(report.title, style="bold"))
-    console.print(Text(words.headline(report)))
-    console.print(Text(words.source(report), style="dim"))
+    console.print(_text(report.title, "bold"))
+    console.print(_text(words.headline(report)))
+    console.print(_text(words.source(report), "dim"))
     for note in report.notes:
-        console.print(Text(note, style="yellow"))
+        console.print(_text(note, "yellow"))
     for section in report.sections:
         console.print()
-        console.print(Text(section.title, style="bold cyan"))
+        console.print(_text(section.title, "bold cyan"))
         if section.note:
-            console.print(Text(section.note, style="dim"))
+            console.print(_text(section.note, "dim"))
         for table in tables(section, report.names):
             console.print(_rich(table))
 
 
 def _rich(table: Table) -> RichTable:
-    # what comes from the Hub is text, never markup
     rich = RichTable(
         title=table.title,
         title_justify="left",
@@ -43,13 +41,13 @@ def _rich(table: Table) -> RichTable:
         show_edge=False,
     )
     for place, heading in enumerate(table.headings):
-        rich.add_column(escape(heading), justify="right" if place else "left", overflow="fold")
+        rich.add_column(_text(heading), justify="right" if place else "left", overflow="fold")
     for row in table.rows:
-        rich.add_row(*(Text(_printable(cell)) for cell in row))
+        rich.add_row(*map(_text, row))
     return rich
 
 
-def _printable(text: str) -> str:
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+def _text(text: str, style: str = "") -> Text:
+    # what comes from the Hub is text: never markup, never a control code
+    shown = (one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return Text("".join(shown), style=style)

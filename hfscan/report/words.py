@@ -30,8 +30,8 @@ def label(figure: Figure, names: dict[str, str]) -> str:
     return {
         "exclusive": f"{framework} only",
         "available": f"{framework} at all",
-        "shared": "several",
-        "none": "none of them",
+        "shared": "both" if len(names) == 2 else "several",
+        "none": "neither" if len(names) == 2 else "none of them",
     }[figure.name]
 
 

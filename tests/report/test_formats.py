@@ -1,0 +1,156 @@
+"""How reports look: careful words, honest rounding, and nothing from the Hub taken for markup."""
+
+import io
+import json
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from hfscan.errors import NoAnswerError
+from hfscan.figures import Census, Figure
+from hfscan.report import FORMATS, build
+from hfscan.report.words import percent
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+DAY = datetime(2024, 7, 11, tzinfo=UTC)
+YEAR = (datetime(2022, 1, 1), datetime(2023, 1, 1))
+HOSTILE = "</td><script>alert(1)</script>|[x](javascript:y)\x1b[31m`\n# h"
+
+
+def model(number: int, **rest) -> dict:
+    return {
+        "_id": f"63000000{number:016x}",
+        "id": f"ann/{number}",
+        "tags": ["pytorch"],
+        "createdAt": "2022-08-19T20:19:12.000Z",
+        "downloads": number,
+        "pipeline_tag": "fill-mask",
+        "library_name": "transformers",
+    } | rest
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Return a function: models -> the year's report in a format."""
+
+    def write(models, format_, *, year=2022, synthetic=None, scope=None):
+        dump = tmp_path / "dump.json"
+        dump.write_text(json.dumps(models))
+        path = tmp_path / "h.duckdb"
+        path.unlink(missing_ok=True)
+        with Store.open(path, write=True) as store:
+            store.ingest(
+                [dump],
+                Observation("import", HOSTILE, scope or Scope(), DAY, DAY, None, None, synthetic),
+            )
+            census = Census.choose(store, YEAR if year else None)
+            report = build(census, year=year, universe=("pytorch", "tensorflow"))
+        out = io.StringIO()
+        FORMATS[format_](report, out)
+        return out.getvalue()
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "said"),
+    [
+        (1, 2, "50.0 %"),
+        (0, 7, "0.0 %"),
+        (7, 7, "100.0 %"),
+        (1, 1_000_000, "<0.1 %"),
+        (999_999, 1_000_000, ">99.9 %"),
+        (0, 0, "-"),
+    ],
+)
+def test_a_share_is_never_rounded_to_all_or_nothing(numerator, denominator, said):
+    figure = Figure(
+        "exclusive", "pytorch", "tag", ("pytorch",), "existing", None, None, "models", None, None,
+        numerator, denominator,
+    )  # fmt: skip
+    assert percent(figure) == said
+
+
+def test_the_headline_names_numerator_and_denominator(written):
+    models = [model(1), model(2), model(3, tags=["tf"]), model(4, tags=[])]
+    text = " ".join(written(models, "terminal").split())
+    assert "Of the 3 models created in 2022 that serve PyTorch or TensorFlow, 2 (66.7 %)" in text
+    assert "of the models that still existed when observed" in text
+    assert "prove" not in text
+
+
+def test_made_up_models_are_labelled_in_every_format(written):
+    for format_ in FORMATS:
+        assert "SYNTHETIC" in written([model(1)], format_, synthetic="N=1, seed=1")
+
+
+def test_a_part_of_the_hub_is_labelled(written):
+    text = written([model(1)], "terminal", scope=Scope(author="ann"))
+    assert "PARTIAL: the source holds only a part of the Hub (author ann)." in text
+
+
+def test_text_from_the_hub_is_never_markup(written):
+    models = [model(1, pipeline_tag=HOSTILE, library_name="[red]x[/red]\x1b[31m")]
+    terminal = written(models, "terminal")
+    assert "\x1b" not in terminal
+    assert "[red]x[/red]" in terminal
+    markdown = written(models, "md")
+    assert "<script" not in markdown
+    assert not re.search(r"(?<!\\)[<`]", markdown)
+    rows = [line for line in markdown.splitlines() if "alert" in line and line.startswith("|")]
+    assert rows
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 6 for row in rows)
+    figures = json.loads(written(models, "json"))["figures"]
+    assert HOSTILE in {figure["group"] for figure in figures}
+
+
+def test_the_json_contract(written):
+    report = json.loads(written([model(1), model(2, tags=["tf", "pytorch"])], "json"))
+    assert list(report)[:5] == ["report", "year", "hfscan", "generated_at", "source"]
+    assert report["source"]["models"] == 2
+    assert report["source"]["complete"] is None
+    assert report["figures"][0] == {
+        "name": "exclusive",
+        "framework": "pytorch",
+        "definition": "tag",
+        "universe": ["pytorch", "tensorflow"],
+        "population": "created",
+        "period": ["2022-01-01", "2023-01-01"],
+        "floor": "excluded",
+        "weight": "models",
+        "by": None,
+        "group": None,
+        "numerator": 1,
+        "denominator": 2,
+        "share": 0.5,
+    }
+
+
+def test_shares_of_one_population_add_up(written):
+    models = [
+        model(n, tags=tags) for n, tags in enumerate([["pytorch"], ["tf"], ["tf", "pytorch"]])
+    ]
+    figures = json.loads(written(models, "json"))["figures"]
+    cells = {}
+    for one in figures:
+        if one["name"] in ("exclusive", "shared") and one["denominator"]:
+            key = tuple(one[k] for k in ("population", "floor", "weight", "by", "group"))
+            cells.setdefault(key, []).append(one)
+    assert cells
+    for cell in cells.values():
+        assert sum(one["numerator"] for one in cell) == cell[0]["denominator"]
+
+
+def test_a_source_without_dates_cannot_answer_for_a_year(written):
+    old = {"modelId": "a/b", "tags": ["pytorch"]}
+    assert "Of the 1 model" in written([old], "md", year=None)
+    with pytest.raises(NoAnswerError, match="no creation dates.*--year"):
+        written([old], "md")
+
+
+def test_a_part_of_time_cannot_answer_for_another(written):
+    scope = Scope(since=datetime(2023, 1, 1, tzinfo=UTC))
+    with pytest.raises(NoAnswerError, match="No source covers the period"):
+        written([model(1)], "json", scope=scope)
