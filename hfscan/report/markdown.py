@@ -40,4 +40,4 @@ def _row(cells: tuple[str, ...]) -> str:
 
 def _text(text: str) -> str:
     """Escape what Markdown or HTML would read as markup: the Hub's text is untrusted."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", words.printable(" ".join(text.split())))

@@ -48,6 +48,4 @@ def _rich(table: Table) -> RichTable:
 
 
 def _text(text: str, style: str = "") -> Text:
-    # what comes from the Hub is text: never markup, never a control code
-    shown = (one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
-    return Text("".join(shown), style=style)
+    return Text(words.printable(text), style=style)  # what comes from the Hub is never markup

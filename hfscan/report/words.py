@@ -24,6 +24,11 @@ def percent(figure: Figure) -> str:
     return f"{share:.1%}".replace("%", " %")
 
 
+def printable(text: str) -> str:
+    """Return the text without control codes: the Hub's text must not command a terminal."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
 def label(figure: Figure, names: dict[str, str]) -> str:
     """Return what the figure counts, for a column or row heading."""
     framework = names.get(figure.framework or "", "")

@@ -18,7 +18,7 @@ sys.stdin.read()
 
 
 def test_no_database_yet_names_the_commands_that_make_one(tmp_path):
-    with pytest.raises(DatabaseError, match="hfscan crawl.*hfscan demo"):
+    with pytest.raises(DatabaseError, match=r"hfscan crawl.*hfscan demo"):
         Store.open(tmp_path / "none.duckdb")
     assert not list(tmp_path.iterdir())
 
