@@ -1,0 +1,80 @@
+"""Takes a census: the Hub into a journal, the journal into the database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+
+from hfscan import hub
+from hfscan.hub import Harvest, Progress
+from hfscan.scope import Scope
+from hfscan.store import Ingested, Observation, Store
+
+
+@dataclass(frozen=True)
+class Crawled:
+    """What a crawl fetched and what the database made of it."""
+
+    harvest: Harvest
+    ingested: Ingested
+
+
+def crawl(
+    scope: Scope,
+    *,
+    endpoint: str,
+    token: str | None,
+    db: Path,
+    fresh: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Crawled:
+    """Crawl `scope` of the Hub at `endpoint` into the database `db` as one observation.
+
+    Pages wait in `<db>.journal/` until they are in the database; an interrupted crawl goes on
+    there. Raises the errors of `hub.fetch` and of `Store`.
+    """
+    tell = progress or (lambda _: None)
+    with Store.open(db, write=True):
+        pass  # a database that cannot be written is told before an hour of walking
+    journal = db.with_name(db.name + ".journal")
+    fetched = hub.fetch(
+        scope, endpoint=endpoint, token=token, journal=journal, fresh=fresh, progress=tell
+    )
+    with fetched as harvest, Store.open(db, write=True) as store:
+        tell(Progress(harvest.models, len(harvest.pages), notice="writing to the database"))
+        observation = _observation(harvest)
+        ingested = _already(store, observation) or store.ingest(harvest.pages, observation)
+        harvest.discard()
+    return Crawled(harvest, ingested)
+
+
+def _observation(harvest: Harvest) -> Observation:
+    return Observation(
+        kind="crawl",
+        origin=harvest.endpoint,
+        scope=harvest.scope,
+        observed_from=harvest.started_at,
+        observed_to=harvest.finished_at,
+        complete=harvest.scope.whole,
+        requests=harvest.requests,
+        synthetic=harvest.synthetic,
+    )
+
+
+def _already(store: Store, observation: Observation) -> Ingested | None:
+    """Return what the database holds of this very crawl.
+
+    It does when an earlier run was killed after the ingest, before it could drop the journal.
+    """
+    span = tuple(
+        instant.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+        for instant in (observation.observed_from, observation.observed_to)
+    )
+    for one in store.sources():
+        if (
+            (one.kind, one.origin) == (observation.kind, observation.origin)
+            and (one.observed_from, one.observed_to) == span
+            and one.requests == observation.requests
+        ):
+            return Ingested(one.id, one.models, 0, 0, 0, 0, {}, {})
+    return None

@@ -1,0 +1,45 @@
+"""Progress of a crawl on stderr, while someone watches."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from hfscan import hub
+
+
+@contextmanager
+def shown() -> Iterator[Callable[[hub.Progress], None] | None]:
+    """Yield what shows a crawl's progress, None when stderr is no terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.completed:,.0f} models"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[pages]:,} pages, {task.fields[rate]}"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[notice]}"),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task("crawl", total=None, pages=0, rate="", notice="asking the Hub")
+
+    def show(state: hub.Progress) -> None:
+        speed = bar.tasks[0].speed
+        notice = state.notice or (f"({state.kept:,} pages from before)" if state.kept else "")
+        bar.update(
+            task,
+            completed=state.models,
+            total=state.total,
+            pages=state.pages,
+            rate=f"{speed:,.0f} models/s" if speed else "",
+            notice=escape(notice),
+        )
+
+    with bar:
+        yield show

@@ -1,0 +1,129 @@
+"""`hfscan crawl`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from huggingface_hub import constants, get_token
+
+from hfscan.census import Crawled, crawl
+from hfscan.cli._options import db_option
+from hfscan.cli._progress import shown
+from hfscan.errors import HubUnreachableError
+from hfscan.hub.client import printable
+from hfscan.scope import Scope
+
+_FIRST_YEAR = 2022  # the Hub dates nothing before its creation floor
+
+_DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+
+
+@click.command("crawl")
+@click.option(
+    "--endpoint",
+    default=constants.ENDPOINT,
+    show_default=True,
+    metavar="URL",
+    help="The Hub. HF_ENDPOINT changes the default.",
+)
+@db_option
+@click.option(
+    "--year",
+    type=click.IntRange(_FIRST_YEAR, datetime.now(UTC).year),
+    help="Only models created in this year (UTC).",
+)
+@click.option("--since", type=_DATE, help="Only models created at this time (UTC) or later.")
+@click.option("--until", type=_DATE, help="Only models created before this time (UTC).")
+@click.option("--author", help="Only models of this user or organisation.")
+@click.option("--task", help="Only models of this task, such as text-generation.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    help="Stop after this many models: the newest, unless a period is given.",
+)
+@click.option("--files/--no-files", default=True, show_default=True, help="Keep file names.")
+@click.option("--fresh", is_flag=True, help="Start anew; forget an interrupted crawl.")
+def command(
+    endpoint: str,
+    db: Path,
+    year: int | None,
+    since: datetime | None,
+    until: datetime | None,
+    author: str | None,
+    task: str | None,
+    limit: int | None,
+    files: bool,
+    fresh: bool,
+) -> None:
+    """Take a census of the Hub's model metadata.
+
+    Interrupted in any way, the same command goes on where it stood. A token (HF_TOKEN or
+    `hf auth login`) is used when there is one, and raises the Hub's quota.
+    """
+    scope = Scope(*_period(year, since, until), author, task, limit, files)
+    if constants.HF_HUB_OFFLINE:
+        raise HubUnreachableError(
+            "HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it to crawl, bring a recorded "
+            "dump in with `hfscan import`, or try `hfscan demo`."
+        )
+    with shown() as progress:
+        crawled = crawl(
+            scope, endpoint=endpoint, token=get_token(), db=db, fresh=fresh, progress=progress
+        )
+    _report(crawled, db)
+
+
+def _period(
+    year: int | None, since: datetime | None, until: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    if year is not None:
+        if since is not None or until is not None:
+            raise click.UsageError("--year and --since/--until exclude each other; give one.")
+        return datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    since, until = since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC)
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("--since must lie before --until.")
+    if since is not None and since > datetime.now(UTC):
+        raise click.UsageError("--since lies in the future.")
+    return since, until
+
+
+def _report(crawled: Crawled, db: Path) -> None:
+    harvest, ingested = crawled.harvest, crawled.ingested
+    requests = "request" if harvest.requests == 1 else "requests"
+    click.echo(
+        f"Source {ingested.source}: {ingested.models:,} {_covered(harvest.scope)} from "
+        f"{harvest.endpoint} in {harvest.requests:,} {requests} and {harvest.seconds:.1f} s, "
+        f"in {db}"
+    )
+    if harvest.synthetic:
+        click.echo(f"The models are synthetic: {printable(harvest.synthetic)}")
+    if ingested.private:
+        click.echo(f"Left out {ingested.private:,} private models.")
+    if ingested.duplicates:
+        click.echo(f"Left out {ingested.duplicates:,} models listed twice.")
+    if harvest.dropped_fields:
+        click.echo(f"The Hub does not know: {', '.join(harvest.dropped_fields)}.")
+    for key, models in ingested.unknown_keys.items():
+        click.echo(f"Unknown key {printable(key, 80)!r} in {models:,} models, not kept.")
+    for field, models in ingested.odd_types.items():
+        click.echo(f"{field} has an unexpected type in {models:,} models.")
+
+
+def _covered(scope: Scope) -> str:
+    words = ["models"]
+    if scope.task:
+        words.append(f"for {scope.task}")
+    if scope.author:
+        words.append(f"of {scope.author}")
+    if scope.since or scope.until:
+        since, until = (
+            instant and instant.isoformat(sep=" ").removesuffix("+00:00").removesuffix(" 00:00:00")
+            for instant in (scope.since, scope.until)
+        )
+        words.append(
+            "created"
+            + (f" from {since}" if since else "")
+            + (f" until before {until}" if until else "")
+        )
+    return " ".join(words)

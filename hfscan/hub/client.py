@@ -1,0 +1,275 @@
+"""Asks the Hub, one request at a time: politely, patiently, and nobody else."""
+
+import ipaddress
+import platform
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TypeVar
+
+import httpx
+import msgspec
+
+from hfscan import __version__
+from hfscan.errors import HubContractError, HubRefusedError, HubUnreachableError
+from hfscan.hub.quota import SHARE, Pace, announced
+from hfscan.hub.retry import Patience, TransientError, persist
+
+T = TypeVar("T")
+
+USER_AGENT = f"hfscan/{__version__}; python/{platform.python_version()}"
+LARGEST_ANSWER = 64 << 20  # bytes as sent; a page of 1,000 models is well below one MiB
+_LARGEST_ERROR = 64 << 10
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A 200 from the Hub: the bytes as sent (`encoding` "gzip" or ""), not yet proven whole."""
+
+    body: bytes
+    encoding: str
+    etag: str | None
+    next_url: str | None
+    synthetic: str | None
+
+
+class RefusedError(HubRefusedError):
+    """A 4xx; `said` is the Hub's own explanation, printable."""
+
+    def __init__(self, message: str, status: int, said: str) -> None:
+        super().__init__(message)
+        self.status, self.said = status, said
+
+
+class HubClient:
+    """A connection to one Hub. Use as a context manager.
+
+    `token` goes to the endpoint's own scheme, host and port only: no other is ever asked.
+    `tell` hears in words why the client waits. `requests` counts what was sent.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        token: str | None = None,
+        *,
+        share: float = SHARE,
+        patience: Patience | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.requests = 0
+        self._url = _checked(endpoint)
+        self._token = token is not None
+        self._patience = patience or Patience()
+        self._pace = Pace(share)
+        self._tell = tell
+        self._answered = False
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
+        if token is not None:
+            if not re.fullmatch(r"[\x21-\x7e]+", token):
+                raise HubRefusedError(
+                    "The Hugging Face token holds characters that no token has. Log in again with "
+                    "`hf auth login`, or correct HF_TOKEN."
+                )
+            headers["Authorization"] = f"Bearer {token}"
+        self._http = httpx.Client(
+            headers=headers,
+            timeout=self._patience.timeout,
+            follow_redirects=False,
+            trust_env=not _is_loopback(self._url.host),  # no proxy between us and this machine
+        )
+
+    def get(self, url: str, prove: Callable[[Answer], T]) -> T:
+        """Return `prove` of the answer to `url`, asked again while the trouble may pass.
+
+        `prove` raises TransientError on an answer that is not whole. Raises HubUnreachableError,
+        RefusedError on a 4xx and HubContractError.
+        """
+        if not self._is_own(httpx.URL(url)):
+            raise HubContractError(
+                f"{self.endpoint} sends the reader on to {_origin(httpx.URL(url))}, which was not "
+                "asked for; hfscan does not follow. If that is the Hub you mean, give it as "
+                "--endpoint."
+            )
+        try:
+            return persist(
+                lambda: prove(self._ask(url)),
+                self._patience,
+                answered=lambda: self._answered,
+                tell=self._tell,
+            )
+        except HubUnreachableError as error:
+            raise HubUnreachableError(
+                f"{error} Check the network and the endpoint {self.endpoint} (--endpoint, "
+                "HF_ENDPOINT); `hfscan demo` runs without a network."
+                if not self._answered
+                else f"{error} Run the same command again: it goes on from here."
+            ) from error
+
+    def _ask(self, url: str) -> Answer:
+        delay = self._pace.delay()
+        if delay > 1:
+            self._tell(f"keeping within the Hub's quota: waiting {delay:.0f} s")
+        time.sleep(delay)
+        self.requests += 1
+        try:
+            with self._http.stream("GET", url) as response:
+                self._answered = True
+                quota = announced(response.headers)
+                self._pace.heard(quota)
+                if response.status_code == 200:
+                    return Answer(
+                        self._read(response),
+                        response.headers.get("content-encoding", "").strip().lower(),
+                        response.headers.get("etag"),
+                        self._next(response),
+                        response.headers.get("x-hfscan-synthetic"),
+                    )
+                self._fail(response)
+        except httpx.TransportError as error:
+            raise TransientError(f"{self.endpoint} {_trouble(error)}") from error
+        raise AssertionError("an answer is a page or a failure")
+
+    def _read(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        until = time.monotonic() + self._patience.answer
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > LARGEST_ANSWER:
+                raise HubContractError(
+                    f"{self.endpoint} answered with more than {LARGEST_ANSWER >> 20} MiB for one "
+                    "page; it is no Hub that hfscan knows."
+                )
+            if time.monotonic() > until:
+                raise TransientError(f"{self.endpoint} took too long for one answer")
+        return bytes(body)
+
+    def _next(self, response: httpx.Response) -> str | None:
+        link = response.links.get("next", {}).get("url")
+        try:
+            return str(response.url.join(link)) if link else None
+        except httpx.InvalidURL as error:
+            raise TransientError(
+                f"{self.endpoint} links to a next page that is no URL", final=HubContractError
+            ) from error
+
+    def _fail(self, response: httpx.Response) -> None:
+        status = response.status_code
+        said = self._explanation(response)
+        what = f"{self.endpoint} answered {status}{f' ({said})' if said else ''}"
+        if status in _TRANSIENT:
+            raise TransientError(what, wait=_asked_wait(response))
+        if 300 <= status < 400:
+            where = _origin(response.url.join(response.headers.get("location", "")))
+            raise HubContractError(
+                f"{self.endpoint} redirects to {where}; hfscan does not follow, so that a token "
+                "never reaches another host. If that is the Hub you mean, give it as --endpoint."
+            )
+        if status < 400:
+            raise TransientError(what, final=HubContractError)
+        if status == 401 and self._token:
+            advice = (
+                "the token was refused. Log in again with `hf auth login`, or unset HF_TOKEN: "
+                "public models need no token."
+            )
+        elif status in (401, 403):
+            advice = "it lets nobody in without a token: set HF_TOKEN or use `hf auth login`."
+        elif status == 404:
+            advice = "there is no list of models there. Check --endpoint and HF_ENDPOINT."
+        else:
+            advice = "it refused the request."
+        raise RefusedError(f"{what}: {advice}", status, said)
+
+    def _explanation(self, response: httpx.Response) -> str:
+        said = response.headers.get("x-error-message", "")
+        if not said:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > _LARGEST_ERROR:
+                    break
+            said = explained(bytes(body))
+        return printable(said)
+
+    def _is_own(self, url: httpx.URL) -> bool:
+        return not url.userinfo and _origin(url) == _origin(self._url)
+
+    def __enter__(self) -> "HubClient":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+
+def explained(body: bytes) -> str:
+    """Return the explanation in an error's body, "" where it gives none (HTML, say).
+
+    Shapes seen: `{"error": text | [text]}` and `{"errors": [{"message": text}]}`.
+    """
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return ""
+    if not isinstance(said, dict):
+        return ""
+    error = said.get("error") or said.get("errors") or ""
+    while isinstance(error, list):
+        error = error[0] if error else ""
+    if isinstance(error, dict):
+        error = error.get("message", "")
+    return error if isinstance(error, str) else ""
+
+
+def printable(text: str, longest: int = 600) -> str:
+    """Return text from the Hub without control codes and of bounded length."""
+    text = "".join(one if one.isprintable() else " " for one in text[: longest + 1]).strip()
+    return text if len(text) <= longest else text[:longest] + "..."
+
+
+def _checked(endpoint: str) -> httpx.URL:
+    try:
+        url = httpx.URL(endpoint)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise HubRefusedError(f"{endpoint!r} is no endpoint; give one like https://huggingface.co.")
+    return url
+
+
+def _origin(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _asked_wait(response: httpx.Response) -> float | None:
+    """Return the seconds to wait that the Hub asks for; a second more, as they are whole ones."""
+    quota = announced(response.headers)
+    if response.status_code == 429 and quota is not None and quota.remaining == 0:
+        return quota.reset + 1.0
+    after = response.headers.get("retry-after", "").strip()
+    return int(after) + 1.0 if re.fullmatch(r"\d{1,9}", after) else None
+
+
+def _trouble(error: httpx.TransportError) -> str:
+    if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
+        return "cannot be reached"
+    if isinstance(error, httpx.TimeoutException):
+        return "stopped answering"
+    if isinstance(error, httpx.ProxyError):
+        return "cannot be reached through the proxy (HTTPS_PROXY)"
+    return "broke off its answer"

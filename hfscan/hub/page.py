@@ -1,0 +1,148 @@
+"""A page of models, proven whole before anyone relies on it."""
+
+import base64
+import gzip
+import hashlib
+import itertools
+import json
+import re
+import zlib
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from hfscan.errors import HubContractError
+from hfscan.hub.client import Answer, explained, printable
+from hfscan.hub.retry import TransientError
+
+LARGEST_PAGE = 512 << 20
+"""Bytes unpacked: a hundred times a usual page of 1,000 models; a gzip bomb takes any amount."""
+
+_ETAG = re.compile(r'(?:W/)?"([0-9a-f]+)-([A-Za-z0-9+/]{27})"')
+
+
+class _Model(msgspec.Struct):
+    id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{24}\Z")] = msgspec.field(name="_id")
+
+
+_IDS = msgspec.json.Decoder(list[_Model])
+_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole page: `packed` is a gzip file of a JSON array, one object for each of `ids`."""
+
+    packed: bytes
+    ids: list[str]
+    next_url: str | None
+    synthetic: str | None
+
+    def cut(self, rows: int) -> "Page":
+        """Return the page's first rows alone, without a next page."""
+        body = msgspec.json.encode(_ROWS.decode(gzip.decompress(self.packed))[:rows])
+        return Page(_pack(body), self.ids[:rows], None, self.synthetic)
+
+
+def prove(answer: Answer, *, after: str | None, ascending: bool) -> Page:
+    """Return the answer as a page; `after` is the last `_id` of the page before.
+
+    Raises TransientError when the body is not whole, is no array of models, or when an `_id` is
+    not beyond the one before it in the walk's direction; HubContractError on a gzip bomb.
+    """
+    body = _unpacked(answer)
+    _match_etag(answer.etag, body)
+    packed = answer.body if answer.encoding == "gzip" else None
+    try:
+        body.decode()  # the decoder below does not look inside fields that it skips
+        models = _IDS.decode(body)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise _no_page(explained(body) or str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        body = _repaired(body, error)
+        packed = None
+        models = _decoded(body)
+    ids = [model.id for model in models]
+    _check_order(ids if after is None else [after, *ids], ascending)
+    return Page(packed or _pack(body), ids, answer.next_url, answer.synthetic)
+
+
+def _unpacked(answer: Answer) -> bytes:
+    if answer.encoding in ("", "identity"):
+        return answer.body
+    if answer.encoding != "gzip":
+        raise TransientError(
+            f"The Hub answered with encoding {printable(answer.encoding, 40)}, which was not "
+            "asked for",
+            final=HubContractError,
+        )
+    unpack = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        body = unpack.decompress(answer.body, LARGEST_PAGE)
+    except zlib.error as error:
+        raise TransientError(
+            "The Hub answered with damaged gzip data", final=HubContractError
+        ) from error
+    if unpack.unconsumed_tail:
+        raise HubContractError(
+            f"The Hub answered with {len(answer.body):,} bytes that unpack to more than "
+            f"{LARGEST_PAGE >> 20} MiB: no page is that large, so it was refused."
+        )
+    if not unpack.eof or unpack.unused_data:
+        raise TransientError("The Hub answered with a part of a page", final=HubContractError)
+    return body
+
+
+def _match_etag(etag: str | None, body: bytes) -> None:
+    """Check Express's weak form: byte length in hex, 27 characters of base64 SHA-1 of the body."""
+    match = _ETAG.fullmatch(etag or "")
+    if not match:
+        return
+    digest = base64.b64encode(hashlib.sha1(body, usedforsecurity=False).digest())[:27].decode()
+    if int(match[1], 16) != len(body) or match[2] != digest:
+        raise TransientError(
+            "The Hub answered with a page that does not match its own checksum (ETag)",
+            final=HubContractError,
+        )
+
+
+def _decoded(body: bytes) -> list[_Model]:
+    try:
+        return _IDS.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _no_page(explained(body) or str(error)) from error
+
+
+def _repaired(body: bytes, error: Exception) -> bytes:
+    r"""Return the JSON without lone surrogates (`\ud800`).
+
+    JSON can write them, but no text can hold them, so they stop most readers. Raises
+    TransientError on everything else that is wrong with the body.
+    """
+    try:
+        rows: Any = json.loads(body)
+        text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        raise _no_page(str(error)) from error
+    return re.sub("[\ud800-\udfff]", "\ufffd", text).encode()
+
+
+def _check_order(ids: list[str], ascending: bool) -> None:
+    for before, then in itertools.pairwise(ids):
+        if (then <= before) if ascending else (then >= before):
+            raise TransientError(
+                f"The Hub listed {then} after {before}, against the order asked for",
+                final=HubContractError,
+            )
+
+
+def _no_page(why: str) -> TransientError:
+    return TransientError(
+        f"The Hub answered with something that is no page of models: {printable(why)}",
+        final=HubContractError,
+    )
+
+
+def _pack(body: bytes) -> bytes:
+    return gzip.compress(body, compresslevel=6, mtime=0)
