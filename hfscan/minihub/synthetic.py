@@ -135,11 +135,9 @@ _MARCH = int(FLOOR_START.timestamp()) + 60
 def _seconds(models: int, census: dict[str, Any]) -> list[int]:
     """Return ascending creation seconds, `models` of them, spread as the census counts them."""
     floor = census["period"]["floor"]["models"]
-    months = [
-        (datetime.fromisoformat(f"{month}-01").replace(tzinfo=UTC), n)
-        for month, n in census["months"].items()
-    ]
-    bounds = [int(start.timestamp()) for start, _ in months]
+    starts = [datetime.fromisoformat(f"{month}-01T00:00Z") for month in census["months"]]
+    counts = list(census["months"].values())
+    bounds = [int(start.timestamp()) for start in starts]
     bounds[0] = _MARCH  # March 2022 begins with the floor
     bounds.append(bounds[-1] + 11 * 86_400)  # the census was taken on the eleventh
     total = floor + sum(counts)
