@@ -1,7 +1,6 @@
 -- title: Framework exclusivity
--- answers: How many models serve one framework of a universe alone, several of them, or none?
+-- answers: By the Hub's tags, how many models serve one framework of a universe alone, several, none?
 -- param universe VARCHAR[] = pytorch,tensorflow : the frameworks that compete
--- param definition VARCHAR = tag : what counts as serving a framework (tag, weights, usable)
 -- param since TIMESTAMP = NULL : count models created at or after (UTC)
 -- param until TIMESTAMP = NULL : count models created before (UTC)
 -- param floor VARCHAR = included : models older than the Hub's dates: included, excluded or only
@@ -21,11 +20,7 @@ tally AS (
             WHEN 'task' THEN coalesce(pipeline_tag, '(none)')
             WHEN 'library' THEN coalesce(library_name, '(none)')
         END AS group_name,
-        CASE $definition::VARCHAR
-            WHEN 'tag' THEN tag_mask
-            WHEN 'weights' THEN weights_mask
-            WHEN 'usable' THEN usable_mask
-        END & (SELECT bit_or(mask) FROM universe) AS served,
+        tag_mask & (SELECT bit_or(mask) FROM universe) AS served,
         sum(CASE $weight::VARCHAR WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END) AS n
     FROM census
     WHERE

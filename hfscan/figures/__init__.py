@@ -88,7 +88,6 @@ class Census:
         weight: Weight = "models",
         by: By | None = None,
         top: int | None = None,
-        definition: str = "tag",
     ) -> Iterator[Figure]:
         """Yield the figures exclusive, available, shared and none of a population.
 
@@ -103,7 +102,6 @@ class Census:
             self._connection,
             {
                 "universe": list(universe),
-                "definition": definition,
                 "since": since if population == "created" else None,
                 "until": until,
                 "floor": floor or "included",
@@ -114,7 +112,7 @@ class Census:
         )
         for row in rows:
             yield Figure(
-                definition=definition,
+                definition="tag",
                 universe=tuple(universe),
                 population=population,
                 period=period,

@@ -9,15 +9,16 @@ from pathlib import Path
 from types import TracebackType
 
 from hfscan.errors import HubContractError
-from hfscan.hub.client import HubClient, RefusedError
+from hfscan.hub.client import Answer, HubClient, RefusedError
 from hfscan.hub.journal import About, Entry, Journal
-from hfscan.hub.page import prove
-from hfscan.hub.retry import Patience
+from hfscan.hub.page import Page, prove
+from hfscan.hub.retry import Patience, TransientError
 from hfscan.hub.walk import FIELDS, Walk
 from hfscan.scope import Scope
 
 _FIELDS_REFUSED = re.compile(r'"expand" must be one of \[([^\]]*)\]')
 _EMPTY_PAGES = 10  # in a row, before a Hub that never ends is told from one that filters
+_DOUBTS = 2  # times that a page is asked for again when its cursor says that it lacks models
 _CURSOR_REFUSED = frozenset({400, 404, 409, 410, 422})
 
 
@@ -117,7 +118,8 @@ def _persevere(client: HubClient, book: Journal, teller: "_Teller") -> list[Entr
     A cursor that the Hub refuses is shown once more. Refused again, the walk is made anew, once:
     cursors are the Hub's own, and none is made up here.
     """
-    refused = 0
+    again: set[int] = set()
+    renewed = False
     while True:
         assert book.about is not None
         try:
@@ -130,12 +132,15 @@ def _persevere(client: HubClient, book: Journal, teller: "_Teller") -> list[Entr
                 if set(unknown) <= set(book.about.dropped):
                     raise
                 book.begin(_plan(book.about.scope, book.about.endpoint, unknown))
-            elif error.status in _CURSOR_REFUSED and teller.state.pages and refused < 2:
-                refused += 1
-                if refused == 2:
-                    book.begin(_plan(book.about.scope, book.about.endpoint, book.about.dropped))
-            else:
+                continue
+            page = teller.state.pages
+            if error.status not in _CURSOR_REFUSED or not page or (renewed and page in again):
                 raise
+            if page in again:
+                renewed = True
+                again.clear()
+                book.begin(_plan(book.about.scope, book.about.endpoint, book.about.dropped))
+            again.add(page)
 
 
 def _walk(client: HubClient, book: Journal, teller: "_Teller") -> list[Entry]:
@@ -169,8 +174,17 @@ def _ask(
     client: HubClient, book: Journal, walk: Walk, url: str, last: str | None, models: int
 ) -> Entry:
     since, requests = time.monotonic(), client.requests
-    page = client.get(url, lambda answer: prove(answer, after=last, ascending=walk.ascending))
-    page = walk.cut(page, models)
+    doubts = _DOUBTS
+
+    def proven(answer: Answer) -> Page:
+        nonlocal doubts
+        page = prove(answer, after=last, ascending=walk.ascending)
+        if page.short_of_cursor and doubts:
+            doubts -= 1
+            raise TransientError("The Hub left models out at the end of a page")
+        return page
+
+    page = walk.cut(client.get(url, proven), models)
     return book.keep(
         url,
         page,

@@ -1,6 +1,7 @@
 """A page of models, proven whole before anyone relies on it."""
 
 import base64
+import binascii
 import gzip
 import hashlib
 import itertools
@@ -9,6 +10,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -26,6 +28,11 @@ class _Model(msgspec.Struct):
     id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{24}\Z")] = msgspec.field(name="_id")
 
 
+class _Cursor(msgspec.Struct):
+    bound: dict[str, str] = msgspec.field(name="_id")
+
+
+_CURSOR = msgspec.json.Decoder(_Cursor)
 _IDS = msgspec.json.Decoder(list[_Model])
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -39,19 +46,37 @@ class Page:
     next_url: str | None
     synthetic: str | None
 
+    @property
+    def short_of_cursor(self) -> bool:
+        """True when the next page begins beyond this one's last model: some lie between.
+
+        Known only while the Hub's cursor is readable (base64 of `{"_id":{"$gt":"..."}}`).
+        """
+        if self.next_url is None:
+            return False
+        cursor = parse_qs(urlsplit(self.next_url).query).get("cursor", [""])[-1]
+        try:
+            bound = _CURSOR.decode(base64.b64decode(cursor)).bound
+        except (binascii.Error, msgspec.DecodeError, ValueError):
+            return False
+        return self.ids[-1:] != [bound.get("$gt") or bound.get("$lt")]
+
     def cut(self, rows: int) -> "Page":
         """Return the page's first rows alone, without a next page."""
         body = msgspec.json.encode(_ROWS.decode(gzip.decompress(self.packed))[:rows])
         return Page(_pack(body), self.ids[:rows], None, self.synthetic)
 
 
-def prove(answer: Answer, *, after: str | None, ascending: bool) -> Page:
-    """Return the answer as a page; `after` is the last `_id` of the page before.
+def prove(
+    answer: Answer, *, after: str | None, ascending: bool, largest: int = LARGEST_PAGE
+) -> Page:
+    """Return the answer as a page; `after` is the last `_id` of the page before and
+    `largest` the bytes it may unpack to.
 
     Raises TransientError when the body is not whole, is no array of models, or when an `_id` is
     not beyond the one before it in the walk's direction; HubContractError on a gzip bomb.
     """
-    body = _unpacked(answer)
+    body = _unpacked(answer, largest)
     _match_etag(answer.etag, body)
     packed = answer.body if answer.encoding == "gzip" else None
     try:
@@ -68,7 +93,7 @@ def prove(answer: Answer, *, after: str | None, ascending: bool) -> Page:
     return Page(packed or _pack(body), ids, answer.next_url, answer.synthetic)
 
 
-def _unpacked(answer: Answer) -> bytes:
+def _unpacked(answer: Answer, largest: int) -> bytes:
     if answer.encoding in ("", "identity"):
         return answer.body
     if answer.encoding != "gzip":
@@ -79,7 +104,7 @@ def _unpacked(answer: Answer) -> bytes:
         )
     unpack = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
-        body = unpack.decompress(answer.body, LARGEST_PAGE)
+        body = unpack.decompress(answer.body, largest)
     except zlib.error as error:
         raise TransientError(
             "The Hub answered with damaged gzip data", final=HubContractError
@@ -87,7 +112,7 @@ def _unpacked(answer: Answer) -> bytes:
     if unpack.unconsumed_tail:
         raise HubContractError(
             f"The Hub answered with {len(answer.body):,} bytes that unpack to more than "
-            f"{LARGEST_PAGE >> 20} MiB: no page is that large, so it was refused."
+            f"{largest:,}: no page is that large, so it was refused."
         )
     if not unpack.eof or unpack.unused_data:
         raise TransientError("The Hub answered with a part of a page", final=HubContractError)

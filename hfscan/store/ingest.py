@@ -16,7 +16,6 @@ from hfscan.store import raw
 from hfscan.store.sources import Observation
 
 _NORMALISE = Path(__file__).with_name("normalise.sql")
-_DEFINITIONS = ("tag", "weights", "usable")
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,9 @@ def _ingest(
     source = _add_source(connection, observation)
     columns = [row[0] for row in connection.execute("DESCRIBE models").fetchall()]
     kept = [name for name in columns if name != "source" and not name.endswith("_mask")]
-    masks = ", ".join(
-        f"({mask_sql(definition)}) AS {definition}_mask" for definition in _DEFINITIONS
-    )
     connection.execute(
         f"INSERT INTO models BY NAME "
-        f"SELECT {source} AS source, {', '.join(kept)}, {masks} FROM staged"
+        f"SELECT {source} AS source, {', '.join(kept)}, {mask_sql()} AS tag_mask FROM staged"
     )
     filled = _one(connection, f"SELECT {', '.join(f'count({name})' for name in kept)} FROM staged")
     lacks = [name for name, n in zip(kept, filled, strict=True) if not n]

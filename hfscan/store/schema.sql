@@ -57,7 +57,5 @@ CREATE TABLE IF NOT EXISTS models (       -- one row for every model of every ob
     parameters BIGINT,
     model_type VARCHAR,
     architectures VARCHAR[],
-    tag_mask UBIGINT,                     -- frameworks under each definition, see `frameworks`
-    weights_mask UBIGINT,                 -- NULL: the source has no file names
-    usable_mask UBIGINT
+    tag_mask UBIGINT                      -- `frameworks` by the Hub's own tags
 );

@@ -1,0 +1,144 @@
+"""What the journal holds survives crashes, and nothing damaged is taken for whole."""
+
+import gzip
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hfscan.errors import DatabaseError, StorageError
+from hfscan.hub.journal import About, Entry, Journal
+from hfscan.hub.page import Page
+from hfscan.scope import Scope
+
+HUB = "http://hub"
+NOW = datetime(2026, 11, 1, 12, 30, 5, 250_000, tzinfo=UTC)
+
+
+def opened(root: Path, scope: Scope | None = None) -> Journal:
+    return Journal(root, HUB, scope or Scope())
+
+
+def begun(root: Path) -> Journal:
+    journal = opened(root)
+    journal.begin(About(HUB, Scope(), "page1", True, NOW))
+    return journal
+
+
+def keep(journal: Journal, number: int) -> Entry:
+    page = Page(gzip.compress(b"[]" * number), [], f"page{number + 1}", None)
+    return journal.keep(f"page{number}", page, models=0, requests=1, seconds=0.5, at=NOW)
+
+
+def test_what_was_kept_is_found_by_the_next_process(tmp_path: Path) -> None:
+    with begun(tmp_path) as journal:
+        kept = [keep(journal, n) for n in (1, 2, 3)]
+    with opened(tmp_path) as journal:
+        assert journal.about is not None
+        assert journal.about.started_at == NOW
+        assert [journal.find(f"page{n}") for n in (1, 2, 3)] == kept
+        assert journal.find("page4") is None
+        assert gzip.decompress(journal.path(kept[2]).read_bytes()) == b"[][][]"
+
+
+@pytest.mark.parametrize("torn", [1, 30, 200])
+def test_a_torn_last_line_is_ignored(tmp_path: Path, torn: int) -> None:
+    with begun(tmp_path) as journal:
+        first, _ = keep(journal, 1), keep(journal, 2)
+        manifest = journal.folder / "pages.jsonl"
+        manifest.write_bytes(manifest.read_bytes()[:-torn])
+    with opened(tmp_path) as journal:
+        assert journal.find("page1") == first
+        assert (journal.find("page2") is None) is (torn > 1)
+        third = keep(journal, 3)
+    with opened(tmp_path) as journal:
+        assert journal.find("page1") == first
+        assert journal.find("page3") == third
+
+
+def test_a_damaged_or_missing_page_is_not_trusted_and_can_be_kept_again(tmp_path: Path) -> None:
+    with begun(tmp_path) as journal:
+        one, two, three = (journal.path(keep(journal, n)) for n in (1, 2, 3))
+        one.write_bytes(one.read_bytes()[:-1])
+        two.write_bytes(bytes([two.read_bytes()[0] ^ 1]) + two.read_bytes()[1:])
+        three.unlink()
+    with opened(tmp_path) as journal:
+        assert [journal.find(f"page{n}") for n in (1, 2, 3)] == [None] * 3
+        again = keep(journal, 2)
+    with opened(tmp_path) as journal:
+        assert journal.find("page2") == again
+
+
+def test_a_journal_without_its_description_counts_for_nothing(tmp_path: Path) -> None:
+    with begun(tmp_path) as journal:
+        keep(journal, 1)
+        (journal.folder / "crawl.json").write_bytes(b'{"endpoint":"http://h')
+    with opened(tmp_path) as journal:
+        assert journal.about is None
+        assert journal.find("page1") is None
+
+
+def test_a_new_beginning_drops_what_was_kept(tmp_path: Path) -> None:
+    with begun(tmp_path) as journal:
+        keep(journal, 1)
+    with begun(tmp_path) as journal:
+        assert journal.find("page1") is None
+
+
+def test_scopes_do_not_share_a_journal(tmp_path: Path) -> None:
+    scopes = [Scope(), Scope(files=False), Scope(author="a"), Scope(task="a"), Scope(since=NOW)]
+    folders = set()
+    for scope in scopes:
+        with opened(tmp_path, scope) as journal:
+            folders.add(journal.folder)
+    assert len(folders) == len(scopes)
+
+
+def test_text_from_outside_never_becomes_a_path(tmp_path: Path) -> None:
+    with opened(tmp_path / "root", Scope(author="../../x", task="/etc")) as journal:
+        assert journal.folder.parent == tmp_path / "root"
+        assert journal.folder.name.isalnum()
+
+
+def test_two_crawls_cannot_share_a_journal(tmp_path: Path) -> None:
+    with begun(tmp_path):
+        with pytest.raises(DatabaseError, match="Another crawl"):
+            opened(tmp_path)
+        other = (
+            "import sys; from pathlib import Path; from hfscan.hub.journal import Journal;"
+            "from hfscan.scope import Scope; Journal(Path(sys.argv[1]), sys.argv[2], Scope())"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", other, str(tmp_path), HUB], capture_output=True, text=True
+        )
+        assert "Another crawl" in done.stderr
+    opened(tmp_path).close()
+
+
+def test_discarding_leaves_nothing_behind(tmp_path: Path) -> None:
+    with begun(tmp_path / "root") as journal:
+        keep(journal, 1)
+        journal.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="--db"):
+        opened(tmp_path / "file" / "journal")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_said_and_what_was_kept_stays(tmp_path: Path) -> None:
+    with begun(tmp_path) as journal:
+        first = keep(journal, 1)
+        part = journal.folder / "000002.json.gz.part"
+        part.symlink_to("/dev/full")
+        with pytest.raises(StorageError, match="full. Free some space"):
+            keep(journal, 2)
+        part.unlink()
+    with opened(tmp_path) as journal:
+        assert journal.find("page1") == first
+        assert keep(journal, 2).number == 2

@@ -1,0 +1,131 @@
+"""Only whole pages pass; what is not whole may be asked for again."""
+
+import base64
+import gzip
+import hashlib
+import json
+
+import pytest
+
+from hfscan.errors import HubContractError
+from hfscan.hub.client import Answer
+from hfscan.hub.page import Page, prove
+from hfscan.hub.retry import TransientError
+
+IDS = [f"63{n:022x}" for n in range(4)]
+ROWS = [{"_id": one, "id": f"a/{one}", "tags": ["pytorch"]} for one in IDS]
+BODY = json.dumps(ROWS).encode()
+
+
+def etag(body: bytes) -> str:
+    digest = base64.b64encode(hashlib.sha1(body).digest()).decode()[:27]
+    return f'W/"{len(body):x}-{digest}"'
+
+
+def answer(
+    body: bytes = BODY, *, tag: str | None = None, packed: bytes | None = None, next_: str = ""
+) -> Answer:
+    return Answer(gzip.compress(body) if packed is None else packed, "gzip", tag, next_, None)
+
+
+def proven(one: Answer, after: str | None = None, *, ascending: bool = True) -> Page:
+    return prove(one, after=after, ascending=ascending)
+
+
+def test_a_whole_page_is_kept_as_it_was_sent() -> None:
+    sent = answer(tag=etag(BODY))
+    page = proven(sent)
+    assert page.packed == sent.body
+    assert page.ids == IDS
+
+
+def test_a_page_without_compression_is_compressed() -> None:
+    page = proven(Answer(BODY, "", etag(BODY), None, None))
+    assert gzip.decompress(page.packed) == BODY
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        answer(packed=gzip.compress(BODY)[:-20]),
+        answer(packed=gzip.compress(BODY)[:-1]),
+        answer(packed=b""),
+        answer(packed=b"<html>"),
+        answer(packed=gzip.compress(BODY) + b"more"),
+        answer(BODY[:-1]),
+        answer(BODY + BODY),
+        answer(b'{"error":"rate limited"}'),
+        answer(b"null"),
+        answer(b'[{"id":"a/b"}]'),
+        answer(b'[{"_id":17}]'),
+        answer(b'[{"_id":"' + b"A" * 24 + b'"}]'),
+        answer(b'[{"_id":"../../../../../etc/pass"}]'),
+        answer(b'[{"_id":"' + IDS[0].encode() + b'","id":"\xff"}]'),
+        answer(b'[{"_id":"' + IDS[0].encode() + b'","x":' + b"[" * 5000 + b"]" * 5000 + b"}]"),
+        answer(tag=etag(BODY + b" ")),
+        answer(tag=etag(BODY.replace(b"pytorch", b"tortorc"))),
+        Answer(BODY, "br", None, None, None),
+    ],
+)
+def test_what_is_not_whole_may_be_asked_for_again(sent: Answer) -> None:
+    with pytest.raises(TransientError):
+        proven(sent)
+
+
+@pytest.mark.parametrize("ids", [[0, 2, 1], [0, 0], [1, 0]])
+def test_an_order_that_the_walk_did_not_ask_for_is_refused(ids: list[int]) -> None:
+    with pytest.raises(TransientError, match="order"):
+        proven(answer(json.dumps([ROWS[n] for n in ids]).encode()))
+
+
+def test_a_page_must_lie_beyond_the_one_before() -> None:
+    down = answer(json.dumps(ROWS[::-1]).encode())
+    assert proven(answer(), after="62" + "0" * 22).ids == IDS
+    assert proven(down, after="64" + "0" * 22, ascending=False).ids == IDS[::-1]
+    for sent, after, ascending in ((answer(), IDS[0], True), (down, IDS[3], False)):
+        with pytest.raises(TransientError, match=after):
+            proven(sent, after=after, ascending=ascending)
+
+
+def test_a_gzip_bomb_is_refused_for_good() -> None:
+    bomb = answer(b"[" + b" " * (1 << 20) + b"]")
+    with pytest.raises(HubContractError, match="unpack to more than"):
+        prove(bomb, after=None, ascending=True, largest=1 << 19)
+
+
+def test_text_that_no_reader_accepts_is_mended() -> None:
+    body = BODY.replace(b'"pytorch"', rb'"\ud800 and \ud83d\ude00"', 1)
+    page = proven(answer(body, tag=etag(body)))
+    rows = json.loads(gzip.decompress(page.packed))
+    assert page.ids == IDS
+    assert rows[0]["tags"] == ["\N{REPLACEMENT CHARACTER} and \N{GRINNING FACE}"]
+
+
+def test_an_explanation_in_place_of_a_page_is_passed_on_without_control_codes() -> None:
+    with pytest.raises(TransientError, match="slow down") as caught:
+        proven(answer(json.dumps({"error": "\x1b[2Jslow down"}).encode()))
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "short"),
+    [
+        ({"_id": {"$gt": IDS[3]}}, False),
+        ({"_id": {"$gt": "64" + "0" * 22}}, True),
+        ({"token": "opaque"}, False),
+        (None, False),
+    ],
+)
+def test_a_cursor_beyond_the_last_model_tells_of_models_left_out(
+    cursor: object, short: bool
+) -> None:
+    text = base64.b64encode(json.dumps(cursor).encode()).decode().replace("=", "%3D")
+    page = proven(answer(next_=f"http://hub/api/models?cursor={text}"))
+    assert page.short_of_cursor is short
+
+
+def test_a_page_is_cut_to_whole_models() -> None:
+    page = proven(answer(next_="http://hub/api/models?cursor=x")).cut(2)
+    assert page.ids == IDS[:2]
+    assert page.next_url is None
+    assert json.loads(gzip.decompress(page.packed)) == ROWS[:2]

@@ -1,0 +1,97 @@
+"""The pace keeps within the announced quota, whatever the Hub's clock and the others do."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hfscan.hub.quota import Pace, Quota, announced
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def served(
+    requests: int, *, quota: int, window: int, start: float, latency: float, others: int = 0
+) -> tuple[dict[int, int], float]:
+    """Ask a Hub with fixed windows `requests` times; return requests per window and the time."""
+    clock = Clock()
+    clock.now += start
+    begin = clock.now
+    pace = Pace(clock=clock)
+    used: dict[int, int] = {}
+    for _ in range(requests):
+        clock.now += pace.delay()
+        number = int(clock.now // window)
+        used[number] = used.get(number, 0) + 1
+        left = math.floor((number + 1) * window - clock.now)
+        pace.heard(Quota(max(0, quota - used[number] - others), left, quota, window))
+        clock.now += latency
+    return used, clock.now - begin
+
+
+@given(
+    quota=st.integers(10, 2_000),
+    window=st.integers(2, 600),
+    start=st.floats(0, 600),
+    latency=st.floats(0, 3),
+)
+def test_a_crawl_stays_within_its_share_of_every_window(
+    quota: int, window: int, start: float, latency: float
+) -> None:
+    used, _ = served(3 * quota, quota=quota, window=window, start=start, latency=latency)
+    assert max(used.values()) <= math.ceil(0.8 * quota)
+
+
+def test_a_long_crawl_uses_its_share() -> None:
+    _, seconds = served(3_200, quota=500, window=300, start=0, latency=0.1)
+    assert seconds == pytest.approx(3_200 / 400 * 300, rel=0.05)
+
+
+def test_a_small_crawl_does_not_wait() -> None:
+    _, seconds = served(50, quota=500, window=300, start=0, latency=0)
+    assert seconds == 0
+
+
+def test_what_others_use_counts_as_used() -> None:
+    used, _ = served(300, quota=500, window=300, start=0, latency=0, others=450)
+    assert max(used.values()) <= 50
+
+
+@pytest.mark.parametrize(
+    ("state", "policy", "quota"),
+    [
+        (
+            '"api";r=472;t=235',
+            '"fixed window";"api";q=500;w=300',
+            Quota(472, 235, 500, 300),
+        ),
+        ('"api";t=235;r=0', None, Quota(0, 235)),
+        ('"api"; r=1; t=2', '"api";w=300;q=500', Quota(1, 2, 500, 300)),
+        ('"api";r=1;t=2', '"fixed window";"api";q=0;w=0', Quota(1, 2)),
+        ('"api";r=1', None, None),
+        ('"api";r=-1;t=x', None, None),
+        ("", None, None),
+        (None, None, None),
+    ],
+)
+def test_headers(state: str | None, policy: str | None, quota: Quota | None) -> None:
+    headers = {"ratelimit": state, "ratelimit-policy": policy}
+    assert announced({k: v for k, v in headers.items() if v is not None}) == quota
+
+
+def test_a_spent_quota_without_a_policy_is_waited_for() -> None:
+    clock = Clock()
+    pace = Pace(clock=clock)
+    assert pace.delay() == 0
+    pace.heard(Quota(0, 20))
+    clock.now += 5
+    assert pace.delay() == 16
+    pace.heard(None)
+    clock.now += 16
+    assert pace.delay() == 0
