@@ -1,5 +1,6 @@
 """`hfscan demo`."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -41,7 +42,7 @@ def command(out: Path) -> None:
     with Store.open(db) as store:
         census = Census.choose(store, None, source=crawled.ingested.source)
         report = build(census, year=_YEAR, universe=("pytorch", "tensorflow"))
-    FORMATS["terminal"](report, click.get_text_stream("stdout"))
+    FORMATS["terminal"](report, sys.stdout)
     with markdown.open("w", encoding="utf-8") as file:
         FORMATS["md"](report, file)
     click.echo(f"Database: {db}\nMarkdown report: {markdown}")

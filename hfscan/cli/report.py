@@ -1,6 +1,7 @@
 """`hfscan report`."""
 
 import io
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def command(
         report = build(census, year=year, universe=universe)
     write = FORMATS[format_ or _format_of(out)]
     if out is None:
-        write(report, click.get_text_stream("stdout"))
+        write(report, sys.stdout)
         return
     text = io.StringIO()
     write(report, text)

@@ -70,9 +70,9 @@ class Page:
 def prove(
     answer: Answer, *, after: str | None, ascending: bool, largest: int = LARGEST_PAGE
 ) -> Page:
-    """Return the answer as a page; `after` is the last `_id` of the page before and
-    `largest` the bytes it may unpack to.
+    """Return the answer as a page.
 
+    `after` is the last `_id` of the page before, `largest` the bytes that it may unpack to.
     Raises TransientError when the body is not whole, is no array of models, or when an `_id` is
     not beyond the one before it in the walk's direction; HubContractError on a gzip bomb.
     """

@@ -1,0 +1,390 @@
+"""A walk over a real HTTP server sees every model once, asks for no page too many, gives up well."""
+
+import gzip
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hfscan import hub
+from hfscan.errors import (
+    HfscanError,
+    HubContractError,
+    HubRefusedError,
+    HubUnreachableError,
+)
+from hfscan.hub.client import RefusedError
+from hfscan.hub.retry import Patience
+from hfscan.minihub import Faults, MiniHub, Population
+from hfscan.scope import Scope
+
+QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=0.5)
+POPULATION = Population.synthetic(1_000, seed=3)
+IDS = list(POPULATION.ids)
+
+
+def day(*date: int) -> datetime:
+    return datetime(*date, tzinfo=UTC)  # type: ignore[arg-type, misc]
+
+
+def within(scope: Scope) -> list[str]:
+    low = f"{int(scope.since.timestamp()):08x}" if scope.since else ""
+    high = f"{int(scope.until.timestamp()):08x}" if scope.until else "g"
+    return [one for one in IDS if low <= one < high]
+
+
+def ids(harvest: hub.Harvest) -> list[str]:
+    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in harvest.pages)
+    return [model["_id"] for page in pages for model in page]
+
+
+def fetched(server: MiniHub, journal: Path, scope: Scope | None = None, **more: Any) -> hub.Harvest:
+    harvest = hub.fetch(
+        scope or Scope(), endpoint=server.url, token=None, journal=journal, patience=QUICK, **more
+    )
+    harvest.journal.close()
+    return harvest
+
+
+@contextmanager
+def serving(page_size: int = 100, **more: Any) -> Iterator[MiniHub]:
+    with MiniHub(POPULATION, page_size=page_size, **{"quota": None} | more) as server:
+        yield server
+
+
+def test_everything_once_in_as_many_requests_as_pages(tmp_path: Path) -> None:
+    with serving() as server:
+        harvest = fetched(server, tmp_path)
+        assert ids(harvest) == IDS
+        assert harvest.models == len(IDS)
+        assert len(server.requests) == harvest.requests == len(harvest.pages) == 10
+        assert (harvest.oldest, harvest.newest) == (IDS[0], IDS[-1])
+        assert harvest.synthetic == POPULATION.made_up
+        assert harvest.started_at <= harvest.finished_at
+        assert {"tags", "siblings", "downloadsAllTime"} <= set(
+            json.loads(gzip.decompress(harvest.pages[-1].read_bytes()))[-1]
+        )
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(since=day(2022, 1, 1), until=day(2023, 1, 1)),
+        Scope(since=day(2023, 1, 1), until=day(2024, 1, 1)),
+        Scope(since=day(2024, 6, 1)),
+        Scope(until=day(2022, 3, 3)),
+        Scope(since=day(2023, 3, 3, 12), until=day(2023, 3, 4, 7, 30)),
+    ],
+)
+def test_a_period_is_the_cut_of_the_whole_and_asks_only_for_the_pages_up_to_it(
+    tmp_path: Path, scope: Scope
+) -> None:
+    expected = within(scope)
+    with serving(page_size=10) as server:
+        harvest = fetched(server, tmp_path, scope)
+        got = ids(harvest)
+        assert sorted(one for one in got if one in set(expected)) == expected
+        assert harvest.models == len(expected)
+        # from either end, up to the first page that reaches beyond the period
+        first = server.requests[0].target
+        order = IDS if "direction=1" in first else IDS[::-1]
+        needed = next((n for n in range(10, len(order), 10) if beyond(order, n, scope)), len(order))
+        assert len(server.requests) == needed // 10
+        # and the pages before it are not handed on
+        assert len(got) <= len(expected) + 20
+
+
+def beyond(order: list[str], n: int, scope: Scope) -> bool:
+    if order is IDS:
+        return scope.until is not None and order[n - 1] >= f"{int(scope.until.timestamp()):08x}"
+    return scope.since is not None and order[n - 1] < f"{int(scope.since.timestamp()):08x}"
+
+
+def test_the_nearer_end_is_walked(tmp_path: Path) -> None:
+    with serving() as server:
+        fetched(server, tmp_path, Scope(since=day(2022, 1, 1), until=day(2023, 1, 1)))
+        fetched(server, tmp_path, Scope(since=day(2026, 6, 1)))
+        assert ["direction=1&" in one.target for one in server.requests] == [True, True, False][
+            -len(server.requests) :
+        ]
+
+
+@pytest.mark.parametrize("limit", [1, 99, 100, 250])
+def test_a_limit_is_met_exactly_with_the_newest_models(tmp_path: Path, limit: int) -> None:
+    with serving() as server:
+        harvest = fetched(server, tmp_path, Scope(limit=limit))
+        assert ids(harvest) == IDS[::-1][:limit]
+        assert len(server.requests) == -(-limit // 100)
+
+
+def test_a_limit_in_a_period_counts_only_the_period(tmp_path: Path) -> None:
+    scope = Scope(since=day(2023, 1, 1), until=day(2024, 1, 1), limit=20)
+    with serving(page_size=10) as server:
+        harvest = fetched(server, tmp_path, scope)
+    assert harvest.models == 20
+    assert [one for one in ids(harvest) if one in within(scope)] == within(scope)[:20]
+
+
+def test_author_task_and_no_files_are_asked_of_the_hub(tmp_path: Path) -> None:
+    author = next(iter(POPULATION))["id"].split("/")[0]
+    with serving() as server:
+        harvest = fetched(server, tmp_path, Scope(author=author, files=False))
+        models = [json.loads(gzip.decompress(page.read_bytes())) for page in harvest.pages]
+        assert {model["author"] for page in models for model in page} == {author}
+        assert all("siblings" not in model for page in models for model in page)
+        assert fetched(server, tmp_path, Scope(author="nobody")).models == 0
+        task = fetched(server, tmp_path, Scope(task="text-generation"))
+        assert 0 < task.models < len(IDS)
+
+
+@pytest.mark.parametrize("kind", sorted({"500", "502", "503", "504", "429-other", "error-object",
+    "reset", "truncated", "truncated-json", "short-page", "repeated-row", "skipped-row",
+    "empty-last-page", "odd-types", "bad-cursor"}))  # fmt: skip
+def test_trouble_that_passes_costs_requests_but_no_model(tmp_path: Path, kind: str) -> None:
+    with serving(page_size=250, faults=Faults({kind: 1.0}, most=2)) as server:
+        assert ids(fetched(server, tmp_path)) == IDS
+
+
+def test_a_stall_is_given_up_and_asked_again(tmp_path: Path) -> None:
+    with serving(page_size=500, faults=Faults({"stall": 1.0}, most=1, stall=2)) as server:
+        assert ids(fetched(server, tmp_path)) == IDS
+
+
+@pytest.mark.parametrize("kind", ["429-spent", "429-retry-after"])
+def test_the_hub_says_how_long_to_wait(tmp_path: Path, kind: str) -> None:
+    heard: list[str] = []
+    with serving(page_size=1000, faults=Faults({kind: 1.0}, most=1)) as server:
+        harvest = fetched(server, tmp_path, progress=lambda state: heard.append(state.notice))
+        assert ids(harvest) == IDS
+        assert len(server.requests) == 2
+    assert any("waiting 2 s" in notice for notice in heard)
+
+
+def test_the_quota_is_never_exceeded(tmp_path: Path) -> None:
+    with serving(page_size=50, quota=12, window=2) as server:
+        harvest = fetched(server, tmp_path)
+        assert ids(harvest) == IDS
+        assert {one.status for one in server.requests} == {200}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_trouble_of_every_kind(tmp_path: Path, seed: int) -> None:
+    kinds = ["500", "502", "429-other", "error-object", "reset", "truncated", "truncated-json",
+        "short-page", "repeated-row", "empty-last-page", "bad-cursor"]  # fmt: skip
+    faults = Faults(dict.fromkeys(kinds, 0.06), seed=seed, most=3)
+    with serving(page_size=50, faults=faults) as server:
+        assert ids(fetched(server, tmp_path)) == IDS
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "words"),
+    [
+        ("500", HubUnreachableError, "answered 500"),
+        ("502", HubUnreachableError, "goes on from here"),
+        ("429-other", HubUnreachableError, "rate limit"),
+        ("error-object", HubContractError, "rate limited"),
+        ("truncated-json", HubContractError, "no page of models|part of a page|gzip"),
+        ("repeated-row", HubContractError, "against the order"),
+        ("foreign-link", HubContractError, r"127\.0\.0\.2.*does not follow"),
+        ("bad-cursor", HubRefusedError, "400"),
+    ],
+)
+def test_trouble_that_stays_ends_in_one_clear_error_and_loses_nothing(
+    tmp_path: Path, kind: str, error: type[HfscanError], words: str
+) -> None:
+    with serving() as server:
+        server.faults = Faults({kind: 1.0}, most=1_000)
+        with pytest.raises(error, match=words) as caught:
+            fetched(server, tmp_path)
+        assert type(caught.value) in (error, RefusedError)
+        server.faults = Faults()
+        assert ids(fetched(server, tmp_path)) == IDS
+
+
+def test_an_interrupted_walk_goes_on_and_asks_no_page_twice(tmp_path: Path) -> None:
+    class Stop(BaseException):
+        pass
+
+    def stop_at(pages: int) -> Any:
+        def progress(state: hub.Progress) -> None:
+            if state.pages == pages:
+                raise Stop
+
+        return progress
+
+    with serving() as server:
+        for pages in (3, 4, 9):
+            with pytest.raises(Stop):
+                fetched(server, tmp_path, progress=stop_at(pages))
+        harvest = fetched(server, tmp_path)
+        assert ids(harvest) == IDS
+        assert max(Counter(one.target for one in server.requests).values()) == 1
+        assert harvest.requests == 10
+        assert harvest.requests_now == 1
+        # a finished walk needs the Hub no more
+        assert ids(fetched(server, tmp_path)) == IDS
+        assert len(server.requests) == 10
+        assert ids(fetched(server, tmp_path, fresh=True)) == IDS
+        assert len(server.requests) == 20
+
+
+def test_a_damaged_page_is_fetched_again_and_no_other(tmp_path: Path) -> None:
+    with serving() as server:
+        harvest = fetched(server, tmp_path)
+        harvest.pages[4].write_bytes(b"damaged")
+        assert ids(fetched(server, tmp_path)) == IDS
+        assert len(server.requests) == 11
+
+
+def test_models_that_come_and_go_during_the_walk_move_no_other(tmp_path: Path) -> None:
+    population = Population.synthetic(500, seed=5)
+    there = list(population.ids)
+    gone, new = there[260:320], "7" + "0" * 23
+
+    def change(state: hub.Progress) -> None:
+        if state.pages == 2:
+            for one in gone:
+                population.remove(one)
+            population.put({"_id": new, "id": "new/model"})
+
+    with MiniHub(population, page_size=100, quota=None) as server:
+        harvest = fetched(server, tmp_path, progress=change)
+    assert ids(harvest) == [one for one in there if one not in gone] + [new]
+
+
+def test_fields_that_the_hub_does_not_know_are_left_out_and_told(tmp_path: Path) -> None:
+    with scripted(Old) as url:
+        harvest = hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, patience=QUICK)
+        with harvest:
+            assert harvest.models == 1
+            assert "baseModels" in harvest.dropped_fields
+            assert "author" not in harvest.dropped_fields
+
+
+def test_the_token_goes_to_the_hub_and_nowhere_else(tmp_path: Path) -> None:
+    token = "hf_" + "s" * 34
+    with serving(tokens={token: "me"}) as server:
+        with hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path) as harvest:
+            assert harvest.models == len(IDS)
+            assert {one.identity for one in server.requests} == {"me"}
+        kept = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+        assert len(kept) > 10
+        assert not any(token.encode() in data for data in kept)
+
+
+@pytest.mark.parametrize(
+    ("token", "words"), [("hf_wrong", "token was refused"), ("hf_a\nb", "no token has")]
+)
+def test_a_bad_token_is_said_and_not_shown(tmp_path: Path, token: str, words: str) -> None:
+    with serving() as server, pytest.raises(HubRefusedError, match=words) as caught:
+        hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path, patience=QUICK)
+    assert token not in str(caught.value)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def send(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Old(Handler):
+    def do_GET(self) -> None:
+        if "baseModels" in self.path:
+            self.send(400, b'{"error":"\\"expand\\" must be one of [author, createdAt, tags]"}')
+        else:
+            self.send(200, b'[{"_id":"' + IDS[0].encode() + b'"}]')
+
+
+class Redirecting(Handler):
+    def do_GET(self) -> None:
+        self.send(302, b"", location="https://elsewhere.example/api/models")
+
+
+class Nothing(Handler):
+    def do_GET(self) -> None:
+        self.send(404, b"<html>not here</html>")
+
+
+class Circle(Handler):
+    def do_GET(self) -> None:
+        self.send(200, b"[]", link=f'<{self.path}>; rel="next"')
+
+
+class Endless(Handler):
+    count = 0
+
+    def do_GET(self) -> None:
+        Endless.count += 1
+        self.send(200, b"[]", link=f'</api/models?n={Endless.count}>; rel="next"')
+
+
+class Tomorrow(Handler):
+    def do_GET(self) -> None:
+        self.send(429, b'{"error":"later"}', retry_after="86400")
+
+
+@contextmanager
+def scripted(handler: type[Handler]) -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("handler", "error", "words"),
+    [
+        (Redirecting, HubContractError, r"redirects to https://elsewhere\.example.*--endpoint"),
+        (Nothing, RefusedError, "no list of models there"),
+        (Circle, HubContractError, "circles"),
+        (Endless, HubContractError, "circles"),
+        (Tomorrow, HubUnreachableError, "wait 86401 s"),
+    ],
+)
+def test_what_is_no_hub_is_said(
+    tmp_path: Path, handler: type[Handler], error: type[HfscanError], words: str
+) -> None:
+    with scripted(handler) as url, pytest.raises(error, match=words):
+        hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, patience=QUICK)
+
+
+def test_an_unreachable_hub_is_said_soon_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(HubUnreachableError, match=r"127\.0\.0\.1:9 .*hfscan demo"):
+        hub.fetch(Scope(), endpoint="http://127.0.0.1:9", token=None, journal=tmp_path)
+
+
+@pytest.mark.parametrize("endpoint", ["huggingface.co", "ftp://hub", "", "http://", "http://[x"])
+def test_an_endpoint_that_is_none_is_said(tmp_path: Path, endpoint: str) -> None:
+    with pytest.raises(HubRefusedError, match="no endpoint"):
+        hub.fetch(Scope(), endpoint=endpoint, token=None, journal=tmp_path)
+
+
+def test_the_time_left_follows_the_growth_of_the_hub(tmp_path: Path) -> None:
+    states: list[hub.Progress] = []
+    with serving() as server:
+        fetched(server, tmp_path, Scope(until=day(2024, 7, 1)), progress=states.append)
+    totals = [state.total for state in states if state.total is not None]
+    assert all(state.models <= (state.total or state.models) for state in states)
+    assert totals[-1] == states[-1].models
+    assert all(0.5 < total / totals[-1] < 2 for total in totals)
+    assert all(a.models <= b.models for a, b in pairwise(states))
