@@ -4,6 +4,7 @@ import ipaddress
 import platform
 import re
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 USER_AGENT = f"hfscan/{__version__}; python/{platform.python_version()}"
 LARGEST_ANSWER = 64 << 20  # bytes as sent; a page of 1,000 models is well below one MiB
-_LARGEST_ERROR = 64 << 10
+_LARGEST_ERROR = 64 << 10  # bytes unpacked
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -89,12 +90,7 @@ class HubClient:
         `prove` raises TransientError on an answer that is not whole. Raises HubUnreachableError,
         RefusedError on a 4xx and HubContractError.
         """
-        if not self._is_own(httpx.URL(url)):
-            raise HubContractError(
-                f"{self.endpoint} sends the reader on to {_origin(httpx.URL(url))}, which was not "
-                "asked for; hfscan does not follow. If that is the Hub you mean, give it as "
-                "--endpoint."
-            )
+        self._own(httpx.URL(url))
         try:
             return persist(
                 lambda: prove(self._ask(url)),
@@ -150,11 +146,14 @@ class HubClient:
 
     def _next(self, response: httpx.Response) -> str | None:
         link = response.links.get("next", {}).get("url")
+        return self._linked(response, link) if link else None
+
+    def _linked(self, response: httpx.Response, link: str) -> str:
         try:
-            return str(response.url.join(link)) if link else None
+            return str(self._own(response.url.join(link)))
         except httpx.InvalidURL as error:
             raise TransientError(
-                f"{self.endpoint} links to a next page that is no URL", final=HubContractError
+                f"{self.endpoint} links to what is no URL", final=HubContractError
             ) from error
 
     def _fail(self, response: httpx.Response) -> None:
@@ -164,11 +163,8 @@ class HubClient:
         if status in _TRANSIENT:
             raise TransientError(what, wait=_asked_wait(response))
         if 300 <= status < 400:
-            where = _origin(response.url.join(response.headers.get("location", "")))
-            raise HubContractError(
-                f"{self.endpoint} redirects to {where}; hfscan does not follow, so that a token "
-                "never reaches another host. If that is the Hub you mean, give it as --endpoint."
-            )
+            self._linked(response, response.headers.get("location", ""))
+            raise HubContractError(f"{what}: a redirect within itself, which no list needs.")
         if status < 400:
             raise TransientError(what, final=HubContractError)
         if status == 401 and self._token:
@@ -187,16 +183,17 @@ class HubClient:
     def _explanation(self, response: httpx.Response) -> str:
         said = response.headers.get("x-error-message", "")
         if not said:
-            body = bytearray()
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > _LARGEST_ERROR:
-                    break
-            said = explained(bytes(body))
+            said = explained(self._read(response))
         return printable(said)
 
-    def _is_own(self, url: httpx.URL) -> bool:
-        return not url.userinfo and _origin(url) == _origin(self._url)
+    def _own(self, url: httpx.URL) -> httpx.URL:
+        if url.userinfo or _origin(url) != _origin(self._url):
+            raise HubContractError(
+                f"{self.endpoint} sends the reader on to {_origin(url)}; hfscan does not follow, "
+                "so that a token never reaches another host. If that is the Hub you mean, give it "
+                "as --endpoint."
+            )
+        return url
 
     def __enter__(self) -> "HubClient":
         return self
@@ -213,11 +210,13 @@ class HubClient:
 def explained(body: bytes) -> str:
     """Return the explanation in an error's body, "" where it gives none (HTML, say).
 
-    Shapes seen: `{"error": text | [text]}` and `{"errors": [{"message": text}]}`.
+    Shapes seen: `{"error": text | [text]}` and `{"errors": [{"message": text}]}`, also as gzip.
     """
     try:
+        if body.startswith(b"\x1f\x8b"):
+            body = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(body, _LARGEST_ERROR)
         said = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, zlib.error):
         return ""
     if not isinstance(said, dict):
         return ""
@@ -240,7 +239,7 @@ def _checked(endpoint: str) -> httpx.URL:
         url = httpx.URL(endpoint)
     except httpx.InvalidURL:
         url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", url.host):
         raise HubRefusedError(f"{endpoint!r} is no endpoint; give one like https://huggingface.co.")
     return url
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from hfscan.scope import Scope
 
 _FIELDS_REFUSED = re.compile(r'"expand" must be one of \[([^\]]*)\]')
 _EMPTY_PAGES = 10  # in a row, before a Hub that never ends is told from one that filters
+_INSISTENCE = 2  # times that a refused cursor is shown again
 _DOUBTS = 2  # times that a page is asked for again when its cursor says that it lacks models
 _CURSOR_REFUSED = frozenset({400, 404, 409, 410, 422})
 
@@ -115,32 +117,35 @@ def _plan(scope: Scope, endpoint: str, dropped: tuple[str, ...] = ()) -> About:
 def _persevere(client: HubClient, book: Journal, teller: "_Teller") -> list[Entry]:
     """Walk; start anew without the fields that the Hub does not know, or with new cursors.
 
-    A cursor that the Hub refuses is shown once more. Refused again, the walk is made anew, once:
-    cursors are the Hub's own, and none is made up here.
+    A cursor that the Hub refuses is shown it twice more. Refused again, the walk is made anew,
+    once: cursors are the Hub's own, and none is made up here.
     """
-    again: set[int] = set()
+    refusals: Counter[int] = Counter()
     renewed = False
     while True:
         assert book.about is not None
+        about = book.about
         try:
             return _walk(client, book, teller)
         except RefusedError as error:
+            page = teller.state.pages
             known = _FIELDS_REFUSED.search(error.said)
             if known:
                 allowed = {name.strip() for name in known[1].split(",")}
                 unknown = tuple(field for field in FIELDS if field not in allowed)
-                if set(unknown) <= set(book.about.dropped):
+                if set(unknown) <= set(about.dropped):
                     raise
-                book.begin(_plan(book.about.scope, book.about.endpoint, unknown))
-                continue
-            page = teller.state.pages
-            if error.status not in _CURSOR_REFUSED or not page or (renewed and page in again):
+                book.begin(_plan(about.scope, about.endpoint, unknown))
+            elif error.status not in _CURSOR_REFUSED or not page:
                 raise
-            if page in again:
+            elif refusals[page] < _INSISTENCE:
+                refusals[page] += 1
+            elif not renewed:
                 renewed = True
-                again.clear()
-                book.begin(_plan(book.about.scope, book.about.endpoint, book.about.dropped))
-            again.add(page)
+                refusals.clear()
+                book.begin(_plan(about.scope, about.endpoint, about.dropped))
+            else:
+                raise
 
 
 def _walk(client: HubClient, book: Journal, teller: "_Teller") -> list[Entry]:

@@ -1,0 +1,232 @@
+"""`hfscan crawl` as its users meet it: a real process against a real server."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from hfscan.minihub import Faults, MiniHub, Population
+
+POPULATION = Population.synthetic(1_000, seed=11)
+COLUMNS = "* EXCLUDE (source)"
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
+    return kept | {"HF_HOME": str(folder / "hf"), "PYTHONUTF8": "1"} | more
+
+
+def started(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "hfscan", "crawl", *arguments],
+        cwd=folder,
+        env=environment(folder, PYTHONPATH=str(Path(__file__).parents[1]), **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def crawled(folder: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
+    process = started(folder, *arguments, **variables)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+@contextmanager
+def serving(population: Population = POPULATION, **more: Any) -> Iterator[MiniHub]:
+    with MiniHub(population, **{"quota": None, "page_size": 50} | more) as hub:
+        yield hub
+
+
+def models(db: Path, where: str = "true", columns: str = COLUMNS) -> list[tuple[Any, ...]]:
+    with duckdb.connect(db, read_only=True) as connection:
+        return connection.execute(
+            f"SELECT {columns} FROM models WHERE {where} ORDER BY key"
+        ).fetchall()
+
+
+def test_a_census_of_everything(tmp_path: Path) -> None:
+    with serving() as hub:
+        code, out, err = crawled(tmp_path, "--endpoint", hub.url)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"Source 1: 1,000 models from {hub.url} in 20 requests and ")
+    assert out.splitlines()[0].endswith("in hfscan.duckdb")
+    assert "synthetic" in out
+    db = tmp_path / "hfscan.duckdb"
+    assert [row[0] for row in models(db, columns="key")] == list(POPULATION.ids)
+    assert sorted(one.name for one in tmp_path.iterdir() if one.name != "hf") == [db.name]
+
+
+def test_a_year_is_the_cut_of_the_whole(tmp_path: Path) -> None:
+    with serving(page_size=10) as hub:
+        variables = {"HF_ENDPOINT": hub.url}
+        assert crawled(tmp_path, HFSCAN_DB="whole.duckdb", **variables)[0] == 0
+        asked = len(hub.requests)
+        code, out, _ = crawled(tmp_path, "--year", "2023", HFSCAN_DB="year.duckdb", **variables)
+        assert code == 0
+        assert "models created from 2023-01-01 until before 2024-01-01" in out
+        year = models(tmp_path / "year.duckdb")
+        assert year == models(tmp_path / "whole.duckdb", "year(created_at) = 2023")
+        older = models(tmp_path / "whole.duckdb", "created_at < '2024-01-01'")
+        assert len(hub.requests) - asked == len(older) // 10 + 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_any_moment_and_started_again(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    with serving(latency=0.01) as hub:
+        kills = 0
+        while True:
+            process = started(tmp_path, "--endpoint", hub.url)
+            before, pages = len(hub.requests), chance.randrange(1, 8)
+            while len(hub.requests) < before + pages and process.poll() is None:
+                time.sleep(0.001)
+            if process.poll() is None and kills < 3:
+                process.kill()
+                kills += 1
+            _, err = process.communicate(timeout=60)
+            if process.returncode == 0:
+                break
+            assert process.returncode == -signal.SIGKILL, err
+        asked = Counter(one.target for one in hub.requests)
+        assert sum(asked.values()) - len(asked) <= kills
+        assert len(asked) == 20
+    db = tmp_path / "hfscan.duckdb"
+    assert [row[0] for row in models(db, columns="key")] == list(POPULATION.ids)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_an_interrupt_says_that_nothing_is_lost(tmp_path: Path) -> None:
+    with serving(latency=0.05) as hub:
+        process = started(tmp_path, "--endpoint", hub.url)
+        while len(hub.requests) < 3:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (130, "")
+        assert "Nothing is lost" in err
+        assert crawled(tmp_path, "--endpoint", hub.url)[0] == 0
+        assert len(hub.requests) <= 21
+
+
+def test_killed_after_the_ingest_it_is_not_counted_twice(tmp_path: Path) -> None:
+    with serving() as hub:
+        assert crawled(tmp_path, "--endpoint", hub.url, "--author", "nobody")[0] == 0
+        # what a kill between ingest and clean-up leaves: the database and a finished journal
+        keep = "import hfscan.hub.journal as j; j.Journal.discard = j.Journal.close; "
+        run = f"{keep}import sys; sys.argv = ['hfscan', 'crawl', '--endpoint', {hub.url!r}]; "
+        subprocess.run(
+            [sys.executable, "-c", f"{run}from hfscan.cli import main; main()"],
+            cwd=tmp_path,
+            env=environment(tmp_path, PYTHONPATH=str(Path(__file__).parents[1])),
+            check=True,
+        )
+        asked = len(hub.requests)
+        code, out, _ = crawled(tmp_path, "--endpoint", hub.url)
+        assert (code, len(hub.requests)) == (0, asked)
+        assert out.startswith("Source 2: 1,000 models")
+        assert not (tmp_path / "hfscan.duckdb.journal").exists()
+        assert len(models(tmp_path / "hfscan.duckdb")) == 1_000
+
+
+def test_odd_types_and_unknown_keys_are_counted_and_stop_nothing(tmp_path: Path) -> None:
+    rows = [{"_id": f"63{n:022x}", "id": f"a/{n}", "tags": ["pytorch"]} for n in range(40)]
+    odd: dict[str, Any] = {"downloads": "many", "tags": {"a": 1}, "gated": 3, "siblings": "none"}
+    rows[7] |= odd
+    with serving(Population.from_rows(rows)) as hub:
+        code, out, _ = crawled(tmp_path, "--endpoint", hub.url)
+    assert code == 0
+    assert out.startswith("Source 1: 40 models")
+    for field in odd:
+        assert f"{field} has an unexpected type in 1 models." in out
+
+
+def test_private_models_are_left_out(tmp_path: Path) -> None:
+    rows = [{"_id": f"63{n:022x}", "id": f"me/{n}", "private": n == 3} for n in range(9)]
+    with serving(Population.from_rows(rows), tokens={"hf_me": "me"}) as hub:
+        code, out, _ = crawled(tmp_path, "--endpoint", hub.url, HF_TOKEN="hf_me")
+    assert code == 0
+    assert "Source 1: 8 models" in out
+    assert "Left out 1 private models." in out
+    assert len(models(tmp_path / "hfscan.duckdb")) == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--year", "2021"], "2022<=x<="),
+        (["--year", "soon"], "soon"),
+        (["--year", "2022", "--since", "2022-01-01"], "--year and --since/--until exclude"),
+        (["--since", "2023-01-01", "--until", "2022-01-01"], "--since must lie before --until"),
+        (["--since", "2999-01-01"], "lies in the future"),
+        (["--since", "1.2.2023"], "%Y-%m-%d"),
+        (["--limit", "0"], "x>=1"),
+    ],
+)
+def test_a_wrong_value_is_a_usage_error(tmp_path: Path, arguments: list[str], words: str) -> None:
+    code, out, err = crawled(tmp_path, *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+def test_errors_have_their_codes_and_say_what_to_do(tmp_path: Path) -> None:
+    code, out, err = crawled(tmp_path, "--endpoint", "http://127.0.0.1:9")
+    assert (code, out) == (3, "")
+    assert "http://127.0.0.1:9" in err
+    assert "hfscan demo" in err
+
+    code, _, err = crawled(tmp_path, HF_HUB_OFFLINE="1")
+    assert code == 3
+    assert "HF_HUB_OFFLINE" in err
+
+    with serving() as hub:
+        code, _, err = crawled(tmp_path, "--endpoint", hub.url, HF_TOKEN="hf_wrong")
+        assert code == 4
+        assert "hf auth login" in err
+        assert "hf_wrong" not in err
+
+        hub.faults = Faults({"foreign-link": 1.0})
+        code, _, err = crawled(tmp_path, "--endpoint", hub.url)
+        assert code == 5
+        assert "does not follow" in err
+        hub.faults = Faults()
+
+        asked = len(hub.requests)
+        with duckdb.connect(tmp_path / "locked.duckdb"):
+            code, _, err = crawled(tmp_path, "--endpoint", hub.url, "--db", "locked.duckdb")
+        assert code == 6
+        assert "in use" in err
+        (tmp_path / "hfscan.duckdb.journal").unlink(missing_ok=True)
+        (tmp_path / "file").write_text("")
+        code, _, err = crawled(tmp_path, "--endpoint", hub.url, "--db", "file/x.duckdb")
+        assert code == 9
+        assert len(hub.requests) == asked  # told before any walking
+
+
+def test_a_database_locked_at_the_end_keeps_the_walk(tmp_path: Path) -> None:
+    db = tmp_path / "hfscan.duckdb"
+    with serving(latency=0.02) as hub:
+        assert crawled(tmp_path, "--endpoint", hub.url, "--author", "nobody")[0] == 0
+        process = started(tmp_path, "--endpoint", hub.url)
+        while len(hub.requests) < 4:
+            time.sleep(0.001)
+        with duckdb.connect(db):
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 6
+        assert "in use" in err
+        asked = len(hub.requests)
+        code, out, _ = crawled(tmp_path, "--endpoint", hub.url)
+        assert (code, len(hub.requests)) == (0, asked)
+        assert out.startswith("Source 2: 1,000 models")
