@@ -134,7 +134,7 @@ class Population:
 
 
 def _with_id(row: Mapping[str, Any]) -> Model:
-    model = {key: value for key, value in row.items() if value is not None}
+    model = dict(row)
     model.setdefault("id", model.get("modelId"))
     model.pop("modelId", None)
     if "_id" not in model:
@@ -159,7 +159,8 @@ def _recorded(path: Path) -> Iterator[Model]:
             if not parquet:
                 yield msgspec.json.decode(row[0])
                 continue
-            model = dict(zip(names, row, strict=True))
+            # a column is NULL where the API object had no such key
+            model = {k: v for k, v in zip(names, row, strict=True) if v is not None}
             model.pop("page", None)
             for key in _NESTED & model.keys():
                 if isinstance(model[key], str):

@@ -12,7 +12,7 @@ import pytest
 
 from hfscan.minihub import Faults, MiniHub, Population
 
-ROWS = [
+FIELDS = [
     {
         "_id": f"{second:08x}36468d709f{number:06x}",
         "id": f"ann/model-{number}",
@@ -31,6 +31,7 @@ ROWS = [
     }
     for number, second in enumerate(range(0x621FFDC0, 0x621FFDC0 + 8))
 ]
+ROWS = [{key: value for key, value in row.items() if value is not None} for row in FIELDS]
 
 
 @pytest.fixture
@@ -106,9 +107,10 @@ def test_recorded_details_are_answered_with_the_same_keys(shared_data):
             with MiniHub(Population.from_rows([model])) as hub:
                 got = httpx.get(f"{hub.url}{path}?{query}").json()
             assert set(got) == set(model) - OLD, answer["url"]
-            if "inference" not in model and "createdAt" in model and "gitalyUid" not in model:
-                if list(model)[:3] == ["_id", "id", "private"] or "expand" in query:
-                    assert list(got) == [key for key in model if key not in OLD]
+            # the order of 2025 on; the answers of 2024 had another, and moved `inference` about
+            newest = list(model)[:3] == ["_id", "id", "private"] or "expand" in query
+            if newest and "inference" not in model:
+                assert list(got) == list(model), answer["url"]
             seen += 1
     assert seen > 40
 
@@ -151,9 +153,9 @@ def test_every_order_is_walked_whole_with_ties_by_id(get, sort, limit):
         expected = sorted(public, key=lambda row: row["_id"], reverse=True)
     else:
         by_id = sorted(public, key=lambda row: row["_id"])
-        has = [row for row in by_id if row[key] is not None]
+        has = [row for row in by_id if key in row]
         expected = sorted(has, key=lambda row: row[key], reverse=True)
-        expected += [row for row in by_id if row[key] is None]
+        expected += [row for row in by_id if key not in row]
     assert [model["id"] for model in seen] == [row["id"] for row in expected]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from huggingface_hub import HfApi
-from huggingface_hub.errors import BadRequestError, RepositoryNotFoundError
+from huggingface_hub.errors import BadRequestError, HfHubHTTPError, RepositoryNotFoundError
 
 from hfscan.minihub import MiniHub, Population
 
@@ -12,7 +12,7 @@ def hub():
     population = Population.synthetic(2300, seed=5)
     first = population.ids[0]
     population.edit(first, id="somebody/renamed")
-    with MiniHub(population, quota=None) as hub:
+    with MiniHub(population, quota=None, tokens={"hf_me": "me"}) as hub:
         yield hub
 
 
@@ -47,8 +47,10 @@ def test_details_commits_and_renames(api, hub):
     assert api.model_info(renamed[".renamed_from"][0]).id == "somebody/renamed"
 
 
-def test_refusals_raise_the_clients_own_errors(api):
+def test_refusals_raise_the_clients_own_errors(api, hub):
     with pytest.raises(RepositoryNotFoundError):
+        HfApi(hub.url, token="hf_me").model_info("nobody/nothing")
+    with pytest.raises(HfHubHTTPError, match="Invalid username or password"):
         api.model_info("nobody/nothing")
     with pytest.raises(BadRequestError, match="must be one of"):
         list(api.list_models(expand=["childrenModelCount"]))

@@ -1,0 +1,42 @@
+"""The main job on a recorded census: served by the stand-in, crawled over HTTP, and imported."""
+
+from datetime import UTC, datetime
+
+from hfscan.census import crawl
+from hfscan.figures import Census
+from hfscan.minihub import MiniHub, Population
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+COLUMNS = "* EXCLUDE (source)"
+
+
+def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_path):
+    dump, db = shared_data / "hub-2024-07.parquet", tmp_path / "h.duckdb"
+    with MiniHub(Population.from_file(dump), quota=None) as hub:
+        crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db)
+        lists = [one for one in hub.requests if one.target.startswith("/api/models?")]
+    assert crawled.ingested.models == 760_000
+    assert len(lists) == crawled.harvest.requests == 760
+    day = datetime(2024, 7, 11, tzinfo=UTC)
+    with Store.open(db, write=True) as store:
+        imported = store.ingest([dump], Observation("import", dump.name, Scope(), day, day, None))
+        sources = (crawled.ingested.source, imported.source)
+        one, other = (f"SELECT {COLUMNS} FROM models WHERE source = {source}" for source in sources)
+        for difference in (f"{one} EXCEPT {other}", f"{other} EXCEPT {one}"):
+            assert not store.connection.execute(f"{difference} LIMIT 5").fetchall()
+        census = Census.choose(
+            store, (datetime(2022, 1, 1), datetime(2023, 1, 1)), source=sources[0]
+        )
+        figures = {
+            (one.name, one.framework): (one.numerator, one.denominator)
+            for one in census.exclusivity(
+                universe=("pytorch", "tensorflow"),
+                period=year,
+                population="created",
+                floor="excluded",
+            )
+        }
+    assert figures["exclusive", "pytorch"] == (34_662, 36_416)
+    assert figures["exclusive", "tensorflow"] == (1_154, 36_416)
+    assert figures["shared", None] == (600, 36_416)

@@ -1,0 +1,135 @@
+"""What a user meets at the command line: the documented exit codes, and messages that help."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from hfscan import errors
+from hfscan.cli import COMMANDS
+
+
+@pytest.fixture
+def hfscan(tmp_path):
+    """Run the real command in an empty folder; return (exit code, stdout, stderr)."""
+
+    def run(*args, **env):
+        done = subprocess.run(
+            [sys.executable, "-m", "hfscan", *map(str, args)],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONUTF8": "1", **env},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_help_names_every_command(hfscan):
+    code, out, _ = hfscan("--help")
+    assert code == 0
+    for command in COMMANDS:
+        assert re.search(rf"^  {command}\b", out, re.MULTILINE)
+        assert hfscan(command, "--help")[0] == 0
+
+
+def test_the_demo_answers_without_network(hfscan, tmp_path):
+    code, out, err = hfscan("demo", HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="1")
+    assert (code, err.startswith("Serving")) == (0, True)
+    assert "SYNTHETIC" in out
+    assert "models created in 2022 that serve PyTorch or TensorFlow" in out
+    assert (tmp_path / "demo" / "report-2022.md").read_text("utf-8").startswith("# Frameworks")
+    # the database it leaves answers on its own
+    code, out, _ = hfscan("report", "--year", 2023, "--db", "demo/hfscan.duckdb", "--format=json")
+    assert code == 0
+    report = json.loads(out)
+    assert report["year"] == 2023
+    assert report["source"]["synthetic"] == "models=20000, seed=2022"
+    assert report["source"]["complete"] is True
+
+
+def test_no_database_yet(hfscan):
+    code, out, err = hfscan("report", "--year", 2022)
+    assert (code, out) == (errors.DatabaseError.exit_code, "")
+    assert "hfscan crawl" in err
+    assert "hfscan demo" in err
+
+
+def test_an_unreachable_hub_says_what_to_do(hfscan):
+    code, _, err = hfscan("crawl", "--endpoint", "http://127.0.0.1:9", "--limit", 5)
+    assert code == errors.HubUnreachableError.exit_code
+    assert "http://127.0.0.1:9" in err
+    assert "hfscan demo" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("crawl", "--year", "1999"),
+        ("crawl", "--year", "2022", "--since", "2022-01-01"),
+        ("crawl", "--limit", "0"),
+        ("report", "--year", "twenty"),
+        ("report", "--as-of", "2024-01-01", "--source", "1"),
+        ("report", "--universe", ","),
+        ("import", "x.json"),
+        ("import", "x.json", "--observed-at", "2999-01-01"),
+        ("minihub", "serve"),
+        ("minihub", "serve", "--models", "5", "--fault", "flood"),
+        ("scan",),
+    ],
+)
+def test_wrong_usage_is_told_with_exit_code_2(hfscan, args):
+    code, out, err = hfscan(*args)
+    assert (code, out) == (2, "")
+    assert "Error: " in err
+    assert "Traceback" not in err
+
+
+def test_import_then_report_from_files(hfscan, tmp_path):
+    dump = tmp_path / "dump.jsonl"
+    dump.write_text('{"modelId": "a/b", "tags": ["pytorch"]}\n{"modelId": "a/c", "tags": ["tf"]}\n')
+    code, out, _ = hfscan("import", "dump.jsonl", "--observed-at", "2022-02-15")
+    assert code == 0
+    assert out.startswith("Source 1: 2 models observed 2022-02-15 in hfscan.duckdb")
+    assert "The dump has no _id" in out
+    code, out, _ = hfscan("report", "--out", "r.md")
+    assert (code, out) == (0, "")
+    assert "1 (50.0 %) serve PyTorch only" in (tmp_path / "r.md").read_text().replace("\\", "")
+    code, _, err = hfscan("report", "--year", 2022)
+    assert code == errors.NoAnswerError.exit_code
+    assert "no creation dates" in err
+    code, _, err = hfscan("report", "--universe", "pytorch,theano")
+    assert code == errors.NoAnswerError.exit_code
+    assert "Unknown framework theano" in err
+
+
+def test_an_unreadable_dump_names_the_line(hfscan, tmp_path):
+    (tmp_path / "dump.jsonl").write_text('{"id": "a/b"}\n{"id": \n')
+    code, _, err = hfscan("import", "dump.jsonl", "--observed-at", "2022-02-15")
+    assert code == errors.DumpError.exit_code
+    assert "dump.jsonl, line 2" in err
+
+
+def test_crawling_offline_is_refused(hfscan):
+    code, _, err = hfscan("crawl", HF_HUB_OFFLINE="1")
+    assert code == errors.HubUnreachableError.exit_code
+    assert "HF_HUB_OFFLINE" in err
+
+
+def test_exit_codes_are_all_different_and_documented(request):
+    codes = {
+        error.exit_code: name
+        for name, error in vars(errors).items()
+        if isinstance(error, type) and issubclass(error, errors.HfscanError)
+    }
+    assert len(codes) == len([n for n in vars(errors) if n.endswith("Error")])
+    readme = (request.config.rootpath / "README.md").read_text(encoding="utf-8")
+    for code in codes:
+        assert re.search(rf"^\| {code} \|", readme, re.MULTILINE), code

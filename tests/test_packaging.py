@@ -1,0 +1,37 @@
+"""The wheel carries all it needs: built, put into an empty environment, used from elsewhere."""
+
+import subprocess
+import sys
+import zipfile
+
+from hfscan.resources import folder
+
+
+def test_the_wheel_runs_the_demo_from_another_folder(request, tmp_path):
+    root = request.config.rootpath
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, root]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for kind in ("queries", "reports"):
+        inside = {n.removeprefix(f"hfscan/_data/{kind}/") for n in names if f"_data/{kind}/" in n}
+        files = (path for path in folder(kind).rglob("*") if path.is_file())
+        assert inside == {path.relative_to(folder(kind)).as_posix() for path in files}
+    assert not {name for name in names if name.startswith("tests")}
+    environment, elsewhere = tmp_path / "venv", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    programs = environment / ("Scripts" if sys.platform == "win32" else "bin")
+    install = [programs / "python", "-m", "pip", "install", "--quiet", wheel]
+    subprocess.run(install, check=True)
+    demo = subprocess.run(
+        [programs / "hfscan", "demo"], cwd=elsewhere, capture_output=True, text=True, check=False
+    )
+    assert demo.returncode == 0, demo.stderr
+    assert "PyTorch only" in demo.stdout
+    assert (elsewhere / "demo" / "hfscan.duckdb").exists()
+    frameworks = "import importlib.util as u; print([n for n in {} if u.find_spec(n)])".format(
+        ["torch", "tensorflow", "jax", "transformers"]
+    )
+    found = subprocess.check_output([programs / "python", "-c", frameworks], text=True)
+    assert found.strip() == "[]"
