@@ -25,9 +25,8 @@ def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_
         one, other = (f"SELECT {COLUMNS} FROM models WHERE source = {source}" for source in sources)
         for difference in (f"{one} EXCEPT {other}", f"{other} EXCEPT {one}"):
             assert not store.connection.execute(f"{difference} LIMIT 5").fetchall()
-        census = Census.choose(
-            store, (datetime(2022, 1, 1), datetime(2023, 1, 1)), source=sources[0]
-        )
+        year = (datetime(2022, 1, 1), datetime(2023, 1, 1))
+        census = Census.choose(store, year, source=sources[0])
         figures = {
             (one.name, one.framework): (one.numerator, one.denominator)
             for one in census.exclusivity(
