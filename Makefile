@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 demo: $(VENV)/ready  ## the main job end to end on an embedded stand-in Hub
 	$(BIN)/hfscan demo
 
-test: lint  ## all that must hold before a change lands
+test: lint $(VENV)-hub0/ready  ## all that must hold before a change lands
 	$(BIN)/python -m pytest
+	$(VENV)-hub0/bin/python -m pytest tests/minihub tests/hub
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -22,6 +23,13 @@ $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"  # the first that knows groups
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+# the oldest huggingface_hub that is supported in practice: with requests instead of httpx
+$(VENV)-hub0/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-hub0
+	$(VENV)-hub0/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)-hub0/bin/python -m pip install --quiet --editable . --group dev "huggingface_hub==0.36.*"
 	touch $@
 
 clean:

@@ -16,7 +16,13 @@ def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_
     with MiniHub(Population.from_file(dump), quota=None) as hub:
         crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db)
         lists = [one for one in hub.requests if one.target.startswith("/api/models?")]
+        year_2022 = Scope(
+            since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC)
+        )
+        cut = crawl(year_2022, endpoint=hub.url, token=None, db=db)
     assert crawled.ingested.models == 760_000
+    assert cut.ingested.models == 102_190
+    assert cut.harvest.requests == 103
     assert len(lists) == crawled.harvest.requests == 760
     day = datetime(2024, 7, 11, tzinfo=UTC)
     with Store.open(db, write=True) as store:
@@ -25,6 +31,9 @@ def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_
         one, other = (f"SELECT {COLUMNS} FROM models WHERE source = {source}" for source in sources)
         for difference in (f"{one} EXCEPT {other}", f"{other} EXCEPT {one}"):
             assert not store.connection.execute(f"{difference} LIMIT 5").fetchall()
+        part = f"SELECT {COLUMNS} FROM models WHERE source = {cut.ingested.source}"
+        whole = f"{one} AND created_at < '2023-01-01'"
+        assert not store.connection.execute(f"{part} EXCEPT {whole} LIMIT 5").fetchall()
         year = (datetime(2022, 1, 1), datetime(2023, 1, 1))
         census = Census.choose(store, year, source=sources[0])
         figures = {

@@ -10,6 +10,7 @@ import pytest
 
 from hfscan import errors
 from hfscan.cli import COMMANDS
+from hfscan.minihub import MiniHub, Population
 
 
 @pytest.fixture
@@ -108,6 +109,27 @@ def test_import_then_report_from_files(hfscan, tmp_path):
     code, _, err = hfscan("report", "--universe", "pytorch,theano")
     assert code == errors.NoAnswerError.exit_code
     assert "Unknown framework theano" in err
+
+
+def test_a_file_of_a_hub_dataset_is_imported(hfscan, tmp_path):
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    (folder / "models.jsonl").write_text('{"id": "a/b", "tags": ["pytorch"]}\n')
+    row = {"_id": "6" * 24, "id": "datasets/ann/stats", ".folder": str(folder)}
+    row["createdAt"] = "2024-01-01T00:00:00.000Z"
+    name = "hf://datasets/ann/stats/models.jsonl"
+    with MiniHub(Population.from_rows([row])) as hub:
+        here = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+        code, out, err = hfscan("import", name, "--observed-at", "2024-07-11", **here)
+        assert (code, err) == (0, "")
+        assert out.startswith("Source 1: 1 model ")
+        code, _, err = hfscan("import", name + "x", "--observed-at", "2024-07-11", **here)
+        assert code == errors.HubRefusedError.exit_code
+        assert "cannot be had" in err
+    gone = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "other")}
+    code, _, err = hfscan("import", name, "--observed-at", "2024-07-11", **gone)
+    assert code == errors.HubUnreachableError.exit_code
+    assert "HF_ENDPOINT" in err
 
 
 def test_an_unreadable_dump_names_the_line(hfscan, tmp_path):

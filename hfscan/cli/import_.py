@@ -41,20 +41,21 @@ def command(files: tuple[str, ...], observed_at: datetime, complete: bool | None
             paths, Observation("import", ", ".join(names), Scope(), observed, observed, complete)
         )
         source = next(one for one in store.sources() if one.id == result.source)
+    models = "model" if result.models == 1 else "models"
     click.echo(
-        f"Source {result.source}: {result.models:,} models observed {observed:%Y-%m-%d} in {db}"
+        f"Source {result.source}: {result.models:,} {models} observed {observed:%Y-%m-%d} in {db}"
     )
     left_out = {
         "private": result.private,
         "duplicates": result.duplicates,
         "without an id": result.nameless,
     }
-    for what, models in left_out.items():
-        if models:
-            click.echo(f"Left out {models:,} models: {what}.")
+    for what, count in left_out.items():
+        if count:
+            click.echo(f"Left out {count:,}: {what}.")
     if source.lacks:
         click.echo(f"The dump has no {', '.join(source.lacks)}.")
-    for key, models in result.unknown_keys.items():
-        click.echo(f"Unknown key {key!r} in {models:,} models, not kept.")
-    for field, models in result.odd_types.items():
-        click.echo(f"{field} has an unexpected type in {models:,} models.")
+    for key, count in result.unknown_keys.items():
+        click.echo(f"Unknown key {key!r} in {count:,} models, not kept.")
+    for field, count in result.odd_types.items():
+        click.echo(f"{field} has an unexpected type in {count:,} models.")

@@ -41,6 +41,11 @@ def _chances(
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the made-up models.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True)
 @click.option("--latency", type=click.FloatRange(min=0), default=0.0, help="Seconds per answer.")
+@click.option(
+    "--prepare",
+    metavar="PATH?QUERY",
+    help="Render this list ahead, so that it costs nothing to serve; see /api/models?...",
+)
 @click.option("--quota", type=click.IntRange(min=1), help="Requests in 5 minutes. Default: none.")
 @click.option("--token", "tokens", multiple=True, metavar="TOKEN=ACCOUNT", help="Repeatable.")
 @click.option(
@@ -58,6 +63,7 @@ def serve(
     seed: int,
     port: int,
     latency: float,
+    prepare: str | None,
     quota: int | None,
     tokens: tuple[str, ...],
     chances: dict[str, float],
@@ -83,6 +89,8 @@ def serve(
             f"Port {port} cannot be had: {error.strerror}. Choose another with --port; 0 takes "
             "any free one."
         ) from error
+    if prepare:
+        click.echo(f"Prepared {hub.prepare(prepare):,} pages.", err=True)
     click.echo(hub.url)
     what = population.made_up or (dump and dump.name)
     click.echo(f"Serving {len(population):,} models ({what}). Ctrl-C ends it.", err=True)

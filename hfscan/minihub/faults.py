@@ -50,8 +50,16 @@ INSTEAD: dict[str, Answer] = {
 ALTERED = ("reset", "stall", "truncated", "truncated-json", "foreign-link")
 """Faults that spoil the right answer on its way out."""
 
-PAGED = ("short-page", "empty-last-page", "repeated-row", "skipped-row", "odd-types", "bad-cursor")
-"""Faults of a list page itself."""
+PAGED = (
+    "drift",
+    "short-page",
+    "empty-last-page",
+    "repeated-row",
+    "skipped-row",
+    "odd-types",
+    "bad-cursor",
+)
+"""Faults of a list page itself; drift: a trending score moves while the list is walked."""
 
 KINDS = (*INSTEAD, "gzip-bomb", *ALTERED, *PAGED)
 

@@ -70,6 +70,9 @@ class Routes:
     def _list(self, ask: Ask) -> Answer:
         if ask.fault == "bad-cursor" and "cursor" in dict(ask.query):
             raise BadRequest("Invalid cursor")
+        if ask.fault == "drift":
+            ids = self._population.ids
+            self._population.edit(ids[self._population.version % len(ids)], trendingScore=1000)
         if ask.fault == "short-page":
             # fewer models than asked for, and still a next page
             limit = dict(ask.query).get("limit", "1000")

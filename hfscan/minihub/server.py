@@ -87,6 +87,15 @@ class MiniHub:
         """Serve in this thread until `__exit__` or an interrupt."""
         self._server.serve_forever(poll_interval=0.05)
 
+    def prepare(self, target: str) -> int:
+        """Render the list that starts at `target` ahead, page by page; return how many pages."""
+        pages = 0
+        while target:
+            link = self._made("GET", target, None, None, zipped=True).headers.get("link", "")
+            target = link.partition(">")[0].removeprefix(f"<{self.url}")
+            pages += 1
+        return pages
+
     def answer(self, method: str, target: str, headers: Mapping[str, str], address: str) -> Answer:
         """Answer one request, faults and all, and take note of it."""
         if self.latency:

@@ -251,6 +251,34 @@ def test_made_up_models_follow_the_census_they_were_counted_from():
     assert abs(len(alone) / len(serving) - 34_662 / 36_416) < 0.03
 
 
+def test_trending_scores_drift_so_that_the_default_order_skips_and_repeats():
+    rows = [dict(ROWS[0], _id=f"62{n:022x}", id=f"a/{n}", trendingScore=n) for n in range(40)]
+    with MiniHub(Population.from_rows(rows), faults=Faults({"drift": 1.0})) as hub:
+        response, seen = httpx.get(f"{hub.url}/api/models?limit=2"), []
+        while "next" in response.links:
+            seen += [model["id"] for model in response.json()]
+            response = httpx.get(response.links["next"]["url"])
+        assert len(set(seen)) < 40
+
+
+def test_prepared_pages_are_the_pages():
+    target = "/api/models?sort=createdAt&direction=1&expand=tags&limit=100"
+    with MiniHub(Population.synthetic(350, seed=1)) as hub:
+        plain = httpx.get(hub.url + target)
+    with MiniHub(Population.synthetic(350, seed=1)) as hub:
+        assert hub.prepare(target) == 4
+        prepared = httpx.get(hub.url + target)
+    assert prepared.json() == plain.json()
+
+
+def test_a_census_without_ids_can_be_served(shared_data):
+    population = Population.from_file(shared_data / "hub-2022-02.jsonl.gz")
+    with MiniHub(population, quota=None) as hub:
+        model = httpx.get(f"{hub.url}/api/models/gpt2").json()
+    assert len(population) == 29_432
+    assert {"pytorch", "tf"} <= set(model["tags"])
+
+
 def test_a_fault_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="no fault flood"):
         Faults({"flood": 1.0})
