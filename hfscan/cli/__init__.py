@@ -13,6 +13,8 @@ COMMANDS = {
     "crawl": "Take a census of the Hub's model metadata.",
     "import": "Bring recorded dumps in as observations.",
     "report": "Say which frameworks the models serve, with every denominator.",
+    "parity": "Load checkpoints into several frameworks and say whether they agree.",
+    "query": "Run a named query, or SQL of your own, read-only.",
     "demo": "Run the main job on an embedded stand-in Hub, without network.",
     "minihub": "Serve a stand-in Hub on loopback, for tests and for trying things out.",
 }

@@ -1,0 +1,198 @@
+"""What a checkpoint folder holds, and which tensors are in its weight files, read without trust."""
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hfscan.errors import HfscanError
+
+_HEADER_LIMIT = 100_000_000  # bytes; the limit of the safetensors library itself
+_JSON_LIMIT = 10_000_000  # bytes; the largest index files on the Hub are below 1 MB
+_NUMPY = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2",
+    "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "?",
+}  # fmt: skip
+_KNOWN = {  # the names transformers looks for -> format, origin (None: the file itself says)
+    "model.safetensors": ("safetensors", None),
+    "tf_model.safetensors": ("safetensors", "tensorflow"),
+    "pytorch_model.bin": ("bin", "pytorch"),
+    "tf_model.h5": ("h5", "tensorflow"),
+    "flax_model.msgpack": ("msgpack", "flax"),
+}
+_ORIGINS = {"pt": "pytorch", "tf": "tensorflow", "flax": "flax"}
+_PICKLES = {".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib"}
+
+
+class CheckpointError(HfscanError):
+    """A checkpoint that cannot be looked into, or a weight file that is not what it says."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One way the weights are stored: `parts` are the files, `files` what a loader looks for."""
+
+    name: str
+    format: str
+    origin: str
+    parts: tuple[Path, ...]
+    files: tuple[Path, ...]
+
+    def sha256(self) -> str:
+        """SHA-256 (hex) over the parts, in order."""
+        digest = hashlib.sha256()
+        for part in self.parts:
+            with part.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder with a config and weight files. `unopened`: pickles that nobody should run."""
+
+    name: str
+    folder: Path
+    revision: str | None
+    config: dict[str, Any]
+    weights: tuple[Weights, ...]
+    unopened: tuple[str, ...] = ()
+    broken: dict[str, str] = field(default_factory=dict)  # weight file -> what is wrong with it
+
+    @property
+    def architecture(self) -> str | None:
+        """The class the config names, as PyTorch calls it."""
+        named = self.config.get("architectures") or [None]
+        return str(named[0]).removeprefix("TF").removeprefix("Flax") if named[0] else None
+
+
+def open_checkpoint(
+    folder: Path, name: str | None = None, revision: str | None = None
+) -> Checkpoint:
+    """Look into `folder`. Raises CheckpointError when it holds no readable config or no weights."""
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is no folder. Give a checkpoint's folder or a Hub id.")
+    config = _json(_inside(folder, "config.json"))
+    weights: list[Weights] = []
+    broken: dict[str, str] = {}
+    for known, (format_, origin) in _KNOWN.items():
+        for file in (known, f"{known}.index.json"):
+            if not os.path.lexists(folder / file):
+                continue
+            try:
+                weights.append(_weights(folder, file, format_, origin))
+            except CheckpointError as error:
+                broken[file] = str(error)
+    if not weights and not broken:
+        raise CheckpointError(f"{folder} holds no weight file transformers would look for.")
+    unopened = tuple(sorted(p.name for p in folder.iterdir() if p.suffix in _PICKLES))
+    return Checkpoint(
+        name or folder.name, folder, revision, config, tuple(weights), unopened, broken
+    )
+
+
+def _weights(folder: Path, file: str, format_: str, origin: str | None) -> Weights:
+    path = _inside(folder, file)
+    parts = (path,)
+    if file.endswith(".index.json"):
+        shards = _json(path).get("weight_map")
+        if not isinstance(shards, dict) or not shards:
+            raise CheckpointError(f"{file} names no shards")
+        names = dict.fromkeys(str(shard) for shard in shards.values())
+        parts = tuple(_inside(folder, shard) for shard in names)
+    if origin is None:
+        header, _ = safetensors_header(parts[0])
+        origin = _ORIGINS.get(str(header.get("__metadata__", {}).get("format", "pt")), "pytorch")
+    files = tuple(dict.fromkeys((path, *parts)))
+    return Weights(file, format_, origin, parts, files)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return the file `name`, proven to lie in the folder (or in its own Hub cache)."""
+    if Path(name).name != name or name in {"", ".", ".."}:
+        raise CheckpointError(f"{name!r} is a path, not a file of this folder")
+    path, home = folder / name, folder.resolve()
+    if home.parent.name == "snapshots":  # the Hub cache: snapshots/<revision>/x -> blobs/<hash>
+        home = home.parent.parent
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(f"{name} is missing") from error
+    if not real.is_relative_to(home):
+        raise CheckpointError(f"{name} is a link that leaves the folder")
+    if not real.is_file():
+        raise CheckpointError(f"{name} is no regular file")
+    return path
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _JSON_LIMIT:
+            raise CheckpointError(f"{path.name} is larger than {_JSON_LIMIT:,} bytes")
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError, OSError) as error:
+        raise CheckpointError(f"{path.name} is no readable JSON") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path.name} is no JSON object")
+    return value
+
+
+def safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
+    """Return (header, byte where data starts), every tensor's place proven to be in the file.
+
+    Raises CheckpointError. Format: 8 bytes little-endian length, JSON, data.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 2 <= length <= min(size - 8, _HEADER_LIMIT):
+            raise CheckpointError(
+                f"{path.name} is no safetensors file: it says its header has {length:,} bytes"
+            )
+        try:
+            header = json.loads(file.read(length))
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(f"{path.name}: its header is no JSON") from error
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path.name}: its header is no JSON object")
+    room = size - 8 - length
+    for name, entry in header.items():
+        if name != "__metadata__":
+            _check_entry(path, name, entry, room)
+    return header, 8 + length
+
+
+def _check_entry(path: Path, name: str, entry: Any, room: int) -> None:
+    try:
+        dtype = _NUMPY[entry["dtype"]]
+        first, last = entry["data_offsets"]
+        count = (
+            int(np.prod([int(n) for n in entry["shape"]], dtype=object)) if entry["shape"] else 1
+        )
+        sound = 0 <= first <= last <= room and last - first == count * np.dtype(dtype).itemsize
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path.name}: the entry of {name} makes no sense") from error
+    if not sound:
+        raise CheckpointError(f"{path.name}: {name} lies outside the file (truncated?)")
+
+
+def safetensors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (name, array) of one safetensors file, mapped, not copied; bfloat16 as float32."""
+    header, start = safetensors_header(path)
+    data = np.memmap(path, mode="r", offset=0, dtype=np.uint8)
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        first, last = entry["data_offsets"]
+        array = data[start + first : start + last].view(_NUMPY[entry["dtype"]])
+        if entry["dtype"] == "BF16":
+            array = (array.astype("<u4") << 16).view("<f4")
+        yield name, array.reshape(entry["shape"])

@@ -1,0 +1,135 @@
+"""Compares arrays and weight tables. Arrays come and go; nothing is printed or judged here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one output is from another, over one region of positions."""
+
+    name: str
+    region: str  # "real" or "padding"
+    max_abs: float
+    rel_l2: float
+    cosine: float
+    finite: bool  # both sides
+    shape_ok: bool = True
+    dtype: tuple[str, str] = ("", "")
+
+
+def difference(name: str, region: str, ours: Array, theirs: Array) -> Difference:
+    """Compare `ours` with `theirs` (what it is relative to), in float64."""
+    dtypes = (ours.dtype.name, theirs.dtype.name)
+    if ours.shape != theirs.shape:
+        nan = float("nan")
+        return Difference(name, region, nan, nan, nan, True, False, dtypes)
+    a, b = ours.astype(np.float64).ravel(), theirs.astype(np.float64).ravel()
+    finite = bool(np.isfinite(a).all() and np.isfinite(b).all())
+    if not a.size:
+        return Difference(name, region, 0.0, 0.0, 1.0, True, True, dtypes)
+    with np.errstate(all="ignore"):
+        gap, scale = float(np.linalg.norm(a - b)), float(np.linalg.norm(b))
+        size = float(np.linalg.norm(a)) * scale
+        return Difference(
+            name,
+            region,
+            float(np.abs(a - b).max()),
+            gap / scale if scale else (0.0 if gap == 0 else float("inf")),
+            float(a @ b) / size if size else 1.0,
+            finite,
+            True,
+            dtypes,
+        )
+
+
+def by_region(name: str, ours: Array, theirs: Array, mask: Array) -> list[Difference]:
+    """Compare real positions and padding apart where the output has positions, else all of it."""
+    if ours.shape != theirs.shape or ours.shape[:2] != mask.shape:
+        return [difference(name, "real", ours, theirs)]
+    real = mask.astype(bool)
+    rows = [difference(name, "real", ours[real], theirs[real])]
+    if not real.all():
+        rows.append(difference(name, "padding", ours[~real], theirs[~real]))
+    return rows
+
+
+def top_agreement(ours: Array, theirs: Array, mask: Array, k: int) -> float:
+    """Share of real positions whose k best classes are the same set."""
+    if ours.shape[:2] == mask.shape:
+        ours, theirs = ours[mask.astype(bool)], theirs[mask.astype(bool)]
+    k = min(k, ours.shape[-1])
+    best = [np.sort(np.argsort(side, axis=-1)[..., -k:], axis=-1) for side in (ours, theirs)]
+    return float((best[0] == best[1]).all(axis=-1).mean())
+
+
+def first_divergent_layer(
+    ours: Sequence[Array], theirs: Sequence[Array], mask: Array, limits: Sequence[float]
+) -> int | None:
+    """Index of the first hidden state (0: embeddings, k+1: after layer k) past its limit."""
+    for index, (a, b, limit) in enumerate(zip(ours, theirs, limits, strict=False)):
+        row = by_region("hidden", a, b, mask)[0]
+        if not row.finite or not row.shape_ok or row.rel_l2 > limit:
+            return index
+    return None
+
+
+@dataclass(frozen=True)
+class WeightsDifference:
+    """What two weight files do not share. Names are PyTorch's."""
+
+    only_ours: list[str] = field(default_factory=list)
+    only_theirs: list[str] = field(default_factory=list)
+    differ: list[str] = field(default_factory=list)
+    not_finite: list[str] = field(default_factory=list)
+
+    @property
+    def same(self) -> bool:
+        return not (self.only_ours or self.only_theirs or self.differ or self.not_finite)
+
+
+Table = Mapping[str, Mapping[str, Any]]  # name -> a line of lanes/_tensors.describe
+
+
+def aligned(ours: Table, theirs: Table, prefixes: Sequence[str]) -> dict[str, str]:
+    """Map our names to theirs: as they are, or with a leading scope put on or taken off."""
+    candidates: list[dict[str, str]] = [{name: name for name in ours}]
+    for prefix in prefixes:
+        candidates.append({name: f"{prefix}.{name}" for name in ours})
+        candidates.append({name: name.removeprefix(f"{prefix}.") for name in ours})
+    return max(candidates, key=lambda names: len(set(names.values()) & set(theirs)))
+
+
+def compare_weights(ours: Table, theirs: Table) -> WeightsDifference:
+    """Compare two tables of tensors, their names already the same.
+
+    A tensor that only one side has is no difference when it is no weight (integers: position ids
+    and the like) or a copy of a tensor both sides share (tied weights).
+    """
+    shared = ours.keys() & theirs.keys()
+
+    def alone(mine: Table, other: Table) -> list[str]:
+        known = {mine[name]["sha256"] for name in shared}
+        return sorted(
+            name
+            for name in mine.keys() - other.keys()
+            if mine[name]["sha256"] not in known and mine[name]["dtype"].startswith(("float", "bf"))
+        )
+
+    def same(name: str) -> bool:
+        mine, other = ours[name], theirs[name]
+        # TensorFlow keeps some biases as one row, [1, n]
+        shapes = [[n for n in side["shape"] if n != 1] for side in (mine, other)]
+        return shapes[0] == shapes[1] and all(mine[k] == other[k] for k in ("dtype", "sha256"))
+
+    return WeightsDifference(
+        only_ours=alone(ours, theirs),
+        only_theirs=alone(theirs, ours),
+        differ=sorted(name for name in shared if not same(name)),
+        not_finite=sorted(n for n in ours if not ours[n]["finite"]),
+    )

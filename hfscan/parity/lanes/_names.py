@@ -1,0 +1,50 @@
+"""One name and one orientation for a tensor, whichever framework wrote it: PyTorch's."""
+
+import re
+
+
+def from_pytorch(name: str) -> str:
+    """Return the present name of a tensor that old checkpoints call gamma or beta."""
+    return re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", name))
+
+
+def from_tensorflow(name: str, rank: int) -> tuple[str, tuple[int, ...] | None]:
+    """Return (PyTorch's name, axes to transpose by or None) of a TF transformers variable.
+
+    The rules are those of transformers' `convert_tf_weight_name_to_pt_weight_name`: the outermost
+    scope goes, `layer_._3` is `layer/3`, `a___b` is `b`, and the last word says what it is.
+    """
+    name = re.sub(r"/[^/]*___([^/]*)/", r"/\1/", name.removesuffix(":0"))
+    parts = re.sub(r"//+", "/", name.replace("_._", "/")).split("/")
+    parts = parts[1:] if len(parts) > 1 else parts
+    last = parts[-1]
+    axes: tuple[int, ...] | None = None
+    if last == "kernel" and rank == 4:
+        axes = (3, 2, 0, 1)
+    elif last == "kernel" and rank == 3:
+        axes = (2, 1, 0)
+    elif rank == 2 and (
+        last in {"kernel", "pointwise_kernel", "depthwise_kernel"}
+        or {"emb_projs", "out_projs"} & set(parts)
+    ):
+        axes = (1, 0)
+    parts[-1] = {
+        "kernel": "weight",
+        "embeddings": "weight",
+        "gamma": "weight",
+        "beta": "bias",
+        "pointwise_kernel": "pointwise.weight",
+        "depthwise_kernel": "depthwise.weight",
+    }.get(last, last)
+    return ".".join(parts), axes
+
+
+def from_flax(path: str, rank: int) -> tuple[str, tuple[int, ...] | None]:
+    """Return (PyTorch's name, axes) of a Flax parameter whose dict keys are joined by "/"."""
+    parts = path.split("/")
+    last = parts[-1]
+    axes = {("kernel", 4): (3, 2, 0, 1), ("kernel", 3): (2, 1, 0), ("kernel", 2): (1, 0)}.get(
+        (last, rank)
+    )
+    parts[-1] = {"kernel": "weight", "scale": "weight", "embedding": "weight"}.get(last, last)
+    return ".".join(parts), axes

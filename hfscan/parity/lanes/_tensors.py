@@ -1,0 +1,26 @@
+# mypy: ignore-errors
+"""What a weight file holds, tensor by tensor, without moving the values."""
+
+import hashlib
+
+import numpy as np
+
+
+def canonical(array, axes):
+    return np.ascontiguousarray(array if axes is None else np.transpose(array, axes))
+
+
+def describe(source, name, array):
+    """One line about a tensor in PyTorch's orientation: `sha256` is of its little-endian bytes."""
+    array = np.asarray(array)
+    floating = array.dtype.kind == "f"
+    return {
+        "source": source,
+        "name": name,
+        "dtype": array.dtype.name,
+        "shape": list(array.shape),
+        "sha256": hashlib.sha256(
+            np.ascontiguousarray(array).view(np.uint8).data if array.size else b""
+        ).hexdigest(),
+        "finite": bool(np.isfinite(array).all()) if floating else True,
+    }

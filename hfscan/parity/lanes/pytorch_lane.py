@@ -1,0 +1,200 @@
+# mypy: ignore-errors
+"""The PyTorch lane: transformers' PyTorch classes, eager."""
+
+import sys
+import time
+
+import numpy as np
+import torch
+import transformers
+from _names import from_pytorch
+from _protocol import answer_generate, answer_run, load, peak_rss_mb, reset_peak, save, serve, timed
+from _tensors import describe
+
+DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "float64": torch.float64,
+}
+OPENS = {  # origin/format -> routes; `plain` is the call a user makes
+    "pytorch/safetensors": ["plain"],
+    "pytorch/bin": ["plain"],
+    "tensorflow/h5": ["plain", "helper"],
+    "tensorflow/safetensors": ["plain", "helper"],
+    "flax/msgpack": ["plain"],
+}
+NEEDS = {
+    "tensorflow": "tensorflow",
+    "flax": "flax",
+}  # origin -> the lane whose framework is imported beside torch
+state = {}
+
+
+def hello(threads):
+    torch.set_num_threads(threads)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    cuda = torch.cuda.is_available()
+    return {
+        "versions": {
+            "python": sys.version.split()[0],
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "numpy": np.__version__,
+        },
+        "device": torch.cuda.get_device_name(0) if cuda else None,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def read(path):
+    """Describe the tensors of one .bin file; its pickle is never executed."""
+    return {
+        "tensors": [
+            describe(key, from_pytorch(key), numpy(value)) for key, value in _bin(path).items()
+        ]
+    }
+
+
+def take(path, names, into):
+    tensors = {from_pytorch(key): value for key, value in _bin(path).items()}
+    return {"arrays": save(into, {name: numpy(tensors[name]) for name in names})}
+
+
+def _bin(path):
+    tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=None)
+    tensors = tensors.get("state_dict", tensors)
+    return {key: value for key, value in tensors.items() if isinstance(value, torch.Tensor)}
+
+
+def model_class(config, architecture):
+    found = getattr(transformers, architecture or "", None)
+    return found or transformers.MODEL_MAPPING[type(config)]
+
+
+def open_(folder, architecture, origin, format, route, dtype, device):
+    """Load the checkpoint; report what the loader left out, put in or could not fit."""
+    state.clear()
+    reset_peak()
+    start = time.perf_counter()
+    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    cls = model_class(config, architecture)
+    options = {"config": config, "output_loading_info": True, "local_files_only": True}
+    if origin == "pytorch":
+        model, info = cls.from_pretrained(
+            folder, use_safetensors=format == "safetensors", dtype=torch.float32, **options
+        )
+    elif origin == "flax":
+        model, info = cls.from_pretrained(folder, from_flax=True, **options)
+    elif route == "plain":
+        model, info = cls.from_pretrained(folder, from_tf=True, **options)
+    else:
+        tf_class = getattr(transformers, "TF" + cls.__name__)
+        source, tf_info = tf_class.from_pretrained(folder, config=config, output_loading_info=True)
+        model, info = transformers.load_tf2_model_in_pytorch_model(
+            cls(config), source, allow_missing_keys=True, output_loading_info=True
+        )
+        info = {
+            key: list(info.get(key, [])) + list(tf_info.get(key, [])) for key in (*info, *tf_info)
+        }
+    unset = [name for name, value in model.state_dict().items() if value.is_meta]
+    if not unset:
+        model = model.to(device=device, dtype=DTYPES[dtype]).eval()
+    state.update(model=model, device=device)
+    return {
+        "class": cls.__name__,
+        "load_seconds": time.perf_counter() - start,
+        "loading": {
+            "missing": sorted(map(str, info.get("missing_keys", []))),
+            "unexpected": sorted(map(str, info.get("unexpected_keys", []))),
+            "mismatched": sorted(
+                str(key[0]) if isinstance(key, (tuple, list)) else str(key)
+                for key in info.get("mismatched_keys", [])
+            ),
+            "unset": sorted(unset),
+        },
+        "base_prefix": cls.base_model_prefix,
+    }
+
+
+def numpy(tensor):
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def tensors(inputs):
+    return {
+        name: torch.from_numpy(array.astype(np.int64)).to(state["device"])
+        for name, array in load(inputs).items()
+    }
+
+
+def run(inputs, into):
+    given = tensors(inputs)
+    start = time.perf_counter()
+    with torch.inference_mode():
+        output = state["model"](**given, output_hidden_states=True, return_dict=True)
+    return answer_run(output, numpy, into, time.perf_counter() - start)
+
+
+def generate(inputs, new_tokens):
+    given = tensors(inputs)
+    model = state["model"]
+    with torch.inference_mode():
+        output = model.generate(
+            **given,
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=new_tokens,
+            min_new_tokens=new_tokens,
+            output_scores=True,
+            return_dict_in_generate=True,
+            pad_token_id=model.config.pad_token_id or 0,
+        )
+    return answer_generate(
+        output, given["input_ids"].shape[1], numpy, model.config.is_encoder_decoder
+    )
+
+
+def time_(inputs, times):
+    given = tensors(inputs)
+
+    def call():
+        with torch.inference_mode():
+            state["model"](**given)
+            if state["device"] == "cuda":
+                torch.cuda.synchronize()
+
+    return timed(call, times)
+
+
+def peak():
+    cuda = state.get("device") == "cuda"
+    return {
+        "peak_rss_mb": peak_rss_mb(),
+        "peak_gpu_mb": torch.cuda.max_memory_allocated() / 2**20 if cuda else None,
+    }
+
+
+def demo(into, formats):
+    """Make the demo checkpoints: see `_demo`."""
+    import _demo  # noqa: PLC0415 - seldom wanted
+
+    return {"folders": _demo.make(into, formats)}
+
+
+if __name__ == "__main__":
+    serve(
+        {
+            "hello": hello,
+            "read": read,
+            "take": take,
+            "open": open_,
+            "run": run,
+            "generate": generate,
+            "time": time_,
+            "peak": peak,
+            "demo": demo,
+        }
+    )

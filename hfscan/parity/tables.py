@@ -1,0 +1,107 @@
+"""The tensors of every weight file of a checkpoint, named and turned as PyTorch does."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hfscan.parity import compare
+from hfscan.parity.checkpoints import Checkpoint, CheckpointError, Weights, safetensors
+from hfscan.parity.lanes import _names, _tensors
+from hfscan.parity.worker import LaneDiedError, LaneError, Worker
+
+_READERS = {"bin": "pytorch", "h5": "tensorflow"}  # format -> the lane that reads it
+
+
+@dataclass
+class Files:
+    """weight file -> table of its tensors, or (verdict, reason) why there is none."""
+
+    readers: Callable[[str], Worker]
+    tables: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    faults: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def copies(self, name: str) -> frozenset[str]:
+        """Return names in one file whose values another name in it has as well."""
+        seen: dict[str, list[str]] = {}
+        for tensor, line in self.tables[name].items():
+            seen.setdefault(line["sha256"], []).append(tensor)
+        return frozenset(name for names in seen.values() if len(names) > 1 for name in names)
+
+    def renamed(self, ours: str, theirs: str) -> dict[str, str]:
+        """Map our names to theirs, whichever scope either writes in front."""
+        prefixes = {
+            name.split(".")[0]
+            for table in (self.tables[ours], self.tables[theirs])
+            for name in table
+        }
+        return compare.aligned(self.tables[ours], self.tables[theirs], sorted(prefixes))
+
+    def compare(self, ours: str, theirs: str) -> compare.WeightsDifference:
+        """Compare two files, in their own names of `theirs`."""
+        names = self.renamed(ours, theirs)
+        table = {names[name]: line for name, line in self.tables[ours].items()}
+        return compare.compare_weights(table, self.tables[theirs])
+
+    def values(self, weights: Weights, names: Iterable[str], into: Path) -> dict[str, np.ndarray]:
+        """Return the values of these tensors, in PyTorch's orientation."""
+        wanted = set(names)
+        found: dict[str, np.ndarray] = {}
+        for number, part in enumerate(weights.parts):
+            if weights.format == "safetensors":
+                found |= {n: a for _, n, a in _named(weights, part) if n in wanted}
+                continue
+            there = [n for n in wanted if self.tables[weights.name][n]["part"] == number]
+            if there:
+                worker = self.readers(_READERS[weights.format])
+                paths = worker.call("take", path=str(part), names=there, into=f"{into}/{number}")
+                found |= {name: np.load(path) for name, path in paths["arrays"].items()}
+        return found
+
+
+def _named(weights: Weights, part: Path) -> Iterable[tuple[str, str, np.ndarray]]:
+    for source, array in safetensors(part):
+        if weights.origin == "tensorflow":
+            name, axes = _names.from_tensorflow(source, array.ndim)
+            yield source, name, _tensors.canonical(array, axes)
+        else:
+            yield source, _names.from_pytorch(source), array
+
+
+def read_all(checkpoint: Checkpoint, readers: Callable[[str], Worker]) -> Files:
+    """Read every weight file; one that cannot be read gets a verdict in place of a table."""
+    files = Files(readers)
+    for weights in checkpoint.weights:
+        try:
+            files.tables[weights.name] = _read(weights, readers)
+        except CheckpointError as error:
+            files.faults[weights.name] = ("unreadable", str(error))
+        except LaneDiedError as died:
+            files.faults[weights.name] = (died.kind, died.message)
+        except LaneError as error:
+            verdict = "refused" if error.kind == "UnpicklingError" else "unreadable"
+            files.faults[weights.name] = (verdict, _reason(verdict, error))
+    return files
+
+
+def _reason(verdict: str, error: LaneError) -> str:
+    if verdict == "refused":
+        return "its pickle asks for code to be run; it was not opened"
+    return str(error).strip().splitlines()[0]
+
+
+def _read(weights: Weights, readers: Callable[[str], Worker]) -> dict[str, dict[str, Any]]:
+    table: dict[str, dict[str, Any]] = {}
+    for number, part in enumerate(weights.parts):
+        if weights.format == "safetensors":
+            lines = [_tensors.describe(*tensor) for tensor in _named(weights, part)]
+        elif weights.format in _READERS:
+            lines = readers(_READERS[weights.format]).call("read", path=str(part))["tensors"]
+        else:
+            raise CheckpointError(f"no reader for {weights.format}")
+        table |= {line["name"]: {**line, "part": number} for line in lines}
+    if not table:
+        raise CheckpointError(f"{weights.name} holds no tensor")
+    return table

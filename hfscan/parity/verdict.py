@@ -1,0 +1,139 @@
+"""From what was seen to one word and one sentence."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hfscan.parity.compare import Difference
+from hfscan.parity.tolerance import Tolerance
+
+AGREE = "agree"
+OFF_FACTOR = 10.0
+"""A side is off when its own error is this many times the other's: both follow the same rounding,
+whose size varies by a factor of about two between kernels (measured 6.7e-7 to 1.2e-6)."""
+
+
+@dataclass
+class Result:
+    """Everything known about one case. Lengths are seconds, memory MB (2**20 bytes)."""
+
+    checkpoint: str
+    revision: str | None
+    architecture: str | None
+    weights: dict[str, str]
+    lane: str
+    device: str
+    dtype: str
+    route: str
+    verdict: str = ""
+    reason: str = ""
+    loading: dict[str, list[str]] = field(default_factory=dict)
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    reference: dict[str, Any] | None = None
+    first_divergent_layer: int | str | None = None
+    top1_agreement: float | None = None
+    top5_agreement: float | None = None
+    generated_equal: bool | None = None
+    generation: dict[str, Any] | None = None
+    load_seconds: float | None = None
+    first_call_seconds: float | None = None
+    latency_ms: dict[str, float] | None = None
+    peak_rss_mb: float | None = None
+    peak_gpu_mb: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def unopened(name: str, reason: str, dtype: str) -> Result:
+    """Return the one result of a checkpoint that could not even be looked into."""
+    return unreadable(name, None, None, "", reason, dtype)
+
+
+def unreadable(
+    name: str, revision: str | None, architecture: str | None, file: str, reason: str, dtype: str
+) -> Result:
+    """Return the result of a weight file that no lane was given."""
+    weights = {"file": file, "format": Path(file).suffix.lstrip("."), "sha256": ""}
+    return Result(
+        name, revision, architecture, weights, "none", "none", dtype, "none", "unreadable", reason
+    )
+
+
+@cache
+def _allowed() -> tuple[tuple[re.Pattern[str], bool], ...]:
+    text = Path(__file__).with_name("allowed.toml").read_text(encoding="utf-8")
+    entries = tomllib.loads(text)["allow"]
+    return tuple((re.compile(entry["pattern"]), entry.get("tied", False)) for entry in entries)
+
+
+def unexplained(keys: Sequence[str], config: Mapping[str, Any]) -> list[str]:
+    """Return the keys no entry of `allowed.toml` explains."""
+    ties = config.get("tie_word_embeddings", True) is not False
+    patterns = [pattern for pattern, tied in _allowed() if ties or not tied]
+    return [key for key in keys if not any(pattern.fullmatch(key) for pattern in patterns)]
+
+
+def loading_fault(
+    loading: Mapping[str, Sequence[str]],
+    config: Mapping[str, Any],
+    unused_anyway: Sequence[str],
+    aliases: frozenset[str] = frozenset(),
+) -> str | None:
+    """Return what the loader lost, or None.
+
+    `unused_anyway`: keys of the file that its own framework leaves unused as well. `aliases`:
+    tensors that are copies of others, so that nothing is lost without them.
+    """
+    if loading["unset"]:
+        return (
+            f"{_some(loading['unset'])} left without values (on the meta device), no error raised"
+        )
+    for kind, words in (
+        ("mismatched", "of another shape than the config asks for"),
+        ("missing", "not in the file and newly initialised"),
+        ("unexpected", "in the file but not loaded"),
+    ):
+        keys = unexplained(loading[kind], config)
+        if kind == "unexpected":
+            keys = [key for key in keys if key not in unused_anyway and key not in aliases]
+        if keys:
+            return f"{_some(keys)} {words}"
+    return None
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}"
+
+
+def outputs_fault(rows: Sequence[Difference], limit: Tolerance) -> tuple[str, str] | None:
+    """Return (verdict, reason) of the worst output, or None where all agree."""
+    for row in rows:
+        if not row.finite:
+            return "not finite", f"NaN or Inf in {row.name} ({row.region})"
+    for row in rows:
+        if not row.shape_ok:
+            return "outputs differ", f"{row.name} has another shape"
+    real = [row for row in rows if row.region == "real"]
+    worst = max(real, key=lambda row: row.rel_l2, default=None)
+    if worst is None:
+        return "no outputs", "the model returned no tensor that could be compared"
+    if not worst.rel_l2 <= limit.rel_l2:
+        factor = worst.rel_l2 / limit.rel_l2
+        return (
+            "outputs differ",
+            f"{worst.name}: relative L2 {worst.rel_l2:.1e}, {factor:,.3g} times the tolerance",
+        )
+    return None
+
+
+def off_side(lane_error: float, other_error: float, lane: str, other: str) -> str | None:
+    """Name the side whose own error stands out, if one does."""
+    if lane_error > OFF_FACTOR * other_error:
+        return lane
+    if other_error > OFF_FACTOR * lane_error:
+        return other
+    return None
