@@ -73,7 +73,7 @@ def command(
     from hfscan.parity import demo as demo_  # noqa: PLC0415 - needs numpy
     from hfscan.parity import hub, report  # noqa: PLC0415
     from hfscan.parity.sweep import Settings, Sweep  # noqa: PLC0415
-    from hfscan.parity.verdict import unopened  # noqa: PLC0415
+    from hfscan.parity.verdict import Result, unopened  # noqa: PLC0415
     from hfscan.parity.worker import lane_names  # noqa: PLC0415
 
     if not checkpoints and not demo:
@@ -92,7 +92,7 @@ def command(
         memory,
         measure,
     )
-    results = []
+    results: list[Result] = []
     with ExitStack() as stack:
         sweep = stack.enter_context(Sweep(settings))
         named = list(checkpoints)

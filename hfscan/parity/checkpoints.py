@@ -100,7 +100,7 @@ def open_checkpoint(
 
 def _weights(folder: Path, file: str, format_: str, origin: str | None) -> Weights:
     path = _inside(folder, file)
-    parts = (path,)
+    parts: tuple[Path, ...] = (path,)
     if file.endswith(".index.json"):
         shards = _json(path).get("weight_map")
         if not isinstance(shards, dict) or not shards:

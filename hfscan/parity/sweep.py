@@ -303,10 +303,11 @@ class _CheckpointRun:
     ) -> None:
         if self.reference is None:
             return
-        errors = [_error(side, self.reference, self._mask) for side in (run, base)]
-        sides = case.lane, base_case.lane
-        off = off_side(*errors, *sides) if case is not base_case else None
-        result.reference = {"lane_error": errors[0], "baseline_error": errors[1], "off_side": off}
+        ours, theirs = (_error(side, self.reference, self._mask) for side in (run, base))
+        off = None
+        if case is not base_case:
+            off = off_side(ours, theirs, case.lane, base_case.lane)
+        result.reference = {"lane_error": ours, "baseline_error": theirs, "off_side": off}
 
     def _tokens(
         self, run: Run, base: Run, result: Result, rows: Sequence[compare.Difference]

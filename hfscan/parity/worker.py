@@ -1,5 +1,6 @@
 """Keeps a lane's process: starts it, talks to it, ends it when it takes too long or too much."""
 
+import contextlib
 import json
 import os
 import queue
@@ -10,7 +11,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hfscan.errors import HfscanError
 
@@ -70,7 +71,7 @@ class Worker:
         self.about: dict[str, Any] = {}
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        self._stderr: IO[bytes] | None = None
 
     def call(self, op: str, **arguments: Any) -> dict[str, Any]:
         """Ask the lane for `op`. Raises LaneError when it refuses, LaneDiedError when it dies."""
@@ -95,16 +96,16 @@ class Worker:
         except ProcessLookupError:
             pass
         process.wait()
-        for pipe in (process.stdin, process.stdout):
+        for pipe in (process.stdin, process.stdout, self._stderr):
             if pipe:
-                pipe.close()
+                with contextlib.suppress(OSError):  # what was still to be written to a dead process
+                    pipe.close()
 
     def _start(self) -> None:
         path = LANES / f"{self.lane}_lane.py"
         if not path.exists():
             raise LaneError("no lane", f"{self.lane}; there are: {', '.join(lane_names())}")
-        self._stderr.seek(0)
-        self._stderr.truncate()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._answers = queue.SimpleQueue()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
@@ -118,6 +119,7 @@ class Worker:
                 start_new_session=True,
             )
         except OSError as error:
+            self._stderr.close()
             raise LaneError("no interpreter", f"{self.python}: {error.strerror}") from error
         threading.Thread(
             target=_pump, args=(self._process, self._answers), daemon=True, name=self.lane
@@ -153,8 +155,9 @@ class Worker:
             except queue.Empty:
                 self._check_limits(process, deadline, seconds)
         if line is None:
+            words = self._last_words()
             self.close()
-            raise LaneDiedError("crashed", f"{_ending(process.returncode)}; {self._last_words()}")
+            raise LaneDiedError("crashed", f"{_ending(process.returncode)}; {words}")
         answer: dict[str, Any] = json.loads(line)
         if not answer.pop("ok"):
             raise LaneError(answer["kind"], answer["message"])
@@ -172,6 +175,7 @@ class Worker:
             raise LaneDiedError("out of memory", f"passed the limit of {self.memory_mb:,.0f} MB")
 
     def _last_words(self) -> str:
+        assert self._stderr is not None
         self._stderr.seek(0)
         lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1][-300:] if lines else "it said nothing"

@@ -13,7 +13,7 @@ SMALL = {"vocab_size": VOCAB, "initializer_range": 0.2, "pad_token_id": 0}
 
 
 def corpus():
-    """Return a deterministic text: words of 2 to 4 token ids that follow each other by a grammar."""
+    """Return a deterministic text: words of 2 to 4 ids, each followed by one of three."""
     rng = random.Random(SEED)  # noqa: S311
     words = [[rng.randrange(4, VOCAB) for _ in range(rng.randrange(2, 5))] for _ in range(40)]
     follows = {index: rng.sample(range(40), 3) for index in range(40)}

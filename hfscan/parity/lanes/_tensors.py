@@ -1,16 +1,16 @@
-# mypy: ignore-errors
 """What a weight file holds, tensor by tensor, without moving the values."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
 
-def canonical(array, axes):
+def canonical(array: np.ndarray, axes: tuple[int, ...] | None) -> np.ndarray:
     return np.ascontiguousarray(array if axes is None else np.transpose(array, axes))
 
 
-def describe(source, name, array):
+def describe(source: str, name: str, array: np.ndarray) -> dict[str, Any]:
     """One line about a tensor in PyTorch's orientation: `sha256` is of its little-endian bytes."""
     array = np.asarray(array)
     floating = array.dtype.kind == "f"
