@@ -47,9 +47,7 @@ from hfscan.errors import HfscanError, StorageError
     help="Default: terminal, or what the ending of --out says.",
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
-@click.pass_context
 def command(
-    ctx: click.Context,
     checkpoints: tuple[str, ...],
     demo: bool,
     lanes: str,
@@ -115,7 +113,7 @@ def command(
             out.write_text(text.getvalue(), encoding="utf-8")
         except OSError as error:
             raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
-    ctx.exit(0 if document["agree"] else 1)
+    sys.exit(0 if document["agree"] else 1)
 
 
 def _pythons(given: tuple[str, ...], lanes: list[str]) -> dict[str, str]:

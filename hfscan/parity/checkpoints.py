@@ -161,7 +161,7 @@ def safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
             header = json.loads(file.read(length))
         except (ValueError, RecursionError) as error:
             raise CheckpointError(f"{path.name}: its header is no JSON") from error
-    if not isinstance(header, dict):
+    if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
         raise CheckpointError(f"{path.name}: its header is no JSON object")
     room = size - 8 - length
     for name, entry in header.items():
@@ -177,7 +177,12 @@ def _check_entry(path: Path, name: str, entry: Any, room: int) -> None:
         count = (
             int(np.prod([int(n) for n in entry["shape"]], dtype=object)) if entry["shape"] else 1
         )
-        sound = 0 <= first <= last <= room and last - first == count * np.dtype(dtype).itemsize
+        positive = all(isinstance(n, int) and n >= 0 for n in entry["shape"])
+        sound = (
+            positive
+            and 0 <= first <= last <= room
+            and last - first == count * np.dtype(dtype).itemsize
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path.name}: the entry of {name} makes no sense") from error
     if not sound:

@@ -69,11 +69,11 @@ def how(ours: np.ndarray, theirs: np.ndarray) -> str:
     a, b = ours.astype(np.float64), theirs.astype(np.float64)
     if np.array_equal(a, b):
         return f"the same values as {ours.dtype}, not {theirs.dtype}"
-    with np.errstate(over="ignore"):
-        if np.array_equal(a, theirs.astype(np.float16).astype(np.float64)):
-            return "rounded to float16"
-        if np.array_equal(a, _bfloat16(theirs).astype(np.float64)):
-            return "rounded to bfloat16"
+    for precision, round_ in (("float16", _float16), ("bfloat16", _bfloat16)):
+        if np.array_equal(a, round_(theirs)):
+            return f"rounded to {precision}"
+        if np.array_equal(round_(ours), b):
+            return f"its counterpart is rounded to {precision}"
     changed = int((a != b).sum())
     if changed == 1 and ours.dtype == theirs.dtype == np.float32:
         at = np.unravel_index(int((a != b).argmax()), a.shape)
@@ -83,6 +83,11 @@ def how(ours: np.ndarray, theirs: np.ndarray) -> str:
                 f"one flipped bit (bit {bits.bit_length() - 1} of element {[int(i) for i in at]})"
             )
     return f"{changed:,} of {a.size:,} values (max abs {np.abs(a - b).max():.2g})"
+
+
+def _float16(array: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16).astype(np.float32)
 
 
 def _bfloat16(array: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from hfscan.parity.verdict import AGREE, Result
+from hfscan.parity.verdict import AGREE, NO_LANE, Result
 
 Document = dict[str, Any]
 _HEAD = ("checkpoint", "weights", "lane", "device", "route", "verdict", "reason")
@@ -30,6 +30,8 @@ def all_agree(results: Sequence[Result]) -> bool:
     """
     ways: dict[tuple[str, str, str], bool] = {}
     for result in results:
+        if result.verdict == NO_LANE:
+            continue
         key = (result.checkpoint, result.weights["file"], result.lane)
         ways[key] = ways.get(key, False) or result.verdict == AGREE
     return bool(ways) and all(ways.values())

@@ -15,11 +15,12 @@ from hfscan.parity.checkpoints import Checkpoint, Weights
 from hfscan.parity.tolerance import tolerance
 from hfscan.parity.verdict import (
     AGREE,
+    NO_LANE,
     Result,
     loading_fault,
     off_side,
     outputs_fault,
-    unreadable,
+    unopened,
 )
 from hfscan.parity.worker import LaneDiedError, LaneError, Worker
 
@@ -111,6 +112,14 @@ class Sweep:
         """Yield the result of every case; whatever a lane does, the next case follows."""
         yield from self._broken(checkpoint)
         planned = plan.cases(checkpoint, self.settings.lanes)
+        for weights in checkpoint.weights:
+            if not any(case.weights is weights for case in planned):
+                yield self._without_case(
+                    checkpoint,
+                    weights.name,
+                    NO_LANE,
+                    f"no lane here opens {weights.origin}'s files",
+                )
         for lane in self.settings.lanes:
             self.worker(lane, plan.beside(planned, lane))
         files = tables.read_all(checkpoint, self.worker)
@@ -118,14 +127,13 @@ class Sweep:
 
     def _broken(self, checkpoint: Checkpoint) -> Iterator[Result]:
         for file, reason in checkpoint.broken.items():
-            yield unreadable(
-                checkpoint.name,
-                checkpoint.revision,
-                checkpoint.architecture,
-                file,
-                reason,
-                self.settings.dtype,
-            )
+            yield self._without_case(checkpoint, file, "unreadable", reason)
+
+    def _without_case(self, checkpoint: Checkpoint, file: str, verdict: str, reason: str) -> Result:
+        result = unopened(checkpoint.name, reason, self.settings.dtype, file)
+        result.revision, result.architecture = checkpoint.revision, checkpoint.architecture
+        result.verdict = verdict
+        return result
 
     def folder(self, name: str) -> Path:
         """Return an empty scratch folder."""
@@ -183,7 +191,10 @@ class _CheckpointRun:
         if self.settings.device == "cpu":
             return "cpu"
         worker = self.sweep.worker(lane)
-        worker.start()
+        try:
+            worker.start()
+        except LaneError:
+            return "cpu"  # the case itself will meet the same error and report it
         return "cuda" if worker.about["device"] else "cpu"
 
     def _judge(self, case: plan.Case, result: Result) -> None:

@@ -74,6 +74,8 @@ def read_all(checkpoint: Checkpoint, readers: Callable[[str], Worker]) -> Files:
     """Read every weight file; one that cannot be read gets a verdict in place of a table."""
     files = Files(readers)
     for weights in checkpoint.weights:
+        if weights.format not in ("safetensors", *_READERS):
+            continue  # no lane opens it, and none will ask
         try:
             files.tables[weights.name] = _read(weights, readers)
         except CheckpointError as error:
@@ -97,10 +99,8 @@ def _read(weights: Weights, readers: Callable[[str], Worker]) -> dict[str, dict[
     for number, part in enumerate(weights.parts):
         if weights.format == "safetensors":
             lines = [_tensors.describe(*tensor) for tensor in _named(weights, part)]
-        elif weights.format in _READERS:
-            lines = readers(_READERS[weights.format]).call("read", path=str(part))["tensors"]
         else:
-            raise CheckpointError(f"no reader for {weights.format}")
+            lines = readers(_READERS[weights.format]).call("read", path=str(part))["tensors"]
         table |= {line["name"]: {**line, "part": number} for line in lines}
     if not table:
         raise CheckpointError(f"{weights.name} holds no tensor")

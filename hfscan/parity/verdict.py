@@ -12,6 +12,7 @@ from hfscan.parity.compare import Difference
 from hfscan.parity.tolerance import Tolerance
 
 AGREE = "agree"
+NO_LANE = "no lane"  # of no weight in the exit code: nothing was checked
 OFF_FACTOR = 10.0
 """A side is off when its own error is this many times the other's: both follow the same rounding,
 whose size varies by a factor of about two between kernels (measured 6.7e-7 to 1.2e-6)."""
@@ -47,19 +48,10 @@ class Result:
     notes: list[str] = field(default_factory=list)
 
 
-def unopened(name: str, reason: str, dtype: str) -> Result:
-    """Return the one result of a checkpoint that could not even be looked into."""
-    return unreadable(name, None, None, "", reason, dtype)
-
-
-def unreadable(
-    name: str, revision: str | None, architecture: str | None, file: str, reason: str, dtype: str
-) -> Result:
-    """Return the result of a weight file that no lane was given."""
+def unopened(name: str, reason: str, dtype: str, file: str = "") -> Result:
+    """Return the result of a checkpoint, or of one file in it, that no lane was given."""
     weights = {"file": file, "format": Path(file).suffix.lstrip("."), "sha256": ""}
-    return Result(
-        name, revision, architecture, weights, "none", "none", dtype, "none", "unreadable", reason
-    )
+    return Result(name, None, None, weights, "none", "none", dtype, "none", "unreadable", reason)
 
 
 @cache

@@ -83,6 +83,11 @@ class Worker:
         if self._process is None:
             self._start()
 
+    @property
+    def pid(self) -> int | None:
+        """The process, while one runs."""
+        return self._process.pid if self._process else None
+
     def close(self) -> None:
         """End the process; a later call starts another."""
         process, self._process = self._process, None

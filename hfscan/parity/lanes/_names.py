@@ -37,14 +37,3 @@ def from_tensorflow(name: str, rank: int) -> tuple[str, tuple[int, ...] | None]:
         "depthwise_kernel": "depthwise.weight",
     }.get(last, last)
     return ".".join(parts), axes
-
-
-def from_flax(path: str, rank: int) -> tuple[str, tuple[int, ...] | None]:
-    """Return (PyTorch's name, axes) of a Flax parameter whose dict keys are joined by "/"."""
-    parts = path.split("/")
-    last = parts[-1]
-    axes = {("kernel", 4): (3, 2, 0, 1), ("kernel", 3): (2, 1, 0), ("kernel", 2): (1, 0)}.get(
-        (last, rank)
-    )
-    parts[-1] = {"kernel": "weight", "scale": "weight", "embedding": "weight"}.get(last, last)
-    return ".".join(parts), axes

@@ -22,12 +22,8 @@ OPENS = {  # origin/format -> routes; `plain` is the call a user makes
     "pytorch/bin": ["plain"],
     "tensorflow/h5": ["plain", "helper"],
     "tensorflow/safetensors": ["plain", "helper"],
-    "flax/msgpack": ["plain"],
 }
-NEEDS = {
-    "tensorflow": "tensorflow",
-    "flax": "flax",
-}  # origin -> the lane whose framework is imported beside torch
+NEEDS = {"tensorflow": "tensorflow"}  # origin -> the lane whose framework is imported beside torch
 state = {}
 
 
@@ -85,8 +81,6 @@ def open_(folder, architecture, origin, format, route, dtype, device):
         model, info = cls.from_pretrained(
             folder, use_safetensors=format == "safetensors", dtype=torch.float32, **options
         )
-    elif origin == "flax":
-        model, info = cls.from_pretrained(folder, from_flax=True, **options)
     elif route == "plain":
         model, info = cls.from_pretrained(folder, from_tf=True, **options)
     else:

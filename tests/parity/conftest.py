@@ -1,0 +1,70 @@
+"""One set of lanes, kept alive, and one demo, made once."""
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+NEEDED = ("numpy", "torch", "tensorflow", "tf_keras", "transformers", "safetensors", "h5py")
+_ABSENT = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+if not _ABSENT:
+    from hfscan.parity import demo
+    from hfscan.parity.checkpoints import open_checkpoint
+    from hfscan.parity.sweep import Settings, Sweep
+    from hfscan.parity.verdict import Result
+
+
+class _LeftOut(pytest.Module):
+    def collect(self) -> list[pytest.Item]:
+        pytest.skip(f"parity needs {', '.join(_ABSENT)}", allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Module | None:
+    return _LeftOut.from_parent(parent, path=module_path) if _ABSENT else None
+
+
+@pytest.fixture(scope="session")
+def sweep() -> Iterator["Sweep"]:
+    with Sweep(Settings(laps=2, seconds=120)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def checkpoints(sweep: "Sweep", tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folders = demo.make(sweep, tmp_path_factory.mktemp("demo"))
+    return {folder.name: folder for folder in folders}
+
+
+@pytest.fixture
+def altered(checkpoints: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
+    """A copy of a demo checkpoint that keeps only these files beside its config."""
+
+    def copy(name: str, *files: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        for file in ("config.json", *files):
+            shutil.copyfile(checkpoints[name] / file, folder / file)
+        return folder
+
+    return copy
+
+
+@pytest.fixture
+def check(sweep: "Sweep") -> Callable[[Path], list["Result"]]:
+    return lambda folder: list(sweep.check(open_checkpoint(folder)))
+
+
+@pytest.fixture
+def set_config() -> Callable[..., None]:
+    """Change entries of a checkpoint's config."""
+
+    def change(folder: Path, **entries: object) -> None:
+        path = folder / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+    return change

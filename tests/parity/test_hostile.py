@@ -1,0 +1,171 @@
+"""Each hostile checkpoint ends in a verdict with a reason; nothing in it is ever executed."""
+
+import json
+import os
+import pickle
+import shutil
+import struct
+
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from hfscan.parity.checkpoints import CheckpointError, open_checkpoint
+from hfscan.parity.report import all_agree
+
+
+class Payload:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return (os.system, (f"touch {self.marker}",))
+
+
+def verdicts(results):
+    return {r.verdict for r in results}
+
+
+def test_a_pickle_with_a_payload_is_refused_and_never_run(altered, check, tmp_path):
+    folder, marker = altered("bert"), tmp_path / "pwned"
+    for name in ("pytorch_model.bin", "model.pt", "model.joblib"):
+        (folder / name).write_bytes(pickle.dumps({"weight": Payload(marker)}))
+    results = check(folder)
+    assert verdicts(results) == {"refused"}
+    assert {r.lane for r in results} == {"pytorch", "tensorflow"}
+    assert not marker.exists()
+    assert open_checkpoint(folder).unopened == ("model.joblib", "model.pt")
+
+
+def test_remote_code_is_neither_trusted_nor_asked_about(altered, check, set_config, tmp_path):
+    folder, marker = altered("bert", "model.safetensors"), tmp_path / "pwned"
+    (folder / "modeling_own.py").write_text(f"open({str(marker)!r}, 'w')\n")
+    set_config(
+        folder,
+        model_type="own",
+        architectures=["OwnModel"],
+        auto_map={"AutoConfig": "modeling_own.C", "AutoModel": "modeling_own.M"},
+    )
+    results = check(folder)
+    assert results
+    assert not verdicts(results) & {"agree", "timed out"}
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin", "tf_model.h5"])
+@pytest.mark.parametrize("damage", ["truncated", "garbage", "empty"])
+def test_damaged_files_are_unreadable(altered, check, file, damage):
+    folder = altered("bert", file)
+    whole = (folder / file).read_bytes()
+    damaged = {"truncated": whole[: len(whole) // 2], "garbage": b"\x93" * 5000, "empty": b""}
+    (folder / file).write_bytes(damaged[damage])
+    results = check(folder)
+    assert verdicts(results) <= {"unreadable", "refused"}
+    assert all(r.reason for r in results)
+    assert results
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        struct.pack("<Q", 2**63),
+        struct.pack("<Q", 40) + b'{"a": {"dtype": "F32"}}'.ljust(40),
+        struct.pack("<Q", 90)
+        + b'{"a": {"dtype": "F32", "shape": [999999999999], "data_offsets": [0, 4]}}'.ljust(90),
+        struct.pack("<Q", 90)
+        + b'{"a": {"dtype": "F32", "shape": [-1, -1], "data_offsets": [0, 4]}}'.ljust(90)
+        + b"1234",
+        struct.pack("<Q", 20000) + (b"[" * 20000),
+        struct.pack("<Q", 40) + b'{"__metadata__": 7}'.ljust(40),
+    ],
+    ids=["huge", "no-shape", "too-many", "negative", "nested", "metadata"],
+)
+def test_absurd_headers_are_unreadable(altered, check, header):
+    folder = altered("bert")
+    (folder / "model.safetensors").write_bytes(header)
+    assert verdicts(check(folder)) == {"unreadable"}
+
+
+def test_a_missing_shard_is_named(checkpoints, check, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(checkpoints["bert-sharded"], folder)
+    gone = sorted(folder.glob("model-*"))[1]
+    gone.unlink()
+    results = check(folder)
+    assert verdicts(results) == {"unreadable"}
+    assert gone.name in results[0].reason
+
+
+@pytest.mark.parametrize("shard", ["../secret.safetensors", "/etc/passwd", "a/../../b"])
+def test_an_index_cannot_name_files_elsewhere(altered, check, shard):
+    folder = altered("bert")
+    index = {"metadata": {}, "weight_map": {"a": shard}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    results = check(folder)
+    assert verdicts(results) == {"unreadable"}
+
+
+def test_a_link_out_of_the_folder_is_not_followed(altered, checkpoints, check):
+    folder = altered("bert")
+    (folder / "model.safetensors").symlink_to(checkpoints["gpt2"] / "model.safetensors")
+    results = check(folder)
+    assert verdicts(results) == {"unreadable"}
+    assert "leaves the folder" in results[0].reason
+
+
+def test_a_file_no_lane_opens_is_said_to_be(altered, check):
+    folder = altered("bert", "model.safetensors")
+    (folder / "flax_model.msgpack").write_bytes(b"\x80")
+    results = check(folder)
+    assert {r.verdict for r in results if r.weights["format"] == "msgpack"} == {"no lane"}
+    assert all_agree(results)
+
+
+def test_wrong_shapes_do_not_load(altered, check, set_config):
+    folder = altered("bert", "model.safetensors", "tf_model.h5")
+    set_config(folder, hidden_size=64)
+    results = check(folder)
+    assert not verdicts(results) & {"agree"}
+    assert all(r.reason for r in results)
+
+
+def test_too_many_layers_in_the_config_are_found(altered, check, set_config):
+    folder = altered("bert", "model.safetensors", "tf_model.h5")
+    set_config(folder, num_hidden_layers=5)
+    results = check(folder)
+    assert not all_agree(results)
+    assert "agree" not in verdicts(results)
+
+
+def test_a_config_that_asks_for_a_million_layers_ends_in_time(checkpoints, altered, set_config):
+    from hfscan.parity.sweep import Settings, Sweep
+
+    folder = altered("bert", "model.safetensors")
+    set_config(folder, num_hidden_layers=10**6)
+    with Sweep(Settings(lanes=("pytorch",), seconds=8, memory_mb=4000)) as limited:
+        results = list(limited.check(open_checkpoint(folder)))
+        assert verdicts(results) <= {"timed out", "out of memory"}
+        assert results
+        after = list(limited.check(open_checkpoint(checkpoints["bert"])))
+    assert after[0].verdict == "agree"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a":' * 100_000])
+def test_a_config_that_is_none_is_said_to_be(altered, text):
+    folder = altered("bert", "model.safetensors")
+    (folder / "config.json").write_text(text)
+    with pytest.raises(CheckpointError, match="JSON"):
+        open_checkpoint(folder)
+
+
+def test_names_from_a_checkpoint_cannot_move_the_cursor(altered, check, capsys):
+    import io
+
+    from hfscan.parity import report
+
+    folder = altered("bert", "model.safetensors")
+    tensors = load_file(folder / "model.safetensors")
+    tensors["\x1b[2J\x1b]0;owned\x07"] = next(iter(tensors.values())) + 1
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    out = io.StringIO()
+    report.write_terminal(report.document(check(folder), {}), out)
+    assert "\x1b" not in out.getvalue()
