@@ -103,7 +103,8 @@ class Listing:
         ids = self._population.ids
         if sort == "createdAt" and not wanted and not self._population.private:
             return _Order(ids, None)
-        kept = [model for model in self._population if _matches(model, wanted, reader)]
+        # one model at a time: a whole Hub of them at once would not fit
+        kept = (model for model in self._population if _matches(model, wanted, reader))
         if sort == "createdAt":
             return _Order([model["_id"] for model in kept], None)
         ranked = sorted((_rank(model.get(sort)), model["_id"]) for model in kept)
@@ -128,21 +129,20 @@ class Listing:
             raise BadRequest("Invalid cursor") from error
 
 
-_FILTERS = ("search", "author", "filter", "pipeline_tag", "library", "gated")
+_FILTERS: dict[str, Callable[[Model, str], bool]] = {
+    "search": lambda model, text: text.lower() in model["id"].lower(),
+    "author": lambda model, text: model["id"].startswith(f"{text}/"),
+    "filter": lambda model, text: text in (model.get("tags") or ()),
+    "library": lambda model, text: text in (model.get("tags") or ()),
+    "pipeline_tag": lambda model, text: model.get("pipeline_tag") == text,
+    "gated": lambda model, text: bool(model.get("gated")) == (text == "true"),
+}
 
 
 def _matches(model: Model, wanted: tuple[tuple[str, str], ...], reader: str | None) -> bool:
     if model.get("private") and (reader is None or reader != model["id"].split("/")[0]):
         return False
-    tests: dict[str, Callable[[str], bool]] = {
-        "search": lambda text: text.lower() in model["id"].lower(),
-        "author": lambda text: model["id"].split("/")[0] == text and "/" in model["id"],
-        "filter": lambda text: text in (model.get("tags") or ()),
-        "library": lambda text: text in (model.get("tags") or ()),
-        "pipeline_tag": lambda text: model.get("pipeline_tag") == text,
-        "gated": lambda text: bool(model.get("gated")) == (text == "true"),
-    }
-    return all(tests[key](text) for key, text in wanted)
+    return all(_FILTERS[key](model, text) for key, text in wanted)
 
 
 def _rank(value: Any) -> tuple[int, Any]:

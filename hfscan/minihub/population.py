@@ -1,9 +1,9 @@
 """The models a stand-in Hub serves: recorded, given, or made up."""
 
 import threading
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,43 @@ import duckdb
 import msgspec
 
 from hfscan.errors import DumpError
+from hfscan.minihub import dump
 from hfscan.minihub.synthetic import Synthesis
 
 Model = dict[str, Any]
 """An API object with every field the population knows; keys that start with "." are for the
 server alone: ".renamed_from" (old ids), ".first_commit" (ISO time), ".folder" (local files)."""
 
-_NESTED = {"siblings", "config", "cardData", "safetensors", "gguf", "baseModels"}
+Find = Callable[[str], str | None]
+"""Name in lower case -> `_id` of the model that has or had it."""
+
+
+class _Head(msgspec.Struct):
+    """What finding a model needs of it."""
+
+    object_id: str | None = msgspec.field(default=None, name="_id")
+    id: str | None = None
+    private: bool = False
+    renamed_from: list[str] = msgspec.field(default_factory=list, name=".renamed_from")
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Model).decode
+_head = msgspec.json.Decoder(_Head).decode
 
 
 class Population:
     """Models in the order of their `_id`, changeable while a server serves them. Thread-safe.
 
-    Held as JSON bytes, read one at a time: 760,000 recorded models fit in half a gigabyte.
+    `read(i)` makes the model of `ids[i]`; `names()` makes the way to find one by name, and is
+    called when the first one is looked for.
     """
 
     def __init__(
         self,
         ids: Sequence[str],
         read: Callable[[int], Model],
+        names: Callable[[], Find],
         made_up: str | None = None,
         *,
         private: bool = False,
@@ -41,23 +59,19 @@ class Population:
         self._lock = threading.RLock()
         self._ids = ids
         self._read = read
+        self._names = names
+        self._named: Find | None = None
+        self._renamed: dict[str, str] = {}
         self._changed: dict[str, Model | None] = {}
-        self._added: list[str] = []
         self._merged: Sequence[str] = ids
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> "Population":
-        """Serve the given API objects. A row without `_id` gets one from its `createdAt` or id."""
-        encode = msgspec.json.Encoder().encode
-        decode = msgspec.json.Decoder(dict[str, Any]).decode
-        kept: list[tuple[str, bytes]] = []
-        private = False
-        for row in map(_with_id, rows):
-            kept.append((row["_id"], encode(row)))
-            private = private or bool(row.get("private"))
-        kept.sort()
-        objects = [data for _, data in kept]
-        return cls([one for one, _ in kept], lambda place: decode(objects[place]), private=private)
+        """Serve the given API objects. A row without `_id` gets one from its dates and its id.
+
+        Raises DumpError for a row that names no model.
+        """
+        return cls._from_objects(map(_encode, rows))
 
     @classmethod
     def from_file(cls, path: Path) -> "Population":
@@ -66,15 +80,50 @@ class Population:
         Raises DumpError when it cannot be read.
         """
         try:
-            return cls.from_rows(_recorded(path))
-        except (duckdb.Error, msgspec.DecodeError) as error:
+            return cls._from_objects(dump.objects(path))
+        except (duckdb.Error, msgspec.DecodeError, DumpError) as error:
             raise DumpError(f"{path} cannot be served: {error}") from error
+
+    @classmethod
+    def _from_objects(cls, objects: Iterable[bytes]) -> "Population":
+        # kept as JSON, decoded one at a time: 760,000 models in half a gigabyte
+        kept: dict[str, bytes] = {}
+        private = False
+        for given in objects:
+            head, data = _head(given), given
+            if head.object_id is None or head.id is None:
+                data = _encode(_with_id(_decode(given)))
+                head = _head(data)
+            kept[head.object_id or ""] = data
+            private = private or head.private
+        ids = sorted(kept)
+        ordered = [kept[object_id] for object_id in ids]
+
+        def read(place: int) -> Model:
+            model = _decode(ordered[place])
+            model.pop("modelId", None)  # follows `id`, also after a rename
+            return model
+
+        def names() -> Find:
+            former: dict[str, str] = {}
+            current: dict[str, str] = {}
+            for object_id, head in zip(ids, map(_head, ordered), strict=True):
+                current[(head.id or "").lower()] = object_id
+                former.update(dict.fromkeys(map(str.lower, head.renamed_from), object_id))
+            return (former | current).get
+
+        return cls(ids, read, names, private=private)
 
     @classmethod
     def synthetic(cls, models: int, seed: int) -> "Population":
         """Make up models, the same to the byte for the same arguments: see synthetic.py."""
         synthesis = Synthesis(models, seed)
-        return cls(synthesis.ids, synthesis.model, f"models={models}, seed={seed}")
+        return cls(
+            synthesis.ids,
+            synthesis.model,
+            lambda: synthesis.find,
+            f"models={models}, seed={seed}",
+        )
 
     @property
     def ids(self) -> Sequence[str]:
@@ -91,6 +140,16 @@ class Population:
             found = place < len(self._ids) and self._ids[place] == object_id
             return self._read(place) if found else None
 
+    def find(self, name: str) -> tuple[Model, bool] | None:
+        """Return the model that has or had this name (in any case), and whether it still has."""
+        name = name.lower()
+        with self._lock:
+            if self._named is None:
+                self._named = self._names()
+            object_id = self._renamed.get(name) or self._named(name)
+            model = self.get(object_id) if object_id else None
+            return (model, model["id"].lower() == name) if model else None
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -102,67 +161,56 @@ class Population:
 
     def put(self, model: Mapping[str, Any]) -> None:
         """Add a model, or replace the one with its `_id`."""
+        row = _with_id(model)
         with self._lock:
-            row = _with_id(model)
-            new = self.get(row["_id"]) is None
-            self._changed[row["_id"]] = row
-            self.private = self.private or bool(row.get("private"))
-            self._touched(row["_id"] if new else None)
+            if self.get(row["_id"]) is None:
+                merged = list(self._merged)
+                insort(merged, row["_id"])
+                self._merged = merged
+            self._change(row)
 
     def edit(self, object_id: str, **fields: Any) -> None:
-        """Change fields of a model; None removes one. A new `id` is a rename that redirects."""
+        """Change fields of a model; None removes one. A new `id` is a rename that redirects.
+
+        Raises KeyError when there is no such model.
+        """
         with self._lock:
-            model = dict(self.get(object_id) or {})
-            if "id" in fields and fields["id"] != model["id"]:
-                model[".renamed_from"] = [*model.get(".renamed_from", ()), model["id"]]
-            model.update(fields)
-            self.private = self.private or bool(model.get("private"))
-            self._changed[object_id] = {k: v for k, v in model.items() if v is not None}
-            self._touched(None)
+            old = self.get(object_id)
+            if old is None:
+                raise KeyError(object_id)
+            model = old | fields
+            if model["id"] != old["id"]:
+                model[".renamed_from"] = [*old.get(".renamed_from", ()), old["id"]]
+            self._change({key: value for key, value in model.items() if value is not None})
 
     def delete(self, object_id: str) -> None:
         """Remove a model."""
         with self._lock:
             self._changed[object_id] = None
             self._merged = [one for one in self._merged if one != object_id]
-            self._touched(None)
+            self.version += 1
 
-    def _touched(self, new: str | None) -> None:
-        if new:
-            self._merged = sorted([*self._merged, new])
+    def _change(self, model: Model) -> None:
+        self._changed[model["_id"]] = model
+        self._renamed[model["id"].lower()] = model["_id"]
+        for old in model.get(".renamed_from", ()):
+            holder = self.find(old)
+            if holder is None or not holder[1]:  # a name in use redirects nowhere
+                self._renamed[old.lower()] = model["_id"]
+        self.private = self.private or bool(model.get("private"))
         self.version += 1
 
 
 def _with_id(row: Mapping[str, Any]) -> Model:
     model = dict(row)
-    model.setdefault("id", model.get("modelId"))
-    model.pop("modelId", None)
+    name = model.pop("modelId", None)
+    model.setdefault("id", name)
+    if not isinstance(model["id"], str):
+        raise DumpError("a model without id and modelId; give API objects")
     if "_id" not in model:
         # 2022 dumps have none: a stable made-up id inside the second of the last commit
         stamp = model.get("createdAt") or model.get("lastModified") or "2022-03-02T23:29:04.000Z"
-        second = int(datetime.fromisoformat(stamp).timestamp())
+        instant = datetime.fromisoformat(stamp)
+        second = int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())
         model["_id"] = f"{second:08x}{sha256(model['id'].encode()).hexdigest()[:16]}"
     return model
-
-
-def _recorded(path: Path) -> Iterator[Model]:
-    parquet = path.name.endswith(".parquet")
-    if parquet:
-        table = f"read_parquet('{path}')"
-    else:
-        table = f"read_json_objects('{path}', format='auto', maximum_object_size=33554432)"
-    connection = duckdb.connect()
-    cursor = connection.execute(f"SELECT * FROM {table}")
-    names = [column[0] for column in cursor.description]
-    while batch := cursor.fetchmany(20_000):
-        for row in batch:
-            if not parquet:
-                yield msgspec.json.decode(row[0])
-                continue
-            # a column is NULL where the API object had no such key
-            model = {k: v for k, v in zip(names, row, strict=True) if v is not None}
-            model.pop("page", None)
-            for key in _NESTED & model.keys():
-                if isinstance(model[key], str):
-                    model[key] = msgspec.json.decode(model[key])
-            yield model

@@ -39,8 +39,6 @@ class Routes:
     def __init__(self, population: Population, page_size: int) -> None:
         self._population = population
         self._listing = Listing(population, page_size)
-        self._places: dict[str, tuple[str, bool]] = {}
-        self._version = -1
         self.base = ""
         self._routes: tuple[tuple[re.Pattern[str], Callable[..., Answer]], ...] = tuple(
             (re.compile(pattern), route)
@@ -177,8 +175,8 @@ class Routes:
 
     def _find(self, ask: Ask, repo: str) -> Model | Answer:
         """Return the model, or the answer that stands in for it."""
-        object_id, moved = self._place(unquote(repo).lower())
-        model = self._population.get(object_id) if object_id else None
+        found = self._population.find(unquote(repo))
+        model, named = found or (None, True)
         hidden = model and model.get("private") and ask.reader != model["id"].split("/")[0]
         if model is None or hidden:
             if ask.reader is None:
@@ -186,7 +184,7 @@ class Routes:
             return failure(404, "Repository not found", code="RepoNotFound")
         if model.get("disabled"):
             return failure(403, "Access to this resource is disabled.")
-        if moved:
+        if not named:
             target = ask.path.replace(repo, quote(model["id"]), 1)
             if ask.query:
                 target += "?" + "&".join(f"{k}={quote(v, safe='')}" for k, v in ask.query)
@@ -194,18 +192,6 @@ class Routes:
             headers = {"content-type": "text/plain; charset=utf-8", "location": target}
             return Answer(307, text.encode(), headers)
         return model
-
-    def _place(self, repo: str) -> tuple[str | None, bool]:
-        """Return the `_id` of a repo id (any case), and whether the name is an old one."""
-        if self._version != self._population.version:
-            self._version = self._population.version
-            self._places = {}
-            for model in self._population:
-                for old in model.get(".renamed_from", ()):
-                    self._places.setdefault(old.lower(), (model["_id"], True))
-            for model in self._population:
-                self._places[model["id"].lower()] = (model["_id"], False)
-        return self._places.get(repo, (None, False))
 
 
 def parse(target: str) -> tuple[str, Query]:

@@ -3,11 +3,13 @@
 Model i of (N, seed) is a pure function of those three, so that any page can be made on its own.
 """
 
-import random
+import re
+import struct
 import tomllib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b, sha1
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -72,7 +74,7 @@ class Synthesis:
 
     def model(self, place: int) -> dict[str, Any]:
         """Return the API object of model `place` (0 is the oldest)."""
-        draw = random.Random(f"{self._seed}:{place}").random  # noqa: S311 - no secret
+        draw = _draws(f"{self._seed}:{place}").__next__
         object_id = self.ids[place]
         second = int(object_id[:8], 16)
         created = datetime.fromtimestamp(second, UTC)
@@ -101,7 +103,7 @@ class Synthesis:
             **{key: value for key, value in extra.items() if value},
             "createdAt": _iso(second),
             "lastModified": _iso(modified),
-            "sha": f"{random.Random(object_id).getrandbits(160):040x}",  # noqa: S311
+            "sha": sha1(object_id.encode()).hexdigest(),  # noqa: S324 - looks like git's
             "siblings": [
                 {"rfilename": name}
                 for name in (
@@ -119,6 +121,14 @@ class Synthesis:
             ),
         }
 
+    def find(self, name: str) -> str | None:
+        """Return the `_id` of the model made up under this name."""
+        match = re.fullmatch(r"author-\d+/model-(\d{7,})", name)
+        place = int(match[1]) if match else len(self.ids)
+        if place >= len(self.ids) or self.model(place)["id"] != name:
+            return None
+        return self.ids[place]
+
     def _downloads(self, period: str, fraction: float) -> int:
         points = self._periods[period]["downloads"]
         place = bisect_right([share for share, _ in points], fraction) - 1
@@ -127,6 +137,12 @@ class Synthesis:
             return int(low)
         above, high = points[place + 1]
         return int(low + (high - low) * ((fraction - share) / (above - share)) ** 3)
+
+
+def _draws(text: str) -> Iterator[float]:
+    """Yield 16 numbers in [0, 1) that depend on `text` alone; much faster than seeding random."""
+    digest = blake2b(text.encode()).digest()
+    return (number / 2**32 for number in struct.unpack("<16I", digest))
 
 
 _MARCH = int(FLOOR_START.timestamp()) + 60
