@@ -72,6 +72,12 @@ def answer_run(output, to_numpy, into, seconds):
     }
 
 
+def end_tokens(config):
+    """Return the tokens that would end a text: suppressed, so that all lanes go on equally long."""
+    ends = config.eos_token_id
+    return ends if isinstance(ends, list) else [] if ends is None else [ends]
+
+
 def answer_generate(output, prompt_length, to_numpy, encoder_decoder):
     """Tokens of the first row after the prompt, and at each step the two best scores."""
     tokens = to_numpy(output.sequences)[0].tolist()

@@ -8,7 +8,17 @@ import numpy as np
 import torch
 import transformers
 from _names import from_pytorch
-from _protocol import answer_generate, answer_run, load, peak_rss_mb, reset_peak, save, serve, timed
+from _protocol import (
+    answer_generate,
+    answer_run,
+    end_tokens,
+    load,
+    peak_rss_mb,
+    reset_peak,
+    save,
+    serve,
+    timed,
+)
 from _tensors import describe
 
 DTYPES = {
@@ -141,7 +151,7 @@ def generate(inputs, new_tokens):
             do_sample=False,
             num_beams=1,
             max_new_tokens=new_tokens,
-            min_new_tokens=new_tokens,
+            suppress_tokens=end_tokens(model.config),
             output_scores=True,
             return_dict_in_generate=True,
             pad_token_id=model.config.pad_token_id or 0,
