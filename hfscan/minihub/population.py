@@ -66,12 +66,18 @@ class Population:
         self._merged: Sequence[str] = ids
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> "Population":
+    def from_rows(
+        cls, rows: Iterable[Mapping[str, Any]], folders: Mapping[str, Path] | None = None
+    ) -> "Population":
         """Serve the given API objects. A row without `_id` gets one from its dates and its id.
 
-        Raises DumpError for a row that names no model.
+        `folders` maps the id of a model to the local folder that holds its files. Raises
+        DumpError for a row that names no model.
         """
-        return cls._from_objects(map(_encode, rows))
+        real = {name: {".folder": str(folder)} for name, folder in (folders or {}).items()}
+        return cls._from_objects(
+            _encode({**row, **real.get(row.get("id", ""), {})}) for row in rows
+        )
 
     @classmethod
     def from_file(cls, path: Path) -> "Population":

@@ -14,34 +14,42 @@ class Verdict:
     headers: dict[str, str]
 
 
+_SHARES = {"api": (1, 2), "resolvers": (6, 10)}
+"""Bucket -> its quota as multiples of the api quota: anonymous, with a token. Source: Hub
+documentation (500 and 1,000 api requests, 3,000 and 5,000 resolver requests in five minutes)."""
+
+
 class RateLimit:
-    """Counts requests; `quota` anonymous ones (twice as many with a token) each `window` s."""
+    """Counts requests; `quota` anonymous api ones each `window` s, other buckets in proportion."""
 
     def __init__(
         self, quota: int | None, window: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.quota, self.window, self._clock = quota, window, clock
-        self._counts: dict[str, tuple[int, int]] = {}
+        self._counts: dict[tuple[str, str], tuple[int, int]] = {}
         self._start = clock()
         self._lock = threading.Lock()
 
-    def take(self, identity: str, *, known: bool) -> Verdict:
+    def take(self, identity: str, *, known: bool, bucket: str = "api") -> Verdict:
         """Count one request of `identity`; `known` identities came with a token."""
-        quota = (self.quota or 1_000_000) * (2 if known else 1)
+        quota = (self.quota or 1_000_000) * _SHARES[bucket][known]
         with self._lock:
             number, elapsed = divmod(self._clock() - self._start, self.window)
-            window, used = self._counts.get(identity, (int(number), 0))
+            window, used = self._counts.get((identity, bucket), (int(number), 0))
             used = used + 1 if window == int(number) else 1
-            self._counts[identity] = (int(number), used)
+            self._counts[identity, bucket] = (int(number), used)
+        reset = max(1, round(self.window - elapsed))
         return Verdict(
             self.quota is None or used <= quota,
-            headers(max(0, quota - used), max(1, round(self.window - elapsed)), quota, self.window),
+            headers(max(0, quota - used), reset, quota, self.window, bucket),
         )
 
 
-def headers(remaining: int, reset: int, quota: int, window: int) -> dict[str, str]:
-    """Return the two rate-limit headers of the `api` bucket."""
+def headers(
+    remaining: int, reset: int, quota: int, window: int, bucket: str = "api"
+) -> dict[str, str]:
+    """Return the two rate-limit headers of a bucket."""
     return {
-        "ratelimit": f'"api";r={remaining};t={reset}',
-        "ratelimit-policy": f'"fixed window";"api";q={quota};w={window}',
+        "ratelimit": f'"{bucket}";r={remaining};t={reset}',
+        "ratelimit-policy": f'"fixed window";"{bucket}";q={quota};w={window}',
     }

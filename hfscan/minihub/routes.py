@@ -1,36 +1,36 @@
 """What each route answers. Answers are made here and sent by server.py."""
 
 import base64
-import gzip
-import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-import msgspec
-
-from hfscan.minihub import fields
+from hfscan.minihub import fields, repository
+from hfscan.minihub.answers import as_json, failure, part, redirect
 from hfscan.minihub.faults import Answer
 from hfscan.minihub.listing import BadRequest, Listing, Query
 from hfscan.minihub.population import Model, Population
 
-_JSON = "application/json; charset=utf-8"
+_PREFIX = re.compile(r"/api/resolve-cache/(models/)?|/api/models/|/")
+_CACHED = r"/api/resolve-cache/(models/)?(?P<id>.+?)/(?P<revision>[0-9a-f]{40})/(?P<path>.+)"
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A request: its path, query in order, and the account of its token (None: anonymous)."""
+    """A request: its path and query in order; `reader` is the account of its token (None: none).
+
+    `fault` is what it meets, `range` its header of that name.
+    """
 
     method: str
     path: str
     query: Query
     reader: str | None
     fault: str | None = None
+    range: str | None = None
 
 
 class Routes:
@@ -49,9 +49,10 @@ class Routes:
                 (r"/api/models/(?P<id>.+?)/commits/(?P<revision>[^/]+)", self._commits),
                 (r"/api/models/(?P<id>.+?)/refs", self._refs),
                 (r"/api/models/(?P<id>.+?)/tree/(?P<revision>[^/]+)(/(?P<path>.*))?", self._tree),
-                (r"/api/models/(?P<id>.+?)/revision/(?P<revision>[^/]+)", self._detail),
+                (r"/api/models/(?P<id>.+?)/revision/(?P<revision>.+)", self._detail),
                 (r"/api/models/(?P<id>[^/]+(/[^/]+)?)", self._detail),
                 (r"/(?P<id>.+?)/resolve/(?P<revision>[^/]+)/(?P<path>.+)", self._resolve),
+                (_CACHED, self._resolve),
             )
         )
 
@@ -74,7 +75,7 @@ class Routes:
         if ask.fault == "short-page":
             # fewer models than asked for, and still a next page
             limit = dict(ask.query).get("limit", "1000")
-            ask = replace(ask, query=_with(ask.query, "limit", str(max(1, int(limit) // 3))))
+            ask = replace(ask, query=_with(ask.query, "limit", str(max(1, int(limit or 3) // 3))))
         page = self._listing.page(ask.query, ask.reader)
         models, headers = page.models, {}
         if page.cursor:
@@ -96,30 +97,27 @@ class Routes:
         return f'<{self.base}{path}?{text}>; rel="next"'
 
     def _detail(self, ask: Ask, id: str, revision: str = "main") -> Answer:
-        found = self._find(ask, id)
+        found = self._find(ask, id, revision)
         if isinstance(found, Answer):
             return found
         asked = [value for key, value in ask.query if key in ("expand", "expand[]")]
         if message := fields.bad_expand(asked, detail=True):
             raise BadRequest(message)
-        if revision not in ("main", found.get("sha")):
-            return failure(404, f"Invalid rev id: {revision}", code="RevisionNotFound")
         keys = fields.expanded(asked, detail=True) if asked else fields.DETAIL
-        model = fields.pick(found, keys)
-        folder = found.get(".folder")
-        if folder and "siblings" in keys:
-            model["siblings"] = [{"rfilename": name} for name in _files(Path(folder))]
-        return as_json(model)
+        if ".folder" in found:
+            blobs = dict(ask.query).get("blobs", "").lower() == "true"
+            listed = repository.siblings(found, blobs=blobs)
+            found = found | {"sha": repository.sha(found), "siblings": listed}
+        return as_json(fields.pick(found, keys))
 
     def _commits(self, ask: Ask, id: str, revision: str) -> Answer:
-        found = self._find(ask, id)
+        found = self._find(ask, id, revision)
         if isinstance(found, Answer):
             return found
-        one = dict(ask.query)
-        limit, page = int(one.get("limit", "100")), int(one.get("p", "0"))
-        commits = _history(found)
+        limit, page = _number(ask.query, "limit", 100), _number(ask.query, "p", 0)
+        commits = repository.commits(found)
         headers = {"x-total-count": str(len(commits))}
-        if (page + 1) * limit < len(commits):
+        if limit and (page + 1) * limit < len(commits):
             rest = "".join(f"&{k}={quote(v, safe='')}" for k, v in ask.query if k != "p")
             headers["link"] = f'<{self.base}{ask.path}?p={page + 1}{rest}>; rel="next"'
         return as_json(commits[page * limit : (page + 1) * limit], headers)
@@ -128,40 +126,45 @@ class Routes:
         found = self._find(ask, id)
         if isinstance(found, Answer):
             return found
-        main = {"name": "main", "ref": "refs/heads/main", "targetCommit": _sha(found)}
+        head = repository.sha(found)
+        main = {"name": "main", "ref": "refs/heads/main", "targetCommit": head}
         return as_json({"tags": [], "branches": [main], "converts": []})
 
     def _tree(self, ask: Ask, id: str, revision: str, path: str = "") -> Answer:
-        found = self._find(ask, id)
+        found = self._find(ask, id, revision)
         if isinstance(found, Answer):
             return found
-        folder = found.get(".folder")
-        names = (
-            _files(Path(folder)) if folder else [s["rfilename"] for s in found.get("siblings", ())]
-        )
-        entries = []
-        for name in names:
-            data = (Path(folder) / name).read_bytes() if folder else b""
-            entries.append({"type": "file", "oid": _blob(data), "size": len(data), "path": name})
+        recursive = dict(ask.query).get("recursive", "").lower() in ("true", "1")
+        entries = repository.tree(found, path, recursive=recursive)
+        if path and not entries:
+            return failure(404, f"{path} does not exist on {revision}", code="EntryNotFound")
         return as_json(entries)
 
     def _resolve(self, ask: Ask, id: str, revision: str, path: str) -> Answer:
-        found = self._find(ask, id)
+        found = self._find(ask, id, revision)
         if isinstance(found, Answer):
             return found
         if found.get("gated"):
-            return failure(401, f"Access to model {found['id']} is restricted.", code="GatedRepo")
-        folder = found.get(".folder")
-        if not folder or path not in _files(Path(folder)):
+            status = 401 if ask.reader is None else 403
+            message = f"Access to model {found['id']} is restricted."
+            return failure(status, message, code="GatedRepo")
+        file = repository.files(found).get(path)
+        if file is None:
             return failure(404, "Entry not found", code="EntryNotFound")
-        data = (Path(folder) / path).read_bytes()
+        data = file.read_bytes()
+        head, etag = repository.sha(found), f'"{repository.blob_id(data)}"'
+        if "/resolve/" in ask.path:
+            kind = "" if id.startswith(("datasets/", "spaces/")) else "models/"
+            cached = quote(f"/api/resolve-cache/{kind}{found['id']}/{head}/{path}")
+            target = f"{cached}?{quote(ask.path, safe='')}=&etag={quote(etag)}"
+            return redirect(target, {"x-linked-etag": etag, "x-repo-commit": head}, html=True)
+        text = file.suffix in (".json", ".md", ".txt")
         headers = {
-            "content-type": "application/octet-stream",
-            "etag": f'"{_blob(data)}"',
-            "x-repo-commit": _sha(found),
-            "accept-ranges": "bytes",
+            "content-type": "text/plain; charset=utf-8" if text else "application/octet-stream",
+            "etag": etag,
+            "x-repo-commit": head,
         }
-        return Answer(200, data, headers)
+        return part(Answer(200, data, headers), ask.range)
 
     def _whoami(self, ask: Ask) -> Answer:
         if ask.reader is None:
@@ -169,13 +172,23 @@ class Routes:
         return as_json({"type": "user", "name": ask.reader})
 
     def _tags_by_type(self, ask: Ask) -> Answer:
-        libraries = sorted({m["library_name"] for m in self._population if m.get("library_name")})
-        tags = [{"id": name, "label": name, "type": "library"} for name in libraries]
-        return as_json({"library": tags})
+        kinds = {"pipeline_tag": "pipeline_tag", "library": "library_name"}
+        wanted = dict(ask.query).get("type")
+        found: dict[str, set[str]] = {kind: set() for kind in kinds if wanted in (None, kind)}
+        for model in self._population:
+            for kind, names in found.items():
+                if name := model.get(kinds[kind]):
+                    names.add(name)
+        return as_json(
+            {
+                kind: [{"id": name, "label": name, "type": kind} for name in sorted(names)]
+                for kind, names in found.items()
+            }
+        )
 
-    def _find(self, ask: Ask, repo: str) -> Model | Answer:
+    def _find(self, ask: Ask, repo: str, revision: str = "main") -> Model | Answer:
         """Return the model, or the answer that stands in for it."""
-        found = self._population.find(unquote(repo))
+        found = self._population.find(repo)
         model, named = found or (None, True)
         hidden = model and model.get("private") and ask.reader != model["id"].split("/")[0]
         if model is None or hidden:
@@ -185,12 +198,14 @@ class Routes:
         if model.get("disabled"):
             return failure(403, "Access to this resource is disabled.")
         if not named:
-            target = ask.path.replace(repo, quote(model["id"]), 1)
-            if ask.query:
-                target += "?" + "&".join(f"{k}={quote(v, safe='')}" for k, v in ask.query)
-            text = f"Temporary Redirect. Redirecting to {target}"
-            headers = {"content-type": "text/plain; charset=utf-8", "location": target}
-            return Answer(307, text.encode(), headers)
+            start = len(_PREFIX.match(ask.path)[0])  # type: ignore[index] # a path has its "/"
+            target = ask.path[:start] + model["id"] + ask.path[start + len(repo) :]
+            query = "&".join(f"{quote(k)}={quote(v, safe='')}" for k, v in ask.query)
+            return redirect(quote(target) + (query and f"?{query}"), html=False)
+        # git takes the first digits of a hash for the whole
+        short = len(revision) >= 7 and repository.sha(model).startswith(revision)
+        if revision != "main" and not short:
+            return failure(404, f"Invalid rev id: {revision}", code="RevisionNotFound")
         return model
 
 
@@ -200,61 +215,11 @@ def parse(target: str) -> tuple[str, Query]:
     return unquote(parts.path), parse_qsl(parts.query, keep_blank_values=True)
 
 
-def as_json(value: object, headers: Mapping[str, str] | None = None, status: int = 200) -> Answer:
-    """Return a JSON answer with the weak ETag the Hub sends (Express style)."""
-    body = msgspec.json.encode(value)
-    digest = base64.b64encode(hashlib.sha1(body).digest())[:27].decode()  # noqa: S324
-    etag = f'W/"{len(body):x}-{digest}"'
-    return Answer(status, body, {"content-type": _JSON, "etag": etag, **(headers or {})})
-
-
-def failure(status: int, message: str, code: str | None = None) -> Answer:
-    """Return an error as the Hub words it."""
-    headers = {"x-error-message": message} | ({"x-error-code": code} if code else {})
-    return as_json({"error": message}, headers, status)
-
-
-def compressed(answer: Answer) -> Answer:
-    """Return the answer gzipped, as for a client that accepts it."""
-    if "content-encoding" in answer.headers or len(answer.body) < 1024:
-        return answer
-    headers = answer.headers | {"content-encoding": "gzip", "vary": "Accept-Encoding"}
-    return replace(answer, body=gzip.compress(answer.body, 1, mtime=0), headers=headers)
-
-
-def _history(model: Model) -> list[dict[str, Any]]:
-    """Make a history up, newest first; it starts at ".first_commit" or the creation."""
-    first = datetime.fromisoformat(model.get(".first_commit") or model["createdAt"])
-    last = datetime.fromisoformat(model.get("lastModified") or model["createdAt"])
-    count = 1 + int(model["_id"][-2:], 16) % 5
-    step = max(timedelta(), last - first) / max(1, count - 1)
-    dates = [(first + step * place).astimezone(UTC) for place in range(count)]
-    titles = ["initial commit", *(f"Update {place}" for place in range(1, count))]
-    user = model["id"].split("/")[0]
-    commits = [
-        {
-            "id": hashlib.sha1(f"{model['_id']}{place}".encode()).hexdigest(),  # noqa: S324
-            "title": title,
-            "message": "",
-            "authors": [{"user": user, "avatar": ""}],
-            "date": f"{date:%Y-%m-%dT%H:%M:%S}.000Z",
-        }
-        for place, (title, date) in enumerate(zip(titles, dates, strict=True))
-    ]
-    commits[-1]["id"] = _sha(model)
-    return commits[::-1]
-
-
-def _sha(model: Model) -> str:
-    return str(model.get("sha") or hashlib.sha1(model["_id"].encode()).hexdigest())  # noqa: S324
-
-
-def _blob(data: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()  # noqa: S324 - git's
-
-
-def _files(folder: Path) -> list[str]:
-    return sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file())
+def _number(query: Query, key: str, default: int) -> int:
+    text = dict(query).get(key, str(default))
+    if not text.isdecimal():
+        raise BadRequest(f'"{key}" must be a number: {text}')
+    return int(text)
 
 
 def _with(query: Query, key: str, value: str) -> Query:

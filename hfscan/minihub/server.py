@@ -9,15 +9,16 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from hfscan.minihub.answers import compressed, failure
 from hfscan.minihub.faults import Answer, Faults
 from hfscan.minihub.population import Population
 from hfscan.minihub.ratelimit import RateLimit
-from hfscan.minihub.routes import Ask, Routes, compressed, failure, parse
+from hfscan.minihub.routes import Ask, Routes, parse
 
 _LOG = logging.getLogger(__name__)
 _KEPT_PAGES = 4096
@@ -61,6 +62,7 @@ class MiniHub:
         self._limit = RateLimit(quota, window)
         self._routes = Routes(population, page_size)
         self._kept: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
+        self.closing = threading.Event()
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", port), self)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -78,8 +80,10 @@ class MiniHub:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
+        self._server.hang_up()
         if self._thread:
             self._thread.join()
 
@@ -91,7 +95,10 @@ class MiniHub:
         """Render the list that starts at `target` ahead, page by page; return how many pages."""
         pages = 0
         while target:
-            link = self._made("GET", target, None, None, zipped=True).headers.get("link", "")
+            path, query = parse(target)
+            link = self._made(target, Ask("GET", path, query, None), zipped=True).headers.get(
+                "link", ""
+            )
             target = link.partition(">")[0].removeprefix(f"<{self.url}")
             pages += 1
         return pages
@@ -99,40 +106,42 @@ class MiniHub:
     def answer(self, method: str, target: str, headers: Mapping[str, str], address: str) -> Answer:
         """Answer one request, faults and all, and take note of it."""
         if self.latency:
-            time.sleep(self.latency)
+            self.closing.wait(self.latency)
+        path, query = parse(target)
         token = (headers.get("authorization") or "").removeprefix("Bearer ") or None
         reader = self.tokens.get(token) if token else None
         identity = reader or address
-        verdict = self._limit.take(identity, known=reader is not None)
+        bucket = "resolvers" if "/resolve" in path else "api"
+        verdict = self._limit.take(identity, known=reader is not None, bucket=bucket)
         fault = self.faults.pick(target)
         if not verdict.allowed:
             answer = failure(429, f"We had to rate limit your IP ({address}). Use a token.")
         elif token and reader is None:
             answer = failure(401, "Invalid credentials in Authorization header")
         else:
+            ask = Ask(method, path, query, reader, fault, headers.get("range"))
             zipped = "gzip" in (headers.get("accept-encoding") or "")
-            answer = self._made(method, target, reader, fault, zipped=zipped)
-        answer = Answer(
-            answer.status,
-            answer.body,
-            answer.headers | verdict.headers | self._every(headers),
-        )
+            answer = self._made(target, ask, zipped=zipped)
+        answer = replace(answer, headers=answer.headers | verdict.headers | self._every(headers))
         answer = self.faults.spoil(fault, answer)
         with self._lock:
             self.requests.append(Request(method, target, answer.status, identity))
         return answer
 
-    def _made(
-        self, method: str, target: str, reader: str | None, fault: str | None, *, zipped: bool
-    ) -> Answer:
-        key = (self.population.version, target, reader, zipped)
-        if fault is None and key in self._kept:
+    def _made(self, target: str, ask: Ask, *, zipped: bool) -> Answer:
+        key = (self.population.version, target, ask.reader)
+        # only what is compressed is kept: ten times as many pages in the same memory
+        keep = zipped and ask.fault is None and ask.path == "/api/models"
+        if keep and key in self._kept:
             return self._kept[key]
-        path, query = parse(target)
-        answer = self._routes.answer(Ask(method, path, query, reader, fault))
+        try:
+            answer = self._routes.answer(ask)
+        except Exception:  # a fault of ours must not look like one of the network
+            _LOG.exception("%s %s", ask.method, target)
+            return failure(500, "The stand-in Hub failed; its log says how.")
         if zipped:
             answer = compressed(answer)
-        if fault is None and path == "/api/models":
+        if keep:
             with self._lock:
                 self._kept[key] = answer
                 if len(self._kept) > _KEPT_PAGES:
@@ -153,7 +162,22 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], hub: MiniHub) -> None:
         self.hub = hub
+        self._open: set[socket.socket] = set()
         super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep open: a Hub that is gone answers nobody."""
+        for connection in tuple(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         # a client that goes away in the middle is what the tests are about
@@ -175,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = hub.answer(self.command, self.path, headers, self.client_address[0])
         if answer.stall:
-            time.sleep(answer.stall)
+            hub.closing.wait(answer.stall)
         if answer.reset:
             # closing with linger 0 sends RST instead of FIN
             linger = struct.pack("ii", 1, 0)

@@ -137,6 +137,11 @@ def test_quota_is_kept_for_each_identity():
     assert named == [200] * 4 + [429]
 
 
+def test_files_have_a_quota_of_their_own(get):
+    headers = get("/ann/model-0/resolve/main/config.json").headers
+    assert headers["ratelimit-policy"] == '"fixed window";"resolvers";q=3000;w=300'
+
+
 @pytest.mark.parametrize("sort", ["createdAt", "downloads", "likes", "lastModified", None])
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 def test_every_order_is_walked_whole_with_ties_by_id(get, sort, limit):
@@ -219,6 +224,16 @@ def test_old_names_redirect_and_deletions_vanish(hub, get):
     assert ROWS[2]["_id"] not in {model["_id"] for model in get("/api/models").json()}
 
 
+def test_a_revision_is_main_or_a_commit(get):
+    head = ROWS[3]["sha"]
+    for revision in ("main", head, head[:7]):
+        assert get(f"/api/models/ann/model-3/revision/{revision}").json()["sha"] == head
+    for route in ("revision/nope", "commits/nope", "tree/nope"):
+        refused = get(f"/api/models/ann/model-3/{route}")
+        assert (refused.status_code, refused.headers["x-error-code"]) == (404, "RevisionNotFound")
+    assert get("/api/models/ann/model-3/commits/main?p=last").status_code == 400
+
+
 def test_the_first_commit_is_found_with_two_requests(get):
     last = get("/api/models/ann/model-0/commits/main?limit=1")
     count = int(last.headers["x-total-count"])
@@ -226,6 +241,52 @@ def test_the_first_commit_is_found_with_two_requests(get):
     first = get(f"/api/models/ann/model-0/commits/main?limit=1&p={count - 1}")
     assert first.json()[0]["date"] == "2019-02-18T00:00:00.000Z"
     assert "next" not in first.links
+
+
+def test_a_recorded_file_is_answered_with_the_same_headers(shared_data, tmp_path):
+    with gzip.open(shared_data / "http-list-recordings.jsonl.gz", "rt") as lines:
+        (theirs,) = [a for a in map(json.loads, lines) if a["status"] == 307]
+    (tmp_path / "config.json").write_bytes(b"{}")
+    head = theirs["headers"]["x-repo-commit"]
+    row = {"_id": "6" * 24, "id": "google-bert/bert-base-uncased", "sha": head}
+    with MiniHub(Population.from_rows([row], folders={row["id"]: tmp_path})) as hub:
+        url = hub.url + urlsplit(theirs["url"]).path
+        mine = httpx.get(url)
+        assert set(theirs["headers"]) <= set(mine.headers)
+        blob = json.loads(theirs["headers"]["x-linked-etag"])
+        own = json.loads(mine.headers["x-linked-etag"])
+        assert mine.headers["location"] == theirs["headers"]["location"].replace(blob, own)
+        assert mine.text == theirs["body"].replace(blob, own)
+        file = httpx.get(url, follow_redirects=True)
+        assert (file.content, file.headers["etag"]) == (b"{}", f'"{own}"')
+
+
+def test_a_file_is_sent_in_the_part_that_is_asked_for(tmp_path):
+    (tmp_path / "w.bin").write_bytes(b"0123456789")
+    row = {"_id": "6" * 24, "id": "ann/x"}
+    with (
+        MiniHub(Population.from_rows([row], folders={"ann/x": tmp_path})) as hub,
+        httpx.Client(base_url=hub.url, follow_redirects=True) as client,
+    ):
+        for asked, status, body in [
+            ("bytes=4-", 206, b"456789"),
+            ("bytes=4-5", 206, b"45"),
+            ("bytes=10-", 416, b""),
+            (None, 200, b"0123456789"),
+        ]:
+            headers = {"range": asked} if asked else {}
+            got = client.get("/ann/x/resolve/main/w.bin", headers=headers)
+            assert (got.status_code, got.content) == (status, body)
+        head = client.head("/ann/x/resolve/main/w.bin")
+        assert (head.headers["content-length"], head.content) == ("10", b"")
+
+
+def test_a_hub_that_is_gone_answers_nobody():
+    with httpx.Client() as client:
+        with MiniHub(Population.from_rows(ROWS)) as hub:
+            assert client.get(f"{hub.url}/api/models").is_success
+        with pytest.raises(httpx.TransportError):
+            client.get(f"{hub.url}/api/models")
 
 
 def test_made_up_models_are_the_same_to_the_byte_and_say_so():

@@ -1,8 +1,16 @@
 """The official client, as installed, takes the stand-in for the Hub."""
 
+from pathlib import Path
+
 import pytest
 from huggingface_hub import HfApi
-from huggingface_hub.errors import BadRequestError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    BadRequestError,
+    EntryNotFoundError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from hfscan.minihub import MiniHub, Population
 
@@ -54,3 +62,43 @@ def test_refusals_raise_the_clients_own_errors(api, hub):
         api.model_info("nobody/nothing")
     with pytest.raises(BadRequestError, match="must be one of"):
         list(api.list_models(expand=["childrenModelCount"]))
+
+
+FILES = {"config.json": b'{"a": 1}', "model.bin": bytes(range(256)) * 5000, "tf/w.h5": b"h5"}
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A hub with one model whose files are real; yields the client for it."""
+    for name, data in FILES.items():
+        path = tmp_path / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    row = {"_id": "63" * 12, "id": "ann/real", "createdAt": "2023-01-01T00:00:00.000Z"}
+    population = Population.from_rows([row], folders={"ann/real": tmp_path / "files"})
+    with MiniHub(population) as hub:
+        yield HfApi(hub.url, token=False)
+
+
+def test_downloads_a_whole_repository(repository, tmp_path):
+    folder = repository.snapshot_download("ann/real", cache_dir=tmp_path / "cache")
+    for name, data in FILES.items():
+        assert Path(folder, name).read_bytes() == data
+    assert Path(folder).name == repository.model_info("ann/real").sha
+
+
+def test_lists_files_with_their_sizes(repository):
+    assert sorted(repository.list_repo_files("ann/real")) == sorted(FILES)
+    top = repository.list_repo_tree("ann/real")
+    assert {entry.path for entry in top} == {"config.json", "model.bin", "tf"}
+    info = repository.model_info("ann/real", files_metadata=True)
+    assert {one.rfilename: one.size for one in info.siblings} == {
+        name: len(data) for name, data in FILES.items()
+    }
+
+
+def test_says_what_a_repository_has_not(repository, tmp_path):
+    with pytest.raises(RevisionNotFoundError):
+        repository.model_info("ann/real", revision="refs/pr/1")
+    with pytest.raises(EntryNotFoundError):
+        repository.hf_hub_download("ann/real", "none.bin", cache_dir=tmp_path)
