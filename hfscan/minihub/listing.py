@@ -6,6 +6,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha384
 from typing import Any
 
 from hfscan.minihub import fields
@@ -68,7 +69,9 @@ class Listing:
         models = [m for place in places if (m := self._population.get(ids[place])) is not None]
         keys = self._keys(one, asked)
         more = 0 <= stop < len(ids)
-        cursor = _cursor(sort, ascending, models[-1]) if more and models else None
+        # the Hub's search engine answers these, and its cursors carry a token of it
+        searched = "search" in one or ("filter" in one and "sort" not in one)
+        cursor = _cursor(sort, ascending, models[-1], searched) if more and models else None
         return Page([fields.pick(model, keys) for model in models], cursor)
 
     def _limit(self, text: str | None) -> int:
@@ -154,7 +157,7 @@ def _rank(value: Any) -> tuple[int, Any]:
     return (0, -value)
 
 
-def _cursor(sort: str, ascending: bool, last: Model) -> str:
+def _cursor(sort: str, ascending: bool, last: Model, searched: bool) -> str:
     object_id = last["_id"]
     bound: dict[str, Any]
     if sort == "createdAt":
@@ -166,4 +169,7 @@ def _cursor(sort: str, ascending: bool, last: Model) -> str:
         bound = {
             "$or": [{sort: value, "_id": {"$gt": object_id}}, {sort: {"$lt": value}}, {sort: None}]
         }
+    if searched:
+        token = sha384(object_id.encode()).digest()  # 48 bytes, as the Hub's
+        bound["searchSequenceToken"] = base64.b64encode(token).decode()
     return base64.b64encode(json.dumps(bound, separators=(",", ":")).encode()).decode()
