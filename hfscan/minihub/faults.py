@@ -4,11 +4,13 @@ The kinds are the Hub's failures on record and a few that a hostile network coul
 """
 
 import gzip
-import random
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import blake2b
 
 from hfscan.minihub import ratelimit
 
@@ -47,8 +49,11 @@ INSTEAD: dict[str, Answer] = {
 }
 """Faults that answer something else instead."""
 
-ALTERED = ("reset", "stall", "truncated", "truncated-json", "foreign-link")
-"""Faults that spoil the right answer on its way out."""
+_OF_THE_BODY = ("content-encoding", "etag", "link")
+
+ALTERED = ("reset", "stall", "truncated", "truncated-gzip", "truncated-json", "foreign-link")
+"""Faults that spoil the right answer on its way out. The three that cut it: the connection ends
+early; a whole answer holds half a gzip stream; a whole gzip stream holds half the JSON."""
 
 PAGED = (
     "drift",
@@ -68,7 +73,8 @@ class Faults:
     """Chooses which request fails and how.
 
     `chances` maps a kind (see KINDS) to its probability. One target fails at most `most` times,
-    so that a client which asks again gets through. `stall` is in seconds.
+    so that a client which asks again gets through. `stall` is in seconds. What a request meets
+    depends on `seed`, its target and how often that was asked, not on what else is under way.
     """
 
     def __init__(
@@ -83,8 +89,8 @@ class Faults:
         if unknown:
             raise ValueError(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
         self._chances = dict(chances or {})
-        self._random = random.Random(seed)  # noqa: S311 - reproducible, no secret
-        self._most, self._stall = most, stall
+        self._seed, self._most, self._stall = seed, most, stall
+        self._asked: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -93,8 +99,9 @@ class Faults:
         with self._lock:
             if self._failed[target] >= self._most:
                 return None
+            self._asked[target] += 1
             for kind, chance in self._chances.items():
-                if self._random.random() < chance:
+                if _draw(f"{self._seed} {kind} {self._asked[target]} {target}") < chance:
                     self._failed[target] += 1
                     return kind
         return None
@@ -103,19 +110,43 @@ class Faults:
         """Return the answer as the fault leaves it."""
         if kind in INSTEAD:
             other = INSTEAD[kind]
-            return replace(other, headers=answer.headers | other.headers)
-        if kind == "gzip-bomb":  # half a gigabyte of blanks in half a megabyte
-            bomb = gzip.compress(b"[" + b" " * (1 << 29), 1)
-            return replace(answer, body=bomb, headers=answer.headers | {"content-encoding": "gzip"})
+            kept = {k: v for k, v in answer.headers.items() if k not in _OF_THE_BODY}
+            return replace(other, headers=kept | other.headers)
+        if kind == "gzip-bomb":
+            zipped = {"content-encoding": "gzip"}
+            return replace(answer, body=_bomb(), headers=answer.headers | zipped)
         if kind == "reset":
             return replace(answer, reset=True)
         if kind == "stall":
             return replace(answer, stall=self._stall)
         if kind == "truncated":
             return replace(answer, cut=max(1, len(answer.body) // 3))
-        if kind == "truncated-json":
+        if kind == "truncated-gzip":
             return replace(answer, body=answer.body[: len(answer.body) // 2])
+        if kind == "truncated-json":
+            packed = "content-encoding" in answer.headers
+            body = gzip.decompress(answer.body) if packed else answer.body
+            half = body[: len(body) // 2]
+            # without its ETag, so that nothing but reading the JSON tells
+            headers = {k: v for k, v in answer.headers.items() if k != "etag"}
+            half = gzip.compress(half, 1, mtime=0) if packed else half
+            return replace(answer, body=half, headers=headers)
         if kind == "foreign-link":
             link = '<http://127.0.0.2:9/api/models?cursor=x>; rel="next"'
             return replace(answer, headers=answer.headers | {"link": link})
         return answer
+
+
+def _draw(text: str) -> float:
+    """Return a number in [0, 1) that depends on `text` alone."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest()) / 2**56
+
+
+@cache
+def _bomb() -> bytes:
+    """Return half a gigabyte of blanks in half a megabyte, made without ever holding them."""
+    packer = zlib.compressobj(wbits=31)  # 31: with gzip's header
+    blanks = b" " * (1 << 20)
+    return b"".join(
+        [packer.compress(b"["), *(packer.compress(blanks) for _ in range(512)), packer.flush()]
+    )
