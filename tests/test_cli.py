@@ -10,6 +10,7 @@ import pytest
 
 from hfscan import errors
 from hfscan.cli import COMMANDS
+from hfscan.figures.queries import names
 from hfscan.minihub import MiniHub, Population
 
 
@@ -130,6 +131,39 @@ def test_a_file_of_a_hub_dataset_is_imported(hfscan, tmp_path):
     code, _, err = hfscan("import", name, "--observed-at", "2024-07-11", **gone)
     assert code == errors.HubUnreachableError.exit_code
     assert "HF_ENDPOINT" in err
+
+
+def test_queries_are_listed_run_and_sealed(hfscan, tmp_path):
+    rows = '{"id": "a/b", "tags": ["pytorch"]}\n{"id": "=cmd/x", "tags": ["tf"]}\n'
+    (tmp_path / "dump.jsonl").write_text(rows)
+    hfscan("import", "dump.jsonl", "--observed-at", "2022-02-15")
+    code, out, _ = hfscan("query")
+    assert code == 0
+    for name in names():
+        assert re.search(rf"^{name} ", out, re.MULTILINE)
+    code, out, _ = hfscan(
+        "query", "concentration", "--param", "framework=tensorflow", "--format=json"
+    )
+    assert [(row["author"], row["numerator"]) for row in json.loads(out)] == [("=cmd", 1)]
+    code, out, _ = hfscan("query", "SELECT id FROM census ORDER BY id", "--format", "csv")
+    assert (code, out) == (0, "id\n'=cmd/x\na/b\n")
+    code, out, _ = hfscan("query", "SELECT count(*) AS models FROM census", "--format", "md")
+    assert out == "| models |\n| --- |\n| 2 |\n"
+    for sql in (
+        "SELECT * FROM read_text('dump.jsonl')",
+        "COPY models TO 'stolen.csv'",
+        "DELETE FROM models",
+        "ATTACH 'other.duckdb'",
+        "SET enable_external_access = true",
+        "SELEC 1",
+    ):
+        code, out, err = hfscan("query", sql)
+        assert (code, out) == (2, ""), sql
+        assert "Traceback" not in err
+    code, _, err = hfscan("query", "nope")
+    assert code == errors.NoAnswerError.exit_code
+    assert "there are concentration" in err
+    assert not (tmp_path / "stolen.csv").exists()
 
 
 def test_an_unreadable_dump_names_the_line(hfscan, tmp_path):

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -13,3 +14,16 @@ db_option = click.option(
     show_envvar=True,
     help="The database.",
 )
+
+as_of_option = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Answer from what was observed by the end of this day (UTC).",
+)
+
+source_option = click.option("--source", type=int, help="Answer from this observation.")
+
+
+def end_of_day(day: datetime | None) -> datetime | None:
+    """Return the last instant of the day that --as-of names."""
+    return day and day + timedelta(days=1, microseconds=-1)

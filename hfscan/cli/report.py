@@ -2,12 +2,12 @@
 
 import io
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from hfscan.cli._options import db_option
+from hfscan.cli._options import as_of_option, db_option, end_of_day, source_option
 from hfscan.errors import StorageError
 from hfscan.figures import Census
 from hfscan.report import FORMATS, build
@@ -51,12 +51,8 @@ class _Frameworks(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="The frameworks that compete.",
 )
-@click.option(
-    "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="Answer from what was observed by the end of this day.",
-)
-@click.option("--source", type=int, help="Answer from this observation.")
+@as_of_option
+@source_option
 def command(
     year: int | None,
     db: Path,
@@ -69,10 +65,9 @@ def command(
     """Say which frameworks the models serve, with numerator and denominator of every share."""
     if as_of is not None and source is not None:
         raise click.UsageError("--as-of and --source exclude each other; give one.")
-    end_of_day = as_of and as_of + timedelta(days=1, microseconds=-1)
     period = None if year is None else (datetime(year, 1, 1), datetime(year + 1, 1, 1))
     with Store.open(db) as store:
-        census = Census.choose(store, period, source=source, as_of=end_of_day)
+        census = Census.choose(store, period, source=source, as_of=end_of_day(as_of))
         report = build(census, year=year, universe=universe)
     write = FORMATS[format_ or _format_of(out)]
     if out is None:

@@ -62,6 +62,11 @@ class Query:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def names(where: Path | None = None) -> list[str]:
+    """Return the names of the queries in the folder `where` (default: hfscan's own)."""
+    return sorted(path.stem for path in (where or folder("queries")).glob("*.sql"))
+
+
 def load(name: str, where: Path | None = None) -> Query:
     """Return the query `name` from the folder `where` (default: the one that comes with hfscan).
 
@@ -69,19 +74,27 @@ def load(name: str, where: Path | None = None) -> Query:
     """
     path = (where or folder("queries")) / f"{name}.sql"
     if not path.is_file():
-        raise NoAnswerError(f"There is no query {name!r} in {path.parent}.")
+        there = ", ".join(names(where))
+        raise NoAnswerError(f"There is no query {name!r}; there are {there}.")
     text = path.read_text(encoding="utf-8")
     header = dict(_HEADER.findall(text))
     parameters = tuple(
-        Parameter(found, kind, _value(kind, default), meaning)
+        Parameter(found, kind, parse(kind, default), meaning)
         for found, kind, default, meaning in _PARAM.findall(text)
     )
     return Query(name, header["title"], header["answers"], parameters, header.get("chart"), text)
 
 
-def _value(kind: str, text: str) -> str | int | list[str] | None:
+def parse(kind: str, text: str) -> str | int | list[str] | None:
+    """Return the value that `text` stands for in a parameter of DuckDB type `kind`.
+
+    Raises NoAnswerError when it stands for none.
+    """
     if text == "NULL":
         return None
     if kind.endswith("[]"):
         return text.split(",")
-    return int(text) if kind == "INTEGER" else text
+    try:
+        return int(text) if kind == "INTEGER" else text
+    except ValueError as error:
+        raise NoAnswerError(f"{text!r} is no {kind}.") from error

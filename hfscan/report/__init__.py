@@ -5,8 +5,9 @@ from typing import TextIO
 
 from hfscan.report import json, markdown, terminal
 from hfscan.report.plan import Report, build
+from hfscan.report.rows import ROW_FORMATS
 
-__all__ = ["FORMATS", "Report", "build"]
+__all__ = ["FORMATS", "ROW_FORMATS", "Report", "build"]
 
 FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
     "terminal": terminal.write,

@@ -23,11 +23,16 @@ def write(report: Report, out: TextIO) -> None:
     out.write("\n".join(lines).rstrip() + "\n")
 
 
+def write_table(table: Table, out: TextIO) -> None:
+    """Write one table to `out`."""
+    out.write("\n".join(_table(table)).rstrip() + "\n")
+
+
 def _table(table: Table) -> list[str]:
     head = [f"*{table.title}*", ""] if table.title else []
     return [
         *head,
-        _row(table.headings),
+        _row(tuple(map(_text, table.headings))),
         _row(("---", *("---:" for _ in table.headings[1:]))),
         *(_row(tuple(map(_text, row))) for row in table.rows),
         "",

@@ -1,6 +1,6 @@
 """The report for a terminal, 80 columns wide or more."""
 
-from typing import TextIO
+from typing import Literal, TextIO
 
 from rich import box
 from rich.console import Console
@@ -14,8 +14,7 @@ from hfscan.report.table import Table, tables
 
 def write(report: Report, out: TextIO) -> None:
     """Write the report to `out`; colour only where `out` is a terminal and NO_COLOR is unset."""
-    # a pipe has no width of its own: never cut an id or a number there
-    console = Console(file=out, width=None if out.isatty() else 200, highlight=False)
+    console = _console(out)
     console.print(_text(report.title, "bold"))
     console.print(_text(words.headline(report)))
     console.print(_text(words.source(report), "dim"))
@@ -27,10 +26,20 @@ def write(report: Report, out: TextIO) -> None:
         if section.note:
             console.print(_text(section.note, "dim"))
         for table in tables(section, report.names):
-            console.print(_rich(table))
+            console.print(_rich(table, "right"))
 
 
-def _rich(table: Table) -> RichTable:
+def write_table(table: Table, out: TextIO) -> None:
+    """Write one table to `out`."""
+    _console(out).print(_rich(table, "left"))
+
+
+def _console(out: TextIO) -> Console:
+    # a pipe has no width of its own: never cut an id or a number there
+    return Console(file=out, width=None if out.isatty() else 200, highlight=False)
+
+
+def _rich(table: Table, numbers: Literal["left", "right"]) -> RichTable:
     rich = RichTable(
         title=table.title,
         title_justify="left",
@@ -41,7 +50,7 @@ def _rich(table: Table) -> RichTable:
         show_edge=False,
     )
     for place, heading in enumerate(table.headings):
-        rich.add_column(_text(heading), justify="right" if place else "left", overflow="fold")
+        rich.add_column(_text(heading), justify=numbers if place else "left", overflow="fold")
     for row in table.rows:
         rich.add_row(*map(_text, row))
     return rich

@@ -34,6 +34,11 @@ class Store:
         """Return every observation, oldest first."""
         return sources.listed(self.connection)
 
+    def seal(self) -> None:
+        """Let SQL of this connection reach neither files nor network, for good."""
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET lock_configuration = true")
+
     def __enter__(self) -> "Store":
         return self
 

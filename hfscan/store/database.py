@@ -30,15 +30,13 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
             f"There is no database at {path}. Take a census with `hfscan crawl`, try "
             f"`hfscan demo`, or name another file with --db."
         )
-    fresh = not path.exists()
     try:
-        # an empty or half-made file is no database; DuckDB says so itself
+        if not path.exists():
+            _create(path)
         connection = duckdb.connect(path, read_only=not write, config=_SETTINGS)
     except duckdb.IOException as error:
         raise _explained(path, error) from error
     try:
-        if fresh:
-            _create(connection)
         _check(path, connection)
     except BaseException:
         connection.close()
@@ -46,15 +44,21 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _create(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("BEGIN")
-    connection.execute(_SCHEMA.read_text(encoding="utf-8"))
-    connection.execute("INSERT INTO about VALUES (?, ?)", [SCHEMA_VERSION, __version__])
-    connection.executemany(
-        "INSERT INTO frameworks VALUES (?, ?, ?)",
-        [[framework.key, framework.title, framework.bit] for framework in taxonomy().frameworks],
-    )
-    connection.execute("COMMIT")
+def _create(path: Path) -> None:
+    """Make the database beside its place and move it there whole: a kill leaves no half of one."""
+    unfinished = path.with_name(path.name + ".new")
+    for left_behind in (unfinished, path.with_name(path.name + ".new.wal")):
+        left_behind.unlink(missing_ok=True)
+    with duckdb.connect(unfinished, config=_SETTINGS) as connection:
+        connection.execute("BEGIN")
+        connection.execute(_SCHEMA.read_text(encoding="utf-8"))
+        connection.execute("INSERT INTO about VALUES (?, ?)", [SCHEMA_VERSION, __version__])
+        connection.executemany(
+            "INSERT INTO frameworks VALUES (?, ?, ?)",
+            [[one.key, one.title, one.bit] for one in taxonomy().frameworks],
+        )
+        connection.execute("COMMIT")
+    unfinished.rename(path)
 
 
 def _check(path: Path, connection: duckdb.DuckDBPyConnection) -> None:

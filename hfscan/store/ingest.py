@@ -64,8 +64,8 @@ def _ingest(
     _stage(connection, raw.relation(connection, files), observation)
     read, private, outside, nameless = _one(
         connection,
-        "SELECT count(*), count_if(private), count_if(outside AND NOT private), "
-        "count_if(key IS NULL AND NOT private AND NOT outside) FROM staged",
+        "SELECT count(*), count(*) FILTER (private), count(*) FILTER (outside AND NOT private), "
+        "count(*) FILTER (key IS NULL AND NOT private AND NOT outside) FROM staged",
     )
     odd_types = dict(
         connection.execute(
@@ -86,7 +86,8 @@ def _ingest(
         f"SELECT {source} AS source, {', '.join(kept)}, {mask_sql()} AS tag_mask FROM staged"
     )
     filled = _one(connection, f"SELECT {', '.join(f'count({name})' for name in kept)} FROM staged")
-    lacks = [name for name, n in zip(kept, filled, strict=True) if not n]
+    # at_floor is our own reading of created_at
+    lacks = [name for name, n in zip(kept, filled, strict=True) if not n and name != "at_floor"]
     models = read - private - outside - nameless - duplicates
     connection.execute(
         "UPDATE sources SET models = ?, lacks = ? WHERE id = ?",

@@ -70,6 +70,20 @@ def test_another_versions_database_names_the_version(tmp_path):
         Store.open(path)
 
 
+def test_a_database_killed_while_it_was_made_stops_nothing(tmp_path):
+    path = tmp_path / "h.duckdb"
+    unfinished = path.with_name("h.duckdb.new")
+    with duckdb.connect(unfinished) as connection:
+        connection.execute("CREATE TABLE about AS SELECT 1 AS half")
+    with Store.open(path, write=True) as store:
+        assert store.sources() == []
+    assert [file.name for file in tmp_path.iterdir()] == ["h.duckdb"]
+    path.unlink()
+    unfinished.write_bytes(b"a header that was never finished")
+    with Store.open(path, write=True) as store:
+        assert store.sources() == []
+
+
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(StorageError, match="cannot be opened"):
         Store.open(tmp_path / "no" / "such" / "h.duckdb", write=True)

@@ -155,6 +155,13 @@ def test_private_models_and_doubled_rows_are_left_out_and_counted(store, tmp_pat
     assert store.sources()[0].models == 2
 
 
+def test_an_observation_of_nothing_is_one(store, tmp_path):
+    dump = tmp_path / "empty.json"
+    dump.write_text("[]")
+    assert ingest(store, dump).models == 0
+    assert [(one.models, one.lacks) for one in store.sources()] == [(0, [])]
+
+
 def test_a_scope_keeps_its_period_only(store, tmp_path):
     dump = tmp_path / "d.json"
     dump.write_text(json.dumps(ROWS))

@@ -1,0 +1,65 @@
+"""`hfscan query`."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+import duckdb
+
+from hfscan.cli._options import as_of_option, db_option, end_of_day, source_option
+from hfscan.figures import Census, load
+from hfscan.figures.queries import Query, names, parse
+from hfscan.report import ROW_FORMATS
+from hfscan.store import Store
+
+
+@click.command("query")
+@click.argument("query", required=False, metavar="[NAME | SQL]")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
+@db_option
+@click.option(
+    "--format", "format_", type=click.Choice(list(ROW_FORMATS)), default="terminal",
+    show_default=True,
+)  # fmt: skip
+@as_of_option
+@source_option
+def command(
+    query: str | None,
+    params: tuple[str, ...],
+    db: Path,
+    format_: str,
+    as_of: datetime | None,
+    source: int | None,
+) -> None:
+    """Run a named query, or SQL of your own, read-only; without either, list the named ones.
+
+    The relation `census` holds the models of the newest observation, or of the one that --source
+    or --as-of names; `models` and `sources` hold them all.
+    """
+    if query is None:
+        rows = [
+            {"name": one.name, "title": one.title, "parameters": [p.name for p in one.parameters]}
+            for one in map(load, names())
+        ]
+        ROW_FORMATS[format_](rows, sys.stdout)
+        return
+    with Store.open(db) as store:
+        store.seal()
+        Census.choose(store, None, source=source, as_of=end_of_day(as_of))
+        # a name has no blanks; SQL that does something has
+        named = load(query) if len(query.split()) == 1 else Query(query, "", "", (), None, query)
+        given = dict(_given(named, text) for text in params)
+        try:
+            rows = named.run(store.connection, given)
+        except duckdb.Error as error:
+            raise click.UsageError(str(error)) from error
+    ROW_FORMATS[format_](rows, sys.stdout)
+
+
+def _given(query: Query, text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE", param_hint="--param")
+    kinds = {parameter.name: parameter.type for parameter in query.parameters}
+    return name, parse(kinds.get(name, "VARCHAR"), value)

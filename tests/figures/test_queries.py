@@ -1,0 +1,111 @@
+"""Named queries: every one runs on both recorded censuses, and equals a plain recount."""
+
+import gzip
+import json
+from collections import Counter
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+
+from hfscan.figures import Census, load
+from hfscan.figures.queries import names
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+TAGS = {"pytorch": "pytorch", "tensorflow": "tf"}
+
+
+@pytest.fixture(scope="module")
+def store(shared_data, tmp_path_factory):
+    path = tmp_path_factory.mktemp("queries") / "h.duckdb"
+    dumps = {"hub-2022-02.jsonl.gz": (2022, 2, 15), "hub-2024-07.parquet": (2024, 7, 11)}
+    with Store.open(path, write=True) as store:
+        for name, day in dumps.items():
+            seen = datetime(*day, tzinfo=UTC)
+            observation = Observation("import", name, Scope(), seen, seen, None)
+            store.ingest([shared_data / name], observation)
+    with Store.open(path) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def old(shared_data):
+    with gzip.open(shared_data / "hub-2022-02.jsonl.gz", "rt") as lines:
+        return {one["modelId"]: one for one in map(json.loads, lines)}
+
+
+@pytest.fixture(scope="module")
+def new(shared_data):
+    rows = duckdb.connect().execute(
+        f"SELECT id, tags, createdAt FROM read_parquet('{shared_data / 'hub-2024-07.parquet'}')"
+    )
+    return {id_: {"tags": tags, "createdAt": created} for id_, tags, created in rows.fetchall()}
+
+
+def ask(store, name, source=2, **parameters):
+    Census.choose(store, None, source=source)
+    return load(name).run(store.connection, parameters)
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("source", [1, 2])
+def test_every_query_says_what_it_answers_and_runs(store, name, source):
+    query = load(name)
+    assert query.title
+    assert query.answers.endswith("?")
+    assert query.chart
+    assert all(parameter.meaning for parameter in query.parameters)
+    rows = ask(store, name, source)
+    # a census without dates has no adoption by year
+    assert bool(rows) != (name == "formats" and source == 1)
+    for row in rows:
+        if "numerator" in row:
+            assert 0 <= row["numerator"] <= row["denominator"]
+
+
+def served(model):
+    return frozenset(name for name, tag in TAGS.items() if tag in (model["tags"] or ()))
+
+
+def test_concentration_is_recounted(store, new):
+    owned = Counter(
+        name.split("/")[0] if "/" in name else "(none)"
+        for name, model in new.items()
+        if served(model) == {"pytorch"}
+    )
+    expected = sorted(owned.items(), key=lambda item: (-item[1], item[0]))[:20]
+    rows = ask(store, "concentration")
+    assert [(row["author"], row["numerator"]) for row in rows] == expected
+    assert {row["denominator"] for row in rows} == {owned.total()}
+    assert rows[-1]["cumulative_share"] == round(sum(n for _, n in expected) / owned.total(), 6)
+
+
+def test_transitions_are_recounted(store, old, new):
+    def said(models, name):
+        if name not in models:
+            return "(not there)"
+        return " + ".join(sorted(served(models[name]))) or "none"
+
+    expected = Counter((said(old, name), said(new, name)) for name in old.keys() | new.keys())
+    rows = ask(store, "transitions", earlier=1, later=2)
+    assert {(row["before"], row["after"]): row["models"] for row in rows} == expected
+    assert expected["pytorch", "pytorch"] > 0
+
+
+def test_adoption_is_recounted(store, new):
+    rows = ask(store, "formats", per="month")
+    dated = [
+        (model["createdAt"][:7], model["tags"])
+        for model in new.values()
+        if not model["createdAt"].startswith("2022-03-02T23:29")
+    ]
+    months = Counter(month for month, _ in dated)
+    for tag, framework in (("pytorch", "pytorch"), ("safetensors",) * 2, ("gguf", "gguf")):
+        carrying = Counter(month for month, tags in dated if tag in tags)
+        found = {
+            row["period"]: (row["numerator"], row["denominator"])
+            for row in rows
+            if row["framework"] == framework
+        }
+        assert found == {month: (carrying[month], n) for month, n in months.items()}
