@@ -36,6 +36,8 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(path, read_only=not write, config=_SETTINGS)
     except duckdb.IOException as error:
         raise _explained(path, error) from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be made: {error.strerror}.") from error
     try:
         _check(path, connection)
     except BaseException:
