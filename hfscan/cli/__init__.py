@@ -55,7 +55,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every expected error is one message on stderr and its exit code."""
     try:
-        cli.main(prog_name="hfscan", standalone_mode=False)
+        # without standalone mode click returns the code of an exit instead of raising it
+        sys.exit(cli.main(prog_name="hfscan", standalone_mode=False))
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
