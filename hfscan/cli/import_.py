@@ -12,10 +12,9 @@ from hfscan.store import Observation, Store
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="[FILE...]")
 @click.option(
     "--observed-at",
-    required=True,
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
     help="When the Hub looked like this (UTC).",
 )
@@ -24,13 +23,39 @@ from hfscan.store import Observation, Store
     default=None,
     help="Whether the dump holds every public model. Default: not stated.",
 )
+@click.option(
+    "--created",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="True creation dates by repo id (Parquet, CSV, JSON), for models older than the Hub's.",
+)
 @db_option
-def command(files: tuple[str, ...], observed_at: datetime, complete: bool | None, db: Path) -> None:
+def command(
+    files: tuple[str, ...],
+    observed_at: datetime | None,
+    complete: bool | None,
+    created: Path | None,
+    db: Path,
+) -> None:
     """Bring recorded dumps in as one observation, equal in rank to a crawl.
 
     FILE: API objects as a JSON array or JSON lines (.json, .jsonl, also .gz or .zst), Parquet with
     the API's columns, a folder of such files, or hf://datasets/OWNER/NAME/path.
     """
+    if not files and created is None:
+        raise click.UsageError("Name a dump to import, or dates with --created.")
+    if files:
+        if observed_at is None:
+            raise click.UsageError("Say with --observed-at when the Hub looked like this.")
+        _bring_models(files, observed_at, complete, db)
+    if created is not None:
+        with Store.open(db, write=True) as store:
+            click.echo(f"Kept {store.import_dates(created):,} creation dates in {db}")
+
+
+def _bring_models(
+    files: tuple[str, ...], observed_at: datetime, complete: bool | None, db: Path
+) -> None:
     observed = observed_at.replace(tzinfo=UTC)
     if observed > datetime.now(UTC):
         raise click.BadParameter("the date lies in the future", param_hint="--observed-at")

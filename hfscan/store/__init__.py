@@ -1,18 +1,19 @@
 """The store: a DuckDB file of observations. See schema.sql for what it holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import duckdb
 
+from hfscan.store import dates, raw, sources
 from hfscan.store import ingest as _ingest
-from hfscan.store import raw, sources
 from hfscan.store.database import connect
+from hfscan.store.dates import CreationDate
 from hfscan.store.ingest import Ingested
 from hfscan.store.sources import Observation, Source
 
-__all__ = ["Ingested", "Observation", "Source", "Store"]
+__all__ = ["CreationDate", "Ingested", "Observation", "Source", "Store"]
 
 
 class Store:
@@ -33,6 +34,18 @@ class Store:
     def sources(self) -> list[Source]:
         """Return every observation, oldest first."""
         return sources.listed(self.connection)
+
+    def floor_to_date(self, limit: int | None = None) -> list[str]:
+        """Return repo ids of floor models to ask the Hub the first commit of; see `dates`."""
+        return dates.to_ask_for(self.connection, limit)
+
+    def record_dates(self, found: Iterable[CreationDate], *, kind: str, origin: str) -> None:
+        """Keep true creation dates: `kind` is 'first commit' or 'import'; all or none."""
+        dates.record(self.connection, found, kind=kind, origin=origin)
+
+    def import_dates(self, file: Path) -> int:
+        """Keep the true creation dates of a file; return how many. Raises DumpError."""
+        return dates.bring(self.connection, file)
 
     def seal(self) -> None:
         """Let SQL of this connection reach neither files nor network, for good."""

@@ -132,8 +132,8 @@ def _add_source(connection: duckdb.DuckDBPyConnection, observation: Observation)
     (source,) = _one(
         connection,
         "INSERT INTO sources (kind, origin, observed_from, observed_to, complete, since, until, "
-        "author, task, model_limit, models, requests, synthetic, lacks, recorded_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, [], ?) RETURNING id",
+        "author, task, model_limit, sample, sample_design, models, requests, synthetic, lacks, "
+        "recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, [], ?) RETURNING id",
         [
             observation.kind,
             observation.origin,
@@ -145,6 +145,8 @@ def _add_source(connection: duckdb.DuckDBPyConnection, observation: Observation)
             scope.author,
             scope.task,
             scope.limit,
+            observation.sample,
+            observation.sample_design,
             observation.requests,
             observation.synthetic,
             _naive(datetime.now(UTC)),

@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS sources (      -- one row for every observation of th
     author VARCHAR,
     task VARCHAR,
     model_limit BIGINT,
+    sample DOUBLE,                        -- probability that a model was drawn; NULL: no sample
+    sample_design VARCHAR,                -- how it was drawn
     models BIGINT NOT NULL,
     requests INTEGER,                     -- HTTP requests spent; NULL for an import
     synthetic VARCHAR,                    -- how the population was made up; NULL: a real Hub
@@ -59,3 +61,35 @@ CREATE TABLE IF NOT EXISTS models (       -- one row for every model of every ob
     architectures VARCHAR[],
     tag_mask UBIGINT                      -- `frameworks` by the Hub's own tags
 );
+
+CREATE TABLE IF NOT EXISTS creation_dates (  -- of models older than the Hub's dates
+    id VARCHAR NOT NULL,                  -- the repo id that the date was given for
+    created_at TIMESTAMP,                 -- NULL: asked for, and not to be known
+    moved_to VARCHAR,                     -- the repo id that the Hub redirects `id` to
+    kind VARCHAR NOT NULL,                -- 'first commit' or 'import'
+    origin VARCHAR NOT NULL,
+    recorded_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (id, kind)
+);
+
+-- What is known of each floor model's true date. A date is followed through every name that the
+-- Hub itself gave the model, never by a mere likeness of names.
+CREATE VIEW IF NOT EXISTS floor_dates AS
+WITH named AS (
+    SELECT DISTINCT key, id FROM models WHERE at_floor
+    UNION
+    SELECT models.key, moved.id
+    FROM creation_dates AS moved JOIN models ON models.id = moved.moved_to
+    WHERE at_floor
+),
+unambiguous AS (
+    FROM named QUALIFY min(key) OVER (PARTITION BY id) = max(key) OVER (PARTITION BY id)
+)
+SELECT
+    key,
+    -- no repo is younger than its floor (objectid.FLOOR_START): such a date is a conflict, not used
+    min(created_at) FILTER (created_at < TIMESTAMP '2022-03-02 23:29:00') AS dated_at,
+    dated_at IS NULL AND count(created_at) > 0 AS conflict
+FROM unambiguous
+JOIN creation_dates USING (id)
+GROUP BY key;

@@ -24,6 +24,8 @@ class Observation:
     complete: bool | None
     requests: int | None = None
     synthetic: str | None = None
+    sample: float | None = None
+    sample_design: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Source:
     author: str | None
     task: str | None
     model_limit: int | None
+    sample: float | None
+    sample_design: str | None
     models: int
     requests: int | None
     synthetic: str | None
@@ -50,7 +54,7 @@ class Source:
     @property
     def whole(self) -> bool:
         """True unless its own scope left models of its period out."""
-        return self.author is None and self.task is None and self.model_limit is None
+        return all(one is None for one in (self.author, self.task, self.model_limit, self.sample))
 
     def covers(self, since: datetime | None, until: datetime | None) -> bool:
         """Return whether every model created in the (half-open, UTC) period was in its scope."""

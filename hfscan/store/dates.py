@@ -1,0 +1,110 @@
+"""True creation dates of the models that the Hub dates at its floor."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from hfscan.errors import DumpError
+
+_IDS = ("id", "modelId", "repo_id", "model_id")
+_DATES = ("created_at", "createdAt", "creation_time", "date")
+_READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
+_READERS |= {".jsonl": "read_json", ".ndjson": "read_json"}
+
+
+@dataclass(frozen=True)
+class CreationDate:
+    """When a repo was made, by another witness than its `createdAt`.
+
+    `created_at` is UTC; None: asked for, and not to be known. `moved_to` is the repo id that the
+    Hub redirects `id` to, where the model has moved.
+    """
+
+    id: str
+    created_at: datetime | None
+    moved_to: str | None = None
+
+
+def record(
+    connection: duckdb.DuckDBPyConnection, dates: Iterable[CreationDate], *, kind: str, origin: str
+) -> None:
+    """Keep the dates, all or none; a later one of the same id and kind replaces the earlier."""
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    rows = [[one.id, _naive(one.created_at), one.moved_to, kind, origin, now] for one in dates]
+    if rows:
+        connection.execute("BEGIN")
+        try:
+            connection.executemany(
+                "INSERT OR REPLACE INTO creation_dates VALUES (?, ?, ?, ?, ?, ?)", rows
+            )
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def to_ask_for(connection: duckdb.DuckDBPyConnection, limit: int | None = None) -> list[str]:
+    """Return repo ids of floor models whose first commit was never asked for and is wanted.
+
+    From the newest observation that has floor models; the most downloaded first.
+    """
+    rows = connection.execute(
+        """
+        SELECT id FROM models LEFT JOIN floor_dates USING (key)
+        WHERE at_floor AND dated_at IS NULL
+            AND source = (
+                SELECT source FROM models JOIN sources ON sources.id = source
+                WHERE at_floor ORDER BY observed_to DESC, source DESC LIMIT 1
+            )
+            AND id NOT IN (SELECT id FROM creation_dates WHERE kind = 'first commit')
+        ORDER BY downloads DESC NULLS LAST, models.id
+        LIMIT ?
+        """,
+        [limit],
+    ).fetchall()
+    return [id_ for (id_,) in rows]
+
+
+def bring(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
+    """Keep the dates of a file (Parquet, CSV, JSON: a repo id and a time, UTC); return how many.
+
+    Raises DumpError when it cannot be read or lacks either column.
+    """
+    reader = _READERS.get(file.suffix.lower())
+    if reader is None:
+        raise DumpError(f"{file} is none of {', '.join(_READERS)}; convert it first.")
+    if not file.is_file():
+        raise DumpError(f"{file} does not exist.")
+    try:
+        relation = f"{reader}(?)"
+        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}", [str(file)]).fetchall()
+        columns = [row[0] for row in described]
+        id_ = next((name for name in _IDS if name in columns), None)
+        date = next((name for name in _DATES if name in columns), None)
+        if id_ is None or date is None:
+            raise DumpError(
+                f"{file} needs a column of repo ids ({', '.join(_IDS)}) and one of times "
+                f"({', '.join(_DATES)}); it has {', '.join(columns)}."
+            )
+        row = connection.execute(
+            f"""
+            INSERT OR REPLACE INTO creation_dates
+            SELECT "{id_}", min("{date}"::TIMESTAMP), NULL, 'import', ?, ?
+            FROM {relation} WHERE "{id_}" IS NOT NULL AND "{date}" IS NOT NULL
+            GROUP BY ALL
+            """,
+            [file.name, datetime.now(UTC).replace(tzinfo=None, microsecond=0), str(file)],
+        ).fetchone()
+    except duckdb.Error as error:
+        raise DumpError(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
+    assert row is not None
+    return int(row[0])
+
+
+def _naive(instant: datetime | None) -> datetime | None:
+    if instant is None or instant.tzinfo is None:
+        return instant
+    return instant.astimezone(UTC).replace(tzinfo=None)
