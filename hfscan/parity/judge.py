@@ -1,0 +1,137 @@
+"""Holds one run to another, and fills in what the result says of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hfscan.parity import compare, diagnose
+from hfscan.parity.plan import Case
+from hfscan.parity.runs import Run
+from hfscan.parity.tables import Files
+from hfscan.parity.tolerance import tolerance
+from hfscan.parity.verdict import AGREE, Result, off_side, outputs_fault
+
+_BASELINE_FLOOR = 1e-7
+"""Relative L2 below which a layer never counts as divergent: float32's unit roundoff is 6e-8."""
+
+
+@dataclass
+class Judge:
+    """What the runs of one checkpoint are held to: the first good one, and float64.
+
+    `mask` says for an output's name which positions are real (1).
+    """
+
+    files: Files
+    family: str
+    mask: Callable[[str], np.ndarray]
+    baseline: tuple[Case, Run]
+    reference: Run | None
+
+    def judge(self, case: Case, run: Run, result: Result) -> None:
+        """Give `result` its verdict, with the numbers it rests on."""
+        base_case, base = self.baseline
+        held_to = self.reference if base_case is case and self.reference else base
+        rows = [
+            row
+            for name, array in run.outputs.items()
+            if name in held_to.outputs
+            for row in compare.by_region(name, array, held_to.outputs[name], self.mask(name))
+        ]
+        limit = tolerance(result.dtype, result.device, self.family)
+        result.outputs = [_row(row, limit.rel_l2) for row in rows]
+        if "logits" in run.outputs and "logits" in held_to.outputs:
+            pair = run.outputs["logits"], held_to.outputs["logits"], self.mask("logits")
+            result.top1_agreement = compare.top_agreement(*pair, 1)
+            result.top5_agreement = compare.top_agreement(*pair, 5)
+        self._own_errors(case, run, result)
+        fault = outputs_fault(rows, limit)
+        missing = sorted(set(held_to.outputs) ^ set(run.outputs))
+        if missing and fault is None:
+            result.notes.append(f"only one side returns {', '.join(missing)}")
+        tokens = _tokens(run, base, result, rows)
+        weights = self.files.compare(case.weights.name, base_case.weights.name)
+        if fault or not weights.same:
+            result.first_divergent_layer = self._layer(run, base)
+        if not weights.same:
+            reason = diagnose.weights(self.files, case.weights, base_case.weights, weights)
+            result.verdict, result.reason = "weights differ", reason
+        elif fault:
+            result.verdict, result.reason = fault
+        elif tokens:
+            result.verdict, result.reason = "tokens differ", tokens
+        else:
+            worst = max((row.rel_l2 for row in rows if row.region == "real"), default=0.0)
+            against = "the float64 reference" if held_to is self.reference else base_case.lane
+            result.verdict = AGREE
+            result.reason = f"relative L2 {worst:.1e} to {against} on {base_case.weights.name}"
+
+    def _own_errors(self, case: Case, run: Run, result: Result) -> None:
+        if self.reference is None:
+            return
+        base_case, base = self.baseline
+        ours, theirs = (self._error(side, self.reference) for side in (run, base))
+        off = None
+        if case is not base_case:
+            off = off_side(ours, theirs, case.lane, base_case.lane)
+        result.reference = {"lane_error": ours, "baseline_error": theirs, "off_side": off}
+
+    def _error(self, run: Run, reference: Run) -> float:
+        return max(
+            compare.by_region(n, run.outputs[n], reference.outputs[n], self.mask(n))[0].rel_l2
+            for n in run.outputs.keys() & reference.outputs.keys()
+        )
+
+    def _layer(self, run: Run, base: Run) -> int | str | None:
+        for name, states in base.hidden.items():
+            reference = self.reference.hidden.get(name) if self.reference else None
+            mask = self.mask(name)
+            own = [
+                compare.by_region(name, a, b, mask)[0].rel_l2
+                for a, b in zip(states, reference or states, strict=True)
+            ]
+            limits = [max(_BASELINE_FLOOR, 10 * error) for error in own]
+            at = compare.first_divergent_layer(run.hidden.get(name, []), states, mask, limits)
+            if at is not None:
+                side = name.split("_")[0] + " " if name != "hidden_states" else ""
+                return f"{side}embeddings" if at == 0 else f"{side}{at - 1}" if side else at - 1
+        return None
+
+
+def _tokens(run: Run, base: Run, result: Result, rows: Sequence[compare.Difference]) -> str | None:
+    """Say where the generated tokens part, unless two tokens tie there within rounding."""
+    if run.generated is None or base.generated is None:
+        return None
+    ours, theirs = run.generated["tokens"], base.generated["tokens"]
+    result.generated_equal = ours == theirs
+    if ours == theirs:
+        result.generation = {"tokens": len(ours), "distinct": len(set(ours))}
+        return None
+    at = next(
+        (i for i, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]),
+        min(len(ours), len(theirs)),
+    )
+    top2 = base.generated["top2"]
+    margin = top2[at][0] - top2[at][1] if at < len(top2) else None
+    result.generation = {"tokens": len(ours), "parts_at": at, "margin": margin}
+    noise = 2 * max((row.max_abs for row in rows if row.name == "logits"), default=0.0)
+    if margin is not None and margin <= noise:
+        result.notes.append(f"tokens part at {at}, where two tokens tie within rounding")
+        return None
+    return f"generated tokens part at position {at} (margin {margin})"
+
+
+def _row(row: compare.Difference, limit: float) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "region": row.region,
+        "max_abs": row.max_abs,
+        "rel_l2": row.rel_l2,
+        "cosine": row.cosine,
+        "finite": row.finite,
+        "dtype": row.dtype[0],
+        "tolerance": limit if row.region == "real" else None,
+        "of_tolerance": row.rel_l2 / limit if row.region == "real" else None,
+    }

@@ -1,0 +1,101 @@
+"""The lanes of a run: kept alive over many checkpoints, ended together."""
+
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from hfscan.parity.worker import LaneError, Worker
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run. `pythons`: lane -> interpreter; `seconds`: limit for one request to a lane."""
+
+    lanes: tuple[str, ...] = ("pytorch", "tensorflow")
+    device: str = "cpu"
+    dtype: str = "float32"
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    threads: int = 1
+    seconds: float = 300.0
+    memory_mb: float | None = None
+    measure: bool = True
+    laps: int = 5
+
+
+class Pool:
+    """Starts lanes when they are asked for; a context manager that ends them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.workers: dict[str, Worker] = {}
+        self._scratch = Path(tempfile.mkdtemp(prefix="hfscan-parity-"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers.values():
+            worker.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def worker(self, lane: str, beside: frozenset[str] = frozenset()) -> Worker:
+        """Return the lane's worker, restarted where it must import more than it does."""
+        worker = self.workers.get(lane)
+        if worker is None or not beside <= worker.beside:
+            if worker is not None:
+                beside |= worker.beside
+                worker.close()
+            worker = Worker(
+                lane,
+                self.settings.pythons.get(lane),
+                beside=beside,
+                threads=self.settings.threads,
+                seconds=self.settings.seconds,
+                memory_mb=self.settings.memory_mb,
+            )
+            self.workers[lane] = worker
+        return worker
+
+    def device(self, lane: str) -> str:
+        """Return where the lane runs: "cuda" where that is wanted and there, else "cpu"."""
+        if self.settings.device == "cpu":
+            return "cpu"
+        worker = self.worker(lane)
+        try:
+            worker.start()
+        except LaneError:
+            return "cpu"  # the case itself will meet the same error and report it
+        return "cuda" if worker.about["device"] else "cpu"
+
+    def folder(self, name: str) -> Path:
+        """Return an empty scratch folder."""
+        folder = self._scratch / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def environment(self) -> dict[str, Any]:
+        """Versions, devices and threads of every lane that was started."""
+        return {
+            "platform": platform.platform(),
+            "python": platform.python_version(),
+            "tf32": False,
+            "notes": self._device_notes(),
+            "lanes": {
+                name: {**worker.about, "beside": sorted(worker.beside)}
+                for name, worker in self.workers.items()
+            },
+        }
+
+    def _device_notes(self) -> list[str]:
+        if self.settings.device != "cuda":
+            return []
+        return [
+            f"{name}: no CUDA device in this lane; it ran on the CPU."
+            for name, worker in self.workers.items()
+            if worker.about and not worker.about["device"]
+        ]

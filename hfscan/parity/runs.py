@@ -1,0 +1,109 @@
+"""Opens a model in a lane and takes what it returns."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hfscan.parity.checkpoints import Checkpoint, Weights
+from hfscan.parity.inputs import Inputs
+from hfscan.parity.plan import Case, beside
+from hfscan.parity.pool import Pool
+from hfscan.parity.verdict import Result
+
+
+@dataclass
+class Run:
+    """What one opening of a model gave."""
+
+    outputs: dict[str, np.ndarray]
+    hidden: dict[str, list[np.ndarray]]
+    generated: dict[str, Any] | None
+
+
+class Runner:
+    """Runs the cases of one checkpoint, all on the same inputs."""
+
+    def __init__(self, pool: Pool, checkpoint: Checkpoint, inputs: Inputs) -> None:
+        self.pool, self.checkpoint, self.inputs = pool, checkpoint, inputs
+        self.given = _write(pool.folder("inputs"), inputs.batch)
+        self.prompt = inputs.prompt and _write(pool.folder("prompt"), inputs.prompt)
+
+    def run(self, case: Case, result: Result) -> Run | None:
+        """Open, run and time `case`, noting in `result`; None where weights have no values.
+
+        Raises LaneError.
+        """
+        settings = self.pool.settings
+        if not self._open(case, result, result.device, result.dtype):
+            return None
+        run = self._forward(case, result)
+        worker = self.pool.worker(case.lane)
+        if self.prompt:
+            run.generated = worker.call(
+                "generate", inputs=self.prompt, new_tokens=self.inputs.new_tokens
+            )
+        if settings.measure:
+            laps = worker.call("time", inputs=self.given, times=settings.laps)["milliseconds"]
+            p50, p90 = np.percentile(laps, [50, 90])
+            result.latency_ms = {"p50": float(p50), "p90": float(p90), "n": len(laps)}
+        peaks = worker.call("peak")
+        result.peak_rss_mb, result.peak_gpu_mb = peaks["peak_rss_mb"], peaks["peak_gpu_mb"]
+        return run
+
+    def reference(self, case: Case, result: Result) -> Run | None:
+        """Run the case's weights in float64 on the CPU, in PyTorch. Raises LaneError."""
+        route = "plain" if case.weights.origin == "pytorch" else "helper"
+        case = Case(case.weights, "pytorch", route)
+        return self._forward(case, result) if self._open(case, result, "cpu", "float64") else None
+
+    def _open(self, case: Case, result: Result, device: str, dtype: str) -> bool:
+        opened = self.pool.worker(case.lane, beside([case], case.lane)).call(
+            "open",
+            folder=str(_only(self.checkpoint, case.weights, self.pool.folder("model"))),
+            architecture=self.checkpoint.architecture,
+            origin=case.weights.origin,
+            format=case.weights.format,
+            route=case.route,
+            dtype=dtype,
+            device=device,
+        )
+        result.loading, result.load_seconds = opened["loading"], opened["load_seconds"]
+        return not opened["loading"]["unset"]
+
+    def _forward(self, case: Case, result: Result) -> Run:
+        answer = self.pool.worker(case.lane).call(
+            "run", inputs=self.given, into=str(self.pool.folder("out"))
+        )
+        result.first_call_seconds = answer["first_call_seconds"]
+        return Run(
+            {name: np.load(path) for name, path in answer["outputs"].items()},
+            {name: [np.load(p) for p in paths] for name, paths in answer["hidden"].items()},
+            None,
+        )
+
+
+def _write(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    return {name: str(folder / f"{name}.npy") for name in arrays}
+
+
+def _only(checkpoint: Checkpoint, weights: Weights, folder: Path) -> Path:
+    """Fill `folder` with the config and these weights alone, so that a loader has no choice."""
+    for file in weights.files:
+        _link(file.resolve(), folder / file.name)
+    for name in ("config.json", "generation_config.json"):
+        if (checkpoint.folder / name).is_file():
+            shutil.copyfile(checkpoint.folder / name, folder / name)
+    return folder
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.symlink_to(source)
+    except OSError:  # Windows without the right to make links
+        shutil.copyfile(source, target)
