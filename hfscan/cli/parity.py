@@ -5,11 +5,14 @@ import io
 import sys
 import tempfile
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from hfscan.errors import HfscanError, StorageError
+from hfscan.store import Store
+from hfscan.store.parity import record
 
 
 @click.command("parity")
@@ -46,6 +49,14 @@ from hfscan.errors import HfscanError, StorageError
     type=click.Choice(["terminal", "md", "json"]),
     help="Default: terminal, or what the ending of --out says.",
 )
+@click.option(
+    "--against", metavar="CHECKPOINT", help="Hold them all to this one's weights and config."
+)
+@click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the results in this database as well; made where it is missing.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 def command(
     checkpoints: tuple[str, ...],
@@ -60,6 +71,8 @@ def command(
     timeout: float,
     memory: float | None,
     format_: str | None,
+    against: str | None,
+    db: Path | None,
     out: Path | None,
 ) -> None:
     """Load CHECKPOINTs (folders or Hub ids) into several frameworks and compare what they do.
@@ -70,6 +83,7 @@ def command(
         raise click.UsageError("parity needs numpy and frameworks: pip install 'hfscan[parity]'")
     from hfscan.parity import demo as demo_  # noqa: PLC0415 - needs numpy
     from hfscan.parity import hub, report  # noqa: PLC0415
+    from hfscan.parity.checkpoints import together  # noqa: PLC0415
     from hfscan.parity.sweep import Settings, Sweep  # noqa: PLC0415
     from hfscan.parity.verdict import Result, unopened  # noqa: PLC0415
     from hfscan.parity.worker import lane_names  # noqa: PLC0415
@@ -90,6 +104,9 @@ def command(
         memory,
         measure,
     )
+    if db is not None:
+        Store.open(db, write=True).connection.close()  # say now, not in an hour, that it cannot be
+    started = datetime.now(UTC)
     results: list[Result] = []
     with ExitStack() as stack:
         sweep = stack.enter_context(Sweep(settings))
@@ -100,10 +117,16 @@ def command(
         for name in named:
             click.echo(f"Checking {name!r}", err=True)
             try:
-                results += sweep.check(hub.checkpoint(name, revision))
+                checkpoint = hub.checkpoint(name, revision)
+                if against is not None:
+                    checkpoint = together(checkpoint, hub.checkpoint(against))
+                results += sweep.check(checkpoint)
             except HfscanError as error:
                 results.append(unopened(name, str(error), dtype))
-        document = report.document(results, sweep.environment())
+        document = report.document(results, sweep.environment(), started)
+    if db is not None:
+        with Store.open(db, write=True) as store:
+            record(store.connection, document)
     text = io.StringIO()
     report.FORMATS[format_ or _format_of(out)](document, text)
     if out is None:

@@ -5,7 +5,7 @@ import json
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,18 @@ class CheckpointError(HfscanError):
 
 @dataclass(frozen=True)
 class Weights:
-    """One way the weights are stored: `parts` are the files, `files` what a loader looks for."""
+    """One way the weights are stored: `parts` are the files, `files` what a loader looks for.
+
+    They belong to the config in `folder`, and to nothing else beside it.
+    """
 
     name: str
     format: str
     origin: str
     parts: tuple[Path, ...]
     files: tuple[Path, ...]
+    folder: Path
+    config: dict[str, Any] = field(repr=False)
 
     def sha256(self) -> str:
         """SHA-256 (hex) over the parts, in order."""
@@ -87,7 +92,7 @@ def open_checkpoint(
             if not os.path.lexists(folder / file):
                 continue
             try:
-                weights.append(_weights(folder, file, format_, origin))
+                weights.append(_weights(folder, config, file, format_, origin))
             except CheckpointError as error:
                 broken[file] = str(error)
     if not weights and not broken:
@@ -98,7 +103,23 @@ def open_checkpoint(
     )
 
 
-def _weights(folder: Path, file: str, format_: str, origin: str | None) -> Weights:
+def together(checkpoint: Checkpoint, other: Checkpoint) -> Checkpoint:
+    """Return one checkpoint with the weights of both, those of `other` first, under its name.
+
+    Raises CheckpointError where the two are not of one architecture.
+    """
+    if checkpoint.architecture != other.architecture:
+        raise CheckpointError(
+            f"{checkpoint.name} is a {checkpoint.architecture}, {other.name} a "
+            f"{other.architecture}: there is nothing to compare."
+        )
+    theirs = tuple(replace(one, name=f"{other.name}/{one.name}") for one in other.weights)
+    return replace(checkpoint, weights=theirs + checkpoint.weights)
+
+
+def _weights(
+    folder: Path, config: dict[str, Any], file: str, format_: str, origin: str | None
+) -> Weights:
     path = _inside(folder, file)
     parts: tuple[Path, ...] = (path,)
     if file.endswith(".index.json"):
@@ -111,7 +132,7 @@ def _weights(folder: Path, file: str, format_: str, origin: str | None) -> Weigh
         header, _ = safetensors_header(parts[0])
         origin = _ORIGINS.get(str(header.get("__metadata__", {}).get("format", "pt")), "pytorch")
     files = tuple(dict.fromkeys((path, *parts)))
-    return Weights(file, format_, origin, parts, files)
+    return Weights(file, format_, origin, parts, files, folder, config)
 
 
 def _inside(folder: Path, name: str) -> Path:

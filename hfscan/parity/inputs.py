@@ -10,14 +10,35 @@ from hfscan.parity.checkpoints import Checkpoint
 
 SEED = 20240501
 BATCH, LENGTH, PROMPT, NEW_TOKENS = 4, 128, 8, 64
+CHOICES = 2  # of a multiple-choice question
+
+Arrays = dict[str, np.ndarray]
+Config = Mapping[str, Any]
+
+TAKES: dict[str, tuple[str, ...]] = {
+    model_type: tuple(takes.split())
+    for takes, model_types in {
+        "pixels": (
+            "convnext convnextv2 cvt data2vec-vision deit mobilevit regnet resnet sam segformer "
+            "swiftformer swin vision-encoder-decoder vit vit_mae"
+        ),
+        "samples": "hubert wav2vec2",
+        "frames": "speech_to_text whisper",
+        "tokens pixels": "blip clip groupvit vision-text-dual-encoder",
+        "tokens boxes": "layoutlm layoutlmv3",
+        "tokens regions": "lxmert",
+    }.items()
+    for model_type in model_types.split()
+}
+"""Model type -> what its models take, where that is not token ids alone."""
 
 
 @dataclass(frozen=True)
 class Inputs:
     """What every lane is fed. `batch` has padding at the right; `prompt` has none."""
 
-    batch: dict[str, np.ndarray]
-    prompt: dict[str, np.ndarray] | None
+    batch: Arrays
+    prompt: Arrays | None
     new_tokens: int
     mask: np.ndarray  # 1 where an output's position is real
     decoder_mask: np.ndarray | None
@@ -28,48 +49,167 @@ class Inputs:
         return self.mask if decoder is None or name.startswith("encoder") else decoder
 
 
-def number(config: Mapping[str, Any], names: Sequence[str], default: int) -> int:
-    """Return the first whole number among the config's entries of these names."""
-    found = (config.get(name) for name in names)
-    return next((value for value in found if isinstance(value, int) and value > 0), default)
+def number(config: Config, names: Sequence[str], default: int) -> int:
+    """Return the first whole number among the config's entries of these names.
+
+    Where an entry is a list (sides of an image), its first number counts.
+    """
+    for name in names:
+        value = config.get(name)
+        value = value[0] if isinstance(value, list) and value else value
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+    return default
 
 
-def draw(checkpoint: Checkpoint, padding_seed: int = 0) -> Inputs:
-    """Draw token ids, the same for the same config; `padding_seed` changes the padding only."""
-    config, architecture = checkpoint.config, checkpoint.architecture or ""
+def draw(checkpoint: Checkpoint, padding_seed: int = 0, tokens: np.ndarray | None = None) -> Inputs:
+    """Draw inputs, the same for the same config.
+
+    `padding_seed` changes the padding only. `tokens`, [rows, length] with -1 as padding, take the
+    place of random ids.
+    """
+    architecture = checkpoint.architecture or ""
+    config = checkpoint.config
+    takes = TAKES.get(str(config.get("model_type")), ("tokens",))
+    if architecture.endswith("VisionModel"):
+        takes = ("pixels",)
+    elif architecture.endswith("TextModel"):
+        takes = ("tokens",)
+    text = _nested(config, "text_config", "encoder", "text_encoder")
     rng = np.random.default_rng(SEED)
-    vocab = number(config, ("vocab_size", "n_vocab"), 1000)
-    room = number(config, ("max_position_embeddings", "n_positions", "n_ctx"), 10 * LENGTH)
-    length = max(4, min(LENGTH, room - 4))  # RoBERTa counts positions from 2
-    pad = config.get("pad_token_id")
+    mask = np.ones((BATCH, 1), dtype=np.int64)
+    batch: Arrays = {}
+    if "tokens" in takes:
+        if tokens is None:
+            batch, mask = _tokens(text, architecture, rng, padding_seed)
+        else:
+            batch, mask = _given(text, tokens)
+        if architecture.endswith("MultipleChoice"):
+            batch = {
+                name: array.reshape(-1, CHOICES, array.shape[1]) for name, array in batch.items()
+            }
+    for kind in takes[takes[0] == "tokens" :]:
+        batch |= _OTHERS[kind](config, rng, mask)
+    decoder_mask = None
+    encoder_decoder = bool(config.get("is_encoder_decoder"))
+    if encoder_decoder:
+        decoder_mask = mask  # these shift the encoder's ids themselves
+        if not architecture.endswith(("SequenceClassification", "QuestionAnswering")):
+            shape = (len(mask), max(2, mask.shape[1] // 2))
+            batch["decoder_input_ids"] = rng.choice(_ordinary(_nested(config, "decoder")), shape)
+            decoder_mask = np.ones(shape, dtype=np.int64)
+    room = _room(text)
+    prompt = None
+    if architecture.endswith(("LMHeadModel", "ForCausalLM", "ForConditionalGeneration", "MTModel")):
+        first = min(PROMPT, max(2, mask.shape[1] // 2))
+        cut = {"input_ids", "attention_mask"}
+        prompt = {
+            name: array[:1, :first] if name in cut else array[:1]
+            for name, array in batch.items()
+            if name != "decoder_input_ids"
+        }
+    used = 1 if encoder_decoder else PROMPT
+    return Inputs(batch, prompt, max(1, min(NEW_TOKENS, room - used - 2)), mask, decoder_mask)
+
+
+def _nested(config: Config, *names: str) -> Config:
+    """Return the config of a part, where the model is put together from several."""
+    parts = (config.get(name) for name in names)
+    return next((part for part in parts if isinstance(part, dict)), config)
+
+
+def _room(config: Config) -> int:
+    names = ("max_position_embeddings", "n_positions", "n_ctx", "max_target_positions")
+    return number(config, names, 10 * LENGTH)
+
+
+def _ordinary(config: Config) -> np.ndarray:
+    """Return the token ids that mean nothing special."""
+    names = ("pad_token_id", "eos_token_id", "bos_token_id", "sep_token_id")
+    special = {config.get(name) for name in names if not isinstance(config.get(name), list)}
+    vocab = number(config, ("vocab_size", "n_vocab", "n_words"), 1000)
+    return np.array([token for token in range(vocab) if token not in special] or [0])
+
+
+def _tokens(
+    config: Config, architecture: str, rng: np.random.Generator, padding_seed: int
+) -> tuple[Arrays, np.ndarray]:
+    length = max(4, min(LENGTH, _room(config) - 4))  # RoBERTa counts positions from 2
     classify = "SequenceClassification" in architecture
-    batch_size = 1 if classify and pad is None else BATCH
-    special = {
-        pad,
-        config.get("eos_token_id"),
-        config.get("bos_token_id"),
-        config.get("sep_token_id"),
-    }
-    ordinary = np.array([token for token in range(vocab) if token not in special] or [0])
-    ids = rng.choice(ordinary, (batch_size, length))
-    mask = np.ones((batch_size, length), dtype=np.int64)
-    for row in range(1, batch_size):
+    rows = 1 if classify and config.get("pad_token_id") is None else BATCH
+    ordinary = _ordinary(config)
+    ids = rng.choice(ordinary, (rows, length))
+    mask = np.ones((rows, length), dtype=np.int64)
+    for row in range(1, rows):
         mask[row, length - row * length // 6 :] = 0
-    filler = np.full_like(ids, pad if isinstance(pad, int) and 0 <= pad < vocab else 0)
+    filler = np.full_like(ids, _pad(config))
     if padding_seed:
         filler = np.random.default_rng(padding_seed).choice(ordinary, ids.shape)
     eos = config.get("eos_token_id")
-    if classify and isinstance(eos, int) and config.get("is_encoder_decoder"):
-        ids[np.arange(batch_size), mask.sum(axis=1) - 1] = eos
-    batch = {"input_ids": np.where(mask == 1, ids, filler), "attention_mask": mask}
-    decoder_mask = None
-    if config.get("is_encoder_decoder"):
-        decoder_mask = np.ones((batch_size, max(2, length // 2)), dtype=np.int64)
-        if not classify and "QuestionAnswering" not in architecture:
-            batch["decoder_input_ids"] = rng.choice(ordinary, decoder_mask.shape)
-    prompt = None
-    if architecture.endswith(("LMHeadModel", "ForCausalLM", "ForConditionalGeneration")):
-        first = min(PROMPT, length // 2)
-        prompt = {"input_ids": ids[:1, :first], "attention_mask": mask[:1, :first]}
-    used = 1 if decoder_mask is not None else PROMPT
-    return Inputs(batch, prompt, max(1, min(NEW_TOKENS, room - used - 2)), mask, decoder_mask)
+    if isinstance(eos, int) and config.get("is_encoder_decoder"):
+        # classifiers of this kind read the last end token, of which each row must have one
+        ids[np.arange(rows), mask.sum(axis=1) - 1] = eos
+    return {"input_ids": np.where(mask == 1, ids, filler), "attention_mask": mask}, mask
+
+
+def _given(config: Config, tokens: np.ndarray) -> tuple[Arrays, np.ndarray]:
+    mask = (tokens >= 0).astype(np.int64)
+    return {"input_ids": np.where(mask == 1, tokens, _pad(config)), "attention_mask": mask}, mask
+
+
+def _pad(config: Config) -> int:
+    pad = config.get("pad_token_id")
+    vocab = number(config, ("vocab_size", "n_vocab", "n_words"), 1000)
+    return pad if isinstance(pad, int) and 0 <= pad < vocab else 0
+
+
+def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def _pixels(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
+    """[rows, channels, height, width], as both frameworks' classes want it."""
+    vision = _nested(config, "vision_config", "encoder")
+    side = number(vision, ("image_size",), 64)
+    channels = number(vision, ("num_channels",), 3)
+    return {"pixel_values": _normal(rng, len(mask), channels, side, side)}
+
+
+def _samples(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
+    """[rows, samples]: a tenth of a second and more at 16 kHz."""
+    return {"input_values": _normal(rng, len(mask), 2000)}
+
+
+def _frames(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
+    """Whisper wants [rows, bins, frames], twice as many frames as positions; others turned."""
+    if "num_mel_bins" in config:
+        frames = 2 * number(config, ("max_source_positions",), 1500)
+        shape = (len(mask), number(config, ("num_mel_bins",), 80), frames)
+    else:
+        shape = (len(mask), LENGTH, number(config, ("input_feat_per_channel",), 80))
+    return {"input_features": _normal(rng, *shape)}
+
+
+def _boxes(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
+    """[rows, length, 4]: left, top, right, bottom, on a page of 1000 (or less) by as many."""
+    side = min(1000, number(config, ("max_2d_position_embeddings",), 1000) - 1)
+    corners = rng.integers(0, side, (*mask.shape, 2, 2))
+    return {"bbox": np.sort(corners, axis=-2).reshape(*mask.shape, 4)}
+
+
+def _regions(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
+    """LXMERT: [rows, 10, features] and the regions' places [rows, 10, 4]."""
+    features = number(config, ("visual_feat_dim",), 2048)
+    return {
+        "visual_feats": _normal(rng, len(mask), 10, features),
+        "visual_pos": rng.random((len(mask), 10, 4)).astype(np.float32),
+    }
+
+
+_OTHERS = {
+    "pixels": _pixels,
+    "samples": _samples,
+    "frames": _frames,
+    "boxes": _boxes,
+    "regions": _regions,
+}

@@ -1,17 +1,18 @@
 """Holds one run to another, and fills in what the result says of it."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from hfscan.parity import compare, diagnose
+from hfscan.parity import cause, compare, diagnose
+from hfscan.parity.inputs import Inputs
 from hfscan.parity.plan import Case
 from hfscan.parity.runs import Run
 from hfscan.parity.tables import Files
 from hfscan.parity.tolerance import tolerance
 from hfscan.parity.verdict import AGREE, Result, off_side, outputs_fault
+from hfscan.parity.worker import LaneError
 
 _BASELINE_FLOOR = 1e-7
 """Relative L2 below which a layer never counts as divergent: float32's unit roundoff is 6e-8."""
@@ -21,33 +22,28 @@ _BASELINE_FLOOR = 1e-7
 class Judge:
     """What the runs of one checkpoint are held to: the first good one, and float64.
 
-    `mask` says for an output's name which positions are real (1).
+    `others` runs the baseline's weights with one activation after the other.
     """
 
     files: Files
-    family: str
-    mask: Callable[[str], np.ndarray]
+    inputs: Inputs
     baseline: tuple[Case, Run]
     reference: Run | None
+    others: Callable[[], Iterator[tuple[str, Run]]]
 
     def judge(self, case: Case, run: Run, result: Result) -> None:
         """Give `result` its verdict, with the numbers it rests on."""
         base_case, base = self.baseline
         held_to = self.reference if base_case is case and self.reference else base
-        rows = [
-            row
-            for name, array in run.outputs.items()
-            if name in held_to.outputs
-            for row in compare.by_region(name, array, held_to.outputs[name], self.mask(name))
-        ]
-        limit = tolerance(result.dtype, result.device, self.family)
+        rows = self._rows(run, held_to)
+        limit = tolerance(result.dtype, result.device, case.weights.config.get("model_type", ""))
         result.outputs = [_row(row, limit.rel_l2) for row in rows]
         if "logits" in run.outputs and "logits" in held_to.outputs:
-            pair = run.outputs["logits"], held_to.outputs["logits"], self.mask("logits")
+            pair = run.outputs["logits"], held_to.outputs["logits"], self.inputs.mask_of("logits")
             result.top1_agreement = compare.top_agreement(*pair, 1)
             result.top5_agreement = compare.top_agreement(*pair, 5)
         self._own_errors(case, run, result)
-        fault = outputs_fault(rows, limit)
+        fault = outputs_fault(rows, limit) or _dtype_fault(run, base)
         missing = sorted(set(held_to.outputs) ^ set(run.outputs))
         if missing and fault is None:
             result.notes.append(f"only one side returns {', '.join(missing)}")
@@ -60,6 +56,8 @@ class Judge:
             result.verdict, result.reason = "weights differ", reason
         elif fault:
             result.verdict, result.reason = fault
+            if result.verdict == "outputs differ":
+                result.notes += self._cause(case, run, limit.rel_l2)
         elif tokens:
             result.verdict, result.reason = "tokens differ", tokens
         else:
@@ -67,6 +65,14 @@ class Judge:
             against = "the float64 reference" if held_to is self.reference else base_case.lane
             result.verdict = AGREE
             result.reason = f"relative L2 {worst:.1e} to {against} on {base_case.weights.name}"
+
+    def _cause(self, case: Case, run: Run, limit: float) -> list[str]:
+        try:
+            found = cause.activation(run, self.others(), self.inputs, limit)
+        except LaneError:
+            found = None
+        told = cause.sentence(case, self.baseline[0], found)
+        return [told] if told else []
 
     def _own_errors(self, case: Case, run: Run, result: Result) -> None:
         if self.reference is None:
@@ -78,16 +84,25 @@ class Judge:
             off = off_side(ours, theirs, case.lane, base_case.lane)
         result.reference = {"lane_error": ours, "baseline_error": theirs, "off_side": off}
 
+    def _rows(self, run: Run, other: Run) -> list[compare.Difference]:
+        return [
+            row
+            for name, array in run.outputs.items()
+            if name in other.outputs
+            for row in compare.by_region(
+                name, array, other.outputs[name], self.inputs.mask_of(name)
+            )
+        ]
+
     def _error(self, run: Run, reference: Run) -> float:
-        return max(
-            compare.by_region(n, run.outputs[n], reference.outputs[n], self.mask(n))[0].rel_l2
-            for n in run.outputs.keys() & reference.outputs.keys()
-        )
+        """Return the worst relative L2 over real positions."""
+        rows = self._rows(run, reference)
+        return max((row.rel_l2 for row in rows if row.region == "real"), default=math.nan)
 
     def _layer(self, run: Run, base: Run) -> int | str | None:
         for name, states in base.hidden.items():
             reference = self.reference.hidden.get(name) if self.reference else None
-            mask = self.mask(name)
+            mask = self.inputs.mask_of(name)
             own = [
                 compare.by_region(name, a, b, mask)[0].rel_l2
                 for a, b in zip(states, reference or states, strict=True)
@@ -98,6 +113,14 @@ class Judge:
                 side = name.split("_")[0] + " " if name != "hidden_states" else ""
                 return f"{side}embeddings" if at == 0 else f"{side}{at - 1}" if side else at - 1
         return None
+
+
+def _dtype_fault(run: Run, base: Run) -> tuple[str, str] | None:
+    for name, dtype in run.dtypes.items():
+        other = base.dtypes.get(name, dtype)
+        if dtype != other:
+            return "outputs differ", f"{name} is {dtype}, not {other}"
+    return None
 
 
 def _tokens(run: Run, base: Run, result: Result, rows: Sequence[compare.Difference]) -> str | None:

@@ -83,6 +83,9 @@ class Pool:
         return {
             "platform": platform.platform(),
             "python": platform.python_version(),
+            "device": self.settings.device,
+            "dtype": self.settings.dtype,
+            "threads": self.settings.threads,
             "tf32": False,
             "notes": self._device_notes(),
             "lanes": {

@@ -4,19 +4,27 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from hfscan import __version__
 from hfscan.parity.verdict import AGREE, NO_LANE, Result
 
 Document = dict[str, Any]
 _HEAD = ("checkpoint", "weights", "lane", "device", "route", "verdict", "reason")
 
 
-def document(results: Sequence[Result], environment: Document) -> Document:
-    """Return the whole report as JSON-ready data; numbers that are not finite become None."""
+def document(results: Sequence[Result], environment: Document, started: datetime) -> Document:
+    """Return the whole report as JSON-ready data; numbers that are not finite become None.
+
+    `started` is UTC; the report ends now.
+    """
     cases = [_finite(asdict(result)) for result in results]
     return {
         "report": "parity",
+        "hfscan": __version__,
+        "started_at": f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        "finished_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "environment": environment,
         "agree": all_agree(results),
         "cases": cases,

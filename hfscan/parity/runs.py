@@ -1,7 +1,7 @@
 """Opens a model in a lane and takes what it returns."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,16 @@ from hfscan.parity.plan import Case, beside
 from hfscan.parity.pool import Pool
 from hfscan.parity.verdict import Result
 
+_ACTIVATIONS = ("gelu", "gelu_new", "quick_gelu", "relu", "silu", "tanh")
+"""What transformers' models use between layers, by the names in its configs."""
+
 
 @dataclass
 class Run:
     """What one opening of a model gave."""
 
     outputs: dict[str, np.ndarray]
+    dtypes: dict[str, str]  # of the outputs, in the framework's own words
     hidden: dict[str, list[np.ndarray]]
     generated: dict[str, Any] | None
 
@@ -60,10 +64,21 @@ class Runner:
         case = Case(case.weights, "pytorch", route)
         return self._forward(case, result) if self._open(case, result, "cpu", "float64") else None
 
+    def with_activations(self, case: Case, result: Result) -> Iterator[tuple[str, Run]]:
+        """Yield (activation, the float64 run with it in place of the config's).
+
+        Raises LaneError.
+        """
+        if self.reference(case, result) is None:
+            return
+        pytorch = Case(case.weights, "pytorch", "")
+        for name in _ACTIVATIONS:
+            yield name, self._forward(pytorch, result, activation=name)
+
     def _open(self, case: Case, result: Result, device: str, dtype: str) -> bool:
         opened = self.pool.worker(case.lane, beside([case], case.lane)).call(
             "open",
-            folder=str(_only(self.checkpoint, case.weights, self.pool.folder("model"))),
+            folder=str(_only(case.weights, self.pool.folder("model"))),
             architecture=self.checkpoint.architecture,
             origin=case.weights.origin,
             format=case.weights.format,
@@ -74,13 +89,14 @@ class Runner:
         result.loading, result.load_seconds = opened["loading"], opened["load_seconds"]
         return not opened["loading"]["unset"]
 
-    def _forward(self, case: Case, result: Result) -> Run:
+    def _forward(self, case: Case, result: Result, **options: str) -> Run:
         answer = self.pool.worker(case.lane).call(
-            "run", inputs=self.given, into=str(self.pool.folder("out"))
+            "run", inputs=self.given, into=str(self.pool.folder("out")), **options
         )
         result.first_call_seconds = answer["first_call_seconds"]
         return Run(
             {name: np.load(path) for name, path in answer["outputs"].items()},
+            answer["dtypes"],
             {name: [np.load(p) for p in paths] for name, paths in answer["hidden"].items()},
             None,
         )
@@ -92,13 +108,13 @@ def _write(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     return {name: str(folder / f"{name}.npy") for name in arrays}
 
 
-def _only(checkpoint: Checkpoint, weights: Weights, folder: Path) -> Path:
+def _only(weights: Weights, folder: Path) -> Path:
     """Fill `folder` with the config and these weights alone, so that a loader has no choice."""
     for file in weights.files:
         _link(file.resolve(), folder / file.name)
     for name in ("config.json", "generation_config.json"):
-        if (checkpoint.folder / name).is_file():
-            shutil.copyfile(checkpoint.folder / name, folder / name)
+        if (weights.folder / name).is_file():
+            shutil.copyfile(weights.folder / name, folder / name)
     return folder
 
 

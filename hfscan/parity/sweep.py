@@ -95,10 +95,10 @@ class _Cases:
         if self.judge is None:
             self.judge = Judge(
                 self.files,
-                self.checkpoint.config.get("model_type", ""),
-                self.runner.inputs.mask_of,
+                self.runner.inputs,
                 (case, run),
                 self._reference(case),
+                lambda: self._others(case),
             )
         self.judge.judge(case, run, result)
 
@@ -109,6 +109,10 @@ class _Cases:
             return self.runner.reference(case, self._blank(case))
         except LaneError:
             return None
+
+    def _others(self, case: plan.Case) -> Iterator[tuple[str, Run]]:
+        if "pytorch" in self.pool.settings.lanes:
+            yield from self.runner.with_activations(case, self._blank(case))
 
 
 def _why(error: LaneError) -> str:

@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import struct
+from datetime import UTC, datetime
 
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -167,5 +168,5 @@ def test_names_from_a_checkpoint_cannot_move_the_cursor(altered, check, capsys):
     tensors["\x1b[2J\x1b]0;owned\x07"] = next(iter(tensors.values())) + 1
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     out = io.StringIO()
-    report.write_terminal(report.document(check(folder), {}), out)
+    report.write_terminal(report.document(check(folder), {}, datetime.now(UTC)), out)
     assert "\x1b" not in out.getvalue()

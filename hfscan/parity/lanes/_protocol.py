@@ -50,20 +50,22 @@ def load(paths):
 
 
 def named_outputs(output, to_numpy):
-    """Split a transformers output into {name: array} and {name: [array per layer]}."""
-    flat, layers = {}, {}
+    """Split a transformers output into {name: array}, {name: dtype}, {name: [array per layer]}."""
+    flat, dtypes, layers = {}, {}, {}
     for name, value in output.items():
         if name.endswith("hidden_states"):
             layers[name] = [to_numpy(layer) for layer in value]
         elif hasattr(value, "shape"):
             flat[name] = to_numpy(value)
-    return flat, layers
+            dtypes[name] = str(getattr(value.dtype, "name", value.dtype)).removeprefix("torch.")
+    return flat, dtypes, layers
 
 
 def answer_run(output, to_numpy, into, seconds):
-    flat, layers = named_outputs(output, to_numpy)
+    flat, dtypes, layers = named_outputs(output, to_numpy)
     return {
         "outputs": save(f"{into}/outputs", flat),
+        "dtypes": dtypes,
         "hidden": {
             name: list(save(f"{into}/{name}", dict(enumerate(values))).values())
             for name, values in layers.items()

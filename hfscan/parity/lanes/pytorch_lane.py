@@ -1,6 +1,7 @@
 # mypy: ignore-errors
 """The PyTorch lane: transformers' PyTorch classes, eager."""
 
+import contextlib
 import sys
 import time
 
@@ -20,6 +21,7 @@ from _protocol import (
     timed,
 )
 from _tensors import describe
+from transformers.activations import ACT2FN
 
 DTYPES = {
     "float32": torch.float32,
@@ -105,7 +107,7 @@ def open_(folder, architecture, origin, format, route, dtype, device):
     unset = [name for name, value in model.state_dict().items() if value.is_meta]
     if not unset:
         model = model.to(device=device, dtype=DTYPES[dtype]).eval()
-    state.update(model=model, device=device)
+    state.update(model=model, device=device, dtype=dtype)
     return {
         "class": cls.__name__,
         "load_seconds": time.perf_counter() - start,
@@ -128,18 +130,41 @@ def numpy(tensor):
 
 
 def tensors(inputs):
+    """Whole numbers as they are, others in the model's precision."""
+    given = {name: torch.from_numpy(array) for name, array in load(inputs).items()}
+    floating = DTYPES[state["dtype"]]
     return {
-        name: torch.from_numpy(array.astype(np.int64)).to(state["device"])
-        for name, array in load(inputs).items()
+        name: value.to(state["device"], floating if value.is_floating_point() else torch.int64)
+        for name, value in given.items()
     }
 
 
-def run(inputs, into):
+def run(inputs, into, activation=None):
+    """Run the open model once; with `activation` in place of the one between its layers."""
     given = tensors(inputs)
     start = time.perf_counter()
-    with torch.inference_mode():
+    with torch.inference_mode(), activated(state["model"], activation):
         output = state["model"](**given, output_hidden_states=True, return_dict=True)
     return answer_run(output, numpy, into, time.perf_counter() - start)
+
+
+@contextlib.contextmanager
+def activated(model, name):
+    """Replace the activations between layers; poolers' tanh and gates' sigmoid stay."""
+    kinds = {type(ACT2FN[key]) for key in ACT2FN if key not in {"tanh", "sigmoid", "linear"}}
+    replaced = [
+        (parent, key, child)
+        for parent in (model.modules() if name else ())
+        for key, child in parent.named_children()
+        if type(child) in kinds
+    ]
+    try:
+        for parent, key, _ in replaced:
+            setattr(parent, key, ACT2FN[name])
+        yield
+    finally:
+        for parent, key, child in replaced:
+            setattr(parent, key, child)
 
 
 def generate(inputs, new_tokens):

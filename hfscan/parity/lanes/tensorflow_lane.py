@@ -120,7 +120,11 @@ def numpy(tensor):
 
 
 def tensors(inputs):
-    return {name: tf.constant(array.astype(np.int32)) for name, array in load(inputs).items()}
+    """Whole numbers as int32, as transformers' TensorFlow classes want them."""
+    return {
+        name: tf.constant(array.astype(np.int32 if array.dtype.kind == "i" else array.dtype))
+        for name, array in load(inputs).items()
+    }
 
 
 def run(inputs, into):

@@ -1,0 +1,81 @@
+"""What a run finds is kept in DuckDB, as the report says it."""
+
+import json
+import subprocess
+import sys
+
+import duckdb
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+
+def parity(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "hfscan", "parity", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def altered_bert(altered):
+    folder = altered("bert", "model.safetensors", "tf_model.h5")
+    tensors = load_file(folder / "model.safetensors")
+    name = "bert.encoder.layer.1.intermediate.dense.weight"
+    tensors[name] = tensors[name] + np.float32(1e-3)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_path):
+    db = tmp_path / "h.duckdb"
+    done = parity(altered_bert, "--db", db, "--format", "json", "--no-measure")
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    again = parity(tmp_path / "none", "--db", db)
+    assert again.returncode == 1
+    with duckdb.connect(db, read_only=True) as connection:
+
+        def rows(sql):
+            return connection.execute(sql).fetchall()
+
+        assert rows("SELECT id, agree FROM parity_runs ORDER BY id") == [(1, False), (2, False)]
+        assert rows("SELECT verdict FROM parity_cases WHERE run = 2") == [("unreadable",)]
+        kept = rows(
+            "SELECT file, lane, route, verdict, reason, first_divergent_layer, lane_error, "
+            "load_seconds, unset FROM parity_cases WHERE run = 1 ORDER BY number"
+        )
+        assert kept == [
+            (
+                case["weights"]["file"], case["lane"], case["route"], case["verdict"],
+                case["reason"],
+                None if case["first_divergent_layer"] is None
+                else str(case["first_divergent_layer"]),
+                case["reference"] and case["reference"]["lane_error"],
+                case["load_seconds"], case["loading"].get("unset"),
+            )
+            for case in report["cases"]
+        ]  # fmt: skip
+        assert any(row[5] == "1" for row in kept)
+        outputs = rows("SELECT rel_l2 FROM parity_outputs WHERE run = 1 AND region = 'real'")
+        assert sorted(x for (x,) in outputs) == sorted(
+            row["rel_l2"]
+            for case in report["cases"]
+            for row in case["outputs"]
+            if row["region"] == "real"
+        )
+        torch = rows("SELECT environment ->> '$.lanes.pytorch.versions.torch' FROM parity_runs")
+        assert torch[0] == (report["environment"]["lanes"]["pytorch"]["versions"]["torch"],)
+        assert rows("SELECT count(*) FROM sources") == [(0,)]
+
+
+def test_a_file_that_is_no_database_is_said_to_be_before_anything_runs(altered_bert, tmp_path):
+    db = tmp_path / "notes.txt"
+    db.write_text("mine " * 5000)
+    done = parity(altered_bert, "--db", db)
+    assert done.returncode == 6
+    assert "not a DuckDB database" in done.stderr
+    assert "Checking" not in done.stderr
+    assert db.read_text() == "mine " * 5000
