@@ -57,7 +57,7 @@ class _Cases:
             except LaneDiedError as died:
                 result.verdict, result.reason = died.kind, died.message
             except LaneError as error:
-                result.verdict, result.reason = _why(error), str(error).strip().splitlines()[0]
+                result.verdict, result.reason = _why(error), _first_line(error)
             yield result
 
     def _blank(self, case: plan.Case) -> Result:
@@ -86,6 +86,7 @@ class _Cases:
         fault = loading_fault(
             result.loading, self.checkpoint.config, self.unused.get(case.weights.origin, ()),
             self.files.copies(case.weights.name),
+            [name for key, line in table.items() for name in (key, line["source"])],
         )  # fmt: skip
         if case.native:
             self.unused.setdefault(case.weights.origin, result.loading["unexpected"])
@@ -97,22 +98,27 @@ class _Cases:
                 self.files,
                 self.runner.inputs,
                 (case, run),
-                self._reference(case),
+                self._reference(case, result),
                 lambda: self._others(case),
             )
         self.judge.judge(case, run, result)
 
-    def _reference(self, case: plan.Case) -> Run | None:
+    def _reference(self, case: plan.Case, result: Result) -> Run | None:
         if "pytorch" not in self.pool.settings.lanes:
             return None
         try:
             return self.runner.reference(case, self._blank(case))
-        except LaneError:
+        except LaneError as error:
+            result.notes.append(f"no float64 reference: {_first_line(error)}")
             return None
 
     def _others(self, case: plan.Case) -> Iterator[tuple[str, Run]]:
         if "pytorch" in self.pool.settings.lanes:
             yield from self.runner.with_activations(case, self._blank(case))
+
+
+def _first_line(error: LaneError) -> str:
+    return str(error).strip().splitlines()[0]
 
 
 def _why(error: LaneError) -> str:

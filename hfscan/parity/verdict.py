@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -72,12 +72,14 @@ def loading_fault(
     loading: Mapping[str, Sequence[str]],
     config: Mapping[str, Any],
     unused_anyway: Sequence[str],
-    aliases: frozenset[str] = frozenset(),
+    aliases: Collection[str],
+    held: Collection[str],
 ) -> str | None:
     """Return what the loader lost, or None.
 
     `unused_anyway`: keys of the file that its own framework leaves unused as well. `aliases`:
-    tensors that are copies of others, so that nothing is lost without them.
+    tensors that are copies of others, so that nothing is lost without them. `held`: names of the
+    file's tensors; TensorFlow's loader also reports layers that hold none, such as dropout.
     """
     if loading["unset"]:
         return (
@@ -90,7 +92,13 @@ def loading_fault(
     ):
         keys = unexplained(loading[kind], config)
         if kind == "unexpected":
-            keys = [key for key in keys if key not in unused_anyway and key not in aliases]
+            keys = [
+                key
+                for key in keys
+                if key not in unused_anyway
+                and key not in aliases
+                and any(key in name for name in held)
+            ]
         if keys:
             return f"{_some(keys)} {words}"
     return None

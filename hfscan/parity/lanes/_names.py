@@ -13,6 +13,7 @@ def from_tensorflow(name: str, rank: int) -> tuple[str, tuple[int, ...] | None]:
 
     The rules are those of transformers' `convert_tf_weight_name_to_pt_weight_name`: the outermost
     scope goes, `layer_._3` is `layer/3`, `a___b` is `b`, and the last word says what it is.
+    (They leave out how TensorFlow calls the statistics of a batch norm; these here do not.)
     """
     name = re.sub(r"/[^/]*___([^/]*)/", r"/\1/", name.removesuffix(":0"))
     parts = re.sub(r"//+", "/", name.replace("_._", "/")).split("/")
@@ -23,11 +24,10 @@ def from_tensorflow(name: str, rank: int) -> tuple[str, tuple[int, ...] | None]:
         axes = (3, 2, 0, 1)
     elif last == "kernel" and rank == 3:
         axes = (2, 1, 0)
-    elif rank == 2 and (
-        last in {"kernel", "pointwise_kernel", "depthwise_kernel"}
-        or {"emb_projs", "out_projs"} & set(parts)
+    elif last in {"pointwise_kernel", "depthwise_kernel"} or (
+        rank == 2 and (last == "kernel" or {"emb_projs", "out_projs"} & set(parts))
     ):
-        axes = (1, 0)
+        axes = tuple(reversed(range(rank)))
     parts[-1] = {
         "kernel": "weight",
         "embeddings": "weight",
@@ -35,5 +35,7 @@ def from_tensorflow(name: str, rank: int) -> tuple[str, tuple[int, ...] | None]:
         "beta": "bias",
         "pointwise_kernel": "pointwise.weight",
         "depthwise_kernel": "depthwise.weight",
+        "moving_mean": "running_mean",
+        "moving_variance": "running_var",
     }.get(last, last)
     return ".".join(parts), axes

@@ -213,6 +213,20 @@ def demo(into, formats):
     return {"folders": _demo.make(into, formats)}
 
 
+def tiny(architecture, into, changes=None):
+    """Make a tiny random model: see `_tiny`."""
+    import _tiny  # noqa: PLC0415 - seldom wanted
+
+    return _tiny.make(architecture, into, changes)
+
+
+def architectures():
+    """List what transformers has a class for in both frameworks: see `_tiny`."""
+    import _tiny  # noqa: PLC0415 - seldom wanted
+
+    return {"architectures": _tiny.architectures()}
+
+
 if __name__ == "__main__":
     serve(
         {
@@ -225,5 +239,7 @@ if __name__ == "__main__":
             "time": time_,
             "peak": peak,
             "demo": demo,
+            "tiny": tiny,
+            "architectures": architectures,
         }
     )

@@ -1,0 +1,79 @@
+# mypy: ignore-errors
+"""Makes tiny random models of any architecture that transformers has in both frameworks."""
+
+import inspect
+import tomllib
+from pathlib import Path
+
+import torch
+import transformers
+
+SEED = 20240501
+_DATA = tomllib.loads(Path(__file__).with_name("_tiny.toml").read_text(encoding="utf-8"))
+_SIZES = {name: int(size) for size, names in _DATA["sizes"].items() for name in names.split()}
+
+
+def architectures():
+    """Return {architecture: model type} of all models that have a class in both frameworks."""
+    found = {}
+    for name in dir(transformers):
+        if not hasattr(transformers, "TF" + name):
+            continue
+        cls = getattr(transformers, name)
+        if inspect.isclass(cls) and issubclass(cls, transformers.PreTrainedModel):
+            abstract = name.lower().endswith("pretrainedmodel")
+            if cls.config_class is not None and not abstract:
+                found[name] = cls.config_class.model_type
+    return found
+
+
+def make(architecture, into, changes=None):
+    """Save a model with every weight random, as safetensors and, by TensorFlow's class, as .h5.
+
+    `changes` are entries of its config. Return {"twin": None, or why TensorFlow saved nothing}.
+    """
+    cls = getattr(transformers, architecture)
+    config = tiny(cls.config_class, changes or {})
+    torch.manual_seed(SEED)
+    model = shuffled(cls(config).eval())
+    model.save_pretrained(into, safe_serialization=True)
+    twin = getattr(transformers, "TF" + architecture, None)
+    if twin is None:
+        return {"twin": f"transformers {transformers.__version__} has no class TF{architecture}"}
+    try:
+        other = twin.from_pretrained(into, from_pt=True, use_safetensors=True)
+        other.save_pretrained(into, safe_serialization=False)
+    except Exception as error:
+        return {"twin": f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"}
+    return {"twin": None}
+
+
+def tiny(config_class, changes):
+    model_type = config_class.model_type
+    taken = inspect.signature(config_class.__init__).parameters
+    given = {name: size for name, size in _SIZES.items() if name in taken}
+    parts = _DATA["joined"].get(model_type, {})
+    for name, part in parts.items():
+        inner = tiny(type(transformers.AutoConfig.for_model(part)), {})
+        given[name] = inner.to_dict() | {"model_type": part}
+        if name == "decoder":
+            given[name] |= {"is_decoder": True, "add_cross_attention": True}
+    for name, inner in getattr(config_class, "sub_configs", {}).items():
+        if name not in parts:
+            given[name] = tiny(inner, {}).to_dict()
+    config = config_class(**{**given, **_DATA["own"].get(model_type, {}), **changes})
+    if config.is_encoder_decoder:
+        config.decoder_start_token_id = _SIZES["decoder_start_token_id"]
+    return config
+
+
+def shuffled(model):
+    """Move every weight, also those that start as 0 or 1, so that none can be taken for another."""
+    draw = torch.Generator().manual_seed(SEED)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if not tensor.is_floating_point():
+                continue
+            noise = 0.05 * torch.randn(tensor.shape, generator=draw)
+            tensor.add_(noise.abs() if name.endswith("running_var") else noise)
+    return model
