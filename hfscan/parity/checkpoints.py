@@ -104,7 +104,7 @@ def open_checkpoint(
 
 
 def together(checkpoint: Checkpoint, other: Checkpoint) -> Checkpoint:
-    """Return one checkpoint with the weights of both, those of `other` first, under its name.
+    """Return `checkpoint` with the first weights of `other` before its own, to be held to.
 
     Raises CheckpointError where the two are not of one architecture.
     """
@@ -113,7 +113,7 @@ def together(checkpoint: Checkpoint, other: Checkpoint) -> Checkpoint:
             f"{checkpoint.name} is a {checkpoint.architecture}, {other.name} a "
             f"{other.architecture}: there is nothing to compare."
         )
-    theirs = tuple(replace(one, name=f"{other.name}/{one.name}") for one in other.weights)
+    theirs = tuple(replace(one, name=f"{other.name}/{one.name}") for one in other.weights[:1])
     return replace(checkpoint, weights=theirs + checkpoint.weights)
 
 

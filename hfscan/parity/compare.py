@@ -109,12 +109,13 @@ def compare_weights(ours: Table, theirs: Table) -> WeightsDifference:
     """Compare two tables of tensors, their names already the same.
 
     A tensor that only one side has is no difference when it is no weight (integers: position ids
-    and the like) or a copy of a tensor both sides share (tied weights).
+    and the like) or the other side holds its values under another name (tied weights, or names
+    that the rules of `lanes/_names` do not know).
     """
     shared = ours.keys() & theirs.keys()
 
     def alone(mine: Table, other: Table) -> list[str]:
-        known = {mine[name]["sha256"] for name in shared}
+        known = {line["sha256"] for line in other.values()}
         return sorted(
             name
             for name in mine.keys() - other.keys()
@@ -125,7 +126,8 @@ def compare_weights(ours: Table, theirs: Table) -> WeightsDifference:
         mine, other = ours[name], theirs[name]
         # TensorFlow keeps some biases as one row, [1, n]
         shapes = [[n for n in side["shape"] if n != 1] for side in (mine, other)]
-        return shapes[0] == shapes[1] and all(mine[k] == other[k] for k in ("dtype", "sha256"))
+        kinds = [side["dtype"].replace("int32", "int64") for side in (mine, other)]
+        return (shapes[0], kinds[0], mine["sha256"]) == (shapes[1], kinds[1], other["sha256"])
 
     return WeightsDifference(
         only_ours=alone(ours, theirs),

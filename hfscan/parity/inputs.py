@@ -12,6 +12,8 @@ SEED = 20240501
 BATCH, LENGTH, PROMPT, NEW_TOKENS = 4, 128, 8, 64
 CHOICES = 2  # of a multiple-choice question
 
+_GENERATE = ("LMHeadModel", "ForCausalLM", "ForConditionalGeneration", "MTModel")
+
 Arrays = dict[str, np.ndarray]
 Config = Mapping[str, Any]
 
@@ -19,14 +21,16 @@ TAKES: dict[str, tuple[str, ...]] = {
     model_type: tuple(takes.split())
     for takes, model_types in {
         "pixels": (
-            "convnext convnextv2 cvt data2vec-vision deit mobilevit regnet resnet sam segformer "
-            "swiftformer swin vision-encoder-decoder vit vit_mae"
+            "convnext convnextv2 cvt data2vec-vision deit efficientformer mobilevit regnet resnet "
+            "sam segformer swiftformer swin vision-encoder-decoder vit"
         ),
+        "pixels noise": "vit_mae",
         "samples": "hubert wav2vec2",
         "frames": "speech_to_text whisper",
         "tokens pixels": "blip clip groupvit vision-text-dual-encoder",
         "tokens boxes": "layoutlm layoutlmv3",
         "tokens regions": "lxmert",
+        "tokens images": "idefics",
     }.items()
     for model_type in model_types.split()
 }
@@ -73,7 +77,7 @@ def draw(checkpoint: Checkpoint, padding_seed: int = 0, tokens: np.ndarray | Non
     takes = TAKES.get(str(config.get("model_type")), ("tokens",))
     if architecture.endswith("VisionModel"):
         takes = ("pixels",)
-    elif architecture.endswith("TextModel"):
+    elif architecture.endswith("TextModel") and "tokens" in takes:
         takes = ("tokens",)
     text = _nested(config, "text_config", "encoder", "text_encoder")
     rng = np.random.default_rng(SEED)
@@ -84,6 +88,9 @@ def draw(checkpoint: Checkpoint, padding_seed: int = 0, tokens: np.ndarray | Non
             batch, mask = _tokens(text, architecture, rng, padding_seed)
         else:
             batch, mask = _given(text, tokens)
+        if config.get("model_type") == "transfo-xl":  # it takes no mask: all its positions count
+            del batch["attention_mask"]
+            mask = np.ones_like(mask)
         if architecture.endswith("MultipleChoice"):
             batch = {
                 name: array.reshape(-1, CHOICES, array.shape[1]) for name, array in batch.items()
@@ -91,16 +98,19 @@ def draw(checkpoint: Checkpoint, padding_seed: int = 0, tokens: np.ndarray | Non
     for kind in takes[takes[0] == "tokens" :]:
         batch |= _OTHERS[kind](config, rng, mask)
     decoder_mask = None
-    encoder_decoder = bool(config.get("is_encoder_decoder"))
+    encoder_decoder = (
+        bool(config.get("is_encoder_decoder")) or architecture == "BlipForQuestionAnswering"
+    )
     if encoder_decoder:
         decoder_mask = mask  # these shift the encoder's ids themselves
-        if not architecture.endswith(("SequenceClassification", "QuestionAnswering")):
+        own = ("ForSequenceClassification", "ForQuestionAnswering")
+        if config.get("model_type") == "blip" or not architecture.endswith(own):
             shape = (len(mask), max(2, mask.shape[1] // 2))
             batch["decoder_input_ids"] = rng.choice(_ordinary(_nested(config, "decoder")), shape)
             decoder_mask = np.ones(shape, dtype=np.int64)
     room = _room(text)
     prompt = None
-    if architecture.endswith(("LMHeadModel", "ForCausalLM", "ForConditionalGeneration", "MTModel")):
+    if "input_ids" in batch and architecture.endswith(_GENERATE):
         first = min(PROMPT, max(2, mask.shape[1] // 2))
         cut = {"input_ids", "attention_mask"}
         prompt = {
@@ -119,7 +129,13 @@ def _nested(config: Config, *names: str) -> Config:
 
 
 def _room(config: Config) -> int:
-    names = ("max_position_embeddings", "n_positions", "n_ctx", "max_target_positions")
+    names = (
+        "max_position_embeddings",
+        "n_positions",
+        "n_ctx",
+        "max_encoder_position_embeddings",
+        "max_target_positions",
+    )
     return number(config, names, 10 * LENGTH)
 
 
@@ -149,6 +165,9 @@ def _tokens(
     if isinstance(eos, int) and config.get("is_encoder_decoder"):
         # classifiers of this kind read the last end token, of which each row must have one
         ids[np.arange(rows), mask.sum(axis=1) - 1] = eos
+    separator = config.get("sep_token_id")
+    if isinstance(separator, int) and architecture.startswith("Longformer"):
+        ids[:, 1:4] = separator  # its question answering wants three in each row
     return {"input_ids": np.where(mask == 1, ids, filler), "attention_mask": mask}, mask
 
 
@@ -173,6 +192,21 @@ def _pixels(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Array
     side = number(vision, ("image_size",), 64)
     channels = number(vision, ("num_channels",), 3)
     return {"pixel_values": _normal(rng, len(mask), channels, side, side)}
+
+
+def _noise(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
+    """Draw what hides patches, [rows, patches]; each class would draw its own."""
+    patches = (number(config, ("image_size",), 224) // number(config, ("patch_size",), 16)) ** 2
+    return {"noise": rng.random((len(mask), patches)).astype(np.float32)}
+
+
+def _images(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
+    """One image for each row, [rows, 1, channels, height, width], that every position may see."""
+    pixels = _pixels(config, rng, mask)["pixel_values"][:, None]
+    return {
+        "pixel_values": pixels,
+        "image_attention_mask": np.ones((*mask.shape, 1), dtype=np.int64),
+    }
 
 
 def _samples(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
@@ -208,6 +242,8 @@ def _regions(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arra
 
 _OTHERS = {
     "pixels": _pixels,
+    "images": _images,
+    "noise": _noise,
     "samples": _samples,
     "frames": _frames,
     "boxes": _boxes,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hfscan.parity import cause, compare, diagnose
@@ -11,7 +11,7 @@ from hfscan.parity.plan import Case
 from hfscan.parity.runs import Run
 from hfscan.parity.tables import Files
 from hfscan.parity.tolerance import tolerance
-from hfscan.parity.verdict import AGREE, Result, off_side, outputs_fault
+from hfscan.parity.verdict import AGREE, Result, off_side, outputs_fault, unexplained
 from hfscan.parity.worker import LaneError
 
 _BASELINE_FLOOR = 1e-7
@@ -48,7 +48,7 @@ class Judge:
         if missing and fault is None:
             result.notes.append(f"only one side returns {', '.join(missing)}")
         tokens = _tokens(run, base, result, rows)
-        weights = self.files.compare(case.weights.name, base_case.weights.name)
+        weights = self._weights(case)
         if fault or not weights.same:
             result.first_divergent_layer = self._layer(run, base)
         if not weights.same:
@@ -65,6 +65,15 @@ class Judge:
             against = "the float64 reference" if held_to is self.reference else base_case.lane
             result.verdict = AGREE
             result.reason = f"relative L2 {worst:.1e} to {against} on {base_case.weights.name}"
+
+    def _weights(self, case: Case) -> compare.WeightsDifference:
+        base = self.baseline[0].weights
+        found = self.files.compare(case.weights.name, base.name)
+        return replace(
+            found,
+            only_ours=unexplained(found.only_ours, base.config),
+            only_theirs=unexplained(found.only_theirs, base.config),
+        )
 
     def _cause(self, case: Case, run: Run, limit: float) -> list[str]:
         try:
@@ -125,6 +134,11 @@ def _dtype_fault(run: Run, base: Run) -> tuple[str, str] | None:
 
 def _tokens(run: Run, base: Run, result: Result, rows: Sequence[compare.Difference]) -> str | None:
     """Say where the generated tokens part, unless two tokens tie there within rounding."""
+    if run.mute or base.mute:
+        if run.mute and base.mute:
+            result.notes.append("neither side generates")
+            return None
+        return f"only one side generates: {run.mute or base.mute}"
     if run.generated is None or base.generated is None:
         return None
     ours, theirs = run.generated["tokens"], base.generated["tokens"]

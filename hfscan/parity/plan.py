@@ -6,27 +6,37 @@ from dataclasses import dataclass
 from functools import cache
 
 from hfscan.parity.checkpoints import Checkpoint, Weights
-from hfscan.parity.worker import LANES
+from hfscan.parity.worker import LANES, lane_names
 
 
 @dataclass(frozen=True)
 class LaneFacts:
-    """What a lane's file says of itself: {"origin/format": routes} and origin -> lane beside it."""
+    """What a lane's file says of itself.
+
+    `opens`: "origin/format" -> routes. `needs`: origin -> the lane whose framework it imports
+    beside its own. `reads`: formats whose tensors it can list.
+    """
 
     opens: Mapping[str, Sequence[str]]
     needs: Mapping[str, str]
+    reads: Sequence[str]
 
 
 @cache
 def facts(lane: str) -> LaneFacts:
-    """Read a lane's constants OPENS and NEEDS without importing its framework."""
+    """Read a lane's constants OPENS, NEEDS and READS without importing its framework."""
     tree = ast.parse((LANES / f"{lane}_lane.py").read_text(encoding="utf-8"))
     constants = {
         node.targets[0].id: node.value
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    return LaneFacts(*(ast.literal_eval(constants[name]) for name in ("OPENS", "NEEDS")))
+    return LaneFacts(*(ast.literal_eval(constants[name]) for name in ("OPENS", "NEEDS", "READS")))
+
+
+def reader(format_: str) -> str | None:
+    """Return the lane that lists the tensors of a format, or None."""
+    return next((lane for lane in lane_names() if format_ in facts(lane).reads), None)
 
 
 @dataclass(frozen=True)

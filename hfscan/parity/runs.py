@@ -13,6 +13,7 @@ from hfscan.parity.inputs import Inputs
 from hfscan.parity.plan import Case, beside
 from hfscan.parity.pool import Pool
 from hfscan.parity.verdict import Result
+from hfscan.parity.worker import LaneDiedError, LaneError, first_line
 
 _ACTIVATIONS = ("gelu", "gelu_new", "quick_gelu", "relu", "silu", "tanh")
 """What transformers' models use between layers, by the names in its configs."""
@@ -26,6 +27,8 @@ class Run:
     dtypes: dict[str, str]  # of the outputs, in the framework's own words
     hidden: dict[str, list[np.ndarray]]
     generated: dict[str, Any] | None
+    mute: str | None = None  # why it generated nothing
+    in_place_of: tuple[str, ...] = ()  # the activations that another one was put in place of
 
 
 class Runner:
@@ -47,9 +50,14 @@ class Runner:
         run = self._forward(case, result)
         worker = self.pool.worker(case.lane)
         if self.prompt:
-            run.generated = worker.call(
-                "generate", inputs=self.prompt, new_tokens=self.inputs.new_tokens
-            )
+            try:
+                run.generated = worker.call(
+                    "generate", inputs=self.prompt, new_tokens=self.inputs.new_tokens
+                )
+            except LaneDiedError:
+                raise
+            except LaneError as error:
+                run.mute = first_line(error)
         if settings.measure:
             laps = worker.call("time", inputs=self.given, times=settings.laps)["milliseconds"]
             p50, p90 = np.percentile(laps, [50, 90])
@@ -99,6 +107,8 @@ class Runner:
             answer["dtypes"],
             {name: [np.load(p) for p in paths] for name, paths in answer["hidden"].items()},
             None,
+            None,
+            tuple(answer.get("in_place_of", ())),
         )
 
 

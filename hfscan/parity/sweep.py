@@ -8,7 +8,7 @@ from hfscan.parity.judge import Judge
 from hfscan.parity.pool import Pool, Settings
 from hfscan.parity.runs import Run, Runner
 from hfscan.parity.verdict import NO_LANE, Result, loading_fault, unopened
-from hfscan.parity.worker import LaneDiedError, LaneError
+from hfscan.parity.worker import LaneDiedError, LaneError, first_line
 
 __all__ = ["Settings", "Sweep"]
 
@@ -21,13 +21,14 @@ class Sweep(Pool):
         for file, reason in checkpoint.broken.items():
             yield self._without_case(checkpoint, file, "unreadable", reason)
         planned = plan.cases(checkpoint, self.settings.lanes)
+        opened = [one for one in checkpoint.weights if any(c.weights is one for c in planned)]
         for weights in checkpoint.weights:
-            if not any(case.weights is weights for case in planned):
+            if weights not in opened:
                 reason = f"no lane here opens {weights.origin}'s files"
                 yield self._without_case(checkpoint, weights.name, NO_LANE, reason)
         for lane in self.settings.lanes:
             self.worker(lane, plan.beside(planned, lane))
-        files = tables.read_all(checkpoint, self.worker)
+        files = tables.read_all(opened, self.worker)
         yield from _Cases(self, checkpoint, planned, files).results()
 
     def _without_case(self, checkpoint: Checkpoint, file: str, verdict: str, reason: str) -> Result:
@@ -57,7 +58,7 @@ class _Cases:
             except LaneDiedError as died:
                 result.verdict, result.reason = died.kind, died.message
             except LaneError as error:
-                result.verdict, result.reason = _why(error), _first_line(error)
+                result.verdict, result.reason = _why(error), first_line(error)
             yield result
 
     def _blank(self, case: plan.Case) -> Result:
@@ -109,16 +110,12 @@ class _Cases:
         try:
             return self.runner.reference(case, self._blank(case))
         except LaneError as error:
-            result.notes.append(f"no float64 reference: {_first_line(error)}")
+            result.notes.append(f"no float64 reference: {first_line(error)}")
             return None
 
     def _others(self, case: plan.Case) -> Iterator[tuple[str, Run]]:
         if "pytorch" in self.pool.settings.lanes:
             yield from self.runner.with_activations(case, self._blank(case))
-
-
-def _first_line(error: LaneError) -> str:
-    return str(error).strip().splitlines()[0]
 
 
 def _why(error: LaneError) -> str:

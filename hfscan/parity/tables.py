@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hfscan.parity import compare
-from hfscan.parity.checkpoints import Checkpoint, CheckpointError, Weights, safetensors
+from hfscan.parity import compare, plan
+from hfscan.parity.checkpoints import CheckpointError, Weights, safetensors
 from hfscan.parity.lanes import _names, _tensors
-from hfscan.parity.worker import LaneDiedError, LaneError, Worker
-
-_READERS = {"bin": "pytorch", "h5": "tensorflow"}  # format -> the lane that reads it
+from hfscan.parity.worker import LaneDiedError, LaneError, Worker, first_line
 
 
 @dataclass
@@ -55,8 +53,9 @@ class Files:
                 continue
             there = [n for n in wanted if self.tables[weights.name][n]["part"] == number]
             if there:
-                worker = self.readers(_READERS[weights.format])
-                paths = worker.call("take", path=str(part), names=there, into=f"{into}/{number}")
+                paths = _reader(weights, self.readers).call(
+                    "take", path=str(part), names=there, into=f"{into}/{number}"
+                )
                 found |= {name: np.load(path) for name, path in paths["arrays"].items()}
         return found
 
@@ -70,12 +69,10 @@ def _named(weights: Weights, part: Path) -> Iterable[tuple[str, str, np.ndarray]
             yield source, _names.from_pytorch(source), array
 
 
-def read_all(checkpoint: Checkpoint, readers: Callable[[str], Worker]) -> Files:
-    """Read every weight file; one that cannot be read gets a verdict in place of a table."""
+def read_all(wanted: Iterable[Weights], readers: Callable[[str], Worker]) -> Files:
+    """Read the weight files; one that cannot be read gets a verdict in place of a table."""
     files = Files(readers)
-    for weights in checkpoint.weights:
-        if weights.format not in ("safetensors", *_READERS):
-            continue  # no lane opens it, and none will ask
+    for weights in wanted:
         try:
             files.tables[weights.name] = _read(weights, readers)
         except CheckpointError as error:
@@ -88,10 +85,17 @@ def read_all(checkpoint: Checkpoint, readers: Callable[[str], Worker]) -> Files:
     return files
 
 
+def _reader(weights: Weights, readers: Callable[[str], Worker]) -> Worker:
+    lane = plan.reader(weights.format)
+    if lane is None:
+        raise CheckpointError(f"no lane reads {weights.format} files")
+    return readers(lane)
+
+
 def _reason(verdict: str, error: LaneError) -> str:
     if verdict == "refused":
         return "its pickle asks for code to be run; it was not opened"
-    return str(error).strip().splitlines()[0]
+    return first_line(error)
 
 
 def _read(weights: Weights, readers: Callable[[str], Worker]) -> dict[str, dict[str, Any]]:
@@ -100,7 +104,7 @@ def _read(weights: Weights, readers: Callable[[str], Worker]) -> dict[str, dict[
         if weights.format == "safetensors":
             lines = [_tensors.describe(*tensor) for tensor in _named(weights, part)]
         else:
-            lines = readers(_READERS[weights.format]).call("read", path=str(part))["tensors"]
+            lines = _reader(weights, readers).call("read", path=str(part))["tensors"]
         table |= {line["name"]: {**line, "part": number} for line in lines}
     if not table:
         raise CheckpointError(f"{weights.name} holds no tensor")

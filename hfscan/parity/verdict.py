@@ -54,18 +54,30 @@ def unopened(name: str, reason: str, dtype: str, file: str = "") -> Result:
     return Result(name, None, None, weights, "none", "none", dtype, "none", "unreadable", reason)
 
 
+@dataclass(frozen=True)
+class _Allowed:
+    """An entry of `allowed.toml`."""
+
+    pattern: str
+    reason: str
+    tied: bool = False
+    family: str = ".*"
+
+    def explains(self, key: str, config: Mapping[str, Any]) -> bool:
+        ties = config.get("tie_word_embeddings", True) is not False
+        family = re.fullmatch(self.family, str(config.get("model_type")))
+        return bool((ties or not self.tied) and family and re.fullmatch(self.pattern, key))
+
+
 @cache
-def _allowed() -> tuple[tuple[re.Pattern[str], bool], ...]:
+def _allowed() -> tuple[_Allowed, ...]:
     text = Path(__file__).with_name("allowed.toml").read_text(encoding="utf-8")
-    entries = tomllib.loads(text)["allow"]
-    return tuple((re.compile(entry["pattern"]), entry.get("tied", False)) for entry in entries)
+    return tuple(_Allowed(**entry) for entry in tomllib.loads(text)["allow"])
 
 
 def unexplained(keys: Sequence[str], config: Mapping[str, Any]) -> list[str]:
     """Return the keys no entry of `allowed.toml` explains."""
-    ties = config.get("tie_word_embeddings", True) is not False
-    patterns = [pattern for pattern, tied in _allowed() if ties or not tied]
-    return [key for key in keys if not any(pattern.fullmatch(key) for pattern in patterns)]
+    return [key for key in keys if not any(one.explains(key, config) for one in _allowed())]
 
 
 def loading_fault(

@@ -40,6 +40,11 @@ class LaneError(HfscanError):
         self.message = message
 
 
+def first_line(error: Exception) -> str:
+    """Return what an error says before it goes into detail."""
+    return str(error).strip().splitlines()[0]
+
+
 class LaneDiedError(LaneError):
     """The lane's process ended: `kind` is "crashed", "timed out" or "out of memory"."""
 

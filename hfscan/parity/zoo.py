@@ -19,6 +19,7 @@ from hfscan.parity.pool import Settings
 from hfscan.parity.report import plain
 from hfscan.parity.sweep import Sweep
 from hfscan.parity.verdict import AGREE, Result
+from hfscan.parity.worker import first_line
 
 Row = dict[str, Any]
 _WAYS = {  # heading -> weights' format, lane
@@ -67,7 +68,7 @@ def _way(results: Sequence[Result], format_: str, lane: str) -> Row | None:
 
 
 def _line(error: Exception) -> str:
-    return plain(str(error).strip().splitlines()[0])[:300]
+    return plain(first_line(error))[:300]
 
 
 def sweep_zoo(settings: Settings, kept: Path, wanted: Sequence[str] | None) -> Iterator[Row]:

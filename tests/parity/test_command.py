@@ -68,21 +68,23 @@ def test_a_name_that_is_no_checkpoint_gets_a_verdict(name):
     assert [case["verdict"] for case in json.loads(done.stdout)["cases"]] == ["unreadable"]
 
 
-def test_a_killed_lane_is_a_verdict_and_the_sweep_goes_on(checkpoints):
+def test_a_killed_lane_is_a_verdict_and_the_sweep_goes_on(altered):
+    checkpoint = open_checkpoint(altered("bert", "model.safetensors"))
     with Sweep(Settings(lanes=("pytorch",), measure=False)) as sweep:
         worker = sweep.worker("pytorch")
         worker.start()
         os.kill(worker.pid, signal.SIGKILL)
-        results = list(sweep.check(open_checkpoint(checkpoints["bert-sharded"])))
+        results = list(sweep.check(checkpoint))
         assert [r.verdict for r in results] == ["crashed"]
         assert "SIGKILL" in results[0].reason
-        results = list(sweep.check(open_checkpoint(checkpoints["bert-sharded"])))
+        results = list(sweep.check(checkpoint))
         assert [r.verdict for r in results] == ["agree"]
 
 
-def test_an_interpreter_that_is_none_is_said_to_be(checkpoints):
+def test_an_interpreter_that_is_none_is_said_to_be(altered):
+    checkpoint = open_checkpoint(altered("bert", "model.safetensors"))
     with Sweep(Settings(lanes=("pytorch",), pythons={"pytorch": "/no/python"})) as sweep:
-        results = list(sweep.check(open_checkpoint(checkpoints["bert-sharded"])))
+        results = list(sweep.check(checkpoint))
     assert [r.verdict for r in results] == ["does not load"]
     assert "/no/python" in results[0].reason
 

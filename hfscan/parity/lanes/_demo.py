@@ -9,6 +9,7 @@ import torch
 import transformers
 
 SEED, VOCAB, LENGTH, STEPS = 20240501, 96, 96, 120
+SHARD = "100KB"
 SMALL = {"vocab_size": VOCAB, "initializer_range": 0.2, "pad_token_id": 0}
 
 
@@ -32,11 +33,12 @@ def train(model, masked):
     for _ in range(STEPS):
         starts = rng.integers(0, len(text) - 32, 16)
         ids = torch.from_numpy(np.stack([text[start : start + 32] for start in starts]))
-        given, labels = ids, ids
+        given = ids
         if masked:
-            hidden = torch.from_numpy(rng.random(ids.shape) < 0.15)
-            given, labels = ids.masked_fill(hidden, 3), ids.masked_fill(~hidden, -100)
-        loss = model(input_ids=given, labels=labels).loss
+            # all tokens are to be told, not only the hidden ones: else so small a model learns no
+            # more in so short a time than how frequent each token is, whatever it is given
+            given = ids.masked_fill(torch.from_numpy(rng.random(ids.shape) < 0.15), 3)
+        loss = model(input_ids=given, labels=ids).loss
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -70,9 +72,9 @@ def build():
 
 
 def make(into, formats):
-    """Write each model as .bin, safetensors and sharded, and return the folders.
+    """Write each model as .bin and safetensors, whole and in shards, and return the folders.
 
-    With `tensorflow` in formats also as .h5 and as safetensors written by TensorFlow.
+    With `tensorflow` in formats also as .h5, and as safetensors written by TensorFlow.
     """
     folders = []
     for name, model in build().items():
@@ -80,12 +82,14 @@ def make(into, formats):
         model.save_pretrained(folder, safe_serialization=True)
         model.save_pretrained(folder, safe_serialization=False)
         sharded = Path(into) / f"{name}-sharded"
-        model.save_pretrained(sharded, max_shard_size="100KB")
+        model.save_pretrained(sharded, max_shard_size=SHARD)
+        model.save_pretrained(sharded, max_shard_size=SHARD, safe_serialization=False)
         folders += [str(folder), str(sharded)]
         if "tensorflow" in formats:
             tf_class = getattr(transformers, "TF" + type(model).__name__)
             twin = tf_class.from_pretrained(folder, from_pt=True, use_safetensors=False)
             twin.save_pretrained(folder, safe_serialization=False)
+            twin.save_pretrained(sharded, max_shard_size=SHARD, safe_serialization=False)
             other = Path(into) / f"{name}-tf-safetensors"
             twin.save_pretrained(other, safe_serialization=True)
             folders.append(str(other))

@@ -2,10 +2,19 @@
 
 import re
 
+_RENAMED = {
+    r"\.gamma$": ".weight",
+    r"\.beta$": ".bias",
+    r"\.parametrizations\.weight\.original0$": ".weight_g",
+    r"\.parametrizations\.weight\.original1$": ".weight_v",
+}
+
 
 def from_pytorch(name: str) -> str:
-    """Return the present name of a tensor that old checkpoints call gamma or beta."""
-    return re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", name))
+    """Return one name for what releases of PyTorch and transformers have called differently."""
+    for pattern, present in _RENAMED.items():
+        name = re.sub(pattern, present, name)
+    return name
 
 
 def from_tensorflow(name: str, rank: int) -> tuple[str, tuple[int, ...] | None]:
@@ -38,4 +47,22 @@ def from_tensorflow(name: str, rank: int) -> tuple[str, tuple[int, ...] | None]:
         "moving_mean": "running_mean",
         "moving_variance": "running_var",
     }.get(last, last)
+    return ".".join(parts), axes
+
+
+def from_flax(name: str, rank: int) -> tuple[str, tuple[int, ...] | None]:
+    """Return (PyTorch's name, axes to transpose by or None) of a Flax parameter.
+
+    The rules are those of transformers' `modeling_flax_pytorch_utils`: the collection's name goes,
+    layers are numbered alike, and the last word says what it is.
+    """
+    parts = [part for part in name.split("/") if part not in {"params", "batch_stats"}]
+    axes = {2: (1, 0), 3: (2, 1, 0), 4: (3, 2, 0, 1)}.get(rank) if parts[-1] == "kernel" else None
+    parts[-1] = {
+        "kernel": "weight",
+        "scale": "weight",
+        "embedding": "weight",
+        "mean": "running_mean",
+        "var": "running_var",
+    }.get(parts[-1], parts[-1])
     return ".".join(parts), axes

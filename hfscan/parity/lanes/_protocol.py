@@ -80,6 +80,12 @@ def end_tokens(config):
     return ends if isinstance(ends, list) else [] if ends is None else [ends]
 
 
+def pad(model):
+    """Let models that have no padding generate without a warning; one row needs none."""
+    if model.generation_config.pad_token_id is None:
+        model.generation_config.pad_token_id = 0
+
+
 def answer_generate(output, prompt_length, to_numpy, encoder_decoder):
     """Tokens of the first row after the prompt, and at each step the two best scores."""
     tokens = to_numpy(output.sequences)[0].tolist()

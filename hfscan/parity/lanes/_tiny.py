@@ -11,6 +11,7 @@ import transformers
 SEED = 20240501
 _DATA = tomllib.loads(Path(__file__).with_name("_tiny.toml").read_text(encoding="utf-8"))
 _SIZES = {name: int(size) for size, names in _DATA["sizes"].items() for name in names.split()}
+_TOKENS = {name: int(token) for token, names in _DATA["tokens"].items() for name in names.split()}
 
 
 def architectures():
@@ -21,7 +22,7 @@ def architectures():
             continue
         cls = getattr(transformers, name)
         if inspect.isclass(cls) and issubclass(cls, transformers.PreTrainedModel):
-            abstract = name.lower().endswith("pretrainedmodel")
+            abstract = "pretrained" in name.lower()
             if cls.config_class is not None and not abstract:
                 found[name] = cls.config_class.model_type
     return found
@@ -52,6 +53,10 @@ def tiny(config_class, changes):
     model_type = config_class.model_type
     taken = inspect.signature(config_class.__init__).parameters
     given = {name: size for name, size in _SIZES.items() if name in taken}
+    for name in _TOKENS.keys() & taken.keys():
+        default = taken[name].default
+        if isinstance(default, int) and not 0 <= default < given.get("vocab_size", default + 1):
+            given[name] = _TOKENS[name]
     parts = _DATA["joined"].get(model_type, {})
     for name, part in parts.items():
         inner = tiny(type(transformers.AutoConfig.for_model(part)), {})
@@ -63,7 +68,7 @@ def tiny(config_class, changes):
             given[name] = tiny(inner, {}).to_dict()
     config = config_class(**{**given, **_DATA["own"].get(model_type, {}), **changes})
     if config.is_encoder_decoder:
-        config.decoder_start_token_id = _SIZES["decoder_start_token_id"]
+        config.decoder_start_token_id = config.decoder_start_token_id or _TOKENS["bos_token_id"]
     return config
 
 

@@ -14,6 +14,7 @@ from _protocol import (
     answer_run,
     end_tokens,
     load,
+    pad,
     peak_rss_mb,
     reset_peak,
     save,
@@ -35,6 +36,7 @@ OPENS = {  # origin/format -> routes; `plain` is the call a user makes
     "tensorflow/h5": ["plain", "helper"],
     "tensorflow/safetensors": ["plain", "helper"],
 }
+READS = ["bin"]  # formats whose tensors it lists for comparing
 NEEDS = {"tensorflow": "tensorflow"}  # origin -> the lane whose framework is imported beside torch
 state = {}
 
@@ -76,18 +78,15 @@ def _bin(path):
     return {key: value for key, value in tensors.items() if isinstance(value, torch.Tensor)}
 
 
-def model_class(config, architecture):
-    found = getattr(transformers, architecture or "", None)
-    return found or transformers.MODEL_MAPPING[type(config)]
-
-
 def open_(folder, architecture, origin, format, route, dtype, device):
     """Load the checkpoint; report what the loader left out, put in or could not fit."""
     state.clear()
     reset_peak()
     start = time.perf_counter()
-    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    cls = model_class(config, architecture)
+    cls = getattr(transformers, architecture or "", None)
+    configs = transformers.AutoConfig if cls is None else cls.config_class
+    config = configs.from_pretrained(folder, trust_remote_code=False)
+    cls = cls or transformers.MODEL_MAPPING[type(config)]
     options = {"config": config, "output_loading_info": True, "local_files_only": True}
     if origin == "pytorch":
         model, info = cls.from_pretrained(
@@ -101,8 +100,10 @@ def open_(folder, architecture, origin, format, route, dtype, device):
         model, info = transformers.load_tf2_model_in_pytorch_model(
             cls(config), source, allow_missing_keys=True, output_loading_info=True
         )
+        empty = {layer.name for layer in source.layers if not layer.weights}  # dropout and the like
         info = {
-            key: list(info.get(key, [])) + list(tf_info.get(key, [])) for key in (*info, *tf_info)
+            key: [one for one in (*info.get(key, ()), *tf_info.get(key, ())) if one not in empty]
+            for key in (*info, *tf_info)
         }
     unset = [name for name, value in model.state_dict().items() if value.is_meta]
     if not unset:
@@ -143,25 +144,29 @@ def run(inputs, into, activation=None):
     """Run the open model once; with `activation` in place of the one between its layers."""
     given = tensors(inputs)
     start = time.perf_counter()
-    with torch.inference_mode(), activated(state["model"], activation):
+    with torch.inference_mode(), activated(state["model"], activation) as replaced:
         output = state["model"](**given, output_hidden_states=True, return_dict=True)
-    return answer_run(output, numpy, into, time.perf_counter() - start)
+    answer = answer_run(output, numpy, into, time.perf_counter() - start)
+    return answer | {"in_place_of": replaced}
 
 
 @contextlib.contextmanager
 def activated(model, name):
-    """Replace the activations between layers; poolers' tanh and gates' sigmoid stay."""
-    kinds = {type(ACT2FN[key]) for key in ACT2FN if key not in {"tanh", "sigmoid", "linear"}}
+    """Replace the activations between layers; poolers' tanh and gates' sigmoid stay.
+
+    Give the names of those replaced.
+    """
+    names = {type(ACT2FN[key]): key for key in ACT2FN if key not in {"tanh", "sigmoid", "linear"}}
     replaced = [
         (parent, key, child)
         for parent in (model.modules() if name else ())
         for key, child in parent.named_children()
-        if type(child) in kinds
+        if type(child) in names
     ]
     try:
         for parent, key, _ in replaced:
             setattr(parent, key, ACT2FN[name])
-        yield
+        yield sorted({names[type(child)] for _, _, child in replaced})
     finally:
         for parent, key, child in replaced:
             setattr(parent, key, child)
@@ -170,6 +175,7 @@ def activated(model, name):
 def generate(inputs, new_tokens):
     given = tensors(inputs)
     model = state["model"]
+    pad(model)
     with torch.inference_mode():
         output = model.generate(
             **given,
@@ -179,7 +185,6 @@ def generate(inputs, new_tokens):
             suppress_tokens=end_tokens(model.config),
             output_scores=True,
             return_dict_in_generate=True,
-            pad_token_id=model.config.pad_token_id or 0,
         )
     return answer_generate(
         output, given["input_ids"].shape[1], numpy, model.config.is_encoder_decoder

@@ -14,6 +14,7 @@ from _protocol import (
     answer_run,
     end_tokens,
     load,
+    pad,
     peak_rss_mb,
     reset_peak,
     save,
@@ -29,6 +30,7 @@ OPENS = {
     "pytorch/safetensors": ["plain", "helper"],
 }
 NEEDS = {"pytorch": "pytorch"}
+READS = ["h5"]
 DEVICES = {"cpu": "CPU:0", "cuda": "GPU:0"}
 state = {}
 
@@ -60,9 +62,11 @@ def _h5(path):
                 found.update({name: item}) if isinstance(item, h5py.Dataset) else None
             )
         )
+        # a whole file holds layer/variable, the variable's own name starting after the layer's;
+        # a shard holds variables, without the outermost scope of their names
+        whole = not any(":" in str(name) for name in file.attrs.get("layer_names", ()))
         for key, item in found.items():
-            # saved as layer/variable: the variable's own name starts after the layer's group
-            source = key.split("/", 1)[1] if "/" in key else key
+            source = key.split("/", 1)[-1] if whole else f"model/{key}"
             name, axes = from_tensorflow(source, item.ndim)
             yield source, name, canonical(item[()], axes)
 
@@ -80,8 +84,9 @@ def open_(folder, architecture, origin, format, route, dtype, device):
     state.clear()
     reset_peak()
     start = time.perf_counter()
-    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
     cls = getattr(transformers, "TF" + architecture, None) if architecture else None
+    configs = transformers.AutoConfig if cls is None else cls.config_class
+    config = configs.from_pretrained(folder, trust_remote_code=False)
     if cls is None and not architecture:
         cls = transformers.TF_MODEL_MAPPING[type(config)]
     if cls is None:
@@ -103,7 +108,7 @@ def open_(folder, architecture, origin, format, route, dtype, device):
         "class": cls.__name__,
         "load_seconds": time.perf_counter() - start,
         "loading": {
-            "missing": sorted(map(str, info.get("missing_keys", []))),
+            "missing": sorted(held(model, info["missing_keys"])),
             "unexpected": sorted(map(str, info.get("unexpected_keys", []))),
             "mismatched": sorted(
                 str(key[0]) if isinstance(key, (tuple, list)) else str(key)
@@ -113,6 +118,12 @@ def open_(folder, architecture, origin, format, route, dtype, device):
         },
         "base_prefix": cls.base_model_prefix,
     }
+
+
+def held(model, keys):
+    """Leave out layers without weights, such as dropout, that Keras reports by their names."""
+    empty = {layer.name for layer in model.layers if not layer.weights}
+    return [str(key) for key in keys if key not in empty]
 
 
 def numpy(tensor):
@@ -140,6 +151,7 @@ def run(inputs, into):
 def generate(inputs, new_tokens):
     given = tensors(inputs)
     model = state["model"]
+    pad(model)
     with tf.device(DEVICES[state["device"]]):
         output = model.generate(
             **given,
@@ -149,7 +161,6 @@ def generate(inputs, new_tokens):
             suppress_tokens=end_tokens(model.config),
             output_scores=True,
             return_dict_in_generate=True,
-            pad_token_id=model.config.pad_token_id or 0,
         )
     return answer_generate(
         output, given["input_ids"].shape[1], numpy, model.config.is_encoder_decoder

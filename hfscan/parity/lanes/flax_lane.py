@@ -1,0 +1,211 @@
+# mypy: ignore-errors
+"""The Flax lane: transformers' Flax classes, on JAX.
+
+It wants an interpreter of its own, for JAX and TensorFlow ask for different releases of what both
+need: `--lane-python flax=...`, with transformers below 5, flax and jax (see docs/parity.md).
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+# memory is taken as it is needed, as the other lanes do
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import transformers
+from _names import from_flax
+from _protocol import (
+    answer_run,
+    end_tokens,
+    load,
+    pad,
+    peak_rss_mb,
+    reset_peak,
+    save,
+    serve,
+    timed,
+)
+from _tensors import canonical, describe
+from flax.serialization import msgpack_restore
+from flax.traverse_util import flatten_dict
+from transformers.modeling_flax_pytorch_utils import load_pytorch_checkpoint_in_flax_state_dict
+
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
+OPENS = {
+    "flax/msgpack": ["plain"],
+    "pytorch/bin": ["plain"],  # from_pt=True
+    "pytorch/safetensors": ["plain"],
+}
+NEEDS = {"pytorch": "pytorch"}
+READS = ["msgpack"]
+SUFFIXES = {".bin", ".safetensors", ".msgpack"}
+state = {}
+
+
+def hello(threads):
+    jax.config.update("jax_default_matmul_precision", "highest")  # no TF32
+    device = jax.devices()[0]
+    return {
+        "versions": {
+            "python": sys.version.split()[0],
+            "jax": jax.__version__,
+            "flax": flax.__version__,
+            "transformers": transformers.__version__,
+            "numpy": np.__version__,
+        },
+        "device": device.device_kind if device.platform == "gpu" else None,
+        "threads": threads,
+    }
+
+
+def _msgpack(path):
+    tree = msgpack_restore(Path(path).read_bytes())
+    for key, value in flatten_dict(tree, sep="/").items():
+        array = numpy(value)
+        name, axes = from_flax(key, array.ndim)
+        yield key, name, canonical(array, axes)
+
+
+def read(path):
+    """Describe the tensors of one msgpack file (plain arrays; nothing in it is executed)."""
+    return {"tensors": [describe(*tensor) for tensor in _msgpack(path)]}
+
+
+def take(path, names, into):
+    found = {name: array for _, name, array in _msgpack(path) if name in names}
+    return {"arrays": save(into, found)}
+
+
+def open_(folder, architecture, origin, format, route, dtype, device):
+    state.clear()
+    reset_peak()
+    start = time.perf_counter()
+    cls = getattr(transformers, "Flax" + architecture, None) if architecture else None
+    if cls is None:
+        raise LookupError(
+            f"transformers {transformers.__version__} has no class Flax{architecture}"
+        )
+    config = cls.config_class.from_pretrained(folder, trust_remote_code=False)
+    state["device"] = jax.devices("cpu" if device == "cpu" else "gpu")[0]
+    with jax.default_device(state["device"]):
+        model = cls.from_pretrained(
+            folder,
+            config=config,
+            dtype=DTYPES[dtype],
+            from_pt=format == "bin",
+            local_files_only=True,
+        )
+        params = jax.tree.map(lambda leaf: jnp.asarray(leaf, DTYPES[dtype]), model.params)
+    state.update(model=model, params=params)
+    seconds = time.perf_counter() - start
+    held = _held(model, folder, origin)
+    return {
+        "class": cls.__name__,
+        "load_seconds": seconds,
+        "loading": {
+            "missing": sorted(_named(key) for key in model.required_params - held),
+            "unexpected": sorted(_named(key) for key in held - model.required_params),
+            "mismatched": [],
+            "unset": [],
+        },
+        "base_prefix": cls.base_model_prefix,
+    }
+
+
+def _held(model, folder, origin):
+    """Return the parameters that the files hold: Flax's loader only logs what it misses."""
+    files = sorted(path for path in Path(folder).iterdir() if path.suffix in SUFFIXES)
+    if origin == "flax":
+        trees = [flatten_dict(msgpack_restore(path.read_bytes())) for path in files]
+        return {key for tree in trees for key in tree}
+    shards = len(files) > 1
+    found = load_pytorch_checkpoint_in_flax_state_dict(
+        model, [str(path) for path in files] if shards else str(files[0]), shards
+    )
+    return set(flatten_dict(found))
+
+
+def _named(key):
+    return from_flax("/".join(key), 0)[0]
+
+
+def numpy(array):
+    array = np.asarray(array)
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+
+
+def tensors(inputs):
+    """Whole numbers as int32, JAX's own."""
+    return {
+        name: jnp.asarray(array.astype(np.int32 if array.dtype.kind == "i" else array.dtype))
+        for name, array in load(inputs).items()
+    }
+
+
+def run(inputs, into):
+    start = time.perf_counter()
+    with jax.default_device(state["device"]):
+        output = state["model"](
+            **tensors(inputs),
+            params=state["params"],
+            output_hidden_states=True,
+            return_dict=True,
+            train=False,
+        )
+    return answer_run(output, numpy, into, time.perf_counter() - start)
+
+
+def generate(inputs, new_tokens):
+    given, model = tensors(inputs), state["model"]
+    pad(model)
+    ends = end_tokens(model.config)
+    with jax.default_device(state["device"]):
+        output = model.generate(
+            **given,
+            params=state["params"],
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=new_tokens,
+            suppress_tokens=ends or None,
+        )
+    tokens = np.asarray(output.sequences)[0].tolist()
+    start = 1 if model.config.is_encoder_decoder else given["input_ids"].shape[1]
+    return {"tokens": tokens[start:], "top2": []}  # Flax gives no scores
+
+
+def time_(inputs, times):
+    given = tensors(inputs)
+
+    def call():
+        with jax.default_device(state["device"]):
+            state["model"](**given, params=state["params"], train=False)[0].block_until_ready()
+
+    return timed(call, times)
+
+
+def peak():
+    stats = state["device"].memory_stats() if "device" in state else None
+    return {
+        "peak_rss_mb": peak_rss_mb(),
+        "peak_gpu_mb": stats["peak_bytes_in_use"] / 2**20 if stats else None,
+    }
+
+
+if __name__ == "__main__":
+    serve(
+        {
+            "hello": hello,
+            "read": read,
+            "take": take,
+            "open": open_,
+            "run": run,
+            "generate": generate,
+            "time": time_,
+            "peak": peak,
+        }
+    )

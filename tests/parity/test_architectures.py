@@ -1,0 +1,176 @@
+"""Heads and architectures beside BERT and GPT-2, as tiny models whose every weight is random."""
+
+import json
+
+import numpy as np
+import pytest
+
+from hfscan.parity import inputs, tables
+from hfscan.parity.checkpoints import CheckpointError, open_checkpoint, together
+from hfscan.parity.judge import Judge
+from hfscan.parity.plan import Case
+from hfscan.parity.report import all_agree
+from hfscan.parity.runs import Runner
+from hfscan.parity.verdict import Result
+
+
+@pytest.fixture
+def tiny(sweep, tmp_path):
+    """Make a tiny model with the PyTorch lane, saved by both frameworks."""
+
+    def make(architecture, **changes):
+        folder = tmp_path / architecture
+        worker = sweep.worker("pytorch", frozenset({"tensorflow"}))
+        worker.call("tiny", architecture=architecture, into=str(folder), changes=changes)
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        "AlbertModel",
+        "BartForConditionalGeneration",
+        "DistilBertForQuestionAnswering",
+        "ElectraForSequenceClassification",
+        "OPTForCausalLM",
+        "RobertaForTokenClassification",
+        "T5ForConditionalGeneration",
+        "XLNetLMHeadModel",
+    ],
+)
+def test_heads_agree_in_both_directions(tiny, check, architecture):
+    found = {(r.weights["format"], r.lane): r for r in check(tiny(architecture))}
+    if architecture == "BartForConditionalGeneration":
+        # transformers' helper leaves buffers behind without a word: here final_logits_bias
+        lost = found.pop(("h5", "pytorch"))
+        assert lost.verdict == "outputs differ"
+        assert lost.reference["off_side"] == "pytorch"
+    assert len(found) >= 3
+    for result in found.values():
+        assert result.verdict == "agree", (result.lane, result.reason)
+        assert result.architecture == architecture
+        generates = architecture.endswith(("LM", "Generation", "LMHeadModel"))
+        assert result.generated_equal is (True if generates else None)
+
+
+def test_an_architecture_without_a_class_is_said_to_have_none(tiny, check):
+    folder = tiny("GPTNeoForCausalLM", num_layers=2, attention_types=[[["global", "local"], 1]])
+    verdicts = {r.lane: (r.verdict, r.reason) for r in check(folder)}
+    assert verdicts["pytorch"][0] == "agree"
+    assert verdicts["tensorflow"][0] == "no class"
+    assert "TFGPTNeoForCausalLM" in verdicts["tensorflow"][1]
+
+
+def test_statistics_of_batch_norms_that_a_loader_drops_are_missed(tiny, check):
+    found = {(r.weights["format"], r.lane): r for r in check(tiny("ResNetModel"))}
+    assert found["h5", "tensorflow"].verdict == "agree"
+    assert found["safetensors", "tensorflow"].verdict == "agree"
+    lost = found["h5", "pytorch"]
+    assert lost.verdict == "loads incompletely"
+    assert "running_mean" in lost.reason
+
+
+def test_an_activation_that_a_framework_ignores_is_named(tiny, check):
+    # transformers' TFOpenAIGPT computes gelu whatever the config says
+    found = {(r.weights["format"], r.lane): r for r in check(tiny("OpenAIGPTModel", afn="relu"))}
+    off = found["h5", "tensorflow"]
+    assert off.verdict == "outputs differ"
+    assert off.first_divergent_layer == 0
+    assert off.reference["off_side"] == "tensorflow"
+    (cause,) = off.notes
+    assert "tensorflow computes with the activation gelu" in cause
+    assert "afn 'relu'" in cause
+    assert found["h5", "pytorch"].verdict == "agree"
+
+
+def test_a_wrong_activation_in_the_config_is_named(altered, checkpoints, sweep, set_config):
+    folder = altered("bert", "model.safetensors")
+    set_config(folder, hidden_act="relu")
+    right = open_checkpoint(checkpoints["bert"])
+    results = list(sweep.check(together(open_checkpoint(folder), right)))
+    assert results[0].verdict == "agree"
+    wrong = [r for r in results if r.weights["file"] == "model.safetensors" and r.outputs]
+    assert {r.lane for r in wrong} == {"pytorch", "tensorflow"}
+    for result in wrong:
+        assert result.verdict == "outputs differ"
+        assert result.first_divergent_layer == 0
+        (cause,) = result.notes
+        assert "computes with the activation relu" in cause
+        assert "the configs part in hidden_act ('relu', not 'gelu')" in cause
+
+
+def test_checkpoints_of_two_architectures_are_not_compared(checkpoints):
+    with pytest.raises(CheckpointError, match=r"BertForMaskedLM.*GPT2LMHeadModel"):
+        together(open_checkpoint(checkpoints["bert"]), open_checkpoint(checkpoints["gpt2"]))
+
+
+def _held_to(sweep, folder, case_b, inputs_b, dtype="float32"):
+    """Judge a second run, with inputs and precision of its own, by a first plain one."""
+    checkpoint = open_checkpoint(folder)
+    weights = {one.name: one for one in checkpoint.weights}
+    given = inputs.draw(checkpoint)
+    files = tables.read_all(checkpoint.weights, sweep.worker)
+
+    def result(lane, dtype):
+        return Result(checkpoint.name, None, None, {}, lane, "cpu", dtype, "plain")
+
+    case_a = Case(weights["model.safetensors"], "pytorch", "plain")
+    first = Runner(sweep, checkpoint, given).run(case_a, result("pytorch", "float32"))
+    judge = Judge(files, given, (case_a, first), None, lambda: iter(()))
+    case = Case(weights[case_b[0]], *case_b[1:])
+    judged = result(case.lane, dtype)
+    judge.judge(case, Runner(sweep, checkpoint, inputs_b(checkpoint)).run(case, judged), judged)
+    return judged
+
+
+def test_other_garbage_in_the_padding_is_no_difference(sweep, checkpoints):
+    def other(checkpoint):
+        return inputs.draw(checkpoint, padding_seed=7)
+
+    case = ("tf_model.h5", "tensorflow", "plain")
+    judged = _held_to(sweep, checkpoints["bert"], case, other)
+    rows = {row["region"]: row for row in judged.outputs}
+    assert rows["padding"]["rel_l2"] > 0.1
+    assert rows["real"]["rel_l2"] < 1e-5
+    assert judged.verdict == "agree"
+
+
+def test_outputs_of_another_precision_are_a_difference(sweep, checkpoints):
+    case = ("pytorch_model.bin", "pytorch", "plain")
+    judged = _held_to(sweep, checkpoints["bert"], case, inputs.draw, "bfloat16")
+    assert all(row["rel_l2"] < 3.2e-2 for row in judged.outputs)
+    assert judged.verdict == "outputs differ"
+    assert judged.reason == "logits is bfloat16, not float32"
+
+
+def test_shards_of_every_format_agree(checkpoints, check):
+    results = check(checkpoints["gpt2-sharded"])
+    files = {r.weights["file"] for r in results}
+    assert files == {
+        f"{name}.index.json" for name in ("model.safetensors", "pytorch_model.bin", "tf_model.h5")
+    }
+    assert all_agree(results)
+    assert all(r.verdict == "agree" for r in results if r.route == "helper")
+
+
+@pytest.mark.parametrize("kind", ["model-*.safetensors", "pytorch_model-*.bin", "tf_model-*.h5"])
+def test_a_missing_shard_is_named_in_every_format(checkpoints, check, altered, kind):
+    here = checkpoints["bert-sharded"]
+    shards = sorted(path.name for path in here.glob(kind))
+    index = kind.replace("-*", "") + ".index.json"
+    results = check(altered("bert-sharded", index, *shards[1:]))
+    assert {r.verdict for r in results} == {"unreadable"}
+    assert shards[0] in results[0].reason
+
+
+def test_inputs_are_the_same_for_the_same_config(checkpoints):
+    checkpoint = open_checkpoint(checkpoints["gpt2"])
+    config = json.loads((checkpoints["gpt2"] / "config.json").read_text())
+    once, again = inputs.draw(checkpoint), inputs.draw(checkpoint)
+    ids, mask = once.batch["input_ids"], once.batch["attention_mask"]
+    assert np.array_equal(ids, again.batch["input_ids"])
+    assert ids.max() < config["vocab_size"]
+    assert mask.sum(axis=1).tolist() == sorted(mask.sum(axis=1).tolist(), reverse=True)
+    assert set(mask.sum(axis=1)) != {ids.shape[1]}
