@@ -7,18 +7,31 @@ import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hfscan.errors import HfscanError, StorageError
+from hfscan.errors import HfscanError, NoAnswerError, StorageError
 from hfscan.store import Store
-from hfscan.store.parity import record
+from hfscan.store.parity import Drawn, record, sample
+
+if TYPE_CHECKING:
+    from hfscan.parity.sweep import Sweep
+    from hfscan.parity.verdict import Result
+
+_MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
 
 
 @click.command("parity")
 @click.argument("checkpoints", nargs=-1, metavar="[CHECKPOINT]...")
 @click.option(
     "--demo", is_flag=True, help="Make a tiny BERT and GPT-2 and check those; no network."
+)
+@click.option(
+    "--from-census",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Check N models of --db that serve both frameworks, of all model types and downloads.",
 )
 @click.option("--lanes", default="pytorch,tensorflow", show_default=True, metavar="LANE,...")
 @click.option(
@@ -32,7 +45,17 @@ from hfscan.store.parity import record
 )
 @click.option("--lane-python", multiple=True, metavar="LANE=INTERPRETER", help="May be repeated.")
 @click.option("--revision", help="Branch, tag or commit of a Hub id.")
+@click.option(
+    "--against", metavar="CHECKPOINT", help="Hold them all to this one's weights and config."
+)
+@click.option(
+    "--inputs",
+    metavar="FILE | dataset:NAME:SPLIT:COLUMN",
+    help="Texts to run, one a line, in place of random token ids.",
+)
 @click.option("--measure/--no-measure", default=True, show_default=True, help="Latency as well.")
+@click.option("--variants", is_flag=True, help="Time compiled variants too.")
+@click.option("--train", is_flag=True, help="Time training steps too.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Per lane.")
 @click.option(
     "--timeout",
@@ -44,35 +67,36 @@ from hfscan.store.parity import record
 )
 @click.option("--memory", type=click.FloatRange(100), metavar="MB", help="Limit for one lane.")
 @click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["terminal", "md", "json"]),
-    help="Default: terminal, or what the ending of --out says.",
-)
-@click.option(
-    "--against", metavar="CHECKPOINT", help="Hold them all to this one's weights and config."
-)
-@click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keep the results in this database as well; made where it is missing.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["terminal", "md", "json", "html"]),
+    help="Default: terminal, or what the ending of --out says.",
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 def command(
     checkpoints: tuple[str, ...],
     demo: bool,
+    from_census: int | None,
     lanes: str,
     device: str,
     dtype: str,
     lane_python: tuple[str, ...],
     revision: str | None,
+    against: str | None,
+    inputs: str | None,
     measure: bool,
+    variants: bool,
+    train: bool,
     threads: int,
     timeout: float,
     memory: float | None,
-    format_: str | None,
-    against: str | None,
     db: Path | None,
+    format_: str | None,
     out: Path | None,
 ) -> None:
     """Load CHECKPOINTs (folders or Hub ids) into several frameworks and compare what they do.
@@ -81,52 +105,51 @@ def command(
     """
     if importlib.util.find_spec("numpy") is None:
         raise click.UsageError("parity needs numpy and frameworks: pip install 'hfscan[parity]'")
-    from hfscan.parity import demo as demo_  # noqa: PLC0415 - needs numpy
-    from hfscan.parity import hub, report  # noqa: PLC0415
-    from hfscan.parity.checkpoints import together  # noqa: PLC0415
+    from hfscan.parity import report, texts  # noqa: PLC0415 - they need numpy
     from hfscan.parity.sweep import Settings, Sweep  # noqa: PLC0415
-    from hfscan.parity.verdict import Result, unopened  # noqa: PLC0415
     from hfscan.parity.worker import lane_names  # noqa: PLC0415
 
-    if not checkpoints and not demo:
-        raise click.UsageError("name a checkpoint (a folder or a Hub id), or use --demo")
+    if not checkpoints and not demo and not from_census:
+        raise click.UsageError(
+            "name a checkpoint (a folder or a Hub id), or use --demo or --from-census"
+        )
+    if from_census and db is None:
+        raise click.UsageError("--from-census wants a census: name its database with --db")
     chosen = tuple(dict.fromkeys(lanes.split(",")))
     unknown = [lane for lane in chosen if lane not in lane_names()]
     if unknown:
         raise click.UsageError(f"no lane {unknown[0]!r}; there are: {', '.join(lane_names())}")
     settings = Settings(
-        chosen,
-        device,
-        dtype,
-        _pythons(lane_python, lane_names()),
-        threads,
-        timeout,
-        memory,
-        measure,
+        lanes=chosen,
+        device=device,
+        dtype=dtype,
+        pythons=_pythons(lane_python, lane_names()),
+        threads=threads,
+        seconds=timeout,
+        memory_mb=memory,
+        measure=measure,
+        variants=variants,
+        train=train,
     )
-    if db is not None:
+    named = [(name, revision) for name in checkpoints]
+    source, drawn = None, list[Drawn]()
+    if from_census and db:
+        source, drawn = _drawn(db, from_census)
+        named += [(one.id, one.sha) for one in drawn]
+    elif db:
         Store.open(db, write=True).connection.close()  # say now, not in an hour, that it cannot be
+    given = texts.read(inputs) if inputs else None
     started = datetime.now(UTC)
-    results: list[Result] = []
     with ExitStack() as stack:
         sweep = stack.enter_context(Sweep(settings))
-        named = list(checkpoints)
         if demo:
-            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="hfscan-demo-"))
-            named += map(str, demo_.make(sweep, Path(scratch)))
-        for name in named:
-            click.echo(f"Checking {name!r}", err=True)
-            try:
-                checkpoint = hub.checkpoint(name, revision)
-                if against is not None:
-                    checkpoint = together(checkpoint, hub.checkpoint(against))
-                results += sweep.check(checkpoint)
-            except HfscanError as error:
-                results.append(unopened(name, str(error), dtype))
-        document = report.document(results, sweep.environment(), started)
+            named += [(str(folder), None) for folder in _demo(sweep, stack)]
+        results = [r for name, at in named for r in _check(sweep, name, at, against, given)]
+        environment = sweep.environment() | {"inputs": inputs, "sample": _sampled(source, drawn)}
+    document = report.document(results, environment, started, sweep.measurements)
     if db is not None:
         with Store.open(db, write=True) as store:
-            record(store.connection, document)
+            record(store.connection, document, source)
     text = io.StringIO()
     report.FORMATS[format_ or _format_of(out)](document, text)
     if out is None:
@@ -137,6 +160,62 @@ def command(
         except OSError as error:
             raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
     sys.exit(0 if document["agree"] else 1)
+
+
+def _check(
+    sweep: "Sweep", name: str, revision: str | None, against: str | None, given: list[str] | None
+) -> list["Result"]:
+    from hfscan.parity import hub  # noqa: PLC0415
+    from hfscan.parity.checkpoints import together  # noqa: PLC0415
+    from hfscan.parity.verdict import unopened  # noqa: PLC0415
+
+    click.echo(f"Checking {name!r}", err=True)
+    try:
+        checkpoint = hub.checkpoint(name, revision)
+        if against is not None:
+            checkpoint = together(checkpoint, hub.checkpoint(against))
+        return list(sweep.check(checkpoint, given))
+    except HfscanError as error:
+        return [unopened(name, str(error), sweep.settings.dtype)]
+
+
+def _demo(sweep: "Sweep", stack: ExitStack) -> list[Path]:
+    from hfscan.parity import demo  # noqa: PLC0415
+
+    scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="hfscan-demo-"))
+    return demo.make(sweep, Path(scratch))
+
+
+def _drawn(db: Path, count: int) -> tuple[int, list[Drawn]]:
+    """Return (source, sample) of the newest observation."""
+    with Store.open(db) as store:
+        sources = store.sources()
+        if not sources:
+            raise NoAnswerError(f"{db} holds no census: run `hfscan crawl` or `hfscan import`.")
+        model_types = _MODEL_TYPES.read_text(encoding="ascii").split()
+        drawn = sample(store.connection, sources[-1].id, count, model_types)
+    if not drawn:
+        raise NoAnswerError(f"No model of source {sources[-1].id} serves PyTorch and TensorFlow.")
+    return sources[-1].id, drawn
+
+
+def _sampled(source: int | None, drawn: list[Drawn]) -> dict[str, object] | None:
+    if source is None:
+        return None
+    return {
+        "source": source,
+        "drawn": len(drawn),
+        "of": drawn[0].population,
+        "models": [
+            {
+                "id": one.id,
+                "model_type": one.model_type,
+                "magnitude": one.magnitude,
+                "stratum": one.size,
+            }
+            for one in drawn
+        ],
+    }
 
 
 def _pythons(given: tuple[str, ...], lanes: list[str]) -> dict[str, str]:
@@ -153,4 +232,5 @@ def _pythons(given: tuple[str, ...], lanes: list[str]) -> dict[str, str]:
 
 
 def _format_of(out: Path | None) -> str:
-    return {".md": "md", ".json": "json"}.get(out.suffix.lower() if out else "", "terminal")
+    endings = {".md": "md", ".json": "json", ".html": "html"}
+    return endings.get(out.suffix.lower() if out else "", "terminal")

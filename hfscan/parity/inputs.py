@@ -70,7 +70,7 @@ def draw(checkpoint: Checkpoint, padding_seed: int = 0, tokens: np.ndarray | Non
     """Draw inputs, the same for the same config.
 
     `padding_seed` changes the padding only. `tokens`, [rows, length] with -1 as padding, take the
-    place of random ids.
+    place of random ids, where the model takes token ids.
     """
     architecture = checkpoint.architecture or ""
     config = checkpoint.config
@@ -106,7 +106,9 @@ def draw(checkpoint: Checkpoint, padding_seed: int = 0, tokens: np.ndarray | Non
         own = ("ForSequenceClassification", "ForQuestionAnswering")
         if config.get("model_type") == "blip" or not architecture.endswith(own):
             shape = (len(mask), max(2, mask.shape[1] // 2))
-            batch["decoder_input_ids"] = rng.choice(_ordinary(_nested(config, "decoder")), shape)
+            batch["decoder_input_ids"] = rng.choice(
+                _ordinary(_nested(config, "decoder", "text_config")), shape
+            )
             decoder_mask = np.ones(shape, dtype=np.int64)
     room = _room(text)
     prompt = None
@@ -120,6 +122,15 @@ def draw(checkpoint: Checkpoint, padding_seed: int = 0, tokens: np.ndarray | Non
         }
     used = 1 if encoder_decoder else PROMPT
     return Inputs(batch, prompt, max(1, min(NEW_TOKENS, room - used - 2)), mask, decoder_mask)
+
+
+def length(config: Config) -> int:
+    """Return how many tokens a row has room for, at most LENGTH."""
+    return _length(_nested(config, "text_config", "encoder", "text_encoder"))
+
+
+def _length(config: Config) -> int:
+    return max(4, min(LENGTH, _room(config) - 4))  # RoBERTa counts positions from 2
 
 
 def _nested(config: Config, *names: str) -> Config:
@@ -150,7 +161,7 @@ def _ordinary(config: Config) -> np.ndarray:
 def _tokens(
     config: Config, architecture: str, rng: np.random.Generator, padding_seed: int
 ) -> tuple[Arrays, np.ndarray]:
-    length = max(4, min(LENGTH, _room(config) - 4))  # RoBERTa counts positions from 2
+    length = _length(config)
     classify = "SequenceClassification" in architecture
     rows = 1 if classify and config.get("pad_token_id") is None else BATCH
     ordinary = _ordinary(config)

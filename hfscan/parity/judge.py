@@ -1,5 +1,6 @@
 """Holds one run to another, and fills in what the result says of it."""
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -76,10 +77,11 @@ class Judge:
         )
 
     def _cause(self, case: Case, run: Run, limit: float) -> list[str]:
-        try:
-            found = cause.activation(run, self.others(), self.inputs, limit)
-        except LaneError:
-            found = None
+        found = None
+        rows = self._rows(run, self.reference) if self.reference else []
+        if any(row.region == "real" and not row.rel_l2 <= limit for row in rows):
+            with contextlib.suppress(LaneError):
+                found = cause.activation(run, self.others(), self.inputs, limit)
         told = cause.sentence(case, self.baseline[0], found)
         return [told] if told else []
 
@@ -127,7 +129,7 @@ class Judge:
 def _dtype_fault(run: Run, base: Run) -> tuple[str, str] | None:
     for name, dtype in run.dtypes.items():
         other = base.dtypes.get(name, dtype)
-        if dtype != other:
+        if dtype != other and {dtype, other} != {"int32", "int64"}:  # TensorFlow's and PyTorch's
             return "outputs differ", f"{name} is {dtype}, not {other}"
     return None
 

@@ -14,24 +14,30 @@ class LaneFacts:
     """What a lane's file says of itself.
 
     `opens`: "origin/format" -> routes. `needs`: origin -> the lane whose framework it imports
-    beside its own. `reads`: formats whose tensors it can list.
+    beside its own. `reads`: formats whose tensors it can list. `variants`: ways to run a model, the
+    first of which verdicts rest on. `trains`: it can take a training step.
     """
 
     opens: Mapping[str, Sequence[str]]
     needs: Mapping[str, str]
     reads: Sequence[str]
+    variants: Sequence[str]
+    trains: bool
+
+
+_FACTS = ("OPENS", "NEEDS", "READS", "VARIANTS", "TRAINS")
 
 
 @cache
 def facts(lane: str) -> LaneFacts:
-    """Read a lane's constants OPENS, NEEDS and READS without importing its framework."""
+    """Read the constants of a lane's file without importing its framework."""
     tree = ast.parse((LANES / f"{lane}_lane.py").read_text(encoding="utf-8"))
     constants = {
         node.targets[0].id: node.value
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    return LaneFacts(*(ast.literal_eval(constants[name]) for name in ("OPENS", "NEEDS", "READS")))
+    return LaneFacts(*(ast.literal_eval(constants[name]) for name in _FACTS))
 
 
 def reader(format_: str) -> str | None:

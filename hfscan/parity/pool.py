@@ -13,7 +13,11 @@ from hfscan.parity.worker import LaneError, Worker
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run. `pythons`: lane -> interpreter; `seconds`: limit for one request to a lane."""
+    """How to run. `pythons`: lane -> interpreter; `seconds`: limit for one request to a lane.
+
+    `measure` times each lane's usual way of running, `laps` calls; `variants` the others too;
+    `train` training steps as well.
+    """
 
     lanes: tuple[str, ...] = ("pytorch", "tensorflow")
     device: str = "cpu"
@@ -24,6 +28,8 @@ class Settings:
     memory_mb: float | None = None
     measure: bool = True
     laps: int = 5
+    variants: bool = False
+    train: bool = False
 
 
 class Pool:
@@ -32,6 +38,7 @@ class Pool:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.workers: dict[str, Worker] = {}
+        self.notes: list[str] = []  # what the reader of the report should know
         self._scratch = Path(tempfile.mkdtemp(prefix="hfscan-parity-"))
 
     def __enter__(self) -> Self:
@@ -87,7 +94,7 @@ class Pool:
             "dtype": self.settings.dtype,
             "threads": self.settings.threads,
             "tf32": False,
-            "notes": self._device_notes(),
+            "notes": self._device_notes() + self.notes,
             "lanes": {
                 name: {**worker.about, "beside": sorted(worker.beside)}
                 for name, worker in self.workers.items()

@@ -1,5 +1,6 @@
-"""Arranges results for a terminal, Markdown and JSON."""
+"""Arranges results for a terminal, Markdown, HTML and JSON."""
 
+import html
 import json
 import unicodedata
 from collections.abc import Sequence
@@ -12,12 +13,23 @@ from hfscan.parity.verdict import AGREE, NO_LANE, Result
 
 Document = dict[str, Any]
 _HEAD = ("checkpoint", "weights", "lane", "device", "route", "verdict", "reason")
+_MEASURED = ("checkpoint", "what", "lane", "variant", "device", "first call", "median", "ratio")
+_STYLE = """<style>
+body { font: 16px/1.5 sans-serif; margin: 2em }
+table { border-collapse: collapse; margin: 2em 0 }
+th, td { border-bottom: 1px solid #ccc; padding: .3em .8em .3em 0; text-align: left }
+</style>"""
 
 
-def document(results: Sequence[Result], environment: Document, started: datetime) -> Document:
+def document(
+    results: Sequence[Result],
+    environment: Document,
+    started: datetime,
+    measurements: Sequence[Document] = (),
+) -> Document:
     """Return the whole report as JSON-ready data; numbers that are not finite become None.
 
-    `started` is UTC; the report ends now.
+    `started` is UTC; the report ends now. `measurements`: rows of `measure`.
     """
     cases = [_finite(asdict(result)) for result in results]
     return {
@@ -28,6 +40,7 @@ def document(results: Sequence[Result], environment: Document, started: datetime
         "environment": environment,
         "agree": all_agree(results),
         "cases": cases,
+        "measurements": _finite(list(measurements)),
     }
 
 
@@ -51,22 +64,69 @@ def write_json(report: Document, out: TextIO) -> None:
 
 
 def write_markdown(report: Document, out: TextIO) -> None:
-    rows = [[_escape(cell) for cell in row] for row in _rows(report)]
-    for line in (_HEAD, ["---"] * len(_HEAD), *rows):
-        out.write(f"| {' | '.join(line)} |\n")
-    out.write(f"\n{_summary(report)}\n")
+    for head, rows in tables(report):
+        for line in (head, ["---"] * len(head), *([_escape(cell) for cell in row] for row in rows)):
+            out.write(f"| {' | '.join(line)} |\n")
+        out.write("\n")
+    out.write(f"{summary(report)}\n")
 
 
 def write_terminal(report: Document, out: TextIO) -> None:
-    rows = [list(_HEAD), *_rows(report)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD) - 1)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        out.write("  ".join([*cells, row[-1]]) + "\n")
-    out.write(f"\n{_summary(report)}\n")
+    for head, body in tables(report):
+        rows = [list(head), *body]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(head) - 1)]
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+            out.write("  ".join([*cells, row[-1]]) + "\n")
+        out.write("\n")
+    out.write(f"{summary(report)}\n")
 
 
-FORMATS = {"terminal": write_terminal, "md": write_markdown, "json": write_json}
+def write_html(report: Document, out: TextIO) -> None:
+    """One page without scripts and without anything from elsewhere."""
+    out.write(f"<!doctype html>\n<html lang='en'>\n<meta charset='utf-8'>\n{_STYLE}\n")
+    out.write("<title>hfscan parity</title>\n<h1>Do the frameworks agree?</h1>\n")
+    for line in summary(report).splitlines():
+        out.write(f"<p>{html.escape(line)}</p>\n")
+    for head, rows in tables(report):
+        out.write(f"<table>\n<thead>{_html_row('th', head)}</thead>\n<tbody>\n")
+        for row in rows:
+            out.write(_html_row("td", row) + "\n")
+        out.write("</tbody>\n</table>\n")
+    out.write("</html>\n")
+
+
+def _html_row(tag: str, cells: Sequence[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+FORMATS = {
+    "terminal": write_terminal,
+    "md": write_markdown,
+    "json": write_json,
+    "html": write_html,
+}
+
+
+def tables(report: Document) -> list[tuple[Sequence[str], list[list[str]]]]:
+    """Return (head, rows) of what there is to show, free of control codes."""
+    measured = [_measured(row) for row in report["measurements"]]
+    return [(_HEAD, _rows(report))] + ([(_MEASURED, measured)] if measured else [])
+
+
+def _measured(row: Document) -> list[str]:
+    if "fault" in row:
+        numbers = ["", "", row["fault"]]
+    else:
+        ratio = row["ratio"]
+        numbers = [
+            f"{row['first_call_seconds']:.2f} s",
+            f"{row['latency_ms']['p50']:.2f} ms",
+            f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f}) "
+            f"times {ratio['to']}, {row['latency_ms']['n']} rounds",
+        ]
+    names = (row["checkpoint"], row["what"], row["lane"], row["variant"], row["device"])
+    return [plain(str(cell)) for cell in (*names, *numbers)]
 
 
 def _rows(report: Document) -> list[list[str]]:
@@ -93,7 +153,8 @@ def _sentence(case: Document) -> str:
     return "; ".join([*parts, *case["notes"]])
 
 
-def _summary(report: Document) -> str:
+def summary(report: Document) -> str:
+    """Return the answer, the versions and the notes, a line each."""
     count = sum(case["verdict"] == AGREE for case in report["cases"])
     lanes = report["environment"].get("lanes", {}).values()
     versions = {name: text for lane in lanes for name, text in lane.get("versions", {}).items()}

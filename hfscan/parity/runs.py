@@ -36,16 +36,16 @@ class Runner:
 
     def __init__(self, pool: Pool, checkpoint: Checkpoint, inputs: Inputs) -> None:
         self.pool, self.checkpoint, self.inputs = pool, checkpoint, inputs
+        self.opened: dict[str, tuple[Case, str]] = {}  # lane -> what is open in it, and as what
         self.given = _write(pool.folder("inputs"), inputs.batch)
         self.prompt = inputs.prompt and _write(pool.folder("prompt"), inputs.prompt)
 
     def run(self, case: Case, result: Result) -> Run | None:
-        """Open, run and time `case`, noting in `result`; None where weights have no values.
+        """Open and run `case`, noting in `result`; None where weights have no values.
 
         Raises LaneError.
         """
-        settings = self.pool.settings
-        if not self._open(case, result, result.device, result.dtype):
+        if not self.open(case, result, result.device, result.dtype):
             return None
         run = self._forward(case, result)
         worker = self.pool.worker(case.lane)
@@ -58,10 +58,6 @@ class Runner:
                 raise
             except LaneError as error:
                 run.mute = first_line(error)
-        if settings.measure:
-            laps = worker.call("time", inputs=self.given, times=settings.laps)["milliseconds"]
-            p50, p90 = np.percentile(laps, [50, 90])
-            result.latency_ms = {"p50": float(p50), "p90": float(p90), "n": len(laps)}
         peaks = worker.call("peak")
         result.peak_rss_mb, result.peak_gpu_mb = peaks["peak_rss_mb"], peaks["peak_gpu_mb"]
         return run
@@ -70,7 +66,7 @@ class Runner:
         """Run the case's weights in float64 on the CPU, in PyTorch. Raises LaneError."""
         route = "plain" if case.weights.origin == "pytorch" else "helper"
         case = Case(case.weights, "pytorch", route)
-        return self._forward(case, result) if self._open(case, result, "cpu", "float64") else None
+        return self._forward(case, result) if self.open(case, result, "cpu", "float64") else None
 
     def with_activations(self, case: Case, result: Result) -> Iterator[tuple[str, Run]]:
         """Yield (activation, the float64 run with it in place of the config's).
@@ -83,7 +79,9 @@ class Runner:
         for name in _ACTIVATIONS:
             yield name, self._forward(pytorch, result, activation=name)
 
-    def _open(self, case: Case, result: Result, device: str, dtype: str) -> bool:
+    def open(self, case: Case, result: Result, device: str, dtype: str) -> bool:
+        """Open a model in its lane; False where weights have no values. Raises LaneError."""
+        self.opened.pop(case.lane, None)
         opened = self.pool.worker(case.lane, beside([case], case.lane)).call(
             "open",
             folder=str(_only(case.weights, self.pool.folder("model"))),
@@ -95,6 +93,7 @@ class Runner:
             device=device,
         )
         result.loading, result.load_seconds = opened["loading"], opened["load_seconds"]
+        self.opened[case.lane] = (case, dtype)
         return not opened["loading"]["unset"]
 
     def _forward(self, case: Case, result: Result, **options: str) -> Run:

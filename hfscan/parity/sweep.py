@@ -1,10 +1,14 @@
 """Runs the cases of checkpoints through the lanes."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
 
 from hfscan.parity import inputs, plan, tables
-from hfscan.parity.checkpoints import Checkpoint
+from hfscan.parity.checkpoints import Checkpoint, CheckpointError
 from hfscan.parity.judge import Judge
+from hfscan.parity.measure import measure
 from hfscan.parity.pool import Pool, Settings
 from hfscan.parity.runs import Run, Runner
 from hfscan.parity.verdict import NO_LANE, Result, loading_fault, unopened
@@ -14,10 +18,21 @@ __all__ = ["Settings", "Sweep"]
 
 
 class Sweep(Pool):
-    """Checks checkpoints, one after the other, in the same lanes."""
+    """Checks checkpoints, one after the other, in the same lanes.
 
-    def check(self, checkpoint: Checkpoint) -> Iterator[Result]:
-        """Yield the result of every case; whatever a lane does, the next case follows."""
+    `measurements` grows by a row for each lane, variant and checkpoint that was timed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.measurements: list[dict[str, Any]] = []
+
+    def check(self, checkpoint: Checkpoint, texts: Sequence[str] | None = None) -> Iterator[Result]:
+        """Yield the result of every case; whatever a lane does, the next case follows.
+
+        All are run on `texts`, or where there are none on random token ids. What was timed is in
+        the results after the last one.
+        """
         for file, reason in checkpoint.broken.items():
             yield self._without_case(checkpoint, file, "unreadable", reason)
         planned = plan.cases(checkpoint, self.settings.lanes)
@@ -29,7 +44,44 @@ class Sweep(Pool):
         for lane in self.settings.lanes:
             self.worker(lane, plan.beside(planned, lane))
         files = tables.read_all(opened, self.worker)
-        yield from _Cases(self, checkpoint, planned, files).results()
+        tokens = self._tokens(checkpoint, texts) if texts else None
+        cases = _Cases(self, checkpoint, planned, files, tokens)
+        yield from cases.results()
+        if self.settings.measure and cases.ran:
+            self._measure(cases)
+
+    def _measure(self, cases: "_Cases") -> None:
+        try:
+            rows = measure(cases.runner, cases.ran)
+            if self.settings.train:
+                rows += measure(cases.runner, cases.ran, train=True)
+        except LaneError as error:
+            self.notes.append(f"{cases.checkpoint.name}: not timed: {first_line(error)}")
+            return
+        self.measurements += rows
+        for row in rows:
+            _, result = cases.ran[row["lane"]]
+            if row["what"] == "inference" and result.latency_ms is None:
+                result.latency_ms = row.get("latency_ms")
+
+    def _tokens(self, checkpoint: Checkpoint, texts: Sequence[str]) -> np.ndarray:
+        """Return [rows, length], -1 where a text is at its end. Raises CheckpointError."""
+        try:
+            rows = self.worker(self.settings.lanes[0]).call(
+                "tokenize",
+                folder=str(checkpoint.folder),
+                texts=list(texts),
+                length=inputs.length(checkpoint.config),
+            )["ids"]
+        except LaneError as error:
+            raise CheckpointError(
+                f"its tokenizer does not work ({first_line(error)}); without --inputs it is "
+                f"checked on random token ids"
+            ) from error
+        tokens = np.full((len(rows), max(map(len, rows))), -1)
+        for place, row in enumerate(rows):
+            tokens[place, : len(row)] = row
+        return tokens
 
     def _without_case(self, checkpoint: Checkpoint, file: str, verdict: str, reason: str) -> Result:
         result = unopened(checkpoint.name, reason, self.settings.dtype, file)
@@ -42,11 +94,17 @@ class _Cases:
     """One checkpoint's cases, held to its first good one."""
 
     def __init__(
-        self, pool: Pool, checkpoint: Checkpoint, planned: Sequence[plan.Case], files: tables.Files
+        self,
+        pool: Pool,
+        checkpoint: Checkpoint,
+        planned: Sequence[plan.Case],
+        files: tables.Files,
+        tokens: np.ndarray | None,
     ) -> None:
         self.pool, self.checkpoint, self.planned, self.files = pool, checkpoint, planned, files
-        self.runner = Runner(pool, checkpoint, inputs.draw(checkpoint))
+        self.runner = Runner(pool, checkpoint, inputs.draw(checkpoint, tokens=tokens))
         self.judge: Judge | None = None
+        self.ran: dict[str, tuple[plan.Case, Result]] = {}  # lane -> the last case that ran
         self.unused: dict[str, list[str]] = {}  # origin -> keys its own framework leaves unused
         self.digests = {weights.name: weights.sha256() for weights in checkpoint.weights}
 
@@ -84,6 +142,8 @@ class _Cases:
             result.verdict, result.reason = "not finite", f"NaN or Inf in the file's {bad[0]}"
             return
         run = self.runner.run(case, result)
+        if run is not None:
+            self.ran[case.lane] = (case, result)
         fault = loading_fault(
             result.loading, self.checkpoint.config, self.unused.get(case.weights.origin, ()),
             self.files.copies(case.weights.name),

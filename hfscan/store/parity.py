@@ -1,7 +1,8 @@
-"""Keeps the results of parity runs; the only place that writes them."""
+"""Draws models to check, and keeps what was found: the only place that writes it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,70 @@ FROM (
     )
 )
 """
+
+_SAMPLE = """
+WITH both_frameworks AS (
+    SELECT
+        id,
+        sha,
+        coalesce(
+            model_type,
+            list_filter(tags, lambda tag: list_contains($model_types, tag))[1],
+            '(unknown)'
+        ) AS model_type,
+        CAST(floor(log10(greatest(1, downloads))) AS INTEGER) AS magnitude
+    FROM models
+    WHERE source = $source
+        AND bit_count(tag_mask & $mask) = bit_count($mask::UBIGINT)
+        AND coalesce(gated, 'false') = 'false'  -- else its files need a permission
+),
+ranked AS (
+    SELECT
+        *,
+        -- an order that the ids alone decide
+        row_number() OVER (PARTITION BY model_type, magnitude ORDER BY md5(id)) AS place,
+        count(*) OVER (PARTITION BY model_type, magnitude) AS size
+    FROM both_frameworks
+)
+SELECT id, sha, model_type, magnitude, size, count(*) OVER () AS population
+FROM ranked
+ORDER BY place, size DESC, model_type, magnitude DESC
+LIMIT $count
+"""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A model of a sample. `size` models are in its stratum, `population` in all strata.
+
+    A stratum is a model type and an order of magnitude of downloads (1 to 9: 0, 10 to 99: 1, ...).
+    """
+
+    id: str
+    sha: str | None
+    model_type: str
+    magnitude: int
+    size: int
+    population: int
+
+
+def sample(
+    connection: duckdb.DuckDBPyConnection, source: int, count: int, model_types: Sequence[str]
+) -> list[Drawn]:
+    """Draw `count` models that serve PyTorch and TensorFlow, the same for the same models.
+
+    One model of every stratum, the largest stratum first, then a second one of each, and so on.
+    Where the source has no model types, a tag that is one of `model_types` counts.
+    """
+    bits = connection.execute(
+        "SELECT sum(1 << bit) FROM frameworks WHERE name IN ('pytorch', 'tensorflow')"
+    ).fetchone()
+    assert bits is not None
+    rows = connection.execute(
+        _SAMPLE,
+        {"source": source, "count": count, "mask": int(bits[0]), "model_types": list(model_types)},
+    ).fetchall()
+    return [Drawn(*row) for row in rows]
 
 
 def record(

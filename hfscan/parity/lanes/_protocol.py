@@ -97,17 +97,11 @@ def answer_generate(output, prompt_length, to_numpy, encoder_decoder):
     return {"tokens": tokens[1 if encoder_decoder else prompt_length :], "top2": steps}
 
 
-def timed(call, times):
-    """Milliseconds of each call."""
-    laps = []
-    for _ in range(times):
-        start = time.perf_counter()
-        call()
-        laps.append((time.perf_counter() - start) * 1e3)
-    return {
-        "milliseconds": laps,
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-    }
+def timed(call):
+    """Milliseconds of one call."""
+    start = time.perf_counter()
+    call()
+    return {"milliseconds": (time.perf_counter() - start) * 1e3}
 
 
 def reset_peak():

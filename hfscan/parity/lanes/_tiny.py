@@ -34,7 +34,10 @@ def make(architecture, into, changes=None):
     `changes` are entries of its config. Return {"twin": None, or why TensorFlow saved nothing}.
     """
     cls = getattr(transformers, architecture)
-    config = tiny(cls.config_class, changes or {})
+    changes = dict(changes or {})
+    if cls.config_class.model_type in _DATA["encoders"]:
+        changes.setdefault("is_decoder", architecture.endswith(("ForCausalLM", "LMHeadModel")))
+    config = tiny(cls.config_class, changes)
     torch.manual_seed(SEED)
     model = shuffled(cls(config).eval())
     model.save_pretrained(into, safe_serialization=True)
@@ -77,7 +80,7 @@ def shuffled(model):
     draw = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
-            if not tensor.is_floating_point():
+            if not tensor.is_floating_point() or name.endswith("inv_freq"):  # computed
                 continue
             noise = 0.05 * torch.randn(tensor.shape, generator=draw)
             tensor.add_(noise.abs() if name.endswith("running_var") else noise)

@@ -22,6 +22,7 @@ from _protocol import (
     timed,
 )
 from _tensors import describe
+from _text import tokenize
 from transformers.activations import ACT2FN
 
 DTYPES = {
@@ -38,6 +39,8 @@ OPENS = {  # origin/format -> routes; `plain` is the call a user makes
 }
 READS = ["bin"]  # formats whose tensors it lists for comparing
 NEEDS = {"tensorflow": "tensorflow"}  # origin -> the lane whose framework is imported beside torch
+VARIANTS = ["eager", "compile"]  # ways to run a model; the first is what a verdict rests on
+TRAINS = True
 state = {}
 
 
@@ -108,7 +111,7 @@ def open_(folder, architecture, origin, format, route, dtype, device):
     unset = [name for name, value in model.state_dict().items() if value.is_meta]
     if not unset:
         model = model.to(device=device, dtype=DTYPES[dtype]).eval()
-    state.update(model=model, device=device, dtype=dtype)
+    state.update(model=model, device=device, dtype=dtype, calls={})
     return {
         "class": cls.__name__,
         "load_seconds": time.perf_counter() - start,
@@ -191,16 +194,44 @@ def generate(inputs, new_tokens):
     )
 
 
-def time_(inputs, times):
+def time_(inputs, variant, train):
+    """Time one call, or one training step: forward, backward and AdamW."""
     given = tensors(inputs)
+    if (variant, train) not in state["calls"]:
+        model = state["model"]
+        if variant == "compile":
+            model = torch.compile(model)
+        state["calls"][variant, train] = trained(model) if train else inferred(model)
+    call = state["calls"][variant, train]
+    return timed(lambda: synchronised(call(given)))
 
-    def call():
+
+def inferred(model):
+    def call(given):
         with torch.inference_mode():
-            state["model"](**given)
-            if state["device"] == "cuda":
-                torch.cuda.synchronize()
+            return model(**given)
 
-    return timed(call, times)
+    return call
+
+
+def trained(model):
+    """Take the mean square of the first output as loss: any head has one, in every framework."""
+    model.train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
+
+    def call(given):
+        loss = model(**given)[0].float().square().mean()
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+    return call
+
+
+def synchronised(output):
+    if state["device"] == "cuda":
+        torch.cuda.synchronize()
+    return output
 
 
 def peak():
@@ -236,6 +267,7 @@ if __name__ == "__main__":
     serve(
         {
             "hello": hello,
+            "tokenize": tokenize,
             "read": read,
             "take": take,
             "open": open_,

@@ -7,6 +7,7 @@ import time
 import h5py
 import numpy as np
 import tensorflow as tf
+import tf_keras
 import transformers
 from _names import from_tensorflow
 from _protocol import (
@@ -22,6 +23,7 @@ from _protocol import (
     timed,
 )
 from _tensors import canonical, describe
+from _text import tokenize
 
 OPENS = {
     "tensorflow/h5": ["plain"],
@@ -32,6 +34,8 @@ OPENS = {
 NEEDS = {"pytorch": "pytorch"}
 READS = ["h5"]
 DEVICES = {"cpu": "CPU:0", "cuda": "GPU:0"}
+VARIANTS = ["eager", "function", "xla"]
+TRAINS = True
 state = {}
 
 
@@ -103,7 +107,7 @@ def open_(folder, architecture, origin, format, route, dtype, device):
             local_files_only=True,
             use_safetensors=format == "safetensors",
         )
-    state.update(model=model, device=device)
+    state.update(model=model, device=device, calls={})
     return {
         "class": cls.__name__,
         "load_seconds": time.perf_counter() - start,
@@ -167,14 +171,41 @@ def generate(inputs, new_tokens):
     )
 
 
-def time_(inputs, times):
+def time_(inputs, variant, train):
+    """Time one call, or one training step: forward, backward and AdamW."""
     given = tensors(inputs)
+    if (variant, train) not in state["calls"]:
+        call = trained(state["model"]) if train else inferred(state["model"])
+        if variant != "eager":
+            call = tf.function(call, jit_compile=variant == "xla")
+        state["calls"][variant, train] = call
+    call = state["calls"][variant, train]
 
-    def call():
+    def finished():
         with tf.device(DEVICES[state["device"]]):
-            state["model"](**given, training=False)[0].numpy()
+            call(given).numpy()  # which waits for it
 
-    return timed(call, times)
+    return timed(finished)
+
+
+def inferred(model):
+    return lambda given: model(**given, training=False)[0]
+
+
+def trained(model):
+    """Take the mean square of the first output as loss: any head has one, in every framework."""
+    optimiser = tf_keras.optimizers.AdamW(1e-4, weight_decay=0.01, jit_compile=False)
+    weights = model.trainable_variables
+    optimiser.build(weights)  # its state is made here, for a compiled step may make none
+
+    def call(given):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(model(**given, training=True)[0]))
+        gradients = zip(tape.gradient(loss, weights), weights, strict=True)
+        optimiser.apply_gradients([pair for pair in gradients if pair[0] is not None])
+        return loss
+
+    return call
 
 
 def peak():
@@ -191,6 +222,7 @@ if __name__ == "__main__":
     serve(
         {
             "hello": hello,
+            "tokenize": tokenize,
             "read": read,
             "take": take,
             "open": open_,
