@@ -40,8 +40,17 @@ def test_a_difference_exits_with_1_and_says_all_in_json(altered):
     case = next(c for c in report["cases"] if c["verdict"] == "weights differ")
     assert case["weights"]["format"] == "h5"
     assert len(case["weights"]["sha256"]) == 64
-    assert case["latency_ms"]["n"] == 5
     assert case["peak_rss_mb"] > 100
+    assert {c["latency_ms"]["n"] for c in report["cases"] if c["latency_ms"]} == {5}
+    rows = {row["lane"]: row for row in report["measurements"]}
+    assert set(rows) == {"pytorch", "tensorflow"}
+    for row in rows.values():
+        ratio = row["ratio"]
+        assert ratio["to"] == "pytorch eager"
+        assert 0 < ratio["min"] <= ratio["median"] <= ratio["max"]
+        assert row["first_call_seconds"] > 0
+        assert len(row["load_average"]) == 2
+    assert rows["pytorch"]["ratio"]["max"] == 1
     for lane, about in report["environment"]["lanes"].items():
         fell_back = f"{lane}: no CUDA device in this lane; it ran on the CPU."
         assert (fell_back in report["environment"]["notes"]) == (about["device"] is None)

@@ -21,7 +21,7 @@ def parity(*arguments):
 
 @pytest.fixture
 def altered_bert(altered):
-    folder = altered("bert", "model.safetensors", "tf_model.h5")
+    folder = altered("bert", "model.safetensors", "pytorch_model.bin")
     tensors = load_file(folder / "model.safetensors")
     name = "bert.encoder.layer.1.intermediate.dense.weight"
     tensors[name] = tensors[name] + np.float32(1e-3)
@@ -31,7 +31,9 @@ def altered_bert(altered):
 
 def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_path):
     db = tmp_path / "h.duckdb"
-    done = parity(altered_bert, "--db", db, "--format", "json", "--no-measure")
+    done = parity(
+        altered_bert, "--db", db, "--lanes", "pytorch", "--format", "json", "--no-measure"
+    )
     assert done.returncode == 1, done.stderr
     report = json.loads(done.stdout)
     again = parity(tmp_path / "none", "--db", db)

@@ -1,0 +1,182 @@
+"""Checkpoints from the Hub, by the real client from the stand-in; samples of a census; texts."""
+
+import json
+import os
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from hfscan.minihub import MiniHub, Population
+from hfscan.parity import texts
+from hfscan.parity.checkpoints import open_checkpoint
+
+SHA = "1" * 40
+FAST = ("--format", "json", "--lanes", "pytorch", "--no-measure")
+
+
+def parity(*arguments, **environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "hfscan", "parity", *FAST, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+        check=False,
+    )
+    return done, json.loads(done.stdout) if done.stdout else None
+
+
+def row(number, name, tags, downloads):
+    return {
+        "_id": f"6220f80800000000000000{number:02x}",
+        "id": name,
+        "author": name.split("/")[0],
+        "createdAt": "2023-01-01T00:00:00.000Z",
+        "lastModified": "2023-01-01T00:00:00.000Z",
+        "sha": SHA,
+        "tags": tags,
+        "downloads": downloads,
+        "likes": 0,
+        "private": False,
+    }
+
+
+ROWS = [
+    row(1, "ann/bert", ["transformers", "pytorch", "tf", "bert"], 50),
+    row(2, "ann/gpt2", ["transformers", "pytorch", "tf", "gpt2"], 5000),
+    row(3, "ann/other", ["transformers", "pytorch", "bert"], 10**6),
+    *(row(4 + n, f"bob/bert-{n}", ["pytorch", "tf", "bert"], 3) for n in range(9)),
+]
+
+
+@pytest.fixture
+def hub(altered, tmp_path):
+    folders = {
+        "ann/bert": altered("bert", "model.safetensors"),
+        "ann/gpt2": altered("gpt2", "model.safetensors"),
+    }
+    with MiniHub(Population.from_rows(ROWS, folders=folders), quota=None) as hub:
+        yield hub
+
+
+def test_a_hub_id_is_fetched_once_at_one_commit(hub, tmp_path):
+    online = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    done, report = parity("ann/bert", **online)
+    assert done.returncode == 0, done.stderr
+    assert {c["revision"] for c in report["cases"]} == {SHA}
+    assert {c["checkpoint"] for c in report["cases"]} == {"ann/bert"}
+    asked = len(hub.requests)
+    done, report = parity("ann/bert", **online, HF_HUB_OFFLINE="1")
+    assert done.returncode == 0, done.stderr
+    assert {c["revision"] for c in report["cases"]} == {SHA}
+    assert len(hub.requests) == asked
+    done, report = parity("ann/gpt2", **online, HF_HUB_OFFLINE="1")
+    assert done.returncode == 1
+    assert "HF_HUB_OFFLINE" in report["cases"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("ann/none", "refused"), ("ann/bert@", "neither a folder nor a Hub id")]
+)
+def test_what_the_hub_refuses_is_a_verdict(hub, tmp_path, name, words):
+    done, report = parity(name, HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))
+    assert done.returncode == 1
+    (case,) = report["cases"]
+    assert case["verdict"] == "unreadable"
+    assert words in case["reason"]
+
+
+def test_a_cache_that_cannot_be_written_is_a_verdict(hub, tmp_path):
+    (tmp_path / "home").write_text("no folder")
+    done, report = parity("ann/bert", HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))
+    assert done.returncode == 1
+    (case,) = report["cases"]
+    assert case["verdict"] == "unreadable"
+    assert "could not be stored in the cache" in case["reason"]
+
+
+def test_a_sample_of_the_census_is_drawn_fetched_and_kept(hub, tmp_path):
+    db, dump = tmp_path / "h.duckdb", tmp_path / "dump.jsonl"
+    dump.write_text("".join(json.dumps(one) + "\n" for one in ROWS))
+    subprocess.run(
+        [sys.executable, "-m", "hfscan", "import", dump, "--observed-at", "2023-02-01", "--db", db],
+        check=True,
+        capture_output=True,
+    )
+    online = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    done, report = parity("--from-census", 3, "--db", db, **online)
+    sample = report["environment"]["sample"]
+    # eleven serve both, in three strata; the largest comes first, one model of each
+    assert (sample["source"], sample["drawn"], sample["of"]) == (1, 3, 11)
+    strata = [(m["model_type"], m["magnitude"], m["stratum"]) for m in sample["models"]]
+    assert strata == [("bert", 0, 9), ("bert", 1, 1), ("gpt2", 3, 1)]
+    verdicts = {}
+    for case in report["cases"]:
+        verdicts.setdefault(case["checkpoint"], set()).add(case["verdict"])
+    assert verdicts.pop(sample["models"][0]["id"]) == {"unreadable"}  # its files are made up
+    assert set(verdicts) == {"ann/bert", "ann/gpt2"}
+    assert all("agree" in found for found in verdicts.values())
+    assert done.returncode == 1
+    again = parity("--from-census", 2, "--db", db, **online)[1]
+    assert again["environment"]["sample"]["models"] == sample["models"][:2]
+    with duckdb.connect(db, read_only=True) as connection:
+        runs = connection.execute("SELECT source FROM parity_runs").fetchall()
+    assert runs == [(1,), (1,)]
+
+
+def test_a_census_that_is_none_is_said_to_be(tmp_path):
+    done, _ = parity("--from-census", 3)
+    assert done.returncode == 2
+    assert "--db" in done.stderr
+    done, _ = parity("--from-census", 3, "--db", tmp_path / "none.duckdb")
+    assert done.returncode == 6
+
+
+@pytest.fixture
+def with_tokenizer(altered):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    folder = altered("gpt2", "model.safetensors")
+    words = {f"w{number}": number for number in range(96)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="w3"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "w3"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+def test_texts_of_a_file_or_a_dataset_are_run(with_tokenizer, sweep, tmp_path):
+    rows = ["w5 w6 w7 w8 w9", "w50 w51"]
+    file, data = tmp_path / "texts.txt", tmp_path / "data"
+    file.write_text("\n\n".join(rows))
+    data.mkdir()
+    lines = [json.dumps({"words": row}) + "\n" for row in rows]
+    (data / "train.jsonl").write_text("".join(lines))
+    checkpoint = open_checkpoint(with_tokenizer)
+
+    def outputs(given):
+        results = list(sweep.check(checkpoint, given))
+        assert {r.verdict for r in results if r.outputs} == {"agree"}
+        return [r.outputs for r in results]
+
+    from_file = outputs(texts.read(str(file)))
+    assert {row["region"] for row in from_file[0]} == {"real", "padding"}
+    assert outputs(texts.read(f"dataset:{data}:train:words")) == from_file
+    assert outputs(None) != from_file
+
+
+def test_texts_that_cannot_be_run_are_said_to_be(altered, tmp_path):
+    folder = altered("gpt2", "model.safetensors")
+    done, _ = parity(folder, "--inputs", tmp_path / "none.txt")
+    assert done.returncode == 1
+    assert "none.txt cannot be read" in done.stderr
+    done, _ = parity(folder, "--inputs", "dataset:x")
+    assert "dataset:NAME:SPLIT:COLUMN" in done.stderr
+    file = tmp_path / "texts.txt"
+    file.write_text("hello\n")
+    done, report = parity(folder, "--inputs", file)
+    assert done.returncode == 1
+    assert report["cases"][0]["verdict"] == "unreadable"
+    assert "its tokenizer does not work" in report["cases"][0]["reason"]

@@ -1,0 +1,128 @@
+"""The lanes beside PyTorch and TensorFlow, and the ways in which each can run a model."""
+
+import importlib.util
+import io
+import os
+import shutil
+import subprocess
+from datetime import UTC, datetime
+
+import pytest
+
+from hfscan.parity import report
+from hfscan.parity.checkpoints import open_checkpoint
+from hfscan.parity.sweep import Settings, Sweep
+
+FLAX = "HFSCAN_TEST_FLAX_PYTHON"
+SAVE = """
+import sys, transformers
+folder, name = sys.argv[1:]
+model = getattr(transformers, "Flax" + name).from_pretrained(folder)
+model.save_pretrained(folder)
+"""
+
+
+@pytest.fixture
+def flax_python():
+    if FLAX not in os.environ:
+        pytest.skip(f"{FLAX} names no interpreter with flax, jax and transformers below 5")
+    return os.environ[FLAX]
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2"])
+def test_flax_agrees_in_its_own_format_and_in_pytorchs(altered, flax_python, name):
+    folder = altered(name, "model.safetensors", "pytorch_model.bin")
+    architecture = open_checkpoint(folder).architecture
+    subprocess.run([flax_python, "-c", SAVE, folder, architecture], check=True, capture_output=True)
+    lanes = ("pytorch", "flax")
+    with Sweep(Settings(lanes=lanes, pythons={"flax": flax_python}, measure=False)) as sweep:
+        results = list(sweep.check(open_checkpoint(folder)))
+        about = sweep.environment()["lanes"]["flax"]
+    assert about["versions"]["jax"]
+    formats = [r.weights["format"] for r in results if r.lane == "flax"]
+    assert sorted(formats) == ["bin", "msgpack", "safetensors"]
+    for result in results:
+        assert result.verdict == "agree", result.reason
+        assert result.generated_equal is (True if name == "gpt2" else None)
+
+
+def test_a_changed_flax_weight_is_named(altered, flax_python, tmp_path):
+    folder = altered("bert", "model.safetensors")
+    subprocess.run(
+        [flax_python, "-c", SAVE, folder, "BertForMaskedLM"], check=True, capture_output=True
+    )
+    change = (
+        "import sys\n"
+        "from flax.serialization import msgpack_restore, msgpack_serialize\n"
+        "tree = msgpack_restore(open(sys.argv[1], 'rb').read())\n"
+        "layer = tree['bert']['encoder']['layer']['1']['intermediate']['dense']\n"
+        "layer['kernel'] = layer['kernel'] + 1e-3\n"
+        "open(sys.argv[1], 'wb').write(msgpack_serialize(tree))\n"
+    )
+    subprocess.run([flax_python, "-c", change, folder / "flax_model.msgpack"], check=True)
+    lanes = ("pytorch", "flax")
+    with Sweep(Settings(lanes=lanes, pythons={"flax": flax_python}, measure=False)) as sweep:
+        found = {r.weights["format"]: r for r in sweep.check(open_checkpoint(folder))}
+    assert found["msgpack"].verdict == "weights differ"
+    assert "bert.encoder.layer.1.intermediate.dense.weight" in found["msgpack"].reason
+    assert found["msgpack"].first_divergent_layer == 1
+
+
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("onnxruntime", "onnxscript")),
+    reason="the ONNX lane needs onnxruntime and onnxscript",
+)
+def test_onnx_agrees_and_generates_the_same_tokens(altered):
+    folder = altered("gpt2", "model.safetensors")
+    with Sweep(Settings(lanes=("pytorch", "onnx"), laps=3)) as sweep:
+        results = {r.lane: r for r in sweep.check(open_checkpoint(folder))}
+        measured = {row["lane"]: row for row in sweep.measurements}
+    assert results["onnx"].verdict == "agree", results["onnx"].reason
+    assert results["onnx"].generated_equal is True
+    assert results["onnx"].outputs[0]["rel_l2"] < 1e-5
+    assert measured["onnx"]["variant"] == "session"
+    assert measured["onnx"]["latency_ms"]["n"] == 3
+
+
+def test_every_variant_is_timed_beside_the_others(altered):
+    folder = altered("bert", "tf_model.h5")
+    settings = Settings(lanes=("tensorflow",), variants=True, train=True, laps=3)
+    with Sweep(settings) as sweep:
+        results = list(sweep.check(open_checkpoint(folder)))
+        rows = sweep.measurements
+        text = io.StringIO()
+        shown = report.document(results, sweep.environment(), datetime.now(UTC), rows)
+        report.write_markdown(shown, text)
+    ways = [(row["what"], row["variant"]) for row in rows]
+    variants = ["eager", "function", "xla"]
+    assert ways == [(what, one) for what in ("inference", "training") for one in variants]
+    assert all(row["ratio"]["to"] == "tensorflow eager" for row in rows)
+    assert all(row["latency_ms"]["n"] == 3 and row["peak_rss_mb"] > 100 for row in rows)
+    for what, variant in ways:
+        assert f"| {what} | tensorflow | {variant} |" in text.getvalue()
+
+
+def test_a_variant_that_fails_is_told_and_the_others_are_timed(altered, monkeypatch):
+    monkeypatch.setenv("CXX", shutil.which("false"))  # without a compiler torch.compile cannot
+    monkeypatch.setenv("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")
+    folder = altered("bert", "model.safetensors")
+    with Sweep(Settings(lanes=("pytorch",), variants=True, laps=2)) as sweep:
+        results = list(sweep.check(open_checkpoint(folder)))
+        rows = {row["variant"]: row for row in sweep.measurements}
+    assert [r.verdict for r in results] == ["agree"]
+    assert rows["eager"]["latency_ms"]["n"] == 2
+    assert "latency_ms" not in rows["compile"]
+    assert rows["compile"]["fault"]
+
+
+def test_the_html_page_stands_alone_and_is_escaped(altered, check):
+    folder = altered("bert", "model.safetensors")
+    results = check(folder)
+    results[0].checkpoint = "<script>alert('&')</script>"
+    out = io.StringIO()
+    report.write_html(report.document(results, {}, datetime.now(UTC)), out)
+    page = out.getvalue()
+    assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in page
+    assert "<script" not in page
+    assert "http" not in page
+    assert page.count("<tr>") == 1 + len(results)
