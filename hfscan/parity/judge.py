@@ -38,7 +38,11 @@ class Judge:
         held_to = self.reference if base_case is case and self.reference else base
         rows = self._rows(run, held_to)
         limit = tolerance(result.dtype, result.device, case.weights.config.get("model_type", ""))
-        result.outputs = [_row(row, limit.rel_l2) for row in rows]
+        result.outputs = [_row(row, run.dtypes[row.name], limit.rel_l2) for row in rows]
+        if run.tf32 is not None:
+            effect = self._rows(replace(run, outputs=run.tf32), run)
+            worst = max((row.rel_l2 for row in effect if row.region == "real"), default=0.0)
+            result.notes.append(f"with TF32 its outputs move by relative L2 {worst:.1e}")
         if "logits" in run.outputs and "logits" in held_to.outputs:
             pair = run.outputs["logits"], held_to.outputs["logits"], self.inputs.mask_of("logits")
             result.top1_agreement = compare.top_agreement(*pair, 1)
@@ -162,7 +166,7 @@ def _tokens(run: Run, base: Run, result: Result, rows: Sequence[compare.Differen
     return f"generated tokens part at position {at} (margin {margin})"
 
 
-def _row(row: compare.Difference, limit: float) -> dict[str, Any]:
+def _row(row: compare.Difference, dtype: str, limit: float) -> dict[str, Any]:
     return {
         "name": row.name,
         "region": row.region,
@@ -170,7 +174,7 @@ def _row(row: compare.Difference, limit: float) -> dict[str, Any]:
         "rel_l2": row.rel_l2,
         "cosine": row.cosine,
         "finite": row.finite,
-        "dtype": row.dtype[0],
+        "dtype": dtype,
         "tolerance": limit if row.region == "real" else None,
         "of_tolerance": row.rel_l2 / limit if row.region == "real" else None,
     }

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ class Run:
     outputs: dict[str, np.ndarray]
     dtypes: dict[str, str]  # of the outputs, in the framework's own words
     hidden: dict[str, list[np.ndarray]]
-    generated: dict[str, Any] | None
+    seconds: float  # that the call took
+    generated: dict[str, Any] | None = None
     mute: str | None = None  # why it generated nothing
+    tf32: dict[str, np.ndarray] | None = None  # outputs once more, with TF32 allowed
     in_place_of: tuple[str, ...] = ()  # the activations that another one was put in place of
 
 
@@ -47,7 +50,11 @@ class Runner:
         """
         if not self.open(case, result, result.device, result.dtype):
             return None
-        run = self._forward(case, result)
+        run = self._forward(case)
+        result.first_call_seconds = run.seconds
+        if result.device == "cuda" and result.dtype == "float32":
+            with suppress(LaneError):  # ONNX has no such switch
+                run.tf32 = self._forward(case, tf32=True).outputs
         worker = self.pool.worker(case.lane)
         if self.prompt:
             try:
@@ -66,7 +73,7 @@ class Runner:
         """Run the case's weights in float64 on the CPU, in PyTorch. Raises LaneError."""
         route = "plain" if case.weights.origin == "pytorch" else "helper"
         case = Case(case.weights, "pytorch", route)
-        return self._forward(case, result) if self.open(case, result, "cpu", "float64") else None
+        return self._forward(case) if self.open(case, result, "cpu", "float64") else None
 
     def with_activations(self, case: Case, result: Result) -> Iterator[tuple[str, Run]]:
         """Yield (activation, the float64 run with it in place of the config's).
@@ -77,7 +84,7 @@ class Runner:
             return
         pytorch = Case(case.weights, "pytorch", "")
         for name in _ACTIVATIONS:
-            yield name, self._forward(pytorch, result, activation=name)
+            yield name, self._forward(pytorch, activation=name)
 
     def open(self, case: Case, result: Result, device: str, dtype: str) -> bool:
         """Open a model in its lane; False where weights have no values. Raises LaneError."""
@@ -96,18 +103,16 @@ class Runner:
         self.opened[case.lane] = (case, dtype)
         return not opened["loading"]["unset"]
 
-    def _forward(self, case: Case, result: Result, **options: str) -> Run:
+    def _forward(self, case: Case, **options: str | bool) -> Run:
         answer = self.pool.worker(case.lane).call(
             "run", inputs=self.given, into=str(self.pool.folder("out")), **options
         )
-        result.first_call_seconds = answer["first_call_seconds"]
         return Run(
             {name: np.load(path) for name, path in answer["outputs"].items()},
             answer["dtypes"],
             {name: [np.load(p) for p in paths] for name, paths in answer["hidden"].items()},
-            None,
-            None,
-            tuple(answer.get("in_place_of", ())),
+            answer["first_call_seconds"],
+            in_place_of=tuple(answer.get("in_place_of", ())),
         )
 
 

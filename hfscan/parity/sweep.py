@@ -1,6 +1,7 @@
 """Runs the cases of checkpoints through the lanes."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,10 @@ class Sweep(Pool):
                 reason = f"no lane here opens {weights.origin}'s files"
                 yield self._without_case(checkpoint, weights.name, NO_LANE, reason)
         for lane in self.settings.lanes:
-            self.worker(lane, plan.beside(planned, lane))
+            worker = self.worker(lane, plan.beside(planned, lane))
+            if any(case.lane == lane for case in planned):
+                with suppress(LaneError):  # its cases will meet the same error and report it
+                    worker.launch()  # frameworks take seconds to import: all at the same time
         files = tables.read_all(opened, self.worker)
         tokens = self._tokens(checkpoint, texts) if texts else None
         cases = _Cases(self, checkpoint, planned, files, tokens)

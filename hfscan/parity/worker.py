@@ -85,7 +85,14 @@ class Worker:
 
     def start(self) -> None:
         """Start the lane where it does not run; `about` then says versions and device."""
+        self.launch()
+        if not self.about:
+            self.about = self._ask("hello", _START_SECONDS, {"threads": self.threads})
+
+    def launch(self) -> None:
+        """Start the process where it does not run, without waiting for it to be ready."""
         if self._process is None:
+            self.about = {}
             self._start()
 
     @property
@@ -134,7 +141,6 @@ class Worker:
         threading.Thread(
             target=_pump, args=(self._process, self._answers), daemon=True, name=self.lane
         ).start()
-        self.about = self._ask("hello", _START_SECONDS, {"threads": self.threads})
 
     def _environment(self) -> dict[str, str]:
         kept = {

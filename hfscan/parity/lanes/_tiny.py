@@ -28,10 +28,11 @@ def architectures():
     return found
 
 
-def make(architecture, into, changes=None):
+def make(architecture, into, changes=None, pickled=False):
     """Save a model with every weight random, as safetensors and, by TensorFlow's class, as .h5.
 
-    `changes` are entries of its config. Return {"twin": None, or why TensorFlow saved nothing}.
+    `changes` are entries of its config; with `pickled` it is saved as .bin too. Return {"twin":
+    None, or why TensorFlow saved nothing}.
     """
     cls = getattr(transformers, architecture)
     changes = dict(changes or {})
@@ -41,6 +42,8 @@ def make(architecture, into, changes=None):
     torch.manual_seed(SEED)
     model = shuffled(cls(config).eval())
     model.save_pretrained(into, safe_serialization=True)
+    if pickled:
+        model.save_pretrained(into, safe_serialization=False)
     twin = getattr(transformers, "TF" + architecture, None)
     if twin is None:
         return {"twin": f"transformers {transformers.__version__} has no class TF{architecture}"}

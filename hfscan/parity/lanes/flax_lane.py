@@ -150,9 +150,10 @@ def tensors(inputs):
     }
 
 
-def run(inputs, into):
+def run(inputs, into, tf32=False):
     start = time.perf_counter()
-    with jax.default_device(state["device"]):
+    precision = jax.default_matmul_precision("tensorfloat32" if tf32 else "highest")
+    with jax.default_device(state["device"]), precision:
         output = state["model"](
             **tensors(inputs),
             params=state["params"],

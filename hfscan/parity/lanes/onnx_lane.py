@@ -4,7 +4,6 @@
 The export is for the shapes of the inputs, and part of the first call.
 """
 
-import json
 import sys
 import tempfile
 import time
@@ -106,7 +105,7 @@ def open_(folder, architecture, origin, format, route, dtype, device):
 
 def session(given):
     """Return (outputs' places, session) for inputs of these shapes, exported when first asked."""
-    key = json.dumps({name: list(array.shape) for name, array in given.items()})
+    key = tuple((name, array.shape) for name, array in given.items())
     if key not in state["sessions"]:
         tensors = {name: torch.from_numpy(array) for name, array in given.items()}
         with torch.inference_mode():
@@ -124,8 +123,10 @@ def session(given):
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = state["threads"]
             options.inter_op_num_threads = 1
-            provider = "CUDA" if state["device"] == "cuda" else "CPU"
-            made = onnxruntime.InferenceSession(path, options, [f"{provider}ExecutionProvider"])
+            provider = "CPUExecutionProvider"
+            if state["device"] == "cuda":
+                provider = ("CUDAExecutionProvider", {"use_tf32": "0"})
+            made = onnxruntime.InferenceSession(path, options, [provider])
         state["sessions"][key] = places, made
     return state["sessions"][key]
 

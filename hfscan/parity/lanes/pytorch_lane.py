@@ -46,8 +46,7 @@ state = {}
 
 def hello(threads):
     torch.set_num_threads(threads)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    use_tf32(False)
     cuda = torch.cuda.is_available()
     return {
         "versions": {
@@ -59,6 +58,12 @@ def hello(threads):
         "device": torch.cuda.get_device_name(0) if cuda else None,
         "threads": torch.get_num_threads(),
     }
+
+
+def use_tf32(allowed):
+    """Let a GPU round the factors of matrix products to 10 bits, or not."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
 
 
 def read(path):
@@ -143,13 +148,15 @@ def tensors(inputs):
     }
 
 
-def run(inputs, into, activation=None):
+def run(inputs, into, activation=None, tf32=False):
     """Run the open model once; with `activation` in place of the one between its layers."""
     given = tensors(inputs)
+    use_tf32(tf32)
     start = time.perf_counter()
     with torch.inference_mode(), activated(state["model"], activation) as replaced:
         output = state["model"](**given, output_hidden_states=True, return_dict=True)
     answer = answer_run(output, numpy, into, time.perf_counter() - start)
+    use_tf32(False)
     return answer | {"in_place_of": replaced}
 
 
@@ -249,11 +256,11 @@ def demo(into, formats):
     return {"folders": _demo.make(into, formats)}
 
 
-def tiny(architecture, into, changes=None):
+def tiny(**arguments):
     """Make a tiny random model: see `_tiny`."""
     import _tiny  # noqa: PLC0415 - seldom wanted
 
-    return _tiny.make(architecture, into, changes)
+    return _tiny.make(**arguments)
 
 
 def architectures():

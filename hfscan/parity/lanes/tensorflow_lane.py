@@ -142,13 +142,15 @@ def tensors(inputs):
     }
 
 
-def run(inputs, into):
+def run(inputs, into, tf32=False):
     given = tensors(inputs)
+    tf.config.experimental.enable_tensor_float_32_execution(tf32)
     start = time.perf_counter()
     with tf.device(DEVICES[state["device"]]):
         output = state["model"](
             **given, output_hidden_states=True, return_dict=True, training=False
         )
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     return answer_run(output, numpy, into, time.perf_counter() - start)
 
 

@@ -1,0 +1,151 @@
+"""What a parity run costs beside two bare scripts, one a framework, that load and run the same.
+
+Run as `python benchmarks/parity.py [--rounds N] [--large] [--out FILE]` where the `parity` extra is
+installed. In each round the two scripts run one after the other and then the command, on the same
+folder; the ratio is of one round. `--large`: models of BERT-base's and GPT-2's own shape.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from hfscan.parity import demo
+from hfscan.parity.pool import Settings
+from hfscan.parity.sweep import Sweep
+
+TARGET = 1.15
+LARGE = {
+    "BertForMaskedLM": {
+        "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12,
+        "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512,
+    },
+    "GPT2LMHeadModel": {
+        "vocab_size": 50257, "n_embd": 768, "n_layer": 12, "n_head": 12, "n_inner": 3072,
+        "n_positions": 1024,
+    },
+}  # fmt: skip
+
+# Every route that works, once: load, one forward pass of 4 rows of 128 tokens (or what there is
+# room for) with hidden states, and 64 tokens of text where the model generates.
+INPUTS = """
+import sys, numpy as np, transformers
+folder = sys.argv[1]
+config = transformers.AutoConfig.from_pretrained(folder)
+name = config.architectures[0]
+room = min(128, config.max_position_embeddings - 4)
+ids = np.random.default_rng(0).integers(4, config.vocab_size, (4, room))
+new = min(64, config.max_position_embeddings - 10)
+"""
+PYTORCH = (
+    INPUTS
+    + """
+import torch
+torch.set_num_threads(1)
+cls, twin = getattr(transformers, name), getattr(transformers, "TF" + name)
+def from_tensorflow():
+    return transformers.load_tf2_model_in_pytorch_model(
+        cls(config), twin.from_pretrained(folder), allow_missing_keys=True
+    )
+for load in (
+    lambda: cls.from_pretrained(folder, use_safetensors=True),
+    lambda: cls.from_pretrained(folder, use_safetensors=False),
+    from_tensorflow,
+):
+    model = load().eval()
+    with torch.inference_mode():
+        model(input_ids=torch.from_numpy(ids), output_hidden_states=True)
+        if "LMHead" in name:
+            model.generate(torch.from_numpy(ids[:1, :8]), max_new_tokens=new, do_sample=False)
+"""
+)
+TENSORFLOW = (
+    INPUTS
+    + """
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+cls = getattr(transformers, "TF" + name)
+for options in ({}, {"from_pt": True, "use_safetensors": True}, {"from_pt": True}):
+    model = cls.from_pretrained(folder, **{"use_safetensors": False, **options})
+    model(input_ids=tf.constant(ids), output_hidden_states=True)
+    if "LMHead" in name:
+        model.generate(tf.constant(ids[:1, :8]), max_new_tokens=new, do_sample=False)
+"""
+)
+ENVIRONMENT = os.environ | {
+    "TF_USE_LEGACY_KERAS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "OMP_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+
+
+def seconds(*command: str) -> float:
+    """Run a command that must succeed; return its wall time."""
+    start = time.perf_counter()
+    done = subprocess.run(  # noqa: S603 - the project's own
+        command, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{command[:4]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return time.perf_counter() - start
+
+
+def models(into: Path, large: bool) -> list[Path]:
+    """Make a BERT and a GPT-2, each as safetensors, .bin and .h5."""
+    with Sweep(Settings()) as sweep:
+        if not large:
+            return [folder for folder in demo.make(sweep, into) if folder.name in {"bert", "gpt2"}]
+        worker = sweep.worker("pytorch", frozenset({"tensorflow"}))
+        folders = []
+        for name, changes in LARGE.items():
+            folders.append(into / name)
+            worker.call(
+                "tiny", architecture=name, into=str(into / name), changes=changes, pickled=True
+            )
+        return folders
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for folder in models(Path(scratch), given.large):
+            parity = [sys.executable, "-m", "hfscan", "parity", str(folder)]
+            for _ in range(given.rounds):
+                load = os.getloadavg()[0]
+                bare = [
+                    seconds(sys.executable, "-c", s, str(folder)) for s in (PYTORCH, TENSORFLOW)
+                ]
+                only = seconds(*parity, "--no-measure")
+                timed = seconds(*parity)
+                rows.append(
+                    {"model": folder.name, "pytorch_s": bare[0], "tensorflow_s": bare[1],
+                     "parity_s": only, "parity_timed_s": timed, "ratio": only / sum(bare),
+                     "ratio_timed": timed / sum(bare), "load": load}
+                )  # fmt: skip
+                print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    summary = {}
+    for name in dict.fromkeys(row["model"] for row in rows):
+        for key in ("ratio", "ratio_timed"):
+            ratios = [row[key] for row in rows if row["model"] == name]
+            median = statistics.median(ratios)
+            summary[f"{name} {key}"] = [median, min(ratios), max(ratios)]
+            print(f"{name} {key}: {median:.2f} ({min(ratios):.2f} to {max(ratios):.2f}), "
+                  f"target {TARGET}")  # fmt: skip
+    if given.out:
+        given.out.write_text(json.dumps({"rounds": rows, "summary": summary}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
