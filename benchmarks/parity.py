@@ -50,7 +50,7 @@ torch.set_num_threads(1)
 cls, twin = getattr(transformers, name), getattr(transformers, "TF" + name)
 def from_tensorflow():
     return transformers.load_tf2_model_in_pytorch_model(
-        cls(config), twin.from_pretrained(folder), allow_missing_keys=True
+        cls(config), twin.from_pretrained(folder, use_safetensors=False), allow_missing_keys=True
     )
 for load in (
     lambda: cls.from_pretrained(folder, use_safetensors=True),

@@ -1,4 +1,4 @@
-"""Tiny BERT and GPT-2 checkpoints, made on this machine and saved in every format."""
+"""Tiny checkpoints, made on this machine."""
 
 from pathlib import Path
 
@@ -6,8 +6,17 @@ from hfscan.parity.sweep import Sweep
 
 
 def make(sweep: Sweep, into: Path) -> list[Path]:
-    """Train and save them with the PyTorch lane; takes about ten seconds. Return the folders."""
+    """Train a BERT and a GPT-2 and save them in every format; takes about ten seconds.
+
+    Where training is to be timed, a ResNet with random weights too. Return the folders.
+    """
     others = [lane for lane in sweep.settings.lanes if lane == "tensorflow"]
     worker = sweep.worker("pytorch", frozenset(others))
     answer = worker.call("demo", into=str(into), formats=others)
-    return [Path(folder) for folder in answer["folders"]]
+    folders = [Path(folder) for folder in answer["folders"]]
+    if sweep.settings.train:
+        folders.append(into / "resnet")
+        worker.call(
+            "tiny", architecture="ResNetForImageClassification", into=str(folders[-1]), twin=False
+        )
+    return folders

@@ -2,9 +2,11 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from hfscan.parity import cause, compare, diagnose
 from hfscan.parity.inputs import Inputs
@@ -65,6 +67,11 @@ class Judge:
                 result.notes += self._cause(case, run, limit.rel_l2)
         elif tokens:
             result.verdict, result.reason = "tokens differ", tokens
+            result.notes += [
+                f"{lane} does not generate what its own forward pass rates highest"
+                for lane, side in ((case.lane, run), (base_case.lane, base))
+                if self._strays(side, case.weights.config)
+            ]
         else:
             worst = max((row.rel_l2 for row in rows if row.region == "real"), default=0.0)
             against = "the float64 reference" if held_to is self.reference else base_case.lane
@@ -113,6 +120,17 @@ class Judge:
         """Return the worst relative L2 over real positions."""
         rows = self._rows(run, reference)
         return max((row.rel_l2 for row in rows if row.region == "real"), default=math.nan)
+
+    def _strays(self, run: Run, config: Mapping[str, Any]) -> bool:
+        """Return whether the first generated token is not the forward pass's own choice."""
+        prompt, decoder = self.inputs.prompt, self.inputs.decoder_mask
+        if prompt is None or decoder is not None or not run.generated:
+            return False
+        scores = run.outputs["logits"][0, prompt["input_ids"].shape[1] - 1].astype(np.float64)
+        ends = config.get("eos_token_id")
+        if ends is not None:
+            scores[ends] = -np.inf  # the lanes suppress it
+        return bool(scores.argmax() != run.generated["tokens"][0])
 
     def _layer(self, run: Run, base: Run) -> int | str | None:
         for name, states in base.hidden.items():

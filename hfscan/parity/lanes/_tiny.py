@@ -28,11 +28,11 @@ def architectures():
     return found
 
 
-def make(architecture, into, changes=None, pickled=False):
+def make(architecture, into, changes=None, pickled=False, twin=True):
     """Save a model with every weight random, as safetensors and, by TensorFlow's class, as .h5.
 
-    `changes` are entries of its config; with `pickled` it is saved as .bin too. Return {"twin":
-    None, or why TensorFlow saved nothing}.
+    `changes` are entries of its config; with `pickled` it is saved as .bin too, without `twin` not
+    as .h5. Return {"twin": None, or why TensorFlow saved nothing}.
     """
     cls = getattr(transformers, architecture)
     changes = dict(changes or {})
@@ -44,11 +44,13 @@ def make(architecture, into, changes=None, pickled=False):
     model.save_pretrained(into, safe_serialization=True)
     if pickled:
         model.save_pretrained(into, safe_serialization=False)
-    twin = getattr(transformers, "TF" + architecture, None)
-    if twin is None:
+    if not twin:
+        return {"twin": None}
+    tf_class = getattr(transformers, "TF" + architecture, None)
+    if tf_class is None:
         return {"twin": f"transformers {transformers.__version__} has no class TF{architecture}"}
     try:
-        other = twin.from_pretrained(into, from_pt=True, use_safetensors=True)
+        other = tf_class.from_pretrained(into, from_pt=True, use_safetensors=True)
         other.save_pretrained(into, safe_serialization=False)
     except Exception as error:
         return {"twin": f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"}
