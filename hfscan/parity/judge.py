@@ -33,6 +33,7 @@ class Judge:
     baseline: tuple[Case, Run]
     reference: Run | None
     others: Callable[[], Iterator[tuple[str, Run]]]
+    base_error: float | None = None  # the baseline's own, once it is known
 
     def judge(self, case: Case, run: Run, result: Result) -> None:
         """Give `result` its verdict, with the numbers it rests on."""
@@ -100,11 +101,17 @@ class Judge:
         if self.reference is None:
             return
         base_case, base = self.baseline
-        ours, theirs = (self._error(side, self.reference) for side in (run, base))
+        ours = self._error(run, self.reference)
+        if self.base_error is None:
+            self.base_error = ours if case is base_case else self._error(base, self.reference)
         off = None
         if case is not base_case:
-            off = off_side(ours, theirs, case.lane, base_case.lane)
-        result.reference = {"lane_error": ours, "baseline_error": theirs, "off_side": off}
+            off = off_side(ours, self.base_error, case.lane, base_case.lane)
+        result.reference = {
+            "lane_error": ours,
+            "baseline_error": self.base_error,
+            "off_side": off,
+        }
 
     def _rows(self, run: Run, other: Run) -> list[compare.Difference]:
         return [
