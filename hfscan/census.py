@@ -6,9 +6,9 @@ from datetime import UTC
 from pathlib import Path
 
 from hfscan import hub
-from hfscan.hub import Harvest, Progress
+from hfscan.hub import Answers, Dated, Harvest, Progress
 from hfscan.scope import Scope
-from hfscan.store import Ingested, Observation, Store
+from hfscan.store import CreationDate, Ingested, Observation, Store
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,8 @@ def crawl(
     tell = progress or (lambda _: None)
     with Store.open(db, write=True):
         pass  # a database that cannot be written is told before an hour of walking
-    journal = db.with_name(db.name + ".journal")
     fetched = hub.fetch(
-        scope, endpoint=endpoint, token=token, journal=journal, fresh=fresh, progress=tell
+        scope, endpoint=endpoint, token=token, journal=_journal(db), fresh=fresh, progress=tell
     )
     with fetched as harvest, Store.open(db, write=True) as store:
         tell(Progress(harvest.models, len(harvest.pages), notice="writing to the database"))
@@ -46,6 +45,54 @@ def crawl(
         ingested = _already(store, observation) or store.ingest(harvest.pages, observation)
         harvest.discard()
     return Crawled(harvest, ingested)
+
+
+def date_floor(
+    *,
+    endpoint: str,
+    token: str | None,
+    db: Path,
+    limit: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Dated:
+    """Ask the Hub for the first commits of floor models that `db` knows no true date of.
+
+    At most `limit` models, the most downloaded first. What an interrupted run asked is kept, is
+    part of the answer, and counts for the limit. Raises DatabaseError, and the errors of
+    `hub.first_commits`.
+    """
+    with Store.open(db):
+        pass  # there must be one
+    with Answers(_journal(db), endpoint) as answers:
+        earlier = list(answers.kept)
+        with Store.open(db, write=True) as store:
+            _record(store, answers, endpoint)
+            left = limit and max(0, limit - len(earlier))
+            repos = store.floor_to_date(left)
+        try:
+            dated = hub.first_commits(
+                repos,
+                endpoint=endpoint,
+                token=token,
+                answers=answers,
+                progress=progress or (lambda _: None),
+            )
+        finally:
+            if answers.kept:
+                with Store.open(db, write=True) as store:
+                    _record(store, answers, endpoint)
+    dated.found[:0] = earlier
+    return dated
+
+
+def _record(store: Store, answers: Answers, endpoint: str) -> None:
+    dates = [CreationDate(one.id, one.created_at, one.moved_to) for one in answers.kept]
+    store.record_dates(dates, kind="first commit", origin=endpoint)
+    answers.drop()
+
+
+def _journal(db: Path) -> Path:
+    return db.with_name(db.name + ".journal")
 
 
 def _observation(harvest: Harvest) -> Observation:

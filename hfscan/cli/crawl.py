@@ -6,11 +6,13 @@ from pathlib import Path
 import click
 from huggingface_hub import constants, get_token
 
-from hfscan.census import Crawled, crawl
+from hfscan import census
+from hfscan.census import Crawled
 from hfscan.cli._options import db_option
 from hfscan.cli._progress import shown
 from hfscan.errors import HubUnreachableError
 from hfscan.hub.client import printable
+from hfscan.objectid import FLOOR_START
 from hfscan.scope import Scope
 
 _FIRST_YEAR = 2022  # the Hub dates nothing before its creation floor
@@ -42,6 +44,12 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
     help="Stop after this many models: the newest, unless a period is given.",
 )
 @click.option("--files/--no-files", default=True, show_default=True, help="Keep file names.")
+@click.option(
+    "--date-floor",
+    is_flag=True,
+    help="Instead, ask for the first commits of the models in the database that are older than "
+    "the Hub's dates, the most downloaded first; one or two requests each.",
+)
 @click.option("--fresh", is_flag=True, help="Start anew; forget an interrupted crawl.")
 def command(
     endpoint: str,
@@ -53,6 +61,7 @@ def command(
     task: str | None,
     limit: int | None,
     files: bool,
+    date_floor: bool,
     fresh: bool,
 ) -> None:
     """Take a census of the Hub's model metadata.
@@ -61,16 +70,49 @@ def command(
     `hf auth login`) is used when there is one, and raises the Hub's quota.
     """
     scope = Scope(*_period(year, since, until), author, task, limit, files)
+    if date_floor and (fresh or not files or scope != Scope(limit=limit)):
+        raise click.UsageError("--date-floor asks about models in the database; it takes --limit.")
     if constants.HF_HUB_OFFLINE:
         raise HubUnreachableError(
             "HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it to crawl, bring a recorded "
             "dump in with `hfscan import`, or try `hfscan demo`."
         )
+    if date_floor:
+        _date_floor(endpoint, db, limit)
+        return
     with shown() as progress:
-        crawled = crawl(
+        crawled = census.crawl(
             scope, endpoint=endpoint, token=get_token(), db=db, fresh=fresh, progress=progress
         )
     _report(crawled, db)
+
+
+def _date_floor(endpoint: str, db: Path, limit: int | None) -> None:
+    with shown() as progress:
+        asked = census.date_floor(
+            endpoint=endpoint, token=get_token(), db=db, limit=limit, progress=progress
+        )
+    if not asked.found and not asked.failed:
+        click.echo("No model in the database waits for a date.")
+        return
+    dates = [one.created_at for one in asked.found if one.created_at is not None]
+    late = sum(one >= FLOOR_START for one in dates)
+    moved = sum(one.moved_to is not None for one in asked.found)
+    click.echo(
+        f"Asked {endpoint} for the first commits of {len(asked.found):,} models in "
+        f"{asked.requests:,} requests and {asked.seconds:.1f} s, in {db}"
+    )
+    for models, what in (
+        (len(dates) - late, "are dated before the floor"),
+        (late, "begin after the floor, in a rewritten history: kept, and not used as a date"),
+        (len(asked.found) - len(dates), "are gone or private, and not to be known"),
+        (moved, "have moved to another name"),
+        (len(asked.failed), "gave no whole answer; the same command asks for them again"),
+    ):
+        if models:
+            click.echo(f"{models:,} {what}.")
+    for repo, why in [*asked.failed.items()][:3]:
+        click.echo(f"{printable(repo, 100)}: {why}")
 
 
 def _period(

@@ -35,6 +35,16 @@ class Answer:
     etag: str | None
     next_url: str | None
     synthetic: str | None
+    total: int | None = None
+    """how many items there are in all, where the Hub counts them"""
+
+
+class MovedError(HubContractError):
+    """A redirect within the Hub, to `url`; lists have none."""
+
+    def __init__(self, message: str, url: str) -> None:
+        super().__init__(message)
+        self.url = url
 
 
 class RefusedError(HubRefusedError):
@@ -49,7 +59,8 @@ class HubClient:
     """A connection to one Hub. Use as a context manager.
 
     `token` goes to the endpoint's own scheme, host and port only: no other is ever asked.
-    `tell` hears in words why the client waits. `requests` counts what was sent.
+    `tell` hears in words why the client waits. `requests` counts what was sent; `has_token` says
+    whether a token goes along, `answered` whether the Hub has ever answered.
     """
 
     def __init__(
@@ -64,11 +75,11 @@ class HubClient:
         self.endpoint = endpoint
         self.requests = 0
         self._url = _checked(endpoint)
-        self._token = token is not None
+        self.has_token = token is not None
         self._patience = patience or Patience()
         self._pace = Pace(share)
         self._tell = tell
-        self._answered = False
+        self.answered = False
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
         if token is not None:
             if not re.fullmatch(r"[\x21-\x7e]+", token):
@@ -88,21 +99,21 @@ class HubClient:
         """Return `prove` of the answer to `url`, asked again while the trouble may pass.
 
         `prove` raises TransientError on an answer that is not whole. Raises HubUnreachableError,
-        RefusedError on a 4xx and HubContractError.
+        RefusedError on a 4xx, MovedError on a redirect within the Hub, and HubContractError.
         """
         self._own(httpx.URL(url))
         try:
             return persist(
                 lambda: prove(self._ask(url)),
                 self._patience,
-                answered=lambda: self._answered,
+                answered=lambda: self.answered,
                 tell=self._tell,
             )
         except HubUnreachableError as error:
             raise HubUnreachableError(
                 f"{error} Check the network and the endpoint {self.endpoint} (--endpoint, "
                 "HF_ENDPOINT); `hfscan demo` runs without a network."
-                if not self._answered
+                if not self.answered
                 else f"{error} Run the same command again: it goes on from here."
             ) from error
 
@@ -114,7 +125,7 @@ class HubClient:
         self.requests += 1
         try:
             with self._http.stream("GET", url) as response:
-                self._answered = True
+                self.answered = True
                 quota = announced(response.headers)
                 self._pace.heard(quota)
                 if response.status_code == 200:
@@ -124,6 +135,7 @@ class HubClient:
                         response.headers.get("etag"),
                         self._next(response),
                         response.headers.get("x-hfscan-synthetic"),
+                        _whole_number(response.headers.get("x-total-count", "")),
                     )
                 self._fail(response)
         except httpx.TransportError as error:
@@ -163,11 +175,11 @@ class HubClient:
         if status in _TRANSIENT:
             raise TransientError(what, wait=_asked_wait(response))
         if 300 <= status < 400:
-            self._linked(response, response.headers.get("location", ""))
-            raise HubContractError(f"{what}: a redirect within itself, which no list needs.")
+            target = self._linked(response, response.headers.get("location", ""))
+            raise MovedError(f"{what}: a redirect within itself, which no list needs.", target)
         if status < 400:
             raise TransientError(what, final=HubContractError)
-        if status == 401 and self._token:
+        if status == 401 and self.has_token:
             advice = (
                 "the token was refused. Log in again with `hf auth login`, or unset HF_TOKEN: "
                 "public models need no token."
@@ -260,8 +272,12 @@ def _asked_wait(response: httpx.Response) -> float | None:
     quota = announced(response.headers)
     if response.status_code == 429 and quota is not None and quota.remaining == 0:
         return quota.reset + 1.0
-    after = response.headers.get("retry-after", "").strip()
-    return int(after) + 1.0 if re.fullmatch(r"\d{1,9}", after) else None
+    after = _whole_number(response.headers.get("retry-after", "").strip())
+    return None if after is None else after + 1.0
+
+
+def _whole_number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
 def _trouble(error: httpx.TransportError) -> str:

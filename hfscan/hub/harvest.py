@@ -4,15 +4,18 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+
+import msgspec
 
 from hfscan.errors import HubContractError
 from hfscan.hub.client import Answer, HubClient, RefusedError
 from hfscan.hub.journal import About, Entry, Journal
 from hfscan.hub.page import Page, prove
+from hfscan.hub.progress import Progress
 from hfscan.hub.retry import Patience, TransientError
 from hfscan.hub.walk import FIELDS, Walk
 from hfscan.scope import Scope
@@ -22,19 +25,6 @@ _EMPTY_PAGES = 10  # in a row, before a Hub that never ends is told from one tha
 _INSISTENCE = 2  # times that a refused cursor is shown again
 _DOUBTS = 2  # times that a page is asked for again when its cursor says that it lacks models
 _CURSOR_REFUSED = frozenset({400, 404, 409, 410, 422})
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a crawl stands. `total` is an estimate; `notice` says why nothing moves."""
-
-    models: int = 0
-    pages: int = 0
-    requests: int = 0
-    kept: int = 0
-    """pages that an earlier run had fetched"""
-    total: int | None = None
-    notice: str = ""
 
 
 @dataclass(frozen=True)
@@ -244,7 +234,7 @@ class _Teller:
         )
 
     def notice(self, text: str) -> None:
-        self._tell(replace(self.state, notice=text))
+        self._tell(msgspec.structs.replace(self.state, notice=text))
 
     def _tell(self, state: Progress) -> None:
         self.state = state

@@ -7,25 +7,20 @@ from the Hub, and no token is ever in it.
 """
 
 import contextlib
-import errno
 import hashlib
-import os
 import shutil
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
-import filelock
 import msgspec
 
-from hfscan.errors import DatabaseError, StorageError
+from hfscan.errors import StorageError
+from hfscan.hub.disk import append, hold, lines, storing, write_whole
 from hfscan.hub.page import Page
 from hfscan.scope import Scope
 
 _FORMAT = 1
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class About(msgspec.Struct, frozen=True):
@@ -74,16 +69,9 @@ class Journal:
         self._manifest = self.folder / "pages.jsonl"
         self._entries: dict[str, Entry] = {}
         self._number = 0
-        with _storing(root):
+        with storing(root):
             root.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(self.folder.with_suffix(".lock"))
-            try:
-                self._lock.acquire(timeout=0)
-            except filelock.Timeout:
-                raise DatabaseError(
-                    f"Another crawl of the same scope is writing to {root}. Wait until it ends, "
-                    "or name another database with --db."
-                ) from None
+            self._lock = hold(self.folder.with_suffix(".lock"))
         try:
             self.about = self._read_about()
             if self.about is not None:
@@ -94,12 +82,12 @@ class Journal:
 
     def begin(self, about: About) -> None:
         """Start anew: drop what is there."""
-        with _storing(self.folder):
+        with storing(self.folder):
             self._about.unlink(missing_ok=True)  # first: without it the rest counts for nothing
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(exist_ok=True)
             self._manifest.write_bytes(b"")
-            _write_whole(self._about, msgspec.json.encode(about))
+            write_whole(self._about, msgspec.json.encode(about))
         self.about, self._entries, self._number = about, {}, 0
 
     def path(self, entry: Entry) -> Path:
@@ -137,18 +125,16 @@ class Journal:
             at=at,
             synthetic=page.synthetic,
         )
-        with _storing(self.folder):
-            _write_whole(self.path(entry), page.packed)
-            with self._manifest.open("ab") as file:
-                file.write(msgspec.json.encode(entry) + b"\n")
-                _sync(file)
+        with storing(self.folder):
+            write_whole(self.path(entry), page.packed)
+            append(self._manifest, msgspec.json.encode(entry))
         self._number = entry.number
         self._entries[url] = entry
         return entry
 
     def discard(self) -> None:
         """Remove the journal: its pages are safe elsewhere."""
-        with _storing(self.folder):
+        with storing(self.folder):
             self._about.unlink(missing_ok=True)
             shutil.rmtree(self.folder, ignore_errors=True)
         self.close()
@@ -169,19 +155,14 @@ class Journal:
             raise StorageError(f"{self._about} cannot be read: {error.strerror}.") from error
 
     def _read_manifest(self) -> None:
-        """Read the lines that are whole, and cut off one that a crash left torn."""
-        try:
-            lines = self._manifest.read_bytes().splitlines(keepends=True)
-        except FileNotFoundError:
-            lines = []
-        for line in lines:
+        """Read the lines that are whole."""
+        with storing(self.folder):
+            found = lines(self._manifest)
+        for line in found:
             with contextlib.suppress(msgspec.DecodeError):
                 entry = msgspec.json.decode(line, type=Entry)
                 self._entries[entry.url] = entry
                 self._number = max(self._number, entry.number)
-        if lines and not lines[-1].endswith(b"\n"):
-            with _storing(self.folder), self._manifest.open("ab") as file:
-                file.write(b"\n")
 
     def __enter__(self) -> "Journal":
         return self
@@ -193,40 +174,3 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, whatever happens meanwhile."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        _sync(file)
-    part.replace(path)
-    if os.name == "posix":  # elsewhere a folder cannot be opened, and needs not be
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-@contextlib.contextmanager
-def _storing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            trouble = f"The disk that holds {folder} is full. Free some space"
-        else:
-            trouble = (
-                f"{folder} cannot be written: {error.strerror or error}. Make it writable, or name "
-                "a database elsewhere with --db"
-            )
-        raise StorageError(
-            f"{trouble}, and run the same command again: the pages already kept are safe."
-        ) from error

@@ -76,7 +76,7 @@ def prove(
     Raises TransientError when the body is not whole, is no array of models, or when an `_id` is
     not beyond the one before it in the walk's direction; HubContractError on a gzip bomb.
     """
-    body = _unpacked(answer, largest)
+    body = unpacked(answer, largest)
     _match_etag(answer.etag, body)
     packed = answer.body if answer.encoding == "gzip" else None
     try:
@@ -93,7 +93,11 @@ def prove(
     return Page(packed or _pack(body), ids, answer.next_url, answer.synthetic)
 
 
-def _unpacked(answer: Answer, largest: int) -> bytes:
+def unpacked(answer: Answer, largest: int = LARGEST_PAGE) -> bytes:
+    """Return the answer's body unpacked.
+
+    Raises TransientError when it is not whole, HubContractError beyond `largest` bytes.
+    """
     if answer.encoding in ("", "identity"):
         return answer.body
     if answer.encoding != "gzip":
