@@ -35,7 +35,7 @@ def activation(
     """
     for name, other in tried:
         rows = [
-            compare.by_region(key, run.outputs[key], other.outputs[key], inputs.mask_of(key))[0]
+            compare.on_real(key, run.outputs[key], other.outputs[key], inputs.mask_of(key))
             for key in run.outputs.keys() & other.outputs.keys()
         ]
         if rows and all(row.shape_ok and row.rel_l2 <= limit for row in rows):

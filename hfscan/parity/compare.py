@@ -27,8 +27,8 @@ def difference(name: str, region: str, ours: Array, theirs: Array) -> Difference
     if ours.shape != theirs.shape:
         nan = float("nan")
         return Difference(name, region, nan, nan, nan, True, False)
-    if not ours.size:
-        return Difference(name, region, 0.0, 0.0, 1.0, True)
+    if np.array_equal(ours, theirs):  # which NaN never is
+        return Difference(name, region, 0.0, 0.0, 1.0, bool(np.isfinite(ours).all()))
     a, b = ours.ravel().astype(np.float64), theirs.ravel().astype(np.float64)
     with np.errstate(all="ignore"):
         dot, sizes = float(a @ b), (float(a @ a) ** 0.5, float(b @ b) ** 0.5)
@@ -48,13 +48,22 @@ def difference(name: str, region: str, ours: Array, theirs: Array) -> Difference
 
 def by_region(name: str, ours: Array, theirs: Array, mask: Array) -> list[Difference]:
     """Compare real positions and padding apart where the output has positions, else all of it."""
-    if ours.shape != theirs.shape or ours.shape[:2] != mask.shape:
-        return [difference(name, "real", ours, theirs)]
-    real = mask.astype(bool)
-    rows = [difference(name, "real", ours[real], theirs[real])]
-    if not real.all():
-        rows.append(difference(name, "padding", ours[~real], theirs[~real]))
+    rows = [on_real(name, ours, theirs, mask)]
+    if _has_positions(ours, theirs, mask) and not mask.all():
+        padding = mask == 0
+        rows.append(difference(name, "padding", ours[padding], theirs[padding]))
     return rows
+
+
+def on_real(name: str, ours: Array, theirs: Array, mask: Array) -> Difference:
+    """Compare real positions where the output has positions, else all of it."""
+    if _has_positions(ours, theirs, mask):
+        ours, theirs = ours[mask == 1], theirs[mask == 1]
+    return difference(name, "real", ours, theirs)
+
+
+def _has_positions(ours: Array, theirs: Array, mask: Array) -> bool:
+    return ours.shape == theirs.shape and ours.shape[:2] == mask.shape
 
 
 def top_agreement(ours: Array, theirs: Array, mask: Array, k: int) -> float:
@@ -71,7 +80,7 @@ def first_divergent_layer(
 ) -> int | None:
     """Index of the first hidden state (0: embeddings, k+1: after layer k) past its limit."""
     for index, (a, b, limit) in enumerate(zip(ours, theirs, limits, strict=False)):
-        row = by_region("hidden", a, b, mask)[0]
+        row = on_real("hidden", a, b, mask)
         if not row.finite or not row.shape_ok or row.rel_l2 > limit:
             return index
     return None

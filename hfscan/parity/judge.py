@@ -125,8 +125,12 @@ class Judge:
 
     def _error(self, run: Run, reference: Run) -> float:
         """Return the worst relative L2 over real positions."""
-        rows = self._rows(run, reference)
-        return max((row.rel_l2 for row in rows if row.region == "real"), default=math.nan)
+        rows = [
+            compare.on_real(name, run.outputs[name], array, self.inputs.mask_of(name))
+            for name, array in reference.outputs.items()
+            if name in run.outputs
+        ]
+        return max((row.rel_l2 for row in rows), default=math.nan)
 
     def _strays(self, run: Run, config: Mapping[str, Any]) -> bool:
         """Return whether the first generated token is not the forward pass's own choice."""
@@ -144,7 +148,7 @@ class Judge:
             reference = self.reference.hidden.get(name) if self.reference else None
             mask = self.inputs.mask_of(name)
             own = [
-                compare.by_region(name, a, b, mask)[0].rel_l2
+                compare.on_real(name, a, b, mask).rel_l2
                 for a, b in zip(states, reference or states, strict=True)
             ]
             limits = [max(_BASELINE_FLOOR, 10 * error) for error in own]
