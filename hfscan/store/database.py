@@ -8,7 +8,7 @@ from hfscan import __version__
 from hfscan.errors import DatabaseError, StorageError
 from hfscan.frameworks import taxonomy
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # nothing is fetched behind the user's back
@@ -56,8 +56,8 @@ def _create(path: Path) -> None:
         connection.execute(_SCHEMA.read_text(encoding="utf-8"))
         connection.execute("INSERT INTO about VALUES (?, ?)", [SCHEMA_VERSION, __version__])
         connection.executemany(
-            "INSERT INTO frameworks VALUES (?, ?, ?)",
-            [[one.key, one.title, one.bit] for one in taxonomy().frameworks],
+            "INSERT INTO frameworks VALUES (?, ?, ?, ?, ?)",
+            [[one.key, one.title, one.kind, one.of, one.bit] for one in taxonomy().frameworks],
         )
         connection.execute("COMMIT")
     unfinished.rename(path)

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from hfscan.errors import DumpError, StorageError
-from hfscan.frameworks import mask_sql
+from hfscan.frameworks import masks_sql
 from hfscan.objectid import FLOOR_END, FLOOR_START
 from hfscan.store import raw
 from hfscan.store.sources import Observation
@@ -81,9 +81,9 @@ def _ingest(
     source = _add_source(connection, observation)
     columns = [row[0] for row in connection.execute("DESCRIBE models").fetchall()]
     kept = [name for name in columns if name != "source" and not name.endswith("_mask")]
+    seen = f"(SELECT {', '.join(kept)} FROM staged)"
     connection.execute(
-        f"INSERT INTO models BY NAME "
-        f"SELECT {source} AS source, {', '.join(kept)}, {mask_sql()} AS tag_mask FROM staged"
+        f"INSERT INTO models BY NAME SELECT {source} AS source, * FROM ({masks_sql(seen)})"
     )
     filled = _one(connection, f"SELECT {', '.join(f'count({name})' for name in kept)} FROM staged")
     # at_floor is our own reading of created_at

@@ -9,6 +9,8 @@ CREATE TABLE IF NOT EXISTS about (        -- one row: what made this file
 CREATE TABLE IF NOT EXISTS frameworks (   -- the taxonomy the masks below were made with
     name VARCHAR PRIMARY KEY,             -- 'pytorch', 'tensorflow', ...
     title VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,                -- framework, runtime, format or artefact
+    of VARCHAR,                           -- the framework whose own format it is
     bit UTINYINT NOT NULL                 -- a mask holds the framework when (mask >> bit) & 1
 );
 
@@ -59,7 +61,9 @@ CREATE TABLE IF NOT EXISTS models (       -- one row for every model of every ob
     parameters BIGINT,
     model_type VARCHAR,
     architectures VARCHAR[],
-    tag_mask UBIGINT                      -- `frameworks` by the Hub's own tags
+    tag_mask UBIGINT,                     -- `frameworks` by the Hub's own tags
+    weights_mask UBIGINT,                 -- by its weight files; NULL: file names not known
+    usable_mask UBIGINT                   -- by what a user can load without converting
 );
 
 CREATE TABLE IF NOT EXISTS creation_dates (  -- of models older than the Hub's dates

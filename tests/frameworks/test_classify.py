@@ -1,0 +1,102 @@
+"""The taxonomy: every tag and library placed, and Python and SQL of one mind on real models."""
+
+import gzip
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+import hfscan
+from hfscan.frameworks import taxonomy
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+DAY = datetime(2024, 7, 11, tzinfo=UTC)
+PYTORCH, TENSORFLOW = frozenset({"pytorch"}), frozenset({"tensorflow"})
+BERT = {"model_type": "bert", "architectures": ["BertForMaskedLM"]}
+
+
+def test_no_library_or_tag_is_placed_twice_and_no_bit_is_shared():
+    known = taxonomy()
+    for placed in (
+        [name for one in known.frameworks for name in one.libraries]
+        + [name for names in known.neutral.values() for name in names],
+        [tag for one in known.frameworks for tag in one.tags],
+        [one.bit for one in known.frameworks],
+        [one.key for one in known.frameworks],
+    ):
+        assert len(placed) == len(set(placed))
+    keys = {one.key for one in known.frameworks}
+    assert {one.of for one in known.frameworks if one.of} <= keys
+    assert {key for rule in known.rules for key in rule.serves} <= keys | {"library"}
+
+
+@pytest.mark.parametrize(
+    ("model", "tag", "weights", "usable"),
+    [
+        (
+            {"tags": ["pytorch"], "siblings": ["pytorch_model-00001-of-00002.bin"]},
+            PYTORCH, PYTORCH, PYTORCH,
+        ),
+        (
+            {"tags": ["tf"], "siblings": ["tf_model.h5"]},
+            TENSORFLOW, TENSORFLOW | {"keras"}, TENSORFLOW | {"keras"},
+        ),
+        # file names not known: nothing is said by weights
+        ({"tags": ["pytorch"]}, PYTORCH, None, PYTORCH),
+        # a log is no model, and no framework's
+        (
+            {"tags": ["tensorboard"], "siblings": ["runs/events.out.tfevents.1.host"]},
+            {"tensorboard"}, {"tensorboard"}, {"tensorboard"},
+        ),
+        # the state of an optimizer is no model either
+        ({"tags": [], "siblings": ["optimizer.pt", "training_args.bin"]}, set(), set(), set()),
+        # safetensors belongs to the library that writes it; TensorFlow's classes read it
+        (
+            {"tags": [], "library_name": "timm", "siblings": ["model.safetensors"]},
+            set(), PYTORCH | {"safetensors"}, PYTORCH | {"safetensors"},
+        ),
+        (
+            {"tags": [], "library_name": "transformers", "config": BERT,
+             "siblings": [{"rfilename": "model.safetensors"}]},
+            set(), PYTORCH | {"safetensors"}, PYTORCH | TENSORFLOW | {"jax", "safetensors"},
+        ),
+        (
+            {"tags": ["safetensors"], "library_name": "transformers",
+             "config": {"model_type": "qwen3"}},
+            {"safetensors"}, None, PYTORCH | {"safetensors"},
+        ),
+        # a format of its own counts for the framework it belongs to
+        ({"tags": [], "siblings": ["a/b.TFLITE"]}, set(), TENSORFLOW | {"tflite"},
+         TENSORFLOW | {"tflite"}),
+        ({"tags": [], "siblings": ["m.ptl"]}, set(), PYTORCH | {"pytorch-mobile"},
+         PYTORCH | {"pytorch-mobile"}),
+        ({"tags": [], "siblings": ["x.mlpackage/Manifest.json"]}, set(), {"coreml"}, {"coreml"}),
+        ({"tags": [], "siblings": ["my.ptl.md", "notpytorch.gguf.txt"]}, set(), set(), set()),
+    ],
+)  # fmt: skip
+def test_what_serves_what(model, tag, weights, usable):
+    found = hfscan.classify(model)
+    assert (found.tag, found.weights, found.usable) == (tag, weights, usable)
+
+
+@pytest.mark.parametrize("name", ["hub-2022-02.jsonl.gz", "hub-2024-07-detail.jsonl.gz"])
+def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
+    def keys(mask):
+        if mask is None:
+            return None
+        return frozenset(one.key for one in taxonomy().frameworks if mask >> one.bit & 1)
+
+    with Store.open(tmp_path / "h.duckdb", write=True) as store:
+        store.ingest([shared_data / name], Observation("import", name, Scope(), DAY, DAY, None))
+        rows = store.connection.execute(
+            "SELECT id, tag_mask, weights_mask, usable_mask FROM models"
+        ).fetchall()
+    by_sql = {id_: tuple(map(keys, masks)) for id_, *masks in rows}
+    with gzip.open(shared_data / name, "rt") as lines:
+        models = list(map(json.loads, lines))
+    assert len(models) == len(by_sql)
+    for model in models:
+        found = hfscan.classify(model)
+        id_ = model.get("id") or model["modelId"]
+        assert by_sql[id_] == (found.tag, found.weights, found.usable), id_
