@@ -1,6 +1,7 @@
 -- title: Framework exclusivity
--- answers: By the Hub's tags, how many models serve one framework of a universe alone, several, none?
+-- answers: How many models serve one framework of a universe alone, several, none?
 -- param universe VARCHAR[] = pytorch,tensorflow : the frameworks that compete
+-- param definition VARCHAR = tag : what says that a model serves one: tag (the Hub's), weights (its files) or usable
 -- param since TIMESTAMP = NULL : count models created at or after (UTC)
 -- param until TIMESTAMP = NULL : count models created before (UTC)
 -- param floor VARCHAR = included : models older than the Hub's dates: included, excluded or only
@@ -20,7 +21,8 @@ tally AS (
             WHEN 'task' THEN coalesce(pipeline_tag, '(none)')
             WHEN 'library' THEN coalesce(library_name, '(none)')
         END AS group_name,
-        tag_mask & (SELECT bit_or(mask) FROM universe) AS served,
+        CASE $definition::VARCHAR WHEN 'tag' THEN tag_mask WHEN 'weights' THEN weights_mask WHEN 'usable' THEN usable_mask END
+            & (SELECT bit_or(mask) FROM universe) AS served,
         sum(CASE $weight::VARCHAR WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END) AS n
     FROM census
     WHERE
@@ -31,6 +33,7 @@ tally AS (
             WHEN 'excluded' THEN NOT at_floor
             WHEN 'only' THEN at_floor
         END
+        AND served IS NOT NULL  -- by weights, only models whose file names are known
     GROUP BY ALL
 ),
 ranked AS (

@@ -13,6 +13,7 @@ COMMANDS = {
     "crawl": "Take a census of the Hub's model metadata.",
     "import": "Bring recorded dumps in as observations.",
     "report": "Say which frameworks the models serve, with every denominator.",
+    "frameworks": "Print what is told apart, and by which evidence.",
     "parity": "Load checkpoints into several frameworks and say whether they agree.",
     "query": "Run a named query, or SQL of your own, read-only.",
     "demo": "Run the main job on an embedded stand-in Hub, without network.",

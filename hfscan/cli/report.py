@@ -9,7 +9,8 @@ import click
 
 from hfscan.cli._options import as_of_option, db_option, end_of_day, source_option
 from hfscan.errors import StorageError
-from hfscan.figures import Census
+from hfscan.figures import Census, Definition
+from hfscan.frameworks import DEFINITIONS
 from hfscan.report import FORMATS, build
 from hfscan.store import Store
 
@@ -51,6 +52,14 @@ class _Frameworks(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="The frameworks that compete.",
 )
+@click.option(
+    "--definition",
+    type=click.Choice(DEFINITIONS),
+    default="tag",
+    show_default=True,
+    help="What says that a model serves a framework: the Hub's tags, its weight files, or what "
+    "can be loaded without converting.",
+)
 @as_of_option
 @source_option
 def command(
@@ -59,6 +68,7 @@ def command(
     format_: str | None,
     out: Path | None,
     universe: tuple[str, ...],
+    definition: Definition,
     as_of: datetime | None,
     source: int | None,
 ) -> None:
@@ -68,7 +78,7 @@ def command(
     period = None if year is None else (datetime(year, 1, 1), datetime(year + 1, 1, 1))
     with Store.open(db) as store:
         census = Census.choose(store, period, source=source, as_of=end_of_day(as_of))
-        report = build(census, year=year, universe=universe)
+        report = build(census, year=year, universe=universe, definition=definition)
     write = FORMATS[format_ or _format_of(out)]
     if out is None:
         write(report, sys.stdout)

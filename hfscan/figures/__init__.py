@@ -11,10 +11,11 @@ from hfscan.objectid import FLOOR_END, FLOOR_START
 from hfscan.store import Source, Store
 from hfscan.store.sources import choose
 
-__all__ = ["Census", "Figure", "Query", "load"]
+__all__ = ["Census", "Definition", "Figure", "Query", "load"]
 
 Population = Literal["created", "existing"]
 Floor = Literal["excluded", "included", "only"]
+Definition = Literal["tag", "weights", "usable"]
 Weight = Literal["models", "downloads"]
 By = Literal["month", "task", "library"]
 
@@ -82,6 +83,7 @@ class Census:
         self,
         *,
         universe: Sequence[str],
+        definition: Definition = "tag",
         period: tuple[datetime, datetime] | None = None,
         population: Population = "existing",
         floor: Floor | None = None,
@@ -94,14 +96,21 @@ class Census:
         `created`: models created in `period`; `existing`: models created before its end (all
         models without a period).
 
-        Raises NoAnswerError on a framework that the database does not know.
+        Raises NoAnswerError on a framework that the database does not know, and where the
+        observation lacks what the definition needs.
         """
         self.titles(universe)  # raises on an unknown one
+        if definition == "weights" and "files" in self.source.lacks:
+            raise NoAnswerError(
+                f"Source {self.source.id} has no file names, so --definition weights cannot be "
+                "answered from it. Use tag or usable, or a source with file names."
+            )
         since, until = period or (None, None)
         rows = load("exclusivity").run(
             self._connection,
             {
                 "universe": list(universe),
+                "definition": definition,
                 "since": since if population == "created" else None,
                 "until": until,
                 "floor": floor or "included",
@@ -112,7 +121,7 @@ class Census:
         )
         for row in rows:
             yield Figure(
-                definition="tag",
+                definition=definition,
                 universe=tuple(universe),
                 population=population,
                 period=period,

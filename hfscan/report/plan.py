@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hfscan.errors import NoAnswerError
-from hfscan.figures import Census, Figure, Floor, touches_floor
+from hfscan.figures import Census, Definition, Figure, Floor, touches_floor
 from hfscan.resources import folder
 from hfscan.store import Source
 
@@ -34,6 +34,7 @@ class Report:
     title: str
     year: int | None
     universe: tuple[str, ...]
+    definition: Definition
     names: dict[str, str]
     """framework -> its title"""
     source: Source
@@ -49,7 +50,12 @@ class Report:
 
 
 def build(
-    census: Census, *, year: int | None, universe: Sequence[str], where: Path | None = None
+    census: Census,
+    *,
+    year: int | None,
+    universe: Sequence[str],
+    definition: Definition = "tag",
+    where: Path | None = None,
 ) -> Report:
     """Fill the report of a year (or, without one, of all models) from an observation.
 
@@ -69,13 +75,14 @@ def build(
                 f"of {year} cannot be counted from it."
             )
             continue
-        sections.append(_section(census, part, period, universe, words))
+        sections.append(_section(census, part, period, universe, definition, words))
     headline = next(one for one in sections if one.name == plan["headline"])
     return Report(
         name=name,
         title=plan["title"].format(**words),
         year=year,
         universe=tuple(universe),
+        definition=definition,
         names=census.titles(universe),
         source=census.source,
         generated_at=datetime.now(UTC),
@@ -90,6 +97,7 @@ def _section(
     part: dict[str, Any],
     period: tuple[datetime, datetime] | None,
     universe: Sequence[str],
+    definition: Definition,
     words: dict[str, Any],
 ) -> Section:
     by = part.get("by")
@@ -101,6 +109,7 @@ def _section(
         for floor in floors
         for figure in census.exclusivity(
             universe=universe,
+            definition=definition,
             period=period,
             population=part["population"],
             floor=floor,

@@ -12,6 +12,14 @@ FLOORS = {
 time of every model older than that."""
 
 
+DEFINITIONS = {
+    "tag": "by the Hub's tags",
+    "weights": "by their weight files",
+    "usable": "by what can be loaded without converting",
+}
+"""What makes a model serve a framework."""
+
+
 def percent(figure: Figure) -> str:
     """Return the share with one decimal; never 0 % or 100 % when it is not."""
     share = figure.share
@@ -54,7 +62,7 @@ def headline(report: Report) -> str:
     floor = f", {FLOORS['excluded']}" if shares[0].floor else ""
     return (
         f"Of the {shares[0].denominator:,} {models} {when} that serve {frameworks}, {parts}: "
-        f"by the Hub's tags, of the models that still existed when observed{floor}."
+        f"{DEFINITIONS[report.definition]}, of the models that still existed when observed{floor}."
     )
 
 

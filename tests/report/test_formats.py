@@ -35,7 +35,7 @@ def model(number: int, **rest) -> dict:
 def written(tmp_path):
     """Return a function: models -> the year's report in a format."""
 
-    def write(models, format_, *, year=2022, synthetic=None, scope=None):
+    def write(models, format_, *, year=2022, synthetic=None, scope=None, definition="tag"):
         dump = tmp_path / "dump.json"
         dump.write_text(json.dumps(models))
         path = tmp_path / "h.duckdb"
@@ -46,7 +46,9 @@ def written(tmp_path):
                 Observation("import", HOSTILE, scope or Scope(), DAY, DAY, None, None, synthetic),
             )
             census = Census.choose(store, YEAR if year else None)
-            report = build(census, year=year, universe=("pytorch", "tensorflow"))
+            report = build(
+                census, year=year, universe=("pytorch", "tensorflow"), definition=definition
+            )
         out = io.StringIO()
         FORMATS[format_](report, out)
         return out.getvalue()
@@ -79,6 +81,30 @@ def test_the_headline_names_numerator_and_denominator(written):
     assert "Of the 3 models created in 2022 that serve PyTorch or TensorFlow, 2 (66.7 %)" in text
     assert "of the models that still existed when observed" in text
     assert "prove" not in text
+
+
+def test_the_definition_decides_and_is_said(written):
+    models = [
+        model(1, tags=["safetensors"], siblings=[{"rfilename": "model.safetensors"}],
+              config={"model_type": "bert"}),
+        model(2, tags=["tf"], siblings=[{"rfilename": "tf_model.h5"}]),
+        model(3, tags=["pytorch"], siblings=[{"rfilename": "README.md"}]),
+    ]  # fmt: skip
+    said = {
+        "tag": ("1 (50.0 %) serve PyTorch only", "by the Hub's tags"),
+        "weights": ("1 (50.0 %) serve PyTorch only", "by their weight files"),
+        "usable": ("1 (33.3 %) serve both", "by what can be loaded without converting"),
+    }
+    for definition, words in said.items():
+        text = " ".join(written(models, "terminal", definition=definition).split())
+        assert all(one in text for one in words), text
+    figures = json.loads(written(models, "json", definition="weights"))["figures"]
+    assert {one["definition"] for one in figures} == {"weights"}
+
+
+def test_weights_cannot_be_told_without_file_names(written):
+    with pytest.raises(NoAnswerError, match="no file names"):
+        written([model(1)], "md", definition="weights")
 
 
 def test_made_up_models_are_labelled_in_every_format(written):

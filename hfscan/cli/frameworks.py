@@ -1,0 +1,30 @@
+"""`hfscan frameworks`."""
+
+import sys
+
+import click
+
+from hfscan.frameworks import taxonomy
+from hfscan.report import ROW_FORMATS
+
+
+@click.command("frameworks")
+@click.option(
+    "--format", "format_", type=click.Choice(list(ROW_FORMATS)), default="terminal",
+    show_default=True,
+)  # fmt: skip
+def command(format_: str) -> None:
+    """Print the frameworks, formats and runtimes that are told apart, and by which evidence."""
+    rows = [
+        {
+            "framework": one.key,
+            "title": one.title,
+            "kind": one.kind,
+            "of": one.of,
+            "tags": list(one.tags),
+            "files": list(one.files),
+            "libraries": list(one.libraries),
+        }
+        for one in taxonomy().frameworks
+    ]
+    ROW_FORMATS[format_](rows, sys.stdout)
