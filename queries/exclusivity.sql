@@ -33,7 +33,6 @@ tally AS (
             WHEN 'excluded' THEN NOT at_floor
             WHEN 'only' THEN at_floor
         END
-        AND served IS NOT NULL  -- by weights, only models whose file names are known
     GROUP BY ALL
 ),
 ranked AS (
@@ -73,7 +72,9 @@ counted AS (
         sum(n) FILTER (served <> 0)
     FROM grouped GROUP BY ALL
     UNION ALL
-    SELECT 'none', NULL, group_name, sum(n) FILTER (served = 0), sum(n)
+    -- served is NULL, by weights, where the file names are not known: not counted. (A WHERE against
+    -- it in `tally` makes DuckDB 2.0.0 lose all but 17 bits of n.)
+    SELECT 'none', NULL, group_name, sum(n) FILTER (served = 0), sum(n) FILTER (served IS NOT NULL)
     FROM grouped GROUP BY ALL
 )
 SELECT
