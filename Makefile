@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-parity parity-zoo lint clean
 
 demo: $(VENV)/ready  ## the main job end to end on an embedded stand-in Hub
 	$(BIN)/hfscan demo
@@ -23,6 +23,18 @@ $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"  # the first that knows groups
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+test-parity: $(VENV)-parity/ready  ## the frameworks themselves: 4 GB, some minutes
+	$(VENV)-parity/bin/python -m pytest tests/parity
+
+parity-zoo: $(VENV)-parity/ready  ## every architecture that has both classes: hours
+	$(VENV)-parity/bin/python -m hfscan.parity.zoo --out docs/parity-zoo.md
+
+$(VENV)-parity/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-parity
+	$(VENV)-parity/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)-parity/bin/python -m pip install --quiet --editable ".[parity]" --group dev
 	touch $@
 
 # the oldest huggingface_hub that is supported in practice: with requests instead of httpx
