@@ -5,6 +5,7 @@ transformers.models.auto, so that no framework need be installed.
 """
 
 import ast
+import textwrap
 from importlib.metadata import distribution, version
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def main() -> None:
         for key, values in (("model_types", set(table)), ("classes", classes)):
             heading = f"\n[{framework}]\n" if key == "model_types" else ""
             print(f"{heading}{key} = [")
-            for value in sorted(values):
-                print(f'  "{value}",')
+            quoted = ", ".join(f'"{value}"' for value in sorted(values))
+            print(textwrap.fill(f"{quoted},", 98, initial_indent="  ", subsequent_indent="  "))
             print("]")
 
 
