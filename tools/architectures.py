@@ -39,7 +39,10 @@ def main() -> None:
             heading = f"\n[{framework}]\n" if key == "model_types" else ""
             print(f"{heading}{key} = [")
             quoted = ", ".join(f'"{value}"' for value in sorted(values))
-            print(textwrap.fill(f"{quoted},", 98, initial_indent="  ", subsequent_indent="  "))
+            wrap = textwrap.TextWrapper(
+                98, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+            )
+            print(wrap.fill(f"{quoted},"))
             print("]")
 
 

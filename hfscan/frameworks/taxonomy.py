@@ -1,4 +1,4 @@
-"""taxonomy.toml and architectures.toml as Python values."""
+"""taxonomy.toml, rules.toml and architectures.toml as Python values."""
 
 import re
 import tomllib
@@ -30,7 +30,7 @@ class Framework:
 
 @dataclass(frozen=True)
 class Rule:
-    """Evidence that only counts together; see taxonomy.toml."""
+    """Evidence that only counts together; see rules.toml."""
 
     definition: str
     serves: tuple[str, ...]
@@ -77,7 +77,7 @@ def taxonomy() -> Taxonomy:
     frameworks = [Framework(**_frozen(one)) for one in data["framework"]]
     return Taxonomy(
         tuple(sorted(frameworks, key=lambda one: one.bit)),
-        tuple(Rule(**_frozen(one)) for one in data["rule"]),
+        tuple(Rule(**_frozen(one)) for one in _read("rules.toml")["rule"]),
         tuple(data["not_weights"]["files"]),
         _frozen(data["neutral"]),
         {
