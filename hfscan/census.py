@@ -26,23 +26,35 @@ def crawl(
     token: str | None,
     db: Path,
     fresh: bool = False,
+    streams: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Crawled:
     """Crawl `scope` of the Hub at `endpoint` into the database `db` as one observation.
 
     Pages wait in `<db>.journal/` until they are in the database; an interrupted crawl goes on
-    there. Raises the errors of `hub.fetch` and of `Store`.
+    there. A long one of everything leaves `<db>.waypoints`, from which later ones can walk in
+    several `streams`: see `hub.fetch`. Raises the errors of `hub.fetch` and of `Store`.
     """
     tell = progress or (lambda _: None)
     with Store.open(db, write=True):
         pass  # a database that cannot be written is told before an hour of walking
+    waypoints = db.with_name(db.name + ".waypoints")
     fetched = hub.fetch(
-        scope, endpoint=endpoint, token=token, journal=_journal(db), fresh=fresh, progress=tell
+        scope,
+        endpoint=endpoint,
+        token=token,
+        journal=_journal(db),
+        fresh=fresh,
+        progress=tell,
+        streams=streams,
+        waypoints=waypoints,
     )
     with fetched as harvest, Store.open(db, write=True) as store:
         tell(Progress(harvest.models, len(harvest.pages), notice="writing to the database"))
         observation = _observation(harvest)
         ingested = _already(store, observation) or store.ingest(harvest.pages, observation)
+        if harvest.waypoints:
+            harvest.waypoints.save(waypoints)
         harvest.discard()
     return Crawled(harvest, ingested)
 
@@ -105,6 +117,8 @@ def _observation(harvest: Harvest) -> Observation:
         complete=harvest.scope.whole,
         requests=harvest.requests,
         synthetic=harvest.synthetic,
+        sample=harvest.scope.sample,
+        sample_design=harvest.design.told() if harvest.design else None,
     )
 
 

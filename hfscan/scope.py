@@ -10,7 +10,8 @@ class Scope:
 
     `since` and `until` (UTC, half-open: since <= createdAt < until) cut by creation time;
     `author` and `task` are the Hub's own filters; `limit` stops after that many models;
-    `files` asks for the file names of each model.
+    `files` asks for the file names of each model; `sample` draws each model with this
+    probability, by `seed` (None: one is chosen and kept).
     """
 
     since: datetime | None = None
@@ -19,8 +20,15 @@ class Scope:
     task: str | None = None
     limit: int | None = None
     files: bool = True
+    sample: float | None = None
+    seed: int | None = None
 
     @property
     def whole(self) -> bool:
         """True when a finished crawl of this scope has seen every model of its period."""
-        return self.author is None and self.task is None and self.limit is None
+        return all(one is None for one in (self.author, self.task, self.limit, self.sample))
+
+    @property
+    def everything(self) -> bool:
+        """True when no model is left out, whenever it was created."""
+        return self.whole and self.since is None and self.until is None

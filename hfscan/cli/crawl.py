@@ -11,7 +11,7 @@ from hfscan.census import Crawled
 from hfscan.cli._options import db_option
 from hfscan.cli._progress import shown
 from hfscan.errors import HubUnreachableError
-from hfscan.hub.client import printable
+from hfscan.hub.words import printable
 from hfscan.objectid import FLOOR_START
 from hfscan.scope import Scope
 
@@ -45,6 +45,20 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 )
 @click.option("--files/--no-files", default=True, show_default=True, help="Keep file names.")
 @click.option(
+    "--sample",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="P",
+    help="Only some models, each drawn with this probability (0 < P <= 1).",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Of the sample. Default: by chance.")
+@click.option(
+    "--streams",
+    type=click.IntRange(1, 32),
+    metavar="N",
+    help="Ask for so many pages at once. Default: 1, and a second from the other end where the "
+    "Hub is slow. More than 2 need an earlier full crawl in the same database.",
+)
+@click.option(
     "--date-floor",
     is_flag=True,
     help="Instead, ask for the first commits of the models in the database that are older than "
@@ -61,6 +75,9 @@ def command(
     task: str | None,
     limit: int | None,
     files: bool,
+    sample: float | None,
+    seed: int | None,
+    streams: int | None,
     date_floor: bool,
     fresh: bool,
 ) -> None:
@@ -69,8 +86,9 @@ def command(
     Interrupted in any way, the same command goes on where it stood. A token (HF_TOKEN or
     `hf auth login`) is used when there is one, and raises the Hub's quota.
     """
-    scope = Scope(*_period(year, since, until), author, task, limit, files)
-    if date_floor and (fresh or not files or scope != Scope(limit=limit)):
+    scope = Scope(*_period(year, since, until), author, task, limit, files, sample, seed)
+    _check(scope, streams)
+    if date_floor and (fresh or not files or streams or scope != Scope(limit=limit)):
         raise click.UsageError("--date-floor asks about models in the database; it takes --limit.")
     if constants.HF_HUB_OFFLINE:
         raise HubUnreachableError(
@@ -82,9 +100,25 @@ def command(
         return
     with shown() as progress:
         crawled = census.crawl(
-            scope, endpoint=endpoint, token=get_token(), db=db, fresh=fresh, progress=progress
+            scope,
+            endpoint=endpoint,
+            token=get_token(),
+            db=db,
+            fresh=fresh,
+            streams=streams,
+            progress=progress,
         )
     _report(crawled, db)
+
+
+def _check(scope: Scope, streams: int | None) -> None:
+    if scope.sample is None:
+        if scope.seed is not None:
+            raise click.UsageError("--seed goes with --sample.")
+        if streams is not None and not scope.everything:
+            raise click.UsageError("--streams goes with a crawl of everything, or --sample.")
+    elif scope.author is not None or scope.task is not None or scope.limit is not None:
+        raise click.UsageError("--sample draws from all models of a period; give it alone.")
 
 
 def _date_floor(endpoint: str, db: Path, limit: int | None) -> None:
@@ -133,11 +167,15 @@ def _period(
 def _report(crawled: Crawled, db: Path) -> None:
     harvest, ingested = crawled.harvest, crawled.ingested
     requests = "request" if harvest.requests == 1 else "requests"
+    several = harvest.walkers > 1 and harvest.design is None
+    by = f" by {harvest.walkers} walkers" if several else ""
     click.echo(
         f"Source {ingested.source}: {ingested.models:,} {_covered(harvest.scope)} from "
-        f"{harvest.endpoint} in {harvest.requests:,} {requests} and {harvest.seconds:.1f} s, "
-        f"in {db}"
+        f"{harvest.endpoint} in {harvest.requests:,} {requests} and {harvest.seconds:.1f} s"
+        f"{by}, in {db}"
     )
+    if harvest.design:
+        click.echo(f"A sample of {harvest.listed:,} models listed: {harvest.design.told()}.")
     if harvest.synthetic:
         click.echo(f"The models are synthetic: {printable(harvest.synthetic)}")
     if ingested.private:

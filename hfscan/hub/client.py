@@ -1,28 +1,27 @@
-"""Asks the Hub, one request at a time: politely, patiently, and nobody else."""
+"""Asks the Hub: politely, patiently, and nobody else."""
 
 import ipaddress
 import platform
 import re
+import threading
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
 
 import httpx
-import msgspec
 
 from hfscan import __version__
 from hfscan.errors import HubContractError, HubRefusedError, HubUnreachableError
 from hfscan.hub.quota import SHARE, Pace, announced
 from hfscan.hub.retry import Patience, TransientError, persist
+from hfscan.hub.words import explained, printable
 
 T = TypeVar("T")
 
 USER_AGENT = f"hfscan/{__version__}; python/{platform.python_version()}"
 LARGEST_ANSWER = 64 << 20  # bytes as sent; a page of 1,000 models is well below one MiB
-_LARGEST_ERROR = 64 << 10  # bytes unpacked
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -56,11 +55,12 @@ class RefusedError(HubRefusedError):
 
 
 class HubClient:
-    """A connection to one Hub. Use as a context manager.
+    """A connection to one Hub, for any number of threads. Use as a context manager.
 
     `token` goes to the endpoint's own scheme, host and port only: no other is ever asked.
-    `tell` hears in words why the client waits. `requests` counts what was sent; `has_token` says
-    whether a token goes along, `answered` whether the Hub has ever answered.
+    `tell` hears in words why the client waits. `requests` counts what was sent, `mine.requests`
+    what this thread sent; `has_token` says whether a token goes along, `answered` whether the Hub
+    has ever answered.
     """
 
     def __init__(
@@ -74,11 +74,14 @@ class HubClient:
     ) -> None:
         self.endpoint = endpoint
         self.requests = 0
+        self.mine = _Mine()
         self._url = _checked(endpoint)
         self.has_token = token is not None
         self._patience = patience or Patience()
         self._pace = Pace(share)
         self._tell = tell
+        self._turn = threading.Lock()  # whose holder may ask next
+        self._heard = 0  # the newest request whose answer the pace knows
         self.answered = False
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
         if token is not None:
@@ -118,16 +121,11 @@ class HubClient:
             ) from error
 
     def _ask(self, url: str) -> Answer:
-        delay = self._pace.delay()
-        if delay > 1:
-            self._tell(f"keeping within the Hub's quota: waiting {delay:.0f} s")
-        time.sleep(delay)
-        self.requests += 1
+        number = self._await_turn()
         try:
             with self._http.stream("GET", url) as response:
                 self.answered = True
-                quota = announced(response.headers)
-                self._pace.heard(quota)
+                self._hear(number, response)
                 if response.status_code == 200:
                     return Answer(
                         self._read(response),
@@ -141,6 +139,25 @@ class HubClient:
         except httpx.TransportError as error:
             raise TransientError(f"{self.endpoint} {_trouble(error)}") from error
         raise AssertionError("an answer is a page or a failure")
+
+    def _await_turn(self) -> int:
+        """Wait as long as the quota asks; return the number of the request that may now be sent."""
+        with self._turn:
+            delay = self._pace.delay(self.requests - self._heard)
+            if delay > 1:
+                self._tell(f"keeping within the Hub's quota: waiting {delay:.0f} s")
+            time.sleep(delay)
+            self.requests += 1
+            self.mine.requests += 1
+            return self.requests
+
+    def _hear(self, number: int, response: httpx.Response) -> None:
+        wait = _asked_wait(response) if response.status_code == 429 else None
+        if wait is not None and wait <= self._patience.total:
+            self._pace.hold(wait)  # every thread, not only the one that was told
+        if number > self._heard:  # answers may overtake each other
+            self._heard = number
+            self._pace.heard(announced(response.headers))
 
     def _read(self, response: httpx.Response) -> bytes:
         body = bytearray()
@@ -219,31 +236,8 @@ class HubClient:
         self._http.close()
 
 
-def explained(body: bytes) -> str:
-    """Return the explanation in an error's body, "" where it gives none (HTML, say).
-
-    Shapes seen: `{"error": text | [text]}` and `{"errors": [{"message": text}]}`, also as gzip.
-    """
-    try:
-        if body.startswith(b"\x1f\x8b"):
-            body = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(body, _LARGEST_ERROR)
-        said = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, zlib.error):
-        return ""
-    if not isinstance(said, dict):
-        return ""
-    error = said.get("error") or said.get("errors") or ""
-    while isinstance(error, list):
-        error = error[0] if error else ""
-    if isinstance(error, dict):
-        error = error.get("message", "")
-    return error if isinstance(error, str) else ""
-
-
-def printable(text: str, longest: int = 600) -> str:
-    """Return text from the Hub without control codes and of bounded length."""
-    text = "".join(one if one.isprintable() else " " for one in text[: longest + 1]).strip()
-    return text if len(text) <= longest else text[:longest] + "..."
+class _Mine(threading.local):
+    requests = 0
 
 
 def _checked(endpoint: str) -> httpx.URL:

@@ -7,9 +7,10 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from hfscan.errors import HubContractError
-from hfscan.hub.client import Answer, HubClient, MovedError, RefusedError, explained, printable
+from hfscan.hub.client import Answer, HubClient, MovedError, RefusedError
 from hfscan.hub.page import unpacked
 from hfscan.hub.retry import TransientError
+from hfscan.hub.words import explained, printable
 
 _LARGEST = 8 << 20  # bytes unpacked; one commit is well below a KiB
 _HOPS = 5  # renames followed

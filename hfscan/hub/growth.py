@@ -33,3 +33,11 @@ def created_before(instant: datetime) -> float:
     (_, before), (_, after) = GROWTH[right - 1 : right + 1]
     left_at, right_at = _SECONDS[right - 1 : right + 1]
     return before + (after - before) * (at - left_at) / (right_at - left_at)
+
+
+def reached(models: float) -> datetime:
+    """Return about when the Hub had `models` public models: the inverse of `created_before`."""
+    right = next((n for n, (_, has) in enumerate(GROWTH) if has >= models), len(GROWTH) - 1)
+    right = max(1, right)
+    (before, had), (after, has) = GROWTH[right - 1 : right + 1]
+    return before + (after - before) * ((models - had) / (has - had))

@@ -1,9 +1,9 @@
 """Where a crawl keeps its pages until they are in the database, and where it stands.
 
 A folder holds `crawl.json` (what is crawled), the pages (`000001.json.gz`, as the Hub sent them)
-and `pages.jsonl`, one line per page: its address, checksum, `_id` range and the next address.
-A page counts once its line is written; the latest line of an address counts. No name in it comes
-from the Hub, and no token is ever in it.
+and `pages.jsonl`, one line per page: its walker, address, checksum, reach and next address. A page
+counts once its line is written; the latest line of an address counts. No name in it comes from the
+Hub, and no token is ever in it.
 """
 
 import contextlib
@@ -18,29 +18,46 @@ import msgspec
 from hfscan.errors import StorageError
 from hfscan.hub.disk import append, hold, lines, storing, write_whole
 from hfscan.hub.page import Page
+from hfscan.hub.sample import Design
 from hfscan.scope import Scope
 
-_FORMAT = 1
+_FORMAT = 2
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """A range of `_id`s, low <= _id < high, and the addresses that walk it.
+
+    `up` walks it oldest first, `down` newest first. `entered`: they hold a cursor, so that their
+    first `_id` must lie in the range; else they begin at the Hub's own end.
+    """
+
+    low: str
+    high: str
+    up: str | None = None
+    down: str | None = None
+    entered: bool = False
 
 
 class About(msgspec.Struct, frozen=True):
-    """What a journal's crawl does; `url` is its first page, `dropped` what the Hub cannot say."""
+    """What a journal's crawl does; `dropped` are the fields that the Hub cannot say."""
 
     endpoint: str
     scope: Scope
-    url: str
-    ascending: bool
+    stretches: tuple[Stretch, ...]
     started_at: datetime
     dropped: tuple[str, ...] = ()
+    design: Design | None = None
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A page on disk: `rows` in all, `models` of them in the crawl's period.
+    """A page on disk: the Hub listed `rows`, from `first` to `last`, of which `models` are kept.
 
+    `reach`: with this page its walker has seen everything up to here, in its own direction.
     `requests` and `seconds` are what it took to get it; `at` (UTC) is when it was kept.
     """
 
     number: int
+    walker: int
     url: str
     next_url: str | None
     bytes: int
@@ -49,6 +66,7 @@ class Entry(msgspec.Struct, frozen=True):
     models: int
     first: str | None
     last: str | None
+    reach: str
     requests: int
     seconds: float
     at: datetime
@@ -67,7 +85,7 @@ class Journal:
         self.folder = root / hashlib.sha256(key).hexdigest()[:16]
         self._about = self.folder / "crawl.json"
         self._manifest = self.folder / "pages.jsonl"
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[tuple[int, str], Entry] = {}
         self._number = 0
         with storing(root):
             root.mkdir(parents=True, exist_ok=True)
@@ -94,9 +112,13 @@ class Journal:
         """Return the file of a page."""
         return self.folder / f"{entry.number:06}.json.gz"
 
-    def find(self, url: str) -> Entry | None:
+    def known(self, walker: int, url: str) -> Entry | None:
+        """Return what was noted of the page of an address, be it still whole or not."""
+        return self._entries.get((walker, url))
+
+    def find(self, walker: int, url: str) -> Entry | None:
         """Return the page of an address if it is here and undamaged."""
-        entry = self._entries.get(url)
+        entry = self.known(walker, url)
         if entry is None:
             return None
         try:
@@ -107,19 +129,29 @@ class Journal:
         return entry if whole else None
 
     def keep(
-        self, url: str, page: Page, *, models: int, requests: int, seconds: float, at: datetime
+        self,
+        walker: int,
+        url: str,
+        page: Page,
+        *,
+        reach: str,
+        requests: int,
+        seconds: float,
+        at: datetime,
     ) -> Entry:
         """Write a page, then its line; both are on the disk when this returns."""
         entry = Entry(
             number=self._number + 1,
+            walker=walker,
             url=url,
             next_url=page.next_url,
             bytes=len(page.packed),
             sha256=hashlib.sha256(page.packed).hexdigest(),
             rows=len(page.ids),
-            models=models,
+            models=page.models,
             first=page.ids[0] if page.ids else None,
             last=page.ids[-1] if page.ids else None,
+            reach=reach,
             requests=requests,
             seconds=round(seconds, 3),
             at=at,
@@ -129,7 +161,7 @@ class Journal:
             write_whole(self.path(entry), page.packed)
             append(self._manifest, msgspec.json.encode(entry))
         self._number = entry.number
-        self._entries[url] = entry
+        self._entries[walker, url] = entry
         return entry
 
     def discard(self) -> None:
@@ -161,7 +193,7 @@ class Journal:
         for line in found:
             with contextlib.suppress(msgspec.DecodeError):
                 entry = msgspec.json.decode(line, type=Entry)
-                self._entries[entry.url] = entry
+                self._entries[entry.walker, entry.url] = entry
                 self._number = max(self._number, entry.number)
 
     def __enter__(self) -> "Journal":

@@ -1,22 +1,23 @@
 """A page of models, proven whole before anyone relies on it."""
 
 import base64
-import binascii
 import gzip
 import hashlib
 import itertools
 import json
 import re
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from hfscan.errors import HubContractError
-from hfscan.hub.client import Answer, explained, printable
+from hfscan.hub import cursor
+from hfscan.hub.client import Answer
 from hfscan.hub.retry import TransientError
+from hfscan.hub.words import explained, printable
 
 LARGEST_PAGE = 512 << 20
 """Bytes unpacked: a hundred times a usual page of 1,000 models; a gzip bomb takes any amount."""
@@ -28,11 +29,6 @@ class _Model(msgspec.Struct):
     id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{24}\Z")] = msgspec.field(name="_id")
 
 
-class _Cursor(msgspec.Struct):
-    bound: dict[str, str] = msgspec.field(name="_id")
-
-
-_CURSOR = msgspec.json.Decoder(_Cursor)
 _IDS = msgspec.json.Decoder(list[_Model])
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -45,26 +41,26 @@ class Page:
     ids: list[str]
     next_url: str | None
     synthetic: str | None
+    models: int
+    """objects that `packed` holds; fewer than `ids` once some were left out"""
 
     @property
     def short_of_cursor(self) -> bool:
         """True when the next page begins beyond this one's last model: some lie between.
 
-        Known only while the Hub's cursor is readable (base64 of `{"_id":{"$gt":"..."}}`).
+        Known only while the Hub's cursor is readable.
         """
-        if self.next_url is None:
-            return False
-        cursor = parse_qs(urlsplit(self.next_url).query).get("cursor", [""])[-1]
-        try:
-            bound = _CURSOR.decode(base64.b64decode(cursor)).bound
-        except (binascii.Error, msgspec.DecodeError, ValueError):
-            return False
-        return self.ids[-1:] != [bound.get("$gt") or bound.get("$lt")]
+        bound = cursor.bound(self.next_url) if self.next_url else None
+        return bound is not None and self.ids[-1:] != [bound]
 
-    def cut(self, rows: int) -> "Page":
-        """Return the page's first rows alone, without a next page."""
-        body = msgspec.json.encode(_ROWS.decode(gzip.decompress(self.packed))[:rows])
-        return Page(_pack(body), self.ids[:rows], None, self.synthetic)
+    def only(self, wanted: Callable[[str], bool]) -> "Page":
+        """Return the page with those objects alone whose `_id` is wanted."""
+        kept = [wanted(one) for one in self.ids]
+        if all(kept):
+            return self
+        rows = itertools.compress(_ROWS.decode(gzip.decompress(self.packed)), kept)
+        body = msgspec.json.encode([*rows])
+        return replace(self, packed=_pack(body), models=sum(kept))
 
 
 def prove(
@@ -90,7 +86,7 @@ def prove(
         models = _decoded(body)
     ids = [model.id for model in models]
     _check_order(ids if after is None else [after, *ids], ascending)
-    return Page(packed or _pack(body), ids, answer.next_url, answer.synthetic)
+    return Page(packed or _pack(body), ids, answer.next_url, answer.synthetic, len(ids))
 
 
 def unpacked(answer: Answer, largest: int = LARGEST_PAGE) -> bytes:

@@ -53,14 +53,25 @@ class Pace:
         self._share, self._burst, self._clock = share, burst, clock
         self._quota: Quota | None = None
         self._heard = 0.0
+        self._held = 0.0
 
     def heard(self, quota: Quota | None) -> None:
         """Take note of what an answer announced."""
         if quota is not None:
             self._quota, self._heard = quota, self._clock()
 
-    def delay(self) -> float:
-        """Return the seconds to wait before the next request."""
+    def hold(self, seconds: float) -> None:
+        """Take note that the Hub asks to wait, for whatever reason."""
+        self._held = max(self._held, self._clock() + seconds)
+
+    def delay(self, in_flight: int = 0) -> float:
+        """Return the seconds to wait before the next request.
+
+        `in_flight` requests were sent later than the one whose answer was last heard.
+        """
+        return max(self._held - self._clock(), self._by_quota(in_flight))
+
+    def _by_quota(self, in_flight: int) -> float:
         quota = self._quota
         if quota is None:
             return 0.0
@@ -68,14 +79,15 @@ class Pace:
         to_reset = quota.reset + 1 - (self._clock() - self._heard)
         if to_reset <= 0:
             return 0.0
+        remaining = max(0, quota.remaining - in_flight)
         if quota.limit is None or quota.window is None:
-            return to_reset if quota.remaining == 0 else 0.0
+            return to_reset if remaining == 0 else 0.0
         burst = max(1.0, self._burst * quota.limit)
         even = max(0.0, self._share * quota.limit - burst)
-        ahead = quota.limit - quota.remaining + 1 - burst
-        if ahead <= 0 < quota.remaining:
+        ahead = quota.limit - remaining + 1 - burst
+        if ahead <= 0 < remaining:
             return 0.0
-        if ahead > even or quota.remaining == 0:
+        if ahead > even or remaining == 0:
             return to_reset
         elapsed = quota.window + 1 - to_reset
         return min(to_reset, max(0.0, ahead / even * quota.window - elapsed))

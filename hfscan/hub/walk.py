@@ -1,12 +1,14 @@
-"""The walk through a scope: which end, which address, when it is done."""
+"""A walk by creation time: what is asked of the Hub, and what of a stretch is still to be seen.
 
-from dataclasses import dataclass
+Sorted so, the Hub's cursor is nothing but the last `_id`: what changes meanwhile can neither hide
+a model nor show it twice.
+"""
+
 from datetime import datetime
-from math import ceil
 from urllib.parse import urlencode
 
 from hfscan.hub.growth import created_before
-from hfscan.hub.journal import Entry
+from hfscan.hub.journal import Entry, Stretch
 from hfscan.hub.page import Page
 from hfscan.objectid import created_at, lower_bound
 from hfscan.scope import Scope
@@ -21,99 +23,142 @@ FIELDS = (
 )  # fmt: skip
 """What is asked of each model (the Hub's names); `siblings` are the file names."""
 
-_HIGHEST, _LOWEST = "g", ""  # beyond every `_id`, on either side
+LOWEST, HIGHEST = "", "g"
+"""Beyond every `_id`, on either side."""
 
 
-@dataclass(frozen=True)
-class Walk:
-    """A walk by creation time, oldest first (`ascending`) or newest first.
+def address(
+    scope: Scope,
+    endpoint: str,
+    *,
+    ascending: bool,
+    dropped: tuple[str, ...] = (),
+    page_size: int = PAGE_SIZE,
+) -> str:
+    """Return the address of a walk's first page, at the Hub's own end."""
+    query = {
+        "sort": "createdAt",
+        "direction": "1" if ascending else "-1",
+        "limit": str(page_size),
+        "author": scope.author,
+        "pipeline_tag": scope.task,
+    }
+    asked = [(name, value) for name, value in query.items() if value is not None]
+    asked += [
+        ("expand", field)
+        for field in FIELDS
+        if field not in dropped and (field != "siblings" or scope.files)
+    ]
+    return f"{endpoint}/api/models?{urlencode(asked)}"
 
-    Sorted so, the Hub's cursor is nothing but the last `_id`: what changes meanwhile can neither
-    hide a model nor show it twice.
-    """
 
-    scope: Scope
-    ascending: bool
+def period(scope: Scope) -> tuple[str, str]:
+    """Return the scope's bounds as `_id`s: low <= _id < high."""
+    return (
+        lower_bound(scope.since) if scope.since else LOWEST,
+        lower_bound(scope.until) if scope.until else HIGHEST,
+    )
 
-    @classmethod
-    def nearer(cls, scope: Scope, now: datetime) -> "Walk":
-        """Return the walk that meets fewer models outside the scope's period.
 
-        A limit without a period means the newest models.
+def following(object_id: str) -> str:
+    """Return the lowest `_id` above this one."""
+    return f"{int(object_id, 16) + 1:024x}"
+
+
+def preceding(object_id: str) -> str:
+    """Return the highest `_id` below this one."""
+    return f"{max(0, int(object_id, 16) - 1):024x}"
+
+
+class Span:
+    """What of a stretch no page covers yet: low <= _id < high. One walker or two narrow it."""
+
+    def __init__(self, stretch: Stretch) -> None:
+        self.stretch = stretch
+        self.low, self.high = stretch.low, stretch.high
+
+    @property
+    def done(self) -> bool:
+        """True when nothing is left to see."""
+        return self.low >= self.high
+
+    def up_to(self, bound: str | None, *, ascending: bool) -> "Span":
+        """Return what is left up to a bound, as a walker comes to it; None: all of it."""
+        part = Span(self.stretch)
+        part.low, part.high = self.low, self.high
+        if bound is not None and ascending:
+            part.high = min(part.high, bound)
+        elif bound is not None:
+            part.low = max(part.low, bound)
+        return part
+
+    def holds(self, object_id: str) -> bool:
+        """Return whether this `_id` lies in what is left."""
+        return self.low <= object_id < self.high
+
+    def reach(self, page: Page, *, ascending: bool) -> str:
+        """Return up to where a walker has seen everything, once it has this page."""
+        if page.next_url is None:
+            return self.high if ascending else self.low
+        if not page.ids:
+            return self.low if ascending else self.high
+        seen = following(page.ids[-1]) if ascending else page.ids[-1]
+        return min(max(seen, self.low), self.high)
+
+    def grown(self, now: datetime) -> tuple[float, float]:
+        """Return (seen, all) of the stretch, in models as the Hub grew (growth.py)."""
+
+        def models(bound: str) -> float:
+            instant = now if bound == HIGHEST else created_at(bound) if bound else None
+            return created_before(min(instant, now)) if instant else 0.0
+
+        whole = models(self.stretch.high) - models(self.stretch.low)
+        left = models(self.high) - models(self.low) if not self.done else 0.0
+        return whole - left, whole
+
+
+class Walker:
+    """One way through a span, page by page: oldest first (`ascending`) or newest first."""
+
+    def __init__(self, number: int, span: Span, url: str, *, ascending: bool) -> None:
+        self.number, self.span, self.ascending = number, span, ascending
+        self.url: str = url
+        self.last: str | None = None
+        self.entries: list[Entry] = []
+        self.asked: set[str] = set()
+        """every address so far"""
+        self.empty = 0
+        """pages without a model, since the last that had one"""
+
+    def strays(self, page: Page) -> bool:
+        """Return whether the first page begins outside the stretch that its cursor names."""
+        stretch = self.span.stretch
+        if not stretch.entered or self.entries or not page.ids:
+            return False
+        return page.ids[0] < stretch.low if self.ascending else page.ids[0] >= stretch.high
+
+    @property
+    def finished(self) -> bool:
+        """True when the Hub has no more, or the last page went beyond where another walker was.
+
+        What lies there was left to that other one, so that this one cannot go on without a gap.
         """
-        if scope.since is None and scope.until is None:
-            return cls(scope, scope.limit is None)
-        before = created_before(scope.since) if scope.since else 0.0
-        after = created_before(now) - created_before(scope.until) if scope.until else 0.0
-        return cls(scope, before <= after)
-
-    def url(self, endpoint: str, dropped: tuple[str, ...] = ()) -> str:
-        """Return the address of the first page."""
-        query = {
-            "sort": "createdAt",
-            "direction": "1" if self.ascending else "-1",
-            "limit": str(self._page_size()),
-            "author": self.scope.author,
-            "pipeline_tag": self.scope.task,
-        }
-        asked = [(name, value) for name, value in query.items() if value is not None]
-        asked += [
-            ("expand", field)
-            for field in FIELDS
-            if field not in dropped and (field != "siblings" or self.scope.files)
-        ]
-        return f"{endpoint}/api/models?{urlencode(asked)}"
-
-    def within(self, ids: list[str]) -> int:
-        """Count the models created in the scope's period."""
-        low, high = self._bounds()
-        return sum(low <= one < high for one in ids)
-
-    def cut(self, page: Page, models: int) -> Page:
-        """Return the page up to the scope's limit, when `models` were there before it."""
-        if self.scope.limit is None or models + self.within(page.ids) < self.scope.limit:
-            return page
-        low, high = self._bounds()
-        rows = 0
-        while models < self.scope.limit:
-            models += low <= page.ids[rows] < high
-            rows += 1
-        return page.cut(rows)
-
-    def ends(self, entry: Entry) -> bool:
-        """Return whether nothing of the period can come after this page."""
-        low, high = self._bounds()
+        if not self.entries:
+            return False
+        entry = self.entries[-1]
         if entry.next_url is None:
             return True
         if entry.last is None:
             return False
-        return entry.last >= high if self.ascending else entry.last <= low
+        return entry.reach <= entry.last if self.ascending else entry.reach > entry.last
 
-    def estimate(self, models: int, last: str | None, now: datetime) -> int | None:
-        """Return about how many models the whole walk meets, from the Hub's growth so far.
-
-        `models` were met up to `last`; None while that says too little, or the author decides.
-        """
-        if self.scope.limit is not None or self.scope.author is not None or last is None:
-            return self.scope.limit
-        here, end = created_before(created_at(last)), created_before(now)
+    def take(self, entry: Entry) -> None:
+        """Go on beyond a page."""
+        self.entries.append(entry)
+        self.last = entry.last or self.last
+        self.empty = 0 if entry.rows else self.empty + 1
+        self.url = entry.next_url or self.url
         if self.ascending:
-            until = min(end, created_before(self.scope.until)) if self.scope.until else end
-            done = here / until if until else 1.0
+            self.span.low = max(self.span.low, entry.reach)
         else:
-            since = created_before(self.scope.since) if self.scope.since else 0.0
-            done = (end - here) / (end - since) if end > since else 1.0
-        return max(models, ceil(models / min(1.0, done))) if done > 0 else None
-
-    def _page_size(self) -> int:
-        scope = self.scope
-        if scope.limit is None or scope.since is not None or scope.until is not None:
-            return PAGE_SIZE  # a period may lie behind many pages
-        return min(PAGE_SIZE, scope.limit)
-
-    def _bounds(self) -> tuple[str, str]:
-        since, until = self.scope.since, self.scope.until
-        return (
-            lower_bound(since) if since else _LOWEST,
-            lower_bound(until) if until else _HIGHEST,
-        )
+            self.span.high = min(self.span.high, entry.reach)

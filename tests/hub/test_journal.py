@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hfscan.errors import DatabaseError, StorageError
-from hfscan.hub.journal import About, Entry, Journal
+from hfscan.hub.journal import About, Entry, Journal, Stretch
 from hfscan.hub.page import Page
 from hfscan.scope import Scope
 
@@ -23,13 +23,13 @@ def opened(root: Path, scope: Scope | None = None) -> Journal:
 
 def begun(root: Path) -> Journal:
     journal = opened(root)
-    journal.begin(About(HUB, Scope(), "page1", True, NOW))
+    journal.begin(About(HUB, Scope(), (Stretch("", "g", up="page1"),), NOW))
     return journal
 
 
 def keep(journal: Journal, number: int) -> Entry:
-    page = Page(gzip.compress(b"[]" * number), [], f"page{number + 1}", None)
-    return journal.keep(f"page{number}", page, models=0, requests=1, seconds=0.5, at=NOW)
+    page = Page(gzip.compress(b"[]" * number), [], f"page{number + 1}", None, 0)
+    return journal.keep(0, f"page{number}", page, reach="", requests=1, seconds=0.5, at=NOW)
 
 
 def test_what_was_kept_is_found_by_the_next_process(tmp_path: Path) -> None:
@@ -38,8 +38,8 @@ def test_what_was_kept_is_found_by_the_next_process(tmp_path: Path) -> None:
     with opened(tmp_path) as journal:
         assert journal.about is not None
         assert journal.about.started_at == NOW
-        assert [journal.find(f"page{n}") for n in (1, 2, 3)] == kept
-        assert journal.find("page4") is None
+        assert [journal.find(0, f"page{n}") for n in (1, 2, 3)] == kept
+        assert journal.find(0, "page4") is None
         assert gzip.decompress(journal.path(kept[2]).read_bytes()) == b"[][][]"
 
 
@@ -50,12 +50,12 @@ def test_a_torn_last_line_is_ignored(tmp_path: Path, torn: int) -> None:
         manifest = journal.folder / "pages.jsonl"
         manifest.write_bytes(manifest.read_bytes()[:-torn])
     with opened(tmp_path) as journal:
-        assert journal.find("page1") == first
-        assert (journal.find("page2") is None) is (torn > 1)
+        assert journal.find(0, "page1") == first
+        assert (journal.find(0, "page2") is None) is (torn > 1)
         third = keep(journal, 3)
     with opened(tmp_path) as journal:
-        assert journal.find("page1") == first
-        assert journal.find("page3") == third
+        assert journal.find(0, "page1") == first
+        assert journal.find(0, "page3") == third
 
 
 def test_a_damaged_or_missing_page_is_not_trusted_and_can_be_kept_again(tmp_path: Path) -> None:
@@ -65,10 +65,10 @@ def test_a_damaged_or_missing_page_is_not_trusted_and_can_be_kept_again(tmp_path
         two.write_bytes(bytes([two.read_bytes()[0] ^ 1]) + two.read_bytes()[1:])
         three.unlink()
     with opened(tmp_path) as journal:
-        assert [journal.find(f"page{n}") for n in (1, 2, 3)] == [None] * 3
+        assert [journal.find(0, f"page{n}") for n in (1, 2, 3)] == [None] * 3
         again = keep(journal, 2)
     with opened(tmp_path) as journal:
-        assert journal.find("page2") == again
+        assert journal.find(0, "page2") == again
 
 
 def test_a_journal_without_its_description_counts_for_nothing(tmp_path: Path) -> None:
@@ -77,14 +77,14 @@ def test_a_journal_without_its_description_counts_for_nothing(tmp_path: Path) ->
         (journal.folder / "crawl.json").write_bytes(b'{"endpoint":"http://h')
     with opened(tmp_path) as journal:
         assert journal.about is None
-        assert journal.find("page1") is None
+        assert journal.find(0, "page1") is None
 
 
 def test_a_new_beginning_drops_what_was_kept(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
         keep(journal, 1)
     with begun(tmp_path) as journal:
-        assert journal.find("page1") is None
+        assert journal.find(0, "page1") is None
 
 
 def test_scopes_do_not_share_a_journal(tmp_path: Path) -> None:
@@ -143,5 +143,5 @@ def test_a_full_disk_is_said_and_what_was_kept_stays(tmp_path: Path) -> None:
             keep(journal, 2)
         part.unlink()
     with opened(tmp_path) as journal:
-        assert journal.find("page1") == first
+        assert journal.find(0, "page1") == first
         assert keep(journal, 2).number == 2

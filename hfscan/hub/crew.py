@@ -1,0 +1,251 @@
+"""Walkers at work: what each fetches is kept, and none fetches what another has seen."""
+
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from math import ceil
+
+from hfscan.errors import HfscanError, HubContractError
+from hfscan.hub import cursor
+from hfscan.hub.client import Answer, HubClient, RefusedError
+from hfscan.hub.journal import About, Entry, Journal, Stretch
+from hfscan.hub.page import Page, prove
+from hfscan.hub.progress import Progress
+from hfscan.hub.retry import TransientError
+from hfscan.hub.walk import HIGHEST, Span, Walker, following
+
+FIELDS_REFUSED = re.compile(r'"expand" must be one of \[([^\]]*)\]')
+_EMPTY_PAGES = 10  # in a row, before a Hub that never ends is told from one that filters
+_INSISTENCE = 2  # times that a refused cursor is shown again
+_DOUBTS = 2  # times that a page is asked for again when its cursor says that it lacks models
+_CURSOR_REFUSED = frozenset({400, 404, 409, 410, 422})
+_SLOW = 5.0  # seconds of asking, after which a second walker helps where one may
+_FAREWELL = 2.0  # seconds that a failing crawl waits for its other walkers
+
+
+class LostError(Exception):
+    """The Hub does not take, or does not heed, a cursor; `error` is what to raise at last."""
+
+    def __init__(self, error: HfscanError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Crew:
+    """The walkers of one plan. `hands` walk at once; None: one, and a second where it is slow."""
+
+    def __init__(
+        self,
+        client: HubClient,
+        book: Journal,
+        progress: Callable[[Progress], None],
+        hands: int | None,
+    ) -> None:
+        assert book.about is not None
+        self._client, self._book, self._progress = client, book, progress
+        self._about: About = book.about
+        self._hands = hands
+        self._lock = threading.RLock()
+        self._stopped = False
+        self._error: BaseException | None = None
+        self._helpers: list[threading.Thread] = []
+        self._queue: deque[Walker] = deque()
+        self._spans = [Span(one) for one in self._about.stretches]
+        self._seconds = 0.0
+        self._state = Progress()
+        self.walkers = [
+            Walker(2 * number + side, span, url, ascending=not side)
+            for number, span in enumerate(self._spans)
+            for side, url in enumerate((span.stretch.up, span.stretch.down))
+            if url
+        ]
+
+    def run(self) -> None:
+        """Walk until everything is seen. Raises what `fetch` raises, and LostError."""
+        self._progress(self._state)
+        for walker in self.walkers:
+            self._walk(walker, asking=False)
+        self._work_on(self.walkers)
+        if tail := self._tail():
+            self.walkers.append(tail)
+            self._walk(tail, asking=True)
+
+    def notice(self, text: str) -> None:
+        """Tell why nothing moves."""
+        with self._lock:
+            self._tell(notice=text)
+
+    def _work_on(self, walkers: list[Walker]) -> None:
+        self._queue.extend(walkers)
+        try:
+            for _ in range(min(self._hands or 1, len(walkers)) - 1):
+                self._get_help()
+            self._work()
+        except BaseException:
+            with self._lock:
+                self._stopped = True
+            for helper in self._helpers:
+                helper.join(_FAREWELL)
+            raise
+        for helper in self._helpers:
+            helper.join()
+        if self._error is not None:
+            raise self._error
+
+    def _get_help(self) -> None:
+        helper = threading.Thread(target=self._help, name="walker", daemon=True)
+        self._helpers.append(helper)
+        helper.start()
+
+    def _help(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # raised again where `run` was called
+            with self._lock:
+                self._error = self._error or error
+                self._stopped = True
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if self._stopped or not self._queue:
+                    return
+                walker = self._queue.popleft()
+            self._walk(walker, asking=True)
+
+    def _walk(self, walker: Walker, *, asking: bool) -> None:
+        """Take the pages that the journal holds, and then, `asking`, those of the Hub.
+
+        A damaged page is fetched again in any case, before a walker moves that once met this one.
+        """
+        while not (self._stopped or walker.span.done or walker.finished or self._full):
+            known = self._book.known(walker.number, walker.url)
+            if known is None and not asking:
+                return
+            entry = self._book.find(walker.number, walker.url)
+            if walker.url in walker.asked or walker.empty > _EMPTY_PAGES:
+                raise HubContractError(f"{self._about.endpoint} leads the walk round in circles.")
+            walker.asked.add(walker.url)
+            if entry is None:
+                self._ask(walker, known.reach if known else None)
+            else:
+                self._take(walker, entry, kept=True)
+
+    @property
+    def _full(self) -> bool:
+        limit = self._about.scope.limit
+        return limit is not None and self._state.models >= limit
+
+    def _ask(self, walker: Walker, bound: str | None) -> None:
+        """Fetch and keep a page; one that was there before, up to the `bound` that it reached."""
+        began, requests = time.monotonic(), self._client.mine.requests
+        page = self._fetched(walker)
+        seconds = time.monotonic() - began
+        with self._lock:
+            if self._stopped:
+                return
+            span = walker.span.up_to(bound, ascending=walker.ascending)
+            entry = self._book.keep(
+                walker.number,
+                walker.url,
+                self._chosen(span, page),
+                reach=span.reach(page, ascending=walker.ascending),
+                requests=self._client.mine.requests - requests,
+                seconds=seconds,
+                at=datetime.now(UTC),
+            )
+            self._take(walker, entry, kept=False)
+            if self._hands is None and self._seconds >= _SLOW and not self._helpers:
+                self._get_help()
+
+    def _fetched(self, walker: Walker) -> Page:
+        doubts = _DOUBTS
+
+        def proven(answer: Answer) -> Page:
+            nonlocal doubts
+            page = prove(answer, after=walker.last, ascending=walker.ascending)
+            if page.short_of_cursor and doubts:
+                doubts -= 1
+                raise TransientError("The Hub left models out at the end of a page")
+            return page
+
+        refusals = 0
+        while True:
+            try:
+                page = self._client.get(walker.url, proven)
+            except RefusedError as error:
+                with_cursor = cursor.read(walker.url) or walker.entries
+                known = error.status in _CURSOR_REFUSED and not FIELDS_REFUSED.search(error.said)
+                if not (with_cursor and known):
+                    raise
+                refusals += 1
+                if refusals > _INSISTENCE:
+                    raise LostError(error) from error
+            else:
+                break
+        if walker.strays(page):
+            raise LostError(
+                HubContractError(f"{self._about.endpoint} begins elsewhere than its cursor says.")
+            )
+        return page
+
+    def _chosen(self, span: Span, page: Page) -> Page:
+        """Return the page with the models alone that are wanted and that nobody has seen."""
+        design, limit = self._about.design, self._about.scope.limit
+        if not page.ids:
+            return page
+        inside = span.holds(page.ids[0]) and span.holds(page.ids[-1])
+        if inside and design is None and limit is None:
+            return page
+        chosen = [
+            one for one in page.ids if span.holds(one) and (design is None or design.draws(one))
+        ]
+        if limit is not None:
+            chosen = chosen[: limit - self._state.models]
+        return page.only(set(chosen).__contains__)
+
+    def _take(self, walker: Walker, entry: Entry, *, kept: bool) -> None:
+        with self._lock:
+            walker.take(entry)
+            self._seconds += entry.seconds
+            state = self._state
+            self._tell(
+                models=state.models + entry.models,
+                pages=state.pages + 1,
+                requests=state.requests + entry.requests,
+                kept=state.kept + kept,
+            )
+
+    def _tell(self, notice: str = "", **more: int) -> None:
+        counts = {
+            name: getattr(self._state, name) for name in ("models", "pages", "requests", "kept")
+        }
+        models = more.get("models", self._state.models)
+        self._state = Progress(**counts | more, total=self._estimate(models), notice=notice)
+        self._progress(self._state)
+
+    def _estimate(self, models: int) -> int | None:
+        """Return about how many models there are, from the Hub's growth so far."""
+        scope, now = self._about.scope, datetime.now(UTC)
+        if scope.limit is not None or scope.author is not None:
+            return scope.limit
+        if all(span.done for span in self._spans):
+            return models
+        seen, whole = map(sum, zip(*(span.grown(now) for span in self._spans), strict=True))
+        return max(models, ceil(models * whole / seen)) if seen > 0 and whole > 0 else None
+
+    def _tail(self) -> Walker | None:
+        """Return a walker for the models created since the newest-first walker set out.
+
+        Where others walked meanwhile, they are as much a part of the census as for one walker.
+        """
+        last = self.walkers[-1]
+        top = next((entry.first for entry in last.entries if entry.first), None)
+        if len(self.walkers) < 2 or last.ascending or top is None:
+            return None
+        stretch = Stretch(following(top), HIGHEST, down=last.span.stretch.down)
+        assert stretch.down is not None
+        return Walker(last.number + 2, Span(stretch), stretch.down, ascending=False)

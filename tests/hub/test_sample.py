@@ -1,0 +1,163 @@
+"""A sample draws every model with the same probability, walks little, and is what it says."""
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hfscan import hub
+from hfscan.hub.retry import Patience
+from hfscan.hub.sample import Design
+from hfscan.minihub import Faults, MiniHub, Population
+from hfscan.objectid import created_at
+from hfscan.scope import Scope
+
+QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=0.5)
+POPULATION = Population.synthetic(6_000, seed=3)
+IDS = list(POPULATION.ids)
+NOW = datetime(2024, 8, 1, tzinfo=UTC)
+
+
+@contextmanager
+def serving(**more: Any) -> Iterator[MiniHub]:
+    with MiniHub(POPULATION, **{"quota": None, "page_size": 20} | more) as server:
+        yield server
+
+
+def fetched(server: MiniHub, root: Path, scope: Scope, **more: Any) -> hub.Harvest:
+    harvest = hub.fetch(
+        scope, endpoint=server.url, token=None, journal=root, patience=QUICK, **more
+    )
+    harvest.journal.close()
+    return harvest
+
+
+def ids(harvest: hub.Harvest) -> list[str]:
+    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in harvest.pages)
+    return sorted(model["_id"] for page in pages for model in page)
+
+
+def drawn(harvest: hub.Harvest) -> list[str]:
+    assert harvest.design is not None
+    return [one for one in IDS if harvest.design.draws(one)]
+
+
+def test_a_sample_is_what_its_design_draws_and_needs_few_requests(tmp_path: Path) -> None:
+    with serving(page_size=1_000) as server:
+        harvest = fetched(server, tmp_path, Scope(sample=0.05, seed=1))
+        assert ids(harvest) == drawn(harvest)
+        assert harvest.models == len(drawn(harvest))
+        assert 0.03 < harvest.models / len(IDS) < 0.07
+        assert not harvest.scope.whole
+        assert harvest.design is not None
+        told = harvest.design.told()
+        assert "probability 0.05, seed 1: 200 ranges" in told
+        assert "until before" in told
+        assert len(server.requests) < 250  # the ranges, and the floor
+
+
+def test_where_cursors_of_its_own_are_refused_the_plain_walk_draws_the_same(
+    tmp_path: Path,
+) -> None:
+    class Refusing(Faults):
+        def pick(self, target: str) -> str | None:
+            forged = "ZmZmZmZmZmZm" in target  # base64 of many f: no `_id` of the Hub's
+            return super().pick(target) if forged else None
+
+    scope = Scope(
+        since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC),
+        sample=0.2, seed=2,
+    )  # fmt: skip
+    with serving(page_size=100) as server:
+        expected = fetched(server, tmp_path / "ranges", scope)
+        server.faults = Refusing({"bad-cursor": 1.0}, most=10**6)
+        harvest = fetched(server, tmp_path / "plain", scope)
+        assert expected.walkers > 100 > harvest.walkers == 1
+        assert ids(harvest) == ids(expected) == drawn(harvest)
+
+
+def test_a_sample_of_all_is_all(tmp_path: Path) -> None:
+    with serving(page_size=1_000) as server:
+        assert ids(fetched(server, tmp_path, Scope(sample=1.0))) == IDS
+        assert len(server.requests) == 6
+
+
+def test_a_cursor_that_is_not_heeded_is_noticed(tmp_path: Path) -> None:
+    class Deaf(MiniHub):
+        def answer(self, method: str, target: str, *rest: Any) -> Any:
+            forged = "ZmZmZmZmZmZm" in target
+            return super().answer(
+                method, target.partition("&cursor=")[0] if forged else target, *rest
+            )
+
+    with Deaf(POPULATION, quota=None, page_size=500) as server:
+        harvest = fetched(server, tmp_path, Scope(sample=0.1, seed=5))
+        assert harvest.walkers == 1
+        assert ids(harvest) == drawn(harvest)
+
+
+def test_a_sample_of_a_period(tmp_path: Path) -> None:
+    scope = Scope(
+        since=datetime(2023, 1, 1, tzinfo=UTC), until=datetime(2024, 1, 1, tzinfo=UTC),
+        sample=0.3, seed=4,
+    )  # fmt: skip
+    with serving(page_size=1_000) as server:
+        harvest = fetched(server, tmp_path, scope)
+    inside = [one for one in IDS if created_at(one).year == 2023]
+    assert ids(harvest) == [one for one in drawn(harvest) if one in set(inside)]
+    assert 0.2 < harvest.models / len(inside) < 0.4
+
+
+def test_interrupted_it_goes_on_with_the_same_draw(tmp_path: Path) -> None:
+    class Stop(BaseException):
+        pass
+
+    def stop(state: hub.Progress) -> None:
+        if state.pages == 30:
+            raise Stop
+
+    with serving(page_size=1_000) as server:
+        with pytest.raises(Stop):
+            fetched(server, tmp_path, Scope(sample=0.05), progress=stop)
+        harvest = fetched(server, tmp_path, Scope(sample=0.05), streams=4)
+        assert ids(harvest) == drawn(harvest)
+        assert max(Counter(urlsplit(one.target).query for one in server.requests).values()) == 1
+
+
+def test_every_model_is_drawn_as_often_as_the_others() -> None:
+    ids = [*IDS[::100], *(f"{0x63000000 + n * 86_400:08x}{n:016x}" for n in range(60))]
+    times = Counter(
+        one for seed in range(500) for one in ids if Design.of(0.1, seed, None, NOW).draws(one)
+    )
+    # 500 draws at 0.1: 50, give or take 6.7
+    assert all(20 < times[one] < 85 for one in ids)
+    assert 47 < sum(times.values()) / len(ids) < 53
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    probability=st.floats(0.001, 1),
+    seed=st.integers(0, 2**31),
+    days=st.integers(1, 800),
+    second=st.integers(0, 10**8),
+)
+def test_what_is_drawn_lies_in_the_spans_that_are_walked(
+    probability: float, seed: int, days: int, second: int
+) -> None:
+    design = Design.of(probability, seed, NOW - timedelta(days=days), NOW)
+    spans = list(design.spans())
+    assert all(low < high for low, high in spans)
+    assert all(a[1] <= b[0] for a, b in pairwise(spans))
+    at = int(design.since.timestamp()) + second % (days * 86_400)
+    if design.draws(f"{at:08x}{0:016x}"):
+        assert any(low <= at < high for low, high in spans)

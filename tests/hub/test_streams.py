@@ -1,0 +1,262 @@
+"""Walkers from both ends and from waypoints see what a single one sees, and each model once."""
+
+import gzip
+import json
+import random
+import re
+from base64 import b64decode, b64encode
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from hfscan import hub
+from hfscan.errors import HubContractError
+from hfscan.hub.retry import Patience
+from hfscan.hub.waypoints import load
+from hfscan.minihub import Faults, MiniHub, Population
+from hfscan.scope import Scope
+
+QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=0.5)
+POPULATION = Population.synthetic(1_000, seed=3)
+IDS = list(POPULATION.ids)
+
+
+@contextmanager
+def serving(population: Population = POPULATION, **more: Any) -> Iterator[MiniHub]:
+    with MiniHub(population, **{"quota": None, "page_size": 10} | more) as server:
+        yield server
+
+
+def fetched(server: MiniHub, root: Path, **more: Any) -> hub.Harvest:
+    harvest = hub.fetch(
+        Scope(),
+        endpoint=server.url,
+        token=None,
+        journal=root / "journal",
+        patience=QUICK,
+        waypoints=root / "waypoints",
+        **more,
+    )
+    harvest.journal.close()
+    return harvest
+
+
+def models(harvest: hub.Harvest) -> list[dict[str, Any]]:
+    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in harvest.pages)
+    return sorted((model for page in pages for model in page), key=lambda model: model["_id"])
+
+
+def ids(harvest: hub.Harvest) -> list[str]:
+    return [model["_id"] for model in models(harvest)]
+
+
+def leave_waypoints(server: MiniHub, root: Path, streams: int = 1) -> None:
+    harvest = fetched(server, root, streams=streams, fresh=True)
+    assert harvest.waypoints is not None
+    harvest.waypoints.save(root / "waypoints")
+    harvest.discard()
+    server.requests.clear()
+
+
+def cursors(server: MiniHub) -> list[str]:
+    asked = (parse_qs(urlsplit(one.target).query).get("cursor", [""])[0] for one in server.requests)
+    return [b64decode(one).decode() for one in asked if one]
+
+
+def test_two_walkers_meet(tmp_path: Path) -> None:
+    with serving(latency=0.005) as server:
+        harvest = fetched(server, tmp_path, streams=2)
+        assert ids(harvest) == IDS
+        assert harvest.models == len(IDS)
+        up = sum("direction=1" in one.target for one in server.requests)
+        assert 20 < up < 80
+        # a page at the meeting, and one for what was created meanwhile
+        assert len(server.requests) <= 100 + 3
+
+
+@pytest.mark.parametrize("streams", [3, 8, 32])
+@pytest.mark.parametrize("earlier", [1, 2])
+def test_streams_from_waypoints(tmp_path: Path, streams: int, earlier: int) -> None:
+    with serving(latency=0.002) as server:
+        leave_waypoints(server, tmp_path, earlier)
+        harvest = fetched(server, tmp_path, streams=streams)
+        assert ids(harvest) == IDS
+        assert harvest.walkers in (streams, streams + 1)
+        assert len(server.requests) <= 100 + 2 * streams
+        if earlier == 1:
+            assert harvest.walkers == streams
+        assert harvest.waypoints is not None
+        harvest.waypoints.save(tmp_path / "waypoints")
+        harvest.discard()
+        assert ids(fetched(server, tmp_path, streams=5)) == IDS
+
+
+def test_waypoints_are_the_hubs_own_cursors_in_order(tmp_path: Path) -> None:
+    with serving() as server:
+        fetched(server, tmp_path, streams=1)
+        issued = set(cursors(server))
+        leave_waypoints(server, tmp_path)
+        kept = load(tmp_path / "waypoints", server.url)
+        assert kept is not None
+        assert {b64decode(point.cursor).decode() for point in kept.points} <= issued
+        assert [point.id for point in kept.points] == IDS[9:-1:10]
+        assert load(tmp_path / "waypoints", "http://other") is None
+        (tmp_path / "waypoints").write_bytes(b"{")
+        assert load(tmp_path / "waypoints", server.url) is None
+        assert ids(fetched(server, tmp_path, streams=8)) == IDS  # two walkers, then
+
+
+def test_a_short_crawl_leaves_no_waypoints(tmp_path: Path) -> None:
+    with serving(page_size=100) as server:
+        assert fetched(server, tmp_path).waypoints is None
+
+
+class Deaf(MiniHub):
+    """Begins at the end of the list whatever cursor of an earlier crawl it is shown."""
+
+    fresh: frozenset[str] = frozenset()
+
+    def answer(self, method: str, target: str, *rest: Any) -> Any:
+        issued = re.search(r"cursor=([^&]+)", target)
+        if issued and issued[1] not in self.fresh:
+            target = target.replace(f"&cursor={issued[1]}", "")
+        answer = super().answer(method, target, *rest)
+        given = re.search(r"cursor=([^&>]+)", answer.headers.get("link", ""))
+        if given:
+            self.fresh |= {given[1]}
+        return answer
+
+
+def test_a_waypoint_that_is_not_heeded_ends_in_the_plain_walk(tmp_path: Path) -> None:
+    with serving() as server:
+        leave_waypoints(server, tmp_path)
+        with Deaf(POPULATION, quota=None, page_size=10) as deaf:
+            points = (tmp_path / "waypoints").read_bytes()
+            (tmp_path / "waypoints").write_bytes(
+                points.replace(server.url.encode(), deaf.url.encode())
+            )
+            deaf.fresh = frozenset()
+            harvest = fetched(deaf, tmp_path, streams=4)
+            assert ids(harvest) == IDS
+            assert harvest.walkers == 1
+
+
+def test_a_waypoint_that_is_refused_ends_in_the_plain_walk(tmp_path: Path) -> None:
+    class Refusing(Faults):
+        def pick(self, target: str) -> str | None:
+            forged = b64encode(b'{"_id":{"$gt":"%s"}}' % IDS[499].encode()).decode().rstrip("=")
+            return super().pick(target) if forged in target else None
+
+    with serving() as server:
+        leave_waypoints(server, tmp_path)
+        server.faults = Refusing({"bad-cursor": 1.0}, most=4)
+        harvest = fetched(server, tmp_path, streams=2 + 2)
+        assert ids(harvest) == IDS
+        assert harvest.walkers == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_under_edits_deletions_and_creations_all_see_what_one_walker_sees(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    population = Population.synthetic(600, seed=seed)
+    there = list(population.ids)
+    untouched = set(chance.sample(there, 300))
+    others = sorted(set(there) - untouched)
+    created = [f"7{number:023x}" for number in range(3)]
+
+    def change(state: hub.Progress) -> None:
+        for one in chance.sample(others, 5):
+            if population.get(one) is not None:
+                if chance.random() < 0.5:
+                    population.delete(one)
+                else:
+                    population.edit(one, id=f"moved/{one}", likes=state.pages)
+        if state.pages in (4, 9, 14):
+            new = created[(state.pages - 4) // 5]
+            population.put({"_id": new, "id": f"new/{new}"})
+
+    with serving(population) as server:
+        streams = 2 if seed < 3 else 5
+        if streams > 2:
+            leave_waypoints(server, tmp_path)
+        got = ids(fetched(server, tmp_path, streams=streams, progress=change))
+        assert len(got) == len(set(got))
+        assert untouched <= set(got) <= {*there, *created}
+        if streams == 2:
+            assert set(created) <= set(got)
+        # what still exists was never hidden by what came and went
+        assert set(population.ids) - set(created) <= set(got)
+
+
+@pytest.mark.parametrize("streams", [2, 6])
+def test_interrupted_they_go_on_and_ask_no_page_twice(tmp_path: Path, streams: int) -> None:
+    class Stop(BaseException):
+        pass
+
+    def stop_at(pages: int) -> Any:
+        def progress(state: hub.Progress) -> None:
+            if state.pages == pages:
+                raise Stop
+
+        return progress
+
+    with serving(latency=0.002) as server:
+        if streams > 2:
+            leave_waypoints(server, tmp_path)
+        stops = (7, 20, 21, 60)
+        for pages in stops:
+            with pytest.raises(Stop):
+                fetched(server, tmp_path, streams=streams, progress=stop_at(pages))
+        harvest = fetched(server, tmp_path, streams=streams)
+        assert ids(harvest) == IDS
+        asked = Counter(one.target for one in server.requests)
+        again = sum(asked.values()) - len(asked)
+        assert again <= streams * (len(stops) + 1)  # those under way when it ended
+
+
+def test_a_damaged_page_is_fetched_again(tmp_path: Path) -> None:
+    with serving(latency=0.002) as server:
+        harvest = fetched(server, tmp_path, streams=2)
+        for place in (3, -3):
+            harvest.pages[place].write_bytes(b"damaged")
+            assert ids(fetched(server, tmp_path, streams=2)) == IDS
+
+
+def test_trouble_of_one_walker_ends_all_in_one_error(tmp_path: Path) -> None:
+    with serving() as server:
+        server.faults = Faults({"foreign-link": 0.2}, most=1_000)
+        with pytest.raises(HubContractError, match="does not follow"):
+            fetched(server, tmp_path, streams=2)
+        server.faults = Faults()
+        assert ids(fetched(server, tmp_path, streams=2)) == IDS
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_trouble(tmp_path: Path, seed: int) -> None:
+    kinds = ["500", "502", "429-other", "error-object", "reset", "truncated", "truncated-json",
+        "short-page", "repeated-row", "empty-last-page"]  # fmt: skip
+    with serving(page_size=20) as server:
+        leave_waypoints(server, tmp_path)
+        server.faults = Faults(dict.fromkeys(kinds, 0.05), seed=seed, most=3)
+        assert ids(fetched(server, tmp_path, streams=4)) == IDS
+        server.faults = Faults(dict.fromkeys(kinds, 0.05), seed=seed + 10, most=3)
+        assert ids(fetched(server, tmp_path, streams=2, fresh=True)) == IDS
+
+
+def test_the_quota_is_kept_by_all_together(tmp_path: Path) -> None:
+    with serving(page_size=20) as server:
+        leave_waypoints(server, tmp_path)
+    with serving(page_size=20, quota=20, window=1) as strict:
+        points = (tmp_path / "waypoints").read_bytes()
+        (tmp_path / "waypoints").write_bytes(
+            points.replace(server.url.encode(), strict.url.encode())
+        )
+        assert ids(fetched(strict, tmp_path, streams=6)) == IDS
+        assert {one.status for one in strict.requests} == {200}
