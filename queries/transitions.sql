@@ -15,21 +15,25 @@ both_have_ids AS (
     FROM sources WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
 seen AS (
+    SELECT source, _id, id, tag_mask FROM observed($earlier::INTEGER)
+    UNION ALL
+    SELECT source, _id, id, tag_mask FROM observed($later::INTEGER)
+),
+keyed AS (
     SELECT
         source,
         CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key,
         tag_mask & (SELECT bit_or(mask) FROM universe) AS served
-    FROM models
-    WHERE source IN ($earlier::INTEGER, $later::INTEGER)
+    FROM seen
 ),
 pairs AS (
     SELECT old.served AS before, new.served AS after, old.key IS NULL AS added, new.key IS NULL AS gone
-    FROM (FROM seen WHERE source = $earlier::INTEGER) AS old
-    FULL JOIN (FROM seen WHERE source = $later::INTEGER) AS new USING (key)
+    FROM (FROM keyed WHERE source = $earlier::INTEGER) AS old
+    FULL JOIN (FROM keyed WHERE source = $later::INTEGER) AS new USING (key)
 ),
 names AS (
     SELECT served, coalesce(string_agg(framework, ' + ' ORDER BY bit), 'none') AS named
-    FROM (SELECT DISTINCT served FROM seen)
+    FROM (SELECT DISTINCT served FROM keyed)
     LEFT JOIN universe ON served & mask <> 0
     GROUP BY served
 )

@@ -14,7 +14,7 @@ COLUMNS = "* EXCLUDE (source)"
 def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_path):
     dump, db = shared_data / "hub-2024-07.parquet", tmp_path / "h.duckdb"
     with MiniHub(Population.from_file(dump), quota=None) as hub:
-        crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db)
+        crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, streams=1)
         lists = [one for one in hub.requests if one.target.startswith("/api/models?")]
         year_2022 = Scope(
             since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC)

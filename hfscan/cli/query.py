@@ -35,7 +35,8 @@ def command(
     """Run a named query, or SQL of your own, read-only; without either, list the named ones.
 
     The relation `census` holds the models of the newest observation, or of the one that --source
-    or --as-of names; `models` and `sources` hold them all.
+    or --as-of names; `sources` lists them all, and
+    observed(ID) holds the models of any.
     """
     if query is None:
         rows = [

@@ -63,7 +63,7 @@ class Census:
         self._connection = store.connection
         # a literal, because a view takes no parameter; `source.id` is our own integer
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW census AS SELECT * FROM models WHERE source = {source.id}"
+            f"CREATE OR REPLACE TEMP VIEW census AS FROM observed({source.id})"
         )
 
     @classmethod

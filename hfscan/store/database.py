@@ -8,7 +8,7 @@ from hfscan import __version__
 from hfscan.errors import DatabaseError, StorageError
 from hfscan.frameworks import taxonomy
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # nothing is fetched behind the user's back

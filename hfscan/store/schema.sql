@@ -66,6 +66,10 @@ CREATE TABLE IF NOT EXISTS models (       -- one row for every model of every ob
     usable_mask UBIGINT                   -- by what a user can load without converting
 );
 
+-- The models as one observation saw them: what every question is asked of.
+CREATE MACRO IF NOT EXISTS observed(wanted) AS TABLE
+SELECT * FROM models WHERE source = wanted;
+
 CREATE TABLE IF NOT EXISTS creation_dates (  -- of models older than the Hub's dates
     id VARCHAR NOT NULL,                  -- the repo id that the date was given for
     created_at TIMESTAMP,                 -- NULL: asked for, and not to be known
