@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-parity parity-zoo lint clean
+.PHONY: demo test torture test-parity parity-zoo lint clean
 
 demo: $(VENV)/ready  ## the main job end to end on an embedded stand-in Hub
 	$(BIN)/hfscan demo
@@ -11,6 +11,12 @@ demo: $(VENV)/ready  ## the main job end to end on an embedded stand-in Hub
 test: lint $(VENV)-hub0/ready  ## all that must hold before a change lands
 	$(BIN)/python -m pytest
 	$(VENV)-hub0/bin/python -m pytest tests/minihub tests/hub
+
+RUNS ?= 1000
+SEED ?= 1
+
+torture: $(VENV)/ready  ## crawls under every fault, kills and damage: an hour; RUNS=, SEED=
+	$(BIN)/python tests/torture/torture.py --runs $(RUNS) --seed $(SEED)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import Enum
 from math import ceil
 
 from hfscan.errors import HfscanError, HubContractError
@@ -24,6 +25,15 @@ _DOUBTS = 2  # times that a page is asked for again when its cursor says that it
 _CURSOR_REFUSED = frozenset({400, 404, 409, 410, 422})
 _SLOW = 5.0  # seconds of asking, after which a second walker helps where one may
 _FAREWELL = 2.0  # seconds that a failing crawl waits for its other walkers
+
+
+class _Asking(Enum):
+    """When a walker asks the Hub: where its journal ends, or where that is damaged, or never.
+
+    Damaged pages come first, before a walker moves that once met this one.
+    """
+
+    NEVER, DAMAGED, ALWAYS = range(3)
 
 
 class LostError(Exception):
@@ -66,12 +76,16 @@ class Crew:
     def run(self) -> None:
         """Walk until everything is seen. Raises what `fetch` raises, and LostError."""
         self._progress(self._state)
-        for walker in self.walkers:
-            self._walk(walker, asking=False)
+        for asking in (_Asking.NEVER, _Asking.DAMAGED):
+            for walker in self.walkers:
+                self._walk(walker, asking)
         self._work_on(self.walkers)
+        for walker in self.walkers:
+            if walker.finished and not walker.span.done:
+                self._rewind(walker)
         if tail := self._tail():
             self.walkers.append(tail)
-            self._walk(tail, asking=True)
+            self._walk(tail, _Asking.ALWAYS)
 
     def notice(self, text: str) -> None:
         """Tell why nothing moves."""
@@ -114,40 +128,50 @@ class Crew:
                 if self._stopped or not self._queue:
                     return
                 walker = self._queue.popleft()
-            self._walk(walker, asking=True)
+            self._walk(walker, _Asking.ALWAYS)
 
-    def _walk(self, walker: Walker, *, asking: bool) -> None:
-        """Take the pages that the journal holds, and then, `asking`, those of the Hub.
-
-        A damaged page is fetched again in any case, before a walker moves that once met this one.
-        """
+    def _walk(self, walker: Walker, asking: _Asking) -> None:
+        """Take the pages that the journal holds, and, as `asking` says, those of the Hub."""
         while not (self._stopped or walker.span.done or walker.finished or self._full):
-            known = self._book.known(walker.number, walker.url)
-            if known is None and not asking:
-                return
-            entry = self._book.find(walker.number, walker.url)
             if walker.url in walker.asked or walker.empty > _EMPTY_PAGES:
                 raise HubContractError(f"{self._about.endpoint} leads the walk round in circles.")
+            with self._lock:
+                entry = self._book.find(walker.number, walker.url)
+                if entry and walker.heeds(entry, exactly=asking is _Asking.ALWAYS):
+                    walker.asked.add(walker.url)
+                    self._take(walker, entry, kept=True)
+                    continue
+            known = self._book.known(walker.number, walker.url)
+            if asking is _Asking.NEVER or (asking is _Asking.DAMAGED and known is None):
+                return
             walker.asked.add(walker.url)
-            if entry is None:
-                self._ask(walker, known.reach if known else None)
-            else:
-                self._take(walker, entry, kept=True)
+            self._ask(walker)
+
+    def _rewind(self, walker: Walker) -> None:
+        """Fetch a walker's last page again, and go on from there.
+
+        What it left to another walker is not there: lines of the journal were lost.
+        """
+        with self._lock:
+            entry = walker.drop()
+            state = self._state
+            self._tell(models=state.models - entry.models, pages=state.pages - 1)
+        self._walk(walker, _Asking.ALWAYS)
 
     @property
     def _full(self) -> bool:
         limit = self._about.scope.limit
         return limit is not None and self._state.models >= limit
 
-    def _ask(self, walker: Walker, bound: str | None) -> None:
-        """Fetch and keep a page; one that was there before, up to the `bound` that it reached."""
+    def _ask(self, walker: Walker) -> None:
+        """Fetch and keep a page."""
         began, requests = time.monotonic(), self._client.mine.requests
         page = self._fetched(walker)
         seconds = time.monotonic() - began
         with self._lock:
             if self._stopped:
                 return
-            span = walker.span.up_to(bound, ascending=walker.ascending)
+            span = walker.span
             entry = self._book.keep(
                 walker.number,
                 walker.url,

@@ -1,8 +1,12 @@
-"""Files that are there whole or not at all, and folders that one process holds."""
+"""Files that are there whole or not at all, and folders that one process holds.
+
+What is read back steers a crawl, so each line carries its CRC-32: a damaged one counts as missing.
+"""
 
 import contextlib
 import errno
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -43,25 +47,36 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def append(path: Path, line: bytes) -> None:
-    """Add a line to a file; it is on the disk when this returns."""
+    """Add a line to a file, sealed; it is on the disk when this returns."""
     with path.open("ab") as file:
-        file.write(line + b"\n")
+        file.write(sealed(line))
         sync(file)
 
 
 def lines(path: Path) -> list[bytes]:
-    """Return the lines of a file that `append` wrote, none where it is missing.
+    """Return the undamaged lines of a file that `append` wrote, none where it is missing.
 
     The last may be torn by a crash; it is then closed, so that the next one stands alone.
     """
     try:
-        found = path.read_bytes().splitlines(keepends=True)
+        data = path.read_bytes()
     except FileNotFoundError:
         return []
-    if found and not found[-1].endswith(b"\n"):
+    if data and not data.endswith(b"\n"):
         with path.open("ab") as file:
             file.write(b"\n")
-    return found
+    return [line for one in data.split(b"\n") if (line := unsealed(one)) is not None]
+
+
+def sealed(line: bytes) -> bytes:
+    """Return a line of a file, with what proves it undamaged."""
+    return b"%08x %s\n" % (zlib.crc32(line), line)
+
+
+def unsealed(line: bytes) -> bytes | None:
+    """Return what was sealed, None where it is damaged."""
+    seal, _, data = line.rstrip(b"\n").partition(b" ")
+    return data if seal == b"%08x" % zlib.crc32(data) else None
 
 
 def sync(file: BinaryIO) -> None:

@@ -16,12 +16,12 @@ from types import TracebackType
 import msgspec
 
 from hfscan.errors import StorageError
-from hfscan.hub.disk import append, hold, lines, storing, write_whole
+from hfscan.hub.disk import append, hold, lines, sealed, storing, unsealed, write_whole
 from hfscan.hub.page import Page
 from hfscan.hub.sample import Design
 from hfscan.scope import Scope
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -105,7 +105,7 @@ class Journal:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(exist_ok=True)
             self._manifest.write_bytes(b"")
-            write_whole(self._about, msgspec.json.encode(about))
+            write_whole(self._about, sealed(msgspec.json.encode(about)))
         self.about, self._entries, self._number = about, {}, 0
 
     def path(self, entry: Entry) -> Path:
@@ -180,14 +180,15 @@ class Journal:
 
     def _read_about(self) -> About | None:
         try:
-            return msgspec.json.decode(self._about.read_bytes(), type=About)
+            found = unsealed(self._about.read_bytes())
+            return None if found is None else msgspec.json.decode(found, type=About)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
         except OSError as error:
             raise StorageError(f"{self._about} cannot be read: {error.strerror}.") from error
 
     def _read_manifest(self) -> None:
-        """Read the lines that are whole."""
+        """Read the lines that are undamaged."""
         with storing(self.folder):
             found = lines(self._manifest)
         for line in found:

@@ -82,16 +82,6 @@ class Span:
         """True when nothing is left to see."""
         return self.low >= self.high
 
-    def up_to(self, bound: str | None, *, ascending: bool) -> "Span":
-        """Return what is left up to a bound, as a walker comes to it; None: all of it."""
-        part = Span(self.stretch)
-        part.low, part.high = self.low, self.high
-        if bound is not None and ascending:
-            part.high = min(part.high, bound)
-        elif bound is not None:
-            part.low = max(part.low, bound)
-        return part
-
     def holds(self, object_id: str) -> bool:
         """Return whether this `_id` lies in what is left."""
         return self.low <= object_id < self.high
@@ -143,14 +133,19 @@ class Walker:
 
         What lies there was left to that other one, so that this one cannot go on without a gap.
         """
-        if not self.entries:
-            return False
-        entry = self.entries[-1]
-        if entry.next_url is None:
-            return True
-        if entry.last is None:
-            return False
-        return entry.reach <= entry.last if self.ascending else entry.reach > entry.last
+        return bool(self.entries) and (
+            self.entries[-1].next_url is None or self._cut(self.entries[-1])
+        )
+
+    def heeds(self, entry: Entry, *, exactly: bool) -> bool:
+        """Return whether a page of the journal still fits: it keeps off other walkers' ground.
+
+        One that was cut where it met another must, `exactly`, meet it there.
+        """
+        meeting = self.span.high if self.ascending else self.span.low
+        if exactly and self._cut(entry):
+            return entry.reach == meeting
+        return entry.reach <= meeting if self.ascending else entry.reach >= meeting
 
     def take(self, entry: Entry) -> None:
         """Go on beyond a page."""
@@ -162,3 +157,20 @@ class Walker:
             self.span.low = max(self.span.low, entry.reach)
         else:
             self.span.high = min(self.span.high, entry.reach)
+
+    def drop(self) -> Entry:
+        """Go back to before the last page and return it."""
+        entry = self.entries.pop()
+        self.last = next((one.last for one in reversed(self.entries) if one.last), None)
+        self.asked.discard(entry.url)
+        self.url = entry.url
+        if self.ascending:
+            self.span.low = self.entries[-1].reach if self.entries else self.span.stretch.low
+        else:
+            self.span.high = self.entries[-1].reach if self.entries else self.span.stretch.high
+        return entry
+
+    def _cut(self, entry: Entry) -> bool:
+        if entry.last is None:
+            return False
+        return entry.reach <= entry.last if self.ascending else entry.reach > entry.last

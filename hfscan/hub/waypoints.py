@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from hfscan.hub import cursor
-from hfscan.hub.disk import write_whole
+from hfscan.hub.disk import sealed, unsealed, write_whole
 from hfscan.hub.journal import Entry
 
 _FEWEST = 40  # pages; a shorter crawl gains nothing from streams
@@ -50,13 +50,13 @@ class Waypoints(msgspec.Struct, frozen=True):
     def save(self, path: Path) -> None:
         """Write them to a file; where that fails nothing but speed is lost."""
         with contextlib.suppress(OSError):
-            write_whole(path, msgspec.json.encode(self))
+            write_whole(path, sealed(msgspec.json.encode(self)))
 
 
 def load(path: Path, endpoint: str) -> Waypoints | None:
     """Return the waypoints in a file, None where there are none of this Hub."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Waypoints)
+        found = msgspec.json.decode(unsealed(path.read_bytes()) or b"", type=Waypoints)
     except (OSError, msgspec.DecodeError):
         return None
     return found if found.endpoint == endpoint else None

@@ -22,7 +22,10 @@ _LIMITED = b'{"error":"We had to rate limit your IP. Please use a token."}'
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer before it is written: `cut` bytes of the body are withheld."""
+    """An HTTP answer before it is written: `cut` bytes of the body are withheld.
+
+    It stalls for `stall` s before anything is sent, or after `stall_at` bytes of the body.
+    """
 
     status: int
     body: bytes
@@ -30,6 +33,7 @@ class Answer:
     cut: int = 0
     reset: bool = False
     stall: float = 0.0
+    stall_at: int | None = None
 
 
 def _status(status: int, body: bytes, kind: str, **headers: str) -> Answer:
@@ -39,6 +43,9 @@ def _status(status: int, body: bytes, kind: str, **headers: str) -> Answer:
 
 INSTEAD: dict[str, Answer] = {
     "429-spent": _status(429, _LIMITED, _JSON, **ratelimit.headers(0, 1, 500, 300)),
+    "429-spent-retry-after": _status(
+        429, _LIMITED, _JSON, retry_after="0", **ratelimit.headers(0, 1, 500, 300)
+    ),
     "429-other": _status(429, _LIMITED, _JSON),
     "429-retry-after": _status(429, _LIMITED, _JSON, retry_after="1"),
     "500": _status(500, _INTERNAL, _JSON),
@@ -51,9 +58,18 @@ INSTEAD: dict[str, Answer] = {
 
 _OF_THE_BODY = ("content-encoding", "etag", "link")
 
-ALTERED = ("reset", "stall", "truncated", "truncated-gzip", "truncated-json", "foreign-link")
-"""Faults that spoil the right answer on its way out. The three that cut it: the connection ends
-early; a whole answer holds half a gzip stream; a whole gzip stream holds half the JSON."""
+ALTERED = (
+    "reset",
+    "stall",
+    "stall-midway",
+    "truncated",
+    "truncated-gzip",
+    "truncated-json",
+    "foreign-link",
+)
+"""Faults that spoil the right answer on its way out. Of the two that stall, one does before the
+first byte, one after half the body. The three that cut it: the connection ends early; a whole
+answer holds half a gzip stream; a whole gzip stream holds half the JSON."""
 
 PAGED = (
     "drift",
@@ -117,8 +133,9 @@ class Faults:
             return replace(answer, body=_bomb(), headers=answer.headers | zipped)
         if kind == "reset":
             return replace(answer, reset=True)
-        if kind == "stall":
-            return replace(answer, stall=self._stall)
+        if kind in ("stall", "stall-midway"):
+            midway = len(answer.body) // 2 if kind == "stall-midway" else None
+            return replace(answer, stall=self._stall, stall_at=midway)
         if kind == "truncated":
             return replace(answer, cut=max(1, len(answer.body) // 3))
         if kind == "truncated-gzip":

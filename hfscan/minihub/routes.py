@@ -227,8 +227,8 @@ def _with(query: Query, key: str, value: str) -> Query:
 
 
 def _odd(model: dict[str, Any]) -> dict[str, Any]:
-    """Every field but the keys in a type that the contract does not have."""
+    """Every field but the names in a type that the contract does not have."""
     return {
-        key: value if key in ("_id", "id", "createdAt") else [{"odd": str(value)[:20]}]
+        key: value if key in ("_id", "id") else [{"odd": str(value)[:20]}]
         for key, value in model.items()
     }

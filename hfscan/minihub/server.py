@@ -26,12 +26,17 @@ _KEPT_PAGES = 4096
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came: `target` is path and query, `identity` its token's account or IP."""
+    """A request as it came: `target` is path and query, `identity` its token's account or IP.
+
+    `fault` is the kind that it met, `at` the server's clock in seconds.
+    """
 
     method: str
     target: str
     status: int
     identity: str
+    fault: str | None
+    at: float
 
 
 class MiniHub:
@@ -125,7 +130,9 @@ class MiniHub:
         answer = replace(answer, headers=answer.headers | verdict.headers | self._every(headers))
         answer = self.faults.spoil(fault, answer)
         with self._lock:
-            self.requests.append(Request(method, target, answer.status, identity))
+            self.requests.append(
+                Request(method, target, answer.status, identity, fault, time.monotonic())
+            )
         return answer
 
     def _made(self, target: str, ask: Ask, *, zipped: bool) -> Answer:
@@ -198,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.server.hub
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = hub.answer(self.command, self.path, headers, self.client_address[0])
-        if answer.stall:
+        if answer.stall_at is None:
             hub.closing.wait(answer.stall)
         if answer.reset:
             # closing with linger 0 sends RST instead of FIN
@@ -218,6 +225,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.send_header("content-length", str(len(answer.body)))
             self.end_headers()
+            if answer.stall_at is not None:
+                self.wfile.write(body[: answer.stall_at])
+                self.wfile.flush()
+                self.server.hub.closing.wait(answer.stall)
+                body = body[answer.stall_at :]
             self.wfile.write(body)
             self.wfile.flush()
         if answer.cut:

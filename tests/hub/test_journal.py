@@ -71,6 +71,20 @@ def test_a_damaged_or_missing_page_is_not_trusted_and_can_be_kept_again(tmp_path
         assert journal.find(0, "page2") == again
 
 
+def test_a_damaged_line_is_not_trusted_and_the_others_are(tmp_path: Path) -> None:
+    with begun(tmp_path) as journal:
+        first, _, third = (keep(journal, n) for n in (1, 2, 3))
+        manifest = journal.folder / "pages.jsonl"
+        manifest.write_bytes(manifest.read_bytes().replace(b'"number":2', b'"number":9'))
+    with opened(tmp_path) as journal:
+        found = [journal.find(0, f"page{n}") for n in (1, 2, 3)]
+        assert found == [first, None, third]
+        about = journal.folder / "crawl.json"
+        about.write_bytes(about.read_bytes().replace(b"page1", b"page7"))
+    with opened(tmp_path) as journal:
+        assert journal.about is None
+
+
 def test_a_journal_without_its_description_counts_for_nothing(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
         keep(journal, 1)

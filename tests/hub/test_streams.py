@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 
 from hfscan import hub
@@ -63,6 +64,13 @@ def leave_waypoints(server: MiniHub, root: Path, streams: int = 1) -> None:
     server.requests.clear()
 
 
+def hand_over(root: Path, server: MiniHub, other: MiniHub) -> None:
+    """Let the waypoints of one server be those of another."""
+    known = load(root / "waypoints", server.url)
+    assert known is not None
+    msgspec.structs.replace(known, endpoint=other.url).save(root / "waypoints")
+
+
 def cursors(server: MiniHub) -> list[str]:
     asked = (parse_qs(urlsplit(one.target).query).get("cursor", [""])[0] for one in server.requests)
     return [b64decode(one).decode() for one in asked if one]
@@ -106,8 +114,10 @@ def test_waypoints_are_the_hubs_own_cursors_in_order(tmp_path: Path) -> None:
         assert {b64decode(point.cursor).decode() for point in kept.points} <= issued
         assert [point.id for point in kept.points] == IDS[9:-1:10]
         assert load(tmp_path / "waypoints", "http://other") is None
-        (tmp_path / "waypoints").write_bytes(b"{")
-        assert load(tmp_path / "waypoints", server.url) is None
+        whole = (tmp_path / "waypoints").read_bytes()
+        for damaged in (b"", b"{", whole[:-9], whole.replace(b"6", b"7", 1)):
+            (tmp_path / "waypoints").write_bytes(damaged)
+            assert load(tmp_path / "waypoints", server.url) is None
         assert ids(fetched(server, tmp_path, streams=8)) == IDS  # two walkers, then
 
 
@@ -136,10 +146,7 @@ def test_a_waypoint_that_is_not_heeded_ends_in_the_plain_walk(tmp_path: Path) ->
     with serving() as server:
         leave_waypoints(server, tmp_path)
         with Deaf(POPULATION, quota=None, page_size=10) as deaf:
-            points = (tmp_path / "waypoints").read_bytes()
-            (tmp_path / "waypoints").write_bytes(
-                points.replace(server.url.encode(), deaf.url.encode())
-            )
+            hand_over(tmp_path, server, deaf)
             deaf.fresh = frozenset()
             harvest = fetched(deaf, tmp_path, streams=4)
             assert ids(harvest) == IDS
@@ -229,6 +236,26 @@ def test_a_damaged_page_is_fetched_again(tmp_path: Path) -> None:
             assert ids(fetched(server, tmp_path, streams=2)) == IDS
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_damage_while_models_come_and_go_leaves_no_gap(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    population = Population.synthetic(400, seed=seed)
+    with serving(population) as server:
+        harvest = fetched(server, tmp_path, streams=2)
+        for _ in range(3):
+            for one in chance.sample(list(population.ids), 30):
+                population.delete(one)
+            for page in chance.sample(harvest.pages, 3):
+                page.write_bytes(b"")
+            manifest = harvest.pages[0].with_name("pages.jsonl")
+            lines = manifest.read_bytes().splitlines(keepends=True)
+            for _ in range(3):
+                lines[chance.randrange(len(lines))] = b"damaged\n"
+            manifest.write_bytes(b"".join(lines))
+            harvest = fetched(server, tmp_path, streams=2)
+            assert set(population.ids) <= set(ids(harvest))
+
+
 def test_trouble_of_one_walker_ends_all_in_one_error(tmp_path: Path) -> None:
     with serving() as server:
         server.faults = Faults({"foreign-link": 0.2}, most=1_000)
@@ -254,9 +281,6 @@ def test_the_quota_is_kept_by_all_together(tmp_path: Path) -> None:
     with serving(page_size=20) as server:
         leave_waypoints(server, tmp_path)
     with serving(page_size=20, quota=20, window=1) as strict:
-        points = (tmp_path / "waypoints").read_bytes()
-        (tmp_path / "waypoints").write_bytes(
-            points.replace(server.url.encode(), strict.url.encode())
-        )
+        hand_over(tmp_path, server, strict)
         assert ids(fetched(strict, tmp_path, streams=6)) == IDS
         assert {one.status for one in strict.requests} == {200}
