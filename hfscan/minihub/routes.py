@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -38,6 +38,7 @@ class Routes:
 
     def __init__(self, population: Population, page_size: int) -> None:
         self._population = population
+        self._page_size = page_size
         self._listing = Listing(population, page_size)
         self.base = ""
         self._routes: tuple[tuple[re.Pattern[str], Callable[..., Answer]], ...] = tuple(
@@ -72,11 +73,12 @@ class Routes:
         if ask.fault == "drift":
             ids = self._population.ids
             self._population.edit(ids[self._population.version % len(ids)], trendingScore=1000)
+        query = ask.query
         if ask.fault == "short-page":
             # fewer models than asked for, and still a next page
-            limit = dict(ask.query).get("limit", "1000")
-            ask = replace(ask, query=_with(ask.query, "limit", str(max(1, int(limit or 3) // 3))))
-        page = self._listing.page(ask.query, ask.reader)
+            size = min(_number(query, "limit", self._page_size), self._page_size)
+            query = _with(query, "limit", str(max(1, size // 3)))
+        page = self._listing.page(query, ask.reader)
         models, headers = page.models, {}
         if page.cursor:
             headers["link"] = self._next(ask.path, ask.query, page.cursor)

@@ -7,7 +7,7 @@ from torture import run
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
-@pytest.mark.parametrize("seed", (1, 4, 6))
+@pytest.mark.parametrize("seed", [1, 4, 6])
 def test_whatever_goes_wrong_the_census_is_the_truth(seed: int) -> None:
     outcome = run(seed)
     assert not outcome.wrong, f"python tests/torture/torture.py --runs 1 --seed {seed}"
