@@ -12,6 +12,7 @@ from hfscan.errors import HfscanError
 COMMANDS = {
     "crawl": "Take a census of the Hub's model metadata.",
     "import": "Bring recorded dumps in as observations.",
+    "sources": "List the observations in the database.",
     "report": "Say which frameworks the models serve, with every denominator.",
     "frameworks": "Print what is told apart, and by which evidence.",
     "parity": "Load checkpoints into several frameworks and say whether they agree.",

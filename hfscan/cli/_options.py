@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from hfscan.store import Store
+
 db_option = click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -22,6 +24,18 @@ as_of_option = click.option(
 )
 
 source_option = click.option("--source", type=int, help="Answer from this observation.")
+
+
+def opened(db: Path) -> Store:
+    """Open the database to read; note on stderr where its masks are another release's."""
+    store = Store.open(db)
+    if store.outdated:
+        click.echo(
+            f"Note: {db} was classified by another release's taxonomy, and answers by that one. "
+            "To classify its models anew: hfscan sources --reclassify",
+            err=True,
+        )
+    return store
 
 
 def end_of_day(day: datetime | None) -> datetime | None:

@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 import duckdb
 
-from hfscan.cli._options import as_of_option, db_option, end_of_day, source_option
+from hfscan.cli._options import as_of_option, db_option, end_of_day, opened, source_option
 from hfscan.figures import Census, load
 from hfscan.figures.queries import Query, names, parse
 from hfscan.report import ROW_FORMATS
-from hfscan.store import Store
 
 
 @click.command("query")
@@ -45,7 +44,7 @@ def command(
         ]
         ROW_FORMATS[format_](rows, sys.stdout)
         return
-    with Store.open(db) as store:
+    with opened(db) as store:
         store.seal()
         Census.choose(store, None, source=source, as_of=end_of_day(as_of))
         # a name has no blanks; SQL that does something has

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import click
 
-from hfscan.cli._options import as_of_option, db_option, end_of_day, source_option
+from hfscan.cli._options import as_of_option, db_option, end_of_day, opened, source_option
 from hfscan.errors import StorageError
 from hfscan.figures import Census, Definition
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import FORMATS, build
-from hfscan.store import Store
 
 _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net costs nothing
 
@@ -76,7 +75,7 @@ def command(
     if as_of is not None and source is not None:
         raise click.UsageError("--as-of and --source exclude each other; give one.")
     period = None if year is None else (datetime(year, 1, 1), datetime(year + 1, 1, 1))
-    with Store.open(db) as store:
+    with opened(db) as store:
         census = Census.choose(store, period, source=source, as_of=end_of_day(as_of))
         report = build(census, year=year, universe=universe, definition=definition)
     write = FORMATS[format_ or _format_of(out)]

@@ -2,7 +2,14 @@
 
 from hfscan.frameworks.classify import Classification, classify
 from hfscan.frameworks.sql import masks_sql
-from hfscan.frameworks.taxonomy import DEFINITIONS, Framework, Rule, Taxonomy, taxonomy
+from hfscan.frameworks.taxonomy import (
+    DEFINITIONS,
+    Framework,
+    Rule,
+    Taxonomy,
+    fingerprint,
+    taxonomy,
+)
 
 __all__ = [
     "DEFINITIONS",
@@ -11,6 +18,7 @@ __all__ = [
     "Rule",
     "Taxonomy",
     "classify",
+    "fingerprint",
     "masks_sql",
     "taxonomy",
 ]

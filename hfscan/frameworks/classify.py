@@ -39,11 +39,12 @@ def classify(model: Mapping[str, Any]) -> Classification:
     library = model.get("library_name")
     siblings = model.get("siblings")
     names = [one if isinstance(one, str) else one["rfilename"] for one in siblings or ()]
+    paths = [name.lower() for name in names]
     config = model.get("config") or {}
     evidence = _Evidence(
         tags,
         tags if library is None else frozenset([library]),
-        "\n".join(name for name in names if not re.search(pattern(known.not_weights), name)),
+        "\n".join(path for path in paths if not re.search(pattern(known.not_weights), path)),
         tuple(config.get("architectures") or ()),
         config.get("model_type"),
     )

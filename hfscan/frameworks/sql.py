@@ -1,76 +1,120 @@
-"""The taxonomy as SQL: the masks of many models at once."""
+"""The taxonomy as SQL: the masks of many models at once.
 
-from collections.abc import Iterable
+Words (tags, libraries, classes) are looked up in small tables, each list unnested once. A regular
+expression is only tried on the file names that hold a glob's longest plain part.
+"""
 
-from hfscan.frameworks.taxonomy import Rule, pattern, taxonomy
+import re
+from collections import defaultdict
+
+from hfscan.frameworks.taxonomy import Rule, Taxonomy, pattern, taxonomy
 
 
-def masks_sql(relation: str) -> str:
-    """Return SQL for `relation` with the columns `tag_mask`, `weights_mask`, `usable_mask` added.
+def masks_sql(table: str) -> str:
+    """Return SQL for `row` (the rowid), `tag_mask`, `weights_mask`, `usable_mask` of a table.
 
-    UBIGINT, the bits of taxonomy.toml. Reads `tags`, `library_name`, `files`, `model_type` and
-    `architectures`; `weights_mask` is NULL where the file names are not known.
+    UBIGINT, the bits of taxonomy.toml. Reads the table's `tags`, `library_name`, `files`,
+    `model_type` and `architectures`; `weights_mask` is NULL where the file names are not known.
     """
     known = taxonomy()
-    evidence = f"""
-        SELECT *,
-            array_to_string(list_filter(files, lambda file:
-                NOT regexp_matches(file, {_text(pattern(known.not_weights))})), chr(10)) AS _files
-        FROM {relation}"""
-    found = f"""
-        SELECT *,
-            {_mask((one.bit, _any("tags", one.tags)) for one in known.frameworks if one.tags)}
-                AS tag_mask,
-            {
-        _mask((one.bit, _library(one.libraries)) for one in known.frameworks if one.libraries)
-    } AS _library_mask,
-            {_mask((one.bit, _matches(one.files)) for one in known.frameworks if one.files)}
-                AS _file_mask
-        FROM ({evidence})"""
-    weights = " | ".join(["_file_mask", *_rules("weights", "_file_mask")])
-    usable = " | ".join(["_seen", *_rules("usable", "_seen")])
-    steps = (  # each a select of its own, so that no mask is computed twice
-        f"*, CASE WHEN files IS NOT NULL THEN {weights} END AS _weights",
-        f"*, {_with_owners('_weights')} AS weights_mask",
+    files = " | ".join(
+        f"(({_matches(one.files)})::UBIGINT << {one.bit})" for one in known.frameworks if one.files
+    )
+    weights = " | ".join(["_file_mask", *_rules(known, "weights", "_file_mask")])
+    usable = " | ".join(["_seen", *_rules(known, "usable", "_seen")])
+    steps = (
+        f"*, CASE WHEN _files IS NOT NULL THEN {weights} END AS _weights",
+        f"*, {_with_owners(known, '_weights')} AS weights_mask",
         "*, tag_mask | coalesce(weights_mask, 0) AS _seen",
         f"*, {usable} AS _usable",
-        f"* EXCLUDE (_files, _library_mask, _file_mask, _weights, _seen, _usable), "
-        f"{_with_owners('_usable')} AS usable_mask",
+        f"row, tag_mask, weights_mask, {_with_owners(known, '_usable')} AS usable_mask",
     )
+    found = "filed"
     for step in steps:
-        found = f"SELECT {step} FROM ({found})"
-    return found
+        found = f"(SELECT {step} FROM {found})"
+    # materialised, or DuckDB copies the expressions into every place that uses them
+    return (
+        f"WITH {_evidence(known, table)}, "
+        f"filed AS MATERIALIZED (SELECT *, {files} AS _file_mask FROM evidence) "
+        f"SELECT * FROM {found}"
+    )
 
 
-def _rules(definition: str, formats: str) -> list[str]:
-    return [_rule(one, formats) for one in taxonomy().rules if one.definition == definition]
+def _evidence(known: Taxonomy, table: str) -> str:
+    """Return CTEs; the last, `evidence`, has a row for each of the table's, its words as bits."""
+    by_type = {name: have.model_types for name, have in known.architectures.items()}
+    by_class = {name: have.classes for name, have in known.architectures.items()}
+    return f"""
+    words(word, tag_bits, library_bits, rule_bits, type_bits) AS (VALUES {
+        _lookup(
+            {one.bit: one.tags for one in known.frameworks},
+            {one.bit: one.libraries for one in known.frameworks},
+            {number: one.libraries for number, one in enumerate(known.rules)},
+            dict(enumerate(by_type.values())),
+        )
+    }),
+    classes(word, class_bits) AS (VALUES {_lookup(dict(enumerate(by_class.values())))}),
+    tagged AS (
+        SELECT row, bit_or(tag_bits) AS tag_bits, bit_or(library_bits) AS library_bits,
+            bit_or(rule_bits) AS rule_bits, bit_or(type_bits) AS type_bits
+        FROM (SELECT rowid AS row, unnest(tags) AS word FROM {table}) JOIN words USING (word)
+        GROUP BY row
+    ),
+    classed AS (
+        SELECT row, bit_or(class_bits) AS class_bits
+        FROM (SELECT rowid AS row, unnest(architectures) AS word FROM {table})
+        JOIN classes USING (word)
+        GROUP BY row
+    ),
+    evidence AS MATERIALIZED (
+        SELECT
+            models.rowid AS row,
+            lower(array_to_string(list_filter(files, lambda file:
+                NOT regexp_matches(lower(file), {_text(pattern(known.not_weights))})), chr(10)))
+                AS _files,
+            coalesce(tagged.tag_bits, 0::UBIGINT) AS tag_mask,
+            -- without a library_name, the tags may still name the library
+            coalesce(CASE WHEN library_name IS NULL THEN tagged.library_bits
+                ELSE library.library_bits END, 0::UBIGINT) AS _library_mask,
+            coalesce(CASE WHEN library_name IS NULL THEN tagged.rule_bits
+                ELSE library.rule_bits END, 0::UBIGINT) AS _library_rules,
+            -- the Hub tags a transformers model with its config's model_type
+            coalesce(CASE WHEN len(architectures) > 0 THEN class_bits
+                WHEN model_type IS NOT NULL THEN type.type_bits
+                ELSE tagged.type_bits END, 0::UBIGINT) AS _architectures
+        FROM {table} AS models
+        LEFT JOIN tagged ON tagged.row = models.rowid
+        LEFT JOIN classed ON classed.row = models.rowid
+        LEFT JOIN words AS library ON library.word = library_name
+        LEFT JOIN words AS type ON type.word = model_type
+    )"""
 
 
-def _rule(rule: Rule, formats: str) -> str:
-    known = taxonomy()
+def _rules(known: Taxonomy, definition: str, formats: str) -> list[str]:
+    return [
+        _rule(known, number, one, formats)
+        for number, one in enumerate(known.rules)
+        if one.definition == definition
+    ]
+
+
+def _rule(known: Taxonomy, number: int, rule: Rule, formats: str) -> str:
     conditions = []
     if rule.formats:
         conditions.append(f"{formats} & {known.bits(rule.formats)} <> 0")
+    if rule.libraries:
+        conditions.append(f"_library_rules >> {number} & 1 = 1")
+    if rule.architecture:
+        place = list(known.architectures).index(rule.architecture)
+        conditions.append(f"_architectures >> {place} & 1 = 1")
     if rule.files:
         conditions.append(_matches(rule.files))
-    if rule.libraries:
-        conditions.append(_library(rule.libraries))
-    if rule.architecture:
-        have = known.architectures[rule.architecture]
-        conditions.append(
-            "CASE WHEN len(architectures) > 0 "
-            f"THEN {_any('architectures', have.classes)} "
-            f"WHEN model_type IS NOT NULL THEN model_type IN ({_texts(have.model_types)}) "
-            # the Hub tags a transformers model with its config's model_type
-            f"ELSE {_any('tags', have.model_types)} END"
-        )
     served = "_library_mask" if rule.serves == ("library",) else str(known.bits(rule.serves))
     return f"CASE WHEN {' AND '.join(conditions)} THEN {served}::UBIGINT ELSE 0 END"
 
 
-def _with_owners(mask: str) -> str:
+def _with_owners(known: Taxonomy, mask: str) -> str:
     """Add to a format the framework whose own it is."""
-    known = taxonomy()
     owners = {one.of for one in known.frameworks if one.of}
     parts = [
         f"CASE WHEN {mask} & {known.bits(one.key for one in known.frameworks if one.of == owner)} "
@@ -80,28 +124,25 @@ def _with_owners(mask: str) -> str:
     return " | ".join([mask, *parts])
 
 
-def _mask(bits: Iterable[tuple[int, str]]) -> str:
-    return "(" + " | ".join(f"(({condition})::UBIGINT << {bit})" for bit, condition in bits) + ")"
-
-
-def _any(column: str, values: Iterable[str]) -> str:
-    return f"coalesce(list_has_any({column}, [{_texts(values)}]), false)"
-
-
-def _library(names: Iterable[str]) -> str:
-    # without a library_name, the tags may still name the library
-    return (
-        f"CASE WHEN library_name IS NULL THEN {_any('tags', names)} "
-        f"ELSE library_name IN ({_texts(names)}) END"
+def _lookup(*columns: dict[int, tuple[str, ...]]) -> str:
+    """Return rows (word, a mask for each of `columns`); each of those maps a bit to its words."""
+    masks: dict[str, list[int]] = defaultdict(lambda: [0] * len(columns))
+    for place, column in enumerate(columns):
+        for bit, words in column.items():
+            for word in words:
+                masks[word][place] |= 1 << bit
+    return ", ".join(
+        f"({_text(word)}, {', '.join(f'{mask}::UBIGINT' for mask in row)})"
+        for word, row in masks.items()
     )
 
 
 def _matches(globs: tuple[str, ...]) -> str:
-    return f"coalesce(regexp_matches(_files, {_text(pattern(globs))}), false)"
-
-
-def _texts(values: Iterable[str]) -> str:
-    return ", ".join(map(_text, values))
+    plain = sorted({max(re.split(r"[*?]", glob), key=len).lower() for glob in globs})
+    held = " OR ".join(f"contains(_files, {_text(one)})" for one in plain)
+    # a CASE, as an AND in a select list tries both sides on every row
+    found = f"CASE WHEN {held} THEN regexp_matches(_files, {_text(pattern(globs))}) END"
+    return f"coalesce({found}, false)"
 
 
 def _text(value: str) -> str:

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ DEFINITIONS = ("tag", "weights", "usable")
 """What makes a model serve a framework: see taxonomy.toml."""
 
 _HERE = Path(__file__).parent
+_FILES = ("taxonomy.toml", "rules.toml", "architectures.toml")
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,11 @@ class Taxonomy:
 @cache
 def taxonomy() -> Taxonomy:
     """Return the taxonomy that comes with hfscan."""
-    data = _read("taxonomy.toml")
-    known = _read("architectures.toml")
+    data, rules, known = map(_read, _FILES)
     frameworks = [Framework(**_frozen(one)) for one in data["framework"]]
     return Taxonomy(
         tuple(sorted(frameworks, key=lambda one: one.bit)),
-        tuple(Rule(**_frozen(one)) for one in _read("rules.toml")["rule"]),
+        tuple(Rule(**_frozen(one)) for one in rules["rule"]),
         tuple(data["not_weights"]["files"]),
         _frozen(data["neutral"]),
         {
@@ -90,18 +91,25 @@ def taxonomy() -> Taxonomy:
 
 
 @cache
+def fingerprint() -> str:
+    """Return 16 hex digits that change with anything that the taxonomy's files say."""
+    digest = sha256(repr([_read(name) for name in _FILES]).encode())
+    return digest.hexdigest()[:16]
+
+
+@cache
 def pattern(globs: tuple[str, ...]) -> str:
     """Return one regular expression, for RE2 and `re`, that finds a path that fits a glob.
 
-    It is searched for in paths joined by newlines.
+    It is searched for in paths in lower case, joined by newlines.
     """
-    return f"(?im)(?:^|/)(?:{'|'.join(map(_translated, globs))})"
+    return f"(?m)(?:^|/)(?:{'|'.join(map(_translated, globs))})"
 
 
 def _translated(glob: str) -> str:
     end = "" if glob.endswith("/") else "$"
     special = {"*": "[^/\n]*", "?": "[^/\n]"}
-    return "".join(special.get(one) or re.escape(one) for one in glob) + end
+    return "".join(special.get(one) or re.escape(one) for one in glob.lower()) + end
 
 
 def _read(name: str) -> dict[str, Any]:

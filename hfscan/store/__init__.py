@@ -6,7 +6,7 @@ from types import TracebackType
 
 import duckdb
 
-from hfscan.store import dates, raw, sources
+from hfscan.store import dates, masks, raw, sources
 from hfscan.store import ingest as _ingest
 from hfscan.store.database import connect
 from hfscan.store.dates import CreationDate
@@ -30,6 +30,11 @@ class Store:
     def ingest(self, pages: Sequence[Path], observation: Observation) -> Ingested:
         """Read a crawl's pages, or the files and folders of a dump, in as one observation."""
         return _ingest.ingest(self.connection, raw.find(pages), observation)
+
+    @property
+    def outdated(self) -> bool:
+        """True when its masks were made with another release's taxonomy; opened to write, never."""
+        return not masks.current(self.connection)
 
     def sources(self) -> list[Source]:
         """Return every observation, oldest first."""

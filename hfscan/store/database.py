@@ -6,9 +6,9 @@ import duckdb
 
 from hfscan import __version__
 from hfscan.errors import DatabaseError, StorageError
-from hfscan.frameworks import taxonomy
+from hfscan.store import masks
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # nothing is fetched behind the user's back
@@ -21,6 +21,8 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 
 def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
     """Open the database at `path`; with `write` create it where it is missing.
+
+    With `write`, masks of another taxonomy than this release's are made anew.
 
     Raises DatabaseError when there is none to read, when another process holds it, when it is no
     hfscan database or another version's, and StorageError when its folder cannot be written.
@@ -40,6 +42,8 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
         raise StorageError(f"{path} cannot be made: {error.strerror}.") from error
     try:
         _check(path, connection)
+        if write and not masks.current(connection):
+            masks.rebuild(connection)
     except BaseException:
         connection.close()
         raise
@@ -54,11 +58,8 @@ def _create(path: Path) -> None:
     with duckdb.connect(unfinished, config=_SETTINGS) as connection:
         connection.execute("BEGIN")
         connection.execute(_SCHEMA.read_text(encoding="utf-8"))
-        connection.execute("INSERT INTO about VALUES (?, ?)", [SCHEMA_VERSION, __version__])
-        connection.executemany(
-            "INSERT INTO frameworks VALUES (?, ?, ?, ?, ?)",
-            [[one.key, one.title, one.kind, one.of, one.bit] for one in taxonomy().frameworks],
-        )
+        connection.execute("INSERT INTO about VALUES (?, ?, '')", [SCHEMA_VERSION, __version__])
+        masks.declare(connection)
         connection.execute("COMMIT")
     unfinished.rename(path)
 

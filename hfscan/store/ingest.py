@@ -81,9 +81,9 @@ def _ingest(
     source = _add_source(connection, observation)
     columns = [row[0] for row in connection.execute("DESCRIBE models").fetchall()]
     kept = [name for name in columns if name != "source" and not name.endswith("_mask")]
-    seen = f"(SELECT {', '.join(kept)} FROM staged)"
     connection.execute(
-        f"INSERT INTO models BY NAME SELECT {source} AS source, * FROM ({masks_sql(seen)})"
+        f"INSERT INTO models BY NAME SELECT {source} AS source, {', '.join(kept)}, tag_mask, "
+        f"weights_mask, usable_mask FROM staged JOIN ({masks_sql('staged')}) ON row = staged.rowid"
     )
     filled = _one(connection, f"SELECT {', '.join(f'count({name})' for name in kept)} FROM staged")
     # at_floor is our own reading of created_at

@@ -3,7 +3,8 @@
 
 CREATE TABLE IF NOT EXISTS about (        -- one row: what made this file
     schema_version INTEGER NOT NULL,
-    hfscan VARCHAR NOT NULL
+    hfscan VARCHAR NOT NULL,
+    taxonomy VARCHAR NOT NULL             -- fingerprint of the taxonomy behind the masks below
 );
 
 CREATE TABLE IF NOT EXISTS frameworks (   -- the taxonomy the masks below were made with

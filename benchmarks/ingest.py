@@ -1,0 +1,65 @@
+"""What an ingest costs: `python benchmarks/ingest.py [FILE...]`. Prints CPU seconds per million.
+
+FILE: dumps or a crawl's pages, as `hfscan import` reads them; without any, pages of synthetic
+models with the fields that a crawl asks for.
+"""
+
+import argparse
+import gzip
+import json
+import resource
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hfscan.frameworks import masks_sql
+from hfscan.hub.walk import FIELDS
+from hfscan.minihub import Population
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+_MODELS, _PAGE = 200_000, 1_000
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path)
+    files = parser.parse_args().files
+    with tempfile.TemporaryDirectory() as name:
+        files = files or _pages(Path(name) / "pages")
+        now = datetime.now(UTC)
+        with Store.open(Path(name) / "h.duckdb", write=True) as store:
+            began = _cpu()
+            models = store.ingest(
+                files, Observation("import", "benchmark", Scope(), now, now, None)
+            ).models
+            whole = _cpu() - began
+            began = _cpu()
+            store.connection.execute(
+                "SELECT bit_xor(tag_mask), bit_xor(weights_mask), bit_xor(usable_mask) "
+                f"FROM ({masks_sql('models')})"
+            ).fetchall()
+            masks = _cpu() - began
+    for what, seconds in (("ingest", whole), ("of which masks", masks)):
+        print(f"{what}: {seconds / models * 1e6:.1f} CPU-s per million, {models:,} models")
+
+
+def _pages(folder: Path) -> list[Path]:
+    folder.mkdir()
+    population = Population.synthetic(_MODELS, seed=1)
+    rows = [{key: row[key] for key in ("_id", "id", *FIELDS) if key in row} for row in population]
+    pages = []
+    for start in range(0, _MODELS, _PAGE):
+        pages.append(folder / f"{start:07}.json.gz")
+        pages[-1].write_bytes(gzip.compress(json.dumps(rows[start : start + _PAGE]).encode()))
+    return pages
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()

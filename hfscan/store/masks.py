@@ -1,0 +1,36 @@
+"""Keeps the framework masks and the table `frameworks` those of this release's taxonomy."""
+
+import duckdb
+
+from hfscan.frameworks import fingerprint, masks_sql, taxonomy
+
+
+def current(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether the masks were made with the taxonomy of this release."""
+    return connection.execute("SELECT taxonomy FROM about").fetchone() == (fingerprint(),)
+
+
+def declare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table `frameworks` the taxonomy of this release."""
+    connection.execute("DELETE FROM frameworks")
+    connection.executemany(
+        "INSERT INTO frameworks VALUES (?, ?, ?, ?, ?)",
+        [[one.key, one.title, one.kind, one.of, one.bit] for one in taxonomy().frameworks],
+    )
+    connection.execute("UPDATE about SET taxonomy = ?", [fingerprint()])
+
+
+def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
+    """Classify every model anew, all or none."""
+    connection.execute("BEGIN")
+    try:
+        declare(connection)
+        connection.execute(
+            "UPDATE models SET tag_mask = new.tag_mask, weights_mask = new.weights_mask, "
+            f"usable_mask = new.usable_mask FROM ({masks_sql('models')}) AS new "
+            "WHERE models.rowid = new.row"
+        )
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

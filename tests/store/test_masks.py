@@ -1,0 +1,65 @@
+"""The masks are those of this release's taxonomy, or the database says that they are not."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import CliRunner
+
+from hfscan.cli import cli
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+DAY = datetime(2024, 7, 11, tzinfo=UTC)
+MODELS = [
+    {"id": "a/1", "tags": ["pytorch"], "siblings": ["pytorch_model.bin"]},
+    {"id": "a/2", "tags": ["tf"], "siblings": ["tf_model.h5"], "library_name": "keras"},
+    {"id": "a/3", "tags": ["x"]},
+]
+
+
+def state(store):
+    return [
+        store.connection.execute(sql).fetchall()
+        for sql in (
+            "SELECT key, tag_mask, weights_mask, usable_mask FROM observed(1) ORDER BY key",
+            "FROM frameworks ORDER BY bit",
+            "FROM about",
+        )
+    ]
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A database as a release with another taxonomy left it, and what it should become."""
+    dump, path = tmp_path / "d.json", tmp_path / "h.duckdb"
+    dump.write_text(json.dumps(MODELS))
+    with Store.open(path, write=True) as store:
+        store.ingest([dump], Observation("import", "d", Scope(), DAY, DAY, None))
+        wanted = state(store)
+        store.connection.execute("UPDATE models SET tag_mask = 0, weights_mask = 7")
+        store.connection.execute("DELETE FROM frameworks WHERE name = 'jax'")
+        store.connection.execute("UPDATE about SET taxonomy = 'older'")
+    return path, wanted
+
+
+def test_a_database_of_another_taxonomy_is_classified_anew_when_written(old):
+    path, wanted = old
+    with Store.open(path, write=True) as store:
+        assert state(store) == wanted
+        assert not store.outdated
+
+
+def test_read_only_it_answers_by_its_own_taxonomy_and_says_how_to_change_that(old):
+    path, wanted = old
+    run = CliRunner().invoke
+    found = run(cli, ["query", "SELECT sum(tag_mask) AS n FROM census", "--db", str(path)])
+    assert found.exit_code == 0
+    assert "hfscan sources --reclassify" in found.stderr
+    with Store.open(path) as store:
+        assert store.outdated
+    assert run(cli, ["sources", "--reclassify", "--db", str(path)]).exit_code == 0
+    with Store.open(path) as store:
+        assert state(store) == wanted
+    found = run(cli, ["report", "--db", str(path)])
+    assert (found.exit_code, found.stderr) == (0, "")
