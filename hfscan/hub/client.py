@@ -1,7 +1,6 @@
 """Asks the Hub: politely, patiently, and nobody else."""
 
 import ipaddress
-import platform
 import re
 import threading
 import time
@@ -12,15 +11,14 @@ from typing import TypeVar
 
 import httpx
 
-from hfscan import __version__
 from hfscan.errors import HubContractError, HubRefusedError, HubUnreachableError
+from hfscan.hub.identity import user_agent
 from hfscan.hub.quota import SHARE, Pace, announced
 from hfscan.hub.retry import Patience, TransientError, persist
 from hfscan.hub.words import explained, printable
 
 T = TypeVar("T")
 
-USER_AGENT = f"hfscan/{__version__}; python/{platform.python_version()}"
 LARGEST_ANSWER = 64 << 20  # bytes as sent; a page of 1,000 models is well below one MiB
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -83,7 +81,7 @@ class HubClient:
         self._turn = threading.Lock()  # whose holder may ask next
         self._heard = 0  # the newest request whose answer the pace knows
         self.answered = False
-        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
+        headers = {"User-Agent": user_agent(), "Accept-Encoding": "gzip"}
         if token is not None:
             if not re.fullmatch(r"[\x21-\x7e]+", token):
                 raise HubRefusedError(

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a request fits in its window, and the headers that say so."""
+    """Whether a request fits in its window, how many more do, and the headers that say so."""
 
     allowed: bool
+    remaining: int
     headers: dict[str, str]
 
 
@@ -39,9 +40,11 @@ class RateLimit:
             used = used + 1 if window == int(number) else 1
             self._counts[identity, bucket] = (int(number), used)
         reset = max(1, round(self.window - elapsed))
+        remaining = max(0, quota - used)
         return Verdict(
             self.quota is None or used <= quota,
-            headers(max(0, quota - used), reset, quota, self.window, bucket),
+            remaining,
+            headers(remaining, reset, quota, self.window, bucket),
         )
 
 

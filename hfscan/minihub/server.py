@@ -28,13 +28,15 @@ _KEPT_PAGES = 4096
 class Request:
     """A request as it came: `target` is path and query, `identity` its token's account or IP.
 
-    `fault` is the kind that it met, `at` the server's clock in seconds.
+    `remaining` is what it left of the identity's quota, `fault` the kind that it met, `at` the
+    server's clock in seconds.
     """
 
     method: str
     target: str
     status: int
     identity: str
+    remaining: int
     fault: str | None
     at: float
 
@@ -131,7 +133,15 @@ class MiniHub:
         answer = self.faults.spoil(fault, answer)
         with self._lock:
             self.requests.append(
-                Request(method, target, answer.status, identity, fault, time.monotonic())
+                Request(
+                    method,
+                    target,
+                    answer.status,
+                    identity,
+                    verdict.remaining,
+                    fault,
+                    time.monotonic(),
+                )
             )
         return answer
 

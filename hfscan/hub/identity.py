@@ -1,0 +1,29 @@
+"""Who asks: what hfscan calls itself towards the Hub, and where to turn about it."""
+
+import os
+import platform
+from importlib import metadata
+
+from hfscan import __version__
+
+
+def user_agent() -> str:
+    """Return the User-Agent: version, the project's address, and who calls it if they say.
+
+    The address is the first URL that the installed package names. Who calls it may stand in
+    HF_HUB_USER_AGENT_ORIGIN, as in all of the Hub's tools.
+    """
+    parts = [f"hfscan/{__version__}", f"python/{platform.python_version()}"]
+    parts += [f"+{address}" for address in _addresses()[:1]]
+    if origin := os.environ.get("HF_HUB_USER_AGENT_ORIGIN", "").strip():
+        parts.append(f"origin/{origin}")
+    text = "; ".join(parts)
+    return "".join(one if " " <= one <= "~" else "?" for one in text)
+
+
+def _addresses() -> list[str]:
+    try:
+        named = metadata.metadata("hfscan").get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return []
+    return [line.partition(",")[2].strip() for line in named]

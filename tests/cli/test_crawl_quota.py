@@ -1,0 +1,38 @@
+"""The Hub counts: `hfscan crawl` never uses more than its share of the quota."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from hfscan.minihub import MiniHub, Population
+
+POPULATION = Population.synthetic(600, seed=2)
+
+
+@pytest.mark.parametrize("streams", ["1", "2"])
+def test_a_whole_run_keeps_within_its_share(crawl, streams) -> None:
+    with MiniHub(POPULATION, quota=20, window=2, page_size=10) as hub:
+        crawl.endpoint = hub.url
+        assert crawl("--streams", streams)[0] == 0
+    assert len(hub.requests) >= 60
+    assert {one.status for one in hub.requests} == {200}
+    assert min(one.remaining for one in hub.requests) >= 20 - 0.8 * 20
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
+def test_starting_again_and_again_exceeds_nothing(crawl) -> None:
+    with MiniHub(POPULATION, quota=20, window=2, page_size=10) as hub:
+        crawl.endpoint = hub.url
+        for kills in range(4):
+            process = crawl.start()
+            before = len(hub.requests)
+            while len(hub.requests) < before + 5 and kills < 3:
+                time.sleep(0.001)
+            if kills < 3:
+                process.send_signal(signal.SIGKILL)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert {one.status for one in hub.requests} == {200}
+        assert min(one.remaining for one in hub.requests) >= 3  # one more for each start
