@@ -52,7 +52,7 @@ def crawl(
     with fetched as harvest, Store.open(db, write=True) as store:
         tell(Progress(harvest.models, len(harvest.pages), notice="writing to the database"))
         observation = _observation(harvest)
-        ingested = _already(store, observation) or store.ingest(harvest.pages, observation)
+        ingested = _already(store, harvest, observation) or store.ingest(harvest.pages, observation)
         if harvest.waypoints:
             harvest.waypoints.save(waypoints)
         harvest.discard()
@@ -122,20 +122,16 @@ def _observation(harvest: Harvest) -> Observation:
     )
 
 
-def _already(store: Store, observation: Observation) -> Ingested | None:
+def _already(store: Store, harvest: Harvest, observation: Observation) -> Ingested | None:
     """Return what the database holds of this very crawl.
 
     It does when an earlier run was killed after the ingest, before it could drop the journal.
     """
-    span = tuple(
-        instant.astimezone(UTC).replace(tzinfo=None, microsecond=0)
-        for instant in (observation.observed_from, observation.observed_to)
-    )
-    for one in store.sources():
-        if (
-            (one.kind, one.origin) == (observation.kind, observation.origin)
-            and (one.observed_from, one.observed_to) == span
-            and one.requests == observation.requests
-        ):
+    sources = store.sources()
+    before = harvest.journal.storing_after(max((one.id for one in sources), default=0))
+    ended = observation.observed_to.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    for one in sources:
+        same = (one.kind, one.origin, one.observed_to) == ("crawl", harvest.endpoint, ended)
+        if one.id > before and same:
             return Ingested(one.id, one.models, 0, 0, 0, 0, {}, {})
     return None

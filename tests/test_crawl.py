@@ -15,7 +15,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from hfscan.census import crawl
 from hfscan.minihub import Faults, MiniHub, Population
+from hfscan.scope import Scope
+from hfscan.store import Store
 
 POPULATION = Population.synthetic(1_000, seed=11)
 COLUMNS = "* EXCLUDE (source)"
@@ -139,6 +142,15 @@ def test_killed_after_the_ingest_it_is_not_counted_twice(tmp_path: Path) -> None
         assert out.startswith("Source 2: 1,000 models")
         assert not (tmp_path / "hfscan.duckdb.journal").exists()
         assert len(models(tmp_path / "hfscan.duckdb", "source = 2")) == 1_000
+
+
+def test_two_crawls_of_one_second_are_two(tmp_path: Path) -> None:
+    db = tmp_path / "h.duckdb"
+    with serving() as hub:
+        for _ in range(4):
+            crawl(Scope(limit=3), endpoint=hub.url, token=None, db=db)
+    with Store.open(db) as store:
+        assert [one.models for one in store.sources()] == [3] * 4
 
 
 def test_odd_types_and_unknown_keys_are_counted_and_stop_nothing(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 A folder holds `crawl.json` (what is crawled), the pages (`000001.json.gz`, as the Hub sent them)
 and `pages.jsonl`, one line per page: its walker, address, checksum, reach and next address. A page
-counts once its line is written; the latest line of an address counts. No name in it comes from the
-Hub, and no token is ever in it.
+counts once its line is written; the latest line of an address counts. `stored.json` says since
+when the pages may be in the database. No name in it comes from the Hub, and no token is ever in it.
 """
 
 import contextlib
@@ -163,6 +163,18 @@ class Journal:
         self._number = entry.number
         self._entries[walker, url] = entry
         return entry
+
+    def storing_after(self, source: int) -> int:
+        """Note the newest source before the pages go to the database; return the one first noted.
+
+        A later one with the marks of this crawl is this crawl, stored by a run that was killed.
+        """
+        noted = self.folder / "stored.json"
+        with storing(self.folder):
+            if not noted.exists():
+                write_whole(noted, sealed(msgspec.json.encode(source)))
+            found = unsealed(noted.read_bytes())
+        return source if found is None else msgspec.json.decode(found, type=int)
 
     def discard(self) -> None:
         """Remove the journal: its pages are safe elsewhere."""

@@ -104,12 +104,12 @@ def unpacked(answer: Answer, largest: int = LARGEST_PAGE) -> bytes:
         )
     unpack = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
-        body = unpack.decompress(answer.body, largest)
+        body = unpack.decompress(answer.body, largest + 1)
     except zlib.error as error:
         raise TransientError(
             "The Hub answered with damaged gzip data", final=HubContractError
         ) from error
-    if unpack.unconsumed_tail:
+    if len(body) > largest:
         raise HubContractError(
             f"The Hub answered with {len(answer.body):,} bytes that unpack to more than "
             f"{largest:,}: no page is that large, so it was refused."

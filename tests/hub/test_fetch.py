@@ -144,8 +144,8 @@ def test_author_task_and_no_files_are_asked_of_the_hub(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted({"500", "502", "503", "504", "429-other", "error-object",
-    "reset", "truncated", "truncated-json", "short-page", "repeated-row",
-    "empty-last-page", "odd-types", "bad-cursor"}))  # fmt: skip
+    "reset", "truncated", "truncated-gzip", "truncated-json", "short-page", "repeated-row",
+    "empty-last-page", "odd-types", "bad-cursor", "drift"}))  # fmt: skip
 def test_trouble_that_passes_costs_requests_but_no_model(tmp_path: Path, kind: str) -> None:
     with serving(page_size=250, faults=Faults({kind: 1.0}, most=2)) as server:
         assert ids(fetched(server, tmp_path)) == IDS
@@ -157,12 +157,13 @@ def test_a_model_left_out_before_the_next_page_is_noticed(tmp_path: Path) -> Non
     assert got[:750] == IDS[:750]  # nothing tells of one left out at the very end
 
 
-def test_a_stall_is_given_up_and_asked_again(tmp_path: Path) -> None:
-    with serving(page_size=500, faults=Faults({"stall": 1.0}, most=1, stall=2)) as server:
+@pytest.mark.parametrize("kind", ["stall", "stall-midway"])
+def test_a_stall_is_given_up_and_asked_again(tmp_path: Path, kind: str) -> None:
+    with serving(page_size=500, faults=Faults({kind: 1.0}, most=1, stall=2)) as server:
         assert ids(fetched(server, tmp_path)) == IDS
 
 
-@pytest.mark.parametrize("kind", ["429-spent", "429-retry-after"])
+@pytest.mark.parametrize("kind", ["429-spent", "429-spent-retry-after", "429-retry-after"])
 def test_the_hub_says_how_long_to_wait(tmp_path: Path, kind: str) -> None:
     heard: list[str] = []
     with serving(page_size=1000, faults=Faults({kind: 1.0}, most=1)) as server:
@@ -197,6 +198,8 @@ def test_random_trouble_of_every_kind(tmp_path: Path, seed: int) -> None:
         ("error-object", HubContractError, "rate limited|gzip"),
         ("truncated-json", HubContractError, "no page of models|part of a page|gzip"),
         ("repeated-row", HubContractError, "against the order"),
+        ("truncated", HubUnreachableError, "broke off its answer"),
+        ("truncated-gzip", HubContractError, "part of a page"),
         ("foreign-link", HubContractError, r"127\.0\.0\.2.*does not follow"),
         ("bad-cursor", HubRefusedError, "400"),
     ],
@@ -211,6 +214,15 @@ def test_trouble_that_stays_ends_in_one_clear_error_and_loses_nothing(
         assert type(caught.value) in (error, RefusedError)
         server.faults = Faults()
         assert ids(fetched(server, tmp_path)) == IDS
+
+
+def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
+    with serving(page_size=1_000, faults=Faults({"gzip-bomb": 1.0}, most=1)) as server:
+        walk = {"endpoint": server.url, "token": None, "journal": tmp_path}
+        with pytest.raises(HubContractError, match="no page is that large"):
+            hub.fetch(Scope(), **walk)
+        with hub.fetch(Scope(), **walk) as harvest:
+            assert ids(harvest) == IDS
 
 
 def test_an_interrupted_walk_goes_on_and_asks_no_page_twice(tmp_path: Path) -> None:

@@ -89,8 +89,10 @@ def test_a_page_must_lie_beyond_the_one_before() -> None:
 
 def test_a_gzip_bomb_is_refused_for_good() -> None:
     bomb = answer(b"[" + b" " * (1 << 20) + b"]")
-    with pytest.raises(HubContractError, match="unpack to more than"):
-        prove(bomb, after=None, ascending=True, largest=1 << 19)
+    for largest in (1 << 19, (1 << 20) + 1):
+        with pytest.raises(HubContractError, match="unpack to more than"):
+            prove(bomb, after=None, ascending=True, largest=largest)
+    assert prove(bomb, after=None, ascending=True, largest=(1 << 20) + 2).ids == []
 
 
 def test_text_that_no_reader_accepts_is_mended() -> None:
