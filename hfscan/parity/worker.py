@@ -16,7 +16,7 @@ from typing import IO, Any
 from hfscan.errors import HfscanError
 
 LANES = Path(__file__).with_name("lanes")
-_START_SECONDS = 120.0  # importing a framework on a busy machine
+_START_SECONDS = 300.0  # importing a framework on a busy machine
 _POLL_SECONDS = 0.05  # how often memory is looked at
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",

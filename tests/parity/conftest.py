@@ -30,7 +30,7 @@ def pytest_pycollect_makemodule(
 
 @pytest.fixture(scope="session")
 def sweep() -> Iterator["Sweep"]:
-    with Sweep(Settings(measure=False, seconds=120)) as running:
+    with Sweep(Settings(measure=False, seconds=900)) as running:
         yield running
 
 

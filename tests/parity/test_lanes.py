@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hfscan.parity import demo, report
+from hfscan.parity import report
 from hfscan.parity.checkpoints import open_checkpoint
 from hfscan.parity.sweep import Settings, Sweep
 
@@ -103,11 +103,13 @@ def test_every_variant_is_timed_beside_the_others(altered):
 
 
 def test_training_steps_of_images_are_timed_in_both(tmp_path):
+    folder = tmp_path / "resnet"
     with Sweep(Settings(train=True, laps=2)) as sweep:
-        *_, folder = demo.make(sweep, tmp_path)
+        worker = sweep.worker("pytorch")
+        name = "ResNetForImageClassification"
+        worker.call("tiny", architecture=name, into=str(folder), twin=False)
         results = list(sweep.check(open_checkpoint(folder)))
         rows = {row["lane"]: row for row in sweep.measurements if row["what"] == "training"}
-    assert folder.name == "resnet"
     assert report.all_agree(results)
     assert set(rows) == {"pytorch", "tensorflow"}
     assert all(row["latency_ms"]["n"] == 2 for row in rows.values())
