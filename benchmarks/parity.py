@@ -5,7 +5,7 @@ and run nothing in float64.
 
 Run as `python benchmarks/parity.py [--rounds N] [--large] [--out FILE]` where the `parity` extra is
 installed. In each round the two scripts run one after the other and then the command, on the same
-folder; the ratio is of one round. `--large`: models of BERT-base's and GPT-2's own shape.
+folder; the ratio is of one round. `--large`: models of the shapes of BERT-base and GPT-2.
 """
 
 import argparse
@@ -23,16 +23,6 @@ from hfscan.parity.pool import Settings
 from hfscan.parity.sweep import Sweep
 
 TARGET = 1.15
-LARGE = {
-    "BertForMaskedLM": {
-        "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12,
-        "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512,
-    },
-    "GPT2LMHeadModel": {
-        "vocab_size": 50257, "n_embd": 768, "n_layer": 12, "n_head": 12, "n_inner": 3072,
-        "n_positions": 1024,
-    },
-}  # fmt: skip
 
 # Every route once: load and, where that works, one forward pass of 4 rows of 128 tokens (or what
 # there is room for) with hidden states, and 64 tokens of text where the model generates.
@@ -122,14 +112,7 @@ def models(into: Path, large: bool) -> list[Path]:
     with Sweep(Settings()) as sweep:
         if not large:
             return [folder for folder in demo.make(sweep, into) if folder.name in {"bert", "gpt2"}]
-        worker = sweep.worker("pytorch", frozenset({"tensorflow"}))
-        folders = []
-        for name, changes in LARGE.items():
-            folders.append(into / name)
-            worker.call(
-                "tiny", architecture=name, into=str(into / name), changes=changes, pickled=True
-            )
-        return folders
+        return demo.make(sweep, into, full=True)[:2]
 
 
 def main() -> None:

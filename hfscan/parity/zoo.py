@@ -36,7 +36,7 @@ def try_one(sweep: Sweep, architecture: str) -> Row:
     with tempfile.TemporaryDirectory(prefix="hfscan-zoo-") as folder:
         try:
             worker = sweep.worker("pytorch", frozenset({"tensorflow"}))
-            made = worker.call("tiny", architecture=architecture, into=folder)
+            made = worker.call("model", architecture=architecture, into=folder)
         except HfscanError as error:
             return row | {"fault": f"PyTorch: {_line(error)}"}
         try:

@@ -20,7 +20,7 @@ def tiny(sweep, tmp_path):
     def make(architecture, **changes):
         folder = tmp_path / architecture
         worker = sweep.worker("pytorch", frozenset({"tensorflow"}))
-        worker.call("tiny", architecture=architecture, into=str(folder), changes=changes)
+        worker.call("model", architecture=architecture, into=str(folder), changes=changes)
         return folder
 
     return make

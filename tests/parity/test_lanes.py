@@ -107,7 +107,7 @@ def test_training_steps_of_images_are_timed_in_both(tmp_path):
     with Sweep(Settings(train=True, laps=2)) as sweep:
         worker = sweep.worker("pytorch")
         name = "ResNetForImageClassification"
-        worker.call("tiny", architecture=name, into=str(folder), twin=False)
+        worker.call("model", architecture=name, into=str(folder), twin=False)
         results = list(sweep.check(open_checkpoint(folder)))
         rows = {row["lane"]: row for row in sweep.measurements if row["what"] == "training"}
     assert report.all_agree(results)

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""What every lane shares: JSON lines in and out, arrays in .npy files, its own peak memory."""
+"""What every lane shares: JSON lines in and out, arrays in .npy files, time and peak memory."""
 
 import contextlib
 import json
@@ -11,8 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
+OPS = {}
 
-def serve(handlers):
+
+def op(function):
+    """Let requests call this function by its name."""
+    OPS[function.__name__.rstrip("_")] = function
+    return function
+
+
+def serve():
     """Answer one JSON line for each JSON line, until stdin ends.
 
     A request is {"op": name, ...arguments}; an answer {"ok": true, ...} or {"ok": false,
@@ -26,7 +34,7 @@ def serve(handlers):
     for line in requests:
         request = json.loads(line)
         try:
-            answer = {"ok": True, **(handlers[request.pop("op")](**request) or {})}
+            answer = {"ok": True, **(OPS[request.pop("op")](**request) or {})}
         except MemoryError:
             answer = {"ok": False, "kind": "MemoryError", "message": "out of memory"}
         except Exception as error:
@@ -49,52 +57,14 @@ def load(paths):
     return {name: np.load(path, allow_pickle=False) for name, path in paths.items()}
 
 
-def named_outputs(output, to_numpy):
-    """Split a transformers output into {name: array}, {name: dtype}, {name: [array per layer]}."""
-    flat, dtypes, layers = {}, {}, {}
-    for name, value in output.items():
-        if name.endswith("hidden_states"):
-            layers[name] = [to_numpy(layer) for layer in value]
-        elif hasattr(value, "shape"):
-            flat[name] = to_numpy(value)
-            dtypes[name] = str(getattr(value.dtype, "name", value.dtype)).removeprefix("torch.")
-    return flat, dtypes, layers
-
-
-def answer_run(output, to_numpy, into, seconds):
-    flat, dtypes, layers = named_outputs(output, to_numpy)
+def about(threads, device, **modules):
+    """Return what `hello` answers. `device`: the GPU's name, or None."""
+    versions = {name: module.__version__ for name, module in modules.items()}
     return {
-        "outputs": save(f"{into}/outputs", flat),
-        "dtypes": dtypes,
-        "hidden": {
-            name: list(save(f"{into}/{name}", dict(enumerate(values))).values())
-            for name, values in layers.items()
-        },
-        "first_call_seconds": seconds,
+        "versions": {"python": sys.version.split()[0], **versions, "numpy": np.__version__},
+        "device": device,
+        "threads": threads,
     }
-
-
-def end_tokens(config):
-    """Return the tokens that would end a text: suppressed, so that all lanes go on equally long."""
-    ends = config.eos_token_id
-    return ends if isinstance(ends, list) else [] if ends is None else [ends]
-
-
-def pad(model):
-    """Let models that have no padding generate without a warning; one row needs none."""
-    if model.generation_config.pad_token_id is None:
-        model.generation_config.pad_token_id = 0
-
-
-def answer_generate(output, prompt_length, to_numpy, encoder_decoder):
-    """Tokens of the first row after the prompt, and at each step the two best scores."""
-    tokens = to_numpy(output.sequences)[0].tolist()
-    steps = []
-    for scores in output.scores:
-        row = to_numpy(scores)[0].astype(np.float64)
-        best = np.argsort(row)[-2:][::-1]
-        steps.append([float(row[best[0]]), float(row[best[1]])])
-    return {"tokens": tokens[1 if encoder_decoder else prompt_length :], "top2": steps}
 
 
 def timed(call):

@@ -6,7 +6,6 @@ need: `--lane-python flax=...`, with transformers below 5, flax and jax (see doc
 """
 
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -19,19 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 import transformers
 from _names import from_flax
-from _protocol import (
-    answer_run,
-    end_tokens,
-    load,
-    pad,
-    peak_rss_mb,
-    reset_peak,
-    save,
-    serve,
-    timed,
-)
+from _protocol import about, load, op, peak_rss_mb, reset_peak, save, serve, timed
 from _tensors import canonical, describe
-from _text import tokenize
+from _transformers import answer_generate, answer_open, answer_run, greedy, named_class
 from flax.serialization import msgpack_restore
 from flax.traverse_util import flatten_dict
 from transformers.modeling_flax_pytorch_utils import load_pytorch_checkpoint_in_flax_state_dict
@@ -50,20 +39,12 @@ TRAINS = False
 state = {}
 
 
+@op
 def hello(threads):
     jax.config.update("jax_default_matmul_precision", "highest")  # no TF32
     device = jax.devices()[0]
-    return {
-        "versions": {
-            "python": sys.version.split()[0],
-            "jax": jax.__version__,
-            "flax": flax.__version__,
-            "transformers": transformers.__version__,
-            "numpy": np.__version__,
-        },
-        "device": device.device_kind if device.platform == "gpu" else None,
-        "threads": threads,
-    }
+    gpu = device.device_kind if device.platform == "gpu" else None
+    return about(threads, gpu, jax=jax, flax=flax, transformers=transformers)
 
 
 def _msgpack(path):
@@ -74,26 +55,24 @@ def _msgpack(path):
         yield key, name, canonical(array, axes)
 
 
+@op
 def read(path):
     """Describe the tensors of one msgpack file (plain arrays; nothing in it is executed)."""
     return {"tensors": [describe(*tensor) for tensor in _msgpack(path)]}
 
 
+@op
 def take(path, names, into):
     found = {name: array for _, name, array in _msgpack(path) if name in names}
     return {"arrays": save(into, found)}
 
 
+@op
 def open_(folder, architecture, origin, format, route, dtype, device):
     state.clear()
     reset_peak()
     start = time.perf_counter()
-    cls = getattr(transformers, "Flax" + architecture, None) if architecture else None
-    if cls is None:
-        raise LookupError(
-            f"transformers {transformers.__version__} has no class Flax{architecture}"
-        )
-    config = cls.config_class.from_pretrained(folder, trust_remote_code=False)
+    cls, config = named_class("Flax", architecture, folder)
     state["device"] = jax.devices("cpu" if device == "cpu" else "gpu")[0]
     with jax.default_device(state["device"]):
         model = cls.from_pretrained(
@@ -107,17 +86,11 @@ def open_(folder, architecture, origin, format, route, dtype, device):
     state.update(model=model, params=params, calls={})
     seconds = time.perf_counter() - start
     held = _held(model, folder, origin)
-    return {
-        "class": cls.__name__,
-        "load_seconds": seconds,
-        "loading": {
-            "missing": sorted(_named(key) for key in model.required_params - held),
-            "unexpected": sorted(_named(key) for key in held - model.required_params),
-            "mismatched": [],
-            "unset": [],
-        },
-        "base_prefix": cls.base_model_prefix,
+    info = {
+        "missing_keys": [_named(key) for key in model.required_params - held],
+        "unexpected_keys": [_named(key) for key in held - model.required_params],
     }
+    return answer_open(cls, seconds, info)
 
 
 def _held(model, folder, origin):
@@ -150,6 +123,7 @@ def tensors(inputs):
     }
 
 
+@op
 def run(inputs, into, tf32=False):
     start = time.perf_counter()
     precision = jax.default_matmul_precision("tensorfloat32" if tf32 else "highest")
@@ -164,24 +138,15 @@ def run(inputs, into, tf32=False):
     return answer_run(output, numpy, into, time.perf_counter() - start)
 
 
+@op
 def generate(inputs, new_tokens):
     given, model = tensors(inputs), state["model"]
-    pad(model)
-    ends = end_tokens(model.config)
     with jax.default_device(state["device"]):
-        output = model.generate(
-            **given,
-            params=state["params"],
-            do_sample=False,
-            num_beams=1,
-            max_new_tokens=new_tokens,
-            suppress_tokens=ends or None,
-        )
-    tokens = np.asarray(output.sequences)[0].tolist()
-    start = 1 if model.config.is_encoder_decoder else given["input_ids"].shape[1]
-    return {"tokens": tokens[start:], "top2": []}  # Flax gives no scores
+        output = model.generate(**given, **greedy(model, new_tokens), params=state["params"])
+    return answer_generate(model, given, output, numpy)  # Flax gives no scores
 
 
+@op
 def time_(inputs, variant, train):
     given = tensors(inputs)
     if variant not in state["calls"]:
@@ -199,6 +164,7 @@ def time_(inputs, variant, train):
     return timed(finished)
 
 
+@op
 def peak():
     stats = state["device"].memory_stats() if "device" in state else None
     return {
@@ -208,16 +174,4 @@ def peak():
 
 
 if __name__ == "__main__":
-    serve(
-        {
-            "hello": hello,
-            "tokenize": tokenize,
-            "read": read,
-            "take": take,
-            "open": open_,
-            "run": run,
-            "generate": generate,
-            "time": time_,
-            "peak": peak,
-        }
-    )
+    serve()

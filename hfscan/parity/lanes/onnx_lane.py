@@ -4,7 +4,6 @@
 The export is for the shapes of the inputs, and part of the first call.
 """
 
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,16 +12,8 @@ import numpy as np
 import onnxruntime
 import torch
 import transformers
-from _protocol import (
-    answer_run,
-    end_tokens,
-    load,
-    peak_rss_mb,
-    reset_peak,
-    serve,
-    timed,
-)
-from _text import tokenize
+from _protocol import about, load, op, peak_rss_mb, reset_peak, serve, timed
+from _transformers import answer_open, answer_run, end_tokens, named_class
 
 OPENS = {"pytorch/safetensors": ["plain"], "pytorch/bin": ["plain"]}
 NEEDS = {"pytorch": "pytorch"}
@@ -55,32 +46,22 @@ def named(model, given):
     return found
 
 
+@op
 def hello(threads):
     torch.set_num_threads(threads)
     cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     state["threads"] = threads
-    return {
-        "versions": {
-            "python": sys.version.split()[0],
-            "onnxruntime": onnxruntime.__version__,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "numpy": np.__version__,
-        },
-        "device": "CUDAExecutionProvider" if cuda else None,
-        "threads": threads,
-    }
+    device = "CUDAExecutionProvider" if cuda else None
+    return about(threads, device, onnxruntime=onnxruntime, torch=torch, transformers=transformers)
 
 
+@op
 def open_(folder, architecture, origin, format, route, dtype, device):
     reset_peak()
     start = time.perf_counter()
     if dtype != "float32":
         raise LookupError(f"this lane exports float32 only, not {dtype}")
-    cls = getattr(transformers, architecture or "", None)
-    configs = transformers.AutoConfig if cls is None else cls.config_class
-    config = configs.from_pretrained(folder, trust_remote_code=False)
-    cls = cls or transformers.MODEL_MAPPING[type(config)]
+    cls, config = named_class("", architecture, folder, transformers.MODEL_MAPPING)
     model, info = cls.from_pretrained(
         folder,
         config=config,
@@ -90,17 +71,7 @@ def open_(folder, architecture, origin, format, route, dtype, device):
     )
     model.config.use_cache = False
     state.update(model=model.eval(), device=device, sessions={})
-    return {
-        "class": cls.__name__,
-        "load_seconds": time.perf_counter() - start,
-        "loading": {
-            "missing": sorted(map(str, info["missing_keys"])),
-            "unexpected": sorted(map(str, info["unexpected_keys"])),
-            "mismatched": sorted(str(key) for key in info["mismatched_keys"]),
-            "unset": [],
-        },
-        "base_prefix": cls.base_model_prefix,
-    }
+    return answer_open(cls, time.perf_counter() - start, info)
 
 
 def session(given):
@@ -139,6 +110,7 @@ def call(given):
     return places, arrays
 
 
+@op
 def run(inputs, into):
     given = load(inputs)
     start = time.perf_counter()
@@ -153,6 +125,7 @@ def run(inputs, into):
     return answer_run(output, np.asarray, into, seconds)
 
 
+@op
 def generate(inputs, new_tokens):
     """Greedy, without a cache: the whole text anew for each token, at one fixed length."""
     given, model = load(inputs), state["model"]
@@ -177,24 +150,16 @@ def generate(inputs, new_tokens):
     return {"tokens": tokens[first:], "top2": steps}
 
 
+@op
 def time_(inputs, variant, train):
     given = load(inputs)
     return timed(lambda: call(given))
 
 
+@op
 def peak():
     return {"peak_rss_mb": peak_rss_mb(), "peak_gpu_mb": None}
 
 
 if __name__ == "__main__":
-    serve(
-        {
-            "hello": hello,
-            "tokenize": tokenize,
-            "open": open_,
-            "run": run,
-            "generate": generate,
-            "time": time_,
-            "peak": peak,
-        }
-    )
+    serve()

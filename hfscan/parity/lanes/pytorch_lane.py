@@ -2,27 +2,21 @@
 """The PyTorch lane: transformers' PyTorch classes, eager."""
 
 import contextlib
-import sys
 import time
 
-import numpy as np
 import torch
 import transformers
 from _names import from_pytorch
-from _protocol import (
-    answer_generate,
-    answer_run,
-    end_tokens,
-    load,
-    pad,
-    peak_rss_mb,
-    reset_peak,
-    save,
-    serve,
-    timed,
-)
+from _protocol import about, load, op, peak_rss_mb, reset_peak, save, serve, timed
 from _tensors import describe
-from _text import tokenize
+from _transformers import (
+    SCORED,
+    answer_generate,
+    answer_open,
+    answer_run,
+    greedy,
+    named_class,
+)
 from transformers.activations import ACT2FN
 
 DTYPES = {
@@ -44,20 +38,13 @@ TRAINS = True
 state = {}
 
 
+@op
 def hello(threads):
     torch.set_num_threads(threads)
     use_tf32(False)
     cuda = torch.cuda.is_available()
-    return {
-        "versions": {
-            "python": sys.version.split()[0],
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "numpy": np.__version__,
-        },
-        "device": torch.cuda.get_device_name(0) if cuda else None,
-        "threads": torch.get_num_threads(),
-    }
+    device = torch.cuda.get_device_name(0) if cuda else None
+    return about(torch.get_num_threads(), device, torch=torch, transformers=transformers)
 
 
 def use_tf32(allowed):
@@ -66,6 +53,7 @@ def use_tf32(allowed):
     torch.backends.cudnn.allow_tf32 = allowed
 
 
+@op
 def read(path):
     """Describe the tensors of one .bin file; its pickle is never executed."""
     return {
@@ -75,6 +63,7 @@ def read(path):
     }
 
 
+@op
 def take(path, names, into):
     tensors = {from_pytorch(key): value for key, value in _bin(path).items()}
     return {"arrays": save(into, {name: numpy(tensors[name]) for name in names})}
@@ -86,15 +75,13 @@ def _bin(path):
     return {key: value for key, value in tensors.items() if isinstance(value, torch.Tensor)}
 
 
+@op
 def open_(folder, architecture, origin, format, route, dtype, device):
     """Load the checkpoint; report what the loader left out, put in or could not fit."""
     state.clear()
     reset_peak()
     start = time.perf_counter()
-    cls = getattr(transformers, architecture or "", None)
-    configs = transformers.AutoConfig if cls is None else cls.config_class
-    config = configs.from_pretrained(folder, trust_remote_code=False)
-    cls = cls or transformers.MODEL_MAPPING[type(config)]
+    cls, config = named_class("", architecture, folder, transformers.MODEL_MAPPING)
     options = {"config": config, "output_loading_info": True, "local_files_only": True}
     if origin == "pytorch":
         model, info = cls.from_pretrained(
@@ -117,20 +104,7 @@ def open_(folder, architecture, origin, format, route, dtype, device):
     if not unset:
         model = model.to(device=device, dtype=DTYPES[dtype]).eval()
     state.update(model=model, device=device, dtype=dtype, calls={})
-    return {
-        "class": cls.__name__,
-        "load_seconds": time.perf_counter() - start,
-        "loading": {
-            "missing": sorted(map(str, info.get("missing_keys", []))),
-            "unexpected": sorted(map(str, info.get("unexpected_keys", []))),
-            "mismatched": sorted(
-                str(key[0]) if isinstance(key, (tuple, list)) else str(key)
-                for key in info.get("mismatched_keys", [])
-            ),
-            "unset": sorted(unset),
-        },
-        "base_prefix": cls.base_model_prefix,
-    }
+    return answer_open(cls, time.perf_counter() - start, info, unset)
 
 
 def numpy(tensor):
@@ -148,6 +122,7 @@ def tensors(inputs):
     }
 
 
+@op
 def run(inputs, into, activation=None, tf32=False):
     """Run the open model once; with `activation` in place of the one between its layers."""
     given = tensors(inputs)
@@ -182,25 +157,15 @@ def activated(model, name):
             setattr(parent, key, child)
 
 
+@op
 def generate(inputs, new_tokens):
-    given = tensors(inputs)
-    model = state["model"]
-    pad(model)
+    given, model = tensors(inputs), state["model"]
     with torch.inference_mode():
-        output = model.generate(
-            **given,
-            do_sample=False,
-            num_beams=1,
-            max_new_tokens=new_tokens,
-            suppress_tokens=end_tokens(model.config),
-            output_scores=True,
-            return_dict_in_generate=True,
-        )
-    return answer_generate(
-        output, given["input_ids"].shape[1], numpy, model.config.is_encoder_decoder
-    )
+        output = model.generate(**given, **greedy(model, new_tokens), **SCORED)
+    return answer_generate(model, given, output, numpy)
 
 
+@op
 def time_(inputs, variant, train):
     """Time one call, or one training step: forward, backward and AdamW."""
     given = tensors(inputs)
@@ -241,6 +206,7 @@ def synchronised(output):
     return output
 
 
+@op
 def peak():
     cuda = state.get("device") == "cuda"
     return {
@@ -249,6 +215,7 @@ def peak():
     }
 
 
+@op
 def demo(into, formats):
     """Make the demo checkpoints: see `_demo`."""
     import _demo  # noqa: PLC0415 - seldom wanted
@@ -256,34 +223,21 @@ def demo(into, formats):
     return {"folders": _demo.make(into, formats)}
 
 
-def tiny(**arguments):
-    """Make a tiny random model: see `_tiny`."""
-    import _tiny  # noqa: PLC0415 - seldom wanted
+@op
+def model(**arguments):
+    """Make a random model: see `_models`."""
+    import _models  # noqa: PLC0415 - seldom wanted
 
-    return _tiny.make(**arguments)
+    return _models.make(**arguments)
 
 
+@op
 def architectures():
-    """List what transformers has a class for in both frameworks: see `_tiny`."""
-    import _tiny  # noqa: PLC0415 - seldom wanted
+    """List what transformers has a class for in both frameworks: see `_models`."""
+    import _models  # noqa: PLC0415 - seldom wanted
 
-    return {"architectures": _tiny.architectures()}
+    return {"architectures": _models.architectures()}
 
 
 if __name__ == "__main__":
-    serve(
-        {
-            "hello": hello,
-            "tokenize": tokenize,
-            "read": read,
-            "take": take,
-            "open": open_,
-            "run": run,
-            "generate": generate,
-            "time": time_,
-            "peak": peak,
-            "demo": demo,
-            "tiny": tiny,
-            "architectures": architectures,
-        }
-    )
+    serve()

@@ -1,7 +1,6 @@
 # mypy: ignore-errors
 """The TensorFlow lane: transformers' TensorFlow classes, eager."""
 
-import sys
 import time
 
 import h5py
@@ -10,20 +9,16 @@ import tensorflow as tf
 import tf_keras
 import transformers
 from _names import from_tensorflow
-from _protocol import (
-    answer_generate,
-    answer_run,
-    end_tokens,
-    load,
-    pad,
-    peak_rss_mb,
-    reset_peak,
-    save,
-    serve,
-    timed,
-)
+from _protocol import about, load, op, peak_rss_mb, reset_peak, save, serve, timed
 from _tensors import canonical, describe
-from _text import tokenize
+from _transformers import (
+    SCORED,
+    answer_generate,
+    answer_open,
+    answer_run,
+    greedy,
+    named_class,
+)
 
 OPENS = {
     "tensorflow/h5": ["plain"],
@@ -39,6 +34,7 @@ TRAINS = True
 state = {}
 
 
+@op
 def hello(threads):
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -46,16 +42,8 @@ def hello(threads):
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    return {
-        "versions": {
-            "python": sys.version.split()[0],
-            "tensorflow": tf.__version__,
-            "transformers": transformers.__version__,
-            "numpy": np.__version__,
-        },
-        "device": gpus[0].name if gpus else None,
-        "threads": threads,
-    }
+    device = gpus[0].name if gpus else None
+    return about(threads, device, tensorflow=tf, transformers=transformers)
 
 
 def _h5(path):
@@ -75,26 +63,24 @@ def _h5(path):
             yield source, name, canonical(item[()], axes)
 
 
+@op
 def read(path):
     """Describe the tensors of one .h5 file (plain arrays; nothing in it is executed)."""
     return {"tensors": [describe(*tensor) for tensor in _h5(path)]}
 
 
+@op
 def take(path, names, into):
     return {"arrays": save(into, {name: array for _, name, array in _h5(path) if name in names})}
 
 
+@op
 def open_(folder, architecture, origin, format, route, dtype, device):
     state.clear()
     reset_peak()
     start = time.perf_counter()
-    cls = getattr(transformers, "TF" + architecture, None) if architecture else None
-    configs = transformers.AutoConfig if cls is None else cls.config_class
-    config = configs.from_pretrained(folder, trust_remote_code=False)
-    if cls is None and not architecture:
-        cls = transformers.TF_MODEL_MAPPING[type(config)]
-    if cls is None:
-        raise LookupError(f"transformers {transformers.__version__} has no class TF{architecture}")
+    mapping = None if architecture else transformers.TF_MODEL_MAPPING
+    cls, config = named_class("TF", architecture, folder, mapping)
     if dtype != "float32":
         raise LookupError(f"transformers' TensorFlow classes load {dtype} weights as float32")
     from_pt = origin == "pytorch" and (format == "bin" or route == "helper")
@@ -108,20 +94,9 @@ def open_(folder, architecture, origin, format, route, dtype, device):
             use_safetensors=format == "safetensors",
         )
     state.update(model=model, device=device, calls={})
-    return {
-        "class": cls.__name__,
-        "load_seconds": time.perf_counter() - start,
-        "loading": {
-            "missing": sorted(held(model, info["missing_keys"])),
-            "unexpected": sorted(map(str, info.get("unexpected_keys", []))),
-            "mismatched": sorted(
-                str(key[0]) if isinstance(key, (tuple, list)) else str(key)
-                for key in info.get("mismatched_keys", [])
-            ),
-            "unset": [],
-        },
-        "base_prefix": cls.base_model_prefix,
-    }
+    return answer_open(
+        cls, time.perf_counter() - start, info | {"missing_keys": held(model, info["missing_keys"])}
+    )
 
 
 def held(model, keys):
@@ -142,6 +117,7 @@ def tensors(inputs):
     }
 
 
+@op
 def run(inputs, into, tf32=False):
     given = tensors(inputs)
     tf.config.experimental.enable_tensor_float_32_execution(tf32)
@@ -154,25 +130,15 @@ def run(inputs, into, tf32=False):
     return answer_run(output, numpy, into, time.perf_counter() - start)
 
 
+@op
 def generate(inputs, new_tokens):
-    given = tensors(inputs)
-    model = state["model"]
-    pad(model)
+    given, model = tensors(inputs), state["model"]
     with tf.device(DEVICES[state["device"]]):
-        output = model.generate(
-            **given,
-            do_sample=False,
-            num_beams=1,
-            max_new_tokens=new_tokens,
-            suppress_tokens=end_tokens(model.config),
-            output_scores=True,
-            return_dict_in_generate=True,
-        )
-    return answer_generate(
-        output, given["input_ids"].shape[1], numpy, model.config.is_encoder_decoder
-    )
+        output = model.generate(**given, **greedy(model, new_tokens), **SCORED)
+    return answer_generate(model, given, output, numpy)
 
 
+@op
 def time_(inputs, variant, train):
     """Time one call, or one training step: forward, backward and AdamW."""
     given = tensors(inputs)
@@ -210,6 +176,7 @@ def trained(model):
     return call
 
 
+@op
 def peak():
     gpu = state.get("device") == "cuda"
     return {
@@ -221,16 +188,4 @@ def peak():
 
 
 if __name__ == "__main__":
-    serve(
-        {
-            "hello": hello,
-            "tokenize": tokenize,
-            "read": read,
-            "take": take,
-            "open": open_,
-            "run": run,
-            "generate": generate,
-            "time": time_,
-            "peak": peak,
-        }
-    )
+    serve()

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""Makes tiny random models of any architecture that transformers has in both frameworks."""
+"""Makes random models of any architecture that transformers has in both frameworks."""
 
 import inspect
 import tomllib
@@ -9,7 +9,7 @@ import torch
 import transformers
 
 SEED = 20240501
-_DATA = tomllib.loads(Path(__file__).with_name("_tiny.toml").read_text(encoding="utf-8"))
+_DATA = tomllib.loads(Path(__file__).with_name("_models.toml").read_text(encoding="utf-8"))
 _SIZES = {name: int(size) for size, names in _DATA["sizes"].items() for name in names.split()}
 _TOKENS = {name: int(token) for token, names in _DATA["tokens"].items() for name in names.split()}
 
@@ -28,9 +28,11 @@ def architectures():
     return found
 
 
-def make(architecture, into, changes=None, pickled=False, twin=True):
+def make(architecture, into, changes=None, full=False, pickled=False, twin=True):
     """Save a model with every weight random, as safetensors and, by TensorFlow's class, as .h5.
 
+    It is tiny, its weights far from where training starts, so that no step hides in rounding; or,
+    `full`, of its config's own size with weights as its class initialises them, none quite 0 or 1.
     `changes` are entries of its config; with `pickled` it is saved as .bin too, without `twin` not
     as .h5. Return {"twin": None, or why TensorFlow saved nothing}.
     """
@@ -38,9 +40,9 @@ def make(architecture, into, changes=None, pickled=False, twin=True):
     changes = dict(changes or {})
     if cls.config_class.model_type in _DATA["encoders"]:
         changes.setdefault("is_decoder", architecture.endswith(("ForCausalLM", "LMHeadModel")))
-    config = tiny(cls.config_class, changes)
+    config = cls.config_class(**changes) if full else tiny(cls.config_class, changes)
     torch.manual_seed(SEED)
-    model = shuffled(cls(config).eval())
+    model = shuffled(cls(config).eval(), 0.002 if full else 0.05)
     model.save_pretrained(into, safe_serialization=True)
     if pickled:
         model.save_pretrained(into, safe_serialization=False)
@@ -80,13 +82,13 @@ def tiny(config_class, changes):
     return config
 
 
-def shuffled(model):
+def shuffled(model, scale):
     """Move every weight, also those that start as 0 or 1, so that none can be taken for another."""
     draw = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if not tensor.is_floating_point() or name.endswith("inv_freq"):  # computed
                 continue
-            noise = 0.05 * torch.randn(tensor.shape, generator=draw)
+            noise = scale * torch.randn(tensor.shape, generator=draw)
             tensor.add_(noise.abs() if name.endswith("running_var") else noise)
     return model
