@@ -46,11 +46,12 @@ def write_whole(path: Path, data: bytes) -> None:
             os.close(folder)
 
 
-def append(path: Path, line: bytes) -> None:
-    """Add a line to a file, sealed; it is on the disk when this returns."""
+def append(path: Path, line: bytes, *, durable: bool = True) -> None:
+    """Add a line to a file, sealed; `durable`: it is on the disk when this returns."""
     with path.open("ab") as file:
         file.write(sealed(line))
-        sync(file)
+        if durable:
+            sync(file)
 
 
 def lines(path: Path) -> list[bytes]:

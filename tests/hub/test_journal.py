@@ -151,7 +151,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_and_what_was_kept_stays(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
         first = keep(journal, 1)
-        part = journal.folder / "000002.json.gz.part"
+        part = journal.folder / "000002.json.gz"
         part.symlink_to("/dev/full")
         with pytest.raises(StorageError, match="is full"):
             keep(journal, 2)

@@ -1,0 +1,270 @@
+"""What fetching and storing a census costs, beside the official client and beside what is possible.
+
+Run as `python benchmarks/fetch.py [--models N] [--pages N] [--large N] [--rounds N] [--from FILE]`
+where pyarrow is installed too. All clients ask one stand-in Hub, which keeps its pages rendered;
+they take turns, so that what else the machine does meets them alike. Each is a process of its own.
+Ratios are medians of rounds. `--from` serves a recorded dump instead of made-up models.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hfscan.hub.walk import address
+from hfscan.scope import Scope
+
+# each prints what it did as JSON; `cpu` and `wall` in seconds, without the imports
+FETCH = """
+from hfscan import hub
+from hfscan.scope import Scope
+from pathlib import Path
+begin()
+with hub.fetch(Scope(), endpoint=url, token=None, journal=Path(folder) / "j", fresh=True,
+        streams=streams, waypoints=Path(folder) / "w") as harvest:
+    end(harvest.models)
+    if harvest.waypoints:
+        harvest.waypoints.save(Path(folder) / "w")
+"""
+LIST_MODELS = """
+from huggingface_hub import HfApi
+begin()
+end(sum(1 for _ in HfApi(endpoint=url).list_models(full=True, sort="created_at")))
+"""
+BYTES = """
+import http.client, re
+from urllib.parse import urlsplit
+parts = urlsplit(url)
+begin()
+connection, models = http.client.HTTPConnection(parts.hostname, parts.port), 0
+while first:
+    connection.request("GET", first, headers={"Accept-Encoding": "gzip"})
+    answer = connection.getresponse()
+    answer.read()
+    link = re.search("<http://[^/]+([^>]+)>", answer.headers["link"] or "")
+    first, models = link and link[1], models + 1000
+end(models)
+"""
+INGEST = """
+from datetime import datetime, UTC
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+from pathlib import Path
+import tempfile
+pages, now = sorted(Path(folder).glob("j/*/*.gz")), datetime.now(UTC)
+with tempfile.TemporaryDirectory() as made, Store.open(Path(made) / "db", write=True) as store:
+    begin()
+    done = store.ingest(pages, Observation("crawl", url, Scope(), now, now, True))
+    end(done.models)
+"""
+SCAN = """
+import duckdb
+from hfscan.store import raw
+from pathlib import Path
+pages = sorted(Path(folder).glob("j/*/*.gz"))
+with duckdb.connect() as connection:
+    begin()
+    sql = raw.relation(connection, pages)
+    (models,) = connection.execute(f"SELECT count(COLUMNS(*)) FROM ({sql})").fetchone()[:1]
+    end(models)
+"""
+CRAWL = "from hfscan.cli import main; import sys; sys.argv = ['hfscan', 'crawl', '--fresh', \
+'--endpoint', url, '--db', folder + '/db']; main()"
+PLAIN = """
+import duckdb, pyarrow
+from huggingface_hub import HfApi
+models = pyarrow.Table.from_pylist([
+    {
+        "id": one.id, "author": one.author, "created_at": one.created_at, "sha": one.sha,
+        "last_modified": one.last_modified, "downloads": one.downloads, "likes": one.likes,
+        "gated": str(one.gated), "tags": one.tags, "library_name": one.library_name,
+        "pipeline_tag": one.pipeline_tag, "files": [file.rfilename for file in one.siblings],
+    }
+    for one in HfApi(endpoint=url).list_models(full=True, sort="created_at")
+])
+duckdb.connect(folder + "/plain").execute("CREATE OR REPLACE TABLE models AS FROM models")
+"""
+CLOCK = """
+import json, sys, time
+url, folder, first, streams = json.loads(sys.argv[1])
+def begin():
+    global at
+    at = time.perf_counter(), time.process_time()
+def end(models):
+    wall, cpu = time.perf_counter() - at[0], time.process_time() - at[1]
+    print(json.dumps({"models": models, "wall": wall, "cpu": cpu}))
+"""
+
+
+class Bench:
+    """A stand-in Hub in a process of its own, and clients that take turns with it."""
+
+    def __init__(self, population: list[str], folder: Path, latency: float = 0.0) -> None:
+        self.folder = folder
+        self.first = address(Scope(), "", ascending=True)
+        self.server = subprocess.Popen(  # noqa: S603 - our own words
+            [sys.executable, "-m", "hfscan", "minihub", "serve", *population, "--port", "0",
+             "--latency", str(latency), "--prepare", self.first],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        assert self.server.stdout is not None
+        self.url = self.server.stdout.readline().strip()
+
+    def run(self, script: str, streams: int | None = 1) -> dict[str, float]:
+        """Run a client; return what it says, and the whole process in seconds and MB."""
+        given = json.dumps([self.url, str(self.folder), self.first, streams])
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
+        began = time.perf_counter()
+        process = subprocess.Popen(  # noqa: S603 - our own words
+            [sys.executable, "-c", CLOCK + script, given],
+            stdout=subprocess.PIPE, text=True,
+            env=kept | {"HF_HOME": str(self.folder / "hf"), "HF_HUB_DISABLE_PROGRESS_BARS": "1"},
+        )  # fmt: skip
+        assert process.stdout is not None
+        said = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"A client failed with {process.returncode}.")
+        whole = {
+            "process_wall": time.perf_counter() - began,
+            "process_cpu": usage.ru_utime + usage.ru_stime,
+            "rss": usage.ru_maxrss / (1 << 10),
+        }
+        return whole | (json.loads(said) if said.startswith("{") else {})
+
+    def close(self) -> None:
+        self.server.kill()
+        self.server.communicate()
+
+
+@contextmanager
+def serving(population: list[str], latency: float = 0.0) -> Iterator[Bench]:
+    """Yield a bench in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(population, Path(folder), latency)
+        try:
+            yield bench
+        finally:
+            bench.close()
+
+
+def rounds(number: int, **clients: Callable[[], dict[str, float]]) -> dict[str, dict[str, Any]]:
+    """Let clients take turns, once unmeasured; return the median of each of their values."""
+    taken: dict[str, list[dict[str, float]]] = {name: [] for name in clients}
+    for turn in range(number + 1):
+        for name, client in clients.items():
+            done = client()
+            if turn:
+                taken[name].append(done)
+    return {
+        name: {key: statistics.median(one[key] for one in runs) for key in runs[0]} | {"runs": runs}
+        for name, runs in taken.items()
+    }
+
+
+def ratio(one: dict[str, Any], other: dict[str, Any], key: str) -> float:
+    """Return the median over the rounds of one / other."""
+    pairs = zip(one["runs"], other["runs"], strict=True)
+    return statistics.median(a[key] / b[key] for a, b in pairs)
+
+
+def speed(one: dict[str, Any], key: str = "wall") -> str:
+    return f"{one['models'] / one[key]:,.0f} models/s"
+
+
+def told(what: str, measured: str, target: str, met: bool | None, limit: str = "") -> None:
+    verdict = "" if met is None else "met" if met else "missed"
+    print(f"| {what} | {measured} | {target} | {verdict} | {limit} |", flush=True)
+
+
+def at_no_latency(population: list[str], number: int) -> None:
+    """Measure what is ours alone: fetching, storing, and both."""
+    with serving(population) as bench:
+        got = rounds(
+            number,
+            fetch=lambda: bench.run(FETCH),
+            eight=lambda: bench.run(FETCH, 8),
+            listed=lambda: bench.run(LIST_MODELS),
+            copied=lambda: bench.run(BYTES),
+        )
+        copy = f"bare copy of the bytes: {speed(got['copied'])}"
+        for name, streams in (("fetch", "one walker"), ("eight", "eight streams")):
+            times = ratio(got["listed"], got[name], "wall")
+            what = f"fetch to journal, {streams}, 0 ms a page"
+            told(what, f"{speed(got[name])}, {times:.1f} x list_models ({speed(got['listed'])})",
+                 ">= 50 x", times >= 50, copy)  # fmt: skip
+        bench.run(FETCH)
+        got = rounds(number, ingest=lambda: bench.run(INGEST), scan=lambda: bench.run(SCAN))
+        million = {k: v["cpu"] / v["models"] * 1e6 for k, v in got.items()}
+        told("ingest", f"{million['ingest']:.1f} CPU-s per million models", "<= 20",
+             million["ingest"] <= 20, f"bare read_json: {million['scan']:.1f}")  # fmt: skip
+        got = rounds(number, crawl=lambda: bench.run(CRAWL), plain=lambda: bench.run(PLAIN))
+        wall = ratio(got["plain"], got["crawl"], "process_wall")
+        cpu = ratio(got["crawl"], got["plain"], "process_cpu")
+        each = {k: f"{v['process_wall']:.1f} s, {v['process_cpu']:.1f} CPU-s"
+            for k, v in got.items()}  # fmt: skip
+        told("crawl to query-ready, wall time", f"{wall:.1f} x a plain script ({each['plain']})",
+             ">= 8 x", wall >= 8, each["crawl"])  # fmt: skip
+        told("crawl to query-ready, CPU time", f"1/{1 / cpu:.1f} of the script's", "<= 1/6",
+             cpu <= 1 / 6)  # fmt: skip
+
+
+def at_a_second(pages: int, number: int) -> None:
+    """Measure what a slow Hub leaves to gain, at one second a page."""
+    with serving(["--models", str(pages * 1_000)], latency=1.0) as bench:
+        got = rounds(
+            number,
+            two=lambda: bench.run(FETCH, 2),
+            eight=lambda: bench.run(FETCH, 8),
+            listed=lambda: bench.run(LIST_MODELS),
+        )
+        for name, words, target in (("two", "two walkers", 2.2), ("eight", "eight streams", 8.0)):
+            times = ratio(got["listed"], got[name], "wall")
+            told(f"{words}, 1 s a page, {pages} pages", f"{times:.1f} x list_models",
+                 f">= {target:g} x", times >= target,
+                 f"{got[name]['wall']:.1f} s against {got['listed']['wall']:.1f} s")  # fmt: skip
+
+
+def memory(large: int) -> None:
+    """Measure the most memory that a crawl takes, of a tenth and of all."""
+    taken = {}
+    for models in (large // 10, large):
+        with serving(["--models", str(models)]) as bench:
+            taken[models] = bench.run(CRAWL)
+        done = taken[models]
+        told(f"memory of a crawl of {models:,} models", f"{done['rss']:,.0f} MB at most",
+             "<= 400 MB", done["rss"] <= 400,
+             f"{done['process_wall']:.0f} s, {done['process_cpu']:.0f} CPU-s")  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--models", type=int, default=100_000)
+    parser.add_argument("--pages", type=int, default=80, help="of the slow Hub; 0: leave it out")
+    parser.add_argument("--large", type=int, default=3_000_000, help="0: leave it out")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--from", dest="dump", help="a recorded dump to serve")
+    given = parser.parse_args()
+    population = ["--from", given.dump] if given.dump else ["--models", str(given.models)]
+    print(f"Load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at the start.\n")
+    print("| what | measured | target | | beside |\n| --- | --- | --- | --- | --- |")
+    at_no_latency(population, given.rounds)
+    if given.pages:
+        at_a_second(given.pages, given.rounds)
+    if given.large:
+        memory(given.large)
+    print(f"\nLoad {os.getloadavg()[0]:.1f} at the end.")
+
+
+if __name__ == "__main__":
+    main()
