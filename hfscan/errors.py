@@ -50,3 +50,7 @@ class StorageError(HfscanError):
     """The disk is full or a folder cannot be written; nothing already kept is lost."""
 
     exit_code = 9
+
+
+class InconsistentError(HfscanError):
+    """Figures contradict each other: an error of hfscan's own, or of what it counts with."""

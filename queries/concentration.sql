@@ -1,36 +1,54 @@
 -- title: Concentration of a framework's exclusive models
--- answers: Which accounts own the most models exclusive to a framework, and what share is theirs?
+-- answers: Which accounts own the most models exclusive to a framework, what share is theirs, and what is the framework's share without them?
 -- param framework VARCHAR = pytorch : the framework that the models serve alone
 -- param universe VARCHAR[] = pytorch,tensorflow : the frameworks that compete
+-- param definition VARCHAR = tag : what says that a model serves one: tag (the Hub's), weights (its files) or usable
+-- param since TIMESTAMP = NULL : count models created at or after (UTC)
+-- param until TIMESTAMP = NULL : count models created before (UTC)
+-- param floor VARCHAR = included : models older than the Hub's dates: included or excluded
 -- param top INTEGER = 20 : how many accounts
 -- chart: bar x=cumulative_share y=author
-WITH universe AS (
-    SELECT name AS framework, 1::UBIGINT << bit AS mask
-    FROM frameworks
-    WHERE list_contains($universe::VARCHAR[], name)
-),
-exclusive AS (
-    SELECT coalesce(author, '(none)') AS author, count(*) AS models
+-- share: of the exclusive models. share_without: exclusive models of all that serve the universe,
+-- when this account and those above it are left out.
+WITH served AS (
+    SELECT
+        coalesce(author, '(none)') AS author,
+        by_definition($definition::VARCHAR, tag_mask, weights_mask, usable_mask)
+            & (SELECT bit_or(mask) FROM universe($universe::VARCHAR[])) AS served
     FROM census
     WHERE
-        tag_mask & (SELECT bit_or(mask) FROM universe)
-        = (SELECT mask FROM universe WHERE framework = $framework::VARCHAR)
-    GROUP BY ALL
+        ($since::TIMESTAMP IS NULL OR created_at >= $since)
+        AND ($until::TIMESTAMP IS NULL OR created_at < $until)
+        AND ($floor::VARCHAR = 'included' OR NOT at_floor)
+),
+accounts AS (
+    SELECT
+        author,
+        count(*) FILTER (served = (SELECT mask FROM universe([$framework::VARCHAR]))) AS models,
+        count(*) FILTER (served <> 0) AS serving
+    FROM served
+    GROUP BY author
 ),
 ranked AS (
     SELECT
         author,
         models,
         sum(models) OVER () AS denominator,
-        sum(models) OVER (ORDER BY models DESC, author) AS cumulative
-    FROM exclusive
+        sum(models) OVER theirs AS cumulative,
+        sum(serving) OVER () - sum(serving) OVER theirs AS serving_without
+    FROM accounts
+    WINDOW theirs AS (ORDER BY models DESC, author)
 )
 SELECT
     author,
     models AS numerator,
     denominator::BIGINT AS denominator,
-    round(models / denominator, 6) AS share,
-    round(cumulative / denominator, 6) AS cumulative_share
+    round(models / denominator, 9) AS share,
+    round(cumulative / denominator, 9) AS cumulative_share,
+    (denominator - cumulative)::BIGINT AS without,
+    serving_without::BIGINT AS without_of,
+    round((denominator - cumulative) / nullif(serving_without, 0), 9) AS share_without
 FROM ranked
+WHERE models > 0
 ORDER BY models DESC, author
 LIMIT $top::INTEGER

@@ -1,29 +1,38 @@
 -- title: Adoption of formats and frameworks
--- answers: Of the models created in each month or year, how many carry each framework's or format's tag?
+-- answers: Of the models created in each month or year, how many carry each framework, format or runtime?
+-- param universe VARCHAR[] = NULL : only these frameworks, formats and runtimes; NULL for every one
+-- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or usable
 -- param per VARCHAR = year : one row per year or per month of creation
+-- param since TIMESTAMP = NULL : count models created at or after (UTC)
+-- param until TIMESTAMP = NULL : count models created before (UTC)
 -- param floor VARCHAR = excluded : models older than the Hub's dates: included, excluded or only
 -- chart: line x=period y=share color=framework
-WITH dated AS (
+WITH tally AS (
     SELECT
         CASE $per::VARCHAR WHEN 'month' THEN strftime(created_at, '%Y-%m') ELSE strftime(created_at, '%Y') END
             AS period,
-        tag_mask
+        by_definition($definition::VARCHAR, tag_mask, weights_mask, usable_mask) AS had,
+        count(*) AS n
     FROM census
     WHERE
         created_at IS NOT NULL
+        AND ($since::TIMESTAMP IS NULL OR created_at >= $since)
+        AND ($until::TIMESTAMP IS NULL OR created_at < $until)
         AND CASE $floor::VARCHAR
             WHEN 'included' THEN true
             WHEN 'excluded' THEN NOT at_floor
             WHEN 'only' THEN at_floor
         END
-),
-tally AS (SELECT period, tag_mask, count(*) AS n FROM dated GROUP BY ALL)
+    GROUP BY ALL
+)
 SELECT
     period,
     name AS framework,
-    coalesce(sum(n) FILTER (tag_mask >> bit & 1 = 1), 0)::BIGINT AS numerator,
-    sum(n)::BIGINT AS denominator,
-    round(numerator / denominator, 6) AS share
+    coalesce(sum(n) FILTER (had >> bit & 1 = 1), 0)::BIGINT AS numerator,
+    coalesce(sum(n) FILTER (had IS NOT NULL), 0)::BIGINT AS denominator,
+    round(numerator / nullif(denominator, 0), 9) AS share
 FROM tally, frameworks
+WHERE $universe::VARCHAR[] IS NULL OR list_contains($universe, name)
 GROUP BY period, name, bit
+QUALIFY sum(numerator) OVER (PARTITION BY name) > 0  -- without what nobody has
 ORDER BY period, bit

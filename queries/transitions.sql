@@ -1,48 +1,58 @@
 -- title: Transitions between two observations
--- answers: Which sets of frameworks did models have in one observation, and which in a later one?
+-- answers: Which sets of frameworks or formats did models have in one observation, and which in a later one?
 -- param earlier INTEGER = 1 : the source to start from
 -- param later INTEGER = 2 : the source to compare with
--- param universe VARCHAR[] = pytorch,tensorflow : the frameworks that compete
+-- param universe VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes that are told apart
+-- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or usable
+-- param by VARCHAR = NULL : one row per library or author (as observed last); NULL for one in all
+-- param top INTEGER = 20 : keep this many groups, the largest; the rest is '(other)'
 -- chart: flow from=before to=after
-WITH universe AS (
-    SELECT name AS framework, bit, 1::UBIGINT << bit AS mask
-    FROM frameworks
-    WHERE list_contains($universe::VARCHAR[], name)
-),
+WITH competing AS (FROM universe($universe::VARCHAR[])),
 -- by `_id` where both sources have it (names change), else by repo id
 both_have_ids AS (
     SELECT NOT bool_or(list_contains(lacks, '_id')) AS yes
     FROM sources WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
 seen AS (
-    SELECT source, _id, id, tag_mask FROM observed($earlier::INTEGER)
-    UNION ALL
-    SELECT source, _id, id, tag_mask FROM observed($later::INTEGER)
-),
-keyed AS (
     SELECT
         source,
         CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key,
-        tag_mask & (SELECT bit_or(mask) FROM universe) AS served
-    FROM seen
+        by_definition($definition::VARCHAR, tag_mask, weights_mask, usable_mask)
+            & (SELECT bit_or(mask) FROM competing) AS served,
+        CASE $by::VARCHAR
+            WHEN 'library' THEN coalesce(library_name, '(none)')
+            WHEN 'author' THEN coalesce(author, '(none)')
+        END AS group_name
+    FROM (FROM observed($earlier) UNION ALL BY NAME FROM observed($later))
 ),
 pairs AS (
-    SELECT old.served AS before, new.served AS after, old.key IS NULL AS added, new.key IS NULL AS gone
-    FROM (FROM keyed WHERE source = $earlier::INTEGER) AS old
-    FULL JOIN (FROM keyed WHERE source = $later::INTEGER) AS new USING (key)
+    SELECT
+        old.served AS before,
+        new.served AS after,
+        old.key IS NULL AS added,
+        new.key IS NULL AS gone,
+        CASE WHEN gone THEN old.group_name ELSE new.group_name END AS in_group
+    FROM (FROM seen WHERE source = $earlier) AS old
+    FULL JOIN (FROM seen WHERE source = $later) AS new USING (key)
 ),
-names AS (
-    SELECT served, coalesce(string_agg(framework, ' + ' ORDER BY bit), 'none') AS named
-    FROM (SELECT DISTINCT served FROM keyed)
-    LEFT JOIN universe ON served & mask <> 0
+ranked AS (
+    SELECT in_group, row_number() OVER (ORDER BY count(*) DESC, in_group) AS place
+    FROM pairs GROUP BY in_group
+),
+named AS (
+    SELECT served, coalesce(string_agg(framework, ' + ' ORDER BY bit), 'none') AS names
+    FROM (SELECT DISTINCT served FROM seen)
+    LEFT JOIN competing ON served & mask <> 0
     GROUP BY served
 )
 SELECT
-    CASE WHEN added THEN '(not there)' ELSE one.named END AS before,
-    CASE WHEN gone THEN '(not there)' ELSE other.named END AS after,
+    CASE WHEN place > $top::INTEGER THEN '(other)' ELSE pairs.in_group END AS "group",
+    CASE WHEN added THEN '(not there)' ELSE one.names END AS before,
+    CASE WHEN gone THEN '(not there)' ELSE other.names END AS after,
     count(*) AS models
 FROM pairs
-LEFT JOIN names AS one ON one.served = before
-LEFT JOIN names AS other ON other.served = after
+JOIN ranked ON ranked.in_group IS NOT DISTINCT FROM pairs.in_group
+LEFT JOIN named AS one ON one.served = before
+LEFT JOIN named AS other ON other.served = after
 GROUP BY ALL
-ORDER BY models DESC, before, after
+ORDER BY models DESC, "group", before, after

@@ -9,7 +9,7 @@ from hfscan.census import crawl
 from hfscan.errors import StorageError
 from hfscan.figures import Census
 from hfscan.minihub import MiniHub, Population
-from hfscan.report import FORMATS, build
+from hfscan.report import FORMATS, Question, build
 from hfscan.scope import Scope
 from hfscan.store import Store
 
@@ -41,7 +41,7 @@ def command(out: Path) -> None:
         crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, fresh=True)
     with Store.open(db) as store:
         census = Census.choose(store, None, source=crawled.ingested.source)
-        report = build(census, year=_YEAR, universe=("pytorch", "tensorflow"))
+        report = build(census, Question(_YEAR))
     FORMATS["terminal"](report, sys.stdout)
     with markdown.open("w", encoding="utf-8") as file:
         FORMATS["md"](report, file)

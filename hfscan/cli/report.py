@@ -4,14 +4,15 @@ import io
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from hfscan.cli._options import as_of_option, db_option, end_of_day, opened, source_option
 from hfscan.errors import StorageError
-from hfscan.figures import Census, Definition
+from hfscan.figures import GROUPINGS, WEIGHTS, By, Census, Definition, Weight
 from hfscan.frameworks import DEFINITIONS
-from hfscan.report import FORMATS, build
+from hfscan.report import FORMATS, Question, build
 
 _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net costs nothing
 
@@ -53,11 +54,32 @@ class _Frameworks(click.ParamType[tuple[str, ...]]):
 )
 @click.option(
     "--definition",
-    type=click.Choice(DEFINITIONS),
-    default="tag",
+    type=click.Choice(["all", *DEFINITIONS]),
+    default="all",
     show_default=True,
     help="What says that a model serves a framework: the Hub's tags, its weight files, or what "
-    "can be loaded without converting.",
+    "can be loaded without converting. all: by the tags, beside a table of how much that decides.",
+)
+@click.option(
+    "--weight",
+    type=click.Choice(WEIGHTS),
+    default="models",
+    show_default=True,
+    help="Count each model once, by its 30-day downloads, or each author once.",
+)
+@click.option(
+    "--without-top",
+    type=click.IntRange(0),
+    default=0,
+    metavar="K",
+    help="Leave out the K authors with the most models.",
+)
+@click.option("--by", type=click.Choice(GROUPINGS), help="Tell the models apart by this alone.")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Show the N largest groups, and the rest as one.",
 )
 @as_of_option
 @source_option
@@ -67,17 +89,22 @@ def command(
     format_: str | None,
     out: Path | None,
     universe: tuple[str, ...],
-    definition: Definition,
+    definition: Definition | Literal["all"],
+    weight: Weight,
+    without_top: int,
+    by: By | None,
+    top: int | None,
     as_of: datetime | None,
     source: int | None,
 ) -> None:
     """Say which frameworks the models serve, with numerator and denominator of every share."""
     if as_of is not None and source is not None:
         raise click.UsageError("--as-of and --source exclude each other; give one.")
-    period = None if year is None else (datetime(year, 1, 1), datetime(year + 1, 1, 1))
+    one = None if definition == "all" else definition
+    question = Question(year, universe, one, weight, without_top, by, top)
     with opened(db) as store:
-        census = Census.choose(store, period, source=source, as_of=end_of_day(as_of))
-        report = build(census, year=year, universe=universe, definition=definition)
+        census = Census.choose(store, question.period, source=source, as_of=end_of_day(as_of))
+        report = build(census, question)
     write = FORMATS[format_ or _format_of(out)]
     if out is None:
         write(report, sys.stdout)

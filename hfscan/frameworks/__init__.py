@@ -4,6 +4,7 @@ from hfscan.frameworks.classify import Classification, classify
 from hfscan.frameworks.sql import masks_sql
 from hfscan.frameworks.taxonomy import (
     DEFINITIONS,
+    Definition,
     Framework,
     Rule,
     Taxonomy,
@@ -14,6 +15,7 @@ from hfscan.frameworks.taxonomy import (
 __all__ = [
     "DEFINITIONS",
     "Classification",
+    "Definition",
     "Framework",
     "Rule",
     "Taxonomy",

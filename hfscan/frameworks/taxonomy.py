@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-DEFINITIONS = ("tag", "weights", "usable")
+Definition = Literal["tag", "weights", "usable"]
+
+DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
 """What makes a model serve a framework: see taxonomy.toml."""
 
 _HERE = Path(__file__).parent

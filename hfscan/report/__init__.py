@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import TextIO
 
 from hfscan.report import json, markdown, terminal
-from hfscan.report.plan import Report, build
+from hfscan.report.plan import Question, Report, build
 from hfscan.report.rows import ROW_FORMATS
 
-__all__ = ["FORMATS", "ROW_FORMATS", "Report", "build"]
+__all__ = ["FORMATS", "ROW_FORMATS", "Question", "Report", "build"]
 
 FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
     "terminal": terminal.write,

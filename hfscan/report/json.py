@@ -12,7 +12,7 @@ def write(report: Report, out: TextIO) -> None:
     source = report.source
     contract = {
         "report": report.name,
-        "year": report.year,
+        "year": report.question.year,
         "hfscan": __version__,
         "generated_at": f"{report.generated_at:%Y-%m-%dT%H:%M:%S}Z",
         "source": {
@@ -28,6 +28,20 @@ def write(report: Report, out: TextIO) -> None:
         },
         "notes": list(report.notes),
         "figures": [figure.as_dict() for figure in report.figures],
+        "sensitivity": [
+            figure.as_dict() for part in report.sections if part.across for figure in part.figures
+        ],
+        "tables": [
+            {
+                "name": part.name,
+                "title": part.title,
+                "query": part.query,
+                "parameters": part.parameters,
+                "rows": list(part.rows),
+            }
+            for part in report.sections
+            if part.parameters is not None
+        ],
     }
-    json.dump(contract, out, indent=1, ensure_ascii=False)
+    json.dump(contract, out, indent=1, ensure_ascii=False, default=str)
     out.write("\n")

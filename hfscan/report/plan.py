@@ -1,14 +1,26 @@
 """Reads `reports/<name>/report.toml` and fills it with figures."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hfscan.errors import NoAnswerError
-from hfscan.figures import Census, Definition, Figure, Floor, touches_floor
+from hfscan.figures import (
+    ALL,
+    By,
+    Census,
+    Definition,
+    Figure,
+    Floor,
+    Weight,
+    contains_floor,
+    load,
+    may_hold_floor,
+)
+from hfscan.frameworks import DEFINITIONS
 from hfscan.resources import folder
 from hfscan.store import Source
 
@@ -16,14 +28,42 @@ _FLOORS: tuple[Floor, ...] = ("excluded", "included", "only")
 
 
 @dataclass(frozen=True)
+class Question:
+    """What a report is asked. `definition` None: the Hub's tags, and how much that decides."""
+
+    year: int | None
+    universe: tuple[str, ...] = ("pytorch", "tensorflow")
+    definition: Definition | None = None
+    weight: Weight = "models"
+    without_top: int = 0
+    by: By | None = None
+    top: int | None = None
+
+    @property
+    def period(self) -> tuple[datetime, datetime] | None:
+        """Return [since, until) in UTC."""
+        return (self.year and (datetime(self.year, 1, 1), datetime(self.year + 1, 1, 1))) or None
+
+
+@dataclass(frozen=True)
 class Section:
-    """A titled block of a report: the figures of one population, weight and grouping."""
+    """A titled block of a report: figures, or the rows of a query.
+
+    Rows come with headings for `columns`, or a `pivot` of them (rows, columns, cells).
+    `across`: the figures differ in definition and universe, one row for each of both.
+    """
 
     name: str
     title: str
     note: str | None
-    by: str | None
-    figures: tuple[Figure, ...]
+    query: str
+    by: By | None = None
+    across: bool = False
+    figures: tuple[Figure, ...] = ()
+    rows: tuple[dict[str, Any], ...] = ()
+    columns: Mapping[str, str] | None = None
+    pivot: Mapping[str, str] | None = None
+    parameters: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -32,9 +72,7 @@ class Report:
 
     name: str
     title: str
-    year: int | None
-    universe: tuple[str, ...]
-    definition: Definition
+    question: Question
     names: dict[str, str]
     """framework -> its title"""
     source: Source
@@ -44,100 +82,176 @@ class Report:
     notes: tuple[str, ...]
 
     @property
+    def definition(self) -> Definition:
+        """What the headline counts by."""
+        return self.question.definition or "tag"
+
+    @property
     def figures(self) -> tuple[Figure, ...]:
-        """All figures, in reading order."""
-        return tuple(figure for section in self.sections for figure in section.figures)
+        """The figures of the definition and universe asked for, in reading order."""
+        return tuple(one for part in self.sections if not part.across for one in part.figures)
 
 
-def build(
-    census: Census,
-    *,
-    year: int | None,
-    universe: Sequence[str],
-    definition: Definition = "tag",
-    where: Path | None = None,
-) -> Report:
+def build(census: Census, question: Question, *, where: Path | None = None) -> Report:
     """Fill the report of a year (or, without one, of all models) from an observation.
 
     A section of existing models is left out, with a note, where the observation does not reach
-    back to the oldest models. Raises NoAnswerError where a question cannot be answered.
+    back to the oldest models. Raises NoAnswerError where a question cannot be answered, and
+    InconsistentError where figures do not add up.
     """
-    name = "overview" if year is None else "year"
+    name = "overview" if question.year is None else "year"
     path = (where or folder("reports")) / name / "report.toml"
     plan = tomllib.loads(path.read_text(encoding="utf-8"))
-    period = None if year is None else (datetime(year, 1, 1), datetime(year + 1, 1, 1))
-    words = {"year": year, "next_year": None if year is None else year + 1}
-    sections, notes = [], list(_notes(census.source))
+    year = question.year
+    words = {"year": year, "next_year": None if year is None else year + 1, "by": question.by}
+    notes = list(_notes(census.source))
+    sections = []
     for part in plan["section"]:
-        if part["population"] == "existing" and period and not census.source.from_beginning:
+        if not _wanted(part, question) or not census.can_group(part.get("by")):
+            continue
+        if part["population"] == "existing" and year and not census.source.from_beginning:
             notes.append(
                 f"The source starts at {census.source.since:%Y-%m-%d}: models existing at the end "
                 f"of {year} cannot be counted from it."
             )
             continue
-        sections.append(_section(census, part, period, universe, definition, words))
-    headline = next(one for one in sections if one.name == plan["headline"])
+        section = _Filler(census, question, part, words).section()
+        if section.figures or section.rows:
+            sections.append(section)
+    census.prove(one for section in sections for one in section.figures)
     return Report(
         name=name,
         title=plan["title"].format(**words),
-        year=year,
-        universe=tuple(universe),
-        definition=definition,
-        names=census.titles(universe),
+        question=question,
+        names=census.titles(question.universe),
         source=census.source,
         generated_at=datetime.now(UTC),
-        headline=headline,
+        headline=next(one for one in sections if one.name == plan["headline"]),
         sections=tuple(sections),
         notes=tuple(notes),
     )
 
 
-def _section(
-    census: Census,
-    part: dict[str, Any],
-    period: tuple[datetime, datetime] | None,
-    universe: Sequence[str],
-    definition: Definition,
-    words: dict[str, Any],
-) -> Section:
-    by = part.get("by")
-    floors: tuple[Floor | None, ...] = (None,)
-    if part["population"] == "created" and period and touches_floor(period):
-        floors = _FLOORS if by is None else _FLOORS[:1]
-    figures = [
-        figure
-        for floor in floors
-        for figure in census.exclusivity(
-            universe=universe,
-            definition=definition,
-            period=period,
-            population=part["population"],
-            floor=floor,
-            weight=part.get("weight", "models"),
+def _wanted(part: dict[str, Any], question: Question) -> bool:
+    """Return whether the section belongs to the answer."""
+    if part.get("across"):
+        return question.definition is None and question.weight == "models"
+    if part.get("query") == "floor":
+        return question.period is not None and may_hold_floor(question.period)
+    if question.by is not None:  # the one grouping asked for, instead of those of the plan
+        return part.get("by") == "asked" or not ("by" in part or "query" in part)
+    return part.get("by") != "asked"
+
+
+class _Filler:
+    """Fills one section of a plan."""
+
+    def __init__(
+        self, census: Census, question: Question, part: dict[str, Any], words: dict[str, Any]
+    ) -> None:
+        self._census, self._question, self._part, self._words = census, question, part, words
+        self._definition: Definition = question.definition or "tag"
+
+    def section(self) -> Section:
+        """Ask what the section asks."""
+        part, question = self._part, self._question
+        query = part.get("query", "exclusivity")
+        by = question.by if part.get("by") == "asked" else part.get("by")
+        figures: tuple[Figure, ...] = ()
+        rows: tuple[dict[str, Any], ...] = ()
+        parameters = None
+        if query != "exclusivity":
+            parameters = self._parameters(query)
+            rows = tuple(self._census.ask(query, parameters))
+        elif part.get("across"):
+            figures = tuple(self._sensitivity())
+        else:
+            figures = tuple(self._figures(by))
+        note = part.get("note")
+        return Section(
+            name=part["name"],
+            title=part["title"].format(**self._words),
+            note=note and note.format(**self._words),
+            query=query,
             by=by,
-            top=part.get("top"),
+            across=part.get("across", False),
+            figures=figures,
+            rows=rows,
+            columns=part.get("columns"),
+            pivot=part.get("pivot"),
+            parameters=parameters,
         )
-    ]
-    note = part.get("note")
-    return Section(
-        part["name"],
-        part["title"].format(**words),
-        note and note.format(**words),
-        by,
-        tuple(figures),
-    )
+
+    def _figures(self, by: By | None) -> Iterator[Figure]:
+        period, part = self._question.period, self._part
+        floors: tuple[Floor | None, ...] = (None,)
+        if part["population"] == "created" and period and contains_floor(period):
+            floors = _FLOORS if by is None else _FLOORS[:1]
+        for floor in floors:
+            yield from self._census.exclusivity(
+                universe=self._question.universe,
+                definition=self._definition,
+                period=period,
+                population=part["population"],
+                floor=floor,
+                weight=part.get("weight", self._question.weight),
+                without_top=part.get("without_top", self._question.without_top),
+                by=by,
+                top=self._question.top or part.get("top"),
+            )
+
+    def _sensitivity(self) -> Iterator[Figure]:
+        """Yield the answer under each definition x universe."""
+        period = self._question.period
+        asked = self._question.universe
+        universes = dict.fromkeys((asked, tuple(dict.fromkeys((*asked, "jax"))), (ALL,)))
+        if ALL in asked:
+            universes = {asked: None}
+        for definition in DEFINITIONS:
+            for universe in universes if self._census.can_tell(definition) else ():
+                yield from self._census.exclusivity(
+                    universe=universe,
+                    definition=definition,
+                    period=period,
+                    population=self._part["population"],
+                    floor="excluded" if period and contains_floor(period) else None,
+                    without_top=self._question.without_top,
+                )
+
+    def _parameters(self, query: str) -> dict[str, object]:
+        """Return what the query is asked: what the report is, and what the plan says beside."""
+        since, until = self._question.period or (None, None)
+        told: dict[str, object] = {
+            "universe": list(self._question.universe),
+            "framework": self._question.universe[0],
+            "definition": self._definition,
+            "since": since if self._part["population"] == "created" else None,
+            "until": until,
+            "floor": "excluded" if self._part["population"] == "created" else "included",
+        }
+        known = {one.name for one in load(query).parameters}
+        further: dict[str, object] = self._part.get("ask", {})
+        return {key: value for key, value in told.items() if key in known} | further
 
 
-def _notes(source: Source) -> list[str]:
+def _notes(source: Source) -> Sequence[str]:
     notes = []
     if source.synthetic:
         notes.append(f"SYNTHETIC: these models were made up ({source.synthetic}); no real Hub.")
-    if not source.whole:
-        cut = {"author": source.author, "task": source.task, "limit": source.model_limit}
-        told = ", ".join(f"{name} {value}" for name, value in cut.items() if value is not None)
+    if source.sample is not None:
+        notes.append(
+            f"SAMPLE: {source.sample_design}. Shares carry 95 % intervals (Wilson's, as for a "
+            "simple random sample; models created together are alike, so that the truth may lie "
+            "a little further off)."
+        )
+    cut = {"author": source.author, "task": source.task, "limit": source.model_limit}
+    told = ", ".join(f"{name} {value}" for name, value in cut.items() if value is not None)
+    if told:
         notes.append(f"PARTIAL: the source holds only a part of the Hub ({told}).")
     if "tags" in source.lacks:
         raise NoAnswerError(f"Source {source.id} has no tags; frameworks cannot be told from it.")
+    if "files" in source.lacks:
+        notes.append("The source has no file names: nothing is said by weight files.")
     if "downloads" in source.lacks:
         notes.append("The source has no downloads: figures weighted by them are empty.")
     return notes

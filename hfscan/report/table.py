@@ -1,11 +1,12 @@
-"""A section's figures as rows and columns: the shape that terminal and Markdown share."""
+"""A section as rows and columns of text: the shape that terminal and Markdown share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hfscan.figures import Figure
 from hfscan.report.plan import Section
-from hfscan.report.words import FLOORS, label, percent
+from hfscan.report.words import FLOORS, GROUPS, UNITS, label, number, percent, told_share, what
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,13 @@ class Table:
 
 
 def tables(section: Section, names: dict[str, str]) -> list[Table]:
-    """Return the section's tables: one per treatment of the floor, or one over its groups."""
+    """Return the section's tables: one per treatment of the floor, or one in all."""
+    if section.pivot:
+        return [_pivoted(section.rows, section.pivot, names)]
+    if section.columns:
+        return [_rows(section.rows, section.columns, names)]
+    if section.across:
+        return [_sensitivity(section, names)]
     if section.by is None:
         floors = dict.fromkeys(figure.floor for figure in section.figures)
         return [
@@ -28,13 +35,77 @@ def tables(section: Section, names: dict[str, str]) -> list[Table]:
     return [_grid(section, names)]
 
 
-def _listing(figures: Iterable[Figure], names: dict[str, str], floor: str | None) -> Table:
-    figures = list(figures)
-    unit = figures[0].weight
+def _rows(
+    rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], names: dict[str, str]
+) -> Table:
     return Table(
-        ("", _sentence(unit), "of", "Share"),
+        tuple(columns.values()),
+        tuple(tuple(_cell(row, column, names) for column in columns) for row in rows),
+    )
+
+
+def _cell(row: Mapping[str, Any], column: str, names: dict[str, str]) -> str:
+    if column == "what":
+        return what(row["name"], row["framework"], names)
+    value = row[column]
+    if "share" in column:
+        return percent(value)
+    return number(value) if isinstance(value, int) else str(value)
+
+
+def _pivoted(
+    rows: Iterable[Mapping[str, Any]], pivot: Mapping[str, str], names: dict[str, str]
+) -> Table:
+    cells: dict[str, dict[str, str]] = {}
+    headings: dict[str, None] = {}
+    for row in rows:
+        heading = str(row[pivot["columns"]])
+        headings[heading] = None
+        cells.setdefault(str(row[pivot["rows"]]), {})[heading] = _cell(row, pivot["cells"], names)
+    return Table(
+        ("", *headings),
+        tuple((name, *(line.get(one, "") for one in headings)) for name, line in cells.items()),
+    )
+
+
+def _sensitivity(section: Section, names: dict[str, str]) -> Table:
+    """Return a row for each definition and universe; each adds up to all that serve one."""
+    cells: dict[tuple[str, tuple[str, ...]], list[Figure]] = {}
+    for one in section.figures:
+        cells.setdefault((one.definition, one.universe), []).append(one)
+    rows = []
+    for (definition, universe), figures in cells.items():
+        only = {one.framework: one for one in figures if one.name == "exclusive"}
+        others = [one for name, one in only.items() if name not in names]
+        shared = next(one for one in figures if one.name == "shared")
+        rows.append(
+            (
+                f"{definition}: {_among(universe, names)}",
+                *(told_share(only[name]) for name in names),
+                percent(sum(one.share or 0 for one in others)) if others else "",
+                told_share(shared),
+                number(shared.denominator),
+            )
+        )
+    return Table(
+        ("", *(f"{title} only" for title in names.values()), "another only", "several", "of"),
+        tuple(rows),
+    )
+
+
+def _among(universe: tuple[str, ...], names: dict[str, str]) -> str:
+    if universe == tuple(names):
+        return ", ".join(names)
+    if "all" in universe:
+        return "all"
+    return " ".join(f"+ {one}" for one in universe if one not in names)
+
+
+def _listing(figures: list[Figure], names: dict[str, str], floor: str | None) -> Table:
+    return Table(
+        ("", _sentence(UNITS[figures[0].weight]), "of", "Share"),
         tuple(
-            (label(one, names), f"{one.numerator:,}", f"{one.denominator:,}", percent(one))
+            (label(one, names), number(one.numerator), number(one.denominator), told_share(one))
             for one in figures
         ),
         _sentence(FLOORS[floor]) if floor else None,
@@ -47,7 +118,7 @@ def _grid(section: Section, names: dict[str, str]) -> Table:
     groups: dict[str | None, dict[str, Figure]] = {}
     for one in shown:
         groups.setdefault(one.group, {})[label(one, names)] = one
-    if section.by != "month":  # the largest first; what is left over last
+    if section.by not in ("month", "year"):  # the largest first; what is left over last
         groups = dict(
             sorted(
                 groups.items(),
@@ -57,12 +128,12 @@ def _grid(section: Section, names: dict[str, str]) -> Table:
     rows = tuple(
         (
             str(group),
-            *(f"{row[column].numerator:,} ({percent(row[column])})" for column in columns),
-            f"{next(iter(row.values())).denominator:,}",
+            *(f"{number(row[one].numerator)} ({told_share(row[one])})" for one in columns),
+            number(next(iter(row.values())).denominator),
         )
         for group, row in groups.items()
     )
-    return Table((_sentence(section.by or ""), *columns, "of"), rows)
+    return Table((GROUPS[section.by or "task"], *columns, "of"), rows)
 
 
 def _sentence(text: str) -> str:

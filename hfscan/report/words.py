@@ -11,7 +11,6 @@ FLOORS = {
 """What the creation floor does to a population: the Hub gives 2022-03-02T23:29 as the creation
 time of every model older than that."""
 
-
 DEFINITIONS = {
     "tag": "by the Hub's tags",
     "weights": "by their weight files",
@@ -19,10 +18,20 @@ DEFINITIONS = {
 }
 """What makes a model serve a framework."""
 
+UNITS = {"models": "models", "downloads": "downloads", "authors": "votes of authors"}
+"""What is counted, for each weight."""
 
-def percent(figure: Figure) -> str:
+GROUPS = {
+    "month": "Month of creation", "year": "Year of creation", "task": "Task",
+    "library": "Library", "author": "Author", "license": "License",
+    "architecture": "Architecture", "language": "Language", "size": "Parameters",
+    "gated": "Gated", "region": "Region",
+}  # fmt: skip
+"""Heading of each grouping."""
+
+
+def percent(share: float | None) -> str:
     """Return the share with one decimal; never 0 % or 100 % when it is not."""
-    share = figure.share
     if share is None:
         return "-"
     if 0 < share < 0.0005:
@@ -32,6 +41,20 @@ def percent(figure: Figure) -> str:
     return f"{share:.1%}".replace("%", " %")
 
 
+def told_share(figure: Figure) -> str:
+    """Return a figure's share, with its interval where it is one of a sample."""
+    told = percent(figure.share)
+    if figure.interval is None:
+        return told
+    low, high = map(percent, figure.interval)
+    return f"{told} [{low} - {high}]"
+
+
+def number(value: float) -> str:
+    """Return a count with thousands separators; votes, which are fractions, with one decimal."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
 def printable(text: str) -> str:
     """Return the text without control codes: the Hub's text must not command a terminal."""
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
@@ -39,30 +62,64 @@ def printable(text: str) -> str:
 
 def label(figure: Figure, names: dict[str, str]) -> str:
     """Return what the figure counts, for a column or row heading."""
-    framework = names.get(figure.framework or "", "")
+    return what(figure.name, figure.framework, names)
+
+
+def what(name: str, framework: str | None, names: dict[str, str]) -> str:
+    """Return what a figure of this name counts."""
+    title = names.get(framework or "", framework)
     return {
-        "exclusive": f"{framework} only",
-        "available": f"{framework} at all",
+        "exclusive": f"{title} only",
+        "available": f"{title} at all",
         "shared": "both" if len(names) == 2 else "several",
         "none": "neither" if len(names) == 2 else "none of them",
-    }[figure.name]
+    }[name]
 
 
 def headline(report: Report) -> str:
     """Return the report's answer in one sentence, with every number's denominator."""
-    section = report.headline
-    main = [one for one in section.figures if one.floor in (None, "excluded")]
+    main = [one for one in report.headline.figures if one.floor in (None, "excluded")]
     shares = [one for one in main if one.name in ("exclusive", "shared")]
+    if len(shares) > 4:  # a sentence holds a few; the table has them all
+        shares = sorted(shares, key=lambda one: -one.numerator)[:4]
     parts = ", ".join(
-        f"{one.numerator:,} ({percent(one)}) serve {label(one, report.names)}" for one in shares
+        f"{number(one.numerator)} ({told_share(one)}) serve {label(one, report.names)}"
+        for one in shares
     )
-    frameworks = " or ".join(report.names.values())
+    titles = list(report.names.values())
+    frameworks = " or ".join(titles) if len(titles) < 5 else f"one of {len(titles)} frameworks"
+    unit = UNITS[shares[0].weight] if shares[0].weight != "models" else ""
     models = "model" if shares[0].denominator == 1 else "models"
-    when = "that existed when observed" if report.year is None else f"created in {report.year}"
+    counted = f"{unit} of models" if unit else models
+    when = (
+        "that existed when observed"
+        if report.question.year is None
+        else f"created in {report.question.year}"
+    )
+    if not shares[0].denominator:
+        return f"No model {when} is known to serve {frameworks}.{_with_floor(report)}"
+    without = report.question.without_top
+    left_out = f", without the {without} largest accounts" if without else ""
     floor = f", {FLOORS['excluded']}" if shares[0].floor else ""
     return (
-        f"Of the {shares[0].denominator:,} {models} {when} that serve {frameworks}, {parts}: "
-        f"{DEFINITIONS[report.definition]}, of the models that still existed when observed{floor}."
+        f"Of the {number(shares[0].denominator)} {counted} {when} that serve {frameworks}, "
+        f"{parts}: {DEFINITIONS[report.definition]}, of the models that still existed when "
+        f"observed{floor}{left_out}.{_with_floor(report)}"
+    )
+
+
+def _with_floor(report: Report) -> str:
+    """Say the first figure with the models of unknown age, as the interval that it is."""
+    row = next((part.rows[0] for part in report.sections if part.query == "floor"), None)
+    if row is None or report.question.weight != "models" or report.question.without_top:
+        return ""
+    counted = what(row["name"], row["framework"], report.names)
+    if row["low"] == row["high"]:
+        return f" With those, {number(row['low'])} serve {counted}."
+    return (
+        f" With those of {report.question.year}, between {number(row['low'])} and "
+        f"{number(row['high'])} serve {counted} ({percent(row['share_low'])} to "
+        f"{percent(row['share_high'])}): {number(row['undated'])} cannot be dated."
     )
 
 

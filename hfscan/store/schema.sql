@@ -102,3 +102,47 @@ SELECT
 FROM unambiguous
 JOIN creation_dates USING (id)
 GROUP BY key;
+
+-- The words that queries/ ask in.
+
+-- The frameworks that compete; ['all']: every framework and runtime, formats of one left to it.
+CREATE MACRO IF NOT EXISTS universe(names) AS TABLE
+SELECT name AS framework, title, bit, 1::UBIGINT << bit AS mask
+FROM frameworks
+WHERE
+    list_contains(names, name)
+    OR (list_contains(names, 'all') AND kind IN ('framework', 'runtime') AND of IS NULL);
+
+CREATE MACRO IF NOT EXISTS by_definition(definition, tag, weights, usable) AS
+CASE definition WHEN 'tag' THEN tag WHEN 'weights' THEN weights WHEN 'usable' THEN usable END;
+
+-- What a model's tags of the form <prefix><value> say.
+CREATE MACRO IF NOT EXISTS tagged(tags, prefix) AS
+list_transform(
+    list_filter(tags, lambda tag: starts_with(tag, prefix)), lambda tag: tag[len(prefix) + 1:]
+);
+
+-- The languages that a model is tagged with: ISO 639-1, as bare tags.
+CREATE MACRO IF NOT EXISTS languages(tags) AS
+list_filter(tags, lambda tag: len(tag) = 2 AND list_contains(string_split(
+    'aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy '
+    || 'da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu '
+    || 'hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb '
+    || 'lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om '
+    || 'or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw '
+    || 'ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu', ' '
+), tag));
+
+-- A group for each model, so that groups add up: models of several values are one of their own.
+CREATE MACRO IF NOT EXISTS one_of(vals) AS
+CASE len(coalesce(vals, [])) WHEN 0 THEN '(none)' WHEN 1 THEN vals[1] ELSE '(several)' END;
+
+CREATE MACRO IF NOT EXISTS size_class(parameters) AS
+CASE
+    WHEN parameters IS NULL THEN '(unknown)'
+    WHEN parameters < 100_000_000 THEN '<0.1B'
+    WHEN parameters < 1_000_000_000 THEN '0.1B-1B'
+    WHEN parameters < 10_000_000_000 THEN '1B-10B'
+    WHEN parameters < 100_000_000_000 THEN '10B-100B'
+    ELSE '>=100B'
+END;

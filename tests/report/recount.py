@@ -1,55 +1,115 @@
-"""An independent count in plain Python, from the raw objects: no SQL, nothing of hfscan."""
+"""An independent count in plain Python, from the raw objects: no SQL, nothing of hfscan's code."""
 
 import gzip
 import json
+from bisect import bisect_left
 from collections import Counter, defaultdict
+from fractions import Fraction
+from functools import cache
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
+from evidence import ALL, TELLING, serves
 
-TAGS = {"pytorch": "pytorch", "tensorflow": "tf", "jax": "jax"}
+
+class Model(NamedTuple):
+    created: str
+    at_floor: bool
+    author: str
+    groups: dict
+    downloads: int
+    tag: frozenset
+    weights: frozenset | None
+    usable: frozenset
+    id: str
 
 
-def rows(path: Path):
-    """Yield API objects of a recorded census."""
+def models(path: Path):
+    """Return the models of a recorded census."""
     if path.suffix == ".parquet":
         cursor = duckdb.connect().execute(
-            "SELECT tags, createdAt, pipeline_tag, library_name, downloads "
+            "SELECT id, tags, createdAt, pipeline_tag, library_name, downloads "
             f"FROM read_parquet('{path}')"
         )
         names = [column[0] for column in cursor.description]
+        objects = []
         while batch := cursor.fetchmany(50_000):
-            yield from (dict(zip(names, row, strict=True)) for row in batch)
+            objects += (dict(zip(names, row, strict=True)) for row in batch)
     else:
         with gzip.open(path, "rt") as lines:
-            yield from map(json.loads, lines)
+            objects = list(map(json.loads, lines))
+    return sorted(map(read, objects), key=lambda one: one.created)
 
 
-def members(objects, population, period, floor):
-    for one in objects:
-        created = one.get("createdAt")
-        if period:
-            since, until = period
-            if created >= until or (population == "created" and created < since):
-                continue
-        at_floor = bool(created) and created.startswith("2022-03-02T23:29:")
-        if (floor == "excluded" and at_floor) or (floor == "only" and not at_floor):
-            continue
-        yield one
+without_files = cache(lambda tags, library: serves(tags, library, None, None))
 
 
-def count(objects, *, universe, population, period, floor, weight, by, top):
+def read(one: dict) -> Model:
+    tags, library, created = one["tags"] or [], one.get("library_name"), one.get("createdAt") or ""
+    id_ = one.get("id") or one["modelId"]
+    if "siblings" in one:
+        files = [file["rfilename"] for file in one["siblings"]]
+        served = serves(tags, library, files, one.get("config"))
+    else:
+        served = without_files(TELLING.intersection(tags), library)
+    groups = {
+        "month": created[:7],
+        "year": created[:4],
+        "task": one.get("pipeline_tag") or "(none)",
+        "library": library or "(none)",
+        "author": id_.split("/")[0] if "/" in id_ else "(none)",
+        "license": single([tag[8:] for tag in tags if tag.startswith("license:")]),
+        "region": single([tag[7:] for tag in tags if tag.startswith("region:")]),
+    }
+    return Model(
+        created, created.startswith("2022-03-02T23:29:"), groups["author"], groups,
+        one.get("downloads") or 0, *served, id_,
+    )  # fmt: skip
+
+
+def single(values: list) -> str:
+    return values[0] if len(values) == 1 else "(several)" if values else "(none)"
+
+
+def members(everything, population, period, floor):
+    if period:
+        since, until = (bisect_left(everything, day, key=lambda one: one.created) for day in period)
+        everything = everything[since if population == "created" else 0 : until]
+    if floor == "included" or floor is None:
+        return everything
+    return [one for one in everything if one.at_floor == (floor == "only")]
+
+
+def count(
+    everything, *, definition, universe, population, period, floor, weight, without_top, by, top
+):
     """Return {(name, framework, group): (numerator, denominator)}."""
+    universe = ALL if tuple(universe) == ("all",) else universe
+    competing = frozenset(universe)
+    cut = cache(lambda keys: None if keys is None else keys & competing)
+    keys_of, counted = attrgetter(definition), members(everything, population, period, floor)
+    if without_top:
+        owned = Counter(one.author for one in counted if cut(keys_of(one)))
+        largest = sorted(owned, key=lambda name: (-owned[name], name))[:without_top]
+        counted = [one for one in counted if one.author not in largest]
+    if weight == "authors":
+        votes = Counter(one.author for one in counted if keys_of(one) is not None)
     by_group = defaultdict(Counter)
-    for one in members(objects, population, period, floor):
-        group = {
-            None: None,
-            "month": (one.get("createdAt") or "")[:7],
-            "task": one.get("pipeline_tag") or "(none)",
-            "library": one.get("library_name") or "(none)",
-        }[by]
-        served = frozenset(name for name in universe if TAGS[name] in (one["tags"] or ()))
-        by_group[group][served] += 1 if weight == "models" else one.get("downloads") or 0
+    # what is alike is counted at once, for there are many
+    alike = Counter(
+        (
+            one.groups[by] if by else None,
+            keys_of(one),
+            {"models": 1, "downloads": one.downloads, "authors": one.author}[weight],
+        )
+        for one in counted
+    )
+    for (group, keys, each), n in alike.items():
+        if keys is not None:
+            vote = Fraction(1, votes[each]) if weight == "authors" else each
+            by_group[group][cut(keys)] += n * vote
     if top is not None:
         size = {g: sum(n for s, n in tally.items() if s) for g, tally in by_group.items()}
         largest = sorted(size, key=lambda group: (-size[group], group))[:top]
@@ -67,4 +127,33 @@ def count(objects, *, universe, population, period, floor, weight, by, top):
         shared = sum(n for served, n in tally.items() if len(served) > 1)
         figures["shared", None, group] = (shared, serving)
         figures["none", None, group] = (tally[frozenset()], sum(tally.values()))
-    return figures
+    return {
+        key: tuple(n if isinstance(n, int) else round(float(n), 6) for n in pair)
+        for key, pair in figures.items()
+    }
+
+
+def dated(everything, dates: dict, *, definition, universe, year):
+    """Return {(name, framework): (certain, dated, undated, in conflict)}, as ids say them."""
+    begin, end = f"{year}-01-01", f"{year + 1}-01-01"
+    found = defaultdict(Counter)
+    for one in everything:
+        date = dates.get(one.id) if one.at_floor else None
+        conflict = date is not None and date >= "2022-03-02 23:29:00"
+        if not one.at_floor:
+            age = "certain" if begin <= one.created < end else None
+        elif date is None or conflict:
+            age = "undated"
+        else:
+            age = "dated" if begin <= date < end else None
+        if age is None:
+            continue
+        served = getattr(one, definition) & frozenset(universe)
+        name = ("exclusive", *served) if len(served) == 1 else ("shared", None)
+        if served:
+            found[name][age] += 1
+            found[name]["in_conflict"] += conflict
+    return {
+        name: tuple(ages[age] for age in ("certain", "dated", "undated", "in_conflict"))
+        for name, ages in found.items()
+    }

@@ -6,75 +6,92 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
+import duckdb
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import recount
 
 from hfscan.figures import Census
-from hfscan.report import FORMATS, build
+from hfscan.report import FORMATS, Question, build
 from hfscan.scope import Scope
 from hfscan.store import Observation, Store
 
 PAIR = ("pytorch", "tensorflow")
 TRIO = (*PAIR, "jax")
-TOP = {"task": 15, "library": 15}
+TOP = {"task": 15, "library": 15, "license": 20, "author": 20, "region": 20}
+OLD, NEW, DETAILED = 1, 2, 3
 
 
 @pytest.fixture(scope="module")
 def censuses(shared_data, tmp_path_factory):
-    """The database with both censuses, and their raw objects by source."""
+    """The database with the censuses, and their models by source."""
     path = tmp_path_factory.mktemp("censuses") / "h.duckdb"
     files = {
-        1: (shared_data / "hub-2022-02.jsonl.gz", datetime(2022, 2, 15, tzinfo=UTC)),
-        2: (shared_data / "hub-2024-07.parquet", datetime(2024, 7, 11, tzinfo=UTC)),
+        OLD: (shared_data / "hub-2022-02.jsonl.gz", datetime(2022, 2, 15, tzinfo=UTC)),
+        NEW: (shared_data / "hub-2024-07.parquet", datetime(2024, 7, 11, tzinfo=UTC)),
+        DETAILED: (shared_data / "hub-2024-07-detail.jsonl.gz", datetime(2024, 7, 11, tzinfo=UTC)),
     }
     with Store.open(path, write=True) as store:
         for file, day in files.values():
             store.ingest([file], Observation("import", file.name, Scope(), day, day, None))
-    return path, {source: list(recount.rows(file)) for source, (file, _) in files.items()}
+        store.import_dates(shared_data / "hub-2022-10-created.parquet")
+    return path, {source: recount.models(file) for source, (file, _) in files.items()}
 
 
-def report_json(path: Path, tmp_path: Path, *, source: int, year: int | None, universe) -> dict:
-    period = year and (datetime(year, 1, 1), datetime(year + 1, 1, 1))
+def report_json(path: Path, tmp_path: Path, source: int, question: Question) -> dict:
     with Store.open(path) as store:
-        census = Census.choose(store, period, source=source)
-        report = build(census, year=year, universe=universe)
+        census = Census.choose(store, question.period, source=source)
+        report = build(census, question)
     out = tmp_path / "report.json"
     with out.open("w") as file:
         FORMATS["json"](report, file)
     return json.loads(out.read_text())
 
 
+def asked(figure):
+    keys = ("definition", "universe", "population", "floor", "weight", "without_top", "by")
+    return tuple(figure.get(key, 0) for key in keys)
+
+
 @pytest.mark.parametrize(
-    ("source", "year", "universe"),
+    ("source", "question"),
     [
-        (1, None, PAIR),
-        (1, None, TRIO),
-        (2, None, TRIO),
-        (2, 2022, PAIR),
-        (2, 2022, TRIO),
-        (2, 2023, PAIR),
+        (OLD, Question(None)),
+        (OLD, Question(None, TRIO)),
+        (OLD, Question(None, definition="weights")),
+        (OLD, Question(None, definition="usable", by="author")),
+        (OLD, Question(None, TRIO, definition="weights", weight="authors", by="license")),
+        (NEW, Question(None, TRIO)),
+        (NEW, Question(2022)),
+        (NEW, Question(2022, TRIO)),
+        (NEW, Question(2022, definition="usable")),
+        (NEW, Question(2022, without_top=20, by="license")),
+        (NEW, Question(2022, weight="authors", by="author")),
+        (NEW, Question(2022, ("all",), by="region")),
+        (NEW, Question(2023)),
+        (DETAILED, Question(None, definition="weights")),
+        (DETAILED, Question(2022, TRIO, definition="usable")),
     ],
+    ids=str,
 )
-def test_reports_equal_a_plain_recount(censuses, tmp_path, source, year, universe):
-    path, objects = censuses
-    report = report_json(path, tmp_path, source=source, year=year, universe=universe)
+def test_reports_equal_a_plain_recount(censuses, tmp_path, source, question):
+    path, models = censuses
+    report = report_json(path, tmp_path, source, question)
     assert report["figures"]
-
-    def question(figure):
-        return tuple(figure[key] for key in ("population", "floor", "weight", "by"))
-
-    for (population, floor, weight, by), asked in groupby(report["figures"], question):
-        figures = list(asked)
-        period = year and (f"{year}-01-01", f"{year + 1}-01-01")
+    period = question.year and (f"{question.year}-01-01", f"{question.year + 1}-01-01")
+    for what, same in groupby(report["figures"] + report["sensitivity"], asked):
+        definition, universe, population, floor, weight, without_top, by = what
+        figures = list(same)
         expected = recount.count(
-            objects[source],
+            models[source],
+            definition=definition,
             universe=universe,
             population=population,
             period=period,
             floor=floor,
             weight=weight,
+            without_top=without_top,
             by=by,
             top=TOP.get(by),
         )
@@ -82,10 +99,42 @@ def test_reports_equal_a_plain_recount(censuses, tmp_path, source, year, univers
             (one["name"], one["framework"], one["group"]): (one["numerator"], one["denominator"])
             for one in figures
         }
-        assert counted == expected, (population, floor, weight, by)
+        assert counted == expected, what
         for one in figures:
             share = one["numerator"] / one["denominator"] if one["denominator"] else None
             assert one["share"] == (share if share is None else round(share, 6))
+
+
+@pytest.mark.parametrize("year", [2021, 2022])
+@pytest.mark.parametrize("definition", ["tag", "usable"])
+def test_the_interval_of_the_floor_is_recounted(censuses, shared_data, tmp_path, year, definition):
+    path, models = censuses
+    report = report_json(path, tmp_path, NEW, Question(year, definition=definition))
+    file = shared_data / "hub-2022-10-created.parquet"
+    dates = dict(
+        duckdb.connect()
+        .execute(
+            f"SELECT modelId, min(creation_time::TIMESTAMP)::VARCHAR FROM '{file}' "
+            "WHERE creation_time IS NOT NULL GROUP BY ALL"
+        )
+        .fetchall()
+    )
+    expected = recount.dated(models[NEW], dates, definition=definition, universe=PAIR, year=year)
+    (table,) = (one for one in report["tables"] if one["name"] == "floor")
+    found = {
+        (row["name"], row["framework"]): tuple(
+            row[key] for key in ("certain", "dated", "undated", "in_conflict")
+        )
+        for row in table["rows"]
+    }
+    assert found == expected
+    sums = [sum(column) for column in zip(*expected.values(), strict=True)]
+    for row in table["rows"]:
+        certain, dated, undated, _ = expected[row["name"], row["framework"]]
+        assert (row["low"], row["high"]) == (certain + dated, certain + dated + undated)
+        least = (certain + dated) / (sum(sums[:3]) - undated)
+        most = (certain + dated + undated) / (sum(sums[:2]) + undated)
+        assert (row["share_low"], row["share_high"]) == (round(least, 9), round(most, 9))
 
 
 def exclusive(report, population="created", floor=None):
@@ -101,14 +150,14 @@ def exclusive(report, population="created", floor=None):
 def test_the_published_counts_of_both_censuses(censuses, tmp_path):
     path, _ = censuses
 
-    def ask(**question):
-        return report_json(path, tmp_path, **question)
+    def ask(source, *question):
+        return report_json(path, tmp_path, source, Question(*question))
 
-    all_2022 = exclusive(ask(source=1, year=None, universe=PAIR), "existing")
+    all_2022 = exclusive(ask(OLD, None), "existing")
     assert all_2022["pytorch"] == (19_012, 20_999)
-    with_jax = exclusive(ask(source=1, year=None, universe=TRIO), "existing")
+    with_jax = exclusive(ask(OLD, None, TRIO), "existing")
     assert with_jax["pytorch"] == (14_737, 21_237)
-    year = ask(source=2, year=2022, universe=PAIR)
+    year = ask(NEW, 2022)
     assert exclusive(year, floor="excluded") == {
         "pytorch": (34_662, 36_416),
         "tensorflow": (1_154, 36_416),
@@ -119,7 +168,11 @@ def test_the_published_counts_of_both_censuses(censuses, tmp_path):
         "tensorflow": (1_452, 58_120),
         "shared": (3_882, 58_120),
     }
-    later = exclusive(ask(source=2, year=2023, universe=PAIR))
+    (floor,) = (one["rows"] for one in year["tables"] if one["name"] == "floor")
+    (pytorch,) = (row for row in floor if row["framework"] == "pytorch")
+    assert (pytorch["certain"], pytorch["dated"], pytorch["undated"]) == (34_662, 3_918, 419)
+    assert (pytorch["in_conflict"], pytorch["low"], pytorch["high"]) == (8, 38_580, 38_999)
+    later = exclusive(ask(NEW, 2023))
     assert {key: n for key, (n, _) in later.items()} == {
         "pytorch": 101_036,
         "tensorflow": 4_870,

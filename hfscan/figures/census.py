@@ -1,0 +1,169 @@
+"""One observation, ready to be asked."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from hfscan.errors import InconsistentError, NoAnswerError
+from hfscan.figures.figure import By, Figure, Floor, Population, Weight
+from hfscan.figures.queries import load
+from hfscan.frameworks import Definition
+from hfscan.objectid import FLOOR_END, FLOOR_START
+from hfscan.store import Source, Store
+from hfscan.store.sources import choose
+
+ALL = "all"
+"""In a universe: every framework and runtime."""
+
+_NEEDED = {
+    "month": "created_at", "year": "created_at", "task": "pipeline_tag",
+    "library": "library_name", "license": "tags", "architecture": "model_type",
+    "language": "tags", "size": "parameters", "gated": "gated", "region": "tags",
+}  # fmt: skip
+"""Grouping -> the column that it is read from."""
+
+
+class Census:
+    """One observation. Binds the relation `census` that queries speak of."""
+
+    def __init__(self, store: Store, source: Source) -> None:
+        self.source = source
+        self._connection = store.connection
+        # a literal, because a view takes no parameter; `source.id` is our own integer
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW census AS FROM observed({source.id})"
+        )
+
+    @classmethod
+    def choose(
+        cls,
+        store: Store,
+        period: tuple[datetime, datetime] | None,
+        *,
+        source: int | None = None,
+        as_of: datetime | None = None,
+    ) -> "Census":
+        """Take the observation that answers for `period`; see `hfscan.store.sources.choose`."""
+        since, until = period or (None, None)
+        return cls(store, choose(store.sources(), since, until, source=source, as_of=as_of))
+
+    def exclusivity(
+        self,
+        *,
+        universe: Sequence[str],
+        definition: Definition = "tag",
+        period: tuple[datetime, datetime] | None = None,
+        population: Population = "existing",
+        floor: Floor | None = None,
+        weight: Weight = "models",
+        without_top: int = 0,
+        by: By | None = None,
+        top: int | None = None,
+    ) -> Iterator[Figure]:
+        """Yield the figures exclusive, available, shared and none of a population.
+
+        `created`: models created in `period`; `existing`: models created before its end (all
+        models without a period). A universe of `all` stands for every framework and runtime.
+
+        Raises NoAnswerError on a framework that the database does not know, and where the
+        observation lacks what the definition or the grouping needs.
+        """
+        self.titles(universe)  # raises on an unknown one
+        self._need(definition, by)
+        since, until = period or (None, None)
+        rows = self.ask(
+            "exclusivity",
+            {
+                "universe": list(universe),
+                "definition": definition,
+                "since": since if population == "created" else None,
+                "until": until,
+                "floor": floor or "included",
+                "weight": weight,
+                "without_top": without_top,
+                "by": by,
+                "top": top,
+            },
+        )
+        for row in rows:
+            if weight != "authors":  # whole numbers, all but votes
+                row |= {key: int(row[key]) for key in ("numerator", "denominator")}
+            yield Figure(
+                definition=definition,
+                universe=tuple(universe),
+                population=population,
+                period=period,
+                floor=floor,
+                weight=weight,
+                by=by,
+                without_top=without_top,
+                sampled=self.source.sample is not None,
+                **row,
+            )
+
+    def ask(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Return the rows of a named query. Raises NoAnswerError; see `queries`."""
+        return load(query).run(self._connection, parameters)
+
+    def prove(self, figures: Iterable[Figure]) -> None:
+        """Raise InconsistentError unless the shares of each cell, and its groups, add up."""
+        told = [replace(one, sampled=False).as_dict() for one in figures]
+        told = [{"without_top": 0, **one} for one in told]
+        if wrong := self.ask("adds_up", {"figures": msgspec.json.encode(told).decode()}):
+            raise InconsistentError(
+                f"Figures do not add up ({wrong[0]}). Nothing is reported; this is an error of "
+                "hfscan or DuckDB: please tell us, with your versions of both."
+            )
+
+    def titles(self, universe: Sequence[str]) -> dict[str, str]:
+        """Return framework -> title, in the order of `universe`.
+
+        Raises NoAnswerError on a framework that the database does not know.
+        """
+        rows = self._connection.execute("SELECT name, title FROM frameworks ORDER BY bit")
+        known: dict[str, str] = dict(rows.fetchall())
+        if strange := [name for name in universe if name not in known and name != ALL]:
+            raise NoAnswerError(
+                f"Unknown framework {', '.join(strange)}; the database knows {', '.join(known)}, "
+                f"and {ALL}."
+            )
+        if ALL in universe:
+            rows = self._connection.execute(
+                "SELECT framework, title FROM universe(?) ORDER BY bit", [list(universe)]
+            )
+            return dict(rows.fetchall())
+        return {name: known[name] for name in universe}
+
+    def can_tell(self, definition: Definition) -> bool:
+        """Return whether the observation holds what the definition needs."""
+        return not (definition == "weights" and "files" in self.source.lacks)
+
+    def can_group(self, by: str | None) -> bool:
+        """Return whether the observation holds what the grouping is read from."""
+        return _NEEDED.get(by or "") not in self.source.lacks
+
+    def _need(self, definition: Definition, by: By | None) -> None:
+        if not self.can_tell(definition):
+            raise NoAnswerError(
+                f"Source {self.source.id} has no file names, so --definition weights cannot be "
+                "answered from it. Use tag or usable, or a source with file names."
+            )
+        if not self.can_group(by):
+            raise NoAnswerError(
+                f"Source {self.source.id} has no {_NEEDED[by or '']}, so its models cannot be told "
+                f"apart by {by}. Choose another grouping, or a source that has it."
+            )
+
+
+def contains_floor(period: tuple[datetime, datetime]) -> bool:
+    """Return whether the Hub dates the models at the creation floor into the (UTC) period."""
+    since, until = period
+    return since < FLOOR_END.replace(tzinfo=None) and until > FLOOR_START.replace(tzinfo=None)
+
+
+def may_hold_floor(period: tuple[datetime, datetime]) -> bool:
+    """Return whether models at the floor may truly belong to the period: none is younger."""
+    return period[0] < FLOOR_END.replace(tzinfo=None)

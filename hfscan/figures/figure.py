@@ -1,0 +1,81 @@
+"""A share with all that is needed to recompute it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import sqrt
+from typing import Any, Literal, get_args
+
+Population = Literal["created", "existing"]
+Floor = Literal["excluded", "included", "only"]
+Weight = Literal["models", "downloads", "authors"]
+By = Literal[
+    "month", "year", "task", "library", "author", "license", "architecture", "language", "size",
+    "gated", "region",
+]  # fmt: skip
+
+GROUPINGS: tuple[By, ...] = get_args(By)
+WEIGHTS: tuple[Weight, ...] = get_args(Weight)
+
+_Z = 1.959964  # of the normal distribution, for 95 %
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A share of a population.
+
+    `name`: exclusive (to `framework`), available (in `framework`), shared (by several), none.
+    `period`: [since, until) in UTC; None for all models. `floor`: what was done with the models
+    at the creation floor, None where the period does not touch it or it has no bearing.
+    `numerator`, `denominator`: models, 30-day downloads, or authors' votes (`weight`; votes are
+    fractions, rounded to six digits). `without_top`: so many of the largest authors are left out.
+    `sampled`: the models are a random sample of the Hub's.
+    """
+
+    name: str
+    framework: str | None
+    definition: str
+    universe: tuple[str, ...]
+    population: Population
+    period: tuple[datetime, datetime] | None
+    floor: Floor | None
+    weight: Weight
+    by: By | None
+    group: str | None
+    numerator: int | float
+    denominator: int | float
+    without_top: int = 0
+    sampled: bool = False
+
+    @property
+    def share(self) -> float | None:
+        """Numerator / denominator; None when the denominator is 0."""
+        return self.numerator / self.denominator if self.denominator else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The share's 95 % interval in the population that the sample was drawn from.
+
+        Wilson's (1927, doi:10.1080/01621459.1927.10502953), as for a simple random sample; None
+        where there is no sample, or where models do not count once each.
+        """
+        if not self.sampled or self.share is None or self.weight != "models":
+            return None
+        share, n = self.share, self.denominator
+        middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+        half = _Z / (1 + _Z**2 / n) * sqrt(share * (1 - share) / n + (_Z / (2 * n)) ** 2)
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figure as the JSON contract has it; the share rounded to six digits.
+
+        `without_top` and `interval` are there only where they say something.
+        """
+        told = {key: value for key, value in self.__dict__.items() if key != "sampled"}
+        if not self.without_top:
+            del told["without_top"]
+        told["universe"] = list(self.universe)
+        told["period"] = self.period and [instant.date().isoformat() for instant in self.period]
+        told["share"] = None if self.share is None else round(self.share, 6)
+        if self.interval is not None:
+            told["interval"] = [round(bound, 6) for bound in self.interval]
+        return told
