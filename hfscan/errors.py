@@ -54,3 +54,5 @@ class StorageError(HfscanError):
 
 class InconsistentError(HfscanError):
     """Figures contradict each other: an error of hfscan's own, or of what it counts with."""
+
+    exit_code = 10

@@ -162,7 +162,7 @@ def test_queries_are_listed_run_and_sealed(hfscan, tmp_path):
         assert "Traceback" not in err
     code, _, err = hfscan("query", "nope")
     assert code == errors.NoAnswerError.exit_code
-    assert "there are concentration" in err
+    assert "there are adds_up" in err
     assert not (tmp_path / "stolen.csv").exists()
 
 
