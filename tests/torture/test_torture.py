@@ -3,11 +3,12 @@
 import os
 
 import pytest
-from torture import run
+from torture import Crawls, run
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
 @pytest.mark.parametrize("seed", [1, 4, 6])
 def test_whatever_goes_wrong_the_census_is_the_truth(seed: int) -> None:
-    outcome = run(seed)
+    with Crawls() as crawls:
+        outcome = run(crawls, seed)
     assert not outcome.wrong, f"python tests/torture/torture.py --runs 1 --seed {seed}"

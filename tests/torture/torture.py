@@ -11,8 +11,12 @@ A seed repeats the run's plan; which moment a kill meets depends on the machine 
 """
 
 import argparse
+import itertools
+import json
 import os
 import random
+import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,16 +33,27 @@ from hfscan.minihub import KINDS, Faults, MiniHub, Population
 
 ROOT = Path(__file__).parents[2]
 
-# the real command; only its waits are shorter
-CRAWL = """
-import functools, sys
+# the real command; only its waits are shorter, and each process is forked from one that has the
+# imports behind it, which would take longer than the crawl
+CRAWLS = """
+import functools, json, os, sys
 import hfscan.hub.client as client
 client.Patience = functools.partial(
     client.Patience, first_wait=0.01, longest_wait=0.05, timeout=0.5
 )
+import hfscan.cli.crawl
 from hfscan.cli import main
-sys.argv[0] = "hfscan"
-main()
+for line in sys.stdin:
+    folder, arguments = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open("told", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        sys.argv = ["hfscan", "crawl", *arguments]
+        main()
+    print(pid, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
 
 COSTLY = {"429-spent", "429-spent-retry-after", "429-retry-after", "stall", "stall-midway",
@@ -47,6 +62,8 @@ COSTLY = {"429-spent", "429-spent-retry-after", "429-retry-after", "stall", "sta
 
 TROUBLE = {3, 4, 5}
 """Exit codes of a Hub that keeps failing: the same command goes on later."""
+
+COUNTED = ("starts", "kills", "damages", "changes", "requests")
 
 COLUMNS = "_id, id, downloads, likes, tags, files, strftime(last_modified, '%Y-%m-%dT%H:%M:%S')"
 State = tuple[Any, ...]
@@ -86,6 +103,50 @@ class Outcome:
     faults: Counter[str] = field(default_factory=Counter)
     codes: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+
+
+class Crawls:
+    """Starts crawls, one at a time. Use as a context manager."""
+
+    def __init__(self) -> None:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
+        self._server = subprocess.Popen(
+            [sys.executable, "-c", CRAWLS],
+            env=kept | {"HF_HOME": str(ROOT / "none"), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._asked, self._said = self._server.stdin, self._server.stdout
+
+    def start(self, folder: Path, *arguments: str) -> None:
+        """Run `hfscan crawl` in a folder, in a process of its own."""
+        self._folder = folder
+        print(json.dumps([str(folder), arguments]), file=self._asked)
+        self._pid = int(self._said.readline())
+
+    def running(self, seconds: float) -> bool:
+        """Wait so long; return False as soon as the crawl has ended."""
+        return not select.select([self._said], [], [], seconds)[0]
+
+    def kill(self) -> None:
+        """kill -9; it is not waited for before `ended`, so that the process id stays its own."""
+        os.kill(self._pid, signal.SIGKILL)
+
+    def ended(self) -> tuple[int, str]:
+        """Return exit code and stderr."""
+        return int(self._said.readline()), (self._folder / "told").read_text()
+
+    def __enter__(self) -> "Crawls":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._asked.close()
+        self._said.close()
+        self._server.wait()
 
 
 class World:
@@ -142,7 +203,7 @@ def as_seen(model: dict[str, Any] | None) -> State | None:
     )
 
 
-def run(seed: int) -> Outcome:
+def run(crawls: Crawls, seed: int) -> Outcome:
     """Take two censuses under everything that the seed says."""
     plan = Plan(seed)
     outcome, world = Outcome(plan), World(plan)
@@ -160,7 +221,7 @@ def run(seed: int) -> Outcome:
         newest = 0
         for streams in plan.streams:
             world.begin()
-            if not _taken(plan, outcome, world, hub, Path(folder), streams):
+            if not _taken(crawls, outcome, world, hub, Path(folder), streams):
                 break
             sources = _sources(Path(folder), newest)
             if not sources or (len(sources) > 1 and not plan.kills):
@@ -175,27 +236,31 @@ def run(seed: int) -> Outcome:
 
 
 def _taken(
-    plan: Plan, outcome: Outcome, world: World, hub: MiniHub, folder: Path, streams: int | None
+    crawls: Crawls, outcome: Outcome, world: World, hub: MiniHub, folder: Path, streams: int | None
 ) -> bool:
     """Crawl until it is done; return False when it never is, or fails as it must not."""
+    plan = outcome.plan
     kills = plan.kills
     for _ in range(100):
-        process = _started(hub.url, folder, streams)
+        some = ("--streams", str(streams)) if streams else ()
+        moment = _moment(plan, hub) if kills else itertools.repeat(None)
+        crawls.start(folder, "--endpoint", hub.url, *some)
         outcome.starts += 1
-        for _ in _until(_moment(plan, hub) if kills else None, process):
+        for _ in moment:
+            if not crawls.running(0.003):
+                break
             if plan.changes and plan.chance.random() < 0.2:
                 world.change()
                 outcome.changes += 1
-        if process.poll() is None:
-            process.kill()
+        else:
+            crawls.kill()
             kills -= 1
-        _, told = process.communicate(timeout=120)
-        code = process.returncode
+        code, told = crawls.ended()
         outcome.codes[code] += 1
-        outcome.kills += code == -9
+        outcome.kills += code == -signal.SIGKILL
         if code == 0:
             return True
-        if code != -9 and not (code in TROUBLE and told.startswith("Error: ")):
+        if code != -signal.SIGKILL and not (code in TROUBLE and told.startswith("Error: ")):
             outcome.wrong.append(f"exit code {code}: {told[-2_000:]}")
             return False
         if plan.damage:
@@ -204,25 +269,12 @@ def _taken(
     return False
 
 
-def _started(url: str, folder: Path, streams: int | None) -> "subprocess.Popen[str]":
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
-    arguments = ["crawl", "--endpoint", url, *(["--streams", str(streams)] if streams else [])]
-    return subprocess.Popen(
-        [sys.executable, "-c", CRAWL, *arguments],
-        cwd=folder,
-        env=kept | {"HF_HOME": str(folder / "hf"), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _moment(plan: Plan, hub: MiniHub) -> "Iterator[None]":
+def _moment(plan: Plan, hub: MiniHub) -> Iterator[None]:
     """Go on until the moment of a kill: by the clock, by requests, or once the asking is over."""
     draw, began, before = plan.chance, time.monotonic(), len(hub.requests)
     kind = draw.choice(("clock", "requests", "requests", "afterwards"))
     pages = draw.randrange(1, 1 + plan.models // plan.page_size)
-    later = draw.uniform(0, {"clock": 1.2, "requests": 0.01, "afterwards": 0.25}[kind])
+    later = draw.uniform(0, {"clock": 0.5, "requests": 0.01, "afterwards": 0.25}[kind])
     if kind == "requests":
         while len(hub.requests) < before + pages:
             yield
@@ -232,15 +284,6 @@ def _moment(plan: Plan, hub: MiniHub) -> "Iterator[None]":
     until = (began if kind == "clock" else time.monotonic()) + later
     while time.monotonic() < until:
         yield
-
-
-def _until(moment: "Iterator[None] | None", process: "subprocess.Popen[str]") -> "Iterator[None]":
-    """Go on until the moment comes or the process ends, some hundred times a second."""
-    while process.poll() is None:
-        if moment is not None and next(moment, StopIteration) is StopIteration:
-            return
-        yield
-        time.sleep(0.003)
 
 
 def _damage(chance: random.Random, folder: Path) -> int:
@@ -308,27 +351,24 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1, help="of the first run; each next is one up")
     arguments = parser.parse_args()
-    began, faults, codes = time.monotonic(), Counter[str](), Counter[int]()
-    starts = kills = damages = changes = requests = 0
-    failed: list[int] = []
-    for number, seed in enumerate(range(arguments.seed, arguments.seed + arguments.runs), 1):
-        outcome = run(seed)
-        starts, kills = starts + outcome.starts, kills + outcome.kills
-        damages, changes = damages + outcome.damages, changes + outcome.changes
-        requests += outcome.requests
-        faults.update(outcome.faults)
-        codes.update(outcome.codes)
-        if outcome.wrong:
-            failed.append(seed)
-            print(f"seed {seed} failed, plan {vars(outcome.plan)}", *outcome.wrong, sep="\n  ")
-        if number % 25 == 0 or number == arguments.runs or outcome.wrong:
-            print(
-                f"{number:,} runs, {2 * number:,} censuses, {starts:,} starts, {kills:,} kills, "
-                f"{damages:,} files damaged, {changes:,} models changed meanwhile, "
-                f"{requests:,} requests, {faults.total():,} faults, {len(failed)} failures, "
-                f"{time.monotonic() - began:,.0f} s",
-                flush=True,
-            )
+    began, total = time.monotonic(), Counter[str]()
+    faults, codes, failed = Counter[str](), Counter[int](), list[int]()
+    with Crawls() as crawls:
+        for number, seed in enumerate(range(arguments.seed, arguments.seed + arguments.runs), 1):
+            outcome = run(crawls, seed)
+            total.update({name: getattr(outcome, name) for name in COUNTED})
+            faults.update(outcome.faults)
+            codes.update(outcome.codes)
+            if outcome.wrong:
+                failed.append(seed)
+                print(f"seed {seed} failed, plan {vars(outcome.plan)}", *outcome.wrong, sep="\n  ")
+            if number % 25 == 0 or number == arguments.runs or outcome.wrong:
+                met = ", ".join(f"{total[name]:,} {name}" for name in COUNTED)
+                print(
+                    f"{number:,} runs, {met}, {faults.total():,} faults, {len(failed)} failures, "
+                    f"{time.monotonic() - began:,.0f} s",
+                    flush=True,
+                )
     print("Faults:", ", ".join(f"{kind} {n:,}" for kind, n in sorted(faults.items())))
     print("Exit codes:", ", ".join(f"{code}: {n:,}" for code, n in sorted(codes.items())))
     print("Failed seeds:", ", ".join(map(str, failed)) or "none")
