@@ -17,6 +17,7 @@ COMMANDS = {
     "frameworks": "Print what is told apart, and by which evidence.",
     "parity": "Load checkpoints into several frameworks and say whether they agree.",
     "query": "Run a named query, or SQL of your own, read-only.",
+    "doctor": "Look at all that hfscan needs, and say what to do about what is not well.",
     "demo": "Run the main job on an embedded stand-in Hub, without network.",
     "minihub": "Serve a stand-in Hub on loopback, for tests and for trying things out.",
 }

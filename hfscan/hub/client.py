@@ -13,7 +13,7 @@ import httpx
 
 from hfscan.errors import HubContractError, HubRefusedError, HubUnreachableError
 from hfscan.hub.identity import user_agent
-from hfscan.hub.quota import SHARE, Pace, announced
+from hfscan.hub.quota import SHARE, Pace, Quota, announced
 from hfscan.hub.retry import Patience, TransientError, persist
 from hfscan.hub.words import explained, printable
 
@@ -81,6 +81,7 @@ class HubClient:
         self._turn = threading.Lock()  # whose holder may ask next
         self._heard = 0  # the newest request whose answer the pace knows
         self.answered = False
+        self.quota: Quota | None = None
         headers = {"User-Agent": user_agent(), "Accept-Encoding": "gzip"}
         if token is not None:
             if not re.fullmatch(r"[\x21-\x7e]+", token):
@@ -155,7 +156,9 @@ class HubClient:
             self._pace.hold(wait)  # every thread, not only the one that was told
         if number > self._heard:  # answers may overtake each other
             self._heard = number
-            self._pace.heard(announced(response.headers))
+            quota = announced(response.headers)
+            self._pace.heard(quota)
+            self.quota = quota or self.quota
 
     def _read(self, response: httpx.Response) -> bytes:
         body = bytearray()

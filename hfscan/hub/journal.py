@@ -9,6 +9,7 @@ when the pages may be in the database. No name in it comes from the Hub, and no 
 import contextlib
 import hashlib
 import shutil
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -71,6 +72,16 @@ class Entry(msgspec.Struct, frozen=True):
     seconds: float
     at: datetime
     synthetic: str | None = None
+
+
+def unfinished(root: Path) -> Iterator[tuple[About, int]]:
+    """Yield what each crawl that left a journal under `root` does, and how many pages it has."""
+    for file in sorted(root.glob("*/crawl.json")):
+        try:
+            about = msgspec.json.decode(unsealed(file.read_bytes()) or b"", type=About)
+        except (OSError, msgspec.DecodeError):
+            continue
+        yield about, len([*file.parent.glob("*.json.gz")])
 
 
 class Journal:

@@ -1,0 +1,59 @@
+"""`hfscan doctor`."""
+
+import itertools
+import sys
+from pathlib import Path
+
+import click
+from huggingface_hub import constants, get_token
+
+from hfscan import doctor
+from hfscan.cli._options import db_option
+from hfscan.parity.worker import lane_names
+from hfscan.report import ROW_FORMATS
+
+
+@click.command("doctor")
+@click.option(
+    "--endpoint",
+    default=constants.ENDPOINT,
+    show_default=True,
+    metavar="URL",
+    help="The Hub. HF_ENDPOINT changes the default.",
+)
+@db_option
+@click.option("--lanes/--no-lanes", default=True, show_default=True, help="Start parity's lanes.")
+@click.option("--lane-python", multiple=True, metavar="LANE=INTERPRETER", help="May be repeated.")
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def command(
+    endpoint: str, db: Path, lanes: bool, lane_python: tuple[str, ...], format_: str
+) -> None:
+    """Look at all that hfscan needs, and say what to do about what is not well.
+
+    Exit code 0: all that is needed is well. 1: there is a problem. Changes nothing, and asks the
+    Hub for one model. A token is never shown.
+    """
+    pythons = dict(pair.split("=", 1) for pair in lane_python if "=" in pair)
+    if len(pythons) < len(lane_python) or not set(pythons) <= set(lane_names()):
+        raise click.BadParameter(
+            f"give LANE=INTERPRETER; the lanes are {', '.join(lane_names())}",
+            param_hint="--lane-python",
+        )
+    problems, rows = 0, []
+    for one in itertools.chain(
+        doctor.versions(),
+        doctor.database(db),
+        doctor.hub(endpoint, get_token(), offline=constants.HF_HUB_OFFLINE),
+        doctor.lanes(lane_names() if lanes else [], pythons),
+    ):
+        problems += one.state == "problem"
+        rows.append(vars(one))
+        if format_ == "text":
+            click.echo(f"{one.state:7}  {one.area}: {one.found}")
+            if one.advice:
+                click.echo(f"{'':7}  {one.advice}")
+    if format_ == "json":
+        ROW_FORMATS["json"](rows, sys.stdout)
+    sys.exit(1 if problems else 0)

@@ -1,0 +1,180 @@
+"""What hfscan needs, looked at one by one: what is well, what is not, and what to do about it."""
+
+import platform
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from hfscan import __version__
+from hfscan.errors import HfscanError, HubRefusedError
+from hfscan.hub.client import Answer, HubClient
+from hfscan.hub.crew import FIELDS_REFUSED
+from hfscan.hub.journal import unfinished
+from hfscan.hub.page import Page, prove
+from hfscan.hub.retry import Patience
+from hfscan.hub.walk import FIELDS, address
+from hfscan.hub.words import printable
+from hfscan.parity.worker import LaneError, Worker
+from hfscan.scope import Scope
+from hfscan.store import Store
+
+_PATIENCE = Patience(attempts=2, greetings=1, total=20, timeout=20)
+_REQUIREMENT = re.compile(r"([\w.-]+)[^;]*(?:;.*extra == ['\"](\w+)['\"])?")
+_LITTLE = 1 << 30  # bytes of free disk: about what the pages and the database of a census take
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `state`: "ok", "note" (works without) or "problem" (does not)."""
+
+    area: str
+    state: str
+    found: str
+    advice: str = ""
+
+
+def versions() -> Iterator[Finding]:
+    """Look at hfscan, Python and the packages that hfscan names, extra by extra."""
+    yield Finding(
+        "hfscan",
+        "ok",
+        f"{__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}",
+    )
+    try:
+        named = metadata.requires("hfscan") or []
+    except metadata.PackageNotFoundError:
+        yield Finding("packages", "note", "hfscan runs from a checkout that is not installed")
+        return
+    extras: dict[str, dict[str, str | None]] = {}
+    for line in named:
+        match = _REQUIREMENT.match(line)
+        assert match is not None
+        extras.setdefault(match[2] or "", {})[match[1]] = _version(match[1])
+    for extra, packages in sorted(extras.items()):
+        there = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+        missing = [name for name, version in packages.items() if version is None]
+        area = f"extra {extra}" if extra else "packages"
+        what = f"pip install 'hfscan{f'[{extra}]' if extra else ''}'"
+        if missing:
+            lacks = f"missing: {', '.join(missing)}" + (f"; there: {there}" if there else "")
+            state = "note" if extra else "problem"
+            yield Finding(area, state, lacks, f"Install them, where wanted, with {what}.")
+        else:
+            yield Finding(area, "ok", there)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def database(db: Path) -> Iterator[Finding]:
+    """Look at the database, its disk, and what unfinished crawls left beside it."""
+    if not db.exists():
+        yield Finding(
+            "database",
+            "note",
+            f"none at {db}",
+            "Take a census with `hfscan crawl`, or try `hfscan demo`.",
+        )
+    else:
+        try:
+            with Store.open(db) as store:
+                sources = store.sources()
+        except HfscanError as error:
+            yield Finding("database", "problem", str(error))
+        else:
+            newest = f", the newest of {sources[-1].observed_to:%F}" if sources else ""
+            size = db.stat().st_size / (1 << 20)
+            yield Finding("database", "ok", f"{db}: {len(sources)} sources{newest}; {size:,.0f} MB")
+    for about, pages in unfinished(db.with_name(db.name + ".journal")):
+        yield Finding(
+            "journal",
+            "note",
+            f"an unfinished crawl of {printable(about.endpoint, 100)}, begun "
+            f"{about.started_at:%F %T} UTC: {pages:,} pages are kept",
+            "The same `hfscan crawl` goes on from there; with --fresh it starts anew.",
+        )
+    free = shutil.disk_usage(db.absolute().parent).free if db.absolute().parent.is_dir() else 0
+    if free < _LITTLE:
+        yield Finding(
+            "disk",
+            "note",
+            f"{free / (1 << 20):,.0f} MB are free beside {db}",
+            "A census of the whole Hub takes about a gigabyte; free some, or choose another --db.",
+        )
+
+
+def hub(endpoint: str, token: str | None, *, offline: bool) -> Iterator[Finding]:
+    """Ask the Hub for one model, as a crawl would, and say what it announced of the quota."""
+    yield Finding(
+        "token",
+        "ok" if token else "note",
+        "there is one" if token else "none",
+        "" if token else "Public models need none; one raises the quota: `hf auth login`.",
+    )
+    if offline:
+        yield Finding("hub", "note", "HF_HUB_OFFLINE is set", "Unset it to crawl.")
+        return
+
+    def proven(answer: Answer) -> Page:
+        return prove(answer, after=None, ascending=False)
+
+    try:
+        with HubClient(endpoint.rstrip("/"), token, patience=_PATIENCE) as client:
+            url = address(Scope(), client.endpoint, ascending=False, page_size=1)
+            try:
+                client.get(url, proven)
+            except HubRefusedError as error:
+                known = FIELDS_REFUSED.search(str(error))
+                if known is None:
+                    raise
+                lost = [name for name in FIELDS if name not in known[1].split(", ")]
+                yield Finding("hub", "note", f"{endpoint} does not know {', '.join(lost)}")
+    except HfscanError as error:
+        yield Finding("hub", "problem", str(error))
+        return
+    yield Finding("hub", "ok", f"{endpoint} answers")
+    quota = client.quota
+    if quota is None:
+        yield Finding("quota", "note", "the Hub announces none, so a crawl is not paced")
+        return
+    of = f" of {quota.limit:,}" if quota.limit else ""
+    left = f"{quota.remaining:,}{of} requests left, anew in {quota.reset:,} s"
+    advice = "" if quota.remaining else "Wait so long; a crawl does so by itself."
+    yield Finding("quota", "ok" if quota.remaining else "note", left, advice)
+
+
+def lanes(names: Sequence[str], pythons: Mapping[str, str]) -> Iterator[Finding]:
+    """Start each parity lane in its own process; say its versions and the GPU that it sees."""
+    workers = [Worker(name, pythons.get(name)) for name in names]
+    try:
+        for worker in workers:
+            try:
+                worker.launch()  # together: importing takes seconds
+            except LaneError:
+                continue  # told below
+        for worker in workers:
+            area = f"lane {worker.lane}"
+            try:
+                worker.start()
+            except LaneError as error:
+                yield Finding(
+                    area,
+                    "note",
+                    printable(str(error), 300),
+                    "`hfscan parity` needs it: pip install 'hfscan[parity]', or name another "
+                    f"interpreter with --lane-python {worker.lane}=PYTHON.",
+                )
+            else:
+                about = worker.about
+                tools = ", ".join(f"{name} {text}" for name, text in about["versions"].items())
+                yield Finding(area, "ok", f"{tools}; GPU: {about['device'] or 'none'}")
+    finally:
+        for worker in workers:
+            worker.close()

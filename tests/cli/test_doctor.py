@@ -1,0 +1,131 @@
+"""`hfscan doctor` says what is well, what is not, and what to do; it changes nothing."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from hfscan import __version__
+from hfscan.minihub import Faults, MiniHub, Population
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "hf_" + "s" * 34
+
+
+@pytest.fixture
+def hub():
+    population = Population.synthetic(300, seed=1)
+    with MiniHub(population, tokens={TOKEN: "me"}, page_size=20) as hub:
+        yield hub
+
+
+@pytest.fixture
+def doctor(tmp_path, hub):
+    def run(*arguments, code, **variables):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
+        home = {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub.url, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-m", "hfscan", "doctor", "--format", "json", *arguments],
+            cwd=tmp_path,
+            env=kept | home | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (code, "")
+        assert TOKEN not in done.stdout
+        return {one["area"]: one for one in json.loads(done.stdout)}
+
+    return run
+
+
+def states(found) -> dict[str, str]:
+    return {area: one["state"] for area, one in found.items()}
+
+
+def test_before_the_first_census(doctor, hub, tmp_path) -> None:
+    found = doctor("--no-lanes", code=0)
+    assert __version__ in found["hfscan"]["found"]
+    assert f"duckdb {duckdb.__version__}" in found["packages"]["found"]
+    assert "hfscan crawl" in found["database"]["advice"]
+    assert found["hub"]["found"] == f"{hub.url} answers"
+    assert found["quota"]["found"].startswith("499 of 500 requests left, anew in ")
+    assert states(found)["token"] == "note"
+    assert len(hub.requests) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_after_a_census_with_a_token(doctor, crawl, hub, tmp_path) -> None:
+    crawl.endpoint = hub.url
+    assert crawl("--limit", "5")[0] == 0
+    found = doctor("--no-lanes", code=0, HF_TOKEN=TOKEN)
+    assert "hfscan.duckdb: 1 sources, the newest of 20" in found["database"]["found"]
+    assert found["token"]["found"] == "there is one"
+    assert "of 1,000 requests left" in found["quota"]["found"]
+    assert "journal" not in found
+
+
+def test_an_unfinished_crawl_is_told(doctor, crawl, hub) -> None:
+    crawl.endpoint, hub.latency = hub.url, 0.02
+    process = crawl.start()
+    while len(hub.requests) < 5:
+        time.sleep(0.001)
+    process.kill()
+    process.communicate()
+    hub.latency = 0.0
+    found = doctor("--no-lanes", code=0)
+    assert f"an unfinished crawl of {hub.url}, begun " in found["journal"]["found"]
+    assert "pages are kept" in found["journal"]["found"]
+    assert "--fresh" in found["journal"]["advice"]
+
+
+def test_a_hub_in_trouble(doctor, hub) -> None:
+    found = doctor("--no-lanes", "--endpoint", "http://127.0.0.1:9", code=1)
+    assert found["hub"]["state"] == "problem"
+    assert "--endpoint" in found["hub"]["found"]
+    assert "quota" not in found
+    found = doctor("--no-lanes", code=1, HF_TOKEN="hf_wrong")
+    assert "hf auth login" in found["hub"]["found"]
+    assert "hf_wrong" not in json.dumps(found)
+    assert doctor("--no-lanes", code=0, HF_HUB_OFFLINE="1")["hub"]["advice"] == "Unset it to crawl."
+    hub.faults = Faults({"error-object": 1.0}, most=99)
+    assert "rate limited" in doctor("--no-lanes", code=1)["hub"]["found"]
+
+
+def test_a_database_in_trouble(doctor, tmp_path) -> None:
+    (tmp_path / "hfscan.duckdb").write_text("dear diary " * 5_000)
+    found = doctor("--no-lanes", code=1)
+    assert "not a DuckDB database" in found["database"]["found"]
+    (tmp_path / "hfscan.duckdb").unlink()
+    with duckdb.connect(tmp_path / "hfscan.duckdb") as connection:
+        connection.execute("CREATE TABLE mine (x INTEGER)")
+    assert "not hfscan's" in doctor("--no-lanes", code=1)["database"]["found"]
+
+
+def test_lanes_are_asked_in_their_own_processes(doctor, tmp_path) -> None:
+    lane = tmp_path / "python"
+    answer = {"ok": True, "versions": {"torch": "9.9"}, "device": "Abacus 3"}
+    lane.write_text(f"#!{sys.executable}\nprint('''{json.dumps(answer)}''', flush=True)\ninput()\n")
+    lane.chmod(0o755)
+    found = doctor(
+        "--lane-python", f"pytorch={lane}", "--lane-python", "flax=/nowhere/python", code=0
+    )
+    assert found["lane pytorch"]["found"] == "torch 9.9; GPU: Abacus 3"
+    assert "/nowhere/python" in found["lane flax"]["found"]
+    assert "hfscan[parity]" in found["lane flax"]["advice"]
+
+
+def test_wrong_usage(doctor, tmp_path) -> None:
+    for wrong in ("pytorch", "tinygrad=python"):
+        done = subprocess.run(
+            [sys.executable, "-m", "hfscan", "doctor", "--lane-python", wrong],
+            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert "pytorch" in done.stderr
