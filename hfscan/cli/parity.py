@@ -28,6 +28,13 @@ _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
     "--demo", is_flag=True, help="Make a tiny BERT and GPT-2 and check those; no network."
 )
 @click.option(
+    "--demo-size",
+    type=click.Choice(["tiny", "base"]),
+    default="tiny",
+    show_default=True,
+    help="base: random models of the shapes of BERT-base, GPT-2 (124M) and ResNet-50 instead.",
+)
+@click.option(
     "--from-census",
     type=click.IntRange(1),
     metavar="N",
@@ -54,8 +61,13 @@ _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
     help="Texts to run, one a line, in place of random token ids.",
 )
 @click.option("--measure/--no-measure", default=True, show_default=True, help="Latency as well.")
-@click.option("--variants", is_flag=True, help="Time compiled variants too.")
-@click.option("--train", is_flag=True, help="Time training steps too.")
+@click.option(
+    "--variants", is_flag=True, help="Time eager and compiled variants, each in its own process."
+)
+@click.option(
+    "--train", is_flag=True, help="Time training steps too, each framework in its own process."
+)
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of timing.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Per lane.")
 @click.option(
     "--timeout",
@@ -81,6 +93,7 @@ _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
 def command(
     checkpoints: tuple[str, ...],
     demo: bool,
+    demo_size: str,
     from_census: int | None,
     lanes: str,
     device: str,
@@ -92,6 +105,7 @@ def command(
     measure: bool,
     variants: bool,
     train: bool,
+    rounds: int,
     threads: int,
     timeout: float,
     memory: float | None,
@@ -130,6 +144,7 @@ def command(
         measure=measure,
         variants=variants,
         train=train,
+        rounds=rounds,
     )
     named = [(name, revision) for name in checkpoints]
     source, drawn = None, list[Drawn]()
@@ -143,7 +158,7 @@ def command(
     with ExitStack() as stack:
         sweep = stack.enter_context(Sweep(settings))
         if demo:
-            named += [(str(folder), None) for folder in _demo(sweep, stack)]
+            named += [(str(one), None) for one in _demo(sweep, stack, full=demo_size == "base")]
         results = [r for name, at in named for r in _check(sweep, name, at, against, given)]
         environment = sweep.environment() | {"inputs": inputs, "sample": _sampled(source, drawn)}
     document = report.document(results, environment, started, sweep.measurements)
@@ -179,11 +194,11 @@ def _check(
         return [unopened(name, str(error), sweep.settings.dtype)]
 
 
-def _demo(sweep: "Sweep", stack: ExitStack) -> list[Path]:
+def _demo(sweep: "Sweep", stack: ExitStack, *, full: bool) -> list[Path]:
     from hfscan.parity import demo  # noqa: PLC0415
 
     scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="hfscan-demo-"))
-    return demo.make(sweep, Path(scratch))
+    return demo.make(sweep, Path(scratch), full=full)
 
 
 def _drawn(db: Path, count: int) -> tuple[int, list[Drawn]]:

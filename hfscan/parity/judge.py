@@ -47,9 +47,9 @@ class Judge:
             worst = max((row.rel_l2 for row in effect if row.region == "real"), default=0.0)
             result.notes.append(f"with TF32 its outputs move by relative L2 {worst:.1e}")
         if "logits" in run.outputs and "logits" in held_to.outputs:
-            pair = run.outputs["logits"], held_to.outputs["logits"], self.inputs.mask_of("logits")
-            result.top1_agreement = compare.top_agreement(*pair, 1)
-            result.top5_agreement = compare.top_agreement(*pair, 5)
+            result.top1_agreement, result.top5_agreement = compare.top_agreement(
+                run.outputs["logits"], held_to.outputs["logits"], self.inputs.mask_of("logits")
+            )
         self._own_errors(case, run, result)
         fault = outputs_fault(rows, limit) or _dtype_fault(run, base)
         missing = sorted(set(held_to.outputs) ^ set(run.outputs))

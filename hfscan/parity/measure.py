@@ -1,60 +1,145 @@
 """Times the lanes against each other: alternating, so that a busy machine slows all alike."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from hfscan.parity import plan
+from hfscan.parity.checkpoints import open_checkpoint
 from hfscan.parity.runs import Runner
 from hfscan.parity.verdict import Result
-from hfscan.parity.worker import LaneError, first_line
+from hfscan.parity.worker import LaneError, Worker, first_line
 
 Row = dict[str, Any]
-Ran = Mapping[str, tuple[plan.Case, Result]]  # lane -> what is timed in it
+Ran = Mapping[str, Sequence[tuple[plan.Case, Result]]]  # lane -> what ran in it, the last one last
 
 
-def measure(runner: Runner, ran: Ran, *, train: bool = False) -> list[Row]:
-    """Time one case of each lane, or one training step of it, in every variant that is wanted.
+@dataclass
+class _Way:
+    """One way to run the model: a lane, a variant of it, and the process it is timed in."""
 
-    The first call of each (compiling, tracing) stands apart. Then come rounds in which each is
-    called once; the ratio is of two calls of one round, to the first lane's first variant.
+    row: Row
+    case: plan.Case
+    worker: Worker
+    milliseconds: list[float] = field(default_factory=list)
+
+
+def infer(runner: Runner, ran: Ran) -> list[Row]:
+    """Time a forward pass in each lane, or in each variant of each lane where that is wanted."""
+    if runner.pool.settings.variants:
+        variants = {lane: plan.facts(lane).variants for lane in ran}
+        with _alone(runner, ran, "inference", variants) as ways:
+            return _rounds(runner, ways)
+    ways = []
+    for lane, cases in ran.items():
+        case, result = cases[-1]
+        row = _row(result, "inference", case, plan.facts(lane).variants[0])
+        if runner.opened.get(lane) != (case, result.dtype):
+            runner.open(case, result, result.device, result.dtype)
+        ways.append(_Way(row, case, runner.pool.worker(lane)))
+    return _rounds(runner, ways)
+
+
+def train(runner: Runner, ran: Ran) -> list[Row]:
+    """Time training steps in each lane that can train: the usual variant, or all that are wanted.
+
+    A step is a forward pass, a backward pass and AdamW.
     """
-    settings = runner.pool.settings
-    rows: list[Row] = [
-        {
-            "checkpoint": result.checkpoint,
-            "what": "training" if train else "inference",
-            "lane": lane,
-            "variant": variant,
-            "device": result.device,
-            "dtype": result.dtype,
-            "file": case.weights.name,
-        }
-        for lane, (case, result) in ran.items()
-        if plan.facts(lane).trains or not train
-        for variant in plan.facts(lane).variants[: None if settings.variants else 1]
-    ]
+    wanted = None if runner.pool.settings.variants else 1
+    variants = {lane: plan.facts(lane).trains[:wanted] for lane in ran}
+    with _alone(runner, ran, "training", variants) as ways:
+        return _rounds(runner, ways)
+
+
+@contextmanager
+def _alone(
+    runner: Runner, ran: Ran, what: str, variants: Mapping[str, Sequence[str]]
+) -> Iterator[list[_Way]]:
+    """Open the model anew for each variant, in a process of its own and in the lane's own format.
+
+    So its peak of memory is its own: no other framework was imported to convert weights.
+    """
+    with ExitStack() as stack:
+        ways = []
+        for lane, names in variants.items():
+            case, result = next((one for one in ran[lane] if one[0].native), ran[lane][-1])
+            own = _native(runner, case, result) if names else case
+            for name in names:
+                worker = runner.pool.another(lane, plan.beside([own], lane))
+                stack.callback(worker.close)
+                ways.append(_Way(_row(result, what, own, name), own, worker))
+                ways[-1].row["own_process"] = True
+                worker.launch()  # frameworks take seconds to import: all at the same time
+        for way in ways:
+            try:
+                runner.open_in(way.worker, way.case, way.row["device"], way.row["dtype"])
+            except LaneError as error:
+                way.row["fault"] = first_line(error)
+        yield ways
+
+
+def _native(runner: Runner, case: plan.Case, result: Result) -> plan.Case:
+    """Return the case with weights in the lane's own format, saved by the lane where need be."""
+    own = any(one.startswith(f"{case.lane}/") for one in plan.facts(case.lane).opens)
+    if case.native or not own:
+        return case
+    if runner.opened.get(case.lane) != (case, result.dtype):
+        runner.open(case, result, result.device, result.dtype)
+    folder = runner.pool.folder(f"native-{case.lane}")
+    runner.pool.worker(case.lane).call("save", into=str(folder))
+    return plan.Case(open_checkpoint(folder).weights[0], case.lane, "plain")
+
+
+def _row(result: Result, what: str, case: plan.Case, variant: str) -> Row:
+    return {
+        "checkpoint": result.checkpoint,
+        "architecture": result.architecture,
+        "what": what,
+        "lane": case.lane,
+        "variant": variant,
+        "device": result.device,
+        "dtype": result.dtype,
+        "file": case.weights.name,
+        "own_process": False,
+    }
+
+
+def _rounds(runner: Runner, ways: Sequence[_Way]) -> list[Row]:
+    """Call each way once a round, after a first call (compiling, tracing) that stands apart.
+
+    The ratio is of two calls of one round, to the first way. Raises LaneError.
+    """
+    shapes = {name: list(array.shape) for name, array in runner.inputs.batch.items()}
     before = _load()
-    _first_calls(runner, ran, rows, train)
-    timed = [row for row in rows if "fault" not in row]
-    laps: list[list[float]] = [[] for _ in timed]
-    for _ in range(settings.laps):
-        for row, times in zip(timed, laps, strict=True):
-            times.append(_time(runner, row, train))
-    for row, times in zip(timed, laps, strict=True):
-        ratios = np.array(times) / np.array(laps[0])
-        row["latency_ms"] = spread(times)
-        row["ratio"] = {
-            "to": f"{timed[0]['lane']} {timed[0]['variant']}",
+    for way in ways:
+        way.row["inputs"] = shapes
+        try:
+            if "fault" not in way.row:
+                way.row["first_call_seconds"] = _time(runner, way) / 1e3
+        except LaneError as error:
+            way.row["fault"] = first_line(error)
+    timed = [way for way in ways if "fault" not in way.row]
+    for _ in range(runner.pool.settings.rounds):
+        for way in timed:
+            way.milliseconds.append(_time(runner, way))
+    for way in timed:
+        ratios = np.array(way.milliseconds) / np.array(timed[0].milliseconds)
+        way.row["milliseconds"] = way.milliseconds
+        way.row["latency_ms"] = spread(way.milliseconds)
+        way.row["ratio"] = {
+            "to": f"{timed[0].case.lane} {timed[0].row['variant']}",
             "median": float(np.median(ratios)),
             "min": float(ratios.min()),
             "max": float(ratios.max()),
         }
-        row["load_average"] = [before, _load()]
-        row.update(runner.pool.worker(row["lane"]).call("peak"))
-    return rows
+        way.row["load_average"] = [before, _load()]
+        if way.row["own_process"]:
+            way.row.update(way.worker.call("peak"))
+    return [way.row for way in ways]
 
 
 def spread(milliseconds: Sequence[float]) -> dict[str, float]:
@@ -63,20 +148,12 @@ def spread(milliseconds: Sequence[float]) -> dict[str, float]:
     return {"p50": float(p50), "p90": float(p90), "n": len(milliseconds)}
 
 
-def _first_calls(runner: Runner, ran: Ran, rows: Sequence[Row], train: bool) -> None:
-    for row in rows:
-        case, result = ran[row["lane"]]
-        try:
-            if runner.opened.get(case.lane) != (case, result.dtype):
-                runner.open(case, result, result.device, result.dtype)
-            row["first_call_seconds"] = _time(runner, row, train) / 1e3
-        except LaneError as error:
-            row["fault"] = first_line(error)
-
-
-def _time(runner: Runner, row: Row, train: bool) -> float:
-    answer = runner.pool.worker(row["lane"]).call(
-        "time", inputs=runner.given, variant=row["variant"], train=train
+def _time(runner: Runner, way: _Way) -> float:
+    answer = way.worker.call(
+        "time",
+        inputs=runner.given,
+        variant=way.row["variant"],
+        train=way.row["what"] == "training",
     )
     return float(answer["milliseconds"])
 

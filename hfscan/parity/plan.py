@@ -15,14 +15,14 @@ class LaneFacts:
 
     `opens`: "origin/format" -> routes. `needs`: origin -> the lane whose framework it imports
     beside its own. `reads`: formats whose tensors it can list. `variants`: ways to run a model, the
-    first of which verdicts rest on. `trains`: it can take a training step.
+    first of which verdicts rest on. `trains`: ways to take a training step, the usual one first.
     """
 
     opens: Mapping[str, Sequence[str]]
     needs: Mapping[str, str]
     reads: Sequence[str]
     variants: Sequence[str]
-    trains: bool
+    trains: Sequence[str]
 
 
 _FACTS = ("OPENS", "NEEDS", "READS", "VARIANTS", "TRAINS")
@@ -59,14 +59,20 @@ class Case:
 
 
 def cases(checkpoint: Checkpoint, lanes: Iterable[str]) -> list[Case]:
-    """Every case of a checkpoint, native ones first: the first is what the others are held to."""
-    planned = [
-        Case(weights, lane, route)
-        for lane in lanes
-        for weights in checkpoint.weights
-        for route in facts(lane).opens.get(f"{weights.origin}/{weights.format}", ())
-    ]
-    return sorted(planned, key=lambda case: not case.native)  # stable
+    """Every case of a checkpoint, native ones first: the first is what the others are held to.
+
+    Within these lanes take turns, for they work side by side.
+    """
+    turns = []
+    for order, lane in enumerate(lanes):
+        own = [
+            Case(weights, lane, route)
+            for weights in checkpoint.weights
+            for route in facts(lane).opens.get(f"{weights.origin}/{weights.format}", ())
+        ]
+        own.sort(key=lambda case: not case.native)  # stable
+        turns += [((not case.native, turn, order), case) for turn, case in enumerate(own)]
+    return [case for _, case in sorted(turns, key=lambda one: one[0])]
 
 
 def beside(planned: Iterable[Case], lane: str) -> frozenset[str]:

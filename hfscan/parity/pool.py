@@ -3,7 +3,10 @@
 import platform
 import shutil
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -15,8 +18,8 @@ from hfscan.parity.worker import LaneError, Worker
 class Settings:
     """How to run. `pythons`: lane -> interpreter; `seconds`: limit for one request to a lane.
 
-    `measure` times each lane's usual way of running, `laps` calls; `variants` the others too;
-    `train` training steps as well.
+    `measure` times each lane's usual way of running in so many `rounds`; `variants` the others
+    too; `train` training steps as well.
     """
 
     lanes: tuple[str, ...] = ("pytorch", "tensorflow")
@@ -27,7 +30,7 @@ class Settings:
     seconds: float = 300.0
     memory_mb: float | None = None
     measure: bool = True
-    laps: int = 5
+    rounds: int = 5
     variants: bool = False
     train: bool = False
 
@@ -39,33 +42,56 @@ class Pool:
         self.settings = settings
         self.workers: dict[str, Worker] = {}
         self.notes: list[str] = []  # what the reader of the report should know
+        self._choosing = threading.Lock()
         self._scratch = Path(tempfile.mkdtemp(prefix="hfscan-parity-"))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self.workers.values():
-            worker.close()
+        self._end()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def worker(self, lane: str, beside: frozenset[str] = frozenset()) -> Worker:
         """Return the lane's worker, restarted where it must import more than it does."""
-        worker = self.workers.get(lane)
-        if worker is None or not beside <= worker.beside:
+        with self._choosing:
+            worker = self.workers.get(lane)
+            if worker is not None and beside <= worker.beside:
+                return worker
             if worker is not None:
                 beside |= worker.beside
                 worker.close()
-            worker = Worker(
-                lane,
-                self.settings.pythons.get(lane),
-                beside=beside,
-                threads=self.settings.threads,
-                seconds=self.settings.seconds,
-                memory_mb=self.settings.memory_mb,
-            )
-            self.workers[lane] = worker
-        return worker
+            worker = self.workers[lane] = self.another(lane, beside)
+            return worker
+
+    def another(self, lane: str, beside: frozenset[str]) -> Worker:
+        """Return one more worker for the lane, which whoever asked for it has to close."""
+        return Worker(
+            lane,
+            self.settings.pythons.get(lane),
+            beside=beside,
+            threads=self.settings.threads,
+            seconds=self.settings.seconds,
+            memory_mb=self.settings.memory_mb,
+        )
+
+    @contextmanager
+    def threads(self) -> Iterator[ThreadPoolExecutor]:
+        """Give threads in which lanes can work side by side.
+
+        Whatever ends the block before its end ends the lanes, so that nobody waits for them.
+        """
+        with ThreadPoolExecutor(thread_name_prefix="lane") as threads:
+            try:
+                yield threads
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
+                self._end()
+                raise
+
+    def _end(self) -> None:
+        for worker in self.workers.values():
+            worker.close()
 
     def device(self, lane: str) -> str:
         """Return where the lane runs: "cuda" where that is wanted and there, else "cpu"."""

@@ -14,7 +14,7 @@ from hfscan.parity.inputs import Inputs
 from hfscan.parity.plan import Case, beside
 from hfscan.parity.pool import Pool
 from hfscan.parity.verdict import Result
-from hfscan.parity.worker import LaneDiedError, LaneError, first_line
+from hfscan.parity.worker import LaneDiedError, LaneError, Worker, first_line
 
 _ACTIVATIONS = ("gelu", "gelu_new", "quick_gelu", "relu", "silu", "tanh")
 """What transformers' models use between layers, by the names in its configs."""
@@ -48,24 +48,25 @@ class Runner:
 
         Raises LaneError.
         """
-        if not self.open(case, result, result.device, result.dtype):
-            return None
-        run = self._forward(case)
-        result.first_call_seconds = run.seconds
-        if result.device == "cuda" and result.dtype == "float32":
-            with suppress(LaneError):  # ONNX has no such switch
-                run.tf32 = self._forward(case, tf32=True).outputs
         worker = self.pool.worker(case.lane)
-        if self.prompt:
-            try:
-                run.generated = worker.call(
-                    "generate", inputs=self.prompt, new_tokens=self.inputs.new_tokens
-                )
-            except LaneDiedError:
-                raise
-            except LaneError as error:
-                run.mute = first_line(error)
-        peaks = worker.call("peak")
+        with worker.lock:
+            if not self.open(case, result, result.device, result.dtype):
+                return None
+            run = self._forward(case)
+            result.first_call_seconds = run.seconds
+            if result.device == "cuda" and result.dtype == "float32":
+                with suppress(LaneError):  # ONNX has no such switch
+                    run.tf32 = self._forward(case, tf32=True).outputs
+            if self.prompt:
+                try:
+                    run.generated = worker.call(
+                        "generate", inputs=self.prompt, new_tokens=self.inputs.new_tokens
+                    )
+                except LaneDiedError:
+                    raise
+                except LaneError as error:
+                    run.mute = first_line(error)
+            peaks = worker.call("peak")
         result.peak_rss_mb, result.peak_gpu_mb = peaks["peak_rss_mb"], peaks["peak_gpu_mb"]
         return run
 
@@ -73,25 +74,35 @@ class Runner:
         """Run the case's weights in float64 on the CPU, in PyTorch. Raises LaneError."""
         route = "plain" if case.weights.origin == "pytorch" else "helper"
         case = Case(case.weights, "pytorch", route)
-        return self._forward(case) if self.open(case, result, "cpu", "float64") else None
+        with self.pool.worker("pytorch").lock:
+            return self._forward(case) if self.open(case, result, "cpu", "float64") else None
 
     def with_activations(self, case: Case, result: Result) -> Iterator[tuple[str, Run]]:
         """Yield (activation, the float64 run with it in place of the config's).
 
         Raises LaneError.
         """
-        if self.reference(case, result) is None:
-            return
-        pytorch = Case(case.weights, "pytorch", "")
-        for name in _ACTIVATIONS:
-            yield name, self._forward(pytorch, activation=name)
+        with self.pool.worker("pytorch").lock:
+            if self.reference(case, result) is None:
+                return
+            pytorch = Case(case.weights, "pytorch", "")
+            for name in _ACTIVATIONS:
+                yield name, self._forward(pytorch, activation=name)
 
     def open(self, case: Case, result: Result, device: str, dtype: str) -> bool:
         """Open a model in its lane; False where weights have no values. Raises LaneError."""
         self.opened.pop(case.lane, None)
-        opened = self.pool.worker(case.lane, beside([case], case.lane)).call(
+        worker = self.pool.worker(case.lane, beside([case], case.lane))
+        answer = self.open_in(worker, case, device, dtype)
+        result.loading, result.load_seconds = answer["loading"], answer["load_seconds"]
+        self.opened[case.lane] = (case, dtype)
+        return not answer["loading"]["unset"]
+
+    def open_in(self, worker: Worker, case: Case, device: str, dtype: str) -> dict[str, Any]:
+        """Open a model in this process, and return what its loader says. Raises LaneError."""
+        return worker.call(
             "open",
-            folder=str(_only(case.weights, self.pool.folder("model"))),
+            folder=str(_only(case.weights, self.pool.folder(f"model-{case.lane}"))),
             architecture=self.checkpoint.architecture,
             origin=case.weights.origin,
             format=case.weights.format,
@@ -99,13 +110,10 @@ class Runner:
             dtype=dtype,
             device=device,
         )
-        result.loading, result.load_seconds = opened["loading"], opened["load_seconds"]
-        self.opened[case.lane] = (case, dtype)
-        return not opened["loading"]["unset"]
 
     def _forward(self, case: Case, **options: str | bool) -> Run:
         answer = self.pool.worker(case.lane).call(
-            "run", inputs=self.given, into=str(self.pool.folder("out")), **options
+            "run", inputs=self.given, into=str(self.pool.folder(f"out-{case.lane}")), **options
         )
         return Run(
             {name: np.load(path) for name, path in answer["outputs"].items()},

@@ -1,15 +1,16 @@
 """Runs the cases of checkpoints through the lanes."""
 
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from hfscan.parity import inputs, plan, tables
+from hfscan.parity import inputs, measure, plan, tables
 from hfscan.parity.checkpoints import Checkpoint, CheckpointError
 from hfscan.parity.judge import Judge
-from hfscan.parity.measure import measure
 from hfscan.parity.pool import Pool, Settings
 from hfscan.parity.runs import Run, Runner
 from hfscan.parity.verdict import NO_LANE, Result, loading_fault, unopened
@@ -47,7 +48,7 @@ class Sweep(Pool):
             if any(case.lane == lane for case in planned):
                 with suppress(LaneError):  # its cases will meet the same error and report it
                     worker.launch()  # frameworks take seconds to import: all at the same time
-        files = tables.read_all(opened, self.worker)
+        files = tables.read_all(opened, self)
         tokens = self._tokens(checkpoint, texts) if texts else None
         cases = _Cases(self, checkpoint, planned, files, tokens)
         yield from cases.results()
@@ -55,17 +56,18 @@ class Sweep(Pool):
             self._measure(cases)
 
     def _measure(self, cases: "_Cases") -> None:
+        rows = []
         try:
-            rows = measure(cases.runner, cases.ran)
+            rows = measure.infer(cases.runner, cases.ran)
             if self.settings.train:
-                rows += measure(cases.runner, cases.ran, train=True)
+                rows += measure.train(cases.runner, cases.ran)
         except LaneError as error:
             self.notes.append(f"{cases.checkpoint.name}: not timed: {first_line(error)}")
-            return
         self.measurements += rows
         for row in rows:
-            _, result = cases.ran[row["lane"]]
-            if row["what"] == "inference" and result.latency_ms is None:
+            usual = row["variant"] == plan.facts(row["lane"]).variants[0]
+            if row["what"] == "inference" and usual:
+                _, result = cases.ran[row["lane"]][-1]
                 result.latency_ms = row.get("latency_ms")
 
     def _tokens(self, checkpoint: Checkpoint, texts: Sequence[str]) -> np.ndarray:
@@ -108,56 +110,82 @@ class _Cases:
         self.pool, self.checkpoint, self.planned, self.files = pool, checkpoint, planned, files
         self.runner = Runner(pool, checkpoint, inputs.draw(checkpoint, tokens=tokens))
         self.judge: Judge | None = None
-        self.ran: dict[str, tuple[plan.Case, Result]] = {}  # lane -> the last case that ran
+        self.ran = defaultdict[str, list[tuple[plan.Case, Result]]](list)  # lane -> what ran in it
         self.unused: dict[str, list[str]] = {}  # origin -> keys its own framework leaves unused
-        self.digests = {weights.name: weights.sha256() for weights in checkpoint.weights}
 
     def results(self) -> Iterator[Result]:
+        """Yield the results in the order of the plan; lanes work side by side.
+
+        A lane goes on to its next case while its last one is judged.
+        """
+        waiting = defaultdict[str, deque[plan.Case]](deque)
         for case in self.planned:
-            result = self._blank(case)
-            try:
-                self._judge(case, result)
-            except LaneDiedError as died:
-                result.verdict, result.reason = died.kind, died.message
-            except LaneError as error:
-                result.verdict, result.reason = _why(error), first_line(error)
-            yield result
+            waiting[case.lane].append(case)
+        running: dict[str, Future[tuple[Result, Run | None]]] = {}
+        with self.pool.threads() as threads:
+
+            def go_on(lane: str) -> None:
+                if waiting[lane]:
+                    running[lane] = threads.submit(self._run, waiting[lane].popleft())
+
+            for lane in list(waiting):
+                go_on(lane)
+            for case in self.planned:
+                result, run = running[case.lane].result()
+                if run is not None:
+                    self.ran[case.lane].append((case, result))
+                sound = not result.verdict and self._sound(case, run, result)
+                go_on(case.lane)
+                if run is not None and sound:
+                    self._judge(case, run, result)
+                yield result
+
+    def _run(self, case: plan.Case) -> tuple[Result, Run | None]:
+        """Run a case; what failed before it could be judged has its verdict already."""
+        result = self._blank(case)
+        table = self.files.tables.get(case.weights.name)
+        if table is None:
+            result.verdict, result.reason = self.files.faults[case.weights.name]
+            return result, None
+        bad = [name for name, line in table.items() if not line["finite"]]
+        if bad:
+            result.verdict, result.reason = "not finite", f"NaN or Inf in the file's {bad[0]}"
+            return result, None
+        try:
+            return result, self.runner.run(case, result)
+        except LaneError as error:
+            result.verdict, result.reason = _verdict(error)
+            return result, None
 
     def _blank(self, case: plan.Case) -> Result:
-        weights = case.weights
+        name, format_ = case.weights.name, case.weights.format
         return Result(
             self.checkpoint.name,
             self.checkpoint.revision,
             self.checkpoint.architecture,
-            {"file": weights.name, "format": weights.format, "sha256": self.digests[weights.name]},
+            {"file": name, "format": format_, "sha256": self.files.digests[name]},
             case.lane,
             self.pool.device(case.lane),
             self.pool.settings.dtype,
             case.route,
         )
 
-    def _judge(self, case: plan.Case, result: Result) -> None:
-        table = self.files.tables.get(case.weights.name)
-        if table is None:
-            result.verdict, result.reason = self.files.faults[case.weights.name]
-            return
-        bad = [name for name, line in table.items() if not line["finite"]]
-        if bad:
-            result.verdict, result.reason = "not finite", f"NaN or Inf in the file's {bad[0]}"
-            return
-        run = self.runner.run(case, result)
-        if run is not None:
-            self.ran[case.lane] = (case, result)
+    def _sound(self, case: plan.Case, run: Run | None, result: Result) -> bool:
+        """Say whether the model is all that the file holds; the first that is becomes baseline."""
         fault = loading_fault(
             result.loading, self.checkpoint.config, self.unused.get(case.weights.origin, ()),
             self.files.copies(case.weights.name),
-            [name for key, line in table.items() for name in (key, line["source"])],
+            [
+                name
+                for key, line in self.files.tables[case.weights.name].items()
+                for name in (key, line["source"])
+            ],
         )  # fmt: skip
         if case.native:
             self.unused.setdefault(case.weights.origin, result.loading["unexpected"])
         if run is None or fault:
             result.verdict, result.reason = "loads incompletely", fault or "it was not run"
-            return
+            return False
         if self.judge is None:
             self.judge = Judge(
                 self.files,
@@ -166,7 +194,14 @@ class _Cases:
                 self._reference(case, result),
                 lambda: self._others(case),
             )
-        self.judge.judge(case, run, result)
+        return True
+
+    def _judge(self, case: plan.Case, run: Run, result: Result) -> None:
+        assert self.judge is not None
+        try:
+            self.judge.judge(case, run, result)
+        except LaneError as error:
+            result.verdict, result.reason = _verdict(error)
 
     def _reference(self, case: plan.Case, result: Result) -> Run | None:
         if "pytorch" not in self.pool.settings.lanes:
@@ -182,7 +217,9 @@ class _Cases:
             yield from self.runner.with_activations(case, self._blank(case))
 
 
-def _why(error: LaneError) -> str:
-    if error.kind == "LookupError":
-        return "no class"
-    return "out of memory" if error.kind == "MemoryError" else "does not load"
+def _verdict(error: LaneError) -> tuple[str, str]:
+    """Return (verdict, reason) of a case whose lane raised this."""
+    if isinstance(error, LaneDiedError):
+        return error.kind, error.message
+    kinds = {"LookupError": "no class", "MemoryError": "out of memory"}
+    return kinds.get(error.kind, "does not load"), first_line(error)

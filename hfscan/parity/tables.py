@@ -1,5 +1,6 @@
 """The tensors of every weight file of a checkpoint, named and turned as PyTorch does."""
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +11,16 @@ import numpy as np
 from hfscan.parity import compare, plan
 from hfscan.parity.checkpoints import CheckpointError, Weights, safetensors
 from hfscan.parity.lanes import _names, _tensors
+from hfscan.parity.pool import Pool
 from hfscan.parity.worker import LaneDiedError, LaneError, Worker, first_line
 
 
 @dataclass
 class Files:
-    """weight file -> table of its tensors, or (verdict, reason) why there is none."""
+    """weight file -> SHA-256, and table of its tensors or (verdict, reason) why there is none."""
 
     readers: Callable[[str], Worker]
+    digests: dict[str, str] = field(default_factory=dict)
     tables: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     faults: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -69,20 +72,25 @@ def _named(weights: Weights, part: Path) -> Iterable[tuple[str, str, np.ndarray]
             yield source, _names.from_pytorch(source), array
 
 
-def read_all(wanted: Iterable[Weights], readers: Callable[[str], Worker]) -> Files:
+def read_all(wanted: Iterable[Weights], pool: Pool) -> Files:
     """Read the weight files; one that cannot be read gets a verdict in place of a table."""
-    files = Files(readers)
-    for weights in wanted:
-        try:
-            files.tables[weights.name] = _read(weights, readers)
-        except CheckpointError as error:
-            files.faults[weights.name] = ("unreadable", str(error))
-        except LaneDiedError as died:
-            files.faults[weights.name] = (died.kind, died.message)
-        except LaneError as error:
-            verdict = "refused" if error.kind == "UnpicklingError" else "unreadable"
-            files.faults[weights.name] = (verdict, _reason(verdict, error))
+    files = Files(pool.worker)
+    with pool.threads() as threads:
+        deque(threads.map(lambda weights: _read_into(files, weights), wanted), maxlen=0)
     return files
+
+
+def _read_into(files: Files, weights: Weights) -> None:
+    files.digests[weights.name] = weights.sha256()
+    try:
+        files.tables[weights.name] = _read(weights, files.readers)
+    except CheckpointError as error:
+        files.faults[weights.name] = ("unreadable", str(error))
+    except LaneDiedError as died:
+        files.faults[weights.name] = (died.kind, died.message)
+    except LaneError as error:
+        verdict = "refused" if error.kind == "UnpicklingError" else "unreadable"
+        files.faults[weights.name] = (verdict, _reason(verdict, error))
 
 
 def _reader(weights: Weights, readers: Callable[[str], Worker]) -> Worker:

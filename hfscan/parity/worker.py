@@ -58,7 +58,8 @@ class Worker:
     """One lane in one process; started when first asked, started anew after it died.
 
     `beside` names lanes whose frameworks it may import beside its own; `memory_mb` limits resident
-    memory, looked at every 50 ms where the system tells it (Linux).
+    memory, looked at every 50 ms where the system tells it (Linux). Threads may share it: whoever
+    holds `lock` has the lane, and the model that is open in it, for itself.
     """
 
     def __init__(
@@ -74,20 +75,23 @@ class Worker:
         self.lane, self.python, self.beside = lane, python or sys.executable, beside
         self.threads, self.seconds, self.memory_mb = threads, seconds, memory_mb
         self.about: dict[str, Any] = {}
+        self.lock = threading.RLock()
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stderr: IO[bytes] | None = None
 
     def call(self, op: str, **arguments: Any) -> dict[str, Any]:
         """Ask the lane for `op`. Raises LaneError when it refuses, LaneDiedError when it dies."""
-        self.start()
-        return self._ask(op, self.seconds, arguments)
+        with self.lock:
+            self.start()
+            return self._ask(op, self.seconds, arguments)
 
     def start(self) -> None:
         """Start the lane where it does not run; `about` then says versions and device."""
-        self.launch()
-        if not self.about:
-            self.about = self._ask("hello", _START_SECONDS, {"threads": self.threads})
+        with self.lock:
+            self.launch()
+            if not self.about:
+                self.about = self._ask("hello", _START_SECONDS, {"threads": self.threads})
 
     def launch(self) -> None:
         """Start the process where it does not run, without waiting for it to be ready."""

@@ -22,7 +22,12 @@ SELECT
 RETURNING id
 """
 
-_CASES = """
+_ITEMS = """(
+    SELECT unnest(items) AS item, generate_subscripts(items, 1) AS number
+    FROM (SELECT CAST(CAST($items AS JSON) AS JSON[]) AS items)
+)"""
+
+_CASES = f"""
 INSERT INTO parity_cases BY NAME
 SELECT
     $run AS run,
@@ -58,13 +63,10 @@ SELECT
     CAST(item ->> '$.peak_rss_mb' AS DOUBLE) AS peak_rss_mb,
     CAST(item ->> '$.peak_gpu_mb' AS DOUBLE) AS peak_gpu_mb,
     CAST(item -> '$.notes' AS VARCHAR[]) AS notes
-FROM (
-    SELECT unnest(items) AS item, generate_subscripts(items, 1) AS number
-    FROM (SELECT CAST(CAST($cases AS JSON) AS JSON[]) AS items)
-)
+FROM {_ITEMS}
 """
 
-_OUTPUTS = """
+_OUTPUTS = f"""
 INSERT INTO parity_outputs BY NAME
 SELECT
     $run AS run,
@@ -77,13 +79,32 @@ SELECT
     CAST(item ->> '$.finite' AS BOOLEAN) AS finite,
     item ->> '$.dtype' AS dtype,
     CAST(item ->> '$.tolerance' AS DOUBLE) AS tolerance
-FROM (
-    SELECT number, unnest(CAST(parent -> '$.outputs' AS JSON[])) AS item
-    FROM (
-        SELECT unnest(items) AS parent, generate_subscripts(items, 1) AS number
-        FROM (SELECT CAST(CAST($cases AS JSON) AS JSON[]) AS items)
-    )
-)
+FROM (SELECT number, unnest(CAST(item -> '$.outputs' AS JSON[])) AS item FROM {_ITEMS})
+"""
+
+_TIMINGS = f"""
+INSERT INTO parity_timings BY NAME
+SELECT
+    $run AS run,
+    number,
+    item ->> '$.checkpoint' AS checkpoint,
+    item ->> '$.architecture' AS architecture,
+    item ->> '$.what' AS what,
+    item ->> '$.lane' AS lane,
+    item ->> '$.variant' AS variant,
+    item ->> '$.device' AS device,
+    item ->> '$.dtype' AS dtype,
+    $threads AS threads,
+    item -> '$.inputs' AS inputs,
+    CAST(item ->> '$.own_process' AS BOOLEAN) AS own_process,
+    CAST(item ->> '$.first_call_seconds' AS DOUBLE) AS first_call_seconds,
+    CAST(item -> '$.milliseconds' AS DOUBLE[]) AS milliseconds,
+    CAST(item ->> '$.load_average[0]' AS DOUBLE) AS load_before,
+    CAST(item ->> '$.load_average[1]' AS DOUBLE) AS load_after,
+    CAST(item ->> '$.peak_rss_mb' AS DOUBLE) AS peak_rss_mb,
+    CAST(item ->> '$.peak_gpu_mb' AS DOUBLE) AS peak_gpu_mb,
+    item ->> '$.fault' AS fault
+FROM {_ITEMS}
 """
 
 _SAMPLE = """
@@ -169,7 +190,10 @@ def record(
         ).fetchone()
         assert run is not None
         for statement in (_CASES, _OUTPUTS):
-            connection.execute(statement, {"run": run[0], "cases": cases})
+            connection.execute(statement, {"run": run[0], "items": cases})
+        timed = {"items": json.dumps(report["measurements"])}
+        threads = {"threads": report["environment"]["threads"]}
+        connection.execute(_TIMINGS, {"run": run[0], **timed, **threads})
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

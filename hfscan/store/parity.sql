@@ -61,3 +61,62 @@ CREATE TABLE IF NOT EXISTS parity_outputs (  -- one row for every output tensor 
     dtype VARCHAR NOT NULL,
     tolerance DOUBLE                      -- of rel_l2; NULL: shown, not judged
 );
+
+CREATE TABLE IF NOT EXISTS parity_timings (  -- one row for every way that was timed
+    run INTEGER NOT NULL,                 -- parity_runs.id
+    number INTEGER NOT NULL,              -- place in the run, from 1
+    checkpoint VARCHAR NOT NULL,
+    architecture VARCHAR,
+    what VARCHAR NOT NULL,                -- 'inference', or 'training': forward, backward, AdamW
+    lane VARCHAR NOT NULL,
+    variant VARCHAR NOT NULL,             -- 'eager', 'compile', 'function', 'xla', 'jit', 'session'
+    device VARCHAR NOT NULL,
+    dtype VARCHAR NOT NULL,
+    threads INTEGER NOT NULL,
+    inputs JSON NOT NULL,                 -- name -> shape
+    own_process BOOLEAN NOT NULL,         -- nothing else was run in it, so that its peaks are known
+    first_call_seconds DOUBLE,            -- with compiling or tracing; NULL: it failed
+    milliseconds DOUBLE[],                -- a call of each round; in a round all ways take turns
+    load_before DOUBLE,                   -- of the machine, over a minute
+    load_after DOUBLE,
+    peak_rss_mb DOUBLE,                   -- opening the model included; NULL: no process of its own
+    peak_gpu_mb DOUBLE,
+    fault VARCHAR,                        -- why it could not be timed
+    PRIMARY KEY (run, number)
+);
+
+-- Each way beside each other one of its run and checkpoint, round by round: below 1 it is faster
+-- than the other, or takes less memory.
+CREATE VIEW IF NOT EXISTS parity_ratios AS
+WITH pairs AS (
+    SELECT
+        a.*,
+        b.lane AS other_lane,
+        b.variant AS other_variant,
+        b.device AS other_device,
+        b.milliseconds AS other_milliseconds,
+        b.peak_rss_mb AS other_peak_rss_mb,
+        b.peak_gpu_mb AS other_peak_gpu_mb,
+        list_transform(
+            list_zip(a.milliseconds, b.milliseconds), lambda pair: pair[1] / pair[2]
+        ) AS ratios
+    FROM parity_timings AS a
+    JOIN parity_timings AS b USING (run, checkpoint, what, dtype)
+    WHERE a.number <> b.number AND a.fault IS NULL AND b.fault IS NULL
+)
+SELECT
+    run, checkpoint, architecture, what, dtype, threads,
+    lane, variant, device,
+    other_lane, other_variant, other_device,
+    len(ratios) AS rounds,
+    list_aggregate(ratios, 'median') AS time_ratio,
+    list_min(ratios) AS time_ratio_min,
+    list_max(ratios) AS time_ratio_max,
+    list_aggregate(milliseconds, 'median') AS median_ms,
+    list_aggregate(other_milliseconds, 'median') AS other_median_ms,
+    peak_rss_mb / other_peak_rss_mb AS memory_ratio,
+    peak_rss_mb,
+    other_peak_rss_mb,
+    peak_gpu_mb,
+    other_peak_gpu_mb
+FROM pairs;

@@ -119,7 +119,7 @@ def _held_to(sweep, folder, case_b, inputs_b, dtype="float32"):
     checkpoint = open_checkpoint(folder)
     weights = {one.name: one for one in checkpoint.weights}
     given = inputs.draw(checkpoint)
-    files = tables.read_all(checkpoint.weights, sweep.worker)
+    files = tables.read_all(checkpoint.weights, sweep)
 
     def result(lane, dtype):
         return Result(checkpoint.name, None, None, {}, lane, "cpu", dtype, "plain")

@@ -74,7 +74,7 @@ def test_a_changed_flax_weight_is_named(altered, flax_python, tmp_path):
 )
 def test_onnx_agrees_and_generates_the_same_tokens(altered):
     folder = altered("gpt2", "model.safetensors")
-    with Sweep(Settings(lanes=("pytorch", "onnx"), laps=3)) as sweep:
+    with Sweep(Settings(lanes=("pytorch", "onnx"), rounds=3)) as sweep:
         results = {r.lane: r for r in sweep.check(open_checkpoint(folder))}
         measured = {row["lane"]: row for row in sweep.measurements}
     assert results["onnx"].verdict == "agree", results["onnx"].reason
@@ -86,7 +86,7 @@ def test_onnx_agrees_and_generates_the_same_tokens(altered):
 
 def test_every_variant_is_timed_beside_the_others(altered):
     folder = altered("bert", "tf_model.h5")
-    settings = Settings(lanes=("tensorflow",), variants=True, laps=3)
+    settings = Settings(lanes=("tensorflow",), variants=True, rounds=3)
     with Sweep(settings) as sweep:
         results = list(sweep.check(open_checkpoint(folder)))
         rows = sweep.measurements
@@ -102,24 +102,31 @@ def test_every_variant_is_timed_beside_the_others(altered):
         assert f"| {what} | tensorflow | {variant} |" in text.getvalue()
 
 
-def test_training_steps_of_images_are_timed_in_both(tmp_path):
+def test_training_steps_of_images_are_timed_in_processes_of_their_own(tmp_path):
     folder = tmp_path / "resnet"
-    with Sweep(Settings(train=True, laps=2)) as sweep:
+    with Sweep(Settings(train=True, rounds=2)) as sweep:
         worker = sweep.worker("pytorch")
         name = "ResNetForImageClassification"
         worker.call("model", architecture=name, into=str(folder), twin=False)
         results = list(sweep.check(open_checkpoint(folder)))
         rows = {row["lane"]: row for row in sweep.measurements if row["what"] == "training"}
     assert report.all_agree(results)
-    assert set(rows) == {"pytorch", "tensorflow"}
-    assert all(row["latency_ms"]["n"] == 2 for row in rows.values())
+    assert {lane: row["variant"] for lane, row in rows.items()} == {
+        "pytorch": "eager",
+        "tensorflow": "function",
+    }
+    for row in rows.values():
+        assert "fault" not in row
+        assert row["latency_ms"]["n"] == 2
+    # its own format, so that the process needs no PyTorch to read it
+    assert rows["tensorflow"]["file"] == "tf_model.h5"
 
 
 def test_a_variant_that_fails_is_told_and_the_others_are_timed(altered, monkeypatch):
     monkeypatch.setenv("CXX", shutil.which("false"))  # without a compiler torch.compile cannot
     monkeypatch.setenv("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")
     folder = altered("bert", "model.safetensors")
-    with Sweep(Settings(lanes=("pytorch",), variants=True, laps=2)) as sweep:
+    with Sweep(Settings(lanes=("pytorch",), variants=True, rounds=2)) as sweep:
         results = list(sweep.check(open_checkpoint(folder)))
         rows = {row["variant"]: row for row in sweep.measurements}
     assert [r.verdict for r in results] == ["agree"]

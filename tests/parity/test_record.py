@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+LANES = ("pytorch", "tensorflow")
+
 
 def parity(*arguments):
     return subprocess.run(
@@ -81,3 +83,38 @@ def test_a_file_that_is_no_database_is_said_to_be_before_anything_runs(altered_b
     assert "not a DuckDB database" in done.stderr
     assert "Checking" not in done.stderr
     assert db.read_text() == "mine " * 5000
+
+
+def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(altered, tmp_path):
+    db, folder = tmp_path / "h.duckdb", altered("bert", "model.safetensors")
+    done = parity(
+        folder, "--db", db, "--lanes", "pytorch,tensorflow", "--train", "--rounds", 3,
+        "--format", "json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = {(row["what"], row["lane"]): row for row in json.loads(done.stdout)["measurements"]}
+    assert set(told) == {(w, f) for w in ("inference", "training") for f in LANES}
+    with duckdb.connect(db, read_only=True) as connection:
+        kept = connection.execute(
+            "SELECT what, lane, variant, own_process, milliseconds, threads, inputs -> 'input_ids',"
+            " peak_rss_mb FROM parity_timings ORDER BY number"
+        ).fetchall()
+        ratios = connection.execute(
+            "SELECT time_ratio, time_ratio_min, time_ratio_max, rounds, memory_ratio "
+            "FROM parity_ratios WHERE what = 'training' AND lane = 'tensorflow'"
+        ).fetchall()
+    assert [row[:4] for row in kept] == [
+        ("inference", "pytorch", "eager", False),
+        ("inference", "tensorflow", "eager", False),
+        ("training", "pytorch", "eager", True),
+        ("training", "tensorflow", "function", True),
+    ]
+    for what, lane, _, own, milliseconds, threads, shape, memory in kept:
+        assert milliseconds == told[what, lane]["milliseconds"]
+        assert (len(milliseconds), threads, json.loads(shape)) == (3, 1, [4, 92])
+        assert (memory is not None) == own
+    ((median, least, most, rounds, memory),) = ratios
+    of = told["training", "tensorflow"]["ratio"]
+    assert (median, least, most, rounds) == pytest.approx((of["median"], of["min"], of["max"], 3))
+    peaks = [told["training", lane]["peak_rss_mb"] for lane in LANES]
+    assert memory == pytest.approx(peaks[1] / peaks[0])

@@ -43,7 +43,7 @@ def serve():
         answers.write(json.dumps(answer) + "\n")
 
 
-def save(folder, arrays):
+def save_arrays(folder, arrays):
     """Write each named array; return {name: path}."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     paths = {}

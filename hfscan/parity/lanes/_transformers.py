@@ -3,7 +3,7 @@
 
 import numpy as np
 import transformers
-from _protocol import op, save
+from _protocol import op, save_arrays
 
 
 @op
@@ -65,10 +65,10 @@ def named_outputs(output, to_numpy):
 def answer_run(output, to_numpy, into, seconds):
     flat, dtypes, layers = named_outputs(output, to_numpy)
     return {
-        "outputs": save(f"{into}/outputs", flat),
+        "outputs": save_arrays(f"{into}/outputs", flat),
         "dtypes": dtypes,
         "hidden": {
-            name: list(save(f"{into}/{name}", dict(enumerate(values))).values())
+            name: list(save_arrays(f"{into}/{name}", dict(enumerate(values))).values())
             for name, values in layers.items()
         },
         "first_call_seconds": seconds,

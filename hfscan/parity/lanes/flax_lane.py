@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import transformers
 from _names import from_flax
-from _protocol import about, load, op, peak_rss_mb, reset_peak, save, serve, timed
+from _protocol import about, load, op, peak_rss_mb, reset_peak, save_arrays, serve, timed
 from _tensors import canonical, describe
 from _transformers import answer_generate, answer_open, answer_run, greedy, named_class
 from flax.serialization import msgpack_restore
@@ -35,7 +35,7 @@ NEEDS = {"pytorch": "pytorch"}
 READS = ["msgpack"]
 SUFFIXES = {".bin", ".safetensors", ".msgpack"}
 VARIANTS = ["eager", "jit"]
-TRAINS = False
+TRAINS = []
 state = {}
 
 
@@ -64,7 +64,7 @@ def read(path):
 @op
 def take(path, names, into):
     found = {name: array for _, name, array in _msgpack(path) if name in names}
-    return {"arrays": save(into, found)}
+    return {"arrays": save_arrays(into, found)}
 
 
 @op
@@ -121,6 +121,11 @@ def tensors(inputs):
         name: jnp.asarray(array.astype(np.int32 if array.dtype.kind == "i" else array.dtype))
         for name, array in load(inputs).items()
     }
+
+
+@op
+def save(into):
+    state["model"].save_pretrained(into, params=state["params"])
 
 
 @op

@@ -19,7 +19,7 @@ OPENS = {"pytorch/safetensors": ["plain"], "pytorch/bin": ["plain"]}
 NEEDS = {"pytorch": "pytorch"}
 READS = []
 VARIANTS = ["session"]
-TRAINS = False
+TRAINS = []
 state = {}
 
 

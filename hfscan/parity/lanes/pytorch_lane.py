@@ -7,7 +7,7 @@ import time
 import torch
 import transformers
 from _names import from_pytorch
-from _protocol import about, load, op, peak_rss_mb, reset_peak, save, serve, timed
+from _protocol import about, load, op, peak_rss_mb, reset_peak, save_arrays, serve, timed
 from _tensors import describe
 from _transformers import (
     SCORED,
@@ -34,7 +34,7 @@ OPENS = {  # origin/format -> routes; `plain` is the call a user makes
 READS = ["bin"]  # formats whose tensors it lists for comparing
 NEEDS = {"tensorflow": "tensorflow"}  # origin -> the lane whose framework is imported beside torch
 VARIANTS = ["eager", "compile"]  # ways to run a model; the first is what a verdict rests on
-TRAINS = True
+TRAINS = ["eager", "compile"]  # ways to take a training step; the first is the usual one
 state = {}
 
 
@@ -66,7 +66,7 @@ def read(path):
 @op
 def take(path, names, into):
     tensors = {from_pytorch(key): value for key, value in _bin(path).items()}
-    return {"arrays": save(into, {name: numpy(tensors[name]) for name in names})}
+    return {"arrays": save_arrays(into, {name: numpy(tensors[name]) for name in names})}
 
 
 def _bin(path):
@@ -120,6 +120,11 @@ def tensors(inputs):
         name: value.to(state["device"], floating if value.is_floating_point() else torch.int64)
         for name, value in given.items()
     }
+
+
+@op
+def save(into):
+    state["model"].save_pretrained(into)
 
 
 @op
