@@ -2,20 +2,23 @@
 -- answers: Of the models created in each month or year, how many carry each framework, format or runtime?
 -- param universe VARCHAR[] = NULL : only these frameworks, formats and runtimes; NULL for every one
 -- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or usable
--- param per VARCHAR = year : one row per year or per month of creation
+-- param per VARCHAR = year : one row per year or month of creation, or one for all models (all)
 -- param since TIMESTAMP = NULL : count models created at or after (UTC)
 -- param until TIMESTAMP = NULL : count models created before (UTC)
 -- param floor VARCHAR = excluded : models older than the Hub's dates: included, excluded or only
 -- chart: line x=period y=share color=framework
 WITH tally AS (
     SELECT
-        CASE $per::VARCHAR WHEN 'month' THEN strftime(created_at, '%Y-%m') ELSE strftime(created_at, '%Y') END
-            AS period,
+        CASE $per::VARCHAR
+            WHEN 'month' THEN strftime(created_at, '%Y-%m')
+            WHEN 'year' THEN strftime(created_at, '%Y')
+            WHEN 'all' THEN 'all'
+        END AS period,
         by_definition($definition::VARCHAR, tag_mask, weights_mask, usable_mask) AS had,
         count(*) AS n
     FROM census
     WHERE
-        created_at IS NOT NULL
+        ($per = 'all' OR created_at IS NOT NULL)
         AND ($since::TIMESTAMP IS NULL OR created_at >= $since)
         AND ($until::TIMESTAMP IS NULL OR created_at < $until)
         AND CASE $floor::VARCHAR

@@ -14,6 +14,8 @@ COMMANDS = {
     "import": "Bring recorded dumps in as observations.",
     "sources": "List the observations in the database.",
     "report": "Say which frameworks the models serve, with every denominator.",
+    "trend": "Say how the shares change, by creation or by observation.",
+    "explain": "Show which evidence says that a model serves a framework.",
     "frameworks": "Print what is told apart, and by which evidence.",
     "parity": "Load checkpoints into several frameworks and say whether they agree.",
     "query": "Run a named query, or SQL of your own, read-only.",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from hfscan.report import ROW_FORMATS
 from hfscan.store import Store
 
 db_option = click.option(
@@ -24,6 +25,32 @@ as_of_option = click.option(
 )
 
 source_option = click.option("--source", type=int, help="Answer from this observation.")
+
+
+class Frameworks(click.ParamType[tuple[str, ...]]):
+    """Names of frameworks, separated by commas."""
+
+    name = "FRAMEWORK,..."
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the names, each once."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+        if not names:
+            self.fail("name at least one framework, e.g. pytorch,tensorflow", param, ctx)
+        return names
+
+
+format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(list(ROW_FORMATS)),
+    default="terminal",
+    show_default=True,
+)
 
 
 def opened(db: Path) -> Store:

@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 import duckdb
 
-from hfscan.cli._options import as_of_option, db_option, end_of_day, opened, source_option
+from hfscan.cli._options import (
+    as_of_option,
+    db_option,
+    end_of_day,
+    format_option,
+    opened,
+    source_option,
+)
 from hfscan.figures import Census, load
 from hfscan.figures.queries import Query, names, parse
 from hfscan.report import ROW_FORMATS
@@ -17,10 +24,7 @@ from hfscan.report import ROW_FORMATS
 @click.argument("query", required=False, metavar="[NAME | SQL]")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
 @db_option
-@click.option(
-    "--format", "format_", type=click.Choice(list(ROW_FORMATS)), default="terminal",
-    show_default=True,
-)  # fmt: skip
+@format_option
 @as_of_option
 @source_option
 def command(

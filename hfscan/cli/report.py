@@ -8,27 +8,20 @@ from typing import Literal
 
 import click
 
-from hfscan.cli._options import as_of_option, db_option, end_of_day, opened, source_option
+from hfscan.cli._options import (
+    Frameworks,
+    as_of_option,
+    db_option,
+    end_of_day,
+    opened,
+    source_option,
+)
 from hfscan.errors import StorageError
 from hfscan.figures import GROUPINGS, WEIGHTS, By, Census, Definition, Weight
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import FORMATS, Question, build
 
 _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net costs nothing
-
-
-class _Frameworks(click.ParamType[tuple[str, ...]]):
-    name = "FRAMEWORK,..."
-
-    def convert(
-        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
-        names = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
-        if not names:
-            self.fail("name at least one framework, e.g. pytorch,tensorflow", param, ctx)
-        return names
 
 
 @click.command("report")
@@ -47,7 +40,7 @@ class _Frameworks(click.ParamType[tuple[str, ...]]):
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 @click.option(
     "--universe",
-    type=_Frameworks(),
+    type=Frameworks(),
     default="pytorch,tensorflow",
     show_default=True,
     help="The frameworks that compete.",

@@ -6,17 +6,14 @@ from typing import Any
 
 import click
 
-from hfscan.cli._options import db_option, opened
+from hfscan.cli._options import db_option, format_option, opened
 from hfscan.report import ROW_FORMATS
 from hfscan.store import Source, Store
 
 
 @click.command("sources")
 @db_option
-@click.option(
-    "--format", "format_", type=click.Choice(list(ROW_FORMATS)), default="terminal",
-    show_default=True,
-)  # fmt: skip
+@format_option
 @click.option(
     "--reclassify",
     is_flag=True,

@@ -7,10 +7,12 @@ from hfscan.figures.figure import (
     By,
     Figure,
     Floor,
+    Grouping,
     Population,
     Weight,
 )
 from hfscan.figures.queries import Query, load
+from hfscan.figures.trend import adoption, trend
 from hfscan.frameworks import Definition
 
 __all__ = [
@@ -22,10 +24,13 @@ __all__ = [
     "Definition",
     "Figure",
     "Floor",
+    "Grouping",
     "Population",
     "Query",
     "Weight",
+    "adoption",
     "contains_floor",
     "load",
     "may_hold_floor",
+    "trend",
 ]

@@ -72,7 +72,7 @@ class Census:
         observation lacks what the definition or the grouping needs.
         """
         self.titles(universe)  # raises on an unknown one
-        self._need(definition, by)
+        self.need(definition, by)
         since, until = period or (None, None)
         rows = self.ask(
             "exclusivity",
@@ -107,6 +107,17 @@ class Census:
     def ask(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return the rows of a named query. Raises NoAnswerError; see `queries`."""
         return load(query).run(self._connection, parameters)
+
+    def model(self, name: str) -> dict[str, Any]:
+        """Return the row of a model, by its repo id or `_id`.
+
+        Raises NoAnswerError when the observation has none, naming those that it may have become.
+        """
+        rows = self.ask("model", {"model": name})
+        if rows and rows[0]["exact"]:
+            return rows[0]
+        there = f" There is {', '.join(row['id'] for row in rows)}." if rows else ""
+        raise NoAnswerError(f"Source {self.source.id} has no model {name!r}.{there}")
 
     def prove(self, figures: Iterable[Figure]) -> None:
         """Raise InconsistentError unless the shares of each cell, and its groups, add up."""
@@ -145,7 +156,8 @@ class Census:
         """Return whether the observation holds what the grouping is read from."""
         return _NEEDED.get(by or "") not in self.source.lacks
 
-    def _need(self, definition: Definition, by: By | None) -> None:
+    def need(self, definition: Definition, by: By | None) -> None:
+        """Raise NoAnswerError where the observation lacks what these are read from."""
         if not self.can_tell(definition):
             raise NoAnswerError(
                 f"Source {self.source.id} has no file names, so --definition weights cannot be "

@@ -8,12 +8,14 @@ from typing import Any, Literal, get_args
 Population = Literal["created", "existing"]
 Floor = Literal["excluded", "included", "only"]
 Weight = Literal["models", "downloads", "authors"]
-By = Literal[
+Grouping = Literal[
     "month", "year", "task", "library", "author", "license", "architecture", "language", "size",
     "gated", "region",
 ]  # fmt: skip
 
-GROUPINGS: tuple[By, ...] = get_args(By)
+By = Grouping | Literal["observation"]
+
+GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 WEIGHTS: tuple[Weight, ...] = get_args(Weight)
 
 _Z = 1.959964  # of the normal distribution, for 95 %

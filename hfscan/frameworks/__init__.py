@@ -1,6 +1,6 @@
 """Which evidence makes a model serve a framework: taxonomy.toml, as SQL and in Python."""
 
-from hfscan.frameworks.classify import Classification, classify
+from hfscan.frameworks.classify import Classification, Reason, classify
 from hfscan.frameworks.sql import masks_sql
 from hfscan.frameworks.taxonomy import (
     DEFINITIONS,
@@ -17,6 +17,7 @@ __all__ = [
     "Classification",
     "Definition",
     "Framework",
+    "Reason",
     "Rule",
     "Taxonomy",
     "classify",

@@ -1,98 +1,177 @@
 """The taxonomy in Python: one model at a time, with the evidence. Equal to `masks_sql`."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from hfscan.frameworks.taxonomy import Rule, Taxonomy, pattern, taxonomy
+from hfscan.frameworks.taxonomy import Definition, Rule, Taxonomy, pattern, taxonomy
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a model serves a framework (a key of the taxonomy) under a definition.
+
+    `source` is what a rule rests on, None where the taxonomy alone says it.
+    """
+
+    definition: Definition
+    framework: str
+    because: str
+    source: str | None = None
 
 
 @dataclass(frozen=True)
 class Classification:
     """The frameworks that a model serves under each definition, as keys of the taxonomy.
 
-    `weights` is None where its file names are not known.
+    `weights` is None where its file names are not known. `reasons` say why, one or more for each
+    framework and definition; what holds under `tag` or `weights` holds under `usable`.
     """
 
     tag: frozenset[str]
     weights: frozenset[str] | None
     usable: frozenset[str]
+    reasons: tuple[Reason, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class _Evidence:
     tags: frozenset[str]
-    libraries: frozenset[str]
-    files: str
+    library: str | None
+    files: tuple[str, ...]
+    paths: str
+    """the files in lower case, joined by newlines"""
     architectures: tuple[str, ...]
     model_type: str | None
 
+    @property
+    def libraries(self) -> frozenset[str]:
+        """Without a library_name, the tags may still name the library."""
+        return self.tags if self.library is None else frozenset([self.library])
+
+    def file(self, globs: tuple[str, ...]) -> str | None:
+        """Return a file that fits one of the globs."""
+        found = re.search(pattern(globs), self.paths) if globs else None
+        return found and self.files[self.paths.count("\n", 0, found.end())]
+
 
 def classify(model: Mapping[str, Any]) -> Classification:
-    """Return what `model`, an object as the Hub's API gives it, serves.
+    """Return what `model`, an object as the Hub's API gives it, serves, and why.
 
     Reads `tags`, `library_name`, `siblings` (names or objects) and `config`.
     """
     known = taxonomy()
-    tags = frozenset(model.get("tags") or ())
-    library = model.get("library_name")
     siblings = model.get("siblings")
-    names = [one if isinstance(one, str) else one["rfilename"] for one in siblings or ()]
-    paths = [name.lower() for name in names]
+    names = (one if isinstance(one, str) else one["rfilename"] for one in siblings or ())
+    not_weights = re.compile(pattern(known.not_weights))
+    files = tuple(
+        line  # a name with a newline in it is read as two
+        for name in names
+        if not not_weights.search(name.lower())
+        for line in name.split("\n")
+    )
     config = model.get("config") or {}
     evidence = _Evidence(
-        tags,
-        tags if library is None else frozenset([library]),
-        "\n".join(path for path in paths if not re.search(pattern(known.not_weights), path)),
+        frozenset(model.get("tags") or ()),
+        model.get("library_name"),
+        files,
+        "\n".join(files).lower(),
         tuple(config.get("architectures") or ()),
         config.get("model_type"),
     )
-    tagged = {one.key for one in known.frameworks if tags & set(one.tags)}
-    weights = None
-    if siblings is not None:
-        files = {one.key for one in known.frameworks if one.files and _has(evidence, one.files)}
-        weights = _with_owners(known, files | _ruled(known, "weights", files, evidence))
-    seen = tagged | (weights or set())
-    usable = _with_owners(known, seen | _ruled(known, "usable", seen, evidence))
+    tag = list(_by_tag(known, evidence))
+    weights = list(_by_weights(known, evidence)) if siblings is not None else []
+    usable = list(_by_use(known, evidence, _keys(tag) | _keys(weights)))
     return Classification(
-        frozenset(tagged), None if weights is None else frozenset(weights), frozenset(usable)
+        _keys(tag),
+        None if siblings is None else _keys(weights),
+        _keys(tag) | _keys(weights) | _keys(usable),
+        (*tag, *weights, *usable),
     )
 
 
-def _ruled(known: Taxonomy, definition: str, formats: set[str], evidence: _Evidence) -> set[str]:
-    served: set[str] = set()
+def _by_tag(known: Taxonomy, evidence: _Evidence) -> Iterator[Reason]:
+    for one in known.frameworks:
+        for tag in one.tags:
+            if tag in evidence.tags:
+                yield Reason("tag", one.key, f"tag {tag}")
+
+
+def _by_weights(known: Taxonomy, evidence: _Evidence) -> Iterator[Reason]:
+    files = [
+        Reason("weights", one.key, f"file {file}")
+        for one in known.frameworks
+        if (file := evidence.file(one.files))
+    ]
+    found = [*files, *_by_rules(known, "weights", evidence, _keys(files))]
+    yield from found
+    yield from _owners(known, "weights", _keys(found))
+
+
+def _by_use(known: Taxonomy, evidence: _Evidence, seen: frozenset[str]) -> Iterator[Reason]:
+    found = list(_by_rules(known, "usable", evidence, seen))
+    yield from found
+    owners = _owners(known, "usable", seen | _keys(found))
+    yield from (one for one in owners if one.framework not in seen)
+
+
+def _by_rules(
+    known: Taxonomy, definition: Definition, evidence: _Evidence, formats: frozenset[str]
+) -> Iterator[Reason]:
     for rule in known.rules:
-        if rule.definition == definition and _holds(known, rule, formats, evidence):
-            if rule.serves == ("library",):
-                served |= {
-                    one.key for one in known.frameworks if evidence.libraries & set(one.libraries)
-                }
-            else:
-                served |= set(rule.serves)
-    return served
+        if rule.definition != definition:
+            continue
+        because = _because(known, rule, formats, evidence)
+        if because is None:
+            continue
+        served = rule.serves
+        if served == ("library",):
+            served = tuple(
+                one.key for one in known.frameworks if evidence.libraries & set(one.libraries)
+            )
+        for key in served:
+            yield Reason(definition, key, because, rule.source)
 
 
-def _holds(known: Taxonomy, rule: Rule, formats: set[str], evidence: _Evidence) -> bool:
-    if rule.formats and not formats & set(rule.formats):
-        return False
-    if rule.files and not _has(evidence, rule.files):
-        return False
-    if rule.libraries and not evidence.libraries & set(rule.libraries):
-        return False
-    if rule.architecture is None:
-        return True
-    have = known.architectures[rule.architecture]
+def _because(
+    known: Taxonomy, rule: Rule, formats: frozenset[str], evidence: _Evidence
+) -> str | None:
+    """Return which evidence fulfils the rule, None where some is missing."""
+    told = []
+    if rule.formats:
+        told.append(", ".join(sorted(formats & set(rule.formats))))
+    if rule.files:
+        file = evidence.file(rule.files)
+        told.append(f"file {file}" if file else "")
+    if rule.libraries:
+        told.append(", ".join(sorted(evidence.libraries & set(rule.libraries))))
+    if rule.architecture is not None:
+        told.append(_class(known, rule.architecture, evidence))
+    if not all(told):
+        return None
+    if not rule.libraries and evidence.library:
+        told.append(evidence.library)
+    return "; ".join(told)
+
+
+def _class(known: Taxonomy, framework: str, evidence: _Evidence) -> str:
+    """Return which of the model's architectures transformers has a class for, '' for none."""
+    have = known.architectures[framework]
     if evidence.architectures:
-        return not set(have.classes).isdisjoint(evidence.architectures)
-    if evidence.model_type is not None:
-        return evidence.model_type in have.model_types
-    return not evidence.tags.isdisjoint(have.model_types)
+        found = [one for one in evidence.architectures if one in have.classes]
+    elif evidence.model_type is not None:
+        found = [evidence.model_type] if evidence.model_type in have.model_types else []
+    else:
+        found = sorted(evidence.tags & set(have.model_types))
+    return ", ".join(found)
 
 
-def _with_owners(known: Taxonomy, served: set[str]) -> set[str]:
-    return served | {one.of for one in known.frameworks if one.of and one.key in served}
+def _owners(known: Taxonomy, definition: Definition, served: frozenset[str]) -> Iterator[Reason]:
+    for one in known.frameworks:
+        if one.of and one.key in served:
+            yield Reason(definition, one.of, f"{one.title} is its own")
 
 
-def _has(evidence: _Evidence, globs: tuple[str, ...]) -> bool:
-    return re.search(pattern(globs), evidence.files) is not None
+def _keys(reasons: list[Reason]) -> frozenset[str]:
+    return frozenset(one.framework for one in reasons)

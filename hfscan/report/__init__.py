@@ -6,8 +6,9 @@ from typing import TextIO
 from hfscan.report import json, markdown, terminal
 from hfscan.report.plan import Question, Report, build
 from hfscan.report.rows import ROW_FORMATS
+from hfscan.report.table import Table
 
-__all__ = ["FORMATS", "ROW_FORMATS", "Question", "Report", "build"]
+__all__ = ["FORMATS", "ROW_FORMATS", "TABLE_FORMATS", "Question", "Report", "build"]
 
 FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
     "terminal": terminal.write,
@@ -15,3 +16,9 @@ FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
     "json": json.write,
 }
 """Name of a format -> what writes a report in it."""
+
+TABLE_FORMATS: dict[str, Callable[[Table, TextIO], None]] = {
+    "terminal": terminal.write_table,
+    "md": markdown.write_table,
+}
+"""Name of a format for people -> what writes one table in it."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hfscan.figures import Figure
+from hfscan.figures import By, Figure
 from hfscan.report.plan import Section
 from hfscan.report.words import FLOORS, GROUPS, UNITS, label, number, percent, told_share, what
 
@@ -21,7 +21,7 @@ class Table:
 def tables(section: Section, names: dict[str, str]) -> list[Table]:
     """Return the section's tables: one per treatment of the floor, or one in all."""
     if section.pivot:
-        return [_pivoted(section.rows, section.pivot, names)]
+        return [pivoted(section.rows, section.pivot, names)]
     if section.columns:
         return [_rows(section.rows, section.columns, names)]
     if section.across:
@@ -32,7 +32,7 @@ def tables(section: Section, names: dict[str, str]) -> list[Table]:
             _listing([one for one in section.figures if one.floor == floor], names, floor)
             for floor in floors
         ]
-    return [_grid(section, names)]
+    return [grid(section.figures, section.by, names)]
 
 
 def _rows(
@@ -53,9 +53,10 @@ def _cell(row: Mapping[str, Any], column: str, names: dict[str, str]) -> str:
     return number(value) if isinstance(value, int) else str(value)
 
 
-def _pivoted(
+def pivoted(
     rows: Iterable[Mapping[str, Any]], pivot: Mapping[str, str], names: dict[str, str]
 ) -> Table:
+    """Return a row for each value of one column, and a column for each of another."""
     cells: dict[str, dict[str, str]] = {}
     headings: dict[str, None] = {}
     for row in rows:
@@ -112,13 +113,14 @@ def _listing(figures: list[Figure], names: dict[str, str], floor: str | None) ->
     )
 
 
-def _grid(section: Section, names: dict[str, str]) -> Table:
-    shown = [one for one in section.figures if one.name in ("exclusive", "shared")]
+def grid(figures: Iterable[Figure], by: By, names: dict[str, str]) -> Table:
+    """Return a row for each group, with exclusive and shared models."""
+    shown = [one for one in figures if one.name in ("exclusive", "shared")]
     columns = list(dict.fromkeys(label(one, names) for one in shown))
     groups: dict[str | None, dict[str, Figure]] = {}
     for one in shown:
         groups.setdefault(one.group, {})[label(one, names)] = one
-    if section.by not in ("month", "year"):  # the largest first; what is left over last
+    if by not in ("month", "year", "observation"):  # the largest first; what is left over last
         groups = dict(
             sorted(
                 groups.items(),
@@ -133,7 +135,7 @@ def _grid(section: Section, names: dict[str, str]) -> Table:
         )
         for group, row in groups.items()
     )
-    return Table((GROUPS[section.by or "task"], *columns, "of"), rows)
+    return Table((GROUPS[by], *columns, "of"), rows)
 
 
 def _sentence(text: str) -> str:

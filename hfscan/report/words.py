@@ -25,7 +25,7 @@ GROUPS = {
     "month": "Month of creation", "year": "Year of creation", "task": "Task",
     "library": "Library", "author": "Author", "license": "License",
     "architecture": "Architecture", "language": "Language", "size": "Parameters",
-    "gated": "Gated", "region": "Region",
+    "gated": "Gated", "region": "Region", "observation": "Observed",
 }  # fmt: skip
 """Heading of each grouping."""
 

@@ -1,0 +1,66 @@
+"""`hfscan explain`."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from hfscan.cli._options import (
+    as_of_option,
+    db_option,
+    end_of_day,
+    format_option,
+    opened,
+    source_option,
+)
+from hfscan.figures import Census
+from hfscan.frameworks import DEFINITIONS, classify, taxonomy
+from hfscan.report import ROW_FORMATS
+
+
+@click.command("explain")
+@click.argument("model", metavar="MODEL_ID")
+@db_option
+@format_option
+@as_of_option
+@source_option
+def command(model: str, db: Path, format_: str, as_of: datetime | None, source: int | None) -> None:
+    """Show which evidence says that a model serves a framework, under each definition.
+
+    `usable` holds whatever `tag` and `weights` hold as well.
+    """
+    with opened(db) as store:
+        census = Census.choose(store, None, source=source, as_of=end_of_day(as_of))
+        seen = census.model(model)
+    found = classify(
+        {
+            "tags": seen["tags"],
+            "library_name": seen["library_name"],
+            "siblings": seen["files"],
+            "config": {"model_type": seen["model_type"], "architectures": seen["architectures"]},
+        }
+    )
+    titles = {one.key: one.title for one in taxonomy().frameworks}
+    rows = [
+        {
+            "definition": one.definition,
+            "serves": titles[one.framework],
+            "because": one.because,
+            "source": one.source,
+        }
+        for one in found.reasons
+    ]
+    ROW_FORMATS[format_](rows, sys.stdout)
+    if format_ != "terminal":
+        return
+    click.echo()
+    click.echo(f"{seen['id']}, as source {census.source.id} saw it:")
+    for definition in DEFINITIONS:
+        keys = getattr(found, definition)
+        told = "its file names are not known" if keys is None else _listed(keys, titles)
+        click.echo(f"  {definition}: {told}")
+
+
+def _listed(keys: frozenset[str], titles: dict[str, str]) -> str:
+    return ", ".join(title for key, title in titles.items() if key in keys) or "none"

@@ -1,0 +1,111 @@
+"""`hfscan trend`."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from hfscan.cli._options import (
+    Frameworks,
+    as_of_option,
+    db_option,
+    end_of_day,
+    format_option,
+    opened,
+    source_option,
+)
+from hfscan.figures import WEIGHTS, Census, Definition, Weight, adoption, trend
+from hfscan.figures.trend import Per
+from hfscan.frameworks import DEFINITIONS
+from hfscan.report import ROW_FORMATS, TABLE_FORMATS
+from hfscan.report.table import grid, pivoted
+
+
+@click.command("trend")
+@click.option(
+    "--per",
+    type=click.Choice(["year", "month", "observation"]),
+    default="year",
+    show_default=True,
+    help="Year or month of creation, as one observation dates them; or all models of each "
+    "observation of the whole Hub.",
+)
+@click.option(
+    "--formats",
+    is_flag=True,
+    help="Models that have each framework, format or runtime (or those of --universe), whatever "
+    "else they have.",
+)
+@click.option(
+    "--universe",
+    type=Frameworks(),
+    help="The frameworks that compete.  [default: pytorch,tensorflow; with --formats: everything]",
+)
+@click.option("--definition", type=click.Choice(DEFINITIONS), default="tag", show_default=True)
+@click.option(
+    "--weight",
+    type=click.Choice(WEIGHTS),
+    default="models",
+    show_default=True,
+    help="Count each model once, by its 30-day downloads, or each author once.",
+)
+@db_option
+@format_option
+@as_of_option
+@source_option
+def command(
+    per: Per,
+    formats: bool,
+    universe: tuple[str, ...] | None,
+    definition: Definition,
+    weight: Weight,
+    db: Path,
+    format_: str,
+    as_of: datetime | None,
+    source: int | None,
+) -> None:
+    """Say how the shares change: by creation, or from observation to observation.
+
+    Where creation decides, models older than the Hub's dates are left out.
+    """
+    if formats and weight != "models":
+        raise click.UsageError("--formats counts models; leave --weight out.")
+    if per == "observation" and source is not None:
+        raise click.UsageError("--per observation asks them all; leave --source out.")
+    until = end_of_day(as_of)
+    with opened(db) as store:
+        if formats:
+            rows = list(
+                adoption(
+                    store,
+                    per=per,
+                    universe=universe,
+                    definition=definition,
+                    source=source,
+                    as_of=until,
+                )
+            )
+            few = len({row["period"] for row in rows}) <= len({row["framework"] for row in rows})
+            across, down = ("period", "framework") if few else ("framework", "period")
+            table = pivoted(rows, {"rows": down, "columns": across, "cells": "share"}, {})
+        else:
+            universe = universe or ("pytorch", "tensorflow")
+            figures = list(
+                trend(
+                    store,
+                    per=per,
+                    universe=universe,
+                    definition=definition,
+                    weight=weight,
+                    source=source,
+                    as_of=until,
+                )
+            )
+            names = Census.choose(store, None, source=source, as_of=until).titles(universe)
+            table = grid(figures, per, names)
+            rows = [figure.as_dict() for figure in figures]
+    if format_ in TABLE_FORMATS:
+        TABLE_FORMATS[format_](table, sys.stdout)
+    else:
+        ROW_FORMATS[format_](rows, sys.stdout)

@@ -1,0 +1,103 @@
+"""`hfscan trend` and `hfscan explain` over small observations."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import CliRunner
+
+from hfscan.cli import cli
+from hfscan.errors import NoAnswerError
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+BERT = {
+    "id": "ann/bert",
+    "tags": ["pytorch"],
+    "library_name": "transformers",
+    "createdAt": "2022-08-19T20:19:12.000Z",
+    "config": {"model_type": "bert", "architectures": ["BertModel"]},
+    "siblings": [{"rfilename": "model.safetensors"}, {"rfilename": "a/B.TFLITE"}],
+}
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Observe models on days, and return the command line over them."""
+    db = tmp_path / "h.duckdb"
+
+    def observe(day, *models):
+        dump = tmp_path / "dump.json"
+        dump.write_text(json.dumps(models))
+        seen = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        with Store.open(db, write=True) as store:
+            store.ingest([dump], Observation("import", day, Scope(), seen, seen, None))
+
+    def run(*arguments):
+        command = [*map(str, arguments), "--db", str(db)]
+        return CliRunner().invoke(cli, command, catch_exceptions=False).stdout
+
+    run.observe = observe
+    return run
+
+
+def keras(name, **rest):
+    return {"id": name, "tags": ["tf"], "createdAt": "2023-01-02T00:00:00.000Z"} | rest
+
+
+def test_shares_by_year_of_creation(ask):
+    ask.observe("2024-01-01", BERT, keras("ann/k"), keras("ann/both", tags=["tf", "pytorch"]))
+    rows = json.loads(ask("trend", "--format", "json"))
+    found = {
+        (row["group"], row["name"], row["framework"]): (row["numerator"], row["denominator"])
+        for row in rows
+    }
+    assert found["2022", "exclusive", "pytorch"] == (1, 1)
+    assert found["2023", "exclusive", "tensorflow"] == found["2023", "shared", None] == (1, 2)
+    assert "2023" in ask("trend", "--format", "md")
+
+
+def test_shares_from_observation_to_observation_in_the_order_of_time(ask):
+    ask.observe("2024-02-01", BERT, keras("ann/k"))
+    ask.observe("2023-02-01", BERT)  # brought in later, seen earlier
+    rows = json.loads(ask("trend", "--per", "observation", "--format", "json"))
+    pytorch = [row for row in rows if (row["name"], row["framework"]) == ("exclusive", "pytorch")]
+    assert [(row["group"], row["numerator"], row["denominator"]) for row in pytorch] == [
+        ("2023-02-01, source 2", 1, 1),
+        ("2024-02-01, source 1", 1, 2),
+    ]
+
+
+def test_adoption_of_formats(ask):
+    ask.observe("2024-01-01", BERT | {"tags": ["safetensors"]}, keras("ann/k"))
+    rows = list(csv.DictReader(io.StringIO(ask("trend", "--formats", "--format", "csv"))))
+    shares = {(row["period"], row["framework"]): row["share"] for row in rows}
+    assert shares["2022", "safetensors"] == "1.0"
+    assert shares["2023", "safetensors"] == "0.0"
+    by_files = ask("trend", "--formats", "--definition", "weights", "--universe", "tflite")
+    assert "tflite" in by_files
+    assert "safetensors" not in by_files
+
+
+def test_a_model_is_explained_under_each_definition(ask):
+    ask.observe("2024-01-01", BERT)
+    rows = json.loads(ask("explain", "ann/bert", "--format", "json"))
+    why = {(row["definition"], row["serves"]): row for row in rows}
+    assert why["tag", "PyTorch"]["because"] == "tag pytorch"
+    assert why["weights", "LiteRT (TF Lite)"]["because"] == "file a/B.TFLITE"
+    assert why["weights", "TensorFlow"]["because"] == "LiteRT (TF Lite) is its own"
+    by_class = why["usable", "JAX"]
+    assert by_class["because"] == "safetensors; transformers; BertModel"
+    assert "from_pretrained reads safetensors" in by_class["source"]
+    told = ask("explain", "ann/bert")
+    assert "ann/bert, as source 1 saw it:" in told
+    assert "  tag: PyTorch\n" in told
+
+
+def test_what_is_not_there_is_not_explained_away(ask):
+    ask.observe("2024-01-01", BERT, keras("bob/k"))
+    with pytest.raises(NoAnswerError, match=r"has no model 'eve/BERT'. There is ann/bert\."):
+        ask("explain", "eve/BERT")
+    assert "weights: its file names are not known" in ask("explain", "bob/k")
