@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from hfscan.cli._options import db_option
+from hfscan.export import DERIVED, is_export, load
 from hfscan.hub.dataset_file import fetch, is_dataset_file
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import Ingested, Observation, Source, Store
 
 
 @click.command("import")
@@ -40,17 +41,29 @@ def command(
     """Bring recorded dumps in as one observation, equal in rank to a crawl.
 
     FILE: API objects as a JSON array or JSON lines (.json, .jsonl, also .gz or .zst), Parquet with
-    the API's columns, a folder of such files, or hf://datasets/OWNER/NAME/path.
+    the API's columns, a folder of such files, what `hfscan export` wrote (which says itself when it
+    was observed), or hf://datasets/OWNER/NAME/path.
     """
     if not files and created is None:
         raise click.UsageError("Name a dump to import, or dates with --created.")
-    if files:
+    if len(files) == 1 and is_export(Path(files[0])):
+        if observed_at is not None or complete is not None:
+            raise click.UsageError("An export says itself when and how completely it was observed.")
+        _bring_export(Path(files[0]), db)
+    elif files:
         if observed_at is None:
             raise click.UsageError("Say with --observed-at when the Hub looked like this.")
         _bring_models(files, observed_at, complete, db)
     if created is not None:
         with Store.open(db, write=True) as store:
             click.echo(f"Kept {store.import_dates(created):,} creation dates in {db}")
+
+
+def _bring_export(folder: Path, db: Path) -> None:
+    with Store.open(db, write=True) as store:
+        result = load(store, folder)
+        source = next(one for one in store.sources() if one.id == result.source)
+    _tell(result, source, db)
 
 
 def _bring_models(
@@ -66,9 +79,14 @@ def _bring_models(
             paths, Observation("import", ", ".join(names), Scope(), observed, observed, complete)
         )
         source = next(one for one in store.sources() if one.id == result.source)
+    _tell(result, source, db)
+
+
+def _tell(result: Ingested, source: Source, db: Path) -> None:
     models = "model" if result.models == 1 else "models"
     click.echo(
-        f"Source {result.source}: {result.models:,} {models} observed {observed:%Y-%m-%d} in {db}"
+        f"Source {result.source}: {result.models:,} {models} observed "
+        f"{source.observed_to:%Y-%m-%d} in {db}"
     )
     left_out = {
         "private": result.private,
@@ -81,6 +99,7 @@ def _bring_models(
     if source.lacks:
         click.echo(f"The dump has no {', '.join(source.lacks)}.")
     for key, count in result.unknown_keys.items():
-        click.echo(f"Unknown key {key!r} in {count:,} models, not kept.")
+        if key not in DERIVED:
+            click.echo(f"Unknown key {key!r} in {count:,} models, not kept.")
     for field, count in result.odd_types.items():
         click.echo(f"{field} has an unexpected type in {count:,} models.")

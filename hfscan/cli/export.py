@@ -1,0 +1,29 @@
+"""`hfscan export`."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from hfscan import export
+from hfscan.cli._options import as_of_option, db_option, end_of_day, opened, source_option
+from hfscan.figures import Census
+
+
+@click.command("export")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@db_option
+@as_of_option
+@source_option
+def command(folder: Path, db: Path, as_of: datetime | None, source: int | None) -> None:
+    """Write an observation, its figures and reports to FOLDER, as Parquet and Markdown.
+
+    DuckDB, Polars, pandas, Spark and `datasets` read it; `hfscan import FOLDER` brings it back with
+    the same figures. README.md there says what is in it. An earlier export in FOLDER is replaced.
+    """
+    with opened(db) as store:
+        chosen = Census.choose(store, None, source=source, as_of=end_of_day(as_of)).source
+        exported = export.export(store, folder, source=chosen)
+    export.write_card(exported)
+    rows = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in exported.rows.items())
+    click.echo(f"Wrote {rows} to {folder}")

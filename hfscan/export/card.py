@@ -1,0 +1,65 @@
+"""The export's README: a dataset card that the Hub reads."""
+
+from pathlib import Path
+
+from hfscan import __version__
+from hfscan.export.folder import Exported
+
+_CARD = Path(__file__).with_name("card.md")
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))  # fmt: skip
+_WHAT = {
+    "models": "one row for each model",
+    "figures": "each share of the reports",
+    "sources": "the observation: what was asked of whom, and when",
+    "frameworks": "what is told apart",
+    "creation_dates": "true dates of models older than the Hub's",
+}
+
+
+def write_card(exported: Exported, *, repo: str | None = None, license: str = "other") -> None:
+    """Write README.md into the export; `repo` is the dataset that it is for, on the Hub."""
+    source, rows = exported.source, exported.rows
+    where = f"hf://datasets/{repo}" if repo else "."
+    loader = f'"{repo}", "models"' if repo else '"parquet", data_files="models/*.parquet"'
+    notes = [f"The models are synthetic: {source.synthetic}."] if source.synthetic else []
+    if source.sample_design:
+        notes.append(f"A sample: {source.sample_design}.")
+    cut = {"author": source.author, "task": source.task, "limit": source.model_limit}
+    if told := ", ".join(f"{name} {value}" for name, value in cut.items() if value is not None):
+        notes.append(f"Only a part of the Hub: {told}.")
+    tables = [
+        "| table | rows | |",
+        "| --- | ---: | --- |",
+        *(f"| `{name}` | {rows[name]:,} | {what} |" for name, what in _WHAT.items()),
+    ]
+    configs = [
+        line
+        for name in _WHAT
+        for line in (
+            f"- config_name: {name}",
+            f"  data_files: {name}/*.parquet",
+            *(["  default: true"] if name == "models" else []),
+        )
+    ]
+    card = _CARD.read_text(encoding="utf-8").format(
+        title=f"Census of the Hugging Face Hub, {source.observed_to:%F}",
+        license=license,
+        size=next((name for most, name in _SIZES if rows["models"] < most), "10M<n<100M"),
+        configs="\n".join(configs),
+        models=f"{rows['models']:,}",
+        kind="a crawl" if source.kind == "crawl" else "an import",
+        since=f"{source.observed_from:%F %T}",
+        until=f"{source.observed_to:%F %T}",
+        notes="".join(f"\n> {_plain(note)}\n" for note in notes),
+        version=__version__,
+        tables="\n".join(tables),
+        place=where,
+        loader=loader,
+        origin=_plain(source.origin),
+    )
+    (exported.folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _plain(text: str) -> str:
+    return "".join(one if one.isprintable() and one not in "<>`|[]" else " " for one in text)

@@ -1,0 +1,128 @@
+"""Writes an export: Parquet tables of an observation, its figures, and its reports."""
+
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from hfscan.errors import NoAnswerError, StorageError
+from hfscan.figures import Census
+from hfscan.report import FORMATS, Question, Report, build
+from hfscan.store import Source, Store
+
+_MODELS = Path(__file__).with_name("models.sql")
+_FIRST_YEAR = 2022  # the Hub dates nothing before
+_TABLES = {
+    "sources": "SELECT * FROM sources WHERE id = getvariable('source')",
+    "frameworks": "FROM frameworks ORDER BY bit",
+    "creation_dates": "SELECT dated.* FROM creation_dates AS dated SEMI JOIN "
+    "(SELECT id FROM observed(getvariable('source'))) AS here USING (id) ORDER BY id, kind",
+}
+_FIGURES = {
+    "report": "VARCHAR", "name": "VARCHAR", "framework": "VARCHAR", "definition": "VARCHAR",
+    "universe": "VARCHAR[]", "population": "VARCHAR", "period": "DATE[]", "floor": "VARCHAR",
+    "weight": "VARCHAR", "without_top": "INTEGER", "by": "VARCHAR", "group": "VARCHAR",
+    "numerator": "DOUBLE", "denominator": "DOUBLE", "share": "DOUBLE", "interval": "DOUBLE[]",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export: its folder, what it holds, and each table's rows."""
+
+    folder: Path
+    source: Source
+    rows: dict[str, int]
+
+
+def export(store: Store, folder: Path, *, source: Source) -> Exported:
+    """Write an observation to `folder`, in place of an earlier export there.
+
+    Tables are `<table>/*.parquet` (zstd), the models in parts by year of creation; reports are
+    Markdown. The same observation gives the same bytes. Raises StorageError where the folder cannot
+    be written, or holds anything but an export.
+    """
+    if folder.exists() and not (folder / "sources").is_dir() and any(folder.iterdir()):
+        raise StorageError(f"{folder} holds something else; name a new folder for the export.")
+    unfinished = folder.with_name(folder.name + ".new")
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        rows = dict(_tables(store, unfinished, source))
+        rows["figures"] = _figures(store, unfinished, source)
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.rename(folder)
+    except (OSError, duckdb.IOException) as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise StorageError(
+            f"{folder} cannot be written: {str(error).splitlines()[0]}. Make room or choose "
+            "another folder."
+        ) from error
+    return Exported(folder, source, rows)
+
+
+def _tables(store: Store, folder: Path, source: Source) -> Iterator[tuple[str, int]]:
+    connection = store.connection
+    connection.execute("SET VARIABLE source = $1", [source.id])
+    found = connection.execute(
+        "SELECT DISTINCT CASE WHEN at_floor THEN 'floor' "
+        "ELSE coalesce(year(created_at)::VARCHAR, 'undated') END FROM observed($1) ORDER BY 1",
+        [source.id],
+    )
+    models = _MODELS.read_text(encoding="utf-8")
+    parts = [row[0] for row in found.fetchall()]
+    total = 0
+    for part in parts or ["undated"]:
+        connection.execute("SET VARIABLE part = $1", [part])
+        total += _copy(store, models, folder / "models" / f"{part}.parquet")
+    yield "models", total
+    for name, sql in _TABLES.items():
+        yield name, _copy(store, sql, folder / name / f"{name}.parquet")
+
+
+def _figures(store: Store, folder: Path, source: Source) -> int:
+    reports = list(_reports(store, source))
+    (folder / "reports").mkdir()
+    rows = []
+    for report in reports:
+        name = f"{report.name}-{report.question.year}" if report.question.year else report.name
+        text = io.StringIO()
+        FORMATS["md"](report, text)
+        (folder / "reports" / f"{name}.md").write_text(text.getvalue(), encoding="utf-8")
+        across = (one for part in report.sections if part.across for one in part.figures)
+        told = [one.as_dict() for one in (*report.figures, *across)]
+        rows += [{"report": name} | one for one in told]
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "figures.json"
+        file.write_text(json.dumps(rows), encoding="utf-8")
+        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _FIGURES.items())
+        sql = f"FROM read_json('{_quoted(file)}', columns={{{columns}}}, records=true)"
+        return _copy(store, f"{sql} ORDER BY ALL", folder / "figures" / "figures.parquet")
+
+
+def _reports(store: Store, source: Source) -> Iterator[Report]:
+    years = range(_FIRST_YEAR, source.observed_to.year + 1)
+    for question in (Question(None), *map(Question, years)):
+        try:
+            census = Census.choose(store, question.period, source=source.id)
+            yield build(census, question)
+        except NoAnswerError:
+            continue  # not for this source: a period that it does not cover, no tags
+
+
+def _copy(store: Store, sql: str, file: Path) -> int:
+    file.parent.mkdir(exist_ok=True)
+    row = store.connection.execute(
+        f"COPY ({sql}) TO '{_quoted(file)}' (FORMAT parquet, COMPRESSION zstd)"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,66 @@
+"""Reads an export back into a database."""
+
+import itertools
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from hfscan.errors import DumpError
+from hfscan.scope import Scope
+from hfscan.store import CreationDate, Ingested, Observation, Store
+
+DERIVED = frozenset({"frameworks_by_tags", "frameworks_by_weights", "frameworks_by_use"})
+"""Columns of an export's models that the database works out anew."""
+
+
+def is_export(folder: Path) -> bool:
+    """Return whether `folder` is what `export` wrote."""
+    return (folder / "sources" / "sources.parquet").is_file() and (folder / "models").is_dir()
+
+
+def load(store: Store, folder: Path) -> Ingested:
+    """Bring an export in as an observation of equal rank; raises DumpError."""
+    try:
+        (about,) = _rows(store, folder / "sources" / "sources.parquet")
+        dates = _rows(store, folder / "creation_dates" / "creation_dates.parquet")
+        observation = _observation(about)
+    except (duckdb.Error, KeyError, ValueError, TypeError) as error:
+        raise DumpError(f"{folder} is no whole export: {str(error).splitlines()[0]}") from error
+    ingested = store.ingest([folder / "models"], observation)
+    dates.sort(key=lambda one: (one["kind"], one["origin"]))
+    for (kind, origin), group in itertools.groupby(dates, lambda one: (one["kind"], one["origin"])):
+        found = [CreationDate(one["id"], _utc(one["created_at"]), one["moved_to"]) for one in group]
+        store.record_dates(found, kind=kind, origin=origin)
+    return ingested
+
+
+def _rows(store: Store, file: Path) -> list[dict[str, Any]]:
+    quoted = str(file).replace("'", "''")
+    found = store.connection.execute(f"FROM read_parquet('{quoted}')")
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _observation(about: dict[str, Any]) -> Observation:
+    since, until = _utc(about["since"]), _utc(about["until"])
+    observed_from, observed_to = _utc(about["observed_from"]), _utc(about["observed_to"])
+    assert observed_from is not None
+    assert observed_to is not None
+    scope = Scope(since, until, about["author"], about["task"], about["model_limit"])
+    return Observation(
+        kind="import",
+        origin=about["origin"],
+        scope=scope,
+        observed_from=observed_from,
+        observed_to=observed_to,
+        complete=about["complete"],
+        synthetic=about["synthetic"],
+        sample=about["sample"],
+        sample_design=about["sample_design"],
+    )
+
+
+def _utc(instant: datetime | None) -> datetime | None:
+    return instant and instant.replace(tzinfo=UTC)

@@ -1,0 +1,40 @@
+-- A part of one observation under the names of the Hub's API, so that it can be imported again.
+WITH known AS (SELECT list({'name': name, 'bit': bit} ORDER BY bit) AS frameworks FROM frameworks)
+SELECT
+    _id, id, author,
+    created_at AS "createdAt",
+    last_modified AS "lastModified",
+    sha, tags, library_name, pipeline_tag, downloads,
+    downloads_all_time AS "downloadsAllTime",
+    likes, gated, disabled,
+    files AS siblings,
+    CASE WHEN base_models IS NOT NULL OR base_relation IS NOT NULL THEN {
+        'relation': base_relation,
+        'models': list_transform(base_models, lambda one: {'id': one})
+    } END AS "baseModels",
+    CASE WHEN parameters IS NOT NULL AND NOT of_gguf THEN {'total': parameters} END AS safetensors,
+    CASE WHEN parameters IS NOT NULL AND of_gguf THEN {'total': parameters} END AS gguf,
+    CASE WHEN model_type IS NOT NULL OR architectures IS NOT NULL THEN {
+        'model_type': model_type, 'architectures': architectures
+    } END AS config,
+    list_transform(
+        list_filter(frameworks, lambda one: (tag_mask >> one.bit) & 1 = 1), lambda one: one.name
+    ) AS frameworks_by_tags,
+    CASE WHEN weights_mask IS NOT NULL THEN list_transform(
+        list_filter(frameworks, lambda one: (weights_mask >> one.bit) & 1 = 1),
+        lambda one: one.name
+    ) END AS frameworks_by_weights,
+    list_transform(
+        list_filter(frameworks, lambda one: (usable_mask >> one.bit) & 1 = 1),
+        lambda one: one.name
+    ) AS frameworks_by_use
+FROM (
+    SELECT *,
+        coalesce(list_contains(tags, 'gguf') AND NOT list_contains(tags, 'safetensors'), false)
+            AS of_gguf
+    FROM observed(getvariable('source'))
+), known
+WHERE CASE
+    WHEN at_floor THEN 'floor' ELSE coalesce(year(created_at)::VARCHAR, 'undated')
+END = getvariable('part')
+ORDER BY key

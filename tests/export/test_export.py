@@ -1,0 +1,181 @@
+"""An export is read by other tools, and brought back it gives the same figures."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from hfscan.census import crawl
+from hfscan.export import export, write_card
+from hfscan.minihub import MiniHub, Population
+from hfscan.scope import Scope
+from hfscan.store import CreationDate, Store
+
+ROOT = Path(__file__).parents[2]
+TABLES = {"models", "figures", "sources", "frameworks", "creation_dates"}
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory) -> Path:
+    """A census with a renamed id, an old model's true date, and a model with odd text."""
+    db = tmp_path_factory.mktemp("census") / "h.duckdb"
+    population = Population.synthetic(3_000, seed=9)
+    first = population.ids[0]
+    population.edit(first, id="ann/O'Neil \N{SNOWMAN} | <b>", tags=["pytorch", "it's"])
+    with MiniHub(population, quota=None) as hub:
+        crawl(Scope(), endpoint=hub.url, token=None, db=db)
+    with Store.open(db, write=True) as store:
+        date = datetime(2019, 2, 18, tzinfo=UTC)
+        name = store.connection.execute("SELECT id FROM observed(1) WHERE at_floor").fetchone()[0]
+        store.record_dates([CreationDate(name, date, None)], kind="import", origin="a test")
+    return db
+
+
+@pytest.fixture(scope="module")
+def folder(db, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("export") / "it's one"
+    done = hfscan("export", folder, "--db", db)
+    assert done.startswith("Wrote 3,000 models, 1 sources, ")
+    return folder
+
+
+def hfscan(*arguments: object) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "hfscan", *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+        capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def rows(db: Path, source: int) -> list[tuple]:
+    with Store.open(db) as store:
+        sql = "SELECT * EXCLUDE (source) FROM observed(?) ORDER BY key"
+        return store.connection.execute(sql, [source]).fetchall()
+
+
+def test_brought_back_it_is_the_same_observation(db, folder, tmp_path) -> None:
+    copy = tmp_path / "copy.duckdb"
+    out = hfscan("import", folder, "--db", copy)
+    assert out.startswith("Source 1: 3,000 models observed 20")
+    assert "Unknown key" not in out
+    assert rows(copy, 1) == rows(db, 1)
+    with Store.open(copy) as there, Store.open(db) as here:
+        (one,), (other,) = there.sources(), here.sources()
+        dates = "SELECT * EXCLUDE (recorded_at) FROM creation_dates"
+        found = there.connection.execute(dates).fetchall()
+        assert found == here.connection.execute(dates).fetchall()
+    told = "observed_from observed_to complete since until models synthetic lacks origin".split()
+    assert [getattr(one, name) for name in told] == [getattr(other, name) for name in told]
+    for question in (["--year", "2022"], ["--year", "2023", "--definition", "usable"], []):
+        reports = [
+            json.loads(hfscan("report", *question, "--format", "json", "--db", one))
+            for one in (db, copy)
+        ]
+        for report in reports:
+            assert report["figures"]
+            del report["generated_at"], report["source"]
+        assert reports[0] == reports[1]
+
+
+def test_the_same_observation_gives_the_same_bytes(db, folder, tmp_path) -> None:
+    again = tmp_path / "again"
+    hfscan("export", again, "--db", db)
+    files = {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()}
+    assert files == {file.relative_to(again) for file in again.rglob("*") if file.is_file()}
+    assert {file for file in files if (folder / file).read_bytes() != (again / file).read_bytes()} \
+        == set()  # fmt: skip
+    hfscan("export", again, "--db", db)  # in its own place
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_duckdb_reads_it(folder) -> None:
+    quoted = str(folder).replace("'", "''")
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"SELECT count(*), count(DISTINCT _id), sum(downloads) FROM '{quoted}/models/*.parquet'"
+        ).fetchone()
+        assert found[:2] == (3_000, 3_000)
+        served = f"SELECT count(*) FROM '{quoted}/models/*.parquet' " \
+            "WHERE list_contains(frameworks_by_tags, 'pytorch')"  # fmt: skip
+        tagged = served.replace("frameworks_by_tags", "tags")
+        assert connection.execute(served).fetchone() == connection.execute(tagged).fetchone()
+        figure = connection.execute(
+            f"SELECT numerator / denominator = share FROM '{quoted}/figures/*.parquet' "
+            "WHERE report = 'year-2023' AND name = 'exclusive' AND framework = 'pytorch' "
+            "AND weight = 'models' AND population = 'created' AND definition = 'tag' "
+            'AND "by" IS NULL AND share > 0'
+        ).fetchall()
+        assert figure
+    assert {file.parent.name for file in folder.glob("*/*.parquet")} == TABLES
+
+
+def test_polars_reads_it(folder) -> None:
+    polars = pytest.importorskip("polars")
+    models = polars.read_parquet(folder / "models" / "*.parquet")
+    assert models.height == 3_000
+    assert models["tags"].dtype == polars.List(polars.String)
+    assert models["createdAt"].dtype == polars.Datetime("us")
+
+
+def test_pandas_reads_it(folder) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    assert len(pandas.read_parquet(folder / "models")) == 3_000
+
+
+def test_datasets_reads_it_by_its_card(folder, tmp_path) -> None:
+    datasets = pytest.importorskip("datasets")
+    for table in TABLES:
+        found = datasets.load_dataset(
+            str(folder), table, split="train", cache_dir=str(tmp_path / table)
+        )
+        assert len(found) > 0
+    assert len(datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path))) == 3_000
+
+
+def test_the_card_says_what_is_there(folder) -> None:
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    _, front, text = card.split("---\n", 2)
+    about = yaml.safe_load(front)
+    assert {one["config_name"] for one in about["configs"]} == TABLES
+    assert about["license"] == "other"
+    assert about["size_categories"] == ["1K<n<10K"]
+    assert "synthetic: models=3000, seed=9" in text
+    assert "| `models` | 3,000 |" in text
+    assert (folder / "reports" / "year-2022.md").read_text("utf-8").startswith("# ")
+
+
+def test_for_a_dataset_on_the_hub_the_card_says_how_to_query_it_there(db, tmp_path) -> None:
+    with Store.open(db) as store:
+        exported = export(store, tmp_path / "x", source=store.sources()[0])
+    write_card(exported, repo="ann/census", license="cc0-1.0")
+    card = (exported.folder / "README.md").read_text(encoding="utf-8")
+    assert "FROM 'hf://datasets/ann/census/models/*.parquet'" in card
+    assert 'load_dataset("ann/census", "models")' in card
+    assert "license: cc0-1.0" in card
+
+
+def test_what_is_no_export_is_left_alone(db, tmp_path, folder) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "diary.txt").write_text("dear diary")
+    for arguments, code, words in (
+        (["export", mine, "--db", db], 9, "holds something else"),
+        (["import", folder, "--observed-at", "2024-01-01", "--db", mine / "x"], 2, "says itself"),
+        (["export", tmp_path / "new", "--db", db, "--source", "7"], 7, "no source 7"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "hfscan", *map(str, arguments)],
+            env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        assert words in done.stderr
+    assert [one.name for one in mine.iterdir()] == ["diary.txt"]
