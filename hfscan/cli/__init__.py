@@ -20,6 +20,7 @@ COMMANDS = {
     "parity": "Load checkpoints into several frameworks and say whether they agree.",
     "query": "Run a named query, or SQL of your own, read-only.",
     "export": "Write an observation and its figures as Parquet, for other tools.",
+    "publish": "Publish an observation as a dataset on the Hub.",
     "doctor": "Look at all that hfscan needs, and say what to do about what is not well.",
     "demo": "Run the main job on an embedded stand-in Hub, without network.",
     "minihub": "Serve a stand-in Hub on loopback, for tests and for trying things out.",

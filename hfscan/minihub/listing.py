@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
@@ -138,8 +139,45 @@ _FILTERS: dict[str, Callable[[Model, str], bool]] = {
     "filter": lambda model, text: text in (model.get("tags") or ()),
     "library": lambda model, text: text in (model.get("tags") or ()),
     "pipeline_tag": lambda model, text: model.get("pipeline_tag") == text,
+    "apps": lambda model, text: all(_runs_in(model, app) for app in text.split(",")),
+    "inference": lambda model, text: model.get("inference") == text,
+    "inference_provider": lambda model, text: _is_served(model, text.split(",")),
+    "num_parameters": lambda model, text: _holds(_bounds(text), _parameters(model)),
     "gated": lambda model, text: bool(model.get("gated")) == (text == "true"),
 }
+
+
+_APPS = {"llama.cpp": "gguf", "ollama": "gguf", "vllm": "safetensors", "mlx-lm": "mlx"}
+"""Local app -> the tag of what it reads; the Hub's own rules are finer."""
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+
+
+def _runs_in(model: Model, app: str) -> bool:
+    return _APPS.get(app, app) in (model.get("tags") or ())
+
+
+def _is_served(model: Model, providers: list[str]) -> bool:
+    served = {one.get("provider") for one in model.get("inferenceProviderMapping") or ()}
+    return bool(served) if "all" in providers else bool(served & set(providers))
+
+
+def _parameters(model: Model) -> int | None:
+    totals = ((model.get(key) or {}).get("total") for key in ("safetensors", "gguf"))
+    return next((total for total in totals if total is not None), None)
+
+
+def _bounds(text: str) -> dict[str, float]:
+    """Read "min:6B,max:128B"; either may be missing."""
+    found = re.fullmatch(r"(?:(min|max):([\d.]+)([KMBT]?)(?:,|$))+", text, re.IGNORECASE)
+    if found is None:
+        raise BadRequest(f"Invalid num_parameters: {text}")
+    parts = re.findall(r"(min|max):([\d.]+)([KMBT]?)", text, re.IGNORECASE)
+    return {key.lower(): float(number) * _UNITS[unit.upper()] for key, number, unit in parts}
+
+
+def _holds(bounds: dict[str, float], number: int | None) -> bool:
+    return number is not None and bounds.get("min", 0) <= number <= bounds.get("max", number)
 
 
 def _matches(model: Model, wanted: tuple[tuple[str, str], ...], reader: str | None) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from hfscan.minihub import fields, repository
+from hfscan.minihub import fields, repository, trees
 from hfscan.minihub.answers import as_json, failure, part, redirect
+from hfscan.minihub.datasets import Datasets
 from hfscan.minihub.faults import Answer
 from hfscan.minihub.listing import BadRequest, Listing, Query
 from hfscan.minihub.population import Model, Population
@@ -22,7 +23,7 @@ _CACHED = r"/api/resolve-cache/(models/)?(?P<id>.+?)/(?P<revision>[0-9a-f]{40})/
 class Ask:
     """A request: its path and query in order; `reader` is the account of its token (None: none).
 
-    `fault` is what it meets, `range` its header of that name.
+    `fault` is what it meets, `range` its header of that name, `body` what was sent with it.
     """
 
     method: str
@@ -31,15 +32,20 @@ class Ask:
     reader: str | None
     fault: str | None = None
     range: str | None = None
+    body: bytes = b""
 
 
 class Routes:
-    """The Hub's routes over a population. `base` is the server's own URL."""
+    """The Hub's routes over a population, and over `datasets` that clients make.
+
+    `base` is the server's own URL.
+    """
 
     def __init__(self, population: Population, page_size: int) -> None:
         self._population = population
         self._page_size = page_size
         self._listing = Listing(population, page_size)
+        self.datasets = Datasets()
         self.base = ""
         self._routes: tuple[tuple[re.Pattern[str], Callable[..., Answer]], ...] = tuple(
             (re.compile(pattern), route)
@@ -49,6 +55,7 @@ class Routes:
                 (r"/api/models-tags-by-type", self._tags_by_type),
                 (r"/api/models/(?P<id>.+?)/commits/(?P<revision>[^/]+)", self._commits),
                 (r"/api/models/(?P<id>.+?)/refs", self._refs),
+                (r"/api/models/(?P<id>.+?)/paths-info/(?P<revision>[^/]+)", self._paths_info),
                 (r"/api/models/(?P<id>.+?)/tree/(?P<revision>[^/]+)(/(?P<path>.*))?", self._tree),
                 (r"/api/models/(?P<id>.+?)/revision/(?P<revision>.+)", self._detail),
                 (r"/api/models/(?P<id>[^/]+(/[^/]+)?)", self._detail),
@@ -59,6 +66,8 @@ class Routes:
 
     def answer(self, ask: Ask) -> Answer:
         """Answer a request."""
+        if (answer := self.datasets.answer(ask)) is not None:
+            return answer
         for pattern, route in self._routes:
             if match := pattern.fullmatch(ask.path):
                 try:
@@ -136,11 +145,40 @@ class Routes:
         found = self._find(ask, id, revision)
         if isinstance(found, Answer):
             return found
-        recursive = dict(ask.query).get("recursive", "").lower() in ("true", "1")
+        one = dict(ask.query)
+        recursive, expand = (
+            one.get(key, "").lower() in ("true", "1") for key in ("recursive", "expand")
+        )
         entries = repository.tree(found, path, recursive=recursive)
         if path and not entries:
             return failure(404, f"{path} does not exist on {revision}", code="EntryNotFound")
-        return as_json(entries)
+        most = trees.LARGEST // 10 if expand else trees.LARGEST
+        limit = min(_number(ask.query, "limit", most) or most, most)
+        try:
+            entries, cursor = trees.page(entries, limit, one.get("cursor"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadRequest("Invalid cursor") from error
+        headers = {"link": self._next(ask.path, sorted(ask.query), cursor)} if cursor else {}
+        if expand:
+            commit = repository.commits(found)[0]
+            last = {"lastCommit": {key: commit[key] for key in ("id", "title", "date")}}
+            entries = [entry | last for entry in entries]
+        return as_json(entries, headers)
+
+    def _paths_info(self, ask: Ask, id: str, revision: str) -> Answer:
+        if ask.method != "POST":
+            return failure(404, "Sorry, we can't find the page you are looking for.")
+        found = self._find(ask, id, revision)
+        if isinstance(found, Answer):
+            return found
+        try:
+            wanted = trees.paths(ask.body)
+        except ValueError as error:
+            raise BadRequest('"paths" must be an array') from error
+        if len(wanted) > trees.MOST_PATHS:
+            raise BadRequest(f'"paths" must hold at most {trees.MOST_PATHS} paths')
+        known = {entry["path"]: entry for entry in repository.tree(found, "", recursive=True)}
+        return as_json([known[path] for path in dict.fromkeys(wanted) if path in known])
 
     def _resolve(self, ask: Ask, id: str, revision: str, path: str) -> Answer:
         found = self._find(ask, id, revision)

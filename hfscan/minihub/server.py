@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from hfscan.minihub.answers import compressed, failure
+from hfscan.minihub.datasets import Dataset
 from hfscan.minihub.faults import Answer, Faults
 from hfscan.minihub.population import Population
 from hfscan.minihub.ratelimit import RateLimit
@@ -73,7 +74,7 @@ class MiniHub:
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", port), self)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._routes.base = self.url
+        self._routes.base = self._routes.datasets.base = self.url
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> "MiniHub":
@@ -110,7 +111,19 @@ class MiniHub:
             pages += 1
         return pages
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], address: str) -> Answer:
+    @property
+    def datasets(self) -> Mapping[str, Dataset]:
+        """What clients have published here, by id."""
+        return self._routes.datasets.repos
+
+    def answer(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        address: str,
+        body: bytes = b"",
+    ) -> Answer:
         """Answer one request, faults and all, and take note of it."""
         if self.latency:
             self.closing.wait(self.latency)
@@ -126,7 +139,7 @@ class MiniHub:
         elif token and reader is None:
             answer = failure(401, "Invalid credentials in Authorization header")
         else:
-            ask = Ask(method, path, query, reader, fault, headers.get("range"))
+            ask = Ask(method, path, query, reader, fault, headers.get("range"), body)
             zipped = "gzip" in (headers.get("accept-encoding") or "")
             answer = self._made(target, ask, zipped=zipped)
         answer = replace(answer, headers=answer.headers | verdict.headers | self._every(headers))
@@ -214,7 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         hub = self.server.hub
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = hub.answer(self.command, self.path, headers, self.client_address[0])
+        body = self.rfile.read(int(headers.get("content-length") or 0))
+        answer = hub.answer(self.command, self.path, headers, self.client_address[0], body)
         if answer.stall_at is None:
             hub.closing.wait(answer.stall)
         if answer.reset:
@@ -225,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._write(answer)
 
-    do_HEAD = do_GET  # noqa: N815 - the names http.server calls
+    do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 - the names http.server calls
 
     def _write(self, answer: Answer) -> None:
         body = b"" if self.command == "HEAD" else answer.body[: len(answer.body) - answer.cut]

@@ -1,0 +1,66 @@
+"""`hfscan publish`."""
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+import click
+from huggingface_hub import constants, get_token
+
+from hfscan import __version__, export
+from hfscan.cli._options import as_of_option, db_option, end_of_day, opened, source_option
+from hfscan.errors import HubUnreachableError
+from hfscan.figures import Census
+from hfscan.hub.publish import publish
+
+
+@click.command("publish")
+@click.argument("repo", metavar="OWNER/NAME")
+@click.option("--private", is_flag=True, help="Make the dataset private where it is new.")
+@click.option("--license", default="other", show_default=True, help="Of the dataset: an SPDX id.")
+@click.option(
+    "--endpoint",
+    default=constants.ENDPOINT,
+    show_default=True,
+    metavar="URL",
+    help="The Hub. HF_ENDPOINT changes the default.",
+)
+@db_option
+@as_of_option
+@source_option
+def command(
+    repo: str,
+    private: bool,
+    license: str,
+    endpoint: str,
+    db: Path,
+    as_of: datetime | None,
+    source: int | None,
+) -> None:
+    """Publish an observation, its figures and reports as the dataset OWNER/NAME on the Hub.
+
+    What `hfscan export` writes, with a dataset card, in one commit; none where nothing changed.
+    Holds what the Hub lists publicly: no private model, and no token. Needs a token that may write.
+    """
+    if constants.HF_HUB_OFFLINE:
+        raise HubUnreachableError(
+            "HF_HUB_OFFLINE is set, so nothing is published. Unset it, or use `hfscan export`."
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "export"
+        with opened(db) as store:
+            chosen = Census.choose(store, None, source=source, as_of=end_of_day(as_of)).source
+            exported = export.export(store, folder, source=chosen)
+        export.write_card(exported, repo=repo, license=license)
+        published = publish(
+            folder,
+            repo,
+            endpoint=endpoint,
+            token=get_token(),
+            private=private,
+            message=f"Census of {chosen.observed_to:%F}: {exported.rows['models']:,} models "
+            f"(hfscan {__version__})",
+            owned=[*exported.rows, "reports"],
+        )
+    what = "Published" if published.changed else "Nothing has changed at"
+    click.echo(f"{what} {published.url} (commit {published.commit[:12]})")

@@ -1,0 +1,121 @@
+"""`hfscan publish` with the real client against the stand-in's upload routes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from hfscan.census import crawl
+from hfscan.minihub import MiniHub, Population
+from hfscan.scope import Scope
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "hf_" + "s" * 34
+
+
+@pytest.fixture
+def hub():
+    rows = [dict(model) for model in Population.synthetic(400, seed=3)]
+    rows[7] |= {"private": True, "id": "ann/secret-model"}
+    rows[8] |= {"gated": "manual", "id": "bob/gated-model"}
+    tokens = {TOKEN: "ann", "hf_other": "bob"}
+    with MiniHub(Population.from_rows(rows), quota=None, tokens=tokens) as hub:
+        yield hub
+
+
+@pytest.fixture
+def db(hub, tmp_path) -> Path:
+    db = tmp_path / "h.duckdb"
+    crawl(Scope(), endpoint=hub.url, token=TOKEN, db=db)
+    return db
+
+
+@pytest.fixture
+def publish(hub, db, tmp_path):
+    def run(*arguments, token=TOKEN, code=0, **variables):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
+        home = {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub.url, "PYTHONPATH": str(ROOT)}
+        # chunk storage (Xet) is a service beside the Hub; files go the way of LFS instead
+        quiet = {
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "HF_HUB_DISABLE_XET": "1",
+            "HFSCAN_DB": str(db),
+        }
+        token = {"HF_TOKEN": token} if token else {}
+        done = subprocess.run(
+            [sys.executable, "-m", "hfscan", "publish", *arguments],
+            cwd=tmp_path, env=kept | home | quiet | token | variables,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert TOKEN not in done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    return run
+
+
+def test_in_one_commit_and_none_where_nothing_changed(hub, db, publish, tmp_path) -> None:
+    out = publish("ann/census")
+    assert out.startswith(f"Published {hub.url}/datasets/ann/census (commit ")
+    dataset = hub.datasets["ann/census"]
+    assert not dataset.private
+    assert len(dataset.commits) == 1
+    assert dataset.commits[0].startswith("Census of 20")
+    assert "399 models" in dataset.commits[0]
+    card = dataset.files["README.md"].decode()
+    assert "hf://datasets/ann/census/models/*.parquet" in card
+
+    first = dict(dataset.files)
+    assert publish("ann/census").startswith("Nothing has changed at")
+    assert (dataset.files, len(dataset.commits)) == (first, 1)
+
+    # a later census, with no model of the oldest part left: its file goes, a user's own stays
+    dataset.files["notes.md"] = b"mine"
+    floor = [key for key in hub.population.ids if key < "6220"]
+    for one in floor:
+        hub.population.delete(one)
+    crawl(Scope(), endpoint=hub.url, token=TOKEN, db=db)
+    assert publish("ann/census").startswith("Published")
+    assert len(dataset.commits) == 2
+    assert "models/floor.parquet" in first
+    assert "models/floor.parquet" not in dataset.files
+    assert dataset.files["notes.md"] == b"mine"
+
+
+def test_what_is_published_can_be_read_and_holds_no_secret(hub, publish, tmp_path) -> None:
+    publish("ann/census", "--license", "cc0-1.0")
+    files = hub.datasets["ann/census"].files
+    assert not any(secret in body for body in files.values()
+        for secret in (TOKEN.encode(), b"secret-model"))  # fmt: skip
+    for name, body in files.items():
+        path = tmp_path / "read" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    assert b"license: cc0-1.0" in files["README.md"]
+    with duckdb.connect() as connection:
+        models = f"'{tmp_path}/read/models/*.parquet'"
+        found = connection.execute(f"SELECT count(*) FROM {models}").fetchone()
+        assert found == (399,)
+        gated = connection.execute(f"SELECT gated FROM {models} WHERE id = 'bob/gated-model'")
+        assert gated.fetchall() == [("manual",)]
+        secret = connection.execute(f"SELECT * FROM {models} WHERE id LIKE '%secret%'").fetchall()
+        assert secret == []
+
+
+def test_private_and_what_is_refused(hub, publish) -> None:
+    publish("ann/hidden", "--private")
+    assert hub.datasets["ann/hidden"].private
+    assert publish("ann/hidden").startswith("Nothing")
+    publish("ann/open")
+    assert "public already" in publish("ann/open", "--private", code=4)
+    assert "needs a token" in publish("ann/census", token=None, code=4)
+    assert "token was refused" in publish("ann/census", token="hf_wrong", code=4)
+    assert "cannot be published" in publish("bob/census", code=4)
+    assert "cannot be published" in publish("not a name", code=4)
+    assert "HF_HUB_OFFLINE" in publish("ann/census", code=3, HF_HUB_OFFLINE="1")
+    assert "127.0.0.1:9" in publish("ann/census", "--endpoint", "http://127.0.0.1:9", code=3)
+    assert set(hub.datasets) == {"ann/hidden", "ann/open"}
