@@ -359,3 +359,24 @@ def test_a_census_without_ids_can_be_served(shared_data):
 def test_a_fault_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="no fault flood"):
         Faults({"flood": 1.0})
+
+
+def test_filters_by_size_app_and_provider():
+    small = {"_id": "7" + "0" * 23, "id": "a/small", "safetensors": {"total": 5_000_000}}
+    large = {"_id": "7" + "1" * 23, "id": "a/large", "gguf": {"total": 7_000_000_000}}
+    large |= {"tags": ["gguf"], "inference": "warm", "pipeline_tag": "text-generation"}
+    large["inferenceProviderMapping"] = [{"provider": "sky", "status": "live"}]
+    with MiniHub(Population.from_rows([small, large]), quota=None) as hub:
+
+        def found(**wanted):
+            answer = httpx.get(f"{hub.url}/api/models", params=wanted)
+            return answer.status_code, {one["id"] for one in answer.json() if "id" in one}
+
+        assert found(num_parameters="min:6B,max:128B") == (200, {"a/large"})
+        assert found(num_parameters="max:5M") == (200, {"a/small"})
+        assert found(apps="ollama") == (200, {"a/large"})
+        assert found(inference="warm") == (200, {"a/large"})
+        assert found(inference_provider="all") == (200, {"a/large"})
+        assert found(inference_provider="sea,sky") == (200, {"a/large"})
+        assert found(inference_provider="sea") == (200, set())
+        assert found(num_parameters="huge")[0] == 400

@@ -104,27 +104,6 @@ def test_says_what_a_repository_has_not(repository, tmp_path):
         repository.hf_hub_download("ann/real", "none.bin", cache_dir=tmp_path)
 
 
-def test_filters_by_size_app_and_provider(api, hub):
-    small = {"_id": "7" + "0" * 23, "id": "a/small", "safetensors": {"total": 5_000_000}}
-    large = {"_id": "7" + "1" * 23, "id": "a/large", "gguf": {"total": 7_000_000_000}}
-    large |= {"tags": ["gguf"], "inference": "warm", "pipeline_tag": "text-generation"}
-    large["inferenceProviderMapping"] = [{"provider": "sky", "status": "live"}]
-    with MiniHub(Population.from_rows([small, large]), quota=None) as few:
-        ask = HfApi(few.url, token=False).list_models
-
-        def found(**wanted):
-            return {one.id for one in ask(**wanted)}
-
-        assert found(num_parameters="min:6B,max:128B") == {"a/large"}
-        assert found(num_parameters="max:5M") == {"a/small"}
-        assert found(apps="ollama") == {"a/large"}
-        assert found(inference="warm") == {"a/large"}
-        assert found(inference_provider="all") == found(inference_provider="sky") == {"a/large"}
-        assert found(inference_provider="sea") == set()
-        with pytest.raises(BadRequestError, match="num_parameters"):
-            found(num_parameters="huge")
-
-
 def test_trees_in_pages_and_paths(api, hub):
     names = [f"part-{number:04d}.bin" for number in range(1_205)] + ["data/x.json", "README.md"]
     row = {"_id": "7" + "0" * 23, "id": "a/many", "siblings": [{"rfilename": n} for n in names]}
