@@ -26,6 +26,7 @@ _KNOWN = {  # the names transformers looks for -> format, origin (None: the file
     "tf_model.h5": ("h5", "tensorflow"),
     "flax_model.msgpack": ("msgpack", "flax"),
 }
+GENERATION = "generation_config.json"
 _ORIGINS = {"pt": "pytorch", "tf": "tensorflow", "flax": "flax"}
 _PICKLES = {".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib"}
 
@@ -38,7 +39,7 @@ class CheckpointError(HfscanError):
 class Weights:
     """One way the weights are stored: `parts` are the files, `files` what a loader looks for.
 
-    They belong to the config in `folder`, and to nothing else beside it.
+    They belong to the contents of these `configs`, file name -> what is in it, and to nothing else.
     """
 
     name: str
@@ -46,8 +47,11 @@ class Weights:
     origin: str
     parts: tuple[Path, ...]
     files: tuple[Path, ...]
-    folder: Path
-    config: dict[str, Any] = field(repr=False)
+    configs: dict[str, dict[str, Any]] = field(repr=False)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.configs["config.json"]
 
     def sha256(self) -> str:
         """SHA-256 (hex) over the parts, in order."""
@@ -74,8 +78,9 @@ class Checkpoint:
     @property
     def architecture(self) -> str | None:
         """The class the config names, as PyTorch calls it."""
-        named = self.config.get("architectures") or [None]
-        return str(named[0]).removeprefix("TF").removeprefix("Flax") if named[0] else None
+        named = self.config.get("architectures")
+        first = named[0] if isinstance(named, list) and named else None
+        return first.removeprefix("TF").removeprefix("Flax") if isinstance(first, str) else None
 
 
 def open_checkpoint(
@@ -85,6 +90,9 @@ def open_checkpoint(
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is no folder. Give a checkpoint's folder or a Hub id.")
     config = _json(_inside(folder, "config.json"))
+    configs = {"config.json": config}
+    if os.path.lexists(folder / GENERATION):
+        configs[GENERATION] = _json(_inside(folder, GENERATION))
     weights: list[Weights] = []
     broken: dict[str, str] = {}
     for known, (format_, origin) in _KNOWN.items():
@@ -92,7 +100,7 @@ def open_checkpoint(
             if not os.path.lexists(folder / file):
                 continue
             try:
-                weights.append(_weights(folder, config, file, format_, origin))
+                weights.append(_weights(folder, configs, file, format_, origin))
             except CheckpointError as error:
                 broken[file] = str(error)
     if not weights and not broken:
@@ -118,7 +126,7 @@ def together(checkpoint: Checkpoint, other: Checkpoint) -> Checkpoint:
 
 
 def _weights(
-    folder: Path, config: dict[str, Any], file: str, format_: str, origin: str | None
+    folder: Path, configs: dict[str, dict[str, Any]], file: str, format_: str, origin: str | None
 ) -> Weights:
     path = _inside(folder, file)
     parts: tuple[Path, ...] = (path,)
@@ -132,7 +140,7 @@ def _weights(
         header, _ = safetensors_header(parts[0])
         origin = _ORIGINS.get(str(header.get("__metadata__", {}).get("format", "pt")), "pytorch")
     files = tuple(dict.fromkeys((path, *parts)))
-    return Weights(file, format_, origin, parts, files, folder, config)
+    return Weights(file, format_, origin, parts, files, configs)
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -1,16 +1,19 @@
 """What every lane is fed: the same for the same config."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hfscan.parity.checkpoints import Checkpoint
+from hfscan.parity.checkpoints import Checkpoint, CheckpointError
 
 SEED = 20240501
 BATCH, LENGTH, PROMPT, NEW_TOKENS = 4, 128, 8, 64
 CHOICES = 2  # of a multiple-choice question
+_VOCAB = 1 << 20  # tokens drawn from; the largest vocabularies have some 260,000
+_MOST = 1 << 26  # numbers in one input; 64 images of 500 x 500 are fewer
 
 _GENERATE = ("LMHeadModel", "ForCausalLM", "ForConditionalGeneration", "MTModel")
 
@@ -153,9 +156,11 @@ def _room(config: Config) -> int:
 def _ordinary(config: Config) -> np.ndarray:
     """Return the token ids that mean nothing special."""
     names = ("pad_token_id", "eos_token_id", "bos_token_id", "sep_token_id")
-    special = {config.get(name) for name in names if not isinstance(config.get(name), list)}
+    special = [token for token in map(config.get, names) if isinstance(token, int)]
     vocab = number(config, ("vocab_size", "n_vocab", "n_words"), 1000)
-    return np.array([token for token in range(vocab) if token not in special] or [0])
+    ordinary = np.arange(min(vocab, _VOCAB))
+    ordinary = ordinary[~np.isin(ordinary, special)]
+    return ordinary if len(ordinary) else np.zeros(1, dtype=np.int64)
 
 
 def _tokens(
@@ -194,7 +199,16 @@ def _pad(config: Config) -> int:
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    return rng.standard_normal(shape).astype(np.float32)
+    return rng.standard_normal(_sane(shape)).astype(np.float32)
+
+
+def _sane(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape. Raises CheckpointError where no model that runs here would take as much."""
+    if math.prod(shape) > _MOST:
+        raise CheckpointError(
+            f"its config asks for inputs of {' x '.join(map(str, shape))} numbers"
+        )
+    return shape
 
 
 def _pixels(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
@@ -208,7 +222,7 @@ def _pixels(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Array
 def _noise(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
     """Draw what hides patches, [rows, patches]; each class would draw its own."""
     patches = (number(config, ("image_size",), 224) // number(config, ("patch_size",), 16)) ** 2
-    return {"noise": rng.random((len(mask), patches)).astype(np.float32)}
+    return {"noise": rng.random(_sane((len(mask), patches))).astype(np.float32)}
 
 
 def _images(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:

@@ -40,7 +40,7 @@ class Judge:
         base_case, base = self.baseline
         held_to = self.reference if base_case is case and self.reference else base
         rows = self._rows(run, held_to)
-        limit = tolerance(result.dtype, result.device, case.weights.config.get("model_type", ""))
+        limit = tolerance(result.dtype, result.device, str(case.weights.config.get("model_type")))
         result.outputs = [_row(row, run.dtypes[row.name], limit.rel_l2) for row in rows]
         if run.tf32 is not None:
             effect = self._rows(replace(run, outputs=run.tf32), run)
@@ -139,8 +139,9 @@ class Judge:
             return False
         scores = run.outputs["logits"][0, prompt["input_ids"].shape[1] - 1].astype(np.float64)
         ends = config.get("eos_token_id")
-        if ends is not None:
-            scores[ends] = -np.inf  # the lanes suppress it
+        for end in ends if isinstance(ends, list) else [ends]:
+            if isinstance(end, int):
+                scores[end] = -np.inf  # the lanes suppress it
         return bool(scores.argmax() != run.generated["tokens"][0])
 
     def _layer(self, run: Run, base: Run) -> int | str | None:

@@ -146,7 +146,7 @@ def _sentence(case: Document) -> str:
     parts = [case["reason"]]
     if case["first_divergent_layer"] is not None:
         parts.append(f"parts at layer {case['first_divergent_layer']}")
-    if case["reference"] and case["reference"]["off_side"]:
+    if case["reference"]["off_side"]:
         parts.append(f"{case['reference']['off_side']} is off")
     if case["generated_equal"]:
         parts.append(f"{case['generation']['tokens']} tokens equal")

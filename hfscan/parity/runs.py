@@ -1,5 +1,6 @@
 """Opens a model in a lane and takes what it returns."""
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -131,12 +132,11 @@ def _write(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
 
 
 def _only(weights: Weights, folder: Path) -> Path:
-    """Fill `folder` with the config and these weights alone, so that a loader has no choice."""
+    """Fill `folder` with the configs and these weights alone, so that a loader has no choice."""
     for file in weights.files:
         _link(file.resolve(), folder / file.name)
-    for name in ("config.json", "generation_config.json"):
-        if (weights.folder / name).is_file():
-            shutil.copyfile(weights.folder / name, folder / name)
+    for name, config in weights.configs.items():
+        (folder / name).write_text(json.dumps(config), encoding="utf-8")
     return folder
 
 

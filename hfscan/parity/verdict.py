@@ -32,9 +32,15 @@ class Result:
     route: str
     verdict: str = ""
     reason: str = ""
-    loading: dict[str, list[str]] = field(default_factory=dict)
+    loading: dict[str, list[str]] = field(
+        default_factory=lambda: {
+            name: [] for name in ("missing", "unexpected", "mismatched", "unset")
+        }
+    )
     outputs: list[dict[str, Any]] = field(default_factory=list)
-    reference: dict[str, Any] | None = None
+    reference: dict[str, Any] = field(
+        default_factory=lambda: dict.fromkeys(("lane_error", "baseline_error", "off_side"))
+    )
     first_divergent_layer: int | str | None = None
     top1_agreement: float | None = None
     top5_agreement: float | None = None

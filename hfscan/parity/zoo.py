@@ -62,7 +62,7 @@ def _way(results: Sequence[Result], format_: str, lane: str) -> Row | None:
         "route": best.route,
         "rel_l2": max(real, default=None),
         "layer": best.first_divergent_layer,
-        "off_side": best.reference and best.reference["off_side"],
+        "off_side": best.reference["off_side"],
         "plain_fails": tried[0].verdict != AGREE and best.verdict == AGREE,
     }
 

@@ -26,6 +26,16 @@ def parity(*arguments, **environment):
     )
 
 
+CASE = """checkpoint revision architecture weights lane device dtype route verdict reason loading
+    outputs reference first_divergent_layer top1_agreement generated_equal load_seconds
+    first_call_seconds latency_ms peak_rss_mb peak_gpu_mb""".split()
+PARTS = {
+    "weights": "file format sha256".split(),
+    "loading": "missing unexpected mismatched".split(),
+    "reference": "lane_error off_side".split(),
+}
+
+
 def test_a_difference_exits_with_1_and_says_all_in_json(altered):
     folder = altered("gpt2", "model.safetensors", "tf_model.h5")
     tensors = load_file(folder / "model.safetensors")
@@ -37,7 +47,13 @@ def test_a_difference_exits_with_1_and_says_all_in_json(altered):
     report = json.loads(done.stdout)
     assert report["report"] == "parity"
     assert report["environment"]["lanes"]["pytorch"]["versions"]["torch"]
+    for case in report["cases"]:  # those that did not load too
+        assert set(CASE) <= case.keys()
+        assert all(set(names) <= case[part].keys() for part, names in PARTS.items())
+    assert "does not load" in {case["verdict"] for case in report["cases"]}
     case = next(c for c in report["cases"] if c["verdict"] == "weights differ")
+    for row in case["outputs"]:
+        assert {"name", "region", "max_abs", "rel_l2", "finite", "tolerance"} <= row.keys()
     assert case["weights"]["format"] == "h5"
     assert len(case["weights"]["sha256"]) == 64
     assert case["peak_rss_mb"] > 100

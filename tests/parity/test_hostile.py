@@ -4,8 +4,10 @@ import json
 import os
 import pickle
 import struct
+from contextlib import suppress
 from datetime import UTC, datetime
 
+import h5py
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -103,6 +105,27 @@ def test_a_link_out_of_the_folder_is_not_followed(altered, checkpoints, check):
     assert "leaves the folder" in results[0].reason
 
 
+def test_a_second_config_that_is_a_link_is_not_followed(altered, tmp_path):
+    folder = altered("bert", "model.safetensors")
+    (tmp_path / "elsewhere.json").write_text("{}")
+    (folder / "generation_config.json").symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(CheckpointError, match="leaves the folder"):
+        open_checkpoint(folder)
+
+
+@pytest.mark.parametrize("how", ["link", "values"])
+def test_an_h5_file_cannot_reach_for_other_files(altered, check, how):
+    folder = altered("bert", "tf_model.h5")
+    with h5py.File(folder / "tf_model.h5", "r+") as file:
+        if how == "link":
+            file["bert/more"] = h5py.ExternalLink("/etc/passwd", "/")
+        else:
+            file.create_dataset("bert/more", (4,), "u1", external=[("/etc/passwd", 0, 4)])
+    results = check(folder)
+    assert verdicts(results) == {"unreadable"}
+    assert "other files" in results[0].reason
+
+
 def test_a_file_no_lane_opens_is_said_to_be(altered, check):
     folder = altered("bert", "model.safetensors")
     (folder / "flax_model.msgpack").write_bytes(b"\x80")
@@ -151,6 +174,28 @@ def test_a_config_that_is_none_is_said_to_be(altered, text):
     (folder / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match="JSON"):
         open_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "entries"),
+    [
+        ("bert", {"vocab_size": 10**12}),
+        ("bert", {"eos_token_id": {"a": 1}, "pad_token_id": [[]], "model_type": "bert"}),
+        ("bert", {"architectures": {"0": "BertModel"}}),
+        ("bert", {"architectures": [7], "max_position_embeddings": -1}),
+        ("bert", {"model_type": ["bert"]}),
+        ("gpt2", {"eos_token_id": "end", "n_positions": 10**9}),
+        ("gpt2", {"model_type": "vit", "image_size": 10**6}),
+        ("gpt2", {"model_type": "whisper", "num_mel_bins": 10**9}),
+    ],
+)
+def test_whatever_a_config_says_ends_in_verdicts(altered, check, set_config, name, entries):
+    folder = altered(name, "model.safetensors")
+    set_config(folder, **entries)
+    with suppress(CheckpointError):  # which the command shows as a verdict
+        results = check(folder)
+        assert results
+        assert all(result.verdict and result.reason for result in results)
 
 
 def test_names_from_a_checkpoint_cannot_move_the_cursor(altered, check, capsys):

@@ -96,6 +96,24 @@ def test_a_cache_that_cannot_be_written_is_a_verdict(hub, tmp_path):
     assert "could not be stored in the cache" in case["reason"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of files are POSIX")
+def test_a_disk_that_is_full_amid_a_file_is_a_verdict_and_the_next_try_works(hub, tmp_path):
+    import resource
+
+    online = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # the weights are larger
+    try:
+        done, report = parity("ann/bert", **online)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert done.returncode == 1, done.stderr
+    (case,) = report["cases"]
+    assert case["verdict"] == "unreadable"
+    assert "could not be stored in the cache" in case["reason"]
+    assert parity("ann/bert", **online)[0].returncode == 0
+
+
 def test_a_sample_of_the_census_is_drawn_fetched_and_kept(hub, tmp_path):
     db, dump = tmp_path / "h.duckdb", tmp_path / "dump.jsonl"
     dump.write_text("".join(json.dumps(one) + "\n" for one in ROWS))

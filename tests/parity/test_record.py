@@ -57,8 +57,8 @@ def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_pat
                 case["reason"],
                 None if case["first_divergent_layer"] is None
                 else str(case["first_divergent_layer"]),
-                case["reference"] and case["reference"]["lane_error"],
-                case["load_seconds"], case["loading"].get("unset"),
+                case["reference"]["lane_error"],
+                case["load_seconds"], case["loading"]["unset"],
             )
             for case in report["cases"]
         ]  # fmt: skip

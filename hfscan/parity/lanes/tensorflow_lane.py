@@ -54,6 +54,11 @@ def _h5(path):
                 found.update({name: item}) if isinstance(item, h5py.Dataset) else None
             )
         )
+        leaves = file.visititems_links(
+            lambda name, link: isinstance(link, h5py.ExternalLink) or None  # None: go on
+        )
+        if leaves or any(item.external or item.is_virtual for item in found.values()):
+            raise ValueError("it wants to take values from other files")
         # a whole file holds layer/variable, the variable's own name starting after the layer's;
         # a shard holds variables, without the outermost scope of their names
         whole = not any(":" in str(name) for name in file.attrs.get("layer_names", ()))
