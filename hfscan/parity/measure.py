@@ -25,7 +25,10 @@ class _Way:
     row: Row
     case: plan.Case
     worker: Worker
-    milliseconds: list[float] = field(default_factory=list)
+    calls: list[dict[str, float]] = field(default_factory=list)
+
+    def times(self, kind: str) -> list[float]:
+        return [call[kind] for call in self.calls]
 
 
 def infer(runner: Runner, ran: Ran) -> list[Row]:
@@ -119,27 +122,32 @@ def _rounds(runner: Runner, ways: Sequence[_Way]) -> list[Row]:
         way.row["inputs"] = shapes
         try:
             if "fault" not in way.row:
-                way.row["first_call_seconds"] = _time(runner, way) / 1e3
+                way.row["first_call_seconds"] = _time(runner, way)["milliseconds"] / 1e3
         except LaneError as error:
             way.row["fault"] = first_line(error)
     timed = [way for way in ways if "fault" not in way.row]
     for _ in range(runner.pool.settings.rounds):
         for way in timed:
-            way.milliseconds.append(_time(runner, way))
+            way.calls.append(_time(runner, way))
     for way in timed:
-        ratios = np.array(way.milliseconds) / np.array(timed[0].milliseconds)
-        way.row["milliseconds"] = way.milliseconds
-        way.row["latency_ms"] = spread(way.milliseconds)
-        way.row["ratio"] = {
-            "to": f"{timed[0].case.lane} {timed[0].row['variant']}",
-            "median": float(np.median(ratios)),
-            "min": float(ratios.min()),
-            "max": float(ratios.max()),
-        }
+        way.row["latency_ms"] = spread(way.times("milliseconds"))
+        for kind, name in (("milliseconds", "ratio"), ("cpu_milliseconds", "cpu_ratio")):
+            way.row[kind] = way.times(kind)
+            way.row[name] = _ratio(way, timed[0], kind)
         way.row["load_average"] = [before, _load()]
         if way.row["own_process"]:
             way.row.update(way.worker.call("peak"))
     return [way.row for way in ways]
+
+
+def _ratio(way: _Way, to: _Way, kind: str) -> Row:
+    ratios = np.array(way.times(kind)) / np.array(to.times(kind))
+    return {
+        "to": f"{to.case.lane} {to.row['variant']}",
+        "median": float(np.median(ratios)),
+        "min": float(ratios.min()),
+        "max": float(ratios.max()),
+    }
 
 
 def spread(milliseconds: Sequence[float]) -> dict[str, float]:
@@ -148,14 +156,13 @@ def spread(milliseconds: Sequence[float]) -> dict[str, float]:
     return {"p50": float(p50), "p90": float(p90), "n": len(milliseconds)}
 
 
-def _time(runner: Runner, way: _Way) -> float:
-    answer = way.worker.call(
+def _time(runner: Runner, way: _Way) -> dict[str, float]:
+    return way.worker.call(
         "time",
         inputs=runner.given,
         variant=way.row["variant"],
         train=way.row["what"] == "training",
     )
-    return float(answer["milliseconds"])
 
 
 def _load() -> float | None:

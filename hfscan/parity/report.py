@@ -13,7 +13,18 @@ from hfscan.parity.verdict import AGREE, NO_LANE, Result
 
 Document = dict[str, Any]
 _HEAD = ("checkpoint", "weights", "lane", "device", "route", "verdict", "reason")
-_MEASURED = ("checkpoint", "what", "lane", "variant", "device", "first call", "median", "ratio")
+_MEASURED = (
+    "checkpoint",
+    "what",
+    "lane",
+    "variant",
+    "device",
+    "first call",
+    "median",
+    "peak",
+    "CPU",
+    "ratio",
+)
 _STYLE = """<style>
 body { font: 16px/1.5 sans-serif; margin: 2em }
 table { border-collapse: collapse; margin: 2em 0 }
@@ -116,12 +127,14 @@ def tables(report: Document) -> list[tuple[Sequence[str], list[list[str]]]]:
 
 def _measured(row: Document) -> list[str]:
     if "fault" in row:
-        numbers = ["", "", row["fault"]]
+        numbers = ["", "", "", "", row["fault"]]
     else:
         ratio = row["ratio"]
         numbers = [
             f"{row['first_call_seconds']:.2f} s",
             f"{row['latency_ms']['p50']:.2f} ms",
+            f"{row['peak_rss_mb']:,.0f} MB" if row["own_process"] else "",
+            f"{row['cpu_ratio']['median']:.2f}",
             f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f}) "
             f"times {ratio['to']}, {row['latency_ms']['n']} rounds",
         ]

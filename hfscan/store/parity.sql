@@ -77,6 +77,7 @@ CREATE TABLE IF NOT EXISTS parity_timings (  -- one row for every way that was t
     own_process BOOLEAN NOT NULL,         -- nothing else was run in it, so that its peaks are known
     first_call_seconds DOUBLE,            -- with compiling or tracing; NULL: it failed
     milliseconds DOUBLE[],                -- a call of each round; in a round all ways take turns
+    cpu_milliseconds DOUBLE[],            -- what the process worked in each, on any thread
     load_before DOUBLE,                   -- of the machine, over a minute
     load_after DOUBLE,
     peak_rss_mb DOUBLE,                   -- opening the model included; NULL: no process of its own
@@ -99,7 +100,10 @@ WITH pairs AS (
         b.peak_gpu_mb AS other_peak_gpu_mb,
         list_transform(
             list_zip(a.milliseconds, b.milliseconds), lambda pair: pair[1] / pair[2]
-        ) AS ratios
+        ) AS ratios,
+        list_transform(
+            list_zip(a.cpu_milliseconds, b.cpu_milliseconds), lambda pair: pair[1] / pair[2]
+        ) AS cpu_ratios
     FROM parity_timings AS a
     JOIN parity_timings AS b USING (run, checkpoint, what, dtype)
     WHERE a.number <> b.number AND a.fault IS NULL AND b.fault IS NULL
@@ -112,6 +116,9 @@ SELECT
     list_aggregate(ratios, 'median') AS time_ratio,
     list_min(ratios) AS time_ratio_min,
     list_max(ratios) AS time_ratio_max,
+    list_aggregate(cpu_ratios, 'median') AS cpu_ratio,
+    list_min(cpu_ratios) AS cpu_ratio_min,
+    list_max(cpu_ratios) AS cpu_ratio_max,
     list_aggregate(milliseconds, 'median') AS median_ms,
     list_aggregate(other_milliseconds, 'median') AS other_median_ms,
     peak_rss_mb / other_peak_rss_mb AS memory_ratio,

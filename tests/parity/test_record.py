@@ -100,7 +100,7 @@ def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(alter
             " peak_rss_mb FROM parity_timings ORDER BY number"
         ).fetchall()
         ratios = connection.execute(
-            "SELECT time_ratio, time_ratio_min, time_ratio_max, rounds, memory_ratio "
+            "SELECT time_ratio, time_ratio_min, time_ratio_max, rounds, memory_ratio, cpu_ratio "
             "FROM parity_ratios WHERE what = 'training' AND lane = 'tensorflow'"
         ).fetchall()
     assert [row[:4] for row in kept] == [
@@ -113,7 +113,8 @@ def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(alter
         assert milliseconds == told[what, lane]["milliseconds"]
         assert (len(milliseconds), threads, json.loads(shape)) == (3, 1, [4, 92])
         assert (memory is not None) == own
-    ((median, least, most, rounds, memory),) = ratios
+    ((median, least, most, rounds, memory, work),) = ratios
+    assert work == pytest.approx(told["training", "tensorflow"]["cpu_ratio"]["median"])
     of = told["training", "tensorflow"]["ratio"]
     assert (median, least, most, rounds) == pytest.approx((of["median"], of["min"], of["max"], 3))
     peaks = [told["training", lane]["peak_rss_mb"] for lane in LANES]
