@@ -14,6 +14,8 @@ from hfscan.parity.verdict import AGREE, NO_LANE, Result
 Document = dict[str, Any]
 _HEAD = ("checkpoint", "weights", "lane", "device", "route", "verdict", "reason")
 _MEASURED = (
+    "checkpoint", "what", "lane", "variant", "device", "first call", "median", "peak", "CPU", "ratio"
+)  # fmt: skip
     "checkpoint",
     "what",
     "lane",
