@@ -14,19 +14,9 @@ from hfscan.parity.verdict import AGREE, NO_LANE, Result
 Document = dict[str, Any]
 _HEAD = ("checkpoint", "weights", "lane", "device", "route", "verdict", "reason")
 _MEASURED = (
-    "checkpoint", "what", "lane", "variant", "device", "first call", "median", "peak", "CPU", "ratio"
+    "checkpoint", "what", "lane", "variant", "device",
+    "first call", "median", "peak", "CPU", "ratio",
 )  # fmt: skip
-    "checkpoint",
-    "what",
-    "lane",
-    "variant",
-    "device",
-    "first call",
-    "median",
-    "peak",
-    "CPU",
-    "ratio",
-)
 _STYLE = """<style>
 body { font: 16px/1.5 sans-serif; margin: 2em }
 table { border-collapse: collapse; margin: 2em 0 }
