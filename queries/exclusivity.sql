@@ -4,6 +4,7 @@
 -- param definition VARCHAR = tag : what says that a model serves one: tag (the Hub's), weights (its files) or usable
 -- param since TIMESTAMP = NULL : count models created at or after (UTC)
 -- param until TIMESTAMP = NULL : count models created before (UTC)
+-- param tag VARCHAR = NULL : only models with this tag or, where it ends in a colon, with one that begins so (arxiv:)
 -- param floor VARCHAR = included : models older than the Hub's dates: included, excluded or only
 -- param weight VARCHAR = models : each model once (models), by its 30-day downloads (downloads), or each author one vote, split over their models (authors)
 -- param without_top INTEGER = 0 : leave out this many authors, those with the most models that serve the universe
@@ -41,6 +42,11 @@ tally AS (
             WHEN 'included' THEN true
             WHEN 'excluded' THEN NOT at_floor
             WHEN 'only' THEN at_floor
+        END
+        AND CASE
+            WHEN $tag::VARCHAR IS NULL THEN true
+            WHEN ends_with($tag, ':') THEN len(tagged(tags, $tag)) > 0
+            ELSE list_contains(tags, $tag)
         END
     GROUP BY ALL
 ),

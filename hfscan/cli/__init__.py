@@ -15,6 +15,7 @@ COMMANDS = {
     "sources": "List the observations in the database.",
     "report": "Say which frameworks the models serve, with every denominator.",
     "trend": "Say how the shares change, by creation or by observation.",
+    "claims": "Weigh published claims against what was observed.",
     "explain": "Show which evidence says that a model serves a framework.",
     "frameworks": "Print what is told apart, and by which evidence.",
     "parity": "Load checkpoints into several frameworks and say whether they agree.",

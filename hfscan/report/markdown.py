@@ -1,11 +1,12 @@
 """The report as Markdown (GitHub's tables)."""
 
 import re
+from collections.abc import Iterable
 from typing import TextIO
 
 from hfscan.report import words
 from hfscan.report.plan import Report
-from hfscan.report.table import Table, tables
+from hfscan.report.table import Block, Table, tables
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -26,6 +27,18 @@ def write(report: Report, out: TextIO) -> None:
 def write_table(table: Table, out: TextIO) -> None:
     """Write one table to `out`."""
     out.write("\n".join(_table(table)).rstrip() + "\n")
+
+
+def write_blocks(title: str, blocks: Iterable[Block], out: TextIO) -> None:
+    """Write blocks under a title to `out`."""
+    lines = [f"# {_text(title)}", ""]
+    for block in blocks:
+        lines += [f"## {_text(block.title)}", ""]
+        for line in block.lines:
+            lines += [_text(line), ""]
+        for table in block.tables:
+            lines += _table(table)
+    out.write("\n".join(lines).rstrip() + "\n")
 
 
 def _table(table: Table) -> list[str]:

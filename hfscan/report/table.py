@@ -18,6 +18,15 @@ class Table:
     title: str | None = None
 
 
+@dataclass(frozen=True)
+class Block:
+    """A heading, sentences and tables."""
+
+    title: str
+    lines: tuple[str, ...]
+    tables: tuple[Table, ...] = ()
+
+
 def tables(section: Section, names: dict[str, str]) -> list[Table]:
     """Return the section's tables: one per treatment of the floor, or one in all."""
     if section.pivot:

@@ -1,5 +1,6 @@
 """The report for a terminal, 80 columns wide or more."""
 
+from collections.abc import Iterable
 from typing import Literal, TextIO
 
 from rich import box
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from hfscan.report import words
 from hfscan.report.plan import Report
-from hfscan.report.table import Table, tables
+from hfscan.report.table import Block, Table, tables
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -26,12 +27,25 @@ def write(report: Report, out: TextIO) -> None:
         if section.note:
             console.print(_text(section.note, "dim"))
         for table in tables(section, report.names):
-            console.print(_rich(table, "right"))
+            _print(console, table, "right")
 
 
 def write_table(table: Table, out: TextIO) -> None:
     """Write one table to `out`."""
-    _console(out).print(_rich(table, "left"))
+    _print(_console(out), table, "left")
+
+
+def write_blocks(title: str, blocks: Iterable[Block], out: TextIO) -> None:
+    """Write blocks under a title to `out`."""
+    console = _console(out)
+    console.print(_text(title, "bold"))
+    for block in blocks:
+        console.print()
+        console.print(_text(block.title, "bold cyan"))
+        for line in block.lines:
+            console.print(_text(line))
+        for table in block.tables:
+            _print(console, table, "right")
 
 
 def _console(out: TextIO) -> Console:
@@ -39,11 +53,14 @@ def _console(out: TextIO) -> Console:
     return Console(file=out, width=None if out.isatty() else 200, highlight=False)
 
 
+def _print(console: Console, table: Table, numbers: Literal["left", "right"]) -> None:
+    if table.title:
+        console.print(_text(table.title, "italic"))
+    console.print(_rich(table, numbers))
+
+
 def _rich(table: Table, numbers: Literal["left", "right"]) -> RichTable:
     rich = RichTable(
-        title=table.title,
-        title_justify="left",
-        title_style="italic",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),

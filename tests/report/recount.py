@@ -24,6 +24,11 @@ class Model(NamedTuple):
     weights: frozenset | None
     usable: frozenset
     id: str
+    marks: frozenset
+
+
+MARKS = frozenset(["bert", "gpt2", "xlnet", "tensorboard"])
+"""Tags that claims are about."""
 
 
 def models(path: Path):
@@ -63,9 +68,10 @@ def read(one: dict) -> Model:
         "license": single([tag[8:] for tag in tags if tag.startswith("license:")]),
         "region": single([tag[7:] for tag in tags if tag.startswith("region:")]),
     }
+    marks = MARKS.intersection(tags) | {tag[:6] for tag in tags if tag.startswith("arxiv:")}
     return Model(
         created, created.startswith("2022-03-02T23:29:"), groups["author"], groups,
-        one.get("downloads") or 0, *served, id_,
+        one.get("downloads") or 0, *served, id_, frozenset(marks),
     )  # fmt: skip
 
 
@@ -133,9 +139,19 @@ def count(
     }
 
 
+def dates(path: Path) -> dict:
+    """Return repo id -> true date of creation."""
+    rows = duckdb.connect().execute(
+        f"SELECT modelId, min(creation_time::TIMESTAMP)::VARCHAR FROM '{path}' "
+        "WHERE creation_time IS NOT NULL GROUP BY ALL"
+    )
+    return dict(rows.fetchall())
+
+
 def dated(everything, dates: dict, *, definition, universe, year):
     """Return {(name, framework): (certain, dated, undated, in conflict)}, as ids say them."""
     begin, end = f"{year}-01-01", f"{year + 1}-01-01"
+    competing = frozenset(ALL if tuple(universe) == ("all",) else universe)
     found = defaultdict(Counter)
     for one in everything:
         date = dates.get(one.id) if one.at_floor else None
@@ -148,7 +164,7 @@ def dated(everything, dates: dict, *, definition, universe, year):
             age = "dated" if begin <= date < end else None
         if age is None:
             continue
-        served = getattr(one, definition) & frozenset(universe)
+        served = getattr(one, definition) & competing
         name = ("exclusive", *served) if len(served) == 1 else ("shared", None)
         if served:
             found[name][age] += 1

@@ -1,42 +1,20 @@
 """Every figure of the reports on the recorded censuses equals a plain recount."""
 
 import json
-import sys
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
-import duckdb
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import recount
 
 from hfscan.figures import Census
 from hfscan.report import FORMATS, Question, build
-from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import Store
 
 PAIR = ("pytorch", "tensorflow")
 TRIO = (*PAIR, "jax")
 TOP = {"task": 15, "library": 15, "license": 20, "author": 20, "region": 20}
-OLD, NEW, DETAILED = 1, 2, 3
-
-
-@pytest.fixture(scope="module")
-def censuses(shared_data, tmp_path_factory):
-    """The database with the censuses, and their models by source."""
-    path = tmp_path_factory.mktemp("censuses") / "h.duckdb"
-    files = {
-        OLD: (shared_data / "hub-2022-02.jsonl.gz", datetime(2022, 2, 15, tzinfo=UTC)),
-        NEW: (shared_data / "hub-2024-07.parquet", datetime(2024, 7, 11, tzinfo=UTC)),
-        DETAILED: (shared_data / "hub-2024-07-detail.jsonl.gz", datetime(2024, 7, 11, tzinfo=UTC)),
-    }
-    with Store.open(path, write=True) as store:
-        for file, day in files.values():
-            store.ingest([file], Observation("import", file.name, Scope(), day, day, None))
-        store.import_dates(shared_data / "hub-2022-10-created.parquet")
-    return path, {source: recount.models(file) for source, (file, _) in files.items()}
+OLD, NEW, DETAILED = 1, 2, 3  # as `censuses` has them
 
 
 def report_json(path: Path, tmp_path: Path, source: int, question: Question) -> dict:
@@ -110,15 +88,7 @@ def test_reports_equal_a_plain_recount(censuses, tmp_path, source, question):
 def test_the_interval_of_the_floor_is_recounted(censuses, shared_data, tmp_path, year, definition):
     path, models = censuses
     report = report_json(path, tmp_path, NEW, Question(year, definition=definition))
-    file = shared_data / "hub-2022-10-created.parquet"
-    dates = dict(
-        duckdb.connect()
-        .execute(
-            f"SELECT modelId, min(creation_time::TIMESTAMP)::VARCHAR FROM '{file}' "
-            "WHERE creation_time IS NOT NULL GROUP BY ALL"
-        )
-        .fetchall()
-    )
+    dates = recount.dates(shared_data / "hub-2022-10-created.parquet")
     expected = recount.dated(models[NEW], dates, definition=definition, universe=PAIR, year=year)
     (table,) = (one for one in report["tables"] if one["name"] == "floor")
     found = {
