@@ -14,8 +14,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-import duckdb
-
 from hfscan.errors import NoAnswerError
 from hfscan.figures import ALL, Census, load
 from hfscan.frameworks import DEFINITIONS
@@ -118,11 +116,10 @@ class _Weighing:
                 found, until = self._observation(measure, definition)
                 source = found.id
                 asked |= {"until": until} if "at" in measure else {}
-                rows = self._rows(Census(self._store, found), measure, asked)
-            else:
-                census = Census(self._store, self._store.sources()[-1])
-                rows = self._rows(census, measure, asked)
-            low, high = _value(rows, measure)
+            else:  # no question to a census
+                found = self._store.sources()[-1]
+            census = Census(self._store, found)
+            low, high = _value(census.ask(measure["query"], _known(measure, asked)), measure)
         except NoAnswerError as error:
             why = str(error)
         if low is None and why is None:
@@ -131,14 +128,6 @@ class _Weighing:
             measure["what"], definition, universe, source, measure["query"],
             _known(measure, asked), low, high, self._says(low, high), why,
         )  # fmt: skip
-
-    def _rows(
-        self, census: Census, measure: dict[str, Any], asked: dict[str, object]
-    ) -> list[dict[str, Any]]:
-        try:
-            return census.ask(measure["query"], _known(measure, asked))
-        except duckdb.CatalogException as error:  # no parity run was ever kept in it
-            raise NoAnswerError(self._told.get("missing", str(error))) from error
 
     def _observation(
         self, measure: dict[str, Any], definition: str

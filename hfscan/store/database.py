@@ -8,8 +8,8 @@ from hfscan import __version__
 from hfscan.errors import DatabaseError, StorageError
 from hfscan.store import masks
 
-SCHEMA_VERSION = 4
-_SCHEMA = Path(__file__).with_name("schema.sql")
+SCHEMA_VERSION = 5
+_SCHEMAS = ("schema.sql", "parity.sql")
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # nothing is fetched behind the user's back
     "autoinstall_known_extensions": False,
@@ -57,7 +57,8 @@ def _create(path: Path) -> None:
         left_behind.unlink(missing_ok=True)
     with duckdb.connect(unfinished, config=_SETTINGS) as connection:
         connection.execute("BEGIN")
-        connection.execute(_SCHEMA.read_text(encoding="utf-8"))
+        for schema in _SCHEMAS:
+            connection.execute(Path(__file__).with_name(schema).read_text(encoding="utf-8"))
         connection.execute("INSERT INTO about VALUES (?, ?, '')", [SCHEMA_VERSION, __version__])
         masks.declare(connection)
         connection.execute("COMMIT")

@@ -3,12 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
-
-_SCHEMA = Path(__file__).with_name("parity.sql")
 
 _RUN = """
 INSERT INTO parity_runs BY NAME
@@ -183,7 +180,6 @@ def record(
     cases = json.dumps(report["cases"])
     connection.execute("BEGIN")
     try:
-        connection.execute(_SCHEMA.read_text(encoding="utf-8"))
         run = connection.execute(
             _RUN,
             {name: report[name] for name in ("started_at", "finished_at", "hfscan", "agree")}
