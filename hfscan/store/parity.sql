@@ -78,6 +78,7 @@ CREATE TABLE IF NOT EXISTS parity_timings (  -- one row for every way that was t
     first_call_seconds DOUBLE,            -- with compiling or tracing; NULL: it failed
     milliseconds DOUBLE[],                -- a call of each round; in a round all ways take turns
     cpu_milliseconds DOUBLE[],            -- what the process worked in each, on any thread
+    losses DOUBLE[],                      -- of the first training step and of each round's
     load_before DOUBLE,                   -- of the machine, over a minute
     load_after DOUBLE,
     peak_rss_mb DOUBLE,                   -- opening the model included; NULL: no process of its own

@@ -68,12 +68,16 @@ def about(threads, device, **modules):
 
 
 def timed(call):
-    """Milliseconds of one call, by the clock and of this process's own work on any thread."""
+    """Milliseconds of one call, by the clock and of this process's own work on any thread.
+
+    A training step returns its loss, a number, which is answered too.
+    """
     start, work = time.perf_counter(), time.process_time()
-    call()
+    loss = call()
     return {
         "milliseconds": (time.perf_counter() - start) * 1e3,
         "cpu_milliseconds": (time.process_time() - work) * 1e3,
+        "loss": loss,
     }
 
 

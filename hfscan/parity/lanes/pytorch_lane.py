@@ -180,7 +180,14 @@ def time_(inputs, variant, train):
             model = torch.compile(model)
         state["calls"][variant, train] = trained(model) if train else inferred(model)
     call = state["calls"][variant, train]
-    return timed(lambda: synchronised(call(given)))
+
+    def finished():
+        loss = call(given)
+        if state["device"] == "cuda":
+            torch.cuda.synchronize()
+        return loss.item() if train else None
+
+    return timed(finished)
 
 
 def inferred(model):
@@ -201,14 +208,9 @@ def trained(model):
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
+        return loss
 
     return call
-
-
-def synchronised(output):
-    if state["device"] == "cuda":
-        torch.cuda.synchronize()
-    return output
 
 
 @op

@@ -163,7 +163,8 @@ def time_(inputs, variant, train):
 
     def finished():
         with tf.device(DEVICES[state["device"]]):
-            call(given).numpy()  # which waits for it
+            result = call(given).numpy()  # which waits for it
+        return float(result) if train else None
 
     return timed(finished)
 
