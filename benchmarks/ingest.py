@@ -38,7 +38,7 @@ def main() -> None:
             began = _cpu()
             store.connection.execute(
                 "SELECT bit_xor(tag_mask), bit_xor(weights_mask), bit_xor(usable_mask) "
-                f"FROM ({masks_sql('models')})"
+                f"FROM ({masks_sql('versions')})"
             ).fetchall()
             masks = _cpu() - began
     for what, seconds in (("ingest", whole), ("of which masks", masks)):

@@ -28,11 +28,11 @@ def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_
     with Store.open(db, write=True) as store:
         imported = store.ingest([dump], Observation("import", dump.name, Scope(), day, day, None))
         sources = (crawled.ingested.source, imported.source)
-        one, other = (f"SELECT {COLUMNS} FROM models WHERE source = {source}" for source in sources)
+        one, other = (f"SELECT {COLUMNS} FROM observed({source})" for source in sources)
         for difference in (f"{one} EXCEPT {other}", f"{other} EXCEPT {one}"):
             assert not store.connection.execute(f"{difference} LIMIT 5").fetchall()
-        part = f"SELECT {COLUMNS} FROM models WHERE source = {cut.ingested.source}"
-        whole = f"{one} AND created_at < '2023-01-01'"
+        part = f"SELECT {COLUMNS} FROM observed({cut.ingested.source})"
+        whole = f"{one} WHERE created_at < '2023-01-01'"
         assert not store.connection.execute(f"{part} EXCEPT {whole} LIMIT 5").fetchall()
         year = (datetime(2022, 1, 1), datetime(2023, 1, 1))
         census = Census.choose(store, year, source=sources[0])

@@ -152,7 +152,7 @@ def test_queries_are_listed_run_and_sealed(hfscan, tmp_path):
     for sql in (
         "SELECT * FROM read_text('dump.jsonl')",
         "COPY models TO 'stolen.csv'",
-        "DELETE FROM models",
+        "DELETE FROM versions",
         "ATTACH 'other.duckdb'",
         "SET enable_external_access = true",
         "SELEC 1",

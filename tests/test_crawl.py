@@ -52,10 +52,12 @@ def serving(population: Population = POPULATION, **more: Any) -> Iterator[MiniHu
         yield hub
 
 
-def models(db: Path, where: str = "true", columns: str = COLUMNS) -> list[tuple[Any, ...]]:
+def models(
+    db: Path, where: str = "true", columns: str = COLUMNS, source: int = 1
+) -> list[tuple[Any, ...]]:
     with duckdb.connect(db, read_only=True) as connection:
         return connection.execute(
-            f"SELECT {columns} FROM models WHERE {where} ORDER BY key"
+            f"SELECT {columns} FROM observed({source}) WHERE {where} ORDER BY key"
         ).fetchall()
 
 
@@ -141,7 +143,7 @@ def test_killed_after_the_ingest_it_is_not_counted_twice(tmp_path: Path) -> None
         assert (code, len(hub.requests)) == (0, asked)
         assert out.startswith("Source 2: 1,000 models")
         assert not (tmp_path / "hfscan.duckdb.journal").exists()
-        assert len(models(tmp_path / "hfscan.duckdb", "source = 2")) == 1_000
+        assert len(models(tmp_path / "hfscan.duckdb", source=2)) == 1_000
 
 
 def test_two_crawls_of_one_second_are_two(tmp_path: Path) -> None:

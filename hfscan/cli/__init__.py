@@ -13,6 +13,7 @@ COMMANDS = {
     "crawl": "Take a census of the Hub's model metadata.",
     "import": "Bring recorded dumps in as observations.",
     "sources": "List the observations in the database.",
+    "forget": "Remove observations, as if they had never been made.",
     "report": "Say which frameworks the models serve, with every denominator.",
     "trend": "Say how the shares change, by creation or by observation.",
     "claims": "Weigh published claims against what was observed.",

@@ -83,6 +83,9 @@ def _bring_models(
 
 
 def _tell(result: Ingested, source: Source, db: Path) -> None:
+    if result.already:
+        click.echo(f"These files are source {result.source} already; nothing was added to {db}")
+        return
     models = "model" if result.models == 1 else "models"
     click.echo(
         f"Source {result.source}: {result.models:,} {models} observed "

@@ -53,12 +53,17 @@ class Page:
         bound = cursor.bound(self.next_url) if self.next_url else None
         return bound is not None and self.ids[-1:] != [bound]
 
+    @property
+    def rows(self) -> list[msgspec.Raw]:
+        """The objects that `packed` holds, as JSON."""
+        return _ROWS.decode(gzip.decompress(self.packed))
+
     def only(self, wanted: Callable[[str], bool]) -> "Page":
         """Return the page with those objects alone whose `_id` is wanted."""
         kept = [wanted(one) for one in self.ids]
         if all(kept):
             return self
-        rows = itertools.compress(_ROWS.decode(gzip.decompress(self.packed)), kept)
+        rows = itertools.compress(self.rows, kept)
         body = msgspec.json.encode([*rows])
         return replace(self, packed=_pack(body), models=sum(kept))
 
@@ -71,6 +76,17 @@ def prove(
     `after` is the last `_id` of the page before, `largest` the bytes that it may unpack to.
     Raises TransientError when the body is not whole, is no array of models, or when an `_id` is
     not beyond the one before it in the walk's direction; HubContractError on a gzip bomb.
+    """
+    page = whole(answer, largest)
+    _check_order(page.ids if after is None else [after, *page.ids], ascending)
+    return page
+
+
+def whole(answer: Answer, largest: int = LARGEST_PAGE) -> Page:
+    """Return the answer as a page, in whatever order.
+
+    Raises TransientError when it is not whole or no array of models; HubContractError on a gzip
+    bomb.
     """
     body = unpacked(answer, largest)
     _match_etag(answer.etag, body)
@@ -85,7 +101,6 @@ def prove(
         packed = None
         models = _decoded(body)
     ids = [model.id for model in models]
-    _check_order(ids if after is None else [after, *ids], ascending)
     return Page(packed or _pack(body), ids, answer.next_url, answer.synthetic, len(ids))
 
 

@@ -31,6 +31,13 @@ class Store:
         """Read a crawl's pages, or the files and folders of a dump, in as one observation."""
         return _ingest.ingest(self.connection, raw.find(pages), observation)
 
+    def forget(self, *ids: int) -> list[Source]:
+        """Remove sources, as if they had never been observed, all or none; return them.
+
+        Raises NoAnswerError when there is no such source, or an update that stays builds on one.
+        """
+        return sources.forget(self.connection, ids)
+
     @property
     def outdated(self) -> bool:
         """True when its masks were made with another release's taxonomy; opened to write, never."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from hfscan.errors import DumpError
+from hfscan.store.transaction import transaction
 
 _IDS = ("id", "modelId", "repo_id", "model_id")
 _DATES = ("created_at", "createdAt", "creation_time", "date")
@@ -35,15 +36,10 @@ def record(
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     rows = [[one.id, _naive(one.created_at), one.moved_to, kind, origin, now] for one in dates]
     if rows:
-        connection.execute("BEGIN")
-        try:
+        with transaction(connection):
             connection.executemany(
                 "INSERT OR REPLACE INTO creation_dates VALUES (?, ?, ?, ?, ?, ?)", rows
             )
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
 
 
 def to_ask_for(connection: duckdb.DuckDBPyConnection, limit: int | None = None) -> list[str]:
@@ -51,14 +47,19 @@ def to_ask_for(connection: duckdb.DuckDBPyConnection, limit: int | None = None) 
 
     From the newest observation that has floor models; the most downloaded first.
     """
-    rows = connection.execute(
+    newest = connection.execute(
         """
-        SELECT id FROM models LEFT JOIN floor_dates USING (key)
+        SELECT sources.id FROM versions JOIN sources USING (series)
+        WHERE at_floor AND valid_from <= place AND (valid_to IS NULL OR valid_to > place)
+        ORDER BY observed_to DESC, sources.id DESC LIMIT 1
+        """
+    ).fetchone()
+    if newest is None:
+        return []
+    rows = connection.execute(
+        f"""
+        SELECT id FROM observed({newest[0]}) AS models LEFT JOIN floor_dates USING (key)
         WHERE at_floor AND dated_at IS NULL
-            AND source = (
-                SELECT source FROM models JOIN sources ON sources.id = source
-                WHERE at_floor ORDER BY observed_to DESC, source DESC LIMIT 1
-            )
             AND id NOT IN (SELECT id FROM creation_dates WHERE kind = 'first commit')
         ORDER BY downloads DESC NULLS LAST, models.id
         LIMIT ?

@@ -1,6 +1,5 @@
-"""Recorded API objects into `models`: one transaction, all or nothing."""
+"""Recorded API objects into the database: one transaction, all or nothing."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,11 +8,11 @@ from typing import Any
 
 import duckdb
 
-from hfscan.errors import DumpError, StorageError
-from hfscan.frameworks import masks_sql
+from hfscan.errors import DumpError
 from hfscan.objectid import FLOOR_END, FLOOR_START
-from hfscan.store import raw
+from hfscan.store import history, raw, series
 from hfscan.store.sources import Observation
+from hfscan.store.transaction import explained, transaction
 
 _NORMALISE = Path(__file__).with_name("normalise.sql")
 
@@ -34,6 +33,8 @@ class Ingested:
     """left out: neither `_id` nor repo id"""
     unknown_keys: dict[str, int]
     odd_types: dict[str, int]
+    already: bool = False
+    """it was in the database before; nothing was added"""
 
 
 def ingest(
@@ -41,24 +42,36 @@ def ingest(
 ) -> Ingested:
     """Read `files` (gzip pages of a crawl, or dumps: see `raw.find`) in as one source.
 
-    Raises DumpError naming file and line where they cannot be read, StorageError when the disk is
-    full; the database is then as it was.
+    The same dump, observed at the same time, is a source already and adds nothing. Raises
+    DumpError naming file and line where they cannot be read, StorageError when the disk is full;
+    the database is then as it was.
     """
-    connection.execute("BEGIN")
-    try:
-        result = _ingest(connection, files, observation)
-        connection.execute("COMMIT")
-    except duckdb.Error as error:
-        connection.execute("ROLLBACK")
-        raise _explained(error, files) from error
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    return result
+    digest = raw.digest(files)
+    with transaction(connection, lambda error: _told(error, files)):
+        return _already(connection, digest, observation) or _ingest(
+            connection, files, observation, digest
+        )
+
+
+def _already(
+    connection: duckdb.DuckDBPyConnection, digest: str, observation: Observation
+) -> Ingested | None:
+    found = connection.execute(  # two crawls in one second may well bring the same
+        "SELECT id, models FROM sources WHERE kind = 'import' AND kind = ? AND digest = ? "
+        "AND observed_to = ?",
+        [observation.kind, digest, _naive(observation.observed_to)],
+    ).fetchone()
+    if found is None:
+        return None
+    source, models = found
+    return Ingested(source, models, 0, 0, 0, 0, {}, {}, already=True)
 
 
 def _ingest(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], observation: Observation
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    observation: Observation,
+    digest: str,
 ) -> Ingested:
     unknown_keys = raw.unknown_keys(connection, files)
     _stage(connection, raw.relation(connection, files), observation)
@@ -72,28 +85,16 @@ def _ingest(
             "SELECT field, count(*) FROM (SELECT unnest(odd) AS field FROM staged) GROUP BY ALL"
         ).fetchall()
     )
-    connection.execute("DELETE FROM staged WHERE private OR outside OR key IS NULL")
+    if private or outside or nameless:
+        connection.execute("DELETE FROM staged WHERE private OR outside OR key IS NULL")
     (duplicates,) = _one(connection, "SELECT count(*) - count(DISTINCT key) FROM staged")
     if duplicates:
         connection.execute(
             "DELETE FROM staged WHERE rowid NOT IN (SELECT max(rowid) FROM staged GROUP BY key)"
         )
-    source = _add_source(connection, observation)
-    columns = [row[0] for row in connection.execute("DESCRIBE models").fetchall()]
-    kept = [name for name in columns if name != "source" and not name.endswith("_mask")]
-    connection.execute(
-        f"INSERT INTO models BY NAME SELECT {source} AS source, {', '.join(kept)}, tag_mask, "
-        f"weights_mask, usable_mask FROM staged JOIN ({masks_sql('staged')}) ON row = staged.rowid"
-    )
-    filled = _one(connection, f"SELECT {', '.join(f'count({name})' for name in kept)} FROM staged")
-    # at_floor is our own reading of created_at
-    lacks = [name for name, n in zip(kept, filled, strict=True) if not n and name != "at_floor"]
-    models = read - private - outside - nameless - duplicates
-    connection.execute(
-        "UPDATE sources SET models = ?, lacks = ? WHERE id = ?",
-        [models, lacks if models else [], source],
-    )
+    source = _take_place(connection, observation, digest)
     connection.execute("DROP TABLE staged")
+    models = read - private - outside - nameless - duplicates
     return Ingested(
         source,
         models,
@@ -104,6 +105,54 @@ def _ingest(
         unknown_keys,
         dict(sorted(odd_types.items())),
     )
+
+
+def _take_place(
+    connection: duckdb.DuckDBPyConnection, observation: Observation, digest: str
+) -> int:
+    """Make a source of what is staged; return its id."""
+    columns = [row[0] for row in connection.execute("DESCRIBE FROM observed(0)").fetchall()]
+    kept = [name for name in columns if name != "source" and not name.endswith("_mask")]
+    models, *filled = _one(
+        connection, f"SELECT count(*), {', '.join(f'count({name})' for name in kept)} FROM staged"
+    )
+    # at_floor is our own reading of created_at
+    lacks = [name for name, n in zip(kept, filled, strict=True) if not n and name != "at_floor"]
+    scope = {
+        "since": _naive(observation.scope.since),
+        "until": _naive(observation.scope.until),
+        "author": observation.scope.author,
+        "task": observation.scope.task,
+        "model_limit": observation.scope.limit,
+        "sample": observation.sample,
+        "sample_design": observation.sample_design,
+        "synthetic": observation.synthetic,
+        "lacks": lacks if models else [],
+    }
+    observed_to = _naive(observation.observed_to)
+    assert observed_to is not None
+    tick = series.enter(connection, scope, observed_to)
+    history.insert(connection, tick)
+    row = scope | {
+        "kind": observation.kind,
+        "origin": observation.origin,
+        "observed_from": _naive(observation.observed_from),
+        "observed_to": observed_to,
+        "complete": observation.complete,
+        "models": models,
+        "requests": observation.requests,
+        "recorded_at": _naive(datetime.now(UTC)),
+        "digest": digest,
+        "series": tick.series,
+        "place": tick.place,
+    }
+    (source,) = _one(
+        connection,
+        f"INSERT INTO sources ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) RETURNING id",
+        list(row.values()),
+    )
+    assert isinstance(source, int)
+    return source
 
 
 def _stage(connection: duckdb.DuckDBPyConnection, relation: str, observation: Observation) -> None:
@@ -127,35 +176,6 @@ def _stage(connection: duckdb.DuckDBPyConnection, relation: str, observation: Ob
     )
 
 
-def _add_source(connection: duckdb.DuckDBPyConnection, observation: Observation) -> int:
-    scope = observation.scope
-    (source,) = _one(
-        connection,
-        "INSERT INTO sources (kind, origin, observed_from, observed_to, complete, since, until, "
-        "author, task, model_limit, sample, sample_design, models, requests, synthetic, lacks, "
-        "recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, [], ?) RETURNING id",
-        [
-            observation.kind,
-            observation.origin,
-            _naive(observation.observed_from),
-            _naive(observation.observed_to),
-            observation.complete,
-            _naive(scope.since),
-            _naive(scope.until),
-            scope.author,
-            scope.task,
-            scope.limit,
-            observation.sample,
-            observation.sample_design,
-            observation.requests,
-            observation.synthetic,
-            _naive(datetime.now(UTC)),
-        ],
-    )
-    assert isinstance(source, int)
-    return source
-
-
 def _one(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[object] | None = None
 ) -> tuple[Any, ...]:
@@ -168,15 +188,11 @@ def _naive(instant: datetime | None) -> datetime | None:
     return instant and instant.astimezone(UTC).replace(tzinfo=None, microsecond=0)
 
 
-def _explained(error: duckdb.Error, files: Sequence[Path]) -> Exception:
+def _told(error: duckdb.Error, files: Sequence[Path]) -> Exception:
     text = str(error).split("\n")[0]
-    if re.search("No space left|disk is full|write file", text, re.IGNORECASE):
-        return StorageError(
-            f"The database could not be written: {text}. Free some space and run the same command "
-            "again; the pages already fetched are kept."
-        )
-    if isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
+    told = explained(error)
+    if told is error and isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
         line = raw.first_bad_line(files) if "Malformed JSON" in text else None
-        told = f"{line} is not valid JSON." if line else text
-        return DumpError(f"{told} Nothing was imported.")
-    return error
+        text = f"{line} is not valid JSON." if line else text
+        return DumpError(f"{text} Nothing was imported.")
+    return told

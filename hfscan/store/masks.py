@@ -3,6 +3,7 @@
 import duckdb
 
 from hfscan.frameworks import fingerprint, masks_sql, taxonomy
+from hfscan.store.transaction import transaction
 
 
 def current(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -22,15 +23,10 @@ def declare(connection: duckdb.DuckDBPyConnection) -> None:
 
 def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
     """Classify every model anew, all or none."""
-    connection.execute("BEGIN")
-    try:
+    with transaction(connection):
         declare(connection)
         connection.execute(
-            "UPDATE models SET tag_mask = new.tag_mask, weights_mask = new.weights_mask, "
-            f"usable_mask = new.usable_mask FROM ({masks_sql('models')}) AS new "
-            "WHERE models.rowid = new.row"
+            "UPDATE versions SET tag_mask = new.tag_mask, weights_mask = new.weights_mask, "
+            f"usable_mask = new.usable_mask FROM ({masks_sql('versions')}) AS new "
+            "WHERE versions.rowid = new.row"
         )
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise

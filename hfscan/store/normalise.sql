@@ -3,6 +3,7 @@
 SELECT
     coalesce(_id ->> '$', id ->> '$', modelId ->> '$') AS key,
     _id ->> '$' AS _id,
+    (_id ->> '$') IS NOT NULL AS has_id,
     coalesce(id ->> '$', modelId ->> '$') AS id,
     coalesce(  -- the plain list omits the author; an old one-part id has none
         author ->> '$',

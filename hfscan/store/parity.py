@@ -117,9 +117,8 @@ WITH both_frameworks AS (
             '(unknown)'
         ) AS model_type,
         CAST(floor(log10(greatest(1, downloads))) AS INTEGER) AS magnitude
-    FROM models
-    WHERE source = $source
-        AND bit_count(tag_mask & $mask) = bit_count($mask::UBIGINT)
+    FROM observed($source)
+    WHERE bit_count(tag_mask & $mask) = bit_count($mask::UBIGINT)
         AND coalesce(gated, 'false') = 'false'  -- else its files need a permission
 ),
 ranked AS (

@@ -1,6 +1,7 @@
 """Recorded API objects, however they are filed, as one relation `raw` of JSON columns."""
 
 import gzip
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,6 +68,15 @@ def find(paths: Sequence[Path]) -> list[Path]:
     if len({_kind(path) for path in found}) > 1:
         raise DumpError("JSON and Parquet files cannot be one observation; import them apart.")
     return found
+
+
+def digest(files: Sequence[Path]) -> str:
+    """Return a digest of what the files hold, whatever their order, names and places."""
+    digests = []
+    for file in files:
+        with file.open("rb") as opened:
+            digests.append(hashlib.file_digest(opened, "sha256").digest())
+    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
 
 def relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> str:

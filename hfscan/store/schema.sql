@@ -19,7 +19,7 @@ CREATE SEQUENCE IF NOT EXISTS source_ids;
 
 CREATE TABLE IF NOT EXISTS sources (      -- one row for every observation of the Hub
     id INTEGER PRIMARY KEY DEFAULT nextval('source_ids'),
-    kind VARCHAR NOT NULL,                -- 'crawl' or 'import'
+    kind VARCHAR NOT NULL,                -- 'crawl', 'update' (a crawl of what is new) or 'import'
     origin VARCHAR NOT NULL,              -- the endpoint, or the files' names
     observed_from TIMESTAMP NOT NULL,     -- the observation speaks of the Hub between these
     observed_to TIMESTAMP NOT NULL,
@@ -34,14 +34,24 @@ CREATE TABLE IF NOT EXISTS sources (      -- one row for every observation of th
     models BIGINT NOT NULL,
     requests INTEGER,                     -- HTTP requests spent; NULL for an import
     synthetic VARCHAR,                    -- how the population was made up; NULL: a real Hub
-    lacks VARCHAR[] NOT NULL,             -- columns of `models` that no row of this source fills
-    recorded_at TIMESTAMP NOT NULL
+    lacks VARCHAR[] NOT NULL,             -- columns of observed(id) that no row of it fills
+    recorded_at TIMESTAMP NOT NULL,
+    base INTEGER,                         -- kind 'update': the source that it carries on from
+    digest VARCHAR NOT NULL,              -- of the files it was read from
+    series INTEGER NOT NULL,              -- sources that set out to see the same, in the order of
+    place INTEGER NOT NULL                --   observed_to, whenever they came in
 );
 
-CREATE TABLE IF NOT EXISTS models (       -- one row for every model of every observation
-    source INTEGER NOT NULL,              -- sources.id
+-- What an observation saw is kept as what differs from its neighbours in its series. Spans of places
+-- are half-open: valid_from <= place < valid_to, NULL: to the last source of the series.
+
+CREATE TABLE IF NOT EXISTS versions (     -- what rarely changes of a model: one row for each state
+    series INTEGER NOT NULL,
+    model INTEGER NOT NULL,               -- number of `key` within the series
+    valid_from INTEGER NOT NULL,
+    valid_to INTEGER,
     key VARCHAR NOT NULL,                 -- `_id`, or the repo id where a dump has no `_id`
-    _id VARCHAR,
+    has_id BOOLEAN NOT NULL,              -- `key` is the `_id`
     id VARCHAR NOT NULL,
     author VARCHAR,
     created_at TIMESTAMP,
@@ -51,9 +61,6 @@ CREATE TABLE IF NOT EXISTS models (       -- one row for every model of every ob
     tags VARCHAR[],
     library_name VARCHAR,
     pipeline_tag VARCHAR,
-    downloads BIGINT,                     -- last 30 days
-    downloads_all_time BIGINT,
-    likes BIGINT,
     gated VARCHAR,                        -- 'false', 'auto', 'manual'
     disabled BOOLEAN,
     files VARCHAR[],
@@ -67,9 +74,88 @@ CREATE TABLE IF NOT EXISTS models (       -- one row for every model of every ob
     usable_mask UBIGINT                   -- by what a user can load without converting
 );
 
+CREATE TABLE IF NOT EXISTS counts (       -- what changes daily, as the last source of a series saw it
+    series INTEGER NOT NULL,
+    model INTEGER NOT NULL,               -- as in `versions`
+    valid_from INTEGER NOT NULL,
+    downloads BIGINT,                     -- last 30 days
+    downloads_all_time BIGINT,
+    likes BIGINT
+);
+
+CREATE TABLE IF NOT EXISTS count_log (    -- and as it was before; grows at its end alone
+    series INTEGER NOT NULL,
+    model INTEGER NOT NULL,
+    valid_from INTEGER NOT NULL,
+    valid_to INTEGER NOT NULL,
+    downloads BIGINT,
+    downloads_all_time BIGINT,
+    likes BIGINT
+);
+
 -- The models as one observation saw them: what every question is asked of.
 CREATE MACRO IF NOT EXISTS observed(wanted) AS TABLE
-SELECT * FROM models WHERE source = wanted;
+WITH counted AS (
+    SELECT model, downloads, downloads_all_time, likes FROM counts
+    WHERE series = (SELECT series FROM sources WHERE id = wanted)
+        AND valid_from <= (SELECT place FROM sources WHERE id = wanted)
+    UNION ALL
+    SELECT model, downloads, downloads_all_time, likes FROM count_log
+    WHERE series = (SELECT series FROM sources WHERE id = wanted)
+        AND valid_from <= (SELECT place FROM sources WHERE id = wanted)
+        AND valid_to > (SELECT place FROM sources WHERE id = wanted)
+)
+SELECT
+    wanted AS source,
+    key, CASE WHEN has_id THEN key END AS _id, id, author, created_at, at_floor, last_modified, sha, tags, library_name, pipeline_tag,
+    downloads, downloads_all_time, likes,
+    gated, disabled, files, base_models, base_relation, parameters, model_type, architectures,
+    tag_mask, weights_mask, usable_mask
+FROM versions JOIN counted USING (model)
+WHERE series = (SELECT series FROM sources WHERE id = wanted)
+    AND valid_from <= (SELECT place FROM sources WHERE id = wanted)
+    AND (valid_to IS NULL OR valid_to > (SELECT place FROM sources WHERE id = wanted));
+
+-- Models that went away: last seen by one source, then not there for a complete one in whose period
+-- they were created. They vanished between the two; `returned` is the source that saw them again.
+-- Without `_id` a renamed model looks gone.
+CREATE VIEW IF NOT EXISTS departures AS
+WITH sightings AS (
+    SELECT key, has_id, created_at, versions.id AS repo,
+        first.synthetic AS world, first.observed_to AS first_at, first.id AS first_source,
+        last.observed_to AS last_at, last.observed_from AS last_from, last.id AS last_source
+    FROM versions
+    JOIN sources AS first ON first.series = versions.series AND first.place = valid_from
+    JOIN sources AS last ON last.series = versions.series AND last.place = (
+        SELECT max(place) FROM sources
+        WHERE series = versions.series
+            AND place >= valid_from AND (valid_to IS NULL OR place < valid_to)
+            AND (kind <> 'update' OR place = valid_from)  -- what it carries on, it did not see
+    )
+),
+outermost AS (  -- a sighting within another series' longer one ends nothing
+    FROM sightings
+    QUALIFY last_at >= max(last_at) OVER (PARTITION BY key, world ORDER BY first_at, last_at)
+),
+gaps AS (
+    SELECT *, lead(first_at) OVER later AS back_at, lead(first_source) OVER later AS back_source
+    FROM outermost
+    WINDOW later AS (PARTITION BY key, world ORDER BY first_at, last_at)
+)
+SELECT
+    key, repo AS id, created_at,
+    last_from AS gone_after, min(missed.observed_to) AS gone_before,
+    last_source AS last_seen, arg_min(missed.id, missed.observed_to) AS missed_by,
+    back_source AS returned
+FROM gaps
+JOIN sources AS missed
+    ON missed.complete
+    AND missed.observed_to > last_at AND (back_at IS NULL OR missed.observed_to < back_at)
+    AND missed.synthetic IS NOT DISTINCT FROM world
+    AND list_contains(missed.lacks, '_id') <> has_id
+    AND (missed.since IS NULL OR created_at >= missed.since)
+    AND (missed.until IS NULL OR created_at < missed.until)
+GROUP BY ALL;
 
 CREATE TABLE IF NOT EXISTS creation_dates (  -- of models older than the Hub's dates
     id VARCHAR NOT NULL,                  -- the repo id that the date was given for
@@ -85,10 +171,10 @@ CREATE TABLE IF NOT EXISTS creation_dates (  -- of models older than the Hub's d
 -- Hub itself gave the model, never by a mere likeness of names.
 CREATE VIEW IF NOT EXISTS floor_dates AS
 WITH named AS (
-    SELECT DISTINCT key, id FROM models WHERE at_floor
+    SELECT DISTINCT key, id FROM versions WHERE at_floor
     UNION
-    SELECT models.key, moved.id
-    FROM creation_dates AS moved JOIN models ON models.id = moved.moved_to
+    SELECT versions.key, moved.id
+    FROM creation_dates AS moved JOIN versions ON versions.id = moved.moved_to
     WHERE at_floor
 ),
 unambiguous AS (

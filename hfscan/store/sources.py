@@ -1,6 +1,6 @@
 """Observations: what was seen of the Hub, when, and which one answers a question."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ import duckdb
 from hfscan.errors import NoAnswerError
 from hfscan.objectid import FLOOR_START
 from hfscan.scope import Scope
+from hfscan.store import history, series
+from hfscan.store.transaction import transaction
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class Source:
     synthetic: str | None
     lacks: list[str]
     recorded_at: datetime
+    base: int | None
+    digest: str
+    series: int
+    place: int
 
     @property
     def whole(self) -> bool:
@@ -74,6 +80,28 @@ def listed(connection: duckdb.DuckDBPyConnection) -> list[Source]:
     names = [column[0] for column in cursor.description]
     rows: list[tuple[Any, ...]] = cursor.fetchall()
     return [Source(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def forget(connection: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[Source]:
+    """Remove sources, as if they had never been observed, all or none; return them.
+
+    Raises NoAnswerError when there is no such source, or an update that stays builds on one.
+    """
+    known = listed(connection)
+    if strange := sorted(set(ids) - {one.id for one in known}):
+        raise NoAnswerError(f"There is no source {strange[0]}. {_there_are(known)}")
+    for one in known:
+        if one.base in ids and one.id not in ids:
+            raise NoAnswerError(
+                f"Source {one.id} is an update that carries on from source {one.base}. "
+                f"Forget both: hfscan forget {one.base} {one.id}"
+            )
+    gone = [one for one in known if one.id in ids]
+    with transaction(connection):
+        for one in gone:
+            history.remove(connection, series.find(connection, one.id))
+            connection.execute("DELETE FROM sources WHERE id = ?", [one.id])
+    return gone
 
 
 def choose(

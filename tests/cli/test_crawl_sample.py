@@ -21,8 +21,7 @@ def test_a_sample_says_how_it_was_drawn_and_keeps_it(crawl) -> None:
     assert "seed 7: 200 ranges of creation time" in rows[0][2]
     assert all(90 < row[3] < 210 for row in rows)
     same = crawl.rows(
-        "SELECT count(*) FROM (SELECT key FROM models WHERE source = 1 "
-        "INTERSECT SELECT key FROM models WHERE source = 2)"
+        "SELECT count(*) FROM (SELECT key FROM observed(1) INTERSECT SELECT key FROM observed(2))"
     )
     assert same[0][0] < 40
 
@@ -34,7 +33,9 @@ def test_streams_begin_where_an_earlier_crawl_ended_its_pages(crawl) -> None:
         assert re.search("Source 1: 1,000 models .* by [23] walkers, in", out)
         out = crawl("--streams", "4")[1]
         assert re.search("Source 2: 1,000 models .* by [45] walkers, in", out)
-    both = crawl.rows("SELECT count(*), count(DISTINCT key) FROM models")
+    both = crawl.rows(
+        "SELECT count(*), count(DISTINCT key) FROM (FROM observed(1) UNION ALL FROM observed(2))"
+    )
     assert both == [(2_000, 1_000)]
 
 

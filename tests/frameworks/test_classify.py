@@ -90,7 +90,7 @@ def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
         store.ingest([shared_data / name], Observation("import", name, Scope(), DAY, DAY, None))
         rows = store.connection.execute(
-            "SELECT id, tag_mask, weights_mask, usable_mask FROM models"
+            "SELECT id, tag_mask, weights_mask, usable_mask FROM observed(1)"
         ).fetchall()
     by_sql = {id_: tuple(map(keys, masks)) for id_, *masks in rows}
     with gzip.open(shared_data / name, "rt") as lines:

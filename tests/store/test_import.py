@@ -52,7 +52,7 @@ def store(tmp_path):
 
 def models(store: Store, source: int) -> list[tuple]:
     return store.connection.execute(
-        "SELECT * EXCLUDE (source) FROM models WHERE source = ? ORDER BY key", [source]
+        "SELECT * EXCLUDE (source) FROM observed(?) ORDER BY key", [source]
     ).fetchall()
 
 
@@ -110,7 +110,7 @@ def test_an_old_dump_without_ids_and_dates_is_first_class(store, tmp_path):
     old = tmp_path / "old.jsonl"
     old.write_bytes(as_lines([{"modelId": "ann/bert", "tags": ["pytorch"], "private": False}]))
     result = ingest(store, old)
-    (row,) = store.connection.execute("SELECT key, _id, id, author FROM models").fetchall()
+    (row,) = store.connection.execute("SELECT key, _id, id, author FROM observed(1)").fetchall()
     assert row == ("ann/bert", None, "ann/bert", "ann")
     (source,) = store.sources()
     assert source.id == result.source
@@ -151,7 +151,7 @@ def test_private_models_and_doubled_rows_are_left_out_and_counted(store, tmp_pat
     )
     result = ingest(store, dump)
     assert (result.models, result.private, result.duplicates) == (2, 1, 1)
-    assert store.connection.execute("SELECT count(*) FROM models").fetchone() == (2,)
+    assert store.connection.execute("SELECT count(*) FROM observed(1)").fetchone() == (2,)
     assert store.sources()[0].models == 2
 
 
@@ -187,7 +187,7 @@ def test_an_unreadable_dump_says_where_and_changes_nothing(store, tmp_path, name
     with pytest.raises(DumpError, match=told):
         ingest(store, bad)
     assert len(store.sources()) == 1
-    assert store.connection.execute("SELECT count(*) FROM models").fetchone() == (2,)
+    assert store.connection.execute("SELECT count(*) FROM observed(1)").fetchone() == (2,)
 
 
 def test_recorded_censuses_come_in_whole(store, shared_data):

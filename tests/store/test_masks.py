@@ -37,7 +37,7 @@ def old(tmp_path):
     with Store.open(path, write=True) as store:
         store.ingest([dump], Observation("import", "d", Scope(), DAY, DAY, None))
         wanted = state(store)
-        store.connection.execute("UPDATE models SET tag_mask = 0, weights_mask = 7")
+        store.connection.execute("UPDATE versions SET tag_mask = 0, weights_mask = 7")
         store.connection.execute("DELETE FROM frameworks WHERE name = 'jax'")
         store.connection.execute("UPDATE about SET taxonomy = 'older'")
     return path, wanted

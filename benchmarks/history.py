@@ -1,0 +1,237 @@
+"""What history costs: `python benchmarks/history.py [--models N] [--days N] [--keep FILE]`.
+
+Simulates days of a Hub: 0.7 % of the models change tags or files, 0.3 % are new, 0.05 % go, 30 %
+change their downloads. Each day is a full census, read from a Parquet file. Prints what a day adds
+to the database, beside a full copy (zstd Parquet), what applying it costs, and what a report as of
+an earlier day costs beside the same report of the last, measured in turns in this one run.
+"""
+
+import argparse
+import itertools
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store, history
+
+TARGETS = {"growth": 0.04, "apply": 5.0, "report": 1.2}
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_ROUNDS = 5
+
+# a Hub as a crawl sees one: about 10 tags and 7 files a model, downloads with a heavy tail
+_HUB = """
+CREATE TABLE hub AS
+SELECT
+    i AS n,
+    printf('%08x', 1646263740 + i * 140) || left(md5('_' || i), 16) AS _id,
+    lower(left(md5('o' || (i % 300007)), 3 + i % 9)) || '/'
+        || ['bert-base', 'llama-3-8b', 'whisper-small', 'Qwen2.5-7B', 'ppo-LunarLander'][1 + i % 5]
+        || '-' || left(md5('n' || i), 4 + i % 12) AS id,
+    make_timestamp((1646263740 + i * 140) * 1000000) AS "createdAt",
+    "createdAt" + to_seconds(chance(i, 9000000)) AS "lastModified",
+    sha1('s' || i) AS sha,
+    list_filter([
+        CASE WHEN i % 4 < 3 THEN 'transformers' END, CASE WHEN i % 5 < 3 THEN 'safetensors' END,
+        CASE WHEN i % 3 = 0 THEN 'pytorch' END, CASE WHEN i % 31 = 0 THEN 'tf' END,
+        CASE WHEN i % 47 = 0 THEN 'onnx' END, CASE WHEN i % 11 = 0 THEN 'gguf' END,
+        ['bert', 'llama', 'whisper', 'qwen2', 'gpt2', 'mistral'][1 + chance(i + 1, 6)],
+        ['en', 'zh', 'fr', 'de', 'es'][1 + chance(i + 2, 9)],
+        'base_model:' || ['meta-llama/Llama-3.1-8B', 'google-bert/bert-base-uncased',
+            'Qwen/Qwen2.5-7B'][1 + chance(i + 3, 5)],
+        'dataset:d/' || chance(i + 4, 20000), ['license:mit', 'license:apache-2.0'][1 + i % 3],
+        'autotrain_compatible', 'endpoints_compatible', 'region:us'
+    ], lambda tag: tag IS NOT NULL) AS tags,
+    ['transformers', 'diffusers', 'peft', 'gguf'][1 + chance(i + 5, 5)] AS library_name,
+    ['text-generation', 'text-classification', 'text-to-image', 'reinforcement-learning']
+        [1 + chance(i + 6, 6)] AS pipeline_tag,
+    (exp(least(16.0, -2.2 * ln((chance(i + 8, 1000000) + 1) / 1e6))) - 1)::BIGINT AS downloads,
+    downloads * 9 + chance(i + 9, 50) AS "downloadsAllTime",
+    downloads * chance(i + 10, 100) // 30000 AS likes,
+    CASE WHEN i % 50 = 0 THEN 'auto' ELSE 'false' END AS gated,
+    false AS disabled,
+    ['.gitattributes', 'README.md', 'config.json'] || CASE i % 5
+        WHEN 0 THEN ['pytorch_model.bin', 'tokenizer.json', 'vocab.txt', 'tokenizer_config.json']
+        WHEN 1 THEN list_transform(range(1, 2 + i % 7),
+            lambda k: printf('model-%05d-of-%05d.safetensors', k, 1 + i % 7))
+        WHEN 2 THEN ['model.safetensors', 'special_tokens_map.json', 'generation_config.json']
+        WHEN 3 THEN list_transform(['Q4_K_M', 'Q5_K_M', 'Q8_0'],
+            lambda q: left(md5('n' || i), 6) || '.' || q || '.gguf')
+        ELSE ['adapter_model.safetensors', 'adapter_config.json', 'runs/events.out.tfevents.' || i]
+    END AS siblings,
+    CASE WHEN i % 3 > 0 THEN {'total': chance(i + 7, 40000) * 262144} END AS safetensors,
+    CASE WHEN i % 4 < 3 THEN {
+        'model_type': ['bert', 'llama', 'whisper', 'qwen2'][1 + chance(i + 1, 4)],
+        'architectures': [['BertModel', 'LlamaForCausalLM', 'WhisperModel'][1 + chance(i + 1, 3)]]
+    } END AS config
+FROM range($from, $to) AS numbers(i)
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=int, default=1_000_000)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--keep", type=Path, help="Keep the database here.")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        db = args.keep or Path(name) / "h.duckdb"
+        copy, days = _measure_days(Path(name), db, args.models, args.days)
+        growth = statistics.mean(day["used"] for day in days)
+        apply = statistics.mean(day["apply"] for day in days)
+        whole = statistics.mean(day["ingest"] for day in days)
+        file = (days[-1]["file"] - days[0]["file"]) / max(1, len(days) - 1)
+        current, earlier = _measure_reports(db, len(days))
+    print(f"a full copy: {copy / 1e6:.1f} MB")
+    _tell("a day adds", f"{growth / 1e6:.2f} MB, of a copy", growth / copy, TARGETS["growth"])
+    print(f"  (the file, with free blocks: {file / 1e6:.2f} MB a day)")
+    _tell("a day is applied in", "CPU-s", apply, TARGETS["apply"])
+    print(f"  (with reading its dump: {whole:.1f} CPU-s)")
+    _tell(
+        "a report as of an earlier day",
+        f"{earlier:.2f} CPU-s, the current {current:.2f}, ratio",
+        earlier / current,
+        TARGETS["report"],
+    )
+
+
+def _tell(what: str, unit: str, value: float, target: float) -> None:
+    verdict = "met" if value <= target else "MISSED"
+    print(f"{what}: {unit} {value:.4g} (target {target:g}: {verdict})")
+
+
+def _measure_days(
+    folder: Path, db: Path, models: int, count: int
+) -> tuple[int, list[dict[str, float]]]:
+    days = []
+    with Store.open(db, write=True) as store:
+        timed = _Timed(history.insert)
+        history.insert = timed  # type: ignore[assignment]
+        for number, dump in enumerate(_simulated(folder, models, count)):
+            when = _START + timedelta(days=number)
+            began = _cpu()
+            store.ingest([dump], Observation("import", dump.name, Scope(), when, when, True))
+            ingest = _cpu() - began
+            began = _cpu()
+            store.connection.execute("CHECKPOINT")
+            checkpoint = _cpu() - began
+            days.append(
+                {
+                    "used": _used(store),
+                    "file": db.stat().st_size,
+                    "ingest": ingest + checkpoint,
+                    "apply": timed.seconds + checkpoint,
+                }
+            )
+            print(f"day {number}: {days[-1]}", file=sys.stderr)
+        history.insert = timed.function
+        copy = folder / "copy.parquet"
+        store.connection.execute(
+            f"COPY (FROM observed({count + 1}) ORDER BY key) TO '{copy}' (COMPRESSION zstd)"
+        )
+    added = [
+        day | {"used": day["used"] - before["used"]} for before, day in itertools.pairwise(days)
+    ]
+    return copy.stat().st_size, added
+
+
+class _Timed:
+    def __init__(self, function) -> None:  # type: ignore[no-untyped-def]
+        self.function, self.seconds = function, 0.0
+
+    def __call__(self, *arguments: object) -> None:
+        began = _cpu()
+        self.function(*arguments)
+        self.seconds = _cpu() - began
+
+
+def _simulated(folder: Path, models: int, count: int) -> Iterator[Path]:
+    """Yield the dump of each day, the first before anything changed."""
+    with duckdb.connect(folder / "hub.duckdb") as hub:
+        hub.execute("SELECT setseed(0.5)")
+        hub.execute("CREATE TEMP MACRO chance(i, n) AS (hash(i) % n)::BIGINT")
+        hub.execute("SET threads = 1")  # so that random() gives the same again
+        hub.execute(_HUB, {"from": 0, "to": models})
+        known = models
+        for day in range(count + 1):
+            if day:
+                new = round(models * 0.003)
+                _change(hub)
+                hub.execute(
+                    _HUB.replace("CREATE TABLE hub AS", "INSERT INTO hub"),
+                    {"from": known, "to": known + new},
+                )
+                known += new
+            dump = folder / f"day-{day}.parquet"
+            hub.execute(f"COPY (SELECT * EXCLUDE (n) FROM hub) TO '{dump}'")
+            yield dump
+            dump.unlink()
+
+
+def _change(hub: duckdb.DuckDBPyConnection) -> None:
+    hub.execute("DELETE FROM hub WHERE random() < 0.0005")
+    hub.execute(
+        """
+        CREATE OR REPLACE TABLE hub AS SELECT * EXCLUDE (moved, edited) REPLACE (
+            CASE WHEN moved THEN greatest(0,
+                downloads + ((random() - 0.5) * (6 + downloads * 0.2))::BIGINT)
+                ELSE downloads END AS downloads,
+            CASE WHEN moved THEN "downloadsAllTime" + (random() * (6 + downloads * 0.1))::BIGINT
+                ELSE "downloadsAllTime" END AS "downloadsAllTime",
+            CASE WHEN moved AND random() < 0.02 THEN likes + 1 ELSE likes END AS likes,
+            CASE WHEN edited THEN md5(sha) || left(sha, 8) ELSE sha END AS sha,
+            CASE WHEN edited THEN "lastModified" + INTERVAL 1 DAY ELSE "lastModified" END
+                AS "lastModified",
+            CASE WHEN edited AND n % 2 = 0 THEN list_append(tags, 'license:other') ELSE tags END
+                AS tags,
+            CASE WHEN edited AND n % 2 = 1 THEN list_append(siblings, 'model.onnx')
+                ELSE siblings END AS siblings
+        )
+        FROM (SELECT *, random() < 0.3 AS moved, random() < 0.007 AS edited FROM hub)
+        """
+    )
+
+
+def _measure_reports(db: Path, days: int) -> tuple[float, float]:
+    """Return CPU seconds of `hfscan report` now and as of the middle: medians of rounds."""
+    middle = _START + timedelta(days=days // 2)
+    spent: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(_ROUNDS):
+        for earlier, measured in spent.items():
+            as_of = ["--as-of", f"{middle:%Y-%m-%d}"] if earlier else []
+            began = _cpu(resource.RUSAGE_CHILDREN)
+            command = [sys.executable, "-m", "hfscan", "report", "--db", str(db), "--format=json"]
+            subprocess.run(  # noqa: S603 - our own command
+                [*command, *as_of],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                env=os.environ | {"NO_COLOR": "1"},
+            )
+            measured.append(_cpu(resource.RUSAGE_CHILDREN) - began)
+    return statistics.median(spent[False]), statistics.median(spent[True])
+
+
+def _used(store: Store) -> int:
+    row = store.connection.execute(
+        "SELECT block_size * used_blocks FROM pragma_database_size()"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _cpu(of: int = resource.RUSAGE_SELF) -> float:
+    used = resource.getrusage(of)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()

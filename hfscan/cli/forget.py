@@ -1,0 +1,22 @@
+"""`hfscan forget`."""
+
+from pathlib import Path
+
+import click
+
+from hfscan.cli._options import db_option
+from hfscan.store import Store
+
+
+@click.command("forget")
+@click.argument("ids", nargs=-1, required=True, type=int, metavar="ID...")
+@db_option
+def command(ids: tuple[int, ...], db: Path) -> None:
+    """Remove observations, as if they had never been made. `hfscan sources` lists them."""
+    Store.open(db).connection.close()  # there must be one
+    with Store.open(db, write=True) as store:
+        for one in store.forget(*ids):
+            click.echo(
+                f"Forgot source {one.id}: {one.kind} observed {one.observed_to:%F}, "
+                f"{one.models:,} models."
+            )

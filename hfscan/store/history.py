@@ -1,0 +1,250 @@
+"""History: a source enters its series, or leaves it, and the spans on either side fit again.
+
+Both work on any place, so that the history of a series depends on its sources alone, not on the
+order in which they came in. What a model was at a place is the span that covers it.
+"""
+
+import duckdb
+
+from hfscan.frameworks import masks_sql
+from hfscan.store.series import Tick
+
+COUNTS = ("downloads", "downloads_all_time", "likes")
+"""Columns of `counts`: what changes daily."""
+
+_MASKS = ("tag_mask", "weights_mask", "usable_mask")
+_SPAN = ("series", "model", "valid_from", "valid_to")
+_PACKED = "ceil(log2(1 + coalesce(downloads, 0))), model"
+"""An order in which counts pack well: integers take as many bits as the largest nearby."""
+_FOREVER = 2147483647  # stands for no end where spans are compared
+
+
+def insert(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
+    """Let a source that saw the models of the temporary table `staged` take its place."""
+    content = _content(connection)
+    _number(connection, tick, content)
+    _insert_versions(connection, tick, content)
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE touched AS SELECT model FROM seen
+        FULL JOIN ({_spans(tick.series, tick.before)}) AS old USING (model)
+        WHERE seen.model IS NULL OR old.model IS NULL OR {_differ("seen", "old")}
+        """
+    )
+    new = f"SELECT model, {', '.join(COUNTS)} FROM seen JOIN touched USING (model)"
+    _respan_counts(connection, tick, tick.place, new)
+    connection.execute("DROP TABLE seen")
+
+
+def remove(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
+    """Let the source at a place leave: as if it had never been there."""
+    _remove_versions(connection, tick)
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE touched AS
+        SELECT DISTINCT model FROM ({_all_counts()})
+        WHERE series = {tick.series} AND {tick.place} IN (valid_from, valid_to)
+        """
+    )
+    nothing = f"SELECT 0 AS model, {', '.join(f'NULL AS {name}' for name in COUNTS)} WHERE false"
+    _respan_counts(connection, tick, tick.after or _FOREVER, nothing)
+
+
+def _content(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return the columns of `versions` that make a state, as arguments of hash().
+
+    Lists as text: hash() takes an empty list for NULL, and two lists for their exchange.
+    """
+    described = connection.execute("DESCRIBE versions").fetchall()
+    kept = [(row[0], row[1]) for row in described if row[0] not in (*_SPAN, *_MASKS, "at_floor")]
+    return ", ".join(f"{name}::VARCHAR" if kind.endswith("[]") else name for name, kind in kept)
+
+
+def _number(connection: duckdb.DuckDBPyConnection, tick: Tick, content: str) -> None:
+    """Make `seen`: what was staged, with the model's number in the series and its state."""
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE seen AS
+        WITH known AS (SELECT DISTINCT key, model FROM versions WHERE series = {tick.series}),
+        keyed AS (
+            SELECT staged.rowid AS row, key, model, hash({content}) AS state, {", ".join(COUNTS)}
+            FROM staged LEFT JOIN known USING (key)
+        )
+        SELECT * EXCLUDE (key) FROM keyed WHERE model IS NOT NULL
+        UNION ALL
+        SELECT * EXCLUDE (key) REPLACE (((SELECT coalesce(max(model), 0) FROM known)
+            + row_number() OVER (ORDER BY key))::INTEGER AS model)
+        FROM keyed WHERE model IS NULL
+        """
+    )
+
+
+def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content: str) -> None:
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE fresh AS
+        WITH old AS (
+            SELECT rowid AS version, model, hash({content}) AS state
+            FROM versions WHERE series = {tick.series} AND {_covers(tick.before)}
+        )
+        SELECT seen.row, version, model, seen.state
+        FROM seen FULL JOIN old USING (model)
+        WHERE seen.state IS DISTINCT FROM old.state
+        """
+    )
+    cut = "rowid IN (SELECT version FROM fresh)"
+    if tick.after is not None:
+        connection.execute(
+            f"INSERT INTO versions SELECT * REPLACE ({tick.after} AS valid_from) FROM versions "
+            f"WHERE {cut} AND coalesce(valid_to > {tick.after}, true)"
+        )
+    connection.execute(f"UPDATE versions SET valid_to = {tick.place} WHERE {cut}")
+    if tick.after is not None:  # what the next source saw, this one saw before it
+        connection.execute(
+            f"""
+            CREATE TEMP TABLE adopted AS
+            WITH new AS (
+                SELECT rowid AS version, model, hash({content}) AS state
+                FROM versions WHERE series = {tick.series} AND valid_from = {tick.after}
+            )
+            SELECT new.version, model FROM fresh JOIN new USING (model, state)
+            """
+        )
+        connection.execute(
+            f"UPDATE versions SET valid_from = {tick.place} "
+            "WHERE rowid IN (SELECT version FROM adopted)"
+        )
+        connection.execute("DELETE FROM fresh WHERE model IN (SELECT model FROM adopted)")
+        connection.execute("DROP TABLE adopted")
+    connection.execute(
+        "CREATE TEMP TABLE added AS SELECT model, staged.* FROM fresh JOIN staged "
+        "ON staged.rowid = fresh.row ORDER BY model"
+    )
+    end = "NULL" if tick.after is None else tick.after
+    columns = [row[0] for row in connection.execute("DESCRIBE versions").fetchall()]
+    kept = [name for name in columns if name not in (*_SPAN, *_MASKS)]
+    connection.execute(
+        f"""
+        INSERT INTO versions BY NAME
+        SELECT {tick.series} AS series, model, {tick.place} AS valid_from, {end} AS valid_to,
+            {", ".join(kept)}, {", ".join(_MASKS)}
+        FROM added JOIN ({masks_sql("added")}) AS masks ON masks.row = added.rowid
+        """
+    )
+    connection.execute("DROP TABLE added")
+    connection.execute("DROP TABLE fresh")
+
+
+def _remove_versions(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
+    place, end = tick.place, "NULL" if tick.after is None else tick.after
+    mine = f"series = {tick.series}"
+    content = _content(connection)
+    connection.execute(
+        f"DELETE FROM versions WHERE {mine} AND valid_from = {place} "
+        f"AND valid_to IS NOT DISTINCT FROM {end}"
+    )
+    if tick.after is not None:
+        connection.execute(
+            f"UPDATE versions SET valid_from = {end} WHERE {mine} AND valid_from = {place}"
+        )
+    connection.execute(f"UPDATE versions SET valid_to = {end} WHERE {mine} AND valid_to = {place}")
+    if tick.after is None:
+        return
+    connection.execute(  # states that only the removed one parted
+        f"""
+        CREATE TEMP TABLE joined AS
+        SELECT one.rowid AS earlier, other.rowid AS later, other.valid_to AS valid_to
+        FROM (SELECT *, rowid, hash({content}) AS state FROM versions WHERE {mine}) AS one
+        JOIN (SELECT *, rowid, hash({content}) AS state FROM versions WHERE {mine}) AS other
+            ON one.model = other.model AND one.state = other.state
+        WHERE one.valid_to = {end} AND other.valid_from = {end}
+        """
+    )
+    connection.execute(
+        "UPDATE versions SET valid_to = joined.valid_to FROM joined "
+        "WHERE versions.rowid = joined.earlier"
+    )
+    connection.execute("DELETE FROM versions WHERE rowid IN (SELECT later FROM joined)")
+    connection.execute("DROP TABLE joined")
+
+
+def _respan_counts(connection: duckdb.DuckDBPyConnection, tick: Tick, until: int, new: str) -> None:
+    """Make the spans of the `touched` models around a place anew.
+
+    What was before it now ends at `until`; `new` is what holds from there to the next place.
+    """
+    after = _FOREVER if tick.after is None else tick.after
+    places = [tick.before, tick.place] + ([] if tick.after is None else [tick.after])
+    near = " OR ".join(f"({_covers(place)})" for place in places)
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE near AS
+        SELECT * REPLACE (coalesce(valid_to, {_FOREVER}) AS valid_to)
+        FROM ({_all_counts()}) JOIN touched USING (model)
+        WHERE series = {tick.series} AND ({near})
+        """
+    )
+    for table, spans in (("counts", f"valid_from <= {places[-1]}"), ("count_log", near)):
+        connection.execute(
+            f"DELETE FROM {table} WHERE series = {tick.series} AND ({spans}) "
+            "AND model IN (SELECT model FROM near)"
+        )
+    values = ", ".join(COUNTS)
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE respanned AS
+        WITH pieces AS (
+            SELECT model, valid_from, {until} AS valid_to, {values} FROM near
+            WHERE {_covers(tick.before)}
+            UNION ALL
+            SELECT model, {tick.place}, {after}, {values} FROM ({new})
+            UNION ALL
+            SELECT model, {after}, valid_to, {values} FROM near
+            WHERE valid_from <= {after} AND valid_to > {after}
+        ),
+        marked AS (
+            SELECT *, lag(valid_to) OVER earlier IS NOT DISTINCT FROM valid_from
+                AND {
+            " AND ".join(f"lag({one}) OVER earlier IS NOT DISTINCT FROM {one}" for one in COUNTS)
+        } AS goes_on
+            FROM pieces WINDOW earlier AS (PARTITION BY model ORDER BY valid_from)
+        ),
+        runs AS (
+            SELECT *, count(*) FILTER (NOT goes_on)
+                OVER (PARTITION BY model ORDER BY valid_from) AS run
+            FROM marked
+        )
+        SELECT model, min(valid_from) AS valid_from, max(valid_to) AS valid_to, {values}
+        FROM runs GROUP BY model, run, {values}
+        """
+    )
+    for table, columns, ends in (
+        ("counts", "valid_from", "="),
+        ("count_log", "valid_from, valid_to", "<"),
+    ):
+        connection.execute(
+            f"INSERT INTO {table} BY NAME SELECT {tick.series} AS series, model, {columns}, "
+            f"{values} FROM respanned WHERE valid_to {ends} {_FOREVER} ORDER BY {_PACKED}"
+        )
+    for table in ("near", "respanned", "touched"):
+        connection.execute(f"DROP TABLE {table}")
+
+
+def _spans(series: int, place: int) -> str:
+    return f"SELECT * FROM ({_all_counts()}) WHERE series = {series} AND {_covers(place)}"
+
+
+def _all_counts() -> str:
+    values = ", ".join(COUNTS)
+    return (
+        f"SELECT series, model, valid_from, NULL::INTEGER AS valid_to, {values} FROM counts "
+        f"UNION ALL SELECT series, model, valid_from, valid_to, {values} FROM count_log"
+    )
+
+
+def _covers(place: int) -> str:
+    return f"valid_from <= {place} AND (valid_to IS NULL OR valid_to > {place})"
+
+
+def _differ(one: str, other: str) -> str:
+    return " OR ".join(f"{one}.{name} IS DISTINCT FROM {other}.{name}" for name in COUNTS)

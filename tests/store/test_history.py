@@ -1,0 +1,191 @@
+"""What was observed is kept as differences, and every observation stays as it was seen."""
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from hfscan.errors import NoAnswerError
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+DAY = datetime(2024, 1, 1, tzinfo=UTC)
+SEEN = "SELECT * EXCLUDE (source) FROM observed({}) ORDER BY key"
+
+
+def ingest(store: Store, folder: Path, number: int, rows, **more) -> int:
+    """Observe `rows` on day `number`; return the source."""
+    dump = folder / f"{number}.json"
+    dump.write_text(json.dumps(rows))
+    when = DAY + timedelta(days=number)
+    told = {"kind": "import", "origin": dump.name, "scope": Scope(), "complete": True} | more
+    return store.ingest([dump], Observation(observed_from=when, observed_to=when, **told)).source
+
+
+def model(number: int, **more):
+    id_ = f"{0x63000000 + number:08x}{'a' * 16}"
+    created = datetime.fromtimestamp(0x63000000 + number, UTC).isoformat()
+    return {"_id": id_, "id": f"a/{number}", "createdAt": created} | more
+
+
+def worlds(seed: int, days: int):
+    """Return the models of each day; they come, go, come again, change and change back."""
+    chance = random.Random(seed)
+    return [
+        [
+            model(
+                number,
+                downloads=chance.choice([None, 0, 1]),
+                likes=chance.randrange(2),
+                tags=chance.choice([["pytorch"], ["tf", "x"], ["x", "tf"], [], None]),
+                siblings=chance.choice([["a.onnx"], []]),
+            )
+            for number in range(12)
+            if chance.random() < 0.7
+        ]
+        + [model(99, downloads=day, tags=["x"], siblings=["b"], likes=0)]
+        for day in range(days)
+    ]
+
+
+def spans(store: Store) -> list[list[tuple]]:
+    """Return the history itself: spans by the sources' times, whatever ids and numbers they got."""
+    ends = """
+        JOIN sources AS one ON one.series = spans.series AND one.place = valid_from
+        LEFT JOIN sources AS other ON other.series = spans.series AND other.place = valid_to
+    """
+    numbered = "SELECT DISTINCT series, model, key FROM versions"
+    counts = """(SELECT series, model, valid_from, NULL AS valid_to, * EXCLUDE (series, model,
+        valid_from) FROM counts UNION ALL FROM count_log)"""
+    return [
+        store.connection.execute(sql).fetchall()
+        for sql in (
+            "SELECT one.observed_to, other.observed_to, spans.* EXCLUDE (series, model, valid_from,"
+            f" valid_to) FROM versions AS spans {ends} ORDER BY ALL",
+            "SELECT key, one.observed_to, other.observed_to, downloads, downloads_all_time, likes "
+            f"FROM {counts} AS spans JOIN ({numbered}) USING (series, model) {ends} ORDER BY ALL",
+            "SELECT observed_to, lacks, models FROM sources ORDER BY ALL",
+        )
+    ]
+
+
+@pytest.fixture
+def opened(tmp_path):
+    stores = []
+
+    def fresh() -> Store:
+        stores.append(Store.open(tmp_path / f"{len(stores)}.duckdb", write=True))
+        return stores[-1]
+
+    yield fresh
+    for store in stores:
+        store.connection.close()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_order_of_arrival_and_forgetting_give_the_same_history(opened, tmp_path, seed):
+    chance, days = random.Random(seed), worlds(seed, 6)
+    alone = []
+    for number, rows in enumerate(days):
+        store = opened()
+        source = ingest(store, tmp_path, number, rows)
+        alone.append(store.connection.execute(SEEN.format(source)).fetchall())
+    in_order = opened()
+    for number, rows in enumerate(days):
+        ingest(in_order, tmp_path, number, rows)
+    for _ in range(2):
+        store, order = opened(), chance.sample(range(6), 6)
+        sources = {number: ingest(store, tmp_path, number, days[number]) for number in order}
+        for number, source in sources.items():
+            assert store.connection.execute(SEEN.format(source)).fetchall() == alone[number]
+        assert spans(store) == spans(in_order)
+        gone = chance.sample(range(6), 3)
+        for number in gone:
+            store.forget(sources[number])
+        never = opened()
+        for number in sorted({*range(6)} - {*gone}):
+            ingest(never, tmp_path, number, days[number])
+        assert spans(store) == spans(never)
+
+
+def test_the_snapshots_of_2026_equal_their_replay_in_any_order(opened, shared_data, tmp_path):
+    changes = shared_data / "hub-2026-08" / "changes.parquet"
+    dumps = []
+    with duckdb.connect() as connection:
+        for number in range(7):
+            dumps.append(tmp_path / f"{number}.parquet")
+            connection.execute(
+                f"""
+                COPY (
+                    SELECT id, author, created_at AS "createdAt", updated_at AS "lastModified",
+                        pipeline_tag, library AS library_name, tags, likes,
+                        downloads_30d AS downloads, gated
+                    FROM read_parquet('{changes}') WHERE seq <= {number}
+                    QUALIFY op <> 'delete'
+                        AND row_number() OVER (PARTITION BY id ORDER BY seq DESC) = 1
+                ) TO '{dumps[-1]}'
+                """
+            )
+    for order in (range(7), random.Random(7).sample(range(7), 7)):
+        store = opened()
+        for number in order:
+            when = DAY + timedelta(days=number)
+            source = store.ingest(
+                [dumps[number]], Observation("import", "radar", Scope(), when, when, None)
+            ).source
+            assert source == len(store.sources())
+        for number, one in enumerate(store.sources()):
+            columns = """id, author, created_at::TIMESTAMP, last_modified::TIMESTAMP, pipeline_tag,
+                library_name, tags, likes, downloads, gated::VARCHAR"""
+            seen = f"SELECT {columns} FROM observed({one.id})"
+            replay = f"""SELECT {columns} FROM (SELECT * RENAME ("createdAt" AS created_at,
+                "lastModified" AS last_modified) FROM read_parquet('{dumps[number]}'))"""
+            count = store.connection.execute(f"SELECT count(*) FROM ({seen})").fetchone()
+            assert count == (one.models,)
+            for difference in (f"{seen} EXCEPT ALL {replay}", f"{replay} EXCEPT ALL {seen}"):
+                assert not store.connection.execute(f"{difference} LIMIT 5").fetchall()
+        rows = store.connection.execute("SELECT count(*) FROM versions").fetchone()
+        assert rows[0] < 22_000  # not seven copies of ten thousand
+
+
+def test_a_model_is_gone_only_where_a_complete_source_looked_for_it(opened, tmp_path):
+    store = opened()
+    old, new, kept = model(1), model(3 * 365 * 86_400), model(2)  # of 2022, 2025 and 2022
+    before, after = Scope(until=DAY.replace(year=2023)), Scope(since=DAY.replace(year=2023))
+    assert ingest(store, tmp_path, 0, [old, new, kept]) == 1
+    ingest(store, tmp_path, 1, [kept], complete=None)  # a dump that may lack anything
+    ingest(store, tmp_path, 2, [kept], scope=before)
+    ingest(store, tmp_path, 3, [old | {"id": "b/1"}], scope=Scope(author="b"), complete=False)
+    ingest(store, tmp_path, 4, [kept])
+    ingest(store, tmp_path, 5, [old, kept])
+    ingest(store, tmp_path, 6, [], scope=after)
+    gone = store.connection.execute(
+        "SELECT key, gone_after, gone_before, last_seen, missed_by, returned "
+        "FROM departures ORDER BY gone_before, key"
+    ).fetchall()
+    day = [(DAY + timedelta(days=n)).replace(tzinfo=None) for n in range(6)]
+    assert gone == [
+        (old["_id"], day[0], day[2], 1, 3, 4),
+        (old["_id"], day[3], day[4], 4, 5, 6),  # back, renamed, and gone again
+        (new["_id"], day[0], day[4], 1, 5, None),
+    ]
+
+
+def test_the_same_files_twice_are_one_source(opened, tmp_path):
+    store = opened()
+    assert ingest(store, tmp_path, 0, [model(1)]) == 1
+    before = spans(store)
+    assert ingest(store, tmp_path, 0, [model(1)]) == 1
+    assert spans(store) == before
+    assert len(store.sources()) == 1
+
+
+def test_what_is_not_there_cannot_be_forgotten(opened, tmp_path):
+    store = opened()
+    ingest(store, tmp_path, 0, [model(1)])
+    with pytest.raises(NoAnswerError, match="no source 7"):
+        store.forget(1, 7)
+    assert len(store.sources()) == 1
