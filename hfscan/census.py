@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hfscan import hub
-from hfscan.hub import Answers, Dated, Harvest, Progress
+from hfscan.hub import Answers, Changed, Dated, Harvest, Progress
+from hfscan.objectid import created_at
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, Ingested, Observation, Store
+from hfscan.store import CreationDate, Ingested, Observation, Source, Store
+
+_OVERLAP = timedelta(hours=1)  # the time of a change is told by the clock of who made it
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,63 @@ def crawl(
             harvest.waypoints.save(waypoints)
         harvest.discard()
     return Crawled(harvest, ingested)
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update fetched since the source `base`, and what the database made of it."""
+
+    base: Source
+    new: Harvest
+    changed: Changed
+    ingested: Ingested
+
+
+def update(
+    *,
+    endpoint: str,
+    token: str | None,
+    db: Path,
+    progress: Callable[[Progress], None] | None = None,
+) -> Updated:
+    """Carry the last full crawl of `endpoint` on: ask for what is new or changed since.
+
+    New models by time of creation, down to the last known one; changed ones by time of change,
+    down to the start of the last crawl, an hour more. Downloads of other models, and deletions,
+    are not seen. Raises NoAnswerError without a full crawl, and what `crawl` raises.
+    """
+    tell = progress or (lambda _: None)
+    endpoint = endpoint.rstrip("/")
+    with Store.open(db) as store:
+        base, last = store.to_update(endpoint)
+    scope = Scope(since=created_at(last), files="files" not in base.lacks)
+    since = base.observed_from.replace(tzinfo=UTC) - _OVERLAP
+    new = hub.fetch(scope, endpoint=endpoint, token=token, journal=_journal(db), progress=tell)
+    with new, TemporaryDirectory() as folder:
+        changed = hub.fetch_changed(
+            since,
+            endpoint=endpoint,
+            token=token,
+            folder=Path(folder),
+            dropped=new.dropped_fields,
+            files=scope.files,
+            progress=tell,
+        )
+        observation = Observation(
+            kind="update",
+            origin=endpoint,
+            scope=Scope(),
+            observed_from=min(new.started_at, changed.started_at),
+            observed_to=changed.finished_at,
+            complete=False,
+            requests=new.requests + changed.requests,
+            synthetic=base.synthetic,
+            base=base.id,
+        )
+        with Store.open(db, write=True) as store:
+            ingested = store.ingest([*new.pages, *changed.pages], observation)
+        new.discard()
+    return Updated(base, new, changed, ingested)
 
 
 def date_floor(

@@ -64,6 +64,12 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
     help="Instead, ask for the first commits of the models in the database that are older than "
     "the Hub's dates, the most downloaded first; one or two requests each.",
 )
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Instead, carry the last full crawl on: ask only for models that are new or changed "
+    "since. It cannot see deletions, nor the downloads of other models.",
+)
 @click.option("--fresh", is_flag=True, help="Start anew; forget an interrupted crawl.")
 def command(
     endpoint: str,
@@ -79,6 +85,7 @@ def command(
     seed: int | None,
     streams: int | None,
     date_floor: bool,
+    update: bool,
     fresh: bool,
 ) -> None:
     """Take a census of the Hub's model metadata.
@@ -90,6 +97,8 @@ def command(
     _check(scope, streams)
     if date_floor and (fresh or not files or streams or scope != Scope(limit=limit)):
         raise click.UsageError("--date-floor asks about models in the database; it takes --limit.")
+    if update and (date_floor or fresh or not files or streams or scope != Scope()):
+        raise click.UsageError("--update carries a full crawl on; it takes no other choice.")
     if constants.HF_HUB_OFFLINE:
         raise HubUnreachableError(
             "HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it to crawl, bring a recorded "
@@ -97,6 +106,9 @@ def command(
         )
     if date_floor:
         _date_floor(endpoint, db, limit)
+        return
+    if update:
+        _update(endpoint, db)
         return
     with shown() as progress:
         crawled = census.crawl(
@@ -147,6 +159,23 @@ def _date_floor(endpoint: str, db: Path, limit: int | None) -> None:
             click.echo(f"{models:,} {what}.")
     for repo, why in [*asked.failed.items()][:3]:
         click.echo(f"{printable(repo, 100)}: {why}")
+
+
+def _update(endpoint: str, db: Path) -> None:
+    with shown() as progress:
+        updated = census.update(endpoint=endpoint, token=get_token(), db=db, progress=progress)
+    base, ingested = updated.base, updated.ingested
+    click.echo(
+        f"Source {ingested.source}: {ingested.models:,} models: source {base.id} "
+        f"({base.observed_to:%F %H:%M}) carried on with {ingested.models - ingested.carried:,} new "
+        f"or changed ones from {endpoint} in {updated.new.requests + updated.changed.requests:,} "
+        f"requests, in {db}"
+    )
+    click.echo(
+        "An update cannot see: models deleted or made private since, which it carries on; "
+        "downloads, likes and gating of models without a new commit, which are those of source "
+        f"{base.id}; commits pushed long after they were made. A full crawl sees all of them."
+    )
 
 
 def _period(

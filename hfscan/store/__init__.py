@@ -38,6 +38,13 @@ class Store:
         """
         return sources.forget(self.connection, ids)
 
+    def to_update(self, origin: str) -> tuple[Source, str]:
+        """Return the newest source that holds all models of the Hub `origin`, and its last `_id`.
+
+        Raises NoAnswerError when there is none.
+        """
+        return sources.to_update(self.connection, origin)
+
     @property
     def outdated(self) -> bool:
         """True when its masks were made with another release's taxonomy; opened to write, never."""

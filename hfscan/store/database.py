@@ -41,6 +41,7 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
     except OSError as error:
         raise StorageError(f"{path} cannot be made: {error.strerror}.") from error
     try:
+        connection.execute("SET enable_progress_bar = false")  # stdout is for data
         _check(path, connection)
         if write and not masks.current(connection):
             masks.rebuild(connection)

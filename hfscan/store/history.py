@@ -73,7 +73,7 @@ def _number(connection: duckdb.DuckDBPyConnection, tick: Tick, content: str) -> 
         SELECT * EXCLUDE (key) FROM keyed WHERE model IS NOT NULL
         UNION ALL
         SELECT * EXCLUDE (key) REPLACE (((SELECT coalesce(max(model), 0) FROM known)
-            + row_number() OVER (ORDER BY key))::INTEGER AS model)
+            + row_number() OVER ())::INTEGER AS model)
         FROM keyed WHERE model IS NULL
         """
     )
@@ -116,9 +116,8 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content:
         )
         connection.execute("DELETE FROM fresh WHERE model IN (SELECT model FROM adopted)")
         connection.execute("DROP TABLE adopted")
-    connection.execute(
-        "CREATE TEMP TABLE added AS SELECT model, staged.* FROM fresh JOIN staged "
-        "ON staged.rowid = fresh.row ORDER BY model"
+    connection.execute(  # only what is new needs masks
+        "DELETE FROM staged WHERE rowid NOT IN (SELECT row FROM fresh WHERE row IS NOT NULL)"
     )
     end = "NULL" if tick.after is None else tick.after
     columns = [row[0] for row in connection.execute("DESCRIBE versions").fetchall()]
@@ -128,10 +127,10 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content:
         INSERT INTO versions BY NAME
         SELECT {tick.series} AS series, model, {tick.place} AS valid_from, {end} AS valid_to,
             {", ".join(kept)}, {", ".join(_MASKS)}
-        FROM added JOIN ({masks_sql("added")}) AS masks ON masks.row = added.rowid
+        FROM staged JOIN fresh ON fresh.row = staged.rowid
+        JOIN ({masks_sql("staged")}) AS masks ON masks.row = staged.rowid
         """
     )
-    connection.execute("DROP TABLE added")
     connection.execute("DROP TABLE fresh")
 
 

@@ -33,6 +33,8 @@ class Ingested:
     """left out: neither `_id` nor repo id"""
     unknown_keys: dict[str, int]
     odd_types: dict[str, int]
+    carried: int = 0
+    """of the models: those that an update did not ask for"""
     already: bool = False
     """it was in the database before; nothing was added"""
 
@@ -92,9 +94,10 @@ def _ingest(
         connection.execute(
             "DELETE FROM staged WHERE rowid NOT IN (SELECT max(rowid) FROM staged GROUP BY key)"
         )
+    carried = 0 if observation.base is None else _carry(connection, observation.base)
     source = _take_place(connection, observation, digest)
     connection.execute("DROP TABLE staged")
-    models = read - private - outside - nameless - duplicates
+    models = read - private - outside - nameless - duplicates + carried
     return Ingested(
         source,
         models,
@@ -104,7 +107,20 @@ def _ingest(
         nameless,
         unknown_keys,
         dict(sorted(odd_types.items())),
+        carried=carried,
     )
+
+
+def _carry(connection: duckdb.DuckDBPyConnection, base: int) -> int:
+    """Stage the models of the source `base` that are not staged yet; return how many."""
+    columns = [row[0] for row in connection.execute("DESCRIBE FROM observed(0)").fetchall()]
+    kept = [name for name in columns if name != "source" and not name.endswith("_mask")]
+    (carried,) = _one(
+        connection,
+        f"INSERT INTO staged BY NAME SELECT {', '.join(kept)}, _id IS NOT NULL AS has_id "
+        f"FROM observed({base}) AS old ANTI JOIN staged USING (key)",
+    )
+    return int(carried)
 
 
 def _take_place(
@@ -141,6 +157,7 @@ def _take_place(
         "complete": observation.complete,
         "models": models,
         "requests": observation.requests,
+        "base": observation.base,
         "recorded_at": _naive(datetime.now(UTC)),
         "digest": digest,
         "series": tick.series,

@@ -28,6 +28,8 @@ class Observation:
     synthetic: str | None = None
     sample: float | None = None
     sample_design: str | None = None
+    base: int | None = None
+    """kind 'update': the source that holds all other models"""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,22 @@ def forget(connection: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[So
             history.remove(connection, series.find(connection, one.id))
             connection.execute("DELETE FROM sources WHERE id = ?", [one.id])
     return gone
+
+
+def to_update(connection: duckdb.DuckDBPyConnection, origin: str) -> tuple[Source, str]:
+    """Return the newest source that holds all models of the Hub `origin`, and its last `_id`.
+
+    Raises NoAnswerError when there is none.
+    """
+    for one in reversed(listed(connection)):
+        known = one.kind == "update" or (one.kind == "crawl" and one.complete)
+        if known and one.origin == origin and one.whole and one.since is one.until is None:
+            last = connection.execute(f"SELECT max(_id) FROM observed({one.id})").fetchone()
+            if last and last[0]:
+                return one, last[0]
+    raise NoAnswerError(
+        f"There is no full crawl of {origin} to update. Take one first: hfscan crawl"
+    )
 
 
 def choose(

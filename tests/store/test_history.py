@@ -9,8 +9,9 @@ import duckdb
 import pytest
 
 from hfscan.errors import NoAnswerError
+from hfscan.figures import load
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import CreationDate, Observation, Store
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 SEEN = "SELECT * EXCLUDE (source) FROM observed({}) ORDER BY key"
@@ -189,3 +190,40 @@ def test_what_is_not_there_cannot_be_forgotten(opened, tmp_path):
     with pytest.raises(NoAnswerError, match="no source 7"):
         store.forget(1, 7)
     assert len(store.sources()) == 1
+
+
+def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_data):
+    store = opened()
+    files = [shared_data / "hub-2022-02.jsonl.gz", shared_data / "hub-2024-07.parquet"]
+    for number, file in enumerate(files):
+        when = DAY + timedelta(days=number)
+        store.ingest([file], Observation("import", file.name, Scope(), when, when, None))
+    plain = duckdb.connect()
+    plain.execute(f"CREATE VIEW old AS SELECT modelId AS id, tags FROM read_json('{files[0]}')")
+    plain.execute(f"CREATE VIEW new AS SELECT id, tags FROM read_parquet('{files[1]}')")
+
+    def count(sql: str) -> int:
+        return plain.execute(f"SELECT count(*) FROM {sql}").fetchone()[0]
+
+    both = "old JOIN new USING (id) WHERE"
+    had, has = (f"list_contains({one}.tags, 'tf')" for one in ("old", "new"))
+    wanted = {
+        ("kept", None): count(f"{both} true"),
+        ("renamed", None): 0,
+        ("gone", None): count("old ANTI JOIN new USING (id)"),
+        ("added", None): count("new ANTI JOIN old USING (id)"),
+        ("gained", "tensorflow"): count(f"{both} NOT {had} AND {has}"),
+        ("lost", "tensorflow"): count(f"{both} {had} AND NOT {has}"),
+    }
+    query = load("changes")
+    rows = query.run(store.connection, {"universe": ["tensorflow"]})
+    assert {(row["change"], row["framework"]): row["models"] for row in rows} == wanted
+    assert min(wanted["kept", None], wanted["gone", None], wanted["gained", "tensorflow"]) > 100
+    # where the Hub redirects a name that is gone, its model stayed
+    (gone,) = plain.execute("SELECT min(id) FROM (FROM old ANTI JOIN new USING (id))").fetchone()
+    (other,) = plain.execute("SELECT min(id) FROM (FROM new ANTI JOIN old USING (id))").fetchone()
+    store.record_dates([CreationDate(gone, None, other)], kind="first commit", origin="a test")
+    rows = query.run(store.connection, {"universe": ["tensorflow"]})
+    found = {row["change"]: row["models"] for row in rows}
+    assert found["renamed"] == 1
+    assert found["gone"] == wanted["gone", None] - 1

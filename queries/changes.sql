@@ -1,0 +1,57 @@
+-- title: Changes between two observations
+-- answers: How many models stayed, came, went, were renamed, gained a framework or lost one?
+-- param earlier INTEGER = 1 : the source to start from
+-- param later INTEGER = 2 : the source to compare with
+-- param universe VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes that are told apart
+-- chart: bar x=models y=change color=framework
+WITH universe AS (
+    SELECT name AS framework, bit FROM frameworks WHERE list_contains($universe::VARCHAR[], name)
+),
+-- by `_id` where both sources have it (names change), else by repo id
+both_have_ids AS (
+    SELECT NOT bool_or(list_contains(lacks, '_id')) AS yes
+    FROM sources WHERE id IN ($earlier::INTEGER, $later::INTEGER)
+),
+-- else a rename is known where the Hub redirected the old name (`hfscan crawl --date-floor`)
+moved AS (
+    SELECT id, any_value(moved_to) AS moved_to FROM creation_dates
+    WHERE moved_to IS NOT NULL AND id NOT IN (SELECT id FROM observed($later::INTEGER))
+    GROUP BY id
+),
+old AS (
+    SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE coalesce(moved_to, id) END AS key, id, tag_mask
+    FROM observed($earlier::INTEGER) LEFT JOIN moved USING (id)
+),
+new AS (
+    SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key, id, tag_mask
+    FROM observed($later::INTEGER)
+),
+pairs AS (
+    SELECT old.id AS before, new.id AS after, old.tag_mask AS had, new.tag_mask AS has
+    FROM old FULL JOIN new USING (key)
+),
+counted AS (
+    SELECT
+        count(*) FILTER (before IS NOT NULL AND after IS NOT NULL) AS kept,
+        count(*) FILTER (before <> after) AS renamed,
+        count(*) FILTER (after IS NULL) AS gone,
+        count(*) FILTER (before IS NULL) AS added
+    FROM pairs
+),
+switched AS (
+    SELECT
+        framework, bit,
+        count(*) FILTER ((had >> bit) & 1 = 0 AND (has >> bit) & 1 = 1) AS gained,
+        count(*) FILTER ((had >> bit) & 1 = 1 AND (has >> bit) & 1 = 0) AS lost
+    FROM pairs, universe
+    GROUP BY ALL
+)
+SELECT change, framework, models
+FROM (
+    SELECT 1 AS place, NULL AS bit, change, NULL AS framework, models
+    FROM (UNPIVOT counted ON kept, renamed, gone, added INTO NAME change VALUE models)
+    UNION ALL
+    SELECT 2, bit, change, framework, models
+    FROM (UNPIVOT switched ON gained, lost INTO NAME change VALUE models)
+)
+ORDER BY place, bit NULLS FIRST, list_position(['kept', 'renamed', 'gone', 'added', 'gained', 'lost'], change)

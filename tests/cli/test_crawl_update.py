@@ -1,0 +1,76 @@
+"""`hfscan crawl --update`: what is new or changed since, and nothing else."""
+
+from datetime import UTC, datetime, timedelta
+
+from hfscan.errors import NoAnswerError
+from hfscan.minihub import MiniHub, Population
+
+
+def iso(**ago: float) -> str:
+    return (datetime.now(UTC) - timedelta(**ago)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def model(number: int, **more):
+    """A model of 2023, last changed then."""
+    return {
+        "_id": f"64{number:06x}{number:016x}", "id": f"a/{number}", "tags": ["pytorch"],
+        "createdAt": "2023-05-01T00:00:00.000Z", "lastModified": "2023-05-02T00:00:00.000Z",
+        "downloads": 5, "likes": 1, "siblings": [{"rfilename": "pytorch_model.bin"}],
+    } | more  # fmt: skip
+
+
+def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(crawl) -> None:
+    population = Population.from_rows([model(n) for n in range(400)])
+    ids = list(population.ids)
+    with MiniHub(population, quota=None, page_size=20) as hub:
+        crawl.endpoint = hub.url
+        assert crawl()[0] == 0
+        now = f"{int(datetime.now(UTC).timestamp()):08x}" + "0" * 16
+        population.put(
+            model(9) | {"_id": now, "id": "b/new", "createdAt": iso(), "lastModified": iso(days=9)}
+        )
+        changed = {"tags": ["pytorch", "tf"], "lastModified": iso(), "downloads": 7, "id": "a/x"}
+        population.edit(ids[3], **changed)
+        population.edit(ids[200], lastModified=iso(minutes=30))  # during the first crawl, perhaps
+        population.edit(ids[300], downloads=1_000)
+        population.delete(ids[5])
+        asked = len(hub.requests)
+        code, out, err = crawl("--update")
+        assert (code, err) == (0, "")
+        assert len(hub.requests) - asked == 2
+        assert "Source 2: 401 models: source 1" in out
+        assert "cannot see: models deleted" in out
+        assert "downloads" in out
+        assert crawl.rows("SELECT kind, complete, base FROM sources WHERE id = 2") == [
+            ("update", False, 1)
+        ]
+        one, other = "SELECT * EXCLUDE (source) FROM observed(1)", "FROM observed(2)"
+        differing = crawl.rows(
+            f"SELECT key, id, downloads, tag_mask FROM (SELECT * EXCLUDE (source) {other} "
+            f"EXCEPT {one}) ORDER BY key"
+        )
+        assert [row[:3] for row in differing] == [
+            (ids[3], "a/x", 7),
+            (ids[200], "a/200", 5),
+            (now, "b/new", 5),
+        ]
+        assert differing[0][3] == 3  # PyTorch and TensorFlow
+        assert not crawl.rows("FROM departures")
+        # the next one begins where this one began, and a full crawl sees the rest
+        assert crawl("--update")[0] == 0
+        assert crawl()[0] == 0
+    assert crawl.rows("SELECT base FROM sources ORDER BY id") == [(None,), (1,), (2,), (None,)]
+    assert crawl.rows("SELECT key, last_seen, missed_by FROM departures") == [(ids[5], 1, 4)]
+    assert crawl.rows(f"SELECT downloads FROM observed(4) WHERE key = '{ids[300]}'") == [(1_000,)]
+
+
+def test_there_must_be_a_full_crawl_to_update(crawl) -> None:
+    with MiniHub(Population.from_rows([model(1), model(2)]), quota=None) as hub:
+        crawl.endpoint = hub.url
+        assert crawl("--limit", "1")[0] == 0
+        code, _, err = crawl("--update")
+        assert code == NoAnswerError.exit_code
+        assert f"There is no full crawl of {hub.url} to update" in err
+        code, _, err = crawl("--update", "--author", "a")
+        assert code == 2
+        assert "--update carries a full crawl on" in err
