@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from hfscan.errors import NoAnswerError
 from hfscan.minihub import MiniHub, Population
+from hfscan.store import Store
 
 
 def iso(**ago: float) -> str:
@@ -60,6 +63,12 @@ def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(cra
         assert crawl("--update")[0] == 0
         assert crawl()[0] == 0
     assert crawl.rows("SELECT base FROM sources ORDER BY id") == [(None,), (1,), (2,), (None,)]
+    with Store.open(crawl.folder / "hfscan.duckdb", write=True) as store:
+        with pytest.raises(NoAnswerError, match="hfscan forget 2 3"):
+            store.forget(2)
+        full = store.connection.execute(seen := "FROM observed(4) ORDER BY key").fetchall()
+        assert len(store.forget(3)) == 1
+        assert store.connection.execute(seen).fetchall() == full
     assert crawl.rows("SELECT key, last_seen, missed_by FROM departures") == [(ids[5], 1, 4)]
     assert crawl.rows(f"SELECT downloads FROM observed(4) WHERE key = '{ids[300]}'") == [(1_000,)]
 
