@@ -10,7 +10,7 @@
 -- param without_top INTEGER = 0 : leave out this many authors, those with the most models that serve the universe
 -- param by VARCHAR = NULL : one row per month, year, task, library, author, license, architecture, language, size, gated or region; NULL for one in all
 -- param top INTEGER = NULL : keep this many groups, the largest; the rest is '(other)'
--- chart: bar x=share y=group color=framework
+-- chart: stack x=share y=group color=framework
 WITH competing AS (FROM universe($universe::VARCHAR[])),
 tally AS (
     SELECT

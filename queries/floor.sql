@@ -4,7 +4,7 @@
 -- param definition VARCHAR = tag : what says that a model serves one: tag (the Hub's), weights (its files) or usable
 -- param since TIMESTAMP = 2022-01-01 : created at or after (UTC)
 -- param until TIMESTAMP = 2023-01-01 : created before (UTC)
--- chart: interval low=share_low high=share_high y=framework
+-- chart: interval low=share_low high=share_high mark=share_certain y=framework
 -- certain: the Hub dates it so. dated: at the Hub's floor, and an import or its first commit dates it
 -- so. undated: at the floor, and nothing dates it; of these, in conflict: what dates it cannot be true.
 -- `of`: models that serve the universe at all. The share is lowest when no undated model of this kind
@@ -48,6 +48,7 @@ SELECT
     certain + dated AS low,
     certain + dated + undated AS high,
     certain_of, dated_of, undated_of,
+    round(certain / nullif(certain_of, 0), 9) AS share_certain,
     round(low / nullif(certain_of + dated_of + undated_of - undated, 0), 9) AS share_low,
     round(high / nullif(certain_of + dated_of + undated, 0), 9) AS share_high
 FROM counted

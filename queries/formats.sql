@@ -1,6 +1,6 @@
 -- title: Adoption of formats and frameworks
 -- answers: Of the models created in each month or year, how many carry each framework, format or runtime?
--- param universe VARCHAR[] = NULL : only these frameworks, formats and runtimes; NULL for every one
+-- param universe VARCHAR[] = NULL : only these frameworks, formats and runtimes; all or NULL for every one
 -- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or usable
 -- param per VARCHAR = year : one row per year or month of creation, or one for all models (all)
 -- param since TIMESTAMP = NULL : count models created at or after (UTC)
@@ -35,7 +35,7 @@ SELECT
     coalesce(sum(n) FILTER (had IS NOT NULL), 0)::BIGINT AS denominator,
     round(numerator / nullif(denominator, 0), 9) AS share
 FROM tally, frameworks
-WHERE $universe::VARCHAR[] IS NULL OR list_contains($universe, name)
+WHERE $universe::VARCHAR[] IS NULL OR list_has_any($universe, [name, 'all'])
 GROUP BY period, name, bit
 QUALIFY sum(numerator) OVER (PARTITION BY name) > 0  -- without what nobody has
 ORDER BY period, bit

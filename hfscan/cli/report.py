@@ -112,4 +112,6 @@ def command(
 
 
 def _format_of(out: Path | None) -> str:
-    return {".md": "md", ".json": "json"}.get(out.suffix.lower() if out else "", "terminal")
+    return {".md": "md", ".json": "json", ".html": "html"}.get(
+        out.suffix.lower() if out else "", "terminal"
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TextIO
 
-from hfscan.report import json, markdown, terminal
+from hfscan.report import html, json, markdown, terminal
 from hfscan.report.plan import Question, Report, build
 from hfscan.report.rows import ROW_FORMATS
 from hfscan.report.table import Table
@@ -14,6 +14,7 @@ FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
     "terminal": terminal.write,
     "md": markdown.write,
     "json": json.write,
+    "html": html.write,
 }
 """Name of a format -> what writes a report in it."""
 

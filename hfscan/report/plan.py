@@ -1,15 +1,16 @@
 """Reads `reports/<name>/report.toml` and fills it with figures."""
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hfscan.errors import NoAnswerError
 from hfscan.figures import (
     ALL,
+    WEIGHTS,
     By,
     Census,
     Definition,
@@ -50,7 +51,8 @@ class Section:
     """A titled block of a report: figures, or the rows of a query.
 
     Rows come with headings for `columns`, or a `pivot` of them (rows, columns, cells).
-    `across`: the figures differ in definition and universe, one row for each of both.
+    `across`: the figures differ in definition and universe, or in weight; a row for each.
+    `chart`: what to draw, see `hfscan.report.chart`.
     """
 
     name: str
@@ -58,12 +60,13 @@ class Section:
     note: str | None
     query: str
     by: By | None = None
-    across: bool = False
+    across: Literal["definition", "weight"] | None = None
     figures: tuple[Figure, ...] = ()
     rows: tuple[dict[str, Any], ...] = ()
     columns: Mapping[str, str] | None = None
     pivot: Mapping[str, str] | None = None
     parameters: Mapping[str, object] | None = None
+    chart: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,9 @@ class Report:
     title: str
     question: Question
     names: dict[str, str]
-    """framework -> its title"""
+    """framework of the universe -> its title"""
+    titles: dict[str, str]
+    """framework, format or runtime of any row -> its title"""
     source: Source
     generated_at: datetime
     headline: Section
@@ -85,6 +90,21 @@ class Report:
     def definition(self) -> Definition:
         """What the headline counts by."""
         return self.question.definition or "tag"
+
+    @property
+    def coverage(self) -> str:
+        """Which models the observation set out to see, in a sentence."""
+        one = self.source
+        ends = [f"{bound:%Y-%m-%d}" if bound else "" for bound in (one.since, one.until)]
+        when = "of any age"
+        if any(ends):
+            when = f"created from {ends[0] or 'the beginning'} to {ends[1] or 'the observation'}"
+        whole = {
+            True: "all were seen",
+            False: "not all were seen",
+            None: "nothing says if all were",
+        }
+        return f"Public models {when}; {whole[one.complete]}."
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -124,6 +144,7 @@ def build(census: Census, question: Question, *, where: Path | None = None) -> R
         title=plan["title"].format(**words),
         question=question,
         names=census.titles(question.universe),
+        titles=census.titles(sorted(_mentioned(sections))),
         source=census.source,
         generated_at=datetime.now(UTC),
         headline=next(one for one in sections if one.name == plan["headline"]),
@@ -132,10 +153,16 @@ def build(census: Census, question: Question, *, where: Path | None = None) -> R
     )
 
 
+def _mentioned(sections: Iterable[Section]) -> set[str]:
+    rows = (row.get("framework") for part in sections for row in part.rows)
+    return {name for name in rows if name is not None}
+
+
 def _wanted(part: dict[str, Any], question: Question) -> bool:
     """Return whether the section belongs to the answer."""
-    if part.get("across"):
-        return question.definition is None and question.weight == "models"
+    if across := part.get("across"):
+        decided = across == "definition" and question.definition is not None
+        return not decided and question.weight == "models"
     if part.get("query") == "floor":
         return question.period is not None and may_hold_floor(question.period)
     if question.by is not None:  # the one grouping asked for, instead of those of the plan
@@ -164,7 +191,7 @@ class _Filler:
             parameters = self._parameters(query)
             rows = tuple(self._census.ask(query, parameters))
         elif part.get("across"):
-            figures = tuple(self._sensitivity())
+            figures = tuple(_ACROSS[part["across"]](self))
         else:
             figures = tuple(self._figures(by))
         note = part.get("note")
@@ -174,12 +201,13 @@ class _Filler:
             note=note and note.format(**self._words),
             query=query,
             by=by,
-            across=part.get("across", False),
+            across=part.get("across"),
             figures=figures,
             rows=rows,
             columns=part.get("columns"),
             pivot=part.get("pivot"),
             parameters=parameters,
+            chart=part.get("chart", load(query).chart),
         )
 
     def _figures(self, by: By | None) -> Iterator[Figure]:
@@ -218,6 +246,21 @@ class _Filler:
                     without_top=self._question.without_top,
                 )
 
+    def _weights(self) -> Iterator[Figure]:
+        """Yield the answer with each weight."""
+        period = self._question.period
+        for weight in WEIGHTS:
+            if weight != "downloads" or "downloads" not in self._census.source.lacks:
+                yield from self._census.exclusivity(
+                    universe=self._question.universe,
+                    definition=self._definition,
+                    period=period,
+                    population=self._part["population"],
+                    floor="excluded" if period and contains_floor(period) else None,
+                    weight=weight,
+                    without_top=self._question.without_top,
+                )
+
     def _parameters(self, query: str) -> dict[str, object]:
         """Return what the query is asked: what the report is, and what the plan says beside."""
         since, until = self._question.period or (None, None)
@@ -232,6 +275,10 @@ class _Filler:
         known = {one.name for one in load(query).parameters}
         further: dict[str, object] = self._part.get("ask", {})
         return {key: value for key, value in told.items() if key in known} | further
+
+
+_ACROSS = {"definition": _Filler._sensitivity, "weight": _Filler._weights}
+"""What a section goes across -> what asks for it."""
 
 
 def _notes(source: Source) -> Sequence[str]:

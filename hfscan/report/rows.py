@@ -25,7 +25,7 @@ def _write_markdown(rows: Sequence[Row], out: TextIO) -> None:
     markdown.write_table(_as_table(rows), out)
 
 
-def _write_csv(rows: Sequence[Row], out: TextIO) -> None:
+def write_csv(rows: Sequence[Row], out: TextIO) -> None:
     writer = csv.writer(out, lineterminator="\n")
     if rows:
         writer.writerow(map(_harmless, rows[0]))
@@ -39,7 +39,7 @@ def _write_json(rows: Sequence[Row], out: TextIO) -> None:
 
 ROW_FORMATS: dict[str, Callable[[Sequence[Row], TextIO], None]] = {
     "terminal": _write_terminal,
-    "csv": _write_csv,
+    "csv": write_csv,
     "json": _write_json,
     "md": _write_markdown,
 }

@@ -6,7 +6,18 @@ from typing import Any
 
 from hfscan.figures import By, Figure
 from hfscan.report.plan import Section
-from hfscan.report.words import FLOORS, GROUPS, UNITS, label, number, percent, told_share, what
+from hfscan.report.words import (
+    FLOORS,
+    GROUPS,
+    UNITS,
+    WEIGHTS,
+    cell,
+    label,
+    number,
+    percent,
+    told_share,
+    what,
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ def tables(section: Section, names: dict[str, str]) -> list[Table]:
     if section.columns:
         return [_rows(section.rows, section.columns, names)]
     if section.across:
-        return [_sensitivity(section, names)]
+        return [_across(section, names)]
     if section.by is None:
         floors = dict.fromkeys(figure.floor for figure in section.figures)
         return [
@@ -42,6 +53,26 @@ def tables(section: Section, names: dict[str, str]) -> list[Table]:
             for floor in floors
         ]
     return [grid(section.figures, section.by, names)]
+
+
+def shown(figures: Iterable[Figure], by: By | None) -> list[Figure]:
+    """Return the figures that add up to a whole, in the order in which they are shown."""
+    whole = [one for one in figures if one.name in ("exclusive", "shared")]
+    if by in (None, "month", "year", "observation"):
+        return whole
+    # the largest group first; what is left over last
+    return sorted(whole, key=lambda one: (one.group == "(other)", -one.denominator))
+
+
+def row_label(section: Section, figure: Figure, names: Mapping[str, str]) -> str:
+    """Return what the figure's row is called in its section's table and chart."""
+    if section.across == "weight":
+        return WEIGHTS[figure.weight]
+    if section.across:
+        return f"{figure.definition}: {_among(figure.universe, names)}"
+    if section.by is None:
+        return _sentence(FLOORS[figure.floor]) if figure.floor else section.title
+    return str(figure.group)
 
 
 def _rows(
@@ -56,10 +87,7 @@ def _rows(
 def _cell(row: Mapping[str, Any], column: str, names: dict[str, str]) -> str:
     if column == "what":
         return what(row["name"], row["framework"], names)
-    value = row[column]
-    if "share" in column:
-        return percent(value)
-    return number(value) if isinstance(value, int) else str(value)
+    return cell(column, row[column])
 
 
 def pivoted(
@@ -78,19 +106,19 @@ def pivoted(
     )
 
 
-def _sensitivity(section: Section, names: dict[str, str]) -> Table:
-    """Return a row for each definition and universe; each adds up to all that serve one."""
-    cells: dict[tuple[str, tuple[str, ...]], list[Figure]] = {}
-    for one in section.figures:
-        cells.setdefault((one.definition, one.universe), []).append(one)
+def _across(section: Section, names: dict[str, str]) -> Table:
+    """Return a row for each way to ask; each adds up to all that serve one."""
+    cells: dict[str, list[Figure]] = {}
+    for one in shown(section.figures, None):
+        cells.setdefault(row_label(section, one, names), []).append(one)
     rows = []
-    for (definition, universe), figures in cells.items():
+    for name, figures in cells.items():
         only = {one.framework: one for one in figures if one.name == "exclusive"}
         others = [one for name, one in only.items() if name not in names]
         shared = next(one for one in figures if one.name == "shared")
         rows.append(
             (
-                f"{definition}: {_among(universe, names)}",
+                name,
                 *(told_share(only[name]) for name in names),
                 percent(sum(one.share or 0 for one in others)) if others else "",
                 told_share(shared),
@@ -103,9 +131,9 @@ def _sensitivity(section: Section, names: dict[str, str]) -> Table:
     )
 
 
-def _among(universe: tuple[str, ...], names: dict[str, str]) -> str:
+def _among(universe: tuple[str, ...], names: Mapping[str, str]) -> str:
     if universe == tuple(names):
-        return ", ".join(names)
+        return ", ".join(names.values())
     if "all" in universe:
         return "all"
     return " ".join(f"+ {one}" for one in universe if one not in names)
@@ -124,18 +152,11 @@ def _listing(figures: list[Figure], names: dict[str, str], floor: str | None) ->
 
 def grid(figures: Iterable[Figure], by: By, names: dict[str, str]) -> Table:
     """Return a row for each group, with exclusive and shared models."""
-    shown = [one for one in figures if one.name in ("exclusive", "shared")]
-    columns = list(dict.fromkeys(label(one, names) for one in shown))
+    whole = shown(figures, by)
+    columns = list(dict.fromkeys(label(one, names) for one in whole))
     groups: dict[str | None, dict[str, Figure]] = {}
-    for one in shown:
+    for one in whole:
         groups.setdefault(one.group, {})[label(one, names)] = one
-    if by not in ("month", "year", "observation"):  # the largest first; what is left over last
-        groups = dict(
-            sorted(
-                groups.items(),
-                key=lambda item: (item[0] == "(other)", -next(iter(item[1].values())).denominator),
-            )
-        )
     rows = tuple(
         (
             str(group),

@@ -1,5 +1,7 @@
 """How figures are said: one way for every format."""
 
+from typing import Any
+
 from hfscan.figures import Figure
 from hfscan.report.plan import Report
 
@@ -20,6 +22,13 @@ DEFINITIONS = {
 
 UNITS = {"models": "models", "downloads": "downloads", "authors": "votes of authors"}
 """What is counted, for each weight."""
+
+WEIGHTS = {
+    "models": "Each model once",
+    "downloads": "By 30-day downloads",
+    "authors": "Each author once",
+}
+"""What each weight lets a model count for."""
 
 GROUPS = {
     "month": "Month of creation", "year": "Year of creation", "task": "Task",
@@ -53,6 +62,13 @@ def told_share(figure: Figure) -> str:
 def number(value: float) -> str:
     """Return a count with thousands separators; votes, which are fractions, with one decimal."""
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def cell(column: str, value: Any) -> str:
+    """Return a value of a query's column: a share, a count, or text."""
+    if "share" in column:
+        return percent(value)
+    return number(value) if isinstance(value, int | float) else str(value)
 
 
 def printable(text: str) -> str:

@@ -1,0 +1,210 @@
+"""Charts: a section's numbers drawn by Vega-Lite, from the specs in `reports/charts/`.
+
+What to draw is one line, in the header of the query or in the report's plan:
+
+    bar x=share y=author        KIND CHANNEL=COLUMN ...
+
+`KIND.json` is a Vega-Lite spec in which `$x` stands for the column, and which drops what is not
+asked for. Colours are CSS variables and patterns of the page, so that one drawing serves light,
+dark and print; each mark carries its numbers as text.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from xml.etree import ElementTree
+
+from hfscan.report import words
+from hfscan.report.plan import Report, Section
+from hfscan.report.table import row_label, shown
+from hfscan.resources import folder
+
+Row = dict[str, Any]
+
+WIDE, NARROW = 680, 320
+"""Widths in CSS pixels: for a desk and for a phone."""
+
+_SVG = "http://www.w3.org/2000/svg"
+_ELEMENTS = {"svg", "g", "path", "line", "text"}
+_ATTRIBUTES = set(
+    "aria-label d dx dy fill font-family font-size font-style font-weight height opacity role "
+    "stroke stroke-dasharray stroke-linecap stroke-width text-anchor transform viewBox width x x1 "
+    "x2 y y1 y2".split()
+)
+_FILLS = ("var(--s1)", "url(#s2)", "url(#s3)", "url(#s4)", "url(#s5)")
+
+_CAPTIONS = {
+    "interval": "From at least to at most, each on a scale of its own. Diamond: only the models "
+    "that the Hub itself dates.",
+    "line": "The twelve most common, each as a share of the models created in the year; one scale.",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A section's chart: SVG elements for two widths, and what it shows, in words."""
+
+    alt: str
+    caption: str | None
+    wide: str
+    narrow: str
+
+
+def draw(report: Report, section: Section) -> Chart | None:
+    """Return the section's chart, or None where none is asked for or nothing is there to draw."""
+    kind, _, rest = (section.chart or "none").partition(" ")
+    rows = list(_rows(report, section)) if kind != "none" else []
+    if not rows:
+        return None
+    channels = dict(part.split("=") for part in rest.split())
+    for row in rows:  # the words of numbers, for the marks
+        for channel in "xy":
+            if isinstance(row.get(channels.get(channel, "")), float):
+                row[f"{channel}_told"] = words.percent(row[channels[channel]])
+    series = list(dict.fromkeys(row[channels["color"]] for row in rows if "color" in channels))
+    for row in rows:
+        row["place"] = series.index(row[channels["color"]]) if series else 0
+    alt = f"Chart: {section.title}. {rows[0]['told']}. The table below it has all its numbers."
+    wide, narrow = (
+        _svg(kind, channels | {"series": series}, rows, width) for width in (WIDE, NARROW)
+    )
+    return Chart(alt, _CAPTIONS.get(kind), wide, narrow)
+
+
+def standalone(chart: Chart, style: str) -> str:
+    """Return the wide drawing as an SVG document of its own, with its colours and patterns."""
+    head, _, body = chart.wide.partition(">")
+    return f"{head}><style>{style}</style>{PATTERNS}{body}\n"
+
+
+_TURNED = ' patternTransform="rotate(45)"'
+
+PATTERNS = "<defs>{}</defs>".format(
+    "".join(
+        f'<pattern id="s{place}" width="6" height="6" patternUnits="userSpaceOnUse"{turned}>'
+        f'<rect width="6" height="6" fill="var(--s{place})"/>{drawn}</pattern>'
+        for place, turned, drawn in (
+            (2, _TURNED, '<path d="M0 0V6" stroke="var(--paper)" stroke-width="4"/>'),
+            (3, "", '<circle cx="3" cy="3" r="1.1" fill="var(--ink)"/>'),
+            (4, "", '<path d="M0 3H6" stroke="var(--paper)" stroke-width="2"/>'),
+            (5, _TURNED, '<path d="M0 3H6M3 0V6" stroke="var(--ink)"/>'),
+        )
+    )
+)  # fmt: skip
+"""Fills that are told apart without colour."""
+
+
+def _rows(report: Report, section: Section) -> Iterator[Row]:
+    """Yield what is drawn: the section's rows, each with its words."""
+    names = report.names
+    for one in shown(section.figures, section.by):
+        serve = "several" if section.across and one.name == "shared" else words.label(one, names)
+        if section.across and one.name == "exclusive" and one.framework not in names:
+            serve = "another only"
+        group = row_label(section, one, names)
+        yield one.as_dict() | {
+            "group": words.printable(group),
+            "framework": serve,
+            "share": one.share or 0.0,
+            "share_told": words.told_share(one),
+            "of": f"of {words.number(one.denominator)}",
+            "told": words.printable(
+                f"{group}: {words.label(one, names)} {words.told_share(one)}, "
+                f"{words.number(one.numerator)} of {words.number(one.denominator)}"
+            ),
+        }
+    for row in section.rows:
+        told = {k: words.printable(v) if isinstance(v, str) else v for k, v in row.items()}
+        if "name" in row:
+            told["framework"] = words.what(row["name"], row["framework"], names)
+        if "share_low" in row:
+            low, high = words.percent(row["share_low"]), words.percent(row["share_high"])
+            told["framework"] += f": {low} to {high}"
+        elif "framework" in row:
+            told["framework"] = report.titles.get(row["framework"], row["framework"])
+        told["told"] = "; ".join(
+            f"{key.replace('_', ' ')} {words.cell(key, value)}"
+            for key, value in row.items()
+            if value is not None
+        )
+        told["told"] = words.printable(told["told"])
+        yield told
+
+
+def _svg(kind: str, asked: Mapping[str, Any], rows: list[Row], width: int) -> str:
+    import vl_convert  # noqa: PLC0415 - a second to start, and only charts need it
+
+    narrow = width == NARROW
+    columns = 2 if narrow else 4
+    given = dict(asked) | {
+        "width": width - 4,
+        "room": width - 90,
+        "plain": width - 30,
+        "columns": columns,
+        "cell": (width - 24 * columns) // columns,
+        "fills": [_FILLS[place % len(_FILLS)] for place in range(len(asked["series"]))],
+    }
+    spec = _filled(_spec(kind), given) | {
+        "config": _filled(_spec("config"), given),
+        "data": {"values": rows},
+    }
+    if "facet" not in spec:
+        spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+    return _plain(vl_convert.vegalite_to_svg(json.dumps(spec, default=str), vl_version="6.4"))
+
+
+@cache
+def _spec(name: str) -> Any:
+    return json.loads((folder("reports") / "charts" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _filled(node: Any, given: Mapping[str, Any]) -> Any:
+    """Return the spec with every `$name` replaced, and without encodings nobody asked for."""
+    if isinstance(node, dict):
+        return {key: _filled(value, given) for key, value in node.items() if _asked(value, given)}
+    if isinstance(node, list):
+        return [_filled(one, given) for one in node if _asked(one, given)]
+    if isinstance(node, str):
+        if node[:1] == "$" and node[1:] in given:
+            return given[node[1:]]
+        return re.sub(r"\$(\w+)", lambda name: str(given.get(name[1], name[0])), node)
+    return node
+
+
+def _asked(node: Any, given: Mapping[str, Any]) -> bool:
+    field = node.get("field", "") if isinstance(node, dict) else ""
+    return not (isinstance(field, str) and field[:1] == "$" and field[1:] not in given)
+
+
+def _plain(svg: str) -> str:
+    """Return the drawing with nothing in it but shapes and text: no script, no style, no link."""
+    root = ElementTree.fromstring(svg)  # noqa: S314 - written by Vega, and a broken one must fail
+    _prune(root)
+    width, height = root.attrib.pop("width"), root.attrib["height"]
+    root.attrib.pop("height")
+    root.attrib |= {"viewBox": f"0 0 {width} {height}", "width": width, "height": height}
+    ElementTree.register_namespace("", _SVG)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return re.sub(r"(\d+\.\d\d)\d+", r"\1", text)
+
+
+def _prune(node: ElementTree.Element) -> None:
+    for child in list(node):
+        name = child.tag.removeprefix(f"{{{_SVG}}}")
+        unseen = child.get("display") == "none" or child.get("class") == "background"
+        if name not in _ELEMENTS or unseen or child.get("opacity") == "0":
+            node.remove(child)
+        else:
+            _prune(child)
+    drawn = node.get("aria-roledescription") in ("bar", "rule", "tick", "point")
+    kept = {key: node.attrib[key] for key in node.attrib if key in _ATTRIBUTES}
+    if not drawn:  # axes and groups say nothing that the marks do not
+        kept.pop("aria-label", None)
+        kept.pop("role", None)
+    if kept.get("opacity") == "1":
+        del kept["opacity"]
+    node.attrib.clear()
+    node.attrib.update(kept)

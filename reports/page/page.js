@@ -1,0 +1,45 @@
+
+"use strict";
+// a table is sorted by the heading clicked: numbers first by value, then text
+const worth = (text) => {
+  const found = text.replaceAll(",", "").match(/-?\d+(\.\d+)?/);
+  const nudge = { "<": -1e-6, ">": 1e-6 }[text.trim()[0]] ?? 0;
+  return found ? Number(found[0]) + nudge : null;
+};
+const compare = (a, b) => {
+  const [x, y] = [worth(a), worth(b)];
+  return x === null || y === null ? a.localeCompare(b) : x - y;
+};
+for (const heading of document.querySelectorAll("thead th")) {
+  const button = document.createElement("button");
+  button.append(...heading.childNodes);
+  heading.append(button);
+  button.addEventListener("click", () => {
+    const place = heading.cellIndex;
+    const body = heading.closest("table").tBodies[0];
+    const turn = (heading.ariaSort ?? (place ? "ascending" : "descending")) === "ascending" ? -1 : 1;
+    const cell = (row) => row.cells[place].textContent;
+    const order = place ? compare : (a, b) => a.localeCompare(b);
+    body.append(...[...body.rows].sort((a, b) => turn * order(cell(a), cell(b))));
+    for (const other of heading.parentNode.cells) other.ariaSort = null;
+    heading.ariaSort = turn > 0 ? "ascending" : "descending";
+  });
+}
+// what a mark says, beside the pointer
+const hint = document.getElementById("hint");
+addEventListener("pointermove", (event) => {
+  const mark = event.target.closest?.("figure svg [aria-label]");
+  hint.hidden = !mark;
+  if (!mark) return;
+  hint.textContent = mark.getAttribute("aria-label");
+  const { offsetWidth, offsetHeight } = hint;
+  hint.style.left = `${Math.max(4, Math.min(event.clientX + 12, innerWidth - offsetWidth - 8))}px`;
+  hint.style.top = `${event.clientY > innerHeight / 2 ? event.clientY - offsetHeight - 12 : event.clientY + 18}px`;
+});
+// paper has nothing to click
+let closed = [];
+addEventListener("beforeprint", () => {
+  closed = [...document.querySelectorAll("details.table:not([open])")];
+  for (const one of closed) one.open = true;
+});
+addEventListener("afterprint", () => closed.forEach((one) => (one.open = false)));
