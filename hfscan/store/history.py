@@ -22,17 +22,20 @@ _FOREVER = 2147483647  # stands for no end where spans are compared
 def insert(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
     """Let a source that saw the models of the temporary table `staged` take its place."""
     content = _content(connection)
+    logged = tick.after is not None  # at the end of a series, all that matters is current
     _number(connection, tick, content)
     _insert_versions(connection, tick, content)
     connection.execute(
         f"""
         CREATE TEMP TABLE touched AS SELECT model FROM seen
-        FULL JOIN ({_spans(tick.series, tick.before)}) AS old USING (model)
+        FULL JOIN (
+            FROM ({_counts(logged)}) WHERE series = {tick.series} AND {_covers(tick.before)}
+        ) AS old USING (model)
         WHERE seen.model IS NULL OR old.model IS NULL OR {_differ("seen", "old")}
         """
     )
     new = f"SELECT model, {', '.join(COUNTS)} FROM seen JOIN touched USING (model)"
-    _respan_counts(connection, tick, tick.place, new)
+    _respan_counts(connection, tick, tick.place, new, logged)
     connection.execute("DROP TABLE seen")
 
 
@@ -42,12 +45,12 @@ def remove(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
     connection.execute(
         f"""
         CREATE TEMP TABLE touched AS
-        SELECT DISTINCT model FROM ({_all_counts()})
+        SELECT DISTINCT model FROM ({_counts(logged=True)})
         WHERE series = {tick.series} AND {tick.place} IN (valid_from, valid_to)
         """
     )
     nothing = f"SELECT 0 AS model, {', '.join(f'NULL AS {name}' for name in COUNTS)} WHERE false"
-    _respan_counts(connection, tick, tick.after or _FOREVER, nothing)
+    _respan_counts(connection, tick, tick.after or _FOREVER, nothing, logged=True)
 
 
 def _content(connection: duckdb.DuckDBPyConnection) -> str:
@@ -167,10 +170,13 @@ def _remove_versions(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
     connection.execute("DROP TABLE joined")
 
 
-def _respan_counts(connection: duckdb.DuckDBPyConnection, tick: Tick, until: int, new: str) -> None:
+def _respan_counts(
+    connection: duckdb.DuckDBPyConnection, tick: Tick, until: int, new: str, logged: bool
+) -> None:
     """Make the spans of the `touched` models around a place anew.
 
     What was before it now ends at `until`; `new` is what holds from there to the next place.
+    `logged`: some of them may be in the log.
     """
     after = _FOREVER if tick.after is None else tick.after
     places = [tick.before, tick.place] + ([] if tick.after is None else [tick.after])
@@ -179,11 +185,12 @@ def _respan_counts(connection: duckdb.DuckDBPyConnection, tick: Tick, until: int
         f"""
         CREATE TEMP TABLE near AS
         SELECT * REPLACE (coalesce(valid_to, {_FOREVER}) AS valid_to)
-        FROM ({_all_counts()}) JOIN touched USING (model)
+        FROM ({_counts(logged)}) JOIN touched USING (model)
         WHERE series = {tick.series} AND ({near})
         """
     )
-    for table, spans in (("counts", f"valid_from <= {places[-1]}"), ("count_log", near)):
+    affected = {"counts": f"valid_from <= {places[-1]}"} | ({"count_log": near} if logged else {})
+    for table, spans in affected.items():
         connection.execute(
             f"DELETE FROM {table} WHERE series = {tick.series} AND ({spans}) "
             "AND model IN (SELECT model FROM near)"
@@ -229,16 +236,12 @@ def _respan_counts(connection: duckdb.DuckDBPyConnection, tick: Tick, until: int
         connection.execute(f"DROP TABLE {table}")
 
 
-def _spans(series: int, place: int) -> str:
-    return f"SELECT * FROM ({_all_counts()}) WHERE series = {series} AND {_covers(place)}"
-
-
-def _all_counts() -> str:
+def _counts(logged: bool) -> str:
     values = ", ".join(COUNTS)
-    return (
-        f"SELECT series, model, valid_from, NULL::INTEGER AS valid_to, {values} FROM counts "
-        f"UNION ALL SELECT series, model, valid_from, valid_to, {values} FROM count_log"
-    )
+    current = f"SELECT series, model, valid_from, NULL::INTEGER AS valid_to, {values} FROM counts"
+    if not logged:
+        return current
+    return f"{current} UNION ALL SELECT {', '.join(_SPAN)}, {values} FROM count_log"
 
 
 def _covers(place: int) -> str:
