@@ -11,19 +11,27 @@
 -- and all others belong to the period, and highest the other way round.
 WITH competing AS (FROM universe($universe::VARCHAR[])),
 aged AS (
+    SELECT tag_mask, weights_mask, usable_mask, 'certain' AS age, false AS conflict
+    FROM census
+    WHERE NOT at_floor AND created_at >= $since::TIMESTAMP AND created_at < $until::TIMESTAMP
+    UNION ALL
+    SELECT
+        tag_mask, weights_mask, usable_mask,
+        CASE WHEN dated_at >= $since AND dated_at < $until THEN 'dated' WHEN dated_at IS NULL THEN 'undated' END,
+        coalesce(conflict, false)
+    FROM census
+    LEFT JOIN floor_dates USING (key)
+    WHERE at_floor
+),
+tally AS (
     SELECT
         by_definition($definition::VARCHAR, tag_mask, weights_mask, usable_mask)
             & (SELECT bit_or(mask) FROM competing) AS served,
-        CASE
-            WHEN NOT at_floor AND created_at >= $since::TIMESTAMP AND created_at < $until::TIMESTAMP THEN 'certain'
-            WHEN at_floor AND dated_at >= $since AND dated_at < $until THEN 'dated'
-            WHEN at_floor AND dated_at IS NULL THEN 'undated'
-        END AS age,
-        coalesce(conflict, false) AS conflict
-    FROM census
-    LEFT JOIN floor_dates USING (key)
+        age, conflict, count(*) AS n
+    FROM aged
+    WHERE age IS NOT NULL
+    GROUP BY ALL
 ),
-tally AS (SELECT served, age, conflict, count(*) AS n FROM aged WHERE age IS NOT NULL GROUP BY ALL),
 kinds AS (
     SELECT 'exclusive' AS name, framework, bit, age, conflict, served = mask AS counts, served, n
     FROM tally, competing

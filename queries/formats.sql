@@ -1,6 +1,6 @@
 -- title: Adoption of formats and frameworks
 -- answers: Of the models created in each month or year, how many carry each framework, format or runtime?
--- param universe VARCHAR[] = NULL : only these frameworks, formats and runtimes; all or NULL for every one
+-- param only VARCHAR[] = NULL : only these frameworks, formats and runtimes; NULL for every one
 -- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or usable
 -- param per VARCHAR = year : one row per year or month of creation, or one for all models (all)
 -- param since TIMESTAMP = NULL : count models created at or after (UTC)
@@ -10,10 +10,9 @@
 WITH tally AS (
     SELECT
         CASE $per::VARCHAR
-            WHEN 'month' THEN strftime(created_at, '%Y-%m')
-            WHEN 'year' THEN strftime(created_at, '%Y')
-            WHEN 'all' THEN 'all'
-        END AS period,
+            WHEN 'month' THEN date_trunc('month', created_at)
+            WHEN 'year' THEN date_trunc('year', created_at)
+        END AS since,
         by_definition($definition::VARCHAR, tag_mask, weights_mask, usable_mask) AS had,
         count(*) AS n
     FROM census
@@ -29,13 +28,14 @@ WITH tally AS (
     GROUP BY ALL
 )
 SELECT
-    period,
+    CASE $per WHEN 'month' THEN strftime(since, '%Y-%m') WHEN 'year' THEN strftime(since, '%Y') ELSE 'all' END
+        AS period,
     name AS framework,
     coalesce(sum(n) FILTER (had >> bit & 1 = 1), 0)::BIGINT AS numerator,
     coalesce(sum(n) FILTER (had IS NOT NULL), 0)::BIGINT AS denominator,
     round(numerator / nullif(denominator, 0), 9) AS share
 FROM tally, frameworks
-WHERE $universe::VARCHAR[] IS NULL OR list_has_any($universe, [name, 'all'])
+WHERE $only::VARCHAR[] IS NULL OR list_contains($only, name)
 GROUP BY period, name, bit
 QUALIFY sum(numerator) OVER (PARTITION BY name) > 0  -- without what nobody has
 ORDER BY period, bit

@@ -54,7 +54,7 @@ def adoption(
     By creation, models at the floor are left out. `universe` None: everything that some model has.
     Raises NoAnswerError where no observation can answer.
     """
-    asked = {"universe": universe and list(universe), "definition": definition}
+    asked = {"only": universe and list(universe), "definition": definition}
     if per != "observation":
         census = Census.choose(store, None, source=source, as_of=as_of)
         census.need(definition, per)

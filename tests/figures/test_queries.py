@@ -1,18 +1,23 @@
 """Named queries: every one runs on both recorded censuses, and equals a plain recount."""
 
 import gzip
+import importlib.util
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
 
+from hfscan.errors import InconsistentError
 from hfscan.figures import Census, load
 from hfscan.figures.queries import names
 from hfscan.scope import Scope
 from hfscan.store import Observation, Store
 
+ROOT = Path(__file__).parents[2]
 TAGS = {"pytorch": "pytorch", "tensorflow": "tf"}
 
 
@@ -38,9 +43,11 @@ def old(shared_data):
 @pytest.fixture(scope="module")
 def new(shared_data):
     rows = duckdb.connect().execute(
-        f"SELECT id, tags, createdAt FROM read_parquet('{shared_data / 'hub-2024-07.parquet'}')"
+        "SELECT id, tags, createdAt, library_name FROM "
+        f"read_parquet('{shared_data / 'hub-2024-07.parquet'}')"
     )
-    return {id_: {"tags": tags, "createdAt": created} for id_, tags, created in rows.fetchall()}
+    names = ("id", "tags", "createdAt", "library_name")
+    return {row[0]: dict(zip(names, row, strict=True)) for row in rows.fetchall()}
 
 
 def ask(store, name, source=2, **parameters):
@@ -110,3 +117,46 @@ def test_adoption_is_recounted(store, new):
             if row["framework"] == framework
         }
         assert found == {month: (carrying[month], n) for month, n in months.items()}
+
+
+def test_every_query_is_documented():
+    spec = importlib.util.spec_from_file_location("queries", ROOT / "tools" / "queries.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert tool.DOCS.read_text("utf-8") == tool.page(), "run python tools/queries.py"
+
+
+def test_transitions_by_library_are_recounted(store, old, new):
+    def said(models, name):
+        if name not in models:
+            return "(not there)"
+        return " + ".join(sorted(served(models[name]))) or "none"
+
+    def library(name):
+        return (new.get(name) or old[name]).get("library_name") or "(none)"
+
+    expected = Counter(
+        (library(name), said(old, name), said(new, name)) for name in old.keys() | new.keys()
+    )
+    rows = ask(store, "transitions", earlier=1, later=2, by="library", top=5)
+    found = {(row["group"], row["before"], row["after"]): row["models"] for row in rows}
+    shown = {group for group, *_ in found} - {"(other)"}
+    assert len(shown) == 5
+    assert "transformers" in shown
+    assert {key: n for key, n in found.items() if key[0] in shown} == {
+        key: n for key, n in expected.items() if key[0] in shown
+    }
+    assert sum(found.values()) == expected.total()
+
+
+def test_contradicting_figures_are_found(store):
+    census = Census.choose(store, None, source=2)
+    figures = list(census.exclusivity(universe=("pytorch", "tensorflow"), by="library", top=3))
+    figures += census.exclusivity(universe=("pytorch", "tensorflow"))
+    census.prove(figures)
+    for wrong in range(len(figures)):
+        if figures[wrong].name == "available":
+            continue  # overlaps with the others
+        off = replace(figures[wrong], numerator=figures[wrong].numerator + 1)
+        with pytest.raises(InconsistentError, match="do not add up"):
+            census.prove([*figures[:wrong], off, *figures[wrong + 1 :]])

@@ -189,3 +189,33 @@ def test_a_part_of_time_cannot_answer_for_another(written):
     scope = Scope(since=datetime(2023, 1, 1, tzinfo=UTC))
     with pytest.raises(NoAnswerError, match="No source covers the period"):
         written([model(1)], "json", scope=scope)
+
+
+def test_a_sample_says_so_and_carries_intervals(written):
+    models = [model(n) for n in range(90)] + [model(n, tags=["tf"]) for n in range(90, 100)]
+    text = " ".join(written(models, "terminal", sample=0.1).split())
+    assert "SAMPLE: drawn by lot." in text
+    assert "90 (90.0 % [82.6 % - 94.5 %]) serve PyTorch only" in text  # Wilson's, n = 100
+    figures = json.loads(written(models, "json", sample=0.1))["figures"]
+    assert figures[0]["interval"] == [0.825634, 0.944771]
+    assert "interval" not in json.loads(written(models, "json"))["figures"][0]
+
+
+def test_large_authors_can_be_left_out_and_votes_counted(written):
+    models = [model(n) for n in range(9)] + [model(9, id="bob/x", tags=["tf"])]
+    votes = json.loads(written(models, "json", Question(2022, weight="authors")))["figures"]
+    assert (votes[0]["numerator"], votes[0]["denominator"]) == (1.0, 2.0)
+    without = json.loads(written(models, "json", Question(2022, without_top=1)))["figures"]
+    assert (without[0]["numerator"], without[0]["denominator"]) == (0, 1)
+    assert without[0]["without_top"] == 1
+
+
+def test_a_grouping_asked_for_replaces_the_others(written):
+    models = [model(1, tags=["pytorch", "license:mit"]), model(2, tags=["tf", "en", "fr"])]
+    report = json.loads(written(models, "json", Question(2022, by="license")))
+    assert {one["by"] for one in report["figures"]} == {None, "license"}
+    assert {one["group"] for one in report["figures"]} == {None, "mit", "(none)"}
+    languages = json.loads(written(models, "json", Question(2022, by="language")))["figures"]
+    assert {one["group"] for one in languages} == {None, "(several)", "(none)"}
+    with pytest.raises(NoAnswerError, match="has no model_type"):
+        written(models, "md", Question(2022, by="architecture"))

@@ -1,0 +1,139 @@
+"""What figures cost: `python benchmarks/figures.py DUMP`. Prints medians and ratios of one run.
+
+DUMP: a whole census (API objects, as `hfscan import` reads them) with creation dates. The queries
+run over as many copies of it as make --models; the report, over the dump itself, beside a plain
+DuckDB script that finds the tags in their lists for every figure (plain_report below).
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import duckdb
+
+from hfscan.figures import Census, load
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+YEAR = {"since": "2022-01-01", "until": "2023-01-01"}
+QUESTIONS = {
+    "year x task": ("exclusivity", {**YEAR, "by": "task"}),
+    "year": ("exclusivity", YEAR),
+    "by library": ("exclusivity", {"by": "library", "top": 15}),
+    "year, by authors' votes": ("exclusivity", {**YEAR, "weight": "authors"}),
+    "floor": ("floor", YEAR),
+    "formats": ("formats", {}),
+    "concentration": ("concentration", {}),
+}
+"""What is asked -> query and parameters."""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dump", type=Path)
+    parser.add_argument("--models", type=int, default=3_000_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        _queries(Path(name), asked.dump, asked.models, asked.rounds)
+        _report(Path(name), asked.dump, asked.rounds)
+
+
+def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
+    many = folder / "many.parquet"
+    with duckdb.connect() as connection:
+        (n,) = connection.execute(f"SELECT count(*) FROM '{dump}'").fetchone() or (0,)
+        connection.execute(
+            f"COPY (SELECT d.* REPLACE (d.id || '-' || copy AS id, d._id || copy AS _id) "
+            f"FROM range({-(-models // n)}) AS copies(copy), '{dump}' AS d LIMIT {models}) "
+            f"TO '{many}'"
+        )
+    database = _imported(folder / "many.duckdb", many)
+    with Store.open(database) as store:
+        Census.choose(store, None)
+        run = store.connection.execute
+
+        def asking(query: str, parameters: dict[str, object]) -> Callable[[], object]:
+            return lambda: load(query).run(store.connection, parameters)
+
+        bare = "bare scan of the mask"
+        ways = {bare: lambda: run("SELECT tag_mask, count(*) FROM census GROUP BY ALL").fetchall()}
+        ways |= {what: asking(*question) for what, question in QUESTIONS.items()}
+        seconds = _side_by_side(ways, rounds)
+    print(f"Queries over {models:,} models (ms of all processors; ratio to the bare scan)")
+    for what, taken in seconds.items():
+        ratio = median(one / base for one, base in zip(taken, seconds[bare], strict=True))
+        print(f"  {what:26} {1e3 * median(taken):8.1f} ms  {ratio:5.2f} x")
+
+
+def _report(folder: Path, dump: Path, rounds: int) -> None:
+    database = _imported(folder / "one.duckdb", dump)
+    plain = folder / "plain.duckdb"
+    with duckdb.connect(plain) as connection:
+        connection.execute(
+            "CREATE TABLE models AS SELECT id, tags, pipeline_tag, library_name, downloads, "
+            f"createdAt::TIMESTAMP AS created_at FROM '{dump}'"
+        )
+    ours = [sys.executable, "-m", "hfscan", "report", "--year", "2022", "--definition", "tag"]
+    theirs = [sys.executable, str(Path(__file__).with_name("plain_report.py")), str(plain)]
+    ways = {
+        "plain script over lists": lambda: _figures(theirs),
+        "hfscan report --year 2022": lambda: _figures([*ours, "--format=json", f"--db={database}"]),
+    }
+    expected, found = (way() for way in ways.values())
+    assert expected.items() <= found.items(), "the two do not compute the same"
+    seconds = _side_by_side(ways, rounds)
+    base, one = seconds.values()
+    print(f"A report as a process, the same {len(expected)} figures (s of all processors)")
+    for what, taken in seconds.items():
+        print(f"  {what:26} {median(taken):8.2f} s   of {min(taken):.2f} to {max(taken):.2f}")
+    ratios = [a / b for a, b in zip(one, base, strict=True)]
+    print(f"  ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+
+
+def _figures(command: list[str]) -> dict[tuple[object, ...], tuple[float, float]]:
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 our own
+    told = json.loads(done.stdout)
+    keys = ("name", "framework", "population", "floor", "weight", "by", "group")
+    return {
+        tuple(one[key] for key in keys): (one["numerator"], one["denominator"])
+        for one in told["figures"]
+    }
+
+
+def _side_by_side(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Return the processor seconds of each way, which take turns."""
+    taken: dict[str, list[float]] = {what: [] for what in ways}
+    for way in ways.values():
+        way()  # warm
+    for _ in range(rounds):
+        for what, way in ways.items():
+            began = _cpu()
+            way()
+            taken[what].append(_cpu() - began)
+    return taken
+
+
+def _cpu() -> float:
+    used = os.times()
+    return time.process_time() + used.children_user + used.children_system
+
+
+def _imported(database: Path, dump: Path) -> Path:
+    now = datetime.now(UTC)
+    with Store.open(database, write=True) as store:
+        store.ingest([dump], Observation("import", dump.name, Scope(), now, now, None))
+    return database
+
+
+if __name__ == "__main__":
+    main()
