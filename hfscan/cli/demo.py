@@ -9,7 +9,7 @@ from hfscan.census import crawl
 from hfscan.errors import StorageError
 from hfscan.figures import Census
 from hfscan.minihub import MiniHub, Population
-from hfscan.report import FORMATS, Question, build
+from hfscan.report import FORMATS, Question, build, write_folder
 from hfscan.scope import Scope
 from hfscan.store import Store
 
@@ -35,7 +35,7 @@ def command(out: Path) -> None:
         raise StorageError(
             f"{out} cannot be made: {error.strerror}. Choose another --out."
         ) from error
-    db, markdown = out / "hfscan.duckdb", out / f"report-{_YEAR}.md"
+    db = out / "hfscan.duckdb"
     with MiniHub(Population.synthetic(_MODELS, seed=_SEED), quota=None) as hub:
         click.echo(f"Serving {_MODELS:,} synthetic models at {hub.url}", err=True)
         crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, fresh=True)
@@ -43,6 +43,6 @@ def command(out: Path) -> None:
         census = Census.choose(store, None, source=crawled.ingested.source)
         report = build(census, Question(_YEAR))
     FORMATS["terminal"](report, sys.stdout)
-    with markdown.open("w", encoding="utf-8") as file:
-        FORMATS["md"](report, file)
-    click.echo(f"Database: {db}\nMarkdown report: {markdown}")
+    write_folder(report, ("md", "html"), out)
+    page = out / f"{report.file_name}.html"
+    click.echo(f"Database: {db}\nReport, to open in a browser: {page}")

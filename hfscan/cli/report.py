@@ -19,7 +19,7 @@ from hfscan.cli._options import (
 from hfscan.errors import StorageError
 from hfscan.figures import GROUPINGS, WEIGHTS, By, Census, Definition, Weight
 from hfscan.frameworks import DEFINITIONS
-from hfscan.report import FORMATS, Question, build
+from hfscan.report import FORMATS, Question, Report, build, write_folder
 
 _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net costs nothing
 
@@ -33,11 +33,17 @@ _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net c
 @db_option
 @click.option(
     "--format",
-    "format_",
-    type=click.Choice(list(FORMATS)),
-    help="Default: terminal, or what the ending of --out says.",
+    "formats",
+    type=click.Choice([*FORMATS, "csv"]),
+    multiple=True,
+    help="Repeatable, with a folder as --out. csv is a file for each section.  "
+    "[default: terminal, or what the ending of --out says]",
 )
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write to this file, or, where the name has no ending, to this folder.",
+)
 @click.option(
     "--universe",
     type=Frameworks(),
@@ -79,7 +85,7 @@ _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net c
 def command(
     year: int | None,
     db: Path,
-    format_: str | None,
+    formats: tuple[str, ...],
     out: Path | None,
     universe: tuple[str, ...],
     definition: Definition | Literal["all"],
@@ -98,20 +104,30 @@ def command(
     with opened(db) as store:
         census = Census.choose(store, question.period, source=source, as_of=end_of_day(as_of))
         report = build(census, question)
-    write = FORMATS[format_ or _format_of(out)]
+    _write(report, formats or (_format_of(out),), out)
+
+
+def _write(report: Report, formats: tuple[str, ...], out: Path | None) -> None:
+    several = len(formats) > 1 or "csv" in formats
     if out is None:
-        write(report, sys.stdout)
-        return
-    text = io.StringIO()
-    write(report, text)
-    try:
-        out.write_text(text.getvalue(), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
-    click.echo(f"Wrote {out}", err=True)
+        if several:
+            raise click.UsageError("csv, and more than one format, need a folder: give --out DIR.")
+        FORMATS[formats[0]](report, sys.stdout)
+    elif several or out.is_dir() or not out.suffix:
+        for path in write_folder(report, formats, out):
+            click.echo(f"Wrote {path}", err=True)
+    else:
+        text = io.StringIO()
+        FORMATS[formats[0]](report, text)
+        try:
+            out.write_text(text.getvalue(), encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
+        click.echo(f"Wrote {out}", err=True)
 
 
 def _format_of(out: Path | None) -> str:
-    return {".md": "md", ".json": "json", ".html": "html"}.get(
-        out.suffix.lower() if out else "", "terminal"
-    )
+    if out is not None and not out.suffix:
+        return "html"
+    endings = {".md": "md", ".json": "json", ".html": "html"}
+    return endings.get(out.suffix.lower() if out else "", "terminal")

@@ -11,9 +11,9 @@ dark and print; each mark carries its numbers as text.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from xml.etree import ElementTree
 
@@ -45,12 +45,23 @@ _CAPTIONS = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A section's chart: SVG elements for two widths, and what it shows, in words."""
+    """A section's chart, with what it shows in words. Drawn when it is looked at."""
 
     alt: str
     caption: str | None
-    wide: str
-    narrow: str
+    kind: str
+    channels: Mapping[str, Any]
+    rows: Sequence[Row]
+
+    @property
+    def wide(self) -> str:
+        """The SVG element for a desk or paper."""
+        return _svg(self.kind, self.channels, self.rows, WIDE)
+
+    @property
+    def narrow(self) -> str:
+        """The SVG element for a phone."""
+        return _svg(self.kind, self.channels, self.rows, NARROW)
 
 
 def draw(report: Report, section: Section) -> Chart | None:
@@ -68,16 +79,18 @@ def draw(report: Report, section: Section) -> Chart | None:
     for row in rows:
         row["place"] = series.index(row[channels["color"]]) if series else 0
     alt = f"Chart: {section.title}. {rows[0]['told']}. The table below it has all its numbers."
-    wide, narrow = (
-        _svg(kind, channels | {"series": series}, rows, width) for width in (WIDE, NARROW)
-    )
-    return Chart(alt, _CAPTIONS.get(kind), wide, narrow)
+    return Chart(alt, _CAPTIONS.get(kind), kind, channels | {"series": series}, rows)
 
 
-def standalone(chart: Chart, style: str) -> str:
+def standalone(chart: Chart) -> str:
     """Return the wide drawing as an SVG document of its own, with its colours and patterns."""
     head, _, body = chart.wide.partition(">")
-    return f"{head}><style>{style}</style>{PATTERNS}{body}\n"
+    return f"{head}><style>{colors()}</style>{PATTERNS}{body}\n"
+
+
+def colors() -> str:
+    """Return the style sheet of the colours, light and dark."""
+    return (folder("reports") / "page" / "colors.css").read_text(encoding="utf-8")
 
 
 _TURNED = ' patternTransform="rotate(45)"'
@@ -134,9 +147,7 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
         yield told
 
 
-def _svg(kind: str, asked: Mapping[str, Any], rows: list[Row], width: int) -> str:
-    import vl_convert  # noqa: PLC0415 - a second to start, and only charts need it
-
+def _svg(kind: str, asked: Mapping[str, Any], rows: Sequence[Row], width: int) -> str:
     narrow = width == NARROW
     columns = 2 if narrow else 4
     given = dict(asked) | {
@@ -153,7 +164,14 @@ def _svg(kind: str, asked: Mapping[str, Any], rows: list[Row], width: int) -> st
     }
     if "facet" not in spec:
         spec["autosize"] = {"type": "fit-x", "contains": "padding"}
-    return _plain(vl_convert.vegalite_to_svg(json.dumps(spec, default=str), vl_version="6.4"))
+    return _drawn(json.dumps(spec, default=str))
+
+
+@lru_cache(maxsize=64)  # two formats may show the same
+def _drawn(spec: str) -> str:
+    import vl_convert  # noqa: PLC0415 - a second to start, and only charts need it
+
+    return _plain(vl_convert.vegalite_to_svg(spec, vl_version="6.4"))
 
 
 @cache

@@ -21,9 +21,6 @@ from hfscan.report.plan import Report, Section
 from hfscan.report.table import Table, tables
 from hfscan.resources import folder
 
-PAGE = "page"
-"""The folder of the page's template, style and script, beside the reports."""
-
 
 def write(report: Report, out: TextIO) -> None:
     """Write the page to `out`."""
@@ -31,7 +28,7 @@ def write(report: Report, out: TextIO) -> None:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
 
-    here = folder("reports") / PAGE
+    here = folder("reports") / "page"
     environment = Environment(
         loader=FileSystemLoader(here),
         autoescape=True,
@@ -39,7 +36,7 @@ def write(report: Report, out: TextIO) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = (_text(here / name) for name in ("style.css", "page.js"))
+    style, script = chart.colors() + _text(here / "style.css"), _text(here / "page.js")
     environment.filters |= {"printable": words.printable, "said": _said, "markup": Markup}
     page = environment.get_template("report.html").render(
         report=report,

@@ -1,7 +1,7 @@
 """The report as Markdown (GitHub's tables)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TextIO
 
 from hfscan.report import words
@@ -9,8 +9,8 @@ from hfscan.report.plan import Report
 from hfscan.report.table import Block, Table, tables
 
 
-def write(report: Report, out: TextIO) -> None:
-    """Write the report to `out`."""
+def write(report: Report, out: TextIO, charts: Mapping[str, str] | None = None) -> None:
+    """Write the report to `out`; `charts`: section -> where its picture is."""
     lines = [f"# {_text(report.title)}", "", f"**{_text(words.headline(report))}**", ""]
     lines += [_text(words.source(report)), ""]
     for note in report.notes:
@@ -19,6 +19,8 @@ def write(report: Report, out: TextIO) -> None:
         lines += [f"## {_text(section.title)}", ""]
         if section.note:
             lines += [_text(section.note), ""]
+        if charts and section.name in charts:
+            lines += [f"![{_text(section.title)}]({charts[section.name]})", ""]
         for table in tables(section, report.names):
             lines += _table(table)
     out.write("\n".join(lines).rstrip() + "\n")

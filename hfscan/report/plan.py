@@ -92,6 +92,12 @@ class Report:
         return self.question.definition or "tag"
 
     @property
+    def file_name(self) -> str:
+        """What its files are called, without an ending."""
+        kind = "report" if self.name in ("year", "overview") else self.name
+        return kind if self.question.year is None else f"{kind}-{self.question.year}"
+
+    @property
     def coverage(self) -> str:
         """Which models the observation set out to see, in a sentence."""
         one = self.source
