@@ -15,7 +15,7 @@ import filelock
 
 from hfscan.errors import DatabaseError, StorageError
 
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def hold(path: Path) -> filelock.BaseFileLock:

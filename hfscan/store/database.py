@@ -36,10 +36,12 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
         if not path.exists():
             _create(path)
         connection = duckdb.connect(path, read_only=not write, config=_SETTINGS)
-    except duckdb.IOException as error:
+    except (duckdb.IOException, duckdb.FatalException) as error:
         raise _explained(path, error) from error
     except OSError as error:
-        raise StorageError(f"{path} cannot be made: {error.strerror}.") from error
+        raise StorageError(
+            f"{path} cannot be made: {error.strerror}. Name another file with --db."
+        ) from error
     try:
         connection.execute("SET enable_progress_bar = false")  # stdout is for data
         _check(path, connection)
@@ -63,6 +65,7 @@ def _create(path: Path) -> None:
         connection.execute("INSERT INTO about VALUES (?, ?, '')", [SCHEMA_VERSION, __version__])
         masks.declare(connection)
         connection.execute("COMMIT")
+        connection.execute("CHECKPOINT")  # closing would do so too, but tell of no failure
     unfinished.rename(path)
 
 
@@ -81,7 +84,7 @@ def _check(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _explained(path: Path, error: duckdb.IOException) -> DatabaseError | StorageError:
+def _explained(path: Path, error: duckdb.Error) -> DatabaseError | StorageError:
     text = str(error)
     if "lock" in text.lower() or "being used by another process" in text:
         return DatabaseError(
@@ -90,4 +93,11 @@ def _explained(path: Path, error: duckdb.IOException) -> DatabaseError | Storage
         )
     if "not a valid DuckDB" in text:
         return DatabaseError(f"{path} is not a DuckDB database. Name another file with --db.")
-    return StorageError(f"{path} cannot be opened: {text.splitlines()[0]}")
+    if "No space left" in text or "File too large" in text:
+        return StorageError(
+            f"The disk that holds {path} is full. Free some space, and run the same command again."
+        )
+    return StorageError(
+        f"{path} cannot be opened: {text.splitlines()[0]}. Make it accessible, or name a database "
+        "elsewhere with --db."
+    )

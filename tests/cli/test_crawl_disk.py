@@ -1,0 +1,153 @@
+"""`hfscan crawl` where the disk is full or cannot be written: told, and nothing lost."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hfscan.minihub import MiniHub, Population
+
+MIB = 1 << 20
+POPULATION = Population.synthetic(20_000, seed=1)
+
+
+class Disk:
+    """A file system of its own, in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def mount(self, options: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.folder)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+
+    def leave(self, free: int) -> None:
+        """Fill it up to so many free bytes."""
+        self.clear()
+        stats = os.statvfs(self.folder)
+        with (self.folder / "ballast").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, stats.f_bavail * stats.f_frsize - free)
+
+    def clear(self) -> None:
+        (self.folder / "ballast").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    if not hasattr(os, "geteuid") or os.geteuid():
+        pytest.skip("only root can mount a file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = Disk(folder)
+    made.mount("size=64m")
+    try:
+        yield made
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def crawl(disk: Disk, crawls_in: Callable) -> Iterator:
+    with MiniHub(POPULATION, quota=None) as hub:
+        made = crawls_in(disk.folder)
+        made.endpoint, made.hub = hub.url, hub
+        yield made
+
+
+def assert_told(code: int, out: str, err: str) -> None:
+    assert (code, out) == (9, ""), err
+    assert err.startswith("Error: ")
+    assert "full" in err or "File too large" in err
+    assert "ree some space" in err
+    assert "Traceback" not in err
+
+
+def test_full_before_the_first_page(disk, crawl) -> None:
+    disk.leave(0)
+    assert_told(*crawl())
+    assert not crawl.hub.requests
+    disk.clear()
+    assert crawl()[0] == 0
+
+
+def test_full_during_the_walk(disk, crawl) -> None:
+    assert crawl("--limit", "1")[0] == 0
+    crawl.hub.requests.clear()
+    disk.leave(MIB // 2)
+    for _ in range(2):
+        assert_told(*crawl())
+    asked = {one.target for one in crawl.hub.requests}
+    assert 1 < len(asked) < 20
+    disk.clear()
+    code, out, _ = crawl()
+    assert code == 0
+    assert out.startswith("Source 2: 20,000 models")
+    assert len(crawl.hub.requests) <= 20 + 2  # the page in hand each time, and no other
+
+
+def test_full_when_the_pages_go_to_the_database(disk, crawl) -> None:
+    assert crawl("--limit", "1")[0] == 0
+    pages = sum(len(crawl.hub.answer("GET", one, {"accept-encoding": "gzip"}, "").body)
+        for one in targets(crawl.hub))  # fmt: skip
+    crawl.hub.requests.clear()
+    disk.leave(pages + MIB // 2)
+    assert_told(*crawl())
+    assert len(crawl.hub.requests) == 20
+    assert crawl.rows("SELECT id, models FROM sources") == [(1, 1)]
+    disk.clear()
+    assert crawl()[0] == 0
+    assert len(crawl.hub.requests) == 20
+    assert crawl.rows("SELECT count(*) FROM observed(2)") == [(20_000,)]
+
+
+def targets(hub: MiniHub) -> list[str]:
+    """Return the addresses of a full walk."""
+    from hfscan.hub.walk import address
+    from hfscan.scope import Scope
+
+    found, url = [], address(Scope(), hub.url, ascending=True)
+    while url:
+        found.append(url.removeprefix(hub.url))
+        link = hub.answer("GET", found[-1], {}, "").headers.get("link", "")
+        url = link.partition(">")[0].removeprefix("<")
+    return found
+
+
+def test_a_folder_that_may_only_be_read(disk, crawl) -> None:
+    assert crawl("--limit", "5")[0] == 0
+    crawl.hub.requests.clear()
+    disk.mount("remount,ro")
+    code, out, err = crawl()
+    assert (code, out) == (9, "")
+    assert "cannot be" in err
+    assert "--db" in err
+    assert not crawl.hub.requests
+    code, out, err = crawl("--db", "other.duckdb")
+    assert (code, out) == (9, "")
+    assert "--db" in err
+    # what is there can still be read
+    assert crawl.rows("SELECT count(*) FROM observed(1)") == [(5,)]
+    disk.mount("remount,rw")
+    assert crawl()[0] == 0
+
+
+@pytest.mark.parametrize("limit", [8 << 10, 64 << 10, MIB // 2, 3 * MIB])
+def test_a_file_that_may_not_grow(tmp_path, crawls_in, limit) -> None:
+    resource = pytest.importorskip("resource")
+    crawl = crawls_in(tmp_path)
+    with MiniHub(POPULATION, quota=None) as hub:
+        crawl.endpoint = hub.url
+        free = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, free[1]))
+        try:
+            assert_told(*crawl())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, free)
+        code, out, _ = crawl()
+        assert code == 0
+        assert out.startswith("Source 1: 20,000 models")
+        assert len(hub.requests) <= 20
