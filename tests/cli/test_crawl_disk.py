@@ -10,6 +10,7 @@ import pytest
 from hfscan.minihub import MiniHub, Population
 
 MIB = 1 << 20
+ALONE = ("--streams", "1")  # no second walker, however slow the machine is
 POPULATION = Population.synthetic(20_000, seed=1)
 
 
@@ -68,10 +69,10 @@ def assert_told(code: int, out: str, err: str) -> None:
 
 def test_full_before_the_first_page(disk, crawl) -> None:
     disk.leave(0)
-    assert_told(*crawl())
+    assert_told(*crawl(*ALONE))
     assert not crawl.hub.requests
     disk.clear()
-    assert crawl()[0] == 0
+    assert crawl(*ALONE)[0] == 0
 
 
 def test_full_during_the_walk(disk, crawl) -> None:
@@ -79,11 +80,11 @@ def test_full_during_the_walk(disk, crawl) -> None:
     crawl.hub.requests.clear()
     disk.leave(MIB // 2)
     for _ in range(2):
-        assert_told(*crawl())
+        assert_told(*crawl(*ALONE))
     asked = {one.target for one in crawl.hub.requests}
     assert 1 < len(asked) < 20
     disk.clear()
-    code, out, _ = crawl()
+    code, out, _ = crawl(*ALONE)
     assert code == 0
     assert out.startswith("Source 2: 20,000 models")
     assert len(crawl.hub.requests) <= 20 + 2  # the page in hand each time, and no other
@@ -95,11 +96,11 @@ def test_full_when_the_pages_go_to_the_database(disk, crawl) -> None:
         for one in targets(crawl.hub))  # fmt: skip
     crawl.hub.requests.clear()
     disk.leave(pages + MIB // 2)
-    assert_told(*crawl())
+    assert_told(*crawl(*ALONE))
     assert len(crawl.hub.requests) == 20
     assert crawl.rows("SELECT id, models FROM sources") == [(1, 1)]
     disk.clear()
-    assert crawl()[0] == 0
+    assert crawl(*ALONE)[0] == 0
     assert len(crawl.hub.requests) == 20
     assert crawl.rows("SELECT count(*) FROM observed(2)") == [(20_000,)]
 
@@ -121,7 +122,7 @@ def test_a_folder_that_may_only_be_read(disk, crawl) -> None:
     assert crawl("--limit", "5")[0] == 0
     crawl.hub.requests.clear()
     disk.mount("remount,ro")
-    code, out, err = crawl()
+    code, out, err = crawl(*ALONE)
     assert (code, out) == (9, "")
     assert "cannot be" in err
     assert "--db" in err
@@ -132,7 +133,7 @@ def test_a_folder_that_may_only_be_read(disk, crawl) -> None:
     # what is there can still be read
     assert crawl.rows("SELECT count(*) FROM observed(1)") == [(5,)]
     disk.mount("remount,rw")
-    assert crawl()[0] == 0
+    assert crawl(*ALONE)[0] == 0
 
 
 @pytest.mark.parametrize("limit", [8 << 10, 64 << 10, MIB // 2, 3 * MIB])
@@ -144,10 +145,10 @@ def test_a_file_that_may_not_grow(tmp_path, crawls_in, limit) -> None:
         free = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, free[1]))
         try:
-            assert_told(*crawl())
+            assert_told(*crawl(*ALONE))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, free)
-        code, out, _ = crawl()
+        code, out, _ = crawl(*ALONE)
         assert code == 0
         assert out.startswith("Source 1: 20,000 models")
         assert len(hub.requests) <= 20
