@@ -118,7 +118,7 @@ def test_training_steps_of_images_are_timed_in_processes_of_their_own(tmp_path):
     for row in rows.values():
         assert "fault" not in row
         assert row["latency_ms"]["n"] == 2
-        assert row["losses"] == sorted(row["losses"], reverse=True)  # they do train
+        assert min(row["losses"][1:]) < row["losses"][0]  # it does train
     first = [row["losses"][0] for row in rows.values()]
     assert first[0] == pytest.approx(first[1], rel=1e-4)  # and on the same thing
     # its own format, so that the process needs no PyTorch to read it
