@@ -1,0 +1,57 @@
+"""The Python API, as a notebook uses it."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+import hfscan
+from hfscan.errors import DatabaseError, NoAnswerError
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+
+@pytest.fixture
+def database(tmp_path):
+    dump, path = tmp_path / "dump.json", tmp_path / "h.duckdb"
+    created = {"createdAt": "2022-08-19T20:19:12.000Z", "library_name": "transformers"}
+    tags = [["pytorch"], ["pytorch"], ["tf"], ["tf", "pytorch"], []]
+    dump.write_text(
+        json.dumps([{"id": f"ann/{n}", "tags": t, **created} for n, t in enumerate(tags)])
+    )
+    day = datetime(2024, 1, 1, tzinfo=UTC)
+    with Store.open(path, write=True) as store:
+        store.ingest([dump], Observation("import", "dump", Scope(), day, day, None))
+    with hfscan.open(path) as database:
+        yield database
+
+
+def test_a_figure_has_a_share_and_where_it_comes_from(database):
+    figure = database.figure("exclusive", framework="pytorch", year=2022)
+    assert (figure.share, figure.numerator, figure.denominator) == (0.5, 2, 4)
+    assert (figure.definition, figure.universe) == ("tag", ("pytorch", "tensorflow"))
+    assert (figure.population, figure.floor) == ("created", "excluded")
+    assert database.figure("none").numerator == 1
+    assert database.figure("shared", universe=("pytorch", "tensorflow", "jax")).numerator == 1
+
+
+def test_tables_become_frames(database):
+    figures = database.figures(year=2022, by="library")
+    assert {row["group"] for row in figures} == {"transformers"}
+    pandas, pyarrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    frame = figures.to_pandas()
+    assert isinstance(frame, pandas.DataFrame)
+    assert frame.loc[0, "numerator"] == 2
+    table = database.query("concentration", top=1).to_arrow()
+    assert isinstance(table, pyarrow.Table)
+    assert table.column("author").to_pylist() == ["ann"]
+
+
+def test_what_cannot_be_answered_says_what_can(database, tmp_path):
+    with pytest.raises(NoAnswerError, match="there are exclusive and available"):
+        database.figure("exclusive", framework="torch")
+    with pytest.raises(NoAnswerError, match="There is no query"):
+        database.query("nope")
+    with pytest.raises(DatabaseError, match="hfscan crawl"):
+        hfscan.open(tmp_path / "none.duckdb")
+    assert [one.models for one in database.sources] == [5]
