@@ -32,9 +32,10 @@ class Census:
     def __init__(self, store: Store, source: Source) -> None:
         self.source = source
         self._connection = store.connection
-        # a literal, because a view takes no parameter; `source.id` is our own integer
+        # literals, because a view takes no parameter; they are our own integers
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW census AS FROM observed({source.id})"
+            f"CREATE OR REPLACE TEMP VIEW census AS SELECT {source.id} AS source, * "
+            f"FROM models_at({source.series}, {source.place})"
         )
 
     @classmethod

@@ -71,11 +71,17 @@ def find(paths: Sequence[Path]) -> list[Path]:
 
 
 def digest(files: Sequence[Path]) -> str:
-    """Return a digest of what the files hold, whatever their order, names and places."""
+    """Return a digest of what the files hold, whatever their order, names and places.
+
+    Raises DumpError when one cannot be read.
+    """
     digests = []
     for file in files:
-        with file.open("rb") as opened:
-            digests.append(hashlib.file_digest(opened, "sha256").digest())
+        try:
+            with file.open("rb") as opened:
+                digests.append(hashlib.file_digest(opened, "sha256").digest())
+        except OSError as error:
+            raise DumpError(f"{file} cannot be read: {error.strerror}.") from error
     return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
 

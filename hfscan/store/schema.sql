@@ -93,28 +93,30 @@ CREATE TABLE IF NOT EXISTS count_log (    -- and as it was before; grows at its 
     likes BIGINT
 );
 
--- The models as one observation saw them: what every question is asked of.
-CREATE MACRO IF NOT EXISTS observed(wanted) AS TABLE
+-- The models at a place in a series.
+CREATE MACRO IF NOT EXISTS models_at(in_series, at_place) AS TABLE
 WITH counted AS (
     SELECT model, downloads, downloads_all_time, likes FROM counts
-    WHERE series = (SELECT series FROM sources WHERE id = wanted)
-        AND valid_from <= (SELECT place FROM sources WHERE id = wanted)
+    WHERE series = in_series AND valid_from <= at_place
     UNION ALL
     SELECT model, downloads, downloads_all_time, likes FROM count_log
-    WHERE series = (SELECT series FROM sources WHERE id = wanted)
-        AND valid_from <= (SELECT place FROM sources WHERE id = wanted)
-        AND valid_to > (SELECT place FROM sources WHERE id = wanted)
+    WHERE series = in_series AND valid_from <= at_place AND valid_to > at_place
 )
 SELECT
-    wanted AS source,
-    key, CASE WHEN has_id THEN key END AS _id, id, author, created_at, at_floor, last_modified, sha, tags, library_name, pipeline_tag,
-    downloads, downloads_all_time, likes,
-    gated, disabled, files, base_models, base_relation, parameters, model_type, architectures,
+    key, CASE WHEN has_id THEN key END AS _id, id, author, created_at, at_floor, last_modified, sha,
+    tags, library_name, pipeline_tag, downloads, downloads_all_time, likes, gated, disabled, files,
+    base_models, base_relation, parameters, model_type, architectures,
     tag_mask, weights_mask, usable_mask
 FROM versions JOIN counted USING (model)
-WHERE series = (SELECT series FROM sources WHERE id = wanted)
-    AND valid_from <= (SELECT place FROM sources WHERE id = wanted)
-    AND (valid_to IS NULL OR valid_to > (SELECT place FROM sources WHERE id = wanted));
+WHERE series = in_series AND valid_from <= at_place AND (valid_to IS NULL OR valid_to > at_place);
+
+-- The models as one observation saw them: what every question is asked of. Half as fast as models_at
+-- with the source's series and place as literals.
+CREATE MACRO IF NOT EXISTS observed(wanted) AS TABLE
+SELECT wanted AS source, *
+FROM models_at(
+    (SELECT series FROM sources WHERE id = wanted), (SELECT place FROM sources WHERE id = wanted)
+);
 
 -- Models that went away: last seen by one source, then not there for a complete one in whose period
 -- they were created. They vanished between the two; `returned` is the source that saw them again.
