@@ -52,6 +52,12 @@ class StorageError(HfscanError):
     exit_code = 9
 
 
+class PlanError(HfscanError):
+    """A report's plan (`report.toml`) cannot be read or is not one; the message says why."""
+
+    exit_code = 11
+
+
 class InconsistentError(HfscanError):
     """Figures contradict each other: an error of hfscan's own, or of what it counts with."""
 

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,7 @@ from hfscan.cli._options import (
 from hfscan.errors import StorageError
 from hfscan.figures import GROUPINGS, WEIGHTS, By, Census, Definition, Weight
 from hfscan.frameworks import DEFINITIONS
-from hfscan.report import FORMATS, Question, Report, build, write_folder
+from hfscan.report import FORMATS, Question, Report, build, compare, write_folder
 
 _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net costs nothing
 
@@ -29,6 +30,21 @@ _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net c
     "--year",
     type=click.IntRange(_FIRST_YEAR, datetime.now(UTC).year),
     help="Models created in this year. Without it: all models.",
+)
+@click.option(
+    "--with-year",
+    type=click.IntRange(_FIRST_YEAR, datetime.now(UTC).year),
+    help="Compare the year with this one.",
+)
+@click.option("--with-source", type=int, help="Compare with this observation.")
+@click.option(
+    "--name",
+    help="The report: year, overview, compare, or one of --reports.  [default: what is asked for]",
+)
+@click.option(
+    "--reports",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with reports of your own: NAME/report.toml.",
 )
 @db_option
 @click.option(
@@ -84,6 +100,10 @@ _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net c
 @source_option
 def command(
     year: int | None,
+    with_year: int | None,
+    with_source: int | None,
+    name: str | None,
+    reports: Path | None,
     db: Path,
     formats: tuple[str, ...],
     out: Path | None,
@@ -99,11 +119,23 @@ def command(
     """Say which frameworks the models serve, with numerator and denominator of every share."""
     if as_of is not None and source is not None:
         raise click.UsageError("--as-of and --source exclude each other; give one.")
-    one = None if definition == "all" else definition
-    question = Question(year, universe, one, weight, without_top, by, top)
+    if with_year is not None and year is None:
+        raise click.UsageError("--with-year needs --year, to compare it with.")
+    decided = None if definition == "all" else definition
+    question = Question(year, universe, decided, weight, without_top, by, top)
     with opened(db) as store:
         census = Census.choose(store, question.period, source=source, as_of=end_of_day(as_of))
-        report = build(census, question)
+        if with_year is None and with_source is None:
+            if name == "compare":
+                raise click.UsageError("compare with what? Give --with-year or --with-source.")
+            report = build(census, question, name=name, where=reports)
+        else:
+            name = name or "compare"
+            one = build(census, question, name=name, where=reports)
+            question = replace(question, year=with_year or year)
+            census = Census.choose(store, question.period, source=with_source or one.source.id)
+            other = build(census, question, name=name, where=reports)
+            report = compare(one, other, census)
     _write(report, formats or (_format_of(out),), out)
 
 

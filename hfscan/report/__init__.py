@@ -4,12 +4,22 @@ from collections.abc import Callable
 from typing import TextIO
 
 from hfscan.report import html, json, markdown, terminal
+from hfscan.report.compare import compare
 from hfscan.report.folder import write_folder
 from hfscan.report.plan import Question, Report, build
 from hfscan.report.rows import ROW_FORMATS
 from hfscan.report.table import Table
 
-__all__ = ["FORMATS", "ROW_FORMATS", "TABLE_FORMATS", "Question", "Report", "build", "write_folder"]
+__all__ = [
+    "FORMATS",
+    "ROW_FORMATS",
+    "TABLE_FORMATS",
+    "Question",
+    "Report",
+    "build",
+    "compare",
+    "write_folder",
+]
 
 FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
     "terminal": terminal.write,

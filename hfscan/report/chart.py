@@ -37,6 +37,7 @@ _ATTRIBUTES = set(
 _FILLS = ("var(--s1)", "url(#s2)", "url(#s3)", "url(#s4)", "url(#s5)")
 
 _CAPTIONS = {
+    "change": "From the first (ring) to the second (disc).",
     "interval": "From at least to at most, each on a scale of its own. Diamond: only the models "
     "that the Hub itself dates.",
     "line": "The twelve most common, each as a share of the models created in the year; one scale.",
@@ -133,10 +134,14 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
         told = {k: words.printable(v) if isinstance(v, str) else v for k, v in row.items()}
         if "name" in row:
             told["framework"] = words.what(row["name"], row["framework"], names)
+        if "points" in row:
+            group = f"{told['group']}: " if row["group"] else ""
+            told["row"] = f"{group}{told['framework']}"
+            told["points_told"] = f"{words.cell('points', row['points'])} points"
         if "share_low" in row:
             low, high = words.percent(row["share_low"]), words.percent(row["share_high"])
             told["framework"] += f": {low} to {high}"
-        elif "framework" in row:
+        elif "framework" in row and "name" not in row:
             told["framework"] = report.titles.get(row["framework"], row["framework"])
         told["told"] = "; ".join(
             f"{key.replace('_', ' ')} {words.cell(key, value)}"

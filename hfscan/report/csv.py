@@ -13,7 +13,7 @@ def files(report: Report) -> Iterator[tuple[str, str]]:
     """Yield name and text of each file: the sections, then where they come from."""
     for section in report.sections:
         yield f"{section.name}.csv", text(rows(section))
-    yield "sources.csv", text([asdict(report.source)])
+    yield "sources.csv", text([asdict(one.source) for one in (report, report.other) if one])
 
 
 def rows(section: Section) -> list[dict[str, Any]]:

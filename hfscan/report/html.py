@@ -92,7 +92,10 @@ class _Part:
     @property
     def command(self) -> str:
         """What repeats the section's query."""
-        given = self.section.parameters or _asked(self.section)
+        given = self.section.parameters
+        if given == {}:  # of figures, not of the census
+            return ""
+        given = given or _asked(self.section)
         told = " ".join(
             f"--param {shlex.quote(f'{name}={_value(value)}')}"
             for name, value in given.items()
@@ -125,6 +128,13 @@ def _value(value: Any) -> str:
 
 def _keys(report: Report) -> Iterator[dict[str, str]]:
     """Yield the headline's shares, to be set large."""
+    for row in report.headline.rows:
+        shares = (words.percent(row["share"]), words.percent(row["other_share"]))
+        yield {
+            "share": words.cell("points", row["points"]),
+            "label": words.what(row["name"], row["framework"], report.names),
+            "of": f"points: {' to '.join(shares)}",
+        }
     for one in report.headline.figures:
         if one.floor in (None, "excluded") and one.name in ("exclusive", "shared"):
             yield {

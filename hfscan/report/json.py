@@ -1,31 +1,21 @@
 """The report as JSON: the contract for programs."""
 
 import json
-from typing import TextIO
+from typing import Any, TextIO
 
 from hfscan import __version__
 from hfscan.report.plan import Report
+from hfscan.store import Source
 
 
 def write(report: Report, out: TextIO) -> None:
     """Write the report to `out` as one JSON object."""
-    source = report.source
     contract = {
         "report": report.name,
         "year": report.question.year,
         "hfscan": __version__,
         "generated_at": f"{report.generated_at:%Y-%m-%dT%H:%M:%S}Z",
-        "source": {
-            "id": source.id,
-            "kind": source.kind,
-            "origin": source.origin,
-            "observed_from": f"{source.observed_from.isoformat()}Z",
-            "observed_to": f"{source.observed_to.isoformat()}Z",
-            "models": source.models,
-            "complete": source.complete,
-            "synthetic": source.synthetic,
-            "lacks": source.lacks,
-        },
+        "source": _source(report.source),
         "notes": list(report.notes),
         "figures": [figure.as_dict() for figure in report.figures],
         "sensitivity": [
@@ -43,5 +33,24 @@ def write(report: Report, out: TextIO) -> None:
             if part.parameters is not None
         ],
     }
+    if report.other:
+        contract["other"] = {
+            "year": report.other.question.year,
+            "source": _source(report.other.source),
+        }
     json.dump(contract, out, indent=1, ensure_ascii=False, default=str)
     out.write("\n")
+
+
+def _source(source: Source) -> dict[str, Any]:
+    return {
+        "id": source.id,
+        "kind": source.kind,
+        "origin": source.origin,
+        "observed_from": f"{source.observed_from.isoformat()}Z",
+        "observed_to": f"{source.observed_to.isoformat()}Z",
+        "models": source.models,
+        "complete": source.complete,
+        "synthetic": source.synthetic,
+        "lacks": source.lacks,
+    }

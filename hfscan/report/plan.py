@@ -1,5 +1,6 @@
 """Reads `reports/<name>/report.toml` and fills it with figures."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NoAnswerError, PlanError
 from hfscan.figures import (
     ALL,
     WEIGHTS,
@@ -85,6 +86,8 @@ class Report:
     headline: Section
     sections: tuple[Section, ...]
     notes: tuple[str, ...]
+    other: "Report | None" = None
+    """What the report is compared with."""
 
     @property
     def definition(self) -> Definition:
@@ -95,7 +98,8 @@ class Report:
     def file_name(self) -> str:
         """What its files are called, without an ending."""
         kind = "report" if self.name in ("year", "overview") else self.name
-        return kind if self.question.year is None else f"{kind}-{self.question.year}"
+        years = dict.fromkeys(one.question.year for one in (self, self.other) if one)
+        return "-".join([kind, *(str(year) for year in years if year)])
 
     @property
     def coverage(self) -> str:
@@ -118,18 +122,26 @@ class Report:
         return tuple(one for part in self.sections if not part.across for one in part.figures)
 
 
-def build(census: Census, question: Question, *, where: Path | None = None) -> Report:
-    """Fill the report of a year (or, without one, of all models) from an observation.
+def build(
+    census: Census, question: Question, *, name: str | None = None, where: Path | None = None
+) -> Report:
+    """Fill a report from an observation: by default `year`, or without a year `overview`.
+
+    `name` is a folder in `where` (default: hfscan's own) that holds a `report.toml`.
 
     A section of existing models is left out, with a note, where the observation does not reach
-    back to the oldest models. Raises NoAnswerError where a question cannot be answered, and
-    InconsistentError where figures do not add up.
+    back to the oldest models. Raises NoAnswerError where a question cannot be answered, PlanError
+    where the plan is none, and InconsistentError where figures do not add up.
     """
-    name = "overview" if question.year is None else "year"
-    path = (where or folder("reports")) / name / "report.toml"
-    plan = tomllib.loads(path.read_text(encoding="utf-8"))
+    name = name or ("overview" if question.year is None else "year")
+    plan = _plan(name, where or folder("reports"))
     year = question.year
-    words = {"year": year, "next_year": None if year is None else year + 1, "by": question.by}
+    words = {
+        "year": year,
+        "next_year": None if year is None else year + 1,
+        "by": question.by,
+        "labels": "{labels}",
+    }
     notes = list(_notes(census.source))
     sections = []
     for part in plan["section"]:
@@ -141,6 +153,7 @@ def build(census: Census, question: Question, *, where: Path | None = None) -> R
                 f"of {year} cannot be counted from it."
             )
             continue
+        part |= {"population": _population(part, question)}
         section = _Filler(census, question, part, words).section()
         if section.figures or section.rows:
             sections.append(section)
@@ -157,6 +170,32 @@ def build(census: Census, question: Question, *, where: Path | None = None) -> R
         sections=tuple(sections),
         notes=tuple(notes),
     )
+
+
+def _population(part: dict[str, Any], question: Question) -> str:
+    asked = "existing" if question.year is None else "created"
+    return asked if part["population"] == "asked" else str(part["population"])
+
+
+def _plan(name: str, where: Path) -> dict[str, Any]:
+    """Return the plan of the report `name`, once it is known to be one. Raises PlanError."""
+    there = sorted(path.parent.name for path in where.glob("*/report.toml"))
+    if name not in there:
+        raise PlanError(f"There is no report {name!r} in {where}; there are {', '.join(there)}.")
+    path = where / name / "report.toml"
+    try:
+        plan = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PlanError(f"{path} cannot be read: {error}.") from error
+    sections = plan.get("section", [])
+    for part in sections:
+        if lacking := {"name", "title", "population"} - part.keys():
+            raise PlanError(f"{path}: a section has no {', '.join(sorted(lacking))}.")
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", part["name"]):  # it becomes a file's
+            raise PlanError(f"{path}: {part['name']!r} is no name; use a-z, 0-9 and _.")
+    if "title" not in plan or plan.get("headline") not in {part["name"] for part in sections}:
+        raise PlanError(f"{path} must have a title, and as its headline the name of a section.")
+    return plan
 
 
 def _mentioned(sections: Iterable[Section]) -> set[str]:

@@ -68,6 +68,10 @@ def cell(column: str, value: Any) -> str:
     """Return a value of a query's column: a share, a count, or text."""
     if "share" in column:
         return percent(value)
+    if column == "points":
+        return "-" if value is None else f"{value:+.1f}"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return number(value) if isinstance(value, int | float) else str(value)
 
 
@@ -94,6 +98,8 @@ def what(name: str, framework: str | None, names: dict[str, str]) -> str:
 
 def headline(report: Report) -> str:
     """Return the report's answer in one sentence, with every number's denominator."""
+    if report.other:
+        return _compared(report)
     main = [one for one in report.headline.figures if one.floor in (None, "excluded")]
     shares = [one for one in main if one.name in ("exclusive", "shared")]
     if len(shares) > 4:  # a sentence holds a few; the table has them all
@@ -124,6 +130,22 @@ def headline(report: Report) -> str:
     )
 
 
+def _compared(report: Report) -> str:
+    """Say each share beside its other."""
+    headings = report.headline.columns or {}
+    parts = "; ".join(
+        f"{what(row['name'], row['framework'], report.names)} {percent(row['share'])} of "
+        f"{number(int(row['denominator'] or 0))}, then {percent(row['other_share'])} of "
+        f"{number(int(row['other_denominator'] or 0))} ({cell('points', row['points'])} points)"
+        for row in report.headline.rows
+    )
+    return (
+        f"{headings['share']} and {headings['other_share']}: {parts}. Of the models that serve "
+        f"{' or '.join(report.names.values())} and still existed when observed, "
+        f"{DEFINITIONS[report.definition]}."
+    )
+
+
 def _with_floor(report: Report) -> str:
     """Say the first figure with the models of unknown age, as the interval that it is."""
     row = next((part.rows[0] for part in report.sections if part.query == "floor"), None)
@@ -146,8 +168,11 @@ def source(report: Report) -> str:
     if one.observed_to.date() != one.observed_from.date():
         seen += f" to {one.observed_to:%Y-%m-%d}"
     models = "model" if one.models == 1 else "models"
+    further = ""
+    if report.other and report.other.source.id != one.id:
+        further = f" {source(report.other)}"
     whole = {True: "complete", False: "partial", None: "completeness not stated"}[one.complete]
     return (
         f"Source {one.id}: {one.kind} of {one.origin}, observed {seen}, "
-        f"{one.models:,} {models}, {whole}."
+        f"{one.models:,} {models}, {whole}.{further}"
     )

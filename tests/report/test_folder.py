@@ -1,0 +1,173 @@
+"""Reports as files: golden ones, folders, comparisons, and a user's own plan."""
+
+import csv
+import io
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+
+from hfscan.census import crawl
+from hfscan.cli import cli
+from hfscan.errors import PlanError
+from hfscan.figures import Census
+from hfscan.minihub import MiniHub, Population
+from hfscan.report import FORMATS, Question, build, compare, write_folder
+from hfscan.scope import Scope
+from hfscan.store import Store
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    path = tmp_path_factory.mktemp("census") / "h.duckdb"
+    with MiniHub(Population.synthetic(600, seed=7), quota=None) as hub:
+        crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def report(database):
+    with Store.open(database) as store:
+        return build(Census.choose(store, None), Question(2022))
+
+
+def masked(text):
+    """Leave out what is of the day and the place."""
+    text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "DAY", text)
+    text = re.sub(r"observed \d{4}-\d\d-\d\d", "observed DAY", text)
+    text = re.sub(r"http\\?://127\\?.0\\?.0\\?.1\\?:\d+", "HUB", text)
+    return re.sub(r'"hfscan": "[\d.]+"', '"hfscan": "VERSION"', text)
+
+
+def test_the_files_are_the_golden_ones(report, tmp_path, request):
+    """After a change on purpose: delete tests/report/golden, run twice, read the difference."""
+    golden, missing = request.path.parent / "golden", []
+    for path in write_folder(report, ("md", "json", "csv", "terminal"), tmp_path):
+        if path.suffix == ".svg" or path.name == "sources.csv":
+            continue
+        expected = golden / path.relative_to(tmp_path)
+        found = masked(path.read_text("utf-8"))
+        if not expected.exists():
+            expected.parent.mkdir(parents=True, exist_ok=True)
+            expected.write_text(found, "utf-8")
+            missing.append(expected.name)
+        assert found == expected.read_text("utf-8"), path.name
+    assert not missing, "written anew; read them, run again"
+
+
+def test_pictures_of_markdown_stand_on_their_own(report, tmp_path):
+    paths = write_folder(report, ("md",), tmp_path)
+    text = (tmp_path / "report-2022.md").read_text("utf-8")
+    pictures = re.findall(r"!\[[^\]]*\]\((.+)\)", text)
+    assert len(pictures) == len([path for path in paths if path.suffix == ".svg"]) >= 10
+    for name in pictures:
+        root = ElementTree.parse(tmp_path / name).getroot()
+        drawn = {node.get("fill") for node in root.iter()}
+        assert {"var(--s1)", "url(#s2)"} & drawn or "interval" in name or root.iter("line")
+        assert "--s1:" in root.find("{*}style").text
+
+
+def test_csv_holds_all_figures_of_the_json(report, tmp_path):
+    write_folder(report, ("csv", "json"), tmp_path)
+    told = json.loads((tmp_path / "report-2022.json").read_text("utf-8"))
+    rows = {}
+    for path in (tmp_path / "report-2022-csv").iterdir():
+        with path.open(encoding="utf-8", newline="") as file:
+            rows[path.stem] = list(csv.DictReader(file))
+    shares = [row["share"] for name in rows for row in rows[name] if row.get("definition")]
+    figures = told["figures"] + told["sensitivity"]
+    assert sorted(shares) == sorted(
+        "" if one["share"] is None else str(one["share"]) for one in figures
+    )
+    assert [row["kind"] for row in rows["sources"]] == ["crawl"]
+
+
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_of_80_columns_is_not_overrun(report, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    screen, pipe = Screen(), io.StringIO()
+    FORMATS["terminal"](report, screen)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", screen.getvalue())  # no colour
+    FORMATS["terminal"](report, pipe)
+    assert "\x1b" not in pipe.getvalue()
+    for section in report.sections:
+        for figure in section.figures:  # nothing is cut or folded
+            assert figure.group is None or figure.group in pipe.getvalue()
+
+
+def test_two_years_side_by_side(database):
+    with Store.open(database) as store:
+        census = Census.choose(store, None)
+        one, other = (build(census, Question(year), name="compare") for year in (2022, 2023))
+        both = compare(one, other, census)
+        alone = build(census, Question(2023))
+    assert both.title == "Frameworks of the Hub's models: 2022 and 2023"
+    assert both.file_name == "compare-2022-2023"
+    first = both.headline.rows[0]
+    (expected,) = [
+        figure
+        for figure in alone.headline.figures
+        if (figure.name, figure.framework) == ("exclusive", "pytorch")
+    ]
+    assert (first["other_numerator"], first["other_denominator"]) == (
+        expected.numerator,
+        expected.denominator,
+    )
+    change = first["other_numerator"] / first["other_denominator"]
+    change -= first["numerator"] / first["denominator"]
+    assert first["points"] == pytest.approx(100 * change, abs=1e-5)
+    for format_ in FORMATS:
+        out = io.StringIO()
+        FORMATS[format_](both, out)
+        assert f"{first['points']:+.1f}" in out.getvalue() or format_ == "json"
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        (None, "there are mine"),
+        ("title = ", "cannot be read"),
+        ('title = "T"\nheadline = "x"', "must have a title"),
+        ('[[section]]\nname = "../x"\ntitle = "T"\npopulation = "asked"', "is no name"),
+        ('[[section]]\nname = "x"', "no population, title"),
+    ],
+)
+def test_a_wrong_plan_is_told(database, tmp_path, plan, told):
+    mine = tmp_path / "mine" / "report.toml"
+    mine.parent.mkdir()
+    mine.write_text(plan or "")
+    name = "mine" if plan else "other"
+    with Store.open(database) as store:
+        census = Census.choose(store, None)
+        with pytest.raises(PlanError, match=told):
+            build(census, Question(2022), name=name, where=tmp_path)
+
+
+def test_a_plan_of_ones_own(database, tmp_path):
+    mine = tmp_path / "mine" / "report.toml"
+    mine.parent.mkdir()
+    mine.write_text(
+        'title = "Mine, {year}"\nheadline = "all"\n'
+        '[[section]]\nname = "all"\ntitle = "All"\npopulation = "asked"\n'
+    )
+    out = tmp_path / "out"
+    asked = ["--year", "2022", "--name", "mine", "--reports", str(tmp_path), "--out", str(out)]
+    done = CliRunner().invoke(
+        cli, ["report", "--db", str(database), *asked, "--format", "json", "--format", "csv"]
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads((out / "mine-2022.json").read_text("utf-8"))["report"] == "mine"
+    assert sorted(path.name for path in (out / "mine-2022-csv").iterdir()) == [
+        "all.csv",
+        "sources.csv",
+    ]
