@@ -47,6 +47,7 @@ def test_the_demo_answers_without_network(hfscan, tmp_path):
     assert "SYNTHETIC" in out
     assert "models created in 2022 that serve PyTorch or TensorFlow" in out
     assert (tmp_path / "demo" / "report-2022.md").read_text("utf-8").startswith("# Frameworks")
+    assert "SYNTHETIC" in (tmp_path / "demo" / "report-2022.html").read_text("utf-8")
     # the database it leaves answers on its own
     code, out, _ = hfscan("report", "--year", 2023, "--db", "demo/hfscan.duckdb", "--format=json")
     assert code == 0

@@ -1,0 +1,37 @@
+"""Write docs/report.png, the picture in the README: `make demo && python tools/picture.py`.
+
+It shows the top of the demo's report, which is synthetic and says so.
+"""
+
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[1]
+REPORT = ROOT / "demo" / "report-2022.html"
+
+
+def main() -> None:
+    """Open the demo's report in Chromium and take its picture."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 800, "height": 900})
+        page.goto(REPORT.as_uri())
+        # the top alone: what it says, and the first chart
+        page.evaluate("document.querySelectorAll('nav, header .soft').forEach((n) => n.remove())")
+        end = page.locator("#created figure").bounding_box()
+        assert end is not None
+        height = int(end["y"] + end["height"]) + 24
+        page.screenshot(
+            path=ROOT / "docs" / "report.png",
+            full_page=True,
+            clip={"x": 0, "y": 0, "width": 800, "height": height},
+        )
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
