@@ -12,7 +12,7 @@ from hfscan.errors import HubContractError, HubRefusedError, HubUnreachableError
 from hfscan.hub.retry import Patience
 from hfscan.minihub import Faults, MiniHub, Population
 
-QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=0.05, timeout=0.5)
+QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=0.05, timeout=2)
 POPULATION = Population.synthetic(400, seed=1)
 NAMES = [model["id"] for model in POPULATION if ".first_commit" in model]
 

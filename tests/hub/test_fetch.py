@@ -26,7 +26,7 @@ from hfscan.hub.retry import Patience
 from hfscan.minihub import Faults, MiniHub, Population
 from hfscan.scope import Scope
 
-QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=0.5)
+QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=2)
 POPULATION = Population.synthetic(1_000, seed=3)
 IDS = list(POPULATION.ids)
 

@@ -22,7 +22,7 @@ from hfscan.minihub import Faults, MiniHub, Population
 from hfscan.objectid import created_at
 from hfscan.scope import Scope
 
-QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=0.5)
+QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=20)
 POPULATION = Population.synthetic(6_000, seed=3)
 IDS = list(POPULATION.ids)
 NOW = datetime(2024, 8, 1, tzinfo=UTC)
