@@ -62,3 +62,9 @@ class InconsistentError(HfscanError):
     """Figures contradict each other: an error of hfscan's own, or of what it counts with."""
 
     exit_code = 10
+
+
+class ImplausibleError(HfscanError):
+    """An observation holds so much less than the one before that it is rather a fault."""
+
+    exit_code = 12

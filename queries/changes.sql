@@ -1,9 +1,10 @@
 -- title: Changes between two observations
--- answers: How many models stayed, came, went, were renamed, gained a framework or lost one?
+-- answers: How many models stayed, came, went, were renamed or changed, gained a framework or lost one?
 -- param earlier INTEGER = 1 : the source to start from
 -- param later INTEGER = 2 : the source to compare with
 -- param universe VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes that are told apart
 -- chart: bar x=models y=change color=framework
+-- changed: of those that stayed, with other tags, files, library, task or gate; not by downloads.
 WITH universe AS (
     SELECT name AS framework, bit FROM frameworks WHERE list_contains($universe::VARCHAR[], name)
 ),
@@ -12,6 +13,9 @@ both_have_ids AS (
     SELECT NOT bool_or(list_contains(lacks, '_id')) AS yes
     FROM sources WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
+lacking AS (  -- what either does not tell cannot have changed
+    SELECT unnest(lacks) FROM sources WHERE id IN ($earlier::INTEGER, $later::INTEGER)
+),
 -- else a rename is known where the Hub redirected the old name (`hfscan crawl --date-floor`)
 moved AS (
     SELECT id, any_value(moved_to) AS moved_to FROM creation_dates
@@ -19,21 +23,29 @@ moved AS (
     GROUP BY id
 ),
 old AS (
-    SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE coalesce(moved_to, id) END AS key, id, tag_mask
+    SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE coalesce(moved_to, id) END AS key, id, tag_mask,
+        tags, files, library_name, pipeline_tag, gated
     FROM observed($earlier::INTEGER) LEFT JOIN moved USING (id)
 ),
 new AS (
-    SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key, id, tag_mask
+    SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key, id, tag_mask,
+        tags, files, library_name, pipeline_tag, gated
     FROM observed($later::INTEGER)
 ),
 pairs AS (
-    SELECT old.id AS before, new.id AS after, old.tag_mask AS had, new.tag_mask AS has
+    SELECT old.id AS before, new.id AS after, old.tag_mask AS had, new.tag_mask AS has,
+        (old.tags IS DISTINCT FROM new.tags AND 'tags' NOT IN (FROM lacking))
+        OR (old.files IS DISTINCT FROM new.files AND 'files' NOT IN (FROM lacking))
+        OR (old.library_name IS DISTINCT FROM new.library_name AND 'library_name' NOT IN (FROM lacking))
+        OR (old.pipeline_tag IS DISTINCT FROM new.pipeline_tag AND 'pipeline_tag' NOT IN (FROM lacking))
+        OR (old.gated IS DISTINCT FROM new.gated AND 'gated' NOT IN (FROM lacking)) AS differs
     FROM old FULL JOIN new USING (key)
 ),
 counted AS (
     SELECT
         count(*) FILTER (before IS NOT NULL AND after IS NOT NULL) AS kept,
         count(*) FILTER (before <> after) AS renamed,
+        count(*) FILTER (differs AND before IS NOT NULL AND after IS NOT NULL) AS changed,
         count(*) FILTER (after IS NULL) AS gone,
         count(*) FILTER (before IS NULL) AS added
     FROM pairs
@@ -49,9 +61,9 @@ switched AS (
 SELECT change, framework, models
 FROM (
     SELECT 1 AS place, NULL AS bit, change, NULL AS framework, models
-    FROM (UNPIVOT counted ON kept, renamed, gone, added INTO NAME change VALUE models)
+    FROM (UNPIVOT counted ON kept, renamed, changed, gone, added INTO NAME change VALUE models)
     UNION ALL
     SELECT 2, bit, change, framework, models
     FROM (UNPIVOT switched ON gained, lost INTO NAME change VALUE models)
 )
-ORDER BY place, bit NULLS FIRST, list_position(['kept', 'renamed', 'gone', 'added', 'gained', 'lost'], change)
+ORDER BY place, bit NULLS FIRST, list_position(['kept', 'renamed', 'changed', 'gone', 'added', 'gained', 'lost'], change)

@@ -15,7 +15,7 @@ both_have_ids AS (
 ),
 seen AS (
     SELECT
-        source,
+        side,
         CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key,
         by_definition($definition::VARCHAR, tag_mask, weights_mask, usable_mask)
             & (SELECT bit_or(mask) FROM competing) AS served,
@@ -23,7 +23,11 @@ seen AS (
             WHEN 'library' THEN coalesce(library_name, '(none)')
             WHEN 'author' THEN coalesce(author, '(none)')
         END AS group_name
-    FROM (FROM observed($earlier) UNION ALL BY NAME FROM observed($later))
+    FROM (
+        SELECT 'earlier' AS side, * FROM observed($earlier)
+        UNION ALL BY NAME
+        SELECT 'later' AS side, * FROM observed($later)
+    )
 ),
 pairs AS (
     SELECT
@@ -32,8 +36,8 @@ pairs AS (
         old.key IS NULL AS added,
         new.key IS NULL AS gone,
         CASE WHEN gone THEN old.group_name ELSE new.group_name END AS in_group
-    FROM (FROM seen WHERE source = $earlier) AS old
-    FULL JOIN (FROM seen WHERE source = $later) AS new USING (key)
+    FROM (FROM seen WHERE side = 'earlier') AS old
+    FULL JOIN (FROM seen WHERE side = 'later') AS new USING (key)
 ),
 ranked AS (
     SELECT in_group, row_number() OVER (ORDER BY count(*) DESC, in_group) AS place

@@ -14,6 +14,7 @@ COMMANDS = {
     "import": "Bring recorded dumps in as observations.",
     "sources": "List the observations in the database.",
     "forget": "Remove observations, as if they had never been made.",
+    "snapshot": "Bring a folder to today: crawl, check, export, report.",
     "report": "Say which frameworks the models serve, with every denominator.",
     "trend": "Say how the shares change, by creation or by observation.",
     "claims": "Weigh published claims against what was observed.",

@@ -66,7 +66,7 @@ def test_every_query_says_what_it_answers_and_runs(store, name, source):
     rows = ask(store, name, source)
     # nothing contradicts itself, is compared, or was measured, and one census has no dates
     undated = name in ("formats", "floor") and source == 1
-    silent = name in ("adds_up", "compare", "speed") or undated
+    silent = name in ("adds_up", "compare", "plausible", "speed") or undated
     assert bool(rows) != silent
     for row in rows:
         if "numerator" in row:
@@ -100,6 +100,11 @@ def test_transitions_are_recounted(store, old, new):
     rows = ask(store, "transitions", earlier=1, later=2)
     assert {(row["before"], row["after"]): row["models"] for row in rows} == expected
     assert expected["pytorch", "pytorch"] > 0
+    same = ask(store, "transitions", earlier=1, later=1)
+    assert {(row["before"], row["after"]) for row in same} == {
+        (said(old, name),) * 2 for name in old
+    }
+    assert sum(row["models"] for row in same) == len(old)
 
 
 def test_adoption_is_recounted(store, new):

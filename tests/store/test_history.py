@@ -199,8 +199,14 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
         when = DAY + timedelta(days=number)
         store.ingest([file], Observation("import", file.name, Scope(), when, when, None))
     plain = duckdb.connect()
-    plain.execute(f"CREATE VIEW old AS SELECT modelId AS id, tags FROM read_json('{files[0]}')")
-    plain.execute(f"CREATE VIEW new AS SELECT id, tags FROM read_parquet('{files[1]}')")
+    plain.execute(
+        f"CREATE VIEW old AS SELECT modelId AS id, tags, pipeline_tag, library_name "
+        f"FROM read_json('{files[0]}')"
+    )
+    plain.execute(
+        f"CREATE VIEW new AS SELECT id, tags, pipeline_tag, library_name "
+        f"FROM read_parquet('{files[1]}')"
+    )
 
     def count(sql: str) -> int:
         return plain.execute(f"SELECT count(*) FROM {sql}").fetchone()[0]
@@ -210,6 +216,10 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
     wanted = {
         ("kept", None): count(f"{both} true"),
         ("renamed", None): 0,
+        ("changed", None): count(
+            f"{both} old.tags IS DISTINCT FROM new.tags OR old.pipeline_tag IS DISTINCT FROM "
+            "new.pipeline_tag OR old.library_name IS DISTINCT FROM new.library_name"
+        ),
         ("gone", None): count("old ANTI JOIN new USING (id)"),
         ("added", None): count("new ANTI JOIN old USING (id)"),
         ("gained", "tensorflow"): count(f"{both} NOT {had} AND {has}"),

@@ -1,0 +1,157 @@
+"""A snapshot: crawl, check, export, report. Killed anywhere and run again, it completes.
+
+A state is a folder: the database, what a crawl in progress needs, `export/`, `reports/`, and
+`snapshot.json`, which is written last and says which observation the others show.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hfscan import census, export
+from hfscan.errors import ImplausibleError, StorageError
+from hfscan.figures import Census
+from hfscan.hub import Progress
+from hfscan.hub.disk import write_whole
+from hfscan.report import Question, build, write_folder
+from hfscan.report.claim_formats import CLAIM_FORMATS
+from hfscan.report.claims import weigh
+from hfscan.report.words import percent
+from hfscan.scope import Scope
+from hfscan.store import Source, Store
+
+FULL_EVERY = timedelta(days=7)
+"""A crawl of everything is due so long after the last: updates see neither downloads of models that
+did not change, nor deletions."""
+
+_UNIVERSE = ("pytorch", "tensorflow")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a snapshot shows: a source, how it was taken, and what changed, in one line."""
+
+    source: int
+    kind: str
+    observed_to: str
+    models: int
+    message: str
+
+
+def take(
+    state: Path,
+    *,
+    endpoint: str,
+    token: str | None,
+    full: bool = False,
+    accept: bool = False,
+    now: datetime | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[Snapshot, bool]:
+    """Bring the state to today (UTC); return what it shows, and whether that is new.
+
+    Crawls unless today's observation is there: everything, the first time, after FULL_EVERY or
+    with `full`, else what is new or changed. Raises ImplausibleError, unless told to `accept`, when
+    much less was seen than before; nothing is shown of it then. And what a crawl raises.
+    """
+    now = now or datetime.now(UTC)
+    endpoint = endpoint.rstrip("/")
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{state} cannot be made: {error.strerror}.") from error
+    db = state / "hfscan.duckdb"
+    if not _taken(db, endpoint, now):
+        if full or _full_is_due(db, endpoint, now):
+            census.crawl(Scope(), endpoint=endpoint, token=token, db=db, progress=progress)
+        else:
+            census.update(endpoint=endpoint, token=token, db=db, progress=progress)
+    with Store.open(db) as store:
+        sources = _of(store, endpoint)
+        shown = _shown(state)
+        if shown is not None and shown.source == sources[-1].id:
+            return shown, False
+        if len(sources) > 1 and not accept:
+            _check(store, sources[-2], sources[-1])
+        snapshot = _show(store, state, sources, now)
+    return snapshot, True
+
+
+def _of(store: Store, endpoint: str) -> list[Source]:
+    return [one for one in store.sources() if one.origin == endpoint and one.whole]
+
+
+def _taken(db: Path, endpoint: str, now: datetime) -> bool:
+    """Return whether the newest observation is of today."""
+    if not db.exists():
+        return False
+    with Store.open(db) as store:
+        sources = _of(store, endpoint)
+    return bool(sources) and sources[-1].observed_to.date() >= now.date()
+
+
+def _full_is_due(db: Path, endpoint: str, now: datetime) -> bool:
+    if not db.exists():
+        return True
+    with Store.open(db) as store:
+        full = [one.observed_to for one in _of(store, endpoint) if one.kind == "crawl"]
+    return not full or now.replace(tzinfo=None) - full[-1] >= FULL_EVERY
+
+
+def _check(store: Store, before: Source, after: Source) -> None:
+    asked = {"earlier": before.id, "later": after.id}
+    drops = Census(store, after).ask("plausible", asked)
+    if drops:
+        told = ", ".join(f"{one['what']} {one['before']:,} -> {one['after']:,}" for one in drops)
+        raise ImplausibleError(
+            f"Source {after.id} holds much less than source {before.id}: {told}. Nothing of it is "
+            f"shown. If it is true, run again with --accept; else drop it: hfscan forget {after.id}"
+        )
+
+
+def _show(store: Store, state: Path, sources: list[Source], now: datetime) -> Snapshot:
+    source = sources[-1]
+    export.write_card(export.export(store, state / "export", source=source))
+    reports = state / "reports"
+    for year in (None, now.year):
+        question = Question(year)
+        one = Census.choose(store, question.period, source=source.id)
+        write_folder(build(one, question), ("md", "html", "json"), reports)
+    claims = list(weigh(store))
+    for format_ in ("md", "json"):
+        with (reports / f"claims.{format_}").open("w", encoding="utf-8") as file:
+            CLAIM_FORMATS[format_](claims, file)
+    snapshot = Snapshot(
+        source.id, source.kind, f"{source.observed_to:%FT%TZ}", source.models,
+        _message(store, sources),
+    )  # fmt: skip
+    write_whole(state / "snapshot.json", json.dumps(asdict(snapshot), indent=1).encode() + b"\n")
+    return snapshot
+
+
+def _shown(state: Path) -> Snapshot | None:
+    try:
+        return Snapshot(**json.loads((state / "snapshot.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _message(store: Store, sources: list[Source]) -> str:
+    """Return what changed, in one line: added, changed, gone, and the PyTorch-only share."""
+    after = sources[-1]
+    if len(sources) < 2:
+        return f"data: {after.models:,} models, pytorch-only {_share(store, after)}"
+    before = sources[-2]
+    rows = Census(store, after).ask("changes", {"earlier": before.id, "later": after.id})
+    models = {row["change"]: row["models"] for row in rows if row["framework"] is None}
+    return (
+        f"data: +{models['added']} ~{models['changed']} -{models['gone']}, pytorch-only "
+        f"{_share(store, before)} -> {_share(store, after)}"
+    )
+
+
+def _share(store: Store, source: Source) -> str:
+    figures = Census(store, source).exclusivity(universe=_UNIVERSE)
+    return percent(next(figures).share)

@@ -1,0 +1,34 @@
+-- title: Sudden drops between two observations
+-- answers: Is there so much less in a later observation that it is rather a fault than the Hub?
+-- param earlier INTEGER = 1 : the source to compare with
+-- param later INTEGER = 2 : the source in question
+-- param models DOUBLE = 0.98 : fewer models than this share of the earlier ones are implausible
+-- param downloads DOUBLE = 0.5 : and fewer 30-day downloads in all than this share
+-- param tagged DOUBLE = 0.95 : and fewer models with a framework's tag than this share
+-- chart: none
+-- A row for each drop. The Hub grows by thousands of models a day and loses few.
+WITH seen AS (
+    SELECT 'earlier' AS side, downloads, tag_mask FROM observed($earlier::INTEGER)
+    UNION ALL
+    SELECT 'later', downloads, tag_mask FROM observed($later::INTEGER)
+),
+totals AS (
+    SELECT
+        side,
+        count(*) AS models,
+        coalesce(sum(downloads), 0)::BIGINT AS downloads,
+        count(*) FILTER (tag_mask <> 0) AS tagged
+    FROM seen GROUP BY side
+),
+compared AS (
+    SELECT
+        unnest(['models', 'downloads', 'tagged']) AS what,
+        unnest([old.models, old.downloads, old.tagged]) AS before,
+        unnest([new.models, new.downloads, new.tagged]) AS after,
+        unnest([$models::DOUBLE, $downloads::DOUBLE, $tagged::DOUBLE]) AS least
+    FROM (FROM totals WHERE side = 'earlier') AS old, (FROM totals WHERE side = 'later') AS new
+)
+SELECT what, before, after, after / before AS share
+FROM compared
+WHERE after < least * before
+ORDER BY what
