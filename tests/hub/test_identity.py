@@ -15,9 +15,9 @@ from hfscan.minihub import MiniHub, Population
 class Listening(MiniHub):
     heard = ""
 
-    def answer(self, method, target, headers, address):
+    def answer(self, method, target, headers, address, body=b""):
         self.heard = headers["user-agent"]
-        return super().answer(method, target, headers, address)
+        return super().answer(method, target, headers, address, body)
 
 
 def heard() -> str:
