@@ -8,6 +8,7 @@ from huggingface_hub import constants, get_token
 
 from hfscan import census
 from hfscan.census import Crawled
+from hfscan.cli._hub import endpoint_option
 from hfscan.cli._options import db_option
 from hfscan.cli._progress import shown
 from hfscan.errors import HubUnreachableError
@@ -21,13 +22,7 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
 @click.command("crawl")
-@click.option(
-    "--endpoint",
-    default=constants.ENDPOINT,
-    show_default=True,
-    metavar="URL",
-    help="The Hub. HF_ENDPOINT changes the default.",
-)
+@endpoint_option
 @db_option
 @click.option(
     "--year",

@@ -8,19 +8,14 @@ import click
 from huggingface_hub import constants, get_token
 
 from hfscan import doctor
+from hfscan.cli._hub import endpoint_option
 from hfscan.cli._options import db_option
 from hfscan.parity.worker import lane_names
 from hfscan.report import ROW_FORMATS
 
 
 @click.command("doctor")
-@click.option(
-    "--endpoint",
-    default=constants.ENDPOINT,
-    show_default=True,
-    metavar="URL",
-    help="The Hub. HF_ENDPOINT changes the default.",
-)
+@endpoint_option
 @db_option
 @click.option("--lanes/--no-lanes", default=True, show_default=True, help="Start parity's lanes.")
 @click.option("--lane-python", multiple=True, metavar="LANE=INTERPRETER", help="May be repeated.")

@@ -8,6 +8,7 @@ import click
 from huggingface_hub import constants, get_token
 
 from hfscan import __version__, export
+from hfscan.cli._hub import endpoint_option
 from hfscan.cli._options import as_of_option, db_option, end_of_day, opened, source_option
 from hfscan.errors import HubUnreachableError
 from hfscan.figures import Census
@@ -18,13 +19,7 @@ from hfscan.hub.publish import publish
 @click.argument("repo", metavar="OWNER/NAME")
 @click.option("--private", is_flag=True, help="Make the dataset private where it is new.")
 @click.option("--license", default="other", show_default=True, help="Of the dataset: an SPDX id.")
-@click.option(
-    "--endpoint",
-    default=constants.ENDPOINT,
-    show_default=True,
-    metavar="URL",
-    help="The Hub. HF_ENDPOINT changes the default.",
-)
+@endpoint_option
 @db_option
 @as_of_option
 @source_option

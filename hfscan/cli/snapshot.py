@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from huggingface_hub import constants, get_token
 
+from hfscan.cli._hub import endpoint_option
 from hfscan.cli._progress import shown
 from hfscan.errors import HubUnreachableError
 from hfscan.snapshot import take
@@ -18,13 +19,7 @@ from hfscan.snapshot import take
     metavar="DIR",
     help="Folder of the database, its export and its reports; made where it is missing.",
 )
-@click.option(
-    "--endpoint",
-    default=constants.ENDPOINT,
-    show_default=True,
-    metavar="URL",
-    help="The Hub. HF_ENDPOINT changes the default.",
-)
+@endpoint_option
 @click.option("--full", is_flag=True, help="Crawl everything, however short ago it was.")
 @click.option("--accept", is_flag=True, help="Show what was seen, however much less it is.")
 def command(state: Path, endpoint: str, full: bool, accept: bool) -> None:
