@@ -7,7 +7,7 @@ differ, it depends on what they differ in. Shares that are said of one whole are
 """
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import product
@@ -20,6 +20,7 @@ from hfscan.frameworks import DEFINITIONS
 from hfscan.objectid import FLOOR_END
 from hfscan.resources import folder
 from hfscan.store import Source, Store
+from hfscan.store.parity import runs
 
 Says = Literal["supports", "contradicts", "open", "cannot tell"]
 
@@ -72,7 +73,7 @@ def weigh(store: Store, *, where: Path | None = None) -> Iterator[Claim]:
     In the order of their file names, whose number is no part of a claim's name. Raises
     NoAnswerError when the database holds nothing at all.
     """
-    if not store.sources():
+    if not store.sources() and not runs(store.connection):
         raise NoAnswerError("The database is empty: run `hfscan crawl` or `hfscan import` first.")
     for path in sorted(((where or folder("reports")) / "claims").glob("*.toml")):
         yield _Weighing(store, tomllib.loads(path.read_text(encoding="utf-8"))).claim(
@@ -116,14 +117,14 @@ class _Weighing:
                 found, until = self._observation(measure, definition)
                 source = found.id
                 asked |= {"until": until} if "at" in measure else {}
-            else:  # no question to a census
-                found = self._store.sources()[-1]
-            census = Census(self._store, found)
-            low, high = _value(census.ask(measure["query"], _known(measure, asked)), measure)
+                Census(self._store, found)  # which the query speaks of
+            known = _known(measure, asked)
+            rows = load(measure["query"]).run(self._store.connection, known)
+            low, high = _value(rows, measure)
         except NoAnswerError as error:
             why = str(error)
         if low is None and why is None:
-            why = self._told.get("missing", "There is nothing to compare.")
+            why = measure.get("missing", "There is nothing to compare.")
         return Measurement(
             measure["what"], definition, universe, source, measure["query"],
             _known(measure, asked), low, high, self._says(low, high), why,
@@ -181,13 +182,15 @@ class _Weighing:
             return "not measured", next(one.why for one in found if one.why) or ""
         if len({one.says for one in said}) == 1:
             verdict = {"supports": "supported", "contradicts": "contradicted", "open": "open"}
-            return verdict[said[0].says], f"by all of {len(said)} measurements"
+            return verdict[
+                said[0].says
+            ], f"by all of {len(said)} measurements{_unmade(found, said)}"
         parts = [
             f"{len(some)} of {len(said)} {word}"
             for word in ("supports", "contradicts", "open")
             if (some := [one for one in said if one.says == word])
         ]
-        return f"depends on {_decisive(said)}", ", ".join(parts)
+        return f"depends on {_decisive(said)}", ", ".join(parts) + _unmade(found, said)
 
 
 def _known(measure: dict[str, Any], asked: dict[str, object]) -> dict[str, object]:
@@ -244,6 +247,10 @@ def _decisive(said: list[Measurement]) -> str:
         if any(len(some) > 1 for some in answers.values()):
             found.append(title)
     return ", ".join(found) or "all of it together"
+
+
+def _unmade(found: Collection[Measurement], said: Collection[Measurement]) -> str:
+    return f"; {len(found) - len(said)} more could not be made" if len(said) < len(found) else ""
 
 
 def _added(sums: Iterable[Mapping[str, Any]]) -> tuple[str, str]:

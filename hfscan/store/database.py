@@ -8,7 +8,7 @@ from hfscan import __version__
 from hfscan.errors import DatabaseError, StorageError
 from hfscan.store import masks
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 _SCHEMAS = ("schema.sql", "parity.sql")
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # nothing is fetched behind the user's back

@@ -196,3 +196,10 @@ def record(
         connection.execute("ROLLBACK")
         raise
     return int(run[0])
+
+
+def runs(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return how many parity runs are kept."""
+    found = connection.execute("SELECT count(*) FROM parity_runs").fetchone()
+    assert found is not None
+    return int(found[0])

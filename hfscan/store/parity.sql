@@ -125,6 +125,7 @@ SELECT
     peak_rss_mb / other_peak_rss_mb AS memory_ratio,
     peak_rss_mb,
     other_peak_rss_mb,
+    peak_gpu_mb / other_peak_gpu_mb AS gpu_memory_ratio,
     peak_gpu_mb,
     other_peak_gpu_mb
 FROM pairs;

@@ -1,6 +1,7 @@
 """What a run finds is kept in DuckDB, as the report says it."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -85,14 +86,22 @@ def test_a_file_that_is_no_database_is_said_to_be_before_anything_runs(altered_b
     assert db.read_text() == "mine " * 5000
 
 
-def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(altered, tmp_path):
-    db, folder = tmp_path / "h.duckdb", altered("bert", "model.safetensors")
-    done = parity(
-        folder, "--db", db, "--lanes", "pytorch,tensorflow", "--train", "--rounds", 3,
-        "--format", "json",
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def timed(checkpoints, tmp_path_factory):
+    """A database of one run that timed forward calls and training steps, and what it told."""
+    folder = tmp_path_factory.mktemp("timed")
+    (folder / "bert").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        shutil.copyfile(checkpoints["bert"] / name, folder / "bert" / name)
+    db = folder / "h.duckdb"
+    done = parity(folder / "bert", "--db", db, "--train", "--rounds", 3, "--format", "json")
     assert done.returncode == 0, done.stderr
-    told = {(row["what"], row["lane"]): row for row in json.loads(done.stdout)["measurements"]}
+    return db, json.loads(done.stdout)["measurements"]
+
+
+def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(timed):
+    db, rows = timed
+    told = {(row["what"], row["lane"]): row for row in rows}
     assert set(told) == {(w, f) for w in ("inference", "training") for f in LANES}
     with duckdb.connect(db, read_only=True) as connection:
         kept = connection.execute(
@@ -119,3 +128,56 @@ def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(alter
     assert (median, least, most, rounds) == pytest.approx((of["median"], of["min"], of["max"], 3))
     peaks = [told["training", lane]["peak_rss_mb"] for lane in LANES]
     assert memory == pytest.approx(peaks[1] / peaks[0])
+
+
+def claims(db, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "hfscan", "claims", "--db", str(db), "--format", "json", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {one["name"]: one for one in json.loads(done.stdout)["claims"]}
+
+
+def measured(claim):
+    return {one["what"]: one for one in claim["measurements"] if one["low"] is not None}
+
+
+def test_claims_about_speed_and_memory_are_weighed_by_what_was_timed(timed):
+    db, _ = timed
+    found = claims(db)
+    with duckdb.connect(db, read_only=True) as connection:
+        kept = {
+            (what, lane): (milliseconds, memory)
+            for what, lane, milliseconds, memory in connection.execute(
+                "SELECT what, lane, milliseconds, peak_rss_mb FROM parity_timings"
+            ).fetchall()
+        }
+    for what, name in (("training", "training-float32"), ("inference", "inference-float32")):
+        ours, theirs = (kept[what, lane][0] for lane in LANES)
+        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+        ((told, one),) = measured(found[name]).items()
+        assert told.endswith("on a CPU")
+        assert (one["low"], one["high"]) == pytest.approx((min(ratios), max(ratios)))
+        verdict = "supported" if max(ratios) <= 1 else "contradicted" if min(ratios) > 1 else "open"
+        assert found[name]["verdict"] == verdict
+        assert "more could not be made" in found[name]["why"]  # those on a GPU, and compiled
+        assert any("--device cuda" in (one["why"] or "") for one in found[name]["measurements"])
+    (one,) = measured(found["memory-tensorflow"]).values()
+    memory = kept["training", "pytorch"][1] / kept["training", "tensorflow"][1]
+    assert (one["low"], one["high"]) == pytest.approx((memory, memory))
+    verdict = "supported" if memory >= 1 else "contradicted"
+    assert found["memory-tensorflow"]["verdict"] == verdict
+    assert found["onnx-grows"]["verdict"] == "not measured"  # without a census
+
+
+def test_without_timings_a_claim_says_how_to_get_them(timed, tmp_path):
+    db = tmp_path / "copy.duckdb"
+    shutil.copyfile(timed[0], db)
+    with duckdb.connect(db) as connection:
+        connection.execute("DELETE FROM parity_timings")
+    for name in ("training-float32", "inference-float32", "memory-tensorflow"):
+        claim = claims(db)[name]
+        assert claim["verdict"] == "not measured"
+        assert "hfscan parity --db FILE" in claim["why"]
