@@ -207,7 +207,9 @@ def _value(
     rows: list[dict[str, Any]], measure: dict[str, Any]
 ) -> tuple[float | None, float | None]:
     low, high = _taken(rows, measure["of"])
-    if "over" not in measure or low is None or high is None:
+    if low is None or high is None:  # of nobody: an interval may know one of its ends
+        return None, None
+    if "over" not in measure:
         return low, high
     least, most = _taken(rows, measure["over"])
     return (low / most, high / least) if least and most else (None, None)

@@ -1,0 +1,115 @@
+"""Recorded snapshots of a real Hub, replayed through `hfscan snapshot`, one a day."""
+
+import csv
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+
+from hfscan.minihub import MiniHub, Population
+from hfscan.snapshot import take
+from hfscan.store import Store
+
+KEYS = {
+    "id": "id", "author": "author", "created_at": "createdAt", "updated_at": "lastModified",
+    "pipeline_tag": "pipeline_tag", "library": "library_name", "tags": "tags", "likes": "likes",
+    "downloads_30d": "downloads", "gated": "gated",
+}  # fmt: skip
+COMPARED = ("tags", "library_name", "pipeline_tag", "gated")
+FRAMEWORKS = {"pytorch", "tf"}  # the Hub's tags of what the message speaks of
+
+
+@pytest.fixture(scope="module")
+def days(shared_data) -> list[dict[str, dict]]:
+    """The models of each recorded snapshot, by id, replayed without hfscan."""
+    recorded = shared_data / "hub-2026-08"
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"SELECT seq, op, {', '.join(KEYS)} FROM '{recorded}/changes.parquet' ORDER BY seq"
+        ).fetchall()
+    states, now, keys = [], {}, {}
+    with (recorded / "commits.csv").open(encoding="utf-8") as file:
+        commits = list(csv.DictReader(file))
+    for number, commit in enumerate(commits):
+        for seq, op, *values in found:
+            if seq != number:
+                continue
+            row = dict(zip(KEYS.values(), values, strict=True))
+            if op == "delete":
+                del now[row["id"]]
+                continue
+            second = int(datetime.fromisoformat(row["createdAt"]).timestamp())
+            key = keys.setdefault(row["id"], f"{second:08x}{len(keys):016x}")
+            now[row["id"]] = {k: v for k, v in row.items() if v is not None} | {"_id": key}
+        assert len(now) == int(commit["models"])
+        states.append(dict(now))
+    return states
+
+
+def share(models) -> str:
+    """What is PyTorch-only, of the models with either tag."""
+    served = [FRAMEWORKS & set(model["tags"]) for model in models.values()]
+    either = [one for one in served if one]
+    return f"{100 * sum(one == {'pytorch'} for one in either) / len(either):.1f} %"
+
+
+def expected(before, after) -> str:
+    kept = before.keys() & after.keys()
+    changed = sum(
+        any(before[one].get(key) != after[one].get(key) for key in COMPARED) for one in kept
+    )
+    return (
+        f"data: +{len(after.keys() - before.keys())} ~{changed} "
+        f"-{len(before.keys() - after.keys())}, pytorch-only {share(before)} -> {share(after)}"
+    )
+
+
+def serve(population, before, after) -> None:
+    for one in before.keys() - after.keys():
+        population.delete(before[one]["_id"])
+    for one, model in after.items():
+        if before.get(one) != model:
+            population.put(model)
+
+
+def test_the_snapshots_of_2026_08_give_the_history_and_the_messages(days, tmp_path):
+    population = Population.from_rows(days[0].values())
+    state, told = tmp_path / "state", []
+    today = datetime.now(UTC)
+    with MiniHub(population, quota=None) as hub:
+        for number, models in enumerate(days):
+            if number:
+                serve(population, days[number - 1], models)
+            shown, new = take(
+                state, endpoint=hub.url, token=None, full=True, now=today + timedelta(days=number)
+            )
+            assert (new, shown.models) == (True, len(models))
+            told.append(shown.message)
+    assert told[0] == f"data: {len(days[0]):,} models, pytorch-only {share(days[0])}"
+    assert told[1:] == [expected(*pair) for pair in itertools.pairwise(days)]
+
+    with Store.open(state / "hfscan.duckdb") as store:
+        sources = store.sources()
+        assert len(sources) == len(days)
+        for source, models in zip(sources, days, strict=True):
+            rows = store.connection.execute(
+                "SELECT _id, id, tags, library_name, pipeline_tag, downloads, likes, "
+                f"gated <> 'false' FROM observed({source.id})"
+            ).fetchall()
+            assert {row[1]: row for row in rows} == {
+                one: (
+                    model["_id"], one, model["tags"], model.get("library_name"),
+                    model.get("pipeline_tag"), model["downloads"], model["likes"], model["gated"],
+                )
+                for one, model in models.items()
+            }  # fmt: skip
+        gone = store.connection.execute(
+            "SELECT id, last_seen, missed_by FROM departures"
+        ).fetchall()
+    ids = [source.id for source in sources]
+    assert sorted(gone) == sorted(
+        (one, ids[one_day], ids[next_day])
+        for one_day, next_day in itertools.pairwise(range(len(days)))
+        for one in days[one_day].keys() - days[next_day].keys()
+    )
