@@ -1,13 +1,13 @@
 """`hfscan parity`."""
 
 import importlib.util
-import io
 import sys
 import tempfile
+from collections.abc import Collection
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hfscan.parity.sweep import Sweep
     from hfscan.parity.verdict import Result
 
+_ENDINGS = {"md", "json", "html"}
+_NAMED = {"terminal": "txt"}
 _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
 
 
@@ -85,11 +87,17 @@ _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
 )
 @click.option(
     "--format",
-    "format_",
+    "formats",
     type=click.Choice(["terminal", "md", "json", "html"]),
-    help="Default: terminal, or what the ending of --out says.",
+    multiple=True,
+    help="Repeatable, with a folder as --out.  "
+    "[default: terminal, or what the ending of --out says]",
 )
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write to this file, or, where the name has no ending, to this folder.",
+)
 def command(
     checkpoints: tuple[str, ...],
     demo: bool,
@@ -110,7 +118,7 @@ def command(
     timeout: float,
     memory: float | None,
     db: Path | None,
-    format_: str | None,
+    formats: tuple[str, ...],
     out: Path | None,
 ) -> None:
     """Load CHECKPOINTs (folders or Hub ids) into several frameworks and compare what they do.
@@ -146,6 +154,7 @@ def command(
         train=train,
         rounds=rounds,
     )
+    targets = _targets(dict.fromkeys(formats), out)
     named = [(name, revision) for name in checkpoints]
     source, drawn = None, list[Drawn]()
     if from_census and db:
@@ -165,15 +174,8 @@ def command(
     if db is not None:
         with Store.open(db, write=True) as store:
             record(store.connection, document, source)
-    text = io.StringIO()
-    report.FORMATS[format_ or _format_of(out)](document, text)
-    if out is None:
-        sys.stdout.write(text.getvalue())
-    else:
-        try:
-            out.write_text(text.getvalue(), encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
+    for path, format_ in targets.items():
+        _write(document, format_, path)
     sys.exit(0 if document["agree"] else 1)
 
 
@@ -246,6 +248,35 @@ def _pythons(given: tuple[str, ...], lanes: list[str]) -> dict[str, str]:
     return pythons
 
 
-def _format_of(out: Path | None) -> str:
-    endings = {".md": "md", ".json": "json", ".html": "html"}
-    return endings.get(out.suffix.lower() if out else "", "terminal")
+def _targets(formats: Collection[str], out: Path | None) -> dict[Path | None, str]:
+    """Return file (None: stdout) -> format; say now, not in an hour, where that cannot be."""
+    if out is None:
+        if len(formats) > 1:
+            raise click.UsageError("More than one format needs a folder: give --out DIR.")
+        return {None: next(iter(formats), "terminal")}
+    if len(formats) > 1 or out.is_dir() or not out.suffix:
+        targets = {out / f"parity.{_NAMED.get(one, one)}": one for one in formats or ("html",)}
+    else:
+        ending = out.suffix.removeprefix(".").lower()
+        targets = {out: next(iter(formats), ending if ending in _ENDINGS else "terminal")}
+    try:
+        for path in targets:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.open("a").close()
+    except OSError as error:
+        raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
+    return dict[Path | None, str](targets.items())
+
+
+def _write(document: dict[str, Any], format_: str, path: Path | None) -> None:
+    from hfscan.parity.report import FORMATS  # noqa: PLC0415 - it needs numpy
+
+    if path is None:
+        FORMATS[format_](document, sys.stdout)
+        return
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            FORMATS[format_](document, file)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
+    click.echo(f"Wrote {path}", err=True)

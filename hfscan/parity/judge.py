@@ -44,8 +44,9 @@ class Judge:
         result.outputs = [_row(row, run.dtypes[row.name], limit.rel_l2) for row in rows]
         if run.tf32 is not None:
             effect = self._rows(replace(run, outputs=run.tf32), run)
-            worst = max((row.rel_l2 for row in effect if row.region == "real"), default=0.0)
-            result.notes.append(f"with TF32 its outputs move by relative L2 {worst:.1e}")
+            result.tf32_rel_l2 = max(
+                (row.rel_l2 for row in effect if row.region == "real"), default=0.0
+            )
         if "logits" in run.outputs and "logits" in held_to.outputs:
             result.top1_agreement, result.top5_agreement = compare.top_agreement(
                 run.outputs["logits"], held_to.outputs["logits"], self.inputs.mask_of("logits")
@@ -76,8 +77,13 @@ class Judge:
         else:
             worst = max((row.rel_l2 for row in rows if row.region == "real"), default=0.0)
             against = "the float64 reference" if held_to is self.reference else base_case.lane
+            if held_to is base and base.device != result.device:
+                against += f" on {base.device}"
             result.verdict = AGREE
-            result.reason = f"relative L2 {worst:.1e} to {against} on {base_case.weights.name}"
+            result.reason = (
+                f"relative L2 {worst:.1e}, {worst / limit.rel_l2:.2g} of the tolerance, "
+                f"to {against} on {base_case.weights.name}"
+            )
 
     def _weights(self, case: Case) -> compare.WeightsDifference:
         base = self.baseline[0].weights

@@ -129,12 +129,14 @@ class Pool:
         }
 
     def _device_notes(self) -> list[str]:
-        if self.settings.device != "cuda":
-            return []
+        started = {name: one.about["device"] for name, one in self.workers.items() if one.about}
+        wanted = self.settings.device == "cuda" or (
+            self.settings.device == "auto" and any(started.values())
+        )
         return [
             f"{name}: no CUDA device in this lane; it ran on the CPU."
-            for name, worker in self.workers.items()
-            if worker.about and not worker.about["device"]
+            for name, device in started.items()
+            if wanted and not device
         ]
 
 

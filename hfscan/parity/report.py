@@ -135,16 +135,15 @@ def _measured(row: Document) -> list[str]:
 
 
 def _rows(report: Document) -> list[list[str]]:
-    return [
-        [
-            plain(str(cell))
-            for cell in (
-                case["checkpoint"], case["weights"]["file"], case["lane"], case["device"],
-                case["route"], case["verdict"], _sentence(case),
-            )
-        ]
-        for case in report["cases"]
-    ]  # fmt: skip
+    rows = []
+    for case in report["cases"]:
+        told = [(case["verdict"], _sentence(case))]
+        if case["tf32_rel_l2"] is not None:
+            moved = f"with TF32 its outputs move by relative L2 {case['tf32_rel_l2']:.1e}"
+            told.append(("(not judged)", moved))
+        names = (case["checkpoint"], case["weights"]["file"], case["lane"], case["device"])
+        rows += [[plain(str(cell)) for cell in (*names, case["route"], *one)] for one in told]
+    return rows
 
 
 def _sentence(case: Document) -> str:

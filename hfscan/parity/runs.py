@@ -29,6 +29,7 @@ class Run:
     dtypes: dict[str, str]  # of the outputs, in the framework's own words
     hidden: dict[str, list[np.ndarray]]
     seconds: float  # that the call took
+    device: str  # that it ran on: "cpu", "cuda"
     generated: dict[str, Any] | None = None
     mute: str | None = None  # why it generated nothing
     tf32: dict[str, np.ndarray] | None = None  # outputs once more, with TF32 allowed
@@ -53,11 +54,11 @@ class Runner:
         with worker.lock:
             if not self.open(case, result, result.device, result.dtype):
                 return None
-            run = self._forward(case)
+            run = self._forward(case, result.device)
             result.first_call_seconds = run.seconds
             if result.device == "cuda" and result.dtype == "float32":
                 with suppress(LaneError):  # ONNX has no such switch
-                    run.tf32 = self._forward(case, tf32=True).outputs
+                    run.tf32 = self._forward(case, result.device, tf32=True).outputs
             if self.prompt:
                 try:
                     run.generated = worker.call(
@@ -76,7 +77,8 @@ class Runner:
         route = "plain" if case.weights.origin == "pytorch" else "helper"
         case = Case(case.weights, "pytorch", route)
         with self.pool.worker("pytorch").lock:
-            return self._forward(case) if self.open(case, result, "cpu", "float64") else None
+            opened = self.open(case, result, "cpu", "float64")
+            return self._forward(case, "cpu") if opened else None
 
     def with_activations(self, case: Case, result: Result) -> Iterator[tuple[str, Run]]:
         """Yield (activation, the float64 run with it in place of the config's).
@@ -88,7 +90,7 @@ class Runner:
                 return
             pytorch = Case(case.weights, "pytorch", "")
             for name in _ACTIVATIONS:
-                yield name, self._forward(pytorch, activation=name)
+                yield name, self._forward(pytorch, "cpu", activation=name)
 
     def open(self, case: Case, result: Result, device: str, dtype: str) -> bool:
         """Open a model in its lane; False where weights have no values. Raises LaneError."""
@@ -112,7 +114,7 @@ class Runner:
             device=device,
         )
 
-    def _forward(self, case: Case, **options: str | bool) -> Run:
+    def _forward(self, case: Case, device: str, **options: str | bool) -> Run:
         answer = self.pool.worker(case.lane).call(
             "run", inputs=self.given, into=str(self.pool.folder(f"out-{case.lane}")), **options
         )
@@ -121,6 +123,7 @@ class Runner:
             answer["dtypes"],
             {name: [np.load(p) for p in paths] for name, paths in answer["hidden"].items()},
             answer["first_call_seconds"],
+            device,
             in_place_of=tuple(answer.get("in_place_of", ())),
         )
 

@@ -41,6 +41,7 @@ class Result:
     reference: dict[str, Any] = field(
         default_factory=lambda: dict.fromkeys(("lane_error", "baseline_error", "off_side"))
     )
+    tf32_rel_l2: float | None = None  # how far TF32, off for the verdict, would move its outputs
     first_divergent_layer: int | str | None = None
     top1_agreement: float | None = None
     top5_agreement: float | None = None

@@ -45,6 +45,7 @@ SELECT
     CAST(item -> '$.loading.unexpected' AS VARCHAR[]) AS unexpected,
     CAST(item -> '$.loading.mismatched' AS VARCHAR[]) AS mismatched,
     CAST(item -> '$.loading.unset' AS VARCHAR[]) AS unset,
+    CAST(item ->> '$.tf32_rel_l2' AS DOUBLE) AS tf32_rel_l2,
     item ->> '$.first_divergent_layer' AS first_divergent_layer,
     CAST(item ->> '$.reference.lane_error' AS DOUBLE) AS lane_error,
     CAST(item ->> '$.reference.baseline_error' AS DOUBLE) AS baseline_error,

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS parity_cases ( -- one row for every weight file, lane
     unexpected VARCHAR[],
     mismatched VARCHAR[],
     unset VARCHAR[],                      -- weights that it left without values
+    tf32_rel_l2 DOUBLE,                   -- how far TF32, off for the verdict, moves the outputs
     first_divergent_layer VARCHAR,        -- 'embeddings', or a layer's number from 0
     lane_error DOUBLE,                    -- worst relative L2 to a float64 run
     baseline_error DOUBLE,                -- the same of the case it was held to

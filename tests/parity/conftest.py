@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,17 @@ def set_config() -> Callable[..., None]:
         path.write_text(json.dumps(json.loads(path.read_text()) | entries))
 
     return change
+
+
+@pytest.fixture
+def check_with(sweep: "Sweep") -> Iterator[Callable[..., list["Result"]]]:
+    """Check in the lanes that run already, with other settings; `sweep` has what was timed."""
+    before = sweep.settings
+
+    def check(folder: Path, **changes: object) -> list["Result"]:
+        sweep.settings = replace(before, **changes)
+        sweep.measurements.clear()
+        return list(sweep.check(open_checkpoint(folder)))
+
+    yield check
+    sweep.settings = before

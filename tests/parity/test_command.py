@@ -72,18 +72,51 @@ def test_a_difference_exits_with_1_and_says_all_in_json(altered):
         assert (fell_back in report["environment"]["notes"]) == (about["device"] is None)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the interpreter is a shell script")
+def test_the_demo_is_told_in_several_formats_from_an_interpreter_of_choice(tmp_path):
+    python, used, folder = tmp_path / "python", tmp_path / "used", tmp_path / "told"
+    python.write_text(f'#!/bin/sh\ntouch "{used}"\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    wanted = ("json", "md", "html", "terminal")
+    done = parity(
+        "--demo", "--lanes", "pytorch", "--lane-python", f"pytorch={python}", "--no-measure",
+        *(word for name in wanted for word in ("--format", name)), "--out", folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert used.exists()
+    files = {path.suffix: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    assert set(files) == {".json", ".md", ".html", ".txt"}
+    report = json.loads(files[".json"])
+    assert {case["checkpoint"] for case in report["cases"]} == {
+        "bert", "bert-sharded", "gpt2", "gpt2-sharded",
+    }  # fmt: skip
+    assert all(len(case["weights"]["sha256"]) == 64 for case in report["cases"])
+    for text in files.values():
+        assert text.count("agree") >= len(report["cases"]) == 8
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ([], "name a checkpoint"),
         (["x", "--lanes", "pytorch,nope"], "no lane 'nope'"),
         (["x", "--lane-python", "nope"], "LANE=INTERPRETER"),
+        (["x", "--format", "md", "--format", "json"], "--out DIR"),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments, words):
     done = parity(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
+
+
+def test_where_the_report_cannot_be_written_nothing_runs(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    done = parity("x", "--out", tmp_path / "file" / "report.json")
+    assert done.returncode == 9
+    assert "cannot be written" in done.stderr
+    assert "Checking" not in done.stderr
 
 
 @pytest.mark.parametrize("name", ["../../etc", "a/b/c", "..%2f..", "-x/..", "no/such-model"])
