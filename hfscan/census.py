@@ -82,41 +82,43 @@ def update(
 ) -> Updated:
     """Carry the last full crawl of `endpoint` on: ask for what is new or changed since.
 
-    New models by time of creation, down to the last known one; changed ones by time of change,
-    down to the start of the last crawl, an hour more. Downloads of other models, and deletions,
-    are not seen. Raises NoAnswerError without a full crawl, and what `crawl` raises.
+    New models by time of creation, down to the last known one; changed ones by time of change;
+    both at least down to the start of the last crawl, an hour more. Downloads of other models, and
+    deletions, are not seen. An interrupted update begins anew: it is short, and what it had would
+    be of another day. Raises NoAnswerError without a full crawl, and what `crawl` raises.
     """
     tell = progress or (lambda _: None)
     endpoint = endpoint.rstrip("/")
     with Store.open(db) as store:
         base, last = store.to_update(endpoint)
-    scope = Scope(since=created_at(last), files="files" not in base.lacks)
     since = base.observed_from.replace(tzinfo=UTC) - _OVERLAP
-    new = hub.fetch(scope, endpoint=endpoint, token=token, journal=_journal(db), progress=tell)
-    with new, TemporaryDirectory() as folder:
-        changed = hub.fetch_changed(
-            since,
-            endpoint=endpoint,
-            token=token,
-            folder=Path(folder),
-            dropped=new.dropped_fields,
-            files=scope.files,
-            progress=tell,
-        )
-        observation = Observation(
-            kind="update",
-            origin=endpoint,
-            scope=Scope(),
-            observed_from=min(new.started_at, changed.started_at),
-            observed_to=changed.finished_at,
-            complete=False,
-            requests=new.requests + changed.requests,
-            synthetic=base.synthetic,
-            base=base.id,
-        )
-        with Store.open(db, write=True) as store:
-            ingested = store.ingest([*new.pages, *changed.pages], observation)
-        new.discard()
+    scope = Scope(since=min(created_at(last), since), files="files" not in base.lacks)
+    with TemporaryDirectory() as folder:
+        journal = Path(folder, "new")
+        new = hub.fetch(scope, endpoint=endpoint, token=token, journal=journal, progress=tell)
+        with new:
+            changed = hub.fetch_changed(
+                since,
+                endpoint=endpoint,
+                token=token,
+                folder=Path(folder),
+                dropped=new.dropped_fields,
+                files=scope.files,
+                progress=tell,
+            )
+            observation = Observation(
+                kind="update",
+                origin=endpoint,
+                scope=Scope(),
+                observed_from=min(new.started_at, changed.started_at),
+                observed_to=changed.finished_at,
+                complete=False,
+                requests=new.requests + changed.requests,
+                synthetic=base.synthetic,
+                base=base.id,
+            )
+            with Store.open(db, write=True) as store:
+                ingested = store.ingest([*new.pages, *changed.pages], observation)
     return Updated(base, new, changed, ingested)
 
 

@@ -15,7 +15,7 @@ import msgspec
 from hfscan.errors import HubContractError
 from hfscan.hub.client import Answer, HubClient
 from hfscan.hub.disk import storing, write_whole
-from hfscan.hub.page import Page, whole
+from hfscan.hub.page import Page, doubting, whole
 from hfscan.hub.progress import Progress
 from hfscan.hub.retry import Patience, TransientError
 from hfscan.hub.walk import FIELDS, PAGE_SIZE
@@ -68,7 +68,7 @@ def fetch_changed(
             if url in asked:
                 raise HubContractError(f"{endpoint} leads the walk round in circles.")
             asked.add(url)
-            page = client.get(url, _prove)
+            page = client.get(url, doubting(_prove))
             pages.append(folder / f"{len(pages) + 1:06}.json.gz")
             with storing(folder):
                 write_whole(pages[-1], page.packed)
@@ -98,5 +98,10 @@ def _oldest(page: Page, since: datetime) -> datetime:
 
 
 def _times(page: Page) -> list[datetime]:
-    found = (msgspec.json.decode(row, type=_Change).at for row in page.rows)
+    try:
+        found = [msgspec.json.decode(row, type=_Change).at for row in page.rows]
+    except msgspec.ValidationError as error:
+        raise TransientError(
+            f"The Hub says what is no time of change: {error}", final=HubContractError
+        ) from error
     return [at for at in found if at is not None]

@@ -11,17 +11,15 @@ from math import ceil
 
 from hfscan.errors import HfscanError, HubContractError
 from hfscan.hub import cursor
-from hfscan.hub.client import Answer, HubClient, RefusedError
+from hfscan.hub.client import HubClient, RefusedError
 from hfscan.hub.journal import About, Entry, Journal, Stretch
-from hfscan.hub.page import Page, prove
+from hfscan.hub.page import Page, doubting, prove
 from hfscan.hub.progress import Progress
-from hfscan.hub.retry import TransientError
 from hfscan.hub.walk import HIGHEST, Span, Walker, following
 
 FIELDS_REFUSED = re.compile(r'"expand" must be one of \[([^\]]*)\]')
 _EMPTY_PAGES = 10  # in a row, before a Hub that never ends is told from one that filters
 _INSISTENCE = 2  # times that a refused cursor is shown again
-_DOUBTS = 2  # times that a page is asked for again when its cursor says that it lacks models
 _CURSOR_REFUSED = frozenset({400, 404, 409, 410, 422})
 _SLOW = 5.0  # seconds of asking, after which a second walker helps where one may
 _FAREWELL = 2.0  # seconds that a failing crawl waits for its other walkers
@@ -186,16 +184,9 @@ class Crew:
                 self._get_help()
 
     def _fetched(self, walker: Walker) -> Page:
-        doubts = _DOUBTS
-
-        def proven(answer: Answer) -> Page:
-            nonlocal doubts
-            page = prove(answer, after=walker.last, ascending=walker.ascending)
-            if page.short_of_cursor and doubts:
-                doubts -= 1
-                raise TransientError("The Hub left models out at the end of a page")
-            return page
-
+        proven = doubting(
+            lambda answer: prove(answer, after=walker.last, ascending=walker.ascending)
+        )
         refusals = 0
         while True:
             try:

@@ -1,7 +1,8 @@
-"""The cursors of lists in order of creation: base64 of `{"_id":{"$gt":"<last _id>"}}`.
+"""The cursors of lists: base64 of `{"_id":{"$gt":"<last _id>"}}` in order of creation.
 
-Read to notice what a page lacks, written only for samples, whose answers are checked. Source: the
-Link headers on record from 2022 to 2026; the Hub promises nothing about them.
+In order of change the same stands in the first branch of an `$or`, beside the last time. Read to
+notice what a page lacks, written only for samples, whose answers are checked. Source: the Link
+headers on record from 2022 to 2026; the Hub promises nothing about them.
 """
 
 import base64
@@ -11,8 +12,12 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 
 
-class _Cursor(msgspec.Struct):
-    bound: dict[str, str] = msgspec.field(name="_id")
+class _Bound(msgspec.Struct):
+    id: dict[str, str] = msgspec.field(name="_id", default_factory=dict)
+
+
+class _Cursor(_Bound):
+    branches: list[_Bound] = msgspec.field(name="$or", default_factory=list)
 
 
 _CURSOR = msgspec.json.Decoder(_Cursor)
@@ -26,10 +31,11 @@ def read(url: str) -> str | None:
 def bound(url: str) -> str | None:
     """Return the `_id` beyond which the page at `url` begins, None where its cursor says none."""
     try:
-        found = _CURSOR.decode(base64.b64decode(read(url) or "")).bound
+        found = _CURSOR.decode(base64.b64decode(read(url) or ""))
     except (binascii.Error, msgspec.DecodeError, ValueError):
         return None
-    return found.get("$gt") or found.get("$lt")
+    bounds = (found.branches[0] if found.branches else found).id
+    return bounds.get("$gt") or bounds.get("$lt")
 
 
 def after(object_id: str) -> str:

@@ -22,6 +22,7 @@ from hfscan.hub.words import explained, printable
 LARGEST_PAGE = 512 << 20
 """Bytes unpacked: a hundred times a usual page of 1,000 models; a gzip bomb takes any amount."""
 
+_DOUBTS = 2  # times that a page is asked for again when its cursor says that it lacks models
 _ETAG = re.compile(r'(?:W/)?"([0-9a-f]+)-([A-Za-z0-9+/]{27})"')
 
 
@@ -102,6 +103,24 @@ def whole(answer: Answer, largest: int = LARGEST_PAGE) -> Page:
         models = _decoded(body)
     ids = [model.id for model in models]
     return Page(packed or _pack(body), ids, answer.next_url, answer.synthetic, len(ids))
+
+
+def doubting(proven: Callable[[Answer], Page]) -> Callable[[Answer], Page]:
+    """Return `proven`, which raises TransientError for the first pages that lack models.
+
+    Twice: a Hub whose cursors mean something else is believed then.
+    """
+    doubts = _DOUBTS
+
+    def doubted(answer: Answer) -> Page:
+        nonlocal doubts
+        page = proven(answer)
+        if page.short_of_cursor and doubts:
+            doubts -= 1
+            raise TransientError("The Hub left models out at the end of a page")
+        return page
+
+    return doubted
 
 
 def unpacked(answer: Answer, largest: int = LARGEST_PAGE) -> bytes:

@@ -28,7 +28,7 @@ class Ingested:
     outside: int
     """left out: created outside the scope's period"""
     duplicates: int
-    """left out: further rows of a model already there; its last row is kept"""
+    """left out: further rows of a model; the one last modified is kept, or else the last"""
     nameless: int
     """left out: neither `_id` nor repo id"""
     unknown_keys: dict[str, int]
@@ -92,7 +92,8 @@ def _ingest(
     (duplicates,) = _one(connection, "SELECT count(*) - count(DISTINCT key) FROM staged")
     if duplicates:
         connection.execute(
-            "DELETE FROM staged WHERE rowid NOT IN (SELECT max(rowid) FROM staged GROUP BY key)"
+            "DELETE FROM staged WHERE rowid NOT IN (SELECT arg_max(rowid, "
+            "(coalesce(last_modified, '-infinity'), rowid)) FROM staged GROUP BY key)"
         )
     carried = 0 if observation.base is None else _carry(connection, observation.base)
     source = _take_place(connection, observation, digest)

@@ -1,11 +1,12 @@
 """`hfscan crawl --update`: what is new or changed since, and nothing else."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from hfscan.errors import NoAnswerError
-from hfscan.minihub import MiniHub, Population
+from hfscan.minihub import Faults, MiniHub, Population
 from hfscan.store import Store
 
 
@@ -71,6 +72,45 @@ def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(cra
         assert store.connection.execute(seen).fetchall() == full
     assert crawl.rows("SELECT key, last_seen, missed_by FROM departures") == [(ids[5], 1, 4)]
     assert crawl.rows(f"SELECT downloads FROM observed(4) WHERE key = '{ids[300]}'") == [(1_000,)]
+
+
+def test_a_killed_update_begins_anew(crawl) -> None:
+    population = Population.from_rows([model(n) for n in range(40)])
+    with MiniHub(population, quota=None, page_size=10) as hub:
+        crawl.endpoint = hub.url
+        assert crawl()[0] == 0
+        now = f"{int(datetime.now(UTC).timestamp()):08x}"
+        new = [f"{now}{number:016x}" for number in range(40)]
+        for one in new:
+            population.put(model(1) | {"_id": one, "id": f"b/{one}", "lastModified": iso(days=9)})
+        asked, hub.latency = len(hub.requests), 0.2
+        process = crawl.start("--update")
+        while len(hub.requests) < asked + 3:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+        hub.latency = 0
+        population.edit(new[-1], likes=99)
+        population.delete(new[-2])
+        assert crawl("--update")[0] == 0
+    assert crawl.rows("SELECT max(likes), count(*) FROM observed(2)") == [(99, 79)]
+    assert not [*crawl.folder.glob("*.journal")]
+
+
+def test_pages_of_an_update_that_lack_models_or_times_are_asked_for_again(crawl) -> None:
+    population = Population.from_rows([model(n) for n in range(40)])
+    with MiniHub(population, quota=None, page_size=10) as hub:
+        crawl.endpoint = hub.url
+        assert crawl()[0] == 0
+        for fault in ("skipped-row", "odd-types"):
+            for one in population.ids[:15]:
+                population.edit(one, lastModified=iso(), sha=fault)
+            hub.faults = Faults({fault: 1.0}, most=2)
+            assert crawl("--update")[0] == 0
+            newest = "observed((SELECT max(id) FROM sources))"
+            seen = f"SELECT count(*) FROM {newest} WHERE sha = '{fault}'"
+            assert crawl.rows(seen) == [(15,)], fault
 
 
 def test_there_must_be_a_full_crawl_to_update(crawl) -> None:

@@ -2,10 +2,12 @@
 
     python tests/torture/torture.py --runs 1000 --seed 1
 
-A run takes two censuses of a small stand-in Hub into one database, at random: any fault of the
-Hub, kill -9 at any moment, damaged journals between starts, one walker or many, models that are
-created, edited, renamed, hidden and deleted meanwhile. Each census must then hold each model that
-was there all along, once, in a state that it had, and nothing that was not there.
+A run takes two censuses of a small stand-in Hub into one database, and carries the last on with up
+to two updates, at random: any fault of the Hub, kill -9 at any moment, damaged journals between
+starts, one walker or many, models that are created, edited, renamed, hidden and deleted meanwhile.
+Each census must then hold each model that was there all along, once, in a state that it had, and
+nothing that was not there. An update must hold what was created or committed to before it began as
+it was then or later, and each other model as some census since the last full one saw it.
 
 A seed repeats the run's plan; which moment a kill meets depends on the machine as well.
 """
@@ -13,6 +15,7 @@ A seed repeats the run's plan; which moment a kill meets depends on the machine 
 import argparse
 import itertools
 import json
+import multiprocessing
 import os
 import random
 import select
@@ -25,11 +28,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
+from world import COLUMNS, State, World
 
-from hfscan.minihub import KINDS, Faults, MiniHub, Population
+from hfscan.minihub import KINDS, Faults, MiniHub
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,10 +66,7 @@ COSTLY = {"429-spent", "429-spent-retry-after", "429-retry-after", "stall", "sta
 TROUBLE = {3, 4, 5}
 """Exit codes of a Hub that keeps failing: the same command goes on later."""
 
-COUNTED = ("starts", "kills", "damages", "changes", "requests")
-
-COLUMNS = "_id, id, downloads, likes, tags, files, strftime(last_modified, '%Y-%m-%dT%H:%M:%S')"
-State = tuple[Any, ...]
+COUNTED = ("censuses", "updates", "starts", "kills", "damages", "changes", "requests")
 
 
 @dataclass
@@ -80,7 +80,9 @@ class Plan:
         self.models = draw.randrange(100, 500)
         self.page_size = draw.choice((5, 10, 20, 50))
         self.streams = [draw.choice((None, 1, 2, 4, 8)) for _ in range(2)]
-        self.kills = draw.randrange(0, 4)
+        self.updates = draw.randrange(3)
+        self.kills = draw.randrange(4)
+        self.update_kills = draw.randrange(3)
         self.damage = draw.random() < 0.5
         self.changes = draw.random() < 0.5
         self.latency = draw.choice((0.0, 0.0, 0.002))
@@ -95,6 +97,8 @@ class Outcome:
     """What a run met and what was wrong afterwards."""
 
     plan: Plan
+    censuses: int = 0
+    updates: int = 0
     starts: int = 0
     kills: int = 0
     damages: int = 0
@@ -149,64 +153,10 @@ class Crawls:
         self._server.wait()
 
 
-class World:
-    """A population that remembers every state of every model; None: not to be seen."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._chance = plan.chance
-        self.population = Population.synthetic(plan.models, seed=plan.seed)
-        self.states: dict[str, list[State | None]] = {}
-        self._created = 0
-        self.begin()
-
-    def begin(self) -> None:
-        """Forget what was before now."""
-        self.states = {model["_id"]: [as_seen(model)] for model in self.population}
-
-    def change(self) -> None:
-        """Let something happen to a model."""
-        draw, kind = self._chance, self._chance.randrange(6)
-        one = draw.choice(self.population.ids)
-        if kind == 0:
-            self._created += 1
-            place = draw.choice(("7", one[:8] if draw.random() < 0.5 else "63"))
-            one = (place + f"{self._created:x}".rjust(24 - len(place), "0"))[:24]
-            self.population.put(
-                {"_id": one, "id": f"new/{one}", "tags": ["pytorch"], "likes": self._created}
-            )
-        elif kind == 1:
-            self.population.delete(one)
-        elif kind == 2:
-            hidden = bool((self.population.get(one) or {}).get("private"))
-            self.population.edit(one, private=not hidden)
-        elif kind == 3:
-            self.population.edit(one, id=f"moved/{one}-{draw.randrange(1_000)}")
-        else:
-            tags = draw.sample(("pytorch", "tf", "jax", "onnx", "gguf"), 2)
-            self.population.edit(one, likes=draw.randrange(10**6), tags=tags)
-        self.states.setdefault(one, [None]).append(as_seen(self.population.get(one)))
-
-
-def as_seen(model: dict[str, Any] | None) -> State | None:
-    """Return a model as a census should hold it, None where it should not."""
-    if model is None or model.get("private"):
-        return None
-    modified = model.get("lastModified")
-    return (
-        model["_id"],
-        model["id"],
-        model.get("downloads"),
-        model.get("likes"),
-        model.get("tags"),
-        [one["rfilename"] for one in model["siblings"]] if "siblings" in model else None,
-        modified and modified[:19],
-    )
-
-
 def run(crawls: Crawls, seed: int) -> Outcome:
-    """Take two censuses under everything that the seed says."""
+    """Take two censuses, and updates, under everything that the seed says."""
     plan = Plan(seed)
-    outcome, world = Outcome(plan), World(plan)
+    outcome, world = Outcome(plan), World(plan.chance, plan.models, seed)
     faults = Faults(plan.faults, seed=seed, most=2, stall=0.8)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -218,55 +168,113 @@ def run(crawls: Crawls, seed: int) -> Outcome:
             faults=faults,
         ) as hub,
     ):
-        newest = 0
-        for streams in plan.streams:
-            world.begin()
-            if not _taken(crawls, outcome, world, hub, Path(folder), streams):
-                break
-            sources = _sources(Path(folder), newest)
-            if not sources or (len(sources) > 1 and not plan.kills):
-                outcome.wrong.append(f"{len(sources)} new sources after {newest}")
-            for newest in sources:
-                outcome.wrong += _wrong(Path(folder), newest, world, plan)
-            for _ in range(plan.changes * 5):
-                world.change()
+        _take(Taking(crawls, outcome, world, hub, Path(folder)))
         outcome.requests = len(hub.requests)
         outcome.faults.update(one.fault for one in hub.requests if one.fault)
     return outcome
 
 
-def _taken(
-    crawls: Crawls, outcome: Outcome, world: World, hub: MiniHub, folder: Path, streams: int | None
-) -> bool:
-    """Crawl until it is done; return False when it never is, or fails as it must not."""
-    plan = outcome.plan
-    kills = plan.kills
-    for _ in range(100):
+def _take(taking: "Taking") -> None:
+    plan = taking.plan
+    for streams in plan.streams:
+        taking.world.begin()
         some = ("--streams", str(streams)) if streams else ()
-        moment = _moment(plan, hub) if kills else itertools.repeat(None)
-        crawls.start(folder, "--endpoint", hub.url, *some)
+        if not taking.census(plan.kills, *some):
+            return
+        for _ in range(plan.changes * 5):
+            taking.world.change()
+    for _ in range(plan.updates):
+        if not taking.census(plan.update_kills, "--update"):
+            return
+        for _ in range(plan.changes * 5):
+            taking.world.change()
+
+
+@dataclass
+class Taking:
+    """The censuses of a run, one after the other; `newest` is the last source."""
+
+    crawls: Crawls
+    outcome: Outcome
+    world: World
+    hub: MiniHub
+    folder: Path
+    newest: int = 0
+
+    @property
+    def plan(self) -> Plan:
+        return self.outcome.plan
+
+    def census(self, kills: int, *arguments: str) -> bool:
+        """Crawl until it is done and look; return False when it never is, or fails as it must not.
+
+        Killed or failed, a full crawl goes on, and an update begins anew.
+        """
+        update, began, told = "--update" in arguments, self.newest, ""
+        for _ in range(100):
+            if update:
+                self.world.begin(update=True)
+            code, told = self._start(kills > 0, *arguments)
+            kills -= code == -signal.SIGKILL
+            if code == 0 or update:  # a kill right after one is written leaves a source, too
+                self._look()
+            if code == 0:
+                self.outcome.censuses += 1
+                self.outcome.updates += update
+                break
+            if code != -signal.SIGKILL and not (code in TROUBLE and told.startswith("Error: ")):
+                self.outcome.wrong.append(f"exit code {code}: {told[-2_000:]}")
+                return False
+            if self.plan.damage:
+                self.outcome.damages += _damage(self.plan.chance, self.folder)
+        else:
+            self.outcome.wrong.append(f"not done after {self.outcome.starts} starts: {told[-500:]}")
+            return False
+        if self.newest == began:
+            self.outcome.wrong.append(f"no new source after {began}")
+        if left := list(self.folder.glob("hfscan.duckdb.journal*")):
+            self.outcome.wrong.append(f"left behind {left}")
+        return True
+
+    def _start(self, kill: bool, *arguments: str) -> tuple[int, str]:
+        """Start the command once, and let it end or kill it; return exit code and stderr."""
+        plan, outcome = self.plan, self.outcome
+        moment = _moment(plan, self.hub) if kill else itertools.repeat(None)
+        self.crawls.start(self.folder, "--endpoint", self.hub.url, *arguments)
         outcome.starts += 1
         for _ in moment:
-            if not crawls.running(0.003):
+            if not self.crawls.running(0.003):
                 break
             if plan.changes and plan.chance.random() < 0.2:
-                world.change()
+                self.world.change()
                 outcome.changes += 1
         else:
-            crawls.kill()
-            kills -= 1
-        code, told = crawls.ended()
+            self.crawls.kill()
+        code, told = self.crawls.ended()
         outcome.codes[code] += 1
         outcome.kills += code == -signal.SIGKILL
-        if code == 0:
-            return True
-        if code != -signal.SIGKILL and not (code in TROUBLE and told.startswith("Error: ")):
-            outcome.wrong.append(f"exit code {code}: {told[-2_000:]}")
-            return False
-        if plan.damage:
-            outcome.damages += _damage(plan.chance, folder)
-    outcome.wrong.append(f"not done after {outcome.starts} starts: {told[-500:]}")
-    return False
+        return code, told
+
+    def _look(self) -> None:
+        """Hold the new sources against the truth."""
+        with duckdb.connect(self.folder / "hfscan.duckdb", read_only=True) as connection:
+            found = connection.execute(
+                "SELECT id, models, base FROM sources WHERE id > ? ORDER BY id", [self.newest]
+            ).fetchall()
+            if len(found) > 1 and not self.plan.kills:
+                self.outcome.wrong.append(f"{len(found)} new sources after {self.newest}")
+            for self.newest, models, base in found:
+                rows, old = (
+                    connection.execute(f"SELECT {COLUMNS} FROM observed(?)", [one]).fetchall()
+                    for one in (self.newest, base)
+                )
+                if models != len(rows):
+                    self.outcome.wrong.append(f"says {models} and holds {len(rows)}")
+                carried = None if base is None else {row[0] for row in old}
+                self.outcome.wrong += [
+                    f"source {self.newest}: {one}"
+                    for one in _wrong(rows, carried, self.world, self.plan)
+                ]
 
 
 def _moment(plan: Plan, hub: MiniHub) -> Iterator[None]:
@@ -307,42 +315,39 @@ def _damage(chance: random.Random, folder: Path) -> int:
     return len(chosen)
 
 
-def _sources(folder: Path, newest: int) -> list[int]:
-    """Return the sources after `newest`; a kill right after one is written adds another."""
-    with duckdb.connect(folder / "hfscan.duckdb", read_only=True) as connection:
-        found = connection.execute("SELECT id FROM sources WHERE id > ? ORDER BY id", [newest])
-        return [row[0] for row in found.fetchall()]
-
-
-def _wrong(folder: Path, source: int, world: World, plan: Plan) -> Iterator[str]:
-    """Yield what a source says against the truth."""
-    with duckdb.connect(folder / "hfscan.duckdb", read_only=True) as connection:
-        counted = connection.execute("SELECT models FROM sources WHERE id = ?", [source]).fetchall()
-        rows: list[State] = connection.execute(
-            f"SELECT {COLUMNS} FROM observed(?)", [source]
-        ).fetchall()
-    if counted != [(len(rows),)]:
-        yield f"source {source}: says {counted} and holds {len(rows)}"
+def _wrong(rows: list[State], base: set[str] | None, world: World, plan: Plan) -> Iterator[str]:
+    """Yield what a source says against the truth; `base` are the models that an update carries."""
     seen = Counter(row[0] for row in rows)
     if doubled := [key for key, n in seen.items() if n > 1]:
-        yield f"source {source}: doubled {doubled[:5]} and more: {len(doubled)}"
-    expected = {key for key, states in world.states.items() if None not in states}
+        yield f"doubled {doubled[:5]} and more: {len(doubled)}"
+    expected = world.expected(base)
     if "skipped-row" in plan.faults:  # at the very end of a list nothing tells of it
         expected -= _ends(expected)
     if lost := expected - seen.keys():
-        yield f"source {source}: lost {sorted(lost)[:5]} and more: {len(lost)}"
+        yield f"lost {sorted(lost)[:5]} and more: {len(lost)}"
     for row in rows:
-        states = [state for state in world.states.get(row[0], ()) if state]
+        states = world.allowed(row[0], update=base is not None)
         odd = "odd-types" in plan.faults and row[2] is row[3] is row[6] is None
         if row not in states and not (odd and row[1] in {state[1] for state in states}):
-            yield f"source {source}: {row} was never one of {states}"
+            yield f"{row} was never one of {states}"
             break
-    if left := list(folder.glob("hfscan.duckdb.journal*")):
-        yield f"left behind {left}"
 
 
 def _ends(keys: set[str]) -> set[str]:
     return {min(keys), max(keys)} if keys else set()
+
+
+_crawls: Crawls | None = None  # of this process
+
+
+def _begin() -> None:
+    global _crawls  # noqa: PLW0603 - how a pool hands things to its workers
+    _crawls = Crawls()
+
+
+def _run(seed: int) -> Outcome:
+    assert _crawls is not None
+    return run(_crawls, seed)
 
 
 def main() -> None:
@@ -350,18 +355,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1, help="of the first run; each next is one up")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at once")
     arguments = parser.parse_args()
     began, total = time.monotonic(), Counter[str]()
     faults, codes, failed = Counter[str](), Counter[int](), list[int]()
-    with Crawls() as crawls:
-        for number, seed in enumerate(range(arguments.seed, arguments.seed + arguments.runs), 1):
-            outcome = run(crawls, seed)
+    seeds = range(arguments.seed, arguments.seed + arguments.runs)
+    with multiprocessing.Pool(arguments.jobs, _begin) as pool:
+        for number, outcome in enumerate(pool.imap(_run, seeds), 1):
             total.update({name: getattr(outcome, name) for name in COUNTED})
             faults.update(outcome.faults)
             codes.update(outcome.codes)
             if outcome.wrong:
-                failed.append(seed)
-                print(f"seed {seed} failed, plan {vars(outcome.plan)}", *outcome.wrong, sep="\n  ")
+                plan = outcome.plan
+                failed.append(plan.seed)
+                print(f"seed {plan.seed} failed, plan {vars(plan)}", *outcome.wrong, sep="\n  ")
             if number % 25 == 0 or number == arguments.runs or outcome.wrong:
                 met = ", ".join(f"{total[name]:,} {name}" for name in COUNTED)
                 print(
