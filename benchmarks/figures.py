@@ -2,7 +2,7 @@
 
 DUMP: a whole census (API objects, as `hfscan import` reads them) with creation dates. The queries
 run over as many copies of it as make --models; the report, over the dump itself, beside a plain
-DuckDB script that finds the tags in their lists for every figure (plain_report below).
+DuckDB script that finds the same figures in lists of tags (plain_report.py).
 """
 
 import argparse
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import duckdb
 
@@ -40,12 +41,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dump", type=Path)
+    parser.add_argument("--dates", type=Path, help="true dates, as `import --created` reads them")
     parser.add_argument("--models", type=int, default=3_000_000)
     parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         _queries(Path(name), asked.dump, asked.models, asked.rounds)
-        _report(Path(name), asked.dump, asked.rounds)
+        _report(Path(name), asked.dump, asked.dates, asked.rounds)
 
 
 def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
@@ -68,14 +70,14 @@ def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
         bare = "bare scan of the mask"
         ways = {bare: lambda: run("SELECT tag_mask, count(*) FROM census GROUP BY ALL").fetchall()}
         ways |= {what: asking(*question) for what, question in QUESTIONS.items()}
-        seconds = _side_by_side(ways, rounds)
+        seconds = _side_by_side(ways, rounds, _cpu)
     print(f"Queries over {models:,} models (ms of all processors; ratio to the bare scan)")
     for what, taken in seconds.items():
         ratio = median(one / base for one, base in zip(taken, seconds[bare], strict=True))
         print(f"  {what:26} {1e3 * median(taken):8.1f} ms  {ratio:5.2f} x")
 
 
-def _report(folder: Path, dump: Path, rounds: int) -> None:
+def _report(folder: Path, dump: Path, dates: Path | None, rounds: int) -> None:
     database = _imported(folder / "one.duckdb", dump)
     plain = folder / "plain.duckdb"
     with duckdb.connect(plain) as connection:
@@ -83,43 +85,75 @@ def _report(folder: Path, dump: Path, rounds: int) -> None:
             "CREATE TABLE models AS SELECT id, tags, pipeline_tag, library_name, downloads, "
             f"createdAt::TIMESTAMP AS created_at FROM '{dump}'"
         )
-    ours = [sys.executable, "-m", "hfscan", "report", "--year", "2022", "--definition", "tag"]
+        connection.execute("CREATE TABLE dates (id VARCHAR, date TIMESTAMP)")
+        if dates:
+            connection.execute(
+                "INSERT INTO dates SELECT modelId, min(creation_time::TIMESTAMP) "
+                f"FROM '{dates}' WHERE creation_time IS NOT NULL GROUP BY ALL"
+            )
+    if dates:
+        with Store.open(database, write=True) as store:
+            store.import_dates(dates)
+    ours = [sys.executable, "-m", "hfscan", "report", "--year=2022", "--format=json"]
     theirs = [sys.executable, str(Path(__file__).with_name("plain_report.py")), str(plain)]
     ways = {
-        "plain script over lists": lambda: _figures(theirs),
-        "hfscan report --year 2022": lambda: _figures([*ours, "--format=json", f"--db={database}"]),
+        "plain script over lists": lambda: _told(theirs),
+        "hfscan report --year 2022": lambda: _told([*ours, f"--db={database}"]),
     }
     expected, found = (way() for way in ways.values())
-    assert expected.items() <= found.items(), "the two do not compute the same"
-    seconds = _side_by_side(ways, rounds)
-    base, one = seconds.values()
-    print(f"A report as a process, the same {len(expected)} figures (s of all processors)")
-    for what, taken in seconds.items():
-        print(f"  {what:26} {median(taken):8.2f} s   of {min(taken):.2f} to {max(taken):.2f}")
-    ratios = [a / b for a, b in zip(one, base, strict=True)]
-    print(f"  ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    _agree(expected, found)
+    figures = sum(len(expected[part]) for part in ("figures", "sensitivity"))
+    print(f"A report as a process: {figures} figures and {len(expected['tables'])} tables, equal")
+    for clock, what in ((time.perf_counter, "s"), (_cpu, "s of all processors")):
+        base, one = _side_by_side(ways, rounds, clock).values()
+        for way, taken in zip(ways, (base, one), strict=True):
+            print(f"  {way:26} {median(taken):8.2f} {what}, {min(taken):.2f} to {max(taken):.2f}")
+        ratios = [a / b for a, b in zip(one, base, strict=True)]
+        print(f"  ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
-def _figures(command: list[str]) -> dict[tuple[object, ...], tuple[float, float]]:
+def _told(command: list[str]) -> dict[str, Any]:
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 our own
-    told = json.loads(done.stdout)
-    keys = ("name", "framework", "population", "floor", "weight", "by", "group")
-    return {
-        tuple(one[key] for key in keys): (one["numerator"], one["denominator"])
-        for one in told["figures"]
-    }
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
-def _side_by_side(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Return the processor seconds of each way, which take turns."""
+_KEYS = ("definition", "universe", "population", "floor", "weight", "by", "group", "name")
+
+
+def _agree(expected: dict[str, Any], found: dict[str, Any]) -> None:
+    """Stop unless the report's every figure, and every count of its tables, is the script's."""
+    for part in ("figures", "sensitivity"):
+        one, other = (
+            {
+                json.dumps([row[key] for key in (*_KEYS, "framework")]): row["numerator"]
+                / (row["denominator"] or 1)
+                for row in told[part]
+            }
+            for told in (expected, found)
+        )
+        assert one == other, (
+            f"{part} differ: {[key for key in other if one.get(key) != other[key]]}"
+        )
+    for table in found["tables"]:
+        rows = expected["tables"][table["name"]]
+        assert len(rows) == len(table["rows"]), f"{table['name']} differs"
+        for one, other in zip(rows, table["rows"], strict=True):
+            assert one.items() <= other.items(), f"{table['name']} differs: {one}, {other}"
+
+
+def _side_by_side(
+    ways: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    """Return the seconds of each way by the clock; the ways take turns."""
     taken: dict[str, list[float]] = {what: [] for what in ways}
     for way in ways.values():
         way()  # warm
     for _ in range(rounds):
         for what, way in ways.items():
-            began = _cpu()
+            began = clock()
             way()
-            taken[what].append(_cpu() - began)
+            taken[what].append(clock() - began)
     return taken
 
 

@@ -1,66 +1,228 @@
 """The figures of a year's report as a script without masks would count them, for figures.py.
 
-Every figure is its own COUNT over the lists of tags, in one pass for each section.
+Everything is found in the lists of tags, where it is asked for; one query for each section.
 """
 
 import json
 import sys
+import tomllib
+from pathlib import Path
+from typing import Any
 
 import duckdb
 
-FRAMEWORKS = {"pytorch": "pytorch", "tensorflow": "tf"}
+HERE = Path(__file__).parents[1] / "hfscan" / "frameworks"
+TAXONOMY, RULES, ARCHITECTURES = (
+    tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
+    for name in ("taxonomy", "rules", "architectures")
+)
+FRAMEWORKS = {one["key"]: one for one in TAXONOMY["framework"]}
+PAIR = ("pytorch", "tensorflow")
+UNIVERSES = {
+    PAIR: PAIR,
+    (*PAIR, "jax"): (*PAIR, "jax"),
+    ("all",): tuple(
+        key for key, one in FRAMEWORKS.items()
+        if one["kind"] in ("framework", "runtime") and "of" not in one
+    ),
+}  # fmt: skip
 CREATED = "created_at >= '2022-01-01' AND created_at < '2023-01-01'"
-FLOOR = "created_at >= '2022-03-02 23:29:00' AND created_at < '2022-03-02 23:30:00'"
+AT_FLOOR = "created_at >= '2022-03-02 23:29:00' AND created_at < '2022-03-02 23:30:00'"
+FLOORS = {
+    "excluded": f"{CREATED} AND NOT ({AT_FLOOR})",
+    "included": CREATED,
+    "only": f"{CREATED} AND {AT_FLOOR}",
+}
 EXISTING = "created_at < '2023-01-01'"
-SECTIONS = [
-    *(("created", floor, weight, None) for weight in ("models", "downloads")
-      for floor in ("excluded", "included", "only")),
-    ("existing", None, "models", None),
-    *(("created", "excluded", "models", by) for by in ("month", "task", "library")),
-]  # fmt: skip
+WEIGHTS = {"models": "1", "downloads": "downloads", "authors": "vote"}
 GROUPS = {
     None: "NULL",
     "month": "strftime(created_at, '%Y-%m')",
     "task": "coalesce(pipeline_tag, '(none)')",
     "library": "coalesce(library_name, '(none)')",
 }
-KINDS = {
-    ("exclusive", "pytorch"): "pytorch AND NOT tensorflow",
-    ("exclusive", "tensorflow"): "tensorflow AND NOT pytorch",
-    ("available", "pytorch"): "pytorch",
-    ("available", "tensorflow"): "tensorflow",
-    ("shared", None): "pytorch AND tensorflow",
-}
+
+
+def tag(key: str) -> str:
+    """Return the condition that the Hub's tags say `key`."""
+    return has("tags", FRAMEWORKS[key].get("tags", ()))
+
+
+def usable(key: str) -> str:
+    """Return the condition that a user can load a model with `key`."""
+    formats = [name for name, one in FRAMEWORKS.items() if one.get("of") == key]
+    ways = [way for name in (key, *formats) for way in (tag(name), *by_rules(name))]
+    return f"({' OR '.join(ways)})"
+
+
+def by_rules(key: str) -> list[str]:
+    """Return the conditions under which a rule of usable says `key`; without file names."""
+    ways = []
+    for rule in RULES["rule"]:
+        library = rule["serves"] == ["library"]
+        if rule["definition"] != "usable" or not (library or key in rule["serves"]):
+            continue
+        parts = [f"({' OR '.join(tag(name) for name in rule['formats'])})"]
+        if library:
+            parts.append(has("libraries", FRAMEWORKS[key].get("libraries", ())))
+        if "libraries" in rule:
+            parts.append(has("libraries", rule["libraries"]))
+        if "architecture" in rule:
+            parts.append(has("tags", ARCHITECTURES[rule["architecture"]]["model_types"]))
+        ways.append(f"({' AND '.join(parts)})")
+    return ways
+
+
+def has(column: str, words: Any) -> str:
+    """Return the condition that the list `column` holds one of `words`."""
+    if len(words) < 2:
+        return f"list_contains({column}, '{words[0]}')" if words else "false"
+    return f"list_has_any({column}, {list(words)})"
+
+
+DEFINITIONS = {"tag": tag, "usable": usable}
+
+
+def shares(
+    connection: duckdb.DuckDBPyConnection,
+    where: str,
+    *,
+    universe: tuple[str, ...] = PAIR,
+    definition: str = "tag",
+    weight: str = "models",
+    by: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return the figures of one section."""
+    names = UNIVERSES[universe]
+    n = {"models": "count(*)"}.get(weight, f"sum({WEIGHTS[weight]})")
+    kinds = {
+        **{("exclusive", name): f'"{name}" AND served = 1' for name in names},
+        **{("available", name): f'"{name}"' for name in names},
+        ("shared", None): "served > 1",
+        ("none", None): "served = 0",
+    }
+    found = ", ".join(f'{DEFINITIONS[definition](name)} AS "{name}"' for name in names)
+    served = " + ".join(f'"{name}"::INTEGER' for name in names)
+    vote = ", 1 / count(*) OVER (PARTITION BY author) AS vote" if weight == "authors" else ""
+    rows = connection.execute(
+        f"WITH found AS (SELECT *, {found}{vote} FROM ("
+        "SELECT *, if(library_name IS NULL, tags, [library_name]) AS libraries, "
+        f"coalesce(split_part(id, '/', -2), '') AS author FROM models WHERE {where})), "
+        f"counted AS (SELECT *, {served} AS served FROM found) "
+        f"SELECT {GROUPS[by]} AS g, {n}, {n} FILTER (served > 0) AS serving, "
+        f"{', '.join(f'{n} FILTER ({condition})' for condition in kinds.values())} "
+        "FROM counted GROUP BY g ORDER BY serving DESC NULLS LAST, g"
+    ).fetchall()
+    if by in ("task", "library"):  # the 15 largest, and what is left of them
+        rest = [sum(n or 0 for n in column) for column in list(zip(*rows[15:], strict=True))[1:]]
+        rows = rows[:15] + ([("(other)", *rest)] if rest else [])
+    return [
+        {
+            "definition": definition, "universe": universe, "name": name, "framework": framework,
+            "weight": weight, "by": by, "group": group, "numerator": round(n or 0, 6),
+            "denominator": round((everything if name == "none" else serving) or 0, 6),
+        }
+        for group, everything, serving, *numbers in rows
+        for (name, framework), n in zip(kinds, numbers, strict=True)
+    ]  # fmt: skip
+
+
+def floor(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return the figures with what is dated by other witnesses."""
+    dated = "at_floor AND date >= '2022-01-01' AND date < '2022-03-02 23:29:00'"
+    conflict = "at_floor AND date >= '2022-03-02 23:29:00'"
+    ages = {
+        "certain": f"{CREATED} AND NOT at_floor",
+        "dated": dated,
+        "undated": f"at_floor AND (date IS NULL OR {conflict})",
+        "in_conflict": conflict,
+    }
+    kinds = {
+        ("exclusive", "pytorch"): "pytorch AND NOT tensorflow",
+        ("exclusive", "tensorflow"): "tensorflow AND NOT pytorch",
+        ("shared", None): "pytorch AND tensorflow",
+    }
+    counts = [
+        f"count(*) FILTER ({kind} AND {age})" for kind in kinds.values() for age in ages.values()
+    ]
+    row = connection.execute(
+        f"SELECT {', '.join(counts)} FROM (SELECT *, {AT_FLOOR} AS at_floor, "
+        f"{tag('pytorch')} AS pytorch, {tag('tensorflow')} AS tensorflow "
+        f"FROM models LEFT JOIN dates USING (id) WHERE {CREATED})"
+    ).fetchone()
+    told = iter(row or ())
+    return [
+        {"name": name, "framework": framework} | {age: next(told) for age in ages}
+        for name, framework in kinds
+    ]
+
+
+def concentration(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return the ten largest accounts."""
+    rows = connection.execute(
+        "WITH found AS (SELECT coalesce(nullif(split_part(id, '/', -2), ''), '(none)') AS author, "
+        f"{tag('pytorch')} AS pytorch, {tag('tensorflow')} AS tensorflow "
+        f"FROM models WHERE {FLOORS['excluded']}) "
+        "SELECT author, count(*) FILTER (pytorch AND NOT tensorflow) AS numerator, "
+        "count(*) FILTER (pytorch OR tensorflow) AS serving "
+        "FROM found GROUP BY author ORDER BY numerator DESC, author"
+    ).fetchall()
+    models, serving = (sum(row[at] for row in rows) for at in (1, 2))
+    without, without_of, accounts = models, serving, []
+    for author, numerator, served in rows[:10]:
+        without, without_of = without - numerator, without_of - served
+        accounts.append(
+            {
+                "author": author, "numerator": numerator, "denominator": models,
+                "without": without, "without_of": without_of,
+            }
+        )  # fmt: skip
+    return accounts
+
+
+def formats(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return what the models of the year are tagged with."""
+    counts = {key: f"count(*) FILTER ({tag(key)})" for key in FRAMEWORKS}
+    *numbers, everything = (
+        connection.execute(
+            f"SELECT {', '.join(counts.values())}, count(*) FROM models WHERE {FLOORS['excluded']}"
+        ).fetchone()
+        or ()
+    )
+    return [
+        {"framework": key, "numerator": n, "denominator": everything}
+        for key, n in zip(counts, numbers, strict=True)
+        if n
+    ]
 
 
 def main() -> None:
     """Print the figures of the database named first."""
     connection = duckdb.connect(sys.argv[1], read_only=True)
-    figures = []
-    for population, floor, weight, by in SECTIONS:
-        where = CREATED if population == "created" else EXISTING
-        where += {"excluded": f" AND NOT ({FLOOR})", "only": f" AND ({FLOOR})"}.get(floor, "")
-        count = "count(*)" if weight == "models" else "sum(downloads)"
-        columns = [f"{count} FILTER ({condition})" for condition in KINDS.values()]
-        has = ", ".join(f"list_contains(tags, '{t}') AS {f}" for f, t in FRAMEWORKS.items())
-        rows = connection.execute(
-            f"SELECT {GROUPS[by]} AS g, {', '.join(columns)}, "
-            f"{count} FILTER (pytorch OR tensorflow) AS serving "
-            f"FROM (SELECT *, {has} FROM models WHERE {where}) GROUP BY g "
-            "ORDER BY serving DESC, g"
-        ).fetchall()
-        if by in ("task", "library"):
-            rows = rows[:15]
-        for group, *numbers, serving in rows:
-            for (name, framework), n in zip(KINDS, numbers, strict=True):
-                figures.append(
-                    {
-                        "name": name, "framework": framework, "population": population,
-                        "floor": floor, "weight": weight, "by": by, "group": group,
-                        "numerator": int(n or 0), "denominator": int(serving or 0),
-                    }
-                )  # fmt: skip
-    json.dump({"figures": figures}, sys.stdout)
+
+    def section(population: str, kind: str | None = None, **asked: Any) -> list[dict[str, Any]]:
+        where = EXISTING if population == "existing" else FLOORS[kind or "excluded"]
+        told = shares(connection, where, **asked)
+        return [{**one, "population": population, "floor": kind} for one in told]
+
+    created = [
+        one for weight in WEIGHTS for kind in FLOORS
+        for one in section("created", kind, weight=weight)
+    ]  # fmt: skip
+    grouped = [one for by in GROUPS if by for one in section("created", "excluded", by=by)]
+    sensitivity = [
+        one for definition in DEFINITIONS for universe in UNIVERSES
+        for one in section("created", "excluded", definition=definition, universe=universe)
+    ]  # fmt: skip
+    sensitivity += [
+        one for weight in WEIGHTS for one in section("created", "excluded", weight=weight)
+    ]
+    told = {
+        "figures": created + section("existing") + grouped,
+        "sensitivity": sensitivity,
+        "tables": {one.__name__: one(connection) for one in (floor, concentration, formats)},
+    }
+    json.dump(told, sys.stdout)
 
 
 if __name__ == "__main__":

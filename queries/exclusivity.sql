@@ -66,59 +66,49 @@ weighed AS (
     FROM tally
     WHERE $without_top = 0 OR voter NOT IN (FROM largest)
 ),
-ranked AS (
+sized AS (
     SELECT
-        group_name,
-        row_number() OVER (ORDER BY sum(n) FILTER (served <> 0) DESC NULLS LAST, group_name) AS place
+        group_name, served, sum(weighed.n) AS n,
+        sum(CASE WHEN served <> 0 THEN sum(weighed.n) END) OVER (PARTITION BY group_name) AS size
     FROM weighed
-    GROUP BY group_name
+    GROUP BY group_name, served
 ),
 grouped AS (
     SELECT
-        CASE WHEN place > $top::INTEGER THEN '(other)' ELSE group_name END AS group_name,
+        CASE
+            WHEN dense_rank() OVER (ORDER BY size DESC NULLS LAST, group_name) > $top::INTEGER THEN '(other)'
+            ELSE group_name
+        END AS "group",
         served,
         n
-    FROM weighed
-    JOIN ranked USING (group_name)
-    WHERE $by IS NOT NULL
-    UNION ALL
-    SELECT NULL, served, n FROM weighed WHERE $by IS NULL
+    FROM sized
+    WHERE $by IS NULL OR group_name IS NOT NULL
     UNION ALL
     SELECT NULL, 0, 0 WHERE $by IS NULL  -- of nobody, 0 of 0
 ),
-counted AS (
-    SELECT
-        'exclusive' AS name, framework, group_name,
-        sum(n) FILTER (served = mask) AS numerator,
-        sum(n) FILTER (served <> 0) AS denominator
-    FROM grouped, competing GROUP BY ALL
+kinds AS (
+    SELECT unnest(['exclusive', 'available']) AS name, framework, mask, bit FROM competing
     UNION ALL
-    SELECT
-        'available', framework, group_name,
-        sum(n) FILTER (served & mask <> 0),
-        sum(n) FILTER (served <> 0)
-    FROM grouped, competing GROUP BY ALL
-    UNION ALL
-    SELECT
-        'shared', NULL, group_name,
-        sum(n) FILTER (bit_count(served) > 1),
-        sum(n) FILTER (served <> 0)
-    FROM grouped GROUP BY ALL
-    UNION ALL
-    -- served is NULL, by weights, where the file names are not known: not counted. (A WHERE against
-    -- it in `tally` makes DuckDB 2.0.0 lose all but 17 bits of n.)
-    SELECT 'none', NULL, group_name, sum(n) FILTER (served = 0), sum(n) FILTER (served IS NOT NULL)
-    FROM grouped GROUP BY ALL
+    SELECT unnest(['shared', 'none']), NULL, NULL, NULL
 )
+-- served is NULL, by weights, where the file names are not known: not counted
 SELECT
     name,
     framework,
-    group_name AS "group",
-    round(coalesce(numerator, 0), 6) AS numerator,
-    round(coalesce(denominator, 0), 6) AS denominator
-FROM counted
-LEFT JOIN competing USING (framework)
+    "group",
+    round(coalesce(sum(n) FILTER (
+        CASE name
+            WHEN 'exclusive' THEN served = mask
+            WHEN 'available' THEN served & mask <> 0
+            WHEN 'shared' THEN bit_count(served) > 1
+            WHEN 'none' THEN served = 0
+        END
+    ), 0), 6) AS numerator,
+    round(coalesce(sum(n) FILTER (served <> 0 OR name = 'none' AND served IS NOT NULL), 0), 6)
+        AS denominator
+FROM grouped, kinds
+GROUP BY name, framework, bit, "group"
 ORDER BY
     CASE name WHEN 'exclusive' THEN 1 WHEN 'available' THEN 2 WHEN 'shared' THEN 3 ELSE 4 END,
     list_position($universe::VARCHAR[], framework), bit,
-    group_name
+    "group"

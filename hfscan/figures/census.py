@@ -32,6 +32,7 @@ class Census:
     def __init__(self, store: Store, source: Source) -> None:
         self.source = source
         self._connection = store.connection
+        self._shares: dict[str, list[dict[str, Any]]] = {}
         # literals, because a view takes no parameter; they are our own integers
         self._connection.execute(
             f"CREATE OR REPLACE TEMP VIEW census AS SELECT {source.id} AS source, * "
@@ -75,23 +76,22 @@ class Census:
         self.titles(universe)  # raises on an unknown one
         self.need(definition, by)
         since, until = period or (None, None)
-        rows = self.ask(
-            "exclusivity",
-            {
-                "universe": list(universe),
-                "definition": definition,
-                "since": since if population == "created" else None,
-                "until": until,
-                "floor": floor or "included",
-                "weight": weight,
-                "without_top": without_top,
-                "by": by,
-                "top": top,
-            },
-        )
-        for row in rows:
-            if weight != "authors":  # whole numbers, all but votes
-                row |= {key: int(row[key]) for key in ("numerator", "denominator")}
+        asked = {
+            "universe": list(universe),
+            "definition": definition,
+            "since": since if population == "created" else None,
+            "until": until,
+            "floor": floor or "included",
+            "weight": weight,
+            "without_top": without_top,
+            "by": by,
+            "top": top,
+        }
+        again = repr(asked)  # sections of a report ask the same
+        if again not in self._shares:
+            self._shares[again] = self.ask("exclusivity", asked)
+        number = float if weight == "authors" else int  # votes are fractions
+        for row in self._shares[again]:
             yield Figure(
                 definition=definition,
                 universe=tuple(universe),
@@ -102,7 +102,7 @@ class Census:
                 by=by,
                 without_top=without_top,
                 sampled=self.source.sample is not None,
-                **row,
+                **row | {key: number(row[key]) for key in ("numerator", "denominator")},
             )
 
     def ask(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
