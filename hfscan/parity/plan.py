@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from hfscan.parity.checkpoints import Checkpoint, Weights
-from hfscan.parity.worker import LANES, lane_names
+from hfscan.parity.worker import lane_file, lane_names
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ _FACTS = ("OPENS", "NEEDS", "READS", "VARIANTS", "TRAINS")
 @cache
 def facts(lane: str) -> LaneFacts:
     """Read the constants of a lane's file without importing its framework."""
-    tree = ast.parse((LANES / f"{lane}_lane.py").read_text(encoding="utf-8"))
+    tree = ast.parse(lane_file(lane).read_text(encoding="utf-8"))
     constants = {
         node.targets[0].id: node.value
         for node in tree.body

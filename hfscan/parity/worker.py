@@ -28,6 +28,7 @@ _QUIET = {
     "PYTHONIOENCODING": "utf-8",
 }
 
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")  # the last is JAX's
 _SWITCHES = {"USE_TORCH": "pytorch", "USE_TF": "tensorflow", "USE_FLAX": "flax"}
 
 
@@ -51,7 +52,13 @@ class LaneDiedError(LaneError):
 
 def lane_names() -> list[str]:
     """Every lane there is: one file each."""
-    return sorted(path.stem.removesuffix("_lane") for path in LANES.glob("*_lane.py"))
+    files = LANES.glob("*_lane.py")
+    return sorted(path.stem.removesuffix("_lane").replace("_", "-") for path in files)
+
+
+def lane_file(lane: str) -> Path:
+    """Return where the file of a lane of this name would be."""
+    return LANES / f"{lane.replace('-', '_')}_lane.py"
 
 
 class Worker:
@@ -123,7 +130,7 @@ class Worker:
                     pipe.close()
 
     def _start(self) -> None:
-        path = LANES / f"{self.lane}_lane.py"
+        path = lane_file(self.lane)
         if not path.exists():
             raise LaneError("no lane", f"{self.lane}; there are: {', '.join(lane_names())}")
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
@@ -155,8 +162,7 @@ class Worker:
         wanted = {self.lane, *self.beside}
         # AUTO, for 1 on one framework would switch the other off
         uses = {key: "AUTO" if name in wanted else "0" for key, name in _SWITCHES.items()}
-        threads = {"OMP_NUM_THREADS": str(self.threads), "MKL_NUM_THREADS": str(self.threads)}
-        return kept | _QUIET | uses | threads
+        return kept | _QUIET | uses | dict.fromkeys(_THREADS, str(self.threads))
 
     def _ask(self, op: str, seconds: float, arguments: dict[str, Any]) -> dict[str, Any]:
         process = self._process

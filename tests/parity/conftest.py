@@ -42,6 +42,20 @@ def checkpoints(sweep: "Sweep", tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 @pytest.fixture
+def tiny(sweep: "Sweep", tmp_path: Path) -> Callable[..., Path]:
+    """Make a tiny random model with the PyTorch lane, with `twin` saved by both frameworks."""
+
+    def make(architecture: str, *, twin: bool = True, **changes: object) -> Path:
+        folder = tmp_path / architecture
+        worker = sweep.worker("pytorch", frozenset({"tensorflow"}))
+        given = {"architecture": architecture, "changes": changes, "twin": twin}
+        worker.call("model", into=str(folder), **given)
+        return folder
+
+    return make
+
+
+@pytest.fixture
 def altered(checkpoints: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
     """A copy of a demo checkpoint that keeps only these files beside its config."""
 

@@ -9,19 +9,6 @@ from hfscan.parity import inputs
 from hfscan.parity.checkpoints import CheckpointError, open_checkpoint, together
 
 
-@pytest.fixture
-def tiny(sweep, tmp_path):
-    """Make a tiny model with the PyTorch lane, saved by both frameworks."""
-
-    def make(architecture, **changes):
-        folder = tmp_path / architecture
-        worker = sweep.worker("pytorch", frozenset({"tensorflow"}))
-        worker.call("model", architecture=architecture, into=str(folder), changes=changes)
-        return folder
-
-    return make
-
-
 @pytest.mark.parametrize(
     "architecture",
     [

@@ -13,7 +13,7 @@ from hfscan.parity import report
 from hfscan.parity.checkpoints import open_checkpoint
 from hfscan.parity.sweep import Settings, Sweep
 
-FLAX = "HFSCAN_TEST_FLAX_PYTHON"
+FLAX, KERAS = "HFSCAN_TEST_FLAX_PYTHON", "HFSCAN_TEST_KERAS_PYTHON"
 SAVE = """
 import sys, transformers
 folder, name = sys.argv[1:]
@@ -22,22 +22,30 @@ model.save_pretrained(folder)
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def flax_python():
     if FLAX not in os.environ:
         pytest.skip(f"{FLAX} names no interpreter with flax, jax and transformers below 5")
     return os.environ[FLAX]
 
 
+@pytest.fixture
+def check_keras(check_with):
+    if KERAS not in os.environ:
+        pytest.skip(f"{KERAS} names no interpreter with keras-hub, jax and transformers")
+    lanes, pythons = ("pytorch", "keras-jax"), {"keras-jax": os.environ[KERAS]}
+    return lambda folder: check_with(folder, lanes=lanes, pythons=pythons)
+
+
 @pytest.mark.parametrize("name", ["bert", "gpt2"])
-def test_flax_agrees_in_its_own_format_and_in_pytorchs(altered, flax_python, name):
+def test_flax_agrees_in_its_own_format_and_in_pytorchs(
+    altered, check_with, sweep, flax_python, name
+):
     folder = altered(name, "model.safetensors", "pytorch_model.bin")
     architecture = open_checkpoint(folder).architecture
     subprocess.run([flax_python, "-c", SAVE, folder, architecture], check=True, capture_output=True)
-    lanes = ("pytorch", "flax")
-    with Sweep(Settings(lanes=lanes, pythons={"flax": flax_python}, measure=False)) as sweep:
-        results = list(sweep.check(open_checkpoint(folder)))
-        about = sweep.environment()["lanes"]["flax"]
+    results = check_with(folder, lanes=("pytorch", "flax"), pythons={"flax": flax_python})
+    about = sweep.environment()["lanes"]["flax"]
     assert about["versions"]["jax"]
     formats = [r.weights["format"] for r in results if r.lane == "flax"]
     assert sorted(formats) == ["bin", "msgpack", "safetensors"]
@@ -46,7 +54,7 @@ def test_flax_agrees_in_its_own_format_and_in_pytorchs(altered, flax_python, nam
         assert result.generated_equal is (True if name == "gpt2" else None)
 
 
-def test_a_changed_flax_weight_is_named(altered, flax_python, tmp_path):
+def test_a_changed_flax_weight_is_named(altered, check_with, flax_python):
     folder = altered("bert", "model.safetensors")
     subprocess.run(
         [flax_python, "-c", SAVE, folder, "BertForMaskedLM"], check=True, capture_output=True
@@ -60,12 +68,48 @@ def test_a_changed_flax_weight_is_named(altered, flax_python, tmp_path):
         "open(sys.argv[1], 'wb').write(msgpack_serialize(tree))\n"
     )
     subprocess.run([flax_python, "-c", change, folder / "flax_model.msgpack"], check=True)
-    lanes = ("pytorch", "flax")
-    with Sweep(Settings(lanes=lanes, pythons={"flax": flax_python}, measure=False)) as sweep:
-        found = {r.weights["format"]: r for r in sweep.check(open_checkpoint(folder))}
+    results = check_with(folder, lanes=("pytorch", "flax"), pythons={"flax": flax_python})
+    found = {r.weights["format"]: r for r in results}
     assert found["msgpack"].verdict == "weights differ"
     assert "bert.encoder.layer.1.intermediate.dense.weight" in found["msgpack"].reason
     assert found["msgpack"].first_divergent_layer == 1
+
+
+@pytest.mark.parametrize("name", ["gpt2", "gpt2-sharded"])
+def test_keras_hub_agrees_and_generates_the_same_tokens(checkpoints, check_keras, name):
+    (found,) = [r for r in check_keras(checkpoints[name]) if r.lane == "keras-jax"]
+    assert found.verdict == "agree", found.reason
+    assert found.generated_equal is True
+    assert found.first_divergent_layer is None
+    assert found.reference["lane_error"] < 1e-6
+
+
+def test_keras_hub_is_told_to_compute_bert_with_an_activation_of_its_own(tiny, check_keras):
+    changes = {"initializer_range": 0.3, "twin": False}
+    found = check_keras(tiny("BertModel", hidden_act="gelu_new", **changes))
+    assert {r.verdict for r in found} == {"agree"}
+    (found,) = [
+        r for r in check_keras(tiny("BertModel", hidden_act="gelu", **changes))
+        if r.lane == "keras-jax"
+    ]  # fmt: skip
+    assert found.verdict == "outputs differ"
+    assert found.reference["off_side"] == "keras-jax"
+    assert found.first_divergent_layer == 0
+    assert "keras-jax computes with the activation gelu_new" in found.notes[0]
+
+
+def test_what_keras_hub_does_not_bring_along_is_said(checkpoints, tiny, check_keras, set_config):
+    verdicts = {r.lane: r for r in check_keras(checkpoints["bert"])}
+    assert verdicts["keras-jax"].verdict == "no class"
+    assert "head of BertForMaskedLM" in verdicts["keras-jax"].reason
+    verdicts = {r.lane: r for r in check_keras(tiny("XLNetLMHeadModel", twin=False))}
+    assert verdicts["keras-jax"].verdict == "no class"
+    assert "xlnet" in verdicts["keras-jax"].reason
+    folder = tiny("GPT2LMHeadModel", twin=False)
+    set_config(folder, registered_name="keras_hub>GPT2Backbone", module="os", class_name="system")
+    verdicts = {r.lane: r for r in check_keras(folder)}
+    assert verdicts["keras-jax"].verdict == "does not load"
+    assert "one of Keras" in verdicts["keras-jax"].reason
 
 
 @pytest.mark.skipif(

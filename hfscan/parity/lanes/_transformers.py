@@ -75,9 +75,8 @@ def answer_run(output, to_numpy, into, seconds):
     }
 
 
-def end_tokens(config):
+def end_tokens(ends):
     """Return the tokens that would end a text: suppressed, so that all lanes go on equally long."""
-    ends = config.eos_token_id
     return ends if isinstance(ends, list) else [] if ends is None else [ends]
 
 
@@ -89,7 +88,7 @@ def greedy(model, new_tokens):
         "do_sample": False,
         "num_beams": 1,
         "max_new_tokens": new_tokens,
-        "suppress_tokens": end_tokens(model.config) or None,
+        "suppress_tokens": end_tokens(model.config.eos_token_id) or None,
     }
 
 

@@ -129,7 +129,7 @@ def run(inputs, into):
 def generate(inputs, new_tokens):
     """Greedy, without a cache: the whole text anew for each token, at one fixed length."""
     given, model = load(inputs), state["model"]
-    ends = end_tokens(model.config)
+    ends = end_tokens(model.config.eos_token_id)
     if model.config.is_encoder_decoder:
         grows, known = "decoder_input_ids", [model.generation_config.decoder_start_token_id]
     else:
