@@ -8,9 +8,11 @@ BIN := $(VENV)/bin
 demo: $(VENV)/ready  ## the main job end to end on an embedded stand-in Hub
 	$(BIN)/hfscan demo
 
+WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadgroup
+
 test: lint $(VENV)-parity/ready  ## all that must hold before a change lands
-	$(BIN)/python -m pytest
-	$(VENV)-parity/bin/python -m pytest tests/parity tests/minihub tests/hub
+	$(BIN)/python -m pytest $(WORKERS)
+	$(VENV)-parity/bin/python -m pytest $(WORKERS) tests/parity tests/minihub tests/hub
 
 RUNS ?= 1000
 SEED ?= 1
