@@ -15,9 +15,7 @@ from hfscan.errors import ImplausibleError, StorageError
 from hfscan.figures import Census
 from hfscan.hub import Progress
 from hfscan.hub.disk import write_whole
-from hfscan.report import Question, build, write_folder
-from hfscan.report.claim_formats import CLAIM_FORMATS
-from hfscan.report.claims import weigh
+from hfscan.report import Question, build, build_whole, write_folder
 from hfscan.report.words import percent
 from hfscan.scope import Scope
 from hfscan.store import Source, Store
@@ -119,10 +117,7 @@ def _show(store: Store, state: Path, sources: list[Source], now: datetime) -> Sn
         question = Question(year)
         one = Census.choose(store, question.period, source=source.id)
         write_folder(build(one, question), ("md", "html", "json"), reports)
-    claims = list(weigh(store))
-    for format_ in ("md", "json"):
-        with (reports / f"claims.{format_}").open("w", encoding="utf-8") as file:
-            CLAIM_FORMATS[format_](claims, file)
+    write_folder(build_whole(store, "claims"), ("md", "html", "json"), reports)
     snapshot = Snapshot(
         source.id, source.kind, f"{source.observed_to:%FT%TZ}", source.models,
         _message(store, sources),

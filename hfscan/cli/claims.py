@@ -1,32 +1,29 @@
 """`hfscan claims`."""
 
-import sys
 from pathlib import Path
 
 import click
 
 from hfscan.cli._options import db_option, opened
-from hfscan.report.claim_formats import CLAIM_FORMATS
-from hfscan.report.claims import weigh
+from hfscan.cli._reports import formats_option, out_option, write
+from hfscan.report import build_whole
 
 
 @click.command("claims")
 @db_option
-@click.option(
-    "--format", "format_", type=click.Choice(list(CLAIM_FORMATS)), default="terminal",
-    show_default=True,
-)  # fmt: skip
+@formats_option
+@out_option
 @click.option(
     "--reports",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder of your own, with claims/*.toml in it.",
 )
-def command(db: Path, format_: str, reports: Path | None) -> None:
+def command(db: Path, formats: tuple[str, ...], out: Path | None, reports: Path | None) -> None:
     """Weigh published claims: what was said, what is measured, and how far that agrees.
 
     Each claim is measured under every definition and among several sets of frameworks, from the
-    observation that lies nearest to its time.
+    observation that lies nearest to its time. The same as `hfscan report --name claims`.
     """
     with opened(db) as store:
-        claims = list(weigh(store, where=reports))
-    CLAIM_FORMATS[format_](claims, sys.stdout)
+        report = build_whole(store, "claims", where=reports)
+    write(report, formats, out)

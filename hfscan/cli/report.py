@@ -1,7 +1,5 @@
 """`hfscan report`."""
 
-import io
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +15,10 @@ from hfscan.cli._options import (
     opened,
     source_option,
 )
-from hfscan.errors import StorageError
+from hfscan.cli._reports import formats_option, out_option, write
 from hfscan.figures import GROUPINGS, WEIGHTS, By, Census, Definition, Weight
 from hfscan.frameworks import DEFINITIONS
-from hfscan.report import FORMATS, Question, Report, build, compare, write_folder
+from hfscan.report import Question, build, build_whole, compare, is_whole
 
 _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net costs nothing
 
@@ -39,7 +37,8 @@ _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net c
 @click.option("--with-source", type=int, help="Compare with this observation.")
 @click.option(
     "--name",
-    help="The report: year, overview, compare, or one of --reports.  [default: what is asked for]",
+    help="The report: year, overview, compare, claims, parity, or one of --reports.  "
+    "[default: what is asked for]",
 )
 @click.option(
     "--reports",
@@ -47,19 +46,8 @@ _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net c
     help="A folder with reports of your own: NAME/report.toml.",
 )
 @db_option
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice([*FORMATS, "csv"]),
-    multiple=True,
-    help="Repeatable, with a folder as --out. csv is a file for each section.  "
-    "[default: terminal, or what the ending of --out says]",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Write to this file, or, where the name has no ending, to this folder.",
-)
+@formats_option
+@out_option
 @click.option(
     "--universe",
     type=Frameworks(),
@@ -123,6 +111,13 @@ def command(
         raise click.UsageError("--with-year needs --year, to compare it with.")
     decided = None if definition == "all" else definition
     question = Question(year, universe, decided, weight, without_top, by, top)
+    if name and is_whole(name, reports):
+        if question != Question(None) or (with_year, with_source, as_of, source) != (None,) * 4:
+            raise click.UsageError(f"{name} is of the whole database: leave out what narrows it.")
+        with opened(db) as store:
+            report = build_whole(store, name, where=reports)
+        write(report, formats, out)
+        return
     with opened(db) as store:
         census = Census.choose(store, question.period, source=source, as_of=end_of_day(as_of))
         if with_year is None and with_source is None:
@@ -136,30 +131,4 @@ def command(
             census = Census.choose(store, question.period, source=with_source or one.source.id)
             other = build(census, question, name=name, where=reports)
             report = compare(one, other, census)
-    _write(report, formats or (_format_of(out),), out)
-
-
-def _write(report: Report, formats: tuple[str, ...], out: Path | None) -> None:
-    several = len(formats) > 1 or "csv" in formats
-    if out is None:
-        if several:
-            raise click.UsageError("csv, and more than one format, need a folder: give --out DIR.")
-        FORMATS[formats[0]](report, sys.stdout)
-    elif several or out.is_dir() or not out.suffix:
-        for path in write_folder(report, formats, out):
-            click.echo(f"Wrote {path}", err=True)
-    else:
-        text = io.StringIO()
-        FORMATS[formats[0]](report, text)
-        try:
-            out.write_text(text.getvalue(), encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
-        click.echo(f"Wrote {out}", err=True)
-
-
-def _format_of(out: Path | None) -> str:
-    if out is not None and not out.suffix:
-        return "html"
-    endings = {".md": "md", ".json": "json", ".html": "html"}
-    return endings.get(out.suffix.lower() if out else "", "terminal")
+    write(report, formats, out)

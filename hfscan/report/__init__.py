@@ -9,6 +9,7 @@ from hfscan.report.folder import write_folder
 from hfscan.report.plan import Question, Report, build
 from hfscan.report.rows import ROW_FORMATS
 from hfscan.report.table import Table
+from hfscan.report.whole import build_whole, is_whole
 
 __all__ = [
     "FORMATS",
@@ -17,7 +18,9 @@ __all__ = [
     "Question",
     "Report",
     "build",
+    "build_whole",
     "compare",
+    "is_whole",
     "write_folder",
 ]
 

@@ -38,6 +38,9 @@ _FILLS = ("var(--s1)", "url(#s2)", "url(#s3)", "url(#s4)", "url(#s5)")
 
 _CAPTIONS = {
     "change": "From the first (ring) to the second (disc).",
+    "claim": "Band: what the claim's words allow. Bar: what was measured, from least to most.",
+    "error": "Each on a scale of powers of ten. Disc: the error; tick: how much is allowed.",
+    "ratio": "From least to most, on a scale of powers of ten. Diamond: median; line: PyTorch's.",
     "interval": "From at least to at most, each on a scale of its own. Diamond: only the models "
     "that the Hub itself dates.",
     "line": "The twelve most common, each as a share of the models created in the year; one scale.",
@@ -71,16 +74,29 @@ def draw(report: Report, section: Section) -> Chart | None:
     rows = list(_rows(report, section)) if kind != "none" else []
     if not rows:
         return None
-    channels = dict(part.split("=") for part in rest.split())
+    channels = dict(map(_channel, rest.split()))
     for row in rows:  # the words of numbers, for the marks
-        for channel in "xy":
-            if isinstance(row.get(channels.get(channel, "")), float):
-                row[f"{channel}_told"] = words.percent(row[channels[channel]])
+        for column in channels.values():
+            if isinstance(column, str) and "+" in column:
+                told = [words.cell(one, row[one]) for one in column.split("+")]
+                row[column] = ", ".join(filter(None, told)) or "as it is"
+        for channel in ("x", "y", "mark", "low", "high"):
+            if isinstance(row.get(column := channels.get(channel, "")), float):
+                row[f"{channel}_told"] = words.cell(column, row[column])
     series = list(dict.fromkeys(row[channels["color"]] for row in rows if "color" in channels))
     for row in rows:
         row["place"] = series.index(row[channels["color"]]) if series else 0
     alt = f"Chart: {section.title}. {rows[0]['told']}. The table below it has all its numbers."
     return Chart(alt, _CAPTIONS.get(kind), kind, channels | {"series": series}, rows)
+
+
+def _channel(part: str) -> tuple[str, Any]:
+    """Return a channel and its column, several with `+` between them, or a number."""
+    name, _, told = part.partition("=")
+    try:
+        return name, float(told)
+    except ValueError:
+        return name, told
 
 
 def standalone(chart: Chart) -> str:
@@ -134,11 +150,13 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
         told = {k: words.printable(v) if isinstance(v, str) else v for k, v in row.items()}
         if "name" in row:
             told["framework"] = words.what(row["name"], row["framework"], names)
+        if "share" in row and "of" in row:
+            told["share_told"], told["of"] = words.percent(row["share"]), f"of {row['of']:,}"
         if "points" in row:
             group = f"{told['group']}: " if row["group"] else ""
             told["row"] = f"{group}{told['framework']}"
             told["points_told"] = f"{words.cell('points', row['points'])} points"
-        if "share_low" in row:
+        if "name" in row and "share_low" in row:
             low, high = words.percent(row["share_low"]), words.percent(row["share_high"])
             told["framework"] += f": {low} to {high}"
         elif "framework" in row and "name" not in row:
@@ -146,7 +164,7 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
         told["told"] = "; ".join(
             f"{key.replace('_', ' ')} {words.cell(key, value)}"
             for key, value in row.items()
-            if value is not None
+            if value is not None and not isinstance(value, dict)
         )
         told["told"] = words.printable(told["told"])
         yield told
@@ -161,6 +179,7 @@ def _svg(kind: str, asked: Mapping[str, Any], rows: Sequence[Row], width: int) -
         "plain": width - 30,
         "columns": columns,
         "cell": (width - 24 * columns) // columns,
+        "facets": list(dict.fromkeys(row.get(asked.get("of", "")) for row in rows)),
         "fills": [_FILLS[place % len(_FILLS)] for place in range(len(asked["series"]))],
     }
     spec = _filled(_spec(kind), given) | {

@@ -76,6 +76,8 @@ def weigh(store: Store, *, where: Path | None = None) -> Iterator[Claim]:
     if not store.sources() and not runs(store.connection):
         raise NoAnswerError("The database is empty: run `hfscan crawl` or `hfscan import` first.")
     for path in sorted(((where or folder("reports")) / "claims").glob("*.toml")):
+        if path.name == "report.toml":
+            continue  # how they are shown
         yield _Weighing(store, tomllib.loads(path.read_text(encoding="utf-8"))).claim(
             path.stem.lstrip("0123456789-")
         )

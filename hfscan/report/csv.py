@@ -13,7 +13,10 @@ def files(report: Report) -> Iterator[tuple[str, str]]:
     """Yield name and text of each file: the sections, then where they come from."""
     for section in report.sections:
         yield f"{section.name}.csv", text(rows(section))
-    yield "sources.csv", text([asdict(one.source) for one in (report, report.other) if one])
+    yield (
+        "sources.csv",
+        text([asdict(one) for side in (report, report.other) if side for one in side.sources]),
+    )
 
 
 def rows(section: Section) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ style and script by their hashes, so that no other can run, and lets nothing be 
 import base64
 import hashlib
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from hfscan import __version__
 from hfscan.figures import load
 from hfscan.report import chart, csv, words
-from hfscan.report.plan import Report, Section
+from hfscan.report.plan import Asked, Report, Section
 from hfscan.report.table import Table, tables
 from hfscan.resources import folder
 
@@ -42,6 +42,7 @@ def write(report: Report, out: TextIO) -> None:
         report=report,
         parts=[_Part(report, section) for section in report.sections],
         keys=list(_keys(report)),
+        synthetic=any(one.synthetic for one in report.sources),
         headline=words.headline(report),
         source=words.source(report),
         style=Markup(style),  # noqa: S704 - our own files
@@ -86,22 +87,33 @@ class _Part:
         return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
 
     @property
-    def sql(self) -> str:
-        return load(self.section.query).sql
+    def sql(self) -> list[tuple[str, str]]:
+        """What repeats each query, and its text."""
+        told: dict[str, list[str]] = {}
+        for one in self._questions:
+            told.setdefault(one.query, []).append(_command(one))
+        return [("\n".join(filter(None, lines)), load(name).sql) for name, lines in told.items()]
 
     @property
-    def command(self) -> str:
-        """What repeats the section's query."""
-        given = self.section.parameters
-        if given == {}:  # of figures, not of the census
-            return ""
-        given = given or _asked(self.section)
-        told = " ".join(
-            f"--param {shlex.quote(f'{name}={_value(value)}')}"
-            for name, value in given.items()
-            if value is not None
-        )
-        return f"hfscan query {self.section.query} --source {self.report.source.id} {told}"
+    def _questions(self) -> Sequence[Asked]:
+        section, report = self.section, self.report
+        if section.asked:
+            return section.asked
+        given = section.parameters if section.parameters is not None else _asked(section)
+        return (Asked(section.query, given, None if report.said else report.source.id),)
+
+
+def _command(one: Asked) -> str:
+    """Return what repeats the query; nothing where it is over figures, not over the census."""
+    if "figures" in {parameter.name for parameter in load(one.query).parameters}:
+        return ""
+    told = [
+        f"--param {shlex.quote(f'{name}={_value(value)}')}"
+        for name, value in one.parameters.items()
+        if value is not None
+    ]
+    source = [] if one.source is None else [f"--source {one.source}"]
+    return " ".join([f"hfscan query {one.query}", *source, *told])
 
 
 def _asked(section: Section) -> dict[str, Any]:
@@ -126,21 +138,24 @@ def _value(value: Any) -> str:
     return f"{value:%Y-%m-%d}" if isinstance(value, datetime) else str(value)
 
 
-def _keys(report: Report) -> Iterator[dict[str, str]]:
-    """Yield the headline's shares, to be set large."""
+def _keys(report: Report) -> Iterator[Mapping[str, str]]:
+    """Yield what is set large: the headline's shares, or what the plan says."""
+    if report.said:
+        yield from report.said.keys
+        return
     for row in report.headline.rows:
         shares = (words.percent(row["share"]), words.percent(row["other_share"]))
         yield {
-            "share": words.cell("points", row["points"]),
+            "big": words.cell("points", row["points"]),
             "label": words.what(row["name"], row["framework"], report.names),
-            "of": f"points: {' to '.join(shares)}",
+            "small": f"points: {' to '.join(shares)}",
         }
     for one in report.headline.figures:
         if one.floor in (None, "excluded") and one.name in ("exclusive", "shared"):
             yield {
-                "share": words.percent(one.share),
+                "big": words.percent(one.share),
                 "label": words.label(one, report.names),
-                "of": f"{words.number(one.numerator)} of {words.number(one.denominator)}",
+                "small": f"{words.number(one.numerator)} of {words.number(one.denominator)}",
             }
 
 

@@ -10,12 +10,12 @@ from hfscan.store import Source
 
 def write(report: Report, out: TextIO) -> None:
     """Write the report to `out` as one JSON object."""
-    contract = {
+    contract: dict[str, Any] = {
         "report": report.name,
         "year": report.question.year,
         "hfscan": __version__,
         "generated_at": f"{report.generated_at:%Y-%m-%dT%H:%M:%S}Z",
-        "source": _source(report.source),
+        "source": _source(report.source) if not report.said else None,
         "notes": list(report.notes),
         "figures": [figure.as_dict() for figure in report.figures],
         "sensitivity": [
@@ -28,11 +28,16 @@ def write(report: Report, out: TextIO) -> None:
                 "query": part.query,
                 "parameters": part.parameters,
                 "rows": list(part.rows),
+                **({"lines": list(part.lines)} if part.lines else {}),
+                **({"lacking": list(part.lacking)} if part.lacking else {}),
             }
             for part in report.sections
             if part.parameters is not None
         ],
     }
+    if report.said:
+        contract["sources"] = list(map(_source, report.sources))
+        contract["summary"] = report.said.summary
     if report.other:
         contract["other"] = {
             "year": report.other.question.year,

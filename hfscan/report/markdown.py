@@ -1,12 +1,12 @@
 """The report as Markdown (GitHub's tables)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TextIO
 
 from hfscan.report import words
 from hfscan.report.plan import Report
-from hfscan.report.table import Block, Table, tables
+from hfscan.report.table import Table, tables
 
 
 def write(report: Report, out: TextIO, charts: Mapping[str, str] | None = None) -> None:
@@ -19,6 +19,8 @@ def write(report: Report, out: TextIO, charts: Mapping[str, str] | None = None) 
         lines += [f"## {_text(section.title)}", ""]
         if section.note:
             lines += [_text(section.note), ""]
+        for line in section.lines:
+            lines += [_text(line), ""]
         if charts and section.name in charts:
             lines += [f"![{_text(section.title)}]({charts[section.name]})", ""]
         for table in tables(section, report.names):
@@ -31,24 +33,12 @@ def write_table(table: Table, out: TextIO) -> None:
     out.write("\n".join(_table(table)).rstrip() + "\n")
 
 
-def write_blocks(title: str, blocks: Iterable[Block], out: TextIO) -> None:
-    """Write blocks under a title to `out`."""
-    lines = [f"# {_text(title)}", ""]
-    for block in blocks:
-        lines += [f"## {_text(block.title)}", ""]
-        for line in block.lines:
-            lines += [_text(line), ""]
-        for table in block.tables:
-            lines += _table(table)
-    out.write("\n".join(lines).rstrip() + "\n")
-
-
 def _table(table: Table) -> list[str]:
     head = [f"*{table.title}*", ""] if table.title else []
     return [
         *head,
         _row(tuple(map(_text, table.headings))),
-        _row(("---", *("---:" for _ in table.headings[1:]))),
+        _row(tuple("---" if prose else "---:" for prose in table.prose)),
         *(_row(tuple(map(_text, row))) for row in table.rows),
         "",
     ]

@@ -48,12 +48,23 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A query, its parameters, and the observation that it was put to, if to one."""
+
+    query: str
+    parameters: Mapping[str, object]
+    source: int | None
+
+
+@dataclass(frozen=True)
 class Section:
     """A titled block of a report: figures, or the rows of a query.
 
     Rows come with headings for `columns`, or a `pivot` of them (rows, columns, cells).
     `across`: the figures differ in definition and universe, or in weight; a row for each.
-    `chart`: what to draw, see `hfscan.report.chart`.
+    `split`: a column; its values become tables of their own. `chart`: what to draw, see
+    `hfscan.report.chart`. `asked`: what was asked, where one query with `parameters` does not say.
+    `lacking`: rows without a value, and why; for programs alone.
     """
 
     name: str
@@ -68,6 +79,25 @@ class Section:
     pivot: Mapping[str, str] | None = None
     parameters: Mapping[str, object] | None = None
     chart: str | None = None
+    lines: tuple[str, ...] = ()
+    split: str | None = None
+    asked: tuple[Asked, ...] = ()
+    lacking: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a report that is not of one observation says of itself, in its plan's words.
+
+    `summary`: the row behind the words. `keys`: what is set large: big, label, small. `method`:
+    term -> what it means.
+    """
+
+    headline: str
+    provenance: str
+    summary: Mapping[str, Any]
+    keys: tuple[Mapping[str, str], ...]
+    method: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -81,13 +111,20 @@ class Report:
     """framework of the universe -> its title"""
     titles: dict[str, str]
     """framework, format or runtime of any row -> its title"""
-    source: Source
+    sources: tuple[Source, ...]
+    """the observations that answer: one, unless `said` says otherwise"""
     generated_at: datetime
     headline: Section
     sections: tuple[Section, ...]
     notes: tuple[str, ...]
     other: "Report | None" = None
     """What the report is compared with."""
+    said: Said | None = None
+
+    @property
+    def source(self) -> Source:
+        """The observation that answers."""
+        return self.sources[0]
 
     @property
     def definition(self) -> Definition:
@@ -134,7 +171,7 @@ def build(
     where the plan is none, and InconsistentError where figures do not add up.
     """
     name = name or ("overview" if question.year is None else "year")
-    plan = _plan(name, where or folder("reports"))
+    plan = read(name, where or folder("reports"))
     year = question.year
     words = {
         "year": year,
@@ -164,7 +201,7 @@ def build(
         question=question,
         names=census.titles(question.universe),
         titles=census.titles(sorted(_mentioned(sections))),
-        source=census.source,
+        sources=(census.source,),
         generated_at=datetime.now(UTC),
         headline=next(one for one in sections if one.name == plan["headline"]),
         sections=tuple(sections),
@@ -177,7 +214,7 @@ def _population(part: dict[str, Any], question: Question) -> str:
     return asked if part["population"] == "asked" else str(part["population"])
 
 
-def _plan(name: str, where: Path) -> dict[str, Any]:
+def read(name: str, where: Path) -> dict[str, Any]:
     """Return the plan of the report `name`, once it is known to be one. Raises PlanError."""
     there = sorted(path.parent.name for path in where.glob("*/report.toml"))
     if name not in there:

@@ -1,7 +1,8 @@
 """A section as rows and columns of text: the shape that terminal and Markdown share."""
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hfscan.figures import By, Figure
@@ -22,24 +23,30 @@ from hfscan.report.words import (
 
 @dataclass(frozen=True)
 class Table:
-    """Headings and rows of text. The first column names the row; the others are numbers."""
+    """Headings and rows of text. The first column names the row."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str | None = None
 
+    @property
+    def prose(self) -> tuple[bool, ...]:
+        """For each column, whether it holds words, which are set to the left; numbers are not."""
+        columns = zip(*self.rows, strict=True)
+        held = [not all(map(_NUMBER.match, column)) for column in columns]
+        return (True, *held[1:]) if held else (True,) * len(self.headings)
 
-@dataclass(frozen=True)
-class Block:
-    """A heading, sentences and tables."""
 
-    title: str
-    lines: tuple[str, ...]
-    tables: tuple[Table, ...] = ()
+_NUMBER = re.compile(r"[<>+-]?\d|-?$")
 
 
 def tables(section: Section, names: dict[str, str]) -> list[Table]:
     """Return the section's tables: one per treatment of the floor, or one in all."""
+    if section.split and section.columns:
+        return [
+            replace(_rows(rows, section.columns, names), title=_sentence(value))
+            for value, rows in _split(section.rows, section.split).items()
+        ]
     if section.pivot:
         return [pivoted(section.rows, section.pivot, names)]
     if section.columns:
@@ -53,6 +60,13 @@ def tables(section: Section, names: dict[str, str]) -> list[Table]:
             for floor in floors
         ]
     return [grid(section.figures, section.by, names)]
+
+
+def _split(rows: Iterable[Mapping[str, Any]], column: str) -> dict[str, list[Mapping[str, Any]]]:
+    parts: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        parts.setdefault(str(row[column]), []).append(row)
+    return parts
 
 
 def shown(figures: Iterable[Figure], by: By | None) -> list[Figure]:
@@ -85,7 +99,7 @@ def _rows(
 
 
 def _cell(row: Mapping[str, Any], column: str, names: dict[str, str]) -> str:
-    if column == "what":
+    if column == "what" and "name" in row:
         return what(row["name"], row["framework"], names)
     return cell(column, row[column])
 

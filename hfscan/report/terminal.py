@@ -1,7 +1,6 @@
 """The report for a terminal, 80 columns wide or more."""
 
-from collections.abc import Iterable
-from typing import Literal, TextIO
+from typing import TextIO
 
 from rich import box
 from rich.console import Console
@@ -10,7 +9,7 @@ from rich.text import Text
 
 from hfscan.report import words
 from hfscan.report.plan import Report
-from hfscan.report.table import Block, Table, tables
+from hfscan.report.table import Table, tables
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -26,26 +25,15 @@ def write(report: Report, out: TextIO) -> None:
         console.print(_text(section.title, "bold cyan"))
         if section.note:
             console.print(_text(section.note, "dim"))
+        for line in section.lines:
+            console.print(_text(line))
         for table in tables(section, report.names):
-            _print(console, table, "right")
+            _print(console, table)
 
 
 def write_table(table: Table, out: TextIO) -> None:
     """Write one table to `out`."""
-    _print(_console(out), table, "left")
-
-
-def write_blocks(title: str, blocks: Iterable[Block], out: TextIO) -> None:
-    """Write blocks under a title to `out`."""
-    console = _console(out)
-    console.print(_text(title, "bold"))
-    for block in blocks:
-        console.print()
-        console.print(_text(block.title, "bold cyan"))
-        for line in block.lines:
-            console.print(_text(line))
-        for table in block.tables:
-            _print(console, table, "right")
+    _print(_console(out), table)
 
 
 def _console(out: TextIO) -> Console:
@@ -53,21 +41,21 @@ def _console(out: TextIO) -> Console:
     return Console(file=out, width=None if out.isatty() else 200, highlight=False)
 
 
-def _print(console: Console, table: Table, numbers: Literal["left", "right"]) -> None:
+def _print(console: Console, table: Table) -> None:
     if table.title:
         console.print(_text(table.title, "italic"))
-    console.print(_rich(table, numbers))
+    console.print(_rich(table))
 
 
-def _rich(table: Table, numbers: Literal["left", "right"]) -> RichTable:
+def _rich(table: Table) -> RichTable:
     rich = RichTable(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
         show_edge=False,
     )
-    for place, heading in enumerate(table.headings):
-        rich.add_column(_text(heading), justify=numbers if place else "left", overflow="fold")
+    for heading, prose in zip(table.headings, table.prose, strict=True):
+        rich.add_column(_text(heading), justify="left" if prose else "right", overflow="fold")
     for row in table.rows:
         rich.add_row(*map(_text, row))
     return rich

@@ -4,6 +4,7 @@ from typing import Any
 
 from hfscan.figures import Figure
 from hfscan.report.plan import Report
+from hfscan.store import Source
 
 FLOORS = {
     "excluded": "without models older than the Hub's dates",
@@ -70,6 +71,14 @@ def cell(column: str, value: Any) -> str:
         return percent(value)
     if column == "points":
         return "-" if value is None else f"{value:+.1f}"
+    if isinstance(value, list | tuple):
+        return " + ".join(map(str, value))
+    if column in ("error", "tolerance"):
+        return "-" if value is None else f"{value:.1e}"
+    if "ratio" in column:
+        return "-" if value is None else f"{value:,.2f}"
+    if value is None:
+        return "-"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return number(value) if isinstance(value, int | float) else str(value)
@@ -98,6 +107,8 @@ def what(name: str, framework: str | None, names: dict[str, str]) -> str:
 
 def headline(report: Report) -> str:
     """Return the report's answer in one sentence, with every number's denominator."""
+    if report.said:
+        return report.said.headline
     if report.other:
         return _compared(report)
     main = [one for one in report.headline.figures if one.floor in (None, "excluded")]
@@ -162,17 +173,20 @@ def _with_floor(report: Report) -> str:
 
 
 def source(report: Report) -> str:
-    """Return where the numbers come from, in one sentence."""
-    one = report.source
+    """Return where the numbers come from, a sentence for each observation."""
+    others = report.other.sources if report.other else ()
+    each = {one.id: one for one in (*report.sources, *others)}
+    told = map(_source, each.values())
+    return " ".join([*([report.said.provenance] if report.said else []), *told])
+
+
+def _source(one: Source) -> str:
     seen = f"{one.observed_from:%Y-%m-%d}"
     if one.observed_to.date() != one.observed_from.date():
         seen += f" to {one.observed_to:%Y-%m-%d}"
     models = "model" if one.models == 1 else "models"
-    further = ""
-    if report.other and report.other.source.id != one.id:
-        further = f" {source(report.other)}"
     whole = {True: "complete", False: "partial", None: "completeness not stated"}[one.complete]
     return (
         f"Source {one.id}: {one.kind} of {one.origin}, observed {seen}, "
-        f"{one.models:,} {models}, {whole}.{further}"
+        f"{one.models:,} {models}, {whole}."
     )

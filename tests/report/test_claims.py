@@ -9,6 +9,7 @@ import recount
 from click.testing import CliRunner
 
 from hfscan.cli import cli
+from hfscan.report import FORMATS
 from hfscan.report.claims import weigh
 from hfscan.scope import Scope
 from hfscan.store import Observation, Store
@@ -199,10 +200,31 @@ def test_an_observation_is_near_or_looks_back(verdict):
     assert early.why == "No observation near 2021-06-01, and the Hub's dates begin later."
 
 
-def test_every_format_tells_the_verdict(verdict, tmp_path):
+@pytest.mark.parametrize("asked", [["claims"], ["report", "--name", "claims"]])
+def test_every_format_tells_the_verdict(verdict, tmp_path, asked):
     verdict(f"accepts={{{{ least = 0.9 }}}}\n{SHARE}")
-    for format_ in ("terminal", "md", "json", "csv"):
-        arguments = ["claims", "--db", str(tmp_path / "h.duckdb"), "--format", format_]
-        done = CliRunner().invoke(cli, [*arguments, "--reports", str(tmp_path / "own")])
-        assert done.exit_code == 0
-        assert "supported" in done.stdout
+    arguments = [*asked, "--db", str(tmp_path / "h.duckdb"), "--reports", str(tmp_path / "own")]
+    formats = [word for name in (*FORMATS, "csv") for word in ("--format", name)]
+    done = CliRunner().invoke(cli, [*arguments, *formats, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    told = {
+        path.name: path.read_text("utf-8")
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file() and path.suffix != ".svg"
+    }
+    assert {"claims.html", "claims.md", "claims.json", "claims.txt", "verdicts.csv"} < set(told)
+    for name in set(told) - {"sources.csv", "own.csv"}:
+        assert "supported" in told[name], name
+    report = json.loads(told["claims.json"])
+    assert report["summary"]["claims"] == report["summary"]["supported"] == 1
+    measured = report["tables"][1]["rows"]
+    assert {row["share_low"] for row in measured} == {0.9}
+    assert {row["source"] for row in measured} == {1} == {one["id"] for one in report["sources"]}
+
+
+def test_what_narrows_a_report_has_no_place_in_one_of_the_whole_database(verdict, tmp_path):
+    verdict(f"accepts={{{{ least = 0.9 }}}}\n{SHARE}")
+    arguments = ["report", "--db", str(tmp_path / "h.duckdb"), "--name", "claims"]
+    done = CliRunner().invoke(cli, [*arguments, "--year", "2022"])
+    assert done.exit_code == 2
+    assert "is of the whole database" in done.output

@@ -1,0 +1,118 @@
+"""`hfscan report --name parity`: what `hfscan parity --db` kept, in every format."""
+
+import csv
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from hfscan.cli import cli
+from hfscan.store import Store
+from hfscan.store.parity import record
+
+EVIL = "=x|</script><img src=x onerror=hit=1>`\x1b[31m"
+
+
+def case(checkpoint, lane, verdict="agree", *, route="plain", file="m.safetensors", error=3e-7):
+    return {
+        "checkpoint": checkpoint, "weights": {"file": file, "format": "safetensors", "sha256": ""},
+        "lane": lane, "device": "cpu", "dtype": "float32", "route": route, "verdict": verdict,
+        "reason": EVIL, "notes": [],
+        "loading": {name: [] for name in ("missing", "unexpected", "mismatched", "unset")},
+        "outputs": [
+            {"name": "logits", "region": region, "max_abs": 1.0, "rel_l2": rel, "cosine": 1.0,
+             "finite": True, "dtype": "float32", "tolerance": 1e-5}
+            for region, rel in (("real", error), ("padding", 1.0))
+        ] if verdict in ("agree", "outputs differ") else [],
+    }  # fmt: skip
+
+
+def timing(lane, milliseconds):
+    return {
+        "checkpoint": "ann/bert", "what": "training", "lane": lane, "variant": "eager",
+        "device": "cpu", "dtype": "float32", "inputs": {}, "own_process": True,
+        "milliseconds": milliseconds, "cpu_milliseconds": milliseconds, "peak_rss_mb": 100.0,
+        "load_average": [0, 0], "losses": [],
+    }  # fmt: skip
+
+
+def run(started, *cases, timings=()):
+    lanes = {"pytorch": {"versions": {"torch": "2.13"}}}
+    return {
+        "started_at": f"{started}T10:00:00Z", "finished_at": f"{started}T11:00:00Z",
+        "hfscan": "0", "agree": True, "environment": {"lanes": lanes, "threads": 1},
+        "cases": list(cases), "measurements": list(timings),
+    }  # fmt: skip
+
+
+@pytest.fixture
+def db(tmp_path):
+    """Two runs: the second repeats a case of the first, which then agrees."""
+    path = tmp_path / "h.duckdb"
+    with Store.open(path, write=True) as store:
+        record(
+            store.connection,
+            run("2026-01-01", case("ann/bert", "tensorflow", "outputs differ", error=0.5)),
+        )
+        record(
+            store.connection,
+            run(
+                "2026-02-01",
+                case("ann/bert", "pytorch"),
+                case("ann/bert", "tensorflow", error=4e-7),
+                case("bob/gpt", "tensorflow", "does not load"),
+                case("bob/gpt", "tensorflow", route="helper"),
+                case(EVIL, "pytorch", "outputs differ", error=0.25),
+                case("eve/none", "none", "no lane"),
+                timings=[timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])],
+            ),
+        )
+    return path
+
+
+def report(db, out, *formats):
+    asked = [word for name in formats for word in ("--format", name)]
+    done = CliRunner().invoke(
+        cli, ["report", "--name", "parity", "--db", str(db), *asked, "--out", str(out)]
+    )
+    assert done.exit_code == 0, done.output
+
+
+def test_the_newest_result_of_each_case_is_told(db, tmp_path):
+    report(db, tmp_path / "out", "json", "csv")
+    told = json.loads((tmp_path / "out" / "parity.json").read_text("utf-8"))
+    summary = told["summary"]
+    assert (summary["ways"], summary["agree"], summary["differ"]) == (4, 3, 1)
+    assert (summary["checkpoints"], summary["lanes"], summary["runs"]) == (3, 2, 1)
+    assert summary["versions"] == "torch 2.13"
+    tables = {table["name"]: table["rows"] for table in told["tables"]}
+    lanes = {(row["lane"], row["verdict"]): (row["files"], row["of"]) for row in tables["lanes"]}
+    assert lanes == {
+        ("pytorch", "agree"): (1, 2),
+        ("pytorch", "outputs differ"): (1, 2),
+        ("tensorflow", "agree"): (2, 2),
+    }
+    errors = {(row["checkpoint"], row["lane"], row["route"]): row for row in tables["cases"]}
+    assert errors["ann/bert", "tensorflow", "plain"]["error"] == 4e-7  # on real positions, newest
+    assert [row["verdict"] for row in tables["failing"]] == ["outputs differ", "does not load"]
+    (speed,) = tables["speed"]
+    assert (speed["time_ratio"], speed["time_ratio_min"], speed["time_ratio_max"]) == (2, 1.5, 2.5)
+    with (tmp_path / "out" / "parity-csv" / "cases.csv").open(newline="") as file:
+        assert {row["checkpoint"] for row in csv.DictReader(file)} >= {"ann/bert", f"'{EVIL}"}
+
+
+def test_text_of_checkpoints_is_never_markup(db, tmp_path):
+    report(db, tmp_path / "out", "md", "html", "terminal")
+    files = {one.suffix: one.read_text("utf-8") for one in (tmp_path / "out").glob("parity.*")}
+    assert "\x1b" not in "".join(files.values())
+    assert "<img" not in files[".html"]
+    assert "<img" not in files[".md"].replace("\\<", "")
+    rows = [line for line in files[".md"].splitlines() if line.startswith("| bob/gpt")]
+    assert len(rows) == 3
+
+
+def test_without_results_it_says_what_to_do(tmp_path):
+    db = tmp_path / "h.duckdb"
+    Store.open(db, write=True).connection.close()
+    done = CliRunner().invoke(cli, ["report", "--name", "parity", "--db", str(db)])
+    assert "run `hfscan parity CHECKPOINT... --db FILE` first" in str(done.exception)
