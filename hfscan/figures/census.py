@@ -13,7 +13,7 @@ from hfscan.figures.queries import load
 from hfscan.frameworks import Definition
 from hfscan.objectid import FLOOR_END, FLOOR_START
 from hfscan.store import Source, Store
-from hfscan.store.sources import choose
+from hfscan.store.sources import choose, listed
 
 ALL = "all"
 """In a universe: every framework and runtime."""
@@ -108,6 +108,17 @@ class Census:
     def ask(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return the rows of a named query. Raises NoAnswerError; see `queries`."""
         return load(query).run(self._connection, parameters)
+
+    def before(self) -> Source | None:
+        """Return the newest observation of all models before this one, if this one is such too."""
+        if not (self.source.whole and self.source.covers(None, None)):
+            return None
+        able = [
+            one for one in listed(self._connection)
+            if one.whole and one.covers(None, None) and "tags" not in one.lacks
+            and one.observed_to < self.source.observed_to
+        ]  # fmt: skip
+        return able[-1] if able else None
 
     def model(self, name: str) -> dict[str, Any]:
         """Return the row of a model, by its repo id or `_id`.

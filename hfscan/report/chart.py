@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 from xml.etree import ElementTree
 
@@ -34,11 +34,19 @@ _ATTRIBUTES = set(
     "stroke stroke-dasharray stroke-linecap stroke-width text-anchor transform viewBox width x x1 "
     "x2 y y1 y2".split()
 )
+_VEGA = "https://vega.github.io/schema/vega/v6.json"
+_VEGA_LITE = "https://vega.github.io/schema/vega-lite/v6.json"
+"""Which of the two a spec is: Vega for what Vega-Lite has no words for."""
+
+_VERSION = "6.4"  # of Vega-Lite
+
 _FILLS = ("var(--s1)", "url(#s2)", "url(#s3)", "url(#s4)", "url(#s5)")
 
 _CAPTIONS = {
     "change": "From the first (ring) to the second (disc).",
     "claim": "Band: what the claim's words allow. Bar: what was measured, from least to most.",
+    "flow": "From left, as observed before, to right, as observed now; each as wide as its models "
+    "are many.",
     "error": "Each on a scale of powers of ten. Disc: the error; tick: how much is allowed.",
     "ratio": "From least to most, on a scale of powers of ten. Diamond: median; line: PyTorch's.",
     "interval": "From at least to at most, each on a scale of its own. Diamond: only the models "
@@ -58,11 +66,17 @@ class Chart:
     rows: Sequence[Row]
 
     @property
+    def live(self) -> str:
+        """The spec for the browser, as JSON that is safe in HTML; the page fills its sizes in."""
+        text = json.dumps(_spec_of(self.kind, self.channels, self.rows, {}), default=str)
+        return text.replace("<", "\\u003c")
+
+    @cached_property
     def wide(self) -> str:
         """The SVG element for a desk or paper."""
         return _svg(self.kind, self.channels, self.rows, WIDE)
 
-    @property
+    @cached_property
     def narrow(self) -> str:
         """The SVG element for a phone."""
         return _svg(self.kind, self.channels, self.rows, NARROW)
@@ -83,11 +97,21 @@ def draw(report: Report, section: Section) -> Chart | None:
         for channel in ("x", "y", "mark", "low", "high"):
             if isinstance(row.get(column := channels.get(channel, "")), float):
                 row[f"{channel}_told"] = words.cell(column, row[column])
-    series = list(dict.fromkeys(row[channels["color"]] for row in rows if "color" in channels))
+    series = dict.fromkeys(row[channels["color"]] for row in rows if "color" in channels)
+    series.pop(_NOT_THERE, None)
+    places = {one: place for place, one in enumerate(sorted(series, key=_after))}
     for row in rows:
-        row["place"] = series.index(row[channels["color"]]) if series else 0
+        row["place"] = places.get(row[channels["color"]]) if places else 0
     alt = f"Chart: {section.title}. {rows[0]['told']}. The table below it has all its numbers."
-    return Chart(alt, _CAPTIONS.get(kind), kind, channels | {"series": series}, rows)
+    return Chart(alt, _CAPTIONS.get(kind), kind, channels | {"series": list(places)}, rows)
+
+
+_NOT_THERE = "(not there)"
+
+
+def _after(series: str) -> tuple[bool, bool]:
+    """Put sets of frameworks after single ones, and the empty one last."""
+    return series == "none", " + " in series
 
 
 def _channel(part: str) -> tuple[str, Any]:
@@ -131,6 +155,8 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
     """Yield what is drawn: the section's rows, each with its words."""
     names = report.names
     for one in shown(section.figures, section.by):
+        if not one.denominator:
+            continue
         serve = "several" if section.across and one.name == "shared" else words.label(one, names)
         if section.across and one.name == "exclusive" and one.framework not in names:
             serve = "another only"
@@ -157,8 +183,7 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
             told["row"] = f"{group}{told['framework']}"
             told["points_told"] = f"{words.cell('points', row['points'])} points"
         if "name" in row and "share_low" in row:
-            low, high = words.percent(row["share_low"]), words.percent(row["share_high"])
-            told["framework"] += f": {low} to {high}"
+            told["framework"] += f": {words.span(row['share_low'], row['share_high'])}"
         elif "framework" in row and "name" not in row:
             told["framework"] = report.titles.get(row["framework"], row["framework"])
         told["told"] = "; ".join(
@@ -171,35 +196,56 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
 
 
 def _svg(kind: str, asked: Mapping[str, Any], rows: Sequence[Row], width: int) -> str:
-    narrow = width == NARROW
-    columns = 2 if narrow else 4
-    given = dict(asked) | {
+    columns = 2 if width == NARROW else 4
+    sizes = {  # as in page.js
         "width": width - 4,
         "room": width - 90,
         "plain": width - 30,
         "columns": columns,
         "cell": (width - 24 * columns) // columns,
+    }
+    return _drawn(json.dumps(_spec_of(kind, asked, rows, sizes), default=str))
+
+
+def _spec_of(
+    kind: str, asked: Mapping[str, Any], rows: Sequence[Row], sizes: Mapping[str, int]
+) -> dict[str, Any]:
+    given = dict(asked) | {
         "facets": list(dict.fromkeys(row.get(asked.get("of", "")) for row in rows)),
         "fills": [_FILLS[place % len(_FILLS)] for place in range(len(asked["series"]))],
+        **sizes,
     }
-    spec = _filled(_spec(kind), given) | {
-        "config": _filled(_spec("config"), given),
-        "data": {"values": rows},
-    }
-    if "facet" not in spec:
+    spec: dict[str, Any] = _filled(_file(kind), given)
+    spec["config"] = _filled(_file("config"), given)
+    if spec.get("$schema") == _VEGA:
+        spec["data"][0]["values"] = rows
+        return spec
+    spec |= {"$schema": _VEGA_LITE, "data": {"values": rows}}
+    if isinstance(spec.get("height"), int):  # has an axis beside it, which takes from its width
         spec["autosize"] = {"type": "fit-x", "contains": "padding"}
-    return _drawn(json.dumps(spec, default=str))
+    return spec
 
 
 @lru_cache(maxsize=64)  # two formats may show the same
 def _drawn(spec: str) -> str:
     import vl_convert  # noqa: PLC0415 - a second to start, and only charts need it
 
-    return _plain(vl_convert.vegalite_to_svg(spec, vl_version="6.4"))
+    if _VEGA in spec:
+        return _plain(vl_convert.vega_to_svg(spec))
+    return _plain(vl_convert.vegalite_to_svg(spec, vl_version=_VERSION))
 
 
 @cache
-def _spec(name: str) -> Any:
+def bundle() -> str:
+    """Return the script that draws in the browser: Vega, Vega-Lite and vega-embed, in one."""
+    import vl_convert  # noqa: PLC0415
+
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", _VERSION)
+    return script.replace("</script", "<\\/script")
+
+
+@cache
+def _file(name: str) -> Any:
     return json.loads((folder("reports") / "charts" / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -241,7 +287,7 @@ def _prune(node: ElementTree.Element) -> None:
             node.remove(child)
         else:
             _prune(child)
-    drawn = node.get("aria-roledescription") in ("bar", "rule", "tick", "point")
+    drawn = node.get("aria-roledescription") in ("bar", "rule", "tick", "point", "flow")
     kept = {key: node.attrib[key] for key in node.attrib if key in _ATTRIBUTES}
     if not drawn:  # axes and groups say nothing that the marks do not
         kept.pop("aria-label", None)

@@ -1,13 +1,15 @@
-"""The report as one HTML page: no network, no script but its own few lines, nothing untrusted.
+"""The report as one HTML page: no network, no script but its own and Vega's, nothing untrusted.
 
 Jinja2 escapes whatever is not known to be markup; a content security policy names the page's own
-style and script by their hashes, so that no other can run, and lets nothing be fetched.
+style and scripts by their hashes, so that no other can run, and lets nothing be fetched. Charts are
+there as drawings; the scripts put live ones in their place.
 """
 
 import base64
 import hashlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -37,10 +39,16 @@ def write(report: Report, out: TextIO) -> None:
         lstrip_blocks=True,
     )
     style, script = chart.colors() + _text(here / "style.css"), _text(here / "page.js")
+    parts = [_Part(report, section) for section in report.sections]
+    with ThreadPoolExecutor(1) as aside:  # a second or two, while the charts are drawn
+        bundle = aside.submit(chart.bundle)
+        for part in parts:
+            part.draw()
+        library = bundle.result()
     environment.filters |= {"printable": words.printable, "said": _said, "markup": Markup}
     page = environment.get_template("report.html").render(
         report=report,
-        parts=[_Part(report, section) for section in report.sections],
+        parts=parts,
         keys=list(_keys(report)),
         synthetic=any(one.synthetic for one in report.sources),
         headline=words.headline(report),
@@ -50,6 +58,8 @@ def write(report: Report, out: TextIO) -> None:
         patterns=Markup(chart.PATTERNS),  # noqa: S704
         style_hash=_hash(style),
         script_hash=_hash(script),
+        library=Markup(library),  # noqa: S704
+        library_hash=_hash(library),
         version=__version__,
         number=words.number,
     )
@@ -70,6 +80,11 @@ class _Part:
     @cached_property
     def chart(self) -> chart.Chart | None:
         return chart.draw(self.report, self.section)
+
+    def draw(self) -> None:
+        """Draw now what the page shows."""
+        if self.chart:
+            _ = self.chart.wide, self.chart.narrow
 
     @property
     def open(self) -> bool:

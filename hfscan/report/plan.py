@@ -269,8 +269,17 @@ class _Filler:
         figures: tuple[Figure, ...] = ()
         rows: tuple[dict[str, Any], ...] = ()
         parameters = None
+        told = self._words
         if query != "exclusivity":
             parameters = self._parameters(query)
+            if "earlier" in parameters:
+                if (before := self._census.before()) is None:
+                    return _EMPTY
+                parameters |= {"earlier": before.id, "later": self._census.source.id}
+                told = told | {
+                    "earlier": before.observed_to,
+                    "later": self._census.source.observed_to,
+                }
             rows = tuple(self._census.ask(query, parameters))
         elif part.get("across"):
             figures = tuple(_ACROSS[part["across"]](self))
@@ -279,8 +288,8 @@ class _Filler:
         note = part.get("note")
         return Section(
             name=part["name"],
-            title=part["title"].format(**self._words),
-            note=note and note.format(**self._words),
+            title=part["title"].format(**told),
+            note=note and note.format(**told),
             query=query,
             by=by,
             across=part.get("across"),
@@ -353,11 +362,14 @@ class _Filler:
             "since": since if self._part["population"] == "created" else None,
             "until": until,
             "floor": "excluded" if self._part["population"] == "created" else "included",
+            "earlier": None,
         }
         known = {one.name for one in load(query).parameters}
         further: dict[str, object] = self._part.get("ask", {})
         return {key: value for key, value in told.items() if key in known} | further
 
+
+_EMPTY = Section("", "", None, "")
 
 _ACROSS = {"definition": _Filler._sensitivity, "weight": _Filler._weights}
 """What a section goes across -> what asks for it."""

@@ -37,6 +37,13 @@ class Table:
         return (True, *held[1:]) if held else (True,) * len(self.headings)
 
 
+_FLOORS = {
+    "excluded": "Dated by the Hub",
+    "included": "With all older models",
+    "only": "Older models alone",
+}
+"""`FLOORS` in short, for a chart on a phone."""
+
 _NUMBER = re.compile(r"[<>+-]?\d|-?$")
 
 
@@ -85,7 +92,7 @@ def row_label(section: Section, figure: Figure, names: Mapping[str, str]) -> str
     if section.across:
         return f"{figure.definition}: {_among(figure.universe, names)}"
     if section.by is None:
-        return _sentence(FLOORS[figure.floor]) if figure.floor else section.title
+        return _FLOORS[figure.floor] if figure.floor else section.title
     return str(figure.group)
 
 

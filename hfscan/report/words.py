@@ -51,6 +51,17 @@ def percent(share: float | None) -> str:
     return f"{share:.1%}".replace("%", " %")
 
 
+def span(low: float | None, high: float | None) -> str:
+    """Return an interval of shares, with as many decimals as tell its ends apart, up to four."""
+    if low is None or high is None or low == high:
+        return percent(low if high is None else high)
+    for decimals in range(1, 5):
+        ends = [f"{one:.{decimals}%}".replace("%", " %") for one in (low, high)]
+        if ends[0] != ends[1]:
+            break
+    return " to ".join(ends)
+
+
 def told_share(figure: Figure) -> str:
     """Return a figure's share, with its interval where it is one of a sample."""
     told = percent(figure.share)

@@ -25,6 +25,46 @@ for (const heading of document.querySelectorAll("thead th")) {
     heading.ariaSort = turn > 0 ? "ascending" : "descending";
   });
 }
+// a chart is drawn anew, live, when it comes near: to pick a series, click its name in the legend
+const sized = (spec, width) => {
+  const columns = width < 500 ? 2 : 4;
+  const sizes = { // as in chart.py
+    width: width - 4, room: width - 90, plain: width - 30, columns,
+    cell: Math.floor((width - 24 * columns) / columns),
+  };
+  return JSON.parse(spec.replace(/"\$(width|room|plain|columns|cell)"/g, (_, name) => sizes[name]));
+};
+const drawn = new WeakMap();
+const draw = async (figure) => {
+  const width = Math.round(figure.clientWidth);
+  if (!width || drawn.get(figure)?.width === width) return;
+  const before = drawn.get(figure)?.view;
+  drawn.set(figure, { width });
+  const place = figure.querySelector(".live");
+  // ast: expressions are interpreted, for the page lets none be compiled
+  const options = {
+    ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false, logLevel: 1,
+  };
+  const spec = sized(figure.querySelector("script").textContent, width);
+  spec.description = figure.getAttribute("aria-label");
+  const fresh = document.createElement("div");
+  place.append(fresh);
+  const { view } = await vegaEmbed(fresh, spec, options);
+  before?.finalize();
+  place.replaceChildren(fresh);
+  drawn.set(figure, { width, view });
+  figure.classList.add("drawn");
+};
+const near = new IntersectionObserver((seen) => {
+  for (const one of seen) if (one.isIntersecting) draw(one.target);
+}, { rootMargin: "400px" });
+const resized = new ResizeObserver((seen) => {
+  for (const one of seen) if (drawn.has(one.target)) draw(one.target);
+});
+for (const figure of document.querySelectorAll("figure")) {
+  near.observe(figure);
+  resized.observe(figure);
+}
 // what a mark says, beside the pointer
 const hint = document.getElementById("hint");
 addEventListener("pointermove", (event) => {

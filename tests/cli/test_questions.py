@@ -70,6 +70,24 @@ def test_shares_from_observation_to_observation_in_the_order_of_time(ask):
     ]
 
 
+def test_a_report_tells_what_became_of_earlier_models(ask):
+    ask.observe("2023-02-01", BERT, keras("ann/k"))
+    assert "transitions" not in ask("report", "--format", "json")  # nothing is earlier
+    ask.observe("2024-02-01", BERT | {"tags": ["pytorch", "tf"]}, keras("ann/new"))
+    for question in (["--year", "2022"], []):
+        tables = json.loads(ask("report", *question, "--format", "json"))["tables"]
+        (table,) = [one for one in tables if one["name"] == "transitions"]
+        assert {(row["before"], row["after"], row["models"]) for row in table["rows"]} == {
+            ("pytorch", "pytorch + tensorflow", 1),
+            ("tensorflow", "(not there)", 1),
+            ("(not there)", "tensorflow", 1),
+        }
+    page = ask("report", "--format", "html")
+    assert "The models of 2023-02-01, of any age" in page
+    assert 'aria-label="group -; before' not in page
+    assert 'aria-label="before tensorflow; after (not there); models 1"' in page
+
+
 def test_adoption_of_formats(ask):
     ask.observe("2024-01-01", BERT | {"tags": ["safetensors"]}, keras("ann/k"))
     rows = list(csv.DictReader(io.StringIO(ask("trend", "--formats", "--format", "csv"))))

@@ -105,18 +105,31 @@ def opened(browser, files):
     assert told == []
 
 
+def draw_all(page):
+    """Come near every chart, so that each is drawn live."""
+    for figure in page.locator("figure").all():
+        figure.scroll_into_view_if_needed()
+    page.wait_for_function(
+        "document.querySelectorAll('figure.drawn').length"
+        " === document.querySelectorAll('figure').length"
+    )
+    page.evaluate("scrollTo(0, 0)")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_it_opens_and_draws_at_every_width(opened, request, width, scheme):
     page = opened("demo", width, color_scheme=scheme)
     shots = request.config.rootpath / "build" / "reports"
     shots.mkdir(parents=True, exist_ok=True)
+    draw_all(page)
     page.screenshot(path=shots / f"year-{width}-{scheme}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     figures = page.locator("figure").all()
     assert len(figures) >= 10
     for figure in figures:
         (drawing,) = [one for one in figure.locator("svg").all() if one.is_visible()]
+        assert drawing.locator("xpath=ancestor::div[@class='live']").count() == 1
         box = drawing.bounding_box()
         assert box["width"] <= width
         assert box["height"] > 30
@@ -151,9 +164,51 @@ def test_tables_sort_and_sql_opens(opened):
 
 def test_a_mark_says_its_numbers(opened):
     page = opened("demo")
-    mark = page.locator("#created .wide [aria-label]").first
+    draw_all(page)
+    mark = page.locator("#created .live svg [aria-label]").first
     mark.hover()
+    assert "PyTorch only" in mark.get_attribute("aria-label")
     assert page.locator("#hint").inner_text() == mark.get_attribute("aria-label")
+
+
+def test_a_series_can_be_picked_in_the_legend(opened):
+    page = opened("demo")
+    draw_all(page)
+    bars = page.locator("#created .live [aria-roledescription=bar]")
+    assert "PyTorch only" in bars.first.get_attribute("aria-label")
+    everything = bars.count()
+    page.locator("#created .live .role-legend-label text").nth(1).click()
+    page.wait_for_function(
+        "![...document.querySelectorAll('#created .live [aria-roledescription=bar]')]"
+        ".some((one) => one.ariaLabel.includes('PyTorch only'))"
+    )
+    picked = bars.evaluate_all("all => all.map((one) => one.ariaLabel)")
+    assert 0 < len(picked) < everything
+    assert all("TensorFlow only" in one for one in picked)
+
+
+def test_a_chart_fits_a_window_that_was_made_narrow(opened):
+    page = opened("demo")
+    draw_all(page)
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.wait_for_function(
+        "document.querySelector('#created .live svg').getBoundingClientRect().width < 400"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_without_scripts_and_on_paper_the_drawings_are_there(browser, files, opened):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((files / "demo.html").as_uri())
+    assert page.locator("#created .wide svg").is_visible()
+    assert not page.locator("#created .narrow svg").is_visible()
+    context.close()
+    page = opened("demo")
+    draw_all(page)
+    page.emulate_media(media="print")
+    assert page.locator("#created .wide svg").is_visible()
+    assert not page.locator("#created .live").is_visible()
 
 
 def test_each_section_can_be_taken_along(opened, demo):
@@ -197,7 +252,8 @@ def test_every_number_is_one_of_the_json(opened, request, name):
 def test_hostile_models_are_text(opened):
     page = opened("hostile")
     assert page.evaluate("typeof hit") == "undefined"
-    assert page.locator("script").count() == 1
+    draw_all(page)
+    assert page.locator("script:not([type='application/json'])").count() == 2
     assert page.locator("img, iframe, object, embed, foreignObject").count() == 0
     assert page.evaluate(
         "[...document.querySelectorAll('*')].every("
