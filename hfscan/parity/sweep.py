@@ -37,6 +37,9 @@ class Sweep(Pool):
         """
         for file, reason in checkpoint.broken.items():
             yield self._without_case(checkpoint, file, "unreadable", reason)
+        for file in checkpoint.unopened:
+            reason = "a pickle, which can ask for any code to be run: never opened"
+            yield self._without_case(checkpoint, file, NO_LANE, reason)
         planned = plan.cases(checkpoint, self.settings.lanes)
         opened = [one for one in checkpoint.weights if any(c.weights is one for c in planned)]
         for weights in checkpoint.weights:

@@ -1,5 +1,6 @@
 """The command, as a user calls it."""
 
+import ast
 import importlib.util
 import json
 import os
@@ -14,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from hfscan.parity.checkpoints import open_checkpoint
 from hfscan.parity.sweep import Settings, Sweep
+from hfscan.parity.worker import LANES, lane_names
 
 
 def parity(*arguments, **environment):
@@ -126,17 +128,16 @@ def test_a_name_that_is_no_checkpoint_gets_a_verdict(name):
     assert [case["verdict"] for case in json.loads(done.stdout)["cases"]] == ["unreadable"]
 
 
-def test_a_killed_lane_is_a_verdict_and_the_sweep_goes_on(altered):
+def test_a_killed_lane_is_a_verdict_and_the_sweep_goes_on(altered, alone):
     checkpoint = open_checkpoint(altered("bert", "model.safetensors"))
-    with Sweep(Settings(lanes=("pytorch",), measure=False)) as sweep:
-        worker = sweep.worker("pytorch")
-        worker.start()
-        os.kill(worker.pid, signal.SIGKILL)
-        results = list(sweep.check(checkpoint))
-        assert [r.verdict for r in results] == ["crashed"]
-        assert "SIGKILL" in results[0].reason
-        results = list(sweep.check(checkpoint))
-        assert [r.verdict for r in results] == ["agree"]
+    worker = alone.worker("pytorch")
+    worker.start()
+    os.kill(worker.pid, signal.SIGKILL)
+    results = list(alone.check(checkpoint))
+    assert [r.verdict for r in results] == ["crashed"]
+    assert "SIGKILL" in results[0].reason
+    results = list(alone.check(checkpoint))
+    assert [r.verdict for r in results] == ["agree"]
 
 
 def test_an_interpreter_that_is_none_is_said_to_be(altered):
@@ -166,3 +167,13 @@ def test_hfscan_itself_imports_no_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_lanes_import_nothing_of_hfscan():
+    files = list(LANES.glob("*.py"))
+    assert len([path for path in files if path.stem.endswith("_lane")]) == len(lane_names())
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                named = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+                assert not any(name.split(".")[0] == "hfscan" for name in named), path.name

@@ -4,7 +4,9 @@ import json
 import os
 import pickle
 import struct
+import zipfile
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import h5py
@@ -13,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from hfscan.parity.checkpoints import CheckpointError, open_checkpoint
 from hfscan.parity.report import all_agree
-from hfscan.parity.sweep import Settings, Sweep
+from hfscan.parity.worker import LaneDiedError, LaneError
 
 
 class Payload:
@@ -28,20 +30,63 @@ def verdicts(results):
     return {r.verdict for r in results}
 
 
-def test_a_pickle_with_a_payload_is_refused_and_never_run(altered, check, tmp_path):
+def write_pickle(path, marker, form):
+    data = pickle.dumps({"weight": Payload(marker)})
+    if form == "plain":
+        path.write_bytes(data)
+    else:  # as torch.save has it
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("archive/data.pkl", data)
+            file.writestr("archive/version", "3\n")
+
+
+@pytest.mark.parametrize("form", ["plain", "zip"])
+def test_a_pickle_with_a_payload_is_refused_and_never_run(altered, check, tmp_path, form):
     folder, marker = altered("bert"), tmp_path / "pwned"
     for name in ("pytorch_model.bin", "model.pt", "model.joblib"):
-        (folder / name).write_bytes(pickle.dumps({"weight": Payload(marker)}))
+        write_pickle(folder / name, marker, form)
     results = check(folder)
-    assert verdicts(results) == {"refused"}
-    assert {r.lane for r in results} == {"pytorch", "tensorflow"}
     assert not marker.exists()
-    assert open_checkpoint(folder).unopened == ("model.joblib", "model.pt")
+    pickles = {r.weights["file"]: r for r in results if r.verdict == "no lane"}
+    assert set(pickles) == {"model.joblib", "model.pt"}
+    assert all("never opened" in r.reason for r in pickles.values())
+    refused = [r for r in results if r.weights["file"] == "pytorch_model.bin"]
+    assert verdicts(refused) == {"refused"}
+    assert {r.lane for r in refused} == {"pytorch", "tensorflow"}
+    assert not all_agree(results)
 
 
-def test_remote_code_is_neither_trusted_nor_asked_about(altered, check, set_config, tmp_path):
+@pytest.mark.parametrize("form", ["plain", "zip"])
+@pytest.mark.parametrize("lane", ["pytorch", "tensorflow", "onnx", "flax"])
+def test_no_lane_runs_a_payload_though_it_is_told_to_open_it(
+    altered, sweep, lane, form, tmp_path, monkeypatch
+):
+    python = os.environ.get("HFSCAN_TEST_FLAX_PYTHON") if lane == "flax" else None
+    if lane == "flax" and python is None:
+        pytest.skip("HFSCAN_TEST_FLAX_PYTHON names no interpreter")
+    if lane == "onnx":
+        pytest.importorskip("onnxscript")
+    folder, marker = altered("bert"), tmp_path / "pwned"
+    write_pickle(folder / "pytorch_model.bin", marker, form)
+    monkeypatch.setattr(sweep, "settings", replace(sweep.settings, pythons={"flax": python}))
+    with pytest.raises(LaneError) as caught:
+        sweep.worker(lane, frozenset({"pytorch"} - {lane})).call(
+            "open", folder=str(folder), architecture="BertForMaskedLM", origin="pytorch",
+            format="bin", route="plain", dtype="float32", device="cpu",
+        )  # fmt: skip
+    assert not isinstance(caught.value, LaneDiedError)
+    assert not marker.exists()
+
+
+def test_remote_code_is_neither_trusted_nor_asked_about(
+    altered, sweep, check, set_config, tmp_path
+):
     folder, marker = altered("bert", "model.safetensors"), tmp_path / "pwned"
     (folder / "modeling_own.py").write_text(f"open({str(marker)!r}, 'w')\n")
+    tokenizer = {"tokenizer_class": "T", "auto_map": {"AutoTokenizer": ["modeling_own.T", None]}}
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(CheckpointError, match="tokenizer does not work"):
+        list(sweep.check(open_checkpoint(folder), ["hello"]))
     set_config(
         folder,
         model_type="own",
@@ -150,22 +195,22 @@ def test_too_many_layers_in_the_config_are_found(altered, check, set_config):
     assert "agree" not in verdicts(results)
 
 
-def test_a_config_that_asks_for_a_million_layers_runs_out_of_memory(altered, set_config):
+@pytest.mark.parametrize("short", ["out of memory", "timed out"])
+def test_a_config_that_asks_for_a_million_layers_runs_out(altered, set_config, alone, short):
     folder = altered("bert", "model.safetensors")
     set_config(folder, num_hidden_layers=10**6)
-    with Sweep(Settings(lanes=("pytorch",), measure=False)) as limited:
-        worker = limited.worker("pytorch")
-        worker.memory_mb = worker.call("peak")["peak_rss_mb"] + 500
-        assert verdicts(limited.check(open_checkpoint(folder))) == {"out of memory"}
-        set_config(folder, num_hidden_layers=3)  # the next one gets a lane that works
-        assert verdicts(limited.check(open_checkpoint(folder))) == {"agree"}
-
-
-def test_a_config_that_asks_for_a_million_layers_runs_out_of_time(altered, set_config):
-    folder = altered("bert", "model.safetensors")
-    set_config(folder, num_hidden_layers=10**6)
-    with Sweep(Settings(lanes=("pytorch",), seconds=1, measure=False)) as limited:
-        assert verdicts(limited.check(open_checkpoint(folder))) == {"timed out"}
+    worker = alone.worker("pytorch")
+    if short == "out of memory":
+        worker.memory_mb = worker.call("peak")["peak_rss_mb"] + 200
+    else:
+        worker.start()
+        worker.seconds = 1
+    try:
+        assert verdicts(alone.check(open_checkpoint(folder))) == {short}
+    finally:
+        worker.memory_mb, worker.seconds = None, alone.settings.seconds
+    set_config(folder, num_hidden_layers=3)  # the next one gets a lane that works
+    assert verdicts(alone.check(open_checkpoint(folder))) == {"agree"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a":' * 100_000])
@@ -180,6 +225,8 @@ def test_a_config_that_is_none_is_said_to_be(altered, text):
     ("name", "entries"),
     [
         ("bert", {"vocab_size": 10**12}),
+        ("bert", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}}),
+        ("bert", {"dtype": "os", "torch_dtype": "system", "attn_implementation": "own/kernels"}),
         ("bert", {"eos_token_id": {"a": 1}, "pad_token_id": [[]], "model_type": "bert"}),
         ("bert", {"architectures": {"0": "BertModel"}}),
         ("bert", {"architectures": [7], "max_position_embeddings": -1}),
@@ -190,7 +237,7 @@ def test_a_config_that_is_none_is_said_to_be(altered, text):
     ],
 )
 def test_whatever_a_config_says_ends_in_verdicts(altered, check, set_config, name, entries):
-    folder = altered(name, "model.safetensors")
+    folder = altered(name, "pytorch_model.bin")
     set_config(folder, **entries)
     with suppress(CheckpointError):  # which the command shows as a verdict
         results = check(folder)

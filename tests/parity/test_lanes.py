@@ -11,7 +11,6 @@ import pytest
 
 from hfscan.parity import report
 from hfscan.parity.checkpoints import open_checkpoint
-from hfscan.parity.sweep import Settings, Sweep
 
 FLAX, KERAS = "HFSCAN_TEST_FLAX_PYTHON", "HFSCAN_TEST_KERAS_PYTHON"
 SAVE = """
@@ -116,11 +115,11 @@ def test_what_keras_hub_does_not_bring_along_is_said(checkpoints, tiny, check_ke
     any(importlib.util.find_spec(name) is None for name in ("onnxruntime", "onnxscript")),
     reason="the ONNX lane needs onnxruntime and onnxscript",
 )
-def test_onnx_agrees_and_generates_the_same_tokens(altered):
+def test_onnx_agrees_and_generates_the_same_tokens(altered, check_with, sweep):
     folder = altered("gpt2", "model.safetensors")
-    with Sweep(Settings(lanes=("pytorch", "onnx"), rounds=3)) as sweep:
-        results = {r.lane: r for r in sweep.check(open_checkpoint(folder))}
-        measured = {row["lane"]: row for row in sweep.measurements}
+    found = check_with(folder, lanes=("pytorch", "onnx"), measure=True, rounds=3)
+    results = {r.lane: r for r in found}
+    measured = {row["lane"]: row for row in sweep.measurements}
     assert results["onnx"].verdict == "agree", results["onnx"].reason
     assert results["onnx"].generated_equal is True
     assert results["onnx"].outputs[0]["rel_l2"] < 1e-5
@@ -128,15 +127,14 @@ def test_onnx_agrees_and_generates_the_same_tokens(altered):
     assert measured["onnx"]["latency_ms"]["n"] == 3
 
 
-def test_every_variant_is_timed_beside_the_others(altered):
+def test_every_variant_is_timed_beside_the_others(altered, check_with, sweep):
     folder = altered("bert", "tf_model.h5")
-    settings = Settings(lanes=("tensorflow",), variants=True, rounds=3)
-    with Sweep(settings) as sweep:
-        results = list(sweep.check(open_checkpoint(folder)))
-        rows = sweep.measurements
-        text = io.StringIO()
-        shown = report.document(results, sweep.environment(), datetime.now(UTC), rows)
-        report.write_markdown(shown, text)
+    lanes = ("tensorflow",)
+    results = check_with(folder, lanes=lanes, measure=True, variants=True, rounds=3)
+    rows = list(sweep.measurements)
+    text = io.StringIO()
+    shown = report.document(results, sweep.environment(), datetime.now(UTC), rows)
+    report.write_markdown(shown, text)
     ways = [(row["what"], row["variant"]) for row in rows]
     variants = ["eager", "function", "xla"]
     assert ways == [("inference", one) for one in variants]
@@ -146,22 +144,17 @@ def test_every_variant_is_timed_beside_the_others(altered):
         assert f"| {what} | tensorflow | {variant} |" in text.getvalue()
 
 
-def test_training_steps_of_images_are_timed_in_processes_of_their_own(tmp_path):
-    folder = tmp_path / "resnet"
-    with Sweep(Settings(train=True, rounds=2)) as sweep:
-        worker = sweep.worker("pytorch")
-        name = "ResNetForImageClassification"
-        worker.call("model", architecture=name, into=str(folder), twin=False)
-        results = list(sweep.check(open_checkpoint(folder)))
-        rows = {row["lane"]: row for row in sweep.measurements if row["what"] == "training"}
-    assert report.all_agree(results)
+def test_training_steps_of_images_are_timed_in_processes_of_their_own(trained):
+    rows = {row["lane"]: row for row in trained["measurements"] if row["what"] == "training"}
+    assert trained["agree"]
     assert {lane: row["variant"] for lane, row in rows.items()} == {
         "pytorch": "eager",
         "tensorflow": "function",
     }
     for row in rows.values():
         assert "fault" not in row
-        assert row["latency_ms"]["n"] == 2
+        assert row["own_process"]
+        assert row["latency_ms"]["n"] == 3
         assert min(row["losses"][1:]) < row["losses"][0]  # it does train
     first = [row["losses"][0] for row in rows.values()]
     assert first[0] == pytest.approx(first[1], rel=1e-4)  # and on the same thing
@@ -169,13 +162,14 @@ def test_training_steps_of_images_are_timed_in_processes_of_their_own(tmp_path):
     assert rows["tensorflow"]["file"] == "tf_model.h5"
 
 
-def test_a_variant_that_fails_is_told_and_the_others_are_timed(altered, monkeypatch):
+def test_a_variant_that_fails_is_told_and_the_others_are_timed(
+    altered, check_with, sweep, monkeypatch
+):
     monkeypatch.setenv("CXX", shutil.which("false"))  # without a compiler torch.compile cannot
     monkeypatch.setenv("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")
     folder = altered("bert", "model.safetensors")
-    with Sweep(Settings(lanes=("pytorch",), variants=True, rounds=2)) as sweep:
-        results = list(sweep.check(open_checkpoint(folder)))
-        rows = {row["variant"]: row for row in sweep.measurements}
+    results = check_with(folder, lanes=("pytorch",), measure=True, variants=True, rounds=2)
+    rows = {row["variant"]: row for row in sweep.measurements}
     assert [r.verdict for r in results] == ["agree"]
     assert rows["eager"]["latency_ms"]["n"] == 2
     assert "latency_ms" not in rows["compile"]

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from hfscan.store import Store
+from hfscan.store.parity import record
+
 LANES = ("pytorch", "tensorflow")
 
 
@@ -87,26 +90,21 @@ def test_a_file_that_is_no_database_is_said_to_be_before_anything_runs(altered_b
 
 
 @pytest.fixture(scope="module")
-def timed(checkpoints, tmp_path_factory):
-    """A database of one run that timed forward calls and training steps, and what it told."""
-    folder = tmp_path_factory.mktemp("timed")
-    (folder / "bert").mkdir()
-    for name in ("config.json", "model.safetensors"):
-        shutil.copyfile(checkpoints["bert"] / name, folder / "bert" / name)
-    db = folder / "h.duckdb"
-    done = parity(folder / "bert", "--db", db, "--train", "--rounds", 3, "--format", "json")
-    assert done.returncode == 0, done.stderr
-    return db, json.loads(done.stdout)["measurements"]
+def timed(trained, tmp_path_factory):
+    """A database of one run that timed forward calls and training steps."""
+    db = tmp_path_factory.mktemp("timed") / "h.duckdb"
+    with Store.open(db, write=True) as store:
+        record(store.connection, trained)
+    return db
 
 
-def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(timed):
-    db, rows = timed
-    told = {(row["what"], row["lane"]): row for row in rows}
+def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(timed, trained):
+    told = {(row["what"], row["lane"]): row for row in trained["measurements"]}
     assert set(told) == {(w, f) for w in ("inference", "training") for f in LANES}
-    with duckdb.connect(db, read_only=True) as connection:
+    with duckdb.connect(timed, read_only=True) as connection:
         kept = connection.execute(
-            "SELECT what, lane, variant, own_process, milliseconds, threads, inputs -> 'input_ids',"
-            " peak_rss_mb FROM parity_timings ORDER BY number"
+            "SELECT what, lane, variant, own_process, milliseconds, threads, "
+            "inputs -> 'pixel_values', peak_rss_mb FROM parity_timings ORDER BY number"
         ).fetchall()
         ratios = connection.execute(
             "SELECT time_ratio, time_ratio_min, time_ratio_max, rounds, memory_ratio, cpu_ratio "
@@ -120,7 +118,7 @@ def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(timed
     ]
     for what, lane, _, own, milliseconds, threads, shape, memory in kept:
         assert milliseconds == told[what, lane]["milliseconds"]
-        assert (len(milliseconds), threads, json.loads(shape)) == (3, 1, [4, 92])
+        assert (len(milliseconds), threads, json.loads(shape)) == (3, 1, [4, 3, 64, 64])
         assert (memory is not None) == own
     ((median, least, most, rounds, memory, work),) = ratios
     assert work == pytest.approx(told["training", "tensorflow"]["cpu_ratio"]["median"])
@@ -149,9 +147,8 @@ def measured(claim):
 
 
 def test_claims_about_speed_and_memory_are_weighed_by_what_was_timed(timed):
-    db, _ = timed
-    found = claims(db)
-    with duckdb.connect(db, read_only=True) as connection:
+    found = claims(timed)
+    with duckdb.connect(timed, read_only=True) as connection:
         kept = {
             (what, lane): (milliseconds, memory)
             for what, lane, milliseconds, memory in connection.execute(
@@ -178,7 +175,7 @@ def test_claims_about_speed_and_memory_are_weighed_by_what_was_timed(timed):
 
 def test_without_timings_a_claim_says_how_to_get_them(timed, tmp_path):
     db = tmp_path / "copy.duckdb"
-    shutil.copyfile(timed[0], db)
+    shutil.copyfile(timed, db)
     with duckdb.connect(db) as connection:
         connection.execute("DELETE FROM parity_timings")
     for name in ("training-float32", "inference-float32", "memory-tensorflow"):

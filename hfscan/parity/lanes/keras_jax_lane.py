@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "jax"
+os.environ.pop("TF_USE_LEGACY_KERAS", None)  # KerasHub imports TensorFlow, where it is there
 # memory is taken as it is needed, as the other lanes do
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
