@@ -84,7 +84,7 @@ class Database:
     def query(self, name: str, *, source: int | None = None, **parameters: object) -> Rows:
         """Return the rows of a named query. Raises NoAnswerError on an unknown one."""
         load(name)
-        return Rows(Census.choose(self._store, None, source=source).ask(name, parameters))
+        return Rows(Census.latest(self._store, source=source).ask(name, parameters))
 
     def _figures(
         self,

@@ -1,11 +1,7 @@
-"""Write docs/queries.md from the headers of queries/: `python tools/queries.py`."""
-
-from pathlib import Path
+"""docs/queries.md from the headers of queries/: `python tools/queries.py > docs/queries.md`."""
 
 from hfscan.figures import load
 from hfscan.figures.queries import Query, names
-
-DOCS = Path(__file__).parents[1] / "docs" / "queries.md"
 
 _HEAD = """# Queries
 
@@ -45,4 +41,4 @@ def _default(value: object) -> str:
 
 
 if __name__ == "__main__":
-    DOCS.write_text(page(), encoding="utf-8")
+    print(page(), end="")

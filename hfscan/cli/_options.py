@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from hfscan.figures import Census
 from hfscan.report import ROW_FORMATS
 from hfscan.store import Store
 
@@ -63,6 +64,15 @@ def opened(db: Path) -> Store:
             err=True,
         )
     return store
+
+
+def look_into(store: Store, source: int | None, as_of: datetime | None) -> Census:
+    """Take an observation, whatever it covers; note on stderr where that is not the whole Hub."""
+    census = Census.latest(store, source=source, as_of=end_of_day(as_of))
+    one = census.source
+    if not (one.whole and one.covers(None, None)):
+        click.echo(f"Note: source {one.id} holds only a part of the Hub's models.", err=True)
+    return census
 
 
 def end_of_day(day: datetime | None) -> datetime | None:

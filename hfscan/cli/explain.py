@@ -9,12 +9,11 @@ import click
 from hfscan.cli._options import (
     as_of_option,
     db_option,
-    end_of_day,
     format_option,
+    look_into,
     opened,
     source_option,
 )
-from hfscan.figures import Census
 from hfscan.frameworks import DEFINITIONS, classify, taxonomy
 from hfscan.report import ROW_FORMATS
 
@@ -31,7 +30,7 @@ def command(model: str, db: Path, format_: str, as_of: datetime | None, source: 
     `usable` holds whatever `tag` and `weights` hold as well.
     """
     with opened(db) as store:
-        census = Census.choose(store, None, source=source, as_of=end_of_day(as_of))
+        census = look_into(store, source, as_of)
         seen = census.model(model)
     found = classify(
         {

@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from hfscan import export
-from hfscan.cli._options import as_of_option, db_option, end_of_day, opened, source_option
-from hfscan.figures import Census
+from hfscan.cli._options import as_of_option, db_option, look_into, opened, source_option
 
 
 @click.command("export")
@@ -22,7 +21,7 @@ def command(folder: Path, db: Path, as_of: datetime | None, source: int | None) 
     the same figures. README.md there says what is in it. An earlier export in FOLDER is replaced.
     """
     with opened(db) as store:
-        chosen = Census.choose(store, None, source=source, as_of=end_of_day(as_of)).source
+        chosen = look_into(store, source, as_of).source
         exported = export.export(store, folder, source=chosen)
     export.write_card(exported)
     rows = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in exported.rows.items())

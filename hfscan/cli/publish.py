@@ -9,9 +9,8 @@ from huggingface_hub import constants, get_token
 
 from hfscan import __version__, export
 from hfscan.cli._hub import endpoint_option
-from hfscan.cli._options import as_of_option, db_option, end_of_day, opened, source_option
+from hfscan.cli._options import as_of_option, db_option, look_into, opened, source_option
 from hfscan.errors import HubUnreachableError
-from hfscan.figures import Census
 from hfscan.hub.publish import publish
 
 
@@ -44,7 +43,7 @@ def command(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "export"
         with opened(db) as store:
-            chosen = Census.choose(store, None, source=source, as_of=end_of_day(as_of)).source
+            chosen = look_into(store, source, as_of).source
             exported = export.export(store, folder, source=chosen)
         export.write_card(exported, repo=repo, license=license)
         published = publish(

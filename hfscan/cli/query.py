@@ -10,12 +10,12 @@ import duckdb
 from hfscan.cli._options import (
     as_of_option,
     db_option,
-    end_of_day,
     format_option,
+    look_into,
     opened,
     source_option,
 )
-from hfscan.figures import Census, load
+from hfscan.figures import load
 from hfscan.figures.queries import Query, names, parse
 from hfscan.report import ROW_FORMATS
 
@@ -50,7 +50,7 @@ def command(
         return
     with opened(db) as store:
         store.seal()
-        Census.choose(store, None, source=source, as_of=end_of_day(as_of))
+        look_into(store, source, as_of)
         # a name has no blanks; SQL that does something has
         named = load(query) if len(query.split()) == 1 else Query(query, "", "", (), None, query)
         given = dict(_given(named, text) for text in params)

@@ -12,6 +12,7 @@ from hfscan.cli._options import (
     db_option,
     end_of_day,
     format_option,
+    look_into,
     opened,
     source_option,
 )
@@ -75,6 +76,8 @@ def command(
         raise click.UsageError("--per observation asks them all; leave --source out.")
     until = end_of_day(as_of)
     with opened(db) as store:
+        if per != "observation":
+            look_into(store, source, as_of)  # for its note
         if formats:
             rows = list(
                 adoption(
@@ -102,7 +105,7 @@ def command(
                     as_of=until,
                 )
             )
-            names = Census.choose(store, None, source=source, as_of=until).titles(universe)
+            names = Census.latest(store, source=source, as_of=until).titles(universe)
             table = grid(figures, per, names)
             rows = [figure.as_dict() for figure in figures]
     if format_ in TABLE_FORMATS:

@@ -13,7 +13,7 @@ from hfscan.figures.queries import load
 from hfscan.frameworks import Definition
 from hfscan.objectid import FLOOR_END, FLOOR_START
 from hfscan.store import Source, Store
-from hfscan.store.sources import choose, listed
+from hfscan.store.sources import choose, latest, listed
 
 ALL = "all"
 """In a universe: every framework and runtime."""
@@ -51,6 +51,13 @@ class Census:
         """Take the observation that answers for `period`; see `hfscan.store.sources.choose`."""
         since, until = period or (None, None)
         return cls(store, choose(store.sources(), since, until, source=source, as_of=as_of))
+
+    @classmethod
+    def latest(
+        cls, store: Store, *, source: int | None = None, as_of: datetime | None = None
+    ) -> "Census":
+        """Take the observation to look into; see `hfscan.store.sources.latest`."""
+        return cls(store, latest(store.sources(), source=source, as_of=as_of))
 
     def exclusivity(
         self,

@@ -30,7 +30,7 @@ def trend(
     answer.
     """
     if per != "observation":
-        census = Census.choose(store, None, source=source, as_of=as_of)
+        census = Census.latest(store, source=source, as_of=as_of)
         yield from census.exclusivity(
             universe=universe, definition=definition, floor="excluded", weight=weight, by=per
         )
@@ -56,7 +56,7 @@ def adoption(
     """
     asked = {"only": universe and list(universe), "definition": definition}
     if per != "observation":
-        census = Census.choose(store, None, source=source, as_of=as_of)
+        census = Census.latest(store, source=source, as_of=as_of)
         census.need(definition, per)
         yield from census.ask("formats", {**asked, "per": per})
         return

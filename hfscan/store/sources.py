@@ -139,15 +139,7 @@ def choose(
     """
     known = list(sources)
     period = since is not None or until is not None
-    if source is not None:
-        named = [one for one in known if one.id == source]
-        if not named:
-            raise NoAnswerError(f"There is no source {source}. {_there_are(known)}")
-        candidates = named
-    else:
-        candidates = [one for one in known if as_of is None or one.observed_to <= as_of]
-        if not candidates and known:
-            raise NoAnswerError(f"No source was observed by {as_of:%Y-%m-%d}. {_there_are(known)}")
+    candidates = _candidates(known, source, as_of)
     able = [
         one
         for one in candidates
@@ -161,6 +153,32 @@ def choose(
             )
         raise NoAnswerError(f"No source covers the period asked for. {_there_are(known)}")
     return max(able, key=lambda one: (one.whole, one.observed_to, one.id))
+
+
+def latest(
+    sources: Iterable[Source], *, source: int | None = None, as_of: datetime | None = None
+) -> Source:
+    """Return the observation to look into, whatever it covers: `source`, or the newest.
+
+    One of all models before one that its scope narrowed. Raises NoAnswerError when there is none.
+    """
+    return max(
+        _candidates(list(sources), source, as_of),
+        key=lambda one: (one.covers(None, None), one.whole, one.observed_to, one.id),
+    )
+
+
+def _candidates(known: list[Source], source: int | None, as_of: datetime | None) -> list[Source]:
+    """Return the source named or those observed up to `as_of`. Raises NoAnswerError for none."""
+    if source is not None:
+        found = [one for one in known if one.id == source]
+        missing = f"There is no source {source}."
+    else:
+        found = [one for one in known if as_of is None or one.observed_to <= as_of]
+        missing = f"No source was observed by {as_of:%Y-%m-%d}." if known and as_of else ""
+    if not found:
+        raise NoAnswerError(f"{missing} {_there_are(known)}".strip())
+    return found
 
 
 def _there_are(sources: list[Source]) -> str:

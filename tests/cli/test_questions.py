@@ -119,3 +119,24 @@ def test_what_is_not_there_is_not_explained_away(ask):
     with pytest.raises(NoAnswerError, match=r"has no model 'eve/BERT'. There is ann/bert\."):
         ask("explain", "eve/BERT")
     assert "weights: its file names are not known" in ask("explain", "bob/k")
+
+
+def test_an_observation_of_a_part_can_be_looked_into(tmp_path):
+    dump, db = tmp_path / "dump.json", tmp_path / "h.duckdb"
+    dump.write_text(json.dumps([BERT]))
+    year = Scope(since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC))
+    day = datetime(2024, 7, 1, tzinfo=UTC)
+    with Store.open(db, write=True) as store:
+        store.ingest([dump], Observation("import", "dump.json", year, day, day, None))
+    commands = [
+        ["query", "SELECT id FROM census"],
+        ["explain", "ann/bert"],
+        ["trend"],
+        ["export", str(tmp_path / "folder")],
+    ]
+    for command in commands:
+        done = CliRunner().invoke(cli, [*command, "--db", str(db)], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        assert "only a part of the Hub's models" in done.stderr
+    with pytest.raises(NoAnswerError, match="No source covers the period"):
+        CliRunner().invoke(cli, ["report", "--db", str(db)], catch_exceptions=False)

@@ -1,7 +1,6 @@
 """Named queries: every one runs on both recorded censuses, and equals a plain recount."""
 
 import gzip
-import importlib.util
 import json
 from collections import Counter
 from dataclasses import replace
@@ -124,13 +123,6 @@ def test_adoption_is_recounted(store, new):
             if row["framework"] == framework
         }
         assert found == {month: (carrying[month], n) for month, n in months.items()}
-
-
-def test_every_query_is_documented():
-    spec = importlib.util.spec_from_file_location("queries", ROOT / "tools" / "queries.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert tool.DOCS.read_text("utf-8") == tool.page(), "run python tools/queries.py"
 
 
 def test_transitions_by_library_are_recounted(store, old, new):

@@ -1,5 +1,7 @@
-"""The worked case in docs/numbers.md is what the recorded censuses say."""
+"""The worked case of docs/numbers.md and the example of docs/json.md are what the censuses say."""
 
+import io
+import json
 import re
 from datetime import datetime
 from pathlib import Path
@@ -7,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from hfscan.figures import ALL, Census
+from hfscan.report import FORMATS, Question, build
 from hfscan.report.words import percent
 from hfscan.store import Store
 
-PAGE = (Path(__file__).parents[2] / "docs" / "numbers.md").read_text("utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "numbers.md").read_text("utf-8")
 PAIR = ("pytorch", "tensorflow")
 YEAR = (datetime(2022, 1, 1), datetime(2023, 1, 1))
 
@@ -62,3 +66,21 @@ def test_who_went_away_and_who_changed(store):
     all_ = sum(n for (before, _), n in moved.items() if before == "pytorch")
     assert f"{percent(gone / all_)}\n({gone:,} of {all_:,}) were gone" in PAGE
     assert f"{moved['pytorch', 'pytorch + tensorflow']:,} models that were exclusive" in PAGE
+
+
+def test_the_example_of_the_json_contract(store):
+    told = json.loads(
+        re.search(r"```json\n(.*?)```", (DOCS / "json.md").read_text("utf-8"), re.S)[1]
+    )
+    out = io.StringIO()
+    FORMATS["json"](build(Census.choose(store, YEAR, source=2), Question(2022)), out)
+    found = json.loads(out.getvalue())
+    assert found.keys() == told.keys()
+    assert found["source"].keys() == told["source"].keys()
+    assert found["source"]["models"] == told["source"]["models"]
+    for part in ("figures", "sensitivity"):
+        assert told[part][0] in found[part]
+    assert found["tables"][0] == {
+        **told["tables"][0],
+        "rows": [*told["tables"][0]["rows"], *found["tables"][0]["rows"][1:]],
+    }
