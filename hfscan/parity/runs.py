@@ -74,9 +74,10 @@ class Runner:
 
     def reference(self, case: Case, result: Result) -> Run | None:
         """Run the case's weights in float64 on the CPU, in PyTorch. Raises LaneError."""
-        route = "plain" if case.weights.origin == "pytorch" else "helper"
-        case = Case(case.weights, "pytorch", route)
+        case = _in_pytorch(case)
         with self.pool.worker("pytorch").lock:
+            if self.opened.get("pytorch") == (case, "float32") and result.device == "cpu":
+                return self._forward(case, "cpu", double=True)  # float32 fits in, and comes back
             opened = self.open(case, result, "cpu", "float64")
             return self._forward(case, "cpu") if opened else None
 
@@ -85,12 +86,11 @@ class Runner:
 
         Raises LaneError.
         """
+        case = _in_pytorch(case)
         with self.pool.worker("pytorch").lock:
-            if self.reference(case, result) is None:
-                return
-            pytorch = Case(case.weights, "pytorch", "")
-            for name in _ACTIVATIONS:
-                yield name, self._forward(pytorch, "cpu", activation=name)
+            if self.open(case, result, "cpu", "float64"):
+                for name in _ACTIVATIONS:
+                    yield name, self._forward(case, "cpu", activation=name)
 
     def open(self, case: Case, result: Result, device: str, dtype: str) -> bool:
         """Open a model in its lane; False where weights have no values. Raises LaneError."""
@@ -126,6 +126,11 @@ class Runner:
             device,
             in_place_of=tuple(answer.get("in_place_of", ())),
         )
+
+
+def _in_pytorch(case: Case) -> Case:
+    """Return the best way for these weights into PyTorch."""
+    return Case(case.weights, "pytorch", "plain" if case.weights.origin == "pytorch" else "helper")
 
 
 def _write(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:

@@ -195,7 +195,7 @@ class Worker:
         if time.monotonic() > deadline:
             self.close()
             raise LaneDiedError("timed out", f"no answer within {seconds:g} s")
-        used = _resident_mb(process.pid)
+        used = _resident_mb(process.pid) if self.memory_mb else None
         if self.memory_mb and used is not None and used > self.memory_mb:
             self.close()
             raise LaneDiedError("out of memory", f"passed the limit of {self.memory_mb:,.0f} MB")

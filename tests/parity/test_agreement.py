@@ -57,8 +57,8 @@ def test_what_a_plain_call_meets_is_reported(checkpoints, check):
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
 def test_a_perturbed_weight_names_tensor_and_layer(altered, check, layer):
-    folder = altered("gpt2", "model.safetensors", "tf_model.h5")
-    name = f"transformer.h.{layer}.mlp.c_fc.weight"
+    folder = altered("bert", "model.safetensors", "tf_model.h5")
+    name = f"bert.encoder.layer.{layer}.intermediate.dense.weight"
     rewrite(folder, lambda tensors: tensors.update({name: tensors[name] + np.float32(1e-3)}))
     found = by_way(check(folder))["tf_model.h5", "tensorflow", "plain"]
     assert found.verdict == "weights differ"

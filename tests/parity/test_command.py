@@ -56,6 +56,7 @@ def test_a_difference_exits_with_1_and_says_all_in_json(altered):
     case = next(c for c in report["cases"] if c["verdict"] == "weights differ")
     for row in case["outputs"]:
         assert {"name", "region", "max_abs", "rel_l2", "finite", "tolerance"} <= row.keys()
+    assert case["first_divergent_layer"] == 1
     assert case["weights"]["format"] == "h5"
     assert len(case["weights"]["sha256"]) == 64
     assert case["peak_rss_mb"] > 100

@@ -155,7 +155,7 @@ def test_a_census_that_is_none_is_said_to_be(tmp_path):
 def with_tokenizer(altered):
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    folder = altered("gpt2", "model.safetensors")
+    folder = altered("bert", "model.safetensors")
     words = {f"w{number}": number for number in range(96)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="w3"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

@@ -128,8 +128,14 @@ def save(into):
 
 
 @op
-def run(inputs, into, activation=None, tf32=False):
-    """Run the open model once; with `activation` in place of the one between its layers."""
+def run(inputs, into, activation=None, tf32=False, double=False):
+    """Run the open model once; with `activation` in place of the one between its layers.
+
+    `double`: in float64, for this once; a model in float32 comes back as it was, bit for bit.
+    """
+    if double:
+        with doubled():
+            return run(inputs, into, activation, tf32)
     given = tensors(inputs)
     use_tf32(tf32)
     start = time.perf_counter()
@@ -138,6 +144,18 @@ def run(inputs, into, activation=None, tf32=False):
     answer = answer_run(output, numpy, into, time.perf_counter() - start)
     use_tf32(False)
     return answer | {"in_place_of": replaced}
+
+
+@contextlib.contextmanager
+def doubled():
+    before = state["dtype"]
+    state["model"].double()
+    state["dtype"] = "float64"
+    try:
+        yield
+    finally:
+        state["model"].to(DTYPES[before])
+        state["dtype"] = before
 
 
 @contextlib.contextmanager
