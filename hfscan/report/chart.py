@@ -47,7 +47,7 @@ _CAPTIONS = {
     "claim": "Band: what the claim's words allow. Bar: what was measured, from least to most.",
     "flow": "From left, as observed before, to right, as observed now; each as wide as its models "
     "are many.",
-    "error": "Each on a scale of powers of ten. Disc: the error; tick: how much is allowed.",
+    "error": "On a scale of powers of ten. Disc: the error; tick: how much is allowed.",
     "ratio": "From least to most, on a scale of powers of ten. Diamond: median; line: PyTorch's.",
     "interval": "From at least to at most, each on a scale of its own. Diamond: only the models "
     "that the Hub itself dates.",
@@ -95,7 +95,7 @@ def draw(report: Report, section: Section) -> Chart | None:
                 told = [words.cell(one, row[one]) for one in column.split("+")]
                 row[column] = ", ".join(filter(None, told)) or "as it is"
         for channel in ("x", "y", "mark", "low", "high"):
-            if isinstance(row.get(column := channels.get(channel, "")), float):
+            if isinstance(row.get(column := channels.get(channel, "")), float | int):
                 row[f"{channel}_told"] = words.cell(column, row[column])
     series = dict.fromkeys(row[channels["color"]] for row in rows if "color" in channels)
     series.pop(_NOT_THERE, None)

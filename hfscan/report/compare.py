@@ -11,8 +11,12 @@ from hfscan.report.plan import Report, Section
 def compare(one: Report, other: Report, census: Census) -> Report:
     """Return a report of what `one` and `other` share, both built from the plan `compare`.
 
-    Each section holds the rows of `compare.sql`. `census` only runs it: figures come from the two.
+    The earlier of the two comes first. Each section holds the rows of `compare.sql`. `census` only
+    runs it: figures come from the two.
     """
+    one, other = sorted(
+        (one, other), key=lambda side: (side.question.year or 0, side.source.observed_to)
+    )
     labels = _labels(one, other)
     theirs = {section.name: section for section in other.sections}
     sections = [

@@ -7,6 +7,7 @@ there as drawings; the scripts put live ones in their place.
 
 import base64
 import hashlib
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -175,8 +176,14 @@ def _keys(report: Report) -> Iterator[Mapping[str, str]]:
 
 
 def _said(text: str) -> str:
-    """Return the text with no line break between a number and its sign."""
-    return words.printable(text).replace(" %", "\N{NO-BREAK SPACE}%")
+    """Return the text as markup: no line break in a date, or between a number and its sign."""
+    from markupsafe import Markup, escape  # noqa: PLC0415
+
+    plain = str(escape(words.printable(text))).replace(" %", "\N{NO-BREAK SPACE}%")
+    return Markup(_DATE.sub(r'<span class="whole">\g<0></span>', plain))  # noqa: S704 - escaped
+
+
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 
 
 def _text(path: Path) -> str:

@@ -42,9 +42,7 @@ const draw = async (figure) => {
   drawn.set(figure, { width });
   const place = figure.querySelector(".live");
   // ast: expressions are interpreted, for the page lets none be compiled
-  const options = {
-    ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false, logLevel: 1,
-  };
+  const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false };
   const spec = sized(figure.querySelector("script").textContent, width);
   spec.description = figure.getAttribute("aria-label");
   const fresh = document.createElement("div");

@@ -4,22 +4,23 @@ Looks are for eyes: screenshots at three widths, in the dark and on paper lie in
 """
 
 import base64
-import io
 import json
 import os
 import re
 import shutil
 
 import pytest
+from parity_runs import case, run, timing
 
 from hfscan.census import crawl
 from hfscan.figures import Census
 from hfscan.minihub import MiniHub, Population
-from hfscan.report import FORMATS, Question, build, words
+from hfscan.report import FORMATS, Question, build, build_whole, compare, words
 from hfscan.report.csv import rows as csv_rows
 from hfscan.report.csv import text as csv_text
 from hfscan.scope import Scope
 from hfscan.store import Store
+from hfscan.store.parity import record
 
 WIDTHS = (360, 768, 1280)
 FLAGS = [
@@ -67,21 +68,47 @@ def report(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def database(tmp_path_factory):
+    """A made-up census, and results of parity whose words are hostile."""
     path = tmp_path_factory.mktemp("census") / "h.duckdb"
     with MiniHub(Population.synthetic(4000, seed=2022), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
-    with Store.open(path) as store:
+    cases = [
+        case("ann/bert", "pytorch"),
+        case("ann/bert", "tensorflow", "does not load"),
+        case(EVIL, "tensorflow", "outputs differ", error=0.25),
+    ]
+    timings = [timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])]
+    with Store.open(path, write=True) as store:
+        record(store.connection, run("2026-02-01", *cases, timings=timings))
+    return path
+
+
+@pytest.fixture(scope="module")
+def demo(database):
+    with Store.open(database) as store:
         yield build(Census.choose(store, None), Question(2022))
 
 
 @pytest.fixture(scope="module")
-def files(report, demo, tmp_path_factory):
+def files(report, demo, database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    for name, one in (("hostile", report), ("demo", demo)):
-        with (folder / f"{name}.html").open("w", encoding="utf-8") as file:
-            FORMATS["html"](one, file)
+    pages = {"hostile": report, "demo": demo}
+    with Store.open(database) as store:
+        pages |= {name: build_whole(store, name) for name in ("claims", "parity")}
+        census = Census.choose(store, None)
+        one, other = (build(census, Question(year), name="compare") for year in (2022, 2023))
+        pages["compare"] = compare(one, other, census)
+    for name, one in pages.items():
+        for format_ in ("html", "json"):
+            with (folder / f"{name}.{format_}").open("w", encoding="utf-8") as file:
+                FORMATS[format_](one, file)
     return folder
+
+
+def test_a_page_is_small(files):
+    for page in files.glob("*.html"):
+        assert page.stat().st_size < 5_000_000
 
 
 @pytest.fixture
@@ -221,36 +248,64 @@ def test_each_section_can_be_taken_along(opened, demo):
         assert base64.b64decode(data).decode() == csv_text(csv_rows(section))
 
 
-@pytest.mark.parametrize("name", ["demo", "hostile"])
-def test_every_number_is_one_of_the_json(opened, request, name):
-    report = request.getfixturevalue("demo" if name == "demo" else "report")
-    out = io.StringIO()
-    FORMATS["json"](report, out)
-    told = json.loads(out.getvalue())
-    said = {""}
+NUMBER = re.compile(r"(?<![\w.,])[<>+-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]\d+)?(?: %)?(?![\w,.-]?\d)")
+
+
+def numbers(told):
+    """Every number of a report's JSON, in the words of the page."""
+    said = set()
     for figure in told["figures"] + told["sensitivity"]:
-        numbers = (figure["numerator"], figure["denominator"])
-        said |= {words.number(n) for n in numbers} | {words.number(int(n)) for n in numbers}
-        said.add(words.percent(figure["share"]))
-    across = {}
-    for figure in told["sensitivity"]:  # "another only" is one column for many frameworks
-        if figure["name"] == "exclusive" and figure["framework"] not in report.names:
+        counts = (figure["numerator"], figure["denominator"])
+        said |= {words.number(n) for n in counts} | {words.number(int(n)) for n in counts}
+        said |= {words.percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
+    across = {}  # "another only" is one column for many frameworks
+    for figure in told["sensitivity"]:
+        if figure["name"] == "exclusive":
             key = (figure["definition"], *figure["universe"])
-            across[key] = across.get(key, 0) + figure["numerator"] / (figure["denominator"] or 1)
-    said |= set(map(words.percent, across.values()))
+            share = figure["numerator"] / (figure["denominator"] or 1)
+            across.setdefault(key, {})[figure["framework"]] = share
+    for shares in across.values():
+        others = [one for name, one in shares.items() if name not in ("pytorch", "tensorflow")]
+        said.add(words.percent(sum(others)))
     for table in told["tables"]:
         for row in table["rows"]:
-            said |= {words.cell(key, value) for key, value in row.items()}
-    cells = opened(name).locator("td").evaluate_all("all => all.map((one) => one.textContent)")
-    assert len(cells) > 100
-    for cell in cells:
-        plain = cell.replace("\N{NO-BREAK SPACE}", " ")
-        for part in re.split(r" \(|\)$", plain):
-            assert part in said, cell
+            for key, value in row.items():
+                said |= set(NUMBER.findall(words.cell(key, value)))
+            if row.get("share_low") is not None:
+                said |= set(NUMBER.findall(words.span(row["share_low"], row["share_high"])))
+    for value in told.get("summary", {}).values():
+        said |= set(NUMBER.findall(words.cell("", value)))
+    for source in filter(None, [told["source"], *told.get("sources", [])]):
+        said |= {words.number(source["models"]), str(source["id"])}
+    return said
 
 
-def test_hostile_models_are_text(opened):
-    page = opened("hostile")
+@pytest.mark.parametrize("name", ["demo", "hostile", "claims", "parity", "compare"])
+def test_every_number_is_one_of_the_json(opened, files, name):
+    """In the headline and the large numbers, in every table, on every mark of every chart."""
+    told = json.loads((files / f"{name}.json").read_text("utf-8"))
+    said = numbers(told)
+    page = opened(name)
+    draw_all(page)
+    cells = page.locator("td, .keys, .lede").all_text_contents()
+    marks = page.locator(".live svg [aria-label]").evaluate_all(
+        "all => all.map((e) => e.ariaLabel)"
+    )
+    marks += page.locator(".live svg text").all_text_contents()
+    assert len(cells) > 15
+    assert len(marks) > 5
+    axes = re.compile(r"[\d.]+%|[\d.]+k?|[\d.]+e[-+]\d+|[\d,]+")  # ticks are no answers
+    for text in cells + [mark for mark in marks if not axes.fullmatch(mark)]:
+        for number in NUMBER.findall(DATE.sub("", text.replace("\N{NO-BREAK SPACE}", " "))):
+            assert number in said | {"30"}, (number, text)  # 30-day downloads
+
+
+DATE = re.compile(r"\b\d{4}(-\d\d){1,2}\b|\b20\d\d\b")
+
+
+@pytest.mark.parametrize("name", ["hostile", "parity"])
+def test_hostile_models_are_text(opened, name):
+    page = opened(name)
     assert page.evaluate("typeof hit") == "undefined"
     draw_all(page)
     assert page.locator("script:not([type='application/json'])").count() == 2

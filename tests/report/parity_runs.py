@@ -1,0 +1,36 @@
+"""Documents of parity runs, as `hfscan parity --format json` writes them, cut to what is kept."""
+
+REASON = "=x|</script><img src=x onerror=hit=1>`\x1b[31m"
+"""Text that comes from a checkpoint, or from an error that tells of one."""
+
+
+def case(checkpoint, lane, verdict="agree", *, route="plain", file="m.safetensors", error=3e-7):
+    return {
+        "checkpoint": checkpoint, "weights": {"file": file, "format": "safetensors", "sha256": ""},
+        "lane": lane, "device": "cpu", "dtype": "float32", "route": route, "verdict": verdict,
+        "reason": REASON, "notes": [],
+        "loading": {name: [] for name in ("missing", "unexpected", "mismatched", "unset")},
+        "outputs": [
+            {"name": "logits", "region": region, "max_abs": 1.0, "rel_l2": rel, "cosine": 1.0,
+             "finite": True, "dtype": "float32", "tolerance": 1e-5}
+            for region, rel in (("real", error), ("padding", 1.0))
+        ] if verdict in ("agree", "outputs differ") else [],
+    }  # fmt: skip
+
+
+def timing(lane, milliseconds):
+    return {
+        "checkpoint": "ann/bert", "what": "training", "lane": lane, "variant": "eager",
+        "device": "cpu", "dtype": "float32", "inputs": {}, "own_process": True,
+        "milliseconds": milliseconds, "cpu_milliseconds": milliseconds, "peak_rss_mb": 100.0,
+        "load_average": [0, 0], "losses": [],
+    }  # fmt: skip
+
+
+def run(started, *cases, timings=()):
+    lanes = {"pytorch": {"versions": {"torch": "2.13"}}}
+    return {
+        "started_at": f"{started}T10:00:00Z", "finished_at": f"{started}T11:00:00Z",
+        "hfscan": "0", "agree": True, "environment": {"lanes": lanes, "threads": 1},
+        "cases": list(cases), "measurements": list(timings),
+    }  # fmt: skip
