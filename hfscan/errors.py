@@ -68,3 +68,9 @@ class ImplausibleError(HfscanError):
     """An observation holds so much less than the one before that it is rather a fault."""
 
     exit_code = 12
+
+
+class StaleError(HfscanError):
+    """The last snapshot is older than it may be: its schedule has stopped, or its runs fail."""
+
+    exit_code = 13

@@ -11,7 +11,7 @@ from hfscan import __version__, export
 from hfscan.cli._hub import endpoint_option
 from hfscan.cli._options import as_of_option, db_option, look_into, opened, source_option
 from hfscan.errors import HubUnreachableError
-from hfscan.hub.publish import publish
+from hfscan.hub.publish import Dataset, files_of
 
 
 @click.command("publish")
@@ -46,15 +46,12 @@ def command(
             chosen = look_into(store, source, as_of).source
             exported = export.export(store, folder, source=chosen)
         export.write_card(exported, repo=repo, license=license)
-        published = publish(
-            folder,
-            repo,
-            endpoint=endpoint,
-            token=get_token(),
-            private=private,
-            message=f"Census of {chosen.observed_to:%F}: {exported.rows['models']:,} models "
+        published = Dataset(repo, endpoint=endpoint, token=get_token()).publish(
+            files_of(folder),
+            f"Census of {chosen.observed_to:%F}: {exported.rows['models']:,} models "
             f"(hfscan {__version__})",
             owned=[*exported.rows, "reports"],
+            private=private,
         )
     what = "Published" if published.changed else "Nothing has changed at"
     click.echo(f"{what} {published.url} (commit {published.commit[:12]})")

@@ -1,5 +1,7 @@
 """`hfscan snapshot`."""
 
+import re
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -8,35 +10,89 @@ from huggingface_hub import constants, get_token
 from hfscan.cli._hub import endpoint_option
 from hfscan.cli._progress import shown
 from hfscan.errors import HubUnreachableError
-from hfscan.snapshot import take
+from hfscan.hub.publish import Dataset
+from hfscan.snapshot import Local, Remote
+from hfscan.snapshot.summary import check_age, write_summary
+
+_DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
 
 
 @click.command("snapshot")
 @click.option(
     "--state",
-    type=click.Path(file_okay=False, path_type=Path),
     required=True,
+    metavar="DIR|hf://datasets/[OWNER/]NAME",
+    help="A folder, or a dataset on the Hub (without OWNER: of the token's account).",
+)
+@click.option(
+    "--work",
+    type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folder of the database, its export and its reports; made where it is missing.",
+    help="Where a state on the Hub is worked on.  [default: a folder of its own in HF_HOME]",
 )
 @endpoint_option
 @click.option("--full", is_flag=True, help="Crawl everything, however short ago it was.")
 @click.option("--accept", is_flag=True, help="Show what was seen, however much less it is.")
-def command(state: Path, endpoint: str, full: bool, accept: bool) -> None:
-    """Bring a folder to today: crawl, check, export, report; once a day, however often it is run.
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="DAYS",
+    help="Of days longer ago, keep only the weekly crawls of everything.  [default: keep all]",
+)
+@click.option(
+    "--summary",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Add what changed, and the report, to this Markdown file.",
+)
+@click.option(
+    "--max-age",
+    type=click.IntRange(min=0),
+    metavar="DAYS",
+    help="Only look: an error (exit code 13) where the last snapshot is older.",
+)
+def command(
+    state: str,
+    work: Path | None,
+    endpoint: str,
+    full: bool,
+    accept: bool,
+    keep: int | None,
+    summary: Path | None,
+    max_age: int | None,
+) -> None:
+    """Bring a state to today: crawl, check, export, report, publish; once a day, however often run.
 
     Everything is crawled the first time and once a week, else what is new or changed. Interrupted
     anywhere, the same command completes. Prints one line that says what changed.
     """
     if constants.HF_HUB_OFFLINE:
         raise HubUnreachableError("HF_HUB_OFFLINE is set, so nothing is crawled. Unset it.")
+    place = _place(state, work, endpoint)
+    if max_age is not None:
+        check_age(place.shown(), timedelta(days=max_age))
+        return
     with shown() as progress:
-        snapshot, new = take(
-            state,
+        snapshot, new = place.take(
             endpoint=endpoint,
             token=get_token(),
             full=full,
             accept=accept,
+            keep=keep and timedelta(days=keep),
             progress=progress,
         )
+    if summary is not None:
+        with summary.open("a", encoding="utf-8") as file:
+            write_summary(snapshot, place.reports, place.charts(snapshot), file)
     click.echo(snapshot.message if new else f"Nothing new since {snapshot.observed_to}")
+
+
+def _place(state: str, work: Path | None, endpoint: str) -> Local | Remote:
+    match = _DATASET.fullmatch(state)
+    if match is None:
+        if "://" in state:
+            raise click.BadParameter(f"{state!r} is not of the form hf://datasets/OWNER/NAME")
+        return Local(Path(state))
+    dataset = Dataset(match["repo"], endpoint=endpoint, token=get_token())
+    own = Path(constants.HF_HOME) / "hfscan" / dataset.repo.replace("/", "--")
+    return Remote(dataset, work or own)

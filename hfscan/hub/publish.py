@@ -1,6 +1,7 @@
-"""A folder as a dataset on the Hub: one commit, and none where nothing changed."""
+"""Files as a dataset on the Hub: one commit, and none where nothing changed; and back."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,14 @@ from huggingface_hub import (
     CommitOperationCopy,
     CommitOperationDelete,
     HfApi,
+    snapshot_download,
 )
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 
 from hfscan import __version__
 from hfscan.errors import HubRefusedError, HubUnreachableError
@@ -30,67 +37,128 @@ class Published:
     changed: bool
 
 
-def publish(
-    folder: Path,
-    repo: str,
-    *,
-    endpoint: str,
-    token: str | None,
-    message: str,
-    private: bool = False,
-    owned: Iterable[str] = (),
-) -> Published:
-    """Make the dataset `repo` hold the files of `folder`, in one commit.
+def files_of(folder: Path) -> dict[str, Path]:
+    """Return the files of a folder by the names that they have in a dataset."""
+    found = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file for file in sorted(found)}
 
-    Files in the folders `owned` that are no more are removed; all others stay. Raises
-    HubRefusedError and HubUnreachableError.
+
+class Dataset:
+    """A dataset on the Hub at `endpoint`: `repo` is OWNER/NAME, or NAME of the token's account.
+
+    All methods raise HubRefusedError and HubUnreachableError.
     """
-    if token is None:
-        raise HubRefusedError(
-            "Publishing needs a token that may write: `hf auth login`, or HF_TOKEN."
-        )
-    with HubClient(endpoint.rstrip("/"), token) as client:  # its errors say what to do
-        client.get(f"{client.endpoint}/api/whoami-v2", lambda answer: answer)
-    try:
-        return _publish(
-            HfApi(endpoint, token=token, library_name="hfscan", library_version=__version__),
-            folder, repo, message, private=private, owned=tuple(f"{name}/" for name in owned),
-        )  # fmt: skip
-    except (HfHubHTTPError, HFValidationError) as error:
-        said = getattr(error, "server_message", None) or str(error).splitlines()[0]
-        raise HubRefusedError(
-            f"{printable(repo, 100)} cannot be published: {printable(said)}"
-        ) from error
-    except Exception as error:
-        cause = error.__cause__ or error  # a failed upload is wrapped
-        if type(cause).__module__.partition(".")[0] not in _TRANSPORTS | {"huggingface_hub"}:
-            raise
-        raise HubUnreachableError(
-            f"{endpoint} broke off the upload: {printable(str(cause))}. Run the same command again."
-        ) from error
 
+    def __init__(self, repo: str, *, endpoint: str, token: str | None) -> None:
+        self._token, endpoint = token, endpoint.rstrip("/")
+        self._api = HfApi(endpoint, token=token, library_name="hfscan", library_version=__version__)
+        self.repo = repo
+        if "/" not in repo:
+            self._prove_token()
+            with self._told("read"):
+                self.repo = f"{self._api.whoami()['name']}/{repo}"
+        self.url = f"{endpoint}/datasets/{self.repo}"
 
-def _publish(
-    api: HfApi, folder: Path, repo: str, message: str, *, private: bool, owned: tuple[str, ...]
-) -> Published:
-    api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
-    before = api.dataset_info(repo)
-    if private and not before.private:
-        raise HubRefusedError(
-            f"{repo} is public already. Make it private in its settings, or leave --private out."
+    def head(self) -> str | None:
+        """Return its newest commit, None where there is no such dataset."""
+        with self._told("read"):
+            try:
+                return self._api.dataset_info(self.repo).sha
+            except RepositoryNotFoundError:
+                return None
+
+    def fetch(self, commit: str, patterns: Sequence[str], folder: Path) -> None:
+        """Bring the files of a commit whose names fit one of the patterns into the folder."""
+        with self._told("read"):
+            snapshot_download(
+                self.repo, repo_type="dataset", revision=commit, local_dir=folder,
+                allow_patterns=list(patterns), endpoint=self._api.endpoint, token=self._token,
+            )  # fmt: skip
+
+    def tag(self, name: str, commit: str) -> None:
+        """Name a commit for good; a name that is taken stays where it is."""
+        with self._told("tagged"):
+            self._api.create_tag(
+                self.repo, tag=name, revision=commit, repo_type="dataset", exist_ok=True
+            )
+
+    def publish(
+        self,
+        files: Mapping[str, Path],
+        message: str,
+        *,
+        owned: Iterable[str] = (),
+        private: bool = False,
+        parent: str | None = None,
+    ) -> Published:
+        """Make the dataset hold the files, in one commit; make it where there is none.
+
+        Files in the folders `owned` that are no more are removed; all others stay. `parent`: the
+        commit that it must still be at.
+        """
+        self._prove_token()
+        with self._told("published"):
+            return self._publish(
+                files, message, tuple(f"{name}/" for name in owned), private, parent
+            )
+
+    def _publish(
+        self,
+        files: Mapping[str, Path],
+        message: str,
+        owned: tuple[str, ...],
+        private: bool,
+        parent: str | None,
+    ) -> Published:
+        api, repo = self._api, self.repo
+        api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
+        before = api.dataset_info(repo)
+        if private and not before.private:
+            raise HubRefusedError(
+                f"{repo} is public already. Make it private in its settings, or leave --private "
+                "out."
+            )
+        there = api.list_repo_files(repo, repo_type="dataset")
+        operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
+            *(CommitOperationAdd(name, file) for name, file in sorted(files.items())),
+            *(
+                CommitOperationDelete(name)
+                for name in there
+                if name.startswith(owned) and name not in files
+            ),
+        ]
+        commit = api.create_commit(
+            repo, operations, commit_message=message, repo_type="dataset", parent_commit=parent
         )
-    files = {
-        file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()
-    }
-    there = api.list_repo_files(repo, repo_type="dataset")
-    operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
-        *(CommitOperationAdd(name, file) for name, file in sorted(files.items())),
-        *(
-            CommitOperationDelete(name)
-            for name in there
-            if name.startswith(owned) and name not in files
-        ),
-    ]
-    commit = api.create_commit(repo, operations, commit_message=message, repo_type="dataset")
-    url = f"{api.endpoint}/datasets/{repo}"
-    return Published(url, str(commit.oid), str(commit.oid) != str(before.sha))
+        return Published(self.url, str(commit.oid), str(commit.oid) != str(before.sha))
+
+    def _prove_token(self) -> None:
+        if self._token is None:
+            raise HubRefusedError(
+                "Publishing needs a token that may write: `hf auth login`, or HF_TOKEN."
+            )
+        with HubClient(self._api.endpoint, self._token) as client:  # its errors say what to do
+            client.get(f"{client.endpoint}/api/whoami-v2", lambda answer: answer)
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except LocalEntryNotFoundError as error:
+            raise HubUnreachableError(
+                f"{self._api.endpoint} cannot be reached, or broke off the download. Run the same "
+                "command again."
+            ) from error
+        except (HfHubHTTPError, HFValidationError) as error:
+            said = getattr(error, "server_message", None) or str(error).splitlines()[0]
+            raise HubRefusedError(
+                f"{printable(self.repo, 100)} cannot be {what}: {printable(said)}"
+            ) from error
+        except Exception as error:
+            cause = error.__cause__ or error  # a failed upload is wrapped
+            if type(cause).__module__.partition(".")[0] not in _TRANSPORTS | {"huggingface_hub"}:
+                raise
+            raise HubUnreachableError(
+                f"{self._api.endpoint} broke off: {printable(str(cause))}. Run the same command "
+                "again."
+            ) from error

@@ -1,4 +1,4 @@
-"""Datasets that clients make and fill: create, preupload, LFS and commit, kept in memory."""
+"""Datasets that clients make, fill, tag and read: kept in memory, with every commit's files."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hfscan.minihub.answers import as_json, failure
+from hfscan.minihub.answers import as_json, failure, part
 from hfscan.minihub.faults import Answer
 from hfscan.minihub.repository import blob_id
 
@@ -18,19 +18,34 @@ if TYPE_CHECKING:
 _LARGE = (".parquet", ".arrow", ".zst")
 """What the Hub's default .gitattributes puts into LFS, as far as it matters here."""
 
+_API = r"/api/datasets/(?P<id>[^/]+/[^/]+)"
+_FILES = r"/datasets/(?P<id>[^/]+/[^/]+)/resolve"
+
 
 @dataclass
 class Dataset:
-    """A repository: the files of its head, and what each commit said (oldest first)."""
+    """A repository: the files of its head, and what each commit said (oldest first).
+
+    `tags` are names of commits; `past` has the files of each commit.
+    """
 
     private: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
     commits: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+    past: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
     @property
     def sha(self) -> str:
         """The head commit."""
         return hashlib.sha1(repr(self.commits).encode()).hexdigest()  # noqa: S324 - git's
+
+    def at(self, revision: str) -> tuple[str, dict[str, bytes]] | None:
+        """Return the commit that a branch, tag or commit names, with its files."""
+        sha = self.tags.get(revision, revision)
+        if sha in ("main", self.sha):
+            return self.sha, self.files
+        return (sha, self.past[sha]) if sha in self.past else None
 
 
 class Datasets:
@@ -46,13 +61,16 @@ class Datasets:
             for method, pattern, route in (
                 ("POST", r"/api/repos/create", self._create),
                 ("POST", r"/api/validate-yaml", self._validate),
-                ("POST", r"/api/datasets/(?P<id>[^/]+/[^/]+)/preupload/main", self._preupload),
+                ("POST", rf"{_API}/preupload/main", self._preupload),
                 ("POST", r"/datasets/(?P<id>[^/]+/[^/]+)\.git/info/lfs/objects/batch", self._batch),
                 ("PUT", r"/lfs/(?P<oid>[0-9a-f]{64})", self._put),
                 ("POST", r"/lfs/verify", self._verify),
-                ("POST", r"/api/datasets/(?P<id>[^/]+/[^/]+)/commit/main", self._commit),
-                ("GET", r"/api/datasets/(?P<id>[^/]+/[^/]+)(/revision/main)?", self._info),
-                ("GET", r"/api/datasets/(?P<id>[^/]+/[^/]+)/tree/main", self._tree),
+                ("POST", rf"{_API}/commit/main", self._commit),
+                ("POST", rf"{_API}/tag/(?P<revision>[^/]+)", self._tag),
+                ("GET", rf"{_API}(/revision/(?P<revision>[^/]+))?", self._info),
+                ("GET", rf"{_API}/tree/(?P<revision>[^/]+)", self._tree),
+                ("GET", rf"{_FILES}/(?P<revision>[^/]+)/(?P<path>.+)", self._resolve),
+                ("HEAD", rf"{_FILES}/(?P<revision>[^/]+)/(?P<path>.+)", self._resolve),
             )
         )
 
@@ -65,7 +83,7 @@ class Datasets:
                 if ask.reader is None and method == "POST":
                     return failure(401, "Invalid username or password.")
                 with self._lock:
-                    return route(ask, **match.groupdict())
+                    return route(ask, **{k: v for k, v in match.groupdict().items() if v})
         return None
 
     def _create(self, ask: "Ask") -> Answer:
@@ -141,6 +159,8 @@ class Datasets:
             value = operation["value"]
             if operation["key"] == "header":
                 summary = value["summary"]
+                if value.get("parentCommit", found.sha) != found.sha:
+                    return failure(412, "A commit has happened since. Please refresh and retry.")
             elif operation["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif operation["key"] == "lfsFile":
@@ -149,29 +169,60 @@ class Datasets:
                 files[value["path"]] = self._blobs[value["oid"]]
             elif files.pop(value["path"], None) is None:
                 return failure(404, "A file with this name doesn't exist", code="EntryNotFound")
+        found.past[found.sha] = found.files
         found.files = files
         found.commits.append(summary)
         url = f"{self.base}/datasets/{id}/commit/{found.sha}"
         return as_json({"success": True, "commitOid": found.sha, "commitUrl": url})
 
-    def _info(self, ask: "Ask", id: str) -> Answer:
+    def _tag(self, ask: "Ask", id: str, revision: str) -> Answer:
+        found = self._own(ask, id)
+        if isinstance(found, Answer):
+            return found
+        at, name = found.at(revision), json.loads(ask.body)["tag"]
+        if at is None:
+            return _no_revision(revision)
+        if name in found.tags:
+            return failure(409, f"Reference already exists: {name}")
+        found.tags[name] = at[0]
+        return as_json({"ref": f"refs/tags/{name}"})
+
+    def _info(self, ask: "Ask", id: str, revision: str = "main") -> Answer:
         found = self._visible(ask, id)
         if isinstance(found, Answer):
             return found
-        names = [{"rfilename": name} for name in sorted(found.files)]
-        told: dict[str, Any] = {"id": id, "private": found.private, "sha": found.sha}
+        if (at := found.at(revision)) is None:
+            return _no_revision(revision)
+        names = [{"rfilename": name} for name in sorted(at[1])]
+        told: dict[str, Any] = {"id": id, "private": found.private, "sha": at[0]}
         return as_json(told | {"siblings": names, "tags": [], "downloads": 0, "likes": 0})
 
-    def _tree(self, ask: "Ask", id: str) -> Answer:
+    def _tree(self, ask: "Ask", id: str, revision: str) -> Answer:
         found = self._visible(ask, id)
         if isinstance(found, Answer):
             return found
+        if (at := found.at(revision)) is None:
+            return _no_revision(revision)
         return as_json(
             [
                 {"type": "file", "oid": blob_id(body), "size": len(body), "path": name}
-                for name, body in sorted(found.files.items())
+                for name, body in sorted(at[1].items())
             ]
         )
+
+    def _resolve(self, ask: "Ask", id: str, revision: str, path: str) -> Answer:
+        found = self._visible(ask, id)
+        if isinstance(found, Answer):
+            return found
+        if (at := found.at(revision)) is None:
+            return _no_revision(revision)
+        body = at[1].get(path)
+        if body is None:
+            return failure(404, "Entry not found", code="EntryNotFound")
+        kind = "image/svg+xml" if path.endswith(".svg") else "application/octet-stream"
+        etag = f'"{blob_id(body)}"'
+        headers = {"content-type": kind, "etag": etag, "x-repo-commit": at[0]}
+        return part(Answer(200, body, headers), ask.range)
 
     def _visible(self, ask: "Ask", id: str) -> Dataset | Answer:
         found = self.repos.get(id)
@@ -183,6 +234,10 @@ class Datasets:
         if id in self.repos and id.split("/", maxsplit=1)[0] != ask.reader:
             return failure(403, "You don't have the rights to write here.")
         return self._visible(ask, id)
+
+
+def _no_revision(revision: str) -> Answer:
+    return failure(404, f"Invalid rev id: {revision}", code="RevisionNotFound")
 
 
 def _known(path: str, body: bytes | None) -> dict[str, str]:

@@ -6,7 +6,7 @@ from types import TracebackType
 
 import duckdb
 
-from hfscan.store import dates, masks, raw, sources
+from hfscan.store import dates, deltas, masks, raw, sources
 from hfscan.store import ingest as _ingest
 from hfscan.store.database import connect
 from hfscan.store.dates import CreationDate
@@ -65,6 +65,26 @@ class Store:
     def import_dates(self, file: Path) -> int:
         """Keep the true creation dates of a file; return how many. Raises DumpError."""
         return dates.bring(self.connection, file)
+
+    def save_history(self, folder: Path) -> None:
+        """Bring the files of the history in `folder` to today: see `deltas`."""
+        deltas.write(self.connection, folder)
+
+    def holds(self, sources: Path) -> bool:
+        """Return whether it holds every source of the `sources.parquet` of a saved history."""
+        return deltas.holds(self.connection, sources)
+
+    @classmethod
+    def restore(cls, path: Path, folder: Path) -> None:
+        """Make the database `path` anew, from the history in `folder`, all or nothing.
+
+        Raises DumpError where that is not whole.
+        """
+        unfinished = path.with_name(path.name + ".restored")
+        unfinished.unlink(missing_ok=True)
+        with cls.open(unfinished, write=True) as store:
+            deltas.read(store.connection, folder)
+        unfinished.replace(path)
 
     def seal(self) -> None:
         """Let SQL of this connection reach neither files nor network, for good."""

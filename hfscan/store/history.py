@@ -12,9 +12,9 @@ from hfscan.store.series import Tick
 COUNTS = ("downloads", "downloads_all_time", "likes")
 """Columns of `counts`: what changes daily."""
 
-_MASKS = ("tag_mask", "weights_mask", "usable_mask")
+MASKS = ("tag_mask", "weights_mask", "usable_mask")
 _SPAN = ("series", "model", "valid_from", "valid_to")
-_PACKED = "ceil(log2(1 + coalesce(downloads, 0))), model"
+PACKED = "ceil(log2(1 + coalesce(downloads, 0))), model"
 """An order in which counts pack well: integers take as many bits as the largest nearby."""
 _FOREVER = 2147483647  # stands for no end where spans are compared
 
@@ -59,7 +59,7 @@ def _content(connection: duckdb.DuckDBPyConnection) -> str:
     Lists as text: hash() takes an empty list for NULL, and two lists for their exchange.
     """
     described = connection.execute("DESCRIBE versions").fetchall()
-    kept = [(row[0], row[1]) for row in described if row[0] not in (*_SPAN, *_MASKS, "at_floor")]
+    kept = [(row[0], row[1]) for row in described if row[0] not in (*_SPAN, *MASKS, "at_floor")]
     return ", ".join(f"{name}::VARCHAR" if kind.endswith("[]") else name for name, kind in kept)
 
 
@@ -124,12 +124,12 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content:
     )
     end = "NULL" if tick.after is None else tick.after
     columns = [row[0] for row in connection.execute("DESCRIBE versions").fetchall()]
-    kept = [name for name in columns if name not in (*_SPAN, *_MASKS)]
+    kept = [name for name in columns if name not in (*_SPAN, *MASKS)]
     connection.execute(
         f"""
         INSERT INTO versions BY NAME
         SELECT {tick.series} AS series, model, {tick.place} AS valid_from, {end} AS valid_to,
-            {", ".join(kept)}, {", ".join(_MASKS)}
+            {", ".join(kept)}, {", ".join(MASKS)}
         FROM staged JOIN fresh ON fresh.row = staged.rowid
         JOIN ({masks_sql("staged")}) AS masks ON masks.row = staged.rowid
         """
@@ -230,7 +230,7 @@ def _respan_counts(
     ):
         connection.execute(
             f"INSERT INTO {table} BY NAME SELECT {tick.series} AS series, model, {columns}, "
-            f"{values} FROM respanned WHERE valid_to {ends} {_FOREVER} ORDER BY {_PACKED}"
+            f"{values} FROM respanned WHERE valid_to {ends} {_FOREVER} ORDER BY {PACKED}"
         )
     for table in ("near", "respanned", "touched"):
         connection.execute(f"DROP TABLE {table}")

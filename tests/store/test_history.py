@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from hfscan.errors import NoAnswerError
+from hfscan.errors import DumpError, NoAnswerError
 from hfscan.figures import load
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, Observation, Store
@@ -237,3 +237,45 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
     found = {row["change"]: row["models"] for row in rows}
     assert found["renamed"] == 1
     assert found["gone"] == wanted["gone", None] - 1
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """The files of a saved history that never change."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("0*")}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_history_saved_in_files_comes_back_and_they_only_grow(opened, tmp_path, seed):
+    days, saved = worlds(seed, 6), tmp_path / "saved"
+    store, before = opened(), {}
+    for number, rows in enumerate(days):
+        ingest(store, tmp_path, number, rows)
+        store.save_history(saved)
+        now = files(saved)
+        assert before.items() <= now.items()
+        assert len(now) == 2 * (number + 1)
+        before = now
+    store.record_dates([CreationDate("a/1", DAY)], kind="first commit", origin="hub")
+    store.forget(3)
+    store.save_history(saved)
+    again = tmp_path / "again.duckdb"
+    Store.restore(again, saved)
+    with Store.open(again, write=True) as restored:
+        assert spans(restored) == spans(store)
+        assert restored.sources() == store.sources()
+        for table in ("creation_dates", "departures", "about"):
+            asked = f"FROM {table} ORDER BY ALL"
+            assert restored.connection.execute(asked).fetchall() == (
+                store.connection.execute(asked).fetchall()
+            )
+        # and history goes on there as it would have here
+        assert ingest(restored, tmp_path, 6, days[0]) == ingest(store, tmp_path, 6, days[0]) == 7
+        assert spans(restored) == spans(store)
+        restored.save_history(tmp_path / "other")
+    store.save_history(saved)
+    assert files(tmp_path / "other").keys() == files(saved).keys()
+    next(iter(sorted((saved / "versions").iterdir(), reverse=True))).unlink()
+    with pytest.raises(DumpError, match="no whole history"):
+        Store.restore(again, saved)
+    with Store.open(again) as kept:
+        assert spans(kept) == spans(store)  # as it was

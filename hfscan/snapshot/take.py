@@ -1,6 +1,7 @@
 """A snapshot: crawl, check, export, report. Killed anywhere and run again, it completes.
 
-A state is a folder: the database, what a crawl in progress needs, `export/`, `reports/`, and
+A state is a folder: the database, what a crawl in progress needs, `history/` (the database as
+files that only grow), `reports/` of today, `export/` of the last crawl of everything, and
 `snapshot.json`, which is written last and says which observation the others show.
 """
 
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from hfscan import census, export
 from hfscan.errors import ImplausibleError, StorageError
@@ -24,18 +26,52 @@ FULL_EVERY = timedelta(days=7)
 """A crawl of everything is due so long after the last: updates see neither downloads of models that
 did not change, nor deletions."""
 
+DATABASE, SHOWN = "hfscan.duckdb", "snapshot.json"
 _UNIVERSE = ("pytorch", "tensorflow")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a snapshot shows: a source, how it was taken, and what changed, in one line."""
+    """What a snapshot shows: a source, how it was taken, and what changed, in one line.
+
+    `exported` is the source that was exported last.
+    """
 
     source: int
     kind: str
     observed_to: str
     models: int
     message: str
+    exported: int
+
+    @property
+    def instant(self) -> datetime:
+        """When the source was observed (UTC)."""
+        return datetime.fromisoformat(self.observed_to)
+
+
+@dataclass(frozen=True)
+class Local:
+    """A state in a folder."""
+
+    folder: Path
+
+    @property
+    def reports(self) -> Path:
+        """The folder of today's reports."""
+        return self.folder / "reports"
+
+    def charts(self, _: Snapshot) -> str:
+        """Return what leads to the reports' charts from elsewhere."""
+        return f"{self.reports.resolve().as_uri()}/"
+
+    def take(self, **more: Any) -> tuple[Snapshot, bool]:
+        """See `take`."""
+        return take(self.folder, **more)
+
+    def shown(self) -> Snapshot | None:
+        """Return what it shows."""
+        return shown(self.folder)
 
 
 def take(
@@ -45,14 +81,18 @@ def take(
     token: str | None,
     full: bool = False,
     accept: bool = False,
+    keep: timedelta | None = None,
+    repo: str | None = None,
     now: datetime | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Snapshot, bool]:
     """Bring the state to today (UTC); return what it shows, and whether that is new.
 
     Crawls unless today's observation is there: everything, the first time, after FULL_EVERY or
-    with `full`, else what is new or changed. Raises ImplausibleError, unless told to `accept`, when
-    much less was seen than before; nothing is shown of it then. And what a crawl raises.
+    with `full`, else what is new or changed. Updates older than `keep` are forgotten, crawls of
+    everything never. `repo` is the dataset that the export is for. Raises ImplausibleError, unless
+    told to `accept`, when much less was seen than before; nothing is shown of it then. And what a
+    crawl raises.
     """
     now = now or datetime.now(UTC)
     endpoint = endpoint.rstrip("/")
@@ -60,7 +100,7 @@ def take(
         state.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"{state} cannot be made: {error.strerror}.") from error
-    db = state / "hfscan.duckdb"
+    db = state / DATABASE
     if not _taken(db, endpoint, now):
         if full or _full_is_due(db, endpoint, now):
             census.crawl(Scope(), endpoint=endpoint, token=token, db=db, progress=progress)
@@ -68,12 +108,15 @@ def take(
             census.update(endpoint=endpoint, token=token, db=db, progress=progress)
     with Store.open(db) as store:
         sources = _of(store, endpoint)
-        shown = _shown(state)
-        if shown is not None and shown.source == sources[-1].id:
-            return shown, False
+        before = shown(state)
+        if before is not None and before.source == sources[-1].id:
+            return before, False
         if len(sources) > 1 and not accept:
             _check(store, sources[-2], sources[-1])
-        snapshot = _show(store, state, sources, now)
+    if keep is not None:
+        _tidy(db, sources, now - keep)
+    with Store.open(db) as store:
+        snapshot = _show(store, state, sources, now, before, repo)
     return snapshot, True
 
 
@@ -109,9 +152,31 @@ def _check(store: Store, before: Source, after: Source) -> None:
         )
 
 
-def _show(store: Store, state: Path, sources: list[Source], now: datetime) -> Snapshot:
+def _tidy(db: Path, sources: list[Source], until: datetime) -> None:
+    """Forget the updates before the last crawl of everything that is older than `until`."""
+    old = [one for one in sources if one.observed_to < until.replace(tzinfo=None)]
+    crawls = [one.observed_to for one in old if one.kind == "crawl"]
+    gone = [one.id for one in old if one.kind == "update" and one.observed_to < crawls[-1]]
+    if gone:
+        with Store.open(db, write=True) as store:
+            store.forget(*gone)
+
+
+def _show(
+    store: Store,
+    state: Path,
+    sources: list[Source],
+    now: datetime,
+    before: Snapshot | None,
+    repo: str | None,
+) -> Snapshot:
     source = sources[-1]
-    export.write_card(export.export(store, state / "export", source=source))
+    # an update carries downloads on that it did not see: it is no observation to hand on
+    crawled = next(one for one in reversed(sources) if one.kind == "crawl")
+    if before is None or before.exported != crawled.id:
+        exported = export.export(store, state / "export", source=crawled)
+        export.write_card(exported, repo=repo)
+    store.save_history(state / "history")
     reports = state / "reports"
     for year in (None, now.year):
         question = Question(year)
@@ -120,15 +185,16 @@ def _show(store: Store, state: Path, sources: list[Source], now: datetime) -> Sn
     write_folder(build_whole(store, "claims"), ("md", "html", "json"), reports)
     snapshot = Snapshot(
         source.id, source.kind, f"{source.observed_to:%FT%TZ}", source.models,
-        _message(store, sources),
+        _message(store, sources), crawled.id,
     )  # fmt: skip
-    write_whole(state / "snapshot.json", json.dumps(asdict(snapshot), indent=1).encode() + b"\n")
+    write_whole(state / SHOWN, json.dumps(asdict(snapshot), indent=1).encode() + b"\n")
     return snapshot
 
 
-def _shown(state: Path) -> Snapshot | None:
+def shown(state: Path) -> Snapshot | None:
+    """Return what a state shows, None where it shows nothing yet."""
     try:
-        return Snapshot(**json.loads((state / "snapshot.json").read_text(encoding="utf-8")))
+        return Snapshot(**json.loads((state / SHOWN).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
