@@ -31,8 +31,18 @@ _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
     help="Where a state on the Hub is worked on.  [default: a folder of its own in HF_HOME]",
 )
 @endpoint_option
-@click.option("--full", is_flag=True, help="Crawl everything, however short ago it was.")
-@click.option("--accept", is_flag=True, help="Show what was seen, however much less it is.")
+@click.option(
+    "--full",
+    is_flag=True,
+    envvar="HFSCAN_FULL",
+    help="Crawl everything, however short ago it was.",
+)
+@click.option(
+    "--accept",
+    is_flag=True,
+    envvar="HFSCAN_ACCEPT",
+    help="Show what was seen, however much less it is.",
+)
 @click.option(
     "--keep",
     type=click.IntRange(min=1),

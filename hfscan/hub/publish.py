@@ -1,6 +1,7 @@
 """Files as a dataset on the Hub: one commit, and none where nothing changed; and back."""
 
 import contextlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from huggingface_hub.errors import (
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
 )
+from huggingface_hub.utils import disable_progress_bars
 
 from hfscan import __version__
 from hfscan.errors import HubRefusedError, HubUnreachableError
@@ -51,6 +53,8 @@ class Dataset:
 
     def __init__(self, repo: str, *, endpoint: str, token: str | None) -> None:
         self._token, endpoint = token, endpoint.rstrip("/")
+        if not sys.stderr.isatty():
+            disable_progress_bars()
         self._api = HfApi(endpoint, token=token, library_name="hfscan", library_version=__version__)
         self.repo = repo
         if "/" not in repo:

