@@ -18,6 +18,7 @@ by `tools/cli.py`.
 | Variable | |
 | --- | --- |
 | `HFSCAN_DB` | the database, instead of `hfscan.duckdb` in the current folder |
+| `HFSCAN_FULL`, `HFSCAN_ACCEPT` | `true`: `hfscan snapshot` as with `--full`, `--accept` |
 | `HF_ENDPOINT` | the Hub, instead of the public one |
 | `HF_TOKEN` | sent to the Hub's own host only; raises the quota; never stored or logged |
 | `HF_HOME` | where the Hub's tools keep the token of `hf auth login` and their cache |

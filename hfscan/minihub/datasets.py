@@ -210,7 +210,9 @@ class Datasets:
             ]
         )
 
-    def _resolve(self, ask: "Ask", id: str, revision: str, path: str) -> Answer:
+    def _resolve(self, ask: "Ask", id: str, revision: str, path: str) -> Answer | None:
+        if id not in self.repos:
+            return None  # it may be of the population
         found = self._visible(ask, id)
         if isinstance(found, Answer):
             return found

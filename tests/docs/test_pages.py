@@ -20,6 +20,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 ELSEWHERE = {
     "install": "tests/test_packaging.py installs",
     "long": "takes minutes to hours",
+    "publishes": "needs a token; tests/test_snapshot_remote.py publishes",
     "checkpoints": "needs checkpoints and interpreters of one's own; see tests/parity",
 }
 """Why a block is not run -> where what it says is seen to work, or why nowhere."""
