@@ -12,9 +12,23 @@ from hfscan.cli._options import as_of_option, db_option, look_into, opened, sour
 @click.command("export")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @db_option
+@click.option(
+    "--table",
+    "tables",
+    type=click.Choice(export.TABLES),
+    multiple=True,
+    help="Only this table, and its sources; repeatable. history: each state of each model, and "
+    "when it was seen so.  [default: all but history, reports, and a README]",
+)
 @as_of_option
 @source_option
-def command(folder: Path, db: Path, as_of: datetime | None, source: int | None) -> None:
+def command(
+    folder: Path,
+    db: Path,
+    tables: tuple[str, ...],
+    as_of: datetime | None,
+    source: int | None,
+) -> None:
     """Write an observation, its figures and reports to FOLDER, as Parquet and Markdown.
 
     DuckDB, Polars, pandas, Spark and `datasets` read it; `hfscan import FOLDER` brings it back with
@@ -22,7 +36,8 @@ def command(folder: Path, db: Path, as_of: datetime | None, source: int | None) 
     """
     with opened(db) as store:
         chosen = look_into(store, source, as_of).source
-        exported = export.export(store, folder, source=chosen)
-    export.write_card(exported)
+        exported = export.export(store, folder, source=chosen, tables=tables or export.TABLES[:-1])
+    if not tables:
+        export.write_card(exported)
     rows = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in exported.rows.items())
     click.echo(f"Wrote {rows} to {folder}")

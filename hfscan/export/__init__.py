@@ -1,7 +1,7 @@
 """One observation as a folder that any reader of Parquet understands, and back."""
 
 from hfscan.export.card import write_card
-from hfscan.export.folder import Exported, export
+from hfscan.export.folder import TABLES, Exported, export
 from hfscan.export.load import DERIVED, is_export, load
 
-__all__ = ["DERIVED", "Exported", "export", "is_export", "load", "write_card"]
+__all__ = ["DERIVED", "TABLES", "Exported", "export", "is_export", "load", "write_card"]

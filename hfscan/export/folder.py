@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from hfscan.figures import Census
 from hfscan.report import FORMATS, Question, Report, build
 from hfscan.store import Source, Store
 
-_MODELS = Path(__file__).with_name("models.sql")
+_MODELS, _HISTORY = (Path(__file__).with_name(f"{name}.sql") for name in ("models", "history"))
 _FIRST_YEAR = 2022  # the Hub dates nothing before
 _TABLES = {
     "sources": "SELECT * FROM sources WHERE id = getvariable('source')",
@@ -23,6 +23,9 @@ _TABLES = {
     "creation_dates": "SELECT dated.* FROM creation_dates AS dated SEMI JOIN "
     "(SELECT id FROM observed(getvariable('source'))) AS here USING (id) ORDER BY id, kind",
 }
+TABLES = ("models", "figures", "sources", "frameworks", "creation_dates", "history")
+"""What an export may hold; all but the history, unless it is told."""
+
 _FIGURES = {
     "report": "VARCHAR", "name": "VARCHAR", "framework": "VARCHAR", "definition": "VARCHAR",
     "universe": "VARCHAR[]", "population": "VARCHAR", "period": "DATE[]", "floor": "VARCHAR",
@@ -40,12 +43,14 @@ class Exported:
     rows: dict[str, int]
 
 
-def export(store: Store, folder: Path, *, source: Source) -> Exported:
+def export(
+    store: Store, folder: Path, *, source: Source, tables: Collection[str] = TABLES[:-1]
+) -> Exported:
     """Write an observation to `folder`, in place of an earlier export there.
 
-    Tables are `<table>/*.parquet` (zstd), the models in parts by year of creation; reports are
-    Markdown. The same observation gives the same bytes. Raises StorageError where the folder cannot
-    be written, or holds anything but an export.
+    `tables` are of TABLES; the sources are always there. They are `<table>/*.parquet` (zstd), the
+    models in parts by year of creation; reports are Markdown. The same observation gives the same
+    bytes. Raises StorageError where the folder cannot be written, or holds anything but an export.
     """
     if folder.exists() and not (folder / "sources").is_dir() and any(folder.iterdir()):
         raise StorageError(f"{folder} holds something else; name a new folder for the export.")
@@ -53,8 +58,9 @@ def export(store: Store, folder: Path, *, source: Source) -> Exported:
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        rows = dict(_tables(store, unfinished, source))
-        rows["figures"] = _figures(store, unfinished, source)
+        rows = dict(_tables(store, unfinished, source, {*tables, "sources"}))
+        if "figures" in tables:
+            rows["figures"] = _figures(store, unfinished, source)
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
     except (OSError, duckdb.IOException) as error:
@@ -66,23 +72,30 @@ def export(store: Store, folder: Path, *, source: Source) -> Exported:
     return Exported(folder, source, rows)
 
 
-def _tables(store: Store, folder: Path, source: Source) -> Iterator[tuple[str, int]]:
-    connection = store.connection
-    connection.execute("SET VARIABLE source = $1", [source.id])
-    found = connection.execute(
+def _tables(
+    store: Store, folder: Path, source: Source, wanted: Collection[str]
+) -> Iterator[tuple[str, int]]:
+    store.connection.execute("SET VARIABLE source = $1", [source.id])
+    if "models" in wanted:
+        yield "models", _models(store, folder, source)
+    for name, sql in (_TABLES | {"history": _HISTORY.read_text(encoding="utf-8")}).items():
+        if name in wanted:
+            yield name, _copy(store, sql, folder / name / f"{name}.parquet")
+
+
+def _models(store: Store, folder: Path, source: Source) -> int:
+    found = store.connection.execute(
         "SELECT DISTINCT CASE WHEN at_floor THEN 'floor' "
         "ELSE coalesce(year(created_at)::VARCHAR, 'undated') END FROM observed($1) ORDER BY 1",
         [source.id],
     )
-    models = _MODELS.read_text(encoding="utf-8")
+    sql = _MODELS.read_text(encoding="utf-8")
     parts = [row[0] for row in found.fetchall()]
     total = 0
     for part in parts or ["undated"]:
-        connection.execute("SET VARIABLE part = $1", [part])
-        total += _copy(store, models, folder / "models" / f"{part}.parquet")
-    yield "models", total
-    for name, sql in _TABLES.items():
-        yield name, _copy(store, sql, folder / name / f"{name}.parquet")
+        store.connection.execute("SET VARIABLE part = $1", [part])
+        total += _copy(store, sql, folder / "models" / f"{part}.parquet")
+    return total
 
 
 def _figures(store: Store, folder: Path, source: Source) -> int:

@@ -15,7 +15,7 @@ from hfscan.census import crawl
 from hfscan.export import export, write_card
 from hfscan.minihub import MiniHub, Population
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, Store
+from hfscan.store import CreationDate, Observation, Store
 
 ROOT = Path(__file__).parents[2]
 TABLES = {"models", "figures", "sources", "frameworks", "creation_dates"}
@@ -94,6 +94,41 @@ def test_the_same_observation_gives_the_same_bytes(db, folder, tmp_path) -> None
         == set()  # fmt: skip
     hfscan("export", again, "--db", db)  # in its own place
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_one_table_alone(db, folder, tmp_path) -> None:
+    only = tmp_path / "only"
+    assert hfscan("export", only, "--db", db, "--table", "figures").startswith("Wrote 1 sources, ")
+    assert {file.parent.name for file in only.glob("*/*.parquet")} == {"figures", "sources"}
+    figures = Path("figures") / "figures.parquet"
+    assert (only / figures).read_bytes() == (folder / figures).read_bytes()
+
+
+def test_the_history_tells_when_each_state_was_seen(tmp_path) -> None:
+    db = tmp_path / "h.duckdb"
+    one = {"_id": "630000000000000000000001", "id": "ann/a", "tags": ["pytorch"]}
+    two = {"_id": "630000000000000000000002", "id": "ann/b", "tags": ["tf"]}
+    days = (
+        [one, two],
+        [one | {"tags": ["pytorch", "tf"]}, two],
+        [one | {"tags": ["pytorch", "tf"]}],
+    )
+    with Store.open(db, write=True) as store:
+        for month, models in enumerate(days, 1):
+            dump = tmp_path / f"{month}.json"
+            dump.write_text(json.dumps(models))
+            day = datetime(2024, month, 1, tzinfo=UTC)
+            store.ingest([dump], Observation("import", "x", Scope(), day, day, True))
+    hfscan("export", tmp_path / "out", "--db", db, "--table", "history")
+    rows = duckdb.execute(
+        "SELECT id, frameworks_by_tags, month(seen_from), month(gone_by) "
+        f"FROM '{tmp_path}/out/history/*.parquet' ORDER BY id, seen_from"
+    ).fetchall()
+    assert rows == [
+        ("ann/a", ["pytorch"], 1, 2),
+        ("ann/a", ["pytorch", "tensorflow"], 2, None),
+        ("ann/b", ["tensorflow"], 1, 3),
+    ]
 
 
 def test_duckdb_reads_it(folder) -> None:
