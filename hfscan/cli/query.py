@@ -16,13 +16,19 @@ from hfscan.cli._options import (
     source_option,
 )
 from hfscan.figures import load
-from hfscan.figures.queries import Query, names, parse
+from hfscan.figures.queries import DIALECTS, Query, names, parse
 from hfscan.report import ROW_FORMATS
+from hfscan.store import macros
 
 
 @click.command("query")
 @click.argument("query", required=False, metavar="[NAME | SQL]")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
+@click.option(
+    "--dialect",
+    type=click.Choice(DIALECTS),
+    help="Print a named query for this engine instead, over the tables of an export.",
+)
 @db_option
 @format_option
 @as_of_option
@@ -30,6 +36,7 @@ from hfscan.report import ROW_FORMATS
 def command(
     query: str | None,
     params: tuple[str, ...],
+    dialect: str | None,
     db: Path,
     format_: str,
     as_of: datetime | None,
@@ -47,6 +54,12 @@ def command(
             for one in map(load, names())
         ]
         ROW_FORMATS[format_](rows, sys.stdout)
+        return
+    if dialect is not None:
+        from hfscan.figures.dialect import translate  # noqa: PLC0415 - slow to import
+
+        named = load(query)
+        click.echo(translate(named, dict(_given(named, one) for one in params), macros(), dialect))
         return
     with opened(db) as store:
         store.seal()

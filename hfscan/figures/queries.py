@@ -17,6 +17,9 @@ import duckdb
 from hfscan.errors import NoAnswerError
 from hfscan.resources import folder
 
+DIALECTS = ("spark", "bigquery", "snowflake")
+"""Engines that `dialect` writes for."""
+
 _HEADER = re.compile(r"^-- (title|answers|chart): (.+)$", re.MULTILINE)
 _PARAM = re.compile(r"^-- param (\w+) ([\w\[\]]+) = (.+?) : (.+)$", re.MULTILINE)
 
@@ -51,15 +54,22 @@ class Query:
 
         Raises NoAnswerError on a parameter the query does not have.
         """
+        cursor = connection.execute(self.sql, self.bound(parameters))
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def bound(self, parameters: Mapping[str, object]) -> dict[str, object]:
+        """Return the value of every parameter: as given, or its default.
+
+        Raises NoAnswerError on a parameter the query does not have.
+        """
         defaults = {one.name: one.default for one in self.parameters}
         if strange := sorted(parameters.keys() - defaults.keys()):
             raise NoAnswerError(
                 f"Query {self.name} has no parameter {', '.join(strange)}; it has "
                 f"{', '.join(defaults) or 'none'}."
             )
-        cursor = connection.execute(self.sql, defaults | dict(parameters))
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return defaults | dict(parameters)
 
 
 def names(where: Path | None = None) -> list[str]:

@@ -8,12 +8,12 @@ import duckdb
 
 from hfscan.store import dates, deltas, masks, raw, sources
 from hfscan.store import ingest as _ingest
-from hfscan.store.database import connect
+from hfscan.store.database import Macro, connect, macros
 from hfscan.store.dates import CreationDate
 from hfscan.store.ingest import Ingested
 from hfscan.store.sources import Observation, Source
 
-__all__ = ["CreationDate", "Ingested", "Observation", "Source", "Store"]
+__all__ = ["CreationDate", "Ingested", "Macro", "Observation", "Source", "Store", "macros"]
 
 
 class Store:

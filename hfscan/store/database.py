@@ -1,5 +1,7 @@
 """Opens a DuckDB file; the only place that does."""
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -10,6 +12,9 @@ from hfscan.store import masks
 
 SCHEMA_VERSION = 8
 _SCHEMAS = ("schema.sql", "parity.sql")
+_MACRO = re.compile(
+    r"^CREATE MACRO IF NOT EXISTS (\w+)\((.+?)\) AS(?: TABLE)?\n(.+?);$", re.M | re.S
+)
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # nothing is fetched behind the user's back
     "autoinstall_known_extensions": False,
@@ -51,6 +56,23 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise
     return connection
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A macro of the schema: its parameters, and the SQL that stands for it."""
+
+    parameters: tuple[str, ...]
+    sql: str
+
+
+def macros() -> dict[str, Macro]:
+    """Return the macros of the schema by name."""
+    text = "".join(Path(__file__).with_name(one).read_text(encoding="utf-8") for one in _SCHEMAS)
+    return {
+        name: Macro(tuple(parameters.split(", ")), sql)
+        for name, parameters, sql in _MACRO.findall(text)
+    }
 
 
 def _create(path: Path) -> None:

@@ -1,0 +1,182 @@
+"""Named queries in the SQL of other engines, over the tables of an export.
+
+The macros of the schema and the parameters are worked out first, so that what remains is plain SQL;
+sqlglot writes it in the engine's dialect.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import cast
+
+from sqlglot import exp, parse_one
+from sqlglot.optimizer.simplify import simplify
+
+from hfscan.errors import NoAnswerError
+from hfscan.figures.queries import Query
+from hfscan.frameworks import taxonomy
+from hfscan.objectid import FLOOR_END, FLOOR_START
+from hfscan.store import Macro
+
+_MASKS = {
+    "tag_mask": "frameworks_by_tags",
+    "weights_mask": "frameworks_by_weights",
+    "usable_mask": "frameworks_by_use",
+}
+_COLUMNS = {  # of the relation `census` -> in the export, where it is another
+    "created_at": '"createdAt"',
+    "at_floor": f"coalesce(\"createdAt\" >= TIMESTAMP '{FLOOR_START:%F %T}' "
+    f"AND \"createdAt\" < TIMESTAMP '{FLOOR_END:%F %T}', false)",
+    "last_modified": '"lastModified"',
+    "downloads_all_time": '"downloadsAllTime"',
+    "files": "siblings",
+    "parameters": "coalesce(safetensors.total, gguf.total)",
+    "model_type": "config.model_type",
+    "architectures": "config.architectures",
+    "base_relation": '"baseModels".relation',
+}
+
+
+def translate(
+    query: Query, given: Mapping[str, object], macros: Mapping[str, Macro], dialect: str
+) -> str:
+    """Return the query for an engine that has the export's tables `models` and `frameworks`.
+
+    Raises NoAnswerError where it asks for what an export does not hold, or has no such parameter.
+    """
+    tree = _settled(parse_one(query.sql, read="duckdb"), _bound(query.bound(given)))
+    tree = _settled(tree, _folded)
+    tree = _settled(tree, lambda node: _expanded(node, macros))
+    tree = _settled(simplify(_settled(_settled(tree, _plain), _folded)), _folded)
+    _check(tree, query)
+    if any(table.name == "census" for table in tree.find_all(exp.Table)):
+        census = parse_one(
+            _census({column.name for column in tree.find_all(exp.Column)}), read="duckdb"
+        )
+        tree = cast("exp.Select", tree).with_("census", census, dialect="duckdb")
+        ctes = tree.args["with_"].expressions
+        ctes.insert(0, ctes.pop())  # the others speak of it
+    return tree.sql(dialect=dialect, pretty=True, comments=False)
+
+
+def _settled(tree: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+    """Change every node until none changes any more: `transform` does not go into what it made."""
+    while (changed := tree.transform(change)) != tree:
+        tree = changed
+    return tree
+
+
+def _bound(values: Mapping[str, object]) -> Callable[[exp.Expr], exp.Expr]:
+    def bound(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Cast) and isinstance(node.this, exp.Placeholder):
+            value = values[node.this.name]
+            if isinstance(value, datetime) or node.is_type("timestamp"):
+                return exp.cast(_literal(value), "timestamp")
+            return _literal(value)
+        return _literal(values[node.name]) if isinstance(node, exp.Placeholder) else node
+
+    return bound
+
+
+def _literal(value: object) -> exp.Expr:
+    return exp.convert(str(value) if isinstance(value, datetime) else value)
+
+
+def _macro(node: exp.Expr, macros: Mapping[str, Macro]) -> Macro | None:
+    return macros.get(node.name.lower()) if isinstance(node, exp.Anonymous) else None
+
+
+def _expanded(node: exp.Expr, macros: Mapping[str, Macro]) -> exp.Expr:
+    call = node.this if isinstance(node, exp.Table) else node
+    macro = _macro(call, macros)
+    if macro is None:
+        return node
+    arguments = dict(zip(macro.parameters, call.expressions, strict=True))
+    body = parse_one(macro.sql, read="duckdb").transform(
+        lambda one: (
+            arguments[one.name].copy()
+            if isinstance(one, exp.Column) and one.name in arguments and not one.table
+            else one
+        )
+    )
+    if isinstance(node, exp.Table):
+        return exp.Subquery(this=body, alias=node.args.get("alias") or exp.to_identifier("one"))
+    return exp.paren(body)
+
+
+def _plain(node: exp.Expr) -> exp.Expr:
+    """Return a node in words that every engine has."""
+    if isinstance(node, exp.Filter):  # aggregate(x) FILTER (WHERE y)
+        aggregate, kept = node.this.copy(), node.expression.this
+        inner = exp.Literal.number(1) if isinstance(aggregate.this, exp.Star) else aggregate.this
+        aggregate.set("this", exp.Case().when(kept, inner))
+        return cast("exp.Expr", aggregate)
+    if isinstance(node, exp.ArrayContains) and isinstance(node.this, exp.Array):
+        return exp.In(this=node.expression, expressions=node.this.expressions)
+    if _called(node, "list_position"):
+        return _position(*node.expressions)
+    if isinstance(node, exp.GT) and _called(node.this, "bit_count"):  # more than one bit
+        (bits,) = node.this.expressions
+        fewer = exp.paren(exp.Sub(this=bits.copy(), expression=exp.Literal.number(1)))
+        both = exp.paren(exp.BitwiseAnd(this=bits, expression=fewer))
+        return exp.NEQ(this=both, expression=exp.Literal.number(0))
+    if isinstance(node, exp.Bracket) and isinstance(node.expressions[0], exp.Slice):
+        return exp.Substring(this=node.this, start=node.expressions[0].this)
+    if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.UBIGINT:
+        return exp.DataType.build("bigint")  # no mask has its highest bit
+    if isinstance(node, exp.Length) and _is_list(node.this):
+        return exp.ArraySize(this=node.this)
+    return node
+
+
+def _called(node: exp.Expr, name: str) -> bool:
+    return isinstance(node, exp.Anonymous) and node.name.lower() == name
+
+
+def _position(of: exp.Expr, what: exp.Expr) -> exp.Expr:
+    case = exp.Case(this=what.copy())
+    for place, one in enumerate(of.expressions, 1):
+        case = case.when(one.copy(), exp.Literal.number(place))
+    return case
+
+
+def _is_list(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Coalesce | exp.Paren):
+        return any(map(_is_list, [node.this, *node.expressions]))
+    return isinstance(node, exp.Array | exp.ArrayFilter | exp.Transform) or (
+        isinstance(node, exp.Column) and node.name in ("tags", "files")
+    )
+
+
+def _folded(node: exp.Expr) -> exp.Expr:
+    """Return the branch of a CASE whose operand is known."""
+    if not isinstance(node, exp.Case) or not isinstance(node.this, exp.Literal | exp.Null):
+        return node
+    for branch in node.args["ifs"]:
+        if isinstance(node.this, exp.Literal) and branch.this == node.this:
+            return cast("exp.Expr", branch.args["true"])
+    return node.args.get("default") or exp.null()
+
+
+def _check(tree: exp.Expr, query: Query) -> None:
+    known = {"census", "frameworks"} | {cte.alias for cte in tree.find_all(exp.CTE)}
+    if strange := sorted({table.name for table in tree.find_all(exp.Table)} - known):
+        raise NoAnswerError(
+            f"Query {query.name} asks for {', '.join(strange)}, and an export holds one "
+            "observation alone. Run it here: hfscan query"
+        )
+
+
+def _census(wanted: Iterable[str]) -> str:
+    told = [f"{sql} AS {name}" for name, sql in _COLUMNS.items() if name in wanted]
+    told += [f"{_mask(names)} AS {name}" for name, names in _MASKS.items() if name in wanted]
+    plain = ("_id", "id", "author", "sha", "tags", "library_name", "pipeline_tag", "downloads",
+             "likes", "gated", "disabled")  # fmt: skip
+    return f"SELECT {', '.join([*(one for one in plain if one in wanted), *told])} FROM models"
+
+
+def _mask(names: str) -> str:
+    bits = " + ".join(
+        f"CASE WHEN list_contains({names}, '{one.key}') THEN {1 << one.bit} ELSE 0 END"
+        for one in taxonomy().frameworks
+    )
+    return f"CASE WHEN {names} IS NOT NULL THEN {bits} END"

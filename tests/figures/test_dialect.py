@@ -1,0 +1,116 @@
+"""Named queries for other engines: their text, run by a local Spark over an export."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+from click.testing import CliRunner
+from sqlglot import parse_one
+
+from hfscan import export
+from hfscan.census import crawl
+from hfscan.cli import cli
+from hfscan.figures import Census, load
+from hfscan.minihub import MiniHub, Population
+from hfscan.scope import Scope
+from hfscan.store import Store
+
+ASKED = {
+    "exclusivity": [
+        {},
+        {"universe": "pytorch,tensorflow,jax", "definition": "usable", "by": "year"},
+        {"universe": "all", "definition": "weights", "floor": "excluded", "since": "2023-01-01"},
+        {"by": "license", "weight": "downloads", "top": "3"},
+        {"by": "library", "weight": "authors", "without_top": "2"},
+    ],
+    "concentration": [{}],
+    "formats": [{}, {"per": "month", "definition": "weights"}],
+}
+SPARK = """
+import json, sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config(
+    "spark.sql.shuffle.partitions", "1").config("spark.driver.host", "127.0.0.1").getOrCreate()
+for table in ("models", "frameworks"):
+    spark.read.parquet(f"{sys.argv[1]}/{table}").createOrReplaceTempView(table)
+print(json.dumps([[r.asDict() for r in spark.sql(q).collect()] for q in json.load(sys.stdin)],
+    default=str))
+"""
+
+
+def printed(name, given, dialect="spark"):
+    params = [f"--param={key}={value}" for key, value in given.items()]
+    done = CliRunner().invoke(cli, ["query", name, "--dialect", dialect, *params])
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    return done.stdout
+
+
+@pytest.mark.parametrize("dialect", ["spark", "bigquery", "snowflake"])
+def test_the_text_is_the_engines_own_and_has_no_macro_or_parameter_left(dialect):
+    for name, asked in ASKED.items():
+        for given in asked:
+            text = printed(name, given, dialect)
+            parse_one(text, read=dialect)
+            for left in (
+                "universe(",
+                "by_definition(",
+                "$",
+                "list_",
+                "ubigint",
+                "one_of(",
+                "bit_count(",
+            ):
+                assert left not in text.lower()
+
+
+def test_what_an_export_does_not_hold_is_refused():
+    done = CliRunner().invoke(cli, ["query", "transitions", "--dialect", "spark"])
+    assert "an export holds one observation alone" in str(done.exception)
+
+
+def test_spark_counts_what_duckdb_counts(tmp_path):
+    if find_spec("pyspark") is None or shutil.which("java") is None:
+        pytest.skip("needs pyspark and Java")
+    db, folder = tmp_path / "h.duckdb", tmp_path / "export"
+    with MiniHub(Population.synthetic(3_000, seed=2), quota=None) as hub:
+        crawl(Scope(), endpoint=hub.url, token=None, db=db)
+    cases = [(name, given) for name, asked in ASKED.items() for given in asked]
+    with Store.open(db) as store:
+        source = store.sources()[0]
+        export.export(store, folder, source=source)
+        Census(store, source)
+        ours = []
+        for name, given in cases:
+            query = load(name)
+            kinds = {one.name: one.type for one in query.parameters}
+            typed = {
+                key: value.split(",") if kinds[key].endswith("[]") else value
+                for key, value in given.items()
+            }
+            ours.append(query.run(store.connection, typed))
+    done = subprocess.run(
+        [sys.executable, "-c", SPARK, str(folder)],
+        input=json.dumps([printed(*case) for case in cases]), env=os.environ,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    for case, here, there in zip(cases, ours, json.loads(done.stdout), strict=True):
+        assert here
+        assert as_rows(there) == as_rows(here), case
+
+
+def as_rows(rows):
+    """Rows with numbers as numbers, in any order: engines differ in how they sort text."""
+    told = json.loads(json.dumps(rows, default=str))
+    return sorted([{key: _number(value) for key, value in row.items()} for row in told], key=repr)
+
+
+def _number(value):
+    try:
+        return round(float(value), 5)
+    except (TypeError, ValueError):
+        return value
