@@ -30,9 +30,9 @@ WIDE, NARROW = 680, 320
 _SVG = "http://www.w3.org/2000/svg"
 _ELEMENTS = {"svg", "g", "path", "line", "text"}
 _ATTRIBUTES = set(
-    "aria-label d dx dy fill font-family font-size font-style font-weight height opacity role "
-    "stroke stroke-dasharray stroke-linecap stroke-width text-anchor transform viewBox width x x1 "
-    "x2 y y1 y2".split()
+    "aria-label d dx dy fill fill-opacity font-family font-size font-style font-weight height "
+    "opacity role stroke stroke-dasharray stroke-linecap stroke-width text-anchor transform "
+    "viewBox width x x1 x2 y y1 y2".split()
 )
 _VEGA = "https://vega.github.io/schema/vega/v6.json"
 _VEGA_LITE = "https://vega.github.io/schema/vega-lite/v6.json"

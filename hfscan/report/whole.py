@@ -78,7 +78,11 @@ def _report(
         generated_at=datetime.now(UTC),
         headline=next(one for one in sections if one.name == plan["headline"]),
         sections=tuple(sections),
-        notes=(),
+        notes=tuple(
+            f"SYNTHETIC: the models of source {one.id} were made up ({one.synthetic}); no real Hub."
+            for one in sources
+            if one.synthetic
+        ),
         said=Said(
             plan["says"].format_map(told),
             plan["provenance"].format_map(told),

@@ -8,15 +8,25 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
+from parity_runs import case, run, timing
 
 from hfscan.census import crawl
 from hfscan.cli import cli
 from hfscan.errors import PlanError
 from hfscan.figures import Census
 from hfscan.minihub import MiniHub, Population
-from hfscan.report import FORMATS, Question, build, compare, write_folder
+from hfscan.report import (
+    FORMATS,
+    Question,
+    build,
+    build_whole,
+    compare,
+    is_whole,
+    write_folder,
+)
 from hfscan.scope import Scope
 from hfscan.store import Store
+from hfscan.store.parity import record
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +34,14 @@ def database(tmp_path_factory):
     path = tmp_path_factory.mktemp("census") / "h.duckdb"
     with MiniHub(Population.synthetic(600, seed=7), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
+    cases = [
+        case("ann/bert", "pytorch"),
+        case("ann/bert", "tensorflow", "does not load"),
+        case("ann/bert", "tensorflow", route="helper"),
+    ]
+    timings = [timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])]
+    with Store.open(path, write=True) as store:
+        record(store.connection, run("2026-02-01", *cases, timings=timings))
     return path
 
 
@@ -41,10 +59,17 @@ def masked(text):
     return re.sub(r'"hfscan": "[\d.]+"', '"hfscan": "VERSION"', text)
 
 
-def test_the_files_are_the_golden_ones(report, tmp_path, request):
+@pytest.mark.parametrize("name", ["year", "overview", "parity", "claims"])
+def test_the_files_are_the_golden_ones(database, name, tmp_path, request):
     """After a change on purpose: delete tests/report/golden, run twice, read the difference."""
+    with Store.open(database) as store:
+        if is_whole(name):
+            report = build_whole(store, name)
+        else:
+            report = build(Census.choose(store, None), Question(2022 if name == "year" else None))
     golden, missing = request.path.parent / "golden", []
-    for path in write_folder(report, ("md", "json", "csv", "terminal"), tmp_path):
+    formats = ("md", "json", "terminal") if name == "claims" else ("md", "json", "csv", "terminal")
+    for path in write_folder(report, formats, tmp_path):
         if path.suffix == ".svg" or path.name == "sources.csv":
             continue
         expected = golden / path.relative_to(tmp_path)
