@@ -129,6 +129,7 @@ class Crawls:
     def start(self, folder: Path, *arguments: str) -> None:
         """Run `hfscan crawl` in a folder, in a process of its own."""
         self._folder = folder
+        (folder / "told").touch()  # a kill may come before the process has begun
         print(json.dumps([str(folder), arguments]), file=self._asked)
         self._pid = int(self._said.readline())
 
