@@ -35,7 +35,10 @@ def masks_sql(table: str) -> str:
     # materialised, or DuckDB copies the expressions into every place that uses them
     return (
         f"WITH {_evidence(known, table)}, "
-        f"filed AS MATERIALIZED (SELECT *, {files} AS _file_mask FROM evidence) "
+        # most models have the same files as many others
+        "named AS (SELECT DISTINCT _files FROM evidence), "
+        f"known AS (SELECT _files, {files} AS _file_mask FROM named), "
+        "filed AS MATERIALIZED (FROM evidence LEFT JOIN known USING (_files)) "
         f"SELECT * FROM {found}"
     )
 

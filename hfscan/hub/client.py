@@ -95,6 +95,7 @@ class HubClient:
             timeout=self._patience.timeout,
             follow_redirects=False,
             trust_env=not _is_loopback(self._url.host),  # no proxy between us and this machine
+            verify=self._url.scheme == "https",  # or it reads certificates that nobody shows it
         )
 
     def get(self, url: str, prove: Callable[[Answer], T]) -> T:
@@ -103,10 +104,10 @@ class HubClient:
         `prove` raises TransientError on an answer that is not whole. Raises HubUnreachableError,
         RefusedError on a 4xx, MovedError on a redirect within the Hub, and HubContractError.
         """
-        self._own(httpx.URL(url))
+        target = self._own(httpx.URL(url))
         try:
             return persist(
-                lambda: prove(self._ask(url)),
+                lambda: prove(self._ask(target)),
                 self._patience,
                 answered=lambda: self.answered,
                 tell=self._tell,
@@ -119,7 +120,7 @@ class HubClient:
                 else f"{error} Run the same command again: it goes on from here."
             ) from error
 
-    def _ask(self, url: str) -> Answer:
+    def _ask(self, url: httpx.URL) -> Answer:
         number = self._await_turn()
         try:
             with self._http.stream("GET", url) as response:
@@ -145,7 +146,8 @@ class HubClient:
             delay = self._pace.delay(self.requests - self._heard)
             if delay > 1:
                 self._tell(f"keeping within the Hub's quota: waiting {delay:.0f} s")
-            time.sleep(delay)
+            if delay > 0:
+                time.sleep(delay)
             self.requests += 1
             self.mine.requests += 1
             return self.requests
@@ -180,7 +182,8 @@ class HubClient:
 
     def _linked(self, response: httpx.Response, link: str) -> str:
         try:
-            return str(self._own(response.url.join(link)))
+            url = httpx.URL(link)
+            return str(self._own(response.url.join(url) if url.is_relative_url else url))
         except httpx.InvalidURL as error:
             raise TransientError(
                 f"{self.endpoint} links to what is no URL", final=HubContractError

@@ -23,11 +23,12 @@ LARGEST_PAGE = 512 << 20
 """Bytes unpacked: a hundred times a usual page of 1,000 models; a gzip bomb takes any amount."""
 
 _DOUBTS = 2  # times that a page is asked for again when its cursor says that it lacks models
+_HEX = re.compile("[0-9a-f]*")
 _ETAG = re.compile(r'(?:W/)?"([0-9a-f]+)-([A-Za-z0-9+/]{27})"')
 
 
 class _Model(msgspec.Struct):
-    id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{24}\Z")] = msgspec.field(name="_id")
+    id: Annotated[str, msgspec.Meta(min_length=24, max_length=24)] = msgspec.field(name="_id")
 
 
 _IDS = msgspec.json.Decoder(list[_Model])
@@ -102,6 +103,8 @@ def whole(answer: Answer, largest: int = LARGEST_PAGE) -> Page:
         packed = None
         models = _decoded(body)
     ids = [model.id for model in models]
+    if not _HEX.fullmatch("".join(ids)):  # all at once: a third of the time
+        raise _no_page("an `_id` that is not 24 hex digits")
     return Page(packed or _pack(body), ids, answer.next_url, answer.synthetic, len(ids))
 
 

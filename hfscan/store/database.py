@@ -1,5 +1,6 @@
 """Opens a DuckDB file; the only place that does."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,20 @@ _SCHEMAS = ("schema.sql", "parity.sql")
 _MACRO = re.compile(
     r"^CREATE MACRO IF NOT EXISTS (\w+)\((.+?)\) AS(?: TABLE)?\n(.+?);$", re.M | re.S
 )
-_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+_Settings = dict[str, str | bool | int | float | list[str]]
+_SETTINGS: _Settings = {
     # nothing is fetched behind the user's back
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     # rows are keyed; keeping their order would only hold them in memory
     "preserve_insertion_order": False,
+}
+_THREADS = min(os.cpu_count() or 1, 4)
+_WRITING: _Settings = {
+    # an ingest holds what it reads until it knows where it belongs: beyond this, in a file beside
+    # the database. Each thread that reads takes 200 MB at times.
+    "threads": _THREADS,
+    "memory_limit": f"{300 * _THREADS} MB",
 }
 
 
@@ -40,7 +49,8 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
     try:
         if not path.exists():
             _create(path)
-        connection = duckdb.connect(path, read_only=not write, config=_SETTINGS)
+        settings = _SETTINGS | (_WRITING if write else {})
+        connection = duckdb.connect(path, read_only=not write, config=settings)
     except (duckdb.IOException, duckdb.FatalException) as error:
         raise _explained(path, error) from error
     except OSError as error:

@@ -16,6 +16,7 @@ MASKS = ("tag_mask", "weights_mask", "usable_mask")
 _SPAN = ("series", "model", "valid_from", "valid_to")
 PACKED = "ceil(log2(1 + coalesce(downloads, 0))), model"
 """An order in which counts pack well: integers take as many bits as the largest nearby."""
+_BATCH = 200_000  # rows that are classified at once; what that takes is held in memory
 _FOREVER = 2147483647  # stands for no end where spans are compared
 
 
@@ -125,15 +126,18 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content:
     end = "NULL" if tick.after is None else tick.after
     columns = [row[0] for row in connection.execute("DESCRIBE versions").fetchall()]
     kept = [name for name in columns if name not in (*_SPAN, *MASKS)]
-    connection.execute(
-        f"""
-        INSERT INTO versions BY NAME
-        SELECT {tick.series} AS series, model, {tick.place} AS valid_from, {end} AS valid_to,
-            {", ".join(kept)}, {", ".join(MASKS)}
-        FROM staged JOIN fresh ON fresh.row = staged.rowid
-        JOIN ({masks_sql("staged")}) AS masks ON masks.row = staged.rowid
-        """
-    )
+    ((low, high),) = connection.execute("SELECT min(rowid), max(rowid) FROM staged").fetchall()
+    for first in range(low, high + 1, _BATCH) if low is not None else ():
+        part = f"(SELECT *, rowid FROM staged WHERE rowid BETWEEN {first} AND {first + _BATCH - 1})"
+        connection.execute(
+            f"""
+            INSERT INTO versions BY NAME
+            SELECT {tick.series} AS series, model, {tick.place} AS valid_from, {end} AS valid_to,
+                {", ".join(kept)}, {", ".join(MASKS)}
+            FROM {part} AS part JOIN fresh ON fresh.row = part.rowid
+            JOIN ({masks_sql(part)}) AS masks ON masks.row = part.rowid
+            """
+        )
     connection.execute("DROP TABLE fresh")
 
 

@@ -1,5 +1,6 @@
 """Recorded API objects into the database: one transaction, all or nothing."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from hfscan.store import history, raw, series
 from hfscan.store.sources import Observation
 from hfscan.store.transaction import explained, transaction
 
+_FILES = 200  # that are read at once: all are held open until the last is read
 _NORMALISE = Path(__file__).with_name("normalise.sql")
 
 
@@ -75,18 +77,13 @@ def _ingest(
     observation: Observation,
     digest: str,
 ) -> Ingested:
-    unknown_keys = raw.unknown_keys(connection, files)
-    _stage(connection, raw.relation(connection, files), observation)
+    _stage(connection, files, observation)
     read, private, outside, nameless = _one(
         connection,
         "SELECT count(*), count(*) FILTER (private), count(*) FILTER (outside AND NOT private), "
         "count(*) FILTER (key IS NULL AND NOT private AND NOT outside) FROM staged",
     )
-    odd_types = dict(
-        connection.execute(
-            "SELECT field, count(*) FROM (SELECT unnest(odd) AS field FROM staged) GROUP BY ALL"
-        ).fetchall()
-    )
+    odd_types, unknown_keys = (_tally(connection, column) for column in ("odd", "unknown"))
     if private or outside or nameless:
         connection.execute("DELETE FROM staged WHERE private OR outside OR key IS NULL")
     (duplicates,) = _one(connection, "SELECT count(*) - count(DISTINCT key) FROM staged")
@@ -107,7 +104,7 @@ def _ingest(
         duplicates,
         nameless,
         unknown_keys,
-        dict(sorted(odd_types.items())),
+        odd_types,
         carried=carried,
     )
 
@@ -173,25 +170,43 @@ def _take_place(
     return source
 
 
-def _stage(connection: duckdb.DuckDBPyConnection, relation: str, observation: Observation) -> None:
+def _stage(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], observation: Observation
+) -> None:
     odd = ", ".join(
-        f"CASE WHEN json_type({name}) NOT IN ({', '.join(map(repr, types))}) THEN '{name}' END"
-        for name, types in raw.FIELDS.items()
+        f"CASE WHEN types[{place}] NOT IN {(*types, 'NULL')} THEN '{name}' END"
+        for place, (name, types) in enumerate(raw.FIELDS.items(), 1)
     )
     normalised = _NORMALISE.read_text(encoding="utf-8").format(
-        odd=f"list_filter([{odd}], lambda field: field IS NOT NULL)"
+        shape=f"'{json.dumps(raw.SHAPE)}'",
+        paths=raw.paths(),
+        odd=f"list_filter([{odd}], lambda field: field IS NOT NULL)",
     )
-    connection.execute(
-        f"CREATE TEMP TABLE staged AS WITH raw AS ({relation}), normalised AS ({normalised}) "
-        "SELECT *, coalesce(created_at < $since, false) OR coalesce(created_at >= $until, false) "
-        "AS outside FROM normalised",
-        {
-            "floor_start": _naive(FLOOR_START),
-            "floor_end": _naive(FLOOR_END),
-            "since": _naive(observation.scope.since),
-            "until": _naive(observation.scope.until),
-        },
+    bounds = {
+        "floor_start": _naive(FLOOR_START),
+        "floor_end": _naive(FLOOR_END),
+        "since": _naive(observation.scope.since),
+        "until": _naive(observation.scope.until),
+    }
+    into = "CREATE TEMP TABLE staged AS"
+    for first in range(0, len(files), _FILES):
+        relation = raw.relation(connection, files[first : first + _FILES])
+        connection.execute(
+            f"{into} WITH raw AS ({relation}), normalised AS ({normalised}) SELECT *, "
+            "coalesce(created_at < $since, false) OR coalesce(created_at >= $until, false) "
+            "AS outside FROM normalised",
+            bounds,
+        )
+        into = "INSERT INTO staged"
+
+
+def _tally(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int]:
+    """Count the staged models that have each word in a list. Shape: word -> models."""
+    found = connection.execute(
+        f"SELECT word, count(*) FROM (SELECT unnest({column}) AS word FROM staged) "
+        "GROUP BY word ORDER BY word"
     )
+    return dict(found.fetchall())
 
 
 def _one(

@@ -1,7 +1,11 @@
-"""Recorded API objects, however they are filed, as one relation `raw` of JSON columns."""
+"""Recorded API objects, however they are filed, as one relation.
+
+It has the columns `json` (the object) and `unknown` (its keys that the contract does not know).
+"""
 
 import gzip
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,10 +45,21 @@ NOT_KEPT = frozenset({"trendingScore", "cardData", "transformersInfo", "widgetDa
     "securityStatus"})  # fmt: skip
 """Fields of the contract that a census has no use for."""
 
-_NESTED = {name for name, types in FIELDS.items() if types[0] in ("ARRAY", "OBJECT")}
+_NESTED: dict[str, object] = {
+    "tags": ["VARCHAR"],
+    "siblings": [{"rfilename": "VARCHAR"}],
+    "baseModels": {"models": [{"id": "VARCHAR"}], "relation": "VARCHAR"},
+    "safetensors": {"total": "BIGINT"},
+    "gguf": {"total": "BIGINT"},
+    "config": {"model_type": "VARCHAR", "architectures": ["VARCHAR"]},
+}
+
+SHAPE: dict[str, object] = {name: _NESTED.get(name, types[-1]) for name, types in FIELDS.items()}
+"""The contract's object as `json_transform` takes it: what is kept of each field."""
+
 _SUFFIXES = (".json", ".jsonl", ".ndjson")
 _COMPRESSED = ("", ".gz", ".zst")
-_LARGEST_OBJECT = 32 << 20  # bytes; repositories list their files without bound
+_SMALLEST_BOUND, _LARGEST_OBJECT = 1 << 20, 16 << 20  # bytes; 16 MiB hold 250,000 file names
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
@@ -86,44 +101,39 @@ def digest(files: Sequence[Path]) -> str:
 
 
 def relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> str:
-    """Return SQL that reads `files` (all JSON or all Parquet) as the columns of `FIELDS`.
+    """Return SQL that reads `files`, all JSON or all Parquet.
 
     Raises DumpError when a Parquet file cannot be opened.
     """
     if _kind(files[0]) == "json":
-        return f"SELECT * FROM {_read_json('read_json', files, FIELDS)}"
-    have = {
-        column.lower(): (column, kind.upper())
-        for column, kind, *_ in connection.execute(
-            f"DESCRIBE SELECT * FROM read_parquet({_list(files)}, union_by_name=true)"
-        ).fetchall()
-    }
-    columns = []
-    for field in FIELDS:
-        column, kind = have.get(field.lower(), (None, ""))
-        if column is None:
-            value = "NULL::JSON"
-        elif kind == "VARCHAR" and field in _NESTED:  # objects kept as JSON text
-            value = f"TRY_CAST({_name(column)} AS JSON)"
-        else:
-            value = f"to_json({_name(column)})"
-        columns.append(f"{value} AS {_name(field)}")
-    return f"SELECT {', '.join(columns)} FROM read_parquet({_list(files)}, union_by_name=true)"
+        # what `unknown` holds is rare, and costs more than to see whether there is any
+        known = ", ".join(map(_text, (*FIELDS, *NOT_KEPT)))
+        return f"""
+            SELECT json, CASE WHEN len(json_keys(json)) > list_count(json_type(json, {paths()}))
+                THEN list_filter(json_keys(json), lambda key: key NOT IN ({known})) END AS unknown
+            FROM read_json_objects(
+                {_list(files)}, format='auto', maximum_object_size={_bound(files)}
+            )"""
+    table = f"read_parquet({_list(files)}, union_by_name=true)"
+    fields = {field.lower(): field for field in FIELDS}
+    columns, unknown = [], []
+    for column, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall():
+        field = fields.get(column.lower())
+        if field is not None:
+            as_text = kind.upper() == "VARCHAR" and field in _NESTED  # objects kept as JSON text
+            value = f"TRY_CAST({_name(column)} AS JSON)" if as_text else _name(column)
+            columns.append(f"{_name(field)} := {value}")
+        elif column not in NOT_KEPT:
+            unknown.append(f"CASE WHEN {_name(column)} IS NOT NULL THEN {_text(column)} END")
+    return f"""
+        SELECT to_json(struct_pack({", ".join(columns)})) AS json,
+            list_filter([{", ".join(unknown)}]::VARCHAR[], lambda key: key IS NOT NULL) AS unknown
+        FROM {table}"""
 
 
-def unknown_keys(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[str, int]:
-    """Count the models that carry each key the contract does not know. Shape: key -> models."""
-    if _kind(files[0]) == "json":
-        objects = _read_json("read_json_objects", files)
-        keys = f"SELECT unnest(json_keys(json)) AS key FROM {objects}"
-        counts = connection.execute(f"SELECT key, count(*) FROM ({keys}) GROUP BY ALL").fetchall()
-    else:
-        table = f"read_parquet({_list(files)}, union_by_name=true)"
-        names = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
-        tallies = ", ".join(f"count({_name(name)})" for name in names)
-        row = connection.execute(f"SELECT {tallies} FROM {table}").fetchone()
-        counts = list(zip(names, row or (), strict=True))
-    return {key: n for key, n in sorted(counts) if key not in FIELDS and key not in NOT_KEPT and n}
+def paths() -> str:
+    """Return SQL for the list of the JSON paths of `FIELDS`."""
+    return f"[{', '.join(_text(f'$.{field}') for field in FIELDS)}]"
 
 
 def first_bad_line(files: Sequence[Path]) -> str | None:
@@ -147,14 +157,21 @@ def first_bad_line(files: Sequence[Path]) -> str | None:
     return None
 
 
-def _read_json(
-    function: str, files: Sequence[Path], fields: dict[str, tuple[str, ...]] | None = None
-) -> str:
-    columns = "{" + ", ".join(f"'{name}': 'JSON'" for name in fields or ()) + "}"
-    wanted = f", columns={columns}, records=true" if fields else ""
-    return (
-        f"{function}({_list(files)}, format='auto', maximum_object_size={_LARGEST_OBJECT}{wanted})"
-    )
+def _bound(files: Sequence[Path]) -> int:
+    """Return bytes that no object exceeds, as none is larger than its file.
+
+    Readers hold several times as much. A gzip file ends with its unpacked size; that of its last
+    member, where it has several, and then it is large.
+    """
+    most = _SMALLEST_BOUND
+    for file in files:
+        size = file.stat().st_size
+        if file.suffix == ".gz" and size > 4:
+            with file.open("rb") as packed:
+                packed.seek(-4, os.SEEK_END)
+                size = max(8 * size, int.from_bytes(packed.read(4), "little"))
+        most = max(most, _LARGEST_OBJECT if file.suffix == ".zst" else size)
+    return min(most, _LARGEST_OBJECT)
 
 
 def _kind(path: Path) -> str | None:
@@ -169,8 +186,11 @@ def _known() -> str:
 
 
 def _list(files: Sequence[Path]) -> str:
-    quoted = ("'" + str(file).replace("'", "''") + "'" for file in files)
-    return f"[{', '.join(quoted)}]"
+    return f"[{', '.join(_text(str(file)) for file in files)}]"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _name(column: str) -> str:

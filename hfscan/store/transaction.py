@@ -8,7 +8,7 @@ import duckdb
 
 from hfscan.errors import StorageError
 
-_FULL = re.compile("No space left|disk is full|write file|out of disk", re.IGNORECASE)
+_FULL = re.compile("No space left|disk is full|write file|out of disk|offload", re.IGNORECASE)
 
 
 def explained(error: duckdb.Error) -> Exception:
