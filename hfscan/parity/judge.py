@@ -80,9 +80,9 @@ class Judge:
             if held_to is base and base.device != result.device:
                 against += f" on {base.device}"
             result.verdict = AGREE
+            share = f"relative L2 {worst:.1e}, {worst / limit.rel_l2:.2g} of the tolerance,"
             result.reason = (
-                f"relative L2 {worst:.1e}, {worst / limit.rel_l2:.2g} of the tolerance, "
-                f"to {against} on {base_case.weights.name}"
+                f"{share if worst else 'equal'} to {against} on {base_case.weights.name}"
             )
 
     def _weights(self, case: Case) -> compare.WeightsDifference:

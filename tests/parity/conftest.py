@@ -5,17 +5,14 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 NEEDED = ("numpy", "torch", "tensorflow", "tf_keras", "transformers", "safetensors", "h5py")
 _ABSENT = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 if not _ABSENT:
-    from hfscan.parity import demo, report
+    from hfscan.parity import demo
     from hfscan.parity.checkpoints import open_checkpoint
     from hfscan.parity.sweep import Settings, Sweep
     from hfscan.parity.verdict import Result
@@ -88,31 +85,20 @@ def set_config() -> Callable[..., None]:
     return change
 
 
-def checked(sweep: "Sweep", folder: Path, **changes: object) -> list["Result"]:
-    before = sweep.settings
-    sweep.settings = replace(before, **changes)
-    sweep.measurements.clear()
-    try:
-        return list(sweep.check(open_checkpoint(folder)))
-    finally:
-        sweep.settings = before
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def check_with(sweep: "Sweep") -> Callable[..., list["Result"]]:
     """Check in the lanes that run already, with other settings; `sweep` has what was timed."""
-    return partial(checked, sweep)
+    before = sweep.settings
 
+    def check(folder: Path, **changes: object) -> list["Result"]:
+        sweep.settings = replace(before, **changes)
+        sweep.measurements.clear()
+        try:
+            return list(sweep.check(open_checkpoint(folder)))
+        finally:
+            sweep.settings = before
 
-@pytest.fixture(scope="session")
-def trained(sweep: "Sweep", tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The report of one run that timed training steps as well, of images."""
-    folder = tmp_path_factory.mktemp("trained") / "resnet"
-    name = "ResNetForImageClassification"
-    sweep.worker("pytorch").call("model", architecture=name, into=str(folder), twin=False)
-    started = datetime.now(UTC)
-    results = checked(sweep, folder, measure=True, train=True, rounds=3)
-    return report.document(results, sweep.environment(), started, list(sweep.measurements))
+    return check
 
 
 @pytest.fixture(scope="session")

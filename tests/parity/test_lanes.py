@@ -3,7 +3,6 @@
 import importlib.util
 import io
 import os
-import shutil
 import subprocess
 from datetime import UTC, datetime
 
@@ -125,55 +124,6 @@ def test_onnx_agrees_and_generates_the_same_tokens(altered, check_with, sweep):
     assert results["onnx"].outputs[0]["rel_l2"] < 1e-5
     assert measured["onnx"]["variant"] == "session"
     assert measured["onnx"]["latency_ms"]["n"] == 3
-
-
-def test_every_variant_is_timed_beside_the_others(altered, check_with, sweep):
-    folder = altered("bert", "tf_model.h5")
-    lanes = ("tensorflow",)
-    results = check_with(folder, lanes=lanes, measure=True, variants=True, rounds=3)
-    rows = list(sweep.measurements)
-    text = io.StringIO()
-    shown = report.document(results, sweep.environment(), datetime.now(UTC), rows)
-    report.write_markdown(shown, text)
-    ways = [(row["what"], row["variant"]) for row in rows]
-    variants = ["eager", "function", "xla"]
-    assert ways == [("inference", one) for one in variants]
-    assert all(row["ratio"]["to"] == "tensorflow eager" for row in rows)
-    assert all(row["latency_ms"]["n"] == 3 and row["peak_rss_mb"] > 100 for row in rows)
-    for what, variant in ways:
-        assert f"| {what} | tensorflow | {variant} |" in text.getvalue()
-
-
-def test_training_steps_of_images_are_timed_in_processes_of_their_own(trained):
-    rows = {row["lane"]: row for row in trained["measurements"] if row["what"] == "training"}
-    assert trained["agree"]
-    assert {lane: row["variant"] for lane, row in rows.items()} == {
-        "pytorch": "eager",
-        "tensorflow": "function",
-    }
-    for row in rows.values():
-        assert "fault" not in row
-        assert row["own_process"]
-        assert row["latency_ms"]["n"] == 3
-        assert min(row["losses"][1:]) < row["losses"][0]  # it does train
-    first = [row["losses"][0] for row in rows.values()]
-    assert first[0] == pytest.approx(first[1], rel=1e-4)  # and on the same thing
-    # its own format, so that the process needs no PyTorch to read it
-    assert rows["tensorflow"]["file"] == "tf_model.h5"
-
-
-def test_a_variant_that_fails_is_told_and_the_others_are_timed(
-    altered, check_with, sweep, monkeypatch
-):
-    monkeypatch.setenv("CXX", shutil.which("false"))  # without a compiler torch.compile cannot
-    monkeypatch.setenv("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")
-    folder = altered("bert", "model.safetensors")
-    results = check_with(folder, lanes=("pytorch",), measure=True, variants=True, rounds=2)
-    rows = {row["variant"]: row for row in sweep.measurements}
-    assert [r.verdict for r in results] == ["agree"]
-    assert rows["eager"]["latency_ms"]["n"] == 2
-    assert "latency_ms" not in rows["compile"]
-    assert rows["compile"]["fault"]
 
 
 def test_the_html_page_stands_alone_and_is_escaped(altered, check):

@@ -1,0 +1,172 @@
+"""What is timed, how it is kept, and what it says of claims."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+
+from hfscan.parity import report
+from hfscan.store import Store
+from hfscan.store.parity import record
+
+LANES = ("pytorch", "tensorflow")
+
+
+@pytest.fixture(scope="module")
+def trained(sweep, check_with, tmp_path_factory):
+    """The report of one run that timed training steps as well, of images."""
+    folder = tmp_path_factory.mktemp("trained") / "resnet"
+    name = "ResNetForImageClassification"
+    sweep.worker("pytorch").call("model", architecture=name, into=str(folder), twin=False)
+    started = datetime.now(UTC)
+    results = check_with(folder, measure=True, train=True, rounds=3)
+    return report.document(results, sweep.environment(), started, list(sweep.measurements))
+
+
+def test_every_variant_is_timed_beside_the_others(altered, check_with, sweep):
+    folder = altered("bert", "tf_model.h5")
+    lanes = ("tensorflow",)
+    results = check_with(folder, lanes=lanes, measure=True, variants=True, rounds=3)
+    rows = list(sweep.measurements)
+    text = io.StringIO()
+    shown = report.document(results, sweep.environment(), datetime.now(UTC), rows)
+    report.write_markdown(shown, text)
+    ways = [(row["what"], row["variant"]) for row in rows]
+    variants = ["eager", "function", "xla"]
+    assert ways == [("inference", one) for one in variants]
+    assert all(row["ratio"]["to"] == "tensorflow eager" for row in rows)
+    assert all(row["latency_ms"]["n"] == 3 and row["peak_rss_mb"] > 100 for row in rows)
+    for what, variant in ways:
+        assert f"| {what} | tensorflow | {variant} |" in text.getvalue()
+
+
+def test_training_steps_of_images_are_timed_in_processes_of_their_own(trained):
+    rows = {row["lane"]: row for row in trained["measurements"] if row["what"] == "training"}
+    assert trained["agree"]
+    assert {lane: row["variant"] for lane, row in rows.items()} == {
+        "pytorch": "eager",
+        "tensorflow": "function",
+    }
+    for row in rows.values():
+        assert "fault" not in row
+        assert row["own_process"]
+        assert row["latency_ms"]["n"] == 3
+        assert min(row["losses"][1:]) < row["losses"][0]  # it does train
+    first = [row["losses"][0] for row in rows.values()]
+    assert first[0] == pytest.approx(first[1], rel=1e-4)  # and on the same thing
+    # its own format, so that the process needs no PyTorch to read it
+    assert rows["tensorflow"]["file"] == "tf_model.h5"
+
+
+def test_a_variant_that_fails_is_told_and_the_others_are_timed(
+    altered, check_with, sweep, monkeypatch
+):
+    monkeypatch.setenv("CXX", shutil.which("false"))  # without a compiler torch.compile cannot
+    monkeypatch.setenv("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")
+    folder = altered("bert", "model.safetensors")
+    results = check_with(folder, lanes=("pytorch",), measure=True, variants=True, rounds=2)
+    rows = {row["variant"]: row for row in sweep.measurements}
+    assert [r.verdict for r in results] == ["agree"]
+    assert rows["eager"]["latency_ms"]["n"] == 2
+    assert "latency_ms" not in rows["compile"]
+    assert rows["compile"]["fault"]
+
+
+@pytest.fixture(scope="module")
+def timed(trained, tmp_path_factory):
+    """A database of one run that timed forward calls and training steps."""
+    db = tmp_path_factory.mktemp("timed") / "h.duckdb"
+    with Store.open(db, write=True) as store:
+        record(store.connection, trained)
+    return db
+
+
+def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(timed, trained):
+    told = {(row["what"], row["lane"]): row for row in trained["measurements"]}
+    assert set(told) == {(w, f) for w in ("inference", "training") for f in LANES}
+    with duckdb.connect(timed, read_only=True) as connection:
+        kept = connection.execute(
+            "SELECT what, lane, variant, own_process, milliseconds, threads, "
+            "inputs -> 'pixel_values', peak_rss_mb FROM parity_timings ORDER BY number"
+        ).fetchall()
+        ratios = connection.execute(
+            "SELECT time_ratio, time_ratio_min, time_ratio_max, rounds, memory_ratio, cpu_ratio "
+            "FROM parity_ratios WHERE what = 'training' AND lane = 'tensorflow'"
+        ).fetchall()
+    assert [row[:4] for row in kept] == [
+        ("inference", "pytorch", "eager", False),
+        ("inference", "tensorflow", "eager", False),
+        ("training", "pytorch", "eager", True),
+        ("training", "tensorflow", "function", True),
+    ]
+    for what, lane, _, own, milliseconds, threads, shape, memory in kept:
+        assert milliseconds == told[what, lane]["milliseconds"]
+        assert (len(milliseconds), threads, json.loads(shape)) == (3, 1, [4, 3, 64, 64])
+        assert (memory is not None) == own
+    ((median, least, most, rounds, memory, work),) = ratios
+    assert work == pytest.approx(told["training", "tensorflow"]["cpu_ratio"]["median"])
+    of = told["training", "tensorflow"]["ratio"]
+    assert (median, least, most, rounds) == pytest.approx((of["median"], of["min"], of["max"], 3))
+    peaks = [told["training", lane]["peak_rss_mb"] for lane in LANES]
+    assert memory == pytest.approx(peaks[1] / peaks[0])
+
+
+def claims(db, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "hfscan", "claims", "--db", str(db), "--format", "json", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    verdicts, *tables = json.loads(done.stdout)["tables"]
+    return {
+        one["name"]: one | {"rows": table["rows"], "lacking": table.get("lacking", [])}
+        for one, table in zip(verdicts["rows"], tables, strict=True)
+    }
+
+
+def measured(claim):
+    return {one["what"]: (one["ratio_low"], one["ratio_high"]) for one in claim["rows"]}
+
+
+def test_claims_about_speed_and_memory_are_weighed_by_what_was_timed(timed):
+    found = claims(timed)
+    with duckdb.connect(timed, read_only=True) as connection:
+        kept = {
+            (what, lane): (milliseconds, memory)
+            for what, lane, milliseconds, memory in connection.execute(
+                "SELECT what, lane, milliseconds, peak_rss_mb FROM parity_timings"
+            ).fetchall()
+        }
+    for what, name in (("training", "training-float32"), ("inference", "inference-float32")):
+        ours, theirs = (kept[what, lane][0] for lane in LANES)
+        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+        ((told, one),) = measured(found[name]).items()
+        assert told.endswith("on a CPU")
+        assert one == pytest.approx((min(ratios), max(ratios)))
+        verdict = "supported" if max(ratios) <= 1 else "contradicted" if min(ratios) > 1 else "open"
+        assert found[name]["verdict"] == verdict
+        assert "more could not be made" in found[name]["why"]  # those on a GPU, and compiled
+        assert any("--device cuda" in one["why"] for one in found[name]["lacking"])
+    (one,) = measured(found["memory-tensorflow"]).values()
+    memory = kept["training", "pytorch"][1] / kept["training", "tensorflow"][1]
+    assert one == pytest.approx((memory, memory))
+    verdict = "supported" if memory >= 1 else "contradicted"
+    assert found["memory-tensorflow"]["verdict"] == verdict
+    assert found["onnx-grows"]["verdict"] == "not measured"  # without a census
+
+
+def test_without_timings_a_claim_says_how_to_get_them(timed, tmp_path):
+    db = tmp_path / "copy.duckdb"
+    shutil.copyfile(timed, db)
+    with duckdb.connect(db) as connection:
+        connection.execute("DELETE FROM parity_timings")
+    for name in ("training-float32", "inference-float32", "memory-tensorflow"):
+        claim = claims(db)[name]
+        assert claim["verdict"] == "not measured"
+        assert "hfscan parity --db FILE" in claim["why"]
