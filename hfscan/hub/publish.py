@@ -131,10 +131,19 @@ class Dataset:
                 if name.startswith(owned) and name not in files
             ),
         ]
-        commit = api.create_commit(
-            repo, operations, commit_message=message, repo_type="dataset", parent_commit=parent
-        )
-        return Published(self.url, str(commit.oid), str(commit.oid) != str(before.sha))
+        try:
+            api.create_commit(
+                repo, operations, commit_message=message, repo_type="dataset", parent_commit=parent
+            )
+            problem = None
+        except HFValidationError:
+            raise
+        except ValueError as error:  # 0.36 cannot read a made commit's address off HF_ENDPOINT
+            problem = error
+        commit = str(api.dataset_info(repo).sha)
+        if problem and commit == before.sha:
+            raise problem
+        return Published(self.url, commit, commit != before.sha)
 
     def _prove_token(self) -> None:
         if self._token is None:
