@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 
 from hfscan.hub import waypoints as _waypoints
 from hfscan.hub.client import HubClient, RefusedError
@@ -53,12 +52,7 @@ class Harvest:
     def __enter__(self) -> "Harvest":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.journal.close()
 
 

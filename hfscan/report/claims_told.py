@@ -21,7 +21,7 @@ def section_of(claim: Claim) -> Section:
     missing = dict.fromkeys(one.why for one in claim.measurements if one.low is None and one.why)
     lines = [
         f"Claimed: {claim.claimed}{_allowed(claim)}.",
-        f"Verdict: {claim.verdict} ({claim.why}).",
+        f"Verdict: {claim.verdict} ({claim.why.rstrip('.')}).",
     ]
     lines += [claim.note] if claim.note else []
     if measured:
