@@ -5,8 +5,9 @@ from typing import TextIO
 
 from hfscan.report import html, json, markdown, terminal
 from hfscan.report.compare import compare
+from hfscan.report.fill import build
 from hfscan.report.folder import write_folder
-from hfscan.report.plan import Question, Report, build
+from hfscan.report.report import Question, Report
 from hfscan.report.rows import ROW_FORMATS
 from hfscan.report.table import Table
 from hfscan.report.whole import build_whole, is_whole

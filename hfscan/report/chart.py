@@ -18,7 +18,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from hfscan.report import words
-from hfscan.report.plan import Report, Section
+from hfscan.report.report import Report, Section
 from hfscan.report.table import row_label, shown
 from hfscan.resources import folder
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hfscan.report.claims import Claim, Measurement
-from hfscan.report.plan import Asked, Section
+from hfscan.report.report import Asked, Section
 from hfscan.report.words import cell
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from hfscan.figures import Census, Figure
-from hfscan.report.plan import Report, Section
+from hfscan.report.report import Report, Section
 
 
 def compare(one: Report, other: Report, census: Census) -> Report:

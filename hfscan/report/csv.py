@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from hfscan.report.plan import Report, Section
+from hfscan.report.report import Report, Section
 from hfscan.report.rows import write_csv
 
 

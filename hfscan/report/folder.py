@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hfscan.errors import StorageError
 from hfscan.report import chart, csv, html, json, markdown, terminal
-from hfscan.report.plan import Report
+from hfscan.report.report import Report
 
 _WRITERS = {"json": json.write, "html": html.write, "terminal": terminal.write}
 _ENDINGS = {"terminal": "txt"}

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from hfscan import __version__
 from hfscan.figures import load
 from hfscan.report import chart, csv, words
-from hfscan.report.plan import Asked, Report, Section
+from hfscan.report.report import Asked, Report, Section
 from hfscan.report.table import Table, tables
 from hfscan.resources import folder
 

@@ -4,7 +4,7 @@ import json
 from typing import Any, TextIO
 
 from hfscan import __version__
-from hfscan.report.plan import Report
+from hfscan.report.report import Report
 from hfscan.store import Source
 
 

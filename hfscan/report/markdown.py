@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from hfscan.report import words
-from hfscan.report.plan import Report
+from hfscan.report.report import Report
 from hfscan.report.table import Table, tables
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hfscan.figures import By, Figure
-from hfscan.report.plan import Section
+from hfscan.report.report import Section
 from hfscan.report.words import (
     FLOORS,
     GROUPS,

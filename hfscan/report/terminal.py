@@ -8,7 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from hfscan.report import words
-from hfscan.report.plan import Report
+from hfscan.report.report import Report
 from hfscan.report.table import Table, tables
 
 

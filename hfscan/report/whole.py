@@ -14,7 +14,8 @@ from hfscan.figures import load
 from hfscan.report import words
 from hfscan.report.claims import weigh
 from hfscan.report.claims_told import section_of, verdict_of
-from hfscan.report.plan import Question, Report, Said, Section, read
+from hfscan.report.plan import read
+from hfscan.report.report import Question, Report, Said, Section
 from hfscan.resources import folder
 from hfscan.store import Source, Store
 

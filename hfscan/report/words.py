@@ -3,7 +3,7 @@
 from typing import Any
 
 from hfscan.figures import Figure
-from hfscan.report.plan import Report
+from hfscan.report.report import Report
 from hfscan.store import Source
 
 FLOORS = {

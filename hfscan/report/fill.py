@@ -1,0 +1,245 @@
+"""Fills a plan with the figures of one observation."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hfscan.errors import NoAnswerError
+from hfscan.figures import (
+    ALL,
+    WEIGHTS,
+    By,
+    Census,
+    Definition,
+    Figure,
+    Floor,
+    contains_floor,
+    load,
+    may_hold_floor,
+)
+from hfscan.frameworks import DEFINITIONS
+from hfscan.report.plan import read
+from hfscan.report.report import Question, Report, Section
+from hfscan.resources import folder
+from hfscan.store import Source
+
+_FLOORS: tuple[Floor, ...] = ("excluded", "included", "only")
+
+
+def build(
+    census: Census, question: Question, *, name: str | None = None, where: Path | None = None
+) -> Report:
+    """Fill a report from an observation: by default `year`, or without a year `overview`.
+
+    `name` is a folder in `where` (default: hfscan's own) that holds a `report.toml`.
+
+    A section of existing models is left out, with a note, where the observation does not reach
+    back to the oldest models. Raises NoAnswerError where a question cannot be answered, PlanError
+    where the plan is none, and InconsistentError where figures do not add up.
+    """
+    name = name or ("overview" if question.year is None else "year")
+    plan = read(name, where or folder("reports"))
+    year = question.year
+    words = {
+        "year": year,
+        "next_year": None if year is None else year + 1,
+        "by": question.by,
+        "labels": "{labels}",
+    }
+    notes = list(_notes(census.source))
+    sections = []
+    for part in plan["section"]:
+        if not _wanted(part, question) or not census.can_group(part.get("by")):
+            continue
+        if part["population"] == "existing" and year and not census.source.from_beginning:
+            notes.append(
+                f"The source starts at {census.source.since:%Y-%m-%d}: models existing at the end "
+                f"of {year} cannot be counted from it."
+            )
+            continue
+        part |= {"population": _population(part, question)}
+        section = _Filler(census, question, part, words).section()
+        if section.figures or section.rows:
+            sections.append(section)
+    census.prove(one for section in sections for one in section.figures)
+    return Report(
+        name=name,
+        title=plan["title"].format(**words),
+        question=question,
+        names=census.titles(question.universe),
+        titles=census.titles(sorted(_mentioned(sections))),
+        sources=(census.source,),
+        generated_at=datetime.now(UTC),
+        headline=next(one for one in sections if one.name == plan["headline"]),
+        sections=tuple(sections),
+        notes=tuple(notes),
+    )
+
+
+def _population(part: dict[str, Any], question: Question) -> str:
+    asked = "existing" if question.year is None else "created"
+    return asked if part["population"] == "asked" else str(part["population"])
+
+
+def _mentioned(sections: Iterable[Section]) -> set[str]:
+    rows = (row.get("framework") for part in sections for row in part.rows)
+    return {name for name in rows if name is not None}
+
+
+def _wanted(part: dict[str, Any], question: Question) -> bool:
+    """Return whether the section belongs to the answer."""
+    if across := part.get("across"):
+        decided = across == "definition" and question.definition is not None
+        return not decided and question.weight == "models"
+    if part.get("query") == "floor":
+        return question.period is not None and may_hold_floor(question.period)
+    if question.by is not None:  # the one grouping asked for, instead of those of the plan
+        return part.get("by") == "asked" or not ("by" in part or "query" in part)
+    return part.get("by") != "asked"
+
+
+class _Filler:
+    """Fills one section of a plan."""
+
+    def __init__(
+        self, census: Census, question: Question, part: dict[str, Any], words: dict[str, Any]
+    ) -> None:
+        self._census, self._question, self._part, self._words = census, question, part, words
+        self._definition: Definition = question.definition or "tag"
+
+    def section(self) -> Section:
+        """Ask what the section asks."""
+        part, question = self._part, self._question
+        query = part.get("query", "exclusivity")
+        by = question.by if part.get("by") == "asked" else part.get("by")
+        figures: tuple[Figure, ...] = ()
+        rows: tuple[dict[str, Any], ...] = ()
+        parameters = None
+        told = self._words
+        if query != "exclusivity":
+            parameters = self._parameters(query)
+            if "earlier" in parameters:
+                if (before := self._census.before()) is None:
+                    return _EMPTY
+                parameters |= {"earlier": before.id, "later": self._census.source.id}
+                told = told | {
+                    "earlier": before.observed_to,
+                    "later": self._census.source.observed_to,
+                }
+            rows = tuple(self._census.ask(query, parameters))
+        elif part.get("across"):
+            figures = tuple(_ACROSS[part["across"]](self))
+        else:
+            figures = tuple(self._figures(by))
+        note = part.get("note")
+        return Section(
+            name=part["name"],
+            title=part["title"].format(**told),
+            note=note and note.format(**told),
+            query=query,
+            by=by,
+            across=part.get("across"),
+            figures=figures,
+            rows=rows,
+            columns=part.get("columns"),
+            pivot=part.get("pivot"),
+            parameters=parameters,
+            chart=part.get("chart", load(query).chart),
+        )
+
+    def _figures(self, by: By | None) -> Iterator[Figure]:
+        period, part = self._question.period, self._part
+        floors: tuple[Floor | None, ...] = (None,)
+        if part["population"] == "created" and period and contains_floor(period):
+            floors = _FLOORS if by is None else _FLOORS[:1]
+        for floor in floors:
+            yield from self._census.exclusivity(
+                universe=self._question.universe,
+                definition=self._definition,
+                period=period,
+                population=part["population"],
+                floor=floor,
+                weight=part.get("weight", self._question.weight),
+                without_top=part.get("without_top", self._question.without_top),
+                by=by,
+                top=self._question.top or part.get("top"),
+            )
+
+    def _sensitivity(self) -> Iterator[Figure]:
+        """Yield the answer under each definition x universe."""
+        period = self._question.period
+        asked = self._question.universe
+        universes = dict.fromkeys((asked, tuple(dict.fromkeys((*asked, "jax"))), (ALL,)))
+        if ALL in asked:
+            universes = {asked: None}
+        for definition in DEFINITIONS:
+            for universe in universes if self._census.can_tell(definition) else ():
+                yield from self._census.exclusivity(
+                    universe=universe,
+                    definition=definition,
+                    period=period,
+                    population=self._part["population"],
+                    floor="excluded" if period and contains_floor(period) else None,
+                    without_top=self._question.without_top,
+                )
+
+    def _weights(self) -> Iterator[Figure]:
+        """Yield the answer with each weight."""
+        period = self._question.period
+        for weight in WEIGHTS:
+            if weight != "downloads" or "downloads" not in self._census.source.lacks:
+                yield from self._census.exclusivity(
+                    universe=self._question.universe,
+                    definition=self._definition,
+                    period=period,
+                    population=self._part["population"],
+                    floor="excluded" if period and contains_floor(period) else None,
+                    weight=weight,
+                    without_top=self._question.without_top,
+                )
+
+    def _parameters(self, query: str) -> dict[str, object]:
+        """Return what the query is asked: what the report is, and what the plan says beside."""
+        since, until = self._question.period or (None, None)
+        told: dict[str, object] = {
+            "universe": list(self._question.universe),
+            "framework": self._question.universe[0],
+            "definition": self._definition,
+            "since": since if self._part["population"] == "created" else None,
+            "until": until,
+            "floor": "excluded" if self._part["population"] == "created" else "included",
+            "earlier": None,
+        }
+        known = {one.name for one in load(query).parameters}
+        further: dict[str, object] = self._part.get("ask", {})
+        return {key: value for key, value in told.items() if key in known} | further
+
+
+_EMPTY = Section("", "", None, "")
+
+_ACROSS = {"definition": _Filler._sensitivity, "weight": _Filler._weights}
+"""What a section goes across -> what asks for it."""
+
+
+def _notes(source: Source) -> Sequence[str]:
+    notes = []
+    if source.synthetic:
+        notes.append(f"SYNTHETIC: these models were made up ({source.synthetic}); no real Hub.")
+    if source.sample is not None:
+        notes.append(
+            f"SAMPLE: {source.sample_design}. Shares carry 95 % intervals (Wilson's, as for a "
+            "simple random sample; models created together are alike, so that the truth may lie "
+            "a little further off)."
+        )
+    cut = {"author": source.author, "task": source.task, "limit": source.model_limit}
+    told = ", ".join(f"{name} {value}" for name, value in cut.items() if value is not None)
+    if told:
+        notes.append(f"PARTIAL: the source holds only a part of the Hub ({told}).")
+    if "tags" in source.lacks:
+        raise NoAnswerError(f"Source {source.id} has no tags; frameworks cannot be told from it.")
+    if "files" in source.lacks:
+        notes.append("The source has no file names: nothing is said by weight files.")
+    if "downloads" in source.lacks:
+        notes.append("The source has no downloads: figures weighted by them are empty.")
+    return notes

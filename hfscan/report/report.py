@@ -1,0 +1,139 @@
+"""What a report is: sections of figures and rows, with where they come from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from hfscan.figures import By, Definition, Figure, Weight
+from hfscan.store import Source
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a report is asked. `definition` None: the Hub's tags, and how much that decides."""
+
+    year: int | None
+    universe: tuple[str, ...] = ("pytorch", "tensorflow")
+    definition: Definition | None = None
+    weight: Weight = "models"
+    without_top: int = 0
+    by: By | None = None
+    top: int | None = None
+
+    @property
+    def period(self) -> tuple[datetime, datetime] | None:
+        """Return [since, until) in UTC."""
+        return (self.year and (datetime(self.year, 1, 1), datetime(self.year + 1, 1, 1))) or None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query, its parameters, and the observation that it was put to, if to one."""
+
+    query: str
+    parameters: Mapping[str, object]
+    source: int | None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled block of a report: figures, or the rows of a query.
+
+    Rows come with headings for `columns`, or a `pivot` of them (rows, columns, cells).
+    `across`: the figures differ in definition and universe, or in weight; a row for each.
+    `split`: a column; its values become tables of their own. `chart`: what to draw, see
+    `hfscan.report.chart`. `asked`: what was asked, where one query with `parameters` does not say.
+    `lacking`: rows without a value, and why; for programs alone.
+    """
+
+    name: str
+    title: str
+    note: str | None
+    query: str
+    by: By | None = None
+    across: Literal["definition", "weight"] | None = None
+    figures: tuple[Figure, ...] = ()
+    rows: tuple[dict[str, Any], ...] = ()
+    columns: Mapping[str, str] | None = None
+    pivot: Mapping[str, str] | None = None
+    parameters: Mapping[str, object] | None = None
+    chart: str | None = None
+    lines: tuple[str, ...] = ()
+    split: str | None = None
+    asked: tuple[Asked, ...] = ()
+    lacking: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a report that is not of one observation says of itself, in its plan's words.
+
+    `summary`: the row behind the words. `keys`: what is set large: big, label, small. `method`:
+    term -> what it means.
+    """
+
+    headline: str
+    provenance: str
+    summary: Mapping[str, Any]
+    keys: tuple[Mapping[str, str], ...]
+    method: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Figures in reading order, with where they come from. Times are UTC."""
+
+    name: str
+    title: str
+    question: Question
+    names: dict[str, str]
+    """framework of the universe -> its title"""
+    titles: dict[str, str]
+    """framework, format or runtime of any row -> its title"""
+    sources: tuple[Source, ...]
+    """the observations that answer: one, unless `said` says otherwise"""
+    generated_at: datetime
+    headline: Section
+    sections: tuple[Section, ...]
+    notes: tuple[str, ...]
+    other: "Report | None" = None
+    """What the report is compared with."""
+    said: Said | None = None
+
+    @property
+    def source(self) -> Source:
+        """The observation that answers."""
+        return self.sources[0]
+
+    @property
+    def definition(self) -> Definition:
+        """What the headline counts by."""
+        return self.question.definition or "tag"
+
+    @property
+    def file_name(self) -> str:
+        """What its files are called, without an ending."""
+        kind = "report" if self.name in ("year", "overview") else self.name
+        years = dict.fromkeys(one.question.year for one in (self, self.other) if one)
+        return "-".join([kind, *(str(year) for year in years if year)])
+
+    @property
+    def coverage(self) -> str:
+        """Which models the observation set out to see, in a sentence."""
+        one = self.source
+        ends = [f"{bound:%Y-%m-%d}" if bound else "" for bound in (one.since, one.until)]
+        when = "of any age"
+        if any(ends):
+            when = f"created from {ends[0] or 'the beginning'} to {ends[1] or 'the observation'}"
+        whole = {
+            True: "all were seen",
+            False: "not all were seen",
+            None: "nothing says if all were",
+        }
+        return f"Public models {when}; {whole[one.complete]}."
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures of the definition and universe asked for, in reading order."""
+        return tuple(one for part in self.sections if not part.across for one in part.figures)
