@@ -12,7 +12,7 @@ WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 test: lint $(VENV)-parity/ready  ## all that must hold before a change lands
 	$(BIN)/python -m pytest $(WORKERS)
-	$(VENV)-parity/bin/python -m pytest $(WORKERS) tests/parity tests/minihub tests/hub
+	$(VENV)-parity/bin/python -m pytest $(WORKERS) tests/parity tests/hub tests/minihub/test_official_client.py
 
 RUNS ?= 1000
 SEED ?= 1

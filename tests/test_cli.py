@@ -187,6 +187,6 @@ def test_exit_codes_are_all_different_and_documented(request):
         if isinstance(error, type) and issubclass(error, errors.HfscanError)
     }
     assert len(codes) == len([n for n in vars(errors) if n.endswith("Error")])
-    readme = (request.config.rootpath / "README.md").read_text(encoding="utf-8")
+    page = (request.config.rootpath / "docs" / "cli.md").read_text(encoding="utf-8")
     for code in codes:
-        assert re.search(rf"^\| {code} \|", readme, re.MULTILINE), code
+        assert re.search(rf"^\| {code} \|", page, re.MULTILINE), code
