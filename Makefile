@@ -8,11 +8,11 @@ BIN := $(VENV)/bin
 demo: $(VENV)/ready  ## the main job end to end on an embedded stand-in Hub
 	$(BIN)/hfscan demo
 
-WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadgroup
+WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test: lint $(VENV)-parity/ready  ## all that must hold before a change lands
 	$(BIN)/python -m pytest $(WORKERS)
-	$(VENV)-parity/bin/python -m pytest $(WORKERS) tests/parity tests/hub tests/minihub/test_official_client.py
+	$(VENV)-parity/bin/python -m pytest $(WORKERS) tests/parity tests/hub tests/export tests/minihub/test_official_client.py
 
 RUNS ?= 1000
 SEED ?= 1
