@@ -5,20 +5,17 @@ It wants an interpreter of its own, for JAX and TensorFlow ask for different rel
 need: `--lane-python flax=...`, with transformers below 5, flax and jax (see docs/parity.md).
 """
 
-import os
 import time
 from pathlib import Path
-
-# memory is taken as it is needed, as the other lanes do
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import transformers
+from _jax import about_jax, choose, numpy, on_device, state, timed_call
 from _names import from_flax
-from _protocol import about, load, op, peak_rss_mb, reset_peak, save_arrays, serve, timed
+from _protocol import load, op, reset_peak, save_arrays, serve
 from _tensors import canonical, describe
 from _transformers import answer_generate, answer_open, answer_run, greedy, named_class
 from flax.serialization import msgpack_restore
@@ -36,15 +33,11 @@ READS = ["msgpack"]
 SUFFIXES = {".bin", ".safetensors", ".msgpack"}
 VARIANTS = ["eager", "jit"]
 TRAINS = []
-state = {}
 
 
 @op
 def hello(threads):
-    jax.config.update("jax_default_matmul_precision", "highest")  # no TF32
-    device = jax.devices()[0]
-    gpu = device.device_kind if device.platform == "gpu" else None
-    return about(threads, gpu, jax=jax, flax=flax, transformers=transformers)
+    return about_jax(threads, flax=flax, transformers=transformers)
 
 
 def _msgpack(path):
@@ -73,8 +66,8 @@ def open_(folder, architecture, origin, format, route, dtype, device):
     reset_peak()
     start = time.perf_counter()
     cls, config = named_class("Flax", architecture, folder)
-    state["device"] = jax.devices("cpu" if device == "cpu" else "gpu")[0]
-    with jax.default_device(state["device"]):
+    choose(device)
+    with on_device():
         model = cls.from_pretrained(
             folder,
             config=config,
@@ -83,7 +76,7 @@ def open_(folder, architecture, origin, format, route, dtype, device):
             local_files_only=True,
         )
         params = jax.tree.map(lambda leaf: jnp.asarray(leaf, DTYPES[dtype]), model.params)
-    state.update(model=model, params=params, calls={})
+    state.update(model=model, params=params)
     seconds = time.perf_counter() - start
     held = _held(model, folder, origin)
     info = {
@@ -110,11 +103,6 @@ def _named(key):
     return from_flax("/".join(key), 0)[0]
 
 
-def numpy(array):
-    array = np.asarray(array)
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
-
-
 def tensors(inputs):
     """Whole numbers as int32, JAX's own."""
     return {
@@ -131,8 +119,7 @@ def save(into):
 @op
 def run(inputs, into, tf32=False):
     start = time.perf_counter()
-    precision = jax.default_matmul_precision("tensorfloat32" if tf32 else "highest")
-    with jax.default_device(state["device"]), precision:
+    with on_device(tf32):
         output = state["model"](
             **tensors(inputs),
             params=state["params"],
@@ -146,36 +133,17 @@ def run(inputs, into, tf32=False):
 @op
 def generate(inputs, new_tokens):
     given, model = tensors(inputs), state["model"]
-    with jax.default_device(state["device"]):
+    with on_device():
         output = model.generate(**given, **greedy(model, new_tokens), params=state["params"])
     return answer_generate(model, given, output, numpy)  # Flax gives no scores
 
 
 @op
 def time_(inputs, variant, train):
-    given = tensors(inputs)
-    if variant not in state["calls"]:
+    def call(params, given):
+        return state["model"](**given, params=params, train=False)[0]
 
-        def call(params, given):
-            return state["model"](**given, params=params, train=False)[0]
-
-        state["calls"][variant] = jax.jit(call) if variant == "jit" else call
-    call = state["calls"][variant]
-
-    def finished():
-        with jax.default_device(state["device"]):
-            call(state["params"], given).block_until_ready()
-
-    return timed(finished)
-
-
-@op
-def peak():
-    stats = state["device"].memory_stats() if "device" in state else None
-    return {
-        "peak_rss_mb": peak_rss_mb(),
-        "peak_gpu_mb": stats["peak_bytes_in_use"] / 2**20 if stats else None,
-    }
+    return timed_call(variant, call, state["params"], tensors(inputs))
 
 
 if __name__ == "__main__":

@@ -13,14 +13,13 @@ from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ.pop("TF_USE_LEGACY_KERAS", None)  # KerasHub imports TensorFlow, where it is there
-# memory is taken as it is needed, as the other lanes do
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import jax
 import keras
 import keras_hub
 import numpy as np
-from _protocol import about, load, op, peak_rss_mb, reset_peak, serve, timed
+from _jax import about_jax, choose, numpy, on_device, state, timed_call
+from _protocol import load, op, reset_peak, serve
 from _transformers import answer_open, answer_run, end_tokens
 from keras_hub.src.utils.transformers.preset_loader import TransformersPresetLoader
 from keras_hub.src.utils.transformers.safetensor_utils import SafetensorLoader
@@ -33,15 +32,11 @@ VARIANTS = ["eager", "jit"]
 TRAINS = []
 TAKES = {"token_ids": "input_ids", "padding_mask": "attention_mask", "segment_ids": None}
 GIVES = {"sequence_output": "last_hidden_state", "pooled_output": "pooler_output"}
-state = {}
 
 
 @op
 def hello(threads):
-    jax.config.update("jax_default_matmul_precision", "highest")  # no TF32
-    device = jax.devices()[0]
-    gpu = device.device_kind if device.platform == "gpu" else None
-    return about(threads, gpu, keras=keras, keras_hub=keras_hub, jax=jax)
+    return about_jax(threads, keras=keras, keras_hub=keras_hub)
 
 
 @op
@@ -51,8 +46,8 @@ def open_(folder, architecture, origin, format, route, dtype, device):
     start = time.perf_counter()
     config = json.loads(Path(folder, "config.json").read_text(encoding="utf-8"))
     kind = converted(folder, config, architecture or "")
-    state.update(device=jax.devices("cpu" if device == "cpu" else "gpu")[0], calls={})
-    with jax.default_device(state["device"]), read_keys() as read:
+    choose(device)
+    with on_device(), read_keys() as read:
         options = {} if kind is keras_hub.models.Backbone else {"preprocessor": None}
         model = kind.from_preset(folder, dtype=dtype, **options)
     if strange := sorted(set(model.input) - set(TAKES)):
@@ -104,11 +99,6 @@ def held(folder):
     return keys
 
 
-def numpy(array):
-    array = np.asarray(array)
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
-
-
 def tensors(given):
     """Give whole numbers as int32, JAX's own, by Keras' names."""
     ids = given["input_ids"]
@@ -135,8 +125,7 @@ def hidden_states(given):
 def run(inputs, into, tf32=False):
     given = tensors(load(inputs))
     start = time.perf_counter()
-    precision = jax.default_matmul_precision("tensorfloat32" if tf32 else "highest")
-    with jax.default_device(state["device"]), precision:
+    with on_device(tf32):
         output = state["model"](given)
         seconds = time.perf_counter() - start
         states = hidden_states(given)
@@ -164,7 +153,7 @@ def generate(inputs, new_tokens):
         "token_ids": np.pad(prompt, ((0, 0), (0, new_tokens))).astype(np.int32),
         "padding_mask": np.pad(np.ones_like(prompt), ((0, 0), (0, new_tokens))).astype(np.int32),
     }
-    with jax.default_device(state["device"]):
+    with on_device():
         model.compile(sampler=Suppressing())
         output = model.generate(grown, stop_token_ids=None)
     return {"tokens": np.asarray(output["token_ids"])[0, first:].tolist(), "top2": []}  # no scores
@@ -172,33 +161,16 @@ def generate(inputs, new_tokens):
 
 @op
 def time_(inputs, variant, train):
-    given, model = tensors(load(inputs)), state["model"]
-    if variant not in state["calls"]:
-
-        def call(weights, given):
-            return jax.tree.leaves(model.stateless_call(*weights, given)[0])[0]
-
-        state["calls"][variant] = jax.jit(call) if variant == "jit" else call
-    call = state["calls"][variant]
+    model = state["model"]
     weights = [
         [one.value for one in some]
         for some in (model.trainable_variables, model.non_trainable_variables)
     ]
 
-    def finished():
-        with jax.default_device(state["device"]):
-            call(weights, given).block_until_ready()
+    def call(weights, given):
+        return jax.tree.leaves(model.stateless_call(*weights, given)[0])[0]
 
-    return timed(finished)
-
-
-@op
-def peak():
-    stats = state["device"].memory_stats() if "device" in state else None
-    return {
-        "peak_rss_mb": peak_rss_mb(),
-        "peak_gpu_mb": stats["peak_bytes_in_use"] / 2**20 if stats else None,
-    }
+    return timed_call(variant, call, weights, tensors(load(inputs)))
 
 
 if __name__ == "__main__":
