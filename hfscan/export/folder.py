@@ -12,6 +12,7 @@ import duckdb
 
 from hfscan.errors import NoAnswerError, StorageError
 from hfscan.figures import Census
+from hfscan.quoting import literal
 from hfscan.report import FORMATS, Question, Report, build
 from hfscan.store import Source, Store
 
@@ -114,7 +115,7 @@ def _figures(store: Store, folder: Path, source: Source) -> int:
         file = Path(scratch) / "figures.json"
         file.write_text(json.dumps(rows), encoding="utf-8")
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _FIGURES.items())
-        sql = f"FROM read_json('{_quoted(file)}', columns={{{columns}}}, records=true)"
+        sql = f"FROM read_json({literal(file)}, columns={{{columns}}}, records=true)"
         return _copy(store, f"{sql} ORDER BY ALL", folder / "figures" / "figures.parquet")
 
 
@@ -131,11 +132,7 @@ def _reports(store: Store, source: Source) -> Iterator[Report]:
 def _copy(store: Store, sql: str, file: Path) -> int:
     file.parent.mkdir(exist_ok=True)
     row = store.connection.execute(
-        f"COPY ({sql}) TO '{_quoted(file)}' (FORMAT parquet, COMPRESSION zstd)"
+        f"COPY ({sql}) TO {literal(file)} (FORMAT parquet, COMPRESSION zstd)"
     ).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

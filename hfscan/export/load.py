@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from hfscan.errors import DumpError
+from hfscan.quoting import literal
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, Ingested, Observation, Store
 
@@ -37,8 +38,7 @@ def load(store: Store, folder: Path) -> Ingested:
 
 
 def _rows(store: Store, file: Path) -> list[dict[str, Any]]:
-    quoted = str(file).replace("'", "''")
-    found = store.connection.execute(f"FROM read_parquet('{quoted}')")
+    found = store.connection.execute(f"FROM read_parquet({literal(file)})")
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 
 from hfscan.frameworks.taxonomy import Rule, Taxonomy, pattern, taxonomy
+from hfscan.quoting import literal
 
 
 def masks_sql(table: str) -> str:
@@ -73,7 +74,7 @@ def _evidence(known: Taxonomy, table: str) -> str:
         SELECT
             models.rowid AS row,
             lower(array_to_string(list_filter(files, lambda file:
-                NOT regexp_matches(lower(file), {_text(pattern(known.not_weights))})), chr(10)))
+                NOT regexp_matches(lower(file), {literal(pattern(known.not_weights))})), chr(10)))
                 AS _files,
             coalesce(tagged.tag_bits, 0::UBIGINT) AS tag_mask,
             -- without a library_name, the tags may still name the library
@@ -135,18 +136,14 @@ def _lookup(*columns: dict[int, tuple[str, ...]]) -> str:
             for word in words:
                 masks[word][place] |= 1 << bit
     return ", ".join(
-        f"({_text(word)}, {', '.join(f'{mask}::UBIGINT' for mask in row)})"
+        f"({literal(word)}, {', '.join(f'{mask}::UBIGINT' for mask in row)})"
         for word, row in masks.items()
     )
 
 
 def _matches(globs: tuple[str, ...]) -> str:
     plain = sorted({max(re.split(r"[*?]", glob), key=len).lower() for glob in globs})
-    held = " OR ".join(f"contains(_files, {_text(one)})" for one in plain)
+    held = " OR ".join(f"contains(_files, {literal(one)})" for one in plain)
     # a CASE, as an AND in a select list tries both sides on every row
-    found = f"CASE WHEN {held} THEN regexp_matches(_files, {_text(pattern(globs))}) END"
+    found = f"CASE WHEN {held} THEN regexp_matches(_files, {literal(pattern(globs))}) END"
     return f"coalesce({found}, false)"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import duckdb
 
+from hfscan.quoting import identifier
+
 _NESTED = {"cardData", "config", "safetensors", "gguf", "baseModels", "transformersInfo"}
 _BATCH = 20_000
 
@@ -32,7 +34,7 @@ def objects(path: Path) -> Iterator[bytes]:
 
 
 def _column(name: str, kind: str) -> str:
-    quoted = '"' + name.replace('"', '""') + '"'
+    quoted = identifier(name)
     if kind.startswith("TIMESTAMP"):
         return f"strftime({quoted}::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.000Z') AS {quoted}"
     if name == "siblings" and kind == "VARCHAR[]":

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from hfscan.errors import DumpError
+from hfscan.quoting import literal
 from hfscan.store import history, masks
 
 _TABLES = ("versions", "counts")
@@ -85,18 +86,18 @@ def _counts(series: int, place: int) -> str:
 
 def _copy(connection: duckdb.DuckDBPyConnection, sql: str, file: Path) -> None:
     part = file.with_name(file.name + ".part")
-    connection.execute(f"COPY ({sql}) TO '{_quoted(part)}' (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(f"COPY ({sql}) TO {literal(part)} (FORMAT parquet, COMPRESSION zstd)")
     part.replace(file)
 
 
 def _read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     for table in _WHOLE:
-        file = _quoted(folder / f"{table}.parquet")
-        connection.execute(f"INSERT INTO {table} BY NAME FROM read_parquet('{file}')")
+        file = literal(folder / f"{table}.parquet")
+        connection.execute(f"INSERT INTO {table} BY NAME FROM read_parquet({file})")
     connection.execute(  # the next source gets the next number
         "SELECT max(nextval('source_ids')) FROM range((SELECT coalesce(max(id), 0) FROM sources))"
     )
-    versions, counts = (f"read_parquet('{_quoted(folder / one)}/*.parquet')" for one in _TABLES)
+    versions, counts = (f"read_parquet({literal(folder / one / '*.parquet')})" for one in _TABLES)
     # what happened to which model when; wide columns stay out of the window
     connection.execute(
         f"""
@@ -137,7 +138,3 @@ def _read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
             f"WHERE NOT gone AND valid_to {ended} ORDER BY {history.PACKED}"
         )
     connection.execute("DROP TABLE spans; DROP TABLE counted")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -13,6 +13,7 @@ import duckdb
 import msgspec
 
 from hfscan.errors import DumpError
+from hfscan.quoting import identifier, literal
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "_id": ("VARCHAR",),
@@ -107,7 +108,7 @@ def relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> st
     """
     if _kind(files[0]) == "json":
         # what `unknown` holds is rare, and costs more than to see whether there is any
-        known = ", ".join(map(_text, (*FIELDS, *NOT_KEPT)))
+        known = ", ".join(map(literal, (*FIELDS, *NOT_KEPT)))
         return f"""
             SELECT json, CASE WHEN len(json_keys(json)) > list_count(json_type(json, {paths()}))
                 THEN list_filter(json_keys(json), lambda key: key NOT IN ({known})) END AS unknown
@@ -121,10 +122,10 @@ def relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> st
         field = fields.get(column.lower())
         if field is not None:
             as_text = kind.upper() == "VARCHAR" and field in _NESTED  # objects kept as JSON text
-            value = f"TRY_CAST({_name(column)} AS JSON)" if as_text else _name(column)
-            columns.append(f"{_name(field)} := {value}")
+            value = f"TRY_CAST({identifier(column)} AS JSON)" if as_text else identifier(column)
+            columns.append(f"{identifier(field)} := {value}")
         elif column not in NOT_KEPT:
-            unknown.append(f"CASE WHEN {_name(column)} IS NOT NULL THEN {_text(column)} END")
+            unknown.append(f"CASE WHEN {identifier(column)} IS NOT NULL THEN {literal(column)} END")
     return f"""
         SELECT to_json(struct_pack({", ".join(columns)})) AS json,
             list_filter([{", ".join(unknown)}]::VARCHAR[], lambda key: key IS NOT NULL) AS unknown
@@ -133,7 +134,7 @@ def relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> st
 
 def paths() -> str:
     """Return SQL for the list of the JSON paths of `FIELDS`."""
-    return f"[{', '.join(_text(f'$.{field}') for field in FIELDS)}]"
+    return f"[{', '.join(literal(f'$.{field}') for field in FIELDS)}]"
 
 
 def first_bad_line(files: Sequence[Path]) -> str | None:
@@ -186,12 +187,4 @@ def _known() -> str:
 
 
 def _list(files: Sequence[Path]) -> str:
-    return f"[{', '.join(_text(str(file)) for file in files)}]"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
+    return f"[{', '.join(literal(file) for file in files)}]"
