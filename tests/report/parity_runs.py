@@ -1,5 +1,11 @@
 """Documents of parity runs, as `hfscan parity --format json` writes them, cut to what is kept."""
 
+from hfscan.census import crawl
+from hfscan.minihub import MiniHub
+from hfscan.scope import Scope
+from hfscan.store import Store
+from hfscan.store.parity import record
+
 REASON = "=x|</script><img src=x onerror=hit=1>`\x1b[31m"
 """Text that comes from a checkpoint, or from an error that tells of one."""
 
@@ -34,3 +40,14 @@ def run(started, *cases, timings=()):
         "hfscan": "0", "agree": True, "environment": {"lanes": lanes, "threads": 1},
         "cases": list(cases), "measurements": list(timings),
     }  # fmt: skip
+
+
+def census(path, population, *more):
+    """Make a database: a crawl of the made-up models, and a parity run with `more` cases."""
+    with MiniHub(population, quota=None) as hub:
+        crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
+    cases = [case("ann/bert", "pytorch"), case("ann/bert", "tensorflow", "does not load")]
+    timings = [timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])]
+    with Store.open(path, write=True) as store:
+        record(store.connection, run("2026-02-01", *cases, *more, timings=timings))
+    return path

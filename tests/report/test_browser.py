@@ -9,8 +9,8 @@ import os
 import re
 import shutil
 
+import parity_runs
 import pytest
-from parity_runs import case, run, timing
 
 from hfscan.census import crawl
 from hfscan.figures import Census
@@ -20,7 +20,6 @@ from hfscan.report.csv import rows as csv_rows
 from hfscan.report.csv import text as csv_text
 from hfscan.scope import Scope
 from hfscan.store import Store
-from hfscan.store.parity import record
 
 WIDTHS = (360, 768, 1280)
 FLAGS = [
@@ -70,18 +69,11 @@ def report(tmp_path_factory):
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
     """A made-up census, and results of parity whose words are hostile."""
-    path = tmp_path_factory.mktemp("census") / "h.duckdb"
-    with MiniHub(Population.synthetic(4000, seed=2022), quota=None) as hub:
-        crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
-    cases = [
-        case("ann/bert", "pytorch"),
-        case("ann/bert", "tensorflow", "does not load"),
-        case(EVIL, "tensorflow", "outputs differ", error=0.25),
-    ]
-    timings = [timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])]
-    with Store.open(path, write=True) as store:
-        record(store.connection, run("2026-02-01", *cases, timings=timings))
-    return path
+    return parity_runs.census(
+        tmp_path_factory.mktemp("census") / "h.duckdb",
+        Population.synthetic(4000, seed=2022),
+        parity_runs.case(EVIL, "tensorflow", "outputs differ", error=0.25),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,14 @@ import json
 import re
 from xml.etree import ElementTree
 
+import parity_runs
 import pytest
 from click.testing import CliRunner
-from parity_runs import case, run, timing
 
-from hfscan.census import crawl
 from hfscan.cli import cli
 from hfscan.errors import PlanError
 from hfscan.figures import Census
-from hfscan.minihub import MiniHub, Population
+from hfscan.minihub import Population
 from hfscan.report import (
     FORMATS,
     Question,
@@ -24,25 +23,16 @@ from hfscan.report import (
     is_whole,
     write_folder,
 )
-from hfscan.scope import Scope
 from hfscan.store import Store
-from hfscan.store.parity import record
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    path = tmp_path_factory.mktemp("census") / "h.duckdb"
-    with MiniHub(Population.synthetic(600, seed=7), quota=None) as hub:
-        crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
-    cases = [
-        case("ann/bert", "pytorch"),
-        case("ann/bert", "tensorflow", "does not load"),
-        case("ann/bert", "tensorflow", route="helper"),
-    ]
-    timings = [timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])]
-    with Store.open(path, write=True) as store:
-        record(store.connection, run("2026-02-01", *cases, timings=timings))
-    return path
+    return parity_runs.census(
+        tmp_path_factory.mktemp("census") / "h.duckdb",
+        Population.synthetic(600, seed=7),
+        parity_runs.case("ann/bert", "tensorflow", route="helper"),
+    )
 
 
 @pytest.fixture(scope="module")
