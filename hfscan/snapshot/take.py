@@ -101,49 +101,42 @@ def take(
     except OSError as error:
         raise StorageError(f"{state} cannot be made: {error.strerror}.") from error
     db = state / DATABASE
-    if not _taken(db, endpoint, now):
-        if full or _full_is_due(db, endpoint, now):
+    sources = _sources(db, endpoint)
+    if not sources or sources[-1].observed_to.date() < now.date():
+        if full or _full_is_due(sources, now):
             census.crawl(Scope(), endpoint=endpoint, token=token, db=db, progress=progress)
         else:
             census.update(endpoint=endpoint, token=token, db=db, progress=progress)
-    with Store.open(db) as store:
-        sources = _of(store, endpoint)
-        before = shown(state)
-        if before is not None and before.source == sources[-1].id:
-            return before, False
-        if len(sources) > 1 and not accept:
-            _check(store, sources[-2], sources[-1])
+        sources = _sources(db, endpoint)
+    before = shown(state)
+    if before is not None and before.source == sources[-1].id:
+        return before, False
+    if len(sources) > 1 and not accept:
+        _check(db, sources[-2], sources[-1])
     if keep is not None:
         _tidy(db, sources, now - keep)
+        sources = _sources(db, endpoint)
     with Store.open(db) as store:
-        snapshot = _show(store, state, _of(store, endpoint), now, before, repo)
-    return snapshot, True
+        return _show(store, state, sources, now, before, repo), True
 
 
-def _of(store: Store, endpoint: str) -> list[Source]:
-    return [one for one in store.sources() if one.origin == endpoint and one.whole]
-
-
-def _taken(db: Path, endpoint: str, now: datetime) -> bool:
-    """Return whether the newest observation is of today."""
+def _sources(db: Path, endpoint: str) -> list[Source]:
+    """Return the Hub's observations that left no model out, oldest first."""
     if not db.exists():
-        return False
+        return []
     with Store.open(db) as store:
-        sources = _of(store, endpoint)
-    return bool(sources) and sources[-1].observed_to.date() >= now.date()
+        return [one for one in store.sources() if one.origin == endpoint and one.whole]
 
 
-def _full_is_due(db: Path, endpoint: str, now: datetime) -> bool:
-    if not db.exists():
-        return True
-    with Store.open(db) as store:
-        full = [one.observed_to for one in _of(store, endpoint) if one.kind == "crawl"]
+def _full_is_due(sources: list[Source], now: datetime) -> bool:
+    full = [one.observed_to for one in sources if one.kind == "crawl"]
     return not full or now.replace(tzinfo=None) - full[-1] >= FULL_EVERY
 
 
-def _check(store: Store, before: Source, after: Source) -> None:
+def _check(db: Path, before: Source, after: Source) -> None:
     asked = {"earlier": before.id, "later": after.id}
-    drops = Census(store, after).ask("plausible", asked)
+    with Store.open(db) as store:
+        drops = Census(store, after).ask("plausible", asked)
     if drops:
         told = ", ".join(f"{one['what']} {one['before']:,} -> {one['after']:,}" for one in drops)
         raise ImplausibleError(
