@@ -12,10 +12,11 @@ WITH one AS (
     SELECT *, row_number() OVER () AS place
 ),
 other AS (
-    SELECT unnest(from_json($others::JSON, '[{
+    FROM (SELECT unnest(from_json($others::JSON, '[{
         "name": "VARCHAR", "framework": "VARCHAR", "group": "VARCHAR",
         "numerator": "DOUBLE", "denominator": "DOUBLE"
-    }]'), recursive := true)
+    }]'), recursive := true))
+    SELECT *, row_number() OVER () AS place
 )
 SELECT
     coalesce(one.name, other.name) AS name,
@@ -33,4 +34,8 @@ FULL JOIN other
     ON one.name = other.name
     AND one.framework IS NOT DISTINCT FROM other.framework
     AND one."group" IS NOT DISTINCT FROM other."group"
-ORDER BY coalesce(one.denominator, 0) + coalesce(other.denominator, 0) DESC, "group", place
+-- without groups that nobody serves in either
+WHERE one.denominator > 0 OR other.denominator > 0 OR coalesce(one."group", other."group") IS NULL
+ORDER BY
+    coalesce(one.denominator, 0) + coalesce(other.denominator, 0) DESC, "group",
+    coalesce(one.place, other.place)

@@ -18,9 +18,10 @@ from hfscan.cli._options import (
 )
 from hfscan.figures import WEIGHTS, Census, Definition, Weight, adoption, trend
 from hfscan.figures.trend import Per
-from hfscan.frameworks import DEFINITIONS
+from hfscan.frameworks import DEFINITIONS, taxonomy
 from hfscan.report import ROW_FORMATS, TABLE_FORMATS
 from hfscan.report.table import grid, pivoted
+from hfscan.report.words import percent
 
 
 @click.command("trend")
@@ -90,8 +91,12 @@ def command(
                 )
             )
             few = len({row["period"] for row in rows}) <= len({row["framework"] for row in rows})
-            across, down = ("period", "framework") if few else ("framework", "period")
-            table = pivoted(rows, {"rows": down, "columns": across, "cells": "share"}, {})
+            titles = {one.key: one.title for one in taxonomy().frameworks}
+            keys = ("rows", "columns", "cells") if few else ("columns", "rows", "cells")
+            told = (
+                (titles[row["framework"]], row["period"], percent(row["share"])) for row in rows
+            )
+            table = pivoted(dict(zip(keys, one, strict=True)) for one in told)
         else:
             universe = universe or ("pytorch", "tensorflow")
             figures = list(

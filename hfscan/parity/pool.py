@@ -1,6 +1,7 @@
 """The lanes of a run: kept alive over many checkpoints, ended together."""
 
 import platform
+import re
 import shutil
 import tempfile
 import threading
@@ -110,6 +111,11 @@ class Pool:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
+
+    def readable(self, text: str, checkpoint: str) -> str:
+        """Return a lane's words with the checkpoint's name in place of the scratch folder."""
+        scratch = re.escape(str(self._scratch / "model-"))
+        return re.sub(rf"{scratch}[\w-]+", lambda _: checkpoint, text)
 
     def environment(self) -> dict[str, Any]:
         """Versions, devices and threads of every lane that was started."""

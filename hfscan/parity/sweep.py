@@ -157,7 +157,7 @@ class _Cases:
         try:
             return result, self.runner.run(case, result)
         except LaneError as error:
-            result.verdict, result.reason = _verdict(error)
+            result.verdict, result.reason = self._verdict(error)
             return result, None
 
     def _blank(self, case: plan.Case) -> Result:
@@ -204,7 +204,7 @@ class _Cases:
         try:
             self.judge.judge(case, run, result)
         except LaneError as error:
-            result.verdict, result.reason = _verdict(error)
+            result.verdict, result.reason = self._verdict(error)
 
     def _reference(self, case: plan.Case, result: Result) -> Run | None:
         if "pytorch" not in self.pool.settings.lanes:
@@ -219,10 +219,10 @@ class _Cases:
         if "pytorch" in self.pool.settings.lanes:
             yield from self.runner.with_activations(case, self._blank(case))
 
-
-def _verdict(error: LaneError) -> tuple[str, str]:
-    """Return (verdict, reason) of a case whose lane raised this."""
-    if isinstance(error, LaneDiedError):
-        return error.kind, error.message
-    kinds = {"LookupError": "no class", "MemoryError": "out of memory"}
-    return kinds.get(error.kind, "does not load"), first_line(error)
+    def _verdict(self, error: LaneError) -> tuple[str, str]:
+        """Return (verdict, reason) of a case whose lane raised this."""
+        if isinstance(error, LaneDiedError):
+            return error.kind, error.message
+        kinds = {"LookupError": "no class", "MemoryError": "out of memory"}
+        reason = self.pool.readable(first_line(error), self.checkpoint.name)
+        return kinds.get(error.kind, "does not load"), reason

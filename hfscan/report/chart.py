@@ -92,13 +92,13 @@ def draw(report: Report, section: Section) -> Chart | None:
     for row in rows:  # the words of numbers, for the marks
         for column in channels.values():
             if isinstance(column, str) and "+" in column:
-                told = [words.cell(one, row[one]) for one in column.split("+")]
+                told = [words.told(row, one, report) for one in column.split("+")]
                 row[column] = ", ".join(filter(None, told)) or "as it is"
         for channel in ("x", "y", "mark", "low", "high"):
             if isinstance(row.get(column := channels.get(channel, "")), float | int):
                 row[f"{channel}_told"] = words.cell(column, row[column])
     series = dict.fromkeys(row[channels["color"]] for row in rows if "color" in channels)
-    series.pop(_NOT_THERE, None)
+    series.pop(words.NOT_THERE, None)
     places = {one: place for place, one in enumerate(sorted(series, key=_after))}
     for row in rows:
         row["place"] = places.get(row[channels["color"]]) if places else 0
@@ -106,12 +106,9 @@ def draw(report: Report, section: Section) -> Chart | None:
     return Chart(alt, _CAPTIONS.get(kind), kind, channels | {"series": list(places)}, rows)
 
 
-_NOT_THERE = "(not there)"
-
-
 def _after(series: str) -> tuple[bool, bool]:
     """Put sets of frameworks after single ones, and the empty one last."""
-    return series == "none", " + " in series
+    return series in ("neither", "none of them"), series == "both" or " + " in series
 
 
 def _channel(part: str) -> tuple[str, Any]:
@@ -134,21 +131,23 @@ def colors() -> str:
     return (folder("reports") / "page" / "colors.css").read_text(encoding="utf-8")
 
 
-_TURNED = ' patternTransform="rotate(45)"'
-
 PATTERNS = "<defs>{}</defs>".format(
     "".join(
-        f'<pattern id="s{place}" width="6" height="6" patternUnits="userSpaceOnUse"{turned}>'
-        f'<rect width="6" height="6" fill="var(--s{place})"/>{drawn}</pattern>'
-        for place, turned, drawn in (
-            (2, _TURNED, '<path d="M0 0V6" stroke="var(--paper)" stroke-width="4"/>'),
-            (3, "", '<circle cx="3" cy="3" r="1.1" fill="var(--ink)"/>'),
-            (4, "", '<path d="M0 3H6" stroke="var(--paper)" stroke-width="2"/>'),
-            (5, _TURNED, '<path d="M0 3H6M3 0V6" stroke="var(--ink)"/>'),
+        f'<linearGradient id="s{place}" gradientUnits="userSpaceOnUse" spreadMethod="repeat" '
+        f'x2="{x}" y2="{y}"><stop offset="{edge}" stop-color="var(--s{place})"/>'
+        f'<stop offset="{edge + 0.1:.2f}" stop-color="var(--{stripe})"/>'
+        f'<stop offset=".95" stop-color="var(--{stripe})"/>'
+        f'<stop offset="1" stop-color="var(--s{place})"/></linearGradient>'
+        for place, x, y, edge, stripe in (
+            (2, 4, 4, 0.6, "paper"),
+            (3, 3, -3, 0.6, "ink"),
+            (4, 0, 5, 0.6, "paper"),
+            (5, 5, 0, 0.6, "ink"),
         )
     )
-)  # fmt: skip
-"""Fills that are told apart without colour."""
+)
+"""Fills that are told apart without colour: stripes, from (0, 0) to (x, y) and anew. Paper has them
+as lines; a <pattern> would be printed as a picture of the whole page for each mark."""
 
 
 def _rows(report: Report, section: Section) -> Iterator[Row]:
@@ -157,10 +156,12 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
     for one in shown(section.figures, section.by):
         if not one.denominator:
             continue
-        serve = "several" if section.across and one.name == "shared" else words.label(one, names)
+        serve = words.label(one, names)
+        if section.across == "definition" and one.name == "shared":
+            serve = "several"
         if section.across and one.name == "exclusive" and one.framework not in names:
             serve = "another only"
-        group = row_label(section, one, names)
+        group = row_label(section, one, report)
         yield one.as_dict() | {
             "group": words.printable(group),
             "framework": serve,
@@ -173,7 +174,10 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
             ),
         }
     for row in section.rows:
-        told = {k: words.printable(v) if isinstance(v, str) else v for k, v in row.items()}
+        told = {
+            key: words.printable(words.told(row, key, report)) if isinstance(value, str) else value
+            for key, value in row.items()
+        }
         if "name" in row:
             told["framework"] = words.what(row["name"], row["framework"], names)
         if "share" in row and "of" in row:
@@ -184,10 +188,8 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
             told["points_told"] = f"{words.cell('points', row['points'])} points"
         if "name" in row and "share_low" in row:
             told["framework"] += f": {words.span(row['share_low'], row['share_high'])}"
-        elif "framework" in row and "name" not in row:
-            told["framework"] = report.titles.get(row["framework"], row["framework"])
         told["told"] = "; ".join(
-            f"{key.replace('_', ' ')} {words.cell(key, value)}"
+            f"{key.replace('_', ' ')} {words.told(row, key, report)}"
             for key, value in row.items()
             if value is not None and not isinstance(value, dict)
         )

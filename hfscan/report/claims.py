@@ -24,7 +24,14 @@ from hfscan.store.parity import runs
 
 Says = Literal["supports", "contradicts", "open", "cannot tell"]
 
-_UNIVERSES = (("pytorch", "tensorflow"), ("pytorch", "tensorflow", "jax"), (ALL,))
+_NUMBER = {
+    "supports": ("supports it", "support it"),
+    "contradicts": ("contradicts it", "contradict it"),
+    "open": ("is open", "are open"),
+}
+"""What one measurement says, or several."""
+
+UNIVERSES = (("pytorch", "tensorflow"), ("pytorch", "tensorflow", "jax"), (ALL,))
 _AS_IT_STANDS = timedelta(days=100)  # an observation this near a date speaks of that date
 
 
@@ -98,7 +105,7 @@ class _Weighing:
             self._measured(measure, definition, tuple(universe))
             for measure in told.get("measure", ())
             for definition, universe in product(
-                told.get("definitions", DEFINITIONS), told.get("universes", _UNIVERSES)
+                told.get("definitions", DEFINITIONS), told.get("universes", UNIVERSES)
             )
         )
         verdict, why = self._verdict(found)
@@ -188,8 +195,8 @@ class _Weighing:
                 said[0].says
             ], f"by all of {len(said)} measurements{_unmade(found, said)}"
         parts = [
-            f"{len(some)} of {len(said)} {word}"
-            for word in ("supports", "contradicts", "open")
+            f"{len(some)} of {len(said)} {_NUMBER[word][len(some) > 1]}"
+            for word in _NUMBER
             if (some := [one for one in said if one.says == word])
         ]
         return f"depends on {_decisive(said)}", ", ".join(parts) + _unmade(found, said)

@@ -84,7 +84,8 @@ def _population(part: dict[str, Any], question: Question) -> str:
 
 def _mentioned(sections: Iterable[Section]) -> set[str]:
     rows = (row.get("framework") for part in sections for row in part.rows)
-    return {name for name in rows if name is not None}
+    figures = (one.framework for part in sections for one in part.figures)
+    return {name for name in (*rows, *figures) if name is not None}
 
 
 def _wanted(part: dict[str, Any], question: Question) -> bool:

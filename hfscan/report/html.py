@@ -76,7 +76,7 @@ class _Part:
 
     @cached_property
     def tables(self) -> list[Table]:
-        return tables(self.section, self.report.names)
+        return tables(self.section, self.report)
 
     @cached_property
     def chart(self) -> chart.Chart | None:

@@ -23,7 +23,7 @@ def write(report: Report, out: TextIO, charts: Mapping[str, str] | None = None) 
             lines += [_text(line), ""]
         if charts and section.name in charts:
             lines += [f"![{_text(section.title)}]({charts[section.name]})", ""]
-        for table in tables(section, report.names):
+        for table in tables(section, report):
             lines += _table(table)
     out.write("\n".join(lines).rstrip() + "\n")
 

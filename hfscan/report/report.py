@@ -129,7 +129,7 @@ class Report:
         whole = {
             True: "all were seen",
             False: "not all were seen",
-            None: "nothing says if all were",
+            None: "nothing says whether all were seen",
         }
         return f"Public models {when}; {whole[one.complete]}."
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hfscan.figures import By, Figure
-from hfscan.report.report import Section
+from hfscan.report.report import Report, Section
 from hfscan.report.words import (
     FLOORS,
     GROUPS,
     UNITS,
     WEIGHTS,
-    cell,
+    among,
     label,
     number,
     percent,
+    told,
     told_share,
-    what,
 )
 
 
@@ -47,26 +47,26 @@ _FLOORS = {
 _NUMBER = re.compile(r"[<>+-]?\d|-?$")
 
 
-def tables(section: Section, names: dict[str, str]) -> list[Table]:
+def tables(section: Section, report: Report) -> list[Table]:
     """Return the section's tables: one per treatment of the floor, or one in all."""
     if section.split and section.columns:
         return [
-            replace(_rows(rows, section.columns, names), title=_sentence(value))
+            replace(_rows(rows, section.columns, report), title=_sentence(value))
             for value, rows in _split(section.rows, section.split).items()
         ]
     if section.pivot:
-        return [pivoted(section.rows, section.pivot, names)]
+        return [_pivoted(section, section.pivot, report)]
     if section.columns:
-        return [_rows(section.rows, section.columns, names)]
+        return [_rows(section.rows, section.columns, report)]
     if section.across:
-        return [_across(section, names)]
+        return [_across(section, report)]
     if section.by is None:
         floors = dict.fromkeys(figure.floor for figure in section.figures)
         return [
-            _listing([one for one in section.figures if one.floor == floor], names, floor)
+            _listing([one for one in section.figures if one.floor == floor], report.names, floor)
             for floor in floors
         ]
-    return [grid(section.figures, section.by, names)]
+    return [grid(section.figures, section.by, report.names)]
 
 
 def _split(rows: Iterable[Mapping[str, Any]], column: str) -> dict[str, list[Mapping[str, Any]]]:
@@ -81,57 +81,55 @@ def shown(figures: Iterable[Figure], by: By | None) -> list[Figure]:
     whole = [one for one in figures if one.name in ("exclusive", "shared")]
     if by in (None, "month", "year", "observation"):
         return whole
-    # the largest group first; what is left over last
-    return sorted(whole, key=lambda one: (one.group == "(other)", -one.denominator))
+    # the largest group first; what is left over last; nothing of groups that nobody serves
+    there = (one for one in whole if one.denominator)
+    return sorted(there, key=lambda one: (one.group == "(other)", -one.denominator))
 
 
-def row_label(section: Section, figure: Figure, names: Mapping[str, str]) -> str:
+def row_label(section: Section, figure: Figure, report: Report) -> str:
     """Return what the figure's row is called in its section's table and chart."""
     if section.across == "weight":
         return WEIGHTS[figure.weight]
     if section.across:
-        return f"{figure.definition}: {_among(figure.universe, names)}"
+        return f"{figure.definition}: {among(figure.universe, report)}"
     if section.by is None:
         return _FLOORS[figure.floor] if figure.floor else section.title
     return str(figure.group)
 
 
-def _rows(
-    rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], names: dict[str, str]
-) -> Table:
+def _rows(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], report: Report) -> Table:
     return Table(
         tuple(columns.values()),
-        tuple(tuple(_cell(row, column, names) for column in columns) for row in rows),
+        tuple(tuple(told(row, column, report) for column in columns) for row in rows),
     )
 
 
-def _cell(row: Mapping[str, Any], column: str, names: dict[str, str]) -> str:
-    if column == "what" and "name" in row:
-        return what(row["name"], row["framework"], names)
-    return cell(column, row[column])
+def _pivoted(section: Section, pivot: Mapping[str, str], report: Report) -> Table:
+    return pivoted(
+        {key: told(row, column, report) for key, column in pivot.items()} for row in section.rows
+    )
 
 
-def pivoted(
-    rows: Iterable[Mapping[str, Any]], pivot: Mapping[str, str], names: dict[str, str]
-) -> Table:
-    """Return a row for each value of one column, and a column for each of another."""
+def pivoted(cells_told: Iterable[Mapping[str, str]]) -> Table:
+    """Return a table of cells, each of which says its row and its column: rows, columns, cells."""
     cells: dict[str, dict[str, str]] = {}
     headings: dict[str, None] = {}
-    for row in rows:
-        heading = str(row[pivot["columns"]])
-        headings[heading] = None
-        cells.setdefault(str(row[pivot["rows"]]), {})[heading] = _cell(row, pivot["cells"], names)
+    for one in cells_told:
+        headings[one["columns"]] = None
+        cells.setdefault(one["rows"], {})[one["columns"]] = one["cells"]
     return Table(
         ("", *headings),
         tuple((name, *(line.get(one, "") for one in headings)) for name, line in cells.items()),
     )
 
 
-def _across(section: Section, names: dict[str, str]) -> Table:
+def _across(section: Section, report: Report) -> Table:
     """Return a row for each way to ask; each adds up to all that serve one."""
+    names = report.names
     cells: dict[str, list[Figure]] = {}
     for one in shown(section.figures, None):
-        cells.setdefault(row_label(section, one, names), []).append(one)
+        cells.setdefault(row_label(section, one, report), []).append(one)
+    more = any(one.framework not in (*names, None) for part in cells.values() for one in part)
     rows = []
     for name, figures in cells.items():
         only = {one.framework: one for one in figures if one.name == "exclusive"}
@@ -141,23 +139,21 @@ def _across(section: Section, names: dict[str, str]) -> Table:
             (
                 name,
                 *(told_share(only[name]) for name in names),
-                percent(sum(one.share or 0 for one in others)) if others else "",
+                *([percent(sum(one.share or 0 for one in others)) if others else ""] * more),
                 told_share(shared),
                 number(shared.denominator),
             )
         )
     return Table(
-        ("", *(f"{title} only" for title in names.values()), "another only", "several", "of"),
+        (
+            "",
+            *(f"{title} only" for title in names.values()),
+            *(["another only"] * more),
+            "several" if more else label(shared, names),
+            "of",
+        ),
         tuple(rows),
     )
-
-
-def _among(universe: tuple[str, ...], names: Mapping[str, str]) -> str:
-    if universe == tuple(names):
-        return ", ".join(names.values())
-    if "all" in universe:
-        return "all"
-    return " ".join(f"+ {one}" for one in universe if one not in names)
 
 
 def _listing(figures: list[Figure], names: dict[str, str], floor: str | None) -> Table:

@@ -27,7 +27,7 @@ def write(report: Report, out: TextIO) -> None:
             console.print(_text(section.note, "dim"))
         for line in section.lines:
             console.print(_text(line))
-        for table in tables(section, report.names):
+        for table in tables(section, report):
             _print(console, table)
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from hfscan.errors import NoAnswerError, PlanError
 from hfscan.figures import load
+from hfscan.frameworks import taxonomy
 from hfscan.report import words
-from hfscan.report.claims import weigh
+from hfscan.report.claims import UNIVERSES, weigh
 from hfscan.report.claims_told import section_of, verdict_of
 from hfscan.report.plan import read
 from hfscan.report.report import Question, Report, Said, Section
@@ -68,13 +69,14 @@ def _report(
 ) -> Report:
     if not sections or not summary:
         raise NoAnswerError(plan["missing"])
+    titles = {one.key: one.title for one in taxonomy().frameworks}
     told = {column: _Told(column, value) for column, value in summary[0].items()}
     return Report(
         name=name,
         title=plan["title"],
         question=Question(None),
-        names={},
-        titles={},
+        names={name: titles[name] for name in UNIVERSES[0]},
+        titles=titles,
         sources=tuple(sources),
         generated_at=datetime.now(UTC),
         headline=next(one for one in sections if one.name == plan["headline"]),

@@ -1,5 +1,6 @@
 """How figures are said: one way for every format."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hfscan.figures import Figure
@@ -81,7 +82,7 @@ def cell(column: str, value: Any) -> str:
     if "share" in column:
         return percent(value)
     if column == "points":
-        return "-" if value is None else f"{value:+.1f}"
+        return "-" if value is None else f"{value:+.1f}" if round(value, 1) else "0.0"
     if isinstance(value, list | tuple):
         return " + ".join(map(str, value))
     if column in ("error", "tolerance"):
@@ -105,7 +106,45 @@ def label(figure: Figure, names: dict[str, str]) -> str:
     return what(figure.name, figure.framework, names)
 
 
-def what(name: str, framework: str | None, names: dict[str, str]) -> str:
+def told(row: Mapping[str, Any], column: str, report: Report) -> str:
+    """Return a value of a query's row, with titles in place of keys of frameworks."""
+    if column == "what" and "name" in row:
+        return what(row["name"], row["framework"], report.names)
+    value = row[column]
+    if column == "framework":
+        return report.titles.get(value, cell(column, value))
+    if column == "universe":
+        return among(value, report)
+    if column in ("before", "after"):
+        return _served(value, report)
+    return cell(column, value)
+
+
+def among(universe: Sequence[str], report: Report) -> str:
+    """Return who competes: the report's own universe, or what comes to it."""
+    if tuple(universe) == tuple(report.names):
+        return ", ".join(report.names.values())
+    if "all" in universe:
+        return "all"
+    more = ", ".join(report.titles[one] for one in universe if one not in report.names)
+    return f"with {more}"
+
+
+def _served(names: str, report: Report) -> str:
+    """Return what a model serves, as `transitions.sql` says it, in the words of figures."""
+    if names == NOT_THERE:
+        return names
+    served = [report.names.get(one, one) for one in names.split(" + ")]
+    if names == "none" or len(served) == len(report.names) == 2:
+        return what("none" if names == "none" else "shared", None, report.names)
+    return " + ".join(served) if len(served) > 1 else what("exclusive", names, report.names)
+
+
+NOT_THERE = "(not there)"
+"""A model that one of two observations does not hold."""
+
+
+def what(name: str, framework: str | None, names: Mapping[str, str]) -> str:
     """Return what a figure of this name counts."""
     title = names.get(framework or "", framework)
     return {

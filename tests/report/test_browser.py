@@ -45,25 +45,32 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    """A year's report over made-up models and hostile ones, crawled from the stand-in."""
+def hostile(tmp_path_factory):
+    """Reports of hostile models, crawled from the stand-in."""
     path = tmp_path_factory.mktemp("census") / "h.duckdb"
-    hostile = [
+    models = [
         {
             "_id": f"63ffff{number:018x}",
             "id": f"{EVIL.replace('/', '')}/{number}",
             "tags": [tag, "safetensors"],
-            "createdAt": "2022-08-19T20:19:12.000Z",
+            "createdAt": f"{2022 + number % 3 // 2}-08-19T20:19:12.000Z",
             "downloads": 5,
             "pipeline_tag": EVIL,
             "library_name": f"=HYPERLINK({EVIL})",
         }
         for number, tag in enumerate(["pytorch", "tf"] * 400)
     ]
-    with MiniHub(Population.from_rows(hostile), quota=None) as hub:
+    with MiniHub(Population.from_rows(models), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
     with Store.open(path) as store:
-        yield build(Census.choose(store, None), Question(2022))
+        census = Census.choose(store, None)
+        sides = [build(census, Question(year), name="compare") for year in (2022, 2023)]
+        yield {
+            "hostile": build(census, Question(2022)),
+            "hostile-all": build(census, Question(None)),
+            "hostile-compare": compare(*sides, census),
+            "hostile-claims": build_whole(store, "claims"),
+        }
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +90,9 @@ def demo(database):
 
 
 @pytest.fixture(scope="module")
-def files(report, demo, database, tmp_path_factory):
+def files(hostile, demo, database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    pages = {"hostile": report, "demo": demo}
+    pages = hostile | {"demo": demo}
     with Store.open(database) as store:
         pages |= {name: build_whole(store, name) for name in ("claims", "parity")}
         census = Census.choose(store, None)
@@ -301,7 +308,9 @@ def test_every_number_is_one_of_the_json(opened, files, name):
 DATE = re.compile(r"\b\d{4}(-\d\d){1,2}\b|\b20\d\d\b")
 
 
-@pytest.mark.parametrize("name", ["hostile", "parity"])
+@pytest.mark.parametrize(
+    "name", ["hostile", "hostile-all", "hostile-compare", "hostile-claims", "parity"]
+)
 def test_hostile_models_are_text(opened, name):
     page = opened(name)
     assert page.evaluate("typeof hit") == "undefined"
@@ -312,9 +321,10 @@ def test_hostile_models_are_text(opened, name):
         "[...document.querySelectorAll('*')].every("
         "(one) => [...one.attributes].every((a) => !a.name.startsWith('on')))"
     )
-    seen = page.locator("body").inner_text()
-    assert "onerror" in seen
-    assert "{{7*7}}" in seen
+    if name != "hostile-claims":  # claims quote no model
+        seen = page.locator("body").inner_text()
+        assert "onerror" in seen
+        assert "{{7*7}}" in seen
     page.locator("summary").evaluate_all("all => all.forEach((one) => one.click())")
     page.wait_for_timeout(200)
     assert page.evaluate("typeof hit") == "undefined"
