@@ -134,7 +134,8 @@ def _measure_days(
             )
             print(f"day {number}: {days[-1]}", file=sys.stderr)
         history.insert = timed.function
-        copy = folder / "copy.parquet"
+    copy = folder / "copy.parquet"
+    with Store.open(db) as store:
         store.connection.execute(
             f"COPY (FROM observed({count + 1}) ORDER BY key) TO '{copy}' (COMPRESSION zstd)"
         )

@@ -1,7 +1,9 @@
 """Opens a DuckDB file; the only place that does."""
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +26,10 @@ _SETTINGS: _Settings = {
     # rows are keyed; keeping their order would only hold them in memory
     "preserve_insertion_order": False,
 }
-_THREADS = min(os.cpu_count() or 1, 4)
-_WRITING: _Settings = {
-    # an ingest holds what it reads until it knows where it belongs: beyond this, in a file beside
-    # the database. Each thread that reads takes 200 MB at times.
-    "threads": _THREADS,
-    "memory_limit": f"{300 * _THREADS} MB",
-}
+# What is joined and sorted while writing goes to a file beside the database beyond this. The
+# readers of JSON cannot do so: they take 60 to 90 MB a thread, however much there is to read.
+_MEMORY, _MEMORY_TO_READ = "180 MB", "1 GB"
+_WRITING: _Settings = {"threads": min(os.cpu_count() or 1, 4), "memory_limit": _MEMORY}
 
 
 def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
@@ -66,6 +65,16 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise
     return connection
+
+
+@contextlib.contextmanager
+def reading(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let a connection that writes have the memory that readers of JSON need."""
+    connection.execute(f"SET memory_limit = '{_MEMORY_TO_READ}'")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET memory_limit = '{_MEMORY}'")
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,28 @@ MASKS = ("tag_mask", "weights_mask", "usable_mask")
 _SPAN = ("series", "model", "valid_from", "valid_to")
 PACKED = "ceil(log2(1 + coalesce(downloads, 0))), model"
 """An order in which counts pack well: integers take as many bits as the largest nearby."""
-_BATCH = 200_000  # rows that are classified at once; what that takes is held in memory
+_BATCH = 100_000  # rows that are classified at once; what that takes is held in memory
 _FOREVER = 2147483647  # stands for no end where spans are compared
 
 
+_MERGED = f"""
+    WITH marked AS (
+        SELECT *, lag(valid_to) OVER earlier IS NOT DISTINCT FROM valid_from
+            AND {" AND ".join(f"lag({x}) OVER earlier IS NOT DISTINCT FROM {x}" for x in COUNTS)}
+            AS goes_on
+        FROM pieces WINDOW earlier AS (PARTITION BY model ORDER BY valid_from)
+    ),
+    runs AS (
+        SELECT *, count(*) FILTER (NOT goes_on) OVER (PARTITION BY model ORDER BY valid_from) AS run
+        FROM marked
+    )
+    SELECT model, min(valid_from) AS valid_from, max(valid_to) AS valid_to, {", ".join(COUNTS)}
+    FROM runs GROUP BY model, run, {", ".join(COUNTS)}
+"""
+
+
 def insert(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
-    """Let a source that saw the models of the temporary table `staged` take its place."""
+    """Let a source that saw the models of the view `staged` (staging.py) take its place."""
     content = _content(connection)
     logged = tick.after is not None  # at the end of a series, all that matters is current
     _number(connection, tick, content)
@@ -70,10 +86,8 @@ def _number(connection: duckdb.DuckDBPyConnection, tick: Tick, content: str) -> 
         f"""
         CREATE TEMP TABLE seen AS
         WITH known AS (SELECT DISTINCT key, model FROM versions WHERE series = {tick.series}),
-        keyed AS (
-            SELECT staged.rowid AS row, key, model, hash({content}) AS state, {", ".join(COUNTS)}
-            FROM staged LEFT JOIN known USING (key)
-        )
+        read AS (SELECT row, key, hash({content}) AS state, {", ".join(COUNTS)} FROM staged),
+        keyed AS (FROM read LEFT JOIN known USING (key))
         SELECT * EXCLUDE (key) FROM keyed WHERE model IS NOT NULL
         UNION ALL
         SELECT * EXCLUDE (key) REPLACE (((SELECT coalesce(max(model), 0) FROM known)
@@ -120,22 +134,29 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content:
         )
         connection.execute("DELETE FROM fresh WHERE model IN (SELECT model FROM adopted)")
         connection.execute("DROP TABLE adopted")
-    connection.execute(  # only what is new needs masks
-        "DELETE FROM staged WHERE rowid NOT IN (SELECT row FROM fresh WHERE row IS NOT NULL)"
-    )
     end = "NULL" if tick.after is None else tick.after
     columns = [row[0] for row in connection.execute("DESCRIBE versions").fetchall()]
     kept = [name for name in columns if name not in (*_SPAN, *MASKS)]
-    ((low, high),) = connection.execute("SELECT min(rowid), max(rowid) FROM staged").fetchall()
-    for first in range(low, high + 1, _BATCH) if low is not None else ():
-        part = f"(SELECT *, rowid FROM staged WHERE rowid BETWEEN {first} AND {first + _BATCH - 1})"
+    batches = connection.execute(
+        f"""
+        SELECT min(part), max(part), min(low), max(high) FROM (
+            SELECT part, min(row) AS low, max(row) AS high,
+                (sum(count(*)) OVER (ORDER BY part) - 1) // {_BATCH} AS batch
+            FROM staged JOIN fresh USING (row) GROUP BY part
+        ) GROUP BY batch
+        """
+    )
+    for first, last, low, high in batches.fetchall():
+        batch = (
+            "(SELECT * RENAME (row AS rowid) FROM staged JOIN (SELECT row, model FROM fresh) "
+            f"USING (row) WHERE part BETWEEN {first} AND {last} AND row BETWEEN {low} AND {high})"
+        )
         connection.execute(
             f"""
             INSERT INTO versions BY NAME
             SELECT {tick.series} AS series, model, {tick.place} AS valid_from, {end} AS valid_to,
                 {", ".join(kept)}, {", ".join(MASKS)}
-            FROM {part} AS part JOIN fresh ON fresh.row = part.rowid
-            JOIN ({masks_sql(part)}) AS masks ON masks.row = part.rowid
+            FROM {batch} AS batch JOIN ({masks_sql(batch)}) AS masks ON masks.row = batch.rowid
             """
         )
     connection.execute("DROP TABLE fresh")
@@ -200,6 +221,8 @@ def _respan_counts(
             "AND model IN (SELECT model FROM near)"
         )
     values = ", ".join(COUNTS)
+    # what is touched differs from what was before, so that only with what comes after it may be one
+    spans = "pieces" if tick.after is None else f"({_MERGED})"
     connection.execute(
         f"""
         CREATE TEMP TABLE respanned AS
@@ -211,21 +234,8 @@ def _respan_counts(
             UNION ALL
             SELECT model, {after}, valid_to, {values} FROM near
             WHERE valid_from <= {after} AND valid_to > {after}
-        ),
-        marked AS (
-            SELECT *, lag(valid_to) OVER earlier IS NOT DISTINCT FROM valid_from
-                AND {
-            " AND ".join(f"lag({one}) OVER earlier IS NOT DISTINCT FROM {one}" for one in COUNTS)
-        } AS goes_on
-            FROM pieces WINDOW earlier AS (PARTITION BY model ORDER BY valid_from)
-        ),
-        runs AS (
-            SELECT *, count(*) FILTER (NOT goes_on)
-                OVER (PARTITION BY model ORDER BY valid_from) AS run
-            FROM marked
         )
-        SELECT model, min(valid_from) AS valid_from, max(valid_to) AS valid_to, {values}
-        FROM runs GROUP BY model, run, {values}
+        SELECT model, valid_from, valid_to, {values} FROM {spans}
         """
     )
     for table, columns, ends in (

@@ -12,8 +12,10 @@ import duckdb
 from hfscan.errors import DumpError
 from hfscan.objectid import FLOOR_END, FLOOR_START
 from hfscan.store import history, raw, series
+from hfscan.store.database import reading
 from hfscan.store.sources import Observation
-from hfscan.store.transaction import explained, transaction
+from hfscan.store.staging import Staging, staging
+from hfscan.store.transaction import explained, telling, transaction
 
 _FILES = 200  # that are read at once: all are held open until the last is read
 _NORMALISE = Path(__file__).with_name("normalise.sql")
@@ -51,7 +53,7 @@ def ingest(
     the database is then as it was.
     """
     digest = raw.digest(files)
-    with transaction(connection, lambda error: _told(error, files)):
+    with telling(lambda error: _told(error, files)):
         return _already(connection, digest, observation) or _ingest(
             connection, files, observation, digest
         )
@@ -77,25 +79,41 @@ def _ingest(
     observation: Observation,
     digest: str,
 ) -> Ingested:
-    _stage(connection, files, observation)
-    read, private, outside, nameless = _one(
+    with staging(connection) as staged:
+        _stage(connection, staged, files, observation)
+        with transaction(connection):
+            return _settle(connection, staged, observation, digest)
+
+
+def _settle(
+    connection: duckdb.DuckDBPyConnection,
+    staged: Staging,
+    observation: Observation,
+    digest: str,
+) -> Ingested:
+    """Make a source of what is staged; count what of it is left out."""
+    read, private, outside, nameless, keys = _one(
         connection,
         "SELECT count(*), count(*) FILTER (private), count(*) FILTER (outside AND NOT private), "
-        "count(*) FILTER (key IS NULL AND NOT private AND NOT outside) FROM staged",
+        "count(*) FILTER (key IS NULL AND NOT private AND NOT outside), "
+        "count(DISTINCT key) FILTER (NOT private AND NOT outside) FROM staged",
     )
     odd_types, unknown_keys = (_tally(connection, column) for column in ("odd", "unknown"))
     if private or outside or nameless:
-        connection.execute("DELETE FROM staged WHERE private OR outside OR key IS NULL")
-    (duplicates,) = _one(connection, "SELECT count(*) - count(DISTINCT key) FROM staged")
+        staged.leave_out("SELECT row FROM staged WHERE private OR outside OR key IS NULL")
+    duplicates = read - private - outside - nameless - keys
     if duplicates:
-        connection.execute(
-            "DELETE FROM staged WHERE rowid NOT IN (SELECT arg_max(rowid, "
-            "(coalesce(last_modified, '-infinity'), rowid)) FROM staged GROUP BY key)"
+        staged.leave_out(
+            "SELECT row FROM staged ANTI JOIN (SELECT arg_max(row, "
+            "(coalesce(last_modified, '-infinity'), row)) AS row FROM staged GROUP BY key) "
+            "USING (row)"
         )
-    carried = 0 if observation.base is None else _carry(connection, observation.base)
-    source = _take_place(connection, observation, digest)
-    connection.execute("DROP TABLE staged")
-    models = read - private - outside - nameless - duplicates + carried
+    if observation.base is not None:  # what an update did not ask for is as it was
+        staged.add(
+            f"SELECT {', '.join(_kept(connection))}, _id IS NOT NULL AS has_id "
+            f"FROM observed({observation.base}) ANTI JOIN staged USING (key)"
+        )
+    source, models = _take_place(connection, observation, digest)
     return Ingested(
         source,
         models,
@@ -105,28 +123,15 @@ def _ingest(
         nameless,
         unknown_keys,
         odd_types,
-        carried=carried,
+        carried=models - keys,
     )
-
-
-def _carry(connection: duckdb.DuckDBPyConnection, base: int) -> int:
-    """Stage the models of the source `base` that are not staged yet; return how many."""
-    columns = [row[0] for row in connection.execute("DESCRIBE FROM observed(0)").fetchall()]
-    kept = [name for name in columns if name != "source" and not name.endswith("_mask")]
-    (carried,) = _one(
-        connection,
-        f"INSERT INTO staged BY NAME SELECT {', '.join(kept)}, _id IS NOT NULL AS has_id "
-        f"FROM observed({base}) AS old ANTI JOIN staged USING (key)",
-    )
-    return int(carried)
 
 
 def _take_place(
     connection: duckdb.DuckDBPyConnection, observation: Observation, digest: str
-) -> int:
-    """Make a source of what is staged; return its id."""
-    columns = [row[0] for row in connection.execute("DESCRIBE FROM observed(0)").fetchall()]
-    kept = [name for name in columns if name != "source" and not name.endswith("_mask")]
+) -> tuple[int, int]:
+    """Make a source of what is staged; return its id and its number of models."""
+    kept = _kept(connection)
     models, *filled = _one(
         connection, f"SELECT count(*), {', '.join(f'count({name})' for name in kept)} FROM staged"
     )
@@ -166,12 +171,20 @@ def _take_place(
         f"INSERT INTO sources ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) RETURNING id",
         list(row.values()),
     )
-    assert isinstance(source, int)
-    return source
+    return source, models
+
+
+def _kept(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the columns of an observation that are read, not made."""
+    columns = [row[0] for row in connection.execute("DESCRIBE FROM observed(0)").fetchall()]
+    return [name for name in columns if name != "source" and not name.endswith("_mask")]
 
 
 def _stage(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], observation: Observation
+    connection: duckdb.DuckDBPyConnection,
+    staged: Staging,
+    files: Sequence[Path],
+    observation: Observation,
 ) -> None:
     odd = ", ".join(
         f"CASE WHEN types[{place}] NOT IN {(*types, 'NULL')} THEN '{name}' END"
@@ -188,16 +201,15 @@ def _stage(
         "since": _naive(observation.scope.since),
         "until": _naive(observation.scope.until),
     }
-    into = "CREATE TEMP TABLE staged AS"
     for first in range(0, len(files), _FILES):
         relation = raw.relation(connection, files[first : first + _FILES])
-        connection.execute(
-            f"{into} WITH raw AS ({relation}), normalised AS ({normalised}) SELECT *, "
-            "coalesce(created_at < $since, false) OR coalesce(created_at >= $until, false) "
-            "AS outside FROM normalised",
-            bounds,
-        )
-        into = "INSERT INTO staged"
+        with reading(connection):
+            staged.add(
+                f"WITH raw AS ({relation}), normalised AS ({normalised}) SELECT *, "
+                "coalesce(created_at < $since, false) OR coalesce(created_at >= $until, false) "
+                "AS outside FROM normalised",
+                bounds,
+            )
 
 
 def _tally(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int]:

@@ -23,20 +23,26 @@ def explained(error: duckdb.Error) -> Exception:
 
 
 @contextlib.contextmanager
-def transaction(
-    connection: duckdb.DuckDBPyConnection,
-    told: Callable[[duckdb.Error], Exception] = explained,
-) -> Iterator[None]:
-    """Do all of a block or nothing; an error of DuckDB's is raised as `told` returns it."""
-    connection.execute("BEGIN")
+def telling(told: Callable[[duckdb.Error], Exception] = explained) -> Iterator[None]:
+    """Raise an error of DuckDB's as `told` returns it."""
     try:
         yield
-        connection.execute("COMMIT")
-    except BaseException as error:
-        with contextlib.suppress(duckdb.Error):  # a failed COMMIT has ended it already
-            connection.execute("ROLLBACK")
-        if isinstance(error, duckdb.Error):
-            again = told(error)
-            if again is not error:
-                raise again from error
-        raise
+    except duckdb.Error as error:
+        again = told(error)
+        if again is error:
+            raise
+        raise again from error
+
+
+@contextlib.contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Do all of a block or nothing. Raises StorageError when the disk is full."""
+    with telling():
+        connection.execute("BEGIN")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):  # a failed COMMIT has ended it already
+                connection.execute("ROLLBACK")
+            raise
