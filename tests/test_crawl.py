@@ -73,6 +73,15 @@ def test_a_census_of_everything(tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir() if one.name != "hf") == [db.name]
 
 
+def test_a_folder_whose_name_is_a_pattern_and_ends_a_literal(tmp_path: Path) -> None:
+    db = tmp_path / "Ann's [2022] {a}" / "h.duckdb"
+    db.parent.mkdir()
+    with serving() as hub:
+        code, _, err = crawled(tmp_path, "--endpoint", hub.url, "--db", str(db))
+    assert (code, err) == (0, "")
+    assert len(models(db)) == 1_000
+
+
 def test_a_year_is_the_cut_of_the_whole(tmp_path: Path) -> None:
     with serving(page_size=10) as hub:
         variables = {"HF_ENDPOINT": hub.url}

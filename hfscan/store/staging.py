@@ -50,6 +50,7 @@ class Staging:
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._connection, self._folder = connection, folder
         self._added = 0
+        connection.execute("CREATE TEMP TABLE left_out (row BIGINT)")
 
     def add(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Add the rows of a query, of columns that the first query has."""
@@ -58,18 +59,14 @@ class Staging:
             f"(FORMAT parquet, ROW_GROUP_SIZE {_ROW_GROUP}, ROW_GROUPS_PER_FILE {_FILE})",
             parameters,
         )
-        if not self._added:
-            self._show()
         self._added += 1
+        files = ", ".join(map(literal, sorted(self._folder.glob("*/*.parquet"))))
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP VIEW staged AS SELECT * FROM ("
+            "SELECT *, file_index AS part, file_index << 32 | file_row_number AS row "
+            f"FROM read_parquet([{files}], union_by_name=true)) ANTI JOIN left_out USING (row)"
+        )
 
     def leave_out(self, rows: str) -> None:
         """Take rows out of `staged`: those whose `row` a query returns."""
         self._connection.execute(f"INSERT INTO left_out {rows}")
-
-    def _show(self) -> None:
-        files = literal(self._folder / "*" / "*.parquet")
-        self._connection.execute(
-            "CREATE TEMP TABLE left_out (row BIGINT); CREATE TEMP VIEW staged AS SELECT * FROM ("
-            "SELECT *, file_index AS part, file_index << 32 | file_row_number AS row "
-            f"FROM read_parquet({files}, union_by_name=true)) ANTI JOIN left_out USING (row)"
-        )
