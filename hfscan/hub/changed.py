@@ -18,7 +18,7 @@ from hfscan.hub.disk import storing, write_whole
 from hfscan.hub.page import Page, doubting, whole
 from hfscan.hub.progress import Progress
 from hfscan.hub.retry import Patience, TransientError
-from hfscan.hub.walk import FIELDS, PAGE_SIZE
+from hfscan.hub.walk import EMPTY_PAGES, FIELDS, PAGE_SIZE
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,18 @@ def fetch_changed(
     url: str | None = f"{endpoint}/api/models?{urlencode(query)}"
     started_at, asked, state = datetime.now(UTC), set[str](), Progress()
     pages: list[Path] = []
+    empty = 0  # pages without a model, since the last that had one
 
     def notice(text: str) -> None:
         progress(msgspec.structs.replace(state, notice=text))
 
     with HubClient(endpoint, token, patience=patience, tell=notice) as client:
         while url is not None:
-            if url in asked:
+            if url in asked or empty > EMPTY_PAGES:
                 raise HubContractError(f"{endpoint} leads the walk round in circles.")
             asked.add(url)
             page = client.get(url, doubting(_prove))
+            empty = 0 if page.models else empty + 1
             pages.append(folder / f"{len(pages) + 1:06}.json.gz")
             with storing(folder):
                 write_whole(pages[-1], page.packed)

@@ -15,10 +15,9 @@ from hfscan.hub.client import HubClient, RefusedError
 from hfscan.hub.journal import About, Entry, Journal, Stretch
 from hfscan.hub.page import Page, doubting, prove
 from hfscan.hub.progress import Progress
-from hfscan.hub.walk import HIGHEST, Span, Walker, following
+from hfscan.hub.walk import EMPTY_PAGES, HIGHEST, Span, Walker, following
 
 FIELDS_REFUSED = re.compile(r'"expand" must be one of \[([^\]]*)\]')
-_EMPTY_PAGES = 10  # in a row, before a Hub that never ends is told from one that filters
 _INSISTENCE = 2  # times that a refused cursor is shown again
 _CURSOR_REFUSED = frozenset({400, 404, 409, 410, 422})
 _SLOW = 5.0  # seconds of asking, after which a second walker helps where one may
@@ -70,6 +69,7 @@ class Crew:
             for side, url in enumerate((span.stretch.up, span.stretch.down))
             if url
         ]
+        self._newest = self.walkers[-1]
 
     def run(self) -> None:
         """Walk until everything is seen. Raises what `fetch` raises, and LostError."""
@@ -81,9 +81,6 @@ class Crew:
         for walker in self.walkers:
             if walker.finished and not walker.span.done:
                 self._rewind(walker)
-        if tail := self._tail():
-            self.walkers.append(tail)
-            self._walk(tail, _Asking.ALWAYS)
 
     def notice(self, text: str) -> None:
         """Tell why nothing moves."""
@@ -123,15 +120,15 @@ class Crew:
     def _work(self) -> None:
         while True:
             with self._lock:
-                if self._stopped or not self._queue:
+                walker = self._queue.popleft() if self._queue else self._tail()
+                if self._stopped or walker is None:
                     return
-                walker = self._queue.popleft()
             self._walk(walker, _Asking.ALWAYS)
 
     def _walk(self, walker: Walker, asking: _Asking) -> None:
         """Take the pages that the journal holds, and, as `asking` says, those of the Hub."""
         while not (self._stopped or walker.span.done or walker.finished or self._full):
-            if walker.url in walker.asked or walker.empty > _EMPTY_PAGES:
+            if walker.url in walker.asked or walker.empty > EMPTY_PAGES:
                 raise HubContractError(f"{self._about.endpoint} leads the walk round in circles.")
             with self._lock:
                 entry = self._book.find(walker.number, walker.url)
@@ -253,14 +250,17 @@ class Crew:
         return max(models, ceil(models * whole / seen)) if seen > 0 and whole > 0 else None
 
     def _tail(self) -> Walker | None:
-        """Return a walker for the models created since the newest-first walker set out.
+        """Return a walker for the models created since the newest-first walker set out, once.
 
         Where others walked meanwhile, they are as much a part of the census as for one walker.
         """
-        last = self.walkers[-1]
-        top = next((entry.first for entry in last.entries if entry.first), None)
-        if len(self.walkers) < 2 or last.ascending or top is None:
+        newest = self._newest
+        top = next((entry.first for entry in newest.entries if entry.first), None)
+        sent = self.walkers[-1] is not newest
+        if sent or len(self.walkers) < 2 or newest.ascending or top is None:
             return None
-        stretch = Stretch(following(top), HIGHEST, down=last.span.stretch.down)
+        stretch = Stretch(following(top), HIGHEST, down=newest.span.stretch.down)
         assert stretch.down is not None
-        return Walker(last.number + 2, Span(stretch), stretch.down, ascending=False)
+        tail = Walker(newest.number + 2, Span(stretch), stretch.down, ascending=False)
+        self.walkers.append(tail)
+        return tail

@@ -23,6 +23,9 @@ FIELDS = (
 )  # fmt: skip
 """What is asked of each model (the Hub's names); `siblings` are the file names."""
 
+EMPTY_PAGES = 10
+"""In a row, before a Hub that never ends is told from one that filters."""
+
 LOWEST, HIGHEST = "", "g"
 """Beyond every `_id`, on either side."""
 

@@ -2,12 +2,10 @@
 
 import gzip
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -276,15 +274,6 @@ def test_models_that_come_and_go_during_the_walk_move_no_other(tmp_path: Path) -
     assert ids(harvest) == [one for one in there if one not in gone] + [new]
 
 
-def test_fields_that_the_hub_does_not_know_are_left_out_and_told(tmp_path: Path) -> None:
-    with scripted(Old) as url:
-        harvest = hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, patience=QUICK)
-        with harvest:
-            assert harvest.models == 1
-            assert "baseModels" in harvest.dropped_fields
-            assert "author" not in harvest.dropped_fields
-
-
 def test_the_token_goes_to_the_hub_and_nowhere_else(tmp_path: Path) -> None:
     token = "hf_" + "s" * 34
     with serving(tokens={token: "me"}) as server:
@@ -303,85 +292,6 @@ def test_a_bad_token_is_said_and_not_shown(tmp_path: Path, token: str, words: st
     with serving() as server, pytest.raises(HubRefusedError, match=words) as caught:
         hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path, patience=QUICK)
     assert token not in str(caught.value)
-
-
-class Handler(BaseHTTPRequestHandler):
-    def send(self, status: int, body: bytes, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class Old(Handler):
-    def do_GET(self) -> None:
-        if "baseModels" in self.path:
-            self.send(400, b'{"error":"\\"expand\\" must be one of [author, createdAt, tags]"}')
-        else:
-            self.send(200, b'[{"_id":"' + IDS[0].encode() + b'"}]')
-
-
-class Redirecting(Handler):
-    def do_GET(self) -> None:
-        self.send(302, b"", location="https://elsewhere.example/api/models")
-
-
-class Nothing(Handler):
-    def do_GET(self) -> None:
-        self.send(404, b"<html>not here</html>")
-
-
-class Circle(Handler):
-    def do_GET(self) -> None:
-        self.send(200, b"[]", link=f'<{self.path}>; rel="next"')
-
-
-class Endless(Handler):
-    count = 0
-
-    def do_GET(self) -> None:
-        Endless.count += 1
-        self.send(200, b"[]", link=f'</api/models?n={Endless.count}>; rel="next"')
-
-
-class Tomorrow(Handler):
-    def do_GET(self) -> None:
-        self.send(429, b'{"error":"later"}', retry_after="86400")
-
-
-@contextmanager
-def scripted(handler: type[Handler]) -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@pytest.mark.parametrize(
-    ("handler", "error", "words"),
-    [
-        (Redirecting, HubContractError, r"on to https://elsewhere\.example.*--endpoint"),
-        (Nothing, RefusedError, "no list of models there"),
-        (Circle, HubContractError, "circles"),
-        (Endless, HubContractError, "circles"),
-        (Tomorrow, HubUnreachableError, "wait 86401 s"),
-    ],
-)
-def test_what_is_no_hub_is_said(
-    tmp_path: Path, handler: type[Handler], error: type[HfscanError], words: str
-) -> None:
-    with scripted(handler) as url, pytest.raises(error, match=words):
-        hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, patience=QUICK)
 
 
 def test_an_unreachable_hub_is_said_soon_with_what_to_do(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""Servers that are no Hub, or an old one: what a walk says of them, and that it ends."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from hfscan import hub
+from hfscan.errors import HfscanError, HubContractError, HubUnreachableError
+from hfscan.hub.client import RefusedError
+from hfscan.hub.retry import Patience
+from hfscan.scope import Scope
+
+QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=2)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def send(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Old(Handler):
+    def do_GET(self) -> None:
+        if "baseModels" in self.path:
+            self.send(400, b'{"error":"\\"expand\\" must be one of [author, createdAt, tags]"}')
+        else:
+            self.send(200, b'[{"_id":"' + b"a" * 24 + b'"}]')
+
+
+class Redirecting(Handler):
+    def do_GET(self) -> None:
+        self.send(302, b"", location="https://elsewhere.example/api/models")
+
+
+class Nothing(Handler):
+    def do_GET(self) -> None:
+        self.send(404, b"<html>not here</html>")
+
+
+class Circle(Handler):
+    def do_GET(self) -> None:
+        self.send(200, b"[]", link=f'<{self.path}>; rel="next"')
+
+
+class Endless(Handler):
+    count = 0
+
+    def do_GET(self) -> None:
+        Endless.count += 1
+        self.send(200, b"[]", link=f'</api/models?n={Endless.count}>; rel="next"')
+
+
+class Tomorrow(Handler):
+    def do_GET(self) -> None:
+        self.send(429, b'{"error":"later"}', retry_after="86400")
+
+
+@contextmanager
+def scripted(handler: type[Handler]) -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+NO_HUBS = pytest.mark.parametrize(
+    ("handler", "error", "words"),
+    [
+        (Redirecting, HubContractError, r"on to https://elsewhere\.example.*--endpoint"),
+        (Nothing, RefusedError, "no list of models there"),
+        (Circle, HubContractError, "circles"),
+        (Endless, HubContractError, "circles"),
+        (Tomorrow, HubUnreachableError, "wait 86401 s"),
+    ],
+)
+
+
+@NO_HUBS
+def test_what_is_no_hub_is_said(
+    tmp_path: Path, handler: type[Handler], error: type[HfscanError], words: str
+) -> None:
+    with scripted(handler) as url, pytest.raises(error, match=words):
+        hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, patience=QUICK)
+
+
+@NO_HUBS
+def test_what_is_no_hub_is_said_by_a_walk_of_changes(
+    tmp_path: Path, handler: type[Handler], error: type[HfscanError], words: str
+) -> None:
+    since = datetime(2024, 1, 1, tzinfo=UTC)
+    with scripted(handler) as url, pytest.raises(error, match=words):
+        hub.fetch_changed(since, endpoint=url, token=None, folder=tmp_path, patience=QUICK)
+
+
+def test_fields_that_the_hub_does_not_know_are_left_out_and_told(tmp_path: Path) -> None:
+    with scripted(Old) as url:
+        harvest = hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, patience=QUICK)
+        with harvest:
+            assert harvest.models == 1
+            assert "baseModels" in harvest.dropped_fields
+            assert "author" not in harvest.dropped_fields
