@@ -8,11 +8,13 @@ BIN := $(VENV)/bin
 demo: $(VENV)/ready  ## the main job end to end on an embedded stand-in Hub
 	$(BIN)/hfscan demo
 
+PAGE := test_what_a_page_says_to_run_runs
 WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test: lint $(VENV)-parity/ready  ## all that must hold before a change lands
 	$(BIN)/python -m pytest $(WORKERS)
-	$(VENV)-parity/bin/python -m pytest $(WORKERS) tests/parity tests/hub tests/export tests/minihub/test_official_client.py
+	$(VENV)-parity/bin/python -m pytest $(WORKERS) tests/parity tests/hub tests/export \
+		tests/minihub/test_official_client.py "tests/docs/test_pages.py::$(PAGE)[parity.md]"
 
 RUNS ?= 1000
 SEED ?= 1
@@ -41,11 +43,11 @@ parity-large: $(VENV)-parity/ready  ## BERT-base, GPT-2 and ResNet-50 of full si
 
 test-flax: $(VENV)-parity/ready $(VENV)-flax/ready  ## the Flax lane, in an interpreter of its own
 	HFSCAN_TEST_FLAX_PYTHON=$(VENV)-flax/bin/python \
-		$(VENV)-parity/bin/python -m pytest tests/parity/test_lanes.py -k flax
+		$(VENV)-parity/bin/python -m pytest tests/parity/test_lanes.py tests/docs -k "flax or parity.md"
 
 test-keras: $(VENV)-parity/ready $(VENV)-keras/ready  ## the Keras lane, likewise
 	HFSCAN_TEST_KERAS_PYTHON=$(VENV)-keras/bin/python \
-		$(VENV)-parity/bin/python -m pytest tests/parity/test_lanes.py -k keras
+		$(VENV)-parity/bin/python -m pytest tests/parity/test_lanes.py tests/docs -k "keras or parity.md"
 
 # the frameworks, 4 GB, and the oldest huggingface_hub that is supported in practice (0.36, with
 # requests instead of httpx), which transformers 4 wants. pip decides which PyTorch: where it would

@@ -1,6 +1,6 @@
 """Every command and code block of the README and docs/ does what its page says, in its order.
 
-A block's first line names its language and, where it cannot run here, why not.
+A block's first line names its language and, where it wants more than that, what.
 """
 
 import importlib.util
@@ -17,13 +17,23 @@ from hfscan.minihub import MiniHub, Population
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = {
-    "install": "tests/test_packaging.py installs",
-    "long": "takes minutes to hours",
-    "publishes": "needs a token; tests/test_snapshot_remote.py publishes",
-    "checkpoints": "needs checkpoints and interpreters of one's own; see tests/parity",
-}
-"""Why a block is not run -> where what it says is seen to work, or why nowhere."""
+FLAX, KERAS = "HFSCAN_TEST_FLAX_PYTHON", "HFSCAN_TEST_KERAS_PYTHON"  # make test-flax, test-keras
+TOKEN = "hf_" + "s" * 34
+FRAMEWORKS = importlib.util.find_spec("torch") is not None
+WANTS = {
+    "install": (sys.platform != "win32", """(
+        unset PYTHONPATH; pip() { command pip --quiet "$@"; }; python3() { command python3 "$@"; }
+        cp -R "$ROOT"/{hfscan,queries,reports,pyproject.toml,README.md,LICENSE} .
+        %s
+        hfscan --version; rm -r hfscan
+    )"""),
+    "checkout": (True, '(cd "$ROOT"; %s)'),
+    "token": (True, f"(export HF_TOKEN={TOKEN} HF_HUB_DISABLE_XET=1; %s)"),
+    "frameworks": (FRAMEWORKS, "%s"),
+    "flax": (FLAX in os.environ, f"there={Path(os.environ.get(FLAX, '')).absolute()}; %s"),
+    "keras": (KERAS in os.environ, f"there={Path(os.environ.get(KERAS, '')).absolute()}; %s"),
+}  # fmt: skip
+"""What a block wants -> whether that is here, and what is done to give it."""
 RUN = {
     "sh": "{}",
     "python": "python - <<'THE_END'\n{}\nTHE_END",
@@ -34,8 +44,21 @@ BEFORE = {"schema.md": "hfscan crawl\nhfscan crawl --update"}
 SHELL = """
 set -euo pipefail
 make() { command make --dry-run --directory "$ROOT" "$@" > make.log; }  # .ci/run makes them
-pip() { :; }  # tests/test_packaging.py installs
+pip() { :; }  # what is wanted is here; the block that is all about it installs
+python3() {  # a new environment; it gets an interpreter that has what a block installs
+    mkdir -p "$3/bin"
+    printf '#!/bin/sh\nexec "%s" "$@"\n' "$there" > "$3/bin/python"
+    echo '#!/bin/sh' > "$3/bin/pip"
+    chmod +x "$3"/bin/*
+}
 """
+GPT2 = """
+import sys, transformers
+small = {"n_embd": 48, "n_layer": 3, "n_head": 4, "n_positions": 128, "vocab_size": 96}
+config = transformers.GPT2Config(**small, bos_token_id=1, eos_token_id=2)
+transformers.GPT2LMHeadModel(config).save_pretrained(sys.argv[1])
+"""
+"""Makes the checkpoint of parity.md."""
 
 
 def surroundings(home: Path) -> dict[str, str]:
@@ -59,7 +82,7 @@ def blocks(page: Path) -> list[tuple[int, list[str], str]]:
 def test_every_block_says_what_it_is(page):
     for line, (language, *why), text in blocks(page):
         assert language in (*RUN, "json", "toml", "yaml", "text"), f"{page.name}:{line}"
-        assert set(why) <= {*ELSEWHERE, "frameworks"}, f"{page.name}:{line}"
+        assert set(why) <= WANTS.keys(), f"{page.name}:{line}"
         if language == "json":
             json.loads(text)
     if page.name not in ("cli.md", "CONTRIBUTING.md"):  # made from the commands; a drawing
@@ -74,14 +97,21 @@ def test_every_block_says_what_it_is(page):
     ids=lambda page: page.name,
 )
 def test_what_a_page_says_to_run_runs(page, tmp_path):
-    have = importlib.util.find_spec("torch") is not None
     script = [SHELL, BEFORE.get(page.name, "")]
-    for line, (language, *why), text in blocks(page):
-        if language in RUN and (not why or (why == ["frameworks"] and have)):
+    for line, (language, *wanted), text in blocks(page):
+        if language in RUN and all(WANTS[one][0] for one in wanted):
             parts = text.split(";\n") if language == "sql" else [text]
-            script.append(f"echo '{page.name}:{line}' >&2")
-            script += [RUN[language].format(part.strip()) for part in parts]
-    with MiniHub(Population.synthetic(3_000, seed=5), quota=None) as hub:
+            run = "\n".join(RUN[language].format(part.strip()) for part in parts)
+            for one in wanted:
+                run = WANTS[one][1].replace("%s", f"\n{run}\n")
+            script += [f"echo '{page.name}:{line}' >&2", run]
+    models, folders = [*Population.synthetic(3_000, seed=5)], {}
+    if page.name == "parity.md" and FRAMEWORKS:
+        folders["openai-community/gpt2"] = tmp_path / "my-gpt2"
+        subprocess.run([sys.executable, "-c", GPT2, tmp_path / "my-gpt2"], check=True)
+        models[0] = {**models[0], "id": "openai-community/gpt2"}
+    there = Population.from_rows(models, folders=folders)
+    with MiniHub(there, quota=None, tokens={TOKEN: "OWNER"}) as hub:
         done = subprocess.run(
             ["bash", "-c", "\n".join(script)],
             cwd=tmp_path,
