@@ -1,5 +1,6 @@
 """The recorded censuses, in a database and as plain models."""
 
+import gc
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,21 @@ import recount
 
 from hfscan.scope import Scope
 from hfscan.store import Observation, Store
+
+
+class Models(dict):
+    """The models of a source, read when they are first asked for."""
+
+    def __init__(self, files):
+        self._files = files
+
+    def __missing__(self, source):
+        gc.disable()  # it would look through millions of objects again and again
+        try:
+            self[source] = recount.models(self._files[source])
+        finally:
+            gc.enable()
+        return self[source]
 
 
 @pytest.fixture(scope="session")
@@ -28,4 +44,4 @@ def censuses(shared_data, tmp_path_factory):
             scope = Scope(limit=8_650) if "detail" in file.name else Scope()
             store.ingest([file], Observation("import", file.name, scope, day, day, None))
         store.import_dates(shared_data / "hub-2022-10-created.parquet")
-    return path, {source: recount.models(file) for source, (file, _) in files.items()}
+    return path, Models({source: file for source, (file, _) in files.items()})

@@ -28,7 +28,23 @@ TELLING = frozenset(
 """Tags that can matter."""
 
 
+PLAIN = {
+    glob
+    for one in (*FRAMEWORKS, *RULES["rule"], TAXONOMY["not_weights"])
+    for glob in one.get("files", ())
+    if "/" not in glob
+}
+
+
+@cache
+def plain(name: str) -> frozenset:
+    """The globs of names alone that fit this one."""
+    return frozenset(glob for glob in PLAIN if fnmatchcase(name, glob.lower()))
+
+
 def fits(path: str, glob: str) -> bool:
+    if "/" not in glob:
+        return glob in plain(path.rpartition("/")[2].lower())
     parts, wanted = path.lower().split("/"), glob.lower().rstrip("/").split("/")
     starts = range(len(parts) - len(wanted) + 1)
     if glob.endswith("/"):

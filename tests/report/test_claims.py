@@ -184,7 +184,7 @@ def test_answers_that_differ_name_what_they_differ_in(verdict):
     both = SHARE + SHARE.replace('"share"\nat', '"k"\nat').replace('"pytorch"', '"tensorflow"')
     claim = verdict(f"definitions=['tag']\naccepts={{{{ least = 0.5 }}}}\n{both}")
     assert claim.verdict == "depends on what is counted"
-    assert claim.why == "3 of 6 supports, 3 of 6 contradicts"
+    assert claim.why == "3 of 6 support it, 3 of 6 contradict it"
 
 
 def test_an_observation_is_near_or_looks_back(verdict):
