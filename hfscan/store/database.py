@@ -26,10 +26,9 @@ _SETTINGS: _Settings = {
     # rows are keyed; keeping their order would only hold them in memory
     "preserve_insertion_order": False,
 }
-# What is joined and sorted while writing goes to a file beside the database beyond this. The
-# readers of JSON cannot do so: they take 60 to 90 MB a thread, however much there is to read.
-_MEMORY, _MEMORY_TO_READ = "180 MB", "1 GB"
-_WRITING: _Settings = {"threads": min(os.cpu_count() or 1, 4), "memory_limit": _MEMORY}
+# readers of JSON take 60 to 90 MB a thread
+_WRITING: _Settings = {"threads": min(os.cpu_count() or 1, 4)}
+_LEAN = "180 MB"
 
 
 def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
@@ -68,13 +67,14 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
 
 
 @contextlib.contextmanager
-def reading(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Let a connection that writes have the memory that readers of JSON need."""
-    connection.execute(f"SET memory_limit = '{_MEMORY_TO_READ}'")
+def lean(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let a connection hold little in memory, and what is beyond in a file beside the database."""
+    (usual,) = connection.execute("SELECT current_setting('memory_limit')").fetchone() or ("",)
+    connection.execute(f"SET memory_limit = '{_LEAN}'")
     try:
         yield
     finally:
-        connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        connection.execute(f"SET memory_limit = '{usual}'")
 
 
 @dataclass(frozen=True)

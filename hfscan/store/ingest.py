@@ -1,5 +1,6 @@
 """Recorded API objects into the database: one transaction, all or nothing."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import duckdb
 from hfscan.errors import DumpError
 from hfscan.objectid import FLOOR_END, FLOOR_START
 from hfscan.store import history, raw, series
-from hfscan.store.database import reading
+from hfscan.store.database import lean
 from hfscan.store.sources import Observation
 from hfscan.store.staging import Staging, staging
 from hfscan.store.transaction import explained, telling, transaction
@@ -54,9 +55,12 @@ def ingest(
     """
     digest = raw.digest(files)
     with telling(lambda error: _told(error, files)):
-        return _already(connection, digest, observation) or _ingest(
-            connection, files, observation, digest
-        )
+        if already := _already(connection, digest, observation):
+            return already
+        try:
+            return _ingest(connection, files, observation, digest, lean(connection))
+        except duckdb.OutOfMemoryException:  # not all that DuckDB does can wait in files
+            return _ingest(connection, files, observation, digest, contextlib.nullcontext())
 
 
 def _already(
@@ -78,10 +82,11 @@ def _ingest(
     files: Sequence[Path],
     observation: Observation,
     digest: str,
+    sparing: contextlib.AbstractContextManager[None],
 ) -> Ingested:
     with staging(connection) as staged:
         _stage(connection, staged, files, observation)
-        with transaction(connection):
+        with sparing, transaction(connection):
             return _settle(connection, staged, observation, digest)
 
 
@@ -203,13 +208,12 @@ def _stage(
     }
     for first in range(0, len(files), _FILES):
         relation = raw.relation(connection, files[first : first + _FILES])
-        with reading(connection):
-            staged.add(
-                f"WITH raw AS ({relation}), normalised AS ({normalised}) SELECT *, "
-                "coalesce(created_at < $since, false) OR coalesce(created_at >= $until, false) "
-                "AS outside FROM normalised",
-                bounds,
-            )
+        staged.add(
+            f"WITH raw AS ({relation}), normalised AS ({normalised}) SELECT *, "
+            "coalesce(created_at < $since, false) OR coalesce(created_at >= $until, false) "
+            "AS outside FROM normalised",
+            bounds,
+        )
 
 
 def _tally(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int]:
