@@ -69,12 +69,11 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
 @contextlib.contextmanager
 def lean(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Let a connection hold little in memory, and what is beyond in a file beside the database."""
-    (usual,) = connection.execute("SELECT current_setting('memory_limit')").fetchone() or ("",)
     connection.execute(f"SET memory_limit = '{_LEAN}'")
     try:
         yield
     finally:
-        connection.execute(f"SET memory_limit = '{usual}'")
+        connection.execute("RESET memory_limit")
 
 
 @dataclass(frozen=True)
