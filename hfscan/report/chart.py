@@ -93,7 +93,7 @@ def draw(report: Report, section: Section) -> Chart | None:
         for column in channels.values():
             if isinstance(column, str) and "+" in column:
                 told = [words.told(row, one, report) for one in column.split("+")]
-                row[column] = ", ".join(filter(None, told)) or "as it is"
+                row[column] = ", ".join(filter(None, told)) or "measured"
         for channel in ("x", "y", "mark", "low", "high"):
             if isinstance(row.get(column := channels.get(channel, "")), float | int):
                 row[f"{channel}_told"] = words.cell(column, row[column])
@@ -239,7 +239,10 @@ def _drawn(spec: str) -> str:
 
 @cache
 def bundle() -> str:
-    """Return the script that draws in the browser: Vega, Vega-Lite and vega-embed, in one."""
+    """Return the script that draws in the browser: Vega, Vega-Lite and vega-embed, in one.
+
+    A second or two, once a process.
+    """
     import vl_convert  # noqa: PLC0415
 
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", _VERSION)

@@ -191,9 +191,8 @@ class _Weighing:
             return "not measured", next(one.why for one in found if one.why) or ""
         if len({one.says for one in said}) == 1:
             verdict = {"supports": "supported", "contradicts": "contradicted", "open": "open"}
-            return verdict[
-                said[0].says
-            ], f"by all of {len(said)} measurements{_unmade(found, said)}"
+            by = f"all {len(said)} measurements" if len(said) > 1 else "the one measurement"
+            return verdict[said[0].says], f"by {by}{_unmade(found, said)}"
         parts = [
             f"{len(some)} of {len(said)} {_NUMBER[word][len(some) > 1]}"
             for word in _NUMBER

@@ -25,7 +25,7 @@ def section_of(claim: Claim) -> Section:
     ]
     lines += [claim.note] if claim.note else []
     if measured:
-        lines += [f"Not everything could be measured: {why}" for why in missing]
+        lines += [f"Not everything could be measured. {' '.join(missing)}"] if missing else []
     kind = "" if _unit(claim) == "count" else f"{_unit(claim)}_"
     low, high = f"{kind}low", f"{kind}high"
     return Section(

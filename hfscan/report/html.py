@@ -10,7 +10,6 @@ import hashlib
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -41,11 +40,7 @@ def write(report: Report, out: TextIO) -> None:
     )
     style, script = chart.colors() + _text(here / "style.css"), _text(here / "page.js")
     parts = [_Part(report, section) for section in report.sections]
-    with ThreadPoolExecutor(1) as aside:  # a second or two, while the charts are drawn
-        bundle = aside.submit(chart.bundle)
-        for part in parts:
-            part.draw()
-        library = bundle.result()
+    library = chart.bundle()
     environment.filters |= {"printable": words.printable, "said": _said, "markup": Markup}
     page = environment.get_template("report.html").render(
         report=report,
@@ -81,11 +76,6 @@ class _Part:
     @cached_property
     def chart(self) -> chart.Chart | None:
         return chart.draw(self.report, self.section)
-
-    def draw(self) -> None:
-        """Draw now what the page shows."""
-        if self.chart:
-            _ = self.chart.wide, self.chart.narrow
 
     @property
     def open(self) -> bool:

@@ -121,13 +121,13 @@ def told(row: Mapping[str, Any], column: str, report: Report) -> str:
 
 
 def among(universe: Sequence[str], report: Report) -> str:
-    """Return who competes: the report's own universe, or what comes to it."""
+    """Return who competes: the report's own universe, or what comes to it; none where none does."""
     if tuple(universe) == tuple(report.names):
         return ", ".join(report.names.values())
     if "all" in universe:
         return "all"
     more = ", ".join(report.titles[one] for one in universe if one not in report.names)
-    return f"with {more}"
+    return more and f"with {more}"
 
 
 def _served(names: str, report: Report) -> str:
