@@ -1,8 +1,13 @@
 """What the tests share."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
 
 _SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -13,3 +18,38 @@ def shared_data() -> Path:
     if not _SHARED.is_dir():
         pytest.skip(f"no recorded Hub metadata at {_SHARED}")
     return _SHARED
+
+
+@pytest.fixture(scope="session")
+def recorded(shared_data: Path) -> dict[int, tuple[Path, datetime]]:
+    """The recorded censuses, as sources of `censuses`: file and day."""
+    return {
+        1: (shared_data / "hub-2022-02.jsonl.gz", datetime(2022, 2, 15, tzinfo=UTC)),
+        2: (shared_data / "hub-2024-07.parquet", datetime(2024, 7, 11, tzinfo=UTC)),
+        3: (shared_data / "hub-2024-07-detail.jsonl.gz", datetime(2024, 7, 10, tzinfo=UTC)),
+    }
+
+
+@pytest.fixture(scope="session")
+def censuses(
+    recorded: dict[int, tuple[Path, datetime]],
+    shared_data: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Path:
+    """A database of the recorded censuses, to read; made once for all of xdist's workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent
+    path, unfinished = folder / "censuses.duckdb", folder / "censuses.part"
+    with FileLock(folder / "censuses.lock"):
+        if not path.exists():
+            unfinished.unlink(missing_ok=True)
+            with Store.open(unfinished, write=True) as store:
+                for file, day in recorded.values():
+                    # the third holds the ids of some letters: no whole census
+                    scope = Scope(limit=8_650) if "detail" in file.name else Scope()
+                    store.ingest([file], Observation("import", file.name, scope, day, day, None))
+                store.import_dates(shared_data / "hub-2022-10-created.parquet")
+            unfinished.rename(path)
+    return path

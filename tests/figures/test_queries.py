@@ -4,7 +4,6 @@ import gzip
 import json
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -13,23 +12,15 @@ import pytest
 from hfscan.errors import InconsistentError
 from hfscan.figures import Census, load
 from hfscan.figures.queries import names
-from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import Store
 
 ROOT = Path(__file__).parents[2]
 TAGS = {"pytorch": "pytorch", "tensorflow": "tf"}
 
 
 @pytest.fixture(scope="module")
-def store(shared_data, tmp_path_factory):
-    path = tmp_path_factory.mktemp("queries") / "h.duckdb"
-    dumps = {"hub-2022-02.jsonl.gz": (2022, 2, 15), "hub-2024-07.parquet": (2024, 7, 11)}
-    with Store.open(path, write=True) as store:
-        for name, day in dumps.items():
-            seen = datetime(*day, tzinfo=UTC)
-            observation = Observation("import", name, Scope(), seen, seen, None)
-            store.ingest([shared_data / name], observation)
-    with Store.open(path) as store:
+def store(censuses):
+    with Store.open(censuses) as store:
         yield store
 
 

@@ -28,44 +28,44 @@ TELLING = frozenset(
 """Tags that can matter."""
 
 
-PLAIN = {
-    glob
-    for one in (*FRAMEWORKS, *RULES["rule"], TAXONOMY["not_weights"])
+GLOBS = [
+    (glob.lower().rstrip("/").split("/"), glob.endswith("/"), key)
+    for some in (
+        [(None, TAXONOMY["not_weights"])],
+        [(one["key"], one) for one in FRAMEWORKS],
+        enumerate(RULES["rule"]),
+    )
+    for key, one in some
     for glob in one.get("files", ())
-    if "/" not in glob
-}
+]
+"""The parts of a glob, whether it is of a folder, and what it says: the key of a framework, the
+number of a rule, or None where it is of no weights."""
+PARTS = {part for parts, _, _ in GLOBS for part in parts}
 
 
 @cache
-def plain(name: str) -> frozenset:
-    """The globs of names alone that fit this one."""
-    return frozenset(glob for glob in PLAIN if fnmatchcase(name, glob.lower()))
+def fitting(part: str) -> frozenset:
+    """The parts of globs that fit this part of a path."""
+    return frozenset(one for one in PARTS if fnmatchcase(part, one))
 
 
-def fits(path: str, glob: str) -> bool:
-    if "/" not in glob:
-        return glob in plain(path.rpartition("/")[2].lower())
-    parts, wanted = path.lower().split("/"), glob.lower().rstrip("/").split("/")
-    starts = range(len(parts) - len(wanted) + 1)
-    if glob.endswith("/"):
-        starts = [at for at in starts if at + len(wanted) < len(parts)]
-    else:
-        starts = [at for at in starts if at + len(wanted) == len(parts)]
-    return any(
-        all(fnmatchcase(parts[at + n], part) for n, part in enumerate(wanted)) for at in starts
-    )
+def fits(path: list[frozenset], wanted: list[str], folder: bool) -> bool:
+    last = len(path) - len(wanted)
+    starts = range(last) if folder else range(max(last, 0), last + 1)
+    return any(all(part in path[at + n] for n, part in enumerate(wanted)) for at in starts)
 
 
 @cache
 def read_as(path: str) -> frozenset:
     """What a file name says: keys of frameworks, and the numbers of rules that name it."""
-    if any(fits(path, glob) for glob in TAXONOMY["not_weights"]["files"]):
-        return frozenset()
-    keys = {one["key"] for one in FRAMEWORKS if any(fits(path, g) for g in one.get("files", ()))}
-    rules = {
-        n for n, one in enumerate(RULES["rule"]) if any(fits(path, g) for g in one.get("files", ()))
-    }
-    return frozenset(keys | rules)
+    parts = [fitting(part) for part in path.lower().split("/")]
+    there = frozenset().union(*parts)
+    said = frozenset(
+        key
+        for wanted, folder, key in GLOBS
+        if there.issuperset(wanted) and fits(parts, wanted, folder)
+    )
+    return frozenset() if None in said else said
 
 
 def with_owners(keys: set) -> frozenset:

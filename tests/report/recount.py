@@ -4,6 +4,7 @@ import gzip
 import json
 from bisect import bisect_left
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
 from operator import attrgetter
@@ -31,21 +32,23 @@ MARKS = frozenset(["bert", "gpt2", "xlnet", "tensorboard"])
 """Tags that claims are about."""
 
 
-def models(path: Path):
-    """Return the models of a recorded census."""
+def models(path: Path) -> list[Model]:
+    """Return the models of a recorded census, oldest first."""
+    return sorted(map(read, objects(path)), key=lambda one: one.created)
+
+
+def objects(path: Path) -> Iterator[dict]:
     if path.suffix == ".parquet":
         cursor = duckdb.connect().execute(
             "SELECT id, tags, createdAt, pipeline_tag, library_name, downloads "
             f"FROM read_parquet('{path}')"
         )
         names = [column[0] for column in cursor.description]
-        objects = []
-        while batch := cursor.fetchmany(50_000):
-            objects += (dict(zip(names, row, strict=True)) for row in batch)
+        while batch := cursor.fetchmany(5_000):
+            yield from (dict(zip(names, row, strict=True)) for row in batch)
     else:
         with gzip.open(path, "rt") as lines:
-            objects = list(map(json.loads, lines))
-    return sorted(map(read, objects), key=lambda one: one.created)
+            yield from map(json.loads, lines)
 
 
 without_files = cache(lambda tags, library: serves(tags, library, None, None))

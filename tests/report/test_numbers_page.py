@@ -21,7 +21,7 @@ YEAR = (datetime(2022, 1, 1), datetime(2023, 1, 1))
 
 @pytest.fixture(scope="module")
 def store(censuses):
-    with Store.open(censuses[0]) as store:
+    with Store.open(censuses) as store:
         yield store
 
 

@@ -1,6 +1,7 @@
-"""Every figure of the reports on the recorded censuses equals a plain recount."""
+"""Every figure of reports and claims on the recorded censuses equals a plain recount."""
 
 import json
+from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import recount
 
 from hfscan.figures import Census
 from hfscan.report import FORMATS, Question, build
+from hfscan.report.claims import weigh
 from hfscan.store import Store
 
 PAIR = ("pytorch", "tensorflow")
 TRIO = (*PAIR, "jax")
 TOP = {"task": 15, "library": 15, "license": 20, "author": 20, "region": 20}
-OLD, NEW, DETAILED = 1, 2, 3  # as `censuses` has them
+OLD, NEW, DETAILED = 1, 2, 3  # as `recorded` has them
 
 
 def report_json(path: Path, tmp_path: Path, source: int, question: Question) -> dict:
@@ -53,9 +55,8 @@ def asked(figure):
     ],
     ids=str,
 )
-def test_reports_equal_a_plain_recount(censuses, tmp_path, source, question):
-    path, models = censuses
-    report = report_json(path, tmp_path, source, question)
+def test_reports_equal_a_plain_recount(censuses, models, tmp_path, source, question):
+    report = report_json(censuses, tmp_path, source, question)
     assert report["figures"]
     period = question.year and (f"{question.year}-01-01", f"{question.year + 1}-01-01")
     for what, same in groupby(report["figures"] + report["sensitivity"], asked):
@@ -85,9 +86,10 @@ def test_reports_equal_a_plain_recount(censuses, tmp_path, source, question):
 
 @pytest.mark.parametrize("year", [2021, 2022])
 @pytest.mark.parametrize("definition", ["tag", "usable"])
-def test_the_interval_of_the_floor_is_recounted(censuses, shared_data, tmp_path, year, definition):
-    path, models = censuses
-    report = report_json(path, tmp_path, NEW, Question(year, definition=definition))
+def test_the_interval_of_the_floor_is_recounted(
+    censuses, models, shared_data, tmp_path, year, definition
+):
+    report = report_json(censuses, tmp_path, NEW, Question(year, definition=definition))
     dates = recount.dates(shared_data / "hub-2022-10-created.parquet")
     expected = recount.dated(models[NEW], dates, definition=definition, universe=PAIR, year=year)
     (table,) = (one for one in report["tables"] if one["name"] == "floor")
@@ -118,10 +120,8 @@ def exclusive(report, population="created", floor=None):
 
 
 def test_the_published_counts_of_both_censuses(censuses, tmp_path):
-    path, _ = censuses
-
     def ask(source, *question):
-        return report_json(path, tmp_path, source, Question(*question))
+        return report_json(censuses, tmp_path, source, Question(*question))
 
     all_2022 = exclusive(ask(OLD, None), "existing")
     assert all_2022["pytorch"] == (19_012, 20_999)
@@ -148,3 +148,88 @@ def test_the_published_counts_of_both_censuses(censuses, tmp_path):
         "tensorflow": 4_870,
         "shared": 713,
     }
+
+
+def test_every_measurement_of_a_claim_equals_a_plain_recount(censuses, models, shared_data):
+    with Store.open(censuses) as store:
+        weighed = list(weigh(store))
+    dates = recount.dates(shared_data / "hub-2022-10-created.parquet")
+    checked = Counter()
+    for claim in weighed:
+        for one in claim.measurements:
+            if one.low is None:
+                continue
+            count = {"exclusivity": by_shares, "floor": by_floor, "formats": by_formats}[one.query]
+            low, high = count(claim, one, models[one.source], dates)
+            assert (one.low, one.high) == pytest.approx((low, high), abs=2e-9), (claim.name, one)
+            checked[one.query] += 1
+    assert checked["exclusivity"] > 80
+    assert checked["floor"] > 20
+    assert checked["formats"] > 5
+
+
+def by_shares(claim, one, models, _):
+    asked = one.parameters
+    if tag := asked.get("tag"):
+        mark = tag[:6] if tag == "arxiv:" else tag
+        models = [model for model in models if mark in model.marks]
+    created, until = "since" in asked, asked.get("until")
+    figures = recount.count(
+        models,
+        definition=one.definition,
+        universe=one.universe,
+        population="created" if created else "existing",
+        period=until and (f"{asked.get('since')}", f"{until}"),
+        floor=asked.get("floor"),
+        weight=asked.get("weight", "models"),
+        without_top=0,
+        by=None,
+        top=None,
+    )
+    framework = "tensorflow" if "TensorFlow" in one.what else "pytorch"
+    name = "available" if "available" in one.what else "exclusive"
+    numerator, denominator = figures[name, framework, None]
+    if claim.unit == "share" and claim.least and claim.least > 1:
+        value = numerator
+    elif one.what == "available in PyTorch, of the models that cite arXiv":
+        value = numerator / figures["none", None, None][1]
+    else:
+        value = numerator / denominator
+    return value, value
+
+
+def by_floor(claim, one, models, dates):
+    found = recount.dated(
+        models, dates, definition=one.definition, universe=one.universe, year=2022
+    )
+    framework = "tensorflow" if "TensorFlow" in one.what else "pytorch"
+    certain, dated, undated, _ = found["exclusive", framework]
+    if claim.least > 1:
+        return certain + dated, certain + dated + undated
+    sums = [sum(column) for column in zip(*found.values(), strict=True)]
+    return (
+        (certain + dated) / (sum(sums[:3]) - undated),
+        (certain + dated + undated) / (sum(sums[:2]) + undated),
+    )
+
+
+def by_formats(claim, one, models, _):
+    def having(framework, year=None):
+        return sum(
+            framework in getattr(model, one.definition)
+            for model in models
+            if (model.created < "2023-01-01" if year is None else model.created[:4] == year)
+            and not (year and model.at_floor)
+        )
+
+    def created(year):
+        return sum(model.created[:4] == year and not model.at_floor for model in models)
+
+    if claim.name == "onnx-grows":
+        value = having("onnx", "2023") / having("onnx", "2022")
+        if "share" in one.what:
+            value /= created("2023") / created("2022")
+    else:
+        rival = "coreml" if "Core ML" in one.what else "onnx"
+        value = having("tflite") / having(rival)
+    return value, value
