@@ -80,21 +80,42 @@ def weigh(store: Store, *, where: Path | None = None) -> Iterator[Claim]:
     In the order of their file names, whose number is no part of a claim's name. Raises
     NoAnswerError when the database holds nothing at all.
     """
-    if not store.sources() and not runs(store.connection):
+    observed = _Observed(store)
+    if not observed.sources and not runs(store.connection):
         raise NoAnswerError("The database is empty: run `hfscan crawl` or `hfscan import` first.")
     for path in sorted(((where or folder("reports")) / "claims").glob("*.toml")):
         if path.name == "report.toml":
             continue  # how they are shown
-        yield _Weighing(store, tomllib.loads(path.read_text(encoding="utf-8"))).claim(
+        yield _Weighing(observed, tomllib.loads(path.read_text(encoding="utf-8"))).claim(
             path.stem.lstrip("0123456789-")
         )
+
+
+class _Observed:
+    """What the database holds. Claims ask much that is the same: each question is asked once."""
+
+    def __init__(self, store: Store) -> None:
+        self.sources = store.sources()
+        self._store = store
+        self._answers: dict[str, list[dict[str, Any]]] = {}
+
+    def rows(
+        self, source: Source | None, query: str, parameters: dict[str, object]
+    ) -> list[dict[str, Any]]:
+        """Return the rows of a named query, over a source where it speaks of one."""
+        again = repr((source and source.id, query, parameters))
+        if again not in self._answers:
+            if source is not None:
+                Census(self._store, source)
+            self._answers[again] = load(query).run(self._store.connection, parameters)
+        return self._answers[again]
 
 
 class _Weighing:
     """Weighs one claim."""
 
-    def __init__(self, store: Store, told: dict[str, Any]) -> None:
-        self._store, self._told = store, told
+    def __init__(self, observed: _Observed, told: dict[str, Any]) -> None:
+        self._observed, self._told = observed, told
         accepts = told.get("accepts", {})
         self._least, self._most = accepts.get("least"), accepts.get("most")
 
@@ -120,23 +141,20 @@ class _Weighing:
     ) -> Measurement:
         asked: dict[str, object] = {"definition": definition, "universe": list(universe) or None}
         asked |= {key: measure[key] for key in ("since", "until") if key in measure}
-        source, low, high, why = None, None, None, None
+        found, low, high, why = None, None, None, None
         try:
             if "at" in measure or "since" in measure:
                 found, until = self._observation(measure, definition)
-                source = found.id
                 asked |= {"until": until} if "at" in measure else {}
-                Census(self._store, found)  # which the query speaks of
-            known = _known(measure, asked)
-            rows = load(measure["query"]).run(self._store.connection, known)
+            rows = self._observed.rows(found, measure["query"], _known(measure, asked))
             low, high = _value(rows, measure)
         except NoAnswerError as error:
             why = str(error)
         if low is None and why is None:
             why = measure.get("missing", "There is nothing to compare.")
         return Measurement(
-            measure["what"], definition, universe, source, measure["query"],
-            _known(measure, asked), low, high, self._says(low, high), why,
+            measure["what"], definition, universe, None if found is None else found.id,
+            measure["query"], _known(measure, asked), low, high, self._says(low, high), why,
         )  # fmt: skip
 
     def _observation(
@@ -151,7 +169,7 @@ class _Weighing:
         day = _midnight(on)
         assert day is not None
         able = [
-            one for one in self._store.sources()
+            one for one in self._observed.sources
             if one.whole and "tags" not in one.lacks
             and not (definition == "weights" and "files" in one.lacks)
         ]  # fmt: skip
