@@ -40,13 +40,15 @@ def command(
         raise HubUnreachableError(
             "HF_HUB_OFFLINE is set, so nothing is published. Unset it, or use `hfscan export`."
         )
+    dataset = Dataset(repo, endpoint=endpoint, token=get_token())
+    dataset.prove(private=private)  # an export takes minutes
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "export"
         with opened(db) as store:
             chosen = look_into(store, source, as_of).source
             exported = export.export(store, folder, source=chosen)
         export.write_card(exported, repo=repo, license=license)
-        published = Dataset(repo, endpoint=endpoint, token=get_token()).publish(
+        published = dataset.publish(
             files_of(folder),
             f"Census of {chosen.observed_to:%F}: {exported.rows['models']:,} models "
             f"(hfscan {__version__})",

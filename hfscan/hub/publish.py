@@ -10,6 +10,7 @@ from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationCopy,
     CommitOperationDelete,
+    DatasetInfo,
     HfApi,
     snapshot_download,
 )
@@ -86,6 +87,12 @@ class Dataset:
                 self.repo, tag=name, revision=commit, repo_type="dataset", exist_ok=True
             )
 
+    def prove(self, *, private: bool = False) -> None:
+        """Raise what can be known before there is anything to publish; change nothing."""
+        self._prove_token()
+        with self._told("published"), contextlib.suppress(RepositoryNotFoundError):
+            self._refuse_public(self._api.dataset_info(self.repo), private)
+
     def publish(
         self,
         files: Mapping[str, Path],
@@ -117,11 +124,7 @@ class Dataset:
         api, repo = self._api, self.repo
         api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
         before = api.dataset_info(repo)
-        if private and not before.private:
-            raise HubRefusedError(
-                f"{repo} is public already. Make it private in its settings, or leave --private "
-                "out."
-            )
+        self._refuse_public(before, private)
         there = api.list_repo_files(repo, repo_type="dataset")
         operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
             *(CommitOperationAdd(name, file) for name, file in sorted(files.items())),
@@ -144,6 +147,13 @@ class Dataset:
         if problem and commit == before.sha:
             raise problem
         return Published(self.url, commit, commit != before.sha)
+
+    def _refuse_public(self, there: DatasetInfo, private: bool) -> None:
+        if private and not there.private:
+            raise HubRefusedError(
+                f"{self.repo} is public already. Make it private in its settings, or leave "
+                "--private out."
+            )
 
     def _prove_token(self) -> None:
         if self._token is None:
