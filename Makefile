@@ -13,8 +13,9 @@ WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test: lint $(VENV)-parity/ready  ## all that must hold before a change lands
 	$(BIN)/python -m pytest $(WORKERS)
-	$(VENV)-parity/bin/python -m pytest $(WORKERS) tests/parity tests/hub tests/export \
-		tests/minihub/test_official_client.py "tests/docs/test_pages.py::$(PAGE)[parity.md]"
+	$(VENV)-parity/bin/python -m pytest $(WORKERS) tests/parity tests/export \
+		tests/cli/test_publish.py tests/minihub/test_official_client.py \
+		"tests/docs/test_pages.py::$(PAGE)[parity.md]"
 
 RUNS ?= 1000
 SEED ?= 1
