@@ -9,7 +9,7 @@ demo: $(VENV)/ready  ## the main job end to end on an embedded stand-in Hub
 	$(BIN)/hfscan demo
 
 PAGE := test_what_a_page_says_to_run_runs
-WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: lint $(VENV)-parity/ready  ## all that must hold before a change lands
 	$(BIN)/python -m pytest $(WORKERS)

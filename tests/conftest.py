@@ -10,6 +10,15 @@ from hfscan.scope import Scope
 from hfscan.store import Observation, Store
 
 _SHARED = Path(__file__).parents[2] / "shared" / "data"
+_LONG = frozenset(
+    f"test_{name}.py"
+    for name in "snapshot_remote replay workflows snapshot census pages recount".split()
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, or one worker is left alone with them at the end."""
+    items.sort(key=lambda item: item.path.name not in _LONG)
 
 
 @pytest.fixture(scope="session")
