@@ -84,18 +84,19 @@ def database(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def demo(database):
+def year(database):
     with Store.open(database) as store:
         yield build(Census.choose(store, None), Question(2022))
 
 
 @pytest.fixture(scope="module")
-def files(hostile, demo, database, tmp_path_factory):
+def files(hostile, year, database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    pages = hostile | {"demo": demo}
+    pages = hostile | {"year": year}
     with Store.open(database) as store:
         pages |= {name: build_whole(store, name) for name in ("claims", "parity")}
         census = Census.choose(store, None)
+        pages["overview"] = build(census, Question(None))
         one, other = (build(census, Question(year), name="compare") for year in (2022, 2023))
         pages["compare"] = compare(one, other, census)
     for name, one in pages.items():
@@ -148,17 +149,24 @@ def draw_all(page):
     page.evaluate("scrollTo(0, 0)")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
-def test_it_opens_and_draws_at_every_width(opened, request, width, scheme):
-    page = opened("demo", width, color_scheme=scheme)
+LOOKS = [("year", width, scheme) for width in WIDTHS for scheme in ("light", "dark")]
+LOOKS += [
+    (name, width, scheme)
+    for name in ("overview", "compare", "claims", "parity")
+    for width, scheme in ((360, "dark"), (768, "light"), (1280, "light"))
+]
+
+
+@pytest.mark.parametrize(("name", "width", "scheme"), LOOKS)
+def test_it_opens_and_draws_at_every_width(opened, request, name, width, scheme):
+    page = opened(name, width, color_scheme=scheme)
     shots = request.config.rootpath / "build" / "reports"
     shots.mkdir(parents=True, exist_ok=True)
     draw_all(page)
-    page.screenshot(path=shots / f"year-{width}-{scheme}.png", full_page=True)
+    page.screenshot(path=shots / f"{name}-{width}-{scheme}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     figures = page.locator("figure").all()
-    assert len(figures) >= 10
+    assert len(figures) >= {"year": 10, "overview": 10}.get(name, 1)
     for figure in figures:
         (drawing,) = [one for one in figure.locator("svg").all() if one.is_visible()]
         assert drawing.locator("xpath=ancestor::div[@class='live']").count() == 1
@@ -168,15 +176,14 @@ def test_it_opens_and_draws_at_every_width(opened, request, width, scheme):
         assert figure.get_attribute("aria-label").startswith("Chart: ")
         assert drawing.locator("[aria-label]").count() > 0
     if (width, scheme) == (1280, "light"):
-        paper = page.pdf(path=shots / "year.pdf", format="A4")
+        paper = page.pdf(path=shots / f"{name}.pdf", format="A4")
         assert paper.startswith(b"%PDF")
-        assert (
-            len(paper) < 1_000_000
-        )  # lines and text; a picture for each hatched mark would be 20 MB
+        # lines and text; a picture for each hatched mark would be 20 MB
+        assert len(paper) < 1_000_000
 
 
 def test_tables_sort_and_sql_opens(opened):
-    page = opened("demo")
+    page = opened("year")
     draw_all(page)  # a chart that comes in under the pointer would take the click
     table = page.locator("#by_task table")
     page.locator("#by_task details.table summary").click()
@@ -200,7 +207,7 @@ def test_tables_sort_and_sql_opens(opened):
 
 
 def test_a_mark_says_its_numbers(opened):
-    page = opened("demo")
+    page = opened("year")
     draw_all(page)
     mark = page.locator("#created .live svg [aria-label]").first
     mark.hover()
@@ -209,7 +216,7 @@ def test_a_mark_says_its_numbers(opened):
 
 
 def test_a_series_can_be_picked_in_the_legend(opened):
-    page = opened("demo")
+    page = opened("year")
     draw_all(page)
     bars = page.locator("#created .live [aria-roledescription=bar]")
     assert "PyTorch only" in bars.first.get_attribute("aria-label")
@@ -226,7 +233,7 @@ def test_a_series_can_be_picked_in_the_legend(opened):
 
 
 def test_a_chart_fits_a_window_that_was_made_narrow(opened):
-    page = opened("demo")
+    page = opened("year")
     draw_all(page)
     page.set_viewport_size({"width": 400, "height": 900})
     until(page, "document.querySelector('#created .live svg').getBoundingClientRect().width < 400")
@@ -236,20 +243,20 @@ def test_a_chart_fits_a_window_that_was_made_narrow(opened):
 def test_without_scripts_and_on_paper_the_drawings_are_there(browser, files, opened):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto((files / "demo.html").as_uri())
+    page.goto((files / "year.html").as_uri())
     assert page.locator("#created .wide svg").is_visible()
     assert not page.locator("#created .narrow svg").is_visible()
     context.close()
-    page = opened("demo")
+    page = opened("year")
     draw_all(page)
     page.emulate_media(media="print")
     assert page.locator("#created .wide svg").is_visible()
     assert not page.locator("#created .live").is_visible()
 
 
-def test_each_section_can_be_taken_along(opened, demo):
-    page = opened("demo")
-    for section in demo.sections:
+def test_each_section_can_be_taken_along(opened, year):
+    page = opened("year")
+    for section in year.sections:
         link = page.locator(f"#{section.name} a[download]")
         assert link.get_attribute("download") == f"{section.name}.csv"
         kind, _, data = link.get_attribute("href").partition(",")
@@ -289,7 +296,7 @@ def numbers(told):
     return said
 
 
-@pytest.mark.parametrize("name", ["demo", "hostile", "claims", "parity", "compare"])
+@pytest.mark.parametrize("name", ["year", "overview", "hostile", "claims", "parity", "compare"])
 def test_every_number_is_one_of_the_json(opened, files, name):
     """In the headline and the large numbers, in every table, on every mark of every chart."""
     told = json.loads((files / f"{name}.json").read_text("utf-8"))
