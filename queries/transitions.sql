@@ -48,15 +48,30 @@ named AS (
     FROM (SELECT DISTINCT served FROM seen)
     LEFT JOIN competing ON served & mask <> 0
     GROUP BY served
+),
+counted AS (
+    SELECT
+        CASE WHEN place > $top::INTEGER THEN '(other)' ELSE pairs.in_group END AS "group",
+        CASE WHEN added THEN '(not there)' ELSE one.names END AS before,
+        CASE WHEN gone THEN '(not there)' ELSE other.names END AS after,
+        count(*) AS models
+    FROM pairs
+    JOIN ranked ON ranked.in_group IS NOT DISTINCT FROM pairs.in_group
+    LEFT JOIN named AS one ON one.served = before
+    LEFT JOIN named AS other ON other.served = after
+    GROUP BY ALL
+),
+-- of the models that were there before, all with this `before` and all with this `after`
+flows AS (
+    SELECT
+        "group", before, after,
+        sum(models) OVER (PARTITION BY "group", before) AS of_before,
+        sum(models) OVER (PARTITION BY "group", after) AS of_after
+    FROM counted WHERE before <> '(not there)'
 )
-SELECT
-    CASE WHEN place > $top::INTEGER THEN '(other)' ELSE pairs.in_group END AS "group",
-    CASE WHEN added THEN '(not there)' ELSE one.names END AS before,
-    CASE WHEN gone THEN '(not there)' ELSE other.names END AS after,
-    count(*) AS models
-FROM pairs
-JOIN ranked ON ranked.in_group IS NOT DISTINCT FROM pairs.in_group
-LEFT JOIN named AS one ON one.served = before
-LEFT JOIN named AS other ON other.served = after
-GROUP BY ALL
-ORDER BY models DESC, "group", before, after
+SELECT counted.*, of_before::BIGINT AS of_before, of_after::BIGINT AS of_after
+FROM counted
+LEFT JOIN flows ON
+    flows."group" IS NOT DISTINCT FROM counted."group"
+    AND flows.before = counted.before AND flows.after = counted.after
+ORDER BY models DESC, counted."group", counted.before, counted.after

@@ -86,7 +86,8 @@ def test_a_report_tells_what_became_of_earlier_models(ask):
     page = ask("report", "--format", "html")
     assert "The models of 2023-02-01, of any age" in re.sub(r"</?span[^>]*>", "", page)
     assert 'aria-label="group -; before' not in page
-    assert 'aria-label="before tensorflow; after (not there); models 1"' in page
+    flow = "before TensorFlow only; after (not there); models 1; of before 1; of after 1"
+    assert f'aria-label="{flow}"' in page
 
 
 def test_adoption_of_formats(ask):
@@ -96,8 +97,8 @@ def test_adoption_of_formats(ask):
     assert shares["2022", "safetensors"] == "1.0"
     assert shares["2023", "safetensors"] == "0.0"
     by_files = ask("trend", "--formats", "--definition", "weights", "--universe", "tflite")
-    assert "tflite" in by_files
-    assert "safetensors" not in by_files
+    assert "LiteRT" in by_files
+    assert "Safetensors" not in by_files
 
 
 def test_a_model_is_explained_under_each_definition(ask):

@@ -91,6 +91,12 @@ def test_transitions_are_recounted(store, old, new):
     rows = ask(store, "transitions", earlier=1, later=2)
     assert {(row["before"], row["after"]): row["models"] for row in rows} == expected
     assert expected["pytorch", "pytorch"] > 0
+    for row in rows:  # the ends of the flows: models that were there before
+        there = [pair for pair in expected if pair[0] != "(not there)"]
+        before = sum(expected[pair] for pair in there if pair[0] == row["before"])
+        after = sum(expected[pair] for pair in there if pair[1] == row["after"])
+        added = row["before"] == "(not there)"
+        assert (row["of_before"], row["of_after"]) == ((None, None) if added else (before, after))
     same = ask(store, "transitions", earlier=1, later=1)
     assert {(row["before"], row["after"]) for row in same} == {
         (said(old, name),) * 2 for name in old
