@@ -78,8 +78,7 @@ def _tell(day: int, hub: MiniHub) -> None:
         process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-c", TAKE, hub.url, TOKEN, str(work), str(day)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | {"HF_HUB_DISABLE_XET": "1"},
+            env=os.environ | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"},
             text=True,
         )
         assert process.stdout is not None

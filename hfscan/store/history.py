@@ -147,18 +147,21 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content:
         """
     )
     for first, last, low, high in batches.fetchall():
-        batch = (
-            "(SELECT * RENAME (row AS rowid) FROM staged JOIN (SELECT row, model FROM fresh) "
-            f"USING (row) WHERE part BETWEEN {first} AND {last} AND row BETWEEN {low} AND {high})"
+        kind = "VIEW" if first == last else "TABLE"  # what lies in many files is read once
+        connection.execute(
+            f"CREATE TEMP {kind} batch AS SELECT * RENAME (row AS rowid) "
+            "FROM staged JOIN (SELECT row, model FROM fresh) USING (row) "
+            f"WHERE part BETWEEN {first} AND {last} AND row BETWEEN {low} AND {high}"
         )
         connection.execute(
             f"""
             INSERT INTO versions BY NAME
             SELECT {tick.series} AS series, model, {tick.place} AS valid_from, {end} AS valid_to,
                 {", ".join(kept)}, {", ".join(MASKS)}
-            FROM {batch} AS batch JOIN ({masks_sql(batch)}) AS masks ON masks.row = batch.rowid
+            FROM batch JOIN ({masks_sql("batch")}) AS masks ON masks.row = batch.rowid
             """
         )
+        connection.execute(f"DROP {kind} batch")
     connection.execute("DROP TABLE fresh")
 
 
