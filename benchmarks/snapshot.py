@@ -47,18 +47,19 @@ def main() -> None:
     new = round(args.models * NEW)
     world = Synthesis(args.models + args.days * new, seed=1)
     edits = random.Random(1)  # noqa: S311 - the same in each run
-    changed: set[str] = set()
+    changed: dict[str, tuple[str, str]] = {}  # each with its tag, and when
     port, datasets = 0, {}
     for day in range(args.days + 1):
         known = world.ids[: args.models + day * new]
         population = Population(known, world.model, lambda: world.find, "for a benchmark")
         if day:
-            changed |= set(edits.sample(known, round(args.models * CHANGED)))
-        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        for one in changed:
+            stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            chosen = edits.sample(known, round(args.models * CHANGED))
+            changed |= dict.fromkeys(chosen, (f"day:{day}", stamp))
+        for one, (tag, at) in changed.items():
             model = population.get(one)
             assert model is not None
-            population.edit(one, tags=[*model["tags"], f"day:{day}"], lastModified=stamp)
+            population.edit(one, tags=[*model["tags"], tag], lastModified=at)
         with MiniHub(population, port=port, quota=None, tokens={TOKEN: "me"}) as hub:
             port = int(hub.url.rpartition(":")[2])
             hub.datasets.update(datasets)  # type: ignore[attr-defined]
@@ -66,7 +67,6 @@ def main() -> None:
                 pass  # the stand-in sorts once, the Hub has an index
             _tell(day, hub)
             datasets = dict(hub.datasets)
-        changed = set() if day % 7 == 0 else changed
 
 
 def _tell(day: int, hub: MiniHub) -> None:
