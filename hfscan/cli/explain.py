@@ -40,7 +40,7 @@ def command(model: str, db: Path, format_: str, as_of: datetime | None, source: 
             "config": {"model_type": seen["model_type"], "architectures": seen["architectures"]},
         }
     )
-    titles = {one.key: one.title for one in taxonomy().frameworks}
+    titles = taxonomy().titles
     rows = [
         {
             "definition": one.definition,

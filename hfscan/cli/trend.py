@@ -91,7 +91,7 @@ def command(
                 )
             )
             few = len({row["period"] for row in rows}) <= len({row["framework"] for row in rows})
-            titles = {one.key: one.title for one in taxonomy().frameworks}
+            titles = taxonomy().titles
             keys = ("rows", "columns", "cells") if few else ("columns", "rows", "cells")
             told = (
                 (titles[row["framework"]], row["period"], percent(row["share"])) for row in rows

@@ -67,6 +67,11 @@ class Taxonomy:
     transformers: str
     """the release that `architectures` was read from"""
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """Framework -> title, in the order of their bits."""
+        return {one.key: one.title for one in self.frameworks}
+
     def bits(self, keys: Iterable[str]) -> int:
         """Return the mask of the frameworks `keys`."""
         wanted = set(keys)

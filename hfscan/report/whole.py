@@ -69,7 +69,7 @@ def _report(
 ) -> Report:
     if not sections or not summary:
         raise NoAnswerError(plan["missing"])
-    titles = {one.key: one.title for one in taxonomy().frameworks}
+    titles = taxonomy().titles
     told = {column: _Told(column, value) for column, value in summary[0].items()}
     return Report(
         name=name,
