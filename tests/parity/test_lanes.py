@@ -2,8 +2,8 @@
 
 import importlib.util
 import io
-import os
 import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +11,6 @@ import pytest
 from hfscan.parity import report
 from hfscan.parity.checkpoints import open_checkpoint
 
-FLAX, KERAS = "HFSCAN_TEST_FLAX_PYTHON", "HFSCAN_TEST_KERAS_PYTHON"
 SAVE = """
 import sys, transformers
 folder, name = sys.argv[1:]
@@ -20,29 +19,30 @@ model.save_pretrained(folder)
 """
 
 
-@pytest.fixture(scope="session")
-def flax_python():
-    if FLAX not in os.environ:
-        pytest.skip(f"{FLAX} names no interpreter with flax, jax and transformers below 5")
-    return os.environ[FLAX]
+@pytest.fixture
+def check_flax(check_with):
+    pytest.importorskip("flax")
+    return lambda folder: check_with(folder, lanes=("pytorch", "flax"))
 
 
 @pytest.fixture
 def check_keras(check_with):
-    if KERAS not in os.environ:
-        pytest.skip(f"{KERAS} names no interpreter with keras-hub, jax and transformers")
-    lanes, pythons = ("pytorch", "keras-jax"), {"keras-jax": os.environ[KERAS]}
-    return lambda folder: check_with(folder, lanes=lanes, pythons=pythons)
+    if importlib.util.find_spec("keras_hub") is None:  # imported, it would bring TensorFlow along
+        pytest.skip("keras-hub is not installed")
+    return lambda folder: check_with(folder, lanes=("pytorch", "keras-jax"))
+
+
+def save_flax(folder, architecture):
+    subprocess.run(
+        [sys.executable, "-c", SAVE, folder, architecture], check=True, capture_output=True
+    )
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2"])
-def test_flax_agrees_in_its_own_format_and_in_pytorchs(
-    altered, check_with, sweep, flax_python, name
-):
+def test_flax_agrees_in_its_own_format_and_in_pytorchs(altered, check_flax, sweep, name):
     folder = altered(name, "model.safetensors", "pytorch_model.bin")
-    architecture = open_checkpoint(folder).architecture
-    subprocess.run([flax_python, "-c", SAVE, folder, architecture], check=True, capture_output=True)
-    results = check_with(folder, lanes=("pytorch", "flax"), pythons={"flax": flax_python})
+    save_flax(folder, open_checkpoint(folder).architecture)
+    results = check_flax(folder)
     about = sweep.environment()["lanes"]["flax"]
     assert about["versions"]["jax"]
     formats = [r.weights["format"] for r in results if r.lane == "flax"]
@@ -52,11 +52,9 @@ def test_flax_agrees_in_its_own_format_and_in_pytorchs(
         assert result.generated_equal is (True if name == "gpt2" else None)
 
 
-def test_a_changed_flax_weight_is_named(altered, check_with, flax_python):
+def test_a_changed_flax_weight_is_named(altered, check_flax):
     folder = altered("bert", "model.safetensors")
-    subprocess.run(
-        [flax_python, "-c", SAVE, folder, "BertForMaskedLM"], check=True, capture_output=True
-    )
+    save_flax(folder, "BertForMaskedLM")
     change = (
         "import sys\n"
         "from flax.serialization import msgpack_restore, msgpack_serialize\n"
@@ -65,9 +63,8 @@ def test_a_changed_flax_weight_is_named(altered, check_with, flax_python):
         "layer['kernel'] = layer['kernel'] + 1e-3\n"
         "open(sys.argv[1], 'wb').write(msgpack_serialize(tree))\n"
     )
-    subprocess.run([flax_python, "-c", change, folder / "flax_model.msgpack"], check=True)
-    results = check_with(folder, lanes=("pytorch", "flax"), pythons={"flax": flax_python})
-    found = {r.weights["format"]: r for r in results}
+    subprocess.run([sys.executable, "-c", change, folder / "flax_model.msgpack"], check=True)
+    found = {r.weights["format"]: r for r in check_flax(folder)}
     assert found["msgpack"].verdict == "weights differ"
     assert "bert.encoder.layer.1.intermediate.dense.weight" in found["msgpack"].reason
     assert found["msgpack"].first_divergent_layer == 1

@@ -1,8 +1,7 @@
 # mypy: ignore-errors
 """The Flax lane: transformers' Flax classes, on JAX.
 
-It wants an interpreter of its own, for JAX and TensorFlow ask for different releases of what both
-need: `--lane-python flax=...`, with transformers below 5, flax and jax (see docs/parity.md).
+It wants flax, and a jax that it and transformers know: the extra `jax`.
 """
 
 import time

@@ -1,8 +1,8 @@
 # mypy: ignore-errors
 """The Keras lane: KerasHub's models on JAX, filled from transformers' files.
 
-It wants an interpreter of its own: `--lane-python keras-jax=...`, with keras-hub and jax (see
-docs/parity.md). KerasHub brings along backbones, and causal models whose head is tied.
+It wants keras-hub and jax: the extra `jax`. KerasHub brings along backbones, and causal models
+whose head is tied.
 """
 
 import json
