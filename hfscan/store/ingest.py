@@ -197,7 +197,6 @@ def _stage(
     )
     normalised = _NORMALISE.read_text(encoding="utf-8").format(
         shape=f"'{json.dumps(raw.SHAPE)}'",
-        paths=raw.paths(),
         odd=f"list_filter([{odd}], lambda field: field IS NOT NULL)",
     )
     bounds = {

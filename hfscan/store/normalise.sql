@@ -36,6 +36,5 @@ SELECT
     unknown,
     {odd} AS odd
 FROM (
-    SELECT json, unknown, json_transform(json, {shape}) AS model, json_type(json, {paths}) AS types
-    FROM raw
+    SELECT *, json_transform(json, {shape}) AS model FROM raw
 )

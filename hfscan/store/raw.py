@@ -1,6 +1,7 @@
 """Recorded API objects, however they are filed, as one relation.
 
-It has the columns `json` (the object) and `unknown` (its keys that the contract does not know).
+It has the columns `json` (the object), `types` (of FIELDS in it, NULL where one is not there) and
+`unknown` (its keys that the contract does not know).
 """
 
 import gzip
@@ -109,12 +110,13 @@ def relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> st
     if _kind(files[0]) == "json":
         # what `unknown` holds is rare, and costs more than to see whether there is any
         known = ", ".join(map(literal, (*FIELDS, *NOT_KEPT)))
+        objects = (
+            f"read_json_objects({_list(files)}, format='auto', maximum_object_size={_bound(files)})"
+        )
         return f"""
-            SELECT json, CASE WHEN len(json_keys(json)) > list_count(json_type(json, {paths()}))
+            SELECT *, CASE WHEN len(json_keys(json)) > list_count(types)
                 THEN list_filter(json_keys(json), lambda key: key NOT IN ({known})) END AS unknown
-            FROM read_json_objects(
-                {_list(files)}, format='auto', maximum_object_size={_bound(files)}
-            )"""
+            FROM ({_typed(objects)})"""
     table = f"read_parquet({_list(files)}, union_by_name=true)"
     fields = {field.lower(): field for field in FIELDS}
     columns, unknown = [], []
@@ -126,15 +128,17 @@ def relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> st
             columns.append(f"{identifier(field)} := {value}")
         elif column not in NOT_KEPT:
             unknown.append(f"CASE WHEN {identifier(column)} IS NOT NULL THEN {literal(column)} END")
-    return f"""
+    objects = f"""(
         SELECT to_json(struct_pack({", ".join(columns)})) AS json,
             list_filter([{", ".join(unknown)}]::VARCHAR[], lambda key: key IS NOT NULL) AS unknown
-        FROM {table}"""
+        FROM {table})"""
+    return _typed(objects)
 
 
-def paths() -> str:
-    """Return SQL for the list of the JSON paths of `FIELDS`."""
-    return f"[{', '.join(literal(f'$.{field}') for field in FIELDS)}]"
+def _typed(objects: str) -> str:
+    """Return SQL for a relation that has `types` beside its columns."""
+    fields = ", ".join(literal(f"$.{field}") for field in FIELDS)
+    return f"SELECT *, json_type(json, [{fields}]) AS types FROM {objects}"
 
 
 def first_bad_line(files: Sequence[Path]) -> str | None:
