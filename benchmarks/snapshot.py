@@ -28,7 +28,7 @@ CHANGED, COUNTED, NEW, GONE = 0.007, 0.3, 0.003, 0.0005
 LIMITS = {"wall": 6 * 3600, "rss": 16e9, "disk": 14e9}
 TOKEN = "hf_benchmark"  # noqa: S105 - the stand-in's
 TAKE = """
-import sys
+import json, re, sys
 from datetime import datetime, timedelta, UTC
 from pathlib import Path
 from hfscan.hub.publish import Dataset
@@ -41,7 +41,9 @@ sys.modules["hfscan.snapshot.take"].FULL_EVERY = timedelta.max
 snapshot, _ = Remote(dataset, Path(work)).take(
     endpoint=url, token=token, now=now, full=int(day) % 7 == 0
 )
-print(snapshot.message)
+# not ru_maxrss, which begins at what the parent held when it started this process
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
+print(json.dumps({"message": snapshot.message, "rss": int(peak) * 1024}))
 """
 
 
@@ -117,7 +119,7 @@ def _tell(day: int, hub: MiniHub) -> None:
             text=True,
         )
         assert process.stdout is not None
-        message = process.stdout.read().strip()
+        said = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)
         assert status == 0, f"day {day} failed"
         wall = time.monotonic() - began
@@ -131,8 +133,8 @@ def _tell(day: int, hub: MiniHub) -> None:
     added = sum(len(body) for name, body in after.items() if before.get(name) != body)
     lists = sum(one.target.startswith("/api/models") for one in hub.requests[asked:])
     told = {
-        "day": day, "message": message, "wall": round(wall),
-        "cpu": round(used.ru_utime + used.ru_stime), "rss": used.ru_maxrss * 1024,
+        "day": day, **json.loads(said), "wall": round(wall),
+        "cpu": round(used.ru_utime + used.ru_stime),
         "disk": disk, "database": base, "dataset": sum(map(len, after.values())), **parts,
         "added": added, "list requests": lists, "requests": len(hub.requests) - asked,
     }  # fmt: skip
