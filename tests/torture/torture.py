@@ -37,7 +37,8 @@ from hfscan.minihub import KINDS, Faults, MiniHub
 ROOT = Path(__file__).parents[2]
 
 # the real command; only its waits are shorter, and each process is forked from one that has the
-# imports behind it, which would take longer than the crawl
+# imports behind it, which would take longer than the crawl; it stays a zombie until the next one
+# starts, so that a kill that comes late meets nobody else
 CRAWLS = """
 import functools, json, os, sys
 import hfscan.hub.client as client
@@ -46,8 +47,11 @@ client.Patience = functools.partial(
 )
 import hfscan.cli.crawl
 from hfscan.cli import main
+pid = None
 for line in sys.stdin:
     folder, arguments = json.loads(line)
+    if pid:
+        os.waitpid(pid, 0)
     pid = os.fork()
     if pid == 0:
         os.chdir(folder)
@@ -56,7 +60,8 @@ for line in sys.stdin:
         sys.argv = ["hfscan", "crawl", *arguments]
         main()
     print(pid, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    print(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status, flush=True)
 """
 
 COSTLY = {"429-spent", "429-spent-retry-after", "429-retry-after", "stall", "stall-midway",
@@ -138,7 +143,7 @@ class Crawls:
         return not select.select([self._said], [], [], seconds)[0]
 
     def kill(self) -> None:
-        """kill -9; it is not waited for before `ended`, so that the process id stays its own."""
+        """kill -9, though the crawl may just have ended by itself."""
         os.kill(self._pid, signal.SIGKILL)
 
     def ended(self) -> tuple[int, str]:
@@ -243,15 +248,17 @@ class Taking:
         moment = _moment(plan, self.hub) if kill else itertools.repeat(None)
         self.crawls.start(self.folder, "--endpoint", self.hub.url, *arguments)
         outcome.starts += 1
-        for _ in moment:
-            if not self.crawls.running(0.003):
-                break
-            if plan.changes and plan.chance.random() < 0.2:
-                self.world.change()
-                outcome.changes += 1
-        else:
-            self.crawls.kill()
-        code, told = self.crawls.ended()
+        try:
+            for _ in moment:
+                if not self.crawls.running(0.003):
+                    break
+                if plan.changes and plan.chance.random() < 0.2:
+                    self.world.change()
+                    outcome.changes += 1
+            else:
+                self.crawls.kill()
+        finally:
+            code, told = self.crawls.ended()
         outcome.codes[code] += 1
         outcome.kills += code == -signal.SIGKILL
         return code, told
