@@ -39,20 +39,26 @@ from huggingface_hub import HfApi
 begin()
 end(sum(1 for _ in HfApi(endpoint=url).list_models(full=True, sort="created_at")))
 """
-BYTES = """
+COPY = """
 import http.client, re
 from urllib.parse import urlsplit
-parts = urlsplit(url)
-begin()
-connection, models = http.client.HTTPConnection(parts.hostname, parts.port), 0
-while first:
-    connection.request("GET", first, headers={"Accept-Encoding": "gzip"})
-    answer = connection.getresponse()
-    answer.read()
-    link = re.search("<http://[^/]+([^>]+)>", answer.headers["link"] or "")
-    first, models = link and link[1], models + 1000
-end(models)
+def bodies(url, address):
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port)
+    while address:
+        connection.request("GET", address, headers={"Accept-Encoding": "gzip"})
+        answer = connection.getresponse()
+        yield answer.read()
+        link = re.search("<http://[^/]+([^>]+)>", answer.headers["link"] or "")
+        address = link and link[1]
 """
+BYTES = (
+    COPY
+    + """
+begin()
+end(1000 * sum(1 for _ in bodies(url, first)))
+"""
+)
 UNPACK = """
 import zlib
 from pathlib import Path
@@ -115,20 +121,15 @@ models = pyarrow.Table.from_pylist([
 duckdb.connect(folder + "/plain").execute("CREATE OR REPLACE TABLE models AS FROM models")
 """
 LEAST = (
-    READ
+    COPY
+    + READ
     + """
-import http.client, re, duckdb
+import duckdb
 from pathlib import Path
-from urllib.parse import urlsplit
-parts, pages = urlsplit(url), []
-connection = http.client.HTTPConnection(parts.hostname, parts.port)
-while first:
-    connection.request("GET", first, headers={"Accept-Encoding": "gzip"})
-    answer = connection.getresponse()
+pages = []
+for body in bodies(url, first):
     pages.append(Path(folder) / f"{len(pages)}.json.gz")
-    pages[-1].write_bytes(answer.read())
-    link = re.search("<http://[^/]+([^>]+)>", answer.headers["link"] or "")
-    first = link and link[1]
+    pages[-1].write_bytes(body)
 duckdb.connect(folder + "/least").execute(f"CREATE OR REPLACE TABLE models AS FROM {read(pages)}")
 """
 )
