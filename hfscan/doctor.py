@@ -16,10 +16,10 @@ from hfscan.hub.journal import unfinished
 from hfscan.hub.page import Page, prove
 from hfscan.hub.retry import Patience
 from hfscan.hub.walk import FIELDS, address
-from hfscan.hub.words import printable
 from hfscan.parity.worker import LaneError, Worker
 from hfscan.scope import Scope
 from hfscan.store import Store
+from hfscan.text import sanitize
 
 _PATIENCE = Patience(attempts=2, greetings=1, total=20, timeout=20)
 _REQUIREMENT = re.compile(r"([\w.-]+)[^;]*(?:;.*extra == ['\"](\w+)['\"])?")
@@ -96,7 +96,7 @@ def database(db: Path) -> Iterator[Finding]:
         yield Finding(
             "journal",
             "note",
-            f"an unfinished crawl of {printable(about.endpoint, 100)}, begun "
+            f"an unfinished crawl of {sanitize(about.endpoint, 100)}, begun "
             f"{about.started_at:%F %T} UTC: {pages:,} pages are kept",
             "The same `hfscan crawl` goes on from there; with --fresh it starts anew.",
         )
@@ -167,7 +167,7 @@ def lanes(names: Sequence[str], pythons: Mapping[str, str]) -> Iterator[Finding]
                 yield Finding(
                     area,
                     "note",
-                    printable(str(error), 300),
+                    sanitize(str(error), 300),
                     "`hfscan parity` needs it: pip install 'hfscan[parity]', for Flax and Keras "
                     "'hfscan[parity,jax]', or name another interpreter with --lane-python "
                     f"{worker.lane}=PYTHON.",

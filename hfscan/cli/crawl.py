@@ -12,9 +12,9 @@ from hfscan.cli._hub import endpoint_option
 from hfscan.cli._options import db_option
 from hfscan.cli._progress import shown
 from hfscan.errors import HubUnreachableError
-from hfscan.hub.words import printable
 from hfscan.objectid import FLOOR_START
 from hfscan.scope import Scope
+from hfscan.text import sanitize
 
 _FIRST_YEAR = 2022  # the Hub dates nothing before its creation floor
 
@@ -153,7 +153,7 @@ def _date_floor(endpoint: str, db: Path, limit: int | None) -> None:
         if models:
             click.echo(f"{models:,} {what}.")
     for repo, why in [*asked.failed.items()][:3]:
-        click.echo(f"{printable(repo, 100)}: {why}")
+        click.echo(f"{sanitize(repo, 100)}: {why}")
 
 
 def _update(endpoint: str, db: Path) -> None:
@@ -201,7 +201,7 @@ def _report(crawled: Crawled, db: Path) -> None:
     if harvest.design:
         click.echo(f"A sample of {harvest.listed:,} models listed: {harvest.design.told()}.")
     if harvest.synthetic:
-        click.echo(f"The models are synthetic: {printable(harvest.synthetic)}")
+        click.echo(f"The models are synthetic: {sanitize(harvest.synthetic, 600)}")
     if ingested.private:
         click.echo(f"Left out {ingested.private:,} private models.")
     if ingested.duplicates:
@@ -209,7 +209,7 @@ def _report(crawled: Crawled, db: Path) -> None:
     if harvest.dropped_fields:
         click.echo(f"The Hub does not know: {', '.join(harvest.dropped_fields)}.")
     for key, models in ingested.unknown_keys.items():
-        click.echo(f"Unknown key {printable(key, 80)!r} in {models:,} models, not kept.")
+        click.echo(f"Unknown key {sanitize(key, 80)!r} in {models:,} models, not kept.")
     for field, models in ingested.odd_types.items():
         click.echo(f"{field} has an unexpected type in {models:,} models.")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hfscan import __version__
 from hfscan.export.folder import Exported
+from hfscan.text import sanitize
 
 _CARD = Path(__file__).with_name("card.md")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"),
@@ -62,4 +63,5 @@ def write_card(exported: Exported, *, repo: str | None = None, license: str = "o
 
 
 def _plain(text: str) -> str:
-    return "".join(one if one.isprintable() and one not in "<>`|[]" else " " for one in text)
+    """Return the text without markup and control characters."""
+    return "".join(" " if char in "<>`|[]" else char for char in sanitize(text))

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from hfscan.errors import HubContractError
+from hfscan.fs import atomic_write, translate_os_errors
 from hfscan.hub.client import Answer, HubClient
-from hfscan.hub.disk import storing, write_whole
 from hfscan.hub.page import Page, doubting, whole
 from hfscan.hub.progress import Progress
 from hfscan.hub.retry import Patience, TransientError
@@ -72,8 +72,8 @@ def fetch_changed(
             page = client.get(url, doubting(_prove))
             empty = 0 if page.models else empty + 1
             pages.append(folder / f"{len(pages) + 1:06}.json.gz")
-            with storing(folder):
-                write_whole(pages[-1], page.packed)
+            with translate_os_errors(folder):
+                atomic_write(pages[-1], page.packed)
             state = Progress(state.models + page.models, len(pages), client.requests)
             progress(state)
             url = None if _oldest(page, since) < since else page.next_url

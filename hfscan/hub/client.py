@@ -14,7 +14,8 @@ from hfscan.errors import HubContractError, HubRefusedError, HubUnreachableError
 from hfscan.hub.identity import user_agent
 from hfscan.hub.quota import SHARE, Pace, Quota, announced
 from hfscan.hub.retry import Patience, TransientError, persist
-from hfscan.hub.words import explained, printable
+from hfscan.hub.words import explained
+from hfscan.text import sanitize
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ class MovedError(HubContractError):
 
 
 class RefusedError(HubRefusedError):
-    """A 4xx; `said` is the Hub's own explanation, printable."""
+    """A 4xx; `said` is the Hub's own explanation, sanitized."""
 
     def __init__(self, message: str, status: int, said: str) -> None:
         super().__init__(message)
@@ -216,7 +217,7 @@ class HubClient:
         said = response.headers.get("x-error-message", "")
         if not said:
             said = explained(self._read(response))
-        return printable(said)
+        return sanitize(said, 600)
 
     def _own(self, url: httpx.URL) -> httpx.URL:
         if url.userinfo or _origin(url) != _origin(self._url):

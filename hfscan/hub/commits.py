@@ -10,7 +10,8 @@ from hfscan.errors import HubContractError
 from hfscan.hub.client import Answer, HubClient, MovedError, RefusedError
 from hfscan.hub.page import unpacked
 from hfscan.hub.retry import TransientError
-from hfscan.hub.words import explained, printable
+from hfscan.hub.words import explained
+from hfscan.text import sanitize
 
 _LARGEST = 8 << 20  # bytes unpacked; one commit is well below a KiB
 _HOPS = 5  # renames followed
@@ -62,7 +63,7 @@ def first_commit(client: HubClient, repo: str) -> FirstCommit:
             if error.status not in _GONE or (error.status == 401 and client.has_token):
                 raise
             return FirstCommit(repo, None, moved_to)
-    raise HubContractError(f"{client.endpoint} redirects {printable(repo, 100)} in circles.")
+    raise HubContractError(f"{client.endpoint} redirects {sanitize(repo, 100)} in circles.")
 
 
 def _first_date(client: HubClient, repo: str) -> datetime | None:
@@ -86,7 +87,7 @@ def _counted(answer: Answer) -> _Count:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TransientError(
             "The Hub answered with something that is no list of commits: "
-            f"{printable(explained(body) or str(error))}",
+            f"{sanitize(explained(body) or str(error), 600)}",
             final=HubContractError,
         ) from error
     if answer.total is None and answer.next_url is not None:

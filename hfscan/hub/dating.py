@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 
 from hfscan.errors import HubContractError, HubUnreachableError
+from hfscan.fs import acquire_lock, append_line, read_lines, translate_os_errors
 from hfscan.hub.client import HubClient
 from hfscan.hub.commits import FirstCommit, first_commit
-from hfscan.hub.disk import append, hold, lines, storing
 from hfscan.hub.progress import Progress
 from hfscan.hub.retry import Patience
 
@@ -45,22 +45,22 @@ class Answers:
         name = hashlib.sha256(endpoint.encode()).hexdigest()[:16]
         self._file = root / f"{name}.commits.jsonl"
         self.kept: list[FirstCommit] = []
-        with storing(root):
+        with translate_os_errors(root):
             root.mkdir(parents=True, exist_ok=True)
-            self._lock = hold(root / f"{name}.commits.lock")
-            for line in lines(self._file):
+            self._lock = acquire_lock(root / f"{name}.commits.lock")
+            for line in read_lines(self._file):
                 with contextlib.suppress(msgspec.DecodeError):
                     self.kept.append(msgspec.json.decode(line, type=FirstCommit))
 
     def keep(self, answer: FirstCommit) -> None:
         """Write an answer; it is on the disk when this returns."""
-        with storing(self._file.parent):
-            append(self._file, msgspec.json.encode(answer))
+        with translate_os_errors(self._file.parent):
+            append_line(self._file, msgspec.json.encode(answer))
         self.kept.append(answer)
 
     def drop(self) -> None:
         """Forget the answers: they are safe elsewhere."""
-        with storing(self._file.parent):
+        with translate_os_errors(self._file.parent):
             self._file.unlink(missing_ok=True)
         self.kept.clear()
 

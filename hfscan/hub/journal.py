@@ -16,7 +16,15 @@ from pathlib import Path
 import msgspec
 
 from hfscan.errors import StorageError
-from hfscan.hub.disk import append, hold, lines, sealed, storing, unsealed, write_whole
+from hfscan.fs import (
+    acquire_lock,
+    add_checksum,
+    append_line,
+    atomic_write,
+    read_lines,
+    strip_checksum,
+    translate_os_errors,
+)
 from hfscan.hub.page import Page
 from hfscan.hub.sample import Design
 from hfscan.scope import Scope
@@ -77,7 +85,7 @@ def unfinished(root: Path) -> Iterator[tuple[About, int]]:
     """Yield what each crawl that left a journal under `root` does, and how many pages it has."""
     for file in sorted(root.glob("*/crawl.json")):
         try:
-            about = msgspec.json.decode(unsealed(file.read_bytes()) or b"", type=About)
+            about = msgspec.json.decode(strip_checksum(file.read_bytes()) or b"", type=About)
         except (OSError, msgspec.DecodeError):
             continue
         yield about, len([*file.parent.glob("*.json.gz")])
@@ -97,9 +105,9 @@ class Journal:
         self._manifest = self.folder / "pages.jsonl"
         self._entries: dict[tuple[int, str], Entry] = {}
         self._number = 0
-        with storing(root):
+        with translate_os_errors(root):
             root.mkdir(parents=True, exist_ok=True)
-            self._lock = hold(self.folder.with_suffix(".lock"))
+            self._lock = acquire_lock(self.folder.with_suffix(".lock"))
         try:
             self.about = self._read_about()
             if self.about is not None:
@@ -110,12 +118,12 @@ class Journal:
 
     def begin(self, about: About) -> None:
         """Start anew: drop what is there."""
-        with storing(self.folder):
+        with translate_os_errors(self.folder):
             self._about.unlink(missing_ok=True)  # first: without it the rest counts for nothing
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(exist_ok=True)
             self._manifest.write_bytes(b"")
-            write_whole(self._about, sealed(msgspec.json.encode(about)))
+            atomic_write(self._about, add_checksum(msgspec.json.encode(about)))
         self.about, self._entries, self._number = about, {}, 0
 
     def path(self, entry: Entry) -> Path:
@@ -171,9 +179,9 @@ class Journal:
             at=at,
             synthetic=page.synthetic,
         )
-        with storing(self.folder):
+        with translate_os_errors(self.folder):
             self.path(entry).write_bytes(page.packed)
-            append(self._manifest, msgspec.json.encode(entry), durable=False)
+            append_line(self._manifest, msgspec.json.encode(entry), durable=False)
         self._number = entry.number
         self._entries[walker, url] = entry
         return entry
@@ -184,15 +192,15 @@ class Journal:
         A later one with the marks of this crawl is this crawl, stored by a run that was killed.
         """
         noted = self.folder / "stored.json"
-        with storing(self.folder):
+        with translate_os_errors(self.folder):
             if not noted.exists():
-                write_whole(noted, sealed(msgspec.json.encode(source)))
-            found = unsealed(noted.read_bytes())
+                atomic_write(noted, add_checksum(msgspec.json.encode(source)))
+            found = strip_checksum(noted.read_bytes())
         return source if found is None else msgspec.json.decode(found, type=int)
 
     def discard(self) -> None:
         """Remove the journal: its pages are safe elsewhere."""
-        with storing(self.folder):
+        with translate_os_errors(self.folder):
             self._about.unlink(missing_ok=True)
             shutil.rmtree(self.folder, ignore_errors=True)
         self.close()
@@ -206,7 +214,7 @@ class Journal:
 
     def _read_about(self) -> About | None:
         try:
-            found = unsealed(self._about.read_bytes())
+            found = strip_checksum(self._about.read_bytes())
             return None if found is None else msgspec.json.decode(found, type=About)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
@@ -215,8 +223,8 @@ class Journal:
 
     def _read_manifest(self) -> None:
         """Read the lines that are undamaged."""
-        with storing(self.folder):
-            found = lines(self._manifest)
+        with translate_os_errors(self.folder):
+            found = read_lines(self._manifest)
         for line in found:
             with contextlib.suppress(msgspec.DecodeError):
                 entry = msgspec.json.decode(line, type=Entry)

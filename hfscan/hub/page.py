@@ -17,7 +17,8 @@ from hfscan.errors import HubContractError
 from hfscan.hub import cursor
 from hfscan.hub.client import Answer
 from hfscan.hub.retry import TransientError
-from hfscan.hub.words import explained, printable
+from hfscan.hub.words import explained
+from hfscan.text import sanitize
 
 LARGEST_PAGE = 512 << 20
 """Bytes unpacked: a hundred times a usual page of 1,000 models; a gzip bomb takes any amount."""
@@ -135,7 +136,7 @@ def unpacked(answer: Answer, largest: int = LARGEST_PAGE) -> bytes:
         return answer.body
     if answer.encoding != "gzip":
         raise TransientError(
-            f"The Hub answered with encoding {printable(answer.encoding, 40)}, which was not "
+            f"The Hub answered with encoding {sanitize(answer.encoding, 40)}, which was not "
             "asked for",
             final=HubContractError,
         )
@@ -201,7 +202,7 @@ def _check_order(ids: list[str], ascending: bool) -> None:
 
 def _no_page(why: str) -> TransientError:
     return TransientError(
-        f"The Hub answered with something that is no page of models: {printable(why)}",
+        f"The Hub answered with something that is no page of models: {sanitize(why, 600)}",
         final=HubContractError,
     )
 

@@ -25,7 +25,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 from hfscan import __version__
 from hfscan.errors import HubRefusedError, HubUnreachableError
 from hfscan.hub.client import HubClient
-from hfscan.hub.words import printable
+from hfscan.text import sanitize
 
 _TRANSPORTS = frozenset({"httpx", "httpx2", "requests", "urllib3"})
 """What the official client's releases talk through: their errors come as they are."""
@@ -175,13 +175,13 @@ class Dataset:
         except (HfHubHTTPError, HFValidationError) as error:
             said = getattr(error, "server_message", None) or str(error).splitlines()[0]
             raise HubRefusedError(
-                f"{printable(self.repo, 100)} cannot be {what}: {printable(said)}"
+                f"{sanitize(self.repo, 100)} cannot be {what}: {sanitize(said, 600)}"
             ) from error
         except Exception as error:
             cause = error.__cause__ or error  # a failed upload is wrapped
             if type(cause).__module__.partition(".")[0] not in _TRANSPORTS | {"huggingface_hub"}:
                 raise
             raise HubUnreachableError(
-                f"{self._api.endpoint} broke off: {printable(str(cause))}. Run the same command "
-                "again."
+                f"{self._api.endpoint} broke off: {sanitize(str(cause), 600)}. Run the same "
+                "command again."
             ) from error

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from hfscan.fs import add_checksum, atomic_write, strip_checksum
 from hfscan.hub import cursor
-from hfscan.hub.disk import sealed, unsealed, write_whole
 from hfscan.hub.journal import Entry
 
 _FEWEST = 40  # pages; a shorter crawl gains nothing from streams
@@ -50,13 +50,13 @@ class Waypoints(msgspec.Struct, frozen=True):
     def save(self, path: Path) -> None:
         """Write them to a file; where that fails nothing but speed is lost."""
         with contextlib.suppress(OSError):
-            write_whole(path, sealed(msgspec.json.encode(self)))
+            atomic_write(path, add_checksum(msgspec.json.encode(self)))
 
 
 def load(path: Path, endpoint: str) -> Waypoints | None:
     """Return the waypoints in a file, None where there are none of this Hub."""
     try:
-        found = msgspec.json.decode(unsealed(path.read_bytes()) or b"", type=Waypoints)
+        found = msgspec.json.decode(strip_checksum(path.read_bytes()) or b"", type=Waypoints)
     except (OSError, msgspec.DecodeError):
         return None
     return found if found.endpoint == endpoint else None

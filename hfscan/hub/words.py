@@ -26,9 +26,3 @@ def explained(body: bytes) -> str:
     if isinstance(error, dict):
         error = error.get("message", "")
     return error if isinstance(error, str) else ""
-
-
-def printable(text: str, longest: int = 600) -> str:
-    """Return text from the Hub without control codes and of bounded length."""
-    text = "".join(one if one.isprintable() else " " for one in text[: longest + 1]).strip()
-    return text if len(text) <= longest else text[:longest] + "..."

@@ -2,7 +2,6 @@
 
 import html
 import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Any, TextIO
 
 from hfscan import __version__
 from hfscan.parity.verdict import AGREE, NO_LANE, Result
+from hfscan.text import sanitize
 
 Document = dict[str, Any]
 _HEAD = ("checkpoint", "weights", "lane", "device", "route", "verdict", "reason")
@@ -131,7 +131,7 @@ def _measured(row: Document) -> list[str]:
             f"times {ratio['to']}, {row['latency_ms']['n']} rounds",
         ]
     names = (row["checkpoint"], row["what"], row["lane"], row["variant"], row["device"])
-    return [plain(str(cell)) for cell in (*names, *numbers)]
+    return [sanitize(str(cell)) for cell in (*names, *numbers)]
 
 
 def _rows(report: Document) -> list[list[str]]:
@@ -142,7 +142,7 @@ def _rows(report: Document) -> list[list[str]]:
             moved = f"with TF32 its outputs move by relative L2 {case['tf32_rel_l2']:.1e}"
             told.append(("(not judged)", moved))
         names = (case["checkpoint"], case["weights"]["file"], case["lane"], case["device"])
-        rows += [[plain(str(cell)) for cell in (*names, case["route"], *one)] for one in told]
+        rows += [[sanitize(str(cell)) for cell in (*names, case["route"], *one)] for one in told]
     return rows
 
 
@@ -174,11 +174,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and value - value != 0 else value
-
-
-def plain(text: str) -> str:
-    """Return `text` without control codes: it may come from a checkpoint."""
-    return "".join(" " if unicodedata.category(char).startswith("C") else char for char in text)
 
 
 def _escape(text: str) -> str:

@@ -16,10 +16,10 @@ from typing import Any
 from hfscan.errors import HfscanError
 from hfscan.parity.checkpoints import open_checkpoint
 from hfscan.parity.pool import Settings
-from hfscan.parity.report import plain
 from hfscan.parity.sweep import Sweep
 from hfscan.parity.verdict import AGREE, Result
 from hfscan.parity.worker import first_line
+from hfscan.text import sanitize
 
 Row = dict[str, Any]
 _WAYS = {  # heading -> weights' format, lane
@@ -45,7 +45,7 @@ def try_one(sweep: Sweep, architecture: str) -> Row:
             return row | {"fault": _line(error)}
     row["ways"] = {heading: _way(results, *which) for heading, which in _WAYS.items()}
     if made["twin"]:
-        row["fault"] = f"TensorFlow: {plain(made['twin'])}"
+        row["fault"] = f"TensorFlow: {sanitize(made['twin'])}"
     return row
 
 
@@ -58,7 +58,7 @@ def _way(results: Sequence[Result], format_: str, lane: str) -> Row | None:
     real = [row["rel_l2"] for row in best.outputs if row["region"] == "real"]
     return {
         "verdict": best.verdict,
-        "reason": "; ".join([plain(best.reason), *map(plain, best.notes)]),
+        "reason": "; ".join([sanitize(best.reason), *map(sanitize, best.notes)]),
         "route": best.route,
         "rel_l2": max(real, default=None),
         "layer": best.first_divergent_layer,
@@ -68,7 +68,7 @@ def _way(results: Sequence[Result], format_: str, lane: str) -> Row | None:
 
 
 def _line(error: Exception) -> str:
-    return plain(first_line(error))[:300]
+    return sanitize(first_line(error))[:300]
 
 
 def sweep_zoo(settings: Settings, kept: Path, wanted: Sequence[str] | None) -> Iterator[Row]:

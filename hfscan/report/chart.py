@@ -21,6 +21,7 @@ from hfscan.report import words
 from hfscan.report.report import Report, Section
 from hfscan.report.table import row_label, shown
 from hfscan.resources import folder
+from hfscan.text import sanitize
 
 Row = dict[str, Any]
 
@@ -163,19 +164,19 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
             serve = "another only"
         group = row_label(section, one, report)
         yield one.as_dict() | {
-            "group": words.printable(group),
+            "group": sanitize(group),
             "framework": serve,
             "share": one.share or 0.0,
             "share_told": words.told_share(one),
             "of": f"of {words.number(one.denominator)}",
-            "told": words.printable(
+            "told": sanitize(
                 f"{group}: {words.label(one, names)} {words.told_share(one)}, "
                 f"{words.number(one.numerator)} of {words.number(one.denominator)}"
             ),
         }
     for row in section.rows:
         told = {
-            key: words.printable(words.told(row, key, report)) if isinstance(value, str) else value
+            key: sanitize(words.told(row, key, report)) if isinstance(value, str) else value
             for key, value in row.items()
         }
         if "name" in row:
@@ -193,7 +194,7 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
             for key, value in row.items()
             if value is not None and not isinstance(value, dict)
         )
-        told["told"] = words.printable(told["told"])
+        told["told"] = sanitize(told["told"])
         yield told
 
 

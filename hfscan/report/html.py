@@ -22,6 +22,7 @@ from hfscan.report import chart, csv, words
 from hfscan.report.report import Asked, Report, Section
 from hfscan.report.table import Table, tables
 from hfscan.resources import folder
+from hfscan.text import sanitize
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -41,7 +42,7 @@ def write(report: Report, out: TextIO) -> None:
     style, script = chart.colors() + _text(here / "style.css"), _text(here / "page.js")
     parts = [_Part(report, section) for section in report.sections]
     library = chart.bundle()
-    environment.filters |= {"printable": words.printable, "said": _said, "markup": Markup}
+    environment.filters |= {"sanitize": sanitize, "said": _said, "markup": Markup}
     page = environment.get_template("report.html").render(
         report=report,
         parts=parts,
@@ -169,7 +170,7 @@ def _said(text: str) -> str:
     """Return the text as markup: no line break in a date, or between a number and its sign."""
     from markupsafe import Markup, escape  # noqa: PLC0415
 
-    plain = str(escape(words.printable(text))).replace(" %", "\N{NO-BREAK SPACE}%")
+    plain = str(escape(sanitize(text))).replace(" %", "\N{NO-BREAK SPACE}%")
     return Markup(_DATE.sub(r'<span class="whole">\g<0></span>', plain))  # noqa: S704 - escaped
 
 

@@ -7,6 +7,7 @@ from typing import TextIO
 from hfscan.report import words
 from hfscan.report.report import Report
 from hfscan.report.table import Table, tables
+from hfscan.text import sanitize
 
 
 def write(report: Report, out: TextIO, charts: Mapping[str, str] | None = None) -> None:
@@ -50,4 +51,4 @@ def _row(cells: tuple[str, ...]) -> str:
 
 def _text(text: str) -> str:
     """Escape what Markdown or HTML would read as markup: the Hub's text is untrusted."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", words.printable(" ".join(text.split())))
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", sanitize(" ".join(text.split())))

@@ -10,6 +10,7 @@ from rich.text import Text
 from hfscan.report import words
 from hfscan.report.report import Report
 from hfscan.report.table import Table, tables
+from hfscan.text import sanitize
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -62,4 +63,4 @@ def _rich(table: Table) -> RichTable:
 
 
 def _text(text: str, style: str = "") -> Text:
-    return Text(words.printable(text), style=style)  # what comes from the Hub is never markup
+    return Text(sanitize(text), style=style)  # what comes from the Hub is never markup

@@ -96,11 +96,6 @@ def cell(column: str, value: Any) -> str:
     return number(value) if isinstance(value, int | float) else str(value)
 
 
-def printable(text: str) -> str:
-    """Return the text without control codes: the Hub's text must not command a terminal."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
-
-
 def label(figure: Figure, names: dict[str, str]) -> str:
     """Return what the figure counts, for a column or row heading."""
     return what(figure.name, figure.framework, names)

@@ -15,8 +15,8 @@ from typing import Any
 from hfscan import census, export
 from hfscan.errors import ImplausibleError, StorageError
 from hfscan.figures import Census
+from hfscan.fs import atomic_write
 from hfscan.hub import Progress
-from hfscan.hub.disk import write_whole
 from hfscan.report import Question, build, build_whole, write_folder
 from hfscan.report.words import percent
 from hfscan.scope import Scope
@@ -180,7 +180,7 @@ def _show(
         source.id, source.kind, f"{source.observed_to:%FT%TZ}", source.models,
         _message(store, sources), crawled.id,
     )  # fmt: skip
-    write_whole(state / SHOWN, json.dumps(asdict(snapshot), indent=1).encode() + b"\n")
+    atomic_write(state / SHOWN, json.dumps(asdict(snapshot), indent=1).encode() + b"\n")
     return snapshot
 
 

@@ -1,6 +1,6 @@
-"""Files that are there whole or not at all, and folders that one process holds.
+"""Write files atomically, lock folders between processes, and keep logs with checksums.
 
-What is read back steers a crawl, so each line carries its CRC-32: a damaged one counts as missing.
+Every line of such a log carries its CRC-32. A damaged line counts as missing.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ from hfscan.errors import DatabaseError, StorageError
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
-def hold(path: Path) -> filelock.BaseFileLock:
-    """Return the lock file `path`, held; raises DatabaseError when another process has it."""
+def acquire_lock(path: Path) -> filelock.BaseFileLock:
+    """Acquire the lock file `path`. Raises DatabaseError when another process holds it."""
     lock = filelock.FileLock(path)
     try:
         lock.acquire(timeout=0)
@@ -31,8 +31,8 @@ def hold(path: Path) -> filelock.BaseFileLock:
     return lock
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, whatever happens meanwhile."""
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write a file so that readers see either the old content or all of the new one."""
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
         file.write(data)
@@ -46,18 +46,18 @@ def write_whole(path: Path, data: bytes) -> None:
             os.close(folder)
 
 
-def append(path: Path, line: bytes, *, durable: bool = True) -> None:
-    """Add a line to a file, sealed; `durable`: it is on the disk when this returns."""
+def append_line(path: Path, line: bytes, *, durable: bool = True) -> None:
+    """Append a line with its checksum. With `durable` it is on the disk when this returns."""
     with path.open("ab") as file:
-        file.write(sealed(line))
+        file.write(add_checksum(line))
         if durable:
             sync(file)
 
 
-def lines(path: Path) -> list[bytes]:
-    """Return the undamaged lines of a file that `append` wrote, none where it is missing.
+def read_lines(path: Path) -> list[bytes]:
+    """Return the undamaged lines of a file that `append_line` wrote, none where it is missing.
 
-    The last may be torn by a crash; it is then closed, so that the next one stands alone.
+    A crash may leave the last line unfinished. It is then ended, so that the next line is separate.
     """
     try:
         data = path.read_bytes()
@@ -66,29 +66,29 @@ def lines(path: Path) -> list[bytes]:
     if data and not data.endswith(b"\n"):
         with path.open("ab") as file:
             file.write(b"\n")
-    return [line for one in data.split(b"\n") if (line := unsealed(one)) is not None]
+    return [line for one in data.split(b"\n") if (line := strip_checksum(one)) is not None]
 
 
-def sealed(line: bytes) -> bytes:
-    """Return a line of a file, with what proves it undamaged."""
+def add_checksum(line: bytes) -> bytes:
+    """Return the line with its CRC-32 in front and a newline at its end."""
     return b"%08x %s\n" % (zlib.crc32(line), line)
 
 
-def unsealed(line: bytes) -> bytes | None:
-    """Return what was sealed, None where it is damaged."""
+def strip_checksum(line: bytes) -> bytes | None:
+    """Return the line without its checksum; None where the two do not match."""
     seal, _, data = line.rstrip(b"\n").partition(b" ")
     return data if seal == b"%08x" % zlib.crc32(data) else None
 
 
 def sync(file: BinaryIO) -> None:
-    """Bring what was written to the disk."""
+    """Flush a file to the disk."""
     file.flush()
     os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
-def storing(folder: Path) -> Iterator[None]:
-    """Raise StorageError, with what to do, where the disk is full or cannot be written."""
+def translate_os_errors(folder: Path) -> Iterator[None]:
+    """Raise StorageError, with advice, where the disk is full or the folder cannot be written."""
     try:
         yield
     except OSError as error:
