@@ -1,19 +1,31 @@
 """hfscan measures which deep-learning frameworks the models on the Hugging Face Hub serve."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hfscan.frameworks import Classification, classify
+from hfscan._version import __version__
 
 if TYPE_CHECKING:
+    from hfscan.frameworks import Classification, classify
     from hfscan.notebook import open_database as open
 
-__version__ = "0.1.0"
 __all__ = ["Classification", "__version__", "classify", "open"]
+
+_LAZY = {
+    "Classification": ("hfscan.frameworks", "Classification"),
+    "classify": ("hfscan.frameworks", "classify"),
+    "open": ("hfscan.notebook", "open_database"),
+}
+"""Public name -> module and name. Imported on first use: DuckDB would more than double the time
+that `hfscan --help` takes."""
 
 
 def __getattr__(name: str) -> Any:
-    if name == "open":  # the database, only for those who open one
-        from hfscan.notebook import open_database  # noqa: PLC0415
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    return getattr(import_module(module), attribute)
 
-        return open_database
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from hfscan import __version__
+from hfscan._version import __version__
 from hfscan.errors import HfscanError, HubRefusedError
 from hfscan.hub.client import Answer, HubClient
 from hfscan.hub.crew import FIELDS_REFUSED

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from hfscan import __version__
+from hfscan._version import __version__
 from hfscan.errors import HfscanError
 
 COMMANDS = {

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 from huggingface_hub import constants, get_token
 
-from hfscan import __version__, export
+from hfscan import export
+from hfscan._version import __version__
 from hfscan.cli._hub import endpoint_option
 from hfscan.cli._options import as_of_option, db_option, look_into, opened, source_option
 from hfscan.errors import HubUnreachableError

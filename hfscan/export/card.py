@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hfscan import __version__
+from hfscan._version import __version__
 from hfscan.export.folder import Exported
 from hfscan.text import sanitize
 

@@ -4,7 +4,7 @@ import os
 import platform
 from importlib import metadata
 
-from hfscan import __version__
+from hfscan._version import __version__
 
 
 def user_agent() -> str:

@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from hfscan import __version__
+from hfscan._version import __version__
 from hfscan.errors import HubRefusedError, HubUnreachableError
 from hfscan.hub.client import HubClient
 from hfscan.text import sanitize

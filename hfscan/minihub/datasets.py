@@ -6,14 +6,12 @@ import json
 import re
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hfscan.minihub.answers import as_json, failure, part
 from hfscan.minihub.faults import Answer
 from hfscan.minihub.repository import blob_id
-
-if TYPE_CHECKING:
-    from hfscan.minihub.routes import Ask
+from hfscan.minihub.request import Ask
 
 _LARGE = (".parquet", ".arrow", ".zst")
 """What the Hub's default .gitattributes puts into LFS, as far as it matters here."""
@@ -74,7 +72,7 @@ class Datasets:
             )
         )
 
-    def answer(self, ask: "Ask") -> Answer | None:
+    def answer(self, ask: Ask) -> Answer | None:
         """Answer a request about datasets; None where it is about something else."""
         for method, pattern, route in self._routes:
             match = pattern.fullmatch(ask.path)
@@ -86,7 +84,7 @@ class Datasets:
                     return route(ask, **{k: v for k, v in match.groupdict().items() if v})
         return None
 
-    def _create(self, ask: "Ask") -> Answer:
+    def _create(self, ask: Ask) -> Answer:
         wanted = json.loads(ask.body)
         name = f"{wanted.get('organization') or ask.reader}/{wanted['name']}"
         if wanted.get("type") != "dataset" or name.split("/", maxsplit=1)[0] != ask.reader:
@@ -98,12 +96,12 @@ class Datasets:
         self.repos[name] = Dataset(bool(private))
         return as_json({"url": f"{self.base}/datasets/{name}", "name": name, "id": name})
 
-    def _validate(self, ask: "Ask") -> Answer:
+    def _validate(self, ask: Ask) -> Answer:
         content = json.loads(ask.body)["content"]
         errors = [] if content.startswith("---\n") else [{"message": "no YAML front matter"}]
         return as_json({"errors": errors, "warnings": []}, status=400 if errors else 200)
 
-    def _preupload(self, ask: "Ask", id: str) -> Answer:
+    def _preupload(self, ask: Ask, id: str) -> Answer:
         found = self._own(ask, id)
         if isinstance(found, Answer):
             return found
@@ -121,7 +119,7 @@ class Datasets:
             }
         )
 
-    def _batch(self, ask: "Ask", id: str) -> Answer:
+    def _batch(self, ask: Ask, id: str) -> Answer:
         found = self._own(ask, id)
         if isinstance(found, Answer):
             return found
@@ -136,20 +134,20 @@ class Datasets:
             objects.append(told)
         return as_json({"transfer": "basic", "objects": objects})
 
-    def _put(self, ask: "Ask", oid: str) -> Answer:
+    def _put(self, ask: Ask, oid: str) -> Answer:
         if hashlib.sha256(ask.body).hexdigest() != oid:
             return failure(400, "The content does not match its oid.")
         self._blobs[oid] = ask.body
         return as_json({})
 
-    def _verify(self, ask: "Ask") -> Answer:
+    def _verify(self, ask: Ask) -> Answer:
         wanted = json.loads(ask.body)
         body = self._blobs.get(wanted["oid"])
         if body is None or len(body) != wanted["size"]:
             return failure(404, "Object does not exist on the server.")
         return as_json({})
 
-    def _commit(self, ask: "Ask", id: str) -> Answer:
+    def _commit(self, ask: Ask, id: str) -> Answer:
         found = self._own(ask, id)
         if isinstance(found, Answer):
             return found
@@ -175,7 +173,7 @@ class Datasets:
         url = f"{self.base}/datasets/{id}/commit/{found.sha}"
         return as_json({"success": True, "commitOid": found.sha, "commitUrl": url})
 
-    def _tag(self, ask: "Ask", id: str, revision: str) -> Answer:
+    def _tag(self, ask: Ask, id: str, revision: str) -> Answer:
         found = self._own(ask, id)
         if isinstance(found, Answer):
             return found
@@ -187,7 +185,7 @@ class Datasets:
         found.tags[name] = at[0]
         return as_json({"ref": f"refs/tags/{name}"})
 
-    def _info(self, ask: "Ask", id: str, revision: str = "main") -> Answer:
+    def _info(self, ask: Ask, id: str, revision: str = "main") -> Answer:
         found = self._visible(ask, id)
         if isinstance(found, Answer):
             return found
@@ -197,7 +195,7 @@ class Datasets:
         told: dict[str, Any] = {"id": id, "private": found.private, "sha": at[0]}
         return as_json(told | {"siblings": names, "tags": [], "downloads": 0, "likes": 0})
 
-    def _tree(self, ask: "Ask", id: str, revision: str) -> Answer:
+    def _tree(self, ask: Ask, id: str, revision: str) -> Answer:
         found = self._visible(ask, id)
         if isinstance(found, Answer):
             return found
@@ -210,7 +208,7 @@ class Datasets:
             ]
         )
 
-    def _resolve(self, ask: "Ask", id: str, revision: str, path: str) -> Answer | None:
+    def _resolve(self, ask: Ask, id: str, revision: str, path: str) -> Answer | None:
         if id not in self.repos:
             return None  # it may be of the population
         found = self._visible(ask, id)
@@ -226,13 +224,13 @@ class Datasets:
         headers = {"content-type": kind, "etag": etag, "x-repo-commit": at[0]}
         return part(Answer(200, body, headers), ask.range)
 
-    def _visible(self, ask: "Ask", id: str) -> Dataset | Answer:
+    def _visible(self, ask: Ask, id: str) -> Dataset | Answer:
         found = self.repos.get(id)
         if found is None or (found.private and id.split("/", maxsplit=1)[0] != ask.reader):
             return failure(404 if ask.reader else 401, "Repository not found", code="RepoNotFound")
         return found
 
-    def _own(self, ask: "Ask", id: str) -> Dataset | Answer:
+    def _own(self, ask: Ask, id: str) -> Dataset | Answer:
         if id in self.repos and id.split("/", maxsplit=1)[0] != ask.reader:
             return failure(403, "You don't have the rights to write here.")
         return self._visible(ask, id)

@@ -4,9 +4,8 @@ import base64
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import quote
 
 from hfscan.minihub import fields, repository, trees
 from hfscan.minihub.answers import as_json, failure, part, redirect
@@ -14,25 +13,10 @@ from hfscan.minihub.datasets import Datasets
 from hfscan.minihub.faults import Answer
 from hfscan.minihub.listing import BadRequest, Listing, Query
 from hfscan.minihub.population import Model, Population
+from hfscan.minihub.request import Ask
 
 _PREFIX = re.compile(r"/api/resolve-cache/(models/)?|/api/models/|/")
 _CACHED = r"/api/resolve-cache/(models/)?(?P<id>.+?)/(?P<revision>[0-9a-f]{40})/(?P<path>.+)"
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A request: its path and query in order; `reader` is the account of its token (None: none).
-
-    `fault` is what it meets, `range` its header of that name, `body` what was sent with it.
-    """
-
-    method: str
-    path: str
-    query: Query
-    reader: str | None
-    fault: str | None = None
-    range: str | None = None
-    body: bytes = b""
 
 
 class Routes:
@@ -247,12 +231,6 @@ class Routes:
         if revision != "main" and not short:
             return failure(404, f"Invalid rev id: {revision}", code="RevisionNotFound")
         return model
-
-
-def parse(target: str) -> tuple[str, Query]:
-    """Split a request target into its path (unquoted) and its query, in order."""
-    parts = urlsplit(target)
-    return unquote(parts.path), parse_qsl(parts.query, keep_blank_values=True)
 
 
 def _number(query: Query, key: str, default: int) -> int:

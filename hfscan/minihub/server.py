@@ -18,7 +18,8 @@ from hfscan.minihub.datasets import Dataset
 from hfscan.minihub.faults import Answer, Faults
 from hfscan.minihub.population import Population
 from hfscan.minihub.ratelimit import RateLimit
-from hfscan.minihub.routes import Ask, Routes, parse
+from hfscan.minihub.request import Ask, parse
+from hfscan.minihub.routes import Routes
 
 _LOG = logging.getLogger(__name__)
 _KEPT_PAGES = 4096

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from hfscan import __version__
+from hfscan._version import __version__
 from hfscan.parity.verdict import AGREE, NO_LANE, Result
 from hfscan.text import sanitize
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
-from hfscan import __version__
+from hfscan._version import __version__
 from hfscan.figures import load
 from hfscan.report import chart, csv, words
 from hfscan.report.report import Asked, Report, Section

@@ -3,7 +3,7 @@
 import json
 from typing import Any, TextIO
 
-from hfscan import __version__
+from hfscan._version import __version__
 from hfscan.report.report import Report
 from hfscan.store import Source
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan import __version__
+from hfscan._version import __version__
 from hfscan.errors import DatabaseError, StorageError
 from hfscan.store import masks
 

@@ -1,0 +1,23 @@
+"""The public API, and what the command line imports before it knows the command."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import hfscan
+
+
+def test_public_names_resolve():
+    assert {"Classification", "classify", "open"} <= set(dir(hfscan))
+    for name in hfscan.__all__:
+        assert getattr(hfscan, name)
+    with pytest.raises(AttributeError, match="no attribute 'opened'"):
+        _ = hfscan.opened
+
+
+def test_help_imports_no_database():
+    code = "import json, sys, hfscan.cli; print(json.dumps([*sys.modules]))"
+    loaded = json.loads(subprocess.check_output([sys.executable, "-c", code], text=True))
+    assert not {"duckdb", "httpx", "huggingface_hub", "hfscan.store"} & set(loaded)
