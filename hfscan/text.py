@@ -1,5 +1,7 @@
 """Make text from outside (the Hub, files, checkpoints) safe to show."""
 
+import re
+
 
 def sanitize(text: str, limit: int | None = None) -> str:
     """Return the text on one line, without control and format characters.
@@ -10,6 +12,11 @@ def sanitize(text: str, limit: int | None = None) -> str:
     cut = text if limit is None else text[: limit + 1]
     clean = "".join(map(_replace, cut))
     return clean if limit is None or len(clean) <= limit else clean[:limit] + "..."
+
+
+def escape_markdown(text: str) -> str:
+    """Return the text on one line, with all that Markdown or HTML would read as markup escaped."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", sanitize(" ".join(text.split())))
 
 
 def _replace(char: str) -> str:

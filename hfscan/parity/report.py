@@ -2,6 +2,7 @@
 
 import html
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from typing import Any, TextIO
 
 from hfscan._version import __version__
 from hfscan.parity.verdict import AGREE, NO_LANE, Result
-from hfscan.text import sanitize
+from hfscan.text import escape_markdown, sanitize
 
 Document = dict[str, Any]
 _HEAD = ("checkpoint", "weights", "lane", "device", "route", "verdict", "reason")
@@ -30,20 +31,20 @@ def document(
     started: datetime,
     measurements: Sequence[Document] = (),
 ) -> Document:
-    """Return the whole report as JSON-ready data; numbers that are not finite become None.
+    """Return the whole report as JSON-ready data: see `_to_json`.
 
     `started` is UTC; the report ends now. `measurements`: rows of `measure`.
     """
-    cases = [_finite(asdict(result)) for result in results]
+    cases = [_to_json(asdict(result)) for result in results]
     return {
         "report": "parity",
         "hfscan": __version__,
         "started_at": f"{started:%Y-%m-%dT%H:%M:%SZ}",
         "finished_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "environment": environment,
+        "environment": _to_json(environment),
         "agree": all_agree(results),
         "cases": cases,
-        "measurements": _finite(list(measurements)),
+        "measurements": _to_json(list(measurements)),
     }
 
 
@@ -68,10 +69,15 @@ def write_json(report: Document, out: TextIO) -> None:
 
 def write_markdown(report: Document, out: TextIO) -> None:
     for head, rows in tables(report):
-        for line in (head, ["---"] * len(head), *([_escape(cell) for cell in row] for row in rows)):
+        for line in (
+            head,
+            ["---"] * len(head),
+            *([escape_markdown(cell) for cell in row] for row in rows),
+        ):
             out.write(f"| {' | '.join(line)} |\n")
         out.write("\n")
-    out.write(f"{summary(report)}\n")
+    for line in summary(report):
+        out.write(f"{escape_markdown(line)}\n\n")
 
 
 def write_terminal(report: Document, out: TextIO) -> None:
@@ -82,14 +88,14 @@ def write_terminal(report: Document, out: TextIO) -> None:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
             out.write("  ".join([*cells, row[-1]]) + "\n")
         out.write("\n")
-    out.write(f"{summary(report)}\n")
+    out.write("".join(f"{line}\n" for line in summary(report)))
 
 
 def write_html(report: Document, out: TextIO) -> None:
     """One page without scripts and without anything from elsewhere."""
     out.write(f"<!doctype html>\n<html lang='en'>\n<meta charset='utf-8'>\n{_STYLE}\n")
     out.write("<title>hfscan parity</title>\n<h1>Do the frameworks agree?</h1>\n")
-    for line in summary(report).splitlines():
+    for line in summary(report):
         out.write(f"<p>{html.escape(line)}</p>\n")
     for head, rows in tables(report):
         out.write(f"<table>\n<thead>{_html_row('th', head)}</thead>\n<tbody>\n")
@@ -125,13 +131,18 @@ def _measured(row: Document) -> list[str]:
         numbers = [
             f"{row['first_call_seconds']:.2f} s",
             f"{row['latency_ms']['p50']:.2f} ms",
-            f"{row['peak_rss_mb']:,.0f} MB" if row["own_process"] else "",
-            f"{row['cpu_ratio']['median']:.2f}",
-            f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f}) "
+            f"{row['peak_rss_mb']:,.0f} MB" if row.get("peak_rss_mb") else "",
+            _number(row["cpu_ratio"]["median"]),
+            f"{_number(ratio['median'])} ({_number(ratio['min'])} to {_number(ratio['max'])}) "
             f"times {ratio['to']}, {row['latency_ms']['n']} rounds",
         ]
     names = (row["checkpoint"], row["what"], row["lane"], row["variant"], row["device"])
     return [sanitize(str(cell)) for cell in (*names, *numbers)]
+
+
+def _number(value: float | None) -> str:
+    """Return a ratio; none where a clock was too coarse to see one of the two."""
+    return "" if value is None else f"{value:.2f}"
 
 
 def _rows(report: Document) -> list[list[str]]:
@@ -157,24 +168,23 @@ def _sentence(case: Document) -> str:
     return "; ".join([*parts, *case["notes"]])
 
 
-def summary(report: Document) -> str:
-    """Return the answer, the versions and the notes, a line each."""
+def summary(report: Document) -> list[str]:
+    """Return the answer with the versions, then the notes, free of control codes."""
     count = sum(case["verdict"] == AGREE for case in report["cases"])
     lanes = report["environment"].get("lanes", {}).values()
     versions = {name: text for lane in lanes for name, text in lane.get("versions", {}).items()}
     tools = ", ".join(f"{name} {text}" for name, text in versions.items())
     word = "Every weight file agrees in every lane." if report["agree"] else "Not all agree."
-    notes = "".join(f"\n{note}" for note in report["environment"].get("notes", ()))
-    return f"{word} {count} of {len(report['cases'])} cases agree. {tools}{notes}"
+    answer = f"{word} {count} of {len(report['cases'])} cases agree. {tools}"
+    return [sanitize(line) for line in (answer, *report["environment"].get("notes", ()))]
 
 
-def _finite(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
+    """Replace what JSON cannot hold: NaN and Inf by None, half surrogates by "?"."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and value - value != 0 else value
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
+        return {_to_json(key): _to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_json(item) for item in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

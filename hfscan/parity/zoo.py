@@ -19,7 +19,7 @@ from hfscan.parity.pool import Settings
 from hfscan.parity.sweep import Sweep
 from hfscan.parity.verdict import AGREE, Result
 from hfscan.parity.worker import first_line
-from hfscan.text import sanitize
+from hfscan.text import escape_markdown, sanitize
 
 Row = dict[str, Any]
 _WAYS = {  # heading -> weights' format, lane
@@ -129,7 +129,7 @@ def markdown(rows: Sequence[Row]) -> str:
     parts += ["", "## What is behind them", ""]
     for row in rows:
         if verdict(row) != AGREE:
-            parts.append(f"- **{row['architecture']}**: {_escape(_why(row))}")
+            parts.append(f"- **{row['architecture']}**: {escape_markdown(_why(row))}")
     return "\n".join(parts) + "\n"
 
 
@@ -152,10 +152,6 @@ def _why(row: Row) -> str:
             off = f"; {way['off_side']} is off" if way["off_side"] else ""
             told.append(f"{heading}: {way['verdict']}: {way['reason']}{layer}{off}")
     return ". ".join(dict.fromkeys(told))
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")
 
 
 def main() -> None:
