@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hfscan import hub
+from hfscan._logging import LOGGER
 from hfscan.hub import Answers, Changed, Dated, Harvest, Progress
 from hfscan.objectid import created_at
 from hfscan.scope import Scope
@@ -55,11 +56,19 @@ def crawl(
     )
     with fetched as harvest, Store.open(db, write=True) as store:
         tell(Progress(harvest.models, len(harvest.pages), notice="writing to the database"))
+        LOGGER.info(
+            "fetched %d models in %d pages, %d of them by earlier runs; writing to %s",
+            harvest.models,
+            len(harvest.pages),
+            harvest.requests - harvest.requests_now,
+            db,
+        )
         observation = _observation(harvest)
         ingested = _already(store, harvest, observation) or store.ingest(harvest.pages, observation)
         if harvest.waypoints:
             harvest.waypoints.save(waypoints)
         harvest.discard()
+        LOGGER.info("source %d holds %d models", ingested.source, ingested.models)
     return Crawled(harvest, ingested)
 
 

@@ -45,7 +45,9 @@ def page() -> str:
     }
     told = ["", "| Exit code | |", "| --- | --- |"]
     told += [f"| {code} | {meaning} |" for code, meaning in sorted(codes.items())]
-    return "\n".join([_HEAD.rstrip(), *told, "", *(_section(name) for name in COMMANDS)])
+    shared = ["", "Before the command, as in `hfscan -v crawl`:", "", *_table(cli), ""]
+    sections = (_section(name) for name in COMMANDS)
+    return "\n".join([_HEAD.rstrip(), *told, *shared, *sections])
 
 
 def _section(name: str, parent: click.Group = cli, context: click.Context | None = None) -> str:
@@ -55,14 +57,21 @@ def _section(name: str, parent: click.Group = cli, context: click.Context | None
     context = click.Context(command, info_name=name, parent=context)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     lines = [f"## {context.command_path}", "", f"    {usage}", "", cleandoc(command.help or ""), ""]
-    options = [one for one in command.params if isinstance(one, click.Option)]
-    lines += ["| Option | |", "| --- | --- |"] if options else []
-    for option in options:
-        said = [part.replace("|", " or ") for part in option.get_help_record(context) or ()]
-        lines.append(f"| `{said[0]}` | {said[1].replace(_THIS_YEAR, '<=this year]')} |")
+    lines += (options := _table(command, context))
     if isinstance(command, click.Group):
         lines += [_section(one, command, context) for one in command.commands]
     return "\n".join([*lines, *([""] if options else [])])
+
+
+def _table(command: click.Command, context: click.Context | None = None) -> list[str]:
+    """Return the rows of a command's options; none without options."""
+    context = context or click.Context(command)
+    rows = []
+    for option in command.params:
+        if isinstance(option, click.Option):
+            said = [part.replace("|", " or ") for part in option.get_help_record(context) or ()]
+            rows.append(f"| `{said[0]}` | {said[1].replace(_THIS_YEAR, '<=this year]')} |")
+    return ["| Option | |", "| --- | --- |", *rows] if rows else []
 
 
 _THIS_YEAR = f"<={datetime.now(UTC).year}]"

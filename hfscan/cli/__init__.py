@@ -58,8 +58,15 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="hfscan")
-def cli() -> None:
+@click.option("-v", "--verbose", count=True, help="Log what is done; -vv: each request too.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
+def cli(verbose: int, quiet: bool) -> None:
     """Measure which deep-learning frameworks the models on the Hugging Face Hub serve."""
+    if verbose and quiet:
+        raise click.UsageError("-v cannot be combined with -q.")
+    from hfscan.cli import _verbosity  # noqa: PLC0415 - `hfscan --help` needs no logging
+
+    _verbosity.configure(verbose, quiet)
 
 
 def main() -> None:

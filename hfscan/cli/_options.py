@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from hfscan.cli._verbosity import note
 from hfscan.figures import Census
 from hfscan.report import ROW_FORMATS
 from hfscan.store import Store
@@ -58,10 +59,9 @@ def opened(db: Path) -> Store:
     """Open the database to read; note on stderr where its masks are another release's."""
     store = Store.open(db)
     if store.outdated:
-        click.echo(
+        note(
             f"Note: {db} was classified by another release's taxonomy, and answers by that one. "
-            "To classify its models anew: hfscan sources --reclassify",
-            err=True,
+            "To classify its models anew: hfscan sources --reclassify"
         )
     return store
 
@@ -71,7 +71,7 @@ def look_into(store: Store, source: int | None, as_of: datetime | None) -> Censu
     census = Census.latest(store, source=source, as_of=end_of_day(as_of))
     one = census.source
     if not (one.whole and one.covers(None, None)):
-        click.echo(f"Note: source {one.id} holds only a part of the Hub's models.", err=True)
+        note(f"Note: source {one.id} holds only a part of the Hub's models.")
     return census
 
 

@@ -8,13 +8,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from hfscan import hub
+from hfscan.cli._verbosity import is_quiet
 
 
 @contextmanager
 def shown() -> Iterator[Callable[[hub.Progress], None] | None]:
-    """Yield what shows a crawl's progress, None when stderr is no terminal."""
+    """Yield what shows a crawl's progress, None when stderr is no terminal, or under -q."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if is_quiet() or not console.is_terminal:
         yield None
         return
     bar = Progress(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hfscan.cli._verbosity import note
 from hfscan.errors import StorageError
 from hfscan.report import FORMATS, Report, write_folder
 
@@ -35,7 +36,7 @@ def write(report: Report, formats: tuple[str, ...], out: Path | None) -> None:
         FORMATS[formats[0]](report, sys.stdout)
     elif several or out.is_dir() or not out.suffix:
         for path in write_folder(report, formats, out):
-            click.echo(f"Wrote {path}", err=True)
+            note(f"Wrote {path}")
     else:
         text = io.StringIO()
         FORMATS[formats[0]](report, text)
@@ -43,7 +44,7 @@ def write(report: Report, formats: tuple[str, ...], out: Path | None) -> None:
             out.write_text(text.getvalue(), encoding="utf-8")
         except OSError as error:
             raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
-        click.echo(f"Wrote {out}", err=True)
+        note(f"Wrote {out}")
 
 
 def _format_of(out: Path | None) -> str:

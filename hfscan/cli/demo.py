@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hfscan.census import crawl
+from hfscan.cli._verbosity import note
 from hfscan.errors import StorageError
 from hfscan.figures import Census
 from hfscan.minihub import MiniHub, Population
@@ -37,7 +38,7 @@ def command(out: Path) -> None:
         ) from error
     db = out / "hfscan.duckdb"
     with MiniHub(Population.synthetic(_MODELS, seed=_SEED), quota=None) as hub:
-        click.echo(f"Serving {_MODELS:,} synthetic models at {hub.url}", err=True)
+        note(f"Serving {_MODELS:,} synthetic models at {hub.url}")
         crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, fresh=True)
     with Store.open(db) as store:
         census = Census.choose(store, None, source=crawled.ingested.source)

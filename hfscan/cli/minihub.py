@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from hfscan.cli._verbosity import note
 from hfscan.minihub import KINDS, Faults, MiniHub, Population
 
 
@@ -90,11 +91,11 @@ def serve(
             "any free one."
         ) from error
     if prepare:
-        click.echo(f"Prepared {hub.prepare(prepare):,} pages.", err=True)
+        note(f"Prepared {hub.prepare(prepare):,} pages.")
     click.echo(hub.url)
     what = population.made_up or (dump and dump.name)
-    click.echo(f"Serving {len(population):,} models ({what}). Ctrl-C ends it.", err=True)
+    note(f"Serving {len(population):,} models ({what}). Ctrl-C ends it.")
     try:
         hub.serve()
     except KeyboardInterrupt:
-        click.echo("Stopped.", err=True)
+        note("Stopped.")

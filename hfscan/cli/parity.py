@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hfscan.cli._verbosity import note
 from hfscan.errors import HfscanError, NoAnswerError, StorageError
 from hfscan.store import Store
 from hfscan.store.parity import Drawn, record, sample
@@ -186,7 +187,7 @@ def _check(
     from hfscan.parity.checkpoints import together  # noqa: PLC0415
     from hfscan.parity.verdict import unopened  # noqa: PLC0415
 
-    click.echo(f"Checking {name!r}", err=True)
+    note(f"Checking {name!r}")
     try:
         checkpoint = hub.checkpoint(name, revision)
         if against is not None:
@@ -279,4 +280,4 @@ def _write(document: dict[str, Any], format_: str, path: Path | None) -> None:
             FORMATS[format_](document, file)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
-    click.echo(f"Wrote {path}", err=True)
+    note(f"Wrote {path}")

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import httpx
 
+from hfscan._logging import LOGGER
 from hfscan.errors import HubContractError, HubRefusedError, HubUnreachableError
 from hfscan.hub.identity import user_agent
 from hfscan.hub.quota import SHARE, Pace, Quota, announced
@@ -122,9 +123,11 @@ class HubClient:
 
     def _ask(self, url: httpx.URL) -> Answer:
         number = self._await_turn()
+        LOGGER.debug("request %d: GET %s", number, url)
         try:
             with self._http.stream("GET", url) as response:
                 self.answered = True
+                LOGGER.debug("request %d: %s", number, _summary(response))
                 self._hear(number, response)
                 if response.status_code == 200:
                     return Answer(
@@ -137,6 +140,7 @@ class HubClient:
                     )
                 self._fail(response)
         except httpx.TransportError as error:
+            LOGGER.debug("request %d: %s", number, type(error).__name__)
             raise TransientError(f"{self.endpoint} {_trouble(error)}") from error
         raise AssertionError("an answer is a page or a failure")
 
@@ -258,6 +262,13 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _summary(response: httpx.Response) -> str:
+    """Return what tells an answer apart in a log: status, request id and remaining quota."""
+    named = ("x-request-id", "ratelimit")
+    said = [f"{name} {response.headers[name]}" for name in named if name in response.headers]
+    return ", ".join([str(response.status_code), *said])
 
 
 def _asked_wait(response: httpx.Response) -> float | None:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import stamina
 
+from hfscan._logging import LOGGER
 from hfscan.errors import HfscanError, HubUnreachableError
 
 T = TypeVar("T")
@@ -63,6 +64,10 @@ def persist(
     """
     failures = 0
 
+    def notify(text: str) -> None:
+        LOGGER.info("%s", text)
+        tell(text)
+
     def again(error: Exception) -> bool | float:
         nonlocal failures
         failures += 1
@@ -71,11 +76,11 @@ def persist(
         if failures >= patience.greetings and not answered():
             return False
         if error.wait is None:
-            tell(f"{error.why}; trying again")
+            notify(f"{error.why}; trying again")
             return True
         if error.wait > patience.total:
             return False
-        tell(f"{error.why}; waiting {error.wait:.0f} s")
+        notify(f"{error.why}; waiting {error.wait:.0f} s")
         return error.wait
 
     try:

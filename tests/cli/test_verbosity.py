@@ -1,0 +1,69 @@
+"""`hfscan -v`, `-vv` and `-q`: what is logged on stderr, and what never is."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from hfscan.minihub import Faults, MiniHub, Population
+
+TOKEN = "hf_" + "s" * 34
+
+
+@pytest.fixture
+def crawl(tmp_path):
+    """Crawl 300 models of a fake Hub with these options; return stdout and stderr."""
+
+    def run(*options, faults=None, command=("crawl",)):
+        population = Population.synthetic(300, seed=1)
+        with MiniHub(population, tokens={TOKEN: "ann"}, page_size=100, faults=faults) as hub:
+            done = subprocess.run(
+                [sys.executable, "-m", "hfscan", *options, *command],
+                cwd=tmp_path,
+                env=os.environ | {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        assert "sssss" not in done.stdout + done.stderr
+        return done.stdout, done.stderr
+
+    return run
+
+
+def test_default_logs_nothing(crawl):
+    out, err = crawl()
+    assert out.startswith("Source 1: 300 models")
+    assert err == ""
+
+
+def test_v_logs_steps_and_retries(crawl):
+    _, err = crawl("-v", faults=Faults({"503": 0.5}, seed=1))
+    assert "INFO fetched 300 models in 3 pages" in err
+    assert "INFO source 1 holds 300 models" in err
+    assert "answered 503" in err
+    assert "GET http" not in err
+
+
+def test_vv_logs_requests_with_their_ids(crawl):
+    _, err = crawl("-vv")
+    requests = [line for line in err.splitlines() if "DEBUG request" in line]
+    assert any("GET http://127.0.0.1" in line and "/api/models?" in line for line in requests)
+    assert sum("200, x-request-id Root=1-" in line for line in requests) == 3
+
+
+def test_q_leaves_out_notes(crawl, tmp_path):
+    crawl("--quiet")
+    assert crawl(command=("report", "--out", "r.md"))[1] == "Wrote r.md\n"
+    assert crawl("-q", command=("report", "--out", "r.md"))[1] == ""
+    assert (tmp_path / "r.md").is_file()
+
+
+def test_v_and_q_are_refused_together():
+    done = subprocess.run(
+        [sys.executable, "-m", "hfscan", "-v", "-q", "sources"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "-v cannot be combined with -q." in done.stderr
