@@ -3,10 +3,16 @@
 import subprocess
 import sys
 import zipfile
+from email import message_from_bytes
 
+import pytest
+
+from hfscan import __version__
 from hfscan.resources import folder
 
 
+@pytest.mark.slow
+@pytest.mark.install
 def test_the_wheel_runs_the_demo_from_another_folder(request, tmp_path):
     root = request.config.rootpath
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, root]
@@ -18,6 +24,10 @@ def test_the_wheel_runs_the_demo_from_another_folder(request, tmp_path):
         files = (path for path in folder(kind).rglob("*") if path.is_file())
         assert inside == {path.relative_to(folder(kind)).as_posix() for path in files}
     assert not {name for name in names if name.startswith("tests")}
+    (about,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+    facts = message_from_bytes(zipfile.ZipFile(wheel).read(about))
+    assert facts["Version"] == __version__
+    assert facts["Project-URL"].startswith("Source, https://github.com/")
     environment, elsewhere = tmp_path / "venv", tmp_path / "elsewhere"
     elsewhere.mkdir()
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)

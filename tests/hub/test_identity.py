@@ -36,6 +36,13 @@ def test_name_version_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_placeholder_address_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    about = Message()
+    about["Project-URL"] = "Source, https://github.com/OWNER/hfscan"
+    monkeypatch.setattr(metadata, "metadata", lambda name: about)
+    assert heard() == f"hfscan/{__version__}; python/{platform.python_version()}"
+
+
 def test_who_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_USER_AGENT_ORIGIN", "census of M\u00fcnster\r\nX: y")
     assert heard().endswith("; origin/census of M?nster??X: y")

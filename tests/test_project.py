@@ -1,0 +1,131 @@
+"""What a contributor and a fork rely on: make targets, pins, addresses, forms."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hfscan import __version__
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+MARKERS = {line.partition(":")[0] for line in PROJECT["tool"]["pytest"]["ini_options"]["markers"]}
+
+
+def make(*arguments: str) -> str:
+    if shutil.which("make") is None:
+        pytest.skip("no make here")
+    command = ["make", "--directory", ROOT, *arguments]
+    return subprocess.check_output(command, text=True, stderr=subprocess.STDOUT)
+
+
+def commands(*arguments: str) -> list[str]:
+    """Return what make would run with pytest, but for making the environments."""
+    printed = make("--dry-run", "--old-file=pyproject.toml", *arguments).replace("\\\n", " ")
+    return [line for line in printed.splitlines() if "-m pytest" in line]
+
+
+def test_make_prints_every_target():
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    assert set(re.findall(r"^  make (\S+) ", make(), re.MULTILINE)) == set(targets.split())
+
+
+def test_make_check_leaves_marked_tests_out():
+    (command,) = commands("check")
+    assert set(re.findall(r"\w+", command.partition('-m "not (')[2])) == MARKERS | {"or"}
+
+
+@pytest.mark.parametrize(
+    ("tests", "environment"),
+    [
+        ("tests/test_cli.py", ".venv/"),
+        ("tests/test_cli.py::test_no_database_yet", ".venv/"),
+        ("tests/parity/test_judge.py", ".venv-parity/"),
+        ("tests/parity/test_judge.py::test_x", ".venv-parity/"),
+    ],
+)
+def test_make_test_runs_a_path_in_its_venv(tests, environment):
+    (command,) = commands("test", f"TESTS={tests}")
+    assert f"{environment}bin/python -m pytest" in command
+    assert command.endswith(f'"{tests}"')
+
+
+def test_make_test_takes_a_word():
+    (command,) = commands("test", "TESTS=floor")[:1]
+    assert ".venv/bin/python -m pytest --ignore tests/parity -k" in command
+
+
+def test_make_test_passes_pins_to_inner_pip():
+    base, parity = commands("test")
+    for name, command in (("base", base), ("parity", parity)):
+        uri = (ROOT / "constraints" / f"{name}.txt").as_uri()
+        assert f"PIP_CONSTRAINT={uri} PIP_BUILD_CONSTRAINT={uri} " in command
+    assert "PIP_CONSTRAINT" not in " ".join(commands("test", "CONSTRAINTS="))
+
+
+@pytest.mark.parametrize("name", ["base", "parity"])
+def test_constraints_pin_versions_only(name):
+    lines = (ROOT / "constraints" / f"{name}.txt").read_text("utf-8").splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    for pin in pins:
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9][\w.!]*", pin)  # no URL, hash or local version
+    wanted = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
+    if name == "parity":
+        wanted += PROJECT["project"]["optional-dependencies"]["parity"]
+        wanted += PROJECT["project"]["optional-dependencies"]["jax"]
+        wanted += PROJECT["dependency-groups"]["spark"]
+    pinned = {pin.partition("==")[0] for pin in pins}
+    assert {re.match(r"[\w-]+", one)[0].replace("_", "-") for one in wanted} <= pinned
+
+
+def test_citation_is_of_this_release():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == __version__
+    assert citation["license"] == PROJECT["project"]["license"]
+    assert citation["repository-code"] == PROJECT["project"]["urls"]["Source"]
+    authors = [one["name"] for one in citation["authors"]]
+    assert authors == [one["name"] for one in PROJECT["project"]["authors"]]
+
+
+def test_files_name_one_repository():
+    """A fork that fills in its address must do so everywhere."""
+    files = [
+        "pyproject.toml",
+        "CITATION.cff",
+        "CONTRIBUTING.md",
+        ".github/ISSUE_TEMPLATE/config.yml",
+    ]
+    source = PROJECT["project"]["urls"]["Source"]
+    for file in files:
+        text = (ROOT / file).read_text("utf-8")
+        named = set(re.findall(r"https://github\.com/[\w-]+/hfscan", text))
+        assert named == {source}, file
+
+
+@pytest.mark.parametrize("name", ["bug", "wrong-number"])
+def test_issue_form_has_what_github_asks(name):
+    path = ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml"
+    form = yaml.safe_load(path.read_text("utf-8"))
+    assert {"name", "description", "body"} <= form.keys()
+    fields = [one for one in form["body"] if one["type"] != "markdown"]
+    assert len({one["id"] for one in fields}) == len(fields)
+    assert all(one["type"] in ("textarea", "input") for one in fields)
+    assert all(one["attributes"]["label"] for one in fields)
+
+
+def test_issue_forms_ask_for_the_right_output():
+    folder = ROOT / ".github" / "ISSUE_TEMPLATE"
+    assert "hfscan doctor" in (folder / "bug.yml").read_text("utf-8")
+    assert "--format json" in (folder / "wrong-number.yml").read_text("utf-8")
+
+
+def test_newest_runs_without_pins():
+    path = ROOT / ".github" / "workflows" / "newest.yml"
+    workflow = yaml.safe_load(path.read_text("utf-8"))
+    (step,) = (one for one in workflow["jobs"]["test"]["steps"] if "run" in one)
+    assert (step["run"], step["env"]) == (".ci/run", {"CONSTRAINTS": ""})
+    assert "schedule" in workflow[True]  # YAML 1.1 reads `on` as a boolean
