@@ -74,3 +74,15 @@ class StaleError(HfscanError):
     """The last snapshot is older than it may be: its schedule has stopped, or its runs fail."""
 
     exit_code = 13
+
+
+class QueryError(HfscanError):
+    """Wrong usage; or a query that is wrong (syntax, names, types) or does more than read."""
+
+    exit_code = 2
+
+
+class QueryLimitError(HfscanError):
+    """A query needs more memory or temporary disk than it may use."""
+
+    exit_code = 14

@@ -1,25 +1,117 @@
-"""Make text from outside (the Hub, files, checkpoints) safe to show."""
+"""Make text from outside (the Hub, files, checkpoints) safe to show and to store.
 
+One function per channel: `sanitize` for lines of text (terminal, Markdown, HTML, CSV cells),
+`sanitize_lines` for text that has line breaks of its own, `encode_json` for JSON.
+"""
+
+import json
+import math
 import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+_INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"
+"""Characters that count as printable and show nothing: fillers, joiners, Mongolian selectors."""
 
 
 def sanitize(text: str, limit: int | None = None) -> str:
-    """Return the text on one line, without control and format characters.
+    """Return the text on one line, without control, format and invisible characters.
 
     C0, C1 and bidirectional controls could command a terminal or reorder what is read: they become
-    U+FFFD, line breaks and tabs a space. Beyond `limit` characters it is cut and ends with "...".
+    U+FFFD, as do zero-width characters and lone surrogates; line breaks, tabs and unusual spaces
+    become a space. Beyond `limit` characters it is cut and ends with "...".
     """
     cut = text if limit is None else text[: limit + 1]
-    clean = "".join(map(_replace, cut))
+    clean = cut if _is_plain(cut) else "".join(map(_replace, cut))
     return clean if limit is None or len(clean) <= limit else clean[:limit] + "..."
 
 
+def sanitize_lines(text: str) -> str:
+    r"""Return the text as `sanitize` does, line by line: only "\n" ends a line."""
+    return "\n".join(map(sanitize, text.split("\n")))
+
+
 def escape_markdown(text: str) -> str:
-    """Return the text on one line, with all that Markdown or HTML would read as markup escaped."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", sanitize(" ".join(text.split())))
+    """Return the text on one line, with what Markdown or HTML would read as markup escaped."""
+    return _MARKUP.sub(r"\\\1", sanitize(" ".join(text.split())))
+
+
+def encode_json(
+    value: Any, *, indent: int | None = 1, default: Callable[[Any], Any] | None = None
+) -> str:
+    r"""Return valid JSON that loses nothing and holds no character that could harm a terminal.
+
+    What `sanitize` replaces is escaped as \uXXXX. JSON has no NaN and no infinity: they become the
+    strings "NaN", "Infinity" and "-Infinity". A decimal that no double holds exactly becomes a
+    string of its digits. `default` converts what JSON has no type for (by default with str).
+    """
+    plain = to_json_value(value, default or str)
+    return escape_json(json.dumps(plain, indent=indent, ensure_ascii=False, allow_nan=False))
+
+
+def escape_json(text: str) -> str:
+    r"""Return JSON text with every character that is not plainly visible as \uXXXX."""
+    return _HIDDEN.sub(_escape, text) if not _is_plain(text) else text
+
+
+def to_json_value(value: Any, default: Callable[[Any], Any]) -> Any:
+    """Return the value in types that JSON has; see `encode_json`."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else format_float(value)
+        case Decimal():
+            return _from_decimal(value)
+        case Mapping():
+            return {_key(key): to_json_value(one, default) for key, one in value.items()}
+        case list() | tuple():
+            return [to_json_value(one, default) for one in value]
+    return to_json_value(default(value), str)
+
+
+def format_float(value: float) -> str:
+    """Return the number as JSON and JavaScript name it: NaN, Infinity, -Infinity, or its digits."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return repr(value)
+
+
+def _from_decimal(value: Decimal) -> Any:
+    if not value.is_finite():
+        return format_float(float(value))
+    if value == value.to_integral_value():
+        return int(value)
+    double = float(value)
+    return double if Decimal(repr(double)) == value else format(value, "f")
+
+
+def _key(key: object) -> str:
+    return key if isinstance(key, str) else str(key)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and not _FILLERS.search(text)
 
 
 def _replace(char: str) -> str:
-    if char.isprintable():
+    if char.isprintable() and char not in _INVISIBLE:
         return char
     return " " if char.isspace() else "\N{REPLACEMENT CHARACTER}"
+
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&@])")
+_FILLERS = re.compile(f"[{_INVISIBLE}]")
+# the characters that JSON's own layout uses, and all that may be visible, are looked at one by one
+_HIDDEN = re.compile(r"[^\n -~]")
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match[0]
+    if char.isprintable() and char not in _INVISIBLE:
+        return char
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

@@ -30,7 +30,6 @@ by `tools/cli.py`.
 _ELSEWHERE = {
     0: "Done.",
     1: "An error of hfscan itself; or `parity` or `doctor` found something wrong.",
-    2: "Wrong usage.",
     130: "Interrupted. Nothing is lost.",
     141: "The reader of the output left.",
 }

@@ -7,6 +7,7 @@ import sys
 import click
 
 from hfscan._version import __version__
+from hfscan.cli._output import echo, show_error
 from hfscan.errors import HfscanError
 
 COMMANDS = {
@@ -77,13 +78,13 @@ def main() -> None:
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
-        error.show()
+        show_error(error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Nothing is lost: the same command goes on from here.", err=True)
+        echo("Interrupted. Nothing is lost: the same command goes on from here.", err=True)
         sys.exit(130)
     except HfscanError as error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of our output left; that is no error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

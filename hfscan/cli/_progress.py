@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from hfscan import hub
 from hfscan.cli._verbosity import is_quiet
+from hfscan.text import sanitize
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def shown() -> Iterator[Callable[[hub.Progress], None] | None]:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[pages]:,} pages, {task.fields[rate]}"),
         TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("{task.fields[notice]}"),
+        TextColumn("{task.fields[notice]}", markup=False),  # may quote the Hub
         console=console,
         transient=True,
     )
@@ -39,7 +39,7 @@ def shown() -> Iterator[Callable[[hub.Progress], None] | None]:
             total=state.total,
             pages=state.pages,
             rate=f"{speed:,.0f} models/s" if speed else "",
-            notice=escape(notice),
+            notice=sanitize(notice, 200),
         )
 
     with bar:

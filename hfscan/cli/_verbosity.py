@@ -6,7 +6,7 @@ import re
 import click
 
 from hfscan._logging import LOGGER
-from hfscan.text import sanitize
+from hfscan.cli._output import echo
 
 _TOKEN = re.compile(r"hf_\w{8,}")
 
@@ -17,7 +17,7 @@ class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = _TOKEN.sub("hf_***", self.format(record))
         for line in text.splitlines():  # a traceback has several
-            click.echo(sanitize(line), err=True)
+            echo(line, err=True)
 
 
 def configure(verbose: int, quiet: bool) -> None:
@@ -43,4 +43,4 @@ def is_quiet() -> bool:
 def note(text: str) -> None:
     """Say on stderr what is no result and no error, unless -q is given."""
     if not is_quiet():
-        click.echo(text, err=True)
+        echo(text, err=True)

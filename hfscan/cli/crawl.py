@@ -10,6 +10,7 @@ from hfscan import census
 from hfscan.census import Crawled
 from hfscan.cli._hub import endpoint_option
 from hfscan.cli._options import db_option
+from hfscan.cli._output import echo
 from hfscan.cli._progress import shown
 from hfscan.errors import HubUnreachableError
 from hfscan.objectid import FLOOR_START
@@ -134,12 +135,12 @@ def _date_floor(endpoint: str, db: Path, limit: int | None) -> None:
             endpoint=endpoint, token=get_token(), db=db, limit=limit, progress=progress
         )
     if not asked.found and not asked.failed:
-        click.echo("No model in the database waits for a date.")
+        echo("No model in the database waits for a date.")
         return
     dates = [one.created_at for one in asked.found if one.created_at is not None]
     late = sum(one >= FLOOR_START for one in dates)
     moved = sum(one.moved_to is not None for one in asked.found)
-    click.echo(
+    echo(
         f"Asked {endpoint} for the first commits of {len(asked.found):,} models in "
         f"{asked.requests:,} requests and {asked.seconds:.1f} s, in {db}"
     )
@@ -151,22 +152,22 @@ def _date_floor(endpoint: str, db: Path, limit: int | None) -> None:
         (len(asked.failed), "gave no whole answer; the same command asks for them again"),
     ):
         if models:
-            click.echo(f"{models:,} {what}.")
+            echo(f"{models:,} {what}.")
     for repo, why in [*asked.failed.items()][:3]:
-        click.echo(f"{sanitize(repo, 100)}: {why}")
+        echo(f"{sanitize(repo, 100)}: {why}")
 
 
 def _update(endpoint: str, db: Path) -> None:
     with shown() as progress:
         updated = census.update(endpoint=endpoint, token=get_token(), db=db, progress=progress)
     base, ingested = updated.base, updated.ingested
-    click.echo(
+    echo(
         f"Source {ingested.source}: {ingested.models:,} models: source {base.id} "
         f"({base.observed_to:%F %H:%M}) carried on with {ingested.models - ingested.carried:,} new "
         f"or changed ones from {endpoint} in {updated.new.requests + updated.changed.requests:,} "
         f"requests, in {db}"
     )
-    click.echo(
+    echo(
         "An update cannot see: models deleted or made private since, which it carries on; "
         "downloads, likes and gating of models without a new commit, which are those of source "
         f"{base.id}; commits pushed long after they were made. A full crawl sees all of them."
@@ -193,25 +194,25 @@ def _report(crawled: Crawled, db: Path) -> None:
     requests = "request" if harvest.requests == 1 else "requests"
     several = harvest.walkers > 1 and harvest.design is None
     by = f" by {harvest.walkers} walkers" if several else ""
-    click.echo(
+    echo(
         f"Source {ingested.source}: {ingested.models:,} {_covered(harvest.scope)} from "
         f"{harvest.endpoint} in {harvest.requests:,} {requests} and {harvest.seconds:.1f} s"
         f"{by}, in {db}"
     )
     if harvest.design:
-        click.echo(f"A sample of {harvest.listed:,} models listed: {harvest.design.told()}.")
+        echo(f"A sample of {harvest.listed:,} models listed: {harvest.design.told()}.")
     if harvest.synthetic:
-        click.echo(f"The models are synthetic: {sanitize(harvest.synthetic, 600)}")
+        echo(f"The models are synthetic: {sanitize(harvest.synthetic, 600)}")
     if ingested.private:
-        click.echo(f"Left out {ingested.private:,} private models.")
+        echo(f"Left out {ingested.private:,} private models.")
     if ingested.duplicates:
-        click.echo(f"Left out {ingested.duplicates:,} models listed twice.")
+        echo(f"Left out {ingested.duplicates:,} models listed twice.")
     if harvest.dropped_fields:
-        click.echo(f"The Hub does not know: {', '.join(harvest.dropped_fields)}.")
+        echo(f"The Hub does not know: {', '.join(harvest.dropped_fields)}.")
     for key, models in ingested.unknown_keys.items():
-        click.echo(f"Unknown key {sanitize(key, 80)!r} in {models:,} models, not kept.")
+        echo(f"Unknown key {sanitize(key, 80)!r} in {models:,} models, not kept.")
     for field, models in ingested.odd_types.items():
-        click.echo(f"{field} has an unexpected type in {models:,} models.")
+        echo(f"{field} has an unexpected type in {models:,} models.")
 
 
 def _covered(scope: Scope) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hfscan.census import crawl
+from hfscan.cli._output import echo
 from hfscan.cli._verbosity import note
 from hfscan.errors import StorageError
 from hfscan.figures import Census
@@ -46,4 +47,5 @@ def command(out: Path) -> None:
     FORMATS["terminal"](report, sys.stdout)
     write_folder(report, ("md", "html"), out)
     page = out / f"{report.file_name}.html"
-    click.echo(f"Database: {db}\nReport, to open in a browser: {page}")
+    echo(f"Database: {db}")
+    echo(f"Report, to open in a browser: {page}")

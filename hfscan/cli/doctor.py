@@ -10,6 +10,7 @@ from huggingface_hub import constants, get_token
 from hfscan import doctor
 from hfscan.cli._hub import endpoint_option
 from hfscan.cli._options import db_option
+from hfscan.cli._output import echo
 from hfscan.parity.worker import lane_names
 from hfscan.report import ROW_FORMATS
 
@@ -46,9 +47,9 @@ def command(
         problems += one.state == "problem"
         rows.append(vars(one))
         if format_ == "text":
-            click.echo(f"{one.state:7}  {one.area}: {one.found}")
+            echo(f"{one.state:7}  {one.area}: {one.found}")
             if one.advice:
-                click.echo(f"{'':7}  {one.advice}")
+                echo(f"{'':7}  {one.advice}")
     if format_ == "json":
         ROW_FORMATS["json"](rows, sys.stdout)
     sys.exit(1 if problems else 0)

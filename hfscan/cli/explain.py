@@ -14,6 +14,7 @@ from hfscan.cli._options import (
     opened,
     source_option,
 )
+from hfscan.cli._output import echo
 from hfscan.frameworks import DEFINITIONS, classify, taxonomy
 from hfscan.report import ROW_FORMATS
 
@@ -53,12 +54,12 @@ def command(model: str, db: Path, format_: str, as_of: datetime | None, source: 
     ROW_FORMATS[format_](rows, sys.stdout)
     if format_ != "terminal":
         return
-    click.echo()
-    click.echo(f"{seen['id']}, as source {census.source.id} saw it:")
+    echo()
+    echo(f"{seen['id']}, as source {census.source.id} saw it:")
     for definition in DEFINITIONS:
         keys = getattr(found, definition)
         told = "its file names are not known" if keys is None else _listed(keys, titles)
-        click.echo(f"  {definition}: {told}")
+        echo(f"  {definition}: {told}")
 
 
 def _listed(keys: frozenset[str], titles: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ import click
 
 from hfscan import export
 from hfscan.cli._options import as_of_option, db_option, look_into, opened, source_option
+from hfscan.cli._output import echo
 
 
 @click.command("export")
@@ -40,4 +41,4 @@ def command(
     if not tables:
         export.write_card(exported)
     rows = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in exported.rows.items())
-    click.echo(f"Wrote {rows} to {folder}")
+    echo(f"Wrote {rows} to {folder}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hfscan.cli._options import db_option
+from hfscan.cli._output import echo
 from hfscan.store import Store
 
 
@@ -16,7 +17,7 @@ def command(ids: tuple[int, ...], db: Path) -> None:
     Store.open(db).connection.close()  # there must be one
     with Store.open(db, write=True) as store:
         for one in store.forget(*ids):
-            click.echo(
+            echo(
                 f"Forgot source {one.id}: {one.kind} observed {one.observed_to:%F}, "
                 f"{one.models:,} models."
             )

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hfscan.cli._options import db_option
+from hfscan.cli._output import echo
 from hfscan.export import DERIVED, is_export, load
 from hfscan.hub.dataset_file import fetch, is_dataset_file
 from hfscan.scope import Scope
@@ -56,7 +57,7 @@ def command(
         _bring_models(files, observed_at, complete, db)
     if created is not None:
         with Store.open(db, write=True) as store:
-            click.echo(f"Kept {store.import_dates(created):,} creation dates in {db}")
+            echo(f"Kept {store.import_dates(created):,} creation dates in {db}")
 
 
 def _bring_export(folder: Path, db: Path) -> None:
@@ -84,10 +85,10 @@ def _bring_models(
 
 def _tell(result: Ingested, source: Source, db: Path) -> None:
     if result.already:
-        click.echo(f"These files are source {result.source} already; nothing was added to {db}")
+        echo(f"These files are source {result.source} already; nothing was added to {db}")
         return
     models = "model" if result.models == 1 else "models"
-    click.echo(
+    echo(
         f"Source {result.source}: {result.models:,} {models} observed "
         f"{source.observed_to:%Y-%m-%d} in {db}"
     )
@@ -98,11 +99,11 @@ def _tell(result: Ingested, source: Source, db: Path) -> None:
     }
     for what, count in left_out.items():
         if count:
-            click.echo(f"Left out {count:,}: {what}.")
+            echo(f"Left out {count:,}: {what}.")
     if source.lacks:
-        click.echo(f"The dump has no {', '.join(source.lacks)}.")
+        echo(f"The dump has no {', '.join(source.lacks)}.")
     for key, count in result.unknown_keys.items():
         if key not in DERIVED:
-            click.echo(f"Unknown key {key!r} in {count:,} models, not kept.")
+            echo(f"Unknown key {key!r} in {count:,} models, not kept.")
     for field, count in result.odd_types.items():
-        click.echo(f"{field} has an unexpected type in {count:,} models.")
+        echo(f"{field} has an unexpected type in {count:,} models.")

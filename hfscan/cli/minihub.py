@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from hfscan.cli._output import echo
 from hfscan.cli._verbosity import note
 from hfscan.minihub import KINDS, Faults, MiniHub, Population
 
@@ -92,7 +93,7 @@ def serve(
         ) from error
     if prepare:
         note(f"Prepared {hub.prepare(prepare):,} pages.")
-    click.echo(hub.url)
+    echo(hub.url)
     what = population.made_up or (dump and dump.name)
     note(f"Serving {len(population):,} models ({what}). Ctrl-C ends it.")
     try:

@@ -11,6 +11,7 @@ from hfscan import export
 from hfscan._version import __version__
 from hfscan.cli._hub import endpoint_option
 from hfscan.cli._options import as_of_option, db_option, look_into, opened, source_option
+from hfscan.cli._output import echo
 from hfscan.errors import HubUnreachableError
 from hfscan.hub.publish import Dataset, files_of
 
@@ -57,4 +58,4 @@ def command(
             private=private,
         )
     what = "Published" if published.changed else "Nothing has changed at"
-    click.echo(f"{what} {published.url} (commit {published.commit[:12]})")
+    echo(f"{what} {published.url} (commit {published.commit[:12]})")

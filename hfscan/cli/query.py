@@ -1,11 +1,13 @@
 """`hfscan query`."""
 
+import itertools
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
-import duckdb
 
 from hfscan.cli._options import (
     as_of_option,
@@ -15,10 +17,16 @@ from hfscan.cli._options import (
     opened,
     source_option,
 )
+from hfscan.cli._output import echo, echo_lines
+from hfscan.errors import QueryError
 from hfscan.figures import load
 from hfscan.figures.queries import DIALECTS, Query, names, parse
-from hfscan.report import ROW_FORMATS
+from hfscan.figures.sql import limited, run
+from hfscan.report import RESULT_FORMATS, ROW_FORMATS, TABLE_FORMATS
 from hfscan.store import macros
+
+_SHOWN = 1_000  # rows, where people read
+_COUNTED = 1_000_000  # rows beyond those shown that are counted, not merely known to be there
 
 
 @click.command("query")
@@ -29,6 +37,26 @@ from hfscan.store import macros
     type=click.Choice(DIALECTS),
     help="Print a named query for this engine instead, over the tables of an export.",
 )
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Return at most N rows; 0: all.  [default: 1000 to read (terminal, md), else all]",
+)
+@click.option(
+    "--max-memory",
+    type=click.FloatRange(min=0.1),
+    metavar="GIB",
+    help="Memory that the query may use.  [default: half of the machine's, at most 4]",
+)
+@click.option(
+    "--max-disk",
+    type=click.FloatRange(min=0),
+    default=10,
+    show_default=True,
+    metavar="GIB",
+    help="Temporary disk space that the query may use beside the database.",
+)
 @db_option
 @format_option
 @as_of_option
@@ -37,6 +65,9 @@ def command(
     query: str | None,
     params: tuple[str, ...],
     dialect: str | None,
+    limit: int | None,
+    max_memory: float | None,
+    max_disk: float,
     db: Path,
     format_: str,
     as_of: datetime | None,
@@ -47,6 +78,9 @@ def command(
     The relation `census` holds the models of the newest observation, or of the one that --source
     or --as-of names; `sources` lists them all, and
     observed(ID) holds the models of any.
+
+    SQL is one statement that reads the database, and nothing else. csv and json are written row by
+    row. Exit code 2: the SQL is wrong; 14: it needs more memory or disk than it may use.
     """
     if query is None:
         rows = [
@@ -59,19 +93,41 @@ def command(
         from hfscan.figures.dialect import translate  # noqa: PLC0415 - slow to import
 
         named = load(query)
-        click.echo(translate(named, dict(_given(named, one) for one in params), macros(), dialect))
+        given = dict(_given(named, one) for one in params)
+        echo_lines(translate(named, given, macros(), dialect))
         return
-    with opened(db) as store:
+    with opened(db) as store, limited(store.connection, memory=max_memory, disk=max_disk):
         store.seal()
         look_into(store, source, as_of)
         # a name has no blanks; SQL that does something has
         named = load(query) if len(query.split()) == 1 else Query(query, "", "", (), None, query)
-        given = dict(_given(named, text) for text in params)
+        given = named.bound(dict(_given(named, text) for text in params))
         try:
-            rows = named.run(store.connection, given)
-        except duckdb.Error as error:
-            raise click.UsageError(str(error)) from error
-    ROW_FORMATS[format_](rows, sys.stdout)
+            result = run(store.connection, named.sql, given)
+            _write(result.columns, result.rows, format_, limit)
+        except QueryError as error:
+            raise click.UsageError(_indent(str(error))) from error
+
+
+def _write(
+    columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]], format_: str, limit: int | None
+) -> None:
+    for_people = format_ in TABLE_FORMATS
+    if limit is None:
+        limit = _SHOWN if for_people else 0
+    RESULT_FORMATS[format_](columns, itertools.islice(rows, limit or None), sys.stdout)
+    if not (limit and for_people):
+        return
+    more = sum(1 for _ in itertools.islice(rows, _COUNTED + 1))
+    if more:
+        count = f"{more:,}" if more <= _COUNTED else f"More than {_COUNTED:,}"
+        echo()
+        echo(f"{count} more rows. All of them: --limit 0, or --format csv or json.")
+
+
+def _indent(text: str) -> str:
+    """Indent all lines but the first: text that an error quotes cannot pass for a message."""
+    return text.replace("\n", "\n  ")
 
 
 def _given(query: Query, text: str) -> tuple[str, object]:

@@ -8,6 +8,7 @@ import click
 from huggingface_hub import constants, get_token
 
 from hfscan.cli._hub import endpoint_option
+from hfscan.cli._output import echo
 from hfscan.cli._progress import shown
 from hfscan.errors import HubUnreachableError
 from hfscan.hub.publish import Dataset
@@ -94,7 +95,7 @@ def command(
     if summary is not None:
         with summary.open("a", encoding="utf-8") as file:
             write_summary(snapshot, place.reports, place.charts(snapshot), file)
-    click.echo(snapshot.message if new else f"Nothing new since {snapshot.observed_to}")
+    echo(snapshot.message if new else f"Nothing new since {snapshot.observed_to}")
 
 
 def _place(state: str, work: Path | None, endpoint: str) -> Local | Remote:

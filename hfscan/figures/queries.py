@@ -82,11 +82,10 @@ def load(name: str, where: Path | None = None) -> Query:
 
     Raises NoAnswerError when there is none of that name.
     """
-    path = (where or folder("queries")) / f"{name}.sql"
-    if not path.is_file():
-        there = ", ".join(names(where))
-        raise NoAnswerError(f"There is no query {name!r}; there are {there}.")
-    text = path.read_text(encoding="utf-8")
+    there = names(where)
+    if name not in there:  # so that no name is a path
+        raise NoAnswerError(f"There is no query {name!r}; there are {', '.join(there)}.")
+    text = ((where or folder("queries")) / f"{name}.sql").read_text(encoding="utf-8")
     header = dict(_HEADER.findall(text))
     parameters = tuple(
         Parameter(found, kind, parse(kind, default), meaning)

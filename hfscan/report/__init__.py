@@ -8,12 +8,13 @@ from hfscan.report.compare import compare
 from hfscan.report.fill import build
 from hfscan.report.folder import write_folder
 from hfscan.report.report import Question, Report
-from hfscan.report.rows import ROW_FORMATS
+from hfscan.report.rows import RESULT_FORMATS, ROW_FORMATS
 from hfscan.report.table import Table
 from hfscan.report.whole import build_whole, is_whole
 
 __all__ = [
     "FORMATS",
+    "RESULT_FORMATS",
     "ROW_FORMATS",
     "TABLE_FORMATS",
     "Question",

@@ -21,12 +21,15 @@ from hfscan.report import words
 from hfscan.report.report import Report, Section
 from hfscan.report.table import row_label, shown
 from hfscan.resources import folder
-from hfscan.text import sanitize
+from hfscan.text import encode_json, sanitize
 
 Row = dict[str, Any]
 
 WIDE, NARROW = 680, 320
 """Widths in CSS pixels: for a desk and for a phone."""
+
+SIZES = ("width", "room", "plain", "columns", "cell")
+"""What a spec leaves to the width of its place."""
 
 _SVG = "http://www.w3.org/2000/svg"
 _ELEMENTS = {"svg", "g", "path", "line", "text"}
@@ -68,9 +71,13 @@ class Chart:
 
     @property
     def live(self) -> str:
-        """The spec for the browser, as JSON that is safe in HTML; the page fills its sizes in."""
-        text = json.dumps(_spec_of(self.kind, self.channels, self.rows, {}), default=str)
-        return text.replace("<", "\\u003c")
+        """The spec for the browser, as JSON that is safe in HTML.
+
+        The page puts its sizes where `{"$size": name}` stands: an object, which no data can be.
+        """
+        sizes = {name: {"$size": name} for name in SIZES}
+        spec = _spec_of(self.kind, self.channels, self.rows, sizes)
+        return encode_json(spec, indent=None).replace("<", "\\u003c")
 
     @cached_property
     def wide(self) -> str:
@@ -164,7 +171,7 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
             serve = "another only"
         group = row_label(section, one, report)
         yield one.as_dict() | {
-            "group": sanitize(group),
+            "group": _safe(group),
             "framework": serve,
             "share": one.share or 0.0,
             "share_told": words.told_share(one),
@@ -176,7 +183,7 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
         }
     for row in section.rows:
         told = {
-            key: sanitize(words.told(row, key, report)) if isinstance(value, str) else value
+            key: _safe(words.told(row, key, report) if isinstance(value, str) else value)
             for key, value in row.items()
         }
         if "name" in row:
@@ -198,6 +205,22 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
         yield told
 
 
+def _safe(value: Any) -> Any:
+    """Return the value with all its text safe to show, and to be a key of a JavaScript object."""
+    if isinstance(value, list | tuple):
+        return [_safe(one) for one in value]
+    if not isinstance(value, str):
+        return value
+    text = sanitize(value)
+    return f"{text} " if text in _OBJECT_KEYS else text  # Vega would find what every object has
+
+
+_OBJECT_KEYS = frozenset(
+    "__defineGetter__ __defineSetter__ __lookupGetter__ __lookupSetter__ __proto__ constructor "
+    "hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf".split()
+)
+
+
 def _svg(kind: str, asked: Mapping[str, Any], rows: Sequence[Row], width: int) -> str:
     columns = 2 if width == NARROW else 4
     sizes = {  # as in page.js
@@ -207,11 +230,12 @@ def _svg(kind: str, asked: Mapping[str, Any], rows: Sequence[Row], width: int) -
         "columns": columns,
         "cell": (width - 24 * columns) // columns,
     }
-    return _drawn(json.dumps(_spec_of(kind, asked, rows, sizes), default=str))
+    spec = _spec_of(kind, asked, rows, sizes)
+    return _drawn(encode_json(spec, indent=None), is_vega=_is_vega(spec))
 
 
 def _spec_of(
-    kind: str, asked: Mapping[str, Any], rows: Sequence[Row], sizes: Mapping[str, int]
+    kind: str, asked: Mapping[str, Any], rows: Sequence[Row], sizes: Mapping[str, Any]
 ) -> dict[str, Any]:
     given = dict(asked) | {
         "facets": list(dict.fromkeys(row.get(asked.get("of", "")) for row in rows)),
@@ -220,7 +244,7 @@ def _spec_of(
     }
     spec: dict[str, Any] = _filled(_file(kind), given)
     spec["config"] = _filled(_file("config"), given)
-    if spec.get("$schema") == _VEGA:
+    if _is_vega(spec):
         spec["data"][0]["values"] = rows
         return spec
     spec |= {"$schema": _VEGA_LITE, "data": {"values": rows}}
@@ -229,11 +253,15 @@ def _spec_of(
     return spec
 
 
+def _is_vega(spec: Mapping[str, Any]) -> bool:
+    return spec.get("$schema") == _VEGA
+
+
 @lru_cache(maxsize=64)  # two formats may show the same
-def _drawn(spec: str) -> str:
+def _drawn(spec: str, *, is_vega: bool) -> str:
     import vl_convert  # noqa: PLC0415 - a second to start, and only charts need it
 
-    if _VEGA in spec:
+    if is_vega:
         return _plain(vl_convert.vega_to_svg(spec))
     return _plain(vl_convert.vegalite_to_svg(spec, vl_version=_VERSION))
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hfscan.report.report import Report, Section
-from hfscan.report.rows import write_csv
+from hfscan.report.rows import ROW_FORMATS
 
 
 def files(report: Report) -> Iterator[tuple[str, str]]:
@@ -36,5 +36,5 @@ def rows(section: Section) -> list[dict[str, Any]]:
 def text(rows: list[dict[str, Any]]) -> str:
     """Return the rows as CSV."""
     out = io.StringIO()
-    write_csv(rows, out)
+    ROW_FORMATS["csv"](rows, out)
     return out.getvalue()

@@ -1,11 +1,11 @@
 """The report as JSON: the contract for programs."""
 
-import json
 from typing import Any, TextIO
 
 from hfscan._version import __version__
 from hfscan.report.report import Report
 from hfscan.store import Source
+from hfscan.text import encode_json
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -43,8 +43,7 @@ def write(report: Report, out: TextIO) -> None:
             "year": report.other.question.year,
             "source": _source(report.other.source),
         }
-    json.dump(contract, out, indent=1, ensure_ascii=False, default=str)
-    out.write("\n")
+    out.write(encode_json(contract) + "\n")
 
 
 def _source(source: Source) -> dict[str, Any]:

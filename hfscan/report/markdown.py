@@ -39,7 +39,7 @@ def write_table(table: Table, out: TextIO) -> None:
 
 
 def _table(table: Table) -> list[str]:
-    head = [f"*{table.title}*", ""] if table.title else []
+    head = [f"*{escape_markdown(table.title)}*", ""] if table.title else []
     return [
         *head,
         _row(tuple(map(escape_markdown, table.headings))),

@@ -26,13 +26,20 @@ for (const heading of document.querySelectorAll("thead th")) {
   });
 }
 // a chart is drawn anew, live, when it comes near: to pick a series, click its name in the legend
+// a size stands in the spec as {"$size": name}, which no text of the data can be
+const filled = (node, sizes) => {
+  if (node === null || typeof node !== "object") return node;
+  if (Object.hasOwn(node, "$size")) return sizes[node.$size];
+  if (Array.isArray(node)) return node.map((one) => filled(one, sizes));
+  return Object.fromEntries(Object.entries(node).map(([key, one]) => [key, filled(one, sizes)]));
+};
 const sized = (spec, width) => {
   const columns = width < 500 ? 2 : 4;
   const sizes = { // as in chart.py
     width: width - 4, room: width - 90, plain: width - 30, columns,
     cell: Math.floor((width - 24 * columns) / columns),
   };
-  return JSON.parse(spec.replace(/"\$(width|room|plain|columns|cell)"/g, (_, name) => sizes[name]));
+  return filled(JSON.parse(spec), sizes);
 };
 const drawn = new WeakMap();
 const draw = async (figure) => {

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+from itertools import product
 
 import parity_runs
 import pytest
@@ -20,6 +21,7 @@ from hfscan.report.csv import rows as csv_rows
 from hfscan.report.csv import text as csv_text
 from hfscan.scope import Scope
 from hfscan.store import Store
+from hfscan.text import sanitize
 
 WIDTHS = (360, 768, 1280)
 FLAGS = [
@@ -73,6 +75,34 @@ def hostile(tmp_path_factory):
         }
 
 
+ODD = [
+    'x"$width', "$width", "$room", '{"$size":"width"}', "${x}", "</script>", "%s", "a\\b",
+    "\\u003c", "'q'", "\u200b\u202eodd\n\x1b[1m", "{{7*7}}", "<!--", "datum.x", "__proto__",
+    "constructor", "null", "https://vega.github.io/schema/vega/v6.json",
+]  # fmt: skip
+"""Names of libraries that templates, expressions or objects of JavaScript could take for theirs."""
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """A report by library of models whose libraries have odd names."""
+    path = tmp_path_factory.mktemp("census") / "h.duckdb"
+    models = [
+        {
+            "_id": f"63ffff{number:018x}",
+            "id": f"ann/{number}",
+            "tags": [tag],
+            "createdAt": "2022-08-19T20:19:12.000Z",
+            "library_name": name,
+        }
+        for number, (name, tag) in enumerate(product(ODD, ["pytorch", "tf", "pytorch"]))
+    ]
+    with MiniHub(Population.from_rows(models), quota=None) as hub:
+        crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
+    with Store.open(path) as store:
+        yield build(Census.choose(store, None), Question(2022, by="library", top=len(ODD)))
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
     """A made-up census, and results of parity whose words are hostile."""
@@ -90,9 +120,9 @@ def year(database):
 
 
 @pytest.fixture(scope="module")
-def files(hostile, year, database, tmp_path_factory):
+def files(hostile, odd, year, database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    pages = hostile | {"year": year}
+    pages = hostile | {"odd": odd, "year": year}
     with Store.open(database) as store:
         pages |= {name: build_whole(store, name) for name in ("claims", "parity")}
         census = Census.choose(store, None)
@@ -339,3 +369,19 @@ def test_hostile_models_are_text(opened, name):
     page.locator("summary").evaluate_all("all => all.forEach((one) => one.click())")
     page.wait_for_timeout(200)
     assert page.evaluate("typeof hit") == "undefined"
+
+
+def test_live_charts_show_any_name(opened):
+    page = opened("odd")
+    draw_all(page)
+    live = page.locator(".live svg text").all_text_contents()
+    still = page.locator(".still.wide svg text").all_text_contents()
+    for name in map(sanitize, ODD):
+        assert name in {one.strip() for one in live} | set(live), name
+        assert name in {one.strip() for one in still} | set(still), name
+    marks = page.locator(".live [aria-roledescription=bar]")
+    described = marks.evaluate_all("all => all.map((one) => one.ariaLabel)")
+    for name in map(sanitize, ODD):
+        assert any(one.startswith(f"{name}: PyTorch only 66.7 %, 2 of 3") for one in described), (
+            name
+        )

@@ -1,0 +1,214 @@
+"""`hfscan query`: limits, what it refuses, and the values of its formats."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hfscan.cli import main
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("query")
+    (folder / "dump.json").write_text(json.dumps([{"id": "ann/a", "tags": ["pytorch"]}]))
+    day = datetime(2024, 1, 1, tzinfo=UTC)
+    with Store.open(folder / "h.duckdb", write=True) as store:
+        store.ingest([folder / "dump.json"], Observation("import", "x", Scope(), day, day, None))
+    return folder / "h.duckdb"
+
+
+@pytest.fixture
+def query(db, monkeypatch, capsys):
+    """Run a query; return exit code, stdout and stderr."""
+
+    def query(sql, *arguments):
+        monkeypatch.setattr(sys, "argv", ["hfscan", "query", sql, *arguments, "--db", str(db)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        done = capsys.readouterr()
+        return stop.value.code or 0, done.out, done.err
+
+    return query
+
+
+@pytest.fixture
+def process(db):
+    """Run a query in a process of its own; return exit code, stdout and stderr."""
+
+    def query(sql, *arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "hfscan", "query", sql, *arguments, "--db", str(db)],
+            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+            capture_output=True, text=True, encoding="utf-8", check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    return query
+
+
+def test_people_see_a_thousand_rows(query):
+    for format_ in ("terminal", "md"):
+        _, out, _ = query("FROM range(1500)", "--format", format_)
+        assert out.endswith("\n\n500 more rows. All of them: --limit 0, or --format csv or json.\n")
+        assert len(out.splitlines()) == 1004
+    _, out, _ = query("FROM range(1000)")
+    assert len(out.splitlines()) == 1002
+    _, out, _ = query("FROM range(1500)", "--limit", "0")
+    assert len(out.splitlines()) == 1502
+    _, out, _ = query("FROM range(1000000000000)", "--limit", "2")
+    assert "More than 1,000,000 more rows." in out
+
+
+def test_programs_get_all_rows_or_a_limit(query):
+    for arguments, rows in (([], 1500), (["--limit", "7"], 7)):
+        _, out, _ = query("FROM range(1500)", "--format", "csv", *arguments)
+        assert out.splitlines() == ["range", *map(str, range(rows))]
+        _, out, _ = query("FROM range(1500)", "--format", "json", *arguments)
+        assert json.loads(out) == [{"range": number} for number in range(rows)]
+    assert query("SELECT 1 AS a WHERE false", "--format", "json")[1] == "[]\n"
+    assert query("SELECT 1 AS a WHERE false", "--format", "csv")[1] == "a\n"
+
+
+@pytest.mark.parametrize("format_", ["csv", "terminal"])
+@pytest.mark.parametrize(
+    ("sql", "limit"),
+    [
+        ("SELECT a.range FROM range(1000000) a, range(1000000) b ORDER BY random()", "--max-disk"),
+        ("SELECT list(range) FROM range(1000000000000)", "--max-memory"),
+        ("SELECT string_agg(range, ',') FROM range(1000000000000)", "--max-memory"),
+    ],
+)
+def test_a_query_too_large_ends_in_an_error(process, sql, limit, format_):
+    limits = ["--max-memory", "0.2", "--max-disk", "0.05"]
+    code, _, err = process(sql, *limits, "--format", format_)
+    assert code == 14
+    assert err.startswith("Error: The query needs more")
+    assert limit in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the process is held to it on Linux only")
+def test_long_strings_count_as_memory(process):
+    sql = "SELECT length(repeat('x', 1000000000 + range)) FROM range(1000)"
+    assert process(sql, "--max-memory", "0.5")[0] == 14
+
+
+REFUSED = {
+    "FROM read_csv('{folder}/dump.json')": "no files and no network",
+    "FROM '{folder}/dump.json'": "no files and no network",
+    "FROM read_text('{folder}/dump.json')": "no files and no network",
+    "FROM glob('{folder}/*')": "no files and no network",
+    "FROM query('FROM read_text(''{folder}/dump.json'')')": "no files and no network",
+    "FROM read_parquet('https://example.org/x.parquet')": "no files and no network",
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO '{folder}/stolen.csv'": "no files and no network",
+    "COPY (SELECT 1) TO '{folder}/stolen.csv'": "COPY is not a statement that reads",
+    "ATTACH '{folder}/other.duckdb'": "ATTACH is not a statement that reads",
+    "INSTALL httpfs": "is not a statement that reads",
+    "LOAD httpfs": "LOAD is not a statement that reads",
+    "PRAGMA database_list": "PRAGMA is not a statement that reads",
+    "SET memory_limit = '1TB'": "SET is not a statement that reads",
+    "CALL enable_logging()": "CALL is not a statement that reads",
+    "CREATE TEMP TABLE x AS SELECT 1": "CREATE is not a statement that reads",
+    "DELETE FROM sources": "DELETE is not a statement that reads",
+    "SELECT nextval('source_ids')": "read-only",
+    "SELECT getenv('HOME')": "getenv does not exist",
+    "SELECT 1; SELECT 2": "holds 2 statements",
+    "/* nothing */": "is empty",
+    " ": "is empty",
+    "SELECT * FRM census": 'syntax error at or near "census"',
+    "SELECT idd FROM census": 'Candidate bindings: "id"',
+    "FROM censuss x": 'Did you mean "census"',
+    "SELECT sum(id) FROM census": "add explicit type casts",
+    "SELECT id::INTEGER FROM census": "Could not convert string 'ann/a'",
+    "SELECT 9223372036854775807 + 1": "Overflow",
+    "SELECT $a": "Values were not provided",
+    "FROM names x": "does not exist",
+}
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_a_wrong_query_is_a_clear_error(query, db, sql):
+    code, out, err = query(sql.format(folder=db.parent))
+    assert (code, out) == (2, ""), err
+    assert REFUSED[sql] in err
+    assert {path.name for path in db.parent.iterdir()} == {"dump.json", "h.duckdb"}
+
+
+VALUES = {
+    "'nan'::DOUBLE": ("NaN", "NaN"),
+    "'inf'::FLOAT": ("Infinity", "Infinity"),
+    "'-inf'::DOUBLE": ("-Infinity", "-Infinity"),
+    "['nan'::DOUBLE]": (["NaN"], '["NaN"]'),
+    "170141183460469231731687303715884105727::HUGEINT": (2**127 - 1, str(2**127 - 1)),
+    "1.5": (1.5, "1.5"),
+    "-2.00": (-2, "-2.00"),
+    "1234567890123456789.123456789::DECIMAL(38, 9)": (
+        "1234567890123456789.123456789", "1234567890123456789.123456789",
+    ),
+    "0.1::DOUBLE": (0.1, "0.1"),
+    "true": (True, "true"),
+    "NULL": (None, ""),
+    "''": ("", ""),
+    "DATE '2024-02-29'": ("2024-02-29", "2024-02-29"),
+    "TIMESTAMP '2024-02-29 12:30:00'": ("2024-02-29 12:30:00", "2024-02-29 12:30:00"),
+    "'infinity'::DATE": ("infinity", "infinity"),
+    "'290000-01-01'::DATE": ("290000-01-01", "290000-01-01"),
+    "INTERVAL 1 MONTH": ("1 month", "1 month"),
+    "TIMESTAMP_NS '2024-01-01 00:00:00.123456789'": (
+        "2024-01-01 00:00:00.123456789", "2024-01-01 00:00:00.123456789",
+    ),
+    "[1, NULL, 3]": ([1, None, 3], "[1, null, 3]"),
+    "['a, b', 'c']": (["a, b", "c"], '["a, b", "c"]'),
+    "[DATE '2024-01-01']": (["2024-01-01"], '["2024-01-01"]'),
+    "{'a b': 1, 'c': [INTERVAL 2 DAY]}": (
+        {"a b": 1, "c": ["2 days"]}, '{"a b": 1, "c": ["2 days"]}',
+    ),
+    "MAP {'a': 1}": ({"a": 1}, '{"a": 1}'),
+    "'\\xAA'::BLOB": ("\\xAA", "\\xAA"),
+    "'+1'": ("+1", "'+1"),
+    "' =1'": (" =1", "' =1"),
+    "-1": (-1, "-1"),
+}  # fmt: skip
+"""SQL -> what it is in JSON, and its cell in CSV."""
+
+
+def test_values_are_exact_in_json_and_csv(query):
+    sql = "SELECT " + ", ".join(f"{one} AS c{place}" for place, one in enumerate(VALUES))
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    _, out, _ = query(sql, "--format", "json")
+    (row,) = json.loads(out, parse_constant=refuse)
+    _, out, _ = query(sql, "--format", "csv")
+    _, cells = csv.reader(io.StringIO(out))
+    for (one, (value, cell)), found, written in zip(
+        VALUES.items(), row.values(), cells, strict=True
+    ):
+        assert (found, type(found)) == (value, type(value)), one
+        assert written == cell, one
+
+
+def test_columns_of_one_name_are_all_there(query):
+    _, out, _ = query("SELECT 1 AS a, 2 AS a, DATE 'infinity' AS a", "--format", "json")
+    assert json.loads(out) == [{"a": 1, "a_1": 2, "a_2": "infinity"}]
+    _, out, _ = query("SELECT 1 AS a, 2 AS a", "--format", "csv")
+    assert out == "a,a_1\n1,2\n"
+
+
+def test_the_order_of_a_query_stays(query):
+    sql = "SELECT range, INTERVAL (range) DAY AS i FROM range(5000) ORDER BY range DESC"
+    _, out, _ = query(sql, "--format", "csv")
+    numbers = [int(line.partition(",")[0]) for line in out.splitlines()[1:]]
+    assert numbers == list(reversed(range(5000)))
