@@ -1,11 +1,11 @@
 """The store: a DuckDB file of observations. See schema.sql for what it holds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import duckdb
 
-from hfscan.store import dates, deltas, masks, raw, sources
+from hfscan.store import dates, deltas, dump, masks, sources
 from hfscan.store import ingest as _ingest
 from hfscan.store.database import Macro, connect, macros
 from hfscan.store.dates import CreationDate
@@ -26,9 +26,17 @@ class Store:
         """Open the database at `path`; with `write` create it where it is missing."""
         return cls(connect(path, write=write))
 
-    def ingest(self, pages: Sequence[Path], observation: Observation) -> Ingested:
-        """Read a crawl's pages, or the files and folders of a dump, in as one observation."""
-        return _ingest.ingest(self.connection, raw.find(pages), observation)
+    def ingest(
+        self,
+        pages: Sequence[Path],
+        observation: Observation,
+        accept: Callable[[int], None] | None = None,
+    ) -> Ingested:
+        """Read a crawl's pages, or the files and folders of a dump, in as one observation.
+
+        `accept` is given the id of the new source before it is kept; when it raises, nothing is.
+        """
+        return _ingest.ingest(self.connection, dump.find(pages), observation, accept)
 
     def forget(self, *ids: int) -> list[Source]:
         """Remove sources, as if they had never been observed, all or none; return them.

@@ -2,8 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import duckdb
 
 from hfscan.errors import DumpError
 from hfscan.objectid import FLOOR_END, FLOOR_START
-from hfscan.store import history, raw, series
+from hfscan.store import dump, history, raw, series
 from hfscan.store.database import lean
 from hfscan.store.sources import Observation
 from hfscan.store.staging import Staging, staging
@@ -38,6 +38,10 @@ class Ingested:
     """left out: neither `_id` nor repo id"""
     unknown_keys: dict[str, int]
     odd_types: dict[str, int]
+    oversized: int = 0
+    """left out: objects too large to be a model's (`dump.shapes.LARGEST_OBJECT`)"""
+    unreadable: int = 0
+    """left out: rows that are damaged"""
     carried: int = 0
     """of the models: those that an update did not ask for"""
     already: bool = False
@@ -45,22 +49,27 @@ class Ingested:
 
 
 def ingest(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], observation: Observation
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    observation: Observation,
+    accept: Callable[[int], None] | None = None,
 ) -> Ingested:
-    """Read `files` (gzip pages of a crawl, or dumps: see `raw.find`) in as one source.
+    """Read `files` (gzip pages of a crawl, or dumps: see `dump.find`) in as one source.
 
     The same dump, observed at the same time, is a source already and adds nothing. Raises
-    DumpError naming file and line where they cannot be read, StorageError when the disk is full;
-    the database is then as it was.
+    DumpError naming file and line where they cannot be read, StorageError when the disk is full,
+    and what `accept` raises, which is given the id of the new source; the database is then as it
+    was.
     """
-    digest = raw.digest(files)
-    with telling(lambda error: _told(error, files)):
+    digest = dump.digest(files)
+    with telling(_told):
         if already := _already(connection, digest, observation):
             return already
+        asked = (connection, files, observation, digest, accept)
         try:
-            return _ingest(connection, files, observation, digest, lean(connection))
+            return _ingest(*asked, lean(connection))
         except duckdb.OutOfMemoryException:  # not all that DuckDB does can wait in files
-            return _ingest(connection, files, observation, digest, contextlib.nullcontext())
+            return _ingest(*asked, contextlib.nullcontext())
 
 
 def _already(
@@ -82,12 +91,16 @@ def _ingest(
     files: Sequence[Path],
     observation: Observation,
     digest: str,
+    accept: Callable[[int], None] | None,
     sparing: contextlib.AbstractContextManager[None],
 ) -> Ingested:
     with staging(connection) as staged:
-        _stage(connection, staged, files, observation)
+        left_out = _stage(connection, staged, files, observation)
         with sparing, transaction(connection):
-            return _settle(connection, staged, observation, digest)
+            ingested = _settle(connection, staged, observation, digest)
+            if accept is not None:
+                accept(ingested.source)
+    return replace(ingested, oversized=left_out.oversized, unreadable=left_out.unreadable)
 
 
 def _settle(
@@ -190,7 +203,42 @@ def _stage(
     staged: Staging,
     files: Sequence[Path],
     observation: Observation,
-) -> None:
+) -> dump.Conversion:
+    """Stage the models of `files`; return what had to be left out.
+
+    What DuckDB reads as it is, as a crawl's pages are, is not looked into; where it then turns out
+    to be something else, and for all other files, the files are converted first.
+    """
+    if observation.kind != "import":
+        found, plain = [], files
+    else:
+        found = dump.inspect_all(files)
+        if found[0].kind == "parquet":
+            _add(staged, dump.parquet_relation(connection, files), observation)
+            return dump.Conversion()
+        plain = [file.path for file in found if dump.is_plain(file)]
+    try:
+        for first in range(0, len(plain), _FILES):
+            _add(staged, dump.json_relation(plain[first : first + _FILES]), observation)
+        converted = [file for file in found if file.path not in plain]
+        if plain and _is_odd(connection):
+            converted = found
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        if explained(error) is not error:
+            raise
+        converted = found or dump.inspect_all(files)
+    if not converted:
+        return dump.Conversion()
+    if len(converted) == len(files):
+        staged.clear()
+    rows = staged.scratch / "rows.jsonl"
+    conversion = dump.convert(converted, rows)
+    _add(staged, dump.json_relation([rows]), observation)
+    return conversion
+
+
+def _add(staged: Staging, relation: str, observation: Observation) -> None:
+    """Stage a relation's models, in typed columns."""
     odd = ", ".join(
         f"CASE WHEN types[{place}] NOT IN {(*types, 'NULL')} THEN '{name}' END"
         for place, (name, types) in enumerate(raw.FIELDS.items(), 1)
@@ -205,14 +253,19 @@ def _stage(
         "since": _naive(observation.scope.since),
         "until": _naive(observation.scope.until),
     }
-    for first in range(0, len(files), _FILES):
-        relation = raw.relation(connection, files[first : first + _FILES])
-        staged.add(
-            f"WITH raw AS ({relation}), normalised AS ({normalised}) SELECT *, "
-            "coalesce(created_at < $since, false) OR coalesce(created_at >= $until, false) "
-            "AS outside FROM normalised",
-            bounds,
-        )
+    staged.add(
+        f"WITH raw AS ({relation}), normalised AS ({normalised}) SELECT *, "
+        "coalesce(created_at < $since, false) OR coalesce(created_at >= $until, false) "
+        "AS outside FROM normalised",
+        bounds,
+    )
+
+
+def _is_odd(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether some staged rows are no models as the API tells them."""
+    nameless = _one(connection, "SELECT count(*) FROM staged WHERE key IS NULL")
+    unknown = _tally(connection, "unknown")
+    return nameless != (0,) or any(dump.is_known(key) for key in unknown)
 
 
 def _tally(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int]:
@@ -236,11 +289,8 @@ def _naive(instant: datetime | None) -> datetime | None:
     return instant and instant.astimezone(UTC).replace(tzinfo=None, microsecond=0)
 
 
-def _told(error: duckdb.Error, files: Sequence[Path]) -> Exception:
-    text = str(error).split("\n")[0]
+def _told(error: duckdb.Error) -> Exception:
     told = explained(error)
     if told is error and isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
-        line = raw.first_bad_line(files) if "Malformed JSON" in text else None
-        text = f"{line} is not valid JSON." if line else text
-        return DumpError(f"{text} Nothing was imported.")
+        return DumpError(f"{str(error).splitlines()[0]} Nothing was imported.")
     return told

@@ -45,10 +45,15 @@ def staging(connection: duckdb.DuckDBPyConnection) -> Iterator["Staging"]:
 
 
 class Staging:
-    """The temporary view `staged`: the rows added, each with its number `row`, its file `part`."""
+    """The temporary view `staged`: the rows added, each with its number `row`, its file `part`.
+
+    The folder `scratch` is for files that are gone with it.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._connection, self._folder = connection, folder
+        self.scratch = folder / "scratch"
+        self.scratch.mkdir()
         self._added = 0
         connection.execute("CREATE TEMP TABLE left_out (row BIGINT)")
 
@@ -60,12 +65,18 @@ class Staging:
             parameters,
         )
         self._added += 1
-        files = ", ".join(map(literal, sorted(self._folder.glob("*/*.parquet"))))
+        files = ", ".join(map(literal, sorted(self._folder.glob("[0-9]*/*.parquet"))))
         self._connection.execute(
             "CREATE OR REPLACE TEMP VIEW staged AS SELECT * FROM ("
             "SELECT *, file_index AS part, file_index << 32 | file_row_number AS row "
             f"FROM read_parquet([{files}], union_by_name=true)) ANTI JOIN left_out USING (row)"
         )
+
+    def clear(self) -> None:
+        """Remove all rows that were added."""
+        for folder in self._folder.glob("[0-9]*"):
+            shutil.rmtree(folder)
+        self._added = 0
 
     def leave_out(self, rows: str) -> None:
         """Take rows out of `staged`: those whose `row` a query returns."""

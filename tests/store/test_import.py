@@ -176,7 +176,7 @@ def test_a_scope_keeps_its_period_only(store, tmp_path):
         ("broken.jsonl", as_lines(ROWS) + b'{"id": "a/b", "tags": [}\n', r"broken\.jsonl.*line 3"),
         ("cut.json.gz", gzip.compress(json.dumps(ROWS).encode())[:-30], r"cut\.json\.gz|gzip"),
         ("no.parquet", b"no parquet at all", r"no\.parquet"),
-        ("list.xls", b"", r"\.parquet; convert"),
+        ("list.xls", b"", r"list\.xls is empty"),
     ],
 )
 def test_an_unreadable_dump_says_where_and_changes_nothing(store, tmp_path, name, data, told):

@@ -1,0 +1,20 @@
+"""Read dumps: recognize what each file holds, and bring it to one JSON object a model."""
+
+from hfscan.store.dump.convert import Conversion, convert
+from hfscan.store.dump.files import DumpFile, digest, find, inspect_all, is_plain
+from hfscan.store.dump.names import canonical_name, is_known
+from hfscan.store.dump.relation import json_relation, parquet_relation
+
+__all__ = [
+    "Conversion",
+    "DumpFile",
+    "canonical_name",
+    "convert",
+    "digest",
+    "find",
+    "inspect_all",
+    "is_known",
+    "is_plain",
+    "json_relation",
+    "parquet_relation",
+]

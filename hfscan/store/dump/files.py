@@ -1,0 +1,258 @@
+"""Find the files of a dump, recognize the form of each by its content, and open them."""
+
+import codecs
+import gzip
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+import duckdb
+
+from hfscan.errors import DumpError
+from hfscan.quoting import literal
+from hfscan.store.dump.names import IDS, canonical_name, sources
+from hfscan.text import sanitize
+
+Kind = Literal["json", "csv", "parquet"]
+
+EXPECTED = (
+    "Expected: JSON (a list of models, or one model a line), CSV with a header, or Parquet, "
+    "with the fields of the Hub's API."
+)
+DELIMITERS = ",;\t|"
+
+_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv")
+_PACKED = ("", ".gz", ".zst")
+_NAMES = (*(suffix + packed for suffix in _SUFFIXES for packed in _PACKED), ".parquet")
+_HEAD = 1 << 16  # bytes
+_GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_FOREIGN = {
+    b"PK\x03\x04": "a zip archive (or an Excel workbook)",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"SQLite format 3": "an SQLite database",
+    b"ARROW1": "an Arrow file",
+    b"%PDF": "a PDF",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+    b"version https://git-lfs": "a Git LFS pointer, not the file itself",
+}
+
+
+@dataclass(frozen=True)
+class DumpFile:
+    """A file of a dump: what it holds and how it is packed ('' where it is not).
+
+    `head` is the beginning of its text, without a byte order mark; empty for zstd and Parquet.
+    """
+
+    path: Path
+    kind: Kind
+    packed: Literal["", ".gz", ".zst"]
+    head: bytes
+    marked: bool = False
+    """it begins with a byte order mark"""
+
+
+def find(paths: Sequence[Path]) -> list[Path]:
+    """Return the files that `paths` name; a folder stands for the dump files in it.
+
+    Raises DumpError when a path is missing, or a folder holds none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(file for file in path.iterdir() if file.is_file() and _is_named(file))
+            if not inside:
+                raise DumpError(f"{path} holds no {_known()} file.")
+            found += inside
+        elif not path.exists():
+            raise DumpError(f"{path} does not exist.")
+        else:
+            found.append(path)
+    return found
+
+
+def digest(files: Sequence[Path]) -> str:
+    """Return a digest of what the files hold, whatever their order, names and places.
+
+    Raises DumpError when one cannot be read.
+    """
+    digests = []
+    for file in files:
+        with reading(file), file.open("rb") as opened:
+            digests.append(hashlib.file_digest(opened, "sha256").digest())
+    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+
+
+def inspect(path: Path) -> DumpFile:
+    """Return what a file holds, by its content and not by its name. Raises DumpError."""
+    with reading(path), path.open("rb") as file:
+        raw = file.read(_HEAD)
+        if raw.startswith(_PARQUET):
+            file.seek(-4, io.SEEK_END)
+            if file.tell() < 8 or file.read(4) != _PARQUET:
+                raise DumpError(f"{path} is a Parquet file that ends too early. Fetch it again.")
+            return DumpFile(path, "parquet", "", b"")
+    if raw.startswith(_ZSTD):
+        return DumpFile(path, "csv" if _is_csv_name(path) else "json", ".zst", b"")
+    packed: Literal["", ".gz"] = ".gz" if raw.startswith(_GZIP) else ""
+    if packed:
+        with reading(path), gzip.open(path) as unpacked:
+            raw = unpacked.read(_HEAD)
+    marked = raw.startswith((codecs.BOM_UTF8, *_UTF16))
+    if raw.startswith(_UTF16):
+        raw = raw[: len(raw) & ~1].decode("utf-16", "replace").encode()
+    head = raw.removeprefix(codecs.BOM_UTF8).lstrip()
+    return DumpFile(path, _kind(path, head), packed, head, marked)
+
+
+def inspect_all(paths: Sequence[Path]) -> list[DumpFile]:
+    """Return what each file holds. Raises DumpError, also where Parquet and text are mixed."""
+    found = [inspect(path) for path in paths]
+    if len({file.kind == "parquet" for file in found}) > 1:
+        raise DumpError("JSON and Parquet files cannot be one observation; import them apart.")
+    return found
+
+
+def is_plain(file: DumpFile) -> bool:
+    """Return whether DuckDB reads a file as it is, as far as a look at its ends can tell.
+
+    That is JSON, named as it is packed, of objects or one list of them, with the API's names.
+    """
+    suffix = file.path.suffix if file.path.suffix in _PACKED else ""
+    if file.kind != "json" or file.marked or file.packed != suffix:
+        return False
+    if file.packed == ".zst":
+        return True  # not looked into
+    is_list = file.head.startswith(b"[")
+    text = file.head[is_list:].lstrip().decode(errors="ignore")
+    try:
+        first, _ = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        first = None  # an object larger than the head, or an empty list
+    if first is not None and not (isinstance(first, dict) and _is_canonical(first)):
+        return False
+    # DuckDB takes a list that ends after a comma for a whole one
+    return not is_list or _last_byte(file) == b"]"
+
+
+def _is_canonical(fields: dict[str, object]) -> bool:
+    return any(fields.get(name) for name in IDS) and all(
+        canonical_name(key) == key for key in fields
+    )
+
+
+def _last_byte(file: DumpFile) -> bytes:
+    """Return the last byte of a text that is no white space."""
+    last = b""
+    with reading(file.path):
+        if not file.packed:
+            with file.path.open("rb") as text:
+                text.seek(max(0, text.seek(0, io.SEEK_END) - _HEAD))
+                return text.read().rstrip()[-1:]
+        with gzip.open(file.path) as text:
+            while chunk := text.read(1 << 20):
+                last = chunk[-_HEAD:].rstrip()[-1:] or last
+    return last
+
+
+def _kind(path: Path, head: bytes) -> Kind:
+    """Return what the text of a file is. Raises DumpError where it is no dump."""
+    if not head:
+        raise DumpError(f"{path} is empty. {EXPECTED}")
+    if head[:1] in b"[{":
+        return "json"
+    if head[:1] == b"<":
+        raise DumpError(f"{path} holds HTML or XML, not models: perhaps an error page. {EXPECTED}")
+    for magic, what in _FOREIGN.items():
+        if head.startswith(magic):
+            raise DumpError(f"{path} is {what}. {EXPECTED}")
+    if _is_csv_name(path) or has_header(head):
+        return "csv"
+    start = sanitize(head[:40].decode(errors="replace"))
+    raise DumpError(f"{path} is none of {_known()}: it begins with {start!r}. {EXPECTED}")
+
+
+def has_header(head: bytes) -> bool:
+    """Return whether a text begins with a CSV header that names the models' ids."""
+    line = head.split(b"\n", 1)[0].decode(errors="replace")
+    names = [name.strip(' "\r') for name in line.split(delimiter(line))]
+    return any(name in IDS for name in sources(tuple(names)))
+
+
+def delimiter(line: str) -> str:
+    """Return the delimiter of a CSV header."""
+    return max(DELIMITERS, key=line.count)
+
+
+@contextmanager
+def open_text(file: DumpFile, scratch: Path) -> Iterator[BinaryIO]:
+    """Open a file's text as UTF-8 without a byte order mark. Files in `scratch` may be made."""
+    if file.packed == ".zst":
+        unpacked = scratch / "unpacked"
+        _unpack(file.path, unpacked)
+        file = inspect(unpacked)
+    with cast(BinaryIO, gzip.open(file.path)) if file.packed else file.path.open("rb") as opened:
+        if not file.marked:
+            yield opened
+            return
+        mark = opened.read(2)
+        if mark in _UTF16:
+            yield io.BytesIO((mark + opened.read()).decode("utf-16").encode())
+        else:
+            opened.read(1)
+            yield opened
+
+
+def _unpack(path: Path, to: Path) -> None:
+    """Unpack a zstd file with DuckDB, line by line: JSON and CSV have no control characters."""
+    whole = "quote='', escape='', header=false, delim='\x07'"
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(
+                f"COPY (FROM read_csv({literal(path)}, auto_detect=false, {whole}, "
+                "columns={'line': 'VARCHAR'}, compression='zstd', max_line_size=64000000, "
+                f"new_line='\\n', strict_mode=false)) TO {literal(to)} "
+                "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x07')"
+            )
+    except duckdb.Error as error:
+        raise DumpError(
+            f"{path} cannot be unpacked: {str(error).splitlines()[0]} "
+            "Unpack it with `zstd -d`, and import what comes of it."
+        ) from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raise DumpError where a file cannot be read, or its packing is damaged."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DumpError(
+            f"{path} is a damaged gzip file ({error}). Fetch it again. Nothing was imported."
+        ) from error
+    except UnicodeError as error:
+        raise DumpError(f"{path} is not UTF-8 text ({error}). Nothing was imported.") from error
+    except OSError as error:
+        raise DumpError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _is_named(path: Path) -> bool:
+    return path.name.lower().endswith(_NAMES) and not path.name.startswith(".")
+
+
+def _is_csv_name(path: Path) -> bool:
+    return any(suffix.lower() in {".csv", ".tsv"} for suffix in path.suffixes)
+
+
+def _known() -> str:
+    return f"{', '.join(_SUFFIXES)} (also .gz, .zst) or .parquet"

@@ -1,0 +1,64 @@
+"""Field names that dumps use, and the Hub API's names for them."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TypeVar
+
+from hfscan.store.raw import FIELDS, NOT_KEPT
+
+V = TypeVar("V")
+
+IDS = ("_id", "id", "modelId")
+_NAMES_OF_ID = ("repoid", "modelname", "model", "name")
+"""Names for the repo id where none of IDS is there, most specific first."""
+
+
+def _squash(key: str) -> str:
+    prefix = "_" if key.startswith("_") else ""  # `_id` is not `id`
+    return prefix + "".join(char for char in key.lower() if char.isalnum())
+
+
+_KNOWN = {_squash(name): name for name in (*FIELDS, *NOT_KEPT)}
+
+
+@lru_cache(maxsize=10_000)
+def canonical_name(key: str) -> str:
+    """Return the API's name for a field, in whatever case and with whatever separators."""
+    return key if key in FIELDS else _KNOWN.get(_squash(key), key)
+
+
+def is_known(key: str) -> bool:
+    """Return whether the key is a field of the API, under whatever name."""
+    return canonical_name(key) in FIELDS or canonical_name(key) in NOT_KEPT
+
+
+@lru_cache(maxsize=1_000)  # the models of a dump share few sets of keys
+def sources(keys: tuple[str, ...]) -> dict[str, list[str]]:
+    """Return the API's name for each field -> the keys that may hold it, best first.
+
+    The API's own spelling is better than others. Unknown fields keep their names; those that a
+    snapshot has no use for are left out.
+    """
+    found: dict[str, list[str]] = {}
+    for key in sorted(keys, key=lambda key: canonical_name(key) != key):
+        found.setdefault(canonical_name(key), []).append(key)
+    if not any(name in found for name in IDS):
+        squashed = {_squash(key): key for key in found}
+        name = next((squashed[name] for name in _NAMES_OF_ID if name in squashed), None)
+        # errors have names too: a model has more fields that are known, or nothing but its name
+        if name is not None and (len(found) == 1 or any(map(is_known, found))):
+            found["id"] = found.pop(name)
+    return {name: keys for name, keys in found.items() if name not in NOT_KEPT}
+
+
+def rename(fields: Mapping[str, V], null: V) -> dict[str, V]:
+    """Return the fields under the API's names; `null` is the value that stands for none.
+
+    A value that contradicts that of a better name stays under its own, as an unknown field.
+    """
+    row: dict[str, V] = {}
+    for name, keys in sources(tuple(fields)).items():
+        given = [key for key in keys if fields[key] != null] or keys
+        row[name] = fields[given[0]]
+        row |= {key: fields[key] for key in given[1:] if fields[key] != row[name]}
+    return row

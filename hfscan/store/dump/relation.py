@@ -1,0 +1,102 @@
+"""SQL that reads dump files as one relation.
+
+It has the columns `json` (the object, under the API's field names), `types` (of FIELDS in it, NULL
+where one is not there) and `unknown` (its keys that the API does not have).
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from hfscan.errors import DumpError
+from hfscan.quoting import identifier, literal
+from hfscan.store.dump.files import EXPECTED
+from hfscan.store.dump.names import IDS, sources
+from hfscan.store.dump.shapes import LARGEST_OBJECT
+from hfscan.store.raw import FIELDS, NESTED, NOT_KEPT
+from hfscan.text import sanitize
+
+_SMALLEST_BOUND = 1 << 20  # bytes
+_MARGIN = 1 << 16  # bytes that longer field names add to an object
+
+
+def json_relation(files: Sequence[Path]) -> str:
+    """Return SQL that reads JSON files: of objects, or of a list of them each."""
+    # what `unknown` holds is rare, and costs more than to see whether there is any
+    known = ", ".join(map(literal, (*FIELDS, *NOT_KEPT)))
+    objects = (
+        f"read_json_objects({_list(files)}, format='auto', maximum_object_size={_bound(files)})"
+    )
+    return f"""
+        SELECT *, CASE WHEN len(json_keys(json)) > list_count(types)
+            THEN list_filter(json_keys(json), lambda key: key NOT IN ({known})) END AS unknown
+        FROM ({_typed(objects)})"""
+
+
+def parquet_relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> str:
+    """Return SQL that reads Parquet files.
+
+    Raises DumpError when they have no column that names the model.
+    """
+    table = f"read_parquet({_list(files)}, union_by_name=true)"
+    described = connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
+    kinds: dict[str, str] = {name: kind for name, kind, *_ in described}
+    named = sources(tuple(kinds))
+    if not any(name in named for name in IDS):
+        raise DumpError(
+            f"{', '.join(map(str, files[:3]))}: no column of repo ids (id, modelId, _id); the "
+            f"columns are {sanitize(', '.join(kinds), 200)}. {EXPECTED}"
+        )
+    fields, unknown = [], []
+    for name, (best, *others) in named.items():
+        value = _value(name, best, kinds[best])
+        if name not in FIELDS:
+            unknown.append(f"CASE WHEN {identifier(best)} IS NOT NULL THEN {literal(best)} END")
+            continue
+        for other in others:
+            further = _value(name, other, kinds[other])
+            unknown.append(f"CASE WHEN {value} <> {further} THEN {literal(other)} END")
+            value = f"coalesce({value}, {further})"
+        fields.append(f"{identifier(name)} := {value}")
+    objects = f"""(
+        SELECT to_json(struct_pack({", ".join(fields)})) AS json,
+            list_filter([{", ".join(unknown)}]::VARCHAR[], lambda key: key IS NOT NULL) AS unknown
+        FROM {table})"""
+    return _typed(objects)
+
+
+def _value(name: str, column: str, kind: str) -> str:
+    """Return SQL for a column's value as JSON, NULL where it has none."""
+    as_json = f"to_json({identifier(column)})"
+    if kind.upper() == "VARCHAR" and name in NESTED:  # objects and lists kept as JSON text
+        as_json = f"coalesce(TRY_CAST({identifier(column)} AS JSON), {as_json})"
+    return f"CASE WHEN {identifier(column)} IS NOT NULL THEN {as_json} END"
+
+
+def _typed(objects: str) -> str:
+    """Return SQL for a relation that has `types` beside its columns."""
+    fields = ", ".join(literal(f"$.{field}") for field in FIELDS)
+    return f"SELECT *, json_type(json, [{fields}]) AS types FROM {objects}"
+
+
+def _bound(files: Sequence[Path]) -> int:
+    """Return bytes that no object exceeds, as none is larger than its file.
+
+    Readers hold several times as much. A gzip file ends with its unpacked size; that of its last
+    member, where it has several, and then it is large.
+    """
+    most = _SMALLEST_BOUND
+    for file in files:
+        size = file.stat().st_size
+        if file.suffix == ".gz" and size > 4:
+            with file.open("rb") as packed:
+                packed.seek(-4, os.SEEK_END)
+                size = max(8 * size, int.from_bytes(packed.read(4), "little"))
+        most = max(most, LARGEST_OBJECT if file.suffix == ".zst" else size)
+    return min(most, LARGEST_OBJECT) + _MARGIN
+
+
+def _list(files: Sequence[Path]) -> str:
+    return f"[{', '.join(literal(file) for file in files)}]"

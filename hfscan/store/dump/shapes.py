@@ -1,0 +1,172 @@
+"""Find the models in JSON of whatever shape: lists, pages, objects by repo id."""
+
+import json
+from collections.abc import Iterator
+
+import msgspec
+
+from hfscan.store.dump.names import IDS, is_known, rename
+from hfscan.text import sanitize
+
+LARGEST_OBJECT = 16 << 20  # bytes; they hold 250,000 file names
+
+Row = dict[str, msgspec.Raw]
+Text = bytes | memoryview
+
+_WRAPPERS = ("models", "rows", "items", "data", "results", "records", "entries")
+"""Keys that hold the list of models beside facts about it, the surest first."""
+_DEEPEST = 8  # lists and wrappers in each other
+_NULL = msgspec.Raw(b"null")
+_INVALID = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_object = msgspec.json.Decoder(Row).decode
+
+
+class Unwrapper:
+    """Yields the models of JSON values, and counts what it leaves out.
+
+    `models` have an id. `oversized` and `unreadable` are left out. `stranger` describes the first
+    value that is no model; None where there is none.
+    """
+
+    def __init__(self) -> None:
+        self.models = self.oversized = self.unreadable = 0
+        self.stranger: str | None = None
+
+    def rows(self, value: Text, depth: int = 0) -> Iterator[Row]:
+        """Yield a row for each model in a JSON value; one without an id for what is none."""
+        try:
+            value, opened = _open(value)
+        except _INVALID:
+            self.unreadable += 1
+            return
+        if isinstance(opened, list) and depth < _DEEPEST:
+            for item in opened:
+                yield from self.rows(memoryview(item), depth + 1)
+        elif isinstance(opened, dict):
+            yield from self._from_object(value, opened, depth)
+        else:
+            yield self._no_model(_kind(value))
+
+    def _from_object(self, value: Text, fields: Row, depth: int) -> Iterator[Row]:
+        row = rename(fields, _NULL)
+        if has_id(row):
+            yield from self._model(value, row)
+        elif _is_object(fields.get("row")):  # the dataset viewer's
+            yield from self._from_object(value, _viewed(fields), depth)
+        elif depth < _DEEPEST and (inner := _wrapped(fields)) is not None:
+            yield from self.rows(memoryview(inner), depth + 1)
+        elif _is_keyed_by_id(fields):
+            for key, item in fields.items():
+                yield from self._keyed(key, memoryview(item))
+        else:
+            yield self._no_model(_description(fields), row)
+
+    def _keyed(self, key: str, value: Text) -> Iterator[Row]:
+        try:
+            value, opened = _open(value)
+        except _INVALID:
+            self.unreadable += 1
+            return
+        if not isinstance(opened, dict):
+            yield self._no_model(_kind(value))
+            return
+        row = rename(opened, _NULL)
+        if not has_id(row):
+            row["id"] = msgspec.Raw(msgspec.json.encode(key))
+        yield from self._model(value, row)
+
+    def _model(self, value: Text, row: Row) -> Iterator[Row]:
+        if len(value) > LARGEST_OBJECT:
+            self.oversized += 1
+            return
+        try:
+            msgspec.json.decode(value)  # `Raw` is not looked into
+        except _INVALID:
+            self.unreadable += 1
+            return
+        self.models += 1
+        yield row
+
+    def _no_model(self, description: str, row: Row | None = None) -> Row:
+        self.stranger = self.stranger or description
+        return row or {}
+
+
+def has_id(row: Row) -> bool:
+    """Return whether a row, under the API's names, says which model it is of."""
+    return any(_begins(row.get(name, _NULL)) not in b"n[{tf" for name in IDS)
+
+
+def _open(value: Text) -> tuple[Text, list[msgspec.Raw] | Row | None]:
+    """Return the value, and its items or fields: None for what has neither.
+
+    Python writes NaN and Infinity, which JSON does not have: they become null.
+    """
+    if _begins(value) not in b"[{":
+        return value, None
+    try:
+        return value, _decode(value)
+    except msgspec.DecodeError:
+        value = bytes(value)
+        if b"NaN" not in value and b"Infinity" not in value:
+            raise
+    value = msgspec.json.encode(json.loads(value))
+    return value, _decode(value)
+
+
+def _decode(value: Text) -> list[msgspec.Raw] | Row:
+    return _decode_list(value) if _begins(value) == b"[" else _decode_object(value)
+
+
+def _wrapped(fields: Row) -> msgspec.Raw | None:
+    """Return the list of models that an object wraps, None where it wraps none for certain."""
+    if bytes(fields.get("error", _NULL)) != b"null":
+        return None
+    for key in _WRAPPERS:
+        if key in fields and _begins(fields[key]) in b"[{":
+            return fields[key]
+    if any(map(is_known, fields)):
+        return None
+    lists = [value for value in fields.values() if _begins(value) == b"["]
+    return lists[0] if len(lists) == 1 else None
+
+
+def _is_keyed_by_id(fields: Row) -> bool:
+    first = next(iter(fields.values()), None)
+    if first is None or not _is_object(first) or any(map(is_known, fields)):
+        return False
+    try:
+        return any(map(is_known, _decode_object(first)))
+    except msgspec.DecodeError:
+        return False
+
+
+def _viewed(fields: Row) -> Row:
+    """Return a row of the dataset viewer, its cut cells under names of their own."""
+    row = _decode_object(fields["row"])
+    cut = msgspec.json.decode(fields.get("truncated_cells", _NULL)) or []
+    return {f"{key} (truncated)" if key in cut else key: value for key, value in row.items()}
+
+
+def _begins(value: Text | msgspec.Raw) -> bytes:
+    """Return the first byte of a JSON value: it tells its type."""
+    return bytes(memoryview(value)[:1])
+
+
+def _is_object(value: msgspec.Raw | None) -> bool:
+    return value is not None and _begins(value) == b"{"
+
+
+def _kind(value: Text) -> str:
+    kinds = {b"[": "lists in lists", b'"': "text", b"n": "null", b"t": "true", b"f": "false"}
+    return kinds.get(_begins(value), "numbers")
+
+
+def _description(fields: Row) -> str:
+    error = bytes(fields.get("error", _NULL))
+    if error != b"null":
+        return f"an error message ({sanitize(error.decode(errors='replace'), 100)})"
+    if not fields:
+        return "an empty object"
+    return f"an object with {sanitize(', '.join(fields), 100)}"
