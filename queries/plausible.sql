@@ -8,17 +8,19 @@
 -- chart: none
 -- A row for each drop. The Hub grows by thousands of models a day and loses few.
 WITH seen AS (
-    SELECT 'earlier' AS side, downloads, tag_mask FROM observed($earlier::INTEGER)
+    SELECT 'earlier' AS side, key, downloads, tag_mask FROM observed($earlier::INTEGER)
     UNION ALL
-    SELECT 'later', downloads, tag_mask FROM observed($later::INTEGER)
+    SELECT 'later', key, downloads, tag_mask FROM observed($later::INTEGER)
 ),
 totals AS (
     SELECT
         side,
-        count(*) AS models,
+        count(key) AS models,
         coalesce(sum(downloads), 0)::BIGINT AS downloads,
         count(*) FILTER (tag_mask <> 0) AS tagged
-    FROM seen GROUP BY side
+    -- an observation of nothing has totals, too
+    FROM (SELECT unnest(['earlier', 'later']) AS side) AS sides LEFT JOIN seen USING (side)
+    GROUP BY side
 ),
 compared AS (
     SELECT

@@ -1,6 +1,7 @@
 """`hfscan import`."""
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -8,9 +9,12 @@ import click
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.export import DERIVED, is_export, load
+from hfscan.figures import check_import
 from hfscan.hub.dataset_file import fetch, is_dataset_file
 from hfscan.scope import Scope
 from hfscan.store import Ingested, Observation, Source, Store
+from hfscan.store.dump import canonical_name
+from hfscan.store.raw import FIELDS
 
 
 @click.command("import")
@@ -31,44 +35,58 @@ from hfscan.store import Ingested, Observation, Source, Store
     metavar="FILE",
     help="True creation dates by repo id (Parquet, CSV, JSON), for models older than the Hub's.",
 )
+@click.option(
+    "--allow-drop",
+    is_flag=True,
+    help="Import even no models, or much fewer than the snapshot before.",
+)
 @db_option
 def command(
     files: tuple[str, ...],
     observed_at: datetime | None,
     complete: bool | None,
     created: Path | None,
+    allow_drop: bool,
     db: Path,
 ) -> None:
     """Bring recorded dumps in as one observation, equal in rank to a crawl.
 
-    FILE: API objects as a JSON array or JSON lines (.json, .jsonl, also .gz or .zst), Parquet with
-    the API's columns, a folder of such files, what `hfscan export` wrote (which says itself when it
-    was observed), or hf://datasets/OWNER/NAME/path.
+    FILE: API objects as a JSON array or JSON lines (.json, .jsonl, also .gz or .zst), CSV or
+    Parquet with the API's columns, a folder of such files, what `hfscan export` wrote (which says
+    itself when it was observed), or hf://datasets/OWNER/NAME/path. docs/faq.md lists the forms.
+
+    Files without a model are refused, and so are much fewer models, downloads or tags than before:
+    with --complete, than in the last complete snapshot; with neither --complete nor --partial, than
+    in the last such import of the same fields.
     """
     if not files and created is None:
         raise click.UsageError("Name a dump to import, or dates with --created.")
     if len(files) == 1 and is_export(Path(files[0])):
         if observed_at is not None or complete is not None:
             raise click.UsageError("An export says itself when and how completely it was observed.")
-        _bring_export(Path(files[0]), db)
+        _bring_export(Path(files[0]), allow_drop, db)
     elif files:
         if observed_at is None:
             raise click.UsageError("Say with --observed-at when the Hub looked like this.")
-        _bring_models(files, observed_at, complete, db)
+        _bring_models(files, observed_at, complete, allow_drop, db)
     if created is not None:
         with Store.open(db, write=True) as store:
             echo(f"Kept {store.import_dates(created):,} creation dates in {db}")
 
 
-def _bring_export(folder: Path, db: Path) -> None:
+def _bring_export(folder: Path, allow_drop: bool, db: Path) -> None:
     with Store.open(db, write=True) as store:
-        result = load(store, folder)
+        result = load(store, folder, None if allow_drop else partial(check_import, store))
         source = next(one for one in store.sources() if one.id == result.source)
     _tell(result, source, db)
 
 
 def _bring_models(
-    files: tuple[str, ...], observed_at: datetime, complete: bool | None, db: Path
+    files: tuple[str, ...],
+    observed_at: datetime,
+    complete: bool | None,
+    allow_drop: bool,
+    db: Path,
 ) -> None:
     observed = observed_at.replace(tzinfo=UTC)
     if observed > datetime.now(UTC):
@@ -77,7 +95,9 @@ def _bring_models(
     with Store.open(db, write=True) as store:
         paths = [fetch(name) if is_dataset_file(name) else Path(name) for name in files]
         result = store.ingest(
-            paths, Observation("import", ", ".join(names), Scope(), observed, observed, complete)
+            paths,
+            Observation("import", ", ".join(names), Scope(), observed, observed, complete),
+            None if allow_drop else partial(check_import, store),
         )
         source = next(one for one in store.sources() if one.id == result.source)
     _tell(result, source, db)
@@ -96,6 +116,8 @@ def _tell(result: Ingested, source: Source, db: Path) -> None:
         "private": result.private,
         "duplicates": result.duplicates,
         "without an id": result.nameless,
+        "larger than 16 MiB": result.oversized,
+        "unreadable": result.unreadable,
     }
     for what, count in left_out.items():
         if count:
@@ -103,7 +125,10 @@ def _tell(result: Ingested, source: Source, db: Path) -> None:
     if source.lacks:
         echo(f"The dump has no {', '.join(source.lacks)}.")
     for key, count in result.unknown_keys.items():
-        if key not in DERIVED:
+        name = canonical_name(key)
+        if name in FIELDS:
+            echo(f"{key} contradicts {name} in {count:,} models, not kept.")
+        elif key not in DERIVED:
             echo(f"Unknown key {key!r} in {count:,} models, not kept.")
     for field, count in result.odd_types.items():
         echo(f"{field} has an unexpected type in {count:,} models.")

@@ -1,6 +1,7 @@
 """Reads an export back into a database."""
 
 import itertools
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,18 @@ def is_export(folder: Path) -> bool:
     return (folder / "sources" / "sources.parquet").is_file() and (folder / "models").is_dir()
 
 
-def load(store: Store, folder: Path) -> Ingested:
-    """Bring an export in as an observation of equal rank; raises DumpError."""
+def load(store: Store, folder: Path, accept: Callable[[int], None] | None = None) -> Ingested:
+    """Bring an export in as an observation of equal rank; raises DumpError.
+
+    `accept` is as `Store.ingest` takes it.
+    """
     try:
         (about,) = _rows(store, folder / "sources" / "sources.parquet")
         dates = _rows(store, folder / "creation_dates" / "creation_dates.parquet")
         observation = _observation(about)
     except (duckdb.Error, KeyError, ValueError, TypeError) as error:
         raise DumpError(f"{folder} is no whole export: {str(error).splitlines()[0]}") from error
-    ingested = store.ingest([folder / "models"], observation)
+    ingested = store.ingest([folder / "models"], observation, accept)
     dates.sort(key=lambda one: (one["kind"], one["origin"]))
     for (kind, origin), group in itertools.groupby(dates, lambda one: (one["kind"], one["origin"])):
         found = [CreationDate(one["id"], _utc(one["created_at"]), one["moved_to"]) for one in group]

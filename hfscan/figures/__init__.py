@@ -11,6 +11,7 @@ from hfscan.figures.figure import (
     Population,
     Weight,
 )
+from hfscan.figures.plausible import check_import, describe_drops
 from hfscan.figures.queries import Query, load
 from hfscan.figures.trend import adoption, trend
 from hfscan.frameworks import Definition
@@ -29,7 +30,9 @@ __all__ = [
     "Query",
     "Weight",
     "adoption",
+    "check_import",
     "contains_floor",
+    "describe_drops",
     "load",
     "may_hold_floor",
     "trend",

@@ -14,7 +14,7 @@ from typing import Any
 
 from hfscan import census, export
 from hfscan.errors import ImplausibleError, StorageError
-from hfscan.figures import Census
+from hfscan.figures import Census, describe_drops
 from hfscan.fs import atomic_write
 from hfscan.hub import Progress
 from hfscan.report import Question, build, build_whole, write_folder
@@ -134,13 +134,11 @@ def _full_is_due(sources: list[Source], now: datetime) -> bool:
 
 
 def _check(db: Path, before: Source, after: Source) -> None:
-    asked = {"earlier": before.id, "later": after.id}
     with Store.open(db) as store:
-        drops = Census(store, after).ask("plausible", asked)
+        drops = describe_drops(store, before, after)
     if drops:
-        told = ", ".join(f"{one['what']} {one['before']:,} -> {one['after']:,}" for one in drops)
         raise ImplausibleError(
-            f"Source {after.id} holds much less than source {before.id}: {told}. Nothing of it is "
+            f"Source {after.id} holds much less than source {before.id}: {drops}. Nothing of it is "
             f"shown. If it is true, run again with --accept; else drop it: hfscan forget {after.id}"
         )
 

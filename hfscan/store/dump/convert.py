@@ -46,10 +46,10 @@ def convert(files: Sequence[DumpFile], to: Path) -> Conversion:
             for row in read(file, to.parent, unwrapper):
                 # between tokens a line break is a space, within text it is escaped
                 out.write(msgspec.json.encode(row).replace(b"\n", b" ") + b"\n")
-            if unwrapper.stranger and not unwrapper.models:
+            if not unwrapper.models and (unwrapper.stranger or unwrapper.unreadable):
                 raise DumpError(
-                    f"{file.path} holds no models, but {unwrapper.stranger}. {EXPECTED} "
-                    "Nothing was imported."
+                    f"{file.path} holds no models, but {unwrapper.stranger or 'damaged text'}. "
+                    f"{EXPECTED} Nothing was imported."
                 )
             oversized += unwrapper.oversized
             unreadable += unwrapper.unreadable

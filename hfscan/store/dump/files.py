@@ -146,9 +146,8 @@ def is_plain(file: DumpFile) -> bool:
 
 
 def _is_canonical(fields: dict[str, object]) -> bool:
-    return any(fields.get(name) for name in IDS) and all(
-        canonical_name(key) == key for key in fields
-    )
+    named = any(isinstance(fields.get(name), str) for name in IDS)
+    return named and all(canonical_name(key) == key for key in fields)
 
 
 def _last_byte(file: DumpFile) -> bytes:

@@ -16,7 +16,7 @@ Text = bytes | memoryview
 _WRAPPERS = ("models", "rows", "items", "data", "results", "records", "entries")
 """Keys that hold the list of models beside facts about it, the surest first."""
 _DEEPEST = 8  # lists and wrappers in each other
-_NULL = msgspec.Raw(b"null")
+_NULL, _BROKEN = msgspec.Raw(b"null"), msgspec.Raw(b"{")
 _INVALID = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_object = msgspec.json.Decoder(Row).decode
@@ -49,12 +49,21 @@ class Unwrapper:
             yield self._no_model(_kind(value))
 
     def _from_object(self, value: Text, fields: Row, depth: int) -> Iterator[Row]:
+        try:
+            yield from self._of_fields(value, fields, depth)
+        except msgspec.DecodeError:  # in what lies deeper
+            self.unreadable += 1
+
+    def _of_fields(self, value: Text, fields: Row, depth: int) -> Iterator[Row]:
         row = rename(fields, _NULL)
         if has_id(row):
             yield from self._model(value, row)
-        elif _is_object(fields.get("row")):  # the dataset viewer's
-            yield from self._from_object(value, _viewed(fields), depth)
-        elif depth < _DEEPEST and (inner := _wrapped(fields)) is not None:
+        elif depth >= _DEEPEST:
+            yield self._no_model("lists and objects nested too deeply")
+        elif (models := _transposed(row) or _viewed(fields)) is not None:
+            for model in models:
+                yield from self._from_object(msgspec.json.encode(model), model, depth + 1)
+        elif (inner := _wrapped(fields)) is not None:
             yield from self.rows(memoryview(inner), depth + 1)
         elif _is_keyed_by_id(fields):
             for key, item in fields.items():
@@ -101,21 +110,29 @@ def has_id(row: Row) -> bool:
 def _open(value: Text) -> tuple[Text, list[msgspec.Raw] | Row | None]:
     """Return the value, and its items or fields: None for what has neither.
 
-    Python writes NaN and Infinity, which JSON does not have: they become null.
+    What Python writes beyond JSON is brought to it: NaN and Infinity become null. An item that is
+    no Unicode text becomes one that cannot be read, so that only it is lost. Raises _INVALID.
     """
     if _begins(value) not in b"[{":
         return value, None
     try:
         return value, _decode(value)
     except msgspec.DecodeError:
-        value = bytes(value)
-        if b"NaN" not in value and b"Infinity" not in value:
-            raise
-    value = msgspec.json.encode(json.loads(value))
-    return value, _decode(value)
+        loose = json.loads(bytes(value).decode(errors="surrogateescape"))
+    if isinstance(loose, list):
+        return value, [_encode(item) for item in loose]
+    fields = {key: _encode(item) for key, item in loose.items()}
+    return msgspec.json.encode(fields), fields
 
 
-def _decode(value: Text) -> list[msgspec.Raw] | Row:
+def _encode(value: object) -> msgspec.Raw:
+    try:
+        return msgspec.Raw(msgspec.json.encode(value))
+    except (UnicodeError, OverflowError):
+        return _BROKEN
+
+
+def _decode(value: Text | msgspec.Raw) -> list[msgspec.Raw] | Row:
     return _decode_list(value) if _begins(value) == b"[" else _decode_object(value)
 
 
@@ -133,8 +150,8 @@ def _wrapped(fields: Row) -> msgspec.Raw | None:
 
 
 def _is_keyed_by_id(fields: Row) -> bool:
-    first = next(iter(fields.values()), None)
-    if first is None or not _is_object(first) or any(map(is_known, fields)):
+    first = next(iter(fields.values()), _NULL)
+    if _begins(first) != b"{" or any(map(is_known, fields)):
         return False
     try:
         return any(map(is_known, _decode_object(first)))
@@ -142,20 +159,42 @@ def _is_keyed_by_id(fields: Row) -> bool:
         return False
 
 
-def _viewed(fields: Row) -> Row:
-    """Return a row of the dataset viewer, its cut cells under names of their own."""
+def _transposed(fields: Row) -> Iterator[Row] | None:
+    """Yield the rows of columns, which are lists or objects by row, as pandas writes them.
+
+    Return None for what is no such thing.
+    """
+    key = next((name for name in IDS if name in fields), None)
+    if key is None or any(_begins(value) not in b"[{" for value in fields.values()):
+        return None
+    columns: dict[str, Row] = {}
+    for name, value in fields.items():
+        opened = _decode(value)
+        items = enumerate(opened) if isinstance(opened, list) else opened.items()
+        columns[name] = {str(row): item for row, item in items}
+    return (
+        {name: column.get(row, _NULL) for name, column in columns.items()} for row in columns[key]
+    )
+
+
+def _viewed(fields: Row) -> Iterator[Row] | None:
+    """Yield the one row of an item of the dataset viewer, cut cells under names of their own.
+
+    Return None for what is no such thing.
+    """
+    if "row" not in fields or _begins(fields["row"]) != b"{":
+        return None
+    cells = _open(fields.get("truncated_cells", _NULL))[1]
+    names = cells if isinstance(cells, list) else []
+    cut = {bytes(name).decode().strip('"') for name in names}
     row = _decode_object(fields["row"])
-    cut = msgspec.json.decode(fields.get("truncated_cells", _NULL)) or []
-    return {f"{key} (truncated)" if key in cut else key: value for key, value in row.items()}
+    named = {f"{key} (truncated)" if key in cut else key: value for key, value in row.items()}
+    return iter([named])
 
 
 def _begins(value: Text | msgspec.Raw) -> bytes:
     """Return the first byte of a JSON value: it tells its type."""
     return bytes(memoryview(value)[:1])
-
-
-def _is_object(value: msgspec.Raw | None) -> bool:
-    return value is not None and _begins(value) == b"{"
 
 
 def _kind(value: Text) -> str:

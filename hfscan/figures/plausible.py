@@ -1,0 +1,77 @@
+"""Refuse a snapshot that holds so much less than the one before that it is rather a fault."""
+
+from collections.abc import Iterable
+
+from hfscan.errors import ImplausibleError
+from hfscan.figures.census import Census
+from hfscan.store import Source, Store
+
+_COLUMNS = {"downloads": "downloads", "tagged": "tags"}
+"""What is compared -> the column that both snapshots must have for it."""
+
+
+def describe_drops(store: Store, before: Source, after: Source) -> str | None:
+    """Return what there is much less of, in words; None where nothing dropped."""
+    rows = Census(store, after).ask("plausible", {"earlier": before.id, "later": after.id})
+    lacks = {*before.lacks, *after.lacks}
+    drops = [row for row in rows if _COLUMNS.get(row["what"]) not in lacks]
+    return (
+        ", ".join(f"{row['what']} {row['before']:,} -> {row['after']:,}" for row in drops) or None
+    )
+
+
+def check_import(store: Store, source: int) -> None:
+    """Raise ImplausibleError when an import has no models, or much fewer than it should have.
+
+    An import said to be complete is held against the newest earlier snapshot of the same scope that
+    is complete; one that does not say, against the newest earlier import of its series that does
+    not say either; a partial one, against none.
+    """
+    after = next(known for known in store.sources() if known.id == source)
+    if not after.models:
+        raise ImplausibleError(
+            "The files hold no models, so nothing was imported. If that is true, run again with "
+            "--allow-drop."
+        )
+    before = _before(store.sources(), after)
+    drops = before and describe_drops(store, before, after)
+    if before and drops:
+        raise ImplausibleError(
+            f"The files hold much less than source {before.id} ({before.observed_to:%Y-%m-%d}): "
+            f"{drops}. Nothing was imported. If it is true, run again with --allow-drop; if the "
+            "files do not hold every model, with --partial."
+        )
+
+
+def _before(sources: Iterable[Source], after: Source) -> Source | None:
+    """Return the snapshot to hold an import against, None where there is none."""
+    earlier = [
+        known
+        for known in sources
+        if known.id != after.id
+        and known.observed_to <= after.observed_to
+        and _scope(known) == _scope(after)
+    ]
+    if after.complete:
+        comparable = [known for known in earlier if known.complete or known.kind == "update"]
+    elif after.complete is None:
+        comparable = [
+            known
+            for known in earlier
+            if known.kind == "import" and known.complete is None and known.series == after.series
+        ]
+    else:
+        comparable = []
+    return comparable[-1] if comparable else None
+
+
+def _scope(source: Source) -> tuple[object, ...]:
+    return (
+        source.since,
+        source.until,
+        source.author,
+        source.task,
+        source.model_limit,
+        source.sample,
+        source.synthetic,
+    )

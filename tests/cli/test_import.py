@@ -1,0 +1,104 @@
+"""`hfscan import` refuses what is no snapshot, and says what it left out."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hfscan.cli import cli
+from hfscan.errors import DumpError, ImplausibleError
+from hfscan.store import Store
+
+
+def models(count: int, **fields: object) -> list[dict]:
+    return [
+        {"id": f"a/{n:03}", "tags": ["pytorch"], "downloads": 10} | fields for n in range(count)
+    ]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(rows: object, day: str, *options: str, name: str = "dump.json") -> Result:
+        text = rows if isinstance(rows, str) else json.dumps(rows)
+        Path(name).write_text(text)
+        return CliRunner().invoke(cli, ["import", name, "--observed-at", day, *options])
+
+    return run
+
+
+def assert_refused(result: Result, error: type[Exception], *words: str) -> None:
+    assert isinstance(result.exception, error)
+    for word in words:
+        assert word in str(result.exception)
+
+
+def sources() -> list[tuple[int, int]]:
+    with Store.open(Path("hfscan.duckdb")) as store:
+        return [(source.id, source.models) for source in store.sources()]
+
+
+@pytest.mark.parametrize("rows", [[], {"models": []}, models(3, private=True)])
+@pytest.mark.parametrize("option", [None, "--complete", "--partial"])
+def test_no_models_are_refused(run, rows, option):
+    options = [option] if option else []
+    assert_refused(run(rows, "2024-01-01", *options), ImplausibleError, "no models", "--allow-drop")
+    assert sources() == []
+    assert run(rows, "2024-01-01", *options, "--allow-drop").exit_code == 0
+    assert sources() == [(1, 0)]
+
+
+def test_refused_file_leaves_database_alone(run):
+    assert run(models(5), "2024-01-01", "--complete").exit_code == 0
+    before = Path("hfscan.duckdb").read_bytes()
+    for rows in ({"error": "x"}, "<html>", ""):
+        assert_refused(run(rows, "2024-01-02", "--complete"), DumpError, "dump.json")
+    assert_refused(run([], "2024-01-02", "--complete"), ImplausibleError)
+    assert sources() == [(1, 5)]
+    assert len(before) == len(Path("hfscan.duckdb").read_bytes())
+
+
+def test_complete_import_must_not_drop(run):
+    assert run(models(100), "2024-01-01", "--complete").exit_code == 0
+    result = run(models(90), "2024-01-02", "--complete")
+    assert_refused(result, ImplausibleError, "source 1", "models 100 -> 90", "--allow-drop")
+    assert run(models(99), "2024-01-03", "--complete").exit_code == 0
+    assert run(models(50), "2024-01-04", "--complete", "--allow-drop").exit_code == 0
+    assert [count for _, count in sources()] == [100, 99, 50]
+    assert run(models(20), "2023-01-01", "--complete").exit_code == 0  # nothing was before it
+
+
+def test_import_without_a_field_is_no_drop_of_it(run):
+    assert run(models(100), "2024-01-01", "--complete").exit_code == 0
+    bare = [{"id": row["id"]} for row in models(100)]
+    assert run(bare, "2024-01-02", "--complete").exit_code == 0
+
+
+def test_partial_import_may_be_small(run):
+    assert run(models(100), "2024-01-01", "--complete").exit_code == 0
+    assert run(models(3), "2024-01-02", "--partial").exit_code == 0
+    assert run(models(2), "2024-01-03").exit_code == 0
+    assert [count for _, count in sources()] == [100, 3, 2]
+
+
+def test_import_must_not_drop_within_its_series(run):
+    assert run(models(100), "2024-01-01").exit_code == 0
+    assert_refused(run(models(10), "2024-01-02"), ImplausibleError, "100 -> 10", "--partial")
+    assert run(models(10), "2024-01-02", "--partial").exit_code == 0
+
+
+def test_import_says_what_it_left_out(run):
+    rows = [
+        *models(2),
+        None,
+        {"id": "a/x", "createdAt": "2024-01-01T00:00:00Z", "created_at": "2023-01-01T00:00:00Z"},
+        {"id": "a/huge", "sha": "x" * 17_000_000},
+    ]
+    result = run(rows, "2024-02-01")
+    assert result.exit_code == 0
+    assert "Source 1: 3 models" in result.output
+    assert "Left out 1: without an id." in result.output
+    assert "Left out 1: larger than 16 MiB." in result.output
+    assert "created_at contradicts createdAt in 1 models, not kept." in result.output

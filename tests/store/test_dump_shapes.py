@@ -1,0 +1,295 @@
+"""Files of every shape that people have come in right, or are refused with their name."""
+
+import codecs
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from hfscan.errors import DumpError
+from hfscan.scope import Scope
+from hfscan.store import Ingested, Observation, Store
+
+A = {"id": "ann/a", "tags": ["pytorch"], "downloads": 7, "createdAt": "2023-01-02T03:04:05.000Z"}
+B = {"id": "bob/b", "tags": ["tf", "keras"], "downloads": 0}
+C = {"id": "c", "tags": []}
+WITHOUT_ID = [{key: value for key, value in row.items() if key != "id"} for row in (A, B, C)]
+
+
+def dumped(value: object, **options: object) -> bytes:
+    return json.dumps(value, **options).encode()
+
+
+def viewed(row: dict, number: int) -> dict:
+    return {"row_idx": number, "row": row, "truncated_cells": []}
+
+
+SHAPES = {
+    "lines.jsonl": b"\n".join(map(dumped, (A, B, C))),
+    "viewer.json": dumped(
+        {
+            "features": [{"feature_idx": 0, "name": "id"}],
+            "rows": [viewed(row, n) for n, row in enumerate((A, B, C))],
+            "num_rows_total": 3,
+        }
+    ),
+    "viewer.jsonl": b"\n".join(dumped(viewed(row, 0)) for row in (A, B, C)),
+    "models.json": dumped({"models": [A, B, C], "total": 3}),
+    "items.json": dumped({"items": [A, B, C], "features": [{"name": "x"}]}, indent=2),
+    "data.json": dumped({"status": "ok", "data": {"results": [A, B, C]}}),
+    "any_key.json": dumped({"page": 1, "whatever": [A, B, C]}),
+    "keyed.json": dumped(dict(zip((A["id"], B["id"], C["id"]), WITHOUT_ID, strict=True))),
+    "array_per_line.jsonl": dumped([A, B]) + b"\n" + dumped([C]) + b"\n",
+    "wrapper_per_line.jsonl": dumped({"models": [A, B]}) + b"\n" + dumped({"models": [C]}),
+    "object_then_array.jsonl": dumped(A) + b"\n" + dumped([B, C]),
+    "nested.json": dumped([[A], [[B], C]]),
+    "concatenated.json": dumped([A, B]) + dumped([C]),
+    "concatenated_pretty.json": dumped([A, B], indent=1) + b"\n" + dumped([C], indent=1),
+    "bom.json": codecs.BOM_UTF8 + dumped([A, B, C]),
+    "bom.jsonl": codecs.BOM_UTF8 + b"\n".join(map(dumped, (A, B, C))),
+    "utf16.json": json.dumps([A, B, C]).encode("utf-16"),
+    "pretty.jsonl": dumped([A, B, C], indent=4),
+    "pretty_objects.json": b"\n".join(dumped(row, indent=4) for row in (A, B, C)),
+    "pretty.txt": dumped([A, B, C], indent=4),
+    "no_extension": b"\n".join(map(dumped, (A, B, C))),
+    "gzip_named.json": gzip.compress(dumped([A, B, C])),
+    "plain_named.json.gz": dumped([A, B, C]),
+    "members.jsonl.gz": gzip.compress(dumped(A) + b"\n") + gzip.compress(dumped([B, C])),
+    "columns.json": dumped(
+        {
+            "id": {"0": "ann/a", "1": "bob/b", "2": "c"},
+            "tags": {"0": A["tags"], "1": B["tags"], "2": []},
+            "downloads": {"0": 7, "1": 0},
+            "createdAt": {"0": A["createdAt"]},
+        }
+    ),
+    "model_id.json": dumped(
+        [{"model_id": A["id"]} | WITHOUT_ID[0], {"modelId": B["id"]} | WITHOUT_ID[1], C]
+    ),
+    "model.json": dumped(
+        [{"model": row["id"]} | rest for row, rest in zip((A, B, C), WITHOUT_ID, strict=True)]
+    ),
+    "name.json": dumped(
+        [{"name": row["id"]} | rest for row, rest in zip((A, B, C), WITHOUT_ID, strict=True)]
+    ),
+    "snake.jsonl": dumped({k: v for k, v in A.items() if k != "createdAt"}
+        | {"created_at": A["createdAt"]}) + b"\n" + dumped(B) + b"\n" + dumped(C),
+    "late_snake.jsonl": dumped(B) + b"\n" + dumped(C) + b"\n" + dumped(
+        {"ID": A["id"], "Tags": A["tags"], "downloads": 7, "CREATED_AT": A["createdAt"]}
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.open(tmp_path / "h.duckdb", write=True) as opened:
+        yield opened
+
+
+def ingest(store: Store, *paths: Path) -> Ingested:
+    day = datetime(2024, 7, 11, tzinfo=UTC)
+    return store.ingest(paths, Observation("import", "dump", Scope(), day, day, None))
+
+
+def ingest_data(store: Store, tmp_path: Path, name: str, data: bytes) -> Ingested:
+    (tmp_path / name).write_bytes(data)
+    return ingest(store, tmp_path / name)
+
+
+def rows(store: Store, columns: str = "id, tags, downloads, created_at") -> list[tuple]:
+    return store.connection.execute(f"SELECT {columns} FROM observed(1) ORDER BY id").fetchall()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shape_is_read(store, tmp_path, name):
+    result = ingest_data(store, tmp_path, name, SHAPES[name])
+    assert rows(store) == [
+        ("ann/a", ["pytorch"], 7, datetime(2023, 1, 2, 3, 4, 5)),
+        ("bob/b", ["tf", "keras"], 0, None),
+        ("c", [], None, None),
+    ]
+    assert (result.models, result.nameless, result.unknown_keys) == (3, 0, {})
+
+
+REFUSED = {
+    "error.json": (dumped({"error": "Rate limited"}), r"error message.*Rate limited"),
+    "error_object.json": (dumped({"error": {"message": "x"}, "data": []}), "error message"),
+    "html.json": (b"<!DOCTYPE html><p>504", "HTML"),
+    "html.json.gz": (gzip.compress(b"\n <html>"), "HTML"),
+    "empty.json": (b"", "is empty"),
+    "spaces.jsonl": (b" \n\n", "is empty"),
+    "empty_object.json": (b"{}", "an empty object"),
+    "other.json": (dumped({"a": 1, "b": [2]}), "holds no models"),
+    "others.json": (dumped([{"sha": "x"}, {"sha": "y"}]), "an object with sha"),
+    "ids.json": (dumped(["a/b", "c/d"]), "but text"),
+    "number.json": (b"5", "begins with '5'"),
+    "split.json": (dumped({"columns": ["id"], "data": [["a/b"]]}), "holds no models"),
+    "id_object.json": (dumped([{"id": {"$oid": "5"}, "tags": 1}]), "an object with id"),
+    "named.json": (dumped([{"name": "HTTPError", "message": "x"}]), "an object with name"),
+    "deep.json": (b"[" * 100_000, "not valid JSON"),
+    "cut.json": (dumped([A, B])[:-1] + b",", "line 1 is not valid JSON"),
+    "cut.json.gz": (gzip.compress(dumped([A, B])[:-1] + b",\n"), "line 1 is not valid JSON"),
+    "cut_pretty.json": (dumped([A, B], indent=1)[:-2], "line .* is not valid JSON"),
+    "page_in_lines.jsonl": (dumped(A) + b"\n<html>\n" + dumped(B), "line 2 is not valid JSON"),
+    "cut_gzip.json.gz": (gzip.compress(dumped([A] * 999))[:-20], "damaged gzip"),
+    "cut_gzip.jsonl.gz": (gzip.compress(dumped(A) * 999)[:-20], "damaged gzip"),
+    "parquet.json": (b"PAR1" + b"x" * 20 + b"PAR1", "parquet.json"),
+    "cut.parquet": (b"PAR1" + b"x" * 20, "ends too early"),
+    "text.parquet": (b"no parquet at all", "begins with 'no parquet"),
+    "lfs.parquet": (b"version https://git-lfs.github.com/spec/v1\noid x", "Git LFS pointer"),
+    "zip.json": (b"PK\x03\x04....", "zip archive"),
+    "columns.csv": (b"foo,bar\n1,2\n", "no column of repo ids.*foo, bar"),
+    "doubled.csv": (b"id,tags,tags\na,b,c\n", "two columns 'tags'"),
+    "cut.csv": (b"id,tags,likes\na/b,x,5\nc/d,y", "ends within a row"),
+    "quote.csv": (b'id,tags\na/b,"x, ', "line 2 is not valid CSV"),
+    "latin.csv": (b"id,tags\na/b,\xe9\n", "not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_other_content_is_refused(store, tmp_path, name):
+    data, message = REFUSED[name]
+    with pytest.raises(DumpError, match=message) as caught:
+        ingest_data(store, tmp_path, name, data)
+    assert name in str(caught.value)
+    assert store.sources() == []
+
+
+@pytest.mark.parametrize("page", ["<html>", '{"error": "Too many requests"}'])
+def test_error_page_in_folder_is_named(store, tmp_path, page):
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    for number, text in enumerate((dumped([A]).decode(), page, dumped([B]).decode())):
+        (folder / f"page-{number}.json").write_text(text)
+    with pytest.raises(DumpError, match=r"page-1\.json"):
+        ingest(store, folder)
+    assert store.sources() == []
+
+
+def test_bad_rows_are_left_out_and_counted(store, tmp_path):
+    data = dumped([A, None, 5, "x", {"error": "gone"}, B, C])
+    result = ingest_data(store, tmp_path, "rows.json", data)
+    assert (result.models, result.nameless) == (3, 4)
+    assert [row[0] for row in rows(store)] == ["ann/a", "bob/b", "c"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        dumped([A, B, C])[:-1] + b', {"id": "d", "sha": "\\ud83d"}]',
+        dumped([A, B, C])[:-1] + b', {"id": "d", "sha": "\xff"}]',
+        b"\n".join([*map(dumped, (A, B, C)), b'{"id": "d", "sha": "\xff"}']),
+    ],
+)
+def test_damaged_text_costs_one_row(store, tmp_path, data):
+    result = ingest_data(store, tmp_path, "rows.json", data)
+    assert (result.models, result.unreadable) == (3, 1)
+
+
+def test_nan_is_unknown(store, tmp_path):
+    data = b'{"id": "a", "downloads": NaN}\n{"model_id": "b", "likes": -Infinity}\n'
+    assert ingest_data(store, tmp_path, "nan.jsonl", data).models == 2
+    assert rows(store, "id, downloads, likes") == [("a", None, None), ("b", None, None)]
+
+
+@pytest.mark.parametrize("name", ["huge.json", "huge.jsonl", "huge.json.gz", "huge.csv"])
+def test_huge_object_is_left_out_and_counted(store, tmp_path, name):
+    huge = "x" * 34_000_000
+    if name.endswith("csv"):
+        data = f"id,tags\nann/a,pytorch\nbig/one,{huge}\nbob/b,tf\n".encode()
+    else:
+        models = [A, {"id": "big/one", "siblings": [{"rfilename": huge}]}, B]
+        data = b"\n".join(map(dumped, models)) if "jsonl" in name else dumped(models)
+        data = gzip.compress(data, 1) if name.endswith("gz") else data
+    result = ingest_data(store, tmp_path, name, data)
+    assert (result.models, result.oversized) == (2, 1)
+    assert [row[0] for row in rows(store)] == ["ann/a", "bob/b"]
+
+
+def test_cells_cut_by_the_viewer_are_unknown(store, tmp_path):
+    cut = viewed({"id": "a/b", "tags": ["pyto"]}, 0) | {"truncated_cells": ["tags"]}
+    result = ingest_data(store, tmp_path, "viewer.json", dumped({"rows": [cut]}))
+    assert rows(store, "id, tags") == [("a/b", None)]
+    assert result.unknown_keys == {"tags (truncated)": 1}
+
+
+def test_contradicting_names_are_reported(store, tmp_path):
+    same = {"id": "a", "lastModified": "2023-01-02T03:04:05.000Z"}
+    same["last_modified"] = same["lastModified"]
+    other = {**same, "id": "b", "last_modified": "2020-01-01T00:00:00.000Z"}
+    filled = {"id": "c", "lastModified": None, "last_modified": same["lastModified"]}
+    result = ingest_data(store, tmp_path, "both.json", dumped([same, other, filled]))
+    assert {row[1] for row in rows(store, "id, last_modified")} == {datetime(2023, 1, 2, 3, 4, 5)}
+    assert result.unknown_keys == {"last_modified": 1}
+
+
+def test_parquet_columns_have_other_names(store, tmp_path):
+    file = tmp_path / "stats.parquet"
+    duckdb.connect().execute(
+        f"""COPY (SELECT 'a/b' AS "ID", TIMESTAMP '2023-01-02 03:04:05' AS created_at,
+            7 AS "Downloads_All_Time", ['config.json', 'pytorch_model.bin'] AS siblings,
+            {{'total': 9}} AS safetensors, 'text' AS "CardData", 1 AS "likes", 2 AS "Likes_",
+            {{'relation': 'finetune', 'models': [{{'id': 'c/d'}}]}} AS base_models
+        ) TO '{file}'"""
+    )
+    result = ingest(store, file)
+    assert rows(
+        store,
+        "id, created_at, downloads_all_time, files, parameters, likes, base_models, base_relation",
+    ) == [
+        (
+            "a/b", datetime(2023, 1, 2, 3, 4, 5), 7, ["config.json", "pytorch_model.bin"], 9, 1,
+            ["c/d"], "finetune",
+        )
+    ]  # fmt: skip
+    assert result.unknown_keys == {"Likes_": 1}
+
+
+def test_parquet_without_ids_is_refused(store, tmp_path):
+    file = tmp_path / "other.parquet"
+    duckdb.connect().execute(f"COPY (SELECT 1 AS x, 2 AS y) TO '{file}'")
+    with pytest.raises(DumpError, match=r"other\.parquet.*no column of repo ids.*x, y"):
+        ingest(store, file)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_csv_is_read_by_its_header(store, tmp_path, delimiter, pack):
+    lines = (("", "modelId", "Downloads", "created_at"), ("0", "a/b", "7", A["createdAt"]))
+    text = "".join(delimiter.join(line) + "\r\n" for line in (*lines, ("1", "c/d", "", "")))
+    result = ingest_data(store, tmp_path, "models.csv", pack(text.encode()))
+    assert rows(store, "id, downloads, created_at") == [
+        ("a/b", 7, datetime(2023, 1, 2, 3, 4, 5)),
+        ("c/d", None, None),
+    ]
+    assert result.unknown_keys == {}
+
+
+def test_ragged_csv_row_is_left_out(store, tmp_path):
+    result = ingest_data(store, tmp_path, "m.csv", b"id,sha,likes\na,x,1\nb,y\nc,z,2\n\n")
+    assert (result.models, result.unreadable) == (2, 1)
+
+
+def test_zstd_is_found_by_its_content(store, tmp_path):
+    lines = tmp_path / "lines.jsonl"
+    lines.write_bytes(b"\n".join(map(dumped, ({"models": [A]}, [B], C))))
+    duckdb.connect().execute(
+        f"COPY (SELECT content FROM read_text('{lines}')) TO '{tmp_path / 'dump.json'}' "
+        "(FORMAT csv, HEADER false, QUOTE '', DELIMITER '\x07', ESCAPE '', COMPRESSION zstd)"
+    )
+    assert ingest(store, tmp_path / "dump.json").models == 3
+
+
+def test_folder_may_mix_shapes(store, tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    (folder / "1.json").write_bytes(dumped([A]))
+    (folder / "2.json").write_bytes(dumped({"models": [B]}))
+    (folder / "3.csv").write_text("id,downloads\nc,\n")
+    (folder / "README.md").write_text("not a dump")
+    (folder / "._1.json").write_bytes(b"\x00\x05\x16\x07")
+    assert ingest(store, folder).models == 3
+    assert [row[0] for row in rows(store)] == ["ann/a", "bob/b", "c"]
