@@ -214,7 +214,8 @@ def _stage(
     else:
         found = dump.inspect_all(files)
         if found[0].kind == "parquet":
-            _add(staged, dump.parquet_relation(connection, files), observation)
+            with telling(_told_of_parquet):
+                _add(staged, dump.parquet_relation(connection, files), observation)
             return dump.Conversion()
         plain = [file.path for file in found if dump.is_plain(file)]
     try:
@@ -294,3 +295,11 @@ def _told(error: duckdb.Error) -> Exception:
     if told is error and isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
         return DumpError(f"{str(error).splitlines()[0]} Nothing was imported.")
     return told
+
+
+def _told_of_parquet(error: duckdb.Error) -> Exception:
+    """Return DumpError for what damaged Parquet makes DuckDB say, in errors of many classes."""
+    told = explained(error)
+    if told is not error or isinstance(error, duckdb.OutOfMemoryException):
+        return told
+    return DumpError(f"{str(error).splitlines()[0]}. Nothing was imported.")

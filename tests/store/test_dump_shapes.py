@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -273,14 +274,51 @@ def test_ragged_csv_row_is_left_out(store, tmp_path):
     assert (result.models, result.unreadable) == (2, 1)
 
 
-def test_zstd_is_found_by_its_content(store, tmp_path):
-    lines = tmp_path / "lines.jsonl"
-    lines.write_bytes(b"\n".join(map(dumped, ({"models": [A]}, [B], C))))
+def as_zstd(tmp_path: Path, name: str, data: bytes) -> Path:
+    (tmp_path / "plain").write_bytes(data)
     duckdb.connect().execute(
-        f"COPY (SELECT content FROM read_text('{lines}')) TO '{tmp_path / 'dump.json'}' "
+        f"COPY (SELECT content FROM read_text('{tmp_path / 'plain'}')) TO '{tmp_path / name}' "
         "(FORMAT csv, HEADER false, QUOTE '', DELIMITER '\x07', ESCAPE '', COMPRESSION zstd)"
     )
-    assert ingest(store, tmp_path / "dump.json").models == 3
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["dump.json", "dump.jsonl.zst"])
+def test_zstd_is_found_by_its_content(store, tmp_path, name):
+    data = b"\n".join(map(dumped, ({"models": [A]}, [B], C)))
+    assert ingest(store, as_zstd(tmp_path, name, data)).models == 3
+
+
+@pytest.mark.parametrize("kept", [5, 7, 1000, -1])
+def test_cut_zstd_is_refused(store, tmp_path, kept):
+    lines = b"\n".join(
+        dumped(A | {"sha": hashlib.sha1(b"%d" % n).hexdigest()}) for n in range(9999)
+    )
+    file = as_zstd(tmp_path, "dump.jsonl.zst", lines)
+    assert ingest(store, file).models == 1
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.raises(DumpError, match="damaged zstd"):
+        ingest(store, file)
+
+
+@pytest.mark.parametrize("models", [1_000, 100_000])
+def test_long_wrapper_is_read(store, tmp_path, models):
+    rows = [{"id": f"a/{n}", "sha": "x" * 200} for n in range(models)]
+    assert ingest_data(store, tmp_path, "w.json", dumped({"models": rows})).models == models
+
+
+def test_damaged_parquet_is_refused(store, tmp_path):
+    file = tmp_path / "damaged.parquet"
+    duckdb.connect().execute(
+        "COPY (SELECT 'a/' || range AS id, md5(range::VARCHAR) AS sha FROM range(5000)) "
+        f"TO '{file}'"
+    )
+    data = bytearray(file.read_bytes())
+    data[50:20_000] = bytes(19_950)
+    file.write_bytes(data)
+    with pytest.raises(DumpError, match="Nothing was imported"):
+        ingest(store, file)
+    assert store.sources() == []
 
 
 def test_folder_may_mix_shapes(store, tmp_path):

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
-import duckdb
-
 from hfscan.errors import DumpError
-from hfscan.quoting import literal
+from hfscan.store.dump import zstd
 from hfscan.store.dump.names import IDS, canonical_name, sources
 from hfscan.text import sanitize
 
@@ -31,7 +29,7 @@ _SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv")
 _PACKED = ("", ".gz", ".zst")
 _NAMES = (*(suffix + packed for suffix in _SUFFIXES for packed in _PACKED), ".parquet")
 _HEAD = 1 << 16  # bytes
-_GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive (or an Excel workbook)",
@@ -76,6 +74,8 @@ def find(paths: Sequence[Path]) -> list[Path]:
             found += inside
         elif not path.exists():
             raise DumpError(f"{path} does not exist.")
+        elif not path.is_file():  # it is read several times
+            raise DumpError(f"{path} is no regular file. Save what it gives as one.")
         else:
             found.append(path)
     return found
@@ -102,7 +102,9 @@ def inspect(path: Path) -> DumpFile:
             if file.tell() < 8 or file.read(4) != _PARQUET:
                 raise DumpError(f"{path} is a Parquet file that ends too early. Fetch it again.")
             return DumpFile(path, "parquet", "", b"")
-    if raw.startswith(_ZSTD):
+    if raw.startswith(zstd.MAGIC):
+        if not zstd.is_complete(path):
+            raise DumpError(f"{path} is a damaged zstd file. Fetch it again.")
         return DumpFile(path, "csv" if _is_csv_name(path) else "json", ".zst", b"")
     packed: Literal["", ".gz"] = ".gz" if raw.startswith(_GZIP) else ""
     if packed:
@@ -198,7 +200,7 @@ def open_text(file: DumpFile, scratch: Path) -> Iterator[BinaryIO]:
     """Open a file's text as UTF-8 without a byte order mark. Files in `scratch` may be made."""
     if file.packed == ".zst":
         unpacked = scratch / "unpacked"
-        _unpack(file.path, unpacked)
+        zstd.unpack(file.path, unpacked)
         file = inspect(unpacked)
     with cast(BinaryIO, gzip.open(file.path)) if file.packed else file.path.open("rb") as opened:
         if not file.marked:
@@ -210,24 +212,6 @@ def open_text(file: DumpFile, scratch: Path) -> Iterator[BinaryIO]:
         else:
             opened.read(1)
             yield opened
-
-
-def _unpack(path: Path, to: Path) -> None:
-    """Unpack a zstd file with DuckDB, line by line: JSON and CSV have no control characters."""
-    whole = "quote='', escape='', header=false, delim='\x07'"
-    try:
-        with duckdb.connect() as connection:
-            connection.execute(
-                f"COPY (FROM read_csv({literal(path)}, auto_detect=false, {whole}, "
-                "columns={'line': 'VARCHAR'}, compression='zstd', max_line_size=64000000, "
-                f"new_line='\\n', strict_mode=false)) TO {literal(to)} "
-                "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x07')"
-            )
-    except duckdb.Error as error:
-        raise DumpError(
-            f"{path} cannot be unpacked: {str(error).splitlines()[0]} "
-            "Unpack it with `zstd -d`, and import what comes of it."
-        ) from error
 
 
 @contextmanager

@@ -38,13 +38,10 @@ def json_relation(files: Sequence[Path]) -> str:
 def parquet_relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> str:
     """Return SQL that reads Parquet files.
 
-    Raises DumpError when one cannot be read, or they have no column that names the model.
+    Raises DumpError when they have no column that names the model.
     """
     table = f"read_parquet({_list(files)}, union_by_name=true)"
-    try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
-    except duckdb.Error as error:
-        raise DumpError(f"{str(error).splitlines()[0]}. Nothing was imported.") from error
+    described = connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
     kinds: dict[str, str] = {name: kind for name, kind, *_ in described}
     named = sources(tuple(kinds))
     if not any(name in named for name in IDS):
