@@ -10,6 +10,7 @@ from hfscan.scope import Scope
 from hfscan.store import Observation, Store
 
 _SHARED = Path(__file__).parents[2] / "shared" / "data"
+_PARITY = Path(__file__).parent / "parity"
 _LONG = frozenset(
     f"test_{name}.py"
     for name in "snapshot_remote replay workflows snapshot census pages recount".split()
@@ -19,6 +20,11 @@ _LONG = frozenset(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, or one worker is left alone with them at the end."""
     items.sort(key=lambda item: item.path.name not in _LONG)
+    for item in items:
+        if item.path.is_relative_to(_PARITY):
+            item.add_marker(pytest.mark.parity)
+        if "censuses" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)  # reads all recorded models
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from hfscan.census import crawl
 from hfscan.figures import Census
 from hfscan.minihub import MiniHub, Population
 from hfscan.scope import Scope
 from hfscan.store import Observation, Store
 
+pytestmark = pytest.mark.slow
 COLUMNS = "* EXCLUDE (source)"
 
 

@@ -11,6 +11,7 @@ from hfscan.minihub import MiniHub, Population
 from hfscan.snapshot import take
 from hfscan.store import Store
 
+pytestmark = pytest.mark.slow
 KEYS = {
     "id": "id", "author": "author", "created_at": "createdAt", "updated_at": "lastModified",
     "pipeline_tag": "pipeline_tag", "library": "library_name", "tags": "tags", "likes": "likes",

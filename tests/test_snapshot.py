@@ -12,6 +12,8 @@ from hfscan.minihub import MiniHub, Population
 from hfscan.snapshot import take
 from hfscan.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 def later(**more):
     return datetime.now(UTC) + timedelta(**more)

@@ -82,6 +82,7 @@ def test_every_block_says_what_it_is(page):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page",
     [page for page in PAGES if any(language in RUN for _, (language, *_), _ in blocks(page))],

@@ -72,6 +72,8 @@ def test_what_an_export_does_not_hold_is_refused():
     assert "an export holds one observation alone" in str(done.exception)
 
 
+@pytest.mark.spark
+@pytest.mark.slow
 def test_spark_counts_what_duckdb_counts(tmp_path):
     if find_spec("pyspark") is None or shutil.which("java") is None:
         pytest.skip("needs pyspark and Java")

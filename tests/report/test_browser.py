@@ -23,6 +23,7 @@ from hfscan.scope import Scope
 from hfscan.store import Store
 from hfscan.text import sanitize
 
+pytestmark = pytest.mark.browser
 WIDTHS = (360, 768, 1280)
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -13,6 +13,7 @@ from hfscan.report import FORMATS, Question, build
 from hfscan.report.claims import weigh
 from hfscan.store import Store
 
+pytestmark = pytest.mark.slow
 PAIR = ("pytorch", "tensorflow")
 TRIO = (*PAIR, "jax")
 TOP = {"task": 15, "library": 15, "license": 20, "author": 20, "region": 20}
