@@ -16,6 +16,7 @@ from hfscan.hub.journal import unfinished
 from hfscan.hub.page import Page, prove
 from hfscan.hub.retry import Patience
 from hfscan.hub.walk import FIELDS, address
+from hfscan.parity import confinement
 from hfscan.parity.worker import LaneError, Worker
 from hfscan.scope import Scope
 from hfscan.store import Store
@@ -151,7 +152,10 @@ def hub(endpoint: str, token: str | None, *, offline: bool) -> Iterator[Finding]
 
 
 def lanes(names: Sequence[str], pythons: Mapping[str, str]) -> Iterator[Finding]:
-    """Start each parity lane in its own process; say its versions and the GPU that it sees."""
+    """Start each parity lane in its own process; say its versions and the GPU that it sees.
+
+    Where one starts, also say what the system lets hfscan keep from it.
+    """
     workers = [Worker(name, pythons.get(name)) for name in names]
     try:
         for worker in workers:
@@ -167,15 +171,30 @@ def lanes(names: Sequence[str], pythons: Mapping[str, str]) -> Iterator[Finding]
                 yield Finding(
                     area,
                     "note",
-                    sanitize(str(error), 300),
-                    "`hfscan parity` needs it: pip install 'hfscan[parity]', for Flax and Keras "
-                    "'hfscan[parity,jax]', or name another interpreter with --lane-python "
-                    f"{worker.lane}=PYTHON.",
+                    sanitize(str(error), 600),
+                    "`hfscan parity` can do without it where its --lanes name others.",
                 )
             else:
                 about = worker.about
                 tools = ", ".join(f"{name} {text}" for name, text in about["versions"].items())
-                yield Finding(area, "ok", f"{tools}; GPU: {about['device'] or 'none'}")
+                found = f"{tools}; GPU: {about['device'] or 'none'}"
+                yield Finding(area, "ok", sanitize(found, 300))
+        yield from _confinement([worker.about["kept_from"] for worker in workers if worker.about])
     finally:
         for worker in workers:
             worker.close()
+
+
+def _confinement(seen: Sequence[Mapping[str, bool]]) -> Iterator[Finding]:
+    if not seen:
+        return
+    lacking = confinement.describe(seen)
+    if lacking:
+        advice = (
+            "Check checkpoints that you do not trust on Linux, as a user who may make namespaces "
+            "(outside of a container, or in one that allows it)."
+        )
+        yield Finding("confinement", "note", lacking, advice)
+    else:
+        found = "parity lanes have no network and cannot read the files of credentials"
+        yield Finding("confinement", "ok", found)

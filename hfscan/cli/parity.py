@@ -166,7 +166,7 @@ def command(
     given = texts.read(inputs) if inputs else None
     started = datetime.now(UTC)
     with ExitStack() as stack:
-        sweep = stack.enter_context(Sweep(settings))
+        sweep = stack.enter_context(Sweep(settings, lambda text: click.echo(text, err=True)))
         if demo:
             named += [(str(one), None) for one in _demo(sweep, stack, full=demo_size == "base")]
         results = [r for name, at in named for r in _check(sweep, name, at, against, given)]
@@ -184,7 +184,7 @@ def _check(
     sweep: "Sweep", name: str, revision: str | None, against: str | None, given: list[str] | None
 ) -> list["Result"]:
     from hfscan.parity import hub  # noqa: PLC0415
-    from hfscan.parity.checkpoints import together  # noqa: PLC0415
+    from hfscan.parity.checkpoints import CheckpointError, together  # noqa: PLC0415
     from hfscan.parity.verdict import unopened  # noqa: PLC0415
 
     note(f"Checking {name!r}")
@@ -193,6 +193,8 @@ def _check(
         if against is not None:
             checkpoint = together(checkpoint, hub.checkpoint(against))
         return list(sweep.check(checkpoint, given))
+    except CheckpointError as error:
+        return [unopened(name, str(error), sweep.settings.dtype, verdict=error.verdict)]
     except HfscanError as error:
         return [unopened(name, str(error), sweep.settings.dtype)]
 

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from hfscan.errors import HfscanError
+from hfscan.parity import memory
+from hfscan.parity.configs import Cleaned, ForbiddenConfigError, clean
 
 _HEADER_LIMIT = 100_000_000  # bytes; the limit of the safetensors library itself
 _JSON_LIMIT = 10_000_000  # bytes; the largest index files on the Hub are below 1 MB
@@ -27,12 +30,34 @@ _KNOWN = {  # the names transformers looks for -> format, origin (None: the file
     "flax_model.msgpack": ("msgpack", "flax"),
 }
 GENERATION = "generation_config.json"
+TOKENIZER = "tokenizer_config.json"
+TOKENIZER_DATA = """tokenizer.json special_tokens_map.json added_tokens.json vocab.json vocab.txt
+    merges.txt spiece.model sentencepiece.bpe.model tokenizer.model source.spm target.spm
+    vocab.bpe bpe.codes""".split()
+"""Files of tokenizers that hold data alone."""
 _ORIGINS = {"pt": "pytorch", "tf": "tensorflow", "flax": "flax"}
-_PICKLES = {".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib"}
+_PICKLE = "a pickle, which can ask for any code to be run: never opened"
+_KERAS = "a Keras model, whose layers can be code of any kind: never opened"
+_GRAPH = "a graph, which can ask for any operation and for other files: never opened"
+_ADAPTER = "an adapter, which names the model it belongs to: never opened"
+_UNOPENED = [  # pattern of file names, why no lane is given such a file
+    (r".*\.(pt|pth|ckpt|pkl|pickle|joblib)", _PICKLE),
+    (r".*\.keras|.*(?<!tf_model)(?<!tf_model-\d{5}-of-\d{5})\.(h5|hdf5)", _KERAS),
+    (r".*\.(pb|pbtxt|onnx|tflite|mlmodel)|saved_model", _GRAPH),
+    (r"adapter_(config\.json|model\..*)", _ADAPTER),
+]
 
 
 class CheckpointError(HfscanError):
     """A checkpoint that cannot be looked into, or a weight file that is not what it says."""
+
+    verdict = "unreadable"
+
+
+class RefusedCheckpointError(CheckpointError):
+    """A checkpoint that cannot be used without code of others."""
+
+    verdict = "refused"
 
 
 @dataclass(frozen=True)
@@ -65,15 +90,20 @@ class Weights:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder with a config and weight files. `unopened`: pickles that nobody should run."""
+    """A folder with a config and weight files.
+
+    `unopened`: file -> why nobody should open it. `left_out`: entries of its configs that name code
+    or files, which no lane is given.
+    """
 
     name: str
     folder: Path
     revision: str | None
     config: dict[str, Any]
     weights: tuple[Weights, ...]
-    unopened: tuple[str, ...] = ()
+    unopened: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)  # weight file -> what is wrong with it
+    left_out: tuple[str, ...] = ()
 
     @property
     def architecture(self) -> str | None:
@@ -86,13 +116,19 @@ class Checkpoint:
 def open_checkpoint(
     folder: Path, name: str | None = None, revision: str | None = None
 ) -> Checkpoint:
-    """Look into `folder`. Raises CheckpointError when it holds no readable config or no weights."""
+    """Look into `folder`. Raises CheckpointError when it holds no readable config or no weights.
+
+    Configs are cleaned here, so that nothing else in hfscan, and no lane, sees what they held.
+    """
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is no folder. Give a checkpoint's folder or a Hub id.")
-    config = _json(_inside(folder, "config.json"))
-    configs = {"config.json": config}
-    if os.path.lexists(folder / GENERATION):
-        configs[GENERATION] = _json(_inside(folder, GENERATION))
+    configs: dict[str, dict[str, Any]] = {}
+    left_out: list[str] = []
+    for name_ in ("config.json", GENERATION):
+        if name_ == "config.json" or os.path.lexists(folder / name_):
+            cleaned = _config(folder, name_)
+            configs[name_] = cleaned.config
+            left_out += cleaned.dropped
     weights: list[Weights] = []
     broken: dict[str, str] = {}
     for known, (format_, origin) in _KNOWN.items():
@@ -105,10 +141,43 @@ def open_checkpoint(
                 broken[file] = str(error)
     if not weights and not broken:
         raise CheckpointError(f"{folder} holds no weight file transformers would look for.")
-    unopened = tuple(sorted(p.name for p in folder.iterdir() if p.suffix in _PICKLES))
     return Checkpoint(
-        name or folder.name, folder, revision, config, tuple(weights), unopened, broken
+        name or folder.name,
+        folder,
+        revision,
+        configs["config.json"],
+        tuple(weights),
+        _unopened(folder),
+        broken,
+        tuple(dict.fromkeys(left_out)),
     )
+
+
+def _config(folder: Path, name: str, *, paths: bool = True) -> Cleaned:
+    try:
+        return clean(_json(_inside(folder, name)), paths=paths)
+    except ForbiddenConfigError as error:
+        raise RefusedCheckpointError(str(error)) from error
+
+
+def _unopened(folder: Path) -> dict[str, str]:
+    return {
+        path.name: reason
+        for path in sorted(folder.iterdir())
+        for pattern, reason in _UNOPENED
+        if re.fullmatch(pattern, path.name)
+    }
+
+
+def tokenizer(folder: Path) -> tuple[list[Path], dict[str, dict[str, Any]]]:
+    """Return the files of a checkpoint's tokenizer that hold data, and its cleaned config.
+
+    Raises CheckpointError.
+    """
+    files = [_inside(folder, name) for name in TOKENIZER_DATA if os.path.lexists(folder / name)]
+    if not os.path.lexists(folder / TOKENIZER):
+        return files, {}
+    return files, {TOKENIZER: _config(folder, TOKENIZER, paths=False).config}
 
 
 def together(checkpoint: Checkpoint, other: Checkpoint) -> Checkpoint:
@@ -136,11 +205,20 @@ def _weights(
             raise CheckpointError(f"{file} names no shards")
         names = dict.fromkeys(str(shard) for shard in shards.values())
         parts = tuple(_inside(folder, shard) for shard in names)
+    _check_size(file, parts)
     if origin is None:
         header, _ = safetensors_header(parts[0])
         origin = _ORIGINS.get(str(header.get("__metadata__", {}).get("format", "pt")), "pytorch")
     files = tuple(dict.fromkeys((path, *parts)))
     return Weights(file, format_, origin, parts, files, configs)
+
+
+def _check_size(file: str, parts: Iterable[Path]) -> None:
+    size, most = sum(part.stat().st_size for part in parts), memory.total_bytes()
+    if most is not None and size > most:
+        raise CheckpointError(
+            f"{file} holds {size:,} bytes, this machine's memory {most:,}: no lane could open it"
+        )
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from hfscan.parity.arrays import resolve
 from hfscan.parity.sweep import Sweep
 from hfscan.parity.worker import Worker
 
@@ -28,7 +29,7 @@ def make(sweep: Sweep, into: Path, *, full: bool = False) -> list[Path]:
     if full:
         return [_model(worker, into / name, full=True, **given) for name, given in FULL.items()]
     answer = worker.call("demo", into=str(into), formats=others)
-    folders = [Path(folder) for folder in answer["folders"]]
+    folders = [resolve(folder, into) for folder in answer["folders"]]
     if sweep.settings.train:
         folders.append(_model(worker, into / "resnet", "ResNetForImageClassification", twin=False))
     return folders

@@ -6,11 +6,16 @@ import huggingface_hub
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from hfscan.errors import HubRefusedError, HubUnreachableError, StorageError
-from hfscan.parity.checkpoints import Checkpoint, open_checkpoint
+from hfscan.parity.checkpoints import (
+    GENERATION,
+    TOKENIZER,
+    TOKENIZER_DATA,
+    Checkpoint,
+    open_checkpoint,
+)
 
-_WANTED = ["config.json", "generation_config.json", "*.safetensors", "*.index.json",
-           "pytorch_model*.bin", "tf_model*.h5", "flax_model*.msgpack",
-           "tokenizer*", "vocab*", "merges.txt", "spiece.model"]  # fmt: skip
+_WANTED = ["config.json", GENERATION, "*.safetensors", "*.index.json", "pytorch_model*.bin",
+           "tf_model*.h5", "flax_model*.msgpack", TOKENIZER, *TOKENIZER_DATA]  # fmt: skip
 
 
 def checkpoint(named: str, revision: str | None = None) -> Checkpoint:

@@ -47,7 +47,7 @@ class Judge:
             result.tf32_rel_l2 = max(
                 (row.rel_l2 for row in effect if row.region == "real"), default=0.0
             )
-        if "logits" in run.outputs and "logits" in held_to.outputs:
+        if _are_alike(run, held_to, "logits"):
             result.top1_agreement, result.top5_agreement = compare.top_agreement(
                 run.outputs["logits"], held_to.outputs["logits"], self.inputs.mask_of("logits")
             )
@@ -143,20 +143,25 @@ class Judge:
         prompt, decoder = self.inputs.prompt, self.inputs.decoder_mask
         if prompt is None or decoder is not None or not run.generated:
             return False
-        scores = run.outputs["logits"][0, prompt["input_ids"].shape[1] - 1].astype(np.float64)
+        logits, at = run.outputs.get("logits"), prompt["input_ids"].shape[1] - 1
+        if logits is None or logits.ndim != 3 or logits.shape[1] <= at:
+            return False
+        scores = logits[0, at].astype(np.float64)
         ends = config.get("eos_token_id")
         for end in ends if isinstance(ends, list) else [ends]:
-            if isinstance(end, int):
+            if isinstance(end, int) and 0 <= end < len(scores):
                 scores[end] = -np.inf  # the lanes suppress it
-        return bool(scores.argmax() != run.generated["tokens"][0])
+        return bool(run.generated["tokens"][:1] != [int(scores.argmax())])
 
     def _layer(self, run: Run, base: Run) -> int | str | None:
         for name, states in base.hidden.items():
             reference = self.reference.hidden.get(name) if self.reference else None
+            if reference is None or len(reference) != len(states):
+                reference = states
             mask = self.inputs.mask_of(name)
             own = [
                 compare.on_real(name, a, b, mask).rel_l2
-                for a, b in zip(states, reference or states, strict=True)
+                for a, b in zip(states, reference, strict=True)
             ]
             limits = [max(_BASELINE_FLOOR, 10 * error) for error in own]
             at = compare.first_divergent_layer(run.hidden.get(name, []), states, mask, limits)
@@ -164,6 +169,12 @@ class Judge:
                 side = name.split("_")[0] + " " if name != "hidden_states" else ""
                 return f"{side}embeddings" if at == 0 else f"{side}{at - 1}" if side else at - 1
         return None
+
+
+def _are_alike(run: Run, other: Run, name: str) -> bool:
+    """Return whether both give this output, by position and in one shape."""
+    ours, theirs = run.outputs.get(name), other.outputs.get(name)
+    return ours is not None and theirs is not None and ours.ndim > 1 and ours.shape == theirs.shape
 
 
 def _dtype_fault(run: Run, base: Run) -> tuple[str, str] | None:
@@ -193,7 +204,8 @@ def _tokens(run: Run, base: Run, result: Result, rows: Sequence[compare.Differen
         min(len(ours), len(theirs)),
     )
     top2 = base.generated["top2"]
-    margin = top2[at][0] - top2[at][1] if at < len(top2) else None
+    first, second = top2[at] if at < len(top2) else (None, None)
+    margin = None if first is None or second is None else first - second
     result.generation = {"tokens": len(ours), "parts_at": at, "margin": margin}
     noise = 2 * max((row.max_abs for row in rows if row.name == "logits"), default=0.0)
     if margin is not None and margin <= noise:

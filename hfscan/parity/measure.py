@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from hfscan.parity import plan
-from hfscan.parity.checkpoints import open_checkpoint
+from hfscan.parity.checkpoints import CheckpointError, open_checkpoint
 from hfscan.parity.runs import Runner
 from hfscan.parity.verdict import Result
-from hfscan.parity.worker import LaneError, Worker, first_line
+from hfscan.parity.worker import FAILED, LaneDiedError, LaneError, Worker, first_line
 
 Row = dict[str, Any]
 Ran = Mapping[str, Sequence[tuple[plan.Case, Result]]]  # lane -> what ran in it, the last one last
@@ -95,7 +95,13 @@ def _native(runner: Runner, case: plan.Case, result: Result) -> plan.Case:
         runner.open(case, result, result.device, result.dtype)
     folder = runner.pool.folder(f"native-{case.lane}")
     runner.pool.worker(case.lane).call("save", into=str(folder))
-    return plan.Case(open_checkpoint(folder).weights[0], case.lane, "plain")
+    try:
+        weights = open_checkpoint(folder).weights
+    except CheckpointError as error:
+        raise LaneDiedError(FAILED, f"what it saved cannot be opened: {error}") from error
+    if not weights:
+        raise LaneDiedError(FAILED, "it saved no weights that can be opened")
+    return plan.Case(weights[0], case.lane, "plain")
 
 
 def _row(result: Result, what: str, case: plan.Case, variant: str) -> Row:
@@ -145,7 +151,8 @@ def _rounds(runner: Runner, ways: Sequence[_Way]) -> list[Row]:
 
 
 def _ratio(way: _Way, to: _Way, kind: str) -> Row:
-    ratios = np.array(way.told(kind)) / np.array(to.told(kind))
+    with np.errstate(all="ignore"):  # a clock may be too coarse to see a call
+        ratios = np.array(way.told(kind)) / np.array(to.told(kind))
     return {
         "to": f"{to.case.lane} {to.row['variant']}",
         "median": float(np.median(ratios)),

@@ -5,22 +5,24 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from hfscan.parity.worker import LaneError, Worker
+from hfscan.parity import confinement
+from hfscan.parity.worker import START_SECONDS, LaneError, Worker
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run. `pythons`: lane -> interpreter; `seconds`: limit for one request to a lane.
+    """How to run.
 
-    `measure` times each lane's usual way of running in so many `rounds`; `variants` the others
-    too; `train` training steps as well.
+    `pythons`: lane -> interpreter; `seconds`: limit for one request to a lane; `start_seconds`: for
+    its start. `measure` times each lane's usual way of running in so many `rounds`; `variants` the
+    others too; `train` training steps as well.
     """
 
     lanes: tuple[str, ...] = ("pytorch", "tensorflow")
@@ -29,6 +31,7 @@ class Settings:
     pythons: Mapping[str, str] = field(default_factory=dict)
     threads: int = 1
     seconds: float = 300.0
+    start_seconds: float = START_SECONDS
     memory_mb: float | None = None
     measure: bool = True
     rounds: int = 5
@@ -37,10 +40,13 @@ class Settings:
 
 
 class Pool:
-    """Starts lanes when they are asked for; a context manager that ends them."""
+    """Starts lanes when they are asked for; a context manager that ends them.
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    `notify` is given a sentence whenever a lane takes long to answer.
+    """
+
+    def __init__(self, settings: Settings, notify: Callable[[str], None] | None = None) -> None:
+        self.settings, self._notify = settings, notify
         self.workers: dict[str, Worker] = {}
         self.notes: list[str] = []  # what the reader of the report should know
         self._choosing = threading.Lock()
@@ -73,6 +79,8 @@ class Pool:
             beside=beside,
             threads=self.settings.threads,
             seconds=self.settings.seconds,
+            start_seconds=self.settings.start_seconds,
+            notify=self._notify,
             memory_mb=self.settings.memory_mb,
         )
 
@@ -127,7 +135,7 @@ class Pool:
             "dtype": self.settings.dtype,
             "threads": self.settings.threads,
             "tf32": False,
-            "notes": self._device_notes() + self.notes,
+            "notes": self._device_notes() + self._confinement_notes() + self.notes,
             "lanes": {
                 name: {**worker.about, "beside": sorted(worker.beside)}
                 for name, worker in self.workers.items()
@@ -144,6 +152,10 @@ class Pool:
             for name, device in started.items()
             if wanted and not device
         ]
+
+    def _confinement_notes(self) -> list[str]:
+        seen = [one.about["kept_from"] for one in self.workers.values() if one.about]
+        return [note] if (note := confinement.describe(seen)) else []
 
 
 def _processor() -> str:

@@ -1,7 +1,5 @@
 """Opens a model in a lane and takes what it returns."""
 
-import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from hfscan.parity.checkpoints import Checkpoint, Weights
+from hfscan.parity.arrays import Reader
+from hfscan.parity.checkpoints import Checkpoint
 from hfscan.parity.inputs import Inputs
 from hfscan.parity.plan import Case, beside
 from hfscan.parity.pool import Pool
+from hfscan.parity.staging import stage_weights
 from hfscan.parity.verdict import Result
-from hfscan.parity.worker import LaneDiedError, LaneError, Worker, first_line
+from hfscan.parity.worker import FAILED, LaneDiedError, LaneError, Worker, first_line
 
 _ACTIVATIONS = ("gelu", "gelu_new", "quick_gelu", "relu", "silu", "tanh")
 """What transformers' models use between layers, by the names in its configs."""
@@ -105,7 +105,7 @@ class Runner:
         """Open a model in this process, and return what its loader says. Raises LaneError."""
         return worker.call(
             "open",
-            folder=str(_only(case.weights, self.pool.folder(f"model-{case.lane}"))),
+            folder=str(stage_weights(case.weights, self.pool.folder(f"model-{case.lane}"))),
             architecture=self.checkpoint.architecture,
             origin=case.weights.origin,
             format=case.weights.format,
@@ -115,13 +115,18 @@ class Runner:
         )
 
     def _forward(self, case: Case, device: str, **options: str | bool) -> Run:
+        into = self.pool.folder(f"out-{case.lane}")
         answer = self.pool.worker(case.lane).call(
-            "run", inputs=self.given, into=str(self.pool.folder(f"out-{case.lane}")), **options
+            "run", inputs=self.given, into=str(into), **options
         )
+        arrays = Reader(into)
+        outputs = {name: arrays.read(path) for name, path in answer["outputs"].items()}
+        if lacking := sorted(outputs.keys() - answer["dtypes"].keys()):
+            raise LaneDiedError(FAILED, f"it does not say of which precision {lacking[0]} is")
         return Run(
-            {name: np.load(path) for name, path in answer["outputs"].items()},
+            outputs,
             answer["dtypes"],
-            {name: [np.load(p) for p in paths] for name, paths in answer["hidden"].items()},
+            {name: [arrays.read(p) for p in paths] for name, paths in answer["hidden"].items()},
             answer["first_call_seconds"],
             device,
             in_place_of=tuple(answer.get("in_place_of", ())),
@@ -137,19 +142,3 @@ def _write(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     return {name: str(folder / f"{name}.npy") for name in arrays}
-
-
-def _only(weights: Weights, folder: Path) -> Path:
-    """Fill `folder` with the configs and these weights alone, so that a loader has no choice."""
-    for file in weights.files:
-        _link(file.resolve(), folder / file.name)
-    for name, config in weights.configs.items():
-        (folder / name).write_text(json.dumps(config), encoding="utf-8")
-    return folder
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        target.symlink_to(source)
-    except OSError:  # Windows without the right to make links
-        shutil.copyfile(source, target)

@@ -1,20 +1,20 @@
 """Runs the cases of checkpoints through the lanes."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from hfscan.parity import inputs, measure, plan, tables
+from hfscan.parity import inputs, measure, plan, staging, tables
 from hfscan.parity.checkpoints import Checkpoint, CheckpointError
 from hfscan.parity.judge import Judge
 from hfscan.parity.pool import Pool, Settings
 from hfscan.parity.runs import Run, Runner
 from hfscan.parity.verdict import NO_LANE, Result, loading_fault, unopened
-from hfscan.parity.worker import LaneDiedError, LaneError, first_line
+from hfscan.parity.worker import NOT_INSTALLED, LaneDiedError, LaneError, first_line
 
 __all__ = ["Settings", "Sweep"]
 
@@ -25,8 +25,8 @@ class Sweep(Pool):
     `measurements` grows by a row for each lane, variant and checkpoint that was timed.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: Settings, notify: Callable[[str], None] | None = None) -> None:
+        super().__init__(settings, notify)
         self.measurements: list[dict[str, Any]] = []
 
     def check(self, checkpoint: Checkpoint, texts: Sequence[str] | None = None) -> Iterator[Result]:
@@ -37,8 +37,7 @@ class Sweep(Pool):
         """
         for file, reason in checkpoint.broken.items():
             yield self._without_case(checkpoint, file, "unreadable", reason)
-        for file in checkpoint.unopened:
-            reason = "a pickle, which can ask for any code to be run: never opened"
+        for file, reason in checkpoint.unopened.items():
             yield self._without_case(checkpoint, file, NO_LANE, reason)
         planned = plan.cases(checkpoint, self.settings.lanes)
         opened = [one for one in checkpoint.weights if any(c.weights is one for c in planned)]
@@ -75,18 +74,24 @@ class Sweep(Pool):
 
     def _tokens(self, checkpoint: Checkpoint, texts: Sequence[str]) -> np.ndarray:
         """Return [rows, length], -1 where a text is at its end. Raises CheckpointError."""
+        limit = inputs.length(checkpoint.config)
         try:
             rows = self.worker(self.settings.lanes[0]).call(
                 "tokenize",
-                folder=str(checkpoint.folder),
+                folder=str(staging.stage_tokenizer(checkpoint, self.folder("tokenizer"))),
                 texts=list(texts),
-                length=inputs.length(checkpoint.config),
+                length=limit,
             )["ids"]
         except LaneError as error:
             raise CheckpointError(
                 f"its tokenizer does not work ({first_line(error)}); without --inputs it is "
                 f"checked on random token ids"
             ) from error
+        if len(rows) != len(texts) or not all(0 < len(row) <= limit for row in rows):
+            raise CheckpointError(
+                f"its tokenizer does not give 1 to {limit} tokens for each text; without --inputs "
+                f"it is checked on random token ids"
+            )
         tokens = np.full((len(rows), max(map(len, rows))), -1)
         for place, row in enumerate(rows):
             tokens[place, : len(row)] = row
@@ -162,6 +167,7 @@ class _Cases:
 
     def _blank(self, case: plan.Case) -> Result:
         name, format_ = case.weights.name, case.weights.format
+        left_out = ", ".join(self.checkpoint.left_out)
         return Result(
             self.checkpoint.name,
             self.checkpoint.revision,
@@ -171,6 +177,7 @@ class _Cases:
             self.pool.device(case.lane),
             self.pool.settings.dtype,
             case.route,
+            notes=[f"left out of its config: {left_out}"] if left_out else [],
         )
 
     def _sound(self, case: plan.Case, run: Run | None, result: Result) -> bool:
@@ -223,6 +230,11 @@ class _Cases:
         """Return (verdict, reason) of a case whose lane raised this."""
         if isinstance(error, LaneDiedError):
             return error.kind, error.message
-        kinds = {"LookupError": "no class", "MemoryError": "out of memory"}
+        kinds = {
+            "LookupError": "no class",
+            "MemoryError": "out of memory",
+            "ImportError": NOT_INSTALLED,
+            "ModuleNotFoundError": NOT_INSTALLED,
+        }
         reason = self.pool.readable(first_line(error), self.checkpoint.name)
         return kinds.get(error.kind, "does not load"), reason

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from hfscan.parity import compare, plan
+from hfscan.parity.arrays import Reader
 from hfscan.parity.checkpoints import CheckpointError, Weights, safetensors
 from hfscan.parity.lanes import _names, _tensors
 from hfscan.parity.pool import Pool
-from hfscan.parity.worker import LaneDiedError, LaneError, Worker, first_line
+from hfscan.parity.worker import FAILED, LaneDiedError, LaneError, Worker, first_line
 
 
 @dataclass
@@ -58,8 +59,11 @@ class Files:
             if there:
                 paths = _reader(weights, self.readers).call(
                     "take", path=str(part), names=there, into=f"{into}/{number}"
-                )
-                found |= {name: np.load(path) for name, path in paths["arrays"].items()}
+                )["arrays"]
+                if lacking := sorted(set(there) - paths.keys()):
+                    raise LaneDiedError(FAILED, f"it does not give the values of {lacking[0]}")
+                arrays = Reader(into)
+                found |= {name: arrays.read(paths[name]) for name in there}
         return found
 
 

@@ -55,10 +55,12 @@ class Result:
     notes: list[str] = field(default_factory=list)
 
 
-def unopened(name: str, reason: str, dtype: str, file: str = "") -> Result:
+def unopened(
+    name: str, reason: str, dtype: str, file: str = "", verdict: str = "unreadable"
+) -> Result:
     """Return the result of a checkpoint, or of one file in it, that no lane was given."""
     weights = {"file": file, "format": Path(file).suffix.lstrip("."), "sha256": ""}
-    return Result(name, None, None, weights, "none", "none", dtype, "none", "unreadable", reason)
+    return Result(name, None, None, weights, "none", "none", dtype, "none", verdict, reason)
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,29 @@ import contextlib
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from hfscan.errors import HfscanError
+from hfscan.parity import confinement, memory
+from hfscan.parity.pipes import Replies, Tail, ViolationError, send
+from hfscan.parity.replies import RefusedError, ReplyError, decode
 
 LANES = Path(__file__).with_name("lanes")
-_START_SECONDS = 300.0  # importing a framework on a busy machine
+START_SECONDS = 300.0  # importing a framework on a busy machine
 _POLL_SECONDS = 0.05  # how often memory is looked at
+_NOTICE_SECONDS = 15.0  # of waiting, after which it is told; then twice as long
+_END_SECONDS = 5.0  # for a process to end that closed its output, or was killed
+NOT_INSTALLED = "not installed"
+FAILED = "backend failed"
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_USE_LEGACY_KERAS": "1",  # transformers' TensorFlow classes are Keras 2
@@ -29,6 +38,7 @@ _QUIET = {
 }
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")  # the last is JAX's
+_EXTRAS = {"flax": "parity,jax", "keras-jax": "parity,jax"}  # "parity" installs the others
 _SWITCHES = {"USE_TORCH": "pytorch", "USE_TF": "tensorflow", "USE_FLAX": "flax"}
 
 
@@ -43,11 +53,14 @@ class LaneError(HfscanError):
 
 def first_line(error: Exception) -> str:
     """Return what an error says before it goes into detail."""
-    return str(error).strip().splitlines()[0]
+    return next(iter(str(error).strip().splitlines()), "no reason was given")
 
 
 class LaneDiedError(LaneError):
-    """The lane's process ended: `kind` is "crashed", "timed out" or "out of memory"."""
+    """The lane's process ended, or was ended because it cannot be used.
+
+    `kind` is "crashed", "timed out", "out of memory", "backend failed" or "not installed".
+    """
 
 
 def lane_names() -> list[str]:
@@ -65,8 +78,9 @@ class Worker:
     """One lane in one process; started when first asked, started anew after it died.
 
     `beside` names lanes whose frameworks it may import beside its own; `memory_mb` limits resident
-    memory, looked at every 50 ms where the system tells it (Linux). Threads may share it: whoever
-    holds `lock` has the lane, and the model that is open in it, for itself.
+    memory, looked at every 50 ms where the system tells it (Linux). `notify` is given a sentence
+    while an answer takes long. A lane that once failed to start is not started again. Threads may
+    share it: whoever holds `lock` has the lane, and the model that is open in it, for itself.
     """
 
     def __init__(
@@ -77,15 +91,19 @@ class Worker:
         beside: frozenset[str] = frozenset(),
         threads: int = 1,
         seconds: float = 300.0,
+        start_seconds: float = START_SECONDS,
         memory_mb: float | None = None,
+        notify: Callable[[str], None] | None = None,
+        notice_seconds: float = _NOTICE_SECONDS,
     ) -> None:
         self.lane, self.python, self.beside = lane, python or sys.executable, beside
         self.threads, self.seconds, self.memory_mb = threads, seconds, memory_mb
+        self.start_seconds, self.notice_seconds = start_seconds, notice_seconds
         self.about: dict[str, Any] = {}
         self.lock = threading.RLock()
-        self._process: subprocess.Popen[str] | None = None
-        self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._stderr: IO[bytes] | None = None
+        self._notify = notify or (lambda _: None)
+        self._process: _Process | None = None
+        self._fault: LaneError | None = None  # why it cannot be started
 
     def call(self, op: str, **arguments: Any) -> dict[str, Any]:
         """Ask the lane for `op`. Raises LaneError when it refuses, LaneDiedError when it dies."""
@@ -94,17 +112,33 @@ class Worker:
             return self._ask(op, self.seconds, arguments)
 
     def start(self) -> None:
-        """Start the lane where it does not run; `about` then says versions and device."""
+        """Start the lane where it does not run; `about` then says versions, device and `kept_from`.
+
+        Raises LaneError.
+        """
         with self.lock:
             self.launch()
-            if not self.about:
-                self.about = self._ask("hello", _START_SECONDS, {"threads": self.threads})
+            if self.about or self._process is None:
+                return
+            try:
+                about = self._ask("hello", self.start_seconds, {"threads": self.threads})
+            except LaneError as error:
+                self.close()
+                self._fault = error
+                raise
+            self.about = {**about, "kept_from": confinement.look(self._process.pid)}
 
     def launch(self) -> None:
         """Start the process where it does not run, without waiting for it to be ready."""
+        if self._fault is not None:
+            raise self._fault
         if self._process is None:
             self.about = {}
-            self._start()
+            try:
+                self._process = self._start()
+            except LaneError as error:
+                self._fault = error
+                raise
 
     @property
     def pid(self) -> int | None:
@@ -114,118 +148,150 @@ class Worker:
     def close(self) -> None:
         """End the process; a later call starts another."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        try:
-            if sys.platform == "win32":
-                process.kill()
-            else:
-                os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
-        for pipe in (process.stdin, process.stdout, self._stderr):
-            if pipe:
-                with contextlib.suppress(OSError):  # what was still to be written to a dead process
-                    pipe.close()
+        if process is not None:
+            process.close()
 
-    def _start(self) -> None:
+    def _start(self) -> "_Process":
         path = lane_file(self.lane)
         if not path.exists():
             raise LaneError("no lane", f"{self.lane}; there are: {', '.join(lane_names())}")
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        self._answers = queue.SimpleQueue()
+        python = shutil.which(self.python)
+        if python is None:
+            raise self._not_installed("no such interpreter")
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
-                [self.python, str(path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._stderr,
-                text=True,
-                encoding="utf-8",
-                env=self._environment(),
-                start_new_session=True,
-            )
+            return _Process(python, path.stem, self._environment)
         except OSError as error:
-            self._stderr.close()
-            raise LaneError("no interpreter", f"{self.python}: {error.strerror}") from error
-        threading.Thread(
-            target=_pump, args=(self._process, self._answers), daemon=True, name=self.lane
-        ).start()
+            raise self._not_installed(error.strerror or str(error)) from error
 
-    def _environment(self) -> dict[str, str]:
-        kept = {
-            key: value
-            for key, value in os.environ.items()
-            if key not in {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "PYTHONPATH"}
-        }
+    def _environment(self, home: Path) -> dict[str, str]:
         wanted = {self.lane, *self.beside}
         # AUTO, for 1 on one framework would switch the other off
         uses = {key: "AUTO" if name in wanted else "0" for key, name in _SWITCHES.items()}
-        return kept | _QUIET | uses | dict.fromkeys(_THREADS, str(self.threads))
+        passed = confinement.environment(os.environ, home)
+        return passed | _QUIET | uses | dict.fromkeys(_THREADS, str(self.threads))
 
     def _ask(self, op: str, seconds: float, arguments: dict[str, Any]) -> dict[str, Any]:
         process = self._process
         assert process is not None
-        assert process.stdin is not None
-        deadline = time.monotonic() + seconds
+        number = process.send(op, arguments)
         try:
-            process.stdin.write(json.dumps({"op": op, **arguments}) + "\n")
-            process.stdin.flush()
-        except OSError:
-            pass  # it died; the queue's end says so below
+            line = self._wait(process, op, seconds)
+            if line is None:
+                raise self._ended(process)
+            return decode(line, op, number)
+        except (ViolationError, ReplyError) as error:
+            self.close()
+            raise LaneDiedError(FAILED, str(error)) from error
+        except RefusedError as error:
+            if error.kind == NOT_INSTALLED:
+                self.close()
+                raise self._not_installed(error.message) from error
+            raise LaneError(error.kind, error.message) from error
+
+    def _wait(self, process: "_Process", op: str, seconds: float) -> bytes | None:
+        start = time.monotonic()
+        notice = self.notice_seconds
         while True:
-            try:
-                line = self._answers.get(timeout=_POLL_SECONDS)
-                break
-            except queue.Empty:
-                self._check_limits(process, deadline, seconds)
-        if line is None:
-            words = self._last_words()
-            self.close()
-            raise LaneDiedError("crashed", f"{_ending(process.returncode)}; {words}")
-        answer: dict[str, Any] = json.loads(line)
-        if not answer.pop("ok"):
-            raise LaneError(answer["kind"], answer["message"])
-        return answer
+            with contextlib.suppress(queue.Empty):
+                return process.replies.get(_POLL_SECONDS)
+            waited = time.monotonic() - start
+            if waited > seconds:
+                self.close()
+                raise LaneDiedError("timed out", f"no answer to {op!r} within {seconds:g} s")
+            if waited > notice:
+                self._notify(
+                    f"Waiting for {self.lane}: {op!r} takes {waited:,.0f} s, of {seconds:,g} s "
+                    f"at most"
+                )
+                notice *= 2
+            used = memory.resident_mb(process.pid) if self.memory_mb else None
+            if self.memory_mb and used is not None and used > self.memory_mb:
+                self.close()
+                raise LaneDiedError(
+                    "out of memory", f"passed the limit of {self.memory_mb:,.0f} MB"
+                )
 
-    def _check_limits(
-        self, process: subprocess.Popen[str], deadline: float, seconds: float
+    def _ended(self, process: "_Process") -> LaneDiedError:
+        """Return what to say of a process whose output is at its end, and end it."""
+        code = process.wait()
+        self.close()
+        words = process.errors.last_line()
+        if code == confinement.CANNOT_RUN:
+            return self._not_installed(words)
+        if code is None:
+            return LaneDiedError(FAILED, f"it closed its output without an answer; {words}")
+        return LaneDiedError("crashed", f"{_ending(code)}; {words}")
+
+    def _not_installed(self, reason: str) -> LaneDiedError:
+        extra = _EXTRAS.get(self.lane, "parity")
+        return LaneDiedError(
+            NOT_INSTALLED,
+            f"{self.lane} cannot be used with {self.python} ({reason}): pip install "
+            f"'hfscan[{extra}]', or name another interpreter with --lane-python "
+            f"{self.lane}=PYTHON",
+        )
+
+
+class _Process:
+    """A running backend: what it is sent, what it writes, and its own empty home folder."""
+
+    def __init__(
+        self, python: str, module: str, environment: Callable[[Path], dict[str, str]]
     ) -> None:
-        if time.monotonic() > deadline:
-            self.close()
-            raise LaneDiedError("timed out", f"no answer within {seconds:g} s")
-        used = _resident_mb(process.pid) if self.memory_mb else None
-        if self.memory_mb and used is not None and used > self.memory_mb:
-            self.close()
-            raise LaneDiedError("out of memory", f"passed the limit of {self.memory_mb:,.0f} MB")
+        """Start it. Raises OSError."""
+        self._folder = Path(tempfile.mkdtemp(prefix="hfscan-backend-"))
+        home, empty = self._folder / "home", self._folder / "empty"
+        home.mkdir()
+        empty.mkdir()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
+                confinement.command(python, [str(LANES / "_run.py"), module], empty),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=environment(home),
+                start_new_session=True,
+            )
+        except OSError:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self.pid = self._process.pid
+        self.replies, self.errors = Replies(self._process.stdout), Tail(self._process.stderr)
+        self._asked = 0
 
-    def _last_words(self) -> str:
-        assert self._stderr is not None
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][-300:] if lines else "it said nothing"
+    def send(self, op: str, arguments: dict[str, Any]) -> int:
+        """Send a request and return its number."""
+        assert self._process.stdin is not None
+        self._asked += 1
+        request = {"id": self._asked, "op": op, **arguments}
+        self.replies.expect()
+        send(self._process.stdin, (json.dumps(request) + "\n").encode())
+        return self._asked
+
+    def wait(self) -> int | None:
+        """Return the exit code, None where it does not end by itself within some seconds."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(_END_SECONDS)
+        return None
+
+    def close(self) -> None:
+        """Kill it, with the processes it started, and remove its folder."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it is gone
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # its other end is gone
+            self._process.stdin.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _pump(process: subprocess.Popen[str], answers: "queue.SimpleQueue[str | None]") -> None:
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            answers.put(line)
-    except ValueError:
-        pass  # closed while reading
-    answers.put(None)
-
-
-def _ending(code: int | None) -> str:
-    if code is not None and code < 0:
+def _ending(code: int) -> str:
+    if code < 0:
         return f"ended by {signal.Signals(-code).name}"
     return f"ended with status {code}"
-
-
-def _resident_mb(pid: int) -> float | None:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, IndexError):
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -109,15 +109,18 @@ def test_a_database_in_trouble(doctor, tmp_path) -> None:
 
 def test_lanes_are_asked_in_their_own_processes(doctor, tmp_path) -> None:
     lane = tmp_path / "python"
-    answer = {"ok": True, "versions": {"torch": "9.9"}, "device": "Abacus 3"}
-    lane.write_text(f"#!{sys.executable}\nprint('''{json.dumps(answer)}''', flush=True)\ninput()\n")
+    answer = {"id": 1, "ok": True, "versions": {"torch": "9.9"}, "device": "Abacus 3", "threads": 1}
+    said = f"input()\nprint('''{json.dumps(answer)}''', flush=True)\ninput()\n"
+    lane.write_text(f"#!{sys.executable}\n{said}")
     lane.chmod(0o755)
     found = doctor(
         "--lane-python", f"pytorch={lane}", "--lane-python", "flax=/nowhere/python", code=0
     )
     assert found["lane pytorch"]["found"] == "torch 9.9; GPU: Abacus 3"
     assert "/nowhere/python" in found["lane flax"]["found"]
-    assert "hfscan[parity]" in found["lane flax"]["advice"]
+    assert "not installed" in found["lane flax"]["found"]
+    assert "pip install 'hfscan[parity,jax]'" in found["lane flax"]["found"]
+    assert "network" in found["confinement"]["found"]
 
 
 def test_wrong_usage(doctor, tmp_path) -> None:

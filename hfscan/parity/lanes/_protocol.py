@@ -3,7 +3,7 @@
 
 import contextlib
 import json
-import os
+import math
 import sys
 import time
 import traceback
@@ -20,19 +20,15 @@ def op(function):
     return function
 
 
-def serve():
-    """Answer one JSON line for each JSON line, until stdin ends.
+def serve(requests, answers):
+    """Answer one JSON line for each JSON line of `requests`, until they end.
 
-    A request is {"op": name, ...arguments}; an answer {"ok": true, ...} or {"ok": false,
-    "kind": exception class, "message": text}. Whatever libraries print goes to stderr, and what
-    they would ask on stdin finds it empty.
+    A request is {"id": number, "op": name, ...arguments}; an answer {"id": the same, "ok": true,
+    ...} or {"id": ..., "ok": false, "kind": exception class, "message": text}.
     """
-    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)
     for line in requests:
         request = json.loads(line)
+        number = request.pop("id")
         try:
             answer = {"ok": True, **(OPS[request.pop("op")](**request) or {})}
         except MemoryError:
@@ -40,7 +36,18 @@ def serve():
         except Exception as error:
             traceback.print_exc()
             answer = {"ok": False, "kind": type(error).__name__, "message": str(error)[:2000]}
-        answers.write(json.dumps(answer) + "\n")
+        text = json.dumps(finite({"id": number, **answer}), ensure_ascii=False, allow_nan=False)
+        answers.write(text.encode("utf-8", "replace") + b"\n")
+        answers.flush()
+
+
+def finite(value):
+    """Replace NaN and Inf, which JSON does not have, by null."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def save_arrays(folder, arrays):

@@ -14,7 +14,7 @@ import numpy as np
 import transformers
 from _jax import about_jax, choose, numpy, on_device, state, timed_call
 from _names import from_flax
-from _protocol import load, op, reset_peak, save_arrays, serve
+from _protocol import load, op, reset_peak, save_arrays
 from _tensors import canonical, describe
 from _transformers import answer_generate, answer_open, answer_run, greedy, named_class
 from flax.serialization import msgpack_restore
@@ -143,7 +143,3 @@ def time_(inputs, variant, train):
         return state["model"](**given, params=params, train=False)[0]
 
     return timed_call(variant, call, state["params"], tensors(inputs))
-
-
-if __name__ == "__main__":
-    serve()

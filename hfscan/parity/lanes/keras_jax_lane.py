@@ -19,7 +19,7 @@ import keras
 import keras_hub
 import numpy as np
 from _jax import about_jax, choose, numpy, on_device, state, timed_call
-from _protocol import load, op, reset_peak, serve
+from _protocol import load, op, reset_peak
 from _transformers import answer_open, answer_run, end_tokens
 from keras_hub.src.utils.transformers.preset_loader import TransformersPresetLoader
 from keras_hub.src.utils.transformers.safetensor_utils import SafetensorLoader
@@ -171,7 +171,3 @@ def time_(inputs, variant, train):
         return jax.tree.leaves(model.stateless_call(*weights, given)[0])[0]
 
     return timed_call(variant, call, weights, tensors(load(inputs)))
-
-
-if __name__ == "__main__":
-    serve()

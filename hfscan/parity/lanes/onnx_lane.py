@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 import torch
 import transformers
-from _protocol import about, load, op, peak_rss_mb, reset_peak, serve, timed
+from _protocol import about, load, op, peak_rss_mb, reset_peak, timed
 from _transformers import answer_open, answer_run, end_tokens, named_class
 
 OPENS = {"pytorch/safetensors": ["plain"], "pytorch/bin": ["plain"]}
@@ -163,7 +163,3 @@ def time_(inputs, variant, train):
 @op
 def peak():
     return {"peak_rss_mb": peak_rss_mb(), "peak_gpu_mb": None}
-
-
-if __name__ == "__main__":
-    serve()

@@ -7,7 +7,7 @@ import time
 import torch
 import transformers
 from _names import from_pytorch
-from _protocol import about, load, op, peak_rss_mb, reset_peak, save_arrays, serve, timed
+from _protocol import about, load, op, peak_rss_mb, reset_peak, save_arrays, timed
 from _tensors import describe
 from _transformers import (
     SCORED,
@@ -262,7 +262,3 @@ def architectures():
     import _models  # noqa: PLC0415 - seldom wanted
 
     return {"architectures": _models.architectures()}
-
-
-if __name__ == "__main__":
-    serve()

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 import transformers
 from _names import from_tensorflow
-from _protocol import about, load, op, peak_rss_mb, reset_peak, save_arrays, serve, timed
+from _protocol import about, load, op, peak_rss_mb, reset_peak, save_arrays, timed
 from _tensors import canonical, describe
 from _transformers import (
     SCORED,
@@ -198,7 +198,3 @@ def peak():
         if gpu
         else None,
     }
-
-
-if __name__ == "__main__":
-    serve()

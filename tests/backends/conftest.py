@@ -1,0 +1,112 @@
+"""Backends that misbehave: real processes, started as the interpreter of a lane."""
+
+import json
+import struct
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hfscan.parity.checkpoints import open_checkpoint
+from hfscan.parity.sweep import Settings, Sweep
+from hfscan.parity.verdict import Result
+
+_BACKEND = """#!{python}
+import json, os, pathlib, socket, sys, time
+import numpy as np
+
+LOADING = dict.fromkeys(("missing", "unexpected", "mismatched", "unset"), [])
+
+
+def usual(request):
+    op = request["op"]
+    if op == "hello":
+        return {{"versions": {{"fake": "1"}}, "device": None, "threads": 1}}
+    if op == "open":
+        return {{"loading": LOADING, "load_seconds": 0.1}}
+    if op == "run":
+        path = request["into"] + "/0.npy"
+        np.save(path, np.ones((4, 3), dtype=np.float32))
+        return {{
+            "outputs": {{"logits": path}}, "dtypes": {{"logits": "float32"}}, "hidden": {{}},
+            "first_call_seconds": 0.1,
+        }}
+    return {{"peak_rss_mb": 1.0, "peak_gpu_mb": None}}
+
+
+def send(text):
+    sys.stdout.write(text + "\\n")
+    sys.stdout.flush()
+
+
+def answer(request, **reply):
+    send(json.dumps({{"id": request["id"], "ok": True, **reply}}))
+
+
+def act(request):
+{action}
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["op"] != {op!r} or act(request) is None:
+        answer(request, **usual(request))
+"""
+
+
+@pytest.fixture
+def fake_backend(tmp_path: Path) -> Callable[..., Path]:
+    """Write a backend that does `action` when it is asked for `op`, in place of answering.
+
+    Where the action returns None it answers as well.
+    """
+
+    def make(op: str = "none", action: str = "return None") -> Path:
+        path = tmp_path / "backend.py"
+        body = textwrap.indent(textwrap.dedent(action), "    ")
+        path.write_text(_BACKEND.format(python=sys.executable, op=op, action=body))
+        path.chmod(0o755)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a checkpoint of one tensor."""
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    config = {"model_type": "bert", "architectures": ["BertModel"], "vocab_size": 50}
+    (folder / "config.json").write_text(json.dumps(config))
+    header = json.dumps({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    return folder
+
+
+@pytest.fixture
+def sweep() -> Iterator[Callable[..., Sweep]]:
+    """Make a sweep whose PyTorch lane is a fake backend; its limits are some seconds."""
+    made = []
+
+    def make(python: Path, **settings: object) -> Sweep:
+        usual = {"lanes": ("pytorch",), "seconds": 3.0, "start_seconds": 20.0, "measure": False}
+        pythons = {"pytorch": str(python)}
+        made.append(Sweep(Settings(**usual | {"pythons": pythons} | settings)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.__exit__()
+
+
+@pytest.fixture
+def check(sweep: Callable[..., Sweep], folder: Path) -> Callable[..., Result]:
+    """Return the result of the checkpoint in a fake backend."""
+
+    def run(python: Path, **settings: object) -> Result:
+        (result,) = sweep(python, **settings).check(open_checkpoint(folder))
+        return result
+
+    return run

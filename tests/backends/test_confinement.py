@@ -1,0 +1,140 @@
+"""What a backend can see of the machine: no secrets, and on Linux no network."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hfscan.parity.worker import Worker
+
+SECRETS = {
+    "GH_TOKEN", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "HF_TOKEN",
+    "HF_HUB_TOKEN", "HUGGING_FACE_HUB_TOKEN", "NVIDIA_API_KEY", "TF_VAR_database", "TORCH_TOKEN",
+    "CUDA_PASSWORD", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "PYTHONPATH", "PYTHONSTARTUP",
+    "LD_PRELOAD_SECRET", "SSH_AUTH_SOCK", "WANDB_API_KEY", "DATABASE_URL", "XDG_RUNTIME_DIR",
+}  # fmt: skip
+NEEDED = {
+    "LANG": "C.UTF-8", "TMPDIR": "/tmp", "CUDA_VISIBLE_DEVICES": "0", "CC": "cc",
+    "NVIDIA_VISIBLE_DEVICES": "all", "TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_FLAGS": "",
+    "LD_LIBRARY_PATH": "/opt/cuda", "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
+}  # fmt: skip
+
+
+@pytest.fixture
+def ask(fake_backend):
+    """Return what an expression gives in a backend, and what the backend is kept from."""
+
+    def run(expression: str) -> tuple[object, dict[str, bool]]:
+        action = (
+            f"def find():\n    try:\n        return {expression}\n"
+            "    except OSError as error:\n        return type(error).__name__\n"
+            'answer(request, versions={"found": json.dumps(find())}, device=None, threads=1)\n'
+            "return 1"
+        )
+        worker = Worker("pytorch", str(fake_backend("hello", action)))
+        try:
+            worker.start()
+            return json.loads(worker.about["versions"]["found"]), worker.about["kept_from"]
+        finally:
+            worker.close()
+
+    return run
+
+
+@pytest.fixture
+def namespaces() -> None:
+    """Skip where this system lets nobody make namespaces."""
+    try:
+        done = subprocess.run(["unshare", "-Urnm", "true"], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare here")
+    if done.returncode:
+        pytest.skip("this system lets nobody make namespaces")
+
+
+def test_a_backend_inherits_no_secrets(ask, monkeypatch):
+    for name in SECRETS:
+        monkeypatch.setenv(name, "planted-secret")
+    for name, value in NEEDED.items():
+        monkeypatch.setenv(name, value)
+    found, _ = ask("dict(os.environ)")
+    assert "planted-secret" not in found.values()
+    assert not {name.upper() for name in SECRETS} & {name.upper() for name in found}
+    assert {name: found[name] for name in NEEDED} == NEEDED
+    assert found["PATH"] == os.environ["PATH"]
+
+
+def test_a_backend_has_an_empty_home(ask):
+    found, _ = ask("[os.path.expanduser('~'), os.listdir(os.path.expanduser('~'))]")
+    assert found[0] != str(Path.home())
+    assert found[1] == []
+    found, _ = ask("os.path.exists(os.environ['HF_TOKEN_PATH'])")
+    assert found is False
+
+
+def test_a_backend_reaches_no_socket_of_the_host(ask, namespaces):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        found, kept_from = ask(f"bool(socket.create_connection(('127.0.0.1', {port}), 5))")
+    assert kept_from["network"]
+    assert found == "ConnectionRefusedError"
+
+
+def test_a_backend_has_loopback_of_its_own(ask, namespaces):
+    found, _ = ask(
+        "[s := socket.create_server(('127.0.0.1', 0)), "
+        "bool(socket.create_connection(s.getsockname(), 5))][1]"
+    )
+    assert found is True
+
+
+def test_a_backend_cannot_read_the_token_file(ask, namespaces, tmp_path, monkeypatch):
+    token, ssh = tmp_path / "token", tmp_path / ".ssh"
+    token.write_text("hf_secret")
+    ssh.mkdir()
+    (ssh / "id").write_text("key")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(token))
+    found, kept_from = ask(f"[open({str(token)!r}).read(), os.listdir({str(ssh)!r})]")
+    assert kept_from["credentials"]
+    assert found == ["", []]
+    assert token.read_text() == "hf_secret"
+    assert [path.name for path in ssh.iterdir()] == ["id"]
+
+
+def test_a_backend_cannot_read_the_environment_of_hfscan(ask, namespaces):
+    found, _ = ask("len(open(f'/proc/{os.getppid()}/environ').read())")
+    assert found == "PermissionError"
+
+
+def test_a_backend_has_no_privileges_over_the_host(ask, namespaces):
+    found, _ = ask("open('/proc/self/status').read()")
+    capabilities = next(line for line in found.splitlines() if line.startswith("CapEff"))
+    assert int(capabilities.split()[1], 16) & ~0xF == 0  # at most root's over files
+
+
+def test_where_namespaces_are_refused_it_runs_and_is_told(fake_backend, folder):
+    """As in a container whose seccomp filter refuses them: here by a limit of none."""
+    limit = "/proc/sys/user/max_user_namespaces"
+    if os.geteuid() != 0 or not Path(limit).exists():
+        pytest.skip("only root can lower the limit")
+    command = [
+        sys.executable, "-m", "hfscan", "parity", str(folder), "--lanes", "pytorch",
+        "--lane-python", f"pytorch={fake_backend()}", "--no-measure", "--format", "json",
+    ]  # fmt: skip
+    refused = (
+        "unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_net_namespaces; "
+        'echo 0 > /proc/sys/user/max_mnt_namespaces; exec "$@"\' sh'
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'{refused} "$@"', "sh", *command], capture_output=True, text=True, check=False
+    )
+    report = json.loads(done.stdout)
+    assert [case["verdict"] for case in report["cases"]] == ["agree"], done.stderr
+    kept_from = report["environment"]["lanes"]["pytorch"]["kept_from"]
+    assert kept_from == {"network": False, "credentials": False}
+    assert any("could reach the network" in note for note in report["environment"]["notes"])

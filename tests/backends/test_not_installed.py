@@ -1,0 +1,98 @@
+"""A backend whose framework is missing is not installed; it has not crashed."""
+
+import ast
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from hfscan.parity.worker import LANES, LaneDiedError, Worker, lane_names
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory) -> Path:
+    """A Python without packages."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, symlinks=sys.platform != "win32", with_pip=False)
+    return folder / "bin" / "python"
+
+
+def parity(folder, python):
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "hfscan", "parity", str(folder), "--lanes", "pytorch",
+            "--lane-python", f"pytorch={python}", "--format", "json",
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    (case,) = json.loads(done.stdout)["cases"]
+    return done.returncode, case
+
+
+def test_a_python_without_packages_is_not_installed(folder, bare):
+    code, case = parity(folder, bare)
+    assert (code, case["verdict"]) == (1, "not installed")
+    assert "No module named 'torch'" in case["reason"]
+    assert "pip install 'hfscan[parity]'" in case["reason"]
+    assert str(bare) in case["reason"]
+
+
+@pytest.mark.parametrize("lane", lane_names())
+def test_each_backend_names_its_extra(lane, bare):
+    worker = Worker(lane, str(bare))
+    with pytest.raises(LaneDiedError) as caught:
+        worker.start()
+    assert caught.value.kind == "not installed"
+    extra = "parity,jax" if lane in {"flax", "keras-jax"} else "parity"
+    assert f"pip install 'hfscan[{extra}]'" in caught.value.message
+
+
+def test_torch_without_the_rest_is_not_installed(folder, bare, tmp_path):
+    (site,) = bare.parents[1].glob("lib/python*/site-packages")
+    (site / "torch.py").write_text("print('torch says hello')\n")
+    try:
+        code, case = parity(folder, bare)
+    finally:
+        (site / "torch.py").unlink()
+    assert (code, case["verdict"]) == (1, "not installed")
+    assert "No module named 'transformers'" in case["reason"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "no program", "plain text", "bad shebang"])
+def test_an_interpreter_that_is_none_is_not_installed(folder, tmp_path, kind):
+    python = tmp_path / "python"
+    if kind == "folder":
+        python.mkdir()
+    elif kind != "missing":
+        python.write_text({"bad shebang": "#!/no/such/python\n"}.get(kind, "text"))
+        python.chmod(0o644 if kind == "no program" else 0o755)
+    code, case = parity(folder, python)
+    assert (code, case["verdict"]) == (1, "not installed")
+    assert str(python) in case["reason"]
+
+
+def test_a_python_that_is_too_old_is_said_to_be(folder, tmp_path):
+    python = tmp_path / "python"
+    code = (
+        "import runpy, sys; sys.version_info = (3, 8, 20); sys.argv = sys.argv[1:]; "
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$@"\n')
+    python.chmod(0o755)
+    exit_code, case = parity(folder, python)
+    assert (exit_code, case["verdict"]) == (1, "not installed")
+    assert "Python 3.8.20 is too old" in case["reason"]
+
+
+def test_old_pythons_can_read_what_starts_a_backend():
+    ast.parse((LANES / "_run.py").read_text(encoding="utf-8"), feature_version=(3, 4))
+
+
+def test_an_import_error_amid_a_case_is_not_installed(check, fake_backend):
+    action = 'answer(request, ok=False, kind="ImportError", message="needs TensorFlow"); return 1'
+    result = check(fake_backend("open", action))
+    assert (result.verdict, "needs TensorFlow" in result.reason) == ("not installed", True)

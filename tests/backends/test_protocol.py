@@ -1,0 +1,185 @@
+"""Whatever a backend sends, its case gets a verdict, and hfscan goes on."""
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from hfscan.parity.checkpoints import open_checkpoint
+from hfscan.parity.worker import LaneDiedError, Worker
+
+BROKEN = {  # what the backend does when it is asked to open a model -> words of the reason
+    "garbage": ('send("Loading..."); return 1', "Loading..."),
+    "empty line": ('send(""); return 1', "is not one"),
+    "list": ('send("[]"); return 1', "object"),
+    "number": ('send("7"); return 1', "object"),
+    "nested": ('send("[" * 100_000); return 1', "is not one"),
+    "nested object": ("send('{\"id\": 2, \"ok\": true, \"x\": ' + '[' * 9999); return 1", "is not"),
+    "no number": ('send(json.dumps({"ok": True})); return 1', "id"),
+    "no loading": ("answer(request); return 1", "loading"),
+    "odd loading": ('answer(request, loading=[1], load_seconds=1); return 1', "loading"),
+    "nan": ('answer(request, loading=LOADING, load_seconds=float("nan")); return 1', "is not one"),
+    "infinity": ('answer(request, loading=LOADING, load_seconds=float("inf")); return 1', "is not"),
+    "overflow": ('send(\'{"id": 2, "ok": true, "load_seconds": 1e999}\'); return 1', "is not one"),
+    "negative": ("answer(request, loading=LOADING, load_seconds=-1); return 1", "load_seconds"),
+    "not utf-8": (
+        'sys.stdout.buffer.write(b"\\xff\\xfe\\n"); sys.stdout.flush(); return 1', "is not one"
+    ),
+    "other number": ('send(json.dumps({"id": 9, "ok": True})); return 1', "request 9"),
+    "amid a reply": ('sys.stdout.write("{"); sys.stdout.flush(); os._exit(0)', "amid a reply"),
+    "one endless line": ('while True: sys.stdout.write("x" * 65536)', "in one line"),
+    "closed output": ("os.close(1); time.sleep(600)", "closed its output"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "words"), BROKEN.values(), ids=BROKEN)
+def test_a_reply_that_is_none_is_a_verdict(check, fake_backend, action, words):
+    result = check(fake_backend("open", action), seconds=30.0)
+    assert result.verdict == "backend failed"
+    assert words in result.reason
+
+
+ENDED = {
+    "exit 0": ("os._exit(0)", "crashed", "status 0"),
+    "exit 3": ('print("no luck", file=sys.stderr); sys.exit(3)', "crashed", "no luck"),
+    "killed": ("os.kill(os.getpid(), 9)", "crashed", "SIGKILL"),
+    "silent": ("time.sleep(600)", "timed out", "'open' within 3 s"),
+    "flood of errors": ('while True: sys.stderr.write("x" * 65536)', "timed out", "within 3 s"),
+    "empty refusal": ("answer(request, ok=False); return 1", "does not load", "no reason"),
+    "long refusal": (
+        'answer(request, ok=False, kind="E" * 10**7, message="x" * 10**7); return 1',
+        "does not load",
+        "EEE",
+    ),
+}
+
+
+@pytest.mark.parametrize(("action", "verdict", "words"), ENDED.values(), ids=ENDED)
+def test_a_backend_that_ends_or_waits_is_a_verdict(check, fake_backend, action, verdict, words):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = check(fake_backend("open", action))
+    assert (result.verdict, words in result.reason) == (verdict, True), result.reason
+    assert len(result.reason) < 3000
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 400_000  # KB
+
+
+def test_replies_to_no_question_are_refused(check, fake_backend):
+    """Endless lines, which nobody asked for, are not kept."""
+    flood = "while True: answer(request, **usual(request))"
+    result = check(fake_backend("hello", flood))
+    assert result.verdict == "backend failed"
+    assert "reply to no question" in result.reason or "replied to request 1" in result.reason
+
+
+def test_a_child_that_keeps_the_output_open_delays_nobody(check, fake_backend):
+    child = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(30)\nos._exit(0)"
+    assert check(fake_backend("open", child)).verdict == "timed out"
+
+
+def test_a_large_request_to_a_deaf_backend_ends(fake_backend):
+    python = fake_backend("hello", "answer(request, **usual(request)); time.sleep(600)")
+    worker = Worker("pytorch", str(python), seconds=2)
+    with pytest.raises(LaneDiedError, match="no answer to 'tokenize'"):
+        worker.call("tokenize", texts=["x" * 10**7])
+    assert worker.pid is None
+
+
+def test_a_backend_that_cannot_start_is_tried_once(sweep, fake_backend, folder, tmp_path):
+    python = fake_backend(
+        "hello", f'open({str(tmp_path / "starts")!r}, "a").write("x"); os._exit(0)'
+    )
+    running = sweep(python)
+    for _ in range(3):
+        (result,) = running.check(open_checkpoint(folder))
+        assert (result.verdict, "status 0" in result.reason) == ("crashed", True)
+    assert (tmp_path / "starts").read_text() == "x"
+
+
+ARRAYS = {  # how the backend spoils the array it answers with -> words of the reason
+    "elsewhere": ('reply["outputs"]["logits"] = "/etc/passwd"', "outside its folder"),
+    "upwards": (
+        'reply["outputs"]["logits"] = request["into"] + "/../../x.npy"', "outside its folder"
+    ),
+    "nul": ('reply["outputs"]["logits"] = "a\\0b"', "outside its folder"),
+    "link": ('os.remove(path); os.symlink("/etc/passwd", path)', "outside its folder"),
+    "missing": ("os.remove(path)", "cannot be read"),
+    "folder": ("os.remove(path); os.mkdir(path)", "cannot be read"),
+    "fifo": ("os.remove(path); os.mkfifo(path)", "regular file"),
+    "garbage": ('open(path, "wb").write(b"garbage")', "cannot be read"),
+    "empty": ('open(path, "wb").close()', "cannot be read"),
+    "objects": (
+        "np.save(path, np.array([{1: 2}], dtype=object), allow_pickle=True)", "no plain numbers"
+    ),
+    "texts": ('np.save(path, np.array(["a"]))', "no plain numbers"),
+    "complex": ("np.save(path, np.ones(3, dtype=complex))", "no plain numbers"),
+    "truncated": ("os.truncate(path, 140)", "its shape"),
+    "terabytes": (
+        "np.lib.format.open_memmap(path, 'w+', np.float32, (10**12, ))", "larger than"
+    ),
+    "shape": (
+        "with open(path, 'wb') as file:\n"
+        "    header = {'descr': '<f4', 'fortran_order': False, 'shape': (2**40, 2**40)}\n"
+        "    np.lib.format.write_array_header_1_0(file, header)",
+        "its shape",
+    ),
+    "negative": (
+        "with open(path, 'wb') as file:\n"
+        "    header = {'descr': '<f4', 'fortran_order': False, 'shape': (-1, -1)}\n"
+        "    np.lib.format.write_array_header_1_0(file, header)\n"
+        "    file.write(bytes(4))",
+        "its shape",
+    ),
+    "no dtype": ('reply["dtypes"] = {}', "precision"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "words"), ARRAYS.values(), ids=ARRAYS)
+def test_an_array_that_cannot_be_trusted_is_refused(check, fake_backend, action, words):
+    lines = ["reply = usual(request)", 'path = reply["outputs"]["logits"]', action]
+    result = check(fake_backend("run", "\n".join([*lines, "answer(request, **reply)", "return 1"])))
+    assert (result.verdict, words in result.reason) == ("backend failed", True), result.reason
+
+
+ODD = {
+    "no numbers": "()",
+    "one number": "(1,)",
+    "one per row": "(4,)",
+    "too many": "(4, 3, 2, 1, 1)",
+    "nothing": "(0, 3)",
+}
+
+
+@pytest.mark.parametrize("shape", ODD.values(), ids=ODD)
+def test_outputs_of_odd_shapes_are_compared(check, fake_backend, shape):
+    lines = ["reply = usual(request)", f'np.save(request["into"] + "/0.npy", np.ones({shape}))']
+    result = check(fake_backend("run", "\n".join([*lines, "answer(request, **reply)", "return 1"])))
+    assert result.verdict in {"agree", "outputs differ", "no outputs"}
+
+
+def test_long_waits_are_reported(fake_backend):
+    told: list[str] = []
+    python = str(fake_backend("peak", "time.sleep(2)"))
+    worker = Worker("pytorch", python, notify=told.append, notice_seconds=0.5)
+    try:
+        assert worker.call("peak")["peak_rss_mb"] == 1.0
+    finally:
+        worker.close()
+    assert any("pytorch" in text and "'peak'" in text and "300 s" in text for text in told)
+
+
+def test_the_command_reports_a_failing_backend(fake_backend, folder):
+    python = fake_backend("open", 'send("\\x1b[2Jgarbage"); return 1')
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "hfscan", "parity", str(folder), "--lanes", "pytorch",
+            "--lane-python", f"pytorch={python}", "--no-measure",
+        ],
+        capture_output=True, text=True, check=False, env=os.environ,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "backend failed" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
