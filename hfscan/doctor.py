@@ -3,7 +3,7 @@
 import platform
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -151,12 +151,15 @@ def hub(endpoint: str, token: str | None, *, offline: bool) -> Iterator[Finding]
     yield Finding("quota", "ok" if quota.remaining else "note", left, advice)
 
 
-def lanes(names: Sequence[str], pythons: Mapping[str, str]) -> Iterator[Finding]:
+def lanes(
+    names: Sequence[str], pythons: Mapping[str, str], notify: Callable[[str], None] | None = None
+) -> Iterator[Finding]:
     """Start each parity lane in its own process; say its versions and the GPU that it sees.
 
-    Where one starts, also say what the system lets hfscan keep from it.
+    Where one starts, also say what the system lets hfscan keep from it. `notify` is
+    given a sentence while a start takes long.
     """
-    workers = [Worker(name, pythons.get(name)) for name in names]
+    workers = [Worker(name, pythons.get(name), notify=notify) for name in names]
     try:
         for worker in workers:
             try:

@@ -42,7 +42,9 @@ def command(
         doctor.versions(),
         doctor.database(db),
         doctor.hub(endpoint, get_token(), offline=constants.HF_HUB_OFFLINE),
-        doctor.lanes(lane_names() if lanes else [], pythons),
+        doctor.lanes(
+            lane_names() if lanes else [], pythons, lambda text: click.echo(text, err=True)
+        ),
     ):
         problems += one.state == "problem"
         rows.append(vars(one))

@@ -14,7 +14,7 @@ _DROPPED = re.compile(
     r"auto_map|custom_(pipelines|generate)|\w*attn_implementation\w*|\w*experts_implementation\w*|\w*kernel_config"
     r"|use_kernels|(\w*_)?name_or_path"
     r"|_commit_hash|torchscript|use_pretrained_backbone|trust_remote_code|code_revision"
-    r"|peft_config|adapter_\w+path|\w+_file"
+    r"|peft_config|adapter_(\w+_)?path|\w+_file"
 )
 """Names of entries that name code, kernels, other models or other files."""
 

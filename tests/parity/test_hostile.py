@@ -1,6 +1,8 @@
 """Each hostile checkpoint ends in a verdict with a reason; nothing in it is ever executed."""
 
+import base64
 import json
+import marshal
 import os
 import pickle
 import struct
@@ -161,6 +163,43 @@ def test_an_h5_file_cannot_reach_for_other_files(altered, check, how):
     results = check(folder)
     assert verdicts(results) == {"unreadable"}
     assert "other files" in results[0].reason
+
+
+def test_an_h5_file_cannot_claim_terabytes(altered, check):
+    folder = altered("bert", "tf_model.h5")
+    with h5py.File(folder / "tf_model.h5", "r+") as file:
+        file.create_dataset("bert/more", (10**12,), "f4", chunks=(1024,))
+    results = check(folder)
+    assert verdicts(results) == {"unreadable"}
+    assert "more than memory" in results[0].reason
+
+
+LAMBDA = """{"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "Lambda",
+"config": {"name": "l", "function": ["%s", null, null], "function_type": "lambda"}}]}}"""
+
+
+def test_a_keras_lambda_in_an_h5_file_is_not_run(altered, check, tmp_path):
+    folder, marker = altered("bert", "tf_model.h5"), tmp_path / "pwned"
+    code = compile(f"lambda x: open({str(marker)!r}, 'w')", "", "eval")
+    with h5py.File(folder / "tf_model.h5", "r+") as file:
+        body = base64.b64encode(marshal.dumps(code.co_consts[0])).decode()
+        file.attrs["model_config"] = LAMBDA % body
+    results = check(folder)
+    assert "agree" in verdicts(results)
+    assert not marker.exists()
+
+
+def test_kernels_and_code_that_a_config_names_are_left_out(altered, check, set_config):
+    folder = altered("bert", "model.safetensors")
+    set_config(
+        folder,
+        attn_implementation="kernels-community/flash-attn",
+        auto_map={"AutoModel": "modeling_own.M"},
+    )
+    results = check(folder)
+    assert "agree" in verdicts(results)
+    left_out = "left out of its config: attn_implementation, auto_map"
+    assert all(left_out in r.notes for r in results)
 
 
 def test_a_file_no_lane_opens_is_said_to_be(altered, check):

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import math
+import os
 import sys
 import time
 import traceback
@@ -86,6 +87,14 @@ def timed(call):
         "cpu_milliseconds": (time.process_time() - work) * 1e3,
         "loss": loss,
     }
+
+
+def memory_bytes():
+    """Size of this machine's memory; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def reset_peak():

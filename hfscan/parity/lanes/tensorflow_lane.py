@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 import transformers
 from _names import from_tensorflow
-from _protocol import about, load, op, peak_rss_mb, reset_peak, save_arrays, timed
+from _protocol import about, load, memory_bytes, op, peak_rss_mb, reset_peak, save_arrays, timed
 from _tensors import canonical, describe
 from _transformers import (
     SCORED,
@@ -59,6 +59,9 @@ def _h5(path):
         )
         if leaves or any(item.external or item.is_virtual for item in found.values()):
             raise ValueError("it wants to take values from other files")
+        size, most = sum(item.nbytes for item in found.values()), memory_bytes()
+        if most is not None and size > most:  # a few bytes of a file can say so
+            raise ValueError(f"it says that it holds {size:,} bytes, more than memory has")
         # a whole file holds layer/variable, the variable's own name starting after the layer's;
         # a shard holds variables, without the outermost scope of their names
         whole = not any(":" in str(name) for name in file.attrs.get("layer_names", ()))

@@ -1,0 +1,201 @@
+"""What of an untrusted checkpoint reaches a backend: no code, no kernels, no other files."""
+
+import json
+import os
+
+import pytest
+
+from hfscan.parity import memory
+from hfscan.parity.checkpoints import CheckpointError, RefusedCheckpointError, open_checkpoint
+from hfscan.parity.report import all_agree
+from hfscan.parity.staging import stage_tokenizer, stage_weights
+
+
+@pytest.fixture
+def change(folder):
+    def write(**entries):
+        path = folder / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+    return write
+
+
+@pytest.fixture
+def staged(folder, tmp_path):
+    """Return the config that a backend is given, and what else it finds in its folder."""
+
+    def stage():
+        into = tmp_path / "staged"
+        into.mkdir()
+        stage_weights(open_checkpoint(folder).weights[0], into)
+        files = {path.name for path in into.iterdir()} - {"config.json"}
+        return json.loads((into / "config.json").read_text()), files
+
+    return stage
+
+
+DROPPED = {
+    "auto_map": {"AutoModel": "modeling_own.Model"},
+    "custom_pipelines": {"own": {"impl": "own.Pipeline"}},
+    "_attn_implementation": "kernels-community/flash-attn",
+    "attn_implementation": "kernels-community/flash-attn",
+    "_attn_implementation_internal": "own/kernels",
+    "_name_or_path": "/home/someone/private",
+    "base_model_name_or_path": "someone/else",
+    "tokenizer_name_or_path": "someone/else",
+    "torchscript": True,
+    "use_pretrained_backbone": True,
+    "trust_remote_code": True,
+    "tokenizer_file": "/etc/passwd",
+    "index_path": "/etc/passwd",
+    "passages_path": "../../secret",
+    "adapter_path": "somewhere",
+    "image_tower": "https://example.org/model",
+    "home": "~/secret",
+    "drive": "C:\\secret",
+}
+
+
+@pytest.mark.parametrize("key", DROPPED)
+@pytest.mark.parametrize("nested", [False, True])
+def test_entries_that_lead_to_code_or_files_are_dropped(change, staged, key, nested):
+    entry = {key: DROPPED[key]}
+    change(**({"text_config": {"layers": [entry]}} if nested else entry))
+    config, _ = staged()
+    assert key not in json.dumps(config)
+    assert config["vocab_size"] == 50
+
+
+def test_entries_that_were_dropped_are_told(change, check, fake_backend):
+    change(auto_map={"AutoModel": "own.Model"}, text_config={"attn_implementation": "own/kernels"})
+    result = check(fake_backend())
+    assert "left out of its config: auto_map, text_config.attn_implementation" in result.notes
+
+
+def test_entries_of_every_checkpoint_are_dropped_in_silence(change, check, fake_backend):
+    change(_name_or_path="bert-base-uncased", _attn_implementation="sdpa", torchscript=False)
+    assert check(fake_backend()).notes == []
+
+
+def test_labels_are_kept_whatever_they_look_like(change, staged):
+    labels = {"0": "/m/09x0r", "1": "..", "2": "https://example.org", "auto_map": "x"}
+    change(id2label=labels, label2id={name: key for key, name in labels.items()})
+    config, _ = staged()
+    assert config["id2label"] == labels
+
+
+def test_a_generation_config_is_cleaned_too(folder, staged, tmp_path):
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps({"custom_generate": "own/code", "max_length": 20}))
+    staged()
+    kept = json.loads((tmp_path / "staged" / "generation_config.json").read_text())
+    assert kept == {"max_length": 20}
+
+
+@pytest.mark.parametrize("key", ["quantization_config", "compression_config"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_quantized_checkpoints_are_refused(folder, change, key, nested):
+    entries = {key: {"quant_method": "own-kernels"}}
+    change(**({"text_config": entries} if nested else entries))
+    with pytest.raises(RefusedCheckpointError, match="own-kernels"):
+        open_checkpoint(folder)
+
+
+def test_deeply_nested_configs_are_refused(folder):
+    (folder / "config.json").write_text('{"a":' * 300 + "1" + "}" * 300)
+    with pytest.raises(CheckpointError, match="levels deep"):
+        open_checkpoint(folder)
+
+
+CODE = [
+    "modeling_own.py", "configuration_own.py", "tokenization_own.py", "tokenizer_own.py",
+    "modules.json", "config_sentence_transformers.json", "adapter_config.json", "handler.py",
+    "custom_generate.py", "task.json", "metadata.json", "preprocessor_config.json",
+]  # fmt: skip
+
+
+def test_a_backend_is_given_the_weights_and_nothing_beside_them(folder, staged):
+    for name in CODE:
+        (folder / name).write_text('{"auto_map": {"AutoModel": "own.Model"}}')
+    _, files = staged()
+    assert files == {"model.safetensors"}
+
+
+def test_a_tokenizer_is_given_as_data(folder, tmp_path):
+    for name in [*CODE, "tokenizer.json", "vocab.txt", "vocab.pkl"]:
+        (folder / name).write_text("{}")
+    own = {"auto_map": {"AutoTokenizer": ["own.T", None]}, "vocab_file": "/etc/passwd", "unk": "/"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(own))
+    into = tmp_path / "staged"
+    into.mkdir()
+    stage_tokenizer(open_checkpoint(folder), into)
+    files = {path.name for path in into.iterdir()}
+    assert files == {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"}
+    assert json.loads((into / "tokenizer_config.json").read_text()) == {"unk": "/"}
+
+
+def test_a_tokenizer_that_is_a_link_out_is_refused(folder, tmp_path):
+    (tmp_path / "secret").write_text("{}")
+    (folder / "tokenizer.json").symlink_to(tmp_path / "secret")
+    (tmp_path / "staged").mkdir()
+    with pytest.raises(CheckpointError, match="leaves the folder"):
+        stage_tokenizer(open_checkpoint(folder), tmp_path / "staged")
+
+
+UNOPENED = {
+    "model.keras": "layers can be code",
+    "model.h5": "layers can be code",
+    "model.weights.h5": "layers can be code",
+    "saved_model.pb": "any operation",
+    "model.onnx": "other files",
+    "model.tflite": "any operation",
+    "adapter_model.safetensors": "an adapter",
+    "model.pkl": "a pickle",
+    "weights.pth": "a pickle",
+}
+
+
+def test_formats_that_can_hold_code_are_never_opened(folder, sweep, fake_backend):
+    for name in UNOPENED:
+        (folder / name).write_bytes(b"\x08\x07../../etc/passwd")
+    results = list(sweep(fake_backend()).check(open_checkpoint(folder)))
+    reasons = {r.weights["file"]: r.reason for r in results if r.verdict == "no lane"}
+    assert set(reasons) == set(UNOPENED)
+    for name, words in UNOPENED.items():
+        assert words in reasons[name]
+        assert "never opened" in reasons[name]
+    assert all_agree(results)
+
+
+@pytest.mark.parametrize("name", ["tf_model.h5", "tf_model-00001-of-00002.h5"])
+def test_weights_of_transformers_are_no_keras_models(folder, name):
+    (folder / name).write_bytes(b"")
+    assert name not in open_checkpoint(folder).unopened
+
+
+INDEXES = ["../secret", "/etc/passwd", "a/b", "..", "", "C:\\x\\..\\..\\y/z", "link.safetensors"]
+
+
+@pytest.mark.parametrize("shard", INDEXES)
+@pytest.mark.parametrize(
+    "file",
+    ["model.safetensors.index.json", "pytorch_model.bin.index.json", "tf_model.h5.index.json"],
+)
+def test_an_index_that_names_files_elsewhere_is_unreadable(folder, tmp_path, file, shard):
+    (tmp_path / "secret").write_text("x")
+    (folder / "link.safetensors").symlink_to(tmp_path / "secret")
+    (folder / file).write_text(json.dumps({"weight_map": {"a": shard}}))
+    checkpoint = open_checkpoint(folder)
+    assert file in checkpoint.broken
+    assert file not in {one.name for one in checkpoint.weights}
+
+
+@pytest.mark.skipif(memory.total_bytes() is None, reason="the system does not tell its memory")
+def test_a_file_larger_than_memory_is_unreadable(folder):
+    with (folder / "pytorch_model.bin").open("wb") as file:
+        try:
+            os.truncate(file.fileno(), 8 << 40)
+        except OSError:
+            pytest.skip("this file system holds no sparse files of such a size")
+    checkpoint = open_checkpoint(folder)
+    assert "memory" in checkpoint.broken["pytorch_model.bin"]
