@@ -11,6 +11,7 @@ from hfscan import doctor
 from hfscan.cli._hub import endpoint_option
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
+from hfscan.cli._verbosity import note
 from hfscan.parity.worker import lane_names
 from hfscan.report import ROW_FORMATS
 
@@ -42,9 +43,7 @@ def command(
         doctor.versions(),
         doctor.database(db),
         doctor.hub(endpoint, get_token(), offline=constants.HF_HUB_OFFLINE),
-        doctor.lanes(
-            lane_names() if lanes else [], pythons, lambda text: click.echo(text, err=True)
-        ),
+        doctor.lanes(lane_names() if lanes else [], pythons, note),
     ):
         problems += one.state == "problem"
         rows.append(vars(one))

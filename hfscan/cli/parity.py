@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hfscan.cli._verbosity import note
+from hfscan.cli._verbosity import is_quiet, note
 from hfscan.errors import HfscanError, NoAnswerError, StorageError
 from hfscan.store import Store
 from hfscan.store.parity import Drawn, record, sample
@@ -166,7 +166,7 @@ def command(
     given = texts.read(inputs) if inputs else None
     started = datetime.now(UTC)
     with ExitStack() as stack:
-        sweep = stack.enter_context(Sweep(settings, lambda text: click.echo(text, err=True)))
+        sweep = stack.enter_context(Sweep(settings, _notifier()))
         if demo:
             named += [(str(one), None) for one in _demo(sweep, stack, full=demo_size == "base")]
         results = [r for name, at in named for r in _check(sweep, name, at, against, given)]
@@ -178,6 +178,11 @@ def command(
     for path, format_ in targets.items():
         _write(document, format_, path)
     sys.exit(0 if document["agree"] else 1)
+
+
+def _notifier() -> Callable[[str], None] | None:
+    """Return what tells of long waits: asked here, for threads do not know of -q."""
+    return None if is_quiet() else note
 
 
 def _check(

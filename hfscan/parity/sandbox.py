@@ -97,7 +97,7 @@ def main() -> None:
     try:
         os.execv(command[0], command)  # noqa: S606 - the user's own interpreter
     except OSError as error:
-        print(error.strerror, file=sys.stderr)
+        sys.stderr.write(f"{error.strerror}\n")
         sys.exit(facts["cannot_run"])
 
 
