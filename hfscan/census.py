@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from hfscan import hub
 from hfscan._logging import LOGGER
+from hfscan.errors import HubContractError
 from hfscan.hub import Answers, Changed, Dated, Harvest, Progress
 from hfscan.objectid import created_at
 from hfscan.scope import Scope
@@ -32,6 +33,7 @@ def crawl(
     db: Path,
     fresh: bool = False,
     streams: int | None = None,
+    rewrite_links: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Crawled:
     """Crawl `scope` of the Hub at `endpoint` into the database `db` as one observation.
@@ -53,6 +55,7 @@ def crawl(
         progress=tell,
         streams=streams,
         waypoints=waypoints,
+        rewrite_links=rewrite_links,
     )
     with fetched as harvest, Store.open(db, write=True) as store:
         tell(Progress(harvest.models, len(harvest.pages), notice="writing to the database"))
@@ -87,6 +90,7 @@ def update(
     endpoint: str,
     token: str | None,
     db: Path,
+    rewrite_links: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Updated:
     """Carry the last full crawl of `endpoint` on: ask for what is new or changed since.
@@ -104,8 +108,20 @@ def update(
     scope = Scope(since=min(created_at(last), since), files="files" not in base.lacks)
     with TemporaryDirectory() as folder:
         journal = Path(folder, "new")
-        new = hub.fetch(scope, endpoint=endpoint, token=token, journal=journal, progress=tell)
+        new = hub.fetch(
+            scope,
+            endpoint=endpoint,
+            token=token,
+            journal=journal,
+            rewrite_links=rewrite_links,
+            progress=tell,
+        )
         with new:
+            if new.unproven_end:
+                raise HubContractError(
+                    f"{endpoint} does not prove that it listed all new models: "
+                    f"{new.unproven_end}. Take a full crawl instead: hfscan crawl"
+                )
             changed = hub.fetch_changed(
                 since,
                 endpoint=endpoint,
@@ -113,6 +129,7 @@ def update(
                 folder=Path(folder),
                 dropped=new.dropped_fields,
                 files=scope.files,
+                rewrite_links=rewrite_links,
                 progress=tell,
             )
             observation = Observation(
@@ -137,6 +154,7 @@ def date_floor(
     token: str | None,
     db: Path,
     limit: int | None = None,
+    rewrite_links: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Dated:
     """Ask the Hub for the first commits of floor models that `db` knows no true date of.
@@ -159,6 +177,7 @@ def date_floor(
                 endpoint=endpoint,
                 token=token,
                 answers=answers,
+                rewrite_links=rewrite_links,
                 progress=progress or (lambda _: None),
             )
         finally:
@@ -186,7 +205,7 @@ def _observation(harvest: Harvest) -> Observation:
         scope=harvest.scope,
         observed_from=harvest.started_at,
         observed_to=harvest.finished_at,
-        complete=harvest.scope.whole,
+        complete=harvest.complete,
         requests=harvest.requests,
         synthetic=harvest.synthetic,
         sample=harvest.scope.sample,

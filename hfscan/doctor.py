@@ -12,6 +12,7 @@ from hfscan._version import __version__
 from hfscan.errors import HfscanError, HubRefusedError
 from hfscan.hub.client import Answer, HubClient
 from hfscan.hub.crew import FIELDS_REFUSED
+from hfscan.hub.endpoint import may_receive_token, redact_url
 from hfscan.hub.journal import unfinished
 from hfscan.hub.page import Page, prove
 from hfscan.hub.retry import Patience
@@ -97,7 +98,7 @@ def database(db: Path) -> Iterator[Finding]:
         yield Finding(
             "journal",
             "note",
-            f"an unfinished crawl of {sanitize(about.endpoint, 100)}, begun "
+            f"an unfinished crawl of {sanitize(redact_url(about.endpoint), 100)}, begun "
             f"{about.started_at:%F %T} UTC: {pages:,} pages are kept",
             "The same `hfscan crawl` goes on from there; with --fresh it starts anew.",
         )
@@ -111,14 +112,30 @@ def database(db: Path) -> Iterator[Finding]:
         )
 
 
-def hub(endpoint: str, token: str | None, *, offline: bool) -> Iterator[Finding]:
+def hub(
+    endpoint: str,
+    token: str | None,
+    *,
+    offline: bool,
+    allow_http_token: bool = False,
+    rewrite_links: bool = False,
+) -> Iterator[Finding]:
     """Ask the Hub for one model, as a crawl would, and say what it announced of the quota."""
-    yield Finding(
-        "token",
-        "ok" if token else "note",
-        "there is one" if token else "none",
-        "" if token else "Public models need none; one raises the quota: `hf auth login`.",
-    )
+    if token is not None and not (allow_http_token or may_receive_token(endpoint)):
+        token = None
+        yield Finding(
+            "token",
+            "note",
+            f"there is one; it is not sent to {endpoint}, which is not encrypted",
+            "Use https, or --allow-http-token.",
+        )
+    else:
+        yield Finding(
+            "token",
+            "ok" if token else "note",
+            "there is one" if token else "none",
+            "" if token else "Public models need none; one raises the quota: `hf auth login`.",
+        )
     if offline:
         yield Finding("hub", "note", "HF_HUB_OFFLINE is set", "Unset it to crawl.")
         return
@@ -127,7 +144,9 @@ def hub(endpoint: str, token: str | None, *, offline: bool) -> Iterator[Finding]
         return prove(answer, after=None, ascending=False)
 
     try:
-        with HubClient(endpoint.rstrip("/"), token, patience=_PATIENCE) as client:
+        with HubClient(
+            endpoint.rstrip("/"), token, patience=_PATIENCE, rewrite_links=rewrite_links
+        ) as client:
             url = address(Scope(), client.endpoint, ascending=False, page_size=1)
             try:
                 client.get(url, proven)

@@ -1,4 +1,4 @@
-"""Progress of a crawl on stderr, while someone watches."""
+"""Progress of a crawl on stderr: a bar on a terminal, elsewhere a line for each wait."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,16 +7,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from hfscan import hub
+from hfscan.cli._output import echo
 from hfscan.cli._verbosity import is_quiet
 from hfscan.text import sanitize
 
 
 @contextmanager
 def shown() -> Iterator[Callable[[hub.Progress], None] | None]:
-    """Yield what shows a crawl's progress, None when stderr is no terminal, or under -q."""
+    """Yield what shows a crawl's progress, None under -q."""
     console = Console(stderr=True)
-    if is_quiet() or not console.is_terminal:
+    if is_quiet():
         yield None
+        return
+    if not console.is_terminal:
+        yield _print_wait
         return
     bar = Progress(
         SpinnerColumn(),
@@ -44,3 +48,8 @@ def shown() -> Iterator[Callable[[hub.Progress], None] | None]:
 
     with bar:
         yield show
+
+
+def _print_wait(state: hub.Progress) -> None:
+    if state.waiting:
+        echo(f"After {state.models:,} models: {state.notice}", err=True)

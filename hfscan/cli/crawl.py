@@ -1,14 +1,17 @@
 """`hfscan crawl`."""
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypedDict
 
 import click
-from huggingface_hub import constants, get_token
+from huggingface_hub import constants
 
 from hfscan import census
 from hfscan.census import Crawled
-from hfscan.cli._hub import endpoint_option
+from hfscan.cli._hub import hub_options, hub_token
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import shown
@@ -23,7 +26,7 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
 @click.command("crawl")
-@endpoint_option
+@hub_options
 @db_option
 @click.option(
     "--year",
@@ -69,6 +72,8 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 @click.option("--fresh", is_flag=True, help="Start anew; forget an interrupted crawl.")
 def command(
     endpoint: str,
+    rewrite_links: bool,
+    allow_http_token: bool,
     db: Path,
     year: int | None,
     since: datetime | None,
@@ -100,23 +105,26 @@ def command(
             "HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it to crawl, bring a recorded "
             "dump in with `hfscan import`, or try `hfscan demo`."
         )
+    hub: _Hub = {
+        "endpoint": endpoint,
+        "token": hub_token(endpoint, allow_http=allow_http_token),
+        "rewrite_links": rewrite_links,
+    }
     if date_floor:
-        _date_floor(endpoint, db, limit)
+        _date_floor(hub, db, limit)
         return
     if update:
-        _update(endpoint, db)
+        _update(hub, db)
         return
     with shown() as progress:
-        crawled = census.crawl(
-            scope,
-            endpoint=endpoint,
-            token=get_token(),
-            db=db,
-            fresh=fresh,
-            streams=streams,
-            progress=progress,
-        )
+        crawled = census.crawl(scope, **hub, db=db, fresh=fresh, streams=streams, progress=progress)
     _report(crawled, db)
+
+
+class _Hub(TypedDict):
+    endpoint: str
+    token: str | None
+    rewrite_links: bool
 
 
 def _check(scope: Scope, streams: int | None) -> None:
@@ -129,11 +137,9 @@ def _check(scope: Scope, streams: int | None) -> None:
         raise click.UsageError("--sample draws from all models of a period; give it alone.")
 
 
-def _date_floor(endpoint: str, db: Path, limit: int | None) -> None:
+def _date_floor(hub: _Hub, db: Path, limit: int | None) -> None:
     with shown() as progress:
-        asked = census.date_floor(
-            endpoint=endpoint, token=get_token(), db=db, limit=limit, progress=progress
-        )
+        asked = census.date_floor(**hub, db=db, limit=limit, progress=progress)
     if not asked.found and not asked.failed:
         echo("No model in the database waits for a date.")
         return
@@ -141,7 +147,7 @@ def _date_floor(endpoint: str, db: Path, limit: int | None) -> None:
     late = sum(one >= FLOOR_START for one in dates)
     moved = sum(one.moved_to is not None for one in asked.found)
     echo(
-        f"Asked {endpoint} for the first commits of {len(asked.found):,} models in "
+        f"Asked {hub['endpoint']} for the first commits of {len(asked.found):,} models in "
         f"{asked.requests:,} requests and {asked.seconds:.1f} s, in {db}"
     )
     for models, what in (
@@ -157,21 +163,22 @@ def _date_floor(endpoint: str, db: Path, limit: int | None) -> None:
         echo(f"{sanitize(repo, 100)}: {why}")
 
 
-def _update(endpoint: str, db: Path) -> None:
+def _update(hub: _Hub, db: Path) -> None:
     with shown() as progress:
-        updated = census.update(endpoint=endpoint, token=get_token(), db=db, progress=progress)
+        updated = census.update(**hub, db=db, progress=progress)
     base, ingested = updated.base, updated.ingested
+    requests = updated.new.requests + updated.changed.requests
     echo(
         f"Source {ingested.source}: {ingested.models:,} models: source {base.id} "
         f"({base.observed_to:%F %H:%M}) carried on with {ingested.models - ingested.carried:,} new "
-        f"or changed ones from {endpoint} in {updated.new.requests + updated.changed.requests:,} "
-        f"requests, in {db}"
+        f"or changed ones from {hub['endpoint']} in {requests:,} requests, in {db}"
     )
     echo(
         "An update cannot see: models deleted or made private since, which it carries on; "
         "downloads, likes and gating of models without a new commit, which are those of source "
         f"{base.id}; commits pushed long after they were made. A full crawl sees all of them."
     )
+    _report_left_out(Counter(updated.new.left_out) + Counter(updated.changed.left_out))
 
 
 def _period(
@@ -203,6 +210,12 @@ def _report(crawled: Crawled, db: Path) -> None:
         echo(f"A sample of {harvest.listed:,} models listed: {harvest.design.told()}.")
     if harvest.synthetic:
         echo(f"The models are synthetic: {sanitize(harvest.synthetic, 600)}")
+    if harvest.unproven_end:
+        echo(
+            f"Not known to be complete: the Hub's list ends without a link to more, and asked for "
+            f"what lies beyond, {harvest.unproven_end}."
+        )
+    _report_left_out(harvest.left_out)
     if ingested.private:
         echo(f"Left out {ingested.private:,} private models.")
     if ingested.duplicates:
@@ -213,6 +226,11 @@ def _report(crawled: Crawled, db: Path) -> None:
         echo(f"Unknown key {sanitize(key, 80)!r} in {models:,} models, not kept.")
     for field, models in ingested.odd_types.items():
         echo(f"{field} has an unexpected type in {models:,} models.")
+
+
+def _report_left_out(rows: Mapping[str, int]) -> None:
+    for reason, count in rows.items():
+        echo(f"Left out {count:,} rows {reason}: they cannot be stored, nor counted.")
 
 
 def _covered(scope: Scope) -> str:

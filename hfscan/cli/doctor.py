@@ -8,7 +8,7 @@ import click
 from huggingface_hub import constants, get_token
 
 from hfscan import doctor
-from hfscan.cli._hub import endpoint_option
+from hfscan.cli._hub import hub_options
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._verbosity import note
@@ -17,7 +17,7 @@ from hfscan.report import ROW_FORMATS
 
 
 @click.command("doctor")
-@endpoint_option
+@hub_options
 @db_option
 @click.option("--lanes/--no-lanes", default=True, show_default=True, help="Start parity's lanes.")
 @click.option("--lane-python", multiple=True, metavar="LANE=INTERPRETER", help="May be repeated.")
@@ -25,7 +25,13 @@ from hfscan.report import ROW_FORMATS
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 def command(
-    endpoint: str, db: Path, lanes: bool, lane_python: tuple[str, ...], format_: str
+    endpoint: str,
+    rewrite_links: bool,
+    allow_http_token: bool,
+    db: Path,
+    lanes: bool,
+    lane_python: tuple[str, ...],
+    format_: str,
 ) -> None:
     """Look at all that hfscan needs, and say what to do about what is not well.
 
@@ -42,7 +48,13 @@ def command(
     for one in itertools.chain(
         doctor.versions(),
         doctor.database(db),
-        doctor.hub(endpoint, get_token(), offline=constants.HF_HUB_OFFLINE),
+        doctor.hub(
+            endpoint,
+            get_token(),
+            offline=constants.HF_HUB_OFFLINE,
+            allow_http_token=allow_http_token,
+            rewrite_links=rewrite_links,
+        ),
         doctor.lanes(lane_names() if lanes else [], pythons, note),
     ):
         problems += one.state == "problem"

@@ -5,7 +5,9 @@ from functools import partial
 from pathlib import Path
 
 import click
+from huggingface_hub import constants
 
+from hfscan.cli._hub import http_token_option, hub_token
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.export import DERIVED, is_export, load
@@ -40,6 +42,7 @@ from hfscan.store.raw import FIELDS
     is_flag=True,
     help="Import even no models, or much fewer than the snapshot before.",
 )
+@http_token_option
 @db_option
 def command(
     files: tuple[str, ...],
@@ -47,6 +50,7 @@ def command(
     complete: bool | None,
     created: Path | None,
     allow_drop: bool,
+    allow_http_token: bool,
     db: Path,
 ) -> None:
     """Bring recorded dumps in as one observation, equal in rank to a crawl.
@@ -68,7 +72,7 @@ def command(
     elif files:
         if observed_at is None:
             raise click.UsageError("Say with --observed-at when the Hub looked like this.")
-        _bring_models(files, observed_at, complete, allow_drop, db)
+        _bring_models(files, observed_at, complete, allow_drop, db, allow_http_token)
     if created is not None:
         with Store.open(db, write=True) as store:
             echo(f"Kept {store.import_dates(created):,} creation dates in {db}")
@@ -87,13 +91,14 @@ def _bring_models(
     complete: bool | None,
     allow_drop: bool,
     db: Path,
+    allow_http_token: bool,
 ) -> None:
     observed = observed_at.replace(tzinfo=UTC)
     if observed > datetime.now(UTC):
         raise click.BadParameter("the date lies in the future", param_hint="--observed-at")
     names = [name if is_dataset_file(name) else Path(name).name for name in files]
     with Store.open(db, write=True) as store:
-        paths = [fetch(name) if is_dataset_file(name) else Path(name) for name in files]
+        paths = _fetched(files, allow_http_token)
         result = store.ingest(
             paths,
             Observation("import", ", ".join(names), Scope(), observed, observed, complete),
@@ -101,6 +106,14 @@ def _bring_models(
         )
         source = next(one for one in store.sources() if one.id == result.source)
     _tell(result, source, db)
+
+
+def _fetched(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:
+    """Return the files, those on the Hub fetched."""
+    if not any(map(is_dataset_file, files)):
+        return [Path(name) for name in files]
+    token = hub_token(constants.ENDPOINT, allow_http=allow_http_token)
+    return [fetch(name, token=token) if is_dataset_file(name) else Path(name) for name in files]
 
 
 def _tell(result: Ingested, source: Source, db: Path) -> None:

@@ -5,11 +5,11 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from huggingface_hub import constants, get_token
+from huggingface_hub import constants
 
 from hfscan import export
 from hfscan._version import __version__
-from hfscan.cli._hub import endpoint_option
+from hfscan.cli._hub import endpoint_option, http_token_option, hub_token
 from hfscan.cli._options import as_of_option, db_option, look_into, opened, source_option
 from hfscan.cli._output import echo
 from hfscan.errors import HubUnreachableError
@@ -21,6 +21,7 @@ from hfscan.hub.publish import Dataset, files_of
 @click.option("--private", is_flag=True, help="Make the dataset private where it is new.")
 @click.option("--license", default="other", show_default=True, help="Of the dataset: an SPDX id.")
 @endpoint_option
+@http_token_option
 @db_option
 @as_of_option
 @source_option
@@ -29,6 +30,7 @@ def command(
     private: bool,
     license: str,
     endpoint: str,
+    allow_http_token: bool,
     db: Path,
     as_of: datetime | None,
     source: int | None,
@@ -42,7 +44,8 @@ def command(
         raise HubUnreachableError(
             "HF_HUB_OFFLINE is set, so nothing is published. Unset it, or use `hfscan export`."
         )
-    dataset = Dataset(repo, endpoint=endpoint, token=get_token())
+    token = hub_token(endpoint, allow_http=allow_http_token)
+    dataset = Dataset(repo, endpoint=endpoint, token=token)
     dataset.prove(private=private)  # an export takes minutes
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "export"

@@ -5,9 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
-from huggingface_hub import constants, get_token
+from huggingface_hub import constants
 
-from hfscan.cli._hub import endpoint_option
+from hfscan.cli._hub import hub_options, hub_token
 from hfscan.cli._output import echo
 from hfscan.cli._progress import shown
 from hfscan.errors import HubUnreachableError
@@ -31,7 +31,7 @@ _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
     metavar="DIR",
     help="Where a state on the Hub is worked on.  [default: a folder of its own in HF_HOME]",
 )
-@endpoint_option
+@hub_options
 @click.option(
     "--full",
     is_flag=True,
@@ -66,6 +66,8 @@ def command(
     state: str,
     work: Path | None,
     endpoint: str,
+    rewrite_links: bool,
+    allow_http_token: bool,
     full: bool,
     accept: bool,
     keep: int | None,
@@ -79,14 +81,16 @@ def command(
     """
     if constants.HF_HUB_OFFLINE:
         raise HubUnreachableError("HF_HUB_OFFLINE is set, so nothing is crawled. Unset it.")
-    place = _place(state, work, endpoint)
+    token = hub_token(endpoint, allow_http=allow_http_token)
+    place = _place(state, work, endpoint, token)
     if max_age is not None:
         check_age(place.shown(), timedelta(days=max_age))
         return
     with shown() as progress:
         snapshot, new = place.take(
             endpoint=endpoint,
-            token=get_token(),
+            token=token,
+            rewrite_links=rewrite_links,
             full=full,
             accept=accept,
             keep=keep and timedelta(days=keep),
@@ -98,12 +102,12 @@ def command(
     echo(snapshot.message if new else f"Nothing new since {snapshot.observed_to}")
 
 
-def _place(state: str, work: Path | None, endpoint: str) -> Local | Remote:
+def _place(state: str, work: Path | None, endpoint: str, token: str | None) -> Local | Remote:
     match = _DATASET.fullmatch(state)
     if match is None:
         if "://" in state:
             raise click.BadParameter(f"{state!r} is not of the form hf://datasets/OWNER/NAME")
         return Local(Path(state))
-    dataset = Dataset(match["repo"], endpoint=endpoint, token=get_token())
+    dataset = Dataset(match["repo"], endpoint=endpoint, token=token)
     own = Path(constants.HF_HOME) / "hfscan" / dataset.repo.replace("/", "--")
     return Remote(dataset, work or own)

@@ -4,17 +4,20 @@ Its cursor holds a time and an `_id`. A model that changes during the walk leaps
 missed; the next walk, which goes back to the start of this one, meets it.
 """
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
 from hfscan.errors import HubContractError
 from hfscan.fs import atomic_write, translate_os_errors
-from hfscan.hub.client import Answer, HubClient
+from hfscan.hub import cursor
+from hfscan.hub.client import Answer, HubClient, RefusedError
 from hfscan.hub.page import Page, doubting, whole
 from hfscan.hub.progress import Progress
 from hfscan.hub.retry import Patience, TransientError
@@ -23,17 +26,32 @@ from hfscan.hub.walk import EMPTY_PAGES, FIELDS, PAGE_SIZE
 
 @dataclass(frozen=True)
 class Changed:
-    """Pages of models, gzip files of JSON arrays; the last reaches beyond the instant asked for."""
+    """Pages of models, gzip files of JSON arrays; the last reaches beyond the instant asked for.
+
+    `left_out`: rows that cannot be stored, by reason.
+    """
 
     pages: tuple[Path, ...]
     models: int
     requests: int
     started_at: datetime
     finished_at: datetime
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
-class _Change(msgspec.Struct):
-    at: datetime | None = msgspec.field(default=None, name="lastModified")
+class _Row(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+    at: Any = msgspec.field(default=None, name="lastModified")
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A row's `_id`, and when it changed as the Hub wrote it; None where it never did."""
+
+    id: str
+    text: str | None
+    time: datetime | None
+    """None also where the text is no time"""
 
 
 def fetch_changed(
@@ -46,6 +64,7 @@ def fetch_changed(
     files: bool = True,
     progress: Callable[[Progress], None] = lambda _: None,
     patience: Patience | None = None,
+    rewrite_links: bool = False,
 ) -> Changed:
     """Walk the models changed at `since` (UTC) or later into files in `folder`.
 
@@ -59,31 +78,67 @@ def fetch_changed(
     url: str | None = f"{endpoint}/api/models?{urlencode(query)}"
     started_at, asked, state = datetime.now(UTC), set[str](), Progress()
     pages: list[Path] = []
+    left_out = Counter[str]()
+    last: list[_Change] = []  # of the page before
     empty = 0  # pages without a model, since the last that had one
 
     def notice(text: str) -> None:
-        progress(msgspec.structs.replace(state, notice=text))
+        progress(msgspec.structs.replace(state, notice=text, waiting=True))
 
-    with HubClient(endpoint, token, patience=patience, tell=notice) as client:
+    with HubClient(
+        endpoint, token, patience=patience, rewrite_links=rewrite_links, tell=notice
+    ) as client:
         while url is not None:
             if url in asked or empty > EMPTY_PAGES:
                 raise HubContractError(f"{endpoint} leads the walk round in circles.")
             asked.add(url)
-            page = client.get(url, doubting(_prove))
+            page = _fetch_page(client, url, last)
+            changes = _changes(page)
             empty = 0 if page.models else empty + 1
+            left_out.update(page.left_out)
             pages.append(folder / f"{len(pages) + 1:06}.json.gz")
             with translate_os_errors(folder):
                 atomic_write(pages[-1], page.packed)
             state = Progress(state.models + page.models, len(pages), client.requests)
             progress(state)
-            url = None if _oldest(page, since) < since else page.next_url
+            if _reaches(changes, since):
+                break
+            presumed = page.next_url is None and bool(changes)
+            url = _beyond(url, changes[-1]) if presumed else page.next_url
+            last = changes if presumed else []
         requests = client.requests
-    return Changed(tuple(pages), state.models, requests, started_at, datetime.now(UTC))
+    return Changed(
+        tuple(pages), state.models, requests, started_at, datetime.now(UTC), dict(left_out)
+    )
+
+
+def _fetch_page(client: HubClient, url: str, last: list[_Change]) -> Page:
+    """Return a page. `last` is the page before where hfscan made the address of what follows it.
+
+    Raises HubContractError where the Hub does not heed such an address: the walk cannot be proven.
+    """
+    unproven = (
+        f"{client.endpoint} ends its list of changes without a link to more, and does not say what "
+        "lies beyond: what changed cannot be known. Take a full crawl instead: hfscan crawl"
+    )
+    try:
+        page = client.get(url, doubting(_prove))
+    except RefusedError as error:
+        if not last:
+            raise
+        raise HubContractError(unproven) from error
+    if page.ids and page.ids[0] in {change.id for change in last}:
+        raise HubContractError(unproven)
+    return page
+
+
+def _beyond(url: str, change: _Change) -> str:
+    return cursor.entered(url, cursor.after_change(change.text, change.id))
 
 
 def _prove(answer: Answer) -> Page:
     page = whole(answer)
-    times = _times(page)
+    times = [change.time for change in _changes(page) if change.time is not None]
     if times != sorted(times, reverse=True):
         raise TransientError(
             "The Hub listed models against the order of change", final=HubContractError
@@ -91,19 +146,26 @@ def _prove(answer: Answer) -> Page:
     return page
 
 
-def _oldest(page: Page, since: datetime) -> datetime:
-    """Return when the page's last model changed; models that never did come last of all."""
-    times = _times(page)
-    if not times:
-        return since
-    return times[-1] if len(times) == page.models else datetime.min.replace(tzinfo=UTC)
+def _reaches(changes: list[_Change], since: datetime) -> bool:
+    """Return whether a page goes back to `since`; models that never changed come last of all."""
+    if changes and changes[-1].text is None:
+        return True
+    times = [change.time for change in changes if change.time is not None]
+    return bool(times) and times[-1] < since
 
 
-def _times(page: Page) -> list[datetime]:
+def _changes(page: Page) -> list[_Change]:
+    rows = (msgspec.json.decode(row, type=_Row) for row in page.rows)
+    return [
+        _Change(row.id, row.at if row.at is None else str(row.at), _read_time(row.at))
+        for row in rows
+    ]
+
+
+def _read_time(value: Any) -> datetime | None:
+    """Return the time; None for what is none, which says nothing about the order."""
     try:
-        found = [msgspec.json.decode(row, type=_Change).at for row in page.rows]
-    except msgspec.ValidationError as error:
-        raise TransientError(
-            f"The Hub says what is no time of change: {error}", final=HubContractError
-        ) from error
-    return [at for at in found if at is not None]
+        time = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,20 +1,24 @@
 """Asks the Hub: politely, patiently, and nobody else."""
 
-import ipaddress
 import re
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NoReturn, TypeVar
 
 import httpx
 
 from hfscan._logging import LOGGER
 from hfscan.errors import HubContractError, HubRefusedError, HubUnreachableError
+from hfscan.hub.endpoint import parse_endpoint
 from hfscan.hub.identity import user_agent
+from hfscan.hub.links import next_target
 from hfscan.hub.quota import SHARE, Pace, Quota, announced
 from hfscan.hub.retry import Patience, TransientError, persist
+from hfscan.hub.transport import Deadline, open_transport
 from hfscan.hub.words import explained
 from hfscan.text import sanitize
 
@@ -56,7 +60,8 @@ class RefusedError(HubRefusedError):
 class HubClient:
     """A connection to one Hub, for any number of threads. Use as a context manager.
 
-    `token` goes to the endpoint's own scheme, host and port only: no other is ever asked.
+    `token` goes to the endpoint's own scheme, host and port only: no other is ever asked. With
+    `rewrite_links`, links of a mirror to the original Hub lead to the endpoint instead.
     `tell` hears in words why the client waits. `requests` counts what was sent, `mine.requests`
     what this thread sent; `has_token` says whether a token goes along, `answered` whether the Hub
     has ever answered.
@@ -69,15 +74,18 @@ class HubClient:
         *,
         share: float = SHARE,
         patience: Patience | None = None,
+        rewrite_links: bool = False,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.endpoint = endpoint
         self.requests = 0
         self.mine = _Mine()
-        self._url = _checked(endpoint)
+        self._url = parse_endpoint(endpoint)
+        self._rewrite_links = rewrite_links
         self.has_token = token is not None
         self._patience = patience or Patience()
         self._pace = Pace(share)
+        self._deadline = Deadline()
         self._tell = tell
         self._turn = threading.Lock()  # whose holder may ask next
         self._heard = 0  # the newest request whose answer the pace knows
@@ -95,8 +103,7 @@ class HubClient:
             headers=headers,
             timeout=self._patience.timeout,
             follow_redirects=False,
-            trust_env=not _is_loopback(self._url.host),  # no proxy between us and this machine
-            verify=self._url.scheme == "https",  # or it reads certificates that nobody shows it
+            transport=open_transport(self._url, self._deadline),
         )
 
     def get(self, url: str, prove: Callable[[Answer], T]) -> T:
@@ -124,9 +131,11 @@ class HubClient:
     def _ask(self, url: httpx.URL) -> Answer:
         number = self._await_turn()
         LOGGER.debug("request %d: GET %s", number, url)
+        self._deadline.set(self._patience.timeout)
         try:
             with self._http.stream("GET", url) as response:
                 self.answered = True
+                self._deadline.set(self._patience.answer)
                 LOGGER.debug("request %d: %s", number, _summary(response))
                 self._hear(number, response)
                 if response.status_code == 200:
@@ -141,13 +150,16 @@ class HubClient:
                 self._fail(response)
         except httpx.TransportError as error:
             LOGGER.debug("request %d: %s", number, type(error).__name__)
-            raise TransientError(f"{self.endpoint} {_trouble(error)}") from error
-        raise AssertionError("an answer is a page or a failure")
+            late = self._deadline.passed and self.answered
+            trouble = "took too long for one answer" if late else _trouble(error)
+            raise TransientError(f"{self.endpoint} {trouble}") from error
 
     def _await_turn(self) -> int:
         """Wait as long as the quota asks; return the number of the request that may now be sent."""
         with self._turn:
             delay = self._pace.delay(self.requests - self._heard)
+            if delay > self._patience.total:
+                raise TransientError(f"{self.endpoint} announces a spent quota", wait=delay)
             if delay > 1:
                 self._tell(f"keeping within the Hub's quota: waiting {delay:.0f} s")
             if delay > 0:
@@ -168,7 +180,6 @@ class HubClient:
 
     def _read(self, response: httpx.Response) -> bytes:
         body = bytearray()
-        until = time.monotonic() + self._patience.answer
         for chunk in response.iter_raw():
             body += chunk
             if len(body) > LARGEST_ANSWER:
@@ -176,24 +187,30 @@ class HubClient:
                     f"{self.endpoint} answered with more than {LARGEST_ANSWER >> 20} MiB for one "
                     "page; it is no Hub that hfscan knows."
                 )
-            if time.monotonic() > until:
-                raise TransientError(f"{self.endpoint} took too long for one answer")
         return bytes(body)
 
     def _next(self, response: httpx.Response) -> str | None:
-        link = response.links.get("next", {}).get("url")
+        link = next_target(response.headers.get_list("link"))
         return self._linked(response, link) if link else None
 
     def _linked(self, response: httpx.Response, link: str) -> str:
         try:
-            url = httpx.URL(link)
-            return str(self._own(response.url.join(url) if url.is_relative_url else url))
+            url = response.url.join(link)
+            return str(self._own(self._rewritten(url) if self._rewrite_links else url))
         except httpx.InvalidURL as error:
             raise TransientError(
                 f"{self.endpoint} links to what is no URL", final=HubContractError
             ) from error
 
-    def _fail(self, response: httpx.Response) -> None:
+    def _rewritten(self, url: httpx.URL) -> httpx.URL:
+        """Return the same address at the endpoint, which may serve the Hub below a path."""
+        path = url.raw_path
+        base = self._url.raw_path.rstrip(b"/")
+        if not path.startswith(base + b"/"):
+            path = base + path
+        return self._url.copy_with(raw_path=path)
+
+    def _fail(self, response: httpx.Response) -> NoReturn:
         status = response.status_code
         said = self._explanation(response)
         what = f"{self.endpoint} answered {status}{f' ({said})' if said else ''}"
@@ -228,7 +245,8 @@ class HubClient:
             raise HubContractError(
                 f"{self.endpoint} sends the reader on to {_origin(url)}; hfscan does not follow, "
                 "so that a token never reaches another host. If that is the Hub you mean, give it "
-                "as --endpoint."
+                f"as --endpoint. If {self.endpoint} is a mirror whose links name the original Hub, "
+                "add --rewrite-links (or HFSCAN_REWRITE_LINKS=1): they then lead to the mirror."
             )
         return url
 
@@ -243,25 +261,8 @@ class _Mine(threading.local):
     requests = 0
 
 
-def _checked(endpoint: str) -> httpx.URL:
-    try:
-        url = httpx.URL(endpoint)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", url.host):
-        raise HubRefusedError(f"{endpoint!r} is no endpoint; give one like https://huggingface.co.")
-    return url
-
-
 def _origin(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _summary(response: httpx.Response) -> str:
@@ -276,8 +277,19 @@ def _asked_wait(response: httpx.Response) -> float | None:
     quota = announced(response.headers)
     if response.status_code == 429 and quota is not None and quota.remaining == 0:
         return quota.reset + 1.0
-    after = _whole_number(response.headers.get("retry-after", "").strip())
+    text = response.headers.get("retry-after", "").strip()
+    after = _whole_number(text)
+    if after is None:
+        after = _seconds_until(text)
     return None if after is None else after + 1.0
+
+
+def _seconds_until(date: str) -> int | None:
+    try:
+        instant = parsedate_to_datetime(date)
+        return max(0, round((instant - datetime.now(UTC)).total_seconds()))
+    except (ValueError, TypeError, OverflowError):  # no date, or one without a zone
+        return None
 
 
 def _whole_number(text: str) -> int | None:

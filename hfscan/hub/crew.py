@@ -5,15 +5,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
 from math import ceil
 
 from hfscan.errors import HfscanError, HubContractError
 from hfscan.hub import cursor
-from hfscan.hub.client import HubClient, RefusedError
+from hfscan.hub.client import Answer, HubClient, RefusedError
 from hfscan.hub.journal import About, Entry, Journal, Stretch
-from hfscan.hub.page import Page, doubting, prove
+from hfscan.hub.page import Page, doubting, prove, prove_beyond, unanswered
 from hfscan.hub.progress import Progress
 from hfscan.hub.walk import EMPTY_PAGES, HIGHEST, Span, Walker, following
 
@@ -79,13 +80,19 @@ class Crew:
                 self._walk(walker, asking)
         self._work_on(self.walkers)
         for walker in self.walkers:
-            if walker.finished and not walker.span.done:
+            if walker.finished and not (walker.span.done or walker.unproven_end):
                 self._rewind(walker)
+
+    @property
+    def unproven_end(self) -> str | None:
+        """Why it is not known whether the Hub has more models, None where it is known."""
+        reasons = (one.unproven_end for one in self.walkers if not one.span.done)
+        return next((reason for reason in reasons if reason), None)
 
     def notice(self, text: str) -> None:
         """Tell why nothing moves."""
         with self._lock:
-            self._tell(notice=text)
+            self._tell(notice=text, waiting=True)
 
     def _work_on(self, walkers: list[Walker]) -> None:
         self._queue.extend(walkers)
@@ -181,9 +188,7 @@ class Crew:
                 self._get_help()
 
     def _fetched(self, walker: Walker) -> Page:
-        proven = doubting(
-            lambda answer: prove(answer, after=walker.last, ascending=walker.ascending)
-        )
+        proven = doubting(lambda answer: self._proven(walker, answer))
         refusals = 0
         while True:
             try:
@@ -195,6 +200,9 @@ class Crew:
                     raise
                 refusals += 1
                 if refusals > _INSISTENCE:
+                    if walker.presumed:
+                        page = unanswered(f"it answers {error.status}")
+                        break
                     raise LostError(error) from error
             else:
                 break
@@ -202,7 +210,15 @@ class Crew:
             raise LostError(
                 HubContractError(f"{self._about.endpoint} begins elsewhere than its cursor says.")
             )
-        return page
+        if page.unproven_end and walker.ends_by_protocol:
+            page = replace(page, unproven_end=None)
+        return walker.seek_more(page)
+
+    @staticmethod
+    def _proven(walker: Walker, answer: Answer) -> Page:
+        if walker.presumed and walker.last is not None:
+            return prove_beyond(answer, after=walker.last, ascending=walker.ascending)
+        return prove(answer, after=walker.last, ascending=walker.ascending)
 
     def _chosen(self, span: Span, page: Page) -> Page:
         """Return the page with the models alone that are wanted and that nobody has seen."""
@@ -231,12 +247,14 @@ class Crew:
                 kept=state.kept + kept,
             )
 
-    def _tell(self, notice: str = "", **more: int) -> None:
+    def _tell(self, notice: str = "", *, waiting: bool = False, **more: int) -> None:
         counts = {
             name: getattr(self._state, name) for name in ("models", "pages", "requests", "kept")
         }
         models = more.get("models", self._state.models)
-        self._state = Progress(**counts | more, total=self._estimate(models), notice=notice)
+        self._state = Progress(
+            **counts | more, total=self._estimate(models), notice=notice, waiting=waiting
+        )
         self._progress(self._state)
 
     def _estimate(self, models: int) -> int | None:

@@ -1,8 +1,9 @@
 """The cursors of lists: base64 of `{"_id":{"$gt":"<last _id>"}}` in order of creation.
 
 In order of change the same stands in the first branch of an `$or`, beside the last time. Read to
-notice what a page lacks, written only for samples, whose answers are checked. Source: the Link
-headers on record from 2022 to 2026; the Hub promises nothing about them.
+notice what a page lacks; written for samples, and to go beyond a page that names no next one: the
+answers are checked. Source: the Link headers on record from 2022 to 2026; the Hub promises nothing
+about them.
 """
 
 import base64
@@ -38,9 +39,21 @@ def bound(url: str) -> str | None:
     return bounds.get("$gt") or bounds.get("$lt")
 
 
-def after(object_id: str) -> str:
-    """Return the cursor of the page that begins after an `_id`, oldest first."""
-    return base64.b64encode(b'{"_id":{"$gt":"%s"}}' % object_id.encode()).decode()
+def after(object_id: str, *, ascending: bool = True) -> str:
+    """Return the cursor of the page that begins after an `_id`, in order of creation."""
+    return _encode({"_id": {"$gt" if ascending else "$lt": object_id}})
+
+
+def after_change(time: str | None, object_id: str) -> str:
+    """Return the cursor of the page that begins after a model, newest change first."""
+    here = {"lastModified": time, "_id": {"$gt": object_id}}
+    if time is None:  # such models come last
+        return _encode(here)
+    return _encode({"$or": [here, {"lastModified": {"$lt": time}}, {"lastModified": None}]})
+
+
+def _encode(bound: object) -> str:
+    return base64.b64encode(msgspec.json.encode(bound)).decode()
 
 
 def entered(url: str, cursor: str) -> str:

@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub import constants, hf_hub_download
 
-from hfscan.errors import DumpError, HubRefusedError, HubUnreachableError
+from hfscan.errors import DumpError
+from hfscan.hub.endpoint import parse_endpoint
+from hfscan.hub.official import translate_client_errors
+from hfscan.text import sanitize
 
 _PREFIX = "hf://"
 _FILE = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<path>.+)")
@@ -17,7 +19,7 @@ def is_dataset_file(name: str) -> bool:
     return name.startswith(_PREFIX)
 
 
-def fetch(name: str) -> Path:
+def fetch(name: str, *, token: str | None = None) -> Path:
     """Return the file in the local cache (HF_HOME), fetched where it is not there yet.
 
     Raises DumpError on a name of another form, HubRefusedError when the Hub says no and
@@ -26,19 +28,20 @@ def fetch(name: str) -> Path:
     match = _FILE.fullmatch(name)
     if not match:
         raise DumpError(f"{name} is not of the form hf://datasets/OWNER/NAME/path.")
-    try:
+    endpoint = constants.ENDPOINT
+    parse_endpoint(endpoint)
+    with translate_client_errors(
+        endpoint,
+        f"{sanitize(name, 300)} cannot be had",
+        "Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or download the file yourself and "
+        "import that.",
+    ):
         return Path(
             hf_hub_download(
                 match["repo"],
                 match["path"],
                 repo_type="dataset",
                 revision=match["revision"],
+                token=token or False,
             )
         )
-    except LocalEntryNotFoundError as error:
-        raise HubUnreachableError(
-            f"{name} is not in the local cache and the Hub cannot be reached. Check the network, "
-            "HF_ENDPOINT and HF_HUB_OFFLINE, or download the file yourself and import that."
-        ) from error
-    except HfHubHTTPError as error:
-        raise HubRefusedError(f"{name} cannot be had: {error.server_message or error}") from error

@@ -83,6 +83,7 @@ def first_commits(
     answers: Answers,
     progress: Callable[[Progress], None] = lambda _: None,
     patience: Patience = _PATIENCE,
+    rewrite_links: bool = False,
 ) -> Dated:
     """Ask the Hub for the first commit of each of `repos` and keep every answer.
 
@@ -94,9 +95,11 @@ def first_commits(
     began, in_a_row, state = time.monotonic(), 0, Progress(total=len(repos))
 
     def notice(text: str) -> None:
-        progress(msgspec.structs.replace(state, notice=text))
+        progress(msgspec.structs.replace(state, notice=text, waiting=True))
 
-    with HubClient(endpoint.rstrip("/"), token, patience=patience, tell=notice) as client:
+    with HubClient(
+        endpoint.rstrip("/"), token, patience=patience, rewrite_links=rewrite_links, tell=notice
+    ) as client:
         for number, repo in enumerate(repos, 1):
             progress(state)
             try:

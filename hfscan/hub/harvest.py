@@ -1,5 +1,6 @@
 """Fetches a scope of the Hub into a journal: resumable, and never more than needed."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +26,8 @@ class Harvest:
     Use as a context manager: it holds the journal. `models` are on the pages, `listed` what the
     Hub listed in all; `seconds` (of asking) and `requests` include earlier runs of the same crawl,
     `requests_now` does not. `dropped_fields` are those the Hub cannot say; `waypoints` is None
-    for less than a full crawl of some length.
+    for less than a full crawl of some length. `left_out` are rows that cannot be stored, by reason;
+    `unproven_end` says why it is not known whether the Hub has more models.
     """
 
     scope: Scope
@@ -44,6 +46,13 @@ class Harvest:
     design: Design | None
     waypoints: Waypoints | None
     journal: Journal
+    left_out: dict[str, int]
+    unproven_end: str | None
+
+    @property
+    def complete(self) -> bool:
+        """True when every model of the period is proven to be on the pages."""
+        return self.scope.whole and not self.left_out and self.unproven_end is None
 
     def discard(self) -> None:
         """Remove the pages, once they are safe in a database."""
@@ -67,13 +76,15 @@ def fetch(
     patience: Patience | None = None,
     streams: int | None = None,
     waypoints: Path | None = None,
+    rewrite_links: bool = False,
 ) -> Harvest:
     """Walk `scope` and return its pages, going on where an earlier, unfinished crawl stood.
 
     Asks only for pages that the folder `journal` does not hold whole; `fresh` drops them first.
     So many `streams` ask at once; by default one, and a second from the other end where that one
     is slow. More than two begin at the waypoints of an earlier crawl (the file `waypoints`);
-    where there are none, or the Hub does not heed them, the walk is the plain one.
+    where there are none, or the Hub does not heed them, the walk is the plain one. `rewrite_links`
+    is HubClient's.
 
     Raises HubUnreachableError, HubRefusedError, HubContractError, StorageError, and DatabaseError
     when another process crawls the same scope there; what was fetched stays for the next run.
@@ -88,7 +99,9 @@ def fetch(
             heard[-1].notice(text)
 
     try:
-        with HubClient(endpoint, token, patience=patience, tell=notice) as client:
+        with HubClient(
+            endpoint, token, patience=patience, rewrite_links=rewrite_links, tell=notice
+        ) as client:
             if fresh or book.about is None:
                 points = known.parting(streams or 1) if known else ()
                 alone = streams == 1 and scope.sample is None
@@ -141,6 +154,9 @@ def _harvest(book: Journal, crew: Crew, requests_now: int) -> Harvest:
     about = book.about
     entries = [entry for walker in crew.walkers for entry in walker.entries]
     filled = [entry for entry in entries if entry.models] or entries[-1:]
+    left_out = Counter[str]()
+    for entry in entries:
+        left_out.update(entry.left_out)
     return Harvest(
         scope=about.scope,
         endpoint=about.endpoint,
@@ -158,6 +174,8 @@ def _harvest(book: Journal, crew: Crew, requests_now: int) -> Harvest:
         design=about.design,
         waypoints=Waypoints.of(about.endpoint, entries) if about.scope.everything else None,
         journal=book,
+        left_out=dict(left_out),
+        unproven_end=crew.unproven_end,
     )
 
 

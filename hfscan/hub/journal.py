@@ -29,7 +29,7 @@ from hfscan.hub.page import Page
 from hfscan.hub.sample import Design
 from hfscan.scope import Scope
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -61,7 +61,8 @@ class Entry(msgspec.Struct, frozen=True):
     """A page on disk: the Hub listed `rows`, from `first` to `last`, of which `models` are kept.
 
     `reach`: with this page its walker has seen everything up to here, in its own direction.
-    `requests` and `seconds` are what it took to get it; `at` (UTC) is when it was kept.
+    `requests` and `seconds` are what it took to get it; `at` (UTC) is when it was kept. `left_out`,
+    `presumed` and `unproven_end` are those of a Page.
     """
 
     number: int
@@ -79,6 +80,9 @@ class Entry(msgspec.Struct, frozen=True):
     seconds: float
     at: datetime
     synthetic: str | None = None
+    left_out: dict[str, int] = {}
+    presumed: bool = False
+    unproven_end: str | None = None
 
 
 def unfinished(root: Path) -> Iterator[tuple[About, int]]:
@@ -178,6 +182,9 @@ class Journal:
             seconds=round(seconds, 3),
             at=at,
             synthetic=page.synthetic,
+            left_out=page.left_out,
+            presumed=page.presumed,
+            unproven_end=page.unproven_end,
         )
         with translate_os_errors(self.folder):
             self.path(entry).write_bytes(page.packed)

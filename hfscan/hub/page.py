@@ -4,12 +4,10 @@ import base64
 import gzip
 import hashlib
 import itertools
-import json
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -17,22 +15,15 @@ from hfscan.errors import HubContractError
 from hfscan.hub import cursor
 from hfscan.hub.client import Answer
 from hfscan.hub.retry import TransientError
+from hfscan.hub.rows import NotAListError, read_rows
 from hfscan.hub.words import explained
 from hfscan.text import sanitize
 
 LARGEST_PAGE = 512 << 20
 """Bytes unpacked: a hundred times a usual page of 1,000 models; a gzip bomb takes any amount."""
 
-_DOUBTS = 2  # times that a page is asked for again when its cursor says that it lacks models
-_HEX = re.compile("[0-9a-f]*")
+_DOUBTS = 2  # times that a page is asked for again when it seems to lack models
 _ETAG = re.compile(r'(?:W/)?"([0-9a-f]+)-([A-Za-z0-9+/]{27})"')
-
-
-class _Model(msgspec.Struct):
-    id: Annotated[str, msgspec.Meta(min_length=24, max_length=24)] = msgspec.field(name="_id")
-
-
-_IDS = msgspec.json.Decoder(list[_Model])
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -46,6 +37,12 @@ class Page:
     synthetic: str | None
     models: int
     """objects that `packed` holds; fewer than `ids` once some were left out"""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """rows that cannot be stored, by reason"""
+    presumed: bool = False
+    """`next_url` is not the Hub's: it asks for what lies beyond the last `_id`"""
+    unproven_end: str | None = None
+    """why it is not known whether the Hub has more"""
 
     @property
     def short_of_cursor(self) -> bool:
@@ -80,33 +77,47 @@ def prove(
     Raises TransientError when the body is not whole, is no array of models, or when an `_id` is
     not beyond the one before it in the walk's direction; HubContractError on a gzip bomb.
     """
-    page = whole(answer, largest)
+    page = whole(answer, largest, first=after is None)
     _check_order(page.ids if after is None else [after, *page.ids], ascending)
     return page
 
 
-def whole(answer: Answer, largest: int = LARGEST_PAGE) -> Page:
-    """Return the answer as a page, in whatever order.
+def prove_beyond(answer: Answer, *, after: str, ascending: bool) -> Page:
+    """Return the answer to an address that hfscan made, for what lies beyond the `_id` `after`.
 
-    Raises TransientError when it is not whole or no array of models; HubContractError on a gzip
-    bomb.
+    An empty page whose end is unproven where the Hub did not heed the address. Raises what `prove`
+    raises.
+    """
+    page = whole(answer, first=False)
+    if page.ids and ((page.ids[0] <= after) if ascending else (page.ids[0] >= after)):
+        return unanswered("it lists what it has listed before")
+    _check_order(page.ids, ascending)
+    return page
+
+
+def unanswered(why: str) -> Page:
+    """Return an empty page for a Hub that does not say what lies beyond a model."""
+    return Page(_pack(b"[]"), [], None, None, 0, unproven_end=why)
+
+
+def whole(answer: Answer, largest: int = LARGEST_PAGE, *, first: bool = True) -> Page:
+    """Return the answer as a page, in whatever order. Rows that cannot be stored are left out.
+
+    Raises TransientError when it is not whole or no array of models (as a `first` page without any
+    is not); HubContractError on a gzip bomb.
     """
     body = unpacked(answer, largest)
     _match_etag(answer.etag, body)
-    packed = answer.body if answer.encoding == "gzip" else None
     try:
-        body.decode()  # the decoder below does not look inside fields that it skips
-        models = _IDS.decode(body)
-    except (msgspec.ValidationError, RecursionError) as error:
+        rows = read_rows(body)
+    except NotAListError as error:
         raise _no_page(explained(body) or str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        body = _repaired(body, error)
-        packed = None
-        models = _decoded(body)
-    ids = [model.id for model in models]
-    if not _HEX.fullmatch("".join(ids)):  # all at once: a third of the time
-        raise _no_page("an `_id` that is not 24 hex digits")
-    return Page(packed or _pack(body), ids, answer.next_url, answer.synthetic, len(ids))
+    if first and rows.left_out and not rows.ids:
+        raise _no_page(f"all rows are {', '.join(rows.left_out)}")
+    sent = answer.encoding == "gzip" and rows.body is body
+    packed = answer.body if sent else _pack(rows.body)
+    ids = rows.ids
+    return Page(packed, ids, answer.next_url, answer.synthetic, len(ids), rows.left_out)
 
 
 def doubting(proven: Callable[[Answer], Page]) -> Callable[[Answer], Page]:
@@ -119,9 +130,10 @@ def doubting(proven: Callable[[Answer], Page]) -> Callable[[Answer], Page]:
     def doubted(answer: Answer) -> Page:
         nonlocal doubts
         page = proven(answer)
-        if page.short_of_cursor and doubts:
+        if doubts and (page.short_of_cursor or page.left_out):
             doubts -= 1
-            raise TransientError("The Hub left models out at the end of a page")
+            what = f"rows {', '.join(page.left_out)}" if page.left_out else "too few models"
+            raise TransientError(f"The Hub answered with a page with {what}")
         return page
 
     return doubted
@@ -168,27 +180,6 @@ def _match_etag(etag: str | None, body: bytes) -> None:
             "The Hub answered with a page that does not match its own checksum (ETag)",
             final=HubContractError,
         )
-
-
-def _decoded(body: bytes) -> list[_Model]:
-    try:
-        return _IDS.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise _no_page(explained(body) or str(error)) from error
-
-
-def _repaired(body: bytes, error: Exception) -> bytes:
-    r"""Return the JSON without lone surrogates (`\ud800`).
-
-    JSON can write them, but no text can hold them, so they stop most readers. Raises
-    TransientError on everything else that is wrong with the body.
-    """
-    try:
-        rows: Any = json.loads(body)
-        text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
-    except (ValueError, RecursionError):
-        raise _no_page(str(error)) from error
-    return re.sub("[\ud800-\udfff]", "\ufffd", text).encode()
 
 
 def _check_order(ids: list[str], ascending: bool) -> None:

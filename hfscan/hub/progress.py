@@ -13,3 +13,5 @@ class Progress(msgspec.Struct, frozen=True):
     """pages that an earlier run had fetched"""
     total: int | None = None
     notice: str = ""
+    waiting: bool = False
+    """the notice says why the Hub is not asked, or is asked again"""

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,21 +14,15 @@ from huggingface_hub import (
     HfApi,
     snapshot_download,
 )
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-)
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from hfscan._version import __version__
-from hfscan.errors import HubRefusedError, HubUnreachableError
+from hfscan.errors import HubRefusedError
 from hfscan.hub.client import HubClient
+from hfscan.hub.endpoint import parse_endpoint
+from hfscan.hub.official import translate_client_errors
 from hfscan.text import sanitize
-
-_TRANSPORTS = frozenset({"httpx", "httpx2", "requests", "urllib3"})
-"""What the official client's releases talk through: their errors come as they are."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +47,16 @@ class Dataset:
     """
 
     def __init__(self, repo: str, *, endpoint: str, token: str | None) -> None:
+        parse_endpoint(endpoint)
         self._token, endpoint = token, endpoint.rstrip("/")
         if not sys.stderr.isatty():
             disable_progress_bars()
-        self._api = HfApi(endpoint, token=token, library_name="hfscan", library_version=__version__)
+        self._api = HfApi(
+            endpoint,
+            token=token or False,  # None would be whatever token the user has
+            library_name="hfscan",
+            library_version=__version__,
+        )
         self.repo = repo
         if "/" not in repo:
             self._prove_token()
@@ -77,7 +77,7 @@ class Dataset:
         with self._told("read"):
             snapshot_download(
                 self.repo, repo_type="dataset", revision=commit, local_dir=folder,
-                allow_patterns=list(patterns), endpoint=self._api.endpoint, token=self._token,
+                allow_patterns=list(patterns), endpoint=self._api.endpoint, token=self._api.token,
             )  # fmt: skip
 
     def tag(self, name: str, commit: str) -> None:
@@ -163,25 +163,9 @@ class Dataset:
         with HubClient(self._api.endpoint, self._token) as client:  # its errors say what to do
             client.get(f"{client.endpoint}/api/whoami-v2", lambda answer: answer)
 
-    @contextlib.contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except LocalEntryNotFoundError as error:
-            raise HubUnreachableError(
-                f"{self._api.endpoint} cannot be reached, or broke off the download. Run the same "
-                "command again."
-            ) from error
-        except (HfHubHTTPError, HFValidationError) as error:
-            said = getattr(error, "server_message", None) or str(error).splitlines()[0]
-            raise HubRefusedError(
-                f"{sanitize(self.repo, 100)} cannot be {what}: {sanitize(said, 600)}"
-            ) from error
-        except Exception as error:
-            cause = error.__cause__ or error  # a failed upload is wrapped
-            if type(cause).__module__.partition(".")[0] not in _TRANSPORTS | {"huggingface_hub"}:
-                raise
-            raise HubUnreachableError(
-                f"{self._api.endpoint} broke off: {sanitize(str(cause), 600)}. Run the same "
-                "command again."
-            ) from error
+    def _told(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return translate_client_errors(
+            self._api.endpoint,
+            f"{sanitize(self.repo, 100)} cannot be {what}",
+            "Run the same command again.",
+        )

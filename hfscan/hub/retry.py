@@ -44,10 +44,10 @@ class Patience:
     """three windows of the Hub's quota"""
     first_wait: float = 0.5
     longest_wait: float = 60.0
-    timeout: float = 60.0
-    """without a byte from the Hub"""
-    answer: float = 300.0
-    """for one whole answer"""
+    timeout: float = 30.0
+    """until the status and the headers of an answer are there, and without a byte of its body"""
+    answer: float = 120.0
+    """for the body of an answer"""
 
 
 def persist(

@@ -4,9 +4,11 @@ Sorted so, the Hub's cursor is nothing but the last `_id`: what changes meanwhil
 a model nor show it twice.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
 
+from hfscan.hub import cursor
 from hfscan.hub.growth import created_before
 from hfscan.hub.journal import Entry, Stretch
 from hfscan.hub.page import Page
@@ -91,7 +93,7 @@ class Span:
 
     def reach(self, page: Page, *, ascending: bool) -> str:
         """Return up to where a walker has seen everything, once it has this page."""
-        if page.next_url is None:
+        if page.next_url is None and page.unproven_end is None:
             return self.high if ascending else self.low
         if not page.ids:
             return self.low if ascending else self.high
@@ -120,6 +122,8 @@ class Walker:
         self.entries: list[Entry] = []
         self.asked: set[str] = set()
         """every address so far"""
+        self.presumed = False
+        """hfscan made the address, for what lies beyond the last page"""
         self.empty = 0
         """pages without a model, since the last that had one"""
 
@@ -155,7 +159,7 @@ class Walker:
         self.entries.append(entry)
         self.last = entry.last or self.last
         self.empty = 0 if entry.rows else self.empty + 1
-        self.url = entry.next_url or self.url
+        self.url, self.presumed = entry.next_url or self.url, entry.presumed
         if self.ascending:
             self.span.low = max(self.span.low, entry.reach)
         else:
@@ -167,11 +171,37 @@ class Walker:
         self.last = next((one.last for one in reversed(self.entries) if one.last), None)
         self.asked.discard(entry.url)
         self.url = entry.url
+        self.presumed = bool(self.entries) and self.entries[-1].presumed
         if self.ascending:
             self.span.low = self.entries[-1].reach if self.entries else self.span.stretch.low
         else:
             self.span.high = self.entries[-1].reach if self.entries else self.span.stretch.high
         return entry
+
+    def seek_more(self, page: Page) -> Page:
+        """Return the page with an address of what lies beyond it, where the Hub names none.
+
+        Only an empty page proves that a list has ended: a `Link` may be lost on the way.
+        """
+        if page.next_url is not None or not page.ids:
+            return page
+        beyond = cursor.after(page.ids[-1], ascending=self.ascending)
+        return replace(page, next_url=cursor.entered(self.url, beyond), presumed=True)
+
+    @property
+    def unproven_end(self) -> str | None:
+        """Why it is not known whether the Hub has more, once it names no more."""
+        return self.entries[-1].unproven_end if self.entries else None
+
+    @property
+    def ends_by_protocol(self) -> bool:
+        """True when a Hub that linked each page to the next sent a shorter one without a link.
+
+        As much as can be known where it does not say what lies beyond a model.
+        """
+        *before, last = self.entries
+        linked = bool(before) and not any(entry.presumed for entry in before)
+        return linked and last.rows < max(entry.rows for entry in before)
 
     def _cut(self, entry: Entry) -> bool:
         if entry.last is None:

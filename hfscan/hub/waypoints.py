@@ -34,7 +34,7 @@ class Waypoints(msgspec.Struct, frozen=True):
         points = [
             Waypoint(entry.last, found, entry.walker % 2 == 0)
             for entry in entries
-            if entry.next_url and entry.last and entry.models
+            if entry.next_url and entry.last and entry.models and not entry.presumed
             if (found := cursor.read(entry.next_url))
         ]
         if len(points) < _FEWEST:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def take(
     accept: bool = False,
     keep: timedelta | None = None,
     repo: str | None = None,
+    rewrite_links: bool = False,
     now: datetime | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Snapshot, bool]:
@@ -103,10 +105,9 @@ def take(
     db = state / DATABASE
     sources = _sources(db, endpoint)
     if not sources or sources[-1].observed_to.date() < now.date():
-        if full or _full_is_due(sources, now):
-            census.crawl(Scope(), endpoint=endpoint, token=token, db=db, progress=progress)
-        else:
-            census.update(endpoint=endpoint, token=token, db=db, progress=progress)
+        full = full or _full_is_due(sources, now)
+        crawl = partial(census.crawl, Scope()) if full else census.update
+        crawl(endpoint=endpoint, token=token, db=db, rewrite_links=rewrite_links, progress=progress)
         sources = _sources(db, endpoint)
     before = shown(state)
     if before is not None and before.source == sources[-1].id:
@@ -129,7 +130,8 @@ def _sources(db: Path, endpoint: str) -> list[Source]:
 
 
 def _full_is_due(sources: list[Source], now: datetime) -> bool:
-    full = [one.observed_to for one in sources if one.kind == "crawl"]
+    # an update cannot go on from a crawl that left models out
+    full = [one.observed_to for one in sources if one.kind == "crawl" and one.complete]
     return not full or now.replace(tzinfo=None) - full[-1] >= FULL_EVERY
 
 

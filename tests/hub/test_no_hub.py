@@ -36,7 +36,7 @@ class Old(Handler):
         if "baseModels" in self.path:
             self.send(400, b'{"error":"\\"expand\\" must be one of [author, createdAt, tags]"}')
         else:
-            self.send(200, b'[{"_id":"' + b"a" * 24 + b'"}]')
+            self.send(200, b'[{"_id":"' + b"a" * 24 + b'","id":"a/b"}]')
 
 
 class Redirecting(Handler):
@@ -114,5 +114,6 @@ def test_fields_that_the_hub_does_not_know_are_left_out_and_told(tmp_path: Path)
         harvest = hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, patience=QUICK)
         with harvest:
             assert harvest.models == 1
+            assert harvest.complete  # from either end it is the only one
             assert "baseModels" in harvest.dropped_fields
             assert "author" not in harvest.dropped_fields

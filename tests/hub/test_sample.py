@@ -89,7 +89,7 @@ def test_where_cursors_of_its_own_are_refused_the_plain_walk_draws_the_same(
 def test_a_sample_of_all_is_all(tmp_path: Path) -> None:
     with serving(page_size=1_000) as server:
         assert ids(fetched(server, tmp_path, Scope(sample=1.0))) == IDS
-        assert len(server.requests) == 6
+        assert len(server.requests) == 6 + 1  # an empty page proves the end
 
 
 def test_a_cursor_that_is_not_heeded_is_noticed(tmp_path: Path) -> None:
@@ -131,7 +131,9 @@ def test_interrupted_it_goes_on_with_the_same_draw(tmp_path: Path) -> None:
             fetched(server, tmp_path, Scope(sample=0.05), progress=stop)
         harvest = fetched(server, tmp_path, Scope(sample=0.05), streams=4)
         assert ids(harvest) == drawn(harvest)
-        assert max(Counter(urlsplit(one.target).query for one in server.requests).values()) == 1
+        asked = Counter(urlsplit(one.target).query for one in server.requests)
+        again = [query for query, times in asked.items() if times > 1]
+        assert len(again) <= 1  # two ranges may both have to prove the Hub's end
 
 
 def test_every_model_is_drawn_as_often_as_the_others() -> None:
