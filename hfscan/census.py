@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from hfscan import hub
 from hfscan._logging import LOGGER
 from hfscan.errors import HubContractError
+from hfscan.fs import journal_folder
 from hfscan.hub import Answers, Changed, Dated, Harvest, Progress
 from hfscan.objectid import created_at
 from hfscan.scope import Scope
@@ -50,7 +51,7 @@ def crawl(
         scope,
         endpoint=endpoint,
         token=token,
-        journal=_journal(db),
+        journal=journal_folder(db),
         fresh=fresh,
         progress=tell,
         streams=streams,
@@ -165,7 +166,7 @@ def date_floor(
     """
     with Store.open(db):
         pass  # there must be one
-    with Answers(_journal(db), endpoint) as answers:
+    with Answers(journal_folder(db), endpoint) as answers:
         earlier = list(answers.kept)
         with Store.open(db, write=True) as store:
             _record(store, answers, endpoint)
@@ -192,10 +193,6 @@ def _record(store: Store, answers: Answers, endpoint: str) -> None:
     dates = [CreationDate(one.id, one.created_at, one.moved_to) for one in answers.kept]
     store.record_dates(dates, kind="first commit", origin=endpoint)
     answers.drop()
-
-
-def _journal(db: Path) -> Path:
-    return db.with_name(db.name + ".journal")
 
 
 def _observation(harvest: Harvest) -> Observation:

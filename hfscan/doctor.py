@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hfscan._version import __version__
 from hfscan.errors import HfscanError, HubRefusedError
+from hfscan.fs import journal_folder
 from hfscan.hub.client import Answer, HubClient
 from hfscan.hub.crew import FIELDS_REFUSED
 from hfscan.hub.endpoint import may_receive_token, redact_url
@@ -94,7 +95,7 @@ def database(db: Path) -> Iterator[Finding]:
             newest = f", the newest of {sources[-1].observed_to:%F}" if sources else ""
             size = db.stat().st_size / (1 << 20)
             yield Finding("database", "ok", f"{db}: {len(sources)} sources{newest}; {size:,.0f} MB")
-    for about, pages in unfinished(db.with_name(db.name + ".journal")):
+    for about, pages in unfinished(journal_folder(db)):
         yield Finding(
             "journal",
             "note",

@@ -31,6 +31,11 @@ def acquire_lock(path: Path) -> filelock.BaseFileLock:
     return lock
 
 
+def journal_folder(db: Path) -> Path:
+    """Return the folder in which crawls into the database `db` keep their pages."""
+    return db.with_name(db.name + ".journal")
+
+
 def atomic_write(path: Path, data: bytes) -> None:
     """Write a file so that readers see either the old content or all of the new one."""
     part = path.with_name(path.name + ".part")

@@ -3,12 +3,13 @@
 import importlib
 import os
 import sys
+from urllib.parse import urlsplit
 
 import click
 
 from hfscan._version import __version__
 from hfscan.cli._output import echo, show_error
-from hfscan.errors import HfscanError
+from hfscan.errors import HfscanError, HubRefusedError
 
 COMMANDS = {
     "crawl": "Take a census of the Hub's model metadata.",
@@ -41,7 +42,11 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         name = "import_" if cmd_name == "import" else cmd_name
-        command = importlib.import_module(f"hfscan.cli.{name}").command
+        try:
+            command = importlib.import_module(f"hfscan.cli.{name}").command
+        except ValueError:  # huggingface_hub reads HF_ENDPOINT as it is imported
+            _check_environment()
+            raise
         assert isinstance(command, click.Command)
         return command
 
@@ -55,6 +60,15 @@ class _Commands(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             ctx.fail(f"no command {args[0]!r}; there are: {', '.join(COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+
+def _check_environment() -> None:
+    try:
+        urlsplit(os.environ.get("HF_ENDPOINT", ""))
+    except ValueError:
+        raise HubRefusedError(
+            "HF_ENDPOINT is no endpoint. Give one like https://huggingface.co, or unset it."
+        ) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -50,14 +50,14 @@ class Census:
     ) -> "Census":
         """Take the observation that answers for `period`; see `hfscan.store.sources.choose`."""
         since, until = period or (None, None)
-        return cls(store, choose(store.sources(), since, until, source=source, as_of=as_of))
+        return cls(store, choose(store.require_sources(), since, until, source=source, as_of=as_of))
 
     @classmethod
     def latest(
         cls, store: Store, *, source: int | None = None, as_of: datetime | None = None
     ) -> "Census":
         """Take the observation to look into; see `hfscan.store.sources.latest`."""
-        return cls(store, latest(store.sources(), source=source, as_of=as_of))
+        return cls(store, latest(store.require_sources(), source=source, as_of=as_of))
 
     def exclusivity(
         self,

@@ -70,7 +70,7 @@ def _observations(
 ) -> Iterator[tuple[str, Census]]:
     """Yield those of the whole Hub that can tell, oldest first."""
     told = False
-    for source in store.sources():
+    for source in store.require_sources():
         if as_of is not None and source.observed_to > as_of:
             continue
         census = Census(store, source)

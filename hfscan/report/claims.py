@@ -82,7 +82,7 @@ def weigh(store: Store, *, where: Path | None = None) -> Iterator[Claim]:
     """
     observed = _Observed(store)
     if not observed.sources and not runs(store.connection):
-        raise NoAnswerError("The database is empty: run `hfscan crawl` or `hfscan import` first.")
+        raise NoAnswerError(store.explain_empty())
     for path in sorted(((where or folder("reports")) / "claims").glob("*.toml")):
         if path.name == "report.toml":
             continue  # how they are shown

@@ -61,6 +61,14 @@ class Store:
         """Return every observation, oldest first."""
         return sources.listed(self.connection)
 
+    def require_sources(self) -> list[Source]:
+        """Return every observation, oldest first. Raises NoAnswerError where there is none."""
+        return sources.require(self.connection)
+
+    def explain_empty(self) -> str:
+        """Return why it holds no observation, and what to do."""
+        return sources.explain_empty(self.connection)
+
     def floor_to_date(self, limit: int | None = None) -> list[str]:
         """Return repo ids of floor models to ask the Hub the first commit of; see `dates`."""
         return dates.to_ask_for(self.connection, limit)

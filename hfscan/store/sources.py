@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from hfscan.errors import NoAnswerError
+from hfscan.fs import journal_folder
 from hfscan.objectid import FLOOR_START
 from hfscan.scope import Scope
 from hfscan.store import history, series
@@ -82,6 +84,26 @@ def listed(connection: duckdb.DuckDBPyConnection) -> list[Source]:
     names = [column[0] for column in cursor.description]
     rows: list[tuple[Any, ...]] = cursor.fetchall()
     return [Source(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def require(connection: duckdb.DuckDBPyConnection) -> list[Source]:
+    """Return every source, oldest observation first. Raises NoAnswerError where there is none."""
+    if found := listed(connection):
+        return found
+    raise NoAnswerError(explain_empty(connection))
+
+
+def explain_empty(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return why a database holds no source, and what to do."""
+    (path,) = connection.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchone() or (None,)
+    if path and any(journal_folder(Path(path)).glob("*/crawl.json")):
+        return (
+            "The database is empty: its first crawl is not finished. Run the same `hfscan crawl` "
+            "again, it goes on where it stood (`hfscan doctor` shows it)."
+        )
+    return "The database is empty: run `hfscan crawl` or `hfscan import` first."
 
 
 def forget(connection: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[Source]:
@@ -183,7 +205,7 @@ def _candidates(known: list[Source], source: int | None, as_of: datetime | None)
 
 def _there_are(sources: list[Source]) -> str:
     if not sources:
-        return "The database is empty: run `hfscan crawl` or `hfscan import` first."
+        return "The database is empty."
     return f"Sources: {'; '.join(map(_told, sources))}."
 
 

@@ -1,0 +1,178 @@
+"""An endpoint holds no secret, and a token goes only where nobody else reads it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hfscan.fs import add_checksum, journal_folder
+from hfscan.hub.endpoint import may_receive_token, redact_url
+from hfscan.hub.journal import Journal
+from hfscan.hub.plan import plan
+from hfscan.minihub import Faults, MiniHub, Population
+from hfscan.scope import Scope
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "hf_" + "s" * 34
+SECRET = "open-sesame"
+
+Run = Callable[..., "tuple[int, str]"]
+
+
+@pytest.fixture
+def hfscan(tmp_path: Path) -> Run:
+    def run(*arguments: str, **variables: str) -> tuple[int, str]:
+        """Return the exit code, and stdout with stderr."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
+        home = {"HF_HOME": str(tmp_path / "hf"), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "hfscan", *arguments],
+            cwd=tmp_path, env=kept | home | variables, timeout=120,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stdout
+        return done.returncode, done.stdout
+
+    return run
+
+
+COMMANDS = {
+    "crawl": ["crawl"],
+    "update": ["crawl", "--update"],
+    "date-floor": ["crawl", "--date-floor"],
+    "snapshot": ["snapshot", "--state", "state"],
+    "remote snapshot": ["snapshot", "--state", "hf://datasets/a/b"],
+    "publish": ["publish", "a/b"],
+    "doctor": ["doctor", "--no-lanes"],
+    "import": ["import", "hf://datasets/a/b/c.jsonl", "--observed-at", "2024-01-01"],
+}
+SECRETS = [
+    f"http://user:{SECRET}@127.0.0.1:9",
+    f"http://{SECRET}@127.0.0.1:9",
+    f"http://127.0.0.1:9/?token={SECRET}",
+    f"http://127.0.0.1:9#{SECRET}",
+    f"user:{SECRET}@127.0.0.1:9",
+    f"http://u:{SECRET}@[x",
+]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS])
+def test_endpoint_with_a_secret_is_refused(hfscan: Run, tmp_path: Path, command: str) -> None:
+    code, out = hfscan(*COMMANDS[command], HF_ENDPOINT=SECRETS[0])
+    assert code == 4, out
+    assert "HF_TOKEN" in out
+    assert SECRET not in out
+    written = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    assert not any(SECRET.encode() in data for data in written)
+
+
+@pytest.mark.parametrize("endpoint", SECRETS)
+def test_endpoint_option_with_a_secret_is_refused(hfscan: Run, endpoint: str) -> None:
+    code, out = hfscan("-vv", "crawl", "--endpoint", endpoint)
+    assert code == 4, out
+    assert SECRET not in out
+    assert SECRET not in hfscan("crawl", "--help", HF_ENDPOINT=endpoint)[1]
+    code, out = hfscan("crawl", HF_ENDPOINT=endpoint)
+    assert (code, SECRET in out) == (4, False)
+
+
+def test_doctor_redacts_what_an_old_journal_holds(hfscan: Run, tmp_path: Path) -> None:
+    endpoint = f"http://user:{SECRET}@hub.example/path?token={SECRET}#{SECRET}"
+    with Journal(journal_folder(tmp_path / "hfscan.duckdb"), endpoint, Scope()) as journal:
+        journal.begin(plan(Scope(), endpoint))
+    _, out = hfscan("doctor", "--no-lanes", "--endpoint", "http://127.0.0.1:9")
+    assert "an unfinished crawl of http://hub.example/path, begun" in out
+    assert SECRET not in out
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://huggingface.co", "https://huggingface.co"),
+        ("http://u:p@h:8080/x?y=z#f", "http://h:8080/x"),
+        ("u:p@h", "h"),
+        ("http://u:p@[x", "an address that cannot be read"),
+        ("", ""),
+    ],
+)
+def test_redact_url_drops_credentials(url: str, shown: str) -> None:
+    assert redact_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "may"),
+    [
+        ("https://huggingface.co", True),
+        ("HTTPS://hub.example:8443/hf", True),
+        ("http://127.0.0.1:5000", True),
+        ("http://localhost", True),
+        ("http://[::1]:80", True),
+        ("http://hub.example", False),
+        ("http://10.0.0.1:8080", False),
+        ("http://localhost.example", False),
+        ("http://127.0.0.1.example", False),
+    ],
+)
+def test_may_receive_token_where_nobody_else_reads(endpoint: str, may: bool) -> None:
+    assert may_receive_token(endpoint) is may
+
+
+@pytest.fixture
+def hub() -> Iterator[MiniHub]:
+    with MiniHub(Population.synthetic(20, seed=1), quota=None, tokens={TOKEN: "me"}) as hub:
+        yield hub
+
+
+def test_token_stays_at_home_over_http(hfscan: Run, hub: MiniHub) -> None:
+    """A proxy stands for the network: it sees what is sent to a machine elsewhere."""
+    elsewhere = {"HF_TOKEN": TOKEN, "HTTP_PROXY": hub.url, "http_proxy": hub.url}
+    asked = ("crawl", "--limit", "1", "--endpoint", "http://hub.example")
+    _, out = hfscan(*asked, **elsewhere)
+    assert "the token is not sent: http://hub.example" in out
+    assert "--allow-http-token" in out
+    assert hub.requests
+    assert {one.identity for one in hub.requests} == {"127.0.0.1"}
+    _, out = hfscan(*asked, "--allow-http-token", **elsewhere)
+    assert "not sent" not in out
+    assert hub.requests[-1].identity == "me"
+    _, out = hfscan("doctor", "--no-lanes", "--endpoint", "http://hub.example", **elsewhere)
+    assert "it is not sent to http://hub.example" in out
+    assert hub.requests[-1].identity == "127.0.0.1"
+    code, out = hfscan("publish", "me/x", "--endpoint", "http://hub.example", **elsewhere)
+    assert code == 4
+    assert "not sent" in out
+    before = len(hub.requests)
+    _, out = hfscan(
+        "import", "hf://datasets/a/b/c.jsonl", "--observed-at", "2024-01-01",
+        HF_ENDPOINT="http://hub.example", **elsewhere,
+    )  # fmt: skip
+    assert "not sent" in out
+    assert len(hub.requests) > before
+    assert {one.identity for one in hub.requests[before:]} == {"127.0.0.1"}
+
+
+def test_report_says_that_the_first_crawl_is_unfinished(hfscan: Run, tmp_path: Path) -> None:
+    with MiniHub(Population.synthetic(20, seed=1), quota=None) as hub:
+        assert hfscan("crawl", "--endpoint", hub.url)[0] == 0
+        assert hfscan("forget", "1")[0] == 0
+        code, out = hfscan("report")
+        assert (code, "first crawl is not finished" in out) == (7, False)
+    folder = journal_folder(tmp_path / "hfscan.duckdb") / "x"
+    folder.mkdir(parents=True)
+    (folder / "crawl.json").write_bytes(add_checksum(b"{}"))
+    for command in ("report", "trend", "claims", "explain"):
+        code, out = hfscan(command, *(["a/b"] if command == "explain" else []))
+        assert code == 7, out
+        assert "first crawl is not finished. Run the same `hfscan crawl`" in out
+
+
+def test_crawl_prints_a_line_for_each_wait(hfscan: Run) -> None:
+    faults = Faults({"429-retry-after": 1.0}, most=1)
+    with MiniHub(Population.synthetic(20, seed=1), quota=None, faults=faults) as hub:
+        code, out = hfscan("crawl", "--limit", "5", "--endpoint", hub.url)
+    assert code == 0
+    assert f"After 0 models: {hub.url} answered 429" in out
+    assert "waiting 2 s" in out

@@ -1,0 +1,210 @@
+"""Servers that never end what they begin: every wait has a limit, and is said."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from servers import RawServer, Send, answer, models, serving
+
+from hfscan import hub
+from hfscan.errors import HfscanError, HubContractError, HubUnreachableError
+from hfscan.hub.client import HubClient
+from hfscan.hub.commits import first_commit
+from hfscan.hub.retry import Patience
+from hfscan.scope import Scope
+
+QUICK = Patience(
+    attempts=2, greetings=2, first_wait=0.01, longest_wait=0.02, timeout=0.4, answer=0.4, total=5
+)
+PAGE = json.dumps(models(3)).encode()
+
+
+def drip(server: RawServer, send: Send, data: bytes) -> None:
+    for byte in data:
+        send(bytes([byte]))
+        if server.closing.wait(0.02):
+            return
+
+
+def silence(server: RawServer, send: Send, target: str) -> None:
+    server.closing.wait(30)
+
+
+def dripping_headers(server: RawServer, send: Send, target: str) -> None:
+    drip(server, send, b"HTTP/1.1 200 OK\r\n" + b"x-a: b\r\n" * 1_000)
+
+
+def dripping_body(server: RawServer, send: Send, target: str) -> None:
+    send(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+    drip(server, send, b" " * 10_000)
+
+
+def endless_chunks(server: RawServer, send: Send, target: str) -> None:
+    send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+    while not server.closing.wait(0.02):
+        send(b"1\r\n \r\n")
+
+
+def interim_flood(server: RawServer, send: Send, target: str) -> None:
+    while not server.closing.is_set():
+        send(b"HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n" * 100)
+
+
+def interim_drip(server: RawServer, send: Send, target: str) -> None:
+    while not server.closing.wait(0.02):
+        send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def dripping_error(server: RawServer, send: Send, target: str) -> None:
+    send(b"HTTP/1.1 500 Oops\r\ncontent-length: 100000\r\n\r\n")
+    drip(server, send, b" " * 10_000)
+
+
+SLOW = pytest.mark.parametrize(
+    "script",
+    [
+        silence, dripping_headers, dripping_body, endless_chunks, interim_flood, interim_drip,
+        dripping_error,
+    ],
+)  # fmt: skip
+
+
+@SLOW
+def test_fetch_gives_up_on_endless_answers(tmp_path: Path, script) -> None:
+    told: list[hub.Progress] = []
+    with serving(script) as server, pytest.raises(HubUnreachableError, match=r"stopped|too long"):
+        hub.fetch(
+            Scope(), endpoint=server.url, token=None, journal=tmp_path, patience=QUICK,
+            progress=told.append,
+        )  # fmt: skip
+    assert any(state.waiting and "trying again" in state.notice for state in told)
+
+
+@SLOW
+def test_fetch_changed_gives_up_on_endless_answers(tmp_path: Path, script) -> None:
+    since = datetime(2024, 1, 1, tzinfo=UTC)
+    with serving(script) as server, pytest.raises(HubUnreachableError, match=r"stopped|too long"):
+        hub.fetch_changed(since, endpoint=server.url, token=None, folder=tmp_path, patience=QUICK)
+
+
+@SLOW
+def test_first_commit_gives_up_on_endless_answers(script) -> None:
+    with (
+        serving(script) as server,
+        HubClient(server.url, patience=QUICK) as client,
+        pytest.raises(HubUnreachableError, match=r"stopped|too long"),
+    ):
+        first_commit(client, "a/b")
+
+
+def test_fetch_survives_interim_answers_that_end(tmp_path: Path) -> None:
+    def script(server: RawServer, send: Send, target: str) -> None:
+        body = PAGE if "cursor" not in target else b"[]"
+        send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50 + answer(body))
+
+    walk = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
+        assert harvest.models == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "header"),
+    [
+        ("200 OK", 'ratelimit: "api";r=0;t=999999999'),
+        ("429 Slow Down", 'ratelimit: "api";r=0;t=999999999'),
+        ("429 Slow Down", "retry-after: 999999999"),
+        ("503 Away", "retry-after: 86400"),
+        ("503 Away", "retry-after: Fri, 31 Dec 2038 23:59:59 GMT"),
+    ],
+)
+def test_fetch_refuses_to_wait_for_ages(tmp_path: Path, status: str, header: str) -> None:
+    def script(server: RawServer, send: Send, target: str) -> None:
+        send(answer(PAGE, header, status=status))
+
+    walk = {"token": None, "journal": tmp_path, "patience": QUICK}
+    with serving(script) as server, pytest.raises(HubUnreachableError, match=r"to wait \d+ s"):
+        hub.fetch(Scope(), endpoint=server.url, **walk)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ['ratelimit: "api";r=-1;t=-5', 'ratelimit-policy: "x";q=-1;w=0'],
+        ['ratelimit: "api";r=nan;t=inf'],
+        ['ratelimit: "api";r=0;t=99999999999999999999'],
+        ['ratelimit: "api";r=9;t=9', 'ratelimit-policy: "x";q=0;w=0'],
+        ["retry-after: -1"],
+        ["ratelimit: ;;;r=;t="],
+    ],
+)
+def test_fetch_ignores_quotas_that_are_none(tmp_path: Path, headers: list[str]) -> None:
+    def script(server: RawServer, send: Send, target: str) -> None:
+        send(answer(PAGE if "cursor" not in target else b"[]", *headers))
+
+    walk = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
+        assert harvest.models == 3
+
+
+@pytest.mark.parametrize("after", ["-1", "NaN", "1e3", "soon", "Wed, 99 Foo 2022"])
+def test_fetch_retries_soon_after_an_unreadable_wait(tmp_path: Path, after: str) -> None:
+    asked: Iterator[int] = iter(range(10))
+
+    def script(server: RawServer, send: Send, target: str) -> None:
+        if next(asked) == 0:
+            send(answer(b"", f"retry-after: {after}", status="503 Away"))
+        else:
+            send(answer(PAGE if "cursor" not in target else b"[]"))
+
+    walk = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
+        assert harvest.models == 3
+
+
+@pytest.mark.parametrize("location", ["/api/models", "?again=1", ""])
+def test_fetch_ends_in_a_redirect_loop(tmp_path: Path, location: str) -> None:
+    def script(server: RawServer, send: Send, target: str) -> None:
+        send(answer(b"", f"location: {location}", status="302 Found"))
+
+    walk = {"token": None, "journal": tmp_path, "patience": QUICK}
+    with serving(script) as server, pytest.raises(HubContractError, match="redirect"):
+        hub.fetch(Scope(), endpoint=server.url, **walk)
+
+
+@pytest.mark.parametrize("word", ["HTTP/1.1 200 OK\r\n" + "x" * 200_000, "nonsense\r\n\r\n", ""])
+def test_fetch_refuses_what_is_no_http(tmp_path: Path, word: str) -> None:
+    def script(server: RawServer, send: Send, target: str) -> None:
+        send(word.encode())
+        time.sleep(0.01)
+        raise OSError  # ends the connection
+
+    walk = {"token": None, "journal": tmp_path, "patience": QUICK}
+    with serving(script) as server, pytest.raises(HfscanError, match=r"broke off|stopped"):
+        hub.fetch(Scope(), endpoint=server.url, **walk)
+
+
+def mirror(original: str):
+    """A mirror that passes on links to the original Hub."""
+
+    def script(server: RawServer, send: Send, target: str) -> None:
+        body = PAGE if "cursor" not in target else b"[]"
+        link = f'Link: <{original}{target.removeprefix("/hf")}&cursor=x>; rel="next"'
+        send(answer(body, link) if body == PAGE else answer(body))
+
+    return script
+
+
+@pytest.mark.parametrize("original", ["https://huggingface.co", "http://localhost:9", "//other"])
+def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) -> None:
+    walk = {"journal": tmp_path, "patience": QUICK, "token": "hf_secret", "streams": 1}
+    with serving(mirror(original)) as server:
+        for endpoint in (server.url, f"{server.url}/hf"):
+            with pytest.raises(HubContractError, match=r"does not follow.*--rewrite-links"):
+                hub.fetch(Scope(), endpoint=endpoint, **walk)
+            with hub.fetch(Scope(), endpoint=endpoint, rewrite_links=True, **walk) as harvest:
+                assert harvest.models == 3
+                assert harvest.complete
+        assert any("cursor=x" in one and one.startswith("/hf/api/") for one in server.targets)

@@ -1,0 +1,127 @@
+"""`Link` headers are read as RFC 8288 writes them, and a lost one does not end a walk."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from servers import Lister, models, serving
+
+from hfscan import hub
+from hfscan.errors import HubContractError
+from hfscan.hub.links import next_target
+from hfscan.hub.retry import Patience
+from hfscan.scope import Scope
+
+QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=2)
+ROWS = models(25)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ['<http://h/n?c=1>; rel="next"'],
+        ['<http://h/n?c=1>; REL="NEXT"'],
+        ["<http://h/n?c=1>;rel=next"],
+        ["<http://h/n?c=1> ; rel = next"],
+        ['<http://h/p>; rel="prev", <http://h/n?c=1>; rel="next"'],
+        ['<http://h/p>; rel=prev,<http://h/n?c=1>; rel="next", <http://h/l>; rel=last'],
+        ['<http://h/p>; rel="prev"', '<http://h/n?c=1>; rel="next"'],
+        ['<http://h/n?c=1>; rel="last next"'],
+        ['<http://h/n?c=1>; title="a, <b>; rel=prev"; rel="next"; type="application/json"'],
+        [r'<http://h/n?c=1>; title="a \" ; rel=x"; rel="next"'],
+        [', , <http://h/n?c=1>; rel="next",'],
+        ['<http://h/n?c=1>; rel="next"; rel="prev"'],
+        ['<http://h/n?c=1>;; crossorigin; rel="next"'],
+    ],
+)
+def test_next_target_reads_every_spelling(headers: list[str]) -> None:
+    assert next_target(headers) == "http://h/n?c=1"
+
+
+@pytest.mark.parametrize(
+    ("header", "target"),
+    [
+        ("<?cursor=x>; rel=next", "?cursor=x"),
+        ('</api/models?a=1,2;b=3>; rel="next"', "/api/models?a=1,2;b=3"),
+        ('<http://h/n>; rel="prev"; rel="next"', None),
+        ('<http://h/n>; rel="prev"; title="next"', None),
+        ('<http://h/n>; rel="next"; anchor="#other"', None),
+        ('<http://h/n>; rel="nextpage"', None),
+        ('http://h/n; rel="next"', None),
+        ("<>; rel=next", None),
+        ("", None),
+    ],
+)
+def test_next_target_takes_no_other_link(header: str, target: str | None) -> None:
+    assert next_target([header]) == target
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        lambda url: [f"Link: <{url}>; REL=Next"],
+        lambda url: [f'Link: <{url}&z=1,2;3>; title="a, b"; rel="last next"'],
+        lambda url: ['Link: </p>; rel="prev"', f'link: <?{url.partition("?")[2]}>; rel="next"'],
+        lambda _: [],
+        lambda _: ["Link: next"],
+        lambda url: [f"Link: {url}; rel=next"],
+        lambda url: [f'X-Link: <{url}>; rel="next"'],
+    ],
+)
+@pytest.mark.parametrize("streams", [1, 2])
+def test_fetch_lists_all_models_whatever_the_link(
+    tmp_path: Path, link: Callable[[str], Sequence[str]], streams: int
+) -> None:
+    with serving(Lister(ROWS, 5, link)) as server:
+        harvest = hub.fetch(
+            Scope(), endpoint=server.url, token=None, journal=tmp_path, patience=QUICK,
+            streams=streams,
+        )  # fmt: skip
+        with harvest:
+            assert harvest.models == len(ROWS)
+            assert harvest.complete
+
+
+@pytest.mark.parametrize("rows", [5, 25])
+def test_fetch_of_an_unprovable_end_is_not_complete(tmp_path: Path, rows: int) -> None:
+    """No link, and cursors that are not heeded: nobody knows whether there is more."""
+    with serving(Lister(models(rows), 5, heeds=False)) as server:
+        scope = Scope(until=datetime(2030, 1, 1, tzinfo=UTC))  # walked from one end alone
+        walk = {"endpoint": server.url, "token": None, "journal": tmp_path, "patience": QUICK}
+        for _ in range(2):  # the journal keeps it
+            with hub.fetch(scope, **walk) as harvest:
+                assert harvest.models == 5
+                assert not harvest.complete
+                assert harvest.unproven_end == "it lists what it has listed before"
+
+
+def test_fetch_from_both_ends_of_an_unprovable_list(tmp_path: Path) -> None:
+    for rows, complete in ((8, True), (25, False)):
+        with serving(Lister(models(rows), 5, heeds=False)) as server:
+            walk = {"endpoint": server.url, "token": None, "journal": tmp_path, "patience": QUICK}
+            with hub.fetch(Scope(), **walk) as harvest:
+                assert harvest.complete is complete  # where the two ends meet, nothing is missing
+                assert harvest.models == (8 if complete else 10)
+
+
+def test_fetch_changed_goes_on_beyond_a_page_without_link(tmp_path: Path) -> None:
+    since = datetime(2024, 1, 1, tzinfo=UTC)
+    rows = [
+        one | {"lastModified": f"2024-02-{28 - n:02}T00:00:00.000Z"} for n, one in enumerate(ROWS)
+    ]
+
+    class Changes(Lister):
+        def __call__(self, server, send, target) -> None:
+            from servers import answer, cursor, json
+
+            after = cursor.bound(target) if self.heeds else None
+            start = next((n + 1 for n, one in enumerate(rows) if one["_id"] == after), 0)
+            send(answer(json.dumps(rows[start : start + 5]).encode()))
+
+    walk = {"token": None, "folder": tmp_path, "patience": QUICK}
+    with serving(Changes(rows, 5)) as server:
+        assert hub.fetch_changed(since, endpoint=server.url, **walk).models == len(rows)
+    deaf = serving(Changes(rows, 5, heeds=False))
+    with deaf as server, pytest.raises(HubContractError, match="full crawl"):
+        hub.fetch_changed(since, endpoint=server.url, **walk)

@@ -1,0 +1,131 @@
+"""A row that cannot be stored hides no other, and is counted."""
+
+import json
+from pathlib import Path
+
+import pytest
+from servers import RawServer, Send, answer, models, serving
+
+from hfscan import hub
+from hfscan.census import crawl
+from hfscan.errors import HubContractError
+from hfscan.hub.retry import Patience
+from hfscan.hub.rows import LARGEST_ROW, NotAListError, read_rows
+from hfscan.scope import Scope
+from hfscan.store import Store, raw
+
+QUICK = Patience(first_wait=0.01, longest_wait=0.02, timeout=5)
+GOOD = models(4)
+ID = "64" + "0" * 22
+
+BAD = {
+    "null id": (f'{{"_id":"{ID}","id":null}}', "without a valid id"),
+    "no id": (f'{{"_id":"{ID}"}}', "without a valid id"),
+    "number as id": (f'{{"_id":"{ID}","id":7}}', "without a valid id"),
+    "empty id": (f'{{"_id":"{ID}","id":""}}', "without a valid id"),
+    "null _id": ('{"_id":null,"id":"a/b"}', "without a valid _id"),
+    "no _id": ('{"id":"a/b"}', "without a valid _id"),
+    "short _id": ('{"_id":"63","id":"a/b"}', "without a valid _id"),
+    "path as _id": ('{"_id":"../../../../../etc/pass","id":"a/b"}', "without a valid _id"),
+    "upper case": (f'{{"_id":"{"A" * 24}","id":"a/b"}}', "without a valid _id"),
+    "object as _id": ('{"_id":{"$oid":"x"},"id":"a/b"}', "without a valid _id"),
+    "null": ("null", "that are not objects"),
+    "number": ("17", "that are not objects"),
+    "text": ('"a, ]b[ \\" {"', "that are not objects"),
+    "array": ('[{"_id":"x"}]', "that are not objects"),
+    "two tags": (f'{{"_id":"{ID}","id":"a/b","tags":["tf"],"tags":[]}}', "with a key given twice"),
+    "two _ids": (f'{{"_id":"{ID}","_id":"{"6" * 24}","id":"a/b"}}', "with a key given twice"),
+    "NaN": (f'{{"_id":"{ID}","id":"a/b","likes":NaN}}', "that are not valid JSON"),
+    "bad escape": (f'{{"_id":"{ID}","id":"a/b","x":"\\q"}}', "that are not valid JSON"),
+    "no colon": (f'{{"_id" "{ID}"}}', "that are not valid JSON"),
+    "latin-1": (f'{{"_id":"{ID}","id":"a/b","x":"\udce9"}}', "with text that is not UTF-8"),
+    "nested": (f'{{"_id":"{ID}","id":"a/b","x":{"[" * 5000}{"]" * 5000}}}', "nested too deeply"),
+    "34 MB": (f'{{"_id":"{ID}","id":"a/b","x":"{"y" * 34_000_000}"}}', "larger than 16 MiB"),
+}
+
+
+def page(bad: str, place: int) -> bytes:
+    rows = [json.dumps(one, separators=(",", ":")) for one in GOOD]
+    rows.insert(place, bad)
+    return f"[{','.join(rows)}]".encode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.parametrize("name", [*BAD])
+def test_read_rows_leaves_a_bad_row_out(name: str, place: int) -> None:
+    bad, reason = BAD[name]
+    rows = read_rows(page(bad, place))
+    assert rows.left_out == {reason: 1}
+    assert rows.ids == [one["_id"] for one in GOOD]
+    assert json.loads(rows.body) == GOOD
+
+
+def test_read_rows_takes_the_old_name_of_the_id() -> None:
+    body = json.dumps([{"_id": ID, "modelId": "a/b"}]).encode()
+    assert read_rows(body) == ([ID], body, {})
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"null", b"[", b"[{]", b"[1,2", b"[][]", b"[1}", b'["']
+)
+def test_read_rows_refuses_what_is_no_list(body: bytes) -> None:
+    with pytest.raises(NotAListError):
+        read_rows(body)
+
+
+def test_largest_row_is_what_readers_take() -> None:
+    assert LARGEST_ROW == raw._LARGEST_OBJECT
+
+
+@pytest.mark.parametrize("name", [*BAD])
+def test_crawl_stores_all_models_but_the_bad_row(tmp_path: Path, name: str) -> None:
+    bad, reason = BAD[name]
+
+    def script(server: RawServer, send: Send, target: str) -> None:
+        send(answer(page(bad, 2) if "cursor" not in target else b"[]"))
+
+    with serving(script) as server:
+        crawled = crawl(
+            Scope(), endpoint=server.url, token=None, db=tmp_path / "h.duckdb", streams=1
+        )
+    assert crawled.harvest.left_out == {reason: 1}
+    with Store.open(tmp_path / "h.duckdb") as store:
+        (source,) = store.sources()
+        ids = store.connection.execute("SELECT _id FROM observed(1) ORDER BY _id").fetchall()
+    assert [one for (one,) in ids] == [one["_id"] for one in GOOD]
+    assert source.complete is False  # the model of the bad row may be there
+
+
+def test_fetch_ends_beyond_a_bad_last_row(tmp_path: Path) -> None:
+    """The last page holds nothing but a bad row, again and again."""
+
+    def script(server: RawServer, send: Send, target: str) -> None:
+        bad = b'[{"_id":null,"id":"a/b"}]'
+        send(answer(bad if "cursor" in target else json.dumps(GOOD).encode()))
+
+    walk = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
+        assert harvest.models == len(GOOD)
+        assert harvest.left_out == {"without a valid _id": 1}
+        assert not harvest.complete
+
+
+@pytest.mark.parametrize("body", [b"[1,2,3]", b'[{"name":"x"}]', b'["a"]', b"[[]]"])
+def test_fetch_refuses_a_list_of_something_else(tmp_path: Path, body: bytes) -> None:
+    def script(server: RawServer, send: Send, target: str) -> None:
+        send(answer(body))
+
+    walk = {"token": None, "journal": tmp_path, "patience": QUICK}
+    with serving(script) as server, pytest.raises(HubContractError, match="no page of models"):
+        hub.fetch(Scope(), endpoint=server.url, **walk)
+
+
+def test_fetch_still_refuses_a_wrong_order(tmp_path: Path) -> None:
+    rows = [GOOD[0], {"_id": None, "id": "a/b"}, GOOD[2], GOOD[1]]
+
+    def script(server: RawServer, send: Send, target: str) -> None:
+        send(answer(json.dumps(rows).encode()))
+
+    walk = {"token": None, "journal": tmp_path, "patience": QUICK}
+    with serving(script) as server, pytest.raises(HubContractError, match="against the order"):
+        hub.fetch(Scope(), endpoint=server.url, **walk)
