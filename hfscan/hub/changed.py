@@ -22,6 +22,7 @@ from hfscan.hub.page import Page, doubting, whole
 from hfscan.hub.progress import Progress
 from hfscan.hub.retry import Patience, TransientError
 from hfscan.hub.walk import EMPTY_PAGES, FIELDS, PAGE_SIZE
+from hfscan.text import sanitize
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _fetch_page(client: HubClient, url: str, last: list[_Change]) -> Page:
         "lies beyond: what changed cannot be known. Take a full crawl instead: hfscan crawl"
     )
     try:
-        page = client.get(url, doubting(_prove))
+        page = client.get(url, doubting(_doubting_times()))
     except RefusedError as error:
         if not last:
             raise
@@ -136,14 +137,32 @@ def _beyond(url: str, change: _Change) -> str:
     return cursor.entered(url, cursor.after_change(change.text, change.id))
 
 
-def _prove(answer: Answer) -> Page:
-    page = whole(answer)
-    times = [change.time for change in _changes(page) if change.time is not None]
+def _doubting_times() -> Callable[[Answer], Page]:
+    """Return a proof of one page, which doubts times that cannot be read twice."""
+    doubts = 2
+
+    def prove(answer: Answer) -> Page:
+        nonlocal doubts
+        page = whole(answer)
+        changes = _changes(page)
+        _check_times([change.time for change in changes if change.time is not None])
+        strange = [change.text for change in changes if change.text and change.time is None]
+        if strange and (doubts > 0 or len(strange) == len(changes)):
+            doubts -= 1
+            raise TransientError(
+                f"The Hub says what is no time of change: {sanitize(strange[0], 100)}",
+                final=HubContractError,
+            )
+        return page
+
+    return prove
+
+
+def _check_times(times: list[datetime]) -> None:
     if times != sorted(times, reverse=True):
         raise TransientError(
             "The Hub listed models against the order of change", final=HubContractError
         )
-    return page
 
 
 def _reaches(changes: list[_Change], since: datetime) -> bool:

@@ -17,7 +17,7 @@ class Crawls:
     """Runs `hfscan crawl` in a folder of its own, against `endpoint`."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.endpoint = folder, ""
+        self.folder, self.endpoint = folder, "http://127.0.0.1:9"
 
     def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
