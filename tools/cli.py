@@ -19,8 +19,9 @@ by `tools/cli.py`.
 | --- | --- |
 | `HFSCAN_DB` | the database, instead of `hfscan.duckdb` in the current folder |
 | `HFSCAN_FULL`, `HFSCAN_ACCEPT` | `true`: `hfscan snapshot` as with `--full`, `--accept` |
-| `HF_ENDPOINT` | the Hub, instead of the public one; without user name, password, query or fragment |
-| `HFSCAN_REWRITE_LINKS`, `HFSCAN_ALLOW_HTTP_TOKEN` | `true`: as with `--rewrite-links`, `--allow-http-token` |
+| `HF_ENDPOINT` | the Hub, instead of the public one; its address alone, without credentials |
+| `HFSCAN_REWRITE_LINKS` | `true`: as with `--rewrite-links` |
+| `HFSCAN_ALLOW_HTTP_TOKEN` | `true`: as with `--allow-http-token` |
 | `HF_TOKEN` | sent to the Hub's own host only; raises the quota; never stored or logged |
 | `HF_HOME` | where the Hub's tools keep the token of `hf auth login` and their cache |
 | `HF_HUB_OFFLINE` | set, nothing asks the Hub |
