@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from hfscan.errors import DumpError
-from hfscan.quoting import literal
+from hfscan.quoting import file_literal
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, Ingested, Observation, Store
 
@@ -42,7 +42,7 @@ def load(store: Store, folder: Path, accept: Callable[[int], None] | None = None
 
 
 def _rows(store: Store, file: Path) -> list[dict[str, Any]]:
-    found = store.connection.execute(f"FROM read_parquet({literal(file)})")
+    found = store.connection.execute(f"FROM read_parquet({file_literal(file)})")
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 

@@ -221,7 +221,8 @@ def _stage(
     try:
         for first in range(0, len(plain), _FILES):
             _add(staged, dump.json_relation(plain[first : first + _FILES]), observation)
-        converted = [file for file in found if file.path not in plain]
+        as_is = set(plain)
+        converted = [file for file in found if file.path not in as_is]
         if plain and _is_odd(connection):
             converted = found
     except (duckdb.InvalidInputException, duckdb.IOException) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from hfscan.errors import StorageError
-from hfscan.quoting import literal
+from hfscan.quoting import file_literal, literal
 
 _ROW_GROUP = 20_000  # rows that a thread holds until they go to a file
 _FILE = 5  # row groups; what a file holds is classified at once
@@ -65,7 +65,7 @@ class Staging:
             parameters,
         )
         self._added += 1
-        files = ", ".join(map(literal, sorted(self._folder.glob("[0-9]*/*.parquet"))))
+        files = ", ".join(map(file_literal, sorted(self._folder.glob("[0-9]*/*.parquet"))))
         self._connection.execute(
             "CREATE OR REPLACE TEMP VIEW staged AS SELECT * FROM ("
             "SELECT *, file_index AS part, file_index << 32 | file_row_number AS row "

@@ -331,3 +331,19 @@ def test_folder_may_mix_shapes(store, tmp_path):
     (folder / "._1.json").write_bytes(b"\x00\x05\x16\x07")
     assert ingest(store, folder).models == 3
     assert [row[0] for row in rows(store)] == ["ann/a", "bob/b", "c"]
+
+
+@pytest.mark.parametrize("name", ["m[1].json", "m*.json", "m?.json", "m[1].parquet"])
+def test_name_is_no_pattern(tmp_path, name):
+    folder = tmp_path / "a[b]"
+    folder.mkdir()
+    with Store.open(folder / "h.duckdb", write=True) as store:
+        for other in ("m1.json", "mm.json", name.replace("parquet", "json")):
+            (folder / other).write_bytes(dumped([{"id": f"in/{other}"}]))
+        if name.endswith("parquet"):
+            duckdb.connect().execute(f"COPY (SELECT 'in/m' AS id) TO '{folder / 'm1.parquet'}'")
+            (folder / "m1.parquet").rename(folder / name)
+            duckdb.connect().execute(f"COPY (SELECT 'x' AS id) TO '{folder / 'm1.parquet'}'")
+        assert ingest(store, folder / name).models == 1
+        assert rows(store, "id")[0][0].startswith("in/m")
+        assert rows(store, "id") != [("in/m1.json",)]

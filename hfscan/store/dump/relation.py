@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from hfscan.errors import DumpError
-from hfscan.quoting import identifier, literal
+from hfscan.quoting import file_literal, identifier, literal
 from hfscan.store.dump.files import EXPECTED
 from hfscan.store.dump.names import IDS, sources
 from hfscan.store.dump.shapes import LARGEST_OBJECT
@@ -99,4 +99,4 @@ def _bound(files: Sequence[Path]) -> int:
 
 
 def _list(files: Sequence[Path]) -> str:
-    return f"[{', '.join(literal(file) for file in files)}]"
+    return f"[{', '.join(map(file_literal, files))}]"

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import duckdb
 
 from hfscan.errors import DumpError
-from hfscan.quoting import literal
+from hfscan.quoting import file_literal, literal
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -38,8 +38,8 @@ def unpack(path: Path, to: Path) -> None:
     try:
         with duckdb.connect() as connection:
             connection.execute(
-                f"COPY (FROM read_csv({literal(path)}, auto_detect=false, {layout}, header=false, "
-                "columns={'line': 'VARCHAR'}, compression='zstd', max_line_size=64000000, "
+                f"COPY (FROM read_csv({file_literal(path)}, auto_detect=false, {layout}, "
+                "header=false, columns={'line': 'VARCHAR'}, compression='zstd', max_line_size=64000000, "
                 f"new_line='\\n', strict_mode=false)) TO {literal(to)} "
                 "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x07')"
             )
