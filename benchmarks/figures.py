@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -25,7 +25,7 @@ from hfscan.scope import Scope
 from hfscan.store import Observation, Store
 
 YEAR = {"since": "2022-01-01", "until": "2023-01-01"}
-QUESTIONS = {
+QUESTIONS: dict[str, tuple[str, Mapping[str, object]]] = {
     "year x task": ("exclusivity", {**YEAR, "by": "task"}),
     "year": ("exclusivity", YEAR),
     "by library": ("exclusivity", {"by": "library", "top": 15}),
@@ -64,10 +64,11 @@ def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
         Census.choose(store, None)
         run = store.connection.execute
 
-        def asking(query: str, parameters: dict[str, object]) -> Callable[[], object]:
+        def asking(query: str, parameters: Mapping[str, object]) -> Callable[[], object]:
             return lambda: load(query).run(store.connection, parameters)
 
         bare = "bare scan of the mask"
+        ways: dict[str, Callable[[], object]]
         ways = {bare: lambda: run("SELECT tag_mask, count(*) FROM census GROUP BY ALL").fetchall()}
         ways |= {what: asking(*question) for what, question in QUESTIONS.items()}
         seconds = _side_by_side(ways, rounds, _cpu)
@@ -96,7 +97,7 @@ def _report(folder: Path, dump: Path, dates: Path | None, rounds: int) -> None:
             store.import_dates(dates)
     ours = [sys.executable, "-m", "hfscan", "report", "--year=2022", "--format=json"]
     theirs = [sys.executable, str(Path(__file__).with_name("plain_report.py")), str(plain)]
-    ways = {
+    ways: dict[str, Callable[[], dict[str, Any]]] = {
         "plain script over lists": lambda: _told(theirs),
         "hfscan report --year 2022": lambda: _told([*ours, f"--db={database}"]),
     }
@@ -143,7 +144,7 @@ def _agree(expected: dict[str, Any], found: dict[str, Any]) -> None:
 
 
 def _side_by_side(
-    ways: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
+    ways: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
 ) -> dict[str, list[float]]:
     """Return the seconds of each way by the clock; the ways take turns."""
     taken: dict[str, list[float]] = {what: [] for what in ways}

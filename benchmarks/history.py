@@ -146,7 +146,7 @@ def _measure_days(
 
 
 class _Timed:
-    def __init__(self, function) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, function) -> None:
         self.function, self.seconds = function, 0.0
 
     def __call__(self, *arguments: object) -> None:

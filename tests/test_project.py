@@ -19,7 +19,7 @@ MARKERS = {line.partition(":")[0] for line in PROJECT["tool"]["pytest"]["ini_opt
 def make(*arguments: str) -> str:
     if shutil.which("make") is None:
         pytest.skip("no make here")
-    command = ["make", "--directory", ROOT, *arguments]
+    command = ["make", "--directory", str(ROOT), *arguments]
     return subprocess.check_output(command, text=True, stderr=subprocess.STDOUT)
 
 

@@ -172,9 +172,9 @@ def age(dataset, **by) -> None:
     files = dict(dataset.files)
     shown = json.loads(files["snapshot.json"])
     with duckdb.connect() as connection:
-        (told,) = connection.execute(
+        ((told,),) = connection.execute(
             "SELECT strftime(?::TIMESTAMP - ?, '%Y-%m-%dT%H:%M:%SZ')", [shown["observed_to"], past]
-        ).fetchone()
+        ).fetchall()
         path = Path(os.environ["AGED"])
         path.write_bytes(files[file])
         connection.execute(

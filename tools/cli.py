@@ -40,7 +40,11 @@ _ELSEWHERE = {
 
 def page() -> str:
     """Return the page."""
-    raised = [one for one in vars(errors).values() if isinstance(one, type)]
+    raised = [
+        one
+        for one in vars(errors).values()
+        if isinstance(one, type) and issubclass(one, errors.HfscanError)
+    ]
     codes = _ELSEWHERE | {
         one.exit_code: cleandoc(one.__doc__ or "") for one in raised if one.exit_code != 1
     }

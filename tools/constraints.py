@@ -27,10 +27,10 @@ OF_CUDA = re.compile(r"nvidia-|cuda-|triton$")
 def resolve(python: Path, wanted: list[str], pins: dict[str, str], file: Path) -> dict[str, str]:
     """Return `pins` (name -> version) with all else that pip would install, pip included."""
     file.write_text(format_pins(pins), encoding="utf-8")
-    command = [python, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
+    command = [str(python), "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
     kept = {k: v for k, v in os.environ.items() if k not in ("PIP_CONSTRAINT", "PYTHONPATH")}
     report = subprocess.check_output(
-        [*command, "--report", "-", "--constraint", file, "pip", *wanted], cwd=ROOT, env=kept
+        [*command, "--report", "-", "--constraint", str(file), "pip", *wanted], cwd=ROOT, env=kept
     )
     found = dict(pins)
     for one in json.loads(report)["install"]:

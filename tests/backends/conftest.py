@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,8 +91,13 @@ def sweep() -> Iterator[Callable[..., Sweep]]:
     """Make a sweep whose PyTorch lane is a fake backend; its limits are some seconds."""
     made = []
 
-    def make(python: Path, **settings: object) -> Sweep:
-        usual = {"lanes": ("pytorch",), "seconds": 3.0, "start_seconds": 20.0, "measure": False}
+    def make(python: Path, **settings: Any) -> Sweep:
+        usual: dict[str, Any] = {
+            "lanes": ("pytorch",),
+            "seconds": 3.0,
+            "start_seconds": 20.0,
+            "measure": False,
+        }
         pythons = {"pytorch": str(python)}
         made.append(Sweep(Settings(**usual | {"pythons": pythons} | settings)))
         return made[-1]
@@ -105,7 +111,7 @@ def sweep() -> Iterator[Callable[..., Sweep]]:
 def check(sweep: Callable[..., Sweep], folder: Path) -> Callable[..., Result]:
     """Return the result of the checkpoint in a fake backend."""
 
-    def run(python: Path, **settings: object) -> Result:
+    def run(python: Path, **settings: Any) -> Result:
         (result,) = sweep(python, **settings).check(open_checkpoint(folder))
         return result
 

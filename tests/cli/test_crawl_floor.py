@@ -92,7 +92,7 @@ def test_interrupted_what_was_asked_is_in_the_database(crawl, hub) -> None:
 
 
 def test_renamed_gone_private_and_rewritten(crawl) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "_id": f"621ffdc036468d709f{number:06x}",
             "id": f"ann/model-{number}",

@@ -40,7 +40,7 @@ def ask(tmp_path):
         command = [*map(str, arguments), "--db", str(db)]
         return CliRunner().invoke(cli, command, catch_exceptions=False).stdout
 
-    run.observe = observe
+    run.observe = observe  # type: ignore[attr-defined] # one fixture for both
     return run
 
 

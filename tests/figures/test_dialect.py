@@ -19,7 +19,7 @@ from hfscan.minihub import MiniHub, Population
 from hfscan.scope import Scope
 from hfscan.store import Store
 
-ASKED = {
+ASKED: dict[str, list[dict[str, str]]] = {
     "exclusivity": [
         {},
         {"universe": "pytorch,tensorflow,jax", "definition": "usable", "by": "year"},

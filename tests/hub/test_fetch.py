@@ -218,7 +218,7 @@ def test_trouble_that_stays_ends_in_one_clear_error_and_loses_nothing(
 
 def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
     with serving(page_size=1_000, faults=Faults({"gzip-bomb": 1.0}, most=1)) as server:
-        walk = {"endpoint": server.url, "token": None, "journal": tmp_path}
+        walk: dict[str, Any] = {"endpoint": server.url, "token": None, "journal": tmp_path}
         for _ in range(2):  # each address fails once: the page, and what lies beyond it
             with pytest.raises(HubContractError, match="no page is that large"):
                 hub.fetch(Scope(), **walk)

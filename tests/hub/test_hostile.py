@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from servers import RawServer, Send, answer, models, serving
@@ -105,7 +106,7 @@ def test_fetch_survives_interim_answers_that_end(tmp_path: Path) -> None:
         body = PAGE if "cursor" not in target else b"[]"
         send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50 + answer(body))
 
-    walk = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
         assert harvest.models == 3
 
@@ -124,7 +125,7 @@ def test_fetch_refuses_to_wait_for_ages(tmp_path: Path, status: str, header: str
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(PAGE, header, status=status))
 
-    walk = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
     with serving(script) as server, pytest.raises(HubUnreachableError, match=r"to wait \d+ s"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -144,7 +145,7 @@ def test_fetch_ignores_quotas_that_are_none(tmp_path: Path, headers: list[str]) 
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(PAGE if "cursor" not in target else b"[]", *headers))
 
-    walk = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
         assert harvest.models == 3
 
@@ -159,7 +160,7 @@ def test_fetch_retries_soon_after_an_unreadable_wait(tmp_path: Path, after: str)
         else:
             send(answer(PAGE if "cursor" not in target else b"[]"))
 
-    walk = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
         assert harvest.models == 3
 
@@ -169,7 +170,7 @@ def test_fetch_ends_in_a_redirect_loop(tmp_path: Path, location: str) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(b"", f"location: {location}", status="302 Found"))
 
-    walk = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
     with serving(script) as server, pytest.raises(HubContractError, match="redirect"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -181,7 +182,7 @@ def test_fetch_refuses_what_is_no_http(tmp_path: Path, word: str) -> None:
         time.sleep(0.01)
         raise OSError  # ends the connection
 
-    walk = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
     with serving(script) as server, pytest.raises(HfscanError, match=r"broke off|stopped"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -199,7 +200,12 @@ def mirror(original: str):
 
 @pytest.mark.parametrize("original", ["https://huggingface.co", "http://localhost:9", "//other"])
 def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) -> None:
-    walk = {"journal": tmp_path, "patience": QUICK, "token": "hf_secret", "streams": 1}
+    walk: dict[str, Any] = {
+        "journal": tmp_path,
+        "patience": QUICK,
+        "token": "hf_secret",
+        "streams": 1,
+    }
     with serving(mirror(original)) as server:
         for endpoint in (server.url, f"{server.url}/hf"):
             with pytest.raises(HubContractError, match=r"does not follow.*--rewrite-links"):

@@ -21,7 +21,8 @@ class Listening(MiniHub):
 
 
 def heard() -> str:
-    with Listening(Population.synthetic(3, seed=1)) as hub, HubClient(hub.url) as client:
+    hub = Listening(Population.synthetic(3, seed=1))
+    with hub, HubClient(hub.url) as client:
         client.get(f"{hub.url}/api/models", lambda answer: answer)
         return hub.heard
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from servers import Lister, models, serving
@@ -88,7 +89,12 @@ def test_fetch_of_an_unprovable_end_is_not_complete(tmp_path: Path, rows: int) -
     """No link, and cursors that are not heeded: nobody knows whether there is more."""
     with serving(Lister(models(rows), 5, heeds=False)) as server:
         scope = Scope(until=datetime(2030, 1, 1, tzinfo=UTC))  # walked from one end alone
-        walk = {"endpoint": server.url, "token": None, "journal": tmp_path, "patience": QUICK}
+        walk: dict[str, Any] = {
+            "endpoint": server.url,
+            "token": None,
+            "journal": tmp_path,
+            "patience": QUICK,
+        }
         for _ in range(2):  # the journal keeps it
             with hub.fetch(scope, **walk) as harvest:
                 assert harvest.models == 5
@@ -99,7 +105,12 @@ def test_fetch_of_an_unprovable_end_is_not_complete(tmp_path: Path, rows: int) -
 def test_fetch_from_both_ends_of_an_unprovable_list(tmp_path: Path) -> None:
     for rows, complete in ((8, True), (25, False)):
         with serving(Lister(models(rows), 5, heeds=False)) as server:
-            walk = {"endpoint": server.url, "token": None, "journal": tmp_path, "patience": QUICK}
+            walk: dict[str, Any] = {
+                "endpoint": server.url,
+                "token": None,
+                "journal": tmp_path,
+                "patience": QUICK,
+            }
             with hub.fetch(Scope(), **walk) as harvest:
                 assert harvest.complete is complete  # where the two ends meet, nothing is missing
                 assert harvest.models == (8 if complete else 10)
@@ -119,7 +130,7 @@ def test_fetch_changed_goes_on_beyond_a_page_without_link(tmp_path: Path) -> Non
             start = next((n + 1 for n, one in enumerate(rows) if one["_id"] == after), 0)
             send(answer(json.dumps(rows[start : start + 5]).encode()))
 
-    walk = {"token": None, "folder": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "folder": tmp_path, "patience": QUICK}
     with serving(Changes(rows, 5)) as server:
         assert hub.fetch_changed(since, endpoint=server.url, **walk).models == len(rows)
     deaf = serving(Changes(rows, 5, heeds=False))

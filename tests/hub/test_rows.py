@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from servers import RawServer, Send, answer, models, serving
@@ -12,7 +13,8 @@ from hfscan.errors import HubContractError
 from hfscan.hub.retry import Patience
 from hfscan.hub.rows import LARGEST_ROW, NotAListError, read_rows
 from hfscan.scope import Scope
-from hfscan.store import Store, raw
+from hfscan.store import Store
+from hfscan.store.dump.shapes import LARGEST_OBJECT
 
 QUICK = Patience(first_wait=0.01, longest_wait=0.02, timeout=5)
 GOOD = models(4)
@@ -74,7 +76,7 @@ def test_read_rows_refuses_what_is_no_list(body: bytes) -> None:
 
 
 def test_largest_row_is_what_readers_take() -> None:
-    assert LARGEST_ROW == raw._LARGEST_OBJECT
+    assert LARGEST_ROW == LARGEST_OBJECT
 
 
 @pytest.mark.parametrize("name", [*BAD])
@@ -103,7 +105,7 @@ def test_fetch_ends_beyond_a_bad_last_row(tmp_path: Path) -> None:
         bad = b'[{"_id":null,"id":"a/b"}]'
         send(answer(bad if "cursor" in target else json.dumps(GOOD).encode()))
 
-    walk = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
         assert harvest.models == len(GOOD)
         assert harvest.left_out == {"without a valid _id": 1}
@@ -115,7 +117,7 @@ def test_fetch_refuses_a_list_of_something_else(tmp_path: Path, body: bytes) -> 
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(body))
 
-    walk = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
     with serving(script) as server, pytest.raises(HubContractError, match="no page of models"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -126,6 +128,6 @@ def test_fetch_still_refuses_a_wrong_order(tmp_path: Path) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(json.dumps(rows).encode()))
 
-    walk = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
     with serving(script) as server, pytest.raises(HubContractError, match="against the order"):
         hub.fetch(Scope(), endpoint=server.url, **walk)

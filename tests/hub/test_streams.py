@@ -145,7 +145,7 @@ class Deaf(MiniHub):
 def test_a_waypoint_that_is_not_heeded_ends_in_the_plain_walk(tmp_path: Path) -> None:
     with serving() as server:
         leave_waypoints(server, tmp_path)
-        with Deaf(POPULATION, quota=None, page_size=10) as deaf:
+        with (deaf := Deaf(POPULATION, quota=None, page_size=10)):
             hand_over(tmp_path, server, deaf)
             deaf.fresh = frozenset()
             harvest = fetched(deaf, tmp_path, streams=4)

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import re
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -31,7 +32,9 @@ FIELDS = [
     }
     for number, second in enumerate(range(0x621FFDC0, 0x621FFDC0 + 8))
 ]
-ROWS = [{key: value for key, value in row.items() if value is not None} for row in FIELDS]
+ROWS: list[dict[str, Any]] = [
+    {key: value for key, value in row.items() if value is not None} for row in FIELDS
+]
 
 
 @pytest.fixture
@@ -363,7 +366,11 @@ def test_a_fault_that_does_not_exist_is_refused():
 
 def test_filters_by_size_app_and_provider():
     small = {"_id": "7" + "0" * 23, "id": "a/small", "safetensors": {"total": 5_000_000}}
-    large = {"_id": "7" + "1" * 23, "id": "a/large", "gguf": {"total": 7_000_000_000}}
+    large: dict[str, Any] = {
+        "_id": "7" + "1" * 23,
+        "id": "a/large",
+        "gguf": {"total": 7_000_000_000},
+    }
     large |= {"tags": ["gguf"], "inference": "warm", "pipeline_tag": "text-generation"}
     large["inferenceProviderMapping"] = [{"provider": "sky", "status": "live"}]
     with MiniHub(Population.from_rows([small, large]), quota=None) as hub:

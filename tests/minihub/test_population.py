@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from typing import Any
 
 import duckdb
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from hfscan.errors import DumpError
 from hfscan.minihub import Population
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"_id": f"62{number:022x}", "id": f"ann/Model-{number}", "downloads": number}
     for number in range(5)
 ]

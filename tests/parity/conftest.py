@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,7 @@ def check_with(sweep: "Sweep") -> Callable[..., list["Result"]]:
     """Check in the lanes that run already, with other settings; `sweep` has what was timed."""
     before = sweep.settings
 
-    def check(folder: Path, **changes: object) -> list["Result"]:
+    def check(folder: Path, **changes: Any) -> list["Result"]:
         sweep.settings = replace(before, **changes)
         sweep.measurements.clear()
         try:

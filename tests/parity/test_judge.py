@@ -34,6 +34,8 @@ def _held_to(sweep, folder, case_b, inputs_b=inputs.draw, dtype="float32", chang
     case = Case(weights[case_b[0]], *case_b[1:])
     judged = result(case.lane, dtype)
     second = Runner(sweep, checkpoint, inputs_b(checkpoint)).run(case, judged)
+    assert first is not None
+    assert second is not None
     first, second = change(first, second) if change else (first, second)
     judge = Judge(files, given, (case_a, first), None, lambda: iter(()))
     judge.judge(case, second, judged)

@@ -72,9 +72,10 @@ def read(one: dict) -> Model:
         "region": single([tag[7:] for tag in tags if tag.startswith("region:")]),
     }
     marks = MARKS.intersection(tags) | {tag[:6] for tag in tags if tag.startswith("arxiv:")}
+    tag, weights, usable = served
     return Model(
         created, created.startswith("2022-03-02T23:29:"), groups["author"], groups,
-        one.get("downloads") or 0, *served, id_, frozenset(marks),
+        one.get("downloads") or 0, tag, weights, usable, id_, frozenset(marks),
     )  # fmt: skip
 
 

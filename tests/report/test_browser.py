@@ -67,11 +67,11 @@ def hostile(tmp_path_factory):
         crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
     with Store.open(path) as store:
         census = Census.choose(store, None)
-        sides = [build(census, Question(year), name="compare") for year in (2022, 2023)]
+        one, other = (build(census, Question(year), name="compare") for year in (2022, 2023))
         yield {
             "hostile": build(census, Question(2022)),
             "hostile-all": build(census, Question(None)),
-            "hostile-compare": compare(*sides, census),
+            "hostile-compare": compare(one, other, census),
             "hostile-claims": build_whole(store, "claims"),
         }
 
@@ -147,13 +147,17 @@ def opened(browser, files):
     """Return a function that opens a report; afterwards, nothing was fetched or complained of."""
     contexts, told = [], []
 
+    def fetch(request):
+        if not request.url.startswith("file:"):
+            told.append(request.url)
+
     def open_(name, width=1280, **look):
         context = browser.new_context(viewport={"width": width, "height": 900}, **look)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: told.append(message.text))
         page.on("pageerror", lambda error: told.append(str(error)))
-        page.on("request", lambda one: one.url.startswith("file:") or told.append(one.url))
+        page.on("request", fetch)
         page.goto((files / f"{name}.html").as_uri())
         return page
 

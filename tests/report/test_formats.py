@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hfscan.errors import NoAnswerError
-from hfscan.figures import Census, Figure
+from hfscan.figures import Census, Definition, Figure
 from hfscan.report import FORMATS, Question, build
 from hfscan.report.words import percent
 from hfscan.scope import Scope
@@ -99,7 +99,7 @@ def test_the_definition_decides_and_is_said(written):
         model(2, tags=["tf"], siblings=[{"rfilename": "tf_model.h5"}]),
         model(3, tags=["pytorch"], siblings=[{"rfilename": "README.md"}]),
     ]  # fmt: skip
-    said = {
+    said: dict[Definition, tuple[str, str]] = {
         "tag": ("1 (50.0 %) serve PyTorch only", "by the Hub's tags"),
         "weights": ("1 (50.0 %) serve PyTorch only", "by their weight files"),
         "usable": ("1 (33.3 %) serve both", "by what can be loaded without converting"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,9 +17,11 @@ from hfscan.minihub import MiniHub, Population
 from hfscan.scope import Scope
 from hfscan.store import Ingested, Observation, Store
 
-EXPAND = ["author", "createdAt", "lastModified", "downloads", "downloadsAllTime", "likes", "sha",
-    "gated", "private", "disabled", "tags", "pipeline_tag", "library_name", "siblings",
-    "safetensors", "config", "cardData", "trendingScore"]  # fmt: skip
+EXPAND: list[Any] = [
+    "author", "createdAt", "lastModified", "downloads", "downloadsAllTime", "likes", "sha", "gated",
+    "private", "disabled", "tags", "pipeline_tag", "library_name", "siblings", "safetensors",
+    "config", "cardData", "trendingScore",
+]  # fmt: skip
 COLUMNS = (
     "id, author, created_at, last_modified, downloads, downloads_all_time, likes, sha, gated, "
     "disabled, tags, pipeline_tag, library_name, files, parameters, model_type, architectures"

@@ -6,6 +6,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -14,13 +15,18 @@ from hfscan.errors import DumpError
 from hfscan.scope import Scope
 from hfscan.store import Ingested, Observation, Store
 
-A = {"id": "ann/a", "tags": ["pytorch"], "downloads": 7, "createdAt": "2023-01-02T03:04:05.000Z"}
-B = {"id": "bob/b", "tags": ["tf", "keras"], "downloads": 0}
-C = {"id": "c", "tags": []}
+A: dict[str, Any] = {
+    "id": "ann/a",
+    "tags": ["pytorch"],
+    "downloads": 7,
+    "createdAt": "2023-01-02T03:04:05.000Z",
+}
+B: dict[str, Any] = {"id": "bob/b", "tags": ["tf", "keras"], "downloads": 0}
+C: dict[str, Any] = {"id": "c", "tags": []}
 WITHOUT_ID = [{key: value for key, value in row.items() if key != "id"} for row in (A, B, C)]
 
 
-def dumped(value: object, **options: object) -> bytes:
+def dumped(value: object, **options: Any) -> bytes:
     return json.dumps(value, **options).encode()
 
 

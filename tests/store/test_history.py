@@ -4,6 +4,7 @@ import json
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -22,7 +23,12 @@ def ingest(store: Store, folder: Path, number: int, rows, **more) -> int:
     dump = folder / f"{number}.json"
     dump.write_text(json.dumps(rows))
     when = DAY + timedelta(days=number)
-    told = {"kind": "import", "origin": dump.name, "scope": Scope(), "complete": True} | more
+    told: dict[str, Any] = {
+        "kind": "import",
+        "origin": dump.name,
+        "scope": Scope(),
+        "complete": True,
+    } | more
     return store.ingest([dump], Observation(observed_from=when, observed_to=when, **told)).source
 
 
@@ -230,8 +236,10 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
     assert {(row["change"], row["framework"]): row["models"] for row in rows} == wanted
     assert min(wanted["kept", None], wanted["gone", None], wanted["gained", "tensorflow"]) > 100
     # where the Hub redirects a name that is gone, its model stayed
-    (gone,) = plain.execute("SELECT min(id) FROM (FROM old ANTI JOIN new USING (id))").fetchone()
-    (other,) = plain.execute("SELECT min(id) FROM (FROM new ANTI JOIN old USING (id))").fetchone()
+    ((gone,),) = plain.execute("SELECT min(id) FROM (FROM old ANTI JOIN new USING (id))").fetchall()
+    ((other,),) = plain.execute(
+        "SELECT min(id) FROM (FROM new ANTI JOIN old USING (id))"
+    ).fetchall()
     store.record_dates([CreationDate(gone, None, other)], kind="first commit", origin="a test")
     rows = query.run(store.connection, {"universe": ["tensorflow"]})
     found = {row["change"]: row["models"] for row in rows}
