@@ -10,6 +10,7 @@ import click
 from hfscan._version import __version__
 from hfscan.cli._output import echo, show_error
 from hfscan.errors import HfscanError, HubRefusedError
+from hfscan.suggest import unknown
 
 COMMANDS = {
     "crawl": "Take a census of the Hub's model metadata.",
@@ -58,7 +59,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            ctx.fail(f"no command {args[0]!r}; there are: {', '.join(COMMANDS)}")
+            ctx.fail(unknown("command", args[0], COMMANDS))
         return super().resolve_command(ctx, args)
 
 

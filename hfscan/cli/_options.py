@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from hfscan.cli._command import Choice
 from hfscan.cli._verbosity import note
 from hfscan.figures import Census
 from hfscan.report import ROW_FORMATS
@@ -49,7 +50,7 @@ class Frameworks(click.ParamType[tuple[str, ...]]):
 format_option = click.option(
     "--format",
     "format_",
-    type=click.Choice(list(ROW_FORMATS)),
+    type=Choice(list(ROW_FORMATS)),
     default="terminal",
     show_default=True,
 )

@@ -1,19 +1,26 @@
 """Where a report goes, and in which formats."""
 
 import io
+import os
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from hfscan.cli._command import Choice
 from hfscan.cli._verbosity import note
 from hfscan.errors import StorageError
 from hfscan.report import FORMATS, Report, write_folder
 
+ENDINGS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
+"""Ending of a file -> the format that it holds."""
+
 formats_option = click.option(
     "--format",
     "formats",
-    type=click.Choice([*FORMATS, "csv"]),
+    type=Choice([*FORMATS, "csv"]),
     multiple=True,
     help="Repeatable, with a folder as --out. csv is a file for each section.  "
     "[default: terminal, or what the ending of --out says]",
@@ -21,34 +28,75 @@ formats_option = click.option(
 
 out_option = click.option(
     "--out",
-    type=click.Path(path_type=Path),
-    help="Write to this file, or, where the name has no ending, to this folder.",
+    metavar="PATH",
+    help="Write to this file (.txt, .md, .json or .html), or, where the name has no ending, to "
+    "this folder.",
 )
 
 
-def write(report: Report, formats: tuple[str, ...], out: Path | None) -> None:
-    """Write the report to stdout, a file or a folder."""
-    formats = formats or (_format_of(out),)
+@dataclass(frozen=True)
+class Target:
+    """Where to write which formats. `path` None: stdout."""
+
+    formats: tuple[str, ...]
+    path: Path | None
+    is_folder: bool = False
+
+
+def choose_target(formats: Iterable[str], out: str | None) -> Target:
+    """Return where to write, once the options are known to agree. Raises UsageError.
+
+    `out` names a folder where it ends with a slash, exists as one, or has no ending.
+    """
+    formats = tuple(dict.fromkeys(formats))
     several = len(formats) > 1 or "csv" in formats
     if out is None:
         if several:
             raise click.UsageError("csv, and more than one format, need a folder: give --out DIR.")
-        FORMATS[formats[0]](report, sys.stdout)
-    elif several or out.is_dir() or not out.suffix:
-        for path in write_folder(report, formats, out):
+        return Target(formats or ("terminal",), None)
+    if not out.strip():
+        raise click.UsageError("--out is empty. Name a file or a folder.")
+    path, ending = Path(out), Path(out).suffix.lower()
+    slash = out.endswith(tuple(filter(None, (os.sep, os.altsep))))
+    if path.is_dir() or slash or not ending or (several and ending not in (*ENDINGS, ".csv")):
+        if path.exists() and not path.is_dir():
+            raise click.UsageError(
+                f"--out {out} is to be a folder, and there is a file of that name. Name another, "
+                f"or a file with an ending ({', '.join(ENDINGS)})."
+            )
+        return Target(formats or ("html",), path, is_folder=True)
+    if several:
+        raise click.UsageError(
+            f"--out {out} names a file, and csv or more than one format is written to a folder. "
+            f"Name a folder, such as --out {path.with_suffix('')}."
+        )
+    if ending not in ENDINGS:
+        raise click.UsageError(
+            f"--out {out}: no format has the ending {ending}. Known: {', '.join(ENDINGS)}. A name "
+            "without an ending, or with a slash at its end, is a folder's."
+        )
+    if formats and formats != (ENDINGS[ending],):
+        right = next(one for one, format_ in ENDINGS.items() if format_ == formats[0])
+        raise click.UsageError(
+            f"--format {formats[0]} and --out {out} contradict each other. Leave --format out, or "
+            f"name the file {path.with_suffix(right)}."
+        )
+    return Target((ENDINGS[ending],), path)
+
+
+def write(report: Report, target: Target) -> None:
+    """Write the report to stdout, a file or a folder. Raises StorageError."""
+    out = target.path
+    if out is None:
+        FORMATS[target.formats[0]](report, sys.stdout)
+    elif target.is_folder:
+        for path in write_folder(report, target.formats, out):
             note(f"Wrote {path}")
     else:
         text = io.StringIO()
-        FORMATS[formats[0]](report, text)
+        FORMATS[target.formats[0]](report, text)
         try:
             out.write_text(text.getvalue(), encoding="utf-8")
         except OSError as error:
             raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
         note(f"Wrote {out}")
-
-
-def _format_of(out: Path | None) -> str:
-    if out is not None and not out.suffix:
-        return "html"
-    endings = {".md": "md", ".json": "json", ".html": "html"}
-    return endings.get(out.suffix.lower() if out else "", "terminal")

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from hfscan.cli._command import Command
 from hfscan.cli._options import db_option, opened
-from hfscan.cli._reports import formats_option, out_option, write
+from hfscan.cli._reports import choose_target, formats_option, out_option, write
 from hfscan.report import build_whole
 
 
-@click.command("claims")
+@click.command("claims", cls=Command)
 @db_option
 @formats_option
 @out_option
@@ -18,12 +19,13 @@ from hfscan.report import build_whole
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder of your own, with claims/*.toml in it.",
 )
-def command(db: Path, formats: tuple[str, ...], out: Path | None, reports: Path | None) -> None:
+def command(db: Path, formats: tuple[str, ...], out: str | None, reports: Path | None) -> None:
     """Weigh published claims: what was said, what is measured, and how far that agrees.
 
     Each claim is measured under every definition and among several sets of frameworks, from the
     observation that lies nearest to its time. The same as `hfscan report --name claims`.
     """
+    target = choose_target(formats, out)
     with opened(db) as store:
         report = build_whole(store, "claims", where=reports)
-    write(report, formats, out)
+    write(report, target)

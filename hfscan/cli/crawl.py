@@ -11,6 +11,7 @@ from huggingface_hub import constants
 
 from hfscan import census
 from hfscan.census import Crawled
+from hfscan.cli._command import Command
 from hfscan.cli._hub import hub_options, hub_token
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
@@ -25,7 +26,7 @@ _FIRST_YEAR = 2022  # the Hub dates nothing before its creation floor
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
-@click.command("crawl")
+@click.command("crawl", cls=Command)
 @hub_options
 @db_option
 @click.option(

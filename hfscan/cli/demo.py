@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hfscan.census import crawl
+from hfscan.cli._command import Command
 from hfscan.cli._output import echo
 from hfscan.cli._verbosity import note
 from hfscan.errors import StorageError
@@ -18,7 +19,7 @@ from hfscan.store import Store
 _MODELS, _SEED, _YEAR = 20_000, 2022, 2022
 
 
-@click.command("demo")
+@click.command("demo", cls=Command)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

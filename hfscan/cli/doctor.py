@@ -8,6 +8,7 @@ import click
 from huggingface_hub import constants, get_token
 
 from hfscan import doctor
+from hfscan.cli._command import Choice, Command
 from hfscan.cli._hub import hub_options
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
@@ -16,13 +17,13 @@ from hfscan.parity.worker import lane_names
 from hfscan.report import ROW_FORMATS
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Command)
 @hub_options
 @db_option
 @click.option("--lanes/--no-lanes", default=True, show_default=True, help="Start parity's lanes.")
 @click.option("--lane-python", multiple=True, metavar="LANE=INTERPRETER", help="May be repeated.")
 @click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
+    "--format", "format_", type=Choice(["text", "json"]), default="text", show_default=True
 )
 def command(
     endpoint: str,

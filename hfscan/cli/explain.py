@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hfscan.cli._command import Command
 from hfscan.cli._options import (
     as_of_option,
     db_option,
@@ -19,7 +20,7 @@ from hfscan.frameworks import DEFINITIONS, classify, taxonomy
 from hfscan.report import ROW_FORMATS
 
 
-@click.command("explain")
+@click.command("explain", cls=Command)
 @click.argument("model", metavar="MODEL_ID")
 @db_option
 @format_option

@@ -6,17 +6,18 @@ from pathlib import Path
 import click
 
 from hfscan import export
+from hfscan.cli._command import Choice, Command
 from hfscan.cli._options import as_of_option, db_option, look_into, opened, source_option
 from hfscan.cli._output import echo
 
 
-@click.command("export")
+@click.command("export", cls=Command)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @db_option
 @click.option(
     "--table",
     "tables",
-    type=click.Choice(export.TABLES),
+    type=Choice(export.TABLES),
     multiple=True,
     help="Only this table, and its sources; repeatable. history: each state of each model, and "
     "when it was seen so.  [default: all but history, reports, and a README]",

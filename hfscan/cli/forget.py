@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from hfscan.cli._command import Command
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.store import Store
 
 
-@click.command("forget")
+@click.command("forget", cls=Command)
 @click.argument("ids", nargs=-1, required=True, type=int, metavar="ID...")
 @db_option
 def command(ids: tuple[int, ...], db: Path) -> None:

@@ -4,12 +4,13 @@ import sys
 
 import click
 
+from hfscan.cli._command import Command
 from hfscan.cli._options import format_option
 from hfscan.frameworks import taxonomy
 from hfscan.report import ROW_FORMATS
 
 
-@click.command("frameworks")
+@click.command("frameworks", cls=Command)
 @format_option
 def command(format_: str) -> None:
     """Print the frameworks, formats and runtimes that are told apart, and by which evidence."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from huggingface_hub import constants
 
+from hfscan.cli._command import Command
 from hfscan.cli._hub import http_token_option, hub_token
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
@@ -19,7 +20,7 @@ from hfscan.store.dump import canonical_name
 from hfscan.store.raw import FIELDS
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @click.argument("files", nargs=-1, metavar="[FILE...]")
 @click.option(
     "--observed-at",

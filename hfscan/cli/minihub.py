@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from hfscan.cli._command import Group
 from hfscan.cli._output import echo
 from hfscan.cli._verbosity import note
 from hfscan.minihub import KINDS, Faults, MiniHub, Population
 
 
-@click.group("minihub")
+@click.group("minihub", cls=Group)
 def command() -> None:
     """Serve a stand-in Hub on loopback, for tests and for trying things out."""
 

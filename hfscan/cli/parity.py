@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hfscan.cli._command import Choice, Command
+from hfscan.cli._reports import choose_target, out_option
 from hfscan.cli._verbosity import is_quiet, note
 from hfscan.errors import HfscanError, NoAnswerError, StorageError
 from hfscan.store import Store
@@ -20,19 +22,18 @@ if TYPE_CHECKING:
     from hfscan.parity.sweep import Sweep
     from hfscan.parity.verdict import Result
 
-_ENDINGS = {"md", "json", "html"}
 _NAMED = {"terminal": "txt"}
 _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
 
 
-@click.command("parity")
+@click.command("parity", cls=Command)
 @click.argument("checkpoints", nargs=-1, metavar="[CHECKPOINT]...")
 @click.option(
     "--demo", is_flag=True, help="Make a tiny BERT and GPT-2 and check those; no network."
 )
 @click.option(
     "--demo-size",
-    type=click.Choice(["tiny", "base"]),
+    type=Choice(["tiny", "base"]),
     default="tiny",
     show_default=True,
     help="base: random models of the shapes of BERT-base, GPT-2 (124M) and ResNet-50 instead.",
@@ -44,12 +45,10 @@ _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
     help="Check N models of --db that serve both frameworks, of all model types and downloads.",
 )
 @click.option("--lanes", default="pytorch,tensorflow", show_default=True, metavar="LANE,...")
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@click.option("--device", type=Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(
     "--dtype",
-    type=click.Choice(["float32", "bfloat16", "float16"]),
+    type=Choice(["float32", "bfloat16", "float16"]),
     default="float32",
     show_default=True,
 )
@@ -89,16 +88,12 @@ _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
 @click.option(
     "--format",
     "formats",
-    type=click.Choice(["terminal", "md", "json", "html"]),
+    type=Choice(["terminal", "md", "json", "html"]),
     multiple=True,
     help="Repeatable, with a folder as --out.  "
     "[default: terminal, or what the ending of --out says]",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Write to this file, or, where the name has no ending, to this folder.",
-)
+@out_option
 def command(
     checkpoints: tuple[str, ...],
     demo: bool,
@@ -120,7 +115,7 @@ def command(
     memory: float | None,
     db: Path | None,
     formats: tuple[str, ...],
-    out: Path | None,
+    out: str | None,
 ) -> None:
     """Load CHECKPOINTs (folders or Hub ids) into several frameworks and compare what they do.
 
@@ -155,7 +150,7 @@ def command(
         train=train,
         rounds=rounds,
     )
-    targets = _targets(dict.fromkeys(formats), out)
+    targets = _targets(formats, out)
     named = [(name, revision) for name in checkpoints]
     source, drawn = None, list[Drawn]()
     if from_census and db:
@@ -256,17 +251,15 @@ def _pythons(given: tuple[str, ...], lanes: list[str]) -> dict[str, str]:
     return pythons
 
 
-def _targets(formats: Collection[str], out: Path | None) -> dict[Path | None, str]:
+def _targets(formats: Collection[str], out: str | None) -> dict[Path | None, str]:
     """Return file (None: stdout) -> format; say now, not in an hour, where that cannot be."""
-    if out is None:
-        if len(formats) > 1:
-            raise click.UsageError("More than one format needs a folder: give --out DIR.")
-        return {None: next(iter(formats), "terminal")}
-    if len(formats) > 1 or out.is_dir() or not out.suffix:
-        targets = {out / f"parity.{_NAMED.get(one, one)}": one for one in formats or ("html",)}
+    target = choose_target(formats, out)
+    if target.path is None:
+        return {None: target.formats[0]}
+    if target.is_folder:
+        targets = {target.path / f"parity.{_NAMED.get(one, one)}": one for one in target.formats}
     else:
-        ending = out.suffix.removeprefix(".").lower()
-        targets = {out: next(iter(formats), ending if ending in _ENDINGS else "terminal")}
+        targets = {target.path: target.formats[0]}
     try:
         for path in targets:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from huggingface_hub import constants
 
 from hfscan import export
 from hfscan._version import __version__
+from hfscan.cli._command import Command
 from hfscan.cli._hub import endpoint_option, http_token_option, hub_token
 from hfscan.cli._options import as_of_option, db_option, look_into, opened, source_option
 from hfscan.cli._output import echo
@@ -16,7 +17,7 @@ from hfscan.errors import HubUnreachableError
 from hfscan.hub.publish import Dataset, files_of
 
 
-@click.command("publish")
+@click.command("publish", cls=Command)
 @click.argument("repo", metavar="OWNER/NAME")
 @click.option("--private", is_flag=True, help="Make the dataset private where it is new.")
 @click.option("--license", default="other", show_default=True, help="Of the dataset: an SPDX id.")

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from hfscan.cli._command import Choice, Command
 from hfscan.cli._options import (
     as_of_option,
     db_option,
@@ -29,12 +30,12 @@ _SHOWN = 1_000  # rows, where people read
 _COUNTED = 1_000_000  # rows beyond those shown that are counted, not merely known to be there
 
 
-@click.command("query")
+@click.command("query", cls=Command)
 @click.argument("query", required=False, metavar="[NAME | SQL]")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
 @click.option(
     "--dialect",
-    type=click.Choice(DIALECTS),
+    type=Choice(DIALECTS),
     help="Print a named query for this engine instead, over the tables of an export.",
 )
 @click.option(

@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from hfscan.cli._command import Choice, Command
 from hfscan.cli._options import (
     Frameworks,
     as_of_option,
@@ -15,7 +16,7 @@ from hfscan.cli._options import (
     opened,
     source_option,
 )
-from hfscan.cli._reports import formats_option, out_option, write
+from hfscan.cli._reports import choose_target, formats_option, out_option, write
 from hfscan.figures import GROUPINGS, WEIGHTS, By, Census, Definition, Weight
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import Question, build, build_whole, compare, is_whole
@@ -23,7 +24,7 @@ from hfscan.report import Question, build, build_whole, compare, is_whole
 _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net costs nothing
 
 
-@click.command("report")
+@click.command("report", cls=Command)
 @click.option(
     "--year",
     type=click.IntRange(_FIRST_YEAR, datetime.now(UTC).year),
@@ -57,7 +58,7 @@ _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net c
 )
 @click.option(
     "--definition",
-    type=click.Choice(["all", *DEFINITIONS]),
+    type=Choice(["all", *DEFINITIONS]),
     default="all",
     show_default=True,
     help="What says that a model serves a framework: the Hub's tags, its weight files, or what "
@@ -65,7 +66,7 @@ _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net c
 )
 @click.option(
     "--weight",
-    type=click.Choice(WEIGHTS),
+    type=Choice(WEIGHTS),
     default="models",
     show_default=True,
     help="Count each model once, by its 30-day downloads, or each author once.",
@@ -77,7 +78,7 @@ _FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net c
     metavar="K",
     help="Leave out the K authors with the most models.",
 )
-@click.option("--by", type=click.Choice(GROUPINGS), help="Tell the models apart by this alone.")
+@click.option("--by", type=Choice(GROUPINGS), help="Tell the models apart by this alone.")
 @click.option(
     "--top",
     type=click.IntRange(1),
@@ -94,7 +95,7 @@ def command(
     reports: Path | None,
     db: Path,
     formats: tuple[str, ...],
-    out: Path | None,
+    out: str | None,
     universe: tuple[str, ...],
     definition: Definition | Literal["all"],
     weight: Weight,
@@ -105,6 +106,7 @@ def command(
     source: int | None,
 ) -> None:
     """Say which frameworks the models serve, with numerator and denominator of every share."""
+    target = choose_target(formats, out)
     if as_of is not None and source is not None:
         raise click.UsageError("--as-of and --source exclude each other; give one.")
     if with_year is not None and year is None:
@@ -116,7 +118,7 @@ def command(
             raise click.UsageError(f"{name} is of the whole database: leave out what narrows it.")
         with opened(db) as store:
             report = build_whole(store, name, where=reports)
-        write(report, formats, out)
+        write(report, target)
         return
     with opened(db) as store:
         census = Census.choose(store, question.period, source=source, as_of=end_of_day(as_of))
@@ -131,4 +133,4 @@ def command(
             census = Census.choose(store, question.period, source=with_source or one.source.id)
             other = build(census, question, name=name, where=reports)
             report = compare(one, other, census)
-    write(report, formats, out)
+    write(report, target)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from huggingface_hub import constants
 
+from hfscan.cli._command import Command
 from hfscan.cli._hub import hub_options, hub_token
 from hfscan.cli._output import echo
 from hfscan.cli._progress import shown
@@ -18,7 +19,7 @@ from hfscan.snapshot.summary import check_age, write_summary
 _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
 
 
-@click.command("snapshot")
+@click.command("snapshot", cls=Command)
 @click.option(
     "--state",
     required=True,

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
+from hfscan.cli._command import Command
 from hfscan.cli._options import db_option, format_option, opened
 from hfscan.report import ROW_FORMATS
 from hfscan.store import Source, Store
 
 
-@click.command("sources")
+@click.command("sources", cls=Command)
 @db_option
 @format_option
 @click.option(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hfscan.cli._command import Choice, Command
 from hfscan.cli._options import (
     Frameworks,
     as_of_option,
@@ -24,10 +25,10 @@ from hfscan.report.table import grid, pivoted
 from hfscan.report.words import percent
 
 
-@click.command("trend")
+@click.command("trend", cls=Command)
 @click.option(
     "--per",
-    type=click.Choice(["year", "month", "observation"]),
+    type=Choice(["year", "month", "observation"]),
     default="year",
     show_default=True,
     help="Year or month of creation, as one observation dates them; or all models of each "
@@ -44,10 +45,10 @@ from hfscan.report.words import percent
     type=Frameworks(),
     help="The frameworks that compete.  [default: pytorch,tensorflow; with --formats: everything]",
 )
-@click.option("--definition", type=click.Choice(DEFINITIONS), default="tag", show_default=True)
+@click.option("--definition", type=Choice(DEFINITIONS), default="tag", show_default=True)
 @click.option(
     "--weight",
-    type=click.Choice(WEIGHTS),
+    type=Choice(WEIGHTS),
     default="models",
     show_default=True,
     help="Count each model once, by its 30-day downloads, or each author once.",
