@@ -3,6 +3,9 @@
 -- param earlier INTEGER = 1 : the source to start from
 -- param later INTEGER = 2 : the source to compare with
 -- param universe VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes that are told apart
+-- values earlier: <sources>
+-- values later: <sources>
+-- values universe: <frameworks>
 -- chart: bar x=models y=change color=framework
 -- changed: of those that stayed, with other tags, files, library, task or gate; not by downloads.
 WITH universe AS (

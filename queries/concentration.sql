@@ -7,6 +7,10 @@
 -- param until TIMESTAMP = NULL : count models created before (UTC)
 -- param floor VARCHAR = included : models older than the Hub's dates: included or excluded
 -- param top INTEGER = 20 : how many accounts
+-- values framework: <frameworks>
+-- values universe: <frameworks>, all
+-- values definition: tag, weights, usable
+-- values floor: included, excluded
 -- chart: bar x=share y=author
 -- share: of the exclusive models. share_without: exclusive models of all that serve the universe,
 -- when this account and those above it are left out.

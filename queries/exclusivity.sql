@@ -10,6 +10,11 @@
 -- param without_top INTEGER = 0 : leave out this many authors, those with the most models that serve the universe
 -- param by VARCHAR = NULL : one row per month, year, task, library, author, license, architecture, language, size, gated or region; NULL for one in all
 -- param top INTEGER = NULL : keep this many groups, the largest; the rest is '(other)'
+-- values universe: <frameworks>, all
+-- values definition: tag, weights, usable
+-- values floor: included, excluded, only
+-- values weight: models, downloads, authors
+-- values by: month, year, task, library, author, license, architecture, language, size, gated, region
 -- chart: stack x=share y=group color=framework
 WITH competing AS (FROM universe($universe::VARCHAR[])),
 tally AS (

@@ -4,6 +4,8 @@
 -- param definition VARCHAR = tag : what says that a model serves one: tag (the Hub's), weights (its files) or usable
 -- param since TIMESTAMP = 2022-01-01 : created at or after (UTC)
 -- param until TIMESTAMP = 2023-01-01 : created before (UTC)
+-- values universe: <frameworks>, all
+-- values definition: tag, weights, usable
 -- chart: interval low=share_low high=share_high mark=share_certain y=framework
 -- certain: the Hub dates it so. dated: at the Hub's floor, and an import or its first commit dates it
 -- so. undated: at the floor, and nothing dates it; of these, in conflict: what dates it cannot be true.

@@ -6,6 +6,10 @@
 -- param since TIMESTAMP = NULL : count models created at or after (UTC)
 -- param until TIMESTAMP = NULL : count models created before (UTC)
 -- param floor VARCHAR = excluded : models older than the Hub's dates: included, excluded or only
+-- values only: <frameworks>
+-- values definition: tag, weights, usable
+-- values per: year, month, all
+-- values floor: included, excluded, only
 -- chart: line x=period y=share color=framework
 WITH tally AS (
     SELECT

@@ -4,7 +4,10 @@
 -- chart: none
 SELECT *, m.id = $model::VARCHAR OR coalesce(m._id = $model, false) AS exact
 FROM census AS m
--- else those of the same name, in other hands or other letters
-WHERE m.id = $model OR m._id = $model OR lower(split_part(m.id, '/', -1)) = lower(split_part($model, '/', -1))
+-- else those of the same name, in other hands or other letters, or with a letter or two mistyped
+WHERE
+    m.id = $model OR m._id = $model
+    OR lower(split_part(m.id, '/', -1)) = lower(split_part($model, '/', -1))
+    OR levenshtein(lower(m.id), lower($model)) <= 2
 ORDER BY exact DESC, downloads DESC NULLS LAST, m.id
 LIMIT 5

@@ -5,6 +5,8 @@
 -- param models DOUBLE = 0.98 : fewer models than this share of the earlier ones are implausible
 -- param downloads DOUBLE = 0.5 : and fewer 30-day downloads in all than this share
 -- param tagged DOUBLE = 0.95 : and fewer models with a framework's tag than this share
+-- values earlier: <sources>
+-- values later: <sources>
 -- chart: none
 -- A row for each drop. The Hub grows by thousands of models a day and loses few.
 WITH seen AS (

@@ -7,6 +7,13 @@
 -- param variant VARCHAR = eager : how it runs
 -- param other_lane VARCHAR = tensorflow : the framework that it is compared with
 -- param other_variant VARCHAR = function : how that one runs: function is what Keras does by itself
+-- values what: inference, training
+-- values dtype: float32, bfloat16, float16
+-- values device: cpu, cuda
+-- values lane: flax, keras-jax, onnx, pytorch, tensorflow
+-- values variant: eager, compile, function, jit, session, xla
+-- values other_lane: flax, keras-jax, onnx, pytorch, tensorflow
+-- values other_variant: eager, compile, function, jit, session, xla
 -- chart: bar x=time_ratio y=checkpoint
 -- Of the newest run of `hfscan parity` that timed both, for each checkpoint and device. A ratio below
 -- 1: less than the other; the time's is the median of its rounds, with the least and the largest.

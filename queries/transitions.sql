@@ -6,6 +6,11 @@
 -- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or usable
 -- param by VARCHAR = NULL : one row per library or author (as observed last); NULL for one in all
 -- param top INTEGER = 20 : keep this many groups, the largest; the rest is '(other)'
+-- values earlier: <sources>
+-- values later: <sources>
+-- values universe: <frameworks>, all
+-- values definition: tag, weights, usable
+-- values by: library, author
 -- chart: flow from=before to=after y=models color=before
 WITH competing AS (FROM universe($universe::VARCHAR[])),
 -- by `_id` where both sources have it (names change), else by repo id

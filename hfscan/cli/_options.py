@@ -67,8 +67,15 @@ def opened(db: Path) -> Store:
     return store
 
 
+def refuse_both(source: int | None, as_of: datetime | None) -> None:
+    """Raise UsageError where both options that choose an observation are given."""
+    if as_of is not None and source is not None:
+        raise click.UsageError("--as-of and --source exclude each other; give one.")
+
+
 def look_into(store: Store, source: int | None, as_of: datetime | None) -> Census:
     """Take an observation, whatever it covers; note on stderr where that is not the whole Hub."""
+    refuse_both(source, as_of)
     census = Census.latest(store, source=source, as_of=end_of_day(as_of))
     one = census.source
     if not (one.whole and one.covers(None, None)):

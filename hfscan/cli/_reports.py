@@ -65,10 +65,11 @@ def choose_target(formats: Iterable[str], out: str | None) -> Target:
                 f"or a file with an ending ({', '.join(ENDINGS)})."
             )
         return Target(formats or ("html",), path, is_folder=True)
-    if several:
+    if several or ending == ".csv":
         raise click.UsageError(
-            f"--out {out} names a file, and csv or more than one format is written to a folder. "
-            f"Name a folder, such as --out {path.with_suffix('')}."
+            f"--out {out} names a file, and csv (a file for each section) or more than one format "
+            f"need a folder. Name one with --out, such as {path.with_suffix('')}, and the formats "
+            "with --format."
         )
     if ending not in ENDINGS:
         raise click.UsageError(

@@ -21,7 +21,7 @@ from hfscan.cli._options import (
 from hfscan.cli._output import echo, echo_lines
 from hfscan.errors import QueryError
 from hfscan.figures import load
-from hfscan.figures.queries import DIALECTS, Query, names, parse
+from hfscan.figures.queries import DIALECTS, Query, names
 from hfscan.figures.sql import limited, run
 from hfscan.report import RESULT_FORMATS, ROW_FORMATS, TABLE_FORMATS
 from hfscan.store import macros
@@ -83,6 +83,8 @@ def command(
     SQL is one statement that reads the database, and nothing else. csv and json are written row by
     row. Exit code 2: the SQL is wrong; 14: it needs more memory or disk than it may use.
     """
+    if query is None and (params or dialect or source is not None or as_of):
+        raise click.UsageError("Name a query, or give SQL. Without either, the queries are listed.")
     if query is None:
         rows = [
             {"name": one.name, "title": one.title, "parameters": [p.name for p in one.parameters]}
@@ -91,18 +93,19 @@ def command(
         ROW_FORMATS[format_](rows, sys.stdout)
         return
     if dialect is not None:
+        if source is not None or as_of:
+            raise click.UsageError("--dialect prints SQL. Leave --source and --as-of out.")
         from hfscan.figures.dialect import translate  # noqa: PLC0415 - slow to import
 
         named = load(query)
-        given = dict(_given(named, one) for one in params)
-        echo_lines(translate(named, given, macros(), dialect))
+        echo_lines(translate(named, _given(params), macros(), dialect))
         return
     with opened(db) as store, limited(store.connection, memory=max_memory, disk=max_disk):
         store.seal()
         look_into(store, source, as_of)
         # a name has no blanks; SQL that does something has
         named = load(query) if len(query.split()) == 1 else Query(query, "", "", (), None, query)
-        given = named.bound(dict(_given(named, text) for text in params))
+        given = named.bind(store.connection, _given(params))
         try:
             result = run(store.connection, named.sql, given)
             _write(result.columns, result.rows, format_, limit)
@@ -131,9 +134,16 @@ def _indent(text: str) -> str:
     return text.replace("\n", "\n  ")
 
 
-def _given(query: Query, text: str) -> tuple[str, object]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE", param_hint="--param")
-    kinds = {parameter.name: parameter.type for parameter in query.parameters}
-    return name, parse(kinds.get(name, "VARCHAR"), value)
+def _given(params: tuple[str, ...]) -> dict[str, object]:
+    """Return parameter -> text, None for NULL. Raises UsageError."""
+    given: dict[str, object] = {}
+    for text in params:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(
+                f"{text!r} is not of the form NAME=VALUE", param_hint="--param"
+            )
+        told = None if value == "NULL" else value
+        if given.setdefault(name, told) != told:
+            raise click.BadParameter(f"{name} was given two values", param_hint="--param")
+    return given

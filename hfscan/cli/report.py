@@ -14,25 +14,24 @@ from hfscan.cli._options import (
     db_option,
     end_of_day,
     opened,
+    refuse_both,
     source_option,
 )
 from hfscan.cli._reports import choose_target, formats_option, out_option, write
-from hfscan.figures import GROUPINGS, WEIGHTS, By, Census, Definition, Weight
+from hfscan.figures import FIRST_YEAR, GROUPINGS, WEIGHTS, By, Census, Definition, Weight
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import Question, build, build_whole, compare, is_whole
-
-_FIRST_YEAR = 2016  # the Hub's oldest repositories are from 2018; a wider net costs nothing
 
 
 @click.command("report", cls=Command)
 @click.option(
     "--year",
-    type=click.IntRange(_FIRST_YEAR, datetime.now(UTC).year),
+    type=click.IntRange(FIRST_YEAR, datetime.now(UTC).year),
     help="Models created in this year. Without it: all models.",
 )
 @click.option(
     "--with-year",
-    type=click.IntRange(_FIRST_YEAR, datetime.now(UTC).year),
+    type=click.IntRange(FIRST_YEAR, datetime.now(UTC).year),
     help="Compare the year with this one.",
 )
 @click.option("--with-source", type=int, help="Compare with this observation.")
@@ -107,10 +106,11 @@ def command(
 ) -> None:
     """Say which frameworks the models serve, with numerator and denominator of every share."""
     target = choose_target(formats, out)
-    if as_of is not None and source is not None:
-        raise click.UsageError("--as-of and --source exclude each other; give one.")
+    refuse_both(source, as_of)
     if with_year is not None and year is None:
         raise click.UsageError("--with-year needs --year, to compare it with.")
+    if with_year == year and with_year is not None and with_source is None:
+        raise click.UsageError(f"--with-year {year} is the year itself. Name another.")
     decided = None if definition == "all" else definition
     question = Question(year, universe, decided, weight, without_top, by, top)
     if name and is_whole(name, reports):
@@ -131,6 +131,10 @@ def command(
             one = build(census, question, name=name, where=reports)
             question = replace(question, year=with_year or year)
             census = Census.choose(store, question.period, source=with_source or one.source.id)
+            if (census.source.id, question.year) == (one.source.id, year):
+                raise click.UsageError(
+                    f"--with-source {with_source} is the observation itself. Name another."
+                )
             other = build(census, question, name=name, where=reports)
             report = compare(one, other, census)
     write(report, target)

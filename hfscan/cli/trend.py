@@ -17,7 +17,7 @@ from hfscan.cli._options import (
     opened,
     source_option,
 )
-from hfscan.figures import WEIGHTS, Census, Definition, Weight, adoption, trend
+from hfscan.figures import WEIGHTS, Census, Definition, Weight, adoption, label_of, trend
 from hfscan.figures.trend import Per
 from hfscan.frameworks import DEFINITIONS, taxonomy
 from hfscan.report import ROW_FORMATS, TABLE_FORMATS
@@ -93,9 +93,11 @@ def command(
             )
             few = len({row["period"] for row in rows}) <= len({row["framework"] for row in rows})
             titles = taxonomy().titles
+            asked = Census.latest(store, source=source, as_of=until).source
             keys = ("rows", "columns", "cells") if few else ("columns", "rows", "cells")
             told = (
-                (titles[row["framework"]], row["period"], percent(row["share"])) for row in rows
+                (titles[row["framework"]], label_of(row["period"], asked), percent(row["share"]))
+                for row in rows
             )
             table = pivoted(dict(zip(keys, one, strict=True)) for one in told)
         else:

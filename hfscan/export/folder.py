@@ -32,6 +32,7 @@ _FIGURES = {
     "universe": "VARCHAR[]", "population": "VARCHAR", "period": "DATE[]", "floor": "VARCHAR",
     "weight": "VARCHAR", "without_top": "INTEGER", "by": "VARCHAR", "group": "VARCHAR",
     "numerator": "DOUBLE", "denominator": "DOUBLE", "share": "DOUBLE", "interval": "DOUBLE[]",
+    "covered": "TIMESTAMP[]",
 }  # fmt: skip
 
 

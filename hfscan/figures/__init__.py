@@ -1,6 +1,6 @@
 """Figures: a named query + a definition + a population + an observation, with both its numbers."""
 
-from hfscan.figures.census import ALL, Census, contains_floor, may_hold_floor
+from hfscan.figures.census import ALL, Census, check_left, contains_floor, may_hold_floor
 from hfscan.figures.figure import (
     GROUPINGS,
     WEIGHTS,
@@ -11,6 +11,7 @@ from hfscan.figures.figure import (
     Population,
     Weight,
 )
+from hfscan.figures.period import FIRST_YEAR, Period, label_of
 from hfscan.figures.plausible import check_import, describe_drops
 from hfscan.figures.queries import Query, load
 from hfscan.figures.trend import adoption, trend
@@ -18,6 +19,7 @@ from hfscan.frameworks import Definition
 
 __all__ = [
     "ALL",
+    "FIRST_YEAR",
     "GROUPINGS",
     "WEIGHTS",
     "By",
@@ -26,13 +28,16 @@ __all__ = [
     "Figure",
     "Floor",
     "Grouping",
+    "Period",
     "Population",
     "Query",
     "Weight",
     "adoption",
     "check_import",
+    "check_left",
     "contains_floor",
     "describe_drops",
+    "label_of",
     "load",
     "may_hold_floor",
     "trend",

@@ -8,12 +8,14 @@ from typing import Any
 import msgspec
 
 from hfscan.errors import InconsistentError, NoAnswerError
-from hfscan.figures.figure import By, Figure, Floor, Population, Weight
+from hfscan.figures.figure import POPULATIONS, By, Figure, Floor, Population, Weight
+from hfscan.figures.period import Period
 from hfscan.figures.queries import load
 from hfscan.frameworks import Definition
 from hfscan.objectid import FLOOR_END, FLOOR_START
 from hfscan.store import Source, Store
 from hfscan.store.sources import choose, latest, listed
+from hfscan.suggest import unknown
 
 ALL = "all"
 """In a universe: every framework and runtime."""
@@ -80,6 +82,12 @@ class Census:
         Raises NoAnswerError on a framework that the database does not know, and where the
         observation lacks what the definition or the grouping needs.
         """
+        if population not in POPULATIONS:
+            raise NoAnswerError(unknown("population", population, POPULATIONS))
+        if period is None and population == "created":
+            raise NoAnswerError("The population created needs a year. Name one.")
+        if top is not None and by is None:
+            raise NoAnswerError(f"There are no groups, so there is no top {top}. Name a grouping.")
         self.titles(universe)  # raises on an unknown one
         self.need(definition, by)
         since, until = period or (None, None)
@@ -97,8 +105,10 @@ class Census:
         again = repr(asked)  # sections of a report ask the same
         if again not in self._shares:
             self._shares[again] = self.ask("exclusivity", asked)
+        rows = self._shares[again]
         number = float if weight == "authors" else int  # votes are fractions
-        for row in self._shares[again]:
+        covered = Period.of(*period).within(self.source) if period else None
+        for row in rows:
             yield Figure(
                 definition=definition,
                 universe=tuple(universe),
@@ -109,8 +119,20 @@ class Census:
                 by=by,
                 without_top=without_top,
                 sampled=self.source.sample is not None,
+                covered=self._covered(row["group"]) if by in ("month", "year") else covered,
                 **row | {key: number(row[key]) for key in ("numerator", "denominator")},
             )
+
+    def _covered(self, group: str | None) -> Period | None:
+        """Return what is covered of the year or month that `group` names."""
+        period = Period.named(group)
+        return period.within(self.source) if period else None
+
+    def bounds(self, name: str) -> dict[str, str]:
+        """Return since and until of what is covered of the year or month `name`; UTC."""
+        if (one := self._covered(name)) is None:
+            return {}
+        return {"since": f"{one.since.isoformat()}Z", "until": f"{one.until.isoformat()}Z"}
 
     def ask(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return the rows of a named query. Raises NoAnswerError; see `queries`."""
@@ -151,21 +173,29 @@ class Census:
     def titles(self, universe: Sequence[str]) -> dict[str, str]:
         """Return framework -> title, in the order of `universe`.
 
-        Raises NoAnswerError on a framework that the database does not know.
+        Raises NoAnswerError on a framework that the database does not know, and on none at all.
         """
         rows = self._connection.execute("SELECT name, title FROM frameworks ORDER BY bit")
         known: dict[str, str] = dict(rows.fetchall())
-        if strange := [name for name in universe if name not in known and name != ALL]:
-            raise NoAnswerError(
-                f"Unknown framework {', '.join(strange)}; the database knows {', '.join(known)}, "
-                f"and {ALL}."
-            )
+        if not universe:
+            raise NoAnswerError("The universe is empty. Name at least one framework.")
+        for name in universe:
+            if name not in known and name != ALL:
+                raise NoAnswerError(unknown("framework", name, [*known, ALL]))
         if ALL in universe:
-            rows = self._connection.execute(
-                "SELECT framework, title FROM universe(?) ORDER BY bit", [list(universe)]
-            )
-            return dict(rows.fetchall())
+            return self._competing(universe)
         return {name: known[name] for name in universe}
+
+    def outside_all(self, universe: Sequence[str]) -> list[str]:
+        """Return the names of `universe` that `all` does not stand for: formats and artefacts."""
+        everything = self._competing((ALL,))
+        return [name for name in universe if name not in everything and name != ALL]
+
+    def _competing(self, universe: Sequence[str]) -> dict[str, str]:
+        rows = self._connection.execute(
+            "SELECT framework, title FROM universe(?) ORDER BY bit", [list(universe)]
+        )
+        return dict(rows.fetchall())
 
     def can_tell(self, definition: Definition) -> bool:
         """Return whether the observation holds what the definition needs."""
@@ -187,6 +217,14 @@ class Census:
                 f"Source {self.source.id} has no {_NEEDED[by or '']}, so its models cannot be told "
                 f"apart by {by}. Choose another grouping, or a source that has it."
             )
+
+
+def check_left(figures: Iterable[Figure], without_top: int) -> None:
+    """Raise NoAnswerError where, without so many of the largest authors, no model is left."""
+    if without_top and not any(one.denominator for one in figures if one.name != "none"):
+        raise NoAnswerError(
+            f"Without the {without_top:,} largest authors no model is left. Leave out fewer."
+        )
 
 
 def contains_floor(period: tuple[datetime, datetime]) -> bool:

@@ -43,7 +43,8 @@ def translate(
 
     Raises NoAnswerError where it asks for what an export does not hold, or has no such parameter.
     """
-    tree = _settled(parse_one(query.sql, read="duckdb"), _bound(query.bound(given)))
+    values = query.bound(given, {"<frameworks>": list(taxonomy().titles)})
+    tree = _settled(parse_one(query.sql, read="duckdb"), _bound(values))
     tree = _settled(tree, _folded)
     tree = _settled(tree, lambda node: _expanded(node, macros))
     tree = _settled(simplify(_settled(_settled(tree, _plain), _folded)), _folded)

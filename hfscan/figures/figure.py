@@ -5,6 +5,8 @@ from datetime import datetime
 from math import sqrt
 from typing import Any, Literal, get_args
 
+from hfscan.figures.period import Period
+
 Population = Literal["created", "existing"]
 Floor = Literal["excluded", "included", "only"]
 Weight = Literal["models", "downloads", "authors"]
@@ -16,6 +18,7 @@ Grouping = Literal[
 By = Grouping | Literal["observation"]
 
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
+POPULATIONS: tuple[Population, ...] = get_args(Population)
 WEIGHTS: tuple[Weight, ...] = get_args(Weight)
 
 _Z = 1.959964  # of the normal distribution, for 95 %
@@ -26,7 +29,8 @@ class Figure:
     """A share of a population.
 
     `name`: exclusive (to `framework`), available (in `framework`), shared (by several), none.
-    `period`: [since, until) in UTC; None for all models. `floor`: what was done with the models
+    `period`: [since, until) in UTC, as asked; None for all models. `covered`: the part of it, or of
+    the year or month of `group`, that the snapshot covers. `floor`: what was done with the models
     at the creation floor, None where the period does not touch it or it has no bearing.
     `numerator`, `denominator`: models, 30-day downloads, or authors' votes (`weight`; votes are
     fractions, rounded to six digits). `without_top`: so many of the largest authors are left out.
@@ -47,6 +51,7 @@ class Figure:
     denominator: int | float
     without_top: int = 0
     sampled: bool = False
+    covered: Period | None = None
 
     @property
     def share(self) -> float | None:
@@ -70,14 +75,25 @@ class Figure:
     def as_dict(self) -> dict[str, Any]:
         """Return the figure as the JSON contract has it; the share rounded to six digits.
 
-        `without_top` and `interval` are there only where they say something.
+        `without_top`, `interval` and `covered` are there only where they say something. `covered`
+        begins with None where models of any age before its end count.
         """
-        told = {key: value for key, value in self.__dict__.items() if key != "sampled"}
+        left_out = ("sampled", "covered")
+        told = {key: value for key, value in self.__dict__.items() if key not in left_out}
         if not self.without_top:
             del told["without_top"]
         told["universe"] = list(self.universe)
         told["period"] = self.period and [instant.date().isoformat() for instant in self.period]
         told["share"] = None if self.share is None else round(self.share, 6)
+        if self.covered is not None:
+            since = self.covered.since if self._has_beginning else None
+            told["covered"] = [one and f"{one.isoformat()}Z" for one in (since, self.covered.until)]
         if self.interval is not None:
             told["interval"] = [round(bound, 6) for bound in self.interval]
         return told
+
+    @property
+    def _has_beginning(self) -> bool:
+        if self.by in ("year", "month"):
+            return True
+        return self.population == "created" and self.floor in (None, "excluded")

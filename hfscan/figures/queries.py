@@ -3,12 +3,14 @@
 -- title: ...
 -- answers: ...
 -- param NAME TYPE = DEFAULT : what it means     (NULL for none; a,b for a list)
+-- values NAME: a, b     (no others; <frameworks> and <sources> are those that the database knows)
 -- chart: ...
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +18,108 @@ import duckdb
 
 from hfscan.errors import NoAnswerError
 from hfscan.resources import folder
+from hfscan.suggest import unknown
 
 DIALECTS = ("spark", "bigquery", "snowflake")
 """Engines that `dialect` writes for."""
 
 _HEADER = re.compile(r"^-- (title|answers|chart): (.+)$", re.MULTILINE)
+_VALUES = re.compile(r"^-- values (\w+): (.+)$", re.MULTILINE)
+_KNOWN = {
+    "<frameworks>": "SELECT name FROM frameworks ORDER BY bit",
+    "<sources>": "SELECT id FROM sources ORDER BY id",
+}
+"""What stands for names that the database knows -> how to list them."""
+
 _PARAM = re.compile(r"^-- param (\w+) ([\w\[\]]+) = (.+?) : (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a query: DuckDB type, default (as a Python value) and meaning."""
+    """One parameter of a query: DuckDB type, default (as a Python value) and meaning.
+
+    `values`: the only ones that it takes; empty where it takes any of its type.
+    """
 
     name: str
     type: str
     default: str | int | list[str] | None
     meaning: str
+    values: tuple[str, ...] = ()
+
+    def checked(self, value: object, known: Mapping[str, Sequence[str]]) -> object:
+        """Return the value, in its type. Raises NoAnswerError where it takes no such value.
+
+        `known`: what `<frameworks>` and `<sources>` stand for.
+        """
+        if value is None:
+            if self.default is not None:
+                raise NoAnswerError(f"The parameter {self.name} cannot be NULL.")
+            return None
+        value = self._typed(value)
+        if self.values and not any(one in _KNOWN and one not in known for one in self.values):
+            allowed = [name for one in self.values for name in known.get(one, (one,))]
+            for one in value if isinstance(value, list) else [value]:
+                if str(one) not in allowed:
+                    raise NoAnswerError(unknown(self._noun, one, allowed))
+        return value
+
+    @property
+    def _noun(self) -> str:
+        if "<frameworks>" in self.values:
+            return "framework"
+        if "<sources>" in self.values:
+            return "source"
+        return {"by": "grouping", "per": "period"}.get(self.name, self.name.replace("_", " "))
+
+    def _typed(self, value: object) -> object:
+        try:
+            return _convert(self.type, value)
+        except (ValueError, TypeError) as error:
+            raise NoAnswerError(
+                f"The parameter {self.name} takes {_KINDS.get(self.type, 'text')}, not {value!r}."
+            ) from error
+
+
+_KINDS = {
+    "INTEGER": "a whole number, 0 or more",
+    "DOUBLE": "a number",
+    "BOOLEAN": "true or false",
+    "TIMESTAMP": "a date, such as 2022-03-02",
+    "VARCHAR[]": "one name or more, separated by commas",
+}
+"""DuckDB type -> what a value of it looks like."""
+
+
+def _convert(kind: str, value: object) -> object:
+    """Return the value in a DuckDB type. Raises ValueError or TypeError where it has none."""
+    if kind == "VARCHAR[]":
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, Sequence) or not names:
+            raise ValueError("no names")
+        return [str(one).strip() for one in names]
+    if kind == "INTEGER":
+        number = int(str(value))
+        if number < 0:
+            raise ValueError("negative")
+        return number
+    if kind == "DOUBLE":
+        return float(str(value))
+    if kind == "BOOLEAN":
+        if (word := str(value).lower()) not in ("true", "false"):
+            raise ValueError("no truth value")
+        return word == "true"
+    if kind == "TIMESTAMP":
+        return _instant(value)
+    return value
+
+
+def _instant(value: object) -> datetime:
+    """Return the instant in UTC, without zone."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
+    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
 
 
 @dataclass(frozen=True)
@@ -52,24 +140,51 @@ class Query:
 
         Parameters not given take their default.
 
-        Raises NoAnswerError on a parameter the query does not have.
+        Raises NoAnswerError on a parameter the query does not have, or a value it does not take.
         """
-        cursor = connection.execute(self.sql, self.bound(parameters))
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        cursor = connection.execute(self.sql, self.bind(connection, parameters))
+        columns = [column[0] for column in cursor.description]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
-    def bound(self, parameters: Mapping[str, object]) -> dict[str, object]:
+    def bind(
+        self, connection: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Return the value of every parameter, checked against what the database knows.
+
+        Raises NoAnswerError as `bound` does.
+        """
+        wanted = {one for parameter in self.parameters for one in parameter.values} & _KNOWN.keys()
+        known = {
+            one: [str(row[0]) for row in connection.execute(_KNOWN[one]).fetchall()]
+            for one in wanted
+        }
+        return self.bound(parameters, known)
+
+    def bound(
+        self, parameters: Mapping[str, object], known: Mapping[str, Sequence[str]]
+    ) -> dict[str, object]:
         """Return the value of every parameter: as given, or its default.
 
-        Raises NoAnswerError on a parameter the query does not have.
+        Raises NoAnswerError on a parameter the query does not have, or a value it does not take.
         """
-        defaults = {one.name: one.default for one in self.parameters}
-        if strange := sorted(parameters.keys() - defaults.keys()):
-            raise NoAnswerError(
-                f"Query {self.name} has no parameter {', '.join(strange)}; it has "
-                f"{', '.join(defaults) or 'none'}."
-            )
-        return defaults | dict(parameters)
+        each = {one.name: one for one in self.parameters}
+        for name in parameters:
+            if name not in each:
+                raise NoAnswerError(
+                    unknown("parameter", name, each)
+                    if each
+                    else f"{self.name or 'This SQL'} takes no parameters, and {name} was given."
+                )
+        values = {
+            name: one.checked(parameters.get(name, one.default), known)
+            for name, one in each.items()
+        }
+        since, until = values.get("since"), values.get("until")
+        if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
+            raise NoAnswerError(f"since ({since}) must lie before until ({until}).")
+        if "earlier" in values and values["earlier"] == values.get("later"):
+            raise NoAnswerError(f"earlier and later are the same source, {values['earlier']}.")
+        return values
 
 
 def names(where: Path | None = None) -> list[str]:
@@ -84,26 +199,21 @@ def load(name: str, where: Path | None = None) -> Query:
     """
     there = names(where)
     if name not in there:  # so that no name is a path
-        raise NoAnswerError(f"There is no query {name!r}; there are {', '.join(there)}.")
+        raise NoAnswerError(unknown("query", name, there))
     text = ((where or folder("queries")) / f"{name}.sql").read_text(encoding="utf-8")
     header = dict(_HEADER.findall(text))
+    values = {name: tuple(told.split(", ")) for name, told in _VALUES.findall(text)}
     parameters = tuple(
-        Parameter(found, kind, parse(kind, default), meaning)
+        Parameter(found, kind, parse(kind, default), meaning, values.get(found, ()))
         for found, kind, default, meaning in _PARAM.findall(text)
     )
     return Query(name, header["title"], header["answers"], parameters, header.get("chart"), text)
 
 
 def parse(kind: str, text: str) -> str | int | list[str] | None:
-    """Return the value that `text` stands for in a parameter of DuckDB type `kind`.
-
-    Raises NoAnswerError when it stands for none.
-    """
+    """Return the default that `text` stands for in the header of a query; NULL is None."""
     if text == "NULL":
         return None
     if kind.endswith("[]"):
         return text.split(",")
-    try:
-        return int(text) if kind == "INTEGER" else text
-    except ValueError as error:
-        raise NoAnswerError(f"{text!r} is no {kind}.") from error
+    return int(text) if kind == "INTEGER" else text

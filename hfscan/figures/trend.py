@@ -51,14 +51,19 @@ def adoption(
 ) -> Iterator[dict[str, Any]]:
     """Yield (period, framework, numerator, denominator, share): models that have each.
 
+    With the covered part of the period, `since` and `until` (UTC), where it is one of creation.
+
     By creation, models at the floor are left out. `universe` None: everything that some model has.
     Raises NoAnswerError where no observation can answer.
     """
-    asked = {"only": universe and list(universe), "definition": definition}
+    asked: dict[str, object] = {"only": None, "definition": definition}
+    if universe is not None:
+        asked["only"] = list(Census.latest(store, source=source, as_of=as_of).titles(universe))
     if per != "observation":
         census = Census.latest(store, source=source, as_of=as_of)
         census.need(definition, per)
-        yield from census.ask("formats", {**asked, "per": per})
+        for row in census.ask("formats", {**asked, "per": per}):
+            yield row | census.bounds(row["period"])
         return
     for label, census in _observations(store, definition, as_of):
         for row in census.ask("formats", {**asked, "per": "all", "floor": "included"}):

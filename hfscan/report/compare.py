@@ -42,11 +42,15 @@ LABELS = "{labels}"
 def _labels(one: Report, other: Report) -> tuple[str, str]:
     """Return what tells the two apart: their years, else their days, else their sources."""
     if one.question.year != other.question.year:
-        return str(one.question.year), str(other.question.year)
+        return _year(one), _year(other)
     days = [f"{report.source.observed_to:%Y-%m-%d}" for report in (one, other)]
     if days[0] != days[1]:
         return days[0], days[1]
     return f"source {one.source.id}", f"source {other.source.id}"
+
+
+def _year(report: Report) -> str:
+    return report.period.label if report.period else "all models"
 
 
 def _beside(one: Section, other: Section, labels: tuple[str, str], census: Census) -> Section:

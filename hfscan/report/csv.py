@@ -27,8 +27,10 @@ def rows(section: Section) -> list[dict[str, Any]]:
     for figure in section.figures:
         row = figure.as_dict()
         since, until = row.pop("period") or (None, None)
+        first, last = row.pop("covered", (None, None))
         interval = row.pop("interval", (None, None))
-        row |= {"since": since, "until": until, "low": interval[0], "high": interval[1]}
+        row |= {"since": since, "until": until, "covered_since": first, "covered_until": last}
+        row |= {"low": interval[0], "high": interval[1]}
         told.append(row)
     return told
 

@@ -14,12 +14,14 @@ from hfscan.figures import (
     Definition,
     Figure,
     Floor,
+    Period,
+    check_left,
     contains_floor,
     load,
     may_hold_floor,
 )
 from hfscan.frameworks import DEFINITIONS
-from hfscan.report.plan import read
+from hfscan.report.plan import plain, read
 from hfscan.report.report import Question, Report, Section
 from hfscan.resources import folder
 from hfscan.store import Source
@@ -40,41 +42,73 @@ def build(
     """
     name = name or ("overview" if question.year is None else "year")
     plan = read(name, where or folder("reports"))
-    year = question.year
-    words = {
-        "year": year,
-        "next_year": None if year is None else year + 1,
-        "by": question.by,
-        "labels": "{labels}",
-    }
-    notes = list(_notes(census.source))
+    names = census.titles(question.universe)
+    period = question.covered(census.source)
+    words = _words(question, names, period)
+    notes = [*_notes(census.source), *(period.notes(census.source) if period else ())]
+    if len(names) == 1:
+        (title,) = names.values()
+        notes.append(
+            f"Only {title} is compared, so nothing competes with it. Name more with --universe."
+        )
     sections = []
     for part in plan["section"]:
-        if not _wanted(part, question) or not census.can_group(part.get("by")):
+        if not _wanted(part, question, period) or not census.can_group(part.get("by")):
             continue
-        if part["population"] == "existing" and year and not census.source.from_beginning:
+        if part["population"] == "existing" and period and not census.source.from_beginning:
             notes.append(
-                f"The source starts at {census.source.since:%Y-%m-%d}: models existing at the end "
-                f"of {year} cannot be counted from it."
+                f"The source starts at {census.source.since:%Y-%m-%d}: models existing "
+                f"{period.at_end} cannot be counted from it."
             )
             continue
         part |= {"population": _population(part, question)}
         section = _Filler(census, question, part, words).section()
         if section.figures or section.rows:
             sections.append(section)
+    if not any(section.query in _OF_MODELS for section in sections):
+        raise NoAnswerError(
+            f"The report {name} has no figures for this question. {' '.join(notes)}".rstrip()
+        )
+    _check_answered(name, question, sections)
     census.prove(one for section in sections for one in section.figures)
     return Report(
         name=name,
-        title=plan["title"].format(**words),
+        title=plain(plan["title"], words),
         question=question,
-        names=census.titles(question.universe),
+        names=names,
         titles=census.titles(sorted(_mentioned(sections))),
         sources=(census.source,),
         generated_at=datetime.now(UTC),
-        headline=next(one for one in sections if one.name == plan["headline"]),
+        headline=next((one for one in sections if one.name == plan["headline"]), sections[0]),
         sections=tuple(sections),
         notes=tuple(notes),
     )
+
+
+def _words(question: Question, names: dict[str, str], period: Period | None) -> dict[str, Any]:
+    """Return what the placeholders of a plan stand for."""
+    return {
+        "year": period and period.label,
+        "asked_year": question.year,
+        "created": period and period.span,
+        "end": period and period.end,
+        "at_end": period and period.at_end,
+        "by": question.by,
+        "framework": next(iter(names.values())),
+        "labels": "{labels}",
+    }
+
+
+def _check_answered(name: str, question: Question, sections: Sequence[Section]) -> None:
+    """Raise NoAnswerError where no section shows what was asked for, or nothing is left of it."""
+    figures = [one for section in sections if not section.across for one in section.figures]
+    if figures:
+        check_left(figures, question.without_top)
+    groups = {section.by for section in sections} - {None}
+    if question.by is not None and question.by not in groups:
+        raise NoAnswerError(f"The report {name} tells nothing apart by {question.by}.")
+    if question.top is not None and not groups:
+        raise NoAnswerError(f"The report {name} has no groups, so there is no top {question.top}.")
 
 
 def _population(part: dict[str, Any], question: Question) -> str:
@@ -88,8 +122,10 @@ def _mentioned(sections: Iterable[Section]) -> set[str]:
     return {name for name in (*rows, *figures) if name is not None}
 
 
-def _wanted(part: dict[str, Any], question: Question) -> bool:
+def _wanted(part: dict[str, Any], question: Question, period: Period | None) -> bool:
     """Return whether the section belongs to the answer."""
+    if period and period.is_empty and part["population"] != "none" and part.get("query") != "floor":
+        return False  # the Hub dates no model so early: what would be counted is not known
     if across := part.get("across"):
         decided = across == "definition" and question.definition is not None
         return not decided and question.weight == "models"
@@ -108,6 +144,7 @@ class _Filler:
     ) -> None:
         self._census, self._question, self._part, self._words = census, question, part, words
         self._definition: Definition = question.definition or "tag"
+        self._names = census.titles(question.universe)
 
     def section(self) -> Section:
         """Ask what the section asks."""
@@ -128,7 +165,10 @@ class _Filler:
                     "earlier": before.observed_to,
                     "later": self._census.source.observed_to,
                 }
-            rows = tuple(self._census.ask(query, parameters))
+            rows = tuple(
+                row | self._census.bounds(row.get("period", ""))
+                for row in self._census.ask(query, parameters)
+            )
         elif part.get("across"):
             figures = tuple(_ACROSS[part["across"]](self))
         else:
@@ -136,8 +176,8 @@ class _Filler:
         note = part.get("note")
         return Section(
             name=part["name"],
-            title=part["title"].format(**told),
-            note=note and note.format(**told),
+            title=plain(part["title"], told),
+            note=note and plain(note, told),
             query=query,
             by=by,
             across=part.get("across"),
@@ -164,14 +204,20 @@ class _Filler:
                 weight=part.get("weight", self._question.weight),
                 without_top=part.get("without_top", self._question.without_top),
                 by=by,
-                top=self._question.top or part.get("top"),
+                top=self._top(by),
             )
+
+    def _top(self, by: By | None) -> int | None:
+        """Return how many groups to show; every month and year, unless they are asked for."""
+        every = by in ("month", "year") and self._question.by is None
+        return None if by is None or every else self._question.top or self._part.get("top")
 
     def _sensitivity(self) -> Iterator[Figure]:
         """Yield the answer under each definition x universe."""
         period = self._question.period
         asked = self._question.universe
-        universes = dict.fromkeys((asked, tuple(dict.fromkeys((*asked, "jax"))), (ALL,)))
+        everything = (*self._census.outside_all(asked), ALL)
+        universes = dict.fromkeys((asked, tuple(dict.fromkeys((*asked, "jax"))), everything))
         if ALL in asked:
             universes = {asked: None}
         for definition in DEFINITIONS:
@@ -205,7 +251,7 @@ class _Filler:
         since, until = self._question.period or (None, None)
         told: dict[str, object] = {
             "universe": list(self._question.universe),
-            "framework": self._question.universe[0],
+            "framework": next(iter(self._names)),
             "definition": self._definition,
             "since": since if self._part["population"] == "created" else None,
             "until": until,
@@ -216,6 +262,9 @@ class _Filler:
         further: dict[str, object] = self._part.get("ask", {})
         return {key: value for key, value in told.items() if key in known} | further
 
+
+_OF_MODELS = ("exclusivity", "concentration", "floor", "formats")
+"""Queries about the models of the period."""
 
 _EMPTY = Section("", "", None, "")
 

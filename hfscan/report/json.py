@@ -13,6 +13,7 @@ def write(report: Report, out: TextIO) -> None:
     contract: dict[str, Any] = {
         "report": report.name,
         "year": report.question.year,
+        "period": _period(report),
         "hfscan": __version__,
         "generated_at": f"{report.generated_at:%Y-%m-%dT%H:%M:%S}Z",
         "source": _source(report.source) if not report.said else None,
@@ -41,9 +42,22 @@ def write(report: Report, out: TextIO) -> None:
     if report.other:
         contract["other"] = {
             "year": report.other.question.year,
+            "period": _period(report.other),
             "source": _source(report.other.source),
         }
     out.write(encode_json(contract) + "\n")
+
+
+def _period(report: Report) -> dict[str, Any] | None:
+    """Return from when to when models of the year count, and what was asked for; UTC."""
+    if (one := report.period) is None:
+        return None
+    bounds = {"since": one.since, "until": one.until}
+    asked = {"asked_since": one.asked_since, "asked_until": one.asked_until}
+    told: dict[str, Any] = {
+        key: f"{instant.isoformat()}Z" for key, instant in (bounds | asked).items()
+    }
+    return told | {"complete": not (one.begins_late or one.ends_early)}
 
 
 def _source(source: Source) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from hfscan.figures import By, Definition, Figure, Weight
+from hfscan.figures import By, Definition, Figure, Period, Weight
 from hfscan.store import Source
 
 
@@ -23,8 +23,12 @@ class Question:
 
     @property
     def period(self) -> tuple[datetime, datetime] | None:
-        """Return [since, until) in UTC."""
-        return (self.year and (datetime(self.year, 1, 1), datetime(self.year + 1, 1, 1))) or None
+        """Return [since, until) in UTC. Raises NoAnswerError for a year without models."""
+        return None if self.year is None else Period.of_year(self.year).asked
+
+    def covered(self, source: Source) -> Period | None:
+        """Return the year asked for with the bounds that the snapshot covers; None without one."""
+        return None if self.year is None else Period.of_year(self.year).within(source)
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,11 @@ class Report:
     def source(self) -> Source:
         """The observation that answers."""
         return self.sources[0]
+
+    @property
+    def period(self) -> Period | None:
+        """The year asked for with the bounds that the snapshot covers; None without one."""
+        return None if self.said else self.question.covered(self.source)
 
     @property
     def definition(self) -> Definition:

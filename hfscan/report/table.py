@@ -94,7 +94,13 @@ def row_label(section: Section, figure: Figure, report: Report) -> str:
         return f"{figure.definition}: {among(figure.universe, report)}"
     if section.by is None:
         return _FLOORS[figure.floor] if figure.floor else section.title
-    return str(figure.group)
+    return group_label(figure)
+
+
+def group_label(figure: Figure) -> str:
+    """Return the figure's group; a year or month with the covered part where that is not all."""
+    dated = figure.by in ("year", "month") and figure.covered
+    return figure.covered.label if dated and figure.covered else str(figure.group)
 
 
 def _rows(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], report: Report) -> Table:
@@ -139,7 +145,7 @@ def _across(section: Section, report: Report) -> Table:
             (
                 name,
                 *(told_share(only[name]) for name in names),
-                *([percent(sum(one.share or 0 for one in others)) if others else ""] * more),
+                *([_sum_of_shares(others)] * more),
                 told_share(shared),
                 number(shared.denominator),
             )
@@ -154,6 +160,13 @@ def _across(section: Section, report: Report) -> Table:
         ),
         tuple(rows),
     )
+
+
+def _sum_of_shares(figures: list[Figure]) -> str:
+    if not figures:
+        return ""
+    of_nothing = not figures[0].denominator
+    return percent(None if of_nothing else sum(one.share or 0 for one in figures))
 
 
 def _listing(figures: list[Figure], names: dict[str, str], floor: str | None) -> Table:
@@ -171,12 +184,12 @@ def grid(figures: Iterable[Figure], by: By, names: dict[str, str]) -> Table:
     """Return a row for each group, with exclusive and shared models."""
     whole = shown(figures, by)
     columns = list(dict.fromkeys(label(one, names) for one in whole))
-    groups: dict[str | None, dict[str, Figure]] = {}
+    groups: dict[str, dict[str, Figure]] = {}
     for one in whole:
-        groups.setdefault(one.group, {})[label(one, names)] = one
+        groups.setdefault(group_label(one), {})[label(one, names)] = one
     rows = tuple(
         (
-            str(group),
+            group,
             *(f"{number(row[one].numerator)} ({told_share(row[one])})" for one in columns),
             number(next(iter(row.values())).denominator),
         )

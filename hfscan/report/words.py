@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hfscan.figures import Figure
+from hfscan.figures import Figure, label_of
 from hfscan.report.report import Report
 from hfscan.store import Source
 
@@ -106,6 +106,8 @@ def told(row: Mapping[str, Any], column: str, report: Report) -> str:
     if column == "what" and "name" in row:
         return what(row["name"], row["framework"], report.names)
     value = row[column]
+    if column == "period" and report.sources:
+        return label_of(value, report.source)
     if column == "framework":
         return report.titles.get(value, cell(column, value))
     if column == "universe":
@@ -120,7 +122,7 @@ def among(universe: Sequence[str], report: Report) -> str:
     if tuple(universe) == tuple(report.names):
         return ", ".join(report.names.values())
     if "all" in universe:
-        return "all"
+        return " and ".join(["all", *(report.titles[one] for one in universe if one != "all")])
     more = ", ".join(report.titles[one] for one in universe if one not in report.names)
     return more and f"with {more}"
 
@@ -142,11 +144,12 @@ NOT_THERE = "(not there)"
 def what(name: str, framework: str | None, names: Mapping[str, str]) -> str:
     """Return what a figure of this name counts."""
     title = names.get(framework or "", framework)
+    one, two = len(names) == 1, len(names) == 2
     return {
         "exclusive": f"{title} only",
         "available": f"{title} at all",
-        "shared": "both" if len(names) == 2 else "several",
-        "none": "neither" if len(names) == 2 else "none of them",
+        "shared": "both" if two else "several",
+        "none": "neither" if two else f"not {''.join(names.values())}" if one else "none of them",
     }[name]
 
 
@@ -156,33 +159,51 @@ def headline(report: Report) -> str:
         return report.said.headline
     if report.other:
         return _compared(report)
+    period = report.period
+    if period and period.is_empty:
+        return f"The Hub's dates begin after {period.name}.{_with_floor(report)}"
     main = [one for one in report.headline.figures if one.floor in (None, "excluded")]
     shares = [one for one in main if one.name in ("exclusive", "shared")]
     if len(shares) > 4:  # a sentence holds a few; the table has them all
         shares = sorted(shares, key=lambda one: -one.numerator)[:4]
-    parts = ", ".join(
-        f"{number(one.numerator)} ({told_share(one)}) serve {label(one, report.names)}"
-        for one in shares
-    )
     titles = list(report.names.values())
     frameworks = " or ".join(titles) if len(titles) < 5 else f"one of {len(titles)} frameworks"
-    unit = UNITS[shares[0].weight] if shares[0].weight != "models" else ""
-    models = "model" if shares[0].denominator == 1 else "models"
-    counted = f"{unit} of models" if unit else models
-    when = (
-        "that existed when observed"
-        if report.question.year is None
-        else f"created in {report.question.year}"
-    )
+    when = f"created {period.span}" if period else "that existed when observed"
+    floor = f", {FLOORS['excluded']}" if shares[0].floor else ""
     if not shares[0].denominator:
-        return f"No model {when} is known to serve {frameworks}.{_with_floor(report)}"
+        counted = "model" if shares[0].weight == "models" else f"{_counted(shares[0])}"
+        return f"No {counted} {when}{floor} is known to serve {frameworks}.{_with_floor(report)}"
+    if len(titles) == 1:
+        answer = _alone(main, titles[0], when)
+    else:
+        parts = ", ".join(
+            f"{number(one.numerator)} ({told_share(one)}) serve {label(one, report.names)}"
+            for one in shares
+        )
+        of = f"{number(shares[0].denominator)} {_counted(shares[0])}"
+        answer = f"Of the {of} {when} that serve {frameworks}, {parts}"
     without = report.question.without_top
     left_out = f", without the {without} largest accounts" if without else ""
-    floor = f", {FLOORS['excluded']}" if shares[0].floor else ""
     return (
-        f"Of the {number(shares[0].denominator)} {counted} {when} that serve {frameworks}, "
-        f"{parts}: {DEFINITIONS[report.definition]}, of the models that still existed when "
+        f"{answer}: {DEFINITIONS[report.definition]}, of the models that still existed when "
         f"observed{floor}{left_out}.{_with_floor(report)}"
+    )
+
+
+def _counted(figure: Figure) -> str:
+    if figure.weight != "models":
+        return f"{UNITS[figure.weight]} of models"
+    return "model" if figure.denominator == 1 else "models"
+
+
+def _alone(figures: Sequence[Figure], title: str, when: str) -> str:
+    """Say how many serve the one framework that is asked about, and how many do not."""
+    serve, not_ = (
+        next(one for one in figures if one.name == name) for name in ("available", "none")
+    )
+    return (
+        f"Of the {number(not_.denominator)} {_counted(not_)} {when}, {number(serve.numerator)} "
+        f"serve {title}, {number(not_.numerator)} ({told_share(not_)}) do not"
     )
 
 
@@ -208,10 +229,12 @@ def _with_floor(report: Report) -> str:
     if row is None or report.question.weight != "models" or report.question.without_top:
         return ""
     counted = what(row["name"], row["framework"], report.names)
+    of_none = report.period is not None and report.period.is_empty
+    older = f"{'Of older models' if of_none else 'With those'} of {report.question.year}"
     if row["low"] == row["high"]:
-        return f" With those, {number(row['low'])} serve {counted}."
+        return f" {older}, {number(row['low'])} serve {counted}."
     return (
-        f" With those of {report.question.year}, between {number(row['low'])} and "
+        f" {older}, between {number(row['low'])} and "
         f"{number(row['high'])} serve {counted} ({percent(row['share_low'])} to "
         f"{percent(row['share_high'])}): {number(row['undated'])} cannot be dated."
     )

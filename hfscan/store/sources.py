@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,14 @@ class Source:
         """Return whether every model created in the (half-open, UTC) period was in its scope."""
         return (self.since is None or (since is not None and self.since <= since)) and (
             self.until is None or (until is not None and until <= self.until)
+        )
+
+    def overlaps(self, since: datetime | None, until: datetime | None) -> bool:
+        """Return whether models created in a part of the period, at least, were in its scope."""
+        return (
+            (self.since is None or until is None or self.since < until)
+            and (self.until is None or since is None or since < self.until)
+            and (since is None or since <= self.observed_to)
         )
 
     @property
@@ -154,8 +162,9 @@ def choose(
 ) -> Source:
     """Return the observation that answers for the models created in the period.
 
-    `source` names one; otherwise the newest that covers the period (observed up to `as_of` when
-    given), a whole one before one that its scope narrowed.
+    `source` names one; otherwise the newest that covers the period, or a part of it where none
+    covers all (observed up to `as_of` when given), a whole one before one that its scope narrowed.
+    Without a period: one of models of every age.
 
     Raises NoAnswerError when none can, saying what there is.
     """
@@ -165,7 +174,8 @@ def choose(
     able = [
         one
         for one in candidates
-        if one.covers(since, until) and not (period and "created_at" in one.lacks)
+        if (one.overlaps(since, until) if period else one.covers(None, None))
+        and not (period and "created_at" in one.lacks)
     ]
     if not able:
         if period and any("created_at" in one.lacks for one in candidates):
@@ -173,8 +183,12 @@ def choose(
                 "The source has no creation dates, so it cannot answer for a year. Leave --year "
                 f"out, or choose another source. {_there_are(known)}"
             )
-        raise NoAnswerError(f"No source covers the period asked for. {_there_are(known)}")
-    return max(able, key=lambda one: (one.whole, one.observed_to, one.id))
+        if not period:
+            raise NoAnswerError(
+                f"No source covers models of every age. Ask for a year. {_there_are(known)}"
+            )
+        raise NoAnswerError(f"No source covers {_days(since, until)}. {_there_are(known)}")
+    return max(able, key=lambda one: (one.whole, one.covers(since, until), one.observed_to, one.id))
 
 
 def latest(
@@ -201,6 +215,12 @@ def _candidates(known: list[Source], source: int | None, as_of: datetime | None)
     if not found:
         raise NoAnswerError(f"{missing} {_there_are(known)}".strip())
     return found
+
+
+def _days(since: datetime | None, until: datetime | None) -> str:
+    first = f" from {since:%F}" if since else ""
+    last = f" to {until - timedelta(days=1):%F}" if until else ""
+    return f"the period asked for,{first}{last}"
 
 
 def _there_are(sources: list[Source]) -> str:
