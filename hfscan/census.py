@@ -8,12 +8,13 @@ from tempfile import TemporaryDirectory
 
 from hfscan import hub
 from hfscan._logging import LOGGER
-from hfscan.errors import HubContractError
+from hfscan.errors import HubContractError, NoAnswerError
 from hfscan.fs import journal_folder
 from hfscan.hub import Answers, Changed, Dated, Harvest, Progress
 from hfscan.objectid import created_at
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, Ingested, Observation, Source, Store
+from hfscan.suggest import did_you_mean
 
 _OVERLAP = timedelta(hours=1)  # the time of a change is told by the clock of who made it
 
@@ -41,7 +42,8 @@ def crawl(
 
     Pages wait in `<db>.journal/` until they are in the database; an interrupted crawl goes on
     there. A long one of everything leaves `<db>.waypoints`, from which later ones can walk in
-    several `streams`: see `hub.fetch`. Raises the errors of `hub.fetch` and of `Store`.
+    several `streams`: see `hub.fetch`. Raises NoAnswerError, and records
+    nothing, where the Hub lists no model; and the errors of `hub.fetch` and of `Store`.
     """
     tell = progress or (lambda _: None)
     with Store.open(db, write=True):
@@ -59,6 +61,9 @@ def crawl(
         rewrite_links=rewrite_links,
     )
     with fetched as harvest, Store.open(db, write=True) as store:
+        if not harvest.models and scope.sample is None:
+            harvest.discard()
+            raise NoAnswerError(_nothing(scope, harvest.endpoint))
         tell(Progress(harvest.models, len(harvest.pages), notice="writing to the database"))
         LOGGER.info(
             "fetched %d models in %d pages, %d of them by earlier runs; writing to %s",
@@ -74,6 +79,24 @@ def crawl(
         harvest.discard()
         LOGGER.info("source %d holds %d models", ingested.source, ingested.models)
     return Crawled(harvest, ingested)
+
+
+def _nothing(scope: Scope, endpoint: str) -> str:
+    """Return what to say of a crawl that met no model, which is not recorded."""
+    filters = {"task": scope.task, "author": scope.author, "since": scope.since}
+    filters["until"] = scope.until
+    told = ", ".join(f"--{name} {value}" for name, value in filters.items() if value is not None)
+    hint = did_you_mean(scope.task, _known_tasks()) if scope.task else ""
+    advice = "Check the spelling." if scope.task or scope.author else "Check period and endpoint."
+    return (
+        f"{endpoint} lists no model{f' for {told}' if told else ''}. Nothing was recorded."
+        f"{hint or f' {advice}'}"
+    )
+
+
+def _known_tasks() -> list[str]:
+    """Return the Hub's tasks (huggingface.js, packages/tasks/src/pipelines.ts); it may add more."""
+    return (Path(__file__).parent / "hub" / "tasks.txt").read_text(encoding="ascii").split()
 
 
 @dataclass(frozen=True)

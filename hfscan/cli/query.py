@@ -83,6 +83,7 @@ def command(
     SQL is one statement that reads the database, and nothing else. csv and json are written row by
     row. Exit code 2: the SQL is wrong; 14: it needs more memory or disk than it may use.
     """
+    given = _given(params)
     if query is None and (params or dialect or source is not None or as_of):
         raise click.UsageError("Name a query, or give SQL. Without either, the queries are listed.")
     if query is None:
@@ -98,14 +99,14 @@ def command(
         from hfscan.figures.dialect import translate  # noqa: PLC0415 - slow to import
 
         named = load(query)
-        echo_lines(translate(named, _given(params), macros(), dialect))
+        echo_lines(translate(named, given, macros(), dialect))
         return
     with opened(db) as store, limited(store.connection, memory=max_memory, disk=max_disk):
         store.seal()
         look_into(store, source, as_of)
         # a name has no blanks; SQL that does something has
         named = load(query) if len(query.split()) == 1 else Query(query, "", "", (), None, query)
-        given = named.bind(store.connection, _given(params))
+        given = named.bind(store.connection, given)
         try:
             result = run(store.connection, named.sql, given)
             _write(result.columns, result.rows, format_, limit)

@@ -182,8 +182,6 @@ class Query:
         since, until = values.get("since"), values.get("until")
         if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
             raise NoAnswerError(f"since ({since}) must lie before until ({until}).")
-        if "earlier" in values and values["earlier"] == values.get("later"):
-            raise NoAnswerError(f"earlier and later are the same source, {values['earlier']}.")
         return values
 
 

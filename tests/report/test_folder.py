@@ -135,7 +135,7 @@ def test_two_years_side_by_side(database):
         one, other = (build(census, Question(year), name="compare") for year in (2022, 2023))
         both = compare(one, other, census)
         alone = build(census, Question(2023))
-    assert both.title == "Frameworks of the Hub's models: 2022 and 2023"
+    assert both.title == "Frameworks of the Hub's models: 2022 (from 2 March) and 2023"
     assert both.file_name == "compare-2022-2023"
     first = both.headline.rows[0]
     (expected,) = [
@@ -207,7 +207,7 @@ def test_words_of_the_hub_are_words_in_every_file(hostile, name, tmp_path):
 @pytest.mark.parametrize(
     ("plan", "told"),
     [
-        (None, "there are mine"),
+        (None, "Known: mine"),
         ("title = ", "cannot be read"),
         ('title = "T"\nheadline = "x"', "must have a title"),
         ('[[section]]\nname = "../x"\ntitle = "T"\npopulation = "asked"', "is no name"),

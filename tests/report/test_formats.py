@@ -87,7 +87,8 @@ def test_a_share_is_never_rounded_to_all_or_nothing(numerator, denominator, said
 def test_the_headline_names_numerator_and_denominator(written):
     models = [model(1), model(2), model(3, tags=["tf"]), model(4, tags=[])]
     text = " ".join(written(models, "terminal").split())
-    assert "Of the 3 models created in 2022 that serve PyTorch or TensorFlow, 2 (66.7 %)" in text
+    assert "Of the 3 models created from 2 March to 31 December 2022 that serve" in text
+    assert "PyTorch or TensorFlow, 2 (66.7 %)" in text
     assert "of the models that still existed when observed" in text
     assert "prove" not in text
 
@@ -143,7 +144,7 @@ def test_text_from_the_hub_is_never_markup(written):
 
 def test_the_json_contract(written):
     report = json.loads(written([model(1), model(2, tags=["tf", "pytorch"])], "json"))
-    assert list(report)[:5] == ["report", "year", "hfscan", "generated_at", "source"]
+    assert list(report)[:4] == ["report", "year", "period", "hfscan"]
     assert report["source"]["models"] == 2
     assert report["source"]["complete"] is None
     assert report["figures"][0] == {
@@ -160,6 +161,7 @@ def test_the_json_contract(written):
         "numerator": 1,
         "denominator": 2,
         "share": 0.5,
+        "covered": ["2022-03-02T23:30:00Z", "2023-01-01T00:00:00Z"],
     }
 
 

@@ -1,0 +1,289 @@
+"""Wrong usage is refused with what was meant, never answered with nothing or something else."""
+
+import json
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import hfscan
+from hfscan.cli import COMMANDS, cli
+from hfscan.cli._command import Command, Group
+from hfscan.errors import HfscanError, NoAnswerError
+from hfscan.figures.queries import load, names
+from hfscan.minihub import MiniHub, Population
+from hfscan.notebook import Rows
+from hfscan.parity.worker import lane_names
+from hfscan.suggest import did_you_mean, unknown
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("usage")
+    models = [
+        {"id": f"{author}/m{number}", "tags": [tag], "pipeline_tag": "fill-mask",
+         "createdAt": "2023-08-19T20:19:12.000Z", "downloads": 1}
+        for number, (author, tag) in enumerate([("ann", "pytorch"), ("bob", "tf"), ("eve", "tf")])
+    ]  # fmt: skip
+    (folder / "dump.json").write_text(json.dumps(models))
+    path = folder / "h.duckdb"
+    command = ["import", str(folder / "dump.json"), "--observed-at", "2024-07-11", "--complete"]
+    assert CliRunner().invoke(cli, [*command, "--db", str(path)]).exit_code == 0
+    return path
+
+
+def run(*arguments, cwd=None, **env):
+    """Run the real command; return (exit code, stdout, stderr)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hfscan", *map(str, arguments)],
+        cwd=cwd, env=os.environ | {"PYTHONUTF8": "1", **env}, capture_output=True, text=True,
+        encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def refused(db, *arguments):
+    """Return the exit code and message of a command that must fail and print nothing."""
+    command = [*map(str, arguments), *(["--db", str(db)] if db else [])]
+    done = CliRunner().invoke(cli, command)
+    assert done.stdout == ""
+    error = done.exception
+    assert not isinstance(error, AssertionError)
+    if isinstance(error, HfscanError):
+        return error.exit_code, str(error)
+    assert isinstance(error, SystemExit), error
+    return done.exit_code, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("repot",), "Did you mean 'report'"),
+        (("report", "--yer", "2022"), "Did you mean '--year'"),
+        (("report", "--by", "tasks"), "Did you mean 'task'"),
+        (("trend", "--weight", "download"), "Did you mean 'downloads'"),
+        (("crawl", "--tasks", "fill-mask"), "Did you mean '--task'"),
+        (("export", "x", "--table", "model"), "Did you mean 'models'"),
+    ],
+)
+def test_mistyped_words_get_a_hint(arguments, hint):
+    code, message = refused(None, *arguments)
+    assert code == 2
+    assert hint in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "hint"),
+    [
+        (("report", "--universe", "tensorflo"), 7, "Did you mean 'tensorflow'"),
+        (("report", "--name", "overvew"), 11, "Did you mean 'overview'"),
+        (("report", "--source", "9"), 7, "There is no source 9. Sources: 1"),
+        (("query", "concentraton"), 7, "Did you mean 'concentration'"),
+        (("query", "concentration", "--param", "framework=tensorflo"), 7, "'tensorflow'"),
+        (("query", "concentration", "--param", "framwork=tf"), 7, "Did you mean 'framework'"),
+        (("query", "exclusivity", "--param", "definition=wights"), 7, "Did you mean 'weights'"),
+        (("query", "exclusivity", "--param", "by=tasks"), 7, "Did you mean 'task'"),
+        (("query", "exclusivity", "--param", "since=2023-13-01"), 7, "a date, such as"),
+        (("query", "concentration", "--param", "top=-1"), 7, "a whole number"),
+        (("query", "changes"), 7, "There is no source '2'. Known: 1."),
+        (("query", "speed", "--param", "lane=pytorhc"), 7, "Did you mean 'pytorch'"),
+        (("explain", "ann/m01"), 7, "There is ann/m0"),
+        (("explain", "no/such"), 7, "has no model 'no/such'"),
+        (("forget", "9"), 7, "There is no source 9"),
+    ],
+)
+def test_unknown_names_get_a_hint(db, arguments, code, hint):
+    found, message = refused(db, *arguments)
+    assert found == code
+    assert hint in message
+
+
+def test_the_query_and_report_pages_fit_the_choices():
+    """Values that headers of queries declare are those of the code."""
+    declared = {(name, one.name): one.values for name in names() for one in load(name).parameters}
+    assert declared["exclusivity", "definition"] == ("tag", "weights", "usable")
+    assert set(declared["speed", "lane"]) == set(lane_names())
+    for (name, parameter), values in declared.items():
+        default = next(one.default for one in load(name).parameters if one.name == parameter)
+        plain = not any(value.startswith("<") for value in values)
+        assert not values or not plain or default is None or default in values
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("report", "--by", "task", "--by", "library"), "--by was given task and library"),
+        (("report", "--year", "2022", "--year", "2023"), "--year was given 2022 and 2023"),
+        (("trend", "--per", "year", "--per", "month"), "--per was given"),
+        (("crawl", "--files", "--no-files"), "exclude each other"),
+        (("crawl", "--task", "a", "--task", "b"), "--task was given a and b"),
+        (("minihub", "serve", "--models", "4", "--models", "5"), "--models was given 4 and 5"),
+        (("query", "floor", "--param", "since=2022-01-01", "--param", "since=2023-01-01"),
+         "since was given two values"),
+    ],
+)  # fmt: skip
+def test_two_values_for_one_are_refused(arguments, told):
+    code, message = refused(None, *arguments)
+    assert code == 2
+    assert told in message
+
+
+def test_the_same_value_twice_is_harmless(db):
+    command = ["report", "--year", "2023", "--year", "2023", "--db", str(db), "--db", str(db)]
+    assert CliRunner().invoke(cli, command).exit_code == 0
+
+
+def test_every_command_refuses_two_values():
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert isinstance(command, Command | Group), name
+        if isinstance(command, click.Group):
+            assert all(isinstance(one, Command) for one in command.commands.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--year", "2023", "--with-year", "2023"), "is the year itself"),
+        (("--with-source", "1"), "is the observation itself"),
+        (("--with-year", "2023"), "needs --year"),
+        (("--source", "1", "--as-of", "2024-07-11"), "exclude each other"),
+        (("--out", "r.pdf"), "Known: .txt, .md, .json, .html"),
+        (("--format", "md", "--out", "r.pdf"), "Known: .txt, .md, .json, .html"),
+        (("--format", "csv", "--out", "o.csv"), "need a folder. Name one with --out, such as o"),
+        (("--out", "o.csv"), "need a folder"),
+        (("--format", "md", "--out", "x.html"), "name the file x.md"),
+        (("--format", "md", "--format", "json", "--out", "x.md"), "need a folder"),
+        (("--format", "csv"), "need a folder: give --out"),
+        (("--out", ""), "--out is empty"),
+    ],
+)
+def test_reports_refuse_contradictions(db, tmp_path, monkeypatch, arguments, told):
+    monkeypatch.chdir(tmp_path)
+    code, message = refused(db, "report", *arguments)
+    assert code == 2
+    assert told in " ".join(message.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_out_names_folders_and_files(db, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.d").mkdir()
+    (tmp_path / "file").write_text("mine")
+
+    def wrote(*arguments):
+        done = CliRunner().invoke(cli, ["report", "--db", str(db), *arguments])
+        assert done.exit_code == 0, done.output
+        return done.stderr
+
+    assert "report.md" in wrote("--format", "md", "--out", "there.d")
+    assert "report.json" in wrote("--format", "json", "--out", "new.d/")
+    assert (tmp_path / "new.d" / "report.json").is_file()
+    wrote("--out", "r.txt")
+    assert (tmp_path / "r.txt").read_text("utf-8").startswith("Frameworks of")
+    for name in ("file", "file/"):
+        code, message = refused(db, "report", "--out", name)
+        assert code == 2
+        assert "there is a file of that name" in " ".join(message.split())
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("report", "--without-top", "5"), "no model is left"),
+        (("report", "--name", "claims", "--year", "2023"), "leave out what narrows it"),
+        (("query", "exclusivity", "--param", "since=2024-01-01", "--param", "until=2023-01-01"),
+         "must lie before"),
+        (("query", "--param", "a=1"), "Name a query"),
+        (("query", "floor", "--dialect", "spark", "--source", "1"), "--dialect prints SQL"),
+        (("query", "model", "--source", "1", "--as-of", "2024-07-11"), "exclude each other"),
+        (("explain", "ann/m0", "--source", "1", "--as-of", "2024-07-11"), "exclude each other"),
+    ],
+)  # fmt: skip
+def test_conflicting_filters_are_refused(db, arguments, told):
+    code, message = refused(db, *arguments)
+    assert code in (2, 7)
+    assert told in " ".join(message.split())
+
+
+def test_top_needs_groups(db, tmp_path):
+    plan = tmp_path / "mine" / "report.toml"
+    plan.parent.mkdir()
+    plan.write_text(
+        'title = "T"\nheadline = "x"\n[[section]]\nname = "x"\ntitle = "X"\npopulation = "asked"'
+    )
+    command = ["report", "--top", "5", "--reports", str(tmp_path), "--name", "mine"]
+    code, message = refused(db, *command)
+    assert code == 7
+    assert "no top 5" in message
+
+
+def test_a_crawl_that_meets_nothing_records_nothing(tmp_path):
+    with MiniHub(Population.synthetic(50, seed=1)) as hub:
+        for filters, hint in (
+            (("--task", "text-genaration"), "Did you mean 'text-generation'"),
+            (("--author", "nosuch"), "Check the spelling"),
+            (("--until", "2020-01-01"), "Check period"),
+        ):
+            code, out, err = run("crawl", *filters, "--endpoint", hub.url, cwd=tmp_path)
+            assert (code, out) == (7, "")
+            assert hint in err
+            assert "Nothing was recorded" in err
+        code, _, err = run("report", cwd=tmp_path)
+        assert code == 7
+        assert "The database is empty" in err
+        assert run("crawl", "--endpoint", hub.url, cwd=tmp_path)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"by": "tasks"}, "Did you mean 'task'"),
+        ({"year": 1800}, "No year 1800"),
+        ({"definition": "wights"}, "Did you mean 'weights'"),
+        ({"population": "creatd"}, "Did you mean 'created'"),
+        ({"floor": "include"}, "Did you mean 'included'"),
+        ({"weight": "download"}, "Did you mean 'downloads'"),
+        ({"universe": ["pytorh"]}, "Did you mean 'pytorch'"),
+        ({"universe": []}, "The universe is empty"),
+        ({"top": 5}, "Name a grouping"),
+        ({"without_top": -1}, "a whole number"),
+        ({"without_top": 9}, "no model is left"),
+        ({"population": "created"}, "needs a year"),
+        ({"source": 9}, "There is no source 9"),
+    ],
+)
+def test_figures_refuse_unknown_values(db, asked, told):
+    with hfscan.open(db) as database, pytest.raises(NoAnswerError, match=told):
+        database.figures(**asked)
+
+
+def test_a_figure_refuses_unknown_names(db):
+    with hfscan.open(db) as database:
+        with pytest.raises(NoAnswerError, match="Did you mean 'pytorch'"):
+            database.figure("exclusive", framework="pytorh")
+        with pytest.raises(NoAnswerError, match="Did you mean 'exclusive'"):
+            database.figure("exclusve", framework="pytorch")
+        with pytest.raises(NoAnswerError, match="Did you mean 'tensorflow'"):
+            database.query("concentration", framework="tensorflo")
+
+
+def test_missing_packages_name_their_extra(monkeypatch):
+    for package, method in (("pandas", "to_pandas"), ("pyarrow", "to_arrow")):
+        monkeypatch.setitem(sys.modules, package, None)  # as where it is not installed
+        with pytest.raises(ImportError, match=r"pip install 'hfscan\[notebook\]'"):
+            getattr(Rows([]), method)()
+
+
+def test_suggestions_are_worded_alike():
+    assert did_you_mean("repot", ["report", "forget"]) == " Did you mean 'report'?"
+    assert did_you_mean("zzz", ["report"]) == ""
+    assert unknown("framework", "PyTorh", ["pytorch"]) == (
+        "There is no framework 'PyTorh'. Did you mean 'pytorch'? Known: pytorch."
+    )

@@ -1,0 +1,163 @@
+"""A year that a snapshot covers in part says from when to when, in every format."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import CliRunner
+
+import hfscan
+from hfscan.cli import cli
+from hfscan.errors import NoAnswerError
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+
+def model(number, created, *tags):
+    return {
+        "_id": f"{int(datetime.fromisoformat(created).timestamp()):08x}{number:016x}",
+        "id": f"ann/{number}", "tags": list(tags), "createdAt": created, "downloads": 3,
+        "pipeline_tag": "fill-mask", "library_name": "transformers",
+    }  # fmt: skip
+
+
+MODELS = [
+    model(1, "2022-03-02T23:29:04.000Z", "pytorch"),
+    model(2, "2022-08-19T20:19:12.000Z", "tf"),
+    model(3, "2023-05-01T00:00:00.000Z", "pytorch"),
+    model(4, "2024-02-01T00:00:00.000Z", "pytorch"),
+    model(5, "2024-07-11T17:04:39.000Z", "tf"),
+]
+
+
+def observe(db, day="2024-07-11", scope=None, models=MODELS):
+    dump = db.with_name("dump.json")
+    dump.write_text(json.dumps(models))
+    seen = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    with Store.open(db, write=True) as store:
+        store.ingest([dump], Observation("import", day, scope or Scope(), seen, seen, None))
+
+
+@pytest.fixture
+def db(tmp_path):
+    path = tmp_path / "h.duckdb"
+    observe(path)
+    return path
+
+
+def ask(db, *arguments):
+    done = CliRunner().invoke(cli, [*map(str, arguments), "--db", str(db)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def plain(text):
+    return " ".join(text.replace("\\", "").split())
+
+
+@pytest.mark.parametrize("format_", ["terminal", "md", "html"])
+def test_partial_year_says_its_end(db, format_):
+    text = plain(ask(db, "report", "--year", 2024, "--format", format_))
+    assert "Of the 2 models created from 1 January to 11 July 2024 that serve" in text
+    assert "Frameworks of the Hub's models, 2024 (to 11 July)" in text.replace("&#39;", "'")
+    assert "Created in 2024 (to 11 July), by downloads" in text
+    assert "Existing on 11 July 2024" in text
+    assert "Models created by 11 July 2024 that still existed" in text
+    assert "Nothing is said of the rest of 2024." in text
+    assert "the end of 2024" not in text
+
+
+def test_full_year_stays_plain(db):
+    text = plain(ask(db, "report", "--year", 2023))
+    assert "Of the 1 model created in 2023 that serve" in text
+    assert "Existing at the end of 2023 Models created by the end of 2023 that" in text
+    assert "PARTIAL" not in text
+    assert json.loads(ask(db, "report", "--year", 2023, "--format=json"))["period"]["complete"]
+
+
+def test_2022_begins_at_the_hubs_dates(db):
+    text = plain(ask(db, "report", "--year", 2022))
+    assert "created from 2 March to 31 December 2022 that serve" in text
+    assert "The Hub's creation dates begin on 2 March 2022, 23:29 UTC." in text
+    assert "dated into 2022 by an import" in text
+    assert "Existing at the end of 2022" in text
+
+
+def test_json_and_csv_have_the_covered_bounds(db, tmp_path):
+    told = json.loads(ask(db, "report", "--year", 2024, "--format", "json"))
+    assert told["period"] == {
+        "since": "2024-01-01T00:00:00Z",
+        "until": "2024-07-12T00:00:00Z",  # dated by its day, the dump holds models of that day
+        "asked_since": "2024-01-01T00:00:00Z",
+        "asked_until": "2025-01-01T00:00:00Z",
+        "complete": False,
+    }
+    covered = {(one["population"], *one["covered"]) for one in told["figures"] if not one["by"]}
+    assert covered == {
+        ("created", "2024-01-01T00:00:00Z", "2024-07-12T00:00:00Z"),
+        ("existing", None, "2024-07-12T00:00:00Z"),
+    }
+    ask(db, "report", "--year", 2024, "--format", "csv", "--out", tmp_path / "out")
+    with (tmp_path / "out" / "report-2024-csv" / "created.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["covered_until"] for row in rows} == {"2024-07-12T00:00:00Z"}
+
+
+def test_a_comparison_says_which_year_is_partial(db):
+    text = plain(ask(db, "report", "--year", 2023, "--with-year", 2024))
+    assert "Frameworks of the Hub's models: 2023 and 2024 (to 11 July)" in text
+    assert "2023 and 2024 (to 11 July): PyTorch only 100.0 % of 1, then 50.0 % of 2" in text
+    assert "Nothing is said of the rest of 2024." in text
+    report = json.loads(ask(db, "report", "--year", 2023, "--with-year", 2024, "--format=json"))
+    assert report["period"]["complete"]
+    assert report["other"]["period"]["until"] == "2024-07-12T00:00:00Z"
+
+
+def test_trend_labels_partial_periods(db):
+    assert "2024 (to 11 July)" in ask(db, "trend")
+    assert "2022 (from 2 March)" in ask(db, "trend")
+    assert "2024-07 (to 11 July)" in ask(db, "trend", "--per", "month")
+    assert "2024 (to 11 July)" in ask(db, "trend", "--formats")
+    rows = json.loads(ask(db, "trend", "--format", "json"))
+    ends = {row["group"]: row["covered"] for row in rows}
+    assert ends["2024"] == ["2024-01-01T00:00:00Z", "2024-07-12T00:00:00Z"]
+    rows = list(csv.DictReader(io.StringIO(ask(db, "trend", "--formats", "--format", "csv"))))
+    assert {row["until"] for row in rows if row["period"] == "2024"} == {"2024-07-12T00:00:00Z"}
+    assert "2024 (to 11 July)" in ask(db, "report")  # by year of creation
+
+
+def test_a_year_after_every_snapshot_is_refused(db):
+    with pytest.raises(NoAnswerError, match=r"from 2025-01-01 to 2025-12-31.*2024-07-11"):
+        ask(db, "report", "--year", 2025)
+    with hfscan.open(db) as database, pytest.raises(NoAnswerError, match="2025-01-01"):
+        database.figures(year=2025)
+
+
+def test_a_year_before_the_hubs_dates_counts_nothing(db):
+    text = plain(ask(db, "report", "--year", 2021))
+    assert "The Hub's dates begin after 2021." in text
+    assert "between 0 and 1 serve PyTorch only" in text
+    assert "Created in 2021" not in text
+    assert "Existing at the end of 2021" not in text
+    with hfscan.open(db) as database, pytest.raises(NoAnswerError, match="No model is dated"):
+        database.figures(year=2021)
+
+
+def test_a_crawl_of_a_part_of_a_year_says_so(tmp_path):
+    path = tmp_path / "h.duckdb"
+    scope = Scope(since=datetime(2023, 4, 1, tzinfo=UTC), until=datetime(2023, 7, 1, tzinfo=UTC))
+    observe(path, "2024-07-11", scope)
+    text = plain(ask(path, "report", "--year", 2023))
+    assert "created from 1 April to 30 June 2023 that serve" in text
+    assert "Frameworks of the Hub's models, 2023 (1 April to 30 June)" in text
+    assert "the source holds models created from 2023-04-01 on" in text
+    assert "Existing at the end" not in text
+    with pytest.raises(NoAnswerError, match="No source covers the period"):
+        ask(path, "report", "--year", 2024)
+
+
+def test_a_snapshot_of_the_whole_year_is_preferred(db):
+    observe(db, "2025-02-01", models=[*MODELS, model(6, "2024-12-31T00:00:00.000Z", "tf")])
+    assert "Of the 3 models created in 2024 that serve" in plain(ask(db, "report", "--year", 2024))

@@ -1,0 +1,121 @@
+"""Every framework, format and runtime can be asked about, alone and with others."""
+
+import io
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import hfscan
+from hfscan.cli import cli
+from hfscan.figures import Census, adoption, trend
+from hfscan.frameworks import taxonomy
+from hfscan.report import FORMATS, Question, build, compare, csv
+from hfscan.report.table import grid
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+KEYS = list(taxonomy().titles)
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    """Models that have each framework, and some that have several."""
+    from datetime import UTC, datetime
+
+    path = tmp_path_factory.mktemp("universes") / "h.duckdb"
+    tags = [[tag] for one in taxonomy().frameworks for tag in one.tags[:1]]
+    tags += [["pytorch", "tf", "keras"], ["gguf", "safetensors"], []]
+    models = [
+        {
+            "_id": f"6{year - 2019}000000{number:016x}", "id": f"ann/{year}-{number}", "tags": some,
+            "createdAt": f"{year}-08-19T20:19:12.000Z", "downloads": number,
+            "pipeline_tag": "fill-mask", "library_name": "transformers",
+        }
+        for year in (2022, 2023)
+        for number, some in enumerate(tags)
+    ]  # fmt: skip
+    dump = path.with_name("dump.json")
+    dump.write_text(json.dumps(models))
+    day = datetime(2024, 7, 11, tzinfo=UTC)
+    with Store.open(path, write=True) as store:
+        store.ingest([dump], Observation("import", "dump", Scope(), day, day, None))
+    return path
+
+
+def written(report):
+    texts = {}
+    for name in ("terminal", "md", "json"):
+        out = io.StringIO()
+        FORMATS[name](report, out)
+        texts[name] = out.getvalue()
+    assert list(csv.files(report))
+    return texts
+
+
+@pytest.mark.parametrize("name", [*KEYS, "all"])
+def test_each_framework_can_be_asked_alone(db, name):
+    with Store.open(db) as store:
+        census = Census.choose(store, None)
+        for year in (None, 2023):
+            texts = written(build(census, Question(year, (name,))))
+        names = census.titles((name,))
+        for per in ("year", "month", "observation"):
+            assert grid(list(trend(store, per=per, universe=(name,))), per, names).rows
+            list(adoption(store, per=per, universe=(name,)))
+    if name != "all":
+        title = taxonomy().titles[name]
+        assert (
+            f"serve {title}, " in " ".join(texts["terminal"].split())
+            or "No model" in (texts["terminal"])
+        )
+
+
+@pytest.mark.parametrize(
+    "universe",
+    [("safetensors", "gguf"), ("keras", "tensorflow"), ("all", "keras"), tuple(KEYS)],
+)
+def test_frameworks_can_be_asked_together(db, universe):
+    with Store.open(db) as store:
+        census = Census.choose(store, None)
+        report = build(census, Question(2023, universe))
+        written(report)
+        one, other = (
+            build(census, Question(year, universe), name="compare") for year in (2022, 2023)
+        )
+        written(compare(one, other, census))
+
+
+@pytest.mark.parametrize("universe", ["all", "keras", "safetensors,gguf", "pytorch,pytorch"])
+def test_pages_have_charts_for_each_universe(db, universe):
+    command = ["report", "--year", "2023", "--format", "html", "--universe", universe]
+    page = CliRunner().invoke(cli, [*command, "--db", str(db)], catch_exceptions=False).stdout
+    assert page.count("<svg") > 5
+
+
+def test_a_framework_alone_is_not_called_exclusive(db):
+    command = ["report", "--year", "2023", "--universe", "keras", "--db", str(db)]
+    text = " ".join(CliRunner().invoke(cli, command, catch_exceptions=False).stdout.split())
+    assert "created in 2023, 2 serve Keras," in text
+    assert "Only Keras is compared, so nothing competes with it." in text
+
+
+def test_the_accounts_named_are_those_of_the_first(db):
+    with Store.open(db) as store:
+        report = build(Census.choose(store, None), Question(2023, ("tensorflow", "pytorch")))
+    (section,) = [one for one in report.sections if one.name == "concentration"]
+    assert "exclusive to TensorFlow" in section.note
+
+
+def test_unknown_and_repeated_frameworks(db):
+    with hfscan.open(db) as database:
+        with pytest.raises(hfscan_error(), match="Did you mean 'tensorflow'"):
+            database.figures(universe=["tensorflo"])
+        twice = database.figures(universe="pytorch,pytorch,tensorflow")
+        assert list(twice) == list(database.figures())
+
+
+def hfscan_error():
+    from hfscan.errors import NoAnswerError
+
+    return NoAnswerError
