@@ -8,6 +8,7 @@ from hfscan.cli._command import Group
 from hfscan.cli._output import echo
 from hfscan.cli._verbosity import note
 from hfscan.minihub import KINDS, Faults, MiniHub, Population
+from hfscan.suggest import unknown
 
 
 @click.group("minihub", cls=Group)
@@ -22,7 +23,7 @@ def _chances(
     for value in values:
         kind, _, text = value.partition("=")
         if kind not in KINDS:
-            raise click.BadParameter(f"no fault {kind!r}; there are {', '.join(KINDS)}")
+            raise click.BadParameter(unknown("fault", kind, KINDS))
         try:
             chance = float(text or 1)
         except ValueError:

@@ -17,6 +17,7 @@ from hfscan.cli._verbosity import is_quiet, note
 from hfscan.errors import HfscanError, NoAnswerError, StorageError
 from hfscan.store import Store
 from hfscan.store.parity import Drawn, record, sample
+from hfscan.suggest import unknown
 
 if TYPE_CHECKING:
     from hfscan.parity.sweep import Sweep
@@ -134,9 +135,9 @@ def command(
     if from_census and db is None:
         raise click.UsageError("--from-census wants a census: name its database with --db")
     chosen = tuple(dict.fromkeys(lanes.split(",")))
-    unknown = [lane for lane in chosen if lane not in lane_names()]
-    if unknown:
-        raise click.UsageError(f"no lane {unknown[0]!r}; there are: {', '.join(lane_names())}")
+    strange = [lane for lane in chosen if lane not in lane_names()]
+    if strange:
+        raise click.UsageError(unknown("lane", strange[0], lane_names()))
     settings = Settings(
         lanes=chosen,
         device=device,

@@ -2,12 +2,14 @@
 
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
 
 import hfscan
 from hfscan.cli import cli
+from hfscan.errors import NoAnswerError
 from hfscan.figures import Census, adoption, trend
 from hfscan.frameworks import taxonomy
 from hfscan.report import FORMATS, Question, build, compare, csv
@@ -21,7 +23,6 @@ KEYS = list(taxonomy().titles)
 @pytest.fixture(scope="module")
 def db(tmp_path_factory):
     """Models that have each framework, and some that have several."""
-    from datetime import UTC, datetime
 
     path = tmp_path_factory.mktemp("universes") / "h.duckdb"
     tags = [[tag] for one in taxonomy().frameworks for tag in one.tags[:1]]
@@ -109,13 +110,7 @@ def test_the_accounts_named_are_those_of_the_first(db):
 
 def test_unknown_and_repeated_frameworks(db):
     with hfscan.open(db) as database:
-        with pytest.raises(hfscan_error(), match="Did you mean 'tensorflow'"):
+        with pytest.raises(NoAnswerError, match="Did you mean 'tensorflow'"):
             database.figures(universe=["tensorflo"])
         twice = database.figures(universe="pytorch,pytorch,tensorflow")
         assert list(twice) == list(database.figures())
-
-
-def hfscan_error():
-    from hfscan.errors import NoAnswerError
-
-    return NoAnswerError
