@@ -39,7 +39,8 @@ def unpack(path: Path, to: Path) -> None:
         with duckdb.connect() as connection:
             connection.execute(
                 f"COPY (FROM read_csv({file_literal(path)}, auto_detect=false, {layout}, "
-                "header=false, columns={'line': 'VARCHAR'}, compression='zstd', max_line_size=64000000, "
+                "header=false, columns={'line': 'VARCHAR'}, compression='zstd', "
+                "max_line_size=64000000, "
                 f"new_line='\\n', strict_mode=false)) TO {literal(to)} "
                 "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x07')"
             )
