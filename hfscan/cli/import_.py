@@ -103,10 +103,12 @@ def _bring_models(
         result = store.ingest(
             paths,
             Observation("import", ", ".join(names), Scope(), observed, observed, complete),
-            None if allow_drop else partial(check_import, store),
+            None if allow_drop else partial(check_import, store, complete=complete),
         )
         source = next(one for one in store.sources() if one.id == result.source)
     _tell(result, source, db)
+    if complete and not source.complete:
+        echo("It is not kept as complete: a model may be among the rows that were left out.")
 
 
 def _fetched(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:

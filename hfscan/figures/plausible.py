@@ -20,12 +20,13 @@ def describe_drops(store: Store, before: Source, after: Source) -> str | None:
     )
 
 
-def check_import(store: Store, source: int) -> None:
+def check_import(store: Store, source: int, complete: bool | None = None) -> None:
     """Raise ImplausibleError when an import has no models, or much fewer than it should have.
 
     An import said to be complete is held against the newest earlier snapshot of the same scope that
     is complete; one that does not say, against the newest earlier import of its series that does
-    not say either; a partial one, against none.
+    not say either; a partial one, against none. `complete` is what was said, where the source may
+    not keep it, as rows were left out.
     """
     after = next(known for known in store.sources() if known.id == source)
     if not after.models:
@@ -33,7 +34,7 @@ def check_import(store: Store, source: int) -> None:
             "The files hold no models, so nothing was imported. If that is true, run again with "
             "--allow-drop."
         )
-    before = _before(store.sources(), after)
+    before = _before(store.sources(), after, after.complete if complete is None else complete)
     drops = before and describe_drops(store, before, after)
     if before and drops:
         raise ImplausibleError(
@@ -43,7 +44,7 @@ def check_import(store: Store, source: int) -> None:
         )
 
 
-def _before(sources: Iterable[Source], after: Source) -> Source | None:
+def _before(sources: Iterable[Source], after: Source, complete: bool | None) -> Source | None:
     """Return the snapshot to hold an import against, None where there is none."""
     earlier = [
         known
@@ -52,9 +53,9 @@ def _before(sources: Iterable[Source], after: Source) -> Source | None:
         and known.observed_to <= after.observed_to
         and _scope(known) == _scope(after)
     ]
-    if after.complete:
+    if complete:
         comparable = [known for known in earlier if known.complete or known.kind == "update"]
-    elif after.complete is None:
+    elif complete is None:
         comparable = [
             known
             for known in earlier

@@ -97,10 +97,10 @@ def _ingest(
     with staging(connection) as staged:
         left_out = _stage(connection, staged, files, observation)
         with sparing, transaction(connection):
-            ingested = _settle(connection, staged, observation, digest)
+            ingested = _settle(connection, staged, observation, digest, left_out)
             if accept is not None:
                 accept(ingested.source)
-    return replace(ingested, oversized=left_out.oversized, unreadable=left_out.unreadable)
+            return ingested
 
 
 def _settle(
@@ -108,8 +108,12 @@ def _settle(
     staged: Staging,
     observation: Observation,
     digest: str,
+    left_out: dump.Conversion,
 ) -> Ingested:
-    """Make a source of what is staged; count what of it is left out."""
+    """Make a source of what is staged; count what of it is left out.
+
+    It is not complete where rows are left out of which the model is not known.
+    """
     read, private, outside, nameless, keys = _one(
         connection,
         "SELECT count(*), count(*) FILTER (private), count(*) FILTER (outside AND NOT private), "
@@ -131,6 +135,8 @@ def _settle(
             f"SELECT {', '.join(_kept(connection))}, _id IS NOT NULL AS has_id "
             f"FROM observed({observation.base}) ANTI JOIN staged USING (key)"
         )
+    if observation.complete and (nameless or left_out.oversized or left_out.unreadable):
+        observation = replace(observation, complete=False)
     source, models = _take_place(connection, observation, digest)
     return Ingested(
         source,
@@ -141,6 +147,8 @@ def _settle(
         nameless,
         unknown_keys,
         odd_types,
+        oversized=left_out.oversized,
+        unreadable=left_out.unreadable,
         carried=models - keys,
     )
 

@@ -102,3 +102,15 @@ def test_import_says_what_it_left_out(run):
     assert "Left out 1: without an id." in result.output
     assert "Left out 1: larger than 16 MiB." in result.output
     assert "created_at contradicts createdAt in 1 models, not kept." in result.output
+
+
+def test_lost_row_is_no_departure(run):
+    assert run(models(100), "2024-01-01", "--complete").exit_code == 0
+    result = run([*models(99), {"tags": []}], "2024-01-02", "--complete")
+    assert result.exit_code == 0
+    assert "not kept as complete" in result.output
+    with Store.open(Path("hfscan.duckdb")) as store:
+        assert store.sources()[1].complete is False
+        assert store.connection.execute("FROM departures").fetchall() == []
+    result = run([*models(50), None], "2024-01-03", "--complete")
+    assert_refused(result, ImplausibleError, "source 1", "100 -> 50")
