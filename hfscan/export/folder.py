@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from hfscan.errors import NoAnswerError, StorageError
+from hfscan.export import manifest
 from hfscan.figures import Census
 from hfscan.quoting import literal
 from hfscan.report import FORMATS, Question, Report, build
@@ -63,6 +64,7 @@ def export(
         rows = dict(_tables(store, unfinished, source, {*tables, "sources"}))
         if "figures" in tables:
             rows["figures"] = _figures(store, unfinished, source)
+        manifest.write(store.connection, unfinished)
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
     except (OSError, duckdb.IOException) as error:

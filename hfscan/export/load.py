@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from hfscan.errors import DumpError
+from hfscan.export import manifest
+from hfscan.export.check import check
 from hfscan.quoting import file_literal
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, Ingested, Observation, Store
@@ -19,20 +18,18 @@ DERIVED = frozenset({"frameworks_by_tags", "frameworks_by_weights", "frameworks_
 
 def is_export(folder: Path) -> bool:
     """Return whether `folder` is what `export` wrote."""
-    return (folder / "sources" / "sources.parquet").is_file() and (folder / "models").is_dir()
+    return (folder / manifest.NAME).is_file() or (folder / "sources" / "sources.parquet").is_file()
 
 
 def load(store: Store, folder: Path, accept: Callable[[int], None] | None = None) -> Ingested:
-    """Bring an export in as an observation of equal rank; raises DumpError.
+    """Validate an export and add it as an observation of equal rank; raises DumpError.
 
     `accept` is as `Store.ingest` takes it.
     """
-    try:
-        (about,) = _rows(store, folder / "sources" / "sources.parquet")
-        dates = _rows(store, folder / "creation_dates" / "creation_dates.parquet")
-        observation = _observation(about)
-    except (duckdb.Error, KeyError, ValueError, TypeError) as error:
-        raise DumpError(f"{folder} is no whole export: {str(error).splitlines()[0]}") from error
+    check(store, folder)
+    (about,) = _rows(store, folder / "sources" / "sources.parquet")
+    dates = _rows(store, folder / "creation_dates" / "creation_dates.parquet")
+    observation = _observation(about)
     ingested = store.ingest([folder / "models"], observation, accept)
     dates.sort(key=lambda one: (one["kind"], one["origin"]))
     for (kind, origin), group in itertools.groupby(dates, lambda one: (one["kind"], one["origin"])):

@@ -6,6 +6,7 @@ from typing import TextIO
 
 from hfscan.errors import StaleError
 from hfscan.snapshot.take import Snapshot
+from hfscan.text import sanitize
 
 
 def write_summary(snapshot: Snapshot, reports: Path, charts: str, out: TextIO) -> None:
@@ -13,7 +14,8 @@ def write_summary(snapshot: Snapshot, reports: Path, charts: str, out: TextIO) -
     report = (reports / "report.md").read_text(encoding="utf-8")
     # a chart's place is the one link of a report that begins so: all other text is escaped
     report = report.replace("](report-charts/", f"]({charts}report-charts/")
-    out.write(f"`{snapshot.message}`\n\n{report}")
+    message = sanitize(snapshot.message).replace("`", "'")
+    out.write(f"`{message}`\n\n{report}")
 
 
 def check_age(snapshot: Snapshot | None, most: timedelta, now: datetime | None = None) -> None:

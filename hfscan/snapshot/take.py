@@ -13,8 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hfscan import census, export
-from hfscan.errors import ImplausibleError, StorageError
+from hfscan.errors import DumpError, ImplausibleError, StorageError
 from hfscan.figures import Census, describe_drops
 from hfscan.fs import atomic_write
 from hfscan.hub import Progress
@@ -185,11 +187,26 @@ def _show(
 
 
 def shown(state: Path) -> Snapshot | None:
-    """Return what a state shows, None where it shows nothing yet."""
+    """Return what a state shows, None where it shows nothing yet.
+
+    Raises DumpError where its file is damaged: to take that for nothing would start anew.
+    """
+    path = state / SHOWN
     try:
-        return Snapshot(**json.loads((state / SHOWN).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        text = path.read_bytes()
+    except OSError:
         return None
+    try:
+        snapshot = msgspec.json.decode(text, type=Snapshot)
+        aware = snapshot.instant.tzinfo is not None
+    except (msgspec.DecodeError, ValueError):
+        aware = False
+    if not aware:
+        raise DumpError(
+            f"{path} was changed or damaged. In a folder, remove it, and run the same command "
+            "again; in a dataset, revert the commit that changed it."
+        )
+    return snapshot
 
 
 def _message(store: Store, sources: list[Source]) -> str:

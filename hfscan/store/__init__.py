@@ -1,5 +1,6 @@
 """The store: a DuckDB file of observations. See schema.sql for what it holds."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -14,17 +15,28 @@ from hfscan.store.sources import Observation, Source
 
 __all__ = ["CreationDate", "Ingested", "Macro", "Observation", "Source", "Store", "macros"]
 
+_ROWS = (
+    "SELECT sum(estimated_size) FROM duckdb_tables() WHERE NOT temporary "
+    "AND table_name NOT IN ('about', 'frameworks')"
+)
+"""How many rows there are of anything observed."""
+
 
 class Store:
     """An open database. Use as a context manager; `Store.open` raises DatabaseError."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, made: Path | None = None) -> None:
         self.connection = connection
+        self._made = made  # the file, where it was not there before
 
     @classmethod
     def open(cls, path: Path, *, write: bool = False) -> "Store":
-        """Open the database at `path`; with `write` create it where it is missing."""
-        return cls(connect(path, write=write))
+        """Open the database at `path`; with `write` create it where it is missing.
+
+        One that was created, and that an error left empty, is removed.
+        """
+        made = path if write and not path.exists() else None
+        return cls(connect(path, write=write), made)
 
     def ingest(
         self,
@@ -97,9 +109,12 @@ class Store:
         """
         unfinished = path.with_name(path.name + ".restored")
         unfinished.unlink(missing_ok=True)
-        with cls.open(unfinished, write=True) as store:
-            deltas.read(store.connection, folder)
-        unfinished.replace(path)
+        try:
+            with cls.open(unfinished, write=True) as store:
+                deltas.read(store.connection, folder)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     def seal(self) -> None:
         """Let SQL of this connection reach neither files nor network, for good."""
@@ -109,5 +124,14 @@ class Store:
     def __enter__(self) -> "Store":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        unused = self._made if error is not None and self._is_empty() else None
         self.connection.close()
+        if unused is not None:
+            unused.unlink(missing_ok=True)
+
+    def _is_empty(self) -> bool:
+        with contextlib.suppress(duckdb.Error):
+            row = self.connection.execute(_ROWS).fetchone()
+            return row == (0,)
+        return False

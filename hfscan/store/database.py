@@ -67,9 +67,9 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
 
 
 @contextlib.contextmanager
-def lean(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def lean(connection: duckdb.DuckDBPyConnection, limit: str = _LEAN) -> Iterator[None]:
     """Let a connection hold little in memory, and what is beyond in a file beside the database."""
-    connection.execute(f"SET memory_limit = '{_LEAN}'")
+    connection.execute(f"SET memory_limit = '{limit}'")
     try:
         yield
     finally:

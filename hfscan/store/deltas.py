@@ -6,31 +6,38 @@ day adds what changed that day. They hold what was observed, nothing derived fro
 masks are made anew by who reads them. `sources.parquet` and `creation_dates.parquet` are whole.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
 from hfscan.errors import DumpError
-from hfscan.quoting import literal
-from hfscan.store import history, masks
+from hfscan.quoting import file_literal, literal
+from hfscan.store import history, masks, parquet
+from hfscan.store.parquet import Rule
+from hfscan.store.rules import (
+    COUNT_RULES,
+    DATE_RULES,
+    PLACE_RULES,
+    SOURCE_RULES,
+    VERSION_RULES,
+)
 
 _TABLES = ("versions", "counts")
 _WHOLE = {"sources": "id", "creation_dates": "id, kind"}
+_ORDERED = "SELECT id, series, place, lag(id, 1, 0) OVER (PARTITION BY series ORDER BY place)"
 
 
 def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Bring the files in `folder` to what the database holds; write only those that are missing."""
-    sources = connection.execute(
-        "SELECT id, series, place, lag(id, 1, 0) OVER (PARTITION BY series ORDER BY place) "
-        "FROM sources ORDER BY id"
-    ).fetchall()
+    sources = connection.execute(f"{_ORDERED} FROM sources ORDER BY id").fetchall()
     for table in _TABLES:
         (folder / table).mkdir(parents=True, exist_ok=True)
-        wanted = {f"{id_:06}-after-{before:06}.parquet" for id_, _, _, before in sources}
+        wanted = {_name(id_, before) for id_, _, _, before in sources}
         for stale in {path.name for path in (folder / table).iterdir()} - wanted:
             (folder / table / stale).unlink()
         for id_, series, place, before in sources:
-            file = folder / table / f"{id_:06}-after-{before:06}.parquet"
+            file = folder / table / _name(id_, before)
             if not file.exists():
                 sql = _versions(series, place) if table == "versions" else _counts(series, place)
                 _copy(connection, f"SELECT {id_} AS source, * FROM ({sql}) ORDER BY model", file)
@@ -41,11 +48,12 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 def read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Fill an empty database with the history in `folder`.
 
-    Raises DumpError where it is not whole.
+    Raises DumpError where it is not whole, not plausible or contradictory.
     """
     try:
+        _check_files(connection, folder)
         _read(connection, folder)
-    except duckdb.Error as error:
+    except (duckdb.Error, DumpError) as error:
         raise DumpError(f"{folder} is no whole history: {str(error).splitlines()[0]}") from error
     masks.rebuild(connection)
     for id_, models in connection.execute(
@@ -54,15 +62,24 @@ def read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         found = connection.execute(f"SELECT count(*) FROM observed({id_})").fetchone()
         if found != (models,):
             raise DumpError(f"{folder} is no whole history: source {id_} lacks some of its models.")
+    _check_models(connection, folder)
 
 
 def holds(connection: duckdb.DuckDBPyConnection, sources: Path) -> bool:
-    """Return whether the database holds every source of a saved `sources.parquet`."""
+    """Return whether the database holds every source of a saved `sources.parquet`.
+
+    Raises DumpError where that is none.
+    """
+    _check_sources(connection, sources)
     missing = connection.execute(
-        "SELECT 1 FROM read_parquet(?) ANTI JOIN sources USING (observed_to, digest) LIMIT 1",
-        [str(sources)],
+        f"SELECT 1 FROM read_parquet({file_literal(sources)}) "
+        "ANTI JOIN sources USING (observed_to, digest) LIMIT 1"
     )
     return missing.fetchone() is None
+
+
+def _name(source: int, before: int) -> str:
+    return f"{source:06}-after-{before:06}.parquet"
 
 
 def _versions(series: int, place: int) -> str:
@@ -92,12 +109,12 @@ def _copy(connection: duckdb.DuckDBPyConnection, sql: str, file: Path) -> None:
 
 def _read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     for table in _WHOLE:
-        file = literal(folder / f"{table}.parquet")
+        file = file_literal(folder / f"{table}.parquet")
         connection.execute(f"INSERT INTO {table} BY NAME FROM read_parquet({file})")
     connection.execute(  # the next source gets the next number
         "SELECT max(nextval('source_ids')) FROM range((SELECT coalesce(max(id), 0) FROM sources))"
     )
-    versions, counts = (f"read_parquet({literal(folder / one / '*.parquet')})" for one in _TABLES)
+    versions, counts = (_relation(folder / table) for table in _TABLES)
     # what happened to which model when; wide columns stay out of the window
     connection.execute(
         f"""
@@ -138,3 +155,84 @@ def _read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
             f"WHERE NOT gone AND valid_to {ended} ORDER BY {history.PACKED}"
         )
     connection.execute("DROP TABLE spans; DROP TABLE counted")
+
+
+def _relation(folder: Path) -> str:
+    files = ", ".join(map(file_literal, sorted(folder.glob("*.parquet"))))
+    return f"read_parquet([{files}])"
+
+
+def _check_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Refuse files that are not a history's, or whose rows cannot be. Raises DumpError."""
+    dates, listed = folder / "creation_dates.parquet", folder / "sources.parquet"
+    columns = parquet.columns_of(connection, "FROM creation_dates")
+    _check_file(connection, dates, columns, DATE_RULES)
+    parquet.check_unique(connection, [dates], "(id, kind)", "a pair of id and kind")
+    _check_sources(connection, listed)
+    sources = connection.execute(
+        f"{_ORDERED} FROM read_parquet({file_literal(listed)}) ORDER BY id"
+    ).fetchall()
+    for table, sql, rules in (
+        ("versions", _versions(0, 0), VERSION_RULES),
+        ("counts", _counts(0, 0), COUNT_RULES),
+    ):
+        columns = parquet.columns_of(connection, f"SELECT 0 AS source, * FROM ({sql})")
+        files = {folder / table / _name(id_, before): id_ for id_, _, _, before in sources}
+        for extra in sorted({*(folder / table).glob("*.parquet")} - files.keys()):
+            raise DumpError(f"{extra} belongs to no source of {listed}. Remove it.")
+        for file, id_ in files.items():
+            own = Rule(f"source <> {id_}", f"source is not {id_}")
+            _check_file(connection, file, columns, (*rules, own))
+        if files:
+            parquet.check_unique(connection, [*files], "(source, model)", "a model of a source")
+
+
+def _check_sources(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    columns = parquet.columns_of(connection, "FROM sources")
+    _check_file(connection, file, columns, (*SOURCE_RULES, *PLACE_RULES))
+    parquet.check_unique(connection, [file], "id", "a source")
+    parquet.check_unique(connection, [file], "(series, place)", "a place in a series")
+
+
+def _check_file(
+    connection: duckdb.DuckDBPyConnection,
+    file: Path,
+    columns: Mapping[str, str],
+    rules: Sequence[Rule],
+) -> None:
+    folder = file.parent.parent if file.parent.name in _TABLES else file.parent
+    parquet.check_path(folder, file)
+    rows = parquet.read_size(connection, file, distinct_rows=file.parent.name == "versions")
+    parquet.check_columns(connection, file, columns)
+    parquet.check_rows(connection, file, [*rules, *parquet.text_rules(columns)], rows)
+
+
+def _check_models(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Refuse a history whose sources do not hold the models that they say, one number for each."""
+    for one, other in (("model", "key"), ("key", "model")):
+        found = connection.execute(
+            f"SELECT 1 FROM versions GROUP BY series, {one} HAVING count(DISTINCT {other}) > 1"
+        ).fetchone()
+        if found:
+            raise DumpError(f"{folder} is no whole history: a {one} has more than one {other}.")
+    wrong = connection.execute(
+        """
+        WITH spans AS (
+            SELECT 'versions' AS part, series, valid_from, valid_to FROM versions
+            UNION ALL SELECT 'counts', series, valid_from, NULL FROM counts
+            UNION ALL SELECT 'counts', series, valid_from, valid_to FROM count_log
+        ),
+        moves AS (
+            SELECT part, series, valid_from AS place, 1 AS models FROM spans
+            UNION ALL
+            SELECT part, series, valid_to, -1 FROM spans WHERE valid_to IS NOT NULL
+        ),
+        changes AS (SELECT part, series, place, sum(models) AS change FROM moves GROUP BY ALL),
+        parts AS (SELECT id, models, series, place, unnest(['versions', 'counts']) AS part
+            FROM sources)
+        SELECT id FROM parts LEFT JOIN changes USING (part, series, place)
+        QUALIFY models <> sum(coalesce(change, 0)) OVER (PARTITION BY part, series ORDER BY place)
+        """
+    ).fetchone()
+    if wrong:
+        raise DumpError(f"{folder} is no whole history: source {wrong[0]} has other models.")

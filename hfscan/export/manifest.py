@@ -1,0 +1,92 @@
+"""What an export says of its own files in `manifest.json`, so that a copy is known to be whole."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from hfscan._version import __version__
+from hfscan.errors import DumpError
+from hfscan.store.parquet import check_path, read_size
+
+NAME = "manifest.json"
+FORMAT = 1
+"""Version of the export's tables and columns; another is refused."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """An export's files with their rows, and the fingerprint of the taxonomy behind its sets."""
+
+    files: dict[Path, int]
+    taxonomy: str
+
+
+def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write the manifest of the Parquet files in `folder`: rows and digest of each."""
+    files = {
+        file.relative_to(folder).as_posix(): {
+            "rows": read_size(connection, file),
+            "sha256": _digest(file),
+        }
+        for file in sorted(folder.glob("*/*.parquet"))
+    }
+    row = connection.execute("SELECT taxonomy FROM about").fetchone()
+    assert row is not None
+    about = {"format": FORMAT, "hfscan": __version__, "taxonomy": row[0], "files": files}
+    (folder / NAME).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> Manifest:
+    """Return the manifest of an export whose files are all there, and no others.
+
+    Raises DumpError where that is not so, and on another version.
+    """
+    path = folder / NAME
+    check_path(folder, path)
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        version, maker = about["format"], about["hfscan"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DumpError(f"{path} is not an export's manifest. Copy the export again.") from error
+    if version != FORMAT:
+        raise DumpError(
+            f"{folder} was exported by hfscan {maker} in format {version}; this hfscan "
+            f"{__version__} reads format {FORMAT}. Use that release."
+        )
+    files = _files(folder, path, about)
+    for extra in sorted({*folder.glob("*/*.parquet")} - files.keys()):
+        raise DumpError(f"{extra} is not in {NAME}: it is not of this export. Remove it.")
+    return Manifest(files, str(about.get("taxonomy")))
+
+
+def _files(folder: Path, path: Path, about: dict[str, Any]) -> dict[Path, int]:
+    try:
+        listed = {name: int(facts["rows"]) for name, facts in about["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DumpError(f"{path} is not an export's manifest. Copy the export again.") from error
+    for name in listed:
+        parts = Path(name).parts
+        if len(parts) != 2 or ".." in parts or not name.endswith(".parquet"):
+            raise DumpError(f"{path} names {name!r}, which is no table's file.")
+        check_path(folder, folder / name)
+    return {folder / name: rows for name, rows in listed.items()}
+
+
+def check_digests(folder: Path) -> None:
+    """Refuse an export whose files are not those that were written. Raises DumpError."""
+    about = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    for name, facts in about["files"].items():
+        if _digest(folder / name) != facts.get("sha256"):
+            raise DumpError(
+                f"{folder / name} is not the file that was exported: it was changed or damaged. "
+                "Copy it again."
+            )
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

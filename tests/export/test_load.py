@@ -1,0 +1,253 @@
+"""What an export's folder must be to be imported: anything else is refused, and nothing changes."""
+
+import hashlib
+import json
+import shutil
+import sys
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+
+from hfscan.census import crawl
+from hfscan.cli import main
+from hfscan.export import export
+from hfscan.minihub import MiniHub, Population
+from hfscan.scope import Scope
+from hfscan.store import CreationDate, Store
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """An export of a census with an old model's true date."""
+    folder = tmp_path_factory.mktemp("census")
+    with MiniHub(Population.synthetic(300, seed=9), quota=None) as hub:
+        crawl(Scope(), endpoint=hub.url, token=None, db=folder / "h.duckdb")
+    with Store.open(folder / "h.duckdb", write=True) as store:
+        store.record_dates(
+            [CreationDate("a/b", datetime(2019, 2, 18, tzinfo=UTC))], kind="import", origin="test"
+        )
+        name = store.connection.execute("SELECT id FROM observed(1) WHERE at_floor").fetchone()[0]
+        store.record_dates(
+            [CreationDate(name, datetime(2019, 2, 18, tzinfo=UTC))], kind="import", origin="test"
+        )
+        export(store, folder / "export", source=store.sources()[0])
+    return folder / "export"
+
+
+@pytest.fixture
+def folder(original, tmp_path):
+    shutil.copytree(original, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch, capsys):
+    """Import a folder; return exit code and stderr. A database that was there has not changed."""
+
+    def load(folder):
+        db = tmp_path / "h.duckdb"
+        with Store.open(db, write=True):
+            pass
+        before = db.read_bytes()
+        monkeypatch.setattr(sys, "argv", ["hfscan", "import", str(folder), "--db", str(db)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        code, err = stop.value.code or 0, capsys.readouterr().err
+        if code:
+            assert db.read_bytes() == before
+            assert {path.name for path in tmp_path.glob("h.duckdb*")} == {"h.duckdb"}
+        return code, err
+
+    return load
+
+
+def change(file, select, *, rows=None):
+    """Write a Parquet file anew from a query over it, and put its new facts into the manifest."""
+    table = f"read_parquet('{file}')"
+    new = file.with_suffix(".new")
+    duckdb.execute(f"COPY ({select.replace('{table}', table)}) TO '{new}' (FORMAT parquet)")
+    new.replace(file)
+    ((count,),) = duckdb.execute(f"SELECT count(*) FROM '{file}'").fetchall()
+    declare(file, count if rows is None else rows)
+
+
+def declare(file, rows):
+    """Say in the manifest what a file holds now."""
+    path = file.parents[1] / "manifest.json"
+    about = json.loads(path.read_text())
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    about["files"][f"{file.parent.name}/{file.name}"] = {"rows": rows, "sha256": digest}
+    path.write_text(json.dumps(about))
+
+
+def test_a_refused_export_makes_no_database(folder, tmp_path, monkeypatch):
+    (folder / "manifest.json").unlink()
+    new = tmp_path / "new.duckdb"
+    monkeypatch.setattr(sys, "argv", ["hfscan", "import", str(folder), "--db", str(new)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 8
+    assert not list(tmp_path.glob("new.duckdb*"))
+
+
+def test_a_whole_export_is_imported(folder, load):
+    folder = folder.rename(folder.with_name("it's [one]*"))
+    assert load(folder)[0] == 0
+
+
+TOMORROW = f"TIMESTAMP '{datetime.now(UTC).replace(tzinfo=None) + timedelta(days=2)}'"
+MODELS = {
+    "* REPLACE (-1::BIGINT AS downloads)": "downloads is negative",
+    "* REPLACE (-1::BIGINT AS likes)": "likes is negative",
+    "* REPLACE ({'total': -5::BIGINT} AS safetensors)": "is negative",
+    f'* REPLACE ({TOMORROW} AS "createdAt")': "lies in the future",
+    "* REPLACE ('infinity'::TIMESTAMP AS \"lastModified\")": "lies in the future",
+    "* REPLACE (NULL::VARCHAR AS id)": "id is missing",
+    "* REPLACE ('' AS id)": "id is empty",
+    "* REPLACE ('63ffff000000000000000000' AS _id)": "a model is there more than once",
+    "* REPLACE (['tensorflow', 'jax'] AS frameworks_by_tags)": "contradicts the tags and files",
+    "* REPLACE (['tf'] AS tags)": "contradicts the tags and files",
+    "* REPLACE (['nothing'] AS frameworks_by_use)": "names what",
+    "* EXCLUDE (likes)": "lacks the column likes",
+    "*, 1 AS more": "has an unknown column more",
+    "* REPLACE (downloads::VARCHAR AS downloads)": "has downloads as VARCHAR, not BIGINT",
+    "* REPLACE (tags[1] AS tags)": "has tags as VARCHAR, not VARCHAR[]",
+    "* REPLACE (repeat('x', 2000000) AS sha)": "sha is longer than anything real",
+}
+
+
+@pytest.mark.parametrize("columns", MODELS)
+def test_implausible_models_are_refused(folder, load, columns):
+    change(folder / "models" / "2023.parquet", f"SELECT {columns} FROM {{table}}")
+    code, err = load(folder)
+    assert code == 8
+    assert MODELS[columns] in err
+    assert "2023.parquet" in err or "models:" in err
+
+
+OTHERS = {
+    ("sources", f"* REPLACE ({TOMORROW} AS observed_to)"): "lies in the future",
+    ("sources", "* REPLACE (observed_to + INTERVAL 1 SECOND AS observed_from)"): "lies after",
+    ("sources", "* REPLACE ('theft' AS kind)"): "kind is none of",
+    ("sources", "* REPLACE (models - 1 AS models)"): "says 299 models",
+    ("sources", "* REPLACE (2.0::DOUBLE AS sample)"): "sample is no probability",
+    ("sources", "* REPLACE ('nan'::DOUBLE AS sample)"): "sample is no probability",
+    ("sources", "* REPLACE (['nothing'] AS lacks)"): "which no observation has",
+    ("sources", "* REPLACE (['tags'] AS lacks)"): "says that tags is lacking",
+    ("sources", "* REPLACE (['files'] AS lacks)"): "says that files is lacking",
+    ("creation_dates", f"* REPLACE ({TOMORROW} AS created_at)"): "lies in the future",
+    ("creation_dates", "* REPLACE ('rumour' AS kind)"): "kind is none of",
+    ("creation_dates", "* REPLACE (NULL::VARCHAR AS id)"): "id is missing",
+    ("frameworks", "* REPLACE (0::UTINYINT AS bit)"): "a framework's bit is there more than once",
+    ("frameworks", "* EXCLUDE (of)"): "lacks the column of",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "columns"), OTHERS)
+def test_implausible_facts_are_refused(folder, load, table, columns):
+    change(folder / table / f"{table}.parquet", f"SELECT {columns} FROM {{table}}")
+    code, err = load(folder)
+    assert code == 8
+    assert OTHERS[table, columns] in err
+
+
+def test_rows_twice_or_missing_are_refused(folder, load):
+    sources, dates = (folder / n / f"{n}.parquet" for n in ("sources", "creation_dates"))
+    file = folder / "models" / "2023.parquet"
+    change(dates, "FROM {table} UNION ALL FROM {table}")
+    assert "more than once" in load(folder)[1]
+    change(dates, "FROM {table} LIMIT 1")
+    change(sources, "FROM {table} UNION ALL FROM {table}")
+    assert "2 observations" in load(folder)[1]
+    change(sources, "FROM {table} LIMIT 1")
+    rows = json.loads((folder / "manifest.json").read_text())["files"]["models/2023.parquet"][
+        "rows"
+    ]
+    change(file, "FROM {table} LIMIT 1", rows=rows)
+    code, err = load(folder)
+    assert code == 8
+    assert f"holds 1 rows, and manifest.json says {rows}" in err
+
+
+def test_a_damaged_file_is_refused(folder, load):
+    file = folder / "models" / "2023.parquet"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    assert load(folder)[0] == 8
+    file.write_bytes(b"PAR1 nothing PAR1")
+    code, err = load(folder)
+    assert code == 8
+    assert "is no Parquet file" in err
+
+
+@pytest.mark.parametrize(
+    ("select", "rows"),
+    [
+        ("SELECT repeat('x', 1000) AS id FROM range(3000000)", 3_000_000),  # 30 KB by a dictionary
+        ("SELECT repeat('x', 100000000) AS id", 1),  # and 10 KB by compression
+    ],
+)
+def test_a_bomb_is_not_unpacked(folder, load, select, rows):
+    file = folder / "models" / "2023.parquet"
+    duckdb.execute(f"COPY ({select}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
+    assert file.stat().st_size < 50_000
+    declare(file, rows)
+    code, err = load(folder)
+    assert code == 8
+    assert "not plausible" in err
+
+
+def test_links_and_paths_that_lead_away_are_refused(folder, load, tmp_path):
+    manifest, file = folder / "manifest.json", folder / "models" / "2023.parquet"
+    about = json.loads(manifest.read_text())
+    for name in ("../models/2023.parquet", "../secret.parquet", "/etc/x.parquet", "models/../../x"):
+        manifest.write_text(json.dumps(about | {"files": about["files"] | {name: {"rows": 1}}}))
+        code, err = load(folder)
+        assert code == 8, name
+        assert "names" in err
+    manifest.write_text(json.dumps(about))
+    file.replace(tmp_path / "elsewhere.parquet")
+    file.symlink_to(tmp_path / "elsewhere.parquet")
+    code, err = load(folder)
+    assert code == 8
+    assert "is a link" in err
+    file.unlink()
+    (folder / "models").replace(tmp_path / "models")
+    (tmp_path / "elsewhere.parquet").replace(tmp_path / "models" / "2023.parquet")
+    (folder / "models").symlink_to(tmp_path / "models")
+    assert load(folder)[0] == 8
+
+
+def test_missing_and_extra_files_are_refused(folder, load):
+    for name in ("models/2023.parquet", "creation_dates/creation_dates.parquet"):
+        (folder / name).replace(folder / "aside")
+        code, err = load(folder)
+        assert code == 8
+        assert f"{name} is missing" in err
+        (folder / "aside").replace(folder / name)
+    shutil.copy(folder / "models" / "2023.parquet", folder / "models" / "2019.parquet")
+    code, err = load(folder)
+    assert code == 8
+    assert "2019.parquet is not in manifest.json" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "is not an export's manifest"),
+        ("[]", "is not an export's manifest"),
+        ("{}", "is not an export's manifest"),
+        ('{"format": 2, "hfscan": "9.9", "files": {}}', "by hfscan 9.9 in format 2"),
+        ('{"format": 1, "hfscan": "0.1.0", "files": 7}', "is not an export's manifest"),
+        ('{"format": 1, "hfscan": "0.1.0", "files": {"models/x.parquet": 7}}', "manifest"),
+        (None, "manifest.json is missing"),
+    ],
+)
+def test_another_manifest_is_refused(folder, load, text, reason):
+    manifest = folder / "manifest.json"
+    manifest.unlink() if text is None else manifest.write_text(text)
+    code, err = load(folder)
+    assert code == 8
+    assert reason in err

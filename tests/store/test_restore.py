@@ -1,0 +1,127 @@
+"""What a saved history must be to be restored: anything else is refused, and nothing changes."""
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+
+from hfscan.errors import DumpError
+from hfscan.scope import Scope
+from hfscan.store import CreationDate, Observation, Store
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A history of three days."""
+    folder = tmp_path_factory.mktemp("history")
+    with Store.open(folder / "h.duckdb", write=True) as store:
+        for day in (1, 2, 3):
+            models = [
+                {
+                    "_id": f"63ffff{number:018x}",
+                    "id": f"ann/{number}",
+                    "tags": ["pytorch"] * (number % day + 1),
+                    "createdAt": f"2022-0{3 + number}-02T12:00:00.000Z",
+                    "downloads": number * day,
+                    "likes": 1,
+                }
+                for number in range(day - 1, 6)
+            ]
+            (folder / "dump.json").write_text(json.dumps(models))
+            seen = datetime(2024, 1, day, tzinfo=UTC)
+            store.ingest(
+                [folder / "dump.json"], Observation("import", "x", Scope(), seen, seen, True)
+            )
+        date = datetime(2019, 2, 18, tzinfo=UTC)
+        store.record_dates([CreationDate("ann/1", date)], kind="import", origin="a test")
+        store.save_history(folder / "history")
+    return folder / "history"
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def change(file, select):
+    new = file.with_suffix(".new")
+    select = select.replace("{table}", f"read_parquet('{file}')")
+    duckdb.execute(f"COPY ({select}) TO '{new}' (FORMAT parquet)")
+    new.replace(file)
+
+
+def refuse(folder, reason):
+    """Restore over a database that is there, which stays; the reason is told."""
+    db = folder.with_name("h.duckdb")
+    db.write_bytes(b"as it was")
+    with pytest.raises(DumpError, match="no whole history") as refused:
+        Store.restore(db, folder)
+    assert reason in str(refused.value)
+    assert db.read_bytes() == b"as it was"
+    assert {path.name for path in folder.parent.glob("h.*")} == {"h.duckdb"}
+
+
+def test_a_whole_history_is_restored(saved, tmp_path):
+    folder = tmp_path / "it's [one]*"
+    shutil.copytree(saved, folder)
+    Store.restore(tmp_path / "new.duckdb", folder)
+    with Store.open(tmp_path / "new.duckdb") as store:
+        assert [one.models for one in store.sources()] == [6, 5, 4]
+
+
+FUTURE = f"TIMESTAMP '{datetime.now(UTC).replace(tzinfo=None) + timedelta(days=2)}'"
+FIRST, LAST = "000001-after-000000", "000003-after-000002"
+CHANGES = {
+    ("sources", f"SELECT * REPLACE ({FUTURE} AS observed_to) FROM {{table}}"): "in the future",
+    ("sources", "SELECT * REPLACE (9::BIGINT AS models) FROM {table}"): "source",
+    ("sources", "SELECT * REPLACE (1 AS id) FROM {table}"): "a source is there more than once",
+    ("sources", "SELECT * REPLACE (1 AS place) FROM {table}"): "a place in a series",
+    ("sources", "SELECT * REPLACE (0 AS series) FROM {table}"): "less than 1",
+    ("sources", "FROM {table} WHERE id < 3"): "belongs to no source",
+    ("sources", "SELECT * EXCLUDE (digest) FROM {table}"): "lacks the column digest",
+    ("creation_dates", "FROM {table} UNION ALL FROM {table}"): "more than once",
+    (f"versions/{FIRST}", "FROM {table} LIMIT 3"): "source",
+    (f"versions/{FIRST}", "FROM {table} UNION ALL FROM {table}"): "a model of a source",
+    (f"versions/{FIRST}", "SELECT * REPLACE (2 AS source) FROM {table}"): "source is not 1",
+    (f"versions/{FIRST}", "SELECT * REPLACE ('x' AS key) FROM {table}"): "more than one key",
+    (f"versions/{FIRST}", "SELECT * REPLACE (''::VARCHAR AS id) FROM {table}"): "id is missing",
+    (f"versions/{FIRST}", "SELECT * REPLACE (true AS at_floor) FROM {table}"): "at_floor",
+    (f"versions/{FIRST}", f"SELECT * REPLACE ({FUTURE} AS created_at) FROM {{table}}"): "future",
+    (f"versions/{FIRST}", "SELECT * REPLACE (tags[1] AS tags) FROM {table}"): "tags as VARCHAR",
+    (f"versions/{LAST}", "FROM {table} WHERE NOT gone"): "source 3",
+    (f"counts/{FIRST}", "SELECT * REPLACE (-1::BIGINT AS downloads) FROM {table}"): "negative",
+    (f"counts/{FIRST}", "FROM {table} LIMIT 3"): "has other models",
+    (f"counts/{LAST}", "SELECT *, 1 AS x FROM {table}"): "unknown column x",
+    (f"versions/{FIRST}", "SELECT repeat('x', 1000) AS id FROM range(3000000)"): "not plausible",
+}
+
+
+@pytest.mark.parametrize(("file", "select"), CHANGES)
+def test_an_implausible_history_is_refused(folder, file, select):
+    change(folder / f"{file}.parquet", select)
+    refuse(folder, CHANGES[file, select])
+
+
+def test_files_that_are_not_the_historys_are_refused(folder, tmp_path):
+    file = folder / "counts" / f"{LAST}.parquet"
+    shutil.copy(file, folder / "counts" / "000009-after-000003.parquet")
+    refuse(folder, "belongs to no source")
+    (folder / "counts" / "000009-after-000003.parquet").unlink()
+    file.replace(tmp_path / "elsewhere.parquet")
+    refuse(folder, "is missing")
+    file.symlink_to(tmp_path / "elsewhere.parquet")
+    refuse(folder, "is a link")
+    file.unlink()
+    file.write_bytes(b"PAR1 nothing PAR1")
+    refuse(folder, "is no Parquet file")
+
+
+def test_saved_sources_are_validated_before_use(folder, tmp_path):
+    with Store.open(tmp_path / "h.duckdb", write=True) as store:
+        assert not store.holds(folder / "sources.parquet")
+        (folder / "sources.parquet").write_bytes(b"PAR1 nothing PAR1")
+        with pytest.raises(DumpError, match="is no Parquet file"):
+            store.holds(folder / "sources.parquet")
