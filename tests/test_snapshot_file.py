@@ -1,0 +1,34 @@
+"""`snapshot.json`, which may come from a dataset on the Hub: read correctly or refused."""
+
+import json
+
+import pytest
+
+from hfscan.errors import DumpError
+from hfscan.snapshot import shown
+
+WHOLE = {
+    "source": 1, "kind": "crawl", "observed_to": "2024-01-01T00:00:00Z", "models": 7,
+    "message": "data: 7 models", "exported": 1,
+}  # fmt: skip
+
+
+def test_a_whole_snapshot_is_read(tmp_path):
+    assert shown(tmp_path) is None
+    (tmp_path / "snapshot.json").write_text(json.dumps(WHOLE))
+    assert vars(shown(tmp_path)) == WHOLE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[]", "{", "\x00", json.dumps(WHOLE)[:-9], json.dumps(WHOLE | {"models": "7"}),
+        json.dumps(WHOLE | {"observed_to": "yesterday"}), json.dumps(WHOLE | {"source": None}),
+        json.dumps(WHOLE | {"observed_to": "2024-01-01T00:00:00"}), "[" * 100_000,
+    ],
+)  # fmt: skip
+def test_a_damaged_snapshot_is_refused(tmp_path, text):
+    """Taken for none, a state on the Hub would be started anew over its history."""
+    (tmp_path / "snapshot.json").write_text(text)
+    with pytest.raises(DumpError, match="changed or damaged"):
+        shown(tmp_path)
