@@ -1,8 +1,10 @@
 """What a contributor and a fork rely on: make targets, pins, addresses, forms."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -17,10 +19,13 @@ MARKERS = {line.partition(":")[0] for line in PROJECT["tool"]["pytest"]["ini_opt
 
 
 def make(*arguments: str) -> str:
-    if shutil.which("make") is None:
+    if shutil.which("make") is None or sys.platform == "win32":
         pytest.skip("no make here")
+    # without what the `make test` that runs this hands down
+    given = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "CONSTRAINTS", "TESTS", "PYTHON", "WORKERS")
+    env = {key: value for key, value in os.environ.items() if key not in given}
     command = ["make", "--directory", str(ROOT), *arguments]
-    return subprocess.check_output(command, text=True, stderr=subprocess.STDOUT)
+    return subprocess.check_output(command, text=True, env=env, stderr=subprocess.STDOUT)
 
 
 def commands(*arguments: str) -> list[str]:
