@@ -1,6 +1,5 @@
 """Servers that speak bytes, not HTTP: what no library would send."""
 
-import contextlib
 import json
 import socket
 import socketserver
@@ -48,8 +47,10 @@ class _Connection(socketserver.StreamRequestHandler):
             target = line.decode("latin-1").split(" ")[1]
             self.server.targets.append(target)
             self.server.heads.append(head)
-            with contextlib.suppress(OSError):
+            try:
                 self.server.script(self.server, self.connection.sendall, target)
+            except OSError:  # the client hung up, or the script does
+                return
 
 
 @contextmanager
