@@ -18,6 +18,7 @@ from hfscan.scope import Scope
 from hfscan.store import Ingested, Observation, Source, Store
 from hfscan.store.dump import canonical_name
 from hfscan.store.raw import FIELDS
+from hfscan.text import sanitize
 
 
 @click.command("import", cls=Command)
@@ -145,6 +146,6 @@ def _tell(result: Ingested, source: Source, db: Path) -> None:
         if name in FIELDS:
             echo(f"{key} contradicts {name} in {count:,} models, not kept.")
         elif key not in DERIVED:
-            echo(f"Unknown key {key!r} in {count:,} models, not kept.")
+            echo(f"Unknown key {sanitize(key, 80)!r} in {count:,} models, not kept.")
     for field, count in result.odd_types.items():
         echo(f"{field} has an unexpected type in {count:,} models.")

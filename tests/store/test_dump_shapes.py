@@ -196,6 +196,12 @@ def test_damaged_text_costs_one_row(store, tmp_path, data):
     assert (result.models, result.unreadable) == (3, 1)
 
 
+def test_damaged_text_in_wrapper_costs_one_row(store, tmp_path):
+    data = b'{"models": [' + dumped(A) + b', {"id": "d", "sha": "\xff"}, ' + dumped(B) + b"]}"
+    result = ingest_data(store, tmp_path, "rows.json", data)
+    assert (result.models, result.nameless) == (2, 1)
+
+
 def test_nan_is_unknown(store, tmp_path):
     data = b'{"id": "a", "downloads": NaN}\n{"model_id": "b", "likes": -Infinity}\n'
     assert ingest_data(store, tmp_path, "nan.jsonl", data).models == 2

@@ -121,7 +121,8 @@ def _open(value: Text) -> tuple[Text, list[msgspec.Raw] | Row | None]:
         loose = json.loads(bytes(value).decode(errors="surrogateescape"))
     if isinstance(loose, list):
         return value, [_encode(item) for item in loose]
-    fields = {key: _encode(item) for key, item in loose.items()}
+    encode = _encode if any(name in loose for name in IDS) else _encode_items
+    fields = {key: encode(item) for key, item in loose.items()}
     return msgspec.json.encode(fields), fields
 
 
@@ -130,6 +131,14 @@ def _encode(value: object) -> msgspec.Raw:
         return msgspec.Raw(msgspec.json.encode(value))
     except (UnicodeError, OverflowError):
         return _BROKEN
+
+
+def _encode_items(value: object) -> msgspec.Raw:
+    """Encode a list of models so that a damaged one is null, and not the whole list lost."""
+    if not isinstance(value, list):
+        return _encode(value)
+    items = (_encode(item) for item in value)
+    return msgspec.Raw(msgspec.json.encode([_NULL if item is _BROKEN else item for item in items]))
 
 
 def _decode(value: Text | msgspec.Raw) -> list[msgspec.Raw] | Row:
