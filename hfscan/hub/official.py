@@ -9,6 +9,7 @@ import errno
 import ssl
 from collections.abc import Iterator
 from types import TracebackType
+from typing import Any
 
 from huggingface_hub.errors import (
     HfHubHTTPError,
@@ -34,6 +35,39 @@ _DISK = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO,
     errno.ENOTDIR,
 })  # fmt: skip
+
+
+LONGEST_SILENCE = 60.0  # seconds without a byte; the client itself sets no limit for many requests
+
+
+def _limit_silence(request: Any) -> None:
+    """Give a request's waits a limit where it has none: a hook of httpx."""
+    waits = request.extensions.get("timeout") or {}
+    request.extensions["timeout"] = {
+        name: LONGEST_SILENCE if waits.get(name) is None else waits[name]
+        for name in ("connect", "read", "write", "pool")
+    }
+
+
+def _limit_client() -> None:
+    try:
+        from huggingface_hub.utils._http import (  # noqa: PLC0415 - not before release 1.0
+            default_client_factory,
+            set_client_factory,
+        )
+    except ImportError:
+        return
+
+    def make_client() -> Any:
+        client = default_client_factory()
+        hooks = client.event_hooks
+        client.event_hooks = hooks | {"request": [*hooks["request"], _limit_silence]}
+        return client
+
+    set_client_factory(make_client)
+
+
+_limit_client()
 
 
 @contextlib.contextmanager

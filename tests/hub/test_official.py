@@ -15,6 +15,7 @@ from hfscan.errors import (
     HubUnreachableError,
     StorageError,
 )
+from hfscan.hub import official
 from hfscan.hub.official import translate_client_errors
 from hfscan.hub.publish import Dataset
 from hfscan.minihub import MiniHub, Population
@@ -70,6 +71,14 @@ def test_dataset_head_says_that_nobody_answers() -> None:
         dataset.head()
 
 
+def test_dataset_head_gives_up_on_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(official, "LONGEST_SILENCE", 0.2)
+    with serving(lambda server, *_: server.closing.wait(30)) as server:
+        dataset = Dataset("ann/x", endpoint=server.url, token=TOKEN)
+        with pytest.raises(HubUnreachableError, match=r"^ann/x cannot be read: "):
+            dataset.head()
+
+
 class Failing(MiniHub):
     """A Hub whose routes that hold `part` answer with `status` after the first `after`."""
 
@@ -103,7 +112,8 @@ def test_publish_raises_only_its_own_errors(
 
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True, raising=False)
     (tmp_path / "a.parquet").write_bytes(b"x" * 1_000)
-    with Failing(Population.synthetic(3, seed=1), quota=None, tokens={TOKEN: "ann"}) as hub:
+    hub = Failing(Population.synthetic(3, seed=1), quota=None, tokens={TOKEN: "ann"})
+    with hub:
         dataset = Dataset("ann/x", endpoint=hub.url, token=TOKEN)
         hub.part, hub.status = part, status
         with pytest.raises(error, match=r"^ann/x cannot be published: "):
