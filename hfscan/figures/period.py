@@ -108,20 +108,27 @@ class Period:
     def span(self) -> str:
         """When the models were created: "in 2023", "from 1 January to 11 July 2024"."""
         if self.begins_late or self.ends_early:
-            return f"from {_day(self.since.date())} to {_day(self.last_day)} {self.last_day.year}"
+            return f"from {_day(self.since.date())} to {self._last}"
         return f"in {self.name}"
+
+    @property
+    def start(self) -> str:
+        """The first covered day: "2 March 2022"."""
+        return f"{_day(self.since.date())} {self.since.year}"
 
     @property
     def end(self) -> str:
         """The last covered day: "the end of 2023", "11 July 2024"."""
-        if self.ends_early:
-            return f"{_day(self.last_day)} {self.last_day.year}"
-        return f"the end of {self.name}"
+        return self._last if self.ends_early else f"the end of {self.name}"
 
     @property
     def at_end(self) -> str:
         """The last covered day, with its preposition."""
         return f"{'on' if self.ends_early else 'at'} {self.end}"
+
+    @property
+    def _last(self) -> str:
+        return f"{_day(self.last_day)} {self.last_day.year}"
 
     def notes(self, source: Source) -> list[str]:
         """Return why parts of the period are not covered, a sentence for each."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hfscan.errors import NoAnswerError
-from hfscan.figures import ALL, Census, load
+from hfscan.figures import ALL, Census, Period, load
 from hfscan.frameworks import DEFINITIONS
 from hfscan.objectid import FLOOR_END
 from hfscan.resources import folder
@@ -153,7 +153,7 @@ class _Weighing:
         if low is None and why is None:
             why = measure.get("missing", "There is nothing to compare.")
         return Measurement(
-            measure["what"], definition, universe, None if found is None else found.id,
+            _described(measure), definition, universe, None if found is None else found.id,
             measure["query"], _known(measure, asked), low, high, self._says(low, high), why,
         )  # fmt: skip
 
@@ -217,6 +217,23 @@ class _Weighing:
             if (some := [one for one in said if one.says == word])
         ]
         return f"depends on {_decisive(said)}", ", ".join(parts) + _unmade(found, said)
+
+
+def _described(measure: dict[str, Any]) -> str:
+    """Return what is measured, with the day from which it is where the Hub dates no older models.
+
+    Queries that count older models too, or as an interval, need no such day.
+    """
+    described = str(measure["what"])
+    since, until = _midnight(measure.get("since")), _midnight(measure.get("until"))
+    if since is None or until is None:
+        return described
+    floor = next((one for one in load(measure["query"]).parameters if one.name == "floor"), None)
+    leaves_out = floor and measure.get("ask", {}).get("floor", floor.default) == "excluded"
+    period = Period.of(since, until)
+    return (
+        f"{described}, from {period.start} on" if leaves_out and period.begins_late else described
+    )
 
 
 def _known(measure: dict[str, Any], asked: dict[str, object]) -> dict[str, object]:

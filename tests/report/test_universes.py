@@ -105,7 +105,7 @@ def test_the_accounts_named_are_those_of_the_first(db):
     with Store.open(db) as store:
         report = build(Census.choose(store, None), Question(2023, ("tensorflow", "pytorch")))
     (section,) = [one for one in report.sections if one.name == "concentration"]
-    assert "exclusive to TensorFlow" in section.note
+    assert "exclusive to TensorFlow" in (section.note or "")
 
 
 def test_unknown_and_repeated_frameworks(db):
