@@ -89,6 +89,7 @@ def database(db: Path) -> Iterator[Finding]:
         try:
             with Store.open(db) as store:
                 sources = store.sources()
+                store.verify()
         except HfscanError as error:
             yield Finding("database", "problem", str(error))
         else:

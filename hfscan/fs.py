@@ -6,13 +6,16 @@ Every line of such a log carries its CRC-32. A damaged line counts as missing.
 import contextlib
 import errno
 import os
+import shutil
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import filelock
 
+from hfscan._logging import LOGGER
 from hfscan.errors import DatabaseError, StorageError
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -25,9 +28,10 @@ def acquire_lock(path: Path) -> filelock.BaseFileLock:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise DatabaseError(
-            f"Another crawl of the same scope is writing to {path.parent}. Wait until it ends, "
-            "or name another database with --db."
+            f"Another crawl of the same scope ({_read_holder(path)}) is writing to {path.parent}. "
+            "Wait until it ends, or name another database with --db."
         ) from None
+    _write_holder(path)
     return lock
 
 
@@ -36,13 +40,89 @@ def journal_folder(db: Path) -> Path:
     return db.with_name(db.name + ".journal")
 
 
+@contextlib.contextmanager
+def hold_lock(target: Path, advice: str) -> Iterator[None]:
+    """Let only one process at a time write a file or folder; log who does, and wait.
+
+    The lock is a file beside it, there only while it is held. The operating system releases the
+    lock of a process that dies. A thread may hold it several times. Raises StorageError, with
+    `advice`, where the file cannot be made.
+    """
+    path = target.with_name(target.name + ".lock")
+    lock = filelock.FileLock(path, is_singleton=True)
+    with translate_os_errors(path.parent, advice):
+        path.parent.stat()  # else the lock would make the folder
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            LOGGER.warning("Waiting for %s, which is writing %s.", _read_holder(path), target)
+            lock.acquire()
+    try:
+        _write_holder(path)
+        yield
+    finally:
+        if lock.lock_counter == 1:
+            with contextlib.suppress(OSError):  # Windows keeps a file that is open
+                path.unlink()  # before the release: who waits for it notices and makes another
+        lock.release()
+
+
+def _write_holder(path: Path) -> None:
+    with contextlib.suppress(OSError):  # Windows: locked against ourselves too
+        path.write_text(f"process {os.getpid()}, since {datetime.now(UTC):%F %T} UTC", "utf-8")
+
+
+def _read_holder(path: Path) -> str:
+    try:
+        return path.read_text("utf-8") or "another process"
+    except (OSError, UnicodeError):
+        return "another process"
+
+
+def follow_link(path: Path) -> Path:
+    """Return what a symbolic link leads to, be it there or not; any other path as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def write_output(path: Path, text: str, *, advice: str = "choose another place") -> None:
+    """Write a text file for a user, in UTF-8, atomically; make its folder where it is missing.
+
+    What is no regular file, such as a pipe, is written to as it is. Raises StorageError, which ends
+    with what else the user may do: `advice`.
+    """
+    target = follow_link(path)
+    with translate_os_errors(path, advice):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_file():
+            target.write_bytes(text.encode())
+        else:
+            atomic_write(target, text.encode())
+
+
+def append_output(path: Path, text: str) -> None:
+    """Add text to the end of a user's file, as atomically as `write_output`."""
+    with translate_os_errors(path, "choose another file"):
+        if path.exists() and not path.is_file():
+            path.write_bytes(text.encode())
+            return
+        before = path.read_bytes() if path.exists() else b""
+        atomic_write(follow_link(path), before + text.encode())
+
+
 def atomic_write(path: Path, data: bytes) -> None:
     """Write a file so that readers see either the old content or all of the new one."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        sync(file)
-    part.replace(path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # two processes may write the same
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            sync(file)
+        with contextlib.suppress(OSError):
+            shutil.copymode(path, part)
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
     if os.name == "posix":  # elsewhere a folder cannot be opened, and needs not be
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -92,17 +172,21 @@ def sync(file: BinaryIO) -> None:
 
 
 @contextlib.contextmanager
-def translate_os_errors(folder: Path) -> Iterator[None]:
+def translate_os_errors(
+    folder: Path, advice: str = "name a database elsewhere with --db"
+) -> Iterator[None]:
     """Raise StorageError, with advice, where the disk is full or the folder cannot be written."""
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             trouble = f"The disk that holds {folder} is full. Free some space"
+        elif error.errno == errno.ENOENT:
+            trouble = f"{folder} is not there. Make the folder, or {advice}"
         else:
             trouble = (
-                f"{folder} cannot be written: {error.strerror or error}. Make it writable, or name "
-                "a database elsewhere with --db"
+                f"{folder} cannot be written: {error.strerror or error}. Make it writable, or "
+                f"{advice}"
             )
         raise StorageError(
             f"{trouble}, and run the same command again: what was already kept is safe."

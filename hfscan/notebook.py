@@ -164,7 +164,7 @@ class Database:
 
     def close(self) -> None:
         """Let the database go."""
-        self._store.connection.close()
+        self._store.close()
 
 
 def open_database(path: str | Path = "hfscan.duckdb") -> Database:

@@ -34,6 +34,7 @@ _ELSEWHERE = {
     1: "An error of hfscan itself; or `parity` or `doctor` found something wrong.",
     130: "Interrupted. Nothing is lost.",
     141: "The reader of the output left.",
+    143: "Terminated (SIGTERM). Nothing is lost.",
 }
 """Exit codes that no error class stands for."""
 

@@ -2,15 +2,20 @@
 
 import importlib
 import os
+import signal
 import sys
 from urllib.parse import urlsplit
 
 import click
 
 from hfscan._version import __version__
+from hfscan.cli import _streams
 from hfscan.cli._output import echo, show_error
 from hfscan.errors import HfscanError, HubRefusedError
+from hfscan.interrupt import Signals
 from hfscan.suggest import unknown
+
+_INTERRUPTED, _READER_LEFT, _TERMINATED = 130, 141, 143
 
 COMMANDS = {
     "crawl": "Take a census of the Hub's model metadata.",
@@ -87,20 +92,42 @@ def cli(verbose: int, quiet: bool) -> None:
 
 def main() -> None:
     """Run the command line; every expected error is one message on stderr and its exit code."""
+    _streams.guard()
+    with Signals().handled() as signals:
+        try:
+            code = _run()
+        except (Exception, KeyboardInterrupt) as error:
+            code = _explain(error, signals)
+    if signals.received is signal.SIGTERM:
+        code = _TERMINATED
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command; return its exit code once all of its output is written."""
     try:
         # without standalone mode click returns the code of an exit instead of raising it
-        sys.exit(cli.main(prog_name="hfscan", standalone_mode=False))
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.ClickException as error:
+        code = cli.main(prog_name="hfscan", standalone_mode=False)
+    except SystemExit as stop:
+        code = stop.code
+    finally:
+        sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: BaseException, signals: Signals) -> int:
+    """Say what ended the command, if there is something to say; return its exit code."""
+    if isinstance(error, _streams.ReaderLeft):
+        return _READER_LEFT
+    if signals.received is not None or isinstance(error, click.Abort | KeyboardInterrupt):
+        # whatever the error is, it is how the signal reached us
+        what = "Terminated" if signals.received is signal.SIGTERM else "Interrupted"
+        echo(f"{what}. Nothing is lost: the same command goes on from here.", err=True)
+        return _INTERRUPTED
+    if isinstance(error, click.ClickException):
         show_error(error)
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        echo("Interrupted. Nothing is lost: the same command goes on from here.", err=True)
-        sys.exit(130)
-    except HfscanError as error:
+        return error.exit_code
+    if isinstance(error, HfscanError):
         echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of our output left; that is no error of ours
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        return error.exit_code
+    raise error

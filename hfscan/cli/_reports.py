@@ -2,7 +2,6 @@
 
 import io
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 import click
 
 from hfscan.cli._command import Choice
+from hfscan.cli._streams import output
 from hfscan.cli._verbosity import note
-from hfscan.errors import StorageError
+from hfscan.fs import write_output
 from hfscan.report import FORMATS, Report, write_folder
 
 ENDINGS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
@@ -89,15 +89,12 @@ def write(report: Report, target: Target) -> None:
     """Write the report to stdout, a file or a folder. Raises StorageError."""
     out = target.path
     if out is None:
-        FORMATS[target.formats[0]](report, sys.stdout)
+        FORMATS[target.formats[0]](report, output(target.formats[0]))
     elif target.is_folder:
         for path in write_folder(report, target.formats, out):
             note(f"Wrote {path}")
     else:
         text = io.StringIO()
         FORMATS[target.formats[0]](report, text)
-        try:
-            out.write_text(text.getvalue(), encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
+        write_output(out, text.getvalue(), advice="choose another --out")
         note(f"Wrote {out}")

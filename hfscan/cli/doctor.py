@@ -12,6 +12,7 @@ from hfscan.cli._command import Choice, Command
 from hfscan.cli._hub import hub_options
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
+from hfscan.cli._streams import output
 from hfscan.cli._verbosity import note
 from hfscan.parity.worker import lane_names
 from hfscan.report import ROW_FORMATS
@@ -65,5 +66,5 @@ def command(
             if one.advice:
                 echo(f"{'':7}  {one.advice}")
     if format_ == "json":
-        ROW_FORMATS["json"](rows, sys.stdout)
+        ROW_FORMATS["json"](rows, output(format_))
     sys.exit(1 if problems else 0)

@@ -1,6 +1,5 @@
 """`hfscan explain`."""
 
-import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from hfscan.cli._options import (
     source_option,
 )
 from hfscan.cli._output import echo
+from hfscan.cli._streams import output
 from hfscan.frameworks import DEFINITIONS, classify, taxonomy
 from hfscan.report import ROW_FORMATS
 
@@ -52,7 +52,7 @@ def command(model: str, db: Path, format_: str, as_of: datetime | None, source: 
         }
         for one in found.reasons
     ]
-    ROW_FORMATS[format_](rows, sys.stdout)
+    ROW_FORMATS[format_](rows, output(format_))
     if format_ != "terminal":
         return
     echo()

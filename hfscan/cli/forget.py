@@ -7,6 +7,8 @@ import click
 from hfscan.cli._command import Command
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
+from hfscan.cli._verbosity import note
+from hfscan.errors import StorageError
 from hfscan.store import Store
 
 
@@ -15,10 +17,18 @@ from hfscan.store import Store
 @db_option
 def command(ids: tuple[int, ...], db: Path) -> None:
     """Remove observations, as if they had never been made. `hfscan sources` lists them."""
-    Store.open(db).connection.close()  # there must be one
+    Store.open(db).close()  # there must be one
     with Store.open(db, write=True) as store:
         for one in store.forget(*ids):
             echo(
                 f"Forgot source {one.id}: {one.kind} observed {one.observed_to:%F}, "
                 f"{one.models:,} models."
             )
+        try:
+            sizes = store.compact()
+        except StorageError as error:
+            note(f"Note: the file keeps its size, and uses what is free in it later. {error}")
+            return
+    if sizes is not None:
+        before, after = (size / (1 << 20) for size in sizes)
+        note(f"{db} was {before:,.1f} MB and is {after:,.1f} MB.")

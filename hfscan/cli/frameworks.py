@@ -1,11 +1,10 @@
 """`hfscan frameworks`."""
 
-import sys
-
 import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._options import format_option
+from hfscan.cli._streams import output
 from hfscan.frameworks import taxonomy
 from hfscan.report import ROW_FORMATS
 
@@ -26,4 +25,4 @@ def command(format_: str) -> None:
         }
         for one in taxonomy().frameworks
     ]
-    ROW_FORMATS[format_](rows, sys.stdout)
+    ROW_FORMATS[format_](rows, output(format_))

@@ -1,6 +1,7 @@
 """`hfscan parity`."""
 
 import importlib.util
+import io
 import sys
 import tempfile
 from collections.abc import Callable, Collection
@@ -13,8 +14,10 @@ import click
 
 from hfscan.cli._command import Choice, Command
 from hfscan.cli._reports import choose_target, out_option
+from hfscan.cli._streams import output
 from hfscan.cli._verbosity import is_quiet, note
 from hfscan.errors import HfscanError, NoAnswerError, StorageError
+from hfscan.fs import write_output
 from hfscan.store import Store
 from hfscan.store.parity import Drawn, record, sample
 from hfscan.suggest import unknown
@@ -158,7 +161,7 @@ def command(
         source, drawn = _drawn(db, from_census)
         named += [(one.id, one.sha) for one in drawn]
     elif db:
-        Store.open(db, write=True).connection.close()  # say now, not in an hour, that it cannot be
+        Store.open(db, write=True).close()  # say now, not in an hour, that it cannot be
     given = texts.read(inputs) if inputs else None
     started = datetime.now(UTC)
     with ExitStack() as stack:
@@ -274,11 +277,9 @@ def _write(document: dict[str, Any], format_: str, path: Path | None) -> None:
     from hfscan.parity.report import FORMATS  # noqa: PLC0415 - it needs numpy
 
     if path is None:
-        FORMATS[format_](document, sys.stdout)
+        FORMATS[format_](document, output(format_))
         return
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            FORMATS[format_](document, file)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
+    text = io.StringIO()
+    FORMATS[format_](document, text)
+    write_output(path, text.getvalue(), advice="choose another --out")
     note(f"Wrote {path}")

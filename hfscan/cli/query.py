@@ -1,7 +1,6 @@
 """`hfscan query`."""
 
 import itertools
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from hfscan.cli._options import (
     source_option,
 )
 from hfscan.cli._output import echo, echo_lines
+from hfscan.cli._streams import output
 from hfscan.errors import QueryError
 from hfscan.figures import load
 from hfscan.figures.queries import DIALECTS, Query, names
@@ -91,7 +91,7 @@ def command(
             {"name": one.name, "title": one.title, "parameters": [p.name for p in one.parameters]}
             for one in map(load, names())
         ]
-        ROW_FORMATS[format_](rows, sys.stdout)
+        ROW_FORMATS[format_](rows, output(format_))
         return
     if dialect is not None:
         if source is not None or as_of:
@@ -120,7 +120,7 @@ def _write(
     for_people = format_ in TABLE_FORMATS
     if limit is None:
         limit = _SHOWN if for_people else 0
-    RESULT_FORMATS[format_](columns, itertools.islice(rows, limit or None), sys.stdout)
+    RESULT_FORMATS[format_](columns, itertools.islice(rows, limit or None), output(format_))
     if not (limit and for_people):
         return
     more = sum(1 for _ in itertools.islice(rows, _COUNTED + 1))

@@ -1,5 +1,6 @@
 """`hfscan snapshot`."""
 
+import io
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from hfscan.cli._hub import hub_options, hub_token
 from hfscan.cli._output import echo
 from hfscan.cli._progress import shown
 from hfscan.errors import HubUnreachableError
+from hfscan.fs import append_output
 from hfscan.hub.publish import Dataset
 from hfscan.snapshot import Local, Remote
 from hfscan.snapshot.summary import check_age, write_summary
@@ -98,8 +100,9 @@ def command(
             progress=progress,
         )
     if summary is not None:
-        with summary.open("a", encoding="utf-8") as file:
-            write_summary(snapshot, place.reports, place.charts(snapshot), file)
+        text = io.StringIO()
+        write_summary(snapshot, place.reports, place.charts(snapshot), text)
+        append_output(summary, text.getvalue())
     echo(snapshot.message if new else f"Nothing new since {snapshot.observed_to}")
 
 

@@ -1,6 +1,5 @@
 """`hfscan sources`."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._options import db_option, format_option, opened
+from hfscan.cli._streams import output
 from hfscan.report import ROW_FORMATS
 from hfscan.store import Source, Store
 
@@ -23,11 +23,11 @@ from hfscan.store import Source, Store
 def command(db: Path, format_: str, reclassify: bool) -> None:
     """List the observations: when, what was seen, and how many models."""
     if reclassify:
-        Store.open(db).connection.close()  # there must be one
+        Store.open(db).close()  # there must be one
         with Store.open(db, write=True):
             pass  # opened to write, a database is classified by this release's taxonomy
     with opened(db) as store:
-        ROW_FORMATS[format_]([_row(one) for one in store.sources()], sys.stdout)
+        ROW_FORMATS[format_]([_row(one) for one in store.sources()], output(format_))
 
 
 def _row(one: Source) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`hfscan trend`."""
 
-import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from hfscan.cli._options import (
     opened,
     source_option,
 )
+from hfscan.cli._streams import output
 from hfscan.figures import WEIGHTS, Census, Definition, Weight, adoption, label_of, trend
 from hfscan.figures.trend import Per
 from hfscan.frameworks import DEFINITIONS, taxonomy
@@ -117,6 +117,6 @@ def command(
             table = grid(figures, per, names)
             rows = [figure.as_dict() for figure in figures]
     if format_ in TABLE_FORMATS:
-        TABLE_FORMATS[format_](table, sys.stdout)
+        TABLE_FORMATS[format_](table, output(format_))
     else:
-        ROW_FORMATS[format_](rows, sys.stdout)
+        ROW_FORMATS[format_](rows, output(format_))

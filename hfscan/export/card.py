@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hfscan._version import __version__
 from hfscan.export.folder import Exported
+from hfscan.fs import write_output
 from hfscan.text import sanitize
 
 _CARD = Path(__file__).with_name("card.md")
@@ -59,7 +60,7 @@ def write_card(exported: Exported, *, repo: str | None = None, license: str = "o
         loader=loader,
         origin=_plain(source.origin),
     )
-    (exported.folder / "README.md").write_text(card, encoding="utf-8")
+    write_output(exported.folder / "README.md", card, advice="choose another folder")
 
 
 def _plain(text: str) -> str:

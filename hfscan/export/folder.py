@@ -13,6 +13,7 @@ import duckdb
 from hfscan.errors import NoAnswerError, StorageError
 from hfscan.export import manifest
 from hfscan.figures import Census
+from hfscan.fs import hold_lock, translate_os_errors
 from hfscan.quoting import literal
 from hfscan.report import FORMATS, Question, Report, build
 from hfscan.store import Source, Store
@@ -55,8 +56,16 @@ def export(
     models in parts by year of creation; reports are Markdown. The same observation gives the same
     bytes. Raises StorageError where the folder cannot be written, or holds anything but an export.
     """
+    folder, advice = folder.resolve(), "choose another folder"
     if folder.exists() and not (folder / "sources").is_dir() and any(folder.iterdir()):
         raise StorageError(f"{folder} holds something else; name a new folder for the export.")
+    with translate_os_errors(folder.parent, advice):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with hold_lock(folder, advice):
+        return _export(store, folder, source, tables)
+
+
+def _export(store: Store, folder: Path, source: Source, tables: Collection[str]) -> Exported:
     unfinished = folder.with_name(folder.name + ".new")
     try:
         shutil.rmtree(unfinished, ignore_errors=True)

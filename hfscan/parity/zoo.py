@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hfscan.errors import HfscanError
+from hfscan.fs import write_output
 from hfscan.parity.checkpoints import open_checkpoint
 from hfscan.parity.pool import Settings
 from hfscan.parity.sweep import Sweep
@@ -166,7 +167,7 @@ def main() -> None:
     for row in sweep_zoo(settings, given.out.with_suffix(".jsonl"), given.only):
         rows.append(row)
         print(row["architecture"], verdict(row), file=sys.stderr, flush=True)
-        given.out.write_text(markdown(rows), encoding="utf-8")
+        write_output(given.out, markdown(rows))
 
 
 if __name__ == "__main__":

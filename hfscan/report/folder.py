@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hfscan.errors import StorageError
+from hfscan.fs import write_output
 from hfscan.report import chart, csv, html, json, markdown, terminal
 from hfscan.report.report import Report
 
@@ -19,15 +19,10 @@ def write_folder(report: Report, formats: Sequence[str], folder: Path) -> list[P
     file for each section in `report-2022-csv/`. Raises StorageError.
     """
     written = []
-    try:
-        for format_ in formats:
-            for name, text in _files(report, format_):
-                path = folder / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8", newline="\n")
-                written.append(path)
-    except OSError as error:
-        raise StorageError(f"{folder} cannot be written: {error.strerror}.") from error
+    for format_ in formats:
+        for name, text in _files(report, format_):
+            write_output(folder / name, text, advice="choose another folder")
+            written.append(folder / name)
     return written
 
 

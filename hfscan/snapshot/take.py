@@ -5,6 +5,7 @@ files that only grow), `reports/` of today, `export/` of the last crawl of every
 `snapshot.json`, which is written last and says which observation the others show.
 """
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ import msgspec
 from hfscan import census, export
 from hfscan.errors import DumpError, ImplausibleError, StorageError
 from hfscan.figures import Census, describe_drops
-from hfscan.fs import atomic_write
+from hfscan.fs import atomic_write, hold_lock, translate_os_errors
 from hfscan.hub import Progress
 from hfscan.report import Question, build, build_whole, write_folder
 from hfscan.report.words import percent
@@ -100,27 +101,32 @@ def take(
     """
     now = now or datetime.now(UTC)
     endpoint = endpoint.rstrip("/")
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{state} cannot be made: {error.strerror}.") from error
     db = state / DATABASE
-    sources = _sources(db, endpoint)
-    if not sources or sources[-1].observed_to.date() < now.date():
-        full = full or _full_is_due(sources, now)
-        crawl = partial(census.crawl, Scope()) if full else census.update
-        crawl(endpoint=endpoint, token=token, db=db, rewrite_links=rewrite_links, progress=progress)
+    with translate_os_errors(state, "choose another --state"):
+        state.mkdir(parents=True, exist_ok=True)
+    with hold_lock(state / SHOWN, "choose another --state"):
         sources = _sources(db, endpoint)
-    before = shown(state)
-    if before is not None and before.source == sources[-1].id:
-        return before, False
-    if len(sources) > 1 and not accept:
-        _check(db, sources[-2], sources[-1])
-    if keep is not None:
-        _tidy(db, sources, now - keep)
-        sources = _sources(db, endpoint)
-    with Store.open(db) as store:
-        return _show(store, state, sources, now, before, repo), True
+        if not sources or sources[-1].observed_to.date() < now.date():
+            full = full or _full_is_due(sources, now)
+            crawl = partial(census.crawl, Scope()) if full else census.update
+            crawl(
+                endpoint=endpoint,
+                token=token,
+                db=db,
+                rewrite_links=rewrite_links,
+                progress=progress,
+            )
+            sources = _sources(db, endpoint)
+        before = shown(state)
+        if before is not None and before.source == sources[-1].id:
+            return before, False
+        if len(sources) > 1 and not accept:
+            _check(db, sources[-2], sources[-1])
+        if keep is not None:
+            _tidy(db, sources, now - keep)
+            sources = _sources(db, endpoint)
+        with Store.open(db) as store:
+            return _show(store, state, sources, now, before, repo), True
 
 
 def _sources(db: Path, endpoint: str) -> list[Source]:
@@ -155,6 +161,8 @@ def _tidy(db: Path, sources: list[Source], until: datetime) -> None:
     if gone:
         with Store.open(db, write=True) as store:
             store.forget(*gone)
+            with contextlib.suppress(StorageError):  # no room for both; the space is used later
+                store.compact()
 
 
 def _show(

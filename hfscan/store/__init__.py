@@ -6,10 +6,14 @@ from pathlib import Path
 
 import duckdb
 
+from hfscan.fs import follow_link, hold_lock
 from hfscan.store import dates, deltas, dump, masks, sources
 from hfscan.store import ingest as _ingest
-from hfscan.store.database import Macro, connect, macros
+from hfscan.store.compact import compact
+from hfscan.store.create import Macro, macros
+from hfscan.store.database import connect
 from hfscan.store.dates import CreationDate
+from hfscan.store.faults import explain
 from hfscan.store.ingest import Ingested
 from hfscan.store.sources import Observation, Source
 
@@ -25,18 +29,32 @@ _ROWS = (
 class Store:
     """An open database. Use as a context manager; `Store.open` raises DatabaseError."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, made: Path | None = None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path,
+        *,
+        made: bool = False,
+        lock: contextlib.ExitStack | None = None,
+    ) -> None:
         self.connection = connection
-        self._made = made  # the file, where it was not there before
+        self.path = path
+        self._made = made  # it was not there before
+        self._lock = lock or contextlib.ExitStack()
 
     @classmethod
     def open(cls, path: Path, *, write: bool = False) -> "Store":
         """Open the database at `path`; with `write` create it where it is missing.
 
-        One that was created, and that an error left empty, is removed.
+        One that was created, and that an error left empty, is removed. Only one process writes at
+        a time: another one waits, and logs so.
         """
-        made = path if write and not path.exists() else None
-        return cls(connect(path, write=write), made)
+        path = follow_link(path)
+        with contextlib.ExitStack() as lock:
+            if write:
+                lock.enter_context(hold_lock(path, "name a database elsewhere with --db"))
+            made = not path.exists()
+            return cls(connect(path, write=write), path, made=made, lock=lock.pop_all())
 
     def ingest(
         self,
@@ -56,6 +74,22 @@ class Store:
         Raises NoAnswerError when there is no such source, or an update that stays builds on one.
         """
         return sources.forget(self.connection, ids)
+
+    def verify(self) -> None:
+        """Read all that the database holds, so that leaving the `with` block reports damage."""
+        tables = self.connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE NOT temporary"
+        ).fetchall()
+        for (table,) in tables:
+            self.connection.execute(f"SELECT max(hash(seen)) FROM {table} AS seen").fetchall()
+
+    def compact(self) -> tuple[int, int] | None:
+        """Close the database, and give space that it no longer uses back to the disk.
+
+        Return the sizes (bytes) before and after, None where there is little to give back. Raises
+        StorageError where the disk has no room for the smaller file beside the other.
+        """
+        return compact(self.connection, self.path)
 
     def to_update(self, origin: str) -> tuple[Source, str]:
         """Return the newest source that holds all models of the Hub `origin`, and its last `_id`.
@@ -124,11 +158,19 @@ class Store:
     def __enter__(self) -> "Store":
         return self
 
-    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        unused = self._made if error is not None and self._is_empty() else None
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        is_unused = self._made and error is not None and self._is_empty()
         self.connection.close()
-        if unused is not None:
-            unused.unlink(missing_ok=True)
+        if is_unused:
+            self.path.unlink(missing_ok=True)
+        self.close()
+        if isinstance(error, duckdb.Error) and not isinstance(error, duckdb.InterruptException):
+            raise explain(error, self.path) from error
+
+    def close(self) -> None:
+        """Close the connection, and let other processes write."""
+        self.connection.close()
+        self._lock.close()
 
     def _is_empty(self) -> bool:
         with contextlib.suppress(duckdb.Error):

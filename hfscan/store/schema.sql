@@ -21,11 +21,11 @@ CREATE TABLE IF NOT EXISTS sources (      -- one row for every observation of th
     id INTEGER PRIMARY KEY DEFAULT nextval('source_ids'),
     kind VARCHAR NOT NULL,                -- 'crawl', 'update' (a crawl of what is new) or 'import'
     origin VARCHAR NOT NULL,              -- the endpoint, or the files' names
-    observed_from TIMESTAMP NOT NULL,     -- the observation speaks of the Hub between these
-    observed_to TIMESTAMP NOT NULL,
+    observed_from TIMESTAMP NOT NULL,     -- the observation speaks of the Hub from this time
+    observed_to TIMESTAMP NOT NULL,       -- up to this one
     complete BOOLEAN,                     -- every model of its period seen; NULL: not known
     since TIMESTAMP,                      -- scope: created_at >= since, NULL: no bound
-    until TIMESTAMP,                      --        created_at < until
+    until TIMESTAMP,                      -- scope: created_at < until, NULL: no bound
     author VARCHAR,
     task VARCHAR,
     model_limit BIGINT,
@@ -38,8 +38,8 @@ CREATE TABLE IF NOT EXISTS sources (      -- one row for every observation of th
     recorded_at TIMESTAMP NOT NULL,
     base INTEGER,                         -- kind 'update': the source that it carries on from
     digest VARCHAR NOT NULL,              -- of the files it was read from
-    series INTEGER NOT NULL,              -- sources that set out to see the same, in the order of
-    place INTEGER NOT NULL                --   observed_to, whenever they came in
+    series INTEGER NOT NULL,              -- sources that set out to see the same models
+    place INTEGER NOT NULL                -- in the series, by observed_to, whenever it came in
 );
 
 -- What an observation saw is kept as what differs from its neighbours in its series. Spans of places
@@ -117,6 +117,18 @@ SELECT wanted AS source, *
 FROM models_at(
     (SELECT series FROM sources WHERE id = wanted), (SELECT place FROM sources WHERE id = wanted)
 );
+
+-- The models of the newest snapshot: of all models if there is one, else of a part of them. While
+-- hfscan answers, a temporary view of this name stands before it: the snapshot that was asked for.
+CREATE VIEW IF NOT EXISTS census AS
+FROM observed((
+    SELECT id FROM sources
+    ORDER BY
+        since IS NULL AND until IS NULL DESC,
+        author IS NULL AND task IS NULL AND model_limit IS NULL AND sample IS NULL DESC,
+        observed_to DESC, id DESC
+    LIMIT 1
+));
 
 -- Models that went away: last seen by one source, then not there for a complete one in whose period
 -- they were created. They vanished between the two; `returned` is the source that saw them again.

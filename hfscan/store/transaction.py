@@ -1,21 +1,19 @@
 """All or nothing."""
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator
 
 import duckdb
 
 from hfscan.errors import StorageError
-
-_FULL = re.compile("No space left|disk is full|write file|out of disk|offload", re.IGNORECASE)
+from hfscan.store.faults import is_full
 
 
 def explained(error: duckdb.Error) -> Exception:
     """Return StorageError for what a full disk makes DuckDB say, and the error itself otherwise."""
-    text = str(error).split("\n")[0]
-    if not _FULL.search(text):
+    if not is_full(error):
         return error
+    text = str(error).split("\n")[0]
     return StorageError(
         f"The database could not be written: {text}. It is as it was before; free some space and "
         "run the same command again."

@@ -85,5 +85,6 @@ def test_a_database_killed_while_it_was_made_stops_nothing(tmp_path):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(StorageError, match="cannot be opened"):
+    with pytest.raises(StorageError, match=r"such is not there\. Make the folder"):
         Store.open(tmp_path / "no" / "such" / "h.duckdb", write=True)
+    assert not list(tmp_path.iterdir())

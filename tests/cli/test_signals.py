@@ -1,0 +1,111 @@
+"""Ctrl-C and SIGTERM end a command in the midst of a DuckDB query, and nothing is lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals of POSIX")
+
+ROOT = Path(__file__).parents[2]
+ENV = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+IGNORING = """
+import os, signal, sys
+from hfscan.cli import cli, main
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+run = cli.main
+def interrupted(**more):
+    os.kill(os.getpid(), signal.SIGINT)
+    return run(**more)
+cli.main = interrupted
+main()
+"""
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SLOW = (
+    "(SELECT count(*) FROM range(100_000) AS a, range(1_000_000) AS b WHERE a.range * b.range = 7)"
+)
+COMMANDS = {
+    "report": ("report",),
+    "trend": ("trend",),
+    "query": ("query", f"SELECT {SLOW}"),
+    "explain": ("explain", "a/b"),
+    "export": ("export", "out"),
+    "claims": ("claims",),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a database that takes hours to say what it holds."""
+    made = tmp_path_factory.mktemp("signals")
+    rows = [{"id": "a/b", "tags": ["pytorch"], "createdAt": "2023-01-01T00:00:00.000Z"}]
+    (made / "dump.json").write_text(json.dumps(rows))
+    made_it = start(made, "import", "dump.json", "--observed-at", "2024-01-01")
+    assert made_it.communicate(timeout=60)[1] == ""
+    with duckdb.connect(made / "hfscan.duckdb") as connection:
+        connection.execute("ALTER TABLE versions RENAME TO quick")
+        connection.execute(f"CREATE VIEW versions AS FROM quick WHERE {SLOW} >= 0")
+    return made
+
+
+def start(folder, *args):
+    return subprocess.Popen(
+        [sys.executable, "-m", "hfscan", *args],
+        cwd=folder,
+        env=ENV,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def stop(process, number):
+    """Send a signal once the process has had time to begin its query; return code and stderr."""
+    time.sleep(3)
+    process.send_signal(number)
+    try:
+        err = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    return process.returncode, err
+
+
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_signal_ends_a_query(folder, name, number):
+    code, err = stop(start(folder, *COMMANDS[name]), number)
+    assert code == CODES[number], err
+    assert "Nothing is lost" in err
+    assert "Traceback" not in err
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_signal_ends_an_import(tmp_path, number):
+    rows = "".join(f'{{"id": "a/{n}", "tags": ["pytorch", "t{n}"]}}\n' for n in range(400_000))
+    (tmp_path / "dump.jsonl").write_text(rows)
+    command = ("import", "dump.jsonl", "--observed-at", "2024-01-01")
+    code, err = stop(start(tmp_path, *command), number)
+    assert code in {0, CODES[number]}, err  # a fast machine may be done
+    assert "Traceback" not in err
+    assert not [*tmp_path.glob("*.lock"), *tmp_path.glob("*.staged")]
+    again = start(tmp_path, *command)
+    out, err = again.communicate(timeout=120)
+    assert again.returncode == 0, err
+    assert "400,000 models" in out or "already" in out
+
+
+def test_ignored_signal_stays_ignored(folder):
+    """As under `nohup` and in a script's background."""
+    quick = ("query", "--db", str(folder / "hfscan.duckdb"))
+    process = subprocess.Popen(
+        [sys.executable, "-c", IGNORING, *quick], env=ENV, stdout=subprocess.PIPE, text=True
+    )
+    assert "exclusivity" in process.communicate(timeout=60)[0]
+    assert process.returncode == 0

@@ -1,0 +1,130 @@
+"""Whatever stdout and stderr are connected to: a message and a documented exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs descriptors of POSIX")
+
+EMOJI = "a/\N{GRINNING FACE}"
+ROOT = Path(__file__).parents[2]
+PRINTING = {
+    "sources": ("sources",),
+    "report": ("report",),
+    "report-json": ("report", "--format", "json"),
+    "report-md": ("report", "--format", "md"),
+    "report-html": ("report", "--format", "html"),
+    "query": ("query", "FROM census"),
+    "query-csv": ("query", "FROM census", "--format", "csv"),
+    "queries": ("query",),
+    "trend": ("trend", "--per", "observation", "--format", "json"),
+    "claims": ("claims",),
+    "explain": ("explain", EMOJI),
+    "frameworks": ("frameworks",),
+    "export": ("export", "exported", "--table", "models"),
+    "doctor": ("doctor", "--no-lanes"),
+    "help": ("--help",),
+    "version": ("--version",),
+}
+WITHOUT_DB = {"queries", "frameworks", "help", "version"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a database that holds a model whose name few encodings can say."""
+    made = tmp_path_factory.mktemp("streams")
+    rows = [{"id": EMOJI, "_id": "63b1" + "0" * 20, "tags": ["pytorch"], "author": "a"}]
+    (made / "dump.json").write_text(json.dumps(rows), encoding="utf-8")
+    done = run(made, "import", "dump.json", "--observed-at", "2024-01-01", stdout=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def run(folder, *args, **more):
+    """Run hfscan; what Popen does with `stdout` is the test's matter."""
+    variables = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "0"}
+    variables |= more.pop("variables", {})
+    more.setdefault("stderr", subprocess.PIPE)
+    command = [sys.executable, "-m", "hfscan", *args]
+    env = os.environ | variables
+    return subprocess.run(command, cwd=folder, env=env, check=False, timeout=120, **more)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("name", PRINTING)
+def test_full_stdout_ends_with_code_9(folder, name):
+    with Path("/dev/full").open("w") as full:
+        done = run(folder, *PRINTING[name], stdout=full)
+    assert done.returncode == 9, done.stderr
+    last = done.stderr.decode().strip().splitlines()[-1]
+    assert last.startswith("Error: The standard output cannot be written: No space left")
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", PRINTING)
+def test_reader_that_left_ends_with_code_141(folder, name):
+    read, write = os.pipe()
+    os.close(read)
+    done = run(folder, *PRINTING[name], stdout=write)
+    os.close(write)
+    assert done.returncode == 141, done.stderr
+    assert b"Error" not in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["sources", "report-json", "help"])
+def test_closed_stdout_ends_with_code_9(folder, name):
+    done = run(folder, *PRINTING[name], preexec_fn=lambda: os.close(1))
+    assert done.returncode == 9, done.stderr
+    assert b"output cannot be written: it is closed" in done.stderr
+
+
+def test_closed_stdout_spares_files(folder):
+    """A file opened later must not become stdout."""
+
+    def close():
+        os.close(1)
+        os.close(2)
+
+    done = run(folder, "report", "--out", "closed.json", stderr=None, preexec_fn=close)
+    assert done.returncode == 0
+    assert json.loads((folder / "closed.json").read_text("utf-8"))["source"]["id"] == 1
+
+
+def test_full_stderr_stops_nothing(folder):
+    with Path("/dev/full").open("w") as full:
+        done = run(folder, "report", "--out", "r.md", stdout=subprocess.PIPE, stderr=full)
+        assert done.returncode == 0
+        missing = run(folder, "report", "--db", "none", stdout=subprocess.PIPE, stderr=full)
+        assert missing.returncode == 6
+
+
+@pytest.mark.parametrize(
+    ("encoding", "read_as"), [("cp1252", "cp1252"), ("latin-1", "latin-1"), ("ascii", "utf-8")]
+)
+def test_text_is_escaped_where_encoding_lacks_it(folder, encoding, read_as):
+    variables = {"PYTHONIOENCODING": encoding}
+    query = ("query", "SELECT id FROM census")
+    for command in (query, PRINTING["explain"]):
+        done = run(folder, *command, stdout=subprocess.PIPE, variables=variables)
+        assert done.returncode == 0, done.stderr
+        expected = EMOJI if read_as == "utf-8" else "a/\\U0001f600"
+        assert expected in done.stdout.decode(read_as)
+    wrong = run(folder, "explain", "b/\N{GRINNING FACE}", variables=variables)
+    assert wrong.returncode == 7
+    assert b"Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize("format_", ["csv", "json", "md"])
+def test_data_is_utf8_whatever_the_encoding(folder, format_):
+    query = ("query", "SELECT id FROM census", "--format", format_)
+    found = [
+        run(folder, *query, stdout=subprocess.PIPE, variables=variables).stdout
+        for variables in ({"PYTHONIOENCODING": "cp1252"}, {"LC_ALL": "C"}, {"PYTHONUTF8": "1"})
+    ]
+    assert EMOJI.encode() in found[0]
+    assert len(set(found)) == 1

@@ -1,0 +1,228 @@
+"""A damaged, foreign or unreachable database file: exit code 6, and what to do."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from hfscan import doctor
+from hfscan.errors import DatabaseError
+from hfscan.scope import Scope
+from hfscan.store import Observation, Store
+
+ROOT = Path(__file__).parents[2]
+READ_NO_MODEL = {"sources", "claims"}  # of this database
+DAY = datetime(2024, 1, 1, tzinfo=UTC)
+READING = {
+    "report": ("report",),
+    "trend": ("trend",),
+    "query": ("query", "FROM census"),
+    "explain": ("explain", "a1/m1"),
+    "export": ("export", "out"),
+    "claims": ("claims",),
+    "sources": ("sources",),
+}
+WRITING = {
+    "import": ("import", "dump.jsonl", "--observed-at", "2024-02-01"),
+    "forget": ("forget", "1"),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A database of a few blocks, to be read and never changed."""
+    folder = tmp_path_factory.mktemp("whole")
+    dump = folder / "dump.jsonl"
+    rows = [
+        {
+            "id": f"a{n}/m{n}",
+            "_id": f"63{n:022x}",
+            "sha": f"{n:040x}",
+            "tags": ["pytorch", f"t{n}"],
+            "createdAt": "2023-01-01T00:00:00.000Z",
+        }
+        for n in range(20_000)
+    ]
+    dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with Store.open(folder / "h.duckdb", write=True) as store:
+        store.ingest([dump], Observation("import", "d", Scope(), DAY, DAY, None))
+    return folder / "h.duckdb"
+
+
+def hfscan(folder, *args):
+    done = subprocess.run(
+        [sys.executable, "-m", "hfscan", *args, "--db", "h.duckdb"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def read_all(path):
+    with Store.open(path) as store:
+        for table in ("sources", "versions", "counts", "census"):
+            store.connection.execute(f"FROM {table}").fetchall()
+
+
+def flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[at : at + 64] = bytes(255 - byte for byte in data[at : at + 64])
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, 4096, 8192, 12288, 12388, 500_000, -262_144, -1])
+def test_truncated_file_is_reported(whole, tmp_path, length):
+    path = tmp_path / "h.duckdb"
+    path.write_bytes(whole.read_bytes()[:length])
+    with pytest.raises(DatabaseError, match="--db"):
+        read_all(path)
+
+
+@pytest.mark.parametrize("at", [0, 8, 16, 8300, 12_300])
+def test_flipped_bytes_in_headers_are_reported(whole, tmp_path, at):
+    path = tmp_path / "h.duckdb"
+    path.write_bytes(whole.read_bytes())
+    flip(path, at)
+    for write in (False, True):
+        with pytest.raises(DatabaseError, match="--db"), Store.open(path, write=write):
+            pass
+
+
+@pytest.fixture(scope="module")
+def damaged_data(whole, tmp_path_factory):
+    """A database that opens and lists its sources, and of which nothing else can be read."""
+    path = tmp_path_factory.mktemp("damaged") / "h.duckdb"
+    data = whole.read_bytes()
+    for block in range(12_288, len(data) - 262_143, 262_144):
+        path.write_bytes(data)
+        flip(path, block + 1000)
+        try:
+            with Store.open(path) as store:
+                store.sources()
+                store.connection.execute("FROM frameworks").fetchall()
+        except DatabaseError:
+            continue
+        data = path.read_bytes()
+    path.write_bytes(data)
+    with pytest.raises(DatabaseError):
+        read_all(path)
+    return data
+
+
+@pytest.fixture
+def damaged(damaged_data, tmp_path):
+    """A folder with that database."""
+    (tmp_path / "dump.jsonl").write_text('{"id": "new/model", "tags": ["tf"]}\n')
+    (tmp_path / "h.duckdb").write_bytes(damaged_data)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", [name for name in READING if name not in READ_NO_MODEL])
+def test_damage_met_by_a_query_is_reported(damaged, damaged_data, name):
+    code, out, err = hfscan(damaged, *READING[name])
+    assert (code, out) == (6, ""), err
+    assert "It is damaged, or was changed by another program" in err
+    assert "--db" in err
+    assert (damaged / "h.duckdb").read_bytes() == damaged_data
+    assert not (damaged / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["import", "forget"])
+def test_writing_to_a_damaged_file_is_no_traceback(damaged, name):
+    """What need not read the damaged blocks may succeed."""
+    code, _, err = hfscan(damaged, *WRITING[name])
+    assert code in {0, 6}, err
+
+
+def test_doctor_finds_damage(damaged):
+    (found, *_) = doctor.database(damaged / "h.duckdb")
+    assert found.state == "problem"
+    assert "It is damaged" in found.found
+
+
+def make_text(path):
+    path.write_text("dear diary\n" * 5000)
+
+
+def make_sqlite(path):
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE about (x)")
+    connection.commit()
+    connection.close()
+
+
+def make_other(path):
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE TABLE about AS SELECT 1 AS version")
+
+
+def make_newer(path):
+    with Store.open(path, write=True) as store:
+        store.connection.execute("UPDATE about SET schema_version = 99, hfscan = '9.9'")
+
+
+FOREIGN = {
+    "empty": (Path.touch, "is empty, not a DuckDB database"),
+    "text": (make_text, "is not a DuckDB database"),
+    "sqlite": (make_sqlite, "is a SQLite database, not a DuckDB database"),
+    "other": (make_other, "is a DuckDB file, but not hfscan's"),
+    "newer": (make_newer, "made by hfscan 9.9 with schema 99"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_foreign_file_is_left_alone(tmp_path, kind):
+    make, message = FOREIGN[kind]
+    path = tmp_path / "h.duckdb"
+    make(path)
+    before = path.read_bytes()
+    (tmp_path / "dump.jsonl").write_text('{"id": "new/model", "tags": ["tf"]}\n')
+    for name in ("report", "import", "forget", "sources"):
+        code, out, err = hfscan(tmp_path, *(READING | WRITING)[name])
+        assert (code, out) == (6, ""), err
+        assert message in err
+        assert "--db" in err
+    (found, *_) = doctor.database(path)
+    assert (found.state, message in found.found) == ("problem", True)
+    assert path.read_bytes() == before
+    assert {one.name for one in tmp_path.iterdir()} == {"h.duckdb", "dump.jsonl"}
+
+
+def test_folder_as_database_is_refused(tmp_path):
+    (tmp_path / "h.duckdb").mkdir()
+    assert hfscan(tmp_path, "sources")[0] == 2
+    for write in (False, True):
+        with pytest.raises(DatabaseError, match="is a folder"):
+            Store.open(tmp_path / "h.duckdb", write=write)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs users of POSIX")
+def test_unreadable_file_is_reported(tmp_path):
+    path = tmp_path / "h.duckdb"
+    with Store.open(path, write=True):
+        pass
+    path.chmod(0o000)
+    if os.access(path, os.R_OK):  # root: let another user try, who may then enter the folder
+        for folder in (tmp_path, *tmp_path.parents[:-1]):
+            if folder.stat().st_uid == os.geteuid() and folder != Path("/tmp"):
+                folder.chmod(folder.stat().st_mode | 0o011)
+    code = (
+        "import os, sys; from pathlib import Path; from hfscan.store import Store\n"
+        "if os.geteuid() == 0: os.setuid(65534)\n"
+        "try: Store.open(Path(sys.argv[1]))\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("DatabaseError "), done
+    assert "cannot be read: Permission denied" in done.stdout

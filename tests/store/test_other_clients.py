@@ -1,0 +1,143 @@
+"""The database in other clients than hfscan: older DuckDB releases, the view census, comments."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from hfscan.figures import Census
+from hfscan.store import Store
+
+OLD = "1.4"
+"""The oldest DuckDB that is said to open a database."""
+
+ASK = """
+import json, sys, duckdb
+connection = duckdb.connect(sys.argv[1], read_only=True)
+connection.execute("SET enable_progress_bar = false")
+def ask(sql):
+    return connection.execute(sql).fetchall()
+names = [row[0] for row in ask("SELECT view_name FROM duckdb_views() WHERE NOT internal")]
+json.dump({
+    "version": duckdb.__version__,
+    "census": ask("SELECT count(*), count(tags) FROM census"),
+    "views": {name: ask(f"SELECT count(*) FROM {name}")[0][0] for name in names},
+    "observed": ask("SELECT count(*) FROM observed(1)"),
+    "macros": ask("SELECT tagged(['license:mit', 'x'], 'license:'), languages(['en', 'xx']), "
+        "one_of(['a']), size_class(1), by_definition('tag', 1, 2, 3)"),
+    "universe": ask("SELECT count(*) FROM universe(['pytorch', 'tensorflow'])"),
+}, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def old_duckdb(request) -> Path:
+    """A folder with an older DuckDB, from the package registry; kept for later runs."""
+    name = f"duckdb-{OLD}-python-{sys.version_info[0]}.{sys.version_info[1]}"
+    folder = request.config.cache.mkdir(name)
+    if not (folder / "duckdb").is_dir():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+        command += ["--only-binary=:all:", "--target", str(folder), f"duckdb=={OLD}.*"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        if done.returncode:
+            pytest.skip(f"DuckDB {OLD} cannot be installed: {done.stderr.strip()[-200:]}")
+    return folder
+
+
+def test_older_duckdb_answers_the_same(censuses, old_duckdb):
+    def ask(**variables):
+        done = subprocess.run(
+            [sys.executable, "-c", ASK, censuses],
+            env=os.environ | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    here, there = ask(), ask(PYTHONPATH=str(old_duckdb))
+    assert there.pop("version").startswith(OLD)
+    assert here.pop("version") == duckdb.__version__
+    assert there == here
+    assert there["census"][0][0] > 0
+
+
+def test_view_census_is_the_newest_snapshot(censuses):
+    """Of all models, as the temporary view that hfscan answers from."""
+    with Store.open(censuses) as store:
+        ask = store.connection.execute
+        shipped = ask("SELECT source, count(*) FROM census GROUP BY 1").fetchall()
+        census = Census.latest(store)
+        assert shipped == [(census.source.id, census.source.models)]
+        Census.latest(store, source=1)  # its view stands before the one of the file
+        asked = store.connection.execute("SELECT DISTINCT source FROM census").fetchall()
+        assert asked == [(1,)]
+    with duckdb.connect(censuses, read_only=True) as connection:
+        found = connection.execute("SELECT source, count(*) FROM census GROUP BY 1").fetchall()
+        assert found == shipped
+
+
+def test_tables_and_columns_say_what_they_are(tmp_path):
+    with Store.open(tmp_path / "h.duckdb", write=True) as store:
+        ask = store.connection.execute
+        comments = dict(ask("SELECT table_name, comment FROM duckdb_tables()").fetchall())
+        assert comments["sources"].startswith("one row for every ")
+        assert comments["parity_runs"] == "one row for every call of the command"
+        assert None not in comments.values()
+        columns = {
+            (table, column): comment
+            for table, column, comment in ask(
+                "SELECT table_name, column_name, comment FROM duckdb_columns() "
+                "WHERE comment IS NOT NULL"
+            ).fetchall()
+        }
+        assert columns["versions", "base_models"] == "repo ids"
+        assert columns["counts", "downloads"] == "last 30 days"
+        assert len(columns) > 60
+        assert not [text for text in [*columns.values(), *comments.values()] if "\n" in text]
+        views = dict(
+            ask("SELECT view_name, comment FROM duckdb_views() WHERE NOT internal").fetchall()
+        )
+        assert None not in views.values()
+
+
+def test_forget_gives_space_back(tmp_path):
+    rows = [
+        {"id": f"a/{n}", "sha": f"{hash((n, 'x')) & (1 << 160) - 1:040x}", "tags": [f"t{n}"]}
+        for n in range(30_000)
+    ]
+    (tmp_path / "big.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "small.jsonl").write_text('{"id": "b/small", "tags": ["tf"]}\n')
+
+    def hfscan(*args):
+        command = [sys.executable, "-m", "hfscan", *args]
+        env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    hfscan("import", "big.jsonl", "--observed-at", "2024-01-01")
+    hfscan("import", "small.jsonl", "--observed-at", "2024-02-01")
+    path = tmp_path / "hfscan.duckdb"
+    with Store.open(path) as store:
+        before = store.connection.execute("FROM observed(2)").fetchall()
+    size = path.stat().st_size
+    assert "MB and is " in hfscan("forget", "1")
+    assert path.stat().st_size < size * 0.6
+    with Store.open(path, write=True) as store:
+        assert store.connection.execute("FROM observed(2)").fetchall() == before
+        ((tags,),) = store.connection.execute(
+            "SELECT tags FROM duckdb_databases() WHERE database_name = current_database()"
+        ).fetchall()
+        assert tags["storage_version"].startswith("v1.4")
+        assert store.connection.execute("SELECT comment FROM duckdb_tables()").fetchone()[0]
+    assert "source 2" not in hfscan("import", "big.jsonl", "--observed-at", "2024-01-01").lower()
+    with Store.open(path) as store:
+        assert {one.id for one in store.sources()} == {2, 3}

@@ -1,0 +1,71 @@
+"""Files written for a user: all of the new content, or the old one; never half of either."""
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hfscan.errors import StorageError
+from hfscan.fs import append_output, write_output
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of one MiB."""
+    if not hasattr(os, "geteuid") or os.geteuid():
+        pytest.skip("only root can mount a file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("write", [write_output, append_output])
+def test_full_disk_keeps_the_earlier_file(disk, write):
+    page = disk / "report.html"
+    page.write_text("good")
+    with pytest.raises(StorageError, match=r"is full\. Free some space"):
+        write(page, "x" * 2 * MIB)
+    assert page.read_text() == "good"
+    assert [one.name for one in disk.iterdir()] == ["report.html"]
+
+
+def test_link_and_mode_are_kept(tmp_path):
+    page, link = tmp_path / "page.html", tmp_path / "link.html"
+    page.write_text("old")
+    page.chmod(0o640)
+    link.symlink_to(page)
+    write_output(link, "new")
+    append_output(link, "er")
+    assert link.is_symlink()
+    assert page.read_text() == "newer"
+    assert stat.S_IMODE(page.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs files of POSIX")
+def test_special_file_is_written_to(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_output(pipe, "page")
+    assert os.read(read, 10) == b"page"
+    os.close(read)
+    assert pipe.is_fifo()
+    write_output(Path("/dev/null"), "page")
+    assert Path("/dev/null").is_char_device()
+
+
+def test_missing_folder_is_made_and_a_file_in_its_place_named(tmp_path):
+    write_output(tmp_path / "a" / "b" / "page.md", "text")
+    assert (tmp_path / "a" / "b" / "page.md").read_text() == "text"
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="choose another --out"):
+        write_output(tmp_path / "file" / "page.md", "text", advice="choose another --out")
