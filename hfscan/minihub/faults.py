@@ -14,6 +14,7 @@ from hashlib import blake2b
 
 from hfscan.minihub import ratelimit
 
+_FLOOD = 2_000  # interim answers
 _JSON = "application/json; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
 _INTERNAL = b'{"error":"Internal Error - We\'re working hard to fix this as soon as possible!"}'
@@ -24,6 +25,7 @@ _LIMITED = b'{"error":"We had to rate limit your IP. Please use a token."}'
 class Answer:
     """An HTTP answer before it is written: `cut` bytes of the body are withheld.
 
+    So many `interim` answers (103) come before it.
     It stalls for `stall` s before anything is sent, or after `stall_at` bytes of the body.
     """
 
@@ -34,6 +36,7 @@ class Answer:
     reset: bool = False
     stall: float = 0.0
     stall_at: int | None = None
+    interim: int = 0
 
 
 def _status(status: int, body: bytes, kind: str, **headers: str) -> Answer:
@@ -66,10 +69,14 @@ ALTERED = (
     "truncated-gzip",
     "truncated-json",
     "foreign-link",
+    "lost-link",
+    "odd-link",
+    "interim-flood",
 )
 """Faults that spoil the right answer on its way out. Of the two that stall, one does before the
 first byte, one after half the body. The three that cut it: the connection ends early; a whole
-answer holds half a gzip stream; a whole gzip stream holds half the JSON."""
+answer holds half a gzip stream; a whole gzip stream holds half the JSON. Links lead elsewhere, are
+missing, or are spelled as RFC 8288 allows and nobody does."""
 
 PAGED = (
     "drift",
@@ -79,6 +86,7 @@ PAGED = (
     "skipped-row",
     "odd-types",
     "bad-cursor",
+    "bad-rows",
 )
 """Faults of a list page itself; drift: a trending score moves while the list is walked."""
 
@@ -151,6 +159,14 @@ class Faults:
         if kind == "foreign-link":
             link = '<http://127.0.0.2:9/api/models?cursor=x>; rel="next"'
             return replace(answer, headers=answer.headers | {"link": link})
+        if kind == "lost-link":
+            return replace(answer, headers={k: v for k, v in answer.headers.items() if k != "link"})
+        if kind == "odd-link" and "link" in answer.headers:
+            target = answer.headers["link"].partition(">")[0]
+            link = f'</x>;rel=prev; title="a, <b>; rel=next" , {target}> ; REL = "last NEXT"'
+            return replace(answer, headers=answer.headers | {"link": link})
+        if kind == "interim-flood":
+            return replace(answer, interim=_FLOOD)
         return answer
 
 

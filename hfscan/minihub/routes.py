@@ -84,7 +84,10 @@ class Routes:
             models = models[:-1]
         if ask.fault == "odd-types":
             models = [_odd(model) for model in models]
-        return as_json(models, headers)
+        rows: list[object] = [*models]
+        if ask.fault == "bad-rows":
+            rows[len(rows) // 2 :] = [{"_id": None, "id": "a/b"}, None, *rows[len(rows) // 2 :]]
+        return as_json(rows, headers)
 
     def _next(self, path: str, query: Query, cursor: str) -> str:
         pairs = [(k.replace("expand[]", "expand"), v) for k, v in query if k != "cursor"]

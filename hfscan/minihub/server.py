@@ -239,6 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _write(self, answer: Answer) -> None:
         body = b"" if self.command == "HEAD" else answer.body[: len(answer.body) - answer.cut]
         with contextlib.suppress(ConnectionError):
+            self.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * answer.interim)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

@@ -4,10 +4,11 @@
 
 A run takes two censuses of a small stand-in Hub into one database, and carries the last on with up
 to two updates, at random: any fault of the Hub, kill -9 at any moment, damaged journals between
-starts, one walker or many, models that are created, edited, renamed, hidden and deleted meanwhile.
-Each census must then hold each model that was there all along, once, in a state that it had, and
-nothing that was not there. An update must hold what was created or committed to before it began as
-it was then or later, and each other model as some census since the last full one saw it.
+starts, one walker or many, a second process that crawls into the same database, models that are
+created, edited, renamed, hidden and deleted meanwhile. Each census must then be complete and hold
+each model that was there all along, once, in a state that it had, and nothing that was not there.
+An update must hold what was created or committed to before it began as it was then or later, and
+each other model as some census since the last full one saw it.
 
 A seed repeats the run's plan; which moment a kill meets depends on the machine as well.
 """
@@ -49,14 +50,14 @@ import hfscan.cli.crawl
 from hfscan.cli import main
 pid = None
 for line in sys.stdin:
-    folder, arguments = json.loads(line)
+    folder, told, arguments = json.loads(line)
     if pid:
         os.waitpid(pid, 0)
     pid = os.fork()
     if pid == 0:
         os.chdir(folder)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.dup2(os.open("told", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
         sys.argv = ["hfscan", "crawl", *arguments]
         main()
     print(pid, flush=True)
@@ -71,7 +72,10 @@ COSTLY = {"429-spent", "429-spent-retry-after", "429-retry-after", "stall", "sta
 TROUBLE = {3, 4, 5}
 """Exit codes of a Hub that keeps failing: the same command goes on later."""
 
-COUNTED = ("censuses", "updates", "starts", "kills", "damages", "changes", "requests")
+BUSY = 6
+"""Exit code of a crawl that meets another one at work on the same database."""
+
+COUNTED = ("censuses", "updates", "starts", "kills", "damages", "changes", "requests", "rivals")
 
 
 @dataclass
@@ -95,6 +99,7 @@ class Plan:
         self.faults = {
             kind: 0.002 if kind in COSTLY else draw.uniform(0.005, 0.05) for kind in kinds
         }
+        self.rivals = draw.random() < 0.3  # a second process crawls into the same database
 
 
 @dataclass
@@ -109,15 +114,17 @@ class Outcome:
     damages: int = 0
     changes: int = 0
     requests: int = 0
+    rivals: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     codes: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
 
 class Crawls:
-    """Starts crawls, one at a time. Use as a context manager."""
+    """Starts crawls, one at a time; `rival` starts others meanwhile. Use as a context manager."""
 
     def __init__(self) -> None:
+        self._rival: Crawls | None = None
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
         self._server = subprocess.Popen(
             [sys.executable, "-c", CRAWLS],
@@ -133,9 +140,9 @@ class Crawls:
 
     def start(self, folder: Path, *arguments: str) -> None:
         """Run `hfscan crawl` in a folder, in a process of its own."""
-        self._folder = folder
-        (folder / "told").touch()  # a kill may come before the process has begun
-        print(json.dumps([str(folder), arguments]), file=self._asked)
+        self._told = folder / f"told-{self._server.pid}"
+        self._told.touch()  # a kill may come before the process has begun
+        print(json.dumps([str(folder), self._told.name, arguments]), file=self._asked)
         self._pid = int(self._said.readline())
 
     def running(self, seconds: float) -> bool:
@@ -148,12 +155,20 @@ class Crawls:
 
     def ended(self) -> tuple[int, str]:
         """Return exit code and stderr."""
-        return int(self._said.readline()), (self._folder / "told").read_text()
+        return int(self._said.readline()), self._told.read_text()
+
+    @property
+    def rival(self) -> "Crawls":
+        """What starts a second crawl at the same time."""
+        self._rival = self._rival or Crawls()
+        return self._rival
 
     def __enter__(self) -> "Crawls":
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._rival:
+            self._rival.__exit__()
         self._asked.close()
         self._said.close()
         self._server.wait()
@@ -228,7 +243,7 @@ class Taking:
                 self.outcome.censuses += 1
                 self.outcome.updates += update
                 break
-            if code != -signal.SIGKILL and not (code in TROUBLE and told.startswith("Error: ")):
+            if not self._is_expected(code, told):
                 self.outcome.wrong.append(f"exit code {code}: {told[-2_000:]}")
                 return False
             if self.plan.damage:
@@ -242,8 +257,31 @@ class Taking:
             self.outcome.wrong.append(f"left behind {left}")
         return True
 
+    def _is_expected(self, code: int, told: str) -> bool:
+        """Return whether a crawl ended by a kill, or with an error that passes."""
+        error = next((line for line in told.splitlines() if line.startswith("Error: ")), None)
+        passes = code in TROUBLE or (code == BUSY and self.plan.rivals)
+        return code == -signal.SIGKILL or (passes and error is not None)
+
     def _start(self, kill: bool, *arguments: str) -> tuple[int, str]:
-        """Start the command once, and let it end or kill it; return exit code and stderr."""
+        """Start the command once, and let it end or kill it; return exit code and stderr.
+
+        A rival, where there is one, ends by itself.
+        """
+        plan, outcome = self.plan, self.outcome
+        rival = self.crawls.rival if plan.rivals and "--update" not in arguments else None
+        if rival:
+            rival.start(self.folder, "--endpoint", self.hub.url, *arguments)
+            outcome.rivals += 1
+        try:
+            return self._start_one(kill, *arguments)
+        finally:
+            if rival:
+                code, told = rival.ended()
+                if code and not self._is_expected(code, told):
+                    outcome.wrong.append(f"rival's exit code {code}: {told[-2_000:]}")
+
+    def _start_one(self, kill: bool, *arguments: str) -> tuple[int, str]:
         plan, outcome = self.plan, self.outcome
         moment = _moment(plan, self.hub) if kill else itertools.repeat(None)
         self.crawls.start(self.folder, "--endpoint", self.hub.url, *arguments)
@@ -267,11 +305,14 @@ class Taking:
         """Hold the new sources against the truth."""
         with duckdb.connect(self.folder / "hfscan.duckdb", read_only=True) as connection:
             found = connection.execute(
-                "SELECT id, models, base FROM sources WHERE id > ? ORDER BY id", [self.newest]
+                "SELECT id, models, base, complete FROM sources WHERE id > ? ORDER BY id",
+                [self.newest],
             ).fetchall()
-            if len(found) > 1 and not self.plan.kills:
+            if len(found) > 1 and not (self.plan.kills or self.plan.rivals):
                 self.outcome.wrong.append(f"{len(found)} new sources after {self.newest}")
-            for self.newest, models, base in found:
+            for self.newest, models, base, complete in found:
+                if complete is not (base is None):
+                    self.outcome.wrong.append(f"source {self.newest}: complete is {complete}")
                 rows, old = (
                     connection.execute(f"SELECT {COLUMNS} FROM observed(?)", [one]).fetchall()
                     for one in (self.newest, base)
