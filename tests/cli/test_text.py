@@ -133,7 +133,7 @@ def test_messages_and_errors_are_one_line(run, db, hub, tmp_path):
         ([EVIL], 2),
         (["export", folder, "--db", db], 0),
         (["export", folder, "--db", db, "--source", "9"], 7),
-        (["doctor", "--no-lanes", "--db", new, "--endpoint", f"{hub.url}/{EVIL}"], 1),
+        (["doctor", "--no-lanes", "--db", new, "--endpoint", f"{hub.url}/{EVIL}"], 4),
         (["doctor", "--no-lanes", "--db", new, "--endpoint", hub.url, "--format", "json"], 0),
         (["claims", "--db", db], 0),
         (["forget", "1", "--db", new], 0),
