@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from hfscan import hub
 from hfscan._logging import LOGGER
 from hfscan.errors import HubContractError, NoAnswerError
-from hfscan.fs import journal_folder
+from hfscan.fs import companion, journal_folder
 from hfscan.hub import Answers, Changed, Dated, Harvest, Progress
 from hfscan.objectid import created_at
 from hfscan.scope import Scope
@@ -48,7 +48,7 @@ def crawl(
     tell = progress or (lambda _: None)
     with Store.open(db, write=True):
         pass  # a database that cannot be written is told before an hour of walking
-    waypoints = db.with_name(db.name + ".waypoints")
+    waypoints = companion(db, ".waypoints")
     fetched = hub.fetch(
         scope,
         endpoint=endpoint,

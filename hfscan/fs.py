@@ -37,7 +37,13 @@ def acquire_lock(path: Path) -> filelock.BaseFileLock:
 
 def journal_folder(db: Path) -> Path:
     """Return the folder in which crawls into the database `db` keep their pages."""
-    return db.with_name(db.name + ".journal")
+    return companion(db, ".journal")
+
+
+def companion(db: Path, suffix: str) -> Path:
+    """Return the path beside a database that is named after it; beside what a link leads to."""
+    db = follow_link(db)
+    return db.with_name(db.name + suffix)
 
 
 @contextlib.contextmanager

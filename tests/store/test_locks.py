@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from hfscan.fs import hold_lock
+from hfscan.fs import companion, hold_lock, journal_folder
 from hfscan.store import Store
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
 import sys
 from pathlib import Path
-from hfscan.fs import hold_lock
+from hfscan.fs import companion, hold_lock, journal_folder
 with hold_lock(Path(sys.argv[1]), "choose another"):
     print("held", flush=True)
     sys.stdin.read()
@@ -145,6 +145,19 @@ def test_link_leads_to_the_database(tmp_path):
     assert [one.name for one in (tmp_path / "kept").iterdir()] == ["h.duckdb"]
     with Store.open(tmp_path / "kept" / "h.duckdb") as store:
         assert len(store.sources()) == 1
+
+
+def test_crawl_through_a_link_keeps_all_beside_its_target(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "kept" / "h.duckdb")
+    run = hfscan(tmp_path, "crawl", "--limit", "5")  # offline: it is stopped before it asks
+    run.communicate(timeout=60)
+    assert run.returncode == 3
+    names = {journal_folder(tmp_path / "hfscan.duckdb"), companion(tmp_path / "h.duckdb", ".x")}
+    assert names == {tmp_path / "kept" / "h.duckdb.journal", tmp_path / "h.duckdb.x"}
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith("hfscan.")] == [
+        "hfscan.duckdb"
+    ]
 
 
 def test_link_to_nowhere_says_where_it_leads(tmp_path):
