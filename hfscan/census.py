@@ -244,5 +244,5 @@ def _already(store: Store, harvest: Harvest, observation: Observation) -> Ingest
     for one in sources:
         same = (one.kind, one.origin, one.observed_to) == ("crawl", harvest.endpoint, ended)
         if one.id > before and same:
-            return Ingested(one.id, one.models, 0, 0, 0, 0, {}, {}, already=True)
+            return Ingested(one.id, one.models, 0, 0, 0, 0, {}, [], already=True)
     return None

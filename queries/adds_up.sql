@@ -2,7 +2,8 @@
 -- answers: In which cells of a report do the shares not add up to one, or the groups not to the whole?
 -- chart: none
 -- param figures JSON = [] : figures, as a report's JSON has them
--- Runs with every report. Votes of authors are fractions, rounded to six digits: hence the margin.
+-- Runs with every report. Votes of authors are fractions, rounded to six digits, and downloads may be
+-- beyond what a DOUBLE holds exactly: hence the margin.
 WITH figures AS (
     SELECT DISTINCT  -- a report may ask the same twice
         * EXCLUDE (share),
@@ -32,12 +33,12 @@ grouped AS (
 SELECT
     'shares' AS what, question::VARCHAR AS question, "by", "group",
     shares AS found, whole AS expected
-FROM cells WHERE abs(shares - whole) > 0.01 OR least <> whole
+FROM cells WHERE abs(shares - whole) > greatest(0.01, 1e-9 * whole) OR least <> whole
 UNION ALL
 SELECT 'with none', question::VARCHAR, "by", "group", none_of + whole, everything
-FROM cells WHERE abs(none_of + whole - everything) > 0.01
+FROM cells WHERE abs(none_of + whole - everything) > greatest(0.01, 1e-9 * everything)
 UNION ALL
 SELECT 'groups', question::VARCHAR, grouped."by", NULL, groups, whole
 FROM grouped JOIN cells USING (question)
-WHERE cells."by" IS NULL AND abs(groups - whole) > 0.01
+WHERE cells."by" IS NULL AND abs(groups - whole) > greatest(0.01, 1e-9 * whole)
 ORDER BY ALL

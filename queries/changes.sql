@@ -27,21 +27,25 @@ moved AS (
 ),
 old AS (
     SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE coalesce(moved_to, id) END AS key, id, tag_mask,
-        tags, files, library_name, pipeline_tag, gated
+        tags, files, library_name, pipeline_tag, gated, unreadable
     FROM observed($earlier::INTEGER) LEFT JOIN moved USING (id)
 ),
 new AS (
     SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key, id, tag_mask,
-        tags, files, library_name, pipeline_tag, gated
+        tags, files, library_name, pipeline_tag, gated, unreadable
     FROM observed($later::INTEGER)
 ),
 pairs AS (
     SELECT old.id AS before, new.id AS after, old.tag_mask AS had, new.tag_mask AS has,
-        (old.tags IS DISTINCT FROM new.tags AND 'tags' NOT IN (FROM lacking))
-        OR (old.files IS DISTINCT FROM new.files AND 'files' NOT IN (FROM lacking))
-        OR (old.library_name IS DISTINCT FROM new.library_name AND 'library_name' NOT IN (FROM lacking))
-        OR (old.pipeline_tag IS DISTINCT FROM new.pipeline_tag AND 'pipeline_tag' NOT IN (FROM lacking))
-        OR (old.gated IS DISTINCT FROM new.gated AND 'gated' NOT IN (FROM lacking)) AS differs
+        -- nor can what could not be read of a model; tags and files are never NULL but unknown
+        (coalesce(old.tags <> new.tags, false) AND 'tags' NOT IN (FROM lacking))
+        OR (coalesce(old.files <> new.files, false) AND 'files' NOT IN (FROM lacking))
+        OR (old.library_name IS DISTINCT FROM new.library_name AND 'library_name' NOT IN (FROM lacking)
+            AND NOT list_contains(list_concat(old.unreadable, new.unreadable), 'library_name'))
+        OR (old.pipeline_tag IS DISTINCT FROM new.pipeline_tag AND 'pipeline_tag' NOT IN (FROM lacking)
+            AND NOT list_contains(list_concat(old.unreadable, new.unreadable), 'pipeline_tag'))
+        OR (old.gated IS DISTINCT FROM new.gated AND 'gated' NOT IN (FROM lacking)
+            AND NOT list_contains(list_concat(old.unreadable, new.unreadable), 'gated')) AS differs
     FROM old FULL JOIN new USING (key)
 ),
 counted AS (

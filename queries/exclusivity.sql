@@ -22,14 +22,14 @@ tally AS (
         CASE $by::VARCHAR
             WHEN 'month' THEN strftime(created_at, '%Y-%m')
             WHEN 'year' THEN strftime(created_at, '%Y')
-            WHEN 'task' THEN coalesce(pipeline_tag, '(none)')
-            WHEN 'library' THEN coalesce(library_name, '(none)')
+            WHEN 'task' THEN named_or_none(pipeline_tag, 'pipeline_tag', unreadable)
+            WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
             WHEN 'author' THEN coalesce(author, '(none)')
             WHEN 'license' THEN one_of(tagged(tags, 'license:'))
-            WHEN 'architecture' THEN coalesce(model_type, '(none)')
+            WHEN 'architecture' THEN named_or_none(model_type, 'model_type', unreadable)
             WHEN 'language' THEN one_of(languages(tags))
             WHEN 'size' THEN size_class(parameters)
-            WHEN 'gated' THEN coalesce(gated, '(none)')
+            WHEN 'gated' THEN named_or_none(gated, 'gated', unreadable)
             WHEN 'region' THEN one_of(tagged(tags, 'region:'))
         END AS group_name,
         by_definition($definition::VARCHAR, tag_mask, weights_mask, usable_mask)
@@ -96,7 +96,7 @@ kinds AS (
     UNION ALL
     SELECT unnest(['shared', 'none']), NULL, NULL, NULL
 )
--- served is NULL, by weights, where the file names are not known: not counted
+-- served is NULL where the tags are unknown or, by weights, the file names: not counted
 SELECT
     name,
     framework,

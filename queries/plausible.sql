@@ -18,7 +18,7 @@ totals AS (
     SELECT
         side,
         count(key) AS models,
-        coalesce(sum(downloads), 0)::BIGINT AS downloads,
+        coalesce(sum(downloads), 0)::HUGEINT AS downloads,
         count(*) FILTER (tag_mask <> 0) AS tagged
     -- an observation of nothing has totals, too
     FROM (SELECT unnest(['earlier', 'later']) AS side) AS sides LEFT JOIN seen USING (side)

@@ -25,7 +25,7 @@ seen AS (
         by_definition($definition::VARCHAR, tag_mask, weights_mask, usable_mask)
             & (SELECT bit_or(mask) FROM competing) AS served,
         CASE $by::VARCHAR
-            WHEN 'library' THEN coalesce(library_name, '(none)')
+            WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
             WHEN 'author' THEN coalesce(author, '(none)')
         END AS group_name
     FROM (
@@ -48,8 +48,8 @@ ranked AS (
     SELECT in_group, row_number() OVER (ORDER BY count(*) DESC, in_group) AS place
     FROM pairs GROUP BY in_group
 ),
-named AS (
-    SELECT served, coalesce(string_agg(framework, ' + ' ORDER BY bit), 'none') AS names
+named AS (  -- served is NULL where its evidence is unknown
+    SELECT served, CASE WHEN served IS NULL THEN '(unknown)' ELSE coalesce(string_agg(framework, ' + ' ORDER BY bit), 'none') END AS names
     FROM (SELECT DISTINCT served FROM seen)
     LEFT JOIN competing ON served & mask <> 0
     GROUP BY served
@@ -62,8 +62,8 @@ counted AS (
         count(*) AS models
     FROM pairs
     JOIN ranked ON ranked.in_group IS NOT DISTINCT FROM pairs.in_group
-    LEFT JOIN named AS one ON one.served = before
-    LEFT JOIN named AS other ON other.served = after
+    LEFT JOIN named AS one ON one.served IS NOT DISTINCT FROM before
+    LEFT JOIN named AS other ON other.served IS NOT DISTINCT FROM after
     GROUP BY ALL
 ),
 -- of the models that were there before, all with this `before` and all with this `after`

@@ -16,6 +16,8 @@ from hfscan.cli._hub import hub_options, hub_token
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import shown
+from hfscan.cli._times import UtcTime
+from hfscan.cli._unreadable import describe
 from hfscan.errors import HubUnreachableError
 from hfscan.objectid import FLOOR_START
 from hfscan.scope import Scope
@@ -23,7 +25,7 @@ from hfscan.text import sanitize
 
 _FIRST_YEAR = 2022  # the Hub dates nothing before its creation floor
 
-_DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+_DATE = UtcTime()
 
 
 @click.command("crawl", cls=Command)
@@ -225,8 +227,10 @@ def _report(crawled: Crawled, db: Path) -> None:
         echo(f"The Hub does not know: {', '.join(harvest.dropped_fields)}.")
     for key, models in ingested.unknown_keys.items():
         echo(f"Unknown key {sanitize(key, 80)!r} in {models:,} models, not kept.")
-    for field, models in ingested.odd_types.items():
-        echo(f"{field} has an unexpected type in {models:,} models.")
+    if ingested.nameless:
+        echo(f"Left out {ingested.nameless:,} without a usable id.")
+    for one in ingested.unreadable:
+        echo(f"Not understood, so unknown: {describe(one)}.")
 
 
 def _report_left_out(rows: Mapping[str, int]) -> None:

@@ -19,6 +19,13 @@ from hfscan.cli._streams import output
 from hfscan.frameworks import DEFINITIONS, classify, taxonomy
 from hfscan.report import ROW_FORMATS
 
+_UNKNOWN = {
+    "tag": "its tags are not known",
+    "weights": "its file names are not known",
+    "usable": "its tags are not known",
+}
+"""Definition -> why it says nothing."""
+
 
 @click.command("explain", cls=Command)
 @click.argument("model", metavar="MODEL_ID")
@@ -59,7 +66,7 @@ def command(model: str, db: Path, format_: str, as_of: datetime | None, source: 
     echo(f"{seen['id']}, as source {census.source.id} saw it:")
     for definition in DEFINITIONS:
         keys = getattr(found, definition)
-        told = "its file names are not known" if keys is None else _listed(keys, titles)
+        told = _UNKNOWN[definition] if keys is None else _listed(keys, titles)
         echo(f"  {definition}: {told}")
 
 

@@ -11,11 +11,13 @@ from hfscan.cli._command import Command
 from hfscan.cli._hub import http_token_option, hub_token
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
+from hfscan.cli._times import UtcTime
+from hfscan.cli._unreadable import describe
 from hfscan.export import DERIVED, is_export, load
 from hfscan.figures import check_import
 from hfscan.hub.dataset_file import fetch, is_dataset_file
 from hfscan.scope import Scope
-from hfscan.store import Ingested, Observation, Source, Store
+from hfscan.store import ImportedDates, Ingested, Observation, Source, Store
 from hfscan.store.dump import canonical_name
 from hfscan.store.raw import FIELDS
 from hfscan.text import sanitize
@@ -25,7 +27,7 @@ from hfscan.text import sanitize
 @click.argument("files", nargs=-1, metavar="[FILE...]")
 @click.option(
     "--observed-at",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    type=UtcTime(),
     help="When the Hub looked like this (UTC).",
 )
 @click.option(
@@ -77,7 +79,7 @@ def command(
         _bring_models(files, observed_at, complete, allow_drop, db, allow_http_token)
     if created is not None:
         with Store.open(db, write=True) as store:
-            echo(f"Kept {store.import_dates(created):,} creation dates in {db}")
+            _report_dates(store.import_dates(created), db)
 
 
 def _bring_export(folder: Path, allow_drop: bool, db: Path) -> None:
@@ -120,6 +122,21 @@ def _fetched(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:
     return [fetch(name, token=token) if is_dataset_file(name) else Path(name) for name in files]
 
 
+def _report_dates(dates: ImportedDates, db: Path) -> None:
+    echo(f"Kept {dates.kept:,} creation dates in {db}")
+    example = f", e.g. {sanitize(dates.example)!r}" if dates.example is not None else ""
+    left_out = {
+        "without a usable id": dates.unusable,
+        f"date not understood{example}": dates.unreadable,
+        "further dates of a model, of which the earliest counts": dates.duplicates,
+    }
+    for what, count in left_out.items():
+        if count:
+            echo(f"Left out {count:,}: {what}.")
+    if dates.unmatched:
+        echo(f"No snapshot has a model of {dates.unmatched:,} of the ids.")
+
+
 def _tell(result: Ingested, source: Source, db: Path) -> None:
     if result.already:
         echo(f"These files are source {result.source} already; nothing was added to {db}")
@@ -132,9 +149,9 @@ def _tell(result: Ingested, source: Source, db: Path) -> None:
     left_out = {
         "private": result.private,
         "duplicates": result.duplicates,
-        "without an id": result.nameless,
+        "without a usable id": result.nameless,
         "larger than 16 MiB": result.oversized,
-        "unreadable": result.unreadable,
+        "damaged": result.damaged,
     }
     for what, count in left_out.items():
         if count:
@@ -147,5 +164,5 @@ def _tell(result: Ingested, source: Source, db: Path) -> None:
             echo(f"{key} contradicts {name} in {count:,} models, not kept.")
         elif key not in DERIVED:
             echo(f"Unknown key {sanitize(key, 80)!r} in {count:,} models, not kept.")
-    for field, count in result.odd_types.items():
-        echo(f"{field} has an unexpected type in {count:,} models.")
+    for one in result.unreadable:
+        echo(f"Not understood, so unknown: {describe(one)}.")

@@ -8,6 +8,7 @@ import click
 from hfscan.cli._command import Command
 from hfscan.cli._options import db_option, format_option, opened
 from hfscan.cli._streams import output
+from hfscan.cli._unreadable import describe
 from hfscan.report import ROW_FORMATS
 from hfscan.store import Source, Store
 
@@ -40,6 +41,7 @@ def _row(one: Source) -> dict[str, Any]:
         "complete": {True: "yes", False: "no", None: "not stated"}[one.complete],
         "models": one.models,
         "lacks": one.lacks,
+        "unreadable": [describe(field) for field in one.unreadable],
         "origin": one.origin,
     }
 

@@ -11,9 +11,9 @@ SELECT
     created_at AS "createdAt",
     first.id AS first_source, first.observed_to AS seen_from, next.observed_to AS gone_by,
     tags, library_name, pipeline_tag, gated, disabled, files AS siblings, sha,
-    list_transform(
+    CASE WHEN tag_mask IS NOT NULL THEN list_transform(
         list_filter(frameworks, lambda one: (tag_mask >> one.bit) & 1 = 1), lambda one: one.name
-    ) AS frameworks_by_tags
+    ) END AS frameworks_by_tags
 FROM versions
 JOIN here AS first ON first.place = valid_from
 LEFT JOIN here AS next ON next.place = valid_to, known

@@ -6,7 +6,7 @@ SELECT
     last_modified AS "lastModified",
     sha, tags, library_name, pipeline_tag, downloads,
     downloads_all_time AS "downloadsAllTime",
-    likes, gated, disabled,
+    likes, gated, disabled, unreadable,
     files AS siblings,
     CASE WHEN base_models IS NOT NULL OR base_relation IS NOT NULL THEN {
         'relation': base_relation,
@@ -17,17 +17,16 @@ SELECT
     CASE WHEN model_type IS NOT NULL OR architectures IS NOT NULL THEN {
         'model_type': model_type, 'architectures': architectures
     } END AS config,
-    list_transform(
+    CASE WHEN tag_mask IS NOT NULL THEN list_transform(
         list_filter(frameworks, lambda one: (tag_mask >> one.bit) & 1 = 1), lambda one: one.name
-    ) AS frameworks_by_tags,
+    ) END AS frameworks_by_tags,
     CASE WHEN weights_mask IS NOT NULL THEN list_transform(
         list_filter(frameworks, lambda one: (weights_mask >> one.bit) & 1 = 1),
         lambda one: one.name
     ) END AS frameworks_by_weights,
-    list_transform(
-        list_filter(frameworks, lambda one: (usable_mask >> one.bit) & 1 = 1),
-        lambda one: one.name
-    ) AS frameworks_by_use
+    CASE WHEN usable_mask IS NOT NULL THEN list_transform(
+        list_filter(frameworks, lambda one: (usable_mask >> one.bit) & 1 = 1), lambda one: one.name
+    ) END AS frameworks_by_use
 FROM (
     SELECT *,
         coalesce(list_contains(tags, 'gguf') AND NOT list_contains(tags, 'safetensors'), false)

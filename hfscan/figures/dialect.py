@@ -171,7 +171,7 @@ def _census(wanted: Iterable[str]) -> str:
     told = [f"{sql} AS {name}" for name, sql in _COLUMNS.items() if name in wanted]
     told += [f"{_mask(names)} AS {name}" for name, names in _MASKS.items() if name in wanted]
     plain = ("_id", "id", "author", "sha", "tags", "library_name", "pipeline_tag", "downloads",
-             "likes", "gated", "disabled")  # fmt: skip
+             "likes", "gated", "disabled", "unreadable")  # fmt: skip
     return f"SELECT {', '.join([*(one for one in plain if one in wanted), *told])} FROM models"
 
 

@@ -25,13 +25,14 @@ class Reason:
 class Classification:
     """The frameworks that a model serves under each definition, as keys of the taxonomy.
 
-    `weights` is None where its file names are not known. `reasons` say why, one or more for each
+    `weights` is None where its file names are not known, `tag` and `usable` where its tags are
+    not. `reasons` say why, one or more for each
     framework and definition; what holds under `tag` or `weights` holds under `usable`.
     """
 
-    tag: frozenset[str]
+    tag: frozenset[str] | None
     weights: frozenset[str] | None
-    usable: frozenset[str]
+    usable: frozenset[str] | None
     reasons: tuple[Reason, ...] = field(default=(), repr=False, compare=False)
 
 
@@ -82,11 +83,13 @@ def classify(model: Mapping[str, Any]) -> Classification:
     )
     tag = list(_by_tag(known, evidence))
     weights = list(_by_weights(known, evidence)) if siblings is not None else []
-    usable = list(_by_use(known, evidence, _keys(tag) | _keys(weights)))
+    seen = _keys(tag) | _keys(weights)
+    has_tags = model.get("tags") is not None  # without, the library may be hidden
+    usable = list(_by_use(known, evidence, seen)) if has_tags else []
     return Classification(
-        _keys(tag),
+        _keys(tag) if has_tags else None,
         None if siblings is None else _keys(weights),
-        _keys(tag) | _keys(weights) | _keys(usable),
+        seen | _keys(usable) if has_tags else None,
         (*tag, *weights, *usable),
     )
 

@@ -15,7 +15,8 @@ def masks_sql(table: str) -> str:
     """Return SQL for `row` (the rowid), `tag_mask`, `weights_mask`, `usable_mask` of a table.
 
     UBIGINT, the bits of taxonomy.toml. Reads the table's `tags`, `library_name`, `files`,
-    `model_type` and `architectures`; `weights_mask` is NULL where the file names are not known.
+    `model_type` and `architectures`; `weights_mask` is NULL where the file names are not known,
+    the other two where the tags are not.
     """
     known = taxonomy()
     files = " | ".join(
@@ -26,8 +27,9 @@ def masks_sql(table: str) -> str:
     steps = (
         f"*, CASE WHEN _files IS NOT NULL THEN {weights} END AS _weights",
         f"*, {_with_owners(known, '_weights')} AS weights_mask",
-        "*, tag_mask | coalesce(weights_mask, 0) AS _seen",
-        f"*, {usable} AS _usable",
+        "*, coalesce(tag_mask, 0) | coalesce(weights_mask, 0) AS _seen",
+        # without tags the library may be hidden, and with it what can be loaded
+        f"*, CASE WHEN tag_mask IS NOT NULL THEN {usable} END AS _usable",
         f"row, tag_mask, weights_mask, {_with_owners(known, '_usable')} AS usable_mask",
     )
     found = "filed"
@@ -76,7 +78,7 @@ def _evidence(known: Taxonomy, table: str) -> str:
             lower(array_to_string(list_filter(files, lambda file:
                 NOT regexp_matches(lower(file), {literal(pattern(known.not_weights))})), chr(10)))
                 AS _files,
-            coalesce(tagged.tag_bits, 0::UBIGINT) AS tag_mask,
+            CASE WHEN tags IS NOT NULL THEN coalesce(tagged.tag_bits, 0::UBIGINT) END AS tag_mask,
             -- without a library_name, the tags may still name the library
             coalesce(CASE WHEN library_name IS NULL THEN tagged.library_bits
                 ELSE library.library_bits END, 0::UBIGINT) AS _library_mask,

@@ -287,7 +287,14 @@ def _notes(source: Source) -> Sequence[str]:
     if told:
         notes.append(f"PARTIAL: the source holds only a part of the Hub ({told}).")
     if "tags" in source.lacks:
-        raise NoAnswerError(f"Source {source.id} has no tags; frameworks cannot be told from it.")
+        unread = any(one.field == "tags" for one in source.unreadable)
+        why = "no tags that can be read" if unread else "no tags"
+        raise NoAnswerError(f"Source {source.id} has {why}; frameworks cannot be told from it.")
+    notes += [
+        f"UNREADABLE: {one.field} of {one.models:,} of {source.models:,} models could not be read. "
+        "They are not counted where it is needed."
+        for one in source.unreadable
+    ]
     if "files" in source.lacks:
         notes.append("The source has no file names: nothing is said by weight files.")
     if "downloads" in source.lacks:

@@ -1,5 +1,6 @@
 """The report as JSON: the contract for programs."""
 
+from dataclasses import asdict
 from typing import Any, TextIO
 
 from hfscan._version import __version__
@@ -71,4 +72,5 @@ def _source(source: Source) -> dict[str, Any]:
         "complete": source.complete,
         "synthetic": source.synthetic,
         "lacks": source.lacks,
+        "unreadable": [asdict(one) for one in source.unreadable],
     }

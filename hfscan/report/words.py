@@ -129,7 +129,7 @@ def among(universe: Sequence[str], report: Report) -> str:
 
 def _served(names: str, report: Report) -> str:
     """Return what a model serves, as `transitions.sql` says it, in the words of figures."""
-    if names == NOT_THERE:
+    if names in (NOT_THERE, "(unknown)"):
         return names
     served = [report.names.get(one, one) for one in names.split(" + ")]
     if names == "none" or len(served) == len(report.names) == 2:

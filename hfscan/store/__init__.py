@@ -12,12 +12,22 @@ from hfscan.store import ingest as _ingest
 from hfscan.store.compact import compact
 from hfscan.store.create import Macro, macros
 from hfscan.store.database import connect
-from hfscan.store.dates import CreationDate
+from hfscan.store.dates import CreationDate, ImportedDates
 from hfscan.store.faults import explain
 from hfscan.store.ingest import Ingested
-from hfscan.store.sources import Observation, Source
+from hfscan.store.sources import Observation, Source, Unreadable
 
-__all__ = ["CreationDate", "Ingested", "Macro", "Observation", "Source", "Store", "macros"]
+__all__ = [
+    "CreationDate",
+    "ImportedDates",
+    "Ingested",
+    "Macro",
+    "Observation",
+    "Source",
+    "Store",
+    "Unreadable",
+    "macros",
+]
 
 _ROWS = (
     "SELECT sum(estimated_size) FROM duckdb_tables() WHERE NOT temporary "
@@ -123,8 +133,8 @@ class Store:
         """Keep true creation dates: `kind` is 'first commit' or 'import'; all or none."""
         dates.record(self.connection, found, kind=kind, origin=origin)
 
-    def import_dates(self, file: Path) -> int:
-        """Keep the true creation dates of a file; return how many. Raises DumpError."""
+    def import_dates(self, file: Path) -> ImportedDates:
+        """Keep the true creation dates of a file; see `dates.bring`. Raises DumpError."""
         return dates.bring(self.connection, file)
 
     def save_history(self, folder: Path) -> None:

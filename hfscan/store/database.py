@@ -40,6 +40,7 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
     connection = _open(path, write=write)
     try:
         connection.execute("SET enable_progress_bar = false")  # stdout is for data
+        connection.execute("SET TimeZone = 'UTC'")  # else the machine's moves every date
         _check(path, connection)
         if write and not masks.current(connection):
             masks.rebuild(connection)

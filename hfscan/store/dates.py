@@ -1,19 +1,31 @@
 """True creation dates of the models that the Hub dates at its floor."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from hfscan.errors import DumpError
+from hfscan.quoting import identifier, literal
+from hfscan.store import values
 from hfscan.store.transaction import transaction
+from hfscan.timestamps import parse_timestamp
 
 _IDS = ("id", "modelId", "repo_id", "model_id")
 _DATES = ("created_at", "createdAt", "creation_time", "date")
-_READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json"}
-_READERS |= {".jsonl": "read_json", ".ndjson": "read_json"}
+_JSON = "read_json({}, maximum_depth=1)"  # values as they are, no guesses at types
+_READERS = {
+    ".parquet": "read_parquet({})",
+    ".csv": "read_csv({}, all_varchar=true)",  # else 06/01/2022 is taken for a date
+    ".json": _JSON,
+    ".jsonl": _JSON,
+    ".ndjson": _JSON,
+}
+_LONGEST_EXAMPLE = 80  # characters
 
 
 @dataclass(frozen=True)
@@ -29,27 +41,54 @@ class CreationDate:
     moved_to: str | None = None
 
 
+@dataclass(frozen=True)
+class ImportedDates:
+    """What an import of creation dates kept and what it left out, in models or rows."""
+
+    kept: int
+    """models"""
+    duplicates: int
+    """further rows of a model; the earliest date is kept"""
+    unusable: int
+    """rows left out: no repo id"""
+    unreadable: int
+    """rows left out: the date is not understood, or could be two"""
+    example: str | None
+    """such a date, text from outside"""
+    unmatched: int
+    """of the models kept: those that no snapshot has under this id"""
+
+
 def record(
     connection: duckdb.DuckDBPyConnection, dates: Iterable[CreationDate], *, kind: str, origin: str
 ) -> None:
     """Keep the dates, all or none; a later one of the same id and kind replaces the earlier."""
-    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     last = {one.id: one for one in dates}
     if not last:
         return
     with transaction(connection):
-        connection.execute(  # one statement: many would take a millisecond each
-            "INSERT OR REPLACE INTO creation_dates "
-            "SELECT unnest(?::VARCHAR[]), unnest(?::TIMESTAMP[]), unnest(?::VARCHAR[]), ?, ?, ?",
-            [
-                [*last],
-                [_naive(one.created_at) for one in last.values()],
-                [one.moved_to for one in last.values()],
-                kind,
-                origin,
-                now,
-            ],
-        )
+        _insert(connection, list(last.values()), kind=kind, origin=origin)
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection,
+    dates: Sequence[CreationDate],
+    *,
+    kind: str,
+    origin: str,
+) -> None:
+    connection.execute(  # one statement: many would take a millisecond each
+        "INSERT OR REPLACE INTO creation_dates "
+        "SELECT unnest(?::VARCHAR[]), unnest(?::TIMESTAMP[]), unnest(?::VARCHAR[]), ?, ?, ?",
+        [
+            [one.id for one in dates],
+            [_naive(one.created_at) for one in dates],
+            [one.moved_to for one in dates],
+            kind,
+            origin,
+            datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        ],
+    )
 
 
 def to_ask_for(connection: duckdb.DuckDBPyConnection, limit: int | None = None) -> list[str]:
@@ -79,19 +118,60 @@ def to_ask_for(connection: duckdb.DuckDBPyConnection, limit: int | None = None) 
     return [id_ for (id_,) in rows]
 
 
-def bring(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
-    """Keep the dates of a file (Parquet, CSV, JSON: a repo id and a time, UTC); return how many.
+def bring(connection: duckdb.DuckDBPyConnection, file: Path) -> ImportedDates:
+    """Keep the dates of a file (Parquet, CSV, JSON: a repo id and a time); say what was left out.
 
-    Raises DumpError when it cannot be read or lacks either column.
+    Of several dates of a model the earliest counts. Raises DumpError when the file cannot be read
+    or lacks either column.
     """
+    earliest: dict[str, datetime] = {}
+    rows = unusable = unreadable = 0
+    example = None
+    with transaction(connection):
+        for id_, date in _rows(connection, file):
+            rows += 1
+            try:
+                repo = values.read_repo_id(values.unwrap(id_))
+            except ValueError:
+                repo = None
+            if repo is None:
+                unusable += 1
+                continue
+            try:
+                instant = parse_timestamp(values.unwrap(date))
+            except ValueError:
+                unreadable += 1
+                example = example or str(date)[:_LONGEST_EXAMPLE]
+                continue
+            earliest[repo] = min(instant, earliest.get(repo, instant))
+        found = [CreationDate(repo, instant) for repo, instant in earliest.items()]
+        _insert(connection, found, kind="import", origin=file.name)
+        known = connection.execute(
+            "SELECT count(*) FROM (SELECT unnest(?::VARCHAR[]) AS id) "
+            "SEMI JOIN (SELECT id FROM versions) USING (id)",
+            [[*earliest]],
+        ).fetchone()
+    assert known is not None
+    return ImportedDates(
+        kept=len(earliest),
+        duplicates=rows - unusable - unreadable - len(earliest),
+        unusable=unusable,
+        unreadable=unreadable,
+        example=example,
+        unmatched=len(earliest) - known[0],
+    )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, file: Path) -> Iterator[tuple[Any, Any]]:
+    """Yield (repo id, date) as the file has them, None where it has none. Raises DumpError."""
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         raise DumpError(f"{file} is none of {', '.join(_READERS)}; convert it first.")
     if not file.is_file():
         raise DumpError(f"{file} does not exist.")
+    relation = reader.format(literal(file))
     try:
-        relation = f"{reader}(?)"
-        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}", [str(file)]).fetchall()
+        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         columns = [row[0] for row in described]
         id_ = next((name for name in _IDS if name in columns), None)
         date = next((name for name in _DATES if name in columns), None)
@@ -100,19 +180,14 @@ def bring(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
                 f"{file} needs a column of repo ids ({', '.join(_IDS)}) and one of times "
                 f"({', '.join(_DATES)}); it has {', '.join(columns)}."
             )
-        row = connection.execute(
-            f"""
-            INSERT OR REPLACE INTO creation_dates
-            SELECT "{id_}", min("{date}"::TIMESTAMP), NULL, 'import', ?, ?
-            FROM {relation} WHERE "{id_}" IS NOT NULL AND "{date}" IS NOT NULL
-            GROUP BY ALL
-            """,
-            [file.name, datetime.now(UTC).replace(tzinfo=None, microsecond=0), str(file)],
-        ).fetchone()
+        found = connection.execute(
+            f"SELECT to_json({identifier(id_)})::VARCHAR, to_json({identifier(date)})::VARCHAR "
+            f"FROM {relation} WHERE {identifier(date)} IS NOT NULL"
+        ).fetchall()
     except duckdb.Error as error:
         raise DumpError(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
-    assert row is not None
-    return int(row[0])
+    for row in found:
+        yield tuple(one and json.loads(one) for one in row)
 
 
 def _naive(instant: datetime | None) -> datetime | None:

@@ -14,7 +14,7 @@ COUNTS = ("downloads", "downloads_all_time", "likes")
 
 MASKS = ("tag_mask", "weights_mask", "usable_mask")
 _SPAN = ("series", "model", "valid_from", "valid_to")
-PACKED = "ceil(log2(1 + coalesce(downloads, 0))), model"
+PACKED = "ceil(log2(1.0 + coalesce(downloads, 0)::DOUBLE)), model"
 """An order in which counts pack well: integers take as many bits as the largest nearby."""
 _BATCH = 100_000  # rows that are classified at once; what that takes is held in memory
 _FOREVER = 2147483647  # stands for no end where spans are compared

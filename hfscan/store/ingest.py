@@ -1,7 +1,7 @@
 """Recorded API objects into the database: one transaction, all or nothing."""
 
 import contextlib
-import json
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 
 from hfscan.errors import DumpError
 from hfscan.objectid import FLOOR_END, FLOOR_START
-from hfscan.store import dump, history, raw, series
+from hfscan.store import dump, history, series
 from hfscan.store.database import lean
-from hfscan.store.sources import Observation
+from hfscan.store.normalise import normalised, normalised_again
+from hfscan.store.repair import repair
+from hfscan.store.sources import Observation, Unreadable
 from hfscan.store.staging import Staging, staging
 from hfscan.store.transaction import explained, telling, transaction
 
 _FILES = 200  # that are read at once: all are held open until the last is read
-_NORMALISE = Path(__file__).with_name("normalise.sql")
+_NOT_FILLED = frozenset({"at_floor", "unreadable"})  # by a field: our own reading of others
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,13 @@ class Ingested:
     duplicates: int
     """left out: further rows of a model; the one last modified is kept, or else the last"""
     nameless: int
-    """left out: neither `_id` nor repo id"""
+    """left out: no repo id, or what is there is none"""
     unknown_keys: dict[str, int]
-    odd_types: dict[str, int]
+    unreadable: list[Unreadable]
     oversized: int = 0
     """left out: objects too large to be a model's (`dump.shapes.LARGEST_OBJECT`)"""
-    unreadable: int = 0
-    """left out: rows that are damaged"""
+    damaged: int = 0
+    """left out: rows that cannot be read at all"""
     carried: int = 0
     """of the models: those that an update did not ask for"""
     already: bool = False
@@ -83,7 +86,7 @@ def _already(
     if found is None:
         return None
     source, models = found
-    return Ingested(source, models, 0, 0, 0, 0, {}, {}, already=True)
+    return Ingested(source, models, 0, 0, 0, 0, {}, [], already=True)
 
 
 def _ingest(
@@ -96,6 +99,7 @@ def _ingest(
 ) -> Ingested:
     with staging(connection) as staged:
         left_out = _stage(connection, staged, files, observation)
+        _stage_repaired(connection, staged, observation)
         with sparing, transaction(connection):
             ingested = _settle(connection, staged, observation, digest, left_out)
             if accept is not None:
@@ -117,18 +121,18 @@ def _settle(
     read, private, outside, nameless, keys = _one(
         connection,
         "SELECT count(*), count(*) FILTER (private), count(*) FILTER (outside AND NOT private), "
-        "count(*) FILTER (key IS NULL AND NOT private AND NOT outside), "
-        "count(DISTINCT key) FILTER (NOT private AND NOT outside) FROM staged",
+        "count(*) FILTER (id IS NULL AND NOT private AND NOT outside), "
+        "count(DISTINCT key) FILTER (id IS NOT NULL AND NOT private AND NOT outside) FROM staged",
     )
-    odd_types, unknown_keys = (_tally(connection, column) for column in ("odd", "unknown"))
+    unknown_keys = _count_unknown_keys(connection)
     if private or outside or nameless:
-        staged.leave_out("SELECT row FROM staged WHERE private OR outside OR key IS NULL")
+        staged.leave_out("SELECT row FROM staged WHERE private OR outside OR id IS NULL")
     duplicates = read - private - outside - nameless - keys
     if duplicates:
         staged.leave_out(
             "SELECT row FROM staged ANTI JOIN (SELECT arg_max(row, "
-            "(coalesce(last_modified, '-infinity'), row)) AS row FROM staged GROUP BY key) "
-            "USING (row)"
+            "(coalesce(last_modified, '-infinity'), coalesce(first_row, row))) AS row "
+            "FROM staged GROUP BY key) USING (row)"
         )
     if observation.base is not None:  # what an update did not ask for is as it was
         staged.add(
@@ -137,7 +141,8 @@ def _settle(
         )
     if observation.complete and (nameless or left_out.oversized or left_out.unreadable):
         observation = replace(observation, complete=False)
-    source, models = _take_place(connection, observation, digest)
+    unreadable = _count_unreadable(connection, observation.base)
+    source, models = _take_place(connection, observation, digest, unreadable)
     return Ingested(
         source,
         models,
@@ -146,23 +151,27 @@ def _settle(
         duplicates,
         nameless,
         unknown_keys,
-        odd_types,
+        unreadable,
         oversized=left_out.oversized,
-        unreadable=left_out.unreadable,
+        damaged=left_out.unreadable,
         carried=models - keys,
     )
 
 
 def _take_place(
-    connection: duckdb.DuckDBPyConnection, observation: Observation, digest: str
+    connection: duckdb.DuckDBPyConnection,
+    observation: Observation,
+    digest: str,
+    unreadable: Sequence[Unreadable],
 ) -> tuple[int, int]:
     """Make a source of what is staged; return its id and its number of models."""
     kept = _kept(connection)
     models, *filled = _one(
         connection, f"SELECT count(*), {', '.join(f'count({name})' for name in kept)} FROM staged"
     )
-    # at_floor is our own reading of created_at
-    lacks = [name for name, n in zip(kept, filled, strict=True) if not n and name != "at_floor"]
+    lacks = [
+        name for name, n in zip(kept, filled, strict=True) if not n and name not in _NOT_FILLED
+    ]
     scope = {
         "since": _naive(observation.scope.since),
         "until": _naive(observation.scope.until),
@@ -189,6 +198,7 @@ def _take_place(
         "base": observation.base,
         "recorded_at": _naive(datetime.now(UTC)),
         "digest": digest,
+        "unreadable": [dataclasses.asdict(one) for one in unreadable],
         "series": tick.series,
         "place": tick.place,
     }
@@ -223,12 +233,13 @@ def _stage(
         found = dump.inspect_all(files)
         if found[0].kind == "parquet":
             with telling(_told_of_parquet):
-                _add(staged, dump.parquet_relation(connection, files), observation)
+                _add(staged, normalised(dump.parquet_relation(connection, files)), observation)
             return dump.Conversion()
         plain = [file.path for file in found if dump.is_plain(file)]
     try:
         for first in range(0, len(plain), _FILES):
-            _add(staged, dump.json_relation(plain[first : first + _FILES]), observation)
+            relation = dump.json_relation(plain[first : first + _FILES])
+            _add(staged, normalised(relation), observation)
         as_is = set(plain)
         converted = [file for file in found if file.path not in as_is]
         if plain and _is_odd(connection):
@@ -243,20 +254,48 @@ def _stage(
         staged.clear()
     rows = staged.scratch / "rows.jsonl"
     conversion = dump.convert(converted, rows)
-    _add(staged, dump.json_relation([rows]), observation)
+    _add(staged, normalised(dump.json_relation([rows])), observation)
     return conversion
 
 
-def _add(staged: Staging, relation: str, observation: Observation) -> None:
-    """Stage a relation's models, in typed columns."""
-    odd = ", ".join(
-        f"CASE WHEN types[{place}] NOT IN {(*types, 'NULL')} THEN '{name}' END"
-        for place, (name, types) in enumerate(raw.FIELDS.items(), 1)
+def _stage_repaired(
+    connection: duckdb.DuckDBPyConnection, staged: Staging, observation: Observation
+) -> None:
+    """Replace the staged rows that SQL could not read by what `repair` makes of them."""
+    parts = connection.execute("SELECT DISTINCT part FROM staged WHERE odd_json IS NOT NULL")
+    file, longest = staged.scratch / "repaired.jsonl", 0
+    with file.open("wb") as lines:
+        for (part,) in parts.fetchall():
+            rows = connection.execute(
+                "SELECT row, odd_json, unknown FROM staged "
+                "WHERE odd_json IS NOT NULL AND part = ? ORDER BY row",
+                [part],
+            )
+            while batch := rows.fetchmany(1_000):
+                for row, text, unknown in batch:
+                    line = _repaired_line(row, text, unknown)
+                    longest = max(longest, len(line))
+                    lines.write(line + b"\n")
+    if longest:
+        staged.leave_out("SELECT row FROM staged WHERE odd_json IS NOT NULL")
+        _add(staged, normalised_again(file, longest), observation)
+
+
+def _repaired_line(row: int, text: str, unknown: list[str] | None) -> bytes:
+    model, unreadable = repair(text)
+    return msgspec.json.encode(
+        {
+            "model": model,
+            "unknown": unknown,
+            "unreadable": list(unreadable) or None,
+            "examples": list(unreadable.values()) or None,
+            "row": row,
+        }
     )
-    normalised = _NORMALISE.read_text(encoding="utf-8").format(
-        shape=f"'{json.dumps(raw.SHAPE)}'",
-        odd=f"list_filter([{odd}], lambda field: field IS NOT NULL)",
-    )
+
+
+def _add(staged: Staging, rows: str, observation: Observation) -> None:
+    """Stage rows in typed columns, with whether they are outside the scope's period."""
     bounds = {
         "floor_start": _naive(FLOOR_START),
         "floor_end": _naive(FLOOR_END),
@@ -264,7 +303,7 @@ def _add(staged: Staging, relation: str, observation: Observation) -> None:
         "until": _naive(observation.scope.until),
     }
     staged.add(
-        f"WITH raw AS ({relation}), normalised AS ({normalised}) SELECT *, "
+        f"WITH normalised AS ({rows}) SELECT *, "
         "coalesce(created_at < $since, false) OR coalesce(created_at >= $until, false) "
         "AS outside FROM normalised",
         bounds,
@@ -274,17 +313,39 @@ def _add(staged: Staging, relation: str, observation: Observation) -> None:
 def _is_odd(connection: duckdb.DuckDBPyConnection) -> bool:
     """Return whether some staged rows are no models as the API tells them."""
     nameless = _one(connection, "SELECT count(*) FROM staged WHERE key IS NULL")
-    unknown = _tally(connection, "unknown")
-    return nameless != (0,) or any(dump.is_known(key) for key in unknown)
+    return nameless != (0,) or any(map(dump.is_known, _count_unknown_keys(connection)))
 
 
-def _tally(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int]:
-    """Count the staged models that have each word in a list. Shape: word -> models."""
+def _count_unknown_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Count the staged models that have each unknown key. Shape: key -> models."""
     found = connection.execute(
-        f"SELECT word, count(*) FROM (SELECT unnest({column}) AS word FROM staged) "
-        "GROUP BY word ORDER BY word"
+        "SELECT key, count(*) FROM (SELECT unnest(unknown) AS key FROM staged) "
+        "GROUP BY key ORDER BY key"
     )
     return dict(found.fetchall())
+
+
+def _count_unreadable(connection: duckdb.DuckDBPyConnection, base: int | None) -> list[Unreadable]:
+    """Count the staged models of which each column could not be read, with an example.
+
+    Of models that an update carries on, the example is the one of the source `base`.
+    """
+    found = connection.execute(
+        """
+        WITH earlier AS (
+            SELECT unnest(unreadable, recursive := true) FROM sources WHERE id = $base
+        ),
+        named AS (
+            SELECT unnest(unreadable) AS field, unnest(examples) AS example
+            FROM staged WHERE unreadable IS NOT NULL
+        )
+        SELECT field, count(*), coalesce(min(named.example), any_value(earlier.example))
+        FROM named LEFT JOIN earlier USING (field)
+        GROUP BY field ORDER BY field
+        """,
+        {"base": base},
+    )
+    return [Unreadable(*row) for row in found.fetchall()]
 
 
 def _one(

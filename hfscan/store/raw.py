@@ -22,8 +22,20 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "safetensors": ("OBJECT",),
     "gguf": ("OBJECT",),
     "config": ("OBJECT",),
+    "unreadable": ("ARRAY",),  # of an export: the columns that could not be read
 }
 """Each field kept -> the JSON types it may have, in DuckDB's names (`json_type`)."""
+
+NESTED_TYPES: dict[str, tuple[str, ...]] = {
+    "siblings[0]": ("OBJECT", "VARCHAR"),  # some dumps list bare names
+    "baseModels.relation": ("VARCHAR",),
+    "baseModels.models": ("ARRAY",),
+    "safetensors.total": ("UBIGINT", "BIGINT"),
+    "gguf.total": ("UBIGINT", "BIGINT"),
+    "config.model_type": ("VARCHAR",),
+    "config.architectures": ("ARRAY",),
+}
+"""The same for what is kept of lists and objects."""
 
 NOT_KEPT = frozenset({"trendingScore", "cardData", "transformersInfo", "widgetData", "spaces",
     "mask_token", "model-index", "inference", "inferenceStatus", "resourceGroup", "usedStorage",
@@ -34,6 +46,7 @@ NOT_KEPT = frozenset({"trendingScore", "cardData", "transformersInfo", "widgetDa
 
 NESTED: dict[str, object] = {
     "tags": ["VARCHAR"],
+    "unreadable": ["VARCHAR"],
     "siblings": [{"rfilename": "VARCHAR"}],
     "baseModels": {"models": [{"id": "VARCHAR"}], "relation": "VARCHAR"},
     "safetensors": {"total": "BIGINT"},

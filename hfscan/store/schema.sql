@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS sources (      -- one row for every observation of th
     recorded_at TIMESTAMP NOT NULL,
     base INTEGER,                         -- kind 'update': the source that it carries on from
     digest VARCHAR NOT NULL,              -- of the files it was read from
+    unreadable STRUCT(field VARCHAR, models BIGINT, example VARCHAR)[] NOT NULL,  -- not understood
     series INTEGER NOT NULL,              -- sources that set out to see the same models
     place INTEGER NOT NULL                -- in the series, by observed_to, whenever it came in
 );
@@ -69,7 +70,8 @@ CREATE TABLE IF NOT EXISTS versions (     -- what rarely changes of a model: one
     parameters BIGINT,
     model_type VARCHAR,
     architectures VARCHAR[],
-    tag_mask UBIGINT,                     -- `frameworks` by the Hub's own tags
+    unreadable VARCHAR[],                 -- columns that are NULL as their values were not understood
+    tag_mask UBIGINT,                     -- `frameworks` by the Hub's own tags; NULL: tags unknown
     weights_mask UBIGINT,                 -- by its weight files; NULL: file names not known
     usable_mask UBIGINT                   -- by what a user can load without converting
 );
@@ -105,7 +107,7 @@ WITH counted AS (
 SELECT
     key, CASE WHEN has_id THEN key END AS _id, id, author, created_at, at_floor, last_modified, sha,
     tags, library_name, pipeline_tag, downloads, downloads_all_time, likes, gated, disabled, files,
-    base_models, base_relation, parameters, model_type, architectures,
+    base_models, base_relation, parameters, model_type, architectures, unreadable,
     tag_mask, weights_mask, usable_mask
 FROM versions JOIN counted USING (model)
 WHERE series = in_series AND valid_from <= at_place AND (valid_to IS NULL OR valid_to > at_place);
@@ -235,7 +237,13 @@ list_filter(tags, lambda tag: len(tag) = 2 AND list_contains(string_split(
 
 -- A group for each model, so that groups add up: models of several values are one of their own.
 CREATE MACRO IF NOT EXISTS one_of(vals) AS
-CASE len(coalesce(vals, [])) WHEN 0 THEN '(none)' WHEN 1 THEN vals[1] ELSE '(several)' END;
+CASE WHEN vals IS NULL THEN '(unknown)' WHEN len(coalesce(vals, [])) = 0 THEN '(none)'
+    WHEN len(coalesce(vals, [])) = 1 THEN vals[1] ELSE '(several)' END;
+
+-- The group of a model by a column that may be NULL for two reasons.
+CREATE MACRO IF NOT EXISTS named_or_none(val, field, not_understood) AS
+CASE WHEN val IS NOT NULL THEN val WHEN list_contains(not_understood, field) THEN '(unknown)'
+    ELSE '(none)' END;
 
 CREATE MACRO IF NOT EXISTS size_class(parameters) AS
 CASE

@@ -35,6 +35,18 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """A column of `observed(id)` that could not be read of some models, and one such value.
+
+    `example` is text from outside, at most 80 characters; None where it is not known any more.
+    """
+
+    field: str
+    models: int
+    example: str | None
+
+
+@dataclass(frozen=True)
 class Source:
     """An observation that the database holds: a row of `sources`. Times are UTC, without zone."""
 
@@ -58,6 +70,7 @@ class Source:
     recorded_at: datetime
     base: int | None
     digest: str
+    unreadable: tuple[Unreadable, ...]
     series: int
     place: int
 
@@ -91,7 +104,12 @@ def listed(connection: duckdb.DuckDBPyConnection) -> list[Source]:
     cursor = connection.execute("SELECT * FROM sources ORDER BY observed_to, id")
     names = [column[0] for column in cursor.description]
     rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return [Source(**dict(zip(names, row, strict=True))) for row in rows]
+    return [_source(dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _source(row: dict[str, Any]) -> Source:
+    unreadable = tuple(Unreadable(**one) for one in row["unreadable"])
+    return Source(**row | {"unreadable": unreadable})
 
 
 def require(connection: duckdb.DuckDBPyConnection) -> list[Source]:

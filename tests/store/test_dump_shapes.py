@@ -193,7 +193,7 @@ def test_bad_rows_are_left_out_and_counted(store, tmp_path):
 )
 def test_damaged_text_costs_one_row(store, tmp_path, data):
     result = ingest_data(store, tmp_path, "rows.json", data)
-    assert (result.models, result.unreadable) == (3, 1)
+    assert (result.models, result.damaged) == (3, 1)
 
 
 @pytest.mark.parametrize("damaged", [b"\\ud800", b"\xff"])
@@ -285,7 +285,7 @@ def test_csv_is_read_by_its_header(store, tmp_path, delimiter, pack):
 
 def test_ragged_csv_row_is_left_out(store, tmp_path):
     result = ingest_data(store, tmp_path, "m.csv", b"id,sha,likes\na,x,1\nb,y\nc,z,2\n\n")
-    assert (result.models, result.unreadable) == (2, 1)
+    assert (result.models, result.damaged) == (2, 1)
 
 
 def as_zstd(tmp_path: Path, name: str, data: bytes) -> Path:

@@ -118,7 +118,7 @@ def test_an_old_dump_without_ids_and_dates_is_first_class(store, tmp_path):
     assert "tags" not in source.lacks
 
 
-def test_odd_types_and_unknown_keys_are_counted_and_never_stop(store, tmp_path):
+def test_import_counts_unreadable_values(store, tmp_path):
     odd = tmp_path / "odd.jsonl"
     odd.write_bytes(
         as_lines(
@@ -134,13 +134,15 @@ def test_odd_types_and_unknown_keys_are_counted_and_never_stop(store, tmp_path):
     assert result.models == 3
     assert result.nameless == 1
     assert result.unknown_keys == {"surprise": 1}
-    assert result.odd_types == {
-        "config": 1,
-        "createdAt": 1,
-        "downloads": 1,
-        "likes": 1,
-        "safetensors": 1,
-        "tags": 1,
+    assert {one.field: (one.models, one.example) for one in result.unreadable} == {
+        "architectures": (1, "text"),
+        "created_at": (1, "7"),
+        "downloads": (1, '{"x": 1}'),
+        "files": (1, "[3, null]"),
+        "likes": (1, "1.5"),
+        "model_type": (1, "text"),
+        "parameters": (1, "[1]"),
+        "tags": (1, "not a list"),
     }
 
 
@@ -194,7 +196,7 @@ def test_recorded_censuses_come_in_whole(store, shared_data):
     old = ingest(store, shared_data / "hub-2022-02.jsonl.gz")
     new = ingest(store, shared_data / "hub-2024-07.parquet")
     assert (old.models, new.models) == (29_432, 760_000)
-    assert old.odd_types == new.odd_types == {}
+    assert old.unreadable == new.unreadable == []
     assert (old.unknown_keys, new.unknown_keys) == ({}, {"page": 760_000})
 
 

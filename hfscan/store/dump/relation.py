@@ -1,7 +1,8 @@
 """SQL that reads dump files as one relation.
 
-It has the columns `json` (the object, under the API's field names), `types` (of FIELDS in it, NULL
-where one is not there) and `unknown` (its keys that the API does not have).
+It has the columns `json` (the object, under the API's field names), `types` (of FIELDS and then of
+NESTED_TYPES in it, NULL where one is not there) and `unknown` (its keys that the API does not
+have).
 """
 
 import os
@@ -15,7 +16,7 @@ from hfscan.quoting import file_literal, identifier, literal
 from hfscan.store.dump.files import EXPECTED
 from hfscan.store.dump.names import IDS, sources
 from hfscan.store.dump.shapes import LARGEST_OBJECT
-from hfscan.store.raw import FIELDS, NESTED, NOT_KEPT
+from hfscan.store.raw import FIELDS, NESTED, NESTED_TYPES, NOT_KEPT
 from hfscan.text import sanitize
 
 _SMALLEST_BOUND = 1 << 20  # bytes
@@ -30,9 +31,9 @@ def json_relation(files: Sequence[Path]) -> str:
         f"read_json_objects({_list(files)}, format='auto', maximum_object_size={_bound(files)})"
     )
     return f"""
-        SELECT *, CASE WHEN len(json_keys(json)) > list_count(types)
+        SELECT *, CASE WHEN len(json_keys(json)) > list_count(types[:{len(FIELDS)}])
             THEN list_filter(json_keys(json), lambda key: key NOT IN ({known})) END AS unknown
-        FROM ({_typed(objects)})"""
+        FROM ({typed(objects)})"""
 
 
 def parquet_relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> str:
@@ -64,7 +65,7 @@ def parquet_relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path
         SELECT to_json(struct_pack({", ".join(fields)})) AS json,
             list_filter([{", ".join(unknown)}]::VARCHAR[], lambda key: key IS NOT NULL) AS unknown
         FROM {table})"""
-    return _typed(objects)
+    return typed(objects)
 
 
 def _value(name: str, column: str, kind: str) -> str:
@@ -75,9 +76,9 @@ def _value(name: str, column: str, kind: str) -> str:
     return f"CASE WHEN {identifier(column)} IS NOT NULL THEN {as_json} END"
 
 
-def _typed(objects: str) -> str:
-    """Return SQL for a relation that has `types` beside its columns."""
-    fields = ", ".join(literal(f"$.{field}") for field in FIELDS)
+def typed(objects: str) -> str:
+    """Return SQL for a relation that has `types` beside its columns, one of which is `json`."""
+    fields = ", ".join(literal(f"$.{field}") for field in (*FIELDS, *NESTED_TYPES))
     return f"SELECT *, json_type(json, [{fields}]) AS types FROM {objects}"
 
 

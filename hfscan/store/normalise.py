@@ -1,0 +1,107 @@
+"""SQL that turns API objects into typed columns, and says which ones it cannot read by itself."""
+
+import json
+from pathlib import Path
+
+from hfscan.quoting import literal
+from hfscan.store.dump.relation import typed
+from hfscan.store.raw import FIELDS, NESTED_TYPES, SHAPE
+
+_SQL = Path(__file__).with_name("normalise.sql")
+_PLACES = {name: place for place, name in enumerate((*FIELDS, *NESTED_TYPES), 1)}
+
+_REPO_ID = r"[\w.-]+(/[\w.-]+)?"
+_NO_OWNERS = ("datasets", "spaces", "models", "huggingface.co", "hf.co", "www.huggingface.co")
+
+_COUNTS = {
+    "downloads": "model.downloads",
+    "downloadsAllTime": "model.downloadsAllTime",
+    "likes": "model.likes",
+    "safetensors.total": "model.safetensors.total",
+    "gguf.total": "model.gguf.total",
+}
+_DATES = {"createdAt": "created_at", "lastModified": "last_modified"}
+_LISTS = {"tags": "model.tags", "config.architectures": "model.config.architectures"}
+
+
+def normalised(raw: str) -> str:
+    """Return SQL for the rows of the relation `raw` (see dump/relation.py) in typed columns.
+
+    `odd_json` is the object of a row with a value that only `repair` can read, else NULL.
+    """
+    nothing = (
+        "NULL::VARCHAR[] AS unreadable, NULL::VARCHAR[] AS examples, NULL::BIGINT AS first_row"
+    )
+    return _normalised(f"SELECT *, {nothing} FROM ({raw})", _is_odd())
+
+
+def normalised_again(file: Path, longest: int) -> str:
+    """Return the same for the lines of `file`, of at most `longest` bytes: what `repair` made."""
+    lines = (
+        f"read_json_objects({literal(file)}, format='newline_delimited', "
+        f"maximum_object_size={longest + 2})"
+    )
+    objects = f"""(
+        SELECT
+            line.json -> '$.model' AS json,
+            CAST(line.json -> '$.unknown' AS VARCHAR[]) AS unknown,
+            CAST(line.json -> '$.unreadable' AS VARCHAR[]) AS unreadable,
+            CAST(line.json -> '$.examples' AS VARCHAR[]) AS examples,
+            CAST(line.json -> '$.row' AS BIGINT) AS first_row
+        FROM {lines} AS line)"""
+    return _normalised(typed(objects), "false")
+
+
+def _normalised(raw: str, odd: str) -> str:
+    text = _SQL.read_text(encoding="utf-8").format(
+        shape=literal(json.dumps(SHAPE)), odd=odd, first_sibling=_type("siblings[0]")
+    )
+    return f"WITH raw AS ({raw}) {text}"
+
+
+def _is_odd() -> str:
+    """Return SQL for whether some value of an object is none of the contract's."""
+    conditions = [
+        f"{_type(name)} NOT IN {(*types, 'NULL')}"
+        for name, types in (FIELDS | NESTED_TYPES).items()
+    ]
+    conditions += [
+        "id IS NULL",
+        f"NOT regexp_full_match(id, {literal(_REPO_ID)})",
+        *(f"starts_with(id, {literal(f'{owner}/')})" for owner in _NO_OWNERS),
+        "id = object_id",
+        "object_id <> lower(trim(object_id))",
+        "model.gated <> lower(model.gated)",
+    ]
+    conditions += [
+        f"{column} IS NULL AND {_type(name)} <> 'NULL'" for name, column in _DATES.items()
+    ]
+    conditions += [
+        f"{value} < 0 OR {value} IS NULL AND {_type(name)} <> 'NULL'"
+        for name, value in _COUNTS.items()
+    ]
+    conditions += [
+        f"{_lacks_some(value)} OR {_holds(value, '{')} OR {_holds(value, '[')}"
+        for value in _LISTS.values()
+    ]
+    conditions += [
+        f"files IS NULL AND {_type('siblings')} <> 'NULL'",
+        _lacks_some("files"),
+        _holds("files", "{"),
+        _holds("files", "(rfilename="),
+        _lacks_some("list_transform(model.baseModels.models, lambda base: base.id)"),
+    ]
+    return " OR ".join(f"({one})" for one in conditions)
+
+
+def _type(name: str) -> str:
+    return f"types[{_PLACES[name]}]"
+
+
+def _lacks_some(items: str) -> str:
+    return f"list_count({items}) <> len({items})"
+
+
+def _holds(items: str, mark: str) -> str:
+    """Return SQL for whether an item holds `mark`, as an object or a list does that became text."""
+    return f"contains(array_to_string({items}, ' '), {literal(mark)})"

@@ -1,0 +1,123 @@
+"""Brings API objects whose values are not of the contract's types into them, one at a time.
+
+Few rows need it: normalise.sql says which, and reads all others by itself.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from hfscan.store import values
+
+_Reader = Callable[[Any], Any]
+_LONGEST_EXAMPLE = 80  # characters
+
+_COLUMNS: dict[str, tuple[str, _Reader]] = {
+    "_id": ("_id", values.read_object_id),
+    "createdAt": ("created_at", values.read_timestamp),
+    "lastModified": ("last_modified", values.read_timestamp),
+    "sha": ("sha", values.read_text),
+    "tags": ("tags", values.read_words),
+    "library_name": ("library_name", values.read_text),
+    "pipeline_tag": ("pipeline_tag", values.read_text),
+    "downloads": ("downloads", values.read_count),
+    "downloadsAllTime": ("downloads_all_time", values.read_count),
+    "likes": ("likes", values.read_count),
+    "gated": ("gated", values.read_gate),
+    "disabled": ("disabled", values.read_flag),
+    "private": ("private", values.read_flag),
+    "siblings": ("files", values.read_files),
+}
+"""Field -> the column that it fills, and what reads it."""
+
+_NESTED: dict[str, dict[str, tuple[str, _Reader]]] = {
+    "baseModels": {
+        "relation": ("base_relation", values.read_text),
+        "models": ("base_models", values.read_bases),
+    },
+    "safetensors": {"total": ("parameters", values.read_count)},
+    "gguf": {"total": ("parameters", values.read_count)},
+    "config": {
+        "model_type": ("model_type", values.read_text),
+        "architectures": ("architectures", values.read_words),
+    },
+}
+"""The same for the fields of objects."""
+
+
+def repair(text: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return an object in the contract's types, and column -> what could not be read of it.
+
+    The object has no `id` where nothing names a model.
+    """
+    given = _decode(text)
+    unreadable: dict[str, str] = {}
+
+    def read(value: Any, column: str, reader: _Reader) -> Any:
+        try:
+            return reader(values.unwrap(value))
+        except ValueError:
+            unreadable.setdefault(column, _example(value))
+            return None
+
+    model: dict[str, Any] = {}
+    for field, (column, reader) in _COLUMNS.items():
+        if field in given:
+            model[field] = read(given[field], column, reader)
+    for field, parts in _NESTED.items():
+        if field in given:
+            model[field] = _read_nested(given[field], parts, unreadable, read)
+    model["id"] = _first_readable([given.get("id"), given.get("modelId")], model.get("_id"))
+    if isinstance(given.get("author"), str):  # else it follows from the id
+        model["author"] = given["author"].strip()
+    return model, unreadable
+
+
+def _read_nested(
+    value: Any,
+    parts: Mapping[str, tuple[str, _Reader]],
+    unreadable: dict[str, str],
+    read: Callable[[Any, str, _Reader], Any],
+) -> dict[str, Any] | None:
+    if isinstance(value, list) and "models" in parts:
+        value = {"models": value}
+    try:
+        found = values.read_object(value)
+    except ValueError:
+        unreadable |= {column: _example(value) for column, _ in parts.values()}
+        return None
+    return found and {
+        key: read(found[key], column, reader)
+        for key, (column, reader) in parts.items()
+        if key in found
+    }
+
+
+def _first_readable(candidates: list[Any], object_id: str | None) -> str | None:
+    """Return the first of several values that is the id of a model's repo, and not its `_id`."""
+    for one in candidates:
+        try:
+            found = values.read_repo_id(values.unwrap(one))
+        except ValueError:
+            continue
+        if found is not None and found != object_id:
+            return found
+    return None
+
+
+def _decode(text: str) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        try:
+            found = json.loads(text)  # takes NaN and Infinity too
+        except (ValueError, RecursionError):
+            return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _example(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text[:_LONGEST_EXAMPLE]

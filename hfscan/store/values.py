@@ -1,0 +1,214 @@
+"""Reads the values of an API object that are not of the contract's types.
+
+Each reader returns the value in the contract's type, None where there is none, and raises
+ValueError where it is not understood: what is unknown never counts as none.
+"""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hfscan.store.literals import MISSING, parse_literal
+from hfscan.timestamps import parse_timestamp
+
+_LARGEST = 2**63 - 1  # of a BIGINT
+_DIGITS = re.compile(r"\d{1,19}(?:\.0+)?", re.ASCII)
+_FLAGS = {"true": True, "false": False}
+_WORD = re.compile(r"[^\s,;|'\"\[\](){}]*[^\W\d_][^\s,;|'\"\[\](){}]*")
+_NO_WORDS = frozenset({"n/a", "na", "unknown"})
+_BRACKET = re.compile(r"[\[({]")
+_FILE_NAMES = ("rfilename", "path", "filename", "name")
+"""Keys under which an object holds the name of a file, the first one found."""
+
+_URL = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
+_VIEWS = frozenset({"tree", "blob", "resolve", "raw", "commits", "discussions"})
+_OBJECT_ID = re.compile(r"[0-9a-f]{24}", re.IGNORECASE | re.ASCII)
+
+
+def unwrap(value: Any) -> Any:
+    """Return what an object of MongoDB's extended JSON stands for; other values as they are."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    ((key, inner),) = value.items()
+    if key == "$date":
+        inner = unwrap(inner)
+        if isinstance(inner, int) or (isinstance(inner, str) and re.fullmatch(r"-?\d+", inner)):
+            return _from_milliseconds(int(inner))
+        return inner
+    if key in ("$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"):
+        return inner
+    return value
+
+
+def read_text(value: Any) -> str | None:
+    """Return a text, None for an empty one."""
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    raise ValueError("not a text")
+
+
+def read_flag(value: Any) -> bool | None:
+    """Return a boolean, also from 0, 1 and the words of JSON and Python."""
+    if _is_missing(value) or isinstance(value, bool):
+        return value if isinstance(value, bool) else None
+    if isinstance(value, str) and value.strip().lower() in _FLAGS:
+        return _FLAGS[value.strip().lower()]
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    raise ValueError("neither true nor false")
+
+
+def read_gate(value: Any) -> str | None:
+    """Return 'false', 'auto', 'manual' or whatever other word the Hub gates by."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = read_text(value)
+    return text and text.strip().lower()
+
+
+def read_count(value: Any) -> int | None:
+    """Return a whole number from 0 to 2^63 - 1, also from text and from 12.0."""
+    if _is_missing(value):
+        return None
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        value = int(value.strip().partition(".")[0])
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
+        return value
+    raise ValueError("not a whole number from 0 to 2^63 - 1")
+
+
+def read_timestamp(value: Any) -> str | None:
+    """Return an instant as text: ISO 8601, UTC."""
+    if _is_missing(value):
+        return None
+    return parse_timestamp(value).isoformat(sep=" ")
+
+
+def read_words(value: Any) -> list[str] | None:
+    """Return a list of words, such as tags."""
+    items = _read_list(value)
+    return items and [_word(one) for one in items if one is not None]
+
+
+def read_files(value: Any) -> list[dict[str, str]] | None:
+    """Return a list of files as the API has it: objects with an `rfilename`."""
+    items = _read_list(value)
+    if items and isinstance(value, str) and not _BRACKET.search(value) and "." not in value:
+        raise ValueError("none looks like the name of a file")
+    return items and [{"rfilename": _file_name(one)} for one in items]
+
+
+def read_bases(value: Any) -> list[dict[str, str]] | None:
+    """Return a list of repo ids as the API has it: objects with an `id`."""
+    items = _read_list(value)
+    if items is None:
+        return None
+    ids = (one.get("id") if isinstance(one, dict) else one for one in items)
+    return [{"id": _repo_id(one)} for one in ids]
+
+
+def read_object(value: Any) -> dict[str, Any] | None:
+    """Return an object, also from text that spells one."""
+    if isinstance(value, str):
+        value = parse_literal(value)
+    if value is None or isinstance(value, dict):
+        return value
+    raise ValueError("not an object")
+
+
+def read_object_id(value: Any) -> str | None:
+    """Return an `_id`: hex digits in lower case, or any other text."""
+    text = read_text(value)
+    if text is None:
+        return None
+    text = text.strip()
+    return text.lower() if _OBJECT_ID.fullmatch(text) else text or None
+
+
+def read_repo_id(value: Any) -> str | None:
+    """Return the id of a model's repo, also from the address of its page."""
+    text = read_text(value)
+    if text is None or text in MISSING:
+        return None
+    path, urls = _URL.subn("", text.strip(), count=1) if _URL.match(text.strip()) else (text, 0)
+    parts = path.strip().split("/")
+    if urls:
+        parts = [one for one in re.split(r"[?#]", path, maxsplit=1)[0].split("/") if one]
+        end = next((place for place, one in enumerate(parts) if one in _VIEWS), len(parts))
+        parts = parts[:end]
+    if parts[0] == "models" and len(parts) > 1:
+        parts = parts[1:]
+    if len(parts) > 2 or not all(parts) or parts[0] in ("datasets", "spaces") or ":" in parts[0]:
+        raise ValueError("not the id of a model")
+    return "/".join(parts)
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value is None or (isinstance(value, str) and value.strip() in MISSING)
+
+
+def _from_milliseconds(number: int) -> str:
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=number)).isoformat()
+    except OverflowError as error:
+        raise ValueError("outside the calendar") from error
+
+
+def _read_list(value: Any) -> list[Any] | None:
+    """Return a list, also from text: JSON, a Python literal or words separated by commas."""
+    if _is_missing(value):
+        return None
+    if isinstance(value, str):
+        value = _list_from_text(value)
+    elif isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        if value[0].startswith(("[", "(")):  # a list that was made of a text of one
+            value = _list_from_text(value[0])
+    elif isinstance(value, list) and any(_is_repr(one) for one in value):
+        value = [parse_literal(one) if _is_repr(one) else one for one in value]
+    if isinstance(value, dict):
+        return [value]
+    if value is None or isinstance(value, list):
+        return value
+    raise ValueError("not a list")
+
+
+def _list_from_text(text: str) -> Any:
+    words = [one.strip() for one in text.split(",")]
+    if all(_WORD.fullmatch(one) and one.lower() not in _NO_WORDS for one in words):
+        return words
+    parsed = parse_literal(text)
+    if isinstance(parsed, str) and parsed != text:  # spelled twice over
+        return _list_from_text(parsed)
+    return parsed
+
+
+def _is_repr(value: Any) -> bool:
+    return isinstance(value, str) and re.match(r"[A-Z]\w*\(\w+=", value) is not None
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError("a list of something else than words")
+
+
+def _file_name(value: Any) -> str:
+    if isinstance(value, dict):
+        value = next((value[key] for key in _FILE_NAMES if key in value), None)
+    if isinstance(value, str) and value:
+        return value
+    raise ValueError("a list of something else than files")
+
+
+def _repo_id(value: Any) -> str:
+    id_ = read_repo_id(value)
+    if id_ is None:
+        raise ValueError("a list of something else than repo ids")
+    return id_

@@ -1,0 +1,147 @@
+"""What `hfscan import` reads depends on no time zone, and what it could not read is said."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from hfscan.cli import cli
+from hfscan.timestamps import parse_timestamp
+
+EAST_AND_WEST = ["Asia/Kolkata", "America/Los_Angeles"]
+
+
+def run(*arguments: object, zone: str = "UTC", **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "hfscan", *map(str, arguments)],
+        env=os.environ | {"TZ": zone, "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("zone", EAST_AND_WEST)
+def test_time_zone_moves_no_date(tmp_path, zone):
+    """Parquet with TIMESTAMP WITH TIME ZONE, as pandas and polars write it; JSON with offsets."""
+    dump, db = tmp_path / "d.parquet", tmp_path / "h.duckdb"
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            "COPY (SELECT 'a/' || n AS id, ['pytorch'] AS tags, "
+            "TIMESTAMPTZ '2022-03-02 23:29:04+00' AS \"createdAt\", "
+            "TIMESTAMP_NS '2022-03-02 23:29:04' AS \"lastModified\", "
+            f"DATE '2022-03-02' AS day FROM range(3) AS t(n)) TO '{dump}'"
+        )
+    assert run("import", dump, "--observed-at", "2024-07-11", "--db", db, zone=zone).returncode == 0
+    lines = tmp_path / "d.jsonl"
+    lines.write_text('{"id": "a/b", "tags": [], "createdAt": "2023-01-01T04:00:00+05:30"}\n')
+    observed = "2024-07-12T01:00:00+05:30"
+    assert run("import", lines, "--observed-at", observed, "--db", db, zone=zone).returncode == 0
+    sql = (
+        "SELECT DISTINCT created_at::VARCHAR AS c, last_modified::VARCHAR AS m, at_floor "
+        "FROM observed({})"
+    )
+    first = run("query", sql.format(1), "--db", db, "--format", "json", zone=zone)
+    assert json.loads(first.stdout) == [
+        {"c": "2022-03-02 23:29:04", "m": "2022-03-02 23:29:04", "at_floor": True}
+    ]
+    second = run("query", sql.format(2), "--db", db, "--format", "json", zone=zone)
+    assert json.loads(second.stdout)[0]["c"] == "2022-12-31 22:30:00"
+    sources = json.loads(run("sources", "--db", db, "--format", "json", zone=zone).stdout)
+    assert [one["observed_to"] for one in sources] == ["2024-07-11 00:00:00", "2024-07-11 19:30:00"]
+    zoned = run("query", "SELECT now()::VARCHAR AS now", "--db", db, "--format", "json", zone=zone)
+    assert json.loads(zoned.stdout)[0]["now"].endswith("+00")
+
+
+@pytest.mark.parametrize("zone", EAST_AND_WEST)
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_imported_creation_dates_are_utc(tmp_path, zone, kind):
+    dump, dates, db = tmp_path / "d.jsonl", tmp_path / f"dates.{kind}", tmp_path / "h.duckdb"
+    dump.write_text('{"id": "a/b", "tags": [], "createdAt": "2022-03-02T23:29:04.000Z"}\n')
+    rows = [
+        ("a/b", "2021-01-01T04:00:00+05:30"),
+        ("a/b", "2021-06-01T00:00:00Z"),
+        ("a/c", "Wed, 02 Mar 2022 23:29:04 GMT"),
+        ("a/d", "06/01/2022"),
+        (None, "2021-01-01"),
+    ]
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE dates (id VARCHAR, created_at VARCHAR)")
+        connection.executemany("INSERT INTO dates VALUES (?, ?)", rows)
+        connection.execute(f"COPY dates TO '{dates}'")
+    assert run("import", dump, "--observed-at", "2024-07-11", "--db", db).returncode == 0
+    result = run("import", "--created", dates, "--db", db, zone=zone)
+    assert result.stdout.splitlines() == [
+        f"Kept 2 creation dates in {db}",
+        "Left out 1: without a usable id.",
+        "Left out 1: date not understood, e.g. '06/01/2022'.",
+        "Left out 1: further dates of a model, of which the earliest counts.",
+        "No snapshot has a model of 1 of the ids.",
+    ]
+    found = run("query", "SELECT id, created_at::VARCHAR AS at FROM creation_dates ORDER BY id",
+                "--db", db, "--format", "json", zone=zone)  # fmt: skip
+    assert json.loads(found.stdout) == [
+        {"id": "a/b", "at": "2020-12-31 22:30:00"},
+        {"id": "a/c", "at": "2022-03-02 23:29:04"},
+    ]
+
+
+def test_unreadable_values_are_reported(tmp_path):
+    dump, db = tmp_path / "d.jsonl", tmp_path / "h.duckdb"
+    rows = [{"id": "a/b", "tags": ["pytorch"], "createdAt": "2023-01-01T00:00:00Z"}]
+    rows.append({"id": "a/c", "tags": "\x1b[31mred text", "createdAt": "06/01/2023"})
+    dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    invoke = CliRunner().invoke
+    brought = invoke(cli, ["import", str(dump), "--observed-at", "2024-07-11", "--db", str(db)])
+    assert "Not understood, so unknown: created_at of 1 model, e.g. '06/01/2023'." in brought.output
+    assert "tags of 1 model, e.g. '\N{REPLACEMENT CHARACTER}[31mred text'" in brought.output
+    listed = json.loads(invoke(cli, ["sources", "--db", str(db), "--format", "json"]).stdout)
+    assert listed[0]["unreadable"][0] == "created_at of 1 model, e.g. '06/01/2023'"
+    report = invoke(cli, ["report", "--year", "2023", "--db", str(db)])
+    assert report.exit_code == 0
+    assert "created_at of 1 of 2 models could not be read" in report.stdout.replace("\n", " ")
+
+
+def test_huge_downloads_stop_no_report(tmp_path):
+    dump, db = tmp_path / "d.jsonl", tmp_path / "h.duckdb"
+    rows = [
+        {"id": f"a/{n}", "tags": ["pytorch"], "downloads": 2**63 - 1, "likes": 2**63 - 1,
+         "createdAt": "2023-01-01T00:00:00Z", "safetensors": {"total": 2**63 - 1}}
+        for n in range(3)
+    ]  # fmt: skip
+    rows.append({**rows[0], "id": "a/x", "downloads": 2**64 - 1})
+    dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for day in ("2024-07-11", "2024-07-12"):
+        assert run("import", dump, "--observed-at", day, "--db", db).returncode == 0
+    for arguments in (
+        ("report",),
+        ("report", "--year", "2023", "--weight", "downloads", "--format", "json"),
+        ("report", "--by", "size", "--format", "html", "--out", tmp_path / "r.html"),
+        ("trend", "--weight", "downloads"),
+        ("query", "plausible"),
+        ("export", tmp_path / "e"),
+    ):
+        result = run(*arguments, "--db", db)
+        assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("locale", ["C", "de_DE.UTF-8"])
+def test_parse_timestamp_ignores_locale(locale):
+    code = (
+        "import contextlib, locale\n"
+        "with contextlib.suppress(locale.Error): locale.setlocale(locale.LC_ALL, '')\n"
+        "from hfscan.timestamps import parse_timestamp\n"
+        "print(parse_timestamp('Wed, 02 Mar 2022 23:29:04 GMT'))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"LC_ALL": locale}, capture_output=True,
+        text=True, check=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert found.stdout == f"{parse_timestamp('2022-03-02T23:29:04Z')}\n"

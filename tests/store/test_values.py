@@ -1,0 +1,324 @@
+"""Values are read rightly, or counted as unknown; what is unknown never counts as none."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from hfscan.figures import Census
+from hfscan.scope import Scope
+from hfscan.store import Ingested, Observation, Store
+
+DAY = datetime(2024, 7, 11, tzinfo=UTC)
+
+
+class Imports:
+    """Imports rows as snapshots of one database; `result` is what the last one left out."""
+
+    result: Ingested
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store, self._dump = store, folder / "d.jsonl"
+
+    def __call__(self, *rows: dict) -> tuple[list[dict], dict]:
+        """Return the models as observed, and column -> (models, example) that are unreadable."""
+        self._dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        observation = Observation("import", "d", Scope(), DAY, DAY, None)
+        self.result = self.store.ingest([self._dump], observation)
+        cursor = self.store.connection.execute("FROM observed(?) ORDER BY id", [self.result.source])
+        names = [column[0] for column in cursor.description]
+        models = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return models, {one.field: (one.models, one.example) for one in self.result.unreadable}
+
+
+@pytest.fixture
+def imported(tmp_path):
+    with Store.open(tmp_path / "h.duckdb", write=True) as store:
+        yield Imports(store, tmp_path)
+
+
+INSTANT = datetime(2022, 3, 2, 23, 29, 4)
+
+
+@pytest.mark.parametrize(
+    ("given", "instant"),
+    [
+        ("2023-01-01T04:00:00+05:30", datetime(2022, 12, 31, 22, 30)),
+        ("2022-03-02T23:29:04.000Z", INSTANT),
+        ("2022-03-02T23:29:04", INSTANT),
+        ("2022-03-02 18:29:04 -0500", INSTANT),
+        ("2022-03-02", datetime(2022, 3, 2)),
+        ("Wed, 02 Mar 2022 23:29:04 GMT", INSTANT),
+        ("Thu, 03 Mar 2022 04:59:04 +0530", INSTANT),
+        (1646263744, INSTANT),
+        (1646263744000, INSTANT),
+        (1646263744000000, INSTANT),
+        (1646263744000000000, INSTANT),
+        ("1646263744", INSTANT),
+        ({"$date": "2022-03-02T23:29:04Z"}, INSTANT),
+        ({"$date": 1646263744000}, INSTANT),
+        ({"$date": {"$numberLong": "1646263744000"}}, INSTANT),
+    ],
+    ids=str,
+)
+def test_date_is_read_as_utc(imported, given, instant):
+    (model,), unreadable = imported({"id": "a/b", "createdAt": given, "lastModified": given})
+    assert (model["created_at"], model["last_modified"]) == (instant, instant)
+    assert unreadable == {}
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["06/01/2022", "", "yesterday", "2022-13-02T00:00:00.000Z", "epoch", "infinity", 7, 20220302,
+     True, "02 Mar 2022 23:29:04 IST", "0001-01-01T00:00:00+05:30", [1], 1e300],
+    ids=repr,
+)  # fmt: skip
+def test_ambiguous_date_is_unreadable(imported, given):
+    (model,), unreadable = imported({"id": "a/b", "createdAt": given})
+    assert model["created_at"] is None
+    assert model["unreadable"] == ["created_at"]
+    example = given if isinstance(given, str) else json.dumps(given)
+    assert unreadable == {"created_at": (1, example)}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["pytorch", "bert"],
+        "['pytorch', 'bert']",
+        '["pytorch", "bert"]',
+        "pytorch,bert",
+        "pytorch, bert",
+        "['pytorch' 'bert']",  # as numpy prints it
+        "array(['pytorch', 'bert'], dtype=object)",
+        "('pytorch', 'bert')",
+        ["['pytorch', 'bert']"],
+        ["pytorch", None, "bert"],
+    ],
+    ids=str,
+)
+def test_tags_are_read_from_text(imported, given):
+    (model,), unreadable = imported({"id": "a/b", "tags": given})
+    assert model["tags"] == ["pytorch", "bert"]
+    assert model["tag_mask"] == 1
+    assert unreadable == {}
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["not a list", "pytorch;bert", "[pytorch", [{"name": "pytorch"}], {"a": 1}, 3, "3", "",
+     "['a', __import__('os').getcwd()]", "N/A", [["pytorch"]]],
+    ids=repr,
+)  # fmt: skip
+def test_unreadable_tags_are_unknown(imported, given):
+    (model,), unreadable = imported({"id": "a/b", "tags": given})
+    assert (model["tags"], model["tag_mask"], model["usable_mask"]) == (None, None, None)
+    assert unreadable["tags"][0] == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [{"rfilename": "pytorch_model.bin"}, {"rfilename": "a.json"}],
+        ["pytorch_model.bin", "a.json"],
+        [{"path": "pytorch_model.bin"}, {"path": "a.json"}],
+        "['pytorch_model.bin', 'a.json']",
+        "pytorch_model.bin,a.json",
+        "[RepoSibling(rfilename='pytorch_model.bin', size=None, blob_id=None, lfs=None), "
+        "RepoSibling(rfilename='a.json', size=7, lfs=BlobLfsInfo(size=1, sha256='x'))]",
+        [
+            "RepoSibling(rfilename='pytorch_model.bin', size=None)",
+            "RepoSibling(rfilename='a.json')",
+        ],
+        "[{'rfilename': 'pytorch_model.bin'}, {'rfilename': 'a.json'}]",
+    ],
+    ids=str,
+)
+def test_files_are_read_from_text(imported, given):
+    (model,), unreadable = imported({"id": "a/b", "siblings": given})
+    assert model["files"] == ["pytorch_model.bin", "a.json"]
+    assert model["weights_mask"] == 1
+    assert unreadable == {}
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["RepoSibling(size=1)", [{"size": 1}], [3], 3, "3", "", {"a.bin": 1}, ["a.bin", {"x": 1}],
+     [{"rfilename": {"a": 1}}], "12 files", "none", [None]],
+    ids=repr,
+)  # fmt: skip
+def test_unreadable_files_leave_weights_unknown(imported, given):
+    (model,), unreadable = imported({"id": "a/b", "tags": [], "siblings": given})
+    assert (model["files"], model["weights_mask"], model["tag_mask"]) == (None, None, 0)
+    assert unreadable["files"][0] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [
+        (2**63 - 1, 2**63 - 1),
+        (12.0, 12),
+        ("1234", 1234),
+        ("12.0", 12),
+        ({"$numberLong": "12"}, 12),
+        (2**63, None),
+        (2**64 - 1, None),
+        (10**400, None),
+        (-1, None),
+        (1.5, None),
+        ("1,234", None),
+        (True, None),
+        ("many", None),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_count_is_kept_or_unreadable(imported, given, count):
+    fields = {"downloads": given, "likes": given, "downloadsAllTime": given}
+    (model,), unreadable = imported({"id": "a/b", **fields, "safetensors": {"total": given}})
+    columns = ("downloads", "likes", "downloads_all_time", "parameters")
+    assert [model[name] for name in columns] == [count] * 4
+    assert set(unreadable) == (set() if count is not None else set(columns))
+
+
+@pytest.mark.parametrize(
+    ("given", "gated", "disabled"),
+    [("False", "false", False), ("true", "true", True), (False, "false", False), (1, None, True)],
+)
+def test_flag_is_read_from_text(imported, given, gated, disabled):
+    (model,), unreadable = imported({"id": "a/b", "gated": given, "disabled": given})
+    assert (model["gated"], model["disabled"]) == (gated, disabled)
+    assert set(unreadable) == ({"gated"} if gated is None else set())
+
+
+def test_model_of_unknown_privacy_is_left_out(imported):
+    models, _ = imported({"id": "a/b", "private": "perhaps"}, {"id": "a/c", "private": "False"})
+    assert [model["id"] for model in models] == ["a/c"]
+    assert imported.result.private == 1
+
+
+OBJECT_ID = "621ffdc036468d709f174338"
+
+
+@pytest.mark.parametrize(
+    ("row", "key", "id_", "author"),
+    [
+        ({"id": 1, "modelId": "acme/x"}, "acme/x", "acme/x", "acme"),
+        ({"id": "", "modelId": "acme/x"}, "acme/x", "acme/x", "acme"),
+        ({"_id": {"$oid": OBJECT_ID}, "id": "acme/x"}, OBJECT_ID, "acme/x", "acme"),
+        ({"_id": OBJECT_ID.upper(), "id": "acme/x"}, OBJECT_ID, "acme/x", "acme"),
+        ({"_id": 5, "id": "acme/x"}, "acme/x", "acme/x", "acme"),
+        ({"_id": "", "id": "acme/x"}, "acme/x", "acme/x", "acme"),
+        ({"_id": OBJECT_ID, "id": OBJECT_ID, "modelId": "a/x"}, OBJECT_ID, "a/x", "a"),
+        ({"id": "https://huggingface.co/acme/x"}, "acme/x", "acme/x", "acme"),
+        ({"id": "https://huggingface.co/acme/x/tree/main?x=1"}, "acme/x", "acme/x", "acme"),
+        ({"id": "https://huggingface.co/gpt2"}, "gpt2", "gpt2", None),
+        ({"id": "hf.co/gpt2"}, "gpt2", "gpt2", None),
+        ({"id": " acme/x\n"}, "acme/x", "acme/x", "acme"),
+        ({"id": "models/acme/x"}, "acme/x", "acme/x", "acme"),
+        ({"id": "acme/x", "author": ""}, "acme/x", "acme/x", "acme"),
+        ({"id": "acme/x", "author": 7}, "acme/x", "acme/x", "acme"),
+        ({"id": "acme/x", "author": "ACME"}, "acme/x", "acme/x", "ACME"),
+    ],
+    ids=str,
+)
+def test_identity_is_read(imported, row, key, id_, author):
+    (model,), _ = imported(row)
+    assert (model["key"], model["id"], model["author"]) == (key, id_, author)
+    assert imported.result.nameless == 0
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"id": None}, {}, {"id": ""}, {"id": " "}, {"id": 1}, {"_id": OBJECT_ID},
+        {"_id": OBJECT_ID, "id": None}, {"id": "datasets/acme/x"}, {"id": "datasets/squad"},
+        {"id": "https://huggingface.co/datasets/acme/x"}, {"id": "https://example.com/a/b"},
+        {"id": "acme/"}, {"id": "a/b/c"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_row_without_usable_id_is_left_out(imported, row):
+    models, unreadable = imported({"tags": [], **row}, {"id": "a/b", "tags": []})
+    assert [model["id"] for model in models] == ["a/b"]
+    assert imported.result.nameless == 1
+    assert unreadable == {}
+
+
+def test_nested_objects_are_read_from_text(imported):
+    (model,), unreadable = imported(
+        {
+            "id": "a/b",
+            "config": "{'model_type': 'bert', 'architectures': ['BertModel']}",
+            "safetensors": "SafeTensorsInfo(parameters={'F32': 7}, total=7)",
+            "baseModels": {"relation": "adapter", "models": ["some/base"]},
+        }
+    )
+    assert (model["model_type"], model["architectures"]) == ("bert", ["BertModel"])
+    assert (model["parameters"], model["base_models"]) == (7, ["some/base"])
+    assert unreadable == {}
+
+
+def test_repaired_row_keeps_its_place_among_duplicates(imported):
+    rows = [{"id": "a/b", "tags": "pytorch"}, {"id": "a/b", "tags": ["tf"]}]
+    assert imported(*rows)[0][0]["tags"] == ["tf"]
+    assert imported(*reversed(rows))[0][0]["tags"] == ["pytorch"]
+
+
+def test_unknown_is_left_out_of_every_denominator(imported):
+    known = [{"id": f"a/{n}", "tags": ["pytorch"], "library_name": "x"} for n in range(3)]
+    unknown = [{"id": f"b/{n}", "tags": "what is this", "library_name": 5} for n in range(2)]
+    imported(*known, *unknown, {"id": "c/0", "tags": []})
+    census = Census.latest(imported.store)
+    pair = ("pytorch", "tensorflow")
+    shares = {(one.name, one.framework): one for one in census.exclusivity(universe=pair)}
+    assert shares["exclusive", "pytorch"].denominator == 3
+    assert (shares["none", None].numerator, shares["none", None].denominator) == (1, 4)
+    groups = {
+        row["group"] for row in census.ask("exclusivity", {"universe": list(pair), "by": "library"})
+    }
+    assert groups == {"x", "(unknown)", "(none)"}
+    rows = census.ask("formats", {"per": "all", "floor": "included"})
+    assert {(row["framework"], row["numerator"], row["denominator"]) for row in rows} == {
+        ("pytorch", 3, 4)
+    }
+
+
+def test_transition_from_unknown_is_unknown(imported):
+    imported({"id": "a/b", "tags": "what is this"})
+    imported({"id": "a/b", "tags": ["tf"]})
+    census = Census.latest(imported.store)
+    rows = census.ask("transitions", {"earlier": 1, "later": 2})
+    assert [(row["before"], row["after"]) for row in rows] == [("(unknown)", "tensorflow")]
+    changes = {row["change"]: row["models"] for row in census.ask("changes", {})}
+    assert changes["changed"] == 0
+
+
+def test_nan_in_parquet_is_no_number(tmp_path):
+    dump = tmp_path / "d.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(
+            "COPY (SELECT * FROM (VALUES ('a/1', 12.0::DOUBLE, 'NaN'::DOUBLE), "
+            "('a/2', 'NaN'::DOUBLE, 3.0::DOUBLE), ('a/3', 'Infinity'::DOUBLE, NULL)) "
+            f"AS t(id, downloads, likes)) TO '{dump}'"
+        )
+    with Store.open(tmp_path / "h.duckdb", write=True) as store:
+        result = store.ingest([dump], Observation("import", "d", Scope(), DAY, DAY, None))
+        found = store.connection.execute("SELECT id, downloads, likes FROM observed(1) ORDER BY id")
+        assert found.fetchall() == [("a/1", 12, None), ("a/2", None, 3), ("a/3", None, None)]
+    assert [(one.field, one.models) for one in result.unreadable] == [("downloads", 1)]
+
+
+def test_export_brings_unreadable_back(imported, tmp_path):
+    from hfscan.export import export, load
+
+    imported({"id": "a/b", "tags": ["pytorch"]}, {"id": "a/c", "tags": "what is this"})
+    export(imported.store, tmp_path / "e", source=imported.store.sources()[0])
+    with Store.open(tmp_path / "again.duckdb", write=True) as store:
+        load(store, tmp_path / "e")
+        found = store.connection.execute(
+            "SELECT id, tag_mask, unreadable FROM observed(1) ORDER BY 1"
+        )
+        assert found.fetchall() == [("a/b", 1, None), ("a/c", None, ["tags"])]
+        assert [(one.field, one.models) for one in store.sources()[0].unreadable] == [("tags", 1)]
