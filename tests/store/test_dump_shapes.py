@@ -201,7 +201,7 @@ def test_damaged_text_in_wrapper_costs_one_row(store, tmp_path, damaged):
     row = b'{"id": "d", "sha": "' + damaged + b'"}'
     data = b'{"models": [' + b", ".join((dumped(A), row, dumped(B))) + b"]}"
     result = ingest_data(store, tmp_path, "rows.json", data)
-    assert (result.models, result.nameless + result.unreadable) == (2, 1)
+    assert (result.models, result.nameless + result.damaged) == (2, 1)
 
 
 def test_nan_is_unknown(store, tmp_path):
