@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import duckdb
 import pytest
@@ -72,7 +72,7 @@ def test_a_whole_history_is_restored(saved, tmp_path):
         assert [one.models for one in store.sources()] == [6, 5, 4]
 
 
-FUTURE = f"TIMESTAMP '{datetime.now(UTC).replace(tzinfo=None) + timedelta(days=2)}'"
+FUTURE = "TIMESTAMP '2100-01-01'"
 FIRST, LAST = "000001-after-000000", "000003-after-000002"
 CHANGES = {
     ("sources", f"SELECT * REPLACE ({FUTURE} AS observed_to) FROM {{table}}"): "in the future",
