@@ -13,7 +13,7 @@ help:  ## print this list
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/ready  ## run the main job end to end on a local stand-in for the Hub
+demo: $(VENV)/ready  ## run the main job end to end on a local fake Hub for the Hub
 	$(BIN)/hfscan demo
 
 ##@ Before a pull request
@@ -35,7 +35,7 @@ test: lint $(PARITY)/ready  ## run everything; TESTS=tests/test_cli.py or TESTS=
 	$(pinned-base) TZ=$(EAST) $(BIN)/python -m pytest $(WORKERS) --cov --cov-report= --cov-fail-under=0
 	$(pinned-parity) TZ=$(WEST) $(PARITY)/bin/python -m pytest $(WORKERS) --cov --cov-append \
 		--cov-report=term tests/parity tests/export \
-		tests/figures/test_dialect.py tests/cli/test_publish.py tests/minihub/test_official_client.py \
+		tests/figures/test_dialect.py tests/cli/test_publish.py tests/fakehub/test_official_client.py \
 		"tests/docs/test_pages.py::$(PAGE)[parity.md]"
 else ifneq ($(filter tests/parity%,$(PATHS)),)
 test: $(PARITY)/ready

@@ -1,7 +1,7 @@
 """What fetching and storing a census costs, beside the official client and beside what is possible.
 
 Run as `python benchmarks/fetch.py [--models N] [--pages N] [--large N] [--rounds N] [--from FILE]`
-where pyarrow is installed too. All clients ask one stand-in Hub, which keeps its pages rendered;
+where pyarrow is installed too. All clients ask one fake Hub, which keeps its pages rendered;
 they take turns, so that what else the machine does meets them alike. Each is a process of its own.
 Ratios are medians of rounds. `--from` serves a recorded dump instead of made-up models.
 """
@@ -29,7 +29,7 @@ from hfscan.scope import Scope
 from pathlib import Path
 begin()
 with hub.fetch(Scope(), endpoint=url, token=None, journal=Path(folder) / "j", fresh=True,
-        streams=streams, waypoints=Path(folder) / "w") as harvest:
+        workers=workers, waypoints=Path(folder) / "w") as harvest:
     end(harvest.models)
     if harvest.waypoints:
         harvest.waypoints.save(Path(folder) / "w")
@@ -71,13 +71,13 @@ end(len(pages) * 1000)
 INGEST = """
 from datetime import datetime, UTC
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 from pathlib import Path
 import tempfile
 pages, now = sorted(Path(folder).glob("j/*/*.gz")), datetime.now(UTC)
 with tempfile.TemporaryDirectory() as made, Store.open(Path(made) / "db", write=True) as store:
     begin()
-    done = store.ingest(pages, Observation("crawl", url, Scope(), now, now, True))
+    done = store.ingest(pages, NewSnapshot("crawl", url, Scope(), now, now, True))
     end(done.models)
 """
 READ = """
@@ -104,7 +104,7 @@ with duckdb.connect() as connection:
     end(models)
 """
 )
-CRAWL = "from hfscan.cli import main; import sys; sys.argv = ['hfscan', 'crawl', '--fresh', \
+CRAWL = "from hfscan.cli import main; import sys; sys.argv = ['hfscan', 'crawl', '--no-resume', \
 '--endpoint', url, '--db', folder + '/db']; main()"
 PLAIN = """
 import duckdb, pyarrow
@@ -136,7 +136,7 @@ duckdb.connect(folder + "/least").execute(f"CREATE OR REPLACE TABLE models AS FR
 """What no crawl can do without: the bytes copied, unproven, and read into a table as they are."""
 CLOCK = """
 import json, sys, time
-url, folder, first, streams = json.loads(sys.argv[1])
+url, folder, first, workers = json.loads(sys.argv[1])
 def begin():
     global at
     at = time.perf_counter(), time.process_time()
@@ -147,22 +147,22 @@ def end(models):
 
 
 class Bench:
-    """A stand-in Hub in a process of its own, and clients that take turns with it."""
+    """A fake Hub in a process of its own, and clients that take turns with it."""
 
     def __init__(self, population: list[str], folder: Path, latency: float = 0.0) -> None:
         self.folder = folder
         self.first = address(Scope(), "", ascending=True)
         self.server = subprocess.Popen(  # noqa: S603 - our own words
-            [sys.executable, "-m", "hfscan", "minihub", "serve", *population, "--port", "0",
+            [sys.executable, "-m", "hfscan", "fakehub", "serve", *population, "--port", "0",
              "--latency", str(latency), "--prepare", self.first],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         assert self.server.stdout is not None
         self.url = self.server.stdout.readline().strip()
 
-    def run(self, script: str, streams: int | None = 1) -> dict[str, float]:
+    def run(self, script: str, workers: int | None = 1) -> dict[str, float]:
         """Run a client; return what it says, and the whole process in seconds and MB."""
-        given = json.dumps([self.url, str(self.folder), self.first, streams])
+        given = json.dumps([self.url, str(self.folder), self.first, workers])
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
         began = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own words
@@ -243,10 +243,10 @@ def at_no_latency(population: list[str], number: int) -> None:
             f"bare copy of the bytes: {speed(got['copied'])}; unpacking them alone: "
             f"{speed(got['unpacked'])}"
         )
-        for name, streams in (("fetch", "one walker"), ("eight", "eight streams")):
+        for name, workers in (("fetch", "one walker"), ("eight", "eight workers")):
             times = ratio(got["listed"], got[name], "wall")
             cpu = ratio(got["listed"], got[name], "cpu")
-            what = f"fetch to journal, {streams}, 0 ms a page"
+            what = f"fetch to journal, {workers}, 0 ms a page"
             told(what, f"{speed(got[name])}, {times:.1f} x list_models ({speed(got['listed'])}); "
                  f"{cpu:.1f} x in CPU time ({speed(got[name], 'cpu')} of CPU, "
                  f"{speed(got['listed'], 'cpu')})", ">= 50 x", times >= 50, copy)  # fmt: skip
@@ -281,7 +281,7 @@ def at_a_second(pages: int, number: int) -> None:
             listed=lambda: bench.run(LIST_MODELS),
         )
         for name, words, at_once, target in (
-            ("two", "two walkers", 2, 2.2), ("eight", "eight streams", 8, 8.0),
+            ("two", "two walkers", 2, 2.2), ("eight", "eight workers", 8, 8.0),
         ):  # fmt: skip
             times = ratio(got["listed"], got[name], "wall")
             told(f"{words}, 1 s a page, {pages} pages", f"{times:.1f} x list_models",

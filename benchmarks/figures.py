@@ -22,7 +22,7 @@ import duckdb
 
 from hfscan.figures import Census, load
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 YEAR = {"since": "2022-01-01", "until": "2023-01-01"}
 QUESTIONS: dict[str, tuple[str, Mapping[str, object]]] = {
@@ -30,7 +30,7 @@ QUESTIONS: dict[str, tuple[str, Mapping[str, object]]] = {
     "year": ("exclusivity", YEAR),
     "by library": ("exclusivity", {"by": "library", "top": 15}),
     "year, by authors' votes": ("exclusivity", {**YEAR, "weight": "authors"}),
-    "floor": ("floor", YEAR),
+    "cutoff": ("cutoff", YEAR),
     "formats": ("formats", {}),
     "concentration": ("concentration", {}),
 }
@@ -41,7 +41,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dump", type=Path)
-    parser.add_argument("--dates", type=Path, help="true dates, as `import --created` reads them")
+    parser.add_argument(
+        "--dates", type=Path, help="true dates, as `import --creation-dates` reads them"
+    )
     parser.add_argument("--models", type=int, default=3_000_000)
     parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args()
@@ -119,7 +121,7 @@ def _told(command: list[str]) -> dict[str, Any]:
     return told
 
 
-_KEYS = ("definition", "universe", "population", "floor", "weight", "by", "group", "name")
+_KEYS = ("definition", "frameworks", "population", "cutoff", "weight", "by", "group", "name")
 
 
 def _agree(expected: dict[str, Any], found: dict[str, Any]) -> None:
@@ -166,7 +168,7 @@ def _cpu() -> float:
 def _imported(database: Path, dump: Path) -> Path:
     now = datetime.now(UTC)
     with Store.open(database, write=True) as store:
-        store.ingest([dump], Observation("import", dump.name, Scope(), now, now, None))
+        store.ingest([dump], NewSnapshot("import", dump.name, Scope(), now, now, None))
     return database
 
 

@@ -1,4 +1,4 @@
-"""What history costs: `python benchmarks/history.py [--models N] [--days N] [--keep FILE]`.
+"""What history costs: `python benchmarks/history.py [--models N] [--days N] [--retention-days FILE]`.
 
 Simulates days of a Hub: 0.7 % of the models change tags or files, 0.3 % are new, 0.05 % go, 30 %
 change their downloads. Each day is a full census, read from a Parquet file. Prints what a day adds
@@ -21,7 +21,7 @@ from pathlib import Path
 import duckdb
 
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store, history
+from hfscan.store import NewSnapshot, Store, history
 
 TARGETS = {"growth": 0.04, "apply": 5.0, "report": 1.2}
 _START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--keep", type=Path, help="Keep the database here.")
+    parser.add_argument("--retention-days", type=Path, help="Keep the database here.")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         db = args.keep or Path(name) / "h.duckdb"
@@ -119,7 +119,7 @@ def _measure_days(
         for number, dump in enumerate(_simulated(folder, models, count)):
             when = _START + timedelta(days=number)
             began = _cpu()
-            store.ingest([dump], Observation("import", dump.name, Scope(), when, when, True))
+            store.ingest([dump], NewSnapshot("import", dump.name, Scope(), when, when, True))
             ingest = _cpu() - began
             began = _cpu()
             store.connection.execute("CHECKPOINT")
@@ -137,7 +137,7 @@ def _measure_days(
     copy = folder / "copy.parquet"
     with Store.open(db) as store:
         store.connection.execute(
-            f"COPY (FROM observed({count + 1}) ORDER BY key) TO '{copy}' (COMPRESSION zstd)"
+            f"COPY (FROM models_in({count + 1}) ORDER BY key) TO '{copy}' (COMPRESSION zstd)"
         )
     added = [
         day | {"used": day["used"] - before["used"]} for before, day in itertools.pairwise(days)

@@ -12,11 +12,11 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hfscan.fakehub import Population
 from hfscan.frameworks import masks_sql
 from hfscan.hub.walk import FIELDS
-from hfscan.minihub import Population
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 _MODELS, _PAGE = 200_000, 1_000
 
@@ -32,12 +32,12 @@ def main() -> None:
         with Store.open(Path(name) / "h.duckdb", write=True) as store:
             began = _cpu()
             models = store.ingest(
-                files, Observation("import", "benchmark", Scope(), now, now, None)
+                files, NewSnapshot("import", "benchmark", Scope(), now, now, None)
             ).models
             whole = _cpu() - began
             began = _cpu()
             store.connection.execute(
-                "SELECT bit_xor(tag_mask), bit_xor(weights_mask), bit_xor(usable_mask) "
+                "SELECT bit_xor(tag_mask), bit_xor(weights_mask), bit_xor(loadable_mask) "
                 f"FROM ({masks_sql('versions')})"
             ).fetchall()
             masks = _cpu() - began

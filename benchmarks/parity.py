@@ -1,7 +1,7 @@
 """What a parity run costs beside two bare scripts, one a framework, that load and run the same.
 
 The scripts make the same calls on the same files, those that fail included; they compare nothing,
-and run nothing in float64. Two clocks: `ratio` is of the time that passes, in which lanes work
+and run nothing in float64. Two clocks: `ratio` is of the time that passes, in which backends work
 side by side; `work` of the processors' time of all processes.
 
 Run as `python benchmarks/parity.py [--rounds N] [--large] [--out FILE]` where the `parity` extra is

@@ -18,7 +18,7 @@ TAXONOMY, RULES, ARCHITECTURES = (
 )
 FRAMEWORKS = {one["key"]: one for one in TAXONOMY["framework"]}
 PAIR = ("pytorch", "tensorflow")
-UNIVERSES = {
+FRAMEWORK_SETS = {
     PAIR: PAIR,
     (*PAIR, "jax"): (*PAIR, "jax"),
     ("all",): tuple(
@@ -27,11 +27,11 @@ UNIVERSES = {
     ),
 }  # fmt: skip
 CREATED = "created_at >= '2022-01-01' AND created_at < '2023-01-01'"
-AT_FLOOR = "created_at >= '2022-03-02 23:29:00' AND created_at < '2022-03-02 23:30:00'"
-FLOORS = {
-    "excluded": f"{CREATED} AND NOT ({AT_FLOOR})",
+AT_CUTOFF = "created_at >= '2022-03-02 23:29:00' AND created_at < '2022-03-02 23:30:00'"
+CUTOFFS = {
+    "excluded": f"{CREATED} AND NOT ({AT_CUTOFF})",
     "included": CREATED,
-    "only": f"{CREATED} AND {AT_FLOOR}",
+    "only": f"{CREATED} AND {AT_CUTOFF}",
 }
 EXISTING = "created_at < '2023-01-01'"
 WEIGHTS = {"models": "1", "downloads": "downloads", "authors": "vote"}
@@ -48,7 +48,7 @@ def tag(key: str) -> str:
     return has("tags", FRAMEWORKS[key].get("tags", ()))
 
 
-def usable(key: str) -> str:
+def loadable(key: str) -> str:
     """Return the condition that a user can load a model with `key`."""
     formats = [name for name, one in FRAMEWORKS.items() if one.get("of") == key]
     ways = [way for name in (key, *formats) for way in (tag(name), *by_rules(name))]
@@ -56,11 +56,11 @@ def usable(key: str) -> str:
 
 
 def by_rules(key: str) -> list[str]:
-    """Return the conditions under which a rule of usable says `key`; without file names."""
+    """Return the conditions under which a rule of loadable says `key`; without file names."""
     ways = []
     for rule in RULES["rule"]:
         library = rule["serves"] == ["library"]
-        if rule["definition"] != "usable" or not (library or key in rule["serves"]):
+        if rule["definition"] != "loadable" or not (library or key in rule["serves"]):
             continue
         parts = [f"({' OR '.join(tag(name) for name in rule['formats'])})"]
         if library:
@@ -80,20 +80,20 @@ def has(column: str, words: Any) -> str:
     return f"list_has_any({column}, {list(words)})"
 
 
-DEFINITIONS = {"tag": tag, "usable": usable}
+DEFINITIONS = {"tag": tag, "loadable": loadable}
 
 
 def shares(
     connection: duckdb.DuckDBPyConnection,
     where: str,
     *,
-    universe: tuple[str, ...] = PAIR,
+    frameworks: tuple[str, ...] = PAIR,
     definition: str = "tag",
     weight: str = "models",
     by: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the figures of one section."""
-    names = UNIVERSES[universe]
+    names = FRAMEWORK_SETS[frameworks]
     n = {"models": "count(*)"}.get(weight, f"sum({WEIGHTS[weight]})")
     kinds = {
         **{("exclusive", name): f'"{name}" AND served = 1' for name in names},
@@ -118,7 +118,7 @@ def shares(
         rows = rows[:15] + ([("(other)", *rest)] if rest else [])
     return [
         {
-            "definition": definition, "universe": universe, "name": name, "framework": framework,
+            "definition": definition, "frameworks": frameworks, "name": name, "framework": framework,
             "weight": weight, "by": by, "group": group, "numerator": round(n or 0, 6),
             "denominator": round((everything if name == "none" else serving) or 0, 6),
         }
@@ -127,14 +127,14 @@ def shares(
     ]  # fmt: skip
 
 
-def floor(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def cutoff(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Return the figures with what is dated by other witnesses."""
-    dated = "at_floor AND date >= '2022-01-01' AND date < '2022-03-02 23:29:00'"
-    conflict = "at_floor AND date >= '2022-03-02 23:29:00'"
+    dated = "at_cutoff AND date >= '2022-01-01' AND date < '2022-03-02 23:29:00'"
+    conflict = "at_cutoff AND date >= '2022-03-02 23:29:00'"
     ages = {
-        "certain": f"{CREATED} AND NOT at_floor",
+        "certain": f"{CREATED} AND NOT at_cutoff",
         "dated": dated,
-        "undated": f"at_floor AND (date IS NULL OR {conflict})",
+        "undated": f"at_cutoff AND (date IS NULL OR {conflict})",
         "in_conflict": conflict,
     }
     kinds = {
@@ -146,7 +146,7 @@ def floor(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         f"count(*) FILTER ({kind} AND {age})" for kind in kinds.values() for age in ages.values()
     ]
     row = connection.execute(
-        f"SELECT {', '.join(counts)} FROM (SELECT *, {AT_FLOOR} AS at_floor, "
+        f"SELECT {', '.join(counts)} FROM (SELECT *, {AT_CUTOFF} AS at_cutoff, "
         f"{tag('pytorch')} AS pytorch, {tag('tensorflow')} AS tensorflow "
         f"FROM models LEFT JOIN dates USING (id) WHERE {CREATED})"
     ).fetchone()
@@ -162,7 +162,7 @@ def concentration(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]
     rows = connection.execute(
         "WITH found AS (SELECT coalesce(nullif(split_part(id, '/', -2), ''), '(none)') AS author, "
         f"{tag('pytorch')} AS pytorch, {tag('tensorflow')} AS tensorflow "
-        f"FROM models WHERE {FLOORS['excluded']}) "
+        f"FROM models WHERE {CUTOFFS['excluded']}) "
         "SELECT author, count(*) FILTER (pytorch AND NOT tensorflow) AS numerator, "
         "count(*) FILTER (pytorch OR tensorflow) AS serving "
         "FROM found GROUP BY author ORDER BY numerator DESC, author"
@@ -185,7 +185,7 @@ def formats(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     counts = {key: f"count(*) FILTER ({tag(key)})" for key in FRAMEWORKS}
     *numbers, everything = (
         connection.execute(
-            f"SELECT {', '.join(counts.values())}, count(*) FROM models WHERE {FLOORS['excluded']}"
+            f"SELECT {', '.join(counts.values())}, count(*) FROM models WHERE {CUTOFFS['excluded']}"
         ).fetchone()
         or ()
     )
@@ -201,18 +201,18 @@ def main() -> None:
     connection = duckdb.connect(sys.argv[1], read_only=True)
 
     def section(population: str, kind: str | None = None, **asked: Any) -> list[dict[str, Any]]:
-        where = EXISTING if population == "existing" else FLOORS[kind or "excluded"]
+        where = EXISTING if population == "existing" else CUTOFFS[kind or "excluded"]
         told = shares(connection, where, **asked)
-        return [{**one, "population": population, "floor": kind} for one in told]
+        return [{**one, "population": population, "cutoff": kind} for one in told]
 
     created = [
-        one for weight in WEIGHTS for kind in FLOORS
+        one for weight in WEIGHTS for kind in CUTOFFS
         for one in section("created", kind, weight=weight)
     ]  # fmt: skip
     grouped = [one for by in GROUPS if by for one in section("created", "excluded", by=by)]
     sensitivity = [
-        one for definition in DEFINITIONS for universe in UNIVERSES
-        for one in section("created", "excluded", definition=definition, universe=universe)
+        one for definition in DEFINITIONS for frameworks in FRAMEWORK_SETS
+        for one in section("created", "excluded", definition=definition, frameworks=frameworks)
     ]  # fmt: skip
     sensitivity += [
         one for weight in WEIGHTS for one in section("created", "excluded", weight=weight)
@@ -220,7 +220,7 @@ def main() -> None:
     told = {
         "figures": created + section("existing") + grouped,
         "sensitivity": sensitivity,
-        "tables": {one.__name__: one(connection) for one in (floor, concentration, formats)},
+        "tables": {one.__name__: one(connection) for one in (cutoff, concentration, formats)},
     }
     json.dump(told, sys.stdout)
 

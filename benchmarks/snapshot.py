@@ -1,6 +1,6 @@
 """What snapshots cost: `python benchmarks/snapshot.py [--models N] [--days N]`.
 
-A made-up Hub, and a dataset on it that keeps the state. Each day a fresh machine (an empty folder,
+A fake Hub, and a dataset on it that keeps the state. Each day a fresh machine (an empty folder,
 a process of its own) brings it to today, as on GitHub Actions: it restores the history, crawls,
 exports, reports and publishes. Between two days 0.7 % of the models change tags, 30 % downloads,
 0.3 % are new and 0.05 % gone; every seventh crawl is one of everything. Prints for each day what it
@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from hfscan.minihub import MiniHub, Population
-from hfscan.minihub.synthetic import Synthesis
+from hfscan.fakehub import FakeHub, Population
+from hfscan.fakehub.synthetic import Synthesis
 
 CHANGED, COUNTED, NEW, GONE = 0.007, 0.3, 0.003, 0.0005
 LIMITS = {"wall": 6 * 3600, "rss": 16e9, "disk": 14e9}
-TOKEN = "hf_benchmark"  # noqa: S105 - the stand-in's
+TOKEN = "hf_benchmark"  # noqa: S105 - the fake Hub's
 TAKE = """
 import json, re, sys
 from datetime import datetime, timedelta, UTC
@@ -61,11 +61,11 @@ def main() -> None:
         if day:
             life.pass_day(args.models + (day - 1) * new)
         population = life.population(args.models + day * new)
-        with MiniHub(population, port=port, quota=None, tokens={TOKEN: "me"}) as hub:
+        with FakeHub(population, port=port, quota=None, tokens={TOKEN: "me"}) as hub:
             port = int(hub.url.rpartition(":")[2])
             hub.datasets.update(datasets)  # type: ignore[attr-defined]
             with urlopen(f"{hub.url}/api/models?sort=lastModified&limit=1"):  # noqa: S310
-                pass  # the stand-in sorts once, the Hub has an index
+                pass  # the fake Hub sorts once, the Hub has an index
             _tell(day, hub)
             datasets = dict(hub.datasets)
 
@@ -106,7 +106,7 @@ class _Life:
         return Population(ids, read, lambda: self._world.find, "for a benchmark")
 
 
-def _tell(day: int, hub: MiniHub) -> None:
+def _tell(day: int, hub: FakeHub) -> None:
     asked = len(hub.requests)
     before = dict(hub.datasets["me/census"].files) if hub.datasets else {}
     with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,7 @@ from hfscan.fs import companion, journal_folder
 from hfscan.hub import Answers, Changed, Dated, Harvest, Progress
 from hfscan.objectid import created_at
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, Ingested, Observation, Source, Store
+from hfscan.store import CreationDate, Ingested, NewSnapshot, Snapshot, Store
 from hfscan.suggest import did_you_mean
 
 _OVERLAP = timedelta(hours=1)  # the time of a change is told by the clock of who made it
@@ -34,15 +34,15 @@ def crawl(
     token: str | None,
     db: Path,
     fresh: bool = False,
-    streams: int | None = None,
+    workers: int | None = None,
     rewrite_links: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Crawled:
-    """Crawl `scope` of the Hub at `endpoint` into the database `db` as one observation.
+    """Crawl `scope` of the Hub at `endpoint` into the database `db` as one new_snapshot.
 
     Pages wait in `<db>.journal/` until they are in the database; an interrupted crawl goes on
     there. A long one of everything leaves `<db>.waypoints`, from which later ones can walk in
-    several `streams`: see `hub.fetch`. Raises NoAnswerError, and records
+    several `workers`: see `hub.fetch`. Raises NoAnswerError, and records
     nothing, where the Hub lists no model; and the errors of `hub.fetch` and of `Store`.
     """
     tell = progress or (lambda _: None)
@@ -56,7 +56,7 @@ def crawl(
         journal=journal_folder(db),
         fresh=fresh,
         progress=tell,
-        streams=streams,
+        workers=workers,
         waypoints=waypoints,
         rewrite_links=rewrite_links,
     )
@@ -72,12 +72,14 @@ def crawl(
             harvest.requests - harvest.requests_now,
             db,
         )
-        observation = _observation(harvest)
-        ingested = _already(store, harvest, observation) or store.ingest(harvest.pages, observation)
+        new_snapshot = _observation(harvest)
+        ingested = _already(store, harvest, new_snapshot) or store.ingest(
+            harvest.pages, new_snapshot
+        )
         if harvest.waypoints:
             harvest.waypoints.save(waypoints)
         harvest.discard()
-        LOGGER.info("source %d holds %d models", ingested.source, ingested.models)
+        LOGGER.info("snapshot %d holds %d models", ingested.snapshot, ingested.models)
     return Crawled(harvest, ingested)
 
 
@@ -101,9 +103,9 @@ def _known_tasks() -> list[str]:
 
 @dataclass(frozen=True)
 class Updated:
-    """What an update fetched since the source `base`, and what the database made of it."""
+    """What an update fetched since the snapshot `base`, and what the database made of it."""
 
-    base: Source
+    base: Snapshot
     new: Harvest
     changed: Changed
     ingested: Ingested
@@ -129,7 +131,7 @@ def update(
     with Store.open(db) as store:
         base, last = store.to_update(endpoint)
     since = base.observed_from.replace(tzinfo=UTC) - _OVERLAP
-    scope = Scope(since=min(created_at(last), since), files="files" not in base.lacks)
+    scope = Scope(since=min(created_at(last), since), files="files" not in base.missing_columns)
     with TemporaryDirectory() as folder:
         journal = Path(folder, "new")
         new = hub.fetch(
@@ -156,7 +158,7 @@ def update(
                 rewrite_links=rewrite_links,
                 progress=tell,
             )
-            observation = Observation(
+            new_snapshot = NewSnapshot(
                 kind="update",
                 origin=endpoint,
                 scope=Scope(),
@@ -168,11 +170,11 @@ def update(
                 base=base.id,
             )
             with Store.open(db, write=True) as store:
-                ingested = store.ingest([*new.pages, *changed.pages], observation)
+                ingested = store.ingest([*new.pages, *changed.pages], new_snapshot)
     return Updated(base, new, changed, ingested)
 
 
-def date_floor(
+def date_cutoff(
     *,
     endpoint: str,
     token: str | None,
@@ -181,7 +183,7 @@ def date_floor(
     rewrite_links: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Dated:
-    """Ask the Hub for the first commits of floor models that `db` knows no true date of.
+    """Ask the Hub for the first commits of cutoff models that `db` knows no true date of.
 
     At most `limit` models, the most downloaded first. What an interrupted run asked is kept, is
     part of the answer, and counts for the limit. Raises DatabaseError, and the errors of
@@ -194,7 +196,7 @@ def date_floor(
         with Store.open(db, write=True) as store:
             _record(store, answers, endpoint)
             left = limit and max(0, limit - len(earlier))
-            repos = store.floor_to_date(left)
+            repos = store.cutoff_to_date(left)
         try:
             dated = hub.first_commits(
                 repos,
@@ -218,8 +220,8 @@ def _record(store: Store, answers: Answers, endpoint: str) -> None:
     answers.drop()
 
 
-def _observation(harvest: Harvest) -> Observation:
-    return Observation(
+def _observation(harvest: Harvest) -> NewSnapshot:
+    return NewSnapshot(
         kind="crawl",
         origin=harvest.endpoint,
         scope=harvest.scope,
@@ -233,15 +235,15 @@ def _observation(harvest: Harvest) -> Observation:
     )
 
 
-def _already(store: Store, harvest: Harvest, observation: Observation) -> Ingested | None:
+def _already(store: Store, harvest: Harvest, new_snapshot: NewSnapshot) -> Ingested | None:
     """Return what the database holds of this very crawl.
 
     It does when an earlier run was killed after the ingest, before it could drop the journal.
     """
-    sources = store.sources()
-    before = harvest.journal.storing_after(max((one.id for one in sources), default=0))
-    ended = observation.observed_to.astimezone(UTC).replace(tzinfo=None, microsecond=0)
-    for one in sources:
+    snapshots = store.snapshots()
+    before = harvest.journal.storing_after(max((one.id for one in snapshots), default=0))
+    ended = new_snapshot.observed_to.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    for one in snapshots:
         same = (one.kind, one.origin, one.observed_to) == ("crawl", harvest.endpoint, ended)
         if one.id > before and same:
             return Ingested(one.id, one.models, 0, 0, 0, 0, {}, [], already=True)

@@ -19,7 +19,7 @@ from hfscan.hub.page import Page, prove
 from hfscan.hub.retry import Patience
 from hfscan.hub.walk import FIELDS, address
 from hfscan.parity import confinement
-from hfscan.parity.worker import LaneError, Worker
+from hfscan.parity.worker import BackendError, Worker
 from hfscan.scope import Scope
 from hfscan.store import Store
 from hfscan.text import sanitize
@@ -62,9 +62,11 @@ def versions() -> Iterator[Finding]:
         area = f"extra {extra}" if extra else "packages"
         what = f"pip install 'hfscan{f'[{extra}]' if extra else ''}'"
         if missing:
-            lacks = f"missing: {', '.join(missing)}" + (f"; there: {there}" if there else "")
+            missing_columns = f"missing: {', '.join(missing)}" + (
+                f"; there: {there}" if there else ""
+            )
             state = "note" if extra else "problem"
-            yield Finding(area, state, lacks, f"Install them, where wanted, with {what}.")
+            yield Finding(area, state, missing_columns, f"Install them, where wanted, with {what}.")
         else:
             yield Finding(area, "ok", there)
 
@@ -88,21 +90,23 @@ def database(db: Path) -> Iterator[Finding]:
     else:
         try:
             with Store.open(db) as store:
-                sources = store.sources()
+                snapshots = store.snapshots()
                 store.verify()
         except HfscanError as error:
             yield Finding("database", "problem", str(error))
         else:
-            newest = f", the newest of {sources[-1].observed_to:%F}" if sources else ""
+            newest = f", the newest of {snapshots[-1].observed_to:%F}" if snapshots else ""
             size = db.stat().st_size / (1 << 20)
-            yield Finding("database", "ok", f"{db}: {len(sources)} sources{newest}; {size:,.0f} MB")
+            yield Finding(
+                "database", "ok", f"{db}: {len(snapshots)} snapshots{newest}; {size:,.0f} MB"
+            )
     for about, pages in unfinished(journal_folder(db)):
         yield Finding(
             "journal",
             "note",
             f"an unfinished crawl of {sanitize(redact_url(about.endpoint), 100)}, begun "
             f"{about.started_at:%F %T} UTC: {pages:,} pages are kept",
-            "The same `hfscan crawl` goes on from there; with --fresh it starts anew.",
+            "The same `hfscan crawl` goes on from there; with --no-resume it starts anew.",
         )
     free = shutil.disk_usage(db.absolute().parent).free if db.absolute().parent.is_dir() else 0
     if free < _LITTLE:
@@ -172,10 +176,10 @@ def hub(
     yield Finding("quota", "ok" if quota.remaining else "note", left, advice)
 
 
-def lanes(
+def backends(
     names: Sequence[str], pythons: Mapping[str, str], notify: Callable[[str], None] | None = None
 ) -> Iterator[Finding]:
-    """Start each parity lane in its own process; say its versions and the GPU that it sees.
+    """Start each parity backend in its own process; say its versions and the GPU that it sees.
 
     Where one starts, also say what the system lets hfscan keep from it. `notify` is
     given a sentence while a start takes long.
@@ -185,18 +189,18 @@ def lanes(
         for worker in workers:
             try:
                 worker.launch()  # together: importing takes seconds
-            except LaneError:
+            except BackendError:
                 continue  # told below
         for worker in workers:
-            area = f"lane {worker.lane}"
+            area = f"backend {worker.backend}"
             try:
                 worker.start()
-            except LaneError as error:
+            except BackendError as error:
                 yield Finding(
                     area,
                     "note",
                     sanitize(str(error), 600),
-                    "`hfscan parity` can do without it where its --lanes name others.",
+                    "`hfscan parity` can do without it where its --backends name others.",
                 )
             else:
                 about = worker.about
@@ -220,5 +224,5 @@ def _confinement(seen: Sequence[Mapping[str, bool]]) -> Iterator[Finding]:
         )
         yield Finding("confinement", "note", lacking, advice)
     else:
-        found = "parity lanes have no network and cannot read the files of credentials"
+        found = "parity backends have no network and cannot read the files of credentials"
         yield Finding("confinement", "ok", found)

@@ -35,7 +35,7 @@ class DatabaseError(HfscanError):
 
 
 class NoAnswerError(HfscanError):
-    """The database holds no observation that can answer what was asked."""
+    """The database holds no snapshot that can answer what was asked."""
 
     exit_code = 7
 
@@ -65,7 +65,7 @@ class InconsistentError(HfscanError):
 
 
 class ImplausibleError(HfscanError):
-    """An observation holds so much less than the one before that it is rather a fault."""
+    """An snapshot holds so much less than the one before that it is rather a fault."""
 
     exit_code = 12
 

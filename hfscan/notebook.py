@@ -9,17 +9,17 @@ from hfscan.errors import NoAnswerError
 from hfscan.figures import (
     By,
     Census,
+    Cutoff,
     Definition,
     Figure,
-    Floor,
     Period,
     Population,
     Weight,
     check_left,
     load,
 )
-from hfscan.figures.census import contains_floor
-from hfscan.store import Source, Store
+from hfscan.figures.census import contains_cutoff
+from hfscan.store import Snapshot, Store
 from hfscan.suggest import unknown
 
 if TYPE_CHECKING:
@@ -69,19 +69,19 @@ class Database:
         self._store = store
 
     @property
-    def sources(self) -> list[Source]:
-        """Every observation, oldest first."""
-        return self._store.sources()
+    def snapshots(self) -> list[Snapshot]:
+        """Every snapshot, oldest first."""
+        return self._store.snapshots()
 
     def figure(
         self, name: str, *, framework: str | None = None, year: int | None = None, **asked: Any
     ) -> Figure:
         """Return one figure: 'exclusive' or 'available' (of `framework`), 'shared' or 'none'.
 
-        Of the models created in `year`, without those older than the Hub's dates, unless `floor`
+        Of the models created in `year`, without those older than the Hub's dates, unless `cutoff`
         says otherwise; without a year, of all models. `asked`: as in `figures`, without `by`.
 
-        Raises NoAnswerError where there is no such figure, or no observation that can answer.
+        Raises NoAnswerError where there is no such figure, or no snapshot that can answer.
         """
         found = self._figures(year=year, **asked)
         for one in found:
@@ -92,68 +92,70 @@ class Database:
         if name not in names:
             raise NoAnswerError(unknown("figure", name, names))
         if framework is not None and framework not in frameworks:
-            raise NoAnswerError(unknown("framework in the universe called", framework, frameworks))
+            raise NoAnswerError(
+                unknown("framework in the frameworks called", framework, frameworks)
+            )
         raise NoAnswerError(
             f"There is no figure {name!r} of {framework!r}: there are exclusive and available of "
-            "each framework of the universe, and shared and none of no framework."
+            "each framework of the frameworks, and shared and none of no framework."
         )
 
     def figures(self, *, year: int | None = None, **asked: Any) -> Rows:
         """Return all figures of a question as rows, with the keys of a report's JSON.
 
-        `asked`: universe (names, in a list or with commas), definition ('tag', 'weights',
-        'usable'), population ('created', 'existing'), floor ('excluded', 'included', 'only'),
-        weight ('models', 'downloads', 'authors'), without_top, by (a grouping), top, source,
+        `asked`: frameworks (names, in a list or with commas), definition ('tag', 'weights',
+        'loadable'), population ('created', 'existing'), cutoff ('excluded', 'included', 'only'),
+        weight ('models', 'downloads', 'authors'), exclude_top_authors, by (a grouping), top, snapshot,
         as_of. Raises NoAnswerError.
         """
         return Rows([one.as_dict() for one in self._figures(year=year, **asked)])
 
-    def query(self, name: str, *, source: int | None = None, **parameters: object) -> Rows:
+    def query(self, name: str, *, snapshot: int | None = None, **parameters: object) -> Rows:
         """Return the rows of a named query. Raises NoAnswerError on an unknown one."""
         load(name)
-        return Rows(Census.latest(self._store, source=source).ask(name, parameters))
+        return Rows(Census.latest(self._store, snapshot=snapshot).ask(name, parameters))
 
     def _figures(
         self,
         *,
         year: int | None,
-        universe: str | Sequence[str] = PAIR,
+        frameworks: str | Sequence[str] = PAIR,
         definition: Definition = "tag",
         population: Population | None = None,
-        floor: Floor | None = None,
+        cutoff: Cutoff | None = None,
         weight: Weight = "models",
-        without_top: int = 0,
+        exclude_top_authors: int = 0,
         by: By | None = None,
         top: int | None = None,
-        source: int | None = None,
+        snapshot: int | None = None,
         as_of: datetime | None = None,
     ) -> list[Figure]:
         asked = None if year is None else Period.of_year(year)
         period = asked.asked if asked else None
-        names = universe.split(",") if isinstance(universe, str) else universe
+        names = frameworks.split(",") if isinstance(frameworks, str) else frameworks
         if population is None:
             population = "existing" if period is None else "created"
-        if floor is None and population == "created" and period and contains_floor(period):
-            floor = "excluded"
-        if source is not None and as_of is not None:
-            raise NoAnswerError("source and as_of exclude each other. Give one.")
-        census = Census.choose(self._store, period, source=source, as_of=as_of)
+        if cutoff is None and population == "created" and period and contains_cutoff(period):
+            cutoff = "excluded"
+        if snapshot is not None and as_of is not None:
+            raise NoAnswerError("snapshot and as_of exclude each other. Give one.")
+        census = Census.choose(self._store, period, snapshot=snapshot, as_of=as_of)
         if asked and asked.is_empty:
-            raise NoAnswerError(f"No model is dated into {year}. {asked.notes(census.source)[0]}")
+            raise NoAnswerError(f"No model is dated into {year}. {asked.notes(census.snapshot)[0]}")
         figures = list(
             census.exclusivity(
-                universe=tuple(dict.fromkeys(names)),
+                frameworks=tuple(dict.fromkeys(names)),
                 definition=definition,
                 period=period,
                 population=population,
-                floor=floor,
+                cutoff=cutoff,
                 weight=weight,
-                without_top=without_top,
+                exclude_top_authors=exclude_top_authors,
                 by=by,
                 top=top,
             )
         )
-        check_left(figures, without_top)
+        check_left(figures, exclude_top_authors)
         return figures
 
     def __enter__(self) -> "Database":

@@ -1,17 +1,17 @@
 """Object ids: a model's `_id` starts with the second of its creation.
 
 24 lowercase hex digits; the first 8 are big-endian Unix seconds. The Hub began to store dates on
-2022-03-02: older models carry the instant of that migration (the *floor*), not their own.
+2022-03-02: older models carry the instant of that migration (the *cutoff*), not their own.
 """
 
 from datetime import UTC, datetime
 
-FLOOR_START = datetime(2022, 3, 2, 23, 29, 0, tzinfo=UTC)
-"""No model was created by the API's account before this instant. Source: Hub documentation
+CUTOFF_START = datetime(2022, 3, 2, 23, 29, 0, tzinfo=UTC)
+"""No model was created by the API's account before this instant. Snapshot: Hub documentation
 ("before dates were stored": 2022-03-02T23:29:04); the band runs over several seconds."""
 
-FLOOR_END = datetime(2022, 3, 2, 23, 30, 0, tzinfo=UTC)
-"""First instant after the floor band: `FLOOR_START <= createdAt < FLOOR_END` marks its models."""
+CUTOFF_END = datetime(2022, 3, 2, 23, 30, 0, tzinfo=UTC)
+"""First instant after the cutoff band: `CUTOFF_START <= createdAt < CUTOFF_END` marks its models."""
 
 
 def created_at(object_id: str) -> datetime:

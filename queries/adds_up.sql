@@ -7,12 +7,12 @@
 WITH figures AS (
     SELECT DISTINCT  -- a report may ask the same twice
         * EXCLUDE (share),
-        (definition, universe, population, period, floor, weight, without_top) AS question
+        (definition, frameworks, population, period, cutoff, weight, exclude_top_authors) AS question
     FROM (
         SELECT unnest(from_json($figures::JSON, '[{
             "name": "VARCHAR", "framework": "VARCHAR", "definition": "VARCHAR",
-            "universe": ["VARCHAR"], "population": "VARCHAR", "period": ["VARCHAR"],
-            "floor": "VARCHAR", "weight": "VARCHAR", "without_top": "BIGINT", "by": "VARCHAR",
+            "frameworks": ["VARCHAR"], "population": "VARCHAR", "period": ["VARCHAR"],
+            "cutoff": "VARCHAR", "weight": "VARCHAR", "exclude_top_authors": "BIGINT", "by": "VARCHAR",
             "group": "VARCHAR", "numerator": "DOUBLE", "denominator": "DOUBLE", "share": "DOUBLE"
         }]'), recursive := true)
     )

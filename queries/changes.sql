@@ -1,39 +1,39 @@
--- title: Changes between two observations
+-- title: Changes between two snapshots
 -- answers: How many models stayed, came, went, were renamed or changed, gained a framework or lost one?
--- param earlier INTEGER = 1 : the source to start from
--- param later INTEGER = 2 : the source to compare with
--- param universe VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes that are told apart
--- values earlier: <sources>
--- values later: <sources>
--- values universe: <frameworks>
+-- param earlier INTEGER = 1 : the snapshot to start from
+-- param later INTEGER = 2 : the snapshot to compare with
+-- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes that are told apart
+-- values earlier: <snapshots>
+-- values later: <snapshots>
+-- values frameworks: <frameworks>
 -- chart: bar x=models y=change color=framework
 -- changed: of those that stayed, with other tags, files, library, task or gate; not by downloads.
-WITH universe AS (
-    SELECT name AS framework, bit FROM frameworks WHERE list_contains($universe::VARCHAR[], name)
+WITH frameworks AS (
+    SELECT name AS framework, bit FROM frameworks WHERE list_contains($frameworks::VARCHAR[], name)
 ),
--- by `_id` where both sources have it (names change), else by repo id
+-- by `_id` where both snapshots have it (names change), else by repo id
 both_have_ids AS (
-    SELECT NOT bool_or(list_contains(lacks, '_id')) AS yes
-    FROM sources WHERE id IN ($earlier::INTEGER, $later::INTEGER)
+    SELECT NOT bool_or(list_contains(missing_columns, '_id')) AS yes
+    FROM snapshots WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
 lacking AS (  -- what either does not tell cannot have changed
-    SELECT unnest(lacks) FROM sources WHERE id IN ($earlier::INTEGER, $later::INTEGER)
+    SELECT unnest(missing_columns) FROM snapshots WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
--- else a rename is known where the Hub redirected the old name (`hfscan crawl --date-floor`)
+-- else a rename is known where the Hub redirected the old name (`hfscan backfill-dates`)
 moved AS (
     SELECT id, any_value(moved_to) AS moved_to FROM creation_dates
-    WHERE moved_to IS NOT NULL AND id NOT IN (SELECT id FROM observed($later::INTEGER))
+    WHERE moved_to IS NOT NULL AND id NOT IN (SELECT id FROM models_in($later::INTEGER))
     GROUP BY id
 ),
 old AS (
     SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE coalesce(moved_to, id) END AS key, id, tag_mask,
         tags, files, library_name, pipeline_tag, gated, unreadable
-    FROM observed($earlier::INTEGER) LEFT JOIN moved USING (id)
+    FROM models_in($earlier::INTEGER) LEFT JOIN moved USING (id)
 ),
 new AS (
     SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key, id, tag_mask,
         tags, files, library_name, pipeline_tag, gated, unreadable
-    FROM observed($later::INTEGER)
+    FROM models_in($later::INTEGER)
 ),
 pairs AS (
     SELECT old.id AS before, new.id AS after, old.tag_mask AS had, new.tag_mask AS has,
@@ -62,7 +62,7 @@ switched AS (
         framework, bit,
         count(*) FILTER ((had >> bit) & 1 = 0 AND (has >> bit) & 1 = 1) AS gained,
         count(*) FILTER ((had >> bit) & 1 = 1 AND (has >> bit) & 1 = 0) AS lost
-    FROM pairs, universe
+    FROM pairs, frameworks
     GROUP BY ALL
 )
 SELECT change, framework, models

@@ -1,7 +1,7 @@
 -- title: Two reports side by side
 -- answers: How do the shares of a report's figures differ from those of another's?
 -- param figures JSON = [] : figures, as a report's JSON has them
--- param others JSON = [] : the figures to compare with: of another year or observation
+-- param others JSON = [] : the figures to compare with: of another year or snapshot
 -- chart: change x=share x2=other_share y=row
 -- points: by how many percentage points the other share is larger.
 WITH one AS (

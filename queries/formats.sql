@@ -1,15 +1,15 @@
 -- title: Adoption of formats and frameworks
 -- answers: Of the models created in each month or year, how many carry each framework, format or runtime?
 -- param only VARCHAR[] = NULL : only these frameworks, formats and runtimes; NULL for every one
--- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or usable
+-- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or loadable
 -- param per VARCHAR = year : one row per year or month of creation, or one for all models (all)
 -- param since TIMESTAMP = NULL : count models created at or after (UTC)
 -- param until TIMESTAMP = NULL : count models created before (UTC)
--- param floor VARCHAR = excluded : models older than the Hub's dates: included, excluded or only
+-- param cutoff VARCHAR = excluded : models older than the Hub's dates: included, excluded or only
 -- values only: <frameworks>
--- values definition: tag, weights, usable
+-- values definition: tag, weights, loadable
 -- values per: year, month, all
--- values floor: included, excluded, only
+-- values cutoff: included, excluded, only
 -- chart: line x=period y=share color=framework
 WITH tally AS (
     SELECT
@@ -17,17 +17,17 @@ WITH tally AS (
             WHEN 'month' THEN date_trunc('month', created_at)
             WHEN 'year' THEN date_trunc('year', created_at)
         END AS since,
-        by_definition($definition::VARCHAR, tag_mask, weights_mask, usable_mask) AS had,
+        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask) AS had,
         count(*) AS n
     FROM census
     WHERE
         ($per = 'all' OR created_at IS NOT NULL)
         AND ($since::TIMESTAMP IS NULL OR created_at >= $since)
         AND ($until::TIMESTAMP IS NULL OR created_at < $until)
-        AND CASE $floor::VARCHAR
+        AND CASE $cutoff::VARCHAR
             WHEN 'included' THEN true
-            WHEN 'excluded' THEN NOT at_floor
-            WHEN 'only' THEN at_floor
+            WHEN 'excluded' THEN NOT at_cutoff
+            WHEN 'only' THEN at_cutoff
         END
     GROUP BY ALL
 )

@@ -1,5 +1,5 @@
 -- title: One model
--- answers: What did the observation see of a model?
+-- answers: What did the snapshot see of a model?
 -- param model VARCHAR = bert-base-uncased : its repo id, or its `_id`
 -- chart: none
 SELECT *, m.id = $model::VARCHAR OR coalesce(m._id = $model, false) AS exact

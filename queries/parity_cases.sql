@@ -1,14 +1,14 @@
 -- title: Parity case by case
--- answers: What was found for each checkpoint, weight file, lane and route, and how far off is its worst output?
+-- answers: What was found for each checkpoint, weight file, backend and route, and how far off is its worst output?
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each case
 -- param failing BOOLEAN = false : only what does not agree, or does so by another route only
--- chart: error x=error mark=tolerance y=checkpoint+format+lane+route
+-- chart: error x=error mark=tolerance y=checkpoint+format+backend+route
 -- error: the largest relative L2 difference of an output on real (unpadded) positions; tolerance: how
 -- much is allowed to that output.
 WITH newest AS (
     FROM parity_cases
-    WHERE verdict <> 'no lane' AND ($run::INTEGER IS NULL OR run = $run)
-    QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, lane, device, dtype, route)
+    WHERE verdict <> 'no backend' AND ($run::INTEGER IS NULL OR run = $run)
+    QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, route)
 ),
 worst AS (
     SELECT run, number, max(rel_l2) AS error, arg_max(tolerance, rel_l2) AS tolerance
@@ -17,10 +17,10 @@ worst AS (
     GROUP BY ALL
 )
 SELECT
-    checkpoint, architecture, format, lane, device, dtype, route, verdict,
+    checkpoint, architecture, format, backend, device, dtype, route, verdict,
     error, tolerance, reason, first_divergent_layer, off_side, generated_equal,
     file, revision, newest.run
 FROM newest
 LEFT JOIN worst ON worst.run = newest.run AND worst.number = newest.number
 WHERE NOT $failing::BOOLEAN OR verdict <> 'agree'
-ORDER BY verdict = 'agree', checkpoint, lane, format, file, route
+ORDER BY verdict = 'agree', checkpoint, backend, format, file, route

@@ -1,10 +1,10 @@
 -- title: Time and memory beside PyTorch
 -- answers: How long does each way to run or train a checkpoint take, as a multiple of PyTorch's eager mode in the same round?
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each way
--- chart: ratio low=time_ratio_min high=time_ratio_max mark=time_ratio y=checkpoint+what+lane+variant
+-- chart: ratio low=time_ratio_min high=time_ratio_max mark=time_ratio y=checkpoint+what+backend+variant
 -- Below 1 it is faster, or takes less memory. Ratios are of two calls of one round: median, least, most.
 SELECT
-    checkpoint, what, lane, variant, device, dtype, threads, rounds,
+    checkpoint, what, backend, variant, device, dtype, threads, rounds,
     round(time_ratio, 6) AS time_ratio,
     round(time_ratio_min, 6) AS time_ratio_min,
     round(time_ratio_max, 6) AS time_ratio_max,
@@ -13,7 +13,7 @@ SELECT
     run
 FROM parity_ratios
 WHERE
-    other_lane = 'pytorch' AND other_variant = 'eager'
+    other_backend = 'pytorch' AND other_variant = 'eager'
     AND ($run::INTEGER IS NULL OR run = $run)
-QUALIFY run = max(run) OVER (PARTITION BY checkpoint, what, lane, variant, device, dtype)
-ORDER BY checkpoint, what, lane, variant, device
+QUALIFY run = max(run) OVER (PARTITION BY checkpoint, what, backend, variant, device, dtype)
+ORDER BY checkpoint, what, backend, variant, device

@@ -1,35 +1,35 @@
 -- title: Parity in one row
--- answers: Of the weight files that were checked in each lane, how many agree by one route at least?
+-- answers: Of the weight files that were checked in each backend, how many agree by one route at least?
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each case
 -- chart: none
--- A lane that opens no such file (verdict 'no lane') checked nothing, and is not counted.
+-- A backend that opens no such file (verdict 'no backend') checked nothing, and is not counted.
 WITH newest AS (
     FROM parity_cases
     WHERE $run::INTEGER IS NULL OR run = $run
-    QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, lane, device, dtype, route)
+    QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, route)
 ),
 ways AS (
-    SELECT checkpoint, file, lane, bool_or(verdict = 'agree') AS agrees
+    SELECT checkpoint, file, backend, bool_or(verdict = 'agree') AS agrees
     FROM newest
-    WHERE verdict <> 'no lane'
+    WHERE verdict <> 'no backend'
     GROUP BY ALL
 ),
-lanes AS (
-    SELECT started_at, unnest(json_keys(environment, '$.lanes')) AS lane, environment
+backends AS (
+    SELECT started_at, unnest(json_keys(environment, '$.backends')) AS backend, environment
     FROM parity_runs WHERE id IN (SELECT run FROM newest)
 ),
 versions AS (
     SELECT
-        unnest(json_keys(environment, '$.lanes.' || lane || '.versions')) AS name,
-        environment ->> ('$.lanes.' || lane || '.versions.' || name) AS version
-    FROM lanes
+        unnest(json_keys(environment, '$.backends.' || backend || '.versions')) AS name,
+        environment ->> ('$.backends.' || backend || '.versions.' || name) AS version
+    FROM backends
 )
 SELECT
     count(*) AS ways,
     count(*) FILTER (agrees) AS agree,
     count(*) FILTER (NOT agrees) AS differ,
     count(DISTINCT checkpoint) AS checkpoints,
-    count(DISTINCT lane) AS lanes,
+    count(DISTINCT backend) AS backends,
     (SELECT count(DISTINCT run) FROM newest) AS runs,
     (SELECT strftime(min(started_at), '%Y-%m-%d') FROM parity_runs WHERE id IN (SELECT run FROM newest)) AS since,
     (SELECT strftime(max(finished_at), '%Y-%m-%d') FROM parity_runs WHERE id IN (SELECT run FROM newest)) AS until,

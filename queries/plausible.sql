@@ -1,18 +1,18 @@
--- title: Sudden drops between two observations
--- answers: Is there so much less in a later observation that it is rather a fault than the Hub?
--- param earlier INTEGER = 1 : the source to compare with
--- param later INTEGER = 2 : the source in question
+-- title: Sudden drops between two snapshots
+-- answers: Is there so much less in a later snapshot that it is rather a fault than the Hub?
+-- param earlier INTEGER = 1 : the snapshot to compare with
+-- param later INTEGER = 2 : the snapshot in question
 -- param models DOUBLE = 0.98 : fewer models than this share of the earlier ones are implausible
 -- param downloads DOUBLE = 0.5 : and fewer 30-day downloads in all than this share
 -- param tagged DOUBLE = 0.95 : and fewer models with a framework's tag than this share
--- values earlier: <sources>
--- values later: <sources>
+-- values earlier: <snapshots>
+-- values later: <snapshots>
 -- chart: none
 -- A row for each drop. The Hub grows by thousands of models a day and loses few.
 WITH seen AS (
-    SELECT 'earlier' AS side, key, downloads, tag_mask FROM observed($earlier::INTEGER)
+    SELECT 'earlier' AS side, key, downloads, tag_mask FROM models_in($earlier::INTEGER)
     UNION ALL
-    SELECT 'later', key, downloads, tag_mask FROM observed($later::INTEGER)
+    SELECT 'later', key, downloads, tag_mask FROM models_in($later::INTEGER)
 ),
 totals AS (
     SELECT
@@ -20,7 +20,7 @@ totals AS (
         count(key) AS models,
         coalesce(sum(downloads), 0)::HUGEINT AS downloads,
         count(*) FILTER (tag_mask <> 0) AS tagged
-    -- an observation of nothing has totals, too
+    -- a snapshot of nothing has totals, too
     FROM (SELECT unnest(['earlier', 'later']) AS side) AS sides LEFT JOIN seen USING (side)
     GROUP BY side
 ),

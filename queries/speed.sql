@@ -3,16 +3,16 @@
 -- param what VARCHAR = training : inference (a forward call) or training (forward, backward, AdamW)
 -- param dtype VARCHAR = float32 : the models' numbers
 -- param device VARCHAR = NULL : cpu or cuda, both frameworks on the same; NULL for either
--- param lane VARCHAR = pytorch : the framework
+-- param backend VARCHAR = pytorch : the framework
 -- param variant VARCHAR = eager : how it runs
--- param other_lane VARCHAR = tensorflow : the framework that it is compared with
+-- param other_backend VARCHAR = tensorflow : the framework that it is compared with
 -- param other_variant VARCHAR = function : how that one runs: function is what Keras does by itself
 -- values what: inference, training
 -- values dtype: float32, bfloat16, float16
 -- values device: cpu, cuda
--- values lane: flax, keras-jax, onnx, pytorch, tensorflow
+-- values backend: flax, keras-jax, onnx, pytorch, tensorflow
 -- values variant: eager, compile, function, jit, session, xla
--- values other_lane: flax, keras-jax, onnx, pytorch, tensorflow
+-- values other_backend: flax, keras-jax, onnx, pytorch, tensorflow
 -- values other_variant: eager, compile, function, jit, session, xla
 -- chart: bar x=time_ratio y=checkpoint
 -- Of the newest run of `hfscan parity` that timed both, for each checkpoint and device. A ratio below
@@ -27,8 +27,8 @@ FROM parity_ratios
 JOIN parity_runs ON parity_runs.id = run
 WHERE
     what = $what::VARCHAR AND dtype = $dtype::VARCHAR
-    AND lane = $lane::VARCHAR AND variant = $variant::VARCHAR
-    AND other_lane = $other_lane::VARCHAR AND other_variant = $other_variant::VARCHAR
+    AND backend = $backend::VARCHAR AND variant = $variant::VARCHAR
+    AND other_backend = $other_backend::VARCHAR AND other_variant = $other_variant::VARCHAR
     AND device = other_device AND ($device::VARCHAR IS NULL OR device = $device::VARCHAR)
 QUALIFY run = max(run) OVER (PARTITION BY checkpoint, device)
 ORDER BY checkpoint, device

@@ -1,37 +1,37 @@
--- title: Transitions between two observations
--- answers: Which sets of frameworks or formats did models have in one observation, and which in a later one?
--- param earlier INTEGER = 1 : the source to start from
--- param later INTEGER = 2 : the source to compare with
--- param universe VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes that are told apart
--- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or usable
+-- title: Transitions between two snapshots
+-- answers: Which sets of frameworks or formats did models have in one snapshot, and which in a later one?
+-- param earlier INTEGER = 1 : the snapshot to start from
+-- param later INTEGER = 2 : the snapshot to compare with
+-- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes that are told apart
+-- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or loadable
 -- param by VARCHAR = NULL : one row per library or author (as observed last); NULL for one in all
 -- param top INTEGER = 20 : keep this many groups, the largest; the rest is '(other)'
--- values earlier: <sources>
--- values later: <sources>
--- values universe: <frameworks>, all
--- values definition: tag, weights, usable
+-- values earlier: <snapshots>
+-- values later: <snapshots>
+-- values frameworks: <frameworks>, all
+-- values definition: tag, weights, loadable
 -- values by: library, author
 -- chart: flow from=before to=after y=models color=before
-WITH competing AS (FROM universe($universe::VARCHAR[])),
--- by `_id` where both sources have it (names change), else by repo id
+WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
+-- by `_id` where both snapshots have it (names change), else by repo id
 both_have_ids AS (
-    SELECT NOT bool_or(list_contains(lacks, '_id')) AS yes
-    FROM sources WHERE id IN ($earlier::INTEGER, $later::INTEGER)
+    SELECT NOT bool_or(list_contains(missing_columns, '_id')) AS yes
+    FROM snapshots WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
 seen AS (
     SELECT
         side,
         CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key,
-        by_definition($definition::VARCHAR, tag_mask, weights_mask, usable_mask)
-            & (SELECT bit_or(mask) FROM competing) AS served,
+        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask)
+            & (SELECT bit_or(mask) FROM compared) AS served,
         CASE $by::VARCHAR
             WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
             WHEN 'author' THEN coalesce(author, '(none)')
         END AS group_name
     FROM (
-        SELECT 'earlier' AS side, * FROM observed($earlier)
+        SELECT 'earlier' AS side, * FROM models_in($earlier)
         UNION ALL BY NAME
-        SELECT 'later' AS side, * FROM observed($later)
+        SELECT 'later' AS side, * FROM models_in($later)
     )
 ),
 pairs AS (
@@ -51,7 +51,7 @@ ranked AS (
 named AS (  -- served is NULL where its evidence is unknown
     SELECT served, CASE WHEN served IS NULL THEN '(unknown)' ELSE coalesce(string_agg(framework, ' + ' ORDER BY bit), 'none') END AS names
     FROM (SELECT DISTINCT served FROM seen)
-    LEFT JOIN competing ON served & mask <> 0
+    LEFT JOIN compared ON served & mask <> 0
     GROUP BY served
 ),
 counted AS (

@@ -7,7 +7,7 @@ import pytest
 from filelock import FileLock
 
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 _SHARED = Path(__file__).parents[2] / "shared" / "data"
 _PARITY = Path(__file__).parent / "parity"
@@ -37,7 +37,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def recorded(shared_data: Path) -> dict[int, tuple[Path, datetime]]:
-    """The recorded censuses, as sources of `censuses`: file and day."""
+    """The recorded censuses, as snapshots of `censuses`: file and day."""
     return {
         1: (shared_data / "hub-2022-02.jsonl.gz", datetime(2022, 2, 15, tzinfo=UTC)),
         2: (shared_data / "hub-2024-07.parquet", datetime(2024, 7, 11, tzinfo=UTC)),
@@ -64,7 +64,7 @@ def censuses(
                 for file, day in recorded.values():
                     # the third holds the ids of some letters: no whole census
                     scope = Scope(limit=8_650) if "detail" in file.name else Scope()
-                    store.ingest([file], Observation("import", file.name, scope, day, day, None))
+                    store.ingest([file], NewSnapshot("import", file.name, scope, day, day, None))
                 store.import_dates(shared_data / "hub-2022-10-created.parquet")
             unfinished.rename(path)
     return path

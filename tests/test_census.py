@@ -1,23 +1,23 @@
-"""The main job on a recorded census: served by the stand-in, crawled over HTTP, and imported."""
+"""The main job on a recorded census: served by the fake Hub, crawled over HTTP, and imported."""
 
 from datetime import UTC, datetime
 
 import pytest
 
 from hfscan.census import crawl
+from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import Census
-from hfscan.minihub import MiniHub, Population
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 pytestmark = pytest.mark.slow
-COLUMNS = "* EXCLUDE (source)"
+COLUMNS = "* EXCLUDE (snapshot)"
 
 
 def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_path):
     dump, db = shared_data / "hub-2024-07.parquet", tmp_path / "h.duckdb"
-    with MiniHub(Population.from_file(dump), quota=None) as hub:
-        crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, streams=1)
+    with FakeHub(Population.from_file(dump), quota=None) as hub:
+        crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, workers=1)
         lists = [one for one in hub.requests if one.target.startswith("/api/models?")]
         year_2022 = Scope(
             since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC)
@@ -29,23 +29,23 @@ def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_
     assert len(lists) == crawled.harvest.requests == 760 + 1  # an empty page proves the end
     day = datetime(2024, 7, 11, tzinfo=UTC)
     with Store.open(db, write=True) as store:
-        imported = store.ingest([dump], Observation("import", dump.name, Scope(), day, day, None))
-        sources = (crawled.ingested.source, imported.source)
-        one, other = (f"SELECT {COLUMNS} FROM observed({source})" for source in sources)
+        imported = store.ingest([dump], NewSnapshot("import", dump.name, Scope(), day, day, None))
+        snapshots = (crawled.ingested.snapshot, imported.snapshot)
+        one, other = (f"SELECT {COLUMNS} FROM models_in({snapshot})" for snapshot in snapshots)
         for difference in (f"{one} EXCEPT {other}", f"{other} EXCEPT {one}"):
             assert not store.connection.execute(f"{difference} LIMIT 5").fetchall()
-        part = f"SELECT {COLUMNS} FROM observed({cut.ingested.source})"
+        part = f"SELECT {COLUMNS} FROM models_in({cut.ingested.snapshot})"
         whole = f"{one} WHERE created_at < '2023-01-01'"
         assert not store.connection.execute(f"{part} EXCEPT {whole} LIMIT 5").fetchall()
         year = (datetime(2022, 1, 1), datetime(2023, 1, 1))
-        census = Census.choose(store, year, source=sources[0])
+        census = Census.choose(store, year, snapshot=snapshots[0])
         figures = {
             (one.name, one.framework): (one.numerator, one.denominator)
             for one in census.exclusivity(
-                universe=("pytorch", "tensorflow"),
+                frameworks=("pytorch", "tensorflow"),
                 period=year,
                 population="created",
-                floor="excluded",
+                cutoff="excluded",
             )
         }
     assert figures["exclusive", "pytorch"] == (34_662, 36_416)

@@ -10,8 +10,8 @@ import pytest
 
 from hfscan import errors
 from hfscan.cli import COMMANDS
+from hfscan.fakehub import FakeHub, Population
 from hfscan.figures.queries import names
-from hfscan.minihub import MiniHub, Population
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_the_demo_answers_without_network(hfscan, tmp_path):
     assert code == 0
     report = json.loads(out)
     assert report["year"] == 2023
-    assert report["source"]["synthetic"] == "models=20000, seed=2022"
-    assert report["source"]["complete"] is True
+    assert report["snapshot"]["synthetic"] == "models=20000, seed=2022"
+    assert report["snapshot"]["complete"] is True
 
 
 def test_no_database_yet(hfscan):
@@ -79,12 +79,12 @@ def test_an_unreachable_hub_says_what_to_do(hfscan):
         ("crawl", "--year", "2022", "--since", "2022-01-01"),
         ("crawl", "--limit", "0"),
         ("report", "--year", "twenty"),
-        ("report", "--as-of", "2024-01-01", "--source", "1"),
-        ("report", "--universe", ","),
+        ("report", "--as-of", "2024-01-01", "--snapshot", "1"),
+        ("report", "--frameworks", ","),
         ("import", "x.json"),
         ("import", "x.json", "--observed-at", "2999-01-01"),
-        ("minihub", "serve"),
-        ("minihub", "serve", "--models", "5", "--fault", "flood"),
+        ("fakehub", "serve"),
+        ("fakehub", "serve", "--models", "5", "--fault", "flood"),
         ("scan",),
     ],
 )
@@ -100,7 +100,7 @@ def test_import_then_report_from_files(hfscan, tmp_path):
     dump.write_text('{"modelId": "a/b", "tags": ["pytorch"]}\n{"modelId": "a/c", "tags": ["tf"]}\n')
     code, out, _ = hfscan("import", "dump.jsonl", "--observed-at", "2022-02-15")
     assert code == 0
-    assert out.startswith("Source 1: 2 models observed 2022-02-15 in hfscan.duckdb")
+    assert out.startswith("Snapshot 1: 2 models observed 2022-02-15 in hfscan.duckdb")
     assert "The dump has no _id" in out
     code, out, _ = hfscan("report", "--out", "r.md")
     assert (code, out) == (0, "")
@@ -108,7 +108,7 @@ def test_import_then_report_from_files(hfscan, tmp_path):
     code, _, err = hfscan("report", "--year", 2022)
     assert code == errors.NoAnswerError.exit_code
     assert "no creation dates" in err
-    code, _, err = hfscan("report", "--universe", "pytorch,theano")
+    code, _, err = hfscan("report", "--frameworks", "pytorch,theano")
     assert code == errors.NoAnswerError.exit_code
     assert "There is no framework 'theano'" in err
 
@@ -120,11 +120,11 @@ def test_a_file_of_a_hub_dataset_is_imported(hfscan, tmp_path):
     row = {"_id": "6" * 24, "id": "datasets/ann/stats", ".folder": str(folder)}
     row["createdAt"] = "2024-01-01T00:00:00.000Z"
     name = "hf://datasets/ann/stats/models.jsonl"
-    with MiniHub(Population.from_rows([row])) as hub:
+    with FakeHub(Population.from_rows([row])) as hub:
         here = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
         code, out, err = hfscan("import", name, "--observed-at", "2024-07-11", **here)
         assert (code, err) == (0, "")
-        assert out.startswith("Source 1: 1 model ")
+        assert out.startswith("Snapshot 1: 1 model ")
         code, _, err = hfscan("import", name + "x", "--observed-at", "2024-07-11", **here)
         assert code == errors.HubRefusedError.exit_code
         assert "cannot be had" in err

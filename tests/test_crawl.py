@@ -16,12 +16,12 @@ import duckdb
 import pytest
 
 from hfscan.census import crawl
-from hfscan.minihub import Faults, MiniHub, Population
+from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.scope import Scope
 from hfscan.store import Store
 
 POPULATION = Population.synthetic(1_000, seed=11)
-COLUMNS = "* EXCLUDE (source)"
+COLUMNS = "* EXCLUDE (snapshot)"
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -47,17 +47,17 @@ def crawled(folder: Path, *arguments: str, **variables: str) -> tuple[int, str, 
 
 
 @contextmanager
-def serving(population: Population = POPULATION, **more: Any) -> Iterator[MiniHub]:
-    with MiniHub(population, **{"quota": None, "page_size": 50} | more) as hub:
+def serving(population: Population = POPULATION, **more: Any) -> Iterator[FakeHub]:
+    with FakeHub(population, **{"quota": None, "page_size": 50} | more) as hub:
         yield hub
 
 
 def models(
-    db: Path, where: str = "true", columns: str = COLUMNS, source: int = 1
+    db: Path, where: str = "true", columns: str = COLUMNS, snapshot: int = 1
 ) -> list[tuple[Any, ...]]:
     with duckdb.connect(db, read_only=True) as connection:
         return connection.execute(
-            f"SELECT {columns} FROM observed({source}) WHERE {where} ORDER BY key"
+            f"SELECT {columns} FROM models_in({snapshot}) WHERE {where} ORDER BY key"
         ).fetchall()
 
 
@@ -65,7 +65,7 @@ def test_a_census_of_everything(tmp_path: Path) -> None:
     with serving() as hub:
         code, out, err = crawled(tmp_path, "--endpoint", hub.url)
     assert (code, err) == (0, "")
-    assert out.startswith(f"Source 1: 1,000 models from {hub.url} in 21 requests and ")
+    assert out.startswith(f"Snapshot 1: 1,000 models from {hub.url} in 21 requests and ")
     assert out.splitlines()[0].endswith("in hfscan.duckdb")
     assert "synthetic" in out
     db = tmp_path / "hfscan.duckdb"
@@ -150,9 +150,9 @@ def test_killed_after_the_ingest_it_is_not_counted_twice(tmp_path: Path) -> None
         asked = len(hub.requests)
         code, out, _ = crawled(tmp_path, "--endpoint", hub.url)
         assert (code, len(hub.requests)) == (0, asked)
-        assert out.startswith("Source 2: 1,000 models")
+        assert out.startswith("Snapshot 2: 1,000 models")
         assert not (tmp_path / "hfscan.duckdb.journal").exists()
-        assert len(models(tmp_path / "hfscan.duckdb", source=2)) == 1_000
+        assert len(models(tmp_path / "hfscan.duckdb", snapshot=2)) == 1_000
 
 
 def test_two_crawls_of_one_second_are_two(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_two_crawls_of_one_second_are_two(tmp_path: Path) -> None:
         for _ in range(4):
             crawl(Scope(limit=3), endpoint=hub.url, token=None, db=db)
     with Store.open(db) as store:
-        assert [one.models for one in store.sources()] == [3] * 4
+        assert [one.models for one in store.snapshots()] == [3] * 4
 
 
 def test_crawl_counts_unreadable_values(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_crawl_counts_unreadable_values(tmp_path: Path) -> None:
     with serving(Population.from_rows(rows)) as hub:
         code, out, _ = crawled(tmp_path, "--endpoint", hub.url)
     assert code == 0
-    assert out.startswith("Source 1: 40 models")
+    assert out.startswith("Snapshot 1: 40 models")
     for field in ("downloads", "tags", "gated", "files"):
         assert f"Not understood, so unknown: {field} of 1 model, e.g. " in out
 
@@ -181,7 +181,7 @@ def test_private_models_are_left_out(tmp_path: Path) -> None:
     with serving(Population.from_rows(rows), tokens={"hf_me": "me"}) as hub:
         code, out, _ = crawled(tmp_path, "--endpoint", hub.url, HF_TOKEN="hf_me")
     assert code == 0
-    assert "Source 1: 8 models" in out
+    assert "Snapshot 1: 8 models" in out
     assert "Left out 1 private models." in out
     assert len(models(tmp_path / "hfscan.duckdb")) == 8
 
@@ -251,4 +251,4 @@ def test_a_database_locked_at_the_end_keeps_the_walk(tmp_path: Path) -> None:
         asked = len(hub.requests)
         code, out, _ = crawled(tmp_path, "--endpoint", hub.url)
         assert (code, len(hub.requests)) == (0, asked)
-        assert out.startswith("Source 2: 1,000 models")
+        assert out.startswith("Snapshot 2: 1,000 models")

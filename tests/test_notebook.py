@@ -8,7 +8,7 @@ import pytest
 import hfscan
 from hfscan.errors import DatabaseError, NoAnswerError
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def database(tmp_path):
     )
     day = datetime(2024, 1, 1, tzinfo=UTC)
     with Store.open(path, write=True) as store:
-        store.ingest([dump], Observation("import", "dump", Scope(), day, day, None))
+        store.ingest([dump], NewSnapshot("import", "dump", Scope(), day, day, None))
     with hfscan.open(path) as database:
         yield database
 
@@ -29,10 +29,10 @@ def database(tmp_path):
 def test_a_figure_has_a_share_and_where_it_comes_from(database):
     figure = database.figure("exclusive", framework="pytorch", year=2022)
     assert (figure.share, figure.numerator, figure.denominator) == (0.5, 2, 4)
-    assert (figure.definition, figure.universe) == ("tag", ("pytorch", "tensorflow"))
-    assert (figure.population, figure.floor) == ("created", "excluded")
+    assert (figure.definition, figure.frameworks) == ("tag", ("pytorch", "tensorflow"))
+    assert (figure.population, figure.cutoff) == ("created", "excluded")
     assert database.figure("none").numerator == 1
-    assert database.figure("shared", universe=("pytorch", "tensorflow", "jax")).numerator == 1
+    assert database.figure("shared", frameworks=("pytorch", "tensorflow", "jax")).numerator == 1
 
 
 def test_tables_become_frames(database):
@@ -48,10 +48,10 @@ def test_tables_become_frames(database):
 
 
 def test_what_cannot_be_answered_says_what_can(database, tmp_path):
-    with pytest.raises(NoAnswerError, match="in the universe called 'torch'"):
+    with pytest.raises(NoAnswerError, match="in the frameworks called 'torch'"):
         database.figure("exclusive", framework="torch")
     with pytest.raises(NoAnswerError, match="There is no query"):
         database.query("nope")
     with pytest.raises(DatabaseError, match="hfscan crawl"):
         hfscan.open(tmp_path / "none.duckdb")
-    assert [one.models for one in database.sources] == [5]
+    assert [one.models for one in database.snapshots] == [5]

@@ -60,7 +60,7 @@ def test_make_test_runs_a_path_in_its_venv(tests, environment):
 
 
 def test_make_test_takes_a_word():
-    (command,) = commands("test", "TESTS=floor")[:1]
+    (command,) = commands("test", "TESTS=cutoff")[:1]
     assert ".venv/bin/python -m pytest --ignore tests/parity -k" in command
 
 
@@ -104,11 +104,11 @@ def test_files_name_one_repository():
         "CONTRIBUTING.md",
         ".github/ISSUE_TEMPLATE/config.yml",
     ]
-    source = PROJECT["project"]["urls"]["Source"]
+    snapshot = PROJECT["project"]["urls"]["Source"]
     for file in files:
         text = (ROOT / file).read_text("utf-8")
         named = set(re.findall(r"https://github\.com/[\w-]+/hfscan", text))
-        assert named == {source}, file
+        assert named == {snapshot}, file
 
 
 @pytest.mark.parametrize("name", ["bug", "wrong-number"])

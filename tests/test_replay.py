@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pytest
 
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 from hfscan.snapshot import take
 from hfscan.store import Store
 
@@ -78,7 +78,7 @@ def test_the_snapshots_of_2026_08_give_the_history_and_the_messages(days, tmp_pa
     population = Population.from_rows(days[0].values())
     state, told = tmp_path / "state", []
     today = datetime.now(UTC)
-    with MiniHub(population, quota=None) as hub:
+    with FakeHub(population, quota=None) as hub:
         for number, models in enumerate(days):
             if number:
                 serve(population, days[number - 1], models)
@@ -91,12 +91,12 @@ def test_the_snapshots_of_2026_08_give_the_history_and_the_messages(days, tmp_pa
     assert told[1:] == [expected(*pair) for pair in itertools.pairwise(days)]
 
     with Store.open(state / "hfscan.duckdb") as store:
-        sources = store.sources()
-        assert len(sources) == len(days)
-        for source, models in zip(sources, days, strict=True):
+        snapshots = store.snapshots()
+        assert len(snapshots) == len(days)
+        for snapshot, models in zip(snapshots, days, strict=True):
             rows = store.connection.execute(
                 "SELECT _id, id, tags, library_name, pipeline_tag, downloads, likes, "
-                f"gated <> 'false' FROM observed({source.id})"
+                f"gated <> 'false' FROM models_in({snapshot.id})"
             ).fetchall()
             assert {row[1]: row for row in rows} == {
                 one: (
@@ -106,9 +106,9 @@ def test_the_snapshots_of_2026_08_give_the_history_and_the_messages(days, tmp_pa
                 for one, model in models.items()
             }  # fmt: skip
         gone = store.connection.execute(
-            "SELECT id, last_seen, missed_by FROM departures"
+            "SELECT id, last_seen, first_absent_in FROM removed_models"
         ).fetchall()
-    ids = [source.id for source in sources]
+    ids = [snapshot.id for snapshot in snapshots]
     assert sorted(gone) == sorted(
         (one, ids[one_day], ids[next_day])
         for one_day, next_day in itertools.pairwise(range(len(days)))

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from hfscan.cli import cli
 from hfscan.errors import ImplausibleError
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 from hfscan.snapshot import take
 from hfscan.store import Store
 
@@ -38,7 +38,7 @@ def population():
 
 @pytest.fixture
 def hub(population):
-    with MiniHub(population, quota=None, page_size=50) as hub:
+    with FakeHub(population, quota=None, page_size=50) as hub:
         yield hub
 
 
@@ -96,19 +96,19 @@ def test_much_less_than_before_is_not_shown(snapshot, population, tmp_path):
     first, _ = snapshot()
     for one in list(population.ids)[:20]:
         population.delete(one)
-    with pytest.raises(ImplausibleError, match=r"models 200 -> 180.*--accept.*hfscan forget 2"):
+    with pytest.raises(ImplausibleError, match=r"models 200 -> 180.*--allow-drop.*hfscan delete 2"):
         snapshot(full=True, now=later(days=1))
     told = json.loads((tmp_path / "state" / "snapshot.json").read_text())
-    assert told["source"] == first.source
+    assert told["snapshot"] == first.snapshot
     shown, new = snapshot(accept=True)  # the same day: what was seen is enough
     assert new
     assert shown.message.startswith("data: +0 ~0 -20")
     with Store.open(tmp_path / "state" / "hfscan.duckdb") as store:
-        assert len(store.sources()) == 2
+        assert len(store.snapshots()) == 2
 
 
 def test_the_command_prints_the_message(hub, tmp_path):
-    command = ["snapshot", "--state", str(tmp_path / "s"), "--endpoint", hub.url]
+    command = ["snapshot", "--target", str(tmp_path / "s"), "--endpoint", hub.url]
     first = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert first.stdout == "data: 200 models, pytorch-only 100.0 %\n"
     again = CliRunner().invoke(cli, command, catch_exceptions=False)

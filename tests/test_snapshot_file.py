@@ -8,7 +8,7 @@ from hfscan.errors import DumpError
 from hfscan.snapshot import shown
 
 WHOLE = {
-    "source": 1, "kind": "crawl", "observed_to": "2024-01-01T00:00:00Z", "models": 7,
+    "snapshot": 1, "kind": "crawl", "observed_to": "2024-01-01T00:00:00Z", "models": 7,
     "message": "data: 7 models", "exported": 1,
 }  # fmt: skip
 
@@ -23,7 +23,7 @@ def test_a_whole_snapshot_is_read(tmp_path):
     "text",
     [
         "", "[]", "{", "\x00", json.dumps(WHOLE)[:-9], json.dumps(WHOLE | {"models": "7"}),
-        json.dumps(WHOLE | {"observed_to": "yesterday"}), json.dumps(WHOLE | {"source": None}),
+        json.dumps(WHOLE | {"observed_to": "yesterday"}), json.dumps(WHOLE | {"snapshot": None}),
         json.dumps(WHOLE | {"observed_to": "2024-01-01T00:00:00"}), "[" * 100_000,
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`hfscan snapshot --state hf://datasets/...`: the real client against the stand-in."""
+"""`hfscan snapshot --target hf://datasets/...`: the real client against the fake Hub."""
 
 import os
 import signal
@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from hfscan.cli import cli
 from hfscan.errors import HubRefusedError, StaleError
+from hfscan.fakehub import FakeHub, Population
 from hfscan.hub.publish import Dataset
-from hfscan.minihub import MiniHub, Population
 from hfscan.snapshot import Remote
 from hfscan.snapshot.summary import check_age
 from hfscan.store import Store
@@ -43,7 +43,7 @@ def population():
 
 @pytest.fixture
 def hub(population):
-    with MiniHub(population, quota=None, tokens={TOKEN: "ann"}) as hub:
+    with FakeHub(population, quota=None, tokens={TOKEN: "ann"}) as hub:
         yield hub
 
 
@@ -65,11 +65,11 @@ def run(remote, hub, day=0, **more):
 
 
 def seen(remote):
-    """Every observation that a machine's database holds, with its models."""
+    """Every snapshot that a machine's database holds, with its models."""
     with Store.open(remote.work / "hfscan.duckdb") as store:
         return [
-            (one.id, store.connection.execute(f"FROM observed({one.id}) ORDER BY key").fetchall())
-            for one in store.sources()
+            (one.id, store.connection.execute(f"FROM models_in({one.id}) ORDER BY key").fetchall())
+            for one in store.snapshots()
         ]
 
 
@@ -117,7 +117,7 @@ def test_keep_forgets_the_updates_before_a_crawl_of_long_ago(hub, remote):
     shown, _ = run(machine, hub, day=10)
     assert shown.message.startswith("data: +0 ~0 -0")
     with Store.open(machine.work / "hfscan.duckdb") as store:
-        assert [(one.id, one.kind) for one in store.sources()] == [
+        assert [(one.id, one.kind) for one in store.snapshots()] == [
             (number, "crawl") for number in (1, 3, 4, 5)
         ]
     names = {name for name in hub.datasets["ann/census"].files if "history/versions/" in name}
@@ -153,7 +153,7 @@ def test_its_age_is_told(hub, remote):
 
 
 def snapshot(tmp_path, work: str) -> list[str]:
-    return ["snapshot", "--state", "hf://datasets/census", "--work", str(tmp_path / work)]
+    return ["snapshot", "--target", "hf://datasets/census", "--work-dir", str(tmp_path / work)]
 
 
 def start(hub, tmp_path, work: str) -> "subprocess.Popen[str]":

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 import yaml
 
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -88,7 +88,7 @@ esac
 class Runner:
     """Fresh machines that run the steps of jobs, with what GitHub's have: bash, Python, git, gh."""
 
-    def __init__(self, hub: MiniHub, folder: Path) -> None:
+    def __init__(self, hub: FakeHub, folder: Path) -> None:
         self.hub, self.folder, self.number = hub, folder, 0
         self.installed: set[str] = set()
         self.issues = folder / "issues"
@@ -168,7 +168,7 @@ class Runner:
 
 def age(dataset, **by) -> None:
     """Make all that the dataset holds as old as if it had been taken so long ago."""
-    past, file = timedelta(**by), "history/sources.parquet"
+    past, file = timedelta(**by), "history/snapshots.parquet"
     files = dict(dataset.files)
     shown = json.loads(files["snapshot.json"])
     with duckdb.connect() as connection:
@@ -195,7 +195,7 @@ def test_the_steps_of_the_snapshot_run_day_by_day_on_fresh_machines(tmp_path, mo
         pytest.skip("needs the checkout")
     monkeypatch.setenv("AGED", str(tmp_path / "aged.parquet"))
     population = Population.synthetic(300, seed=6)
-    with MiniHub(population, quota=None, tokens={TOKEN: "ann"}) as hub:
+    with FakeHub(population, quota=None, tokens={TOKEN: "ann"}) as hub:
         runner = Runner(hub, tmp_path)
         # lost after each step but the last: the next machine begins anew, and completes
         steps = len(runner.workflow["jobs"]["snapshot"]["steps"])

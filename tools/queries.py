@@ -6,7 +6,7 @@ from hfscan.figures.queries import Query, names
 _HEAD = """# Queries
 
 Every number comes from one of these files in [queries/](../queries), asked over the relation
-`census`: the models of one observation. `hfscan query NAME --param name=value` runs one, and
+`census`: the models of one snapshot. `hfscan query NAME --param name=value` runs one, and
 `hfscan query "SELECT ..."` runs SQL of your own, read-only. This page is made from their headers by
 `tools/queries.py`.
 """

@@ -18,23 +18,23 @@ from hfscan.suggest import unknown
 _INTERRUPTED, _READER_LEFT, _TERMINATED = 130, 141, 143
 
 COMMANDS = {
-    "crawl": "Take a census of the Hub's model metadata.",
-    "import": "Bring recorded dumps in as observations.",
-    "sources": "List the observations in the database.",
-    "forget": "Remove observations, as if they had never been made.",
-    "snapshot": "Bring a folder to today: crawl, check, export, report.",
-    "report": "Say which frameworks the models serve, with every denominator.",
-    "trend": "Say how the shares change, by creation or by observation.",
-    "claims": "Weigh published claims against what was observed.",
-    "explain": "Show which evidence says that a model serves a framework.",
-    "frameworks": "Print what is told apart, and by which evidence.",
-    "parity": "Load checkpoints into several frameworks and say whether they agree.",
+    "crawl": "Fetch the Hub's model metadata into the database.",
+    "import": "Import recorded dumps as snapshots.",
+    "snapshots": "List the snapshots in the database.",
+    "delete": "Remove snapshots from the database.",
+    "snapshot": "Update a folder or Hub dataset: crawl, check, export, report.",
+    "report": "Report which frameworks the models support.",
+    "trend": "Show how the shares change, by creation date or by snapshot.",
+    "claims": "Check published claims against the data.",
+    "explain": "Show the evidence that a model supports a framework.",
+    "frameworks": "List frameworks, formats and runtimes, and how each is detected.",
+    "parity": "Load checkpoints in several frameworks and compare their outputs.",
     "query": "Run a named query, or SQL of your own, read-only.",
-    "export": "Write an observation and its figures as Parquet, for other tools.",
-    "publish": "Publish an observation as a dataset on the Hub.",
-    "doctor": "Look at all that hfscan needs, and say what to do about what is not well.",
-    "demo": "Run the main job on an embedded stand-in Hub, without network.",
-    "minihub": "Serve a stand-in Hub on loopback, for tests and for trying things out.",
+    "export": "Write a snapshot and its figures as Parquet, for other tools.",
+    "publish": "Publish a snapshot as a dataset on the Hub.",
+    "doctor": "Check the installation, database, Hub connection and backends.",
+    "demo": "Crawl and report on a synthetic Hub, offline.",
+    "fake-hub": "Serve a fake Hub on loopback, for tests and experiments.",
 }
 """Command -> what it is for. The code is `hfscan/cli/<command>.py` (`import_.py` for `import`),
 imported only when the command is called, so that each pays only for what it needs."""
@@ -47,7 +47,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        name = "import_" if cmd_name == "import" else cmd_name
+        name = "import_" if cmd_name == "import" else cmd_name.replace("-", "_")
         try:
             command = importlib.import_module(f"hfscan.cli.{name}").command
         except ValueError:  # huggingface_hub reads HF_ENDPOINT as it is imported

@@ -27,7 +27,7 @@ as_of_option = click.option(
     help="Answer from what was observed by the end of this day (UTC).",
 )
 
-source_option = click.option("--source", type=int, help="Answer from this observation.")
+source_option = click.option("--snapshot", type=int, help="Answer from this snapshot.")
 
 
 class Frameworks(click.ParamType[tuple[str, ...]]):
@@ -62,24 +62,24 @@ def opened(db: Path) -> Store:
     if store.outdated:
         note(
             f"Note: {db} was classified by another release's taxonomy, and answers by that one. "
-            "To classify its models anew: hfscan sources --reclassify"
+            "To classify its models anew: hfscan snapshots --reclassify"
         )
     return store
 
 
-def refuse_both(source: int | None, as_of: datetime | None) -> None:
-    """Raise UsageError where both options that choose an observation are given."""
-    if as_of is not None and source is not None:
-        raise click.UsageError("--as-of and --source exclude each other; give one.")
+def refuse_both(snapshot: int | None, as_of: datetime | None) -> None:
+    """Raise UsageError where both options that choose a snapshot are given."""
+    if as_of is not None and snapshot is not None:
+        raise click.UsageError("--as-of and --snapshot exclude each other; give one.")
 
 
-def look_into(store: Store, source: int | None, as_of: datetime | None) -> Census:
-    """Take an observation, whatever it covers; note on stderr where that is not the whole Hub."""
-    refuse_both(source, as_of)
-    census = Census.latest(store, source=source, as_of=end_of_day(as_of))
-    one = census.source
+def look_into(store: Store, snapshot: int | None, as_of: datetime | None) -> Census:
+    """Take a snapshot, whatever it covers; note on stderr where that is not the whole Hub."""
+    refuse_both(snapshot, as_of)
+    census = Census.latest(store, snapshot=snapshot, as_of=end_of_day(as_of))
+    one = census.snapshot
     if not (one.whole and one.covers(None, None)):
-        note(f"Note: source {one.id} holds only a part of the Hub's models.")
+        note(f"Note: snapshot {one.id} holds only a part of the Hub's models.")
     return census
 
 

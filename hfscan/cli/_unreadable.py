@@ -1,4 +1,4 @@
-"""Says what could not be read of an observation."""
+"""Says what could not be read of a snapshot."""
 
 from hfscan.store import Unreadable
 from hfscan.text import sanitize

@@ -23,7 +23,7 @@ def command(db: Path, formats: tuple[str, ...], out: str | None, reports: Path |
     """Weigh published claims: what was said, what is measured, and how far that agrees.
 
     Each claim is measured under every definition and among several sets of frameworks, from the
-    observation that lies nearest to its time. The same as `hfscan report --name claims`.
+    snapshot that lies nearest to its time. The same as `hfscan report --name claims`.
     """
     target = choose_target(formats, out)
     with opened(db) as store:

@@ -19,11 +19,11 @@ from hfscan.cli._progress import shown
 from hfscan.cli._times import UtcTime
 from hfscan.cli._unreadable import describe
 from hfscan.errors import HubUnreachableError
-from hfscan.objectid import FLOOR_START
+from hfscan.objectid import CUTOFF_START
 from hfscan.scope import Scope
 from hfscan.text import sanitize
 
-_FIRST_YEAR = 2022  # the Hub dates nothing before its creation floor
+_FIRST_YEAR = 2022  # the Hub dates nothing before its creation cutoff
 
 _DATE = UtcTime()
 
@@ -54,25 +54,25 @@ _DATE = UtcTime()
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Of the sample. Default: by chance.")
 @click.option(
-    "--streams",
+    "--workers",
     type=click.IntRange(1, 32),
     metavar="N",
     help="Ask for so many pages at once. Default: 1, and a second from the other end where the "
     "Hub is slow. More than 2 need an earlier full crawl in the same database.",
 )
 @click.option(
-    "--date-floor",
+    "--date-cutoff",
     is_flag=True,
     help="Instead, ask for the first commits of the models in the database that are older than "
     "the Hub's dates, the most downloaded first; one or two requests each.",
 )
 @click.option(
-    "--update",
+    "--incremental",
     is_flag=True,
     help="Instead, carry the last full crawl on: ask only for models that are new or changed "
     "since. It cannot see deletions, nor the downloads of other models.",
 )
-@click.option("--fresh", is_flag=True, help="Start anew; forget an interrupted crawl.")
+@click.option("--no-resume", is_flag=True, help="Start anew; forget an interrupted crawl.")
 def command(
     endpoint: str,
     rewrite_links: bool,
@@ -87,8 +87,8 @@ def command(
     files: bool,
     sample: float | None,
     seed: int | None,
-    streams: int | None,
-    date_floor: bool,
+    workers: int | None,
+    date_cutoff: bool,
     update: bool,
     fresh: bool,
 ) -> None:
@@ -98,11 +98,11 @@ def command(
     `hf auth login`) is used when there is one, and raises the Hub's quota.
     """
     scope = Scope(*_period(year, since, until), author, task, limit, files, sample, seed)
-    _check(scope, streams)
-    if date_floor and (fresh or not files or streams or scope != Scope(limit=limit)):
-        raise click.UsageError("--date-floor asks about models in the database; it takes --limit.")
-    if update and (date_floor or fresh or not files or streams or scope != Scope()):
-        raise click.UsageError("--update carries a full crawl on; it takes no other choice.")
+    _check(scope, workers)
+    if date_cutoff and (fresh or not files or workers or scope != Scope(limit=limit)):
+        raise click.UsageError("--date-cutoff asks about models in the database; it takes --limit.")
+    if update and (date_cutoff or fresh or not files or workers or scope != Scope()):
+        raise click.UsageError("--incremental carries a full crawl on; it takes no other choice.")
     if constants.HF_HUB_OFFLINE:
         raise HubUnreachableError(
             "HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it to crawl, bring a recorded "
@@ -113,14 +113,14 @@ def command(
         "token": hub_token(endpoint, allow_http=allow_http_token),
         "rewrite_links": rewrite_links,
     }
-    if date_floor:
-        _date_floor(hub, db, limit)
+    if date_cutoff:
+        _date_cutoff(hub, db, limit)
         return
     if update:
         _update(hub, db)
         return
     with shown() as progress:
-        crawled = census.crawl(scope, **hub, db=db, fresh=fresh, streams=streams, progress=progress)
+        crawled = census.crawl(scope, **hub, db=db, fresh=fresh, workers=workers, progress=progress)
     _report(crawled, db)
 
 
@@ -130,32 +130,32 @@ class _Hub(TypedDict):
     rewrite_links: bool
 
 
-def _check(scope: Scope, streams: int | None) -> None:
+def _check(scope: Scope, workers: int | None) -> None:
     if scope.sample is None:
         if scope.seed is not None:
             raise click.UsageError("--seed goes with --sample.")
-        if streams is not None and not scope.everything:
-            raise click.UsageError("--streams goes with a crawl of everything, or --sample.")
+        if workers is not None and not scope.everything:
+            raise click.UsageError("--workers goes with a crawl of everything, or --sample.")
     elif scope.author is not None or scope.task is not None or scope.limit is not None:
         raise click.UsageError("--sample draws from all models of a period; give it alone.")
 
 
-def _date_floor(hub: _Hub, db: Path, limit: int | None) -> None:
+def _date_cutoff(hub: _Hub, db: Path, limit: int | None) -> None:
     with shown() as progress:
-        asked = census.date_floor(**hub, db=db, limit=limit, progress=progress)
+        asked = census.date_cutoff(**hub, db=db, limit=limit, progress=progress)
     if not asked.found and not asked.failed:
         echo("No model in the database waits for a date.")
         return
     dates = [one.created_at for one in asked.found if one.created_at is not None]
-    late = sum(one >= FLOOR_START for one in dates)
+    late = sum(one >= CUTOFF_START for one in dates)
     moved = sum(one.moved_to is not None for one in asked.found)
     echo(
         f"Asked {hub['endpoint']} for the first commits of {len(asked.found):,} models in "
         f"{asked.requests:,} requests and {asked.seconds:.1f} s, in {db}"
     )
     for models, what in (
-        (len(dates) - late, "are dated before the floor"),
-        (late, "begin after the floor, in a rewritten history: kept, and not used as a date"),
+        (len(dates) - late, "are dated before the cutoff"),
+        (late, "begin after the cutoff, in a rewritten history: kept, and not used as a date"),
         (len(asked.found) - len(dates), "are gone or private, and not to be known"),
         (moved, "have moved to another name"),
         (len(asked.failed), "gave no whole answer; the same command asks for them again"),
@@ -172,13 +172,13 @@ def _update(hub: _Hub, db: Path) -> None:
     base, ingested = updated.base, updated.ingested
     requests = updated.new.requests + updated.changed.requests
     echo(
-        f"Source {ingested.source}: {ingested.models:,} models: source {base.id} "
+        f"Snapshot {ingested.snapshot}: {ingested.models:,} models: snapshot {base.id} "
         f"({base.observed_to:%F %H:%M}) carried on with {ingested.models - ingested.carried:,} new "
         f"or changed ones from {hub['endpoint']} in {requests:,} requests, in {db}"
     )
     echo(
         "An update cannot see: models deleted or made private since, which it carries on; "
-        "downloads, likes and gating of models without a new commit, which are those of source "
+        "downloads, likes and gating of models without a new commit, which are those of snapshot "
         f"{base.id}; commits pushed long after they were made. A full crawl sees all of them."
     )
     _report_left_out(Counter(updated.new.left_out) + Counter(updated.changed.left_out))
@@ -205,7 +205,7 @@ def _report(crawled: Crawled, db: Path) -> None:
     several = harvest.walkers > 1 and harvest.design is None
     by = f" by {harvest.walkers} walkers" if several else ""
     echo(
-        f"Source {ingested.source}: {ingested.models:,} {_covered(harvest.scope)} from "
+        f"Snapshot {ingested.snapshot}: {ingested.models:,} {_covered(harvest.scope)} from "
         f"{harvest.endpoint} in {harvest.requests:,} {requests} and {harvest.seconds:.1f} s"
         f"{by}, in {db}"
     )
@@ -228,7 +228,7 @@ def _report(crawled: Crawled, db: Path) -> None:
     for key, models in ingested.unknown_keys.items():
         echo(f"Unknown key {sanitize(key, 80)!r} in {models:,} models, not kept.")
     if ingested.nameless:
-        echo(f"Left out {ingested.nameless:,} without a usable id.")
+        echo(f"Left out {ingested.nameless:,} without a loadable id.")
     for one in ingested.unreadable:
         echo(f"Not understood, so unknown: {describe(one)}.")
 

@@ -10,8 +10,8 @@ from hfscan.cli._command import Command
 from hfscan.cli._output import echo
 from hfscan.cli._verbosity import note
 from hfscan.errors import StorageError
+from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import Census
-from hfscan.minihub import MiniHub, Population
 from hfscan.report import FORMATS, Question, build, write_folder
 from hfscan.scope import Scope
 from hfscan.store import Store
@@ -39,11 +39,11 @@ def command(out: Path) -> None:
             f"{out} cannot be made: {error.strerror}. Choose another --out."
         ) from error
     db = out / "hfscan.duckdb"
-    with MiniHub(Population.synthetic(_MODELS, seed=_SEED), quota=None) as hub:
+    with FakeHub(Population.synthetic(_MODELS, seed=_SEED), quota=None) as hub:
         note(f"Serving {_MODELS:,} synthetic models at {hub.url}")
         crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, fresh=True)
     with Store.open(db) as store:
-        census = Census.choose(store, None, source=crawled.ingested.source)
+        census = Census.choose(store, None, snapshot=crawled.ingested.snapshot)
         report = build(census, Question(_YEAR))
     FORMATS["terminal"](report, sys.stdout)
     write_folder(report, ("md", "html"), out)

@@ -14,15 +14,19 @@ from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._streams import output
 from hfscan.cli._verbosity import note
-from hfscan.parity.worker import lane_names
+from hfscan.parity.worker import backend_names
 from hfscan.report import ROW_FORMATS
 
 
 @click.command("doctor", cls=Command)
 @hub_options
 @db_option
-@click.option("--lanes/--no-lanes", default=True, show_default=True, help="Start parity's lanes.")
-@click.option("--lane-python", multiple=True, metavar="LANE=INTERPRETER", help="May be repeated.")
+@click.option(
+    "--backends/--no-backends", default=True, show_default=True, help="Start parity's backends."
+)
+@click.option(
+    "--backend-python", multiple=True, metavar="BACKEND=INTERPRETER", help="May be repeated."
+)
 @click.option(
     "--format", "format_", type=Choice(["text", "json"]), default="text", show_default=True
 )
@@ -31,8 +35,8 @@ def command(
     rewrite_links: bool,
     allow_http_token: bool,
     db: Path,
-    lanes: bool,
-    lane_python: tuple[str, ...],
+    backends: bool,
+    backend_python: tuple[str, ...],
     format_: str,
 ) -> None:
     """Look at all that hfscan needs, and say what to do about what is not well.
@@ -40,11 +44,11 @@ def command(
     Exit code 0: all that is needed is well. 1: there is a problem. Changes nothing, and asks the
     Hub for one model. A token is never shown.
     """
-    pythons = dict(pair.split("=", 1) for pair in lane_python if "=" in pair)
-    if len(pythons) < len(lane_python) or not set(pythons) <= set(lane_names()):
+    pythons = dict(pair.split("=", 1) for pair in backend_python if "=" in pair)
+    if len(pythons) < len(backend_python) or not set(pythons) <= set(backend_names()):
         raise click.BadParameter(
-            f"give LANE=INTERPRETER; the lanes are {', '.join(lane_names())}",
-            param_hint="--lane-python",
+            f"give BACKEND=INTERPRETER; the backends are {', '.join(backend_names())}",
+            param_hint="--backend-python",
         )
     problems, rows = 0, []
     for one in itertools.chain(
@@ -57,7 +61,7 @@ def command(
             allow_http_token=allow_http_token,
             rewrite_links=rewrite_links,
         ),
-        doctor.lanes(lane_names() if lanes else [], pythons, note),
+        doctor.backends(backend_names() if backends else [], pythons, note),
     ):
         problems += one.state == "problem"
         rows.append(vars(one))

@@ -22,7 +22,7 @@ from hfscan.report import ROW_FORMATS
 _UNKNOWN = {
     "tag": "its tags are not known",
     "weights": "its file names are not known",
-    "usable": "its tags are not known",
+    "loadable": "its tags are not known",
 }
 """Definition -> why it says nothing."""
 
@@ -36,7 +36,7 @@ _UNKNOWN = {
 def command(model: str, db: Path, format_: str, as_of: datetime | None, source: int | None) -> None:
     """Show which evidence says that a model serves a framework, under each definition.
 
-    `usable` holds whatever `tag` and `weights` hold as well.
+    `loadable` holds whatever `tag` and `weights` hold as well.
     """
     with opened(db) as store:
         census = look_into(store, source, as_of)
@@ -63,7 +63,7 @@ def command(model: str, db: Path, format_: str, as_of: datetime | None, source: 
     if format_ != "terminal":
         return
     echo()
-    echo(f"{seen['id']}, as source {census.source.id} saw it:")
+    echo(f"{seen['id']}, as source {census.snapshot.id} saw it:")
     for definition in DEFINITIONS:
         keys = getattr(found, definition)
         told = _UNKNOWN[definition] if keys is None else _listed(keys, titles)

@@ -19,7 +19,7 @@ from hfscan.cli._output import echo
     "tables",
     type=Choice(export.TABLES),
     multiple=True,
-    help="Only this table, and its sources; repeatable. history: each state of each model, and "
+    help="Only this table, and its snapshots; repeatable. history: each state of each model, and "
     "when it was seen so.  [default: all but history, reports, and a README]",
 )
 @as_of_option
@@ -29,16 +29,18 @@ def command(
     db: Path,
     tables: tuple[str, ...],
     as_of: datetime | None,
-    source: int | None,
+    snapshot: int | None,
 ) -> None:
-    """Write an observation, its figures and reports to FOLDER, as Parquet and Markdown.
+    """Write a snapshot, its figures and reports to FOLDER, as Parquet and Markdown.
 
     DuckDB, Polars, pandas, Spark and `datasets` read it; `hfscan import FOLDER` brings it back with
     the same figures. README.md there says what is in it. An earlier export in FOLDER is replaced.
     """
     with opened(db) as store:
-        chosen = look_into(store, source, as_of).source
-        exported = export.export(store, folder, source=chosen, tables=tables or export.TABLES[:-1])
+        chosen = look_into(store, snapshot, as_of).snapshot
+        exported = export.export(
+            store, folder, snapshot=chosen, tables=tables or export.TABLES[:-1]
+        )
     if not tables:
         export.write_card(exported)
     rows = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in exported.rows.items())

@@ -17,7 +17,7 @@ from hfscan.export import DERIVED, is_export, load
 from hfscan.figures import check_import
 from hfscan.hub.dataset_file import fetch, is_dataset_file
 from hfscan.scope import Scope
-from hfscan.store import ImportedDates, Ingested, Observation, Source, Store
+from hfscan.store import ImportedDates, Ingested, NewSnapshot, Snapshot, Store
 from hfscan.store.dump import canonical_name
 from hfscan.store.raw import FIELDS
 from hfscan.text import sanitize
@@ -36,7 +36,7 @@ from hfscan.text import sanitize
     help="Whether the dump holds every public model. Default: not stated.",
 )
 @click.option(
-    "--created",
+    "--creation-dates",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="True creation dates by repo id (Parquet, CSV, JSON), for models older than the Hub's.",
@@ -57,7 +57,7 @@ def command(
     allow_http_token: bool,
     db: Path,
 ) -> None:
-    """Bring recorded dumps in as one observation, equal in rank to a crawl.
+    """Bring recorded dumps in as one snapshot, equal in rank to a crawl.
 
     FILE: API objects as a JSON array or JSON lines (.json, .jsonl, also .gz or .zst), CSV or
     Parquet with the API's columns, a folder of such files, what `hfscan export` wrote (which says
@@ -68,7 +68,7 @@ def command(
     in the last such import of the same fields.
     """
     if not files and created is None:
-        raise click.UsageError("Name a dump to import, or dates with --created.")
+        raise click.UsageError("Name a dump to import, or dates with --creation-dates.")
     if len(files) == 1 and is_export(Path(files[0])):
         if observed_at is not None or complete is not None:
             raise click.UsageError("An export says itself when and how completely it was observed.")
@@ -85,8 +85,8 @@ def command(
 def _bring_export(folder: Path, allow_drop: bool, db: Path) -> None:
     with Store.open(db, write=True) as store:
         result = load(store, folder, None if allow_drop else partial(check_import, store))
-        source = next(one for one in store.sources() if one.id == result.source)
-    _tell(result, source, db)
+        snapshot = next(one for one in store.snapshots() if one.id == result.snapshot)
+    _tell(result, snapshot, db)
 
 
 def _bring_models(
@@ -105,12 +105,12 @@ def _bring_models(
         paths = _fetched(files, allow_http_token)
         result = store.ingest(
             paths,
-            Observation("import", ", ".join(names), Scope(), observed, observed, complete),
+            NewSnapshot("import", ", ".join(names), Scope(), observed, observed, complete),
             None if allow_drop else partial(check_import, store, complete=complete),
         )
-        source = next(one for one in store.sources() if one.id == result.source)
-    _tell(result, source, db)
-    if complete and not source.complete:
+        snapshot = next(one for one in store.snapshots() if one.id == result.snapshot)
+    _tell(result, snapshot, db)
+    if complete and not snapshot.complete:
         echo("It is not kept as complete: a model may be among the rows that were left out.")
 
 
@@ -126,7 +126,7 @@ def _report_dates(dates: ImportedDates, db: Path) -> None:
     echo(f"Kept {dates.kept:,} creation dates in {db}")
     example = f", e.g. {sanitize(dates.example)!r}" if dates.example is not None else ""
     left_out = {
-        "without a usable id": dates.unusable,
+        "without a loadable id": dates.unusable,
         f"date not understood{example}": dates.unreadable,
         "further dates of a model, of which the earliest counts": dates.duplicates,
     }
@@ -137,27 +137,27 @@ def _report_dates(dates: ImportedDates, db: Path) -> None:
         echo(f"No snapshot has a model of {dates.unmatched:,} of the ids.")
 
 
-def _tell(result: Ingested, source: Source, db: Path) -> None:
+def _tell(result: Ingested, snapshot: Snapshot, db: Path) -> None:
     if result.already:
-        echo(f"These files are source {result.source} already; nothing was added to {db}")
+        echo(f"These files are snapshot {result.snapshot} already; nothing was added to {db}")
         return
     models = "model" if result.models == 1 else "models"
     echo(
-        f"Source {result.source}: {result.models:,} {models} observed "
-        f"{source.observed_to:%Y-%m-%d} in {db}"
+        f"Snapshot {result.snapshot}: {result.models:,} {models} observed "
+        f"{snapshot.observed_to:%Y-%m-%d} in {db}"
     )
     left_out = {
         "private": result.private,
         "duplicates": result.duplicates,
-        "without a usable id": result.nameless,
+        "without a loadable id": result.nameless,
         "larger than 16 MiB": result.oversized,
         "damaged": result.damaged,
     }
     for what, count in left_out.items():
         if count:
             echo(f"Left out {count:,}: {what}.")
-    if source.lacks:
-        echo(f"The dump has no {', '.join(source.lacks)}.")
+    if snapshot.missing_columns:
+        echo(f"The dump has no {', '.join(snapshot.missing_columns)}.")
     for key, count in result.unknown_keys.items():
         name = canonical_name(key)
         if name in FIELDS:

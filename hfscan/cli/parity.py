@@ -43,12 +43,12 @@ _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
     help="base: random models of the shapes of BERT-base, GPT-2 (124M) and ResNet-50 instead.",
 )
 @click.option(
-    "--from-census",
+    "--sample",
     type=click.IntRange(1),
     metavar="N",
     help="Check N models of --db that serve both frameworks, of all model types and downloads.",
 )
-@click.option("--lanes", default="pytorch,tensorflow", show_default=True, metavar="LANE,...")
+@click.option("--backends", default="pytorch,tensorflow", show_default=True, metavar="BACKEND,...")
 @click.option("--device", type=Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(
     "--dtype",
@@ -56,10 +56,12 @@ _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
     default="float32",
     show_default=True,
 )
-@click.option("--lane-python", multiple=True, metavar="LANE=INTERPRETER", help="May be repeated.")
+@click.option(
+    "--backend-python", multiple=True, metavar="BACKEND=INTERPRETER", help="May be repeated."
+)
 @click.option("--revision", help="Branch, tag or commit of a Hub id.")
 @click.option(
-    "--against", metavar="CHECKPOINT", help="Hold them all to this one's weights and config."
+    "--baseline", metavar="CHECKPOINT", help="Hold them all to this one's weights and config."
 )
 @click.option(
     "--inputs",
@@ -74,7 +76,9 @@ _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
     "--train", is_flag=True, help="Time training steps too, each framework in its own process."
 )
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of timing.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Per lane.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Per backend."
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(1),
@@ -83,7 +87,7 @@ _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
     metavar="SECONDS",
     help="For one step of one case.",
 )
-@click.option("--memory", type=click.FloatRange(100), metavar="MB", help="Limit for one lane.")
+@click.option("--memory", type=click.FloatRange(100), metavar="MB", help="Limit for one backend.")
 @click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -103,10 +107,10 @@ def command(
     demo: bool,
     demo_size: str,
     from_census: int | None,
-    lanes: str,
+    backends: str,
     device: str,
     dtype: str,
-    lane_python: tuple[str, ...],
+    backend_python: tuple[str, ...],
     revision: str | None,
     against: str | None,
     inputs: str | None,
@@ -123,29 +127,29 @@ def command(
 ) -> None:
     """Load CHECKPOINTs (folders or Hub ids) into several frameworks and compare what they do.
 
-    Exit code 0: every weight file agrees in every lane. 1: some differ or fail. 2: usage.
+    Exit code 0: every weight file agrees in every backend. 1: some differ or fail. 2: usage.
     """
     if importlib.util.find_spec("numpy") is None:
         raise click.UsageError("parity needs numpy and frameworks: pip install 'hfscan[parity]'")
     from hfscan.parity import report, texts  # noqa: PLC0415 - they need numpy
     from hfscan.parity.sweep import Settings, Sweep  # noqa: PLC0415
-    from hfscan.parity.worker import lane_names  # noqa: PLC0415
+    from hfscan.parity.worker import backend_names  # noqa: PLC0415
 
     if not checkpoints and not demo and not from_census:
         raise click.UsageError(
-            "name a checkpoint (a folder or a Hub id), or use --demo or --from-census"
+            "name a checkpoint (a folder or a Hub id), or use --demo or --sample"
         )
     if from_census and db is None:
-        raise click.UsageError("--from-census wants a census: name its database with --db")
-    chosen = tuple(dict.fromkeys(lanes.split(",")))
-    strange = [lane for lane in chosen if lane not in lane_names()]
+        raise click.UsageError("--sample wants a census: name its database with --db")
+    chosen = tuple(dict.fromkeys(backends.split(",")))
+    strange = [backend for backend in chosen if backend not in backend_names()]
     if strange:
-        raise click.UsageError(unknown("lane", strange[0], lane_names()))
+        raise click.UsageError(unknown("backend", strange[0], backend_names()))
     settings = Settings(
-        lanes=chosen,
+        backends=chosen,
         device=device,
         dtype=dtype,
-        pythons=_pythons(lane_python, lane_names()),
+        pythons=_pythons(backend_python, backend_names()),
         threads=threads,
         seconds=timeout,
         memory_mb=memory,
@@ -156,9 +160,9 @@ def command(
     )
     targets = _targets(formats, out)
     named = [(name, revision) for name in checkpoints]
-    source, drawn = None, list[Drawn]()
+    snapshot, drawn = None, list[Drawn]()
     if from_census and db:
-        source, drawn = _drawn(db, from_census)
+        snapshot, drawn = _drawn(db, from_census)
         named += [(one.id, one.sha) for one in drawn]
     elif db:
         Store.open(db, write=True).close()  # say now, not in an hour, that it cannot be
@@ -169,11 +173,11 @@ def command(
         if demo:
             named += [(str(one), None) for one in _demo(sweep, stack, full=demo_size == "base")]
         results = [r for name, at in named for r in _check(sweep, name, at, against, given)]
-        environment = sweep.environment() | {"inputs": inputs, "sample": _sampled(source, drawn)}
+        environment = sweep.environment() | {"inputs": inputs, "sample": _sampled(snapshot, drawn)}
     document = report.document(results, environment, started, sweep.measurements)
     if db is not None:
         with Store.open(db, write=True) as store:
-            record(store.connection, document, source)
+            record(store.connection, document, snapshot)
     for path, format_ in targets.items():
         _write(document, format_, path)
     sys.exit(0 if document["agree"] else 1)
@@ -211,23 +215,25 @@ def _demo(sweep: "Sweep", stack: ExitStack, *, full: bool) -> list[Path]:
 
 
 def _drawn(db: Path, count: int) -> tuple[int, list[Drawn]]:
-    """Return (source, sample) of the newest observation."""
+    """Return (snapshot, sample) of the newest snapshot."""
     with Store.open(db) as store:
-        sources = store.sources()
-        if not sources:
+        snapshots = store.snapshots()
+        if not snapshots:
             raise NoAnswerError(f"{db} holds no census: run `hfscan crawl` or `hfscan import`.")
         model_types = _MODEL_TYPES.read_text(encoding="ascii").split()
-        drawn = sample(store.connection, sources[-1].id, count, model_types)
+        drawn = sample(store.connection, snapshots[-1].id, count, model_types)
     if not drawn:
-        raise NoAnswerError(f"No model of source {sources[-1].id} serves PyTorch and TensorFlow.")
-    return sources[-1].id, drawn
+        raise NoAnswerError(
+            f"No model of snapshot {snapshots[-1].id} serves PyTorch and TensorFlow."
+        )
+    return snapshots[-1].id, drawn
 
 
-def _sampled(source: int | None, drawn: list[Drawn]) -> dict[str, object] | None:
-    if source is None:
+def _sampled(snapshot: int | None, drawn: list[Drawn]) -> dict[str, object] | None:
+    if snapshot is None:
         return None
     return {
-        "source": source,
+        "snapshot": snapshot,
         "drawn": len(drawn),
         "of": drawn[0].population,
         "models": [
@@ -242,16 +248,16 @@ def _sampled(source: int | None, drawn: list[Drawn]) -> dict[str, object] | None
     }
 
 
-def _pythons(given: tuple[str, ...], lanes: list[str]) -> dict[str, str]:
+def _pythons(given: tuple[str, ...], backends: list[str]) -> dict[str, str]:
     pythons = {}
     for text in given:
-        lane, equals, interpreter = text.partition("=")
-        if not equals or lane not in lanes:
+        backend, equals, interpreter = text.partition("=")
+        if not equals or backend not in backends:
             raise click.UsageError(
-                f"--lane-python wants LANE=INTERPRETER, a lane being one of {', '.join(lanes)}; "
+                f"--backend-python wants BACKEND=INTERPRETER, a backend being one of {', '.join(backends)}; "
                 f"got {text!r}"
             )
-        pythons[lane] = interpreter
+        pythons[backend] = interpreter
     return pythons
 
 

@@ -34,9 +34,9 @@ def command(
     allow_http_token: bool,
     db: Path,
     as_of: datetime | None,
-    source: int | None,
+    snapshot: int | None,
 ) -> None:
-    """Publish an observation, its figures and reports as the dataset OWNER/NAME on the Hub.
+    """Publish a snapshot, its figures and reports as the dataset OWNER/NAME on the Hub.
 
     What `hfscan export` writes, with a dataset card, in one commit; none where nothing changed.
     Holds what the Hub lists publicly: no private model, and no token. Needs a token that may write.
@@ -51,8 +51,8 @@ def command(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "export"
         with opened(db) as store:
-            chosen = look_into(store, source, as_of).source
-            exported = export.export(store, folder, source=chosen)
+            chosen = look_into(store, snapshot, as_of).snapshot
+            exported = export.export(store, folder, snapshot=chosen)
         export.write_card(exported, repo=repo, license=license)
         published = dataset.publish(
             files_of(folder),

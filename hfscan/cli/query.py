@@ -72,19 +72,19 @@ def command(
     db: Path,
     format_: str,
     as_of: datetime | None,
-    source: int | None,
+    snapshot: int | None,
 ) -> None:
     """Run a named query, or SQL of your own, read-only; without either, list the named ones.
 
-    The relation `census` holds the models of the newest observation, or of the one that --source
-    or --as-of names; `sources` lists them all, and
+    The relation `census` holds the models of the newest snapshot, or of the one that --snapshot
+    or --as-of names; `snapshots` lists them all, and
     observed(ID) holds the models of any.
 
     SQL is one statement that reads the database, and nothing else. csv and json are written row by
     row. Exit code 2: the SQL is wrong; 14: it needs more memory or disk than it may use.
     """
     given = _given(params)
-    if query is None and (params or dialect or source is not None or as_of):
+    if query is None and (params or dialect or snapshot is not None or as_of):
         raise click.UsageError("Name a query, or give SQL. Without either, the queries are listed.")
     if query is None:
         rows = [
@@ -94,8 +94,8 @@ def command(
         ROW_FORMATS[format_](rows, output(format_))
         return
     if dialect is not None:
-        if source is not None or as_of:
-            raise click.UsageError("--dialect prints SQL. Leave --source and --as-of out.")
+        if snapshot is not None or as_of:
+            raise click.UsageError("--dialect prints SQL. Leave --snapshot and --as-of out.")
         from hfscan.figures.dialect import translate  # noqa: PLC0415 - slow to import
 
         named = load(query)
@@ -103,7 +103,7 @@ def command(
         return
     with opened(db) as store, limited(store.connection, memory=max_memory, disk=max_disk):
         store.seal()
-        look_into(store, source, as_of)
+        look_into(store, snapshot, as_of)
         # a name has no blanks; SQL that does something has
         named = load(query) if len(query.split()) == 1 else Query(query, "", "", (), None, query)
         given = named.bind(store.connection, given)

@@ -30,11 +30,11 @@ from hfscan.report import Question, build, build_whole, compare, is_whole
     help="Models created in this year. Without it: all models.",
 )
 @click.option(
-    "--with-year",
+    "--compare-year",
     type=click.IntRange(FIRST_YEAR, datetime.now(UTC).year),
     help="Compare the year with this one.",
 )
-@click.option("--with-source", type=int, help="Compare with this observation.")
+@click.option("--compare-snapshot", type=int, help="Compare with this snapshot.")
 @click.option(
     "--name",
     help="The report: year, overview, compare, claims, parity, or one of --reports.  "
@@ -49,7 +49,7 @@ from hfscan.report import Question, build, build_whole, compare, is_whole
 @formats_option
 @out_option
 @click.option(
-    "--universe",
+    "--frameworks",
     type=Frameworks(),
     default="pytorch,tensorflow",
     show_default=True,
@@ -71,7 +71,7 @@ from hfscan.report import Question, build, build_whole, compare, is_whole
     help="Count each model once, by its 30-day downloads, or each author once.",
 )
 @click.option(
-    "--without-top",
+    "--exclude-top-authors",
     type=click.IntRange(0),
     default=0,
     metavar="K",
@@ -88,52 +88,59 @@ from hfscan.report import Question, build, build_whole, compare, is_whole
 @source_option
 def command(
     year: int | None,
-    with_year: int | None,
-    with_source: int | None,
+    compare_year: int | None,
+    compare_snapshot: int | None,
     name: str | None,
     reports: Path | None,
     db: Path,
     formats: tuple[str, ...],
     out: str | None,
-    universe: tuple[str, ...],
+    frameworks: tuple[str, ...],
     definition: Definition | Literal["all"],
     weight: Weight,
-    without_top: int,
+    exclude_top_authors: int,
     by: By | None,
     top: int | None,
     as_of: datetime | None,
-    source: int | None,
+    snapshot: int | None,
 ) -> None:
     """Say which frameworks the models serve, with numerator and denominator of every share."""
     target = choose_target(formats, out)
-    refuse_both(source, as_of)
-    if with_year is not None and year is None:
-        raise click.UsageError("--with-year needs --year, to compare it with.")
-    if with_year == year and with_year is not None and with_source is None:
-        raise click.UsageError(f"--with-year {year} is the year itself. Name another.")
+    refuse_both(snapshot, as_of)
+    if compare_year is not None and year is None:
+        raise click.UsageError("--compare-year needs --year, to compare it with.")
+    if compare_year == year and compare_year is not None and compare_snapshot is None:
+        raise click.UsageError(f"--compare-year {year} is the year itself. Name another.")
     decided = None if definition == "all" else definition
-    question = Question(year, universe, decided, weight, without_top, by, top)
+    question = Question(year, frameworks, decided, weight, exclude_top_authors, by, top)
     if name and is_whole(name, reports):
-        if question != Question(None) or (with_year, with_source, as_of, source) != (None,) * 4:
+        if (
+            question != Question(None)
+            or (compare_year, compare_snapshot, as_of, snapshot) != (None,) * 4
+        ):
             raise click.UsageError(f"{name} is of the whole database: leave out what narrows it.")
         with opened(db) as store:
             report = build_whole(store, name, where=reports)
         write(report, target)
         return
     with opened(db) as store:
-        census = Census.choose(store, question.period, source=source, as_of=end_of_day(as_of))
-        if with_year is None and with_source is None:
+        census = Census.choose(store, question.period, snapshot=snapshot, as_of=end_of_day(as_of))
+        if compare_year is None and compare_snapshot is None:
             if name == "compare":
-                raise click.UsageError("compare with what? Give --with-year or --with-source.")
+                raise click.UsageError(
+                    "compare with what? Give --compare-year or --compare-snapshot."
+                )
             report = build(census, question, name=name, where=reports)
         else:
             name = name or "compare"
             one = build(census, question, name=name, where=reports)
-            question = replace(question, year=with_year or year)
-            census = Census.choose(store, question.period, source=with_source or one.source.id)
-            if (census.source.id, question.year) == (one.source.id, year):
+            question = replace(question, year=compare_year or year)
+            census = Census.choose(
+                store, question.period, snapshot=compare_snapshot or one.snapshot.id
+            )
+            if (census.snapshot.id, question.year) == (one.snapshot.id, year):
                 raise click.UsageError(
-                    f"--with-source {with_source} is the observation itself. Name another."
+                    f"--compare-snapshot {compare_snapshot} is the snapshot itself. Name another."
                 )
             other = build(census, question, name=name, where=reports)
             report = compare(one, other, census)

@@ -23,13 +23,13 @@ _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
 
 @click.command("snapshot", cls=Command)
 @click.option(
-    "--state",
+    "--target",
     required=True,
     metavar="DIR|hf://datasets/[OWNER/]NAME",
     help="A folder, or a dataset on the Hub (without OWNER: of the token's account).",
 )
 @click.option(
-    "--work",
+    "--work-dir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Where a state on the Hub is worked on.  [default: a folder of its own in HF_HOME]",
@@ -42,13 +42,13 @@ _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
     help="Crawl everything, however short ago it was.",
 )
 @click.option(
-    "--accept",
+    "--allow-drop",
     is_flag=True,
     envvar="HFSCAN_ACCEPT",
     help="Show what was seen, however much less it is.",
 )
 @click.option(
-    "--keep",
+    "--retention-days",
     type=click.IntRange(min=1),
     metavar="DAYS",
     help="Of days longer ago, keep only the weekly crawls of everything.  [default: keep all]",

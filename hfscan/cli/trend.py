@@ -28,20 +28,20 @@ from hfscan.report.words import percent
 @click.command("trend", cls=Command)
 @click.option(
     "--per",
-    type=Choice(["year", "month", "observation"]),
+    type=Choice(["year", "month", "snapshot"]),
     default="year",
     show_default=True,
-    help="Year or month of creation, as one observation dates them; or all models of each "
-    "observation of the whole Hub.",
+    help="Year or month of creation, as one snapshot dates them; or all models of each "
+    "snapshot of the whole Hub.",
 )
 @click.option(
     "--formats",
     is_flag=True,
-    help="Models that have each framework, format or runtime (or those of --universe), whatever "
+    help="Models that have each framework, format or runtime (or those of --frameworks), whatever "
     "else they have.",
 )
 @click.option(
-    "--universe",
+    "--frameworks",
     type=Frameworks(),
     help="The frameworks that compete.  [default: pytorch,tensorflow; with --formats: everything]",
 )
@@ -60,40 +60,40 @@ from hfscan.report.words import percent
 def command(
     per: Per,
     formats: bool,
-    universe: tuple[str, ...] | None,
+    frameworks: tuple[str, ...] | None,
     definition: Definition,
     weight: Weight,
     db: Path,
     format_: str,
     as_of: datetime | None,
-    source: int | None,
+    snapshot: int | None,
 ) -> None:
-    """Say how the shares change: by creation, or from observation to observation.
+    """Say how the shares change: by creation, or from snapshot to snapshot.
 
     Where creation decides, models older than the Hub's dates are left out.
     """
     if formats and weight != "models":
         raise click.UsageError("--formats counts models; leave --weight out.")
-    if per == "observation" and source is not None:
-        raise click.UsageError("--per observation asks them all; leave --source out.")
+    if per == "snapshot" and snapshot is not None:
+        raise click.UsageError("--per snapshot asks them all; leave --snapshot out.")
     until = end_of_day(as_of)
     with opened(db) as store:
-        if per != "observation":
-            look_into(store, source, as_of)  # for its note
+        if per != "snapshot":
+            look_into(store, snapshot, as_of)  # for its note
         if formats:
             rows = list(
                 adoption(
                     store,
                     per=per,
-                    universe=universe,
+                    frameworks=frameworks,
                     definition=definition,
-                    source=source,
+                    snapshot=snapshot,
                     as_of=until,
                 )
             )
             few = len({row["period"] for row in rows}) <= len({row["framework"] for row in rows})
             titles = taxonomy().titles
-            asked = Census.latest(store, source=source, as_of=until).source
+            asked = Census.latest(store, snapshot=snapshot, as_of=until).snapshot
             keys = ("rows", "columns", "cells") if few else ("columns", "rows", "cells")
             told = (
                 (titles[row["framework"]], label_of(row["period"], asked), percent(row["share"]))
@@ -101,19 +101,19 @@ def command(
             )
             table = pivoted(dict(zip(keys, one, strict=True)) for one in told)
         else:
-            universe = universe or ("pytorch", "tensorflow")
+            frameworks = frameworks or ("pytorch", "tensorflow")
             figures = list(
                 trend(
                     store,
                     per=per,
-                    universe=universe,
+                    frameworks=frameworks,
                     definition=definition,
                     weight=weight,
-                    source=source,
+                    snapshot=snapshot,
                     as_of=until,
                 )
             )
-            names = Census.latest(store, source=source, as_of=until).titles(universe)
+            names = Census.latest(store, snapshot=snapshot, as_of=until).titles(frameworks)
             table = grid(figures, per, names)
             rows = [figure.as_dict() for figure in figures]
     if format_ in TABLE_FORMATS:

@@ -1,4 +1,4 @@
-"""One observation as a folder that any reader of Parquet understands, and back."""
+"""One snapshot as a folder that any reader of Parquet understands, and back."""
 
 from hfscan.export.card import write_card
 from hfscan.export.folder import TABLES, Exported, export

@@ -13,7 +13,7 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"),
 _WHAT = {
     "models": "one row for each model",
     "figures": "each share of the reports",
-    "sources": "the observation: what was asked of whom, and when",
+    "snapshots": "the snapshot: what was asked of whom, and when",
     "frameworks": "what is told apart",
     "creation_dates": "true dates of models older than the Hub's",
 }
@@ -21,13 +21,13 @@ _WHAT = {
 
 def write_card(exported: Exported, *, repo: str | None = None, license: str = "other") -> None:
     """Write README.md into the export; `repo` is the dataset that it is for, on the Hub."""
-    source, rows = exported.source, exported.rows
+    snapshot, rows = exported.snapshot, exported.rows
     where = f"hf://datasets/{repo}" if repo else "."
     loader = f'"{repo}", "models"' if repo else '"parquet", data_files="models/*.parquet"'
-    notes = [f"The models are synthetic: {source.synthetic}."] if source.synthetic else []
-    if source.sample_design:
-        notes.append(f"A sample: {source.sample_design}.")
-    cut = {"author": source.author, "task": source.task, "limit": source.model_limit}
+    notes = [f"The models are synthetic: {snapshot.synthetic}."] if snapshot.synthetic else []
+    if snapshot.sample_design:
+        notes.append(f"A sample: {snapshot.sample_design}.")
+    cut = {"author": snapshot.author, "task": snapshot.task, "limit": snapshot.model_limit}
     if told := ", ".join(f"{name} {value}" for name, value in cut.items() if value is not None):
         notes.append(f"Only a part of the Hub: {told}.")
     tables = [
@@ -45,20 +45,20 @@ def write_card(exported: Exported, *, repo: str | None = None, license: str = "o
         )
     ]
     card = _CARD.read_text(encoding="utf-8").format(
-        title=f"Census of the Hugging Face Hub, {source.observed_to:%F}",
+        title=f"Census of the Hugging Face Hub, {snapshot.observed_to:%F}",
         license=license,
         size=next((name for most, name in _SIZES if rows["models"] < most), "10M<n<100M"),
         configs="\n".join(configs),
         models=f"{rows['models']:,}",
-        kind="a crawl" if source.kind == "crawl" else "an import",
-        since=f"{source.observed_from:%F %T}",
-        until=f"{source.observed_to:%F %T}",
+        kind="a crawl" if snapshot.kind == "crawl" else "an import",
+        since=f"{snapshot.observed_from:%F %T}",
+        until=f"{snapshot.observed_to:%F %T}",
         notes="".join(f"\n> {_plain(note)}\n" for note in notes),
         version=__version__,
         tables="\n".join(tables),
         place=where,
         loader=loader,
-        origin=_plain(source.origin),
+        origin=_plain(snapshot.origin),
     )
     write_output(exported.folder / "README.md", card, advice="choose another folder")
 

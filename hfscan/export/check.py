@@ -17,7 +17,7 @@ from hfscan.store.parquet import Rule
 from hfscan.store.rules import DATE_RULES, SOURCE_RULES
 
 _MODELS = Path(__file__).with_name("models.sql")
-_PART = re.compile(r"(floor|undated|-?\d+)\.parquet")
+_PART = re.compile(r"(cutoff|undated|-?\d+)\.parquet")
 _MEMORY = "1 GB"
 
 _MODEL_RULES = [
@@ -35,7 +35,7 @@ _MODEL_RULES = [
 _SETS = {
     "frameworks_by_tags": "tag_mask",
     "frameworks_by_weights": "weights_mask",
-    "frameworks_by_use": "usable_mask",
+    "frameworks_by_use": "loadable_mask",
 }
 """Columns of an export's models that follow from the others -> the mask that each spells out."""
 
@@ -44,7 +44,7 @@ _FIELDS = {"created_at": '"createdAt"', "last_modified": '"lastModified"',
     "base_models": '"baseModels".models', "base_relation": '"baseModels".relation',
     "parameters": "coalesce(safetensors.total, gguf.total)", "model_type": "config.model_type",
     "architectures": "config.architectures"}  # fmt: skip
-"""Column of an observation -> what holds it in an export, where that has another name."""
+"""Column of a snapshot -> what holds it in an export, where that has another name."""
 
 
 def check(store: Store, folder: Path) -> None:
@@ -71,11 +71,11 @@ def _check(connection: duckdb.DuckDBPyConnection, folder: Path, about: manifest.
 def _check_tables(
     connection: duckdb.DuckDBPyConnection, folder: Path, files: Mapping[Path, int]
 ) -> None:
-    sources, dates, frameworks = (
-        folder / name / f"{name}.parquet" for name in ("sources", "creation_dates", "frameworks")
+    snapshots, dates, frameworks = (
+        folder / name / f"{name}.parquet" for name in ("snapshots", "creation_dates", "frameworks")
     )
     models = [file for file in files if file.parent == folder / "models"]
-    for name in (sources, dates, frameworks, *models[:1]):
+    for name in (snapshots, dates, frameworks, *models[:1]):
         if name not in files:
             raise DumpError(f"{name} is missing.")
     if not models:
@@ -90,7 +90,7 @@ def _check_tables(
         if found != rows:
             raise DumpError(f"{file} holds {found:,} rows, and {manifest.NAME} says {rows:,}.")
     for file, table, rules in (
-        (sources, "sources", SOURCE_RULES),
+        (snapshots, "snapshots", SOURCE_RULES),
         (dates, "creation_dates", DATE_RULES),
         (frameworks, "frameworks", parquet.required("name", "title", "kind", "bit")),
     ):
@@ -101,7 +101,7 @@ def _check_tables(
     parquet.check_unique(connection, [frameworks], "name", "a framework")
     parquet.check_unique(connection, [frameworks], "bit", "a framework's bit")
     _check_models(connection, models, files)
-    _check_source(connection, sources, models, sum(files[file] for file in models))
+    _check_source(connection, snapshots, models, sum(files[file] for file in models))
 
 
 def _check_models(
@@ -116,20 +116,22 @@ def _check_models(
 
 
 def _check_source(
-    connection: duckdb.DuckDBPyConnection, sources: Path, models: list[Path], rows: int
+    connection: duckdb.DuckDBPyConnection, snapshots: Path, models: list[Path], rows: int
 ) -> None:
-    """Refuse an observation that is not the one of its models."""
-    found = connection.execute(f"SELECT models, lacks FROM read_parquet({file_literal(sources)})")
+    """Refuse a snapshot that is not the one of its models."""
+    found = connection.execute(
+        f"SELECT models, missing_columns FROM read_parquet({file_literal(snapshots)})"
+    )
     about = found.fetchall()
     if len(about) != 1:
-        raise DumpError(f"{sources} holds {len(about):,} observations, and should hold one.")
-    said, lacks = about[0]
+        raise DumpError(f"{snapshots} holds {len(about):,} snapshots, and should hold one.")
+    said, missing_columns = about[0]
     if said != rows:
-        raise DumpError(f"{sources} says {said:,} models, and {models[0].parent} holds {rows:,}.")
-    known = parquet.columns_of(connection, "FROM observed(0)")
-    if unknown := sorted(set(lacks) - known.keys()):
-        raise DumpError(f"{sources} lacks {', '.join(unknown)}, which no observation has.")
-    names = [name for name in lacks if name not in ("key", "at_floor")]
+        raise DumpError(f"{snapshots} says {said:,} models, and {models[0].parent} holds {rows:,}.")
+    known = parquet.columns_of(connection, "FROM models_in(0)")
+    if unknown := sorted(set(missing_columns) - known.keys()):
+        raise DumpError(f"{snapshots} missing_columns {', '.join(unknown)}, which no snapshot has.")
+    names = [name for name in missing_columns if name not in ("key", "at_cutoff")]
     if not names or not rows:
         return
     counted = ", ".join(f"count({_FIELDS.get(name, name)})" for name in names)
@@ -137,7 +139,9 @@ def _check_source(
     assert row is not None
     for name, count in zip(names, row, strict=True):
         if count:
-            raise DumpError(f"{sources} says that {name} is lacking, and {count:,} models have it.")
+            raise DumpError(
+                f"{snapshots} says that {name} is lacking, and {count:,} models have it."
+            )
 
 
 def _check_sets(

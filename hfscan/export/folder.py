@@ -1,4 +1,4 @@
-"""Writes an export: Parquet tables of an observation, its figures, and its reports."""
+"""Writes an export: Parquet tables of a snapshot, its figures, and its reports."""
 
 import io
 import json
@@ -16,23 +16,23 @@ from hfscan.figures import Census
 from hfscan.fs import hold_lock, translate_os_errors
 from hfscan.quoting import literal
 from hfscan.report import FORMATS, Question, Report, build
-from hfscan.store import Source, Store
+from hfscan.store import Snapshot, Store
 
 _MODELS, _HISTORY = (Path(__file__).with_name(f"{name}.sql") for name in ("models", "history"))
 _FIRST_YEAR = 2022  # the Hub dates nothing before
 _TABLES = {
-    "sources": "SELECT * FROM sources WHERE id = getvariable('source')",
+    "snapshots": "SELECT * FROM snapshots WHERE id = getvariable('snapshot')",
     "frameworks": "FROM frameworks ORDER BY bit",
     "creation_dates": "SELECT dated.* FROM creation_dates AS dated SEMI JOIN "
-    "(SELECT id FROM observed(getvariable('source'))) AS here USING (id) ORDER BY id, kind",
+    "(SELECT id FROM observed(getvariable('snapshot'))) AS here USING (id) ORDER BY id, kind",
 }
-TABLES = ("models", "figures", "sources", "frameworks", "creation_dates", "history")
+TABLES = ("models", "figures", "snapshots", "frameworks", "creation_dates", "history")
 """What an export may hold; all but the history, unless it is told."""
 
 _FIGURES = {
     "report": "VARCHAR", "name": "VARCHAR", "framework": "VARCHAR", "definition": "VARCHAR",
-    "universe": "VARCHAR[]", "population": "VARCHAR", "period": "DATE[]", "floor": "VARCHAR",
-    "weight": "VARCHAR", "without_top": "INTEGER", "by": "VARCHAR", "group": "VARCHAR",
+    "frameworks": "VARCHAR[]", "population": "VARCHAR", "period": "DATE[]", "cutoff": "VARCHAR",
+    "weight": "VARCHAR", "exclude_top_authors": "INTEGER", "by": "VARCHAR", "group": "VARCHAR",
     "numerator": "DOUBLE", "denominator": "DOUBLE", "share": "DOUBLE", "interval": "DOUBLE[]",
     "covered": "TIMESTAMP[]",
 }  # fmt: skip
@@ -43,36 +43,36 @@ class Exported:
     """An export: its folder, what it holds, and each table's rows."""
 
     folder: Path
-    source: Source
+    snapshot: Snapshot
     rows: dict[str, int]
 
 
 def export(
-    store: Store, folder: Path, *, source: Source, tables: Collection[str] = TABLES[:-1]
+    store: Store, folder: Path, *, snapshot: Snapshot, tables: Collection[str] = TABLES[:-1]
 ) -> Exported:
-    """Write an observation to `folder`, in place of an earlier export there.
+    """Write a snapshot to `folder`, in place of an earlier export there.
 
-    `tables` are of TABLES; the sources are always there. They are `<table>/*.parquet` (zstd), the
-    models in parts by year of creation; reports are Markdown. The same observation gives the same
+    `tables` are of TABLES; the snapshots are always there. They are `<table>/*.parquet` (zstd), the
+    models in parts by year of creation; reports are Markdown. The same snapshot gives the same
     bytes. Raises StorageError where the folder cannot be written, or holds anything but an export.
     """
     folder, advice = folder.resolve(), "choose another folder"
-    if folder.exists() and not (folder / "sources").is_dir() and any(folder.iterdir()):
+    if folder.exists() and not (folder / "snapshots").is_dir() and any(folder.iterdir()):
         raise StorageError(f"{folder} holds something else; name a new folder for the export.")
     with translate_os_errors(folder.parent, advice):
         folder.parent.mkdir(parents=True, exist_ok=True)
     with hold_lock(folder, advice):
-        return _export(store, folder, source, tables)
+        return _export(store, folder, snapshot, tables)
 
 
-def _export(store: Store, folder: Path, source: Source, tables: Collection[str]) -> Exported:
+def _export(store: Store, folder: Path, snapshot: Snapshot, tables: Collection[str]) -> Exported:
     unfinished = folder.with_name(folder.name + ".new")
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        rows = dict(_tables(store, unfinished, source, {*tables, "sources"}))
+        rows = dict(_tables(store, unfinished, snapshot, {*tables, "snapshots"}))
         if "figures" in tables:
-            rows["figures"] = _figures(store, unfinished, source)
+            rows["figures"] = _figures(store, unfinished, snapshot)
         manifest.write(store.connection, unfinished)
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
@@ -82,25 +82,25 @@ def _export(store: Store, folder: Path, source: Source, tables: Collection[str])
             f"{folder} cannot be written: {str(error).splitlines()[0]}. Make room or choose "
             "another folder."
         ) from error
-    return Exported(folder, source, rows)
+    return Exported(folder, snapshot, rows)
 
 
 def _tables(
-    store: Store, folder: Path, source: Source, wanted: Collection[str]
+    store: Store, folder: Path, snapshot: Snapshot, wanted: Collection[str]
 ) -> Iterator[tuple[str, int]]:
-    store.connection.execute("SET VARIABLE source = $1", [source.id])
+    store.connection.execute("SET VARIABLE snapshot = $1", [snapshot.id])
     if "models" in wanted:
-        yield "models", _models(store, folder, source)
+        yield "models", _models(store, folder, snapshot)
     for name, sql in (_TABLES | {"history": _HISTORY.read_text(encoding="utf-8")}).items():
         if name in wanted:
             yield name, _copy(store, sql, folder / name / f"{name}.parquet")
 
 
-def _models(store: Store, folder: Path, source: Source) -> int:
+def _models(store: Store, folder: Path, snapshot: Snapshot) -> int:
     found = store.connection.execute(
-        "SELECT DISTINCT CASE WHEN at_floor THEN 'floor' "
-        "ELSE coalesce(year(created_at)::VARCHAR, 'undated') END FROM observed($1) ORDER BY 1",
-        [source.id],
+        "SELECT DISTINCT CASE WHEN at_cutoff THEN 'cutoff' "
+        "ELSE coalesce(year(created_at)::VARCHAR, 'undated') END FROM models_in($1) ORDER BY 1",
+        [snapshot.id],
     )
     sql = _MODELS.read_text(encoding="utf-8")
     parts = [row[0] for row in found.fetchall()]
@@ -111,8 +111,8 @@ def _models(store: Store, folder: Path, source: Source) -> int:
     return total
 
 
-def _figures(store: Store, folder: Path, source: Source) -> int:
-    reports = list(_reports(store, source))
+def _figures(store: Store, folder: Path, snapshot: Snapshot) -> int:
+    reports = list(_reports(store, snapshot))
     (folder / "reports").mkdir()
     rows = []
     for report in reports:
@@ -131,14 +131,14 @@ def _figures(store: Store, folder: Path, source: Source) -> int:
         return _copy(store, f"{sql} ORDER BY ALL", folder / "figures" / "figures.parquet")
 
 
-def _reports(store: Store, source: Source) -> Iterator[Report]:
-    years = range(_FIRST_YEAR, source.observed_to.year + 1)
+def _reports(store: Store, snapshot: Snapshot) -> Iterator[Report]:
+    years = range(_FIRST_YEAR, snapshot.observed_to.year + 1)
     for question in (Question(None), *map(Question, years)):
         try:
-            census = Census.choose(store, question.period, source=source.id)
+            census = Census.choose(store, question.period, snapshot=snapshot.id)
             yield build(census, question)
         except NoAnswerError:
-            continue  # not for this source: a period that it does not cover, no tags
+            continue  # not for this snapshot: a period that it does not cover, no tags
 
 
 def _copy(store: Store, sql: str, file: Path) -> int:

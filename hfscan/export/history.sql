@@ -1,15 +1,15 @@
--- Every state of every model in the series of an observation, and when it was seen so. Times are UTC:
--- seen_from is the first observation that saw the state, gone_by the first that no longer did (NULL:
+-- Every state of every model in the series of a snapshot, and when it was seen so. Times are UTC:
+-- seen_from is the first snapshot that saw the state, gone_by the first that no longer did (NULL:
 -- the last one still saw it). Downloads and likes are those of the models' own table.
 WITH known AS (SELECT list({'name': name, 'bit': bit} ORDER BY bit) AS frameworks FROM frameworks),
 here AS (
-    SELECT * FROM sources
-    WHERE series = (SELECT series FROM sources WHERE id = getvariable('source'))
+    SELECT * FROM snapshots
+    WHERE series = (SELECT series FROM snapshots WHERE id = getvariable('snapshot'))
 )
 SELECT
     CASE WHEN has_id THEN key END AS _id, versions.id, versions.author,
     created_at AS "createdAt",
-    first.id AS first_source, first.observed_to AS seen_from, next.observed_to AS gone_by,
+    first.id AS first_snapshot, first.observed_to AS seen_from, next.observed_to AS gone_by,
     tags, library_name, pipeline_tag, gated, disabled, files AS siblings, sha,
     CASE WHEN tag_mask IS NOT NULL THEN list_transform(
         list_filter(frameworks, lambda one: (tag_mask >> one.bit) & 1 = 1), lambda one: one.name

@@ -10,7 +10,7 @@ from hfscan.export import manifest
 from hfscan.export.check import check
 from hfscan.quoting import file_literal
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, Ingested, Observation, Store
+from hfscan.store import CreationDate, Ingested, NewSnapshot, Store
 
 DERIVED = frozenset({"frameworks_by_tags", "frameworks_by_weights", "frameworks_by_use"})
 """Columns of an export's models that the database works out anew."""
@@ -18,19 +18,21 @@ DERIVED = frozenset({"frameworks_by_tags", "frameworks_by_weights", "frameworks_
 
 def is_export(folder: Path) -> bool:
     """Return whether `folder` is what `export` wrote."""
-    return (folder / manifest.NAME).is_file() or (folder / "sources" / "sources.parquet").is_file()
+    return (folder / manifest.NAME).is_file() or (
+        folder / "snapshots" / "snapshots.parquet"
+    ).is_file()
 
 
 def load(store: Store, folder: Path, accept: Callable[[int], None] | None = None) -> Ingested:
-    """Validate an export and add it as an observation of equal rank; raises DumpError.
+    """Validate an export and add it as a snapshot of equal rank; raises DumpError.
 
     `accept` is as `Store.ingest` takes it.
     """
     check(store, folder)
-    (about,) = _rows(store, folder / "sources" / "sources.parquet")
+    (about,) = _rows(store, folder / "snapshots" / "snapshots.parquet")
     dates = _rows(store, folder / "creation_dates" / "creation_dates.parquet")
-    observation = _observation(about)
-    ingested = store.ingest([folder / "models"], observation, accept)
+    snapshot = _observation(about)
+    ingested = store.ingest([folder / "models"], snapshot, accept)
     dates.sort(key=lambda one: (one["kind"], one["origin"]))
     for (kind, origin), group in itertools.groupby(dates, lambda one: (one["kind"], one["origin"])):
         found = [CreationDate(one["id"], _utc(one["created_at"]), one["moved_to"]) for one in group]
@@ -44,13 +46,13 @@ def _rows(store: Store, file: Path) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def _observation(about: dict[str, Any]) -> Observation:
+def _observation(about: dict[str, Any]) -> NewSnapshot:
     since, until = _utc(about["since"]), _utc(about["until"])
     observed_from, observed_to = _utc(about["observed_from"]), _utc(about["observed_to"])
     assert observed_from is not None
     assert observed_to is not None
     scope = Scope(since, until, about["author"], about["task"], about["model_limit"])
-    return Observation(
+    return NewSnapshot(
         kind="import",
         origin=about["origin"],
         scope=scope,

@@ -1,4 +1,4 @@
--- A part of one observation under the names of the Hub's API, so that it can be imported again.
+-- A part of one snapshot under the names of the Hub's API, so that it can be imported again.
 WITH known AS (SELECT list({'name': name, 'bit': bit} ORDER BY bit) AS frameworks FROM frameworks)
 SELECT
     _id, id, author,
@@ -24,16 +24,16 @@ SELECT
         list_filter(frameworks, lambda one: (weights_mask >> one.bit) & 1 = 1),
         lambda one: one.name
     ) END AS frameworks_by_weights,
-    CASE WHEN usable_mask IS NOT NULL THEN list_transform(
-        list_filter(frameworks, lambda one: (usable_mask >> one.bit) & 1 = 1), lambda one: one.name
+    CASE WHEN loadable_mask IS NOT NULL THEN list_transform(
+        list_filter(frameworks, lambda one: (loadable_mask >> one.bit) & 1 = 1), lambda one: one.name
     ) END AS frameworks_by_use
 FROM (
     SELECT *,
         coalesce(list_contains(tags, 'gguf') AND NOT list_contains(tags, 'safetensors'), false)
             AS of_gguf
-    FROM observed(getvariable('source'))
+    FROM observed(getvariable('snapshot'))
 ), known
 WHERE CASE
-    WHEN at_floor THEN 'floor' ELSE coalesce(year(created_at)::VARCHAR, 'undated')
+    WHEN at_cutoff THEN 'cutoff' ELSE coalesce(year(created_at)::VARCHAR, 'undated')
 END = getvariable('part')
 ORDER BY key

@@ -1,12 +1,12 @@
-"""Figures: a named query + a definition + a population + an observation, with both its numbers."""
+"""Figures: a named query + a definition + a population + a snapshot, with both its numbers."""
 
-from hfscan.figures.census import ALL, Census, check_left, contains_floor, may_hold_floor
+from hfscan.figures.census import ALL, Census, check_left, contains_cutoff, may_hold_cutoff
 from hfscan.figures.figure import (
     GROUPINGS,
     WEIGHTS,
     By,
+    Cutoff,
     Figure,
-    Floor,
     Grouping,
     Population,
     Weight,
@@ -24,9 +24,9 @@ __all__ = [
     "WEIGHTS",
     "By",
     "Census",
+    "Cutoff",
     "Definition",
     "Figure",
-    "Floor",
     "Grouping",
     "Period",
     "Population",
@@ -35,10 +35,10 @@ __all__ = [
     "adoption",
     "check_import",
     "check_left",
-    "contains_floor",
+    "contains_cutoff",
     "describe_drops",
     "label_of",
     "load",
-    "may_hold_floor",
+    "may_hold_cutoff",
     "trend",
 ]

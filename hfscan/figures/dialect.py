@@ -14,18 +14,18 @@ from sqlglot.optimizer.simplify import simplify
 from hfscan.errors import NoAnswerError
 from hfscan.figures.queries import Query
 from hfscan.frameworks import taxonomy
-from hfscan.objectid import FLOOR_END, FLOOR_START
+from hfscan.objectid import CUTOFF_END, CUTOFF_START
 from hfscan.store import Macro
 
 _MASKS = {
     "tag_mask": "frameworks_by_tags",
     "weights_mask": "frameworks_by_weights",
-    "usable_mask": "frameworks_by_use",
+    "loadable_mask": "frameworks_by_use",
 }
 _COLUMNS = {  # of the relation `census` -> in the export, where it is another
     "created_at": '"createdAt"',
-    "at_floor": f"coalesce(\"createdAt\" >= TIMESTAMP '{FLOOR_START:%F %T}' "
-    f"AND \"createdAt\" < TIMESTAMP '{FLOOR_END:%F %T}', false)",
+    "at_cutoff": f"coalesce(\"createdAt\" >= TIMESTAMP '{CUTOFF_START:%F %T}' "
+    f"AND \"createdAt\" < TIMESTAMP '{CUTOFF_END:%F %T}', false)",
     "last_modified": '"lastModified"',
     "downloads_all_time": '"downloadsAllTime"',
     "files": "siblings",
@@ -163,7 +163,7 @@ def _check(tree: exp.Expr, query: Query) -> None:
     if strange := sorted({table.name for table in tree.find_all(exp.Table)} - known):
         raise NoAnswerError(
             f"Query {query.name} asks for {', '.join(strange)}, and an export holds one "
-            "observation alone. Run it here: hfscan query"
+            "snapshot alone. Run it here: hfscan query"
         )
 
 

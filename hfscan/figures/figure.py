@@ -8,14 +8,14 @@ from typing import Any, Literal, get_args
 from hfscan.figures.period import Period
 
 Population = Literal["created", "existing"]
-Floor = Literal["excluded", "included", "only"]
+Cutoff = Literal["excluded", "included", "only"]
 Weight = Literal["models", "downloads", "authors"]
 Grouping = Literal[
     "month", "year", "task", "library", "author", "license", "architecture", "language", "size",
     "gated", "region",
 ]  # fmt: skip
 
-By = Grouping | Literal["observation"]
+By = Grouping | Literal["snapshot"]
 
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 POPULATIONS: tuple[Population, ...] = get_args(Population)
@@ -30,26 +30,26 @@ class Figure:
 
     `name`: exclusive (to `framework`), available (in `framework`), shared (by several), none.
     `period`: [since, until) in UTC, as asked; None for all models. `covered`: the part of it, or of
-    the year or month of `group`, that the snapshot covers. `floor`: what was done with the models
-    at the creation floor, None where the period does not touch it or it has no bearing.
+    the year or month of `group`, that the snapshot covers. `cutoff`: what was done with the models
+    at the creation-date cutoff, None where the period does not touch it or it has no bearing.
     `numerator`, `denominator`: models, 30-day downloads, or authors' votes (`weight`; votes are
-    fractions, rounded to six digits). `without_top`: so many of the largest authors are left out.
+    fractions, rounded to six digits). `exclude_top_authors`: so many of the largest authors are left out.
     `sampled`: the models are a random sample of the Hub's.
     """
 
     name: str
     framework: str | None
     definition: str
-    universe: tuple[str, ...]
+    frameworks: tuple[str, ...]
     population: Population
     period: tuple[datetime, datetime] | None
-    floor: Floor | None
+    cutoff: Cutoff | None
     weight: Weight
     by: By | None
     group: str | None
     numerator: int | float
     denominator: int | float
-    without_top: int = 0
+    exclude_top_authors: int = 0
     sampled: bool = False
     covered: Period | None = None
 
@@ -75,14 +75,14 @@ class Figure:
     def as_dict(self) -> dict[str, Any]:
         """Return the figure as the JSON contract has it; the share rounded to six digits.
 
-        `without_top`, `interval` and `covered` are there only where they say something. `covered`
+        `exclude_top_authors`, `interval` and `covered` are there only where they say something. `covered`
         begins with None where models of any age before its end count.
         """
         left_out = ("sampled", "covered")
         told = {key: value for key, value in self.__dict__.items() if key not in left_out}
-        if not self.without_top:
-            del told["without_top"]
-        told["universe"] = list(self.universe)
+        if not self.exclude_top_authors:
+            del told["exclude_top_authors"]
+        told["frameworks"] = list(self.frameworks)
         told["period"] = self.period and [instant.date().isoformat() for instant in self.period]
         told["share"] = None if self.share is None else round(self.share, 6)
         if self.covered is not None:
@@ -96,4 +96,4 @@ class Figure:
     def _has_beginning(self) -> bool:
         if self.by in ("year", "month"):
             return True
-        return self.population == "created" and self.floor in (None, "excluded")
+        return self.population == "created" and self.cutoff in (None, "excluded")

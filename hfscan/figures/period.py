@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from hfscan.errors import NoAnswerError
-from hfscan.objectid import FLOOR_END, FLOOR_START
-from hfscan.store import Source
+from hfscan.objectid import CUTOFF_END, CUTOFF_START
+from hfscan.store import Snapshot
 
 FIRST_YEAR = 2016
 """The Hub's oldest repositories are from 2018; a wider net costs nothing."""
 
-_CUTOFF = FLOOR_END.replace(tzinfo=None)
+_CUTOFF = CUTOFF_END.replace(tzinfo=None)
 _TICK = timedelta(microseconds=1)
 
 
@@ -63,10 +63,10 @@ class Period:
         start = max(since, _CUTOFF) if until > _CUTOFF else since
         return cls(name, since, until, start, until)
 
-    def within(self, source: Source) -> "Period":
+    def within(self, snapshot: Snapshot) -> "Period":
         """Return the period with the bounds that the snapshot covers."""
-        since = max(self.since, source.since or self.since)
-        until = min(self.until, source.until or self.until, _observed_until(source))
+        since = max(self.since, snapshot.since or self.since)
+        until = min(self.until, snapshot.until or self.until, _observed_until(snapshot))
         return replace(self, since=since, until=until)
 
     @property
@@ -130,39 +130,39 @@ class Period:
     def _last(self) -> str:
         return f"{_day(self.last_day)} {self.last_day.year}"
 
-    def notes(self, source: Source) -> list[str]:
+    def notes(self, snapshot: Snapshot) -> list[str]:
         """Return why parts of the period are not covered, a sentence for each."""
         notes = []
         if self.is_empty or (self.begins_late and self.since == _CUTOFF):
             notes.append(
                 f"The Hub's creation dates begin on {_day(_CUTOFF.date())} {_CUTOFF.year}, "
-                f"{FLOOR_START:%H:%M} UTC. When older models were created is not known."
+                f"{CUTOFF_START:%H:%M} UTC. When older models were created is not known."
             )
         elif self.begins_late:
             notes.append(
-                f"PARTIAL YEAR: the source holds models created from {source.since:%Y-%m-%d} on. "
+                f"PARTIAL YEAR: the snapshot holds models created from {snapshot.since:%Y-%m-%d} on. "
                 f"Nothing is said of {self.name} before that."
             )
         if self.ends_early:
-            taken = self.until == _observed_until(source)
+            taken = self.until == _observed_until(snapshot)
             why = "was observed on" if taken else "holds models created up to"
             notes.append(
-                f"PARTIAL YEAR: the source {why} {self.last_day:%Y-%m-%d}. Nothing is said of the "
+                f"PARTIAL YEAR: the snapshot {why} {self.last_day:%Y-%m-%d}. Nothing is said of the "
                 f"rest of {self.name}."
             )
         return notes
 
 
-def label_of(name: str, source: Source) -> str:
+def label_of(name: str, snapshot: Snapshot) -> str:
     """Return the label of the year or month `name`; any other name as it is."""
     period = Period.named(name)
-    return period.within(source).label if period else name
+    return period.within(snapshot).label if period else name
 
 
-def _observed_until(source: Source) -> datetime:
+def _observed_until(snapshot: Snapshot) -> datetime:
     """Return until when models were seen: a dump that is dated by its day holds models of it."""
-    by_day = source.kind == "import" and source.observed_to.time() == time()
-    return source.observed_to + timedelta(days=1) if by_day else source.observed_to
+    by_day = snapshot.kind == "import" and snapshot.observed_to.time() == time()
+    return snapshot.observed_to + timedelta(days=1) if by_day else snapshot.observed_to
 
 
 def _day(day: date) -> str:

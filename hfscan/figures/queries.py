@@ -3,7 +3,7 @@
 -- title: ...
 -- answers: ...
 -- param NAME TYPE = DEFAULT : what it means     (NULL for none; a,b for a list)
--- values NAME: a, b     (no others; <frameworks> and <sources> are those that the database knows)
+-- values NAME: a, b     (no others; <frameworks> and <snapshots> are those that the database knows)
 -- chart: ...
 """
 
@@ -27,7 +27,7 @@ _HEADER = re.compile(r"^-- (title|answers|chart): (.+)$", re.MULTILINE)
 _VALUES = re.compile(r"^-- values (\w+): (.+)$", re.MULTILINE)
 _KNOWN = {
     "<frameworks>": "SELECT name FROM frameworks ORDER BY bit",
-    "<sources>": "SELECT id FROM sources ORDER BY id",
+    "<snapshots>": "SELECT id FROM snapshots ORDER BY id",
 }
 """What stands for names that the database knows -> how to list them."""
 
@@ -50,7 +50,7 @@ class Parameter:
     def checked(self, value: object, known: Mapping[str, Sequence[str]]) -> object:
         """Return the value, in its type. Raises NoAnswerError where it takes no such value.
 
-        `known`: what `<frameworks>` and `<sources>` stand for.
+        `known`: what `<frameworks>` and `<snapshots>` stand for.
         """
         if value is None:
             if self.default is not None:
@@ -68,8 +68,8 @@ class Parameter:
     def _noun(self) -> str:
         if "<frameworks>" in self.values:
             return "framework"
-        if "<sources>" in self.values:
-            return "source"
+        if "<snapshots>" in self.values:
+            return "snapshot"
         return {"by": "grouping", "per": "period"}.get(self.name, self.name.replace("_", " "))
 
     def _typed(self, value: object) -> object:

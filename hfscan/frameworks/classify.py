@@ -25,14 +25,14 @@ class Reason:
 class Classification:
     """The frameworks that a model serves under each definition, as keys of the taxonomy.
 
-    `weights` is None where its file names are not known, `tag` and `usable` where its tags are
+    `weights` is None where its file names are not known, `tag` and `loadable` where its tags are
     not. `reasons` say why, one or more for each
-    framework and definition; what holds under `tag` or `weights` holds under `usable`.
+    framework and definition; what holds under `tag` or `weights` holds under `loadable`.
     """
 
     tag: frozenset[str] | None
     weights: frozenset[str] | None
-    usable: frozenset[str] | None
+    loadable: frozenset[str] | None
     reasons: tuple[Reason, ...] = field(default=(), repr=False, compare=False)
 
 
@@ -85,12 +85,12 @@ def classify(model: Mapping[str, Any]) -> Classification:
     weights = list(_by_weights(known, evidence)) if siblings is not None else []
     seen = _keys(tag) | _keys(weights)
     has_tags = model.get("tags") is not None  # without, the library may be hidden
-    usable = list(_by_use(known, evidence, seen)) if has_tags else []
+    loadable = list(_by_use(known, evidence, seen)) if has_tags else []
     return Classification(
         _keys(tag) if has_tags else None,
         None if siblings is None else _keys(weights),
-        seen | _keys(usable) if has_tags else None,
-        (*tag, *weights, *usable),
+        seen | _keys(loadable) if has_tags else None,
+        (*tag, *weights, *loadable),
     )
 
 
@@ -113,9 +113,9 @@ def _by_weights(known: Taxonomy, evidence: _Evidence) -> Iterator[Reason]:
 
 
 def _by_use(known: Taxonomy, evidence: _Evidence, seen: frozenset[str]) -> Iterator[Reason]:
-    found = list(_by_rules(known, "usable", evidence, seen))
+    found = list(_by_rules(known, "loadable", evidence, seen))
     yield from found
-    owners = _owners(known, "usable", seen | _keys(found))
+    owners = _owners(known, "loadable", seen | _keys(found))
     yield from (one for one in owners if one.framework not in seen)
 
 

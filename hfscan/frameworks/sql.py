@@ -12,7 +12,7 @@ from hfscan.quoting import literal
 
 
 def masks_sql(table: str) -> str:
-    """Return SQL for `row` (the rowid), `tag_mask`, `weights_mask`, `usable_mask` of a table.
+    """Return SQL for `row` (the rowid), `tag_mask`, `weights_mask`, `loadable_mask` of a table.
 
     UBIGINT, the bits of taxonomy.toml. Reads the table's `tags`, `library_name`, `files`,
     `model_type` and `architectures`; `weights_mask` is NULL where the file names are not known,
@@ -23,14 +23,14 @@ def masks_sql(table: str) -> str:
         f"(({_matches(one.files)})::UBIGINT << {one.bit})" for one in known.frameworks if one.files
     )
     weights = " | ".join(["_file_mask", *_rules(known, "weights", "_file_mask")])
-    usable = " | ".join(["_seen", *_rules(known, "usable", "_seen")])
+    loadable = " | ".join(["_seen", *_rules(known, "loadable", "_seen")])
     steps = (
         f"*, CASE WHEN _files IS NOT NULL THEN {weights} END AS _weights",
         f"*, {_with_owners(known, '_weights')} AS weights_mask",
         "*, coalesce(tag_mask, 0) | coalesce(weights_mask, 0) AS _seen",
         # without tags the library may be hidden, and with it what can be loaded
-        f"*, CASE WHEN tag_mask IS NOT NULL THEN {usable} END AS _usable",
-        f"row, tag_mask, weights_mask, {_with_owners(known, '_usable')} AS usable_mask",
+        f"*, CASE WHEN tag_mask IS NOT NULL THEN {loadable} END AS _loadable",
+        f"row, tag_mask, weights_mask, {_with_owners(known, '_loadable')} AS loadable_mask",
     )
     found = "filed"
     for step in steps:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Definition = Literal["tag", "weights", "usable"]
+Definition = Literal["tag", "weights", "loadable"]
 
 DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
 """What makes a model serve a framework: see taxonomy.toml."""

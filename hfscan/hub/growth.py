@@ -3,11 +3,11 @@
 import bisect
 from datetime import UTC, datetime
 
-from hfscan.objectid import FLOOR_END, FLOOR_START
+from hfscan.objectid import CUTOFF_END, CUTOFF_START
 
 GROWTH: tuple[tuple[datetime, int], ...] = (
-    (FLOOR_START, 0),
-    (FLOOR_END, 29_579),
+    (CUTOFF_START, 0),
+    (CUTOFF_END, 29_579),
     (datetime(2022, 7, 1, tzinfo=UTC), 52_737),
     (datetime(2023, 1, 1, tzinfo=UTC), 102_190),
     (datetime(2023, 7, 1, tzinfo=UTC), 228_351),

@@ -74,14 +74,14 @@ def fetch(
     fresh: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
     patience: Patience | None = None,
-    streams: int | None = None,
+    workers: int | None = None,
     waypoints: Path | None = None,
     rewrite_links: bool = False,
 ) -> Harvest:
     """Walk `scope` and return its pages, going on where an earlier, unfinished crawl stood.
 
     Asks only for pages that the folder `journal` does not hold whole; `fresh` drops them first.
-    So many `streams` ask at once; by default one, and a second from the other end where that one
+    So many `workers` ask at once; by default one, and a second from the other end where that one
     is slow. More than two begin at the waypoints of an earlier crawl (the file `waypoints`);
     where there are none, or the Hub does not heed them, the walk is the plain one. `rewrite_links`
     is HubClient's.
@@ -90,7 +90,7 @@ def fetch(
     when another process crawls the same scope there; what was fetched stays for the next run.
     """
     endpoint = endpoint.rstrip("/")
-    known = _waypoints.load(waypoints, endpoint) if waypoints and (streams or 1) > 2 else None
+    known = _waypoints.load(waypoints, endpoint) if waypoints and (workers or 1) > 2 else None
     book = Journal(journal, endpoint, scope)
     heard: list[Crew] = []
 
@@ -103,12 +103,12 @@ def fetch(
             endpoint, token, patience=patience, rewrite_links=rewrite_links, tell=notice
         ) as client:
             if fresh or book.about is None:
-                points = known.parting(streams or 1) if known else ()
-                alone = streams == 1 and scope.sample is None
+                points = known.parting(workers or 1) if known else ()
+                alone = workers == 1 and scope.sample is None
                 book.begin(plan(scope, endpoint, plain=alone, waypoints=points))
 
             def crew() -> Crew:
-                heard.append(Crew(client, book, progress, streams))
+                heard.append(Crew(client, book, progress, workers))
                 return heard[-1]
 
             return _harvest(book, _persevere(book, crew), client.requests)

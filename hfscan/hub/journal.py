@@ -193,17 +193,17 @@ class Journal:
         self._entries[walker, url] = entry
         return entry
 
-    def storing_after(self, source: int) -> int:
-        """Note the newest source before the pages go to the database; return the one first noted.
+    def storing_after(self, snapshot: int) -> int:
+        """Note the newest snapshot before the pages go to the database; return the one first noted.
 
         A later one with the marks of this crawl is this crawl, stored by a run that was killed.
         """
         noted = self.folder / "stored.json"
         with translate_os_errors(self.folder):
             if not noted.exists():
-                atomic_write(noted, add_checksum(msgspec.json.encode(source)))
+                atomic_write(noted, add_checksum(msgspec.json.encode(snapshot)))
             found = strip_checksum(noted.read_bytes())
-        return source if found is None else msgspec.json.decode(found, type=int)
+        return snapshot if found is None else msgspec.json.decode(found, type=int)
 
     def discard(self) -> None:
         """Remove the journal: its pages are safe elsewhere."""

@@ -11,7 +11,7 @@ from hfscan.hub.journal import About, Stretch
 from hfscan.hub.sample import Design
 from hfscan.hub.walk import HIGHEST, LOWEST, PAGE_SIZE, address, following, period, preceding
 from hfscan.hub.waypoints import Waypoint
-from hfscan.objectid import FLOOR_END, lower_bound
+from hfscan.objectid import CUTOFF_END, lower_bound
 from hfscan.scope import Scope
 
 _DENSE = 0.5  # of a sample: beyond, its ranges would cost as many requests as everything
@@ -104,13 +104,13 @@ def _parted(
 def _ranges(
     scope: Scope, endpoint: str, dropped: tuple[str, ...], design: Design
 ) -> tuple[Stretch, ...]:
-    """Return the floor band, walked from the Hub's own end, and the ranges of a sample."""
+    """Return the cutoff band, walked from the Hub's own end, and the ranges of a sample."""
     low, high = period(scope)
-    floor = lower_bound(FLOOR_END)
+    cutoff = lower_bound(CUTOFF_END)
     stretches = []
-    if low < floor:
+    if low < cutoff:
         url = address(scope, endpoint, ascending=True, dropped=dropped)
-        stretches.append(Stretch(low, min(high, floor), up=url))
+        stretches.append(Stretch(low, min(high, cutoff), up=url))
     size = min(PAGE_SIZE, max(_SMALLEST, ceil(1.5 * design.models_a_span)))
     url = address(scope, endpoint, ascending=True, dropped=dropped, page_size=size)
     for first, end in design.spans():

@@ -16,7 +16,7 @@ from math import ceil, floor
 import msgspec
 
 from hfscan.hub.growth import created_before, reached
-from hfscan.objectid import FLOOR_END, FLOOR_START
+from hfscan.objectid import CUTOFF_END, CUTOFF_START
 
 _RANGES = 200
 """At least so many, or a few busy hours would decide: what is created together is alike."""
@@ -41,7 +41,7 @@ class Design(msgspec.Struct, frozen=True):
         cls, probability: float, seed: int, since: datetime | None, until: datetime | None
     ) -> "Design":
         """Return a design for the models created from `since` until before `until`."""
-        start = max(since or FLOOR_END, FLOOR_END)
+        start = max(since or CUTOFF_END, CUTOFF_END)
         end = max(until or datetime.now(UTC), start)
         expected = created_before(end) - created_before(start)
         ranges = max(_RANGES, ceil(probability * expected / _RANGE))
@@ -50,7 +50,7 @@ class Design(msgspec.Struct, frozen=True):
     def draws(self, object_id: str) -> bool:
         """Return whether the model with this `_id` belongs to the sample."""
         second = int(object_id[:8], 16)
-        if second < FLOOR_END.timestamp():
+        if second < CUTOFF_END.timestamp():
             return _uniform(f"{self.seed} {object_id}") < self.probability
         if not self.since.timestamp() <= second < self.until.timestamp():
             return False
@@ -83,7 +83,7 @@ class Design(msgspec.Struct, frozen=True):
                 f": {self.ranges} ranges of creation time, systematic, from {self.since:%F %T} "
                 f"until before {self.until:%F %T}"
             )
-        return f"{words}; models at the floor ({FLOOR_START:%F}) one by one, by hash of `_id`"
+        return f"{words}; models at the floor ({CUTOFF_START:%F}) one by one, by hash of `_id`"
 
     @property
     def _offset(self) -> float:

@@ -10,7 +10,7 @@ from hfscan.fs import add_checksum, atomic_write, strip_checksum
 from hfscan.hub import cursor
 from hfscan.hub.journal import Entry
 
-_FEWEST = 40  # pages; a shorter crawl gains nothing from streams
+_FEWEST = 40  # pages; a shorter crawl gains nothing from workers
 _MOST = 1_000  # more than enough to part a Hub evenly
 
 
@@ -42,9 +42,9 @@ class Waypoints(msgspec.Struct, frozen=True):
         step = -(-len(points) // _MOST)
         return cls(endpoint, tuple(sorted(points, key=lambda point: point.id)[::step]))
 
-    def parting(self, streams: int) -> tuple[Waypoint, ...]:
+    def parting(self, workers: int) -> tuple[Waypoint, ...]:
         """Return the waypoints that part the Hub into so many stretches, or as many as it can."""
-        places = {round(n * len(self.points) / streams) for n in range(1, streams)}
+        places = {round(n * len(self.points) / workers) for n in range(1, workers)}
         return tuple(self.points[place] for place in sorted(places) if place < len(self.points))
 
     def save(self, path: Path) -> None:

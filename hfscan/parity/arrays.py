@@ -9,20 +9,20 @@ from typing import BinaryIO
 import numpy as np
 
 from hfscan.parity import memory
-from hfscan.parity.worker import FAILED, LaneDiedError
+from hfscan.parity.worker import FAILED, BackendDiedError
 
 _MOST = 16 << 30  # bytes in the arrays of one reply
 _KINDS = "fiub"  # numbers: a dtype of objects would be a pickle
 
 
 def resolve(path: str, folder: Path) -> Path:
-    """Return `path`, proven to lie in `folder`. Raises LaneDiedError."""
+    """Return `path`, proven to lie in `folder`. Raises BackendDiedError."""
     try:
         real = Path(path).resolve()
     except (OSError, ValueError, RuntimeError):
         real = Path()
     if not real.is_relative_to(folder.resolve()):
-        raise LaneDiedError(FAILED, f"it named a file outside its folder: {path[:200]}")
+        raise BackendDiedError(FAILED, f"it named a file outside its folder: {path[:200]}")
     return real
 
 
@@ -34,7 +34,7 @@ class Reader:
         self._left = min(_MOST, (memory.total_bytes() or _MOST) // 2)
 
     def read(self, path: str) -> np.ndarray:
-        """Return the numbers in a .npy file. Raises LaneDiedError."""
+        """Return the numbers in a .npy file. Raises BackendDiedError."""
         real = resolve(path, self._folder)
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
         try:
@@ -44,7 +44,7 @@ class Reader:
                 return np.load(file, allow_pickle=False)  # type: ignore[no-any-return]
         except (OSError, ValueError, TypeError, MemoryError, RecursionError, EOFError) as error:
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise LaneDiedError(
+            raise BackendDiedError(
                 FAILED, f"its array {real.name} cannot be read: {reason}"
             ) from error
 

@@ -54,7 +54,7 @@ def sentence(case: Case, base: Case, found: tuple[str, tuple[str, ...]] | None) 
             if isinstance(value, str) and _ACTIVATION.search(key)
         ]
         parts.append(
-            f"{case.lane} computes with the activation {name}, PyTorch's class on "
+            f"{case.backend} computes with the activation {name}, PyTorch's class on "
             f"{base.weights.name} with {' and '.join(instead_of)}"
             + (f"; the config says {', '.join(says)}" if says else "")
         )

@@ -40,7 +40,7 @@ _PICKLE = "a pickle, which can ask for any code to be run: never opened"
 _KERAS = "a Keras model, whose layers can be code of any kind: never opened"
 _GRAPH = "a graph, which can ask for any operation and for other files: never opened"
 _ADAPTER = "an adapter, which names the model it belongs to: never opened"
-_UNOPENED = [  # pattern of file names, why no lane is given such a file
+_UNOPENED = [  # pattern of file names, why no backend is given such a file
     (r".*\.(pt|pth|ckpt|pkl|pickle|joblib)", _PICKLE),
     (r".*\.keras|.*(?<!tf_model)(?<!tf_model-\d{5}-of-\d{5})\.(h5|hdf5)", _KERAS),
     (r".*\.(pb|pbtxt|onnx|tflite|mlmodel)|saved_model", _GRAPH),
@@ -93,7 +93,7 @@ class Checkpoint:
     """A folder with a config and weight files.
 
     `unopened`: file -> why nobody should open it. `left_out`: entries of its configs that name code
-    or files, which no lane is given.
+    or files, which no backend is given.
     """
 
     name: str
@@ -118,7 +118,7 @@ def open_checkpoint(
 ) -> Checkpoint:
     """Look into `folder`. Raises CheckpointError when it holds no readable config or no weights.
 
-    Configs are cleaned here, so that nothing else in hfscan, and no lane, sees what they held.
+    Configs are cleaned here, so that nothing else in hfscan, and no backend, sees what they held.
     """
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is no folder. Give a checkpoint's folder or a Hub id.")
@@ -217,7 +217,7 @@ def _check_size(file: str, parts: Iterable[Path]) -> None:
     size, most = sum(part.stat().st_size for part in parts), memory.total_bytes()
     if most is not None and size > most:
         raise CheckpointError(
-            f"{file} holds {size:,} bytes, this machine's memory {most:,}: no lane could open it"
+            f"{file} holds {size:,} bytes, this machine's memory {most:,}: no backend could open it"
         )
 
 

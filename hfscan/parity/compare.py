@@ -112,7 +112,7 @@ class WeightsDifference:
         return not (self.only_ours or self.only_theirs or self.differ or self.not_finite)
 
 
-Table = Mapping[str, Mapping[str, Any]]  # name -> a line of lanes/_tensors.describe
+Table = Mapping[str, Mapping[str, Any]]  # name -> a line of backends/_tensors.describe
 
 
 def aligned(ours: Table, theirs: Table, prefixes: Sequence[str]) -> dict[str, str]:
@@ -129,7 +129,7 @@ def compare_weights(ours: Table, theirs: Table) -> WeightsDifference:
 
     A tensor that only one side has is no difference when it is no weight (integers: position ids
     and the like) or the other side holds its values under another name (tied weights, or names
-    that the rules of `lanes/_names` do not know).
+    that the rules of `backends/_names` do not know).
     """
     shared = ours.keys() & theirs.keys()
 

@@ -24,7 +24,7 @@ def make(sweep: Sweep, into: Path, *, full: bool = False) -> list[Path]:
     Where training is to be timed, a tiny ResNet with random weights too. With `full` make instead
     models of the shapes of BERT-base, GPT-2 (124M) and ResNet-50, all random. Return the folders.
     """
-    others = [lane for lane in sweep.settings.lanes if lane == "tensorflow"]
+    others = [backend for backend in sweep.settings.backends if backend == "tensorflow"]
     worker = sweep.worker("pytorch", frozenset(others))
     if full:
         return [_model(worker, into / name, full=True, **given) for name, given in FULL.items()]

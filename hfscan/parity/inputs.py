@@ -1,4 +1,4 @@
-"""What every lane is fed: the same for the same config."""
+"""What every backend is fed: the same for the same config."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ TAKES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Inputs:
-    """What every lane is fed. `batch` has padding at the right; `prompt` has none."""
+    """What every backend is fed. `batch` has padding at the right; `prompt` has none."""
 
     batch: Arrays
     prompt: Arrays | None

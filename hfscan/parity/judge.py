@@ -15,7 +15,7 @@ from hfscan.parity.runs import Run
 from hfscan.parity.tables import Files
 from hfscan.parity.tolerance import tolerance
 from hfscan.parity.verdict import AGREE, Result, off_side, outputs_fault, unexplained
-from hfscan.parity.worker import LaneError
+from hfscan.parity.worker import BackendError
 
 _BASELINE_FLOOR = 1e-7
 """Relative L2 below which a layer never counts as divergent: float32's unit roundoff is 6e-8."""
@@ -70,13 +70,13 @@ class Judge:
         elif tokens:
             result.verdict, result.reason = "tokens differ", tokens
             result.notes += [
-                f"{lane} does not generate what its own forward pass rates highest"
-                for lane, side in ((case.lane, run), (base_case.lane, base))
+                f"{backend} does not generate what its own forward pass rates highest"
+                for backend, side in ((case.backend, run), (base_case.backend, base))
                 if self._strays(side, case.weights.config)
             ]
         else:
             worst = max((row.rel_l2 for row in rows if row.region == "real"), default=0.0)
-            against = "the float64 reference" if held_to is self.reference else base_case.lane
+            against = "the float64 reference" if held_to is self.reference else base_case.backend
             if held_to is base and base.device != result.device:
                 against += f" on {base.device}"
             result.verdict = AGREE
@@ -98,7 +98,7 @@ class Judge:
         found = None
         rows = self._rows(run, self.reference) if self.reference else []
         if any(row.region == "real" and not row.rel_l2 <= limit for row in rows):
-            with contextlib.suppress(LaneError):
+            with contextlib.suppress(BackendError):
                 found = cause.activation(run, self.others(), self.inputs, limit)
         told = cause.sentence(case, self.baseline[0], found)
         return [told] if told else []
@@ -112,9 +112,9 @@ class Judge:
             self.base_error = ours if case is base_case else self._error(base, self.reference)
         off = None
         if case is not base_case:
-            off = off_side(ours, self.base_error, case.lane, base_case.lane)
+            off = off_side(ours, self.base_error, case.backend, base_case.backend)
         result.reference = {
-            "lane_error": ours,
+            "backend_error": ours,
             "baseline_error": self.base_error,
             "off_side": off,
         }
@@ -150,7 +150,7 @@ class Judge:
         ends = config.get("eos_token_id")
         for end in ends if isinstance(ends, list) else [ends]:
             if isinstance(end, int) and 0 <= end < len(scores):
-                scores[end] = -np.inf  # the lanes suppress it
+                scores[end] = -np.inf  # the backends suppress it
         return bool(run.generated["tokens"][:1] != [int(scores.argmax())])
 
     def _layer(self, run: Run, base: Run) -> int | str | None:

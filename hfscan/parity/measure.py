@@ -1,4 +1,4 @@
-"""Times the lanes against each other: alternating, so that a busy machine slows all alike."""
+"""Times the backends against each other: alternating, so that a busy machine slows all alike."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,15 +12,17 @@ from hfscan.parity import plan
 from hfscan.parity.checkpoints import CheckpointError, open_checkpoint
 from hfscan.parity.runs import Runner
 from hfscan.parity.verdict import Result
-from hfscan.parity.worker import FAILED, LaneDiedError, LaneError, Worker, first_line
+from hfscan.parity.worker import FAILED, BackendDiedError, BackendError, Worker, first_line
 
 Row = dict[str, Any]
-Ran = Mapping[str, Sequence[tuple[plan.Case, Result]]]  # lane -> what ran in it, the last one last
+Ran = Mapping[
+    str, Sequence[tuple[plan.Case, Result]]
+]  # backend -> what ran in it, the last one last
 
 
 @dataclass
 class _Way:
-    """One way to run the model: a lane, a variant of it, and the process it is timed in."""
+    """One way to run the model: a backend, a variant of it, and the process it is timed in."""
 
     row: Row
     case: plan.Case
@@ -33,28 +35,28 @@ class _Way:
 
 
 def infer(runner: Runner, ran: Ran) -> list[Row]:
-    """Time a forward pass in each lane, or in each variant of each lane where that is wanted."""
+    """Time a forward pass in each backend, or in each variant of each backend where that is wanted."""
     if runner.pool.settings.variants:
-        variants = {lane: plan.facts(lane).variants for lane in ran}
+        variants = {backend: plan.facts(backend).variants for backend in ran}
         with _alone(runner, ran, "inference", variants) as ways:
             return _rounds(runner, ways)
     ways = []
-    for lane, cases in ran.items():
+    for backend, cases in ran.items():
         case, result = cases[-1]
-        row = _row(result, "inference", case, plan.facts(lane).variants[0])
-        if runner.opened.get(lane) != (case, result.dtype):
+        row = _row(result, "inference", case, plan.facts(backend).variants[0])
+        if runner.opened.get(backend) != (case, result.dtype):
             runner.open(case, result, result.device, result.dtype)
-        ways.append(_Way(row, case, runner.pool.worker(lane)))
+        ways.append(_Way(row, case, runner.pool.worker(backend)))
     return _rounds(runner, ways)
 
 
 def train(runner: Runner, ran: Ran) -> list[Row]:
-    """Time training steps in each lane that can train: the usual variant, or all that are wanted.
+    """Time training steps in each backend that can train: the usual variant, or all that are wanted.
 
     A step is a forward pass, a backward pass and AdamW.
     """
     wanted = None if runner.pool.settings.variants else 1
-    variants = {lane: plan.facts(lane).trains[:wanted] for lane in ran}
+    variants = {backend: plan.facts(backend).trains[:wanted] for backend in ran}
     with _alone(runner, ran, "training", variants) as ways:
         return _rounds(runner, ways)
 
@@ -63,17 +65,17 @@ def train(runner: Runner, ran: Ran) -> list[Row]:
 def _alone(
     runner: Runner, ran: Ran, what: str, variants: Mapping[str, Sequence[str]]
 ) -> Iterator[list[_Way]]:
-    """Open the model anew for each variant, in a process of its own and in the lane's own format.
+    """Open the model anew for each variant, in a process of its own and in the backend's own format.
 
     So its peak of memory is its own: no other framework was imported to convert weights.
     """
     with ExitStack() as stack:
         ways = []
-        for lane, names in variants.items():
-            case, result = next((one for one in ran[lane] if one[0].native), ran[lane][-1])
+        for backend, names in variants.items():
+            case, result = next((one for one in ran[backend] if one[0].native), ran[backend][-1])
             own = _native(runner, case, result) if names else case
             for name in names:
-                worker = runner.pool.another(lane, plan.beside([own], lane))
+                worker = runner.pool.another(backend, plan.beside([own], backend))
                 stack.callback(worker.close)
                 ways.append(_Way(_row(result, what, own, name), own, worker))
                 ways[-1].row["own_process"] = True
@@ -81,27 +83,27 @@ def _alone(
         for way in ways:
             try:
                 runner.open_in(way.worker, way.case, way.row["device"], way.row["dtype"])
-            except LaneError as error:
+            except BackendError as error:
                 way.row["fault"] = first_line(error)
         yield ways
 
 
 def _native(runner: Runner, case: plan.Case, result: Result) -> plan.Case:
-    """Return the case with weights in the lane's own format, saved by the lane where need be."""
-    own = any(one.startswith(f"{case.lane}/") for one in plan.facts(case.lane).opens)
+    """Return the case with weights in the backend's own format, saved by the backend where need be."""
+    own = any(one.startswith(f"{case.backend}/") for one in plan.facts(case.backend).opens)
     if case.native or not own:
         return case
-    if runner.opened.get(case.lane) != (case, result.dtype):
+    if runner.opened.get(case.backend) != (case, result.dtype):
         runner.open(case, result, result.device, result.dtype)
-    folder = runner.pool.folder(f"native-{case.lane}")
-    runner.pool.worker(case.lane).call("save", into=str(folder))
+    folder = runner.pool.folder(f"native-{case.backend}")
+    runner.pool.worker(case.backend).call("save", into=str(folder))
     try:
         weights = open_checkpoint(folder).weights
     except CheckpointError as error:
-        raise LaneDiedError(FAILED, f"what it saved cannot be opened: {error}") from error
+        raise BackendDiedError(FAILED, f"what it saved cannot be opened: {error}") from error
     if not weights:
-        raise LaneDiedError(FAILED, "it saved no weights that can be opened")
-    return plan.Case(weights[0], case.lane, "plain")
+        raise BackendDiedError(FAILED, "it saved no weights that can be opened")
+    return plan.Case(weights[0], case.backend, "plain")
 
 
 def _row(result: Result, what: str, case: plan.Case, variant: str) -> Row:
@@ -109,7 +111,7 @@ def _row(result: Result, what: str, case: plan.Case, variant: str) -> Row:
         "checkpoint": result.checkpoint,
         "architecture": result.architecture,
         "what": what,
-        "lane": case.lane,
+        "backend": case.backend,
         "variant": variant,
         "device": result.device,
         "dtype": result.dtype,
@@ -121,7 +123,7 @@ def _row(result: Result, what: str, case: plan.Case, variant: str) -> Row:
 def _rounds(runner: Runner, ways: Sequence[_Way]) -> list[Row]:
     """Call each way once a round, after a first call (compiling, tracing) that stands apart.
 
-    The ratio is of two calls of one round, to the first way. Raises LaneError.
+    The ratio is of two calls of one round, to the first way. Raises BackendError.
     """
     shapes = {name: list(array.shape) for name, array in runner.inputs.batch.items()}
     before = _load()
@@ -130,7 +132,7 @@ def _rounds(runner: Runner, ways: Sequence[_Way]) -> list[Row]:
         try:
             if "fault" not in way.row:
                 way.first = _time(runner, way)
-        except LaneError as error:
+        except BackendError as error:
             way.row["fault"] = first_line(error)
     timed = [way for way in ways if "fault" not in way.row]
     for _ in range(runner.pool.settings.rounds):
@@ -154,7 +156,7 @@ def _ratio(way: _Way, to: _Way, kind: str) -> Row:
     with np.errstate(all="ignore"):  # a clock may be too coarse to see a call
         ratios = np.array(way.told(kind)) / np.array(to.told(kind))
     return {
-        "to": f"{to.case.lane} {to.row['variant']}",
+        "to": f"{to.case.backend} {to.row['variant']}",
         "median": float(np.median(ratios)),
         "min": float(ratios.min()),
         "max": float(ratios.max()),

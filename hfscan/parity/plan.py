@@ -1,4 +1,4 @@
-"""Checkpoint -> cases: every weight file, in every lane that should open it, by every route."""
+"""Checkpoint -> cases: every weight file, in every backend that should open it, by every route."""
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 
 from hfscan.parity.checkpoints import Checkpoint, Weights
-from hfscan.parity.worker import lane_file, lane_names
+from hfscan.parity.worker import backend_file, backend_names
 
 
 @dataclass(frozen=True)
-class LaneFacts:
-    """What a lane's file says of itself.
+class BackendFacts:
+    """What a backend's file says of itself.
 
-    `opens`: "origin/format" -> routes. `needs`: origin -> the lane whose framework it imports
+    `opens`: "origin/format" -> routes. `needs`: origin -> the backend whose framework it imports
     beside its own. `reads`: formats whose tensors it can list. `variants`: ways to run a model, the
     first of which verdicts rest on. `trains`: ways to take a training step, the usual one first.
     """
@@ -29,57 +29,57 @@ _FACTS = ("OPENS", "NEEDS", "READS", "VARIANTS", "TRAINS")
 
 
 @cache
-def facts(lane: str) -> LaneFacts:
-    """Read the constants of a lane's file without importing its framework."""
-    tree = ast.parse(lane_file(lane).read_text(encoding="utf-8"))
+def facts(backend: str) -> BackendFacts:
+    """Read the constants of a backend's file without importing its framework."""
+    tree = ast.parse(backend_file(backend).read_text(encoding="utf-8"))
     constants = {
         node.targets[0].id: node.value
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    return LaneFacts(*(ast.literal_eval(constants[name]) for name in _FACTS))
+    return BackendFacts(*(ast.literal_eval(constants[name]) for name in _FACTS))
 
 
 def reader(format_: str) -> str | None:
-    """Return the lane that lists the tensors of a format, or None."""
-    return next((lane for lane in lane_names() if format_ in facts(lane).reads), None)
+    """Return the backend that lists the tensors of a format, or None."""
+    return next((backend for backend in backend_names() if format_ in facts(backend).reads), None)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One way into one lane: `plain`, the call a user makes, or `helper`, the best there is."""
+    """One way into one backend: `plain`, the call a user makes, or `helper`, the best there is."""
 
     weights: Weights
-    lane: str
+    backend: str
     route: str
 
     @property
     def native(self) -> bool:
-        return self.weights.origin == self.lane
+        return self.weights.origin == self.backend
 
 
-def cases(checkpoint: Checkpoint, lanes: Iterable[str]) -> list[Case]:
+def cases(checkpoint: Checkpoint, backends: Iterable[str]) -> list[Case]:
     """Every case of a checkpoint, native ones first: the first is what the others are held to.
 
-    Within these lanes take turns, for they work side by side.
+    Within these backends take turns, for they work side by side.
     """
     turns = []
-    for order, lane in enumerate(lanes):
+    for order, backend in enumerate(backends):
         own = [
-            Case(weights, lane, route)
+            Case(weights, backend, route)
             for weights in checkpoint.weights
-            for route in facts(lane).opens.get(f"{weights.origin}/{weights.format}", ())
+            for route in facts(backend).opens.get(f"{weights.origin}/{weights.format}", ())
         ]
         own.sort(key=lambda case: not case.native)  # stable
         turns += [((not case.native, turn, order), case) for turn, case in enumerate(own)]
     return [case for _, case in sorted(turns, key=lambda one: one[0])]
 
 
-def beside(planned: Iterable[Case], lane: str) -> frozenset[str]:
-    """Return the lanes whose frameworks `lane` must import too for these cases."""
-    needs = facts(lane).needs
+def beside(planned: Iterable[Case], backend: str) -> frozenset[str]:
+    """Return the backends whose frameworks `backend` must import too for these cases."""
+    needs = facts(backend).needs
     return frozenset(
         needs[case.weights.origin]
         for case in planned
-        if case.lane == lane and case.weights.origin in needs
+        if case.backend == backend and case.weights.origin in needs
     )

@@ -1,4 +1,4 @@
-"""The lanes of a run: kept alive over many checkpoints, ended together."""
+"""The backends of a run: kept alive over many checkpoints, ended together."""
 
 import platform
 import re
@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any, Self
 
 from hfscan.parity import confinement
-from hfscan.parity.worker import START_SECONDS, LaneError, Worker
+from hfscan.parity.worker import START_SECONDS, BackendError, Worker
 
 
 @dataclass(frozen=True)
 class Settings:
     """How to run.
 
-    `pythons`: lane -> interpreter; `seconds`: limit for one request to a lane; `start_seconds`: for
-    its start. `measure` times each lane's usual way of running in so many `rounds`; `variants` the
+    `pythons`: backend -> interpreter; `seconds`: limit for one request to a backend; `start_seconds`: for
+    its start. `measure` times each backend's usual way of running in so many `rounds`; `variants` the
     others too; `train` training steps as well.
     """
 
-    lanes: tuple[str, ...] = ("pytorch", "tensorflow")
+    backends: tuple[str, ...] = ("pytorch", "tensorflow")
     device: str = "cpu"
     dtype: str = "float32"
     pythons: Mapping[str, str] = field(default_factory=dict)
@@ -40,9 +40,9 @@ class Settings:
 
 
 class Pool:
-    """Starts lanes when they are asked for; a context manager that ends them.
+    """Starts backends when they are asked for; a context manager that ends them.
 
-    `notify` is given a sentence whenever a lane takes long to answer.
+    `notify` is given a sentence whenever a backend takes long to answer.
     """
 
     def __init__(self, settings: Settings, notify: Callable[[str], None] | None = None) -> None:
@@ -59,23 +59,23 @@ class Pool:
         self._end()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def worker(self, lane: str, beside: frozenset[str] = frozenset()) -> Worker:
-        """Return the lane's worker, restarted where it must import more than it does."""
+    def worker(self, backend: str, beside: frozenset[str] = frozenset()) -> Worker:
+        """Return the backend's worker, restarted where it must import more than it does."""
         with self._choosing:
-            worker = self.workers.get(lane)
+            worker = self.workers.get(backend)
             if worker is not None and beside <= worker.beside:
                 return worker
             if worker is not None:
                 beside |= worker.beside
                 worker.close()
-            worker = self.workers[lane] = self.another(lane, beside)
+            worker = self.workers[backend] = self.another(backend, beside)
             return worker
 
-    def another(self, lane: str, beside: frozenset[str]) -> Worker:
-        """Return one more worker for the lane, which whoever asked for it has to close."""
+    def another(self, backend: str, beside: frozenset[str]) -> Worker:
+        """Return one more worker for the backend, which whoever asked for it has to close."""
         return Worker(
-            lane,
-            self.settings.pythons.get(lane),
+            backend,
+            self.settings.pythons.get(backend),
             beside=beside,
             threads=self.settings.threads,
             seconds=self.settings.seconds,
@@ -86,11 +86,11 @@ class Pool:
 
     @contextmanager
     def threads(self) -> Iterator[ThreadPoolExecutor]:
-        """Give threads in which lanes can work side by side.
+        """Give threads in which backends can work side by side.
 
-        Whatever ends the block before its end ends the lanes, so that nobody waits for them.
+        Whatever ends the block before its end ends the backends, so that nobody waits for them.
         """
-        with ThreadPoolExecutor(thread_name_prefix="lane") as threads:
+        with ThreadPoolExecutor(thread_name_prefix="backend") as threads:
             try:
                 yield threads
             except BaseException:
@@ -102,14 +102,14 @@ class Pool:
         for worker in self.workers.values():
             worker.close()
 
-    def device(self, lane: str) -> str:
-        """Return where the lane runs: "cuda" where that is wanted and there, else "cpu"."""
+    def device(self, backend: str) -> str:
+        """Return where the backend runs: "cuda" where that is wanted and there, else "cpu"."""
         if self.settings.device == "cpu":
             return "cpu"
-        worker = self.worker(lane)
+        worker = self.worker(backend)
         try:
             worker.start()
-        except LaneError:
+        except BackendError:
             return "cpu"  # the case itself will meet the same error and report it
         return "cuda" if worker.about["device"] else "cpu"
 
@@ -121,12 +121,12 @@ class Pool:
         return folder
 
     def readable(self, text: str, checkpoint: str) -> str:
-        """Return a lane's words with the checkpoint's name in place of the scratch folder."""
+        """Return a backend's words with the checkpoint's name in place of the scratch folder."""
         scratch = re.escape(str(self._scratch / "model-"))
         return re.sub(rf"{scratch}[\w-]+", lambda _: checkpoint, text)
 
     def environment(self) -> dict[str, Any]:
-        """Versions, devices and threads of every lane that was started."""
+        """Versions, devices and threads of every backend that was started."""
         return {
             "platform": platform.platform(),
             "processor": _processor(),
@@ -136,7 +136,7 @@ class Pool:
             "threads": self.settings.threads,
             "tf32": False,
             "notes": self._device_notes() + self._confinement_notes() + self.notes,
-            "lanes": {
+            "backends": {
                 name: {**worker.about, "beside": sorted(worker.beside)}
                 for name, worker in self.workers.items()
             },
@@ -148,7 +148,7 @@ class Pool:
             self.settings.device == "auto" and any(started.values())
         )
         return [
-            f"{name}: no CUDA device in this lane; it ran on the CPU."
+            f"{name}: no CUDA device in this backend; it ran on the CPU."
             for name, device in started.items()
             if wanted and not device
         ]

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from hfscan._version import __version__
-from hfscan.parity.verdict import AGREE, NO_LANE, Result
+from hfscan.parity.verdict import AGREE, NO_BACKEND, Result
 from hfscan.text import escape_markdown, sanitize
 
 Document = dict[str, Any]
-_HEAD = ("checkpoint", "weights", "lane", "device", "route", "verdict", "reason")
+_HEAD = ("checkpoint", "weights", "backend", "device", "route", "verdict", "reason")
 _MEASURED = (
-    "checkpoint", "what", "lane", "variant", "device",
+    "checkpoint", "what", "backend", "variant", "device",
     "first call", "median", "peak", "CPU", "ratio",
 )  # fmt: skip
 _STYLE = """<style>
@@ -49,15 +49,15 @@ def document(
 
 
 def all_agree(results: Sequence[Result]) -> bool:
-    """Return True when each weight file agrees in each lane by at least one route.
+    """Return True when each weight file agrees in each backend by at least one route.
 
     A plain call that fails where the helper agrees stays visible as its own case.
     """
     ways: dict[tuple[str, str, str], bool] = {}
     for result in results:
-        if result.verdict == NO_LANE:
+        if result.verdict == NO_BACKEND:
             continue
-        key = (result.checkpoint, result.weights["file"], result.lane)
+        key = (result.checkpoint, result.weights["file"], result.backend)
         ways[key] = ways.get(key, False) or result.verdict == AGREE
     return bool(ways) and all(ways.values())
 
@@ -136,7 +136,7 @@ def _measured(row: Document) -> list[str]:
             f"{_number(ratio['median'])} ({_number(ratio['min'])} to {_number(ratio['max'])}) "
             f"times {ratio['to']}, {row['latency_ms']['n']} rounds",
         ]
-    names = (row["checkpoint"], row["what"], row["lane"], row["variant"], row["device"])
+    names = (row["checkpoint"], row["what"], row["backend"], row["variant"], row["device"])
     return [sanitize(str(cell)) for cell in (*names, *numbers)]
 
 
@@ -152,7 +152,7 @@ def _rows(report: Document) -> list[list[str]]:
         if case["tf32_rel_l2"] is not None:
             moved = f"with TF32 its outputs move by relative L2 {case['tf32_rel_l2']:.1e}"
             told.append(("(not judged)", moved))
-        names = (case["checkpoint"], case["weights"]["file"], case["lane"], case["device"])
+        names = (case["checkpoint"], case["weights"]["file"], case["backend"], case["device"])
         rows += [[sanitize(str(cell)) for cell in (*names, case["route"], *one)] for one in told]
     return rows
 
@@ -171,10 +171,12 @@ def _sentence(case: Document) -> str:
 def summary(report: Document) -> list[str]:
     """Return the answer with the versions, then the notes, free of control codes."""
     count = sum(case["verdict"] == AGREE for case in report["cases"])
-    lanes = report["environment"].get("lanes", {}).values()
-    versions = {name: text for lane in lanes for name, text in lane.get("versions", {}).items()}
+    backends = report["environment"].get("backends", {}).values()
+    versions = {
+        name: text for backend in backends for name, text in backend.get("versions", {}).items()
+    }
     tools = ", ".join(f"{name} {text}" for name, text in versions.items())
-    word = "Every weight file agrees in every lane." if report["agree"] else "Not all agree."
+    word = "Every weight file agrees in every backend." if report["agree"] else "Not all agree."
     answer = f"{word} {count} of {len(report['cases'])} cases agree. {tools}"
     return [sanitize(line) for line in (answer, *report["environment"].get("notes", ()))]
 

@@ -1,4 +1,4 @@
-"""Opens a model in a lane and takes what it returns."""
+"""Opens a model in a backend and takes what it returns."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,7 +15,7 @@ from hfscan.parity.plan import Case, beside
 from hfscan.parity.pool import Pool
 from hfscan.parity.staging import stage_weights
 from hfscan.parity.verdict import Result
-from hfscan.parity.worker import FAILED, LaneDiedError, LaneError, Worker, first_line
+from hfscan.parity.worker import FAILED, BackendDiedError, BackendError, Worker, first_line
 
 _ACTIVATIONS = ("gelu", "gelu_new", "quick_gelu", "relu", "silu", "tanh")
 """What transformers' models use between layers, by the names in its configs."""
@@ -41,39 +41,39 @@ class Runner:
 
     def __init__(self, pool: Pool, checkpoint: Checkpoint, inputs: Inputs) -> None:
         self.pool, self.checkpoint, self.inputs = pool, checkpoint, inputs
-        self.opened: dict[str, tuple[Case, str]] = {}  # lane -> what is open in it, and as what
+        self.opened: dict[str, tuple[Case, str]] = {}  # backend -> what is open in it, and as what
         self.given = _write(pool.folder("inputs"), inputs.batch)
         self.prompt = inputs.prompt and _write(pool.folder("prompt"), inputs.prompt)
 
     def run(self, case: Case, result: Result) -> Run | None:
         """Open and run `case`, noting in `result`; None where weights have no values.
 
-        Raises LaneError.
+        Raises BackendError.
         """
-        worker = self.pool.worker(case.lane)
+        worker = self.pool.worker(case.backend)
         with worker.lock:
             if not self.open(case, result, result.device, result.dtype):
                 return None
             run = self._forward(case, result.device)
             result.first_call_seconds = run.seconds
             if result.device == "cuda" and result.dtype == "float32":
-                with suppress(LaneError):  # ONNX has no such switch
+                with suppress(BackendError):  # ONNX has no such switch
                     run.tf32 = self._forward(case, result.device, tf32=True).outputs
             if self.prompt:
                 try:
                     run.generated = worker.call(
                         "generate", inputs=self.prompt, new_tokens=self.inputs.new_tokens
                     )
-                except LaneDiedError:
+                except BackendDiedError:
                     raise
-                except LaneError as error:
+                except BackendError as error:
                     run.mute = first_line(error)
             peaks = worker.call("peak")
         result.peak_rss_mb, result.peak_gpu_mb = peaks["peak_rss_mb"], peaks["peak_gpu_mb"]
         return run
 
     def reference(self, case: Case, result: Result) -> Run | None:
-        """Run the case's weights in float64 on the CPU, in PyTorch. Raises LaneError."""
+        """Run the case's weights in float64 on the CPU, in PyTorch. Raises BackendError."""
         case = _in_pytorch(case)
         with self.pool.worker("pytorch").lock:
             if self.opened.get("pytorch") == (case, "float32") and result.device == "cpu":
@@ -84,7 +84,7 @@ class Runner:
     def with_activations(self, case: Case, result: Result) -> Iterator[tuple[str, Run]]:
         """Yield (activation, the float64 run with it in place of the config's).
 
-        Raises LaneError.
+        Raises BackendError.
         """
         case = _in_pytorch(case)
         with self.pool.worker("pytorch").lock:
@@ -93,19 +93,19 @@ class Runner:
                     yield name, self._forward(case, "cpu", activation=name)
 
     def open(self, case: Case, result: Result, device: str, dtype: str) -> bool:
-        """Open a model in its lane; False where weights have no values. Raises LaneError."""
-        self.opened.pop(case.lane, None)
-        worker = self.pool.worker(case.lane, beside([case], case.lane))
+        """Open a model in its backend; False where weights have no values. Raises BackendError."""
+        self.opened.pop(case.backend, None)
+        worker = self.pool.worker(case.backend, beside([case], case.backend))
         answer = self.open_in(worker, case, device, dtype)
         result.loading, result.load_seconds = answer["loading"], answer["load_seconds"]
-        self.opened[case.lane] = (case, dtype)
+        self.opened[case.backend] = (case, dtype)
         return not answer["loading"]["unset"]
 
     def open_in(self, worker: Worker, case: Case, device: str, dtype: str) -> dict[str, Any]:
-        """Open a model in this process, and return what its loader says. Raises LaneError."""
+        """Open a model in this process, and return what its loader says. Raises BackendError."""
         return worker.call(
             "open",
-            folder=str(stage_weights(case.weights, self.pool.folder(f"model-{case.lane}"))),
+            folder=str(stage_weights(case.weights, self.pool.folder(f"model-{case.backend}"))),
             architecture=self.checkpoint.architecture,
             origin=case.weights.origin,
             format=case.weights.format,
@@ -115,14 +115,14 @@ class Runner:
         )
 
     def _forward(self, case: Case, device: str, **options: str | bool) -> Run:
-        into = self.pool.folder(f"out-{case.lane}")
-        answer = self.pool.worker(case.lane).call(
+        into = self.pool.folder(f"out-{case.backend}")
+        answer = self.pool.worker(case.backend).call(
             "run", inputs=self.given, into=str(into), **options
         )
         arrays = Reader(into)
         outputs = {name: arrays.read(path) for name, path in answer["outputs"].items()}
         if lacking := sorted(outputs.keys() - answer["dtypes"].keys()):
-            raise LaneDiedError(FAILED, f"it does not say of which precision {lacking[0]} is")
+            raise BackendDiedError(FAILED, f"it does not say of which precision {lacking[0]} is")
         return Run(
             outputs,
             answer["dtypes"],

@@ -1,4 +1,4 @@
-"""Runs the cases of checkpoints through the lanes."""
+"""Runs the cases of checkpoints through the backends."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -13,16 +13,16 @@ from hfscan.parity.checkpoints import Checkpoint, CheckpointError
 from hfscan.parity.judge import Judge
 from hfscan.parity.pool import Pool, Settings
 from hfscan.parity.runs import Run, Runner
-from hfscan.parity.verdict import NO_LANE, Result, loading_fault, unopened
-from hfscan.parity.worker import NOT_INSTALLED, LaneDiedError, LaneError, first_line
+from hfscan.parity.verdict import NO_BACKEND, Result, loading_fault, unopened
+from hfscan.parity.worker import NOT_INSTALLED, BackendDiedError, BackendError, first_line
 
 __all__ = ["Settings", "Sweep"]
 
 
 class Sweep(Pool):
-    """Checks checkpoints, one after the other, in the same lanes.
+    """Checks checkpoints, one after the other, in the same backends.
 
-    `measurements` grows by a row for each lane, variant and checkpoint that was timed.
+    `measurements` grows by a row for each backend, variant and checkpoint that was timed.
     """
 
     def __init__(self, settings: Settings, notify: Callable[[str], None] | None = None) -> None:
@@ -30,7 +30,7 @@ class Sweep(Pool):
         self.measurements: list[dict[str, Any]] = []
 
     def check(self, checkpoint: Checkpoint, texts: Sequence[str] | None = None) -> Iterator[Result]:
-        """Yield the result of every case; whatever a lane does, the next case follows.
+        """Yield the result of every case; whatever a backend does, the next case follows.
 
         All are run on `texts`, or where there are none on random token ids. What was timed is in
         the results after the last one.
@@ -38,17 +38,17 @@ class Sweep(Pool):
         for file, reason in checkpoint.broken.items():
             yield self._without_case(checkpoint, file, "unreadable", reason)
         for file, reason in checkpoint.unopened.items():
-            yield self._without_case(checkpoint, file, NO_LANE, reason)
-        planned = plan.cases(checkpoint, self.settings.lanes)
+            yield self._without_case(checkpoint, file, NO_BACKEND, reason)
+        planned = plan.cases(checkpoint, self.settings.backends)
         opened = [one for one in checkpoint.weights if any(c.weights is one for c in planned)]
         for weights in checkpoint.weights:
             if weights not in opened:
-                reason = f"no lane here opens {weights.origin}'s files"
-                yield self._without_case(checkpoint, weights.name, NO_LANE, reason)
-        for lane in self.settings.lanes:
-            worker = self.worker(lane, plan.beside(planned, lane))
-            if any(case.lane == lane for case in planned):
-                with suppress(LaneError):  # its cases will meet the same error and report it
+                reason = f"no backend here opens {weights.origin}'s files"
+                yield self._without_case(checkpoint, weights.name, NO_BACKEND, reason)
+        for backend in self.settings.backends:
+            worker = self.worker(backend, plan.beside(planned, backend))
+            if any(case.backend == backend for case in planned):
+                with suppress(BackendError):  # its cases will meet the same error and report it
                     worker.launch()  # frameworks take seconds to import: all at the same time
         files = tables.read_all(opened, self)
         tokens = self._tokens(checkpoint, texts) if texts else None
@@ -63,26 +63,26 @@ class Sweep(Pool):
             rows = measure.infer(cases.runner, cases.ran)
             if self.settings.train:
                 rows += measure.train(cases.runner, cases.ran)
-        except LaneError as error:
+        except BackendError as error:
             self.notes.append(f"{cases.checkpoint.name}: not timed: {first_line(error)}")
         self.measurements += rows
         for row in rows:
-            usual = row["variant"] == plan.facts(row["lane"]).variants[0]
+            usual = row["variant"] == plan.facts(row["backend"]).variants[0]
             if row["what"] == "inference" and usual:
-                _, result = cases.ran[row["lane"]][-1]
+                _, result = cases.ran[row["backend"]][-1]
                 result.latency_ms = row.get("latency_ms")
 
     def _tokens(self, checkpoint: Checkpoint, texts: Sequence[str]) -> np.ndarray:
         """Return [rows, length], -1 where a text is at its end. Raises CheckpointError."""
         limit = inputs.length(checkpoint.config)
         try:
-            rows = self.worker(self.settings.lanes[0]).call(
+            rows = self.worker(self.settings.backends[0]).call(
                 "tokenize",
                 folder=str(staging.stage_tokenizer(checkpoint, self.folder("tokenizer"))),
                 texts=list(texts),
                 length=limit,
             )["ids"]
-        except LaneError as error:
+        except BackendError as error:
             raise CheckpointError(
                 f"its tokenizer does not work ({first_line(error)}); without --inputs it is "
                 f"checked on random token ids"
@@ -118,32 +118,34 @@ class _Cases:
         self.pool, self.checkpoint, self.planned, self.files = pool, checkpoint, planned, files
         self.runner = Runner(pool, checkpoint, inputs.draw(checkpoint, tokens=tokens))
         self.judge: Judge | None = None
-        self.ran = defaultdict[str, list[tuple[plan.Case, Result]]](list)  # lane -> what ran in it
+        self.ran = defaultdict[str, list[tuple[plan.Case, Result]]](
+            list
+        )  # backend -> what ran in it
         self.unused: dict[str, list[str]] = {}  # origin -> keys its own framework leaves unused
 
     def results(self) -> Iterator[Result]:
-        """Yield the results in the order of the plan; lanes work side by side.
+        """Yield the results in the order of the plan; backends work side by side.
 
-        A lane goes on to its next case while its last one is judged.
+        A backend goes on to its next case while its last one is judged.
         """
         waiting = defaultdict[str, deque[plan.Case]](deque)
         for case in self.planned:
-            waiting[case.lane].append(case)
+            waiting[case.backend].append(case)
         running: dict[str, Future[tuple[Result, Run | None]]] = {}
         with self.pool.threads() as threads:
 
-            def go_on(lane: str) -> None:
-                if waiting[lane]:
-                    running[lane] = threads.submit(self._run, waiting[lane].popleft())
+            def go_on(backend: str) -> None:
+                if waiting[backend]:
+                    running[backend] = threads.submit(self._run, waiting[backend].popleft())
 
-            for lane in list(waiting):
-                go_on(lane)
+            for backend in list(waiting):
+                go_on(backend)
             for case in self.planned:
-                result, run = running[case.lane].result()
+                result, run = running[case.backend].result()
                 if run is not None:
-                    self.ran[case.lane].append((case, result))
+                    self.ran[case.backend].append((case, result))
                 sound = not result.verdict and self._sound(case, run, result)
-                go_on(case.lane)
+                go_on(case.backend)
                 if run is not None and sound:
                     self._judge(case, run, result)
                 yield result
@@ -161,7 +163,7 @@ class _Cases:
             return result, None
         try:
             return result, self.runner.run(case, result)
-        except LaneError as error:
+        except BackendError as error:
             result.verdict, result.reason = self._verdict(error)
             return result, None
 
@@ -173,8 +175,8 @@ class _Cases:
             self.checkpoint.revision,
             self.checkpoint.architecture,
             {"file": name, "format": format_, "sha256": self.files.digests[name]},
-            case.lane,
-            self.pool.device(case.lane),
+            case.backend,
+            self.pool.device(case.backend),
             self.pool.settings.dtype,
             case.route,
             notes=[f"left out of its config: {left_out}"] if left_out else [],
@@ -210,25 +212,25 @@ class _Cases:
         assert self.judge is not None
         try:
             self.judge.judge(case, run, result)
-        except LaneError as error:
+        except BackendError as error:
             result.verdict, result.reason = self._verdict(error)
 
     def _reference(self, case: plan.Case, result: Result) -> Run | None:
-        if "pytorch" not in self.pool.settings.lanes:
+        if "pytorch" not in self.pool.settings.backends:
             return None
         try:
             return self.runner.reference(case, self._blank(case))
-        except LaneError as error:
+        except BackendError as error:
             result.notes.append(f"no float64 reference: {first_line(error)}")
             return None
 
     def _others(self, case: plan.Case) -> Iterator[tuple[str, Run]]:
-        if "pytorch" in self.pool.settings.lanes:
+        if "pytorch" in self.pool.settings.backends:
             yield from self.runner.with_activations(case, self._blank(case))
 
-    def _verdict(self, error: LaneError) -> tuple[str, str]:
-        """Return (verdict, reason) of a case whose lane raised this."""
-        if isinstance(error, LaneDiedError):
+    def _verdict(self, error: BackendError) -> tuple[str, str]:
+        """Return (verdict, reason) of a case whose backend raised this."""
+        if isinstance(error, BackendDiedError):
             return error.kind, error.message
         kinds = {
             "LookupError": "no class",

@@ -10,10 +10,10 @@ import numpy as np
 
 from hfscan.parity import compare, plan
 from hfscan.parity.arrays import Reader
+from hfscan.parity.backends import _names, _tensors
 from hfscan.parity.checkpoints import CheckpointError, Weights, safetensors
-from hfscan.parity.lanes import _names, _tensors
 from hfscan.parity.pool import Pool
-from hfscan.parity.worker import FAILED, LaneDiedError, LaneError, Worker, first_line
+from hfscan.parity.worker import FAILED, BackendDiedError, BackendError, Worker, first_line
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Files:
                     "take", path=str(part), names=there, into=f"{into}/{number}"
                 )["arrays"]
                 if lacking := sorted(set(there) - paths.keys()):
-                    raise LaneDiedError(FAILED, f"it does not give the values of {lacking[0]}")
+                    raise BackendDiedError(FAILED, f"it does not give the values of {lacking[0]}")
                 arrays = Reader(into)
                 found |= {name: arrays.read(paths[name]) for name in there}
         return found
@@ -90,21 +90,21 @@ def _read_into(files: Files, weights: Weights) -> None:
         files.tables[weights.name] = _read(weights, files.readers)
     except CheckpointError as error:
         files.faults[weights.name] = ("unreadable", str(error))
-    except LaneDiedError as died:
+    except BackendDiedError as died:
         files.faults[weights.name] = (died.kind, died.message)
-    except LaneError as error:
+    except BackendError as error:
         verdict = "refused" if error.kind == "UnpicklingError" else "unreadable"
         files.faults[weights.name] = (verdict, _reason(verdict, error))
 
 
 def _reader(weights: Weights, readers: Callable[[str], Worker]) -> Worker:
-    lane = plan.reader(weights.format)
-    if lane is None:
-        raise CheckpointError(f"no lane reads {weights.format} files")
-    return readers(lane)
+    backend = plan.reader(weights.format)
+    if backend is None:
+        raise CheckpointError(f"no backend reads {weights.format} files")
+    return readers(backend)
 
 
-def _reason(verdict: str, error: LaneError) -> str:
+def _reason(verdict: str, error: BackendError) -> str:
     if verdict == "refused":
         return "its pickle asks for code to be run; it was not opened"
     return first_line(error)

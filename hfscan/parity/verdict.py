@@ -12,7 +12,7 @@ from hfscan.parity.compare import Difference
 from hfscan.parity.tolerance import Tolerance
 
 AGREE = "agree"
-NO_LANE = "no lane"  # of no weight in the exit code: nothing was checked
+NO_BACKEND = "no backend"  # of no weight in the exit code: nothing was checked
 OFF_FACTOR = 10.0
 """A side is off when its own error is this many times the other's: both follow the same rounding,
 whose size varies by a factor of about two between kernels (measured 6.7e-7 to 1.2e-6)."""
@@ -26,7 +26,7 @@ class Result:
     revision: str | None
     architecture: str | None
     weights: dict[str, str]
-    lane: str
+    backend: str
     device: str
     dtype: str
     route: str
@@ -39,7 +39,7 @@ class Result:
     )
     outputs: list[dict[str, Any]] = field(default_factory=list)
     reference: dict[str, Any] = field(
-        default_factory=lambda: dict.fromkeys(("lane_error", "baseline_error", "off_side"))
+        default_factory=lambda: dict.fromkeys(("backend_error", "baseline_error", "off_side"))
     )
     tf32_rel_l2: float | None = None  # how far TF32, off for the verdict, would move its outputs
     first_divergent_layer: int | str | None = None
@@ -58,7 +58,7 @@ class Result:
 def unopened(
     name: str, reason: str, dtype: str, file: str = "", verdict: str = "unreadable"
 ) -> Result:
-    """Return the result of a checkpoint, or of one file in it, that no lane was given."""
+    """Return the result of a checkpoint, or of one file in it, that no backend was given."""
     weights = {"file": file, "format": Path(file).suffix.lstrip("."), "sha256": ""}
     return Result(name, None, None, weights, "none", "none", dtype, "none", verdict, reason)
 
@@ -151,10 +151,10 @@ def outputs_fault(rows: Sequence[Difference], limit: Tolerance) -> tuple[str, st
     return None
 
 
-def off_side(lane_error: float, other_error: float, lane: str, other: str) -> str | None:
+def off_side(backend_error: float, other_error: float, backend: str, other: str) -> str | None:
     """Name the side whose own error stands out, if one does."""
-    if lane_error > OFF_FACTOR * other_error:
-        return lane
-    if other_error > OFF_FACTOR * lane_error:
+    if backend_error > OFF_FACTOR * other_error:
+        return backend
+    if other_error > OFF_FACTOR * backend_error:
         return other
     return None

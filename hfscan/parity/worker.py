@@ -1,4 +1,4 @@
-"""Keeps a lane's process: starts it, talks to it, ends it when it takes too long or too much."""
+"""Keeps a backend's process: starts it, talks to it, ends it when it takes too long or too much."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from hfscan.parity import confinement, memory
 from hfscan.parity.pipes import Replies, Tail, ViolationError, send
 from hfscan.parity.replies import RefusedError, ReplyError, decode
 
-LANES = Path(__file__).with_name("lanes")
+BACKENDS = Path(__file__).with_name("backends")
 START_SECONDS = 300.0  # importing a framework on a busy machine
 _POLL_SECONDS = 0.05  # how often memory is looked at
 _NOTICE_SECONDS = 15.0  # of waiting, after which it is told; then twice as long
@@ -31,7 +31,7 @@ _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_USE_LEGACY_KERAS": "1",  # transformers' TensorFlow classes are Keras 2
     "TF_ENABLE_ONEDNN_OPTS": "1",
-    "HF_HUB_OFFLINE": "1",  # a lane opens local files only
+    "HF_HUB_OFFLINE": "1",  # a backend opens local files only
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONIOENCODING": "utf-8",
@@ -42,8 +42,8 @@ _EXTRAS = {"flax": "parity,jax", "keras-jax": "parity,jax"}  # "parity" installs
 _SWITCHES = {"USE_TORCH": "pytorch", "USE_TF": "tensorflow", "USE_FLAX": "flax"}
 
 
-class LaneError(HfscanError):
-    """A lane could not do what was asked. `kind` is the exception's class name there."""
+class BackendError(HfscanError):
+    """A backend could not do what was asked. `kind` is the exception's class name there."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(f"{kind}: {message}" if message else kind)
@@ -56,36 +56,36 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), "no reason was given")
 
 
-class LaneDiedError(LaneError):
-    """The lane's process ended, or was ended because it cannot be used.
+class BackendDiedError(BackendError):
+    """The backend's process ended, or was ended because it cannot be used.
 
     `kind` is "crashed", "timed out", "out of memory", "backend failed" or "not installed".
     """
 
 
-def lane_names() -> list[str]:
-    """Every lane there is: one file each."""
-    files = LANES.glob("*_lane.py")
-    return sorted(path.stem.removesuffix("_lane").replace("_", "-") for path in files)
+def backend_names() -> list[str]:
+    """Every backend there is: one file each."""
+    files = BACKENDS.glob("*_backend.py")
+    return sorted(path.stem.removesuffix("_backend").replace("_", "-") for path in files)
 
 
-def lane_file(lane: str) -> Path:
-    """Return where the file of a lane of this name would be."""
-    return LANES / f"{lane.replace('-', '_')}_lane.py"
+def backend_file(backend: str) -> Path:
+    """Return where the file of a backend of this name would be."""
+    return BACKENDS / f"{backend.replace('-', '_')}_backend.py"
 
 
 class Worker:
-    """One lane in one process; started when first asked, started anew after it died.
+    """One backend in one process; started when first asked, started anew after it died.
 
-    `beside` names lanes whose frameworks it may import beside its own; `memory_mb` limits resident
+    `beside` names backends whose frameworks it may import beside its own; `memory_mb` limits resident
     memory, looked at every 50 ms where the system tells it (Linux). `notify` is given a sentence
-    while an answer takes long. A lane that once failed to start is not started again. Threads may
-    share it: whoever holds `lock` has the lane, and the model that is open in it, for itself.
+    while an answer takes long. A backend that once failed to start is not started again. Threads may
+    share it: whoever holds `lock` has the backend, and the model that is open in it, for itself.
     """
 
     def __init__(
         self,
-        lane: str,
+        backend: str,
         python: str | None = None,
         *,
         beside: frozenset[str] = frozenset(),
@@ -96,25 +96,25 @@ class Worker:
         notify: Callable[[str], None] | None = None,
         notice_seconds: float = _NOTICE_SECONDS,
     ) -> None:
-        self.lane, self.python, self.beside = lane, python or sys.executable, beside
+        self.backend, self.python, self.beside = backend, python or sys.executable, beside
         self.threads, self.seconds, self.memory_mb = threads, seconds, memory_mb
         self.start_seconds, self.notice_seconds = start_seconds, notice_seconds
         self.about: dict[str, Any] = {}
         self.lock = threading.RLock()
         self._notify = notify or (lambda _: None)
         self._process: _Process | None = None
-        self._fault: LaneError | None = None  # why it cannot be started
+        self._fault: BackendError | None = None  # why it cannot be started
 
     def call(self, op: str, **arguments: Any) -> dict[str, Any]:
-        """Ask the lane for `op`. Raises LaneError when it refuses, LaneDiedError when it dies."""
+        """Ask the backend for `op`. Raises BackendError when it refuses, BackendDiedError when it dies."""
         with self.lock:
             self.start()
             return self._ask(op, self.seconds, arguments)
 
     def start(self) -> None:
-        """Start the lane where it does not run; `about` then says versions, device and `kept_from`.
+        """Start the backend where it does not run; `about` then says versions, device and `kept_from`.
 
-        Raises LaneError.
+        Raises BackendError.
         """
         with self.lock:
             self.launch()
@@ -122,7 +122,7 @@ class Worker:
                 return
             try:
                 about = self._ask("hello", self.start_seconds, {"threads": self.threads})
-            except LaneError as error:
+            except BackendError as error:
                 self.close()
                 self._fault = error
                 raise
@@ -136,7 +136,7 @@ class Worker:
             self.about = {}
             try:
                 self._process = self._start()
-            except LaneError as error:
+            except BackendError as error:
                 self._fault = error
                 raise
 
@@ -152,9 +152,11 @@ class Worker:
             process.close()
 
     def _start(self) -> "_Process":
-        path = lane_file(self.lane)
+        path = backend_file(self.backend)
         if not path.exists():
-            raise LaneError("no lane", f"{self.lane}; there are: {', '.join(lane_names())}")
+            raise BackendError(
+                "no backend", f"{self.backend}; there are: {', '.join(backend_names())}"
+            )
         python = shutil.which(self.python)
         if python is None:
             raise self._not_installed("no such interpreter")
@@ -164,7 +166,7 @@ class Worker:
             raise self._not_installed(error.strerror or str(error)) from error
 
     def _environment(self, home: Path) -> dict[str, str]:
-        wanted = {self.lane, *self.beside}
+        wanted = {self.backend, *self.beside}
         # AUTO, for 1 on one framework would switch the other off
         uses = {key: "AUTO" if name in wanted else "0" for key, name in _SWITCHES.items()}
         passed = confinement.environment(os.environ, home)
@@ -181,12 +183,12 @@ class Worker:
             return decode(line, op, number)
         except (ViolationError, ReplyError) as error:
             self.close()
-            raise LaneDiedError(FAILED, str(error)) from error
+            raise BackendDiedError(FAILED, str(error)) from error
         except RefusedError as error:
             if error.kind == NOT_INSTALLED:
                 self.close()
                 raise self._not_installed(error.message) from error
-            raise LaneError(error.kind, error.message) from error
+            raise BackendError(error.kind, error.message) from error
 
     def _wait(self, process: "_Process", op: str, seconds: float) -> bytes | None:
         start = time.monotonic()
@@ -197,21 +199,21 @@ class Worker:
             waited = time.monotonic() - start
             if waited > seconds:
                 self.close()
-                raise LaneDiedError("timed out", f"no answer to {op!r} within {seconds:g} s")
+                raise BackendDiedError("timed out", f"no answer to {op!r} within {seconds:g} s")
             if waited > notice:
                 self._notify(
-                    f"Waiting for {self.lane}: {op!r} takes {waited:,.0f} s, of {seconds:,g} s "
+                    f"Waiting for {self.backend}: {op!r} takes {waited:,.0f} s, of {seconds:,g} s "
                     f"at most"
                 )
                 notice *= 2
             used = memory.resident_mb(process.pid) if self.memory_mb else None
             if self.memory_mb and used is not None and used > self.memory_mb:
                 self.close()
-                raise LaneDiedError(
+                raise BackendDiedError(
                     "out of memory", f"passed the limit of {self.memory_mb:,.0f} MB"
                 )
 
-    def _ended(self, process: "_Process") -> LaneDiedError:
+    def _ended(self, process: "_Process") -> BackendDiedError:
         """Return what to say of a process whose output is at its end, and end it."""
         code = process.wait()
         self.close()
@@ -219,16 +221,16 @@ class Worker:
         if code == confinement.CANNOT_RUN:
             return self._not_installed(words)
         if code is None:
-            return LaneDiedError(FAILED, f"it closed its output without an answer; {words}")
-        return LaneDiedError("crashed", f"{_ending(code)}; {words}")
+            return BackendDiedError(FAILED, f"it closed its output without an answer; {words}")
+        return BackendDiedError("crashed", f"{_ending(code)}; {words}")
 
-    def _not_installed(self, reason: str) -> LaneDiedError:
-        extra = _EXTRAS.get(self.lane, "parity")
-        return LaneDiedError(
+    def _not_installed(self, reason: str) -> BackendDiedError:
+        extra = _EXTRAS.get(self.backend, "parity")
+        return BackendDiedError(
             NOT_INSTALLED,
-            f"{self.lane} cannot be used with {self.python} ({reason}): pip install "
-            f"'hfscan[{extra}]', or name another interpreter with --lane-python "
-            f"{self.lane}=PYTHON",
+            f"{self.backend} cannot be used with {self.python} ({reason}): pip install "
+            f"'hfscan[{extra}]', or name another interpreter with --backend-python "
+            f"{self.backend}=PYTHON",
         )
 
 
@@ -245,7 +247,7 @@ class _Process:
         empty.mkdir()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
-                confinement.command(python, [str(LANES / "_run.py"), module], empty),
+                confinement.command(python, [str(BACKENDS / "_run.py"), module], empty),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -23,7 +23,7 @@ from hfscan.parity.worker import first_line
 from hfscan.text import escape_markdown, sanitize
 
 Row = dict[str, Any]
-_WAYS = {  # heading -> weights' format, lane
+_WAYS = {  # heading -> weights' format, backend
     "PyTorch's weights in PyTorch": ("safetensors", "pytorch"),
     "in TensorFlow": ("safetensors", "tensorflow"),
     "TensorFlow's weights in TensorFlow": ("h5", "tensorflow"),
@@ -50,9 +50,9 @@ def try_one(sweep: Sweep, architecture: str) -> Row:
     return row
 
 
-def _way(results: Sequence[Result], format_: str, lane: str) -> Row | None:
+def _way(results: Sequence[Result], format_: str, backend: str) -> Row | None:
     """Return the best route's result: an agreeing one, else the last (the helper)."""
-    tried = [r for r in results if r.weights["format"] == format_ and r.lane == lane]
+    tried = [r for r in results if r.weights["format"] == format_ and r.backend == backend]
     if not tried:
         return None
     best = next((r for r in tried if r.verdict == AGREE), tried[-1])
@@ -87,8 +87,8 @@ def sweep_zoo(settings: Settings, kept: Path, wanted: Sequence[str] | None) -> I
                 row = try_one(sweep, architecture) | {"model_type": model_type}
                 row["versions"] = {
                     name: text
-                    for lane in sweep.workers.values()
-                    for name, text in lane.about.get("versions", {}).items()
+                    for backend in sweep.workers.values()
+                    for name, text in backend.about.get("versions", {}).items()
                 }
                 file.write(json.dumps(row) + "\n")
                 file.flush()

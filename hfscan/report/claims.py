@@ -17,9 +17,9 @@ from typing import Any, Literal
 from hfscan.errors import NoAnswerError
 from hfscan.figures import ALL, Census, Period, load
 from hfscan.frameworks import DEFINITIONS
-from hfscan.objectid import FLOOR_END
+from hfscan.objectid import CUTOFF_END
 from hfscan.resources import folder
-from hfscan.store import Source, Store
+from hfscan.store import Snapshot, Store
 from hfscan.store.parity import runs
 
 Says = Literal["supports", "contradicts", "open", "cannot tell"]
@@ -31,13 +31,13 @@ _NUMBER = {
 }
 """What one measurement says, or several."""
 
-UNIVERSES = (("pytorch", "tensorflow"), ("pytorch", "tensorflow", "jax"), (ALL,))
-_AS_IT_STANDS = timedelta(days=100)  # an observation this near a date speaks of that date
+FRAMEWORK_SETS = (("pytorch", "tensorflow"), ("pytorch", "tensorflow", "jax"), (ALL,))
+_AS_IT_STANDS = timedelta(days=100)  # a snapshot this near a date speaks of that date
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one measure of a claim found, under one definition and in one universe.
+    """What one measure of a claim found, under one definition and in one frameworks.
 
     `low`, `high`: the value, twice the same unless it is an interval; None: not to be had from
     what was observed, and `why`.
@@ -45,8 +45,8 @@ class Measurement:
 
     what: str
     definition: str
-    universe: tuple[str, ...]
-    source: int | None
+    frameworks: tuple[str, ...]
+    snapshot: int | None
     query: str
     parameters: Mapping[str, object]
     low: float | None
@@ -81,7 +81,7 @@ def weigh(store: Store, *, where: Path | None = None) -> Iterator[Claim]:
     NoAnswerError when the database holds nothing at all.
     """
     observed = _Observed(store)
-    if not observed.sources and not runs(store.connection):
+    if not observed.snapshots and not runs(store.connection):
         raise NoAnswerError(store.explain_empty())
     for path in sorted(((where or folder("reports")) / "claims").glob("*.toml")):
         if path.name == "report.toml":
@@ -95,18 +95,18 @@ class _Observed:
     """What the database holds. Claims ask much that is the same: each question is asked once."""
 
     def __init__(self, store: Store) -> None:
-        self.sources = store.sources()
+        self.snapshots = store.snapshots()
         self._store = store
         self._answers: dict[str, list[dict[str, Any]]] = {}
 
     def rows(
-        self, source: Source | None, query: str, parameters: dict[str, object]
+        self, snapshot: Snapshot | None, query: str, parameters: dict[str, object]
     ) -> list[dict[str, Any]]:
-        """Return the rows of a named query, over a source where it speaks of one."""
-        again = repr((source and source.id, query, parameters))
+        """Return the rows of a named query, over a snapshot where it speaks of one."""
+        again = repr((snapshot and snapshot.id, query, parameters))
         if again not in self._answers:
-            if source is not None:
-                Census(self._store, source)
+            if snapshot is not None:
+                Census(self._store, snapshot)
             self._answers[again] = load(query).run(self._store.connection, parameters)
         return self._answers[again]
 
@@ -123,10 +123,10 @@ class _Weighing:
         """Return the claim with its measurements and verdict."""
         told = self._told
         found = tuple(
-            self._measured(measure, definition, tuple(universe))
+            self._measured(measure, definition, tuple(frameworks))
             for measure in told.get("measure", ())
-            for definition, universe in product(
-                told.get("definitions", DEFINITIONS), told.get("universes", UNIVERSES)
+            for definition, frameworks in product(
+                told.get("definitions", DEFINITIONS), told.get("framework_sets", FRAMEWORK_SETS)
             )
         )
         verdict, why = self._verdict(found)
@@ -137,9 +137,12 @@ class _Weighing:
         )  # fmt: skip
 
     def _measured(
-        self, measure: dict[str, Any], definition: str, universe: tuple[str, ...]
+        self, measure: dict[str, Any], definition: str, frameworks: tuple[str, ...]
     ) -> Measurement:
-        asked: dict[str, object] = {"definition": definition, "universe": list(universe) or None}
+        asked: dict[str, object] = {
+            "definition": definition,
+            "frameworks": list(frameworks) or None,
+        }
         asked |= {key: measure[key] for key in ("since", "until") if key in measure}
         found, low, high, why = None, None, None, None
         try:
@@ -153,14 +156,14 @@ class _Weighing:
         if low is None and why is None:
             why = measure.get("missing", "There is nothing to compare.")
         return Measurement(
-            _described(measure), definition, universe, None if found is None else found.id,
+            _described(measure), definition, frameworks, None if found is None else found.id,
             measure["query"], _known(measure, asked), low, high, self._says(low, high), why,
         )  # fmt: skip
 
     def _observation(
         self, measure: dict[str, Any], definition: str
-    ) -> tuple[Source, datetime | None]:
-        """Return the observation that speaks of the claim's time, and until when it is to count.
+    ) -> tuple[Snapshot, datetime | None]:
+        """Return the snapshot that speaks of the claim's time, and until when it is to count.
 
         One near the date answers as it stands; else the first after it, for the models that were
         created by then and still exist. For a period of creation, the first after its end.
@@ -169,22 +172,26 @@ class _Weighing:
         day = _midnight(on)
         assert day is not None
         able = [
-            one for one in self._observed.sources
-            if one.whole and "tags" not in one.lacks
-            and not (definition == "weights" and "files" in one.lacks)
+            one for one in self._observed.snapshots
+            if one.whole and "tags" not in one.missing_columns
+            and not (definition == "weights" and "files" in one.missing_columns)
         ]  # fmt: skip
         if "at" in measure:
             near = [one for one in able if abs(one.observed_to - day) <= _AS_IT_STANDS]
             if near:
                 return min(near, key=lambda one: (abs(one.observed_to - day), -one.models)), None
-            if day < FLOOR_END.replace(tzinfo=None):
-                raise NoAnswerError(f"No observation near {on}, and the Hub's dates begin later.")
-        able = [one for one in able if one.observed_to >= day and "created_at" not in one.lacks]
+            if day < CUTOFF_END.replace(tzinfo=None):
+                raise NoAnswerError(f"No snapshot near {on}, and the Hub's dates begin later.")
+        able = [
+            one
+            for one in able
+            if one.observed_to >= day and "created_at" not in one.missing_columns
+        ]
         since = measure.get("since")
         able = [one for one in able if one.covers(_midnight(since), day)]
         if not able:
             raise NoAnswerError(
-                f"No observation of the whole Hub after {on} with dates"
+                f"No snapshot of the whole Hub after {on} with dates"
                 f"{' and file names' if definition == 'weights' else ''}."
             )
         return min(able, key=lambda one: (one.observed_to, -one.models)), day
@@ -228,8 +235,8 @@ def _described(measure: dict[str, Any]) -> str:
     since, until = _midnight(measure.get("since")), _midnight(measure.get("until"))
     if since is None or until is None:
         return described
-    floor = next((one for one in load(measure["query"]).parameters if one.name == "floor"), None)
-    leaves_out = floor and measure.get("ask", {}).get("floor", floor.default) == "excluded"
+    cutoff = next((one for one in load(measure["query"]).parameters if one.name == "cutoff"), None)
+    leaves_out = cutoff and measure.get("ask", {}).get("cutoff", cutoff.default) == "excluded"
     period = Period.of(since, until)
     return (
         f"{described}, from {period.start} on" if leaves_out and period.begins_late else described
@@ -281,7 +288,7 @@ def _fits(row: dict[str, Any], key: str, wanted: object) -> bool:
 def _decisive(said: list[Measurement]) -> str:
     """Return in which of its dimensions the answers differ while the others are held."""
     dimensions = {
-        "what is counted": "what", "the definition": "definition", "who competes": "universe",
+        "what is counted": "what", "the definition": "definition", "who competes": "frameworks",
     }  # fmt: skip
     found = []
     for title, name in dimensions.items():

@@ -41,13 +41,13 @@ def section_of(claim: Claim) -> Section:
             if one.low is None
         ),
         columns={
-            "definition": "By", "universe": "Among", low: "From", high: "to",
-            "source": "Source", "says": "It",
+            "definition": "By", "frameworks": "Among", low: "From", high: "to",
+            "snapshot": "Source", "says": "It",
         },
         split="what",
         parameters={},
         asked=tuple({(one.query, str(one.parameters)): _asked(one) for one in measured}.values()),
-        chart=f"claim low={low} high={high} y=definition+universe of=what{_band(claim, measured)}",
+        chart=f"claim low={low} high={high} y=definition+frameworks of=what{_band(claim, measured)}",
     )  # fmt: skip
 
 
@@ -61,14 +61,14 @@ def _band(claim: Claim, measured: Sequence[Measurement]) -> str:
 
 def _row(one: Measurement, low: str, high: str) -> dict[str, Any]:
     return {
-        "what": one.what, "definition": one.definition, "universe": list(one.universe),
-        low: one.low, high: one.high, "source": one.source, "says": one.says,
+        "what": one.what, "definition": one.definition, "frameworks": list(one.frameworks),
+        low: one.low, high: one.high, "snapshot": one.snapshot, "says": one.says,
         "query": one.query, "parameters": dict(one.parameters),
     }  # fmt: skip
 
 
 def _asked(one: Measurement) -> Asked:
-    return Asked(one.query, one.parameters, one.source)
+    return Asked(one.query, one.parameters, one.snapshot)
 
 
 def _unit(claim: Claim) -> str:

@@ -1,4 +1,4 @@
-"""Two reports side by side: another year, or another observation."""
+"""Two reports side by side: another year, or another snapshot."""
 
 import json
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ def compare(one: Report, other: Report, census: Census) -> Report:
     runs it: figures come from the two.
     """
     one, other = sorted(
-        (one, other), key=lambda side: (side.question.year or 0, side.source.observed_to)
+        (one, other), key=lambda side: (side.question.year or 0, side.snapshot.observed_to)
     )
     labels = _labels(one, other)
     theirs = {section.name: section for section in other.sections}
@@ -40,13 +40,13 @@ LABELS = "{labels}"
 
 
 def _labels(one: Report, other: Report) -> tuple[str, str]:
-    """Return what tells the two apart: their years, else their days, else their sources."""
+    """Return what tells the two apart: their years, else their days, else their snapshots."""
     if one.question.year != other.question.year:
         return _year(one), _year(other)
-    days = [f"{report.source.observed_to:%Y-%m-%d}" for report in (one, other)]
+    days = [f"{report.snapshot.observed_to:%Y-%m-%d}" for report in (one, other)]
     if days[0] != days[1]:
         return days[0], days[1]
-    return f"source {one.source.id}", f"source {other.source.id}"
+    return f"snapshot {one.snapshot.id}", f"snapshot {other.snapshot.id}"
 
 
 def _year(report: Report) -> str:
@@ -79,6 +79,6 @@ def _told(figures: Iterable[Figure]) -> str:
         [
             figure.as_dict()
             for figure in figures
-            if figure.name in ("exclusive", "shared") and figure.floor in (None, "excluded")
+            if figure.name in ("exclusive", "shared") and figure.cutoff in (None, "excluded")
         ]
     )

@@ -14,8 +14,8 @@ def files(report: Report) -> Iterator[tuple[str, str]]:
     for section in report.sections:
         yield f"{section.name}.csv", text(rows(section))
     yield (
-        "sources.csv",
-        text([asdict(one) for side in (report, report.other) if side for one in side.sources]),
+        "snapshots.csv",
+        text([asdict(one) for side in (report, report.other) if side for one in side.snapshots]),
     )
 
 

@@ -1,4 +1,4 @@
-"""Fills a plan with the figures of one observation."""
+"""Fills a plan with the figures of one snapshot."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -11,53 +11,53 @@ from hfscan.figures import (
     WEIGHTS,
     By,
     Census,
+    Cutoff,
     Definition,
     Figure,
-    Floor,
     Period,
     check_left,
-    contains_floor,
+    contains_cutoff,
     load,
-    may_hold_floor,
+    may_hold_cutoff,
 )
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report.plan import plain, read
 from hfscan.report.report import Question, Report, Section
 from hfscan.resources import folder
-from hfscan.store import Source
+from hfscan.store import Snapshot
 
-_FLOORS: tuple[Floor, ...] = ("excluded", "included", "only")
+_CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
 
 
 def build(
     census: Census, question: Question, *, name: str | None = None, where: Path | None = None
 ) -> Report:
-    """Fill a report from an observation: by default `year`, or without a year `overview`.
+    """Fill a report from a snapshot: by default `year`, or without a year `overview`.
 
     `name` is a folder in `where` (default: hfscan's own) that holds a `report.toml`.
 
-    A section of existing models is left out, with a note, where the observation does not reach
+    A section of existing models is left out, with a note, where the snapshot does not reach
     back to the oldest models. Raises NoAnswerError where a question cannot be answered, PlanError
     where the plan is none, and InconsistentError where figures do not add up.
     """
     name = name or ("overview" if question.year is None else "year")
     plan = read(name, where or folder("reports"))
-    names = census.titles(question.universe)
-    period = question.covered(census.source)
+    names = census.titles(question.frameworks)
+    period = question.covered(census.snapshot)
     words = _words(question, names, period)
-    notes = [*_notes(census.source), *(period.notes(census.source) if period else ())]
+    notes = [*_notes(census.snapshot), *(period.notes(census.snapshot) if period else ())]
     if len(names) == 1:
         (title,) = names.values()
         notes.append(
-            f"Only {title} is compared, so nothing competes with it. Name more with --universe."
+            f"Only {title} is compared, so nothing competes with it. Name more with --frameworks."
         )
     sections = []
     for part in plan["section"]:
         if not _wanted(part, question, period) or not census.can_group(part.get("by")):
             continue
-        if part["population"] == "existing" and period and not census.source.from_beginning:
+        if part["population"] == "existing" and period and not census.snapshot.from_beginning:
             notes.append(
-                f"The source starts at {census.source.since:%Y-%m-%d}: models existing "
+                f"The snapshot starts at {census.snapshot.since:%Y-%m-%d}: models existing "
                 f"{period.at_end} cannot be counted from it."
             )
             continue
@@ -77,7 +77,7 @@ def build(
         question=question,
         names=names,
         titles=census.titles(sorted(_mentioned(sections))),
-        sources=(census.source,),
+        snapshots=(census.snapshot,),
         generated_at=datetime.now(UTC),
         headline=next((one for one in sections if one.name == plan["headline"]), sections[0]),
         sections=tuple(sections),
@@ -103,7 +103,7 @@ def _check_answered(name: str, question: Question, sections: Sequence[Section]) 
     """Raise NoAnswerError where no section shows what was asked for, or nothing is left of it."""
     figures = [one for section in sections if not section.across for one in section.figures]
     if figures:
-        check_left(figures, question.without_top)
+        check_left(figures, question.exclude_top_authors)
     groups = {section.by for section in sections} - {None}
     if question.by is not None and question.by not in groups:
         raise NoAnswerError(f"The report {name} tells nothing apart by {question.by}.")
@@ -124,13 +124,18 @@ def _mentioned(sections: Iterable[Section]) -> set[str]:
 
 def _wanted(part: dict[str, Any], question: Question, period: Period | None) -> bool:
     """Return whether the section belongs to the answer."""
-    if period and period.is_empty and part["population"] != "none" and part.get("query") != "floor":
+    if (
+        period
+        and period.is_empty
+        and part["population"] != "none"
+        and part.get("query") != "cutoff"
+    ):
         return False  # the Hub dates no model so early: what would be counted is not known
     if across := part.get("across"):
         decided = across == "definition" and question.definition is not None
         return not decided and question.weight == "models"
-    if part.get("query") == "floor":
-        return question.period is not None and may_hold_floor(question.period)
+    if part.get("query") == "cutoff":
+        return question.period is not None and may_hold_cutoff(question.period)
     if question.by is not None:  # the one grouping asked for, instead of those of the plan
         return part.get("by") == "asked" or not ("by" in part or "query" in part)
     return part.get("by") != "asked"
@@ -144,7 +149,7 @@ class _Filler:
     ) -> None:
         self._census, self._question, self._part, self._words = census, question, part, words
         self._definition: Definition = question.definition or "tag"
-        self._names = census.titles(question.universe)
+        self._names = census.titles(question.frameworks)
 
     def section(self) -> Section:
         """Ask what the section asks."""
@@ -160,10 +165,10 @@ class _Filler:
             if "earlier" in parameters:
                 if (before := self._census.before()) is None:
                     return _EMPTY
-                parameters |= {"earlier": before.id, "later": self._census.source.id}
+                parameters |= {"earlier": before.id, "later": self._census.snapshot.id}
                 told = told | {
                     "earlier": before.observed_to,
-                    "later": self._census.source.observed_to,
+                    "later": self._census.snapshot.observed_to,
                 }
             rows = tuple(
                 row | self._census.bounds(row.get("period", ""))
@@ -191,18 +196,20 @@ class _Filler:
 
     def _figures(self, by: By | None) -> Iterator[Figure]:
         period, part = self._question.period, self._part
-        floors: tuple[Floor | None, ...] = (None,)
-        if part["population"] == "created" and period and contains_floor(period):
-            floors = _FLOORS if by is None else _FLOORS[:1]
-        for floor in floors:
+        cutoffs: tuple[Cutoff | None, ...] = (None,)
+        if part["population"] == "created" and period and contains_cutoff(period):
+            cutoffs = _CUTOFFS if by is None else _CUTOFFS[:1]
+        for cutoff in cutoffs:
             yield from self._census.exclusivity(
-                universe=self._question.universe,
+                frameworks=self._question.frameworks,
                 definition=self._definition,
                 period=period,
                 population=part["population"],
-                floor=floor,
+                cutoff=cutoff,
                 weight=part.get("weight", self._question.weight),
-                without_top=part.get("without_top", self._question.without_top),
+                exclude_top_authors=part.get(
+                    "exclude_top_authors", self._question.exclude_top_authors
+                ),
                 by=by,
                 top=self._top(by),
             )
@@ -213,49 +220,49 @@ class _Filler:
         return None if by is None or every else self._question.top or self._part.get("top")
 
     def _sensitivity(self) -> Iterator[Figure]:
-        """Yield the answer under each definition x universe."""
+        """Yield the answer under each definition x frameworks."""
         period = self._question.period
-        asked = self._question.universe
+        asked = self._question.frameworks
         everything = (*self._census.outside_all(asked), ALL)
-        universes = dict.fromkeys((asked, tuple(dict.fromkeys((*asked, "jax"))), everything))
+        framework_sets = dict.fromkeys((asked, tuple(dict.fromkeys((*asked, "jax"))), everything))
         if ALL in asked:
-            universes = {asked: None}
+            framework_sets = {asked: None}
         for definition in DEFINITIONS:
-            for universe in universes if self._census.can_tell(definition) else ():
+            for frameworks in framework_sets if self._census.can_tell(definition) else ():
                 yield from self._census.exclusivity(
-                    universe=universe,
+                    frameworks=frameworks,
                     definition=definition,
                     period=period,
                     population=self._part["population"],
-                    floor="excluded" if period and contains_floor(period) else None,
-                    without_top=self._question.without_top,
+                    cutoff="excluded" if period and contains_cutoff(period) else None,
+                    exclude_top_authors=self._question.exclude_top_authors,
                 )
 
     def _weights(self) -> Iterator[Figure]:
         """Yield the answer with each weight."""
         period = self._question.period
         for weight in WEIGHTS:
-            if weight != "downloads" or "downloads" not in self._census.source.lacks:
+            if weight != "downloads" or "downloads" not in self._census.snapshot.missing_columns:
                 yield from self._census.exclusivity(
-                    universe=self._question.universe,
+                    frameworks=self._question.frameworks,
                     definition=self._definition,
                     period=period,
                     population=self._part["population"],
-                    floor="excluded" if period and contains_floor(period) else None,
+                    cutoff="excluded" if period and contains_cutoff(period) else None,
                     weight=weight,
-                    without_top=self._question.without_top,
+                    exclude_top_authors=self._question.exclude_top_authors,
                 )
 
     def _parameters(self, query: str) -> dict[str, object]:
         """Return what the query is asked: what the report is, and what the plan says beside."""
         since, until = self._question.period or (None, None)
         told: dict[str, object] = {
-            "universe": list(self._question.universe),
+            "frameworks": list(self._question.frameworks),
             "framework": next(iter(self._names)),
             "definition": self._definition,
             "since": since if self._part["population"] == "created" else None,
             "until": until,
-            "floor": "excluded" if self._part["population"] == "created" else "included",
+            "cutoff": "excluded" if self._part["population"] == "created" else "included",
             "earlier": None,
         }
         known = {one.name for one in load(query).parameters}
@@ -263,7 +270,7 @@ class _Filler:
         return {key: value for key, value in told.items() if key in known} | further
 
 
-_OF_MODELS = ("exclusivity", "concentration", "floor", "formats")
+_OF_MODELS = ("exclusivity", "concentration", "cutoff", "formats")
 """Queries about the models of the period."""
 
 _EMPTY = Section("", "", None, "")
@@ -272,31 +279,31 @@ _ACROSS = {"definition": _Filler._sensitivity, "weight": _Filler._weights}
 """What a section goes across -> what asks for it."""
 
 
-def _notes(source: Source) -> Sequence[str]:
+def _notes(snapshot: Snapshot) -> Sequence[str]:
     notes = []
-    if source.synthetic:
-        notes.append(f"SYNTHETIC: these models were made up ({source.synthetic}); no real Hub.")
-    if source.sample is not None:
+    if snapshot.synthetic:
+        notes.append(f"SYNTHETIC: these models were made up ({snapshot.synthetic}); no real Hub.")
+    if snapshot.sample is not None:
         notes.append(
-            f"SAMPLE: {source.sample_design}. Shares carry 95 % intervals (Wilson's, as for a "
+            f"SAMPLE: {snapshot.sample_design}. Shares carry 95 % intervals (Wilson's, as for a "
             "simple random sample; models created together are alike, so that the truth may lie "
             "a little further off)."
         )
-    cut = {"author": source.author, "task": source.task, "limit": source.model_limit}
+    cut = {"author": snapshot.author, "task": snapshot.task, "limit": snapshot.model_limit}
     told = ", ".join(f"{name} {value}" for name, value in cut.items() if value is not None)
     if told:
-        notes.append(f"PARTIAL: the source holds only a part of the Hub ({told}).")
-    if "tags" in source.lacks:
-        unread = any(one.field == "tags" for one in source.unreadable)
+        notes.append(f"PARTIAL: the snapshot holds only a part of the Hub ({told}).")
+    if "tags" in snapshot.missing_columns:
+        unread = any(one.field == "tags" for one in snapshot.unreadable)
         why = "no tags that can be read" if unread else "no tags"
-        raise NoAnswerError(f"Source {source.id} has {why}; frameworks cannot be told from it.")
+        raise NoAnswerError(f"Snapshot {snapshot.id} has {why}; frameworks cannot be told from it.")
     notes += [
-        f"UNREADABLE: {one.field} of {one.models:,} of {source.models:,} models could not be read. "
+        f"UNREADABLE: {one.field} of {one.models:,} of {snapshot.models:,} models could not be read. "
         "They are not counted where it is needed."
-        for one in source.unreadable
+        for one in snapshot.unreadable
     ]
-    if "files" in source.lacks:
-        notes.append("The source has no file names: nothing is said by weight files.")
-    if "downloads" in source.lacks:
-        notes.append("The source has no downloads: figures weighted by them are empty.")
+    if "files" in snapshot.missing_columns:
+        notes.append("The snapshot has no file names: nothing is said by weight files.")
+    if "downloads" in snapshot.missing_columns:
+        notes.append("The snapshot has no downloads: figures weighted by them are empty.")
     return notes

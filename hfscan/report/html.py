@@ -47,9 +47,9 @@ def write(report: Report, out: TextIO) -> None:
         report=report,
         parts=parts,
         keys=list(_keys(report)),
-        synthetic=any(one.synthetic for one in report.sources),
+        synthetic=any(one.synthetic for one in report.snapshots),
         headline=words.headline(report),
-        source=words.source(report),
+        snapshot=words.snapshot(report),
         style=Markup(style),  # noqa: S704 - our own files
         script=Markup(script),  # noqa: S704
         patterns=Markup(chart.PATTERNS),  # noqa: S704
@@ -107,7 +107,7 @@ class _Part:
         if section.asked:
             return section.asked
         given = section.parameters if section.parameters is not None else _asked(section)
-        return (Asked(section.query, given, None if report.said else report.source.id),)
+        return (Asked(section.query, given, None if report.said else report.snapshot.id),)
 
 
 def _command(one: Asked) -> str:
@@ -119,8 +119,8 @@ def _command(one: Asked) -> str:
         for name, value in one.parameters.items()
         if value is not None
     ]
-    source = [] if one.source is None else [f"--source {one.source}"]
-    return " ".join([f"hfscan query {one.query}", *source, *told])
+    snapshot = [] if one.snapshot is None else [f"--snapshot {one.snapshot}"]
+    return " ".join([f"hfscan query {one.query}", *snapshot, *told])
 
 
 def _asked(section: Section) -> dict[str, Any]:
@@ -128,14 +128,14 @@ def _asked(section: Section) -> dict[str, Any]:
     one = section.figures[0]
     since, until = one.period or (None, None)
     return {
-        "universe": one.universe,
+        "frameworks": one.frameworks,
         "definition": one.definition,
         "since": since if one.population == "created" else None,
         "until": until,
-        "floor": one.floor,
+        "cutoff": one.cutoff,
         "weight": one.weight,
         "by": one.by,
-        "without_top": one.without_top or None,
+        "exclude_top_authors": one.exclude_top_authors or None,
     }
 
 
@@ -158,7 +158,7 @@ def _keys(report: Report) -> Iterator[Mapping[str, str]]:
             "small": f"points: {' to '.join(shares)}",
         }
     for one in report.headline.figures:
-        if one.floor in (None, "excluded") and one.name in ("exclusive", "shared"):
+        if one.cutoff in (None, "excluded") and one.name in ("exclusive", "shared"):
             yield {
                 "big": words.percent(one.share),
                 "label": words.label(one, report.names),
@@ -182,5 +182,5 @@ def _text(path: Path) -> str:
 
 
 def _hash(text: str) -> str:
-    """Return the source expression that lets a content security policy run exactly this."""
+    """Return the snapshot expression that lets a content security policy run exactly this."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

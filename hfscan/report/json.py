@@ -5,7 +5,7 @@ from typing import Any, TextIO
 
 from hfscan._version import __version__
 from hfscan.report.report import Report
-from hfscan.store import Source
+from hfscan.store import Snapshot
 from hfscan.text import encode_json
 
 
@@ -17,7 +17,7 @@ def write(report: Report, out: TextIO) -> None:
         "period": _period(report),
         "hfscan": __version__,
         "generated_at": f"{report.generated_at:%Y-%m-%dT%H:%M:%S}Z",
-        "source": _source(report.source) if not report.said else None,
+        "snapshot": _source(report.snapshot) if not report.said else None,
         "notes": list(report.notes),
         "figures": [figure.as_dict() for figure in report.figures],
         "sensitivity": [
@@ -38,13 +38,13 @@ def write(report: Report, out: TextIO) -> None:
         ],
     }
     if report.said:
-        contract["sources"] = list(map(_source, report.sources))
+        contract["snapshots"] = list(map(_source, report.snapshots))
         contract["summary"] = report.said.summary
     if report.other:
         contract["other"] = {
             "year": report.other.question.year,
             "period": _period(report.other),
-            "source": _source(report.other.source),
+            "snapshot": _source(report.other.snapshot),
         }
     out.write(encode_json(contract) + "\n")
 
@@ -61,16 +61,16 @@ def _period(report: Report) -> dict[str, Any] | None:
     return told | {"complete": not (one.begins_late or one.ends_early)}
 
 
-def _source(source: Source) -> dict[str, Any]:
+def _source(snapshot: Snapshot) -> dict[str, Any]:
     return {
-        "id": source.id,
-        "kind": source.kind,
-        "origin": source.origin,
-        "observed_from": f"{source.observed_from.isoformat()}Z",
-        "observed_to": f"{source.observed_to.isoformat()}Z",
-        "models": source.models,
-        "complete": source.complete,
-        "synthetic": source.synthetic,
-        "lacks": source.lacks,
-        "unreadable": [asdict(one) for one in source.unreadable],
+        "id": snapshot.id,
+        "kind": snapshot.kind,
+        "origin": snapshot.origin,
+        "observed_from": f"{snapshot.observed_from.isoformat()}Z",
+        "observed_to": f"{snapshot.observed_to.isoformat()}Z",
+        "models": snapshot.models,
+        "complete": snapshot.complete,
+        "synthetic": snapshot.synthetic,
+        "missing_columns": snapshot.missing_columns,
+        "unreadable": [asdict(one) for one in snapshot.unreadable],
     }

@@ -17,7 +17,7 @@ def write(report: Report, out: TextIO, charts: Mapping[str, str] | None = None) 
         f"**{escape_markdown(words.headline(report))}**",
         "",
     ]
-    lines += [escape_markdown(words.source(report)), ""]
+    lines += [escape_markdown(words.snapshot(report)), ""]
     for note in report.notes:
         lines += [f"> {escape_markdown(note)}", ""]
     for section in report.sections:

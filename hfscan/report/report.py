@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from hfscan.figures import By, Definition, Figure, Period, Weight
-from hfscan.store import Source
+from hfscan.store import Snapshot
 
 
 @dataclass(frozen=True)
@@ -14,10 +14,10 @@ class Question:
     """What a report is asked. `definition` None: the Hub's tags, and how much that decides."""
 
     year: int | None
-    universe: tuple[str, ...] = ("pytorch", "tensorflow")
+    frameworks: tuple[str, ...] = ("pytorch", "tensorflow")
     definition: Definition | None = None
     weight: Weight = "models"
-    without_top: int = 0
+    exclude_top_authors: int = 0
     by: By | None = None
     top: int | None = None
 
@@ -26,18 +26,18 @@ class Question:
         """Return [since, until) in UTC. Raises NoAnswerError for a year without models."""
         return None if self.year is None else Period.of_year(self.year).asked
 
-    def covered(self, source: Source) -> Period | None:
+    def covered(self, snapshot: Snapshot) -> Period | None:
         """Return the year asked for with the bounds that the snapshot covers; None without one."""
-        return None if self.year is None else Period.of_year(self.year).within(source)
+        return None if self.year is None else Period.of_year(self.year).within(snapshot)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A query, its parameters, and the observation that it was put to, if to one."""
+    """A query, its parameters, and the snapshot that it was put to, if to one."""
 
     query: str
     parameters: Mapping[str, object]
-    source: int | None
+    snapshot: int | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Section:
     """A titled block of a report: figures, or the rows of a query.
 
     Rows come with headings for `columns`, or a `pivot` of them (rows, columns, cells).
-    `across`: the figures differ in definition and universe, or in weight; a row for each.
+    `across`: the figures differ in definition and frameworks, or in weight; a row for each.
     `split`: a column; its values become tables of their own. `chart`: what to draw, see
     `hfscan.report.chart`. `asked`: what was asked, where one query with `parameters` does not say.
     `lacking`: rows without a value, and why; for programs alone.
@@ -71,7 +71,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Said:
-    """What a report that is not of one observation says of itself, in its plan's words.
+    """What a report that is not of one snapshot says of itself, in its plan's words.
 
     `summary`: the row behind the words. `keys`: what is set large: big, label, small. `method`:
     term -> what it means.
@@ -92,11 +92,11 @@ class Report:
     title: str
     question: Question
     names: dict[str, str]
-    """framework of the universe -> its title"""
+    """framework of the frameworks -> its title"""
     titles: dict[str, str]
     """framework, format or runtime of any row -> its title"""
-    sources: tuple[Source, ...]
-    """the observations that answer: one, unless `said` says otherwise"""
+    snapshots: tuple[Snapshot, ...]
+    """the snapshots that answer: one, unless `said` says otherwise"""
     generated_at: datetime
     headline: Section
     sections: tuple[Section, ...]
@@ -106,14 +106,14 @@ class Report:
     said: Said | None = None
 
     @property
-    def source(self) -> Source:
-        """The observation that answers."""
-        return self.sources[0]
+    def snapshot(self) -> Snapshot:
+        """The snapshot that answers."""
+        return self.snapshots[0]
 
     @property
     def period(self) -> Period | None:
         """The year asked for with the bounds that the snapshot covers; None without one."""
-        return None if self.said else self.question.covered(self.source)
+        return None if self.said else self.question.covered(self.snapshot)
 
     @property
     def definition(self) -> Definition:
@@ -129,12 +129,12 @@ class Report:
 
     @property
     def coverage(self) -> str:
-        """Which models the observation set out to see, in a sentence."""
-        one = self.source
+        """Which models the snapshot set out to see, in a sentence."""
+        one = self.snapshot
         ends = [f"{bound:%Y-%m-%d}" if bound else "" for bound in (one.since, one.until)]
         when = "of any age"
         if any(ends):
-            when = f"created from {ends[0] or 'the beginning'} to {ends[1] or 'the observation'}"
+            when = f"created from {ends[0] or 'the beginning'} to {ends[1] or 'the snapshot'}"
         whole = {
             True: "all were seen",
             False: "not all were seen",
@@ -144,5 +144,5 @@ class Report:
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        """The figures of the definition and universe asked for, in reading order."""
+        """The figures of the definition and frameworks asked for, in reading order."""
         return tuple(one for part in self.sections if not part.across for one in part.figures)

@@ -8,7 +8,7 @@ from typing import Any
 from hfscan.figures import By, Figure
 from hfscan.report.report import Report, Section
 from hfscan.report.words import (
-    FLOORS,
+    CUTOFFS,
     GROUPS,
     UNITS,
     WEIGHTS,
@@ -37,18 +37,18 @@ class Table:
         return (True, *held[1:]) if held else (True,) * len(self.headings)
 
 
-_FLOORS = {
+_CUTOFFS = {
     "excluded": "Dated by the Hub",
     "included": "With all older models",
     "only": "Older models alone",
 }
-"""`FLOORS` in short, for a chart on a phone."""
+"""`CUTOFFS` in short, for a chart on a phone."""
 
 _NUMBER = re.compile(r"[<>+-]?\d|-?$")
 
 
 def tables(section: Section, report: Report) -> list[Table]:
-    """Return the section's tables: one per treatment of the floor, or one in all."""
+    """Return the section's tables: one per treatment of the cutoff, or one in all."""
     if section.split and section.columns:
         return [
             replace(_rows(rows, section.columns, report), title=_sentence(value))
@@ -61,10 +61,10 @@ def tables(section: Section, report: Report) -> list[Table]:
     if section.across:
         return [_across(section, report)]
     if section.by is None:
-        floors = dict.fromkeys(figure.floor for figure in section.figures)
+        cutoffs = dict.fromkeys(figure.cutoff for figure in section.figures)
         return [
-            _listing([one for one in section.figures if one.floor == floor], report.names, floor)
-            for floor in floors
+            _listing([one for one in section.figures if one.cutoff == cutoff], report.names, cutoff)
+            for cutoff in cutoffs
         ]
     return [grid(section.figures, section.by, report.names)]
 
@@ -79,7 +79,7 @@ def _split(rows: Iterable[Mapping[str, Any]], column: str) -> dict[str, list[Map
 def shown(figures: Iterable[Figure], by: By | None) -> list[Figure]:
     """Return the figures that add up to a whole, in the order in which they are shown."""
     whole = [one for one in figures if one.name in ("exclusive", "shared")]
-    if by in (None, "month", "year", "observation"):
+    if by in (None, "month", "year", "snapshot"):
         return whole
     # the largest group first; what is left over last; nothing of groups that nobody serves
     there = (one for one in whole if one.denominator)
@@ -91,9 +91,9 @@ def row_label(section: Section, figure: Figure, report: Report) -> str:
     if section.across == "weight":
         return WEIGHTS[figure.weight]
     if section.across:
-        return f"{figure.definition}: {among(figure.universe, report)}"
+        return f"{figure.definition}: {among(figure.frameworks, report)}"
     if section.by is None:
-        return _FLOORS[figure.floor] if figure.floor else section.title
+        return _CUTOFFS[figure.cutoff] if figure.cutoff else section.title
     return group_label(figure)
 
 
@@ -169,14 +169,14 @@ def _sum_of_shares(figures: list[Figure]) -> str:
     return percent(None if of_nothing else sum(one.share or 0 for one in figures))
 
 
-def _listing(figures: list[Figure], names: dict[str, str], floor: str | None) -> Table:
+def _listing(figures: list[Figure], names: dict[str, str], cutoff: str | None) -> Table:
     return Table(
         ("", _sentence(UNITS[figures[0].weight]), "of", "Share"),
         tuple(
             (label(one, names), number(one.numerator), number(one.denominator), told_share(one))
             for one in figures
         ),
-        _sentence(FLOORS[floor]) if floor else None,
+        _sentence(CUTOFFS[cutoff]) if cutoff else None,
     )
 
 

@@ -18,7 +18,7 @@ def write(report: Report, out: TextIO) -> None:
     console = _console(out)
     console.print(_text(report.title, "bold"))
     console.print(_text(words.headline(report)))
-    console.print(_text(words.source(report), "dim"))
+    console.print(_text(words.snapshot(report), "dim"))
     for note in report.notes:
         console.print(_text(note, "yellow"))
     for section in report.sections:

@@ -1,4 +1,4 @@
-"""Reports of the whole database, not of one observation: parity's results, weighed claims.
+"""Reports of the whole database, not of one snapshot: parity's results, weighed claims.
 
 Their plan has a `summary`, a query of one row, and the words to set it in.
 """
@@ -13,12 +13,12 @@ from hfscan.errors import NoAnswerError, PlanError
 from hfscan.figures import load
 from hfscan.frameworks import taxonomy
 from hfscan.report import words
-from hfscan.report.claims import UNIVERSES, weigh
+from hfscan.report.claims import FRAMEWORK_SETS, weigh
 from hfscan.report.claims_told import section_of, verdict_of
 from hfscan.report.plan import read
 from hfscan.report.report import Question, Report, Said, Section
 from hfscan.resources import folder
-from hfscan.store import Source, Store
+from hfscan.store import Snapshot, Store
 
 CLAIMS, PARITY = "claims", "parity"
 
@@ -39,7 +39,7 @@ def build_whole(store: Store, name: str, *, where: Path | None = None) -> Report
     sections = []
     for part in plan["section"]:
         if part["population"] != "none":
-            raise PlanError(f"Section {part['name']} of {name} asks for models of an observation.")
+            raise PlanError(f"Section {part['name']} of {name} asks for models of a snapshot.")
         asked = part.get("ask", {})
         rows = load(part["query"]).run(store.connection, asked)
         if rows:
@@ -55,9 +55,9 @@ def _claims(store: Store, plan: Mapping[str, Any], where: Path | None) -> Report
     summary = load(plan["summary"]).run(store.connection, asked)
     (part,) = plan["section"]
     sections = [_section(part, verdicts, {}), *map(section_of, claims)]
-    used = {one.source for claim in claims for one in claim.measurements}
-    sources = [one for one in store.sources() if one.id in used]
-    return _report(CLAIMS, plan, sections, summary, sources)
+    used = {one.snapshot for claim in claims for one in claim.measurements}
+    snapshots = [one for one in store.snapshots() if one.id in used]
+    return _report(CLAIMS, plan, sections, summary, snapshots)
 
 
 def _report(
@@ -65,7 +65,7 @@ def _report(
     plan: Mapping[str, Any],
     sections: Sequence[Section],
     summary: Sequence[Mapping[str, Any]],
-    sources: Sequence[Source] = (),
+    snapshots: Sequence[Snapshot] = (),
 ) -> Report:
     if not sections or not summary:
         raise NoAnswerError(plan["missing"])
@@ -75,15 +75,15 @@ def _report(
         name=name,
         title=plan["title"],
         question=Question(None),
-        names={name: titles[name] for name in UNIVERSES[0]},
+        names={name: titles[name] for name in FRAMEWORK_SETS[0]},
         titles=titles,
-        sources=tuple(sources),
+        snapshots=tuple(snapshots),
         generated_at=datetime.now(UTC),
         headline=next(one for one in sections if one.name == plan["headline"]),
         sections=tuple(sections),
         notes=tuple(
-            f"SYNTHETIC: the models of source {one.id} were made up ({one.synthetic}); no real Hub."
-            for one in sources
+            f"SYNTHETIC: the models of snapshot {one.id} were made up ({one.synthetic}); no real Hub."
+            for one in snapshots
             if one.synthetic
         ),
         said=Said(

@@ -5,20 +5,20 @@ from typing import Any
 
 from hfscan.figures import Figure, label_of
 from hfscan.report.report import Report
-from hfscan.store import Source
+from hfscan.store import Snapshot
 
-FLOORS = {
+CUTOFFS = {
     "excluded": "without models older than the Hub's dates",
     "included": "with models older than the Hub's dates",
     "only": "only models older than the Hub's dates",
 }
-"""What the creation floor does to a population: the Hub gives 2022-03-02T23:29 as the creation
+"""What the creation-date cutoff does to a population: the Hub gives 2022-03-02T23:29 as the creation
 time of every model older than that."""
 
 DEFINITIONS = {
     "tag": "by the Hub's tags",
     "weights": "by their weight files",
-    "usable": "by what can be loaded without converting",
+    "loadable": "by what can be loaded without converting",
 }
 """What makes a model serve a framework."""
 
@@ -36,7 +36,7 @@ GROUPS = {
     "month": "Month of creation", "year": "Year of creation", "task": "Task",
     "library": "Library", "author": "Author", "license": "License",
     "architecture": "Architecture", "language": "Language", "size": "Parameters",
-    "gated": "Gated", "region": "Region", "observation": "Observed",
+    "gated": "Gated", "region": "Region", "snapshot": "Observed",
 }  # fmt: skip
 """Heading of each grouping."""
 
@@ -106,24 +106,24 @@ def told(row: Mapping[str, Any], column: str, report: Report) -> str:
     if column == "what" and "name" in row:
         return what(row["name"], row["framework"], report.names)
     value = row[column]
-    if column == "period" and report.sources:
-        return label_of(value, report.source)
+    if column == "period" and report.snapshots:
+        return label_of(value, report.snapshot)
     if column == "framework":
         return report.titles.get(value, cell(column, value))
-    if column == "universe":
+    if column == "frameworks":
         return among(value, report)
     if column in ("before", "after"):
         return _served(value, report)
     return cell(column, value)
 
 
-def among(universe: Sequence[str], report: Report) -> str:
-    """Return who competes: the report's own universe, or what comes to it; none where none does."""
-    if tuple(universe) == tuple(report.names):
+def among(frameworks: Sequence[str], report: Report) -> str:
+    """Return who competes: the report's own frameworks, or what comes to it; none where none does."""
+    if tuple(frameworks) == tuple(report.names):
         return ", ".join(report.names.values())
-    if "all" in universe:
-        return " and ".join(["all", *(report.titles[one] for one in universe if one != "all")])
-    more = ", ".join(report.titles[one] for one in universe if one not in report.names)
+    if "all" in frameworks:
+        return " and ".join(["all", *(report.titles[one] for one in frameworks if one != "all")])
+    more = ", ".join(report.titles[one] for one in frameworks if one not in report.names)
     return more and f"with {more}"
 
 
@@ -138,7 +138,7 @@ def _served(names: str, report: Report) -> str:
 
 
 NOT_THERE = "(not there)"
-"""A model that one of two observations does not hold."""
+"""A model that one of two snapshots does not hold."""
 
 
 def what(name: str, framework: str | None, names: Mapping[str, str]) -> str:
@@ -161,18 +161,18 @@ def headline(report: Report) -> str:
         return _compared(report)
     period = report.period
     if period and period.is_empty:
-        return f"The Hub's dates begin after {period.name}.{_with_floor(report)}"
-    main = [one for one in report.headline.figures if one.floor in (None, "excluded")]
+        return f"The Hub's dates begin after {period.name}.{_with_cutoff(report)}"
+    main = [one for one in report.headline.figures if one.cutoff in (None, "excluded")]
     shares = [one for one in main if one.name in ("exclusive", "shared")]
     if len(shares) > 4:  # a sentence holds a few; the table has them all
         shares = sorted(shares, key=lambda one: -one.numerator)[:4]
     titles = list(report.names.values())
     frameworks = " or ".join(titles) if len(titles) < 5 else f"one of {len(titles)} frameworks"
     when = f"created {period.span}" if period else "that existed when observed"
-    floor = f", {FLOORS['excluded']}" if shares[0].floor else ""
+    cutoff = f", {CUTOFFS['excluded']}" if shares[0].cutoff else ""
     if not shares[0].denominator:
         counted = "model" if shares[0].weight == "models" else f"{_counted(shares[0])}"
-        return f"No {counted} {when}{floor} is known to serve {frameworks}.{_with_floor(report)}"
+        return f"No {counted} {when}{cutoff} is known to serve {frameworks}.{_with_cutoff(report)}"
     if len(titles) == 1:
         answer = _alone(main, titles[0], when)
     else:
@@ -182,11 +182,11 @@ def headline(report: Report) -> str:
         )
         of = f"{number(shares[0].denominator)} {_counted(shares[0])}"
         answer = f"Of the {of} {when} that serve {frameworks}, {parts}"
-    without = report.question.without_top
+    without = report.question.exclude_top_authors
     left_out = f", without the {without} largest accounts" if without else ""
     return (
         f"{answer}: {DEFINITIONS[report.definition]}, of the models that still existed when "
-        f"observed{floor}{left_out}.{_with_floor(report)}"
+        f"observed{cutoff}{left_out}.{_with_cutoff(report)}"
     )
 
 
@@ -223,10 +223,10 @@ def _compared(report: Report) -> str:
     )
 
 
-def _with_floor(report: Report) -> str:
+def _with_cutoff(report: Report) -> str:
     """Say the first figure with the models of unknown age, as the interval that it is."""
-    row = next((part.rows[0] for part in report.sections if part.query == "floor"), None)
-    if row is None or report.question.weight != "models" or report.question.without_top:
+    row = next((part.rows[0] for part in report.sections if part.query == "cutoff"), None)
+    if row is None or report.question.weight != "models" or report.question.exclude_top_authors:
         return ""
     counted = what(row["name"], row["framework"], report.names)
     of_none = report.period is not None and report.period.is_empty
@@ -240,21 +240,21 @@ def _with_floor(report: Report) -> str:
     )
 
 
-def source(report: Report) -> str:
-    """Return where the numbers come from, a sentence for each observation."""
-    others = report.other.sources if report.other else ()
-    each = {one.id: one for one in (*report.sources, *others)}
+def snapshot(report: Report) -> str:
+    """Return where the numbers come from, a sentence for each snapshot."""
+    others = report.other.snapshots if report.other else ()
+    each = {one.id: one for one in (*report.snapshots, *others)}
     told = map(_source, each.values())
     return " ".join([*([report.said.provenance] if report.said else []), *told])
 
 
-def _source(one: Source) -> str:
+def _source(one: Snapshot) -> str:
     seen = f"{one.observed_from:%Y-%m-%d}"
     if one.observed_to.date() != one.observed_from.date():
         seen += f" to {one.observed_to:%Y-%m-%d}"
     models = "model" if one.models == 1 else "models"
     whole = {True: "complete", False: "partial", None: "completeness not stated"}[one.complete]
     return (
-        f"Source {one.id}: {one.kind} of {one.origin}, observed {seen}, "
+        f"Snapshot {one.id}: {one.kind} of {one.origin}, observed {seen}, "
         f"{one.models:,} {models}, {whole}."
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hfscan.hub.publish import Dataset, files_of
-from hfscan.snapshot.take import DATABASE, SHOWN, Snapshot, shown, take
+from hfscan.snapshot.take import DATABASE, SHOWN, SnapshotState, shown, take
 from hfscan.store import Store
 
 _FOLDERS = {"history": "history", "daily": "reports"}  # in the dataset, in the state
@@ -32,11 +32,11 @@ class Remote:
         """The folder of today's reports."""
         return self.work / "reports"
 
-    def charts(self, snapshot: Snapshot) -> str:
+    def charts(self, snapshot: SnapshotState) -> str:
         """Return what leads to the reports' charts from elsewhere, for good."""
         return f"{self.dataset.url}/resolve/{snapshot.instant:%F}/daily/"
 
-    def take(self, *, now: datetime | None = None, **more: Any) -> tuple[Snapshot, bool]:
+    def take(self, *, now: datetime | None = None, **more: Any) -> tuple[SnapshotState, bool]:
         """Bring the dataset to today (UTC); return what it shows, and whether that is new.
 
         `more` is what `take` takes. Raises what it raises, and what a Dataset raises.
@@ -57,7 +57,7 @@ class Remote:
         self.dataset.tag(f"{snapshot.instant:%F}", published.commit)
         return snapshot, True
 
-    def shown(self, head: str | None = None) -> Snapshot | None:
+    def shown(self, head: str | None = None) -> SnapshotState | None:
         """Return what the dataset shows, None where it shows nothing yet."""
         if (head := head or self.dataset.head()) is None:
             return None
@@ -69,8 +69,8 @@ class Remote:
         """Make the database from the dataset's history, unless it holds all of that already."""
         db, history = self.work / DATABASE, self.work / "history"
         if db.exists():
-            saved = self.work / "sources.parquet"
-            self._fetch(head, {"history/sources.parquet": saved})
+            saved = self.work / "snapshots.parquet"
+            self._fetch(head, {"history/snapshots.parquet": saved})
             with Store.open(db) as store:
                 if store.holds(saved):
                     return  # and more, where a run was killed before it could publish

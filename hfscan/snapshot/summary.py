@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TextIO
 
 from hfscan.errors import StaleError
-from hfscan.snapshot.take import Snapshot
+from hfscan.snapshot.take import SnapshotState
 from hfscan.text import sanitize
 
 
-def write_summary(snapshot: Snapshot, reports: Path, charts: str, out: TextIO) -> None:
+def write_summary(snapshot: SnapshotState, reports: Path, charts: str, out: TextIO) -> None:
     """Write what changed, and the report with its charts, which are found under `charts`."""
     report = (reports / "report.md").read_text(encoding="utf-8")
     # a chart's place is the one link of a report that begins so: all other text is escaped
@@ -18,7 +18,7 @@ def write_summary(snapshot: Snapshot, reports: Path, charts: str, out: TextIO) -
     out.write(f"`{message}`\n\n{report}")
 
 
-def check_age(snapshot: Snapshot | None, most: timedelta, now: datetime | None = None) -> None:
+def check_age(snapshot: SnapshotState | None, most: timedelta, now: datetime | None = None) -> None:
     """Raise StaleError where there is no snapshot, or it was observed longer ago than `most`."""
     oldest = (now or datetime.now(UTC)) - most
     if snapshot is None:

@@ -2,7 +2,7 @@
 
 A state is a folder: the database, what a crawl in progress needs, `history/` (the database as
 files that only grow), `reports/` of today, `export/` of the last crawl of everything, and
-`snapshot.json`, which is written last and says which observation the others show.
+`snapshot.json`, which is written last and says which snapshot the others show.
 """
 
 import contextlib
@@ -24,24 +24,24 @@ from hfscan.hub import Progress
 from hfscan.report import Question, build, build_whole, write_folder
 from hfscan.report.words import percent
 from hfscan.scope import Scope
-from hfscan.store import Source, Store
+from hfscan.store import Snapshot, Store
 
 FULL_EVERY = timedelta(days=7)
 """A crawl of everything is due so long after the last: updates see neither downloads of models that
 did not change, nor deletions."""
 
 DATABASE, SHOWN = "hfscan.duckdb", "snapshot.json"
-_UNIVERSE = ("pytorch", "tensorflow")
+_FRAMEWORKS = ("pytorch", "tensorflow")
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class SnapshotState:
     """What a snapshot shows: a source, how it was taken, and what changed, in one line.
 
     `exported` is the source that was exported last.
     """
 
-    source: int
+    snapshot: int
     kind: str
     observed_to: str
     models: int
@@ -65,15 +65,15 @@ class Local:
         """The folder of today's reports."""
         return self.folder / "reports"
 
-    def charts(self, _: Snapshot) -> str:
+    def charts(self, _: SnapshotState) -> str:
         """Return what leads to the reports' charts from elsewhere."""
         return f"{self.reports.resolve().as_uri()}/"
 
-    def take(self, **more: Any) -> tuple[Snapshot, bool]:
+    def take(self, **more: Any) -> tuple[SnapshotState, bool]:
         """See `take`."""
         return take(self.folder, **more)
 
-    def shown(self) -> Snapshot | None:
+    def shown(self) -> SnapshotState | None:
         """Return what it shows."""
         return shown(self.folder)
 
@@ -90,10 +90,10 @@ def take(
     rewrite_links: bool = False,
     now: datetime | None = None,
     progress: Callable[[Progress], None] | None = None,
-) -> tuple[Snapshot, bool]:
+) -> tuple[SnapshotState, bool]:
     """Bring the state to today (UTC); return what it shows, and whether that is new.
 
-    Crawls unless today's observation is there: everything, the first time, after FULL_EVERY or
+    Crawls unless today's snapshot is there: everything, the first time, after FULL_EVERY or
     with `full`, else what is new or changed. Updates older than `keep` are forgotten, crawls of
     everything never. `repo` is the dataset that the export is for. Raises ImplausibleError, unless
     told to `accept`, when much less was seen than before; nothing is shown of it then. And what a
@@ -102,12 +102,12 @@ def take(
     now = now or datetime.now(UTC)
     endpoint = endpoint.rstrip("/")
     db = state / DATABASE
-    with translate_os_errors(state, "choose another --state"):
+    with translate_os_errors(state, "choose another --target"):
         state.mkdir(parents=True, exist_ok=True)
-    with hold_lock(state / SHOWN, "choose another --state"):
-        sources = _sources(db, endpoint)
-        if not sources or sources[-1].observed_to.date() < now.date():
-            full = full or _full_is_due(sources, now)
+    with hold_lock(state / SHOWN, "choose another --target"):
+        snapshots = _sources(db, endpoint)
+        if not snapshots or snapshots[-1].observed_to.date() < now.date():
+            full = full or _full_is_due(snapshots, now)
             crawl = partial(census.crawl, Scope()) if full else census.update
             crawl(
                 endpoint=endpoint,
@@ -116,46 +116,46 @@ def take(
                 rewrite_links=rewrite_links,
                 progress=progress,
             )
-            sources = _sources(db, endpoint)
+            snapshots = _sources(db, endpoint)
         before = shown(state)
-        if before is not None and before.source == sources[-1].id:
+        if before is not None and before.snapshot == snapshots[-1].id:
             return before, False
-        if len(sources) > 1 and not accept:
-            _check(db, sources[-2], sources[-1])
+        if len(snapshots) > 1 and not accept:
+            _check(db, snapshots[-2], snapshots[-1])
         if keep is not None:
-            _tidy(db, sources, now - keep)
-            sources = _sources(db, endpoint)
+            _tidy(db, snapshots, now - keep)
+            snapshots = _sources(db, endpoint)
         with Store.open(db) as store:
-            return _show(store, state, sources, now, before, repo), True
+            return _show(store, state, snapshots, now, before, repo), True
 
 
-def _sources(db: Path, endpoint: str) -> list[Source]:
-    """Return the Hub's observations that left no model out, oldest first."""
+def _sources(db: Path, endpoint: str) -> list[Snapshot]:
+    """Return the Hub's snapshots that left no model out, oldest first."""
     if not db.exists():
         return []
     with Store.open(db) as store:
-        return [one for one in store.sources() if one.origin == endpoint and one.whole]
+        return [one for one in store.snapshots() if one.origin == endpoint and one.whole]
 
 
-def _full_is_due(sources: list[Source], now: datetime) -> bool:
+def _full_is_due(snapshots: list[Snapshot], now: datetime) -> bool:
     # an update cannot go on from a crawl that left models out
-    full = [one.observed_to for one in sources if one.kind == "crawl" and one.complete]
+    full = [one.observed_to for one in snapshots if one.kind == "crawl" and one.complete]
     return not full or now.replace(tzinfo=None) - full[-1] >= FULL_EVERY
 
 
-def _check(db: Path, before: Source, after: Source) -> None:
+def _check(db: Path, before: Snapshot, after: Snapshot) -> None:
     with Store.open(db) as store:
         drops = describe_drops(store, before, after)
     if drops:
         raise ImplausibleError(
-            f"Source {after.id} holds much less than source {before.id}: {drops}. Nothing of it is "
-            f"shown. If it is true, run again with --accept; else drop it: hfscan forget {after.id}"
+            f"Snapshot {after.id} holds much less than source {before.id}: {drops}. Nothing of it is "
+            f"shown. If it is true, run again with --allow-drop; else drop it: hfscan delete {after.id}"
         )
 
 
-def _tidy(db: Path, sources: list[Source], until: datetime) -> None:
+def _tidy(db: Path, snapshots: list[Snapshot], until: datetime) -> None:
     """Forget the updates before the last crawl of everything that is older than `until`."""
-    old = [one for one in sources if one.observed_to < until.replace(tzinfo=None)]
+    old = [one for one in snapshots if one.observed_to < until.replace(tzinfo=None)]
     crawled = max((one.observed_to for one in old if one.kind == "crawl"), default=datetime.min)
     gone = [one.id for one in old if one.kind == "update" and one.observed_to < crawled]
     if gone:
@@ -168,33 +168,33 @@ def _tidy(db: Path, sources: list[Source], until: datetime) -> None:
 def _show(
     store: Store,
     state: Path,
-    sources: list[Source],
+    snapshots: list[Snapshot],
     now: datetime,
-    before: Snapshot | None,
+    before: SnapshotState | None,
     repo: str | None,
-) -> Snapshot:
-    source = sources[-1]
-    # an update carries downloads on that it did not see: it is no observation to hand on
-    crawled = next(one for one in reversed(sources) if one.kind == "crawl")
+) -> SnapshotState:
+    source = snapshots[-1]
+    # an update carries downloads on that it did not see: it is no snapshot to hand on
+    crawled = next(one for one in reversed(snapshots) if one.kind == "crawl")
     if before is None or before.exported != crawled.id:
-        exported = export.export(store, state / "export", source=crawled)
+        exported = export.export(store, state / "export", snapshot=crawled)
         export.write_card(exported, repo=repo)
     store.save_history(state / "history")
     reports = state / "reports"
     for year in (None, now.year):
         question = Question(year)
-        one = Census.choose(store, question.period, source=source.id)
+        one = Census.choose(store, question.period, snapshot=source.id)
         write_folder(build(one, question), ("md", "html", "json"), reports)
     write_folder(build_whole(store, "claims"), ("md", "html", "json"), reports)
-    snapshot = Snapshot(
+    snapshot = SnapshotState(
         source.id, source.kind, f"{source.observed_to:%FT%TZ}", source.models,
-        _message(store, sources), crawled.id,
+        _message(store, snapshots), crawled.id,
     )  # fmt: skip
     atomic_write(state / SHOWN, json.dumps(asdict(snapshot), indent=1).encode() + b"\n")
     return snapshot
 
 
-def shown(state: Path) -> Snapshot | None:
+def shown(state: Path) -> SnapshotState | None:
     """Return what a state shows, None where it shows nothing yet.
 
     Raises DumpError where its file is damaged: to take that for nothing would start anew.
@@ -205,7 +205,7 @@ def shown(state: Path) -> Snapshot | None:
     except OSError:
         return None
     try:
-        snapshot = msgspec.json.decode(text, type=Snapshot)
+        snapshot = msgspec.json.decode(text, type=SnapshotState)
         aware = snapshot.instant.tzinfo is not None
     except (msgspec.DecodeError, ValueError):
         aware = False
@@ -217,12 +217,12 @@ def shown(state: Path) -> Snapshot | None:
     return snapshot
 
 
-def _message(store: Store, sources: list[Source]) -> str:
+def _message(store: Store, snapshots: list[Snapshot]) -> str:
     """Return what changed, in one line: added, changed, gone, and the PyTorch-only share."""
-    after = sources[-1]
-    if len(sources) < 2:
+    after = snapshots[-1]
+    if len(snapshots) < 2:
         return f"data: {after.models:,} models, pytorch-only {_share(store, after)}"
-    before = sources[-2]
+    before = snapshots[-2]
     rows = Census(store, after).ask("changes", {"earlier": before.id, "later": after.id})
     models = {row["change"]: row["models"] for row in rows if row["framework"] is None}
     return (
@@ -231,6 +231,6 @@ def _message(store: Store, sources: list[Source]) -> str:
     )
 
 
-def _share(store: Store, source: Source) -> str:
-    figures = Census(store, source).exclusivity(universe=_UNIVERSE)
+def _share(store: Store, source: Snapshot) -> str:
+    figures = Census(store, source).exclusivity(frameworks=_FRAMEWORKS)
     return percent(next(figures).share)

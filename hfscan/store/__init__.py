@@ -1,4 +1,4 @@
-"""The store: a DuckDB file of observations. See schema.sql for what it holds."""
+"""The store: a DuckDB file of snapshots. See schema.sql for what it holds."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from hfscan.fs import follow_link, hold_lock
-from hfscan.store import dates, deltas, dump, masks, sources
+from hfscan.store import dates, deltas, dump, masks, snapshots
 from hfscan.store import ingest as _ingest
 from hfscan.store.compact import compact
 from hfscan.store.create import Macro, macros
@@ -15,15 +15,15 @@ from hfscan.store.database import connect
 from hfscan.store.dates import CreationDate, ImportedDates
 from hfscan.store.faults import explain
 from hfscan.store.ingest import Ingested
-from hfscan.store.sources import Observation, Source, Unreadable
+from hfscan.store.snapshots import NewSnapshot, Snapshot, Unreadable
 
 __all__ = [
     "CreationDate",
     "ImportedDates",
     "Ingested",
     "Macro",
-    "Observation",
-    "Source",
+    "NewSnapshot",
+    "Snapshot",
     "Store",
     "Unreadable",
     "macros",
@@ -69,21 +69,21 @@ class Store:
     def ingest(
         self,
         pages: Sequence[Path],
-        observation: Observation,
+        snapshot: NewSnapshot,
         accept: Callable[[int], None] | None = None,
     ) -> Ingested:
-        """Read a crawl's pages, or the files and folders of a dump, in as one observation.
+        """Read a crawl's pages, or the files and folders of a dump, in as one snapshot.
 
-        `accept` is given the id of the new source before it is kept; when it raises, nothing is.
+        `accept` is given the id of the new snapshot before it is kept; when it raises, nothing is.
         """
-        return _ingest.ingest(self.connection, dump.find(pages), observation, accept)
+        return _ingest.ingest(self.connection, dump.find(pages), snapshot, accept)
 
-    def forget(self, *ids: int) -> list[Source]:
-        """Remove sources, as if they had never been observed, all or none; return them.
+    def forget(self, *ids: int) -> list[Snapshot]:
+        """Remove snapshots, as if they had never been observed, all or none; return them.
 
-        Raises NoAnswerError when there is no such source, or an update that stays builds on one.
+        Raises NoAnswerError when there is no such snapshot, or an update that stays builds on one.
         """
-        return sources.forget(self.connection, ids)
+        return snapshots.forget(self.connection, ids)
 
     def verify(self) -> None:
         """Read all that the database holds, so that leaving the `with` block reports damage."""
@@ -101,32 +101,32 @@ class Store:
         """
         return compact(self.connection, self.path)
 
-    def to_update(self, origin: str) -> tuple[Source, str]:
-        """Return the newest source that holds all models of the Hub `origin`, and its last `_id`.
+    def to_update(self, origin: str) -> tuple[Snapshot, str]:
+        """Return the newest snapshot that holds all models of the Hub `origin`, and its last `_id`.
 
         Raises NoAnswerError when there is none.
         """
-        return sources.to_update(self.connection, origin)
+        return snapshots.to_update(self.connection, origin)
 
     @property
     def outdated(self) -> bool:
         """True when its masks were made with another release's taxonomy; opened to write, never."""
         return not masks.current(self.connection)
 
-    def sources(self) -> list[Source]:
-        """Return every observation, oldest first."""
-        return sources.listed(self.connection)
+    def snapshots(self) -> list[Snapshot]:
+        """Return every snapshot, oldest first."""
+        return snapshots.listed(self.connection)
 
-    def require_sources(self) -> list[Source]:
-        """Return every observation, oldest first. Raises NoAnswerError where there is none."""
-        return sources.require(self.connection)
+    def require_sources(self) -> list[Snapshot]:
+        """Return every snapshot, oldest first. Raises NoAnswerError where there is none."""
+        return snapshots.require(self.connection)
 
     def explain_empty(self) -> str:
-        """Return why it holds no observation, and what to do."""
-        return sources.explain_empty(self.connection)
+        """Return why it holds no snapshot, and what to do."""
+        return snapshots.explain_empty(self.connection)
 
-    def floor_to_date(self, limit: int | None = None) -> list[str]:
-        """Return repo ids of floor models to ask the Hub the first commit of; see `dates`."""
+    def cutoff_to_date(self, limit: int | None = None) -> list[str]:
+        """Return repo ids of cutoff models to ask the Hub the first commit of; see `dates`."""
         return dates.to_ask_for(self.connection, limit)
 
     def record_dates(self, found: Iterable[CreationDate], *, kind: str, origin: str) -> None:
@@ -141,9 +141,9 @@ class Store:
         """Bring the files of the history in `folder` to today: see `deltas`."""
         deltas.write(self.connection, folder)
 
-    def holds(self, sources: Path) -> bool:
-        """Return whether it holds every source of the `sources.parquet` of a saved history."""
-        return deltas.holds(self.connection, sources)
+    def holds(self, snapshots: Path) -> bool:
+        """Return whether it holds every snapshot of the `snapshots.parquet` of a saved history."""
+        return deltas.holds(self.connection, snapshots)
 
     @classmethod
     def restore(cls, path: Path, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""True creation dates of the models that the Hub dates at its floor."""
+"""True creation dates of the models that the Hub dates at its cutoff."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -92,23 +92,23 @@ def _insert(
 
 
 def to_ask_for(connection: duckdb.DuckDBPyConnection, limit: int | None = None) -> list[str]:
-    """Return repo ids of floor models whose first commit was never asked for and is wanted.
+    """Return repo ids of cutoff models whose first commit was never asked for and is wanted.
 
-    From the newest observation that has floor models; the most downloaded first.
+    From the newest snapshot that has cutoff models; the most downloaded first.
     """
     newest = connection.execute(
         """
-        SELECT sources.id FROM versions JOIN sources USING (series)
-        WHERE at_floor AND valid_from <= place AND (valid_to IS NULL OR valid_to > place)
-        ORDER BY observed_to DESC, sources.id DESC LIMIT 1
+        SELECT snapshots.id FROM versions JOIN snapshots USING (series)
+        WHERE at_cutoff AND valid_from <= place AND (valid_to IS NULL OR valid_to > place)
+        ORDER BY observed_to DESC, snapshots.id DESC LIMIT 1
         """
     ).fetchone()
     if newest is None:
         return []
     rows = connection.execute(
         f"""
-        SELECT id FROM observed({newest[0]}) AS models LEFT JOIN floor_dates USING (key)
-        WHERE at_floor AND dated_at IS NULL
+        SELECT id FROM models_in({newest[0]}) AS models LEFT JOIN cutoff_dates USING (key)
+        WHERE at_cutoff AND dated_at IS NULL
             AND id NOT IN (SELECT id FROM creation_dates WHERE kind = 'first commit')
         ORDER BY downloads DESC NULLS LAST, models.id
         LIMIT ?

@@ -1,9 +1,9 @@
-"""The history as files that only grow: for each source, what differs from the one before it.
+"""The history as files that only grow: for each snapshot, what differs from the one before it.
 
-`versions/` and `counts/` hold a Parquet file for each source, and its name says all that it depends
-on: the source, and the one before it in its series. So a file that is there never changes, and a
+`versions/` and `counts/` hold a Parquet file for each snapshot, and its name says all that it depends
+on: the snapshot, and the one before it in its series. So a file that is there never changes, and a
 day adds what changed that day. They hold what was observed, nothing derived from it: framework
-masks are made anew by who reads them. `sources.parquet` and `creation_dates.parquet` are whole.
+masks are made anew by who reads them. `snapshots.parquet` and `creation_dates.parquet` are whole.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,23 +24,23 @@ from hfscan.store.rules import (
 )
 
 _TABLES = ("versions", "counts")
-_WHOLE = {"sources": "id", "creation_dates": "id, kind"}
+_WHOLE = {"snapshots": "id", "creation_dates": "id, kind"}
 _ORDERED = "SELECT id, series, place, lag(id, 1, 0) OVER (PARTITION BY series ORDER BY place)"
 
 
 def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Bring the files in `folder` to what the database holds; write only those that are missing."""
-    sources = connection.execute(f"{_ORDERED} FROM sources ORDER BY id").fetchall()
+    snapshots = connection.execute(f"{_ORDERED} FROM snapshots ORDER BY id").fetchall()
     for table in _TABLES:
         (folder / table).mkdir(parents=True, exist_ok=True)
-        wanted = {_name(id_, before) for id_, _, _, before in sources}
+        wanted = {_name(id_, before) for id_, _, _, before in snapshots}
         for stale in {path.name for path in (folder / table).iterdir()} - wanted:
             (folder / table / stale).unlink()
-        for id_, series, place, before in sources:
+        for id_, series, place, before in snapshots:
             file = folder / table / _name(id_, before)
             if not file.exists():
                 sql = _versions(series, place) if table == "versions" else _counts(series, place)
-                _copy(connection, f"SELECT {id_} AS source, * FROM ({sql}) ORDER BY model", file)
+                _copy(connection, f"SELECT {id_} AS snapshot, * FROM ({sql}) ORDER BY model", file)
     for table, order in _WHOLE.items():
         _copy(connection, f"FROM {table} ORDER BY {order}", folder / f"{table}.parquet")
 
@@ -57,29 +57,31 @@ def read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         raise DumpError(f"{folder} is no whole history: {str(error).splitlines()[0]}") from error
     masks.rebuild(connection)
     for id_, models in connection.execute(
-        "SELECT max_by(id, place), max_by(models, place) FROM sources GROUP BY series"
+        "SELECT max_by(id, place), max_by(models, place) FROM snapshots GROUP BY series"
     ).fetchall():
-        found = connection.execute(f"SELECT count(*) FROM observed({id_})").fetchone()
+        found = connection.execute(f"SELECT count(*) FROM models_in({id_})").fetchone()
         if found != (models,):
-            raise DumpError(f"{folder} is no whole history: source {id_} lacks some of its models.")
+            raise DumpError(
+                f"{folder} is no whole history: snapshot {id_} missing_columns some of its models."
+            )
     _check_models(connection, folder)
 
 
-def holds(connection: duckdb.DuckDBPyConnection, sources: Path) -> bool:
-    """Return whether the database holds every source of a saved `sources.parquet`.
+def holds(connection: duckdb.DuckDBPyConnection, snapshots: Path) -> bool:
+    """Return whether the database holds every snapshot of a saved `snapshots.parquet`.
 
     Raises DumpError where that is none.
     """
-    _check_sources(connection, sources)
+    _check_sources(connection, snapshots)
     missing = connection.execute(
-        f"SELECT 1 FROM read_parquet({file_literal(sources)}) "
-        "ANTI JOIN sources USING (observed_to, digest) LIMIT 1"
+        f"SELECT 1 FROM read_parquet({file_literal(snapshots)}) "
+        "ANTI JOIN snapshots USING (observed_to, digest) LIMIT 1"
     )
     return missing.fetchone() is None
 
 
-def _name(source: int, before: int) -> str:
-    return f"{source:06}-after-{before:06}.parquet"
+def _name(snapshot: int, before: int) -> str:
+    return f"{snapshot:06}-after-{before:06}.parquet"
 
 
 def _versions(series: int, place: int) -> str:
@@ -97,7 +99,7 @@ def _counts(series: int, place: int) -> str:
     return " UNION ALL ".join(
         f"SELECT model, {', '.join(history.COUNTS)} FROM {table} "
         f"WHERE series = {series} AND valid_from = {place}"
-        for table in ("counts", "count_log")
+        for table in ("counts", "counts_history")
     )
 
 
@@ -111,44 +113,44 @@ def _read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     for table in _WHOLE:
         file = file_literal(folder / f"{table}.parquet")
         connection.execute(f"INSERT INTO {table} BY NAME FROM read_parquet({file})")
-    connection.execute(  # the next source gets the next number
-        "SELECT max(nextval('source_ids')) FROM range((SELECT coalesce(max(id), 0) FROM sources))"
+    connection.execute(  # the next snapshot gets the next number
+        "SELECT max(nextval('snapshot_ids')) FROM range((SELECT coalesce(max(id), 0) FROM snapshots))"
     )
     versions, counts = (_relation(folder / table) for table in _TABLES)
     # what happened to which model when; wide columns stay out of the window
     connection.execute(
         f"""
         CREATE TEMP TABLE spans AS
-        SELECT source, model, gone, place AS valid_from,
+        SELECT snapshot, model, gone, place AS valid_from,
             lead(place) OVER (PARTITION BY series, model ORDER BY place) AS valid_to
-        FROM (SELECT source, model, gone FROM {versions}) AS events
-        JOIN (SELECT id AS source, series, place FROM sources) USING (source)
+        FROM (SELECT snapshot, model, gone FROM {versions}) AS events
+        JOIN (SELECT id AS snapshot, series, place FROM snapshots) USING (snapshot)
         """
     )
     connection.execute(
         f"""
         INSERT INTO versions BY NAME
-        SELECT series, valid_from, valid_to, seen.* EXCLUDE (source, gone)
+        SELECT series, valid_from, valid_to, seen.* EXCLUDE (snapshot, gone)
         FROM {versions} AS seen
-        JOIN spans USING (source, model)
-        JOIN (SELECT id AS source, series FROM sources) USING (source)
+        JOIN spans USING (snapshot, model)
+        JOIN (SELECT id AS snapshot, series FROM snapshots) USING (snapshot)
         WHERE NOT seen.gone
         """
     )
     connection.execute(
         f"""
         CREATE TEMP TABLE counted AS
-        SELECT * EXCLUDE (source, place, gone), place AS valid_from,
+        SELECT * EXCLUDE (snapshot, place, gone), place AS valid_from,
             lead(place) OVER (PARTITION BY series, model ORDER BY place) AS valid_to, gone
         FROM (
             SELECT *, false AS gone FROM {counts}
-            UNION ALL BY NAME SELECT source, model, gone FROM spans WHERE gone
-        ) JOIN (SELECT id AS source, series, place FROM sources) USING (source)
+            UNION ALL BY NAME SELECT snapshot, model, gone FROM spans WHERE gone
+        ) JOIN (SELECT id AS snapshot, series, place FROM snapshots) USING (snapshot)
         """
     )
     for table, columns, ended in (
         ("counts", "* EXCLUDE (gone, valid_to)", "IS NULL"),
-        ("count_log", "* EXCLUDE (gone)", "IS NOT NULL"),
+        ("counts_history", "* EXCLUDE (gone)", "IS NOT NULL"),
     ):
         connection.execute(
             f"INSERT INTO {table} BY NAME SELECT {columns} FROM counted "
@@ -164,33 +166,33 @@ def _relation(folder: Path) -> str:
 
 def _check_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Refuse files that are not a history's, or whose rows cannot be. Raises DumpError."""
-    dates, listed = folder / "creation_dates.parquet", folder / "sources.parquet"
+    dates, listed = folder / "creation_dates.parquet", folder / "snapshots.parquet"
     columns = parquet.columns_of(connection, "FROM creation_dates")
     _check_file(connection, dates, columns, DATE_RULES)
     parquet.check_unique(connection, [dates], "(id, kind)", "a pair of id and kind")
     _check_sources(connection, listed)
-    sources = connection.execute(
+    snapshots = connection.execute(
         f"{_ORDERED} FROM read_parquet({file_literal(listed)}) ORDER BY id"
     ).fetchall()
     for table, sql, rules in (
         ("versions", _versions(0, 0), VERSION_RULES),
         ("counts", _counts(0, 0), COUNT_RULES),
     ):
-        columns = parquet.columns_of(connection, f"SELECT 0 AS source, * FROM ({sql})")
-        files = {folder / table / _name(id_, before): id_ for id_, _, _, before in sources}
+        columns = parquet.columns_of(connection, f"SELECT 0 AS snapshot, * FROM ({sql})")
+        files = {folder / table / _name(id_, before): id_ for id_, _, _, before in snapshots}
         for extra in sorted({*(folder / table).glob("*.parquet")} - files.keys()):
-            raise DumpError(f"{extra} belongs to no source of {listed}. Remove it.")
+            raise DumpError(f"{extra} belongs to no snapshot of {listed}. Remove it.")
         for file, id_ in files.items():
-            own = Rule(f"source <> {id_}", f"source is not {id_}")
+            own = Rule(f"snapshot <> {id_}", f"snapshot is not {id_}")
             _check_file(connection, file, columns, (*rules, own))
         if files:
-            parquet.check_unique(connection, [*files], "(source, model)", "a model of a source")
+            parquet.check_unique(connection, [*files], "(snapshot, model)", "a model of a snapshot")
 
 
 def _check_sources(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    columns = parquet.columns_of(connection, "FROM sources")
+    columns = parquet.columns_of(connection, "FROM snapshots")
     _check_file(connection, file, columns, (*SOURCE_RULES, *PLACE_RULES))
-    parquet.check_unique(connection, [file], "id", "a source")
+    parquet.check_unique(connection, [file], "id", "a snapshot")
     parquet.check_unique(connection, [file], "(series, place)", "a place in a series")
 
 
@@ -208,7 +210,7 @@ def _check_file(
 
 
 def _check_models(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Refuse a history whose sources do not hold the models that they say, one number for each."""
+    """Refuse a history whose snapshots do not hold the models that they say, one number for each."""
     for one, other in (("model", "key"), ("key", "model")):
         found = connection.execute(
             f"SELECT 1 FROM versions GROUP BY series, {one} HAVING count(DISTINCT {other}) > 1"
@@ -220,7 +222,7 @@ def _check_models(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         WITH spans AS (
             SELECT 'versions' AS part, series, valid_from, valid_to FROM versions
             UNION ALL SELECT 'counts', series, valid_from, NULL FROM counts
-            UNION ALL SELECT 'counts', series, valid_from, valid_to FROM count_log
+            UNION ALL SELECT 'counts', series, valid_from, valid_to FROM counts_history
         ),
         moves AS (
             SELECT part, series, valid_from AS place, 1 AS models FROM spans
@@ -229,10 +231,10 @@ def _check_models(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         ),
         changes AS (SELECT part, series, place, sum(models) AS change FROM moves GROUP BY ALL),
         parts AS (SELECT id, models, series, place, unnest(['versions', 'counts']) AS part
-            FROM sources)
+            FROM snapshots)
         SELECT id FROM parts LEFT JOIN changes USING (part, series, place)
         QUALIFY models <> sum(coalesce(change, 0)) OVER (PARTITION BY part, series ORDER BY place)
         """
     ).fetchone()
     if wrong:
-        raise DumpError(f"{folder} is no whole history: source {wrong[0]} has other models.")
+        raise DumpError(f"{folder} is no whole history: snapshot {wrong[0]} has other models.")

@@ -1,6 +1,6 @@
-"""History: a source enters its series, or leaves it, and the spans on either side fit again.
+"""History: a snapshot enters its series, or leaves it, and the spans on either side fit again.
 
-Both work on any place, so that the history of a series depends on its sources alone, not on the
+Both work on any place, so that the history of a series depends on its snapshots alone, not on the
 order in which they came in. What a model was at a place is the span that covers it.
 """
 
@@ -12,7 +12,7 @@ from hfscan.store.series import Tick
 COUNTS = ("downloads", "downloads_all_time", "likes")
 """Columns of `counts`: what changes daily."""
 
-MASKS = ("tag_mask", "weights_mask", "usable_mask")
+MASKS = ("tag_mask", "weights_mask", "loadable_mask")
 _SPAN = ("series", "model", "valid_from", "valid_to")
 PACKED = "ceil(log2(1.0 + coalesce(downloads, 0)::DOUBLE)), model"
 """An order in which counts pack well: integers take as many bits as the largest nearby."""
@@ -37,7 +37,7 @@ _MERGED = f"""
 
 
 def insert(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
-    """Let a source that saw the models of the view `staged` (staging.py) take its place."""
+    """Let a snapshot that saw the models of the view `staged` (staging.py) take its place."""
     content = _content(connection)
     logged = tick.after is not None  # at the end of a series, all that matters is current
     _number(connection, tick, content)
@@ -57,7 +57,7 @@ def insert(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
 
 
 def remove(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
-    """Let the source at a place leave: as if it had never been there."""
+    """Let the snapshot at a place leave: as if it had never been there."""
     _remove_versions(connection, tick)
     connection.execute(
         f"""
@@ -76,7 +76,7 @@ def _content(connection: duckdb.DuckDBPyConnection) -> str:
     Lists as text: hash() takes an empty list for NULL, and two lists for their exchange.
     """
     described = connection.execute("DESCRIBE versions").fetchall()
-    kept = [(row[0], row[1]) for row in described if row[0] not in (*_SPAN, *MASKS, "at_floor")]
+    kept = [(row[0], row[1]) for row in described if row[0] not in (*_SPAN, *MASKS, "at_cutoff")]
     return ", ".join(f"{name}::VARCHAR" if kind.endswith("[]") else name for name, kind in kept)
 
 
@@ -117,7 +117,7 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content:
             f"WHERE {cut} AND coalesce(valid_to > {tick.after}, true)"
         )
     connection.execute(f"UPDATE versions SET valid_to = {tick.place} WHERE {cut}")
-    if tick.after is not None:  # what the next source saw, this one saw before it
+    if tick.after is not None:  # what the next snapshot saw, this one saw before it
         connection.execute(
             f"""
             CREATE TEMP TABLE adopted AS
@@ -217,7 +217,9 @@ def _respan_counts(
         WHERE series = {tick.series} AND ({near})
         """
     )
-    affected = {"counts": f"valid_from <= {places[-1]}"} | ({"count_log": near} if logged else {})
+    affected = {"counts": f"valid_from <= {places[-1]}"} | (
+        {"counts_history": near} if logged else {}
+    )
     for table, spans in affected.items():
         connection.execute(
             f"DELETE FROM {table} WHERE series = {tick.series} AND ({spans}) "
@@ -243,7 +245,7 @@ def _respan_counts(
     )
     for table, columns, ends in (
         ("counts", "valid_from", "="),
-        ("count_log", "valid_from, valid_to", "<"),
+        ("counts_history", "valid_from, valid_to", "<"),
     ):
         connection.execute(
             f"INSERT INTO {table} BY NAME SELECT {tick.series} AS series, model, {columns}, "
@@ -258,7 +260,7 @@ def _counts(logged: bool) -> str:
     current = f"SELECT series, model, valid_from, NULL::INTEGER AS valid_to, {values} FROM counts"
     if not logged:
         return current
-    return f"{current} UNION ALL SELECT {', '.join(_SPAN)}, {values} FROM count_log"
+    return f"{current} UNION ALL SELECT {', '.join(_SPAN)}, {values} FROM counts_history"
 
 
 def _covers(place: int) -> str:

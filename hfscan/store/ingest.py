@@ -12,24 +12,24 @@ import duckdb
 import msgspec
 
 from hfscan.errors import DumpError
-from hfscan.objectid import FLOOR_END, FLOOR_START
+from hfscan.objectid import CUTOFF_END, CUTOFF_START
 from hfscan.store import dump, history, series
 from hfscan.store.database import lean
 from hfscan.store.normalise import normalised, normalised_again
 from hfscan.store.repair import repair
-from hfscan.store.sources import Observation, Unreadable
+from hfscan.store.snapshots import NewSnapshot, Unreadable
 from hfscan.store.staging import Staging, staging
 from hfscan.store.transaction import explained, telling, transaction
 
 _FILES = 200  # that are read at once: all are held open until the last is read
-_NOT_FILLED = frozenset({"at_floor", "unreadable"})  # by a field: our own reading of others
+_NOT_FILLED = frozenset({"at_cutoff", "unreadable"})  # by a field: our own reading of others
 
 
 @dataclass(frozen=True)
 class Ingested:
     """What an ingest kept and what it left out, in models (rows)."""
 
-    source: int
+    snapshot: int
     models: int
     private: int
     """left out: only some may see them"""
@@ -54,21 +54,21 @@ class Ingested:
 def ingest(
     connection: duckdb.DuckDBPyConnection,
     files: Sequence[Path],
-    observation: Observation,
+    new_snapshot: NewSnapshot,
     accept: Callable[[int], None] | None = None,
 ) -> Ingested:
-    """Read `files` (gzip pages of a crawl, or dumps: see `dump.find`) in as one source.
+    """Read `files` (gzip pages of a crawl, or dumps: see `dump.find`) in as one snapshot.
 
-    The same dump, observed at the same time, is a source already and adds nothing. Raises
+    The same dump, observed at the same time, is a snapshot already and adds nothing. Raises
     DumpError naming file and line where they cannot be read, StorageError when the disk is full,
-    and what `accept` raises, which is given the id of the new source; the database is then as it
+    and what `accept` raises, which is given the id of the new snapshot; the database is then as it
     was.
     """
     digest = dump.digest(files)
     with telling(_told):
-        if already := _already(connection, digest, observation):
+        if already := _already(connection, digest, new_snapshot):
             return already
-        asked = (connection, files, observation, digest, accept)
+        asked = (connection, files, new_snapshot, digest, accept)
         try:
             return _ingest(*asked, lean(connection))
         except duckdb.OutOfMemoryException:  # not all that DuckDB does can wait in files
@@ -76,45 +76,45 @@ def ingest(
 
 
 def _already(
-    connection: duckdb.DuckDBPyConnection, digest: str, observation: Observation
+    connection: duckdb.DuckDBPyConnection, digest: str, new_snapshot: NewSnapshot
 ) -> Ingested | None:
     found = connection.execute(  # two crawls in one second may well bring the same
-        "SELECT id, models FROM sources WHERE kind = 'import' AND kind = ? AND digest = ? "
+        "SELECT id, models FROM snapshots WHERE kind = 'import' AND kind = ? AND digest = ? "
         "AND observed_to = ?",
-        [observation.kind, digest, _naive(observation.observed_to)],
+        [new_snapshot.kind, digest, _naive(new_snapshot.observed_to)],
     ).fetchone()
     if found is None:
         return None
-    source, models = found
-    return Ingested(source, models, 0, 0, 0, 0, {}, [], already=True)
+    snapshot, models = found
+    return Ingested(snapshot, models, 0, 0, 0, 0, {}, [], already=True)
 
 
 def _ingest(
     connection: duckdb.DuckDBPyConnection,
     files: Sequence[Path],
-    observation: Observation,
+    new_snapshot: NewSnapshot,
     digest: str,
     accept: Callable[[int], None] | None,
     sparing: contextlib.AbstractContextManager[None],
 ) -> Ingested:
     with staging(connection) as staged:
-        left_out = _stage(connection, staged, files, observation)
-        _stage_repaired(connection, staged, observation)
+        left_out = _stage(connection, staged, files, new_snapshot)
+        _stage_repaired(connection, staged, new_snapshot)
         with sparing, transaction(connection):
-            ingested = _settle(connection, staged, observation, digest, left_out)
+            ingested = _settle(connection, staged, new_snapshot, digest, left_out)
             if accept is not None:
-                accept(ingested.source)
+                accept(ingested.snapshot)
             return ingested
 
 
 def _settle(
     connection: duckdb.DuckDBPyConnection,
     staged: Staging,
-    observation: Observation,
+    new_snapshot: NewSnapshot,
     digest: str,
     left_out: dump.Conversion,
 ) -> Ingested:
-    """Make a source of what is staged; count what of it is left out.
+    """Make a snapshot of what is staged; count what of it is left out.
 
     It is not complete where rows are left out of which the model is not known.
     """
@@ -134,17 +134,17 @@ def _settle(
             "(coalesce(last_modified, '-infinity'), coalesce(first_row, row))) AS row "
             "FROM staged GROUP BY key) USING (row)"
         )
-    if observation.base is not None:  # what an update did not ask for is as it was
+    if new_snapshot.base is not None:  # what an update did not ask for is as it was
         staged.add(
             f"SELECT {', '.join(_kept(connection))}, _id IS NOT NULL AS has_id "
-            f"FROM observed({observation.base}) ANTI JOIN staged USING (key)"
+            f"FROM models_in({new_snapshot.base}) ANTI JOIN staged USING (key)"
         )
-    if observation.complete and (nameless or left_out.oversized or left_out.unreadable):
-        observation = replace(observation, complete=False)
-    unreadable = _count_unreadable(connection, observation.base)
-    source, models = _take_place(connection, observation, digest, unreadable)
+    if new_snapshot.complete and (nameless or left_out.oversized or left_out.unreadable):
+        new_snapshot = replace(new_snapshot, complete=False)
+    unreadable = _count_unreadable(connection, new_snapshot.base)
+    snapshot, models = _take_place(connection, new_snapshot, digest, unreadable)
     return Ingested(
-        source,
+        snapshot,
         models,
         private,
         outside,
@@ -160,86 +160,86 @@ def _settle(
 
 def _take_place(
     connection: duckdb.DuckDBPyConnection,
-    observation: Observation,
+    new_snapshot: NewSnapshot,
     digest: str,
     unreadable: Sequence[Unreadable],
 ) -> tuple[int, int]:
-    """Make a source of what is staged; return its id and its number of models."""
+    """Make a snapshot of what is staged; return its id and its number of models."""
     kept = _kept(connection)
     models, *filled = _one(
         connection, f"SELECT count(*), {', '.join(f'count({name})' for name in kept)} FROM staged"
     )
-    lacks = [
+    missing_columns = [
         name for name, n in zip(kept, filled, strict=True) if not n and name not in _NOT_FILLED
     ]
     scope = {
-        "since": _naive(observation.scope.since),
-        "until": _naive(observation.scope.until),
-        "author": observation.scope.author,
-        "task": observation.scope.task,
-        "model_limit": observation.scope.limit,
-        "sample": observation.sample,
-        "sample_design": observation.sample_design,
-        "synthetic": observation.synthetic,
-        "lacks": lacks if models else [],
+        "since": _naive(new_snapshot.scope.since),
+        "until": _naive(new_snapshot.scope.until),
+        "author": new_snapshot.scope.author,
+        "task": new_snapshot.scope.task,
+        "model_limit": new_snapshot.scope.limit,
+        "sample": new_snapshot.sample,
+        "sample_design": new_snapshot.sample_design,
+        "synthetic": new_snapshot.synthetic,
+        "missing_columns": missing_columns if models else [],
     }
-    observed_to = _naive(observation.observed_to)
+    observed_to = _naive(new_snapshot.observed_to)
     assert observed_to is not None
     tick = series.enter(connection, scope, observed_to)
     history.insert(connection, tick)
     row = scope | {
-        "kind": observation.kind,
-        "origin": observation.origin,
-        "observed_from": _naive(observation.observed_from),
+        "kind": new_snapshot.kind,
+        "origin": new_snapshot.origin,
+        "observed_from": _naive(new_snapshot.observed_from),
         "observed_to": observed_to,
-        "complete": observation.complete,
+        "complete": new_snapshot.complete,
         "models": models,
-        "requests": observation.requests,
-        "base": observation.base,
+        "requests": new_snapshot.requests,
+        "base": new_snapshot.base,
         "recorded_at": _naive(datetime.now(UTC)),
         "digest": digest,
         "unreadable": [dataclasses.asdict(one) for one in unreadable],
         "series": tick.series,
         "place": tick.place,
     }
-    (source,) = _one(
+    (snapshot,) = _one(
         connection,
-        f"INSERT INTO sources ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) RETURNING id",
+        f"INSERT INTO snapshots ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) RETURNING id",
         list(row.values()),
     )
-    return source, models
+    return snapshot, models
 
 
 def _kept(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return the columns of an observation that are read, not made."""
-    columns = [row[0] for row in connection.execute("DESCRIBE FROM observed(0)").fetchall()]
-    return [name for name in columns if name != "source" and not name.endswith("_mask")]
+    """Return the columns of a snapshot that are read, not made."""
+    columns = [row[0] for row in connection.execute("DESCRIBE FROM models_in(0)").fetchall()]
+    return [name for name in columns if name != "snapshot" and not name.endswith("_mask")]
 
 
 def _stage(
     connection: duckdb.DuckDBPyConnection,
     staged: Staging,
     files: Sequence[Path],
-    observation: Observation,
+    new_snapshot: NewSnapshot,
 ) -> dump.Conversion:
     """Stage the models of `files`; return what had to be left out.
 
     What DuckDB reads as it is, as a crawl's pages are, is not looked into; where it then turns out
     to be something else, and for all other files, the files are converted first.
     """
-    if observation.kind != "import":
+    if new_snapshot.kind != "import":
         found, plain = [], files
     else:
         found = dump.inspect_all(files)
         if found[0].kind == "parquet":
             with telling(_told_of_parquet):
-                _add(staged, normalised(dump.parquet_relation(connection, files)), observation)
+                _add(staged, normalised(dump.parquet_relation(connection, files)), new_snapshot)
             return dump.Conversion()
         plain = [file.path for file in found if dump.is_plain(file)]
     try:
         for first in range(0, len(plain), _FILES):
             relation = dump.json_relation(plain[first : first + _FILES])
-            _add(staged, normalised(relation), observation)
+            _add(staged, normalised(relation), new_snapshot)
         as_is = set(plain)
         converted = [file for file in found if file.path not in as_is]
         if plain and _is_odd(connection):
@@ -254,12 +254,12 @@ def _stage(
         staged.clear()
     rows = staged.scratch / "rows.jsonl"
     conversion = dump.convert(converted, rows)
-    _add(staged, normalised(dump.json_relation([rows])), observation)
+    _add(staged, normalised(dump.json_relation([rows])), new_snapshot)
     return conversion
 
 
 def _stage_repaired(
-    connection: duckdb.DuckDBPyConnection, staged: Staging, observation: Observation
+    connection: duckdb.DuckDBPyConnection, staged: Staging, new_snapshot: NewSnapshot
 ) -> None:
     """Replace the staged rows that SQL could not read by what `repair` makes of them."""
     parts = connection.execute("SELECT DISTINCT part FROM staged WHERE odd_json IS NOT NULL")
@@ -278,7 +278,7 @@ def _stage_repaired(
                     lines.write(line + b"\n")
     if longest:
         staged.leave_out("SELECT row FROM staged WHERE odd_json IS NOT NULL")
-        _add(staged, normalised_again(file, longest), observation)
+        _add(staged, normalised_again(file, longest), new_snapshot)
 
 
 def _repaired_line(row: int, text: str, unknown: list[str] | None) -> bytes:
@@ -294,13 +294,13 @@ def _repaired_line(row: int, text: str, unknown: list[str] | None) -> bytes:
     )
 
 
-def _add(staged: Staging, rows: str, observation: Observation) -> None:
+def _add(staged: Staging, rows: str, new_snapshot: NewSnapshot) -> None:
     """Stage rows in typed columns, with whether they are outside the scope's period."""
     bounds = {
-        "floor_start": _naive(FLOOR_START),
-        "floor_end": _naive(FLOOR_END),
-        "since": _naive(observation.scope.since),
-        "until": _naive(observation.scope.until),
+        "cutoff_start": _naive(CUTOFF_START),
+        "cutoff_end": _naive(CUTOFF_END),
+        "since": _naive(new_snapshot.scope.since),
+        "until": _naive(new_snapshot.scope.until),
     }
     staged.add(
         f"WITH normalised AS ({rows}) SELECT *, "
@@ -328,12 +328,12 @@ def _count_unknown_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, int]
 def _count_unreadable(connection: duckdb.DuckDBPyConnection, base: int | None) -> list[Unreadable]:
     """Count the staged models of which each column could not be read, with an example.
 
-    Of models that an update carries on, the example is the one of the source `base`.
+    Of models that an update carries on, the example is the one of the snapshot `base`.
     """
     found = connection.execute(
         """
         WITH earlier AS (
-            SELECT unnest(unreadable, recursive := true) FROM sources WHERE id = $base
+            SELECT unnest(unreadable, recursive := true) FROM snapshots WHERE id = $base
         ),
         named AS (
             SELECT unnest(unreadable) AS field, unnest(examples) AS example

@@ -27,6 +27,6 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
         declare(connection)
         connection.execute(
             "UPDATE versions SET tag_mask = new.tag_mask, weights_mask = new.weights_mask, "
-            f"usable_mask = new.usable_mask FROM ({masks_sql('versions')}) AS new "
+            f"loadable_mask = new.loadable_mask FROM ({masks_sql('versions')}) AS new "
             "WHERE versions.rowid = new.row"
         )

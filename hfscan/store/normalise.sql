@@ -10,7 +10,7 @@ SELECT
         nullif(model.author, ''), nullif(regexp_extract(id, '^([^/]+)/', 1), '')
     ) AS author,
     created_at,
-    created_at >= $floor_start AND created_at < $floor_end AS at_floor,
+    created_at >= $cutoff_start AND created_at < $cutoff_end AS at_cutoff,
     last_modified,
     model.sha AS sha,
     model.tags AS tags,

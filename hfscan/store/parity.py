@@ -13,7 +13,7 @@ SELECT
     CAST($started_at AS TIMESTAMP) AS started_at,
     CAST($finished_at AS TIMESTAMP) AS finished_at,
     $hfscan AS hfscan,
-    $source AS source,
+    $snapshot AS snapshot,
     $agree AS agree,
     $environment AS environment
 RETURNING id
@@ -35,7 +35,7 @@ SELECT
     item ->> '$.weights.file' AS file,
     item ->> '$.weights.format' AS format,
     item ->> '$.weights.sha256' AS sha256,
-    item ->> '$.lane' AS lane,
+    item ->> '$.backend' AS backend,
     item ->> '$.device' AS device,
     item ->> '$.dtype' AS dtype,
     item ->> '$.route' AS route,
@@ -47,7 +47,7 @@ SELECT
     CAST(item -> '$.loading.unset' AS VARCHAR[]) AS unset,
     CAST(item ->> '$.tf32_rel_l2' AS DOUBLE) AS tf32_rel_l2,
     item ->> '$.first_divergent_layer' AS first_divergent_layer,
-    CAST(item ->> '$.reference.lane_error' AS DOUBLE) AS lane_error,
+    CAST(item ->> '$.reference.backend_error' AS DOUBLE) AS backend_error,
     CAST(item ->> '$.reference.baseline_error' AS DOUBLE) AS baseline_error,
     item ->> '$.reference.off_side' AS off_side,
     CAST(item ->> '$.top1_agreement' AS DOUBLE) AS top1_agreement,
@@ -88,7 +88,7 @@ SELECT
     item ->> '$.checkpoint' AS checkpoint,
     item ->> '$.architecture' AS architecture,
     item ->> '$.what' AS what,
-    item ->> '$.lane' AS lane,
+    item ->> '$.backend' AS backend,
     item ->> '$.variant' AS variant,
     item ->> '$.device' AS device,
     item ->> '$.dtype' AS dtype,
@@ -118,7 +118,7 @@ WITH both_frameworks AS (
             '(unknown)'
         ) AS model_type,
         CAST(floor(log10(greatest(1, downloads))) AS INTEGER) AS magnitude
-    FROM observed($source)
+    FROM models_in($snapshot)
     WHERE bit_count(tag_mask & $mask) = bit_count($mask::UBIGINT)
         AND coalesce(gated, 'false') = 'false'  -- else its files need a permission
 ),
@@ -153,12 +153,12 @@ class Drawn:
 
 
 def sample(
-    connection: duckdb.DuckDBPyConnection, source: int, count: int, model_types: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, snapshot: int, count: int, model_types: Sequence[str]
 ) -> list[Drawn]:
     """Draw `count` models that serve PyTorch and TensorFlow, the same for the same models.
 
     One model of every stratum, the largest stratum first, then a second one of each, and so on.
-    Where the source has no model types, a tag that is one of `model_types` counts.
+    Where the snapshot has no model types, a tag that is one of `model_types` counts.
     """
     bits = connection.execute(
         "SELECT sum(1 << bit) FROM frameworks WHERE name IN ('pytorch', 'tensorflow')"
@@ -166,17 +166,22 @@ def sample(
     assert bits is not None
     rows = connection.execute(
         _SAMPLE,
-        {"source": source, "count": count, "mask": int(bits[0]), "model_types": list(model_types)},
+        {
+            "snapshot": snapshot,
+            "count": count,
+            "mask": int(bits[0]),
+            "model_types": list(model_types),
+        },
     ).fetchall()
     return [Drawn(*row) for row in rows]
 
 
 def record(
-    connection: duckdb.DuckDBPyConnection, report: Mapping[str, Any], source: int | None = None
+    connection: duckdb.DuckDBPyConnection, report: Mapping[str, Any], snapshot: int | None = None
 ) -> int:
     """Keep one parity report (the document of `--format json`), all of it or nothing.
 
-    `source` is the observation its models were drawn from. Return the run's id.
+    `snapshot` is the snapshot its models were drawn from. Return the run's id.
     """
     cases = json.dumps(report["cases"])
     connection.execute("BEGIN")
@@ -184,7 +189,7 @@ def record(
         run = connection.execute(
             _RUN,
             {name: report[name] for name in ("started_at", "finished_at", "hfscan", "agree")}
-            | {"source": source, "environment": json.dumps(report["environment"])},
+            | {"snapshot": snapshot, "environment": json.dumps(report["environment"])},
         ).fetchone()
         assert run is not None
         for statement in (_CASES, _OUTPUTS):

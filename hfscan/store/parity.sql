@@ -7,12 +7,12 @@ CREATE TABLE IF NOT EXISTS parity_runs (  -- one row for every call of the comma
     started_at TIMESTAMP NOT NULL,
     finished_at TIMESTAMP NOT NULL,
     hfscan VARCHAR NOT NULL,
-    source INTEGER,                       -- sources.id that the models were drawn from
-    agree BOOLEAN NOT NULL,               -- each weight file agrees in each lane by some route
-    environment JSON NOT NULL             -- platform, settings, and versions of every lane
+    snapshot INTEGER,                       -- snapshots.id that the models were drawn from
+    agree BOOLEAN NOT NULL,               -- each weight file agrees in each backend by some route
+    environment JSON NOT NULL             -- platform, settings, and versions of every backend
 );
 
-CREATE TABLE IF NOT EXISTS parity_cases ( -- one row for every weight file, lane and route
+CREATE TABLE IF NOT EXISTS parity_cases ( -- one row for every weight file, backend and route
     run INTEGER NOT NULL,                 -- parity_runs.id
     number INTEGER NOT NULL,              -- place in the run, from 1
     checkpoint VARCHAR NOT NULL,          -- repo id, or the folder's name
@@ -21,8 +21,8 @@ CREATE TABLE IF NOT EXISTS parity_cases ( -- one row for every weight file, lane
     file VARCHAR NOT NULL,                -- weight file, or its index
     format VARCHAR NOT NULL,
     sha256 VARCHAR NOT NULL,              -- over the file, or its shards in order; '' if unread
-    lane VARCHAR NOT NULL,
-    device VARCHAR NOT NULL,              -- 'cpu', 'cuda'; 'none' where no lane was asked
+    backend VARCHAR NOT NULL,
+    device VARCHAR NOT NULL,              -- 'cpu', 'cuda'; 'none' where no backend was asked
     dtype VARCHAR NOT NULL,
     route VARCHAR NOT NULL,               -- 'plain', 'helper', 'none'
     verdict VARCHAR NOT NULL,
@@ -33,9 +33,9 @@ CREATE TABLE IF NOT EXISTS parity_cases ( -- one row for every weight file, lane
     unset VARCHAR[],                      -- weights that it left without values
     tf32_rel_l2 DOUBLE,                   -- how far TF32, off for the verdict, moves the outputs
     first_divergent_layer VARCHAR,        -- 'embeddings', or a layer's number from 0
-    lane_error DOUBLE,                    -- worst relative L2 to a float64 run
+    backend_error DOUBLE,                    -- worst relative L2 to a float64 run
     baseline_error DOUBLE,                -- the same of the case it was held to
-    off_side VARCHAR,                     -- lane whose own error stands out
+    off_side VARCHAR,                     -- backend whose own error stands out
     top1_agreement DOUBLE,                -- share of real positions
     top5_agreement DOUBLE,
     generated_equal BOOLEAN,
@@ -69,7 +69,7 @@ CREATE TABLE IF NOT EXISTS parity_timings (  -- one row for every way that was t
     checkpoint VARCHAR NOT NULL,
     architecture VARCHAR,
     what VARCHAR NOT NULL,                -- 'inference', or 'training': forward, backward, AdamW
-    lane VARCHAR NOT NULL,
+    backend VARCHAR NOT NULL,
     variant VARCHAR NOT NULL,             -- 'eager', 'compile', 'function', 'xla', 'jit', 'session'
     device VARCHAR NOT NULL,
     dtype VARCHAR NOT NULL,
@@ -94,7 +94,7 @@ CREATE VIEW IF NOT EXISTS parity_ratios AS
 WITH pairs AS (
     SELECT
         a.*,
-        b.lane AS other_lane,
+        b.backend AS other_backend,
         b.variant AS other_variant,
         b.device AS other_device,
         b.milliseconds AS other_milliseconds,
@@ -112,8 +112,8 @@ WITH pairs AS (
 )
 SELECT
     run, checkpoint, architecture, what, dtype, threads,
-    lane, variant, device,
-    other_lane, other_variant, other_device,
+    backend, variant, device,
+    other_backend, other_variant, other_device,
     len(ratios) AS rounds,
     list_aggregate(ratios, 'median') AS time_ratio,
     list_min(ratios) AS time_ratio_min,

@@ -1,10 +1,10 @@
-"""What rows of sources, versions, counts and creation dates must be, wherever they come from."""
+"""What rows of snapshots, versions, counts and creation dates must be, wherever they come from."""
 
-from hfscan.objectid import FLOOR_END, FLOOR_START
+from hfscan.objectid import CUTOFF_END, CUTOFF_START
 from hfscan.store.parquet import Rule, in_the_past, not_negative, one_of, required
 
 SOURCE_RULES = (
-    *required("id", "kind", "origin", "observed_from", "observed_to", "models", "lacks"),
+    *required("id", "kind", "origin", "observed_from", "observed_to", "models", "missing_columns"),
     one_of("kind", ("crawl", "update", "import")),
     *in_the_past(("observed_from", "observed_to")),
     Rule("observed_from > observed_to", "observed_from lies after observed_to"),
@@ -27,20 +27,20 @@ DATE_RULES = (
 )
 
 VERSION_RULES = (
-    *required("source", "model", "gone", "key"),
+    *required("snapshot", "model", "gone", "key"),
     Rule("model < 1", "a model's number is less than 1"),
     Rule("NOT gone AND (id IS NULL OR id = '')", "id is missing"),
     Rule("NOT gone AND has_id IS NULL", "has_id is missing"),
     *in_the_past(("created_at", "last_modified")),
     *not_negative(("parameters",)),
     Rule(
-        f"at_floor IS DISTINCT FROM (created_at >= TIMESTAMP '{FLOOR_START:%F %T}' "
-        f"AND created_at < TIMESTAMP '{FLOOR_END:%F %T}')",
-        "at_floor contradicts created_at",
+        f"at_cutoff IS DISTINCT FROM (created_at >= TIMESTAMP '{CUTOFF_START:%F %T}' "
+        f"AND created_at < TIMESTAMP '{CUTOFF_END:%F %T}')",
+        "at_cutoff contradicts created_at",
     ),
 )
 
 COUNT_RULES = (
-    *required("source", "model"),
+    *required("snapshot", "model"),
     *not_negative(("downloads", "downloads_all_time", "likes")),
 )

@@ -1,5 +1,5 @@
 -- The database. Times are UTC, stored without a zone. Every column named after an API field holds
--- that field; NULL means the source does not carry it.
+-- that field; NULL means the snapshot does not carry it.
 
 CREATE TABLE IF NOT EXISTS about (        -- one row: what made this file
     schema_version INTEGER NOT NULL,
@@ -15,13 +15,13 @@ CREATE TABLE IF NOT EXISTS frameworks (   -- the taxonomy the masks below were m
     bit UTINYINT NOT NULL                 -- a mask holds the framework when (mask >> bit) & 1
 );
 
-CREATE SEQUENCE IF NOT EXISTS source_ids;
+CREATE SEQUENCE IF NOT EXISTS snapshot_ids;
 
-CREATE TABLE IF NOT EXISTS sources (      -- one row for every observation of the Hub
-    id INTEGER PRIMARY KEY DEFAULT nextval('source_ids'),
+CREATE TABLE IF NOT EXISTS snapshots (      -- one row for every snapshot of the Hub
+    id INTEGER PRIMARY KEY DEFAULT nextval('snapshot_ids'),
     kind VARCHAR NOT NULL,                -- 'crawl', 'update' (a crawl of what is new) or 'import'
     origin VARCHAR NOT NULL,              -- the endpoint, or the files' names
-    observed_from TIMESTAMP NOT NULL,     -- the observation speaks of the Hub from this time
+    observed_from TIMESTAMP NOT NULL,     -- the snapshot speaks of the Hub from this time
     observed_to TIMESTAMP NOT NULL,       -- up to this one
     complete BOOLEAN,                     -- every model of its period seen; NULL: not known
     since TIMESTAMP,                      -- scope: created_at >= since, NULL: no bound
@@ -34,17 +34,17 @@ CREATE TABLE IF NOT EXISTS sources (      -- one row for every observation of th
     models BIGINT NOT NULL,
     requests INTEGER,                     -- HTTP requests spent; NULL for an import
     synthetic VARCHAR,                    -- how the population was made up; NULL: a real Hub
-    lacks VARCHAR[] NOT NULL,             -- columns of observed(id) that no row of it fills
+    missing_columns VARCHAR[] NOT NULL,             -- columns of models_in(id) that no row of it fills
     recorded_at TIMESTAMP NOT NULL,
-    base INTEGER,                         -- kind 'update': the source that it carries on from
+    base INTEGER,                         -- kind 'update': the snapshot that it carries on from
     digest VARCHAR NOT NULL,              -- of the files it was read from
     unreadable STRUCT(field VARCHAR, models BIGINT, example VARCHAR)[] NOT NULL,  -- not understood
-    series INTEGER NOT NULL,              -- sources that set out to see the same models
+    series INTEGER NOT NULL,              -- snapshots that set out to see the same models
     place INTEGER NOT NULL                -- in the series, by observed_to, whenever it came in
 );
 
--- What an observation saw is kept as what differs from its neighbours in its series. Spans of places
--- are half-open: valid_from <= place < valid_to, NULL: to the last source of the series.
+-- What a snapshot saw is kept as what differs from its neighbours in its series. Spans of places
+-- are half-open: valid_from <= place < valid_to, NULL: to the last snapshot of the series.
 
 CREATE TABLE IF NOT EXISTS versions (     -- what rarely changes of a model: one row for each state
     series INTEGER NOT NULL,
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS versions (     -- what rarely changes of a model: one
     id VARCHAR NOT NULL,
     author VARCHAR,
     created_at TIMESTAMP,
-    at_floor BOOLEAN,                     -- created_at is the Hub's floor: older than anyone knows
+    at_cutoff BOOLEAN,                     -- created_at is the Hub's cutoff: older than anyone knows
     last_modified TIMESTAMP,
     sha VARCHAR,
     tags VARCHAR[],
@@ -73,10 +73,10 @@ CREATE TABLE IF NOT EXISTS versions (     -- what rarely changes of a model: one
     unreadable VARCHAR[],                 -- columns that are NULL as their values were not understood
     tag_mask UBIGINT,                     -- `frameworks` by the Hub's own tags; NULL: tags unknown
     weights_mask UBIGINT,                 -- by its weight files; NULL: file names not known
-    usable_mask UBIGINT                   -- by what a user can load without converting
+    loadable_mask UBIGINT                   -- by what a user can load without converting
 );
 
-CREATE TABLE IF NOT EXISTS counts (       -- what changes daily, as the last source of a series saw it
+CREATE TABLE IF NOT EXISTS counts (       -- what changes daily, as the last snapshot of a series saw it
     series INTEGER NOT NULL,
     model INTEGER NOT NULL,               -- as in `versions`
     valid_from INTEGER NOT NULL,
@@ -85,7 +85,7 @@ CREATE TABLE IF NOT EXISTS counts (       -- what changes daily, as the last sou
     likes BIGINT
 );
 
-CREATE TABLE IF NOT EXISTS count_log (    -- and as it was before; grows at its end alone
+CREATE TABLE IF NOT EXISTS counts_history (    -- and as it was before; grows at its end alone
     series INTEGER NOT NULL,
     model INTEGER NOT NULL,
     valid_from INTEGER NOT NULL,
@@ -101,30 +101,30 @@ WITH counted AS (
     SELECT model, downloads, downloads_all_time, likes FROM counts
     WHERE series = in_series AND valid_from <= at_place
     UNION ALL
-    SELECT model, downloads, downloads_all_time, likes FROM count_log
+    SELECT model, downloads, downloads_all_time, likes FROM counts_history
     WHERE series = in_series AND valid_from <= at_place AND valid_to > at_place
 )
 SELECT
-    key, CASE WHEN has_id THEN key END AS _id, id, author, created_at, at_floor, last_modified, sha,
+    key, CASE WHEN has_id THEN key END AS _id, id, author, created_at, at_cutoff, last_modified, sha,
     tags, library_name, pipeline_tag, downloads, downloads_all_time, likes, gated, disabled, files,
     base_models, base_relation, parameters, model_type, architectures, unreadable,
-    tag_mask, weights_mask, usable_mask
+    tag_mask, weights_mask, loadable_mask
 FROM versions JOIN counted USING (model)
 WHERE series = in_series AND valid_from <= at_place AND (valid_to IS NULL OR valid_to > at_place);
 
--- The models as one observation saw them: what every question is asked of. Half as fast as models_at
--- with the source's series and place as literals.
-CREATE MACRO IF NOT EXISTS observed(wanted) AS TABLE
-SELECT wanted AS source, *
+-- The models as one snapshot saw them: what every question is asked of. Half as fast as models_at
+-- with the snapshot's series and place as literals.
+CREATE MACRO IF NOT EXISTS models_in(wanted) AS TABLE
+SELECT wanted AS snapshot, *
 FROM models_at(
-    (SELECT series FROM sources WHERE id = wanted), (SELECT place FROM sources WHERE id = wanted)
+    (SELECT series FROM snapshots WHERE id = wanted), (SELECT place FROM snapshots WHERE id = wanted)
 );
 
 -- The models of the newest snapshot: of all models if there is one, else of a part of them. While
 -- hfscan answers, a temporary view of this name stands before it: the snapshot that was asked for.
 CREATE VIEW IF NOT EXISTS census AS
 FROM observed((
-    SELECT id FROM sources
+    SELECT id FROM snapshots
     ORDER BY
         since IS NULL AND until IS NULL DESC,
         author IS NULL AND task IS NULL AND model_limit IS NULL AND sample IS NULL DESC,
@@ -132,18 +132,18 @@ FROM observed((
     LIMIT 1
 ));
 
--- Models that went away: last seen by one source, then not there for a complete one in whose period
--- they were created. They vanished between the two; `returned` is the source that saw them again.
+-- Models that went away: last seen by one snapshot, then not there for a complete one in whose period
+-- they were created. They vanished between the two; `returned` is the snapshot that saw them again.
 -- Without `_id` a renamed model looks gone.
-CREATE VIEW IF NOT EXISTS departures AS
+CREATE VIEW IF NOT EXISTS removed_models AS
 WITH sightings AS (
     SELECT key, has_id, created_at, versions.id AS repo,
-        first.synthetic AS world, first.observed_to AS first_at, first.id AS first_source,
-        last.observed_to AS last_at, last.observed_from AS last_from, last.id AS last_source
+        first.synthetic AS world, first.observed_to AS first_at, first.id AS first_snapshot,
+        last.observed_to AS last_at, last.observed_from AS last_from, last.id AS last_snapshot
     FROM versions
-    JOIN sources AS first ON first.series = versions.series AND first.place = valid_from
-    JOIN sources AS last ON last.series = versions.series AND last.place = (
-        SELECT max(place) FROM sources
+    JOIN snapshots AS first ON first.series = versions.series AND first.place = valid_from
+    JOIN snapshots AS last ON last.series = versions.series AND last.place = (
+        SELECT max(place) FROM snapshots
         WHERE series = versions.series
             AND place >= valid_from AND (valid_to IS NULL OR place < valid_to)
             AND (kind <> 'update' OR place = valid_from)  -- what it carries on, it did not see
@@ -154,21 +154,21 @@ outermost AS (  -- a sighting within another series' longer one ends nothing
     QUALIFY last_at >= max(last_at) OVER (PARTITION BY key, world ORDER BY first_at, last_at)
 ),
 gaps AS (
-    SELECT *, lead(first_at) OVER later AS back_at, lead(first_source) OVER later AS back_source
+    SELECT *, lead(first_at) OVER later AS back_at, lead(first_snapshot) OVER later AS back_snapshot
     FROM outermost
     WINDOW later AS (PARTITION BY key, world ORDER BY first_at, last_at)
 )
 SELECT
     key, repo AS id, created_at,
-    last_from AS gone_after, min(missed.observed_to) AS gone_before,
-    last_source AS last_seen, arg_min(missed.id, missed.observed_to) AS missed_by,
-    back_source AS returned
+    last_from AS removed_after, min(missed.observed_to) AS removed_before,
+    last_snapshot AS last_seen, arg_min(missed.id, missed.observed_to) AS first_absent_in,
+    back_snapshot AS returned
 FROM gaps
-JOIN sources AS missed
+JOIN snapshots AS missed
     ON missed.complete
     AND missed.observed_to > last_at AND (back_at IS NULL OR missed.observed_to < back_at)
     AND missed.synthetic IS NOT DISTINCT FROM world
-    AND list_contains(missed.lacks, '_id') <> has_id
+    AND list_contains(missed.missing_columns, '_id') <> has_id
     AND (missed.since IS NULL OR created_at >= missed.since)
     AND (missed.until IS NULL OR created_at < missed.until)
 GROUP BY ALL;
@@ -183,22 +183,22 @@ CREATE TABLE IF NOT EXISTS creation_dates (  -- of models older than the Hub's d
     PRIMARY KEY (id, kind)
 );
 
--- What is known of each floor model's true date. A date is followed through every name that the
+-- What is known of each cutoff model's true date. A date is followed through every name that the
 -- Hub itself gave the model, never by a mere likeness of names.
-CREATE VIEW IF NOT EXISTS floor_dates AS
+CREATE VIEW IF NOT EXISTS cutoff_dates AS
 WITH named AS (
-    SELECT DISTINCT key, id FROM versions WHERE at_floor
+    SELECT DISTINCT key, id FROM versions WHERE at_cutoff
     UNION
     SELECT versions.key, moved.id
     FROM creation_dates AS moved JOIN versions ON versions.id = moved.moved_to
-    WHERE at_floor
+    WHERE at_cutoff
 ),
 unambiguous AS (
     FROM named QUALIFY min(key) OVER (PARTITION BY id) = max(key) OVER (PARTITION BY id)
 )
 SELECT
     key,
-    -- no repo is younger than its floor (objectid.FLOOR_START): such a date is a conflict, not used
+    -- no repo is younger than its cutoff (objectid.CUTOFF_START): such a date is a conflict, not used
     min(created_at) FILTER (created_at < TIMESTAMP '2022-03-02 23:29:00') AS dated_at,
     dated_at IS NULL AND count(created_at) > 0 AS conflict
 FROM unambiguous
@@ -208,18 +208,18 @@ GROUP BY key;
 -- The words that queries/ ask in.
 
 -- The frameworks that compete; ['all']: every framework and runtime, formats of one left to it.
-CREATE MACRO IF NOT EXISTS universe(names) AS TABLE
+CREATE MACRO IF NOT EXISTS frameworks_compared(names) AS TABLE
 SELECT name AS framework, title, bit, 1::UBIGINT << bit AS mask
 FROM frameworks
 WHERE
     list_contains(names, name)
     OR (list_contains(names, 'all') AND kind IN ('framework', 'runtime') AND of IS NULL);
 
-CREATE MACRO IF NOT EXISTS by_definition(definition, tag, weights, usable) AS
-CASE definition WHEN 'tag' THEN tag WHEN 'weights' THEN weights WHEN 'usable' THEN usable END;
+CREATE MACRO IF NOT EXISTS mask_by_definition(definition, tag, weights, loadable) AS
+CASE definition WHEN 'tag' THEN tag WHEN 'weights' THEN weights WHEN 'loadable' THEN loadable END;
 
 -- What a model's tags of the form <prefix><value> say.
-CREATE MACRO IF NOT EXISTS tagged(tags, prefix) AS
+CREATE MACRO IF NOT EXISTS tag_values(tags, prefix) AS
 list_transform(
     list_filter(tags, lambda tag: starts_with(tag, prefix)), lambda tag: tag[len(prefix) + 1:]
 );
@@ -236,7 +236,7 @@ list_filter(tags, lambda tag: len(tag) = 2 AND list_contains(string_split(
 ), tag));
 
 -- A group for each model, so that groups add up: models of several values are one of their own.
-CREATE MACRO IF NOT EXISTS one_of(vals) AS
+CREATE MACRO IF NOT EXISTS single_value(vals) AS
 CASE WHEN vals IS NULL THEN '(unknown)' WHEN len(coalesce(vals, [])) = 0 THEN '(none)'
     WHEN len(coalesce(vals, [])) = 1 THEN vals[1] ELSE '(several)' END;
 

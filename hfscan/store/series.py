@@ -1,7 +1,7 @@
-"""Where an observation stands: its series, and its place between those before and after it.
+"""Where a snapshot stands: its series, and its place between those before and after it.
 
 Sources that set out to see the same, and could say the same, are a series. Places follow the time
-of observation, so that it does not matter in which order sources come in.
+of snapshot, so that it does not matter in which order snapshots come in.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _SAME = """
     AND author IS NOT DISTINCT FROM $author AND task IS NOT DISTINCT FROM $task
     AND model_limit IS NOT DISTINCT FROM $model_limit AND sample IS NOT DISTINCT FROM $sample
     AND sample_design IS NOT DISTINCT FROM $sample_design
-    AND synthetic IS NOT DISTINCT FROM $synthetic AND lacks = $lacks
+    AND synthetic IS NOT DISTINCT FROM $synthetic AND missing_columns = $missing_columns
 """
 
 
@@ -32,17 +32,17 @@ class Tick:
     after: int | None
 
 
-def find(connection: duckdb.DuckDBPyConnection, source: int) -> Tick:
-    """Return where a source stands."""
+def find(connection: duckdb.DuckDBPyConnection, snapshot: int) -> Tick:
+    """Return where a snapshot stands."""
     row = connection.execute(
         """
         SELECT
             one.series, coalesce(max(other.place) FILTER (other.place < one.place), 0),
             one.place, min(other.place) FILTER (other.place > one.place)
-        FROM sources AS one JOIN sources AS other USING (series)
+        FROM snapshots AS one JOIN snapshots AS other USING (series)
         WHERE one.id = ? GROUP BY ALL
         """,
-        [source],
+        [snapshot],
     ).fetchone()
     assert row is not None
     return Tick(*row)
@@ -51,23 +51,23 @@ def find(connection: duckdb.DuckDBPyConnection, source: int) -> Tick:
 def enter(
     connection: duckdb.DuckDBPyConnection, scope: Mapping[str, object], observed_to: datetime
 ) -> Tick:
-    """Return where a new source stands: after all of its series observed no later than it.
+    """Return where a new snapshot stands: after all of its series observed no later than it.
 
-    `scope` holds the columns of `sources` that make a series. Later sources make room.
+    `scope` holds the columns of `snapshots` that make a series. Later snapshots make room.
     """
     found = connection.execute(
         f"""
         SELECT
             any_value(series), coalesce(max(place) FILTER (observed_to <= $observed_to), 0),
             min(place) FILTER (observed_to > $observed_to)
-        FROM sources WHERE {_SAME}
+        FROM snapshots WHERE {_SAME}
         """,
         {**scope, "observed_to": observed_to},
     ).fetchone()
     assert found is not None
     series, before, after = found
     if series is None:
-        row = connection.execute("SELECT coalesce(max(series), 0) + 1 FROM sources").fetchone()
+        row = connection.execute("SELECT coalesce(max(series), 0) + 1 FROM snapshots").fetchone()
         assert row is not None
         return Tick(row[0], 0, 1, None)
     place = before + 1
@@ -79,10 +79,10 @@ def enter(
 
 def _make_room(connection: duckdb.DuckDBPyConnection, series: int, place: int) -> None:
     columns = {
-        "sources": ("place",),
+        "snapshots": ("place",),
         "versions": ("valid_from", "valid_to"),
         "counts": ("valid_from",),
-        "count_log": ("valid_from", "valid_to"),
+        "counts_history": ("valid_from", "valid_to"),
     }
     for table, names in columns.items():
         for name in names:

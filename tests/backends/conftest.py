@@ -1,4 +1,4 @@
-"""Backends that misbehave: real processes, started as the interpreter of a lane."""
+"""Backends that misbehave: real processes, started as the interpreter of a backend."""
 
 import json
 import struct
@@ -88,12 +88,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sweep() -> Iterator[Callable[..., Sweep]]:
-    """Make a sweep whose PyTorch lane is a fake backend; its limits are some seconds."""
+    """Make a sweep whose PyTorch backend is a fake backend; its limits are some seconds."""
     made = []
 
     def make(python: Path, **settings: Any) -> Sweep:
         usual: dict[str, Any] = {
-            "lanes": ("pytorch",),
+            "backends": ("pytorch",),
             "seconds": 3.0,
             "start_seconds": 20.0,
             "measure": False,

@@ -123,8 +123,8 @@ def test_where_namespaces_are_refused_it_runs_and_is_told(fake_backend, folder):
     if os.geteuid() != 0 or not Path(limit).exists():
         pytest.skip("only root can lower the limit")
     command = [
-        sys.executable, "-m", "hfscan", "parity", str(folder), "--lanes", "pytorch",
-        "--lane-python", f"pytorch={fake_backend()}", "--no-measure", "--format", "json",
+        sys.executable, "-m", "hfscan", "parity", str(folder), "--backends", "pytorch",
+        "--backend-python", f"pytorch={fake_backend()}", "--no-measure", "--format", "json",
     ]  # fmt: skip
     refused = (
         "unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_net_namespaces; "
@@ -135,6 +135,6 @@ def test_where_namespaces_are_refused_it_runs_and_is_told(fake_backend, folder):
     )
     report = json.loads(done.stdout)
     assert [case["verdict"] for case in report["cases"]] == ["agree"], done.stderr
-    kept_from = report["environment"]["lanes"]["pytorch"]["kept_from"]
+    kept_from = report["environment"]["backends"]["pytorch"]["kept_from"]
     assert kept_from == {"network": False, "credentials": False}
     assert any("could reach the network" in note for note in report["environment"]["notes"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hfscan.parity.worker import LANES, LaneDiedError, Worker, lane_names
+from hfscan.parity.worker import BACKENDS, BackendDiedError, Worker, backend_names
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def bare(tmp_path_factory) -> Path:
 def parity(folder, python):
     done = subprocess.run(
         [
-            sys.executable, "-m", "hfscan", "parity", str(folder), "--lanes", "pytorch",
-            "--lane-python", f"pytorch={python}", "--format", "json",
+            sys.executable, "-m", "hfscan", "parity", str(folder), "--backends", "pytorch",
+            "--backend-python", f"pytorch={python}", "--format", "json",
         ],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -41,13 +41,13 @@ def test_a_python_without_packages_is_not_installed(folder, bare):
     assert str(bare) in case["reason"]
 
 
-@pytest.mark.parametrize("lane", lane_names())
-def test_each_backend_names_its_extra(lane, bare):
-    worker = Worker(lane, str(bare))
-    with pytest.raises(LaneDiedError) as caught:
+@pytest.mark.parametrize("backend", backend_names())
+def test_each_backend_names_its_extra(backend, bare):
+    worker = Worker(backend, str(bare))
+    with pytest.raises(BackendDiedError) as caught:
         worker.start()
     assert caught.value.kind == "not installed"
-    extra = "parity,jax" if lane in {"flax", "keras-jax"} else "parity"
+    extra = "parity,jax" if backend in {"flax", "keras-jax"} else "parity"
     assert f"pip install 'hfscan[{extra}]'" in caught.value.message
 
 
@@ -89,7 +89,7 @@ def test_a_python_that_is_too_old_is_said_to_be(folder, tmp_path):
 
 
 def test_old_pythons_can_read_what_starts_a_backend():
-    ast.parse((LANES / "_run.py").read_text(encoding="utf-8"), feature_version=(3, 4))
+    ast.parse((BACKENDS / "_run.py").read_text(encoding="utf-8"), feature_version=(3, 4))
 
 
 def test_an_import_error_amid_a_case_is_not_installed(check, fake_backend):

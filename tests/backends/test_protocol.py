@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from hfscan.parity.checkpoints import open_checkpoint
-from hfscan.parity.worker import LaneDiedError, Worker
+from hfscan.parity.worker import BackendDiedError, Worker
 
 BROKEN = {  # what the backend does when it is asked to open a model -> words of the reason
     "garbage": ('send("Loading..."); return 1', "Loading..."),
@@ -82,7 +82,7 @@ def test_a_child_that_keeps_the_output_open_delays_nobody(check, fake_backend):
 def test_a_large_request_to_a_deaf_backend_ends(fake_backend):
     python = fake_backend("hello", "answer(request, **usual(request)); time.sleep(600)")
     worker = Worker("pytorch", str(python), seconds=2)
-    with pytest.raises(LaneDiedError, match="no answer to 'tokenize'"):
+    with pytest.raises(BackendDiedError, match="no answer to 'tokenize'"):
         worker.call("tokenize", texts=["x" * 10**7])
     assert worker.pid is None
 
@@ -174,8 +174,8 @@ def test_the_command_reports_a_failing_backend(fake_backend, folder):
     python = fake_backend("open", 'send("\\x1b[2Jgarbage"); return 1')
     done = subprocess.run(
         [
-            sys.executable, "-m", "hfscan", "parity", str(folder), "--lanes", "pytorch",
-            "--lane-python", f"pytorch={python}", "--no-measure",
+            sys.executable, "-m", "hfscan", "parity", str(folder), "--backends", "pytorch",
+            "--backend-python", f"pytorch={python}", "--no-measure",
         ],
         capture_output=True, text=True, check=False, env=os.environ,
     )  # fmt: skip

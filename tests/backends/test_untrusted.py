@@ -159,7 +159,7 @@ def test_formats_that_can_hold_code_are_never_opened(folder, sweep, fake_backend
     for name in UNOPENED:
         (folder / name).write_bytes(b"\x08\x07../../etc/passwd")
     results = list(sweep(fake_backend()).check(open_checkpoint(folder)))
-    reasons = {r.weights["file"]: r.reason for r in results if r.verdict == "no lane"}
+    reasons = {r.weights["file"]: r.reason for r in results if r.verdict == "no backend"}
     assert set(reasons) == set(UNOPENED)
     for name, words in UNOPENED.items():
         assert words in reasons[name]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 
 MIB = 1 << 20
-ALONE = ("--streams", "1")  # no second walker, however slow the machine is
+ALONE = ("--workers", "1")  # no second walker, however slow the machine is
 POPULATION = Population.synthetic(20_000, seed=1)
 
 
@@ -53,7 +53,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.fixture
 def crawl(disk: Disk, crawls_in: Callable) -> Iterator:
-    with MiniHub(POPULATION, quota=None) as hub:
+    with FakeHub(POPULATION, quota=None) as hub:
         made = crawls_in(disk.folder)
         made.endpoint, made.hub = hub.url, hub
         yield made
@@ -86,7 +86,7 @@ def test_full_during_the_walk(disk, crawl) -> None:
     disk.clear()
     code, out, _ = crawl(*ALONE)
     assert code == 0
-    assert out.startswith("Source 2: 20,000 models")
+    assert out.startswith("Snapshot 2: 20,000 models")
     assert len(crawl.hub.requests) <= 20 + 1 + 2  # the page in hand each time, and no other
 
 
@@ -98,14 +98,14 @@ def test_full_when_the_pages_go_to_the_database(disk, crawl) -> None:
     disk.leave(pages + MIB // 2)
     assert_told(*crawl(*ALONE))
     assert len(crawl.hub.requests) == 20 + 1  # an empty page proves the end
-    assert crawl.rows("SELECT id, models FROM sources") == [(1, 1)]
+    assert crawl.rows("SELECT id, models FROM snapshots") == [(1, 1)]
     disk.clear()
     assert crawl(*ALONE)[0] == 0
     assert len(crawl.hub.requests) == 20 + 1
-    assert crawl.rows("SELECT count(*) FROM observed(2)") == [(20_000,)]
+    assert crawl.rows("SELECT count(*) FROM models_in(2)") == [(20_000,)]
 
 
-def targets(hub: MiniHub) -> list[str]:
+def targets(hub: FakeHub) -> list[str]:
     """Return the addresses of a full walk."""
     from hfscan.hub.walk import address
     from hfscan.scope import Scope
@@ -131,7 +131,7 @@ def test_a_folder_that_may_only_be_read(disk, crawl) -> None:
     assert (code, out) == (9, "")
     assert "--db" in err
     # what is there can still be read
-    assert crawl.rows("SELECT count(*) FROM observed(1)") == [(5,)]
+    assert crawl.rows("SELECT count(*) FROM models_in(1)") == [(5,)]
     disk.mount("remount,rw")
     assert crawl(*ALONE)[0] == 0
 
@@ -140,7 +140,7 @@ def test_a_folder_that_may_only_be_read(disk, crawl) -> None:
 def test_a_file_that_may_not_grow(tmp_path, crawls_in, limit) -> None:
     resource = pytest.importorskip("resource")
     crawl = crawls_in(tmp_path)
-    with MiniHub(POPULATION, quota=None) as hub:
+    with FakeHub(POPULATION, quota=None) as hub:
         crawl.endpoint = hub.url
         free = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, free[1]))
@@ -150,5 +150,5 @@ def test_a_file_that_may_not_grow(tmp_path, crawls_in, limit) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, free)
         code, out, _ = crawl(*ALONE)
         assert code == 0
-        assert out.startswith("Source 1: 20,000 models")
+        assert out.startswith("Snapshot 1: 20,000 models")
         assert len(hub.requests) <= 20 + 1

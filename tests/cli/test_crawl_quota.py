@@ -6,16 +6,16 @@ import time
 
 import pytest
 
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 
 POPULATION = Population.synthetic(600, seed=2)
 
 
-@pytest.mark.parametrize("streams", ["1", "2"])
-def test_a_whole_run_keeps_within_its_share(crawl, streams) -> None:
-    with MiniHub(POPULATION, quota=20, window=2, page_size=10) as hub:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_whole_run_keeps_within_its_share(crawl, workers) -> None:
+    with FakeHub(POPULATION, quota=20, window=2, page_size=10) as hub:
         crawl.endpoint = hub.url
-        assert crawl("--streams", streams)[0] == 0
+        assert crawl("--workers", workers)[0] == 0
     assert len(hub.requests) >= 60
     assert {one.status for one in hub.requests} == {200}
     assert min(one.remaining for one in hub.requests) >= 20 - 0.8 * 20
@@ -23,7 +23,7 @@ def test_a_whole_run_keeps_within_its_share(crawl, streams) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
 def test_starting_again_and_again_exceeds_nothing(crawl) -> None:
-    with MiniHub(POPULATION, quota=20, window=2, page_size=10) as hub:
+    with FakeHub(POPULATION, quota=20, window=2, page_size=10) as hub:
         crawl.endpoint = hub.url
         for kills in range(4):
             process = crawl.start()

@@ -1,40 +1,42 @@
-"""`hfscan crawl --sample` and `--streams` as their users meet them."""
+"""`hfscan crawl --sample` and `--workers` as their users meet them."""
 
 import re
 
 import pytest
 
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 
 
 def test_a_sample_says_how_it_was_drawn_and_keeps_it(crawl) -> None:
-    with MiniHub(Population.synthetic(3_000, seed=1), quota=None) as hub:
+    with FakeHub(Population.synthetic(3_000, seed=1), quota=None) as hub:
         crawl.endpoint = hub.url
         code, out, err = crawl("--sample", "0.05", "--seed", "7")
         assert (code, err) == (0, "")
-        assert re.search(r"Source 1: \d+ models from http.* in \d+ requests and [\d.]+ s, in", out)
+        assert re.search(
+            r"Snapshot 1: \d+ models from http.* in \d+ requests and [\d.]+ s, in", out
+        )
         assert re.search(r"A sample of [\d,]+ models listed: each model with probability 0.05", out)
         assert "seed 7" in out
         assert crawl("--sample", "0.05", "--seed", "8")[0] == 0
-    rows = crawl.rows("SELECT complete, sample, sample_design, models FROM sources ORDER BY id")
+    rows = crawl.rows("SELECT complete, sample, sample_design, models FROM snapshots ORDER BY id")
     assert [row[:2] for row in rows] == [(False, 0.05)] * 2
     assert "seed 7: 200 ranges of creation time" in rows[0][2]
     assert all(90 < row[3] < 210 for row in rows)
     same = crawl.rows(
-        "SELECT count(*) FROM (SELECT key FROM observed(1) INTERSECT SELECT key FROM observed(2))"
+        "SELECT count(*) FROM (SELECT key FROM models_in(1) INTERSECT SELECT key FROM models_in(2))"
     )
     assert same[0][0] < 40
 
 
 def test_streams_begin_where_an_earlier_crawl_ended_its_pages(crawl) -> None:
-    with MiniHub(Population.synthetic(1_000, seed=1), quota=None, page_size=10) as hub:
+    with FakeHub(Population.synthetic(1_000, seed=1), quota=None, page_size=10) as hub:
         crawl.endpoint = hub.url
-        out = crawl("--streams", "4")[1]
-        assert re.search("Source 1: 1,000 models .* by [23] walkers, in", out)
-        out = crawl("--streams", "4")[1]
-        assert re.search("Source 2: 1,000 models .* by [45] walkers, in", out)
+        out = crawl("--workers", "4")[1]
+        assert re.search("Snapshot 1: 1,000 models .* by [23] walkers, in", out)
+        out = crawl("--workers", "4")[1]
+        assert re.search("Snapshot 2: 1,000 models .* by [45] walkers, in", out)
     both = crawl.rows(
-        "SELECT count(*), count(DISTINCT key) FROM (FROM observed(1) UNION ALL FROM observed(2))"
+        "SELECT count(*), count(DISTINCT key) FROM (FROM models_in(1) UNION ALL FROM models_in(2))"
     )
     assert both == [(2_000, 1_000)]
 
@@ -47,8 +49,8 @@ def test_streams_begin_where_an_earlier_crawl_ended_its_pages(crawl) -> None:
         (["--seed", "3"], "--seed goes with --sample"),
         (["--sample", "0.1", "--limit", "5"], "--sample draws from all models"),
         (["--sample", "0.1", "--author", "a"], "--sample draws from all models"),
-        (["--streams", "4", "--year", "2022"], "--streams goes with a crawl of everything"),
-        (["--streams", "0"], "1<=x<=32"),
+        (["--workers", "4", "--year", "2022"], "--workers goes with a crawl of everything"),
+        (["--workers", "0"], "1<=x<=32"),
     ],
 )
 def test_wrong_usage_is_said(crawl, arguments, words) -> None:

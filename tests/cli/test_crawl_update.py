@@ -1,4 +1,4 @@
-"""`hfscan crawl --update`: what is new or changed since, and nothing else."""
+"""`hfscan crawl --incremental`: what is new or changed since, and nothing else."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hfscan.errors import NoAnswerError
-from hfscan.minihub import Faults, MiniHub, Population
+from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.store import Store
 
 
@@ -26,7 +26,7 @@ def model(number: int, **more):
 def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(crawl) -> None:
     population = Population.from_rows([model(n) for n in range(400)])
     ids = list(population.ids)
-    with MiniHub(population, quota=None, page_size=20) as hub:
+    with FakeHub(population, quota=None, page_size=20) as hub:
         crawl.endpoint = hub.url
         assert crawl()[0] == 0
         now = f"{int(datetime.now(UTC).timestamp()):08x}" + "0" * 16
@@ -39,18 +39,18 @@ def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(cra
         population.edit(ids[300], downloads=1_000)
         population.delete(ids[5])
         asked = len(hub.requests)
-        code, out, err = crawl("--update")
+        code, out, err = crawl("--incremental")
         assert (code, err) == (0, "")
         assert len(hub.requests) - asked == 2
-        assert "Source 2: 401 models: source 1" in out
+        assert "Snapshot 2: 401 models: snapshot 1" in out
         assert "cannot see: models deleted" in out
         assert "downloads" in out
-        assert crawl.rows("SELECT kind, complete, base FROM sources WHERE id = 2") == [
+        assert crawl.rows("SELECT kind, complete, base FROM snapshots WHERE id = 2") == [
             ("update", False, 1)
         ]
-        one, other = "SELECT * EXCLUDE (source) FROM observed(1)", "FROM observed(2)"
+        one, other = "SELECT * EXCLUDE (snapshot) FROM models_in(1)", "FROM models_in(2)"
         differing = crawl.rows(
-            f"SELECT key, id, downloads, tag_mask FROM (SELECT * EXCLUDE (source) {other} "
+            f"SELECT key, id, downloads, tag_mask FROM (SELECT * EXCLUDE (snapshot) {other} "
             f"EXCEPT {one}) ORDER BY key"
         )
         assert [row[:3] for row in differing] == [
@@ -59,24 +59,26 @@ def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(cra
             (now, "b/new", 5),
         ]
         assert differing[0][3] == 3  # PyTorch and TensorFlow
-        assert not crawl.rows("FROM departures")
+        assert not crawl.rows("FROM removed_models")
         # the next one begins where this one began, and a full crawl sees the rest
-        assert crawl("--update")[0] == 0
+        assert crawl("--incremental")[0] == 0
         assert crawl()[0] == 0
-    assert crawl.rows("SELECT base FROM sources ORDER BY id") == [(None,), (1,), (2,), (None,)]
+    assert crawl.rows("SELECT base FROM snapshots ORDER BY id") == [(None,), (1,), (2,), (None,)]
     with Store.open(crawl.folder / "hfscan.duckdb", write=True) as store:
-        with pytest.raises(NoAnswerError, match="hfscan forget 2 3"):
+        with pytest.raises(NoAnswerError, match="hfscan delete 2 3"):
             store.forget(2)
-        full = store.connection.execute(seen := "FROM observed(4) ORDER BY key").fetchall()
+        full = store.connection.execute(seen := "FROM models_in(4) ORDER BY key").fetchall()
         assert len(store.forget(3)) == 1
         assert store.connection.execute(seen).fetchall() == full
-    assert crawl.rows("SELECT key, last_seen, missed_by FROM departures") == [(ids[5], 1, 4)]
-    assert crawl.rows(f"SELECT downloads FROM observed(4) WHERE key = '{ids[300]}'") == [(1_000,)]
+    assert crawl.rows("SELECT key, last_seen, first_absent_in FROM removed_models") == [
+        (ids[5], 1, 4)
+    ]
+    assert crawl.rows(f"SELECT downloads FROM models_in(4) WHERE key = '{ids[300]}'") == [(1_000,)]
 
 
 def test_a_killed_update_begins_anew(crawl) -> None:
     population = Population.from_rows([model(n) for n in range(40)])
-    with MiniHub(population, quota=None, page_size=10) as hub:
+    with FakeHub(population, quota=None, page_size=10) as hub:
         crawl.endpoint = hub.url
         assert crawl()[0] == 0
         now = f"{int(datetime.now(UTC).timestamp()):08x}"
@@ -84,7 +86,7 @@ def test_a_killed_update_begins_anew(crawl) -> None:
         for one in new:
             population.put(model(1) | {"_id": one, "id": f"b/{one}", "lastModified": iso(days=9)})
         asked, hub.latency = len(hub.requests), 0.2
-        process = crawl.start("--update")
+        process = crawl.start("--incremental")
         while len(hub.requests) < asked + 3:
             assert process.poll() is None
             time.sleep(0.01)
@@ -93,33 +95,33 @@ def test_a_killed_update_begins_anew(crawl) -> None:
         hub.latency = 0
         population.edit(new[-1], likes=99)
         population.delete(new[-2])
-        assert crawl("--update")[0] == 0
-    assert crawl.rows("SELECT max(likes), count(*) FROM observed(2)") == [(99, 79)]
+        assert crawl("--incremental")[0] == 0
+    assert crawl.rows("SELECT max(likes), count(*) FROM models_in(2)") == [(99, 79)]
     assert not [*crawl.folder.glob("*.journal")]
 
 
 def test_pages_of_an_update_that_lack_models_or_times_are_asked_for_again(crawl) -> None:
     population = Population.from_rows([model(n) for n in range(40)])
-    with MiniHub(population, quota=None, page_size=10) as hub:
+    with FakeHub(population, quota=None, page_size=10) as hub:
         crawl.endpoint = hub.url
         assert crawl()[0] == 0
         for fault in ("skipped-row", "odd-types"):
             for one in population.ids[:15]:
                 population.edit(one, lastModified=iso(), sha=fault)
             hub.faults = Faults({fault: 1.0}, most=2)
-            assert crawl("--update")[0] == 0
-            newest = "observed((SELECT max(id) FROM sources))"
+            assert crawl("--incremental")[0] == 0
+            newest = "observed((SELECT max(id) FROM snapshots))"
             seen = f"SELECT count(*) FROM {newest} WHERE sha = '{fault}'"
             assert crawl.rows(seen) == [(15,)], fault
 
 
 def test_there_must_be_a_full_crawl_to_update(crawl) -> None:
-    with MiniHub(Population.from_rows([model(1), model(2)]), quota=None) as hub:
+    with FakeHub(Population.from_rows([model(1), model(2)]), quota=None) as hub:
         crawl.endpoint = hub.url
         assert crawl("--limit", "1")[0] == 0
-        code, _, err = crawl("--update")
+        code, _, err = crawl("--incremental")
         assert code == NoAnswerError.exit_code
         assert f"There is no full crawl of {hub.url} to update" in err
-        code, _, err = crawl("--update", "--author", "a")
+        code, _, err = crawl("--incremental", "--author", "a")
         assert code == 2
-        assert "--update carries a full crawl on" in err
+        assert "--incremental carries a full crawl on" in err

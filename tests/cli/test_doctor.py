@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from hfscan import __version__
-from hfscan.minihub import Faults, MiniHub, Population
+from hfscan.fakehub import FakeHub, Faults, Population
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "hf_" + "s" * 34
@@ -20,7 +20,7 @@ TOKEN = "hf_" + "s" * 34
 @pytest.fixture
 def hub():
     population = Population.synthetic(300, seed=1)
-    with MiniHub(population, tokens={TOKEN: "me"}, page_size=20) as hub:
+    with FakeHub(population, tokens={TOKEN: "me"}, page_size=20) as hub:
         yield hub
 
 
@@ -49,7 +49,7 @@ def states(found) -> dict[str, str]:
 
 
 def test_before_the_first_census(doctor, hub, tmp_path) -> None:
-    found = doctor("--no-lanes", code=0)
+    found = doctor("--no-backends", code=0)
     assert __version__ in found["hfscan"]["found"]
     assert f"duckdb {duckdb.__version__}" in found["packages"]["found"]
     assert "hfscan crawl" in found["database"]["advice"]
@@ -63,8 +63,8 @@ def test_before_the_first_census(doctor, hub, tmp_path) -> None:
 def test_after_a_census_with_a_token(doctor, crawl, hub, tmp_path) -> None:
     crawl.endpoint = hub.url
     assert crawl("--limit", "5")[0] == 0
-    found = doctor("--no-lanes", code=0, HF_TOKEN=TOKEN)
-    assert "hfscan.duckdb: 1 sources, the newest of 20" in found["database"]["found"]
+    found = doctor("--no-backends", code=0, HF_TOKEN=TOKEN)
+    assert "hfscan.duckdb: 1 snapshots, the newest of 20" in found["database"]["found"]
     assert found["token"]["found"] == "there is one"
     assert "of 1,000 requests left" in found["quota"]["found"]
     assert "journal" not in found
@@ -78,55 +78,57 @@ def test_an_unfinished_crawl_is_told(doctor, crawl, hub) -> None:
     process.kill()
     process.communicate()
     hub.latency = 0.0
-    found = doctor("--no-lanes", code=0)
+    found = doctor("--no-backends", code=0)
     assert f"an unfinished crawl of {hub.url}, begun " in found["journal"]["found"]
     assert "pages are kept" in found["journal"]["found"]
-    assert "--fresh" in found["journal"]["advice"]
+    assert "--no-resume" in found["journal"]["advice"]
 
 
 def test_a_hub_in_trouble(doctor, hub) -> None:
-    found = doctor("--no-lanes", "--endpoint", "http://127.0.0.1:9", code=1)
+    found = doctor("--no-backends", "--endpoint", "http://127.0.0.1:9", code=1)
     assert found["hub"]["state"] == "problem"
     assert "--endpoint" in found["hub"]["found"]
     assert "quota" not in found
-    found = doctor("--no-lanes", code=1, HF_TOKEN="hf_wrong")
+    found = doctor("--no-backends", code=1, HF_TOKEN="hf_wrong")
     assert "hf auth login" in found["hub"]["found"]
     assert "hf_wrong" not in json.dumps(found)
-    assert doctor("--no-lanes", code=0, HF_HUB_OFFLINE="1")["hub"]["advice"] == "Unset it to crawl."
+    assert (
+        doctor("--no-backends", code=0, HF_HUB_OFFLINE="1")["hub"]["advice"] == "Unset it to crawl."
+    )
     hub.faults = Faults({"error-object": 1.0}, most=99)
-    assert "rate limited" in doctor("--no-lanes", code=1)["hub"]["found"]
+    assert "rate limited" in doctor("--no-backends", code=1)["hub"]["found"]
 
 
 def test_a_database_in_trouble(doctor, tmp_path) -> None:
     (tmp_path / "hfscan.duckdb").write_text("dear diary " * 5_000)
-    found = doctor("--no-lanes", code=1)
+    found = doctor("--no-backends", code=1)
     assert "not a DuckDB database" in found["database"]["found"]
     (tmp_path / "hfscan.duckdb").unlink()
     with duckdb.connect(tmp_path / "hfscan.duckdb") as connection:
         connection.execute("CREATE TABLE mine (x INTEGER)")
-    assert "not hfscan's" in doctor("--no-lanes", code=1)["database"]["found"]
+    assert "not hfscan's" in doctor("--no-backends", code=1)["database"]["found"]
 
 
-def test_lanes_are_asked_in_their_own_processes(doctor, tmp_path) -> None:
-    lane = tmp_path / "python"
+def test_backends_are_asked_in_their_own_processes(doctor, tmp_path) -> None:
+    backend = tmp_path / "python"
     answer = {"id": 1, "ok": True, "versions": {"torch": "9.9"}, "device": "Abacus 3", "threads": 1}
     said = f"input()\nprint('''{json.dumps(answer)}''', flush=True)\ninput()\n"
-    lane.write_text(f"#!{sys.executable}\n{said}")
-    lane.chmod(0o755)
+    backend.write_text(f"#!{sys.executable}\n{said}")
+    backend.chmod(0o755)
     found = doctor(
-        "--lane-python", f"pytorch={lane}", "--lane-python", "flax=/nowhere/python", code=0
+        "--backend-python", f"pytorch={backend}", "--backend-python", "flax=/nowhere/python", code=0
     )
-    assert found["lane pytorch"]["found"] == "torch 9.9; GPU: Abacus 3"
-    assert "/nowhere/python" in found["lane flax"]["found"]
-    assert "not installed" in found["lane flax"]["found"]
-    assert "pip install 'hfscan[parity,jax]'" in found["lane flax"]["found"]
+    assert found["backend pytorch"]["found"] == "torch 9.9; GPU: Abacus 3"
+    assert "/nowhere/python" in found["backend flax"]["found"]
+    assert "not installed" in found["backend flax"]["found"]
+    assert "pip install 'hfscan[parity,jax]'" in found["backend flax"]["found"]
     assert "network" in found["confinement"]["found"]
 
 
 def test_wrong_usage(doctor, tmp_path) -> None:
     for wrong in ("pytorch", "tinygrad=python"):
         done = subprocess.run(
-            [sys.executable, "-m", "hfscan", "doctor", "--lane-python", wrong],
+            [sys.executable, "-m", "hfscan", "doctor", "--backend-python", wrong],
             cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
             capture_output=True, text=True, check=False,
         )  # fmt: skip

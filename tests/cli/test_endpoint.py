@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.fs import add_checksum, journal_folder
 from hfscan.hub.endpoint import may_receive_token, redact_url
 from hfscan.hub.journal import Journal
 from hfscan.hub.plan import plan
-from hfscan.minihub import Faults, MiniHub, Population
 from hfscan.scope import Scope
 
 ROOT = Path(__file__).parents[2]
@@ -41,12 +41,12 @@ def hfscan(tmp_path: Path) -> Run:
 
 COMMANDS = {
     "crawl": ["crawl"],
-    "update": ["crawl", "--update"],
-    "date-floor": ["crawl", "--date-floor"],
-    "snapshot": ["snapshot", "--state", "state"],
-    "remote snapshot": ["snapshot", "--state", "hf://datasets/a/b"],
+    "update": ["crawl", "--incremental"],
+    "date-cutoff": ["crawl", "--date-cutoff"],
+    "snapshot": ["snapshot", "--target", "state"],
+    "remote snapshot": ["snapshot", "--target", "hf://datasets/a/b"],
     "publish": ["publish", "a/b"],
-    "doctor": ["doctor", "--no-lanes"],
+    "doctor": ["doctor", "--no-backends"],
     "import": ["import", "hf://datasets/a/b/c.jsonl", "--observed-at", "2024-01-01"],
 }
 SECRETS = [
@@ -83,7 +83,7 @@ def test_doctor_redacts_what_an_old_journal_holds(hfscan: Run, tmp_path: Path) -
     endpoint = f"http://user:{SECRET}@hub.example/path?token={SECRET}#{SECRET}"
     with Journal(journal_folder(tmp_path / "hfscan.duckdb"), endpoint, Scope()) as journal:
         journal.begin(plan(Scope(), endpoint))
-    _, out = hfscan("doctor", "--no-lanes", "--endpoint", "http://127.0.0.1:9")
+    _, out = hfscan("doctor", "--no-backends", "--endpoint", "http://127.0.0.1:9")
     assert "an unfinished crawl of http://hub.example/path, begun" in out
     assert SECRET not in out
 
@@ -121,12 +121,12 @@ def test_may_receive_token_where_nobody_else_reads(endpoint: str, may: bool) -> 
 
 
 @pytest.fixture
-def hub() -> Iterator[MiniHub]:
-    with MiniHub(Population.synthetic(20, seed=1), quota=None, tokens={TOKEN: "me"}) as hub:
+def hub() -> Iterator[FakeHub]:
+    with FakeHub(Population.synthetic(20, seed=1), quota=None, tokens={TOKEN: "me"}) as hub:
         yield hub
 
 
-def test_token_stays_at_home_over_http(hfscan: Run, hub: MiniHub) -> None:
+def test_token_stays_at_home_over_http(hfscan: Run, hub: FakeHub) -> None:
     """A proxy stands for the network: it sees what is sent to a machine elsewhere."""
     elsewhere = {"HF_TOKEN": TOKEN, "HTTP_PROXY": hub.url, "http_proxy": hub.url}
     asked = ("crawl", "--limit", "1", "--endpoint", "http://hub.example")
@@ -138,7 +138,7 @@ def test_token_stays_at_home_over_http(hfscan: Run, hub: MiniHub) -> None:
     _, out = hfscan(*asked, "--allow-http-token", **elsewhere)
     assert "not sent" not in out
     assert hub.requests[-1].identity == "me"
-    _, out = hfscan("doctor", "--no-lanes", "--endpoint", "http://hub.example", **elsewhere)
+    _, out = hfscan("doctor", "--no-backends", "--endpoint", "http://hub.example", **elsewhere)
     assert "it is not sent to http://hub.example" in out
     assert hub.requests[-1].identity == "127.0.0.1"
     code, out = hfscan("publish", "me/x", "--endpoint", "http://hub.example", **elsewhere)
@@ -155,7 +155,7 @@ def test_token_stays_at_home_over_http(hfscan: Run, hub: MiniHub) -> None:
 
 
 def test_report_says_that_the_first_crawl_is_unfinished(hfscan: Run, tmp_path: Path) -> None:
-    with MiniHub(Population.synthetic(20, seed=1), quota=None) as hub:
+    with FakeHub(Population.synthetic(20, seed=1), quota=None) as hub:
         assert hfscan("crawl", "--endpoint", hub.url)[0] == 0
         assert hfscan("forget", "1")[0] == 0
         code, out = hfscan("report")
@@ -171,7 +171,7 @@ def test_report_says_that_the_first_crawl_is_unfinished(hfscan: Run, tmp_path: P
 
 def test_crawl_prints_a_line_for_each_wait(hfscan: Run) -> None:
     faults = Faults({"429-retry-after": 1.0}, most=1)
-    with MiniHub(Population.synthetic(20, seed=1), quota=None, faults=faults) as hub:
+    with FakeHub(Population.synthetic(20, seed=1), quota=None, faults=faults) as hub:
         code, out = hfscan("crawl", "--limit", "5", "--endpoint", hub.url)
     assert code == 0
     assert f"After 0 models: {hub.url} answered 429" in out

@@ -35,9 +35,9 @@ def assert_refused(result: Result, error: type[Exception], *words: str) -> None:
         assert word in str(result.exception)
 
 
-def sources() -> list[tuple[int, int]]:
+def snapshots() -> list[tuple[int, int]]:
     with Store.open(Path("hfscan.duckdb")) as store:
-        return [(source.id, source.models) for source in store.sources()]
+        return [(snapshot.id, snapshot.models) for snapshot in store.snapshots()]
 
 
 @pytest.mark.parametrize("rows", [[], {"models": []}, models(3, private=True)])
@@ -45,9 +45,9 @@ def sources() -> list[tuple[int, int]]:
 def test_no_models_are_refused(run, rows, option):
     options = [option] if option else []
     assert_refused(run(rows, "2024-01-01", *options), ImplausibleError, "no models", "--allow-drop")
-    assert sources() == []
+    assert snapshots() == []
     assert run(rows, "2024-01-01", *options, "--allow-drop").exit_code == 0
-    assert sources() == [(1, 0)]
+    assert snapshots() == [(1, 0)]
 
 
 def test_refused_file_leaves_database_alone(run):
@@ -56,17 +56,17 @@ def test_refused_file_leaves_database_alone(run):
     for rows in ({"error": "x"}, "<html>", ""):
         assert_refused(run(rows, "2024-01-02", "--complete"), DumpError, "dump.json")
     assert_refused(run([], "2024-01-02", "--complete"), ImplausibleError)
-    assert sources() == [(1, 5)]
+    assert snapshots() == [(1, 5)]
     assert len(before) == len(Path("hfscan.duckdb").read_bytes())
 
 
 def test_complete_import_must_not_drop(run):
     assert run(models(100), "2024-01-01", "--complete").exit_code == 0
     result = run(models(90), "2024-01-02", "--complete")
-    assert_refused(result, ImplausibleError, "source 1", "models 100 -> 90", "--allow-drop")
+    assert_refused(result, ImplausibleError, "snapshot 1", "models 100 -> 90", "--allow-drop")
     assert run(models(99), "2024-01-03", "--complete").exit_code == 0
     assert run(models(50), "2024-01-04", "--complete", "--allow-drop").exit_code == 0
-    assert [count for _, count in sources()] == [100, 99, 50]
+    assert [count for _, count in snapshots()] == [100, 99, 50]
     assert run(models(20), "2023-01-01", "--complete").exit_code == 0  # nothing was before it
 
 
@@ -80,7 +80,7 @@ def test_partial_import_may_be_small(run):
     assert run(models(100), "2024-01-01", "--complete").exit_code == 0
     assert run(models(3), "2024-01-02", "--partial").exit_code == 0
     assert run(models(2), "2024-01-03").exit_code == 0
-    assert [count for _, count in sources()] == [100, 3, 2]
+    assert [count for _, count in snapshots()] == [100, 3, 2]
 
 
 def test_import_must_not_drop_within_its_series(run):
@@ -98,7 +98,7 @@ def test_import_says_what_it_left_out(run):
     ]
     result = run(rows, "2024-02-01")
     assert result.exit_code == 0
-    assert "Source 1: 3 models" in result.output
+    assert "Snapshot 1: 3 models" in result.output
     assert "Left out 1: without an id." in result.output
     assert "Left out 1: larger than 16 MiB." in result.output
     assert "created_at contradicts createdAt in 1 models, not kept." in result.output
@@ -110,7 +110,7 @@ def test_lost_row_is_no_departure(run):
     assert result.exit_code == 0
     assert "not kept as complete" in result.output
     with Store.open(Path("hfscan.duckdb")) as store:
-        assert store.sources()[1].complete is False
-        assert store.connection.execute("FROM departures").fetchall() == []
+        assert store.snapshots()[1].complete is False
+        assert store.connection.execute("FROM removed_models").fetchall() == []
     result = run([*models(50), None], "2024-01-03", "--complete")
-    assert_refused(result, ImplausibleError, "source 1", "100 -> 50")
+    assert_refused(result, ImplausibleError, "snapshot 1", "100 -> 50")

@@ -45,17 +45,20 @@ def test_time_zone_moves_no_date(tmp_path, zone):
     observed = "2024-07-12T01:00:00+05:30"
     assert run("import", lines, "--observed-at", observed, "--db", db, zone=zone).returncode == 0
     sql = (
-        "SELECT DISTINCT created_at::VARCHAR AS c, last_modified::VARCHAR AS m, at_floor "
-        "FROM observed({})"
+        "SELECT DISTINCT created_at::VARCHAR AS c, last_modified::VARCHAR AS m, at_cutoff "
+        "FROM models_in({})"
     )
     first = run("query", sql.format(1), "--db", db, "--format", "json", zone=zone)
     assert json.loads(first.stdout) == [
-        {"c": "2022-03-02 23:29:04", "m": "2022-03-02 23:29:04", "at_floor": True}
+        {"c": "2022-03-02 23:29:04", "m": "2022-03-02 23:29:04", "at_cutoff": True}
     ]
     second = run("query", sql.format(2), "--db", db, "--format", "json", zone=zone)
     assert json.loads(second.stdout)[0]["c"] == "2022-12-31 22:30:00"
-    sources = json.loads(run("sources", "--db", db, "--format", "json", zone=zone).stdout)
-    assert [one["observed_to"] for one in sources] == ["2024-07-11 00:00:00", "2024-07-11 19:30:00"]
+    snapshots = json.loads(run("snapshots", "--db", db, "--format", "json", zone=zone).stdout)
+    assert [one["observed_to"] for one in snapshots] == [
+        "2024-07-11 00:00:00",
+        "2024-07-11 19:30:00",
+    ]
     zoned = run("query", "SELECT now()::VARCHAR AS now", "--db", db, "--format", "json", zone=zone)
     assert json.loads(zoned.stdout)[0]["now"].endswith("+00")
 
@@ -77,10 +80,10 @@ def test_imported_creation_dates_are_utc(tmp_path, zone, kind):
         connection.executemany("INSERT INTO dates VALUES (?, ?)", rows)
         connection.execute(f"COPY dates TO '{dates}'")
     assert run("import", dump, "--observed-at", "2024-07-11", "--db", db).returncode == 0
-    result = run("import", "--created", dates, "--db", db, zone=zone)
+    result = run("import", "--creation-dates", dates, "--db", db, zone=zone)
     assert result.stdout.splitlines() == [
         f"Kept 2 creation dates in {db}",
-        "Left out 1: without a usable id.",
+        "Left out 1: without a loadable id.",
         "Left out 1: date not understood, e.g. '06/01/2022'.",
         "Left out 1: further dates of a model, of which the earliest counts.",
         "No snapshot has a model of 1 of the ids.",
@@ -102,7 +105,7 @@ def test_unreadable_values_are_reported(tmp_path):
     brought = invoke(cli, ["import", str(dump), "--observed-at", "2024-07-11", "--db", str(db)])
     assert "Not understood, so unknown: created_at of 1 model, e.g. '06/01/2023'." in brought.output
     assert "tags of 1 model, e.g. '\N{REPLACEMENT CHARACTER}[31mred text'" in brought.output
-    listed = json.loads(invoke(cli, ["sources", "--db", str(db), "--format", "json"]).stdout)
+    listed = json.loads(invoke(cli, ["snapshots", "--db", str(db), "--format", "json"]).stdout)
     assert listed[0]["unreadable"][0] == "created_at of 1 model, e.g. '06/01/2023'"
     report = invoke(cli, ["report", "--year", "2023", "--db", str(db)])
     assert report.exit_code == 0

@@ -1,4 +1,4 @@
-"""`hfscan publish` with the real client against the stand-in's upload routes."""
+"""`hfscan publish` with the real client against the fake Hub's upload routes."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from hfscan.census import crawl
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 from hfscan.scope import Scope
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ def hub():
     rows[7] |= {"private": True, "id": "ann/secret-model"}
     rows[8] |= {"gated": "manual", "id": "bob/gated-model"}
     tokens = {TOKEN: "ann", "hf_other": "bob"}
-    with MiniHub(Population.from_rows(rows), quota=None, tokens=tokens) as hub:
+    with FakeHub(Population.from_rows(rows), quota=None, tokens=tokens) as hub:
         yield hub
 
 
@@ -75,14 +75,14 @@ def test_in_one_commit_and_none_where_nothing_changed(hub, db, publish, tmp_path
 
     # a later census, with no model of the oldest part left: its file goes, a user's own stays
     dataset.files["notes.md"] = b"mine"
-    floor = [key for key in hub.population.ids if key < "6220"]
-    for one in floor:
+    cutoff = [key for key in hub.population.ids if key < "6220"]
+    for one in cutoff:
         hub.population.delete(one)
     crawl(Scope(), endpoint=hub.url, token=TOKEN, db=db)
     assert publish("ann/census").startswith("Published")
     assert len(dataset.commits) == 2
-    assert "models/floor.parquet" in first
-    assert "models/floor.parquet" not in dataset.files
+    assert "models/cutoff.parquet" in first
+    assert "models/cutoff.parquet" not in dataset.files
     assert dataset.files["notes.md"] == b"mine"
 
 

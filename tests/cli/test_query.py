@@ -13,7 +13,7 @@ import pytest
 
 from hfscan.cli import main
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def db(tmp_path_factory):
     (folder / "dump.json").write_text(json.dumps([{"id": "ann/a", "tags": ["pytorch"]}]))
     day = datetime(2024, 1, 1, tzinfo=UTC)
     with Store.open(folder / "h.duckdb", write=True) as store:
-        store.ingest([folder / "dump.json"], Observation("import", "x", Scope(), day, day, None))
+        store.ingest([folder / "dump.json"], NewSnapshot("import", "x", Scope(), day, day, None))
     return folder / "h.duckdb"
 
 
@@ -120,8 +120,8 @@ REFUSED = {
     "SET memory_limit = '1TB'": "SET is not a statement that reads",
     "CALL enable_logging()": "CALL is not a statement that reads",
     "CREATE TEMP TABLE x AS SELECT 1": "CREATE is not a statement that reads",
-    "DELETE FROM sources": "DELETE is not a statement that reads",
-    "SELECT nextval('source_ids')": "read-only",
+    "DELETE FROM snapshots": "DELETE is not a statement that reads",
+    "SELECT nextval('snapshot_ids')": "read-only",
     "SELECT getenv('HOME')": "getenv does not exist",
     "SELECT 1; SELECT 2": "holds 2 statements",
     "/* nothing */": "is empty",

@@ -1,4 +1,4 @@
-"""`hfscan trend` and `hfscan explain` over small observations."""
+"""`hfscan trend` and `hfscan explain` over small snapshots."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hfscan.cli import cli
 from hfscan.errors import NoAnswerError
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 BERT = {
     "id": "ann/bert",
@@ -34,7 +34,7 @@ def ask(tmp_path):
         dump.write_text(json.dumps(models))
         seen = datetime.fromisoformat(day).replace(tzinfo=UTC)
         with Store.open(db, write=True) as store:
-            store.ingest([dump], Observation("import", day, Scope(), seen, seen, None))
+            store.ingest([dump], NewSnapshot("import", day, Scope(), seen, seen, None))
 
     def run(*arguments):
         command = [*map(str, arguments), "--db", str(db)]
@@ -63,11 +63,11 @@ def test_shares_by_year_of_creation(ask):
 def test_shares_from_observation_to_observation_in_the_order_of_time(ask):
     ask.observe("2024-02-01", BERT, keras("ann/k"))
     ask.observe("2023-02-01", BERT)  # brought in later, seen earlier
-    rows = json.loads(ask("trend", "--per", "observation", "--format", "json"))
+    rows = json.loads(ask("trend", "--per", "snapshot", "--format", "json"))
     pytorch = [row for row in rows if (row["name"], row["framework"]) == ("exclusive", "pytorch")]
     assert [(row["group"], row["numerator"], row["denominator"]) for row in pytorch] == [
-        ("2023-02-01, source 2", 1, 1),
-        ("2024-02-01, source 1", 1, 2),
+        ("2023-02-01, snapshot 2", 1, 1),
+        ("2024-02-01, snapshot 1", 1, 2),
     ]
 
 
@@ -96,7 +96,7 @@ def test_adoption_of_formats(ask):
     shares = {(row["period"], row["framework"]): row["share"] for row in rows}
     assert shares["2022", "safetensors"] == "1.0"
     assert shares["2023", "safetensors"] == "0.0"
-    by_files = ask("trend", "--formats", "--definition", "weights", "--universe", "tflite")
+    by_files = ask("trend", "--formats", "--definition", "weights", "--frameworks", "tflite")
     assert "LiteRT" in by_files
     assert "Safetensors" not in by_files
 
@@ -108,11 +108,11 @@ def test_a_model_is_explained_under_each_definition(ask):
     assert why["tag", "PyTorch"]["because"] == "tag pytorch"
     assert why["weights", "LiteRT (TF Lite)"]["because"] == "file a/B.TFLITE"
     assert why["weights", "TensorFlow"]["because"] == "LiteRT (TF Lite) is its own"
-    by_class = why["usable", "JAX"]
+    by_class = why["loadable", "JAX"]
     assert by_class["because"] == "safetensors; transformers; BertModel"
-    assert "from_pretrained reads safetensors" in by_class["source"]
+    assert "from_pretrained reads safetensors" in by_class["snapshot"]
     told = ask("explain", "ann/bert")
-    assert "ann/bert, as source 1 saw it:" in told
+    assert "ann/bert, as snapshot 1 saw it:" in told
     assert "  tag: PyTorch\n" in told
 
 
@@ -129,7 +129,7 @@ def test_an_observation_of_a_part_can_be_looked_into(tmp_path):
     year = Scope(since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC))
     day = datetime(2024, 7, 1, tzinfo=UTC)
     with Store.open(db, write=True) as store:
-        store.ingest([dump], Observation("import", "dump.json", year, day, day, None))
+        store.ingest([dump], NewSnapshot("import", "dump.json", year, day, day, None))
     commands = [
         ["query", "SELECT id FROM census"],
         ["explain", "ann/bert"],
@@ -140,5 +140,5 @@ def test_an_observation_of_a_part_can_be_looked_into(tmp_path):
         done = CliRunner().invoke(cli, [*command, "--db", str(db)], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         assert "only a part of the Hub's models" in done.stderr
-    with pytest.raises(NoAnswerError, match="No source covers models of every age"):
+    with pytest.raises(NoAnswerError, match="No snapshot covers models of every age"):
         CliRunner().invoke(cli, ["report", "--db", str(db)], catch_exceptions=False)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs descriptors of
 EMOJI = "a/\N{GRINNING FACE}"
 ROOT = Path(__file__).parents[2]
 PRINTING = {
-    "sources": ("sources",),
+    "snapshots": ("snapshots",),
     "report": ("report",),
     "report-json": ("report", "--format", "json"),
     "report-md": ("report", "--format", "md"),
@@ -21,12 +21,12 @@ PRINTING = {
     "query": ("query", "FROM census"),
     "query-csv": ("query", "FROM census", "--format", "csv"),
     "queries": ("query",),
-    "trend": ("trend", "--per", "observation", "--format", "json"),
+    "trend": ("trend", "--per", "snapshot", "--format", "json"),
     "claims": ("claims",),
     "explain": ("explain", EMOJI),
     "frameworks": ("frameworks",),
     "export": ("export", "exported", "--table", "models"),
-    "doctor": ("doctor", "--no-lanes"),
+    "doctor": ("doctor", "--no-backends"),
     "help": ("--help",),
     "version": ("--version",),
 }
@@ -76,7 +76,7 @@ def test_reader_that_left_ends_with_code_141(folder, name):
     assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["sources", "report-json", "help"])
+@pytest.mark.parametrize("name", ["snapshots", "report-json", "help"])
 def test_closed_stdout_ends_with_code_9(folder, name):
     done = run(folder, *PRINTING[name], preexec_fn=lambda: os.close(1))
     assert done.returncode == 9, done.stderr
@@ -92,7 +92,7 @@ def test_closed_stdout_spares_files(folder):
 
     done = run(folder, "report", "--out", "closed.json", stderr=None, preexec_fn=close)
     assert done.returncode == 0
-    assert json.loads((folder / "closed.json").read_text("utf-8"))["source"]["id"] == 1
+    assert json.loads((folder / "closed.json").read_text("utf-8"))["snapshot"]["id"] == 1
 
 
 def test_full_stderr_stops_nothing(folder):

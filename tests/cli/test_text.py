@@ -10,7 +10,7 @@ import pytest
 
 from hfscan.census import crawl
 from hfscan.cli import main
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 from hfscan.scope import Scope
 
 HIDDEN = "\x1b[2J\x07\x7f\x9b31m\u202e\u2066\u200b\ufeff\u2028\u2029\u3164"
@@ -42,7 +42,7 @@ def unsafe(text):
 
 @pytest.fixture(scope="module")
 def hub():
-    with MiniHub(Population.from_rows(ROWS), quota=None) as hub:
+    with FakeHub(Population.from_rows(ROWS), quota=None) as hub:
         yield hub
 
 
@@ -71,7 +71,7 @@ def run(monkeypatch, capsys):
 
 
 COMMANDS = {
-    "sources": [],
+    "snapshots": [],
     "frameworks": [],
     "trend": ["--per", "month"],
     "explain": [f"{ID}0"],
@@ -127,14 +127,14 @@ def test_messages_and_errors_are_one_line(run, db, hub, tmp_path):
         (["query", "x\x1b[31m\u202ey", "--db", db], 7),
         (["query", f"SELECT '{EVIL}'::INT", "--db", db], 2),
         (["query", "concentration", "--param", EVIL, "--db", db], 7),
-        (["sources", "--db", f"{folder}.duckdb"], 6),
+        (["snapshots", "--db", f"{folder}.duckdb"], 6),
         (["report", "--db", db, "--name", EVIL], 11),
         (["report", "--db", db, f"--{EVIL}"], 2),
         ([EVIL], 2),
         (["export", folder, "--db", db], 0),
-        (["export", folder, "--db", db, "--source", "9"], 7),
-        (["doctor", "--no-lanes", "--db", new, "--endpoint", f"{hub.url}/{EVIL}"], 4),
-        (["doctor", "--no-lanes", "--db", new, "--endpoint", hub.url, "--format", "json"], 0),
+        (["export", folder, "--db", db, "--snapshot", "9"], 7),
+        (["doctor", "--no-backends", "--db", new, "--endpoint", f"{hub.url}/{EVIL}"], 4),
+        (["doctor", "--no-backends", "--db", new, "--endpoint", hub.url, "--format", "json"], 0),
         (["claims", "--db", db], 0),
         (["forget", "1", "--db", new], 0),
     ):

@@ -13,10 +13,10 @@ import hfscan
 from hfscan.cli import COMMANDS, cli
 from hfscan.cli._command import Command, Group
 from hfscan.errors import HfscanError, NoAnswerError
+from hfscan.fakehub import FakeHub, Population
 from hfscan.figures.queries import load, names
-from hfscan.minihub import MiniHub, Population
 from hfscan.notebook import Rows
-from hfscan.parity.worker import lane_names
+from hfscan.parity.worker import backend_names
 from hfscan.suggest import did_you_mean, unknown
 
 
@@ -79,9 +79,9 @@ def test_mistyped_words_get_a_hint(arguments, hint):
 @pytest.mark.parametrize(
     ("arguments", "code", "hint"),
     [
-        (("report", "--universe", "tensorflo"), 7, "Did you mean 'tensorflow'"),
+        (("report", "--frameworks", "tensorflo"), 7, "Did you mean 'tensorflow'"),
         (("report", "--name", "overvew"), 11, "Did you mean 'overview'"),
-        (("report", "--source", "9"), 7, "There is no source 9. Sources: 1"),
+        (("report", "--snapshot", "9"), 7, "There is no snapshot 9. Snapshots: 1"),
         (("query", "concentraton"), 7, "Did you mean 'concentration'"),
         (("query", "concentration", "--param", "framework=tensorflo"), 7, "'tensorflow'"),
         (("query", "concentration", "--param", "framwork=tf"), 7, "Did you mean 'framework'"),
@@ -89,11 +89,11 @@ def test_mistyped_words_get_a_hint(arguments, hint):
         (("query", "exclusivity", "--param", "by=tasks"), 7, "Did you mean 'task'"),
         (("query", "exclusivity", "--param", "since=2023-13-01"), 7, "a date, such as"),
         (("query", "concentration", "--param", "top=-1"), 7, "a whole number"),
-        (("query", "changes"), 7, "There is no source '2'. Known: 1."),
-        (("query", "speed", "--param", "lane=pytorhc"), 7, "Did you mean 'pytorch'"),
+        (("query", "changes"), 7, "There is no snapshot '2'. Known: 1."),
+        (("query", "speed", "--param", "backend=pytorhc"), 7, "Did you mean 'pytorch'"),
         (("explain", "ann/m01"), 7, "There is ann/m0"),
         (("explain", "no/such"), 7, "has no model 'no/such'"),
-        (("forget", "9"), 7, "There is no source 9"),
+        (("forget", "9"), 7, "There is no snapshot 9"),
     ],
 )
 def test_unknown_names_get_a_hint(db, arguments, code, hint):
@@ -105,8 +105,8 @@ def test_unknown_names_get_a_hint(db, arguments, code, hint):
 def test_the_query_and_report_pages_fit_the_choices():
     """Values that headers of queries declare are those of the code."""
     declared = {(name, one.name): one.values for name in names() for one in load(name).parameters}
-    assert declared["exclusivity", "definition"] == ("tag", "weights", "usable")
-    assert set(declared["speed", "lane"]) == set(lane_names())
+    assert declared["exclusivity", "definition"] == ("tag", "weights", "loadable")
+    assert set(declared["speed", "backend"]) == set(backend_names())
     for (name, parameter), values in declared.items():
         default = next(one.default for one in load(name).parameters if one.name == parameter)
         plain = not any(value.startswith("<") for value in values)
@@ -121,8 +121,8 @@ def test_the_query_and_report_pages_fit_the_choices():
         (("trend", "--per", "year", "--per", "month"), "--per was given"),
         (("crawl", "--files", "--no-files"), "exclude each other"),
         (("crawl", "--task", "a", "--task", "b"), "--task was given a and b"),
-        (("minihub", "serve", "--models", "4", "--models", "5"), "--models was given 4 and 5"),
-        (("query", "floor", "--param", "since=2022-01-01", "--param", "since=2023-01-01"),
+        (("fakehub", "serve", "--models", "4", "--models", "5"), "--models was given 4 and 5"),
+        (("query", "cutoff", "--param", "since=2022-01-01", "--param", "since=2023-01-01"),
          "since was given two values"),
     ],
 )  # fmt: skip
@@ -149,10 +149,10 @@ def test_every_command_refuses_two_values():
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--year", "2023", "--with-year", "2023"), "is the year itself"),
-        (("--with-source", "1"), "is the observation itself"),
-        (("--with-year", "2023"), "needs --year"),
-        (("--source", "1", "--as-of", "2024-07-11"), "exclude each other"),
+        (("--year", "2023", "--compare-year", "2023"), "is the year itself"),
+        (("--compare-snapshot", "1"), "is the snapshot itself"),
+        (("--compare-year", "2023"), "needs --year"),
+        (("--snapshot", "1", "--as-of", "2024-07-11"), "exclude each other"),
         (("--out", "r.pdf"), "Known: .txt, .md, .json, .html"),
         (("--format", "md", "--out", "r.pdf"), "Known: .txt, .md, .json, .html"),
         (("--format", "csv", "--out", "o.csv"), "need a folder. Name one with --out, such as o"),
@@ -196,14 +196,14 @@ def test_out_names_folders_and_files(db, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("report", "--without-top", "5"), "no model is left"),
+        (("report", "--exclude-top-authors", "5"), "no model is left"),
         (("report", "--name", "claims", "--year", "2023"), "leave out what narrows it"),
         (("query", "exclusivity", "--param", "since=2024-01-01", "--param", "until=2023-01-01"),
          "must lie before"),
         (("query", "--param", "a=1"), "Name a query"),
-        (("query", "floor", "--dialect", "spark", "--source", "1"), "--dialect prints SQL"),
-        (("query", "model", "--source", "1", "--as-of", "2024-07-11"), "exclude each other"),
-        (("explain", "ann/m0", "--source", "1", "--as-of", "2024-07-11"), "exclude each other"),
+        (("query", "cutoff", "--dialect", "spark", "--snapshot", "1"), "--dialect prints SQL"),
+        (("query", "model", "--snapshot", "1", "--as-of", "2024-07-11"), "exclude each other"),
+        (("explain", "ann/m0", "--snapshot", "1", "--as-of", "2024-07-11"), "exclude each other"),
     ],
 )  # fmt: skip
 def test_conflicting_filters_are_refused(db, arguments, told):
@@ -225,7 +225,7 @@ def test_top_needs_groups(db, tmp_path):
 
 
 def test_a_crawl_that_meets_nothing_records_nothing(tmp_path):
-    with MiniHub(Population.synthetic(50, seed=1)) as hub:
+    with FakeHub(Population.synthetic(50, seed=1)) as hub:
         for filters, hint in (
             (("--task", "text-genaration"), "Did you mean 'text-generation'"),
             (("--author", "nosuch"), "Check the spelling"),
@@ -248,15 +248,15 @@ def test_a_crawl_that_meets_nothing_records_nothing(tmp_path):
         ({"year": 1800}, "No year 1800"),
         ({"definition": "wights"}, "Did you mean 'weights'"),
         ({"population": "creatd"}, "Did you mean 'created'"),
-        ({"floor": "include"}, "Did you mean 'included'"),
+        ({"cutoff": "include"}, "Did you mean 'included'"),
         ({"weight": "download"}, "Did you mean 'downloads'"),
-        ({"universe": ["pytorh"]}, "Did you mean 'pytorch'"),
-        ({"universe": []}, "The universe is empty"),
+        ({"frameworks": ["pytorh"]}, "Did you mean 'pytorch'"),
+        ({"frameworks": []}, "The frameworks is empty"),
         ({"top": 5}, "Name a grouping"),
-        ({"without_top": -1}, "a whole number"),
-        ({"without_top": 9}, "no model is left"),
+        ({"exclude_top_authors": -1}, "a whole number"),
+        ({"exclude_top_authors": 9}, "no model is left"),
         ({"population": "created"}, "needs a year"),
-        ({"source": 9}, "There is no source 9"),
+        ({"snapshot": 9}, "There is no snapshot 9"),
     ],
 )
 def test_figures_refuse_unknown_values(db, asked, told):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hfscan.minihub import Faults, MiniHub, Population
+from hfscan.fakehub import FakeHub, Faults, Population
 
 TOKEN = "hf_" + "s" * 34
 
@@ -17,7 +17,7 @@ def crawl(tmp_path):
 
     def run(*options, faults=None, command=("crawl",)):
         population = Population.synthetic(300, seed=1)
-        with MiniHub(population, tokens={TOKEN: "ann"}, page_size=100, faults=faults) as hub:
+        with FakeHub(population, tokens={TOKEN: "ann"}, page_size=100, faults=faults) as hub:
             done = subprocess.run(
                 [sys.executable, "-m", "hfscan", *options, *command],
                 cwd=tmp_path,
@@ -34,14 +34,14 @@ def crawl(tmp_path):
 
 def test_default_logs_nothing(crawl):
     out, err = crawl()
-    assert out.startswith("Source 1: 300 models")
+    assert out.startswith("Snapshot 1: 300 models")
     assert err == ""
 
 
 def test_v_logs_steps_and_retries(crawl):
     _, err = crawl("-v", faults=Faults({"503": 0.5}, seed=1))
     assert "INFO fetched 300 models in 3 pages" in err
-    assert "INFO source 1 holds 300 models" in err
+    assert "INFO snapshot 1 holds 300 models" in err
     assert "answered 503" in err
     assert "GET http" not in err
 
@@ -62,7 +62,7 @@ def test_q_leaves_out_notes(crawl, tmp_path):
 
 def test_v_and_q_are_refused_together():
     done = subprocess.run(
-        [sys.executable, "-m", "hfscan", "-v", "-q", "sources"],
+        [sys.executable, "-m", "hfscan", "-v", "-q", "snapshots"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")

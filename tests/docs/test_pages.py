@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -36,7 +36,7 @@ RUN = {
     "python": "python - <<'THE_END'\n{}\nTHE_END",
     "sql": "hfscan query <<'THE_END'\n{}\nTHE_END",
 }
-BEFORE = {"schema.md": "hfscan crawl\nhfscan crawl --update"}
+BEFORE = {"schema.md": "hfscan crawl\nhfscan crawl --incremental"}
 """What a page takes for granted."""
 SHELL = """
 set -euo pipefail
@@ -103,7 +103,7 @@ def test_what_a_page_says_to_run_runs(page, tmp_path):
         subprocess.run([sys.executable, "-c", GPT2, tmp_path / "my-gpt2"], check=True)
         models[0] = {**models[0], "id": "openai-community/gpt2"}
     there = Population.from_rows(models, folders=folders)
-    with MiniHub(there, quota=None, tokens={TOKEN: "OWNER"}) as hub:
+    with FakeHub(there, quota=None, tokens={TOKEN: "OWNER"}) as hub:
         done = subprocess.run(
             ["bash", "-c", "\n".join(script)],
             cwd=tmp_path,

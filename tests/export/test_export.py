@@ -13,12 +13,12 @@ import yaml
 
 from hfscan.census import crawl
 from hfscan.export import export, write_card
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, Observation, Store
+from hfscan.store import CreationDate, NewSnapshot, Store
 
 ROOT = Path(__file__).parents[2]
-TABLES = {"models", "figures", "sources", "frameworks", "creation_dates"}
+TABLES = {"models", "figures", "snapshots", "frameworks", "creation_dates"}
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,11 @@ def db(tmp_path_factory) -> Path:
     population = Population.synthetic(3_000, seed=9)
     first = population.ids[0]
     population.edit(first, id="ann/O'Neil \N{SNOWMAN} | <b>", tags=["pytorch", "it's"])
-    with MiniHub(population, quota=None) as hub:
+    with FakeHub(population, quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=db)
     with Store.open(db, write=True) as store:
         date = datetime(2019, 2, 18, tzinfo=UTC)
-        name = store.connection.execute("SELECT id FROM observed(1) WHERE at_floor").fetchone()[0]
+        name = store.connection.execute("SELECT id FROM models_in(1) WHERE at_cutoff").fetchone()[0]
         store.record_dates([CreationDate(name, date, None)], kind="import", origin="a test")
     return db
 
@@ -41,7 +41,7 @@ def db(tmp_path_factory) -> Path:
 def folder(db, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("export") / "it's one"
     done = hfscan("export", folder, "--db", db)
-    assert done.startswith("Wrote 3,000 models, 1 sources, ")
+    assert done.startswith("Wrote 3,000 models, 1 snapshots, ")
     return folder
 
 
@@ -55,33 +55,33 @@ def hfscan(*arguments: object) -> str:
     return done.stdout
 
 
-def rows(db: Path, source: int) -> list[tuple]:
+def rows(db: Path, snapshot: int) -> list[tuple]:
     with Store.open(db) as store:
-        sql = "SELECT * EXCLUDE (source) FROM observed(?) ORDER BY key"
-        return store.connection.execute(sql, [source]).fetchall()
+        sql = "SELECT * EXCLUDE (snapshot) FROM observed(?) ORDER BY key"
+        return store.connection.execute(sql, [snapshot]).fetchall()
 
 
 def test_brought_back_it_is_the_same_observation(db, folder, tmp_path) -> None:
     copy = tmp_path / "copy.duckdb"
     out = hfscan("import", folder, "--db", copy)
-    assert out.startswith("Source 1: 3,000 models observed 20")
+    assert out.startswith("Snapshot 1: 3,000 models observed 20")
     assert "Unknown key" not in out
     assert rows(copy, 1) == rows(db, 1)
     with Store.open(copy) as there, Store.open(db) as here:
-        (one,), (other,) = there.sources(), here.sources()
+        (one,), (other,) = there.snapshots(), here.snapshots()
         dates = "SELECT * EXCLUDE (recorded_at) FROM creation_dates"
         found = there.connection.execute(dates).fetchall()
         assert found == here.connection.execute(dates).fetchall()
-    told = "observed_from observed_to complete since until models synthetic lacks origin".split()
+    told = "observed_from observed_to complete since until models synthetic missing_columns origin".split()
     assert [getattr(one, name) for name in told] == [getattr(other, name) for name in told]
-    for question in (["--year", "2022"], ["--year", "2023", "--definition", "usable"], []):
+    for question in (["--year", "2022"], ["--year", "2023", "--definition", "loadable"], []):
         reports = [
             json.loads(hfscan("report", *question, "--format", "json", "--db", one))
             for one in (db, copy)
         ]
         for report in reports:
             assert report["figures"]
-            del report["generated_at"], report["source"]
+            del report["generated_at"], report["snapshot"]
         assert reports[0] == reports[1]
 
 
@@ -98,8 +98,10 @@ def test_the_same_observation_gives_the_same_bytes(db, folder, tmp_path) -> None
 
 def test_one_table_alone(db, folder, tmp_path) -> None:
     only = tmp_path / "only"
-    assert hfscan("export", only, "--db", db, "--table", "figures").startswith("Wrote 1 sources, ")
-    assert {file.parent.name for file in only.glob("*/*.parquet")} == {"figures", "sources"}
+    assert hfscan("export", only, "--db", db, "--table", "figures").startswith(
+        "Wrote 1 snapshots, "
+    )
+    assert {file.parent.name for file in only.glob("*/*.parquet")} == {"figures", "snapshots"}
     figures = Path("figures") / "figures.parquet"
     assert (only / figures).read_bytes() == (folder / figures).read_bytes()
 
@@ -118,7 +120,7 @@ def test_the_history_tells_when_each_state_was_seen(tmp_path) -> None:
             dump = tmp_path / f"{month}.json"
             dump.write_text(json.dumps(models))
             day = datetime(2024, month, 1, tzinfo=UTC)
-            store.ingest([dump], Observation("import", "x", Scope(), day, day, True))
+            store.ingest([dump], NewSnapshot("import", "x", Scope(), day, day, True))
     hfscan("export", tmp_path / "out", "--db", db, "--table", "history")
     rows = duckdb.execute(
         "SELECT id, frameworks_by_tags, month(seen_from), month(gone_by) "
@@ -190,7 +192,7 @@ def test_the_card_says_what_is_there(folder) -> None:
 
 def test_for_a_dataset_on_the_hub_the_card_says_how_to_query_it_there(db, tmp_path) -> None:
     with Store.open(db) as store:
-        exported = export(store, tmp_path / "x", source=store.sources()[0])
+        exported = export(store, tmp_path / "x", snapshot=store.snapshots()[0])
     write_card(exported, repo="ann/census", license="cc0-1.0")
     card = (exported.folder / "README.md").read_text(encoding="utf-8")
     assert "FROM 'hf://datasets/ann/census/models/*.parquet'" in card
@@ -205,7 +207,7 @@ def test_what_is_no_export_is_left_alone(db, tmp_path, folder) -> None:
     for arguments, code, words in (
         (["export", mine, "--db", db], 9, "holds something else"),
         (["import", folder, "--observed-at", "2024-01-01", "--db", mine / "x"], 2, "says itself"),
-        (["export", tmp_path / "new", "--db", db, "--source", "7"], 7, "no source 7"),
+        (["export", tmp_path / "new", "--db", db, "--snapshot", "7"], 7, "no snapshot 7"),
     ):
         done = subprocess.run(
             [sys.executable, "-m", "hfscan", *map(str, arguments)],

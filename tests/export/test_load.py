@@ -12,7 +12,7 @@ import pytest
 from hfscan.census import crawl
 from hfscan.cli import main
 from hfscan.export import export
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, Store
 
@@ -21,17 +21,17 @@ from hfscan.store import CreationDate, Store
 def original(tmp_path_factory):
     """An export of a census with an old model's true date."""
     folder = tmp_path_factory.mktemp("census")
-    with MiniHub(Population.synthetic(300, seed=9), quota=None) as hub:
+    with FakeHub(Population.synthetic(300, seed=9), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=folder / "h.duckdb")
     with Store.open(folder / "h.duckdb", write=True) as store:
         store.record_dates(
             [CreationDate("a/b", datetime(2019, 2, 18, tzinfo=UTC))], kind="import", origin="test"
         )
-        name = store.connection.execute("SELECT id FROM observed(1) WHERE at_floor").fetchone()[0]
+        name = store.connection.execute("SELECT id FROM models_in(1) WHERE at_cutoff").fetchone()[0]
         store.record_dates(
             [CreationDate(name, datetime(2019, 2, 18, tzinfo=UTC))], kind="import", origin="test"
         )
-        export(store, folder / "export", source=store.sources()[0])
+        export(store, folder / "export", snapshot=store.snapshots()[0])
     return folder / "export"
 
 
@@ -127,15 +127,15 @@ def test_implausible_models_are_refused(folder, load, columns):
 
 
 OTHERS = {
-    ("sources", f"* REPLACE ({FUTURE} AS observed_to)"): "lies in the future",
-    ("sources", "* REPLACE (observed_to + INTERVAL 1 SECOND AS observed_from)"): "lies after",
-    ("sources", "* REPLACE ('theft' AS kind)"): "kind is none of",
-    ("sources", "* REPLACE (models - 1 AS models)"): "says 299 models",
-    ("sources", "* REPLACE (2.0::DOUBLE AS sample)"): "sample is no probability",
-    ("sources", "* REPLACE ('nan'::DOUBLE AS sample)"): "sample is no probability",
-    ("sources", "* REPLACE (['nothing'] AS lacks)"): "which no observation has",
-    ("sources", "* REPLACE (['tags'] AS lacks)"): "says that tags is lacking",
-    ("sources", "* REPLACE (['files'] AS lacks)"): "says that files is lacking",
+    ("snapshots", f"* REPLACE ({FUTURE} AS observed_to)"): "lies in the future",
+    ("snapshots", "* REPLACE (observed_to + INTERVAL 1 SECOND AS observed_from)"): "lies after",
+    ("snapshots", "* REPLACE ('theft' AS kind)"): "kind is none of",
+    ("snapshots", "* REPLACE (models - 1 AS models)"): "says 299 models",
+    ("snapshots", "* REPLACE (2.0::DOUBLE AS sample)"): "sample is no probability",
+    ("snapshots", "* REPLACE ('nan'::DOUBLE AS sample)"): "sample is no probability",
+    ("snapshots", "* REPLACE (['nothing'] AS missing_columns)"): "which no snapshot has",
+    ("snapshots", "* REPLACE (['tags'] AS missing_columns)"): "says that tags is lacking",
+    ("snapshots", "* REPLACE (['files'] AS missing_columns)"): "says that files is lacking",
     ("creation_dates", f"* REPLACE ({FUTURE} AS created_at)"): "lies in the future",
     ("creation_dates", "* REPLACE ('rumour' AS kind)"): "kind is none of",
     ("creation_dates", "* REPLACE (NULL::VARCHAR AS id)"): "id is missing",
@@ -153,14 +153,14 @@ def test_implausible_facts_are_refused(folder, load, table, columns):
 
 
 def test_rows_twice_or_missing_are_refused(folder, load):
-    sources, dates = (folder / n / f"{n}.parquet" for n in ("sources", "creation_dates"))
+    snapshots, dates = (folder / n / f"{n}.parquet" for n in ("snapshots", "creation_dates"))
     file = folder / "models" / "2023.parquet"
     change(dates, "FROM {table} UNION ALL FROM {table}")
     assert "more than once" in load(folder)[1]
     change(dates, "FROM {table} LIMIT 1")
-    change(sources, "FROM {table} UNION ALL FROM {table}")
-    assert "2 observations" in load(folder)[1]
-    change(sources, "FROM {table} LIMIT 1")
+    change(snapshots, "FROM {table} UNION ALL FROM {table}")
+    assert "2 snapshots" in load(folder)[1]
+    change(snapshots, "FROM {table} LIMIT 1")
     rows = json.loads((folder / "manifest.json").read_text())["files"]["models/2023.parquet"][
         "rows"
     ]

@@ -14,18 +14,18 @@ from sqlglot import parse_one
 from hfscan import export
 from hfscan.census import crawl
 from hfscan.cli import cli
+from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import Census, load
-from hfscan.minihub import MiniHub, Population
 from hfscan.scope import Scope
 from hfscan.store import Store
 
 ASKED: dict[str, list[dict[str, str]]] = {
     "exclusivity": [
         {},
-        {"universe": "pytorch,tensorflow,jax", "definition": "usable", "by": "year"},
-        {"universe": "all", "definition": "weights", "floor": "excluded", "since": "2023-01-01"},
+        {"frameworks": "pytorch,tensorflow,jax", "definition": "loadable", "by": "year"},
+        {"frameworks": "all", "definition": "weights", "cutoff": "excluded", "since": "2023-01-01"},
         {"by": "license", "weight": "downloads", "top": "3"},
-        {"by": "library", "weight": "authors", "without_top": "2"},
+        {"by": "library", "weight": "authors", "exclude_top_authors": "2"},
     ],
     "concentration": [{}],
     "formats": [{}, {"per": "month", "definition": "weights"}],
@@ -56,12 +56,12 @@ def test_the_text_is_the_engines_own_and_has_no_macro_or_parameter_left(dialect)
             text = printed(name, given, dialect)
             parse_one(text, read=dialect)
             for left in (
-                "universe(",
-                "by_definition(",
+                "frameworks(",
+                "mask_by_definition(",
                 "$",
                 "list_",
                 "ubigint",
-                "one_of(",
+                "single_value(",
                 "bit_count(",
             ):
                 assert left not in text.lower()
@@ -69,7 +69,7 @@ def test_the_text_is_the_engines_own_and_has_no_macro_or_parameter_left(dialect)
 
 def test_what_an_export_does_not_hold_is_refused():
     done = CliRunner().invoke(cli, ["query", "transitions", "--dialect", "spark"])
-    assert "an export holds one observation alone" in str(done.exception)
+    assert "an export holds one snapshot alone" in str(done.exception)
 
 
 @pytest.mark.spark
@@ -78,13 +78,13 @@ def test_spark_counts_what_duckdb_counts(tmp_path):
     if find_spec("pyspark") is None or shutil.which("java") is None:
         pytest.skip("needs pyspark and Java")
     db, folder = tmp_path / "h.duckdb", tmp_path / "export"
-    with MiniHub(Population.synthetic(3_000, seed=2), quota=None) as hub:
+    with FakeHub(Population.synthetic(3_000, seed=2), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=db)
     cases = [(name, given) for name, asked in ASKED.items() for given in asked]
     with Store.open(db) as store:
-        source = store.sources()[0]
-        export.export(store, folder, source=source)
-        Census(store, source)
+        snapshot = store.snapshots()[0]
+        export.export(store, folder, snapshot=snapshot)
+        Census(store, snapshot)
         ours = []
         for name, given in cases:
             query = load(name)

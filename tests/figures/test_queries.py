@@ -40,22 +40,22 @@ def new(shared_data):
     return {row[0]: dict(zip(names, row, strict=True)) for row in rows.fetchall()}
 
 
-def ask(store, name, source=2, **parameters):
-    Census.choose(store, None, source=source)
+def ask(store, name, snapshot=2, **parameters):
+    Census.choose(store, None, snapshot=snapshot)
     return load(name).run(store.connection, parameters)
 
 
 @pytest.mark.parametrize("name", names())
-@pytest.mark.parametrize("source", [1, 2])
-def test_every_query_says_what_it_answers_and_runs(store, name, source):
+@pytest.mark.parametrize("snapshot", [1, 2])
+def test_every_query_says_what_it_answers_and_runs(store, name, snapshot):
     query = load(name)
     assert query.title
     assert query.answers.endswith("?")
     assert query.chart
     assert all(parameter.meaning for parameter in query.parameters)
-    rows = ask(store, name, source)
+    rows = ask(store, name, snapshot)
     # nothing contradicts itself, is compared, or was measured, and one census has no dates
-    undated = name in ("formats", "floor") and source == 1
+    undated = name in ("formats", "cutoff") and snapshot == 1
     unmeasured = name.startswith("parity_") or name == "speed"
     silent = name in ("adds_up", "compare", "plausible") or unmeasured or undated
     assert bool(rows) != silent
@@ -146,9 +146,9 @@ def test_transitions_by_library_are_recounted(store, old, new):
 
 
 def test_contradicting_figures_are_found(store):
-    census = Census.choose(store, None, source=2)
-    figures = list(census.exclusivity(universe=("pytorch", "tensorflow"), by="library", top=3))
-    figures += census.exclusivity(universe=("pytorch", "tensorflow"))
+    census = Census.choose(store, None, snapshot=2)
+    figures = list(census.exclusivity(frameworks=("pytorch", "tensorflow"), by="library", top=3))
+    figures += census.exclusivity(frameworks=("pytorch", "tensorflow"))
     census.prove(figures)
     for wrong in range(len(figures)):
         if figures[wrong].name == "available":

@@ -9,7 +9,7 @@ import pytest
 import hfscan
 from hfscan.frameworks import taxonomy
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 DAY = datetime(2024, 7, 11, tzinfo=UTC)
 PYTORCH, TENSORFLOW = frozenset({"pytorch"}), frozenset({"tensorflow"})
@@ -32,7 +32,7 @@ def test_no_library_or_tag_is_placed_twice_and_no_bit_is_shared():
 
 
 @pytest.mark.parametrize(
-    ("model", "tag", "weights", "usable"),
+    ("model", "tag", "weights", "loadable"),
     [
         (
             {"tags": ["pytorch"], "siblings": ["pytorch_model-00001-of-00002.bin"]},
@@ -75,9 +75,9 @@ def test_no_library_or_tag_is_placed_twice_and_no_bit_is_shared():
         ({"tags": [], "siblings": ["my.ptl.md", "notpytorch.gguf.txt"]}, set(), set(), set()),
     ],
 )  # fmt: skip
-def test_what_serves_what(model, tag, weights, usable):
+def test_what_serves_what(model, tag, weights, loadable):
     found = hfscan.classify(model)
-    assert (found.tag, found.weights, found.usable) == (tag, weights, usable)
+    assert (found.tag, found.weights, found.loadable) == (tag, weights, loadable)
 
 
 @pytest.mark.parametrize("name", ["hub-2022-02.jsonl.gz", "hub-2024-07-detail.jsonl.gz"])
@@ -88,9 +88,9 @@ def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
         return frozenset(one.key for one in taxonomy().frameworks if mask >> one.bit & 1)
 
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        store.ingest([shared_data / name], Observation("import", name, Scope(), DAY, DAY, None))
+        store.ingest([shared_data / name], NewSnapshot("import", name, Scope(), DAY, DAY, None))
         rows = store.connection.execute(
-            "SELECT id, tag_mask, weights_mask, usable_mask FROM observed(1)"
+            "SELECT id, tag_mask, weights_mask, loadable_mask FROM models_in(1)"
         ).fetchall()
     by_sql = {id_: tuple(map(keys, masks)) for id_, *masks in rows}
     with gzip.open(shared_data / name, "rt") as lines:
@@ -99,4 +99,4 @@ def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
     for model in models:
         found = hfscan.classify(model)
         id_ = model.get("id") or model["modelId"]
-        assert by_sql[id_] == (found.tag, found.weights, found.usable), id_
+        assert by_sql[id_] == (found.tag, found.weights, found.loadable), id_

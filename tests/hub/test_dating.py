@@ -9,8 +9,8 @@ import pytest
 
 from hfscan import hub
 from hfscan.errors import HubContractError, HubRefusedError, HubUnreachableError
+from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.hub.retry import Patience
-from hfscan.minihub import Faults, MiniHub, Population
 
 QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=0.05, timeout=2)
 POPULATION = Population.synthetic(400, seed=1)
@@ -27,7 +27,7 @@ def test_one_broken_model_is_named_and_the_rest_is_dated(tmp_path: Path) -> None
         def pick(self, target: str) -> str | None:
             return "500" if NAMES[1] in target else None
 
-    with MiniHub(POPULATION, quota=None, faults=Broken()) as server:
+    with FakeHub(POPULATION, quota=None, faults=Broken()) as server:
         result = dated(tmp_path, server.url, NAMES[:5])
     assert [one.id for one in result.found] == [NAMES[0], *NAMES[2:5]]
     assert list(result.failed) == [NAMES[1]]
@@ -35,7 +35,7 @@ def test_one_broken_model_is_named_and_the_rest_is_dated(tmp_path: Path) -> None
 
 
 def test_a_hub_that_fails_altogether_is_said(tmp_path: Path) -> None:
-    with MiniHub(POPULATION, quota=None, faults=Faults({"500": 1.0}, most=1_000)) as server:
+    with FakeHub(POPULATION, quota=None, faults=Faults({"500": 1.0}, most=1_000)) as server:
         with pytest.raises(HubUnreachableError, match="500"):
             dated(tmp_path, server.url, NAMES)
         assert len(server.requests) == 9
@@ -44,7 +44,7 @@ def test_a_hub_that_fails_altogether_is_said(tmp_path: Path) -> None:
 
 
 def test_a_bad_token_is_not_taken_for_missing_models(tmp_path: Path) -> None:
-    with MiniHub(POPULATION, quota=None) as server:
+    with FakeHub(POPULATION, quota=None) as server:
         with pytest.raises(HubRefusedError, match="token was refused"):
             dated(tmp_path, server.url, NAMES, token="hf_wrong")
         assert dated(tmp_path, server.url, ["no/model"]).found == [

@@ -19,9 +19,9 @@ from hfscan.errors import (
     HubRefusedError,
     HubUnreachableError,
 )
+from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.hub.client import RefusedError
 from hfscan.hub.retry import Patience
-from hfscan.minihub import Faults, MiniHub, Population
 from hfscan.scope import Scope
 
 QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=2)
@@ -44,7 +44,7 @@ def ids(harvest: hub.Harvest) -> list[str]:
     return [model["_id"] for page in pages for model in page]
 
 
-def fetched(server: MiniHub, journal: Path, scope: Scope | None = None, **more: Any) -> hub.Harvest:
+def fetched(server: FakeHub, journal: Path, scope: Scope | None = None, **more: Any) -> hub.Harvest:
     harvest = hub.fetch(
         scope or Scope(), endpoint=server.url, token=None, journal=journal, patience=QUICK, **more
     )
@@ -53,8 +53,8 @@ def fetched(server: MiniHub, journal: Path, scope: Scope | None = None, **more: 
 
 
 @contextmanager
-def serving(page_size: int = 100, **more: Any) -> Iterator[MiniHub]:
-    with MiniHub(POPULATION, page_size=page_size, **{"quota": None} | more) as server:
+def serving(page_size: int = 100, **more: Any) -> Iterator[FakeHub]:
+    with FakeHub(POPULATION, page_size=page_size, **{"quota": None} | more) as server:
         yield server
 
 
@@ -272,7 +272,7 @@ def test_models_that_come_and_go_during_the_walk_move_no_other(tmp_path: Path) -
                 population.delete(one)
             population.put({"_id": new, "id": "new/model"})
 
-    with MiniHub(population, page_size=100, quota=None) as server:
+    with FakeHub(population, page_size=100, quota=None) as server:
         harvest = fetched(server, tmp_path, progress=change)
     assert ids(harvest) == [one for one in there if one not in gone] + [new]
 

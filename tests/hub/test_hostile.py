@@ -106,7 +106,7 @@ def test_fetch_survives_interim_answers_that_end(tmp_path: Path) -> None:
         body = PAGE if "cursor" not in target else b"[]"
         send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50 + answer(body))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "workers": 1}
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
         assert harvest.models == 3
 
@@ -145,7 +145,7 @@ def test_fetch_ignores_quotas_that_are_none(tmp_path: Path, headers: list[str]) 
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(PAGE if "cursor" not in target else b"[]", *headers))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "workers": 1}
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
         assert harvest.models == 3
 
@@ -160,7 +160,7 @@ def test_fetch_retries_soon_after_an_unreadable_wait(tmp_path: Path, after: str)
         else:
             send(answer(PAGE if "cursor" not in target else b"[]"))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "workers": 1}
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
         assert harvest.models == 3
 
@@ -204,7 +204,7 @@ def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) ->
         "journal": tmp_path,
         "patience": QUICK,
         "token": "hf_secret",
-        "streams": 1,
+        "workers": 1,
     }
     with serving(mirror(original)) as server:
         for endpoint in (server.url, f"{server.url}/hf"):

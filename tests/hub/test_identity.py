@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from hfscan import __version__
+from hfscan.fakehub import FakeHub, Population
 from hfscan.hub.client import HubClient
-from hfscan.minihub import MiniHub, Population
 
 
-class Listening(MiniHub):
+class Listening(FakeHub):
     heard = ""
 
     def answer(self, method, target, headers, address, body=b""):
@@ -29,7 +29,7 @@ def heard() -> str:
 
 def test_name_version_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
     about = Message()
-    about["Project-URL"] = "Source, https://project.example/hfscan"
+    about["Project-URL"] = "Snapshot, https://project.example/hfscan"
     about["Project-URL"] = "Changes, https://project.example/changes"
     monkeypatch.setattr(metadata, "metadata", lambda name: about)
     assert heard() == (
@@ -39,7 +39,7 @@ def test_name_version_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_placeholder_address_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     about = Message()
-    about["Project-URL"] = "Source, https://github.com/OWNER/hfscan"
+    about["Project-URL"] = "Snapshot, https://github.com/OWNER/hfscan"
     monkeypatch.setattr(metadata, "metadata", lambda name: about)
     assert heard() == f"hfscan/{__version__}; python/{platform.python_version()}"
 

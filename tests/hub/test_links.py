@@ -70,14 +70,14 @@ def test_next_target_takes_no_other_link(header: str, target: str | None) -> Non
         lambda url: [f'X-Link: <{url}>; rel="next"'],
     ],
 )
-@pytest.mark.parametrize("streams", [1, 2])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_fetch_lists_all_models_whatever_the_link(
-    tmp_path: Path, link: Callable[[str], Sequence[str]], streams: int
+    tmp_path: Path, link: Callable[[str], Sequence[str]], workers: int
 ) -> None:
     with serving(Lister(ROWS, 5, link)) as server:
         harvest = hub.fetch(
             Scope(), endpoint=server.url, token=None, journal=tmp_path, patience=QUICK,
-            streams=streams,
+            workers=workers,
         )  # fmt: skip
         with harvest:
             assert harvest.models == len(ROWS)

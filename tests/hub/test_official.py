@@ -15,11 +15,11 @@ from hfscan.errors import (
     HubUnreachableError,
     StorageError,
 )
+from hfscan.fakehub import FakeHub, Population
+from hfscan.fakehub.answers import as_json
 from hfscan.hub import official
 from hfscan.hub.official import translate_client_errors
 from hfscan.hub.publish import Dataset
-from hfscan.minihub import MiniHub, Population
-from hfscan.minihub.answers import as_json
 
 TOKEN = "hf_" + "s" * 34
 
@@ -79,7 +79,7 @@ def test_dataset_head_gives_up_on_silence(monkeypatch: pytest.MonkeyPatch) -> No
             dataset.head()
 
 
-class Failing(MiniHub):
+class Failing(FakeHub):
     """A Hub whose routes that hold `part` answer with `status` after the first `after`."""
 
     part, status, after = "", 500, 0

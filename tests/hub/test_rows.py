@@ -88,14 +88,14 @@ def test_crawl_stores_all_models_but_the_bad_row(tmp_path: Path, name: str) -> N
 
     with serving(script) as server:
         crawled = crawl(
-            Scope(), endpoint=server.url, token=None, db=tmp_path / "h.duckdb", streams=1
+            Scope(), endpoint=server.url, token=None, db=tmp_path / "h.duckdb", workers=1
         )
     assert crawled.harvest.left_out == {reason: 1}
     with Store.open(tmp_path / "h.duckdb") as store:
-        (source,) = store.sources()
-        ids = store.connection.execute("SELECT _id FROM observed(1) ORDER BY _id").fetchall()
+        (snapshot,) = store.snapshots()
+        ids = store.connection.execute("SELECT _id FROM models_in(1) ORDER BY _id").fetchall()
     assert [one for (one,) in ids] == [one["_id"] for one in GOOD]
-    assert source.complete is False  # the model of the bad row may be there
+    assert snapshot.complete is False  # the model of the bad row may be there
 
 
 def test_fetch_ends_beyond_a_bad_last_row(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_fetch_ends_beyond_a_bad_last_row(tmp_path: Path) -> None:
         bad = b'[{"_id":null,"id":"a/b"}]'
         send(answer(bad if "cursor" in target else json.dumps(GOOD).encode()))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "streams": 1}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "workers": 1}
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
         assert harvest.models == len(GOOD)
         assert harvest.left_out == {"without a valid _id": 1}

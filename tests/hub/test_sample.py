@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfscan import hub
+from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.hub.retry import Patience
 from hfscan.hub.sample import Design
-from hfscan.minihub import Faults, MiniHub, Population
 from hfscan.objectid import created_at
 from hfscan.scope import Scope
 
@@ -29,12 +29,12 @@ NOW = datetime(2024, 8, 1, tzinfo=UTC)
 
 
 @contextmanager
-def serving(**more: Any) -> Iterator[MiniHub]:
-    with MiniHub(POPULATION, **{"quota": None, "page_size": 20} | more) as server:
+def serving(**more: Any) -> Iterator[FakeHub]:
+    with FakeHub(POPULATION, **{"quota": None, "page_size": 20} | more) as server:
         yield server
 
 
-def fetched(server: MiniHub, root: Path, scope: Scope, **more: Any) -> hub.Harvest:
+def fetched(server: FakeHub, root: Path, scope: Scope, **more: Any) -> hub.Harvest:
     harvest = hub.fetch(
         scope, endpoint=server.url, token=None, journal=root, patience=QUICK, **more
     )
@@ -63,7 +63,7 @@ def test_a_sample_is_what_its_design_draws_and_needs_few_requests(tmp_path: Path
         told = harvest.design.told()
         assert "probability 0.05, seed 1: 200 ranges" in told
         assert "until before" in told
-        assert len(server.requests) < 250  # the ranges, and the floor
+        assert len(server.requests) < 250  # the ranges, and the cutoff
 
 
 def test_where_cursors_of_its_own_are_refused_the_plain_walk_draws_the_same(
@@ -93,7 +93,7 @@ def test_a_sample_of_all_is_all(tmp_path: Path) -> None:
 
 
 def test_a_cursor_that_is_not_heeded_is_noticed(tmp_path: Path) -> None:
-    class Deaf(MiniHub):
+    class Deaf(FakeHub):
         def answer(self, method: str, target: str, *rest: Any) -> Any:
             forged = "ZmZmZmZmZmZm" in target
             return super().answer(
@@ -129,7 +129,7 @@ def test_interrupted_it_goes_on_with_the_same_draw(tmp_path: Path) -> None:
     with serving(page_size=1_000) as server:
         with pytest.raises(Stop):
             fetched(server, tmp_path, Scope(sample=0.05), progress=stop)
-        harvest = fetched(server, tmp_path, Scope(sample=0.05), streams=4)
+        harvest = fetched(server, tmp_path, Scope(sample=0.05), workers=4)
         assert ids(harvest) == drawn(harvest)
         asked = Counter(urlsplit(one.target).query for one in server.requests)
         again = [query for query, times in asked.items() if times > 1]

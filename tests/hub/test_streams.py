@@ -17,9 +17,9 @@ import pytest
 
 from hfscan import hub
 from hfscan.errors import HubContractError
+from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.hub.retry import Patience
 from hfscan.hub.waypoints import load
-from hfscan.minihub import Faults, MiniHub, Population
 from hfscan.scope import Scope
 
 QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=2)
@@ -28,12 +28,12 @@ IDS = list(POPULATION.ids)
 
 
 @contextmanager
-def serving(population: Population = POPULATION, **more: Any) -> Iterator[MiniHub]:
-    with MiniHub(population, **{"quota": None, "page_size": 10} | more) as server:
+def serving(population: Population = POPULATION, **more: Any) -> Iterator[FakeHub]:
+    with FakeHub(population, **{"quota": None, "page_size": 10} | more) as server:
         yield server
 
 
-def fetched(server: MiniHub, root: Path, **more: Any) -> hub.Harvest:
+def fetched(server: FakeHub, root: Path, **more: Any) -> hub.Harvest:
     harvest = hub.fetch(
         Scope(),
         endpoint=server.url,
@@ -56,29 +56,29 @@ def ids(harvest: hub.Harvest) -> list[str]:
     return [model["_id"] for model in models(harvest)]
 
 
-def leave_waypoints(server: MiniHub, root: Path, streams: int = 1) -> None:
-    harvest = fetched(server, root, streams=streams, fresh=True)
+def leave_waypoints(server: FakeHub, root: Path, workers: int = 1) -> None:
+    harvest = fetched(server, root, workers=workers, fresh=True)
     assert harvest.waypoints is not None
     harvest.waypoints.save(root / "waypoints")
     harvest.discard()
     server.requests.clear()
 
 
-def hand_over(root: Path, server: MiniHub, other: MiniHub) -> None:
+def hand_over(root: Path, server: FakeHub, other: FakeHub) -> None:
     """Let the waypoints of one server be those of another."""
     known = load(root / "waypoints", server.url)
     assert known is not None
     msgspec.structs.replace(known, endpoint=other.url).save(root / "waypoints")
 
 
-def cursors(server: MiniHub) -> list[str]:
+def cursors(server: FakeHub) -> list[str]:
     asked = (parse_qs(urlsplit(one.target).query).get("cursor", [""])[0] for one in server.requests)
     return [b64decode(one).decode() for one in asked if one]
 
 
 def test_two_walkers_meet(tmp_path: Path) -> None:
     with serving(latency=0.005) as server:
-        harvest = fetched(server, tmp_path, streams=2)
+        harvest = fetched(server, tmp_path, workers=2)
         assert ids(harvest) == IDS
         assert harvest.models == len(IDS)
         up = sum("direction=1" in one.target for one in server.requests)
@@ -87,26 +87,26 @@ def test_two_walkers_meet(tmp_path: Path) -> None:
         assert len(server.requests) <= 100 + 3
 
 
-@pytest.mark.parametrize("streams", [3, 8, 32])
+@pytest.mark.parametrize("workers", [3, 8, 32])
 @pytest.mark.parametrize("earlier", [1, 2])
-def test_streams_from_waypoints(tmp_path: Path, streams: int, earlier: int) -> None:
+def test_streams_from_waypoints(tmp_path: Path, workers: int, earlier: int) -> None:
     with serving(latency=0.002) as server:
         leave_waypoints(server, tmp_path, earlier)
-        harvest = fetched(server, tmp_path, streams=streams)
+        harvest = fetched(server, tmp_path, workers=workers)
         assert ids(harvest) == IDS
-        assert harvest.walkers in (streams, streams + 1)
-        assert len(server.requests) <= 100 + 2 * streams
+        assert harvest.walkers in (workers, workers + 1)
+        assert len(server.requests) <= 100 + 2 * workers
         if earlier == 1:
-            assert harvest.walkers == streams
+            assert harvest.walkers == workers
         assert harvest.waypoints is not None
         harvest.waypoints.save(tmp_path / "waypoints")
         harvest.discard()
-        assert ids(fetched(server, tmp_path, streams=5)) == IDS
+        assert ids(fetched(server, tmp_path, workers=5)) == IDS
 
 
 def test_waypoints_are_the_hubs_own_cursors_in_order(tmp_path: Path) -> None:
     with serving() as server:
-        fetched(server, tmp_path, streams=1)
+        fetched(server, tmp_path, workers=1)
         issued = set(cursors(server))
         leave_waypoints(server, tmp_path)
         kept = load(tmp_path / "waypoints", server.url)
@@ -118,7 +118,7 @@ def test_waypoints_are_the_hubs_own_cursors_in_order(tmp_path: Path) -> None:
         for damaged in (b"", b"{", whole[:-9], whole.replace(b"6", b"7", 1)):
             (tmp_path / "waypoints").write_bytes(damaged)
             assert load(tmp_path / "waypoints", server.url) is None
-        assert ids(fetched(server, tmp_path, streams=8)) == IDS  # two walkers, then
+        assert ids(fetched(server, tmp_path, workers=8)) == IDS  # two walkers, then
 
 
 def test_a_short_crawl_leaves_no_waypoints(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_short_crawl_leaves_no_waypoints(tmp_path: Path) -> None:
         assert fetched(server, tmp_path).waypoints is None
 
 
-class Deaf(MiniHub):
+class Deaf(FakeHub):
     """Begins at the end of the list whatever cursor of an earlier crawl it is shown."""
 
     fresh: frozenset[str] = frozenset()
@@ -148,7 +148,7 @@ def test_a_waypoint_that_is_not_heeded_ends_in_the_plain_walk(tmp_path: Path) ->
         with (deaf := Deaf(POPULATION, quota=None, page_size=10)):
             hand_over(tmp_path, server, deaf)
             deaf.fresh = frozenset()
-            harvest = fetched(deaf, tmp_path, streams=4)
+            harvest = fetched(deaf, tmp_path, workers=4)
             assert ids(harvest) == IDS
             assert harvest.walkers == 1
 
@@ -162,7 +162,7 @@ def test_a_waypoint_that_is_refused_ends_in_the_plain_walk(tmp_path: Path) -> No
     with serving() as server:
         leave_waypoints(server, tmp_path)
         server.faults = Refusing({"bad-cursor": 1.0}, most=4)
-        harvest = fetched(server, tmp_path, streams=2 + 2)
+        harvest = fetched(server, tmp_path, workers=2 + 2)
         assert ids(harvest) == IDS
         assert harvest.walkers == 1
 
@@ -190,20 +190,20 @@ def test_under_edits_deletions_and_creations_all_see_what_one_walker_sees(
             population.put({"_id": new, "id": f"new/{new}"})
 
     with serving(population) as server:
-        streams = 2 if seed < 3 else 5
-        if streams > 2:
+        workers = 2 if seed < 3 else 5
+        if workers > 2:
             leave_waypoints(server, tmp_path)
-        got = ids(fetched(server, tmp_path, streams=streams, progress=change))
+        got = ids(fetched(server, tmp_path, workers=workers, progress=change))
         assert len(got) == len(set(got))
         assert untouched <= set(got) <= {*there, *created}
-        if streams == 2:
+        if workers == 2:
             assert set(created) <= set(got)
         # what still exists was never hidden by what came and went
         assert set(population.ids) - set(created) <= set(got)
 
 
-@pytest.mark.parametrize("streams", [2, 6])
-def test_interrupted_they_go_on_and_ask_no_page_twice(tmp_path: Path, streams: int) -> None:
+@pytest.mark.parametrize("workers", [2, 6])
+def test_interrupted_they_go_on_and_ask_no_page_twice(tmp_path: Path, workers: int) -> None:
     class Stop(BaseException):
         pass
 
@@ -215,25 +215,25 @@ def test_interrupted_they_go_on_and_ask_no_page_twice(tmp_path: Path, streams: i
         return progress
 
     with serving(latency=0.002) as server:
-        if streams > 2:
+        if workers > 2:
             leave_waypoints(server, tmp_path)
         stops = (7, 20, 21, 60)
         for pages in stops:
             with pytest.raises(Stop):
-                fetched(server, tmp_path, streams=streams, progress=stop_at(pages))
-        harvest = fetched(server, tmp_path, streams=streams)
+                fetched(server, tmp_path, workers=workers, progress=stop_at(pages))
+        harvest = fetched(server, tmp_path, workers=workers)
         assert ids(harvest) == IDS
         asked = Counter(one.target for one in server.requests)
         again = sum(asked.values()) - len(asked)
-        assert again <= streams * (len(stops) + 1)  # those under way when it ended
+        assert again <= workers * (len(stops) + 1)  # those under way when it ended
 
 
 def test_a_damaged_page_is_fetched_again(tmp_path: Path) -> None:
     with serving(latency=0.002) as server:
-        harvest = fetched(server, tmp_path, streams=2)
+        harvest = fetched(server, tmp_path, workers=2)
         for place in (3, -3):
             harvest.pages[place].write_bytes(b"damaged")
-            assert ids(fetched(server, tmp_path, streams=2)) == IDS
+            assert ids(fetched(server, tmp_path, workers=2)) == IDS
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -241,7 +241,7 @@ def test_damage_while_models_come_and_go_leaves_no_gap(tmp_path: Path, seed: int
     chance = random.Random(seed)
     population = Population.synthetic(400, seed=seed)
     with serving(population) as server:
-        harvest = fetched(server, tmp_path, streams=2)
+        harvest = fetched(server, tmp_path, workers=2)
         for _ in range(3):
             for one in chance.sample(list(population.ids), 30):
                 population.delete(one)
@@ -252,7 +252,7 @@ def test_damage_while_models_come_and_go_leaves_no_gap(tmp_path: Path, seed: int
             for _ in range(3):
                 lines[chance.randrange(len(lines))] = b"damaged\n"
             manifest.write_bytes(b"".join(lines))
-            harvest = fetched(server, tmp_path, streams=2)
+            harvest = fetched(server, tmp_path, workers=2)
             assert set(population.ids) <= set(ids(harvest))
 
 
@@ -260,9 +260,9 @@ def test_trouble_of_one_walker_ends_all_in_one_error(tmp_path: Path) -> None:
     with serving() as server:
         server.faults = Faults({"foreign-link": 0.2}, most=1_000)
         with pytest.raises(HubContractError, match="does not follow"):
-            fetched(server, tmp_path, streams=2)
+            fetched(server, tmp_path, workers=2)
         server.faults = Faults()
-        assert ids(fetched(server, tmp_path, streams=2)) == IDS
+        assert ids(fetched(server, tmp_path, workers=2)) == IDS
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -272,9 +272,9 @@ def test_random_trouble(tmp_path: Path, seed: int) -> None:
     with serving(page_size=20) as server:
         leave_waypoints(server, tmp_path)
         server.faults = Faults(dict.fromkeys(kinds, 0.05), seed=seed, most=3)
-        assert ids(fetched(server, tmp_path, streams=4)) == IDS
+        assert ids(fetched(server, tmp_path, workers=4)) == IDS
         server.faults = Faults(dict.fromkeys(kinds, 0.05), seed=seed + 10, most=3)
-        assert ids(fetched(server, tmp_path, streams=2, fresh=True)) == IDS
+        assert ids(fetched(server, tmp_path, workers=2, fresh=True)) == IDS
 
 
 def test_the_quota_is_kept_by_all_together(tmp_path: Path) -> None:
@@ -282,5 +282,5 @@ def test_the_quota_is_kept_by_all_together(tmp_path: Path) -> None:
         leave_waypoints(server, tmp_path)
     with serving(page_size=20, quota=20, window=1) as strict:
         hand_over(tmp_path, server, strict)
-        assert ids(fetched(strict, tmp_path, streams=6)) == IDS
+        assert ids(fetched(strict, tmp_path, workers=6)) == IDS
         assert {one.status for one in strict.requests} == {200}

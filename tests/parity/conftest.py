@@ -1,4 +1,4 @@
-"""One set of lanes, kept alive, and one demo, made once."""
+"""One set of backends, kept alive, and one demo, made once."""
 
 import importlib.util
 import json
@@ -44,7 +44,7 @@ def checkpoints(sweep: "Sweep", tmp_path_factory: pytest.TempPathFactory) -> dic
 
 @pytest.fixture
 def tiny(sweep: "Sweep", tmp_path: Path) -> Callable[..., Path]:
-    """Make a tiny random model with the PyTorch lane, with `twin` saved by both frameworks."""
+    """Make a tiny random model with the PyTorch backend, with `twin` saved by both frameworks."""
 
     def make(architecture: str, *, twin: bool = True, **changes: object) -> Path:
         folder = tmp_path / architecture
@@ -88,7 +88,7 @@ def set_config() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def check_with(sweep: "Sweep") -> Callable[..., list["Result"]]:
-    """Check in the lanes that run already, with other settings; `sweep` has what was timed."""
+    """Check in the backends that run already, with other settings; `sweep` has what was timed."""
     before = sweep.settings
 
     def check(folder: Path, **changes: Any) -> list["Result"]:
@@ -104,6 +104,6 @@ def check_with(sweep: "Sweep") -> Callable[..., list["Result"]]:
 
 @pytest.fixture(scope="session")
 def alone() -> Iterator["Sweep"]:
-    """A PyTorch lane to be killed, starved and hurried."""
-    with Sweep(Settings(lanes=("pytorch",), measure=False)) as running:
+    """A PyTorch backend to be killed, starved and hurried."""
+    with Sweep(Settings(backends=("pytorch",), measure=False)) as running:
         yield running

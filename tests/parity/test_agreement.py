@@ -11,7 +11,7 @@ PT = {"format": "pt"}
 
 
 def by_way(results):
-    return {(r.weights["file"], r.lane, r.route): r for r in results}
+    return {(r.weights["file"], r.backend, r.route): r for r in results}
 
 
 def rewrite(folder, change):
@@ -43,7 +43,7 @@ def test_demo_agrees_in_every_format_and_direction(checkpoints, check, name):
             real = [row["rel_l2"] for row in result.outputs if row["region"] == "real"]
             assert max(real) <= 1e-5
             assert result.generated_equal is (True if name.startswith("gpt2") else None)
-            assert result.reference["lane_error"] < 1e-5
+            assert result.reference["backend_error"] < 1e-5
     if name.startswith("gpt2"):
         assert all(r.generation["distinct"] > 10 for r in results if r.generation)
 
@@ -117,7 +117,7 @@ def test_a_missing_tensor_fails_and_is_named(altered, check):
     folder = altered("bert", "model.safetensors")
     rewrite(folder, drop_layer)
     results = check(folder)
-    assert {r.verdict for r in results if r.route == "plain" and r.lane == "pytorch"} == {
+    assert {r.verdict for r in results if r.route == "plain" and r.backend == "pytorch"} == {
         "loads incompletely"
     }
     assert any(ONE in r.reason for r in results)

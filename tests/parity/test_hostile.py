@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from hfscan.parity.checkpoints import CheckpointError, open_checkpoint
 from hfscan.parity.report import all_agree
-from hfscan.parity.worker import LaneDiedError, LaneError
+from hfscan.parity.worker import BackendDiedError, BackendError
 
 
 class Payload:
@@ -48,27 +48,29 @@ def test_a_pickle_with_a_payload_is_refused_and_never_run(altered, check, tmp_pa
         write_pickle(folder / name, marker, form)
     results = check(folder)
     assert not marker.exists()
-    pickles = {r.weights["file"]: r for r in results if r.verdict == "no lane"}
+    pickles = {r.weights["file"]: r for r in results if r.verdict == "no backend"}
     assert set(pickles) == {"model.joblib", "model.pt"}
     assert all("never opened" in r.reason for r in pickles.values())
     refused = [r for r in results if r.weights["file"] == "pytorch_model.bin"]
     assert verdicts(refused) == {"refused"}
-    assert {r.lane for r in refused} == {"pytorch", "tensorflow"}
+    assert {r.backend for r in refused} == {"pytorch", "tensorflow"}
     assert not all_agree(results)
 
 
 @pytest.mark.parametrize("form", ["plain", "zip"])
-@pytest.mark.parametrize("lane", ["pytorch", "tensorflow", "onnx", "flax"])
-def test_no_lane_runs_a_payload_though_it_is_told_to_open_it(altered, sweep, lane, form, tmp_path):
-    pytest.importorskip({"onnx": "onnxscript", "flax": "flax"}.get(lane, "torch"))
+@pytest.mark.parametrize("backend", ["pytorch", "tensorflow", "onnx", "flax"])
+def test_no_backend_runs_a_payload_though_it_is_told_to_open_it(
+    altered, sweep, backend, form, tmp_path
+):
+    pytest.importorskip({"onnx": "onnxscript", "flax": "flax"}.get(backend, "torch"))
     folder, marker = altered("bert"), tmp_path / "pwned"
     write_pickle(folder / "pytorch_model.bin", marker, form)
-    with pytest.raises(LaneError) as caught:
-        sweep.worker(lane, frozenset({"pytorch"} - {lane})).call(
+    with pytest.raises(BackendError) as caught:
+        sweep.worker(backend, frozenset({"pytorch"} - {backend})).call(
             "open", folder=str(folder), architecture="BertForMaskedLM", origin="pytorch",
             format="bin", route="plain", dtype="float32", device="cpu",
         )  # fmt: skip
-    assert not isinstance(caught.value, LaneDiedError)
+    assert not isinstance(caught.value, BackendDiedError)
     assert not marker.exists()
 
 
@@ -202,11 +204,11 @@ def test_kernels_and_code_that_a_config_names_are_left_out(altered, check, set_c
     assert all(left_out in r.notes for r in results)
 
 
-def test_a_file_no_lane_opens_is_said_to_be(altered, check):
+def test_a_file_no_backend_opens_is_said_to_be(altered, check):
     folder = altered("bert", "model.safetensors")
     (folder / "flax_model.msgpack").write_bytes(b"\x80")
     results = check(folder)
-    assert {r.verdict for r in results if r.weights["format"] == "msgpack"} == {"no lane"}
+    assert {r.verdict for r in results if r.weights["format"] == "msgpack"} == {"no backend"}
     assert all_agree(results)
 
 
@@ -240,7 +242,7 @@ def test_a_config_that_asks_for_a_million_layers_runs_out(altered, set_config, a
         assert verdicts(alone.check(open_checkpoint(folder))) == {short}
     finally:
         worker.memory_mb, worker.seconds = None, alone.settings.seconds
-    set_config(folder, num_hidden_layers=3)  # the next one gets a lane that works
+    set_config(folder, num_hidden_layers=3)  # the next one gets a backend that works
     assert verdicts(alone.check(open_checkpoint(folder))) == {"agree"}
 
 

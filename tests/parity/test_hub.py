@@ -1,4 +1,4 @@
-"""Checkpoints from the Hub, by the real client from the stand-in; samples of a census; texts."""
+"""Checkpoints from the Hub, by the real client from the fake Hub; samples of a census; texts."""
 
 import json
 import os
@@ -8,12 +8,12 @@ import sys
 import duckdb
 import pytest
 
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 from hfscan.parity import texts
 from hfscan.parity.checkpoints import open_checkpoint
 
 SHA = "1" * 40
-FAST = ("--format", "json", "--lanes", "pytorch", "--no-measure")
+FAST = ("--format", "json", "--backends", "pytorch", "--no-measure")
 
 
 def parity(*arguments, **environment):
@@ -56,7 +56,7 @@ def hub(altered, tmp_path):
         "ann/bert": altered("bert", "model.safetensors"),
         "ann/gpt2": altered("gpt2", "model.safetensors"),
     }
-    with MiniHub(Population.from_rows(ROWS, folders=folders), quota=None) as hub:
+    with FakeHub(Population.from_rows(ROWS, folders=folders), quota=None) as hub:
         yield hub
 
 
@@ -123,7 +123,7 @@ def test_a_sample_of_the_census_is_drawn_fetched_and_kept(hub, tmp_path):
         capture_output=True,
     )
     online = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
-    done, report = parity("--from-census", 3, "--db", db, **online)
+    done, report = parity("--sample", 3, "--db", db, **online)
     sample = report["environment"]["sample"]
     # eleven serve both, in three strata; the largest comes first, one model of each
     assert (sample["source"], sample["drawn"], sample["of"]) == (1, 3, 11)
@@ -136,7 +136,7 @@ def test_a_sample_of_the_census_is_drawn_fetched_and_kept(hub, tmp_path):
     assert set(verdicts) == {"ann/bert", "ann/gpt2"}
     assert all("agree" in found for found in verdicts.values())
     assert done.returncode == 1
-    again = parity("--from-census", 2, "--db", db, **online)[1]
+    again = parity("--sample", 2, "--db", db, **online)[1]
     assert again["environment"]["sample"]["models"] == sample["models"][:2]
     with duckdb.connect(db, read_only=True) as connection:
         runs = connection.execute("SELECT source FROM parity_runs").fetchall()
@@ -144,10 +144,10 @@ def test_a_sample_of_the_census_is_drawn_fetched_and_kept(hub, tmp_path):
 
 
 def test_a_census_that_is_none_is_said_to_be(tmp_path):
-    done, _ = parity("--from-census", 3)
+    done, _ = parity("--sample", 3)
     assert done.returncode == 2
     assert "--db" in done.stderr
-    done, _ = parity("--from-census", 3, "--db", tmp_path / "none.duckdb")
+    done, _ = parity("--sample", 3, "--db", tmp_path / "none.duckdb")
     assert done.returncode == 6
 
 

@@ -25,14 +25,14 @@ def _held_to(sweep, folder, case_b, inputs_b=inputs.draw, dtype="float32", chang
     given = inputs.draw(checkpoint)
     files = tables.read_all(checkpoint.weights, sweep)
 
-    def result(lane, dtype):
+    def result(backend, dtype):
         file = {"file": case_b[0], "format": "", "sha256": ""}
-        return Result(checkpoint.name, None, None, file, lane, "cpu", dtype, "plain")
+        return Result(checkpoint.name, None, None, file, backend, "cpu", dtype, "plain")
 
     case_a = Case(weights["model.safetensors"], "pytorch", "plain")
     first = Runner(sweep, checkpoint, given).run(case_a, result("pytorch", "float32"))
     case = Case(weights[case_b[0]], *case_b[1:])
-    judged = result(case.lane, dtype)
+    judged = result(case.backend, dtype)
     second = Runner(sweep, checkpoint, inputs_b(checkpoint)).run(case, judged)
     assert first is not None
     assert second is not None
@@ -63,7 +63,7 @@ def test_outputs_of_another_precision_are_a_difference(sweep, checkpoints):
 
 
 def test_two_devices_are_told_and_tf32_is_a_line_of_its_own(sweep, checkpoints):
-    # what a GPU would give is put in by hand: that lanes fill it in, only a GPU can show
+    # what a GPU would give is put in by hand: that backends fill it in, only a GPU can show
     def on_gpu(first, second):
         moved = {name: array * np.float32(1 + 3e-4) for name, array in second.outputs.items()}
         return replace(first, device="cuda"), replace(second, tf32=moved)
@@ -86,7 +86,7 @@ def test_lower_precisions_have_tolerances_of_their_own(check_with, altered, dtyp
     folder = altered("gpt2", "model.safetensors", "pytorch_model.bin")
     results = check_with(folder, dtype=dtype)
     assert {r.dtype for r in results} == {dtype}
-    ran = [r for r in results if r.lane == "pytorch"]
+    ran = [r for r in results if r.backend == "pytorch"]
     assert [r.verdict for r in ran] == ["agree", "agree"]
     for result in ran:
         (row,) = [
@@ -94,7 +94,7 @@ def test_lower_precisions_have_tolerances_of_their_own(check_with, altered, dtyp
         ]
         assert row["dtype"] == dtype
         assert 1e-5 < row["tolerance"] < 0.04
-        assert least < result.reference["lane_error"] < row["tolerance"]
-    for result in (r for r in results if r.lane == "tensorflow"):
+        assert least < result.reference["backend_error"] < row["tolerance"]
+    for result in (r for r in results if r.backend == "tensorflow"):
         assert result.verdict in {"no class", "does not load"}
     assert any(f"load {dtype} weights as float32" in r.reason for r in results)

@@ -32,7 +32,7 @@ def altered_bert(altered):
 def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_path):
     db = tmp_path / "h.duckdb"
     done = parity(
-        altered_bert, "--db", db, "--lanes", "pytorch", "--format", "json", "--no-measure"
+        altered_bert, "--db", db, "--backends", "pytorch", "--format", "json", "--no-measure"
     )
     assert done.returncode == 1, done.stderr
     report = json.loads(done.stdout)
@@ -46,16 +46,16 @@ def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_pat
         assert rows("SELECT id, agree FROM parity_runs ORDER BY id") == [(1, False), (2, False)]
         assert rows("SELECT verdict FROM parity_cases WHERE run = 2") == [("unreadable",)]
         kept = rows(
-            "SELECT file, lane, route, verdict, reason, first_divergent_layer, lane_error, "
+            "SELECT file, backend, route, verdict, reason, first_divergent_layer, backend_error, "
             "load_seconds, unset FROM parity_cases WHERE run = 1 ORDER BY number"
         )
         assert kept == [
             (
-                case["weights"]["file"], case["lane"], case["route"], case["verdict"],
+                case["weights"]["file"], case["backend"], case["route"], case["verdict"],
                 case["reason"],
                 None if case["first_divergent_layer"] is None
                 else str(case["first_divergent_layer"]),
-                case["reference"]["lane_error"],
+                case["reference"]["backend_error"],
                 case["load_seconds"], case["loading"]["unset"],
             )
             for case in report["cases"]
@@ -68,8 +68,8 @@ def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_pat
             for row in case["outputs"]
             if row["region"] == "real"
         )
-        torch = rows("SELECT environment ->> '$.lanes.pytorch.versions.torch' FROM parity_runs")
-        assert torch[0] == (report["environment"]["lanes"]["pytorch"]["versions"]["torch"],)
+        torch = rows("SELECT environment ->> '$.backends.pytorch.versions.torch' FROM parity_runs")
+        assert torch[0] == (report["environment"]["backends"]["pytorch"]["versions"]["torch"],)
         assert rows("SELECT count(*) FROM sources") == [(0,)]
 
 

@@ -14,7 +14,7 @@ from hfscan.parity import report
 from hfscan.store import Store
 from hfscan.store.parity import record
 
-LANES = ("pytorch", "tensorflow")
+BACKENDS = ("pytorch", "tensorflow")
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def trained(sweep, check_with, tmp_path_factory):
 
 def test_every_variant_is_timed_beside_the_others(altered, check_with, sweep):
     folder = altered("bert", "tf_model.h5")
-    lanes = ("tensorflow",)
-    results = check_with(folder, lanes=lanes, measure=True, variants=True, rounds=3)
+    backends = ("tensorflow",)
+    results = check_with(folder, backends=backends, measure=True, variants=True, rounds=3)
     rows = list(sweep.measurements)
     text = io.StringIO()
     shown = report.document(results, sweep.environment(), datetime.now(UTC), rows)
@@ -46,9 +46,9 @@ def test_every_variant_is_timed_beside_the_others(altered, check_with, sweep):
 
 
 def test_training_steps_of_images_are_timed_in_processes_of_their_own(trained):
-    rows = {row["lane"]: row for row in trained["measurements"] if row["what"] == "training"}
+    rows = {row["backend"]: row for row in trained["measurements"] if row["what"] == "training"}
     assert trained["agree"]
-    assert {lane: row["variant"] for lane, row in rows.items()} == {
+    assert {backend: row["variant"] for backend, row in rows.items()} == {
         "pytorch": "eager",
         "tensorflow": "function",
     }
@@ -69,7 +69,7 @@ def test_a_variant_that_fails_is_told_and_the_others_are_timed(
     monkeypatch.setenv("CXX", shutil.which("false"))  # without a compiler torch.compile cannot
     monkeypatch.setenv("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")
     folder = altered("bert", "model.safetensors")
-    results = check_with(folder, lanes=("pytorch",), measure=True, variants=True, rounds=2)
+    results = check_with(folder, backends=("pytorch",), measure=True, variants=True, rounds=2)
     rows = {row["variant"]: row for row in sweep.measurements}
     assert [r.verdict for r in results] == ["agree"]
     assert rows["eager"]["latency_ms"]["n"] == 2
@@ -87,16 +87,16 @@ def timed(trained, tmp_path_factory):
 
 
 def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(timed, trained):
-    told = {(row["what"], row["lane"]): row for row in trained["measurements"]}
-    assert set(told) == {(w, f) for w in ("inference", "training") for f in LANES}
+    told = {(row["what"], row["backend"]): row for row in trained["measurements"]}
+    assert set(told) == {(w, f) for w in ("inference", "training") for f in BACKENDS}
     with duckdb.connect(timed, read_only=True) as connection:
         kept = connection.execute(
-            "SELECT what, lane, variant, own_process, milliseconds, threads, "
+            "SELECT what, backend, variant, own_process, milliseconds, threads, "
             "inputs -> 'pixel_values', peak_rss_mb FROM parity_timings ORDER BY number"
         ).fetchall()
         ratios = connection.execute(
             "SELECT time_ratio, time_ratio_min, time_ratio_max, rounds, memory_ratio, cpu_ratio "
-            "FROM parity_ratios WHERE what = 'training' AND lane = 'tensorflow'"
+            "FROM parity_ratios WHERE what = 'training' AND backend = 'tensorflow'"
         ).fetchall()
     assert [row[:4] for row in kept] == [
         ("inference", "pytorch", "eager", False),
@@ -104,15 +104,15 @@ def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(timed
         ("training", "pytorch", "eager", True),
         ("training", "tensorflow", "function", True),
     ]
-    for what, lane, _, own, milliseconds, threads, shape, memory in kept:
-        assert milliseconds == told[what, lane]["milliseconds"]
+    for what, backend, _, own, milliseconds, threads, shape, memory in kept:
+        assert milliseconds == told[what, backend]["milliseconds"]
         assert (len(milliseconds), threads, json.loads(shape)) == (3, 1, [4, 3, 64, 64])
         assert (memory is not None) == own
     ((median, least, most, rounds, memory, work),) = ratios
     assert work == pytest.approx(told["training", "tensorflow"]["cpu_ratio"]["median"])
     of = told["training", "tensorflow"]["ratio"]
     assert (median, least, most, rounds) == pytest.approx((of["median"], of["min"], of["max"], 3))
-    peaks = [told["training", lane]["peak_rss_mb"] for lane in LANES]
+    peaks = [told["training", backend]["peak_rss_mb"] for backend in BACKENDS]
     assert memory == pytest.approx(peaks[1] / peaks[0])
 
 
@@ -138,13 +138,13 @@ def test_claims_about_speed_and_memory_are_weighed_by_what_was_timed(timed):
     found = claims(timed)
     with duckdb.connect(timed, read_only=True) as connection:
         kept = {
-            (what, lane): (milliseconds, memory)
-            for what, lane, milliseconds, memory in connection.execute(
-                "SELECT what, lane, milliseconds, peak_rss_mb FROM parity_timings"
+            (what, backend): (milliseconds, memory)
+            for what, backend, milliseconds, memory in connection.execute(
+                "SELECT what, backend, milliseconds, peak_rss_mb FROM parity_timings"
             ).fetchall()
         }
     for what, name in (("training", "training-float32"), ("inference", "inference-float32")):
-        ours, theirs = (kept[what, lane][0] for lane in LANES)
+        ours, theirs = (kept[what, backend][0] for backend in BACKENDS)
         ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
         ((told, one),) = measured(found[name]).items()
         assert told.endswith("on a CPU")

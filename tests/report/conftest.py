@@ -12,8 +12,8 @@ import recount
 
 @pytest.fixture(scope="session")
 def models(recorded):
-    """The models of the recorded censuses, by source."""
+    """The models of the recorded censuses, by snapshot."""
     gc.disable()  # what is read stays: nothing of it is to be found again and again
-    found = {source: recount.models(file) for source, (file, _) in recorded.items()}
+    found = {snapshot: recount.models(file) for snapshot, (file, _) in recorded.items()}
     gc.enable()
     return found

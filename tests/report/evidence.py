@@ -73,7 +73,7 @@ def with_owners(keys: set) -> frozenset:
 
 
 def serves(tags, library, files, config) -> tuple[frozenset, frozenset | None, frozenset]:
-    """Return the keys by tag, weights (None without file names) and usable."""
+    """Return the keys by tag, weights (None without file names) and loadable."""
     tags = set(tags or ())
     libraries = {library} if library else tags
     said = frozenset().union(*(read_as(path) for path in files or ()))
@@ -111,4 +111,4 @@ def serves(tags, library, files, config) -> tuple[frozenset, frozenset | None, f
         by_file = {key for key in said if isinstance(key, str)}
         weights = with_owners(by_file | by_rules("weights", by_file))
     seen = tag | (weights or frozenset())
-    return tag, weights, with_owners(seen | by_rules("usable", seen))
+    return tag, weights, with_owners(seen | by_rules("loadable", seen))

@@ -1,7 +1,7 @@
 """Documents of parity runs, as `hfscan parity --format json` writes them, cut to what is kept."""
 
 from hfscan.census import crawl
-from hfscan.minihub import MiniHub
+from hfscan.fakehub import FakeHub
 from hfscan.scope import Scope
 from hfscan.store import Store
 from hfscan.store.parity import record
@@ -10,10 +10,10 @@ REASON = "=x|</script><img src=x onerror=hit=1>`\x1b[31m"
 """Text that comes from a checkpoint, or from an error that tells of one."""
 
 
-def case(checkpoint, lane, verdict="agree", *, route="plain", file="m.safetensors", error=3e-7):
+def case(checkpoint, backend, verdict="agree", *, route="plain", file="m.safetensors", error=3e-7):
     return {
         "checkpoint": checkpoint, "weights": {"file": file, "format": "safetensors", "sha256": ""},
-        "lane": lane, "device": "cpu", "dtype": "float32", "route": route, "verdict": verdict,
+        "backend": backend, "device": "cpu", "dtype": "float32", "route": route, "verdict": verdict,
         "reason": REASON, "notes": [],
         "loading": {name: [] for name in ("missing", "unexpected", "mismatched", "unset")},
         "outputs": [
@@ -24,9 +24,9 @@ def case(checkpoint, lane, verdict="agree", *, route="plain", file="m.safetensor
     }  # fmt: skip
 
 
-def timing(lane, milliseconds):
+def timing(backend, milliseconds):
     return {
-        "checkpoint": "ann/bert", "what": "training", "lane": lane, "variant": "eager",
+        "checkpoint": "ann/bert", "what": "training", "backend": backend, "variant": "eager",
         "device": "cpu", "dtype": "float32", "inputs": {}, "own_process": True,
         "milliseconds": milliseconds, "cpu_milliseconds": milliseconds, "peak_rss_mb": 100.0,
         "load_average": [0, 0], "losses": [],
@@ -34,17 +34,17 @@ def timing(lane, milliseconds):
 
 
 def run(started, *cases, timings=()):
-    lanes = {"pytorch": {"versions": {"torch": "2.13"}}}
+    backends = {"pytorch": {"versions": {"torch": "2.13"}}}
     return {
         "started_at": f"{started}T10:00:00Z", "finished_at": f"{started}T11:00:00Z",
-        "hfscan": "0", "agree": True, "environment": {"lanes": lanes, "threads": 1},
+        "hfscan": "0", "agree": True, "environment": {"backends": backends, "threads": 1},
         "cases": list(cases), "measurements": list(timings),
     }  # fmt: skip
 
 
 def census(path, population, *more):
     """Make a database: a crawl of the made-up models, and a parity run with `more` cases."""
-    with MiniHub(population, quota=None) as hub:
+    with FakeHub(population, quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
     cases = [case("ann/bert", "pytorch"), case("ann/bert", "tensorflow", "does not load")]
     timings = [timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])]

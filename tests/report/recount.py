@@ -17,13 +17,13 @@ from evidence import ALL, TELLING, serves
 
 class Model(NamedTuple):
     created: str
-    at_floor: bool
+    at_cutoff: bool
     author: str
     groups: dict
     downloads: int
     tag: frozenset
     weights: frozenset | None
-    usable: frozenset
+    loadable: frozenset
     id: str
     marks: frozenset
 
@@ -72,10 +72,10 @@ def read(one: dict) -> Model:
         "region": single([tag[7:] for tag in tags if tag.startswith("region:")]),
     }
     marks = MARKS.intersection(tags) | {tag[:6] for tag in tags if tag.startswith("arxiv:")}
-    tag, weights, usable = served
+    tag, weights, loadable = served
     return Model(
         created, created.startswith("2022-03-02T23:29:"), groups["author"], groups,
-        one.get("downloads") or 0, tag, weights, usable, id_, frozenset(marks),
+        one.get("downloads") or 0, tag, weights, loadable, id_, frozenset(marks),
     )  # fmt: skip
 
 
@@ -83,26 +83,36 @@ def single(values: list) -> str:
     return values[0] if len(values) == 1 else "(several)" if values else "(none)"
 
 
-def members(everything, population, period, floor):
+def members(everything, population, period, cutoff):
     if period:
         since, until = (bisect_left(everything, day, key=lambda one: one.created) for day in period)
         everything = everything[since if population == "created" else 0 : until]
-    if floor == "included" or floor is None:
+    if cutoff == "included" or cutoff is None:
         return everything
-    return [one for one in everything if one.at_floor == (floor == "only")]
+    return [one for one in everything if one.at_cutoff == (cutoff == "only")]
 
 
 def count(
-    everything, *, definition, universe, population, period, floor, weight, without_top, by, top
+    everything,
+    *,
+    definition,
+    frameworks,
+    population,
+    period,
+    cutoff,
+    weight,
+    exclude_top_authors,
+    by,
+    top,
 ):
     """Return {(name, framework, group): (numerator, denominator)}."""
-    universe = ALL if tuple(universe) == ("all",) else universe
-    competing = frozenset(universe)
+    frameworks = ALL if tuple(frameworks) == ("all",) else frameworks
+    competing = frozenset(frameworks)
     cut = cache(lambda keys: None if keys is None else keys & competing)
-    keys_of, counted = attrgetter(definition), members(everything, population, period, floor)
-    if without_top:
+    keys_of, counted = attrgetter(definition), members(everything, population, period, cutoff)
+    if exclude_top_authors:
         owned = Counter(one.author for one in counted if cut(keys_of(one)))
-        largest = sorted(owned, key=lambda name: (-owned[name], name))[:without_top]
+        largest = sorted(owned, key=lambda name: (-owned[name], name))[:exclude_top_authors]
         counted = [one for one in counted if one.author not in largest]
     if weight == "authors":
         votes = Counter(one.author for one in counted if keys_of(one) is not None)
@@ -130,7 +140,7 @@ def count(
     figures = {}
     for group, tally in by_group.items():
         serving = sum(n for served, n in tally.items() if served)
-        for name in universe:
+        for name in frameworks:
             figures["exclusive", name, group] = (tally[frozenset([name])], serving)
             available = sum(n for served, n in tally.items() if name in served)
             figures["available", name, group] = (available, serving)
@@ -152,15 +162,15 @@ def dates(path: Path) -> dict:
     return dict(rows.fetchall())
 
 
-def dated(everything, dates: dict, *, definition, universe, year):
+def dated(everything, dates: dict, *, definition, frameworks, year):
     """Return {(name, framework): (certain, dated, undated, in conflict)}, as ids say them."""
     begin, end = f"{year}-01-01", f"{year + 1}-01-01"
-    competing = frozenset(ALL if tuple(universe) == ("all",) else universe)
+    competing = frozenset(ALL if tuple(frameworks) == ("all",) else frameworks)
     found = defaultdict(Counter)
     for one in everything:
-        date = dates.get(one.id) if one.at_floor else None
+        date = dates.get(one.id) if one.at_cutoff else None
         conflict = date is not None and date >= "2022-03-02 23:29:00"
-        if not one.at_floor:
+        if not one.at_cutoff:
             age = "certain" if begin <= one.created < end else None
         elif date is None or conflict:
             age = "undated"

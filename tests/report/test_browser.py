@@ -14,8 +14,8 @@ import parity_runs
 import pytest
 
 from hfscan.census import crawl
+from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import Census
-from hfscan.minihub import MiniHub, Population
 from hfscan.report import FORMATS, Question, build, build_whole, compare, words
 from hfscan.report.csv import rows as csv_rows
 from hfscan.report.csv import text as csv_text
@@ -49,7 +49,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    """Reports of hostile models, crawled from the stand-in."""
+    """Reports of hostile models, crawled from the fake Hub."""
     path = tmp_path_factory.mktemp("census") / "h.duckdb"
     models = [
         {
@@ -63,7 +63,7 @@ def hostile(tmp_path_factory):
         }
         for number, tag in enumerate(["pytorch", "tf"] * 400)
     ]
-    with MiniHub(Population.from_rows(models), quota=None) as hub:
+    with FakeHub(Population.from_rows(models), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
     with Store.open(path) as store:
         census = Census.choose(store, None)
@@ -98,7 +98,7 @@ def odd(tmp_path_factory):
         }
         for number, (name, tag) in enumerate(product(ODD, ["pytorch", "tf", "pytorch"]))
     ]
-    with MiniHub(Population.from_rows(models), quota=None) as hub:
+    with FakeHub(Population.from_rows(models), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
     with Store.open(path) as store:
         yield build(Census.choose(store, None), Question(2022, by="library", top=len(ODD)))
@@ -312,7 +312,7 @@ def numbers(told):
     across = {}  # "another only" is one column for many frameworks
     for figure in told["sensitivity"]:
         if figure["name"] == "exclusive":
-            key = (figure["definition"], *figure["universe"])
+            key = (figure["definition"], *figure["frameworks"])
             share = figure["numerator"] / (figure["denominator"] or 1)
             across.setdefault(key, {})[figure["framework"]] = share
     for shares in across.values():
@@ -326,8 +326,8 @@ def numbers(told):
                 said |= set(NUMBER.findall(words.span(row["share_low"], row["share_high"])))
     for value in told.get("summary", {}).values():
         said |= set(NUMBER.findall(words.cell("", value)))
-    for source in filter(None, [told["source"], *told.get("sources", [])]):
-        said |= {words.number(source["models"]), str(source["id"])}
+    for snapshot in filter(None, [told["snapshot"], *told.get("snapshots", [])]):
+        said |= {words.number(snapshot["models"]), str(snapshot["id"])}
     return said
 
 

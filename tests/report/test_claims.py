@@ -10,7 +10,7 @@ from hfscan.cli import cli
 from hfscan.report import FORMATS
 from hfscan.report.claims import weigh
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_the_verdicts_on_the_recorded_censuses(weighed):
     assert verdicts["training-float32"] == "not measured"
     assert verdicts["industry-tensorflow"] == "not measurable from the Hub"
     added = weighed["pytorch-added-2022"].measurements[0]
-    assert (added.definition, added.universe) == ("tag", ("pytorch", "tensorflow"))
+    assert (added.definition, added.frameworks) == ("tag", ("pytorch", "tensorflow"))
     assert (added.low, added.high, added.says) == (38_580, 38_999, "contradicts")
 
 
@@ -54,7 +54,7 @@ def verdict(tmp_path):
     dump.write_text(json.dumps(MODELS))
     day = datetime(2024, 1, 1, tzinfo=UTC)
     with Store.open(db, write=True) as store:
-        store.ingest([dump], Observation("import", "x", Scope(), day, day, None))
+        store.ingest([dump], NewSnapshot("import", "x", Scope(), day, day, None))
 
     def write(text, at="2024-01-01"):
         folder = tmp_path / "own" / "claims"
@@ -108,9 +108,9 @@ def test_an_observation_is_near_or_looks_back(verdict):
     assert back.parameters["until"] == datetime(2023, 6, 1)
     late = verdict(text, at="2025-06-01")
     assert late.verdict == "not measured"
-    assert "No observation of the whole Hub after 2025-06-01" in late.why
+    assert "No snapshot of the whole Hub after 2025-06-01" in late.why
     early = verdict(text, at="2021-06-01")
-    assert early.why == "No observation near 2021-06-01, and the Hub's dates begin later."
+    assert early.why == "No snapshot near 2021-06-01, and the Hub's dates begin later."
 
 
 @pytest.mark.parametrize("asked", [["claims"], ["report", "--name", "claims"]])
@@ -126,13 +126,15 @@ def test_every_format_tells_the_verdict(verdict, tmp_path, asked):
         if path.is_file() and path.suffix != ".svg"
     }
     assert {"claims.html", "claims.md", "claims.json", "claims.txt", "verdicts.csv"} < set(told)
-    for name in set(told) - {"sources.csv", "own.csv"}:
+    for name in set(told) - {"snapshots.csv", "own.csv"}:
         assert "supported" in told[name], name
     report = json.loads(told["claims.json"])
     assert report["summary"]["claims"] == report["summary"]["supported"] == 1
     measured = report["tables"][1]["rows"]
     assert {row["share_low"] for row in measured} == {0.9}
-    assert {row["source"] for row in measured} == {1} == {one["id"] for one in report["sources"]}
+    assert (
+        {row["snapshot"] for row in measured} == {1} == {one["id"] for one in report["snapshots"]}
+    )
 
 
 def test_what_narrows_a_report_has_no_place_in_one_of_the_whole_database(verdict, tmp_path):

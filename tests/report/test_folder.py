@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from hfscan.cli import cli
 from hfscan.errors import PlanError
+from hfscan.fakehub import Population
 from hfscan.figures import Census
-from hfscan.minihub import Population
 from hfscan.report import (
     FORMATS,
     Question,
@@ -68,7 +68,7 @@ def test_the_files_are_the_golden_ones(database, name, tmp_path, request):
         report = built(store, name)
     golden, missing = request.path.parent / "golden", []
     for path in write_folder(report, ("md", "json", "csv", "terminal"), tmp_path):
-        if path.suffix == ".svg" or path.name == "sources.csv":
+        if path.suffix == ".svg" or path.name == "snapshots.csv":
             continue
         expected = golden / path.relative_to(tmp_path)
         found = masked(path.read_text("utf-8"))
@@ -104,7 +104,7 @@ def test_csv_holds_all_figures_of_the_json(report, tmp_path):
     assert sorted(shares) == sorted(
         "" if one["share"] is None else str(one["share"]) for one in figures
     )
-    assert [row["kind"] for row in rows["sources"]] == ["crawl"]
+    assert [row["kind"] for row in rows["snapshots"]] == ["crawl"]
 
 
 class Screen(io.StringIO):
@@ -161,7 +161,7 @@ HOSTILE = ("=cmd|' /C calc'!A0", "@SUM(1)", "../../<img src=x onerror=1>", "`x`|
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    """Models whose words are formulas, markup and paths, crawled from the stand-in."""
+    """Models whose words are formulas, markup and paths, crawled from the fake Hub."""
     models = [
         {
             "_id": f"63ffff{number:018x}", "id": f"{word.replace('/', '')}/{number}",
@@ -241,5 +241,5 @@ def test_a_plan_of_ones_own(database, tmp_path):
     assert json.loads((out / "mine-2022.json").read_text("utf-8"))["report"] == "mine"
     assert sorted(path.name for path in (out / "mine-2022-csv").iterdir()) == [
         "all.csv",
-        "sources.csv",
+        "snapshots.csv",
     ]

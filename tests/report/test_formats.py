@@ -12,7 +12,7 @@ from hfscan.figures import Census, Definition, Figure
 from hfscan.report import FORMATS, Question, build
 from hfscan.report.words import percent
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 DAY = datetime(2024, 7, 11, tzinfo=UTC)
 ASKED = Question(2022)
@@ -43,7 +43,7 @@ def written(tmp_path):
         with Store.open(path, write=True) as store:
             store.ingest(
                 [dump],
-                Observation(
+                NewSnapshot(
                     "import",
                     HOSTILE,
                     scope or Scope(),
@@ -103,7 +103,7 @@ def test_the_definition_decides_and_is_said(written):
     said: dict[Definition, tuple[str, str]] = {
         "tag": ("1 (50.0 %) serve PyTorch only", "by the Hub's tags"),
         "weights": ("1 (50.0 %) serve PyTorch only", "by their weight files"),
-        "usable": ("1 (33.3 %) serve both", "by what can be loaded without converting"),
+        "loadable": ("1 (33.3 %) serve both", "by what can be loaded without converting"),
     }
     for definition, words in said.items():
         text = " ".join(written(models, "terminal", Question(2022, definition=definition)).split())
@@ -124,7 +124,7 @@ def test_made_up_models_are_labelled_in_every_format(written):
 
 def test_a_part_of_the_hub_is_labelled(written):
     text = written([model(1)], "terminal", scope=Scope(author="ann"))
-    assert "PARTIAL: the source holds only a part of the Hub (author ann)." in text
+    assert "PARTIAL: the snapshot holds only a part of the Hub (author ann)." in text
 
 
 def test_text_from_the_hub_is_never_markup(written):
@@ -145,16 +145,16 @@ def test_text_from_the_hub_is_never_markup(written):
 def test_the_json_contract(written):
     report = json.loads(written([model(1), model(2, tags=["tf", "pytorch"])], "json"))
     assert list(report)[:4] == ["report", "year", "period", "hfscan"]
-    assert report["source"]["models"] == 2
-    assert report["source"]["complete"] is None
+    assert report["snapshot"]["models"] == 2
+    assert report["snapshot"]["complete"] is None
     assert report["figures"][0] == {
         "name": "exclusive",
         "framework": "pytorch",
         "definition": "tag",
-        "universe": ["pytorch", "tensorflow"],
+        "frameworks": ["pytorch", "tensorflow"],
         "population": "created",
         "period": ["2022-01-01", "2023-01-01"],
-        "floor": "excluded",
+        "cutoff": "excluded",
         "weight": "models",
         "by": None,
         "group": None,
@@ -172,7 +172,7 @@ def test_shares_of_one_population_add_up(written):
     cells = {}
     for one in figures:
         if one["name"] in ("exclusive", "shared") and one["denominator"]:
-            key = tuple(one[k] for k in ("population", "floor", "weight", "by", "group"))
+            key = tuple(one[k] for k in ("population", "cutoff", "weight", "by", "group"))
             cells.setdefault(key, []).append(one)
     assert cells
     for cell in cells.values():
@@ -189,7 +189,7 @@ def test_a_source_without_dates_cannot_answer_for_a_year(written):
 
 def test_a_part_of_time_cannot_answer_for_another(written):
     scope = Scope(since=datetime(2023, 1, 1, tzinfo=UTC))
-    with pytest.raises(NoAnswerError, match="No source covers the period"):
+    with pytest.raises(NoAnswerError, match="No snapshot covers the period"):
         written([model(1)], "json", scope=scope)
 
 
@@ -207,9 +207,9 @@ def test_large_authors_can_be_left_out_and_votes_counted(written):
     models = [model(n) for n in range(9)] + [model(9, id="bob/x", tags=["tf"])]
     votes = json.loads(written(models, "json", Question(2022, weight="authors")))["figures"]
     assert (votes[0]["numerator"], votes[0]["denominator"]) == (1.0, 2.0)
-    without = json.loads(written(models, "json", Question(2022, without_top=1)))["figures"]
+    without = json.loads(written(models, "json", Question(2022, exclude_top_authors=1)))["figures"]
     assert (without[0]["numerator"], without[0]["denominator"]) == (0, 1)
-    assert without[0]["without_top"] == 1
+    assert without[0]["exclude_top_authors"] == 1
 
 
 def test_a_grouping_asked_for_replaces_the_others(written):

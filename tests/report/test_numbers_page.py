@@ -29,38 +29,42 @@ def store(censuses):
     ("row", "asked"),
     [
         ("by the Hub's tags", {}),
-        ("by what can be loaded", {"definition": "usable"}),
+        ("by what can be loaded", {"definition": "loadable"}),
         ("by the Hub's tags, weighted by downloads", {"weight": "downloads"}),
     ],
 )
 def test_the_shares(store, row, asked):
-    census = Census.choose(store, YEAR, source=2)
+    census = Census.choose(store, YEAR, snapshot=2)
     shares = [
-        next(iter(census.exclusivity(universe=universe, period=YEAR, **asked))).share
-        for universe in (PAIR, (*PAIR, "jax"), (ALL,))
+        next(iter(census.exclusivity(frameworks=frameworks, period=YEAR, **asked))).share
+        for frameworks in (PAIR, (*PAIR, "jax"), (ALL,))
     ]
     assert f"| {row} | {' | '.join(map(percent, shares))} |" in PAGE
 
 
 def test_the_counts(store):
-    census = Census.choose(store, YEAR, source=2)
-    asked = {"universe": list(PAIR), "since": YEAR[0], "until": YEAR[1]}
-    row = next(one for one in census.ask("floor", asked) if one["framework"] == "pytorch")
+    census = Census.choose(store, YEAR, snapshot=2)
+    asked = {"frameworks": list(PAIR), "since": YEAR[0], "until": YEAR[1]}
+    row = next(one for one in census.ask("cutoff", asked) if one["framework"] == "pytorch")
     told = [f"{row[key]:,}" for key in ("certain", "dated", "undated")]
     assert told == re.findall(r"^\| (?:dated|older).*\| ([\d,]+) \|$", PAGE, re.MULTILINE)
     assert f"| {row['low']:,} and {row['high']:,} |" in PAGE
     only, included = (
         next(
-            iter(census.exclusivity(universe=PAIR, period=YEAR, population="created", floor=floor))
+            iter(
+                census.exclusivity(
+                    frameworks=PAIR, period=YEAR, population="created", cutoff=cutoff
+                )
+            )
         ).numerator
-        for floor in ("only", "included")
+        for cutoff in ("only", "included")
     )
     assert f"| {included:,} |" in PAGE
     assert f"because {only:,} older models" in PAGE
 
 
 def test_who_went_away_and_who_changed(store):
-    rows = Census.choose(store, None, source=2).ask("transitions", {"earlier": 1, "later": 2})
+    rows = Census.choose(store, None, snapshot=2).ask("transitions", {"earlier": 1, "later": 2})
     moved = {(row["before"], row["after"]): row["models"] for row in rows}
     gone = moved["pytorch", "(not there)"]
     all_ = sum(n for (before, _), n in moved.items() if before == "pytorch")
@@ -73,11 +77,11 @@ def test_the_example_of_the_json_contract(store):
         re.search(r"```json\n(.*?)```", (DOCS / "json.md").read_text("utf-8"), re.S)[1]
     )
     out = io.StringIO()
-    FORMATS["json"](build(Census.choose(store, YEAR, source=2), Question(2022)), out)
+    FORMATS["json"](build(Census.choose(store, YEAR, snapshot=2), Question(2022)), out)
     found = json.loads(out.getvalue())
     assert found.keys() == told.keys()
-    assert found["source"].keys() == told["source"].keys()
-    assert found["source"]["models"] == told["source"]["models"]
+    assert found["snapshot"].keys() == told["snapshot"].keys()
+    assert found["snapshot"]["models"] == told["snapshot"]["models"]
     for part in ("figures", "sensitivity"):
         assert told[part][0] in found[part]
     assert found["tables"][0] == {

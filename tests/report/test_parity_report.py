@@ -32,7 +32,7 @@ def db(tmp_path):
                 case("bob/gpt", "tensorflow", "does not load"),
                 case("bob/gpt", "tensorflow", route="helper"),
                 case(EVIL, "pytorch", "outputs differ", error=0.25),
-                case("eve/none", "none", "no lane"),
+                case("eve/none", "none", "no backend"),
                 timings=[timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])],
             ),
         )
@@ -52,16 +52,18 @@ def test_the_newest_result_of_each_case_is_told(db, tmp_path):
     told = json.loads((tmp_path / "out" / "parity.json").read_text("utf-8"))
     summary = told["summary"]
     assert (summary["ways"], summary["agree"], summary["differ"]) == (4, 3, 1)
-    assert (summary["checkpoints"], summary["lanes"], summary["runs"]) == (3, 2, 1)
+    assert (summary["checkpoints"], summary["backends"], summary["runs"]) == (3, 2, 1)
     assert summary["versions"] == "torch 2.13"
     tables = {table["name"]: table["rows"] for table in told["tables"]}
-    lanes = {(row["lane"], row["verdict"]): (row["files"], row["of"]) for row in tables["lanes"]}
-    assert lanes == {
+    backends = {
+        (row["backend"], row["verdict"]): (row["files"], row["of"]) for row in tables["backends"]
+    }
+    assert backends == {
         ("pytorch", "agree"): (1, 2),
         ("pytorch", "outputs differ"): (1, 2),
         ("tensorflow", "agree"): (2, 2),
     }
-    errors = {(row["checkpoint"], row["lane"], row["route"]): row for row in tables["cases"]}
+    errors = {(row["checkpoint"], row["backend"], row["route"]): row for row in tables["cases"]}
     assert errors["ann/bert", "tensorflow", "plain"]["error"] == 4e-7  # on real positions, newest
     assert [row["verdict"] for row in tables["failing"]] == ["outputs differ", "does not load"]
     (speed,) = tables["speed"]

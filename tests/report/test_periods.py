@@ -12,7 +12,7 @@ import hfscan
 from hfscan.cli import cli
 from hfscan.errors import NoAnswerError
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 
 def model(number, created, *tags):
@@ -37,7 +37,7 @@ def observe(db, day="2024-07-11", scope=None, models=MODELS):
     dump.write_text(json.dumps(models))
     seen = datetime.fromisoformat(day).replace(tzinfo=UTC)
     with Store.open(db, write=True) as store:
-        store.ingest([dump], Observation("import", day, scope or Scope(), seen, seen, None))
+        store.ingest([dump], NewSnapshot("import", day, scope or Scope(), seen, seen, None))
 
 
 @pytest.fixture
@@ -106,11 +106,11 @@ def test_json_and_csv_have_the_covered_bounds(db, tmp_path):
 
 
 def test_a_comparison_says_which_year_is_partial(db):
-    text = plain(ask(db, "report", "--year", 2023, "--with-year", 2024))
+    text = plain(ask(db, "report", "--year", 2023, "--compare-year", 2024))
     assert "Frameworks of the Hub's models: 2023 and 2024 (to 11 July)" in text
     assert "2023 and 2024 (to 11 July): PyTorch only 100.0 % of 1, then 50.0 % of 2" in text
     assert "Nothing is said of the rest of 2024." in text
-    report = json.loads(ask(db, "report", "--year", 2023, "--with-year", 2024, "--format=json"))
+    report = json.loads(ask(db, "report", "--year", 2023, "--compare-year", 2024, "--format=json"))
     assert report["period"]["complete"]
     assert report["other"]["period"]["until"] == "2024-07-12T00:00:00Z"
 
@@ -152,9 +152,9 @@ def test_a_crawl_of_a_part_of_a_year_says_so(tmp_path):
     text = plain(ask(path, "report", "--year", 2023))
     assert "created from 1 April to 30 June 2023 that serve" in text
     assert "Frameworks of the Hub's models, 2023 (1 April to 30 June)" in text
-    assert "the source holds models created from 2023-04-01 on" in text
+    assert "the snapshot holds models created from 2023-04-01 on" in text
     assert "Existing at the end" not in text
-    with pytest.raises(NoAnswerError, match="No source covers the period"):
+    with pytest.raises(NoAnswerError, match="No snapshot covers the period"):
         ask(path, "report", "--year", 2024)
 
 

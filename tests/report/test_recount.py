@@ -20,9 +20,9 @@ TOP = {"task": 15, "library": 15, "license": 20, "author": 20, "region": 20}
 OLD, NEW, DETAILED = 1, 2, 3  # as `recorded` has them
 
 
-def report_json(path: Path, tmp_path: Path, source: int, question: Question) -> dict:
+def report_json(path: Path, tmp_path: Path, snapshot: int, question: Question) -> dict:
     with Store.open(path) as store:
-        census = Census.choose(store, question.period, source=source)
+        census = Census.choose(store, question.period, snapshot=snapshot)
         report = build(census, question)
     out = tmp_path / "report.json"
     with out.open("w") as file:
@@ -31,47 +31,55 @@ def report_json(path: Path, tmp_path: Path, source: int, question: Question) -> 
 
 
 def asked(figure):
-    keys = ("definition", "universe", "population", "floor", "weight", "without_top", "by")
+    keys = (
+        "definition",
+        "frameworks",
+        "population",
+        "cutoff",
+        "weight",
+        "exclude_top_authors",
+        "by",
+    )
     return tuple(figure.get(key, 0) for key in keys)
 
 
 @pytest.mark.parametrize(
-    ("source", "question"),
+    ("snapshot", "question"),
     [
         (OLD, Question(None)),
         (OLD, Question(None, TRIO)),
         (OLD, Question(None, definition="weights")),
-        (OLD, Question(None, definition="usable", by="author")),
+        (OLD, Question(None, definition="loadable", by="author")),
         (OLD, Question(None, TRIO, definition="weights", weight="authors", by="license")),
         (NEW, Question(None, TRIO)),
         (NEW, Question(2022)),
         (NEW, Question(2022, TRIO)),
-        (NEW, Question(2022, definition="usable")),
-        (NEW, Question(2022, without_top=20, by="license")),
+        (NEW, Question(2022, definition="loadable")),
+        (NEW, Question(2022, exclude_top_authors=20, by="license")),
         (NEW, Question(2022, weight="authors", by="author")),
         (NEW, Question(2022, ("all",), by="region")),
         (NEW, Question(2023)),
         (DETAILED, Question(None, definition="weights")),
-        (DETAILED, Question(2022, TRIO, definition="usable")),
+        (DETAILED, Question(2022, TRIO, definition="loadable")),
     ],
     ids=str,
 )
-def test_reports_equal_a_plain_recount(censuses, models, tmp_path, source, question):
-    report = report_json(censuses, tmp_path, source, question)
+def test_reports_equal_a_plain_recount(censuses, models, tmp_path, snapshot, question):
+    report = report_json(censuses, tmp_path, snapshot, question)
     assert report["figures"]
     period = question.year and (f"{question.year}-01-01", f"{question.year + 1}-01-01")
     for what, same in groupby(report["figures"] + report["sensitivity"], asked):
-        definition, universe, population, floor, weight, without_top, by = what
+        definition, frameworks, population, cutoff, weight, exclude_top_authors, by = what
         figures = list(same)
         expected = recount.count(
-            models[source],
+            models[snapshot],
             definition=definition,
-            universe=universe,
+            frameworks=frameworks,
             population=population,
             period=period,
-            floor=floor,
+            cutoff=cutoff,
             weight=weight,
-            without_top=without_top,
+            exclude_top_authors=exclude_top_authors,
             by=by,
             top=TOP.get(by),
         )
@@ -86,14 +94,14 @@ def test_reports_equal_a_plain_recount(censuses, models, tmp_path, source, quest
 
 
 @pytest.mark.parametrize("year", [2021, 2022])
-@pytest.mark.parametrize("definition", ["tag", "usable"])
-def test_the_interval_of_the_floor_is_recounted(
+@pytest.mark.parametrize("definition", ["tag", "loadable"])
+def test_the_interval_of_the_cutoff_is_recounted(
     censuses, models, shared_data, tmp_path, year, definition
 ):
     report = report_json(censuses, tmp_path, NEW, Question(year, definition=definition))
     dates = recount.dates(shared_data / "hub-2022-10-created.parquet")
-    expected = recount.dated(models[NEW], dates, definition=definition, universe=PAIR, year=year)
-    (table,) = (one for one in report["tables"] if one["name"] == "floor")
+    expected = recount.dated(models[NEW], dates, definition=definition, frameworks=PAIR, year=year)
+    (table,) = (one for one in report["tables"] if one["name"] == "cutoff")
     found = {
         (row["name"], row["framework"]): tuple(
             row[key] for key in ("certain", "dated", "undated", "in_conflict")
@@ -110,37 +118,37 @@ def test_the_interval_of_the_floor_is_recounted(
         assert (row["share_low"], row["share_high"]) == (round(least, 9), round(most, 9))
 
 
-def exclusive(report, population="created", floor=None):
+def exclusive(report, population="created", cutoff=None):
     return {
         one["framework"] or one["name"]: (one["numerator"], one["denominator"])
         for one in report["figures"]
         if one["name"] in ("exclusive", "shared")
-        and (one["population"], one["floor"], one["weight"], one["by"])
-        == (population, floor, "models", None)
+        and (one["population"], one["cutoff"], one["weight"], one["by"])
+        == (population, cutoff, "models", None)
     }
 
 
 def test_the_published_counts_of_both_censuses(censuses, tmp_path):
-    def ask(source, *question):
-        return report_json(censuses, tmp_path, source, Question(*question))
+    def ask(snapshot, *question):
+        return report_json(censuses, tmp_path, snapshot, Question(*question))
 
     all_2022 = exclusive(ask(OLD, None), "existing")
     assert all_2022["pytorch"] == (19_012, 20_999)
     with_jax = exclusive(ask(OLD, None, TRIO), "existing")
     assert with_jax["pytorch"] == (14_737, 21_237)
     year = ask(NEW, 2022)
-    assert exclusive(year, floor="excluded") == {
+    assert exclusive(year, cutoff="excluded") == {
         "pytorch": (34_662, 36_416),
         "tensorflow": (1_154, 36_416),
         "shared": (600, 36_416),
     }
-    assert exclusive(year, floor="included") == {
+    assert exclusive(year, cutoff="included") == {
         "pytorch": (52_786, 58_120),
         "tensorflow": (1_452, 58_120),
         "shared": (3_882, 58_120),
     }
-    (floor,) = (one["rows"] for one in year["tables"] if one["name"] == "floor")
-    (pytorch,) = (row for row in floor if row["framework"] == "pytorch")
+    (cutoff,) = (one["rows"] for one in year["tables"] if one["name"] == "cutoff")
+    (pytorch,) = (row for row in cutoff if row["framework"] == "pytorch")
     assert (pytorch["certain"], pytorch["dated"], pytorch["undated"]) == (34_662, 3_918, 419)
     assert (pytorch["in_conflict"], pytorch["low"], pytorch["high"]) == (8, 38_580, 38_999)
     later = exclusive(ask(NEW, 2023))
@@ -160,12 +168,14 @@ def test_every_measurement_of_a_claim_equals_a_plain_recount(censuses, models, s
         for one in claim.measurements:
             if one.low is None:
                 continue
-            count = {"exclusivity": by_shares, "floor": by_floor, "formats": by_formats}[one.query]
-            low, high = count(claim, one, models[one.source], dates)
+            count = {"exclusivity": by_shares, "cutoff": by_cutoff, "formats": by_formats}[
+                one.query
+            ]
+            low, high = count(claim, one, models[one.snapshot], dates)
             assert (one.low, one.high) == pytest.approx((low, high), abs=2e-9), (claim.name, one)
             checked[one.query] += 1
     assert checked["exclusivity"] > 80
-    assert checked["floor"] > 20
+    assert checked["cutoff"] > 20
     assert checked["formats"] > 5
 
 
@@ -178,12 +188,12 @@ def by_shares(claim, one, models, _):
     figures = recount.count(
         models,
         definition=one.definition,
-        universe=one.universe,
+        frameworks=one.frameworks,
         population="created" if created else "existing",
         period=until and (f"{asked.get('since')}", f"{until}"),
-        floor=asked.get("floor"),
+        cutoff=asked.get("cutoff"),
         weight=asked.get("weight", "models"),
-        without_top=0,
+        exclude_top_authors=0,
         by=None,
         top=None,
     )
@@ -199,9 +209,9 @@ def by_shares(claim, one, models, _):
     return value, value
 
 
-def by_floor(claim, one, models, dates):
+def by_cutoff(claim, one, models, dates):
     found = recount.dated(
-        models, dates, definition=one.definition, universe=one.universe, year=2022
+        models, dates, definition=one.definition, frameworks=one.frameworks, year=2022
     )
     framework = "tensorflow" if "TensorFlow" in one.what else "pytorch"
     certain, dated, undated, _ = found["exclusive", framework]
@@ -220,11 +230,11 @@ def by_formats(claim, one, models, _):
             framework in getattr(model, one.definition)
             for model in models
             if (model.created < "2023-01-01" if year is None else model.created[:4] == year)
-            and not (year and model.at_floor)
+            and not (year and model.at_cutoff)
         )
 
     def created(year):
-        return sum(model.created[:4] == year and not model.at_floor for model in models)
+        return sum(model.created[:4] == year and not model.at_cutoff for model in models)
 
     if claim.name == "onnx-grows":
         value = having("onnx", "2023") / having("onnx", "2022")

@@ -15,7 +15,7 @@ from hfscan.frameworks import taxonomy
 from hfscan.report import FORMATS, Question, build, compare, csv
 from hfscan.report.table import grid
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 KEYS = list(taxonomy().titles)
 
@@ -24,7 +24,7 @@ KEYS = list(taxonomy().titles)
 def db(tmp_path_factory):
     """Models that have each framework, and some that have several."""
 
-    path = tmp_path_factory.mktemp("universes") / "h.duckdb"
+    path = tmp_path_factory.mktemp("framework_sets") / "h.duckdb"
     tags = [[tag] for one in taxonomy().frameworks for tag in one.tags[:1]]
     tags += [["pytorch", "tf", "keras"], ["gguf", "safetensors"], []]
     models = [
@@ -40,7 +40,7 @@ def db(tmp_path_factory):
     dump.write_text(json.dumps(models))
     day = datetime(2024, 7, 11, tzinfo=UTC)
     with Store.open(path, write=True) as store:
-        store.ingest([dump], Observation("import", "dump", Scope(), day, day, None))
+        store.ingest([dump], NewSnapshot("import", "dump", Scope(), day, day, None))
     return path
 
 
@@ -61,9 +61,9 @@ def test_each_framework_can_be_asked_alone(db, name):
         for year in (None, 2023):
             texts = written(build(census, Question(year, (name,))))
         names = census.titles((name,))
-        for per in ("year", "month", "observation"):
-            assert grid(list(trend(store, per=per, universe=(name,))), per, names).rows
-            list(adoption(store, per=per, universe=(name,)))
+        for per in ("year", "month", "snapshot"):
+            assert grid(list(trend(store, per=per, frameworks=(name,))), per, names).rows
+            list(adoption(store, per=per, frameworks=(name,)))
     if name != "all":
         title = taxonomy().titles[name]
         assert (
@@ -73,29 +73,29 @@ def test_each_framework_can_be_asked_alone(db, name):
 
 
 @pytest.mark.parametrize(
-    "universe",
+    "frameworks",
     [("safetensors", "gguf"), ("keras", "tensorflow"), ("all", "keras"), tuple(KEYS)],
 )
-def test_frameworks_can_be_asked_together(db, universe):
+def test_frameworks_can_be_asked_together(db, frameworks):
     with Store.open(db) as store:
         census = Census.choose(store, None)
-        report = build(census, Question(2023, universe))
+        report = build(census, Question(2023, frameworks))
         written(report)
         one, other = (
-            build(census, Question(year, universe), name="compare") for year in (2022, 2023)
+            build(census, Question(year, frameworks), name="compare") for year in (2022, 2023)
         )
         written(compare(one, other, census))
 
 
-@pytest.mark.parametrize("universe", ["all", "keras", "safetensors,gguf", "pytorch,pytorch"])
-def test_pages_have_charts_for_each_universe(db, universe):
-    command = ["report", "--year", "2023", "--format", "html", "--universe", universe]
+@pytest.mark.parametrize("frameworks", ["all", "keras", "safetensors,gguf", "pytorch,pytorch"])
+def test_pages_have_charts_for_each_universe(db, frameworks):
+    command = ["report", "--year", "2023", "--format", "html", "--frameworks", frameworks]
     page = CliRunner().invoke(cli, [*command, "--db", str(db)], catch_exceptions=False).stdout
     assert page.count("<svg") > 5
 
 
 def test_a_framework_alone_is_not_called_exclusive(db):
-    command = ["report", "--year", "2023", "--universe", "keras", "--db", str(db)]
+    command = ["report", "--year", "2023", "--frameworks", "keras", "--db", str(db)]
     text = " ".join(CliRunner().invoke(cli, command, catch_exceptions=False).stdout.split())
     assert "created in 2023, 2 serve Keras," in text
     assert "Only Keras is compared, so nothing competes with it." in text
@@ -111,6 +111,6 @@ def test_the_accounts_named_are_those_of_the_first(db):
 def test_unknown_and_repeated_frameworks(db):
     with hfscan.open(db) as database:
         with pytest.raises(NoAnswerError, match="Did you mean 'tensorflow'"):
-            database.figures(universe=["tensorflo"])
-        twice = database.figures(universe="pytorch,pytorch,tensorflow")
+            database.figures(frameworks=["tensorflo"])
+        twice = database.figures(frameworks="pytorch,pytorch,tensorflow")
         assert list(twice) == list(database.figures())

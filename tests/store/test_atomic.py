@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hfscan.cli import cli
 from hfscan.errors import StorageError
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 INGEST = """
@@ -20,12 +20,12 @@ import resource, sys
 from pathlib import Path
 from datetime import UTC, datetime
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 day = datetime(2024, 1, 2, tzinfo=UTC)
 with Store.open(Path(sys.argv[1]), write=True) as store:
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))  # as a disk that fills up
     try:
-        store.ingest([Path(sys.argv[2])], Observation("import", "d", Scope(), day, day, None))
+        store.ingest([Path(sys.argv[2])], NewSnapshot("import", "d", Scope(), day, day, None))
     except Exception as error:
         print(type(error).__name__, error)
 """
@@ -35,7 +35,7 @@ def state(path):
     with Store.open(path) as store:
         return [
             store.connection.execute(f"FROM {what} ORDER BY ALL").fetchall()
-            for what in ("sources", "versions", "counts", "count_log", "observed(1)")
+            for what in ("snapshots", "versions", "counts", "counts_history", "models_in(1)")
         ]
 
 
@@ -44,7 +44,7 @@ def db(tmp_path):
     path, dump = tmp_path / "h.duckdb", tmp_path / "small.json"
     dump.write_text(json.dumps([{"id": "a/b", "tags": ["tf"]}]))
     with Store.open(path, write=True) as store:
-        store.ingest([dump], Observation("import", "d", Scope(), DAY, DAY, None))
+        store.ingest([dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
     return path
 
 
@@ -67,7 +67,7 @@ def test_a_full_disk_changes_nothing_and_the_same_command_works_once_there_is_ro
     assert state(db) == before
     with Store.open(db, write=True) as store:
         day = datetime(2024, 1, 2, tzinfo=UTC)
-        result = store.ingest([big], Observation("import", "d", Scope(), day, day, None))
+        result = store.ingest([big], NewSnapshot("import", "d", Scope(), day, day, None))
         assert result.models == 150_000
     assert state(db)[-1] == before[-1]
 
@@ -89,12 +89,12 @@ def test_sources_are_listed_and_forgotten(db, tmp_path):
     run = CliRunner().invoke
     again = tmp_path / "small.json"
     given = ["import", str(again), "--observed-at", "2024-01-01", "--db", str(db)]
-    assert "source 1 already" in run(cli, given).output
-    listed = json.loads(run(cli, ["sources", "--db", str(db), "--format", "json"]).output)
+    assert "snapshot 1 already" in run(cli, given).output
+    listed = json.loads(run(cli, ["snapshots", "--db", str(db), "--format", "json"]).output)
     assert [(one["id"], one["models"], one["complete"]) for one in listed] == [(1, 1, "not stated")]
     found = run(cli, ["forget", "1", "--db", str(db)])
-    assert found.output == "Forgot source 1: import observed 2024-01-01, 1 models.\n"
-    assert run(cli, ["sources", "--db", str(db), "--format", "json"]).output.strip() == "[]"
+    assert found.output == "Forgot snapshot 1: import observed 2024-01-01, 1 models.\n"
+    assert run(cli, ["snapshots", "--db", str(db), "--format", "json"]).output.strip() == "[]"
     assert not any(state(db))
     none = run(cli, ["forget", "1", "--db", str(db.with_name("none.duckdb"))])
     assert none.exit_code != 0

@@ -14,10 +14,10 @@ import pytest
 from hfscan import doctor
 from hfscan.errors import DatabaseError
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 ROOT = Path(__file__).parents[2]
-READ_NO_MODEL = {"sources", "claims"}  # of this database
+READ_NO_MODEL = {"snapshots", "claims"}  # of this database
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 READING = {
     "report": ("report",),
@@ -26,7 +26,7 @@ READING = {
     "explain": ("explain", "a1/m1"),
     "export": ("export", "out"),
     "claims": ("claims",),
-    "sources": ("sources",),
+    "snapshots": ("snapshots",),
 }
 WRITING = {
     "import": ("import", "dump.jsonl", "--observed-at", "2024-02-01"),
@@ -51,7 +51,7 @@ def whole(tmp_path_factory):
     ]
     dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with Store.open(folder / "h.duckdb", write=True) as store:
-        store.ingest([dump], Observation("import", "d", Scope(), DAY, DAY, None))
+        store.ingest([dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
     return folder / "h.duckdb"
 
 
@@ -70,7 +70,7 @@ def hfscan(folder, *args):
 
 def read_all(path):
     with Store.open(path) as store:
-        for table in ("sources", "versions", "counts", "census"):
+        for table in ("snapshots", "versions", "counts", "census"):
             store.connection.execute(f"FROM {table}").fetchall()
 
 
@@ -100,7 +100,7 @@ def test_flipped_bytes_in_headers_are_reported(whole, tmp_path, at):
 
 @pytest.fixture(scope="module")
 def damaged_data(whole, tmp_path_factory):
-    """A database that opens and lists its sources, and of which nothing else can be read."""
+    """A database that opens and lists its snapshots, and of which nothing else can be read."""
     path = tmp_path_factory.mktemp("damaged") / "h.duckdb"
     data = whole.read_bytes()
     for block in range(12_288, len(data) - 262_143, 262_144):
@@ -108,7 +108,7 @@ def damaged_data(whole, tmp_path_factory):
         flip(path, block + 1000)
         try:
             with Store.open(path) as store:
-                store.sources()
+                store.snapshots()
                 store.connection.execute("FROM frameworks").fetchall()
         except DatabaseError:
             continue
@@ -187,7 +187,7 @@ def test_foreign_file_is_left_alone(tmp_path, kind):
     make(path)
     before = path.read_bytes()
     (tmp_path / "dump.jsonl").write_text('{"id": "new/model", "tags": ["tf"]}\n')
-    for name in ("report", "import", "forget", "sources"):
+    for name in ("report", "import", "forget", "snapshots"):
         code, out, err = hfscan(tmp_path, *(READING | WRITING)[name])
         assert (code, out) == (6, ""), err
         assert message in err
@@ -200,7 +200,7 @@ def test_foreign_file_is_left_alone(tmp_path, kind):
 
 def test_folder_as_database_is_refused(tmp_path):
     (tmp_path / "h.duckdb").mkdir()
-    assert hfscan(tmp_path, "sources")[0] == 2
+    assert hfscan(tmp_path, "snapshots")[0] == 2
     for write in (False, True):
         with pytest.raises(DatabaseError, match="is a folder"):
             Store.open(tmp_path / "h.duckdb", write=write)

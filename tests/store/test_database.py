@@ -40,7 +40,7 @@ def test_a_database_held_by_another_process(tmp_path):
                 Store.open(path, write=write)
         holder.stdin.close()
     with Store.open(path) as store:
-        assert store.sources() == []
+        assert store.snapshots() == []
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path):
@@ -76,12 +76,12 @@ def test_a_database_killed_while_it_was_made_stops_nothing(tmp_path):
     with duckdb.connect(unfinished) as connection:
         connection.execute("CREATE TABLE about AS SELECT 1 AS half")
     with Store.open(path, write=True) as store:
-        assert store.sources() == []
+        assert store.snapshots() == []
     assert [file.name for file in tmp_path.iterdir()] == ["h.duckdb"]
     path.unlink()
     unfinished.write_bytes(b"a header that was never finished")
     with Store.open(path, write=True) as store:
-        assert store.sources() == []
+        assert store.snapshots() == []
 
 
 def test_a_folder_that_is_not_there(tmp_path):

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
-from hfscan.minihub import MiniHub, Population
+from hfscan.fakehub import FakeHub, Population
 from hfscan.scope import Scope
-from hfscan.store import Ingested, Observation, Store
+from hfscan.store import Ingested, NewSnapshot, Store
 
 EXPAND: list[Any] = [
     "author", "createdAt", "lastModified", "downloads", "downloadsAllTime", "likes", "sha", "gated",
@@ -30,7 +30,7 @@ COLUMNS = (
 
 @pytest.fixture(scope="module")
 def hub():
-    with MiniHub(Population.synthetic(40, seed=3), quota=None) as server:
+    with FakeHub(Population.synthetic(40, seed=3), quota=None) as server:
         yield server
 
 
@@ -51,8 +51,8 @@ def expected(hub, tmp_path_factory):
 def rows(file: Path) -> tuple[Ingested, list[tuple]]:
     day = datetime(2030, 1, 1, tzinfo=UTC)
     with Store.open(file.with_suffix(".duckdb"), write=True) as store:
-        result = store.ingest([file], Observation("import", "x", Scope(), day, day, None))
-        found = store.connection.execute(f"SELECT {COLUMNS} FROM observed(1) ORDER BY id")
+        result = store.ingest([file], NewSnapshot("import", "x", Scope(), day, day, None))
+        found = store.connection.execute(f"SELECT {COLUMNS} FROM models_in(1) ORDER BY id")
         return result, found.fetchall()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from hfscan.errors import DumpError
 from hfscan.scope import Scope
-from hfscan.store import Ingested, Observation, Store
+from hfscan.store import Ingested, NewSnapshot, Store
 
 A: dict[str, Any] = {
     "id": "ann/a",
@@ -98,7 +98,7 @@ def store(tmp_path):
 
 def ingest(store: Store, *paths: Path) -> Ingested:
     day = datetime(2024, 7, 11, tzinfo=UTC)
-    return store.ingest(paths, Observation("import", "dump", Scope(), day, day, None))
+    return store.ingest(paths, NewSnapshot("import", "dump", Scope(), day, day, None))
 
 
 def ingest_data(store: Store, tmp_path: Path, name: str, data: bytes) -> Ingested:
@@ -107,7 +107,7 @@ def ingest_data(store: Store, tmp_path: Path, name: str, data: bytes) -> Ingeste
 
 
 def rows(store: Store, columns: str = "id, tags, downloads, created_at") -> list[tuple]:
-    return store.connection.execute(f"SELECT {columns} FROM observed(1) ORDER BY id").fetchall()
+    return store.connection.execute(f"SELECT {columns} FROM models_in(1) ORDER BY id").fetchall()
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -162,7 +162,7 @@ def test_other_content_is_refused(store, tmp_path, name):
     with pytest.raises(DumpError, match=message) as caught:
         ingest_data(store, tmp_path, name, data)
     assert name in str(caught.value)
-    assert store.sources() == []
+    assert store.snapshots() == []
 
 
 @pytest.mark.parametrize("page", ["<html>", '{"error": "Too many requests"}'])
@@ -173,7 +173,7 @@ def test_error_page_in_folder_is_named(store, tmp_path, page):
         (folder / f"page-{number}.json").write_text(text)
     with pytest.raises(DumpError, match=r"page-1\.json"):
         ingest(store, folder)
-    assert store.sources() == []
+    assert store.snapshots() == []
 
 
 def test_bad_rows_are_left_out_and_counted(store, tmp_path):
@@ -332,7 +332,7 @@ def test_damaged_parquet_is_refused(store, tmp_path):
     file.write_bytes(data)
     with pytest.raises(DumpError, match="Nothing was imported"):
         ingest(store, file)
-    assert store.sources() == []
+    assert store.snapshots() == []
 
 
 def test_folder_may_mix_shapes(store, tmp_path):

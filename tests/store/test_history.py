@@ -1,4 +1,4 @@
-"""What was observed is kept as differences, and every observation stays as it was seen."""
+"""What was observed is kept as differences, and every snapshot stays as it was seen."""
 
 import json
 import random
@@ -12,14 +12,14 @@ import pytest
 from hfscan.errors import DumpError, NoAnswerError
 from hfscan.figures import load
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, Observation, Store
+from hfscan.store import CreationDate, NewSnapshot, Store
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
-SEEN = "SELECT * EXCLUDE (source) FROM observed({}) ORDER BY key"
+SEEN = "SELECT * EXCLUDE (snapshot) FROM models_in({}) ORDER BY key"
 
 
 def ingest(store: Store, folder: Path, number: int, rows, **more) -> int:
-    """Observe `rows` on day `number`; return the source."""
+    """Observe `rows` on day `number`; return the snapshot."""
     dump = folder / f"{number}.json"
     dump.write_text(json.dumps(rows))
     when = DAY + timedelta(days=number)
@@ -29,7 +29,7 @@ def ingest(store: Store, folder: Path, number: int, rows, **more) -> int:
         "scope": Scope(),
         "complete": True,
     } | more
-    return store.ingest([dump], Observation(observed_from=when, observed_to=when, **told)).source
+    return store.ingest([dump], NewSnapshot(observed_from=when, observed_to=when, **told)).snapshot
 
 
 def model(number: int, **more):
@@ -59,14 +59,14 @@ def worlds(seed: int, days: int):
 
 
 def spans(store: Store) -> list[list[tuple]]:
-    """Return the history itself: spans by the sources' times, whatever ids and numbers they got."""
+    """Return the history itself: spans by the snapshots' times, whatever ids and numbers they got."""
     ends = """
-        JOIN sources AS one ON one.series = spans.series AND one.place = valid_from
-        LEFT JOIN sources AS other ON other.series = spans.series AND other.place = valid_to
+        JOIN snapshots AS one ON one.series = spans.series AND one.place = valid_from
+        LEFT JOIN snapshots AS other ON other.series = spans.series AND other.place = valid_to
     """
     numbered = "SELECT DISTINCT series, model, key FROM versions"
     counts = """(SELECT series, model, valid_from, NULL AS valid_to, * EXCLUDE (series, model,
-        valid_from) FROM counts UNION ALL FROM count_log)"""
+        valid_from) FROM counts UNION ALL FROM counts_history)"""
     return [
         store.connection.execute(sql).fetchall()
         for sql in (
@@ -74,7 +74,7 @@ def spans(store: Store) -> list[list[tuple]]:
             f" valid_to) FROM versions AS spans {ends} ORDER BY ALL",
             "SELECT key, one.observed_to, other.observed_to, downloads, downloads_all_time, likes "
             f"FROM {counts} AS spans JOIN ({numbered}) USING (series, model) {ends} ORDER BY ALL",
-            "SELECT observed_to, lacks, models FROM sources ORDER BY ALL",
+            "SELECT observed_to, missing_columns, models FROM snapshots ORDER BY ALL",
         )
     ]
 
@@ -98,20 +98,20 @@ def test_any_order_of_arrival_and_forgetting_give_the_same_history(opened, tmp_p
     alone = []
     for number, rows in enumerate(days):
         store = opened()
-        source = ingest(store, tmp_path, number, rows)
-        alone.append(store.connection.execute(SEEN.format(source)).fetchall())
+        snapshot = ingest(store, tmp_path, number, rows)
+        alone.append(store.connection.execute(SEEN.format(snapshot)).fetchall())
     in_order = opened()
     for number, rows in enumerate(days):
         ingest(in_order, tmp_path, number, rows)
     for _ in range(2):
         store, order = opened(), chance.sample(range(6), 6)
-        sources = {number: ingest(store, tmp_path, number, days[number]) for number in order}
-        for number, source in sources.items():
-            assert store.connection.execute(SEEN.format(source)).fetchall() == alone[number]
+        snapshots = {number: ingest(store, tmp_path, number, days[number]) for number in order}
+        for number, snapshot in snapshots.items():
+            assert store.connection.execute(SEEN.format(snapshot)).fetchall() == alone[number]
         assert spans(store) == spans(in_order)
         gone = chance.sample(range(6), 3)
         for number in gone:
-            store.forget(sources[number])
+            store.forget(snapshots[number])
         never = opened()
         for number in sorted({*range(6)} - {*gone}):
             ingest(never, tmp_path, number, days[number])
@@ -140,14 +140,14 @@ def test_the_snapshots_of_2026_equal_their_replay_in_any_order(opened, shared_da
         store = opened()
         for number in order:
             when = DAY + timedelta(days=number)
-            source = store.ingest(
-                [dumps[number]], Observation("import", "radar", Scope(), when, when, None)
-            ).source
-            assert source == len(store.sources())
-        for number, one in enumerate(store.sources()):
+            snapshot = store.ingest(
+                [dumps[number]], NewSnapshot("import", "radar", Scope(), when, when, None)
+            ).snapshot
+            assert snapshot == len(store.snapshots())
+        for number, one in enumerate(store.snapshots()):
             columns = """id, author, created_at::TIMESTAMP, last_modified::TIMESTAMP, pipeline_tag,
                 library_name, tags, likes, downloads, gated::VARCHAR"""
-            seen = f"SELECT {columns} FROM observed({one.id})"
+            seen = f"SELECT {columns} FROM models_in({one.id})"
             replay = f"""SELECT {columns} FROM (SELECT * RENAME ("createdAt" AS created_at,
                 "lastModified" AS last_modified) FROM read_parquet('{dumps[number]}'))"""
             count = store.connection.execute(f"SELECT count(*) FROM ({seen})").fetchone()
@@ -170,8 +170,8 @@ def test_a_model_is_gone_only_where_a_complete_source_looked_for_it(opened, tmp_
     ingest(store, tmp_path, 5, [old, kept])
     ingest(store, tmp_path, 6, [], scope=after)
     gone = store.connection.execute(
-        "SELECT key, gone_after, gone_before, last_seen, missed_by, returned "
-        "FROM departures ORDER BY gone_before, key"
+        "SELECT key, removed_after, removed_before, last_seen, first_absent_in, returned "
+        "FROM removed_models ORDER BY removed_before, key"
     ).fetchall()
     day = [(DAY + timedelta(days=n)).replace(tzinfo=None) for n in range(6)]
     assert gone == [
@@ -187,15 +187,15 @@ def test_the_same_files_twice_are_one_source(opened, tmp_path):
     before = spans(store)
     assert ingest(store, tmp_path, 0, [model(1)]) == 1
     assert spans(store) == before
-    assert len(store.sources()) == 1
+    assert len(store.snapshots()) == 1
 
 
 def test_what_is_not_there_cannot_be_forgotten(opened, tmp_path):
     store = opened()
     ingest(store, tmp_path, 0, [model(1)])
-    with pytest.raises(NoAnswerError, match="no source 7"):
+    with pytest.raises(NoAnswerError, match="no snapshot 7"):
         store.forget(1, 7)
-    assert len(store.sources()) == 1
+    assert len(store.snapshots()) == 1
 
 
 def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_data):
@@ -203,7 +203,7 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
     files = [shared_data / "hub-2022-02.jsonl.gz", shared_data / "hub-2024-07.parquet"]
     for number, file in enumerate(files):
         when = DAY + timedelta(days=number)
-        store.ingest([file], Observation("import", file.name, Scope(), when, when, None))
+        store.ingest([file], NewSnapshot("import", file.name, Scope(), when, when, None))
     plain = duckdb.connect()
     plain.execute(
         f"CREATE VIEW old AS SELECT modelId AS id, tags, pipeline_tag, library_name "
@@ -232,7 +232,7 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
         ("lost", "tensorflow"): count(f"{both} {had} AND NOT {has}"),
     }
     query = load("changes")
-    rows = query.run(store.connection, {"universe": ["tensorflow"]})
+    rows = query.run(store.connection, {"frameworks": ["tensorflow"]})
     assert {(row["change"], row["framework"]): row["models"] for row in rows} == wanted
     assert min(wanted["kept", None], wanted["gone", None], wanted["gained", "tensorflow"]) > 100
     # where the Hub redirects a name that is gone, its model stayed
@@ -241,7 +241,7 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
         "SELECT min(id) FROM (FROM new ANTI JOIN old USING (id))"
     ).fetchall()
     store.record_dates([CreationDate(gone, None, other)], kind="first commit", origin="a test")
-    rows = query.run(store.connection, {"universe": ["tensorflow"]})
+    rows = query.run(store.connection, {"frameworks": ["tensorflow"]})
     found = {row["change"]: row["models"] for row in rows}
     assert found["renamed"] == 1
     assert found["gone"] == wanted["gone", None] - 1
@@ -270,8 +270,8 @@ def test_a_history_saved_in_files_comes_back_and_they_only_grow(opened, tmp_path
     Store.restore(again, saved)
     with Store.open(again, write=True) as restored:
         assert spans(restored) == spans(store)
-        assert restored.sources() == store.sources()
-        for table in ("creation_dates", "departures", "about"):
+        assert restored.snapshots() == store.snapshots()
+        for table in ("creation_dates", "removed_models", "about"):
             asked = f"FROM {table} ORDER BY ALL"
             assert restored.connection.execute(asked).fetchall() == (
                 store.connection.execute(asked).fetchall()

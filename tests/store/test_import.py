@@ -1,4 +1,4 @@
-"""Dumps become observations: every form people keep them in, and what is wrong with some."""
+"""Dumps become snapshots: every form people keep them in, and what is wrong with some."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ import pytest
 
 from hfscan.errors import DumpError
 from hfscan.scope import Scope
-from hfscan.store import Ingested, Observation, Store
+from hfscan.store import Ingested, NewSnapshot, Store
 
 ROWS = [
     {
@@ -41,7 +41,7 @@ ROWS = [
 
 def ingest(store: Store, *paths: Path, scope: Scope | None = None) -> Ingested:
     day = datetime(2024, 7, 11, tzinfo=UTC)
-    return store.ingest(paths, Observation("import", "a dump", scope or Scope(), day, day, None))
+    return store.ingest(paths, NewSnapshot("import", "a dump", scope or Scope(), day, day, None))
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ def store(tmp_path):
         yield opened
 
 
-def models(store: Store, source: int) -> list[tuple]:
+def models(store: Store, snapshot: int) -> list[tuple]:
     return store.connection.execute(
-        "SELECT * EXCLUDE (source) FROM observed(?) ORDER BY key", [source]
+        "SELECT * EXCLUDE (snapshot) FROM observed(?) ORDER BY key", [snapshot]
     ).fetchall()
 
 
@@ -71,11 +71,11 @@ def as_parquet(path: Path, rows) -> None:
         }
         for row in rows
     ]
-    source = path.with_suffix(".jsonl")
-    source.write_bytes(as_lines(flat))
+    snapshot = path.with_suffix(".jsonl")
+    snapshot.write_bytes(as_lines(flat))
     duckdb.connect().execute(
         "COPY (SELECT * REPLACE (createdAt::TIMESTAMP AS createdAt, gated::VARCHAR AS gated) "
-        f"FROM read_json('{source}')) TO '{path}'"
+        f"FROM read_json('{snapshot}')) TO '{path}'"
     )
 
 
@@ -99,8 +99,8 @@ def test_every_form_of_a_dump_gives_the_same_models(store, tmp_path):
         "(FORMAT csv, HEADER false, QUOTE '', DELIMITER '\x07', ESCAPE '', COMPRESSION zstd)"
     )
     dumps = [*(tmp_path / name for name in forms), pages, tmp_path / "e.parquet", zst]
-    sources = [ingest(store, dump).source for dump in dumps]
-    first, *others = (models(store, source) for source in sources)
+    snapshots = [ingest(store, dump).snapshot for dump in dumps]
+    first, *others = (models(store, snapshot) for snapshot in snapshots)
     assert len(first) == 2
     for dump, other in zip(dumps[1:], others, strict=True):
         assert other == first, dump.name
@@ -110,12 +110,12 @@ def test_an_old_dump_without_ids_and_dates_is_first_class(store, tmp_path):
     old = tmp_path / "old.jsonl"
     old.write_bytes(as_lines([{"modelId": "ann/bert", "tags": ["pytorch"], "private": False}]))
     result = ingest(store, old)
-    (row,) = store.connection.execute("SELECT key, _id, id, author FROM observed(1)").fetchall()
+    (row,) = store.connection.execute("SELECT key, _id, id, author FROM models_in(1)").fetchall()
     assert row == ("ann/bert", None, "ann/bert", "ann")
-    (source,) = store.sources()
-    assert source.id == result.source
-    assert {"_id", "created_at", "files"} <= set(source.lacks)
-    assert "tags" not in source.lacks
+    (snapshot,) = store.snapshots()
+    assert snapshot.id == result.snapshot
+    assert {"_id", "created_at", "files"} <= set(snapshot.missing_columns)
+    assert "tags" not in snapshot.missing_columns
 
 
 def test_import_counts_unreadable_values(store, tmp_path):
@@ -153,15 +153,15 @@ def test_private_models_and_doubled_rows_are_left_out_and_counted(store, tmp_pat
     )
     result = ingest(store, dump)
     assert (result.models, result.private, result.duplicates) == (2, 1, 1)
-    assert store.connection.execute("SELECT count(*) FROM observed(1)").fetchone() == (2,)
-    assert store.sources()[0].models == 2
+    assert store.connection.execute("SELECT count(*) FROM models_in(1)").fetchone() == (2,)
+    assert store.snapshots()[0].models == 2
 
 
 def test_an_observation_of_nothing_is_one(store, tmp_path):
     dump = tmp_path / "empty.json"
     dump.write_text("[]")
     assert ingest(store, dump).models == 0
-    assert [(one.models, one.lacks) for one in store.sources()] == [(0, [])]
+    assert [(one.models, one.missing_columns) for one in store.snapshots()] == [(0, [])]
 
 
 def test_a_scope_keeps_its_period_only(store, tmp_path):
@@ -188,8 +188,8 @@ def test_an_unreadable_dump_says_where_and_changes_nothing(store, tmp_path, name
     ingest(store, good)
     with pytest.raises(DumpError, match=told):
         ingest(store, bad)
-    assert len(store.sources()) == 1
-    assert store.connection.execute("SELECT count(*) FROM observed(1)").fetchone() == (2,)
+    assert len(store.snapshots()) == 1
+    assert store.connection.execute("SELECT count(*) FROM models_in(1)").fetchone() == (2,)
 
 
 def test_recorded_censuses_come_in_whole(store, shared_data):

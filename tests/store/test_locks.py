@@ -62,7 +62,7 @@ def test_first_runs_of_one_database_all_succeed(tmp_path):
         _, err = run.communicate(timeout=120)
         assert run.returncode == 0, err
     with Store.open(tmp_path / "hfscan.duckdb") as store:
-        assert [one.origin for one in store.sources()] == ["0.json", "1.json", "2.json", "3.json"]
+        assert [one.origin for one in store.snapshots()] == ["0.json", "1.json", "2.json", "3.json"]
     assert not [*tmp_path.glob("*.lock"), *tmp_path.glob("*.new")]
 
 
@@ -73,7 +73,7 @@ def test_exports_to_one_folder_leave_a_whole_one(tmp_path):
         _, err = run.communicate(timeout=120)
         assert run.returncode == 0, err
         tables = {one.name for one in (tmp_path / "out").iterdir()}
-        assert tables >= {"models", "figures", "sources", "frameworks", "reports", "README.md"}
+        assert tables >= {"models", "figures", "snapshots", "frameworks", "reports", "README.md"}
     assert {one.name for one in tmp_path.iterdir()} == {"0.json", "hfscan.duckdb", "out"}
 
 
@@ -103,7 +103,7 @@ def test_killed_holder_blocks_nobody(tmp_path):
         holder.kill()
     assert (tmp_path / "h.duckdb.lock").exists()
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        assert store.sources() == []
+        assert store.snapshots() == []
     assert [one.name for one in tmp_path.iterdir()] == ["h.duckdb"]
 
 
@@ -119,7 +119,9 @@ def test_reader_and_writer_name_each_other(tmp_path, held):
     path = tmp_path / "hfscan.duckdb"
     with Store.open(path, write=True):
         pass
-    other = ("import", "0.json", "--observed-at", "2024-01-01") if held == "read" else ("sources",)
+    other = (
+        ("import", "0.json", "--observed-at", "2024-01-01") if held == "read" else ("snapshots",)
+    )
     with start(tmp_path, "-c", READER, path, held) as holder:
         assert holder.stdout.readline() == "held\n"
         run = hfscan(tmp_path, *other)
@@ -136,7 +138,7 @@ def test_link_leads_to_the_database(tmp_path):
     write_dumps(tmp_path, 1)
     (tmp_path / "kept").mkdir()
     (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "kept" / "h.duckdb")
-    missing = hfscan(tmp_path, "sources")
+    missing = hfscan(tmp_path, "snapshots")
     assert "There is no database at" in missing.communicate(timeout=60)[1]
     assert missing.returncode == 6
     made = hfscan(tmp_path, "import", "0.json", "--observed-at", "2024-01-01")
@@ -144,7 +146,7 @@ def test_link_leads_to_the_database(tmp_path):
     assert (tmp_path / "hfscan.duckdb").is_symlink()
     assert [one.name for one in (tmp_path / "kept").iterdir()] == ["h.duckdb"]
     with Store.open(tmp_path / "kept" / "h.duckdb") as store:
-        assert len(store.sources()) == 1
+        assert len(store.snapshots()) == 1
 
 
 def test_crawl_through_a_link_keeps_all_beside_its_target(tmp_path):

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from hfscan.cli import cli
 from hfscan.scope import Scope
-from hfscan.store import Observation, Store
+from hfscan.store import NewSnapshot, Store
 
 DAY = datetime(2024, 7, 11, tzinfo=UTC)
 MODELS = [
@@ -22,7 +22,7 @@ def state(store):
     return [
         store.connection.execute(sql).fetchall()
         for sql in (
-            "SELECT key, tag_mask, weights_mask, usable_mask FROM observed(1) ORDER BY key",
+            "SELECT key, tag_mask, weights_mask, loadable_mask FROM models_in(1) ORDER BY key",
             "FROM frameworks ORDER BY bit",
             "FROM about",
         )
@@ -35,7 +35,7 @@ def old(tmp_path):
     dump, path = tmp_path / "d.json", tmp_path / "h.duckdb"
     dump.write_text(json.dumps(MODELS))
     with Store.open(path, write=True) as store:
-        store.ingest([dump], Observation("import", "d", Scope(), DAY, DAY, None))
+        store.ingest([dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
         wanted = state(store)
         store.connection.execute("UPDATE versions SET tag_mask = 0, weights_mask = 7")
         store.connection.execute("DELETE FROM frameworks WHERE name = 'jax'")
@@ -55,10 +55,10 @@ def test_read_only_it_answers_by_its_own_taxonomy_and_says_how_to_change_that(ol
     run = CliRunner().invoke
     found = run(cli, ["query", "SELECT sum(tag_mask) AS n FROM census", "--db", str(path)])
     assert found.exit_code == 0
-    assert "hfscan sources --reclassify" in found.stderr
+    assert "hfscan snapshots --reclassify" in found.stderr
     with Store.open(path) as store:
         assert store.outdated
-    assert run(cli, ["sources", "--reclassify", "--db", str(path)]).exit_code == 0
+    assert run(cli, ["snapshots", "--reclassify", "--db", str(path)]).exit_code == 0
     with Store.open(path) as store:
         assert state(store) == wanted
     found = run(cli, ["report", "--db", str(path)])

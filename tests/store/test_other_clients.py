@@ -26,10 +26,10 @@ json.dump({
     "version": duckdb.__version__,
     "census": ask("SELECT count(*), count(tags) FROM census"),
     "views": {name: ask(f"SELECT count(*) FROM {name}")[0][0] for name in names},
-    "observed": ask("SELECT count(*) FROM observed(1)"),
+    "observed": ask("SELECT count(*) FROM models_in(1)"),
     "macros": ask("SELECT tagged(['license:mit', 'x'], 'license:'), languages(['en', 'xx']), "
-        "one_of(['a']), size_class(1), by_definition('tag', 1, 2, 3)"),
-    "universe": ask("SELECT count(*) FROM universe(['pytorch', 'tensorflow'])"),
+        "single_value(['a']), size_class(1), mask_by_definition('tag', 1, 2, 3)"),
+    "frameworks": ask("SELECT count(*) FROM frameworks_compared(['pytorch', 'tensorflow'])"),
 }, sys.stdout)
 """
 
@@ -71,14 +71,14 @@ def test_view_census_is_the_newest_snapshot(censuses):
     """Of all models, as the temporary view that hfscan answers from."""
     with Store.open(censuses) as store:
         ask = store.connection.execute
-        shipped = ask("SELECT source, count(*) FROM census GROUP BY 1").fetchall()
+        shipped = ask("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
         census = Census.latest(store)
-        assert shipped == [(census.source.id, census.source.models)]
-        Census.latest(store, source=1)  # its view stands before the one of the file
-        asked = store.connection.execute("SELECT DISTINCT source FROM census").fetchall()
+        assert shipped == [(census.snapshot.id, census.snapshot.models)]
+        Census.latest(store, snapshot=1)  # its view stands before the one of the file
+        asked = store.connection.execute("SELECT DISTINCT snapshot FROM census").fetchall()
         assert asked == [(1,)]
     with duckdb.connect(censuses, read_only=True) as connection:
-        found = connection.execute("SELECT source, count(*) FROM census GROUP BY 1").fetchall()
+        found = connection.execute("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
         assert found == shipped
 
 
@@ -86,7 +86,7 @@ def test_tables_and_columns_say_what_they_are(tmp_path):
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
         ask = store.connection.execute
         comments = dict(ask("SELECT table_name, comment FROM duckdb_tables()").fetchall())
-        assert comments["sources"].startswith("one row for every ")
+        assert comments["snapshots"].startswith("one row for every ")
         assert comments["parity_runs"] == "one row for every call of the command"
         assert None not in comments.values()
         columns = {
@@ -127,17 +127,17 @@ def test_forget_gives_space_back(tmp_path):
     hfscan("import", "small.jsonl", "--observed-at", "2024-02-01")
     path = tmp_path / "hfscan.duckdb"
     with Store.open(path) as store:
-        before = store.connection.execute("FROM observed(2)").fetchall()
+        before = store.connection.execute("FROM models_in(2)").fetchall()
     size = path.stat().st_size
     assert "MB and is " in hfscan("forget", "1")
     assert path.stat().st_size < size * 0.6
     with Store.open(path, write=True) as store:
-        assert store.connection.execute("FROM observed(2)").fetchall() == before
+        assert store.connection.execute("FROM models_in(2)").fetchall() == before
         ((tags,),) = store.connection.execute(
             "SELECT tags FROM duckdb_databases() WHERE database_name = current_database()"
         ).fetchall()
         assert tags["storage_version"].startswith("v1.4")
         assert store.connection.execute("SELECT comment FROM duckdb_tables()").fetchone()[0]
-    assert "source 2" not in hfscan("import", "big.jsonl", "--observed-at", "2024-01-01").lower()
+    assert "snapshot 2" not in hfscan("import", "big.jsonl", "--observed-at", "2024-01-01").lower()
     with Store.open(path) as store:
-        assert {one.id for one in store.sources()} == {2, 3}
+        assert {one.id for one in store.snapshots()} == {2, 3}

@@ -9,7 +9,7 @@ import pytest
 
 from hfscan.errors import DumpError
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, Observation, Store
+from hfscan.store import CreationDate, NewSnapshot, Store
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def saved(tmp_path_factory):
             (folder / "dump.json").write_text(json.dumps(models))
             seen = datetime(2024, 1, day, tzinfo=UTC)
             store.ingest(
-                [folder / "dump.json"], Observation("import", "x", Scope(), seen, seen, True)
+                [folder / "dump.json"], NewSnapshot("import", "x", Scope(), seen, seen, True)
             )
         date = datetime(2019, 2, 18, tzinfo=UTC)
         store.record_dates([CreationDate("ann/1", date)], kind="import", origin="a test")
@@ -69,29 +69,29 @@ def test_a_whole_history_is_restored(saved, tmp_path):
     shutil.copytree(saved, folder)
     Store.restore(tmp_path / "new.duckdb", folder)
     with Store.open(tmp_path / "new.duckdb") as store:
-        assert [one.models for one in store.sources()] == [6, 5, 4]
+        assert [one.models for one in store.snapshots()] == [6, 5, 4]
 
 
 FUTURE = "TIMESTAMP '2100-01-01'"
 FIRST, LAST = "000001-after-000000", "000003-after-000002"
 CHANGES = {
-    ("sources", f"SELECT * REPLACE ({FUTURE} AS observed_to) FROM {{table}}"): "in the future",
-    ("sources", "SELECT * REPLACE (9::BIGINT AS models) FROM {table}"): "source",
-    ("sources", "SELECT * REPLACE (1 AS id) FROM {table}"): "a source is there more than once",
-    ("sources", "SELECT * REPLACE (1 AS place) FROM {table}"): "a place in a series",
-    ("sources", "SELECT * REPLACE (0 AS series) FROM {table}"): "less than 1",
-    ("sources", "FROM {table} WHERE id < 3"): "belongs to no source",
-    ("sources", "SELECT * EXCLUDE (digest) FROM {table}"): "lacks the column digest",
+    ("snapshots", f"SELECT * REPLACE ({FUTURE} AS observed_to) FROM {{table}}"): "in the future",
+    ("snapshots", "SELECT * REPLACE (9::BIGINT AS models) FROM {table}"): "snapshot",
+    ("snapshots", "SELECT * REPLACE (1 AS id) FROM {table}"): "a snapshot is there more than once",
+    ("snapshots", "SELECT * REPLACE (1 AS place) FROM {table}"): "a place in a series",
+    ("snapshots", "SELECT * REPLACE (0 AS series) FROM {table}"): "less than 1",
+    ("snapshots", "FROM {table} WHERE id < 3"): "belongs to no snapshot",
+    ("snapshots", "SELECT * EXCLUDE (digest) FROM {table}"): "lacks the column digest",
     ("creation_dates", "FROM {table} UNION ALL FROM {table}"): "more than once",
-    (f"versions/{FIRST}", "FROM {table} LIMIT 3"): "source",
-    (f"versions/{FIRST}", "FROM {table} UNION ALL FROM {table}"): "a model of a source",
-    (f"versions/{FIRST}", "SELECT * REPLACE (2 AS source) FROM {table}"): "source is not 1",
+    (f"versions/{FIRST}", "FROM {table} LIMIT 3"): "snapshot",
+    (f"versions/{FIRST}", "FROM {table} UNION ALL FROM {table}"): "a model of a snapshot",
+    (f"versions/{FIRST}", "SELECT * REPLACE (2 AS snapshot) FROM {table}"): "snapshot is not 1",
     (f"versions/{FIRST}", "SELECT * REPLACE ('x' AS key) FROM {table}"): "more than one key",
     (f"versions/{FIRST}", "SELECT * REPLACE (''::VARCHAR AS id) FROM {table}"): "id is missing",
-    (f"versions/{FIRST}", "SELECT * REPLACE (true AS at_floor) FROM {table}"): "at_floor",
+    (f"versions/{FIRST}", "SELECT * REPLACE (true AS at_cutoff) FROM {table}"): "at_cutoff",
     (f"versions/{FIRST}", f"SELECT * REPLACE ({FUTURE} AS created_at) FROM {{table}}"): "future",
     (f"versions/{FIRST}", "SELECT * REPLACE (tags[1] AS tags) FROM {table}"): "tags as VARCHAR",
-    (f"versions/{LAST}", "FROM {table} WHERE NOT gone"): "source 3",
+    (f"versions/{LAST}", "FROM {table} WHERE NOT gone"): "snapshot 3",
     (f"counts/{FIRST}", "SELECT * REPLACE (-1::BIGINT AS downloads) FROM {table}"): "negative",
     (f"counts/{FIRST}", "FROM {table} LIMIT 3"): "has other models",
     (f"counts/{LAST}", "SELECT *, 1 AS x FROM {table}"): "unknown column x",
@@ -108,7 +108,7 @@ def test_an_implausible_history_is_refused(folder, file, select):
 def test_files_that_are_not_the_historys_are_refused(folder, tmp_path):
     file = folder / "counts" / f"{LAST}.parquet"
     shutil.copy(file, folder / "counts" / "000009-after-000003.parquet")
-    refuse(folder, "belongs to no source")
+    refuse(folder, "belongs to no snapshot")
     (folder / "counts" / "000009-after-000003.parquet").unlink()
     file.replace(tmp_path / "elsewhere.parquet")
     refuse(folder, "is missing")
@@ -121,7 +121,7 @@ def test_files_that_are_not_the_historys_are_refused(folder, tmp_path):
 
 def test_saved_sources_are_validated_before_use(folder, tmp_path):
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        assert not store.holds(folder / "sources.parquet")
-        (folder / "sources.parquet").write_bytes(b"PAR1 nothing PAR1")
+        assert not store.holds(folder / "snapshots.parquet")
+        (folder / "snapshots.parquet").write_bytes(b"PAR1 nothing PAR1")
         with pytest.raises(DumpError, match="is no Parquet file"):
-            store.holds(folder / "sources.parquet")
+            store.holds(folder / "snapshots.parquet")

@@ -9,7 +9,7 @@ import pytest
 
 from hfscan.figures import Census
 from hfscan.scope import Scope
-from hfscan.store import Ingested, Observation, Store
+from hfscan.store import Ingested, NewSnapshot, Store
 
 DAY = datetime(2024, 7, 11, tzinfo=UTC)
 
@@ -25,9 +25,11 @@ class Imports:
     def __call__(self, *rows: dict) -> tuple[list[dict], dict]:
         """Return the models as observed, and column -> (models, example) that are unreadable."""
         self._dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        observation = Observation("import", "d", Scope(), DAY, DAY, None)
-        self.result = self.store.ingest([self._dump], observation)
-        cursor = self.store.connection.execute("FROM observed(?) ORDER BY id", [self.result.source])
+        snapshot = NewSnapshot("import", "d", Scope(), DAY, DAY, None)
+        self.result = self.store.ingest([self._dump], snapshot)
+        cursor = self.store.connection.execute(
+            "FROM observed(?) ORDER BY id", [self.result.snapshot]
+        )
         names = [column[0] for column in cursor.description]
         models = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         return models, {one.field: (one.models, one.example) for one in self.result.unreadable}
@@ -114,7 +116,7 @@ def test_tags_are_read_from_text(imported, given):
 )  # fmt: skip
 def test_unreadable_tags_are_unknown(imported, given):
     (model,), unreadable = imported({"id": "a/b", "tags": given})
-    assert (model["tags"], model["tag_mask"], model["usable_mask"]) == (None, None, None)
+    assert (model["tags"], model["tag_mask"], model["loadable_mask"]) == (None, None, None)
     assert unreadable["tags"][0] == 1
 
 
@@ -239,7 +241,7 @@ def test_identity_is_read(imported, row, key, id_, author):
     ],
     ids=str,
 )  # fmt: skip
-def test_row_without_usable_id_is_left_out(imported, row):
+def test_row_without_loadable_id_is_left_out(imported, row):
     models, unreadable = imported({"tags": [], **row}, {"id": "a/b", "tags": []})
     assert [model["id"] for model in models] == ["a/b"]
     assert imported.result.nameless == 1
@@ -272,14 +274,15 @@ def test_unknown_is_left_out_of_every_denominator(imported):
     imported(*known, *unknown, {"id": "c/0", "tags": []})
     census = Census.latest(imported.store)
     pair = ("pytorch", "tensorflow")
-    shares = {(one.name, one.framework): one for one in census.exclusivity(universe=pair)}
+    shares = {(one.name, one.framework): one for one in census.exclusivity(frameworks=pair)}
     assert shares["exclusive", "pytorch"].denominator == 3
     assert (shares["none", None].numerator, shares["none", None].denominator) == (1, 4)
     groups = {
-        row["group"] for row in census.ask("exclusivity", {"universe": list(pair), "by": "library"})
+        row["group"]
+        for row in census.ask("exclusivity", {"frameworks": list(pair), "by": "library"})
     }
     assert groups == {"x", "(unknown)", "(none)"}
-    rows = census.ask("formats", {"per": "all", "floor": "included"})
+    rows = census.ask("formats", {"per": "all", "cutoff": "included"})
     assert {(row["framework"], row["numerator"], row["denominator"]) for row in rows} == {
         ("pytorch", 3, 4)
     }
@@ -304,8 +307,10 @@ def test_nan_in_parquet_is_no_number(tmp_path):
             f"AS t(id, downloads, likes)) TO '{dump}'"
         )
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        result = store.ingest([dump], Observation("import", "d", Scope(), DAY, DAY, None))
-        found = store.connection.execute("SELECT id, downloads, likes FROM observed(1) ORDER BY id")
+        result = store.ingest([dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
+        found = store.connection.execute(
+            "SELECT id, downloads, likes FROM models_in(1) ORDER BY id"
+        )
         assert found.fetchall() == [("a/1", 12, None), ("a/2", None, 3), ("a/3", None, None)]
     assert [(one.field, one.models) for one in result.unreadable] == [("downloads", 1)]
 
@@ -314,11 +319,11 @@ def test_export_brings_unreadable_back(imported, tmp_path):
     from hfscan.export import export, load
 
     imported({"id": "a/b", "tags": ["pytorch"]}, {"id": "a/c", "tags": "what is this"})
-    export(imported.store, tmp_path / "e", source=imported.store.sources()[0])
+    export(imported.store, tmp_path / "e", snapshot=imported.store.snapshots()[0])
     with Store.open(tmp_path / "again.duckdb", write=True) as store:
         load(store, tmp_path / "e")
         found = store.connection.execute(
-            "SELECT id, tag_mask, unreadable FROM observed(1) ORDER BY 1"
+            "SELECT id, tag_mask, unreadable FROM models_in(1) ORDER BY 1"
         )
         assert found.fetchall() == [("a/b", 1, None), ("a/c", None, ["tags"])]
-        assert [(one.field, one.models) for one in store.sources()[0].unreadable] == [("tags", 1)]
+        assert [(one.field, one.models) for one in store.snapshots()[0].unreadable] == [("tags", 1)]

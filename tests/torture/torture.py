@@ -2,7 +2,7 @@
 
     python tests/torture/torture.py --runs 1000 --seed 1
 
-A run takes two censuses of a small stand-in Hub into one database, and carries the last on with up
+A run takes two censuses of a small fake Hub into one database, and carries the last on with up
 to two updates, at random: any fault of the Hub, kill -9 at any moment, damaged journals between
 starts, one walker or many, a second process that crawls into the same database, models that are
 created, edited, renamed, hidden and deleted meanwhile. Each census must then be complete and hold
@@ -33,7 +33,7 @@ from pathlib import Path
 import duckdb
 from world import COLUMNS, State, World
 
-from hfscan.minihub import KINDS, Faults, MiniHub
+from hfscan.fakehub import KINDS, FakeHub, Faults
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,7 +88,7 @@ class Plan:
         draw = self.chance = random.Random(self.seed)
         self.models = draw.randrange(100, 500)
         self.page_size = draw.choice((5, 10, 20, 50))
-        self.streams = [draw.choice((None, 1, 2, 4, 8)) for _ in range(2)]
+        self.workers = [draw.choice((None, 1, 2, 4, 8)) for _ in range(2)]
         self.updates = draw.randrange(3)
         self.kills = draw.randrange(4)
         self.update_kills = draw.randrange(3)
@@ -181,7 +181,7 @@ def run(crawls: Crawls, seed: int) -> Outcome:
     faults = Faults(plan.faults, seed=seed, most=2, stall=0.8)
     with (
         tempfile.TemporaryDirectory() as folder,
-        MiniHub(
+        FakeHub(
             world.population,
             quota=None,
             page_size=plan.page_size,
@@ -197,15 +197,15 @@ def run(crawls: Crawls, seed: int) -> Outcome:
 
 def _take(taking: "Taking") -> None:
     plan = taking.plan
-    for streams in plan.streams:
+    for workers in plan.workers:
         taking.world.begin()
-        some = ("--streams", str(streams)) if streams else ()
+        some = ("--workers", str(workers)) if workers else ()
         if not taking.census(plan.kills, *some):
             return
         for _ in range(plan.changes * 5):
             taking.world.change()
     for _ in range(plan.updates):
-        if not taking.census(plan.update_kills, "--update"):
+        if not taking.census(plan.update_kills, "--incremental"):
             return
         for _ in range(plan.changes * 5):
             taking.world.change()
@@ -213,12 +213,12 @@ def _take(taking: "Taking") -> None:
 
 @dataclass
 class Taking:
-    """The censuses of a run, one after the other; `newest` is the last source."""
+    """The censuses of a run, one after the other; `newest` is the last snapshot."""
 
     crawls: Crawls
     outcome: Outcome
     world: World
-    hub: MiniHub
+    hub: FakeHub
     folder: Path
     newest: int = 0
 
@@ -231,13 +231,13 @@ class Taking:
 
         Killed or failed, a full crawl goes on, and an update begins anew.
         """
-        update, began, told = "--update" in arguments, self.newest, ""
+        update, began, told = "--incremental" in arguments, self.newest, ""
         for _ in range(100):
             if update:
                 self.world.begin(update=True)
             code, told = self._start(kills > 0, *arguments)
             kills -= code == -signal.SIGKILL
-            if code == 0 or update:  # a kill right after one is written leaves a source, too
+            if code == 0 or update:  # a kill right after one is written leaves a snapshot, too
                 self._look()
             if code == 0:
                 self.outcome.censuses += 1
@@ -252,7 +252,7 @@ class Taking:
             self.outcome.wrong.append(f"not done after {self.outcome.starts} starts: {told[-500:]}")
             return False
         if self.newest == began:
-            self.outcome.wrong.append(f"no new source after {began}")
+            self.outcome.wrong.append(f"no new snapshot after {began}")
         if left := list(self.folder.glob("hfscan.duckdb.journal*")):
             self.outcome.wrong.append(f"left behind {left}")
         return True
@@ -269,7 +269,7 @@ class Taking:
         A rival, where there is one, ends by itself.
         """
         plan, outcome = self.plan, self.outcome
-        rival = self.crawls.rival if plan.rivals and "--update" not in arguments else None
+        rival = self.crawls.rival if plan.rivals and "--incremental" not in arguments else None
         if rival:
             rival.start(self.folder, "--endpoint", self.hub.url, *arguments)
             outcome.rivals += 1
@@ -302,17 +302,17 @@ class Taking:
         return code, told
 
     def _look(self) -> None:
-        """Hold the new sources against the truth."""
+        """Hold the new snapshots against the truth."""
         with duckdb.connect(self.folder / "hfscan.duckdb", read_only=True) as connection:
             found = connection.execute(
-                "SELECT id, models, base, complete FROM sources WHERE id > ? ORDER BY id",
+                "SELECT id, models, base, complete FROM snapshots WHERE id > ? ORDER BY id",
                 [self.newest],
             ).fetchall()
             if len(found) > 1 and not (self.plan.kills or self.plan.rivals):
-                self.outcome.wrong.append(f"{len(found)} new sources after {self.newest}")
+                self.outcome.wrong.append(f"{len(found)} new snapshots after {self.newest}")
             for self.newest, models, base, complete in found:
                 if complete is not (base is None):
-                    self.outcome.wrong.append(f"source {self.newest}: complete is {complete}")
+                    self.outcome.wrong.append(f"snapshot {self.newest}: complete is {complete}")
                 rows, old = (
                     connection.execute(f"SELECT {COLUMNS} FROM observed(?)", [one]).fetchall()
                     for one in (self.newest, base)
@@ -321,12 +321,12 @@ class Taking:
                     self.outcome.wrong.append(f"says {models} and holds {len(rows)}")
                 carried = None if base is None else {row[0] for row in old}
                 self.outcome.wrong += [
-                    f"source {self.newest}: {one}"
+                    f"snapshot {self.newest}: {one}"
                     for one in _wrong(rows, carried, self.world, self.plan)
                 ]
 
 
-def _moment(plan: Plan, hub: MiniHub) -> Iterator[None]:
+def _moment(plan: Plan, hub: FakeHub) -> Iterator[None]:
     """Go on until the moment of a kill: by the clock, by requests, or once the asking is over."""
     draw, began, before = plan.chance, time.monotonic(), len(hub.requests)
     kind = draw.choice(("clock", "requests", "requests", "afterwards"))
@@ -365,7 +365,7 @@ def _damage(chance: random.Random, folder: Path) -> int:
 
 
 def _wrong(rows: list[State], base: set[str] | None, world: World, plan: Plan) -> Iterator[str]:
-    """Yield what a source says against the truth; `base` are the models that an update carries."""
+    """Yield what a snapshot says against the truth; `base` are the models that an update carries."""
     seen = Counter(row[0] for row in rows)
     if doubled := [key for key, n in seen.items() if n > 1]:
         yield f"doubled {doubled[:5]} and more: {len(doubled)}"

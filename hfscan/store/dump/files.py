@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal, cast
 
 from hfscan.errors import DumpError
 from hfscan.store.dump import zstd
-from hfscan.store.dump.names import IDS, canonical_name, sources
+from hfscan.store.dump.names import IDS, canonical_name, snapshots
 from hfscan.text import sanitize
 
 Kind = Literal["json", "csv", "parquet"]
@@ -121,7 +121,7 @@ def inspect_all(paths: Sequence[Path]) -> list[DumpFile]:
     """Return what each file holds. Raises DumpError, also where Parquet and text are mixed."""
     found = [inspect(path) for path in paths]
     if len({file.kind == "parquet" for file in found}) > 1:
-        raise DumpError("JSON and Parquet files cannot be one observation; import them apart.")
+        raise DumpError("JSON and Parquet files cannot be one snapshot; import them apart.")
     return found
 
 
@@ -187,7 +187,7 @@ def has_header(head: bytes) -> bool:
     """Return whether a text begins with a CSV header that names the models' ids."""
     line = head.split(b"\n", 1)[0].decode(errors="replace")
     names = [name.strip(' "\r') for name in line.split(delimiter(line))]
-    return any(name in IDS for name in sources(tuple(names)))
+    return any(name in IDS for name in snapshots(tuple(names)))
 
 
 def delimiter(line: str) -> str:

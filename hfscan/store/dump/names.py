@@ -33,7 +33,7 @@ def is_known(key: str) -> bool:
 
 
 @lru_cache(maxsize=1_000)  # the models of a dump share few sets of keys
-def sources(keys: tuple[str, ...]) -> dict[str, list[str]]:
+def snapshots(keys: tuple[str, ...]) -> dict[str, list[str]]:
     """Return the API's name for each field -> the keys that may hold it, best first.
 
     The API's own spelling is better than others. Unknown fields keep their names; those that a
@@ -57,7 +57,7 @@ def rename(fields: Mapping[str, V], null: V) -> dict[str, V]:
     A value that contradicts that of a better name stays under its own, as an unknown field.
     """
     row: dict[str, V] = {}
-    for name, keys in sources(tuple(fields)).items():
+    for name, keys in snapshots(tuple(fields)).items():
         given = [key for key in keys if fields[key] != null] or keys
         row[name] = fields[given[0]]
         row |= {key: fields[key] for key in given[1:] if fields[key] != row[name]}

@@ -14,7 +14,7 @@ import duckdb
 from hfscan.errors import DumpError
 from hfscan.quoting import file_literal, identifier, literal
 from hfscan.store.dump.files import EXPECTED
-from hfscan.store.dump.names import IDS, sources
+from hfscan.store.dump.names import IDS, snapshots
 from hfscan.store.dump.shapes import LARGEST_OBJECT
 from hfscan.store.raw import FIELDS, NESTED, NESTED_TYPES, NOT_KEPT
 from hfscan.text import sanitize
@@ -44,7 +44,7 @@ def parquet_relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path
     table = f"read_parquet({_list(files)}, union_by_name=true)"
     described = connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
     kinds: dict[str, str] = {name: kind for name, kind, *_ in described}
-    named = sources(tuple(kinds))
+    named = snapshots(tuple(kinds))
     if not any(name in named for name in IDS):
         raise DumpError(
             f"{', '.join(map(str, files[:3]))}: no column of repo ids (id, modelId, _id); the "

@@ -1,0 +1,180 @@
+"""Made-up models whose joint distribution follows counts of a real census (census.toml).
+
+Model i of (N, seed) is a pure function of those three, so that any page can be made on its own.
+"""
+
+import re
+import struct
+import tomllib
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b, sha1
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from hfscan.objectid import CUTOFF_START
+
+_CENSUS = Path(__file__).with_name("census.toml")
+_LICENSES = (("apache-2.0", 18), ("mit", 7), ("other", 4), ("openrail", 1), ("", 64))
+_LANGUAGES = (("en", 9), ("zh", 1), ("de", 1), ("fr", 1), ("", 80))
+_TYPES = ("bert", "gpt2", "roberta", "llama", "t5", "mistral", "distilbert", "whisper", "qwen2")
+_FILES = {
+    "pytorch": "pytorch_model.bin",
+    "tf": "tf_model.h5",
+    "jax": "flax_model.msgpack",
+    "rust": "rust_model.ot",
+    "safetensors": "model.safetensors",
+    "onnx": "model.onnx",
+    "gguf": "model-q4_k_m.gguf",
+    "openvino": "openvino_model.xml",
+    "coreml": "model.mlpackage",
+    "tflite": "model.tflite",
+    "keras": "model.keras",
+    "tf-keras": "saved_model.pb",
+    "joblib": "model.joblib",
+    "nemo": "model.nemo",
+    "paddlepaddle": "model.pdparams",
+    "tensorboard": "runs/events.out.tfevents.0",
+}
+_OLDEST = 3 * 365 * 86_400  # seconds: the first models are of early 2019
+_REWRITTEN = 0.003  # 8 of 29,318 in an import of true dates; more, so that small Hubs have some
+_CUTOFF_SECONDS = 2  # the models of the cutoff band share a few seconds
+
+
+class _Weighted:
+    """Draws by weight; made once, drawn from often."""
+
+    def __init__(self, choices: Sequence[tuple[Any, int]]) -> None:
+        self._values = [value for value, _ in choices]
+        self._bounds = list(accumulate(weight for _, weight in choices))
+
+    def at(self, fraction: float) -> Any:
+        return self._values[bisect_right(self._bounds, fraction * self._bounds[-1])]
+
+
+class Synthesis:
+    """A population of `models` models; `ids` ascend, `model(i)` makes the API object."""
+
+    def __init__(self, models: int, seed: int) -> None:
+        census = tomllib.loads(_CENSUS.read_text(encoding="utf-8"))
+        self._seed = seed
+        self._periods = census["period"]
+        self._kinds = {
+            period: _Weighted([((library, tags), n) for library, tags, n in facts["kinds"]])
+            for period, facts in self._periods.items()
+        }
+        self._tasks = {
+            library: _Weighted([(task, n) for task, n in tasks])
+            for library, tasks in census["tasks"].items()
+        }
+        self._licenses, self._languages = _Weighted(_LICENSES), _Weighted(_LANGUAGES)
+        self.ids = [
+            f"{second:08x}36468d709f{i:06x}" for i, second in enumerate(_seconds(models, census))
+        ]
+
+    def model(self, place: int) -> dict[str, Any]:
+        """Return the API object of model `place` (0 is the oldest)."""
+        draw = _draws(f"{self._seed}:{place}").__next__
+        object_id = self.ids[place]
+        second = int(object_id[:8], 16)
+        created = datetime.fromtimestamp(second, UTC)
+        period = "cutoff" if second < _MARCH else str(created.year)
+        library, formats = self._kinds[period].at(draw())
+        task = self._tasks[library].at(draw()) if library in self._tasks else ""
+        kind = _TYPES[int(draw() * len(_TYPES))] if library == "transformers" else ""
+        license_, language = self._licenses.at(draw()), self._languages.at(draw())
+        owner = f"author-{int(draw() ** 3 * 5000):04d}"  # a few authors own many models
+        tags = [library, *formats, kind, task, language, license_ and f"license:{license_}"]
+        modified = second + int(draw() ** 4 * 40_000_000)
+        downloads = self._downloads(period, draw())
+        extra = {"library_name": library, "pipeline_tag": task}
+        model: dict[str, Any] = {
+            "_id": object_id,
+            "id": f"{owner}/model-{place:07d}",
+            "author": owner,
+            "likes": downloads // 1000,
+            "trendingScore": 0,
+            "private": False,
+            "gated": ("auto", "manual")[place % 2] if draw() < 0.017 else False,
+            "disabled": False,
+            "downloads": downloads,
+            "downloadsAllTime": downloads * 12 + int(draw() * 40),
+            "tags": [*dict.fromkeys(tag for tag in tags if tag), "region:us"],
+            **{key: value for key, value in extra.items() if value},
+            "createdAt": _iso(second),
+            "lastModified": _iso(modified),
+            "sha": sha1(object_id.encode()).hexdigest(),  # noqa: S324 - looks like git's
+            "siblings": [
+                {"rfilename": name}
+                for name in (
+                    ".gitattributes",
+                    "README.md",
+                    *(["config.json"] if library else []),
+                    *(_FILES[tag] for tag in formats if tag in _FILES),
+                )
+            ],
+            "config": {"model_type": kind} if kind else {},
+            **(
+                {"safetensors": {"parameters": {"F32": 1 << 20}, "total": 1 << 20}}
+                if "safetensors" in formats
+                else {}
+            ),
+        }
+        if period == "cutoff":  # the age that only the commits tell; a few were rewritten since
+            age = draw() ** 2 * _OLDEST if draw() > _REWRITTEN else -_OLDEST
+            model[".first_commit"] = _iso(int(second - age))
+        return model
+
+    def find(self, name: str) -> str | None:
+        """Return the `_id` of the model made up under this name."""
+        match = re.fullmatch(r"author-\d+/model-(\d{7,})", name)
+        place = int(match[1]) if match else len(self.ids)
+        if place >= len(self.ids) or self.model(place)["id"] != name:
+            return None
+        return self.ids[place]
+
+    def _downloads(self, period: str, fraction: float) -> int:
+        points = self._periods[period]["downloads"]
+        place = bisect_right([share for share, _ in points], fraction) - 1
+        share, low = points[place]
+        if place + 1 == len(points):
+            return int(low)
+        above, high = points[place + 1]
+        return int(low + (high - low) * ((fraction - share) / (above - share)) ** 3)
+
+
+def _draws(text: str) -> Iterator[float]:
+    """Yield 16 numbers in [0, 1) that depend on `text` alone; much faster than seeding random."""
+    digest = blake2b(text.encode()).digest()
+    return (number / 2**32 for number in struct.unpack("<16I", digest))
+
+
+_MARCH = int(CUTOFF_START.timestamp()) + 60
+
+
+def _seconds(models: int, census: dict[str, Any]) -> list[int]:
+    """Return ascending creation seconds, `models` of them, spread as the census counts them."""
+    cutoff = census["period"]["cutoff"]["models"]
+    starts = [datetime.fromisoformat(f"{month}-01T00:00Z") for month in census["months"]]
+    counts = list(census["months"].values())
+    bounds = [int(start.timestamp()) for start in starts]
+    bounds[0] = _MARCH  # March 2022 begins with the cutoff
+    bounds.append(bounds[-1] + 11 * 86_400)  # the census was taken on the eleventh
+    total = cutoff + sum(counts)
+    at_cutoff = models * cutoff // total
+    first = int(CUTOFF_START.timestamp()) + 4
+    seconds = [first + i * _CUTOFF_SECONDS // max(1, at_cutoff) for i in range(at_cutoff)]
+    dated, seen, done = models - at_cutoff, 0, 0
+    for n, start, end in zip(counts, bounds, bounds[1:], strict=False):
+        seen += n
+        until = dated * seen // (total - cutoff)
+        here = until - done
+        seconds += [start + (end - start) * i // here for i in range(here)]
+        done = until
+    return seconds
+
+
+def _iso(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.000Z"

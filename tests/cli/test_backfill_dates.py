@@ -1,0 +1,146 @@
+"""`hfscan backfill-dates`: true dates of the models that are older than the Hub's dates."""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from hfscan.fakehub import FakeHub, Faults, Population
+
+DATES = "SELECT id, created_at, moved_to FROM creation_dates ORDER BY id"
+CUTOFF = datetime(2022, 3, 2, 23, 29)
+
+
+def asked(hub: FakeHub) -> list[str]:
+    return [one.target for one in hub.requests if "/commits/" in one.target]
+
+
+def cutoff_models(population: Population) -> list[dict[str, Any]]:
+    return [model for model in population if ".first_commit" in model]
+
+
+def truth(population: Population) -> list[tuple[str, datetime, None]]:
+    return sorted(
+        (one["id"], datetime.fromisoformat(one[".first_commit"]).replace(tzinfo=None), None)
+        for one in cutoff_models(population)
+    )
+
+
+@pytest.fixture
+def hub(crawl):
+    with FakeHub(Population.synthetic(1_500, seed=4), quota=None) as hub:
+        crawl.endpoint = hub.url
+        assert crawl()[0] == 0
+        yield hub
+
+
+def test_the_most_downloaded_first_and_none_twice(crawl, hub) -> None:
+    code, out, err = crawl("--date-cutoff", "--limit", "10")
+    assert (code, err) == (0, "")
+    assert f"Asked {hub.url} for the first commits of 10 models in " in out
+    ranked = sorted(cutoff_models(hub.population), key=lambda m: (-m["downloads"], m["id"]))
+    names = list(dict.fromkeys(one.split("/commits/")[0] for one in asked(hub)))
+    assert names == [f"/api/models/{model['id']}" for model in ranked[:10]]
+    assert len(asked(hub)) <= 20
+
+    assert crawl("--date-cutoff")[0] == 0
+    assert crawl.rows(DATES) == truth(hub.population)
+    assert max(Counter(asked(hub)).values()) == 1
+    before = len(hub.requests)
+    assert crawl("--date-cutoff")[1] == "No model in the database waits for a date.\n"
+    assert len(hub.requests) == before
+    assert not (crawl.folder / "hfscan.duckdb.journal").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
+def test_killed_at_any_moment_it_goes_on(crawl, hub) -> None:
+    chance, kills = random.Random(5), 0
+    hub.latency = 0.002
+    while True:
+        process = crawl.start("--date-cutoff")
+        stop = len(asked(hub)) + chance.randrange(1, 40)
+        while len(asked(hub)) < stop and process.poll() is None:
+            time.sleep(0.001)
+        if kills < 3 and process.poll() is None:
+            process.kill()
+            kills += 1
+        _, err = process.communicate(timeout=60)
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, err
+    assert kills == 3
+    assert crawl.rows(DATES) == truth(hub.population)
+    # the model in hand is asked for again, and no other
+    assert sum(n - 1 for n in Counter(asked(hub)).values()) <= 2 * kills
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_interrupted_what_was_asked_is_in_the_database(crawl, hub) -> None:
+    hub.latency = 0.02
+    process = crawl.start("--date-cutoff")
+    while len(asked(hub)) < 20:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert len(crawl.rows(DATES)) >= 9
+
+
+def test_renamed_gone_private_and_rewritten(crawl) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "_id": f"621ffdc036468d709f{number:06x}",
+            "id": f"ann/model-{number}",
+            "createdAt": "2022-03-02T23:29:04.000Z",
+            "downloads": 100 - number,
+            ".first_commit": f"20{19 + (number == 3) * 5}-02-0{number + 1}T00:00:00.000Z",
+        }
+        for number in range(6)
+    ]
+    with FakeHub(Population.from_rows(rows), quota=None) as hub:
+        crawl.endpoint = hub.url
+        assert crawl()[0] == 0
+        hub.population.edit(rows[0]["_id"], id="bob/new name é")
+        hub.population.delete(rows[1]["_id"])
+        hub.population.edit(rows[2]["_id"], private=True)
+        hub.population.edit(rows[4]["_id"], disabled=True)
+        code, out, err = crawl("--date-cutoff")
+        assert (code, err) == (0, "")
+        assert crawl.rows(DATES) == [
+            ("ann/model-0", datetime(2019, 2, 1), "bob/new name é"),
+            ("ann/model-1", None, None),
+            ("ann/model-2", None, None),
+            ("ann/model-3", datetime(2024, 2, 4), None),
+            ("ann/model-4", None, None),
+            ("ann/model-5", datetime(2019, 2, 6), None),
+        ]
+        for words in ("2 are dated", "1 begin after", "3 are gone", "1 have moved"):
+            assert words in out
+        assert "waits" in crawl("--date-cutoff")[1]
+
+
+def test_trouble_costs_requests_and_the_quota_is_kept(crawl, hub) -> None:
+    kinds = ("500", "502", "429-other", "error-object", "reset", "truncated", "truncated-json")
+    hub.faults = Faults(dict.fromkeys(kinds, 0.03), seed=1)
+    assert crawl("--date-cutoff", "--limit", "10")[0] == 0
+    expected = {row[0]: row for row in truth(hub.population)}
+    assert all(row == expected[row[0]] for row in crawl.rows(DATES))
+    with FakeHub(hub.population, quota=100, window=1) as strict:
+        crawl.endpoint = strict.url
+        assert crawl("--date-cutoff")[0] == 0
+        assert {one.status for one in strict.requests} == {200}
+    assert crawl.rows(DATES) == truth(hub.population)
+
+
+@pytest.mark.parametrize("more", [["--year", "2022"], ["--no-resume"], ["--author", "a"]])
+def test_it_is_about_models_in_the_database(crawl, more) -> None:
+    crawl.endpoint = "http://127.0.0.1:9"
+    code, _, err = crawl("--date-cutoff", *more)
+    assert code == 2
+    assert "--date-cutoff asks about models in the database" in err
+    assert crawl("--date-cutoff")[0] == 6

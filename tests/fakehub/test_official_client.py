@@ -1,0 +1,122 @@
+"""The official client, as installed, takes the fake Hub for the Hub."""
+
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.errors import (
+    BadRequestError,
+    EntryNotFoundError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from hfscan.fakehub import FakeHub, Population
+
+
+@pytest.fixture(scope="module")
+def hub():
+    population = Population.synthetic(2300, seed=5)
+    first = population.ids[0]
+    population.edit(first, id="somebody/renamed")
+    with FakeHub(population, quota=None, tokens={"hf_me": "me"}) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def api(hub):
+    return HfApi(hub.url, token=False)
+
+
+@pytest.mark.parametrize("sort", ["created_at", "downloads", "last_modified", "likes", None])
+def test_lists_all_models_in_every_order(api, hub, sort):
+    assert {model.id for model in api.list_models(sort=sort)} == {m["id"] for m in hub.population}
+
+
+def test_filters_and_expands(api, hub):
+    wanted = {m["id"] for m in hub.population if {"pytorch", "transformers"} <= set(m["tags"])}
+    assert wanted
+    assert {m.id for m in api.list_models(filter=["pytorch", "transformers"])} == wanted
+    owner = next(iter(wanted)).split("/")[0]
+    assert {m.author for m in api.list_models(author=owner, full=True)} == {owner}
+    (model,) = api.list_models(limit=1, expand=["siblings", "downloadsAllTime"])
+    assert model.siblings
+    assert model.downloads_all_time is not None
+    assert model.tags is None
+
+
+def test_details_commits_and_renames(api, hub):
+    model = next(m for m in hub.population if m["id"] != "somebody/renamed")
+    info = api.model_info(model["id"])
+    assert (info.sha, info.downloads) == (model["sha"], model["downloads"])
+    assert api.list_repo_commits(model["id"])[0].commit_id == model["sha"]
+    renamed = next(m for m in hub.population if m["id"] == "somebody/renamed")
+    assert api.model_info(renamed[".renamed_from"][0]).id == "somebody/renamed"
+
+
+def test_refusals_raise_the_clients_own_errors(api, hub):
+    with pytest.raises(RepositoryNotFoundError):
+        HfApi(hub.url, token="hf_me").model_info("nobody/nothing")
+    with pytest.raises(HfHubHTTPError, match="Invalid username or password"):
+        api.model_info("nobody/nothing")
+    with pytest.raises(BadRequestError, match="must be one of"):
+        list(api.list_models(expand=["childrenModelCount"]))
+
+
+FILES = {"config.json": b'{"a": 1}', "model.bin": bytes(range(256)) * 5000, "tf/w.h5": b"h5"}
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A hub with one model whose files are real; yields the client for it."""
+    for name, data in FILES.items():
+        path = tmp_path / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    row = {"_id": "63" * 12, "id": "ann/real", "createdAt": "2023-01-01T00:00:00.000Z"}
+    population = Population.from_rows([row], folders={"ann/real": tmp_path / "files"})
+    with FakeHub(population) as hub:
+        yield HfApi(hub.url, token=False)
+
+
+def test_downloads_a_whole_repository(repository, tmp_path):
+    folder = repository.snapshot_download("ann/real", cache_dir=tmp_path / "cache")
+    for name, data in FILES.items():
+        assert Path(folder, name).read_bytes() == data
+    assert Path(folder).name == repository.model_info("ann/real").sha
+
+
+def test_lists_files_with_their_sizes(repository):
+    assert sorted(repository.list_repo_files("ann/real")) == sorted(FILES)
+    top = repository.list_repo_tree("ann/real")
+    assert {entry.path for entry in top} == {"config.json", "model.bin", "tf"}
+    info = repository.model_info("ann/real", files_metadata=True)
+    assert {one.rfilename: one.size for one in info.siblings} == {
+        name: len(data) for name, data in FILES.items()
+    }
+
+
+def test_says_what_a_repository_has_not(repository, tmp_path):
+    with pytest.raises(RevisionNotFoundError):
+        repository.model_info("ann/real", revision="refs/pr/1")
+    with pytest.raises(EntryNotFoundError):
+        repository.hf_hub_download("ann/real", "none.bin", cache_dir=tmp_path)
+
+
+def test_trees_in_pages_and_paths(api, hub):
+    names = [f"part-{number:04d}.bin" for number in range(1_205)] + ["data/x.json", "README.md"]
+    row = {"_id": "7" + "0" * 23, "id": "a/many", "siblings": [{"rfilename": n} for n in names]}
+    row["createdAt"] = "2024-01-01T00:00:00.000Z"
+    with FakeHub(Population.from_rows([row]), quota=None) as many:
+        api = HfApi(many.url, token=False)
+        listed = [one.path for one in api.list_repo_tree("a/many", recursive=True)]
+        assert sorted(listed) == sorted([*names, "data"])
+        assert len(many.requests) == 2
+        dated = list(api.list_repo_tree("a/many", expand=True))
+        assert len(dated) == len(names)  # "data" instead of the file in it
+        assert all(one.last_commit for one in dated)
+        asked = api.get_paths_info("a/many", ["data", "README.md", "nothing"])
+        assert [one.path for one in asked] == ["data", "README.md"]
+        with pytest.raises(BadRequestError):
+            api.get_paths_info("a/many", [str(number) for number in range(2_001)])

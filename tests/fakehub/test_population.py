@@ -1,0 +1,93 @@
+"""What the fake Hub serves: dumps of every shape, and models that change meanwhile."""
+
+import gzip
+import json
+from typing import Any
+
+import duckdb
+import pytest
+
+from hfscan.errors import DumpError
+from hfscan.fakehub import Population
+
+ROWS: list[dict[str, Any]] = [
+    {"_id": f"62{number:022x}", "id": f"ann/Model-{number}", "downloads": number}
+    for number in range(5)
+]
+
+
+def names(population):
+    return [model["id"] for model in population]
+
+
+@pytest.mark.parametrize("suffix", ["array.json", "lines.jsonl", "lines.jsonl.gz", "it's.jsonl"])
+def test_json_dumps_are_served_as_they_are(tmp_path, suffix):
+    lines = [json.dumps(row) for row in reversed(ROWS)]
+    text = f"[{','.join(lines)}]" if "array" in suffix else "\n".join(lines)
+    path = tmp_path / suffix
+    path.write_bytes(gzip.compress(text.encode()) if suffix.endswith("gz") else text.encode())
+    assert list(Population.from_file(path)) == ROWS
+
+
+def test_parquet_columns_become_the_keys_of_the_api(tmp_path):
+    path = tmp_path / "models.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(
+            "COPY (SELECT 'ann/x' AS id, TIMESTAMPTZ '2023-05-06 09:08:09+02' AS createdAt, "
+            "['a.bin'] AS siblings, '{\"license\":\"mit\"}' AS cardData, NULL::VARCHAR AS "
+            f"pipeline_tag, 1 AS page) TO '{path}'"
+        )
+    (model,) = Population.from_file(path)
+    assert model.pop("_id").startswith(f"{1683356889:08x}")
+    assert model == {
+        "id": "ann/x",
+        "createdAt": "2023-05-06T07:08:09.000Z",
+        "siblings": [{"rfilename": "a.bin"}],
+        "cardData": {"license": "mit"},
+    }
+
+
+@pytest.mark.parametrize("text", ["not json", '[{"id":', '{"likes":1}', '{"id":5}'])
+def test_a_dump_that_cannot_be_served_is_named(tmp_path, text):
+    path = tmp_path / "broken.json"
+    path.write_text(text)
+    with pytest.raises(DumpError, match=r"broken\.json cannot be served"):
+        Population.from_file(path)
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_names_are_followed_through_every_change(asked_before):
+    population = Population.from_rows([*ROWS, {**ROWS[0], "_id": "63" * 12, "id": "bob/late"}])
+    if asked_before:
+        assert population.find("ann/model-0") == (ROWS[0], True)
+    population.edit(ROWS[1]["_id"], id="ann/second")
+    population.edit(ROWS[1]["_id"], id="ann/third")
+    population.delete(ROWS[2]["_id"])
+    population.put({"_id": "64" * 12, "id": "ann/model-2"})
+    population.put({"_id": "65" * 12, "id": "eve/new", ".renamed_from": ["eve/old", "bob/late"]})
+
+    def found(name):
+        match = population.find(name)
+        return match and (match[0]["_id"], match[1])
+
+    first, second = ROWS[0]["_id"], ROWS[1]["_id"]
+    assert found("ANN/MODEL-0") == (first, True)
+    assert found("ann/model-1") == found("ann/second") == (second, False)
+    assert found("ann/third") == (second, True)
+    assert found("ann/model-2") == ("64" * 12, True)
+    assert found("eve/old") == ("65" * 12, False)
+    assert found("bob/late") == ("63" * 12, True)
+    assert found("ann/none") is None
+    assert population.ids == sorted(population.ids)
+    assert len(names(population)) == len(population) == 7
+    with pytest.raises(KeyError):
+        population.edit(ROWS[2]["_id"], likes=1)
+
+
+def test_made_up_models_are_found_by_their_name_only():
+    population = Population.synthetic(200, seed=1)
+    model = population.get(population.ids[7])
+    owner, name = model["id"].split("/")
+    assert population.find(model["id"]) == (model, True)
+    assert population.find(f"{owner}0/{name}") is None
+    assert population.find(f"{owner}/model-0000200") is None

@@ -1,0 +1,136 @@
+"""The backends beside PyTorch and TensorFlow, and the ways in which each can run a model."""
+
+import importlib.util
+import io
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from hfscan.parity import report
+from hfscan.parity.checkpoints import open_checkpoint
+
+SAVE = """
+import sys, transformers
+folder, name = sys.argv[1:]
+model = getattr(transformers, "Flax" + name).from_pretrained(folder)
+model.save_pretrained(folder)
+"""
+
+
+@pytest.fixture
+def check_flax(check_with):
+    pytest.importorskip("flax")
+    return lambda folder: check_with(folder, backends=("pytorch", "flax"))
+
+
+@pytest.fixture
+def check_keras(check_with):
+    if importlib.util.find_spec("keras_hub") is None:  # imported, it would bring TensorFlow along
+        pytest.skip("keras-hub is not installed")
+    return lambda folder: check_with(folder, backends=("pytorch", "keras-jax"))
+
+
+def save_flax(folder, architecture):
+    subprocess.run(
+        [sys.executable, "-c", SAVE, folder, architecture], check=True, capture_output=True
+    )
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2"])
+def test_flax_agrees_in_its_own_format_and_in_pytorchs(altered, check_flax, sweep, name):
+    folder = altered(name, "model.safetensors", "pytorch_model.bin")
+    save_flax(folder, open_checkpoint(folder).architecture)
+    results = check_flax(folder)
+    about = sweep.environment()["backends"]["flax"]
+    assert about["versions"]["jax"]
+    formats = [r.weights["format"] for r in results if r.backend == "flax"]
+    assert sorted(formats) == ["bin", "msgpack", "safetensors"]
+    for result in results:
+        assert result.verdict == "agree", result.reason
+        assert result.generated_equal is (True if name == "gpt2" else None)
+
+
+def test_a_changed_flax_weight_is_named(altered, check_flax):
+    folder = altered("bert", "model.safetensors")
+    save_flax(folder, "BertForMaskedLM")
+    change = (
+        "import sys\n"
+        "from flax.serialization import msgpack_restore, msgpack_serialize\n"
+        "tree = msgpack_restore(open(sys.argv[1], 'rb').read())\n"
+        "layer = tree['bert']['encoder']['layer']['1']['intermediate']['dense']\n"
+        "layer['kernel'] = layer['kernel'] + 1e-3\n"
+        "open(sys.argv[1], 'wb').write(msgpack_serialize(tree))\n"
+    )
+    subprocess.run([sys.executable, "-c", change, folder / "flax_model.msgpack"], check=True)
+    found = {r.weights["format"]: r for r in check_flax(folder)}
+    assert found["msgpack"].verdict == "weights differ"
+    assert "bert.encoder.layer.1.intermediate.dense.weight" in found["msgpack"].reason
+    assert found["msgpack"].first_divergent_layer == 1
+
+
+@pytest.mark.parametrize("name", ["gpt2", "gpt2-sharded"])
+def test_keras_hub_agrees_and_generates_the_same_tokens(checkpoints, check_keras, name):
+    (found,) = [r for r in check_keras(checkpoints[name]) if r.backend == "keras-jax"]
+    assert found.verdict == "agree", found.reason
+    assert found.generated_equal is True
+    assert found.first_divergent_layer is None
+    assert found.reference["backend_error"] < 1e-6
+
+
+def test_keras_hub_is_told_to_compute_bert_with_an_activation_of_its_own(tiny, check_keras):
+    changes = {"initializer_range": 0.3, "twin": False}
+    found = check_keras(tiny("BertModel", hidden_act="gelu_new", **changes))
+    assert {r.verdict for r in found} == {"agree"}
+    (found,) = [
+        r for r in check_keras(tiny("BertModel", hidden_act="gelu", **changes))
+        if r.backend == "keras-jax"
+    ]  # fmt: skip
+    assert found.verdict == "outputs differ"
+    assert found.reference["off_side"] == "keras-jax"
+    assert found.first_divergent_layer == 0
+    assert "keras-jax computes with the activation gelu_new" in found.notes[0]
+
+
+def test_what_keras_hub_does_not_bring_along_is_said(checkpoints, tiny, check_keras, set_config):
+    verdicts = {r.backend: r for r in check_keras(checkpoints["bert"])}
+    assert verdicts["keras-jax"].verdict == "no class"
+    assert "head of BertForMaskedLM" in verdicts["keras-jax"].reason
+    verdicts = {r.backend: r for r in check_keras(tiny("XLNetLMHeadModel", twin=False))}
+    assert verdicts["keras-jax"].verdict == "no class"
+    assert "xlnet" in verdicts["keras-jax"].reason
+    folder = tiny("GPT2LMHeadModel", twin=False)
+    set_config(folder, registered_name="keras_hub>GPT2Backbone", module="os", class_name="system")
+    verdicts = {r.backend: r for r in check_keras(folder)}
+    assert verdicts["keras-jax"].verdict == "does not load"
+    assert "one of Keras" in verdicts["keras-jax"].reason
+
+
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("onnxruntime", "onnxscript")),
+    reason="the ONNX backend needs onnxruntime and onnxscript",
+)
+def test_onnx_agrees_and_generates_the_same_tokens(altered, check_with, sweep):
+    folder = altered("gpt2", "model.safetensors")
+    found = check_with(folder, backends=("pytorch", "onnx"), measure=True, rounds=3)
+    results = {r.backend: r for r in found}
+    measured = {row["backend"]: row for row in sweep.measurements}
+    assert results["onnx"].verdict == "agree", results["onnx"].reason
+    assert results["onnx"].generated_equal is True
+    assert results["onnx"].outputs[0]["rel_l2"] < 1e-5
+    assert measured["onnx"]["variant"] == "session"
+    assert measured["onnx"]["latency_ms"]["n"] == 3
+
+
+def test_the_html_page_stands_alone_and_is_escaped(altered, check):
+    folder = altered("bert", "model.safetensors")
+    results = check(folder)
+    results[0].checkpoint = "<script>alert('&')</script>"
+    out = io.StringIO()
+    report.write_html(report.document(results, {}, datetime.now(UTC)), out)
+    page = out.getvalue()
+    assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in page
+    assert "<script" not in page
+    assert "http" not in page
+    assert page.count("<tr>") == 1 + len(results)
