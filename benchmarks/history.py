@@ -1,4 +1,4 @@
-"""What history costs: `python benchmarks/history.py [--models N] [--days N] [--retention-days FILE]`.
+"""Measure what history costs: `python benchmarks/history.py [--models N] [--days N] [--keep F]`.
 
 Simulates days of a Hub: 0.7 % of the models change tags or files, 0.3 % are new, 0.05 % go, 30 %
 change their downloads. Each day is a full census, read from a Parquet file. Prints what a day adds
@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--retention-days", type=Path, help="Keep the database here.")
+    parser.add_argument("--keep", type=Path, help="Keep the database here.")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         db = args.keep or Path(name) / "h.duckdb"

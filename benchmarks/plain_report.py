@@ -118,8 +118,9 @@ def shares(
         rows = rows[:15] + ([("(other)", *rest)] if rest else [])
     return [
         {
-            "definition": definition, "frameworks": frameworks, "name": name, "framework": framework,
-            "weight": weight, "by": by, "group": group, "numerator": round(n or 0, 6),
+            "definition": definition, "frameworks": frameworks, "name": name,
+            "framework": framework, "weight": weight, "by": by, "group": group,
+            "numerator": round(n or 0, 6),
             "denominator": round((everything if name == "none" else serving) or 0, 6),
         }
         for group, everything, serving, *numbers in rows

@@ -174,7 +174,7 @@ def update(
     return Updated(base, new, changed, ingested)
 
 
-def date_cutoff(
+def backfill_dates(
     *,
     endpoint: str,
     token: str | None,

@@ -105,8 +105,8 @@ class Database:
 
         `asked`: frameworks (names, in a list or with commas), definition ('tag', 'weights',
         'loadable'), population ('created', 'existing'), cutoff ('excluded', 'included', 'only'),
-        weight ('models', 'downloads', 'authors'), exclude_top_authors, by (a grouping), top, snapshot,
-        as_of. Raises NoAnswerError.
+        weight ('models', 'downloads', 'authors'), exclude_top_authors, by (a grouping), top,
+        snapshot, as_of. Raises NoAnswerError.
         """
         return Rows([one.as_dict() for one in self._figures(year=year, **asked)])
 

@@ -11,7 +11,7 @@ CUTOFF_START = datetime(2022, 3, 2, 23, 29, 0, tzinfo=UTC)
 ("before dates were stored": 2022-03-02T23:29:04); the band runs over several seconds."""
 
 CUTOFF_END = datetime(2022, 3, 2, 23, 30, 0, tzinfo=UTC)
-"""First instant after the cutoff band: `CUTOFF_START <= createdAt < CUTOFF_END` marks its models."""
+"""First instant after the cutoff band: CUTOFF_START <= createdAt < CUTOFF_END marks its models."""
 
 
 def created_at(object_id: str) -> datetime:

@@ -110,7 +110,7 @@ class Runner:
             "github.server_url": "https://github.example",
             "github.run_id": "7",
             "inputs.full": "",
-            "inputs.accept": "",
+            "inputs.allow_drop": "",
         } | facts
         return re.sub(r"\$\{\{ (.+?) \}\}", lambda found: known[found[1]], str(text))
 

@@ -18,7 +18,7 @@ by `tools/cli.py`.
 | Variable | |
 | --- | --- |
 | `HFSCAN_DB` | the database, instead of `hfscan.duckdb` in the current folder |
-| `HFSCAN_FULL`, `HFSCAN_ACCEPT` | `true`: `hfscan snapshot` as with `--full`, `--allow-drop` |
+| `HFSCAN_FULL`, `HFSCAN_ALLOW_DROP` | `true`: `hfscan snapshot` as with `--full`, `--allow-drop` |
 | `HF_ENDPOINT` | the Hub, instead of the public one; its address alone, without credentials |
 | `HFSCAN_REWRITE_LINKS` | `true`: as with `--rewrite-links` |
 | `HFSCAN_ALLOW_HTTP_TOKEN` | `true`: as with `--allow-http-token` |

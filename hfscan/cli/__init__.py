@@ -23,6 +23,7 @@ COMMANDS = {
     "snapshots": "List the snapshots in the database.",
     "delete": "Remove snapshots from the database.",
     "snapshot": "Update a folder or Hub dataset: crawl, check, export, report.",
+    "backfill-dates": "Fetch first-commit dates of models older than the creation-date cutoff.",
     "report": "Report which frameworks the models support.",
     "trend": "Show how the shares change, by creation date or by snapshot.",
     "claims": "Check published claims against the data.",

@@ -1,12 +1,13 @@
 """The options of commands that ask the Hub, apart from `_options`: its client is slow to import."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import click
 from huggingface_hub import constants, get_token
 
 from hfscan.cli._verbosity import note
+from hfscan.errors import HubUnreachableError
 from hfscan.hub.endpoint import may_receive_token, parse_endpoint
 
 
@@ -44,6 +45,28 @@ _rewrite_option = click.option(
 def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a command that reads lists of the Hub."""
     return endpoint_option(_rewrite_option(http_token_option(command)))
+
+
+class HubAccess(TypedDict):
+    """How a crawl reaches the Hub."""
+
+    endpoint: str
+    token: str | None
+    rewrite_links: bool
+
+
+def hub_access(endpoint: str, *, rewrite_links: bool, allow_http_token: bool) -> HubAccess:
+    """Return how to reach the Hub. Raises HubUnreachableError where HF_HUB_OFFLINE forbids it."""
+    if constants.HF_HUB_OFFLINE:
+        raise HubUnreachableError(
+            "HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it to crawl, import a recorded "
+            "dump with `hfscan import`, or try `hfscan demo`."
+        )
+    return {
+        "endpoint": endpoint,
+        "token": hub_token(endpoint, allow_http=allow_http_token),
+        "rewrite_links": rewrite_links,
+    }
 
 
 def hub_token(endpoint: str, *, allow_http: bool) -> str | None:

@@ -1,8 +1,8 @@
 """Standard output and error that never end in a traceback, whatever they are connected to.
 
-Text that an encoding missing_columns is escaped; ASCII becomes UTF-8. A failed write to stdout raises
-StorageError, or ReaderLeft where the reader closed a pipe; one to stderr is dropped, for there is
-nobody left to tell.
+Text that an encoding missing_columns is escaped; ASCII becomes UTF-8. A failed write to stdout
+raises StorageError, or ReaderLeft where the reader closed a pipe; one to stderr is dropped, for
+there is nobody left to tell.
 """
 
 import codecs

@@ -4,22 +4,18 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypedDict
 
 import click
-from huggingface_hub import constants
 
 from hfscan import census
 from hfscan.census import Crawled
 from hfscan.cli._command import Command
-from hfscan.cli._hub import hub_options, hub_token
+from hfscan.cli._hub import HubAccess, hub_access, hub_options
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import shown
 from hfscan.cli._times import UtcTime
 from hfscan.cli._unreadable import describe
-from hfscan.errors import HubUnreachableError
-from hfscan.objectid import CUTOFF_START
 from hfscan.scope import Scope
 from hfscan.text import sanitize
 
@@ -61,18 +57,12 @@ _DATE = UtcTime()
     "Hub is slow. More than 2 need an earlier full crawl in the same database.",
 )
 @click.option(
-    "--date-cutoff",
-    is_flag=True,
-    help="Instead, ask for the first commits of the models in the database that are older than "
-    "the Hub's dates, the most downloaded first; one or two requests each.",
-)
-@click.option(
     "--incremental",
     is_flag=True,
-    help="Instead, carry the last full crawl on: ask only for models that are new or changed "
-    "since. It cannot see deletions, nor the downloads of other models.",
+    help="Fetch only models that are new or changed since the last full crawl. Deletions, and "
+    "downloads of other models, are not covered.",
 )
-@click.option("--no-resume", is_flag=True, help="Start anew; forget an interrupted crawl.")
+@click.option("--no-resume", is_flag=True, help="Start over; discard an interrupted crawl.")
 def command(
     endpoint: str,
     rewrite_links: bool,
@@ -88,46 +78,27 @@ def command(
     sample: float | None,
     seed: int | None,
     workers: int | None,
-    date_cutoff: bool,
-    update: bool,
-    fresh: bool,
+    incremental: bool,
+    no_resume: bool,
 ) -> None:
-    """Take a census of the Hub's model metadata.
+    """Fetch the Hub's model metadata into the database.
 
-    Interrupted in any way, the same command goes on where it stood. A token (HF_TOKEN or
-    `hf auth login`) is used when there is one, and raises the Hub's quota.
+    An interrupted crawl resumes when the same command runs again. A token (HF_TOKEN or
+    `hf auth login`) is used when there is one, and raises the Hub's rate limit.
     """
     scope = Scope(*_period(year, since, until), author, task, limit, files, sample, seed)
     _check(scope, workers)
-    if date_cutoff and (fresh or not files or workers or scope != Scope(limit=limit)):
-        raise click.UsageError("--date-cutoff asks about models in the database; it takes --limit.")
-    if update and (date_cutoff or fresh or not files or workers or scope != Scope()):
-        raise click.UsageError("--incremental carries a full crawl on; it takes no other choice.")
-    if constants.HF_HUB_OFFLINE:
-        raise HubUnreachableError(
-            "HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it to crawl, bring a recorded "
-            "dump in with `hfscan import`, or try `hfscan demo`."
-        )
-    hub: _Hub = {
-        "endpoint": endpoint,
-        "token": hub_token(endpoint, allow_http=allow_http_token),
-        "rewrite_links": rewrite_links,
-    }
-    if date_cutoff:
-        _date_cutoff(hub, db, limit)
-        return
-    if update:
+    if incremental and (no_resume or not files or workers or scope != Scope()):
+        raise click.UsageError("--incremental cannot be combined with other options.")
+    hub = hub_access(endpoint, rewrite_links=rewrite_links, allow_http_token=allow_http_token)
+    if incremental:
         _update(hub, db)
         return
     with shown() as progress:
-        crawled = census.crawl(scope, **hub, db=db, fresh=fresh, workers=workers, progress=progress)
+        crawled = census.crawl(
+            scope, **hub, db=db, fresh=no_resume, workers=workers, progress=progress
+        )
     _report(crawled, db)
-
-
-class _Hub(TypedDict):
-    endpoint: str
-    token: str | None
-    rewrite_links: bool
 
 
 def _check(scope: Scope, workers: int | None) -> None:
@@ -140,33 +111,7 @@ def _check(scope: Scope, workers: int | None) -> None:
         raise click.UsageError("--sample draws from all models of a period; give it alone.")
 
 
-def _date_cutoff(hub: _Hub, db: Path, limit: int | None) -> None:
-    with shown() as progress:
-        asked = census.date_cutoff(**hub, db=db, limit=limit, progress=progress)
-    if not asked.found and not asked.failed:
-        echo("No model in the database waits for a date.")
-        return
-    dates = [one.created_at for one in asked.found if one.created_at is not None]
-    late = sum(one >= CUTOFF_START for one in dates)
-    moved = sum(one.moved_to is not None for one in asked.found)
-    echo(
-        f"Asked {hub['endpoint']} for the first commits of {len(asked.found):,} models in "
-        f"{asked.requests:,} requests and {asked.seconds:.1f} s, in {db}"
-    )
-    for models, what in (
-        (len(dates) - late, "are dated before the cutoff"),
-        (late, "begin after the cutoff, in a rewritten history: kept, and not used as a date"),
-        (len(asked.found) - len(dates), "are gone or private, and not to be known"),
-        (moved, "have moved to another name"),
-        (len(asked.failed), "gave no whole answer; the same command asks for them again"),
-    ):
-        if models:
-            echo(f"{models:,} {what}.")
-    for repo, why in [*asked.failed.items()][:3]:
-        echo(f"{sanitize(repo, 100)}: {why}")
-
-
-def _update(hub: _Hub, db: Path) -> None:
+def _update(hub: HubAccess, db: Path) -> None:
     with shown() as progress:
         updated = census.update(**hub, db=db, progress=progress)
     base, ingested = updated.base, updated.ingested

@@ -16,12 +16,12 @@ from hfscan.store import Store
 @click.argument("ids", nargs=-1, required=True, type=int, metavar="ID...")
 @db_option
 def command(ids: tuple[int, ...], db: Path) -> None:
-    """Remove snapshots, as if they had never been made. `hfscan snapshots` lists them."""
+    """Delete snapshots from the database. `hfscan snapshots` lists them."""
     Store.open(db).close()  # there must be one
     with Store.open(db, write=True) as store:
         for one in store.forget(*ids):
             echo(
-                f"Forgot snapshot {one.id}: {one.kind} observed {one.observed_to:%F}, "
+                f"Deleted snapshot {one.id}: {one.kind} observed {one.observed_to:%F}, "
                 f"{one.models:,} models."
             )
         try:

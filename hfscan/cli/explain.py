@@ -33,13 +33,15 @@ _UNKNOWN = {
 @format_option
 @as_of_option
 @source_option
-def command(model: str, db: Path, format_: str, as_of: datetime | None, source: int | None) -> None:
+def command(
+    model: str, db: Path, format_: str, as_of: datetime | None, snapshot: int | None
+) -> None:
     """Show which evidence says that a model serves a framework, under each definition.
 
     `loadable` holds whatever `tag` and `weights` hold as well.
     """
     with opened(db) as store:
-        census = look_into(store, source, as_of)
+        census = look_into(store, snapshot, as_of)
         seen = census.model(model)
     found = classify(
         {
@@ -63,7 +65,7 @@ def command(model: str, db: Path, format_: str, as_of: datetime | None, source: 
     if format_ != "terminal":
         return
     echo()
-    echo(f"{seen['id']}, as source {census.snapshot.id} saw it:")
+    echo(f"{seen['id']}, as snapshot {census.snapshot.id} saw it:")
     for definition in DEFINITIONS:
         keys = getattr(found, definition)
         told = _UNKNOWN[definition] if keys is None else _listed(keys, titles)

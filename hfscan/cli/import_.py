@@ -52,7 +52,7 @@ def command(
     files: tuple[str, ...],
     observed_at: datetime | None,
     complete: bool | None,
-    created: Path | None,
+    creation_dates: Path | None,
     allow_drop: bool,
     allow_http_token: bool,
     db: Path,
@@ -67,7 +67,7 @@ def command(
     with --complete, than in the last complete snapshot; with neither --complete nor --partial, than
     in the last such import of the same fields.
     """
-    if not files and created is None:
+    if not files and creation_dates is None:
         raise click.UsageError("Name a dump to import, or dates with --creation-dates.")
     if len(files) == 1 and is_export(Path(files[0])):
         if observed_at is not None or complete is not None:
@@ -77,9 +77,9 @@ def command(
         if observed_at is None:
             raise click.UsageError("Say with --observed-at when the Hub looked like this.")
         _bring_models(files, observed_at, complete, allow_drop, db, allow_http_token)
-    if created is not None:
+    if creation_dates is not None:
         with Store.open(db, write=True) as store:
-            _report_dates(store.import_dates(created), db)
+            _report_dates(store.import_dates(creation_dates), db)
 
 
 def _bring_export(folder: Path, allow_drop: bool, db: Path) -> None:

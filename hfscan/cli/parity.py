@@ -19,7 +19,7 @@ from hfscan.cli._verbosity import is_quiet, note
 from hfscan.errors import HfscanError, NoAnswerError, StorageError
 from hfscan.fs import write_output
 from hfscan.store import Store
-from hfscan.store.parity import Drawn, record, sample
+from hfscan.store.parity import Drawn, draw_sample, record
 from hfscan.suggest import unknown
 
 if TYPE_CHECKING:
@@ -106,13 +106,13 @@ def command(
     checkpoints: tuple[str, ...],
     demo: bool,
     demo_size: str,
-    from_census: int | None,
+    sample: int | None,
     backends: str,
     device: str,
     dtype: str,
     backend_python: tuple[str, ...],
     revision: str | None,
-    against: str | None,
+    baseline: str | None,
     inputs: str | None,
     measure: bool,
     variants: bool,
@@ -135,12 +135,12 @@ def command(
     from hfscan.parity.sweep import Settings, Sweep  # noqa: PLC0415
     from hfscan.parity.worker import backend_names  # noqa: PLC0415
 
-    if not checkpoints and not demo and not from_census:
+    if not checkpoints and not demo and not sample:
         raise click.UsageError(
             "name a checkpoint (a folder or a Hub id), or use --demo or --sample"
         )
-    if from_census and db is None:
-        raise click.UsageError("--sample wants a census: name its database with --db")
+    if sample and db is None:
+        raise click.UsageError("--sample draws from a database: name it with --db.")
     chosen = tuple(dict.fromkeys(backends.split(",")))
     strange = [backend for backend in chosen if backend not in backend_names()]
     if strange:
@@ -161,8 +161,8 @@ def command(
     targets = _targets(formats, out)
     named = [(name, revision) for name in checkpoints]
     snapshot, drawn = None, list[Drawn]()
-    if from_census and db:
-        snapshot, drawn = _drawn(db, from_census)
+    if sample and db:
+        snapshot, drawn = _drawn(db, sample)
         named += [(one.id, one.sha) for one in drawn]
     elif db:
         Store.open(db, write=True).close()  # say now, not in an hour, that it cannot be
@@ -172,7 +172,7 @@ def command(
         sweep = stack.enter_context(Sweep(settings, _notifier()))
         if demo:
             named += [(str(one), None) for one in _demo(sweep, stack, full=demo_size == "base")]
-        results = [r for name, at in named for r in _check(sweep, name, at, against, given)]
+        results = [r for name, at in named for r in _check(sweep, name, at, baseline, given)]
         environment = sweep.environment() | {"inputs": inputs, "sample": _sampled(snapshot, drawn)}
     document = report.document(results, environment, started, sweep.measurements)
     if db is not None:
@@ -189,7 +189,7 @@ def _notifier() -> Callable[[str], None] | None:
 
 
 def _check(
-    sweep: "Sweep", name: str, revision: str | None, against: str | None, given: list[str] | None
+    sweep: "Sweep", name: str, revision: str | None, baseline: str | None, given: list[str] | None
 ) -> list["Result"]:
     from hfscan.parity import hub  # noqa: PLC0415
     from hfscan.parity.checkpoints import CheckpointError, together  # noqa: PLC0415
@@ -198,8 +198,8 @@ def _check(
     note(f"Checking {name!r}")
     try:
         checkpoint = hub.checkpoint(name, revision)
-        if against is not None:
-            checkpoint = together(checkpoint, hub.checkpoint(against))
+        if baseline is not None:
+            checkpoint = together(checkpoint, hub.checkpoint(baseline))
         return list(sweep.check(checkpoint, given))
     except CheckpointError as error:
         return [unopened(name, str(error), sweep.settings.dtype, verdict=error.verdict)]
@@ -221,7 +221,7 @@ def _drawn(db: Path, count: int) -> tuple[int, list[Drawn]]:
         if not snapshots:
             raise NoAnswerError(f"{db} holds no census: run `hfscan crawl` or `hfscan import`.")
         model_types = _MODEL_TYPES.read_text(encoding="ascii").split()
-        drawn = sample(store.connection, snapshots[-1].id, count, model_types)
+        drawn = draw_sample(store.connection, snapshots[-1].id, count, model_types)
     if not drawn:
         raise NoAnswerError(
             f"No model of snapshot {snapshots[-1].id} serves PyTorch and TensorFlow."
@@ -254,8 +254,8 @@ def _pythons(given: tuple[str, ...], backends: list[str]) -> dict[str, str]:
         backend, equals, interpreter = text.partition("=")
         if not equals or backend not in backends:
             raise click.UsageError(
-                f"--backend-python wants BACKEND=INTERPRETER, a backend being one of {', '.join(backends)}; "
-                f"got {text!r}"
+                f"--backend-python takes BACKEND=INTERPRETER, got {text!r}. Backends: "
+                f"{', '.join(backends)}."
             )
         pythons[backend] = interpreter
     return pythons

@@ -32,26 +32,26 @@ _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
     "--work-dir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Where a state on the Hub is worked on.  [default: a folder of its own in HF_HOME]",
+    help="Working folder for a dataset on the Hub.  [default: a folder in HF_HOME]",
 )
 @hub_options
 @click.option(
     "--full",
     is_flag=True,
     envvar="HFSCAN_FULL",
-    help="Crawl everything, however short ago it was.",
+    help="Crawl everything, even if the last full crawl is recent.",
 )
 @click.option(
     "--allow-drop",
     is_flag=True,
-    envvar="HFSCAN_ACCEPT",
-    help="Show what was seen, however much less it is.",
+    envvar="HFSCAN_ALLOW_DROP",
+    help="Publish the snapshot even if it is much smaller than the one before.",
 )
 @click.option(
     "--retention-days",
     type=click.IntRange(min=1),
     metavar="DAYS",
-    help="Of days longer ago, keep only the weekly crawls of everything.  [default: keep all]",
+    help="Delete updates older than this; weekly full crawls stay.  [default: keep all]",
 )
 @click.option(
     "--summary",
@@ -63,17 +63,17 @@ _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
     "--max-age",
     type=click.IntRange(min=0),
     metavar="DAYS",
-    help="Only look: an error (exit code 13) where the last snapshot is older.",
+    help="Only check: exit with 13 if the last snapshot is older.",
 )
 def command(
-    state: str,
-    work: Path | None,
+    target: str,
+    work_dir: Path | None,
     endpoint: str,
     rewrite_links: bool,
     allow_http_token: bool,
     full: bool,
-    accept: bool,
-    keep: int | None,
+    allow_drop: bool,
+    retention_days: int | None,
     summary: Path | None,
     max_age: int | None,
 ) -> None:
@@ -85,7 +85,7 @@ def command(
     if constants.HF_HUB_OFFLINE:
         raise HubUnreachableError("HF_HUB_OFFLINE is set, so nothing is crawled. Unset it.")
     token = hub_token(endpoint, allow_http=allow_http_token)
-    place = _place(state, work, endpoint, token)
+    place = _place(target, work_dir, endpoint, token)
     if max_age is not None:
         check_age(place.shown(), timedelta(days=max_age))
         return
@@ -95,8 +95,8 @@ def command(
             token=token,
             rewrite_links=rewrite_links,
             full=full,
-            accept=accept,
-            keep=keep and timedelta(days=keep),
+            accept=allow_drop,
+            keep=retention_days and timedelta(days=retention_days),
             progress=progress,
         )
     if summary is not None:
@@ -106,12 +106,12 @@ def command(
     echo(snapshot.message if new else f"Nothing new since {snapshot.observed_to}")
 
 
-def _place(state: str, work: Path | None, endpoint: str, token: str | None) -> Local | Remote:
-    match = _DATASET.fullmatch(state)
+def _place(target: str, work_dir: Path | None, endpoint: str, token: str | None) -> Local | Remote:
+    match = _DATASET.fullmatch(target)
     if match is None:
-        if "://" in state:
-            raise click.BadParameter(f"{state!r} is not of the form hf://datasets/OWNER/NAME")
-        return Local(Path(state))
+        if "://" in target:
+            raise click.BadParameter(f"{target!r} is not of the form hf://datasets/OWNER/NAME")
+        return Local(Path(target))
     dataset = Dataset(match["repo"], endpoint=endpoint, token=token)
     own = Path(constants.HF_HOME) / "hfscan" / dataset.repo.replace("/", "--")
-    return Remote(dataset, work or own)
+    return Remote(dataset, work_dir or own)

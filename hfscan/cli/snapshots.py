@@ -22,7 +22,7 @@ from hfscan.store import Snapshot, Store
     help="First bring the framework masks of every model to this release's taxonomy.",
 )
 def command(db: Path, format_: str, reclassify: bool) -> None:
-    """List the snapshots: when, what was seen, and how many models."""
+    """List the snapshots: time, scope and number of models."""
     if reclassify:
         Store.open(db).close()  # there must be one
         with Store.open(db, write=True):

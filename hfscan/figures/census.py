@@ -216,8 +216,8 @@ class Census:
             )
         if not self.can_group(by):
             raise NoAnswerError(
-                f"Snapshot {self.snapshot.id} has no {_NEEDED[by or '']}, so its models cannot be told "
-                f"apart by {by}. Choose another grouping, or a snapshot that has it."
+                f"Snapshot {self.snapshot.id} has no {_NEEDED[by or '']}, so its models cannot be "
+                f"grouped by {by}. Choose another grouping, or a snapshot that has it."
             )
 
 
@@ -225,7 +225,7 @@ def check_left(figures: Iterable[Figure], exclude_top_authors: int) -> None:
     """Raise NoAnswerError where, without so many of the largest authors, no model is left."""
     if exclude_top_authors and not any(one.denominator for one in figures if one.name != "none"):
         raise NoAnswerError(
-            f"Without the {exclude_top_authors:,} largest authors no model is left. Leave out fewer."
+            f"Without the {exclude_top_authors:,} largest authors no model is left. Exclude fewer."
         )
 
 

@@ -33,8 +33,8 @@ class Figure:
     the year or month of `group`, that the snapshot covers. `cutoff`: what was done with the models
     at the creation-date cutoff, None where the period does not touch it or it has no bearing.
     `numerator`, `denominator`: models, 30-day downloads, or authors' votes (`weight`; votes are
-    fractions, rounded to six digits). `exclude_top_authors`: so many of the largest authors are left out.
-    `sampled`: the models are a random sample of the Hub's.
+    fractions, rounded to six digits). `exclude_top_authors`: so many of the largest authors are
+    left out. `sampled`: the models are a random sample of the Hub's.
     """
 
     name: str
@@ -75,8 +75,8 @@ class Figure:
     def as_dict(self) -> dict[str, Any]:
         """Return the figure as the JSON contract has it; the share rounded to six digits.
 
-        `exclude_top_authors`, `interval` and `covered` are there only where they say something. `covered`
-        begins with None where models of any age before its end count.
+        `exclude_top_authors`, `interval` and `covered` are there only where they say something.
+        `covered` begins with None where models of any age before its end count.
         """
         left_out = ("sampled", "covered")
         told = {key: value for key, value in self.__dict__.items() if key not in left_out}

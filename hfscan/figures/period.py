@@ -140,15 +140,15 @@ class Period:
             )
         elif self.begins_late:
             notes.append(
-                f"PARTIAL YEAR: the snapshot holds models created from {snapshot.since:%Y-%m-%d} on. "
-                f"Nothing is said of {self.name} before that."
+                f"PARTIAL YEAR: the snapshot holds models created from {snapshot.since:%Y-%m-%d} "
+                f"on. Nothing is said of {self.name} before that."
             )
         if self.ends_early:
             taken = self.until == _observed_until(snapshot)
             why = "was observed on" if taken else "holds models created up to"
             notes.append(
-                f"PARTIAL YEAR: the snapshot {why} {self.last_day:%Y-%m-%d}. Nothing is said of the "
-                f"rest of {self.name}."
+                f"PARTIAL YEAR: the snapshot {why} {self.last_day:%Y-%m-%d}. Nothing is said of "
+                f"the rest of {self.name}."
             )
         return notes
 

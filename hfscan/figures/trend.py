@@ -53,8 +53,8 @@ def adoption(
 
     With the covered part of the period, `since` and `until` (UTC), where it is one of creation.
 
-    By creation, models at the cutoff are left out. `frameworks` None: everything that some model has.
-    Raises NoAnswerError where no snapshot can answer.
+    By creation, models at the cutoff are left out. `frameworks` None: everything that some model
+    has. Raises NoAnswerError where no snapshot can answer.
     """
     asked: dict[str, object] = {"only": None, "definition": definition}
     if frameworks is not None:

@@ -1,9 +1,9 @@
 """The cursors of lists: base64 of `{"_id":{"$gt":"<last _id>"}}` in order of creation.
 
 In order of change the same stands in the first branch of an `$or`, beside the last time. Read to
-notice what a page missing_columns; written for samples, and to go beyond a page that names no next one: the
-answers are checked. Snapshot: the Link headers on record from 2022 to 2026; the Hub promises nothing
-about them.
+notice what a page missing_columns; written for samples, and to go beyond a page that names no next
+one: the answers are checked. Snapshot: the Link headers on record from 2022 to 2026; the Hub
+promises nothing about them.
 """
 
 import base64

@@ -35,7 +35,7 @@ class _Way:
 
 
 def infer(runner: Runner, ran: Ran) -> list[Row]:
-    """Time a forward pass in each backend, or in each variant of each backend where that is wanted."""
+    """Time a forward pass in each backend, or in each variant of each backend where wanted."""
     if runner.pool.settings.variants:
         variants = {backend: plan.facts(backend).variants for backend in ran}
         with _alone(runner, ran, "inference", variants) as ways:
@@ -51,7 +51,7 @@ def infer(runner: Runner, ran: Ran) -> list[Row]:
 
 
 def train(runner: Runner, ran: Ran) -> list[Row]:
-    """Time training steps in each backend that can train: the usual variant, or all that are wanted.
+    """Time training steps in each backend that can train: the usual variant, or all wanted.
 
     A step is a forward pass, a backward pass and AdamW.
     """
@@ -65,7 +65,7 @@ def train(runner: Runner, ran: Ran) -> list[Row]:
 def _alone(
     runner: Runner, ran: Ran, what: str, variants: Mapping[str, Sequence[str]]
 ) -> Iterator[list[_Way]]:
-    """Open the model anew for each variant, in a process of its own and in the backend's own format.
+    """Open the model for each variant in its own process and in the backend's own format.
 
     So its peak of memory is its own: no other framework was imported to convert weights.
     """
@@ -89,7 +89,7 @@ def _alone(
 
 
 def _native(runner: Runner, case: plan.Case, result: Result) -> plan.Case:
-    """Return the case with weights in the backend's own format, saved by the backend where need be."""
+    """Return the case with weights in the backend's own format, saved by it where needed."""
     own = any(one.startswith(f"{case.backend}/") for one in plan.facts(case.backend).opens)
     if case.native or not own:
         return case

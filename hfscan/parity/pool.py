@@ -20,9 +20,9 @@ from hfscan.parity.worker import START_SECONDS, BackendError, Worker
 class Settings:
     """How to run.
 
-    `pythons`: backend -> interpreter; `seconds`: limit for one request to a backend; `start_seconds`: for
-    its start. `measure` times each backend's usual way of running in so many `rounds`; `variants` the
-    others too; `train` training steps as well.
+    `pythons`: backend -> interpreter; `seconds`: limit for one request to a backend;
+    `start_seconds`: for its start. `measure` times each backend's usual way of running in so many
+    `rounds`; `variants` the others too; `train` training steps as well.
     """
 
     backends: tuple[str, ...] = ("pytorch", "tensorflow")

@@ -77,10 +77,11 @@ def backend_file(backend: str) -> Path:
 class Worker:
     """One backend in one process; started when first asked, started anew after it died.
 
-    `beside` names backends whose frameworks it may import beside its own; `memory_mb` limits resident
-    memory, looked at every 50 ms where the system tells it (Linux). `notify` is given a sentence
-    while an answer takes long. A backend that once failed to start is not started again. Threads may
-    share it: whoever holds `lock` has the backend, and the model that is open in it, for itself.
+    `beside` names backends whose frameworks it may import beside its own; `memory_mb` limits
+    resident memory, looked at every 50 ms where the system tells it (Linux). `notify` is given a
+    sentence while an answer takes long. A backend that once failed to start is not started again.
+    Threads may share it: whoever holds `lock` has the backend, and the model that is open in it,
+    for itself.
     """
 
     def __init__(
@@ -106,13 +107,13 @@ class Worker:
         self._fault: BackendError | None = None  # why it cannot be started
 
     def call(self, op: str, **arguments: Any) -> dict[str, Any]:
-        """Ask the backend for `op`. Raises BackendError when it refuses, BackendDiedError when it dies."""
+        """Ask the backend for `op`. Raises BackendError (refused) or BackendDiedError."""
         with self.lock:
             self.start()
             return self._ask(op, self.seconds, arguments)
 
     def start(self) -> None:
-        """Start the backend where it does not run; `about` then says versions, device and `kept_from`.
+        """Start the backend if it does not run. `about` then has versions, device, `kept_from`.
 
         Raises BackendError.
         """

@@ -47,7 +47,8 @@ def section_of(claim: Claim) -> Section:
         split="what",
         parameters={},
         asked=tuple({(one.query, str(one.parameters)): _asked(one) for one in measured}.values()),
-        chart=f"claim low={low} high={high} y=definition+frameworks of=what{_band(claim, measured)}",
+        chart=f"claim low={low} high={high} y=definition+frameworks of=what"
+        + _band(claim, measured),
     )  # fmt: skip
 
 

@@ -298,8 +298,8 @@ def _notes(snapshot: Snapshot) -> Sequence[str]:
         why = "no tags that can be read" if unread else "no tags"
         raise NoAnswerError(f"Snapshot {snapshot.id} has {why}; frameworks cannot be told from it.")
     notes += [
-        f"UNREADABLE: {one.field} of {one.models:,} of {snapshot.models:,} models could not be read. "
-        "They are not counted where it is needed."
+        f"UNREADABLE: {one.field} of {one.models:,} of {snapshot.models:,} models could not be "
+        "read. They are not counted where it is needed."
         for one in snapshot.unreadable
     ]
     if "files" in snapshot.missing_columns:

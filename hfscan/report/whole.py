@@ -82,7 +82,7 @@ def _report(
         headline=next(one for one in sections if one.name == plan["headline"]),
         sections=tuple(sections),
         notes=tuple(
-            f"SYNTHETIC: the models of snapshot {one.id} were made up ({one.synthetic}); no real Hub."
+            f"SYNTHETIC: the models of snapshot {one.id} were made up ({one.synthetic})."
             for one in snapshots
             if one.synthetic
         ),

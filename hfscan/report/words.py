@@ -12,8 +12,8 @@ CUTOFFS = {
     "included": "with models older than the Hub's dates",
     "only": "only models older than the Hub's dates",
 }
-"""What the creation-date cutoff does to a population: the Hub gives 2022-03-02T23:29 as the creation
-time of every model older than that."""
+"""What the creation-date cutoff does to a population: the Hub gives 2022-03-02T23:29 as the
+creation time of every model older than that."""
 
 DEFINITIONS = {
     "tag": "by the Hub's tags",
@@ -118,7 +118,7 @@ def told(row: Mapping[str, Any], column: str, report: Report) -> str:
 
 
 def among(frameworks: Sequence[str], report: Report) -> str:
-    """Return who competes: the report's own frameworks, or what comes to it; none where none does."""
+    """Return the frameworks compared: the report's own, or those that it adds; else none."""
     if tuple(frameworks) == tuple(report.names):
         return ", ".join(report.names.values())
     if "all" in frameworks:

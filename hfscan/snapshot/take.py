@@ -148,8 +148,9 @@ def _check(db: Path, before: Snapshot, after: Snapshot) -> None:
         drops = describe_drops(store, before, after)
     if drops:
         raise ImplausibleError(
-            f"Snapshot {after.id} holds much less than source {before.id}: {drops}. Nothing of it is "
-            f"shown. If it is true, run again with --allow-drop; else drop it: hfscan delete {after.id}"
+            f"Snapshot {after.id} holds much less than snapshot {before.id}: {drops}. Nothing of "
+            f"it is shown. If it is true, run again with --allow-drop; else delete it: "
+            f"hfscan delete {after.id}"
         )
 
 

@@ -1,9 +1,10 @@
 """The history as files that only grow: for each snapshot, what differs from the one before it.
 
-`versions/` and `counts/` hold a Parquet file for each snapshot, and its name says all that it depends
-on: the snapshot, and the one before it in its series. So a file that is there never changes, and a
-day adds what changed that day. They hold what was observed, nothing derived from it: framework
-masks are made anew by who reads them. `snapshots.parquet` and `creation_dates.parquet` are whole.
+`versions/` and `counts/` hold a Parquet file for each snapshot, and its name says all that it
+depends on: the snapshot, and the one before it in its series. So a file that is there never
+changes, and a day adds what changed that day. They hold what was observed, nothing derived from it:
+framework masks are made anew by who reads them. `snapshots.parquet` and `creation_dates.parquet`
+are whole.
 """
 
 from collections.abc import Mapping, Sequence
@@ -114,7 +115,8 @@ def _read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         file = file_literal(folder / f"{table}.parquet")
         connection.execute(f"INSERT INTO {table} BY NAME FROM read_parquet({file})")
     connection.execute(  # the next snapshot gets the next number
-        "SELECT max(nextval('snapshot_ids')) FROM range((SELECT coalesce(max(id), 0) FROM snapshots))"
+        "SELECT max(nextval('snapshot_ids')) "
+        "FROM range((SELECT coalesce(max(id), 0) FROM snapshots))"
     )
     versions, counts = (_relation(folder / table) for table in _TABLES)
     # what happened to which model when; wide columns stay out of the window
@@ -210,7 +212,7 @@ def _check_file(
 
 
 def _check_models(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Refuse a history whose snapshots do not hold the models that they say, one number for each."""
+    """Refuse a history whose snapshots do not hold the number of models that they state."""
     for one, other in (("model", "key"), ("key", "model")):
         found = connection.execute(
             f"SELECT 1 FROM versions GROUP BY series, {one} HAVING count(DISTINCT {other}) > 1"

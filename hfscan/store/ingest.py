@@ -204,7 +204,8 @@ def _take_place(
     }
     (snapshot,) = _one(
         connection,
-        f"INSERT INTO snapshots ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) RETURNING id",
+        f"INSERT INTO snapshots ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) "
+        "RETURNING id",
         list(row.values()),
     )
     return snapshot, models

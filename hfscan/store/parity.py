@@ -152,7 +152,7 @@ class Drawn:
     population: int
 
 
-def sample(
+def draw_sample(
     connection: duckdb.DuckDBPyConnection, snapshot: int, count: int, model_types: Sequence[str]
 ) -> list[Drawn]:
     """Draw `count` models that serve PyTorch and TensorFlow, the same for the same models.

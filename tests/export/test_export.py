@@ -72,8 +72,10 @@ def test_brought_back_it_is_the_same_observation(db, folder, tmp_path) -> None:
         dates = "SELECT * EXCLUDE (recorded_at) FROM creation_dates"
         found = there.connection.execute(dates).fetchall()
         assert found == here.connection.execute(dates).fetchall()
-    told = "observed_from observed_to complete since until models synthetic missing_columns origin".split()
-    assert [getattr(one, name) for name in told] == [getattr(other, name) for name in told]
+    names = (
+        "observed_from observed_to complete since until models synthetic missing_columns origin"
+    ).split()
+    assert [getattr(one, name) for name in names] == [getattr(other, name) for name in names]
     for question in (["--year", "2022"], ["--year", "2023", "--definition", "loadable"], []):
         reports = [
             json.loads(hfscan("report", *question, "--format", "json", "--db", one))

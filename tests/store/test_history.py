@@ -59,7 +59,7 @@ def worlds(seed: int, days: int):
 
 
 def spans(store: Store) -> list[list[tuple]]:
-    """Return the history itself: spans by the snapshots' times, whatever ids and numbers they got."""
+    """Return the history: spans by the snapshots' times, whatever ids and numbers they got."""
     ends = """
         JOIN snapshots AS one ON one.series = spans.series AND one.place = valid_from
         LEFT JOIN snapshots AS other ON other.series = spans.series AND other.place = valid_to

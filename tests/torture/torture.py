@@ -365,7 +365,7 @@ def _damage(chance: random.Random, folder: Path) -> int:
 
 
 def _wrong(rows: list[State], base: set[str] | None, world: World, plan: Plan) -> Iterator[str]:
-    """Yield what a snapshot says against the truth; `base` are the models that an update carries."""
+    """Yield how a snapshot differs from the truth; `base`: the models that an update carries."""
     seen = Counter(row[0] for row in rows)
     if doubled := [key for key, n in seen.items() if n > 1]:
         yield f"doubled {doubled[:5]} and more: {len(doubled)}"

@@ -1,8 +1,8 @@
 # mypy: ignore-errors
 """Start one backend: redirect its streams, import its file and answer requests.
 
-Run as `python _run.py NAME_backend`. It is written so that any Python can read it: a version that is
-too old, or one without the framework, is reported as a reply instead of a traceback.
+Run as `python _run.py NAME_backend`. It is written so that any Python can read it: a version that
+is too old, or one without the framework, is reported as a reply instead of a traceback.
 """
 
 import importlib

@@ -76,7 +76,7 @@ def answer_run(output, to_numpy, into, seconds):
 
 
 def end_tokens(ends):
-    """Return the tokens that would end a text: suppressed, so that all backends go on equally long."""
+    """Return the tokens that end a text: suppressed, so that all backends generate equally many."""
     return ends if isinstance(ends, list) else [] if ends is None else [ends]
 
 
