@@ -78,7 +78,7 @@ def command(
 
     The relation `census` holds the models of the newest snapshot, or of the one that --snapshot
     or --as-of names; `snapshots` lists them all, and
-    observed(ID) holds the models of any.
+    models_in(ID) holds the models of any.
 
     SQL is one statement that reads the database, and nothing else. csv and json are written row by
     row. Exit code 2: the SQL is wrong; 14: it needs more memory or disk than it may use.

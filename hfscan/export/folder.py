@@ -24,7 +24,7 @@ _TABLES = {
     "snapshots": "SELECT * FROM snapshots WHERE id = getvariable('snapshot')",
     "frameworks": "FROM frameworks ORDER BY bit",
     "creation_dates": "SELECT dated.* FROM creation_dates AS dated SEMI JOIN "
-    "(SELECT id FROM observed(getvariable('snapshot'))) AS here USING (id) ORDER BY id, kind",
+    "(SELECT id FROM models_in(getvariable('snapshot'))) AS here USING (id) ORDER BY id, kind",
 }
 TABLES = ("models", "figures", "snapshots", "frameworks", "creation_dates", "history")
 """What an export may hold; all but the history, unless it is told."""

@@ -31,7 +31,7 @@ FROM (
     SELECT *,
         coalesce(list_contains(tags, 'gguf') AND NOT list_contains(tags, 'safetensors'), false)
             AS of_gguf
-    FROM observed(getvariable('snapshot'))
+    FROM models_in(getvariable('snapshot'))
 ), known
 WHERE CASE
     WHEN at_cutoff THEN 'cutoff' ELSE coalesce(year(created_at)::VARCHAR, 'undated')

@@ -4,7 +4,7 @@ The time of creation, stretched so that the Hub grows evenly along it (growth.py
 equal ranges; from each the same share is taken, at one random place (systematic sampling). The
 place is uniform, so each model is drawn with the same probability, wherever the ranges lie.
 
-The floor band holds about 30,000 models in two seconds, too many for one range to take or leave:
+The cutoff band holds about 30,000 models in two seconds, too many for one range to take or leave:
 there each model is drawn by itself, by a hash of the seed and its `_id`.
 """
 
@@ -83,7 +83,7 @@ class Design(msgspec.Struct, frozen=True):
                 f": {self.ranges} ranges of creation time, systematic, from {self.since:%F %T} "
                 f"until before {self.until:%F %T}"
             )
-        return f"{words}; models at the floor ({CUTOFF_START:%F}) one by one, by hash of `_id`"
+        return f"{words}; models at the cutoff ({CUTOFF_START:%F}) one by one, by hash of `_id`"
 
     @property
     def _offset(self) -> float:

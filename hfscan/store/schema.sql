@@ -123,7 +123,7 @@ FROM models_at(
 -- The models of the newest snapshot: of all models if there is one, else of a part of them. While
 -- hfscan answers, a temporary view of this name stands before it: the snapshot that was asked for.
 CREATE VIEW IF NOT EXISTS census AS
-FROM observed((
+FROM models_in((
     SELECT id FROM snapshots
     ORDER BY
         since IS NULL AND until IS NULL DESC,
