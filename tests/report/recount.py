@@ -156,7 +156,7 @@ def count(
 def dates(path: Path) -> dict:
     """Return repo id -> true date of creation."""
     rows = duckdb.connect().execute(
-        f"SELECT modelId, min(creation_time::TIMESTAMP)::VARCHAR FROM '{path}' "
+        f"SELECT modelId, min(creation_time AT TIME ZONE 'UTC')::VARCHAR FROM '{path}' "
         "WHERE creation_time IS NOT NULL GROUP BY ALL"
     )
     return dict(rows.fetchall())
