@@ -73,7 +73,9 @@ def as_parquet(path: Path, rows) -> None:
     ]
     source = path.with_suffix(".jsonl")
     source.write_bytes(as_lines(flat))
-    duckdb.connect().execute(
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(
         "COPY (SELECT * REPLACE (createdAt::TIMESTAMP AS createdAt, gated::VARCHAR AS gated) "
         f"FROM read_json('{source}')) TO '{path}'"
     )
