@@ -173,7 +173,7 @@ def _report(crawled: Crawled, db: Path) -> None:
     for key, models in ingested.unknown_keys.items():
         echo(f"Unknown key {sanitize(key, 80)!r} in {models:,} models, not kept.")
     if ingested.nameless:
-        echo(f"Left out {ingested.nameless:,} without a loadable id.")
+        echo(f"Left out {ingested.nameless:,} without a usable id.")
     for one in ingested.unreadable:
         echo(f"Not understood, so unknown: {describe(one)}.")
 

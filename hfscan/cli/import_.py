@@ -126,7 +126,7 @@ def _report_dates(dates: ImportedDates, db: Path) -> None:
     echo(f"Kept {dates.kept:,} creation dates in {db}")
     example = f", e.g. {sanitize(dates.example)!r}" if dates.example is not None else ""
     left_out = {
-        "without a loadable id": dates.unusable,
+        "without a usable id": dates.unusable,
         f"date not understood{example}": dates.unreadable,
         "further dates of a model, of which the earliest counts": dates.duplicates,
     }
@@ -149,7 +149,7 @@ def _tell(result: Ingested, snapshot: Snapshot, db: Path) -> None:
     left_out = {
         "private": result.private,
         "duplicates": result.duplicates,
-        "without a loadable id": result.nameless,
+        "without a usable id": result.nameless,
         "larger than 16 MiB": result.oversized,
         "damaged": result.damaged,
     }

@@ -45,7 +45,7 @@ def snapshots() -> list[tuple[int, int]]:
 def test_no_models_are_refused(run, rows, option):
     options = [option] if option else []
     assert_refused(run(rows, "2024-01-01", *options), ImplausibleError, "no models", "--allow-drop")
-    assert snapshots() == []
+    assert not Path("hfscan.duckdb").exists()
     assert run(rows, "2024-01-01", *options, "--allow-drop").exit_code == 0
     assert snapshots() == [(1, 0)]
 
@@ -99,7 +99,7 @@ def test_import_says_what_it_left_out(run):
     result = run(rows, "2024-02-01")
     assert result.exit_code == 0
     assert "Snapshot 1: 3 models" in result.output
-    assert "Left out 1: without an id." in result.output
+    assert "Left out 1: without a usable id." in result.output
     assert "Left out 1: larger than 16 MiB." in result.output
     assert "created_at contradicts createdAt in 1 models, not kept." in result.output
 

@@ -83,7 +83,7 @@ def test_imported_creation_dates_are_utc(tmp_path, zone, kind):
     result = run("import", "--creation-dates", dates, "--db", db, zone=zone)
     assert result.stdout.splitlines() == [
         f"Kept 2 creation dates in {db}",
-        "Left out 1: without a loadable id.",
+        "Left out 1: without a usable id.",
         "Left out 1: date not understood, e.g. '06/01/2022'.",
         "Left out 1: further dates of a model, of which the earliest counts.",
         "No snapshot has a model of 1 of the ids.",

@@ -73,7 +73,9 @@ def as_parquet(path: Path, rows) -> None:
     ]
     snapshot = path.with_suffix(".jsonl")
     snapshot.write_bytes(as_lines(flat))
-    duckdb.connect().execute(
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(
         "COPY (SELECT * REPLACE (createdAt::TIMESTAMP AS createdAt, gated::VARCHAR AS gated) "
         f"FROM read_json('{snapshot}')) TO '{path}'"
     )
