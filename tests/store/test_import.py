@@ -52,7 +52,7 @@ def store(tmp_path):
 
 def models(store: Store, snapshot: int) -> list[tuple]:
     return store.connection.execute(
-        "SELECT * EXCLUDE (snapshot) FROM observed(?) ORDER BY key", [snapshot]
+        "SELECT * EXCLUDE (snapshot) FROM models_in(?) ORDER BY key", [snapshot]
     ).fetchall()
 
 
