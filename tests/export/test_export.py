@@ -57,7 +57,7 @@ def hfscan(*arguments: object) -> str:
 
 def rows(db: Path, snapshot: int) -> list[tuple]:
     with Store.open(db) as store:
-        sql = "SELECT * EXCLUDE (snapshot) FROM observed(?) ORDER BY key"
+        sql = "SELECT * EXCLUDE (snapshot) FROM models_in(?) ORDER BY key"
         return store.connection.execute(sql, [snapshot]).fetchall()
 
 

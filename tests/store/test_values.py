@@ -28,7 +28,7 @@ class Imports:
         snapshot = NewSnapshot("import", "d", Scope(), DAY, DAY, None)
         self.result = self.store.ingest([self._dump], snapshot)
         cursor = self.store.connection.execute(
-            "FROM observed(?) ORDER BY id", [self.result.snapshot]
+            "FROM models_in(?) ORDER BY id", [self.result.snapshot]
         )
         names = [column[0] for column in cursor.description]
         models = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -314,7 +314,7 @@ class Taking:
                 if complete is not (base is None):
                     self.outcome.wrong.append(f"snapshot {self.newest}: complete is {complete}")
                 rows, old = (
-                    connection.execute(f"SELECT {COLUMNS} FROM observed(?)", [one]).fetchall()
+                    connection.execute(f"SELECT {COLUMNS} FROM models_in(?)", [one]).fetchall()
                     for one in (self.newest, base)
                 )
                 if models != len(rows):
