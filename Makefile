@@ -13,7 +13,7 @@ help:  ## print this list
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/ready  ## run the main job end to end on a local fake Hub for the Hub
+demo: $(VENV)/ready  ## run the main job end to end on a local fake Hub
 	$(BIN)/hfscan demo
 
 ##@ Before a pull request

@@ -153,7 +153,7 @@ class Bench:
         self.folder = folder
         self.first = address(Scope(), "", ascending=True)
         self.server = subprocess.Popen(  # noqa: S603 - our own words
-            [sys.executable, "-m", "hfscan", "fakehub", "serve", *population, "--port", "0",
+            [sys.executable, "-m", "hfscan", "fake-hub", "serve", *population, "--port", "0",
              "--latency", str(latency), "--prepare", self.first],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip

@@ -83,8 +83,8 @@ def test_an_unreachable_hub_says_what_to_do(hfscan):
         ("report", "--frameworks", ","),
         ("import", "x.json"),
         ("import", "x.json", "--observed-at", "2999-01-01"),
-        ("fakehub", "serve"),
-        ("fakehub", "serve", "--models", "5", "--fault", "flood"),
+        ("fake-hub", "serve"),
+        ("fake-hub", "serve", "--models", "5", "--fault", "flood"),
         ("scan",),
     ],
 )

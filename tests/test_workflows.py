@@ -78,7 +78,7 @@ def test_actionlint_finds_nothing(tmp_path):
 GH = """#!/usr/bin/env bash
 # the runner's gh, as far as the workflow asks: issues are lines of a file
 case "$1 $2" in
-    "issue list") grep -c . "$ISSUES" || true ;;
+    "issue list") [ "$3 $4" = "--state open" ] && grep -c . "$ISSUES" || true ;;
     "issue create") echo "$4: $6" >> "$ISSUES" ;;
     *) exit 1 ;;
 esac
@@ -233,6 +233,6 @@ def test_the_steps_of_the_snapshot_run_day_by_day_on_fresh_machines(tmp_path, mo
         assert runner.job("freshness") == [0, 13, 0]
         assert runner.job("freshness", snapshot="failure") == [0, 13, 0]
         assert runner.issues.read_text().splitlines() == [
-            "The daily snapshot fails: What https://github.example/ann/hfscan/actions/runs/7 says. "
-            "Run it again when that is mended."
+            "The daily snapshot fails: See https://github.example/ann/hfscan/actions/runs/7 for "
+            "the error. Fix its cause, then run the workflow again."
         ]

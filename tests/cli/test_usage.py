@@ -121,7 +121,7 @@ def test_the_query_and_report_pages_fit_the_choices():
         (("trend", "--per", "year", "--per", "month"), "--per was given"),
         (("crawl", "--files", "--no-files"), "exclude each other"),
         (("crawl", "--task", "a", "--task", "b"), "--task was given a and b"),
-        (("fakehub", "serve", "--models", "4", "--models", "5"), "--models was given 4 and 5"),
+        (("fake-hub", "serve", "--models", "4", "--models", "5"), "--models was given 4 and 5"),
         (("query", "cutoff", "--param", "since=2022-01-01", "--param", "since=2023-01-01"),
          "since was given two values"),
     ],
