@@ -27,7 +27,7 @@ as_of_option = click.option(
     help="Answer from what was observed by the end of this day (UTC).",
 )
 
-source_option = click.option("--snapshot", type=int, help="Answer from this snapshot.")
+snapshot_option = click.option("--snapshot", type=int, help="Answer from this snapshot.")
 
 
 class Frameworks(click.ParamType[tuple[str, ...]]):
@@ -56,7 +56,7 @@ format_option = click.option(
 )
 
 
-def opened(db: Path) -> Store:
+def open_store(db: Path) -> Store:
     """Open the database to read; note on stderr where its masks are another release's."""
     store = Store.open(db)
     if store.outdated:
@@ -67,15 +67,15 @@ def opened(db: Path) -> Store:
     return store
 
 
-def refuse_both(snapshot: int | None, as_of: datetime | None) -> None:
+def check_one_selector(snapshot: int | None, as_of: datetime | None) -> None:
     """Raise UsageError where both options that choose a snapshot are given."""
     if as_of is not None and snapshot is not None:
         raise click.UsageError("--as-of and --snapshot exclude each other; give one.")
 
 
-def look_into(store: Store, snapshot: int | None, as_of: datetime | None) -> Census:
+def select_snapshot(store: Store, snapshot: int | None, as_of: datetime | None) -> Census:
     """Take a snapshot, whatever it covers; note on stderr where that is not the whole Hub."""
-    refuse_both(snapshot, as_of)
+    check_one_selector(snapshot, as_of)
     census = Census.latest(store, snapshot=snapshot, as_of=end_of_day(as_of))
     one = census.snapshot
     if not (one.whole and one.covers(None, None)):

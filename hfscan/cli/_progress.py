@@ -13,7 +13,7 @@ from hfscan.text import sanitize
 
 
 @contextmanager
-def shown() -> Iterator[Callable[[hub.Progress], None] | None]:
+def show_progress() -> Iterator[Callable[[hub.Progress], None] | None]:
     """Yield what shows a crawl's progress, None under -q."""
     console = Console(stderr=True)
     if is_quiet():

@@ -85,7 +85,7 @@ def choose_target(formats: Iterable[str], out: str | None) -> Target:
     return Target((ENDINGS[ending],), path)
 
 
-def write(report: Report, target: Target) -> None:
+def write_report(report: Report, target: Target) -> None:
     """Write the report to stdout, a file or a folder. Raises StorageError."""
     out = target.path
     if out is None:

@@ -9,7 +9,7 @@ from hfscan.cli._command import Command
 from hfscan.cli._hub import hub_access, hub_options
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
-from hfscan.cli._progress import shown
+from hfscan.cli._progress import show_progress
 from hfscan.objectid import CUTOFF_START
 from hfscan.text import sanitize
 
@@ -27,7 +27,7 @@ def command(
     interrupted run fetched is kept.
     """
     hub = hub_access(endpoint, rewrite_links=rewrite_links, allow_http_token=allow_http_token)
-    with shown() as progress:
+    with show_progress() as progress:
         results = census.backfill_dates(**hub, db=db, limit=limit, progress=progress)
     if not results.found and not results.failed:
         echo("Every model in the database has a creation date, or was asked for already.")

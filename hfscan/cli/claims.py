@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import db_option, opened
-from hfscan.cli._reports import choose_target, formats_option, out_option, write
+from hfscan.cli._options import db_option, open_store
+from hfscan.cli._reports import choose_target, formats_option, out_option, write_report
 from hfscan.report import build_whole
 
 
@@ -26,6 +26,6 @@ def command(db: Path, formats: tuple[str, ...], out: str | None, reports: Path |
     snapshot that lies nearest to its time. The same as `hfscan report --name claims`.
     """
     target = choose_target(formats, out)
-    with opened(db) as store:
+    with open_store(db) as store:
         report = build_whole(store, "claims", where=reports)
-    write(report, target)
+    write_report(report, target)

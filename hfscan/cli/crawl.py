@@ -13,7 +13,7 @@ from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, hub_access, hub_options
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
-from hfscan.cli._progress import shown
+from hfscan.cli._progress import show_progress
 from hfscan.cli._times import UtcTime
 from hfscan.cli._unreadable import describe
 from hfscan.scope import Scope
@@ -94,7 +94,7 @@ def command(
     if incremental:
         _update(hub, db)
         return
-    with shown() as progress:
+    with show_progress() as progress:
         crawled = census.crawl(
             scope, **hub, db=db, fresh=no_resume, workers=workers, progress=progress
         )
@@ -112,7 +112,7 @@ def _check(scope: Scope, workers: int | None) -> None:
 
 
 def _update(hub: HubAccess, db: Path) -> None:
-    with shown() as progress:
+    with show_progress() as progress:
         updated = census.update(**hub, db=db, progress=progress)
     base, ingested = updated.base, updated.ingested
     requests = updated.new.requests + updated.changed.requests

@@ -12,7 +12,7 @@ from hfscan.errors import StorageError
 from hfscan.store import Store
 
 
-@click.command("forget", cls=Command)
+@click.command("delete", cls=Command)
 @click.argument("ids", nargs=-1, required=True, type=int, metavar="ID...")
 @db_option
 def command(ids: tuple[int, ...], db: Path) -> None:

@@ -10,9 +10,9 @@ from hfscan.cli._options import (
     as_of_option,
     db_option,
     format_option,
-    look_into,
-    opened,
-    source_option,
+    open_store,
+    select_snapshot,
+    snapshot_option,
 )
 from hfscan.cli._output import echo
 from hfscan.cli._streams import output
@@ -32,7 +32,7 @@ _UNKNOWN = {
 @db_option
 @format_option
 @as_of_option
-@source_option
+@snapshot_option
 def command(
     model: str, db: Path, format_: str, as_of: datetime | None, snapshot: int | None
 ) -> None:
@@ -40,8 +40,8 @@ def command(
 
     `loadable` holds whatever `tag` and `weights` hold as well.
     """
-    with opened(db) as store:
-        census = look_into(store, snapshot, as_of)
+    with open_store(db) as store:
+        census = select_snapshot(store, snapshot, as_of)
         seen = census.model(model)
     found = classify(
         {

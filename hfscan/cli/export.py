@@ -7,7 +7,13 @@ import click
 
 from hfscan import export
 from hfscan.cli._command import Choice, Command
-from hfscan.cli._options import as_of_option, db_option, look_into, opened, source_option
+from hfscan.cli._options import (
+    as_of_option,
+    db_option,
+    open_store,
+    select_snapshot,
+    snapshot_option,
+)
 from hfscan.cli._output import echo
 
 
@@ -23,7 +29,7 @@ from hfscan.cli._output import echo
     "when it was seen so.  [default: all but history, reports, and a README]",
 )
 @as_of_option
-@source_option
+@snapshot_option
 def command(
     folder: Path,
     db: Path,
@@ -36,8 +42,8 @@ def command(
     DuckDB, Polars, pandas, Spark and `datasets` read it; `hfscan import FOLDER` brings it back with
     the same figures. README.md there says what is in it. An earlier export in FOLDER is replaced.
     """
-    with opened(db) as store:
-        chosen = look_into(store, snapshot, as_of).snapshot
+    with open_store(db) as store:
+        chosen = select_snapshot(store, snapshot, as_of).snapshot
         exported = export.export(
             store, folder, snapshot=chosen, tables=tables or export.TABLES[:-1]
         )

@@ -11,7 +11,7 @@ from hfscan.fakehub import KINDS, FakeHub, Faults, Population
 from hfscan.suggest import unknown
 
 
-@click.group("fakehub", cls=Group)
+@click.group("fake-hub", cls=Group)
 def command() -> None:
     """Serve a fake Hub on loopback, for tests and for trying things out."""
 

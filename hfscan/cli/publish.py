@@ -11,7 +11,13 @@ from hfscan import export
 from hfscan._version import __version__
 from hfscan.cli._command import Command
 from hfscan.cli._hub import endpoint_option, http_token_option, hub_token
-from hfscan.cli._options import as_of_option, db_option, look_into, opened, source_option
+from hfscan.cli._options import (
+    as_of_option,
+    db_option,
+    open_store,
+    select_snapshot,
+    snapshot_option,
+)
 from hfscan.cli._output import echo
 from hfscan.errors import HubUnreachableError
 from hfscan.hub.publish import Dataset, files_of
@@ -25,7 +31,7 @@ from hfscan.hub.publish import Dataset, files_of
 @http_token_option
 @db_option
 @as_of_option
-@source_option
+@snapshot_option
 def command(
     repo: str,
     private: bool,
@@ -50,8 +56,8 @@ def command(
     dataset.prove(private=private)  # an export takes minutes
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "export"
-        with opened(db) as store:
-            chosen = look_into(store, snapshot, as_of).snapshot
+        with open_store(db) as store:
+            chosen = select_snapshot(store, snapshot, as_of).snapshot
             exported = export.export(store, folder, snapshot=chosen)
         export.write_card(exported, repo=repo, license=license)
         published = dataset.publish(

@@ -13,9 +13,9 @@ from hfscan.cli._options import (
     as_of_option,
     db_option,
     format_option,
-    look_into,
-    opened,
-    source_option,
+    open_store,
+    select_snapshot,
+    snapshot_option,
 )
 from hfscan.cli._output import echo, echo_lines
 from hfscan.cli._streams import output
@@ -61,7 +61,7 @@ _COUNTED = 1_000_000  # rows beyond those shown that are counted, not merely kno
 @db_option
 @format_option
 @as_of_option
-@source_option
+@snapshot_option
 def command(
     query: str | None,
     params: tuple[str, ...],
@@ -101,9 +101,9 @@ def command(
         named = load(query)
         echo_lines(translate(named, given, macros(), dialect))
         return
-    with opened(db) as store, limited(store.connection, memory=max_memory, disk=max_disk):
+    with open_store(db) as store, limited(store.connection, memory=max_memory, disk=max_disk):
         store.seal()
-        look_into(store, snapshot, as_of)
+        select_snapshot(store, snapshot, as_of)
         # a name has no blanks; SQL that does something has
         named = load(query) if len(query.split()) == 1 else Query(query, "", "", (), None, query)
         given = named.bind(store.connection, given)

@@ -11,13 +11,13 @@ from hfscan.cli._command import Choice, Command
 from hfscan.cli._options import (
     Frameworks,
     as_of_option,
+    check_one_selector,
     db_option,
     end_of_day,
-    opened,
-    refuse_both,
-    source_option,
+    open_store,
+    snapshot_option,
 )
-from hfscan.cli._reports import choose_target, formats_option, out_option, write
+from hfscan.cli._reports import choose_target, formats_option, out_option, write_report
 from hfscan.figures import FIRST_YEAR, GROUPINGS, WEIGHTS, By, Census, Definition, Weight
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import Question, build, build_whole, compare, is_whole
@@ -85,7 +85,7 @@ from hfscan.report import Question, build, build_whole, compare, is_whole
     help="Show the N largest groups, and the rest as one.",
 )
 @as_of_option
-@source_option
+@snapshot_option
 def command(
     year: int | None,
     compare_year: int | None,
@@ -106,7 +106,7 @@ def command(
 ) -> None:
     """Say which frameworks the models serve, with numerator and denominator of every share."""
     target = choose_target(formats, out)
-    refuse_both(snapshot, as_of)
+    check_one_selector(snapshot, as_of)
     if compare_year is not None and year is None:
         raise click.UsageError("--compare-year needs --year, to compare it with.")
     if compare_year == year and compare_year is not None and compare_snapshot is None:
@@ -119,11 +119,11 @@ def command(
             or (compare_year, compare_snapshot, as_of, snapshot) != (None,) * 4
         ):
             raise click.UsageError(f"{name} is of the whole database: leave out what narrows it.")
-        with opened(db) as store:
+        with open_store(db) as store:
             report = build_whole(store, name, where=reports)
-        write(report, target)
+        write_report(report, target)
         return
-    with opened(db) as store:
+    with open_store(db) as store:
         census = Census.choose(store, question.period, snapshot=snapshot, as_of=end_of_day(as_of))
         if compare_year is None and compare_snapshot is None:
             if name == "compare":
@@ -144,4 +144,4 @@ def command(
                 )
             other = build(census, question, name=name, where=reports)
             report = compare(one, other, census)
-    write(report, target)
+    write_report(report, target)

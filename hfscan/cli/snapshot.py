@@ -11,7 +11,7 @@ from huggingface_hub import constants
 from hfscan.cli._command import Command
 from hfscan.cli._hub import hub_options, hub_token
 from hfscan.cli._output import echo
-from hfscan.cli._progress import shown
+from hfscan.cli._progress import show_progress
 from hfscan.errors import HubUnreachableError
 from hfscan.fs import append_output
 from hfscan.hub.publish import Dataset
@@ -89,7 +89,7 @@ def command(
     if max_age is not None:
         check_age(place.shown(), timedelta(days=max_age))
         return
-    with shown() as progress:
+    with show_progress() as progress:
         snapshot, new = place.take(
             endpoint=endpoint,
             token=token,

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import db_option, format_option, opened
+from hfscan.cli._options import db_option, format_option, open_store
 from hfscan.cli._streams import output
 from hfscan.cli._unreadable import describe
 from hfscan.report import ROW_FORMATS
@@ -27,7 +27,7 @@ def command(db: Path, format_: str, reclassify: bool) -> None:
         Store.open(db).close()  # there must be one
         with Store.open(db, write=True):
             pass  # opened to write, a database is classified by this release's taxonomy
-    with opened(db) as store:
+    with open_store(db) as store:
         ROW_FORMATS[format_]([_row(one) for one in store.snapshots()], output(format_))
 
 

@@ -12,9 +12,9 @@ from hfscan.cli._options import (
     db_option,
     end_of_day,
     format_option,
-    look_into,
-    opened,
-    source_option,
+    open_store,
+    select_snapshot,
+    snapshot_option,
 )
 from hfscan.cli._streams import output
 from hfscan.figures import WEIGHTS, Census, Definition, Weight, adoption, label_of, trend
@@ -56,7 +56,7 @@ from hfscan.report.words import percent
 @db_option
 @format_option
 @as_of_option
-@source_option
+@snapshot_option
 def command(
     per: Per,
     formats: bool,
@@ -77,9 +77,9 @@ def command(
     if per == "snapshot" and snapshot is not None:
         raise click.UsageError("--per snapshot asks them all; leave --snapshot out.")
     until = end_of_day(as_of)
-    with opened(db) as store:
+    with open_store(db) as store:
         if per != "snapshot":
-            look_into(store, snapshot, as_of)  # for its note
+            select_snapshot(store, snapshot, as_of)  # for its note
         if formats:
             rows = list(
                 adoption(

@@ -42,7 +42,7 @@ def hfscan(tmp_path: Path) -> Run:
 COMMANDS = {
     "crawl": ["crawl"],
     "update": ["crawl", "--incremental"],
-    "date-cutoff": ["crawl", "--date-cutoff"],
+    "backfill-dates": ["backfill-dates"],
     "snapshot": ["snapshot", "--target", "state"],
     "remote snapshot": ["snapshot", "--target", "hf://datasets/a/b"],
     "publish": ["publish", "a/b"],
@@ -157,7 +157,7 @@ def test_token_stays_at_home_over_http(hfscan: Run, hub: FakeHub) -> None:
 def test_report_says_that_the_first_crawl_is_unfinished(hfscan: Run, tmp_path: Path) -> None:
     with FakeHub(Population.synthetic(20, seed=1), quota=None) as hub:
         assert hfscan("crawl", "--endpoint", hub.url)[0] == 0
-        assert hfscan("forget", "1")[0] == 0
+        assert hfscan("delete", "1")[0] == 0
         code, out = hfscan("report")
         assert (code, "first crawl is not finished" in out) == (7, False)
     folder = journal_folder(tmp_path / "hfscan.duckdb") / "x"

@@ -15,7 +15,7 @@ from hfscan.scope import Scope
 
 HIDDEN = "\x1b[2J\x07\x7f\x9b31m\u202e\u2066\u200b\ufeff\u2028\u2029\u3164"
 EVIL = f"=1+1{HIDDEN}\r\nError: forged [red]b[/red]"
-ID = f"an{EVIL.replace('/', '')}n/model"
+ID = f"an{re.sub('[/:]', '', EVIL)}n/model"
 ROWS = [
     {
         "_id": f"63ffff{number:018x}",
@@ -136,7 +136,7 @@ def test_messages_and_errors_are_one_line(run, db, hub, tmp_path):
         (["doctor", "--no-backends", "--db", new, "--endpoint", f"{hub.url}/{EVIL}"], 4),
         (["doctor", "--no-backends", "--db", new, "--endpoint", hub.url, "--format", "json"], 0),
         (["claims", "--db", db], 0),
-        (["forget", "1", "--db", new], 0),
+        (["delete", "1", "--db", new], 0),
     ):
         found, out, err = run(*arguments)
         assert found == code, (arguments, out, err)

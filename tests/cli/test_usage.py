@@ -93,7 +93,7 @@ def test_mistyped_words_get_a_hint(arguments, hint):
         (("query", "speed", "--param", "backend=pytorhc"), 7, "Did you mean 'pytorch'"),
         (("explain", "ann/m01"), 7, "There is ann/m0"),
         (("explain", "no/such"), 7, "has no model 'no/such'"),
-        (("forget", "9"), 7, "There is no snapshot 9"),
+        (("delete", "9"), 7, "There is no snapshot 9"),
     ],
 )
 def test_unknown_names_get_a_hint(db, arguments, code, hint):

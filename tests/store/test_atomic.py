@@ -92,10 +92,10 @@ def test_sources_are_listed_and_forgotten(db, tmp_path):
     assert "snapshot 1 already" in run(cli, given).output
     listed = json.loads(run(cli, ["snapshots", "--db", str(db), "--format", "json"]).output)
     assert [(one["id"], one["models"], one["complete"]) for one in listed] == [(1, 1, "not stated")]
-    found = run(cli, ["forget", "1", "--db", str(db)])
-    assert found.output == "Forgot snapshot 1: import observed 2024-01-01, 1 models.\n"
+    found = run(cli, ["delete", "1", "--db", str(db)])
+    assert found.output == "Deleted snapshot 1: import observed 2024-01-01, 1 models.\n"
     assert run(cli, ["snapshots", "--db", str(db), "--format", "json"]).output.strip() == "[]"
     assert not any(state(db))
-    none = run(cli, ["forget", "1", "--db", str(db.with_name("none.duckdb"))])
+    none = run(cli, ["delete", "1", "--db", str(db.with_name("none.duckdb"))])
     assert none.exit_code != 0
     assert not db.with_name("none.duckdb").exists()

@@ -30,7 +30,7 @@ READING = {
 }
 WRITING = {
     "import": ("import", "dump.jsonl", "--observed-at", "2024-02-01"),
-    "forget": ("forget", "1"),
+    "delete": ("delete", "1"),
 }
 
 
@@ -137,7 +137,7 @@ def test_damage_met_by_a_query_is_reported(damaged, damaged_data, name):
     assert not (damaged / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["import", "forget"])
+@pytest.mark.parametrize("name", ["import", "delete"])
 def test_writing_to_a_damaged_file_is_no_traceback(damaged, name):
     """What need not read the damaged blocks may succeed."""
     code, _, err = hfscan(damaged, *WRITING[name])
@@ -187,7 +187,7 @@ def test_foreign_file_is_left_alone(tmp_path, kind):
     make(path)
     before = path.read_bytes()
     (tmp_path / "dump.jsonl").write_text('{"id": "new/model", "tags": ["tf"]}\n')
-    for name in ("report", "import", "forget", "snapshots"):
+    for name in ("report", "import", "delete", "snapshots"):
         code, out, err = hfscan(tmp_path, *(READING | WRITING)[name])
         assert (code, out) == (6, ""), err
         assert message in err
