@@ -20,7 +20,7 @@ from typing import Any
 
 import duckdb
 
-from hfscan.figures import Census, load
+from hfscan.figures import SnapshotView, load
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 
@@ -63,8 +63,8 @@ def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
         )
     database = _imported(folder / "many.duckdb", many)
     with Store.open(database) as store:
-        Census.choose(store, None)
-        run = store.connection.execute
+        view = SnapshotView.choose(store, None)
+        run = view.connection.execute
 
         def asking(query: str, parameters: Mapping[str, object]) -> Callable[[], object]:
             return lambda: load(query).run(store.connection, parameters)

@@ -1,4 +1,4 @@
-"""hfscan measures which deep-learning frameworks the models on the Hugging Face Hub serve."""
+"""hfscan measures which deep-learning frameworks the models on the Hugging Face Hub support."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 from hfscan._version import __version__
 
 if TYPE_CHECKING:
+    from hfscan.api import open_database as open
     from hfscan.frameworks import Classification, classify
-    from hfscan.notebook import open_database as open
 
 __all__ = ["Classification", "__version__", "classify", "open"]
 
 _LAZY = {
     "Classification": ("hfscan.frameworks", "Classification"),
     "classify": ("hfscan.frameworks", "classify"),
-    "open": ("hfscan.notebook", "open_database"),
+    "open": ("hfscan.api", "open_database"),
 }
 """Public name -> module and name. Imported on first use: DuckDB would more than double the time
 that `hfscan --help` takes."""

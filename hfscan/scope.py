@@ -1,7 +1,10 @@
-"""What a crawl sets out to see."""
+"""The scope of a crawl, and defaults that all commands share."""
 
 from dataclasses import dataclass
 from datetime import datetime
+
+DEFAULT_FRAMEWORKS = ("pytorch", "tensorflow")
+"""The frameworks compared, unless others are named."""
 
 
 @dataclass(frozen=True)

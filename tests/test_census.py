@@ -6,7 +6,7 @@ import pytest
 
 from hfscan.census import crawl
 from hfscan.fakehub import FakeHub, Population
-from hfscan.figures import Census
+from hfscan.figures import FigureRequest, SnapshotView
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 
@@ -38,14 +38,11 @@ def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_
         whole = f"{one} WHERE created_at < '2023-01-01'"
         assert not store.connection.execute(f"{part} EXCEPT {whole} LIMIT 5").fetchall()
         year = (datetime(2022, 1, 1), datetime(2023, 1, 1))
-        census = Census.choose(store, year, snapshot=snapshots[0])
+        view = SnapshotView.choose(store, year, snapshot=snapshots[0])
         figures = {
             (one.name, one.framework): (one.numerator, one.denominator)
-            for one in census.exclusivity(
-                frameworks=("pytorch", "tensorflow"),
-                period=year,
-                population="created",
-                cutoff="excluded",
+            for one in view.exclusivity(
+                FigureRequest(period=year, population="created", cutoff="excluded")
             )
         }
     assert figures["exclusive", "pytorch"] == (34_662, 36_416)

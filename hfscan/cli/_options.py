@@ -7,7 +7,7 @@ import click
 
 from hfscan.cli._command import Choice
 from hfscan.cli._verbosity import note
-from hfscan.figures import Census
+from hfscan.figures import SnapshotView
 from hfscan.report import ROW_FORMATS
 from hfscan.store import Store
 
@@ -73,14 +73,13 @@ def check_one_selector(snapshot: int | None, as_of: datetime | None) -> None:
         raise click.UsageError("--as-of and --snapshot exclude each other; give one.")
 
 
-def select_snapshot(store: Store, snapshot: int | None, as_of: datetime | None) -> Census:
+def select_snapshot(store: Store, snapshot: int | None, as_of: datetime | None) -> SnapshotView:
     """Take a snapshot, whatever it covers; note on stderr where that is not the whole Hub."""
     check_one_selector(snapshot, as_of)
-    census = Census.latest(store, snapshot=snapshot, as_of=end_of_day(as_of))
-    one = census.snapshot
-    if not (one.whole and one.covers(None, None)):
-        note(f"Note: snapshot {one.id} holds only a part of the Hub's models.")
-    return census
+    view = SnapshotView.latest(store, snapshot=snapshot, as_of=end_of_day(as_of))
+    if not (view.snapshot.whole and view.snapshot.covers(None, None)):
+        note(f"Note: snapshot {view.snapshot.id} holds only a part of the Hub's models.")
+    return view
 
 
 def end_of_day(day: datetime | None) -> datetime | None:

@@ -16,10 +16,9 @@ from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.cli._times import UtcTime
 from hfscan.cli._unreadable import describe
+from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.scope import Scope
 from hfscan.text import sanitize
-
-_FIRST_YEAR = 2022  # the Hub dates nothing before its creation cutoff
 
 _DATE = UtcTime()
 
@@ -29,7 +28,7 @@ _DATE = UtcTime()
 @db_option
 @click.option(
     "--year",
-    type=click.IntRange(_FIRST_YEAR, datetime.now(UTC).year),
+    type=click.IntRange(FIRST_DATED_YEAR, datetime.now(UTC).year),
     help="Only models created in this year (UTC).",
 )
 @click.option("--since", type=_DATE, help="Only models created at this time (UTC) or later.")

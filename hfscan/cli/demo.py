@@ -11,7 +11,7 @@ from hfscan.cli._output import echo
 from hfscan.cli._verbosity import note
 from hfscan.errors import StorageError
 from hfscan.fakehub import FakeHub, Population
-from hfscan.figures import Census
+from hfscan.figures import SnapshotView
 from hfscan.report import FORMATS, Question, build, write_folder
 from hfscan.scope import Scope
 from hfscan.store import Store
@@ -43,8 +43,8 @@ def command(out: Path) -> None:
         note(f"Serving {_MODELS:,} synthetic models at {hub.url}")
         crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, fresh=True)
     with Store.open(db) as store:
-        census = Census.choose(store, None, snapshot=crawled.ingested.snapshot)
-        report = build(census, Question(_YEAR))
+        view = SnapshotView.choose(store, None, snapshot=crawled.ingested.snapshot)
+        report = build(view, Question(_YEAR))
     FORMATS["terminal"](report, sys.stdout)
     write_folder(report, ("md", "html"), out)
     page = out / f"{report.file_name}.html"

@@ -24,7 +24,7 @@ _UNKNOWN = {
     "weights": "its file names are not known",
     "loadable": "its tags are not known",
 }
-"""Definition -> why it says nothing."""
+"""Definition -> why the model's frameworks are unknown under it."""
 
 
 @click.command("explain", cls=Command)
@@ -36,19 +36,19 @@ _UNKNOWN = {
 def command(
     model: str, db: Path, format_: str, as_of: datetime | None, snapshot: int | None
 ) -> None:
-    """Show which evidence says that a model serves a framework, under each definition.
+    """Show the evidence that a model supports a framework, under each definition.
 
-    `loadable` holds whatever `tag` and `weights` hold as well.
+    `loadable` includes the evidence of `tag` and `weights`.
     """
     with open_store(db) as store:
-        census = select_snapshot(store, snapshot, as_of)
-        seen = census.model(model)
+        view = select_snapshot(store, snapshot, as_of)
+        row = view.find_model(model)
     found = classify(
         {
-            "tags": seen["tags"],
-            "library_name": seen["library_name"],
-            "siblings": seen["files"],
-            "config": {"model_type": seen["model_type"], "architectures": seen["architectures"]},
+            "tags": row["tags"],
+            "library_name": row["library_name"],
+            "siblings": row["files"],
+            "config": {"model_type": row["model_type"], "architectures": row["architectures"]},
         }
     )
     titles = taxonomy().titles
@@ -65,12 +65,12 @@ def command(
     if format_ != "terminal":
         return
     echo()
-    echo(f"{seen['id']}, as snapshot {census.snapshot.id} saw it:")
+    echo(f"{row['id']}, as snapshot {view.snapshot.id} saw it:")
     for definition in DEFINITIONS:
         keys = getattr(found, definition)
-        told = _UNKNOWN[definition] if keys is None else _listed(keys, titles)
-        echo(f"  {definition}: {told}")
+        names = _UNKNOWN[definition] if keys is None else _format_names(keys, titles)
+        echo(f"  {definition}: {names}")
 
 
-def _listed(keys: frozenset[str], titles: dict[str, str]) -> str:
+def _format_names(keys: frozenset[str], titles: dict[str, str]) -> str:
     return ", ".join(title for key, title in titles.items() if key in keys) or "none"

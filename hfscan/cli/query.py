@@ -103,12 +103,12 @@ def command(
         return
     with open_store(db) as store, limited(store.connection, memory=max_memory, disk=max_disk):
         store.seal()
-        select_snapshot(store, snapshot, as_of)
+        connection = select_snapshot(store, snapshot, as_of).connection
         # a name has no blanks; SQL that does something has
         named = load(query) if len(query.split()) == 1 else Query(query, "", "", (), None, query)
-        given = named.bind(store.connection, given)
+        given = named.bind(connection, given)
         try:
-            result = run(store.connection, named.sql, given)
+            result = run(connection, named.sql, given)
             _write(result.columns, result.rows, format_, limit)
         except QueryError as error:
             raise click.UsageError(_indent(str(error))) from error

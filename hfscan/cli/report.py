@@ -18,7 +18,7 @@ from hfscan.cli._options import (
     snapshot_option,
 )
 from hfscan.cli._reports import choose_target, formats_option, out_option, write_report
-from hfscan.figures import FIRST_YEAR, GROUPINGS, WEIGHTS, By, Census, Definition, Weight
+from hfscan.figures import FIRST_YEAR, GROUPINGS, WEIGHTS, By, Definition, SnapshotView, Weight
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import Question, build, build_whole, compare, is_whole
 
@@ -124,24 +124,26 @@ def command(
         write_report(report, target)
         return
     with open_store(db) as store:
-        census = Census.choose(store, question.period, snapshot=snapshot, as_of=end_of_day(as_of))
+        view = SnapshotView.choose(
+            store, question.period, snapshot=snapshot, as_of=end_of_day(as_of)
+        )
         if compare_year is None and compare_snapshot is None:
             if name == "compare":
                 raise click.UsageError(
                     "compare with what? Give --compare-year or --compare-snapshot."
                 )
-            report = build(census, question, name=name, where=reports)
+            report = build(view, question, name=name, where=reports)
         else:
             name = name or "compare"
-            one = build(census, question, name=name, where=reports)
+            one = build(view, question, name=name, where=reports)
             question = replace(question, year=compare_year or year)
-            census = Census.choose(
+            view = SnapshotView.choose(
                 store, question.period, snapshot=compare_snapshot or one.snapshot.id
             )
-            if (census.snapshot.id, question.year) == (one.snapshot.id, year):
+            if (view.snapshot.id, question.year) == (one.snapshot.id, year):
                 raise click.UsageError(
                     f"--compare-snapshot {compare_snapshot} is the snapshot itself. Name another."
                 )
-            other = build(census, question, name=name, where=reports)
-            report = compare(one, other, census)
+            other = build(view, question, name=name, where=reports)
+            report = compare(one, other, view)
     write_report(report, target)

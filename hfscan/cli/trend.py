@@ -17,12 +17,22 @@ from hfscan.cli._options import (
     snapshot_option,
 )
 from hfscan.cli._streams import output
-from hfscan.figures import WEIGHTS, Census, Definition, Weight, adoption, label_of, trend
+from hfscan.figures import (
+    WEIGHTS,
+    Definition,
+    FigureRequest,
+    SnapshotView,
+    Weight,
+    adoption,
+    label_of,
+    trend,
+)
 from hfscan.figures.trend import Per
 from hfscan.frameworks import DEFINITIONS, taxonomy
 from hfscan.report import ROW_FORMATS, TABLE_FORMATS
 from hfscan.report.table import grid, pivoted
 from hfscan.report.words import percent
+from hfscan.scope import DEFAULT_FRAMEWORKS
 
 
 @click.command("trend", cls=Command)
@@ -43,7 +53,7 @@ from hfscan.report.words import percent
 @click.option(
     "--frameworks",
     type=Frameworks(),
-    help="The frameworks that compete.  [default: pytorch,tensorflow; with --formats: everything]",
+    help="The frameworks compared.  [default: pytorch,tensorflow; with --formats: everything]",
 )
 @click.option("--definition", type=Choice(DEFINITIONS), default="tag", show_default=True)
 @click.option(
@@ -68,14 +78,14 @@ def command(
     as_of: datetime | None,
     snapshot: int | None,
 ) -> None:
-    """Say how the shares change: by creation, or from snapshot to snapshot.
+    """Show how the shares change: by creation date, or from snapshot to snapshot.
 
-    Where creation decides, models older than the Hub's dates are left out.
+    By creation date, models older than the Hub's creation-date cutoff are left out.
     """
     if formats and weight != "models":
-        raise click.UsageError("--formats counts models; leave --weight out.")
+        raise click.UsageError("--formats cannot be combined with --weight.")
     if per == "snapshot" and snapshot is not None:
-        raise click.UsageError("--per snapshot asks them all; leave --snapshot out.")
+        raise click.UsageError("--per snapshot cannot be combined with --snapshot.")
     until = end_of_day(as_of)
     with open_store(db) as store:
         if per != "snapshot":
@@ -93,27 +103,20 @@ def command(
             )
             few = len({row["period"] for row in rows}) <= len({row["framework"] for row in rows})
             titles = taxonomy().titles
-            asked = Census.latest(store, snapshot=snapshot, as_of=until).snapshot
+            latest = SnapshotView.latest(store, snapshot=snapshot, as_of=until).snapshot
             keys = ("rows", "columns", "cells") if few else ("columns", "rows", "cells")
-            told = (
-                (titles[row["framework"]], label_of(row["period"], asked), percent(row["share"]))
+            cells = (
+                (titles[row["framework"]], label_of(row["period"], latest), percent(row["share"]))
                 for row in rows
             )
-            table = pivoted(dict(zip(keys, one, strict=True)) for one in told)
+            table = pivoted(dict(zip(keys, cell, strict=True)) for cell in cells)
         else:
-            frameworks = frameworks or ("pytorch", "tensorflow")
-            figures = list(
-                trend(
-                    store,
-                    per=per,
-                    frameworks=frameworks,
-                    definition=definition,
-                    weight=weight,
-                    snapshot=snapshot,
-                    as_of=until,
-                )
+            request = FigureRequest(
+                frameworks or DEFAULT_FRAMEWORKS, definition=definition, weight=weight
             )
-            names = Census.latest(store, snapshot=snapshot, as_of=until).titles(frameworks)
+            figures = list(trend(store, request, per=per, snapshot=snapshot, as_of=until))
+            view = SnapshotView.latest(store, snapshot=snapshot, as_of=until)
+            names = view.titles(request.frameworks)
             table = grid(figures, per, names)
             rows = [figure.as_dict() for figure in figures]
     if format_ in TABLE_FORMATS:

@@ -12,14 +12,14 @@ import duckdb
 
 from hfscan.errors import NoAnswerError, StorageError
 from hfscan.export import manifest
-from hfscan.figures import Census
+from hfscan.figures import SnapshotView
 from hfscan.fs import hold_lock, translate_os_errors
+from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.quoting import literal
 from hfscan.report import FORMATS, Question, Report, build
 from hfscan.store import Snapshot, Store
 
 _MODELS, _HISTORY = (Path(__file__).with_name(f"{name}.sql") for name in ("models", "history"))
-_FIRST_YEAR = 2022  # the Hub dates nothing before
 _TABLES = {
     "snapshots": "SELECT * FROM snapshots WHERE id = getvariable('snapshot')",
     "frameworks": "FROM frameworks ORDER BY bit",
@@ -132,11 +132,11 @@ def _figures(store: Store, folder: Path, snapshot: Snapshot) -> int:
 
 
 def _reports(store: Store, snapshot: Snapshot) -> Iterator[Report]:
-    years = range(_FIRST_YEAR, snapshot.observed_to.year + 1)
+    years = range(FIRST_DATED_YEAR, snapshot.observed_to.year + 1)
     for question in (Question(None), *map(Question, years)):
         try:
-            census = Census.choose(store, question.period, snapshot=snapshot.id)
-            yield build(census, question)
+            view = SnapshotView.choose(store, question.period, snapshot=snapshot.id)
+            yield build(view, question)
         except NoAnswerError:
             continue  # not for this snapshot: a period that it does not cover, no tags
 

@@ -1,6 +1,11 @@
-"""Figures: a named query + a definition + a population + a snapshot, with both its numbers."""
+"""Figures: shares of a population of models, computed by named queries over one snapshot."""
 
-from hfscan.figures.census import ALL, Census, check_left, contains_cutoff, may_hold_cutoff
+from hfscan.figures.checks import (
+    check_import,
+    check_not_empty,
+    check_totals,
+    describe_drops,
+)
 from hfscan.figures.figure import (
     GROUPINGS,
     WEIGHTS,
@@ -11,10 +16,17 @@ from hfscan.figures.figure import (
     Population,
     Weight,
 )
-from hfscan.figures.period import FIRST_YEAR, Period, label_of
-from hfscan.figures.plausible import check_import, describe_drops
+from hfscan.figures.period import (
+    FIRST_YEAR,
+    Period,
+    contains_cutoff,
+    label_of,
+    may_contain_cutoff,
+)
 from hfscan.figures.queries import Query, load
+from hfscan.figures.request import FigureRequest
 from hfscan.figures.trend import adoption, trend
+from hfscan.figures.view import ALL, SnapshotView
 from hfscan.frameworks import Definition
 
 __all__ = [
@@ -23,22 +35,24 @@ __all__ = [
     "GROUPINGS",
     "WEIGHTS",
     "By",
-    "Census",
     "Cutoff",
     "Definition",
     "Figure",
+    "FigureRequest",
     "Grouping",
     "Period",
     "Population",
     "Query",
+    "SnapshotView",
     "Weight",
     "adoption",
     "check_import",
-    "check_left",
+    "check_not_empty",
+    "check_totals",
     "contains_cutoff",
     "describe_drops",
     "label_of",
     "load",
-    "may_hold_cutoff",
+    "may_contain_cutoff",
     "trend",
 ]

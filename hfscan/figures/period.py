@@ -159,6 +159,17 @@ def label_of(name: str, snapshot: Snapshot) -> str:
     return period.within(snapshot).label if period else name
 
 
+def contains_cutoff(period: tuple[datetime, datetime]) -> bool:
+    """Return whether the Hub dates the models at the creation-date cutoff into the (UTC) period."""
+    since, until = period
+    return since < _CUTOFF and until > CUTOFF_START.replace(tzinfo=None)
+
+
+def may_contain_cutoff(period: tuple[datetime, datetime]) -> bool:
+    """Return whether models at the cutoff may have been created in the period: none is younger."""
+    return period[0] < _CUTOFF
+
+
 def _observed_until(snapshot: Snapshot) -> datetime:
     """Return until when models were seen: a dump that is dated by its day holds models of it."""
     by_day = snapshot.kind == "import" and snapshot.observed_to.time() == time()

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from hfscan.errors import NoAnswerError
-from hfscan.figures.census import Census
-from hfscan.figures.figure import Figure, Weight
+from hfscan.figures.figure import Figure
+from hfscan.figures.request import FigureRequest
+from hfscan.figures.view import SnapshotView
 from hfscan.frameworks import Definition
 from hfscan.store import Store
 
@@ -16,28 +17,24 @@ Per = Literal["year", "month", "snapshot"]
 
 def trend(
     store: Store,
+    request: FigureRequest,
     *,
     per: Per,
-    frameworks: Sequence[str],
-    definition: Definition = "tag",
-    weight: Weight = "models",
     snapshot: int | None = None,
     as_of: datetime | None = None,
 ) -> Iterator[Figure]:
-    """Yield the figures of each period, in the order of time; their `group` names it.
+    """Yield the figures of each period, oldest first; their `group` names it.
 
-    By creation, models at the cutoff are left out. Raises NoAnswerError where no snapshot can
-    answer.
+    By year or month of creation, models at the cutoff are excluded. Raises NoAnswerError where no
+    snapshot can answer.
     """
     if per != "snapshot":
-        census = Census.latest(store, snapshot=snapshot, as_of=as_of)
-        yield from census.exclusivity(
-            frameworks=frameworks, definition=definition, cutoff="excluded", weight=weight, by=per
-        )
+        view = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
+        yield from view.exclusivity(replace(request, cutoff="excluded", by=per))
         return
-    for label, census in _observations(store, definition, as_of):
-        for one in census.exclusivity(frameworks=frameworks, definition=definition, weight=weight):
-            yield replace(one, by="snapshot", group=label)
+    for label, view in _complete_views(store, request.definition, as_of):
+        for figure in view.exclusivity(request):
+            yield replace(figure, by="snapshot", group=label)
 
 
 def adoption(
@@ -51,41 +48,37 @@ def adoption(
 ) -> Iterator[dict[str, Any]]:
     """Yield (period, framework, numerator, denominator, share): models that have each.
 
-    With the covered part of the period, `since` and `until` (UTC), where it is one of creation.
-
-    By creation, models at the cutoff are left out. `frameworks` None: everything that some model
-    has. Raises NoAnswerError where no snapshot can answer.
+    Per year or month of creation, rows also have `since` and `until` (UTC) of the part that the
+    snapshot covers, and models at the cutoff are excluded. `frameworks` None: every framework,
+    format and runtime that some model has. Raises NoAnswerError where no snapshot can answer.
     """
-    asked: dict[str, object] = {"only": None, "definition": definition}
-    if frameworks is not None:
-        asked["only"] = list(
-            Census.latest(store, snapshot=snapshot, as_of=as_of).titles(frameworks)
-        )
+    latest = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
+    only = None if frameworks is None else list(latest.titles(frameworks))
+    parameters: dict[str, object] = {"only": only, "definition": definition}
     if per != "snapshot":
-        census = Census.latest(store, snapshot=snapshot, as_of=as_of)
-        census.need(definition, per)
-        for row in census.ask("formats", {**asked, "per": per}):
-            yield row | census.bounds(row["period"])
+        latest.require(definition, per)
+        for row in latest.run("formats", parameters | {"per": per}):
+            yield row | latest.period_bounds(row["period"])
         return
-    for label, census in _observations(store, definition, as_of):
-        for row in census.ask("formats", {**asked, "per": "all", "cutoff": "included"}):
+    for label, view in _complete_views(store, definition, as_of):
+        for row in view.run("formats", parameters | {"per": "all", "cutoff": "included"}):
             yield {**row, "period": label}
 
 
-def _observations(
+def _complete_views(
     store: Store, definition: Definition, as_of: datetime | None
-) -> Iterator[tuple[str, Census]]:
-    """Yield those of the whole Hub that can tell, oldest first."""
-    told = False
+) -> Iterator[tuple[str, SnapshotView]]:
+    """Yield the snapshots of the whole Hub that support the definition, oldest first."""
+    is_empty = True
     for snapshot in store.require_sources():
         if as_of is not None and snapshot.observed_to > as_of:
             continue
-        census = Census(store, snapshot)
-        if snapshot.whole and snapshot.covers(None, None) and census.can_tell(definition):
-            told = True
-            yield f"{snapshot.observed_to:%Y-%m-%d}, snapshot {snapshot.id}", census
-    if not told:
+        view = SnapshotView(store, snapshot)
+        if snapshot.whole and snapshot.covers(None, None) and view.supports_definition(definition):
+            is_empty = False
+            yield f"{snapshot.observed_to:%Y-%m-%d}, snapshot {snapshot.id}", view
+    if is_empty:
         raise NoAnswerError(
-            "No snapshot of the whole Hub can tell. Crawl without a scope, import a census, or "
-            "ask --per year."
+            f"No snapshot of the whole Hub supports the definition {definition}. Crawl without a "
+            "scope, import a census, or use --per year."
         )

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hfscan.errors import NoAnswerError
-from hfscan.figures import ALL, Census, Period, load
+from hfscan.figures import ALL, Period, SnapshotView, load
 from hfscan.frameworks import DEFINITIONS
 from hfscan.objectid import CUTOFF_END
 from hfscan.resources import folder
+from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store
 from hfscan.store.parity import runs
 
@@ -31,7 +32,7 @@ _NUMBER = {
 }
 """What one measurement says, or several."""
 
-FRAMEWORK_SETS = (("pytorch", "tensorflow"), ("pytorch", "tensorflow", "jax"), (ALL,))
+FRAMEWORK_SETS = (DEFAULT_FRAMEWORKS, (*DEFAULT_FRAMEWORKS, "jax"), (ALL,))
 _AS_IT_STANDS = timedelta(days=100)  # a snapshot this near a date speaks of that date
 
 
@@ -103,12 +104,14 @@ class _Observed:
         self, snapshot: Snapshot | None, query: str, parameters: dict[str, object]
     ) -> list[dict[str, Any]]:
         """Return the rows of a named query, over a snapshot where it speaks of one."""
-        again = repr((snapshot and snapshot.id, query, parameters))
-        if again not in self._answers:
-            if snapshot is not None:
-                Census(self._store, snapshot)
-            self._answers[again] = load(query).run(self._store.connection, parameters)
-        return self._answers[again]
+        cache_key = repr((snapshot and snapshot.id, query, parameters))
+        if cache_key not in self._answers:
+            self._answers[cache_key] = (
+                load(query).run(self._store.connection, parameters)
+                if snapshot is None
+                else SnapshotView(self._store, snapshot).run(query, parameters)
+            )
+        return self._answers[cache_key]
 
 
 class _Weighing:

@@ -4,14 +4,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
-from hfscan.figures import Census, Figure
+from hfscan.figures import Figure, SnapshotView
 from hfscan.report.report import Report, Section
 
 
-def compare(one: Report, other: Report, census: Census) -> Report:
+def compare(one: Report, other: Report, view: SnapshotView) -> Report:
     """Return a report of what `one` and `other` share, both built from the plan `compare`.
 
-    The earlier of the two comes first. Each section holds the rows of `compare.sql`. `census` only
+    The earlier of the two comes first. Each section holds the rows of `compare.sql`. `view` only
     runs it: figures come from the two.
     """
     one, other = sorted(
@@ -20,7 +20,7 @@ def compare(one: Report, other: Report, census: Census) -> Report:
     labels = _labels(one, other)
     theirs = {section.name: section for section in other.sections}
     sections = [
-        _beside(section, theirs[section.name], labels, census)
+        _beside(section, theirs[section.name], labels, view)
         for section in one.sections
         if section.name in theirs
     ]
@@ -53,7 +53,7 @@ def _year(report: Report) -> str:
     return report.period.label if report.period else "all models"
 
 
-def _beside(one: Section, other: Section, labels: tuple[str, str], census: Census) -> Section:
+def _beside(one: Section, other: Section, labels: tuple[str, str], view: SnapshotView) -> Section:
     asked = {"figures": _told(one.figures), "others": _told(other.figures)}
     columns = {
         "share": labels[0],
@@ -67,7 +67,7 @@ def _beside(one: Section, other: Section, labels: tuple[str, str], census: Censu
         one,
         query="compare",
         figures=(),
-        rows=tuple(census.ask("compare", asked)),
+        rows=tuple(view.run("compare", asked)),
         columns=first | columns,
         parameters={},
         chart="change x=share x2=other_share y=row",

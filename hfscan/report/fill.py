@@ -1,6 +1,7 @@
 """Fills a plan with the figures of one snapshot."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,16 @@ from hfscan.figures import (
     ALL,
     WEIGHTS,
     By,
-    Census,
     Cutoff,
-    Definition,
     Figure,
+    FigureRequest,
     Period,
-    check_left,
+    SnapshotView,
+    check_not_empty,
+    check_totals,
     contains_cutoff,
     load,
-    may_hold_cutoff,
+    may_contain_cutoff,
 )
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report.plan import plain, read
@@ -30,7 +32,7 @@ _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
 
 
 def build(
-    census: Census, question: Question, *, name: str | None = None, where: Path | None = None
+    view: SnapshotView, question: Question, *, name: str | None = None, where: Path | None = None
 ) -> Report:
     """Fill a report from a snapshot: by default `year`, or without a year `overview`.
 
@@ -42,10 +44,10 @@ def build(
     """
     name = name or ("overview" if question.year is None else "year")
     plan = read(name, where or folder("reports"))
-    names = census.titles(question.frameworks)
-    period = question.covered(census.snapshot)
+    names = view.titles(question.frameworks)
+    period = question.covered(view.snapshot)
     words = _words(question, names, period)
-    notes = [*_notes(census.snapshot), *(period.notes(census.snapshot) if period else ())]
+    notes = [*_notes(view.snapshot), *(period.notes(view.snapshot) if period else ())]
     if len(names) == 1:
         (title,) = names.values()
         notes.append(
@@ -53,16 +55,16 @@ def build(
         )
     sections = []
     for part in plan["section"]:
-        if not _wanted(part, question, period) or not census.can_group(part.get("by")):
+        if not _wanted(part, question, period) or not view.supports_grouping(part.get("by")):
             continue
-        if part["population"] == "existing" and period and not census.snapshot.from_beginning:
+        if part["population"] == "existing" and period and not view.snapshot.from_beginning:
             notes.append(
-                f"The snapshot starts at {census.snapshot.since:%Y-%m-%d}: models existing "
+                f"The snapshot starts at {view.snapshot.since:%Y-%m-%d}: models existing "
                 f"{period.at_end} cannot be counted from it."
             )
             continue
         part |= {"population": _population(part, question)}
-        section = _Filler(census, question, part, words).section()
+        section = _Filler(view, question, part, words).section()
         if section.figures or section.rows:
             sections.append(section)
     if not any(section.query in _OF_MODELS for section in sections):
@@ -70,14 +72,14 @@ def build(
             f"The report {name} has no figures for this question. {' '.join(notes)}".rstrip()
         )
     _check_answered(name, question, sections)
-    census.prove(one for section in sections for one in section.figures)
+    check_totals(view, (figure for section in sections for figure in section.figures))
     return Report(
         name=name,
         title=plain(plan["title"], words),
         question=question,
         names=names,
-        titles=census.titles(sorted(_mentioned(sections))),
-        snapshots=(census.snapshot,),
+        titles=view.titles(sorted(_mentioned(sections))),
+        snapshots=(view.snapshot,),
         generated_at=datetime.now(UTC),
         headline=next((one for one in sections if one.name == plan["headline"]), sections[0]),
         sections=tuple(sections),
@@ -103,7 +105,7 @@ def _check_answered(name: str, question: Question, sections: Sequence[Section]) 
     """Raise NoAnswerError where no section shows what was asked for, or nothing is left of it."""
     figures = [one for section in sections if not section.across for one in section.figures]
     if figures:
-        check_left(figures, question.exclude_top_authors)
+        check_not_empty(figures, question.exclude_top_authors)
     groups = {section.by for section in sections} - {None}
     if question.by is not None and question.by not in groups:
         raise NoAnswerError(f"The report {name} tells nothing apart by {question.by}.")
@@ -135,7 +137,7 @@ def _wanted(part: dict[str, Any], question: Question, period: Period | None) -> 
         decided = across == "definition" and question.definition is not None
         return not decided and question.weight == "models"
     if part.get("query") == "cutoff":
-        return question.period is not None and may_hold_cutoff(question.period)
+        return question.period is not None and may_contain_cutoff(question.period)
     if question.by is not None:  # the one grouping asked for, instead of those of the plan
         return part.get("by") == "asked" or not ("by" in part or "query" in part)
     return part.get("by") != "asked"
@@ -145,11 +147,10 @@ class _Filler:
     """Fills one section of a plan."""
 
     def __init__(
-        self, census: Census, question: Question, part: dict[str, Any], words: dict[str, Any]
+        self, view: SnapshotView, question: Question, part: dict[str, Any], words: dict[str, Any]
     ) -> None:
-        self._census, self._question, self._part, self._words = census, question, part, words
-        self._definition: Definition = question.definition or "tag"
-        self._names = census.titles(question.frameworks)
+        self._view, self._question, self._part, self._words = view, question, part, words
+        self._names = view.titles(question.frameworks)
 
     def section(self) -> Section:
         """Ask what the section asks."""
@@ -163,16 +164,16 @@ class _Filler:
         if query != "exclusivity":
             parameters = self._parameters(query)
             if "earlier" in parameters:
-                if (before := self._census.before()) is None:
+                if (before := self._view.find_previous()) is None:
                     return _EMPTY
-                parameters |= {"earlier": before.id, "later": self._census.snapshot.id}
+                parameters |= {"earlier": before.id, "later": self._view.snapshot.id}
                 told = told | {
                     "earlier": before.observed_to,
-                    "later": self._census.snapshot.observed_to,
+                    "later": self._view.snapshot.observed_to,
                 }
             rows = tuple(
-                row | self._census.bounds(row.get("period", ""))
-                for row in self._census.ask(query, parameters)
+                row | self._view.period_bounds(row.get("period", ""))
+                for row in self._view.run(query, parameters)
             )
         elif part.get("across"):
             figures = tuple(_ACROSS[part["across"]](self))
@@ -199,20 +200,20 @@ class _Filler:
         cutoffs: tuple[Cutoff | None, ...] = (None,)
         if part["population"] == "created" and period and contains_cutoff(period):
             cutoffs = _CUTOFFS if by is None else _CUTOFFS[:1]
+        request = replace(
+            self._request,
+            weight=part.get("weight", self._question.weight),
+            exclude_top_authors=part.get("exclude_top_authors", self._question.exclude_top_authors),
+            by=by,
+            top=self._top(by),
+        )
         for cutoff in cutoffs:
-            yield from self._census.exclusivity(
-                frameworks=self._question.frameworks,
-                definition=self._definition,
-                period=period,
-                population=part["population"],
-                cutoff=cutoff,
-                weight=part.get("weight", self._question.weight),
-                exclude_top_authors=part.get(
-                    "exclude_top_authors", self._question.exclude_top_authors
-                ),
-                by=by,
-                top=self._top(by),
-            )
+            yield from self._view.exclusivity(replace(request, cutoff=cutoff))
+
+    @property
+    def _request(self) -> FigureRequest:
+        """The request of the section's figures, without groups."""
+        return self._question.request(self._part["population"])
 
     def _top(self, by: By | None) -> int | None:
         """Return how many groups to show; every month and year, unless they are asked for."""
@@ -220,38 +221,25 @@ class _Filler:
         return None if by is None or every else self._question.top or self._part.get("top")
 
     def _sensitivity(self) -> Iterator[Figure]:
-        """Yield the answer under each definition x frameworks."""
-        period = self._question.period
-        asked = self._question.frameworks
-        everything = (*self._census.outside_all(asked), ALL)
-        framework_sets = dict.fromkeys((asked, tuple(dict.fromkeys((*asked, "jax"))), everything))
-        if ALL in asked:
-            framework_sets = {asked: None}
+        """Yield the figures under each definition and with each set of frameworks."""
+        request = replace(self._request.excluding_cutoff(), weight="models")
+        named = request.frameworks
+        everything = (*self._view.outside_all(named), ALL)
+        framework_sets = dict.fromkeys((named, tuple(dict.fromkeys((*named, "jax"))), everything))
+        if ALL in named:
+            framework_sets = {named: None}
         for definition in DEFINITIONS:
-            for frameworks in framework_sets if self._census.can_tell(definition) else ():
-                yield from self._census.exclusivity(
-                    frameworks=frameworks,
-                    definition=definition,
-                    period=period,
-                    population=self._part["population"],
-                    cutoff="excluded" if period and contains_cutoff(period) else None,
-                    exclude_top_authors=self._question.exclude_top_authors,
+            for frameworks in framework_sets if self._view.supports_definition(definition) else ():
+                yield from self._view.exclusivity(
+                    replace(request, definition=definition, frameworks=frameworks)
                 )
 
     def _weights(self) -> Iterator[Figure]:
-        """Yield the answer with each weight."""
-        period = self._question.period
+        """Yield the figures with each weight."""
+        request = self._request.excluding_cutoff()
         for weight in WEIGHTS:
-            if weight != "downloads" or "downloads" not in self._census.snapshot.missing_columns:
-                yield from self._census.exclusivity(
-                    frameworks=self._question.frameworks,
-                    definition=self._definition,
-                    period=period,
-                    population=self._part["population"],
-                    cutoff="excluded" if period and contains_cutoff(period) else None,
-                    weight=weight,
-                    exclude_top_authors=self._question.exclude_top_authors,
-                )
+            if weight != "downloads" or "downloads" not in self._view.snapshot.missing_columns:
+                yield from self._view.exclusivity(replace(request, weight=weight))
 
     def _parameters(self, query: str) -> dict[str, object]:
         """Return what the query is asked: what the report is, and what the plan says beside."""
@@ -259,7 +247,7 @@ class _Filler:
         told: dict[str, object] = {
             "frameworks": list(self._question.frameworks),
             "framework": next(iter(self._names)),
-            "definition": self._definition,
+            "definition": self._question.definition or "tag",
             "since": since if self._part["population"] == "created" else None,
             "until": until,
             "cutoff": "excluded" if self._part["population"] == "created" else "included",

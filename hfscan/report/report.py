@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from hfscan.figures import By, Definition, Figure, Period, Weight
+from hfscan.figures import By, Definition, Figure, FigureRequest, Period, Population, Weight
+from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot
 
 
@@ -14,7 +15,7 @@ class Question:
     """What a report is asked. `definition` None: the Hub's tags, and how much that decides."""
 
     year: int | None
-    frameworks: tuple[str, ...] = ("pytorch", "tensorflow")
+    frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS
     definition: Definition | None = None
     weight: Weight = "models"
     exclude_top_authors: int = 0
@@ -29,6 +30,17 @@ class Question:
     def covered(self, snapshot: Snapshot) -> Period | None:
         """Return the year asked for with the bounds that the snapshot covers; None without one."""
         return None if self.year is None else Period.of_year(self.year).within(snapshot)
+
+    def request(self, population: Population) -> FigureRequest:
+        """Return the request of the figures of a population, without groups."""
+        return FigureRequest(
+            frameworks=self.frameworks,
+            definition=self.definition or "tag",
+            period=self.period,
+            population=population,
+            weight=self.weight,
+            exclude_top_authors=self.exclude_top_authors,
+        )
 
 
 @dataclass(frozen=True)

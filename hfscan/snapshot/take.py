@@ -18,7 +18,7 @@ import msgspec
 
 from hfscan import census, export
 from hfscan.errors import DumpError, ImplausibleError, StorageError
-from hfscan.figures import Census, describe_drops
+from hfscan.figures import FigureRequest, SnapshotView, describe_drops
 from hfscan.fs import atomic_write, hold_lock, translate_os_errors
 from hfscan.hub import Progress
 from hfscan.report import Question, build, build_whole, write_folder
@@ -31,7 +31,6 @@ FULL_EVERY = timedelta(days=7)
 did not change, nor deletions."""
 
 DATABASE, SHOWN = "hfscan.duckdb", "snapshot.json"
-_FRAMEWORKS = ("pytorch", "tensorflow")
 
 
 @dataclass(frozen=True)
@@ -184,8 +183,8 @@ def _show(
     reports = state / "reports"
     for year in (None, now.year):
         question = Question(year)
-        one = Census.choose(store, question.period, snapshot=source.id)
-        write_folder(build(one, question), ("md", "html", "json"), reports)
+        view = SnapshotView.choose(store, question.period, snapshot=source.id)
+        write_folder(build(view, question), ("md", "html", "json"), reports)
     write_folder(build_whole(store, "claims"), ("md", "html", "json"), reports)
     snapshot = SnapshotState(
         source.id, source.kind, f"{source.observed_to:%FT%TZ}", source.models,
@@ -224,7 +223,7 @@ def _message(store: Store, snapshots: list[Snapshot]) -> str:
     if len(snapshots) < 2:
         return f"data: {after.models:,} models, pytorch-only {_share(store, after)}"
     before = snapshots[-2]
-    rows = Census(store, after).ask("changes", {"earlier": before.id, "later": after.id})
+    rows = SnapshotView(store, after).run("changes", {"earlier": before.id, "later": after.id})
     models = {row["change"]: row["models"] for row in rows if row["framework"] is None}
     return (
         f"data: +{models['added']} ~{models['changed']} -{models['gone']}, pytorch-only "
@@ -233,5 +232,5 @@ def _message(store: Store, snapshots: list[Snapshot]) -> str:
 
 
 def _share(store: Store, source: Snapshot) -> str:
-    figures = Census(store, source).exclusivity(frameworks=_FRAMEWORKS)
+    figures = SnapshotView(store, source).exclusivity(FigureRequest())
     return percent(next(figures).share)

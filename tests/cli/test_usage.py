@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 import hfscan
+from hfscan.api import Records
 from hfscan.cli import COMMANDS, cli
 from hfscan.cli._command import Command, Group
 from hfscan.errors import HfscanError, NoAnswerError
 from hfscan.fakehub import FakeHub, Population
 from hfscan.figures.queries import load, names
-from hfscan.notebook import Rows
 from hfscan.parity.worker import backend_names
 from hfscan.suggest import did_you_mean, unknown
 
@@ -251,7 +251,7 @@ def test_a_crawl_that_meets_nothing_records_nothing(tmp_path):
         ({"cutoff": "include"}, "Did you mean 'included'"),
         ({"weight": "download"}, "Did you mean 'downloads'"),
         ({"frameworks": ["pytorh"]}, "Did you mean 'pytorch'"),
-        ({"frameworks": []}, "The frameworks is empty"),
+        ({"frameworks": []}, "No framework is named"),
         ({"top": 5}, "Name a grouping"),
         ({"exclude_top_authors": -1}, "a whole number"),
         ({"exclude_top_authors": 9}, "no model is left"),
@@ -278,7 +278,7 @@ def test_missing_packages_name_their_extra(monkeypatch):
     for package, method in (("pandas", "to_pandas"), ("pyarrow", "to_arrow")):
         monkeypatch.setitem(sys.modules, package, None)  # as where it is not installed
         with pytest.raises(ImportError, match=r"pip install 'hfscan\[notebook\]'"):
-            getattr(Rows([]), method)()
+            getattr(Records([]), method)()
 
 
 def test_suggestions_are_worded_alike():

@@ -15,7 +15,7 @@ from hfscan import export
 from hfscan.census import crawl
 from hfscan.cli import cli
 from hfscan.fakehub import FakeHub, Population
-from hfscan.figures import Census, load
+from hfscan.figures import SnapshotView, load
 from hfscan.scope import Scope
 from hfscan.store import Store
 
@@ -84,7 +84,7 @@ def test_spark_counts_what_duckdb_counts(tmp_path):
     with Store.open(db) as store:
         snapshot = store.snapshots()[0]
         export.export(store, folder, snapshot=snapshot)
-        Census(store, snapshot)
+        connection = SnapshotView(store, snapshot).connection
         ours = []
         for name, given in cases:
             query = load(name)
@@ -93,7 +93,7 @@ def test_spark_counts_what_duckdb_counts(tmp_path):
                 key: value.split(",") if kinds[key].endswith("[]") else value
                 for key, value in given.items()
             }
-            ours.append(query.run(store.connection, typed))
+            ours.append(query.run(connection, typed))
     done = subprocess.run(
         [sys.executable, "-c", SPARK, str(folder)],
         input=json.dumps([printed(*case) for case in cases]), env=os.environ,

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from hfscan.errors import InconsistentError
-from hfscan.figures import Census, load
+from hfscan.figures import FigureRequest, SnapshotView, check_totals, load
 from hfscan.figures.queries import names
 from hfscan.store import Store
 
@@ -41,8 +41,22 @@ def new(shared_data):
 
 
 def ask(store, name, snapshot=2, **parameters):
-    Census.choose(store, None, snapshot=snapshot)
-    return load(name).run(store.connection, parameters)
+    return SnapshotView.choose(store, None, snapshot=snapshot).run(name, parameters)
+
+
+def test_two_views_of_one_store_keep_their_snapshots(store):
+    first, second = (SnapshotView.choose(store, None, snapshot=number) for number in (1, 2))
+    counts = {
+        view.snapshot.id: sum(
+            figure.denominator for figure in view.exclusivity(FigureRequest(weight=weight))
+        )
+        for weight in ("models", "downloads")
+        for view in (first, second, first)
+    }
+    assert counts[1] != counts[2]
+    for view in (first, second, first):
+        rows = view.connection.execute("SELECT DISTINCT snapshot FROM census").fetchall()
+        assert rows == [(view.snapshot.id,)]
 
 
 @pytest.mark.parametrize("name", names())
@@ -146,13 +160,13 @@ def test_transitions_by_library_are_recounted(store, old, new):
 
 
 def test_contradicting_figures_are_found(store):
-    census = Census.choose(store, None, snapshot=2)
-    figures = list(census.exclusivity(frameworks=("pytorch", "tensorflow"), by="library", top=3))
-    figures += census.exclusivity(frameworks=("pytorch", "tensorflow"))
-    census.prove(figures)
+    view = SnapshotView.choose(store, None, snapshot=2)
+    figures = list(view.exclusivity(FigureRequest(by="library", top=3)))
+    figures += view.exclusivity(FigureRequest())
+    check_totals(view, figures)
     for wrong in range(len(figures)):
         if figures[wrong].name == "available":
             continue  # overlaps with the others
         off = replace(figures[wrong], numerator=figures[wrong].numerator + 1)
         with pytest.raises(InconsistentError, match="do not add up"):
-            census.prove([*figures[:wrong], off, *figures[wrong + 1 :]])
+            check_totals(view, [*figures[:wrong], off, *figures[wrong + 1 :]])

@@ -15,7 +15,7 @@ import pytest
 
 from hfscan.census import crawl
 from hfscan.fakehub import FakeHub, Population
-from hfscan.figures import Census
+from hfscan.figures import SnapshotView
 from hfscan.report import FORMATS, Question, build, build_whole, compare, words
 from hfscan.report.csv import rows as csv_rows
 from hfscan.report.csv import text as csv_text
@@ -66,12 +66,12 @@ def hostile(tmp_path_factory):
     with FakeHub(Population.from_rows(models), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
     with Store.open(path) as store:
-        census = Census.choose(store, None)
-        one, other = (build(census, Question(year), name="compare") for year in (2022, 2023))
+        view = SnapshotView.choose(store, None)
+        one, other = (build(view, Question(year), name="compare") for year in (2022, 2023))
         yield {
-            "hostile": build(census, Question(2022)),
-            "hostile-all": build(census, Question(None)),
-            "hostile-compare": compare(one, other, census),
+            "hostile": build(view, Question(2022)),
+            "hostile-all": build(view, Question(None)),
+            "hostile-compare": compare(one, other, view),
             "hostile-claims": build_whole(store, "claims"),
         }
 
@@ -101,7 +101,7 @@ def odd(tmp_path_factory):
     with FakeHub(Population.from_rows(models), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
     with Store.open(path) as store:
-        yield build(Census.choose(store, None), Question(2022, by="library", top=len(ODD)))
+        yield build(SnapshotView.choose(store, None), Question(2022, by="library", top=len(ODD)))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def database(tmp_path_factory):
 @pytest.fixture(scope="module")
 def year(database):
     with Store.open(database) as store:
-        yield build(Census.choose(store, None), Question(2022))
+        yield build(SnapshotView.choose(store, None), Question(2022))
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +126,10 @@ def files(hostile, odd, year, database, tmp_path_factory):
     pages = hostile | {"odd": odd, "year": year}
     with Store.open(database) as store:
         pages |= {name: build_whole(store, name) for name in ("claims", "parity")}
-        census = Census.choose(store, None)
-        pages["overview"] = build(census, Question(None))
-        one, other = (build(census, Question(year), name="compare") for year in (2022, 2023))
-        pages["compare"] = compare(one, other, census)
+        view = SnapshotView.choose(store, None)
+        pages["overview"] = build(view, Question(None))
+        one, other = (build(view, Question(year), name="compare") for year in (2022, 2023))
+        pages["compare"] = compare(one, other, view)
     for name, one in pages.items():
         for format_ in ("html", "json"):
             with (folder / f"{name}.{format_}").open("w", encoding="utf-8") as file:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from hfscan.cli import cli
 from hfscan.errors import PlanError
 from hfscan.fakehub import Population
-from hfscan.figures import Census
+from hfscan.figures import SnapshotView
 from hfscan.report import (
     FORMATS,
     Question,
@@ -39,7 +39,7 @@ def database(tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(database):
     with Store.open(database) as store:
-        return build(Census.choose(store, None), Question(2022))
+        return build(SnapshotView.choose(store, None), Question(2022))
 
 
 def masked(text):
@@ -54,11 +54,11 @@ def built(store, name):
     """The report of this name; of a year, of 2022; compared with 2023."""
     if is_whole(name):
         return build_whole(store, name)
-    census = Census.choose(store, None)
-    report = build(census, Question(None if name == "overview" else 2022), name=name)
+    view = SnapshotView.choose(store, None)
+    report = build(view, Question(None if name == "overview" else 2022), name=name)
     if name != "compare":
         return report
-    return compare(report, build(census, Question(2023), name=name), census)
+    return compare(report, build(view, Question(2023), name=name), view)
 
 
 @pytest.mark.parametrize("name", ["year", "overview", "compare", "parity", "claims"])
@@ -131,10 +131,10 @@ def test_a_terminal_of_80_columns_is_not_overrun(report, monkeypatch):
 
 def test_two_years_side_by_side(database):
     with Store.open(database) as store:
-        census = Census.choose(store, None)
-        one, other = (build(census, Question(year), name="compare") for year in (2022, 2023))
-        both = compare(one, other, census)
-        alone = build(census, Question(2023))
+        view = SnapshotView.choose(store, None)
+        one, other = (build(view, Question(year), name="compare") for year in (2022, 2023))
+        both = compare(one, other, view)
+        alone = build(view, Question(2023))
     assert both.title == "Frameworks of the Hub's models: 2022 (from 2 March) and 2023"
     assert both.file_name == "compare-2022-2023"
     first = both.headline.rows[0]
@@ -220,9 +220,9 @@ def test_a_wrong_plan_is_told(database, tmp_path, plan, told):
     mine.write_text(plan or "")
     name = "mine" if plan else "other"
     with Store.open(database) as store:
-        census = Census.choose(store, None)
+        view = SnapshotView.choose(store, None)
         with pytest.raises(PlanError, match=told):
-            build(census, Question(2022), name=name, where=tmp_path)
+            build(view, Question(2022), name=name, where=tmp_path)
 
 
 def test_a_plan_of_ones_own(database, tmp_path):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hfscan.errors import NoAnswerError
-from hfscan.figures import Census, Definition, Figure
+from hfscan.figures import Definition, Figure, SnapshotView
 from hfscan.report import FORMATS, Question, build
 from hfscan.report.words import percent
 from hfscan.scope import Scope
@@ -56,8 +56,8 @@ def written(tmp_path):
                     sample and "drawn by lot",
                 ),
             )
-            census = Census.choose(store, question.period)
-            report = build(census, question)
+            view = SnapshotView.choose(store, question.period)
+            report = build(view, question)
         out = io.StringIO()
         FORMATS[format_](report, out)
         return out.getvalue()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hfscan.figures import ALL, Census
+from hfscan.figures import ALL, FigureRequest, SnapshotView
 from hfscan.report import FORMATS, Question, build
 from hfscan.report.words import percent
 from hfscan.store import Store
@@ -34,26 +34,26 @@ def store(censuses):
     ],
 )
 def test_the_shares(store, row, asked):
-    census = Census.choose(store, YEAR, snapshot=2)
+    view = SnapshotView.choose(store, YEAR, snapshot=2)
     shares = [
-        next(iter(census.exclusivity(frameworks=frameworks, period=YEAR, **asked))).share
+        next(iter(view.exclusivity(FigureRequest(frameworks, period=YEAR, **asked)))).share
         for frameworks in (PAIR, (*PAIR, "jax"), (ALL,))
     ]
     assert f"| {row} | {' | '.join(map(percent, shares))} |" in PAGE
 
 
 def test_the_counts(store):
-    census = Census.choose(store, YEAR, snapshot=2)
+    view = SnapshotView.choose(store, YEAR, snapshot=2)
     asked = {"frameworks": list(PAIR), "since": YEAR[0], "until": YEAR[1]}
-    row = next(one for one in census.ask("cutoff", asked) if one["framework"] == "pytorch")
+    row = next(one for one in view.run("cutoff", asked) if one["framework"] == "pytorch")
     told = [f"{row[key]:,}" for key in ("certain", "dated", "undated")]
     assert told == re.findall(r"^\| (?:dated|older).*\| ([\d,]+) \|$", PAGE, re.MULTILINE)
     assert f"| {row['low']:,} and {row['high']:,} |" in PAGE
     only, included = (
         next(
             iter(
-                census.exclusivity(
-                    frameworks=PAIR, period=YEAR, population="created", cutoff=cutoff
+                view.exclusivity(
+                    FigureRequest(PAIR, period=YEAR, population="created", cutoff=cutoff)
                 )
             )
         ).numerator
@@ -64,7 +64,9 @@ def test_the_counts(store):
 
 
 def test_who_went_away_and_who_changed(store):
-    rows = Census.choose(store, None, snapshot=2).ask("transitions", {"earlier": 1, "later": 2})
+    rows = SnapshotView.choose(store, None, snapshot=2).run(
+        "transitions", {"earlier": 1, "later": 2}
+    )
     moved = {(row["before"], row["after"]): row["models"] for row in rows}
     gone = moved["pytorch", "(not there)"]
     all_ = sum(n for (before, _), n in moved.items() if before == "pytorch")
@@ -77,7 +79,7 @@ def test_the_example_of_the_json_contract(store):
         re.search(r"```json\n(.*?)```", (DOCS / "json.md").read_text("utf-8"), re.S)[1]
     )
     out = io.StringIO()
-    FORMATS["json"](build(Census.choose(store, YEAR, snapshot=2), Question(2022)), out)
+    FORMATS["json"](build(SnapshotView.choose(store, YEAR, snapshot=2), Question(2022)), out)
     found = json.loads(out.getvalue())
     assert found.keys() == told.keys()
     assert found["snapshot"].keys() == told["snapshot"].keys()

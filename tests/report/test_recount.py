@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import recount
 
-from hfscan.figures import Census
+from hfscan.figures import SnapshotView
 from hfscan.report import FORMATS, Question, build
 from hfscan.report.claims import weigh
 from hfscan.store import Store
@@ -22,8 +22,8 @@ OLD, NEW, DETAILED = 1, 2, 3  # as `recorded` has them
 
 def report_json(path: Path, tmp_path: Path, snapshot: int, question: Question) -> dict:
     with Store.open(path) as store:
-        census = Census.choose(store, question.period, snapshot=snapshot)
-        report = build(census, question)
+        view = SnapshotView.choose(store, question.period, snapshot=snapshot)
+        report = build(view, question)
     out = tmp_path / "report.json"
     with out.open("w") as file:
         FORMATS["json"](report, file)

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import hfscan
 from hfscan.cli import cli
 from hfscan.errors import NoAnswerError
-from hfscan.figures import Census, adoption, trend
+from hfscan.figures import FigureRequest, SnapshotView, adoption, trend
 from hfscan.frameworks import taxonomy
 from hfscan.report import FORMATS, Question, build, compare, csv
 from hfscan.report.table import grid
@@ -57,12 +57,12 @@ def written(report):
 @pytest.mark.parametrize("name", [*KEYS, "all"])
 def test_each_framework_can_be_asked_alone(db, name):
     with Store.open(db) as store:
-        census = Census.choose(store, None)
+        view = SnapshotView.choose(store, None)
         for year in (None, 2023):
-            texts = written(build(census, Question(year, (name,))))
-        names = census.titles((name,))
+            texts = written(build(view, Question(year, (name,))))
+        names = view.titles((name,))
         for per in ("year", "month", "snapshot"):
-            assert grid(list(trend(store, per=per, frameworks=(name,))), per, names).rows
+            assert grid(list(trend(store, FigureRequest((name,)), per=per)), per, names).rows
             list(adoption(store, per=per, frameworks=(name,)))
     if name != "all":
         title = taxonomy().titles[name]
@@ -78,13 +78,13 @@ def test_each_framework_can_be_asked_alone(db, name):
 )
 def test_frameworks_can_be_asked_together(db, frameworks):
     with Store.open(db) as store:
-        census = Census.choose(store, None)
-        report = build(census, Question(2023, frameworks))
+        view = SnapshotView.choose(store, None)
+        report = build(view, Question(2023, frameworks))
         written(report)
         one, other = (
-            build(census, Question(year, frameworks), name="compare") for year in (2022, 2023)
+            build(view, Question(year, frameworks), name="compare") for year in (2022, 2023)
         )
-        written(compare(one, other, census))
+        written(compare(one, other, view))
 
 
 @pytest.mark.parametrize("frameworks", ["all", "keras", "safetensors,gguf", "pytorch,pytorch"])
@@ -103,7 +103,7 @@ def test_a_framework_alone_is_not_called_exclusive(db):
 
 def test_the_accounts_named_are_those_of_the_first(db):
     with Store.open(db) as store:
-        report = build(Census.choose(store, None), Question(2023, ("tensorflow", "pytorch")))
+        report = build(SnapshotView.choose(store, None), Question(2023, ("tensorflow", "pytorch")))
     (section,) = [one for one in report.sections if one.name == "concentration"]
     assert "exclusive to TensorFlow" in (section.note or "")
 

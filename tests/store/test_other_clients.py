@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from hfscan.figures import Census
+from hfscan.figures import SnapshotView
 from hfscan.store import Store
 
 OLD = "1.4"
@@ -72,10 +72,10 @@ def test_view_census_is_the_newest_snapshot(censuses):
     with Store.open(censuses) as store:
         ask = store.connection.execute
         shipped = ask("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
-        census = Census.latest(store)
-        assert shipped == [(census.snapshot.id, census.snapshot.models)]
-        Census.latest(store, snapshot=1)  # its view stands before the one of the file
-        asked = store.connection.execute("SELECT DISTINCT snapshot FROM census").fetchall()
+        view = SnapshotView.latest(store)
+        assert shipped == [(view.snapshot.id, view.snapshot.models)]
+        first = SnapshotView.latest(store, snapshot=1).connection  # shadows the file's view
+        asked = first.execute("SELECT DISTINCT snapshot FROM census").fetchall()
         assert asked == [(1,)]
     with duckdb.connect(censuses, read_only=True) as connection:
         found = connection.execute("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from hfscan.figures import Census
+from hfscan.figures import FigureRequest, SnapshotView
 from hfscan.scope import Scope
 from hfscan.store import Ingested, NewSnapshot, Store
 
@@ -272,17 +272,16 @@ def test_unknown_is_left_out_of_every_denominator(imported):
     known = [{"id": f"a/{n}", "tags": ["pytorch"], "library_name": "x"} for n in range(3)]
     unknown = [{"id": f"b/{n}", "tags": "what is this", "library_name": 5} for n in range(2)]
     imported(*known, *unknown, {"id": "c/0", "tags": []})
-    census = Census.latest(imported.store)
+    view = SnapshotView.latest(imported.store)
     pair = ("pytorch", "tensorflow")
-    shares = {(one.name, one.framework): one for one in census.exclusivity(frameworks=pair)}
+    shares = {(one.name, one.framework): one for one in view.exclusivity(FigureRequest(pair))}
     assert shares["exclusive", "pytorch"].denominator == 3
     assert (shares["none", None].numerator, shares["none", None].denominator) == (1, 4)
     groups = {
-        row["group"]
-        for row in census.ask("exclusivity", {"frameworks": list(pair), "by": "library"})
+        row["group"] for row in view.run("exclusivity", {"frameworks": list(pair), "by": "library"})
     }
     assert groups == {"x", "(unknown)", "(none)"}
-    rows = census.ask("formats", {"per": "all", "cutoff": "included"})
+    rows = view.run("formats", {"per": "all", "cutoff": "included"})
     assert {(row["framework"], row["numerator"], row["denominator"]) for row in rows} == {
         ("pytorch", 3, 4)
     }
@@ -291,10 +290,10 @@ def test_unknown_is_left_out_of_every_denominator(imported):
 def test_transition_from_unknown_is_unknown(imported):
     imported({"id": "a/b", "tags": "what is this"})
     imported({"id": "a/b", "tags": ["tf"]})
-    census = Census.latest(imported.store)
-    rows = census.ask("transitions", {"earlier": 1, "later": 2})
+    view = SnapshotView.latest(imported.store)
+    rows = view.run("transitions", {"earlier": 1, "later": 2})
     assert [(row["before"], row["after"]) for row in rows] == [("(unknown)", "tensorflow")]
-    changes = {row["change"]: row["models"] for row in census.ask("changes", {})}
+    changes = {row["change"]: row["models"] for row in view.run("changes", {})}
     assert changes["changed"] == 0
 
 

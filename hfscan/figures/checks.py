@@ -1,18 +1,43 @@
-"""Refuse a snapshot that holds so much less than the one before that it is rather a fault."""
+"""Consistency checks: figures that must add up, snapshots that must not shrink suddenly."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from hfscan.errors import ImplausibleError
-from hfscan.figures.census import Census
+import msgspec
+
+from hfscan.errors import ImplausibleError, InconsistentError, NoAnswerError
+from hfscan.figures.figure import Figure
+from hfscan.figures.queries import load
+from hfscan.figures.view import SnapshotView
 from hfscan.store import Snapshot, Store
 
 _COLUMNS = {"downloads": "downloads", "tagged": "tags"}
 """What is compared -> the column that both snapshots must have for it."""
 
 
+def check_totals(view: SnapshotView, figures: Iterable[Figure]) -> None:
+    """Raise InconsistentError unless the shares of each cell, and its groups, add up."""
+    rows = [
+        {"exclude_top_authors": 0} | replace(figure, sampled=False).as_dict() for figure in figures
+    ]
+    if wrong := view.run("adds_up", {"figures": msgspec.json.encode(rows).decode()}):
+        raise InconsistentError(
+            f"Figures do not add up ({wrong[0]}). Nothing is reported. This is a bug in hfscan or "
+            "DuckDB: please report it with the versions of both."
+        )
+
+
+def check_not_empty(figures: Iterable[Figure], exclude_top_authors: int) -> None:
+    """Raise NoAnswerError where no model is left without the largest authors."""
+    if exclude_top_authors and not any(one.denominator for one in figures if one.name != "none"):
+        raise NoAnswerError(
+            f"Without the {exclude_top_authors:,} largest authors no model is left. Exclude fewer."
+        )
+
+
 def describe_drops(store: Store, before: Snapshot, after: Snapshot) -> str | None:
-    """Return what there is much less of, in words; None where nothing dropped."""
-    rows = Census(store, after).ask("plausible", {"earlier": before.id, "later": after.id})
+    """Return what dropped between two snapshots, as text; None where nothing did."""
+    rows = load("plausible").run(store.connection, {"earlier": before.id, "later": after.id})
     missing_columns = {*before.missing_columns, *after.missing_columns}
     drops = [row for row in rows if _COLUMNS.get(row["what"]) not in missing_columns]
     return (
@@ -21,12 +46,12 @@ def describe_drops(store: Store, before: Snapshot, after: Snapshot) -> str | Non
 
 
 def check_import(store: Store, snapshot: int, complete: bool | None = None) -> None:
-    """Raise ImplausibleError when an import has no models, or much fewer than it should have.
+    """Raise ImplausibleError when an import has no models, or far fewer than expected.
 
-    An import said to be complete is held against the newest earlier snapshot of the same scope that
-    is complete; one that does not say, against the newest earlier import of its series that does
-    not say either; a partial one, against none. `complete` is what was said, where the snapshot may
-    not keep it, as rows were left out.
+    A complete import is compared with the newest earlier complete snapshot of the same scope; one
+    of unknown completeness with the newest earlier import of its series that is unknown too; a
+    partial one with none. `complete` overrides the snapshot's own, which is lost where rows were
+    left out.
     """
     after = next(known for known in store.snapshots() if known.id == snapshot)
     if not after.models:
@@ -34,7 +59,9 @@ def check_import(store: Store, snapshot: int, complete: bool | None = None) -> N
             "The files hold no models, so nothing was imported. If that is true, run again with "
             "--allow-drop."
         )
-    before = _before(store.snapshots(), after, after.complete if complete is None else complete)
+    before = _find_comparable(
+        store.snapshots(), after, after.complete if complete is None else complete
+    )
     drops = before and describe_drops(store, before, after)
     if before and drops:
         raise ImplausibleError(
@@ -44,10 +71,10 @@ def check_import(store: Store, snapshot: int, complete: bool | None = None) -> N
         )
 
 
-def _before(
+def _find_comparable(
     snapshots: Iterable[Snapshot], after: Snapshot, complete: bool | None
 ) -> Snapshot | None:
-    """Return the snapshot to hold an import against, None where there is none."""
+    """Return the snapshot to compare an import with, None where there is none."""
     earlier = [
         known
         for known in snapshots

@@ -48,7 +48,7 @@ def test_tables_become_frames(database):
 
 
 def test_what_cannot_be_answered_says_what_can(database, tmp_path):
-    with pytest.raises(NoAnswerError, match="in the frameworks called 'torch'"):
+    with pytest.raises(NoAnswerError, match="no compared framework 'torch'"):
         database.figure("exclusive", framework="torch")
     with pytest.raises(NoAnswerError, match="There is no query"):
         database.query("nope")

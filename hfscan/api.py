@@ -1,0 +1,157 @@
+"""Python API: `hfscan.open(...)` returns figures as objects, and tables as data frames."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hfscan.errors import NoAnswerError
+from hfscan.figures import (
+    Figure,
+    FigureRequest,
+    Period,
+    SnapshotView,
+    check_not_empty,
+    load,
+)
+from hfscan.scope import DEFAULT_FRAMEWORKS
+from hfscan.store import Snapshot, Store
+from hfscan.suggest import unknown
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+_MISSING = "{}() needs {}, which is not installed: pip install 'hfscan[notebook]'"
+
+
+class Records(Sequence[Mapping[str, Any]]):
+    """Rows with the same keys; converts to a data frame of another library."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._rows = tuple(rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """Return a pyarrow.Table. Raises ImportError without pyarrow."""
+        try:
+            import pyarrow  # noqa: PLC0415 - an optional dependency
+        except ImportError as error:
+            raise ImportError(_MISSING.format("to_arrow", "pyarrow")) from error
+
+        return pyarrow.Table.from_pylist([dict(row) for row in self._rows])
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return a pandas.DataFrame. Raises ImportError without pandas."""
+        try:
+            import pandas  # noqa: PLC0415 - an optional dependency
+        except ImportError as error:
+            raise ImportError(_MISSING.format("to_pandas", "pandas")) from error
+
+        return pandas.DataFrame([dict(row) for row in self._rows])
+
+
+class Database:
+    """A read-only connection to a census database. Use as a context manager."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """All snapshots, oldest first."""
+        return self._store.snapshots()
+
+    def figure(
+        self,
+        name: str,
+        *,
+        framework: str | None = None,
+        year: int | None = None,
+        **parameters: Any,
+    ) -> Figure:
+        """Return one figure: 'exclusive' or 'available' (of `framework`), 'shared' or 'none'.
+
+        With a `year`, of the models created in it, without those at the creation-date cutoff
+        unless `cutoff` says otherwise; else of all models. `parameters`: as in `figures`, without
+        `by`.
+
+        Raises NoAnswerError where there is no such figure, or no snapshot that can answer.
+        """
+        figures = self._figures(year=year, **parameters)
+        for figure in figures:
+            if (figure.name, figure.framework) == (name, framework):
+                return figure
+        names = dict.fromkeys(figure.name for figure in figures)
+        frameworks = dict.fromkeys(figure.framework for figure in figures if figure.framework)
+        if name not in names:
+            raise NoAnswerError(unknown("figure", name, names))
+        if framework is not None and framework not in frameworks:
+            raise NoAnswerError(unknown("compared framework", framework, frameworks))
+        raise NoAnswerError(
+            f"There is no figure {name!r} of {framework!r}. Figures exclusive and available need a "
+            "framework; shared and none take none."
+        )
+
+    def figures(self, *, year: int | None = None, **parameters: Any) -> Records:
+        """Return all figures of a request as rows, with the keys of a report's JSON.
+
+        `parameters`: those of `FigureRequest` except `period` (`frameworks` also as names with
+        commas), and `snapshot` or `as_of`. `population` is by default `created` with a `year`,
+        else `existing`. Raises NoAnswerError.
+        """
+        return Records([figure.as_dict() for figure in self._figures(year=year, **parameters)])
+
+    def query(self, name: str, *, snapshot: int | None = None, **parameters: object) -> Records:
+        """Return the rows of a named query. Raises NoAnswerError on an unknown one."""
+        load(name)
+        return Records(SnapshotView.latest(self._store, snapshot=snapshot).run(name, parameters))
+
+    def _figures(
+        self,
+        *,
+        year: int | None,
+        frameworks: str | Sequence[str] = DEFAULT_FRAMEWORKS,
+        snapshot: int | None = None,
+        as_of: datetime | None = None,
+        **parameters: Any,
+    ) -> list[Figure]:
+        if snapshot is not None and as_of is not None:
+            raise NoAnswerError("snapshot and as_of exclude each other. Give one.")
+        period = None if year is None else Period.of_year(year)
+        names = frameworks.split(",") if isinstance(frameworks, str) else frameworks
+        if parameters.get("population") is None:
+            parameters["population"] = "created" if period else "existing"
+        request = FigureRequest(
+            frameworks=tuple(dict.fromkeys(names)),
+            period=period.asked if period else None,
+            **parameters,
+        )
+        if request.cutoff is None and request.population == "created":
+            request = request.excluding_cutoff()
+        view = SnapshotView.choose(self._store, request.period, snapshot=snapshot, as_of=as_of)
+        if period and period.is_empty:
+            raise NoAnswerError(f"No model is dated into {year}. {period.notes(view.snapshot)[0]}")
+        figures = list(view.exclusivity(request))
+        check_not_empty(figures, request.exclude_top_authors)
+        return figures
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._store.close()
+
+
+def open_database(path: str | Path = "hfscan.duckdb") -> Database:
+    """Open the database at `path`. Raises DatabaseError when there is none."""
+    return Database(Store.open(Path(path)))

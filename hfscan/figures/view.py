@@ -1,0 +1,185 @@
+"""One snapshot to compute figures from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from hfscan.errors import NoAnswerError
+from hfscan.figures.figure import By, Figure
+from hfscan.figures.period import Period
+from hfscan.figures.queries import load
+from hfscan.figures.request import FigureRequest
+from hfscan.frameworks import Definition
+from hfscan.store import Snapshot, Store
+from hfscan.store.snapshots import choose, latest, listed
+from hfscan.suggest import unknown
+
+ALL = "all"
+"""Stands for every framework and runtime, where frameworks are named."""
+
+_REQUIRED_COLUMN = {
+    "month": "created_at", "year": "created_at", "task": "pipeline_tag",
+    "library": "library_name", "license": "tags", "architecture": "model_type",
+    "language": "tags", "size": "parameters", "gated": "gated", "region": "tags",
+}  # fmt: skip
+"""Grouping -> the column that it is read from."""
+
+
+class SnapshotView:
+    """A snapshot, as the relation `census` of the named queries.
+
+    Several views of one Store may be used in turn: each binds the relation before it runs a query.
+    """
+
+    def __init__(self, store: Store, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._connection = store.connection
+        self._exclusivity_rows: dict[FigureRequest, list[dict[str, Any]]] = {}
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The Store's connection, with `census` bound to this snapshot."""
+        # literals, because a view takes no parameter; they are integers of the database
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW census AS SELECT {self.snapshot.id} AS snapshot, * "
+            f"FROM models_at({self.snapshot.series}, {self.snapshot.place})"
+        )
+        return self._connection
+
+    @classmethod
+    def choose(
+        cls,
+        store: Store,
+        period: tuple[datetime, datetime] | None,
+        *,
+        snapshot: int | None = None,
+        as_of: datetime | None = None,
+    ) -> "SnapshotView":
+        """Return the snapshot that covers `period`; see `hfscan.store.snapshots.choose`."""
+        since, until = period or (None, None)
+        return cls(
+            store, choose(store.require_sources(), since, until, snapshot=snapshot, as_of=as_of)
+        )
+
+    @classmethod
+    def latest(
+        cls, store: Store, *, snapshot: int | None = None, as_of: datetime | None = None
+    ) -> "SnapshotView":
+        """Return the newest snapshot, or the one named; see `hfscan.store.snapshots.latest`."""
+        return cls(store, latest(store.require_sources(), snapshot=snapshot, as_of=as_of))
+
+    def exclusivity(self, request: FigureRequest) -> Iterator[Figure]:
+        """Yield the figures exclusive, available, shared and none of a population.
+
+        Raises NoAnswerError on a framework that the database does not know, and where the
+        snapshot lacks what the definition or the grouping needs.
+        """
+        self.titles(request.frameworks)  # raises on an unknown one
+        self.require(request.definition, request.by)
+        if request not in self._exclusivity_rows:  # sections of a report repeat requests
+            self._exclusivity_rows[request] = self.run("exclusivity", request.parameters())
+        number = float if request.weight == "authors" else int  # shares of a vote are fractions
+        covered = Period.of(*request.period).within(self.snapshot) if request.period else None
+        by_time = request.by in ("month", "year")
+        for row in self._exclusivity_rows[request]:
+            yield Figure(
+                definition=request.definition,
+                frameworks=request.frameworks,
+                population=request.population,
+                period=request.period,
+                cutoff=request.cutoff,
+                weight=request.weight,
+                by=request.by,
+                exclude_top_authors=request.exclude_top_authors,
+                sampled=self.snapshot.sample is not None,
+                covered=self._covered(row["group"]) if by_time else covered,
+                **row | {key: number(row[key]) for key in ("numerator", "denominator")},
+            )
+
+    def _covered(self, group: str | None) -> Period | None:
+        """Return what is covered of the year or month that `group` names."""
+        period = Period.named(group)
+        return period.within(self.snapshot) if period else None
+
+    def period_bounds(self, name: str) -> dict[str, str]:
+        """Return since and until of what is covered of the year or month `name`; UTC."""
+        if (period := self._covered(name)) is None:
+            return {}
+        return {"since": f"{period.since.isoformat()}Z", "until": f"{period.until.isoformat()}Z"}
+
+    def run(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Return the rows of a named query. Raises NoAnswerError; see `queries`."""
+        return load(query).run(self.connection, parameters)
+
+    def find_previous(self) -> Snapshot | None:
+        """Return the newest earlier snapshot, where both hold all models; else None."""
+        if not (self.snapshot.whole and self.snapshot.covers(None, None)):
+            return None
+        earlier = [
+            known for known in listed(self._connection)
+            if known.whole and known.covers(None, None) and "tags" not in known.missing_columns
+            and known.observed_to < self.snapshot.observed_to
+        ]  # fmt: skip
+        return earlier[-1] if earlier else None
+
+    def find_model(self, name: str) -> dict[str, Any]:
+        """Return the row of a model, by its repo id or `_id`.
+
+        Raises NoAnswerError when the snapshot has no such model, naming those of similar names.
+        """
+        rows = self.run("model", {"model": name})
+        if rows and rows[0]["exact"]:
+            return rows[0]
+        similar = f" There is {', '.join(row['id'] for row in rows)}." if rows else ""
+        raise NoAnswerError(f"Snapshot {self.snapshot.id} has no model {name!r}.{similar}")
+
+    def titles(self, frameworks: Sequence[str]) -> dict[str, str]:
+        """Return framework -> title, in the order of `frameworks`.
+
+        Raises NoAnswerError on a framework that the database does not know, and on none at all.
+        """
+        rows = self._connection.execute("SELECT name, title FROM frameworks ORDER BY bit")
+        known: dict[str, str] = dict(rows.fetchall())
+        if not frameworks:
+            raise NoAnswerError("No framework is named. Name at least one.")
+        for name in frameworks:
+            if name not in known and name != ALL:
+                raise NoAnswerError(unknown("framework", name, [*known, ALL]))
+        if ALL in frameworks:
+            return self._expand(frameworks)
+        return {name: known[name] for name in frameworks}
+
+    def outside_all(self, frameworks: Sequence[str]) -> list[str]:
+        """Return the `frameworks` that `all` does not include: formats and artefacts."""
+        included = self._expand((ALL,))
+        return [name for name in frameworks if name not in included and name != ALL]
+
+    def _expand(self, frameworks: Sequence[str]) -> dict[str, str]:
+        rows = self._connection.execute(
+            "SELECT framework, title FROM frameworks_compared(?) ORDER BY bit", [list(frameworks)]
+        )
+        return dict(rows.fetchall())
+
+    def supports_definition(self, definition: Definition) -> bool:
+        """Return whether the snapshot holds what the definition needs."""
+        return not (definition == "weights" and "files" in self.snapshot.missing_columns)
+
+    def supports_grouping(self, by: str | None) -> bool:
+        """Return whether the snapshot holds what the grouping is read from."""
+        return _REQUIRED_COLUMN.get(by or "") not in self.snapshot.missing_columns
+
+    def require(self, definition: Definition, by: By | None) -> None:
+        """Raise NoAnswerError where the snapshot lacks what the definition or grouping needs."""
+        if not self.supports_definition(definition):
+            raise NoAnswerError(
+                f"Snapshot {self.snapshot.id} has no file names, so --definition weights cannot be "
+                "answered from it. Use tag or loadable, or a snapshot with file names."
+            )
+        if not self.supports_grouping(by):
+            column = _REQUIRED_COLUMN[by or ""]
+            raise NoAnswerError(
+                f"Snapshot {self.snapshot.id} has no {column}, so its models cannot be "
+                f"grouped by {by}. Choose another grouping, or a snapshot that has it."
+            )
