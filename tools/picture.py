@@ -1,6 +1,6 @@
-"""Write docs/report.png, the picture in the README: `make demo && python tools/picture.py`.
+"""Write docs/report.png, the screenshot in the README: `make demo && python tools/picture.py`.
 
-It shows the top of the demo's report, which is synthetic and says so.
+It shows the top of the demo's report, which is marked as synthetic.
 """
 
 import shutil
@@ -13,14 +13,14 @@ REPORT = ROOT / "demo" / "report-2022.html"
 
 
 def main() -> None:
-    """Open the demo's report in Chromium and take its picture."""
+    """Open the demo's report in Chromium and save a screenshot of its top."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": 800, "height": 900})
         page.goto(REPORT.as_uri())
-        # the top alone: what it says, and the first chart
+        # show only the headline and the first chart
         page.evaluate("document.querySelectorAll('nav, header .soft').forEach((n) => n.remove())")
         end = page.locator("#created figure").bounding_box()
         assert end is not None

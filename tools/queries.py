@@ -1,14 +1,14 @@
-"""docs/queries.md from the headers of queries/: `python tools/queries.py > docs/queries.md`."""
+"""Generate docs/queries.md from the headers: `python tools/queries.py > docs/queries.md`."""
 
 from hfscan.figures import load
 from hfscan.figures.queries import Query, names
 
 _HEAD = """# Queries
 
-Every number comes from one of these files in [queries/](../queries), asked over the relation
-`census`: the models of one snapshot. `hfscan query NAME --param name=value` runs one, and
-`hfscan query "SELECT ..."` runs SQL of your own, read-only. This page is made from their headers by
-`tools/queries.py`.
+Every number comes from one of these files in [queries/](../queries), run on the relation `census`,
+the models of one snapshot. `hfscan query NAME --param name=value` runs one;
+`hfscan query "SELECT ..."` runs read-only SQL of your own. Generated from the headers of the files
+by `tools/queries.py`.
 """
 
 
@@ -25,10 +25,11 @@ def _section(query: Query) -> str:
         "",
     ]
     if query.parameters:
-        lines += ["| Parameter | Type | Default | |", "| --- | --- | --- | --- |"]
+        lines += ["| Parameter | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
         lines += [
-            f"| `{one.name}` | {one.type} | {_default(one.default)} | {one.meaning} |"
-            for one in query.parameters
+            f"| `{parameter.name}` | {parameter.type} | {_default(parameter.default)} "
+            f"| {parameter.meaning} |"
+            for parameter in query.parameters
         ]
         lines.append("")
     return "\n".join(lines)
