@@ -1,8 +1,9 @@
-"""What figures cost: `python benchmarks/figures.py DUMP`. Prints medians and ratios of one run.
+"""Measure the time of queries and of a report: `python benchmarks/figures.py DUMP`.
 
-DUMP: a whole census (API objects, as `hfscan import` reads them) with creation dates. The queries
-run over as many copies of it as make --models; the report, over the dump itself, beside a plain
-DuckDB script that finds the same figures in lists of tags (plain_report.py).
+DUMP is a full dump (API objects, as `hfscan import` reads them) with creation dates. The queries
+run on copies of it with --models in total. The report runs on the dump itself and is compared with
+a plain DuckDB script that computes the same figures from lists of tags (plain_report.py). Prints
+medians and ratios.
 """
 
 import argparse
@@ -34,22 +35,22 @@ QUESTIONS: dict[str, tuple[str, Mapping[str, object]]] = {
     "formats": ("formats", {}),
     "concentration": ("concentration", {}),
 }
-"""What is asked -> query and parameters."""
+"""Label -> query and parameters."""
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dump", type=Path)
     parser.add_argument(
-        "--dates", type=Path, help="true dates, as `import --creation-dates` reads them"
+        "--dates", type=Path, help="creation dates, as `hfscan import --creation-dates` reads them"
     )
     parser.add_argument("--models", type=int, default=3_000_000)
     parser.add_argument("--rounds", type=int, default=7)
-    asked = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        _queries(Path(name), asked.dump, asked.models, asked.rounds)
-        _report(Path(name), asked.dump, asked.dates, asked.rounds)
+        _queries(Path(name), args.dump, args.models, args.rounds)
+        _report(Path(name), args.dump, args.dates, args.rounds)
 
 
 def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
@@ -76,7 +77,7 @@ def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
         seconds = _side_by_side(ways, rounds, _cpu)
     print(f"Queries over {models:,} models (ms of all processors; ratio to the bare scan)")
     for what, taken in seconds.items():
-        ratio = median(one / base for one, base in zip(taken, seconds[bare], strict=True))
+        ratio = median(way / base for way, base in zip(taken, seconds[bare], strict=True))
         print(f"  {what:26} {1e3 * median(taken):8.1f} ms  {ratio:5.2f} x")
 
 
@@ -100,49 +101,49 @@ def _report(folder: Path, dump: Path, dates: Path | None, rounds: int) -> None:
     ours = [sys.executable, "-m", "hfscan", "report", "--year=2022", "--format=json"]
     theirs = [sys.executable, str(Path(__file__).with_name("plain_report.py")), str(plain)]
     ways: dict[str, Callable[[], dict[str, Any]]] = {
-        "plain script over lists": lambda: _told(theirs),
-        "hfscan report --year 2022": lambda: _told([*ours, f"--db={database}"]),
+        "plain script over lists": lambda: _run_json(theirs),
+        "hfscan report --year 2022": lambda: _run_json([*ours, f"--db={database}"]),
     }
     expected, found = (way() for way in ways.values())
     _agree(expected, found)
     figures = sum(len(expected[part]) for part in ("figures", "sensitivity"))
     print(f"A report as a process: {figures} figures and {len(expected['tables'])} tables, equal")
     for clock, what in ((time.perf_counter, "s"), (_cpu, "s of all processors")):
-        base, one = _side_by_side(ways, rounds, clock).values()
-        for way, taken in zip(ways, (base, one), strict=True):
+        base, hfscan = _side_by_side(ways, rounds, clock).values()
+        for way, taken in zip(ways, (base, hfscan), strict=True):
             print(f"  {way:26} {median(taken):8.2f} {what}, {min(taken):.2f} to {max(taken):.2f}")
-        ratios = [a / b for a, b in zip(one, base, strict=True)]
+        ratios = [a / b for a, b in zip(hfscan, base, strict=True)]
         print(f"  ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
-def _told(command: list[str]) -> dict[str, Any]:
+def _run_json(command: list[str]) -> dict[str, Any]:
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 our own
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 _KEYS = ("definition", "frameworks", "population", "cutoff", "weight", "by", "group", "name")
 
 
 def _agree(expected: dict[str, Any], found: dict[str, Any]) -> None:
-    """Stop unless the report's every figure, and every count of its tables, is the script's."""
+    """Raise AssertionError unless the report and the script give the same numbers."""
     for part in ("figures", "sensitivity"):
-        one, other = (
+        script, report = (
             {
                 json.dumps([row[key] for key in (*_KEYS, "framework")]): row["numerator"]
                 / (row["denominator"] or 1)
-                for row in told[part]
+                for row in document[part]
             }
-            for told in (expected, found)
+            for document in (expected, found)
         )
-        assert one == other, (
-            f"{part} differ: {[key for key in other if one.get(key) != other[key]]}"
+        assert script == report, (
+            f"{part} differ: {[key for key in report if script.get(key) != report[key]]}"
         )
     for table in found["tables"]:
         rows = expected["tables"][table["name"]]
         assert len(rows) == len(table["rows"]), f"{table['name']} differs"
-        for one, other in zip(rows, table["rows"], strict=True):
-            assert one.items() <= other.items(), f"{table['name']} differs: {one}, {other}"
+        for row, other in zip(rows, table["rows"], strict=True):
+            assert row.items() <= other.items(), f"{table['name']} differs: {row}, {other}"
 
 
 def _side_by_side(

@@ -1,6 +1,6 @@
-"""The figures of a year's report as a script without masks would count them, for figures.py.
+"""Compute the figures of a year's report without framework masks, for figures.py.
 
-Everything is found in the lists of tags, where it is asked for; one query for each section.
+Each section is one query that searches the lists of tags.
 """
 
 import json
@@ -16,14 +16,14 @@ TAXONOMY, RULES, ARCHITECTURES = (
     tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
     for name in ("taxonomy", "rules", "architectures")
 )
-FRAMEWORKS = {one["key"]: one for one in TAXONOMY["framework"]}
+FRAMEWORKS = {entry["key"]: entry for entry in TAXONOMY["framework"]}
 PAIR = ("pytorch", "tensorflow")
 FRAMEWORK_SETS = {
     PAIR: PAIR,
     (*PAIR, "jax"): (*PAIR, "jax"),
     ("all",): tuple(
-        key for key, one in FRAMEWORKS.items()
-        if one["kind"] in ("framework", "runtime") and "of" not in one
+        key for key, entry in FRAMEWORKS.items()
+        if entry["kind"] in ("framework", "runtime") and "of" not in entry
     ),
 }  # fmt: skip
 CREATED = "created_at >= '2022-01-01' AND created_at < '2023-01-01'"
@@ -44,19 +44,19 @@ GROUPS = {
 
 
 def tag(key: str) -> str:
-    """Return the condition that the Hub's tags say `key`."""
+    """Return the SQL condition that a model has a tag of framework `key`."""
     return has("tags", FRAMEWORKS[key].get("tags", ()))
 
 
 def loadable(key: str) -> str:
-    """Return the condition that a user can load a model with `key`."""
-    formats = [name for name, one in FRAMEWORKS.items() if one.get("of") == key]
+    """Return the SQL condition that a model can be loaded with framework `key`."""
+    formats = [name for name, entry in FRAMEWORKS.items() if entry.get("of") == key]
     ways = [way for name in (key, *formats) for way in (tag(name), *by_rules(name))]
     return f"({' OR '.join(ways)})"
 
 
 def by_rules(key: str) -> list[str]:
-    """Return the conditions under which a rule of loadable says `key`; without file names."""
+    """Return the SQL conditions of the `loadable` rules for `key`, without file names."""
     ways = []
     for rule in RULES["rule"]:
         library = rule["serves"] == ["library"]
@@ -74,7 +74,7 @@ def by_rules(key: str) -> list[str]:
 
 
 def has(column: str, words: Any) -> str:
-    """Return the condition that the list `column` holds one of `words`."""
+    """Return the SQL condition that the list `column` contains one of `words`."""
     if len(words) < 2:
         return f"list_contains({column}, '{words[0]}')" if words else "false"
     return f"list_has_any({column}, {list(words)})"
@@ -113,7 +113,7 @@ def shares(
         f"{', '.join(f'{n} FILTER ({condition})' for condition in kinds.values())} "
         "FROM counted GROUP BY g ORDER BY serving DESC NULLS LAST, g"
     ).fetchall()
-    if by in ("task", "library"):  # the 15 largest, and what is left of them
+    if by in ("task", "library"):  # the 15 largest, and the rest
         rest = [sum(n or 0 for n in column) for column in list(zip(*rows[15:], strict=True))[1:]]
         rows = rows[:15] + ([("(other)", *rest)] if rest else [])
     return [
@@ -129,7 +129,7 @@ def shares(
 
 
 def cutoff(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Return the figures with what is dated by other witnesses."""
+    """Return the figures of the creation-date cutoff, with dates from other sources."""
     dated = "at_cutoff AND date >= '2022-01-01' AND date < '2022-03-02 23:29:00'"
     conflict = "at_cutoff AND date >= '2022-03-02 23:29:00'"
     ages = {
@@ -151,15 +151,15 @@ def cutoff(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         f"{tag('pytorch')} AS pytorch, {tag('tensorflow')} AS tensorflow "
         f"FROM models LEFT JOIN dates USING (id) WHERE {CREATED})"
     ).fetchone()
-    told = iter(row or ())
+    counted = iter(row or ())
     return [
-        {"name": name, "framework": framework} | {age: next(told) for age in ages}
+        {"name": name, "framework": framework} | {age: next(counted) for age in ages}
         for name, framework in kinds
     ]
 
 
 def concentration(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Return the ten largest accounts."""
+    """Return the ten accounts with the most PyTorch-only models."""
     rows = connection.execute(
         "WITH found AS (SELECT coalesce(nullif(split_part(id, '/', -2), ''), '(none)') AS author, "
         f"{tag('pytorch')} AS pytorch, {tag('tensorflow')} AS tensorflow "
@@ -182,7 +182,7 @@ def concentration(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]
 
 
 def formats(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Return what the models of the year are tagged with."""
+    """Return the number of models of the year with each tag."""
     counts = {key: f"count(*) FILTER ({tag(key)})" for key in FRAMEWORKS}
     *numbers, everything = (
         connection.execute(
@@ -198,32 +198,32 @@ def formats(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Print the figures of the database named first."""
+    """Print the figures of the database in the first argument, as JSON."""
     connection = duckdb.connect(sys.argv[1], read_only=True)
 
-    def section(population: str, kind: str | None = None, **asked: Any) -> list[dict[str, Any]]:
+    def section(population: str, kind: str | None = None, **options: Any) -> list[dict[str, Any]]:
         where = EXISTING if population == "existing" else CUTOFFS[kind or "excluded"]
-        told = shares(connection, where, **asked)
-        return [{**one, "population": population, "cutoff": kind} for one in told]
+        rows = shares(connection, where, **options)
+        return [{**row, "population": population, "cutoff": kind} for row in rows]
 
     created = [
-        one for weight in WEIGHTS for kind in CUTOFFS
-        for one in section("created", kind, weight=weight)
+        row for weight in WEIGHTS for kind in CUTOFFS
+        for row in section("created", kind, weight=weight)
     ]  # fmt: skip
-    grouped = [one for by in GROUPS if by for one in section("created", "excluded", by=by)]
+    grouped = [row for by in GROUPS if by for row in section("created", "excluded", by=by)]
     sensitivity = [
-        one for definition in DEFINITIONS for frameworks in FRAMEWORK_SETS
-        for one in section("created", "excluded", definition=definition, frameworks=frameworks)
+        row for definition in DEFINITIONS for frameworks in FRAMEWORK_SETS
+        for row in section("created", "excluded", definition=definition, frameworks=frameworks)
     ]  # fmt: skip
     sensitivity += [
-        one for weight in WEIGHTS for one in section("created", "excluded", weight=weight)
+        row for weight in WEIGHTS for row in section("created", "excluded", weight=weight)
     ]
-    told = {
+    document = {
         "figures": created + section("existing") + grouped,
         "sensitivity": sensitivity,
-        "tables": {one.__name__: one(connection) for one in (cutoff, concentration, formats)},
+        "tables": {table.__name__: table(connection) for table in (cutoff, concentration, formats)},
     }
-    json.dump(told, sys.stdout)
+    json.dump(document, sys.stdout)
 
 
 if __name__ == "__main__":

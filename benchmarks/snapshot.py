@@ -1,10 +1,10 @@
-"""What snapshots cost: `python benchmarks/snapshot.py [--models N] [--days N]`.
+"""Measure daily snapshots: `python benchmarks/snapshot.py [--models N] [--days N]`.
 
-A fake Hub, and a dataset on it that keeps the state. Each day a fresh machine (an empty folder,
-a process of its own) brings it to today, as on GitHub Actions: it restores the history, crawls,
-exports, reports and publishes. Between two days 0.7 % of the models change tags, 30 % downloads,
-0.3 % are new and 0.05 % gone; every seventh crawl is one of everything. Prints for each day what it
-took, and what it added to the dataset.
+A fake Hub hosts the models and the dataset of snapshots. Each day, a new process in an empty folder
+updates the dataset as GitHub Actions would: it restores the history, crawls, exports, reports and
+publishes. Between two days, 0.7 % of the models change tags, 30 % change downloads, 0.3 % are new
+and 0.05 % are deleted; every seventh crawl is full. Prints the resources of each day and the bytes
+added to the dataset.
 """
 
 import argparse
@@ -36,19 +36,19 @@ from hfscan.snapshot import Remote
 url, token, work, day = sys.argv[1:]
 dataset = Dataset("census", endpoint=url, token=token)
 now = datetime.now(UTC) + timedelta(days=int(day))
-# the days are minutes apart here, so that the rule cannot tell when the last full crawl was
+# the simulated days are minutes apart, so the age of the last full crawl is not meaningful
 sys.modules["hfscan.snapshot.take"].FULL_EVERY = timedelta.max
 snapshot, _ = Remote(dataset, Path(work)).take(
     endpoint=url, token=token, now=now, full=int(day) % 7 == 0
 )
-# not ru_maxrss, which begins at what the parent held when it started this process
+# ru_maxrss would start at the parent's memory
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
 print(json.dumps({"message": snapshot.message, "rss": int(peak) * 1024}))
 """
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=3_000_000)
     parser.add_argument("--days", type=int, default=10)
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 class _Life:
-    """What happens to the models, day by day: the same in each run, but for the time of day."""
+    """Apply the daily changes to the models; the same in each run, except for the time of day."""
 
     def __init__(self, world: Synthesis) -> None:
         self._world = world
@@ -107,7 +107,7 @@ class _Life:
 
 
 def _tell(day: int, hub: FakeHub) -> None:
-    asked = len(hub.requests)
+    earlier = len(hub.requests)
     before = dict(hub.datasets["me/census"].files) if hub.datasets else {}
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder) / "work"
@@ -119,7 +119,7 @@ def _tell(day: int, hub: FakeHub) -> None:
             text=True,
         )
         assert process.stdout is not None
-        said = process.stdout.read()
+        output = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)
         assert status == 0, f"day {day} failed"
         wall = time.monotonic() - began
@@ -131,16 +131,16 @@ def _tell(day: int, hub: FakeHub) -> None:
         for part in ("history/", "models/", "daily/")
     }
     added = sum(len(body) for name, body in after.items() if before.get(name) != body)
-    lists = sum(one.target.startswith("/api/models") for one in hub.requests[asked:])
-    told = {
-        "day": day, **json.loads(said), "wall": round(wall),
+    lists = sum(request.target.startswith("/api/models") for request in hub.requests[earlier:])
+    result = {
+        "day": day, **json.loads(output), "wall": round(wall),
         "cpu": round(used.ru_utime + used.ru_stime),
         "disk": disk, "database": base, "dataset": sum(map(len, after.values())), **parts,
-        "added": added, "list requests": lists, "requests": len(hub.requests) - asked,
+        "added": added, "list requests": lists, "requests": len(hub.requests) - earlier,
     }  # fmt: skip
-    within = all(told[key] <= most for key, most in LIMITS.items())
+    within = all(result[key] <= most for key, most in LIMITS.items())
     print(
-        json.dumps(told), "within a free runner" if within else "BEYOND a free runner", flush=True
+        json.dumps(result), "within a free runner" if within else "BEYOND a free runner", flush=True
     )
 
 

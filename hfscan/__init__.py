@@ -1,4 +1,7 @@
-"""hfscan measures which deep-learning frameworks the models on the Hugging Face Hub support."""
+"""Measure which deep-learning frameworks the models on the Hugging Face Hub support.
+
+`hfscan.open` opens a database of snapshots; `hfscan.classify` returns the frameworks of one model.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,8 +19,8 @@ _LAZY = {
     "classify": ("hfscan.frameworks", "classify"),
     "open": ("hfscan.api", "open_database"),
 }
-"""Public name -> module and name. Imported on first use: DuckDB would more than double the time
-that `hfscan --help` takes."""
+"""Public name -> module and attribute, imported on first use: importing DuckDB would more than
+double the time of `hfscan --help`."""
 
 
 def __getattr__(name: str) -> Any:
