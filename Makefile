@@ -19,7 +19,6 @@ demo: $(VENV)/ready  ## crawl a local fake Hub and report on 2022
 ##@ Before a pull request
 FAST := not (slow or browser or parity or spark or install)
 WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-PAGE := test_what_a_page_says_to_run_runs
 # the two runs use different time zones: no number may depend on the machine's
 EAST := Asia/Kolkata
 WEST := America/Los_Angeles
@@ -36,7 +35,7 @@ test: lint $(PARITY)/ready  ## run all tests; TESTS=tests/test_cli.py or TESTS=w
 	$(pinned-parity) TZ=$(WEST) $(PARITY)/bin/python -m pytest $(WORKERS) --cov --cov-append \
 		--cov-report=term tests/parity tests/export \
 		tests/figures/test_dialect.py tests/cli/test_publish.py tests/fakehub/test_official_client.py \
-		"tests/docs/test_pages.py::$(PAGE)[parity.md]"
+		"tests/docs/test_pages.py::test_blocks_run[parity.md]"
 else ifneq ($(filter tests/parity%,$(PATHS)),)
 test: $(PARITY)/ready
 	$(pinned-parity) $(PARITY)/bin/python -m pytest "$(TESTS)"
