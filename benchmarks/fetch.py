@@ -1,9 +1,9 @@
-"""What fetching and storing a census costs, beside the official client and beside what is possible.
+"""Measure fetching and storing a crawl, compared with the official client and with lower bounds.
 
-Run as `python benchmarks/fetch.py [--models N] [--pages N] [--large N] [--rounds N] [--from FILE]`
-where pyarrow is installed too. All clients ask one fake Hub, which keeps its pages rendered;
-they take turns, so that what else the machine does meets them alike. Each is a process of its own.
-Ratios are medians of rounds. `--from` serves a recorded dump instead of made-up models.
+Run `python benchmarks/fetch.py [--models N] [--pages N] [--large N] [--rounds N] [--from FILE]`
+with pyarrow installed. All clients fetch from one fake Hub with prerendered pages. Each client is a
+process; they take turns, so that other load on the machine affects all of them. Ratios are medians
+of rounds. `--from` serves a recorded dump instead of synthetic models.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Any
 from hfscan.hub.walk import address
 from hfscan.scope import Scope
 
-# each prints what it did as JSON; `cpu` and `wall` in seconds, without the imports
+# each client prints JSON: models, and seconds of `cpu` and `wall` without the imports
 FETCH = """
 from hfscan import hub
 from hfscan.scope import Scope
@@ -133,7 +133,7 @@ for body in bodies(url, first):
 duckdb.connect(folder + "/least").execute(f"CREATE OR REPLACE TABLE models AS FROM {read(pages)}")
 """
 )
-"""What no crawl can do without: the bytes copied, unproven, and read into a table as they are."""
+"""Lower bound of a crawl: copy the bytes without validation and read them into a table."""
 CLOCK = """
 import json, sys, time
 url, folder, first, workers = json.loads(sys.argv[1])
@@ -147,12 +147,12 @@ def end(models):
 
 
 class Bench:
-    """A fake Hub in a process of its own, and clients that take turns with it."""
+    """A fake Hub in its own process, and the clients that use it in turn."""
 
     def __init__(self, population: list[str], folder: Path, latency: float = 0.0) -> None:
         self.folder = folder
         self.first = address(Scope(), "", ascending=True)
-        self.server = subprocess.Popen(  # noqa: S603 - our own words
+        self.server = subprocess.Popen(  # noqa: S603 - own command
             [sys.executable, "-m", "hfscan", "fake-hub", "serve", *population, "--port", "0",
              "--latency", str(latency), "--prepare", self.first],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -161,27 +161,27 @@ class Bench:
         self.url = self.server.stdout.readline().strip()
 
     def run(self, script: str, workers: int | None = 1) -> dict[str, float]:
-        """Run a client; return what it says, and the whole process in seconds and MB."""
+        """Run a client; return its results, and the seconds and MB of its process."""
         given = json.dumps([self.url, str(self.folder), self.first, workers])
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
         began = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603 - our own words
+        process = subprocess.Popen(  # noqa: S603 - own command
             [sys.executable, "-c", CLOCK + script, given],
             stdout=subprocess.PIPE, text=True,
             env=kept | {"HF_HOME": str(self.folder / "hf"), "HF_HUB_DISABLE_PROGRESS_BARS": "1"},
         )  # fmt: skip
         assert process.stdout is not None
-        said = process.stdout.read()
+        output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             sys.exit(f"A client failed with {process.returncode}.")
-        whole = {
+        usage_values = {
             "process_wall": time.perf_counter() - began,
             "process_cpu": usage.ru_utime + usage.ru_stime,
             "rss": usage.ru_maxrss / (1 << 10),
         }
-        return whole | (json.loads(said) if said.startswith("{") else {})
+        return usage_values | (json.loads(output) if output.startswith("{") else {})
 
     def close(self) -> None:
         self.server.kill()
@@ -190,7 +190,7 @@ class Bench:
 
 @contextmanager
 def serving(population: list[str], latency: float = 0.0) -> Iterator[Bench]:
-    """Yield a bench in a folder of its own."""
+    """Yield a bench in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(population, Path(folder), latency)
         try:
@@ -200,7 +200,7 @@ def serving(population: list[str], latency: float = 0.0) -> Iterator[Bench]:
 
 
 def rounds(number: int, **clients: Callable[[], dict[str, float]]) -> dict[str, dict[str, Any]]:
-    """Let clients take turns, once unmeasured; return the median of each of their values."""
+    """Run the clients in turn, after one warm-up; return the median of each value."""
     taken: dict[str, list[dict[str, float]]] = {name: [] for name in clients}
     for turn in range(number + 1):
         for name, client in clients.items():
@@ -214,7 +214,7 @@ def rounds(number: int, **clients: Callable[[], dict[str, float]]) -> dict[str, 
 
 
 def ratio(one: dict[str, Any], other: dict[str, Any], key: str) -> float:
-    """Return the median over the rounds of one / other."""
+    """Return the median of `one` / `other` over the rounds."""
     pairs = zip(one["runs"], other["runs"], strict=True)
     return statistics.median(a[key] / b[key] for a, b in pairs)
 
@@ -223,37 +223,37 @@ def speed(one: dict[str, Any], key: str = "wall") -> str:
     return f"{one['models'] / one[key]:,.0f} models/s"
 
 
-def told(what: str, measured: str, target: str, met: bool | None, limit: str = "") -> None:
+def show(what: str, measured: str, target: str, met: bool | None, limit: str = "") -> None:
     verdict = "" if met is None else "met" if met else "missed"
     print(f"| {what} | {measured} | {target} | {verdict} | {limit} |", flush=True)
 
 
 def at_no_latency(population: list[str], number: int) -> None:
-    """Measure what is ours alone: fetching, storing, and both."""
+    """Measure fetching, ingest and a full crawl without latency."""
     with serving(population) as bench:
         got = rounds(
             number,
             fetch=lambda: bench.run(FETCH),
-            unpacked=lambda: bench.run(UNPACK),  # of the pages that fetch left
+            unpacked=lambda: bench.run(UNPACK),  # pages written by fetch
             eight=lambda: bench.run(FETCH, 8),
             listed=lambda: bench.run(LIST_MODELS),
             copied=lambda: bench.run(BYTES),
         )
         copy = (
-            f"bare copy of the bytes: {speed(got['copied'])}; unpacking them alone: "
+            f"bare copy of the bytes: {speed(got['copied'])}; decompressing only: "
             f"{speed(got['unpacked'])}"
         )
-        for name, workers in (("fetch", "one walker"), ("eight", "eight workers")):
+        for name, workers in (("fetch", "one worker"), ("eight", "eight workers")):
             times = ratio(got["listed"], got[name], "wall")
             cpu = ratio(got["listed"], got[name], "cpu")
-            what = f"fetch to journal, {workers}, 0 ms a page"
-            told(what, f"{speed(got[name])}, {times:.1f} x list_models ({speed(got['listed'])}); "
+            what = f"fetch to journal, {workers}, 0 ms per page"
+            show(what, f"{speed(got[name])}, {times:.1f} x list_models ({speed(got['listed'])}); "
                  f"{cpu:.1f} x in CPU time ({speed(got[name], 'cpu')} of CPU, "
                  f"{speed(got['listed'], 'cpu')})", ">= 50 x", times >= 50, copy)  # fmt: skip
         bench.run(FETCH)
         got = rounds(number, ingest=lambda: bench.run(INGEST), scan=lambda: bench.run(SCAN))
         million = {k: v["cpu"] / v["models"] * 1e6 for k, v in got.items()}
-        told("ingest", f"{million['ingest']:.1f} CPU-s per million models", "<= 20",
+        show("ingest", f"{million['ingest']:.1f} CPU-s per million models", "<= 20",
              million["ingest"] <= 20, f"bare read_json: {million['scan']:.1f}")  # fmt: skip
         got = rounds(
             number,
@@ -265,14 +265,14 @@ def at_no_latency(population: list[str], number: int) -> None:
             times = ratio(got["plain"], got["crawl"], f"process_{key}")
             least = ratio(got["plain"], got["least"], f"process_{key}")
             each = {name: f"{one[f'process_{key}']:.1f} s" for name, one in got.items()}
-            told(f"crawl to query-ready, {words}",
+            show(f"crawl to query-ready, {words}",
                  f"1/{times:.1f} of a plain script's: {each['crawl']} of {each['plain']}",
                  f"<= 1/{target}", times >= target,
                  f"bytes copied and read_json alone: 1/{least:.1f}, {each['least']}")  # fmt: skip
 
 
 def at_a_second(pages: int, number: int) -> None:
-    """Measure what a slow Hub leaves to gain, at one second a page."""
+    """Measure the gain of several workers at one second per page."""
     with serving(["--models", str(pages * 1_000)], latency=1.0) as bench:
         got = rounds(
             number,
@@ -281,35 +281,37 @@ def at_a_second(pages: int, number: int) -> None:
             listed=lambda: bench.run(LIST_MODELS),
         )
         for name, words, at_once, target in (
-            ("two", "two walkers", 2, 2.2), ("eight", "eight workers", 8, 8.0),
+            ("two", "two workers", 2, 2.2), ("eight", "eight workers", 8, 8.0),
         ):  # fmt: skip
             times = ratio(got["listed"], got[name], "wall")
-            told(f"{words}, 1 s a page, {pages} pages", f"{times:.1f} x list_models",
+            show(f"{words}, 1 s per page, {pages} pages", f"{times:.1f} x list_models",
                  f">= {target:g} x", times >= target,
                  f"{got[name]['wall']:.1f} s against {got['listed']['wall']:.1f} s; waiting alone: "
                  f"{got['listed']['wall'] / (pages / at_once):.2f} x")  # fmt: skip
 
 
 def memory(large: int) -> None:
-    """Measure the most memory that a crawl takes, of a tenth and of all."""
+    """Measure the peak memory of a crawl of `large` models and of a tenth of them."""
     taken = {}
     for models in (large // 10, large):
         with serving(["--models", str(models)]) as bench:
             taken[models] = bench.run(CRAWL)
         done = taken[models]
-        told(f"memory of a crawl of {models:,} models", f"{done['rss']:,.0f} MB at most",
+        show(f"memory of a crawl of {models:,} models", f"{done['rss']:,.0f} MB at most",
              "<= 400 MB", done["rss"] <= 400,
              f"{done['process_wall']:.0f} s, {done['process_cpu']:.0f} CPU-s")  # fmt: skip
 
 
 def main() -> None:
-    """Measure and print a table in Markdown."""
+    """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--models", type=int, default=100_000)
-    parser.add_argument("--pages", type=int, default=80, help="of the slow Hub; 0: leave it out")
-    parser.add_argument("--large", type=int, default=3_000_000, help="0: leave it out")
+    parser.add_argument("--pages", type=int, default=80, help="pages of the slow Hub; 0: skip")
+    parser.add_argument(
+        "--large", type=int, default=3_000_000, help="models of the memory test; 0: skip"
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--from", dest="dump", help="a recorded dump to serve")
+    parser.add_argument("--from", dest="dump", help="recorded dump to serve")
     given = parser.parse_args()
     population = ["--from", given.dump] if given.dump else ["--models", str(given.models)]
     print(f"Load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at the start.\n")

@@ -1,9 +1,9 @@
-"""Measure what history costs: `python benchmarks/history.py [--models N] [--days N] [--keep F]`.
+"""Measure the cost of history: `python benchmarks/history.py [--models N] [--days N] [--keep F]`.
 
-Simulates days of a Hub: 0.7 % of the models change tags or files, 0.3 % are new, 0.05 % go, 30 %
-change their downloads. Each day is a full census, read from a Parquet file. Prints what a day adds
-to the database, beside a full copy (zstd Parquet), what applying it costs, and what a report as of
-an earlier day costs beside the same report of the last, measured in turns in this one run.
+Simulates days of a Hub: 0.7 % of the models change tags or files, 0.3 % are new, 0.05 % are deleted
+and 30 % change their downloads. Each day is a full snapshot, imported from a Parquet file. Prints
+the growth of the database per day relative to a full copy (zstd Parquet), the CPU time to apply a
+day, and the CPU time of a report as of an earlier day relative to the current one, run in turn.
 """
 
 import argparse
@@ -27,7 +27,7 @@ TARGETS = {"growth": 0.04, "apply": 5.0, "report": 1.2}
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _ROUNDS = 5
 
-# a Hub as a crawl sees one: about 10 tags and 7 files a model, downloads with a heavy tail
+# similar to the Hub: about 10 tags and 7 files per model, downloads with a heavy tail
 _HUB = """
 CREATE TABLE hub AS
 SELECT
@@ -77,26 +77,28 @@ FROM range($from, $to) AS numbers(i)
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--keep", type=Path, help="Keep the database here.")
+    parser.add_argument("--keep", type=Path, help="Keep the database in this file.")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         db = args.keep or Path(name) / "h.duckdb"
         copy, days = _measure_days(Path(name), db, args.models, args.days)
         growth = statistics.mean(day["used"] for day in days)
         apply = statistics.mean(day["apply"] for day in days)
-        whole = statistics.mean(day["ingest"] for day in days)
+        ingest = statistics.mean(day["ingest"] for day in days)
         file = (days[-1]["file"] - days[0]["file"]) / max(1, len(days) - 1)
         current, earlier = _measure_reports(db, len(days))
     print(f"a full copy: {copy / 1e6:.1f} MB")
-    _tell("a day adds", f"{growth / 1e6:.2f} MB, of a copy", growth / copy, TARGETS["growth"])
+    _print_result(
+        "a day adds", f"{growth / 1e6:.2f} MB, of a copy", growth / copy, TARGETS["growth"]
+    )
     print(f"  (the file, with free blocks: {file / 1e6:.2f} MB a day)")
-    _tell("a day is applied in", "CPU-s", apply, TARGETS["apply"])
-    print(f"  (with reading its dump: {whole:.1f} CPU-s)")
-    _tell(
+    _print_result("a day is applied in", "CPU-s", apply, TARGETS["apply"])
+    print(f"  (with reading its dump: {ingest:.1f} CPU-s)")
+    _print_result(
         "a report as of an earlier day",
         f"{earlier:.2f} CPU-s, the current {current:.2f}, ratio",
         earlier / current,
@@ -104,7 +106,7 @@ def main() -> None:
     )
 
 
-def _tell(what: str, unit: str, value: float, target: float) -> None:
+def _print_result(what: str, unit: str, value: float, target: float) -> None:
     verdict = "met" if value <= target else "MISSED"
     print(f"{what}: {unit} {value:.4g} (target {target:g}: {verdict})")
 
@@ -156,11 +158,11 @@ class _Timed:
 
 
 def _simulated(folder: Path, models: int, count: int) -> Iterator[Path]:
-    """Yield the dump of each day, the first before anything changed."""
+    """Yield the dump of each day, starting with the unchanged Hub."""
     with duckdb.connect(folder / "hub.duckdb") as hub:
         hub.execute("SELECT setseed(0.5)")
         hub.execute("CREATE TEMP MACRO chance(i, n) AS (hash(i) % n)::BIGINT")
-        hub.execute("SET threads = 1")  # so that random() gives the same again
+        hub.execute("SET threads = 1")  # makes random() reproducible
         hub.execute(_HUB, {"from": 0, "to": models})
         known = models
         for day in range(count + 1):
@@ -203,7 +205,7 @@ def _change(hub: duckdb.DuckDBPyConnection) -> None:
 
 
 def _measure_reports(db: Path, days: int) -> tuple[float, float]:
-    """Return CPU seconds of `hfscan report` now and as of the middle: medians of rounds."""
+    """Return the median CPU seconds of a current report and of one as of the middle day."""
     middle = _START + timedelta(days=days // 2)
     spent: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(_ROUNDS):

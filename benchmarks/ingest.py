@@ -1,7 +1,7 @@
-"""What an ingest costs: `python benchmarks/ingest.py [FILE...]`. Prints CPU seconds per million.
+"""Measure the CPU time of an ingest: `python benchmarks/ingest.py [FILE...]`.
 
-FILE: dumps or a crawl's pages, as `hfscan import` reads them; without any, pages of synthetic
-models with the fields that a crawl asks for.
+FILE: dumps or pages of a crawl, as `hfscan import` reads them. Default: pages of synthetic models
+with the fields that a crawl requests. Prints CPU seconds per million models.
 """
 
 import argparse
@@ -22,7 +22,7 @@ _MODELS, _PAGE = 200_000, 1_000
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path)
     files = parser.parse_args().files
@@ -34,14 +34,14 @@ def main() -> None:
             models = store.ingest(
                 files, NewSnapshot("import", "benchmark", Scope(), now, now, None)
             ).models
-            whole = _cpu() - began
+            ingest = _cpu() - began
             began = _cpu()
             store.connection.execute(
                 "SELECT bit_xor(tag_mask), bit_xor(weights_mask), bit_xor(loadable_mask) "
                 f"FROM ({masks_sql('versions')})"
             ).fetchall()
             masks = _cpu() - began
-    for what, seconds in (("ingest", whole), ("of which masks", masks)):
+    for what, seconds in (("ingest", ingest), ("of which masks", masks)):
         print(f"{what}: {seconds / models * 1e6:.1f} CPU-s per million, {models:,} models")
 
 

@@ -1,12 +1,12 @@
-"""What a parity run costs beside two bare scripts, one a framework, that load and run the same.
+"""Measure a parity run, compared with two plain scripts (one per framework).
 
-The scripts make the same calls on the same files, those that fail included; they compare nothing,
-and run nothing in float64. Two clocks: `ratio` is of the time that passes, in which backends work
-side by side; `work` of the processors' time of all processes.
+The scripts make the same calls on the same files, including those that fail, but compare nothing
+and run nothing in float64. `ratio` is the ratio of wall times (backends run in parallel), `work`
+the ratio of CPU times of all processes.
 
-Run as `python benchmarks/parity.py [--rounds N] [--large] [--out FILE]` where the `parity` extra is
-installed. In each round the two scripts run one after the other and then the command, on the same
-folder; the ratio is of one round. `--large`: models of the shapes of BERT-base and GPT-2.
+Run `python benchmarks/parity.py [--rounds N] [--large] [--out FILE]` with the `parity` extra
+installed. Each round runs both scripts and then the command on the same folder. `--large` uses
+models with the shapes of BERT-base and GPT-2.
 """
 
 import argparse
@@ -28,8 +28,8 @@ from hfscan.parity.sweep import Sweep
 
 TARGET = 1.15
 
-# Every route once: load and, where that works, one forward pass of 4 rows of 128 tokens (or what
-# there is room for) with hidden states, and 64 tokens of text where the model generates.
+# Each load method once: load and, if that works, run a forward pass of 4 rows of 128 tokens (or the
+# model's maximum) with hidden states, and generate 64 tokens if the model generates text.
 INPUTS = """
 import os, sys, tempfile, numpy as np, transformers
 folder = sys.argv[1]
@@ -39,7 +39,7 @@ room = min(128, config.max_position_embeddings - 4)
 ids = np.random.default_rng(0).integers(4, config.vocab_size, (4, room))
 new = min(64, config.max_position_embeddings - 10)
 
-def into(file):  # a folder of its own, so that the loader has no choice
+def into(file):  # a folder with this file only, so that the loader has no choice
     alone = tempfile.mkdtemp()
     for one in ("config.json", file):
         os.symlink(os.path.join(folder, one), os.path.join(alone, one))
@@ -101,9 +101,9 @@ ENVIRONMENT = os.environ | {
 
 
 def seconds(*command: str) -> np.ndarray:
-    """Run a command that must succeed; return its wall time and its processors' time."""
+    """Run a command that must succeed; return its wall time and CPU time in seconds."""
     before, start = _work(), time.perf_counter()
-    done = subprocess.run(  # noqa: S603 - the project's own
+    done = subprocess.run(  # noqa: S603 - own command
         command, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
     if done.returncode:
@@ -117,7 +117,7 @@ def _work() -> float:
 
 
 def models(into: Path, large: bool) -> list[Path]:
-    """Make a BERT and a GPT-2, each as safetensors, .bin and .h5."""
+    """Write a BERT and a GPT-2, each as safetensors, .bin and .h5."""
     with Sweep(Settings()) as sweep:
         if not large:
             return [folder for folder in demo.make(sweep, into) if folder.name in {"bert", "gpt2"}]
@@ -128,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--large", action="store_true")
-    parser.add_argument("--only", help="one model's name")
+    parser.add_argument("--only", help="name of one model")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     rows = []

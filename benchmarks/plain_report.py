@@ -96,22 +96,22 @@ def shares(
     names = FRAMEWORK_SETS[frameworks]
     n = {"models": "count(*)"}.get(weight, f"sum({WEIGHTS[weight]})")
     kinds = {
-        **{("exclusive", name): f'"{name}" AND served = 1' for name in names},
+        **{("exclusive", name): f'"{name}" AND supported = 1' for name in names},
         **{("available", name): f'"{name}"' for name in names},
-        ("shared", None): "served > 1",
-        ("none", None): "served = 0",
+        ("shared", None): "supported > 1",
+        ("none", None): "supported = 0",
     }
     found = ", ".join(f'{DEFINITIONS[definition](name)} AS "{name}"' for name in names)
-    served = " + ".join(f'"{name}"::INTEGER' for name in names)
+    supported = " + ".join(f'"{name}"::INTEGER' for name in names)
     vote = ", 1 / count(*) OVER (PARTITION BY author) AS vote" if weight == "authors" else ""
     rows = connection.execute(
         f"WITH found AS (SELECT *, {found}{vote} FROM ("
         "SELECT *, if(library_name IS NULL, tags, [library_name]) AS libraries, "
         f"coalesce(split_part(id, '/', -2), '') AS author FROM models WHERE {where})), "
-        f"counted AS (SELECT *, {served} AS served FROM found) "
-        f"SELECT {GROUPS[by]} AS g, {n}, {n} FILTER (served > 0) AS serving, "
+        f"counted AS (SELECT *, {supported} AS supported FROM found) "
+        f"SELECT {GROUPS[by]} AS g, {n}, {n} FILTER (supported > 0) AS supporting, "
         f"{', '.join(f'{n} FILTER ({condition})' for condition in kinds.values())} "
-        "FROM counted GROUP BY g ORDER BY serving DESC NULLS LAST, g"
+        "FROM counted GROUP BY g ORDER BY supporting DESC NULLS LAST, g"
     ).fetchall()
     if by in ("task", "library"):  # the 15 largest, and the rest
         rest = [sum(n or 0 for n in column) for column in list(zip(*rows[15:], strict=True))[1:]]
@@ -121,9 +121,9 @@ def shares(
             "definition": definition, "frameworks": frameworks, "name": name,
             "framework": framework, "weight": weight, "by": by, "group": group,
             "numerator": round(n or 0, 6),
-            "denominator": round((everything if name == "none" else serving) or 0, 6),
+            "denominator": round((everything if name == "none" else supporting) or 0, 6),
         }
-        for group, everything, serving, *numbers in rows
+        for group, everything, supporting, *numbers in rows
         for (name, framework), n in zip(kinds, numbers, strict=True)
     ]  # fmt: skip
 
@@ -165,13 +165,13 @@ def concentration(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]
         f"{tag('pytorch')} AS pytorch, {tag('tensorflow')} AS tensorflow "
         f"FROM models WHERE {CUTOFFS['excluded']}) "
         "SELECT author, count(*) FILTER (pytorch AND NOT tensorflow) AS numerator, "
-        "count(*) FILTER (pytorch OR tensorflow) AS serving "
+        "count(*) FILTER (pytorch OR tensorflow) AS supporting "
         "FROM found GROUP BY author ORDER BY numerator DESC, author"
     ).fetchall()
-    models, serving = (sum(row[at] for row in rows) for at in (1, 2))
-    without, without_of, accounts = models, serving, []
-    for author, numerator, served in rows[:10]:
-        without, without_of = without - numerator, without_of - served
+    models, supporting = (sum(row[at] for row in rows) for at in (1, 2))
+    without, without_of, accounts = models, supporting, []
+    for author, numerator, supported in rows[:10]:
+        without, without_of = without - numerator, without_of - supported
         accounts.append(
             {
                 "author": author, "numerator": numerator, "denominator": models,

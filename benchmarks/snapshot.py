@@ -66,7 +66,7 @@ def main() -> None:
             hub.datasets.update(datasets)  # type: ignore[attr-defined]
             with urlopen(f"{hub.url}/api/models?sort=lastModified&limit=1"):  # noqa: S310
                 pass  # the fake Hub sorts once, the Hub has an index
-            _tell(day, hub)
+            _measure_day(day, hub)
             datasets = dict(hub.datasets)
 
 
@@ -106,7 +106,7 @@ class _Life:
         return Population(ids, read, lambda: self._world.find, "for a benchmark")
 
 
-def _tell(day: int, hub: FakeHub) -> None:
+def _measure_day(day: int, hub: FakeHub) -> None:
     earlier = len(hub.requests)
     before = dict(hub.datasets["me/census"].files) if hub.datasets else {}
     with tempfile.TemporaryDirectory() as folder:

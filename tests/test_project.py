@@ -1,4 +1,4 @@
-"""What a contributor and a fork rely on: make targets, pins, addresses, forms."""
+"""Test what contributors and forks rely on: make targets, pins, addresses, forms."""
 
 import os
 import re
@@ -21,7 +21,7 @@ MARKERS = {line.partition(":")[0] for line in PROJECT["tool"]["pytest"]["ini_opt
 def make(*arguments: str) -> str:
     if shutil.which("make") is None or sys.platform == "win32":
         pytest.skip("no make here")
-    # without what the `make test` that runs this hands down
+    # without the variables that an enclosing `make test` passes down
     given = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "CONSTRAINTS", "TESTS", "PYTHON", "WORKERS")
     env = {key: value for key, value in os.environ.items() if key not in given}
     command = ["make", "--directory", str(ROOT), *arguments]
@@ -29,7 +29,7 @@ def make(*arguments: str) -> str:
 
 
 def commands(*arguments: str) -> list[str]:
-    """Return what make would run with pytest, but for making the environments."""
+    """Return the pytest commands that make would run."""
     printed = make("--dry-run", "--old-file=pyproject.toml", *arguments).replace("\\\n", " ")
     return [line for line in printed.splitlines() if "-m pytest" in line]
 
@@ -84,7 +84,7 @@ def test_constraints_pin_versions_only(name):
         wanted += PROJECT["project"]["optional-dependencies"]["jax"]
         wanted += PROJECT["dependency-groups"]["spark"]
     pinned = {pin.partition("==")[0] for pin in pins}
-    assert {re.match(r"[\w-]+", one)[0].replace("_", "-") for one in wanted} <= pinned
+    assert {re.match(r"[\w-]+", name)[0].replace("_", "-") for name in wanted} <= pinned
 
 
 def test_citation_is_of_this_release():
@@ -92,23 +92,23 @@ def test_citation_is_of_this_release():
     assert citation["version"] == __version__
     assert citation["license"] == PROJECT["project"]["license"]
     assert citation["repository-code"] == PROJECT["project"]["urls"]["Source"]
-    authors = [one["name"] for one in citation["authors"]]
-    assert authors == [one["name"] for one in PROJECT["project"]["authors"]]
+    authors = [author["name"] for author in citation["authors"]]
+    assert authors == [author["name"] for author in PROJECT["project"]["authors"]]
 
 
 def test_files_name_one_repository():
-    """A fork that fills in its address must do so everywhere."""
+    """A fork must replace its address in all of these files."""
     files = [
         "pyproject.toml",
         "CITATION.cff",
         "CONTRIBUTING.md",
         ".github/ISSUE_TEMPLATE/config.yml",
     ]
-    snapshot = PROJECT["project"]["urls"]["Source"]
+    repository = PROJECT["project"]["urls"]["Source"]
     for file in files:
         text = (ROOT / file).read_text("utf-8")
         named = set(re.findall(r"https://github\.com/[\w-]+/hfscan", text))
-        assert named == {snapshot}, file
+        assert named == {repository}, file
 
 
 @pytest.mark.parametrize("name", ["bug", "wrong-number"])
@@ -116,10 +116,10 @@ def test_issue_form_has_what_github_asks(name):
     path = ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml"
     form = yaml.safe_load(path.read_text("utf-8"))
     assert {"name", "description", "body"} <= form.keys()
-    fields = [one for one in form["body"] if one["type"] != "markdown"]
-    assert len({one["id"] for one in fields}) == len(fields)
-    assert all(one["type"] in ("textarea", "input") for one in fields)
-    assert all(one["attributes"]["label"] for one in fields)
+    fields = [field for field in form["body"] if field["type"] != "markdown"]
+    assert len({field["id"] for field in fields}) == len(fields)
+    assert all(field["type"] in ("textarea", "input") for field in fields)
+    assert all(field["attributes"]["label"] for field in fields)
 
 
 def test_issue_forms_ask_for_the_right_output():
@@ -131,6 +131,6 @@ def test_issue_forms_ask_for_the_right_output():
 def test_newest_runs_without_pins():
     path = ROOT / ".github" / "workflows" / "newest.yml"
     workflow = yaml.safe_load(path.read_text("utf-8"))
-    (step,) = (one for one in workflow["jobs"]["test"]["steps"] if "run" in one)
+    (step,) = (step for step in workflow["jobs"]["test"]["steps"] if "run" in step)
     assert (step["run"], step["env"]) == (".ci/run", {"CONSTRAINTS": ""})
     assert "schedule" in workflow[True]  # YAML 1.1 reads `on` as a boolean
