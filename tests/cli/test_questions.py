@@ -110,7 +110,7 @@ def test_a_model_is_explained_under_each_definition(ask):
     assert why["weights", "TensorFlow"]["because"] == "LiteRT (TF Lite) is its own"
     by_class = why["loadable", "JAX"]
     assert by_class["because"] == "safetensors; transformers; BertModel"
-    assert "from_pretrained reads safetensors" in by_class["snapshot"]
+    assert "from_pretrained reads safetensors" in by_class["source"]
     told = ask("explain", "ann/bert")
     assert "ann/bert, as snapshot 1 saw it:" in told
     assert "  tag: PyTorch\n" in told
