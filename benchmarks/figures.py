@@ -31,7 +31,7 @@ QUESTIONS: dict[str, tuple[str, Mapping[str, object]]] = {
     "year": ("exclusivity", YEAR),
     "by library": ("exclusivity", {"by": "library", "top": 15}),
     "year, by authors' votes": ("exclusivity", {**YEAR, "weight": "authors"}),
-    "cutoff": ("cutoff", YEAR),
+    "cutoff": ("creation_cutoff", YEAR),
     "formats": ("formats", {}),
     "concentration": ("concentration", {}),
 }

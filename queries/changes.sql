@@ -1,11 +1,12 @@
 -- title: Changes between two snapshots
--- answers: How many models stayed, came, went, were renamed or changed, gained a framework or lost one?
+-- answers: How many models were kept, added, removed, renamed or changed, and how many gained or lost a framework?
 -- param earlier INTEGER = 1 : the snapshot to start from
 -- param later INTEGER = 2 : the snapshot to compare with
--- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes that are told apart
+-- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes to distinguish
 -- values earlier: <snapshots>
 -- values later: <snapshots>
 -- values frameworks: <frameworks>
+-- column framework: framework
 -- chart: bar x=models y=change color=framework
 -- changed: of those that stayed, with other tags, files, library, task or gate; not by downloads.
 WITH frameworks AS (
@@ -16,7 +17,7 @@ both_have_ids AS (
     SELECT NOT bool_or(list_contains(missing_columns, '_id')) AS yes
     FROM snapshots WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
-lacking AS (  -- what either does not tell cannot have changed
+lacking AS (  -- a column that either lacks counts as unchanged
     SELECT unnest(missing_columns) FROM snapshots WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
 -- else a rename is known where the Hub redirected the old name (`hfscan backfill-dates`)
@@ -37,7 +38,7 @@ new AS (
 ),
 pairs AS (
     SELECT old.id AS before, new.id AS after, old.tag_mask AS had, new.tag_mask AS has,
-        -- nor can what could not be read of a model; tags and files are never NULL but unknown
+        -- unreadable values count as unchanged, too; tags and files are NULL only when unknown
         (coalesce(old.tags <> new.tags, false) AND 'tags' NOT IN (FROM lacking))
         OR (coalesce(old.files <> new.files, false) AND 'files' NOT IN (FROM lacking))
         OR (old.library_name IS DISTINCT FROM new.library_name AND 'library_name' NOT IN (FROM lacking)

@@ -1,6 +1,6 @@
 -- title: Verdicts on claims
--- answers: How many of the weighed claims are supported, contradicted, depend on how one counts, or could not be measured?
--- param claims JSON = [] : weighed claims: the rows of the report `claims`
+-- answers: How many of the claims checked are supported, contradicted, depend on the way of counting, or could not be measured?
+-- param claims JSON = [] : claims with verdicts: the rows of the report `claims`
 -- chart: none
 WITH claims AS (
     SELECT unnest(from_json($claims::JSON, '[{"verdict": "VARCHAR"}]'), recursive := true)

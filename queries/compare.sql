@@ -1,9 +1,13 @@
 -- title: Two reports side by side
 -- answers: How do the shares of a report's figures differ from those of another's?
--- param figures JSON = [] : figures, as a report's JSON has them
+-- param figures JSON = [] : figures, as in a report's JSON
 -- param others JSON = [] : the figures to compare with: of another year or snapshot
+-- column framework: framework
+-- column share: share
+-- column other_share: share
+-- column points: points
 -- chart: change x=share x2=other_share y=row
--- points: by how many percentage points the other share is larger.
+-- points: other share minus share, in percentage points.
 WITH one AS (
     FROM (SELECT unnest(from_json($figures::JSON, '[{
         "name": "VARCHAR", "framework": "VARCHAR", "group": "VARCHAR",
@@ -34,7 +38,7 @@ FULL JOIN other
     ON one.name = other.name
     AND one.framework IS NOT DISTINCT FROM other.framework
     AND one."group" IS NOT DISTINCT FROM other."group"
--- without groups that nobody serves in either
+-- leave out groups that are empty in both
 WHERE one.denominator > 0 OR other.denominator > 0 OR coalesce(one."group", other."group") IS NULL
 ORDER BY
     coalesce(one.denominator, 0) + coalesce(other.denominator, 0) DESC, "group",

@@ -1,20 +1,21 @@
 -- title: Framework exclusivity
--- answers: How many models serve one framework of a frameworks alone, several, none?
--- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks that compete; all for every framework and runtime
--- param definition VARCHAR = tag : what says that a model serves one: tag (the Hub's), weights (its files) or loadable
--- param since TIMESTAMP = NULL : count models created at or after (UTC)
--- param until TIMESTAMP = NULL : count models created before (UTC)
--- param tag VARCHAR = NULL : only models with this tag or, where it ends in a colon, with one that begins so (arxiv:)
--- param cutoff VARCHAR = included : models older than the Hub's dates: included, excluded or only
--- param weight VARCHAR = models : each model once (models), by its 30-day downloads (downloads), or each author one vote, split over their models (authors)
--- param exclude_top_authors INTEGER = 0 : leave out this many authors, those with the most models that serve the frameworks
--- param by VARCHAR = NULL : one row per month, year, task, library, author, license, architecture, language, size, gated or region; NULL for one in all
--- param top INTEGER = NULL : keep this many groups, the largest; the rest is '(other)'
+-- answers: How many models support exactly one of the frameworks compared, several of them, or none?
+-- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared; all: every framework and runtime
+-- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files) or loadable
+-- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
+-- param until TIMESTAMP = NULL : only models created before this time (UTC)
+-- param tag VARCHAR = NULL : only models with this tag; ending in a colon, with any tag of that prefix (arxiv:)
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; authors: each author counts once, split over their models
+-- param exclude_top_authors INTEGER = 0 : leave out this many authors, those with the most models that support the frameworks
+-- param by VARCHAR = NULL : the grouping, one row per group; NULL for no groups
+-- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
 -- values frameworks: <frameworks>, all
 -- values definition: tag, weights, loadable
 -- values cutoff: included, excluded, only
 -- values weight: models, downloads, authors
 -- values by: month, year, task, library, author, license, architecture, language, size, gated, region
+-- column framework: framework
 -- chart: stack x=share y=group color=framework
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 tally AS (
@@ -33,10 +34,10 @@ tally AS (
             WHEN 'region' THEN single_value(tag_values(tags, 'region:'))
         END AS group_name,
         mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask)
-            & (SELECT bit_or(mask) FROM compared) AS served,
-        -- told apart only where it matters: there are many
+            & (SELECT bit_or(mask) FROM compared) AS supported,
+        -- grouped by author only where needed, because there are many
         CASE WHEN $weight::VARCHAR = 'authors' OR $exclude_top_authors::INTEGER > 0 THEN coalesce(author, '(none)') END
-            AS voter,
+            AS voting_author,
         count(*) AS models,
         sum(downloads) AS downloads
     FROM census
@@ -56,27 +57,27 @@ tally AS (
     GROUP BY ALL
 ),
 largest AS (
-    SELECT voter FROM tally WHERE served <> 0
-    GROUP BY voter ORDER BY sum(models) DESC, voter LIMIT $exclude_top_authors
+    SELECT voting_author FROM tally WHERE supported <> 0
+    GROUP BY voting_author ORDER BY sum(models) DESC, voting_author LIMIT $exclude_top_authors
 ),
-weighed AS (
+weighted AS (
     SELECT
         group_name,
-        served,
+        supported,
         CASE $weight
             WHEN 'models' THEN models
             WHEN 'downloads' THEN downloads
-            WHEN 'authors' THEN models / sum(models) FILTER (served IS NOT NULL) OVER (PARTITION BY voter)
+            WHEN 'authors' THEN models / sum(models) FILTER (supported IS NOT NULL) OVER (PARTITION BY voting_author)
         END AS n
     FROM tally
-    WHERE $exclude_top_authors = 0 OR voter NOT IN (FROM largest)
+    WHERE $exclude_top_authors = 0 OR voting_author NOT IN (FROM largest)
 ),
 sized AS (
     SELECT
-        group_name, served, sum(weighed.n) AS n,
-        sum(CASE WHEN served <> 0 THEN sum(weighed.n) END) OVER (PARTITION BY group_name) AS size
-    FROM weighed
-    GROUP BY group_name, served
+        group_name, supported, sum(weighted.n) AS n,
+        sum(CASE WHEN supported <> 0 THEN sum(weighted.n) END) OVER (PARTITION BY group_name) AS size
+    FROM weighted
+    GROUP BY group_name, supported
 ),
 grouped AS (
     SELECT
@@ -84,32 +85,32 @@ grouped AS (
             WHEN dense_rank() OVER (ORDER BY size DESC NULLS LAST, group_name) > $top::INTEGER THEN '(other)'
             ELSE group_name
         END AS "group",
-        served,
+        supported,
         n
     FROM sized
     WHERE $by IS NULL OR group_name IS NOT NULL
     UNION ALL
-    SELECT NULL, 0, 0 WHERE $by IS NULL  -- of nobody, 0 of 0
+    SELECT NULL, 0, 0 WHERE $by IS NULL  -- an empty population is 0 of 0
 ),
 kinds AS (
     SELECT unnest(['exclusive', 'available']) AS name, framework, mask, bit FROM compared
     UNION ALL
     SELECT unnest(['shared', 'none']), NULL, NULL, NULL
 )
--- served is NULL where the tags are unknown or, by weights, the file names: not counted
+-- supported is NULL where the tags or, by weights, the file names are unknown: not counted
 SELECT
     name,
     framework,
     "group",
     round(coalesce(sum(n) FILTER (
         CASE name
-            WHEN 'exclusive' THEN served = mask
-            WHEN 'available' THEN served & mask <> 0
-            WHEN 'shared' THEN bit_count(served) > 1
-            WHEN 'none' THEN served = 0
+            WHEN 'exclusive' THEN supported = mask
+            WHEN 'available' THEN supported & mask <> 0
+            WHEN 'shared' THEN bit_count(supported) > 1
+            WHEN 'none' THEN supported = 0
         END
     ), 0), 6) AS numerator,
-    round(coalesce(sum(n) FILTER (served <> 0 OR name = 'none' AND served IS NOT NULL), 0), 6)
+    round(coalesce(sum(n) FILTER (supported <> 0 OR name = 'none' AND supported IS NOT NULL), 0), 6)
         AS denominator
 FROM grouped, kinds
 GROUP BY name, framework, bit, "group"

@@ -1,15 +1,18 @@
 -- title: Adoption of formats and frameworks
--- answers: Of the models created in each month or year, how many carry each framework, format or runtime?
--- param only VARCHAR[] = NULL : only these frameworks, formats and runtimes; NULL for every one
--- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or loadable
--- param per VARCHAR = year : one row per year or month of creation, or one for all models (all)
--- param since TIMESTAMP = NULL : count models created at or after (UTC)
--- param until TIMESTAMP = NULL : count models created before (UTC)
--- param cutoff VARCHAR = excluded : models older than the Hub's dates: included, excluded or only
+-- answers: Of the models created in each month or year, how many have each framework, format or runtime?
+-- param only VARCHAR[] = NULL : only these frameworks, formats and runtimes; NULL: all
+-- param definition VARCHAR = tag : the evidence that a model has one: tag (Hub tags), weights (weight files) or loadable
+-- param per VARCHAR = year : one row per year or month of creation, or one for all models
+-- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
+-- param until TIMESTAMP = NULL : only models created before this time (UTC)
+-- param cutoff VARCHAR = excluded : models at the creation-date cutoff: included, excluded or only
 -- values only: <frameworks>
 -- values definition: tag, weights, loadable
 -- values per: year, month, all
 -- values cutoff: included, excluded, only
+-- column period: period
+-- column framework: framework
+-- column share: share
 -- chart: line x=period y=share color=framework
 WITH tally AS (
     SELECT
@@ -41,5 +44,5 @@ SELECT
 FROM tally, frameworks
 WHERE $only::VARCHAR[] IS NULL OR list_contains($only, name)
 GROUP BY period, name, bit
-QUALIFY sum(numerator) OVER (PARTITION BY name) > 0  -- without what nobody has
+QUALIFY sum(numerator) OVER (PARTITION BY name) > 0  -- leave out what no model has
 ORDER BY period, bit

@@ -1,9 +1,10 @@
 -- title: Parity by backend
--- answers: Of the weight files that were checked in each backend, how many agree by one route at least, and how do the others fail?
+-- answers: Of the weight files checked in each backend, how many agree by at least one load method, and how do the others fail?
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each case
+-- column share: share
 -- chart: stack x=share y=backend color=verdict
--- verdict: 'agree' where one route does, else that of the route that comes first by its name. `of`:
--- files checked in the backend; a backend that opens no such file checked nothing.
+-- verdict: 'agree' where any load method does, else that of the alphabetically first one. `of`: files
+-- checked in the backend; files that a backend cannot open ('no backend') are not counted.
 WITH newest AS (
     FROM parity_cases
     WHERE verdict <> 'no backend' AND ($run::INTEGER IS NULL OR run = $run)

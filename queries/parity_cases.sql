@@ -1,10 +1,12 @@
 -- title: Parity case by case
--- answers: What was found for each checkpoint, weight file, backend and route, and how far off is its worst output?
+-- answers: What was found for each checkpoint, weight file, backend and load method, and how large is its largest error?
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each case
--- param failing BOOLEAN = false : only what does not agree, or does so by another route only
+-- param failing BOOLEAN = false : only cases that do not agree
+-- column error: error
+-- column tolerance: error
 -- chart: error x=error mark=tolerance y=checkpoint+format+backend+route
--- error: the largest relative L2 difference of an output on real (unpadded) positions; tolerance: how
--- much is allowed to that output.
+-- error: the largest relative L2 difference of an output on real (unpadded) positions; tolerance:
+-- the limit of that output.
 WITH newest AS (
     FROM parity_cases
     WHERE verdict <> 'no backend' AND ($run::INTEGER IS NULL OR run = $run)

@@ -1,8 +1,8 @@
 -- title: Parity in one row
--- answers: Of the weight files that were checked in each backend, how many agree by one route at least?
+-- answers: Of the weight files checked in each backend, how many agree by at least one load method?
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each case
 -- chart: none
--- A backend that opens no such file (verdict 'no backend') checked nothing, and is not counted.
+-- Files that a backend cannot open (verdict 'no backend') are not counted.
 WITH newest AS (
     FROM parity_cases
     WHERE $run::INTEGER IS NULL OR run = $run

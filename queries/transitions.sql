@@ -2,15 +2,17 @@
 -- answers: Which sets of frameworks or formats did models have in one snapshot, and which in a later one?
 -- param earlier INTEGER = 1 : the snapshot to start from
 -- param later INTEGER = 2 : the snapshot to compare with
--- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes that are told apart
--- param definition VARCHAR = tag : what says that a model has one: tag (the Hub's), weights (its files) or loadable
--- param by VARCHAR = NULL : one row per library or author (as observed last); NULL for one in all
--- param top INTEGER = 20 : keep this many groups, the largest; the rest is '(other)'
+-- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes to distinguish
+-- param definition VARCHAR = tag : the evidence that a model has one: tag (Hub tags), weights (weight files) or loadable
+-- param by VARCHAR = NULL : group by library or author (of the later snapshot); NULL for no groups
+-- param top INTEGER = 20 : keep this many of the largest groups; the rest becomes '(other)'
 -- values earlier: <snapshots>
 -- values later: <snapshots>
 -- values frameworks: <frameworks>, all
 -- values definition: tag, weights, loadable
 -- values by: library, author
+-- column before: framework_set
+-- column after: framework_set
 -- chart: flow from=before to=after y=models color=before
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 -- by `_id` where both snapshots have it (names change), else by repo id
@@ -23,7 +25,7 @@ seen AS (
         side,
         CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key,
         mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask)
-            & (SELECT bit_or(mask) FROM compared) AS served,
+            & (SELECT bit_or(mask) FROM compared) AS supported,
         CASE $by::VARCHAR
             WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
             WHEN 'author' THEN coalesce(author, '(none)')
@@ -36,8 +38,8 @@ seen AS (
 ),
 pairs AS (
     SELECT
-        old.served AS before,
-        new.served AS after,
+        old.supported AS before,
+        new.supported AS after,
         old.key IS NULL AS added,
         new.key IS NULL AS gone,
         CASE WHEN gone THEN old.group_name ELSE new.group_name END AS in_group
@@ -48,11 +50,11 @@ ranked AS (
     SELECT in_group, row_number() OVER (ORDER BY count(*) DESC, in_group) AS place
     FROM pairs GROUP BY in_group
 ),
-named AS (  -- served is NULL where its evidence is unknown
-    SELECT served, CASE WHEN served IS NULL THEN '(unknown)' ELSE coalesce(string_agg(framework, ' + ' ORDER BY bit), 'none') END AS names
-    FROM (SELECT DISTINCT served FROM seen)
-    LEFT JOIN compared ON served & mask <> 0
-    GROUP BY served
+named AS (  -- supported is NULL where its evidence is unknown
+    SELECT supported, CASE WHEN supported IS NULL THEN '(unknown)' ELSE coalesce(string_agg(framework, ' + ' ORDER BY bit), 'none') END AS names
+    FROM (SELECT DISTINCT supported FROM seen)
+    LEFT JOIN compared ON supported & mask <> 0
+    GROUP BY supported
 ),
 counted AS (
     SELECT
@@ -62,8 +64,8 @@ counted AS (
         count(*) AS models
     FROM pairs
     JOIN ranked ON ranked.in_group IS NOT DISTINCT FROM pairs.in_group
-    LEFT JOIN named AS one ON one.served IS NOT DISTINCT FROM before
-    LEFT JOIN named AS other ON other.served IS NOT DISTINCT FROM after
+    LEFT JOIN named AS one ON one.supported IS NOT DISTINCT FROM before
+    LEFT JOIN named AS other ON other.supported IS NOT DISTINCT FROM after
     GROUP BY ALL
 ),
 -- of the models that were there before, all with this `before` and all with this `after`

@@ -163,7 +163,7 @@ def test_queries_are_listed_run_and_sealed(hfscan, tmp_path):
         assert "Traceback" not in err
     code, _, err = hfscan("query", "nope")
     assert code == errors.NoAnswerError.exit_code
-    assert "Known: adds_up" in err
+    assert "Known: changes" in err
     assert not (tmp_path / "stolen.csv").exists()
 
 

@@ -20,7 +20,7 @@ def check_totals(view: SnapshotView, figures: Iterable[Figure]) -> None:
     rows = [
         {"exclude_top_authors": 0} | replace(figure, sampled=False).as_dict() for figure in figures
     ]
-    if wrong := view.run("adds_up", {"figures": msgspec.json.encode(rows).decode()}):
+    if wrong := view.run("check_totals", {"figures": msgspec.json.encode(rows).decode()}):
         raise InconsistentError(
             f"Figures do not add up ({wrong[0]}). Nothing is reported. This is a bug in hfscan or "
             "DuckDB: please report it with the versions of both."
@@ -37,7 +37,7 @@ def check_not_empty(figures: Iterable[Figure], exclude_top_authors: int) -> None
 
 def describe_drops(store: Store, before: Snapshot, after: Snapshot) -> str | None:
     """Return what dropped between two snapshots, as text; None where nothing did."""
-    rows = load("plausible").run(store.connection, {"earlier": before.id, "later": after.id})
+    rows = load("sudden_drops").run(store.connection, {"earlier": before.id, "later": after.id})
     missing_columns = {*before.missing_columns, *after.missing_columns}
     drops = [row for row in rows if _COLUMNS.get(row["what"]) not in missing_columns]
     return (

@@ -1,15 +1,16 @@
-"""Named queries: a `.sql` file whose header says what it answers and which parameters it takes.
+"""Named queries: `.sql` files whose header describes the answer, parameters and columns.
 
 -- title: ...
 -- answers: ...
--- param NAME TYPE = DEFAULT : what it means     (NULL for none; a,b for a list)
--- values NAME: a, b     (no others; <frameworks> and <snapshots> are those that the database knows)
+-- param NAME TYPE = DEFAULT : meaning     (NULL for none; a,b for a list)
+-- values NAME: a, b     (the only values; <frameworks> and <snapshots> are those in the database)
+-- column NAME: FORMAT     (one of COLUMN_FORMATS; other columns are numbers or text)
 -- chart: ...
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,24 @@ from hfscan.errors import NoAnswerError
 from hfscan.resources import folder
 from hfscan.suggest import unknown
 
+COLUMN_FORMATS = frozenset(
+    {
+        "share",  # of 1, shown as a percentage
+        "points",  # percentage points
+        "ratio",
+        "error",  # relative error, shown in scientific notation
+        "period",  # a year or month of creation
+        "framework",  # the name of a framework, format or runtime
+        "framework_set",  # names joined by " + ", or "none"
+    }
+)
+"""How the values of a column are shown."""
+
 DIALECTS = ("spark", "bigquery", "snowflake")
 """Engines that `dialect` writes for."""
 
 _HEADER = re.compile(r"^-- (title|answers|chart): (.+)$", re.MULTILINE)
+_COLUMN = re.compile(r"^-- column (\w+): (\w+)$", re.MULTILINE)
 _VALUES = re.compile(r"^-- values (\w+): (.+)$", re.MULTILINE)
 _KNOWN = {
     "<frameworks>": "SELECT name FROM frameworks ORDER BY bit",
@@ -124,7 +139,10 @@ def _instant(value: object) -> datetime:
 
 @dataclass(frozen=True)
 class Query:
-    """A named query: its SQL text, and what its header says of it."""
+    """A named query: its SQL text, and what its header declares.
+
+    `columns`: name of a result column -> one of COLUMN_FORMATS, where one is declared.
+    """
 
     name: str
     title: str
@@ -132,6 +150,7 @@ class Query:
     parameters: tuple[Parameter, ...]
     chart: str | None
     sql: str
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def run(
         self, connection: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
@@ -205,7 +224,15 @@ def load(name: str, where: Path | None = None) -> Query:
         Parameter(found, kind, parse(kind, default), meaning, values.get(found, ()))
         for found, kind, default, meaning in _PARAM.findall(text)
     )
-    return Query(name, header["title"], header["answers"], parameters, header.get("chart"), text)
+    return Query(
+        name=name,
+        title=header["title"],
+        answers=header["answers"],
+        parameters=parameters,
+        chart=header.get("chart"),
+        sql=text,
+        columns=dict(_COLUMN.findall(text)),
+    )
 
 
 def parse(kind: str, text: str) -> str | int | list[str] | None:

@@ -130,13 +130,13 @@ def _wanted(part: dict[str, Any], question: Question, period: Period | None) -> 
         period
         and period.is_empty
         and part["population"] != "none"
-        and part.get("query") != "cutoff"
+        and part.get("query") != "creation_cutoff"
     ):
         return False  # the Hub dates no model so early: what would be counted is not known
     if across := part.get("across"):
         decided = across == "definition" and question.definition is not None
         return not decided and question.weight == "models"
-    if part.get("query") == "cutoff":
+    if part.get("query") == "creation_cutoff":
         return question.period is not None and may_contain_cutoff(question.period)
     if question.by is not None:  # the one grouping asked for, instead of those of the plan
         return part.get("by") == "asked" or not ("by" in part or "query" in part)
@@ -258,7 +258,7 @@ class _Filler:
         return {key: value for key, value in told.items() if key in known} | further
 
 
-_OF_MODELS = ("exclusivity", "concentration", "cutoff", "formats")
+_OF_MODELS = ("exclusivity", "concentration", "creation_cutoff", "formats")
 """Queries about the models of the period."""
 
 _EMPTY = Section("", "", None, "")

@@ -225,7 +225,7 @@ def _compared(report: Report) -> str:
 
 def _with_cutoff(report: Report) -> str:
     """Say the first figure with the models of unknown age, as the interval that it is."""
-    row = next((part.rows[0] for part in report.sections if part.query == "cutoff"), None)
+    row = next((part.rows[0] for part in report.sections if part.query == "creation_cutoff"), None)
     if row is None or report.question.weight != "models" or report.question.exclude_top_authors:
         return ""
     counted = what(row["name"], row["framework"], report.names)

@@ -128,7 +128,7 @@ def test_huge_downloads_stop_no_report(tmp_path):
         ("report", "--year", "2023", "--weight", "downloads", "--format", "json"),
         ("report", "--by", "size", "--format", "html", "--out", tmp_path / "r.html"),
         ("trend", "--weight", "downloads"),
-        ("query", "plausible"),
+        ("query", "sudden_drops"),
         ("export", tmp_path / "e"),
     ):
         result = run(*arguments, "--db", db)

@@ -90,7 +90,7 @@ def test_mistyped_words_get_a_hint(arguments, hint):
         (("query", "exclusivity", "--param", "since=2023-13-01"), 7, "a date, such as"),
         (("query", "concentration", "--param", "top=-1"), 7, "a whole number"),
         (("query", "changes"), 7, "There is no snapshot '2'. Known: 1."),
-        (("query", "speed", "--param", "backend=pytorhc"), 7, "Did you mean 'pytorch'"),
+        (("query", "framework_speed", "--param", "backend=pytorhc"), 7, "Did you mean 'pytorch'"),
         (("explain", "ann/m01"), 7, "There is ann/m0"),
         (("explain", "no/such"), 7, "has no model 'no/such'"),
         (("delete", "9"), 7, "There is no snapshot 9"),
@@ -106,7 +106,7 @@ def test_the_query_and_report_pages_fit_the_choices():
     """Values that headers of queries declare are those of the code."""
     declared = {(name, one.name): one.values for name in names() for one in load(name).parameters}
     assert declared["exclusivity", "definition"] == ("tag", "weights", "loadable")
-    assert set(declared["speed", "backend"]) == set(backend_names())
+    assert set(declared["framework_speed", "backend"]) == set(backend_names())
     for (name, parameter), values in declared.items():
         default = next(one.default for one in load(name).parameters if one.name == parameter)
         plain = not any(value.startswith("<") for value in values)
@@ -122,7 +122,7 @@ def test_the_query_and_report_pages_fit_the_choices():
         (("crawl", "--files", "--no-files"), "exclude each other"),
         (("crawl", "--task", "a", "--task", "b"), "--task was given a and b"),
         (("fake-hub", "serve", "--models", "4", "--models", "5"), "--models was given 4 and 5"),
-        (("query", "cutoff", "--param", "since=2022-01-01", "--param", "since=2023-01-01"),
+        (("query", "creation_cutoff", "--param", "since=2022-01-01", "--param", "since=2023-01-01"),
          "since was given two values"),
     ],
 )  # fmt: skip
@@ -201,7 +201,7 @@ def test_out_names_folders_and_files(db, tmp_path, monkeypatch):
         (("query", "exclusivity", "--param", "since=2024-01-01", "--param", "until=2023-01-01"),
          "must lie before"),
         (("query", "--param", "a=1"), "Name a query"),
-        (("query", "cutoff", "--dialect", "spark", "--snapshot", "1"), "--dialect prints SQL"),
+        (("query", "model", "--dialect", "spark", "--snapshot", "1"), "--dialect prints SQL"),
         (("query", "model", "--snapshot", "1", "--as-of", "2024-07-11"), "exclude each other"),
         (("explain", "ann/m0", "--snapshot", "1", "--as-of", "2024-07-11"), "exclude each other"),
     ],

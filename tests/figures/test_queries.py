@@ -11,7 +11,7 @@ import pytest
 
 from hfscan.errors import InconsistentError
 from hfscan.figures import FigureRequest, SnapshotView, check_totals, load
-from hfscan.figures.queries import names
+from hfscan.figures.queries import COLUMN_FORMATS, names
 from hfscan.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -67,11 +67,15 @@ def test_every_query_says_what_it_answers_and_runs(store, name, snapshot):
     assert query.answers.endswith("?")
     assert query.chart
     assert all(parameter.meaning for parameter in query.parameters)
+    connection = SnapshotView.choose(store, None, snapshot=snapshot).connection
+    result = connection.execute(query.sql, query.bind(connection, {}))
+    assert query.columns.keys() <= {column[0] for column in result.description}
+    assert COLUMN_FORMATS.issuperset(query.columns.values())
     rows = ask(store, name, snapshot)
     # nothing contradicts itself, is compared, or was measured, and one census has no dates
-    undated = name in ("formats", "cutoff") and snapshot == 1
-    unmeasured = name.startswith("parity_") or name == "speed"
-    silent = name in ("adds_up", "compare", "plausible") or unmeasured or undated
+    undated = name in ("formats", "creation_cutoff") and snapshot == 1
+    unmeasured = name.startswith("parity_") or name in ("framework_speed", "run_speed")
+    silent = name in ("check_totals", "compare", "sudden_drops") or unmeasured or undated
     assert bool(rows) != silent
     for row in rows:
         if "numerator" in row:

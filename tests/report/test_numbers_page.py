@@ -45,7 +45,7 @@ def test_the_shares(store, row, asked):
 def test_the_counts(store):
     view = SnapshotView.choose(store, YEAR, snapshot=2)
     asked = {"frameworks": list(PAIR), "since": YEAR[0], "until": YEAR[1]}
-    row = next(one for one in view.run("cutoff", asked) if one["framework"] == "pytorch")
+    row = next(one for one in view.run("creation_cutoff", asked) if one["framework"] == "pytorch")
     told = [f"{row[key]:,}" for key in ("certain", "dated", "undated")]
     assert told == re.findall(r"^\| (?:dated|older).*\| ([\d,]+) \|$", PAGE, re.MULTILINE)
     assert f"| {row['low']:,} and {row['high']:,} |" in PAGE

@@ -168,14 +168,14 @@ def test_every_measurement_of_a_claim_equals_a_plain_recount(censuses, models, s
         for one in claim.measurements:
             if one.low is None:
                 continue
-            count = {"exclusivity": by_shares, "cutoff": by_cutoff, "formats": by_formats}[
+            count = {"exclusivity": by_shares, "creation_cutoff": by_cutoff, "formats": by_formats}[
                 one.query
             ]
             low, high = count(claim, one, models[one.snapshot], dates)
             assert (one.low, one.high) == pytest.approx((low, high), abs=2e-9), (claim.name, one)
             checked[one.query] += 1
     assert checked["exclusivity"] > 80
-    assert checked["cutoff"] > 20
+    assert checked["creation_cutoff"] > 20
     assert checked["formats"] > 5
 
 

@@ -1,16 +1,20 @@
--- title: Models older than the Hub's dates
--- answers: How many models were created in a period for certain, how many more by another witness of their age, and how many might have been?
--- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks that compete
--- param definition VARCHAR = tag : what says that a model serves one: tag (the Hub's), weights (its files) or loadable
--- param since TIMESTAMP = 2022-01-01 : created at or after (UTC)
--- param until TIMESTAMP = 2023-01-01 : created before (UTC)
+-- title: Models at the creation-date cutoff
+-- answers: How many models were certainly created in a period, how many more by other evidence of their date, and how many possibly?
+-- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared
+-- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files) or loadable
+-- param since TIMESTAMP = 2022-01-01 : start of the period, inclusive (UTC)
+-- param until TIMESTAMP = 2023-01-01 : end of the period, exclusive (UTC)
 -- values frameworks: <frameworks>, all
 -- values definition: tag, weights, loadable
+-- column framework: framework
+-- column share_certain: share
+-- column share_low: share
+-- column share_high: share
 -- chart: interval low=share_low high=share_high mark=share_certain y=framework
--- certain: the Hub dates it so. dated: at the Hub's cutoff, and an import or its first commit dates it
--- so. undated: at the cutoff, and nothing dates it; of these, in conflict: what dates it cannot be true.
--- `of`: models that serve the frameworks at all. The share is lowest when no undated model of this kind
--- and all others belong to the period, and highest the other way round.
+-- certain: dated by the Hub. dated: at the cutoff, and dated by an import or the first commit.
+-- undated: at the cutoff without a date; in_conflict: those of them with an impossible date.
+-- *_of: models that support any of the frameworks. The share is lowest when no undated model of this
+-- kind and all other undated models belong to the period, and highest the other way round.
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 aged AS (
     SELECT tag_mask, weights_mask, loadable_mask, 'certain' AS age, false AS conflict
@@ -28,17 +32,17 @@ aged AS (
 tally AS (
     SELECT
         mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask)
-            & (SELECT bit_or(mask) FROM compared) AS served,
+            & (SELECT bit_or(mask) FROM compared) AS supported,
         age, conflict, count(*) AS n
     FROM aged
     WHERE age IS NOT NULL
     GROUP BY ALL
 ),
 kinds AS (
-    SELECT 'exclusive' AS name, framework, bit, age, conflict, served = mask AS counts, served, n
+    SELECT 'exclusive' AS name, framework, bit, age, conflict, supported = mask AS counts, supported, n
     FROM tally, compared
     UNION ALL
-    SELECT 'shared', NULL, NULL, age, conflict, bit_count(served) > 1, served, n FROM tally
+    SELECT 'shared', NULL, NULL, age, conflict, bit_count(supported) > 1, supported, n FROM tally
 ),
 counted AS (
     SELECT
@@ -47,9 +51,9 @@ counted AS (
         coalesce(sum(n) FILTER (counts AND age = 'dated'), 0)::BIGINT AS dated,
         coalesce(sum(n) FILTER (counts AND age = 'undated'), 0)::BIGINT AS undated,
         coalesce(sum(n) FILTER (counts AND conflict), 0)::BIGINT AS in_conflict,
-        coalesce(sum(n) FILTER (served <> 0 AND age = 'certain'), 0)::BIGINT AS certain_of,
-        coalesce(sum(n) FILTER (served <> 0 AND age = 'dated'), 0)::BIGINT AS dated_of,
-        coalesce(sum(n) FILTER (served <> 0 AND age = 'undated'), 0)::BIGINT AS undated_of
+        coalesce(sum(n) FILTER (supported <> 0 AND age = 'certain'), 0)::BIGINT AS certain_of,
+        coalesce(sum(n) FILTER (supported <> 0 AND age = 'dated'), 0)::BIGINT AS dated_of,
+        coalesce(sum(n) FILTER (supported <> 0 AND age = 'undated'), 0)::BIGINT AS undated_of
     FROM kinds
     GROUP BY ALL
 )

@@ -1,8 +1,14 @@
--- title: Time and memory beside PyTorch
+-- title: Time and memory relative to PyTorch
 -- answers: How long does each way to run or train a checkpoint take, as a multiple of PyTorch's eager mode in the same round?
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each way
+-- column time_ratio: ratio
+-- column time_ratio_min: ratio
+-- column time_ratio_max: ratio
+-- column cpu_ratio: ratio
+-- column memory_ratio: ratio
 -- chart: ratio low=time_ratio_min high=time_ratio_max mark=time_ratio y=checkpoint+what+backend+variant
--- Below 1 it is faster, or takes less memory. Ratios are of two calls of one round: median, least, most.
+-- A ratio below 1 is faster, or takes less memory. Ratios compare two calls of one round: median,
+-- least and largest.
 SELECT
     checkpoint, what, backend, variant, device, dtype, threads, rounds,
     round(time_ratio, 6) AS time_ratio,

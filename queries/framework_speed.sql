@@ -1,12 +1,12 @@
 -- title: Speed and memory of two frameworks
--- answers: How long does the same model take in one framework, and how much memory, over the other?
+-- answers: How much time and memory does the same model take in one framework, relative to another?
 -- param what VARCHAR = training : inference (a forward call) or training (forward, backward, AdamW)
--- param dtype VARCHAR = float32 : the models' numbers
--- param device VARCHAR = NULL : cpu or cuda, both frameworks on the same; NULL for either
+-- param dtype VARCHAR = float32 : number format of the model
+-- param device VARCHAR = NULL : cpu or cuda, the same for both frameworks; NULL: either
 -- param backend VARCHAR = pytorch : the framework
--- param variant VARCHAR = eager : how it runs
--- param other_backend VARCHAR = tensorflow : the framework that it is compared with
--- param other_variant VARCHAR = function : how that one runs: function is what Keras does by itself
+-- param variant VARCHAR = eager : the execution mode
+-- param other_backend VARCHAR = tensorflow : the framework to compare with
+-- param other_variant VARCHAR = function : the execution mode of that framework; function is the default of Keras
 -- values what: inference, training
 -- values dtype: float32, bfloat16, float16
 -- values device: cpu, cuda
@@ -14,9 +14,14 @@
 -- values variant: eager, compile, function, jit, session, xla
 -- values other_backend: flax, keras-jax, onnx, pytorch, tensorflow
 -- values other_variant: eager, compile, function, jit, session, xla
+-- column time_ratio: ratio
+-- column time_ratio_min: ratio
+-- column time_ratio_max: ratio
+-- column memory_ratio: ratio
+-- column gpu_memory_ratio: ratio
 -- chart: bar x=time_ratio y=checkpoint
--- Of the newest run of `hfscan parity` that timed both, for each checkpoint and device. A ratio below
--- 1: less than the other; the time's is the median of its rounds, with the least and the largest.
+-- From the newest run of `hfscan parity` that timed both, for each checkpoint and device. A ratio below 1
+-- is less than the other; time ratios are the median, least and largest of the rounds.
 SELECT
     checkpoint, architecture, device, threads, rounds,
     time_ratio, time_ratio_min, time_ratio_max, median_ms, other_median_ms,

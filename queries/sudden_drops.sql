@@ -1,12 +1,13 @@
 -- title: Sudden drops between two snapshots
--- answers: Is there so much less in a later snapshot that it is rather a fault than the Hub?
+-- answers: Which totals of a later snapshot are so much lower that they indicate a fault?
 -- param earlier INTEGER = 1 : the snapshot to compare with
--- param later INTEGER = 2 : the snapshot in question
--- param models DOUBLE = 0.98 : fewer models than this share of the earlier ones are implausible
--- param downloads DOUBLE = 0.5 : and fewer 30-day downloads in all than this share
--- param tagged DOUBLE = 0.95 : and fewer models with a framework's tag than this share
+-- param later INTEGER = 2 : the snapshot to check
+-- param models DOUBLE = 0.98 : lowest plausible ratio of the numbers of models
+-- param downloads DOUBLE = 0.5 : lowest plausible ratio of the sums of 30-day downloads
+-- param tagged DOUBLE = 0.95 : lowest plausible ratio of the numbers of models with a framework tag
 -- values earlier: <snapshots>
 -- values later: <snapshots>
+-- column share: share
 -- chart: none
 -- A row for each drop. The Hub grows by thousands of models a day and loses few.
 WITH seen AS (
@@ -20,7 +21,7 @@ totals AS (
         count(key) AS models,
         coalesce(sum(downloads), 0)::HUGEINT AS downloads,
         count(*) FILTER (tag_mask <> 0) AS tagged
-    -- a snapshot of nothing has totals, too
+    -- an empty snapshot has totals, too
     FROM (SELECT unnest(['earlier', 'later']) AS side) AS sides LEFT JOIN seen USING (side)
     GROUP BY side
 ),

@@ -1,11 +1,11 @@
--- title: Figures that do not add up
--- answers: In which cells of a report do the shares not add up to one, or the groups not to the whole?
+-- title: Inconsistent totals
+-- answers: In which cells of a report do the shares not add up to one, or the groups to the total?
 -- chart: none
--- param figures JSON = [] : figures, as a report's JSON has them
--- Runs with every report. Votes of authors are fractions, rounded to six digits, and downloads may be
--- beyond what a DOUBLE holds exactly: hence the margin.
+-- param figures JSON = [] : figures, as in a report's JSON
+-- Runs with every report. The margin allows for author-weighted numbers, rounded to six digits, and
+-- for downloads beyond the exact range of a DOUBLE.
 WITH figures AS (
-    SELECT DISTINCT  -- a report may ask the same twice
+    SELECT DISTINCT  -- sections may repeat a request
         * EXCLUDE (share),
         (definition, frameworks, population, period, cutoff, weight, exclude_top_authors) AS question
     FROM (
