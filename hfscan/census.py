@@ -246,5 +246,5 @@ def _already(store: Store, harvest: Harvest, new_snapshot: NewSnapshot) -> Inges
     for one in snapshots:
         same = (one.kind, one.origin, one.observed_to) == ("crawl", harvest.endpoint, ended)
         if one.id > before and same:
-            return Ingested(one.id, one.models, 0, 0, 0, 0, {}, [], already=True)
+            return Ingested(one.id, one.models, 0, 0, 0, 0, 0, {}, [], already=True)
     return None

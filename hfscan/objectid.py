@@ -16,6 +16,9 @@ FIRST_DATED_YEAR = CUTOFF_START.year
 CUTOFF_END = datetime(2022, 3, 2, 23, 30, 0, tzinfo=UTC)
 """First instant after the cutoff band: CUTOFF_START <= createdAt < CUTOFF_END marks its models."""
 
+HUB_START = datetime(2016, 1, 1, tzinfo=UTC)
+"""The Hub has no model from before: an earlier date stands for none, such as 1970-01-01."""
+
 
 def created_at(object_id: str) -> datetime:
     """Return the creation time (UTC, whole seconds) inside an `_id`."""

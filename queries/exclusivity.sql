@@ -21,8 +21,8 @@ WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 tally AS (
     SELECT
         CASE $by::VARCHAR
-            WHEN 'month' THEN strftime(created_at, '%Y-%m')
-            WHEN 'year' THEN strftime(created_at, '%Y')
+            WHEN 'month' THEN coalesce(strftime(created_at, '%Y-%m'), '(unknown)')
+            WHEN 'year' THEN coalesce(strftime(created_at, '%Y'), '(unknown)')
             WHEN 'task' THEN named_or_none(pipeline_tag, 'pipeline_tag', unreadable)
             WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
             WHEN 'author' THEN coalesce(author, '(none)')

@@ -148,6 +148,7 @@ def _tell(result: Ingested, snapshot: Snapshot, db: Path) -> None:
     )
     left_out = {
         "private": result.private,
+        "privacy not readable": result.maybe_private,
         "duplicates": result.duplicates,
         "without a usable id": result.nameless,
         "larger than 16 MiB": result.oversized,

@@ -10,6 +10,7 @@ from hfscan.figures.figure import Figure
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
 from hfscan.store import Snapshot, Store
+from hfscan.text import sanitize
 
 _COLUMNS = {"downloads": "downloads", "tagged": "tags"}
 """What is compared -> the column that both snapshots must have for it."""
@@ -56,8 +57,8 @@ def check_import(store: Store, snapshot: int, complete: bool | None = None) -> N
     after = next(known for known in store.snapshots() if known.id == snapshot)
     if not after.models:
         raise ImplausibleError(
-            "The files hold no models, so nothing was imported. If that is true, run again with "
-            "--allow-drop."
+            f"The files hold no models, so nothing was imported.{_describe_hidden(after)} If that "
+            "is true, run again with --allow-drop."
         )
     before = _find_comparable(
         store.snapshots(), after, after.complete if complete is None else complete
@@ -66,9 +67,20 @@ def check_import(store: Store, snapshot: int, complete: bool | None = None) -> N
     if before and drops:
         raise ImplausibleError(
             f"The files hold much less than snapshot {before.id} ({before.observed_to:%Y-%m-%d}): "
-            f"{drops}. Nothing was imported. If it is true, run again with --allow-drop; if the "
-            "files do not hold every model, with --partial."
+            f"{drops}. Nothing was imported.{_describe_hidden(after)} If it is true, run again "
+            "with --allow-drop; if the files do not hold every model, with --partial."
         )
+
+
+def _describe_hidden(snapshot: Snapshot) -> str:
+    """Return how many models were left out as it could not be read whether they are private."""
+    for one in snapshot.unreadable:
+        if one.field == "private":
+            return (
+                f" {one.models:,} were left out, as it could not be read whether they are private "
+                f"(e.g. {sanitize(str(one.example))!r})."
+            )
+    return ""
 
 
 def _find_comparable(

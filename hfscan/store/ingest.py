@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,20 @@ from hfscan.store.transaction import explained, telling, transaction
 _FILES = 200  # that are read at once: all are held open until the last is read
 _NOT_FILLED = frozenset({"at_cutoff", "unreadable"})  # by a field: our own reading of others
 
+_LEFT_OUT = {
+    "private": "private",
+    "maybe_private": "maybe_private",
+    "outside": "outside",
+    "nameless": "id IS NULL",
+}
+"""Why rows are left out -> the condition, in this order."""
+
+_UNIQUE = {
+    "key": "coalesce(last_modified, '-infinity'), coalesce(first_row, row)",
+    "id": "has_id, key",  # a repo has one `_id` at a time: the last made
+}
+"""What no two models share -> the order in which the last one is kept."""
+
 
 @dataclass(frozen=True)
 class Ingested:
@@ -33,10 +47,13 @@ class Ingested:
     models: int
     private: int
     """left out: only some may see them"""
+    maybe_private: int
+    """left out: whether all may see them could not be read"""
     outside: int
     """left out: created outside the scope's period"""
     duplicates: int
-    """left out: further rows of a model; the one last modified is kept, or else the last"""
+    """left out: further rows of a model (the one last modified is kept, or else the last), and
+    further models of a repo id (that of the greatest `_id` is kept)"""
     nameless: int
     """left out: no repo id, or what is there is none"""
     unknown_keys: dict[str, int]
@@ -86,7 +103,7 @@ def _already(
     if found is None:
         return None
     snapshot, models = found
-    return Ingested(snapshot, models, 0, 0, 0, 0, {}, [], already=True)
+    return Ingested(snapshot, models, 0, 0, 0, 0, 0, {}, [], already=True)
 
 
 def _ingest(
@@ -118,43 +135,50 @@ def _settle(
 
     It is not complete where rows are left out of which the model is not known.
     """
-    read, private, outside, nameless, keys = _one(
-        connection,
-        "SELECT count(*), count(*) FILTER (private), count(*) FILTER (outside AND NOT private), "
-        "count(*) FILTER (id IS NULL AND NOT private AND NOT outside), "
-        "count(DISTINCT key) FILTER (id IS NOT NULL AND NOT private AND NOT outside) FROM staged",
-    )
     unknown_keys = _count_unknown_keys(connection)
-    if private or outside or nameless:
-        staged.leave_out("SELECT row FROM staged WHERE private OR outside OR id IS NULL")
-    duplicates = read - private - outside - nameless - keys
-    if duplicates:
-        staged.leave_out(
-            "SELECT row FROM staged ANTI JOIN (SELECT arg_max(row, "
-            "(coalesce(last_modified, '-infinity'), coalesce(first_row, row))) AS row "
-            "FROM staged GROUP BY key) USING (row)"
-        )
+    unreadable = _count_unreadable(connection, None, "maybe_private", "private")
+    left = {
+        reason: staged.leave_out(f"SELECT row FROM staged WHERE {condition}")
+        for reason, condition in _LEFT_OUT.items()
+    }
+    duplicates = sum(_leave_out_duplicates(connection, staged, *one) for one in _UNIQUE.items())
+    (models_read,) = _one(connection, "SELECT count(*) FROM staged")
     if new_snapshot.base is not None:  # what an update did not ask for is as it was
         staged.add(
             f"SELECT {', '.join(_kept(connection))}, _id IS NOT NULL AS has_id "
             f"FROM models_in({new_snapshot.base}) ANTI JOIN staged USING (key)"
         )
-    if new_snapshot.complete and (nameless or left_out.oversized or left_out.unreadable):
+    doubtful = left["nameless"] + left["maybe_private"] + left_out.oversized + left_out.unreadable
+    if new_snapshot.complete and doubtful:
         new_snapshot = replace(new_snapshot, complete=False)
-    unreadable = _count_unreadable(connection, new_snapshot.base)
+    unreadable += _count_unreadable(connection, new_snapshot.base)
     snapshot, models = _take_place(connection, new_snapshot, digest, unreadable)
     return Ingested(
         snapshot,
         models,
-        private,
-        outside,
+        left["private"],
+        left["maybe_private"],
+        left["outside"],
         duplicates,
-        nameless,
+        left["nameless"],
         unknown_keys,
         unreadable,
         oversized=left_out.oversized,
         damaged=left_out.unreadable,
-        carried=models - keys,
+        carried=models - models_read,
+    )
+
+
+def _leave_out_duplicates(
+    connection: duckdb.DuckDBPyConnection, staged: Staging, column: str, order: str
+) -> int:
+    """Keep one staged row for each value of a column; return how many were left out."""
+    (duplicates,) = _one(connection, f"SELECT count(*) - count(DISTINCT {column}) FROM staged")
+    if not duplicates:
+        return 0
+    return staged.leave_out(
+        f"SELECT row FROM staged ANTI JOIN (SELECT arg_max(row, ({order})) AS row "
+        f"FROM staged GROUP BY {column}) USING (row)"
     )
 
 
@@ -228,19 +252,24 @@ def _stage(
     What DuckDB reads as it is, as a crawl's pages are, is not looked into; where it then turns out
     to be something else, and for all other files, the files are converted first.
     """
+    latest = _latest(new_snapshot)
     if new_snapshot.kind != "import":
         found, plain = [], files
     else:
         found = dump.inspect_all(files)
         if found[0].kind == "parquet":
             with telling(_told_of_parquet):
-                _add(staged, normalised(dump.parquet_relation(connection, files)), new_snapshot)
+                _add(
+                    staged,
+                    normalised(dump.parquet_relation(connection, files), latest),
+                    new_snapshot,
+                )
             return dump.Conversion()
         plain = [file.path for file in found if dump.is_plain(file)]
     try:
         for first in range(0, len(plain), _FILES):
             relation = dump.json_relation(plain[first : first + _FILES])
-            _add(staged, normalised(relation), new_snapshot)
+            _add(staged, normalised(relation, latest), new_snapshot)
         as_is = set(plain)
         converted = [file for file in found if file.path not in as_is]
         if plain and _is_odd(connection):
@@ -255,7 +284,7 @@ def _stage(
         staged.clear()
     rows = staged.scratch / "rows.jsonl"
     conversion = dump.convert(converted, rows)
-    _add(staged, normalised(dump.json_relation([rows])), new_snapshot)
+    _add(staged, normalised(dump.json_relation([rows]), latest), new_snapshot)
     return conversion
 
 
@@ -265,6 +294,7 @@ def _stage_repaired(
     """Replace the staged rows that SQL could not read by what `repair` makes of them."""
     parts = connection.execute("SELECT DISTINCT part FROM staged WHERE odd_json IS NOT NULL")
     file, longest = staged.scratch / "repaired.jsonl", 0
+    latest = _latest(new_snapshot)
     with file.open("wb") as lines:
         for (part,) in parts.fetchall():
             rows = connection.execute(
@@ -274,7 +304,7 @@ def _stage_repaired(
             )
             while batch := rows.fetchmany(1_000):
                 for row, text, unknown in batch:
-                    line = _repaired_line(row, text, unknown)
+                    line = _repaired_line(row, text, unknown, latest)
                     longest = max(longest, len(line))
                     lines.write(line + b"\n")
     if longest:
@@ -282,8 +312,8 @@ def _stage_repaired(
         _add(staged, normalised_again(file, longest), new_snapshot)
 
 
-def _repaired_line(row: int, text: str, unknown: list[str] | None) -> bytes:
-    model, unreadable = repair(text)
+def _repaired_line(row: int, text: str, unknown: list[str] | None, latest: datetime) -> bytes:
+    model, unreadable = repair(text, latest)
     return msgspec.json.encode(
         {
             "model": model,
@@ -293,6 +323,17 @@ def _repaired_line(row: int, text: str, unknown: list[str] | None) -> bytes:
             "row": row,
         }
     )
+
+
+def _latest(new_snapshot: NewSnapshot) -> datetime:
+    """Return the latest date of a model that the snapshot can hold: the end of the day after it.
+
+    A dump may be dated by its day alone, and clocks differ.
+    """
+    day = new_snapshot.observed_to.astimezone(UTC).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    return day + timedelta(days=2)
 
 
 def _add(staged: Staging, rows: str, new_snapshot: NewSnapshot) -> None:
@@ -326,25 +367,31 @@ def _count_unknown_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, int]
     return dict(found.fetchall())
 
 
-def _count_unreadable(connection: duckdb.DuckDBPyConnection, base: int | None) -> list[Unreadable]:
-    """Count the staged models of which each column could not be read, with an example.
+def _count_unreadable(
+    connection: duckdb.DuckDBPyConnection,
+    base: int | None,
+    condition: str = "true",
+    only: str | None = None,
+) -> list[Unreadable]:
+    """Count the staged models of which each column (or `only` one) could not be read.
 
-    Of models that an update carries on, the example is the one of the snapshot `base`.
+    With an example; of models that an update carries on, it is the one of the snapshot `base`.
     """
     found = connection.execute(
-        """
+        f"""
         WITH earlier AS (
             SELECT unnest(unreadable, recursive := true) FROM snapshots WHERE id = $base
         ),
         named AS (
             SELECT unnest(unreadable) AS field, unnest(examples) AS example
-            FROM staged WHERE unreadable IS NOT NULL
+            FROM staged WHERE unreadable IS NOT NULL AND {condition}
         )
         SELECT field, count(*), coalesce(min(named.example), any_value(earlier.example))
         FROM named LEFT JOIN earlier USING (field)
+        WHERE field = $only OR $only IS NULL
         GROUP BY field ORDER BY field
         """,
-        {"base": base},
+        {"base": base, "only": only},
     )
     return [Unreadable(*row) for row in found.fetchall()]
 

@@ -14,8 +14,8 @@ _NUMPY_STRINGS = re.compile(rf"\[\s*{_STRING}(?:\s+{_STRING})*\s*\]", re.DOTALL)
 _SEQUENCES = frozenset({"array", "list", "tuple", "set", "frozenset", "ndarray"})
 _NAMES = {"nan": math.nan, "null": None, "true": True, "false": False}
 
-MISSING = frozenset({"None", "null", "nan", "NaN", "NaT", "<NA>"})
-"""How Python, JSON and pandas write that there is no value."""
+MISSING = frozenset({"None", "null", "NULL", "nan", "NaN", "NaT", "<NA>", "N/A"})
+"""How Python, JSON, SQL, pandas and spreadsheets write that there is no value."""
 
 
 def parse_literal(text: str) -> Any:

@@ -1,17 +1,27 @@
 """SQL that turns API objects into typed columns, and says which ones it cannot read by itself."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
+from hfscan.objectid import HUB_START
 from hfscan.quoting import literal
 from hfscan.store.dump.relation import typed
+from hfscan.store.literals import MISSING
 from hfscan.store.raw import FIELDS, NESTED_TYPES, SHAPE
 
 _SQL = Path(__file__).with_name("normalise.sql")
 _PLACES = {name: place for place, name in enumerate((*FIELDS, *NESTED_TYPES), 1)}
 
+_SPELLED = r"[{<]|\[['\"\[]|\(\w+="
+"""In the name of a file: it may be an object, a list or a repr that became text."""
 _REPO_ID = r"[\w.-]+(/[\w.-]+)?"
-_NO_OWNERS = ("datasets", "spaces", "models", "huggingface.co", "hf.co", "www.huggingface.co")
+_HOSTS = ("huggingface.co", "hf.co", "www.huggingface.co")
+_NO_OWNERS = ("datasets", "spaces", "models", *_HOSTS)
+
+_GATES = ("false", "true", "auto", "manual")
+_TEXTS = ("id", "object_id", "model.author", "model.sha", "model.library_name",
+    "model.pipeline_tag", "model.config.model_type")  # fmt: skip
 
 _COUNTS = {
     "downloads": "model.downloads",
@@ -24,15 +34,16 @@ _DATES = {"createdAt": "created_at", "lastModified": "last_modified"}
 _LISTS = {"tags": "model.tags", "config.architectures": "model.config.architectures"}
 
 
-def normalised(raw: str) -> str:
+def normalised(raw: str, latest: datetime) -> str:
     """Return SQL for the rows of the relation `raw` (see dump/relation.py) in typed columns.
 
-    `odd_json` is the object of a row with a value that only `repair` can read, else NULL.
+    `odd_json` is the object of a row with a value that only `repair` can read, else NULL. Later
+    dates than `latest` are such values.
     """
     nothing = (
         "NULL::VARCHAR[] AS unreadable, NULL::VARCHAR[] AS examples, NULL::BIGINT AS first_row"
     )
-    return _normalised(f"SELECT *, {nothing} FROM ({raw})", _is_odd())
+    return _normalised(f"SELECT *, {nothing} FROM ({raw})", _is_odd(latest))
 
 
 def normalised_again(file: Path, longest: int) -> str:
@@ -59,7 +70,7 @@ def _normalised(raw: str, odd: str) -> str:
     return f"WITH raw AS ({raw}) {text}"
 
 
-def _is_odd() -> str:
+def _is_odd(latest: datetime) -> str:
     """Return SQL for whether some value of an object is none of the contract's."""
     conditions = [
         f"{_type(name)} NOT IN {(*types, 'NULL')}"
@@ -69,13 +80,17 @@ def _is_odd() -> str:
         "id IS NULL",
         f"NOT regexp_full_match(id, {literal(_REPO_ID)})",
         *(f"starts_with(id, {literal(f'{owner}/')})" for owner in _NO_OWNERS),
+        f"id IN {_HOSTS}",
         "id = object_id",
         "object_id <> lower(trim(object_id))",
-        "model.gated <> lower(model.gated)",
+        f"model.gated NOT IN {_GATES}",
+        *(f"{column} IN {(*MISSING,)}" for column in _TEXTS),
     ]
     conditions += [
         f"{column} IS NULL AND {_type(name)} <> 'NULL'" for name, column in _DATES.items()
     ]
+    possible = f"{_timestamp(HUB_START)} AND {_timestamp(latest)}"
+    conditions += [f"{column} NOT BETWEEN {possible}" for column in _DATES.values()]
     conditions += [
         f"{value} < 0 OR {value} IS NULL AND {_type(name)} <> 'NULL'"
         for name, value in _COUNTS.items()
@@ -87,11 +102,14 @@ def _is_odd() -> str:
     conditions += [
         f"files IS NULL AND {_type('siblings')} <> 'NULL'",
         _lacks_some("files"),
-        _holds("files", "{"),
-        _holds("files", "(rfilename="),
+        f"regexp_matches(array_to_string(files, ' '), {literal(_SPELLED)})",
         _lacks_some("list_transform(model.baseModels.models, lambda base: base.id)"),
     ]
     return " OR ".join(f"({one})" for one in conditions)
+
+
+def _timestamp(instant: datetime) -> str:
+    return f"TIMESTAMP {literal(str(instant.astimezone(UTC).replace(tzinfo=None)))}"
 
 
 def _type(name: str) -> str:

@@ -5,10 +5,12 @@ Few rows need it: normalise.sql says which, and reads all others by itself.
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from hfscan.objectid import HUB_START
 from hfscan.store import values
 
 _Reader = Callable[[Any], Any]
@@ -32,6 +34,9 @@ _COLUMNS: dict[str, tuple[str, _Reader]] = {
 }
 """Field -> the column that it fills, and what reads it."""
 
+_DATES = frozenset({"created_at", "last_modified"})
+"""Columns that hold an instant."""
+
 _NESTED: dict[str, dict[str, tuple[str, _Reader]]] = {
     "baseModels": {
         "relation": ("base_relation", values.read_text),
@@ -47,20 +52,24 @@ _NESTED: dict[str, dict[str, tuple[str, _Reader]]] = {
 """The same for the fields of objects."""
 
 
-def repair(text: str) -> tuple[dict[str, Any], dict[str, str]]:
+def repair(text: str, latest: datetime) -> tuple[dict[str, Any], dict[str, str]]:
     """Return an object in the contract's types, and column -> what could not be read of it.
 
-    The object has no `id` where nothing names a model.
+    The object has no `id` where nothing names a model. A date before the Hub or after `latest` is
+    none: it stands for an unknown one, such as 1970-01-01 and 9999-12-31.
     """
     given = _decode(text)
     unreadable: dict[str, str] = {}
 
     def read(value: Any, column: str, reader: _Reader) -> Any:
         try:
-            return reader(values.unwrap(value))
+            found = reader(values.unwrap(value))
+            if column in _DATES:
+                _check_date(found, latest)
         except ValueError:
             unreadable.setdefault(column, _example(value))
             return None
+        return found
 
     model: dict[str, Any] = {}
     for field, (column, reader) in _COLUMNS.items():
@@ -71,8 +80,13 @@ def repair(text: str) -> tuple[dict[str, Any], dict[str, str]]:
             model[field] = _read_nested(given[field], parts, unreadable, read)
     model["id"] = _first_readable([given.get("id"), given.get("modelId")], model.get("_id"))
     if isinstance(given.get("author"), str):  # else it follows from the id
-        model["author"] = given["author"].strip()
+        model["author"] = values.read_text(given["author"])
     return model, unreadable
+
+
+def _check_date(text: str | None, latest: datetime) -> None:
+    if text is not None and not HUB_START <= datetime.fromisoformat(text) <= latest:
+        raise ValueError("not a date at which a model can have been created or modified")
 
 
 def _read_nested(

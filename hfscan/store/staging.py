@@ -78,6 +78,8 @@ class Staging:
             shutil.rmtree(folder)
         self._added = 0
 
-    def leave_out(self, rows: str) -> None:
-        """Take rows out of `staged`: those whose `row` a query returns."""
-        self._connection.execute(f"INSERT INTO left_out {rows}")
+    def leave_out(self, rows: str) -> int:
+        """Take rows out of `staged`, those whose `row` a query returns; return their number."""
+        found = self._connection.execute(f"INSERT INTO left_out {rows}").fetchone()
+        assert found is not None
+        return int(found[0])

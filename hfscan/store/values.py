@@ -14,14 +14,29 @@ from hfscan.timestamps import parse_timestamp
 
 _LARGEST = 2**63 - 1  # of a BIGINT
 _DIGITS = re.compile(r"\d{1,19}(?:\.0+)?", re.ASCII)
-_FLAGS = {"true": True, "false": False}
+_FLAGS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1", "1.0"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0", "0.0"), False),
+}
+_GATES = frozenset({"auto", "manual"})
 _WORD = re.compile(r"[^\s,;|'\"\[\](){}]*[^\W\d_][^\s,;|'\"\[\](){}]*")
-_NO_WORDS = frozenset({"n/a", "na", "unknown"})
+_NO_WORDS = frozenset({"na", "unknown"})
+_SPELLED = re.compile(
+    r"(?:[A-Z]\w*:\s*)?(?P<literal>\[.*\]|\{.*\}|\(.*,.*\)|[A-Za-z_][\w.]*\(\w+=.*\))"
+    r"|<.+ at 0x\w+>",
+    re.DOTALL,
+)
+"""The text of a list, an object or the repr of one: in a list it is no word and no file's name."""
 _BRACKET = re.compile(r"[\[({]")
 _FILE_NAMES = ("rfilename", "path", "filename", "name")
 """Keys under which an object holds the name of a file, the first one found."""
 
-_URL = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
+_URL = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)(?:/|$)", re.IGNORECASE)
+_PAGES = frozenset(
+    "blog chat collections datasets docs enterprise jobs join learn login metrics models new "
+    "organizations papers posts pricing search settings spaces support tasks".split()
+)
+"""Paths of the Hub's site that are no models."""
 _VIEWS = frozenset({"tree", "blob", "resolve", "raw", "commits", "discussions"})
 _OBJECT_ID = re.compile(r"[0-9a-f]{24}", re.IGNORECASE | re.ASCII)
 
@@ -42,31 +57,32 @@ def unwrap(value: Any) -> Any:
 
 
 def read_text(value: Any) -> str | None:
-    """Return a text, None for an empty one."""
-    if value is None or isinstance(value, str):
-        return value or None
-    if isinstance(value, float) and math.isnan(value):
+    """Return a text without space around it, None for an empty one."""
+    if _is_missing(value):
         return None
+    if isinstance(value, str):
+        return value.strip() or None
     raise ValueError("not a text")
 
 
 def read_flag(value: Any) -> bool | None:
-    """Return a boolean, also from 0, 1 and the words of JSON and Python."""
-    if _is_missing(value) or isinstance(value, bool):
-        return value if isinstance(value, bool) else None
-    if isinstance(value, str) and value.strip().lower() in _FLAGS:
-        return _FLAGS[value.strip().lower()]
-    if isinstance(value, int | float) and value in (0, 1):
+    """Return a boolean, also from 0, 1 and the usual words for both; None for an empty text."""
+    if isinstance(value, bool | int | float) and value in (0, 1):
         return bool(value)
+    word = read_text(value)
+    if word is None:
+        return None
+    if word.lower() in _FLAGS:
+        return _FLAGS[word.lower()]
     raise ValueError("neither true nor false")
 
 
 def read_gate(value: Any) -> str | None:
-    """Return 'false', 'auto', 'manual' or whatever other word the Hub gates by."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = read_text(value)
-    return text and text.strip().lower()
+    """Return how the Hub gates a model: 'false', 'auto', 'manual', or 'true' where not told how."""
+    if isinstance(value, str) and value.strip().lower() in _GATES:
+        return value.strip().lower()
+    flag = read_flag(value)
+    return None if flag is None else str(flag).lower()
 
 
 def read_count(value: Any) -> int | None:
@@ -92,6 +108,8 @@ def read_timestamp(value: Any) -> str | None:
 def read_words(value: Any) -> list[str] | None:
     """Return a list of words, such as tags."""
     items = _read_list(value)
+    if items and all(one is None for one in items):
+        raise ValueError("a list of nothing but nulls")
     return items and [_word(one) for one in items if one is not None]
 
 
@@ -126,26 +144,36 @@ def read_object_id(value: Any) -> str | None:
     text = read_text(value)
     if text is None:
         return None
-    text = text.strip()
-    return text.lower() if _OBJECT_ID.fullmatch(text) else text or None
+    return text.lower() if _OBJECT_ID.fullmatch(text) else text
 
 
 def read_repo_id(value: Any) -> str | None:
     """Return the id of a model's repo, also from the address of its page."""
     text = read_text(value)
-    if text is None or text in MISSING:
+    if text is None:
         return None
-    path, urls = _URL.subn("", text.strip(), count=1) if _URL.match(text.strip()) else (text, 0)
-    parts = path.strip().split("/")
-    if urls:
-        parts = [one for one in re.split(r"[?#]", path, maxsplit=1)[0].split("/") if one]
-        end = next((place for place, one in enumerate(parts) if one in _VIEWS), len(parts))
-        parts = parts[:end]
-    if parts[0] == "models" and len(parts) > 1:
+    parts = _path_of_page(text[url.end() :]) if (url := _URL.match(text)) else text.split("/")
+    if parts[:1] == ["models"] and len(parts) > 1:
         parts = parts[1:]
-    if len(parts) > 2 or not all(parts) or parts[0] in ("datasets", "spaces") or ":" in parts[0]:
+    if (
+        len(parts) not in (1, 2)
+        or not all(parts)
+        or parts[0] in ("datasets", "spaces")
+        or ":" in parts[0]
+    ):
         raise ValueError("not the id of a model")
     return "/".join(parts)
+
+
+def _path_of_page(path: str) -> list[str]:
+    """Return the parts of a path on the Hub's site that name a repo. Raises ValueError."""
+    parts = [one for one in re.split(r"[?#]", path, maxsplit=1)[0].split("/") if one]
+    if parts[:1] == ["api"]:
+        parts = parts[1:]
+    if parts and parts[0] in _PAGES and (parts[0] != "models" or len(parts) == 1):
+        raise ValueError("not the page of a model")
+    end = next((place for place, one in enumerate(parts) if one in _VIEWS), len(parts))
+    return parts[:end]
 
 
 def _is_missing(value: Any) -> bool:
@@ -167,11 +195,10 @@ def _read_list(value: Any) -> list[Any] | None:
         return None
     if isinstance(value, str):
         value = _list_from_text(value)
-    elif isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
-        if value[0].startswith(("[", "(")):  # a list that was made of a text of one
-            value = _list_from_text(value[0])
-    elif isinstance(value, list) and any(_is_repr(one) for one in value):
-        value = [parse_literal(one) if _is_repr(one) else one for one in value]
+    if isinstance(value, list):
+        items = [_read_item(one) for one in value]
+        was_text = len(value) == 1 and isinstance(value[0], str)
+        value = items[0] if was_text and isinstance(items[0], list) else items
     if isinstance(value, dict):
         return [value]
     if value is None or isinstance(value, list):
@@ -189,8 +216,11 @@ def _list_from_text(text: str) -> Any:
     return parsed
 
 
-def _is_repr(value: Any) -> bool:
-    return isinstance(value, str) and re.match(r"[A-Z]\w*\(\w+=", value) is not None
+def _read_item(item: Any) -> Any:
+    """Return an item of a list; where it is the text of an object or a list, what it spells."""
+    if not isinstance(item, str) or (spelled := _SPELLED.fullmatch(item.strip())) is None:
+        return item
+    return parse_literal(spelled["literal"] or item)
 
 
 def _word(value: Any) -> str:

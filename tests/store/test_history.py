@@ -139,7 +139,7 @@ def test_the_snapshots_of_2026_equal_their_replay_in_any_order(opened, shared_da
     for order in (range(7), random.Random(7).sample(range(7), 7)):
         store = opened()
         for number in order:
-            when = DAY + timedelta(days=number)
+            when = datetime(2026, 8, 31, tzinfo=UTC) + timedelta(days=number)
             snapshot = store.ingest(
                 [dumps[number]], NewSnapshot("import", "radar", Scope(), when, when, None)
             ).snapshot

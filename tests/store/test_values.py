@@ -74,12 +74,14 @@ def test_date_is_read_as_utc(imported, given, instant):
 @pytest.mark.parametrize(
     "given",
     ["06/01/2022", "", "yesterday", "2022-13-02T00:00:00.000Z", "epoch", "infinity", 7, 20220302,
-     True, "02 Mar 2022 23:29:04 IST", "0001-01-01T00:00:00+05:30", [1], 1e300],
+     True, "02 Mar 2022 23:29:04 IST", "0001-01-01T00:00:00+05:30", [1], 1e300,
+     "9999-12-31T23:59:59.000Z", "1677-09-21", "1900-01-01T00:00:00.000Z", "1970-01-01T00:00:00Z",
+     "2015-12-31T23:59:59.000Z", "2024-07-13T00:00:01.000Z", "2031-01-01"],
     ids=repr,
 )  # fmt: skip
-def test_ambiguous_date_is_unreadable(imported, given):
+def test_impossible_date_is_unreadable(imported, given):
     (model,), unreadable = imported({"id": "a/b", "createdAt": given})
-    assert model["created_at"] is None
+    assert (model["created_at"], model["at_cutoff"]) == (None, None)
     assert model["unreadable"] == ["created_at"]
     example = given if isinstance(given, str) else json.dumps(given)
     assert unreadable == {"created_at": (1, example)}
@@ -111,7 +113,7 @@ def test_tags_are_read_from_text(imported, given):
 @pytest.mark.parametrize(
     "given",
     ["not a list", "pytorch;bert", "[pytorch", [{"name": "pytorch"}], {"a": 1}, 3, "3", "",
-     "['a', __import__('os').getcwd()]", "N/A", [["pytorch"]]],
+     "['a', __import__('os').getcwd()]", [["pytorch"]], [None], ["['a']", "['b']"]],
     ids=repr,
 )  # fmt: skip
 def test_unreadable_tags_are_unknown(imported, given):
@@ -135,6 +137,10 @@ def test_unreadable_tags_are_unknown(imported, given):
             "RepoSibling(rfilename='a.json')",
         ],
         "[{'rfilename': 'pytorch_model.bin'}, {'rfilename': 'a.json'}]",
+        ['{"rfilename": "pytorch_model.bin"}', '{"rfilename": "a.json"}'],
+        ["{'rfilename': 'pytorch_model.bin'}", "{'rfilename': 'a.json'}"],
+        ["RepoFile: {'rfilename': 'pytorch_model.bin'}", "RepoFile: {'rfilename': 'a.json'}"],
+        ["['pytorch_model.bin', 'a.json']"],
     ],
     ids=str,
 )
@@ -148,13 +154,32 @@ def test_files_are_read_from_text(imported, given):
 @pytest.mark.parametrize(
     "given",
     ["RepoSibling(size=1)", [{"size": 1}], [3], 3, "3", "", {"a.bin": 1}, ["a.bin", {"x": 1}],
-     [{"rfilename": {"a": 1}}], "12 files", "none", [None]],
+     [{"rfilename": {"a": 1}}], "12 files", "none", [None], [{"rfilename": ["a"]}],
+     ["<huggingface_hub.hf_api.RepoSibling object at 0x7f3a>"], ["RepoFile: {...}"],
+     ["['a.bin']", "['b.bin']"]],
     ids=repr,
 )  # fmt: skip
 def test_unreadable_files_leave_weights_unknown(imported, given):
     (model,), unreadable = imported({"id": "a/b", "tags": [], "siblings": given})
     assert (model["files"], model["weights_mask"], model["tag_mask"]) == (None, None, 0)
     assert unreadable["files"][0] == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["RepoSibling(rfilename='tf_model.h5', size=None)", "['tf_model.h5']",
+             '{"rfilename": "tf_model.h5"}', "{'rfilename': 'tf_model.h5'}"],
+)  # fmt: skip
+def test_one_file_in_text_is_read(imported, text):
+    (model,), unreadable = imported({"id": "a/b", "siblings": [text]})
+    assert (model["files"], model["weights_mask"] & 2, unreadable) == (["tf_model.h5"], 2, {})
+
+
+def test_brackets_in_file_names_are_kept(imported):
+    names = ["[v1] a.bin", "(1).bin", "{{cookie}}/a.py", "a (v=2).bin"]
+    (model,), unreadable = imported(
+        {"id": "a/b", "siblings": [{"rfilename": one} for one in names]}
+    )
+    assert (model["files"], unreadable) == (names, {})
 
 
 @pytest.mark.parametrize(
@@ -186,18 +211,57 @@ def test_count_is_kept_or_unreadable(imported, given, count):
 
 @pytest.mark.parametrize(
     ("given", "gated", "disabled"),
-    [("False", "false", False), ("true", "true", True), (False, "false", False), (1, None, True)],
+    [
+        *(
+            (given, "false", False)
+            for given in ("False", " f ", "no", "N", "off", "0", "0.0", 0, 0.0)
+        ),
+        *((given, "true", True) for given in ("true", "T", "yes", "y", "ON", "1", "1.0", 1, True)),
+        *((given, None, None) for given in ("", " ", "nan", "N/A", None)),
+    ],
+    ids=repr,
 )
-def test_flag_is_read_from_text(imported, given, gated, disabled):
-    (model,), unreadable = imported({"id": "a/b", "gated": given, "disabled": given})
-    assert (model["gated"], model["disabled"]) == (gated, disabled)
-    assert set(unreadable) == ({"gated"} if gated is None else set())
+def test_flag_is_read_in_every_spelling(imported, given, gated, disabled):
+    row = {"gated": given, "disabled": given, "private": given}
+    models, unreadable = imported({"id": "a/b", **row}, {"id": "a/c"})
+    if disabled:
+        assert ([model["id"] for model in models], imported.result.private) == (["a/c"], 1)
+        imported({"id": "a/b", **row, "private": False}, {"id": "a/c"})
+        (model, _), unreadable = imported({"id": "a/b", **row, "private": None}, {"id": "a/c"})
+    else:
+        model, _ = models
+    assert (model["gated"], model["disabled"], unreadable) == (gated, disabled, {})
 
 
 def test_model_of_unknown_privacy_is_left_out(imported):
-    models, _ = imported({"id": "a/b", "private": "perhaps"}, {"id": "a/c", "private": "False"})
+    models, unreadable = imported(
+        {"id": "a/b", "private": "perhaps"}, {"id": "a/c", "private": "False"}
+    )
     assert [model["id"] for model in models] == ["a/c"]
-    assert imported.result.private == 1
+    assert (imported.result.private, imported.result.maybe_private) == (0, 1)
+    assert unreadable == {"private": (1, "perhaps")}
+
+
+def test_unknown_gate_is_unreadable(imported):
+    (model,), unreadable = imported({"id": "a/b", "gated": "somehow"})
+    assert (model["gated"], unreadable) == (None, {"gated": (1, "somehow")})
+
+
+@pytest.mark.parametrize("word", ["None", "nan", "NaN", "null", "NULL", "NaT", "<NA>", "N/A"])
+def test_word_for_null_is_null(imported, word):
+    fields = ("author", "sha", "library_name", "pipeline_tag", "gated")
+    (model,), unreadable = imported(
+        {"id": "a/b", "config": {"model_type": word}, **dict.fromkeys(fields, word)}, {"id": word}
+    )
+    assert model["author"] == "a"
+    assert [model[name] for name in (*fields[1:], "model_type")] == [None] * 5
+    assert (imported.result.nameless, unreadable) == (1, {})
+
+
+def test_repo_id_has_one_object_id(imported):
+    rows = [{"_id": OBJECT_ID[:-1] + digit, "id": "a/b", "likes": int(digit)} for digit in "396"]
+    (model,), _ = imported(*rows, {"id": "a/b", "likes": 0})
+    assert (model["likes"], imported.result.duplicates) == (9, 3)
 
 
 OBJECT_ID = "621ffdc036468d709f174338"
@@ -237,7 +301,10 @@ def test_identity_is_read(imported, row, key, id_, author):
         {"id": None}, {}, {"id": ""}, {"id": " "}, {"id": 1}, {"_id": OBJECT_ID},
         {"_id": OBJECT_ID, "id": None}, {"id": "datasets/acme/x"}, {"id": "datasets/squad"},
         {"id": "https://huggingface.co/datasets/acme/x"}, {"id": "https://example.com/a/b"},
-        {"id": "acme/"}, {"id": "a/b/c"},
+        {"id": "acme/"}, {"id": "a/b/c"}, {"id": "https://huggingface.co/"}, {"id": "https://hf.co/"},
+        {"id": "hf.co"}, {"id": "/"}, {"id": "https://huggingface.co/models"},
+        {"id": "https://huggingface.co/docs/transformers"}, {"id": "https://hf.co/spaces/a/b"},
+        {"id": "https://huggingface.co/blog/x"}, {"id": "https://huggingface.co/tree/main"},
     ],
     ids=str,
 )  # fmt: skip
