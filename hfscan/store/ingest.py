@@ -4,24 +4,20 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
 
 from hfscan.errors import DumpError
-from hfscan.objectid import CUTOFF_END, CUTOFF_START
 from hfscan.store import dump, history, series
 from hfscan.store.database import lean
-from hfscan.store.normalise import normalised, normalised_again
-from hfscan.store.repair import repair
 from hfscan.store.snapshots import NewSnapshot, Unreadable
+from hfscan.store.stage import count_unknown_keys, naive, stage, stage_repaired
 from hfscan.store.staging import Staging, staging
 from hfscan.store.transaction import explained, telling, transaction
 
-_FILES = 200  # that are read at once: all are held open until the last is read
 _NOT_FILLED = frozenset({"at_cutoff", "unreadable"})  # by a field: our own reading of others
 
 _LEFT_OUT = {
@@ -98,7 +94,7 @@ def _already(
     found = connection.execute(  # two crawls in one second may well bring the same
         "SELECT id, models FROM snapshots WHERE kind = 'import' AND kind = ? AND digest = ? "
         "AND observed_to = ?",
-        [new_snapshot.kind, digest, _naive(new_snapshot.observed_to)],
+        [new_snapshot.kind, digest, naive(new_snapshot.observed_to)],
     ).fetchone()
     if found is None:
         return None
@@ -115,8 +111,8 @@ def _ingest(
     sparing: contextlib.AbstractContextManager[None],
 ) -> Ingested:
     with staging(connection) as staged:
-        left_out = _stage(connection, staged, files, new_snapshot)
-        _stage_repaired(connection, staged, new_snapshot)
+        left_out = stage(connection, staged, files, new_snapshot)
+        stage_repaired(connection, staged, new_snapshot)
         with sparing, transaction(connection):
             ingested = _settle(connection, staged, new_snapshot, digest, left_out)
             if accept is not None:
@@ -135,7 +131,7 @@ def _settle(
 
     It is not complete where rows are left out of which the model is not known.
     """
-    unknown_keys = _count_unknown_keys(connection)
+    unknown_keys = count_unknown_keys(connection)
     unreadable = _count_unreadable(connection, None, "maybe_private", "private")
     left = {
         reason: staged.leave_out(f"SELECT row FROM staged WHERE {condition}")
@@ -197,8 +193,8 @@ def _take_place(
         name for name, n in zip(kept, filled, strict=True) if not n and name not in _NOT_FILLED
     ]
     scope = {
-        "since": _naive(new_snapshot.scope.since),
-        "until": _naive(new_snapshot.scope.until),
+        "since": naive(new_snapshot.scope.since),
+        "until": naive(new_snapshot.scope.until),
         "author": new_snapshot.scope.author,
         "task": new_snapshot.scope.task,
         "model_limit": new_snapshot.scope.limit,
@@ -207,20 +203,20 @@ def _take_place(
         "synthetic": new_snapshot.synthetic,
         "missing_columns": missing_columns if models else [],
     }
-    observed_to = _naive(new_snapshot.observed_to)
+    observed_to = naive(new_snapshot.observed_to)
     assert observed_to is not None
     tick = series.enter(connection, scope, observed_to)
     history.insert(connection, tick)
     row = scope | {
         "kind": new_snapshot.kind,
         "origin": new_snapshot.origin,
-        "observed_from": _naive(new_snapshot.observed_from),
+        "observed_from": naive(new_snapshot.observed_from),
         "observed_to": observed_to,
         "complete": new_snapshot.complete,
         "models": models,
         "requests": new_snapshot.requests,
         "base": new_snapshot.base,
-        "recorded_at": _naive(datetime.now(UTC)),
+        "recorded_at": naive(datetime.now(UTC)),
         "digest": digest,
         "unreadable": [dataclasses.asdict(one) for one in unreadable],
         "series": tick.series,
@@ -239,132 +235,6 @@ def _kept(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Return the columns of a snapshot that are read, not made."""
     columns = [row[0] for row in connection.execute("DESCRIBE FROM models_in(0)").fetchall()]
     return [name for name in columns if name != "snapshot" and not name.endswith("_mask")]
-
-
-def _stage(
-    connection: duckdb.DuckDBPyConnection,
-    staged: Staging,
-    files: Sequence[Path],
-    new_snapshot: NewSnapshot,
-) -> dump.Conversion:
-    """Stage the models of `files`; return what had to be left out.
-
-    What DuckDB reads as it is, as a crawl's pages are, is not looked into; where it then turns out
-    to be something else, and for all other files, the files are converted first.
-    """
-    latest = _latest(new_snapshot)
-    if new_snapshot.kind != "import":
-        found, plain = [], files
-    else:
-        found = dump.inspect_all(files)
-        if found[0].kind == "parquet":
-            with telling(_told_of_parquet):
-                _add(
-                    staged,
-                    normalised(dump.parquet_relation(connection, files), latest),
-                    new_snapshot,
-                )
-            return dump.Conversion()
-        plain = [file.path for file in found if dump.is_plain(file)]
-    try:
-        for first in range(0, len(plain), _FILES):
-            relation = dump.json_relation(plain[first : first + _FILES])
-            _add(staged, normalised(relation, latest), new_snapshot)
-        as_is = set(plain)
-        converted = [file for file in found if file.path not in as_is]
-        if plain and _is_odd(connection):
-            converted = found
-    except (duckdb.InvalidInputException, duckdb.IOException) as error:
-        if explained(error) is not error:
-            raise
-        converted = found or dump.inspect_all(files)
-    if not converted:
-        return dump.Conversion()
-    if len(converted) == len(files):
-        staged.clear()
-    rows = staged.scratch / "rows.jsonl"
-    conversion = dump.convert(converted, rows)
-    _add(staged, normalised(dump.json_relation([rows]), latest), new_snapshot)
-    return conversion
-
-
-def _stage_repaired(
-    connection: duckdb.DuckDBPyConnection, staged: Staging, new_snapshot: NewSnapshot
-) -> None:
-    """Replace the staged rows that SQL could not read by what `repair` makes of them."""
-    parts = connection.execute("SELECT DISTINCT part FROM staged WHERE odd_json IS NOT NULL")
-    file, longest = staged.scratch / "repaired.jsonl", 0
-    latest = _latest(new_snapshot)
-    with file.open("wb") as lines:
-        for (part,) in parts.fetchall():
-            rows = connection.execute(
-                "SELECT row, odd_json, unknown FROM staged "
-                "WHERE odd_json IS NOT NULL AND part = ? ORDER BY row",
-                [part],
-            )
-            while batch := rows.fetchmany(1_000):
-                for row, text, unknown in batch:
-                    line = _repaired_line(row, text, unknown, latest)
-                    longest = max(longest, len(line))
-                    lines.write(line + b"\n")
-    if longest:
-        staged.leave_out("SELECT row FROM staged WHERE odd_json IS NOT NULL")
-        _add(staged, normalised_again(file, longest), new_snapshot)
-
-
-def _repaired_line(row: int, text: str, unknown: list[str] | None, latest: datetime) -> bytes:
-    model, unreadable = repair(text, latest)
-    return msgspec.json.encode(
-        {
-            "model": model,
-            "unknown": unknown,
-            "unreadable": list(unreadable) or None,
-            "examples": list(unreadable.values()) or None,
-            "row": row,
-        }
-    )
-
-
-def _latest(new_snapshot: NewSnapshot) -> datetime:
-    """Return the latest date of a model that the snapshot can hold: the end of the day after it.
-
-    A dump may be dated by its day alone, and clocks differ.
-    """
-    day = new_snapshot.observed_to.astimezone(UTC).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
-    return day + timedelta(days=2)
-
-
-def _add(staged: Staging, rows: str, new_snapshot: NewSnapshot) -> None:
-    """Stage rows in typed columns, with whether they are outside the scope's period."""
-    bounds = {
-        "cutoff_start": _naive(CUTOFF_START),
-        "cutoff_end": _naive(CUTOFF_END),
-        "since": _naive(new_snapshot.scope.since),
-        "until": _naive(new_snapshot.scope.until),
-    }
-    staged.add(
-        f"WITH normalised AS ({rows}) SELECT *, "
-        "coalesce(created_at < $since, false) OR coalesce(created_at >= $until, false) "
-        "AS outside FROM normalised",
-        bounds,
-    )
-
-
-def _is_odd(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Return whether some staged rows are no models as the API tells them."""
-    nameless = _one(connection, "SELECT count(*) FROM staged WHERE key IS NULL")
-    return nameless != (0,) or any(map(dump.is_known, _count_unknown_keys(connection)))
-
-
-def _count_unknown_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Count the staged models that have each unknown key. Shape: key -> models."""
-    found = connection.execute(
-        "SELECT key, count(*) FROM (SELECT unnest(unknown) AS key FROM staged) "
-        "GROUP BY key ORDER BY key"
-    )
-    return dict(found.fetchall())
 
 
 def _count_unreadable(
@@ -404,20 +274,8 @@ def _one(
     return row
 
 
-def _naive(instant: datetime | None) -> datetime | None:
-    return instant and instant.astimezone(UTC).replace(tzinfo=None, microsecond=0)
-
-
 def _told(error: duckdb.Error) -> Exception:
     told = explained(error)
     if told is error and isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
         return DumpError(f"{str(error).splitlines()[0]} Nothing was imported.")
     return told
-
-
-def _told_of_parquet(error: duckdb.Error) -> Exception:
-    """Return DumpError for what damaged Parquet makes DuckDB say, in errors of many classes."""
-    told = explained(error)
-    if told is not error or isinstance(error, duckdb.OutOfMemoryException):
-        return told
-    return DumpError(f"{str(error).splitlines()[0]}. Nothing was imported.")
