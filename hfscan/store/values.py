@@ -6,6 +6,7 @@ ValueError where it is not understood: what is unknown never counts as none.
 
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -115,7 +116,7 @@ def read_words(value: Any) -> list[str] | None:
 
 def read_files(value: Any) -> list[dict[str, str]] | None:
     """Return a list of files as the API has it: objects with an `rfilename`."""
-    items = _read_list(value)
+    items = _read_list(value, _read_object_item)
     if items and isinstance(value, str) and not _BRACKET.search(value) and "." not in value:
         raise ValueError("none looks like the name of a file")
     return items and [{"rfilename": _file_name(one)} for one in items]
@@ -189,14 +190,17 @@ def _from_milliseconds(number: int) -> str:
         raise ValueError("outside the calendar") from error
 
 
-def _read_list(value: Any) -> list[Any] | None:
-    """Return a list, also from text: JSON, a Python literal or words separated by commas."""
+def _read_list(value: Any, read_item: Callable[[Any], Any] | None = None) -> list[Any] | None:
+    """Return a list, also from text: JSON, a Python literal or words separated by commas.
+
+    `read_item`: what reads an item of a list, by default `_read_word_item`.
+    """
     if _is_missing(value):
         return None
     if isinstance(value, str):
         value = _list_from_text(value)
     if isinstance(value, list):
-        items = [_read_item(one) for one in value]
+        items = [(read_item or _read_word_item)(one) for one in value]
         was_text = len(value) == 1 and isinstance(value[0], str)
         value = items[0] if was_text and isinstance(items[0], list) else items
     if isinstance(value, dict):
@@ -216,8 +220,18 @@ def _list_from_text(text: str) -> Any:
     return parsed
 
 
-def _read_item(item: Any) -> Any:
-    """Return an item of a list; where it is the text of an object or a list, what it spells."""
+def _read_word_item(item: Any) -> Any:
+    """Return an item; where it is the text of a list of texts, that. Else `[en]` is a word, too."""
+    try:
+        found = _read_object_item(item)
+    except ValueError:
+        return item
+    is_words = isinstance(found, list) and found and all(isinstance(one, str) for one in found)
+    return found if is_words or isinstance(found, dict) else item
+
+
+def _read_object_item(item: Any) -> Any:
+    """Return an item; where it is the text of an object or a list, what it spells."""
     if not isinstance(item, str) or (spelled := _SPELLED.fullmatch(item.strip())) is None:
         return item
     return parse_literal(spelled["literal"] or item)
