@@ -173,7 +173,7 @@ def test_crawl_counts_unreadable_values(tmp_path: Path) -> None:
     assert code == 0
     assert out.startswith("Snapshot 1: 40 models")
     for field in ("downloads", "tags", "gated", "files"):
-        assert f"Not understood, so unknown: {field} of 1 model, e.g. " in out
+        assert f"Cannot be read, stored as unknown: {field} of 1 model, e.g. " in out
 
 
 def test_private_models_are_left_out(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_private_models_are_left_out(tmp_path: Path) -> None:
         code, out, _ = crawled(tmp_path, "--endpoint", hub.url, HF_TOKEN="hf_me")
     assert code == 0
     assert "Snapshot 1: 8 models" in out
-    assert "Left out 1 private models." in out
+    assert "Skipped 1: private." in out
     assert len(models(tmp_path / "hfscan.duckdb")) == 8
 
 

@@ -112,4 +112,4 @@ def test_the_command_prints_the_message(hub, tmp_path):
     first = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert first.stdout == "data: 200 models, pytorch-only 100.0 %\n"
     again = CliRunner().invoke(cli, command, catch_exceptions=False)
-    assert again.stdout.startswith("Nothing new since ")
+    assert again.stdout.startswith("No new snapshot: ")

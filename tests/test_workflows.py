@@ -217,7 +217,7 @@ def test_the_steps_of_the_snapshot_run_day_by_day_on_fresh_machines(tmp_path, mo
         # the Hub changes, but it is the same day
         population.edit(population.ids[3], tags=["tf"], lastModified="2099-01-01T00:00:00.000Z")
         assert runner.job("snapshot") == [0, 0]
-        assert runner.told.startswith("Nothing new since")
+        assert runner.told.startswith("No new snapshot")
         assert len(dataset.commits) == 1
         # the next day
         age(dataset, days=1)

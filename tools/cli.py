@@ -63,10 +63,13 @@ def _section(name: str, parent: click.Group = cli, context: click.Context | None
     context = click.Context(command, info_name=name, parent=context)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     lines = [f"## {context.command_path}", "", f"    {usage}", "", cleandoc(command.help or ""), ""]
-    lines += (options := _table(command, context))
+    if options := _table(command, context):
+        lines += [*options, ""]
+    if examples := getattr(command, "examples", None):
+        lines += ["Examples:", "", *(f"    {line}" for line in examples), ""]
     if isinstance(command, click.Group):
         lines += [_section(child, command, context) for child in command.commands]
-    return "\n".join([*lines, *([""] if options else [])])
+    return "\n".join(lines)
 
 
 def _table(command: click.Command, context: click.Context | None = None) -> list[str]:

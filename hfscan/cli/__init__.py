@@ -1,4 +1,4 @@
-"""The command line: one file per command; the only place that prints, asks or exits."""
+"""Command line interface: one module per command. No other package prints or exits."""
 
 import importlib
 import os
@@ -15,35 +15,49 @@ from hfscan.errors import HfscanError, HubRefusedError
 from hfscan.interrupt import Signals
 from hfscan.suggest import unknown
 
-_INTERRUPTED, _READER_LEFT, _TERMINATED = 130, 141, 143
+_INTERRUPTED, _PIPE_CLOSED, _TERMINATED = 130, 141, 143
 
-COMMANDS = {
-    "crawl": "Fetch the Hub's model metadata into the database.",
-    "import": "Import recorded dumps as snapshots.",
-    "snapshots": "List the snapshots in the database.",
-    "delete": "Remove snapshots from the database.",
-    "snapshot": "Update a folder or Hub dataset: crawl, check, export, report.",
-    "backfill-dates": "Fetch first-commit dates of models older than the creation-date cutoff.",
-    "report": "Report which frameworks the models support.",
-    "trend": "Show how the shares change, by creation date or by snapshot.",
-    "claims": "Check published claims against the data.",
-    "explain": "Show the evidence that a model supports a framework.",
-    "frameworks": "List frameworks, formats and runtimes, and how each is detected.",
-    "parity": "Load checkpoints in several frameworks and compare their outputs.",
-    "query": "Run a named query, or SQL of your own, read-only.",
-    "export": "Write a snapshot and its figures as Parquet, for other tools.",
-    "publish": "Publish a snapshot as a dataset on the Hub.",
-    "doctor": "Check the installation, database, Hub connection and backends.",
-    "demo": "Crawl and report on a synthetic Hub, offline.",
-    "fake-hub": "Serve a fake Hub on loopback, for tests and experiments.",
+COMMAND_GROUPS = {
+    "Collect data": {
+        "crawl": "Fetch model metadata from the Hub into the database.",
+        "import": "Import a recorded dump or an export as a snapshot.",
+        "snapshot": "Update a folder or Hub dataset: crawl, check, export, report.",
+        "backfill-dates": "Fetch first-commit dates of models older than the Hub's dates.",
+        "snapshots": "List the snapshots in the database.",
+        "delete": "Delete snapshots from the database.",
+    },
+    "Analyse": {
+        "report": "Report which frameworks the models support.",
+        "trend": "Show how framework shares change over time.",
+        "claims": "Check published claims against the data.",
+        "explain": "Show why a model is classified as it is.",
+        "frameworks": "List frameworks, formats and runtimes, and how each is detected.",
+        "query": "Run a named query or your own SQL, read-only.",
+    },
+    "Share": {
+        "export": "Write a snapshot and its figures as Parquet and Markdown.",
+        "publish": "Publish a snapshot as a dataset on the Hub.",
+    },
+    "Compare outputs": {
+        "parity": "Load checkpoints in several frameworks and compare their outputs.",
+    },
+    "Try and diagnose": {
+        "demo": "Crawl a synthetic Hub and report on it, offline.",
+        "doctor": "Check the installation, database, Hub connection and backends.",
+        "fake-hub": "Run a fake Hub on this machine, for tests and experiments.",
+    },
 }
-"""Command -> what it is for. The code is `hfscan/cli/<command>.py` (`import_.py` for `import`),
-imported only when the command is called, so that each pays only for what it needs."""
+"""Heading in the help -> command -> summary.
+
+The code is in `hfscan/cli/<command>.py` (`import_.py` for `import`), imported when the command runs
+to keep start-up fast."""
+
+COMMANDS = [name for commands in COMMAND_GROUPS.values() for name in commands]
 
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return COMMANDS
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -58,8 +72,10 @@ class _Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        width = max(map(len, COMMANDS))
+        for heading, commands in COMMAND_GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:{width}}", text) for name, text in commands.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -74,16 +90,20 @@ def _check_environment() -> None:
         urlsplit(os.environ.get("HF_ENDPOINT", ""))
     except ValueError:
         raise HubRefusedError(
-            "HF_ENDPOINT is no endpoint. Give one like https://huggingface.co, or unset it."
+            "HF_ENDPOINT is not a URL. Set it to a URL such as https://huggingface.co, or unset it."
         ) from None
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Run `hfscan COMMAND --help` for options and examples. Start with `hfscan demo`.",
+)
 @click.version_option(__version__, prog_name="hfscan")
-@click.option("-v", "--verbose", count=True, help="Log what is done; -vv: each request too.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
+@click.option("-v", "--verbose", count=True, help="Log each step; -vv: also each request.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only errors on stderr.")
 def cli(verbose: int, quiet: bool) -> None:
-    """Measure which deep-learning frameworks the models on the Hugging Face Hub serve."""
+    """Measure which deep-learning frameworks the models on the Hugging Face Hub support."""
     if verbose and quiet:
         raise click.UsageError("-v cannot be combined with -q.")
     from hfscan.cli import _verbosity  # noqa: PLC0415 - `hfscan --help` needs no logging
@@ -92,20 +112,20 @@ def cli(verbose: int, quiet: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; every expected error is one message on stderr and its exit code."""
-    _streams.guard()
+    """Run the command line; turn each expected error into a message on stderr and an exit code."""
+    _streams.install()
     with Signals().handled() as signals:
         try:
             code = _run()
         except (Exception, KeyboardInterrupt) as error:
-            code = _explain(error, signals)
+            code = _handle_error(error, signals)
     if signals.received is signal.SIGTERM:
         code = _TERMINATED
     sys.exit(code)
 
 
 def _run() -> int:
-    """Run the command; return its exit code once all of its output is written."""
+    """Run the command, flush stdout and return the exit code."""
     try:
         # without standalone mode click returns the code of an exit instead of raising it
         code = cli.main(prog_name="hfscan", standalone_mode=False)
@@ -116,14 +136,14 @@ def _run() -> int:
     return code if isinstance(code, int) else 0
 
 
-def _explain(error: BaseException, signals: Signals) -> int:
-    """Say what ended the command, if there is something to say; return its exit code."""
-    if isinstance(error, _streams.ReaderLeft):
-        return _READER_LEFT
+def _handle_error(error: BaseException, signals: Signals) -> int:
+    """Print why the command ended, if needed; return its exit code."""
+    if isinstance(error, _streams.PipeClosedError):
+        return _PIPE_CLOSED
     if signals.received is not None or isinstance(error, click.Abort | KeyboardInterrupt):
-        # whatever the error is, it is how the signal reached us
-        what = "Terminated" if signals.received is signal.SIGTERM else "Interrupted"
-        echo(f"{what}. Nothing is lost: the same command goes on from here.", err=True)
+        # after a signal, any error is a consequence of it
+        reason = "Terminated" if signals.received is signal.SIGTERM else "Interrupted"
+        echo(f"{reason}. Nothing is lost: run the same command again to continue.", err=True)
         return _INTERRUPTED
     if isinstance(error, click.ClickException):
         show_error(error)

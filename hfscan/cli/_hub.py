@@ -1,4 +1,4 @@
-"""The options of commands that ask the Hub, apart from `_options`: its client is slow to import."""
+"""Options of commands that connect to the Hub. Separate: huggingface_hub is slow to import."""
 
 from collections.abc import Callable
 from typing import Any, TypedDict
@@ -22,7 +22,7 @@ endpoint_option = click.option(
     show_default="https://huggingface.co",
     metavar="URL",
     callback=_check_endpoint,
-    help="The Hub. HF_ENDPOINT changes the default.",
+    help="URL of the Hub or of a mirror. HF_ENDPOINT sets the default.",
 )
 
 http_token_option = click.option(
@@ -30,7 +30,7 @@ http_token_option = click.option(
     is_flag=True,
     envvar="HFSCAN_ALLOW_HTTP_TOKEN",
     show_envvar=True,
-    help="Send the token to an http endpoint on another machine, where others can read it.",
+    help="Send the token over plain http to another machine. The network can read it.",
 )
 
 _rewrite_option = click.option(
@@ -38,30 +38,34 @@ _rewrite_option = click.option(
     is_flag=True,
     envvar="HFSCAN_REWRITE_LINKS",
     show_envvar=True,
-    help="The endpoint is a mirror: follow links that name the original Hub on the mirror instead.",
+    help="For a mirror: follow links to the original Hub on the endpoint instead.",
 )
 
 
 def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a command that reads lists of the Hub."""
+    """Add the options of a command that lists models on the Hub."""
     return endpoint_option(_rewrite_option(http_token_option(command)))
 
 
 class HubAccess(TypedDict):
-    """How a crawl reaches the Hub."""
+    """Arguments that tell a crawl how to connect to the Hub."""
 
     endpoint: str
     token: str | None
     rewrite_links: bool
 
 
-def hub_access(endpoint: str, *, rewrite_links: bool, allow_http_token: bool) -> HubAccess:
-    """Return how to reach the Hub. Raises HubUnreachableError where HF_HUB_OFFLINE forbids it."""
+def require_online(hint: str) -> None:
+    """Raise HubUnreachableError if HF_HUB_OFFLINE is set; `hint` says what to do."""
     if constants.HF_HUB_OFFLINE:
         raise HubUnreachableError(
-            "HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it to crawl, import a recorded "
-            "dump with `hfscan import`, or try `hfscan demo`."
+            f"HF_HUB_OFFLINE is set: hfscan does not connect to the Hub. {hint}"
         )
+
+
+def hub_access(endpoint: str, *, rewrite_links: bool, allow_http_token: bool) -> HubAccess:
+    """Return the connection arguments. Raises HubUnreachableError if HF_HUB_OFFLINE is set."""
+    require_online("Unset it, import a dump with `hfscan import`, or try `hfscan demo`.")
     return {
         "endpoint": endpoint,
         "token": hub_token(endpoint, allow_http=allow_http_token),
@@ -70,15 +74,15 @@ def hub_access(endpoint: str, *, rewrite_links: bool, allow_http_token: bool) ->
 
 
 def hub_token(endpoint: str, *, allow_http: bool) -> str | None:
-    """Return the user's token, if there is one and it may go to the endpoint.
+    """Return the user's token, or None if there is none or the endpoint must not receive it.
 
-    Otherwise note on stderr that it is not sent.
+    Prints a note if a token is withheld.
     """
     token = get_token()
     if token is None or allow_http or may_receive_token(endpoint):
         return token
     note(
-        f"Note: the token is not sent: {endpoint} is another machine and not encrypted. Use https, "
-        "or --allow-http-token (HFSCAN_ALLOW_HTTP_TOKEN=1)."
+        f"Note: the token is not sent: {endpoint} is a remote host without encryption. Use https, "
+        "or pass --allow-http-token (HFSCAN_ALLOW_HTTP_TOKEN=1)."
     )
     return None

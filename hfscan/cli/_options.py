@@ -18,27 +18,27 @@ db_option = click.option(
     default=Path("hfscan.duckdb"),
     show_default=True,
     show_envvar=True,
-    help="The database.",
+    help="Database file.",
 )
 
 as_of_option = click.option(
     "--as-of",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="Answer from what was observed by the end of this day (UTC).",
+    help="Use the newest snapshot at the end of this day (UTC).",
 )
 
-snapshot_option = click.option("--snapshot", type=int, help="Answer from this snapshot.")
+snapshot_option = click.option("--snapshot", type=int, help="Use the snapshot with this id.")
 
 
 class Frameworks(click.ParamType[tuple[str, ...]]):
-    """Names of frameworks, separated by commas."""
+    """Comma-separated framework names."""
 
     name = "FRAMEWORK,..."
 
     def convert(
         self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """Return the names, each once."""
+        """Return the names without duplicates."""
         if isinstance(value, tuple):
             return value
         names = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
@@ -53,35 +53,37 @@ format_option = click.option(
     type=Choice(list(ROW_FORMATS)),
     default="terminal",
     show_default=True,
+    help="Output format.",
 )
 
 
 def open_store(db: Path) -> Store:
-    """Open the database to read; note on stderr where its masks are another release's."""
+    """Open the database read-only; print a note if another release classified its models."""
     store = Store.open(db)
     if store.outdated:
         note(
-            f"Note: {db} was classified by another release's taxonomy, and answers by that one. "
-            "To classify its models anew: hfscan snapshots --reclassify"
+            f"Note: the models in {db} were classified by another release of hfscan. "
+            "To reclassify them: hfscan snapshots --reclassify"
         )
     return store
 
 
 def check_one_selector(snapshot: int | None, as_of: datetime | None) -> None:
-    """Raise UsageError where both options that choose a snapshot are given."""
+    """Raise UsageError if both options that select a snapshot are given."""
     if as_of is not None and snapshot is not None:
-        raise click.UsageError("--as-of and --snapshot exclude each other; give one.")
+        raise click.UsageError("--as-of cannot be combined with --snapshot. Use one of them.")
 
 
 def select_snapshot(store: Store, snapshot: int | None, as_of: datetime | None) -> SnapshotView:
-    """Take a snapshot, whatever it covers; note on stderr where that is not the whole Hub."""
+    """Return the selected snapshot; print a note if it does not cover the entire Hub."""
     check_one_selector(snapshot, as_of)
     view = SnapshotView.latest(store, snapshot=snapshot, as_of=end_of_day(as_of))
-    if not (view.snapshot.whole and view.snapshot.covers(None, None)):
-        note(f"Note: snapshot {view.snapshot.id} holds only a part of the Hub's models.")
+    chosen = view.snapshot
+    if not (chosen.whole and chosen.covers(None, None)):
+        note(f"Note: snapshot {chosen.id} covers only part of the Hub's models.")
     return view
 
 
 def end_of_day(day: datetime | None) -> datetime | None:
-    """Return the last instant of the day that --as-of names."""
+    """Return the last microsecond of a day given with --as-of."""
     return day and day + timedelta(days=1, microseconds=-1)

@@ -1,7 +1,7 @@
-"""The one way for messages to stdout and stderr; tables and JSON go through `hfscan.report`.
+"""Print messages to stdout and stderr; `hfscan.report` writes tables and JSON.
 
-Whatever a message quotes (ids, keys, names of files, answers of servers) is made safe here, so that
-no command has to think of it. Ruff forbids `click.echo` and `print` elsewhere.
+Control characters in quoted text (ids, keys, file names, server responses) are replaced here, for
+every command. Ruff forbids `click.echo` and `print` elsewhere.
 """
 
 import io
@@ -13,16 +13,16 @@ from hfscan.text import sanitize, sanitize_lines
 
 def echo(message: str = "", *, err: bool = False) -> None:
     """Print a message as one line."""
-    click.echo(sanitize(message), err=err)  # noqa: TID251 - this is the one place
+    click.echo(sanitize(message), err=err)  # noqa: TID251 - the only caller
 
 
 def echo_lines(text: str, *, err: bool = False) -> None:
-    """Print text that has line breaks of its own."""
-    click.echo(sanitize_lines(text), err=err)  # noqa: TID251 - this is the one place
+    """Print text and keep its line breaks."""
+    click.echo(sanitize_lines(text), err=err)  # noqa: TID251 - the only caller
 
 
 def show_error(error: click.ClickException) -> None:
-    """Print what click says of a wrong command line: its usage and the reason."""
+    """Print a usage error as click formats it."""
     text = io.StringIO()
     error.show(text)
     echo_lines(text.getvalue().rstrip("\n"), err=True)

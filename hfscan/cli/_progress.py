@@ -1,4 +1,4 @@
-"""Progress of a crawl on stderr: a bar on a terminal, elsewhere a line for each wait."""
+"""Show the progress of a crawl on stderr: a bar on a terminal, else one line per wait."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from hfscan.text import sanitize
 
 @contextmanager
 def show_progress() -> Iterator[Callable[[hub.Progress], None] | None]:
-    """Yield what shows a crawl's progress, None under -q."""
+    """Yield a callback that displays progress, or None with -q."""
     console = Console(stderr=True)
     if is_quiet():
         yield None
@@ -28,22 +28,22 @@ def show_progress() -> Iterator[Callable[[hub.Progress], None] | None]:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[pages]:,} pages, {task.fields[rate]}"),
         TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("{task.fields[notice]}", markup=False),  # may quote the Hub
+        TextColumn("{task.fields[notice]}", markup=False),  # may contain the Hub's text
         console=console,
         transient=True,
     )
-    task = bar.add_task("crawl", total=None, pages=0, rate="", notice="asking the Hub")
+    task = bar.add_task("crawl", total=None, pages=0, rate="", notice="connecting to the Hub")
 
     def show(state: hub.Progress) -> None:
         speed = bar.tasks[0].speed
-        notice = state.notice or (f"({state.kept:,} pages from before)" if state.kept else "")
+        resumed = f"({state.kept:,} pages from an earlier run)" if state.kept else ""
         bar.update(
             task,
             completed=state.models,
             total=state.total,
             pages=state.pages,
             rate=f"{speed:,.0f} models/s" if speed else "",
-            notice=sanitize(notice, 200),
+            notice=sanitize(state.notice or resumed, 200),
         )
 
     with bar:

@@ -1,4 +1,4 @@
-"""Where a report goes, and in which formats."""
+"""Options for report files, and writing a report to its destination."""
 
 import io
 import os
@@ -14,29 +14,34 @@ from hfscan.cli._verbosity import note
 from hfscan.fs import write_output
 from hfscan.report import FORMATS, Report, write_folder
 
-ENDINGS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
-"""Ending of a file -> the format that it holds."""
+EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
+"""File extension -> report format."""
 
 formats_option = click.option(
     "--format",
     "formats",
     type=Choice([*FORMATS, "csv"]),
     multiple=True,
-    help="Repeatable, with a folder as --out. csv is a file for each section.  "
-    "[default: terminal, or what the ending of --out says]",
+    help="Report format; repeatable if --out is a folder. csv: one file per section.  "
+    "[default: from the extension of --out, else terminal]",
 )
 
 out_option = click.option(
     "--out",
     metavar="PATH",
-    help="Write to this file (.txt, .md, .json or .html), or, where the name has no ending, to "
-    "this folder.",
+    help="Write to this file (.txt, .md, .json or .html). A name without extension is a folder.",
+)
+
+reports_option = click.option(
+    "--reports",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with your own reports (NAME/report.toml) and claims (claims/*.toml).",
 )
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where to write which formats. `path` None: stdout."""
+    """Formats to write, and where. `path` None: stdout."""
 
     formats: tuple[str, ...]
     path: Path | None
@@ -44,45 +49,50 @@ class Target:
 
 
 def choose_target(formats: Iterable[str], out: str | None) -> Target:
-    """Return where to write, once the options are known to agree. Raises UsageError.
+    """Return the destination. Raises UsageError if the options contradict each other.
 
-    `out` names a folder where it ends with a slash, exists as one, or has no ending.
+    `out` is a folder if it ends with a slash, exists as a folder, or has no extension.
     """
     formats = tuple(dict.fromkeys(formats))
     several = len(formats) > 1 or "csv" in formats
     if out is None:
         if several:
-            raise click.UsageError("csv, and more than one format, need a folder: give --out DIR.")
+            raise click.UsageError("csv and multiple formats need a folder: give --out DIR.")
         return Target(formats or ("terminal",), None)
     if not out.strip():
-        raise click.UsageError("--out is empty. Name a file or a folder.")
-    path, ending = Path(out), Path(out).suffix.lower()
+        raise click.UsageError("--out is empty. Give a file or a folder.")
+    path, extension = Path(out), Path(out).suffix.lower()
     slash = out.endswith(tuple(filter(None, (os.sep, os.altsep))))
-    if path.is_dir() or slash or not ending or (several and ending not in (*ENDINGS, ".csv")):
+    if (
+        path.is_dir()
+        or slash
+        or not extension
+        or (several and extension not in (*EXTENSIONS, ".csv"))
+    ):
         if path.exists() and not path.is_dir():
             raise click.UsageError(
-                f"--out {out} is to be a folder, and there is a file of that name. Name another, "
-                f"or a file with an ending ({', '.join(ENDINGS)})."
+                f"--out {out} must be a folder, but a file with that name exists. Choose another "
+                f"name, or a file with an extension ({', '.join(EXTENSIONS)})."
             )
         return Target(formats or ("html",), path, is_folder=True)
-    if several or ending == ".csv":
+    if several or extension == ".csv":
         raise click.UsageError(
-            f"--out {out} names a file, and csv (a file for each section) or more than one format "
-            f"need a folder. Name one with --out, such as {path.with_suffix('')}, and the formats "
-            "with --format."
+            f"--out {out} is a file, but csv (one file per section) and multiple formats need a "
+            f"folder. Use --out {path.with_suffix('')} and choose the formats with --format."
         )
-    if ending not in ENDINGS:
+    if extension not in EXTENSIONS:
         raise click.UsageError(
-            f"--out {out}: no format has the ending {ending}. Known: {', '.join(ENDINGS)}. A name "
-            "without an ending, or with a slash at its end, is a folder's."
+            f"--out {out}: no format has the extension {extension}. "
+            f"Known: {', '.join(EXTENSIONS)}. For a folder, use a name without extension or end it "
+            "with a slash."
         )
-    if formats and formats != (ENDINGS[ending],):
-        right = next(one for one, format_ in ENDINGS.items() if format_ == formats[0])
+    if formats and formats != (EXTENSIONS[extension],):
+        expected = next(key for key, format_ in EXTENSIONS.items() if format_ == formats[0])
         raise click.UsageError(
-            f"--format {formats[0]} and --out {out} contradict each other. Leave --format out, or "
-            f"name the file {path.with_suffix(right)}."
+            f"--format {formats[0]} does not match --out {out}. Omit --format, or name the file "
+            f"{path.with_suffix(expected)}."
         )
-    return Target((ENDINGS[ending],), path)
+    return Target((EXTENSIONS[extension],), path)
 
 
 def write_report(report: Report, target: Target) -> None:

@@ -1,8 +1,8 @@
-"""Standard output and error that never end in a traceback, whatever they are connected to.
+"""Replace stdout and stderr by streams that never cause a traceback.
 
-Text that an encoding missing_columns is escaped; ASCII becomes UTF-8. A failed write to stdout
-raises StorageError, or ReaderLeft where the reader closed a pipe; one to stderr is dropped, for
-there is nobody left to tell.
+Characters that the encoding lacks are escaped; an ASCII stream becomes UTF-8. A failed write to
+stdout raises StorageError, or PipeClosedError if the reader closed the pipe. A failed write to
+stderr is ignored: it cannot be reported.
 """
 
 import codecs
@@ -15,12 +15,12 @@ from typing import TextIO
 from hfscan.errors import StorageError
 
 
-class ReaderLeft(Exception):  # noqa: N818 - a reason to stop, not an error
+class PipeClosedError(Exception):
     """The reader of stdout closed its end of the pipe."""
 
 
 class _Stdout(io.RawIOBase):
-    """Stdout's bytes. Only the first failed write is reported; what follows it is dropped."""
+    """Raw stdout. Reports the first failed write and ignores the following ones."""
 
     def __init__(self, raw: io.RawIOBase | None) -> None:
         self._raw = raw
@@ -38,10 +38,10 @@ class _Stdout(io.RawIOBase):
 
     def _report(self, error: OSError) -> None:
         if error.errno in {errno.EPIPE, errno.ESHUTDOWN}:
-            raise ReaderLeft from error
+            raise PipeClosedError from error
         raise StorageError(
-            f"The standard output cannot be written: {error.strerror or error}. Send it elsewhere, "
-            "or free some space, and run the same command again."
+            f"Cannot write to standard output: {error.strerror or error}. Redirect it elsewhere or "
+            "free some disk space, then run the command again."
         ) from error
 
     def writable(self) -> bool:
@@ -53,7 +53,7 @@ class _Stdout(io.RawIOBase):
     @property
     def _open(self) -> io.RawIOBase:
         if self._raw is None:
-            raise OSError(errno.EBADF, "it is closed")
+            raise OSError(errno.EBADF, "the stream is closed")
         return self._raw
 
     def isatty(self) -> bool:
@@ -65,30 +65,30 @@ class _Stderr(_Stdout):
         pass
 
 
-def guard() -> None:
-    """Put guarded streams in the place of `sys.stdout` and `sys.stderr`."""
-    for number in range(3):  # else a file opened later would be taken for a closed stream
+def install() -> None:
+    """Replace `sys.stdout` and `sys.stderr`."""
+    for number in range(3):  # a file opened later must not get the number of a closed stream
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    sys.stdout = _guarded(sys.stdout, _Stdout)
-    sys.stderr = _guarded(sys.stderr, _Stderr)
+    sys.stdout = _wrap(sys.stdout, _Stdout)
+    sys.stderr = _wrap(sys.stderr, _Stderr)
 
 
-def _guarded(stream: TextIO | None, kind: type[_Stdout]) -> TextIO:
-    if not isinstance(stream, io.TextIOWrapper):  # None: closed; else something put in its place
+def _wrap(stream: TextIO | None, kind: type[_Stdout]) -> TextIO:
+    if not isinstance(stream, io.TextIOWrapper):  # None: closed; other types: replaced by tests
         return stream or io.TextIOWrapper(_buffered(kind(None)), encoding="utf-8")
     stream.flush()
     raw = getattr(stream.buffer, "raw", stream.buffer)
-    # ASCII is what a missing locale looks like: UTF-8 then, as click writes
+    # ASCII means that no locale is set; use UTF-8 as click does
     is_ascii = codecs.lookup(stream.encoding).name == "ascii"
     return io.TextIOWrapper(
         _buffered(kind(raw)),
         encoding="utf-8" if is_ascii else stream.encoding,
         errors="backslashreplace",
         line_buffering=stream.line_buffering,
-        write_through=True,  # click may write to the same buffer past this object
+        write_through=True,  # click may write to the same buffer directly
     )
 
 
@@ -97,7 +97,7 @@ def _buffered(raw: io.RawIOBase) -> io.BufferedWriter:
 
 
 def output(format_: str) -> TextIO:
-    """Return stdout for a format: data is UTF-8 wherever it goes, as it is in a file."""
+    """Return stdout; for data formats, switched to UTF-8 as in files."""
     if format_ not in {"terminal", "text"} and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
     return sys.stdout

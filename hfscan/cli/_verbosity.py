@@ -1,4 +1,4 @@
-"""What the command line says on stderr beside errors: notes, and the log of -v."""
+"""Notes on stderr, and the log that -v enables."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ _TOKEN = re.compile(r"hf_\w{8,}")
 
 
 class _StderrHandler(logging.Handler):
-    """Write records to stderr as it is now, so that a progress bar stays below them."""
+    """Write records to the current stderr, which keeps a progress bar below them."""
 
     def emit(self, record: logging.LogRecord) -> None:
         text = _TOKEN.sub("hf_***", self.format(record))
@@ -21,9 +21,9 @@ class _StderrHandler(logging.Handler):
 
 
 def configure(verbose: int, quiet: bool) -> None:
-    """Log warnings to stderr; with `verbose` 1 what is done, with 2 each request too.
+    """Set up logging to stderr: warnings; `verbose` 1: also steps; 2: also each request.
 
-    With `quiet`, only errors, and `note` says nothing.
+    `quiet`: errors only, and `note` prints nothing.
     """
     levels = [logging.WARNING, logging.INFO, logging.DEBUG]
     LOGGER.setLevel(logging.ERROR if quiet else levels[min(verbose, 2)])
@@ -35,12 +35,12 @@ def configure(verbose: int, quiet: bool) -> None:
 
 
 def is_quiet() -> bool:
-    """Return True in a command under -q."""
+    """Return whether -q was given."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.find_root().params.get("quiet"))
 
 
 def note(text: str) -> None:
-    """Say on stderr what is no result and no error, unless -q is given."""
+    """Print a note on stderr unless -q was given."""
     if not is_quiet():
         echo(text, err=True)

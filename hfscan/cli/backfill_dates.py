@@ -13,24 +13,32 @@ from hfscan.cli._progress import show_progress
 from hfscan.objectid import CUTOFF_START
 from hfscan.text import sanitize
 
+_EXAMPLES = """
+hfscan backfill-dates
+# the 500 most downloaded models without a date
+hfscan backfill-dates --limit 500
+"""
 
-@click.command("backfill-dates", cls=Command)
+
+@click.command("backfill-dates", cls=Command, examples=_EXAMPLES)
 @hub_options
 @db_option
-@click.option("--limit", type=click.IntRange(min=1), help="Ask about at most this many models.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="Fetch dates of at most this many models."
+)
 def command(
     endpoint: str, rewrite_links: bool, allow_http_token: bool, db: Path, limit: int | None
 ) -> None:
-    """Fetch first-commit dates for models that are older than the Hub's creation dates.
+    """Fetch first-commit dates of models that are older than the Hub's creation dates.
 
-    Asks about models in the database, the most downloaded first; one or two requests each. What an
-    interrupted run fetched is kept.
+    Covers the models in the database, most downloaded first, with one or two requests per model.
+    An interrupted run keeps the dates that it has fetched.
     """
     hub = hub_access(endpoint, rewrite_links=rewrite_links, allow_http_token=allow_http_token)
     with show_progress() as progress:
         results = census.backfill_dates(**hub, db=db, limit=limit, progress=progress)
     if not results.found and not results.failed:
-        echo("Every model in the database has a creation date, or was asked for already.")
+        echo("No model in the database needs a creation date.")
         return
     created = [model.created_at for model in results.found if model.created_at is not None]
     late = sum(date >= CUTOFF_START for date in created)
@@ -39,14 +47,14 @@ def command(
         f"Fetched the first commits of {len(results.found):,} models from {hub['endpoint']} in "
         f"{results.requests:,} requests and {results.seconds:.1f} s, in {db}"
     )
-    for models, what in (
-        (len(created) - late, "are dated before the cutoff"),
-        (late, "begin after the cutoff (rewritten history): kept, but not used as creation date"),
-        (len(results.found) - len(created), "are gone or private: no date"),
-        (moved, "have moved to another name"),
-        (len(results.failed), "gave no complete answer; run the same command again"),
+    for models, outcome in (
+        (len(created) - late, "have a date before the cutoff"),
+        (late, "have a first commit after the cutoff (rewritten history): stored, not used"),
+        (len(results.found) - len(created), "are deleted or private: no date"),
+        (moved, "have been renamed"),
+        (len(results.failed), "could not be fetched: run the same command again"),
     ):
         if models:
-            echo(f"{models:,} {what}.")
-    for repo, why in [*results.failed.items()][:3]:
-        echo(f"{sanitize(repo, 100)}: {why}")
+            echo(f"{models:,} {outcome}.")
+    for repo, reason in [*results.failed.items()][:3]:
+        echo(f"{sanitize(repo, 100)}: {reason}")

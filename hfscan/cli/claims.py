@@ -6,24 +6,33 @@ import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._options import db_option, open_store
-from hfscan.cli._reports import choose_target, formats_option, out_option, write_report
+from hfscan.cli._reports import (
+    choose_target,
+    formats_option,
+    out_option,
+    reports_option,
+    write_report,
+)
 from hfscan.report import build_whole
 
+_EXAMPLES = """
+hfscan claims
+hfscan claims --format html --out claims.html
+# also your own claims in claims/*.toml
+hfscan claims --reports .
+"""
 
-@click.command("claims", cls=Command)
+
+@click.command("claims", cls=Command, examples=_EXAMPLES)
 @db_option
 @formats_option
 @out_option
-@click.option(
-    "--reports",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of your own, with claims/*.toml in it.",
-)
+@reports_option
 def command(db: Path, formats: tuple[str, ...], out: str | None, reports: Path | None) -> None:
-    """Weigh published claims: what was said, what is measured, and how far that agrees.
+    """Check published claims against the data: the claim, the measured value and the verdict.
 
-    Each claim is measured under every definition and among several sets of frameworks, from the
-    snapshot that lies nearest to its time. The same as `hfscan report --name claims`.
+    Each claim is measured under every definition and for several sets of frameworks, in the
+    snapshot closest to its date. Same as `hfscan report --name claims`.
     """
     target = choose_target(formats, out)
     with open_store(db) as store:

@@ -11,11 +11,11 @@ from hfscan import census
 from hfscan.census import Crawled
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, hub_access, hub_options
+from hfscan.cli._ingested import show_skipped, show_unknown_keys
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.cli._times import UtcTime
-from hfscan.cli._unreadable import describe
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.scope import Scope
 from hfscan.text import sanitize
@@ -23,7 +23,18 @@ from hfscan.text import sanitize
 _DATE = UtcTime()
 
 
-@click.command("crawl", cls=Command)
+_EXAMPLES = """
+hfscan crawl
+hfscan crawl --year 2022
+hfscan crawl --author google --task text-classification --db google.duckdb
+# a 1 % random sample, reproducible
+hfscan crawl --sample 0.01 --seed 7
+# only what changed since the last full crawl
+hfscan crawl --incremental
+"""
+
+
+@click.command("crawl", cls=Command, examples=_EXAMPLES)
 @hub_options
 @db_option
 @click.option(
@@ -31,37 +42,42 @@ _DATE = UtcTime()
     type=click.IntRange(FIRST_DATED_YEAR, datetime.now(UTC).year),
     help="Only models created in this year (UTC).",
 )
-@click.option("--since", type=_DATE, help="Only models created at this time (UTC) or later.")
+@click.option("--since", type=_DATE, help="Only models created at or after this time (UTC).")
 @click.option("--until", type=_DATE, help="Only models created before this time (UTC).")
 @click.option("--author", help="Only models of this user or organisation.")
-@click.option("--task", help="Only models of this task, such as text-generation.")
+@click.option("--task", help="Only models with this task, such as text-generation.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
-    help="Stop after this many models: the newest, unless a period is given.",
+    help="Stop after this many models (the newest, unless a period is given).",
 )
-@click.option("--files/--no-files", default=True, show_default=True, help="Keep file names.")
+@click.option(
+    "--files/--no-files",
+    default=True,
+    show_default=True,
+    help="Fetch the names of each model's files.",
+)
 @click.option(
     "--sample",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="P",
-    help="Only some models, each drawn with this probability (0 < P <= 1).",
+    help="Fetch a random sample: each model with probability P.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Of the sample. Default: by chance.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of --sample.  [default: random]")
 @click.option(
     "--workers",
     type=click.IntRange(1, 32),
     metavar="N",
-    help="Ask for so many pages at once. Default: 1, and a second from the other end where the "
-    "Hub is slow. More than 2 need an earlier full crawl in the same database.",
+    help="Fetch up to N pages at a time. More than 2 require an earlier full crawl in the same "
+    "database.  [default: 1, or 2 if the Hub is slow]",
 )
 @click.option(
     "--incremental",
     is_flag=True,
-    help="Fetch only models that are new or changed since the last full crawl. Deletions, and "
-    "downloads of other models, are not covered.",
+    help="Fetch only models added or changed since the last full crawl. Does not detect deleted "
+    "models or new download counts of unchanged models.",
 )
-@click.option("--no-resume", is_flag=True, help="Start over; discard an interrupted crawl.")
+@click.option("--no-resume", is_flag=True, help="Discard an interrupted crawl and start again.")
 def command(
     endpoint: str,
     rewrite_links: bool,
@@ -80,15 +96,18 @@ def command(
     incremental: bool,
     no_resume: bool,
 ) -> None:
-    """Fetch the Hub's model metadata into the database.
+    """Fetch model metadata from the Hub into the database.
 
-    An interrupted crawl resumes when the same command runs again. A token (HF_TOKEN or
-    `hf auth login`) is used when there is one, and raises the Hub's rate limit.
+    Run the same command again to resume an interrupted crawl. A token is optional (HF_TOKEN or
+    `hf auth login`) and raises the Hub's rate limit.
     """
     scope = Scope(*_period(year, since, until), author, task, limit, files, sample, seed)
-    _check(scope, workers)
+    _check_options(scope, workers)
     if incremental and (no_resume or not files or workers or scope != Scope()):
-        raise click.UsageError("--incremental cannot be combined with other options.")
+        raise click.UsageError(
+            "--incremental cannot be combined with options that select models, --workers or "
+            "--no-resume."
+        )
     hub = hub_access(endpoint, rewrite_links=rewrite_links, allow_http_token=allow_http_token)
     if incremental:
         _update(hub, db)
@@ -100,14 +119,14 @@ def command(
     _report(crawled, db)
 
 
-def _check(scope: Scope, workers: int | None) -> None:
+def _check_options(scope: Scope, workers: int | None) -> None:
     if scope.sample is None:
         if scope.seed is not None:
-            raise click.UsageError("--seed goes with --sample.")
+            raise click.UsageError("--seed requires --sample.")
         if workers is not None and not scope.everything:
-            raise click.UsageError("--workers goes with a crawl of everything, or --sample.")
+            raise click.UsageError("--workers requires a full crawl or --sample.")
     elif scope.author is not None or scope.task is not None or scope.limit is not None:
-        raise click.UsageError("--sample draws from all models of a period; give it alone.")
+        raise click.UsageError("--sample cannot be combined with --author, --task or --limit.")
 
 
 def _update(hub: HubAccess, db: Path) -> None:
@@ -116,14 +135,14 @@ def _update(hub: HubAccess, db: Path) -> None:
     base, ingested = updated.base, updated.ingested
     requests = updated.new.requests + updated.changed.requests
     echo(
-        f"Snapshot {ingested.snapshot}: {ingested.models:,} models: snapshot {base.id} "
-        f"({base.observed_to:%F %H:%M}) carried on with {ingested.models - ingested.carried:,} new "
-        f"or changed ones from {hub['endpoint']} in {requests:,} requests, in {db}"
+        f"Snapshot {ingested.snapshot}: {ingested.models:,} models, of which "
+        f"{ingested.models - ingested.carried:,} are new or changed since snapshot {base.id} "
+        f"({base.observed_to:%F %H:%M}), from {hub['endpoint']} in {requests:,} requests, in {db}"
     )
     echo(
-        "An update cannot see: models deleted or made private since, which it carries on; "
-        "downloads, likes and gating of models without a new commit, which are those of snapshot "
-        f"{base.id}; commits pushed long after they were made. A full crawl sees all of them."
+        "Not covered by an update: models deleted or made private since; downloads, likes and "
+        f"gating of models without a new commit (taken from snapshot {base.id}); commits pushed "
+        "long after they were made. Run a full crawl to refresh them."
     )
     _report_left_out(Counter(updated.new.left_out) + Counter(updated.changed.left_out))
 
@@ -133,56 +152,48 @@ def _period(
 ) -> tuple[datetime | None, datetime | None]:
     if year is not None:
         if since is not None or until is not None:
-            raise click.UsageError("--year and --since/--until exclude each other; give one.")
+            raise click.UsageError("--year cannot be combined with --since or --until.")
         return datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
     since, until = since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC)
     if since is not None and until is not None and since >= until:
-        raise click.UsageError("--since must lie before --until.")
+        raise click.UsageError("--since must be earlier than --until.")
     if since is not None and since > datetime.now(UTC):
-        raise click.UsageError("--since lies in the future.")
+        raise click.UsageError("--since is in the future.")
     return since, until
 
 
 def _report(crawled: Crawled, db: Path) -> None:
     harvest, ingested = crawled.harvest, crawled.ingested
     requests = "request" if harvest.requests == 1 else "requests"
-    several = harvest.walkers > 1 and harvest.design is None
-    by = f" by {harvest.walkers} walkers" if several else ""
+    is_parallel = harvest.walkers > 1 and harvest.design is None
+    by = f" by {harvest.walkers} workers" if is_parallel else ""
     echo(
-        f"Snapshot {ingested.snapshot}: {ingested.models:,} {_covered(harvest.scope)} from "
+        f"Snapshot {ingested.snapshot}: {ingested.models:,} {_describe_scope(harvest.scope)} from "
         f"{harvest.endpoint} in {harvest.requests:,} {requests} and {harvest.seconds:.1f} s"
         f"{by}, in {db}"
     )
     if harvest.design:
-        echo(f"A sample of {harvest.listed:,} models listed: {harvest.design.told()}.")
+        echo(f"Sample of {harvest.listed:,} listed models: {harvest.design.told()}.")
     if harvest.synthetic:
         echo(f"The models are synthetic: {sanitize(harvest.synthetic, 600)}")
     if harvest.unproven_end:
         echo(
-            f"Not known to be complete: the Hub's list ends without a link to more, and asked for "
-            f"what lies beyond, {harvest.unproven_end}."
+            "The crawl may be incomplete: the last page has no link to a next page, and when asked "
+            f"for models beyond it, {harvest.unproven_end}."
         )
     _report_left_out(harvest.left_out)
-    if ingested.private:
-        echo(f"Left out {ingested.private:,} private models.")
-    if ingested.duplicates:
-        echo(f"Left out {ingested.duplicates:,} models listed twice.")
     if harvest.dropped_fields:
-        echo(f"The Hub does not know: {', '.join(harvest.dropped_fields)}.")
-    for key, models in ingested.unknown_keys.items():
-        echo(f"Unknown key {sanitize(key, 80)!r} in {models:,} models, not kept.")
-    if ingested.nameless:
-        echo(f"Left out {ingested.nameless:,} without a usable id.")
-    for one in ingested.unreadable:
-        echo(f"Not understood, so unknown: {describe(one)}.")
+        echo(f"The Hub does not support these fields: {', '.join(harvest.dropped_fields)}.")
+    show_skipped(ingested)
+    show_unknown_keys(ingested.unknown_keys)
 
 
 def _report_left_out(rows: Mapping[str, int]) -> None:
     for reason, count in rows.items():
-        echo(f"Left out {count:,} rows {reason}: they cannot be stored, nor counted.")
+        echo(f"Skipped {count:,} rows that cannot be stored or counted: {reason}.")
 
 
-def _covered(scope: Scope) -> str:
+def _describe_scope(scope: Scope) -> str:
     words = ["models"]
     if scope.task:
         words.append(f"for {scope.task}")

@@ -11,24 +11,32 @@ from hfscan.cli._verbosity import note
 from hfscan.errors import StorageError
 from hfscan.store import Store
 
+_EXAMPLES = """
+hfscan delete 3
+hfscan delete 3 4 5 --db hub.duckdb
+"""
 
-@click.command("delete", cls=Command)
+
+@click.command("delete", cls=Command, examples=_EXAMPLES)
 @click.argument("ids", nargs=-1, required=True, type=int, metavar="ID...")
 @db_option
 def command(ids: tuple[int, ...], db: Path) -> None:
-    """Delete snapshots from the database. `hfscan snapshots` lists them."""
-    Store.open(db).close()  # there must be one
+    """Delete snapshots from the database.
+
+    `hfscan snapshots` lists their ids. The database file shrinks if the disk has room for a copy.
+    """
+    Store.open(db).close()  # fail if there is no database
     with Store.open(db, write=True) as store:
-        for one in store.forget(*ids):
+        for snapshot in store.forget(*ids):
             echo(
-                f"Deleted snapshot {one.id}: {one.kind} observed {one.observed_to:%F}, "
-                f"{one.models:,} models."
+                f"Deleted snapshot {snapshot.id}: {snapshot.kind} observed "
+                f"{snapshot.observed_to:%F}, {snapshot.models:,} models."
             )
         try:
             sizes = store.compact()
         except StorageError as error:
-            note(f"Note: the file keeps its size, and uses what is free in it later. {error}")
+            note(f"Note: the file was not compacted; the free space in it will be reused. {error}")
             return
     if sizes is not None:
         before, after = (size / (1 << 20) for size in sizes)
-        note(f"{db} was {before:,.1f} MB and is {after:,.1f} MB.")
+        note(f"Compacted {db} from {before:,.1f} MB to {after:,.1f} MB.")

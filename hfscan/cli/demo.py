@@ -19,24 +19,30 @@ from hfscan.store import Store
 _MODELS, _SEED, _YEAR = 20_000, 2022, 2022
 
 
-@click.command("demo", cls=Command)
+_EXAMPLES = """
+hfscan demo
+hfscan demo --out my-demo
+"""
+
+
+@click.command("demo", cls=Command, examples=_EXAMPLES)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("demo"),
     show_default=True,
-    help="Folder for the database and the report.",
+    help="Folder for the database and the reports.",
 )
 def command(out: Path) -> None:
-    """Run the main job end to end on a synthetic Hub: serve, crawl over HTTP, report on 2022.
+    """Crawl a synthetic Hub over HTTP and report on the models created in 2022.
 
-    Needs no network and no token. The numbers are made up and say so.
+    Needs no network and no token. All output is marked as synthetic.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"{out} cannot be made: {error.strerror}. Choose another --out."
+            f"Cannot create {out}: {error.strerror}. Choose another --out."
         ) from error
     db = out / "hfscan.duckdb"
     with FakeHub(Population.synthetic(_MODELS, seed=_SEED), quota=None) as hub:
@@ -49,4 +55,4 @@ def command(out: Path) -> None:
     write_folder(report, ("md", "html"), out)
     page = out / f"{report.file_name}.html"
     echo(f"Database: {db}")
-    echo(f"Report, to open in a browser: {page}")
+    echo(f"Report (open it in a browser): {page}")

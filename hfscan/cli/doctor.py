@@ -17,18 +17,35 @@ from hfscan.cli._verbosity import note
 from hfscan.parity.worker import backend_names
 from hfscan.report import ROW_FORMATS
 
+_EXAMPLES = """
+hfscan doctor
+hfscan doctor --no-backends
+hfscan doctor --backend-python flax=/opt/jax/bin/python --format json
+"""
 
-@click.command("doctor", cls=Command)
+
+@click.command("doctor", cls=Command, examples=_EXAMPLES)
 @hub_options
 @db_option
 @click.option(
-    "--backends/--no-backends", default=True, show_default=True, help="Start parity's backends."
+    "--backends/--no-backends",
+    default=True,
+    show_default=True,
+    help="Also start each parity backend.",
 )
 @click.option(
-    "--backend-python", multiple=True, metavar="BACKEND=INTERPRETER", help="May be repeated."
+    "--backend-python",
+    multiple=True,
+    metavar="BACKEND=INTERPRETER",
+    help="Python interpreter of a backend; repeatable.",
 )
 @click.option(
-    "--format", "format_", type=Choice(["text", "json"]), default="text", show_default=True
+    "--format",
+    "format_",
+    type=Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Output format.",
 )
 def command(
     endpoint: str,
@@ -39,19 +56,19 @@ def command(
     backend_python: tuple[str, ...],
     format_: str,
 ) -> None:
-    """Look at all that hfscan needs, and say what to do about what is not well.
+    """Check the installation, database, Hub connection and parity backends.
 
-    Exit code 0: all that is needed is well. 1: there is a problem. Changes nothing, and asks the
-    Hub for one model. A token is never shown.
+    Prints a hint for each problem. Exit code 0: no problem found; 1: at least one. Changes nothing
+    and requests one model from the Hub. Never prints a token.
     """
     pythons = dict(pair.split("=", 1) for pair in backend_python if "=" in pair)
     if len(pythons) < len(backend_python) or not set(pythons) <= set(backend_names()):
         raise click.BadParameter(
-            f"give BACKEND=INTERPRETER; the backends are {', '.join(backend_names())}",
+            f"use BACKEND=INTERPRETER with a backend of {', '.join(backend_names())}",
             param_hint="--backend-python",
         )
     problems, rows = 0, []
-    for one in itertools.chain(
+    for check in itertools.chain(
         doctor.versions(),
         doctor.database(db),
         doctor.hub(
@@ -63,12 +80,12 @@ def command(
         ),
         doctor.backends(backend_names() if backends else [], pythons, note),
     ):
-        problems += one.state == "problem"
-        rows.append(vars(one))
+        problems += check.state == "problem"
+        rows.append(vars(check))
         if format_ == "text":
-            echo(f"{one.state:7}  {one.area}: {one.found}")
-            if one.advice:
-                echo(f"{'':7}  {one.advice}")
+            echo(f"{check.state:7}  {check.area}: {check.found}")
+            if check.advice:
+                echo(f"{'':7}  {check.advice}")
     if format_ == "json":
         ROW_FORMATS["json"](rows, output(format_))
     sys.exit(1 if problems else 0)

@@ -27,7 +27,13 @@ _UNKNOWN = {
 """Definition -> why the model's frameworks are unknown under it."""
 
 
-@click.command("explain", cls=Command)
+_EXAMPLES = """
+hfscan explain openai-community/gpt2
+hfscan explain google-bert/bert-base-uncased --as-of 2024-07-11 --format json
+"""
+
+
+@click.command("explain", cls=Command, examples=_EXAMPLES)
 @click.argument("model", metavar="MODEL_ID")
 @db_option
 @format_option

@@ -16,8 +16,14 @@ from hfscan.cli._options import (
 )
 from hfscan.cli._output import echo
 
+_EXAMPLES = """
+hfscan export census
+hfscan export census --as-of 2024-07-11
+hfscan export census --table models --table figures
+"""
 
-@click.command("export", cls=Command)
+
+@click.command("export", cls=Command, examples=_EXAMPLES)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @db_option
 @click.option(
@@ -25,8 +31,8 @@ from hfscan.cli._output import echo
     "tables",
     type=Choice(export.TABLES),
     multiple=True,
-    help="Only this table, and its snapshots; repeatable. history: each state of each model, and "
-    "when it was seen so.  [default: all but history, reports, and a README]",
+    help="Write only this table and `snapshots`; repeatable. history: every version of every "
+    "model.  [default: all except history, plus reports and a README]",
 )
 @as_of_option
 @snapshot_option
@@ -37,10 +43,10 @@ def command(
     as_of: datetime | None,
     snapshot: int | None,
 ) -> None:
-    """Write a snapshot, its figures and reports to FOLDER, as Parquet and Markdown.
+    """Write a snapshot, its figures and reports to FOLDER as Parquet and Markdown.
 
-    DuckDB, Polars, pandas, Spark and `datasets` read it; `hfscan import FOLDER` brings it back with
-    the same figures. README.md there says what is in it. An earlier export in FOLDER is replaced.
+    DuckDB, Polars, pandas, Spark and `datasets` can read it. `hfscan import FOLDER` restores it
+    with the same figures. README.md describes the content. Replaces an earlier export in FOLDER.
     """
     with open_store(db) as store:
         chosen = select_snapshot(store, snapshot, as_of).snapshot

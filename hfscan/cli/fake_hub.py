@@ -10,57 +10,92 @@ from hfscan.cli._verbosity import note
 from hfscan.fakehub import KINDS, FakeHub, Faults, Population
 from hfscan.suggest import unknown
 
+_EXAMPLES = "hfscan fake-hub serve --models 2000"
+_SERVE_EXAMPLES = """
+hfscan fake-hub serve --models 2000
+hfscan fake-hub serve --models 2000 --port 0 --latency 0.2 --quota 500
+# 5 % of the responses are errors
+hfscan fake-hub serve --models 2000 --fault 500=0.05
+# then, in another terminal
+hfscan crawl --endpoint http://127.0.0.1:8765
+"""
 
-@click.group("fake-hub", cls=Group)
+
+@click.group("fake-hub", cls=Group, examples=_EXAMPLES)
 def command() -> None:
-    """Serve a fake Hub on loopback, for tests and for trying things out."""
+    """Run a fake Hub on this machine, for tests and experiments."""
 
 
-def _chances(
+def _parse_faults(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, float]:
-    chances = {}
+    faults = {}
     for value in values:
         kind, _, text = value.partition("=")
         if kind not in KINDS:
             raise click.BadParameter(unknown("fault", kind, KINDS))
         try:
-            chance = float(text or 1)
+            probability = float(text or 1)
         except ValueError:
-            chance = -1
-        if not 0 <= chance <= 1:
-            raise click.BadParameter(f"{text!r} is no probability from 0 to 1")
-        chances[kind] = chance
-    return chances
+            probability = -1
+        if not 0 <= probability <= 1:
+            raise click.BadParameter(f"{text!r} is not a probability between 0 and 1")
+        faults[kind] = probability
+    return faults
 
 
-@command.command("serve")
+@command.command("serve", examples=_SERVE_EXAMPLES)
 @click.option(
     "--from",
     "dump",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A recorded dump: JSON array or lines (also .gz, .zst), or Parquet.",
+    help="Serve the models of this dump: JSON, JSON lines (also .gz, .zst) or Parquet.",
 )
-@click.option("--models", type=click.IntRange(min=1), help="Make up this many models instead.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the made-up models.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True)
-@click.option("--latency", type=click.FloatRange(min=0), default=0.0, help="Seconds per answer.")
+@click.option(
+    "--models", type=click.IntRange(min=1), help="Serve this many synthetic models instead."
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of the synthetic models."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="0: any free port.",
+)
+@click.option(
+    "--latency",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Delay of each response in seconds.",
+)
 @click.option(
     "--prepare",
     metavar="PATH?QUERY",
-    help="Render this list ahead, so that it costs nothing to serve; see /api/models?...",
+    help="Render this list in advance, for benchmarks, e.g. '/api/models?limit=1000'.",
 )
-@click.option("--quota", type=click.IntRange(min=1), help="Requests in 5 minutes. Default: none.")
-@click.option("--token", "tokens", multiple=True, metavar="TOKEN=ACCOUNT", help="Repeatable.")
+@click.option(
+    "--quota",
+    type=click.IntRange(min=1),
+    help="Rate limit: requests per 5 minutes.  [default: none]",
+)
+@click.option(
+    "--token",
+    "tokens",
+    multiple=True,
+    metavar="TOKEN=ACCOUNT",
+    help="Accept this token; repeatable.",
+)
 @click.option(
     "--fault",
-    "chances",
+    "faults",
     multiple=True,
-    callback=_chances,
+    callback=_parse_faults,
     metavar="KIND[=PROBABILITY]",
-    help=f"Go wrong on purpose. Repeatable. Kinds: {', '.join(KINDS)}.",
+    help=f"Inject this fault; repeatable. Kinds: {', '.join(KINDS)}.",
 )
-@click.option("--fault-seed", type=int, default=0, show_default=True)
+@click.option("--fault-seed", type=int, default=0, show_default=True, help="Seed of --fault.")
 def serve(
     dump: Path | None,
     models: int | None,
@@ -70,12 +105,15 @@ def serve(
     prepare: str | None,
     quota: int | None,
     tokens: tuple[str, ...],
-    chances: dict[str, float],
+    faults: dict[str, float],
     fault_seed: int,
 ) -> None:
-    """Serve until Ctrl-C. The first line on stdout is the URL, for HF_ENDPOINT or --endpoint."""
+    """Serve until Ctrl-C.
+
+    Prints the URL on the first line, for --endpoint or HF_ENDPOINT.
+    """
     if (dump is None) == (models is None):
-        raise click.UsageError("Give one of --from FILE and --models N.")
+        raise click.UsageError("Give either --from FILE or --models N.")
     population = (
         Population.from_file(dump) if dump else Population.synthetic(models or 0, seed=seed)
     )
@@ -84,20 +122,20 @@ def serve(
             population,
             port=port,
             latency=latency,
-            faults=Faults(chances, seed=fault_seed),
+            faults=Faults(faults, seed=fault_seed),
             tokens=dict(pair.split("=", 1) for pair in tokens if "=" in pair),
             quota=quota,
         )
     except OSError as error:
         raise click.UsageError(
-            f"Port {port} cannot be had: {error.strerror}. Choose another with --port; 0 takes "
-            "any free one."
+            f"Cannot listen on port {port}: {error.strerror}. Choose another --port; 0 uses any "
+            "free port."
         ) from error
     if prepare:
         note(f"Prepared {hub.prepare(prepare):,} pages.")
     echo(hub.url)
-    what = population.made_up or (dump and dump.name)
-    note(f"Serving {len(population):,} models ({what}). Ctrl-C ends it.")
+    source = population.made_up or (dump and dump.name)
+    note(f"Serving {len(population):,} models ({source}). Press Ctrl-C to stop.")
     try:
         hub.serve()
     except KeyboardInterrupt:

@@ -8,21 +8,26 @@ from hfscan.cli._streams import output
 from hfscan.frameworks import taxonomy
 from hfscan.report import ROW_FORMATS
 
+_EXAMPLES = """
+hfscan frameworks
+hfscan frameworks --format json
+"""
 
-@click.command("frameworks", cls=Command)
+
+@click.command("frameworks", cls=Command, examples=_EXAMPLES)
 @format_option
 def command(format_: str) -> None:
-    """Print the frameworks, formats and runtimes that are told apart, and by which evidence."""
+    """List frameworks, formats and runtimes, and the evidence that identifies each."""
     rows = [
         {
-            "framework": one.key,
-            "title": one.title,
-            "kind": one.kind,
-            "of": one.of,
-            "tags": list(one.tags),
-            "files": list(one.files),
-            "libraries": list(one.libraries),
+            "framework": framework.key,
+            "title": framework.title,
+            "kind": framework.kind,
+            "of": framework.of,
+            "tags": list(framework.tags),
+            "files": list(framework.files),
+            "libraries": list(framework.libraries),
         }
-        for one in taxonomy().frameworks
+        for framework in taxonomy().frameworks
     ]
     ROW_FORMATS[format_](rows, output(format_))

@@ -9,10 +9,10 @@ from huggingface_hub import constants
 
 from hfscan.cli._command import Command
 from hfscan.cli._hub import http_token_option, hub_token
+from hfscan.cli._ingested import show_counts, show_skipped, show_unknown_keys
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._times import UtcTime
-from hfscan.cli._unreadable import describe
 from hfscan.export import DERIVED, is_export, load
 from hfscan.figures import check_import
 from hfscan.hub.dataset_file import fetch, is_dataset_file
@@ -22,29 +22,36 @@ from hfscan.store.dump import canonical_name
 from hfscan.store.raw import FIELDS
 from hfscan.text import sanitize
 
+_EXAMPLES = """
+hfscan import models.jsonl.zst --observed-at 2024-07-11 --complete
+hfscan import census/
+hfscan import hf://datasets/owner/dump/models.parquet --observed-at 2024-07-11
+hfscan import --creation-dates first-commits.csv
+"""
 
-@click.command("import", cls=Command)
+
+@click.command("import", cls=Command, examples=_EXAMPLES)
 @click.argument("files", nargs=-1, metavar="[FILE...]")
 @click.option(
     "--observed-at",
     type=UtcTime(),
-    help="When the Hub looked like this (UTC).",
+    help="Time at which the dump was recorded (UTC). Required except for exports.",
 )
 @click.option(
     "--complete/--partial",
     default=None,
-    help="Whether the dump holds every public model. Default: not stated.",
+    help="State whether the dump contains every public model.  [default: not stated]",
 )
 @click.option(
     "--creation-dates",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="True creation dates by repo id (Parquet, CSV, JSON), for models older than the Hub's.",
+    help="Creation dates by model id (Parquet, CSV, JSON), for models older than the Hub's dates.",
 )
 @click.option(
     "--allow-drop",
     is_flag=True,
-    help="Import even no models, or much fewer than the snapshot before.",
+    help="Accept an import with no models, or with far fewer than the previous snapshot.",
 )
 @http_token_option
 @db_option
@@ -57,39 +64,43 @@ def command(
     allow_http_token: bool,
     db: Path,
 ) -> None:
-    """Bring recorded dumps in as one snapshot, equal in rank to a crawl.
+    """Import recorded dumps as one snapshot.
 
-    FILE: API objects as a JSON array or JSON lines (.json, .jsonl, also .gz or .zst), CSV or
-    Parquet with the API's columns, a folder of such files, what `hfscan export` wrote (which says
-    itself when it was observed), or hf://datasets/OWNER/NAME/path. docs/faq.md lists the forms.
+    FILE is one of: API objects as JSON or JSON lines (also .gz, .zst); CSV or Parquet with the
+    API's columns; a folder of such files; an export of `hfscan export`, which contains its own
+    time; or hf://datasets/OWNER/NAME/path. docs/faq.md describes the formats.
 
-    Files without a model are refused, and so are much fewer models, downloads or tags than before:
-    with --complete, than in the last complete snapshot; with neither --complete nor --partial, than
-    in the last such import of the same fields.
+    Rejects an import without models, or with far fewer models, downloads or tags than before. The
+    reference is the last complete snapshot (--complete), or the last import with the same fields
+    (neither --complete nor --partial).
     """
     if not files and creation_dates is None:
-        raise click.UsageError("Name a dump to import, or dates with --creation-dates.")
+        raise click.UsageError("Give a dump to import, or dates with --creation-dates.")
     if len(files) == 1 and is_export(Path(files[0])):
         if observed_at is not None or complete is not None:
-            raise click.UsageError("An export says itself when and how completely it was observed.")
-        _bring_export(Path(files[0]), allow_drop, db)
+            raise click.UsageError(
+                "An export contains its time and completeness. Omit --observed-at and --complete."
+            )
+        _import_export(Path(files[0]), allow_drop, db)
     elif files:
         if observed_at is None:
-            raise click.UsageError("Say with --observed-at when the Hub looked like this.")
-        _bring_models(files, observed_at, complete, allow_drop, db, allow_http_token)
+            raise click.UsageError(
+                "--observed-at is required: the time at which the dump was recorded."
+            )
+        _import_models(files, observed_at, complete, allow_drop, db, allow_http_token)
     if creation_dates is not None:
         with Store.open(db, write=True) as store:
             _report_dates(store.import_dates(creation_dates), db)
 
 
-def _bring_export(folder: Path, allow_drop: bool, db: Path) -> None:
+def _import_export(folder: Path, allow_drop: bool, db: Path) -> None:
     with Store.open(db, write=True) as store:
         result = load(store, folder, None if allow_drop else partial(check_import, store))
         snapshot = next(one for one in store.snapshots() if one.id == result.snapshot)
-    _tell(result, snapshot, db)
+    _report_snapshot(result, snapshot, db)
 
 
-def _bring_models(
+def _import_models(
     files: tuple[str, ...],
     observed_at: datetime,
     complete: bool | None,
@@ -99,23 +110,23 @@ def _bring_models(
 ) -> None:
     observed = observed_at.replace(tzinfo=UTC)
     if observed > datetime.now(UTC):
-        raise click.BadParameter("the date lies in the future", param_hint="--observed-at")
+        raise click.BadParameter("the time is in the future", param_hint="--observed-at")
     names = [name if is_dataset_file(name) else Path(name).name for name in files]
     with Store.open(db, write=True) as store:
-        paths = _fetched(files, allow_http_token)
+        paths = _fetch_files(files, allow_http_token)
         result = store.ingest(
             paths,
             NewSnapshot("import", ", ".join(names), Scope(), observed, observed, complete),
             None if allow_drop else partial(check_import, store, complete=complete),
         )
         snapshot = next(one for one in store.snapshots() if one.id == result.snapshot)
-    _tell(result, snapshot, db)
+    _report_snapshot(result, snapshot, db)
     if complete and not snapshot.complete:
-        echo("It is not kept as complete: a model may be among the rows that were left out.")
+        echo("The snapshot is not marked as complete: a skipped row may be a model.")
 
 
-def _fetched(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:
-    """Return the files, those on the Hub fetched."""
+def _fetch_files(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:
+    """Return local paths; download the files that are on the Hub."""
     if not any(map(is_dataset_file, files)):
         return [Path(name) for name in files]
     token = hub_token(constants.ENDPOINT, allow_http=allow_http_token)
@@ -123,47 +134,36 @@ def _fetched(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:
 
 
 def _report_dates(dates: ImportedDates, db: Path) -> None:
-    echo(f"Kept {dates.kept:,} creation dates in {db}")
+    echo(f"Stored {dates.kept:,} creation dates in {db}")
     example = f", e.g. {sanitize(dates.example)!r}" if dates.example is not None else ""
-    left_out = {
-        "without a usable id": dates.unusable,
-        f"date not understood{example}": dates.unreadable,
-        "further dates of a model, of which the earliest counts": dates.duplicates,
-    }
-    for what, count in left_out.items():
-        if count:
-            echo(f"Left out {count:,}: {what}.")
+    show_counts(
+        {
+            "no valid model id": dates.unusable,
+            f"date cannot be read{example}": dates.unreadable,
+            "later dates of the same model": dates.duplicates,
+        }
+    )
     if dates.unmatched:
-        echo(f"No snapshot has a model of {dates.unmatched:,} of the ids.")
+        echo(f"{dates.unmatched:,} of the ids are in no snapshot.")
 
 
-def _tell(result: Ingested, snapshot: Snapshot, db: Path) -> None:
+def _report_snapshot(result: Ingested, snapshot: Snapshot, db: Path) -> None:
     if result.already:
-        echo(f"These files are snapshot {result.snapshot} already; nothing was added to {db}")
+        echo(f"These files are already snapshot {result.snapshot} in {db}. Nothing was added.")
         return
     models = "model" if result.models == 1 else "models"
     echo(
         f"Snapshot {result.snapshot}: {result.models:,} {models} observed "
         f"{snapshot.observed_to:%Y-%m-%d} in {db}"
     )
-    left_out = {
-        "private": result.private,
-        "privacy not readable": result.maybe_private,
-        "duplicates": result.duplicates,
-        "without a usable id": result.nameless,
-        "larger than 16 MiB": result.oversized,
-        "damaged": result.damaged,
-    }
-    for what, count in left_out.items():
-        if count:
-            echo(f"Left out {count:,}: {what}.")
     if snapshot.missing_columns:
-        echo(f"The dump has no {', '.join(snapshot.missing_columns)}.")
+        echo(f"Missing columns: {', '.join(snapshot.missing_columns)}.")
+    show_skipped(result)
+    unknown = {}
     for key, count in result.unknown_keys.items():
         name = canonical_name(key)
         if name in FIELDS:
-            echo(f"{key} contradicts {name} in {count:,} models, not kept.")
+            echo(f"Skipped {key} of {count:,} models: it contradicts {name}.")
         elif key not in DERIVED:
-            echo(f"Unknown key {sanitize(key, 80)!r} in {count:,} models, not kept.")
-    for one in result.unreadable:
-        echo(f"Not understood, so unknown: {describe(one)}.")
+            unknown[key] = count
+    show_unknown_keys(unknown)

@@ -30,7 +30,16 @@ _NAMED = {"terminal": "txt"}
 _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
 
 
-@click.command("parity", cls=Command)
+_EXAMPLES = """
+hfscan parity --demo
+hfscan parity openai-community/gpt2 --backends pytorch,flax
+hfscan parity ./my-model --baseline openai-community/gpt2 --format html --out parity.html
+# 100 models of the database that support both frameworks
+hfscan parity --sample 100 --db hfscan.duckdb
+"""
+
+
+@click.command("parity", cls=Command, examples=_EXAMPLES)
 @click.argument("checkpoints", nargs=-1, metavar="[CHECKPOINT]...")
 @click.option(
     "--demo", is_flag=True, help="Make a tiny BERT and GPT-2 and check those; no network."
@@ -48,13 +57,26 @@ _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
     metavar="N",
     help="Check N models of --db that serve both frameworks, of all model types and downloads.",
 )
-@click.option("--backends", default="pytorch,tensorflow", show_default=True, metavar="BACKEND,...")
-@click.option("--device", type=Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--backends",
+    default="pytorch,tensorflow",
+    show_default=True,
+    metavar="BACKEND,...",
+    help="Backends to compare.",
+)
+@click.option(
+    "--device",
+    type=Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Device that runs the models.",
+)
 @click.option(
     "--dtype",
     type=Choice(["float32", "bfloat16", "float16"]),
     default="float32",
     show_default=True,
+    help="Precision of the models.",
 )
 @click.option(
     "--backend-python", multiple=True, metavar="BACKEND=INTERPRETER", help="May be repeated."

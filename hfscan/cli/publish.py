@@ -5,12 +5,11 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from huggingface_hub import constants
 
 from hfscan import export
 from hfscan._version import __version__
 from hfscan.cli._command import Command
-from hfscan.cli._hub import endpoint_option, http_token_option, hub_token
+from hfscan.cli._hub import endpoint_option, http_token_option, hub_token, require_online
 from hfscan.cli._options import (
     as_of_option,
     db_option,
@@ -19,14 +18,20 @@ from hfscan.cli._options import (
     snapshot_option,
 )
 from hfscan.cli._output import echo
-from hfscan.errors import HubUnreachableError
 from hfscan.hub.publish import Dataset, files_of
 
+_EXAMPLES = """
+hfscan publish my-org/hub-census
+hfscan publish my-org/hub-census --private --license cc-by-4.0
+"""
 
-@click.command("publish", cls=Command)
+
+@click.command("publish", cls=Command, examples=_EXAMPLES)
 @click.argument("repo", metavar="OWNER/NAME")
-@click.option("--private", is_flag=True, help="Make the dataset private where it is new.")
-@click.option("--license", default="other", show_default=True, help="Of the dataset: an SPDX id.")
+@click.option("--private", is_flag=True, help="Create a new dataset as private.")
+@click.option(
+    "--license", default="other", show_default=True, help="License of the dataset (SPDX id)."
+)
 @endpoint_option
 @http_token_option
 @db_option
@@ -44,16 +49,13 @@ def command(
 ) -> None:
     """Publish a snapshot, its figures and reports as the dataset OWNER/NAME on the Hub.
 
-    What `hfscan export` writes, with a dataset card, in one commit; none where nothing changed.
-    Holds what the Hub lists publicly: no private model, and no token. Needs a token that may write.
+    Uploads the files of `hfscan export` and a dataset card in one commit, if anything changed.
+    Contains public models only, and no token. Requires a token with write access.
     """
-    if constants.HF_HUB_OFFLINE:
-        raise HubUnreachableError(
-            "HF_HUB_OFFLINE is set, so nothing is published. Unset it, or use `hfscan export`."
-        )
+    require_online("Unset it, or use `hfscan export`.")
     token = hub_token(endpoint, allow_http=allow_http_token)
     dataset = Dataset(repo, endpoint=endpoint, token=token)
-    dataset.prove(private=private)  # an export takes minutes
+    dataset.prove(private=private)  # fail before the export, which takes minutes
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "export"
         with open_store(db) as store:
@@ -67,5 +69,5 @@ def command(
             owned=[*exported.rows, "reports"],
             private=private,
         )
-    what = "Published" if published.changed else "Nothing has changed at"
-    echo(f"{what} {published.url} (commit {published.commit[:12]})")
+    result = "Published" if published.changed else "No changes at"
+    echo(f"{result} {published.url} (commit {published.commit[:12]})")

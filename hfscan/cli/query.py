@@ -30,7 +30,15 @@ _SHOWN = 1_000  # rows, where people read
 _COUNTED = 1_000_000  # rows beyond those shown that are counted, not merely known to be there
 
 
-@click.command("query", cls=Command)
+_EXAMPLES = """
+hfscan query
+hfscan query concentration --param framework=tensorflow
+hfscan query "SELECT count(*) AS models FROM census" --format csv
+hfscan query exclusivity --dialect spark
+"""
+
+
+@click.command("query", cls=Command, examples=_EXAMPLES)
 @click.argument("query", required=False, metavar="[NAME | SQL]")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
 @click.option(

@@ -17,34 +17,38 @@ from hfscan.cli._options import (
     open_store,
     snapshot_option,
 )
-from hfscan.cli._reports import choose_target, formats_option, out_option, write_report
+from hfscan.cli._reports import (
+    choose_target,
+    formats_option,
+    out_option,
+    reports_option,
+    write_report,
+)
 from hfscan.figures import FIRST_YEAR, GROUPINGS, WEIGHTS, By, Definition, SnapshotView, Weight
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import Question, build, build_whole, compare, is_whole
 
+_YEAR = click.IntRange(FIRST_YEAR, datetime.now(UTC).year)
+_EXAMPLES = """
+hfscan report --year 2022
+hfscan report --year 2023 --compare-year 2022
+hfscan report --frameworks pytorch,jax --by task --top 10
+hfscan report --exclude-top-authors 5 --definition weights
+hfscan report --snapshot 4 --compare-snapshot 2 --format md
+hfscan report --year 2022 --format html --format csv --out reports-2022
+"""
 
-@click.command("report", cls=Command)
-@click.option(
-    "--year",
-    type=click.IntRange(FIRST_YEAR, datetime.now(UTC).year),
-    help="Models created in this year. Without it: all models.",
-)
-@click.option(
-    "--compare-year",
-    type=click.IntRange(FIRST_YEAR, datetime.now(UTC).year),
-    help="Compare the year with this one.",
-)
-@click.option("--compare-snapshot", type=int, help="Compare with this snapshot.")
+
+@click.command("report", cls=Command, examples=_EXAMPLES)
+@click.option("--year", type=_YEAR, help="Only models created in this year.  [default: all models]")
+@click.option("--compare-year", type=_YEAR, help="Compare --year with this year.")
+@click.option("--compare-snapshot", type=int, help="Compare with the snapshot with this id.")
 @click.option(
     "--name",
-    help="The report: year, overview, compare, claims, parity, or one of --reports.  "
-    "[default: what is asked for]",
+    help="Report to build: year, overview, compare, claims, parity, or one from --reports.  "
+    "[default: chosen from the other options]",
 )
-@click.option(
-    "--reports",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with reports of your own: NAME/report.toml.",
-)
+@reports_option
 @db_option
 @formats_option
 @out_option
@@ -53,36 +57,36 @@ from hfscan.report import Question, build, build_whole, compare, is_whole
     type=Frameworks(),
     default="pytorch,tensorflow",
     show_default=True,
-    help="The frameworks that compete.",
+    help="Frameworks compared. A model is exclusive if it supports only one of them.",
 )
 @click.option(
     "--definition",
     type=Choice(["all", *DEFINITIONS]),
     default="all",
     show_default=True,
-    help="What says that a model serves a framework: the Hub's tags, its weight files, or what "
-    "can be loaded without converting. all: by the tags, beside a table of how much that decides.",
+    help="Evidence that a model supports a framework: Hub tags, weight files, or loadable without "
+    "conversion. all: use tags and show how the result depends on the definition.",
 )
 @click.option(
     "--weight",
     type=Choice(WEIGHTS),
     default="models",
     show_default=True,
-    help="Count each model once, by its 30-day downloads, or each author once.",
+    help="Count models, their 30-day downloads, or authors.",
 )
 @click.option(
     "--exclude-top-authors",
     type=click.IntRange(0),
     default=0,
     metavar="K",
-    help="Leave out the K authors with the most models.",
+    help="Exclude the K authors with the most models.",
 )
-@click.option("--by", type=Choice(GROUPINGS), help="Tell the models apart by this alone.")
+@click.option("--by", type=Choice(GROUPINGS), help="Group models by this field only.")
 @click.option(
     "--top",
     type=click.IntRange(1),
     metavar="N",
-    help="Show the N largest groups, and the rest as one.",
+    help="Show the N largest groups and combine the rest.",
 )
 @as_of_option
 @snapshot_option
@@ -104,21 +108,34 @@ def command(
     as_of: datetime | None,
     snapshot: int | None,
 ) -> None:
-    """Say which frameworks the models serve, with numerator and denominator of every share."""
+    """Report which frameworks the models support.
+
+    Every share is shown with its numerator and denominator.
+    """
     target = choose_target(formats, out)
     check_one_selector(snapshot, as_of)
     if compare_year is not None and year is None:
-        raise click.UsageError("--compare-year needs --year, to compare it with.")
+        raise click.UsageError("--compare-year requires --year.")
     if compare_year == year and compare_year is not None and compare_snapshot is None:
-        raise click.UsageError(f"--compare-year {year} is the year itself. Name another.")
-    decided = None if definition == "all" else definition
-    question = Question(year, frameworks, decided, weight, exclude_top_authors, by, top)
+        raise click.UsageError(f"--compare-year {year} is the same as --year. Choose another year.")
+    question = Question(
+        year,
+        frameworks,
+        None if definition == "all" else definition,
+        weight,
+        exclude_top_authors,
+        by,
+        top,
+    )
     if name and is_whole(name, reports):
         if (
             question != Question(None)
             or (compare_year, compare_snapshot, as_of, snapshot) != (None,) * 4
         ):
-            raise click.UsageError(f"{name} is of the whole database: leave out what narrows it.")
+            raise click.UsageError(
+                f"Report {name!r} covers the whole database. It cannot be combined with --year, "
+                "--snapshot, --as-of or other filters."
+            )
         with open_store(db) as store:
             report = build_whole(store, name, where=reports)
         write_report(report, target)
@@ -130,20 +147,21 @@ def command(
         if compare_year is None and compare_snapshot is None:
             if name == "compare":
                 raise click.UsageError(
-                    "compare with what? Give --compare-year or --compare-snapshot."
+                    "--name compare requires --compare-year or --compare-snapshot."
                 )
             report = build(view, question, name=name, where=reports)
         else:
             name = name or "compare"
-            one = build(view, question, name=name, where=reports)
+            base = build(view, question, name=name, where=reports)
             question = replace(question, year=compare_year or year)
             view = SnapshotView.choose(
-                store, question.period, snapshot=compare_snapshot or one.snapshot.id
+                store, question.period, snapshot=compare_snapshot or base.snapshot.id
             )
-            if (view.snapshot.id, question.year) == (one.snapshot.id, year):
+            if (view.snapshot.id, question.year) == (base.snapshot.id, year):
                 raise click.UsageError(
-                    f"--compare-snapshot {compare_snapshot} is the snapshot itself. Name another."
+                    f"--compare-snapshot {compare_snapshot} is the snapshot of the report. Choose "
+                    "another."
                 )
             other = build(view, question, name=name, where=reports)
-            report = compare(one, other, view)
+            report = compare(base, other, view)
     write_report(report, target)

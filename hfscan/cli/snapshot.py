@@ -9,10 +9,9 @@ import click
 from huggingface_hub import constants
 
 from hfscan.cli._command import Command
-from hfscan.cli._hub import hub_options, hub_token
+from hfscan.cli._hub import hub_options, hub_token, require_online
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
-from hfscan.errors import HubUnreachableError
 from hfscan.fs import append_output
 from hfscan.hub.publish import Dataset
 from hfscan.snapshot import Local, Remote
@@ -21,49 +20,58 @@ from hfscan.snapshot.summary import check_age, write_summary
 _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
 
 
-@click.command("snapshot", cls=Command)
+_EXAMPLES = """
+hfscan snapshot --target hub-state
+hfscan snapshot --target hub-state --retention-days 90 --summary summary.md
+hfscan snapshot --target hf://datasets/my-org/hub-census --work-dir work
+# exit with 13 if the latest snapshot is older than 2 days
+hfscan snapshot --target hub-state --max-age 2
+"""
+
+
+@click.command("snapshot", cls=Command, examples=_EXAMPLES)
 @click.option(
     "--target",
     required=True,
     metavar="DIR|hf://datasets/[OWNER/]NAME",
-    help="A folder, or a dataset on the Hub (without OWNER: of the token's account).",
+    help="Folder or Hub dataset to update. OWNER defaults to the account of the token.",
 )
 @click.option(
     "--work-dir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Working folder for a dataset on the Hub.  [default: a folder in HF_HOME]",
+    help="Working folder when --target is a dataset.  [default: a folder in HF_HOME]",
 )
 @hub_options
 @click.option(
     "--full",
     is_flag=True,
     envvar="HFSCAN_FULL",
-    help="Crawl everything, even if the last full crawl is recent.",
+    help="Run a full crawl even if the last one is recent.",
 )
 @click.option(
     "--allow-drop",
     is_flag=True,
     envvar="HFSCAN_ALLOW_DROP",
-    help="Publish the snapshot even if it is much smaller than the one before.",
+    help="Accept a snapshot that is much smaller than the previous one.",
 )
 @click.option(
     "--retention-days",
     type=click.IntRange(min=1),
     metavar="DAYS",
-    help="Delete updates older than this; weekly full crawls stay.  [default: keep all]",
+    help="Delete older updates; full crawls are kept.  [default: keep all]",
 )
 @click.option(
     "--summary",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Add what changed, and the report, to this Markdown file.",
+    help="Append the changes and the report to this Markdown file.",
 )
 @click.option(
     "--max-age",
     type=click.IntRange(min=0),
     metavar="DAYS",
-    help="Only check: exit with 13 if the last snapshot is older.",
+    help="Only check the age: exit with 13 if the latest snapshot is older.",
 )
 def command(
     target: str,
@@ -77,20 +85,20 @@ def command(
     summary: Path | None,
     max_age: int | None,
 ) -> None:
-    """Bring a state to today: crawl, check, export, report, publish; once a day, however often run.
+    """Update a folder or Hub dataset: crawl, check, export, report, publish.
 
-    Everything is crawled the first time and once a week, else what is new or changed. Interrupted
-    anywhere, the same command completes. Prints one line that says what changed.
+    Takes at most one snapshot a day; later calls change nothing. The first run, and one run a week,
+    is a full crawl; the others fetch new and changed models. After an interruption, run the same
+    command again. Prints one line with the changes.
     """
-    if constants.HF_HUB_OFFLINE:
-        raise HubUnreachableError("HF_HUB_OFFLINE is set, so nothing is crawled. Unset it.")
+    require_online("Unset it.")
     token = hub_token(endpoint, allow_http=allow_http_token)
-    place = _place(target, work_dir, endpoint, token)
+    state = _parse_target(target, work_dir, endpoint, token)
     if max_age is not None:
-        check_age(place.shown(), timedelta(days=max_age))
+        check_age(state.shown(), timedelta(days=max_age))
         return
     with show_progress() as progress:
-        snapshot, new = place.take(
+        snapshot, new = state.take(
             endpoint=endpoint,
             token=token,
             rewrite_links=rewrite_links,
@@ -101,12 +109,14 @@ def command(
         )
     if summary is not None:
         text = io.StringIO()
-        write_summary(snapshot, place.reports, place.charts(snapshot), text)
+        write_summary(snapshot, state.reports, state.charts(snapshot), text)
         append_output(summary, text.getvalue())
-    echo(snapshot.message if new else f"Nothing new since {snapshot.observed_to}")
+    echo(snapshot.message if new else f"No new snapshot: the latest is from {snapshot.observed_to}")
 
 
-def _place(target: str, work_dir: Path | None, endpoint: str, token: str | None) -> Local | Remote:
+def _parse_target(
+    target: str, work_dir: Path | None, endpoint: str, token: str | None
+) -> Local | Remote:
     match = _DATASET.fullmatch(target)
     if match is None:
         if "://" in target:

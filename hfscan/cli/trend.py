@@ -34,8 +34,14 @@ from hfscan.report.table import grid, pivoted
 from hfscan.report.words import percent
 from hfscan.scope import DEFAULT_FRAMEWORKS
 
+_EXAMPLES = """
+hfscan trend
+hfscan trend --per month --frameworks pytorch,jax --format csv
+hfscan trend --formats --per snapshot
+"""
 
-@click.command("trend", cls=Command)
+
+@click.command("trend", cls=Command, examples=_EXAMPLES)
 @click.option(
     "--per",
     type=Choice(["year", "month", "snapshot"]),
@@ -55,7 +61,13 @@ from hfscan.scope import DEFAULT_FRAMEWORKS
     type=Frameworks(),
     help="The frameworks compared.  [default: pytorch,tensorflow; with --formats: everything]",
 )
-@click.option("--definition", type=Choice(DEFINITIONS), default="tag", show_default=True)
+@click.option(
+    "--definition",
+    type=Choice(DEFINITIONS),
+    default="tag",
+    show_default=True,
+    help="Evidence that a model supports a framework.",
+)
 @click.option(
     "--weight",
     type=Choice(WEIGHTS),

@@ -14,16 +14,18 @@ ROOT = Path(__file__).parents[2]
 
 
 class Crawls:
-    """Runs `hfscan crawl` in a folder of its own, against `endpoint`."""
+    """Runs `hfscan crawl`, or another command, in a folder of its own, against `endpoint`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.endpoint = folder, "http://127.0.0.1:9"
 
-    def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    def start(
+        self, *arguments: str, command: str = "crawl", **variables: str
+    ) -> "subprocess.Popen[str]":
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
         home = {"HF_HOME": str(self.folder / "hf"), "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(
-            [sys.executable, "-m", "hfscan", "crawl", "--endpoint", self.endpoint, *arguments],
+            [sys.executable, "-m", "hfscan", command, "--endpoint", self.endpoint, *arguments],
             cwd=self.folder,
             env=kept | home | variables,
             stdout=subprocess.PIPE,
@@ -31,9 +33,11 @@ class Crawls:
             text=True,
         )
 
-    def __call__(self, *arguments: str, **variables: str) -> tuple[int, str, str]:
+    def __call__(
+        self, *arguments: str, command: str = "crawl", **variables: str
+    ) -> tuple[int, str, str]:
         """Return exit code, stdout and stderr."""
-        process = self.start(*arguments, **variables)
+        process = self.start(*arguments, command=command, **variables)
         out, err = process.communicate(timeout=60)
         return process.returncode, out, err
 

@@ -40,19 +40,19 @@ def hub(crawl):
 
 
 def test_the_most_downloaded_first_and_none_twice(crawl, hub) -> None:
-    code, out, err = crawl("--date-cutoff", "--limit", "10")
+    code, out, err = crawl("--limit", "10", command="backfill-dates")
     assert (code, err) == (0, "")
-    assert f"Asked {hub.url} for the first commits of 10 models in " in out
+    assert f"Fetched the first commits of 10 models from {hub.url} in " in out
     ranked = sorted(cutoff_models(hub.population), key=lambda m: (-m["downloads"], m["id"]))
     names = list(dict.fromkeys(one.split("/commits/")[0] for one in asked(hub)))
     assert names == [f"/api/models/{model['id']}" for model in ranked[:10]]
     assert len(asked(hub)) <= 20
 
-    assert crawl("--date-cutoff")[0] == 0
+    assert crawl(command="backfill-dates")[0] == 0
     assert crawl.rows(DATES) == truth(hub.population)
     assert max(Counter(asked(hub)).values()) == 1
     before = len(hub.requests)
-    assert crawl("--date-cutoff")[1] == "No model in the database waits for a date.\n"
+    assert crawl(command="backfill-dates")[1] == "No model in the database needs a creation date.\n"
     assert len(hub.requests) == before
     assert not (crawl.folder / "hfscan.duckdb.journal").exists()
 
@@ -62,7 +62,7 @@ def test_killed_at_any_moment_it_goes_on(crawl, hub) -> None:
     chance, kills = random.Random(5), 0
     hub.latency = 0.002
     while True:
-        process = crawl.start("--date-cutoff")
+        process = crawl.start(command="backfill-dates")
         stop = len(asked(hub)) + chance.randrange(1, 40)
         while len(asked(hub)) < stop and process.poll() is None:
             time.sleep(0.001)
@@ -82,7 +82,7 @@ def test_killed_at_any_moment_it_goes_on(crawl, hub) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_interrupted_what_was_asked_is_in_the_database(crawl, hub) -> None:
     hub.latency = 0.02
-    process = crawl.start("--date-cutoff")
+    process = crawl.start(command="backfill-dates")
     while len(asked(hub)) < 20:
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
@@ -109,7 +109,7 @@ def test_renamed_gone_private_and_rewritten(crawl) -> None:
         hub.population.delete(rows[1]["_id"])
         hub.population.edit(rows[2]["_id"], private=True)
         hub.population.edit(rows[4]["_id"], disabled=True)
-        code, out, err = crawl("--date-cutoff")
+        code, out, err = crawl(command="backfill-dates")
         assert (code, err) == (0, "")
         assert crawl.rows(DATES) == [
             ("ann/model-0", datetime(2019, 2, 1), "bob/new name é"),
@@ -119,20 +119,20 @@ def test_renamed_gone_private_and_rewritten(crawl) -> None:
             ("ann/model-4", None, None),
             ("ann/model-5", datetime(2019, 2, 6), None),
         ]
-        for words in ("2 are dated", "1 begin after", "3 are gone", "1 have moved"):
+        for words in ("2 have a date", "1 have a first", "3 are deleted", "1 have been"):
             assert words in out
-        assert "waits" in crawl("--date-cutoff")[1]
+        assert "needs" in crawl(command="backfill-dates")[1]
 
 
 def test_trouble_costs_requests_and_the_quota_is_kept(crawl, hub) -> None:
     kinds = ("500", "502", "429-other", "error-object", "reset", "truncated", "truncated-json")
     hub.faults = Faults(dict.fromkeys(kinds, 0.03), seed=1)
-    assert crawl("--date-cutoff", "--limit", "10")[0] == 0
+    assert crawl("--limit", "10", command="backfill-dates")[0] == 0
     expected = {row[0]: row for row in truth(hub.population)}
     assert all(row == expected[row[0]] for row in crawl.rows(DATES))
     with FakeHub(hub.population, quota=100, window=1) as strict:
         crawl.endpoint = strict.url
-        assert crawl("--date-cutoff")[0] == 0
+        assert crawl(command="backfill-dates")[0] == 0
         assert {one.status for one in strict.requests} == {200}
     assert crawl.rows(DATES) == truth(hub.population)
 
@@ -140,7 +140,7 @@ def test_trouble_costs_requests_and_the_quota_is_kept(crawl, hub) -> None:
 @pytest.mark.parametrize("more", [["--year", "2022"], ["--no-resume"], ["--author", "a"]])
 def test_it_is_about_models_in_the_database(crawl, more) -> None:
     crawl.endpoint = "http://127.0.0.1:9"
-    code, _, err = crawl("--date-cutoff", *more)
+    code, _, err = crawl(*more, command="backfill-dates")
     assert code == 2
-    assert "--date-cutoff asks about models in the database" in err
-    assert crawl("--date-cutoff")[0] == 6
+    assert f"There is no option '{more[0]}'" in err
+    assert crawl(command="backfill-dates")[0] == 6

@@ -15,7 +15,7 @@ def test_a_sample_says_how_it_was_drawn_and_keeps_it(crawl) -> None:
         assert re.search(
             r"Snapshot 1: \d+ models from http.* in \d+ requests and [\d.]+ s, in", out
         )
-        assert re.search(r"A sample of [\d,]+ models listed: each model with probability 0.05", out)
+        assert re.search(r"Sample of [\d,]+ listed models: each model with probability 0.05", out)
         assert "seed 7" in out
         assert crawl("--sample", "0.05", "--seed", "8")[0] == 0
     rows = crawl.rows("SELECT complete, sample, sample_design, models FROM snapshots ORDER BY id")
@@ -32,9 +32,9 @@ def test_streams_begin_where_an_earlier_crawl_ended_its_pages(crawl) -> None:
     with FakeHub(Population.synthetic(1_000, seed=1), quota=None, page_size=10) as hub:
         crawl.endpoint = hub.url
         out = crawl("--workers", "4")[1]
-        assert re.search("Snapshot 1: 1,000 models .* by [23] walkers, in", out)
+        assert re.search("Snapshot 1: 1,000 models .* by [23] workers, in", out)
         out = crawl("--workers", "4")[1]
-        assert re.search("Snapshot 2: 1,000 models .* by [45] walkers, in", out)
+        assert re.search("Snapshot 2: 1,000 models .* by [45] workers, in", out)
     both = crawl.rows(
         "SELECT count(*), count(DISTINCT key) FROM (FROM models_in(1) UNION ALL FROM models_in(2))"
     )
@@ -46,10 +46,10 @@ def test_streams_begin_where_an_earlier_crawl_ended_its_pages(crawl) -> None:
     [
         (["--sample", "0"], "0<x<=1"),
         (["--sample", "1.5"], "0<x<=1"),
-        (["--seed", "3"], "--seed goes with --sample"),
-        (["--sample", "0.1", "--limit", "5"], "--sample draws from all models"),
-        (["--sample", "0.1", "--author", "a"], "--sample draws from all models"),
-        (["--workers", "4", "--year", "2022"], "--workers goes with a crawl of everything"),
+        (["--seed", "3"], "--seed requires --sample"),
+        (["--sample", "0.1", "--limit", "5"], "--sample cannot be combined"),
+        (["--sample", "0.1", "--author", "a"], "--sample cannot be combined"),
+        (["--workers", "4", "--year", "2022"], "--workers requires a full crawl"),
         (["--workers", "0"], "1<=x<=32"),
     ],
 )

@@ -42,8 +42,8 @@ def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(cra
         code, out, err = crawl("--incremental")
         assert (code, err) == (0, "")
         assert len(hub.requests) - asked == 2
-        assert "Snapshot 2: 401 models: snapshot 1" in out
-        assert "cannot see: models deleted" in out
+        assert "new or changed since snapshot 1" in out
+        assert "Not covered by an update: models deleted" in out
         assert "downloads" in out
         assert crawl.rows("SELECT kind, complete, base FROM snapshots WHERE id = 2") == [
             ("update", False, 1)
@@ -110,7 +110,7 @@ def test_pages_of_an_update_that_lack_models_or_times_are_asked_for_again(crawl)
                 population.edit(one, lastModified=iso(), sha=fault)
             hub.faults = Faults({fault: 1.0}, most=2)
             assert crawl("--incremental")[0] == 0
-            newest = "observed((SELECT max(id) FROM snapshots))"
+            newest = "models_in((SELECT max(id) FROM snapshots))"
             seen = f"SELECT count(*) FROM {newest} WHERE sha = '{fault}'"
             assert crawl.rows(seen) == [(15,)], fault
 
@@ -124,4 +124,4 @@ def test_there_must_be_a_full_crawl_to_update(crawl) -> None:
         assert f"There is no full crawl of {hub.url} to update" in err
         code, _, err = crawl("--incremental", "--author", "a")
         assert code == 2
-        assert "--incremental carries a full crawl on" in err
+        assert "--incremental cannot be combined with" in err

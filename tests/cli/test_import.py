@@ -99,16 +99,16 @@ def test_import_says_what_it_left_out(run):
     result = run(rows, "2024-02-01")
     assert result.exit_code == 0
     assert "Snapshot 1: 3 models" in result.output
-    assert "Left out 1: without a usable id." in result.output
-    assert "Left out 1: larger than 16 MiB." in result.output
-    assert "created_at contradicts createdAt in 1 models, not kept." in result.output
+    assert "Skipped 1: no valid model id." in result.output
+    assert "Skipped 1: larger than 16 MiB." in result.output
+    assert "Skipped created_at of 1 models: it contradicts createdAt." in result.output
 
 
 def test_lost_row_is_no_departure(run):
     assert run(models(100), "2024-01-01", "--complete").exit_code == 0
     result = run([*models(99), {"tags": []}], "2024-01-02", "--complete")
     assert result.exit_code == 0
-    assert "not kept as complete" in result.output
+    assert "not marked as complete" in result.output
     with Store.open(Path("hfscan.duckdb")) as store:
         assert store.snapshots()[1].complete is False
         assert store.connection.execute("FROM removed_models").fetchall() == []

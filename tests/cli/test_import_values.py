@@ -82,11 +82,11 @@ def test_imported_creation_dates_are_utc(tmp_path, zone, kind):
     assert run("import", dump, "--observed-at", "2024-07-11", "--db", db).returncode == 0
     result = run("import", "--creation-dates", dates, "--db", db, zone=zone)
     assert result.stdout.splitlines() == [
-        f"Kept 2 creation dates in {db}",
-        "Left out 1: without a usable id.",
-        "Left out 1: date not understood, e.g. '06/01/2022'.",
-        "Left out 1: further dates of a model, of which the earliest counts.",
-        "No snapshot has a model of 1 of the ids.",
+        f"Stored 2 creation dates in {db}",
+        "Skipped 1: no valid model id.",
+        "Skipped 1: date cannot be read, e.g. '06/01/2022'.",
+        "Skipped 1: later dates of the same model.",
+        "1 of the ids are in no snapshot.",
     ]
     found = run("query", "SELECT id, created_at::VARCHAR AS at FROM creation_dates ORDER BY id",
                 "--db", db, "--format", "json", zone=zone)  # fmt: skip
@@ -103,7 +103,10 @@ def test_unreadable_values_are_reported(tmp_path):
     dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
     invoke = CliRunner().invoke
     brought = invoke(cli, ["import", str(dump), "--observed-at", "2024-07-11", "--db", str(db)])
-    assert "Not understood, so unknown: created_at of 1 model, e.g. '06/01/2023'." in brought.output
+    assert (
+        "Cannot be read, stored as unknown: created_at of 1 model, e.g. '06/01/2023'."
+        in brought.output
+    )
     assert "tags of 1 model, e.g. '\N{REPLACEMENT CHARACTER}[31mred text'" in brought.output
     listed = json.loads(invoke(cli, ["snapshots", "--db", str(db), "--format", "json"]).stdout)
     assert listed[0]["unreadable"][0] == "created_at of 1 model, e.g. '06/01/2023'"

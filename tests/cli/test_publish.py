@@ -70,7 +70,7 @@ def test_in_one_commit_and_none_where_nothing_changed(hub, db, publish, tmp_path
     assert "hf://datasets/ann/census/models/*.parquet" in card
 
     first = dict(dataset.files)
-    assert publish("ann/census").startswith("Nothing has changed at")
+    assert publish("ann/census").startswith("No changes at")
     assert (dataset.files, len(dataset.commits)) == (first, 1)
 
     # a later census, with no model of the oldest part left: its file goes, a user's own stays
@@ -109,7 +109,7 @@ def test_what_is_published_can_be_read_and_holds_no_secret(hub, publish, tmp_pat
 def test_private_and_what_is_refused(hub, publish) -> None:
     publish("ann/hidden", "--private")
     assert hub.datasets["ann/hidden"].private
-    assert publish("ann/hidden").startswith("Nothing")
+    assert publish("ann/hidden").startswith("No changes")
     publish("ann/open")
     assert "public already" in publish("ann/open", "--private", code=4)
     assert "needs a token" in publish("ann/census", token=None, code=4)

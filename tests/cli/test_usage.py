@@ -116,12 +116,12 @@ def test_the_query_and_report_pages_fit_the_choices():
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("report", "--by", "task", "--by", "library"), "--by was given task and library"),
-        (("report", "--year", "2022", "--year", "2023"), "--year was given 2022 and 2023"),
-        (("trend", "--per", "year", "--per", "month"), "--per was given"),
-        (("crawl", "--files", "--no-files"), "exclude each other"),
-        (("crawl", "--task", "a", "--task", "b"), "--task was given a and b"),
-        (("fake-hub", "serve", "--models", "4", "--models", "5"), "--models was given 4 and 5"),
+        (("report", "--by", "task", "--by", "library"), "was given task and library"),
+        (("report", "--year", "2022", "--year", "2023"), "was given 2022 and 2023"),
+        (("trend", "--per", "year", "--per", "month"), "--per takes one value"),
+        (("crawl", "--files", "--no-files"), "cannot be combined"),
+        (("crawl", "--task", "a", "--task", "b"), "--task takes one value, but was given a and b"),
+        (("fake-hub", "serve", "--models", "4", "--models", "5"), "was given 4 and 5"),
         (("query", "creation_cutoff", "--param", "since=2022-01-01", "--param", "since=2023-01-01"),
          "since was given two values"),
     ],
@@ -149,13 +149,13 @@ def test_every_command_refuses_two_values():
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--year", "2023", "--compare-year", "2023"), "is the year itself"),
-        (("--compare-snapshot", "1"), "is the snapshot itself"),
-        (("--compare-year", "2023"), "needs --year"),
-        (("--snapshot", "1", "--as-of", "2024-07-11"), "exclude each other"),
+        (("--year", "2023", "--compare-year", "2023"), "is the same as --year"),
+        (("--compare-snapshot", "1"), "is the snapshot of the report"),
+        (("--compare-year", "2023"), "requires --year"),
+        (("--snapshot", "1", "--as-of", "2024-07-11"), "cannot be combined"),
         (("--out", "r.pdf"), "Known: .txt, .md, .json, .html"),
         (("--format", "md", "--out", "r.pdf"), "Known: .txt, .md, .json, .html"),
-        (("--format", "csv", "--out", "o.csv"), "need a folder. Name one with --out, such as o"),
+        (("--format", "csv", "--out", "o.csv"), "need a folder. Use --out o"),
         (("--out", "o.csv"), "need a folder"),
         (("--format", "md", "--out", "x.html"), "name the file x.md"),
         (("--format", "md", "--format", "json", "--out", "x.md"), "need a folder"),
@@ -189,7 +189,7 @@ def test_out_names_folders_and_files(db, tmp_path, monkeypatch):
     for name in ("file", "file/"):
         code, message = refused(db, "report", "--out", name)
         assert code == 2
-        assert "there is a file of that name" in " ".join(message.split())
+        assert "a file with that name exists" in " ".join(message.split())
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -197,13 +197,13 @@ def test_out_names_folders_and_files(db, tmp_path, monkeypatch):
     ("arguments", "told"),
     [
         (("report", "--exclude-top-authors", "5"), "no model is left"),
-        (("report", "--name", "claims", "--year", "2023"), "leave out what narrows it"),
+        (("report", "--name", "claims", "--year", "2023"), "cannot be combined with --year"),
         (("query", "exclusivity", "--param", "since=2024-01-01", "--param", "until=2023-01-01"),
          "must lie before"),
         (("query", "--param", "a=1"), "Name a query"),
         (("query", "model", "--dialect", "spark", "--snapshot", "1"), "--dialect prints SQL"),
-        (("query", "model", "--snapshot", "1", "--as-of", "2024-07-11"), "exclude each other"),
-        (("explain", "ann/m0", "--snapshot", "1", "--as-of", "2024-07-11"), "exclude each other"),
+        (("query", "model", "--snapshot", "1", "--as-of", "2024-07-11"), "cannot be combined"),
+        (("explain", "ann/m0", "--snapshot", "1", "--as-of", "2024-07-11"), "cannot be combined"),
     ],
 )  # fmt: skip
 def test_conflicting_filters_are_refused(db, arguments, told):

@@ -142,4 +142,4 @@ def test_what_narrows_a_report_has_no_place_in_one_of_the_whole_database(verdict
     arguments = ["report", "--db", str(tmp_path / "h.duckdb"), "--name", "claims"]
     done = CliRunner().invoke(cli, [*arguments, "--year", "2022"])
     assert done.exit_code == 2
-    assert "is of the whole database" in done.output
+    assert "covers the whole database" in done.output

@@ -1,0 +1,43 @@
+"""Print what an ingest skipped or could not read."""
+
+from collections.abc import Mapping
+
+from hfscan.cli._output import echo
+from hfscan.store import Ingested, Unreadable
+from hfscan.text import sanitize
+
+
+def show_counts(counts: Mapping[str, int]) -> None:
+    """Print how many rows were skipped for each reason."""
+    for reason, count in counts.items():
+        if count:
+            echo(f"Skipped {count:,}: {reason}.")
+
+
+def show_skipped(ingested: Ingested) -> None:
+    """Print the skipped rows and the unreadable values of a snapshot."""
+    show_counts(
+        {
+            "private": ingested.private,
+            "privacy cannot be read": ingested.maybe_private,
+            "duplicates": ingested.duplicates,
+            "no valid model id": ingested.nameless,
+            "larger than 16 MiB": ingested.oversized,
+            "damaged": ingested.damaged,
+        }
+    )
+    for field in ingested.unreadable:
+        echo(f"Cannot be read, stored as unknown: {describe_unreadable(field)}.")
+
+
+def show_unknown_keys(models: Mapping[str, int]) -> None:
+    """Print the unknown keys of the rows, each with its number of models."""
+    for key, count in models.items():
+        echo(f"Skipped unknown key {sanitize(key, 80)!r} of {count:,} models.")
+
+
+def describe_unreadable(field: Unreadable) -> str:
+    """Return the field, the number of models in which it cannot be read, and an example."""
+    models = "model" if field.models == 1 else "models"
+    example = "" if field.example is None else f", e.g. {sanitize(field.example)!r}"
+    return f"{field.field} of {field.models:,} {models}{example}"

@@ -1,0 +1,66 @@
+"""The help of every command."""
+
+import shlex
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from hfscan.cli import COMMANDS, cli
+from hfscan.cli._command import Command, Group
+
+
+def find_commands() -> dict[str, Command | Group]:
+    """Return {name: command} of all commands and their subcommands."""
+    context, found = click.Context(cli), dict[str, Command | Group]()
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert isinstance(command, Command | Group)
+        found[name] = command
+        for child in command.commands.values() if isinstance(command, Group) else ():
+            assert isinstance(child, Command)
+            found[f"{name} {child.name}"] = child
+    return found
+
+
+ALL = find_commands()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_ends_with_examples(name):
+    result = CliRunner().invoke(cli, [*name.split(), "--help"])
+    assert result.exit_code == 0
+    examples = result.output.split("\nExamples:\n")[1].splitlines()
+    assert [line.strip() for line in examples] == ALL[name].examples
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_has_a_summary_and_option_texts(name):
+    command = ALL[name]
+    summary = command.help.split("\n\n")[0]
+    assert summary.endswith(".")
+    assert not summary.startswith(("The ", "A ", "This "))
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, option.name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [line for command in ALL.values() for line in command.examples if line[0] != "#"],
+)
+def test_examples_parse(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    program, *arguments = shlex.split(line)
+    assert program == "hfscan"
+    context: click.Context = click.Context(cli)
+    command: click.Command | None = cli
+    while isinstance(command, click.Group):
+        name, command, arguments = command.resolve_command(context, arguments)
+    assert command is not None
+    command.make_context(name, arguments)
+
+
+def test_examples_show_their_own_command():
+    for name, command in ALL.items():
+        assert any(line.startswith(f"hfscan {name}") for line in command.examples), name
