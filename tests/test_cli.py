@@ -101,7 +101,7 @@ def test_import_then_report_from_files(hfscan, tmp_path):
     code, out, _ = hfscan("import", "dump.jsonl", "--observed-at", "2022-02-15")
     assert code == 0
     assert out.startswith("Snapshot 1: 2 models observed 2022-02-15 in hfscan.duckdb")
-    assert "The dump has no _id" in out
+    assert "Missing columns: _id" in out
     code, out, _ = hfscan("report", "--out", "r.md")
     assert (code, out) == (0, "")
     assert "1 (50.0 %) serve PyTorch only" in (tmp_path / "r.md").read_text().replace("\\", "")
