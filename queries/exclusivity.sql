@@ -16,6 +16,7 @@
 -- values weight: models, downloads, authors
 -- values by: month, year, task, library, author, license, architecture, language, size, gated, region
 -- column framework: framework
+-- column coverage: share
 -- chart: stack x=share y=group color=framework
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 tally AS (
@@ -67,7 +68,13 @@ weighted AS (
         CASE $weight
             WHEN 'models' THEN models
             WHEN 'downloads' THEN downloads
-            WHEN 'authors' THEN models / sum(models) FILTER (supported IS NOT NULL) OVER (PARTITION BY voting_author)
+            -- an author's vote is split over the models of known evidence, where there are any
+            WHEN 'authors' THEN CASE
+                WHEN supported IS NOT NULL
+                    THEN models / sum(models) FILTER (supported IS NOT NULL) OVER (PARTITION BY voting_author)
+                WHEN count(supported) OVER (PARTITION BY voting_author) = 0
+                    THEN models / sum(models) OVER (PARTITION BY voting_author)
+            END
         END AS n
     FROM tally
     WHERE $exclude_top_authors = 0 OR voting_author NOT IN (FROM largest)
@@ -97,7 +104,8 @@ kinds AS (
     UNION ALL
     SELECT unnest(['shared', 'none']), NULL, NULL, NULL
 )
--- supported is NULL where the tags or, by weights, the file names are unknown: not counted
+-- supported is NULL where the tags or, by weights, the file names are unknown: counted only in the total
+-- of coverage, the share of the population that the denominator describes
 SELECT
     name,
     framework,
@@ -111,7 +119,8 @@ SELECT
         END
     ), 0), 6) AS numerator,
     round(coalesce(sum(n) FILTER (supported <> 0 OR name = 'none' AND supported IS NOT NULL), 0), 6)
-        AS denominator
+        AS denominator,
+    round(denominator / nullif(sum(n), 0), 6) AS coverage
 FROM grouped, kinds
 GROUP BY name, framework, bit, "group"
 ORDER BY

@@ -33,7 +33,8 @@ _FIGURES = {
     "report": "VARCHAR", "name": "VARCHAR", "framework": "VARCHAR", "definition": "VARCHAR",
     "frameworks": "VARCHAR[]", "population": "VARCHAR", "period": "DATE[]", "cutoff": "VARCHAR",
     "weight": "VARCHAR", "exclude_top_authors": "INTEGER", "by": "VARCHAR", "group": "VARCHAR",
-    "numerator": "DOUBLE", "denominator": "DOUBLE", "share": "DOUBLE", "interval": "DOUBLE[]",
+    "numerator": "DOUBLE", "denominator": "DOUBLE", "share": "DOUBLE", "coverage": "DOUBLE",
+    "interval": "DOUBLE[]",
     "covered": "TIMESTAMP[]",
 }  # fmt: skip
 

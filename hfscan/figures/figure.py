@@ -1,4 +1,4 @@
-"""A share with all that is needed to recompute it."""
+"""A share, with everything needed to recompute it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,12 +29,13 @@ class Figure:
     """A share of a population.
 
     `name`: exclusive (to `framework`), available (in `framework`), shared (by several), none.
-    `period`: [since, until) in UTC, as asked; None for all models. `covered`: the part of it, or of
-    the year or month of `group`, that the snapshot covers. `cutoff`: what was done with the models
-    at the creation-date cutoff, None where the period does not touch it or it has no bearing.
+    `period`: [since, until) in UTC, as requested; None for all models. `covered`: the part of it,
+    or of the year or month of `group`, that the snapshot covers. `cutoff`: what was done with the
+    models at the creation-date cutoff, None where the period does not touch it.
     `numerator`, `denominator`: models, 30-day downloads, or authors' votes (`weight`; votes are
     fractions, rounded to six digits). `exclude_top_authors`: so many of the largest authors are
     left out. `sampled`: the models are a random sample of the Hub's.
+    `coverage`: the share of the population that the denominator describes, under the same weight.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Figure:
     exclude_top_authors: int = 0
     sampled: bool = False
     covered: Period | None = None
+    coverage: float | None = None
 
     @property
     def share(self) -> float | None:
@@ -73,24 +75,26 @@ class Figure:
         return max(0.0, middle - half), min(1.0, middle + half)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figure as the JSON contract has it; the share rounded to six digits.
+        """Return the figure with the keys of a report's JSON; the share rounded to six digits.
 
-        `exclude_top_authors`, `interval` and `covered` are there only where they say something.
-        `covered` begins with None where models of any age before its end count.
+        `exclude_top_authors`, `interval` and `covered` are present only where they apply.
+        `covered` starts with None where models of any age before its end count.
         """
-        left_out = ("sampled", "covered")
-        told = {key: value for key, value in self.__dict__.items() if key not in left_out}
+        omitted = ("sampled", "covered", "coverage")
+        row = {key: value for key, value in self.__dict__.items() if key not in omitted}
         if not self.exclude_top_authors:
-            del told["exclude_top_authors"]
-        told["frameworks"] = list(self.frameworks)
-        told["period"] = self.period and [instant.date().isoformat() for instant in self.period]
-        told["share"] = None if self.share is None else round(self.share, 6)
+            del row["exclude_top_authors"]
+        row["frameworks"] = list(self.frameworks)
+        row["period"] = self.period and [instant.date().isoformat() for instant in self.period]
+        row["share"] = None if self.share is None else round(self.share, 6)
+        row["coverage"] = self.coverage
         if self.covered is not None:
             since = self.covered.since if self._has_beginning else None
-            told["covered"] = [one and f"{one.isoformat()}Z" for one in (since, self.covered.until)]
+            bounds = (since, self.covered.until)
+            row["covered"] = [instant and f"{instant.isoformat()}Z" for instant in bounds]
         if self.interval is not None:
-            told["interval"] = [round(bound, 6) for bound in self.interval]
-        return told
+            row["interval"] = [round(bound, 6) for bound in self.interval]
+        return row
 
     @property
     def _has_beginning(self) -> bool:

@@ -161,6 +161,7 @@ def test_the_json_contract(written):
         "numerator": 1,
         "denominator": 2,
         "share": 0.5,
+        "coverage": 1.0,
         "covered": ["2022-03-02T23:30:00Z", "2023-01-01T00:00:00Z"],
     }
 
