@@ -15,6 +15,7 @@ _ISO = re.compile(
     rf"(\d{{4}}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) ?({_OFFSET})?)?",
     re.IGNORECASE | re.ASCII,
 )
+_END_OF_DAY = re.compile(r"24:00(?::00(?:[.,]0+)?)?", re.ASCII)
 _ISO_BASIC = re.compile(r"\d{8}(?:T\d{6}(?:Z|[+-]\d{4})?)?", re.IGNORECASE | re.ASCII)
 _DAY, _MONTH, _TIME, _ZONE = (
     r"[A-Za-z]{3}",
@@ -34,13 +35,15 @@ _EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 def parse_timestamp(value: object) -> datetime:
     """Return the instant (UTC, with zone) that a text or a number means.
 
-    ISO 8601 with or without time and offset, the dates of mails and HTTP headers (RFC 822), and
-    Unix times in s, ms, us or ns from 2001 on. Raises ValueError for everything else.
+    ISO 8601 with or without time and offset (20220302 as a number, too), the dates of mails and
+    HTTP headers (RFC 822), and Unix times in s, ms, us or ns from 2001 on. Raises ValueError for everything else.
     """
     try:
         if isinstance(value, str):
             return _parse_text(value.strip())
         if isinstance(value, int | float) and not isinstance(value, bool):
+            if _ISO_BASIC.fullmatch(str(value)):  # 20220302: CSV does not tell it from a text
+                return _parse_text(str(value))
             return _parse_unix_time(value)
     except OverflowError as error:
         raise ValueError(f"{value!r} lies outside the calendar") from error
@@ -52,6 +55,8 @@ def _parse_text(text: str) -> datetime:
         day, time, zone = match.groups()
         if time is None:
             return _to_utc(datetime.fromisoformat(day))
+        if _END_OF_DAY.fullmatch(time):
+            return _parse_text(f"{day}T00:00{zone or ''}") + timedelta(days=1)
         zone = (zone or "Z").upper()
         offset = "+00:00" if zone in ("Z", "UTC", "GMT") else zone
         return _to_utc(datetime.fromisoformat(f"{day}T{time}{offset}"))

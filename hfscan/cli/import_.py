@@ -90,7 +90,7 @@ def command(
         _import_models(files, observed_at, complete, allow_drop, db, allow_http_token)
     if creation_dates is not None:
         with Store.open(db, write=True) as store:
-            _report_dates(store.import_dates(creation_dates), db)
+            _report_dates(store.import_dates(creation_dates), creation_dates, db)
 
 
 def _import_export(folder: Path, allow_drop: bool, db: Path) -> None:
@@ -121,7 +121,9 @@ def _import_models(
         )
         snapshot = next(one for one in store.snapshots() if one.id == result.snapshot)
     _report_snapshot(result, snapshot, db)
-    if complete and not snapshot.complete:
+    if result.partial:
+        echo("The snapshot is not marked as complete: the files say that they hold only a part.")
+    elif complete and not snapshot.complete:
         echo("The snapshot is not marked as complete: a skipped row may be a model.")
 
 
@@ -133,8 +135,11 @@ def _fetch_files(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:
     return [fetch(name, token=token) if is_dataset_file(name) else Path(name) for name in files]
 
 
-def _report_dates(dates: ImportedDates, db: Path) -> None:
-    echo(f"Stored {dates.kept:,} creation dates in {db}")
+def _report_dates(dates: ImportedDates, file: Path, db: Path) -> None:
+    if dates.kept:
+        echo(f"Stored {dates.kept:,} creation dates in {db}")
+    else:
+        echo(f"{file} has no creation dates to store.")
     example = f", e.g. {sanitize(dates.example)!r}" if dates.example is not None else ""
     show_counts(
         {
@@ -143,6 +148,8 @@ def _report_dates(dates: ImportedDates, db: Path) -> None:
             "later dates of the same model": dates.duplicates,
         }
     )
+    if dates.contradicting:
+        echo(f"{dates.contradicting:,} rows have another date in another column, which is not used.")
     if dates.unmatched:
         echo(f"{dates.unmatched:,} of the ids are in no snapshot.")
 

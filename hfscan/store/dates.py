@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class ImportedDates:
     """rows left out: the date is not understood, or could be two"""
     example: str | None
     """such a date, text from outside"""
+    contradicting: int
+    """rows of which another column gives another date: the first column counts"""
     unmatched: int
     """of the models kept: those that no snapshot has under this id"""
 
@@ -125,10 +127,11 @@ def bring(connection: duckdb.DuckDBPyConnection, file: Path) -> ImportedDates:
     or lacks either column.
     """
     earliest: dict[str, datetime] = {}
-    rows = unusable = unreadable = 0
+    rows = unusable = unreadable = contradicting = 0
     example = None
+    latest = datetime.now(UTC) + timedelta(days=1)  # clocks differ
     with transaction(connection):
-        for id_, date in _rows(connection, file):
+        for id_, date, *others in _rows(connection, file):
             rows += 1
             try:
                 repo = values.read_repo_id(values.unwrap(id_))
@@ -139,10 +142,12 @@ def bring(connection: duckdb.DuckDBPyConnection, file: Path) -> ImportedDates:
                 continue
             try:
                 instant = parse_timestamp(values.unwrap(date))
+                values.check_date(instant, latest)
             except ValueError:
                 unreadable += 1
                 example = example or str(date)[:_LONGEST_EXAMPLE]
                 continue
+            contradicting += any(_differs(other, instant) for other in others)
             earliest[repo] = min(instant, earliest.get(repo, instant))
         found = [CreationDate(repo, instant) for repo, instant in earliest.items()]
         _insert(connection, found, kind="import", origin=file.name)
@@ -158,36 +163,52 @@ def bring(connection: duckdb.DuckDBPyConnection, file: Path) -> ImportedDates:
         unusable=unusable,
         unreadable=unreadable,
         example=example,
+        contradicting=contradicting,
         unmatched=len(earliest) - known[0],
     )
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, file: Path) -> Iterator[tuple[Any, Any]]:
-    """Yield (repo id, date) as the file has them, None where it has none. Raises DumpError."""
+def _differs(date: Any, instant: datetime) -> bool:
+    try:
+        return parse_timestamp(values.unwrap(date)) != instant
+    except ValueError:
+        return True
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, file: Path) -> Iterator[tuple[Any, ...]]:
+    """Yield (repo id, date, further dates) as the file has them. Raises DumpError.
+
+    The id is None where it has none; rows without a date are left out.
+    """
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         raise DumpError(f"{file} is none of {', '.join(_READERS)}; convert it first.")
     if not file.is_file():
         raise DumpError(f"{file} does not exist.")
+    if not file.stat().st_size:
+        raise DumpError(f"{file} is empty. It needs a column of repo ids and one of times.")
     relation = reader.format(literal(file))
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         columns = [row[0] for row in described]
         id_ = next((name for name in _IDS if name in columns), None)
-        date = next((name for name in _DATES if name in columns), None)
-        if id_ is None or date is None:
+        dates = [name for name in _DATES if name in columns]
+        if id_ is None or not dates:
             raise DumpError(
                 f"{file} needs a column of repo ids ({', '.join(_IDS)}) and one of times "
                 f"({', '.join(_DATES)}); it has {', '.join(columns)}."
             )
         found = connection.execute(
-            f"SELECT to_json({identifier(id_)})::VARCHAR, to_json({identifier(date)})::VARCHAR "
-            f"FROM {relation} WHERE {identifier(date)} IS NOT NULL"
+            f"SELECT {', '.join(f'to_json({identifier(one)})::VARCHAR' for one in (id_, *dates))} "
+            f"FROM {relation}"
         ).fetchall()
     except duckdb.Error as error:
         raise DumpError(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
     for row in found:
-        yield tuple(one and json.loads(one) for one in row)
+        id_, *given = (one and json.loads(one) for one in row)
+        given = [one for one in given if one is not None]
+        if given:
+            yield (id_, *given)
 
 
 def _naive(instant: datetime | None) -> datetime | None:

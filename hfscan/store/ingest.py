@@ -13,6 +13,7 @@ import duckdb
 from hfscan.errors import DumpError
 from hfscan.store import dump, history, series
 from hfscan.store.database import lean
+from hfscan.store.kinds import check_models
 from hfscan.store.snapshots import NewSnapshot, Unreadable
 from hfscan.store.stage import count_unknown_keys, naive, stage, stage_repaired
 from hfscan.store.staging import Staging, staging
@@ -60,6 +61,8 @@ class Ingested:
     """left out: rows that cannot be read at all"""
     carried: int = 0
     """of the models: those that an update did not ask for"""
+    partial: bool = False
+    """the files say themselves that they hold a part only"""
     already: bool = False
     """it was in the database before; nothing was added"""
 
@@ -113,6 +116,8 @@ def _ingest(
     with staging(connection) as staged:
         left_out = stage(connection, staged, files, new_snapshot)
         stage_repaired(connection, staged, new_snapshot)
+        if new_snapshot.kind == "import":
+            check_models(connection, new_snapshot.origin)
         with sparing, transaction(connection):
             ingested = _settle(connection, staged, new_snapshot, digest, left_out)
             if accept is not None:
@@ -145,7 +150,7 @@ def _settle(
             f"FROM models_in({new_snapshot.base}) ANTI JOIN staged USING (key)"
         )
     doubtful = left["nameless"] + left["maybe_private"] + left_out.oversized + left_out.unreadable
-    if new_snapshot.complete and doubtful:
+    if left_out.partial or (new_snapshot.complete and doubtful):
         new_snapshot = replace(new_snapshot, complete=False)
     unreadable += _count_unreadable(connection, new_snapshot.base)
     snapshot, models = _take_place(connection, new_snapshot, digest, unreadable)
@@ -161,6 +166,7 @@ def _settle(
         unreadable,
         oversized=left_out.oversized,
         damaged=left_out.unreadable,
+        partial=left_out.partial,
         carried=models - models_read,
     )
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from hfscan.objectid import HUB_START
 from hfscan.store import values
 
 _Reader = Callable[[Any], Any]
@@ -64,8 +63,8 @@ def repair(text: str, latest: datetime) -> tuple[dict[str, Any], dict[str, str]]
     def read(value: Any, column: str, reader: _Reader) -> Any:
         try:
             found = reader(values.unwrap(value))
-            if column in _DATES:
-                _check_date(found, latest)
+            if column in _DATES and found is not None:
+                values.check_date(datetime.fromisoformat(found), latest)
         except ValueError:
             unreadable.setdefault(column, _example(value))
             return None
@@ -82,11 +81,6 @@ def repair(text: str, latest: datetime) -> tuple[dict[str, Any], dict[str, str]]
     if isinstance(given.get("author"), str):  # else it follows from the id
         model["author"] = values.read_text(given["author"])
     return model, unreadable
-
-
-def _check_date(text: str | None, latest: datetime) -> None:
-    if text is not None and not HUB_START <= datetime.fromisoformat(text) <= latest:
-        raise ValueError("not a date at which a model can have been created or modified")
 
 
 def _read_nested(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -9,6 +10,7 @@ import msgspec
 
 from hfscan.errors import DumpError
 from hfscan.objectid import CUTOFF_END, CUTOFF_START
+from hfscan.quoting import literal
 from hfscan.store import dump
 from hfscan.store.normalise import normalised, normalised_again
 from hfscan.store.repair import repair
@@ -36,7 +38,7 @@ def stage(
     else:
         found = dump.inspect_all(files)
         if found[0].kind == "parquet":
-            with telling(_told_of_parquet):
+            with telling(partial(_explain_parquet, files)):
                 _add(
                     staged,
                     normalised(dump.parquet_relation(connection, files), latest),
@@ -145,12 +147,25 @@ def count_unknown_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return dict(found.fetchall())
 
 
-def _told_of_parquet(error: duckdb.Error) -> Exception:
+def _explain_parquet(files: Sequence[Path], error: duckdb.Error) -> Exception:
     """Return DumpError for what damaged Parquet makes DuckDB say, in errors of many classes."""
-    told = explained(error)
-    if told is not error or isinstance(error, duckdb.OutOfMemoryException):
-        return told
-    return DumpError(f"{str(error).splitlines()[0]}. Nothing was imported.")
+    found = explained(error)
+    if found is not error or isinstance(error, duckdb.OutOfMemoryException):
+        return found
+    what = str(error).splitlines()[0]
+    named = "" if any(str(file) in what for file in files) else f"{_find_damaged(files)}: "
+    return DumpError(f"{named}{what}. Nothing was imported.")
+
+
+def _find_damaged(files: Sequence[Path]) -> Path:
+    """Return the first Parquet file that cannot be read; the last one where all can."""
+    for file in files[:-1]:
+        with duckdb.connect() as connection:
+            try:
+                connection.execute(f"SELECT count(columns(*)) FROM read_parquet({literal(file)})")
+            except duckdb.Error:
+                return file
+    return files[-1]
 
 
 def naive(instant: datetime | None) -> datetime | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hfscan.objectid import HUB_START
 from hfscan.store.literals import MISSING, parse_literal
 from hfscan.timestamps import parse_timestamp
 
@@ -104,6 +105,12 @@ def read_timestamp(value: Any) -> str | None:
     if _is_missing(value):
         return None
     return parse_timestamp(value).isoformat(sep=" ")
+
+
+def check_date(instant: datetime, latest: datetime) -> None:
+    """Raise ValueError where no model can have been created or modified at an instant."""
+    if not HUB_START <= instant <= latest:
+        raise ValueError(f"{instant} lies before the Hub or after {latest}")
 
 
 def read_words(value: Any) -> list[str] | None:

@@ -151,3 +151,56 @@ def test_parse_timestamp_ignores_locale(locale):
         text=True, check=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert found.stdout == f"{parse_timestamp('2022-03-02T23:29:04Z')}\n"
+
+
+def test_impossible_creation_dates_are_left_out(tmp_path):
+    dates = tmp_path / "dates.csv"
+    rows = ["a/b,2021-01-01,2020-01-01", "a/c,1970-01-01,", "a/d,9999-01-01,", "a/e,,2019-05-05",
+            "https://hf.co/,2020-01-01,", "a/f,2020-01-01,2020-01-01T00:00:00Z"]  # fmt: skip
+    dates.write_text("\n".join(["id,created_at,createdAt", *rows]))
+    done = run("import", "--creation-dates", dates, "--db", tmp_path / "h.duckdb")
+    assert done.returncode == 0
+    for line in (
+        "Kept 3 creation dates",
+        "Left out 1: without a usable id.",
+        "Left out 2: date not understood, e.g. '1970-01-01'.",
+        "In 1 rows another column gives another date, not kept.",
+    ):
+        assert line in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [("", 8, "is empty"), ("id,created_at\n", 0, "has no creation dates to keep")],
+)
+def test_file_without_creation_dates_is_said(tmp_path, text, code, message):
+    dates = tmp_path / "dates.csv"
+    dates.write_text(text)
+    done = run("import", "--creation-dates", dates, "--db", tmp_path / "h.duckdb")
+    assert done.returncode == code
+    assert message in done.stdout + done.stderr
+
+
+def test_unreadable_privacy_is_named_in_refusal(tmp_path):
+    dump = tmp_path / "d.csv"
+    dump.write_text("id,private\na/b,maybe\na/c,maybe\n")
+    done = run("import", dump, "--observed-at", "2024-07-11", "--db", tmp_path / "h.duckdb")
+    assert done.returncode == 12
+    assert "2 were left out, as it could not be read whether they are private" in done.stderr
+    assert "'maybe'" in done.stderr
+
+
+def test_damaged_parquet_page_names_its_file(tmp_path):
+    good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT 'a/' || n AS id, md5(n::VARCHAR) AS sha FROM range(20_000) AS t(n)) "
+            f"TO '{good}'"
+        )
+    data = bytearray(good.read_bytes())
+    middle = slice(len(data) // 3, len(data) // 3 + 4_000)
+    data[middle] = bytes(byte ^ 0x5A for byte in data[middle])
+    bad.write_bytes(data)
+    done = run("import", good, bad, "--observed-at", "2024-07-11", "--db", tmp_path / "h.duckdb")
+    assert done.returncode == 8
+    assert "bad.parquet" in done.stderr

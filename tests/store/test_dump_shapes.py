@@ -224,13 +224,6 @@ def test_huge_object_is_left_out_and_counted(store, tmp_path, name):
     assert [row[0] for row in rows(store)] == ["ann/a", "bob/b"]
 
 
-def test_cells_cut_by_the_viewer_are_unknown(store, tmp_path):
-    cut = viewed({"id": "a/b", "tags": ["pyto"]}, 0) | {"truncated_cells": ["tags"]}
-    result = ingest_data(store, tmp_path, "viewer.json", dumped({"rows": [cut]}))
-    assert rows(store, "id, tags") == [("a/b", None)]
-    assert result.unknown_keys == {"tags (truncated)": 1}
-
-
 def test_contradicting_names_are_reported(store, tmp_path):
     same = {"id": "a", "lastModified": "2023-01-02T03:04:05.000Z"}
     same["last_modified"] = same["lastModified"]

@@ -26,10 +26,14 @@ _SPACE = re.compile(r"\s*")
 
 @dataclass(frozen=True)
 class Conversion:
-    """Rows that were left out: larger than LARGEST_OBJECT, or not to be read."""
+    """Rows that were left out: larger than LARGEST_OBJECT, or not to be read.
+
+    `partial`: by what they say themselves, the files hold a part of the rows that there are.
+    """
 
     oversized: int = 0
     unreadable: int = 0
+    partial: bool = False
 
 
 def convert(files: Sequence[DumpFile], to: Path) -> Conversion:
@@ -38,7 +42,8 @@ def convert(files: Sequence[DumpFile], to: Path) -> Conversion:
     Raises DumpError naming the file, and the line where one is to blame, when it cannot be read or
     holds something else than models. Raises StorageError when the disk is full.
     """
-    oversized = unreadable = 0
+    oversized = unreadable = models = announced = 0
+    partial = False
     with translate_os_errors(to.parent), to.open("wb") as out:
         for file in files:
             unwrapper = Unwrapper()
@@ -53,7 +58,10 @@ def convert(files: Sequence[DumpFile], to: Path) -> Conversion:
                 )
             oversized += unwrapper.oversized
             unreadable += unwrapper.unreadable
-    return Conversion(oversized, unreadable)
+            models += unwrapper.models
+            announced = max(announced, unwrapper.announced)
+            partial = partial or unwrapper.partial
+    return Conversion(oversized, unreadable, partial or models < announced)
 
 
 def _json_rows(file: DumpFile, scratch: Path, unwrapper: Unwrapper) -> Iterator[object]:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TypeVar
 
+import msgspec
+
+from hfscan.store.literals import MISSING
 from hfscan.store.raw import FIELDS, NOT_KEPT
 
 V = TypeVar("V")
@@ -11,6 +14,11 @@ V = TypeVar("V")
 IDS = ("_id", "id", "modelId")
 _NAMES_OF_ID = ("repoid", "modelname", "model", "name")
 """Names for the repo id where none of IDS is there, most specific first."""
+_WITHOUT_OWNER = frozenset(_NAMES_OF_ID) - {"repoid"}
+"""Of these, names that may hold the repo's name alone, beside its owner in `author`."""
+
+OBJECT_KEY = "the object's key"
+"""Stands for the name of a field: the key by which a file holds the model's object."""
 
 
 def _squash(key: str) -> str:
@@ -24,6 +32,8 @@ _KNOWN = {_squash(name): name for name in (*FIELDS, *NOT_KEPT)}
 @lru_cache(maxsize=10_000)
 def canonical_name(key: str) -> str:
     """Return the API's name for a field, in whatever case and with whatever separators."""
+    if key == OBJECT_KEY:
+        return "id"
     return key if key in FIELDS else _KNOWN.get(_squash(key), key)
 
 
@@ -51,6 +61,11 @@ def snapshots(keys: tuple[str, ...]) -> dict[str, list[str]]:
     return {name: keys for name, keys in found.items() if name not in NOT_KEPT}
 
 
+def may_lack_owner(key: str) -> bool:
+    """Return whether a field that is taken for the repo id may hold the repo's name alone."""
+    return _squash(key) in _WITHOUT_OWNER
+
+
 def rename(fields: Mapping[str, V], null: V) -> dict[str, V]:
     """Return the fields under the API's names; `null` is the value that stands for none.
 
@@ -61,4 +76,20 @@ def rename(fields: Mapping[str, V], null: V) -> dict[str, V]:
         given = [key for key in keys if fields[key] != null] or keys
         row[name] = fields[given[0]]
         row |= {key: fields[key] for key in given[1:] if fields[key] != row[name]}
+        if name == "id" and may_lack_owner(given[0]):
+            row[name] = _with_owner(row[name], fields.get("author", null))
     return row
+
+
+def _with_owner(name: V, author: V) -> V:
+    """Return `author/name`, as JSON or text; `name` where it has an owner or there is none.
+
+    Two authors may well have models of one name.
+    """
+    if isinstance(name, msgspec.Raw) and isinstance(author, msgspec.Raw):
+        texts = [msgspec.json.decode(one) for one in (name, author)]
+        return type(name)(msgspec.json.encode(_with_owner(*texts)))
+    if not (isinstance(name, str) and isinstance(author, str)):
+        return name
+    owner = author.strip()
+    return name if "/" in name or not owner or owner in MISSING else f"{owner}/{name}"  # type: ignore[return-value]

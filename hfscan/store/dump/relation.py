@@ -14,8 +14,9 @@ import duckdb
 from hfscan.errors import DumpError
 from hfscan.quoting import file_literal, identifier, literal
 from hfscan.store.dump.files import EXPECTED
-from hfscan.store.dump.names import IDS, snapshots
+from hfscan.store.dump.names import IDS, may_lack_owner, snapshots
 from hfscan.store.dump.shapes import LARGEST_OBJECT
+from hfscan.store.literals import MISSING
 from hfscan.store.raw import FIELDS, NESTED, NESTED_TYPES, NOT_KEPT
 from hfscan.text import sanitize
 
@@ -32,7 +33,8 @@ def json_relation(files: Sequence[Path]) -> str:
     )
     return f"""
         SELECT *, CASE WHEN len(json_keys(json)) > list_count(types[:{len(FIELDS)}])
-            THEN list_filter(json_keys(json), lambda key: key NOT IN ({known})) END AS unknown
+            THEN list_filter(json_keys(json), lambda key: key NOT IN ({known})
+                AND json_type(json, concat('$."', key, '"')) IS DISTINCT FROM 'NULL') END AS unknown
         FROM ({typed(objects)})"""
 
 
@@ -53,6 +55,11 @@ def parquet_relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path
     fields, unknown = [], []
     for name, (best, *others) in named.items():
         value = _value(name, best, kinds[best])
+        if name == "id" and may_lack_owner(best) and "author" in kinds:
+            repo, owner = identifier(best), identifier("author")
+            value = f"CASE WHEN contains({repo}, '/') OR {_is_missing(owner)} THEN {value} " + (
+                f"ELSE to_json(trim({owner}) || '/' || {repo}) END"
+            )
         if name not in FIELDS:
             unknown.append(f"CASE WHEN {identifier(best)} IS NOT NULL THEN {literal(best)} END")
             continue
@@ -74,6 +81,10 @@ def _value(name: str, column: str, kind: str) -> str:
     if kind.upper() == "VARCHAR" and name in NESTED:  # objects and lists kept as JSON text
         as_json = f"coalesce(TRY_CAST({identifier(column)} AS JSON), {as_json})"
     return f"CASE WHEN {identifier(column)} IS NOT NULL THEN {as_json} END"
+
+
+def _is_missing(column: str) -> str:
+    return f"coalesce(trim({column}), '') IN {('', *MISSING)}"
 
 
 def typed(objects: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hfscan.store.dump.names import IDS, is_known, rename
+from hfscan.store.dump.names import IDS, OBJECT_KEY, is_known, rename
 from hfscan.text import sanitize
 
 LARGEST_OBJECT = 16 << 20  # bytes; they hold 250,000 file names
@@ -26,11 +26,13 @@ class Unwrapper:
     """Yields the models of JSON values, and counts what it leaves out.
 
     `models` have an id. `oversized` and `unreadable` are left out. `stranger` describes the first
-    value that is no model; None where there is none.
+    value that is no model; None where there is none. `announced`: rows that there are in all, as a
+    page of the dataset viewer says; `partial`: it says that these are not all.
     """
 
     def __init__(self) -> None:
-        self.models = self.oversized = self.unreadable = 0
+        self.models = self.oversized = self.unreadable = self.announced = 0
+        self.partial = False
         self.stranger: str | None = None
 
     def rows(self, value: Text, depth: int = 0) -> Iterator[Row]:
@@ -56,6 +58,8 @@ class Unwrapper:
 
     def _of_fields(self, value: Text, fields: Row, depth: int) -> Iterator[Row]:
         row = rename(fields, _NULL)
+        if not has_id(row):
+            self._note_extent(fields)
         if has_id(row):
             yield from self._model(value, row)
         elif depth >= _DEEPEST:
@@ -71,6 +75,11 @@ class Unwrapper:
         else:
             yield self._no_model(_description(fields), row)
 
+    def _note_extent(self, fields: Row) -> None:
+        self.partial = self.partial or bytes(fields.get("partial", _NULL)) == b"true"
+        total = bytes(fields.get("num_rows_total", _NULL))
+        self.announced = max(self.announced, int(total) if total.isdigit() else 0)
+
     def _keyed(self, key: str, value: Text) -> Iterator[Row]:
         try:
             value, opened = _open(value)
@@ -81,8 +90,11 @@ class Unwrapper:
             yield self._no_model(_kind(value))
             return
         row = rename(opened, _NULL)
-        if not has_id(row):
-            row["id"] = msgspec.Raw(msgspec.json.encode(key))
+        repo = msgspec.Raw(msgspec.json.encode(key))
+        if not has_id(row) or ("/" in key and "id" not in row and "modelId" not in row):
+            row["id"] = repo
+        elif "/" in key and row.get("id", row.get("modelId")) != repo:
+            row[OBJECT_KEY] = repo
         yield from self._model(value, row)
 
     def _model(self, value: Text, row: Row) -> Iterator[Row]:
@@ -177,8 +189,10 @@ def _transposed(fields: Row) -> Iterator[Row] | None:
     if key is None or any(_begins(value) not in b"[{" for value in fields.values()):
         return None
     columns: dict[str, Row] = {}
-    for name, value in fields.items():
-        opened = _decode(value)
+    decoded = {name: _decode(value) for name, value in fields.items()}
+    if len({len(items) for items in decoded.values() if isinstance(items, list)}) > 1:
+        return None  # which value is of which row, nobody knows
+    for name, opened in decoded.items():
         items = enumerate(opened) if isinstance(opened, list) else opened.items()
         columns[name] = {str(row): item for row, item in items}
     return (
@@ -187,7 +201,7 @@ def _transposed(fields: Row) -> Iterator[Row] | None:
 
 
 def _viewed(fields: Row) -> Iterator[Row] | None:
-    """Yield the one row of an item of the dataset viewer, cut cells under names of their own.
+    """Yield the one row of an item of the dataset viewer, cut cells so that they are unreadable.
 
     Return None for what is no such thing.
     """
@@ -197,8 +211,12 @@ def _viewed(fields: Row) -> Iterator[Row] | None:
     names = cells if isinstance(cells, list) else []
     cut = {bytes(name).decode().strip('"') for name in names}
     row = _decode_object(fields["row"])
-    named = {f"{key} (truncated)" if key in cut else key: value for key, value in row.items()}
-    return iter([named])
+    return iter([{key: _cut(value) if key in cut else value for key, value in row.items()}])
+
+
+def _cut(value: msgspec.Raw) -> msgspec.Raw:
+    """Return what no reader of any field understands, with the rest of a cell that was cut."""
+    return msgspec.Raw(msgspec.json.encode([{"truncated": value}]))
 
 
 def _begins(value: Text | msgspec.Raw) -> bytes:
@@ -217,4 +235,6 @@ def _description(fields: Row) -> str:
         return f"an error message ({sanitize(error.decode(errors='replace'), 100)})"
     if not fields:
         return "an empty object"
+    if any(_begins(fields.get(name, _NULL)) == b"[" for name in IDS):
+        return f"columns of unequal length ({sanitize(', '.join(fields), 100)})"
     return f"an object with {sanitize(', '.join(fields), 100)}"

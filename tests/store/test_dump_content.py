@@ -1,0 +1,114 @@
+"""Names in two columns, lists of other repos, keys of objects, cut cells, parts of a list."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from hfscan.errors import DumpError
+from hfscan.scope import Scope
+from hfscan.store import Ingested, NewSnapshot, Store
+
+DAY = datetime(2024, 7, 11, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.open(tmp_path / "h.duckdb", write=True) as opened:
+        yield opened
+
+
+def ingest(store: Store, dump: Path) -> Ingested:
+    return store.ingest([dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
+
+
+def dumped(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize("kind", ["json", "csv", "parquet"])
+def test_name_is_joined_with_author(store, tmp_path, kind):
+    dump = tmp_path / f"d.{kind}"
+    lines = "author,name,tags\na,bert,pytorch\nc,bert,tf\nNone,gpt2,tf\nd,e/f,tf\n"
+    (tmp_path / "d.csv").write_text(lines)
+    if kind != "csv":
+        with duckdb.connect() as connection:
+            relation = f"read_csv('{tmp_path / 'd.csv'}', all_varchar=true)"
+            connection.execute(f"COPY (FROM {relation}) TO '{dump}'")
+    result = ingest(store, dump)
+    found = store.connection.execute("SELECT id, tag_mask FROM models_in(1) ORDER BY id")
+    assert found.fetchall() == [("a/bert", 1), ("c/bert", 2), ("e/f", 2), ("gpt2", 2)]
+    assert (result.duplicates, result.nameless) == (0, 0)
+
+
+DATASET = {"paperswithcode_id": "glue", "tags": ["language:en"]}
+SPACE = {"sdk": "gradio", "tags": ["gradio"]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        (DATASET, "datasets"),
+        ({"tags": ["size_categories:1K<n<10K"]}, "datasets"),
+        (SPACE, "spaces"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("suffix", ["json", "parquet"])
+def test_lists_of_other_repos_are_refused(store, tmp_path, fields, what, suffix):
+    rows = [{"id": f"a/{number}", **fields} for number in range(3)]
+    dump = tmp_path / f"d.{suffix}"
+    (tmp_path / "d.json").write_bytes(dumped([*rows, {"id": "a/b", "tags": []}]))
+    if suffix == "parquet":
+        with duckdb.connect() as connection:
+            connection.execute(f"COPY (FROM read_json('{tmp_path / 'd.json'}')) TO '{dump}'")
+    with pytest.raises(DumpError, match=f"list of {what}, not of models: 3 of 4 rows"):
+        ingest(store, dump)
+    assert store.snapshots() == []
+
+
+def test_models_with_fields_of_spaces_are_models(store, tmp_path):
+    (tmp_path / "d.json").write_bytes(
+        dumped([{"id": "a/b", "sdk": None, "x": 1}, {"id": "a/c", **SPACE, "library_name": "x"}])
+    )
+    assert ingest(store, tmp_path / "d.json").models == 2
+
+
+def test_columns_of_unequal_length_are_refused(store, tmp_path):
+    (tmp_path / "d.json").write_bytes(dumped({"id": ["a/b", "a/c"], "tags": [["pytorch"]]}))
+    with pytest.raises(DumpError, match="columns of unequal length"):
+        ingest(store, tmp_path / "d.json")
+
+
+def test_contradicting_key_is_counted(store, tmp_path):
+    rows = {"a/b": {"id": "c/d", "tags": []}, "a/c": {"tags": []}, "a/e": {"id": "a/e", "tags": []}}
+    (tmp_path / "d.json").write_bytes(dumped(rows))
+    result = ingest(store, tmp_path / "d.json")
+    found = store.connection.execute("SELECT id FROM models_in(1) ORDER BY id")
+    assert found.fetchall() == [("a/c",), ("a/e",), ("c/d",)]
+    assert result.unknown_keys == {"the object's key": 1}
+
+
+def test_cut_cells_are_unreadable(store, tmp_path):
+    cut = {"id": "a/b", "tags": '["pyt', "library_name": "ker", "downloads": 7}
+    page = {"rows": [{"row": cut, "truncated_cells": ["tags", "library_name"]}]}
+    (tmp_path / "d.json").write_bytes(dumped(page))
+    result = ingest(store, tmp_path / "d.json")
+    found = store.connection.execute(
+        "SELECT tags, tag_mask, library_name, downloads, unreadable FROM models_in(1)"
+    )
+    assert found.fetchall() == [(None, None, None, 7, ["tags", "library_name"])]
+    assert (result.partial, store.snapshots()[0].complete) == (False, None)
+
+
+@pytest.mark.parametrize("extent", [{"partial": True}, {"num_rows_total": 4}])
+def test_part_of_the_rows_is_never_complete(store, tmp_path, extent):
+    pages = []
+    for number in range(3):
+        pages.append(tmp_path / f"{number}.json")
+        rows = [{"row": {"id": f"a/{number}", "tags": []}}]
+        pages[-1].write_bytes(dumped({"rows": rows, **extent}))
+    result = store.ingest(pages, NewSnapshot("import", "d", Scope(), DAY, DAY, True))
+    assert (result.models, result.partial, store.snapshots()[0].complete) == (3, True, False)
