@@ -36,7 +36,8 @@ def parse_timestamp(value: object) -> datetime:
     """Return the instant (UTC, with zone) that a text or a number means.
 
     ISO 8601 with or without time and offset (20220302 as a number, too), the dates of mails and
-    HTTP headers (RFC 822), and Unix times in s, ms, us or ns from 2001 on. Raises ValueError for everything else.
+    HTTP headers (RFC 822), and Unix times in s, ms, us or ns from 2001 on. Raises ValueError for
+    everything else.
     """
     try:
         if isinstance(value, str):
