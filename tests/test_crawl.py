@@ -192,7 +192,10 @@ def test_private_models_are_left_out(tmp_path: Path) -> None:
         (["--year", "2021"], "2022<=x<="),
         (["--year", "soon"], "soon"),
         (["--year", "2022", "--since", "2022-01-01"], "--year cannot be combined with"),
-        (["--since", "2023-01-01", "--until", "2022-01-01"], "--since must be earlier than --until"),
+        (
+            ["--since", "2023-01-01", "--until", "2022-01-01"],
+            "--since must be earlier than --until",
+        ),
         (["--since", "2999-01-01"], "is in the future"),
         (["--since", "1.2.2023"], "'1.2.2023' is not a time"),
         (["--limit", "0"], "x>=1"),

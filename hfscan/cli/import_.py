@@ -149,7 +149,7 @@ def _report_dates(dates: ImportedDates, file: Path, db: Path) -> None:
         }
     )
     if dates.contradicting:
-        echo(f"{dates.contradicting:,} rows have another date in another column, which is not used.")
+        echo(f"{dates.contradicting:,} rows have another date in a second column. It is not used.")
     if dates.unmatched:
         echo(f"{dates.unmatched:,} of the ids are in no snapshot.")
 

@@ -161,17 +161,17 @@ def test_impossible_creation_dates_are_left_out(tmp_path):
     done = run("import", "--creation-dates", dates, "--db", tmp_path / "h.duckdb")
     assert done.returncode == 0
     for line in (
-        "Kept 3 creation dates",
-        "Left out 1: without a usable id.",
-        "Left out 2: date not understood, e.g. '1970-01-01'.",
-        "In 1 rows another column gives another date, not kept.",
+        "Stored 3 creation dates",
+        "Skipped 1: no valid model id.",
+        "Skipped 2: date cannot be read, e.g. '1970-01-01'.",
+        "1 rows have another date in a second column.",
     ):
         assert line in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
     ("text", "code", "message"),
-    [("", 8, "is empty"), ("id,created_at\n", 0, "has no creation dates to keep")],
+    [("", 8, "is empty"), ("id,created_at\n", 0, "has no creation dates to store")],
 )
 def test_file_without_creation_dates_is_said(tmp_path, text, code, message):
     dates = tmp_path / "dates.csv"
