@@ -83,6 +83,6 @@ class QueryError(HfscanError):
 
 
 class QueryLimitError(HfscanError):
-    """A query needs more memory or temporary disk than it may use."""
+    """A query exceeds its limit of memory or temporary disk space."""
 
     exit_code = 14

@@ -1,7 +1,7 @@
 """Named queries in the SQL of other engines, over the tables of an export.
 
-The macros of the schema and the parameters are worked out first, so that what remains is plain SQL;
-sqlglot writes it in the engine's dialect.
+The macros of the schema and the parameters are expanded first; sqlglot then writes the plain SQL in
+the engine's dialect.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,7 @@ _MASKS = {
     "weights_mask": "frameworks_by_weights",
     "loadable_mask": "frameworks_by_use",
 }
-_COLUMNS = {  # of the relation `census` -> in the export, where it is another
+_COLUMNS = {  # column of the relation `census` -> its expression over an export, where they differ
     "created_at": '"createdAt"',
     "at_cutoff": f"coalesce(\"createdAt\" >= TIMESTAMP '{CUTOFF_START:%F %T}' "
     f"AND \"createdAt\" < TIMESTAMP '{CUTOFF_END:%F %T}', false)",
@@ -41,13 +41,16 @@ def translate(
 ) -> str:
     """Return the query for an engine that has the export's tables `models` and `frameworks`.
 
-    Raises NoAnswerError where it asks for what an export does not hold, or has no such parameter.
+    Raises NoAnswerError where the query needs tables that an export does not hold, and on an
+    unknown parameter.
     """
-    values = query.bound(given, {"<frameworks>": list(taxonomy().titles)})
-    tree = _settled(parse_one(query.sql, read="duckdb"), _bound(values))
-    tree = _settled(tree, _folded)
-    tree = _settled(tree, lambda node: _expanded(node, macros))
-    tree = _settled(simplify(_settled(_settled(tree, _plain), _folded)), _folded)
+    values = query.check_parameters(given, {"<frameworks>": list(taxonomy().titles)})
+    tree = _to_fixpoint(parse_one(query.sql, read="duckdb"), _bind(values))
+    tree = _to_fixpoint(tree, _fold_case)
+    tree = _to_fixpoint(tree, lambda node: _expand_macro(node, macros))
+    tree = _to_fixpoint(
+        simplify(_to_fixpoint(_to_fixpoint(tree, _make_portable), _fold_case)), _fold_case
+    )
     _check(tree, query)
     if any(table.name == "census" for table in tree.find_all(exp.Table)):
         census = parse_one(
@@ -55,19 +58,19 @@ def translate(
         )
         tree = cast("exp.Select", tree).with_("census", census, dialect="duckdb")
         ctes = tree.args["with_"].expressions
-        ctes.insert(0, ctes.pop())  # the others speak of it
+        ctes.insert(0, ctes.pop())  # the others refer to it
     return tree.sql(dialect=dialect, pretty=True, comments=False)
 
 
-def _settled(tree: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
-    """Change every node until none changes any more: `transform` does not go into what it made."""
+def _to_fixpoint(tree: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+    """Apply `change` until nothing changes: `transform` does not visit the nodes that it made."""
     while (changed := tree.transform(change)) != tree:
         tree = changed
     return tree
 
 
-def _bound(values: Mapping[str, object]) -> Callable[[exp.Expr], exp.Expr]:
-    def bound(node: exp.Expr) -> exp.Expr:
+def _bind(values: Mapping[str, object]) -> Callable[[exp.Expr], exp.Expr]:
+    def bind(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Cast) and isinstance(node.this, exp.Placeholder):
             value = values[node.this.name]
             if isinstance(value, datetime) or node.is_type("timestamp"):
@@ -75,7 +78,7 @@ def _bound(values: Mapping[str, object]) -> Callable[[exp.Expr], exp.Expr]:
             return _literal(value)
         return _literal(values[node.name]) if isinstance(node, exp.Placeholder) else node
 
-    return bound
+    return bind
 
 
 def _literal(value: object) -> exp.Expr:
@@ -86,7 +89,7 @@ def _macro(node: exp.Expr, macros: Mapping[str, Macro]) -> Macro | None:
     return macros.get(node.name.lower()) if isinstance(node, exp.Anonymous) else None
 
 
-def _expanded(node: exp.Expr, macros: Mapping[str, Macro]) -> exp.Expr:
+def _expand_macro(node: exp.Expr, macros: Mapping[str, Macro]) -> exp.Expr:
     call = node.this if isinstance(node, exp.Table) else node
     macro = _macro(call, macros)
     if macro is None:
@@ -104,8 +107,8 @@ def _expanded(node: exp.Expr, macros: Mapping[str, Macro]) -> exp.Expr:
     return exp.paren(body)
 
 
-def _plain(node: exp.Expr) -> exp.Expr:
-    """Return a node in words that every engine has."""
+def _make_portable(node: exp.Expr) -> exp.Expr:
+    """Replace a node by one that every engine supports."""
     if isinstance(node, exp.Filter):  # aggregate(x) FILTER (WHERE y)
         aggregate, kept = node.this.copy(), node.expression.this
         inner = exp.Literal.number(1) if isinstance(aggregate.this, exp.Star) else aggregate.this
@@ -113,9 +116,9 @@ def _plain(node: exp.Expr) -> exp.Expr:
         return cast("exp.Expr", aggregate)
     if isinstance(node, exp.ArrayContains) and isinstance(node.this, exp.Array):
         return exp.In(this=node.expression, expressions=node.this.expressions)
-    if _called(node, "list_position"):
+    if _is_call(node, "list_position"):
         return _position(*node.expressions)
-    if isinstance(node, exp.GT) and _called(node.this, "bit_count"):  # more than one bit
+    if isinstance(node, exp.GT) and _is_call(node.this, "bit_count"):  # more than one bit
         (bits,) = node.this.expressions
         fewer = exp.paren(exp.Sub(this=bits.copy(), expression=exp.Literal.number(1)))
         both = exp.paren(exp.BitwiseAnd(this=bits, expression=fewer))
@@ -129,7 +132,7 @@ def _plain(node: exp.Expr) -> exp.Expr:
     return node
 
 
-def _called(node: exp.Expr, name: str) -> bool:
+def _is_call(node: exp.Expr, name: str) -> bool:
     return isinstance(node, exp.Anonymous) and node.name.lower() == name
 
 
@@ -148,8 +151,8 @@ def _is_list(node: exp.Expr) -> bool:
     )
 
 
-def _folded(node: exp.Expr) -> exp.Expr:
-    """Return the branch of a CASE whose operand is known."""
+def _fold_case(node: exp.Expr) -> exp.Expr:
+    """Replace a CASE of a constant by the branch that applies."""
     if not isinstance(node, exp.Case) or not isinstance(node.this, exp.Literal | exp.Null):
         return node
     for branch in node.args["ifs"]:
@@ -160,19 +163,19 @@ def _folded(node: exp.Expr) -> exp.Expr:
 
 def _check(tree: exp.Expr, query: Query) -> None:
     known = {"census", "frameworks"} | {cte.alias for cte in tree.find_all(exp.CTE)}
-    if strange := sorted({table.name for table in tree.find_all(exp.Table)} - known):
+    if unavailable := sorted({table.name for table in tree.find_all(exp.Table)} - known):
         raise NoAnswerError(
-            f"Query {query.name} asks for {', '.join(strange)}, and an export holds one "
-            "snapshot alone. Run it here: hfscan query"
+            f"Query {query.name} needs {', '.join(unavailable)}, but an export holds only one "
+            "snapshot. Run it on the database: hfscan query"
         )
 
 
 def _census(wanted: Iterable[str]) -> str:
-    told = [f"{sql} AS {name}" for name, sql in _COLUMNS.items() if name in wanted]
-    told += [f"{_mask(names)} AS {name}" for name, names in _MASKS.items() if name in wanted]
+    columns = [f"{sql} AS {name}" for name, sql in _COLUMNS.items() if name in wanted]
+    columns += [f"{_mask(names)} AS {name}" for name, names in _MASKS.items() if name in wanted]
     plain = ("_id", "id", "author", "sha", "tags", "library_name", "pipeline_tag", "downloads",
              "likes", "gated", "disabled", "unreadable")  # fmt: skip
-    return f"SELECT {', '.join([*(one for one in plain if one in wanted), *told])} FROM models"
+    return f"SELECT {', '.join([*(one for one in plain if one in wanted), *columns])} FROM models"
 
 
 def _mask(names: str) -> str:

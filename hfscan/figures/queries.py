@@ -35,7 +35,7 @@ COLUMN_FORMATS = frozenset(
 """How the values of a column are shown."""
 
 DIALECTS = ("spark", "bigquery", "snowflake")
-"""Engines that `dialect` writes for."""
+"""Engines that `dialect` can write SQL for."""
 
 _HEADER = re.compile(r"^-- (title|answers|chart): (.+)$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- column (\w+): (\w+)$", re.MULTILINE)
@@ -44,7 +44,7 @@ _KNOWN = {
     "<frameworks>": "SELECT name FROM frameworks ORDER BY bit",
     "<snapshots>": "SELECT id FROM snapshots ORDER BY id",
 }
-"""What stands for names that the database knows -> how to list them."""
+"""Placeholder for names in the database -> the query that lists them."""
 
 _PARAM = re.compile(r"^-- param (\w+) ([\w\[\]]+) = (.+?) : (.+)$", re.MULTILINE)
 
@@ -53,7 +53,7 @@ _PARAM = re.compile(r"^-- param (\w+) ([\w\[\]]+) = (.+?) : (.+)$", re.MULTILINE
 class Parameter:
     """One parameter of a query: DuckDB type, default (as a Python value) and meaning.
 
-    `values`: the only ones that it takes; empty where it takes any of its type.
+    `values`: the allowed ones; empty where any of its type is.
     """
 
     name: str
@@ -62,10 +62,10 @@ class Parameter:
     meaning: str
     values: tuple[str, ...] = ()
 
-    def checked(self, value: object, known: Mapping[str, Sequence[str]]) -> object:
-        """Return the value, in its type. Raises NoAnswerError where it takes no such value.
+    def check(self, value: object, known: Mapping[str, Sequence[str]]) -> object:
+        """Return the value converted to its type. Raises NoAnswerError where it is not allowed.
 
-        `known`: what `<frameworks>` and `<snapshots>` stand for.
+        `known`: the names that `<frameworks>` and `<snapshots>` stand for.
         """
         if value is None:
             if self.default is not None:
@@ -103,11 +103,11 @@ _KINDS = {
     "TIMESTAMP": "a date, such as 2022-03-02",
     "VARCHAR[]": "one name or more, separated by commas",
 }
-"""DuckDB type -> what a value of it looks like."""
+"""DuckDB type -> a description of its values."""
 
 
 def _convert(kind: str, value: object) -> object:
-    """Return the value in a DuckDB type. Raises ValueError or TypeError where it has none."""
+    """Convert the value to a DuckDB type. Raises ValueError or TypeError."""
     if kind == "VARCHAR[]":
         names = value.split(",") if isinstance(value, str) else value
         if not isinstance(names, Sequence) or not names:
@@ -159,7 +159,7 @@ class Query:
 
         Parameters not given take their default.
 
-        Raises NoAnswerError on a parameter the query does not have, or a value it does not take.
+        Raises NoAnswerError on an unknown parameter, and on a value that is not allowed.
         """
         cursor = connection.execute(self.sql, self.bind(connection, parameters))
         columns = [column[0] for column in cursor.description]
@@ -168,23 +168,23 @@ class Query:
     def bind(
         self, connection: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
     ) -> dict[str, object]:
-        """Return the value of every parameter, checked against what the database knows.
+        """Return the value of every parameter, checked against the names in the database.
 
-        Raises NoAnswerError as `bound` does.
+        Raises NoAnswerError as `check_parameters` does.
         """
         wanted = {one for parameter in self.parameters for one in parameter.values} & _KNOWN.keys()
         known = {
             one: [str(row[0]) for row in connection.execute(_KNOWN[one]).fetchall()]
             for one in wanted
         }
-        return self.bound(parameters, known)
+        return self.check_parameters(parameters, known)
 
-    def bound(
+    def check_parameters(
         self, parameters: Mapping[str, object], known: Mapping[str, Sequence[str]]
     ) -> dict[str, object]:
         """Return the value of every parameter: as given, or its default.
 
-        Raises NoAnswerError on a parameter the query does not have, or a value it does not take.
+        Raises NoAnswerError on an unknown parameter, and on a value that is not allowed.
         """
         each = {one.name: one for one in self.parameters}
         for name in parameters:
@@ -195,8 +195,7 @@ class Query:
                     else f"{self.name or 'This SQL'} takes no parameters, and {name} was given."
                 )
         values = {
-            name: one.checked(parameters.get(name, one.default), known)
-            for name, one in each.items()
+            name: one.check(parameters.get(name, one.default), known) for name, one in each.items()
         }
         since, until = values.get("since"), values.get("until")
         if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
@@ -210,16 +209,16 @@ def names(where: Path | None = None) -> list[str]:
 
 
 def load(name: str, where: Path | None = None) -> Query:
-    """Return the query `name` from the folder `where` (default: the one that comes with hfscan).
+    """Return the query `name` from the folder `where` (default: hfscan's own).
 
-    Raises NoAnswerError when there is none of that name.
+    Raises NoAnswerError on an unknown name.
     """
-    there = names(where)
-    if name not in there:  # so that no name is a path
-        raise NoAnswerError(unknown("query", name, there))
+    known = names(where)
+    if name not in known:  # so that no name is a path
+        raise NoAnswerError(unknown("query", name, known))
     text = ((where or folder("queries")) / f"{name}.sql").read_text(encoding="utf-8")
     header = dict(_HEADER.findall(text))
-    values = {name: tuple(told.split(", ")) for name, told in _VALUES.findall(text)}
+    values = {name: tuple(allowed.split(", ")) for name, allowed in _VALUES.findall(text)}
     parameters = tuple(
         Parameter(found, kind, parse(kind, default), meaning, values.get(found, ()))
         for found, kind, default, meaning in _PARAM.findall(text)

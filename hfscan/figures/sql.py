@@ -1,4 +1,4 @@
-"""SQL of the user's own: one statement that reads, within limits of memory and disk."""
+"""Run one read-only SQL statement of the user, within limits of memory and disk."""
 
 import contextlib
 import sys
@@ -16,27 +16,27 @@ from hfscan.quoting import identifier
 
 GIB = 1 << 30
 
-_WRONG = (
+_STATEMENT_ERRORS = (
     duckdb.ProgrammingError,
     duckdb.DataError,
     duckdb.NotSupportedError,
     duckdb.IntegrityError,
 )
-"""What DuckDB raises where the statement, not the machine, is at fault."""
+"""Errors of DuckDB that are caused by the statement."""
 
 _READS = {StatementType.SELECT, StatementType.EXPLAIN, StatementType.MULTI}  # MULTI: some PIVOTs
-_BATCH = 1_000  # rows that are taken from DuckDB at once
+_BATCH = 1_000  # rows fetched from DuckDB at once
 
 _AS_TEXT = frozenset({
     "date", "time", "time_ns", "time with time zone", "interval", "timestamp", "timestamp_s",
     "timestamp_ms", "timestamp_ns", "timestamp with time zone", "blob", "bit",
 })  # fmt: skip
-"""Types of which Python has no exact counterpart: infinite dates, months, nanoseconds, bytes."""
+"""Types without an exact counterpart in Python: infinite dates, months, nanoseconds, bytes."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a query: names of columns, each once, and rows, to be read once."""
+    """The result of a query: unique column names, and rows that can be read once."""
 
     columns: tuple[str, ...]
     rows: Iterator[tuple[Any, ...]]
@@ -45,11 +45,11 @@ class Result:
 def run(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
 ) -> Result:
-    """Run one statement that reads; return its rows as they come.
+    """Run one read-only statement; return its rows as a stream.
 
-    Values that Python cannot hold exactly come as DuckDB's text for them. Raises QueryError where
-    the statement is wrong or does not read, QueryLimitError where it needs more than it may use;
-    both while the rows are read, too.
+    Values that Python cannot hold exactly are returned as DuckDB's text. Raises QueryError where
+    the statement is wrong or not read-only, and QueryLimitError where it exceeds its limits; both
+    may also be raised while the rows are read.
     """
     with _translated():
         statement = _parse(connection, sql)
@@ -59,11 +59,11 @@ def run(
         if any(casts) and not parameters:
             connection.execute(f"CREATE OR REPLACE TEMP VIEW __query AS\n{statement.query}")
             names = [row[0] for row in connection.execute("DESCRIBE __query").fetchall()]
-            told = (
+            selected = (
                 f"CAST({identifier(name)} AS {cast})" if cast else identifier(name)
                 for name, cast in zip(names, casts, strict=True)
             )
-            cursor = connection.execute(f"SELECT {', '.join(told)} FROM __query")
+            cursor = connection.execute(f"SELECT {', '.join(selected)} FROM __query")
         else:
             cursor = connection.execute(statement, parameters)
     return Result(columns, _rows(cursor))
@@ -83,14 +83,14 @@ def _parse(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
     (statement,) = statements
     if statement.type not in _READS:
         raise QueryError(
-            f"{statement.type.name} is not a statement that reads. Give one SELECT (or DESCRIBE, "
-            "SUMMARIZE, SHOW, EXPLAIN): the database is read-only."
+            f"{statement.type.name} is not a read-only statement. Give one SELECT (or DESCRIBE, "
+            "SUMMARIZE, SHOW, EXPLAIN)."
         )
     return statement
 
 
 def _make_unique(names: list[str]) -> tuple[str, ...]:
-    """Return the names, with _1, _2, ... added where one repeats: no column replaces another."""
+    """Return the names, with _1, _2, ... added to repeated ones."""
     unique: dict[str, None] = {}
     for name in names:
         number, new = 0, name
@@ -102,7 +102,7 @@ def _make_unique(names: list[str]) -> tuple[str, ...]:
 
 
 def _exact(kind: DuckDBPyType) -> str | None:
-    """Return the type to cast to so that Python gets the exact value; None where it does anyway."""
+    """Return the type to cast to for an exact value in Python; None where none is needed."""
     if kind.id not in ("list", "array", "struct", "map", "union"):
         return "VARCHAR" if kind.id in _AS_TEXT else None
     # an array's size is among them, too
@@ -122,10 +122,10 @@ def _exact(kind: DuckDBPyType) -> str | None:
 def limited(
     connection: duckdb.DuckDBPyConnection, *, memory: float | None, disk: float
 ) -> Iterator[None]:
-    """Let what runs in the block use so much memory and temporary disk (GiB) and no more.
+    """Limit the memory and temporary disk space (GiB) of the block.
 
-    `memory` None: half of the machine's, at most 4 GiB. On Linux the process as a whole is held to
-    it as well, as DuckDB does not count long strings.
+    `memory` None: half of the machine's, at most 4 GiB. On Linux the limit also applies to the
+    whole process, because DuckDB does not count long strings.
     """
     if memory is None:
         connection.execute("SET memory_limit = '50%'")
@@ -147,7 +147,7 @@ def _memory_limit(connection: duckdb.DuckDBPyConnection) -> float:
 
 @contextlib.contextmanager
 def _process_limited(size: int) -> Iterator[None]:
-    """Let the process allocate at most `size` bytes more, and what threads and Python take."""
+    """Limit further allocations to `size` bytes, plus 1 GiB for threads and Python."""
     if sys.platform != "linux":
         yield
         return
@@ -174,12 +174,12 @@ def _translated() -> Iterator[None]:
         what = "temporary disk space" if "max_temp_directory_size" in str(error) else "memory"
         option = "--max-disk" if what != "memory" else "--max-memory"
         raise QueryLimitError(
-            f"The query needs more {what} than it may use. Select less, aggregate earlier, or "
-            f"allow more with {option}."
+            f"The query needs more {what} than allowed. Select less, aggregate earlier, or "
+            f"raise {option}."
         ) from error
     except duckdb.PermissionException as error:
         raise QueryError(
-            f"A query reads the database alone, no files and no network. DuckDB: {error}"
+            f"Queries can read only the database, no files and no network. DuckDB: {error}"
         ) from error
-    except _WRONG as error:
+    except _STATEMENT_ERRORS as error:
         raise QueryError(f"DuckDB: {error}") from error

@@ -69,7 +69,7 @@ def test_the_text_is_the_engines_own_and_has_no_macro_or_parameter_left(dialect)
 
 def test_what_an_export_does_not_hold_is_refused():
     done = CliRunner().invoke(cli, ["query", "transitions", "--dialect", "spark"])
-    assert "an export holds one snapshot alone" in str(done.exception)
+    assert "an export holds only one snapshot" in str(done.exception)
 
 
 @pytest.mark.spark
