@@ -33,7 +33,7 @@ SELECT
     (SELECT count(DISTINCT run) FROM newest) AS runs,
     (SELECT strftime(min(started_at), '%Y-%m-%d') FROM parity_runs WHERE id IN (SELECT run FROM newest)) AS since,
     (SELECT strftime(max(finished_at), '%Y-%m-%d') FROM parity_runs WHERE id IN (SELECT run FROM newest)) AS until,
-    (SELECT coalesce(string_agg(told, ', ' ORDER BY told), 'not known')
-        FROM (SELECT DISTINCT name || ' ' || version AS told FROM versions)) AS versions
+    (SELECT coalesce(string_agg(package, ', ' ORDER BY package), 'not known')
+        FROM (SELECT DISTINCT name || ' ' || version AS package FROM versions)) AS versions
 FROM ways
 HAVING count(*) > 0

@@ -61,8 +61,8 @@ def command(
     rows = [
         {
             "definition": one.definition,
-            "serves": titles[one.framework],
-            "because": one.because,
+            "framework": titles[one.framework],
+            "evidence": one.because,
             "source": one.source,
         }
         for one in found.reasons

@@ -152,7 +152,7 @@ def _given(params: tuple[str, ...]) -> dict[str, object]:
             raise click.BadParameter(
                 f"{text!r} is not of the form NAME=VALUE", param_hint="--param"
             )
-        told = None if value == "NULL" else value
-        if given.setdefault(name, told) != told:
+        parsed = None if value == "NULL" else value
+        if given.setdefault(name, parsed) != parsed:
             raise click.BadParameter(f"{name} was given two values", param_hint="--param")
     return given

@@ -104,12 +104,12 @@ def test_adoption_of_formats(ask):
 def test_a_model_is_explained_under_each_definition(ask):
     ask.observe("2024-01-01", BERT)
     rows = json.loads(ask("explain", "ann/bert", "--format", "json"))
-    why = {(row["definition"], row["serves"]): row for row in rows}
-    assert why["tag", "PyTorch"]["because"] == "tag pytorch"
-    assert why["weights", "LiteRT (TF Lite)"]["because"] == "file a/B.TFLITE"
-    assert why["weights", "TensorFlow"]["because"] == "LiteRT (TF Lite) is its own"
+    why = {(row["definition"], row["framework"]): row for row in rows}
+    assert why["tag", "PyTorch"]["evidence"] == "tag pytorch"
+    assert why["weights", "LiteRT (TF Lite)"]["evidence"] == "file a/B.TFLITE"
+    assert why["weights", "TensorFlow"]["evidence"] == "LiteRT (TF Lite) is its own"
     by_class = why["loadable", "JAX"]
-    assert by_class["because"] == "safetensors; transformers; BertModel"
+    assert by_class["evidence"] == "safetensors; transformers; BertModel"
     assert "from_pretrained reads safetensors" in by_class["source"]
     told = ask("explain", "ann/bert")
     assert "ann/bert, as snapshot 1 saw it:" in told
