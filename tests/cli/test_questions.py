@@ -139,6 +139,6 @@ def test_an_observation_of_a_part_can_be_looked_into(tmp_path):
     for command in commands:
         done = CliRunner().invoke(cli, [*command, "--db", str(db)], catch_exceptions=False)
         assert done.exit_code == 0, done.output
-        assert "only a part of the Hub's models" in done.stderr
+        assert "only part of the Hub's models" in done.stderr
     with pytest.raises(NoAnswerError, match="No snapshot covers models of every age"):
         CliRunner().invoke(cli, ["report", "--db", str(db)], catch_exceptions=False)
