@@ -1,4 +1,4 @@
-"""What hfscan needs, looked at one by one: what is well, what is not, and what to do about it."""
+"""Check what hfscan needs: the installation, the database, the Hub and the parity backends."""
 
 import platform
 import re
@@ -26,12 +26,12 @@ from hfscan.text import sanitize
 
 _PATIENCE = Patience(attempts=2, greetings=1, total=20, timeout=20)
 _REQUIREMENT = re.compile(r"([\w.-]+)[^;]*(?:;.*extra == ['\"](\w+)['\"])?")
-_LITTLE = 1 << 30  # bytes of free disk: about what the pages and the database of a census take
+_LITTLE = 1 << 30  # bytes; about what the pages and the database of a full crawl take
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `state`: "ok", "note" (works without) or "problem" (does not)."""
+    """Result of one check. `state`: "ok", "note" (optional part missing) or "problem"."""
 
     area: str
     state: str
@@ -40,7 +40,7 @@ class Finding:
 
 
 def versions() -> Iterator[Finding]:
-    """Look at hfscan, Python and the packages that hfscan names, extra by extra."""
+    """Check the versions of hfscan, Python and the required packages, by extra."""
     yield Finding(
         "hfscan",
         "ok",
@@ -49,7 +49,9 @@ def versions() -> Iterator[Finding]:
     try:
         named = metadata.requires("hfscan") or []
     except metadata.PackageNotFoundError:
-        yield Finding("packages", "note", "hfscan runs from a checkout that is not installed")
+        yield Finding(
+            "packages", "note", "hfscan runs from a source checkout that is not installed"
+        )
         return
     extras: dict[str, dict[str, str | None]] = {}
     for line in named:
@@ -57,18 +59,18 @@ def versions() -> Iterator[Finding]:
         assert match is not None
         extras.setdefault(match[2] or "", {})[match[1]] = _version(match[1])
     for extra, packages in sorted(extras.items()):
-        there = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+        installed = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
         missing = [name for name, version in packages.items() if version is None]
         area = f"extra {extra}" if extra else "packages"
-        what = f"pip install 'hfscan{f'[{extra}]' if extra else ''}'"
+        command = f"pip install 'hfscan{f'[{extra}]' if extra else ''}'"
         if missing:
             missing_columns = f"missing: {', '.join(missing)}" + (
-                f"; there: {there}" if there else ""
+                f"; installed: {installed}" if installed else ""
             )
             state = "note" if extra else "problem"
-            yield Finding(area, state, missing_columns, f"Install them, where wanted, with {what}.")
+            yield Finding(area, state, missing_columns, f"To install them: {command}")
         else:
-            yield Finding(area, "ok", there)
+            yield Finding(area, "ok", installed)
 
 
 def _version(package: str) -> str | None:
@@ -79,13 +81,13 @@ def _version(package: str) -> str | None:
 
 
 def database(db: Path) -> Iterator[Finding]:
-    """Look at the database, its disk, and what unfinished crawls left beside it."""
+    """Check the database, its disk space and the journals of unfinished crawls."""
     if not db.exists():
         yield Finding(
             "database",
             "note",
             f"none at {db}",
-            "Take a census with `hfscan crawl`, or try `hfscan demo`.",
+            "Run `hfscan crawl`, or try `hfscan demo`.",
         )
     else:
         try:
@@ -106,15 +108,15 @@ def database(db: Path) -> Iterator[Finding]:
             "note",
             f"an unfinished crawl of {sanitize(redact_url(about.endpoint), 100)}, begun "
             f"{about.started_at:%F %T} UTC: {pages:,} pages are kept",
-            "The same `hfscan crawl` goes on from there; with --no-resume it starts anew.",
+            "Run the same `hfscan crawl` to resume it, or add --no-resume to start again.",
         )
     free = shutil.disk_usage(db.absolute().parent).free if db.absolute().parent.is_dir() else 0
     if free < _LITTLE:
         yield Finding(
             "disk",
             "note",
-            f"{free / (1 << 20):,.0f} MB are free beside {db}",
-            "A census of the whole Hub takes about a gigabyte; free some, or choose another --db.",
+            f"{free / (1 << 20):,.0f} MB free on the disk of {db}",
+            "A full crawl needs about 1 GB. Free some space, or choose another --db.",
         )
 
 
@@ -126,21 +128,21 @@ def hub(
     allow_http_token: bool = False,
     rewrite_links: bool = False,
 ) -> Iterator[Finding]:
-    """Ask the Hub for one model, as a crawl would, and say what it announced of the quota."""
+    """Request one model from the Hub, as a crawl does, and check token and rate limit."""
     if token is not None and not (allow_http_token or may_receive_token(endpoint)):
         token = None
         yield Finding(
             "token",
             "note",
-            f"there is one; it is not sent to {endpoint}, which is not encrypted",
+            f"found, but it is not sent to {endpoint}, which is not encrypted",
             "Use https, or --allow-http-token.",
         )
     else:
         yield Finding(
             "token",
             "ok" if token else "note",
-            "there is one" if token else "none",
-            "" if token else "Public models need none; one raises the quota: `hf auth login`.",
+            "found" if token else "none",
+            "" if token else "Optional. A token raises the rate limit: `hf auth login`.",
         )
     if offline:
         yield Finding("hub", "note", "HF_HUB_OFFLINE is set", "Unset it to crawl.")
@@ -161,36 +163,37 @@ def hub(
                 if known is None:
                     raise
                 lost = [name for name in FIELDS if name not in known[1].split(", ")]
-                yield Finding("hub", "note", f"{endpoint} does not know {', '.join(lost)}")
+                yield Finding(
+                    "hub", "note", f"{endpoint} does not support these fields: {', '.join(lost)}"
+                )
     except HfscanError as error:
         yield Finding("hub", "problem", str(error))
         return
     yield Finding("hub", "ok", f"{endpoint} answers")
     quota = client.quota
     if quota is None:
-        yield Finding("quota", "note", "the Hub announces none, so a crawl is not paced")
+        yield Finding("quota", "note", "the Hub sends no rate limit, so requests are not delayed")
         return
     of = f" of {quota.limit:,}" if quota.limit else ""
-    left = f"{quota.remaining:,}{of} requests left, anew in {quota.reset:,} s"
-    advice = "" if quota.remaining else "Wait so long; a crawl does so by itself."
+    left = f"{quota.remaining:,}{of} requests left, reset in {quota.reset:,} s"
+    advice = "" if quota.remaining else "Wait until the reset; a crawl does so automatically."
     yield Finding("quota", "ok" if quota.remaining else "note", left, advice)
 
 
 def backends(
     names: Sequence[str], pythons: Mapping[str, str], notify: Callable[[str], None] | None = None
 ) -> Iterator[Finding]:
-    """Start each parity backend in its own process; say its versions and the GPU that it sees.
+    """Start each parity backend in its own process; check its versions, GPU and sandbox.
 
-    Where one starts, also say what the system lets hfscan keep from it. `notify` is
-    given a sentence while a start takes long.
+    `notify` receives a message when a start takes long.
     """
     workers = [Worker(name, pythons.get(name), notify=notify) for name in names]
     try:
         for worker in workers:
             try:
-                worker.launch()  # together: importing takes seconds
+                worker.launch()  # start all in parallel: imports take seconds
             except BackendError:
-                continue  # told below
+                continue  # reported below
         for worker in workers:
             area = f"backend {worker.backend}"
             try:
@@ -200,7 +203,7 @@ def backends(
                     area,
                     "note",
                     sanitize(str(error), 600),
-                    "`hfscan parity` can do without it where its --backends name others.",
+                    "Optional: `hfscan parity --backends` can select other backends.",
                 )
             else:
                 about = worker.about
@@ -219,10 +222,10 @@ def _confinement(seen: Sequence[Mapping[str, bool]]) -> Iterator[Finding]:
     lacking = confinement.describe(seen)
     if lacking:
         advice = (
-            "Check checkpoints that you do not trust on Linux, as a user who may make namespaces "
-            "(outside of a container, or in one that allows it)."
+            "Run untrusted checkpoints on Linux, as a user who may create namespaces (outside a "
+            "container, or in one that allows it)."
         )
         yield Finding("confinement", "note", lacking, advice)
     else:
-        found = "parity backends have no network and cannot read the files of credentials"
+        found = "parity backends have no network access and cannot read credential files"
         yield Finding("confinement", "ok", found)

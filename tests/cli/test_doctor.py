@@ -54,7 +54,7 @@ def test_before_the_first_census(doctor, hub, tmp_path) -> None:
     assert f"duckdb {duckdb.__version__}" in found["packages"]["found"]
     assert "hfscan crawl" in found["database"]["advice"]
     assert found["hub"]["found"] == f"{hub.url} answers"
-    assert found["quota"]["found"].startswith("499 of 500 requests left, anew in ")
+    assert found["quota"]["found"].startswith("499 of 500 requests left, reset in ")
     assert states(found)["token"] == "note"
     assert len(hub.requests) == 1
     assert not list(tmp_path.iterdir())
@@ -65,7 +65,7 @@ def test_after_a_census_with_a_token(doctor, crawl, hub, tmp_path) -> None:
     assert crawl("--limit", "5")[0] == 0
     found = doctor("--no-backends", code=0, HF_TOKEN=TOKEN)
     assert "hfscan.duckdb: 1 snapshots, the newest of 20" in found["database"]["found"]
-    assert found["token"]["found"] == "there is one"
+    assert found["token"]["found"] == "found"
     assert "of 1,000 requests left" in found["quota"]["found"]
     assert "journal" not in found
 
