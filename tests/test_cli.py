@@ -45,7 +45,7 @@ def test_the_demo_answers_without_network(hfscan, tmp_path):
     code, out, err = hfscan("demo", HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="1")
     assert (code, err.startswith("Serving")) == (0, True)
     assert "SYNTHETIC" in out
-    assert "models created from 2 March to 31 December 2022 that serve" in out
+    assert "models created from 2 March to 31 December 2022 that support" in out
     assert (tmp_path / "demo" / "report-2022.md").read_text("utf-8").startswith("# Frameworks")
     assert "SYNTHETIC" in (tmp_path / "demo" / "report-2022.html").read_text("utf-8")
     # the database it leaves answers on its own
@@ -104,7 +104,7 @@ def test_import_then_report_from_files(hfscan, tmp_path):
     assert "Missing columns: _id" in out
     code, out, _ = hfscan("report", "--out", "r.md")
     assert (code, out) == (0, "")
-    assert "1 (50.0 %) serve PyTorch only" in (tmp_path / "r.md").read_text().replace("\\", "")
+    assert "1 (50.0 %) support PyTorch only" in (tmp_path / "r.md").read_text().replace("\\", "")
     code, _, err = hfscan("report", "--year", 2022)
     assert code == errors.NoAnswerError.exit_code
     assert "no creation dates" in err

@@ -55,7 +55,7 @@ hfscan parity --sample 100 --db hfscan.duckdb
     "--sample",
     type=click.IntRange(1),
     metavar="N",
-    help="Check N models of --db that serve both frameworks, of all model types and downloads.",
+    help="Check N models of --db that support both frameworks, of all model types and downloads.",
 )
 @click.option(
     "--backends",
@@ -246,7 +246,7 @@ def _drawn(db: Path, count: int) -> tuple[int, list[Drawn]]:
         drawn = draw_sample(store.connection, snapshots[-1].id, count, model_types)
     if not drawn:
         raise NoAnswerError(
-            f"No model of snapshot {snapshots[-1].id} serves PyTorch and TensorFlow."
+            f"No model of snapshot {snapshots[-1].id} supports PyTorch and TensorFlow."
         )
     return snapshots[-1].id, drawn
 

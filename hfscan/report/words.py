@@ -20,7 +20,7 @@ DEFINITIONS = {
     "weights": "by their weight files",
     "loadable": "by what can be loaded without converting",
 }
-"""What makes a model serve a framework."""
+"""Why a model supports a framework."""
 
 UNITS = {"models": "models", "downloads": "downloads", "authors": "votes of authors"}
 """What is counted, for each weight."""
@@ -172,16 +172,18 @@ def headline(report: Report) -> str:
     cutoff = f", {CUTOFFS['excluded']}" if shares[0].cutoff else ""
     if not shares[0].denominator:
         counted = "model" if shares[0].weight == "models" else f"{_counted(shares[0])}"
-        return f"No {counted} {when}{cutoff} is known to serve {frameworks}.{_with_cutoff(report)}"
+        return (
+            f"No {counted} {when}{cutoff} is known to support {frameworks}.{_with_cutoff(report)}"
+        )
     if len(titles) == 1:
         answer = _alone(main, titles[0], when)
     else:
         parts = ", ".join(
-            f"{number(one.numerator)} ({told_share(one)}) serve {label(one, report.names)}"
+            f"{number(one.numerator)} ({told_share(one)}) support {label(one, report.names)}"
             for one in shares
         )
         of = f"{number(shares[0].denominator)} {_counted(shares[0])}"
-        answer = f"Of the {of} {when} that serve {frameworks}, {parts}"
+        answer = f"Of the {of} {when} that support {frameworks}, {parts}"
     without = report.question.exclude_top_authors
     left_out = f", without the {without} largest accounts" if without else ""
     return (
@@ -197,13 +199,13 @@ def _counted(figure: Figure) -> str:
 
 
 def _alone(figures: Sequence[Figure], title: str, when: str) -> str:
-    """Say how many serve the one framework that is asked about, and how many do not."""
+    """Say how many support the one framework that is asked about, and how many do not."""
     serve, not_ = (
         next(one for one in figures if one.name == name) for name in ("available", "none")
     )
     return (
         f"Of the {number(not_.denominator)} {_counted(not_)} {when}, {number(serve.numerator)} "
-        f"serve {title}, {number(not_.numerator)} ({told_share(not_)}) do not"
+        f"support {title}, {number(not_.numerator)} ({told_share(not_)}) do not"
     )
 
 
@@ -232,10 +234,10 @@ def _with_cutoff(report: Report) -> str:
     of_none = report.period is not None and report.period.is_empty
     older = f"{'Of older models' if of_none else 'With those'} of {report.question.year}"
     if row["low"] == row["high"]:
-        return f" {older}, {number(row['low'])} serve {counted}."
+        return f" {older}, {number(row['low'])} support {counted}."
     return (
         f" {older}, between {number(row['low'])} and "
-        f"{number(row['high'])} serve {counted} ({percent(row['share_low'])} to "
+        f"{number(row['high'])} support {counted} ({percent(row['share_low'])} to "
         f"{percent(row['share_high'])}): {number(row['undated'])} cannot be dated."
     )
 

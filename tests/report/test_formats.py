@@ -87,7 +87,7 @@ def test_a_share_is_never_rounded_to_all_or_nothing(numerator, denominator, said
 def test_the_headline_names_numerator_and_denominator(written):
     models = [model(1), model(2), model(3, tags=["tf"]), model(4, tags=[])]
     text = " ".join(written(models, "terminal").split())
-    assert "Of the 3 models created from 2 March to 31 December 2022 that serve" in text
+    assert "Of the 3 models created from 2 March to 31 December 2022 that support" in text
     assert "PyTorch or TensorFlow, 2 (66.7 %)" in text
     assert "of the models that still existed when observed" in text
     assert "prove" not in text
@@ -101,9 +101,9 @@ def test_the_definition_decides_and_is_said(written):
         model(3, tags=["pytorch"], siblings=[{"rfilename": "README.md"}]),
     ]  # fmt: skip
     said: dict[Definition, tuple[str, str]] = {
-        "tag": ("1 (50.0 %) serve PyTorch only", "by the Hub's tags"),
-        "weights": ("1 (50.0 %) serve PyTorch only", "by their weight files"),
-        "loadable": ("1 (33.3 %) serve both", "by what can be loaded without converting"),
+        "tag": ("1 (50.0 %) support PyTorch only", "by the Hub's tags"),
+        "weights": ("1 (50.0 %) support PyTorch only", "by their weight files"),
+        "loadable": ("1 (33.3 %) support both", "by what can be loaded without converting"),
     }
     for definition, words in said.items():
         text = " ".join(written(models, "terminal", Question(2022, definition=definition)).split())
@@ -198,7 +198,7 @@ def test_a_sample_says_so_and_carries_intervals(written):
     models = [model(n) for n in range(90)] + [model(n, tags=["tf"]) for n in range(90, 100)]
     text = " ".join(written(models, "terminal", sample=0.1).split())
     assert "SAMPLE: drawn by lot." in text
-    assert "90 (90.0 % [82.6 % - 94.5 %]) serve PyTorch only" in text  # Wilson's, n = 100
+    assert "90 (90.0 % [82.6 % - 94.5 %]) support PyTorch only" in text  # Wilson's, n = 100
     figures = json.loads(written(models, "json", sample=0.1))["figures"]
     assert figures[0]["interval"] == [0.825634, 0.944771]
     assert "interval" not in json.loads(written(models, "json"))["figures"][0]

@@ -60,7 +60,7 @@ def plain(text):
 @pytest.mark.parametrize("format_", ["terminal", "md", "html"])
 def test_partial_year_says_its_end(db, format_):
     text = plain(ask(db, "report", "--year", 2024, "--format", format_))
-    assert "Of the 2 models created from 1 January to 11 July 2024 that serve" in text
+    assert "Of the 2 models created from 1 January to 11 July 2024 that support" in text
     assert "Frameworks of the Hub's models, 2024 (to 11 July)" in text.replace("&#39;", "'")
     assert "Created in 2024 (to 11 July), by downloads" in text
     assert "Existing on 11 July 2024" in text
@@ -71,7 +71,7 @@ def test_partial_year_says_its_end(db, format_):
 
 def test_full_year_stays_plain(db):
     text = plain(ask(db, "report", "--year", 2023))
-    assert "Of the 1 model created in 2023 that serve" in text
+    assert "Of the 1 model created in 2023 that support" in text
     assert "Existing at the end of 2023 Models created by the end of 2023 that" in text
     assert "PARTIAL" not in text
     assert json.loads(ask(db, "report", "--year", 2023, "--format=json"))["period"]["complete"]
@@ -79,7 +79,7 @@ def test_full_year_stays_plain(db):
 
 def test_2022_begins_at_the_hubs_dates(db):
     text = plain(ask(db, "report", "--year", 2022))
-    assert "created from 2 March to 31 December 2022 that serve" in text
+    assert "created from 2 March to 31 December 2022 that support" in text
     assert "The Hub's creation dates begin on 2 March 2022, 23:29 UTC." in text
     assert "dated into 2022 by an import" in text
     assert "Existing at the end of 2022" in text
@@ -138,7 +138,7 @@ def test_a_year_after_every_snapshot_is_refused(db):
 def test_a_year_before_the_hubs_dates_counts_nothing(db):
     text = plain(ask(db, "report", "--year", 2021))
     assert "The Hub's dates begin after 2021." in text
-    assert "between 0 and 1 serve PyTorch only" in text
+    assert "between 0 and 1 support PyTorch only" in text
     assert "Created in 2021" not in text
     assert "Existing at the end of 2021" not in text
     with hfscan.open(db) as database, pytest.raises(NoAnswerError, match="No model is dated"):
@@ -150,7 +150,7 @@ def test_a_crawl_of_a_part_of_a_year_says_so(tmp_path):
     scope = Scope(since=datetime(2023, 4, 1, tzinfo=UTC), until=datetime(2023, 7, 1, tzinfo=UTC))
     observe(path, "2024-07-11", scope)
     text = plain(ask(path, "report", "--year", 2023))
-    assert "created from 1 April to 30 June 2023 that serve" in text
+    assert "created from 1 April to 30 June 2023 that support" in text
     assert "Frameworks of the Hub's models, 2023 (1 April to 30 June)" in text
     assert "the snapshot holds models created from 2023-04-01 on" in text
     assert "Existing at the end" not in text
@@ -160,4 +160,6 @@ def test_a_crawl_of_a_part_of_a_year_says_so(tmp_path):
 
 def test_a_snapshot_of_the_whole_year_is_preferred(db):
     observe(db, "2025-02-01", models=[*MODELS, model(6, "2024-12-31T00:00:00.000Z", "tf")])
-    assert "Of the 3 models created in 2024 that serve" in plain(ask(db, "report", "--year", 2024))
+    assert "Of the 3 models created in 2024 that support" in plain(
+        ask(db, "report", "--year", 2024)
+    )

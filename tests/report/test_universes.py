@@ -67,7 +67,7 @@ def test_each_framework_can_be_asked_alone(db, name):
     if name != "all":
         title = taxonomy().titles[name]
         assert (
-            f"serve {title}, " in " ".join(texts["terminal"].split())
+            f"support {title}, " in " ".join(texts["terminal"].split())
             or "No model" in (texts["terminal"])
         )
 
@@ -97,7 +97,7 @@ def test_pages_have_charts_for_each_universe(db, frameworks):
 def test_a_framework_alone_is_not_called_exclusive(db):
     command = ["report", "--year", "2023", "--frameworks", "keras", "--db", str(db)]
     text = " ".join(CliRunner().invoke(cli, command, catch_exceptions=False).stdout.split())
-    assert "created in 2023, 2 serve Keras," in text
+    assert "created in 2023, 2 support Keras," in text
     assert "Only Keras is compared, so nothing competes with it." in text
 
 
