@@ -61,7 +61,7 @@ def test_full_stdout_ends_with_code_9(folder, name):
         done = run(folder, *PRINTING[name], stdout=full)
     assert done.returncode == 9, done.stderr
     last = done.stderr.decode().strip().splitlines()[-1]
-    assert last.startswith("Error: The standard output cannot be written: No space left")
+    assert last.startswith("Error: Cannot write to standard output: No space left")
     assert b"Traceback" not in done.stderr
 
 
@@ -80,7 +80,7 @@ def test_reader_that_left_ends_with_code_141(folder, name):
 def test_closed_stdout_ends_with_code_9(folder, name):
     done = run(folder, *PRINTING[name], preexec_fn=lambda: os.close(1))
     assert done.returncode == 9, done.stderr
-    assert b"output cannot be written: it is closed" in done.stderr
+    assert b"Cannot write to standard output: the stream is closed" in done.stderr
 
 
 def test_closed_stdout_spares_files(folder):

@@ -50,7 +50,9 @@ def test_vv_logs_requests_with_their_ids(crawl):
     _, err = crawl("-vv")
     requests = [line for line in err.splitlines() if "DEBUG request" in line]
     assert any("GET http://127.0.0.1" in line and "/api/models?" in line for line in requests)
-    assert sum("200, x-request-id Root=1-" in line for line in requests) == 3
+    assert (
+        sum("200, x-request-id Root=1-" in line for line in requests) == 4
+    )  # the last proves the end
 
 
 def test_q_leaves_out_notes(crawl, tmp_path):

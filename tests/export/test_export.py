@@ -208,7 +208,11 @@ def test_what_is_no_export_is_left_alone(db, tmp_path, folder) -> None:
     (mine / "diary.txt").write_text("dear diary")
     for arguments, code, words in (
         (["export", mine, "--db", db], 9, "holds something else"),
-        (["import", folder, "--observed-at", "2024-01-01", "--db", mine / "x"], 2, "says itself"),
+        (
+            ["import", folder, "--observed-at", "2024-01-01", "--db", mine / "x"],
+            2,
+            "contains its time",
+        ),
         (["export", tmp_path / "new", "--db", db, "--snapshot", "7"], 7, "no snapshot 7"),
     ):
         done = subprocess.run(
