@@ -89,7 +89,7 @@ def test_sources_are_listed_and_forgotten(db, tmp_path):
     run = CliRunner().invoke
     again = tmp_path / "small.json"
     given = ["import", str(again), "--observed-at", "2024-01-01", "--db", str(db)]
-    assert "snapshot 1 already" in run(cli, given).output
+    assert "already snapshot 1" in run(cli, given).output
     listed = json.loads(run(cli, ["snapshots", "--db", str(db), "--format", "json"]).output)
     assert [(one["id"], one["models"], one["complete"]) for one in listed] == [(1, 1, "not stated")]
     found = run(cli, ["delete", "1", "--db", str(db)])
