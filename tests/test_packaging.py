@@ -27,7 +27,7 @@ def test_the_wheel_runs_the_demo_from_another_folder(request, tmp_path):
     (about,) = (name for name in names if name.endswith(".dist-info/METADATA"))
     facts = message_from_bytes(zipfile.ZipFile(wheel).read(about))
     assert facts["Version"] == __version__
-    assert facts["Project-URL"].startswith("Snapshot, https://github.com/")
+    assert facts["Project-URL"].startswith("Source, https://github.com/")
     environment, elsewhere = tmp_path / "venv", tmp_path / "elsewhere"
     elsewhere.mkdir()
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)

@@ -126,7 +126,7 @@ def test_a_sample_of_the_census_is_drawn_fetched_and_kept(hub, tmp_path):
     done, report = parity("--sample", 3, "--db", db, **online)
     sample = report["environment"]["sample"]
     # eleven serve both, in three strata; the largest comes first, one model of each
-    assert (sample["source"], sample["drawn"], sample["of"]) == (1, 3, 11)
+    assert (sample["snapshot"], sample["drawn"], sample["of"]) == (1, 3, 11)
     strata = [(m["model_type"], m["magnitude"], m["stratum"]) for m in sample["models"]]
     assert strata == [("bert", 0, 9), ("bert", 1, 1), ("gpt2", 3, 1)]
     verdicts = {}
