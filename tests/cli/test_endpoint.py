@@ -51,6 +51,7 @@ COMMANDS = {
     "doctor": ["doctor", "--no-backends"],
     "parity": ["parity", "a/b", "--db", "h.duckdb", "--format", "json"],
     "parity baseline": ["parity", ".", "--baseline", "a/b"],
+    "parity inputs": ["parity", ".", "--inputs", "dataset:a/b:train:x"],
     "import": ["import", "hf://datasets/a/b/c.jsonl", "--observed-at", "2024-01-01"],
 }
 SECRETS = [
