@@ -24,7 +24,7 @@ from hfscan.scope import Scope
 from hfscan.store import Store
 from hfscan.text import sanitize
 
-_PATIENCE = Patience(attempts=2, greetings=1, total=20, timeout=20)
+_PATIENCE = Patience(attempts=2, greetings=1, total=20, timeout=20, answer=20)
 _REQUIREMENT = re.compile(r"([\w.-]+)[^;]*(?:;.*extra == ['\"](\w+)['\"])?")
 _LITTLE = 1 << 30  # bytes; about what the pages and the database of a full crawl take
 

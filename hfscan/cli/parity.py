@@ -153,7 +153,7 @@ def command(
     """
     if importlib.util.find_spec("numpy") is None:
         raise click.UsageError("parity needs numpy and frameworks: pip install 'hfscan[parity]'")
-    from hfscan.parity import report, texts  # noqa: PLC0415 - they need numpy
+    from hfscan.parity import hub, report, texts  # noqa: PLC0415 - they need numpy
     from hfscan.parity.sweep import Settings, Sweep  # noqa: PLC0415
     from hfscan.parity.worker import backend_names  # noqa: PLC0415
 
@@ -180,12 +180,14 @@ def command(
         train=train,
         rounds=rounds,
     )
+    hub.require_endpoint([*checkpoints, *filter(None, [baseline])])
     targets = _targets(formats, out)
     named = [(name, revision) for name in checkpoints]
     snapshot, drawn = None, list[Drawn]()
     if sample and db:
         snapshot, drawn = _drawn(db, sample)
         named += [(one.id, one.sha) for one in drawn]
+        hub.require_endpoint(one.id for one in drawn)
     elif db:
         Store.open(db, write=True).close()  # say now, not in an hour, that it cannot be
     given = texts.read(inputs) if inputs else None

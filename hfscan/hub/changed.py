@@ -22,7 +22,7 @@ from hfscan.hub.page import Page, doubting, whole
 from hfscan.hub.progress import Progress
 from hfscan.hub.retry import Patience, TransientError
 from hfscan.hub.walk import EMPTY_PAGES, FIELDS, PAGE_SIZE
-from hfscan.text import sanitize
+from hfscan.hub.words import cite
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _doubting_times() -> Callable[[Answer], Page]:
         if strange and (doubts > 0 or len(strange) == len(changes)):
             doubts -= 1
             raise TransientError(
-                f"The Hub says what is no time of change: {sanitize(strange[0], 100)}",
+                f"The Hub says what is no time of change: {cite(strange[0], 100)}",
                 final=HubContractError,
             )
         return page

@@ -19,13 +19,14 @@ from hfscan.hub.links import next_target
 from hfscan.hub.quota import SHARE, Pace, Quota, announced
 from hfscan.hub.retry import Patience, TransientError, persist
 from hfscan.hub.transport import Deadline, open_transport
-from hfscan.hub.words import explained
-from hfscan.text import sanitize
+from hfscan.hub.words import cite, explained, keep_secret, mask
 
 T = TypeVar("T")
 
 LARGEST_ANSWER = 64 << 20  # bytes as sent; a page of 1,000 models is well below one MiB
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+_REDIRECT = "hfscan_redirect"
+_LONGEST_WAIT = 1e12  # seconds; keeps a message with an absurd wait readable
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class MovedError(HubContractError):
 
 
 class RefusedError(HubRefusedError):
-    """A 4xx; `said` is the Hub's own explanation, sanitized."""
+    """A 4xx or 5xx; `said` is the Hub's own explanation, safe to show."""
 
     def __init__(self, message: str, status: int, said: str) -> None:
         super().__init__(message)
@@ -98,11 +99,13 @@ class HubClient:
                     "The Hugging Face token holds characters that no token has. Log in again with "
                     "`hf auth login`, or correct HF_TOKEN."
                 )
+            keep_secret(token)
             headers["Authorization"] = f"Bearer {token}"
         self._http = httpx.Client(
             headers=headers,
             timeout=self._patience.timeout,
             follow_redirects=False,
+            event_hooks={"response": [_set_redirect_aside]},
             transport=open_transport(self._url, self._deadline),
         )
 
@@ -130,7 +133,7 @@ class HubClient:
 
     def _ask(self, url: httpx.URL) -> Answer:
         number = self._await_turn()
-        LOGGER.debug("request %d: GET %s", number, url)
+        LOGGER.debug("request %d: GET %s", number, mask(str(url)))
         self._deadline.set(self._patience.timeout)
         try:
             with self._http.stream("GET", url) as response:
@@ -144,7 +147,7 @@ class HubClient:
                         response.headers.get("content-encoding", "").strip().lower(),
                         response.headers.get("etag"),
                         self._next(response),
-                        response.headers.get("x-hfscan-synthetic"),
+                        cite(response.headers.get("x-hfscan-synthetic", "")) or None,
                         _whole_number(response.headers.get("x-total-count", "")),
                     )
                 self._fail(response)
@@ -217,9 +220,9 @@ class HubClient:
         if status in _TRANSIENT:
             raise TransientError(what, wait=_asked_wait(response))
         if 300 <= status < 400:
-            target = self._linked(response, response.headers.get("location", ""))
+            target = self._linked(response, response.extensions[_REDIRECT])
             raise MovedError(f"{what}: a redirect within itself, which no list needs.", target)
-        if status < 400:
+        if status < 400 or status >= 600:
             raise TransientError(what, final=HubContractError)
         if status == 401 and self.has_token:
             advice = (
@@ -238,15 +241,16 @@ class HubClient:
         said = response.headers.get("x-error-message", "")
         if not said:
             said = explained(self._read(response))
-        return sanitize(said, 600)
+        return cite(said)
 
     def _own(self, url: httpx.URL) -> httpx.URL:
         if url.userinfo or _origin(url) != _origin(self._url):
             raise HubContractError(
-                f"{self.endpoint} sends the reader on to {_origin(url)}; hfscan does not follow, "
-                "so that a token never reaches another host. If that is the Hub you mean, give it "
-                f"as --endpoint. If {self.endpoint} is a mirror whose links name the original Hub, "
-                "add --rewrite-links (or HFSCAN_REWRITE_LINKS=1): they then lead to the mirror."
+                f"{self.endpoint} sends the reader on to {cite(_origin(url))}; hfscan does not "
+                "follow, so that a token never reaches another host. If that is the Hub you mean, "
+                f"give it as --endpoint. If {self.endpoint} is a mirror whose links name the "
+                "original Hub, add --rewrite-links (or HFSCAN_REWRITE_LINKS=1): they then lead to "
+                "the mirror."
             )
         return url
 
@@ -269,7 +273,16 @@ def _summary(response: httpx.Response) -> str:
     """Return what tells an answer apart in a log: status, request id and remaining quota."""
     named = ("x-request-id", "ratelimit")
     said = [f"{name} {response.headers[name]}" for name in named if name in response.headers]
-    return ", ".join([str(response.status_code), *said])
+    return mask(", ".join([str(response.status_code), *said]))
+
+
+def _set_redirect_aside(response: httpx.Response) -> None:
+    """Move a redirect's target to the extensions: a hook of httpx.
+
+    httpx reads the target even if it does not follow it, and reports a bad one as a broken
+    connection.
+    """
+    response.extensions[_REDIRECT] = response.headers.pop("location", "")
 
 
 def _asked_wait(response: httpx.Response) -> float | None:
@@ -278,16 +291,14 @@ def _asked_wait(response: httpx.Response) -> float | None:
     if response.status_code == 429 and quota is not None and quota.remaining == 0:
         return quota.reset + 1.0
     text = response.headers.get("retry-after", "").strip()
-    after = _whole_number(text)
-    if after is None:
-        after = _seconds_until(text)
-    return None if after is None else after + 1.0
+    after = float(text) if re.fullmatch(r"[0-9]+", text) else _seconds_until(text)
+    return None if after is None else min(after, _LONGEST_WAIT) + 1.0
 
 
-def _seconds_until(date: str) -> int | None:
+def _seconds_until(date: str) -> float | None:
     try:
         instant = parsedate_to_datetime(date)
-        return max(0, round((instant - datetime.now(UTC)).total_seconds()))
+        return max(0.0, round((instant - datetime.now(UTC)).total_seconds()))
     except (ValueError, TypeError, OverflowError):  # no date, or one without a zone
         return None
 

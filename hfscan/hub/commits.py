@@ -10,7 +10,7 @@ from hfscan.errors import HubContractError
 from hfscan.hub.client import Answer, HubClient, MovedError, RefusedError
 from hfscan.hub.page import unpacked
 from hfscan.hub.retry import TransientError
-from hfscan.hub.words import explained
+from hfscan.hub.words import cite, explained
 from hfscan.text import sanitize
 
 _LARGEST = 8 << 20  # bytes unpacked; one commit is well below a KiB
@@ -87,7 +87,7 @@ def _counted(answer: Answer) -> _Count:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TransientError(
             "The Hub answered with something that is no list of commits: "
-            f"{sanitize(explained(body) or str(error), 600)}",
+            f"{cite(explained(body) or str(error))}",
             final=HubContractError,
         ) from error
     if answer.total is None and answer.next_url is not None:

@@ -8,6 +8,7 @@ from huggingface_hub import constants, hf_hub_download
 from hfscan.errors import DumpError
 from hfscan.hub.endpoint import parse_endpoint
 from hfscan.hub.official import translate_client_errors
+from hfscan.hub.words import keep_secret
 from hfscan.text import sanitize
 
 _PREFIX = "hf://"
@@ -30,6 +31,7 @@ def fetch(name: str, *, token: str | None = None) -> Path:
         raise DumpError(f"{name} is not of the form hf://datasets/OWNER/NAME/path.")
     endpoint = constants.ENDPOINT
     parse_endpoint(endpoint)
+    keep_secret(token)
     with translate_client_errors(
         endpoint,
         f"{sanitize(name, 300)} cannot be had",

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+from huggingface_hub import get_token
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
@@ -25,7 +26,7 @@ from hfscan.errors import (
     HubUnreachableError,
     StorageError,
 )
-from hfscan.text import sanitize
+from hfscan.hub.words import cite, keep_secret
 
 _LIBRARIES = frozenset({"huggingface_hub", "hf_xet", "httpx", "httpx2", "requests", "urllib3"})
 _TRANSPORTS = _LIBRARIES - {"huggingface_hub"} | {"httpcore", "httpcore2", "socket", "ssl"}
@@ -98,11 +99,11 @@ def _translate(error: Exception, endpoint: str, failure: str, advice: str) -> Hf
             (answered := _status(one)) is not None
             and (answered < 500 and answered not in _TRANSIENT)
         ):
-            return HubRefusedError(f"{failure}: {_text(one)}")
+            return HubRefusedError(f"{failure}: {describe_error(one)}")
     for one in chain:
         network = isinstance(one, (*_NETWORK, LocalEntryNotFoundError, HfHubHTTPError))
         if network or _library(one) in _TRANSPORTS:
-            reason = _text(chain[-1] if isinstance(one, LocalEntryNotFoundError) else one)
+            reason = describe_error(chain[-1] if isinstance(one, LocalEntryNotFoundError) else one)
             return HubUnreachableError(
                 f"{failure}: {endpoint} cannot be reached, or broke off ({reason}). {advice}"
             )
@@ -114,10 +115,12 @@ def _translate(error: Exception, endpoint: str, failure: str, advice: str) -> Hf
             "or name another folder in HF_HOME, and run the same command again."
         )
     if isinstance(error, (RuntimeError, OSError)):  # hf_xet, and checks of what was downloaded
-        return HubUnreachableError(f"{failure}: {endpoint} broke off ({_text(error)}). {advice}")
+        return HubUnreachableError(
+            f"{failure}: {endpoint} broke off ({describe_error(error)}). {advice}"
+        )
     return HubContractError(
         f"{failure}: {endpoint} answered with something that the official client cannot read "
-        f"({type(error).__name__}: {_text(error)})."
+        f"({type(error).__name__}: {describe_error(error)})."
     )
 
 
@@ -135,9 +138,11 @@ def _status(error: BaseException) -> int | None:
     return status if isinstance(status, int) else None
 
 
-def _text(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
+    """Return what an error of the client says, on one line and without the token."""
     said = getattr(error, "server_message", None) or str(error).strip() or type(error).__name__
-    return sanitize(said.splitlines()[0], 600)
+    keep_secret(get_token())  # which the client sends on its own
+    return cite(said.splitlines()[0])
 
 
 def _library(error: BaseException) -> str:

@@ -16,8 +16,7 @@ from hfscan.hub import cursor
 from hfscan.hub.client import Answer
 from hfscan.hub.retry import TransientError
 from hfscan.hub.rows import NotAListError, read_rows
-from hfscan.hub.words import explained
-from hfscan.text import sanitize
+from hfscan.hub.words import cite, explained
 
 LARGEST_PAGE = 512 << 20
 """Bytes unpacked: a hundred times a usual page of 1,000 models; a gzip bomb takes any amount."""
@@ -148,8 +147,7 @@ def unpacked(answer: Answer, largest: int = LARGEST_PAGE) -> bytes:
         return answer.body
     if answer.encoding != "gzip":
         raise TransientError(
-            f"The Hub answered with encoding {sanitize(answer.encoding, 40)}, which was not "
-            "asked for",
+            f"The Hub answered with encoding {cite(answer.encoding, 40)}, which was not asked for",
             final=HubContractError,
         )
     unpack = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
@@ -193,7 +191,7 @@ def _check_order(ids: list[str], ascending: bool) -> None:
 
 def _no_page(why: str) -> TransientError:
     return TransientError(
-        f"The Hub answered with something that is no page of models: {sanitize(why, 600)}",
+        f"The Hub answered with something that is no page of models: {cite(why)}",
         final=HubContractError,
     )
 

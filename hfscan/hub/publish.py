@@ -22,6 +22,7 @@ from hfscan.errors import HubRefusedError
 from hfscan.hub.client import HubClient
 from hfscan.hub.endpoint import parse_endpoint
 from hfscan.hub.official import translate_client_errors
+from hfscan.hub.words import keep_secret
 from hfscan.text import sanitize
 
 
@@ -48,6 +49,7 @@ class Dataset:
 
     def __init__(self, repo: str, *, endpoint: str, token: str | None) -> None:
         parse_endpoint(endpoint)
+        keep_secret(token)
         self._token, endpoint = token, endpoint.rstrip("/")
         if not sys.stderr.isatty():
             disable_progress_bars()

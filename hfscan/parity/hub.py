@@ -1,11 +1,14 @@
 """From what the user names to a checkpoint's folder: a local one, or one fetched from the Hub."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-import huggingface_hub
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub import constants, snapshot_download
+from huggingface_hub.errors import HFValidationError
 
-from hfscan.errors import HubRefusedError, HubUnreachableError, StorageError
+from hfscan.errors import HubRefusedError
+from hfscan.hub.endpoint import parse_endpoint
+from hfscan.hub.official import translate_client_errors
 from hfscan.parity.checkpoints import (
     GENERATION,
     TOKENIZER,
@@ -13,36 +16,36 @@ from hfscan.parity.checkpoints import (
     Checkpoint,
     open_checkpoint,
 )
+from hfscan.text import sanitize
 
 _WANTED = ["config.json", GENERATION, "*.safetensors", "*.index.json", "pytorch_model*.bin",
            "tf_model*.h5", "flax_model*.msgpack", TOKENIZER, *TOKENIZER_DATA]  # fmt: skip
 
 
+def require_endpoint(names: Iterable[str]) -> None:
+    """Raise HubRefusedError if a checkpoint comes from the Hub and HF_ENDPOINT is invalid."""
+    if not all(Path(name).is_dir() for name in names):
+        parse_endpoint(constants.ENDPOINT)
+
+
 def checkpoint(named: str, revision: str | None = None) -> Checkpoint:
     """Return the checkpoint in a local folder, or fetch the Hub's at its present commit.
 
-    Raises CheckpointError, HubRefusedError, HubUnreachableError, StorageError.
+    Raises CheckpointError, HubRefusedError, HubUnreachableError,
+    HubContractError, StorageError.
     """
     folder = Path(named)
     if folder.is_dir():
         return open_checkpoint(folder)
-    try:
-        path = Path(
-            huggingface_hub.snapshot_download(named, revision=revision, allow_patterns=_WANTED)
-        )
-    except HFValidationError as error:
-        raise HubRefusedError(
-            f"{named!r} is neither a folder nor a Hub id (owner/name)."
-        ) from error
-    except LocalEntryNotFoundError as error:
-        raise HubUnreachableError(
-            f"{named} is not in the cache and the Hub cannot be reached (or HF_HUB_OFFLINE is set)."
-        ) from error
-    except HfHubHTTPError as error:
-        raise HubRefusedError(f"The Hub refused {named}: {error}") from error
-    except OSError as error:
-        raise StorageError(
-            f"{named} could not be stored in the cache: {error.strerror or error}. "
-            f"Free some space or point HF_HOME elsewhere, then run the same command again."
-        ) from error
+    with translate_client_errors(
+        constants.ENDPOINT,
+        f"{sanitize(named, 100)} cannot be fetched",
+        "Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or name a folder.",
+    ):
+        try:
+            path = Path(snapshot_download(named, revision=revision, allow_patterns=_WANTED))
+        except HFValidationError as error:
+            raise HubRefusedError(
+                f"{named!r} is neither a folder nor a Hub id (owner/name)."
+            ) from error
     return open_checkpoint(path, named, path.name)

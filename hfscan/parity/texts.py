@@ -4,7 +4,11 @@ import importlib
 from itertools import islice
 from pathlib import Path
 
+from huggingface_hub import constants
+
 from hfscan.errors import HfscanError
+from hfscan.hub.endpoint import parse_endpoint
+from hfscan.hub.official import describe_error
 
 ROWS = 16  # texts that are run
 
@@ -16,7 +20,7 @@ class TextsError(HfscanError):
 def read(named: str) -> list[str]:
     """Return the first texts of a file, one a line, or of `dataset:NAME:SPLIT:COLUMN`.
 
-    Raises TextsError.
+    Raises TextsError, and HubRefusedError if HF_ENDPOINT is invalid.
     """
     texts = _dataset(named) if named.startswith("dataset:") else _file(Path(named))
     if not texts:
@@ -38,6 +42,8 @@ def _dataset(named: str) -> list[str]:
     if len(parts) != 3:
         raise TextsError(f"--inputs wants dataset:NAME:SPLIT:COLUMN, got {named!r}")
     name, split, column = parts
+    if not Path(name).exists():
+        parse_endpoint(constants.ENDPOINT)
     try:
         datasets = importlib.import_module("datasets")  # seldom wanted, and slow to import
     except ImportError as error:
@@ -48,4 +54,4 @@ def _dataset(named: str) -> list[str]:
     except KeyError as error:
         raise TextsError(f"{name} has no column {column!r} in {split}.") from error
     except Exception as error:  # whatever the library, the Hub or a file may raise
-        raise TextsError(f"{name} cannot be read: {error}") from error
+        raise TextsError(f"{name} cannot be read: {describe_error(error)}") from error

@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hfscan.fakehub import FakeHub, Faults, Population
+from hfscan.fakehub.answers import as_json
 from hfscan.fs import add_checksum, journal_folder
 from hfscan.hub.endpoint import may_receive_token, redact_url
 from hfscan.hub.journal import Journal
@@ -47,6 +49,9 @@ COMMANDS = {
     "remote snapshot": ["snapshot", "--target", "hf://datasets/a/b"],
     "publish": ["publish", "a/b"],
     "doctor": ["doctor", "--no-backends"],
+    "parity": ["parity", "a/b", "--db", "h.duckdb", "--format", "json"],
+    "parity baseline": ["parity", ".", "--baseline", "a/b"],
+    "parity inputs": ["parity", ".", "--inputs", "dataset:a/b:train:x"],
     "import": ["import", "hf://datasets/a/b/c.jsonl", "--observed-at", "2024-01-01"],
 }
 SECRETS = [
@@ -152,6 +157,42 @@ def test_token_stays_at_home_over_http(hfscan: Run, hub: FakeHub) -> None:
     assert "not sent" in out
     assert len(hub.requests) > before
     assert {one.identity for one in hub.requests[before:]} == {"127.0.0.1"}
+
+
+class Echo(FakeHub):
+    """A Hub that repeats the token in what it answers: in the body, a header or an address."""
+
+    status, place = 403, "body"
+
+    def answer(self, method: str, target: str, *rest, **more):
+        said = f"{'word ' * 116} I do not know Bearer {TOKEN}, which you sent: {TOKEN}"
+        address = f"http://{TOKEN}.example/{TOKEN}"
+        headers = {"header": {"x-error-message": said}, "link": {"location": address}}
+        answered = as_json({"error": said}, status=self.status)
+        return replace(answered, headers=answered.headers | headers.get(self.place, {}))
+
+
+@pytest.mark.parametrize(
+    ("status", "place", "commands"),
+    [
+        (403, "body", ["crawl", "doctor", "publish", "import", "parity"]),
+        (401, "header", ["crawl", "parity"]),
+        (500, "header", ["doctor"]),
+        (200, "body", ["doctor", "import"]),
+        (302, "link", ["crawl", "doctor"]),
+    ],
+)
+def test_token_that_a_hub_repeats_is_masked(
+    hfscan: Run, status: int, place: str, commands: list[str]
+) -> None:
+    hub = Echo(Population.synthetic(3, seed=1), quota=None)
+    with hub:
+        hub.status, hub.place = status, place
+        known = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN}
+        for command in commands:
+            code, out = hfscan("-vv", *COMMANDS[command], **known)
+            assert code != 0, out
+            assert TOKEN[:12] not in out, command
 
 
 def test_report_says_that_the_first_crawl_is_unfinished(hfscan: Run, tmp_path: Path) -> None:

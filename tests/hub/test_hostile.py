@@ -117,6 +117,9 @@ def test_fetch_survives_interim_answers_that_end(tmp_path: Path) -> None:
         ("200 OK", 'ratelimit: "api";r=0;t=999999999'),
         ("429 Slow Down", 'ratelimit: "api";r=0;t=999999999'),
         ("429 Slow Down", "retry-after: 999999999"),
+        ("429 Slow Down", "retry-after: 99999999999"),
+        ("429 Slow Down", f"retry-after: {'9' * 5_000}"),
+        ("503 Away", "retry-after: 99999999999"),
         ("503 Away", "retry-after: 86400"),
         ("503 Away", "retry-after: Fri, 31 Dec 2038 23:59:59 GMT"),
     ],
@@ -172,6 +175,29 @@ def test_fetch_ends_in_a_redirect_loop(tmp_path: Path, location: str) -> None:
 
     walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
     with serving(script) as server, pytest.raises(HubContractError, match="redirect"):
+        hub.fetch(Scope(), endpoint=server.url, **walk)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://[", "http://hub:99999999/", "https://\x01/", "http://a\xad\xff..b/", "x" * 70_000],
+)
+def test_fetch_refuses_a_redirect_to_no_url(tmp_path: Path, location: str) -> None:
+    def script(server: RawServer, send: Send, target: str) -> None:
+        send(answer(b"", f"location: {location}", status="302 Found"))
+
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
+    with serving(script) as server, pytest.raises(HubContractError):
+        hub.fetch(Scope(), endpoint=server.url, **walk)
+
+
+@pytest.mark.parametrize("status", ["600 Odd", "999 Odd", "204 No Content"])
+def test_fetch_refuses_a_status_that_is_none(tmp_path: Path, status: str) -> None:
+    def script(server: RawServer, send: Send, target: str) -> None:
+        send(answer(b"", status=status))
+
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
+    with serving(script) as server, pytest.raises(HubContractError, match=status[:3]):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
 

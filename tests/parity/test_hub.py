@@ -77,7 +77,8 @@ def test_a_hub_id_is_fetched_once_at_one_commit(hub, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("ann/none", "refused"), ("ann/bert@", "neither a folder nor a Hub id")]
+    ("name", "words"),
+    [("ann/none", "cannot be fetched"), ("ann/bert@", "neither a folder nor a Hub id")],
 )
 def test_what_the_hub_refuses_is_a_verdict(hub, tmp_path, name, words):
     done, report = parity(name, HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))
@@ -93,7 +94,7 @@ def test_a_cache_that_cannot_be_written_is_a_verdict(hub, tmp_path):
     assert done.returncode == 1
     (case,) = report["cases"]
     assert case["verdict"] == "unreadable"
-    assert "could not be stored in the cache" in case["reason"]
+    assert "the cache (HF_HOME) cannot be written" in case["reason"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of files are POSIX")
@@ -110,7 +111,7 @@ def test_a_disk_that_is_full_amid_a_file_is_a_verdict_and_the_next_try_works(hub
     assert done.returncode == 1, done.stderr
     (case,) = report["cases"]
     assert case["verdict"] == "unreadable"
-    assert "could not be stored in the cache" in case["reason"]
+    assert "the cache (HF_HOME) cannot be written" in case["reason"]
     assert parity("ann/bert", **online)[0].returncode == 0
 
 
