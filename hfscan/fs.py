@@ -90,14 +90,22 @@ def follow_link(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
+def _find_target(path: Path) -> Path:
+    """Return what a link leads to. Raises OSError for a link that leads back to itself."""
+    target = follow_link(path)
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
+
+
 def write_output(path: Path, text: str, *, advice: str = "choose another place") -> None:
     """Write a text file for a user, in UTF-8, atomically; make its folder where it is missing.
 
     What is no regular file, such as a pipe, is written to as it is. Raises StorageError, which ends
     with what else the user may do: `advice`.
     """
-    target = follow_link(path)
     with translate_os_errors(path, advice):
+        target = _find_target(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not target.is_file():
             target.write_bytes(text.encode())
@@ -111,8 +119,9 @@ def append_output(path: Path, text: str) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(text.encode())
             return
-        before = path.read_bytes() if path.exists() else b""
-        atomic_write(follow_link(path), before + text.encode())
+        target = _find_target(path)
+        before = target.read_bytes() if target.exists() else b""
+        atomic_write(target, before + text.encode())
 
 
 def atomic_write(path: Path, data: bytes) -> None:

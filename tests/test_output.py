@@ -28,6 +28,17 @@ def disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links as POSIX has them")
+@pytest.mark.parametrize("write", [write_output, append_output])
+def test_a_link_to_itself_is_left_alone(tmp_path, write):
+    link = tmp_path / "report.html"
+    link.symlink_to(link)
+    with pytest.raises(StorageError, match=r"symbolic links"):
+        write(link, "new")
+    assert link.is_symlink()
+    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+
+
 @pytest.mark.parametrize("write", [write_output, append_output])
 def test_full_disk_keeps_the_earlier_file(disk, write):
     page = disk / "report.html"

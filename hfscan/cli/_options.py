@@ -1,11 +1,13 @@
 """Options that several commands share."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
 from hfscan.cli._command import Choice
+from hfscan.cli._numbers import Count
 from hfscan.cli._verbosity import note
 from hfscan.figures import SnapshotView
 from hfscan.report import ROW_FORMATS
@@ -21,13 +23,30 @@ db_option = click.option(
     help="Database file.",
 )
 
+
+class PastDay(click.DateTime):
+    """A day (UTC) that has begun."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d"])
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the start of the day; fail if it lies in the future."""
+        day: datetime = super().convert(value, param, ctx)
+        if day.date() > datetime.now(UTC).date():
+            self.fail(f"{day:%Y-%m-%d} lies in the future.", param, ctx)
+        return day
+
+
 as_of_option = click.option(
     "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=PastDay(),
     help="Use the newest snapshot at the end of this day (UTC).",
 )
 
-snapshot_option = click.option("--snapshot", type=int, help="Use the snapshot with this id.")
+snapshot_option = click.option("--snapshot", type=Count(), help="Use the snapshot with this id.")
 
 
 class Frameworks(click.ParamType[tuple[str, ...]]):
@@ -41,10 +60,17 @@ class Frameworks(click.ParamType[tuple[str, ...]]):
         """Return the names without duplicates."""
         if isinstance(value, tuple):
             return value
-        names = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
-        if not names:
+        names = [part.strip() for part in value.split(",")]
+        if not any(names):
             self.fail("name at least one framework, e.g. pytorch,tensorflow", param, ctx)
-        return names
+        if not all(names):
+            self.fail(
+                f"{value!r} has an empty name. Separate the frameworks with one comma each, e.g. "
+                "pytorch,tensorflow.",
+                param,
+                ctx,
+            )
+        return tuple(dict.fromkeys(names))
 
 
 format_option = click.option(

@@ -63,6 +63,11 @@ def choose_target(formats: Iterable[str], out: str | None) -> Target:
         raise click.UsageError("--out is empty. Give a file or a folder.")
     path, extension = Path(out), Path(out).suffix.lower()
     slash = out.endswith(tuple(filter(None, (os.sep, os.altsep))))
+    if out.endswith(".") and not path.is_dir():
+        raise click.UsageError(
+            f"--out {out} ends with a dot. Add an extension ({', '.join(EXTENSIONS)}), or remove "
+            "the dot to name a folder."
+        )
     if (
         path.is_dir()
         or slash

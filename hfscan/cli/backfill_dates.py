@@ -7,6 +7,7 @@ import click
 from hfscan import census
 from hfscan.cli._command import Command
 from hfscan.cli._hub import hub_access, hub_options
+from hfscan.cli._numbers import Count
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
@@ -23,9 +24,7 @@ hfscan backfill-dates --limit 500
 @click.command("backfill-dates", cls=Command, examples=_EXAMPLES)
 @hub_options
 @db_option
-@click.option(
-    "--limit", type=click.IntRange(min=1), help="Fetch dates of at most this many models."
-)
+@click.option("--limit", type=Count(1), help="Fetch dates of at most this many models.")
 def command(
     endpoint: str, rewrite_links: bool, allow_http_token: bool, db: Path, limit: int | None
 ) -> None:

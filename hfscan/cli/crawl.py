@@ -12,6 +12,7 @@ from hfscan.census import Crawled
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, hub_access, hub_options
 from hfscan.cli._ingested import show_skipped, show_unknown_keys
+from hfscan.cli._numbers import Count, Number
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
@@ -39,7 +40,7 @@ hfscan crawl --incremental
 @db_option
 @click.option(
     "--year",
-    type=click.IntRange(FIRST_DATED_YEAR, datetime.now(UTC).year),
+    type=Count(FIRST_DATED_YEAR, datetime.now(UTC).year),
     help="Only models created in this year (UTC).",
 )
 @click.option("--since", type=_DATE, help="Only models created at or after this time (UTC).")
@@ -48,7 +49,7 @@ hfscan crawl --incremental
 @click.option("--task", help="Only models with this task, such as text-generation.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=Count(1),
     help="Stop after this many models (the newest, unless a period is given).",
 )
 @click.option(
@@ -59,14 +60,14 @@ hfscan crawl --incremental
 )
 @click.option(
     "--sample",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Number(0, 1, min_open=True),
     metavar="P",
     help="Fetch a random sample: each model with probability P.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of --sample.  [default: random]")
+@click.option("--seed", type=Count(), help="Seed of --sample.  [default: random]")
 @click.option(
     "--workers",
-    type=click.IntRange(1, 32),
+    type=Count(1, 32),
     metavar="N",
     help="Fetch up to N pages at a time. More than 2 require an earlier full crawl in the same "
     "database.  [default: 1, or 2 if the Hub is slow]",

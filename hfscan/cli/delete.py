@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hfscan.cli._command import Command
+from hfscan.cli._numbers import Count
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._verbosity import note
@@ -18,7 +19,7 @@ hfscan delete 3 4 5 --db hub.duckdb
 
 
 @click.command("delete", cls=Command, examples=_EXAMPLES)
-@click.argument("ids", nargs=-1, required=True, type=int, metavar="ID...")
+@click.argument("ids", nargs=-1, required=True, type=Count(), metavar="ID...")
 @db_option
 def command(ids: tuple[int, ...], db: Path) -> None:
     """Delete snapshots from the database.

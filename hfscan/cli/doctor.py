@@ -12,6 +12,7 @@ from hfscan.cli._command import Choice, Command
 from hfscan.cli._hub import hub_options
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
+from hfscan.cli._pairs import parse_pythons
 from hfscan.cli._streams import output
 from hfscan.cli._verbosity import note
 from hfscan.parity.worker import backend_names
@@ -61,12 +62,7 @@ def command(
     Prints a hint for each problem. Exit code 0: no problem found; 1: at least one. Changes nothing
     and requests one model from the Hub. Never prints a token.
     """
-    pythons = dict(pair.split("=", 1) for pair in backend_python if "=" in pair)
-    if len(pythons) < len(backend_python) or not set(pythons) <= set(backend_names()):
-        raise click.BadParameter(
-            f"use BACKEND=INTERPRETER with a backend of {', '.join(backend_names())}",
-            param_hint="--backend-python",
-        )
+    pythons = parse_pythons(backend_python, backend_names())
     problems, rows = 0, []
     for check in itertools.chain(
         doctor.versions(),

@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 
 from hfscan.cli._command import Group
+from hfscan.cli._numbers import LARGEST_SECONDS, Count, Number
 from hfscan.cli._output import echo
+from hfscan.cli._pairs import parse_pairs
 from hfscan.cli._verbosity import note
 from hfscan.fakehub import KINDS, FakeHub, Faults, Population
 from hfscan.suggest import unknown
@@ -29,7 +31,7 @@ def command() -> None:
 def _parse_faults(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, float]:
-    faults = {}
+    faults: dict[str, float] = {}
     for value in values:
         kind, _, text = value.partition("=")
         if kind not in KINDS:
@@ -40,7 +42,8 @@ def _parse_faults(
             probability = -1
         if not 0 <= probability <= 1:
             raise click.BadParameter(f"{text!r} is not a probability between 0 and 1")
-        faults[kind] = probability
+        if faults.setdefault(kind, probability) != probability:
+            raise click.BadParameter(f"{kind} was given two probabilities")
     return faults
 
 
@@ -52,21 +55,21 @@ def _parse_faults(
     help="Serve the models of this dump: JSON, JSON lines (also .gz, .zst) or Parquet.",
 )
 @click.option(
-    "--models", type=click.IntRange(min=1), help="Serve this many synthetic models instead."
+    "--models", type=Count(1, 10_000_000), help="Serve this many synthetic models instead."
 )
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Seed of the synthetic models."
+    "--seed", type=Count(), default=0, show_default=True, help="Seed of the synthetic models."
 )
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Count(0, 65535),
     default=8765,
     show_default=True,
     help="0: any free port.",
 )
 @click.option(
     "--latency",
-    type=click.FloatRange(min=0),
+    type=Number(0, LARGEST_SECONDS),
     default=0.0,
     help="Delay of each response in seconds.",
 )
@@ -77,7 +80,7 @@ def _parse_faults(
 )
 @click.option(
     "--quota",
-    type=click.IntRange(min=1),
+    type=Count(1),
     help="Rate limit: requests per 5 minutes.  [default: none]",
 )
 @click.option(
@@ -95,7 +98,7 @@ def _parse_faults(
     metavar="KIND[=PROBABILITY]",
     help=f"Inject this fault; repeatable. Kinds: {', '.join(KINDS)}.",
 )
-@click.option("--fault-seed", type=int, default=0, show_default=True, help="Seed of --fault.")
+@click.option("--fault-seed", type=Count(), default=0, show_default=True, help="Seed of --fault.")
 def serve(
     dump: Path | None,
     models: int | None,
@@ -114,6 +117,7 @@ def serve(
     """
     if (dump is None) == (models is None):
         raise click.UsageError("Give either --from FILE or --models N.")
+    accounts = parse_pairs(tokens, "TOKEN=ACCOUNT", "--token")
     population = (
         Population.from_file(dump) if dump else Population.synthetic(models or 0, seed=seed)
     )
@@ -123,7 +127,7 @@ def serve(
             port=port,
             latency=latency,
             faults=Faults(faults, seed=fault_seed),
-            tokens=dict(pair.split("=", 1) for pair in tokens if "=" in pair),
+            tokens=accounts,
             quota=quota,
         )
     except OSError as error:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hfscan.cli._command import Choice, Command
+from hfscan.cli._numbers import LARGEST_MB, LARGEST_SECONDS, LARGEST_THREADS, Count, Number
+from hfscan.cli._pairs import parse_pythons
 from hfscan.cli._reports import choose_target, out_option
 from hfscan.cli._streams import output
 from hfscan.cli._verbosity import is_quiet, note
@@ -53,7 +55,7 @@ hfscan parity --sample 100 --db hfscan.duckdb
 )
 @click.option(
     "--sample",
-    type=click.IntRange(1),
+    type=Count(1),
     metavar="N",
     help="Check N models of --db that support both frameworks, of all model types and downloads.",
 )
@@ -97,19 +99,19 @@ hfscan parity --sample 100 --db hfscan.duckdb
 @click.option(
     "--train", is_flag=True, help="Time training steps too, each framework in its own process."
 )
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Of timing.")
+@click.option("--rounds", type=Count(1), default=5, show_default=True, help="Of timing.")
 @click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Per backend."
+    "--threads", type=Count(1, LARGEST_THREADS), default=1, show_default=True, help="Per backend."
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(1),
+    type=Number(1, LARGEST_SECONDS),
     default=300.0,
     show_default=True,
     metavar="SECONDS",
     help="For one step of one case.",
 )
-@click.option("--memory", type=click.FloatRange(100), metavar="MB", help="Limit for one backend.")
+@click.option("--memory", type=Number(100, LARGEST_MB), metavar="MB", help="Limit for one backend.")
 @click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -171,7 +173,7 @@ def command(
         backends=chosen,
         device=device,
         dtype=dtype,
-        pythons=_pythons(backend_python, backend_names()),
+        pythons=parse_pythons(backend_python, backend_names()),
         threads=threads,
         seconds=timeout,
         memory_mb=memory,
@@ -270,19 +272,6 @@ def _sampled(snapshot: int | None, drawn: list[Drawn]) -> dict[str, object] | No
             for one in drawn
         ],
     }
-
-
-def _pythons(given: tuple[str, ...], backends: list[str]) -> dict[str, str]:
-    pythons = {}
-    for text in given:
-        backend, equals, interpreter = text.partition("=")
-        if not equals or backend not in backends:
-            raise click.UsageError(
-                f"--backend-python takes BACKEND=INTERPRETER, got {text!r}. Backends: "
-                f"{', '.join(backends)}."
-            )
-        pythons[backend] = interpreter
-    return pythons
 
 
 def _targets(formats: Collection[str], out: str | None) -> dict[Path | None, str]:

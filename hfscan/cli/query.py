@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hfscan.cli._command import Choice, Command
+from hfscan.cli._numbers import LARGEST_GIB, Count, Number
 from hfscan.cli._options import (
     as_of_option,
     db_option,
@@ -18,6 +19,7 @@ from hfscan.cli._options import (
     snapshot_option,
 )
 from hfscan.cli._output import echo, echo_lines
+from hfscan.cli._pairs import parse_pairs
 from hfscan.cli._streams import output
 from hfscan.errors import QueryError
 from hfscan.figures import load
@@ -48,19 +50,19 @@ hfscan query exclusivity --dialect spark
 )
 @click.option(
     "--limit",
-    type=click.IntRange(min=0),
+    type=Count(),
     metavar="N",
     help="Return at most N rows; 0: all.  [default: 1000 to read (terminal, md), else all]",
 )
 @click.option(
     "--max-memory",
-    type=click.FloatRange(min=0.1),
+    type=Number(0.1, LARGEST_GIB),
     metavar="GIB",
     help="Memory that the query may use.  [default: half of the machine's, at most 4]",
 )
 @click.option(
     "--max-disk",
-    type=click.FloatRange(min=0),
+    type=Number(0, LARGEST_GIB),
     default=10,
     show_default=True,
     metavar="GIB",
@@ -91,7 +93,10 @@ def command(
     SQL is one statement that reads the database, and nothing else. csv and json are written row by
     row. Exit code 2: the SQL is wrong; 14: it needs more memory or disk than it may use.
     """
-    given = _given(params)
+    pairs = parse_pairs(params, "NAME=VALUE", "--param")
+    given: dict[str, object] = {
+        name: None if value == "NULL" else value for name, value in pairs.items()
+    }
     if query is None and (params or dialect or snapshot is not None or as_of):
         raise click.UsageError("Name a query, or give SQL. Without either, the queries are listed.")
     if query is None:
@@ -141,18 +146,3 @@ def _write(
 def _indent(text: str) -> str:
     """Indent all lines but the first: text that an error quotes cannot pass for a message."""
     return text.replace("\n", "\n  ")
-
-
-def _given(params: tuple[str, ...]) -> dict[str, object]:
-    """Return parameter -> text, None for NULL. Raises UsageError."""
-    given: dict[str, object] = {}
-    for text in params:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise click.BadParameter(
-                f"{text!r} is not of the form NAME=VALUE", param_hint="--param"
-            )
-        parsed = None if value == "NULL" else value
-        if given.setdefault(name, parsed) != parsed:
-            raise click.BadParameter(f"{name} was given two values", param_hint="--param")
-    return given

@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from hfscan.cli._command import Choice, Command
+from hfscan.cli._numbers import Count
 from hfscan.cli._options import (
     Frameworks,
     as_of_option,
@@ -28,7 +29,7 @@ from hfscan.figures import FIRST_YEAR, GROUPINGS, WEIGHTS, By, Definition, Snaps
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import Question, build, build_whole, compare, is_whole
 
-_YEAR = click.IntRange(FIRST_YEAR, datetime.now(UTC).year)
+_YEAR = Count(FIRST_YEAR, datetime.now(UTC).year)
 _EXAMPLES = """
 hfscan report --year 2022
 hfscan report --year 2023 --compare-year 2022
@@ -42,7 +43,7 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 @click.command("report", cls=Command, examples=_EXAMPLES)
 @click.option("--year", type=_YEAR, help="Only models created in this year.  [default: all models]")
 @click.option("--compare-year", type=_YEAR, help="Compare --year with this year.")
-@click.option("--compare-snapshot", type=int, help="Compare with the snapshot with this id.")
+@click.option("--compare-snapshot", type=Count(), help="Compare with the snapshot with this id.")
 @click.option(
     "--name",
     help="Report to build: year, overview, compare, claims, parity, or one from --reports.  "
@@ -76,7 +77,7 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 )
 @click.option(
     "--exclude-top-authors",
-    type=click.IntRange(0),
+    type=Count(),
     default=0,
     metavar="K",
     help="Exclude the K authors with the most models.",
@@ -84,7 +85,7 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 @click.option("--by", type=Choice(GROUPINGS), help="Group models by this field only.")
 @click.option(
     "--top",
-    type=click.IntRange(1),
+    type=Count(1),
     metavar="N",
     help="Show the N largest groups and combine the rest.",
 )

@@ -10,6 +10,7 @@ from huggingface_hub import constants
 
 from hfscan.cli._command import Command
 from hfscan.cli._hub import hub_options, hub_token, require_online
+from hfscan.cli._numbers import LARGEST_DAYS, Count
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.fs import append_output
@@ -57,7 +58,7 @@ hfscan snapshot --target hub-state --max-age 2
 )
 @click.option(
     "--retention-days",
-    type=click.IntRange(min=1),
+    type=Count(1, LARGEST_DAYS),
     metavar="DAYS",
     help="Delete older updates; full crawls are kept.  [default: keep all]",
 )
@@ -69,7 +70,7 @@ hfscan snapshot --target hub-state --max-age 2
 )
 @click.option(
     "--max-age",
-    type=click.IntRange(min=0),
+    type=Count(0, LARGEST_DAYS),
     metavar="DAYS",
     help="Only check the age: exit with 13 if the latest snapshot is older.",
 )

@@ -11,7 +11,7 @@ from hfscan.store import dates, deltas, dump, masks, snapshots
 from hfscan.store import ingest as _ingest
 from hfscan.store.compact import compact
 from hfscan.store.create import Macro, macros
-from hfscan.store.database import connect
+from hfscan.store.database import check_regular, connect
 from hfscan.store.dates import CreationDate, ImportedDates
 from hfscan.store.faults import explain
 from hfscan.store.ingest import Ingested
@@ -60,6 +60,7 @@ class Store:
         a time: another one waits, and logs so.
         """
         path = follow_link(path)
+        check_regular(path)
         with contextlib.ExitStack() as lock:
             if write:
                 lock.enter_context(hold_lock(path, "name a database elsewhere with --db"))

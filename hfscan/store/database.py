@@ -53,6 +53,25 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def check_regular(path: Path) -> None:
+    """Raise DatabaseError if `path`, with links followed, cannot be a database file.
+
+    Opening a pipe would wait for ever. A link that is left leads back to itself, and creating a
+    database would replace it.
+    """
+    if path.is_symlink():
+        raise DatabaseError(
+            f"{path} is a symbolic link that leads back to itself. Name another file with --db, or "
+            "remove the link."
+        )
+    if path.is_dir():
+        raise DatabaseError(f"{path} is a folder. Name a file in it with --db.")
+    if path.exists() and not path.is_file():
+        raise DatabaseError(
+            f"{path} is not a regular file (e.g. a pipe or a device). Name another file with --db."
+        )
+
+
 def _check_header(path: Path) -> None:
     """Raise DatabaseError unless the file begins as DuckDB's do.
 
@@ -61,8 +80,6 @@ def _check_header(path: Path) -> None:
     try:
         with path.open("rb") as file:
             head = file.read(16)
-    except IsADirectoryError:
-        raise DatabaseError(f"{path} is a folder. Name a file in it with --db.") from None
     except OSError as error:
         raise DatabaseError(
             f"{path} cannot be read: {error.strerror}. Make it readable, or name another file with "
@@ -90,6 +107,15 @@ def _open(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
         else:
             register(connection)
             return connection
+
+
+def database_path(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return the path of the database as DuckDB's error messages quote it; "" if in memory."""
+    found = connection.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    )
+    ((path,),) = found.fetchall()
+    return str(path or "")
 
 
 @contextlib.contextmanager

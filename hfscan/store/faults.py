@@ -5,13 +5,18 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan.errors import DatabaseError, HfscanError, StorageError
+from hfscan.errors import DatabaseError, HfscanError, QueryError, StorageError
 
 _FULL = re.compile(
     "No space left|disk is full|write file|out of disk|offload|File too large", re.IGNORECASE
 )
 _LOCKED = re.compile("could not set lock|conflicting lock|used by another process", re.IGNORECASE)
 _DENIED = re.compile("permission denied|read-only file system|access is denied", re.IGNORECASE)
+_INVALID_VALUE = (
+    duckdb.DataError,  # conversion, out of range, type mismatch
+    duckdb.InvalidInputException,
+    duckdb.InvalidTypeException,
+)
 _HOLDER = re.compile(r"PID (\d+)")
 
 
@@ -36,6 +41,11 @@ def is_of_file(error: duckdb.Error) -> bool:
         | duckdb.SerializationException
         | duckdb.OutOfMemoryException,
     )
+
+
+def concerns_file(error: duckdb.Error, path: Path | str) -> bool:
+    """Return whether reading or writing the file `path` failed."""
+    return isinstance(error, duckdb.IOException) and f'"{path}"' in str(error)
 
 
 def explain(error: duckdb.Error, path: Path) -> HfscanError:
@@ -66,6 +76,11 @@ def explain(error: duckdb.Error, path: Path) -> HfscanError:
         return DatabaseError(
             f"{path} was written by another version of DuckDB: {text}. Update the package duckdb, "
             "or name another file with --db."
+        )
+    if isinstance(error, _INVALID_VALUE):
+        return QueryError(
+            f"{path} cannot answer this: {text}. Check the values of the options; if they are "
+            "right, check the database with `hfscan doctor`."
         )
     return DatabaseError(
         f"{path} cannot be read: {text}. It is damaged, or was changed by another program. Restore "

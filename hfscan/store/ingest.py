@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import duckdb
 
 from hfscan.errors import DumpError
 from hfscan.store import dump, history, series
-from hfscan.store.database import lean
+from hfscan.store.database import database_path, lean
+from hfscan.store.faults import concerns_file
 from hfscan.store.kinds import check_models
 from hfscan.store.snapshots import NewSnapshot, Unreadable
 from hfscan.store.stage import count_unknown_keys, naive, stage, stage_repaired
@@ -81,7 +83,7 @@ def ingest(
     was.
     """
     digest = dump.digest(files)
-    with telling(_told):
+    with telling(partial(_told, database_path(connection))):
         if already := _already(connection, digest, new_snapshot):
             return already
         asked = (connection, files, new_snapshot, digest, accept)
@@ -280,8 +282,10 @@ def _one(
     return row
 
 
-def _told(error: duckdb.Error) -> Exception:
+def _told(database: str, error: duckdb.Error) -> Exception:
     told = explained(error)
+    if concerns_file(error, database):
+        return told
     if told is error and isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
         return DumpError(f"{str(error).splitlines()[0]} Nothing was imported.")
     return told

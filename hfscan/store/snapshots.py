@@ -13,6 +13,7 @@ from hfscan.fs import journal_folder
 from hfscan.objectid import CUTOFF_START
 from hfscan.scope import Scope
 from hfscan.store import history, series
+from hfscan.store.database import database_path
 from hfscan.store.transaction import transaction
 
 
@@ -121,9 +122,7 @@ def require(connection: duckdb.DuckDBPyConnection) -> list[Snapshot]:
 
 def explain_empty(connection: duckdb.DuckDBPyConnection) -> str:
     """Return why a database holds no snapshot, and what to do."""
-    (path,) = connection.execute(
-        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-    ).fetchone() or (None,)
+    path = database_path(connection)
     if path and any(journal_folder(Path(path)).glob("*/crawl.json")):
         return (
             "The database is empty: its first crawl is not finished. Run the same `hfscan crawl` "

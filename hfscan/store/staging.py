@@ -12,6 +12,7 @@ import duckdb
 
 from hfscan.errors import StorageError
 from hfscan.quoting import file_literal, literal
+from hfscan.store.database import database_path
 
 _ROW_GROUP = 20_000  # rows that a thread holds until they go to a file
 _FILE = 5  # row groups; what a file holds is classified at once
@@ -23,11 +24,7 @@ def staging(connection: duckdb.DuckDBPyConnection) -> Iterator["Staging"]:
 
     Raises StorageError where there is no room beside the database.
     """
-    found = connection.execute(
-        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-    )
-    ((database,),) = found.fetchall()
-    folder = Path(f"{database}.staged")
+    folder = Path(f"{database_path(connection)}.staged")
     shutil.rmtree(folder, ignore_errors=True)  # a killed process left it
     try:
         folder.mkdir()

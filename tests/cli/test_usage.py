@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import click
 import pytest
@@ -124,12 +125,52 @@ def test_the_query_and_report_pages_fit_the_choices():
         (("fake-hub", "serve", "--models", "4", "--models", "5"), "was given 4 and 5"),
         (("query", "creation_cutoff", "--param", "since=2022-01-01", "--param", "since=2023-01-01"),
          "since was given two values"),
+        (("parity", "x", "--backend-python", "flax=a", "--backend-python", "flax=b"),
+         "flax was given two values"),
+        (("doctor", "--backend-python", "flax=a", "--backend-python", "flax=b"),
+         "flax was given two values"),
+        (("fake-hub", "serve", "--models", "4", "--token", "t=ann", "--token", "t=bob"),
+         "t was given two values"),
+        (("fake-hub", "serve", "--models", "4", "--fault", "500=0.1", "--fault", "500=0.2"),
+         "500 was given two probabilities"),
     ],
 )  # fmt: skip
 def test_two_values_for_one_are_refused(arguments, told):
     code, message = refused(None, *arguments)
     assert code == 2
     assert told in message
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fake-hub", "serve", "--models", "4", "--token", "ABC"),
+        ("fake-hub", "serve", "--models", "4", "--token", "=ann"),
+        ("parity", "x", "--backend-python", "flax"),
+        ("doctor", "--backend-python", "flax"),
+        ("query", "model", "--param", "id"),
+    ],
+)
+def test_a_pair_without_equals_is_refused(arguments):
+    code, message = refused(None, *arguments)
+    assert code == 2
+    assert "is not of the form" in message
+
+
+@pytest.mark.parametrize("command", ["report", "trend", "explain x/y", "export out", "query model"])
+def test_as_of_must_not_lie_in_the_future(db, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    day = datetime.now(UTC).date() + timedelta(days=2)
+    code, message = refused(db, *command.split(), "--as-of", day)
+    assert code == 2
+    assert "lies in the future" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_as_of_today_is_answered(db):
+    today = datetime.now(UTC).date().isoformat()
+    done = CliRunner().invoke(cli, ["report", "--db", str(db), "--as-of", today])
+    assert done.exit_code == 0
 
 
 def test_the_same_value_twice_is_harmless(db):
@@ -161,6 +202,12 @@ def test_every_command_refuses_two_values():
         (("--format", "md", "--format", "json", "--out", "x.md"), "need a folder"),
         (("--format", "csv"), "need a folder: give --out"),
         (("--out", ""), "--out is empty"),
+        (("--out", "foo."), "ends with a dot"),
+        (("--out", "new/foo."), "ends with a dot"),
+        (("--frameworks", "pytorch,,tensorflow"), "has an empty name"),
+        (("--frameworks", "pytorch,"), "has an empty name"),
+        (("--frameworks", ","), "name at least one framework"),
+        (("--as-of", "2999-01-01"), "2999-01-01 lies in the future"),
     ],
 )
 def test_reports_refuse_contradictions(db, tmp_path, monkeypatch, arguments, told):

@@ -144,6 +144,53 @@ def test_writing_to_a_damaged_file_is_no_traceback(damaged, name):
     assert code in {0, 6}, err
 
 
+@pytest.mark.parametrize("name", ["report", "import"])
+def test_a_truncated_file_is_no_faulty_dump(whole, tmp_path, name):
+    """What cannot be read is the database, not the file to import."""
+    data = whole.read_bytes()[:1_000_000]
+    (tmp_path / "dump.jsonl").write_text('{"id": "new/model", "tags": ["tf"]}\n')
+    (tmp_path / "h.duckdb").write_bytes(data)
+    code, out, err = hfscan(tmp_path, *(READING | WRITING)[name])
+    assert (code, out) == (6, ""), err
+    assert "It is damaged" in err
+    assert "--db" in err
+
+
+def make_pipe(path):
+    os.mkfifo(path)
+
+
+def make_device(path):
+    path.symlink_to(os.devnull)
+
+
+def make_loop(path):
+    other = path.with_name("other")
+    other.symlink_to(path)
+    path.symlink_to(other)
+
+
+IRREGULAR = {
+    "folder": (Path.mkdir, "is a folder"),
+    "pipe": (make_pipe, "is not a regular file"),
+    "device": (make_device, "is not a regular file"),
+    "loop": (make_loop, "is a symbolic link that leads back to itself"),
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and links as POSIX has them")
+@pytest.mark.parametrize("kind", IRREGULAR)
+def test_what_is_no_file_is_no_database(tmp_path, kind):
+    make, message = IRREGULAR[kind]
+    path = tmp_path / "h.duckdb"
+    make(path)
+    before = {one.name: one.lstat().st_ino for one in tmp_path.iterdir()}
+    for write in (False, True):
+        with pytest.raises(DatabaseError, match=message), Store.open(path, write=write):
+            pass
+    assert {one.name: one.lstat().st_ino for one in tmp_path.iterdir()} == before
+
+
 def test_doctor_finds_damage(damaged):
     (found, *_) = doctor.database(damaged / "h.duckdb")
     assert found.state == "problem"

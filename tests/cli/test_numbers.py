@@ -1,0 +1,129 @@
+"""Numeric options are finite and bounded: no value overflows or is taken for damage."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from hfscan.cli import COMMANDS, cli
+from hfscan.cli._numbers import Count, Number
+from hfscan.errors import DatabaseError, QueryError
+from hfscan.store.faults import explain
+
+HUGE = "1" + "0" * 30
+FAKE_HUB = ("fake-hub", "serve", "--models", "3")
+
+
+def walk(command: click.Command) -> Iterator[click.Command]:
+    yield command
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            yield from walk(child)
+
+
+def commands() -> Iterator[click.Command]:
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        yield from walk(command)
+
+
+def test_every_numeric_option_is_bounded() -> None:
+    found = 0
+    for command in commands():
+        for param in command.params:
+            types = getattr(param.type, "types", [param.type])
+            for kind in types:
+                numeric = isinstance(
+                    kind, click.IntRange | click.FloatRange | type(click.INT) | type(click.FLOAT)
+                )
+                if numeric and not getattr(param, "count", False):
+                    assert isinstance(kind, Count | Number), (command.name, param.name)
+                    assert kind.min is not None
+                    assert kind.max is not None
+                    found += 1
+    assert found > 20
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("numbers")
+    models = [{"id": f"a{n % 3}/m{n}", "tags": ["pytorch"]} for n in range(9)]
+    (folder / "dump.json").write_text(json.dumps(models))
+    path = folder / "h.duckdb"
+    command = ["import", str(folder / "dump.json"), "--observed-at", "2024-07-11"]
+    assert CliRunner().invoke(cli, [*command, "--db", str(path)]).exit_code == 0
+    return path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("crawl", "--sample", value) for value in ("nan", "inf", "-nan")),
+        *(("query", "SELECT 1", "--max-memory", value) for value in ("nan", "inf", "1e30")),
+        *(("query", "SELECT 1", "--max-disk", value) for value in ("nan", "inf", "1e30")),
+        ("query", "SELECT 1", "--limit", "18446744073709551616"),
+        ("query", "SELECT 1", "--snapshot", HUGE),
+        ("snapshot", "--target", "state", "--retention-days", HUGE),
+        ("snapshot", "--target", "state", "--max-age", HUGE),
+        ("report", "--exclude-top-authors", "9223372036854775807"),
+        ("report", "--by", "author", "--top", HUGE),
+        ("report", "--compare-snapshot", HUGE),
+        ("crawl", "--limit", HUGE),
+        ("crawl", "--sample", "0.5", "--seed", HUGE),
+        ("backfill-dates", "--limit", HUGE),
+        ("delete", HUGE),
+        *(("parity", "--demo", "--timeout", value) for value in ("nan", "inf", "1e30")),
+        *(("parity", "--demo", "--memory", value) for value in ("nan", "inf", "1e30")),
+        ("parity", "--demo", "--rounds", HUGE),
+        ("parity", "--demo", "--threads", HUGE),
+        *((*FAKE_HUB, "--latency", value) for value in ("nan", "inf", "1e30")),
+        (*FAKE_HUB, "--quota", HUGE),
+        (*FAKE_HUB, "--port", HUGE),
+        (*FAKE_HUB, "--fault", "500=nan"),
+        ("fake-hub", "serve", "--models", HUGE),
+    ],
+)
+def test_numbers_out_of_bounds_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, arguments)
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Invalid value for" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("query", "SELECT 1", "--max-memory", "1e6", "--max-disk", "1e6"), 0),
+        (("query", "SELECT 1", "--limit", "2147483647"), 0),
+        (("report", "--by", "author", "--top", "2147483647"), 0),
+        (("report", "--snapshot", "2147483647"), 7),
+        (("report", "--exclude-top-authors", "2147483647"), 7),
+        (("delete", "2147483647"), 7),
+    ],
+)
+def test_the_largest_numbers_are_accepted(db: Path, arguments: tuple[str, ...], code: int) -> None:
+    done = CliRunner().invoke(cli, [*arguments, "--db", str(db)])
+    assert getattr(done.exception, "exit_code", done.exit_code) == code, done.exception
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 'x'::INT", "SELECT 9223372036854775807 + 1", "SELECT chr(-1)"]
+)
+def test_an_invalid_value_is_not_called_damage(sql: str) -> None:
+    with pytest.raises(duckdb.Error) as caught:
+        duckdb.execute(sql).fetchall()
+    error = explain(caught.value, Path("h.duckdb"))
+    assert isinstance(error, QueryError)
+    assert not isinstance(error, DatabaseError)
+    assert "damaged" not in str(error)
+    assert "hfscan doctor" in str(error)
