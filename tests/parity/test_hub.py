@@ -140,7 +140,7 @@ def test_a_sample_of_the_census_is_drawn_fetched_and_kept(hub, tmp_path):
     again = parity("--sample", 2, "--db", db, **online)[1]
     assert again["environment"]["sample"]["models"] == sample["models"][:2]
     with duckdb.connect(db, read_only=True) as connection:
-        runs = connection.execute("SELECT source FROM parity_runs").fetchall()
+        runs = connection.execute("SELECT snapshot FROM parity_runs").fetchall()
     assert runs == [(1,), (1,)]
 
 
