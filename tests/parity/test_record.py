@@ -70,7 +70,7 @@ def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_pat
         )
         torch = rows("SELECT environment ->> '$.backends.pytorch.versions.torch' FROM parity_runs")
         assert torch[0] == (report["environment"]["backends"]["pytorch"]["versions"]["torch"],)
-        assert rows("SELECT count(*) FROM sources") == [(0,)]
+        assert rows("SELECT count(*) FROM snapshots") == [(0,)]
 
 
 def test_a_file_that_is_no_database_is_said_to_be_before_anything_runs(altered_bert, tmp_path):
