@@ -248,8 +248,11 @@ def _with(query: Query, key: str, value: str) -> Query:
 
 
 def _odd(model: dict[str, Any]) -> dict[str, Any]:
-    """Every field but the names in a type that the contract does not have."""
+    """Return the model with fields of types that the contract does not have.
+
+    Names stay, and so does `private`: without it a model is left out.
+    """
     return {
-        key: value if key in ("_id", "id") else [{"odd": str(value)[:20]}]
+        key: value if key in ("_id", "id", "private") else [{"odd": str(value)[:20]}]
         for key, value in model.items()
     }
