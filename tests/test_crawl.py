@@ -198,7 +198,7 @@ def test_private_models_are_left_out(tmp_path: Path) -> None:
         ),
         (["--since", "2999-01-01"], "is in the future"),
         (["--since", "1.2.2023"], "'1.2.2023' is not a time"),
-        (["--limit", "0"], "x>=1"),
+        (["--limit", "0"], "1<=x"),
     ],
 )
 def test_a_wrong_value_is_a_usage_error(tmp_path: Path, arguments: list[str], words: str) -> None:
