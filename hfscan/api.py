@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NotFoundError
 from hfscan.figures import (
     Figure,
     FigureRequest,
@@ -81,7 +81,7 @@ class Database:
         unless `cutoff` says otherwise; else of all models. `parameters`: as in `figures`, without
         `by`.
 
-        Raises NoAnswerError where there is no such figure, or no snapshot that can answer.
+        Raises NotFoundError where there is no such figure, or no snapshot that can answer.
         """
         figures = self._figures(year=year, **parameters)
         for figure in figures:
@@ -90,10 +90,10 @@ class Database:
         names = dict.fromkeys(figure.name for figure in figures)
         frameworks = dict.fromkeys(figure.framework for figure in figures if figure.framework)
         if name not in names:
-            raise NoAnswerError(unknown("figure", name, names))
+            raise NotFoundError(unknown("figure", name, names))
         if framework is not None and framework not in frameworks:
-            raise NoAnswerError(unknown("compared framework", framework, frameworks))
-        raise NoAnswerError(
+            raise NotFoundError(unknown("compared framework", framework, frameworks))
+        raise NotFoundError(
             f"There is no figure {name!r} of {framework!r}. Figures exclusive and available need a "
             "framework; shared and none take none."
         )
@@ -103,12 +103,12 @@ class Database:
 
         `parameters`: those of `FigureRequest` except `period` (`frameworks` also as names with
         commas), and `snapshot` or `as_of`. `population` is by default `created` with a `year`,
-        else `existing`. Raises NoAnswerError.
+        else `existing`. Raises NotFoundError.
         """
         return Records([figure.as_dict() for figure in self._figures(year=year, **parameters)])
 
     def query(self, name: str, *, snapshot: int | None = None, **parameters: object) -> Records:
-        """Return the rows of a named query. Raises NoAnswerError on an unknown one."""
+        """Return the rows of a named query. Raises NotFoundError on an unknown one."""
         load(name)
         return Records(SnapshotView.latest(self._store, snapshot=snapshot).run(name, parameters))
 
@@ -122,7 +122,7 @@ class Database:
         **parameters: Any,
     ) -> list[Figure]:
         if snapshot is not None and as_of is not None:
-            raise NoAnswerError("snapshot and as_of exclude each other. Give one.")
+            raise NotFoundError("snapshot and as_of exclude each other. Give one.")
         period = None if year is None else Period.of_year(year)
         names = frameworks.split(",") if isinstance(frameworks, str) else frameworks
         if parameters.get("population") is None:
@@ -136,7 +136,7 @@ class Database:
             request = request.excluding_cutoff()
         view = SnapshotView.choose(self._store, request.period, snapshot=snapshot, as_of=as_of)
         if period and period.is_empty:
-            raise NoAnswerError(f"No model is dated into {year}. {period.notes(view.snapshot)[0]}")
+            raise NotFoundError(f"No model is dated into {year}. {period.notes(view.snapshot)[0]}")
         figures = list(view.exclusivity(request))
         check_not_empty(figures, request.exclude_top_authors)
         return figures

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from hfscan import hub
 from hfscan._logging import LOGGER
-from hfscan.errors import HubContractError, NoAnswerError
+from hfscan.errors import InvalidResponseError, NotFoundError
 from hfscan.fs import companion, journal_folder
 from hfscan.hub import Answers, Changed, Dated, Harvest, Progress
 from hfscan.objectid import created_at
@@ -42,7 +42,7 @@ def crawl(
 
     Pages wait in `<db>.journal/` until they are in the database; an interrupted crawl goes on
     there. A long one of everything leaves `<db>.waypoints`, from which later ones can walk in
-    several `workers`: see `hub.fetch`. Raises NoAnswerError, and records
+    several `workers`: see `hub.fetch`. Raises NotFoundError, and records
     nothing, where the Hub lists no model; and the errors of `hub.fetch` and of `Store`.
     """
     tell = progress or (lambda _: None)
@@ -63,7 +63,7 @@ def crawl(
     with fetched as harvest, Store.open(db, write=True) as store:
         if not harvest.models and scope.sample is None:
             harvest.discard()
-            raise NoAnswerError(_nothing(scope, harvest.endpoint))
+            raise NotFoundError(_nothing(scope, harvest.endpoint))
         tell(Progress(harvest.models, len(harvest.pages), notice="writing to the database"))
         LOGGER.info(
             "fetched %d models in %d pages, %d of them by earlier runs; writing to %s",
@@ -124,7 +124,7 @@ def update(
     New models by time of creation, down to the last known one; changed ones by time of change;
     both at least down to the start of the last crawl, an hour more. Downloads of other models, and
     deletions, are not seen. An interrupted update begins anew: it is short, and what it had would
-    be of another day. Raises NoAnswerError without a full crawl, and what `crawl` raises.
+    be of another day. Raises NotFoundError without a full crawl, and what `crawl` raises.
     """
     tell = progress or (lambda _: None)
     endpoint = endpoint.rstrip("/")
@@ -144,7 +144,7 @@ def update(
         )
         with new:
             if new.unproven_end:
-                raise HubContractError(
+                raise InvalidResponseError(
                     f"{endpoint} does not prove that it listed all new models: "
                     f"{new.unproven_end}. Take a full crawl instead: hfscan crawl"
                 )

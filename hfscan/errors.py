@@ -22,7 +22,7 @@ class HubRefusedError(HfscanError):
     exit_code = 4
 
 
-class HubContractError(HfscanError):
+class InvalidResponseError(HfscanError):
     """The Hub sent a successful response with unexpected content."""
 
     exit_code = 5
@@ -34,13 +34,13 @@ class DatabaseError(HfscanError):
     exit_code = 6
 
 
-class NoAnswerError(HfscanError):
+class NotFoundError(HfscanError):
     """The database has no data for this request: unknown snapshot, query, framework or model."""
 
     exit_code = 7
 
 
-class DumpError(HfscanError):
+class ImportFileError(HfscanError):
     """A file to import cannot be read. The message names the file and, if known, the line."""
 
     exit_code = 8
@@ -52,7 +52,7 @@ class StorageError(HfscanError):
     exit_code = 9
 
 
-class PlanError(HfscanError):
+class ReportConfigError(HfscanError):
     """A report configuration (`report.toml`) is missing or invalid. The message says why."""
 
     exit_code = 11
@@ -64,7 +64,7 @@ class InconsistentError(HfscanError):
     exit_code = 10
 
 
-class ImplausibleError(HfscanError):
+class SuspiciousDropError(HfscanError):
     """The new snapshot is suspiciously smaller than the previous one."""
 
     exit_code = 12

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 import hfscan
-from hfscan.errors import DatabaseError, NoAnswerError
+from hfscan.errors import DatabaseError, NotFoundError
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 
@@ -48,9 +48,9 @@ def test_tables_become_frames(database):
 
 
 def test_what_cannot_be_answered_says_what_can(database, tmp_path):
-    with pytest.raises(NoAnswerError, match="no compared framework 'torch'"):
+    with pytest.raises(NotFoundError, match="no compared framework 'torch'"):
         database.figure("exclusive", framework="torch")
-    with pytest.raises(NoAnswerError, match="There is no query"):
+    with pytest.raises(NotFoundError, match="There is no query"):
         database.query("nope")
     with pytest.raises(DatabaseError, match="hfscan crawl"):
         hfscan.open(tmp_path / "none.duckdb")

@@ -106,10 +106,10 @@ def test_import_then_report_from_files(hfscan, tmp_path):
     assert (code, out) == (0, "")
     assert "1 (50.0 %) support PyTorch only" in (tmp_path / "r.md").read_text().replace("\\", "")
     code, _, err = hfscan("report", "--year", 2022)
-    assert code == errors.NoAnswerError.exit_code
+    assert code == errors.NotFoundError.exit_code
     assert "no creation dates" in err
     code, _, err = hfscan("report", "--frameworks", "pytorch,theano")
-    assert code == errors.NoAnswerError.exit_code
+    assert code == errors.NotFoundError.exit_code
     assert "There is no framework 'theano'" in err
 
 
@@ -162,7 +162,7 @@ def test_queries_are_listed_run_and_sealed(hfscan, tmp_path):
         assert (code, out) == (2, ""), sql
         assert "Traceback" not in err
     code, _, err = hfscan("query", "nope")
-    assert code == errors.NoAnswerError.exit_code
+    assert code == errors.NotFoundError.exit_code
     assert "Known: changes" in err
     assert not (tmp_path / "stolen.csv").exists()
 
@@ -170,7 +170,7 @@ def test_queries_are_listed_run_and_sealed(hfscan, tmp_path):
 def test_an_unreadable_dump_names_the_line(hfscan, tmp_path):
     (tmp_path / "dump.jsonl").write_text('{"id": "a/b"}\n{"id": \n')
     code, _, err = hfscan("import", "dump.jsonl", "--observed-at", "2022-02-15")
-    assert code == errors.DumpError.exit_code
+    assert code == errors.ImportFileError.exit_code
     assert "dump.jsonl, line 2" in err
 
 

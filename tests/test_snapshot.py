@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from hfscan.cli import cli
-from hfscan.errors import ImplausibleError
+from hfscan.errors import SuspiciousDropError
 from hfscan.fakehub import FakeHub, Population
 from hfscan.snapshot import take
 from hfscan.store import Store
@@ -96,7 +96,9 @@ def test_much_less_than_before_is_not_shown(snapshot, population, tmp_path):
     first, _ = snapshot()
     for one in list(population.ids)[:20]:
         population.delete(one)
-    with pytest.raises(ImplausibleError, match=r"models 200 -> 180.*--allow-drop.*hfscan delete 2"):
+    with pytest.raises(
+        SuspiciousDropError, match=r"models 200 -> 180.*--allow-drop.*hfscan delete 2"
+    ):
         snapshot(full=True, now=later(days=1))
     told = json.loads((tmp_path / "state" / "snapshot.json").read_text())
     assert told["snapshot"] == first.snapshot

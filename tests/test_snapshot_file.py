@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.snapshot import shown
 
 WHOLE = {
@@ -30,5 +30,5 @@ def test_a_whole_snapshot_is_read(tmp_path):
 def test_a_damaged_snapshot_is_refused(tmp_path, text):
     """Taken for none, a state on the Hub would be started anew over its history."""
     (tmp_path / "snapshot.json").write_text(text)
-    with pytest.raises(DumpError, match="changed or damaged"):
+    with pytest.raises(ImportFileError, match="changed or damaged"):
         shown(tmp_path)

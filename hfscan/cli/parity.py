@@ -18,7 +18,7 @@ from hfscan.cli._pairs import parse_pythons
 from hfscan.cli._reports import choose_target, out_option
 from hfscan.cli._streams import output
 from hfscan.cli._verbosity import is_quiet, note
-from hfscan.errors import HfscanError, NoAnswerError, StorageError
+from hfscan.errors import HfscanError, NotFoundError, StorageError
 from hfscan.fs import write_output
 from hfscan.store import Store
 from hfscan.store.parity import Drawn, draw_sample, record
@@ -245,11 +245,11 @@ def _drawn(db: Path, count: int) -> tuple[int, list[Drawn]]:
     with Store.open(db) as store:
         snapshots = store.snapshots()
         if not snapshots:
-            raise NoAnswerError(f"{db} holds no census: run `hfscan crawl` or `hfscan import`.")
+            raise NotFoundError(f"{db} holds no census: run `hfscan crawl` or `hfscan import`.")
         model_types = _MODEL_TYPES.read_text(encoding="ascii").split()
         drawn = draw_sample(store.connection, snapshots[-1].id, count, model_types)
     if not drawn:
-        raise NoAnswerError(
+        raise NotFoundError(
             f"No model of snapshot {snapshots[-1].id} supports PyTorch and TensorFlow."
         )
     return snapshots[-1].id, drawn

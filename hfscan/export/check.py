@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.export import manifest
 from hfscan.frameworks import fingerprint, masks_sql
 from hfscan.quoting import file_literal
@@ -48,14 +48,16 @@ _FIELDS = {"created_at": '"createdAt"', "last_modified": '"lastModified"',
 
 
 def check(store: Store, folder: Path) -> None:
-    """Raise DumpError where the export in `folder` is not whole, not plausible or contradictory."""
+    """Raise ImportFileError where the export in `folder` is damaged or contradicts itself."""
     try:
         about = manifest.read(folder)
         with lean(store.connection, _MEMORY):
             _check(store.connection, folder, about)
         manifest.check_digests(folder)
-    except (duckdb.Error, DumpError) as error:
-        raise DumpError(f"{folder} is no whole export: {str(error).splitlines()[0]}") from error
+    except (duckdb.Error, ImportFileError) as error:
+        raise ImportFileError(
+            f"{folder} is no whole export: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def _check(connection: duckdb.DuckDBPyConnection, folder: Path, about: manifest.Manifest) -> None:
@@ -77,18 +79,20 @@ def _check_tables(
     models = [file for file in files if file.parent == folder / "models"]
     for name in (snapshots, dates, frameworks, *models[:1]):
         if name not in files:
-            raise DumpError(f"{name} is missing.")
+            raise ImportFileError(f"{name} is missing.")
     if not models:
-        raise DumpError(f"{folder / 'models'} is missing.")
+        raise ImportFileError(f"{folder / 'models'} is missing.")
     for file in models:
         if not _PART.fullmatch(file.name):
-            raise DumpError(f"{file} is none of an export's files.")
+            raise ImportFileError(f"{file} is none of an export's files.")
     for file, rows in files.items():
         found = parquet.read_size(
             connection, file, distinct_rows=file.parent.name in ("models", "creation_dates")
         )
         if found != rows:
-            raise DumpError(f"{file} holds {found:,} rows, and {manifest.NAME} says {rows:,}.")
+            raise ImportFileError(
+                f"{file} holds {found:,} rows, and {manifest.NAME} says {rows:,}."
+            )
     for file, table, rules in (
         (snapshots, "snapshots", SOURCE_RULES),
         (dates, "creation_dates", DATE_RULES),
@@ -124,13 +128,17 @@ def _check_source(
     )
     about = found.fetchall()
     if len(about) != 1:
-        raise DumpError(f"{snapshots} holds {len(about):,} snapshots, and should hold one.")
+        raise ImportFileError(f"{snapshots} holds {len(about):,} snapshots, and should hold one.")
     said, missing_columns = about[0]
     if said != rows:
-        raise DumpError(f"{snapshots} says {said:,} models, and {models[0].parent} holds {rows:,}.")
+        raise ImportFileError(
+            f"{snapshots} says {said:,} models, and {models[0].parent} holds {rows:,}."
+        )
     known = parquet.columns_of(connection, "FROM models_in(0)")
     if unknown := sorted(set(missing_columns) - known.keys()):
-        raise DumpError(f"{snapshots} missing_columns {', '.join(unknown)}, which no snapshot has.")
+        raise ImportFileError(
+            f"{snapshots} missing_columns {', '.join(unknown)}, which no snapshot has."
+        )
     names = [name for name in missing_columns if name not in ("key", "at_cutoff")]
     if not names or not rows:
         return
@@ -139,7 +147,7 @@ def _check_source(
     assert row is not None
     for name, count in zip(names, row, strict=True):
         if count:
-            raise DumpError(
+            raise ImportFileError(
                 f"{snapshots} says that {name} is lacking, and {count:,} models have it."
             )
 
@@ -156,7 +164,7 @@ def _check_sets(
                 f"WHERE NOT list_has_all({names}, {column})"
             ).fetchone()
             if unknown != (0,):
-                raise DumpError(f"{file}: {column} names what {frameworks} does not.")
+                raise ImportFileError(f"{file}: {column} names what {frameworks} does not.")
 
 
 @contextmanager
@@ -193,7 +201,9 @@ def _check_masks(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     assert found is not None
     for column, wrong in zip(_SETS, found, strict=True):
         if wrong:
-            raise DumpError(f"{file}: {column} contradicts the tags and files of {wrong:,} models.")
+            raise ImportFileError(
+                f"{file}: {column} contradicts the tags and files of {wrong:,} models."
+            )
 
 
 def _listed(files: list[Path]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan.errors import NoAnswerError, StorageError
+from hfscan.errors import NotFoundError, StorageError
 from hfscan.export import manifest
 from hfscan.figures import SnapshotView
 from hfscan.fs import hold_lock, translate_os_errors
@@ -138,7 +138,7 @@ def _reports(store: Store, snapshot: Snapshot) -> Iterator[Report]:
         try:
             view = SnapshotView.choose(store, question.period, snapshot=snapshot.id)
             yield build(view, question)
-        except NoAnswerError:
+        except NotFoundError:
             continue  # not for this snapshot: a period that it does not cover, no tags
 
 

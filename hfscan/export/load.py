@@ -24,7 +24,7 @@ def is_export(folder: Path) -> bool:
 
 
 def load(store: Store, folder: Path, accept: Callable[[int], None] | None = None) -> Ingested:
-    """Validate an export and add it as a snapshot of equal rank; raises DumpError.
+    """Validate an export and add it as a snapshot of equal rank; raises ImportFileError.
 
     `accept` is as `Store.ingest` takes it.
     """

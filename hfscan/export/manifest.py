@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from hfscan._version import __version__
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.store.parquet import check_path, read_size
 
 NAME = "manifest.json"
@@ -43,7 +43,7 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 def read(folder: Path) -> Manifest:
     """Return the manifest of an export whose files are all there, and no others.
 
-    Raises DumpError where that is not so, and on another version.
+    Raises ImportFileError where that is not so, and on another version.
     """
     path = folder / NAME
     check_path(folder, path)
@@ -51,15 +51,17 @@ def read(folder: Path) -> Manifest:
         about = json.loads(path.read_text(encoding="utf-8"))
         version, maker = about["format"], about["hfscan"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DumpError(f"{path} is not an export's manifest. Copy the export again.") from error
+        raise ImportFileError(
+            f"{path} is not an export's manifest. Copy the export again."
+        ) from error
     if version != FORMAT:
-        raise DumpError(
+        raise ImportFileError(
             f"{folder} was exported by hfscan {maker} in format {version}; this hfscan "
             f"{__version__} reads format {FORMAT}. Use that release."
         )
     files = _files(folder, path, about)
     for extra in sorted({*folder.glob("*/*.parquet")} - files.keys()):
-        raise DumpError(f"{extra} is not in {NAME}: it is not of this export. Remove it.")
+        raise ImportFileError(f"{extra} is not in {NAME}: it is not of this export. Remove it.")
     return Manifest(files, str(about.get("taxonomy")))
 
 
@@ -67,21 +69,23 @@ def _files(folder: Path, path: Path, about: dict[str, Any]) -> dict[Path, int]:
     try:
         listed = {name: int(facts["rows"]) for name, facts in about["files"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DumpError(f"{path} is not an export's manifest. Copy the export again.") from error
+        raise ImportFileError(
+            f"{path} is not an export's manifest. Copy the export again."
+        ) from error
     for name in listed:
         parts = Path(name).parts
         if len(parts) != 2 or ".." in parts or not name.endswith(".parquet"):
-            raise DumpError(f"{path} names {name!r}, which is no table's file.")
+            raise ImportFileError(f"{path} names {name!r}, which is no table's file.")
         check_path(folder, folder / name)
     return {folder / name: rows for name, rows in listed.items()}
 
 
 def check_digests(folder: Path) -> None:
-    """Refuse an export whose files are not those that were written. Raises DumpError."""
+    """Refuse an export whose files are not those that were written. Raises ImportFileError."""
     about = json.loads((folder / NAME).read_text(encoding="utf-8"))
     for name, facts in about["files"].items():
         if _digest(folder / name) != facts.get("sha256"):
-            raise DumpError(
+            raise ImportFileError(
                 f"{folder / name} is not the file that was exported: it was changed or damaged. "
                 "Copy it again."
             )

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import msgspec
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.fakehub import dump
 from hfscan.fakehub.synthetic import Synthesis
 
@@ -72,7 +72,7 @@ class Population:
         """Serve the given API objects. A row without `_id` gets one from its dates and its id.
 
         `folders` maps the id of a model to the local folder that holds its files. Raises
-        DumpError for a row that names no model.
+        ImportFileError for a row that names no model.
         """
         real = {name: {".folder": str(folder)} for name, folder in (folders or {}).items()}
         return cls._from_objects(
@@ -83,12 +83,12 @@ class Population:
     def from_file(cls, path: Path) -> "Population":
         """Serve a recorded dump: JSON array or lines (also .gz, .zst), or Parquet.
 
-        Raises DumpError when it cannot be read.
+        Raises ImportFileError when it cannot be read.
         """
         try:
             return cls._from_objects(dump.objects(path))
-        except (duckdb.Error, msgspec.DecodeError, DumpError) as error:
-            raise DumpError(f"{path} cannot be served: {error}") from error
+        except (duckdb.Error, msgspec.DecodeError, ImportFileError) as error:
+            raise ImportFileError(f"{path} cannot be served: {error}") from error
 
     @classmethod
     def _from_objects(cls, objects: Iterable[bytes]) -> "Population":
@@ -212,7 +212,7 @@ def _with_id(row: Mapping[str, Any]) -> Model:
     name = model.pop("modelId", None)
     model.setdefault("id", name)
     if not isinstance(model["id"], str):
-        raise DumpError("a model without id and modelId; give API objects")
+        raise ImportFileError("a model without id and modelId; give API objects")
     if "_id" not in model:
         # 2022 dumps have none: a stable made-up id inside the second of the last commit
         stamp = model.get("createdAt") or model.get("lastModified") or "2022-03-02T23:29:04.000Z"

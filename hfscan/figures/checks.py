@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import msgspec
 
-from hfscan.errors import ImplausibleError, InconsistentError, NoAnswerError
+from hfscan.errors import InconsistentError, NotFoundError, SuspiciousDropError
 from hfscan.figures.figure import Figure
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
@@ -29,9 +29,9 @@ def check_totals(view: SnapshotView, figures: Iterable[Figure]) -> None:
 
 
 def check_not_empty(figures: Iterable[Figure], exclude_top_authors: int) -> None:
-    """Raise NoAnswerError where no model is left without the largest authors."""
+    """Raise NotFoundError where no model is left without the largest authors."""
     if exclude_top_authors and not any(one.denominator for one in figures if one.name != "none"):
-        raise NoAnswerError(
+        raise NotFoundError(
             f"Without the {exclude_top_authors:,} largest authors no model is left. Exclude fewer."
         )
 
@@ -47,7 +47,7 @@ def describe_drops(store: Store, before: Snapshot, after: Snapshot) -> str | Non
 
 
 def check_import(store: Store, snapshot: int, complete: bool | None = None) -> None:
-    """Raise ImplausibleError when an import has no models, or far fewer than expected.
+    """Raise SuspiciousDropError when an import has no models, or far fewer than expected.
 
     A complete import is compared with the newest earlier complete snapshot of the same scope; one
     of unknown completeness with the newest earlier import of its series that is unknown too; a
@@ -56,7 +56,7 @@ def check_import(store: Store, snapshot: int, complete: bool | None = None) -> N
     """
     after = next(known for known in store.snapshots() if known.id == snapshot)
     if not after.models:
-        raise ImplausibleError(
+        raise SuspiciousDropError(
             f"The files hold no models, so nothing was imported.{_describe_hidden(after)} If that "
             "is true, run again with --allow-drop."
         )
@@ -65,7 +65,7 @@ def check_import(store: Store, snapshot: int, complete: bool | None = None) -> N
     )
     drops = before and describe_drops(store, before, after)
     if before and drops:
-        raise ImplausibleError(
+        raise SuspiciousDropError(
             f"The files hold much less than snapshot {before.id} ({before.observed_to:%Y-%m-%d}): "
             f"{drops}. Nothing was imported.{_describe_hidden(after)} If it is true, run again "
             "with --allow-drop; if the files do not hold every model, with --partial."

@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NotFoundError
 from hfscan.resources import folder
 from hfscan.suggest import unknown
 
@@ -63,20 +63,20 @@ class Parameter:
     values: tuple[str, ...] = ()
 
     def check(self, value: object, known: Mapping[str, Sequence[str]]) -> object:
-        """Return the value converted to its type. Raises NoAnswerError where it is not allowed.
+        """Return the value converted to its type. Raises NotFoundError where it is not allowed.
 
         `known`: the names that `<frameworks>` and `<snapshots>` stand for.
         """
         if value is None:
             if self.default is not None:
-                raise NoAnswerError(f"The parameter {self.name} cannot be NULL.")
+                raise NotFoundError(f"The parameter {self.name} cannot be NULL.")
             return None
         value = self._typed(value)
         if self.values and not any(one in _KNOWN and one not in known for one in self.values):
             allowed = [name for one in self.values for name in known.get(one, (one,))]
             for one in value if isinstance(value, list) else [value]:
                 if str(one) not in allowed:
-                    raise NoAnswerError(unknown(self._noun, one, allowed))
+                    raise NotFoundError(unknown(self._noun, one, allowed))
         return value
 
     @property
@@ -91,7 +91,7 @@ class Parameter:
         try:
             return _convert(self.type, value)
         except (ValueError, TypeError) as error:
-            raise NoAnswerError(
+            raise NotFoundError(
                 f"The parameter {self.name} takes {_KINDS.get(self.type, 'text')}, not {value!r}."
             ) from error
 
@@ -159,7 +159,7 @@ class Query:
 
         Parameters not given take their default.
 
-        Raises NoAnswerError on an unknown parameter, and on a value that is not allowed.
+        Raises NotFoundError on an unknown parameter, and on a value that is not allowed.
         """
         cursor = connection.execute(self.sql, self.bind(connection, parameters))
         columns = [column[0] for column in cursor.description]
@@ -170,7 +170,7 @@ class Query:
     ) -> dict[str, object]:
         """Return the value of every parameter, checked against the names in the database.
 
-        Raises NoAnswerError as `check_parameters` does.
+        Raises NotFoundError as `check_parameters` does.
         """
         wanted = {one for parameter in self.parameters for one in parameter.values} & _KNOWN.keys()
         known = {
@@ -184,12 +184,12 @@ class Query:
     ) -> dict[str, object]:
         """Return the value of every parameter: as given, or its default.
 
-        Raises NoAnswerError on an unknown parameter, and on a value that is not allowed.
+        Raises NotFoundError on an unknown parameter, and on a value that is not allowed.
         """
         each = {one.name: one for one in self.parameters}
         for name in parameters:
             if name not in each:
-                raise NoAnswerError(
+                raise NotFoundError(
                     unknown("parameter", name, each)
                     if each
                     else f"{self.name or 'This SQL'} takes no parameters, and {name} was given."
@@ -199,7 +199,7 @@ class Query:
         }
         since, until = values.get("since"), values.get("until")
         if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
-            raise NoAnswerError(f"since ({since}) must lie before until ({until}).")
+            raise NotFoundError(f"since ({since}) must lie before until ({until}).")
         return values
 
 
@@ -211,11 +211,11 @@ def names(where: Path | None = None) -> list[str]:
 def load(name: str, where: Path | None = None) -> Query:
     """Return the query `name` from the folder `where` (default: hfscan's own).
 
-    Raises NoAnswerError on an unknown name.
+    Raises NotFoundError on an unknown name.
     """
     known = names(where)
     if name not in known:  # so that no name is a path
-        raise NoAnswerError(unknown("query", name, known))
+        raise NotFoundError(unknown("query", name, known))
     text = ((where or folder("queries")) / f"{name}.sql").read_text(encoding="utf-8")
     header = dict(_HEADER.findall(text))
     values = {name: tuple(allowed.split(", ")) for name, allowed in _VALUES.findall(text)}

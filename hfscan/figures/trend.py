@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NotFoundError
 from hfscan.figures.figure import Figure
 from hfscan.figures.request import FigureRequest
 from hfscan.figures.view import SnapshotView
@@ -25,7 +25,7 @@ def trend(
 ) -> Iterator[Figure]:
     """Yield the figures of each period, oldest first; their `group` names it.
 
-    By year or month of creation, models at the cutoff are excluded. Raises NoAnswerError where no
+    By year or month of creation, models at the cutoff are excluded. Raises NotFoundError where no
     snapshot can answer.
     """
     if per != "snapshot":
@@ -50,7 +50,7 @@ def adoption(
 
     Per year or month of creation, rows also have `since` and `until` (UTC) of the part that the
     snapshot covers, and models at the cutoff are excluded. `frameworks` None: every framework,
-    format and runtime that some model has. Raises NoAnswerError where no snapshot can answer.
+    format and runtime that some model has. Raises NotFoundError where no snapshot can answer.
     """
     latest = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
     only = None if frameworks is None else list(latest.titles(frameworks))
@@ -78,7 +78,7 @@ def _complete_views(
             is_empty = False
             yield f"{snapshot.observed_to:%Y-%m-%d}, snapshot {snapshot.id}", view
     if is_empty:
-        raise NoAnswerError(
+        raise NotFoundError(
             f"No snapshot of the whole Hub supports the definition {definition}. Crawl without a "
             "scope, import a census, or use --per year."
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NotFoundError
 from hfscan.figures.figure import By, Figure
 from hfscan.figures.period import Period
 from hfscan.figures.queries import load
@@ -73,7 +73,7 @@ class SnapshotView:
     def exclusivity(self, request: FigureRequest) -> Iterator[Figure]:
         """Yield the figures exclusive, available, shared and none of a population.
 
-        Raises NoAnswerError on a framework that the database does not know, and where the
+        Raises NotFoundError on a framework that the database does not know, and where the
         snapshot lacks what the definition or the grouping needs.
         """
         self.titles(request.frameworks)  # raises on an unknown one
@@ -110,7 +110,7 @@ class SnapshotView:
         return {"since": f"{period.since.isoformat()}Z", "until": f"{period.until.isoformat()}Z"}
 
     def run(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
-        """Return the rows of a named query. Raises NoAnswerError; see `queries`."""
+        """Return the rows of a named query. Raises NotFoundError; see `queries`."""
         return load(query).run(self.connection, parameters)
 
     def find_previous(self) -> Snapshot | None:
@@ -127,26 +127,26 @@ class SnapshotView:
     def find_model(self, name: str) -> dict[str, Any]:
         """Return the row of a model, by its repo id or `_id`.
 
-        Raises NoAnswerError when the snapshot has no such model, naming those of similar names.
+        Raises NotFoundError when the snapshot has no such model, naming those of similar names.
         """
         rows = self.run("model", {"model": name})
         if rows and rows[0]["exact"]:
             return rows[0]
         similar = f" There is {', '.join(row['id'] for row in rows)}." if rows else ""
-        raise NoAnswerError(f"Snapshot {self.snapshot.id} has no model {name!r}.{similar}")
+        raise NotFoundError(f"Snapshot {self.snapshot.id} has no model {name!r}.{similar}")
 
     def titles(self, frameworks: Sequence[str]) -> dict[str, str]:
         """Return framework -> title, in the order of `frameworks`.
 
-        Raises NoAnswerError on a framework that the database does not know, and on none at all.
+        Raises NotFoundError on a framework that the database does not know, and on none at all.
         """
         rows = self._connection.execute("SELECT name, title FROM frameworks ORDER BY bit")
         known: dict[str, str] = dict(rows.fetchall())
         if not frameworks:
-            raise NoAnswerError("No framework is named. Name at least one.")
+            raise NotFoundError("No framework is named. Name at least one.")
         for name in frameworks:
             if name not in known and name != ALL:
-                raise NoAnswerError(unknown("framework", name, [*known, ALL]))
+                raise NotFoundError(unknown("framework", name, [*known, ALL]))
         if ALL in frameworks:
             return self._expand(frameworks)
         return {name: known[name] for name in frameworks}
@@ -171,15 +171,15 @@ class SnapshotView:
         return _REQUIRED_COLUMN.get(by or "") not in self.snapshot.missing_columns
 
     def require(self, definition: Definition, by: By | None) -> None:
-        """Raise NoAnswerError where the snapshot lacks what the definition or grouping needs."""
+        """Raise NotFoundError where the snapshot lacks what the definition or grouping needs."""
         if not self.supports_definition(definition):
-            raise NoAnswerError(
+            raise NotFoundError(
                 f"Snapshot {self.snapshot.id} has no file names, so --definition weights cannot be "
                 "answered from it. Use tag or loadable, or a snapshot with file names."
             )
         if not self.supports_grouping(by):
             column = _REQUIRED_COLUMN[by or ""]
-            raise NoAnswerError(
+            raise NotFoundError(
                 f"Snapshot {self.snapshot.id} has no {column}, so its models cannot be "
                 f"grouped by {by}. Choose another grouping, or a snapshot that has it."
             )

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from hfscan.errors import HubContractError
+from hfscan.errors import InvalidResponseError
 from hfscan.fs import atomic_write, translate_os_errors
 from hfscan.hub import cursor
 from hfscan.hub.client import Answer, HubClient, RefusedError
@@ -70,7 +70,7 @@ def fetch_changed(
     """Walk the models changed at `since` (UTC) or later into files in `folder`.
 
     Without the fields `dropped`, and with file names where `files`. Raises HubUnreachableError,
-    HubRefusedError, HubContractError and StorageError; an interrupted walk has to begin anew.
+    HubRefusedError, InvalidResponseError and StorageError; an interrupted walk has to begin anew.
     """
     endpoint = endpoint.rstrip("/")
     query = [("sort", "lastModified"), ("direction", "-1"), ("limit", str(PAGE_SIZE))]
@@ -91,7 +91,7 @@ def fetch_changed(
     ) as client:
         while url is not None:
             if url in asked or empty > EMPTY_PAGES:
-                raise HubContractError(f"{endpoint} leads the walk round in circles.")
+                raise InvalidResponseError(f"{endpoint} leads the walk round in circles.")
             asked.add(url)
             page = _fetch_page(client, url, last)
             changes = _changes(page)
@@ -116,7 +116,8 @@ def fetch_changed(
 def _fetch_page(client: HubClient, url: str, last: list[_Change]) -> Page:
     """Return a page. `last` is the page before where hfscan made the address of what follows it.
 
-    Raises HubContractError where the Hub does not heed such an address: the walk cannot be proven.
+    Raises InvalidResponseError where the Hub does not heed such an address: the walk cannot be
+    proven.
     """
     unproven = (
         f"{client.endpoint} ends its list of changes without a link to more, and does not say what "
@@ -127,9 +128,9 @@ def _fetch_page(client: HubClient, url: str, last: list[_Change]) -> Page:
     except RefusedError as error:
         if not last:
             raise
-        raise HubContractError(unproven) from error
+        raise InvalidResponseError(unproven) from error
     if page.ids and page.ids[0] in {change.id for change in last}:
-        raise HubContractError(unproven)
+        raise InvalidResponseError(unproven)
     return page
 
 
@@ -151,7 +152,7 @@ def _doubting_times() -> Callable[[Answer], Page]:
             doubts -= 1
             raise TransientError(
                 f"The Hub says what is no time of change: {cite(strange[0], 100)}",
-                final=HubContractError,
+                final=InvalidResponseError,
             )
         return page
 
@@ -161,7 +162,7 @@ def _doubting_times() -> Callable[[Answer], Page]:
 def _check_times(times: list[datetime]) -> None:
     if times != sorted(times, reverse=True):
         raise TransientError(
-            "The Hub listed models against the order of change", final=HubContractError
+            "The Hub listed models against the order of change", final=InvalidResponseError
         )
 
 

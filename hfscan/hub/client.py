@@ -12,7 +12,7 @@ from typing import NoReturn, TypeVar
 import httpx
 
 from hfscan._logging import LOGGER
-from hfscan.errors import HubContractError, HubRefusedError, HubUnreachableError
+from hfscan.errors import HubRefusedError, HubUnreachableError, InvalidResponseError
 from hfscan.hub.endpoint import parse_endpoint
 from hfscan.hub.identity import user_agent
 from hfscan.hub.links import next_target
@@ -42,7 +42,7 @@ class Answer:
     """how many items there are in all, where the Hub counts them"""
 
 
-class MovedError(HubContractError):
+class MovedError(InvalidResponseError):
     """A redirect within the Hub, to `url`; lists have none."""
 
     def __init__(self, message: str, url: str) -> None:
@@ -113,7 +113,7 @@ class HubClient:
         """Return `prove` of the answer to `url`, asked again while the trouble may pass.
 
         `prove` raises TransientError on an answer that is not whole. Raises HubUnreachableError,
-        RefusedError on a 4xx, MovedError on a redirect within the Hub, and HubContractError.
+        RefusedError on a 4xx, MovedError on a redirect within the Hub, and InvalidResponseError.
         """
         target = self._own(httpx.URL(url))
         try:
@@ -186,7 +186,7 @@ class HubClient:
         for chunk in response.iter_raw():
             body += chunk
             if len(body) > LARGEST_ANSWER:
-                raise HubContractError(
+                raise InvalidResponseError(
                     f"{self.endpoint} answered with more than {LARGEST_ANSWER >> 20} MiB for one "
                     "page; it is no Hub that hfscan knows."
                 )
@@ -202,7 +202,7 @@ class HubClient:
             return str(self._own(self._rewritten(url) if self._rewrite_links else url))
         except httpx.InvalidURL as error:
             raise TransientError(
-                f"{self.endpoint} links to what is no URL", final=HubContractError
+                f"{self.endpoint} links to what is no URL", final=InvalidResponseError
             ) from error
 
     def _rewritten(self, url: httpx.URL) -> httpx.URL:
@@ -223,7 +223,7 @@ class HubClient:
             target = self._linked(response, response.extensions[_REDIRECT])
             raise MovedError(f"{what}: a redirect within itself, which no list needs.", target)
         if status < 400 or status >= 600:
-            raise TransientError(what, final=HubContractError)
+            raise TransientError(what, final=InvalidResponseError)
         if status == 401 and self.has_token:
             advice = (
                 "the token was refused. Log in again with `hf auth login`, or unset HF_TOKEN: "
@@ -245,7 +245,7 @@ class HubClient:
 
     def _own(self, url: httpx.URL) -> httpx.URL:
         if url.userinfo or _origin(url) != _origin(self._url):
-            raise HubContractError(
+            raise InvalidResponseError(
                 f"{self.endpoint} sends the reader on to {cite(_origin(url))}; hfscan does not "
                 "follow, so that a token never reaches another host. If that is the Hub you mean, "
                 f"give it as --endpoint. If {self.endpoint} is a mirror whose links name the "

@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
-from hfscan.errors import HubContractError
+from hfscan.errors import InvalidResponseError
 from hfscan.hub.client import Answer, HubClient, MovedError, RefusedError
 from hfscan.hub.page import unpacked
 from hfscan.hub.retry import TransientError
@@ -47,7 +47,7 @@ def first_commit(client: HubClient, repo: str) -> FirstCommit:
     """Ask the Hub for the first commit of the model `repo`, following renames within the Hub.
 
     Commits are listed newest first and counted (`x-total-count`): the last of them is the first
-    ever made. Raises HubUnreachableError, HubContractError, and RefusedError on a bad token.
+    ever made. Raises HubUnreachableError, InvalidResponseError, and RefusedError on a bad token.
     """
     name, moved_to = repo, None
     for _ in range(_HOPS):
@@ -63,7 +63,7 @@ def first_commit(client: HubClient, repo: str) -> FirstCommit:
             if error.status not in _GONE or (error.status == 401 and client.has_token):
                 raise
             return FirstCommit(repo, None, moved_to)
-    raise HubContractError(f"{client.endpoint} redirects {sanitize(repo, 100)} in circles.")
+    raise InvalidResponseError(f"{client.endpoint} redirects {sanitize(repo, 100)} in circles.")
 
 
 def _first_date(client: HubClient, repo: str) -> datetime | None:
@@ -77,7 +77,7 @@ def _first_date(client: HubClient, repo: str) -> datetime | None:
         if not answer.total:
             return None
         place = answer.total - 1
-    raise HubContractError(f"{client.endpoint} never counts the same commits of a model twice.")
+    raise InvalidResponseError(f"{client.endpoint} never counts the same commits of a model twice.")
 
 
 def _counted(answer: Answer) -> _Count:
@@ -88,8 +88,8 @@ def _counted(answer: Answer) -> _Count:
         raise TransientError(
             "The Hub answered with something that is no list of commits: "
             f"{cite(explained(body) or str(error))}",
-            final=HubContractError,
+            final=InvalidResponseError,
         ) from error
     if answer.total is None and answer.next_url is not None:
-        raise TransientError("The Hub does not count the commits", final=HubContractError)
+        raise TransientError("The Hub does not count the commits", final=InvalidResponseError)
     return _Count(len(commits) if answer.total is None else answer.total, commits)

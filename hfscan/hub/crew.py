@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from math import ceil
 
-from hfscan.errors import HfscanError, HubContractError
+from hfscan.errors import HfscanError, InvalidResponseError
 from hfscan.hub import cursor
 from hfscan.hub.client import Answer, HubClient, RefusedError
 from hfscan.hub.journal import About, Entry, Journal, Stretch
@@ -136,7 +136,9 @@ class Crew:
         """Take the pages that the journal holds, and, as `asking` says, those of the Hub."""
         while not (self._stopped or walker.span.done or walker.finished or self._full):
             if walker.url in walker.asked or walker.empty > EMPTY_PAGES:
-                raise HubContractError(f"{self._about.endpoint} leads the walk round in circles.")
+                raise InvalidResponseError(
+                    f"{self._about.endpoint} leads the walk round in circles."
+                )
             with self._lock:
                 entry = self._book.find(walker.number, walker.url)
                 if entry and walker.heeds(entry, exactly=asking is _Asking.ALWAYS):
@@ -208,7 +210,9 @@ class Crew:
                 break
         if walker.strays(page):
             raise LostError(
-                HubContractError(f"{self._about.endpoint} begins elsewhere than its cursor says.")
+                InvalidResponseError(
+                    f"{self._about.endpoint} begins elsewhere than its cursor says."
+                )
             )
         if page.unproven_end and walker.ends_by_protocol:
             page = replace(page, unproven_end=None)

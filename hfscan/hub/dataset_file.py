@@ -5,7 +5,7 @@ from pathlib import Path
 
 from huggingface_hub import constants, hf_hub_download
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.hub.endpoint import parse_endpoint
 from hfscan.hub.official import translate_client_errors
 from hfscan.hub.words import keep_secret
@@ -23,12 +23,12 @@ def is_dataset_file(name: str) -> bool:
 def fetch(name: str, *, token: str | None = None) -> Path:
     """Return the file in the local cache (HF_HOME), fetched where it is not there yet.
 
-    Raises DumpError on a name of another form, HubRefusedError when the Hub says no and
+    Raises ImportFileError on a name of another form, HubRefusedError when the Hub says no and
     HubUnreachableError when it cannot be asked.
     """
     match = _FILE.fullmatch(name)
     if not match:
-        raise DumpError(f"{name} is not of the form hf://datasets/OWNER/NAME/path.")
+        raise ImportFileError(f"{name} is not of the form hf://datasets/OWNER/NAME/path.")
     endpoint = constants.ENDPOINT
     parse_endpoint(endpoint)
     keep_secret(token)

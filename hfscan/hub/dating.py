@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from hfscan.errors import HubContractError, HubUnreachableError
+from hfscan.errors import HubUnreachableError, InvalidResponseError
 from hfscan.fs import acquire_lock, append_line, read_lines, translate_os_errors
 from hfscan.hub.client import HubClient
 from hfscan.hub.commits import FirstCommit, first_commit
@@ -88,8 +88,8 @@ def first_commits(
     """Ask the Hub for the first commit of each of `repos` and keep every answer.
 
     A model whose answer is broken beyond patience is left out and named in `failed`. Raises
-    HubUnreachableError and HubContractError when that happens to three in a row, RefusedError on
-    a bad token, StorageError.
+    HubUnreachableError and InvalidResponseError when that happens to three in a row, RefusedError
+    on a bad token, StorageError.
     """
     dated = Dated()
     began, in_a_row, state = time.monotonic(), 0, Progress(total=len(repos))
@@ -104,7 +104,7 @@ def first_commits(
             progress(state)
             try:
                 answer = first_commit(client, repo)
-            except (HubUnreachableError, HubContractError) as error:
+            except (HubUnreachableError, InvalidResponseError) as error:
                 in_a_row += 1
                 if not client.answered or in_a_row >= min(_FAILURES, len(repos)):
                     raise

@@ -86,8 +86,9 @@ def fetch(
     where there are none, or the Hub does not heed them, the walk is the plain one. `rewrite_links`
     is HubClient's.
 
-    Raises HubUnreachableError, HubRefusedError, HubContractError, StorageError, and DatabaseError
-    when another process crawls the same scope there; what was fetched stays for the next run.
+    Raises HubUnreachableError, HubRefusedError, InvalidResponseError, StorageError, and
+    DatabaseError when another process crawls the same scope there; what was fetched stays for the
+    next run.
     """
     endpoint = endpoint.rstrip("/")
     known = _waypoints.load(waypoints, endpoint) if waypoints and (workers or 1) > 2 else None

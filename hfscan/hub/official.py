@@ -21,9 +21,9 @@ from huggingface_hub.errors import (
 
 from hfscan.errors import (
     HfscanError,
-    HubContractError,
     HubRefusedError,
     HubUnreachableError,
+    InvalidResponseError,
     StorageError,
 )
 from hfscan.hub.words import cite, keep_secret
@@ -77,8 +77,8 @@ def translate_client_errors(endpoint: str, failure: str, advice: str) -> Iterato
 
     `failure` says what did not work ("x cannot be published"), `advice` what to do where the Hub
     cannot be reached or breaks off. Raises HubRefusedError where the Hub says no,
-    HubUnreachableError, HubContractError on an answer that the client cannot read, and StorageError
-    where its cache cannot be written.
+    HubUnreachableError, InvalidResponseError on an answer that the client cannot read, and
+    StorageError where its cache cannot be written.
     """
     try:
         yield
@@ -118,7 +118,7 @@ def _translate(error: Exception, endpoint: str, failure: str, advice: str) -> Hf
         return HubUnreachableError(
             f"{failure}: {endpoint} broke off ({describe_error(error)}). {advice}"
         )
-    return HubContractError(
+    return InvalidResponseError(
         f"{failure}: {endpoint} answered with something that the official client cannot read "
         f"({type(error).__name__}: {describe_error(error)})."
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from hfscan.errors import HubContractError
+from hfscan.errors import InvalidResponseError
 from hfscan.hub import cursor
 from hfscan.hub.client import Answer
 from hfscan.hub.retry import TransientError
@@ -74,7 +74,7 @@ def prove(
 
     `after` is the last `_id` of the page before, `largest` the bytes that it may unpack to.
     Raises TransientError when the body is not whole, is no array of models, or when an `_id` is
-    not beyond the one before it in the walk's direction; HubContractError on a gzip bomb.
+    not beyond the one before it in the walk's direction; InvalidResponseError on a gzip bomb.
     """
     page = whole(answer, largest, first=after is None)
     _check_order(page.ids if after is None else [after, *page.ids], ascending)
@@ -103,7 +103,7 @@ def whole(answer: Answer, largest: int = LARGEST_PAGE, *, first: bool = True) ->
     """Return the answer as a page, in whatever order. Rows that cannot be stored are left out.
 
     Raises TransientError when it is not whole or no array of models (as a `first` page without any
-    is not); HubContractError on a gzip bomb.
+    is not); InvalidResponseError on a gzip bomb.
     """
     body = unpacked(answer, largest)
     _match_etag(answer.etag, body)
@@ -141,29 +141,29 @@ def doubting(proven: Callable[[Answer], Page]) -> Callable[[Answer], Page]:
 def unpacked(answer: Answer, largest: int = LARGEST_PAGE) -> bytes:
     """Return the answer's body unpacked.
 
-    Raises TransientError when it is not whole, HubContractError beyond `largest` bytes.
+    Raises TransientError when it is not whole, InvalidResponseError beyond `largest` bytes.
     """
     if answer.encoding in ("", "identity"):
         return answer.body
     if answer.encoding != "gzip":
         raise TransientError(
             f"The Hub answered with encoding {cite(answer.encoding, 40)}, which was not asked for",
-            final=HubContractError,
+            final=InvalidResponseError,
         )
     unpack = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
         body = unpack.decompress(answer.body, largest + 1)
     except zlib.error as error:
         raise TransientError(
-            "The Hub answered with damaged gzip data", final=HubContractError
+            "The Hub answered with damaged gzip data", final=InvalidResponseError
         ) from error
     if len(body) > largest:
-        raise HubContractError(
+        raise InvalidResponseError(
             f"The Hub answered with {len(answer.body):,} bytes that unpack to more than "
             f"{largest:,}: no page is that large, so it was refused."
         )
     if not unpack.eof or unpack.unused_data:
-        raise TransientError("The Hub answered with a part of a page", final=HubContractError)
+        raise TransientError("The Hub answered with a part of a page", final=InvalidResponseError)
     return body
 
 
@@ -176,7 +176,7 @@ def _match_etag(etag: str | None, body: bytes) -> None:
     if int(match[1], 16) != len(body) or match[2] != digest:
         raise TransientError(
             "The Hub answered with a page that does not match its own checksum (ETag)",
-            final=HubContractError,
+            final=InvalidResponseError,
         )
 
 
@@ -185,14 +185,14 @@ def _check_order(ids: list[str], ascending: bool) -> None:
         if (then <= before) if ascending else (then >= before):
             raise TransientError(
                 f"The Hub listed {then} after {before}, against the order asked for",
-                final=HubContractError,
+                final=InvalidResponseError,
             )
 
 
 def _no_page(why: str) -> TransientError:
     return TransientError(
         f"The Hub answered with something that is no page of models: {cite(why)}",
-        final=HubContractError,
+        final=InvalidResponseError,
     )
 
 

@@ -32,7 +32,7 @@ def checkpoint(named: str, revision: str | None = None) -> Checkpoint:
     """Return the checkpoint in a local folder, or fetch the Hub's at its present commit.
 
     Raises CheckpointError, HubRefusedError, HubUnreachableError,
-    HubContractError, StorageError.
+    InvalidResponseError, StorageError.
     """
     folder = Path(named)
     if folder.is_dir():

@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NotFoundError
 from hfscan.figures import ALL, Period, SnapshotView, load
 from hfscan.frameworks import DEFINITIONS
 from hfscan.objectid import CUTOFF_END
@@ -79,11 +79,11 @@ def weigh(store: Store, *, where: Path | None = None) -> Iterator[Claim]:
     """Yield every claim in the folder `where` (default: those that come with hfscan), weighed.
 
     In the order of their file names, whose number is no part of a claim's name. Raises
-    NoAnswerError when the database holds nothing at all.
+    NotFoundError when the database holds nothing at all.
     """
     observed = _Observed(store)
     if not observed.snapshots and not runs(store.connection):
-        raise NoAnswerError(store.explain_empty())
+        raise NotFoundError(store.explain_empty())
     for path in sorted(((where or folder("reports")) / "claims").glob("*.toml")):
         if path.name == "report.toml":
             continue  # how they are shown
@@ -154,7 +154,7 @@ class _Weighing:
                 asked |= {"until": until} if "at" in measure else {}
             rows = self._observed.rows(found, measure["query"], _known(measure, asked))
             low, high = _value(rows, measure)
-        except NoAnswerError as error:
+        except NotFoundError as error:
             why = str(error)
         if low is None and why is None:
             why = measure.get("missing", "There is nothing to compare.")
@@ -184,7 +184,7 @@ class _Weighing:
             if near:
                 return min(near, key=lambda one: (abs(one.observed_to - day), -one.models)), None
             if day < CUTOFF_END.replace(tzinfo=None):
-                raise NoAnswerError(f"No snapshot near {on}, and the Hub's dates begin later.")
+                raise NotFoundError(f"No snapshot near {on}, and the Hub's dates begin later.")
         able = [
             one
             for one in able
@@ -193,7 +193,7 @@ class _Weighing:
         since = measure.get("since")
         able = [one for one in able if one.covers(_midnight(since), day)]
         if not able:
-            raise NoAnswerError(
+            raise NotFoundError(
                 f"No snapshot of the whole Hub after {on} with dates"
                 f"{' and file names' if definition == 'weights' else ''}."
             )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NotFoundError
 from hfscan.figures import (
     ALL,
     WEIGHTS,
@@ -39,8 +39,8 @@ def build(
     `name` is a folder in `where` (default: hfscan's own) that holds a `report.toml`.
 
     A section of existing models is left out, with a note, where the snapshot does not reach
-    back to the oldest models. Raises NoAnswerError where a question cannot be answered, PlanError
-    where the plan is none, and InconsistentError where figures do not add up.
+    back to the oldest models. Raises NotFoundError where a question cannot be answered,
+    ReportConfigError where the plan is none, and InconsistentError where figures do not add up.
     """
     name = name or ("overview" if question.year is None else "year")
     plan = read(name, where or folder("reports"))
@@ -68,7 +68,7 @@ def build(
         if section.figures or section.rows:
             sections.append(section)
     if not any(section.query in _OF_MODELS for section in sections):
-        raise NoAnswerError(
+        raise NotFoundError(
             f"The report {name} has no figures for this question. {' '.join(notes)}".rstrip()
         )
     _check_answered(name, question, sections)
@@ -102,15 +102,15 @@ def _words(question: Question, names: dict[str, str], period: Period | None) -> 
 
 
 def _check_answered(name: str, question: Question, sections: Sequence[Section]) -> None:
-    """Raise NoAnswerError where no section shows what was asked for, or nothing is left of it."""
+    """Raise NotFoundError where no section shows what was asked for, or nothing is left of it."""
     figures = [one for section in sections if not section.across for one in section.figures]
     if figures:
         check_not_empty(figures, question.exclude_top_authors)
     groups = {section.by for section in sections} - {None}
     if question.by is not None and question.by not in groups:
-        raise NoAnswerError(f"The report {name} tells nothing apart by {question.by}.")
+        raise NotFoundError(f"The report {name} tells nothing apart by {question.by}.")
     if question.top is not None and not groups:
-        raise NoAnswerError(f"The report {name} has no groups, so there is no top {question.top}.")
+        raise NotFoundError(f"The report {name} has no groups, so there is no top {question.top}.")
 
 
 def _population(part: dict[str, Any], question: Question) -> str:
@@ -284,7 +284,7 @@ def _notes(snapshot: Snapshot) -> Sequence[str]:
     if "tags" in snapshot.missing_columns:
         unread = any(one.field == "tags" for one in snapshot.unreadable)
         why = "no tags that can be read" if unread else "no tags"
-        raise NoAnswerError(f"Snapshot {snapshot.id} has {why}; frameworks cannot be told from it.")
+        raise NotFoundError(f"Snapshot {snapshot.id} has {why}; frameworks cannot be told from it.")
     notes += [
         f"UNREADABLE: {one.field} of {one.models:,} of {snapshot.models:,} models could not be "
         "read. They are not counted where it is needed."

@@ -24,7 +24,7 @@ class Question:
 
     @property
     def period(self) -> tuple[datetime, datetime] | None:
-        """Return [since, until) in UTC. Raises NoAnswerError for a year without models."""
+        """Return [since, until) in UTC. Raises NotFoundError for a year without models."""
         return None if self.year is None else Period.of_year(self.year).asked
 
     def covered(self, snapshot: Snapshot) -> Period | None:

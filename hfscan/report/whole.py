@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hfscan.errors import NoAnswerError, PlanError
+from hfscan.errors import NotFoundError, ReportConfigError
 from hfscan.figures import load
 from hfscan.frameworks import taxonomy
 from hfscan.report import words
@@ -24,14 +24,14 @@ CLAIMS, PARITY = "claims", "parity"
 
 
 def is_whole(name: str | None, where: Path | None = None) -> bool:
-    """Return whether the report is one of the whole database. Raises PlanError."""
+    """Return whether the report is one of the whole database. Raises ReportConfigError."""
     return name is not None and "summary" in _plan(name, where)
 
 
 def build_whole(store: Store, name: str, *, where: Path | None = None) -> Report:
     """Fill a report of the whole database.
 
-    Raises NoAnswerError where there is nothing to report, PlanError where the plan is none.
+    Raises NotFoundError where there is nothing to report, ReportConfigError where the plan is none.
     """
     plan = _plan(name, where)
     if name == CLAIMS:
@@ -39,7 +39,9 @@ def build_whole(store: Store, name: str, *, where: Path | None = None) -> Report
     sections = []
     for part in plan["section"]:
         if part["population"] != "none":
-            raise PlanError(f"Section {part['name']} of {name} asks for models of a snapshot.")
+            raise ReportConfigError(
+                f"Section {part['name']} of {name} asks for models of a snapshot."
+            )
         asked = part.get("ask", {})
         rows = load(part["query"]).run(store.connection, asked)
         if rows:
@@ -68,7 +70,7 @@ def _report(
     snapshots: Sequence[Snapshot] = (),
 ) -> Report:
     if not sections or not summary:
-        raise NoAnswerError(plan["missing"])
+        raise NotFoundError(plan["missing"])
     titles = taxonomy().titles
     told = {column: _Told(column, value) for column, value in summary[0].items()}
     return Report(

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from hfscan import census, export
-from hfscan.errors import DumpError, ImplausibleError, StorageError
+from hfscan.errors import ImportFileError, StorageError, SuspiciousDropError
 from hfscan.figures import FigureRequest, SnapshotView, describe_drops
 from hfscan.fs import atomic_write, hold_lock, translate_os_errors
 from hfscan.hub import Progress
@@ -94,9 +94,9 @@ def take(
 
     Crawls unless today's snapshot is there: everything, the first time, after FULL_EVERY or
     with `full`, else what is new or changed. Updates older than `keep` are forgotten, crawls of
-    everything never. `repo` is the dataset that the export is for. Raises ImplausibleError, unless
-    told to `accept`, when much less was seen than before; nothing is shown of it then. And what a
-    crawl raises.
+    everything never. `repo` is the dataset that the export is for. Raises SuspiciousDropError,
+    unless told to `accept`, when much less was seen than before; nothing is shown of it then. And
+    what a crawl raises.
     """
     now = now or datetime.now(UTC)
     endpoint = endpoint.rstrip("/")
@@ -146,7 +146,7 @@ def _check(db: Path, before: Snapshot, after: Snapshot) -> None:
     with Store.open(db) as store:
         drops = describe_drops(store, before, after)
     if drops:
-        raise ImplausibleError(
+        raise SuspiciousDropError(
             f"Snapshot {after.id} holds much less than snapshot {before.id}: {drops}. Nothing of "
             f"it is shown. If it is true, run again with --allow-drop; else delete it: "
             f"hfscan delete {after.id}"
@@ -197,7 +197,7 @@ def _show(
 def shown(state: Path) -> SnapshotState | None:
     """Return what a state shows, None where it shows nothing yet.
 
-    Raises DumpError where its file is damaged: to take that for nothing would start anew.
+    Raises ImportFileError where its file is damaged: to take that for nothing would start anew.
     """
     path = state / SHOWN
     try:
@@ -210,7 +210,7 @@ def shown(state: Path) -> SnapshotState | None:
     except (msgspec.DecodeError, ValueError):
         aware = False
     if not aware:
-        raise DumpError(
+        raise ImportFileError(
             f"{path} was changed or damaged. In a folder, remove it, and run the same command "
             "again; in a dataset, revert the commit that changed it."
         )

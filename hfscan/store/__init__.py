@@ -82,7 +82,7 @@ class Store:
     def forget(self, *ids: int) -> list[Snapshot]:
         """Remove snapshots, as if they had never been observed, all or none; return them.
 
-        Raises NoAnswerError when there is no such snapshot, or an update that stays builds on one.
+        Raises NotFoundError when there is no such snapshot, or an update that stays builds on one.
         """
         return snapshots.forget(self.connection, ids)
 
@@ -105,7 +105,7 @@ class Store:
     def to_update(self, origin: str) -> tuple[Snapshot, str]:
         """Return the newest snapshot that holds all models of the Hub `origin`, and its last `_id`.
 
-        Raises NoAnswerError when there is none.
+        Raises NotFoundError when there is none.
         """
         return snapshots.to_update(self.connection, origin)
 
@@ -119,7 +119,7 @@ class Store:
         return snapshots.listed(self.connection)
 
     def require_sources(self) -> list[Snapshot]:
-        """Return every snapshot, oldest first. Raises NoAnswerError where there is none."""
+        """Return every snapshot, oldest first. Raises NotFoundError where there is none."""
         return snapshots.require(self.connection)
 
     def explain_empty(self) -> str:
@@ -135,7 +135,7 @@ class Store:
         dates.record(self.connection, found, kind=kind, origin=origin)
 
     def import_dates(self, file: Path) -> ImportedDates:
-        """Keep the true creation dates of a file; see `dates.bring`. Raises DumpError."""
+        """Keep the true creation dates of a file; see `dates.bring`. Raises ImportFileError."""
         return dates.bring(self.connection, file)
 
     def save_history(self, folder: Path) -> None:
@@ -150,7 +150,7 @@ class Store:
     def restore(cls, path: Path, folder: Path) -> None:
         """Make the database `path` anew, from the history in `folder`, all or nothing.
 
-        Raises DumpError where that is not whole.
+        Raises ImportFileError where that is not whole.
         """
         unfinished = path.with_name(path.name + ".restored")
         unfinished.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.quoting import identifier, literal
 from hfscan.store import values
 from hfscan.store.transaction import transaction
@@ -123,8 +123,8 @@ def to_ask_for(connection: duckdb.DuckDBPyConnection, limit: int | None = None) 
 def bring(connection: duckdb.DuckDBPyConnection, file: Path) -> ImportedDates:
     """Keep the dates of a file (Parquet, CSV, JSON: a repo id and a time); say what was left out.
 
-    Of several dates of a model the earliest counts. Raises DumpError when the file cannot be read
-    or lacks either column.
+    Of several dates of a model the earliest counts. Raises ImportFileError when the file cannot be
+    read or lacks either column.
     """
     earliest: dict[str, datetime] = {}
     rows = unusable = unreadable = contradicting = 0
@@ -176,17 +176,17 @@ def _differs(date: Any, instant: datetime) -> bool:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, file: Path) -> Iterator[tuple[Any, ...]]:
-    """Yield (repo id, date, further dates) as the file has them. Raises DumpError.
+    """Yield (repo id, date, further dates) as the file has them. Raises ImportFileError.
 
     The id is None where it has none; rows without a date are left out.
     """
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
-        raise DumpError(f"{file} is none of {', '.join(_READERS)}; convert it first.")
+        raise ImportFileError(f"{file} is none of {', '.join(_READERS)}; convert it first.")
     if not file.is_file():
-        raise DumpError(f"{file} does not exist.")
+        raise ImportFileError(f"{file} does not exist.")
     if not file.stat().st_size:
-        raise DumpError(f"{file} is empty. It needs a column of repo ids and one of times.")
+        raise ImportFileError(f"{file} is empty. It needs a column of repo ids and one of times.")
     relation = reader.format(literal(file))
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
@@ -194,7 +194,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, file: Path) -> Iterator[tuple[A
         id_ = next((name for name in _IDS if name in columns), None)
         dates = [name for name in _DATES if name in columns]
         if id_ is None or not dates:
-            raise DumpError(
+            raise ImportFileError(
                 f"{file} needs a column of repo ids ({', '.join(_IDS)}) and one of times "
                 f"({', '.join(_DATES)}); it has {', '.join(columns)}."
             )
@@ -203,7 +203,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, file: Path) -> Iterator[tuple[A
             f"FROM {relation}"
         ).fetchall()
     except duckdb.Error as error:
-        raise DumpError(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
+        raise ImportFileError(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
     for row in found:
         id_, *given = (one and json.loads(one) for one in row)
         given = [one for one in given if one is not None]

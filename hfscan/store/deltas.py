@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.quoting import file_literal, literal
 from hfscan.store import history, masks, parquet
 from hfscan.store.parquet import Rule
@@ -49,20 +49,22 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 def read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Fill an empty database with the history in `folder`.
 
-    Raises DumpError where it is not whole, not plausible or contradictory.
+    Raises ImportFileError where it is not whole, not plausible or contradictory.
     """
     try:
         _check_files(connection, folder)
         _read(connection, folder)
-    except (duckdb.Error, DumpError) as error:
-        raise DumpError(f"{folder} is no whole history: {str(error).splitlines()[0]}") from error
+    except (duckdb.Error, ImportFileError) as error:
+        raise ImportFileError(
+            f"{folder} is no whole history: {str(error).splitlines()[0]}"
+        ) from error
     masks.rebuild(connection)
     for id_, models in connection.execute(
         "SELECT max_by(id, place), max_by(models, place) FROM snapshots GROUP BY series"
     ).fetchall():
         found = connection.execute(f"SELECT count(*) FROM models_in({id_})").fetchone()
         if found != (models,):
-            raise DumpError(
+            raise ImportFileError(
                 f"{folder} is no whole history: snapshot {id_} missing_columns some of its models."
             )
     _check_models(connection, folder)
@@ -71,7 +73,7 @@ def read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 def holds(connection: duckdb.DuckDBPyConnection, snapshots: Path) -> bool:
     """Return whether the database holds every snapshot of a saved `snapshots.parquet`.
 
-    Raises DumpError where that is none.
+    Raises ImportFileError where that is none.
     """
     _check_sources(connection, snapshots)
     missing = connection.execute(
@@ -167,7 +169,7 @@ def _relation(folder: Path) -> str:
 
 
 def _check_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Refuse files that are not a history's, or whose rows cannot be. Raises DumpError."""
+    """Refuse files that are not a history's, or whose rows cannot be. Raises ImportFileError."""
     dates, listed = folder / "creation_dates.parquet", folder / "snapshots.parquet"
     columns = parquet.columns_of(connection, "FROM creation_dates")
     _check_file(connection, dates, columns, DATE_RULES)
@@ -183,7 +185,7 @@ def _check_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         columns = parquet.columns_of(connection, f"SELECT 0 AS snapshot, * FROM ({sql})")
         files = {folder / table / _name(id_, before): id_ for id_, _, _, before in snapshots}
         for extra in sorted({*(folder / table).glob("*.parquet")} - files.keys()):
-            raise DumpError(f"{extra} belongs to no snapshot of {listed}. Remove it.")
+            raise ImportFileError(f"{extra} belongs to no snapshot of {listed}. Remove it.")
         for file, id_ in files.items():
             own = Rule(f"snapshot <> {id_}", f"snapshot is not {id_}")
             _check_file(connection, file, columns, (*rules, own))
@@ -218,7 +220,9 @@ def _check_models(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
             f"SELECT 1 FROM versions GROUP BY series, {one} HAVING count(DISTINCT {other}) > 1"
         ).fetchone()
         if found:
-            raise DumpError(f"{folder} is no whole history: a {one} has more than one {other}.")
+            raise ImportFileError(
+                f"{folder} is no whole history: a {one} has more than one {other}."
+            )
     wrong = connection.execute(
         """
         WITH spans AS (
@@ -239,4 +243,6 @@ def _check_models(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         """
     ).fetchone()
     if wrong:
-        raise DumpError(f"{folder} is no whole history: snapshot {wrong[0]} has other models.")
+        raise ImportFileError(
+            f"{folder} is no whole history: snapshot {wrong[0]} has other models."
+        )

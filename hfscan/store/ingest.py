@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.store import dump, history, series
 from hfscan.store.database import database_path, lean
 from hfscan.store.faults import concerns_file
@@ -78,9 +78,9 @@ def ingest(
     """Read `files` (gzip pages of a crawl, or dumps: see `dump.find`) in as one snapshot.
 
     The same dump, observed at the same time, is a snapshot already and adds nothing. Raises
-    DumpError naming file and line where they cannot be read, StorageError when the disk is full,
-    and what `accept` raises, which is given the id of the new snapshot; the database is then as it
-    was.
+    ImportFileError naming file and line where they cannot be read, StorageError when the disk is
+    full, and what `accept` raises, which is given the id of the new snapshot; the database is then
+    as it was.
     """
     digest = dump.digest(files)
     with telling(partial(_told, database_path(connection))):
@@ -287,5 +287,5 @@ def _told(database: str, error: duckdb.Error) -> Exception:
     if concerns_file(error, database):
         return told
     if told is error and isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
-        return DumpError(f"{str(error).splitlines()[0]} Nothing was imported.")
+        return ImportFileError(f"{str(error).splitlines()[0]} Nothing was imported.")
     return told

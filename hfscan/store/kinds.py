@@ -2,7 +2,7 @@
 
 import duckdb
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.quoting import literal
 
 _EVIDENCE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -16,7 +16,7 @@ _EVIDENCE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def check_models(connection: duckdb.DuckDBPyConnection, origin: str) -> None:
-    """Raise DumpError where most of the staged rows are datasets or spaces by their fields or tags.
+    """Raise ImportFileError if most staged rows are datasets or spaces by their fields or tags.
 
     Rows with a library or a task are models, whatever else they have.
     """
@@ -26,7 +26,7 @@ def check_models(connection: duckdb.DuckDBPyConnection, origin: str) -> None:
     rows, *matches = found
     for what, count in zip(_EVIDENCE, matches, strict=True):
         if 2 * count > rows:
-            raise DumpError(
+            raise ImportFileError(
                 f"{origin} seems to be a list of {what}, not of models: {count:,} of {rows:,} rows "
                 f"have the fields or tags of {what}. Nothing was imported."
             )

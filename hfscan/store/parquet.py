@@ -1,7 +1,8 @@
 """Validate Parquet files from elsewhere before anything of them is kept.
 
 First what a file says of itself (size, rows, columns), so that a small one cannot unpack to more
-than the machine holds; then its values, by rules. All raise DumpError with the file and the reason.
+than the machine holds; then its values, by rules. All raise ImportFileError with the file and the
+reason.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.quoting import file_literal, identifier, literal
 
 _MAX_ROWS = 100_000_000
@@ -34,11 +35,11 @@ def check_path(folder: Path, file: Path) -> None:
     for part in file.relative_to(folder).parts:
         place /= part
         if part in ("..", ".") or place.is_symlink():
-            raise DumpError(
+            raise ImportFileError(
                 f"{file} is a link or leads out of {folder}. Copy the files themselves."
             )
     if not file.is_file():
-        raise DumpError(f"{file} is missing: {folder} is not complete. Copy it again.")
+        raise ImportFileError(f"{file} is missing: {folder} is not complete. Copy it again.")
 
 
 def read_size(
@@ -54,14 +55,14 @@ def read_size(
             f"(SELECT sum(total_uncompressed_size) FROM parquet_metadata({file_literal(file)}))"
         ).fetchone()
     except duckdb.Error as error:
-        raise DumpError(f"{file} is no Parquet file: {str(error).splitlines()[0]}") from error
+        raise ImportFileError(f"{file} is no Parquet file: {str(error).splitlines()[0]}") from error
     assert row is not None
     rows, unpacked = int(row[0] or 0), int(row[1] or 0)
     packed = file.stat().st_size
     most_rows = min(_MAX_ROWS, packed) if distinct_rows else _MAX_ROWS
     most_bytes = min(_MAX_BYTES, max(_SMALL, packed * _MAX_RATIO))
     if not 0 <= rows <= most_rows or not 0 <= unpacked <= most_bytes:
-        raise DumpError(
+        raise ImportFileError(
             f"{file} has {packed:,} bytes and says that it holds {rows:,} rows and "
             f"{unpacked:,} bytes: that is not plausible, and it was not unpacked."
         )
@@ -84,7 +85,7 @@ def check_columns(
         ),
     ]
     if problems:
-        raise DumpError(f"{file} {', '.join(problems)}.")
+        raise ImportFileError(f"{file} {', '.join(problems)}.")
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, str]:
@@ -102,10 +103,10 @@ def check_rows(
     ).fetchone()
     assert found is not None
     if found[0] != rows:
-        raise DumpError(f"{file} holds {found[0]:,} rows, and should hold {rows:,}.")
+        raise ImportFileError(f"{file} holds {found[0]:,} rows, and should hold {rows:,}.")
     for rule, broken in zip(rules, found[1:], strict=True):
         if broken:
-            raise DumpError(f"{file}: {rule.message} ({broken:,} of {rows:,} rows).")
+            raise ImportFileError(f"{file}: {rule.message} ({broken:,} of {rows:,} rows).")
 
 
 def check_unique(
@@ -117,7 +118,7 @@ def check_unique(
         f"SELECT count(*) - count(DISTINCT {key}) FROM read_parquet([{listed}])"
     ).fetchone()
     if found != (0,):
-        raise DumpError(f"{files[0].parent}: {name} is there more than once.")
+        raise ImportFileError(f"{files[0].parent}: {name} is there more than once.")
 
 
 def text_rules(columns: Mapping[str, str]) -> list[Rule]:

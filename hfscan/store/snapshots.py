@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NotFoundError
 from hfscan.fs import journal_folder
 from hfscan.objectid import CUTOFF_START
 from hfscan.scope import Scope
@@ -114,10 +114,10 @@ def _source(row: dict[str, Any]) -> Snapshot:
 
 
 def require(connection: duckdb.DuckDBPyConnection) -> list[Snapshot]:
-    """Return every snapshot, oldest snapshot first. Raises NoAnswerError where there is none."""
+    """Return every snapshot, oldest snapshot first. Raises NotFoundError where there is none."""
     if found := listed(connection):
         return found
-    raise NoAnswerError(explain_empty(connection))
+    raise NotFoundError(explain_empty(connection))
 
 
 def explain_empty(connection: duckdb.DuckDBPyConnection) -> str:
@@ -134,14 +134,14 @@ def explain_empty(connection: duckdb.DuckDBPyConnection) -> str:
 def forget(connection: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[Snapshot]:
     """Remove snapshots, as if they had never been observed, all or none; return them.
 
-    Raises NoAnswerError when there is no such snapshot, or an update that stays builds on one.
+    Raises NotFoundError when there is no such snapshot, or an update that stays builds on one.
     """
     known = listed(connection)
     if strange := sorted(set(ids) - {one.id for one in known}):
-        raise NoAnswerError(f"There is no snapshot {strange[0]}. {_there_are(known)}")
+        raise NotFoundError(f"There is no snapshot {strange[0]}. {_there_are(known)}")
     for one in known:
         if one.base in ids and one.id not in ids:
-            raise NoAnswerError(
+            raise NotFoundError(
                 f"Snapshot {one.id} is an update that carries on from snapshot {one.base}. "
                 f"Forget both: hfscan delete {one.base} {one.id}"
             )
@@ -156,7 +156,7 @@ def forget(connection: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[Sn
 def to_update(connection: duckdb.DuckDBPyConnection, origin: str) -> tuple[Snapshot, str]:
     """Return the newest snapshot that holds all models of the Hub `origin`, and its last `_id`.
 
-    Raises NoAnswerError when there is none.
+    Raises NotFoundError when there is none.
     """
     for one in reversed(listed(connection)):
         known = one.kind == "update" or (one.kind == "crawl" and one.complete)
@@ -164,7 +164,7 @@ def to_update(connection: duckdb.DuckDBPyConnection, origin: str) -> tuple[Snaps
             last = connection.execute(f"SELECT max(_id) FROM models_in({one.id})").fetchone()
             if last and last[0]:
                 return one, last[0]
-    raise NoAnswerError(
+    raise NotFoundError(
         f"There is no full crawl of {origin} to update. Take one first: hfscan crawl"
     )
 
@@ -183,7 +183,7 @@ def choose(
     covers all (observed up to `as_of` when given), a whole one before one that its scope narrowed.
     Without a period: one of models of every age.
 
-    Raises NoAnswerError when none can, saying what there is.
+    Raises NotFoundError when none can, saying what there is.
     """
     known = list(snapshots)
     period = since is not None or until is not None
@@ -196,15 +196,15 @@ def choose(
     ]
     if not able:
         if period and any("created_at" in one.missing_columns for one in candidates):
-            raise NoAnswerError(
+            raise NotFoundError(
                 "The snapshot has no creation dates, so it cannot answer for a year. Leave --year "
                 f"out, or choose another snapshot. {_there_are(known)}"
             )
         if not period:
-            raise NoAnswerError(
+            raise NotFoundError(
                 f"No snapshot covers models of every age. Ask for a year. {_there_are(known)}"
             )
-        raise NoAnswerError(f"No snapshot covers {_days(since, until)}. {_there_are(known)}")
+        raise NotFoundError(f"No snapshot covers {_days(since, until)}. {_there_are(known)}")
     return max(able, key=lambda one: (one.whole, one.covers(since, until), one.observed_to, one.id))
 
 
@@ -213,7 +213,7 @@ def latest(
 ) -> Snapshot:
     """Return the snapshot to look into, whatever it covers: `snapshot`, or the newest.
 
-    One of all models before one that its scope narrowed. Raises NoAnswerError when there is none.
+    One of all models before one that its scope narrowed. Raises NotFoundError when there is none.
     """
     return max(
         _candidates(list(snapshots), snapshot, as_of),
@@ -224,7 +224,7 @@ def latest(
 def _candidates(
     known: list[Snapshot], snapshot: int | None, as_of: datetime | None
 ) -> list[Snapshot]:
-    """Return the snapshot named or those observed up to `as_of`. Raises NoAnswerError for none."""
+    """Return the snapshot named or those observed up to `as_of`. Raises NotFoundError for none."""
     if snapshot is not None:
         found = [one for one in known if one.id == snapshot]
         missing = f"There is no snapshot {snapshot}."
@@ -232,7 +232,7 @@ def _candidates(
         found = [one for one in known if as_of is None or one.observed_to <= as_of]
         missing = f"No snapshot was observed by {as_of:%Y-%m-%d}." if known and as_of else ""
     if not found:
-        raise NoAnswerError(f"{missing} {_there_are(known)}".strip())
+        raise NotFoundError(f"{missing} {_there_are(known)}".strip())
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.objectid import CUTOFF_END, CUTOFF_START
 from hfscan.quoting import literal
 from hfscan.store import dump
@@ -148,13 +148,13 @@ def count_unknown_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _explain_parquet(files: Sequence[Path], error: duckdb.Error) -> Exception:
-    """Return DumpError for what damaged Parquet makes DuckDB say, in errors of many classes."""
+    """Return ImportFileError for the many errors that DuckDB raises on damaged Parquet."""
     found = explained(error)
     if found is not error or isinstance(error, duckdb.OutOfMemoryException):
         return found
     what = str(error).splitlines()[0]
     named = "" if any(str(file) in what for file in files) else f"{_find_damaged(files)}: "
-    return DumpError(f"{named}{what}. Nothing was imported.")
+    return ImportFileError(f"{named}{what}. Nothing was imported.")
 
 
 def _find_damaged(files: Sequence[Path]) -> Path:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NotFoundError
 from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.store import Store
 
@@ -65,7 +65,7 @@ def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(cra
         assert crawl()[0] == 0
     assert crawl.rows("SELECT base FROM snapshots ORDER BY id") == [(None,), (1,), (2,), (None,)]
     with Store.open(crawl.folder / "hfscan.duckdb", write=True) as store:
-        with pytest.raises(NoAnswerError, match="hfscan delete 2 3"):
+        with pytest.raises(NotFoundError, match="hfscan delete 2 3"):
             store.forget(2)
         full = store.connection.execute(seen := "FROM models_in(4) ORDER BY key").fetchall()
         assert len(store.forget(3)) == 1
@@ -120,7 +120,7 @@ def test_there_must_be_a_full_crawl_to_update(crawl) -> None:
         crawl.endpoint = hub.url
         assert crawl("--limit", "1")[0] == 0
         code, _, err = crawl("--incremental")
-        assert code == NoAnswerError.exit_code
+        assert code == NotFoundError.exit_code
         assert f"There is no full crawl of {hub.url} to update" in err
         code, _, err = crawl("--incremental", "--author", "a")
         assert code == 2

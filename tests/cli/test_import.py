@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hfscan.cli import cli
-from hfscan.errors import DumpError, ImplausibleError
+from hfscan.errors import ImportFileError, SuspiciousDropError
 from hfscan.store import Store
 
 
@@ -44,7 +44,9 @@ def snapshots() -> list[tuple[int, int]]:
 @pytest.mark.parametrize("option", [None, "--complete", "--partial"])
 def test_no_models_are_refused(run, rows, option):
     options = [option] if option else []
-    assert_refused(run(rows, "2024-01-01", *options), ImplausibleError, "no models", "--allow-drop")
+    assert_refused(
+        run(rows, "2024-01-01", *options), SuspiciousDropError, "no models", "--allow-drop"
+    )
     assert not Path("hfscan.duckdb").exists()
     assert run(rows, "2024-01-01", *options, "--allow-drop").exit_code == 0
     assert snapshots() == [(1, 0)]
@@ -54,8 +56,8 @@ def test_refused_file_leaves_database_alone(run):
     assert run(models(5), "2024-01-01", "--complete").exit_code == 0
     before = Path("hfscan.duckdb").read_bytes()
     for rows in ({"error": "x"}, "<html>", ""):
-        assert_refused(run(rows, "2024-01-02", "--complete"), DumpError, "dump.json")
-    assert_refused(run([], "2024-01-02", "--complete"), ImplausibleError)
+        assert_refused(run(rows, "2024-01-02", "--complete"), ImportFileError, "dump.json")
+    assert_refused(run([], "2024-01-02", "--complete"), SuspiciousDropError)
     assert snapshots() == [(1, 5)]
     assert len(before) == len(Path("hfscan.duckdb").read_bytes())
 
@@ -63,7 +65,7 @@ def test_refused_file_leaves_database_alone(run):
 def test_complete_import_must_not_drop(run):
     assert run(models(100), "2024-01-01", "--complete").exit_code == 0
     result = run(models(90), "2024-01-02", "--complete")
-    assert_refused(result, ImplausibleError, "snapshot 1", "models 100 -> 90", "--allow-drop")
+    assert_refused(result, SuspiciousDropError, "snapshot 1", "models 100 -> 90", "--allow-drop")
     assert run(models(99), "2024-01-03", "--complete").exit_code == 0
     assert run(models(50), "2024-01-04", "--complete", "--allow-drop").exit_code == 0
     assert [count for _, count in snapshots()] == [100, 99, 50]
@@ -85,7 +87,7 @@ def test_partial_import_may_be_small(run):
 
 def test_import_must_not_drop_within_its_series(run):
     assert run(models(100), "2024-01-01").exit_code == 0
-    assert_refused(run(models(10), "2024-01-02"), ImplausibleError, "100 -> 10", "--partial")
+    assert_refused(run(models(10), "2024-01-02"), SuspiciousDropError, "100 -> 10", "--partial")
     assert run(models(10), "2024-01-02", "--partial").exit_code == 0
 
 
@@ -113,4 +115,4 @@ def test_lost_row_is_no_departure(run):
         assert store.snapshots()[1].complete is False
         assert store.connection.execute("FROM removed_models").fetchall() == []
     result = run([*models(50), None], "2024-01-03", "--complete")
-    assert_refused(result, ImplausibleError, "snapshot 1", "100 -> 50")
+    assert_refused(result, SuspiciousDropError, "snapshot 1", "100 -> 50")

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from hfscan.cli import cli
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NotFoundError
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 
@@ -118,7 +118,7 @@ def test_a_model_is_explained_under_each_definition(ask):
 
 def test_what_is_not_there_is_not_explained_away(ask):
     ask.observe("2024-01-01", BERT, keras("bob/k"))
-    with pytest.raises(NoAnswerError, match=r"has no model 'eve/BERT'. There is ann/bert\."):
+    with pytest.raises(NotFoundError, match=r"has no model 'eve/BERT'. There is ann/bert\."):
         ask("explain", "eve/BERT")
     assert "weights: its file names are not known" in ask("explain", "bob/k")
 
@@ -140,5 +140,5 @@ def test_an_observation_of_a_part_can_be_looked_into(tmp_path):
         done = CliRunner().invoke(cli, [*command, "--db", str(db)], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         assert "only part of the Hub's models" in done.stderr
-    with pytest.raises(NoAnswerError, match="No snapshot covers models of every age"):
+    with pytest.raises(NotFoundError, match="No snapshot covers models of every age"):
         CliRunner().invoke(cli, ["report", "--db", str(db)], catch_exceptions=False)

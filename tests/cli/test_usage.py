@@ -14,7 +14,7 @@ import hfscan
 from hfscan.api import Records
 from hfscan.cli import COMMANDS, cli
 from hfscan.cli._command import Command, Group
-from hfscan.errors import HfscanError, NoAnswerError
+from hfscan.errors import HfscanError, NotFoundError
 from hfscan.fakehub import FakeHub, Population
 from hfscan.figures.queries import load, names
 from hfscan.parity.worker import backend_names
@@ -307,17 +307,17 @@ def test_a_crawl_that_meets_nothing_records_nothing(tmp_path):
     ],
 )
 def test_figures_refuse_unknown_values(db, asked, told):
-    with hfscan.open(db) as database, pytest.raises(NoAnswerError, match=told):
+    with hfscan.open(db) as database, pytest.raises(NotFoundError, match=told):
         database.figures(**asked)
 
 
 def test_a_figure_refuses_unknown_names(db):
     with hfscan.open(db) as database:
-        with pytest.raises(NoAnswerError, match="Did you mean 'pytorch'"):
+        with pytest.raises(NotFoundError, match="Did you mean 'pytorch'"):
             database.figure("exclusive", framework="pytorh")
-        with pytest.raises(NoAnswerError, match="Did you mean 'exclusive'"):
+        with pytest.raises(NotFoundError, match="Did you mean 'exclusive'"):
             database.figure("exclusve", framework="pytorch")
-        with pytest.raises(NoAnswerError, match="Did you mean 'tensorflow'"):
+        with pytest.raises(NotFoundError, match="Did you mean 'tensorflow'"):
             database.query("concentration", framework="tensorflo")
 
 

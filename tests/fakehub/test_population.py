@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.fakehub import Population
 
 ROWS: list[dict[str, Any]] = [
@@ -51,7 +51,7 @@ def test_parquet_columns_become_the_keys_of_the_api(tmp_path):
 def test_a_dump_that_cannot_be_served_is_named(tmp_path, text):
     path = tmp_path / "broken.json"
     path.write_text(text)
-    with pytest.raises(DumpError, match=r"broken\.json cannot be served"):
+    with pytest.raises(ImportFileError, match=r"broken\.json cannot be served"):
         Population.from_file(path)
 
 

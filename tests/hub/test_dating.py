@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from hfscan import hub
-from hfscan.errors import HubContractError, HubRefusedError, HubUnreachableError
+from hfscan.errors import HubRefusedError, HubUnreachableError, InvalidResponseError
 from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.hub.retry import Patience
 
@@ -92,7 +92,7 @@ def test_growing_histories_and_bad_redirects(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
         result = dated(tmp_path, url, ["a/far", "a/growing", "a/odd", "a/empty", "a/round"])
-        with pytest.raises(HubContractError, match="does not follow"):
+        with pytest.raises(InvalidResponseError, match="does not follow"):
             dated(tmp_path, url, ["a/far"])
     finally:
         server.shutdown()

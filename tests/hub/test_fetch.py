@@ -15,9 +15,9 @@ import pytest
 from hfscan import hub
 from hfscan.errors import (
     HfscanError,
-    HubContractError,
     HubRefusedError,
     HubUnreachableError,
+    InvalidResponseError,
 )
 from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.hub.client import RefusedError
@@ -195,12 +195,12 @@ def test_random_trouble_of_every_kind(tmp_path: Path, seed: int) -> None:
         ("500", HubUnreachableError, "answered 500"),
         ("502", HubUnreachableError, "goes on from here"),
         ("429-other", HubUnreachableError, "rate limit"),
-        ("error-object", HubContractError, "rate limited|gzip"),
-        ("truncated-json", HubContractError, "no page of models|part of a page|gzip"),
-        ("repeated-row", HubContractError, "against the order"),
+        ("error-object", InvalidResponseError, "rate limited|gzip"),
+        ("truncated-json", InvalidResponseError, "no page of models|part of a page|gzip"),
+        ("repeated-row", InvalidResponseError, "against the order"),
         ("truncated", HubUnreachableError, "broke off its answer"),
-        ("truncated-gzip", HubContractError, "part of a page"),
-        ("foreign-link", HubContractError, r"127\.0\.0\.2.*does not follow"),
+        ("truncated-gzip", InvalidResponseError, "part of a page"),
+        ("foreign-link", InvalidResponseError, r"127\.0\.0\.2.*does not follow"),
         ("bad-cursor", HubRefusedError, "400"),
     ],
 )
@@ -220,7 +220,7 @@ def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
     with serving(page_size=1_000, faults=Faults({"gzip-bomb": 1.0}, most=1)) as server:
         walk: dict[str, Any] = {"endpoint": server.url, "token": None, "journal": tmp_path}
         for _ in range(2):  # each address fails once: the page, and what lies beyond it
-            with pytest.raises(HubContractError, match="no page is that large"):
+            with pytest.raises(InvalidResponseError, match="no page is that large"):
                 hub.fetch(Scope(), **walk)
         with hub.fetch(Scope(), **walk) as harvest:
             assert ids(harvest) == IDS

@@ -11,7 +11,7 @@ import pytest
 from servers import RawServer, Send, answer, models, serving
 
 from hfscan import hub
-from hfscan.errors import HfscanError, HubContractError, HubUnreachableError
+from hfscan.errors import HfscanError, HubUnreachableError, InvalidResponseError
 from hfscan.hub.client import HubClient
 from hfscan.hub.commits import first_commit
 from hfscan.hub.retry import Patience
@@ -174,7 +174,7 @@ def test_fetch_ends_in_a_redirect_loop(tmp_path: Path, location: str) -> None:
         send(answer(b"", f"location: {location}", status="302 Found"))
 
     walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
-    with serving(script) as server, pytest.raises(HubContractError, match="redirect"):
+    with serving(script) as server, pytest.raises(InvalidResponseError, match="redirect"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
 
@@ -187,7 +187,7 @@ def test_fetch_refuses_a_redirect_to_no_url(tmp_path: Path, location: str) -> No
         send(answer(b"", f"location: {location}", status="302 Found"))
 
     walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
-    with serving(script) as server, pytest.raises(HubContractError):
+    with serving(script) as server, pytest.raises(InvalidResponseError):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
 
@@ -197,7 +197,7 @@ def test_fetch_refuses_a_status_that_is_none(tmp_path: Path, status: str) -> Non
         send(answer(b"", status=status))
 
     walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
-    with serving(script) as server, pytest.raises(HubContractError, match=status[:3]):
+    with serving(script) as server, pytest.raises(InvalidResponseError, match=status[:3]):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
 
@@ -234,7 +234,7 @@ def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) ->
     }
     with serving(mirror(original)) as server:
         for endpoint in (server.url, f"{server.url}/hf"):
-            with pytest.raises(HubContractError, match=r"does not follow.*--rewrite-links"):
+            with pytest.raises(InvalidResponseError, match=r"does not follow.*--rewrite-links"):
                 hub.fetch(Scope(), endpoint=endpoint, **walk)
             with hub.fetch(Scope(), endpoint=endpoint, rewrite_links=True, **walk) as harvest:
                 assert harvest.models == 3

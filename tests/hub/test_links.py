@@ -9,7 +9,7 @@ import pytest
 from servers import Lister, models, serving
 
 from hfscan import hub
-from hfscan.errors import HubContractError
+from hfscan.errors import InvalidResponseError
 from hfscan.hub.links import next_target
 from hfscan.hub.retry import Patience
 from hfscan.scope import Scope
@@ -134,5 +134,5 @@ def test_fetch_changed_goes_on_beyond_a_page_without_link(tmp_path: Path) -> Non
     with serving(Changes(rows, 5)) as server:
         assert hub.fetch_changed(since, endpoint=server.url, **walk).models == len(rows)
     deaf = serving(Changes(rows, 5, heeds=False))
-    with deaf as server, pytest.raises(HubContractError, match="full crawl"):
+    with deaf as server, pytest.raises(InvalidResponseError, match="full crawl"):
         hub.fetch_changed(since, endpoint=server.url, **walk)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hfscan import hub
-from hfscan.errors import HfscanError, HubContractError, HubUnreachableError
+from hfscan.errors import HfscanError, HubUnreachableError, InvalidResponseError
 from hfscan.hub.client import RefusedError
 from hfscan.hub.retry import Patience
 from hfscan.scope import Scope
@@ -83,10 +83,10 @@ def scripted(handler: type[Handler]) -> Iterator[str]:
 NO_HUBS = pytest.mark.parametrize(
     ("handler", "error", "words"),
     [
-        (Redirecting, HubContractError, r"on to https://elsewhere\.example.*--endpoint"),
+        (Redirecting, InvalidResponseError, r"on to https://elsewhere\.example.*--endpoint"),
         (Nothing, RefusedError, "no list of models there"),
-        (Circle, HubContractError, "circles"),
-        (Endless, HubContractError, "circles"),
+        (Circle, InvalidResponseError, "circles"),
+        (Endless, InvalidResponseError, "circles"),
         (Tomorrow, HubUnreachableError, "wait 86401 s"),
     ],
 )

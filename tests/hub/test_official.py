@@ -10,9 +10,9 @@ from servers import RawServer, Send, answer, serving
 
 from hfscan.errors import (
     HfscanError,
-    HubContractError,
     HubRefusedError,
     HubUnreachableError,
+    InvalidResponseError,
     StorageError,
 )
 from hfscan.fakehub import FakeHub, Population
@@ -50,9 +50,9 @@ def cut_off(server: RawServer, send: Send, target: str) -> None:
         (status("400 Bad Request"), HubRefusedError),
         (status("500 Oops"), HubUnreachableError),
         (status("503 Away"), HubUnreachableError),
-        (status("200 OK", b"<html>hello</html>"), HubContractError),
-        (status("200 OK", b'["a", 1]'), HubContractError),
-        (status("200 OK", b"\xff\xfe"), HubContractError),
+        (status("200 OK", b"<html>hello</html>"), InvalidResponseError),
+        (status("200 OK", b'["a", 1]'), InvalidResponseError),
+        (status("200 OK", b"\xff\xfe"), InvalidResponseError),
         (cut_off, HubUnreachableError),
     ],
 )
@@ -137,8 +137,8 @@ def raised_by_client(error: Exception) -> None:
         (TimeoutError(), HubUnreachableError),
         (OSError(28, "No space left on device"), StorageError),
         (PermissionError(13, "Permission denied"), StorageError),
-        (KeyError("sha"), HubContractError),
-        (json.JSONDecodeError("Expecting value", "<html>", 0), HubContractError),
+        (KeyError("sha"), InvalidResponseError),
+        (json.JSONDecodeError("Expecting value", "<html>", 0), InvalidResponseError),
     ],
 )
 def test_translate_client_errors_of_any_library(error: Exception, expected) -> None:

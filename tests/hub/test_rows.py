@@ -9,7 +9,7 @@ from servers import RawServer, Send, answer, models, serving
 
 from hfscan import hub
 from hfscan.census import crawl
-from hfscan.errors import HubContractError
+from hfscan.errors import InvalidResponseError
 from hfscan.hub.retry import Patience
 from hfscan.hub.rows import LARGEST_ROW, NotAListError, read_rows
 from hfscan.scope import Scope
@@ -118,7 +118,7 @@ def test_fetch_refuses_a_list_of_something_else(tmp_path: Path, body: bytes) -> 
         send(answer(body))
 
     walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
-    with serving(script) as server, pytest.raises(HubContractError, match="no page of models"):
+    with serving(script) as server, pytest.raises(InvalidResponseError, match="no page of models"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
 
@@ -129,5 +129,5 @@ def test_fetch_still_refuses_a_wrong_order(tmp_path: Path) -> None:
         send(answer(json.dumps(rows).encode()))
 
     walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
-    with serving(script) as server, pytest.raises(HubContractError, match="against the order"):
+    with serving(script) as server, pytest.raises(InvalidResponseError, match="against the order"):
         hub.fetch(Scope(), endpoint=server.url, **walk)

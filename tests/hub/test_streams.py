@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from hfscan import hub
-from hfscan.errors import HubContractError
+from hfscan.errors import InvalidResponseError
 from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.hub.retry import Patience
 from hfscan.hub.waypoints import load
@@ -259,7 +259,7 @@ def test_damage_while_models_come_and_go_leaves_no_gap(tmp_path: Path, seed: int
 def test_trouble_of_one_walker_ends_all_in_one_error(tmp_path: Path) -> None:
     with serving() as server:
         server.faults = Faults({"foreign-link": 0.2}, most=1_000)
-        with pytest.raises(HubContractError, match="does not follow"):
+        with pytest.raises(InvalidResponseError, match="does not follow"):
             fetched(server, tmp_path, workers=2)
         server.faults = Faults()
         assert ids(fetched(server, tmp_path, workers=2)) == IDS

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from hfscan.cli import cli
-from hfscan.errors import PlanError
+from hfscan.errors import ReportConfigError
 from hfscan.fakehub import Population
 from hfscan.figures import SnapshotView
 from hfscan.report import (
@@ -221,7 +221,7 @@ def test_a_wrong_plan_is_told(database, tmp_path, plan, told):
     name = "mine" if plan else "other"
     with Store.open(database) as store:
         view = SnapshotView.choose(store, None)
-        with pytest.raises(PlanError, match=told):
+        with pytest.raises(ReportConfigError, match=told):
             build(view, Question(2022), name=name, where=tmp_path)
 
 

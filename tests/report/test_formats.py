@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NotFoundError
 from hfscan.figures import Definition, Figure, SnapshotView
 from hfscan.report import FORMATS, Question, build
 from hfscan.report.words import percent
@@ -113,7 +113,7 @@ def test_the_definition_decides_and_is_said(written):
 
 
 def test_weights_cannot_be_told_without_file_names(written):
-    with pytest.raises(NoAnswerError, match="no file names"):
+    with pytest.raises(NotFoundError, match="no file names"):
         written([model(1)], "md", Question(2022, definition="weights"))
 
 
@@ -184,13 +184,13 @@ def test_shares_of_one_population_add_up(written):
 def test_a_source_without_dates_cannot_answer_for_a_year(written):
     old = {"modelId": "a/b", "tags": ["pytorch"]}
     assert "Of the 1 model" in written([old], "md", Question(None))
-    with pytest.raises(NoAnswerError, match=r"no creation dates.*--year"):
+    with pytest.raises(NotFoundError, match=r"no creation dates.*--year"):
         written([old], "md")
 
 
 def test_a_part_of_time_cannot_answer_for_another(written):
     scope = Scope(since=datetime(2023, 1, 1, tzinfo=UTC))
-    with pytest.raises(NoAnswerError, match="No snapshot covers the period"):
+    with pytest.raises(NotFoundError, match="No snapshot covers the period"):
         written([model(1)], "json", scope=scope)
 
 
@@ -220,5 +220,5 @@ def test_a_grouping_asked_for_replaces_the_others(written):
     assert {one["group"] for one in report["figures"]} == {None, "mit", "(none)"}
     languages = json.loads(written(models, "json", Question(2022, by="language")))["figures"]
     assert {one["group"] for one in languages} == {None, "(several)", "(none)"}
-    with pytest.raises(NoAnswerError, match="has no model_type"):
+    with pytest.raises(NotFoundError, match="has no model_type"):
         written(models, "md", Question(2022, by="architecture"))

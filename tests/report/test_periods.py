@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import hfscan
 from hfscan.cli import cli
-from hfscan.errors import NoAnswerError
+from hfscan.errors import NotFoundError
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 
@@ -129,9 +129,9 @@ def test_trend_labels_partial_periods(db):
 
 
 def test_a_year_after_every_snapshot_is_refused(db):
-    with pytest.raises(NoAnswerError, match=r"from 2025-01-01 to 2025-12-31.*2024-07-11"):
+    with pytest.raises(NotFoundError, match=r"from 2025-01-01 to 2025-12-31.*2024-07-11"):
         ask(db, "report", "--year", 2025)
-    with hfscan.open(db) as database, pytest.raises(NoAnswerError, match="2025-01-01"):
+    with hfscan.open(db) as database, pytest.raises(NotFoundError, match="2025-01-01"):
         database.figures(year=2025)
 
 
@@ -141,7 +141,7 @@ def test_a_year_before_the_hubs_dates_counts_nothing(db):
     assert "between 0 and 1 support PyTorch only" in text
     assert "Created in 2021" not in text
     assert "Existing at the end of 2021" not in text
-    with hfscan.open(db) as database, pytest.raises(NoAnswerError, match="No model is dated"):
+    with hfscan.open(db) as database, pytest.raises(NotFoundError, match="No model is dated"):
         database.figures(year=2021)
 
 
@@ -154,7 +154,7 @@ def test_a_crawl_of_a_part_of_a_year_says_so(tmp_path):
     assert "Frameworks of the Hub's models, 2023 (1 April to 30 June)" in text
     assert "the snapshot holds models created from 2023-04-01 on" in text
     assert "Existing at the end" not in text
-    with pytest.raises(NoAnswerError, match="No snapshot covers the period"):
+    with pytest.raises(NotFoundError, match="No snapshot covers the period"):
         ask(path, "report", "--year", 2024)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.scope import Scope
 from hfscan.store import Ingested, NewSnapshot, Store
 
@@ -64,7 +64,7 @@ def test_lists_of_other_repos_are_refused(store, tmp_path, fields, what, suffix)
     if suffix == "parquet":
         with duckdb.connect() as connection:
             connection.execute(f"COPY (FROM read_json('{tmp_path / 'd.json'}')) TO '{dump}'")
-    with pytest.raises(DumpError, match=f"list of {what}, not of models: 3 of 4 rows"):
+    with pytest.raises(ImportFileError, match=f"list of {what}, not of models: 3 of 4 rows"):
         ingest(store, dump)
     assert store.snapshots() == []
 
@@ -78,7 +78,7 @@ def test_models_with_fields_of_spaces_are_models(store, tmp_path):
 
 def test_columns_of_unequal_length_are_refused(store, tmp_path):
     (tmp_path / "d.json").write_bytes(dumped({"id": ["a/b", "a/c"], "tags": [["pytorch"]]}))
-    with pytest.raises(DumpError, match="columns of unequal length"):
+    with pytest.raises(ImportFileError, match="columns of unequal length"):
         ingest(store, tmp_path / "d.json")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.scope import Scope
 from hfscan.store import Ingested, NewSnapshot, Store
 
@@ -159,7 +159,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_other_content_is_refused(store, tmp_path, name):
     data, message = REFUSED[name]
-    with pytest.raises(DumpError, match=message) as caught:
+    with pytest.raises(ImportFileError, match=message) as caught:
         ingest_data(store, tmp_path, name, data)
     assert name in str(caught.value)
     assert store.snapshots() == []
@@ -171,7 +171,7 @@ def test_error_page_in_folder_is_named(store, tmp_path, page):
     folder.mkdir()
     for number, text in enumerate((dumped([A]).decode(), page, dumped([B]).decode())):
         (folder / f"page-{number}.json").write_text(text)
-    with pytest.raises(DumpError, match=r"page-1\.json"):
+    with pytest.raises(ImportFileError, match=r"page-1\.json"):
         ingest(store, folder)
     assert store.snapshots() == []
 
@@ -259,7 +259,7 @@ def test_parquet_columns_have_other_names(store, tmp_path):
 def test_parquet_without_ids_is_refused(store, tmp_path):
     file = tmp_path / "other.parquet"
     duckdb.connect().execute(f"COPY (SELECT 1 AS x, 2 AS y) TO '{file}'")
-    with pytest.raises(DumpError, match=r"other\.parquet.*no column of repo ids.*x, y"):
+    with pytest.raises(ImportFileError, match=r"other\.parquet.*no column of repo ids.*x, y"):
         ingest(store, file)
 
 
@@ -304,7 +304,7 @@ def test_cut_zstd_is_refused(store, tmp_path, kept):
     file = as_zstd(tmp_path, "dump.jsonl.zst", lines)
     assert ingest(store, file).models == 1
     file.write_bytes(file.read_bytes()[:kept])
-    with pytest.raises(DumpError, match="damaged zstd"):
+    with pytest.raises(ImportFileError, match="damaged zstd"):
         ingest(store, file)
 
 
@@ -323,7 +323,7 @@ def test_damaged_parquet_is_refused(store, tmp_path):
     data = bytearray(file.read_bytes())
     data[50:20_000] = bytes(19_950)
     file.write_bytes(data)
-    with pytest.raises(DumpError, match="Nothing was imported"):
+    with pytest.raises(ImportFileError, match="Nothing was imported"):
         ingest(store, file)
     assert store.snapshots() == []
 

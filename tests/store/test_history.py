@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from hfscan.errors import DumpError, NoAnswerError
+from hfscan.errors import ImportFileError, NotFoundError
 from hfscan.figures import load
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, NewSnapshot, Store
@@ -193,7 +193,7 @@ def test_the_same_files_twice_are_one_source(opened, tmp_path):
 def test_what_is_not_there_cannot_be_forgotten(opened, tmp_path):
     store = opened()
     ingest(store, tmp_path, 0, [model(1)])
-    with pytest.raises(NoAnswerError, match="no snapshot 7"):
+    with pytest.raises(NotFoundError, match="no snapshot 7"):
         store.forget(1, 7)
     assert len(store.snapshots()) == 1
 
@@ -283,7 +283,7 @@ def test_a_history_saved_in_files_comes_back_and_they_only_grow(opened, tmp_path
     store.save_history(saved)
     assert files(tmp_path / "other").keys() == files(saved).keys()
     next(iter(sorted((saved / "versions").iterdir(), reverse=True))).unlink()
-    with pytest.raises(DumpError, match="no whole history"):
+    with pytest.raises(ImportFileError, match="no whole history"):
         Store.restore(again, saved)
     with Store.open(again) as kept:
         assert spans(kept) == spans(store)  # as it was

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.scope import Scope
 from hfscan.store import Ingested, NewSnapshot, Store
 
@@ -188,7 +188,7 @@ def test_an_unreadable_dump_says_where_and_changes_nothing(store, tmp_path, name
     good.write_bytes(as_lines(ROWS))
     bad.write_bytes(data)
     ingest(store, good)
-    with pytest.raises(DumpError, match=told):
+    with pytest.raises(ImportFileError, match=told):
         ingest(store, bad)
     assert len(store.snapshots()) == 1
     assert store.connection.execute("SELECT count(*) FROM models_in(1)").fetchone() == (2,)

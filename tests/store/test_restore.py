@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, NewSnapshot, Store
 
@@ -57,7 +57,7 @@ def refuse(folder, reason):
     """Restore over a database that is there, which stays; the reason is told."""
     db = folder.with_name("h.duckdb")
     db.write_bytes(b"as it was")
-    with pytest.raises(DumpError, match="no whole history") as refused:
+    with pytest.raises(ImportFileError, match="no whole history") as refused:
         Store.restore(db, folder)
     assert reason in str(refused.value)
     assert db.read_bytes() == b"as it was"
@@ -123,5 +123,5 @@ def test_saved_sources_are_validated_before_use(folder, tmp_path):
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
         assert not store.holds(folder / "snapshots.parquet")
         (folder / "snapshots.parquet").write_bytes(b"PAR1 nothing PAR1")
-        with pytest.raises(DumpError, match="is no Parquet file"):
+        with pytest.raises(ImportFileError, match="is no Parquet file"):
             store.holds(folder / "snapshots.parquet")

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.fs import translate_os_errors
 from hfscan.store.dump.files import EXPECTED, DumpFile, delimiter, open_text, reading
 from hfscan.store.dump.names import IDS, rename, snapshots
@@ -39,8 +39,8 @@ class Conversion:
 def convert(files: Sequence[DumpFile], to: Path) -> Conversion:
     """Write the models of `files` to the file `to`; return what was left out.
 
-    Raises DumpError naming the file, and the line where one is to blame, when it cannot be read or
-    holds something else than models. Raises StorageError when the disk is full.
+    Raises ImportFileError naming the file, and the line where one is to blame, when it cannot be
+    read or holds something else than models. Raises StorageError when the disk is full.
     """
     oversized = unreadable = models = announced = 0
     partial = False
@@ -52,7 +52,7 @@ def convert(files: Sequence[DumpFile], to: Path) -> Conversion:
                 # between tokens a line break is a space, within text it is escaped
                 out.write(msgspec.json.encode(row).replace(b"\n", b" ") + b"\n")
             if not unwrapper.models and (unwrapper.stranger or unwrapper.unreadable):
-                raise DumpError(
+                raise ImportFileError(
                     f"{file.path} holds no models, but {unwrapper.stranger or 'damaged text'}. "
                     f"{EXPECTED} Nothing was imported."
                 )
@@ -79,7 +79,9 @@ def _values(text: BinaryIO, path: Path) -> Iterator[bytes]:
             continue
         if not _is_json(value):
             if begun:
-                raise DumpError(f"{path}, line {number} is not valid JSON. Nothing was imported.")
+                raise ImportFileError(
+                    f"{path}, line {number} is not valid JSON. Nothing was imported."
+                )
             yield from _consecutive(line + text.read(), path, number)
             return
         begun = True
@@ -99,7 +101,7 @@ def _consecutive(data: bytes, path: Path, first: int) -> Iterator[bytes]:
             _, stop = _scan(text, end)
         except (json.JSONDecodeError, RecursionError) as error:
             place = getattr(error, "lineno", 1) + first - 1
-            raise DumpError(
+            raise ImportFileError(
                 f"{path}, line {place} is not valid JSON. Nothing was imported."
             ) from error
         yield text[end:stop].encode(errors="surrogateescape")
@@ -134,12 +136,14 @@ def _csv_rows(file: DumpFile, scratch: Path, unwrapper: Unwrapper) -> Iterator[o
                 elif cells:
                     unwrapper.unreadable += 1
         except csv.Error as error:
-            raise DumpError(
+            raise ImportFileError(
                 f"{file.path}, line {reader.line_num} is not valid CSV ({error}). "
                 "Nothing was imported."
             ) from error
     if cells and len(cells) != len(names) and not lines.last.endswith(("\n", "\r")):
-        raise DumpError(f"{file.path} ends within a row. Fetch it again. Nothing was imported.")
+        raise ImportFileError(
+            f"{file.path} ends within a row. Fetch it again. Nothing was imported."
+        )
 
 
 class _Lines:
@@ -170,9 +174,11 @@ def _csv_row(names: list[str], cells: list[str], unwrapper: Unwrapper) -> Iterat
 def _check_header(names: list[str], path: Path) -> None:
     doubled = {name for name in names if name and names.count(name) > 1}
     if doubled:
-        raise DumpError(f"{path} has two columns {sanitize(min(doubled))!r}. Rename one of them.")
+        raise ImportFileError(
+            f"{path} has two columns {sanitize(min(doubled))!r}. Rename one of them."
+        )
     if not any(name in IDS for name in snapshots(tuple(names))):
-        raise DumpError(
+        raise ImportFileError(
             f"{path} has no column of repo ids (id, modelId, _id); its columns are "
             f"{sanitize(', '.join(names), 200)}. {EXPECTED}"
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.store.dump import zstd
 from hfscan.store.dump.names import IDS, canonical_name, snapshots
 from hfscan.text import sanitize
@@ -63,19 +63,19 @@ class DumpFile:
 def find(paths: Sequence[Path]) -> list[Path]:
     """Return the files that `paths` name; a folder stands for the dump files in it.
 
-    Raises DumpError when a path is missing, or a folder holds none.
+    Raises ImportFileError when a path is missing, or a folder holds none.
     """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
             inside = sorted(file for file in path.iterdir() if file.is_file() and _is_named(file))
             if not inside:
-                raise DumpError(f"{path} holds no {_known()} file.")
+                raise ImportFileError(f"{path} holds no {_known()} file.")
             found += inside
         elif not path.exists():
-            raise DumpError(f"{path} does not exist.")
+            raise ImportFileError(f"{path} does not exist.")
         elif not path.is_file():  # it is read several times
-            raise DumpError(f"{path} is no regular file. Save what it gives as one.")
+            raise ImportFileError(f"{path} is no regular file. Save what it gives as one.")
         else:
             found.append(path)
     return found
@@ -84,7 +84,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
 def digest(files: Sequence[Path]) -> str:
     """Return a digest of what the files hold, whatever their order, names and places.
 
-    Raises DumpError when one cannot be read.
+    Raises ImportFileError when one cannot be read.
     """
     digests = []
     for file in files:
@@ -94,17 +94,19 @@ def digest(files: Sequence[Path]) -> str:
 
 
 def inspect(path: Path) -> DumpFile:
-    """Return what a file holds, by its content and not by its name. Raises DumpError."""
+    """Return what a file holds, by its content and not by its name. Raises ImportFileError."""
     with reading(path), path.open("rb") as file:
         raw = file.read(_HEAD)
         if raw.startswith(_PARQUET):
             file.seek(-4, io.SEEK_END)
             if file.tell() < 8 or file.read(4) != _PARQUET:
-                raise DumpError(f"{path} is a Parquet file that ends too early. Fetch it again.")
+                raise ImportFileError(
+                    f"{path} is a Parquet file that ends too early. Fetch it again."
+                )
             return DumpFile(path, "parquet", "", b"")
     if raw.startswith(zstd.MAGIC):
         if not zstd.is_complete(path):
-            raise DumpError(f"{path} is a damaged zstd file. Fetch it again.")
+            raise ImportFileError(f"{path} is a damaged zstd file. Fetch it again.")
         return DumpFile(path, "csv" if _is_csv_name(path) else "json", ".zst", b"")
     packed: Literal["", ".gz"] = ".gz" if raw.startswith(_GZIP) else ""
     if packed:
@@ -118,10 +120,10 @@ def inspect(path: Path) -> DumpFile:
 
 
 def inspect_all(paths: Sequence[Path]) -> list[DumpFile]:
-    """Return what each file holds. Raises DumpError, also where Parquet and text are mixed."""
+    """Inspect each file. Raises ImportFileError, also where Parquet and text are mixed."""
     found = [inspect(path) for path in paths]
     if len({file.kind == "parquet" for file in found}) > 1:
-        raise DumpError("JSON and Parquet files cannot be one snapshot; import them apart.")
+        raise ImportFileError("JSON and Parquet files cannot be one snapshot; import them apart.")
     return found
 
 
@@ -167,20 +169,22 @@ def _last_byte(file: DumpFile) -> bytes:
 
 
 def _kind(path: Path, head: bytes) -> Kind:
-    """Return what the text of a file is. Raises DumpError where it is no dump."""
+    """Return what the text of a file is. Raises ImportFileError where it is no dump."""
     if not head:
-        raise DumpError(f"{path} is empty. {EXPECTED}")
+        raise ImportFileError(f"{path} is empty. {EXPECTED}")
     if head[:1] in b"[{":
         return "json"
     if head[:1] == b"<":
-        raise DumpError(f"{path} holds HTML or XML, not models: perhaps an error page. {EXPECTED}")
+        raise ImportFileError(
+            f"{path} holds HTML or XML, not models: perhaps an error page. {EXPECTED}"
+        )
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
-            raise DumpError(f"{path} is {what}. {EXPECTED}")
+            raise ImportFileError(f"{path} is {what}. {EXPECTED}")
     if _is_csv_name(path) or has_header(head):
         return "csv"
     start = sanitize(head[:40].decode(errors="replace"))
-    raise DumpError(f"{path} is none of {_known()}: it begins with {start!r}. {EXPECTED}")
+    raise ImportFileError(f"{path} is none of {_known()}: it begins with {start!r}. {EXPECTED}")
 
 
 def has_header(head: bytes) -> bool:
@@ -216,17 +220,19 @@ def open_text(file: DumpFile, scratch: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Raise DumpError where a file cannot be read, or its packing is damaged."""
+    """Raise ImportFileError where a file cannot be read, or its packing is damaged."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DumpError(
+        raise ImportFileError(
             f"{path} is a damaged gzip file ({error}). Fetch it again. Nothing was imported."
         ) from error
     except UnicodeError as error:
-        raise DumpError(f"{path} is not UTF-8 text ({error}). Nothing was imported.") from error
+        raise ImportFileError(
+            f"{path} is not UTF-8 text ({error}). Nothing was imported."
+        ) from error
     except OSError as error:
-        raise DumpError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise ImportFileError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _is_named(path: Path) -> bool:

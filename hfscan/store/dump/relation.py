@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.quoting import file_literal, identifier, literal
 from hfscan.store.dump.files import EXPECTED
 from hfscan.store.dump.names import IDS, may_lack_owner, snapshots
@@ -41,14 +41,14 @@ def json_relation(files: Sequence[Path]) -> str:
 def parquet_relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> str:
     """Return SQL that reads Parquet files.
 
-    Raises DumpError when they have no column that names the model.
+    Raises ImportFileError when they have no column that names the model.
     """
     table = f"read_parquet({_list(files)}, union_by_name=true)"
     described = connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
     kinds: dict[str, str] = {name: kind for name, kind, *_ in described}
     named = snapshots(tuple(kinds))
     if not any(name in named for name in IDS):
-        raise DumpError(
+        raise ImportFileError(
             f"{', '.join(map(str, files[:3]))}: no column of repo ids (id, modelId, _id); the "
             f"columns are {sanitize(', '.join(kinds), 200)}. {EXPECTED}"
         )

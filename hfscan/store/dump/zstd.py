@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import duckdb
 
-from hfscan.errors import DumpError
+from hfscan.errors import ImportFileError
 from hfscan.quoting import file_literal, literal
 
 MAGIC = b"\x28\xb5\x2f\xfd"
@@ -30,7 +30,7 @@ def is_complete(path: Path) -> bool:
 
 
 def unpack(path: Path, to: Path) -> None:
-    """Unpack a file of text with DuckDB. Raises DumpError when it is damaged.
+    """Unpack a file of text with DuckDB. Raises ImportFileError when it is damaged.
 
     It is copied line by line: neither JSON nor CSV has the control character that would split one.
     """
@@ -45,7 +45,7 @@ def unpack(path: Path, to: Path) -> None:
                 "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x07')"
             )
     except duckdb.Error as error:
-        raise DumpError(
+        raise ImportFileError(
             f"{path} cannot be unpacked: {str(error).splitlines()[0]} "
             "Unpack it with `zstd -d`, and import what comes of it."
         ) from error
