@@ -135,7 +135,7 @@ def _add(staged: Staging, rows: str, new_snapshot: NewSnapshot) -> None:
 def _is_odd(connection: duckdb.DuckDBPyConnection) -> bool:
     """Return whether some staged rows are no models as the API tells them."""
     nameless = connection.execute("SELECT count(*) FROM staged WHERE key IS NULL").fetchone()
-    return nameless != (0,) or any(map(dump.is_known, count_unknown_keys(connection)))
+    return nameless != (0,) or any(map(dump.hides_model, count_unknown_keys(connection)))
 
 
 def count_unknown_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -34,6 +34,17 @@ def viewed(row: dict, number: int) -> dict:
     return {"row_idx": number, "row": row, "truncated_cells": []}
 
 
+CELLS = ["tags", "downloads", "createdAt"]
+
+
+def cells(row: dict) -> list:
+    return [row.get(name) for name in CELLS]
+
+
+def split(columns: list, data: list) -> dict:
+    return {"columns": columns, "index": list(range(len(data))), "data": data}
+
+
 SHAPES = {
     "lines.jsonl": b"\n".join(map(dumped, (A, B, C))),
     "viewer.json": dumped(
@@ -72,6 +83,32 @@ SHAPES = {
             "downloads": {"0": 7, "1": 0},
             "createdAt": {"0": A["createdAt"]},
         }
+    ),
+    "split.json": dumped(split(["id", *CELLS], [[row["id"], *cells(row)] for row in (A, B, C)])),
+    "split_index.json.gz": gzip.compress(
+        dumped(split(CELLS, list(map(cells, (A, B, C)))) | {"index": ["ann/a", "bob/b", "c"]})
+    ),
+    "datasette.json": dumped(
+        {"ok": True, "columns": ["id", *CELLS], "truncated": False,
+         "rows": [[row["id"], *cells(row)] for row in (A, B, C)]}
+    ),
+    "clickhouse.json": dumped(
+        {"meta": [{"name": name, "type": "String"} for name in ("id", *CELLS)], "rows": 3,
+         "data": [[row["id"], *cells(row)] for row in (A, B, C)]}
+    ),
+    "columns_by_id.json": dumped(
+        {name: {row["id"]: row.get(name) for row in (A, B, C)} for name in CELLS}
+    ),
+    "elasticsearch.json": dumped(
+        {"took": 3, "timed_out": False, "hits": {"total": {"value": 3, "relation": "eq"},
+         "hits": [{"_index": "m", "_id": "x", "_source": row} for row in (A, B, C)]}}
+    ),
+    "elasticdump.jsonl": b"\n".join(
+        dumped({"_index": "m", "_type": "_doc", "_id": key, "_source": source})
+        for key, source in (("x", A), (B["id"], WITHOUT_ID[1]), ("y", C))
+    ),
+    "graphql.json": dumped(
+        {"data": {"models": {"edges": [{"cursor": "x", "node": row} for row in (A, B, C)]}}}
     ),
     "model_id.json": dumped(
         [{"model_id": A["id"]} | WITHOUT_ID[0], {"modelId": B["id"]} | WITHOUT_ID[1], C]
@@ -133,7 +170,13 @@ REFUSED = {
     "others.json": (dumped([{"sha": "x"}, {"sha": "y"}]), "an object with sha"),
     "ids.json": (dumped(["a/b", "c/d"]), "but text"),
     "number.json": (b"5", "begins with '5'"),
-    "split.json": (dumped({"columns": ["id"], "data": [["a/b"]]}), "holds no models"),
+    "values.json": (dumped([["a/b", ["tf"]]]), "holds no models"),
+    "split_no_id.json": (dumped(split(["likes"], [[5]])), "holds no models"),
+    "split_doubled.json": (dumped(split(["id", "id"], [["a/b", "c/d"]])), "holds no models"),
+    "hits_no_id.json": (
+        dumped({"hits": {"hits": [{"_index": "m", "_id": "x", "_source": {"likes": 5}}]}}),
+        "an object with likes",
+    ),
     "id_object.json": (dumped([{"id": {"$oid": "5"}, "tags": 1}]), "an object with id"),
     "named.json": (dumped([{"name": "HTTPError", "message": "x"}]), "an object with name"),
     "deep.json": (b"[" * 100_000, "not valid JSON"),
@@ -181,6 +224,29 @@ def test_bad_rows_are_left_out_and_counted(store, tmp_path):
     result = ingest_data(store, tmp_path, "rows.json", data)
     assert (result.models, result.nameless) == (3, 4)
     assert [row[0] for row in rows(store)] == ["ann/a", "bob/b", "c"]
+
+
+def test_table_row_of_other_length_is_left_out(store, tmp_path):
+    data = dumped(split(["id", "likes"], [["ann/a", 1], ["bob/b"], ["c", 3], ["d", 4, 5]]))
+    result = ingest_data(store, tmp_path, "split.json", data)
+    assert rows(store, "id, likes") == [("ann/a", 1), ("c", 3)]
+    assert result.damaged == 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "partial"),
+    [
+        ({"hits": {"total": {"value": 3, "relation": "eq"}}}, False),
+        ({"hits": {"total": {"value": 4, "relation": "gte"}}}, True),
+        ({"hits": {"total": 4}}, True),  # before Elasticsearch 7
+        ({"truncated": True, "hits": {}}, True),  # as Datasette says it
+        ({"timed_out": True, "hits": {"total": 3}}, True),
+    ],
+)
+def test_hits_tell_whether_there_are_more(store, tmp_path, facts, partial):
+    hits = {"hits": [{"_id": "x", "_source": row} for row in (A, B, C)]}
+    data = dumped(facts | {"hits": facts["hits"] | hits})
+    assert ingest_data(store, tmp_path, "hits.json", data).partial is partial
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from hfscan.store.dump.convert import Conversion, convert
 from hfscan.store.dump.files import DumpFile, digest, find, inspect_all, is_plain
-from hfscan.store.dump.names import canonical_name, is_known
+from hfscan.store.dump.names import canonical_name, hides_model
 from hfscan.store.dump.relation import json_relation, parquet_relation
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "convert",
     "digest",
     "find",
+    "hides_model",
     "inspect_all",
-    "is_known",
     "is_plain",
     "json_relation",
     "parquet_relation",

@@ -17,6 +17,9 @@ _NAMES_OF_ID = ("repoid", "modelname", "model", "name")
 _WITHOUT_OWNER = frozenset(_NAMES_OF_ID) - {"repoid"}
 """Of these, names that may hold the repo's name alone, beside its owner in `author`."""
 
+ENVELOPES = ("_source", "node")
+"""Keys that hold one model beside facts about it: a hit of Elasticsearch, an edge of GraphQL."""
+
 OBJECT_KEY = "the object's key"
 """Stands for the name of a field: the key by which a file holds the model's object."""
 
@@ -40,6 +43,11 @@ def canonical_name(key: str) -> str:
 def is_known(key: str) -> bool:
     """Return whether the key is a field of the API, under whatever name."""
     return canonical_name(key) in FIELDS or canonical_name(key) in NOT_KEPT
+
+
+def hides_model(key: str) -> bool:
+    """Return whether a model lies in an unknown field, or is spelled by it in its own way."""
+    return key in ENVELOPES or is_known(key)
 
 
 @lru_cache(maxsize=1_000)  # the models of a dump share few sets of keys

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hfscan.store.dump.names import IDS, OBJECT_KEY, is_known, rename
+from hfscan.store.dump.names import ENVELOPES, IDS, OBJECT_KEY, is_known, rename, snapshots
 from hfscan.text import sanitize
 
 LARGEST_OBJECT = 16 << 20  # bytes; they hold 250,000 file names
@@ -13,13 +13,16 @@ LARGEST_OBJECT = 16 << 20  # bytes; they hold 250,000 file names
 Row = dict[str, msgspec.Raw]
 Text = bytes | memoryview
 
-_WRAPPERS = ("models", "rows", "items", "data", "results", "records", "entries")
+_WRAPPERS = ("models", "rows", "items", "data", "results", "records", "entries", "hits", "edges")
 """Keys that hold the list of models beside facts about it, the surest first."""
+_HEADERS, _BODIES = ("columns", "meta"), ("data", "rows")
+"""Keys of a table's column names (or of objects with a `name`), and of its rows, lists of cells."""
 _DEEPEST = 8  # lists and wrappers in each other
 _NULL, _BROKEN = msgspec.Raw(b"null"), msgspec.Raw(b"{")
 _INVALID = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_object = msgspec.json.Decoder(Row).decode
+_decode_rows = msgspec.json.Decoder(list[list[msgspec.Raw]]).decode
 
 
 class Unwrapper:
@@ -27,7 +30,7 @@ class Unwrapper:
 
     `models` have an id. `oversized` and `unreadable` are left out. `stranger` describes the first
     value that is no model; None where there is none. `announced`: rows that there are in all, as a
-    page of the dataset viewer says; `partial`: it says that these are not all.
+    page of the dataset viewer or of a search says; `partial`: it says that these are not all.
     """
 
     def __init__(self) -> None:
@@ -58,27 +61,53 @@ class Unwrapper:
 
     def _of_fields(self, value: Text, fields: Row, depth: int) -> Iterator[Row]:
         row = rename(fields, _NULL)
-        if not has_id(row):
-            self._note_extent(fields)
-        if has_id(row):
+        envelope = _enveloped(fields)
+        if envelope is not None:
+            yield from self._keyed(_document_key(fields), memoryview(envelope))
+        elif has_id(row):
             yield from self._model(value, row)
         elif depth >= _DEEPEST:
             yield self._no_model("lists and objects nested too deeply")
-        elif (models := _transposed(row) or _viewed(fields)) is not None:
+        else:
+            self._note_extent(fields)
+            yield from self._from_container(fields, row, depth + 1)
+
+    def _from_container(self, fields: Row, row: Row, depth: int) -> Iterator[Row]:
+        """Yield the models of an object that has no id of its own."""
+        models = _transposed(row) or _transposed_by_id(fields) or _viewed(fields)
+        if models is not None:
             for model in models:
-                yield from self._from_object(msgspec.json.encode(model), model, depth + 1)
+                yield from self._from_object(msgspec.json.encode(model), model, depth)
+        elif (table := _table(fields)) is not None:
+            yield from self._from_table(*table, depth)
         elif (inner := _wrapped(fields)) is not None:
-            yield from self.rows(memoryview(inner), depth + 1)
+            yield from self.rows(memoryview(inner), depth)
         elif _is_keyed_by_id(fields):
             for key, item in fields.items():
                 yield from self._keyed(key, memoryview(item))
         else:
             yield self._no_model(_description(fields), row)
 
+    def _from_table(
+        self, names: list[str], rows: list[list[msgspec.Raw]], depth: int
+    ) -> Iterator[Row]:
+        for cells in rows:
+            if len(cells) == len(names):
+                model = dict(zip(names, cells, strict=True))
+                yield from self._from_object(msgspec.json.encode(model), model, depth)
+            else:
+                self.unreadable += 1
+
     def _note_extent(self, fields: Row) -> None:
-        self.partial = self.partial or bytes(fields.get("partial", _NULL)) == b"true"
-        total = bytes(fields.get("num_rows_total", _NULL))
-        self.announced = max(self.announced, int(total) if total.isdigit() else 0)
+        stated = (bytes(fields.get(key, _NULL)) for key in ("partial", "timed_out", "truncated"))
+        self.partial = self.partial or b"true" in stated
+        total = fields.get("num_rows_total", _NULL)
+        if "hits" in fields:
+            total = fields.get("total", _NULL)
+            if _begins(total) == b"{":
+                total = _decode_object(total).get("value", _NULL)
+        digits = bytes(total)
+        self.announced = max(self.announced, int(digits) if digits.isdigit() else 0)
 
     def _keyed(self, key: str, value: Text) -> Iterator[Row]:
         try:
@@ -91,6 +120,9 @@ class Unwrapper:
             return
         row = rename(opened, _NULL)
         repo = msgspec.Raw(msgspec.json.encode(key))
+        if not (key or has_id(row)):
+            yield self._no_model(_description(opened), row)
+            return
         if not has_id(row) or ("/" in key and "id" not in row and "modelId" not in row):
             row["id"] = repo
         elif "/" in key and row.get("id", row.get("modelId")) != repo:
@@ -198,6 +230,77 @@ def _transposed(fields: Row) -> Iterator[Row] | None:
     return (
         {name: column.get(row, _NULL) for name, column in columns.items()} for row in columns[key]
     )
+
+
+def _transposed_by_id(fields: Row) -> Iterator[Row] | None:
+    """Yield the rows of columns that are objects by repo id, as pandas writes an index of ids.
+
+    Return None for what is no such thing.
+    """
+    if not any(map(is_known, fields)) or any(_begins(v) != b"{" for v in fields.values()):
+        return None
+    columns = {name: _decode_object(value) for name, value in fields.items()}
+    first, *others = columns.values()
+    if not any("/" in key for key in first) or any(
+        column.keys() != first.keys() for column in others
+    ):
+        return None
+    return (
+        {"id": _encode(key)} | {name: column[key] for name, column in columns.items()}
+        for key in first
+    )
+
+
+def _table(fields: Row) -> tuple[list[str], list[list[msgspec.Raw]]] | None:
+    """Return the column names and the rows of a table, such as pandas' orient="split".
+
+    An `index` of repo ids is a column where there is no other. Return None for what is no table.
+    """
+    header = next((fields[key] for key in _HEADERS if key in fields), _NULL)
+    body = next((fields[key] for key in _BODIES if key in fields), _NULL)
+    if _begins(header) != b"[" or _begins(body) != b"[":
+        return None
+    try:
+        names, rows = [_column_name(column) for column in _decode_list(header)], _decode_rows(body)
+    except msgspec.ValidationError:
+        return None
+    if len({*names}) < len(names):
+        return None
+    if not any(name in IDS for name in snapshots(tuple(names))):
+        index = msgspec.json.decode(fields.get("index", _NULL))
+        if not (isinstance(index, list) and len(index) == len(rows) and _are_ids(index)):
+            return None
+        return ["id", *names], [[_encode(id_), *row] for id_, row in zip(index, rows, strict=True)]
+    return names, rows
+
+
+def _column_name(column: msgspec.Raw) -> str:
+    """Return the name of a column. Raises ValidationError where it has none."""
+    if _begins(column) == b"{":
+        column = _decode_object(column).get("name", _NULL)
+    return msgspec.json.decode(column, type=str)
+
+
+def _are_ids(keys: list[object]) -> bool:
+    return all(isinstance(key, str) for key in keys) and any("/" in str(key) for key in keys)
+
+
+def _enveloped(fields: Row) -> msgspec.Raw | None:
+    """Return the model in an object that holds one beside facts about it, None where none is."""
+    for key in ENVELOPES:
+        if (
+            key in fields
+            and _begins(fields[key]) == b"{"
+            and not any(name in fields for name in ("id", "modelId"))
+        ):
+            return fields[key]
+    return None
+
+
+def _document_key(fields: Row) -> str:
+    """Return the repo id that a document store keeps a model under; '' where it is another key."""
+    key = msgspec.json.decode(fields.get("_id", _NULL))
+    return key if isinstance(key, str) and "/" in key else ""
 
 
 def _viewed(fields: Row) -> Iterator[Row] | None:
