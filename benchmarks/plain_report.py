@@ -136,7 +136,7 @@ def cutoff(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         "certain": f"{CREATED} AND NOT at_cutoff",
         "dated": dated,
         "undated": f"at_cutoff AND (date IS NULL OR {conflict})",
-        "in_conflict": conflict,
+        "impossible_dates": conflict,
     }
     kinds = {
         ("exclusive", "pytorch"): "pytorch AND NOT tensorflow",
@@ -169,13 +169,13 @@ def concentration(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]
         "FROM found GROUP BY author ORDER BY numerator DESC, author"
     ).fetchall()
     models, supporting = (sum(row[at] for row in rows) for at in (1, 2))
-    without, without_of, accounts = models, supporting, []
+    left, supporting_left, accounts = models, supporting, []
     for author, numerator, supported in rows[:10]:
-        without, without_of = without - numerator, without_of - supported
+        left, supporting_left = left - numerator, supporting_left - supported
         accounts.append(
             {
                 "author": author, "numerator": numerator, "denominator": models,
-                "without": without, "without_of": without_of,
+                "numerator_without": left, "denominator_without": supporting_left,
             }
         )  # fmt: skip
     return accounts

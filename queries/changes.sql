@@ -54,7 +54,7 @@ counted AS (
         count(*) FILTER (before IS NOT NULL AND after IS NOT NULL) AS kept,
         count(*) FILTER (before <> after) AS renamed,
         count(*) FILTER (differs AND before IS NOT NULL AND after IS NOT NULL) AS changed,
-        count(*) FILTER (after IS NULL) AS gone,
+        count(*) FILTER (after IS NULL) AS removed,
         count(*) FILTER (before IS NULL) AS added
     FROM pairs
 ),
@@ -69,9 +69,9 @@ switched AS (
 SELECT change, framework, models
 FROM (
     SELECT 1 AS place, NULL AS bit, change, NULL AS framework, models
-    FROM (UNPIVOT counted ON kept, renamed, changed, gone, added INTO NAME change VALUE models)
+    FROM (UNPIVOT counted ON kept, renamed, changed, removed, added INTO NAME change VALUE models)
     UNION ALL
     SELECT 2, bit, change, framework, models
     FROM (UNPIVOT switched ON gained, lost INTO NAME change VALUE models)
 )
-ORDER BY place, bit NULLS FIRST, list_position(['kept', 'renamed', 'changed', 'gone', 'added', 'gained', 'lost'], change)
+ORDER BY place, bit NULLS FIRST, list_position(['kept', 'renamed', 'changed', 'removed', 'added', 'gained', 'lost'], change)

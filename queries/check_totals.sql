@@ -7,7 +7,7 @@
 WITH figures AS (
     SELECT DISTINCT  -- sections may repeat a request
         * EXCLUDE (share),
-        (definition, frameworks, population, period, cutoff, weight, exclude_top_authors) AS question
+        (definition, frameworks, population, period, cutoff, weight, exclude_top_authors) AS request
     FROM (
         SELECT unnest(from_json($figures::JSON, '[{
             "name": "VARCHAR", "framework": "VARCHAR", "definition": "VARCHAR",
@@ -19,7 +19,7 @@ WITH figures AS (
 ),
 cells AS (
     SELECT
-        question, "by", "group",
+        request, "by", "group",
         sum(numerator) FILTER (name IN ('exclusive', 'shared')) AS shares,
         max(denominator) FILTER (name <> 'none') AS whole,
         min(denominator) FILTER (name <> 'none') AS least,
@@ -28,17 +28,17 @@ cells AS (
     FROM figures GROUP BY ALL
 ),
 grouped AS (
-    SELECT question, "by", sum(whole) AS groups FROM cells WHERE "by" IS NOT NULL GROUP BY ALL
+    SELECT request, "by", sum(whole) AS groups FROM cells WHERE "by" IS NOT NULL GROUP BY ALL
 )
 SELECT
-    'shares' AS what, question::VARCHAR AS question, "by", "group",
+    'shares' AS comparison, request::VARCHAR AS request, "by", "group",
     shares AS found, whole AS expected
 FROM cells WHERE abs(shares - whole) > greatest(0.01, 1e-9 * whole) OR least <> whole
 UNION ALL
-SELECT 'with none', question::VARCHAR, "by", "group", none_of + whole, everything
+SELECT 'with none', request::VARCHAR, "by", "group", none_of + whole, everything
 FROM cells WHERE abs(none_of + whole - everything) > greatest(0.01, 1e-9 * everything)
 UNION ALL
-SELECT 'groups', question::VARCHAR, grouped."by", NULL, groups, whole
-FROM grouped JOIN cells USING (question)
+SELECT 'groups', request::VARCHAR, grouped."by", NULL, groups, whole
+FROM grouped JOIN cells USING (request)
 WHERE cells."by" IS NULL AND abs(groups - whole) > greatest(0.01, 1e-9 * whole)
 ORDER BY ALL

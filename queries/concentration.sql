@@ -52,8 +52,8 @@ SELECT
     denominator::BIGINT AS denominator,
     round(models / denominator, 9) AS share,
     round(cumulative / denominator, 9) AS cumulative_share,
-    (denominator - cumulative)::BIGINT AS without,
-    supporting_without::BIGINT AS without_of,
+    (denominator - cumulative)::BIGINT AS numerator_without,
+    supporting_without::BIGINT AS denominator_without,
     round((denominator - cumulative) / nullif(supporting_without, 0), 9) AS share_without
 FROM ranked
 WHERE models > 0

@@ -1,5 +1,5 @@
 -- title: Models at the creation-date cutoff
--- answers: How many models were certainly created in a period, how many more by other evidence of their date, and how many possibly?
+-- answers: How many models supporting each framework were created in a period, at least and at most, as the oldest models have no exact date?
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared
 -- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files) or loadable
 -- param since TIMESTAMP = 2022-01-01 : start of the period, inclusive (UTC)
@@ -8,13 +8,14 @@
 -- values definition: tag, weights, loadable
 -- column framework: framework
 -- column share_certain: share
--- column share_low: share
--- column share_high: share
--- chart: interval low=share_low high=share_high mark=share_certain y=framework
+-- column share_min: share
+-- column share_max: share
+-- chart: interval low=share_min high=share_max mark=share_certain y=framework
 -- certain: dated by the Hub. dated: at the cutoff, and dated by an import or the first commit.
--- undated: at the cutoff without a date; in_conflict: those of them with an impossible date.
--- *_of: models that support any of the frameworks. The share is lowest when no undated model of this
--- kind and all other undated models belong to the period, and highest the other way round.
+-- undated: at the cutoff without a date; impossible_dates: those of them whose other date is impossible.
+-- models_min: certain + dated; models_max: with undated. *_total: models that support any of the frameworks.
+-- The share is lowest when no undated model of this kind and all other undated models belong to the
+-- period, and highest the other way round.
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 aged AS (
     SELECT tag_mask, weights_mask, loadable_mask, 'certain' AS age, false AS conflict
@@ -50,20 +51,20 @@ counted AS (
         coalesce(sum(n) FILTER (counts AND age = 'certain'), 0)::BIGINT AS certain,
         coalesce(sum(n) FILTER (counts AND age = 'dated'), 0)::BIGINT AS dated,
         coalesce(sum(n) FILTER (counts AND age = 'undated'), 0)::BIGINT AS undated,
-        coalesce(sum(n) FILTER (counts AND conflict), 0)::BIGINT AS in_conflict,
-        coalesce(sum(n) FILTER (supported <> 0 AND age = 'certain'), 0)::BIGINT AS certain_of,
-        coalesce(sum(n) FILTER (supported <> 0 AND age = 'dated'), 0)::BIGINT AS dated_of,
-        coalesce(sum(n) FILTER (supported <> 0 AND age = 'undated'), 0)::BIGINT AS undated_of
+        coalesce(sum(n) FILTER (counts AND conflict), 0)::BIGINT AS impossible_dates,
+        coalesce(sum(n) FILTER (supported <> 0 AND age = 'certain'), 0)::BIGINT AS certain_total,
+        coalesce(sum(n) FILTER (supported <> 0 AND age = 'dated'), 0)::BIGINT AS dated_total,
+        coalesce(sum(n) FILTER (supported <> 0 AND age = 'undated'), 0)::BIGINT AS undated_total
     FROM kinds
     GROUP BY ALL
 )
 SELECT
-    name, framework, certain, dated, undated, in_conflict,
-    certain + dated AS low,
-    certain + dated + undated AS high,
-    certain_of, dated_of, undated_of,
-    round(certain / nullif(certain_of, 0), 9) AS share_certain,
-    round(low / nullif(certain_of + dated_of + undated_of - undated, 0), 9) AS share_low,
-    round(high / nullif(certain_of + dated_of + undated, 0), 9) AS share_high
+    name, framework, certain, dated, undated, impossible_dates,
+    certain + dated AS models_min,
+    certain + dated + undated AS models_max,
+    certain_total, dated_total, undated_total,
+    round(certain / nullif(certain_total, 0), 9) AS share_certain,
+    round(models_min / nullif(certain_total + dated_total + undated_total - undated, 0), 9) AS share_min,
+    round(models_max / nullif(certain_total + dated_total + undated, 0), 9) AS share_max
 FROM counted
 ORDER BY name, bit

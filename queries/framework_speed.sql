@@ -1,13 +1,13 @@
 -- title: Speed and memory of two frameworks
 -- answers: How much time and memory does the same model take in one framework, relative to another?
--- param what VARCHAR = training : inference (a forward call) or training (forward, backward, AdamW)
+-- param mode VARCHAR = training : inference (a forward call) or training (forward, backward, AdamW)
 -- param dtype VARCHAR = float32 : number format of the model
 -- param device VARCHAR = NULL : cpu or cuda, the same for both frameworks; NULL: either
 -- param backend VARCHAR = pytorch : the framework
 -- param variant VARCHAR = eager : the execution mode
 -- param other_backend VARCHAR = tensorflow : the framework to compare with
 -- param other_variant VARCHAR = function : the execution mode of that framework; function is the default of Keras
--- values what: inference, training
+-- values mode: inference, training
 -- values dtype: float32, bfloat16, float16
 -- values device: cpu, cuda
 -- values backend: flax, keras-jax, onnx, pytorch, tensorflow
@@ -31,7 +31,7 @@ SELECT
 FROM parity_ratios
 JOIN parity_runs ON parity_runs.id = run
 WHERE
-    what = $what::VARCHAR AND dtype = $dtype::VARCHAR
+    what = $mode::VARCHAR AND dtype = $dtype::VARCHAR
     AND backend = $backend::VARCHAR AND variant = $variant::VARCHAR
     AND other_backend = $other_backend::VARCHAR AND other_variant = $other_variant::VARCHAR
     AND device = other_device AND ($device::VARCHAR IS NULL OR device = $device::VARCHAR)

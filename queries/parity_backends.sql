@@ -3,14 +3,14 @@
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each case
 -- column share: share
 -- chart: stack x=share y=backend color=verdict
--- verdict: 'agree' where any load method does, else that of the alphabetically first one. `of`: files
+-- verdict: 'agree' where any load method does, else that of the alphabetically first one. total: files
 -- checked in the backend; files that a backend cannot open ('no backend') are not counted.
 WITH newest AS (
     FROM parity_cases
     WHERE verdict <> 'no backend' AND ($run::INTEGER IS NULL OR run = $run)
     QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, route)
 ),
-ways AS (
+opened AS (
     SELECT
         checkpoint, file, backend,
         CASE WHEN bool_or(verdict = 'agree') THEN 'agree' ELSE arg_min(verdict, route) END AS verdict
@@ -21,8 +21,8 @@ SELECT
     backend,
     verdict,
     count(*) AS files,
-    sum(count(*)) OVER (PARTITION BY backend)::BIGINT AS "of",
-    round(files / "of", 9) AS share
-FROM ways
+    sum(count(*)) OVER (PARTITION BY backend)::BIGINT AS total,
+    round(files / total, 9) AS share
+FROM opened
 GROUP BY backend, verdict
 ORDER BY backend, verdict <> 'agree', files DESC, verdict

@@ -8,7 +8,7 @@ WITH newest AS (
     WHERE $run::INTEGER IS NULL OR run = $run
     QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, route)
 ),
-ways AS (
+opened AS (
     SELECT checkpoint, file, backend, bool_or(verdict = 'agree') AS agrees
     FROM newest
     WHERE verdict <> 'no backend'
@@ -25,15 +25,15 @@ versions AS (
     FROM backends
 )
 SELECT
-    count(*) AS ways,
+    count(*) AS files,
     count(*) FILTER (agrees) AS agree,
     count(*) FILTER (NOT agrees) AS differ,
     count(DISTINCT checkpoint) AS checkpoints,
     count(DISTINCT backend) AS backends,
     (SELECT count(DISTINCT run) FROM newest) AS runs,
-    (SELECT strftime(min(started_at), '%Y-%m-%d') FROM parity_runs WHERE id IN (SELECT run FROM newest)) AS since,
-    (SELECT strftime(max(finished_at), '%Y-%m-%d') FROM parity_runs WHERE id IN (SELECT run FROM newest)) AS until,
+    (SELECT strftime(min(started_at), '%Y-%m-%d') FROM parity_runs WHERE id IN (SELECT run FROM newest)) AS first_run,
+    (SELECT strftime(max(finished_at), '%Y-%m-%d') FROM parity_runs WHERE id IN (SELECT run FROM newest)) AS last_run,
     (SELECT coalesce(string_agg(package, ', ' ORDER BY package), 'not known')
         FROM (SELECT DISTINCT name || ' ' || version AS package FROM versions)) AS versions
-FROM ways
+FROM opened
 HAVING count(*) > 0

@@ -6,11 +6,11 @@
 -- column time_ratio_max: ratio
 -- column cpu_ratio: ratio
 -- column memory_ratio: ratio
--- chart: ratio low=time_ratio_min high=time_ratio_max mark=time_ratio y=checkpoint+what+backend+variant
+-- chart: ratio low=time_ratio_min high=time_ratio_max mark=time_ratio y=checkpoint+mode+backend+variant
 -- A ratio below 1 is faster, or takes less memory. Ratios compare two calls of one round: median,
 -- least and largest.
 SELECT
-    checkpoint, what, backend, variant, device, dtype, threads, rounds,
+    checkpoint, what AS mode, backend, variant, device, dtype, threads, rounds,
     round(time_ratio, 6) AS time_ratio,
     round(time_ratio_min, 6) AS time_ratio_min,
     round(time_ratio_max, 6) AS time_ratio_max,
@@ -21,5 +21,5 @@ FROM parity_ratios
 WHERE
     other_backend = 'pytorch' AND other_variant = 'eager'
     AND ($run::INTEGER IS NULL OR run = $run)
-QUALIFY run = max(run) OVER (PARTITION BY checkpoint, what, backend, variant, device, dtype)
-ORDER BY checkpoint, what, backend, variant, device
+QUALIFY run = max(run) OVER (PARTITION BY checkpoint, mode, backend, variant, device, dtype)
+ORDER BY checkpoint, mode, backend, variant, device

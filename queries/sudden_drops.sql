@@ -2,12 +2,12 @@
 -- answers: Which totals of a later snapshot are so much lower that they indicate a fault?
 -- param earlier INTEGER = 1 : the snapshot to compare with
 -- param later INTEGER = 2 : the snapshot to check
--- param models DOUBLE = 0.98 : lowest plausible ratio of the numbers of models
--- param downloads DOUBLE = 0.5 : lowest plausible ratio of the sums of 30-day downloads
--- param tagged DOUBLE = 0.95 : lowest plausible ratio of the numbers of models with a framework tag
+-- param models_ratio DOUBLE = 0.98 : lowest plausible ratio of the numbers of models
+-- param downloads_ratio DOUBLE = 0.5 : lowest plausible ratio of the sums of 30-day downloads
+-- param tagged_ratio DOUBLE = 0.95 : lowest plausible ratio of the numbers of models with a framework tag
 -- values earlier: <snapshots>
 -- values later: <snapshots>
--- column share: share
+-- column ratio: ratio
 -- chart: none
 -- A row for each drop. The Hub grows by thousands of models a day and loses few.
 WITH seen AS (
@@ -27,13 +27,13 @@ totals AS (
 ),
 compared AS (
     SELECT
-        unnest(['models', 'downloads', 'tagged']) AS what,
+        unnest(['models', 'downloads', 'tagged models']) AS measure,
         unnest([old.models, old.downloads, old.tagged]) AS before,
         unnest([new.models, new.downloads, new.tagged]) AS after,
-        unnest([$models::DOUBLE, $downloads::DOUBLE, $tagged::DOUBLE]) AS least
+        unnest([$models_ratio::DOUBLE, $downloads_ratio::DOUBLE, $tagged_ratio::DOUBLE]) AS least
     FROM (FROM totals WHERE side = 'earlier') AS old, (FROM totals WHERE side = 'later') AS new
 )
-SELECT what, before, after, after / before AS share
+SELECT measure, before, after, after / before AS ratio
 FROM compared
 WHERE after < least * before
-ORDER BY what
+ORDER BY measure

@@ -72,11 +72,11 @@ counted AS (
 flows AS (
     SELECT
         "group", before, after,
-        sum(models) OVER (PARTITION BY "group", before) AS of_before,
-        sum(models) OVER (PARTITION BY "group", after) AS of_after
+        sum(models) OVER (PARTITION BY "group", before) AS before_total,
+        sum(models) OVER (PARTITION BY "group", after) AS after_total
     FROM counted WHERE before <> '(not there)'
 )
-SELECT counted.*, of_before::BIGINT AS of_before, of_after::BIGINT AS of_after
+SELECT counted.*, before_total::BIGINT AS before_total, after_total::BIGINT AS after_total
 FROM counted
 LEFT JOIN flows ON
     flows."group" IS NOT DISTINCT FROM counted."group"

@@ -12,7 +12,7 @@ from hfscan.figures.view import SnapshotView
 from hfscan.store import Snapshot, Store
 from hfscan.text import sanitize
 
-_COLUMNS = {"downloads": "downloads", "tagged": "tags"}
+_COLUMNS = {"downloads": "downloads", "tagged models": "tags"}
 """What is compared -> the column that both snapshots must have for it."""
 
 
@@ -40,9 +40,10 @@ def describe_drops(store: Store, before: Snapshot, after: Snapshot) -> str | Non
     """Return what dropped between two snapshots, as text; None where nothing did."""
     rows = load("sudden_drops").run(store.connection, {"earlier": before.id, "later": after.id})
     missing_columns = {*before.missing_columns, *after.missing_columns}
-    drops = [row for row in rows if _COLUMNS.get(row["what"]) not in missing_columns]
+    drops = [row for row in rows if _COLUMNS.get(row["measure"]) not in missing_columns]
     return (
-        ", ".join(f"{row['what']} {row['before']:,} -> {row['after']:,}" for row in drops) or None
+        ", ".join(f"{row['measure']} {row['before']:,} -> {row['after']:,}" for row in drops)
+        or None
     )
 
 

@@ -130,7 +130,7 @@ class SnapshotView:
         Raises NotFoundError when the snapshot has no such model, naming those of similar names.
         """
         rows = self.run("model", {"model": name})
-        if rows and rows[0]["exact"]:
+        if rows and rows[0]["exact_match"]:
             return rows[0]
         similar = f" There is {', '.join(row['id'] for row in rows)}." if rows else ""
         raise NotFoundError(f"Snapshot {self.snapshot.id} has no model {name!r}.{similar}")

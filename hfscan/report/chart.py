@@ -188,14 +188,14 @@ def _rows(report: Report, section: Section) -> Iterator[Row]:
         }
         if "name" in row:
             told["framework"] = words.what(row["name"], row["framework"], names)
-        if "share" in row and "of" in row:
-            told["share_told"], told["of"] = words.percent(row["share"]), f"of {row['of']:,}"
+        if "share" in row and "total" in row:
+            told["share_told"], told["of"] = words.percent(row["share"]), f"of {row['total']:,}"
         if "points" in row:
             group = f"{told['group']}: " if row["group"] else ""
             told["row"] = f"{group}{told['framework']}"
             told["points_told"] = f"{words.cell('points', row['points'])} points"
-        if "name" in row and "share_low" in row:
-            told["framework"] += f": {words.span(row['share_low'], row['share_high'])}"
+        if "name" in row and "share_min" in row:
+            told["framework"] += f": {words.span(row['share_min'], row['share_max'])}"
         told["told"] = "; ".join(
             f"{key.replace('_', ' ')} {words.told(row, key, report)}"
             for key, value in row.items()

@@ -233,12 +233,12 @@ def _with_cutoff(report: Report) -> str:
     counted = what(row["name"], row["framework"], report.names)
     of_none = report.period is not None and report.period.is_empty
     older = f"{'Of older models' if of_none else 'With those'} of {report.question.year}"
-    if row["low"] == row["high"]:
-        return f" {older}, {number(row['low'])} support {counted}."
+    if row["models_min"] == row["models_max"]:
+        return f" {older}, {number(row['models_min'])} support {counted}."
     return (
-        f" {older}, between {number(row['low'])} and "
-        f"{number(row['high'])} support {counted} ({percent(row['share_low'])} to "
-        f"{percent(row['share_high'])}): {number(row['undated'])} cannot be dated."
+        f" {older}, between {number(row['models_min'])} and "
+        f"{number(row['models_max'])} support {counted} ({percent(row['share_min'])} to "
+        f"{percent(row['share_max'])}): {number(row['undated'])} cannot be dated."
     )
 
 

@@ -226,7 +226,7 @@ def _message(store: Store, snapshots: list[Snapshot]) -> str:
     rows = SnapshotView(store, after).run("changes", {"earlier": before.id, "later": after.id})
     models = {row["change"]: row["models"] for row in rows if row["framework"] is None}
     return (
-        f"data: +{models['added']} ~{models['changed']} -{models['gone']}, pytorch-only "
+        f"data: +{models['added']} ~{models['changed']} -{models['removed']}, pytorch-only "
         f"{_share(store, before)} -> {_share(store, after)}"
     )
 

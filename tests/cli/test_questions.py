@@ -86,7 +86,7 @@ def test_a_report_tells_what_became_of_earlier_models(ask):
     page = ask("report", "--format", "html")
     assert "The models of 2023-02-01, of any age" in re.sub(r"</?span[^>]*>", "", page)
     assert 'aria-label="group -; before' not in page
-    flow = "before TensorFlow only; after (not there); models 1; of before 1; of after 1"
+    flow = "before TensorFlow only; after (not there); models 1; before total 1; after total 1"
     assert f'aria-label="{flow}"' in page
 
 

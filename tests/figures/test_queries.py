@@ -114,7 +114,9 @@ def test_transitions_are_recounted(store, old, new):
         before = sum(expected[pair] for pair in there if pair[0] == row["before"])
         after = sum(expected[pair] for pair in there if pair[1] == row["after"])
         added = row["before"] == "(not there)"
-        assert (row["of_before"], row["of_after"]) == ((None, None) if added else (before, after))
+        assert (row["before_total"], row["after_total"]) == (
+            (None, None) if added else (before, after)
+        )
     same = ask(store, "transitions", earlier=1, later=1)
     assert {(row["before"], row["after"]) for row in same} == {
         (said(old, name),) * 2 for name in old

@@ -182,8 +182,8 @@ def dated(everything, dates: dict, *, definition, frameworks, year):
         name = ("exclusive", *served) if len(served) == 1 else ("shared", None)
         if served:
             found[name][age] += 1
-            found[name]["in_conflict"] += conflict
+            found[name]["impossible_dates"] += conflict
     return {
-        name: tuple(ages[age] for age in ("certain", "dated", "undated", "in_conflict"))
+        name: tuple(ages[age] for age in ("certain", "dated", "undated", "impossible_dates"))
         for name, ages in found.items()
     }

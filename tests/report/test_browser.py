@@ -322,8 +322,8 @@ def numbers(told):
         for row in table["rows"]:
             for key, value in row.items():
                 said |= set(NUMBER.findall(words.cell(key, value)))
-            if row.get("share_low") is not None:
-                said |= set(NUMBER.findall(words.span(row["share_low"], row["share_high"])))
+            if row.get("share_min") is not None:
+                said |= set(NUMBER.findall(words.span(row["share_min"], row["share_max"])))
     for value in told.get("summary", {}).values():
         said |= set(NUMBER.findall(words.cell("", value)))
     for snapshot in filter(None, [told["snapshot"], *told.get("snapshots", [])]):

@@ -52,12 +52,12 @@ def test_the_newest_result_of_each_case_is_told(db, tmp_path):
     report(db, tmp_path / "out", "json", "csv")
     told = json.loads((tmp_path / "out" / "parity.json").read_text("utf-8"))
     summary = told["summary"]
-    assert (summary["ways"], summary["agree"], summary["differ"]) == (4, 3, 1)
+    assert (summary["files"], summary["agree"], summary["differ"]) == (4, 3, 1)
     assert (summary["checkpoints"], summary["backends"], summary["runs"]) == (3, 2, 1)
     assert summary["versions"] == "torch 2.13"
     tables = {table["name"]: table["rows"] for table in told["tables"]}
     backends = {
-        (row["backend"], row["verdict"]): (row["files"], row["of"]) for row in tables["backends"]
+        (row["backend"], row["verdict"]): (row["files"], row["total"]) for row in tables["backends"]
     }
     assert backends == {
         ("pytorch", "agree"): (1, 2),

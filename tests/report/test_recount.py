@@ -104,7 +104,7 @@ def test_the_interval_of_the_cutoff_is_recounted(
     (table,) = (one for one in report["tables"] if one["name"] == "cutoff")
     found = {
         (row["name"], row["framework"]): tuple(
-            row[key] for key in ("certain", "dated", "undated", "in_conflict")
+            row[key] for key in ("certain", "dated", "undated", "impossible_dates")
         )
         for row in table["rows"]
     }
@@ -112,10 +112,13 @@ def test_the_interval_of_the_cutoff_is_recounted(
     sums = [sum(column) for column in zip(*expected.values(), strict=True)]
     for row in table["rows"]:
         certain, dated, undated, _ = expected[row["name"], row["framework"]]
-        assert (row["low"], row["high"]) == (certain + dated, certain + dated + undated)
+        assert (row["models_min"], row["models_max"]) == (
+            certain + dated,
+            certain + dated + undated,
+        )
         least = (certain + dated) / (sum(sums[:3]) - undated)
         most = (certain + dated + undated) / (sum(sums[:2]) + undated)
-        assert (row["share_low"], row["share_high"]) == (round(least, 9), round(most, 9))
+        assert (row["share_min"], row["share_max"]) == (round(least, 9), round(most, 9))
 
 
 def exclusive(report, population="created", cutoff=None):
@@ -150,7 +153,8 @@ def test_the_published_counts_of_both_censuses(censuses, tmp_path):
     (cutoff,) = (one["rows"] for one in year["tables"] if one["name"] == "cutoff")
     (pytorch,) = (row for row in cutoff if row["framework"] == "pytorch")
     assert (pytorch["certain"], pytorch["dated"], pytorch["undated"]) == (34_662, 3_918, 419)
-    assert (pytorch["in_conflict"], pytorch["low"], pytorch["high"]) == (8, 38_580, 38_999)
+    bounds = ("impossible_dates", "models_min", "models_max")
+    assert [pytorch[key] for key in bounds] == [8, 38_580, 38_999]
     later = exclusive(ask(NEW, 2023))
     assert {key: n for key, (n, _) in later.items()} == {
         "pytorch": 101_036,

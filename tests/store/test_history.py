@@ -226,7 +226,7 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
             f"{both} old.tags IS DISTINCT FROM new.tags OR old.pipeline_tag IS DISTINCT FROM "
             "new.pipeline_tag OR old.library_name IS DISTINCT FROM new.library_name"
         ),
-        ("gone", None): count("old ANTI JOIN new USING (id)"),
+        ("removed", None): count("old ANTI JOIN new USING (id)"),
         ("added", None): count("new ANTI JOIN old USING (id)"),
         ("gained", "tensorflow"): count(f"{both} NOT {had} AND {has}"),
         ("lost", "tensorflow"): count(f"{both} {had} AND NOT {has}"),
@@ -234,7 +234,7 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
     query = load("changes")
     rows = query.run(store.connection, {"frameworks": ["tensorflow"]})
     assert {(row["change"], row["framework"]): row["models"] for row in rows} == wanted
-    assert min(wanted["kept", None], wanted["gone", None], wanted["gained", "tensorflow"]) > 100
+    assert min(wanted["kept", None], wanted["removed", None], wanted["gained", "tensorflow"]) > 100
     # where the Hub redirects a name that is gone, its model stayed
     ((gone,),) = plain.execute("SELECT min(id) FROM (FROM old ANTI JOIN new USING (id))").fetchall()
     ((other,),) = plain.execute(
@@ -244,7 +244,7 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
     rows = query.run(store.connection, {"frameworks": ["tensorflow"]})
     found = {row["change"]: row["models"] for row in rows}
     assert found["renamed"] == 1
-    assert found["gone"] == wanted["gone", None] - 1
+    assert found["removed"] == wanted["removed", None] - 1
 
 
 def files(folder: Path) -> dict[str, bytes]:
