@@ -27,23 +27,22 @@ from hfscan.fakehub.synthetic import Synthesis
 CHANGED, COUNTED, NEW, GONE = 0.007, 0.3, 0.003, 0.0005
 LIMITS = {"wall": 6 * 3600, "rss": 16e9, "disk": 14e9}
 TOKEN = "hf_benchmark"  # noqa: S105 - the fake Hub's
-TAKE = """
+UPDATE = """
 import json, re, sys
 from datetime import datetime, timedelta, UTC
 from pathlib import Path
 from hfscan.hub.publish import Dataset
-from hfscan.snapshot import Remote
+from hfscan.sync import DatasetTarget, SyncOptions
 url, token, work, day = sys.argv[1:]
 dataset = Dataset("census", endpoint=url, token=token)
 now = datetime.now(UTC) + timedelta(days=int(day))
 # the simulated days are minutes apart, so the age of the last full crawl is not meaningful
-sys.modules["hfscan.snapshot.take"].FULL_EVERY = timedelta.max
-snapshot, _ = Remote(dataset, Path(work)).take(
-    endpoint=url, token=token, now=now, full=int(day) % 7 == 0
-)
+sys.modules["hfscan.sync.local"].FULL_CRAWL_INTERVAL = timedelta.max
+options = SyncOptions(url, token, now=now, full=int(day) % 7 == 0)
+state, _ = DatasetTarget(dataset, Path(work)).update(options)
 # ru_maxrss would start at the parent's memory
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
-print(json.dumps({"message": snapshot.message, "rss": int(peak) * 1024}))
+print(json.dumps({"message": state.message, "rss": int(peak) * 1024}))
 """
 
 
@@ -113,7 +112,7 @@ def _measure_day(day: int, hub: FakeHub) -> None:
         work = Path(folder) / "work"
         began = time.monotonic()
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-c", TAKE, hub.url, TOKEN, str(work), str(day)],
+            [sys.executable, "-c", UPDATE, hub.url, TOKEN, str(work), str(day)],
             stdout=subprocess.PIPE,
             env=os.environ | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"},
             text=True,

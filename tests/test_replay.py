@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from hfscan.fakehub import FakeHub, Population
-from hfscan.snapshot import take
 from hfscan.store import Store
+from hfscan.sync import LocalTarget, SyncOptions
 
 pytestmark = pytest.mark.slow
 KEYS = {
@@ -76,19 +76,18 @@ def serve(population, before, after) -> None:
 
 def test_the_snapshots_of_2026_08_give_the_history_and_the_messages(days, tmp_path):
     population = Population.from_rows(days[0].values())
-    state, told = tmp_path / "state", []
+    state, messages = tmp_path / "state", []
     today = datetime.now(UTC)
     with FakeHub(population, quota=None) as hub:
         for number, models in enumerate(days):
             if number:
                 serve(population, days[number - 1], models)
-            shown, new = take(
-                state, endpoint=hub.url, token=None, full=True, now=today + timedelta(days=number)
-            )
-            assert (new, shown.models) == (True, len(models))
-            told.append(shown.message)
-    assert told[0] == f"data: {len(days[0]):,} models, pytorch-only {share(days[0])}"
-    assert told[1:] == [expected(*pair) for pair in itertools.pairwise(days)]
+            options = SyncOptions(hub.url, None, full=True, now=today + timedelta(days=number))
+            updated, new = LocalTarget(state).update(options)
+            assert (new, updated.models) == (True, len(models))
+            messages.append(updated.message)
+    assert messages[0] == f"data: {len(days[0]):,} models, pytorch-only {share(days[0])}"
+    assert messages[1:] == [expected(*pair) for pair in itertools.pairwise(days)]
 
     with Store.open(state / "hfscan.duckdb") as store:
         snapshots = store.snapshots()

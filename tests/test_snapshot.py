@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from hfscan.cli import cli
 from hfscan.errors import SuspiciousDropError
 from hfscan.fakehub import FakeHub, Population
-from hfscan.snapshot import take
 from hfscan.store import Store
+from hfscan.sync import LocalTarget, SyncOptions
 
 pytestmark = pytest.mark.slow
 
@@ -44,8 +44,8 @@ def hub(population):
 
 @pytest.fixture
 def snapshot(hub, tmp_path):
-    state = tmp_path / "state"
-    return lambda **more: take(state, endpoint=hub.url, token=None, **more)
+    target = LocalTarget(tmp_path / "state")
+    return lambda **more: target.update(SyncOptions(hub.url, None, **more))
 
 
 def test_the_first_shows_everything_and_the_next_of_a_day_adds_nothing(snapshot, hub, tmp_path):
@@ -102,7 +102,7 @@ def test_much_less_than_before_is_not_shown(snapshot, population, tmp_path):
         snapshot(full=True, now=later(days=1))
     told = json.loads((tmp_path / "state" / "snapshot.json").read_text())
     assert told["snapshot"] == first.snapshot
-    shown, new = snapshot(accept=True)  # the same day: what was seen is enough
+    shown, new = snapshot(allow_drop=True)  # the same day: what was seen is enough
     assert new
     assert shown.message.startswith("data: +0 ~0 -20")
     with Store.open(tmp_path / "state" / "hfscan.duckdb") as store:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hfscan.errors import ImportFileError
-from hfscan.snapshot import shown
+from hfscan.sync import read_state
 
 WHOLE = {
     "snapshot": 1, "kind": "crawl", "observed_to": "2024-01-01T00:00:00Z", "models": 7,
@@ -14,9 +14,9 @@ WHOLE = {
 
 
 def test_a_whole_snapshot_is_read(tmp_path):
-    assert shown(tmp_path) is None
+    assert read_state(tmp_path) is None
     (tmp_path / "snapshot.json").write_text(json.dumps(WHOLE))
-    assert vars(shown(tmp_path)) == WHOLE
+    assert vars(read_state(tmp_path)) == WHOLE
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,4 @@ def test_a_damaged_snapshot_is_refused(tmp_path, text):
     """Taken for none, a state on the Hub would be started anew over its history."""
     (tmp_path / "snapshot.json").write_text(text)
     with pytest.raises(ImportFileError, match="changed or damaged"):
-        shown(tmp_path)
+        read_state(tmp_path)

@@ -15,9 +15,8 @@ from hfscan.cli import cli
 from hfscan.errors import HubRefusedError, StaleError
 from hfscan.fakehub import FakeHub, Population
 from hfscan.hub.publish import Dataset
-from hfscan.snapshot import Remote
-from hfscan.snapshot.summary import check_age
 from hfscan.store import Store
+from hfscan.sync import DatasetTarget, SyncOptions, check_age
 
 ROOT = Path(__file__).parents[1]
 TOKEN = "hf_" + "s" * 34
@@ -52,16 +51,16 @@ def remote(hub, tmp_path):
     """A fresh machine each time, unless it is named."""
     made = iter(range(99))
 
-    def start(work: str | None = None) -> Remote:
+    def start(work: str | None = None) -> DatasetTarget:
         dataset = Dataset("census", endpoint=hub.url, token=TOKEN)
-        return Remote(dataset, tmp_path / (work or f"machine-{next(made)}"))
+        return DatasetTarget(dataset, tmp_path / (work or f"machine-{next(made)}"))
 
     return start
 
 
 def run(remote, hub, day=0, **more):
     now = TODAY + timedelta(days=day)
-    return remote.take(endpoint=hub.url, token=TOKEN, now=now, **more)
+    return remote.update(SyncOptions(hub.url, TOKEN, now=now, **more))
 
 
 def seen(remote):
@@ -112,7 +111,7 @@ def test_each_day_is_one_commit_and_every_machine_has_all_of_the_history(hub, po
 def test_keep_forgets_the_updates_before_a_crawl_of_long_ago(hub, remote):
     kinds = [run(remote("one"), hub, day=day)[0].kind for day in (0, 1, 8)]
     assert kinds == ["crawl", "update", "crawl"]
-    run(remote("one"), hub, day=9, keep=timedelta(days=1))
+    run(remote("one"), hub, day=9, retention=timedelta(days=1))
     machine = remote()
     shown, _ = run(machine, hub, day=10)
     assert shown.message.startswith("data: +0 ~0 -0")
@@ -144,9 +143,9 @@ def test_what_another_machine_published_meanwhile_is_not_overwritten(hub, remote
 
 def test_its_age_is_told(hub, remote):
     with pytest.raises(StaleError, match="no snapshot yet"):
-        check_age(remote().shown(), timedelta(days=2))
+        check_age(remote().read_state(), timedelta(days=2))
     run(remote(), hub)
-    shown = remote().shown()
+    shown = remote().read_state()
     check_age(shown, timedelta(days=2))
     with pytest.raises(StaleError, match="more than 2 days ago"):
         check_age(shown, timedelta(days=2), shown.instant + timedelta(days=2, seconds=1))
@@ -199,7 +198,7 @@ def test_killed_anywhere_and_run_again_it_completes(hub, tmp_path, reached, agai
     dataset = hub.datasets["ann/census"]
     assert len(dataset.commits) == 1
     assert list(dataset.tags.values()) == [dataset.sha]
-    later = Remote(Dataset("ann/census", endpoint=hub.url, token=TOKEN), tmp_path / "three")
+    later = DatasetTarget(Dataset("ann/census", endpoint=hub.url, token=TOKEN), tmp_path / "three")
     shown, _ = run(later, hub, day=1)
     assert shown.message.startswith("data: +0 ~0 -0")
     assert [len(models) for _, models in seen(later)] == [len(hub.population)] * 2

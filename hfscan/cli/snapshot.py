@@ -1,6 +1,5 @@
 """`hfscan snapshot`."""
 
-import io
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +14,7 @@ from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.fs import append_output
 from hfscan.hub.publish import Dataset
-from hfscan.snapshot import Local, Remote
-from hfscan.snapshot.summary import check_age, write_summary
+from hfscan.sync import DatasetTarget, LocalTarget, SyncOptions, check_age, format_summary
 
 _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
 
@@ -94,35 +92,35 @@ def command(
     """
     require_online("Unset it.")
     token = hub_token(endpoint, allow_http=allow_http_token)
-    state = _parse_target(target, work_dir, endpoint, token)
+    place = _parse_target(target, work_dir, endpoint, token)
     if max_age is not None:
-        check_age(state.shown(), timedelta(days=max_age))
+        check_age(place.read_state(), timedelta(days=max_age))
         return
     with show_progress() as progress:
-        snapshot, new = state.take(
-            endpoint=endpoint,
-            token=token,
-            rewrite_links=rewrite_links,
-            full=full,
-            accept=allow_drop,
-            keep=retention_days and timedelta(days=retention_days),
-            progress=progress,
+        state, is_new = place.update(
+            SyncOptions(
+                endpoint=endpoint,
+                token=token,
+                rewrite_links=rewrite_links,
+                full=full,
+                allow_drop=allow_drop,
+                retention=None if retention_days is None else timedelta(days=retention_days),
+                progress=progress,
+            )
         )
     if summary is not None:
-        text = io.StringIO()
-        write_summary(snapshot, state.reports, state.charts(snapshot), text)
-        append_output(summary, text.getvalue())
-    echo(snapshot.message if new else f"No new snapshot: the latest is from {snapshot.observed_to}")
+        append_output(summary, format_summary(state, place.reports, place.charts_url(state)))
+    echo(state.message if is_new else f"No new snapshot: the latest is from {state.observed_to}")
 
 
 def _parse_target(
     target: str, work_dir: Path | None, endpoint: str, token: str | None
-) -> Local | Remote:
+) -> LocalTarget | DatasetTarget:
     match = _DATASET.fullmatch(target)
     if match is None:
         if "://" in target:
             raise click.BadParameter(f"{target!r} is not of the form hf://datasets/OWNER/NAME")
-        return Local(Path(target))
+        return LocalTarget(Path(target))
     dataset = Dataset(match["repo"], endpoint=endpoint, token=token)
-    own = Path(constants.HF_HOME) / "hfscan" / dataset.repo.replace("/", "--")
-    return Remote(dataset, work_dir or own)
+    default = Path(constants.HF_HOME) / "hfscan" / dataset.repo.replace("/", "--")
+    return DatasetTarget(dataset, work_dir or default)

@@ -1,0 +1,234 @@
+"""Update a folder with today's snapshot: crawl, check, prune, export, report.
+
+The folder holds the database with its journal, `history/` (the same data as files that never
+change), `export/` of the latest full crawl, today's `reports/`, and `snapshot.json`, which is
+written last. If a run is killed, the next one completes it.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from hfscan import census, export
+from hfscan.errors import StorageError, SuspiciousDropError
+from hfscan.figures import FigureRequest, SnapshotView, describe_drops
+from hfscan.fs import hold_lock, translate_os_errors
+from hfscan.hub import Progress
+from hfscan.report import Question, build, build_whole, write_folder
+from hfscan.report.words import percent
+from hfscan.scope import Scope
+from hfscan.store import Snapshot, Store
+from hfscan.sync.state import STATE_FILE, SnapshotState, read_state, write_state
+
+FULL_CRAWL_INTERVAL = timedelta(days=7)
+"""Updates miss deletions, and new download counts of unchanged models: crawl all this often."""
+
+DATABASE = "hfscan.duckdb"
+_FORMATS = ("md", "html", "json")
+
+
+@dataclass(frozen=True)
+class SyncOptions:
+    """How to update a target.
+
+    `full`: crawl everything even if the last full crawl is recent. `allow_drop`: accept a snapshot
+    that is much smaller than the previous one. `retention`: delete older updates.
+    """
+
+    endpoint: str
+    token: str | None
+    rewrite_links: bool = False
+    full: bool = False
+    allow_drop: bool = False
+    retention: timedelta | None = None
+    progress: Callable[[Progress], None] | None = None
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class LocalTarget:
+    """A folder of snapshots. `repo`: the dataset that it is published to."""
+
+    folder: Path
+    repo: str | None = None
+
+    @property
+    def database(self) -> Path:
+        """The database file."""
+        return self.folder / DATABASE
+
+    @property
+    def reports(self) -> Path:
+        """The folder of today's reports."""
+        return self.folder / "reports"
+
+    def charts_url(self, _: SnapshotState) -> str:
+        """Return the URL of the folder of the reports' charts."""
+        return f"{self.reports.resolve().as_uri()}/"
+
+    def read_state(self) -> SnapshotState | None:
+        """Return the state of the folder, or None if there is none yet."""
+        return read_state(self.folder)
+
+    def update(self, options: SyncOptions) -> tuple[SnapshotState, bool]:
+        """Add today's snapshot (UTC) if it is missing; return the state and whether it is new.
+
+        Raises SuspiciousDropError if the snapshot is much smaller than the previous one; it then
+        stays in the database, and nothing else changes. Also raises what a crawl raises.
+        """
+        with translate_os_errors(self.folder, "choose another --target"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with hold_lock(self.folder / STATE_FILE, "choose another --target"):
+            _crawl(self.database, options)
+            may_prune = options.retention is not None
+            with Store.open(self.database, write=may_prune) as store:
+                run = _Run(self, options, store, _list_snapshots(store, options.endpoint))
+                state = self.read_state()
+                if state is not None and state.snapshot == run.latest.id:
+                    return state, False
+                for stage in (_check, _prune, _export, _report):
+                    stage(run)
+                state = _describe(run)
+                write_state(self.folder, state)
+                if may_prune:
+                    with contextlib.suppress(StorageError):  # the free space is used later
+                        store.compact()
+        return state, True
+
+
+@dataclass
+class _Run:
+    """What the stages of one run share. `snapshots`: those of the entire Hub, oldest first."""
+
+    target: LocalTarget
+    options: SyncOptions
+    store: Store
+    snapshots: list[Snapshot]
+
+    @property
+    def latest(self) -> Snapshot:
+        return self.snapshots[-1]
+
+    @property
+    def previous(self) -> Snapshot | None:
+        return self.snapshots[-2] if len(self.snapshots) > 1 else None
+
+    @property
+    def latest_crawl(self) -> Snapshot:
+        """The snapshot to export: an update contains download counts that it has not observed."""
+        return next(known for known in reversed(self.snapshots) if known.kind == "crawl")
+
+
+def _list_snapshots(store: Store, endpoint: str) -> list[Snapshot]:
+    """Return the snapshots of the entire Hub at `endpoint`, oldest first."""
+    origin = endpoint.rstrip("/")
+    return [known for known in store.snapshots() if known.origin == origin and known.whole]
+
+
+def _crawl(db: Path, options: SyncOptions) -> None:
+    """Add a full crawl or an update, unless there is a snapshot of today."""
+    snapshots = []
+    if db.exists():
+        with Store.open(db) as store:
+            snapshots = _list_snapshots(store, options.endpoint)
+    if snapshots and snapshots[-1].observed_to.date() >= options.now.date():
+        return
+    is_full = options.full or _is_full_crawl_due(snapshots, options.now)
+    (partial(census.crawl, Scope()) if is_full else census.update)(
+        endpoint=options.endpoint.rstrip("/"),
+        token=options.token,
+        db=db,
+        rewrite_links=options.rewrite_links,
+        progress=options.progress,
+    )
+
+
+def _is_full_crawl_due(snapshots: list[Snapshot], now: datetime) -> bool:
+    # an update requires a complete crawl to start from
+    crawls = [known for known in snapshots if known.kind == "crawl" and known.complete]
+    return not crawls or now.replace(tzinfo=None) - crawls[-1].observed_to >= FULL_CRAWL_INTERVAL
+
+
+def _check(run: _Run) -> None:
+    """Raise SuspiciousDropError if the snapshot is much smaller than the previous one."""
+    if run.previous is None or run.options.allow_drop:
+        return
+    drops = describe_drops(run.store, run.previous, run.latest)
+    if drops:
+        raise SuspiciousDropError(
+            f"Snapshot {run.latest.id} is much smaller than snapshot {run.previous.id}: {drops}. "
+            "It is not published. If the drop is real, run again with --allow-drop. Otherwise "
+            f"delete the snapshot: hfscan delete {run.latest.id} --db {run.target.database}"
+        )
+
+
+def _prune(run: _Run) -> None:
+    """Delete the updates before the last full crawl that is older than the retention period."""
+    if run.options.retention is None:
+        return
+    oldest = (run.options.now - run.options.retention).replace(tzinfo=None)
+    old_crawls = [
+        known.observed_to
+        for known in run.snapshots
+        if known.kind == "crawl" and known.observed_to < oldest
+    ]
+    expired = [
+        known
+        for known in run.snapshots
+        if known.kind == "update" and old_crawls and known.observed_to < old_crawls[-1]
+    ]
+    if expired:
+        run.store.forget(*(known.id for known in expired))
+        run.snapshots = [known for known in run.snapshots if known not in expired]
+
+
+def _export(run: _Run) -> None:
+    """Write the export of the latest full crawl, if it is new, and the history."""
+    folder, state = run.target.folder, run.target.read_state()
+    if state is None or state.exported != run.latest_crawl.id:
+        exported = export.export(run.store, folder / "export", snapshot=run.latest_crawl)
+        export.write_card(exported, repo=run.target.repo)
+    run.store.save_history(folder / "history")
+
+
+def _report(run: _Run) -> None:
+    """Write the reports on all models and on those of this year, and the fact-check."""
+    for year in (None, run.options.now.year):
+        question = Question(year)
+        view = SnapshotView.choose(run.store, question.period, snapshot=run.latest.id)
+        write_folder(build(view, question), _FORMATS, run.target.reports)
+    write_folder(build_whole(run.store, "claims"), _FORMATS, run.target.reports)
+
+
+def _describe(run: _Run) -> SnapshotState:
+    latest = run.latest
+    return SnapshotState(
+        snapshot=latest.id,
+        kind=latest.kind,
+        observed_to=f"{latest.observed_to:%FT%TZ}",
+        models=latest.models,
+        message=_format_message(run),
+        exported=run.latest_crawl.id,
+    )
+
+
+def _format_message(run: _Run) -> str:
+    """Return the added, changed and removed models and the PyTorch-only share on one line."""
+    before, after = run.previous, run.latest
+    share = _format_share(run.store, after)
+    if before is None:
+        return f"data: {after.models:,} models, pytorch-only {share}"
+    rows = SnapshotView(run.store, after).run("changes", {"earlier": before.id, "later": after.id})
+    models = {row["change"]: row["models"] for row in rows if row["framework"] is None}
+    return (
+        f"data: +{models['added']} ~{models['changed']} -{models['removed']}, pytorch-only "
+        f"{_format_share(run.store, before)} -> {share}"
+    )
+
+
+def _format_share(store: Store, snapshot: Snapshot) -> str:
+    figures = SnapshotView(store, snapshot).exclusivity(FigureRequest())
+    return percent(next(figures).share)
