@@ -23,7 +23,7 @@ def command(format_: str) -> None:
             "framework": framework.key,
             "title": framework.title,
             "kind": framework.kind,
-            "of": framework.of,
+            "parent": framework.parent,
             "tags": list(framework.tags),
             "files": list(framework.files),
             "libraries": list(framework.libraries),

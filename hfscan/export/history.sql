@@ -4,7 +4,7 @@
 WITH known AS (SELECT list({'name': name, 'bit': bit} ORDER BY bit) AS frameworks FROM frameworks),
 here AS (
     SELECT * FROM snapshots
-    WHERE series = (SELECT series FROM snapshots WHERE id = getvariable('snapshot'))
+    WHERE series_id = (SELECT series_id FROM snapshots WHERE id = getvariable('snapshot'))
 )
 SELECT
     CASE WHEN has_id THEN key END AS _id, versions.id, versions.author,
@@ -15,7 +15,7 @@ SELECT
         list_filter(frameworks, lambda one: (tag_mask >> one.bit) & 1 = 1), lambda one: one.name
     ) END AS frameworks_by_tags
 FROM versions
-JOIN here AS first ON first.place = valid_from
-LEFT JOIN here AS next ON next.place = valid_to, known
-WHERE versions.series = first.series
+JOIN here AS first ON first.position = valid_from
+LEFT JOIN here AS next ON next.position = valid_to, known
+WHERE versions.series_id = first.series_id
 ORDER BY key, valid_from

@@ -34,7 +34,7 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         }
         for file in sorted(folder.glob("*/*.parquet"))
     }
-    row = connection.execute("SELECT taxonomy FROM about").fetchone()
+    row = connection.execute("SELECT taxonomy FROM metadata").fetchone()
     assert row is not None
     about = {"format": FORMAT, "hfscan": __version__, "taxonomy": row[0], "files": files}
     (folder / NAME).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

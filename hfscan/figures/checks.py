@@ -101,7 +101,9 @@ def _find_comparable(
         comparable = [
             known
             for known in earlier
-            if known.kind == "import" and known.complete is None and known.series == after.series
+            if known.kind == "import"
+            and known.complete is None
+            and known.series_id == after.series_id
         ]
     else:
         comparable = []

@@ -44,7 +44,7 @@ class SnapshotView:
         # literals, because a view takes no parameter; they are integers of the database
         self._connection.execute(
             f"CREATE OR REPLACE TEMP VIEW census AS SELECT {self.snapshot.id} AS snapshot, * "
-            f"FROM models_at({self.snapshot.series}, {self.snapshot.place})"
+            f"FROM models_at({self.snapshot.series_id}, {self.snapshot.position})"
         )
         return self._connection
 

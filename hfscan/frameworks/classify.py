@@ -172,8 +172,8 @@ def _class(known: Taxonomy, framework: str, evidence: _Evidence) -> str:
 
 def _owners(known: Taxonomy, definition: Definition, served: frozenset[str]) -> Iterator[Reason]:
     for one in known.frameworks:
-        if one.of and one.key in served:
-            yield Reason(definition, one.of, f"{one.title} is its own")
+        if one.parent and one.key in served:
+            yield Reason(definition, one.parent, f"{one.title} is its own")
 
 
 def _keys(reasons: list[Reason]) -> frozenset[str]:

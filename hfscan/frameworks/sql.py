@@ -121,11 +121,14 @@ def _rule(known: Taxonomy, number: int, rule: Rule, formats: str) -> str:
 
 def _with_owners(known: Taxonomy, mask: str) -> str:
     """Add to a format the framework whose own it is."""
-    owners = {one.of for one in known.frameworks if one.of}
+    children = defaultdict(list)
+    for framework in known.frameworks:
+        if framework.parent:
+            children[framework.parent].append(framework.key)
     parts = [
-        f"CASE WHEN {mask} & {known.bits(one.key for one in known.frameworks if one.of == owner)} "
-        f"<> 0 THEN {known.bits([owner])}::UBIGINT ELSE 0 END"
-        for owner in sorted(owners)
+        f"CASE WHEN {mask} & {known.bits(formats)} <> 0 "
+        f"THEN {known.bits([parent])}::UBIGINT ELSE 0 END"
+        for parent, formats in sorted(children.items())
     ]
     return " | ".join([mask, *parts])
 

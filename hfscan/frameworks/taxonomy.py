@@ -26,7 +26,7 @@ class Framework:
     title: str
     kind: str
     bit: int
-    of: str | None = None
+    parent: str | None = None
     tags: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ __all__ = [
 
 _ROWS = (
     "SELECT sum(estimated_size) FROM duckdb_tables() WHERE NOT temporary "
-    "AND table_name NOT IN ('about', 'frameworks')"
+    "AND table_name NOT IN ('metadata', 'frameworks')"
 )
 """How many rows there are of anything observed."""
 

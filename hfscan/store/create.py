@@ -76,7 +76,7 @@ def _create(path: Path) -> None:
             connection.execute(schema)
             for comment in _comments(schema):
                 connection.execute(comment)
-        connection.execute("INSERT INTO about VALUES (?, ?, '')", [SCHEMA_VERSION, __version__])
+        connection.execute("INSERT INTO metadata VALUES (?, ?, '')", [SCHEMA_VERSION, __version__])
         masks.declare(connection)
         connection.execute("COMMIT")
         connection.execute("CHECKPOINT")  # closing would do so too, but tell of no failure

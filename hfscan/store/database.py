@@ -130,7 +130,7 @@ def lean(connection: duckdb.DuckDBPyConnection, limit: str = _LEAN) -> Iterator[
 
 def _check(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
     try:
-        row = connection.execute("SELECT schema_version, hfscan FROM about").fetchone()
+        row = connection.execute("SELECT schema_version, hfscan_version FROM metadata").fetchone()
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise DatabaseError(
             f"{path} is a DuckDB file, but not hfscan's. Name another file with --db."

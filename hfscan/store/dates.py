@@ -100,8 +100,8 @@ def to_ask_for(connection: duckdb.DuckDBPyConnection, limit: int | None = None) 
     """
     newest = connection.execute(
         """
-        SELECT snapshots.id FROM versions JOIN snapshots USING (series)
-        WHERE at_cutoff AND valid_from <= place AND (valid_to IS NULL OR valid_to > place)
+        SELECT snapshots.id FROM versions JOIN snapshots USING (series_id)
+        WHERE at_cutoff AND valid_from <= position AND (valid_to IS NULL OR valid_to > position)
         ORDER BY observed_to DESC, snapshots.id DESC LIMIT 1
         """
     ).fetchone()

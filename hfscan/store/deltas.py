@@ -26,7 +26,9 @@ from hfscan.store.rules import (
 
 _TABLES = ("versions", "counts")
 _WHOLE = {"snapshots": "id", "creation_dates": "id, kind"}
-_ORDERED = "SELECT id, series, place, lag(id, 1, 0) OVER (PARTITION BY series ORDER BY place)"
+_ORDERED = (
+    "SELECT id, series_id, position, lag(id, 1, 0) OVER (PARTITION BY series_id ORDER BY position)"
+)
 
 
 def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -37,10 +39,14 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         wanted = {_name(id_, before) for id_, _, _, before in snapshots}
         for stale in {path.name for path in (folder / table).iterdir()} - wanted:
             (folder / table / stale).unlink()
-        for id_, series, place, before in snapshots:
+        for id_, series_id, position, before in snapshots:
             file = folder / table / _name(id_, before)
             if not file.exists():
-                sql = _versions(series, place) if table == "versions" else _counts(series, place)
+                sql = (
+                    _versions(series_id, position)
+                    if table == "versions"
+                    else _counts(series_id, position)
+                )
                 _copy(connection, f"SELECT {id_} AS snapshot, * FROM ({sql}) ORDER BY model", file)
     for table, order in _WHOLE.items():
         _copy(connection, f"FROM {table} ORDER BY {order}", folder / f"{table}.parquet")
@@ -60,7 +66,7 @@ def read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         ) from error
     masks.rebuild(connection)
     for id_, models in connection.execute(
-        "SELECT max_by(id, place), max_by(models, place) FROM snapshots GROUP BY series"
+        "SELECT max_by(id, position), max_by(models, position) FROM snapshots GROUP BY series_id"
     ).fetchall():
         found = connection.execute(f"SELECT count(*) FROM models_in({id_})").fetchone()
         if found != (models,):
@@ -87,22 +93,22 @@ def _name(snapshot: int, before: int) -> str:
     return f"{snapshot:06}-after-{before:06}.parquet"
 
 
-def _versions(series: int, place: int) -> str:
-    """Return what is new or changed at the place, and what is gone (its key alone)."""
-    kept = ", ".join(("series", "valid_from", "valid_to", *history.MASKS))
-    mine = f"FROM versions WHERE series = {series}"
+def _versions(series_id: int, position: int) -> str:
+    """Return what is new or changed at the position, and what is gone (its key alone)."""
+    kept = ", ".join(("series_id", "valid_from", "valid_to", *history.MASKS))
+    mine = f"FROM versions WHERE series_id = {series_id}"
     return (
-        f"SELECT false AS gone, * EXCLUDE ({kept}) {mine} AND valid_from = {place} "
-        f"UNION ALL BY NAME SELECT true AS gone, model, key {mine} AND valid_to = {place} "
-        f"AND model NOT IN (SELECT model {mine} AND valid_from = {place})"
+        f"SELECT false AS gone, * EXCLUDE ({kept}) {mine} AND valid_from = {position} "
+        f"UNION ALL BY NAME SELECT true AS gone, model, key {mine} AND valid_to = {position} "
+        f"AND model NOT IN (SELECT model {mine} AND valid_from = {position})"
     )
 
 
-def _counts(series: int, place: int) -> str:
+def _counts(series_id: int, position: int) -> str:
     return " UNION ALL ".join(
         f"SELECT model, {', '.join(history.COUNTS)} FROM {table} "
-        f"WHERE series = {series} AND valid_from = {place}"
-        for table in ("counts", "counts_history")
+        f"WHERE series_id = {series_id} AND valid_from = {position}"
+        for table in ("current_counts", "counts_history")
     )
 
 
@@ -125,35 +131,35 @@ def _read(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     connection.execute(
         f"""
         CREATE TEMP TABLE spans AS
-        SELECT snapshot, model, gone, place AS valid_from,
-            lead(place) OVER (PARTITION BY series, model ORDER BY place) AS valid_to
+        SELECT snapshot, model, gone, position AS valid_from,
+            lead(position) OVER (PARTITION BY series_id, model ORDER BY position) AS valid_to
         FROM (SELECT snapshot, model, gone FROM {versions}) AS events
-        JOIN (SELECT id AS snapshot, series, place FROM snapshots) USING (snapshot)
+        JOIN (SELECT id AS snapshot, series_id, position FROM snapshots) USING (snapshot)
         """
     )
     connection.execute(
         f"""
         INSERT INTO versions BY NAME
-        SELECT series, valid_from, valid_to, seen.* EXCLUDE (snapshot, gone)
+        SELECT series_id, valid_from, valid_to, seen.* EXCLUDE (snapshot, gone)
         FROM {versions} AS seen
         JOIN spans USING (snapshot, model)
-        JOIN (SELECT id AS snapshot, series FROM snapshots) USING (snapshot)
+        JOIN (SELECT id AS snapshot, series_id FROM snapshots) USING (snapshot)
         WHERE NOT seen.gone
         """
     )
     connection.execute(
         f"""
         CREATE TEMP TABLE counted AS
-        SELECT * EXCLUDE (snapshot, place, gone), place AS valid_from,
-            lead(place) OVER (PARTITION BY series, model ORDER BY place) AS valid_to, gone
+        SELECT * EXCLUDE (snapshot, position, gone), position AS valid_from,
+            lead(position) OVER (PARTITION BY series_id, model ORDER BY position) AS valid_to, gone
         FROM (
             SELECT *, false AS gone FROM {counts}
             UNION ALL BY NAME SELECT snapshot, model, gone FROM spans WHERE gone
-        ) JOIN (SELECT id AS snapshot, series, place FROM snapshots) USING (snapshot)
+        ) JOIN (SELECT id AS snapshot, series_id, position FROM snapshots) USING (snapshot)
         """
     )
     for table, columns, ended in (
-        ("counts", "* EXCLUDE (gone, valid_to)", "IS NULL"),
+        ("current_counts", "* EXCLUDE (gone, valid_to)", "IS NULL"),
         ("counts_history", "* EXCLUDE (gone)", "IS NOT NULL"),
     ):
         connection.execute(
@@ -197,7 +203,7 @@ def _check_sources(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     columns = parquet.columns_of(connection, "FROM snapshots")
     _check_file(connection, file, columns, (*SOURCE_RULES, *PLACE_RULES))
     parquet.check_unique(connection, [file], "id", "a snapshot")
-    parquet.check_unique(connection, [file], "(series, place)", "a place in a series")
+    parquet.check_unique(connection, [file], "(series_id, position)", "a position in a series")
 
 
 def _check_file(
@@ -217,7 +223,7 @@ def _check_models(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Refuse a history whose snapshots do not hold the number of models that they state."""
     for one, other in (("model", "key"), ("key", "model")):
         found = connection.execute(
-            f"SELECT 1 FROM versions GROUP BY series, {one} HAVING count(DISTINCT {other}) > 1"
+            f"SELECT 1 FROM versions GROUP BY series_id, {one} HAVING count(DISTINCT {other}) > 1"
         ).fetchone()
         if found:
             raise ImportFileError(
@@ -226,20 +232,23 @@ def _check_models(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     wrong = connection.execute(
         """
         WITH spans AS (
-            SELECT 'versions' AS part, series, valid_from, valid_to FROM versions
-            UNION ALL SELECT 'counts', series, valid_from, NULL FROM counts
-            UNION ALL SELECT 'counts', series, valid_from, valid_to FROM counts_history
+            SELECT 'versions' AS part, series_id, valid_from, valid_to FROM versions
+            UNION ALL SELECT 'counts', series_id, valid_from, NULL FROM current_counts
+            UNION ALL SELECT 'counts', series_id, valid_from, valid_to FROM counts_history
         ),
         moves AS (
-            SELECT part, series, valid_from AS place, 1 AS models FROM spans
+            SELECT part, series_id, valid_from AS position, 1 AS models FROM spans
             UNION ALL
-            SELECT part, series, valid_to, -1 FROM spans WHERE valid_to IS NOT NULL
+            SELECT part, series_id, valid_to, -1 FROM spans WHERE valid_to IS NOT NULL
         ),
-        changes AS (SELECT part, series, place, sum(models) AS change FROM moves GROUP BY ALL),
-        parts AS (SELECT id, models, series, place, unnest(['versions', 'counts']) AS part
+        changes AS (
+            SELECT part, series_id, position, sum(models) AS change FROM moves GROUP BY ALL
+        ),
+        parts AS (SELECT id, models, series_id, position, unnest(['versions', 'counts']) AS part
             FROM snapshots)
-        SELECT id FROM parts LEFT JOIN changes USING (part, series, place)
-        QUALIFY models <> sum(coalesce(change, 0)) OVER (PARTITION BY part, series ORDER BY place)
+        SELECT id FROM parts LEFT JOIN changes USING (part, series_id, position)
+        QUALIFY models
+            <> sum(coalesce(change, 0)) OVER (PARTITION BY part, series_id ORDER BY position)
         """
     ).fetchone()
     if wrong:

@@ -7,13 +7,13 @@ order in which they came in. What a model was at a place is the span that covers
 import duckdb
 
 from hfscan.frameworks import masks_sql
-from hfscan.store.series import Tick
+from hfscan.store.series import SeriesPosition
 
 COUNTS = ("downloads", "downloads_all_time", "likes")
-"""Columns of `counts`: what changes daily."""
+"""Columns of `current_counts`: what changes daily."""
 
 MASKS = ("tag_mask", "weights_mask", "loadable_mask")
-_SPAN = ("series", "model", "valid_from", "valid_to")
+_SPAN = ("series_id", "model", "valid_from", "valid_to")
 PACKED = "ceil(log2(1.0 + coalesce(downloads, 0)::DOUBLE)), model"
 """An order in which counts pack well: integers take as many bits as the largest nearby."""
 _BATCH = 100_000  # rows that are classified at once; what that takes is held in memory
@@ -36,38 +36,39 @@ _MERGED = f"""
 """
 
 
-def insert(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
+def insert(connection: duckdb.DuckDBPyConnection, place: SeriesPosition) -> None:
     """Let a snapshot that saw the models of the view `staged` (staging.py) take its place."""
     content = _content(connection)
-    logged = tick.after is not None  # at the end of a series, all that matters is current
-    _number(connection, tick, content)
-    _insert_versions(connection, tick, content)
+    logged = place.next is not None  # at the end of a series, all that matters is current
+    _number(connection, place, content)
+    _insert_versions(connection, place, content)
     connection.execute(
         f"""
         CREATE TEMP TABLE touched AS SELECT model FROM seen
         FULL JOIN (
-            FROM ({_counts(logged)}) WHERE series = {tick.series} AND {_covers(tick.before)}
+            FROM ({_counts(logged)}) WHERE series_id = {place.series_id}
+                AND {_covers(place.previous)}
         ) AS old USING (model)
         WHERE seen.model IS NULL OR old.model IS NULL OR {_differ("seen", "old")}
         """
     )
     new = f"SELECT model, {', '.join(COUNTS)} FROM seen JOIN touched USING (model)"
-    _respan_counts(connection, tick, tick.place, new, logged)
+    _respan_counts(connection, place, place.position, new, logged)
     connection.execute("DROP TABLE seen")
 
 
-def remove(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
+def remove(connection: duckdb.DuckDBPyConnection, place: SeriesPosition) -> None:
     """Let the snapshot at a place leave: as if it had never been there."""
-    _remove_versions(connection, tick)
+    _remove_versions(connection, place)
     connection.execute(
         f"""
         CREATE TEMP TABLE touched AS
         SELECT DISTINCT model FROM ({_counts(logged=True)})
-        WHERE series = {tick.series} AND {tick.place} IN (valid_from, valid_to)
+        WHERE series_id = {place.series_id} AND {place.position} IN (valid_from, valid_to)
         """
     )
     nothing = f"SELECT 0 AS model, {', '.join(f'NULL AS {name}' for name in COUNTS)} WHERE false"
-    _respan_counts(connection, tick, tick.after or _FOREVER, nothing, logged=True)
+    _respan_counts(connection, place, place.next or _FOREVER, nothing, logged=True)
 
 
 def _content(connection: duckdb.DuckDBPyConnection) -> str:
@@ -80,12 +81,14 @@ def _content(connection: duckdb.DuckDBPyConnection) -> str:
     return ", ".join(f"{name}::VARCHAR" if kind.endswith("[]") else name for name, kind in kept)
 
 
-def _number(connection: duckdb.DuckDBPyConnection, tick: Tick, content: str) -> None:
+def _number(connection: duckdb.DuckDBPyConnection, place: SeriesPosition, content: str) -> None:
     """Make `seen`: what was staged, with the model's number in the series and its state."""
     connection.execute(
         f"""
         CREATE TEMP TABLE seen AS
-        WITH known AS (SELECT DISTINCT key, model FROM versions WHERE series = {tick.series}),
+        WITH known AS (
+            SELECT DISTINCT key, model FROM versions WHERE series_id = {place.series_id}
+        ),
         read AS (SELECT row, key, hash({content}) AS state, {", ".join(COUNTS)} FROM staged),
         keyed AS (FROM read LEFT JOIN known USING (key))
         SELECT * EXCLUDE (key) FROM keyed WHERE model IS NOT NULL
@@ -97,13 +100,16 @@ def _number(connection: duckdb.DuckDBPyConnection, tick: Tick, content: str) -> 
     )
 
 
-def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content: str) -> None:
+def _insert_versions(
+    connection: duckdb.DuckDBPyConnection, place: SeriesPosition, content: str
+) -> None:
     connection.execute(
         f"""
         CREATE TEMP TABLE fresh AS
         WITH old AS (
             SELECT rowid AS version, model, hash({content}) AS state
-            FROM versions WHERE series = {tick.series} AND {_covers(tick.before)}
+            FROM versions WHERE series_id = {place.series_id}
+                AND {_covers(place.previous)}
         )
         SELECT seen.row, version, model, seen.state
         FROM seen FULL JOIN old USING (model)
@@ -111,30 +117,30 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content:
         """
     )
     cut = "rowid IN (SELECT version FROM fresh)"
-    if tick.after is not None:
+    if place.next is not None:
         connection.execute(
-            f"INSERT INTO versions SELECT * REPLACE ({tick.after} AS valid_from) FROM versions "
-            f"WHERE {cut} AND coalesce(valid_to > {tick.after}, true)"
+            f"INSERT INTO versions SELECT * REPLACE ({place.next} AS valid_from) FROM versions "
+            f"WHERE {cut} AND coalesce(valid_to > {place.next}, true)"
         )
-    connection.execute(f"UPDATE versions SET valid_to = {tick.place} WHERE {cut}")
-    if tick.after is not None:  # what the next snapshot saw, this one saw before it
+    connection.execute(f"UPDATE versions SET valid_to = {place.position} WHERE {cut}")
+    if place.next is not None:  # what the next snapshot saw, this one saw before it
         connection.execute(
             f"""
             CREATE TEMP TABLE adopted AS
             WITH new AS (
                 SELECT rowid AS version, model, hash({content}) AS state
-                FROM versions WHERE series = {tick.series} AND valid_from = {tick.after}
+                FROM versions WHERE series_id = {place.series_id} AND valid_from = {place.next}
             )
             SELECT new.version, model FROM fresh JOIN new USING (model, state)
             """
         )
         connection.execute(
-            f"UPDATE versions SET valid_from = {tick.place} "
+            f"UPDATE versions SET valid_from = {place.position} "
             "WHERE rowid IN (SELECT version FROM adopted)"
         )
         connection.execute("DELETE FROM fresh WHERE model IN (SELECT model FROM adopted)")
         connection.execute("DROP TABLE adopted")
-    end = "NULL" if tick.after is None else tick.after
+    end = "NULL" if place.next is None else place.next
     columns = [row[0] for row in connection.execute("DESCRIBE versions").fetchall()]
     kept = [name for name in columns if name not in (*_SPAN, *MASKS)]
     batches = connection.execute(
@@ -156,7 +162,8 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content:
         connection.execute(
             f"""
             INSERT INTO versions BY NAME
-            SELECT {tick.series} AS series, model, {tick.place} AS valid_from, {end} AS valid_to,
+            SELECT {place.series_id} AS series_id, model, {place.position} AS valid_from,
+                {end} AS valid_to,
                 {", ".join(kept)}, {", ".join(MASKS)}
             FROM batch JOIN ({masks_sql("batch")}) AS masks ON masks.row = batch.rowid
             """
@@ -165,20 +172,20 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, tick: Tick, content:
     connection.execute("DROP TABLE fresh")
 
 
-def _remove_versions(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
-    place, end = tick.place, "NULL" if tick.after is None else tick.after
-    mine = f"series = {tick.series}"
+def _remove_versions(connection: duckdb.DuckDBPyConnection, place: SeriesPosition) -> None:
+    start, end = place.position, "NULL" if place.next is None else place.next
+    mine = f"series_id = {place.series_id}"
     content = _content(connection)
     connection.execute(
-        f"DELETE FROM versions WHERE {mine} AND valid_from = {place} "
+        f"DELETE FROM versions WHERE {mine} AND valid_from = {start} "
         f"AND valid_to IS NOT DISTINCT FROM {end}"
     )
-    if tick.after is not None:
+    if place.next is not None:
         connection.execute(
-            f"UPDATE versions SET valid_from = {end} WHERE {mine} AND valid_from = {place}"
+            f"UPDATE versions SET valid_from = {end} WHERE {mine} AND valid_from = {start}"
         )
-    connection.execute(f"UPDATE versions SET valid_to = {end} WHERE {mine} AND valid_to = {place}")
-    if tick.after is None:
+    connection.execute(f"UPDATE versions SET valid_to = {end} WHERE {mine} AND valid_to = {start}")
+    if place.next is None:
         return
     connection.execute(  # states that only the removed one parted
         f"""
@@ -199,43 +206,43 @@ def _remove_versions(connection: duckdb.DuckDBPyConnection, tick: Tick) -> None:
 
 
 def _respan_counts(
-    connection: duckdb.DuckDBPyConnection, tick: Tick, until: int, new: str, logged: bool
+    connection: duckdb.DuckDBPyConnection, place: SeriesPosition, until: int, new: str, logged: bool
 ) -> None:
     """Make the spans of the `touched` models around a place anew.
 
     What was before it now ends at `until`; `new` is what holds from there to the next place.
     `logged`: some of them may be in the log.
     """
-    after = _FOREVER if tick.after is None else tick.after
-    places = [tick.before, tick.place] + ([] if tick.after is None else [tick.after])
+    after = _FOREVER if place.next is None else place.next
+    places = [place.previous, place.position] + ([] if place.next is None else [place.next])
     near = " OR ".join(f"({_covers(place)})" for place in places)
     connection.execute(
         f"""
         CREATE TEMP TABLE near AS
         SELECT * REPLACE (coalesce(valid_to, {_FOREVER}) AS valid_to)
         FROM ({_counts(logged)}) JOIN touched USING (model)
-        WHERE series = {tick.series} AND ({near})
+        WHERE series_id = {place.series_id} AND ({near})
         """
     )
-    affected = {"counts": f"valid_from <= {places[-1]}"} | (
+    affected = {"current_counts": f"valid_from <= {places[-1]}"} | (
         {"counts_history": near} if logged else {}
     )
     for table, spans in affected.items():
         connection.execute(
-            f"DELETE FROM {table} WHERE series = {tick.series} AND ({spans}) "
+            f"DELETE FROM {table} WHERE series_id = {place.series_id} AND ({spans}) "
             "AND model IN (SELECT model FROM near)"
         )
     values = ", ".join(COUNTS)
     # what is touched differs from what was before, so that only with what comes after it may be one
-    spans = "pieces" if tick.after is None else f"({_MERGED})"
+    spans = "pieces" if place.next is None else f"({_MERGED})"
     connection.execute(
         f"""
         CREATE TEMP TABLE respanned AS
         WITH pieces AS (
             SELECT model, valid_from, {until} AS valid_to, {values} FROM near
-            WHERE {_covers(tick.before)}
+            WHERE {_covers(place.previous)}
             UNION ALL
-            SELECT model, {tick.place}, {after}, {values} FROM ({new})
+            SELECT model, {place.position}, {after}, {values} FROM ({new})
             UNION ALL
             SELECT model, {after}, valid_to, {values} FROM near
             WHERE valid_from <= {after} AND valid_to > {after}
@@ -244,11 +251,11 @@ def _respan_counts(
         """
     )
     for table, columns, ends in (
-        ("counts", "valid_from", "="),
+        ("current_counts", "valid_from", "="),
         ("counts_history", "valid_from, valid_to", "<"),
     ):
         connection.execute(
-            f"INSERT INTO {table} BY NAME SELECT {tick.series} AS series, model, {columns}, "
+            f"INSERT INTO {table} BY NAME SELECT {place.series_id} AS series_id, model, {columns}, "
             f"{values} FROM respanned WHERE valid_to {ends} {_FOREVER} ORDER BY {PACKED}"
         )
     for table in ("near", "respanned", "touched"):
@@ -257,7 +264,10 @@ def _respan_counts(
 
 def _counts(logged: bool) -> str:
     values = ", ".join(COUNTS)
-    current = f"SELECT series, model, valid_from, NULL::INTEGER AS valid_to, {values} FROM counts"
+    current = (
+        f"SELECT series_id, model, valid_from, NULL::INTEGER AS valid_to, {values} "
+        "FROM current_counts"
+    )
     if not logged:
         return current
     return f"{current} UNION ALL SELECT {', '.join(_SPAN)}, {values} FROM counts_history"

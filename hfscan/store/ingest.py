@@ -213,8 +213,8 @@ def _take_place(
     }
     observed_to = naive(new_snapshot.observed_to)
     assert observed_to is not None
-    tick = series.enter(connection, scope, observed_to)
-    history.insert(connection, tick)
+    place = series.allocate_position(connection, scope, observed_to)
+    history.insert(connection, place)
     row = scope | {
         "kind": new_snapshot.kind,
         "origin": new_snapshot.origin,
@@ -227,8 +227,8 @@ def _take_place(
         "recorded_at": naive(datetime.now(UTC)),
         "digest": digest,
         "unreadable": [dataclasses.asdict(one) for one in unreadable],
-        "series": tick.series,
-        "place": tick.place,
+        "series_id": place.series_id,
+        "position": place.position,
     }
     (snapshot,) = _one(
         connection,

@@ -8,7 +8,7 @@ from hfscan.store.transaction import transaction
 
 def current(connection: duckdb.DuckDBPyConnection) -> bool:
     """Return whether the masks were made with the taxonomy of this release."""
-    return connection.execute("SELECT taxonomy FROM about").fetchone() == (fingerprint(),)
+    return connection.execute("SELECT taxonomy FROM metadata").fetchone() == (fingerprint(),)
 
 
 def declare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -16,9 +16,9 @@ def declare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("DELETE FROM frameworks")
     connection.executemany(
         "INSERT INTO frameworks VALUES (?, ?, ?, ?, ?)",
-        [[one.key, one.title, one.kind, one.of, one.bit] for one in taxonomy().frameworks],
+        [[one.key, one.title, one.kind, one.parent, one.bit] for one in taxonomy().frameworks],
     )
-    connection.execute("UPDATE about SET taxonomy = ?", [fingerprint()])
+    connection.execute("UPDATE metadata SET taxonomy = ?", [fingerprint()])
 
 
 def rebuild(connection: duckdb.DuckDBPyConnection) -> None:

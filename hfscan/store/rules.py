@@ -15,8 +15,8 @@ SOURCE_RULES = (
 )
 
 PLACE_RULES = (
-    *required("series", "place", "digest"),
-    Rule("id < 1 OR series < 1 OR place < 1", "id, series or place is less than 1"),
+    *required("series_id", "position", "digest"),
+    Rule("id < 1 OR series_id < 1 OR position < 1", "id, series_id or position is less than 1"),
 )
 
 DATE_RULES = (

@@ -1,9 +1,9 @@
 -- The database. Times are UTC, stored without a zone. Every column named after an API field holds
 -- that field; NULL means the snapshot does not carry it.
 
-CREATE TABLE IF NOT EXISTS about (        -- one row: what made this file
+CREATE TABLE IF NOT EXISTS metadata (     -- one row: what made this file
     schema_version INTEGER NOT NULL,
-    hfscan VARCHAR NOT NULL,
+    hfscan_version VARCHAR NOT NULL,
     taxonomy VARCHAR NOT NULL             -- fingerprint of the taxonomy behind the masks below
 );
 
@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS frameworks (   -- the taxonomy the masks below were m
     name VARCHAR PRIMARY KEY,             -- 'pytorch', 'tensorflow', ...
     title VARCHAR NOT NULL,
     kind VARCHAR NOT NULL,                -- framework, runtime, format or artefact
-    of VARCHAR,                           -- the framework whose own format it is
+    parent VARCHAR,                       -- the framework whose own format it is
     bit UTINYINT NOT NULL                 -- a mask holds the framework when (mask >> bit) & 1
 );
 
@@ -39,15 +39,15 @@ CREATE TABLE IF NOT EXISTS snapshots (      -- one row for every snapshot of the
     base INTEGER,                         -- kind 'update': the snapshot that it carries on from
     digest VARCHAR NOT NULL,              -- of the files it was read from
     unreadable STRUCT(field VARCHAR, models BIGINT, example VARCHAR)[] NOT NULL,  -- not understood
-    series INTEGER NOT NULL,              -- snapshots that set out to see the same models
-    place INTEGER NOT NULL                -- in the series, by observed_to, whenever it came in
+    series_id INTEGER NOT NULL,           -- snapshots that set out to see the same models
+    position INTEGER NOT NULL             -- in the series, by observed_to, whenever it came in
 );
 
--- What a snapshot saw is kept as what differs from its neighbours in its series. Spans of places
--- are half-open: valid_from <= place < valid_to, NULL: to the last snapshot of the series.
+-- What a snapshot saw is kept as what differs from its neighbours in its series. Intervals
+-- of positions are half-open: valid_from <= position < valid_to; NULL: up to the last snapshot.
 
 CREATE TABLE IF NOT EXISTS versions (     -- what rarely changes of a model: one row for each state
-    series INTEGER NOT NULL,
+    series_id INTEGER NOT NULL,
     model INTEGER NOT NULL,               -- number of `key` within the series
     valid_from INTEGER NOT NULL,
     valid_to INTEGER,
@@ -76,8 +76,8 @@ CREATE TABLE IF NOT EXISTS versions (     -- what rarely changes of a model: one
     loadable_mask UBIGINT                   -- by what a user can load without converting
 );
 
-CREATE TABLE IF NOT EXISTS counts (       -- what changes daily, as the last snapshot of a series saw it
-    series INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS current_counts ( -- what changes daily, as the last snapshot of a series saw it
+    series_id INTEGER NOT NULL,
     model INTEGER NOT NULL,               -- as in `versions`
     valid_from INTEGER NOT NULL,
     downloads BIGINT,                     -- last 30 days
@@ -86,7 +86,7 @@ CREATE TABLE IF NOT EXISTS counts (       -- what changes daily, as the last sna
 );
 
 CREATE TABLE IF NOT EXISTS counts_history (    -- and as it was before; grows at its end alone
-    series INTEGER NOT NULL,
+    series_id INTEGER NOT NULL,
     model INTEGER NOT NULL,
     valid_from INTEGER NOT NULL,
     valid_to INTEGER NOT NULL,
@@ -95,14 +95,14 @@ CREATE TABLE IF NOT EXISTS counts_history (    -- and as it was before; grows at
     likes BIGINT
 );
 
--- The models at a place in a series.
-CREATE MACRO IF NOT EXISTS models_at(in_series, at_place) AS TABLE
+-- The models at a position in a series.
+CREATE MACRO IF NOT EXISTS models_at(series_id, position) AS TABLE
 WITH counted AS (
-    SELECT model, downloads, downloads_all_time, likes FROM counts
-    WHERE series = in_series AND valid_from <= at_place
+    SELECT model, downloads, downloads_all_time, likes FROM current_counts
+    WHERE current_counts.series_id = series_id AND valid_from <= position
     UNION ALL
     SELECT model, downloads, downloads_all_time, likes FROM counts_history
-    WHERE series = in_series AND valid_from <= at_place AND valid_to > at_place
+    WHERE counts_history.series_id = series_id AND valid_from <= position AND valid_to > position
 )
 SELECT
     key, CASE WHEN has_id THEN key END AS _id, id, author, created_at, at_cutoff, last_modified, sha,
@@ -110,14 +110,17 @@ SELECT
     base_models, base_relation, parameters, model_type, architectures, unreadable,
     tag_mask, weights_mask, loadable_mask
 FROM versions JOIN counted USING (model)
-WHERE series = in_series AND valid_from <= at_place AND (valid_to IS NULL OR valid_to > at_place);
+WHERE
+    versions.series_id = series_id
+    AND valid_from <= position AND (valid_to IS NULL OR valid_to > position);
 
 -- The models as one snapshot saw them: what every question is asked of. Half as fast as models_at
--- with the snapshot's series and place as literals.
-CREATE MACRO IF NOT EXISTS models_in(wanted) AS TABLE
-SELECT wanted AS snapshot, *
+-- with the snapshot's series_id and position as literals.
+CREATE MACRO IF NOT EXISTS models_in(snapshot_id) AS TABLE
+SELECT snapshot_id AS snapshot, *
 FROM models_at(
-    (SELECT series FROM snapshots WHERE id = wanted), (SELECT place FROM snapshots WHERE id = wanted)
+    (SELECT series_id FROM snapshots WHERE id = snapshot_id),
+    (SELECT position FROM snapshots WHERE id = snapshot_id)
 );
 
 -- The models of the newest snapshot: of all models if there is one, else of a part of them. While
@@ -133,7 +136,7 @@ FROM models_in((
 ));
 
 -- Models that went away: last seen by one snapshot, then not there for a complete one in whose period
--- they were created. They vanished between the two; `returned` is the snapshot that saw them again.
+-- they were created. They vanished between the two; `reappeared_in` is the snapshot that saw them again.
 -- Without `_id` a renamed model looks gone.
 CREATE VIEW IF NOT EXISTS removed_models AS
 WITH sightings AS (
@@ -141,12 +144,12 @@ WITH sightings AS (
         first.synthetic AS world, first.observed_to AS first_at, first.id AS first_snapshot,
         last.observed_to AS last_at, last.observed_from AS last_from, last.id AS last_snapshot
     FROM versions
-    JOIN snapshots AS first ON first.series = versions.series AND first.place = valid_from
-    JOIN snapshots AS last ON last.series = versions.series AND last.place = (
-        SELECT max(place) FROM snapshots
-        WHERE series = versions.series
-            AND place >= valid_from AND (valid_to IS NULL OR place < valid_to)
-            AND (kind <> 'update' OR place = valid_from)  -- what it carries on, it did not see
+    JOIN snapshots AS first ON first.series_id = versions.series_id AND first.position = valid_from
+    JOIN snapshots AS last ON last.series_id = versions.series_id AND last.position = (
+        SELECT max(position) FROM snapshots
+        WHERE series_id = versions.series_id
+            AND position >= valid_from AND (valid_to IS NULL OR position < valid_to)
+            AND (kind <> 'update' OR position = valid_from)  -- what it carries on, it did not see
     )
 ),
 outermost AS (  -- a sighting within another series' longer one ends nothing
@@ -162,7 +165,7 @@ SELECT
     key, repo AS id, created_at,
     last_from AS removed_after, min(missed.observed_to) AS removed_before,
     last_snapshot AS last_seen, arg_min(missed.id, missed.observed_to) AS first_absent_in,
-    back_snapshot AS returned
+    back_snapshot AS reappeared_in
 FROM gaps
 JOIN snapshots AS missed
     ON missed.complete
@@ -213,7 +216,7 @@ SELECT name AS framework, title, bit, 1::UBIGINT << bit AS mask
 FROM frameworks
 WHERE
     list_contains(names, name)
-    OR (list_contains(names, 'all') AND kind IN ('framework', 'runtime') AND of IS NULL);
+    OR (list_contains(names, 'all') AND kind IN ('framework', 'runtime') AND parent IS NULL);
 
 CREATE MACRO IF NOT EXISTS mask_by_definition(definition, tag, weights, loadable) AS
 CASE definition WHEN 'tag' THEN tag WHEN 'weights' THEN weights WHEN 'loadable' THEN loadable END;

@@ -20,37 +20,38 @@ _SAME = """
 
 
 @dataclass(frozen=True)
-class Tick:
+class SeriesPosition:
     """A place in a series; `before` and `after` are the nearest places that others have.
 
     `before` is 0 for the first, `after` None for the last.
     """
 
-    series: int
-    before: int
-    place: int
-    after: int | None
+    series_id: int
+    previous: int
+    position: int
+    next: int | None
 
 
-def find(connection: duckdb.DuckDBPyConnection, snapshot: int) -> Tick:
+def find_position(connection: duckdb.DuckDBPyConnection, snapshot: int) -> SeriesPosition:
     """Return where a snapshot stands."""
     row = connection.execute(
         """
         SELECT
-            one.series, coalesce(max(other.place) FILTER (other.place < one.place), 0),
-            one.place, min(other.place) FILTER (other.place > one.place)
-        FROM snapshots AS one JOIN snapshots AS other USING (series)
-        WHERE one.id = ? GROUP BY ALL
+            this.series_id,
+            coalesce(max(other.position) FILTER (other.position < this.position), 0),
+            this.position, min(other.position) FILTER (other.position > this.position)
+        FROM snapshots AS this JOIN snapshots AS other USING (series_id)
+        WHERE this.id = ? GROUP BY ALL
         """,
         [snapshot],
     ).fetchone()
     assert row is not None
-    return Tick(*row)
+    return SeriesPosition(*row)
 
 
-def enter(
+def allocate_position(
     connection: duckdb.DuckDBPyConnection, scope: Mapping[str, object], observed_to: datetime
-) -> Tick:
+) -> SeriesPosition:
     """Return where a new snapshot stands: after all of its series observed no later than it.
 
     `scope` holds the columns of `snapshots` that make a series. Later snapshots make room.
@@ -58,35 +59,35 @@ def enter(
     found = connection.execute(
         f"""
         SELECT
-            any_value(series), coalesce(max(place) FILTER (observed_to <= $observed_to), 0),
-            min(place) FILTER (observed_to > $observed_to)
+            any_value(series_id), coalesce(max(position) FILTER (observed_to <= $observed_to), 0),
+            min(position) FILTER (observed_to > $observed_to)
         FROM snapshots WHERE {_SAME}
         """,
         {**scope, "observed_to": observed_to},
     ).fetchone()
     assert found is not None
-    series, before, after = found
-    if series is None:
-        row = connection.execute("SELECT coalesce(max(series), 0) + 1 FROM snapshots").fetchone()
+    series_id, previous, next_ = found
+    if series_id is None:
+        row = connection.execute("SELECT coalesce(max(series_id), 0) + 1 FROM snapshots").fetchone()
         assert row is not None
-        return Tick(row[0], 0, 1, None)
-    place = before + 1
-    if after == place:
-        _make_room(connection, series, place)
-        after += 1
-    return Tick(series, before, place, after)
+        return SeriesPosition(row[0], 0, 1, None)
+    position = previous + 1
+    if next_ == position:
+        _shift_positions(connection, series_id, position)
+        next_ += 1
+    return SeriesPosition(series_id, previous, position, next_)
 
 
-def _make_room(connection: duckdb.DuckDBPyConnection, series: int, place: int) -> None:
+def _shift_positions(connection: duckdb.DuckDBPyConnection, series_id: int, position: int) -> None:
     columns = {
-        "snapshots": ("place",),
+        "snapshots": ("position",),
         "versions": ("valid_from", "valid_to"),
-        "counts": ("valid_from",),
+        "current_counts": ("valid_from",),
         "counts_history": ("valid_from", "valid_to"),
     }
     for table, names in columns.items():
         for name in names:
             connection.execute(
-                f"UPDATE {table} SET {name} = {name} + 1 WHERE series = ? AND {name} >= ?",
-                [series, place],
+                f"UPDATE {table} SET {name} = {name} + 1 WHERE series_id = ? AND {name} >= ?",
+                [series_id, position],
             )

@@ -72,8 +72,8 @@ class Snapshot:
     base: int | None
     digest: str
     unreadable: tuple[Unreadable, ...]
-    series: int
-    place: int
+    series_id: int
+    position: int
 
     @property
     def whole(self) -> bool:
@@ -148,7 +148,7 @@ def forget(connection: duckdb.DuckDBPyConnection, ids: Sequence[int]) -> list[Sn
     gone = [one for one in known if one.id in ids]
     with transaction(connection):
         for one in gone:
-            history.remove(connection, series.find(connection, one.id))
+            history.remove(connection, series.find_position(connection, one.id))
             connection.execute("DELETE FROM snapshots WHERE id = ?", [one.id])
     return gone
 

@@ -140,7 +140,7 @@ OTHERS = {
     ("creation_dates", "* REPLACE ('rumour' AS kind)"): "kind is none of",
     ("creation_dates", "* REPLACE (NULL::VARCHAR AS id)"): "id is missing",
     ("frameworks", "* REPLACE (0::UTINYINT AS bit)"): "a framework's bit is there more than once",
-    ("frameworks", "* EXCLUDE (of)"): "lacks the column of",
+    ("frameworks", "* EXCLUDE (parent)"): "lacks the column parent",
 }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ def test_no_library_or_tag_is_placed_twice_and_no_bit_is_shared():
     ):
         assert len(placed) == len(set(placed))
     keys = {one.key for one in known.frameworks}
-    assert {one.of for one in known.frameworks if one.of} <= keys
+    assert {one.parent for one in known.frameworks if one.parent} <= keys
     assert {key for rule in known.rules for key in rule.serves} <= keys | {"library"}
 
 

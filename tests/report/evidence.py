@@ -18,7 +18,9 @@ TAXONOMY, RULES, ARCHITECTURES = (
 )
 FRAMEWORKS = TAXONOMY["framework"]
 ALL = [
-    one["key"] for one in FRAMEWORKS if one["kind"] in ("framework", "runtime") and "of" not in one
+    one["key"]
+    for one in FRAMEWORKS
+    if one["kind"] in ("framework", "runtime") and "parent" not in one
 ]
 TELLING = frozenset(
     tag
@@ -69,7 +71,9 @@ def read_as(path: str) -> frozenset:
 
 
 def with_owners(keys: set) -> frozenset:
-    return frozenset(keys) | {one["of"] for one in FRAMEWORKS if one["key"] in keys and "of" in one}
+    return frozenset(keys) | {
+        one["parent"] for one in FRAMEWORKS if one["key"] in keys and "parent" in one
+    }
 
 
 def serves(tags, library, files, config) -> tuple[frozenset, frozenset | None, frozenset]:

@@ -203,19 +203,19 @@ def make_text(path):
 
 def make_sqlite(path):
     connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE about (x)")
+    connection.execute("CREATE TABLE metadata (x)")
     connection.commit()
     connection.close()
 
 
 def make_other(path):
     with duckdb.connect(path) as connection:
-        connection.execute("CREATE TABLE about AS SELECT 1 AS version")
+        connection.execute("CREATE TABLE metadata AS SELECT 1 AS version")
 
 
 def make_newer(path):
     with Store.open(path, write=True) as store:
-        store.connection.execute("UPDATE about SET schema_version = 99, hfscan = '9.9'")
+        store.connection.execute("UPDATE metadata SET schema_version = 99, hfscan_version = '9.9'")
 
 
 FOREIGN = {

@@ -65,7 +65,7 @@ def test_somebody_elses_database_is_left_alone(tmp_path):
 def test_another_versions_database_names_the_version(tmp_path):
     path = tmp_path / "h.duckdb"
     with Store.open(path, write=True) as store:
-        store.connection.execute("UPDATE about SET schema_version = 99, hfscan = '9.9'")
+        store.connection.execute("UPDATE metadata SET schema_version = 99, hfscan_version = '9.9'")
     with pytest.raises(DatabaseError, match=r"made by hfscan 9\.9 with schema 99"):
         Store.open(path)
 
@@ -74,7 +74,7 @@ def test_a_database_killed_while_it_was_made_stops_nothing(tmp_path):
     path = tmp_path / "h.duckdb"
     unfinished = path.with_name("h.duckdb.new")
     with duckdb.connect(unfinished) as connection:
-        connection.execute("CREATE TABLE about AS SELECT 1 AS half")
+        connection.execute("CREATE TABLE metadata AS SELECT 1 AS half")
     with Store.open(path, write=True) as store:
         assert store.snapshots() == []
     assert [file.name for file in tmp_path.iterdir()] == ["h.duckdb"]

@@ -61,19 +61,21 @@ def worlds(seed: int, days: int):
 def spans(store: Store) -> list[list[tuple]]:
     """Return the history: spans by the snapshots' times, whatever ids and numbers they got."""
     ends = """
-        JOIN snapshots AS one ON one.series = spans.series AND one.place = valid_from
-        LEFT JOIN snapshots AS other ON other.series = spans.series AND other.place = valid_to
+        JOIN snapshots AS one ON one.series_id = spans.series_id AND one.position = valid_from
+        LEFT JOIN snapshots AS other
+            ON other.series_id = spans.series_id AND other.position = valid_to
     """
-    numbered = "SELECT DISTINCT series, model, key FROM versions"
-    counts = """(SELECT series, model, valid_from, NULL AS valid_to, * EXCLUDE (series, model,
-        valid_from) FROM counts UNION ALL FROM counts_history)"""
+    numbered = "SELECT DISTINCT series_id, model, key FROM versions"
+    counts = """(SELECT series_id, model, valid_from, NULL AS valid_to, * EXCLUDE (series_id, model,
+        valid_from) FROM current_counts UNION ALL FROM counts_history)"""
     return [
         store.connection.execute(sql).fetchall()
         for sql in (
-            "SELECT one.observed_to, other.observed_to, spans.* EXCLUDE (series, model, valid_from,"
-            f" valid_to) FROM versions AS spans {ends} ORDER BY ALL",
+            "SELECT one.observed_to, other.observed_to, spans.* EXCLUDE (series_id, model, "
+            f"valid_from, valid_to) FROM versions AS spans {ends} ORDER BY ALL",
             "SELECT key, one.observed_to, other.observed_to, downloads, downloads_all_time, likes "
-            f"FROM {counts} AS spans JOIN ({numbered}) USING (series, model) {ends} ORDER BY ALL",
+            f"FROM {counts} AS spans JOIN ({numbered}) USING (series_id, model) {ends} "
+            "ORDER BY ALL",
             "SELECT observed_to, missing_columns, models FROM snapshots ORDER BY ALL",
         )
     ]
@@ -170,7 +172,7 @@ def test_a_model_is_gone_only_where_a_complete_source_looked_for_it(opened, tmp_
     ingest(store, tmp_path, 5, [old, kept])
     ingest(store, tmp_path, 6, [], scope=after)
     gone = store.connection.execute(
-        "SELECT key, removed_after, removed_before, last_seen, first_absent_in, returned "
+        "SELECT key, removed_after, removed_before, last_seen, first_absent_in, reappeared_in "
         "FROM removed_models ORDER BY removed_before, key"
     ).fetchall()
     day = [(DAY + timedelta(days=n)).replace(tzinfo=None) for n in range(6)]
@@ -271,7 +273,7 @@ def test_a_history_saved_in_files_comes_back_and_they_only_grow(opened, tmp_path
     with Store.open(again, write=True) as restored:
         assert spans(restored) == spans(store)
         assert restored.snapshots() == store.snapshots()
-        for table in ("creation_dates", "removed_models", "about"):
+        for table in ("creation_dates", "removed_models", "metadata"):
             asked = f"FROM {table} ORDER BY ALL"
             assert restored.connection.execute(asked).fetchall() == (
                 store.connection.execute(asked).fetchall()

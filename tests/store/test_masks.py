@@ -24,7 +24,7 @@ def state(store):
         for sql in (
             "SELECT key, tag_mask, weights_mask, loadable_mask FROM models_in(1) ORDER BY key",
             "FROM frameworks ORDER BY bit",
-            "FROM about",
+            "FROM metadata",
         )
     ]
 
@@ -39,7 +39,7 @@ def old(tmp_path):
         wanted = state(store)
         store.connection.execute("UPDATE versions SET tag_mask = 0, weights_mask = 7")
         store.connection.execute("DELETE FROM frameworks WHERE name = 'jax'")
-        store.connection.execute("UPDATE about SET taxonomy = 'older'")
+        store.connection.execute("UPDATE metadata SET taxonomy = 'older'")
     return path, wanted
 
 

@@ -97,7 +97,7 @@ def test_tables_and_columns_say_what_they_are(tmp_path):
             ).fetchall()
         }
         assert columns["versions", "base_models"] == "repo ids"
-        assert columns["counts", "downloads"] == "last 30 days"
+        assert columns["current_counts", "downloads"] == "last 30 days"
         assert len(columns) > 60
         assert not [text for text in [*columns.values(), *comments.values()] if "\n" in text]
         views = dict(
