@@ -15,6 +15,8 @@ _PLACES = {name: place for place, name in enumerate((*FIELDS, *NESTED_TYPES), 1)
 
 _SPELLED = r"[{<]|\[['\"\[]|\(\w+="
 """In the name of a file: it may be an object, a list or a repr that became text."""
+_NUMBER = r"(^| )(-?\d[\d.eE+-]*|true|false)( |$)"
+"""In texts joined by spaces: one may be a number or a boolean that became text."""
 _REPO_ID = r"[\w.-]+(/[\w.-]+)?"
 _HOSTS = ("huggingface.co", "hf.co", "www.huggingface.co")
 _NO_OWNERS = ("datasets", "spaces", "models", *_HOSTS)
@@ -31,6 +33,7 @@ _COUNTS = {
     "gguf.total": "model.gguf.total",
 }
 _DATES = {"createdAt": "created_at", "lastModified": "last_modified"}
+_BASES = "list_transform(model.baseModels.models, lambda base: base.id)"
 _LISTS = {"tags": "model.tags", "config.architectures": "model.config.architectures"}
 
 
@@ -102,8 +105,9 @@ def _is_odd(latest: datetime) -> str:
     conditions += [
         f"files IS NULL AND {_type('siblings')} <> 'NULL'",
         _lacks_some("files"),
-        f"regexp_matches(array_to_string(files, ' '), {literal(_SPELLED)})",
-        _lacks_some("list_transform(model.baseModels.models, lambda base: base.id)"),
+        f"regexp_matches(array_to_string(files, ' '), {literal(f'{_SPELLED}|{_NUMBER}')})",
+        _lacks_some(_BASES),
+        f"regexp_matches(array_to_string({_BASES}, ' '), {literal(_NUMBER)})",
     ]
     return " OR ".join(f"({one})" for one in conditions)
 

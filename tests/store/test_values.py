@@ -160,7 +160,8 @@ def test_files_are_read_from_text(imported, given):
     ["RepoSibling(size=1)", [{"size": 1}], [3], 3, "3", "", {"a.bin": 1}, ["a.bin", {"x": 1}],
      [{"rfilename": {"a": 1}}], "12 files", "none", [None], [{"rfilename": ["a"]}],
      ["<huggingface_hub.hf_api.RepoSibling object at 0x7f3a>"], ["RepoFile: {...}"],
-     ["['a.bin']", "['b.bin']"]],
+     ["['a.bin']", "['b.bin']"], [{"rfilename": 123}, {"rfilename": "a.bin"}], ["a.bin", 1.5],
+     [{"rfilename": True}]],
     ids=repr,
 )  # fmt: skip
 def test_unreadable_files_leave_weights_unknown(imported, given):
@@ -178,8 +179,8 @@ def test_one_file_in_text_is_read(imported, text):
     assert (model["files"], model["weights_mask"] & 2, unreadable) == (["tf_model.h5"], 2, {})
 
 
-def test_brackets_in_file_names_are_kept(imported):
-    names = ["[v1] a.bin", "(1).bin", "{{cookie}}/a.py", "a (v=2).bin"]
+def test_odd_file_names_are_kept(imported):
+    names = ["123", "1e5", "true", "part 2 of 3.bin", "[v1] a.bin", "(1).bin", "{{cookie}}/a.py", "a (v=2).bin"]
     (model,), unreadable = imported(
         {"id": "a/b", "siblings": [{"rfilename": one} for one in names]}
     )
@@ -331,6 +332,13 @@ def test_nested_objects_are_read_from_text(imported):
     assert (model["model_type"], model["architectures"]) == ("bert", ["BertModel"])
     assert (model["parameters"], model["base_models"]) == (7, ["some/base"])
     assert unreadable == {}
+
+
+def test_number_is_no_base_model(imported):
+    given = {"id": "a/b", "baseModels": {"relation": "adapter", "models": [{"id": 7}]}}
+    (model,), unreadable = imported(given)
+    assert (model["base_models"], model["base_relation"]) == (None, "adapter")
+    assert unreadable == {"base_models": (1, '[{"id": 7}]')}
 
 
 def test_repaired_row_keeps_its_place_among_duplicates(imported):
