@@ -5,14 +5,35 @@ import duckdb
 from hfscan.errors import ImportFileError
 from hfscan.quoting import literal
 
-_EVIDENCE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+
+def _has_field(*names: str) -> str:
+    return f"list_has_any(coalesce(unknown, []), {list(names)})"
+
+
+def _has_tag(*tags: str) -> str:
+    return f"list_has_any(coalesce(tags, []), {list(tags)})"
+
+
+def _has_tag_with_prefix(*prefixes: str) -> str:
+    tests = " OR ".join(f"starts_with(tag, {literal(prefix)})" for prefix in prefixes)
+    return f"len(list_filter(tags, lambda tag: {tests})) > 0"
+
+
+_EVIDENCE: dict[str, tuple[str, ...]] = {
     "datasets": (
-        ("paperswithcode_id", "citation", "dataset_info"),
-        ("task_categories:", "task_ids:", "size_categories:", "annotations_creators:"),
+        _has_field("paperswithcode_id", "citation", "dataset_info"),
+        _has_tag("library:datasets"),
+        _has_tag_with_prefix(
+            "task_categories:", "task_ids:", "size_categories:", "annotations_creators:"
+        ),
     ),
-    "spaces": (("sdk", "sdk_version", "runtime", "emoji", "colorFrom", "app_file"), ()),
+    "spaces": (
+        _has_field("sdk", "sdk_version", "runtime", "emoji", "colorFrom", "app_file"),
+        _has_tag("gradio", "streamlit", "docker", "static"),
+        "is_space_card",  # cardData.sdk
+    ),
 }
-"""What is no model -> fields that a model does not have, and beginnings of its tags."""
+"""What is no model -> conditions on staged rows that models without library and task rarely meet"""
 
 
 def check_models(connection: duckdb.DuckDBPyConnection, origin: str) -> None:
@@ -20,7 +41,11 @@ def check_models(connection: duckdb.DuckDBPyConnection, origin: str) -> None:
 
     Rows with a library or a task are models, whatever else they have.
     """
-    counts = ", ".join(f"count(*) FILTER ({_condition(*one)})" for one in _EVIDENCE.values())
+    counts = ", ".join(
+        f"count(*) FILTER (library_name IS NULL AND pipeline_tag IS NULL "
+        f"AND coalesce({' OR '.join(conditions)}, false))"
+        for conditions in _EVIDENCE.values()
+    )
     found = connection.execute(f"SELECT count(*), {counts} FROM staged").fetchone()
     assert found is not None
     rows, *matches = found
@@ -30,11 +55,3 @@ def check_models(connection: duckdb.DuckDBPyConnection, origin: str) -> None:
                 f"{origin} seems to be a list of {what}, not of models: {count:,} of {rows:,} rows "
                 f"have the fields or tags of {what}. Nothing was imported."
             )
-
-
-def _condition(fields: tuple[str, ...], tags: tuple[str, ...]) -> str:
-    tests = [f"list_has_any(coalesce(unknown, []), {list(fields)})"]
-    tests += [
-        f"len(list_filter(tags, lambda tag: starts_with(tag, {literal(tag)}))) > 0" for tag in tags
-    ]
-    return f"library_name IS NULL AND pipeline_tag IS NULL AND ({' OR '.join(tests)})"

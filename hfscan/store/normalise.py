@@ -68,7 +68,11 @@ def normalised_again(file: Path, longest: int) -> str:
 
 def _normalised(raw: str, odd: str) -> str:
     text = _SQL.read_text(encoding="utf-8").format(
-        shape=literal(json.dumps(SHAPE)), odd=odd, first_sibling=_type("siblings[0]")
+        shape=literal(json.dumps(SHAPE)),
+        odd=odd,
+        first_sibling=_type("siblings[0]"),
+        card=_type("cardData"),
+        card_sdk=_type("cardData.sdk"),
     )
     return f"WITH raw AS ({raw}) {text}"
 

@@ -30,6 +30,12 @@ SELECT
     coalesce(unreadable, model.unreadable) AS unreadable,
     coalesce(model.private, false) AS private,
     coalesce(list_contains(unreadable, 'private'), false) AS maybe_private,
+    coalesce(
+        CASE {card}
+            WHEN 'OBJECT' THEN {card_sdk} = 'VARCHAR'
+            WHEN 'VARCHAR' THEN regexp_matches(json ->> '$.cardData', '[''"]sdk[''"]\s*:')
+        END, false
+    ) AS is_space_card,
     unknown,
     examples,
     first_row,

@@ -34,6 +34,8 @@ NESTED_TYPES: dict[str, tuple[str, ...]] = {
     "gguf.total": ("UBIGINT", "BIGINT"),
     "config.model_type": ("VARCHAR",),
     "config.architectures": ("ARRAY",),
+    "cardData": ("OBJECT", "VARCHAR"),
+    "cardData.sdk": ("VARCHAR",),
 }
 """The same for what is kept of lists and objects."""
 
@@ -43,6 +45,9 @@ NOT_KEPT = frozenset({"trendingScore", "cardData", "transformersInfo", "widgetDa
     "securityStatus",
     "securityRepoStatus"})  # fmt: skip
 """Fields of the contract that a census has no use for."""
+
+EXAMINED = frozenset({"cardData"})
+"""Of these, fields that are not kept but tell what an object is: see kinds.py."""
 
 NESTED: dict[str, object] = {
     "tags": ["VARCHAR"],

@@ -78,6 +78,8 @@ def repair(text: str, latest: datetime) -> tuple[dict[str, Any], dict[str, str]]
         if field in given:
             model[field] = _read_nested(given[field], parts, unreadable, read)
     model["id"] = _first_readable([given.get("id"), given.get("modelId")], model.get("_id"))
+    if "cardData" in given:  # tells spaces from models
+        model["cardData"] = given["cardData"]
     if isinstance(given.get("author"), str):  # else it follows from the id
         model["author"] = values.read_text(given["author"])
     return model, unreadable

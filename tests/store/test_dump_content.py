@@ -52,7 +52,12 @@ SPACE = {"sdk": "gradio", "tags": ["gradio"]}
     [
         (DATASET, "datasets"),
         ({"tags": ["size_categories:1K<n<10K"]}, "datasets"),
+        ({"tags": ["format:parquet", "library:datasets"]}, "datasets"),
         (SPACE, "spaces"),
+        ({"tags": ["gradio", "region:us"]}, "spaces"),
+        ({"cardData": {"title": "x", "sdk": "docker"}}, "spaces"),
+        ({"cardData": '{"title": "x", "sdk": "docker"}'}, "spaces"),
+        ({"card_data": {"sdk": "docker"}, "tags": "region:us"}, "spaces"),
     ],
     ids=str,
 )
@@ -71,9 +76,15 @@ def test_lists_of_other_repos_are_refused(store, tmp_path, fields, what, suffix)
 
 def test_models_with_fields_of_spaces_are_models(store, tmp_path):
     (tmp_path / "d.json").write_bytes(
-        dumped([{"id": "a/b", "sdk": None, "x": 1}, {"id": "a/c", **SPACE, "library_name": "x"}])
+        dumped(
+            [
+                {"id": "a/b", "sdk": None, "x": 1, "cardData": {"license": "mit"}},
+                {"id": "a/c", **SPACE, "library_name": "x"},
+                {"id": "a/d", "cardData": {"sdk": "gradio"}, "pipeline_tag": "fill-mask"},
+            ]
+        )
     )
-    assert ingest(store, tmp_path / "d.json").models == 2
+    assert ingest(store, tmp_path / "d.json").models == 3
 
 
 def test_columns_of_unequal_length_are_refused(store, tmp_path):

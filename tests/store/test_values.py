@@ -180,7 +180,16 @@ def test_one_file_in_text_is_read(imported, text):
 
 
 def test_odd_file_names_are_kept(imported):
-    names = ["123", "1e5", "true", "part 2 of 3.bin", "[v1] a.bin", "(1).bin", "{{cookie}}/a.py", "a (v=2).bin"]
+    names = [
+        "123",
+        "1e5",
+        "true",
+        "part 2 of 3.bin",
+        "[v1] a.bin",
+        "(1).bin",
+        "{{cookie}}/a.py",
+        "a (v=2).bin",
+    ]
     (model,), unreadable = imported(
         {"id": "a/b", "siblings": [{"rfilename": one} for one in names]}
     )

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from hfscan.store.literals import MISSING
-from hfscan.store.raw import FIELDS, NOT_KEPT
+from hfscan.store.raw import EXAMINED, FIELDS, NOT_KEPT
 
 V = TypeVar("V")
 
@@ -66,7 +66,7 @@ def snapshots(keys: tuple[str, ...]) -> dict[str, list[str]]:
         # errors have names too: a model has more fields that are known, or nothing but its name
         if name is not None and (len(found) == 1 or any(map(is_known, found))):
             found["id"] = found.pop(name)
-    return {name: keys for name, keys in found.items() if name not in NOT_KEPT}
+    return {name: found[name] for name in found if name not in NOT_KEPT or name in EXAMINED}
 
 
 def may_lack_owner(key: str) -> bool:

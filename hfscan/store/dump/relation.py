@@ -17,7 +17,7 @@ from hfscan.store.dump.files import EXPECTED
 from hfscan.store.dump.names import IDS, may_lack_owner, snapshots
 from hfscan.store.dump.shapes import LARGEST_OBJECT
 from hfscan.store.literals import MISSING
-from hfscan.store.raw import FIELDS, NESTED, NESTED_TYPES, NOT_KEPT
+from hfscan.store.raw import EXAMINED, FIELDS, NESTED, NESTED_TYPES, NOT_KEPT
 from hfscan.text import sanitize
 
 _SMALLEST_BOUND = 1 << 20  # bytes
@@ -60,7 +60,7 @@ def parquet_relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path
             value = f"CASE WHEN contains({repo}, '/') OR {_is_missing(owner)} THEN {value} " + (
                 f"ELSE to_json(trim({owner}) || '/' || {repo}) END"
             )
-        if name not in FIELDS:
+        if name not in FIELDS and name not in EXAMINED:
             unknown.append(f"CASE WHEN {identifier(best)} IS NOT NULL THEN {literal(best)} END")
             continue
         for other in others:
@@ -78,7 +78,10 @@ def parquet_relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path
 def _value(name: str, column: str, kind: str) -> str:
     """Return SQL for a column's value as JSON, NULL where it has none."""
     as_json = f"to_json({identifier(column)})"
-    if kind.upper() == "VARCHAR" and name in NESTED:  # objects and lists kept as JSON text
+    if kind.upper() == "VARCHAR" and name in (
+        *NESTED,
+        *EXAMINED,
+    ):  # objects and lists kept as JSON text
         as_json = f"coalesce(TRY_CAST({identifier(column)} AS JSON), {as_json})"
     return f"CASE WHEN {identifier(column)} IS NOT NULL THEN {as_json} END"
 
