@@ -31,7 +31,7 @@ SELECT
 FROM parity_ratios
 JOIN parity_runs ON parity_runs.id = run
 WHERE
-    what = $mode::VARCHAR AND dtype = $dtype::VARCHAR
+    mode = $mode::VARCHAR AND dtype = $dtype::VARCHAR
     AND backend = $backend::VARCHAR AND variant = $variant::VARCHAR
     AND other_backend = $other_backend::VARCHAR AND other_variant = $other_variant::VARCHAR
     AND device = other_device AND ($device::VARCHAR IS NULL OR device = $device::VARCHAR)

@@ -8,12 +8,12 @@
 WITH newest AS (
     FROM parity_cases
     WHERE verdict <> 'no backend' AND ($run::INTEGER IS NULL OR run = $run)
-    QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, route)
+    QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, load_method)
 ),
 opened AS (
     SELECT
         checkpoint, file, backend,
-        CASE WHEN bool_or(verdict = 'agree') THEN 'agree' ELSE arg_min(verdict, route) END AS verdict
+        CASE WHEN bool_or(verdict = 'agree') THEN 'agree' ELSE arg_min(verdict, load_method) END AS verdict
     FROM newest
     GROUP BY ALL
 )

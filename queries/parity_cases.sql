@@ -4,13 +4,13 @@
 -- param failing BOOLEAN = false : only cases that do not agree
 -- column error: error
 -- column tolerance: error
--- chart: error x=error mark=tolerance y=checkpoint+format+backend+route
+-- chart: error x=error mark=tolerance y=checkpoint+format+backend+load_method
 -- error: the largest relative L2 difference of an output on real (unpadded) positions; tolerance:
 -- the limit of that output.
 WITH newest AS (
     FROM parity_cases
     WHERE verdict <> 'no backend' AND ($run::INTEGER IS NULL OR run = $run)
-    QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, route)
+    QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, load_method)
 ),
 worst AS (
     SELECT run, number, max(rel_l2) AS error, arg_max(tolerance, rel_l2) AS tolerance
@@ -19,10 +19,10 @@ worst AS (
     GROUP BY ALL
 )
 SELECT
-    checkpoint, architecture, format, backend, device, dtype, route, verdict,
-    error, tolerance, reason, first_divergent_layer, off_side, generated_equal,
+    checkpoint, architecture, format, backend, device, dtype, load_method, verdict,
+    error, tolerance, reason, first_divergent_layer, suspect_backend, generated_equal,
     file, revision, newest.run
 FROM newest
 LEFT JOIN worst ON worst.run = newest.run AND worst.number = newest.number
 WHERE NOT $failing::BOOLEAN OR verdict <> 'agree'
-ORDER BY verdict = 'agree', checkpoint, backend, format, file, route
+ORDER BY verdict = 'agree', checkpoint, backend, format, file, load_method

@@ -6,7 +6,7 @@
 WITH newest AS (
     FROM parity_cases
     WHERE $run::INTEGER IS NULL OR run = $run
-    QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, route)
+    QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, load_method)
 ),
 opened AS (
     SELECT checkpoint, file, backend, bool_or(verdict = 'agree') AS agrees

@@ -10,7 +10,7 @@
 -- A ratio below 1 is faster, or takes less memory. Ratios compare two calls of one round: median,
 -- least and largest.
 SELECT
-    checkpoint, what AS mode, backend, variant, device, dtype, threads, rounds,
+    checkpoint, mode, backend, variant, device, dtype, threads, rounds,
     round(time_ratio, 6) AS time_ratio,
     round(time_ratio_min, 6) AS time_ratio_min,
     round(time_ratio_max, 6) AS time_ratio_max,

@@ -36,7 +36,7 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     }
     row = connection.execute("SELECT taxonomy FROM metadata").fetchone()
     assert row is not None
-    about = {"format": FORMAT, "hfscan": __version__, "taxonomy": row[0], "files": files}
+    about = {"format": FORMAT, "hfscan_version": __version__, "taxonomy": row[0], "files": files}
     (folder / NAME).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
@@ -49,7 +49,7 @@ def read(folder: Path) -> Manifest:
     check_path(folder, path)
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-        version, maker = about["format"], about["hfscan"]
+        version, maker = about["format"], about["hfscan_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ImportFileError(
             f"{path} is not an export's manifest. Copy the export again."

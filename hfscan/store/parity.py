@@ -12,7 +12,7 @@ INSERT INTO parity_runs BY NAME
 SELECT
     CAST($started_at AS TIMESTAMP) AS started_at,
     CAST($finished_at AS TIMESTAMP) AS finished_at,
-    $hfscan AS hfscan,
+    $hfscan_version AS hfscan_version,
     $snapshot AS snapshot,
     $agree AS agree,
     $environment AS environment
@@ -38,7 +38,7 @@ SELECT
     item ->> '$.backend' AS backend,
     item ->> '$.device' AS device,
     item ->> '$.dtype' AS dtype,
-    item ->> '$.route' AS route,
+    item ->> '$.route' AS load_method,
     item ->> '$.verdict' AS verdict,
     item ->> '$.reason' AS reason,
     CAST(item -> '$.loading.missing' AS VARCHAR[]) AS missing,
@@ -49,7 +49,7 @@ SELECT
     item ->> '$.first_divergent_layer' AS first_divergent_layer,
     CAST(item ->> '$.reference.backend_error' AS DOUBLE) AS backend_error,
     CAST(item ->> '$.reference.baseline_error' AS DOUBLE) AS baseline_error,
-    item ->> '$.reference.off_side' AS off_side,
+    item ->> '$.reference.off_side' AS suspect_backend,
     CAST(item ->> '$.top1_agreement' AS DOUBLE) AS top1_agreement,
     CAST(item ->> '$.top5_agreement' AS DOUBLE) AS top5_agreement,
     CAST(item ->> '$.generated_equal' AS BOOLEAN) AS generated_equal,
@@ -87,7 +87,7 @@ SELECT
     number,
     item ->> '$.checkpoint' AS checkpoint,
     item ->> '$.architecture' AS architecture,
-    item ->> '$.what' AS what,
+    item ->> '$.what' AS mode,
     item ->> '$.backend' AS backend,
     item ->> '$.variant' AS variant,
     item ->> '$.device' AS device,
@@ -188,8 +188,12 @@ def record(
     try:
         run = connection.execute(
             _RUN,
-            {name: report[name] for name in ("started_at", "finished_at", "hfscan", "agree")}
-            | {"snapshot": snapshot, "environment": json.dumps(report["environment"])},
+            {name: report[name] for name in ("started_at", "finished_at", "agree")}
+            | {
+                "hfscan_version": report["hfscan"],
+                "snapshot": snapshot,
+                "environment": json.dumps(report["environment"]),
+            },
         ).fetchone()
         assert run is not None
         for statement in (_CASES, _OUTPUTS):

@@ -6,13 +6,13 @@ CREATE TABLE IF NOT EXISTS parity_runs (  -- one row for every call of the comma
     id INTEGER PRIMARY KEY DEFAULT nextval('parity_run_ids'),
     started_at TIMESTAMP NOT NULL,
     finished_at TIMESTAMP NOT NULL,
-    hfscan VARCHAR NOT NULL,
+    hfscan_version VARCHAR NOT NULL,
     snapshot INTEGER,                       -- snapshots.id that the models were drawn from
-    agree BOOLEAN NOT NULL,               -- each weight file agrees in each backend by some route
+    agree BOOLEAN NOT NULL,               -- each weight file agrees in each backend by some load method
     environment JSON NOT NULL             -- platform, settings, and versions of every backend
 );
 
-CREATE TABLE IF NOT EXISTS parity_cases ( -- one row for every weight file, backend and route
+CREATE TABLE IF NOT EXISTS parity_cases ( -- one row for every weight file, backend and load method
     run INTEGER NOT NULL,                 -- parity_runs.id
     number INTEGER NOT NULL,              -- place in the run, from 1
     checkpoint VARCHAR NOT NULL,          -- repo id, or the folder's name
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS parity_cases ( -- one row for every weight file, back
     backend VARCHAR NOT NULL,
     device VARCHAR NOT NULL,              -- 'cpu', 'cuda'; 'none' where no backend was asked
     dtype VARCHAR NOT NULL,
-    route VARCHAR NOT NULL,               -- 'plain', 'helper', 'none'
+    load_method VARCHAR NOT NULL,         -- 'direct', 'converted', 'none'
     verdict VARCHAR NOT NULL,
     reason VARCHAR NOT NULL,
     missing VARCHAR[],                    -- keys that the loader reported
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS parity_cases ( -- one row for every weight file, back
     first_divergent_layer VARCHAR,        -- 'embeddings', or a layer's number from 0
     backend_error DOUBLE,                    -- worst relative L2 to a float64 run
     baseline_error DOUBLE,                -- the same of the case it was held to
-    off_side VARCHAR,                     -- backend whose own error stands out
+    suspect_backend VARCHAR,              -- the backend whose own error stands out
     top1_agreement DOUBLE,                -- share of real positions
     top5_agreement DOUBLE,
     generated_equal BOOLEAN,
@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS parity_timings (  -- one row for every way that was t
     number INTEGER NOT NULL,              -- place in the run, from 1
     checkpoint VARCHAR NOT NULL,
     architecture VARCHAR,
-    what VARCHAR NOT NULL,                -- 'inference', or 'training': forward, backward, AdamW
+    mode VARCHAR NOT NULL,                -- 'inference', or 'training': forward, backward, AdamW
     backend VARCHAR NOT NULL,
     variant VARCHAR NOT NULL,             -- 'eager', 'compile', 'function', 'xla', 'jit', 'session'
     device VARCHAR NOT NULL,
@@ -107,11 +107,11 @@ WITH pairs AS (
             list_zip(a.cpu_milliseconds, b.cpu_milliseconds), lambda pair: pair[1] / pair[2]
         ) AS cpu_ratios
     FROM parity_timings AS a
-    JOIN parity_timings AS b USING (run, checkpoint, what, dtype)
+    JOIN parity_timings AS b USING (run, checkpoint, mode, dtype)
     WHERE a.number <> b.number AND a.fault IS NULL AND b.fault IS NULL
 )
 SELECT
-    run, checkpoint, architecture, what, dtype, threads,
+    run, checkpoint, architecture, mode, dtype, threads,
     backend, variant, device,
     other_backend, other_variant, other_device,
     len(ratios) AS rounds,

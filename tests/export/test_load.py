@@ -239,9 +239,9 @@ def test_missing_and_extra_files_are_refused(folder, load):
         ("", "is not an export's manifest"),
         ("[]", "is not an export's manifest"),
         ("{}", "is not an export's manifest"),
-        ('{"format": 2, "hfscan": "9.9", "files": {}}', "by hfscan 9.9 in format 2"),
-        ('{"format": 1, "hfscan": "0.1.0", "files": 7}', "is not an export's manifest"),
-        ('{"format": 1, "hfscan": "0.1.0", "files": {"models/x.parquet": 7}}', "manifest"),
+        ('{"format": 2, "hfscan_version": "9.9", "files": {}}', "by hfscan 9.9 in format 2"),
+        ('{"format": 1, "hfscan_version": "0.1.0", "files": 7}', "is not an export's manifest"),
+        ('{"format": 1, "hfscan_version": "0.1.0", "files": {"models/x.parquet": 7}}', "manifest"),
         (None, "manifest.json is missing"),
     ],
 )

@@ -46,7 +46,8 @@ def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_pat
         assert rows("SELECT id, agree FROM parity_runs ORDER BY id") == [(1, False), (2, False)]
         assert rows("SELECT verdict FROM parity_cases WHERE run = 2") == [("unreadable",)]
         kept = rows(
-            "SELECT file, backend, route, verdict, reason, first_divergent_layer, backend_error, "
+            "SELECT file, backend, load_method, verdict, reason, first_divergent_layer, "
+            "backend_error, "
             "load_seconds, unset FROM parity_cases WHERE run = 1 ORDER BY number"
         )
         assert kept == [

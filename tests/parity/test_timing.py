@@ -91,12 +91,12 @@ def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(timed
     assert set(told) == {(w, f) for w in ("inference", "training") for f in BACKENDS}
     with duckdb.connect(timed, read_only=True) as connection:
         kept = connection.execute(
-            "SELECT what, backend, variant, own_process, milliseconds, threads, "
+            "SELECT mode, backend, variant, own_process, milliseconds, threads, "
             "inputs -> 'pixel_values', peak_rss_mb FROM parity_timings ORDER BY number"
         ).fetchall()
         ratios = connection.execute(
             "SELECT time_ratio, time_ratio_min, time_ratio_max, rounds, memory_ratio, cpu_ratio "
-            "FROM parity_ratios WHERE what = 'training' AND backend = 'tensorflow'"
+            "FROM parity_ratios WHERE mode = 'training' AND backend = 'tensorflow'"
         ).fetchall()
     assert [row[:4] for row in kept] == [
         ("inference", "pytorch", "eager", False),
@@ -140,7 +140,7 @@ def test_claims_about_speed_and_memory_are_weighed_by_what_was_timed(timed):
         kept = {
             (what, backend): (milliseconds, memory)
             for what, backend, milliseconds, memory in connection.execute(
-                "SELECT what, backend, milliseconds, peak_rss_mb FROM parity_timings"
+                "SELECT mode, backend, milliseconds, peak_rss_mb FROM parity_timings"
             ).fetchall()
         }
     for what, name in (("training", "training-float32"), ("inference", "inference-float32")):

@@ -64,7 +64,9 @@ def test_the_newest_result_of_each_case_is_told(db, tmp_path):
         ("pytorch", "outputs differ"): (1, 2),
         ("tensorflow", "agree"): (2, 2),
     }
-    errors = {(row["checkpoint"], row["backend"], row["route"]): row for row in tables["cases"]}
+    errors = {
+        (row["checkpoint"], row["backend"], row["load_method"]): row for row in tables["cases"]
+    }
     assert errors["ann/bert", "tensorflow", "plain"]["error"] == 4e-7  # on real positions, newest
     assert [row["verdict"] for row in tables["failing"]] == ["outputs differ", "does not load"]
     (speed,) = tables["speed"]
