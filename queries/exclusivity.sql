@@ -65,24 +65,23 @@ weighted AS (
     SELECT
         group_name,
         supported,
-        CASE $weight
-            WHEN 'models' THEN models
-            WHEN 'downloads' THEN downloads
-            -- an author's vote is split over the models of known evidence, where there are any
-            WHEN 'authors' THEN CASE
-                WHEN supported IS NOT NULL
-                    THEN models / sum(models) FILTER (supported IS NOT NULL) OVER (PARTITION BY voting_author)
-                WHEN count(supported) OVER (PARTITION BY voting_author) = 0
-                    THEN models / sum(models) OVER (PARTITION BY voting_author)
-            END
-        END AS n
+        CASE $weight WHEN 'models' THEN models WHEN 'downloads' THEN downloads END AS n,
+        -- an author's vote is split over the models of known evidence, where there are any
+        CASE
+            WHEN $weight <> 'authors' THEN NULL
+            WHEN supported IS NOT NULL
+                THEN models / sum(models) FILTER (supported IS NOT NULL) OVER (PARTITION BY voting_author)
+            WHEN count(supported) OVER (PARTITION BY voting_author) = 0
+                THEN models / sum(models) OVER (PARTITION BY voting_author)
+        END AS votes
     FROM tally
     WHERE $exclude_top_authors = 0 OR voting_author NOT IN (FROM largest)
 ),
 sized AS (
     SELECT
-        group_name, supported, sum(weighted.n) AS n,
-        sum(CASE WHEN supported <> 0 THEN sum(weighted.n) END) OVER (PARTITION BY group_name) AS size
+        group_name, supported, sum(weighted.n) AS n, sum(weighted.votes) AS votes,
+        sum(CASE WHEN supported <> 0 THEN coalesce(sum(weighted.n), sum(weighted.votes)) END)
+            OVER (PARTITION BY group_name) AS size
     FROM weighted
     GROUP BY group_name, supported
 ),
@@ -92,36 +91,43 @@ grouped AS (
             WHEN dense_rank() OVER (ORDER BY size DESC NULLS LAST, group_name) > $top::INTEGER THEN '(other)'
             ELSE group_name
         END AS "group",
-        supported,
-        n
+        supported, n, votes
     FROM sized
     WHERE $by IS NULL OR group_name IS NOT NULL
     UNION ALL
-    SELECT NULL, 0, 0 WHERE $by IS NULL  -- an empty population is 0 of 0
+    SELECT NULL, 0, NULL, NULL WHERE $by IS NULL  -- an empty population is 0 of 0
 ),
 kinds AS (
     SELECT unnest(['exclusive', 'available']) AS name, framework, mask, bit FROM compared
     UNION ALL
     SELECT unnest(['shared', 'none']), NULL, NULL, NULL
-)
--- supported is NULL where the tags or, by weights, the file names are unknown: counted only in the total
--- of coverage, the share of the population that the denominator describes
-SELECT
-    name,
-    framework,
-    "group",
-    round(coalesce(sum(n) FILTER (
+),
+-- supported is NULL where the evidence is unknown: such models count only in the population of coverage
+members AS (
+    SELECT
+        name, framework, bit, "group", n, votes,
         CASE name
             WHEN 'exclusive' THEN supported = mask
             WHEN 'available' THEN supported & mask <> 0
             WHEN 'shared' THEN bit_count(supported) > 1
             WHEN 'none' THEN supported = 0
-        END
-    ), 0), 6) AS numerator,
-    round(coalesce(sum(n) FILTER (supported <> 0 OR name = 'none' AND supported IS NOT NULL), 0), 6)
-        AS denominator,
-    round(denominator / nullif(sum(n), 0), 6) AS coverage
-FROM grouped, kinds
+        END AS in_numerator,
+        supported <> 0 OR name = 'none' AND supported IS NOT NULL AS in_denominator
+    FROM grouped, kinds
+)
+-- models and downloads are exact integers, votes are rounded to six digits
+SELECT
+    name,
+    framework,
+    "group",
+    coalesce(
+        sum(n) FILTER (in_numerator)::DECIMAL(35, 6), round(sum(votes) FILTER (in_numerator), 6)::DECIMAL(35, 6), 0
+    ) AS numerator,
+    coalesce(
+        sum(n) FILTER (in_denominator)::DECIMAL(35, 6), round(sum(votes) FILTER (in_denominator), 6)::DECIMAL(35, 6), 0
+    ) AS denominator,
+    round(denominator / nullif(coalesce(sum(n)::DOUBLE, sum(votes)), 0), 6) AS coverage
+FROM members
 GROUP BY name, framework, bit, "group"
 ORDER BY
     CASE name WHEN 'exclusive' THEN 1 WHEN 'available' THEN 2 WHEN 'shared' THEN 3 ELSE 4 END,

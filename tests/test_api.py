@@ -4,8 +4,10 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner
 
 import hfscan
+from hfscan.cli import cli
 from hfscan.errors import DatabaseError, NotFoundError
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
@@ -55,3 +57,34 @@ def test_what_cannot_be_answered_says_what_can(database, tmp_path):
     with pytest.raises(DatabaseError, match="hfscan crawl"):
         hfscan.open(tmp_path / "none.duckdb")
     assert [one.models for one in database.snapshots] == [5]
+
+
+def test_downloads_beyond_a_double_stay_exact(tmp_path):
+    """2^53 + 1 is no double: not in the API, a query, a report or a comparison of reports."""
+    dump, path, exact = tmp_path / "dump.json", tmp_path / "h.duckdb", 2**53 + 1
+    downloads = {"ann/a": ("pytorch", 2**53), "ann/b": ("pytorch", 1), "bob/c": ("tf", exact)}
+    models = [{"id": key, "tags": [tag], "downloads": n} for key, (tag, n) in downloads.items()]
+    dump.write_text(json.dumps(models))
+    with Store.open(path, write=True) as store:
+        for day in (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)):
+            store.ingest([dump], NewSnapshot("import", "dump", Scope(), day, day, None))
+
+    def run(*arguments):
+        done = CliRunner().invoke(cli, [*arguments, "--format", "json", "--db", str(path)])
+        return json.loads(done.stdout)
+
+    report = run("report", "--weight", "downloads")
+    compared = run("report", "--weight", "downloads", "--snapshot", "1", "--compare-snapshot", "2")
+    with hfscan.open(path) as database:
+        figures = [database.figure("exclusive", framework="pytorch", weight="downloads").as_dict()]
+        rows = database.query("exclusivity", weight="downloads")
+        assert database.figure("available", framework="tensorflow", weight="authors").share == 0.5
+    for found in (
+        figures,
+        rows,
+        run("query", "exclusivity", "--param", "weight=downloads"),
+        report["figures"],
+        compared["tables"][0]["rows"],
+    ):
+        assert (found[0]["numerator"], found[0]["denominator"]) == (exact, 2 * exact)
+        assert isinstance(found[0]["numerator"], int)

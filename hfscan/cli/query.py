@@ -23,7 +23,7 @@ from hfscan.cli._pairs import parse_pairs
 from hfscan.cli._streams import output
 from hfscan.errors import QueryError
 from hfscan.figures import load
-from hfscan.figures.queries import DIALECTS, Query, names
+from hfscan.figures.queries import DIALECTS, Query, convert_decimals, names
 from hfscan.figures.sql import limited, run
 from hfscan.report import RESULT_FORMATS, ROW_FORMATS, TABLE_FORMATS
 from hfscan.store import macros
@@ -122,7 +122,8 @@ def command(
         given = named.bind(connection, given)
         try:
             result = run(connection, named.sql, given)
-            _write(result.columns, result.rows, format_, limit)
+            values = map(convert_decimals, result.rows) if named.title else result.rows
+            _write(result.columns, values, format_, limit)
         except QueryError as error:
             raise click.UsageError(_indent(str(error))) from error
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,8 @@ class Query:
         """
         cursor = connection.execute(self.sql, self.bind(connection, parameters))
         columns = [column[0] for column in cursor.description]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        rows = map(convert_decimals, cursor.fetchall())
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def bind(
         self, connection: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
@@ -201,6 +203,16 @@ class Query:
         if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
             raise NotFoundError(f"since ({since}) must lie before until ({until}).")
         return values
+
+
+def convert_decimals(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the row with each Decimal as an exact int, or as a float where it is a fraction."""
+    return tuple(
+        (int(value) if value == int(value) else float(value))
+        if isinstance(value, Decimal)
+        else value
+        for value in row
+    )
 
 
 def names(where: Path | None = None) -> list[str]:
