@@ -9,7 +9,6 @@ import errno
 import ssl
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
 
 from huggingface_hub import get_token
 from huggingface_hub.errors import (
@@ -26,11 +25,13 @@ from hfscan.errors import (
     InvalidResponseError,
     StorageError,
 )
+from hfscan.hub.client_limits import SlowAnswerError, limit_client
 from hfscan.hub.words import cite, keep_secret
 
 _LIBRARIES = frozenset({"huggingface_hub", "hf_xet", "httpx", "httpx2", "requests", "urllib3"})
 _TRANSPORTS = _LIBRARIES - {"huggingface_hub"} | {"httpcore", "httpcore2", "socket", "ssl"}
-_NETWORK = (ConnectionError, TimeoutError, ssl.SSLError, OfflineModeIsEnabled)
+_NETWORK = (ConnectionError, TimeoutError, ssl.SSLError, OfflineModeIsEnabled, SlowAnswerError)
+_UNREADABLE = ValueError  # also of requests, on an answer that is no JSON
 _TRANSIENT = frozenset({408, 429})
 _DISK = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO,
@@ -38,37 +39,7 @@ _DISK = frozenset({
 })  # fmt: skip
 
 
-LONGEST_SILENCE = 60.0  # seconds without a byte; the client itself sets no limit for many requests
-
-
-def _limit_silence(request: Any) -> None:
-    """Give a request's waits a limit where it has none: a hook of httpx."""
-    waits = request.extensions.get("timeout") or {}
-    request.extensions["timeout"] = {
-        name: LONGEST_SILENCE if waits.get(name) is None else waits[name]
-        for name in ("connect", "read", "write", "pool")
-    }
-
-
-def _limit_client() -> None:
-    try:
-        from huggingface_hub.utils._http import (  # noqa: PLC0415 - not before release 1.0
-            default_client_factory,
-            set_client_factory,
-        )
-    except ImportError:
-        return
-
-    def make_client() -> Any:
-        client = default_client_factory()
-        hooks = client.event_hooks
-        client.event_hooks = hooks | {"request": [*hooks["request"], _limit_silence]}
-        return client
-
-    set_client_factory(make_client)
-
-
-_limit_client()
+limit_client()
 
 
 @contextlib.contextmanager
@@ -102,7 +73,7 @@ def _translate(error: Exception, endpoint: str, failure: str, advice: str) -> Hf
             return HubRefusedError(f"{failure}: {describe_error(one)}")
     for one in chain:
         network = isinstance(one, (*_NETWORK, LocalEntryNotFoundError, HfHubHTTPError))
-        if network or _library(one) in _TRANSPORTS:
+        if network or (_library(one) in _TRANSPORTS and not isinstance(one, _UNREADABLE)):
             reason = describe_error(chain[-1] if isinstance(one, LocalEntryNotFoundError) else one)
             return HubUnreachableError(
                 f"{failure}: {endpoint} cannot be reached, or broke off ({reason}). {advice}"
@@ -114,7 +85,9 @@ def _translate(error: Exception, endpoint: str, failure: str, advice: str) -> Hf
             f"{failure}: the cache (HF_HOME) cannot be written: {error.strerror}. Free some space, "
             "or name another folder in HF_HOME, and run the same command again."
         )
-    if isinstance(error, (RuntimeError, OSError)):  # hf_xet, and checks of what was downloaded
+    if isinstance(error, (RuntimeError, OSError)) and not isinstance(
+        error, _UNREADABLE
+    ):  # hf_xet, and checks of what was downloaded
         return HubUnreachableError(
             f"{failure}: {endpoint} broke off ({describe_error(error)}). {advice}"
         )

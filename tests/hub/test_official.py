@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants, file_download
 from servers import RawServer, Send, answer, serving
 
 from hfscan.errors import (
@@ -17,7 +18,8 @@ from hfscan.errors import (
 )
 from hfscan.fakehub import FakeHub, Population
 from hfscan.fakehub.answers import as_json
-from hfscan.hub import official
+from hfscan.hub import client_limits
+from hfscan.hub.dataset_file import fetch
 from hfscan.hub.official import translate_client_errors
 from hfscan.hub.publish import Dataset
 
@@ -72,11 +74,84 @@ def test_dataset_head_says_that_nobody_answers() -> None:
 
 
 def test_dataset_head_gives_up_on_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(official, "LONGEST_SILENCE", 0.2)
+    monkeypatch.setattr(client_limits, "LONGEST_SILENCE", 0.2)
     with serving(lambda server, *_: server.closing.wait(30)) as server:
         dataset = Dataset("ann/x", endpoint=server.url, token=TOKEN)
         with pytest.raises(HubUnreachableError, match=r"^ann/x cannot be read: "):
             dataset.head()
+
+
+def drip(*parts: bytes) -> Callable[..., None]:
+    """Return a script that sends the parts, and the last one again and again, slowly."""
+
+    def script(server: RawServer, send: Send, target: str) -> None:
+        for part in parts[:-1]:
+            send(part)
+        while not server.closing.wait(0.05):
+            send(parts[-1])
+
+    return script
+
+
+@pytest.fixture
+def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_limits, "WINDOW_SECONDS", 0.4)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90000\r\n"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        drip(HEAD + b"\r\n", b" "),
+        drip(b"HTTP/1.1 200 OK\r\n", b"x-a: b\r\n"),
+        drip(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        drip(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    ],
+    ids=["body", "headers", "interim", "chunks"],
+)
+def test_dataset_head_gives_up_on_drip(short_window, script) -> None:
+    begun = time.monotonic()
+    with serving(script) as server:
+        dataset = Dataset("ann/x", endpoint=server.url, token=TOKEN)
+        # for requests an interim answer is the answer
+        with pytest.raises(HfscanError, match=r"too slow: .* bytes in|cannot read .*JSON"):
+            dataset.head()
+    assert time.monotonic() - begun < 10
+
+
+def test_download_gives_up_on_drip(
+    short_window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script(server: RawServer, send: Send, target: str) -> None:
+        if server.heads[-1].startswith("HEAD"):
+            send(HEAD + b'etag: "x"\r\nx-repo-commit: ' + b"c" * 40 + b"\r\n\r\n")
+        else:
+            drip(HEAD + b"\r\n", b" ")(server, send, target)
+
+    with serving(script) as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        for module in (constants, file_download):  # releases before 1.0 copy it
+            monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+        with pytest.raises(HubUnreachableError, match=r"cannot be had: .*the answer is too slow"):
+            fetch("hf://datasets/ann/x/a.json")
+
+
+def test_slow_answer_of_enough_bytes_is_read(short_window, monkeypatch) -> None:
+    monkeypatch.setattr(client_limits, "LEAST_BYTES", 2)
+    body = json.dumps({"id": "ann/x", "sha": "c" * 40}).encode()
+
+    def script(server: RawServer, send: Send, target: str) -> None:
+        send(HEAD.replace(b"90000", str(len(body)).encode()) + b"\r\n")
+        for place in range(0, len(body), 4):
+            server.closing.wait(0.05)
+            send(body[place : place + 4])
+
+    with serving(script) as server:
+        assert Dataset("ann/x", endpoint=server.url, token=TOKEN).head() == "c" * 40
 
 
 class Failing(FakeHub):
@@ -108,8 +183,6 @@ class Failing(FakeHub):
 def test_publish_raises_only_its_own_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, status: int, error
 ) -> None:
-    from huggingface_hub import constants
-
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True, raising=False)
     (tmp_path / "a.parquet").write_bytes(b"x" * 1_000)
     hub = Failing(Population.synthetic(3, seed=1), quota=None, tokens={TOKEN: "ann"})

@@ -1,0 +1,189 @@
+"""Limit how long the official client (huggingface_hub) waits for one answer.
+
+It limits the silence between two bytes at most, and that not for all requests. A server that sends
+a byte now and then would hold it forever. Here an answer must bring LEAST_BYTES in each
+WINDOW_SECONDS until it ends. Transfers of hf_xet have their own limits.
+"""
+
+import importlib
+import io
+import time
+from typing import Any
+
+import huggingface_hub
+
+LONGEST_SILENCE = 60.0  # seconds without a byte
+WINDOW_SECONDS = 120.0
+LEAST_BYTES = 128 << 10
+
+
+class SlowAnswerError(Exception):
+    """An answer arrives too slowly. The client does not know this error, so does not retry."""
+
+
+def limit_client() -> None:
+    """Limit the answers to all later requests of the official client, of whatever release."""
+    if hasattr(huggingface_hub, "set_client_factory"):  # from 1.0 on, through httpx or httpx2
+        huggingface_hub.set_client_factory(_make_client)
+    else:
+        huggingface_hub.configure_http_backend(_make_session)
+
+
+class _Meter:
+    """Measures the time that one connection waits for bytes of an answer, and how many come."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin a window: a request is sent, or enough came in the last one."""
+        self._waited, self._received = 0.0, 0
+
+    def record(self, begun: float, received: int) -> None:
+        """Add a read that began at `begun` (`time.monotonic`). Raises SlowAnswerError."""
+        self._waited += time.monotonic() - begun
+        self._received += received
+        if self._waited < WINDOW_SECONDS:
+            return
+        if self._received < LEAST_BYTES:
+            raise SlowAnswerError(
+                f"the answer is too slow: {self._received:,} bytes in {self._waited:,.0f} s"
+            )
+        self.restart()
+
+
+def _make_client() -> Any:
+    """Return the client's httpx.Client or httpx2.Client with a limit on its connections."""
+    client = _http_module().default_client_factory()
+    for transport in (client._transport, *client._mounts.values()):
+        pool = getattr(transport, "_pool", None)  # none for a host without proxy
+        if pool is not None:
+            pool._network_backend = _Backend(pool._network_backend)
+    return client
+
+
+class _Backend:
+    """A network backend of httpcore or httpcore2 whose streams have a meter."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, **options: Any
+    ) -> Any:
+        timeout = LONGEST_SILENCE if timeout is None else timeout
+        return _Stream(self._backend.connect_tcp(host, port, timeout, **options), _Meter())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
+class _Stream:
+    def __init__(self, stream: Any, meter: _Meter) -> None:
+        self._stream, self._meter = stream, meter
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        begun = time.monotonic()
+        data: bytes = self._stream.read(max_bytes, LONGEST_SILENCE if timeout is None else timeout)
+        self._meter.record(begun, len(data))
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._meter.restart()
+        self._stream.write(buffer, LONGEST_SILENCE if timeout is None else timeout)
+
+    def start_tls(self, *arguments: Any, timeout: float | None = None, **options: Any) -> Any:
+        timeout = LONGEST_SILENCE if timeout is None else timeout
+        return _Stream(self._stream.start_tls(*arguments, timeout=timeout, **options), self._meter)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _make_session() -> Any:
+    """Return the client's requests.Session with a limit on its connections."""
+    http = _http_module()
+    session = http._default_backend_factory()
+    for prefix, adapter in list(session.adapters.items()):
+        if isinstance(adapter, http.UniqueRequestIdAdapter):  # else it is offline
+            session.mount(prefix, _limited_adapter(http.UniqueRequestIdAdapter)())
+    return session
+
+
+def _limited_adapter(base: Any) -> Any:
+    """Return a class of adapters of requests whose connections have a meter."""
+    pools = importlib.import_module("urllib3.connectionpool")
+
+    def limited(pool: Any) -> Any:
+        class Connection(pool.ConnectionCls):  # type: ignore[misc]
+            sock: Any
+
+            def connect(self) -> None:
+                super().connect()
+                self.sock = _Socket(self.sock)
+
+        return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+    classes = {
+        "http": limited(pools.HTTPConnectionPool),
+        "https": limited(pools.HTTPSConnectionPool),
+    }
+
+    class Adapter(base):  # type: ignore[misc]
+        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+            super().init_poolmanager(*arguments, **options)
+            self.poolmanager.pool_classes_by_scheme = classes
+
+        def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
+            manager = super().proxy_manager_for(*arguments, **options)
+            if manager.pool_classes_by_scheme.keys() == classes.keys():
+                manager.pool_classes_by_scheme = classes
+            return manager
+
+        def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
+            if options.get("timeout") is None:
+                options["timeout"] = LONGEST_SILENCE
+            return super().send(request, *arguments, **options)
+
+    return Adapter
+
+
+class _Socket:
+    """A socket whose answers are read through a meter."""
+
+    def __init__(self, connected: Any) -> None:
+        self._socket, self._meter = connected, _Meter()
+
+    def sendall(self, *arguments: Any) -> None:
+        self._meter.restart()
+        self._socket.sendall(*arguments)
+
+    def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
+        """Return a reader: nothing else is asked of it here."""
+        assert mode == "rb"
+        return io.BufferedReader(_Reader(self._socket.makefile(mode, buffering=0), self._meter))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, raw: io.RawIOBase, meter: _Meter) -> None:
+        self._raw, self._meter = raw, meter
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        begun = time.monotonic()
+        received = self._raw.readinto(buffer)
+        self._meter.record(begun, received or 0)
+        return received
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _http_module() -> Any:
+    return importlib.import_module("huggingface_hub.utils._http")
