@@ -1,20 +1,31 @@
-"""What the tests share."""
+"""Fixtures and the environment of all tests."""
 
+import os
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from hfscan.cli import main
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 
-_SHARED = Path(__file__).parents[2] / "shared" / "data"
+_ROOT = Path(__file__).parents[1]
+_SHARED = _ROOT.parent / "shared" / "data"
 _PARITY = Path(__file__).parent / "parity"
 _LONG = frozenset(
     f"test_{name}.py"
     for name in "snapshot_remote replay workflows snapshot census pages recount".split()
 )
+
+# for hfscan in this process and in those that tests start: this checkout, and nobody's settings
+for _name in [*os.environ]:
+    if _name.startswith(("HF_", "HFSCAN_")) and _name != "HFSCAN_TEST_BROWSER":
+        del os.environ[_name]
+os.environ["PYTHONPATH"] = os.pathsep.join((str(_ROOT), str(_ROOT / "tests" / "support")))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,3 +79,24 @@ def censuses(
                 store.import_dates(shared_data / "hub-2022-10-created.parquet")
             unfinished.rename(path)
     return path
+
+
+@pytest.fixture
+def run_cli(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Run hfscan in this process and an empty folder; return exit code, stdout and stderr.
+
+    For environment variables, signals and output streams use `processes.run_hfscan`.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hfscan", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        done = capsys.readouterr()
+        assert "Traceback" not in done.err
+        return int(stop.value.code or 0), done.out, done.err
+
+    return run

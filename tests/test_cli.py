@@ -1,12 +1,10 @@
 """What a user meets at the command line: the documented exit codes, and messages that help."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 
 import pytest
+from processes import run_hfscan
 
 from hfscan import errors
 from hfscan.cli import COMMANDS
@@ -14,42 +12,27 @@ from hfscan.fakehub import FakeHub, Population
 from hfscan.figures.queries import names
 
 
-@pytest.fixture
-def hfscan(tmp_path):
-    """Run the real command in an empty folder; return (exit code, stdout, stderr)."""
-
-    def run(*args, **env):
-        done = subprocess.run(
-            [sys.executable, "-m", "hfscan", *map(str, args)],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONUTF8": "1", **env},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    return run
-
-
-def test_help_names_every_command(hfscan):
-    code, out, _ = hfscan("--help")
+def test_help_names_every_command(run_cli):
+    code, out, _ = run_cli("--help")
     assert code == 0
     for command in COMMANDS:
         assert re.search(rf"^  {command}\b", out, re.MULTILINE)
-        assert hfscan(command, "--help")[0] == 0
+        assert run_cli(command, "--help")[0] == 0
 
 
-def test_the_demo_answers_without_network(hfscan, tmp_path):
-    code, out, err = hfscan("demo", HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="1")
+def test_the_demo_answers_without_network(tmp_path):
+    code, out, err = run_hfscan(
+        tmp_path, "demo", HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="1"
+    )
     assert (code, err.startswith("Serving")) == (0, True)
     assert "SYNTHETIC" in out
     assert "models created from 2 March to 31 December 2022 that support" in out
     assert (tmp_path / "demo" / "report-2022.md").read_text("utf-8").startswith("# Frameworks")
     assert "SYNTHETIC" in (tmp_path / "demo" / "report-2022.html").read_text("utf-8")
     # the database it leaves answers on its own
-    code, out, _ = hfscan("report", "--year", 2023, "--db", "demo/hfscan.duckdb", "--format=json")
+    code, out, _ = run_hfscan(
+        tmp_path, "report", "--year", 2023, "--db", "demo/hfscan.duckdb", "--format=json"
+    )
     assert code == 0
     report = json.loads(out)
     assert report["year"] == 2023
@@ -57,15 +40,15 @@ def test_the_demo_answers_without_network(hfscan, tmp_path):
     assert report["snapshot"]["complete"] is True
 
 
-def test_no_database_yet(hfscan):
-    code, out, err = hfscan("report", "--year", 2022)
+def test_no_database_yet(run_cli):
+    code, out, err = run_cli("report", "--year", 2022)
     assert (code, out) == (errors.DatabaseError.exit_code, "")
     assert "hfscan crawl" in err
     assert "hfscan demo" in err
 
 
-def test_an_unreachable_hub_says_what_to_do(hfscan):
-    code, _, err = hfscan("crawl", "--endpoint", "http://127.0.0.1:9", "--limit", 5)
+def test_an_unreachable_hub_says_what_to_do(run_cli):
+    code, _, err = run_cli("crawl", "--endpoint", "http://127.0.0.1:9", "--limit", 5)
     assert code == errors.HubUnreachableError.exit_code
     assert "http://127.0.0.1:9" in err
     assert "hfscan demo" in err
@@ -88,32 +71,32 @@ def test_an_unreachable_hub_says_what_to_do(hfscan):
         ("scan",),
     ],
 )
-def test_wrong_usage_is_told_with_exit_code_2(hfscan, args):
-    code, out, err = hfscan(*args)
+def test_wrong_usage_is_told_with_exit_code_2(run_cli, args):
+    code, out, err = run_cli(*args)
     assert (code, out) == (2, "")
     assert "Error: " in err
     assert "Traceback" not in err
 
 
-def test_import_then_report_from_files(hfscan, tmp_path):
+def test_import_then_report_from_files(run_cli, tmp_path):
     dump = tmp_path / "dump.jsonl"
     dump.write_text('{"modelId": "a/b", "tags": ["pytorch"]}\n{"modelId": "a/c", "tags": ["tf"]}\n')
-    code, out, _ = hfscan("import", "dump.jsonl", "--observed-at", "2022-02-15")
+    code, out, _ = run_cli("import", "dump.jsonl", "--observed-at", "2022-02-15")
     assert code == 0
     assert out.startswith("Snapshot 1: 2 models observed 2022-02-15 in hfscan.duckdb")
     assert "Missing columns: _id" in out
-    code, out, _ = hfscan("report", "--out", "r.md")
+    code, out, _ = run_cli("report", "--out", "r.md")
     assert (code, out) == (0, "")
     assert "1 (50.0 %) support PyTorch only" in (tmp_path / "r.md").read_text().replace("\\", "")
-    code, _, err = hfscan("report", "--year", 2022)
+    code, _, err = run_cli("report", "--year", 2022)
     assert code == errors.NotFoundError.exit_code
     assert "no creation dates" in err
-    code, _, err = hfscan("report", "--frameworks", "pytorch,theano")
+    code, _, err = run_cli("report", "--frameworks", "pytorch,theano")
     assert code == errors.NotFoundError.exit_code
     assert "There is no framework 'theano'" in err
 
 
-def test_a_file_of_a_hub_dataset_is_imported(hfscan, tmp_path):
+def test_a_file_of_a_hub_dataset_is_imported(tmp_path):
     folder = tmp_path / "dataset"
     folder.mkdir()
     (folder / "models.jsonl").write_text('{"id": "a/b", "tags": ["pytorch"]}\n')
@@ -122,33 +105,35 @@ def test_a_file_of_a_hub_dataset_is_imported(hfscan, tmp_path):
     name = "hf://datasets/ann/stats/models.jsonl"
     with FakeHub(Population.from_rows([row])) as hub:
         here = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
-        code, out, err = hfscan("import", name, "--observed-at", "2024-07-11", **here)
+        code, out, err = run_hfscan(tmp_path, "import", name, "--observed-at", "2024-07-11", **here)
         assert (code, err) == (0, "")
         assert out.startswith("Snapshot 1: 1 model ")
-        code, _, err = hfscan("import", name + "x", "--observed-at", "2024-07-11", **here)
+        code, _, err = run_hfscan(
+            tmp_path, "import", name + "x", "--observed-at", "2024-07-11", **here
+        )
         assert code == errors.HubRefusedError.exit_code
         assert "cannot be had" in err
     gone = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "other")}
-    code, _, err = hfscan("import", name, "--observed-at", "2024-07-11", **gone)
+    code, _, err = run_hfscan(tmp_path, "import", name, "--observed-at", "2024-07-11", **gone)
     assert code == errors.HubUnreachableError.exit_code
     assert "HF_ENDPOINT" in err
 
 
-def test_queries_are_listed_run_and_sealed(hfscan, tmp_path):
+def test_queries_are_listed_run_and_sealed(run_cli, tmp_path):
     rows = '{"id": "a/b", "tags": ["pytorch"]}\n{"id": "=cmd/x", "tags": ["tf"]}\n'
     (tmp_path / "dump.jsonl").write_text(rows)
-    hfscan("import", "dump.jsonl", "--observed-at", "2022-02-15")
-    code, out, _ = hfscan("query")
+    run_cli("import", "dump.jsonl", "--observed-at", "2022-02-15")
+    code, out, _ = run_cli("query")
     assert code == 0
     for name in names():
         assert re.search(rf"^{name} ", out, re.MULTILINE)
-    code, out, _ = hfscan(
+    code, out, _ = run_cli(
         "query", "concentration", "--param", "framework=tensorflow", "--format=json"
     )
     assert [(row["author"], row["numerator"]) for row in json.loads(out)] == [("=cmd", 1)]
-    code, out, _ = hfscan("query", "SELECT id FROM census ORDER BY id", "--format", "csv")
+    code, out, _ = run_cli("query", "SELECT id FROM census ORDER BY id", "--format", "csv")
     assert (code, out) == (0, "id\n'=cmd/x\na/b\n")
-    code, out, _ = hfscan("query", "SELECT count(*) AS models FROM census", "--format", "md")
+    code, out, _ = run_cli("query", "SELECT count(*) AS models FROM census", "--format", "md")
     assert out == "| models |\n| --- |\n| 2 |\n"
     for sql in (
         "SELECT * FROM read_text('dump.jsonl')",
@@ -158,24 +143,24 @@ def test_queries_are_listed_run_and_sealed(hfscan, tmp_path):
         "SET enable_external_access = true",
         "SELEC 1",
     ):
-        code, out, err = hfscan("query", sql)
+        code, out, err = run_cli("query", sql)
         assert (code, out) == (2, ""), sql
         assert "Traceback" not in err
-    code, _, err = hfscan("query", "nope")
+    code, _, err = run_cli("query", "nope")
     assert code == errors.NotFoundError.exit_code
     assert "Known: changes" in err
     assert not (tmp_path / "stolen.csv").exists()
 
 
-def test_an_unreadable_dump_names_the_line(hfscan, tmp_path):
+def test_an_unreadable_dump_names_the_line(run_cli, tmp_path):
     (tmp_path / "dump.jsonl").write_text('{"id": "a/b"}\n{"id": \n')
-    code, _, err = hfscan("import", "dump.jsonl", "--observed-at", "2022-02-15")
+    code, _, err = run_cli("import", "dump.jsonl", "--observed-at", "2022-02-15")
     assert code == errors.ImportFileError.exit_code
     assert "dump.jsonl, line 2" in err
 
 
-def test_crawling_offline_is_refused(hfscan):
-    code, _, err = hfscan("crawl", HF_HUB_OFFLINE="1")
+def test_crawling_offline_is_refused(tmp_path):
+    code, _, err = run_hfscan(tmp_path, "crawl", HF_HUB_OFFLINE="1")
     assert code == errors.HubUnreachableError.exit_code
     assert "HF_HUB_OFFLINE" in err
 

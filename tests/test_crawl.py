@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from processes import run_hfscan, start_hfscan
 
 from hfscan.census import crawl
 from hfscan.fakehub import FakeHub, Faults, Population
@@ -24,26 +25,12 @@ POPULATION = Population.synthetic(1_000, seed=11)
 COLUMNS = "* EXCLUDE (snapshot)"
 
 
-def environment(folder: Path, **more: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
-    return kept | {"HF_HOME": str(folder / "hf"), "PYTHONUTF8": "1"} | more
-
-
-def started(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "hfscan", "crawl", *arguments],
-        cwd=folder,
-        env=environment(folder, PYTHONPATH=str(Path(__file__).parents[1]), **variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def started(folder: Path, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    return start_hfscan(folder, "crawl", *arguments, **variables)
 
 
 def crawled(folder: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
-    process = started(folder, *arguments, **variables)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
+    return run_hfscan(folder, "crawl", *arguments, **variables)
 
 
 @contextmanager
@@ -144,7 +131,6 @@ def test_killed_after_the_ingest_it_is_not_counted_twice(tmp_path: Path) -> None
         subprocess.run(
             [sys.executable, "-c", f"{run}from hfscan.cli import main; main()"],
             cwd=tmp_path,
-            env=environment(tmp_path, PYTHONPATH=str(Path(__file__).parents[1])),
             check=True,
         )
         asked = len(hub.requests)

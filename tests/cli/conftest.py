@@ -1,16 +1,13 @@
 """`hfscan crawl` as a process of its own."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-
-ROOT = Path(__file__).parents[2]
+from processes import run_hfscan, start_hfscan
 
 
 class Crawls:
@@ -22,24 +19,17 @@ class Crawls:
     def start(
         self, *arguments: str, command: str = "crawl", **variables: str
     ) -> "subprocess.Popen[str]":
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
-        home = {"HF_HOME": str(self.folder / "hf"), "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
-        return subprocess.Popen(
-            [sys.executable, "-m", "hfscan", command, "--endpoint", self.endpoint, *arguments],
-            cwd=self.folder,
-            env=kept | home | variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        return start_hfscan(
+            self.folder, command, "--endpoint", self.endpoint, *arguments, **variables
         )
 
     def __call__(
         self, *arguments: str, command: str = "crawl", **variables: str
     ) -> tuple[int, str, str]:
         """Return exit code, stdout and stderr."""
-        process = self.start(*arguments, command=command, **variables)
-        out, err = process.communicate(timeout=60)
-        return process.returncode, out, err
+        return run_hfscan(
+            self.folder, command, "--endpoint", self.endpoint, *arguments, **variables
+        )
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the database."""

@@ -1,20 +1,15 @@
 """`hfscan doctor` says what is well, what is not, and what to do; it changes nothing."""
 
 import json
-import os
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import duckdb
 import pytest
+from processes import TOKEN, run_hfscan
 
 from hfscan import __version__
 from hfscan.fakehub import FakeHub, Faults, Population
-
-ROOT = Path(__file__).parents[2]
-TOKEN = "hf_" + "s" * 34
 
 
 @pytest.fixture
@@ -27,19 +22,11 @@ def hub():
 @pytest.fixture
 def doctor(tmp_path, hub):
     def run(*arguments, code, **variables):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
-        home = {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub.url, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            [sys.executable, "-m", "hfscan", "doctor", "--format", "json", *arguments],
-            cwd=tmp_path,
-            env=kept | home | variables,
-            capture_output=True,
-            text=True,
-            check=False,
+        found, out, err = run_hfscan(
+            tmp_path, "doctor", "--format", "json", *arguments, HF_ENDPOINT=hub.url, **variables
         )
-        assert (done.returncode, done.stderr) == (code, "")
-        assert TOKEN not in done.stdout
-        return {one["area"]: one for one in json.loads(done.stdout)}
+        assert (found, err) == (code, "")
+        return {row["area"]: row for row in json.loads(out)}
 
     return run
 
@@ -125,12 +112,8 @@ def test_backends_are_asked_in_their_own_processes(doctor, tmp_path) -> None:
     assert "network" in found["confinement"]["found"]
 
 
-def test_wrong_usage(doctor, tmp_path) -> None:
+def test_wrong_usage(run_cli) -> None:
     for wrong in ("pytorch", "tinygrad=python"):
-        done = subprocess.run(
-            [sys.executable, "-m", "hfscan", "doctor", "--backend-python", wrong],
-            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 2
-        assert "pytorch" in done.stderr
+        code, _, err = run_cli("doctor", "--backend-python", wrong)
+        assert code == 2
+        assert "pytorch" in err

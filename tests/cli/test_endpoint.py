@@ -1,13 +1,11 @@
 """An endpoint holds no secret, and a token goes only where nobody else reads it."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from processes import TOKEN, run_hfscan
 
 from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.fakehub.answers import as_json
@@ -17,8 +15,6 @@ from hfscan.hub.journal import Journal
 from hfscan.hub.plan import plan
 from hfscan.scope import Scope
 
-ROOT = Path(__file__).parents[2]
-TOKEN = "hf_" + "s" * 34
 SECRET = "open-sesame"
 
 Run = Callable[..., "tuple[int, str]"]
@@ -28,15 +24,8 @@ Run = Callable[..., "tuple[int, str]"]
 def hfscan(tmp_path: Path) -> Run:
     def run(*arguments: str, **variables: str) -> tuple[int, str]:
         """Return the exit code, and stdout with stderr."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
-        home = {"HF_HOME": str(tmp_path / "hf"), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-        done = subprocess.run(
-            [sys.executable, "-m", "hfscan", *arguments],
-            cwd=tmp_path, env=kept | home | variables, timeout=120,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
-        assert "Traceback" not in done.stdout
-        return done.returncode, done.stdout
+        code, out, err = run_hfscan(tmp_path, *arguments, **variables)
+        return code, out + err
 
     return run
 

@@ -4,27 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pytest
 from click.testing import CliRunner
+from processes import run_hfscan
 
 from hfscan.cli import cli
 from hfscan.timestamps import parse_timestamp
 
 EAST_AND_WEST = ["Asia/Kolkata", "America/Los_Angeles"]
-
-
-def run(*arguments: object, zone: str = "UTC", **options) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "hfscan", *map(str, arguments)],
-        env=os.environ | {"TZ": zone, "PYTHONUTF8": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        **options,
-    )
 
 
 @pytest.mark.parametrize("zone", EAST_AND_WEST)
@@ -39,28 +30,29 @@ def test_time_zone_moves_no_date(tmp_path, zone):
             "TIMESTAMP_NS '2022-03-02 23:29:04' AS \"lastModified\", "
             f"DATE '2022-03-02' AS day FROM range(3) AS t(n)) TO '{dump}'"
         )
-    assert run("import", dump, "--observed-at", "2024-07-11", "--db", db, zone=zone).returncode == 0
+    run = partial(run_hfscan, tmp_path, TZ=zone)
+    assert run("import", dump, "--observed-at", "2024-07-11", "--db", db)[0] == 0
     lines = tmp_path / "d.jsonl"
     lines.write_text('{"id": "a/b", "tags": [], "createdAt": "2023-01-01T04:00:00+05:30"}\n')
     observed = "2024-07-12T01:00:00+05:30"
-    assert run("import", lines, "--observed-at", observed, "--db", db, zone=zone).returncode == 0
+    assert run("import", lines, "--observed-at", observed, "--db", db)[0] == 0
     sql = (
         "SELECT DISTINCT created_at::VARCHAR AS c, last_modified::VARCHAR AS m, at_cutoff "
         "FROM models_in({})"
     )
-    first = run("query", sql.format(1), "--db", db, "--format", "json", zone=zone)
-    assert json.loads(first.stdout) == [
+    _, first, _ = run("query", sql.format(1), "--db", db, "--format", "json")
+    assert json.loads(first) == [
         {"c": "2022-03-02 23:29:04", "m": "2022-03-02 23:29:04", "at_cutoff": True}
     ]
-    second = run("query", sql.format(2), "--db", db, "--format", "json", zone=zone)
-    assert json.loads(second.stdout)[0]["c"] == "2022-12-31 22:30:00"
-    snapshots = json.loads(run("snapshots", "--db", db, "--format", "json", zone=zone).stdout)
-    assert [one["observed_to"] for one in snapshots] == [
+    _, second, _ = run("query", sql.format(2), "--db", db, "--format", "json")
+    assert json.loads(second)[0]["c"] == "2022-12-31 22:30:00"
+    snapshots = json.loads(run("snapshots", "--db", db, "--format", "json")[1])
+    assert [snapshot["observed_to"] for snapshot in snapshots] == [
         "2024-07-11 00:00:00",
         "2024-07-11 19:30:00",
     ]
-    zoned = run("query", "SELECT now()::VARCHAR AS now", "--db", db, "--format", "json", zone=zone)
-    assert json.loads(zoned.stdout)[0]["now"].endswith("+00")
+    _, zoned, _ = run("query", "SELECT now()::VARCHAR AS now", "--db", db, "--format", "json")
+    assert json.loads(zoned)[0]["now"].endswith("+00")
 
 
 @pytest.mark.parametrize("zone", EAST_AND_WEST)
@@ -79,18 +71,19 @@ def test_imported_creation_dates_are_utc(tmp_path, zone, kind):
         connection.execute("CREATE TABLE dates (id VARCHAR, created_at VARCHAR)")
         connection.executemany("INSERT INTO dates VALUES (?, ?)", rows)
         connection.execute(f"COPY dates TO '{dates}'")
-    assert run("import", dump, "--observed-at", "2024-07-11", "--db", db).returncode == 0
-    result = run("import", "--creation-dates", dates, "--db", db, zone=zone)
-    assert result.stdout.splitlines() == [
+    run = partial(run_hfscan, tmp_path, TZ=zone)
+    assert run("import", dump, "--observed-at", "2024-07-11", "--db", db)[0] == 0
+    _, out, _ = run("import", "--creation-dates", dates, "--db", db)
+    assert out.splitlines() == [
         f"Stored 2 creation dates in {db}",
         "Skipped 1: no valid model id.",
         "Skipped 1: date cannot be read, e.g. '06/01/2022'.",
         "Skipped 1: later dates of the same model.",
         "1 of the ids are in no snapshot.",
     ]
-    found = run("query", "SELECT id, created_at::VARCHAR AS at FROM creation_dates ORDER BY id",
-                "--db", db, "--format", "json", zone=zone)  # fmt: skip
-    assert json.loads(found.stdout) == [
+    sql = "SELECT id, created_at::VARCHAR AS at FROM creation_dates ORDER BY id"
+    _, found, _ = run("query", sql, "--db", db, "--format", "json")
+    assert json.loads(found) == [
         {"id": "a/b", "at": "2020-12-31 22:30:00"},
         {"id": "a/c", "at": "2022-03-02 23:29:04"},
     ]
@@ -115,7 +108,7 @@ def test_unreadable_values_are_reported(tmp_path):
     assert "created_at of 1 of 2 models could not be read" in report.stdout.replace("\n", " ")
 
 
-def test_huge_downloads_stop_no_report(tmp_path):
+def test_huge_downloads_stop_no_report(run_cli, tmp_path):
     dump, db = tmp_path / "d.jsonl", tmp_path / "h.duckdb"
     rows = [
         {"id": f"a/{n}", "tags": ["pytorch"], "downloads": 2**63 - 1, "likes": 2**63 - 1,
@@ -125,7 +118,7 @@ def test_huge_downloads_stop_no_report(tmp_path):
     rows.append({**rows[0], "id": "a/x", "downloads": 2**64 - 1})
     dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
     for day in ("2024-07-11", "2024-07-12"):
-        assert run("import", dump, "--observed-at", day, "--db", db).returncode == 0
+        assert run_cli("import", dump, "--observed-at", day, "--db", db)[0] == 0
     for arguments in (
         ("report",),
         ("report", "--year", "2023", "--weight", "downloads", "--format", "json"),
@@ -134,8 +127,8 @@ def test_huge_downloads_stop_no_report(tmp_path):
         ("query", "sudden_drops"),
         ("export", tmp_path / "e"),
     ):
-        result = run(*arguments, "--db", db)
-        assert result.returncode == 0, result.stderr
+        code, _, err = run_cli(*arguments, "--db", db)
+        assert code == 0, err
 
 
 @pytest.mark.parametrize("locale", ["C", "de_DE.UTF-8"])
@@ -153,44 +146,46 @@ def test_parse_timestamp_ignores_locale(locale):
     assert found.stdout == f"{parse_timestamp('2022-03-02T23:29:04Z')}\n"
 
 
-def test_impossible_creation_dates_are_left_out(tmp_path):
+def test_impossible_creation_dates_are_left_out(run_cli, tmp_path):
     dates = tmp_path / "dates.csv"
     rows = ["a/b,2021-01-01,2020-01-01", "a/c,1970-01-01,", "a/d,9999-01-01,", "a/e,,2019-05-05",
             "https://hf.co/,2020-01-01,", "a/f,2020-01-01,2020-01-01T00:00:00Z"]  # fmt: skip
     dates.write_text("\n".join(["id,created_at,createdAt", *rows]))
-    done = run("import", "--creation-dates", dates, "--db", tmp_path / "h.duckdb")
-    assert done.returncode == 0
+    code, out, err = run_cli("import", "--creation-dates", dates, "--db", tmp_path / "h.duckdb")
+    assert code == 0
     for line in (
         "Stored 3 creation dates",
         "Skipped 1: no valid model id.",
         "Skipped 2: date cannot be read, e.g. '1970-01-01'.",
         "1 rows have another date in a second column.",
     ):
-        assert line in done.stdout + done.stderr
+        assert line in out + err
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "message"),
+    ("text", "expected", "message"),
     [("", 8, "is empty"), ("id,created_at\n", 0, "has no creation dates to store")],
 )
-def test_file_without_creation_dates_is_said(tmp_path, text, code, message):
+def test_file_without_creation_dates_is_said(run_cli, tmp_path, text, expected, message):
     dates = tmp_path / "dates.csv"
     dates.write_text(text)
-    done = run("import", "--creation-dates", dates, "--db", tmp_path / "h.duckdb")
-    assert done.returncode == code
-    assert message in done.stdout + done.stderr
+    code, out, err = run_cli("import", "--creation-dates", dates, "--db", tmp_path / "h.duckdb")
+    assert code == expected
+    assert message in out + err
 
 
-def test_unreadable_privacy_is_named_in_refusal(tmp_path):
+def test_unreadable_privacy_is_named_in_refusal(run_cli, tmp_path):
     dump = tmp_path / "d.csv"
     dump.write_text("id,private\na/b,maybe\na/c,maybe\n")
-    done = run("import", dump, "--observed-at", "2024-07-11", "--db", tmp_path / "h.duckdb")
-    assert done.returncode == 12
-    assert "2 were left out, as it could not be read whether they are private" in done.stderr
-    assert "'maybe'" in done.stderr
+    code, _, err = run_cli(
+        "import", dump, "--observed-at", "2024-07-11", "--db", tmp_path / "h.duckdb"
+    )
+    assert code == 12
+    assert "2 were left out, as it could not be read whether they are private" in err
+    assert "'maybe'" in err
 
 
-def test_damaged_parquet_page_names_its_file(tmp_path):
+def test_damaged_parquet_page_names_its_file(run_cli, tmp_path):
     good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
     with duckdb.connect() as connection:
         connection.execute(
@@ -201,6 +196,8 @@ def test_damaged_parquet_page_names_its_file(tmp_path):
     middle = slice(len(data) // 3, len(data) // 3 + 4_000)
     data[middle] = bytes(byte ^ 0x5A for byte in data[middle])
     bad.write_bytes(data)
-    done = run("import", good, bad, "--observed-at", "2024-07-11", "--db", tmp_path / "h.duckdb")
-    assert done.returncode == 8
-    assert "bad.parquet" in done.stderr
+    code, _, err = run_cli(
+        "import", good, bad, "--observed-at", "2024-07-11", "--db", tmp_path / "h.duckdb"
+    )
+    assert code == 8
+    assert "bad.parquet" in err

@@ -1,19 +1,14 @@
 """`hfscan publish` with the real client against the fake Hub's upload routes."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
+from processes import TOKEN, run_hfscan
 
 from hfscan.census import crawl
 from hfscan.fakehub import FakeHub, Population
 from hfscan.scope import Scope
-
-ROOT = Path(__file__).parents[2]
-TOKEN = "hf_" + "s" * 34
 
 
 @pytest.fixture
@@ -36,24 +31,12 @@ def db(hub, tmp_path) -> Path:
 @pytest.fixture
 def publish(hub, db, tmp_path):
     def run(*arguments, token=TOKEN, code=0, **variables):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
-        home = {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub.url, "PYTHONPATH": str(ROOT)}
-        # chunk storage (Xet) is a service beside the Hub; files go the way of LFS instead
-        quiet = {
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "HF_HUB_DISABLE_XET": "1",
-            "HFSCAN_DB": str(db),
-        }
-        token = {"HF_TOKEN": token} if token else {}
-        done = subprocess.run(
-            [sys.executable, "-m", "hfscan", "publish", *arguments],
-            cwd=tmp_path, env=kept | home | quiet | token | variables,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
-        assert TOKEN not in done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stderr
+        variables |= {"HF_ENDPOINT": hub.url, "HFSCAN_DB": str(db)}
+        variables |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_XET": "1"}
+        variables |= {"HF_TOKEN": token} if token else {}
+        found, out, err = run_hfscan(tmp_path, "publish", *arguments, **variables)
+        assert found == code, err
+        return out if code == 0 else err
 
     return run
 

@@ -3,19 +3,14 @@
 import csv
 import io
 import json
-import os
-import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from processes import run_hfscan
 
-from hfscan.cli import main
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -29,33 +24,15 @@ def db(tmp_path_factory):
 
 
 @pytest.fixture
-def query(db, monkeypatch, capsys):
-    """Run a query; return exit code, stdout and stderr."""
-
-    def query(sql, *arguments):
-        monkeypatch.setattr(sys, "argv", ["hfscan", "query", sql, *arguments, "--db", str(db)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        done = capsys.readouterr()
-        return stop.value.code or 0, done.out, done.err
-
-    return query
+def query(db, run_cli):
+    """Run a query in this process; return exit code, stdout and stderr."""
+    return lambda sql, *arguments: run_cli("query", sql, *arguments, "--db", db)
 
 
 @pytest.fixture
-def process(db):
+def process(db, tmp_path):
     """Run a query in a process of its own; return exit code, stdout and stderr."""
-
-    def query(sql, *arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "hfscan", "query", sql, *arguments, "--db", str(db)],
-            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
-            capture_output=True, text=True, encoding="utf-8", check=False,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr
-        return done.returncode, done.stdout, done.stderr
-
-    return query
+    return lambda sql, *arguments: run_hfscan(tmp_path, "query", sql, *arguments, "--db", db)
 
 
 def test_people_see_a_thousand_rows(query):

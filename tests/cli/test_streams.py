@@ -11,7 +11,6 @@ import pytest
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs descriptors of POSIX")
 
 EMOJI = "a/\N{GRINNING FACE}"
-ROOT = Path(__file__).parents[2]
 PRINTING = {
     "snapshots": ("snapshots",),
     "report": ("report",),
@@ -46,7 +45,7 @@ def folder(tmp_path_factory):
 
 def run(folder, *args, **more):
     """Run hfscan; what Popen does with `stdout` is the test's matter."""
-    variables = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "0"}
+    variables = {"HF_HUB_OFFLINE": "1", "PYTHONUTF8": "0"}
     variables |= more.pop("variables", {})
     more.setdefault("stderr", subprocess.PIPE)
     command = [sys.executable, "-m", "hfscan", *args]

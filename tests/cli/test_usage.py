@@ -1,8 +1,6 @@
 """Wrong usage is refused with what was meant, never answered with nothing or something else."""
 
 import json
-import os
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -34,17 +32,6 @@ def db(tmp_path_factory):
     command = ["import", str(folder / "dump.json"), "--observed-at", "2024-07-11", "--complete"]
     assert CliRunner().invoke(cli, [*command, "--db", str(path)]).exit_code == 0
     return path
-
-
-def run(*arguments, cwd=None, **env):
-    """Run the real command; return (exit code, stdout, stderr)."""
-    done = subprocess.run(
-        [sys.executable, "-m", "hfscan", *map(str, arguments)],
-        cwd=cwd, env=os.environ | {"PYTHONUTF8": "1", **env}, capture_output=True, text=True,
-        encoding="utf-8", check=False,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
 
 
 def refused(db, *arguments):
@@ -271,21 +258,21 @@ def test_top_needs_groups(db, tmp_path):
     assert "no top 5" in message
 
 
-def test_a_crawl_that_meets_nothing_records_nothing(tmp_path):
+def test_a_crawl_that_meets_nothing_records_nothing(run_cli):
     with FakeHub(Population.synthetic(50, seed=1)) as hub:
         for filters, hint in (
             (("--task", "text-genaration"), "Did you mean 'text-generation'"),
             (("--author", "nosuch"), "Check the spelling"),
             (("--until", "2020-01-01"), "Check period"),
         ):
-            code, out, err = run("crawl", *filters, "--endpoint", hub.url, cwd=tmp_path)
+            code, out, err = run_cli("crawl", *filters, "--endpoint", hub.url)
             assert (code, out) == (7, "")
             assert hint in err
             assert "Nothing was recorded" in err
-        code, _, err = run("report", cwd=tmp_path)
+        code, _, err = run_cli("report")
         assert code == 7
         assert "The database is empty" in err
-        assert run("crawl", "--endpoint", hub.url, cwd=tmp_path)[0] == 0
+        assert run_cli("crawl", "--endpoint", hub.url)[0] == 0
 
 
 @pytest.mark.parametrize(

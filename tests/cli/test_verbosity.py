@@ -1,14 +1,9 @@
 """`hfscan -v`, `-vv` and `-q`: what is logged on stderr, and what never is."""
 
-import os
-import subprocess
-import sys
-
 import pytest
+from processes import TOKEN, run_hfscan
 
 from hfscan.fakehub import FakeHub, Faults, Population
-
-TOKEN = "hf_" + "s" * 34
 
 
 @pytest.fixture
@@ -18,16 +13,11 @@ def crawl(tmp_path):
     def run(*options, faults=None, command=("crawl",)):
         population = Population.synthetic(300, seed=1)
         with FakeHub(population, tokens={TOKEN: "ann"}, page_size=100, faults=faults) as hub:
-            done = subprocess.run(
-                [sys.executable, "-m", "hfscan", *options, *command],
-                cwd=tmp_path,
-                env=os.environ | {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN},
-                capture_output=True,
-                text=True,
-                check=True,
+            code, out, err = run_hfscan(
+                tmp_path, *options, *command, HF_ENDPOINT=hub.url, HF_TOKEN=TOKEN
             )
-        assert "sssss" not in done.stdout + done.stderr
-        return done.stdout, done.stderr
+        assert code == 0
+        return out, err
 
     return run
 
@@ -62,10 +52,7 @@ def test_q_leaves_out_notes(crawl, tmp_path):
     assert (tmp_path / "r.md").is_file()
 
 
-def test_v_and_q_are_refused_together():
-    done = subprocess.run(
-        [sys.executable, "-m", "hfscan", "-v", "-q", "snapshots"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "-v cannot be combined with -q." in done.stderr
+def test_v_and_q_are_refused_together(run_cli):
+    code, out, err = run_cli("-v", "-q", "snapshots")
+    assert (code, out) == (2, "")
+    assert "-v cannot be combined with -q." in err

@@ -1,23 +1,21 @@
 """An export is read by other tools, and brought back it gives the same figures."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from hfscan.census import crawl
+from hfscan.cli import cli
 from hfscan.export import export, write_card
 from hfscan.fakehub import FakeHub, Population
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, NewSnapshot, Store
 
-ROOT = Path(__file__).parents[2]
 TABLES = {"models", "figures", "snapshots", "frameworks", "creation_dates"}
 
 
@@ -46,12 +44,8 @@ def folder(db, tmp_path_factory) -> Path:
 
 
 def hfscan(*arguments: object) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "hfscan", *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
-        capture_output=True, text=True, encoding="utf-8", check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    done = CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
+    assert (done.exit_code, done.stderr) == (0, "")
     return done.stdout
 
 
@@ -202,7 +196,7 @@ def test_for_a_dataset_on_the_hub_the_card_says_how_to_query_it_there(db, tmp_pa
     assert "license: cc0-1.0" in card
 
 
-def test_what_is_no_export_is_left_alone(db, tmp_path, folder) -> None:
+def test_what_is_no_export_is_left_alone(run_cli, db, tmp_path, folder) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "diary.txt").write_text("dear diary")
@@ -215,10 +209,7 @@ def test_what_is_no_export_is_left_alone(db, tmp_path, folder) -> None:
         ),
         (["export", tmp_path / "new", "--db", db, "--snapshot", "7"], 7, "no snapshot 7"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "hfscan", *map(str, arguments)],
-            env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        assert words in done.stderr
-    assert [one.name for one in mine.iterdir()] == ["diary.txt"]
+        found, _, err = run_cli(*arguments)
+        assert found == code, err
+        assert words in err
+    assert [path.name for path in mine.iterdir()] == ["diary.txt"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from processes import run_hfscan
 
 from hfscan import doctor
 from hfscan.errors import DatabaseError
@@ -55,17 +56,8 @@ def whole(tmp_path_factory):
     return folder / "h.duckdb"
 
 
-def hfscan(folder, *args):
-    done = subprocess.run(
-        [sys.executable, "-m", "hfscan", *args, "--db", "h.duckdb"],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
+def hfscan(folder, *arguments):
+    return run_hfscan(folder, *arguments, "--db", "h.duckdb")
 
 
 def read_all(path):

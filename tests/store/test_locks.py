@@ -1,17 +1,15 @@
 """Two processes at one database or one folder: one waits for the other, and says so."""
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from processes import start_hfscan
 
 from hfscan.fs import companion, hold_lock, journal_folder
 from hfscan.store import Store
 
-ROOT = Path(__file__).parents[2]
 HOLDER = """
 import sys
 from pathlib import Path
@@ -34,7 +32,6 @@ def start(folder, *command):
     return subprocess.Popen(
         [sys.executable, *map(str, command)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -42,8 +39,8 @@ def start(folder, *command):
     )
 
 
-def hfscan(folder, *args):
-    return start(folder, "-m", "hfscan", *args)
+def hfscan(folder, *arguments):
+    return start_hfscan(folder, *arguments, HF_HUB_OFFLINE="1")
 
 
 def write_dumps(folder, count):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from processes import run_hfscan
 
 from hfscan.figures import SnapshotView
 from hfscan.store import Store
@@ -114,14 +115,10 @@ def test_forget_gives_space_back(tmp_path):
     (tmp_path / "big.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "small.jsonl").write_text('{"id": "b/small", "tags": ["tf"]}\n')
 
-    def hfscan(*args):
-        command = [sys.executable, "-m", "hfscan", *args]
-        env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-        done = subprocess.run(
-            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stderr
+    def hfscan(*arguments):
+        code, _, err = run_hfscan(tmp_path, *arguments)
+        assert code == 0, err
+        return err
 
     hfscan("import", "big.jsonl", "--observed-at", "2024-01-01")
     hfscan("import", "small.jsonl", "--observed-at", "2024-02-01")

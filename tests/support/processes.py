@@ -1,0 +1,31 @@
+"""Run `hfscan` as a separate process, in the environment that tests/conftest.py sets."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TOKEN = "hf_" + "s" * 34
+"""For the tokens of a FakeHub; output must never contain it."""
+
+
+def start_hfscan(folder: Path, *arguments: object, **variables: str) -> "subprocess.Popen[str]":
+    """Start hfscan in a folder, with these environment variables in addition."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "hfscan", *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | {"HF_HOME": str(folder / "hf"), "PYTHONUTF8": "1"} | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def run_hfscan(folder: Path, *arguments: object, **variables: str) -> tuple[int, str, str]:
+    """Run hfscan in a folder; return exit code, stdout and stderr."""
+    process = start_hfscan(folder, *arguments, **variables)
+    out, err = process.communicate(timeout=120)
+    assert "Traceback" not in err
+    assert TOKEN not in out + err
+    return process.returncode, out, err
