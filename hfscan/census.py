@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from hfscan import hub
 from hfscan._logging import LOGGER
 from hfscan.errors import InvalidResponseError, NotFoundError
-from hfscan.fs import companion, journal_folder
 from hfscan.hub import Answers, Changed, Dated, Harvest, Progress
 from hfscan.objectid import created_at
+from hfscan.paths import cursors_file, journal_dir
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, Ingested, NewSnapshot, Snapshot, Store
 from hfscan.suggest import did_you_mean
@@ -41,19 +41,19 @@ def crawl(
     """Crawl `scope` of the Hub at `endpoint` into the database `db` as one new_snapshot.
 
     Pages wait in `<db>.journal/` until they are in the database; an interrupted crawl goes on
-    there. A long one of everything leaves `<db>.waypoints`, from which later ones can walk in
+    there. A long one of everything leaves `<db>.cursors`, from which later ones can walk in
     several `workers`: see `hub.fetch`. Raises NotFoundError, and records
     nothing, where the Hub lists no model; and the errors of `hub.fetch` and of `Store`.
     """
     tell = progress or (lambda _: None)
     with Store.open(db, write=True):
         pass  # a database that cannot be written is told before an hour of walking
-    waypoints = companion(db, ".waypoints")
+    waypoints = cursors_file(db)
     fetched = hub.fetch(
         scope,
         endpoint=endpoint,
         token=token,
-        journal=journal_folder(db),
+        journal=journal_dir(db),
         fresh=fresh,
         progress=tell,
         workers=workers,
@@ -191,7 +191,7 @@ def backfill_dates(
     """
     with Store.open(db):
         pass  # there must be one
-    with Answers(journal_folder(db), endpoint) as answers:
+    with Answers(journal_dir(db), endpoint) as answers:
         earlier = list(answers.kept)
         with Store.open(db, write=True) as store:
             _record(store, answers, endpoint)

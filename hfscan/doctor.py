@@ -10,7 +10,6 @@ from pathlib import Path
 
 from hfscan._version import __version__
 from hfscan.errors import HfscanError, HubRefusedError
-from hfscan.fs import journal_folder
 from hfscan.hub.client import Answer, HubClient
 from hfscan.hub.crew import FIELDS_REFUSED
 from hfscan.hub.endpoint import may_receive_token, redact_url
@@ -20,6 +19,7 @@ from hfscan.hub.retry import Patience
 from hfscan.hub.walk import FIELDS, address
 from hfscan.parity import confinement
 from hfscan.parity.worker import BackendError, Worker
+from hfscan.paths import journal_dir
 from hfscan.scope import Scope
 from hfscan.store import Store
 from hfscan.text import sanitize
@@ -102,7 +102,7 @@ def database(db: Path) -> Iterator[Finding]:
             yield Finding(
                 "database", "ok", f"{db}: {len(snapshots)} snapshots{newest}; {size:,.0f} MB"
             )
-    for about, pages in unfinished(journal_folder(db)):
+    for about, pages in unfinished(journal_dir(db)):
         yield Finding(
             "journal",
             "note",

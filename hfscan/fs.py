@@ -17,6 +17,7 @@ import filelock
 
 from hfscan._logging import LOGGER
 from hfscan.errors import DatabaseError, StorageError
+from hfscan.paths import follow_link, lock_file
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -35,17 +36,6 @@ def acquire_lock(path: Path) -> filelock.BaseFileLock:
     return lock
 
 
-def journal_folder(db: Path) -> Path:
-    """Return the folder in which crawls into the database `db` keep their pages."""
-    return companion(db, ".journal")
-
-
-def companion(db: Path, suffix: str) -> Path:
-    """Return the path beside a database that is named after it; beside what a link leads to."""
-    db = follow_link(db)
-    return db.with_name(db.name + suffix)
-
-
 @contextlib.contextmanager
 def hold_lock(target: Path, advice: str) -> Iterator[None]:
     """Let only one process at a time write a file or folder; log who does, and wait.
@@ -54,7 +44,7 @@ def hold_lock(target: Path, advice: str) -> Iterator[None]:
     lock of a process that dies. A thread may hold it several times. Raises StorageError, with
     `advice`, where the file cannot be made.
     """
-    path = target.with_name(target.name + ".lock")
+    path = lock_file(target)
     lock = filelock.FileLock(path, is_singleton=True)
     with translate_os_errors(path.parent, advice):
         path.parent.stat()  # else the lock would make the folder
@@ -83,11 +73,6 @@ def _read_holder(path: Path) -> str:
         return path.read_text("utf-8") or "another process"
     except (OSError, UnicodeError):
         return "another process"
-
-
-def follow_link(path: Path) -> Path:
-    """Return what a symbolic link leads to, be it there or not; any other path as it is."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _find_target(path: Path) -> Path:

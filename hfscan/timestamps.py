@@ -7,6 +7,9 @@ UTC. What could mean two instants (06/01/2022) is refused.
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+Instant = TypeVar("Instant", datetime, datetime | None)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -49,6 +52,17 @@ def parse_timestamp(value: object) -> datetime:
     except OverflowError as error:
         raise ValueError(f"{value!r} lies outside the calendar") from error
     raise ValueError(f"{value!r} is not a date")
+
+
+def to_utc_naive(instant: Instant, *, truncate: bool = False) -> Instant:
+    """Return an instant in UTC without zone, as the database stores it; without zone, it is UTC.
+
+    `truncate`: to the second.
+    """
+    if instant is None:
+        return instant
+    instant = _to_utc(instant).replace(tzinfo=None)
+    return instant.replace(microsecond=0) if truncate else instant
 
 
 def _parse_text(text: str) -> datetime:

@@ -8,7 +8,7 @@ from email import message_from_bytes
 import pytest
 
 from hfscan import __version__
-from hfscan.resources import folder
+from hfscan.paths import data_dir
 
 
 @pytest.mark.slow
@@ -21,8 +21,8 @@ def test_the_wheel_runs_the_demo_from_another_folder(request, tmp_path):
     names = set(zipfile.ZipFile(wheel).namelist())
     for kind in ("queries", "reports"):
         inside = {n.removeprefix(f"hfscan/_data/{kind}/") for n in names if f"_data/{kind}/" in n}
-        files = (path for path in folder(kind).rglob("*") if path.is_file())
-        assert inside == {path.relative_to(folder(kind)).as_posix() for path in files}
+        files = (path for path in data_dir(kind).rglob("*") if path.is_file())
+        assert inside == {path.relative_to(data_dir(kind)).as_posix() for path in files}
     assert not {name for name in names if name.startswith("tests")}
     (about,) = (name for name in names if name.endswith(".dist-info/METADATA"))
     facts = message_from_bytes(zipfile.ZipFile(wheel).read(about))

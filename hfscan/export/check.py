@@ -10,7 +10,7 @@ import duckdb
 from hfscan.errors import ImportFileError
 from hfscan.export import manifest
 from hfscan.frameworks import fingerprint, masks_sql
-from hfscan.quoting import file_literal
+from hfscan.sql import file_literal
 from hfscan.store import Store, parquet
 from hfscan.store.database import lean
 from hfscan.store.parquet import Rule

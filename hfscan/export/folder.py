@@ -15,8 +15,8 @@ from hfscan.export import manifest
 from hfscan.figures import SnapshotView
 from hfscan.fs import hold_lock, translate_os_errors
 from hfscan.objectid import FIRST_DATED_YEAR
-from hfscan.quoting import literal
 from hfscan.report import FORMATS, Question, Report, build
+from hfscan.sql import literal
 from hfscan.store import Snapshot, Store
 
 _MODELS, _HISTORY = (Path(__file__).with_name(f"{name}.sql") for name in ("models", "history"))

@@ -8,8 +8,8 @@ from typing import Any
 
 from hfscan.export import manifest
 from hfscan.export.check import check
-from hfscan.quoting import file_literal
 from hfscan.scope import Scope
+from hfscan.sql import file_literal
 from hfscan.store import CreationDate, Ingested, NewSnapshot, Store
 
 DERIVED = frozenset({"frameworks_by_tags", "frameworks_by_weights", "frameworks_by_use"})

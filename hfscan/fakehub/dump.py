@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan.quoting import identifier
+from hfscan.sql import identifier
 
 _NESTED = {"cardData", "config", "safetensors", "gguf", "baseModels", "transformersInfo"}
 _BATCH = 20_000

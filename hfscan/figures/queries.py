@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from hfscan.errors import NotFoundError
-from hfscan.resources import folder
+from hfscan.paths import data_dir
 from hfscan.suggest import unknown
 
 COLUMN_FORMATS = frozenset(
@@ -217,7 +217,7 @@ def convert_decimals(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def names(where: Path | None = None) -> list[str]:
     """Return the names of the queries in the folder `where` (default: hfscan's own)."""
-    return sorted(path.stem for path in (where or folder("queries")).glob("*.sql"))
+    return sorted(path.stem for path in (where or data_dir("queries")).glob("*.sql"))
 
 
 def load(name: str, where: Path | None = None) -> Query:
@@ -228,7 +228,7 @@ def load(name: str, where: Path | None = None) -> Query:
     known = names(where)
     if name not in known:  # so that no name is a path
         raise NotFoundError(unknown("query", name, known))
-    text = ((where or folder("queries")) / f"{name}.sql").read_text(encoding="utf-8")
+    text = ((where or data_dir("queries")) / f"{name}.sql").read_text(encoding="utf-8")
     header = dict(_HEADER.findall(text))
     values = {name: tuple(allowed.split(", ")) for name, allowed in _VALUES.findall(text)}
     parameters = tuple(

@@ -12,7 +12,7 @@ from duckdb import StatementType
 from duckdb.sqltypes import DuckDBPyType
 
 from hfscan.errors import QueryError, QueryLimitError
-from hfscan.quoting import identifier
+from hfscan.sql import identifier
 
 GIB = 1 << 30
 

@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 
 from hfscan.frameworks.taxonomy import Rule, Taxonomy, pattern, taxonomy
-from hfscan.quoting import literal
+from hfscan.sql import literal
 
 
 def masks_sql(table: str) -> str:

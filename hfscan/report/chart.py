@@ -17,10 +17,10 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 from xml.etree import ElementTree
 
+from hfscan.paths import data_dir
 from hfscan.report import words
 from hfscan.report.report import Report, Section
 from hfscan.report.table import row_label, shown
-from hfscan.resources import folder
 from hfscan.text import encode_json, sanitize
 
 Row = dict[str, Any]
@@ -136,7 +136,7 @@ def standalone(chart: Chart) -> str:
 
 def colors() -> str:
     """Return the style sheet of the colours, light and dark."""
-    return (folder("reports") / "page" / "colors.css").read_text(encoding="utf-8")
+    return (data_dir("reports") / "page" / "colors.css").read_text(encoding="utf-8")
 
 
 PATTERNS = "<defs>{}</defs>".format(
@@ -280,7 +280,7 @@ def bundle() -> str:
 
 @cache
 def _file(name: str) -> Any:
-    return json.loads((folder("reports") / "charts" / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads((data_dir("reports") / "charts" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def _filled(node: Any, given: Mapping[str, Any]) -> Any:

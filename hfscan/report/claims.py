@@ -18,7 +18,7 @@ from hfscan.errors import NotFoundError
 from hfscan.figures import ALL, Period, SnapshotView, load
 from hfscan.frameworks import DEFINITIONS
 from hfscan.objectid import CUTOFF_END
-from hfscan.resources import folder
+from hfscan.paths import data_dir
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store
 from hfscan.store.parity import runs
@@ -84,7 +84,7 @@ def weigh(store: Store, *, where: Path | None = None) -> Iterator[Claim]:
     observed = _Observed(store)
     if not observed.snapshots and not runs(store.connection):
         raise NotFoundError(store.explain_empty())
-    for path in sorted(((where or folder("reports")) / "claims").glob("*.toml")):
+    for path in sorted(((where or data_dir("reports")) / "claims").glob("*.toml")):
         if path.name == "report.toml":
             continue  # how they are shown
         yield _Weighing(observed, tomllib.loads(path.read_text(encoding="utf-8"))).claim(

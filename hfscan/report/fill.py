@@ -23,9 +23,9 @@ from hfscan.figures import (
     may_contain_cutoff,
 )
 from hfscan.frameworks import DEFINITIONS
+from hfscan.paths import data_dir
 from hfscan.report.plan import plain, read
 from hfscan.report.report import Question, Report, Section
-from hfscan.resources import folder
 from hfscan.store import Snapshot
 
 _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
@@ -43,7 +43,7 @@ def build(
     ReportConfigError where the plan is none, and InconsistentError where figures do not add up.
     """
     name = name or ("overview" if question.year is None else "year")
-    plan = read(name, where or folder("reports"))
+    plan = read(name, where or data_dir("reports"))
     names = view.titles(question.frameworks)
     period = question.covered(view.snapshot)
     words = _words(question, names, period)

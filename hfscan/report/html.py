@@ -18,10 +18,10 @@ from typing import Any, TextIO
 
 from hfscan._version import __version__
 from hfscan.figures import load
+from hfscan.paths import data_dir
 from hfscan.report import chart, csv, words
 from hfscan.report.report import Asked, Report, Section
 from hfscan.report.table import Table, tables
-from hfscan.resources import folder
 from hfscan.text import sanitize
 
 
@@ -31,7 +31,7 @@ def write(report: Report, out: TextIO) -> None:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
 
-    here = folder("reports") / "page"
+    here = data_dir("reports") / "page"
     environment = Environment(
         loader=FileSystemLoader(here),
         autoescape=True,

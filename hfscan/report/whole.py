@@ -12,12 +12,12 @@ from typing import Any
 from hfscan.errors import NotFoundError, ReportConfigError
 from hfscan.figures import load
 from hfscan.frameworks import taxonomy
+from hfscan.paths import data_dir
 from hfscan.report import words
 from hfscan.report.claims import FRAMEWORK_SETS, weigh
 from hfscan.report.claims_told import section_of, verdict_of
 from hfscan.report.plan import read
 from hfscan.report.report import Question, Report, Said, Section
-from hfscan.resources import folder
 from hfscan.store import Snapshot, Store
 
 CLAIMS, PARITY = "claims", "parity"
@@ -127,4 +127,4 @@ class _Told:
 def _plan(name: str, where: Path | None) -> dict[str, Any]:
     """Return the plan of the folder, or of hfscan's own where that has claims without one."""
     own = where is None or (name == CLAIMS and not (where / name / "report.toml").exists())
-    return read(name, folder("reports") if own or where is None else where)
+    return read(name, data_dir("reports") if own or where is None else where)

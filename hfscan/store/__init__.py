@@ -6,7 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan.fs import follow_link, hold_lock
+from hfscan.fs import hold_lock
+from hfscan.paths import follow_link
 from hfscan.store import dates, deltas, dump, masks, snapshots
 from hfscan.store import ingest as _ingest
 from hfscan.store.compact import compact

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan.quoting import identifier, literal
+from hfscan.sql import identifier, literal
 from hfscan.store.create import STORAGE_VERSION
 from hfscan.store.faults import explain
 

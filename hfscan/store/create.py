@@ -9,7 +9,7 @@ import duckdb
 
 from hfscan._version import __version__
 from hfscan.fs import translate_os_errors
-from hfscan.quoting import identifier, literal
+from hfscan.sql import identifier, literal
 from hfscan.store import masks
 from hfscan.store.faults import explain
 

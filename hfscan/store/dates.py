@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 
 from hfscan.errors import ImportFileError
-from hfscan.quoting import identifier, literal
+from hfscan.sql import identifier, literal
 from hfscan.store import values
 from hfscan.store.transaction import transaction
-from hfscan.timestamps import parse_timestamp
+from hfscan.timestamps import parse_timestamp, to_utc_naive
 
 _IDS = ("id", "modelId", "repo_id", "model_id")
 _DATES = ("created_at", "createdAt", "creation_time", "date")
@@ -84,11 +84,11 @@ def _insert(
         "SELECT unnest(?::VARCHAR[]), unnest(?::TIMESTAMP[]), unnest(?::VARCHAR[]), ?, ?, ?",
         [
             [one.id for one in dates],
-            [_naive(one.created_at) for one in dates],
+            [to_utc_naive(one.created_at) for one in dates],
             [one.moved_to for one in dates],
             kind,
             origin,
-            datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+            to_utc_naive(datetime.now(UTC), truncate=True),
         ],
     )
 
@@ -209,9 +209,3 @@ def _rows(connection: duckdb.DuckDBPyConnection, file: Path) -> Iterator[tuple[A
         given = [one for one in given if one is not None]
         if given:
             yield (id_, *given)
-
-
-def _naive(instant: datetime | None) -> datetime | None:
-    if instant is None or instant.tzinfo is None:
-        return instant
-    return instant.astimezone(UTC).replace(tzinfo=None)

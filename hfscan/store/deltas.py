@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from hfscan.errors import ImportFileError
-from hfscan.quoting import file_literal, literal
+from hfscan.sql import file_literal, literal
 from hfscan.store import history, masks, parquet
 from hfscan.store.parquet import Rule
 from hfscan.store.rules import (

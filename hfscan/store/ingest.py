@@ -17,9 +17,10 @@ from hfscan.store.database import database_path, lean
 from hfscan.store.faults import concerns_file
 from hfscan.store.kinds import check_models
 from hfscan.store.snapshots import NewSnapshot, Unreadable
-from hfscan.store.stage import count_unknown_keys, naive, stage, stage_repaired
+from hfscan.store.stage import count_unknown_keys, stage, stage_repaired
 from hfscan.store.staging import Staging, staging
 from hfscan.store.transaction import explained, telling, transaction
+from hfscan.timestamps import to_utc_naive
 
 _NOT_FILLED = frozenset({"at_cutoff", "unreadable"})  # by a field: our own reading of others
 
@@ -99,7 +100,7 @@ def _already(
     found = connection.execute(  # two crawls in one second may well bring the same
         "SELECT id, models FROM snapshots WHERE kind = 'import' AND kind = ? AND digest = ? "
         "AND observed_to = ?",
-        [new_snapshot.kind, digest, naive(new_snapshot.observed_to)],
+        [new_snapshot.kind, digest, to_utc_naive(new_snapshot.observed_to, truncate=True)],
     ).fetchone()
     if found is None:
         return None
@@ -201,8 +202,8 @@ def _take_place(
         name for name, n in zip(kept, filled, strict=True) if not n and name not in _NOT_FILLED
     ]
     scope = {
-        "since": naive(new_snapshot.scope.since),
-        "until": naive(new_snapshot.scope.until),
+        "since": to_utc_naive(new_snapshot.scope.since, truncate=True),
+        "until": to_utc_naive(new_snapshot.scope.until, truncate=True),
         "author": new_snapshot.scope.author,
         "task": new_snapshot.scope.task,
         "model_limit": new_snapshot.scope.limit,
@@ -211,20 +212,19 @@ def _take_place(
         "synthetic": new_snapshot.synthetic,
         "missing_columns": missing_columns if models else [],
     }
-    observed_to = naive(new_snapshot.observed_to)
-    assert observed_to is not None
+    observed_to = to_utc_naive(new_snapshot.observed_to, truncate=True)
     place = series.allocate_position(connection, scope, observed_to)
     history.insert(connection, place)
     row = scope | {
         "kind": new_snapshot.kind,
         "origin": new_snapshot.origin,
-        "observed_from": naive(new_snapshot.observed_from),
+        "observed_from": to_utc_naive(new_snapshot.observed_from, truncate=True),
         "observed_to": observed_to,
         "complete": new_snapshot.complete,
         "models": models,
         "requests": new_snapshot.requests,
         "base": new_snapshot.base,
-        "recorded_at": naive(datetime.now(UTC)),
+        "recorded_at": to_utc_naive(datetime.now(UTC), truncate=True),
         "digest": digest,
         "unreadable": [dataclasses.asdict(one) for one in unreadable],
         "series_id": place.series_id,

@@ -3,7 +3,7 @@
 import duckdb
 
 from hfscan.errors import ImportFileError
-from hfscan.quoting import literal
+from hfscan.sql import literal
 
 
 def _has_field(*names: str) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hfscan.objectid import HUB_START
-from hfscan.quoting import literal
+from hfscan.sql import literal
 from hfscan.store.dump.relation import typed
 from hfscan.store.literals import MISSING
 from hfscan.store.raw import FIELDS, NESTED_TYPES, SHAPE

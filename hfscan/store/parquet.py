@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from hfscan.errors import ImportFileError
-from hfscan.quoting import file_literal, identifier, literal
+from hfscan.sql import file_literal, identifier, literal
 
 _MAX_ROWS = 100_000_000
 _MAX_BYTES = 64 << 30  # unpacked

@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 
 from hfscan.errors import NotFoundError
-from hfscan.fs import journal_folder
 from hfscan.objectid import CUTOFF_START
+from hfscan.paths import journal_dir
 from hfscan.scope import Scope
 from hfscan.store import history, series
 from hfscan.store.database import database_path
@@ -123,7 +123,7 @@ def require(connection: duckdb.DuckDBPyConnection) -> list[Snapshot]:
 def explain_empty(connection: duckdb.DuckDBPyConnection) -> str:
     """Return why a database holds no snapshot, and what to do."""
     path = database_path(connection)
-    if path and any(journal_folder(Path(path)).glob("*/crawl.json")):
+    if path and any(journal_dir(Path(path)).glob("*/crawl.json")):
         return (
             "The database is empty: its first crawl is not finished. Run the same `hfscan crawl` "
             "again, it goes on where it stood (`hfscan doctor` shows it)."

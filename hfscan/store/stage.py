@@ -10,13 +10,14 @@ import msgspec
 
 from hfscan.errors import ImportFileError
 from hfscan.objectid import CUTOFF_END, CUTOFF_START
-from hfscan.quoting import literal
+from hfscan.sql import literal
 from hfscan.store import dump
 from hfscan.store.normalise import normalised, normalised_again
 from hfscan.store.repair import repair
 from hfscan.store.snapshots import NewSnapshot
 from hfscan.store.staging import Staging
 from hfscan.store.transaction import explained, telling
+from hfscan.timestamps import to_utc_naive
 
 _FILES = 200  # that are read at once: all are held open until the last is read
 
@@ -119,10 +120,10 @@ def _latest(new_snapshot: NewSnapshot) -> datetime:
 def _add(staged: Staging, rows: str, new_snapshot: NewSnapshot) -> None:
     """Stage rows in typed columns, with whether they are outside the scope's period."""
     bounds = {
-        "cutoff_start": naive(CUTOFF_START),
-        "cutoff_end": naive(CUTOFF_END),
-        "since": naive(new_snapshot.scope.since),
-        "until": naive(new_snapshot.scope.until),
+        "cutoff_start": to_utc_naive(CUTOFF_START),
+        "cutoff_end": to_utc_naive(CUTOFF_END),
+        "since": to_utc_naive(new_snapshot.scope.since, truncate=True),
+        "until": to_utc_naive(new_snapshot.scope.until, truncate=True),
     }
     staged.add(
         f"WITH normalised AS ({rows}) SELECT *, "
@@ -166,7 +167,3 @@ def _find_damaged(files: Sequence[Path]) -> Path:
             except duckdb.Error:
                 return file
     return files[-1]
-
-
-def naive(instant: datetime | None) -> datetime | None:
-    return instant and instant.astimezone(UTC).replace(tzinfo=None, microsecond=0)

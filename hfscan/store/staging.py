@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 
 from hfscan.errors import StorageError
-from hfscan.quoting import file_literal, literal
+from hfscan.paths import staging_dir
+from hfscan.sql import file_literal, literal
 from hfscan.store.database import database_path
 
 _ROW_GROUP = 20_000  # rows that a thread holds until they go to a file
@@ -24,7 +25,7 @@ def staging(connection: duckdb.DuckDBPyConnection) -> Iterator["Staging"]:
 
     Raises StorageError where there is no room beside the database.
     """
-    folder = Path(f"{database_path(connection)}.staged")
+    folder = staging_dir(Path(database_path(connection)))
     shutil.rmtree(folder, ignore_errors=True)  # a killed process left it
     try:
         folder.mkdir()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hfscan.hub.publish import Dataset, files_of
+from hfscan.paths import cursors_file
 from hfscan.store import Store
 from hfscan.sync.local import DATABASE, LocalTarget, SyncOptions
 from hfscan.sync.state import STATE_FILE, SnapshotState, read_state
@@ -96,7 +97,7 @@ class DatasetTarget:
     def _single_files(self) -> dict[str, Path]:
         return {
             STATE_FILE: self.work / STATE_FILE,
-            "waypoints": self.work / f"{DATABASE}.waypoints",
+            "cursors": cursors_file(self.work / DATABASE),
         }
 
     def _list_files(self) -> dict[str, Path]:

@@ -9,10 +9,11 @@ from processes import TOKEN, run_hfscan
 
 from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.fakehub.answers import as_json
-from hfscan.fs import add_checksum, journal_folder
+from hfscan.fs import add_checksum
 from hfscan.hub.endpoint import may_receive_token, redact_url
 from hfscan.hub.journal import Journal
 from hfscan.hub.plan import plan
+from hfscan.paths import journal_dir
 from hfscan.scope import Scope
 
 SECRET = "open-sesame"
@@ -75,7 +76,7 @@ def test_endpoint_option_with_a_secret_is_refused(hfscan: Run, endpoint: str) ->
 
 def test_doctor_redacts_what_an_old_journal_holds(hfscan: Run, tmp_path: Path) -> None:
     endpoint = f"http://user:{SECRET}@hub.example/path?token={SECRET}#{SECRET}"
-    with Journal(journal_folder(tmp_path / "hfscan.duckdb"), endpoint, Scope()) as journal:
+    with Journal(journal_dir(tmp_path / "hfscan.duckdb"), endpoint, Scope()) as journal:
         journal.begin(plan(Scope(), endpoint))
     _, out = hfscan("doctor", "--no-backends", "--endpoint", "http://127.0.0.1:9")
     assert "an unfinished crawl of http://hub.example/path, begun" in out
@@ -190,7 +191,7 @@ def test_report_says_that_the_first_crawl_is_unfinished(hfscan: Run, tmp_path: P
         assert hfscan("delete", "1")[0] == 0
         code, out = hfscan("report")
         assert (code, "first crawl is not finished" in out) == (7, False)
-    folder = journal_folder(tmp_path / "hfscan.duckdb") / "x"
+    folder = journal_dir(tmp_path / "hfscan.duckdb") / "x"
     folder.mkdir(parents=True)
     (folder / "crawl.json").write_bytes(add_checksum(b"{}"))
     for command in ("report", "trend", "claims", "explain"):

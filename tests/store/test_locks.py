@@ -7,13 +7,15 @@ import sys
 import pytest
 from processes import start_hfscan
 
-from hfscan.fs import companion, hold_lock, journal_folder
+from hfscan.fs import hold_lock
+from hfscan.paths import cursors_file, journal_dir
 from hfscan.store import Store
 
 HOLDER = """
 import sys
 from pathlib import Path
-from hfscan.fs import companion, hold_lock, journal_folder
+from hfscan.fs import hold_lock
+from hfscan.paths import cursors_file, journal_dir
 with hold_lock(Path(sys.argv[1]), "choose another"):
     print("held", flush=True)
     sys.stdin.read()
@@ -152,8 +154,8 @@ def test_crawl_through_a_link_keeps_all_beside_its_target(tmp_path):
     run = hfscan(tmp_path, "crawl", "--limit", "5")  # offline: it is stopped before it asks
     run.communicate(timeout=60)
     assert run.returncode == 3
-    names = {journal_folder(tmp_path / "hfscan.duckdb"), companion(tmp_path / "h.duckdb", ".x")}
-    assert names == {tmp_path / "kept" / "h.duckdb.journal", tmp_path / "h.duckdb.x"}
+    names = {journal_dir(tmp_path / "hfscan.duckdb"), cursors_file(tmp_path / "h.duckdb")}
+    assert names == {tmp_path / "kept" / "h.duckdb.journal", tmp_path / "h.duckdb.cursors"}
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith("hfscan.")] == [
         "hfscan.duckdb"
     ]

@@ -346,7 +346,7 @@ def _moment(plan: Plan, hub: FakeHub) -> Iterator[None]:
 def _damage(chance: random.Random, folder: Path) -> int:
     """Spoil some files that a crawl left; return how many."""
     files = sorted(file for file in folder.glob("hfscan.duckdb.journal/*/*") if file.is_file())
-    files += folder.glob("hfscan.duckdb.waypoints")
+    files += folder.glob("hfscan.duckdb.cursors")
     chosen = chance.sample(files, min(len(files), chance.randrange(0, 4)))
     for file in chosen:
         data = bytearray(file.read_bytes())

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from hfscan.errors import ImportFileError
-from hfscan.quoting import file_literal, identifier, literal
+from hfscan.sql import file_literal, identifier, literal
 from hfscan.store.dump.files import EXPECTED
 from hfscan.store.dump.names import IDS, may_lack_owner, snapshots
 from hfscan.store.dump.shapes import LARGEST_OBJECT

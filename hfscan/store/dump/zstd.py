@@ -7,7 +7,7 @@ from typing import BinaryIO
 import duckdb
 
 from hfscan.errors import ImportFileError
-from hfscan.quoting import file_literal, literal
+from hfscan.sql import file_literal, literal
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 
