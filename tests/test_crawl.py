@@ -162,6 +162,20 @@ def test_crawl_counts_unreadable_values(tmp_path: Path) -> None:
         assert f"Cannot be read, stored as unknown: {field} of 1 model, e.g. " in out
 
 
+def test_crawl_counts_shared_repo_ids(tmp_path: Path) -> None:
+    names = ["a/0", "a/same\x1b[2J", "a/2", *["a/same\x1b[2J"] * 3]
+    rows = [{"_id": f"63{n:022x}", "id": name} for n, name in enumerate(names)]
+    with serving(Population.from_rows(rows)) as hub:
+        code, out, _ = crawled(tmp_path, "--endpoint", hub.url)
+    assert code == 0
+    assert out.startswith("Snapshot 1: 3 models")
+    assert "Skipped 3: another model has the same repo id, e.g. 'a/same" in out
+    assert "\x1b" not in out
+    assert models(tmp_path / "hfscan.duckdb", "starts_with(id, 'a/same')", "_id") == [
+        (rows[5]["_id"],)
+    ]
+
+
 def test_private_models_are_left_out(tmp_path: Path) -> None:
     rows = [{"_id": f"63{n:022x}", "id": f"me/{n}", "private": n == 3} for n in range(9)]
     with serving(Population.from_rows(rows), tokens={"hf_me": "me"}) as hub:

@@ -21,6 +21,9 @@ def show_skipped(ingested: Ingested) -> None:
             "private": ingested.private,
             "privacy cannot be read": ingested.maybe_private,
             "duplicates": ingested.duplicates,
+            f"another model has the same repo id, e.g. {sanitize(ingested.shared_id or '')!r}": (
+                ingested.shared_ids
+            ),
             "no valid model id": ingested.nameless,
             "larger than 16 MiB": ingested.oversized,
             "damaged": ingested.damaged,

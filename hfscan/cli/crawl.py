@@ -146,6 +146,7 @@ def _update(hub: HubAccess, db: Path) -> None:
         "long after they were made. Run a full crawl to refresh them."
     )
     _report_left_out(Counter(updated.new.left_out) + Counter(updated.changed.left_out))
+    show_skipped(ingested)
 
 
 def _period(

@@ -32,11 +32,8 @@ _LEFT_OUT = {
 }
 """Why rows are left out -> the condition, in this order."""
 
-_UNIQUE = {
-    "key": "coalesce(last_modified, '-infinity'), coalesce(first_row, row)",
-    "id": "has_id, key",  # a repo has one `_id` at a time: the last made
-}
-"""What no two models share -> the order in which the last one is kept."""
+_BY_DATE = "coalesce(last_modified, '-infinity'), coalesce(first_row, row)"
+_BY_OBJECT_ID = "has_id, key"  # a repo has one `_id` at a time: the last made
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,7 @@ class Ingested:
     outside: int
     """left out: created outside the scope's period"""
     duplicates: int
-    """left out: further rows of a model (the one last modified is kept, or else the last), and
-    further models of a repo id (that of the greatest `_id` is kept)"""
+    """left out: further rows of a model; the one last modified is kept, or else the last"""
     nameless: int
     """left out: no repo id, or what is there is none"""
     unknown_keys: dict[str, int]
@@ -62,6 +58,10 @@ class Ingested:
     """left out: objects too large to be a model's (`dump.shapes.LARGEST_OBJECT`)"""
     damaged: int = 0
     """left out: rows that cannot be read at all"""
+    shared_ids: int = 0
+    """left out: further models of a repo id; that of the greatest `_id` is kept"""
+    shared_id: str | None = None
+    """the repo id of most of these models"""
     carried: int = 0
     """of the models: those that an update did not ask for"""
     partial: bool = False
@@ -145,7 +145,8 @@ def _settle(
         reason: staged.leave_out(f"SELECT row FROM staged WHERE {condition}")
         for reason, condition in _LEFT_OUT.items()
     }
-    duplicates = sum(_leave_out_duplicates(connection, staged, *one) for one in _UNIQUE.items())
+    duplicates, _ = _leave_out_duplicates(connection, staged, "key", _BY_DATE)
+    shared_ids, shared_id = _leave_out_duplicates(connection, staged, "id", _BY_OBJECT_ID)
     (models_read,) = _one(connection, "SELECT count(*) FROM staged")
     if new_snapshot.base is not None:  # what an update did not ask for is as it was
         staged.add(
@@ -170,21 +171,31 @@ def _settle(
         oversized=left_out.oversized,
         damaged=left_out.unreadable,
         partial=left_out.partial,
+        shared_ids=shared_ids,
+        shared_id=shared_id,
         carried=models - models_read,
     )
 
 
 def _leave_out_duplicates(
     connection: duckdb.DuckDBPyConnection, staged: Staging, column: str, order: str
-) -> int:
-    """Keep one staged row for each value of a column; return how many were left out."""
+) -> tuple[int, str | None]:
+    """Keep one staged row for each value of a column.
+
+    Return how many were left out, and the value of most of them.
+    """
     (duplicates,) = _one(connection, f"SELECT count(*) - count(DISTINCT {column}) FROM staged")
     if not duplicates:
-        return 0
-    return staged.leave_out(
+        return 0, None
+    (value,) = _one(
+        connection,
+        f"SELECT {column} FROM staged GROUP BY ALL ORDER BY count(*) DESC, {column} LIMIT 1",
+    )
+    left_out = staged.leave_out(
         f"SELECT row FROM staged ANTI JOIN (SELECT arg_max(row, ({order})) AS row "
         f"FROM staged GROUP BY {column}) USING (row)"
     )
+    return left_out, value
 
 
 def _take_place(

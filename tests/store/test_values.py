@@ -275,7 +275,9 @@ def test_word_for_null_is_null(imported, word):
 def test_repo_id_has_one_object_id(imported):
     rows = [{"_id": OBJECT_ID[:-1] + digit, "id": "a/b", "likes": int(digit)} for digit in "396"]
     (model,), _ = imported(*rows, {"id": "a/b", "likes": 0})
-    assert (model["likes"], imported.result.duplicates) == (9, 3)
+    result = imported.result
+    assert (model["likes"], result.duplicates) == (9, 0)
+    assert (result.shared_ids, result.shared_id) == (3, "a/b")
 
 
 OBJECT_ID = "621ffdc036468d709f174338"
