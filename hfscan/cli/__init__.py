@@ -10,7 +10,7 @@ import click
 
 from hfscan._version import __version__
 from hfscan.cli import _streams
-from hfscan.cli._output import echo, show_error
+from hfscan.cli._output import configure_log, echo, show_error
 from hfscan.errors import HfscanError, HubRefusedError
 from hfscan.interrupt import Signals
 from hfscan.suggest import unknown
@@ -106,9 +106,7 @@ def cli(verbose: int, quiet: bool) -> None:
     """Measure which deep-learning frameworks the models on the Hugging Face Hub support."""
     if verbose and quiet:
         raise click.UsageError("-v cannot be combined with -q.")
-    from hfscan.cli import _verbosity  # noqa: PLC0415 - `hfscan --help` needs no logging
-
-    _verbosity.configure(verbose, quiet)
+    configure_log(verbose, quiet)
 
 
 def main() -> None:

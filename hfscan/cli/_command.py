@@ -44,49 +44,34 @@ class Command(_WithExamples):
             raise click.UsageError(message + hint, ctx) from error
 
     def _reject_contradictions(self, ctx: click.Context, args: list[str]) -> None:
+        params = [copy(param) for param in self.get_params(ctx)]
         single = {
             param.name: param
-            for param in self.get_params(ctx)
+            for param in params
             if isinstance(param, click.Option) and not param.multiple and not param.count
         }
-        for name, values in self._collect_values(ctx, args).items():
-            distinct = list(dict.fromkeys(values)) if name in single else []
-            if len(distinct) > 1:
-                option = single[name]
-                if option.is_flag:
-                    pair = " and ".join([*option.opts, *option.secondary_opts])
-                    raise click.UsageError(f"{pair} cannot be combined. Use one of them.", ctx)
-                raise click.UsageError(
-                    f"{option.opts[-1]} takes one value, but was given "
-                    f"{' and '.join(map(str, distinct))}. Use one of them.",
-                    ctx,
-                )
-
-    def _collect_values(self, ctx: click.Context, args: list[str]) -> dict[str, list[object]]:
-        """Return {option: every value given}."""
-        params = []
-        for param in map(copy, self.get_params(ctx)):
-            if isinstance(param, click.Option) and not param.count:
-                param.multiple = True
-            params.append(param)
+        for option in single.values():
+            option.multiple = True  # so that the parser keeps every value
         parser = click.Command(self.name, params=params, add_help_option=False).make_parser(ctx)
         values, _, _ = parser.parse_args(args=list(args))
-        return {name: value for name, value in values.items() if isinstance(value, list)}
+        for name, option in single.items():
+            distinct = list(dict.fromkeys(values.get(name) or ()))
+            if len(distinct) < 2:
+                continue
+            if option.is_flag:
+                pair = " and ".join([*option.opts, *option.secondary_opts])
+                raise click.UsageError(f"{pair} cannot be combined. Use one of them.", ctx)
+            raise click.UsageError(
+                f"{option.opts[-1]} takes one value, but was given "
+                f"{' and '.join(map(str, distinct))}. Use one of them.",
+                ctx,
+            )
 
 
 class Group(_WithExamples, click.Group):
     """A group of such commands."""
 
     command_class = Command
-
-
-class Choice(click.Choice[str]):
-    """A choice that suggests the closest value for a misspelt one."""
-
-    def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
-        """Return the message for an invalid value, with a suggestion."""
-        message = super().get_invalid_choice_message(value, ctx)
-        return message + did_you_mean(str(value), self.choices)
 
 
 def _option_names(param: click.Parameter) -> Iterable[str]:

@@ -1,27 +1,73 @@
 """Options of commands that connect to the Hub. Separate: huggingface_hub is slow to import."""
 
-from collections.abc import Callable
-from typing import Any, TypedDict
+from dataclasses import dataclass
+from typing import TypedDict
 
 import click
 from huggingface_hub import constants, get_token
 
-from hfscan.cli._verbosity import note
+from hfscan.cli._options import combine
+from hfscan.cli._output import note
 from hfscan.errors import HubUnreachableError
 from hfscan.hub.endpoint import may_receive_token, parse_endpoint
 
 
-def _check_endpoint(_: click.Context, __: click.Parameter, endpoint: str) -> str:
-    parse_endpoint(endpoint)
-    return endpoint
+class CrawlAccess(TypedDict):
+    """Arguments of a crawl that say how to connect to the Hub."""
+
+    endpoint: str
+    token: str | None
+    rewrite_links: bool
 
 
-endpoint_option = click.option(
+@dataclass(frozen=True)
+class HubAccess:
+    """The options that say how to connect to the Hub."""
+
+    endpoint: str
+    allow_http_token: bool
+    rewrite_links: bool = False
+
+    def __post_init__(self) -> None:
+        parse_endpoint(self.endpoint)
+
+    @property
+    def token(self) -> str | None:
+        """The user's token; None if there is none or if the endpoint must not receive it.
+
+        Prints a note if a token is withheld.
+        """
+        token = get_token()
+        if token is None or self.allow_http_token or may_receive_token(self.endpoint):
+            return token
+        note(
+            f"Note: the token is not sent: {self.endpoint} is a remote host without encryption. "
+            "Use https, or pass --allow-http-token (HFSCAN_ALLOW_HTTP_TOKEN=1)."
+        )
+        return None
+
+    def require_online(self, hint: str) -> None:
+        """Raise HubUnreachableError if HF_HUB_OFFLINE is set; `hint` says what to do."""
+        if constants.HF_HUB_OFFLINE:
+            raise HubUnreachableError(
+                f"HF_HUB_OFFLINE is set: hfscan does not connect to the Hub. {hint}"
+            )
+
+    def for_crawl(self) -> CrawlAccess:
+        """Return the arguments of a crawl. Raises HubUnreachableError if HF_HUB_OFFLINE is set."""
+        self.require_online("Unset it, import a dump with `hfscan import`, or try `hfscan demo`.")
+        return {
+            "endpoint": self.endpoint,
+            "token": self.token,
+            "rewrite_links": self.rewrite_links,
+        }
+
+
+_endpoint_option = click.option(
     "--endpoint",
     default=lambda: constants.ENDPOINT,
     show_default="https://huggingface.co",
     metavar="URL",
-    callback=_check_endpoint,
     help="URL of the Hub or of a mirror. HF_ENDPOINT sets the default.",
 )
 
@@ -41,48 +87,7 @@ _rewrite_option = click.option(
     help="For a mirror: follow links to the original Hub on the endpoint instead.",
 )
 
+upload_options = combine("hub", HubAccess, _endpoint_option, http_token_option)
+"""Options of a command that does not list models."""
 
-def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a command that lists models on the Hub."""
-    return endpoint_option(_rewrite_option(http_token_option(command)))
-
-
-class HubAccess(TypedDict):
-    """Arguments that tell a crawl how to connect to the Hub."""
-
-    endpoint: str
-    token: str | None
-    rewrite_links: bool
-
-
-def require_online(hint: str) -> None:
-    """Raise HubUnreachableError if HF_HUB_OFFLINE is set; `hint` says what to do."""
-    if constants.HF_HUB_OFFLINE:
-        raise HubUnreachableError(
-            f"HF_HUB_OFFLINE is set: hfscan does not connect to the Hub. {hint}"
-        )
-
-
-def hub_access(endpoint: str, *, rewrite_links: bool, allow_http_token: bool) -> HubAccess:
-    """Return the connection arguments. Raises HubUnreachableError if HF_HUB_OFFLINE is set."""
-    require_online("Unset it, import a dump with `hfscan import`, or try `hfscan demo`.")
-    return {
-        "endpoint": endpoint,
-        "token": hub_token(endpoint, allow_http=allow_http_token),
-        "rewrite_links": rewrite_links,
-    }
-
-
-def hub_token(endpoint: str, *, allow_http: bool) -> str | None:
-    """Return the user's token, or None if there is none or the endpoint must not receive it.
-
-    Prints a note if a token is withheld.
-    """
-    token = get_token()
-    if token is None or allow_http or may_receive_token(endpoint):
-        return token
-    note(
-        f"Note: the token is not sent: {endpoint} is a remote host without encryption. Use https, "
-        "or pass --allow-http-token (HFSCAN_ALLOW_HTTP_TOKEN=1)."
-    )
-    return None
+hub_options = combine("hub", HubAccess, _endpoint_option, _rewrite_option, http_token_option)

@@ -1,17 +1,21 @@
 """Options that several commands share."""
 
-from datetime import UTC, datetime, timedelta
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hfscan.cli._command import Choice
-from hfscan.cli._numbers import Count
-from hfscan.cli._verbosity import note
+from hfscan.cli._output import note
+from hfscan.cli._types import Choice, Count, PastDay, pairs_callback
 from hfscan.figures import SnapshotView
 from hfscan.report import ROW_FORMATS
 from hfscan.store import Store
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 db_option = click.option(
     "--db",
@@ -23,56 +27,6 @@ db_option = click.option(
     help="Database file.",
 )
 
-
-class PastDay(click.DateTime):
-    """A day (UTC) that has begun."""
-
-    def __init__(self) -> None:
-        super().__init__(["%Y-%m-%d"])
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Return the start of the day; fail if it lies in the future."""
-        day: datetime = super().convert(value, param, ctx)
-        if day.date() > datetime.now(UTC).date():
-            self.fail(f"{day:%Y-%m-%d} lies in the future.", param, ctx)
-        return day
-
-
-as_of_option = click.option(
-    "--as-of",
-    type=PastDay(),
-    help="Use the newest snapshot at the end of this day (UTC).",
-)
-
-snapshot_option = click.option("--snapshot", type=Count(), help="Use the snapshot with this id.")
-
-
-class Frameworks(click.ParamType[tuple[str, ...]]):
-    """Comma-separated framework names."""
-
-    name = "FRAMEWORK,..."
-
-    def convert(
-        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Return the names without duplicates."""
-        if isinstance(value, tuple):
-            return value
-        names = [part.strip() for part in value.split(",")]
-        if not any(names):
-            self.fail("name at least one framework, e.g. pytorch,tensorflow", param, ctx)
-        if not all(names):
-            self.fail(
-                f"{value!r} has an empty name. Separate the frameworks with one comma each, e.g. "
-                "pytorch,tensorflow.",
-                param,
-                ctx,
-            )
-        return tuple(dict.fromkeys(names))
-
-
 format_option = click.option(
     "--format",
     "format_",
@@ -80,6 +34,74 @@ format_option = click.option(
     default="terminal",
     show_default=True,
     help="Output format.",
+)
+
+backend_python_option = click.option(
+    "--backend-python",
+    "pythons",
+    multiple=True,
+    metavar="BACKEND=INTERPRETER",
+    callback=pairs_callback("BACKEND=INTERPRETER"),
+    help="Python interpreter of a backend; repeatable.",
+)
+
+
+def combine(name: str, factory: Callable[..., Any], *options: Decorator) -> Decorator:
+    """Return a decorator that adds options and passes `factory(**values)` as argument `name`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def wrapper(**values: Any) -> Any:
+            group = {key: values.pop(key) for key in keys}
+            return command(**values, **{name: factory(**group)})
+
+        decorated: Any = wrapper
+        before = len(getattr(command, "__click_params__", ()))
+        for option in reversed(options):
+            decorated = option(decorated)
+        keys = [param.name for param in decorated.__click_params__[before:]]
+        return wrapper
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class SnapshotSelector:
+    """The options --snapshot and --as-of, of which at most one is given."""
+
+    snapshot: int | None
+    as_of: datetime | None
+
+    def __post_init__(self) -> None:
+        if self.as_of is not None and self.snapshot is not None:
+            raise click.UsageError("--as-of cannot be combined with --snapshot. Use one of them.")
+
+    @property
+    def is_given(self) -> bool:
+        """Whether either option is given."""
+        return self.snapshot is not None or self.as_of is not None
+
+    @property
+    def end(self) -> datetime | None:
+        """The last microsecond of the day given with --as-of."""
+        return self.as_of and self.as_of + timedelta(days=1, microseconds=-1)
+
+    def select(self, store: Store) -> SnapshotView:
+        """Return the selected snapshot; print a note if it does not cover the entire Hub."""
+        view = SnapshotView.latest(store, snapshot=self.snapshot, as_of=self.end)
+        chosen = view.snapshot
+        if not (chosen.whole and chosen.covers(None, None)):
+            note(f"Note: snapshot {chosen.id} covers only part of the Hub's models.")
+        return view
+
+
+snapshot_options = combine(
+    "selector",
+    SnapshotSelector,
+    click.option(
+        "--as-of", type=PastDay(), help="Use the newest snapshot at the end of this day (UTC)."
+    ),
+    click.option("--snapshot", type=Count(), help="Use the snapshot with this id."),
 )
 
 
@@ -92,24 +114,3 @@ def open_store(db: Path) -> Store:
             "To reclassify them: hfscan snapshots --reclassify"
         )
     return store
-
-
-def check_one_selector(snapshot: int | None, as_of: datetime | None) -> None:
-    """Raise UsageError if both options that select a snapshot are given."""
-    if as_of is not None and snapshot is not None:
-        raise click.UsageError("--as-of cannot be combined with --snapshot. Use one of them.")
-
-
-def select_snapshot(store: Store, snapshot: int | None, as_of: datetime | None) -> SnapshotView:
-    """Return the selected snapshot; print a note if it does not cover the entire Hub."""
-    check_one_selector(snapshot, as_of)
-    view = SnapshotView.latest(store, snapshot=snapshot, as_of=end_of_day(as_of))
-    chosen = view.snapshot
-    if not (chosen.whole and chosen.covers(None, None)):
-        note(f"Note: snapshot {chosen.id} covers only part of the Hub's models.")
-    return view
-
-
-def end_of_day(day: datetime | None) -> datetime | None:
-    """Return the last microsecond of a day given with --as-of."""
-    return day and day + timedelta(days=1, microseconds=-1)

@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from hfscan import hub
-from hfscan.cli._output import echo
-from hfscan.cli._verbosity import is_quiet
+from hfscan.cli._output import echo, is_quiet
 from hfscan.text import sanitize
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from hfscan.cli._command import Choice
+from hfscan.cli._output import note
 from hfscan.cli._streams import output
-from hfscan.cli._verbosity import note
+from hfscan.cli._types import Choice
 from hfscan.fs import write_output
 from hfscan.report import FORMATS, Report, write_folder
 

@@ -6,11 +6,11 @@ import click
 
 from hfscan import census
 from hfscan.cli._command import Command
-from hfscan.cli._hub import hub_access, hub_options
-from hfscan.cli._numbers import Count
+from hfscan.cli._hub import HubAccess, hub_options
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
+from hfscan.cli._types import Count
 from hfscan.objectid import CUTOFF_START
 from hfscan.text import sanitize
 
@@ -25,17 +25,15 @@ hfscan backfill-dates --limit 500
 @hub_options
 @db_option
 @click.option("--limit", type=Count(1), help="Fetch dates of at most this many models.")
-def command(
-    endpoint: str, rewrite_links: bool, allow_http_token: bool, db: Path, limit: int | None
-) -> None:
+def command(hub: HubAccess, db: Path, limit: int | None) -> None:
     """Fetch first-commit dates of models that are older than the Hub's creation dates.
 
     Covers the models in the database, most downloaded first, with one or two requests per model.
     An interrupted run keeps the dates that it has fetched.
     """
-    hub = hub_access(endpoint, rewrite_links=rewrite_links, allow_http_token=allow_http_token)
+    access = hub.for_crawl()
     with show_progress() as progress:
-        results = census.backfill_dates(**hub, db=db, limit=limit, progress=progress)
+        results = census.backfill_dates(**access, db=db, limit=limit, progress=progress)
     if not results.found and not results.failed:
         echo("No model in the database needs a creation date.")
         return
@@ -43,7 +41,7 @@ def command(
     late = sum(date >= CUTOFF_START for date in created)
     moved = sum(model.moved_to is not None for model in results.found)
     echo(
-        f"Fetched the first commits of {len(results.found):,} models from {hub['endpoint']} in "
+        f"Fetched the first commits of {len(results.found):,} models from {hub.endpoint} in "
         f"{results.requests:,} requests and {results.seconds:.1f} s, in {db}"
     )
     for models, outcome in (

@@ -4,25 +4,22 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from hfscan import census
-from hfscan.census import Crawled
+from hfscan.census import Crawled, Updated
 from hfscan.cli._command import Command
-from hfscan.cli._hub import HubAccess, hub_access, hub_options
+from hfscan.cli._hub import HubAccess, hub_options
 from hfscan.cli._ingested import show_skipped, show_unknown_keys
-from hfscan.cli._numbers import Count, Number
-from hfscan.cli._options import db_option
+from hfscan.cli._options import combine, db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
-from hfscan.cli._times import UtcTime
+from hfscan.cli._types import Count, Number, UtcTime
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.scope import Scope
 from hfscan.text import sanitize
-
-_DATE = UtcTime()
-
 
 _EXAMPLES = """
 hfscan crawl
@@ -35,36 +32,65 @@ hfscan crawl --incremental
 """
 
 
+def _make_scope(
+    year: int | None, since: datetime | None, until: datetime | None, **others: Any
+) -> Scope:
+    """Return the scope that the options select. Raises UsageError on contradictions."""
+    if year is not None:
+        if since is not None or until is not None:
+            raise click.UsageError("--year cannot be combined with --since or --until.")
+        since, until = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    elif since is not None and until is not None and since >= until:
+        raise click.UsageError("--since must be earlier than --until.")
+    elif since is not None and since > datetime.now(UTC):
+        raise click.UsageError("--since is in the future.")
+    scope = Scope(since, until, **others)
+    if scope.sample is None and scope.seed is not None:
+        raise click.UsageError("--seed requires --sample.")
+    if scope.sample is not None and (scope.author, scope.task, scope.limit) != (None,) * 3:
+        raise click.UsageError("--sample cannot be combined with --author, --task or --limit.")
+    return scope
+
+
+_scope_options = combine(
+    "scope",
+    _make_scope,
+    click.option(
+        "--year",
+        type=Count(FIRST_DATED_YEAR, datetime.now(UTC).year),
+        help="Only models created in this year (UTC).",
+    ),
+    click.option(
+        "--since", type=UtcTime(), help="Only models created at or after this time (UTC)."
+    ),
+    click.option("--until", type=UtcTime(), help="Only models created before this time (UTC)."),
+    click.option("--author", help="Only models of this user or organisation."),
+    click.option("--task", help="Only models with this task, such as text-generation."),
+    click.option(
+        "--limit",
+        type=Count(1),
+        help="Stop after this many models (the newest, unless a period is given).",
+    ),
+    click.option(
+        "--files/--no-files",
+        default=True,
+        show_default=True,
+        help="Fetch the names of each model's files.",
+    ),
+    click.option(
+        "--sample",
+        type=Number(0, 1, min_open=True),
+        metavar="P",
+        help="Fetch a random sample: each model with probability P.",
+    ),
+    click.option("--seed", type=Count(), help="Seed of --sample.  [default: random]"),
+)
+
+
 @click.command("crawl", cls=Command, examples=_EXAMPLES)
 @hub_options
 @db_option
-@click.option(
-    "--year",
-    type=Count(FIRST_DATED_YEAR, datetime.now(UTC).year),
-    help="Only models created in this year (UTC).",
-)
-@click.option("--since", type=_DATE, help="Only models created at or after this time (UTC).")
-@click.option("--until", type=_DATE, help="Only models created before this time (UTC).")
-@click.option("--author", help="Only models of this user or organisation.")
-@click.option("--task", help="Only models with this task, such as text-generation.")
-@click.option(
-    "--limit",
-    type=Count(1),
-    help="Stop after this many models (the newest, unless a period is given).",
-)
-@click.option(
-    "--files/--no-files",
-    default=True,
-    show_default=True,
-    help="Fetch the names of each model's files.",
-)
-@click.option(
-    "--sample",
-    type=Number(0, 1, min_open=True),
-    metavar="P",
-    help="Fetch a random sample: each model with probability P.",
-)
-@click.option("--seed", type=Count(), help="Seed of --sample.  [default: random]")
+@_scope_options
 @click.option(
     "--workers",
     type=Count(1, 32),
@@ -80,19 +106,9 @@ hfscan crawl --incremental
 )
 @click.option("--no-resume", is_flag=True, help="Discard an interrupted crawl and start again.")
 def command(
-    endpoint: str,
-    rewrite_links: bool,
-    allow_http_token: bool,
+    hub: HubAccess,
     db: Path,
-    year: int | None,
-    since: datetime | None,
-    until: datetime | None,
-    author: str | None,
-    task: str | None,
-    limit: int | None,
-    files: bool,
-    sample: float | None,
-    seed: int | None,
+    scope: Scope,
     workers: int | None,
     incremental: bool,
     no_resume: bool,
@@ -102,43 +118,33 @@ def command(
     Run the same command again to resume an interrupted crawl. A token is optional (HF_TOKEN or
     `hf auth login`) and raises the Hub's rate limit.
     """
-    scope = Scope(*_period(year, since, until), author, task, limit, files, sample, seed)
-    _check_options(scope, workers)
-    if incremental and (no_resume or not files or workers or scope != Scope()):
+    if workers is not None and scope.sample is None and not scope.everything:
+        raise click.UsageError("--workers requires a full crawl or --sample.")
+    if incremental and (no_resume or workers or scope != Scope()):
         raise click.UsageError(
             "--incremental cannot be combined with options that select models, --workers or "
             "--no-resume."
         )
-    hub = hub_access(endpoint, rewrite_links=rewrite_links, allow_http_token=allow_http_token)
+    access = hub.for_crawl()
     if incremental:
-        _update(hub, db)
+        with show_progress() as progress:
+            updated = census.update(**access, db=db, progress=progress)
+        _report_update(updated, hub.endpoint, db)
         return
     with show_progress() as progress:
         crawled = census.crawl(
-            scope, **hub, db=db, fresh=no_resume, workers=workers, progress=progress
+            scope, **access, db=db, fresh=no_resume, workers=workers, progress=progress
         )
-    _report(crawled, db)
+    _report_crawl(crawled, db)
 
 
-def _check_options(scope: Scope, workers: int | None) -> None:
-    if scope.sample is None:
-        if scope.seed is not None:
-            raise click.UsageError("--seed requires --sample.")
-        if workers is not None and not scope.everything:
-            raise click.UsageError("--workers requires a full crawl or --sample.")
-    elif scope.author is not None or scope.task is not None or scope.limit is not None:
-        raise click.UsageError("--sample cannot be combined with --author, --task or --limit.")
-
-
-def _update(hub: HubAccess, db: Path) -> None:
-    with show_progress() as progress:
-        updated = census.update(**hub, db=db, progress=progress)
+def _report_update(updated: Updated, endpoint: str, db: Path) -> None:
     base, ingested = updated.base, updated.ingested
     requests = updated.new.requests + updated.changed.requests
     echo(
         f"Snapshot {ingested.snapshot}: {ingested.models:,} models, of which "
         f"{ingested.models - ingested.carried:,} are new or changed since snapshot {base.id} "
-        f"({base.observed_to:%F %H:%M}), from {hub['endpoint']} in {requests:,} requests, in {db}"
+        f"({base.observed_to:%F %H:%M}), from {endpoint} in {requests:,} requests, in {db}"
     )
     echo(
         "Not covered by an update: models deleted or made private since; downloads, likes and "
@@ -149,30 +155,15 @@ def _update(hub: HubAccess, db: Path) -> None:
     show_skipped(ingested)
 
 
-def _period(
-    year: int | None, since: datetime | None, until: datetime | None
-) -> tuple[datetime | None, datetime | None]:
-    if year is not None:
-        if since is not None or until is not None:
-            raise click.UsageError("--year cannot be combined with --since or --until.")
-        return datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
-    since, until = since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC)
-    if since is not None and until is not None and since >= until:
-        raise click.UsageError("--since must be earlier than --until.")
-    if since is not None and since > datetime.now(UTC):
-        raise click.UsageError("--since is in the future.")
-    return since, until
-
-
-def _report(crawled: Crawled, db: Path) -> None:
+def _report_crawl(crawled: Crawled, db: Path) -> None:
     harvest, ingested = crawled.harvest, crawled.ingested
     requests = "request" if harvest.requests == 1 else "requests"
     is_parallel = harvest.walkers > 1 and harvest.design is None
-    by = f" by {harvest.walkers} workers" if is_parallel else ""
+    workers = f" by {harvest.walkers} workers" if is_parallel else ""
     echo(
         f"Snapshot {ingested.snapshot}: {ingested.models:,} {_describe_scope(harvest.scope)} from "
         f"{harvest.endpoint} in {harvest.requests:,} {requests} and {harvest.seconds:.1f} s"
-        f"{by}, in {db}"
+        f"{workers}, in {db}"
     )
     if harvest.design:
         echo(f"Sample of {harvest.listed:,} listed models: {harvest.design.told()}.")
@@ -202,13 +193,13 @@ def _describe_scope(scope: Scope) -> str:
     if scope.author:
         words.append(f"of {scope.author}")
     if scope.since or scope.until:
-        since, until = (
-            instant and instant.isoformat(sep=" ").removesuffix("+00:00").removesuffix(" 00:00:00")
-            for instant in (scope.since, scope.until)
-        )
-        words.append(
-            "created"
-            + (f" from {since}" if since else "")
-            + (f" until before {until}" if until else "")
-        )
+        words.append("created")
+    if scope.since:
+        words.append(f"from {_format_time(scope.since)}")
+    if scope.until:
+        words.append(f"until before {_format_time(scope.until)}")
     return " ".join(words)
+
+
+def _format_time(instant: datetime) -> str:
+    return instant.isoformat(sep=" ").removesuffix("+00:00").removesuffix(" 00:00:00")

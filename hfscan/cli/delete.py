@@ -5,10 +5,9 @@ from pathlib import Path
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._numbers import Count
 from hfscan.cli._options import db_option
-from hfscan.cli._output import echo
-from hfscan.cli._verbosity import note
+from hfscan.cli._output import echo, note
+from hfscan.cli._types import Count
 from hfscan.errors import StorageError
 from hfscan.store import Store
 

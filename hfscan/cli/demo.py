@@ -7,8 +7,7 @@ import click
 
 from hfscan.census import crawl
 from hfscan.cli._command import Command
-from hfscan.cli._output import echo
-from hfscan.cli._verbosity import note
+from hfscan.cli._output import echo, note
 from hfscan.errors import StorageError
 from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import SnapshotView

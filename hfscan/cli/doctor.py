@@ -5,18 +5,17 @@ import sys
 from pathlib import Path
 
 import click
-from huggingface_hub import constants, get_token
 
-from hfscan import doctor
-from hfscan.cli._command import Choice, Command
-from hfscan.cli._hub import hub_options
-from hfscan.cli._options import db_option
-from hfscan.cli._output import echo
-from hfscan.cli._pairs import parse_pythons
+from hfscan.cli import diagnostics
+from hfscan.cli._command import Command
+from hfscan.cli._hub import HubAccess, hub_options
+from hfscan.cli._options import backend_python_option, db_option
+from hfscan.cli._output import echo, note
 from hfscan.cli._streams import output
-from hfscan.cli._verbosity import note
+from hfscan.cli._types import Choice
 from hfscan.parity.worker import backend_names
 from hfscan.report import ROW_FORMATS
+from hfscan.suggest import unknown
 
 _EXAMPLES = """
 hfscan doctor
@@ -34,12 +33,7 @@ hfscan doctor --backend-python flax=/opt/jax/bin/python --format json
     show_default=True,
     help="Also start each parity backend.",
 )
-@click.option(
-    "--backend-python",
-    multiple=True,
-    metavar="BACKEND=INTERPRETER",
-    help="Python interpreter of a backend; repeatable.",
-)
+@backend_python_option
 @click.option(
     "--format",
     "format_",
@@ -49,39 +43,28 @@ hfscan doctor --backend-python flax=/opt/jax/bin/python --format json
     help="Output format.",
 )
 def command(
-    endpoint: str,
-    rewrite_links: bool,
-    allow_http_token: bool,
-    db: Path,
-    backends: bool,
-    backend_python: tuple[str, ...],
-    format_: str,
+    hub: HubAccess, db: Path, backends: bool, pythons: dict[str, str], format_: str
 ) -> None:
     """Check the installation, database, Hub connection and parity backends.
 
     Prints a hint for each problem. Exit code 0: no problem found; 1: at least one. Changes nothing
     and requests one model from the Hub. Never prints a token.
     """
-    pythons = parse_pythons(backend_python, backend_names())
-    problems, rows = 0, []
+    for name in pythons:
+        if name not in backend_names():
+            raise click.UsageError(unknown("backend", name, backend_names()))
+    checks = []
     for check in itertools.chain(
-        doctor.versions(),
-        doctor.database(db),
-        doctor.hub(
-            endpoint,
-            get_token(),
-            offline=constants.HF_HUB_OFFLINE,
-            allow_http_token=allow_http_token,
-            rewrite_links=rewrite_links,
-        ),
-        doctor.backends(backend_names() if backends else [], pythons, note),
+        diagnostics.check_versions(),
+        diagnostics.check_database(db),
+        diagnostics.check_hub(hub),
+        diagnostics.check_backends(backend_names() if backends else [], pythons, note),
     ):
-        problems += check.state == "problem"
-        rows.append(vars(check))
+        checks.append(check)
         if format_ == "text":
-            echo(f"{check.state:7}  {check.area}: {check.found}")
-            if check.advice:
-                echo(f"{'':7}  {check.advice}")
+            echo(f"{check.status:7}  {check.area}: {check.message}")
+            if check.hint:
+                echo(f"{'':7}  {check.hint}")
     if format_ == "json":
-        ROW_FORMATS["json"](rows, output(format_))
-    sys.exit(1 if problems else 0)
+        ROW_FORMATS["json"]([vars(check) for check in checks], output(format_))
+    sys.exit(1 if any(check.status == "problem" for check in checks) else 0)

@@ -1,18 +1,16 @@
 """`hfscan explain`."""
 
-from datetime import datetime
 from pathlib import Path
 
 import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._options import (
-    as_of_option,
+    SnapshotSelector,
     db_option,
     format_option,
     open_store,
-    select_snapshot,
-    snapshot_option,
+    snapshot_options,
 )
 from hfscan.cli._output import echo
 from hfscan.cli._streams import output
@@ -37,17 +35,14 @@ hfscan explain google-bert/bert-base-uncased --as-of 2024-07-11 --format json
 @click.argument("model", metavar="MODEL_ID")
 @db_option
 @format_option
-@as_of_option
-@snapshot_option
-def command(
-    model: str, db: Path, format_: str, as_of: datetime | None, snapshot: int | None
-) -> None:
+@snapshot_options
+def command(model: str, db: Path, format_: str, selector: SnapshotSelector) -> None:
     """Show the evidence that a model supports a framework, under each definition.
 
     `loadable` includes the evidence of `tag` and `weights`.
     """
     with open_store(db) as store:
-        view = select_snapshot(store, snapshot, as_of)
+        view = selector.select(store)
         row = view.find_model(model)
     found = classify(
         {

@@ -1,20 +1,14 @@
 """`hfscan export`."""
 
-from datetime import datetime
 from pathlib import Path
 
 import click
 
 from hfscan import export
-from hfscan.cli._command import Choice, Command
-from hfscan.cli._options import (
-    as_of_option,
-    db_option,
-    open_store,
-    select_snapshot,
-    snapshot_option,
-)
+from hfscan.cli._command import Command
+from hfscan.cli._options import SnapshotSelector, db_option, open_store, snapshot_options
 from hfscan.cli._output import echo
+from hfscan.cli._types import Choice
 
 _EXAMPLES = """
 hfscan export census
@@ -34,22 +28,15 @@ hfscan export census --table models --table figures
     help="Write only this table and `snapshots`; repeatable. history: every version of every "
     "model.  [default: all except history, plus reports and a README]",
 )
-@as_of_option
-@snapshot_option
-def command(
-    folder: Path,
-    db: Path,
-    tables: tuple[str, ...],
-    as_of: datetime | None,
-    snapshot: int | None,
-) -> None:
+@snapshot_options
+def command(folder: Path, db: Path, tables: tuple[str, ...], selector: SnapshotSelector) -> None:
     """Write a snapshot, its figures and reports to FOLDER as Parquet and Markdown.
 
     DuckDB, Polars, pandas, Spark and `datasets` can read it. `hfscan import FOLDER` restores it
     with the same figures. README.md describes the content. Replaces an earlier export in FOLDER.
     """
     with open_store(db) as store:
-        chosen = select_snapshot(store, snapshot, as_of).snapshot
+        chosen = selector.select(store).snapshot
         exported = export.export(
             store, folder, snapshot=chosen, tables=tables or export.TABLES[:-1]
         )

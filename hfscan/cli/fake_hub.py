@@ -5,10 +5,8 @@ from pathlib import Path
 import click
 
 from hfscan.cli._command import Group
-from hfscan.cli._numbers import LARGEST_SECONDS, Count, Number
-from hfscan.cli._output import echo
-from hfscan.cli._pairs import parse_pairs
-from hfscan.cli._verbosity import note
+from hfscan.cli._output import echo, note
+from hfscan.cli._types import LARGEST_SECONDS, Count, Number, pairs_callback
 from hfscan.fakehub import KINDS, FakeHub, Faults, Population
 from hfscan.suggest import unknown
 
@@ -88,6 +86,7 @@ def _parse_faults(
     "tokens",
     multiple=True,
     metavar="TOKEN=ACCOUNT",
+    callback=pairs_callback("TOKEN=ACCOUNT"),
     help="Accept this token; repeatable.",
 )
 @click.option(
@@ -107,7 +106,7 @@ def serve(
     latency: float,
     prepare: str | None,
     quota: int | None,
-    tokens: tuple[str, ...],
+    tokens: dict[str, str],
     faults: dict[str, float],
     fault_seed: int,
 ) -> None:
@@ -117,7 +116,6 @@ def serve(
     """
     if (dump is None) == (models is None):
         raise click.UsageError("Give either --from FILE or --models N.")
-    accounts = parse_pairs(tokens, "TOKEN=ACCOUNT", "--token")
     population = (
         Population.from_file(dump) if dump else Population.synthetic(models or 0, seed=seed)
     )
@@ -127,7 +125,7 @@ def serve(
             port=port,
             latency=latency,
             faults=Faults(faults, seed=fault_seed),
-            tokens=accounts,
+            tokens=tokens,
             quota=quota,
         )
     except OSError as error:

@@ -8,11 +8,11 @@ import click
 from huggingface_hub import constants
 
 from hfscan.cli._command import Command
-from hfscan.cli._hub import http_token_option, hub_token
+from hfscan.cli._hub import HubAccess, http_token_option
 from hfscan.cli._ingested import show_counts, show_skipped, show_unknown_keys
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
-from hfscan.cli._times import UtcTime
+from hfscan.cli._types import UtcTime
 from hfscan.export import DERIVED, is_export, load
 from hfscan.figures import check_import
 from hfscan.hub.dataset_file import fetch, is_dataset_file
@@ -108,15 +108,14 @@ def _import_models(
     db: Path,
     allow_http_token: bool,
 ) -> None:
-    observed = observed_at.replace(tzinfo=UTC)
-    if observed > datetime.now(UTC):
+    if observed_at > datetime.now(UTC):
         raise click.BadParameter("the time is in the future", param_hint="--observed-at")
     names = [name if is_dataset_file(name) else Path(name).name for name in files]
     with Store.open(db, write=True) as store:
         paths = _fetch_files(files, allow_http_token)
         result = store.ingest(
             paths,
-            NewSnapshot("import", ", ".join(names), Scope(), observed, observed, complete),
+            NewSnapshot("import", ", ".join(names), Scope(), observed_at, observed_at, complete),
             None if allow_drop else partial(check_import, store, complete=complete),
         )
         snapshot = next(one for one in store.snapshots() if one.id == result.snapshot)
@@ -131,7 +130,7 @@ def _fetch_files(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:
     """Return local paths; download the files that are on the Hub."""
     if not any(map(is_dataset_file, files)):
         return [Path(name) for name in files]
-    token = hub_token(constants.ENDPOINT, allow_http=allow_http_token)
+    token = HubAccess(constants.ENDPOINT, allow_http_token).token
     return [fetch(name, token=token) if is_dataset_file(name) else Path(name) for name in files]
 
 

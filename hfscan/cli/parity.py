@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hfscan.cli._command import Choice, Command
-from hfscan.cli._numbers import LARGEST_MB, LARGEST_SECONDS, LARGEST_THREADS, Count, Number
-from hfscan.cli._pairs import parse_pythons
+from hfscan.cli._command import Command
+from hfscan.cli._options import backend_python_option
+from hfscan.cli._output import is_quiet, note
 from hfscan.cli._reports import choose_target, out_option
 from hfscan.cli._streams import output
-from hfscan.cli._verbosity import is_quiet, note
+from hfscan.cli._types import (
+    LARGEST_MB,
+    LARGEST_SECONDS,
+    LARGEST_THREADS,
+    Choice,
+    Count,
+    Number,
+)
 from hfscan.errors import HfscanError, NotFoundError, StorageError
 from hfscan.fs import write_output
 from hfscan.store import Store
@@ -80,9 +87,7 @@ hfscan parity --sample 100 --db hfscan.duckdb
     show_default=True,
     help="Precision of the models.",
 )
-@click.option(
-    "--backend-python", multiple=True, metavar="BACKEND=INTERPRETER", help="May be repeated."
-)
+@backend_python_option
 @click.option("--revision", help="Branch, tag or commit of a Hub id.")
 @click.option(
     "--baseline", metavar="CHECKPOINT", help="Hold them all to this one's weights and config."
@@ -134,7 +139,7 @@ def command(
     backends: str,
     device: str,
     dtype: str,
-    backend_python: tuple[str, ...],
+    pythons: dict[str, str],
     revision: str | None,
     baseline: str | None,
     inputs: str | None,
@@ -166,14 +171,14 @@ def command(
     if sample and db is None:
         raise click.UsageError("--sample draws from a database: name it with --db.")
     chosen = tuple(dict.fromkeys(backends.split(",")))
-    strange = [backend for backend in chosen if backend not in backend_names()]
+    strange = [name for name in (*chosen, *pythons) if name not in backend_names()]
     if strange:
         raise click.UsageError(unknown("backend", strange[0], backend_names()))
     settings = Settings(
         backends=chosen,
         device=device,
         dtype=dtype,
-        pythons=parse_pythons(backend_python, backend_names()),
+        pythons=pythons,
         threads=threads,
         seconds=timeout,
         memory_mb=memory,

@@ -1,7 +1,6 @@
 """`hfscan publish`."""
 
 import tempfile
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -9,14 +8,8 @@ import click
 from hfscan import export
 from hfscan._version import __version__
 from hfscan.cli._command import Command
-from hfscan.cli._hub import endpoint_option, http_token_option, hub_token, require_online
-from hfscan.cli._options import (
-    as_of_option,
-    db_option,
-    open_store,
-    select_snapshot,
-    snapshot_option,
-)
+from hfscan.cli._hub import HubAccess, upload_options
+from hfscan.cli._options import SnapshotSelector, db_option, open_store, snapshot_options
 from hfscan.cli._output import echo
 from hfscan.hub.publish import Dataset, files_of
 
@@ -32,34 +25,29 @@ hfscan publish my-org/hub-census --private --license cc-by-4.0
 @click.option(
     "--license", default="other", show_default=True, help="License of the dataset (SPDX id)."
 )
-@endpoint_option
-@http_token_option
+@upload_options
 @db_option
-@as_of_option
-@snapshot_option
+@snapshot_options
 def command(
     repo: str,
     private: bool,
     license: str,
-    endpoint: str,
-    allow_http_token: bool,
+    hub: HubAccess,
     db: Path,
-    as_of: datetime | None,
-    snapshot: int | None,
+    selector: SnapshotSelector,
 ) -> None:
     """Publish a snapshot, its figures and reports as the dataset OWNER/NAME on the Hub.
 
     Uploads the files of `hfscan export` and a dataset card in one commit, if anything changed.
     Contains public models only, and no token. Requires a token with write access.
     """
-    require_online("Unset it, or use `hfscan export`.")
-    token = hub_token(endpoint, allow_http=allow_http_token)
-    dataset = Dataset(repo, endpoint=endpoint, token=token)
+    hub.require_online("Unset it, or use `hfscan export`.")
+    dataset = Dataset(repo, endpoint=hub.endpoint, token=hub.token)
     dataset.prove(private=private)  # fail before the export, which takes minutes
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "export"
         with open_store(db) as store:
-            chosen = select_snapshot(store, snapshot, as_of).snapshot
+            chosen = selector.select(store).snapshot
             exported = export.export(store, folder, snapshot=chosen)
         export.write_card(exported, repo=repo, license=license)
         published = dataset.publish(

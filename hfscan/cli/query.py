@@ -2,25 +2,22 @@
 
 import itertools
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hfscan.cli._command import Choice, Command
-from hfscan.cli._numbers import LARGEST_GIB, Count, Number
+from hfscan.cli._command import Command
 from hfscan.cli._options import (
-    as_of_option,
+    SnapshotSelector,
     db_option,
     format_option,
     open_store,
-    select_snapshot,
-    snapshot_option,
+    snapshot_options,
 )
 from hfscan.cli._output import echo, echo_lines
-from hfscan.cli._pairs import parse_pairs
 from hfscan.cli._streams import output
+from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, pairs_callback
 from hfscan.errors import QueryError
 from hfscan.figures import load
 from hfscan.figures.queries import DIALECTS, Query, convert_decimals, names
@@ -42,7 +39,14 @@ hfscan query exclusivity --dialect spark
 
 @click.command("query", cls=Command, examples=_EXAMPLES)
 @click.argument("query", required=False, metavar="[NAME | SQL]")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=pairs_callback("NAME=VALUE"),
+    help="Repeatable.",
+)
 @click.option(
     "--dialect",
     type=Choice(DIALECTS),
@@ -70,19 +74,17 @@ hfscan query exclusivity --dialect spark
 )
 @db_option
 @format_option
-@as_of_option
-@snapshot_option
+@snapshot_options
 def command(
     query: str | None,
-    params: tuple[str, ...],
+    params: dict[str, str],
     dialect: str | None,
     limit: int | None,
     max_memory: float | None,
     max_disk: float,
     db: Path,
     format_: str,
-    as_of: datetime | None,
-    snapshot: int | None,
+    selector: SnapshotSelector,
 ) -> None:
     """Run a named query, or SQL of your own, read-only; without either, list the named ones.
 
@@ -93,11 +95,10 @@ def command(
     SQL is one statement that reads the database, and nothing else. csv and json are written row by
     row. Exit code 2: the SQL is wrong; 14: it needs more memory or disk than it may use.
     """
-    pairs = parse_pairs(params, "NAME=VALUE", "--param")
     given: dict[str, object] = {
-        name: None if value == "NULL" else value for name, value in pairs.items()
+        name: None if value == "NULL" else value for name, value in params.items()
     }
-    if query is None and (params or dialect or snapshot is not None or as_of):
+    if query is None and (params or dialect or selector.is_given):
         raise click.UsageError("Name a query, or give SQL. Without either, the queries are listed.")
     if query is None:
         rows = [
@@ -107,7 +108,7 @@ def command(
         ROW_FORMATS[format_](rows, output(format_))
         return
     if dialect is not None:
-        if snapshot is not None or as_of:
+        if selector.is_given:
             raise click.UsageError("--dialect prints SQL. Leave --snapshot and --as-of out.")
         from hfscan.figures.dialect import translate  # noqa: PLC0415 - slow to import
 
@@ -116,7 +117,7 @@ def command(
         return
     with open_store(db) as store, limited(store.connection, memory=max_memory, disk=max_disk):
         store.seal()
-        connection = select_snapshot(store, snapshot, as_of).connection
+        connection = selector.select(store).connection
         # a name has no blanks; SQL that does something has
         named = load(query) if len(query.split()) == 1 else Query(query, "", "", (), None, query)
         given = named.bind(connection, given)

@@ -7,17 +7,8 @@ from typing import Literal
 
 import click
 
-from hfscan.cli._command import Choice, Command
-from hfscan.cli._numbers import Count
-from hfscan.cli._options import (
-    Frameworks,
-    as_of_option,
-    check_one_selector,
-    db_option,
-    end_of_day,
-    open_store,
-    snapshot_option,
-)
+from hfscan.cli._command import Command
+from hfscan.cli._options import SnapshotSelector, db_option, open_store, snapshot_options
 from hfscan.cli._reports import (
     choose_target,
     formats_option,
@@ -25,6 +16,7 @@ from hfscan.cli._reports import (
     reports_option,
     write_report,
 )
+from hfscan.cli._types import Choice, Count, Frameworks
 from hfscan.figures import FIRST_YEAR, GROUPINGS, WEIGHTS, By, Definition, SnapshotView, Weight
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import Question, build, build_whole, compare, is_whole
@@ -89,8 +81,7 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
     metavar="N",
     help="Show the N largest groups and combine the rest.",
 )
-@as_of_option
-@snapshot_option
+@snapshot_options
 def command(
     year: int | None,
     compare_year: int | None,
@@ -106,15 +97,13 @@ def command(
     exclude_top_authors: int,
     by: By | None,
     top: int | None,
-    as_of: datetime | None,
-    snapshot: int | None,
+    selector: SnapshotSelector,
 ) -> None:
     """Report which frameworks the models support.
 
     Every share is shown with its numerator and denominator.
     """
     target = choose_target(formats, out)
-    check_one_selector(snapshot, as_of)
     if compare_year is not None and year is None:
         raise click.UsageError("--compare-year requires --year.")
     if compare_year == year and compare_year is not None and compare_snapshot is None:
@@ -131,7 +120,8 @@ def command(
     if name and is_whole(name, reports):
         if (
             question != Question(None)
-            or (compare_year, compare_snapshot, as_of, snapshot) != (None,) * 4
+            or (compare_year, compare_snapshot) != (None, None)
+            or selector.is_given
         ):
             raise click.UsageError(
                 f"Report {name!r} covers the whole database. It cannot be combined with --year, "
@@ -143,7 +133,7 @@ def command(
         return
     with open_store(db) as store:
         view = SnapshotView.choose(
-            store, question.period, snapshot=snapshot, as_of=end_of_day(as_of)
+            store, question.period, snapshot=selector.snapshot, as_of=selector.end
         )
         if compare_year is None and compare_snapshot is None:
             if name == "compare":

@@ -8,10 +8,10 @@ import click
 from huggingface_hub import constants
 
 from hfscan.cli._command import Command
-from hfscan.cli._hub import hub_options, hub_token, require_online
-from hfscan.cli._numbers import LARGEST_DAYS, Count
+from hfscan.cli._hub import HubAccess, hub_options
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
+from hfscan.cli._types import LARGEST_DAYS, Count
 from hfscan.fs import append_output
 from hfscan.hub.publish import Dataset
 from hfscan.sync import DatasetTarget, LocalTarget, SyncOptions, check_age, format_summary
@@ -75,9 +75,7 @@ hfscan snapshot --target hub-state --max-age 2
 def command(
     target: str,
     work_dir: Path | None,
-    endpoint: str,
-    rewrite_links: bool,
-    allow_http_token: bool,
+    hub: HubAccess,
     full: bool,
     allow_drop: bool,
     retention_days: int | None,
@@ -90,18 +88,18 @@ def command(
     is a full crawl; the others fetch new and changed models. After an interruption, run the same
     command again. Prints one line with the changes.
     """
-    require_online("Unset it.")
-    token = hub_token(endpoint, allow_http=allow_http_token)
-    place = _parse_target(target, work_dir, endpoint, token)
+    hub.require_online("Unset it.")
+    token = hub.token
+    place = _parse_target(target, work_dir, hub.endpoint, token)
     if max_age is not None:
         check_age(place.read_state(), timedelta(days=max_age))
         return
     with show_progress() as progress:
         state, is_new = place.update(
             SyncOptions(
-                endpoint=endpoint,
+                endpoint=hub.endpoint,
                 token=token,
-                rewrite_links=rewrite_links,
+                rewrite_links=hub.rewrite_links,
                 full=full,
                 allow_drop=allow_drop,
                 retention=None if retention_days is None else timedelta(days=retention_days),

@@ -1,22 +1,19 @@
 """`hfscan trend`."""
 
-from datetime import datetime
 from pathlib import Path
 
 import click
 
-from hfscan.cli._command import Choice, Command
+from hfscan.cli._command import Command
 from hfscan.cli._options import (
-    Frameworks,
-    as_of_option,
+    SnapshotSelector,
     db_option,
-    end_of_day,
     format_option,
     open_store,
-    select_snapshot,
-    snapshot_option,
+    snapshot_options,
 )
 from hfscan.cli._streams import output
+from hfscan.cli._types import Choice, Frameworks
 from hfscan.figures import (
     WEIGHTS,
     Definition,
@@ -77,8 +74,7 @@ hfscan trend --formats --per snapshot
 )
 @db_option
 @format_option
-@as_of_option
-@snapshot_option
+@snapshot_options
 def command(
     per: Per,
     formats: bool,
@@ -87,8 +83,7 @@ def command(
     weight: Weight,
     db: Path,
     format_: str,
-    as_of: datetime | None,
-    snapshot: int | None,
+    selector: SnapshotSelector,
 ) -> None:
     """Show how the shares change: by creation date, or from snapshot to snapshot.
 
@@ -96,12 +91,12 @@ def command(
     """
     if formats and weight != "models":
         raise click.UsageError("--formats cannot be combined with --weight.")
-    if per == "snapshot" and snapshot is not None:
+    if per == "snapshot" and selector.snapshot is not None:
         raise click.UsageError("--per snapshot cannot be combined with --snapshot.")
-    until = end_of_day(as_of)
+    snapshot, as_of = selector.snapshot, selector.end
     with open_store(db) as store:
         if per != "snapshot":
-            select_snapshot(store, snapshot, as_of)  # for its note
+            selector.select(store)  # for its note
         if formats:
             rows = list(
                 adoption(
@@ -110,12 +105,12 @@ def command(
                     frameworks=frameworks,
                     definition=definition,
                     snapshot=snapshot,
-                    as_of=until,
+                    as_of=as_of,
                 )
             )
             few = len({row["period"] for row in rows}) <= len({row["framework"] for row in rows})
             titles = taxonomy().titles
-            latest = SnapshotView.latest(store, snapshot=snapshot, as_of=until).snapshot
+            latest = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of).snapshot
             keys = ("rows", "columns", "cells") if few else ("columns", "rows", "cells")
             cells = (
                 (titles[row["framework"]], label_of(row["period"], latest), percent(row["share"]))
@@ -126,8 +121,8 @@ def command(
             request = FigureRequest(
                 frameworks or DEFAULT_FRAMEWORKS, definition=definition, weight=weight
             )
-            figures = list(trend(store, request, per=per, snapshot=snapshot, as_of=until))
-            view = SnapshotView.latest(store, snapshot=snapshot, as_of=until)
+            figures = list(trend(store, request, per=per, snapshot=snapshot, as_of=as_of))
+            view = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
             names = view.titles(request.frameworks)
             table = grid(figures, per, names)
             rows = [figure.as_dict() for figure in figures]

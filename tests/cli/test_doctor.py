@@ -32,16 +32,16 @@ def doctor(tmp_path, hub):
 
 
 def states(found) -> dict[str, str]:
-    return {area: one["state"] for area, one in found.items()}
+    return {area: one["status"] for area, one in found.items()}
 
 
 def test_before_the_first_census(doctor, hub, tmp_path) -> None:
     found = doctor("--no-backends", code=0)
-    assert __version__ in found["hfscan"]["found"]
-    assert f"duckdb {duckdb.__version__}" in found["packages"]["found"]
-    assert "hfscan crawl" in found["database"]["advice"]
-    assert found["hub"]["found"] == f"{hub.url} answers"
-    assert found["quota"]["found"].startswith("499 of 500 requests left, reset in ")
+    assert __version__ in found["hfscan"]["message"]
+    assert f"duckdb {duckdb.__version__}" in found["packages"]["message"]
+    assert "hfscan crawl" in found["database"]["hint"]
+    assert found["hub"]["message"] == f"{hub.url} responds"
+    assert found["rate limit"]["message"].startswith("499 of 500 requests left, reset in ")
     assert states(found)["token"] == "note"
     assert len(hub.requests) == 1
     assert not list(tmp_path.iterdir())
@@ -51,9 +51,9 @@ def test_after_a_census_with_a_token(doctor, crawl, hub, tmp_path) -> None:
     crawl.endpoint = hub.url
     assert crawl("--limit", "5")[0] == 0
     found = doctor("--no-backends", code=0, HF_TOKEN=TOKEN)
-    assert "hfscan.duckdb: 1 snapshots, the newest of 20" in found["database"]["found"]
-    assert found["token"]["found"] == "found"
-    assert "of 1,000 requests left" in found["quota"]["found"]
+    assert "hfscan.duckdb: 1 snapshots, the latest of 20" in found["database"]["message"]
+    assert found["token"]["message"] == "found"
+    assert "of 1,000 requests left" in found["rate limit"]["message"]
     assert "journal" not in found
 
 
@@ -66,34 +66,34 @@ def test_an_unfinished_crawl_is_told(doctor, crawl, hub) -> None:
     process.communicate()
     hub.latency = 0.0
     found = doctor("--no-backends", code=0)
-    assert f"an unfinished crawl of {hub.url}, begun " in found["journal"]["found"]
-    assert "pages are kept" in found["journal"]["found"]
-    assert "--no-resume" in found["journal"]["advice"]
+    assert f"an unfinished crawl of {hub.url}, begun " in found["journal"]["message"]
+    assert "pages are kept" in found["journal"]["message"]
+    assert "--no-resume" in found["journal"]["hint"]
 
 
 def test_a_hub_in_trouble(doctor, hub) -> None:
     found = doctor("--no-backends", "--endpoint", "http://127.0.0.1:9", code=1)
-    assert found["hub"]["state"] == "problem"
-    assert "--endpoint" in found["hub"]["found"]
-    assert "quota" not in found
+    assert found["hub"]["status"] == "problem"
+    assert "--endpoint" in found["hub"]["message"]
+    assert "rate limit" not in found
     found = doctor("--no-backends", code=1, HF_TOKEN="hf_wrong")
-    assert "hf auth login" in found["hub"]["found"]
+    assert "hf auth login" in found["hub"]["message"]
     assert "hf_wrong" not in json.dumps(found)
     assert (
-        doctor("--no-backends", code=0, HF_HUB_OFFLINE="1")["hub"]["advice"] == "Unset it to crawl."
+        doctor("--no-backends", code=0, HF_HUB_OFFLINE="1")["hub"]["hint"] == "Unset it to crawl."
     )
     hub.faults = Faults({"error-object": 1.0}, most=99)
-    assert "rate limited" in doctor("--no-backends", code=1)["hub"]["found"]
+    assert "rate limited" in doctor("--no-backends", code=1)["hub"]["message"]
 
 
 def test_a_database_in_trouble(doctor, tmp_path) -> None:
     (tmp_path / "hfscan.duckdb").write_text("dear diary " * 5_000)
     found = doctor("--no-backends", code=1)
-    assert "not a DuckDB database" in found["database"]["found"]
+    assert "not a DuckDB database" in found["database"]["message"]
     (tmp_path / "hfscan.duckdb").unlink()
     with duckdb.connect(tmp_path / "hfscan.duckdb") as connection:
         connection.execute("CREATE TABLE mine (x INTEGER)")
-    assert "not hfscan's" in doctor("--no-backends", code=1)["database"]["found"]
+    assert "not hfscan's" in doctor("--no-backends", code=1)["database"]["message"]
 
 
 def test_backends_are_asked_in_their_own_processes(doctor, tmp_path) -> None:
@@ -105,11 +105,11 @@ def test_backends_are_asked_in_their_own_processes(doctor, tmp_path) -> None:
     found = doctor(
         "--backend-python", f"pytorch={backend}", "--backend-python", "flax=/nowhere/python", code=0
     )
-    assert found["backend pytorch"]["found"] == "torch 9.9; GPU: Abacus 3"
-    assert "/nowhere/python" in found["backend flax"]["found"]
-    assert "not installed" in found["backend flax"]["found"]
-    assert "pip install 'hfscan[parity,jax]'" in found["backend flax"]["found"]
-    assert "network" in found["confinement"]["found"]
+    assert found["backend pytorch"]["message"] == "torch 9.9; GPU: Abacus 3"
+    assert "/nowhere/python" in found["backend flax"]["message"]
+    assert "not installed" in found["backend flax"]["message"]
+    assert "pip install 'hfscan[parity,jax]'" in found["backend flax"]["message"]
+    assert "network" in found["confinement"]["message"]
 
 
 def test_wrong_usage(run_cli) -> None:

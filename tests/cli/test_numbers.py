@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from hfscan.cli import COMMANDS, cli
-from hfscan.cli._numbers import Count, Number
+from hfscan.cli._types import Count, Number
 from hfscan.errors import DatabaseError, QueryError
 from hfscan.store.faults import explain
 

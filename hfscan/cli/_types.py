@@ -1,0 +1,133 @@
+"""Types of option values. Numbers are finite and bounded, so that none overflows further inside."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from hfscan.suggest import did_you_mean
+from hfscan.timestamps import parse_timestamp
+
+LARGEST_COUNT = 2**31 - 1
+LARGEST_THREADS = 1024
+LARGEST_DAYS = 36_500
+LARGEST_GIB = 1_000_000
+LARGEST_SECONDS = 604_800
+LARGEST_MB = 1_000_000_000
+
+
+class Count(click.IntRange):
+    """A whole number from `min` to `max`."""
+
+    def __init__(self, min: int = 0, max: int = LARGEST_COUNT) -> None:
+        super().__init__(min, max)
+
+
+class Number(click.FloatRange):
+    """A finite number from `min` to `max`. With `min_open`, `min` itself is excluded."""
+
+    def __init__(self, min: float, max: float, *, min_open: bool = False) -> None:
+        super().__init__(min, max, min_open=min_open)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number; fail if it is out of range or not a number (NaN)."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):  # passes every comparison of the range
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
+class Choice(click.Choice[str]):
+    """A choice that suggests the closest value for a misspelt one."""
+
+    def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
+        """Return the message for an invalid value, with a suggestion."""
+        message = super().get_invalid_choice_message(value, ctx)
+        return message + did_you_mean(str(value), self.choices)
+
+
+class UtcTime(click.ParamType[datetime]):
+    """A date or time, in UTC unless it has an offset. Converts to a `datetime` in UTC."""
+
+    name = "TIME"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the time; fail if the text is no date or is ambiguous."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return parse_timestamp(value).replace(tzinfo=UTC)
+        except ValueError:
+            self.fail(
+                f"{value!r} is not a time; use e.g. 2022-12-31, 2022-12-31T22:30:00 (UTC) or "
+                "2023-01-01T04:00:00+05:30.",
+                param,
+                ctx,
+            )
+
+
+class PastDay(click.DateTime):
+    """A day (UTC) that has begun. Converts to its first microsecond, as a naive `datetime`."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d"])
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the start of the day; fail if it lies in the future."""
+        day: datetime = super().convert(value, param, ctx)
+        if day.date() > datetime.now(UTC).date():
+            self.fail(f"{day:%Y-%m-%d} lies in the future.", param, ctx)
+        return day
+
+
+class Frameworks(click.ParamType[tuple[str, ...]]):
+    """Comma-separated framework names, without duplicates."""
+
+    name = "FRAMEWORK,..."
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the names; fail if one is empty."""
+        if isinstance(value, tuple):
+            return value
+        names = [part.strip() for part in value.split(",")]
+        if not any(names):
+            self.fail("name at least one framework, e.g. pytorch,tensorflow", param, ctx)
+        if not all(names):
+            self.fail(
+                f"{value!r} has an empty name. Separate the frameworks with one comma each, e.g. "
+                "pytorch,tensorflow.",
+                param,
+                ctx,
+            )
+        return tuple(dict.fromkeys(names))
+
+
+def pairs_callback(
+    form: str,
+) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]:
+    """Return a callback that turns repeated KEY=VALUE options into a dictionary.
+
+    `form` is shown to users, such as NAME=VALUE. A key with two values is rejected.
+    """
+
+    def parse(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+        pairs: dict[str, str] = {}
+        for text in values:
+            key, equals, value = text.partition("=")
+            if not (key and equals):
+                raise click.BadParameter(f"{text!r} is not of the form {form}")
+            if pairs.setdefault(key, value) != value:
+                raise click.BadParameter(f"{key} was given two values")
+        return pairs
+
+    return parse

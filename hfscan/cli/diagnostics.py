@@ -1,0 +1,202 @@
+"""Check what hfscan needs: the installation, the database, the Hub and the parity backends."""
+
+import platform
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from huggingface_hub import constants, get_token
+
+from hfscan._version import __version__
+from hfscan.cli._hub import HubAccess
+from hfscan.errors import HfscanError, HubRefusedError
+from hfscan.hub.client import HubClient
+from hfscan.hub.crew import FIELDS_REFUSED
+from hfscan.hub.endpoint import may_receive_token, redact_url
+from hfscan.hub.journal import unfinished
+from hfscan.hub.page import prove
+from hfscan.hub.retry import Patience
+from hfscan.hub.walk import FIELDS, address
+from hfscan.parity import confinement
+from hfscan.parity.worker import BackendError, Worker
+from hfscan.paths import journal_dir
+from hfscan.scope import Scope
+from hfscan.store import Store
+from hfscan.text import sanitize
+
+_PATIENCE = Patience(attempts=2, greetings=1, total=20, timeout=20, answer=20)
+_REQUIREMENT = re.compile(r"([\w.-]+)[^;]*(?:;.*extra == ['\"](\w+)['\"])?")
+_FULL_CRAWL_BYTES = 1 << 30
+"""Disk space that the pages and the database of a full crawl take, roughly."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Result of one check. `status`: "ok", "note" (an optional part is missing) or "problem"."""
+
+    area: str
+    status: str
+    message: str
+    hint: str = ""
+
+
+def check_versions() -> Iterator[Check]:
+    """Check the versions of hfscan, Python and the required packages, by extra."""
+    system = f"Python {platform.python_version()}, {platform.platform(terse=True)}"
+    yield Check("hfscan", "ok", f"{__version__}, {system}")
+    try:
+        requirements = metadata.requires("hfscan") or []
+    except metadata.PackageNotFoundError:
+        yield Check("packages", "note", "hfscan runs from a source checkout, not installed")
+        return
+    extras: dict[str, dict[str, str | None]] = {}
+    for line in requirements:
+        match = _REQUIREMENT.match(line)
+        assert match is not None
+        extras.setdefault(match[2] or "", {})[match[1]] = _find_version(match[1])
+    for extra, packages in sorted(extras.items()):
+        area = f"extra {extra}" if extra else "packages"
+        installed = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+        missing = ", ".join(name for name, version in packages.items() if version is None)
+        if not missing:
+            yield Check(area, "ok", installed)
+            continue
+        message = f"missing: {missing}" + (f"; installed: {installed}" if installed else "")
+        command = f"pip install 'hfscan{f'[{extra}]' if extra else ''}'"
+        yield Check(area, "note" if extra else "problem", message, f"To install them: {command}")
+
+
+def _find_version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def check_database(db: Path) -> Iterator[Check]:
+    """Check the database, its disk space and the journals of unfinished crawls."""
+    try:
+        if db.exists():
+            with Store.open(db) as store:
+                snapshots = store.snapshots()
+                store.verify()
+            latest = f", the latest of {snapshots[-1].observed_to:%F}" if snapshots else ""
+            message = f"{db}: {len(snapshots)} snapshots{latest}; {_format_mb(db.stat().st_size)}"
+            yield Check("database", "ok", message)
+        else:
+            hint = "Run `hfscan crawl`, or try `hfscan demo`."
+            yield Check("database", "note", f"none at {db}", hint)
+    except HfscanError as error:
+        yield Check("database", "problem", str(error))
+    for crawl, pages in unfinished(journal_dir(db)):
+        yield Check(
+            "journal",
+            "note",
+            f"an unfinished crawl of {sanitize(redact_url(crawl.endpoint), 100)}, begun "
+            f"{crawl.started_at:%F %T} UTC: {pages:,} pages are kept",
+            "Run the same `hfscan crawl` to resume it, or add --no-resume to start again.",
+        )
+    folder = db.absolute().parent
+    free = shutil.disk_usage(folder).free if folder.is_dir() else 0
+    if free < _FULL_CRAWL_BYTES:
+        hint = "A full crawl needs about 1 GB. Free some space, or choose another --db."
+        yield Check("disk", "note", f"{_format_mb(free)} free on the disk of {db}", hint)
+
+
+def _format_mb(size: int) -> str:
+    return f"{size / (1 << 20):,.0f} MB"
+
+
+def check_hub(hub: HubAccess) -> Iterator[Check]:
+    """Check the token, request one model from the Hub as a crawl does, and check the rate limit."""
+    endpoint, token = hub.endpoint, get_token()
+    if token is None:
+        hint = "Optional. A token raises the rate limit: `hf auth login`."
+        yield Check("token", "note", "none", hint)
+    elif hub.allow_http_token or may_receive_token(endpoint):
+        yield Check("token", "ok", "found")
+    else:
+        token = None
+        message = f"found, but it is not sent to {endpoint}, which is not encrypted"
+        yield Check("token", "note", message, "Use https, or --allow-http-token.")
+    if constants.HF_HUB_OFFLINE:
+        yield Check("hub", "note", "HF_HUB_OFFLINE is set", "Unset it to crawl.")
+        return
+    try:
+        with HubClient(
+            endpoint.rstrip("/"), token, patience=_PATIENCE, rewrite_links=hub.rewrite_links
+        ) as client:
+            url = address(Scope(), client.endpoint, ascending=False, page_size=1)
+            try:
+                client.get(url, lambda response: prove(response, after=None, ascending=False))
+            except HubRefusedError as error:
+                known = FIELDS_REFUSED.search(str(error))
+                if known is None:
+                    raise
+                missing = ", ".join(name for name in FIELDS if name not in known[1].split(", "))
+                yield Check("hub", "note", f"{endpoint} does not support these fields: {missing}")
+    except HfscanError as error:
+        yield Check("hub", "problem", str(error))
+        return
+    yield Check("hub", "ok", f"{endpoint} responds")
+    limit = client.quota
+    if limit is None:
+        message = "the Hub states no rate limit, so requests are not delayed"
+        yield Check("rate limit", "note", message)
+        return
+    total = f" of {limit.limit:,}" if limit.limit else ""
+    message = f"{limit.remaining:,}{total} requests left, reset in {limit.reset:,} s"
+    if limit.remaining:
+        yield Check("rate limit", "ok", message)
+    else:
+        hint = "Wait until the reset; a crawl does so automatically."
+        yield Check("rate limit", "note", message, hint)
+
+
+def check_backends(
+    names: Sequence[str], pythons: Mapping[str, str], notify: Callable[[str], None]
+) -> Iterator[Check]:
+    """Start each parity backend in its own process; check its versions, GPU and confinement.
+
+    `notify` receives a message when a start takes long.
+    """
+    workers = [Worker(name, pythons.get(name), notify=notify) for name in names]
+    try:
+        for worker in workers:
+            try:
+                worker.launch()  # start all in parallel: imports take seconds
+            except BackendError:
+                continue  # reported below
+        for worker in workers:
+            area = f"backend {worker.backend}"
+            try:
+                worker.start()
+            except BackendError as error:
+                hint = "Optional: `hfscan parity --backends` can select other backends."
+                yield Check(area, "note", sanitize(str(error), 600), hint)
+            else:
+                versions = worker.about["versions"].items()
+                packages = ", ".join(f"{name} {version}" for name, version in versions)
+                message = f"{packages}; GPU: {worker.about['device'] or 'none'}"
+                yield Check(area, "ok", sanitize(message, 300))
+        started = [worker.about["kept_from"] for worker in workers if worker.about]
+        if started:
+            yield _check_confinement(started)
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def _check_confinement(started: Sequence[Mapping[str, bool]]) -> Check:
+    missing = confinement.describe(started)
+    if missing:
+        hint = (
+            "Run untrusted checkpoints on Linux, as a user who may create namespaces (outside a "
+            "container, or in one that allows it)."
+        )
+        return Check("confinement", "note", missing, hint)
+    message = "parity backends have no network access and cannot read credential files"
+    return Check("confinement", "ok", message)
