@@ -1,11 +1,11 @@
 """Python API: `hfscan.open(...)` returns figures as objects, and tables as data frames."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures import (
     Figure,
     FigureRequest,
@@ -14,6 +14,7 @@ from hfscan.figures import (
     check_not_empty,
     load,
 )
+from hfscan.figures.queries import to_utc
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store
 from hfscan.suggest import unknown
@@ -81,7 +82,8 @@ class Database:
         unless `cutoff` says otherwise; else of all models. `parameters`: as in `figures`, without
         `by`.
 
-        Raises NotFoundError where there is no such figure, or no snapshot that can answer.
+        Raises InvalidRequestError where there is no such figure, and NotFoundError where no
+        snapshot can answer.
         """
         figures = self._figures(year=year, **parameters)
         for figure in figures:
@@ -90,10 +92,10 @@ class Database:
         names = dict.fromkeys(figure.name for figure in figures)
         frameworks = dict.fromkeys(figure.framework for figure in figures if figure.framework)
         if name not in names:
-            raise NotFoundError(unknown("figure", name, names))
+            raise InvalidRequestError(unknown("figure", name, names))
         if framework is not None and framework not in frameworks:
-            raise NotFoundError(unknown("compared framework", framework, frameworks))
-        raise NotFoundError(
+            raise InvalidRequestError(unknown("compared framework", framework, frameworks))
+        raise InvalidRequestError(
             f"There is no figure {name!r} of {framework!r}. Figures exclusive and available need a "
             "framework; shared and none take none."
         )
@@ -103,12 +105,13 @@ class Database:
 
         `parameters`: those of `FigureRequest` except `period` (`frameworks` also as names with
         commas), and `snapshot` or `as_of`. `population` is by default `created` with a `year`,
-        else `existing`. Raises NotFoundError.
+        else `existing`. Raises InvalidRequestError on wrong values, NotFoundError where no snapshot
+        can answer.
         """
         return Records([figure.as_dict() for figure in self._figures(year=year, **parameters)])
 
     def query(self, name: str, *, snapshot: int | None = None, **parameters: object) -> Records:
-        """Return the rows of a named query. Raises NotFoundError on an unknown one."""
+        """Return the rows of a named query. Raises InvalidRequestError on an unknown one."""
         load(name)
         return Records(SnapshotView.latest(self._store, snapshot=snapshot).run(name, parameters))
 
@@ -122,7 +125,11 @@ class Database:
         **parameters: Any,
     ) -> list[Figure]:
         if snapshot is not None and as_of is not None:
-            raise NotFoundError("snapshot and as_of exclude each other. Give one.")
+            raise InvalidRequestError("snapshot and as_of exclude each other. Give one.")
+        if as_of is not None:
+            as_of = to_utc(as_of)
+            if as_of.date() > datetime.now(UTC).date():
+                raise InvalidRequestError(f"as_of ({as_of:%Y-%m-%d}) lies in the future.")
         period = None if year is None else Period.of_year(year)
         names = frameworks.split(",") if isinstance(frameworks, str) else frameworks
         if parameters.get("population") is None:

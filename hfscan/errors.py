@@ -35,7 +35,7 @@ class DatabaseError(HfscanError):
 
 
 class NotFoundError(HfscanError):
-    """The database has no data for this request: unknown snapshot, query, framework or model."""
+    """The database has no data for this request: unknown snapshot or model."""
 
     exit_code = 7
 
@@ -76,8 +76,8 @@ class StaleError(HfscanError):
     exit_code = 13
 
 
-class QueryError(HfscanError):
-    """Wrong usage, or a query with an error (syntax, names, types) or that does more than read."""
+class InvalidRequestError(HfscanError):
+    """An unknown or invalid option, parameter or value, or SQL that is wrong or not read-only."""
 
     exit_code = 2
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import hfscan
 from hfscan.cli import cli
-from hfscan.errors import DatabaseError, NotFoundError
+from hfscan.errors import DatabaseError, InvalidRequestError
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 
@@ -50,9 +50,9 @@ def test_tables_become_frames(database):
 
 
 def test_what_cannot_be_answered_says_what_can(database, tmp_path):
-    with pytest.raises(NotFoundError, match="no compared framework 'torch'"):
+    with pytest.raises(InvalidRequestError, match="no compared framework 'torch'"):
         database.figure("exclusive", framework="torch")
-    with pytest.raises(NotFoundError, match="There is no query"):
+    with pytest.raises(InvalidRequestError, match="There is no query"):
         database.query("nope")
     with pytest.raises(DatabaseError, match="hfscan crawl"):
         hfscan.open(tmp_path / "none.duckdb")

@@ -92,7 +92,7 @@ def test_import_then_report_from_files(run_cli, tmp_path):
     assert code == errors.NotFoundError.exit_code
     assert "no creation dates" in err
     code, _, err = run_cli("report", "--frameworks", "pytorch,theano")
-    assert code == errors.NotFoundError.exit_code
+    assert code == errors.InvalidRequestError.exit_code
     assert "There is no framework 'theano'" in err
 
 
@@ -147,7 +147,7 @@ def test_queries_are_listed_run_and_sealed(run_cli, tmp_path):
         assert (code, out) == (2, ""), sql
         assert "Traceback" not in err
     code, _, err = run_cli("query", "nope")
-    assert code == errors.NotFoundError.exit_code
+    assert code == errors.InvalidRequestError.exit_code
     assert "Known: changes" in err
     assert not (tmp_path / "stolen.csv").exists()
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hfscan.parity.sweep import Sweep
     from hfscan.parity.verdict import Result
 
+_ROUNDS = 5  # of timing
 _NAMED = {"terminal": "txt"}
 _MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
 
@@ -104,7 +105,7 @@ hfscan parity --sample 100 --db hfscan.duckdb
 @click.option(
     "--train", is_flag=True, help="Time training steps too, each framework in its own process."
 )
-@click.option("--rounds", type=Count(1), default=5, show_default=True, help="Of timing.")
+@click.option("--rounds", type=Count(1), help="Rounds of timing.  [default: 5]")
 @click.option(
     "--threads", type=Count(1, LARGEST_THREADS), default=1, show_default=True, help="Per backend."
 )
@@ -146,7 +147,7 @@ def command(
     measure: bool,
     variants: bool,
     train: bool,
-    rounds: int,
+    rounds: int | None,
     threads: int,
     timeout: float,
     memory: float | None,
@@ -168,6 +169,8 @@ def command(
         raise click.UsageError(
             "name a checkpoint (a folder or a Hub id), or use --demo or --sample"
         )
+    if not measure:
+        _reject_without_timing(rounds=rounds, variants=variants, train=train)
     if sample and db is None:
         raise click.UsageError("--sample draws from a database: name it with --db.")
     chosen = tuple(dict.fromkeys(backends.split(",")))
@@ -185,7 +188,7 @@ def command(
         measure=measure,
         variants=variants,
         train=train,
-        rounds=rounds,
+        rounds=rounds or _ROUNDS,
     )
     hub.require_endpoint([*checkpoints, *filter(None, [baseline])])
     targets = _targets(formats, out)
@@ -212,6 +215,15 @@ def command(
     for path, format_ in targets.items():
         _write(document, format_, path)
     sys.exit(0 if document["agree"] else 1)
+
+
+def _reject_without_timing(**options: int | None) -> None:
+    """Raise UsageError if an option about timing is given with --no-measure."""
+    for name, value in options.items():
+        if value:
+            raise click.UsageError(
+                f"--{name} is about timing. It cannot be combined with --no-measure."
+            )
 
 
 def _notifier() -> Callable[[str], None] | None:

@@ -18,7 +18,7 @@ from hfscan.cli._options import (
 from hfscan.cli._output import echo, echo_lines
 from hfscan.cli._streams import output
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, pairs_callback
-from hfscan.errors import QueryError
+from hfscan.errors import InvalidRequestError
 from hfscan.figures import load
 from hfscan.figures.queries import DIALECTS, Query, convert_decimals, names
 from hfscan.figures.sql import limited, run
@@ -107,25 +107,26 @@ def command(
         ]
         ROW_FORMATS[format_](rows, output(format_))
         return
+    is_name = len(query.split()) == 1  # SQL that does something has blanks
     if dialect is not None:
         if selector.is_given:
             raise click.UsageError("--dialect prints SQL. Leave --snapshot and --as-of out.")
+        if not is_name:
+            raise click.UsageError("--dialect translates a named query, not your own SQL.")
         from hfscan.figures.dialect import translate  # noqa: PLC0415 - slow to import
 
-        named = load(query)
-        echo_lines(translate(named, given, macros(), dialect))
+        echo_lines(translate(load(query), given, macros(), dialect))
         return
     with open_store(db) as store, limited(store.connection, memory=max_memory, disk=max_disk):
         store.seal()
         connection = selector.select(store).connection
-        # a name has no blanks; SQL that does something has
-        named = load(query) if len(query.split()) == 1 else Query(query, "", "", (), None, query)
+        named = load(query) if is_name else Query("", "", "", (), None, query)
         given = named.bind(connection, given)
         try:
             result = run(connection, named.sql, given)
-            values = map(convert_decimals, result.rows) if named.title else result.rows
+            values = map(convert_decimals, result.rows) if is_name else result.rows
             _write(result.columns, values, format_, limit)
-        except QueryError as error:
+        except InvalidRequestError as error:
             raise click.UsageError(_indent(str(error))) from error
 
 

@@ -11,7 +11,7 @@ from typing import cast
 from sqlglot import exp, parse_one
 from sqlglot.optimizer.simplify import simplify
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import InvalidRequestError
 from hfscan.figures.queries import Query
 from hfscan.frameworks import taxonomy
 from hfscan.objectid import CUTOFF_END, CUTOFF_START
@@ -41,7 +41,7 @@ def translate(
 ) -> str:
     """Return the query for an engine that has the export's tables `models` and `frameworks`.
 
-    Raises NotFoundError where the query needs tables that an export does not hold, and on an
+    Raises InvalidRequestError where the query needs tables that an export does not hold, and on an
     unknown parameter.
     """
     values = query.check_parameters(given, {"<frameworks>": list(taxonomy().titles)})
@@ -164,7 +164,7 @@ def _fold_case(node: exp.Expr) -> exp.Expr:
 def _check(tree: exp.Expr, query: Query) -> None:
     known = {"census", "frameworks"} | {cte.alias for cte in tree.find_all(exp.CTE)}
     if unavailable := sorted({table.name for table in tree.find_all(exp.Table)} - known):
-        raise NotFoundError(
+        raise InvalidRequestError(
             f"Query {query.name} needs {', '.join(unavailable)}, but an export holds only one "
             "snapshot. Run it on the database: hfscan query"
         )

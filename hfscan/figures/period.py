@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import InvalidRequestError
 from hfscan.objectid import CUTOFF_END, CUTOFF_START
 from hfscan.store import Snapshot
 
@@ -31,9 +31,9 @@ class Period:
 
     @classmethod
     def of_year(cls, year: int) -> "Period":
-        """Return the year. Raises NotFoundError for one without models."""
+        """Return the year. Raises InvalidRequestError for one without models."""
         if not FIRST_YEAR <= year < datetime.max.year:
-            raise NotFoundError(
+            raise InvalidRequestError(
                 f"No year {year}: the Hub's models are from {FIRST_YEAR} or later. Name another."
             )
         return cls.of(datetime(year, 1, 1), datetime(year + 1, 1, 1))

@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.paths import data_dir
 from hfscan.suggest import unknown
 
@@ -64,20 +64,21 @@ class Parameter:
     values: tuple[str, ...] = ()
 
     def check(self, value: object, known: Mapping[str, Sequence[str]]) -> object:
-        """Return the value converted to its type. Raises NotFoundError where it is not allowed.
+        """Convert the value to its type. Raises InvalidRequestError where it is not allowed.
 
         `known`: the names that `<frameworks>` and `<snapshots>` stand for.
         """
         if value is None:
             if self.default is not None:
-                raise NotFoundError(f"The parameter {self.name} cannot be NULL.")
+                raise InvalidRequestError(f"The parameter {self.name} cannot be NULL.")
             return None
         value = self._typed(value)
         if self.values and not any(one in _KNOWN and one not in known for one in self.values):
             allowed = [name for one in self.values for name in known.get(one, (one,))]
             for one in value if isinstance(value, list) else [value]:
                 if str(one) not in allowed:
-                    raise NotFoundError(unknown(self._noun, one, allowed))
+                    error = NotFoundError if "<snapshots>" in self.values else InvalidRequestError
+                    raise error(unknown(self._noun, one, allowed))
         return value
 
     @property
@@ -92,7 +93,7 @@ class Parameter:
         try:
             return _convert(self.type, value)
         except (ValueError, TypeError) as error:
-            raise NotFoundError(
+            raise InvalidRequestError(
                 f"The parameter {self.name} takes {_KINDS.get(self.type, 'text')}, not {value!r}."
             ) from error
 
@@ -126,11 +127,11 @@ def _convert(kind: str, value: object) -> object:
             raise ValueError("no truth value")
         return word == "true"
     if kind == "TIMESTAMP":
-        return _instant(value)
+        return to_utc(value)
     return value
 
 
-def _instant(value: object) -> datetime:
+def to_utc(value: object) -> datetime:
     """Return the instant in UTC, without zone."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)
@@ -160,7 +161,7 @@ class Query:
 
         Parameters not given take their default.
 
-        Raises NotFoundError on an unknown parameter, and on a value that is not allowed.
+        Raises InvalidRequestError on an unknown parameter, and on a value that is not allowed.
         """
         cursor = connection.execute(self.sql, self.bind(connection, parameters))
         columns = [column[0] for column in cursor.description]
@@ -172,7 +173,7 @@ class Query:
     ) -> dict[str, object]:
         """Return the value of every parameter, checked against the names in the database.
 
-        Raises NotFoundError as `check_parameters` does.
+        Raises InvalidRequestError as `check_parameters` does.
         """
         wanted = {one for parameter in self.parameters for one in parameter.values} & _KNOWN.keys()
         known = {
@@ -186,22 +187,22 @@ class Query:
     ) -> dict[str, object]:
         """Return the value of every parameter: as given, or its default.
 
-        Raises NotFoundError on an unknown parameter, and on a value that is not allowed.
+        Raises InvalidRequestError on an unknown parameter, and on a value that is not allowed.
         """
         each = {one.name: one for one in self.parameters}
         for name in parameters:
             if name not in each:
-                raise NotFoundError(
+                raise InvalidRequestError(
                     unknown("parameter", name, each)
                     if each
-                    else f"{self.name or 'This SQL'} takes no parameters, and {name} was given."
+                    else f"{self.name or 'Your own SQL'} takes no parameters, and {name} was given."
                 )
         values = {
             name: one.check(parameters.get(name, one.default), known) for name, one in each.items()
         }
         since, until = values.get("since"), values.get("until")
         if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
-            raise NotFoundError(f"since ({since}) must lie before until ({until}).")
+            raise InvalidRequestError(f"since ({since}) must lie before until ({until}).")
         return values
 
 
@@ -223,11 +224,11 @@ def names(where: Path | None = None) -> list[str]:
 def load(name: str, where: Path | None = None) -> Query:
     """Return the query `name` from the folder `where` (default: hfscan's own).
 
-    Raises NotFoundError on an unknown name.
+    Raises InvalidRequestError on an unknown name.
     """
     known = names(where)
     if name not in known:  # so that no name is a path
-        raise NotFoundError(unknown("query", name, known))
+        raise InvalidRequestError(unknown("query", name, known))
     text = ((where or data_dir("queries")) / f"{name}.sql").read_text(encoding="utf-8")
     header = dict(_HEADER.findall(text))
     values = {name: tuple(allowed.split(", ")) for name, allowed in _VALUES.findall(text)}

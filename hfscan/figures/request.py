@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import InvalidRequestError
 from hfscan.figures.figure import POPULATIONS, By, Cutoff, Population, Weight
 from hfscan.figures.period import contains_cutoff
 from hfscan.frameworks import Definition
@@ -21,7 +21,7 @@ class FigureRequest:
     them. `exclude_top_authors`: leave out this many of the largest authors. `top`: the largest
     groups to keep.
 
-    Raises NotFoundError where the parameters contradict each other.
+    Raises InvalidRequestError where the parameters contradict each other.
     """
 
     frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS
@@ -36,11 +36,11 @@ class FigureRequest:
 
     def __post_init__(self) -> None:
         if self.population not in POPULATIONS:
-            raise NotFoundError(unknown("population", self.population, POPULATIONS))
+            raise InvalidRequestError(unknown("population", self.population, POPULATIONS))
         if self.period is None and self.population == "created":
-            raise NotFoundError("The population created needs a year. Name one.")
+            raise InvalidRequestError("The population created needs a year. Name one.")
         if self.top is not None and self.by is None:
-            raise NotFoundError(
+            raise InvalidRequestError(
                 f"There are no groups, so there is no top {self.top}. Name a grouping."
             )
 

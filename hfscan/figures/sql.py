@@ -11,7 +11,7 @@ import duckdb
 from duckdb import StatementType
 from duckdb.sqltypes import DuckDBPyType
 
-from hfscan.errors import QueryError, QueryLimitError
+from hfscan.errors import InvalidRequestError, QueryLimitError
 from hfscan.sql import identifier
 
 GIB = 1 << 30
@@ -47,9 +47,9 @@ def run(
 ) -> Result:
     """Run one read-only statement; return its rows as a stream.
 
-    Values that Python cannot hold exactly are returned as DuckDB's text. Raises QueryError where
-    the statement is wrong or not read-only, and QueryLimitError where it exceeds its limits; both
-    may also be raised while the rows are read.
+    Values that Python cannot hold exactly are returned as DuckDB's text. Raises
+    InvalidRequestError where the statement is wrong or not read-only, and QueryLimitError where it
+    exceeds its limits; both may also be raised while the rows are read.
     """
     with _translated():
         statement = _parse(connection, sql)
@@ -79,10 +79,10 @@ def _parse(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
         what = f"holds {len(statements)} statements" if statements else "is empty"
-        raise QueryError(f"The SQL {what}. Give one SELECT.")
+        raise InvalidRequestError(f"The SQL {what}. Give one SELECT.")
     (statement,) = statements
     if statement.type not in _READS:
-        raise QueryError(
+        raise InvalidRequestError(
             f"{statement.type.name} is not a read-only statement. Give one SELECT (or DESCRIBE, "
             "SUMMARIZE, SHOW, EXPLAIN)."
         )
@@ -178,8 +178,8 @@ def _translated() -> Iterator[None]:
             f"raise {option}."
         ) from error
     except duckdb.PermissionException as error:
-        raise QueryError(
+        raise InvalidRequestError(
             f"Queries can read only the database, no files and no network. DuckDB: {error}"
         ) from error
     except _STATEMENT_ERRORS as error:
-        raise QueryError(f"DuckDB: {error}") from error
+        raise InvalidRequestError(f"DuckDB: {error}") from error

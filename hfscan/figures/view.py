@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures.figure import By, Figure
 from hfscan.figures.period import Period
 from hfscan.figures.queries import load
@@ -73,8 +73,8 @@ class SnapshotView:
     def exclusivity(self, request: FigureRequest) -> Iterator[Figure]:
         """Yield the figures exclusive, available, shared and none of a population.
 
-        Raises NotFoundError on a framework that the database does not know, and where the
-        snapshot lacks what the definition or the grouping needs.
+        Raises InvalidRequestError on an unknown framework, and NotFoundError where the snapshot
+        lacks what the definition or the grouping needs.
         """
         self.titles(request.frameworks)  # raises on an unknown one
         self.require(request.definition, request.by)
@@ -110,7 +110,7 @@ class SnapshotView:
         return {"since": f"{period.since.isoformat()}Z", "until": f"{period.until.isoformat()}Z"}
 
     def run(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
-        """Return the rows of a named query. Raises NotFoundError; see `queries`."""
+        """Return the rows of a named query. Raises InvalidRequestError; see `Query.run`."""
         return load(query).run(self.connection, parameters)
 
     def find_previous(self) -> Snapshot | None:
@@ -138,15 +138,15 @@ class SnapshotView:
     def titles(self, frameworks: Sequence[str]) -> dict[str, str]:
         """Return framework -> title, in the order of `frameworks`.
 
-        Raises NotFoundError on a framework that the database does not know, and on none at all.
+        Raises InvalidRequestError on an unknown framework, and on none at all.
         """
         rows = self._connection.execute("SELECT name, title FROM frameworks ORDER BY bit")
         known: dict[str, str] = dict(rows.fetchall())
         if not frameworks:
-            raise NotFoundError("No framework is named. Name at least one.")
+            raise InvalidRequestError("No framework is named. Name at least one.")
         for name in frameworks:
             if name not in known and name != ALL:
-                raise NotFoundError(unknown("framework", name, [*known, ALL]))
+                raise InvalidRequestError(unknown("framework", name, [*known, ALL]))
         if ALL in frameworks:
             return self._expand(frameworks)
         return {name: known[name] for name in frameworks}

@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures import ALL, Period, SnapshotView, load
 from hfscan.frameworks import DEFINITIONS
 from hfscan.objectid import CUTOFF_END
@@ -154,7 +154,7 @@ class _Weighing:
                 asked |= {"until": until} if "at" in measure else {}
             rows = self._observed.rows(found, measure["query"], _known(measure, asked))
             low, high = _value(rows, measure)
-        except NotFoundError as error:
+        except (NotFoundError, InvalidRequestError) as error:
             why = str(error)
         if low is None and why is None:
             why = measure.get("missing", "There is nothing to compare.")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures import (
     ALL,
     WEIGHTS,
@@ -102,15 +102,20 @@ def _words(question: Question, names: dict[str, str], period: Period | None) -> 
 
 
 def _check_answered(name: str, question: Question, sections: Sequence[Section]) -> None:
-    """Raise NotFoundError where no section shows what was asked for, or nothing is left of it."""
+    """Raise InvalidRequestError or NotFoundError where no section shows what was requested."""
     figures = [one for section in sections if not section.across for one in section.figures]
     if figures:
         check_not_empty(figures, question.exclude_top_authors)
-    groups = {section.by for section in sections} - {None}
+    # without a grouping asked for, every month and year is shown
+    all_shown = {None} if question.by else {None, "month", "year"}
+    groups = {section.by for section in sections} - all_shown
     if question.by is not None and question.by not in groups:
-        raise NotFoundError(f"The report {name} tells nothing apart by {question.by}.")
+        raise InvalidRequestError(f"The report {name} cannot be grouped by {question.by}.")
     if question.top is not None and not groups:
-        raise NotFoundError(f"The report {name} has no groups, so there is no top {question.top}.")
+        raise InvalidRequestError(
+            f"The report {name} shows no groups, so --top {question.top} has no effect. Name a "
+            "grouping with --by."
+        )
 
 
 def _population(part: dict[str, Any], question: Question) -> str:

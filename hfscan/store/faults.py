@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan.errors import DatabaseError, HfscanError, QueryError, StorageError
+from hfscan.errors import DatabaseError, HfscanError, InvalidRequestError, StorageError
 
 _FULL = re.compile(
     "No space left|disk is full|write file|out of disk|offload|File too large", re.IGNORECASE
@@ -78,7 +78,7 @@ def explain(error: duckdb.Error, path: Path) -> HfscanError:
             "or name another file with --db."
         )
     if isinstance(error, _INVALID_VALUE):
-        return QueryError(
+        return InvalidRequestError(
             f"{path} cannot answer this: {text}. Check the values of the options; if they are "
             "right, check the database with `hfscan doctor`."
         )

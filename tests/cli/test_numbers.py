@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from hfscan.cli import COMMANDS, cli
 from hfscan.cli._types import Count, Number
-from hfscan.errors import DatabaseError, QueryError
+from hfscan.errors import DatabaseError, InvalidRequestError
 from hfscan.store.faults import explain
 
 HUGE = "1" + "0" * 30
@@ -123,7 +123,7 @@ def test_an_invalid_value_is_not_called_damage(sql: str) -> None:
     with pytest.raises(duckdb.Error) as caught:
         duckdb.execute(sql).fetchall()
     error = explain(caught.value, Path("h.duckdb"))
-    assert isinstance(error, QueryError)
+    assert isinstance(error, InvalidRequestError)
     assert not isinstance(error, DatabaseError)
     assert "damaged" not in str(error)
     assert "hfscan doctor" in str(error)

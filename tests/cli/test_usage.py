@@ -12,7 +12,7 @@ import hfscan
 from hfscan.api import Records
 from hfscan.cli import COMMANDS, cli
 from hfscan.cli._command import Command, Group
-from hfscan.errors import HfscanError, NotFoundError
+from hfscan.errors import HfscanError, InvalidRequestError, NotFoundError
 from hfscan.fakehub import FakeHub, Population
 from hfscan.figures.queries import load, names
 from hfscan.parity.worker import backend_names
@@ -67,18 +67,23 @@ def test_mistyped_words_get_a_hint(arguments, hint):
 @pytest.mark.parametrize(
     ("arguments", "code", "hint"),
     [
-        (("report", "--frameworks", "tensorflo"), 7, "Did you mean 'tensorflow'"),
+        (("report", "--frameworks", "tensorflo"), 2, "Did you mean 'tensorflow'"),
         (("report", "--name", "overvew"), 11, "Did you mean 'overview'"),
         (("report", "--snapshot", "9"), 7, "There is no snapshot 9. Snapshots: 1"),
-        (("query", "concentraton"), 7, "Did you mean 'concentration'"),
-        (("query", "concentration", "--param", "framework=tensorflo"), 7, "'tensorflow'"),
-        (("query", "concentration", "--param", "framwork=tf"), 7, "Did you mean 'framework'"),
-        (("query", "exclusivity", "--param", "definition=wights"), 7, "Did you mean 'weights'"),
-        (("query", "exclusivity", "--param", "by=tasks"), 7, "Did you mean 'task'"),
-        (("query", "exclusivity", "--param", "since=2023-13-01"), 7, "a date, such as"),
-        (("query", "concentration", "--param", "top=-1"), 7, "a whole number"),
+        (("query", "concentraton"), 2, "Did you mean 'concentration'"),
+        (("query", "concentration", "--param", "framework=tensorflo"), 2, "'tensorflow'"),
+        (("query", "concentration", "--param", "framwork=tf"), 2, "Did you mean 'framework'"),
+        (("query", "exclusivity", "--param", "definition=wights"), 2, "Did you mean 'weights'"),
+        (("query", "exclusivity", "--param", "by=tasks"), 2, "Did you mean 'task'"),
+        (("query", "exclusivity", "--param", "since=2023-13-01"), 2, "a date, such as"),
+        (("query", "concentration", "--param", "top=-1"), 2, "a whole number"),
         (("query", "changes"), 7, "There is no snapshot '2'. Known: 1."),
-        (("query", "framework_speed", "--param", "backend=pytorhc"), 7, "Did you mean 'pytorch'"),
+        (("query", "framework_speed", "--param", "backend=pytorhc"), 2, "Did you mean 'pytorch'"),
+        (("query", "exclusivity", "--param", "frameworks=tensorfow"), 2, "'tensorflow'"),
+        (("query", "concentration", "--param", "top=NULL"), 2, "cannot be NULL"),
+        (("query", "SELECT 1", "--param", "a=1"), 2, "takes no parameters"),
+        (("query", "changes", "--param", "later=9"), 7, "There is no snapshot '9'"),
+        (("trend", "--formats", "--frameworks", "tensorfow"), 2, "'tensorflow'"),
         (("explain", "ann/m01"), 7, "There is ann/m0"),
         (("explain", "no/such"), 7, "has no model 'no/such'"),
         (("delete", "9"), 7, "There is no snapshot 9"),
@@ -246,16 +251,32 @@ def test_conflicting_filters_are_refused(db, arguments, told):
     assert told in " ".join(message.split())
 
 
-def test_top_needs_groups(db, tmp_path):
+def test_dialect_needs_a_named_query(db):
+    for query in ("SELECT 1", "transitions", "exclusivty"):
+        code, _ = refused(db, "query", query, "--dialect", "spark")
+        assert code == 2, query
+
+
+@pytest.mark.parametrize("by", ["", 'by = "year"\n'])
+def test_top_needs_groups(db, tmp_path, by):
+    """Without --by, every month and year is shown: --top does not apply to them."""
     plan = tmp_path / "mine" / "report.toml"
     plan.parent.mkdir()
     plan.write_text(
-        'title = "T"\nheadline = "x"\n[[section]]\nname = "x"\ntitle = "X"\npopulation = "asked"'
+        'title = "T"\nheadline = "x"\n[[section]]\nname = "x"\ntitle = "X"\n'
+        f'population = "asked"\n{by}'
     )
-    command = ["report", "--top", "5", "--reports", str(tmp_path), "--name", "mine"]
+    command = ["report", "--reports", str(tmp_path), "--name", "mine", "--top", "5"]
     code, message = refused(db, *command)
-    assert code == 7
-    assert "no top 5" in message
+    assert code == 2
+    assert "--top 5 has no effect" in message
+
+
+@pytest.mark.parametrize("option", [("--rounds", "9"), ("--variants",), ("--train",)])
+def test_timing_options_need_timing(option):
+    code, message = refused(None, "parity", "--demo", "--no-measure", *option)
+    assert code == 2
+    assert f"{option[0]} is about timing" in message
 
 
 def test_a_crawl_that_meets_nothing_records_nothing(run_cli):
@@ -276,7 +297,7 @@ def test_a_crawl_that_meets_nothing_records_nothing(run_cli):
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("request_", "message"),
     [
         ({"by": "tasks"}, "Did you mean 'task'"),
         ({"year": 1800}, "No year 1800"),
@@ -288,23 +309,37 @@ def test_a_crawl_that_meets_nothing_records_nothing(run_cli):
         ({"frameworks": []}, "No framework is named"),
         ({"top": 5}, "Name a grouping"),
         ({"exclude_top_authors": -1}, "a whole number"),
-        ({"exclude_top_authors": 9}, "no model is left"),
         ({"population": "created"}, "needs a year"),
-        ({"snapshot": 9}, "There is no snapshot 9"),
+        ({"snapshot": 1, "as_of": datetime(2024, 8, 1)}, "exclude each other"),
+        ({"as_of": datetime(2999, 1, 1)}, "2999-01-01.* in the future"),
+        ({"as_of": datetime(2999, 1, 1, tzinfo=UTC)}, "2999-01-01.* in the future"),
     ],
 )
-def test_figures_refuse_unknown_values(db, asked, told):
-    with hfscan.open(db) as database, pytest.raises(NotFoundError, match=told):
-        database.figures(**asked)
+def test_figures_refuse_unknown_values(db, request_, message):
+    with hfscan.open(db) as database, pytest.raises(InvalidRequestError, match=message):
+        database.figures(**request_)
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"exclude_top_authors": 9}, "no model is left"),
+        ({"snapshot": 9}, "There is no snapshot 9"),
+        ({"as_of": datetime(2020, 1, 1, tzinfo=UTC)}, "2020-01-01"),
+    ],
+)
+def test_figures_without_data_are_not_found(db, request_, message):
+    with hfscan.open(db) as database, pytest.raises(NotFoundError, match=message):
+        database.figures(**request_)
 
 
 def test_a_figure_refuses_unknown_names(db):
     with hfscan.open(db) as database:
-        with pytest.raises(NotFoundError, match="Did you mean 'pytorch'"):
+        with pytest.raises(InvalidRequestError, match="Did you mean 'pytorch'"):
             database.figure("exclusive", framework="pytorh")
-        with pytest.raises(NotFoundError, match="Did you mean 'exclusive'"):
+        with pytest.raises(InvalidRequestError, match="Did you mean 'exclusive'"):
             database.figure("exclusve", framework="pytorch")
-        with pytest.raises(NotFoundError, match="Did you mean 'tensorflow'"):
+        with pytest.raises(InvalidRequestError, match="Did you mean 'tensorflow'"):
             database.query("concentration", framework="tensorflo")
 
 

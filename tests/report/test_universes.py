@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import hfscan
 from hfscan.cli import cli
-from hfscan.errors import NotFoundError
+from hfscan.errors import InvalidRequestError
 from hfscan.figures import FigureRequest, SnapshotView, adoption, trend
 from hfscan.frameworks import taxonomy
 from hfscan.report import FORMATS, Question, build, compare, csv
@@ -110,7 +110,7 @@ def test_the_accounts_named_are_those_of_the_first(db):
 
 def test_unknown_and_repeated_frameworks(db):
     with hfscan.open(db) as database:
-        with pytest.raises(NotFoundError, match="Did you mean 'tensorflow'"):
+        with pytest.raises(InvalidRequestError, match="Did you mean 'tensorflow'"):
             database.figures(frameworks=["tensorflo"])
         twice = database.figures(frameworks="pytorch,pytorch,tensorflow")
         assert list(twice) == list(database.figures())
