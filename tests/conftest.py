@@ -25,6 +25,8 @@ _LONG = frozenset(
 for _name in [*os.environ]:
     if _name.startswith(("HF_", "HFSCAN_")) and _name != "HFSCAN_TEST_BROWSER":
         del os.environ[_name]
+# chunk storage (Xet) is a service beside the Hub: files go through LFS instead
+os.environ |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 os.environ["PYTHONPATH"] = os.pathsep.join((str(_ROOT), str(_ROOT / "tests" / "support")))
 
 
@@ -100,3 +102,9 @@ def run_cli(
         return int(stop.value.code or 0), done.out, done.err
 
     return run
+
+
+@pytest.fixture
+def skip_reports(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Make `hfscan snapshot` skip its reports from the call on: they take most of its time."""
+    return lambda: monkeypatch.setattr("hfscan.sync.local._report", lambda run: None)

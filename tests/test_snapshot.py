@@ -62,7 +62,10 @@ def test_the_first_shows_everything_and_the_next_of_a_day_adds_nothing(snapshot,
     assert {path: path.stat().st_mtime_ns for path in state.rglob("*") if path.is_file()} == before
 
 
-def test_the_next_day_is_an_update_and_its_message_says_what_changed(snapshot, population):
+def test_the_next_day_is_an_update_and_its_message_says_what_changed(
+    snapshot, population, skip_reports
+):
+    skip_reports()
     snapshot()
     ids = list(population.ids)
     population.edit(ids[3], tags=["tf"], lastModified=iso(later()))
@@ -76,7 +79,8 @@ def test_the_next_day_is_an_update_and_its_message_says_what_changed(snapshot, p
     assert shown.message == "data: +1 ~1 -0, pytorch-only 100.0 % -> 99.5 %"
 
 
-def test_after_a_week_everything_is_seen_again(snapshot, population):
+def test_after_a_week_everything_is_seen_again(snapshot, population, skip_reports):
+    skip_reports()
     snapshot()
     population.delete(next(iter(population.ids)))
     shown, _ = snapshot(now=later(days=8))
@@ -92,7 +96,8 @@ def test_what_was_seen_but_not_shown_is_shown_without_another_crawl(snapshot, hu
     assert len(hub.requests) == asked
 
 
-def test_much_less_than_before_is_not_shown(snapshot, population, tmp_path):
+def test_much_less_than_before_is_not_shown(snapshot, population, tmp_path, skip_reports):
+    skip_reports()
     first, _ = snapshot()
     for one in list(population.ids)[:20]:
         population.delete(one)

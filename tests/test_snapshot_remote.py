@@ -1,15 +1,14 @@
 """`hfscan snapshot --target hf://datasets/...`: the real client against the fake Hub."""
 
-import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from processes import TOKEN, start_hfscan
 
 from hfscan.cli import cli
 from hfscan.errors import HubRefusedError, StaleError
@@ -18,8 +17,6 @@ from hfscan.hub.publish import Dataset
 from hfscan.store import Store
 from hfscan.sync import DatasetTarget, SyncOptions, check_age
 
-ROOT = Path(__file__).parents[1]
-TOKEN = "hf_" + "s" * 34
 TODAY = datetime.now(UTC)
 
 pytestmark = [
@@ -29,21 +26,42 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def plain(monkeypatch):
-    """Chunk storage (Xet) is a service beside the Hub; files go the way of LFS instead."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+@pytest.fixture(scope="module")
+def server():
+    """One server for all tests: a state belongs to the URL that it was crawled from."""
+    with FakeHub(Population.synthetic(300, seed=4), quota=None, tokens={TOKEN: "ann"}) as server:
+        yield server
 
 
 @pytest.fixture
-def population():
-    return Population.synthetic(300, seed=4)
+def hub(server):
+    """The server without datasets; its models are restored after the test."""
+    server.datasets.clear()
+    server.requests.clear()
+    models = list(server.population)
+    yield server
+    server.latency = 0.0
+    for model in models:
+        if server.population.get(model["_id"]) != model:
+            server.population.put(model)
+
+
+@pytest.fixture(scope="module")
+def first_day(server, tmp_path_factory):
+    """The first published snapshot: the dataset, and the folder of the machine."""
+    server.datasets.clear()
+    work = tmp_path_factory.mktemp("first") / "one"
+    run(DatasetTarget(Dataset("census", endpoint=server.url, token=TOKEN), work), server)
+    return deepcopy(server.datasets["ann/census"]), work
 
 
 @pytest.fixture
-def hub(population):
-    with FakeHub(population, quota=None, tokens={TOKEN: "ann"}) as hub:
-        yield hub
+def published(first_day, hub, tmp_path):
+    """The hub with the first snapshot, which machine "one" has published."""
+    dataset, work = first_day
+    hub.datasets["ann/census"] = deepcopy(dataset)
+    shutil.copytree(work, tmp_path / "one")
+    return hub
 
 
 @pytest.fixture
@@ -72,8 +90,8 @@ def seen(remote):
         ]
 
 
-def test_each_day_is_one_commit_and_every_machine_has_all_of_the_history(hub, population, remote):
-    first = remote()
+def test_each_day_is_one_commit_and_every_machine_has_all_of_the_history(hub, remote, skip_reports):
+    first, population = remote(), hub.population
     shown, new = run(first, hub)
     assert new
     dataset = hub.datasets["ann/census"]
@@ -88,6 +106,7 @@ def test_each_day_is_one_commit_and_every_machine_has_all_of_the_history(hub, po
     assert not [one for one in hub.requests[asked:] if one.target.startswith("/api/models")]
     assert (dataset.files, len(dataset.commits)) == (before, 1)
     assert (other.reports / "report.md").read_bytes() == before["daily/report.md"]
+    skip_reports()
 
     population.edit(population.ids[5], tags=["tf"], lastModified=TODAY.isoformat())
     second = remote()
@@ -108,9 +127,11 @@ def test_each_day_is_one_commit_and_every_machine_has_all_of_the_history(hub, po
     assert seen(third)[:1] == seen(first)
 
 
-def test_keep_forgets_the_updates_before_a_crawl_of_long_ago(hub, remote):
-    kinds = [run(remote("one"), hub, day=day)[0].kind for day in (0, 1, 8)]
-    assert kinds == ["crawl", "update", "crawl"]
+def test_keep_forgets_the_updates_before_a_crawl_of_long_ago(published, remote, skip_reports):
+    skip_reports()
+    hub = published
+    assert remote("one").read_state().kind == "crawl"
+    assert [run(remote("one"), hub, day=day)[0].kind for day in (1, 8)] == ["update", "crawl"]
     run(remote("one"), hub, day=9, retention=timedelta(days=1))
     machine = remote()
     shown, _ = run(machine, hub, day=10)
@@ -126,8 +147,11 @@ def test_keep_forgets_the_updates_before_a_crawl_of_long_ago(hub, remote):
     }
 
 
-def test_what_another_machine_published_meanwhile_is_not_overwritten(hub, remote, monkeypatch):
-    run(remote(), hub)
+def test_what_another_machine_published_meanwhile_is_not_overwritten(
+    published, remote, monkeypatch, skip_reports
+):
+    skip_reports()
+    hub = published
     slow, before = remote(), Dataset.publish
 
     def late(self, *arguments, **more):
@@ -141,10 +165,12 @@ def test_what_another_machine_published_meanwhile_is_not_overwritten(hub, remote
     assert len(hub.datasets["ann/census"].commits) == 2
 
 
-def test_its_age_is_told(hub, remote):
+def test_age_of_no_snapshot(hub, remote):
     with pytest.raises(StaleError, match="no snapshot yet"):
         check_age(remote().read_state(), timedelta(days=2))
-    run(remote(), hub)
+
+
+def test_age_is_checked(published, remote):
     shown = remote().read_state()
     check_age(shown, timedelta(days=2))
     with pytest.raises(StaleError, match="more than 2 days ago"):
@@ -155,18 +181,6 @@ def snapshot(tmp_path, work: str) -> list[str]:
     return ["snapshot", "--target", "hf://datasets/census", "--work-dir", str(tmp_path / work)]
 
 
-def start(hub, tmp_path, work: str) -> "subprocess.Popen[str]":
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
-    given = {
-        "HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN,
-        "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
-    return subprocess.Popen(
-        [sys.executable, "-m", "hfscan", *snapshot(tmp_path, work)],
-        env=kept | given, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("reached", "again"),
     [
@@ -174,13 +188,15 @@ def start(hub, tmp_path, work: str) -> "subprocess.Popen[str]":
         ("/snapshot.json", "two"), ("/lfs/", "two"), ("/tag/", "one"),
     ],
 )  # fmt: skip
-def test_killed_anywhere_and_run_again_it_completes(hub, tmp_path, reached, again):
+def test_killed_anywhere_and_run_again_it_completes(hub, tmp_path, skip_reports, reached, again):
     """`reached`: what is asked of the Hub, or made in the folder, when kill -9 comes.
 
     `again`: the machine that runs it again; the killed one was "one".
     """
     hub.latency = 0.05
-    process = start(hub, tmp_path, "one")
+    process = start_hfscan(
+        tmp_path, *snapshot(tmp_path, "one"), HF_ENDPOINT=hub.url, HF_TOKEN=TOKEN
+    )
     while process.poll() is None:
         asked = any(reached in one.target for one in tuple(hub.requests))
         if asked or (reached[0] == "/" and (tmp_path / f"one{reached}").exists()):
@@ -189,7 +205,6 @@ def test_killed_anywhere_and_run_again_it_completes(hub, tmp_path, reached, agai
     process.send_signal(signal.SIGKILL)
     process.communicate()
     hub.latency = 0.0
-    # not killed, it needs no process of its own, which would draw all charts anew
     done = CliRunner(env={"HF_TOKEN": TOKEN}).invoke(
         cli, [*snapshot(tmp_path, again), "--endpoint", hub.url]
     )
@@ -198,6 +213,7 @@ def test_killed_anywhere_and_run_again_it_completes(hub, tmp_path, reached, agai
     dataset = hub.datasets["ann/census"]
     assert len(dataset.commits) == 1
     assert list(dataset.tags.values()) == [dataset.sha]
+    skip_reports()
     later = DatasetTarget(Dataset("ann/census", endpoint=hub.url, token=TOKEN), tmp_path / "three")
     shown, _ = run(later, hub, day=1)
     assert shown.message.startswith("data: +0 ~0 -0")

@@ -32,7 +32,6 @@ def db(hub, tmp_path) -> Path:
 def publish(hub, db, tmp_path):
     def run(*arguments, token=TOKEN, code=0, **variables):
         variables |= {"HF_ENDPOINT": hub.url, "HFSCAN_DB": str(db)}
-        variables |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_XET": "1"}
         variables |= {"HF_TOKEN": token} if token else {}
         found, out, err = run_hfscan(tmp_path, "publish", *arguments, **variables)
         assert found == code, err
