@@ -1,4 +1,4 @@
-"""Make text from outside (the Hub, files, checkpoints) safe to show and to store.
+"""Make untrusted text (from the Hub, files, checkpoints) safe to show and to store.
 
 One function per channel: `sanitize` for lines of text (terminal, Markdown, HTML, CSV cells),
 `sanitize_lines` for text that has line breaks of its own, `encode_json` for JSON.
@@ -12,15 +12,15 @@ from decimal import Decimal
 from typing import Any
 
 _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"
-"""Characters that count as printable and show nothing: fillers, joiners, Mongolian selectors."""
+"""Characters that Python calls printable but that show nothing: fillers, joiners, selectors."""
 
 
 def sanitize(text: str, limit: int | None = None) -> str:
-    """Return the text on one line, without control, format and invisible characters.
+    """Return text on one line, without control, format and invisible characters.
 
-    C0, C1 and bidirectional controls could command a terminal or reorder what is read: they become
-    U+FFFD, as do zero-width characters and lone surrogates; line breaks, tabs and unusual spaces
-    become a space. Beyond `limit` characters it is cut and ends with "...".
+    Control and bidirectional characters, which could command a terminal or reorder text, become
+    U+FFFD, as do zero-width characters and lone surrogates. Line breaks, tabs and unusual spaces
+    become a space. Text longer than `limit` characters is cut and ends with "...".
     """
     cut = text if limit is None else text[: limit + 1]
     clean = cut if _is_plain(cut) else "".join(map(_replace, cut))
@@ -28,35 +28,35 @@ def sanitize(text: str, limit: int | None = None) -> str:
 
 
 def sanitize_lines(text: str) -> str:
-    r"""Return the text as `sanitize` does, line by line: only "\n" ends a line."""
+    r"""Sanitize each line of a text. Only "\n" ends a line."""
     return "\n".join(map(sanitize, text.split("\n")))
 
 
 def escape_markdown(text: str) -> str:
-    """Return the text on one line, with what Markdown or HTML would read as markup escaped."""
+    """Return text on one line, with the markup of Markdown and HTML escaped."""
     return _MARKUP.sub(r"\\\1", sanitize(" ".join(text.split())))
 
 
 def encode_json(
     value: Any, *, indent: int | None = 1, default: Callable[[Any], Any] | None = None
 ) -> str:
-    r"""Return valid JSON that loses nothing and holds no character that could harm a terminal.
+    r"""Return valid, lossless JSON without characters that could harm a terminal.
 
-    What `sanitize` replaces is escaped as \uXXXX. JSON has no NaN and no infinity: they become the
-    strings "NaN", "Infinity" and "-Infinity". A decimal that no double holds exactly becomes a
-    string of its digits. `default` converts what JSON has no type for (by default with str).
+    Characters that `sanitize` replaces become \uXXXX. NaN and infinity become the strings "NaN",
+    "Infinity" and "-Infinity". A decimal that is no exact double becomes a string of its digits.
+    `default` converts types that JSON lacks (by default with str).
     """
     plain = to_json_value(value, default or str)
     return escape_json(json.dumps(plain, indent=indent, ensure_ascii=False, allow_nan=False))
 
 
 def escape_json(text: str) -> str:
-    r"""Return JSON text with every character that is not plainly visible as \uXXXX."""
+    r"""Escape every character of JSON text that is not visible as \uXXXX."""
     return _HIDDEN.sub(_escape, text) if not _is_plain(text) else text
 
 
 def to_json_value(value: Any, default: Callable[[Any], Any]) -> Any:
-    """Return the value in types that JSON has; see `encode_json`."""
+    """Convert a value to types that JSON has; see `encode_json`."""
     match value:
         case None | bool() | int() | str():
             return value
@@ -65,9 +65,9 @@ def to_json_value(value: Any, default: Callable[[Any], Any]) -> Any:
         case Decimal():
             return _from_decimal(value)
         case Mapping():
-            return {_key(key): to_json_value(one, default) for key, one in value.items()}
+            return {str(key): to_json_value(item, default) for key, item in value.items()}
         case list() | tuple():
-            return [to_json_value(one, default) for one in value]
+            return [to_json_value(item, default) for item in value]
     return to_json_value(default(value), str)
 
 
@@ -89,10 +89,6 @@ def _from_decimal(value: Decimal) -> Any:
     return double if Decimal(repr(double)) == value else format(value, "f")
 
 
-def _key(key: object) -> str:
-    return key if isinstance(key, str) else str(key)
-
-
 def _is_plain(text: str) -> bool:
     return text.isprintable() and not _FILLERS.search(text)
 
@@ -105,7 +101,7 @@ def _replace(char: str) -> str:
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&@])")
 _FILLERS = re.compile(f"[{_INVISIBLE}]")
-# the characters that JSON's own layout uses, and all that may be visible, are looked at one by one
+# candidates to escape; line breaks and ASCII never are
 _HIDDEN = re.compile(r"[^\n -~]")
 
 

@@ -21,29 +21,27 @@ COMMAND_GROUPS = {
     "Collect data": {
         "crawl": "Fetch model metadata from the Hub into the database.",
         "import": "Import a recorded dump or an export as a snapshot.",
-        "snapshot": "Update a folder or Hub dataset: crawl, check, export, report.",
-        "backfill-dates": "Fetch first-commit dates of models older than the Hub's dates.",
-        "snapshots": "List the snapshots in the database.",
-        "delete": "Delete snapshots from the database.",
+        "backfill-dates": "Fetch creation dates that the Hub lacks.",
+        "snapshot": "Update a folder or dataset: crawl, check, export, report.",
     },
     "Analyse": {
         "report": "Report which frameworks the models support.",
         "trend": "Show how framework shares change over time.",
         "claims": "Check published claims against the data.",
         "explain": "Show why a model is classified as it is.",
-        "frameworks": "List frameworks, formats and runtimes, and how each is detected.",
+        "frameworks": "List frameworks and formats, and how each is detected.",
         "query": "Run a named query or your own SQL, read-only.",
     },
-    "Share": {
+    "Manage snapshots": {
+        "snapshots": "List the snapshots in the database.",
+        "delete": "Delete snapshots from the database.",
         "export": "Write a snapshot and its figures as Parquet and Markdown.",
         "publish": "Publish a snapshot as a dataset on the Hub.",
     },
-    "Compare outputs": {
-        "parity": "Load checkpoints in several frameworks and compare their outputs.",
-    },
+    "Compare outputs": {"parity": "Run checkpoints in several frameworks and compare outputs."},
     "Try and diagnose": {
         "demo": "Crawl a synthetic Hub and report on it, offline.",
-        "doctor": "Check the installation, database, Hub connection and backends.",
+        "doctor": "Check installation, database, Hub connection and backends.",
         "fake-hub": "Run a fake Hub on this machine, for tests and experiments.",
     },
 }
@@ -97,7 +95,7 @@ def _check_environment() -> None:
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Run `hfscan COMMAND --help` for options and examples. Start with `hfscan demo`.",
+    epilog="`hfscan COMMAND --help` shows options and examples. Start with `hfscan demo`.",
 )
 @click.version_option(__version__, prog_name="hfscan")
 @click.option("-v", "--verbose", count=True, help="Log each step; -vv: also each request.")

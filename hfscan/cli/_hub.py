@@ -56,11 +56,7 @@ class HubAccess:
     def for_crawl(self) -> CrawlAccess:
         """Return the arguments of a crawl. Raises HubUnreachableError if HF_HUB_OFFLINE is set."""
         self.require_online("Unset it, import a dump with `hfscan import`, or try `hfscan demo`.")
-        return {
-            "endpoint": self.endpoint,
-            "token": self.token,
-            "rewrite_links": self.rewrite_links,
-        }
+        return {"endpoint": self.endpoint, "token": self.token, "rewrite_links": self.rewrite_links}
 
 
 _endpoint_option = click.option(

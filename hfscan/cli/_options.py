@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from hfscan.cli._output import note
-from hfscan.cli._types import Choice, Count, PastDay, pairs_callback
+from hfscan.cli._types import Choice, Count, PastDay, parse_pairs
 from hfscan.figures import SnapshotView
 from hfscan.report import ROW_FORMATS
 from hfscan.store import Store
@@ -41,7 +41,7 @@ backend_python_option = click.option(
     "pythons",
     multiple=True,
     metavar="BACKEND=INTERPRETER",
-    callback=pairs_callback("BACKEND=INTERPRETER"),
+    callback=parse_pairs,
     help="Python interpreter of a backend; repeatable.",
 )
 

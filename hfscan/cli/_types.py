@@ -1,7 +1,6 @@
 """Types of option values. Numbers are finite and bounded, so that none overflows further inside."""
 
 import math
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +18,9 @@ LARGEST_MB = 1_000_000_000
 
 
 class Count(click.IntRange):
-    """A whole number from `min` to `max`."""
+    """An integer from `min` to `max`."""
+
+    name = "n"
 
     def __init__(self, min: int = 0, max: int = LARGEST_COUNT) -> None:
         super().__init__(min, max)
@@ -78,6 +79,10 @@ class PastDay(click.DateTime):
     def __init__(self) -> None:
         super().__init__(["%Y-%m-%d"])
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return what the help shows as the value."""
+        return "YYYY-MM-DD"
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
@@ -112,22 +117,18 @@ class Frameworks(click.ParamType[tuple[str, ...]]):
         return tuple(dict.fromkeys(names))
 
 
-def pairs_callback(
-    form: str,
-) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]:
-    """Return a callback that turns repeated KEY=VALUE options into a dictionary.
+def parse_pairs(
+    _: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """Convert repeated KEY=VALUE options, described by their metavar, to a dictionary.
 
-    `form` is shown to users, such as NAME=VALUE. A key with two values is rejected.
+    To be used as a callback. Rejects a key with two values.
     """
-
-    def parse(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-        pairs: dict[str, str] = {}
-        for text in values:
-            key, equals, value = text.partition("=")
-            if not (key and equals):
-                raise click.BadParameter(f"{text!r} is not of the form {form}")
-            if pairs.setdefault(key, value) != value:
-                raise click.BadParameter(f"{key} was given two values")
-        return pairs
-
-    return parse
+    pairs: dict[str, str] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise click.BadParameter(f"{text!r} is not of the form {param.metavar}")
+        if pairs.setdefault(key, value) != value:
+            raise click.BadParameter(f"{key} was given two values")
+    return pairs

@@ -106,12 +106,7 @@ _scope_options = combine(
 )
 @click.option("--no-resume", is_flag=True, help="Discard an interrupted crawl and start again.")
 def command(
-    hub: HubAccess,
-    db: Path,
-    scope: Scope,
-    workers: int | None,
-    incremental: bool,
-    no_resume: bool,
+    hub: HubAccess, db: Path, scope: Scope, workers: int | None, incremental: bool, no_resume: bool
 ) -> None:
     """Fetch model metadata from the Hub into the database.
 

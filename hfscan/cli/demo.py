@@ -8,16 +8,14 @@ import click
 from hfscan.census import crawl
 from hfscan.cli._command import Command
 from hfscan.cli._output import echo, note
-from hfscan.errors import StorageError
 from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import SnapshotView
+from hfscan.fs import translate_os_errors
 from hfscan.report import FORMATS, Question, build, write_folder
 from hfscan.scope import Scope
 from hfscan.store import Store
 
 _MODELS, _SEED, _YEAR = 20_000, 2022, 2022
-
-
 _EXAMPLES = """
 hfscan demo
 hfscan demo --out my-demo
@@ -37,12 +35,8 @@ def command(out: Path) -> None:
 
     Needs no network and no token. All output is marked as synthetic.
     """
-    try:
+    with translate_os_errors(out, "choose another --out"):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"Cannot create {out}: {error.strerror}. Choose another --out."
-        ) from error
     db = out / "hfscan.duckdb"
     with FakeHub(Population.synthetic(_MODELS, seed=_SEED), quota=None) as hub:
         note(f"Serving {_MODELS:,} synthetic models at {hub.url}")
@@ -52,6 +46,5 @@ def command(out: Path) -> None:
         report = build(view, Question(_YEAR))
     FORMATS["terminal"](report, sys.stdout)
     write_folder(report, ("md", "html"), out)
-    page = out / f"{report.file_name}.html"
     echo(f"Database: {db}")
-    echo(f"Report (open it in a browser): {page}")
+    echo(f"Report (open it in a browser): {out / f'{report.file_name}.html'}")

@@ -1,12 +1,13 @@
 """`hfscan fake-hub`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from hfscan.cli._command import Group
 from hfscan.cli._output import echo, note
-from hfscan.cli._types import LARGEST_SECONDS, Count, Number, pairs_callback
+from hfscan.cli._types import LARGEST_SECONDS, Count, Number, parse_pairs
 from hfscan.fakehub import KINDS, FakeHub, Faults, Population
 from hfscan.suggest import unknown
 
@@ -29,20 +30,12 @@ def command() -> None:
 def _parse_faults(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, float]:
-    faults: dict[str, float] = {}
-    for value in values:
-        kind, _, text = value.partition("=")
+    """Return kind -> probability; without "=PROBABILITY" it is 1."""
+    pairs = parse_pairs(ctx, param, tuple(v if "=" in v else f"{v}=1" for v in values))
+    for kind in pairs:
         if kind not in KINDS:
             raise click.BadParameter(unknown("fault", kind, KINDS))
-        try:
-            probability = float(text or 1)
-        except ValueError:
-            probability = -1
-        if not 0 <= probability <= 1:
-            raise click.BadParameter(f"{text!r} is not a probability between 0 and 1")
-        if faults.setdefault(kind, probability) != probability:
-            raise click.BadParameter(f"{kind} was given two probabilities")
-    return faults
+    return {kind: Number(0, 1).convert(text, param, ctx) for kind, text in pairs.items()}
 
 
 @command.command("serve", examples=_SERVE_EXAMPLES)
@@ -59,11 +52,7 @@ def _parse_faults(
     "--seed", type=Count(), default=0, show_default=True, help="Seed of the synthetic models."
 )
 @click.option(
-    "--port",
-    type=Count(0, 65535),
-    default=8765,
-    show_default=True,
-    help="0: any free port.",
+    "--port", type=Count(0, 65535), default=8765, show_default=True, help="0: any free port."
 )
 @click.option(
     "--latency",
@@ -76,17 +65,13 @@ def _parse_faults(
     metavar="PATH?QUERY",
     help="Render this list in advance, for benchmarks, e.g. '/api/models?limit=1000'.",
 )
-@click.option(
-    "--quota",
-    type=Count(1),
-    help="Rate limit: requests per 5 minutes.  [default: none]",
-)
+@click.option("--quota", type=Count(1), help="Rate limit: requests per 5 minutes.  [default: none]")
 @click.option(
     "--token",
     "tokens",
     multiple=True,
     metavar="TOKEN=ACCOUNT",
-    callback=pairs_callback("TOKEN=ACCOUNT"),
+    callback=parse_pairs,
     help="Accept this token; repeatable.",
 )
 @click.option(
@@ -102,13 +87,10 @@ def serve(
     dump: Path | None,
     models: int | None,
     seed: int,
-    port: int,
-    latency: float,
     prepare: str | None,
-    quota: int | None,
-    tokens: dict[str, str],
     faults: dict[str, float],
     fault_seed: int,
+    **options: Any,
 ) -> None:
     """Serve until Ctrl-C.
 
@@ -120,18 +102,11 @@ def serve(
         Population.from_file(dump) if dump else Population.synthetic(models or 0, seed=seed)
     )
     try:
-        hub = FakeHub(
-            population,
-            port=port,
-            latency=latency,
-            faults=Faults(faults, seed=fault_seed),
-            tokens=tokens,
-            quota=quota,
-        )
+        hub = FakeHub(population, faults=Faults(faults, seed=fault_seed), **options)
     except OSError as error:
         raise click.UsageError(
-            f"Cannot listen on port {port}: {error.strerror}. Choose another --port; 0 uses any "
-            "free port."
+            f"Cannot listen on port {options['port']}: {error.strerror}. Choose another --port; 0 "
+            "uses any free port."
         ) from error
     if prepare:
         note(f"Prepared {hub.prepare(prepare):,} pages.")

@@ -29,12 +29,7 @@ hfscan publish my-org/hub-census --private --license cc-by-4.0
 @db_option
 @snapshot_options
 def command(
-    repo: str,
-    private: bool,
-    license: str,
-    hub: HubAccess,
-    db: Path,
-    selector: SnapshotSelector,
+    repo: str, private: bool, license: str, hub: HubAccess, db: Path, selector: SnapshotSelector
 ) -> None:
     """Publish a snapshot, its figures and reports as the dataset OWNER/NAME on the Hub.
 

@@ -17,7 +17,7 @@ from hfscan.cli._options import (
 )
 from hfscan.cli._output import echo, echo_lines
 from hfscan.cli._streams import output
-from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, pairs_callback
+from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
 from hfscan.errors import InvalidRequestError
 from hfscan.figures import load
 from hfscan.figures.queries import DIALECTS, Query, convert_decimals, names
@@ -44,7 +44,7 @@ hfscan query exclusivity --dialect spark
     "params",
     multiple=True,
     metavar="NAME=VALUE",
-    callback=pairs_callback("NAME=VALUE"),
+    callback=parse_pairs,
     help="Repeatable.",
 )
 @click.option(

@@ -22,9 +22,7 @@ hfscan snapshots --format json --db hub.duckdb
 @db_option
 @format_option
 @click.option(
-    "--reclassify",
-    is_flag=True,
-    help="First classify all models again with this release's rules.",
+    "--reclassify", is_flag=True, help="First classify all models again with this release's rules."
 )
 def command(db: Path, format_: str, reclassify: bool) -> None:
     """List the snapshots in the database with time, scope and number of models."""

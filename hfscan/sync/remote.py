@@ -95,10 +95,7 @@ class DatasetTarget:
 
     @property
     def _single_files(self) -> dict[str, Path]:
-        return {
-            STATE_FILE: self.work / STATE_FILE,
-            "cursors": cursors_file(self.work / DATABASE),
-        }
+        return {STATE_FILE: self.work / STATE_FILE, "cursors": cursors_file(self.work / DATABASE)}
 
     def _list_files(self) -> dict[str, Path]:
         """Return name in the dataset -> file; an export is there only after a full crawl."""

@@ -124,7 +124,7 @@ def test_the_query_and_report_pages_fit_the_choices():
         (("fake-hub", "serve", "--models", "4", "--token", "t=ann", "--token", "t=bob"),
          "t was given two values"),
         (("fake-hub", "serve", "--models", "4", "--fault", "500=0.1", "--fault", "500=0.2"),
-         "500 was given two probabilities"),
+         "500 was given two values"),
     ],
 )  # fmt: skip
 def test_two_values_for_one_are_refused(arguments, told):
