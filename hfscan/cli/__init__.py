@@ -95,7 +95,7 @@ def _check_environment() -> None:
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="`hfscan COMMAND --help` shows options and examples. Start with `hfscan demo`.",
+    epilog="Examples: `hfscan COMMAND --help`. Start with `hfscan demo`.",
 )
 @click.version_option(__version__, prog_name="hfscan")
 @click.option("-v", "--verbose", count=True, help="Log each step; -vv: also each request.")

@@ -1,9 +1,11 @@
-"""Print what an ingest skipped or could not read."""
+"""Describe a snapshot: its scope, and what was skipped or could not be read."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from hfscan.cli._output import echo
-from hfscan.store import Ingested, Unreadable
+from hfscan.scope import Scope
+from hfscan.store import Ingested, Snapshot, Unreadable
 from hfscan.text import sanitize
 
 
@@ -44,3 +46,17 @@ def describe_unreadable(field: Unreadable) -> str:
     models = "model" if field.models == 1 else "models"
     example = "" if field.example is None else f", e.g. {sanitize(field.example)!r}"
     return f"{field.field} of {field.models:,} {models}{example}"
+
+
+def describe_scope(scope: Scope | Snapshot) -> list[str]:
+    """Return the task, the author and the creation period that limit a crawl."""
+    parts = [f"for {scope.task}"] if scope.task else []
+    if scope.author:
+        parts.append(f"of {scope.author}")
+    since = f" from {_format_time(scope.since)}" if scope.since else ""
+    until = f" until before {_format_time(scope.until)}" if scope.until else ""
+    return [*parts, f"created{since}{until}"] if since or until else parts
+
+
+def _format_time(instant: datetime) -> str:
+    return instant.isoformat(sep=" ").removesuffix("+00:00").removesuffix(" 00:00:00")

@@ -12,7 +12,7 @@ from hfscan import census
 from hfscan.census import Crawled, Updated
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, hub_options
-from hfscan.cli._ingested import show_skipped, show_unknown_keys
+from hfscan.cli._ingested import describe_scope, show_skipped, show_unknown_keys
 from hfscan.cli._options import combine, db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
@@ -154,9 +154,10 @@ def _report_crawl(crawled: Crawled, db: Path) -> None:
     harvest, ingested = crawled.harvest, crawled.ingested
     requests = "request" if harvest.requests == 1 else "requests"
     is_parallel = harvest.walkers > 1 and harvest.design is None
+    scope = "".join(f"{part} " for part in describe_scope(harvest.scope))
     workers = f" by {harvest.walkers} workers" if is_parallel else ""
     echo(
-        f"Snapshot {ingested.snapshot}: {ingested.models:,} {_describe_scope(harvest.scope)} from "
+        f"Snapshot {ingested.snapshot}: {ingested.models:,} models {scope}from "
         f"{harvest.endpoint} in {harvest.requests:,} {requests} and {harvest.seconds:.1f} s"
         f"{workers}, in {db}"
     )
@@ -179,22 +180,3 @@ def _report_crawl(crawled: Crawled, db: Path) -> None:
 def _report_left_out(rows: Mapping[str, int]) -> None:
     for reason, count in rows.items():
         echo(f"Skipped {count:,} rows that cannot be stored or counted: {reason}.")
-
-
-def _describe_scope(scope: Scope) -> str:
-    words = ["models"]
-    if scope.task:
-        words.append(f"for {scope.task}")
-    if scope.author:
-        words.append(f"of {scope.author}")
-    if scope.since or scope.until:
-        words.append("created")
-    if scope.since:
-        words.append(f"from {_format_time(scope.since)}")
-    if scope.until:
-        words.append(f"until before {_format_time(scope.until)}")
-    return " ".join(words)
-
-
-def _format_time(instant: datetime) -> str:
-    return instant.isoformat(sep=" ").removesuffix("+00:00").removesuffix(" 00:00:00")

@@ -76,54 +76,30 @@ def command(
     """
     if not files and creation_dates is None:
         raise click.UsageError("Give a dump to import, or dates with --creation-dates.")
-    if len(files) == 1 and is_export(Path(files[0])):
-        if observed_at is not None or complete is not None:
-            raise click.UsageError(
-                "An export contains its time and completeness. Omit --observed-at and --complete."
-            )
-        _import_export(Path(files[0]), allow_drop, db)
-    elif files:
-        if observed_at is None:
-            raise click.UsageError(
-                "--observed-at is required: the time at which the dump was recorded."
-            )
-        _import_models(files, observed_at, complete, allow_drop, db, allow_http_token)
-    if creation_dates is not None:
-        with Store.open(db, write=True) as store:
-            _report_dates(store.import_dates(creation_dates), creation_dates, db)
-
-
-def _import_export(folder: Path, allow_drop: bool, db: Path) -> None:
-    with Store.open(db, write=True) as store:
-        result = load(store, folder, None if allow_drop else partial(check_import, store))
-        snapshot = next(one for one in store.snapshots() if one.id == result.snapshot)
-    _report_snapshot(result, snapshot, db)
-
-
-def _import_models(
-    files: tuple[str, ...],
-    observed_at: datetime,
-    complete: bool | None,
-    allow_drop: bool,
-    db: Path,
-    allow_http_token: bool,
-) -> None:
-    if observed_at > datetime.now(UTC):
-        raise click.BadParameter("the time is in the future", param_hint="--observed-at")
-    names = [name if is_dataset_file(name) else Path(name).name for name in files]
-    with Store.open(db, write=True) as store:
-        paths = _fetch_files(files, allow_http_token)
-        result = store.ingest(
-            paths,
-            NewSnapshot("import", ", ".join(names), Scope(), observed_at, observed_at, complete),
-            None if allow_drop else partial(check_import, store, complete=complete),
+    from_export = len(files) == 1 and is_export(Path(files[0]))
+    if from_export and (observed_at is not None or complete is not None):
+        raise click.UsageError(
+            "An export contains its time and completeness. Omit --observed-at and --complete."
         )
-        snapshot = next(one for one in store.snapshots() if one.id == result.snapshot)
-    _report_snapshot(result, snapshot, db)
-    if result.partial:
-        echo("The snapshot is not marked as complete: the files say that they hold only a part.")
-    elif complete and not snapshot.complete:
-        echo("The snapshot is not marked as complete: a skipped row may be a model.")
+    if files and not from_export and observed_at is None:
+        raise click.UsageError(
+            "--observed-at is required: the time at which the dump was recorded."
+        )
+    if observed_at is not None and observed_at > datetime.now(UTC):
+        raise click.BadParameter("the time is in the future", param_hint="--observed-at")
+    with Store.open(db, write=True) as store:
+        accept = None if allow_drop else partial(check_import, store, complete=complete)
+        if from_export:
+            _report_snapshot(store, load(store, Path(files[0]), accept))
+        elif observed_at is not None and files:
+            names = [name if is_dataset_file(name) else Path(name).name for name in files]
+            new = NewSnapshot(
+                "import", ", ".join(names), Scope(), observed_at, observed_at, complete
+            )
+            paths = _fetch_files(files, allow_http_token)
+            _report_snapshot(store, store.ingest(paths, new, accept), complete)
+        if creation_dates is not None:
+            _report_dates(store.import_dates(creation_dates), creation_dates, db)
 
 
 def _fetch_files(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:
@@ -153,13 +129,22 @@ def _report_dates(dates: ImportedDates, file: Path, db: Path) -> None:
         echo(f"{dates.unmatched:,} of the ids are in no snapshot.")
 
 
-def _report_snapshot(result: Ingested, snapshot: Snapshot, db: Path) -> None:
+def _report_snapshot(store: Store, result: Ingested, complete: bool | None = None) -> None:
+    snapshot = next(known for known in store.snapshots() if known.id == result.snapshot)
     if result.already:
-        echo(f"These files are already snapshot {result.snapshot} in {db}. Nothing was added.")
-        return
+        echo(f"These files are already snapshot {snapshot.id} in {store.path}. Nothing was added.")
+    else:
+        _report_new_snapshot(snapshot, result, store.path)
+    if result.partial:
+        echo("The snapshot is not marked as complete: the files say that they are only a part.")
+    elif complete and not snapshot.complete:
+        echo("The snapshot is not marked as complete: a skipped row may be a model.")
+
+
+def _report_new_snapshot(snapshot: Snapshot, result: Ingested, db: Path) -> None:
     models = "model" if result.models == 1 else "models"
     echo(
-        f"Snapshot {result.snapshot}: {result.models:,} {models} observed "
+        f"Snapshot {snapshot.id}: {result.models:,} {models} observed "
         f"{snapshot.observed_to:%Y-%m-%d} in {db}"
     )
     if snapshot.missing_columns:

@@ -8,7 +8,7 @@ import click
 from huggingface_hub import constants
 
 from hfscan.cli._command import Command
-from hfscan.cli._hub import HubAccess, hub_options
+from hfscan.cli._hub import CrawlAccess, HubAccess, hub_options
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.cli._types import LARGEST_DAYS, Count
@@ -88,18 +88,15 @@ def command(
     is a full crawl; the others fetch new and changed models. After an interruption, run the same
     command again. Prints one line with the changes.
     """
-    hub.require_online("Unset it.")
-    token = hub.token
-    place = _parse_target(target, work_dir, hub.endpoint, token)
+    access = hub.for_crawl()
+    place = _parse_target(target, work_dir, access)
     if max_age is not None:
         check_age(place.read_state(), timedelta(days=max_age))
         return
     with show_progress() as progress:
         state, is_new = place.update(
             SyncOptions(
-                endpoint=hub.endpoint,
-                token=token,
-                rewrite_links=hub.rewrite_links,
+                **access,
                 full=full,
                 allow_drop=allow_drop,
                 retention=None if retention_days is None else timedelta(days=retention_days),
@@ -112,13 +109,13 @@ def command(
 
 
 def _parse_target(
-    target: str, work_dir: Path | None, endpoint: str, token: str | None
+    target: str, work_dir: Path | None, access: CrawlAccess
 ) -> LocalTarget | DatasetTarget:
     match = _DATASET.fullmatch(target)
     if match is None:
         if "://" in target:
             raise click.BadParameter(f"{target!r} is not of the form hf://datasets/OWNER/NAME")
         return LocalTarget(Path(target))
-    dataset = Dataset(match["repo"], endpoint=endpoint, token=token)
+    dataset = Dataset(match["repo"], endpoint=access["endpoint"], token=access["token"])
     default = Path(constants.HF_HOME) / "hfscan" / dataset.repo.replace("/", "--")
     return DatasetTarget(dataset, work_dir or default)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._ingested import describe_unreadable
+from hfscan.cli._ingested import describe_scope, describe_unreadable
 from hfscan.cli._options import db_option, format_option, open_store
 from hfscan.cli._streams import output
 from hfscan.report import ROW_FORMATS
@@ -50,15 +50,6 @@ def _row(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _describe_scope(snapshot: Snapshot) -> str:
-    words = [f"a sample of {snapshot.sample:g}"] if snapshot.sample is not None else []
-    if snapshot.model_limit is not None:
-        words.append(f"at most {snapshot.model_limit:,}")
-    if snapshot.task is not None:
-        words.append(f"for {snapshot.task}")
-    if snapshot.author is not None:
-        words.append(f"of {snapshot.author}")
-    if snapshot.since is not None:
-        words.append(f"created from {snapshot.since:%F}")
-    if snapshot.until is not None:
-        words.append(f"created before {snapshot.until:%F}")
-    return ", ".join(words) or "everything"
+    sample = [f"a sample of {snapshot.sample:g}"] if snapshot.sample is not None else []
+    limit = [f"at most {snapshot.model_limit:,}"] if snapshot.model_limit is not None else []
+    return ", ".join([*sample, *limit, *describe_scope(snapshot)]) or "everything"
