@@ -9,7 +9,7 @@ SELECT
     count(*) AS claims,
     count(*) FILTER (verdict = 'supported') AS supported,
     count(*) FILTER (verdict = 'contradicted') AS contradicted,
-    count(*) FILTER (starts_with(verdict, 'depends on ')) AS depends,
-    count(*) FILTER (verdict IN ('not measured', 'not measurable from the Hub', 'open')) AS undecided,
-    count(*) FILTER (contains(verdict, 'own figures') OR verdict = 'its figures fit') AS sums
+    count(*) FILTER (verdict = 'depends_on') AS depends_on,
+    count(*) FILTER (verdict IN ('not_measured', 'not_measurable', 'inconclusive')) AS undecided,
+    count(*) FILTER (verdict IN ('internally_consistent', 'internally_inconsistent')) AS consistency_checks
 FROM claims

@@ -12,7 +12,7 @@ import click
 from hfscan.cli._output import note
 from hfscan.cli._types import Choice, Count, PastDay, parse_pairs
 from hfscan.figures import SnapshotView
-from hfscan.report import ROW_FORMATS
+from hfscan.report import RESULT_FORMATS
 from hfscan.store import Store
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -30,7 +30,7 @@ db_option = click.option(
 format_option = click.option(
     "--format",
     "format_",
-    type=Choice(list(ROW_FORMATS)),
+    type=Choice(RESULT_FORMATS),
     default="terminal",
     show_default=True,
     help="Output format.",

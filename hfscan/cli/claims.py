@@ -13,7 +13,7 @@ from hfscan.cli._reports import (
     reports_option,
     write_report,
 )
-from hfscan.report import build_whole
+from hfscan.report import build_database_report
 
 _EXAMPLES = """
 hfscan claims
@@ -36,5 +36,5 @@ def command(db: Path, formats: tuple[str, ...], out: str | None, reports: Path |
     """
     target = choose_target(formats, out)
     with open_store(db) as store:
-        report = build_whole(store, "claims", where=reports)
+        report = build_database_report(store, "claims", where=reports)
     write_report(report, target)

@@ -11,7 +11,7 @@ from hfscan.cli._output import echo, note
 from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import SnapshotView
 from hfscan.fs import translate_os_errors
-from hfscan.report import FORMATS, Question, build, write_folder
+from hfscan.report import FORMATS, ReportRequest, build, write_folder
 from hfscan.scope import Scope
 from hfscan.store import Store
 
@@ -43,7 +43,7 @@ def command(out: Path) -> None:
         crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, fresh=True)
     with Store.open(db) as store:
         view = SnapshotView.choose(store, None, snapshot=crawled.ingested.snapshot)
-        report = build(view, Question(_YEAR))
+        report = build(view, ReportRequest(_YEAR))
     FORMATS["terminal"](report, sys.stdout)
     write_folder(report, ("md", "html"), out)
     echo(f"Database: {db}")

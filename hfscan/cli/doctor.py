@@ -14,7 +14,7 @@ from hfscan.cli._output import echo, note
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice
 from hfscan.parity.worker import backend_names
-from hfscan.report import ROW_FORMATS
+from hfscan.report import write_rows
 from hfscan.suggest import unknown
 
 _EXAMPLES = """
@@ -66,5 +66,5 @@ def command(
             if check.hint:
                 echo(f"{'':7}  {check.hint}")
     if format_ == "json":
-        ROW_FORMATS["json"]([vars(check) for check in checks], output(format_))
+        write_rows("json", [vars(check) for check in checks], output(format_))
     sys.exit(1 if any(check.status == "problem" for check in checks) else 0)

@@ -15,7 +15,7 @@ from hfscan.cli._options import (
 from hfscan.cli._output import echo
 from hfscan.cli._streams import output
 from hfscan.frameworks import DEFINITIONS, classify, taxonomy
-from hfscan.report import ROW_FORMATS
+from hfscan.report import write_rows
 
 _UNKNOWN = {
     "tag": "its tags are not known",
@@ -62,7 +62,7 @@ def command(model: str, db: Path, format_: str, selector: SnapshotSelector) -> N
         }
         for one in found.reasons
     ]
-    ROW_FORMATS[format_](rows, output(format_))
+    write_rows(format_, rows, output(format_))
     if format_ != "terminal":
         return
     echo()

@@ -6,7 +6,7 @@ from hfscan.cli._command import Command
 from hfscan.cli._options import format_option
 from hfscan.cli._streams import output
 from hfscan.frameworks import taxonomy
-from hfscan.report import ROW_FORMATS
+from hfscan.report import write_rows
 
 _EXAMPLES = """
 hfscan frameworks
@@ -30,4 +30,4 @@ def command(format_: str) -> None:
         }
         for framework in taxonomy().frameworks
     ]
-    ROW_FORMATS[format_](rows, output(format_))
+    write_rows(format_, rows, output(format_))

@@ -22,7 +22,7 @@ from hfscan.errors import InvalidRequestError
 from hfscan.figures import load
 from hfscan.figures.queries import DIALECTS, Query, convert_decimals, names
 from hfscan.figures.sql import limited, run
-from hfscan.report import RESULT_FORMATS, ROW_FORMATS, TABLE_FORMATS
+from hfscan.report import TABLE_FORMATS, write_result, write_rows
 from hfscan.store import macros
 
 _SHOWN = 1_000  # rows, where people read
@@ -105,7 +105,7 @@ def command(
             {"name": one.name, "title": one.title, "parameters": [p.name for p in one.parameters]}
             for one in map(load, names())
         ]
-        ROW_FORMATS[format_](rows, output(format_))
+        write_rows(format_, rows, output(format_))
         return
     is_name = len(query.split()) == 1  # SQL that does something has blanks
     if dialect is not None:
@@ -136,7 +136,7 @@ def _write(
     for_people = format_ in TABLE_FORMATS
     if limit is None:
         limit = _SHOWN if for_people else 0
-    RESULT_FORMATS[format_](columns, itertools.islice(rows, limit or None), output(format_))
+    write_result(format_, columns, itertools.islice(rows, limit or None), output(format_))
     if not (limit and for_people):
         return
     more = sum(1 for _ in itertools.islice(rows, _COUNTED + 1))

@@ -19,7 +19,7 @@ from hfscan.cli._reports import (
 from hfscan.cli._types import Choice, Count, Frameworks
 from hfscan.figures import FIRST_YEAR, GROUPINGS, WEIGHTS, By, Definition, SnapshotView, Weight
 from hfscan.frameworks import DEFINITIONS
-from hfscan.report import Question, build, build_whole, compare, is_whole
+from hfscan.report import ReportRequest, build, build_database_report, compare, is_database_report
 
 _YEAR = Count(FIRST_YEAR, datetime.now(UTC).year)
 _EXAMPLES = """
@@ -108,7 +108,7 @@ def command(
         raise click.UsageError("--compare-year requires --year.")
     if compare_year == year and compare_year is not None and compare_snapshot is None:
         raise click.UsageError(f"--compare-year {year} is the same as --year. Choose another year.")
-    question = Question(
+    request = ReportRequest(
         year,
         frameworks,
         None if definition == "all" else definition,
@@ -117,9 +117,9 @@ def command(
         by,
         top,
     )
-    if name and is_whole(name, reports):
+    if name and is_database_report(name, reports):
         if (
-            question != Question(None)
+            request != ReportRequest()
             or (compare_year, compare_snapshot) != (None, None)
             or selector.is_given
         ):
@@ -128,31 +128,31 @@ def command(
                 "--snapshot, --as-of or other filters."
             )
         with open_store(db) as store:
-            report = build_whole(store, name, where=reports)
+            report = build_database_report(store, name, where=reports)
         write_report(report, target)
         return
     with open_store(db) as store:
         view = SnapshotView.choose(
-            store, question.period, snapshot=selector.snapshot, as_of=selector.end
+            store, request.period, snapshot=selector.snapshot, as_of=selector.end
         )
         if compare_year is None and compare_snapshot is None:
             if name == "compare":
                 raise click.UsageError(
                     "--name compare requires --compare-year or --compare-snapshot."
                 )
-            report = build(view, question, name=name, where=reports)
+            report = build(view, request, name=name, where=reports)
         else:
             name = name or "compare"
-            base = build(view, question, name=name, where=reports)
-            question = replace(question, year=compare_year or year)
+            base = build(view, request, name=name, where=reports)
+            request = replace(request, year=compare_year or year)
             view = SnapshotView.choose(
-                store, question.period, snapshot=compare_snapshot or base.snapshot.id
+                store, request.period, snapshot=compare_snapshot or base.snapshot.id
             )
-            if (view.snapshot.id, question.year) == (base.snapshot.id, year):
+            if (view.snapshot.id, request.year) == (base.snapshot.id, year):
                 raise click.UsageError(
                     f"--compare-snapshot {compare_snapshot} is the snapshot of the report. Choose "
                     "another."
                 )
-            other = build(view, question, name=name, where=reports)
+            other = build(view, request, name=name, where=reports)
             report = compare(base, other, view)
     write_report(report, target)

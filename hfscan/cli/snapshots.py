@@ -9,7 +9,7 @@ from hfscan.cli._command import Command
 from hfscan.cli._ingested import describe_scope, describe_unreadable
 from hfscan.cli._options import db_option, format_option, open_store
 from hfscan.cli._streams import output
-from hfscan.report import ROW_FORMATS
+from hfscan.report import write_rows
 from hfscan.store import Snapshot, Store
 
 _EXAMPLES = """
@@ -31,7 +31,7 @@ def command(db: Path, format_: str, reclassify: bool) -> None:
         with Store.open(db, write=True):
             pass  # opening for writing reclassifies
     with open_store(db) as store:
-        ROW_FORMATS[format_]([_row(snapshot) for snapshot in store.snapshots()], output(format_))
+        write_rows(format_, [_row(snapshot) for snapshot in store.snapshots()], output(format_))
 
 
 def _row(snapshot: Snapshot) -> dict[str, Any]:

@@ -26,9 +26,7 @@ from hfscan.figures import (
 )
 from hfscan.figures.trend import Per
 from hfscan.frameworks import DEFINITIONS, taxonomy
-from hfscan.report import ROW_FORMATS, TABLE_FORMATS
-from hfscan.report.table import grid, pivoted
-from hfscan.report.words import percent
+from hfscan.report import TABLE_FORMATS, format_percent, group_table, pivot_table, write_rows
 from hfscan.scope import DEFAULT_FRAMEWORKS
 
 _EXAMPLES = """
@@ -113,10 +111,14 @@ def command(
             latest = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of).snapshot
             keys = ("rows", "columns", "cells") if few else ("columns", "rows", "cells")
             cells = (
-                (titles[row["framework"]], label_of(row["period"], latest), percent(row["share"]))
+                (
+                    titles[row["framework"]],
+                    label_of(row["period"], latest),
+                    format_percent(row["share"]),
+                )
                 for row in rows
             )
-            table = pivoted(dict(zip(keys, cell, strict=True)) for cell in cells)
+            table = pivot_table(dict(zip(keys, cell, strict=True)) for cell in cells)
         else:
             request = FigureRequest(
                 frameworks or DEFAULT_FRAMEWORKS, definition=definition, weight=weight
@@ -124,9 +126,9 @@ def command(
             figures = list(trend(store, request, per=per, snapshot=snapshot, as_of=as_of))
             view = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
             names = view.titles(request.frameworks)
-            table = grid(figures, per, names)
+            table = group_table(figures, per, names)
             rows = [figure.as_dict() for figure in figures]
     if format_ in TABLE_FORMATS:
         TABLE_FORMATS[format_](table, output(format_))
     else:
-        ROW_FORMATS[format_](rows, output(format_))
+        write_rows(format_, rows, output(format_))

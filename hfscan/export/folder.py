@@ -15,7 +15,7 @@ from hfscan.export import manifest
 from hfscan.figures import SnapshotView
 from hfscan.fs import hold_lock, translate_os_errors
 from hfscan.objectid import FIRST_DATED_YEAR
-from hfscan.report import FORMATS, Question, Report, build
+from hfscan.report import FORMATS, Report, ReportRequest, build
 from hfscan.sql import literal
 from hfscan.store import Snapshot, Store
 
@@ -117,13 +117,12 @@ def _figures(store: Store, folder: Path, snapshot: Snapshot) -> int:
     (folder / "reports").mkdir()
     rows = []
     for report in reports:
-        name = f"{report.name}-{report.question.year}" if report.question.year else report.name
+        name = f"{report.name}-{report.request.year}" if report.request.year else report.name
         text = io.StringIO()
         FORMATS["md"](report, text)
         (folder / "reports" / f"{name}.md").write_text(text.getvalue(), encoding="utf-8")
-        across = (one for part in report.sections if part.across for one in part.figures)
-        told = [one.as_dict() for one in (*report.figures, *across)]
-        rows += [{"report": name} | one for one in told]
+        figures = (*report.figures, *report.breakdowns)
+        rows += [{"report": name} | figure.as_dict() for figure in figures]
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "figures.json"
         file.write_text(json.dumps(rows), encoding="utf-8")
@@ -134,10 +133,10 @@ def _figures(store: Store, folder: Path, snapshot: Snapshot) -> int:
 
 def _reports(store: Store, snapshot: Snapshot) -> Iterator[Report]:
     years = range(FIRST_DATED_YEAR, snapshot.observed_to.year + 1)
-    for question in (Question(None), *map(Question, years)):
+    for request in (ReportRequest(None), *map(ReportRequest, years)):
         try:
-            view = SnapshotView.choose(store, question.period, snapshot=snapshot.id)
-            yield build(view, question)
+            view = SnapshotView.choose(store, request.period, snapshot=snapshot.id)
+            yield build(view, request)
         except NotFoundError:
             continue  # not for this snapshot: a period that it does not cover, no tags
 

@@ -1,41 +1,35 @@
-"""Reports: the same figures in several formats, one module each."""
+"""Reports: the same figures in several formats."""
 
-from collections.abc import Callable
-from typing import TextIO
-
-from hfscan.report import html, json, markdown, terminal
-from hfscan.report.compare import compare
-from hfscan.report.fill import build
-from hfscan.report.folder import write_folder
-from hfscan.report.report import Question, Report
-from hfscan.report.rows import RESULT_FORMATS, ROW_FORMATS
-from hfscan.report.table import Table
-from hfscan.report.whole import build_whole, is_whole
+from hfscan.report.build import build, compare
+from hfscan.report.database_report import build_database_report, is_database_report
+from hfscan.report.format import format_percent
+from hfscan.report.model import CustomText, Report, ReportRequest, Section
+from hfscan.report.tables import group_table, pivot_table
+from hfscan.report.writers import (
+    FORMATS,
+    RESULT_FORMATS,
+    TABLE_FORMATS,
+    write_result,
+    write_rows,
+)
+from hfscan.report.writers.folder import write_folder
 
 __all__ = [
     "FORMATS",
     "RESULT_FORMATS",
-    "ROW_FORMATS",
     "TABLE_FORMATS",
-    "Question",
+    "CustomText",
     "Report",
+    "ReportRequest",
+    "Section",
     "build",
-    "build_whole",
+    "build_database_report",
     "compare",
-    "is_whole",
+    "format_percent",
+    "group_table",
+    "is_database_report",
+    "pivot_table",
     "write_folder",
+    "write_result",
+    "write_rows",
 ]
-
-FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
-    "terminal": terminal.write,
-    "md": markdown.write,
-    "json": json.write,
-    "html": html.write,
-}
-"""Name of a format -> what writes a report in it."""
-
-TABLE_FORMATS: dict[str, Callable[[Table, TextIO], None]] = {
-    "terminal": terminal.write_table,
-    "md": markdown.write_table,
-}
-"""Name of a format for people -> what writes one table in it."""

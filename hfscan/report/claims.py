@@ -1,15 +1,16 @@
-"""Published claims, measured: `reports/claims/*.toml` against what was observed.
+"""Evaluate published claims (`reports/claims/*.toml`) against the snapshots in the database.
 
-The rule of the verdict: a measured value, or the interval in which it lies, supports a claim when
-all of it lies in what the claim's words allow (`accepts`), contradicts it when none does, and
-leaves it open otherwise. Where every measurement says the same, that is the verdict; where they
-differ, it depends on what they differ in. Shares that are said of one whole are added up.
+A measured value, or the interval that contains it, supports a claim if it lies within the values
+that the claim's words accept, contradicts it if it lies outside, and is inconclusive otherwise. If
+all measurements have the same outcome, that is the verdict; if not, the verdict depends on the
+dimensions in which they differ. Shares that a claim states of one population are added up.
 """
 
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -23,25 +24,46 @@ from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store
 from hfscan.store.parity import runs
 
-Says = Literal["supports", "contradicts", "open", "cannot tell"]
+FRAMEWORK_SETS = (DEFAULT_FRAMEWORKS, (*DEFAULT_FRAMEWORKS, "jax"), (ALL,))
+_NEAR = timedelta(days=100)  # a snapshot this close to a date stands for that date
 
-_NUMBER = {
+Outcome = Literal["supports", "contradicts", "inconclusive", "unknown"]
+
+
+class Verdict(StrEnum):
+    """The result of evaluating a claim."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    INCONCLUSIVE = "inconclusive"
+    DEPENDS_ON = "depends_on"
+    NOT_MEASURED = "not_measured"
+    NOT_MEASURABLE = "not_measurable"
+    CONSISTENT = "internally_consistent"
+    INCONSISTENT = "internally_inconsistent"
+
+
+_VERDICTS = {
+    "supports": Verdict.SUPPORTED,
+    "contradicts": Verdict.CONTRADICTED,
+    "inconclusive": Verdict.INCONCLUSIVE,
+}
+_OUTCOMES = {
     "supports": ("supports it", "support it"),
     "contradicts": ("contradicts it", "contradict it"),
-    "open": ("is open", "are open"),
+    "inconclusive": ("is inconclusive", "are inconclusive"),
 }
-"""What one measurement says, or several."""
+"""Outcome -> predicate in the singular and plural."""
 
-FRAMEWORK_SETS = (DEFAULT_FRAMEWORKS, (*DEFAULT_FRAMEWORKS, "jax"), (ALL,))
-_AS_IT_STANDS = timedelta(days=100)  # a snapshot this near a date speaks of that date
+_DIMENSIONS = {"measure": "what", "definition": "definition", "frameworks": "frameworks"}
+"""What a verdict can depend on -> the attribute of a measurement."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one measure of a claim found, under one definition and in one frameworks.
+    """A measure of a claim under one definition and set of frameworks.
 
-    `low`, `high`: the value, twice the same unless it is an interval; None: not to be had from
-    what was observed, and `why`.
+    `low`, `high`: the value twice, or its interval; None if it is unknown, with the `reason`.
     """
 
     what: str
@@ -52,13 +74,17 @@ class Measurement:
     parameters: Mapping[str, object]
     low: float | None
     high: float | None
-    says: Says
-    why: str | None = None
+    outcome: Outcome
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A published claim, as its file tells it, with what was measured and the verdict."""
+    """A published claim with its measurements and verdict.
+
+    `least`, `most`: the values that its words accept. `depends_on`: the dimensions in which the
+    measurements of a `depends_on` verdict differ. `detail`: the reason for the verdict.
+    """
 
     name: str
     claim: str
@@ -71,249 +97,280 @@ class Claim:
     unit: str
     note: str | None
     measurements: tuple[Measurement, ...]
-    verdict: str
-    why: str
+    verdict: Verdict
+    depends_on: tuple[str, ...]
+    detail: str
+
+    @property
+    def measured_unit(self) -> str:
+        """What the claim is measured in: share, ratio or count."""
+        bounds = [bound for bound in (self.least, self.most) if bound is not None]
+        is_count = self.unit == "share" and any(bound > 1 for bound in bounds)
+        return "count" if is_count else self.unit
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the claim without its measurements."""
+        row = {key: value for key, value in self.__dict__.items() if key != "measurements"}
+        return row | {"verdict": self.verdict.value, "depends_on": list(self.depends_on)}
 
 
-def weigh(store: Store, *, where: Path | None = None) -> Iterator[Claim]:
-    """Yield every claim in the folder `where` (default: those that come with hfscan), weighed.
+def evaluate_claims(store: Store, *, where: Path | None = None) -> Iterator[Claim]:
+    """Yield every claim of the folder `where` (default: hfscan's own), evaluated.
 
-    In the order of their file names, whose number is no part of a claim's name. Raises
-    NotFoundError when the database holds nothing at all.
+    Claims are in the order of their file names; a leading number is not part of a claim's name.
+    Raises NotFoundError if the database is empty.
     """
-    observed = _Observed(store)
-    if not observed.snapshots and not runs(store.connection):
+    cache = _QueryCache(store)
+    if not cache.snapshots and not runs(store.connection):
         raise NotFoundError(store.explain_empty())
     for path in sorted(((where or data_dir("reports")) / "claims").glob("*.toml")):
-        if path.name == "report.toml":
-            continue  # how they are shown
-        yield _Weighing(observed, tomllib.loads(path.read_text(encoding="utf-8"))).claim(
-            path.stem.lstrip("0123456789-")
-        )
+        if path.name != "report.toml":
+            spec = tomllib.loads(path.read_text(encoding="utf-8"))
+            yield ClaimEvaluator(cache, spec).evaluate(path.stem.lstrip("0123456789-"))
 
 
-class _Observed:
-    """What the database holds. Claims ask much that is the same: each question is asked once."""
+class _QueryCache:
+    """Runs each query once: claims share many of them."""
 
     def __init__(self, store: Store) -> None:
         self.snapshots = store.snapshots()
         self._store = store
-        self._answers: dict[str, list[dict[str, Any]]] = {}
+        self._rows: dict[str, list[dict[str, Any]]] = {}
 
     def rows(
         self, snapshot: Snapshot | None, query: str, parameters: dict[str, object]
     ) -> list[dict[str, Any]]:
-        """Return the rows of a named query, over a snapshot where it speaks of one."""
+        """Return the rows of a named query, over a snapshot where one is given."""
         cache_key = repr((snapshot and snapshot.id, query, parameters))
-        if cache_key not in self._answers:
-            self._answers[cache_key] = (
+        if cache_key not in self._rows:
+            self._rows[cache_key] = (
                 load(query).run(self._store.connection, parameters)
                 if snapshot is None
                 else SnapshotView(self._store, snapshot).run(query, parameters)
             )
-        return self._answers[cache_key]
+        return self._rows[cache_key]
 
 
-class _Weighing:
-    """Weighs one claim."""
+class ClaimEvaluator:
+    """Evaluates one claim."""
 
-    def __init__(self, observed: _Observed, told: dict[str, Any]) -> None:
-        self._observed, self._told = observed, told
-        accepts = told.get("accepts", {})
+    def __init__(self, cache: _QueryCache, spec: dict[str, Any]) -> None:
+        self._cache, self._spec = cache, spec
+        accepts = spec.get("accepts", {})
         self._least, self._most = accepts.get("least"), accepts.get("most")
 
-    def claim(self, name: str) -> Claim:
+    def evaluate(self, name: str) -> Claim:
         """Return the claim with its measurements and verdict."""
-        told = self._told
-        found = tuple(
-            self._measured(measure, definition, tuple(frameworks))
-            for measure in told.get("measure", ())
+        spec = self._spec
+        measurements = tuple(
+            self._measure(measure, definition, tuple(frameworks))
+            for measure in spec.get("measure", ())
             for definition, frameworks in product(
-                told.get("definitions", DEFINITIONS), told.get("framework_sets", FRAMEWORK_SETS)
+                spec.get("definitions", DEFINITIONS), spec.get("framework_sets", FRAMEWORK_SETS)
             )
         )
-        verdict, why = self._verdict(found)
+        verdict, depends_on, detail = self._verdict(measurements)
         return Claim(
-            name, told["claim"], told["document"], told["made"], told["about"], told["claimed"],
-            self._least, self._most, told.get("unit", "share"), told.get("note"), found, verdict,
-            why,
-        )  # fmt: skip
+            name=name,
+            **{key: spec[key] for key in ("claim", "document", "made", "about", "claimed")},
+            least=self._least,
+            most=self._most,
+            unit=spec.get("unit", "share"),
+            note=spec.get("note"),
+            measurements=measurements,
+            verdict=verdict,
+            depends_on=depends_on,
+            detail=detail,
+        )
 
-    def _measured(
+    def _measure(
         self, measure: dict[str, Any], definition: str, frameworks: tuple[str, ...]
     ) -> Measurement:
-        asked: dict[str, object] = {
+        values: dict[str, object] = {
             "definition": definition,
             "frameworks": list(frameworks) or None,
         }
-        asked |= {key: measure[key] for key in ("since", "until") if key in measure}
-        found, low, high, why = None, None, None, None
+        values |= {key: measure[key] for key in ("since", "until") if key in measure}
+        snapshot, low, high, reason = None, None, None, None
         try:
             if "at" in measure or "since" in measure:
-                found, until = self._observation(measure, definition)
-                asked |= {"until": until} if "at" in measure else {}
-            rows = self._observed.rows(found, measure["query"], _known(measure, asked))
+                snapshot, until = self._choose_snapshot(measure, definition)
+                values |= {"until": until} if "at" in measure else {}
+            rows = self._cache.rows(snapshot, measure["query"], _parameters(measure, values))
             low, high = _value(rows, measure)
         except (NotFoundError, InvalidRequestError) as error:
-            why = str(error)
-        if low is None and why is None:
-            why = measure.get("missing", "There is nothing to compare.")
+            reason = str(error)
+        if low is None and reason is None:
+            reason = measure.get("missing", "There is nothing to compare.")
         return Measurement(
-            _described(measure), definition, frameworks, None if found is None else found.id,
-            measure["query"], _known(measure, asked), low, high, self._says(low, high), why,
-        )  # fmt: skip
+            what=_describe(measure),
+            definition=definition,
+            frameworks=frameworks,
+            snapshot=None if snapshot is None else snapshot.id,
+            query=measure["query"],
+            parameters=_parameters(measure, values),
+            low=low,
+            high=high,
+            outcome=self._outcome(low, high),
+            reason=reason,
+        )
 
-    def _observation(
+    def _choose_snapshot(
         self, measure: dict[str, Any], definition: str
     ) -> tuple[Snapshot, datetime | None]:
-        """Return the snapshot that speaks of the claim's time, and until when it is to count.
+        """Return the snapshot that shows the claim's time, and the end of the models to count.
 
-        One near the date answers as it stands; else the first after it, for the models that were
-        created by then and still exist. For a period of creation, the first after its end.
+        A snapshot near the date is used as it is; otherwise the first one after it, cut to the
+        models created by then. For a period of creation, the first one after its end.
         """
         on: date = measure.get("at") or measure["until"]
         day = _midnight(on)
-        assert day is not None
-        able = [
-            one for one in self._observed.snapshots
-            if one.whole and "tags" not in one.missing_columns
-            and not (definition == "weights" and "files" in one.missing_columns)
+        needs_files = definition == "weights"
+        snapshots = [
+            snapshot for snapshot in self._cache.snapshots
+            if snapshot.whole and "tags" not in snapshot.missing_columns
+            and not (needs_files and "files" in snapshot.missing_columns)
         ]  # fmt: skip
         if "at" in measure:
-            near = [one for one in able if abs(one.observed_to - day) <= _AS_IT_STANDS]
+            near = [one for one in snapshots if abs(one.observed_to - day) <= _NEAR]
             if near:
                 return min(near, key=lambda one: (abs(one.observed_to - day), -one.models)), None
             if day < CUTOFF_END.replace(tzinfo=None):
                 raise NotFoundError(f"No snapshot near {on}, and the Hub's dates begin later.")
-        able = [
-            one
-            for one in able
-            if one.observed_to >= day and "created_at" not in one.missing_columns
-        ]
-        since = measure.get("since")
-        able = [one for one in able if one.covers(_midnight(since), day)]
-        if not able:
-            raise NotFoundError(
-                f"No snapshot of the whole Hub after {on} with dates"
-                f"{' and file names' if definition == 'weights' else ''}."
-            )
-        return min(able, key=lambda one: (one.observed_to, -one.models)), day
+        since = _midnight(measure["since"]) if "since" in measure else None
+        snapshots = [
+            snapshot for snapshot in snapshots
+            if snapshot.observed_to >= day and "created_at" not in snapshot.missing_columns
+            and snapshot.covers(since, day)
+        ]  # fmt: skip
+        if not snapshots:
+            files = " and file names" if needs_files else ""
+            raise NotFoundError(f"No snapshot of the full Hub after {on} with dates{files}.")
+        return min(snapshots, key=lambda one: (one.observed_to, -one.models)), day
 
-    def _says(self, low: float | None, high: float | None) -> Says:
+    def _outcome(self, low: float | None, high: float | None) -> Outcome:
         if low is None or high is None:
-            return "cannot tell"
+            return "unknown"
         least = float("-inf") if self._least is None else self._least
         most = float("inf") if self._most is None else self._most
         if least <= low and high <= most:
             return "supports"
-        return "contradicts" if high < least or low > most else "open"
+        return "contradicts" if high < least or low > most else "inconclusive"
 
-    def _verdict(self, found: tuple[Measurement, ...]) -> tuple[str, str]:
-        told = self._told
-        if reason := told.get("not_measurable"):
-            return "not measurable from the Hub", reason
-        if sums := told.get("adds"):
-            return _added(sums)
-        said = [one for one in found if one.says != "cannot tell"]
-        if not said:
-            return "not measured", next(one.why for one in found if one.why) or ""
-        if len({one.says for one in said}) == 1:
-            verdict = {"supports": "supported", "contradicts": "contradicted", "open": "open"}
-            by = f"all {len(said)} measurements" if len(said) > 1 else "the one measurement"
-            return verdict[said[0].says], f"by {by}{_unmade(found, said)}"
+    def _verdict(
+        self, measurements: tuple[Measurement, ...]
+    ) -> tuple[Verdict, tuple[str, ...], str]:
+        """Return the verdict, what it depends on, and the detail."""
+        if reason := self._spec.get("not_measurable"):
+            return Verdict.NOT_MEASURABLE, (), reason
+        if sums := self._spec.get("adds"):
+            return _add_shares(sums)
+        known = [one for one in measurements if one.outcome != "unknown"]
+        if not known:
+            reasons = (one.reason for one in measurements if one.reason)
+            return Verdict.NOT_MEASURED, (), next(reasons, "")
+        missing = len(measurements) - len(known)
+        suffix = f"; {missing} more could not be made" if missing else ""
+        if len({one.outcome for one in known}) == 1:
+            count = f"all {len(known)} measurements" if len(known) > 1 else "the only measurement"
+            return _VERDICTS[known[0].outcome], (), f"by {count}{suffix}"
+        counts = {word: sum(one.outcome == word for one in known) for word in _OUTCOMES}
         parts = [
-            f"{len(some)} of {len(said)} {_NUMBER[word][len(some) > 1]}"
-            for word in _NUMBER
-            if (some := [one for one in said if one.says == word])
+            f"{count} of {len(known)} {_OUTCOMES[word][count > 1]}"
+            for word, count in counts.items()
+            if count
         ]
-        return f"depends on {_decisive(said)}", ", ".join(parts) + _unmade(found, said)
+        return Verdict.DEPENDS_ON, _dependencies(known), ", ".join(parts) + suffix
 
 
-def _described(measure: dict[str, Any]) -> str:
-    """Return what is measured, with the day from which it is where the Hub dates no older models.
+def _describe(measure: dict[str, Any]) -> str:
+    """Return what is measured, with the first day where older models have no date.
 
     Queries that count older models too, or as an interval, need no such day.
     """
-    described = str(measure["what"])
-    since, until = _midnight(measure.get("since")), _midnight(measure.get("until"))
-    if since is None or until is None:
-        return described
-    cutoff = next((one for one in load(measure["query"]).parameters if one.name == "cutoff"), None)
-    leaves_out = cutoff and measure.get("ask", {}).get("cutoff", cutoff.default) == "excluded"
-    period = Period.of(since, until)
-    return (
-        f"{described}, from {period.start} on" if leaves_out and period.begins_late else described
-    )
+    description = str(measure["what"])
+    if "since" not in measure or "until" not in measure:
+        return description
+    parameters = {parameter.name: parameter for parameter in load(measure["query"]).parameters}
+    if "cutoff" not in parameters:
+        return description
+    cutoff = measure.get("parameters", {}).get("cutoff", parameters["cutoff"].default)
+    period = Period.of(_midnight(measure["since"]), _midnight(measure["until"]))
+    is_cut = cutoff == "excluded" and period.begins_late
+    return f"{description}, from {period.start} on" if is_cut else description
 
 
-def _known(measure: dict[str, Any], asked: dict[str, object]) -> dict[str, object]:
-    known = {one.name for one in load(measure["query"]).parameters}
-    further: dict[str, object] = measure.get("ask", {})
-    return {key: value for key, value in asked.items() if key in known} | further
+def _parameters(measure: dict[str, Any], values: dict[str, object]) -> dict[str, object]:
+    """Return the values that the measure's query takes, and the parameters of the measure."""
+    names = {parameter.name for parameter in load(measure["query"]).parameters}
+    specified: dict[str, object] = measure.get("parameters", {})
+    return {key: value for key, value in values.items() if key in names} | specified
 
 
-def _midnight(day: date | None) -> datetime | None:
-    return None if day is None else datetime(day.year, day.month, day.day)
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)
 
 
 def _value(
     rows: list[dict[str, Any]], measure: dict[str, Any]
 ) -> tuple[float | None, float | None]:
-    low, high = _taken(rows, measure["of"])
-    if low is None or high is None:  # of nobody: an interval may know one of its ends
+    """Return low and high of the measured value: `value`, or its ratio to `divided_by`."""
+    low, high = _aggregate(rows, measure["value"])
+    if low is None or high is None:  # of no models; an interval may still have one bound
         return None, None
-    if "over" not in measure:
+    if "divided_by" not in measure:
         return low, high
-    least, most = _taken(rows, measure["over"])
+    least, most = _aggregate(rows, measure["divided_by"])
     return (low / most, high / least) if least and most else (None, None)
 
 
-def _taken(rows: list[dict[str, Any]], taken: dict[str, Any]) -> tuple[float | None, float | None]:
-    """Return low and high of a column in the rows that fit: a sum, or two columns' extremes."""
-    fit = [row for row in rows if all(_fits(row, key, taken[key]) for key in taken)]
-    column = taken["column"]
+def _aggregate(
+    rows: list[dict[str, Any]], selection: dict[str, Any]
+) -> tuple[float | None, float | None]:
+    """Return low and high over the selected rows: a column's sum, or two columns' extremes."""
+    selected = [row for row in rows if _matches(row, selection)]
+    column = selection["column"]
     if isinstance(column, list):
-        lows, highs = ([row[name] for row in fit if row[name] is not None] for name in column)
+        lows, highs = ([row[name] for row in selected if row[name] is not None] for name in column)
         return min(lows, default=None), max(highs, default=None)
     if column == "share":
-        one, of = (sum(row[name] for row in fit) for name in ("numerator", "denominator"))
-        return (one / of, one / of) if of else (None, None)
-    total = sum(row[column] for row in fit)
+        numerator, denominator = (
+            sum(row[name] for row in selected) for name in ("numerator", "denominator")
+        )
+        share = numerator / denominator if denominator else None
+        return share, share
+    total = sum(row[column] for row in selected)
     return total, total
 
 
-def _fits(row: dict[str, Any], key: str, wanted: object) -> bool:
-    if key == "column":
-        return True
-    return row[key] in wanted if isinstance(wanted, list) else bool(row[key] == wanted)
+def _matches(row: dict[str, Any], selection: dict[str, Any]) -> bool:
+    return all(
+        row[key] in (value if isinstance(value, list) else [value])
+        for key, value in selection.items()
+        if key != "column"
+    )
 
 
-def _decisive(said: list[Measurement]) -> str:
-    """Return in which of its dimensions the answers differ while the others are held."""
-    dimensions = {
-        "what is counted": "what", "the definition": "definition", "who competes": "frameworks",
-    }  # fmt: skip
-    found = []
-    for title, name in dimensions.items():
-        held = [other for other in dimensions.values() if other != name]
-        answers: dict[tuple[object, ...], set[str]] = {}
-        for one in said:
-            answers.setdefault(tuple(getattr(one, key) for key in held), set()).add(one.says)
-        if any(len(some) > 1 for some in answers.values()):
-            found.append(title)
-    return ", ".join(found) or "all of it together"
+def _dependencies(measurements: Collection[Measurement]) -> tuple[str, ...]:
+    """Return the dimensions in which outcomes differ while the other dimensions stay the same."""
+    dependencies = []
+    for dimension, attribute in _DIMENSIONS.items():
+        others = [name for name in _DIMENSIONS.values() if name != attribute]
+        outcomes: dict[tuple[object, ...], set[str]] = {}
+        for one in measurements:
+            cell = tuple(getattr(one, name) for name in others)
+            outcomes.setdefault(cell, set()).add(one.outcome)
+        if any(len(different) > 1 for different in outcomes.values()):
+            dependencies.append(dimension)
+    return tuple(dependencies) or ("combination",)
 
 
-def _unmade(found: Collection[Measurement], said: Collection[Measurement]) -> str:
-    return f"; {len(found) - len(said)} more could not be made" if len(said) < len(found) else ""
-
-
-def _added(sums: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
-    """Return whether shares that are said of one whole fit into it, rounded as they are."""
-    told, beyond = [], False
+def _add_shares(sums: Iterable[Mapping[str, Any]]) -> tuple[Verdict, tuple[str, ...], str]:
+    """Return whether the shares that a claim states of one population can add up to 100 %."""
+    parts, verdict = [], Verdict.CONSISTENT
     for one in sums:
-        total, room = sum(one["shares"]), one["rounding"] * len(one["shares"])
-        beyond = beyond or total - room > 1
-        told.append(f"{one['what']} = {round(100 * total)} %")
-    verdict = "its own figures cannot share one denominator" if beyond else "its figures fit"
-    return verdict, "; ".join(told)
+        total, tolerance = sum(one["shares"]), one["rounding"] * len(one["shares"])
+        if total - tolerance > 1:
+            verdict = Verdict.INCONSISTENT
+        parts.append(f"{one['what']} = {round(100 * total)} %")
+    return verdict, (), "; ".join(parts)

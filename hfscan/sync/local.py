@@ -17,8 +17,7 @@ from hfscan.errors import StorageError, SuspiciousDropError
 from hfscan.figures import FigureRequest, SnapshotView, describe_drops
 from hfscan.fs import hold_lock, translate_os_errors
 from hfscan.hub import Progress
-from hfscan.report import Question, build, build_whole, write_folder
-from hfscan.report.words import percent
+from hfscan.report import ReportRequest, build, build_database_report, format_percent, write_folder
 from hfscan.scope import Scope
 from hfscan.store import Snapshot, Store
 from hfscan.sync.state import STATE_FILE, SnapshotState, read_state, write_state
@@ -197,10 +196,10 @@ def _export(run: _Run) -> None:
 def _report(run: _Run) -> None:
     """Write the reports on all models and on those of this year, and the fact-check."""
     for year in (None, run.options.now.year):
-        question = Question(year)
-        view = SnapshotView.choose(run.store, question.period, snapshot=run.latest.id)
-        write_folder(build(view, question), _FORMATS, run.target.reports)
-    write_folder(build_whole(run.store, "claims"), _FORMATS, run.target.reports)
+        request = ReportRequest(year)
+        view = SnapshotView.choose(run.store, request.period, snapshot=run.latest.id)
+        write_folder(build(view, request), _FORMATS, run.target.reports)
+    write_folder(build_database_report(run.store, "claims"), _FORMATS, run.target.reports)
 
 
 def _describe(run: _Run) -> SnapshotState:
@@ -231,4 +230,4 @@ def _format_message(run: _Run) -> str:
 
 def _format_share(store: Store, snapshot: Snapshot) -> str:
     figures = SnapshotView(store, snapshot).exclusivity(FigureRequest())
-    return percent(next(figures).share)
+    return format_percent(next(figures).share)

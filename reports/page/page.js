@@ -1,13 +1,13 @@
 
 "use strict";
-// a table is sorted by the heading clicked: numbers first by value, then text
-const worth = (text) => {
-  const found = text.replaceAll(",", "").match(/-?\d+(\.\d+)?/);
-  const nudge = { "<": -1e-6, ">": 1e-6 }[text.trim()[0]] ?? 0;
-  return found ? Number(found[0]) + nudge : null;
+// sort a table by the clicked heading: numbers by value, then text
+const sortValue = (text) => {
+  const match = text.replaceAll(",", "").match(/-?\d+(\.\d+)?/);
+  const offset = { "<": -1e-6, ">": 1e-6 }[text.trim()[0]] ?? 0;
+  return match ? Number(match[0]) + offset : null;
 };
 const compare = (a, b) => {
-  const [x, y] = [worth(a), worth(b)];
+  const [x, y] = [sortValue(a), sortValue(b)];
   return x === null || y === null ? a.localeCompare(b) : x - y;
 };
 for (const heading of document.querySelectorAll("thead th")) {
@@ -15,62 +15,65 @@ for (const heading of document.querySelectorAll("thead th")) {
   button.append(...heading.childNodes);
   heading.append(button);
   button.addEventListener("click", () => {
-    const place = heading.cellIndex;
+    const column = heading.cellIndex;
     const body = heading.closest("table").tBodies[0];
-    const turn = (heading.ariaSort ?? (place ? "ascending" : "descending")) === "ascending" ? -1 : 1;
-    const cell = (row) => row.cells[place].textContent;
-    const order = place ? compare : (a, b) => a.localeCompare(b);
-    body.append(...[...body.rows].sort((a, b) => turn * order(cell(a), cell(b))));
+    const previous = heading.ariaSort ?? (column ? "ascending" : "descending");
+    const sign = previous === "ascending" ? -1 : 1;
+    const cell = (row) => row.cells[column].textContent;
+    const order = column ? compare : (a, b) => a.localeCompare(b);
+    body.append(...[...body.rows].sort((a, b) => sign * order(cell(a), cell(b))));
     for (const other of heading.parentNode.cells) other.ariaSort = null;
-    heading.ariaSort = turn > 0 ? "ascending" : "descending";
+    heading.ariaSort = sign > 0 ? "ascending" : "descending";
   });
 }
-// a chart is drawn anew, live, when it comes near: to pick a series, click its name in the legend
-// a size stands in the spec as {"$size": name}, which no text of the data can be
-const filled = (node, sizes) => {
+// replace a chart with an interactive one when it comes near; click a legend entry to show one series
+// a size in the spec is {"$size": name}, an object, which no text in the data can be
+const substitute = (node, sizes) => {
   if (node === null || typeof node !== "object") return node;
   if (Object.hasOwn(node, "$size")) return sizes[node.$size];
-  if (Array.isArray(node)) return node.map((one) => filled(one, sizes));
-  return Object.fromEntries(Object.entries(node).map(([key, one]) => [key, filled(one, sizes)]));
+  if (Array.isArray(node)) return node.map((item) => substitute(item, sizes));
+  return Object.fromEntries(
+    Object.entries(node).map(([key, item]) => [key, substitute(item, sizes)])
+  );
 };
-const sized = (spec, width) => {
+const specFor = (text, width) => {
   const columns = width < 500 ? 2 : 4;
-  const sizes = { // as in chart.py
-    width: width - 4, room: width - 90, plain: width - 30, columns,
-    cell: Math.floor((width - 24 * columns) / columns),
+  const sizes = { // as in charts.py
+    width: width - 4, inner_width: width - 90, axis_width: width - 30, columns,
+    facet_width: Math.floor((width - 24 * columns) / columns),
   };
-  return filled(JSON.parse(spec), sizes);
+  return substitute(JSON.parse(text), sizes);
 };
 const drawn = new WeakMap();
 const draw = async (figure) => {
   const width = Math.round(figure.clientWidth);
   if (!width || drawn.get(figure)?.width === width) return;
-  const before = drawn.get(figure)?.view;
+  const previous = drawn.get(figure)?.view;
   drawn.set(figure, { width });
-  const place = figure.querySelector(".live");
-  // ast: expressions are interpreted, for the page lets none be compiled
+  const container = figure.querySelector(".live");
+  // ast: interpret expressions, because the content security policy forbids compiling them
   const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false };
-  const spec = sized(figure.querySelector("script").textContent, width);
+  const spec = specFor(figure.querySelector("script").textContent, width);
   spec.description = figure.getAttribute("aria-label");
-  const fresh = document.createElement("div");
-  place.append(fresh);
-  const { view } = await vegaEmbed(fresh, spec, options);
-  before?.finalize();
-  place.replaceChildren(fresh);
+  const element = document.createElement("div");
+  container.append(element);
+  const { view } = await vegaEmbed(element, spec, options);
+  previous?.finalize();
+  container.replaceChildren(element);
   drawn.set(figure, { width, view });
   figure.classList.add("drawn");
 };
-const near = new IntersectionObserver((seen) => {
-  for (const one of seen) if (one.isIntersecting) draw(one.target);
+const near = new IntersectionObserver((entries) => {
+  for (const entry of entries) if (entry.isIntersecting) draw(entry.target);
 }, { rootMargin: "400px" });
-const resized = new ResizeObserver((seen) => {
-  for (const one of seen) if (drawn.has(one.target)) draw(one.target);
+const resized = new ResizeObserver((entries) => {
+  for (const entry of entries) if (drawn.has(entry.target)) draw(entry.target);
 });
 for (const figure of document.querySelectorAll("figure")) {
   near.observe(figure);
   resized.observe(figure);
 }
-// what a mark says, beside the pointer
+// show the description of a mark beside the pointer
 const hint = document.getElementById("hint");
 addEventListener("pointermove", (event) => {
   const mark = event.target.closest?.("figure svg [aria-label]");
@@ -81,10 +84,10 @@ addEventListener("pointermove", (event) => {
   hint.style.left = `${Math.max(4, Math.min(event.clientX + 12, innerWidth - offsetWidth - 8))}px`;
   hint.style.top = `${event.clientY > innerHeight / 2 ? event.clientY - offsetHeight - 12 : event.clientY + 18}px`;
 });
-// paper has nothing to click
+// open all tables for printing
 let closed = [];
 addEventListener("beforeprint", () => {
   closed = [...document.querySelectorAll("details.table:not([open])")];
-  for (const one of closed) one.open = true;
+  for (const details of closed) details.open = true;
 });
-addEventListener("afterprint", () => closed.forEach((one) => (one.open = false)));
+addEventListener("afterprint", () => closed.forEach((details) => (details.open = false)));

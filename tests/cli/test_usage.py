@@ -264,7 +264,7 @@ def test_top_needs_groups(db, tmp_path, by):
     plan.parent.mkdir()
     plan.write_text(
         'title = "T"\nheadline = "x"\n[[section]]\nname = "x"\ntitle = "X"\n'
-        f'population = "asked"\n{by}'
+        f'population = "requested"\n{by}'
     )
     command = ["report", "--reports", str(tmp_path), "--name", "mine", "--top", "5"]
     code, message = refused(db, *command)

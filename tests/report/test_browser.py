@@ -4,6 +4,7 @@ Looks are for eyes: screenshots at three widths, in the dark and on paper lie in
 """
 
 import base64
+import calendar
 import json
 import os
 import re
@@ -15,10 +16,10 @@ import pytest
 
 from hfscan.census import crawl
 from hfscan.fakehub import FakeHub, Population
-from hfscan.figures import SnapshotView
-from hfscan.report import FORMATS, Question, build, build_whole, compare, words
-from hfscan.report.csv import rows as csv_rows
-from hfscan.report.csv import text as csv_text
+from hfscan.figures import SnapshotView, load
+from hfscan.report import FORMATS, ReportRequest, build, build_database_report, compare
+from hfscan.report.format import format_number, format_percent, format_range, format_value
+from hfscan.report.writers.csv_ import section_rows, to_csv
 from hfscan.scope import Scope
 from hfscan.store import Store
 from hfscan.text import sanitize
@@ -67,17 +68,17 @@ def hostile(tmp_path_factory):
         crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
     with Store.open(path) as store:
         view = SnapshotView.choose(store, None)
-        one, other = (build(view, Question(year), name="compare") for year in (2022, 2023))
+        one, other = (build(view, ReportRequest(year), name="compare") for year in (2022, 2023))
         yield {
-            "hostile": build(view, Question(2022)),
-            "hostile-all": build(view, Question(None)),
+            "hostile": build(view, ReportRequest(2022)),
+            "hostile-all": build(view, ReportRequest(None)),
             "hostile-compare": compare(one, other, view),
-            "hostile-claims": build_whole(store, "claims"),
+            "hostile-claims": build_database_report(store, "claims"),
         }
 
 
 ODD = [
-    'x"$width', "$width", "$room", '{"$size":"width"}', "${x}", "</script>", "%s", "a\\b",
+    'x"$width', "$width", "$inner_width", '{"$size":"width"}', "${x}", "</script>", "%s", "a\\b",
     "\\u003c", "'q'", "\u200b\u202eodd\n\x1b[1m", "{{7*7}}", "<!--", "datum.x", "__proto__",
     "constructor", "nil", "https://vega.github.io/schema/vega/v6.json",
 ]  # fmt: skip
@@ -101,7 +102,9 @@ def odd(tmp_path_factory):
     with FakeHub(Population.from_rows(models), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
     with Store.open(path) as store:
-        yield build(SnapshotView.choose(store, None), Question(2022, by="library", top=len(ODD)))
+        yield build(
+            SnapshotView.choose(store, None), ReportRequest(2022, by="library", top=len(ODD))
+        )
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +120,7 @@ def database(tmp_path_factory):
 @pytest.fixture(scope="module")
 def year(database):
     with Store.open(database) as store:
-        yield build(SnapshotView.choose(store, None), Question(2022))
+        yield build(SnapshotView.choose(store, None), ReportRequest(2022))
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +128,10 @@ def files(hostile, odd, year, database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     pages = hostile | {"odd": odd, "year": year}
     with Store.open(database) as store:
-        pages |= {name: build_whole(store, name) for name in ("claims", "parity")}
+        pages |= {name: build_database_report(store, name) for name in ("claims", "parity")}
         view = SnapshotView.choose(store, None)
-        pages["overview"] = build(view, Question(None))
-        one, other = (build(view, Question(year), name="compare") for year in (2022, 2023))
+        pages["overview"] = build(view, ReportRequest(None))
+        one, other = (build(view, ReportRequest(year), name="compare") for year in (2022, 2023))
         pages["compare"] = compare(one, other, view)
     for name, one in pages.items():
         for format_ in ("html", "json"):
@@ -296,38 +299,43 @@ def test_each_section_can_be_taken_along(opened, year):
         assert link.get_attribute("download") == f"{section.name}.csv"
         kind, _, data = link.get_attribute("href").partition(",")
         assert kind == "data:text/csv;charset=utf-8;base64"
-        assert base64.b64decode(data).decode() == csv_text(csv_rows(section))
+        assert base64.b64decode(data).decode() == to_csv(section_rows(section))
 
 
 NUMBER = re.compile(r"(?<![\w.,])[<>+-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]\d+)?(?: %)?(?![\w,.-]?\d)")
 
 
+def column_format(query, column):
+    """The format that the query declares, or that the name of a claim's column says."""
+    return load(query).columns.get(column) or re.sub("_?(min|max)$", "", column)
+
+
 def numbers(told):
     """Every number of a report's JSON, in the words of the page."""
     said = set()
-    for figure in told["figures"] + told["sensitivity"]:
+    for figure in told["figures"] + told["breakdowns"]:
         counts = (figure["numerator"], figure["denominator"])
-        said |= {words.number(n) for n in counts} | {words.number(int(n)) for n in counts}
-        said |= {words.percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
+        said |= {format_number(n) for n in counts} | {format_number(int(n)) for n in counts}
+        said |= {format_percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
     across = {}  # "another only" is one column for many frameworks
-    for figure in told["sensitivity"]:
+    for figure in told["breakdowns"]:
         if figure["name"] == "exclusive":
             key = (figure["definition"], *figure["frameworks"])
             share = figure["numerator"] / (figure["denominator"] or 1)
             across.setdefault(key, {})[figure["framework"]] = share
     for shares in across.values():
         others = [one for name, one in shares.items() if name not in ("pytorch", "tensorflow")]
-        said.add(words.percent(sum(others)))
+        said.add(format_percent(sum(others)))
     for table in told["tables"]:
         for row in table["rows"]:
             for key, value in row.items():
-                said |= set(NUMBER.findall(words.cell(key, value)))
+                said |= set(NUMBER.findall(format_value(column_format(table["query"], key), value)))
             if row.get("share_min") is not None:
-                said |= set(NUMBER.findall(words.span(row["share_min"], row["share_max"])))
+                said |= set(NUMBER.findall(format_range(row["share_min"], row["share_max"])))
     for value in told.get("summary", {}).values():
-        said |= set(NUMBER.findall(words.cell("", value)))
+        said |= set(NUMBER.findall(format_value(None, value)))
     for snapshot in filter(None, [told["snapshot"], *told.get("snapshots", [])]):
-        said |= {words.number(snapshot["models"]), str(snapshot["id"])}
+        said |= {format_number(snapshot["models"]), str(snapshot["id"])}
     return said
 
 
@@ -338,7 +346,7 @@ def test_every_number_is_one_of_the_json(opened, files, name):
     said = numbers(told)
     page = opened(name)
     draw_all(page)
-    cells = page.locator("td, .keys, .lede").all_text_contents()
+    cells = page.locator("td, .highlights, .headline").all_text_contents()
     marks = page.locator(".live svg [aria-label]").evaluate_all(
         "all => all.map((e) => e.ariaLabel)"
     )
@@ -351,7 +359,8 @@ def test_every_number_is_one_of_the_json(opened, files, name):
             assert number in said | {"30"}, (number, text)  # 30-day downloads
 
 
-DATE = re.compile(r"\b\d{4}(-\d\d){1,2}\b|\b20\d\d\b|\b\d{1,2} (?:January|March|July|December)\b")
+MONTHS = "|".join(calendar.month_name[1:])
+DATE = re.compile(r"\b\d{4}(-\d\d){1,2}\b|\b20\d\d\b|\b\d{1,2} (?=" + MONTHS + ")")
 
 
 @pytest.mark.parametrize(

@@ -8,29 +8,31 @@ from click.testing import CliRunner
 
 from hfscan.cli import cli
 from hfscan.report import FORMATS
-from hfscan.report.claims import weigh
+from hfscan.report.claims import evaluate_claims
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 
 
 @pytest.fixture(scope="module")
-def weighed(censuses):
+def claims(censuses):
     with Store.open(censuses) as store:
-        return {claim.name: claim for claim in weigh(store)}
+        return {claim.name: claim for claim in evaluate_claims(store)}
 
 
-def test_the_verdicts_on_the_recorded_censuses(weighed):
-    verdicts = {name: claim.verdict for name, claim in weighed.items()}
-    assert verdicts["pytorch-exclusive-2022"].startswith("depends on what is counted, the defin")
-    assert verdicts["pytorch-added-2022"] == "depends on what is counted"
+def test_verdicts_on_the_recorded_censuses(claims):
+    verdicts = {name: claim.verdict for name, claim in claims.items()}
+    assert verdicts["pytorch-exclusive-2022"] == verdicts["pytorch-added-2022"] == "depends_on"
+    depends_on = claims["pytorch-exclusive-2022"].depends_on
+    assert depends_on[:2] == ("measure", "definition")
+    assert claims["pytorch-added-2022"].depends_on == ("measure",)
     assert verdicts["pytorch-exclusive-2021"] == "contradicted"
-    assert verdicts["shares-of-one-whole-2022"] == "its own figures cannot share one denominator"
-    assert verdicts["shares-of-one-whole-2021"] == "its figures fit"
-    assert verdicts["training-float32"] == "not measured"
-    assert verdicts["industry-tensorflow"] == "not measurable from the Hub"
-    added = weighed["pytorch-added-2022"].measurements[0]
+    assert verdicts["shares-of-one-whole-2022"] == "internally_inconsistent"
+    assert verdicts["shares-of-one-whole-2021"] == "internally_consistent"
+    assert verdicts["training-float32"] == "not_measured"
+    assert verdicts["industry-tensorflow"] == "not_measurable"
+    added = claims["pytorch-added-2022"].measurements[0]
     assert (added.definition, added.frameworks) == ("tag", ("pytorch", "tensorflow"))
-    assert (added.low, added.high, added.says) == (38_580, 38_999, "contradicts")
+    assert (added.low, added.high, added.outcome) == (38_580, 38_999, "contradicts")
 
 
 MODELS = [
@@ -43,13 +45,13 @@ SHARE = """
 what = "share"
 at = {at}
 query = "exclusivity"
-of = {{ name = "exclusive", framework = "pytorch", column = "share" }}
+value = {{ name = "exclusive", framework = "pytorch", column = "share" }}
 """
 
 
 @pytest.fixture
 def verdict(tmp_path):
-    """Return a function: the text of a claim -> the claim, weighed over ten models."""
+    """Return a function: the text of a claim -> the claim, claims over ten models."""
     dump, db = tmp_path / "dump.json", tmp_path / "h.duckdb"
     dump.write_text(json.dumps(MODELS))
     day = datetime(2024, 1, 1, tzinfo=UTC)
@@ -69,7 +71,7 @@ def verdict(tmp_path):
 
 def weigh_own(db, where):
     with Store.open(db) as store:
-        return list(weigh(store, where=where))
+        return list(evaluate_claims(store, where=where))
 
 
 @pytest.mark.parametrize(
@@ -91,13 +93,11 @@ def test_what_lies_in_the_words_of_a_claim_supports_it(verdict, accepts, said):
 def test_answers_that_differ_name_what_they_differ_in(verdict):
     claim = verdict(f"accepts={{{{ least = 0.5 }}}}\n{SHARE}")
     assert claim.verdict == "supported"  # by weights nothing can be told, for want of file names
-    assert {one.definition for one in claim.measurements if one.says == "cannot tell"} == {
-        "weights"
-    }
+    assert {one.definition for one in claim.measurements if one.outcome == "unknown"} == {"weights"}
     both = SHARE + SHARE.replace('"share"\nat', '"k"\nat').replace('"pytorch"', '"tensorflow"')
     claim = verdict(f"definitions=['tag']\naccepts={{{{ least = 0.5 }}}}\n{both}")
-    assert claim.verdict == "depends on what is counted"
-    assert claim.why == "3 of 6 support it, 3 of 6 contradict it"
+    assert (claim.verdict, claim.depends_on) == ("depends_on", ("measure",))
+    assert claim.detail == "3 of 6 support it, 3 of 6 contradict it"
 
 
 def test_an_observation_is_near_or_looks_back(verdict):
@@ -107,10 +107,10 @@ def test_an_observation_is_near_or_looks_back(verdict):
     back = verdict(text, at="2023-06-01").measurements[0]
     assert back.parameters["until"] == datetime(2023, 6, 1)
     late = verdict(text, at="2025-06-01")
-    assert late.verdict == "not measured"
-    assert "No snapshot of the whole Hub after 2025-06-01" in late.why
+    assert late.verdict == "not_measured"
+    assert "No snapshot of the full Hub after 2025-06-01" in late.detail
     early = verdict(text, at="2021-06-01")
-    assert early.why == "No snapshot near 2021-06-01, and the Hub's dates begin later."
+    assert early.detail == "No snapshot near 2021-06-01, and the Hub's dates begin later."
 
 
 @pytest.mark.parametrize("asked", [["claims"], ["report", "--name", "claims"]])
@@ -131,7 +131,7 @@ def test_every_format_tells_the_verdict(verdict, tmp_path, asked):
     report = json.loads(told["claims.json"])
     assert report["summary"]["claims"] == report["summary"]["supported"] == 1
     measured = report["tables"][1]["rows"]
-    assert {row["share_low"] for row in measured} == {0.9}
+    assert {row["share_min"] for row in measured} == {0.9}
     assert (
         {row["snapshot"] for row in measured} == {1} == {one["id"] for one in report["snapshots"]}
     )

@@ -9,13 +9,12 @@ import pytest
 
 from hfscan.errors import NotFoundError
 from hfscan.figures import Definition, Figure, SnapshotView
-from hfscan.report import FORMATS, Question, build
-from hfscan.report.words import percent
+from hfscan.report import FORMATS, CustomText, Report, ReportRequest, Section, build, format_percent
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 
 DAY = datetime(2024, 7, 11, tzinfo=UTC)
-ASKED = Question(2022)
+ASKED = ReportRequest(2022)
 HOSTILE = "</td><script>alert(1)</script>|[x](javascript:y)\x1b[31m`\n# h"
 
 
@@ -81,7 +80,7 @@ def test_a_share_is_never_rounded_to_all_or_nothing(numerator, denominator, said
         "exclusive", "pytorch", "tag", ("pytorch",), "existing", None, None, "models", None, None,
         numerator, denominator,
     )  # fmt: skip
-    assert percent(figure.share) == said
+    assert format_percent(figure.share) == said
 
 
 def test_the_headline_names_numerator_and_denominator(written):
@@ -89,7 +88,7 @@ def test_the_headline_names_numerator_and_denominator(written):
     text = " ".join(written(models, "terminal").split())
     assert "Of the 3 models created from 2 March to 31 December 2022 that support" in text
     assert "PyTorch or TensorFlow, 2 (66.7 %)" in text
-    assert "of the models that still existed when observed" in text
+    assert "Deleted models are not in the snapshot of 11 July 2024." in text
     assert "prove" not in text
 
 
@@ -101,20 +100,24 @@ def test_the_definition_decides_and_is_said(written):
         model(3, tags=["pytorch"], siblings=[{"rfilename": "README.md"}]),
     ]  # fmt: skip
     said: dict[Definition, tuple[str, str]] = {
-        "tag": ("1 (50.0 %) support PyTorch only", "by the Hub's tags"),
-        "weights": ("1 (50.0 %) support PyTorch only", "by their weight files"),
-        "loadable": ("1 (33.3 %) support both", "by what can be loaded without converting"),
+        "tag": ("1 (50.0 %) support PyTorch only", "by Hub tags"),
+        "weights": ("1 (50.0 %) support PyTorch only", "by weight files"),
+        "loadable": ("1 (33.3 %) support both", "loadable without conversion"),
     }
     for definition, words in said.items():
-        text = " ".join(written(models, "terminal", Question(2022, definition=definition)).split())
+        text = " ".join(
+            written(models, "terminal", ReportRequest(2022, definition=definition)).split()
+        )
         assert all(one in text for one in words), text
-    figures = json.loads(written(models, "json", Question(2022, definition="weights")))["figures"]
+    figures = json.loads(written(models, "json", ReportRequest(2022, definition="weights")))[
+        "figures"
+    ]
     assert {one["definition"] for one in figures} == {"weights"}
 
 
 def test_weights_cannot_be_told_without_file_names(written):
     with pytest.raises(NotFoundError, match="no file names"):
-        written([model(1)], "md", Question(2022, definition="weights"))
+        written([model(1)], "md", ReportRequest(2022, definition="weights"))
 
 
 def test_made_up_models_are_labelled_in_every_format(written):
@@ -144,7 +147,7 @@ def test_text_from_the_hub_is_never_markup(written):
 
 def test_the_json_contract(written):
     report = json.loads(written([model(1), model(2, tags=["tf", "pytorch"])], "json"))
-    assert list(report)[:4] == ["report", "year", "period", "hfscan"]
+    assert list(report)[:4] == ["report", "year", "period", "hfscan_version"]
     assert report["snapshot"]["models"] == 2
     assert report["snapshot"]["complete"] is None
     assert report["figures"][0] == {
@@ -166,6 +169,30 @@ def test_the_json_contract(written):
     }
 
 
+@pytest.mark.parametrize("format_", FORMATS)
+def test_any_document_can_be_a_report(format_):
+    rows = ({"backend": "jax", "error": 3.2e-7, "ratio": 1.5}, {"backend": HOSTILE, "ratio": None})
+    section = Section(
+        "cases",
+        "Cases",
+        paragraphs=("1 of 2 agrees.",),
+        rows=({"error": None, **rows[1]}, rows[0]),
+        columns={"backend": "Backend", "error": "Error", "ratio": "Time"},
+        formats={"error": "error", "ratio": "ratio"},
+    )
+    text = CustomText("Not all agree.", glossary={"Error": "Relative L2."})
+    out = io.StringIO()
+    FORMATS[format_](Report("parity", "Do they agree?", (section,), text=text), out)
+    assert "1 of 2 agrees." in out.getvalue()
+    assert "<script>alert" not in out.getvalue() or format_ in ("json", "terminal")
+    if format_ == "json":
+        assert json.loads(out.getvalue())["tables"][0]["rows"][1] == rows[0]
+    else:
+        assert "3.2e-07" in out.getvalue()
+        assert "1.50" in out.getvalue()
+        assert "Not all agree." in out.getvalue()
+
+
 def test_shares_of_one_population_add_up(written):
     tags = [["pytorch"], ["tf"], ["tf", "pytorch"]]
     models = [model(number, tags=some) for number, some in enumerate(tags)]
@@ -183,7 +210,7 @@ def test_shares_of_one_population_add_up(written):
 
 def test_a_source_without_dates_cannot_answer_for_a_year(written):
     old = {"modelId": "a/b", "tags": ["pytorch"]}
-    assert "Of the 1 model" in written([old], "md", Question(None))
+    assert "Of the 1 model" in written([old], "md", ReportRequest(None))
     with pytest.raises(NotFoundError, match=r"no creation dates.*--year"):
         written([old], "md")
 
@@ -206,19 +233,21 @@ def test_a_sample_says_so_and_carries_intervals(written):
 
 def test_large_authors_can_be_left_out_and_votes_counted(written):
     models = [model(n) for n in range(9)] + [model(9, id="bob/x", tags=["tf"])]
-    votes = json.loads(written(models, "json", Question(2022, weight="authors")))["figures"]
+    votes = json.loads(written(models, "json", ReportRequest(2022, weight="authors")))["figures"]
     assert (votes[0]["numerator"], votes[0]["denominator"]) == (1.0, 2.0)
-    without = json.loads(written(models, "json", Question(2022, exclude_top_authors=1)))["figures"]
+    without = json.loads(written(models, "json", ReportRequest(2022, exclude_top_authors=1)))[
+        "figures"
+    ]
     assert (without[0]["numerator"], without[0]["denominator"]) == (0, 1)
     assert without[0]["exclude_top_authors"] == 1
 
 
 def test_a_grouping_asked_for_replaces_the_others(written):
     models = [model(1, tags=["pytorch", "license:mit"]), model(2, tags=["tf", "en", "fr"])]
-    report = json.loads(written(models, "json", Question(2022, by="license")))
+    report = json.loads(written(models, "json", ReportRequest(2022, by="license")))
     assert {one["by"] for one in report["figures"]} == {None, "license"}
     assert {one["group"] for one in report["figures"]} == {None, "mit", "(none)"}
-    languages = json.loads(written(models, "json", Question(2022, by="language")))["figures"]
+    languages = json.loads(written(models, "json", ReportRequest(2022, by="language")))["figures"]
     assert {one["group"] for one in languages} == {None, "(several)", "(none)"}
     with pytest.raises(NotFoundError, match="has no model_type"):
-        written(models, "md", Question(2022, by="architecture"))
+        written(models, "md", ReportRequest(2022, by="architecture"))

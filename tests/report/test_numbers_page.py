@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from hfscan.figures import ALL, FigureRequest, SnapshotView
-from hfscan.report import FORMATS, Question, build
-from hfscan.report.words import percent
+from hfscan.report import FORMATS, ReportRequest, build, format_percent
 from hfscan.store import Store
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -39,7 +38,7 @@ def test_the_shares(store, row, asked):
         next(iter(view.exclusivity(FigureRequest(frameworks, period=YEAR, **asked)))).share
         for frameworks in (PAIR, (*PAIR, "jax"), (ALL,))
     ]
-    assert f"| {row} | {' | '.join(map(percent, shares))} |" in PAGE
+    assert f"| {row} | {' | '.join(map(format_percent, shares))} |" in PAGE
 
 
 def test_the_counts(store):
@@ -48,7 +47,7 @@ def test_the_counts(store):
     row = next(one for one in view.run("creation_cutoff", asked) if one["framework"] == "pytorch")
     told = [f"{row[key]:,}" for key in ("certain", "dated", "undated")]
     assert told == re.findall(r"^\| (?:dated|older).*\| ([\d,]+) \|$", PAGE, re.MULTILINE)
-    assert f"| {row['low']:,} and {row['high']:,} |" in PAGE
+    assert f"| {row['models_min']:,} and {row['models_max']:,} |" in PAGE
     only, included = (
         next(
             iter(
@@ -70,7 +69,7 @@ def test_who_went_away_and_who_changed(store):
     moved = {(row["before"], row["after"]): row["models"] for row in rows}
     gone = moved["pytorch", "(not there)"]
     all_ = sum(n for (before, _), n in moved.items() if before == "pytorch")
-    assert f"{percent(gone / all_)}\n({gone:,} of {all_:,}) were gone" in PAGE
+    assert f"{format_percent(gone / all_)}\n({gone:,} of {all_:,}) were gone" in PAGE
     assert f"{moved['pytorch', 'pytorch + tensorflow']:,} models that were exclusive" in PAGE
 
 
@@ -79,12 +78,12 @@ def test_the_example_of_the_json_contract(store):
         re.search(r"```json\n(.*?)```", (DOCS / "json.md").read_text("utf-8"), re.S)[1]
     )
     out = io.StringIO()
-    FORMATS["json"](build(SnapshotView.choose(store, YEAR, snapshot=2), Question(2022)), out)
+    FORMATS["json"](build(SnapshotView.choose(store, YEAR, snapshot=2), ReportRequest(2022)), out)
     found = json.loads(out.getvalue())
     assert found.keys() == told.keys()
     assert found["snapshot"].keys() == told["snapshot"].keys()
     assert found["snapshot"]["models"] == told["snapshot"]["models"]
-    for part in ("figures", "sensitivity"):
+    for part in ("figures", "breakdowns"):
         assert told[part][0] in found[part]
     assert found["tables"][0] == {
         **told["tables"][0],

@@ -90,8 +90,8 @@ def test_json_and_csv_have_the_covered_bounds(db, tmp_path):
     assert told["period"] == {
         "since": "2024-01-01T00:00:00Z",
         "until": "2024-07-12T00:00:00Z",  # dated by its day, the dump holds models of that day
-        "asked_since": "2024-01-01T00:00:00Z",
-        "asked_until": "2025-01-01T00:00:00Z",
+        "requested_since": "2024-01-01T00:00:00Z",
+        "requested_until": "2025-01-01T00:00:00Z",
         "complete": False,
     }
     covered = {(one["population"], *one["covered"]) for one in told["figures"] if not one["by"]}
@@ -108,11 +108,11 @@ def test_json_and_csv_have_the_covered_bounds(db, tmp_path):
 def test_a_comparison_says_which_year_is_partial(db):
     text = plain(ask(db, "report", "--year", 2023, "--compare-year", 2024))
     assert "Frameworks of the Hub's models: 2023 and 2024 (to 11 July)" in text
-    assert "2023 and 2024 (to 11 July): PyTorch only 100.0 % of 1, then 50.0 % of 2" in text
+    assert "2023 and 2024 (to 11 July): PyTorch only from 100.0 % of 1 to 50.0 % of 2" in text
     assert "Nothing is said of the rest of 2024." in text
     report = json.loads(ask(db, "report", "--year", 2023, "--compare-year", 2024, "--format=json"))
     assert report["period"]["complete"]
-    assert report["other"]["period"]["until"] == "2024-07-12T00:00:00Z"
+    assert report["compared_with"]["period"]["until"] == "2024-07-12T00:00:00Z"
 
 
 def test_trend_labels_partial_periods(db):
@@ -137,7 +137,7 @@ def test_a_year_after_every_snapshot_is_refused(db):
 
 def test_a_year_before_the_hubs_dates_counts_nothing(db):
     text = plain(ask(db, "report", "--year", 2021))
-    assert "The Hub's dates begin after 2021." in text
+    assert "The Hub's creation dates begin after 2021." in text
     assert "between 0 and 1 support PyTorch only" in text
     assert "Created in 2021" not in text
     assert "Existing at the end of 2021" not in text

@@ -9,8 +9,8 @@ import pytest
 import recount
 
 from hfscan.figures import SnapshotView
-from hfscan.report import FORMATS, Question, build
-from hfscan.report.claims import weigh
+from hfscan.report import FORMATS, ReportRequest, build
+from hfscan.report.claims import evaluate_claims
 from hfscan.store import Store
 
 pytestmark = pytest.mark.slow
@@ -20,10 +20,10 @@ TOP = {"task": 15, "library": 15, "license": 20, "author": 20, "region": 20}
 OLD, NEW, DETAILED = 1, 2, 3  # as `recorded` has them
 
 
-def report_json(path: Path, tmp_path: Path, snapshot: int, question: Question) -> dict:
+def report_json(path: Path, tmp_path: Path, snapshot: int, request: ReportRequest) -> dict:
     with Store.open(path) as store:
-        view = SnapshotView.choose(store, question.period, snapshot=snapshot)
-        report = build(view, question)
+        view = SnapshotView.choose(store, request.period, snapshot=snapshot)
+        report = build(view, request)
     out = tmp_path / "report.json"
     with out.open("w") as file:
         FORMATS["json"](report, file)
@@ -44,31 +44,31 @@ def asked(figure):
 
 
 @pytest.mark.parametrize(
-    ("snapshot", "question"),
+    ("snapshot", "request"),
     [
-        (OLD, Question(None)),
-        (OLD, Question(None, TRIO)),
-        (OLD, Question(None, definition="weights")),
-        (OLD, Question(None, definition="loadable", by="author")),
-        (OLD, Question(None, TRIO, definition="weights", weight="authors", by="license")),
-        (NEW, Question(None, TRIO)),
-        (NEW, Question(2022)),
-        (NEW, Question(2022, TRIO)),
-        (NEW, Question(2022, definition="loadable")),
-        (NEW, Question(2022, exclude_top_authors=20, by="license")),
-        (NEW, Question(2022, weight="authors", by="author")),
-        (NEW, Question(2022, ("all",), by="region")),
-        (NEW, Question(2023)),
-        (DETAILED, Question(None, definition="weights")),
-        (DETAILED, Question(2022, TRIO, definition="loadable")),
+        (OLD, ReportRequest(None)),
+        (OLD, ReportRequest(None, TRIO)),
+        (OLD, ReportRequest(None, definition="weights")),
+        (OLD, ReportRequest(None, definition="loadable", by="author")),
+        (OLD, ReportRequest(None, TRIO, definition="weights", weight="authors", by="license")),
+        (NEW, ReportRequest(None, TRIO)),
+        (NEW, ReportRequest(2022)),
+        (NEW, ReportRequest(2022, TRIO)),
+        (NEW, ReportRequest(2022, definition="loadable")),
+        (NEW, ReportRequest(2022, exclude_top_authors=20, by="license")),
+        (NEW, ReportRequest(2022, weight="authors", by="author")),
+        (NEW, ReportRequest(2022, ("all",), by="region")),
+        (NEW, ReportRequest(2023)),
+        (DETAILED, ReportRequest(None, definition="weights")),
+        (DETAILED, ReportRequest(2022, TRIO, definition="loadable")),
     ],
     ids=str,
 )
-def test_reports_equal_a_plain_recount(censuses, models, tmp_path, snapshot, question):
-    report = report_json(censuses, tmp_path, snapshot, question)
+def test_reports_equal_a_plain_recount(censuses, models, tmp_path, snapshot, request):
+    report = report_json(censuses, tmp_path, snapshot, request)
     assert report["figures"]
-    period = question.year and (f"{question.year}-01-01", f"{question.year + 1}-01-01")
-    for what, same in groupby(report["figures"] + report["sensitivity"], asked):
+    period = request.year and (f"{request.year}-01-01", f"{request.year + 1}-01-01")
+    for what, same in groupby(report["figures"] + report["breakdowns"], asked):
         definition, frameworks, population, cutoff, weight, exclude_top_authors, by = what
         figures = list(same)
         expected = recount.count(
@@ -98,7 +98,7 @@ def test_reports_equal_a_plain_recount(censuses, models, tmp_path, snapshot, que
 def test_the_interval_of_the_cutoff_is_recounted(
     censuses, models, shared_data, tmp_path, year, definition
 ):
-    report = report_json(censuses, tmp_path, NEW, Question(year, definition=definition))
+    report = report_json(censuses, tmp_path, NEW, ReportRequest(year, definition=definition))
     dates = recount.dates(shared_data / "hub-2022-10-created.parquet")
     expected = recount.dated(models[NEW], dates, definition=definition, frameworks=PAIR, year=year)
     (table,) = (one for one in report["tables"] if one["name"] == "cutoff")
@@ -132,8 +132,8 @@ def exclusive(report, population="created", cutoff=None):
 
 
 def test_the_published_counts_of_both_censuses(censuses, tmp_path):
-    def ask(snapshot, *question):
-        return report_json(censuses, tmp_path, snapshot, Question(*question))
+    def ask(snapshot, *request):
+        return report_json(censuses, tmp_path, snapshot, ReportRequest(*request))
 
     all_2022 = exclusive(ask(OLD, None), "existing")
     assert all_2022["pytorch"] == (19_012, 20_999)
@@ -165,10 +165,10 @@ def test_the_published_counts_of_both_censuses(censuses, tmp_path):
 
 def test_every_measurement_of_a_claim_equals_a_plain_recount(censuses, models, shared_data):
     with Store.open(censuses) as store:
-        weighed = list(weigh(store))
+        claims = list(evaluate_claims(store))
     dates = recount.dates(shared_data / "hub-2022-10-created.parquet")
     checked = Counter()
-    for claim in weighed:
+    for claim in claims:
         for one in claim.measurements:
             if one.low is None:
                 continue

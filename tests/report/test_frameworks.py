@@ -12,8 +12,8 @@ from hfscan.cli import cli
 from hfscan.errors import InvalidRequestError
 from hfscan.figures import FigureRequest, SnapshotView, adoption, trend
 from hfscan.frameworks import taxonomy
-from hfscan.report import FORMATS, Question, build, compare, csv
-from hfscan.report.table import grid
+from hfscan.report import FORMATS, ReportRequest, build, compare, group_table
+from hfscan.report.writers import csv_
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 
@@ -50,7 +50,7 @@ def written(report):
         out = io.StringIO()
         FORMATS[name](report, out)
         texts[name] = out.getvalue()
-    assert list(csv.files(report))
+    assert list(csv_.report_files(report))
     return texts
 
 
@@ -59,10 +59,10 @@ def test_each_framework_can_be_asked_alone(db, name):
     with Store.open(db) as store:
         view = SnapshotView.choose(store, None)
         for year in (None, 2023):
-            texts = written(build(view, Question(year, (name,))))
+            texts = written(build(view, ReportRequest(year, (name,))))
         names = view.titles((name,))
         for per in ("year", "month", "snapshot"):
-            assert grid(list(trend(store, FigureRequest((name,)), per=per)), per, names).rows
+            assert group_table(list(trend(store, FigureRequest((name,)), per=per)), per, names).rows
             list(adoption(store, per=per, frameworks=(name,)))
     if name != "all":
         title = taxonomy().titles[name]
@@ -79,10 +79,10 @@ def test_each_framework_can_be_asked_alone(db, name):
 def test_frameworks_can_be_asked_together(db, frameworks):
     with Store.open(db) as store:
         view = SnapshotView.choose(store, None)
-        report = build(view, Question(2023, frameworks))
+        report = build(view, ReportRequest(2023, frameworks))
         written(report)
         one, other = (
-            build(view, Question(year, frameworks), name="compare") for year in (2022, 2023)
+            build(view, ReportRequest(year, frameworks), name="compare") for year in (2022, 2023)
         )
         written(compare(one, other, view))
 
@@ -98,12 +98,14 @@ def test_a_framework_alone_is_not_called_exclusive(db):
     command = ["report", "--year", "2023", "--frameworks", "keras", "--db", str(db)]
     text = " ".join(CliRunner().invoke(cli, command, catch_exceptions=False).stdout.split())
     assert "created in 2023, 2 support Keras," in text
-    assert "Only Keras is compared, so nothing competes with it." in text
+    assert "Only Keras is compared." in text
 
 
 def test_the_accounts_named_are_those_of_the_first(db):
     with Store.open(db) as store:
-        report = build(SnapshotView.choose(store, None), Question(2023, ("tensorflow", "pytorch")))
+        report = build(
+            SnapshotView.choose(store, None), ReportRequest(2023, ("tensorflow", "pytorch"))
+        )
     (section,) = [one for one in report.sections if one.name == "concentration"]
     assert "exclusive to TensorFlow" in (section.note or "")
 

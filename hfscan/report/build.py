@@ -1,0 +1,371 @@
+"""Build a report from the figures of one snapshot, and compare two of them."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hfscan.errors import InvalidRequestError, NotFoundError
+from hfscan.figures import (
+    ALL,
+    WEIGHTS,
+    By,
+    Cutoff,
+    Figure,
+    FigureRequest,
+    Period,
+    SnapshotView,
+    check_not_empty,
+    check_totals,
+    contains_cutoff,
+    load,
+    may_contain_cutoff,
+)
+from hfscan.frameworks import DEFINITIONS
+from hfscan.paths import data_dir
+from hfscan.report.format import format_date
+from hfscan.report.model import Report, ReportRequest, Section
+from hfscan.report.spec import fill_text, load_spec
+from hfscan.store import Snapshot
+
+_CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
+_MODEL_QUERIES = ("exclusivity", "concentration", "creation_cutoff", "formats")
+"""Queries about the models of the requested period."""
+
+
+def build(
+    view: SnapshotView,
+    request: ReportRequest,
+    *,
+    name: str | None = None,
+    where: Path | None = None,
+) -> Report:
+    """Return the report `name` of a snapshot; by default `year`, or without a year `overview`.
+
+    `where`: the folder that holds `name/report.toml` (default: hfscan's own).
+
+    A section of existing models is replaced by a note where the snapshot does not include the
+    oldest models. Raises NotFoundError where the snapshot cannot answer, ReportConfigError on an
+    invalid specification, and InconsistentError where figures do not add up.
+    """
+    name = name or ("overview" if request.year is None else "year")
+    spec = load_spec(name, where or data_dir("reports"))
+    frameworks = view.titles(request.frameworks)
+    period = request.covered(view.snapshot)
+    values = _placeholders(request, frameworks, period)
+    notes = [*_notes(view.snapshot), *(period.notes(view.snapshot) if period else ())]
+    if len(frameworks) == 1:
+        (title,) = frameworks.values()
+        notes.append(f"Only {title} is compared. Add others with --frameworks.")
+    sections = []
+    for part in spec["section"]:
+        if not _is_included(part, request, period) or not view.supports_grouping(part.get("by")):
+            continue
+        if part["population"] == "existing" and period and not view.snapshot.from_beginning:
+            notes.append(
+                f"The snapshot has no models created before {view.snapshot.since:%Y-%m-%d}, so "
+                f"the models existing {period.at_end} are not counted."
+            )
+            continue
+        if part["population"] == "requested":
+            part["population"] = "existing" if request.year is None else "created"
+        section = SectionBuilder(view, request, part, values).build()
+        if section and (section.figures or section.rows):
+            sections.append(section)
+    if not any(section.query in _MODEL_QUERIES for section in sections):
+        raise NotFoundError(
+            f"The report {name} has no figures for this request. {' '.join(notes)}".rstrip()
+        )
+    _check_answered(name, request, sections)
+    check_totals(view, (figure for section in sections for figure in section.figures))
+    return Report(
+        name=name,
+        title=fill_text(spec["title"], values),
+        sections=tuple(sections),
+        request=request,
+        frameworks=frameworks,
+        titles=view.titles(sorted(_framework_names(sections))),
+        snapshots=(view.snapshot,),
+        notes=tuple(notes),
+        headline_name=spec["headline"],
+    )
+
+
+def _placeholders(
+    request: ReportRequest, frameworks: dict[str, str], period: Period | None
+) -> dict[str, Any]:
+    """Return the values of the placeholders in a specification's texts."""
+    return {
+        "year": period and period.label,
+        "requested_year": request.year,
+        "created": period and period.span,
+        "end": period and period.end,
+        "at_end": period and period.at_end,
+        "by": request.by,
+        "framework": next(iter(frameworks.values())),
+        "labels": _LABELS,
+    }
+
+
+def _check_answered(name: str, request: ReportRequest, sections: Sequence[Section]) -> None:
+    """Raise InvalidRequestError or NotFoundError where no section shows what was requested."""
+    figures = [figure for part in sections if not part.vary_by for figure in part.figures]
+    if figures:
+        check_not_empty(figures, request.exclude_top_authors)
+    # without a requested grouping, all months and years are shown
+    unlimited = {None} if request.by else {None, "month", "year"}
+    groupings = {section.by for section in sections} - unlimited
+    if request.by is not None and request.by not in groupings:
+        raise InvalidRequestError(f"The report {name} cannot be grouped by {request.by}.")
+    if request.top is not None and not groupings:
+        raise InvalidRequestError(
+            f"The report {name} shows no groups, so --top {request.top} has no effect. Name a "
+            "grouping with --by."
+        )
+
+
+def _framework_names(sections: Iterable[Section]) -> set[str]:
+    rows = (row.get("framework") for section in sections for row in section.rows)
+    figures = (figure.framework for section in sections for figure in section.figures)
+    return {name for name in (*rows, *figures) if name is not None}
+
+
+def _is_included(part: dict[str, Any], request: ReportRequest, period: Period | None) -> bool:
+    """Return whether the section belongs to the requested report."""
+    is_cutoff = part.get("query") == "creation_cutoff"
+    if period and period.is_empty and part["population"] != "none" and not is_cutoff:
+        return False  # the Hub dates no model so early: the figures would be of nothing
+    if vary_by := part.get("vary_by"):
+        is_fixed = vary_by == "definition" and request.definition is not None
+        return not is_fixed and request.weight == "models"
+    if is_cutoff:
+        return request.period is not None and may_contain_cutoff(request.period)
+    if request.by is not None:  # the requested grouping replaces those of the specification
+        return part.get("by") == "requested" or not ("by" in part or "query" in part)
+    return part.get("by") != "requested"
+
+
+class SectionBuilder:
+    """Builds one section of a specification."""
+
+    def __init__(
+        self,
+        view: SnapshotView,
+        request: ReportRequest,
+        part: dict[str, Any],
+        placeholders: dict[str, Any],
+    ) -> None:
+        self._view, self._request, self._part = view, request, part
+        self._placeholders = placeholders
+
+    @property
+    def _figure_request(self) -> FigureRequest:
+        return self._request.figure_request(self._part["population"])
+
+    def build(self) -> Section | None:
+        """Return the section; None where it needs an earlier snapshot and there is none."""
+        part, values = self._part, self._placeholders
+        query = load(part.get("query", "exclusivity"))
+        by = self._request.by if part.get("by") == "requested" else part.get("by")
+        figures: tuple[Figure, ...] = ()
+        rows: tuple[dict[str, Any], ...] = ()
+        parameters = None
+        if query.name != "exclusivity":
+            parameters = self._parameters({parameter.name for parameter in query.parameters})
+            if "earlier" in parameters:
+                earlier, later = self._view.find_previous(), self._view.snapshot
+                if earlier is None:
+                    return None
+                parameters |= {"earlier": earlier.id, "later": later.id}
+                days = (format_date(earlier.observed_to), format_date(later.observed_to))
+                values = values | dict(zip(("earlier", "later"), days, strict=True))
+            rows = tuple(
+                row | self._view.period_bounds(row.get("period", ""))
+                for row in self._view.run(query.name, parameters)
+            )
+        elif vary_by := part.get("vary_by"):
+            requests = {"definition": self._by_definition, "weight": self._by_weight}[vary_by]()
+            figures = tuple(figure for one in requests for figure in self._view.exclusivity(one))
+        else:
+            figures = tuple(self._figures(by))
+        return Section(
+            name=part["name"],
+            title=fill_text(part["title"], values),
+            note=part.get("note") and fill_text(part["note"], values),
+            query=query.name,
+            by=by,
+            vary_by=part.get("vary_by"),
+            figures=figures,
+            rows=rows,
+            columns=part.get("columns"),
+            formats=query.columns,
+            pivot=part.get("pivot"),
+            parameters=parameters,
+            chart=part.get("chart", query.chart),
+        )
+
+    def _figures(self, by: By | None) -> Iterator[Figure]:
+        period, part = self._request.period, self._part
+        cutoffs: tuple[Cutoff | None, ...] = (None,)
+        if part["population"] == "created" and period and contains_cutoff(period):
+            cutoffs = _CUTOFFS if by is None else _CUTOFFS[:1]
+        request = replace(
+            self._figure_request,
+            weight=part.get("weight", self._request.weight),
+            exclude_top_authors=part.get("exclude_top_authors", self._request.exclude_top_authors),
+            by=by,
+            top=self._top(by),
+        )
+        for cutoff in cutoffs:
+            yield from self._view.exclusivity(replace(request, cutoff=cutoff))
+
+    def _top(self, by: By | None) -> int | None:
+        """Return how many groups to show; None for all (months and years, unless requested)."""
+        show_all = by in ("month", "year") and self._request.by is None
+        return None if by is None or show_all else self._request.top or self._part.get("top")
+
+    def _by_definition(self) -> Iterator[FigureRequest]:
+        """Yield a request for each definition and set of frameworks."""
+        request = replace(self._figure_request.excluding_cutoff(), weight="models")
+        named = request.frameworks
+        everything = (*self._view.outside_all(named), ALL)
+        framework_sets = dict.fromkeys((named, tuple(dict.fromkeys((*named, "jax"))), everything))
+        if ALL in named:
+            framework_sets = {named: None}
+        for definition in filter(self._view.supports_definition, DEFINITIONS):
+            for frameworks in framework_sets:
+                yield replace(request, definition=definition, frameworks=frameworks)
+
+    def _by_weight(self) -> Iterator[FigureRequest]:
+        """Yield a request for each weight."""
+        for weight in WEIGHTS:
+            if weight != "downloads" or "downloads" not in self._view.snapshot.missing_columns:
+                yield replace(self._figure_request.excluding_cutoff(), weight=weight)
+
+    def _parameters(self, names: set[str]) -> dict[str, object]:
+        """Return the parameters `names` of the request, and those of the specification."""
+        since, until = self._request.period or (None, None)
+        is_created = self._part["population"] == "created"
+        values: dict[str, object] = {
+            "frameworks": list(self._request.frameworks),
+            "framework": next(iter(self._view.titles(self._request.frameworks))),
+            "definition": self._request.definition or "tag",
+            "since": since if is_created else None,
+            "until": until,
+            "cutoff": "excluded" if is_created else "included",
+            "earlier": None,
+        }
+        specified: dict[str, object] = self._part.get("parameters", {})
+        return {name: value for name, value in values.items() if name in names} | specified
+
+
+def _notes(snapshot: Snapshot) -> list[str]:
+    """Return what limits the figures of a snapshot. Raises NotFoundError where it has no tags."""
+    notes = []
+    if snapshot.synthetic:
+        notes.append(f"SYNTHETIC: generated models ({snapshot.synthetic}), not the real Hub.")
+    if snapshot.sample is not None:
+        notes.append(
+            f"SAMPLE: {snapshot.sample_design}. Shares carry 95 % intervals (Wilson's, for a "
+            "simple random sample). Models created together are similar, so the true share can be "
+            "slightly outside."
+        )
+    limits = {"author": snapshot.author, "task": snapshot.task, "limit": snapshot.model_limit}
+    scope = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
+    if scope:
+        notes.append(f"PARTIAL: the snapshot holds only a part of the Hub ({scope}).")
+    if "tags" in snapshot.missing_columns:
+        is_unreadable = any(column.field == "tags" for column in snapshot.unreadable)
+        problem = "no readable tags" if is_unreadable else "no tags"
+        raise NotFoundError(
+            f"Snapshot {snapshot.id} has {problem}, so it does not show which frameworks its "
+            "models support. Choose another with --snapshot."
+        )
+    notes += [
+        f"UNREADABLE: {column.field} of {column.models:,} of {snapshot.models:,} models. They are "
+        "left out of figures that need it."
+        for column in snapshot.unreadable
+    ]
+    if "files" in snapshot.missing_columns:
+        notes.append("The snapshot has no file names: the definition weights is left out.")
+    if "downloads" in snapshot.missing_columns:
+        notes.append("The snapshot has no downloads: download-weighted figures are empty.")
+    return notes
+
+
+def compare(report: Report, other: Report, view: SnapshotView) -> Report:
+    """Return a report of the sections that two reports share, the earlier report first.
+
+    Both are built from a specification such as `compare`. Each section has the rows of
+    `compare.sql`, which runs in `view`.
+    """
+    first, second = sorted(
+        (report, other), key=lambda side: (side.request.year or 0, side.snapshot.observed_to)
+    )
+    labels = _comparison_labels(first, second)
+    compared = {section.name: section for section in second.sections}
+    return replace(
+        first,
+        title=first.title.replace(_LABELS, " and ".join(labels)),
+        sections=tuple(
+            _compare_section(section, compared[section.name], labels, view)
+            for section in first.sections
+            if section.name in compared
+        ),
+        titles={**first.titles, **second.titles},
+        notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
+        compared_with=second,
+    )
+
+
+_LABELS = "{labels}"
+"""Placeholder in the title of a comparison: the labels of the two reports."""
+
+
+def _comparison_labels(first: Report, second: Report) -> tuple[str, str]:
+    """Return what distinguishes two reports: their years, else their days, else their ids."""
+    if first.request.year != second.request.year:
+        years = [
+            report.period.label if report.period else "all models" for report in (first, second)
+        ]
+        return years[0], years[1]
+    days = [f"{report.snapshot.observed_to:%Y-%m-%d}" for report in (first, second)]
+    if days[0] != days[1]:
+        return days[0], days[1]
+    return f"snapshot {first.snapshot.id}", f"snapshot {second.snapshot.id}"
+
+
+def _compare_section(
+    first: Section, second: Section, labels: tuple[str, str], view: SnapshotView
+) -> Section:
+    query = load("compare")
+    parameters = {"figures": _to_json(first), "compared_figures": _to_json(second)}
+    columns = {
+        "share": labels[0],
+        "denominator": "total",
+        "compared_share": labels[1],
+        "compared_denominator": "total ",
+        "points": "Points",
+    }
+    label_columns = {"class": ""} if first.by is None else {"group": "", "class": "Class"}
+    return replace(
+        first,
+        query=query.name,
+        figures=(),
+        rows=tuple(view.run(query.name, parameters)),
+        columns=label_columns | columns,
+        formats=query.columns,
+        parameters={},
+        chart=query.chart,
+    )
+
+
+def _to_json(section: Section) -> str:
+    return json.dumps(
+        [
+            figure.as_dict()
+            for figure in section.figures
+            if figure.name in ("exclusive", "shared") and figure.cutoff in (None, "excluded")
+        ]
+    )

@@ -1,0 +1,349 @@
+"""Draw a section's numbers with Vega-Lite, from the specs in `reports/charts/`.
+
+One line in the header of the query or in `report.toml` says what to draw:
+
+    bar x=share y=author        KIND CHANNEL=COLUMN ...
+
+`KIND.json` is a Vega-Lite spec in which `$x` stands for the column; encodings whose channel is not
+given are removed. Colours are CSS variables and patterns of the page, so that one drawing serves
+light, dark and print. Each mark has its numbers as text.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from typing import Any
+from xml.etree import ElementTree
+
+from hfscan.paths import data_dir
+from hfscan.report.format import (
+    NOT_IN_SNAPSHOT,
+    class_label,
+    figure_label,
+    format_cell,
+    format_number,
+    format_percent,
+    format_range,
+    format_share,
+    format_value,
+)
+from hfscan.report.model import Report, Section
+from hfscan.report.tables import row_label, visible_figures
+from hfscan.text import encode_json, sanitize
+
+Row = dict[str, Any]
+
+_WIDE, _NARROW = 680, 320
+"""Widths in CSS pixels: for a desktop and for a phone."""
+
+_SIZES = ("width", "inner_width", "axis_width", "columns", "facet_width")
+"""What a spec derives from the available width."""
+
+_SVG = "http://www.w3.org/2000/svg"
+_ELEMENTS = {"svg", "g", "path", "line", "text"}
+_ATTRIBUTES = set(
+    "aria-label d dx dy fill fill-opacity font-family font-size font-style font-weight height "
+    "opacity role stroke stroke-dasharray stroke-linecap stroke-width text-anchor transform "
+    "viewBox width x x1 x2 y y1 y2".split()
+)
+_VEGA = "https://vega.github.io/schema/vega/v6.json"
+_VEGA_LITE = "https://vega.github.io/schema/vega-lite/v6.json"
+"""Specs are Vega-Lite, or Vega for charts that Vega-Lite cannot describe."""
+
+_VERSION = "6.4"  # of Vega-Lite
+
+_FILLS = ("var(--s1)", "url(#s2)", "url(#s3)", "url(#s4)", "url(#s5)")
+
+_CAPTIONS = {
+    "change": "Ring: first; disc: second.",
+    "claim": "Band: values that the claim's words accept. Bar: measured values.",
+    "flow": "Left: earlier snapshot. Right: this snapshot. Widths are numbers of models.",
+    "error": "Logarithmic scale. Disc: error; tick: tolerance.",
+    "ratio": "Minimum to maximum on a logarithmic scale. Diamond: median; line: PyTorch.",
+    "interval": "At least to at most; each chart has its own scale. Diamond: only models dated by "
+    "the Hub.",
+    "line": "The twelve most common, each as a share of the models created in the year; all charts "
+    "have one scale.",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A section's chart and its text alternative. SVGs are rendered on first use."""
+
+    alt: str
+    caption: str | None
+    kind: str
+    channels: Mapping[str, Any]
+    rows: Sequence[Row]
+
+    @property
+    def vega_spec(self) -> str:
+        """The spec for the browser, as JSON that is safe in HTML.
+
+        The page replaces `{"$size": name}`, an object, which no text in the data can be.
+        """
+        sizes = {name: {"$size": name} for name in _SIZES}
+        spec = _spec(self.kind, self.channels, self.rows, sizes)
+        return encode_json(spec, indent=None).replace("<", "\\u003c")
+
+    @cached_property
+    def wide(self) -> str:
+        """The SVG element for desktop and paper."""
+        return _svg(self.kind, self.channels, self.rows, _WIDE)
+
+    @cached_property
+    def narrow(self) -> str:
+        """The SVG element for a phone."""
+        return _svg(self.kind, self.channels, self.rows, _NARROW)
+
+
+def chart_of(section: Section, report: Report) -> Chart | None:
+    """Return the section's chart; None if it has none or there is nothing to draw."""
+    kind, _, rest = (section.chart or "none").partition(" ")
+    rows = list(_rows(section, report)) if kind != "none" else []
+    if not rows:
+        return None
+    channels = dict(map(_parse_channel, rest.split()))
+    formats = {"share": "share", **section.formats}
+    for row in rows:
+        for column in channels.values():
+            if isinstance(column, str) and "+" in column:
+                parts = (format_cell(row, name, section, report) for name in column.split("+"))
+                row[column] = ", ".join(filter(None, parts)) or "measured"
+        for channel in ("x", "y", "mark", "low", "high"):
+            column = channels.get(channel, "")
+            if isinstance(value := row.get(column), float | int):
+                row[f"{channel}_text"] = format_value(formats.get(column), value)
+    names = dict.fromkeys(row[channels["color"]] for row in rows if "color" in channels)
+    names.pop(NOT_IN_SNAPSHOT, None)
+    series = {name: index for index, name in enumerate(sorted(names, key=_series_order))}
+    for row in rows:
+        row["rank"] = series.get(row[channels["color"]]) if series else 0
+    alt = f"Chart: {section.title}. {rows[0]['text']}. The table below has all numbers."
+    return Chart(alt, _CAPTIONS.get(kind), kind, channels | {"series": list(series)}, rows)
+
+
+def _series_order(name: str) -> tuple[bool, bool]:
+    """Sort sets of frameworks after single ones, and the empty set last."""
+    return name in ("neither", "none of them"), name == "both" or " + " in name
+
+
+def _parse_channel(part: str) -> tuple[str, Any]:
+    """Return a channel and its column, several columns joined by `+`, or a number."""
+    name, _, value = part.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        return name, value
+
+
+def standalone_svg(chart: Chart) -> str:
+    """Return the wide drawing as an SVG document with its colours and patterns."""
+    head, _, body = chart.wide.partition(">")
+    return f"{head}><style>{colors()}</style>{PATTERNS}{body}\n"
+
+
+def colors() -> str:
+    """Return the style sheet of the light and dark colours."""
+    return (data_dir("reports") / "page" / "colors.css").read_text(encoding="utf-8")
+
+
+PATTERNS = "<defs>{}</defs>".format(
+    "".join(
+        f'<linearGradient id="s{index}" gradientUnits="userSpaceOnUse" spreadMethod="repeat" '
+        f'x2="{x}" y2="{y}"><stop offset="{edge}" stop-color="var(--s{index})"/>'
+        f'<stop offset="{edge + 0.1:.2f}" stop-color="var(--{stripe})"/>'
+        f'<stop offset=".95" stop-color="var(--{stripe})"/>'
+        f'<stop offset="1" stop-color="var(--s{index})"/></linearGradient>'
+        for index, x, y, edge, stripe in (
+            (2, 4, 4, 0.6, "paper"),
+            (3, 3, -3, 0.6, "ink"),
+            (4, 0, 5, 0.6, "paper"),
+            (5, 5, 0, 0.6, "ink"),
+        )
+    )
+)
+"""Striped fills, distinguishable without colour. They print as lines; a <pattern> would print as an
+image of the full page for each mark."""
+
+
+def _rows(section: Section, report: Report) -> Iterator[Row]:
+    """Yield the rows to draw, each with its numbers as text."""
+    names = report.frameworks
+    for figure in visible_figures(section.figures, section.by):
+        if not figure.denominator:
+            continue
+        label = figure_label(figure, names)
+        framework = label
+        if section.vary_by == "definition" and figure.name == "shared":
+            framework = "more than one"
+        if section.vary_by and figure.name == "exclusive" and figure.framework not in names:
+            framework = "other only"
+        group = row_label(section, figure, report)
+        share, total = format_share(figure), format_number(figure.denominator)
+        numerator = format_number(figure.numerator)
+        yield figure.as_dict() | {
+            "group": _safe(group),
+            "framework": framework,
+            "share": figure.share or 0.0,
+            "share_text": share,
+            "of": f"of {total}",
+            "text": sanitize(f"{group}: {label} {share}, {numerator} of {total}"),
+        }
+    for row in section.rows:
+        yield _described_row(row, section, report)
+
+
+def _described_row(row: Mapping[str, Any], section: Section, report: Report) -> Row:
+    """Return a row of a query with its values as text."""
+    result = {
+        key: _safe(format_cell(row, key, section, report) if isinstance(value, str) else value)
+        for key, value in row.items()
+    }
+    if "name" in row:
+        result["framework"] = class_label(row["name"], row["framework"], report.frameworks)
+    if "share" in row and "total" in row:
+        result |= {"share_text": format_percent(row["share"]), "of": f"of {row['total']:,}"}
+    if "points" in row:
+        group = f"{result['group']}: " if row["group"] else ""
+        result["row"] = f"{group}{result['framework']}"
+        result["points_text"] = f"{format_value('points', row['points'])} points"
+    if "name" in row and "share_min" in row:
+        result["framework"] += f": {format_range(row['share_min'], row['share_max'])}"
+    parts = (
+        f"{key.replace('_', ' ')} {format_cell(row, key, section, report)}"
+        for key, value in row.items()
+        if value is not None and not isinstance(value, dict)
+    )
+    return result | {"text": sanitize("; ".join(parts))}
+
+
+def _safe(value: Any) -> Any:
+    """Return the value with its text sanitized, and usable as a key of a JavaScript object."""
+    if isinstance(value, list | tuple):
+        return [_safe(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    text = sanitize(value)
+    return f"{text} " if text in _OBJECT_KEYS else text  # Vega would find the inherited property
+
+
+_OBJECT_KEYS = frozenset(
+    "__defineGetter__ __defineSetter__ __lookupGetter__ __lookupSetter__ __proto__ constructor "
+    "hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf".split()
+)
+
+
+def _svg(kind: str, channels: Mapping[str, Any], rows: Sequence[Row], width: int) -> str:
+    columns = 2 if width == _NARROW else 4
+    sizes = {  # as in page.js
+        "width": width - 4,
+        "inner_width": width - 90,
+        "axis_width": width - 30,
+        "columns": columns,
+        "facet_width": (width - 24 * columns) // columns,
+    }
+    spec = _spec(kind, channels, rows, sizes)
+    return _render(encode_json(spec, indent=None), is_vega=_is_vega(spec))
+
+
+def _spec(
+    kind: str, channels: Mapping[str, Any], rows: Sequence[Row], sizes: Mapping[str, Any]
+) -> dict[str, Any]:
+    values = dict(channels) | {
+        "facets": list(dict.fromkeys(row.get(channels.get("of", "")) for row in rows)),
+        "fills": [_FILLS[index % len(_FILLS)] for index in range(len(channels["series"]))],
+        **sizes,
+    }
+    spec: dict[str, Any] = _substitute(_load_template(kind), values)
+    spec["config"] = _substitute(_load_template("config"), values)
+    if _is_vega(spec):
+        spec["data"][0]["values"] = rows
+        return spec
+    spec |= {"$schema": _VEGA_LITE, "data": {"values": rows}}
+    if isinstance(spec.get("height"), int):  # an axis beside the plot takes from its width
+        spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+    return spec
+
+
+def _is_vega(spec: Mapping[str, Any]) -> bool:
+    return spec.get("$schema") == _VEGA
+
+
+@lru_cache(maxsize=64)  # formats share drawings
+def _render(spec: str, *, is_vega: bool) -> str:
+    import vl_convert  # noqa: PLC0415 - takes a second, and only charts need it
+
+    if is_vega:
+        return _clean_svg(vl_convert.vega_to_svg(spec))
+    return _clean_svg(vl_convert.vegalite_to_svg(spec, vl_version=_VERSION))
+
+
+@cache
+def vega_script() -> str:
+    """Return Vega, Vega-Lite and vega-embed as one script. Takes a second or two."""
+    import vl_convert  # noqa: PLC0415
+
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", _VERSION)
+    return script.replace("</script", "<\\/script")
+
+
+@cache
+def _load_template(name: str) -> Any:
+    return json.loads((data_dir("reports") / "charts" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _substitute(node: Any, values: Mapping[str, Any]) -> Any:
+    """Return the template with every `$name` replaced, and without encodings not requested."""
+    if isinstance(node, dict):
+        return {
+            key: _substitute(value, values)
+            for key, value in node.items()
+            if _is_requested(value, values)
+        }
+    if isinstance(node, list):
+        return [_substitute(item, values) for item in node if _is_requested(item, values)]
+    if isinstance(node, str):
+        if node[:1] == "$" and node[1:] in values:
+            return values[node[1:]]
+        return re.sub(r"\$(\w+)", lambda match: str(values.get(match[1], match[0])), node)
+    return node
+
+
+def _is_requested(node: Any, values: Mapping[str, Any]) -> bool:
+    field = node.get("field", "") if isinstance(node, dict) else ""
+    return not (isinstance(field, str) and field[:1] == "$" and field[1:] not in values)
+
+
+def _clean_svg(svg: str) -> str:
+    """Return the drawing reduced to shapes and text: no script, style or link."""
+    root = ElementTree.fromstring(svg)  # noqa: S314 - Vega's own output
+    _prune(root)
+    width, height = root.attrib.pop("width"), root.attrib["height"]
+    root.attrib.pop("height")
+    root.attrib |= {"viewBox": f"0 0 {width} {height}", "width": width, "height": height}
+    ElementTree.register_namespace("", _SVG)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return re.sub(r"(\d+\.\d\d)\d+", r"\1", text)
+
+
+def _prune(node: ElementTree.Element) -> None:
+    for child in list(node):
+        name = child.tag.removeprefix(f"{{{_SVG}}}")
+        is_hidden = child.get("display") == "none" or child.get("class") == "background"
+        if name not in _ELEMENTS or is_hidden or child.get("opacity") == "0":
+            node.remove(child)
+        else:
+            _prune(child)
+    is_mark = node.get("aria-roledescription") in ("bar", "rule", "tick", "point", "flow")
+    attributes = {key: node.attrib[key] for key in node.attrib if key in _ATTRIBUTES}
+    if not is_mark:  # axes and groups add nothing to the descriptions of the marks
+        attributes.pop("aria-label", None)
+        attributes.pop("role", None)
+    if attributes.get("opacity") == "1":
+        del attributes["opacity"]
+    node.attrib.clear()
+    node.attrib.update(attributes)

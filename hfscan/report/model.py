@@ -1,0 +1,180 @@
+"""The report model that every format renders.
+
+`build` fills a report from one snapshot, `build_database_report` from the whole database. Any
+other document can be a report as well; the format of a column (`share`, `ratio`, `error`, ...; see
+`format_value`) is declared, other columns are numbers or text:
+
+    section = Section(
+        name="cases",
+        title="Cases",
+        paragraphs=("...",),
+        rows=({"backend": "jax", "error": 3e-7}, ...),
+        columns={"backend": "Backend", "error": "Error"},
+        formats={"error": "error"},
+    )
+    report = Report("parity", "Do the frameworks agree?", (section,), text=CustomText("Yes."))
+    FORMATS["html"](report, out)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from hfscan.figures import By, Definition, Figure, FigureRequest, Period, Population, Weight
+from hfscan.scope import DEFAULT_FRAMEWORKS
+from hfscan.store import Snapshot
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """What a report is requested of. `definition` None: tags, beside the other definitions."""
+
+    year: int | None = None
+    frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS
+    definition: Definition | None = None
+    weight: Weight = "models"
+    exclude_top_authors: int = 0
+    by: By | None = None
+    top: int | None = None
+
+    @property
+    def period(self) -> tuple[datetime, datetime] | None:
+        """[since, until) in UTC. Raises NotFoundError for a year without models."""
+        return None if self.year is None else Period.of_year(self.year).asked
+
+    def covered(self, snapshot: Snapshot) -> Period | None:
+        """Return the year with the bounds that the snapshot covers; None without a year."""
+        return None if self.year is None else Period.of_year(self.year).within(snapshot)
+
+    def figure_request(self, population: Population) -> FigureRequest:
+        """Return the request of the figures of a population, without groups."""
+        return FigureRequest(
+            frameworks=self.frameworks,
+            definition=self.definition or "tag",
+            period=self.period,
+            population=population,
+            weight=self.weight,
+            exclude_top_authors=self.exclude_top_authors,
+        )
+
+
+@dataclass(frozen=True)
+class QueryRef:
+    """A named query with its parameters, and the id of the snapshot that it ran over, if any."""
+
+    query: str
+    parameters: Mapping[str, object]
+    snapshot: int | None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled block of a report: paragraphs, then figures or rows.
+
+    `note`: what the section shows. `query`: the named query behind it; empty for none. `by`: the
+    grouping of the figures. `vary_by`: the figures differ in definition and frameworks, or in
+    weight; one table row each. `columns`: column of `rows` -> heading. `formats`: column -> format.
+    `pivot`: `rows`, `columns` and `cells` -> column. `split_by`: a column whose values become
+    separate tables. `chart`: see `charts`. `queries`: the queries to show, where `query` with
+    `parameters` is not all. `unavailable_rows`: rows without a value and why, in JSON only.
+    """
+
+    name: str
+    title: str
+    note: str | None = None
+    query: str = ""
+    by: By | None = None
+    vary_by: Literal["definition", "weight"] | None = None
+    figures: tuple[Figure, ...] = ()
+    rows: tuple[Row, ...] = ()
+    columns: Mapping[str, str] | None = None
+    formats: Mapping[str, str] = field(default_factory=dict)
+    pivot: Mapping[str, str] | None = None
+    parameters: Mapping[str, object] | None = None
+    chart: str | None = None
+    paragraphs: tuple[str, ...] = ()
+    split_by: str | None = None
+    queries: tuple[QueryRef, ...] = ()
+    unavailable_rows: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True)
+class CustomText:
+    """The texts of a report that is not about one snapshot.
+
+    `summary`: the numbers in the texts, for JSON. `highlights`: what HTML shows in large type, each
+    with `big`, `label` and `small`. `glossary`: term -> meaning.
+    """
+
+    headline: str
+    provenance: str = ""
+    summary: Row = field(default_factory=dict)
+    highlights: tuple[Mapping[str, str], ...] = ()
+    glossary: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Sections in reading order, with their provenance. Times are UTC.
+
+    `frameworks`: each framework compared -> its title. `titles`: every framework, format or
+    runtime in the rows -> its title. `snapshots`: exactly one, unless the report has a `text`.
+    `headline`: the section behind the headline; by default the first.
+    """
+
+    name: str
+    title: str
+    sections: tuple[Section, ...]
+    request: ReportRequest = ReportRequest()
+    frameworks: Mapping[str, str] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+    snapshots: tuple[Snapshot, ...] = ()
+    notes: tuple[str, ...] = ()
+    headline_name: str | None = None
+    compared_with: "Report | None" = None
+    text: CustomText | None = None
+    generated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def headline(self) -> Section:
+        """The section behind the headline."""
+        named = (section for section in self.sections if section.name == self.headline_name)
+        return next(named, self.sections[0])
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot of a report about one."""
+        return self.snapshots[0]
+
+    @property
+    def period(self) -> Period | None:
+        """The requested year with the bounds that the snapshot covers; None without one."""
+        return None if self.text else self.request.covered(self.snapshot)
+
+    @property
+    def definition(self) -> Definition:
+        """The definition of the headline."""
+        return self.request.definition or "tag"
+
+    @property
+    def file_name(self) -> str:
+        """The name of the report's files, without extension."""
+        kind = "report" if self.name in ("year", "overview") else self.name
+        reports = filter(None, (self, self.compared_with))
+        years = dict.fromkeys(report.request.year for report in reports)
+        return "-".join([kind, *(str(year) for year in years if year)])
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures of the requested definition and frameworks, in reading order."""
+        parts = (section for section in self.sections if not section.vary_by)
+        return tuple(figure for section in parts for figure in section.figures)
+
+    @property
+    def breakdowns(self) -> tuple[Figure, ...]:
+        """The same figures under other definitions, frameworks and weights."""
+        parts = (section for section in self.sections if section.vary_by)
+        return tuple(figure for section in parts for figure in section.figures)

@@ -1,0 +1,231 @@
+"""Turn a section into tables of text, for the formats that people read."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from hfscan.figures import By, Figure
+from hfscan.report.format import (
+    CUTOFFS,
+    GROUPS,
+    UNITS,
+    WEIGHTS,
+    figure_label,
+    format_cell,
+    format_number,
+    format_percent,
+    format_share,
+    frameworks_label,
+    sentence_case,
+)
+from hfscan.report.model import Report, Row, Section
+from hfscan.text import encode_json, format_float
+
+_NUMBER = re.compile(r"[<>+-]?\d|-?$")
+
+_CUTOFF_LABELS = {
+    "excluded": "After the cutoff",
+    "included": "With older models",
+    "only": "Older models only",
+}
+"""`CUTOFFS` short enough for a chart on a phone."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings and rows of text. The first column names the row."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    title: str | None = None
+
+    @property
+    def is_text(self) -> tuple[bool, ...]:
+        """For each column, whether it holds text (aligned left) rather than numbers."""
+        columns = zip(*self.rows, strict=True)
+        are_text = [not all(map(_NUMBER.match, column)) for column in columns]
+        return (True, *are_text[1:]) if are_text else (True,) * len(self.headings)
+
+
+def section_tables(section: Section, report: Report) -> list[Table]:
+    """Return the section's tables: one for each value of `split_by` or cutoff, else one."""
+    if section.split_by:
+        groups: dict[str, list[Row]] = {}
+        for row in section.rows:
+            groups.setdefault(str(row[section.split_by]), []).append(row)
+        return [
+            replace(_row_table(rows, section, report), title=sentence_case(value))
+            for value, rows in groups.items()
+        ]
+    if section.pivot:
+        cells = (
+            {
+                key: format_cell(row, column, section, report)
+                for key, column in section.pivot.items()
+            }
+            for row in section.rows
+        )
+        return [pivot_table(cells)]
+    if section.columns:
+        return [_row_table(section.rows, section, report)]
+    if section.vary_by:
+        return [_breakdown_table(section, report)]
+    if section.by is None:
+        cutoffs = dict.fromkeys(figure.cutoff for figure in section.figures)
+        return [
+            _figure_table(
+                [figure for figure in section.figures if figure.cutoff == cutoff],
+                report.frameworks,
+                cutoff,
+            )
+            for cutoff in cutoffs
+        ]
+    return [group_table(section.figures, section.by, report.frameworks)]
+
+
+def visible_figures(figures: Iterable[Figure], by: By | None) -> list[Figure]:
+    """Return the figures of exclusive and shared models, in the order of tables and charts.
+
+    Groups come by size, with "(other)" last and without those that support no framework compared;
+    periods and snapshots stay in order.
+    """
+    visible = [figure for figure in figures if figure.name in ("exclusive", "shared")]
+    if by in (None, "month", "year", "snapshot"):
+        return visible
+    nonempty = (figure for figure in visible if figure.denominator)
+    return sorted(nonempty, key=lambda figure: (figure.group == "(other)", -figure.denominator))
+
+
+def row_label(section: Section, figure: Figure, report: Report) -> str:
+    """Return the label of the figure's row in its section's table and chart."""
+    if section.vary_by == "weight":
+        return WEIGHTS[figure.weight]
+    if section.vary_by:
+        return f"{figure.definition}: {frameworks_label(figure.frameworks, report)}"
+    if section.by is None:
+        return _CUTOFF_LABELS[figure.cutoff] if figure.cutoff else section.title
+    return group_label(figure)
+
+
+def group_label(figure: Figure) -> str:
+    """Return the figure's group; a year or month that is covered in part says which."""
+    is_dated = figure.by in ("year", "month") and figure.covered
+    return figure.covered.label if is_dated and figure.covered else str(figure.group)
+
+
+def _row_table(rows: Iterable[Row], section: Section, report: Report) -> Table:
+    columns = section.columns or {}
+    return Table(
+        tuple(columns.values()),
+        tuple(tuple(format_cell(row, name, section, report) for name in columns) for row in rows),
+    )
+
+
+def pivot_table(cells: Iterable[Mapping[str, str]]) -> Table:
+    """Return a table from cells that each name their row and column: `rows`, `columns`, `cells`."""
+    values: dict[str, dict[str, str]] = {}
+    headings: dict[str, None] = {}
+    for cell in cells:
+        headings[cell["columns"]] = None
+        values.setdefault(cell["rows"], {})[cell["columns"]] = cell["cells"]
+    rows = ((name, *(row.get(key, "") for key in headings)) for name, row in values.items())
+    return Table(("", *headings), tuple(rows))
+
+
+def _breakdown_table(section: Section, report: Report) -> Table:
+    """Return a row for each definition and set of frameworks, or for each weight."""
+    names = report.frameworks
+    groups: dict[str, list[Figure]] = {}
+    for figure in visible_figures(section.figures, None):
+        groups.setdefault(row_label(section, figure, report), []).append(figure)
+    has_others = any(figure.framework not in (*names, None) for figure in section.figures)
+    rows = []
+    for label, figures in groups.items():
+        exclusive = {figure.framework: figure for figure in figures if figure.name == "exclusive"}
+        others = [figure for name, figure in exclusive.items() if name not in names]
+        shared = next(figure for figure in figures if figure.name == "shared")
+        rows.append(
+            (
+                label,
+                *(format_share(exclusive[name]) for name in names),
+                *([_format_sum(others)] * has_others),
+                format_share(shared),
+                format_number(shared.denominator),
+            )
+        )
+    headings = (
+        "",
+        *(f"{title} only" for title in names.values()),
+        *(["other only"] * has_others),
+        "more than one" if has_others else figure_label(shared, names),
+        "total",
+    )
+    return Table(headings, tuple(rows))
+
+
+def _format_sum(figures: list[Figure]) -> str:
+    if not figures:
+        return ""
+    total = sum(figure.share or 0 for figure in figures)
+    return format_percent(total if figures[0].denominator else None)
+
+
+def _figure_table(figures: list[Figure], names: Mapping[str, str], cutoff: str | None) -> Table:
+    return Table(
+        ("", sentence_case(UNITS[figures[0].weight]), "Total", "Share"),
+        tuple(
+            (
+                figure_label(figure, names),
+                format_number(figure.numerator),
+                format_number(figure.denominator),
+                format_share(figure),
+            )
+            for figure in figures
+        ),
+        sentence_case(CUTOFFS[cutoff]) if cutoff else None,
+    )
+
+
+def group_table(figures: Iterable[Figure], by: By, names: Mapping[str, str]) -> Table:
+    """Return a row for each group, with the figures of exclusive and shared models."""
+    visible = visible_figures(figures, by)
+    columns = list(dict.fromkeys(figure_label(figure, names) for figure in visible))
+    groups: dict[str, dict[str, Figure]] = {}
+    for figure in visible:
+        groups.setdefault(group_label(figure), {})[figure_label(figure, names)] = figure
+    rows = tuple(
+        (
+            group,
+            *(f"{format_number(row[key].numerator)} ({format_share(row[key])})" for key in columns),
+            format_number(next(iter(row.values())).denominator),
+        )
+        for group, row in groups.items()
+    )
+    return Table((GROUPS[by], *columns, "total"), rows)
+
+
+def result_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Return the result of any query as a table."""
+    cells = tuple(tuple(map(format_raw, row)) for row in rows)
+    return Table(tuple(columns) or ("no rows",), cells)
+
+
+def format_raw(value: object) -> str:
+    """Return any value of a query without rounding."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return json.dumps(value)
+        case float():
+            return format_float(value)
+        case Decimal():
+            return format(value, "f")
+        case list() | tuple():
+            return ", ".join(map(format_raw, value))
+        case dict():
+            return encode_json(value, indent=None)
+    return str(value)

@@ -1,0 +1,58 @@
+"""Write for a terminal of 80 columns or more."""
+
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from hfscan.report.format import format_headline, format_provenance
+from hfscan.report.model import Report
+from hfscan.report.tables import Table, section_tables
+from hfscan.text import sanitize
+
+
+def write(report: Report, out: TextIO) -> None:
+    """Write the report to `out`; in colour only to a terminal, and if NO_COLOR is unset."""
+    console = _console(out)
+    console.print(_text(report.title, "bold"))
+    console.print(_text(format_headline(report)))
+    if provenance := format_provenance(report):
+        console.print(_text(provenance, "dim"))
+    for note in report.notes:
+        console.print(_text(note, "yellow"))
+    for section in report.sections:
+        console.print()
+        console.print(_text(section.title, "bold cyan"))
+        if section.note:
+            console.print(_text(section.note, "dim"))
+        for paragraph in section.paragraphs:
+            console.print(_text(paragraph))
+        for table in section_tables(section, report):
+            _print_table(console, table)
+
+
+def write_table(table: Table, out: TextIO) -> None:
+    """Write one table to `out`."""
+    _print_table(_console(out), table)
+
+
+def _console(out: TextIO) -> Console:
+    # a pipe has no width: do not cut ids or numbers there
+    return Console(file=out, width=None if out.isatty() else 200, highlight=False)
+
+
+def _print_table(console: Console, table: Table) -> None:
+    if table.title:
+        console.print(_text(table.title, "italic"))
+    rich = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for heading, is_text in zip(table.headings, table.is_text, strict=True):
+        rich.add_column(_text(heading), justify="left" if is_text else "right", overflow="fold")
+    for row in table.rows:
+        rich.add_row(*map(_text, row))
+    console.print(rich)
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(sanitize(text), style=style)  # text from the Hub is not markup
