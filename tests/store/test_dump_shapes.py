@@ -238,6 +238,18 @@ def test_table_row_of_other_length_is_left_out(store, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        {"columns": ["_id", "likes"], "index": ["ann/a"], "data": [["6" * 24, 5]]},
+        {"_id": {"ann/a": "6" * 24}, "likes": {"ann/a": 5}},
+    ],
+)
+def test_index_of_repo_ids_is_used_beside_object_ids(store, tmp_path, value):
+    ingest_data(store, tmp_path, "pandas.json", dumped(value))
+    assert rows(store, "_id, id, likes") == [("6" * 24, "ann/a", 5)]
+
+
+@pytest.mark.parametrize(
     ("facts", "partial"),
     [
         ({"hits": {"total": {"value": 3, "relation": "eq"}}}, False),

@@ -74,7 +74,7 @@ class Unwrapper:
 
     def _from_container(self, fields: Row, row: Row, depth: int) -> Iterator[Row]:
         """Yield the models of an object that has no id of its own."""
-        models = _transposed(row) or _transposed_by_id(fields) or _viewed(fields)
+        models = _transposed_by_id(fields) or _transposed(row) or _viewed(fields)
         if models is not None:
             for model in models:
                 yield from self._from_object(msgspec.json.encode(model), model, depth)
@@ -237,7 +237,9 @@ def _transposed_by_id(fields: Row) -> Iterator[Row] | None:
 
     Return None for what is no such thing.
     """
-    if not any(map(is_known, fields)) or any(_begins(v) != b"{" for v in fields.values()):
+    if not any(map(is_known, fields)) or _names_repos(tuple(fields)):
+        return None
+    if any(_begins(column) != b"{" for column in fields.values()):
         return None
     columns = {name: _decode_object(value) for name, value in fields.items()}
     first, *others = columns.values()
@@ -266,12 +268,17 @@ def _table(fields: Row) -> tuple[list[str], list[list[msgspec.Raw]]] | None:
         return None
     if len({*names}) < len(names):
         return None
-    if not any(name in IDS for name in snapshots(tuple(names))):
-        index = msgspec.json.decode(fields.get("index", _NULL))
-        if not (isinstance(index, list) and len(index) == len(rows) and _are_ids(index)):
-            return None
+    if _names_repos(tuple(names)):
+        return names, rows
+    index = msgspec.json.decode(fields.get("index", _NULL))
+    if isinstance(index, list) and len(index) == len(rows) and _are_ids(index):
         return ["id", *names], [[_encode(id_), *row] for id_, row in zip(index, rows, strict=True)]
-    return names, rows
+    return (names, rows) if "_id" in names else None
+
+
+def _names_repos(names: tuple[str, ...]) -> bool:
+    """Return whether one of some fields or columns holds repo ids."""
+    return not {"id", "modelId"}.isdisjoint(snapshots(names))
 
 
 def _column_name(column: msgspec.Raw) -> str:
