@@ -130,13 +130,13 @@ class Database:
             as_of = to_utc(as_of)
             if as_of.date() > datetime.now(UTC).date():
                 raise InvalidRequestError(f"as_of ({as_of:%Y-%m-%d}) lies in the future.")
-        period = None if year is None else Period.of_year(year)
+        period = None if year is None else Period.from_year(year)
         names = frameworks.split(",") if isinstance(frameworks, str) else frameworks
         if parameters.get("population") is None:
             parameters["population"] = "created" if period else "existing"
         request = FigureRequest(
             frameworks=tuple(dict.fromkeys(names)),
-            period=period.asked if period else None,
+            period=period.requested if period else None,
             **parameters,
         )
         if request.cutoff is None and request.population == "created":

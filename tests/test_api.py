@@ -28,7 +28,7 @@ def database(tmp_path):
         yield database
 
 
-def test_a_figure_has_a_share_and_where_it_comes_from(database):
+def test_figure_has_a_share_and_its_request(database):
     figure = database.figure("exclusive", framework="pytorch", year=2022)
     assert (figure.share, figure.numerator, figure.denominator) == (0.5, 2, 4)
     assert (figure.definition, figure.frameworks) == ("tag", ("pytorch", "tensorflow"))
@@ -49,14 +49,14 @@ def test_tables_become_frames(database):
     assert table.column("author").to_pylist() == ["ann"]
 
 
-def test_what_cannot_be_answered_says_what_can(database, tmp_path):
+def test_unknown_names_are_refused_with_a_hint(database, tmp_path):
     with pytest.raises(InvalidRequestError, match="no compared framework 'torch'"):
         database.figure("exclusive", framework="torch")
     with pytest.raises(InvalidRequestError, match="There is no query"):
         database.query("nope")
     with pytest.raises(DatabaseError, match="hfscan crawl"):
         hfscan.open(tmp_path / "none.duckdb")
-    assert [one.models for one in database.snapshots] == [5]
+    assert [snapshot.models for snapshot in database.snapshots] == [5]
 
 
 def test_downloads_beyond_a_double_stay_exact(tmp_path):

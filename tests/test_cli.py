@@ -9,7 +9,7 @@ from processes import run_hfscan
 from hfscan import errors
 from hfscan.cli import COMMANDS
 from hfscan.fakehub import FakeHub, Population
-from hfscan.figures.queries import names
+from hfscan.figures.queries import list_queries
 
 
 def test_help_names_every_command(run_cli):
@@ -125,7 +125,7 @@ def test_queries_are_listed_run_and_sealed(run_cli, tmp_path):
     run_cli("import", "dump.jsonl", "--observed-at", "2022-02-15")
     code, out, _ = run_cli("query")
     assert code == 0
-    for name in names():
+    for name in list_queries():
         assert re.search(rf"^{name} ", out, re.MULTILINE)
     code, out, _ = run_cli(
         "query", "concentration", "--param", "framework=tensorflow", "--format=json"

@@ -1,7 +1,7 @@
 """Generate docs/queries.md from the headers: `python tools/queries.py > docs/queries.md`."""
 
 from hfscan.figures import load
-from hfscan.figures.queries import Query, names
+from hfscan.figures.queries import Query, list_queries
 
 _HEAD = """# Queries
 
@@ -14,7 +14,7 @@ by `tools/queries.py`.
 
 def page() -> str:
     """Return the page."""
-    return "\n".join([_HEAD, *(_section(load(name)) for name in names())])
+    return "\n".join([_HEAD, *(_section(load(name)) for name in list_queries())])
 
 
 def _section(query: Query) -> str:

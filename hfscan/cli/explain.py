@@ -18,12 +18,11 @@ from hfscan.frameworks import DEFINITIONS, classify, taxonomy
 from hfscan.report import write_rows
 
 _UNKNOWN = {
-    "tag": "its tags are not known",
-    "weights": "its file names are not known",
-    "loadable": "its tags are not known",
+    "tag": "unknown, because its tags are not known",
+    "weights": "unknown, because its file names are not known",
+    "loadable": "unknown, because its tags are not known",
 }
-"""Definition -> why the model's frameworks are unknown under it."""
-
+"""Definition -> what to print where the model's frameworks are unknown under it."""
 
 _EXAMPLES = """
 hfscan explain openai-community/gpt2
@@ -44,7 +43,7 @@ def command(model: str, db: Path, format_: str, selector: SnapshotSelector) -> N
     with open_store(db) as store:
         view = selector.select(store)
         row = view.find_model(model)
-    found = classify(
+    support = classify(
         {
             "tags": row["tags"],
             "library_name": row["library_name"],
@@ -55,20 +54,20 @@ def command(model: str, db: Path, format_: str, selector: SnapshotSelector) -> N
     titles = taxonomy().titles
     rows = [
         {
-            "definition": one.definition,
-            "framework": titles[one.framework],
-            "evidence": one.because,
-            "source": one.source,
+            "definition": reason.definition,
+            "framework": titles[reason.framework],
+            "evidence": reason.because,
+            "source": reason.source,
         }
-        for one in found.reasons
+        for reason in support.reasons
     ]
     write_rows(format_, rows, output(format_))
     if format_ != "terminal":
         return
     echo()
-    echo(f"{row['id']}, as snapshot {view.snapshot.id} saw it:")
+    echo(f"{row['id']} in snapshot {view.snapshot.id} of {view.snapshot.observed_to:%Y-%m-%d}:")
     for definition in DEFINITIONS:
-        keys = getattr(found, definition)
+        keys = getattr(support, definition)
         names = _UNKNOWN[definition] if keys is None else _format_names(keys, titles)
         echo(f"  {definition}: {names}")
 

@@ -20,14 +20,13 @@ from hfscan.cli._streams import output
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
 from hfscan.errors import InvalidRequestError
 from hfscan.figures import load
-from hfscan.figures.queries import DIALECTS, Query, convert_decimals, names
-from hfscan.figures.sql import limited, run
+from hfscan.figures.queries import DIALECTS, Query, convert_decimals, list_queries
+from hfscan.figures.sql import limit_resources, run_sql
 from hfscan.report import TABLE_FORMATS, write_result, write_rows
 from hfscan.store import macros
 
-_SHOWN = 1_000  # rows, where people read
-_COUNTED = 1_000_000  # rows beyond those shown that are counted, not merely known to be there
-
+_DEFAULT_LIMIT = 1_000  # rows, in formats for people
+_COUNTED = 1_000_000  # further rows that are counted
 
 _EXAMPLES = """
 hfscan query
@@ -45,18 +44,18 @@ hfscan query exclusivity --dialect spark
     multiple=True,
     metavar="NAME=VALUE",
     callback=parse_pairs,
-    help="Repeatable.",
+    help="Set a parameter of a named query; NULL: no value. Repeatable.",
 )
 @click.option(
     "--dialect",
     type=Choice(DIALECTS),
-    help="Print a named query for this engine instead, over the tables of an export.",
+    help="Print the SQL of a named query for this engine, over the tables of an export.",
 )
 @click.option(
     "--limit",
     type=Count(),
     metavar="N",
-    help="Return at most N rows; 0: all.  [default: 1000 to read (terminal, md), else all]",
+    help="Return at most N rows; 0: all.  [default: 1000 for terminal and md, else all]",
 )
 @click.option(
     "--max-memory",
@@ -86,66 +85,68 @@ def command(
     format_: str,
     selector: SnapshotSelector,
 ) -> None:
-    """Run a named query, or SQL of your own, read-only; without either, list the named ones.
+    """Run a named query or your own SQL, read-only; without an argument, list the named queries.
 
-    The relation `census` holds the models of the newest snapshot, or of the one that --snapshot
-    or --as-of names; `snapshots` lists them all, and
-    models_in(ID) holds the models of any.
+    The relation `census` holds the models of the newest snapshot, or of the one selected by
+    --snapshot or --as-of. `snapshots` lists all snapshots; models_in(ID) holds the models of one.
 
-    SQL is one statement that reads the database, and nothing else. csv and json are written row by
-    row. Exit code 2: the SQL is wrong; 14: it needs more memory or disk than it may use.
+    SQL is one statement that only reads the database. csv and json are written row by row.
+
+    Ctrl-C stops a query between its steps: one call that makes gigabytes of text, such as
+    repeat('x', 4000000000), ends first.
+
+    Exit code 2: the SQL, a name or a value is wrong; 14: the query needs more memory or disk than
+    allowed.
     """
-    given: dict[str, object] = {
-        name: None if value == "NULL" else value for name, value in params.items()
-    }
-    if query is None and (params or dialect or selector.is_given):
-        raise click.UsageError("Name a query, or give SQL. Without either, the queries are listed.")
     if query is None:
+        if params or dialect or selector.is_given:
+            raise click.UsageError("These options need a query: give its name, or SQL.")
         rows = [
-            {"name": one.name, "title": one.title, "parameters": [p.name for p in one.parameters]}
-            for one in map(load, names())
+            {
+                "name": known.name,
+                "title": known.title,
+                "parameters": [parameter.name for parameter in known.parameters],
+            }
+            for known in map(load, list_queries())
         ]
         write_rows(format_, rows, output(format_))
         return
     is_name = len(query.split()) == 1  # SQL that does something has blanks
+    parameters = {name: None if value == "NULL" else value for name, value in params.items()}
     if dialect is not None:
         if selector.is_given:
-            raise click.UsageError("--dialect prints SQL. Leave --snapshot and --as-of out.")
+            raise click.UsageError("--dialect prints SQL. Omit --snapshot and --as-of.")
         if not is_name:
             raise click.UsageError("--dialect translates a named query, not your own SQL.")
         from hfscan.figures.dialect import translate  # noqa: PLC0415 - slow to import
 
-        echo_lines(translate(load(query), given, macros(), dialect))
+        echo_lines(translate(load(query), parameters, macros(), dialect))
         return
-    with open_store(db) as store, limited(store.connection, memory=max_memory, disk=max_disk):
+    with (
+        open_store(db) as store,
+        limit_resources(store.connection, memory=max_memory, disk=max_disk),
+    ):
         store.seal()
         connection = selector.select(store).connection
-        named = load(query) if is_name else Query("", "", "", (), None, query)
-        given = named.bind(connection, given)
+        named = load(query) if is_name else Query.from_sql(query)
+        values = named.bind(connection, parameters)
         try:
-            result = run(connection, named.sql, given)
-            values = map(convert_decimals, result.rows) if is_name else result.rows
-            _write(result.columns, values, format_, limit)
+            result = run_sql(connection, named.sql, values)
+            result_rows = map(convert_decimals, result.rows) if is_name else result.rows
+            _write(result.columns, result_rows, format_, limit)
         except InvalidRequestError as error:
-            raise click.UsageError(_indent(str(error))) from error
+            # indented, so that quoted lines cannot pass for a message
+            raise click.UsageError(str(error).replace("\n", "\n  ")) from error
 
 
 def _write(
     columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]], format_: str, limit: int | None
 ) -> None:
-    for_people = format_ in TABLE_FORMATS
+    is_for_people = format_ in TABLE_FORMATS
     if limit is None:
-        limit = _SHOWN if for_people else 0
+        limit = _DEFAULT_LIMIT if is_for_people else 0
     write_result(format_, columns, itertools.islice(rows, limit or None), output(format_))
-    if not (limit and for_people):
-        return
-    more = sum(1 for _ in itertools.islice(rows, _COUNTED + 1))
-    if more:
+    if limit and is_for_people and (more := sum(1 for _ in itertools.islice(rows, _COUNTED + 1))):
         count = f"{more:,}" if more <= _COUNTED else f"More than {_COUNTED:,}"
         echo()
-        echo(f"{count} more rows. All of them: --limit 0, or --format csv or json.")
-
-
-def _indent(text: str) -> str:
-    """Indent all lines but the first: text that an error quotes cannot pass for a message."""
-    return text.replace("\n", "\n  ")
+        echo(f"{count} more rows. To get all, use --limit 0, --format csv or --format json.")

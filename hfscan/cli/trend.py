@@ -1,6 +1,8 @@
 """`hfscan trend`."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,13 +22,14 @@ from hfscan.figures import (
     FigureRequest,
     SnapshotView,
     Weight,
-    adoption,
-    label_of,
-    trend,
+    compute_adoption,
+    compute_trend,
+    format_period,
 )
 from hfscan.figures.trend import Per
 from hfscan.frameworks import DEFINITIONS, taxonomy
 from hfscan.report import TABLE_FORMATS, format_percent, group_table, pivot_table, write_rows
+from hfscan.report.tables import Table
 from hfscan.scope import DEFAULT_FRAMEWORKS
 
 _EXAMPLES = """
@@ -94,10 +97,11 @@ def command(
     snapshot, as_of = selector.snapshot, selector.end
     with open_store(db) as store:
         if per != "snapshot":
-            selector.select(store)  # for its note
+            selector.select(store)  # prints a note if it covers only part of the Hub
+        view = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
         if formats:
             rows = list(
-                adoption(
+                compute_adoption(
                     store,
                     per=per,
                     frameworks=frameworks,
@@ -106,29 +110,32 @@ def command(
                     as_of=as_of,
                 )
             )
-            few = len({row["period"] for row in rows}) <= len({row["framework"] for row in rows})
-            titles = taxonomy().titles
-            latest = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of).snapshot
-            keys = ("rows", "columns", "cells") if few else ("columns", "rows", "cells")
-            cells = (
-                (
-                    titles[row["framework"]],
-                    label_of(row["period"], latest),
-                    format_percent(row["share"]),
-                )
-                for row in rows
-            )
-            table = pivot_table(dict(zip(keys, cell, strict=True)) for cell in cells)
+            table = _tabulate_adoption(rows, view)
         else:
             request = FigureRequest(
                 frameworks or DEFAULT_FRAMEWORKS, definition=definition, weight=weight
             )
-            figures = list(trend(store, request, per=per, snapshot=snapshot, as_of=as_of))
-            view = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
-            names = view.titles(request.frameworks)
-            table = group_table(figures, per, names)
+            figures = list(compute_trend(store, request, per=per, snapshot=snapshot, as_of=as_of))
+            table = group_table(figures, per, view.titles(request.frameworks))
             rows = [figure.as_dict() for figure in figures]
     if format_ in TABLE_FORMATS:
         TABLE_FORMATS[format_](table, output(format_))
     else:
         write_rows(format_, rows, output(format_))
+
+
+def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) -> Table:
+    """Return a table of shares by framework and period, with the fewer of both as columns."""
+    periods, frameworks = ({row[key] for row in rows} for key in ("period", "framework"))
+    few_periods = len(periods) <= len(frameworks)
+    keys = ("rows", "columns", "cells") if few_periods else ("columns", "rows", "cells")
+    titles = taxonomy().titles
+    cells = (
+        (
+            titles[row["framework"]],
+            format_period(row["period"], view.snapshot),
+            format_percent(row["share"]),
+        )
+        for row in rows
+    )
+    return pivot_table(dict(zip(keys, cell, strict=True)) for cell in cells)

@@ -1,17 +1,13 @@
 """Figures: shares of a population of models, computed by named queries over one snapshot."""
 
-from hfscan.figures.checks import (
-    check_import,
-    check_not_empty,
-    check_totals,
-    describe_drops,
-)
+from hfscan.figures.checks import check_import, check_not_empty, check_totals, describe_drops
 from hfscan.figures.figure import (
     GROUPINGS,
     WEIGHTS,
     By,
     Cutoff,
     Figure,
+    FigureRequest,
     Grouping,
     Population,
     Weight,
@@ -20,39 +16,17 @@ from hfscan.figures.period import (
     FIRST_YEAR,
     Period,
     contains_cutoff,
-    label_of,
+    format_period,
     may_contain_cutoff,
 )
 from hfscan.figures.queries import Query, load
-from hfscan.figures.request import FigureRequest
-from hfscan.figures.trend import adoption, trend
+from hfscan.figures.trend import compute_adoption, compute_trend
 from hfscan.figures.view import ALL, SnapshotView
 from hfscan.frameworks import Definition
 
 __all__ = [
-    "ALL",
-    "FIRST_YEAR",
-    "GROUPINGS",
-    "WEIGHTS",
-    "By",
-    "Cutoff",
-    "Definition",
-    "Figure",
-    "FigureRequest",
-    "Grouping",
-    "Period",
-    "Population",
-    "Query",
-    "SnapshotView",
-    "Weight",
-    "adoption",
-    "check_import",
-    "check_not_empty",
-    "check_totals",
-    "contains_cutoff",
-    "describe_drops",
-    "label_of",
-    "load",
-    "may_contain_cutoff",
-    "trend",
-]
+    "ALL", "FIRST_YEAR", "GROUPINGS", "WEIGHTS", "By", "Cutoff", "Definition", "Figure",
+    "FigureRequest", "Grouping", "Period", "Population", "Query", "SnapshotView", "Weight",
+    "check_import", "check_not_empty", "check_totals", "compute_adoption", "compute_trend",
+    "contains_cutoff", "describe_drops", "format_period", "load", "may_contain_cutoff",
+]  # fmt: skip

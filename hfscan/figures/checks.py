@@ -12,8 +12,9 @@ from hfscan.figures.view import SnapshotView
 from hfscan.store import Snapshot, Store
 from hfscan.text import sanitize
 
-_COLUMNS = {"downloads": "downloads", "tagged models": "tags"}
-"""What is compared -> the column that both snapshots must have for it."""
+_REQUIRED_COLUMNS = {"downloads": "downloads", "tagged models": "tags"}
+"""Measure of `sudden_drops` -> the column that both snapshots must have for it."""
+_SCOPE = ("since", "until", "author", "task", "model_limit", "sample", "synthetic")
 
 
 def check_totals(view: SnapshotView, figures: Iterable[Figure]) -> None:
@@ -21,16 +22,17 @@ def check_totals(view: SnapshotView, figures: Iterable[Figure]) -> None:
     rows = [
         {"exclude_top_authors": 0} | replace(figure, sampled=False).as_dict() for figure in figures
     ]
-    if wrong := view.run("check_totals", {"figures": msgspec.json.encode(rows).decode()}):
+    if errors := view.run("check_totals", {"figures": msgspec.json.encode(rows).decode()}):
         raise InconsistentError(
-            f"Figures do not add up ({wrong[0]}). Nothing is reported. This is a bug in hfscan or "
+            f"Figures do not add up ({errors[0]}). Nothing is reported. This is a bug in hfscan or "
             "DuckDB: please report it with the versions of both."
         )
 
 
 def check_not_empty(figures: Iterable[Figure], exclude_top_authors: int) -> None:
     """Raise NotFoundError where no model is left without the largest authors."""
-    if exclude_top_authors and not any(one.denominator for one in figures if one.name != "none"):
+    totals = (figure.denominator for figure in figures if figure.name != "none")
+    if exclude_top_authors and not any(totals):
         raise NotFoundError(
             f"Without the {exclude_top_authors:,} largest authors no model is left. Exclude fewer."
         )
@@ -39,12 +41,13 @@ def check_not_empty(figures: Iterable[Figure], exclude_top_authors: int) -> None
 def describe_drops(store: Store, before: Snapshot, after: Snapshot) -> str | None:
     """Return what dropped between two snapshots, as text; None where nothing did."""
     rows = load("sudden_drops").run(store.connection, {"earlier": before.id, "later": after.id})
-    missing_columns = {*before.missing_columns, *after.missing_columns}
-    drops = [row for row in rows if _COLUMNS.get(row["measure"]) not in missing_columns]
-    return (
-        ", ".join(f"{row['measure']} {row['before']:,} -> {row['after']:,}" for row in drops)
-        or None
-    )
+    missing = {*before.missing_columns, *after.missing_columns}
+    drops = [
+        f"{row['measure']} {row['before']:,} -> {row['after']:,}"
+        for row in rows
+        if _REQUIRED_COLUMNS.get(row["measure"]) not in missing
+    ]
+    return ", ".join(drops) or None
 
 
 def check_import(store: Store, snapshot: int, complete: bool | None = None) -> None:
@@ -55,15 +58,14 @@ def check_import(store: Store, snapshot: int, complete: bool | None = None) -> N
     partial one with none. `complete` overrides the snapshot's own, which is lost where rows were
     left out.
     """
-    after = next(known for known in store.snapshots() if known.id == snapshot)
+    snapshots = store.snapshots()
+    after = next(known for known in snapshots if known.id == snapshot)
     if not after.models:
         raise SuspiciousDropError(
             f"The files hold no models, so nothing was imported.{_describe_hidden(after)} If that "
             "is true, run again with --allow-drop."
         )
-    before = _find_comparable(
-        store.snapshots(), after, after.complete if complete is None else complete
-    )
+    before = _find_comparable(snapshots, after, after.complete if complete is None else complete)
     drops = before and describe_drops(store, before, after)
     if before and drops:
         raise SuspiciousDropError(
@@ -75,11 +77,11 @@ def check_import(store: Store, snapshot: int, complete: bool | None = None) -> N
 
 def _describe_hidden(snapshot: Snapshot) -> str:
     """Return how many models were left out as it could not be read whether they are private."""
-    for one in snapshot.unreadable:
-        if one.field == "private":
+    for values in snapshot.unreadable:
+        if values.field == "private":
             return (
-                f" {one.models:,} were left out, as it could not be read whether they are private "
-                f"(e.g. {sanitize(str(one.example))!r})."
+                f" {values.models:,} were left out, as it could not be read whether they are "
+                f"private (e.g. {sanitize(str(values.example))!r})."
             )
     return ""
 
@@ -88,35 +90,19 @@ def _find_comparable(
     snapshots: Iterable[Snapshot], after: Snapshot, complete: bool | None
 ) -> Snapshot | None:
     """Return the snapshot to compare an import with, None where there is none."""
+
+    def is_comparable(before: Snapshot) -> bool:
+        if complete:
+            return before.complete or before.kind == "update"
+        is_unknown = before.kind == "import" and before.complete is None
+        return complete is None and is_unknown and before.series_id == after.series_id
+
     earlier = [
-        known
-        for known in snapshots
-        if known.id != after.id
-        and known.observed_to <= after.observed_to
-        and _scope(known) == _scope(after)
+        before
+        for before in snapshots
+        if before.id != after.id
+        and before.observed_to <= after.observed_to
+        and all(getattr(before, name) == getattr(after, name) for name in _SCOPE)
+        and is_comparable(before)
     ]
-    if complete:
-        comparable = [known for known in earlier if known.complete or known.kind == "update"]
-    elif complete is None:
-        comparable = [
-            known
-            for known in earlier
-            if known.kind == "import"
-            and known.complete is None
-            and known.series_id == after.series_id
-        ]
-    else:
-        comparable = []
-    return comparable[-1] if comparable else None
-
-
-def _scope(snapshot: Snapshot) -> tuple[object, ...]:
-    return (
-        snapshot.since,
-        snapshot.until,
-        snapshot.author,
-        snapshot.task,
-        snapshot.model_limit,
-        snapshot.sample,
-        snapshot.synthetic,
-    )
+    return earlier[-1] if earlier else None

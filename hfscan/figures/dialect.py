@@ -17,12 +17,12 @@ from hfscan.frameworks import taxonomy
 from hfscan.objectid import CUTOFF_END, CUTOFF_START
 from hfscan.store import Macro
 
-_MASKS = {
-    "tag_mask": "frameworks_by_tags",
-    "weights_mask": "frameworks_by_weights",
-    "loadable_mask": "frameworks_by_use",
-}
-_COLUMNS = {  # column of the relation `census` -> its expression over an export, where they differ
+_SAME_COLUMNS = (
+    "_id", "id", "author", "sha", "tags", "library_name", "pipeline_tag", "downloads", "likes",
+    "gated", "disabled", "unreadable",
+)  # fmt: skip
+"""Columns of the relation `census` that an export holds by the same name."""
+_COLUMNS = {
     "created_at": '"createdAt"',
     "at_cutoff": f"coalesce(\"createdAt\" >= TIMESTAMP '{CUTOFF_START:%F %T}' "
     f"AND \"createdAt\" < TIMESTAMP '{CUTOFF_END:%F %T}', false)",
@@ -34,28 +34,32 @@ _COLUMNS = {  # column of the relation `census` -> its expression over an export
     "architectures": "config.architectures",
     "base_relation": '"baseModels".relation',
 }
+"""Other columns -> their expressions over an export."""
+_MASKS = {
+    "tag_mask": "frameworks_by_tags",
+    "weights_mask": "frameworks_by_weights",
+    "loadable_mask": "frameworks_by_use",
+}
+"""Bit masks of frameworks -> the export's lists of names."""
 
 
 def translate(
-    query: Query, given: Mapping[str, object], macros: Mapping[str, Macro], dialect: str
+    query: Query, parameters: Mapping[str, object], macros: Mapping[str, Macro], dialect: str
 ) -> str:
     """Return the query for an engine that has the export's tables `models` and `frameworks`.
 
     Raises InvalidRequestError where the query needs tables that an export does not hold, and on an
     unknown parameter.
     """
-    values = query.check_parameters(given, {"<frameworks>": list(taxonomy().titles)})
+    values = query.check_parameters(parameters, {"<frameworks>": list(taxonomy().titles)})
     tree = _to_fixpoint(parse_one(query.sql, read="duckdb"), _bind(values))
     tree = _to_fixpoint(tree, _fold_case)
     tree = _to_fixpoint(tree, lambda node: _expand_macro(node, macros))
-    tree = _to_fixpoint(
-        simplify(_to_fixpoint(_to_fixpoint(tree, _make_portable), _fold_case)), _fold_case
-    )
-    _check(tree, query)
+    tree = _to_fixpoint(_to_fixpoint(tree, _make_portable), _fold_case)
+    tree = _to_fixpoint(simplify(tree), _fold_case)
+    _check_tables(tree, query)
     if any(table.name == "census" for table in tree.find_all(exp.Table)):
-        census = parse_one(
-            _census({column.name for column in tree.find_all(exp.Column)}), read="duckdb"
-        )
+        census = _census({column.name for column in tree.find_all(exp.Column)})
         tree = cast("exp.Select", tree).with_("census", census, dialect="duckdb")
         ctes = tree.args["with_"].expressions
         ctes.insert(0, ctes.pop())  # the others refer to it
@@ -74,55 +78,55 @@ def _bind(values: Mapping[str, object]) -> Callable[[exp.Expr], exp.Expr]:
         if isinstance(node, exp.Cast) and isinstance(node.this, exp.Placeholder):
             value = values[node.this.name]
             if isinstance(value, datetime) or node.is_type("timestamp"):
-                return exp.cast(_literal(value), "timestamp")
-            return _literal(value)
-        return _literal(values[node.name]) if isinstance(node, exp.Placeholder) else node
+                return exp.cast(_to_literal(value), "timestamp")
+            return _to_literal(value)
+        return _to_literal(values[node.name]) if isinstance(node, exp.Placeholder) else node
 
     return bind
 
 
-def _literal(value: object) -> exp.Expr:
+def _to_literal(value: object) -> exp.Expr:
     return exp.convert(str(value) if isinstance(value, datetime) else value)
-
-
-def _macro(node: exp.Expr, macros: Mapping[str, Macro]) -> Macro | None:
-    return macros.get(node.name.lower()) if isinstance(node, exp.Anonymous) else None
 
 
 def _expand_macro(node: exp.Expr, macros: Mapping[str, Macro]) -> exp.Expr:
     call = node.this if isinstance(node, exp.Table) else node
-    macro = _macro(call, macros)
+    macro = macros.get(call.name.lower()) if isinstance(call, exp.Anonymous) else None
     if macro is None:
         return node
     arguments = dict(zip(macro.parameters, call.expressions, strict=True))
-    body = parse_one(macro.sql, read="duckdb").transform(
-        lambda one: (
-            arguments[one.name].copy()
-            if isinstance(one, exp.Column) and one.name in arguments and not one.table
-            else one
-        )
-    )
+
+    def substitute(part: exp.Expr) -> exp.Expr:
+        is_parameter = isinstance(part, exp.Column) and part.name in arguments and not part.table
+        return arguments[part.name].copy() if is_parameter else part
+
+    body = parse_one(macro.sql, read="duckdb").transform(substitute)
     if isinstance(node, exp.Table):
-        return exp.Subquery(this=body, alias=node.args.get("alias") or exp.to_identifier("one"))
+        alias = node.args.get("alias") or exp.to_identifier("macro")
+        return exp.Subquery(this=body, alias=alias)
     return exp.paren(body)
 
 
 def _make_portable(node: exp.Expr) -> exp.Expr:
-    """Replace a node by one that every engine supports."""
+    """Replace a node by an equivalent that every engine supports."""
     if isinstance(node, exp.Filter):  # aggregate(x) FILTER (WHERE y)
-        aggregate, kept = node.this.copy(), node.expression.this
+        aggregate, condition = node.this.copy(), node.expression.this
         inner = exp.Literal.number(1) if isinstance(aggregate.this, exp.Star) else aggregate.this
-        aggregate.set("this", exp.Case().when(kept, inner))
+        aggregate.set("this", exp.Case().when(condition, inner))
         return cast("exp.Expr", aggregate)
     if isinstance(node, exp.ArrayContains) and isinstance(node.this, exp.Array):
         return exp.In(this=node.expression, expressions=node.this.expressions)
     if _is_call(node, "list_position"):
-        return _position(*node.expressions)
+        items, value = node.expressions
+        case = exp.Case(this=value.copy())
+        for position, item in enumerate(items.expressions, 1):
+            case = case.when(item.copy(), exp.Literal.number(position))
+        return case
     if isinstance(node, exp.GT) and _is_call(node.this, "bit_count"):  # more than one bit
         (bits,) = node.this.expressions
-        fewer = exp.paren(exp.Sub(this=bits.copy(), expression=exp.Literal.number(1)))
-        both = exp.paren(exp.BitwiseAnd(this=bits, expression=fewer))
-        return exp.NEQ(this=both, expression=exp.Literal.number(0))
+        pattern = parse_one("x & (x - 1) <> 0", read="duckdb")
+        changed = pattern.transform(lambda part: bits if isinstance(part, exp.Column) else part)
+        return cast("exp.Expr", changed)
     if isinstance(node, exp.Bracket) and isinstance(node.expressions[0], exp.Slice):
         return exp.Substring(this=node.this, start=node.expressions[0].this)
     if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.UBIGINT:
@@ -134,13 +138,6 @@ def _make_portable(node: exp.Expr) -> exp.Expr:
 
 def _is_call(node: exp.Expr, name: str) -> bool:
     return isinstance(node, exp.Anonymous) and node.name.lower() == name
-
-
-def _position(of: exp.Expr, what: exp.Expr) -> exp.Expr:
-    case = exp.Case(this=what.copy())
-    for place, one in enumerate(of.expressions, 1):
-        case = case.when(one.copy(), exp.Literal.number(place))
-    return case
 
 
 def _is_list(node: exp.Expr) -> bool:
@@ -161,7 +158,7 @@ def _fold_case(node: exp.Expr) -> exp.Expr:
     return node.args.get("default") or exp.null()
 
 
-def _check(tree: exp.Expr, query: Query) -> None:
+def _check_tables(tree: exp.Expr, query: Query) -> None:
     known = {"census", "frameworks"} | {cte.alias for cte in tree.find_all(exp.CTE)}
     if unavailable := sorted({table.name for table in tree.find_all(exp.Table)} - known):
         raise InvalidRequestError(
@@ -170,17 +167,17 @@ def _check(tree: exp.Expr, query: Query) -> None:
         )
 
 
-def _census(wanted: Iterable[str]) -> str:
-    columns = [f"{sql} AS {name}" for name, sql in _COLUMNS.items() if name in wanted]
-    columns += [f"{_mask(names)} AS {name}" for name, names in _MASKS.items() if name in wanted]
-    plain = ("_id", "id", "author", "sha", "tags", "library_name", "pipeline_tag", "downloads",
-             "likes", "gated", "disabled", "unreadable")  # fmt: skip
-    return f"SELECT {', '.join([*(one for one in plain if one in wanted), *columns])} FROM models"
+def _census(columns: Iterable[str]) -> str:
+    """Return the SELECT of these columns of `census`, over the export's table `models`."""
+    expressions = {name: name for name in _SAME_COLUMNS} | _COLUMNS
+    expressions |= {name: _to_mask(names) for name, names in _MASKS.items()}
+    selected = (f"{sql} AS {name}" for name, sql in expressions.items() if name in columns)
+    return f"SELECT {', '.join(selected)} FROM models"
 
 
-def _mask(names: str) -> str:
+def _to_mask(names: str) -> str:
     bits = " + ".join(
-        f"CASE WHEN list_contains({names}, '{one.key}') THEN {1 << one.bit} ELSE 0 END"
-        for one in taxonomy().frameworks
+        f"CASE WHEN list_contains({names}, '{framework.key}') THEN {1 << framework.bit} ELSE 0 END"
+        for framework in taxonomy().frameworks
     )
     return f"CASE WHEN {names} IS NOT NULL THEN {bits} END"

@@ -1,11 +1,15 @@
-"""A share, with everything needed to recompute it."""
+"""Figures: shares with everything needed to recompute them, and requests for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import sqrt
 from typing import Any, Literal, get_args
 
-from hfscan.figures.period import Period
+from hfscan.errors import InvalidRequestError
+from hfscan.figures.period import Period, contains_cutoff
+from hfscan.frameworks import Definition
+from hfscan.scope import DEFAULT_FRAMEWORKS
+from hfscan.suggest import unknown
 
 Population = Literal["created", "existing"]
 Cutoff = Literal["excluded", "included", "only"]
@@ -21,7 +25,7 @@ GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 POPULATIONS: tuple[Population, ...] = get_args(Population)
 WEIGHTS: tuple[Weight, ...] = get_args(Weight)
 
-_Z = 1.959964  # of the normal distribution, for 95 %
+_Z = 1.959964  # quantile of the normal distribution for 95 %
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,11 @@ class Figure:
 
     `name`: exclusive (to `framework`), available (in `framework`), shared (by several), none.
     `period`: [since, until) in UTC, as requested; None for all models. `covered`: the part of it,
-    or of the year or month of `group`, that the snapshot covers. `cutoff`: what was done with the
-    models at the creation-date cutoff, None where the period does not touch it.
+    or of the year or month of `group`, that the snapshot covers. `cutoff`: whether the models at
+    the creation-date cutoff count; None where the period does not contain it.
     `numerator`, `denominator`: models, 30-day downloads, or authors' votes (`weight`; votes are
-    fractions, rounded to six digits). `exclude_top_authors`: so many of the largest authors are
-    left out. `sampled`: the models are a random sample of the Hub's.
+    fractions, rounded to six digits). `exclude_top_authors`: number of largest authors left out.
+    `sampled`: the models are a random sample of the Hub's.
     `coverage`: the share of the population that the denominator describes, under the same weight.
     """
 
@@ -70,9 +74,9 @@ class Figure:
         if not self.sampled or self.share is None or self.weight != "models":
             return None
         share, n = self.share, self.denominator
-        middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+        center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
         half = _Z / (1 + _Z**2 / n) * sqrt(share * (1 - share) / n + (_Z / (2 * n)) ** 2)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        return max(0.0, center - half), min(1.0, center + half)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figure with the keys of a report's JSON; the share rounded to six digits.
@@ -101,3 +105,58 @@ class Figure:
         if self.by in ("year", "month"):
             return True
         return self.population == "created" and self.cutoff in (None, "excluded")
+
+
+@dataclass(frozen=True)
+class FigureRequest:
+    """The parameters of exclusivity figures.
+
+    `frameworks`: those compared; `all` stands for every framework and runtime. `period`:
+    [since, until) in UTC, None for all models. `population`: `created` in the period, or `existing`
+    at its end. `cutoff`: what to do with the models at the creation-date cutoff; None includes
+    them. `exclude_top_authors`: leave out this many of the largest authors. `top`: the largest
+    groups to keep.
+
+    Raises InvalidRequestError where the parameters contradict each other.
+    """
+
+    frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS
+    definition: Definition = "tag"
+    period: tuple[datetime, datetime] | None = None
+    population: Population = "existing"
+    cutoff: Cutoff | None = None
+    weight: Weight = "models"
+    exclude_top_authors: int = 0
+    by: By | None = None
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.population not in POPULATIONS:
+            raise InvalidRequestError(unknown("population", self.population, POPULATIONS))
+        if self.period is None and self.population == "created":
+            raise InvalidRequestError("The population created needs a year. Name one.")
+        if self.top is not None and self.by is None:
+            raise InvalidRequestError(
+                f"There are no groups, so there is no top {self.top}. Name a grouping."
+            )
+
+    def excluding_cutoff(self) -> "FigureRequest":
+        """Return the request without the models at the cutoff, where its period contains it."""
+        if self.period is None or not contains_cutoff(self.period):
+            return self
+        return replace(self, cutoff="excluded")
+
+    def parameters(self) -> dict[str, object]:
+        """Return the parameters of the query `exclusivity`."""
+        since, until = self.period or (None, None)
+        return {
+            "frameworks": list(self.frameworks),
+            "definition": self.definition,
+            "since": since if self.population == "created" else None,
+            "until": until,
+            "cutoff": self.cutoff or "included",
+            "weight": self.weight,
+            "exclude_top_authors": self.exclude_top_authors,
+            "by": self.by,
+            "top": self.top,
+        }

@@ -9,11 +9,10 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -39,47 +38,89 @@ DIALECTS = ("spark", "bigquery", "snowflake")
 """Engines that `dialect` can write SQL for."""
 
 _HEADER = re.compile(r"^-- (title|answers|chart): (.+)$", re.MULTILINE)
-_COLUMN = re.compile(r"^-- column (\w+): (\w+)$", re.MULTILINE)
+_PARAM = re.compile(r"^-- param (\w+) ([\w\[\]]+) = (.+?) : (.+)$", re.MULTILINE)
 _VALUES = re.compile(r"^-- values (\w+): (.+)$", re.MULTILINE)
-_KNOWN = {
+_COLUMN = re.compile(r"^-- column (\w+): (\w+)$", re.MULTILINE)
+_PLACEHOLDERS = {
     "<frameworks>": "SELECT name FROM frameworks ORDER BY bit",
     "<snapshots>": "SELECT id FROM snapshots ORDER BY id",
 }
-"""Placeholder for names in the database -> the query that lists them."""
+"""Placeholder for values in the database -> the query that lists them."""
 
-_PARAM = re.compile(r"^-- param (\w+) ([\w\[\]]+) = (.+?) : (.+)$", re.MULTILINE)
+
+def _to_count(value: object) -> int:
+    if (number := int(str(value))) < 0:
+        raise ValueError("negative")
+    return number
+
+
+def _to_bool(value: object) -> bool:
+    return {"true": True, "false": False}[str(value).lower()]
+
+
+def _to_names(value: object) -> list[str]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or not names:
+        raise ValueError("no names")
+    return [str(name).strip() for name in names]
+
+
+def to_utc(value: object) -> datetime:
+    """Return a date, datetime or ISO 8601 text as a datetime in UTC, without zone."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
+    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
+
+
+_TYPES: dict[str, tuple[Callable[[object], object], str]] = {
+    "INTEGER": (_to_count, "a whole number, 0 or more"),
+    "DOUBLE": (lambda value: float(str(value)), "a number"),
+    "BOOLEAN": (_to_bool, "true or false"),
+    "TIMESTAMP": (to_utc, "a date, such as 2022-03-02"),
+    "VARCHAR[]": (_to_names, "one name or more, separated by commas"),
+}
+"""DuckDB type -> conversion from a value in Python, and a description of its values."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a query: DuckDB type, default (as a Python value) and meaning.
+    """A parameter of a query: DuckDB type, default (as text; None for NULL) and meaning.
 
     `values`: the allowed ones; empty where any of its type is.
     """
 
     name: str
     type: str
-    default: str | int | list[str] | None
+    default: str | None
     meaning: str
     values: tuple[str, ...] = ()
 
-    def check(self, value: object, known: Mapping[str, Sequence[str]]) -> object:
-        """Convert the value to its type. Raises InvalidRequestError where it is not allowed.
+    def convert(self, value: object, known: Mapping[str, Sequence[str]]) -> object:
+        """Return the value converted to the parameter's type.
 
-        `known`: the names that `<frameworks>` and `<snapshots>` stand for.
+        `known`: placeholder -> the values that it stands for. Raises InvalidRequestError where the
+        value is not allowed, and NotFoundError on an unknown snapshot.
         """
         if value is None:
             if self.default is not None:
                 raise InvalidRequestError(f"The parameter {self.name} cannot be NULL.")
             return None
-        value = self._typed(value)
-        if self.values and not any(one in _KNOWN and one not in known for one in self.values):
-            allowed = [name for one in self.values for name in known.get(one, (one,))]
-            for one in value if isinstance(value, list) else [value]:
-                if str(one) not in allowed:
-                    error = NotFoundError if "<snapshots>" in self.values else InvalidRequestError
-                    raise error(unknown(self._noun, one, allowed))
-        return value
+        convert, description = _TYPES.get(self.type, (lambda text: text, "text"))
+        try:
+            converted = convert(value)
+        except (ValueError, TypeError, KeyError) as error:
+            raise InvalidRequestError(
+                f"The parameter {self.name} takes {description}, not {value!r}."
+            ) from error
+        if self.values and not (_PLACEHOLDERS.keys() & self.values) - known.keys():
+            allowed = [value for name in self.values for value in known.get(name, (name,))]
+            for item in converted if isinstance(converted, list) else [converted]:
+                if str(item) not in allowed:
+                    is_snapshot = "<snapshots>" in self.values
+                    message = unknown(self._noun, item, allowed)
+                    raise NotFoundError(message) if is_snapshot else InvalidRequestError(message)
+        return converted
 
     @property
     def _noun(self) -> str:
@@ -89,59 +130,10 @@ class Parameter:
             return "snapshot"
         return {"by": "grouping", "per": "period"}.get(self.name, self.name.replace("_", " "))
 
-    def _typed(self, value: object) -> object:
-        try:
-            return _convert(self.type, value)
-        except (ValueError, TypeError) as error:
-            raise InvalidRequestError(
-                f"The parameter {self.name} takes {_KINDS.get(self.type, 'text')}, not {value!r}."
-            ) from error
-
-
-_KINDS = {
-    "INTEGER": "a whole number, 0 or more",
-    "DOUBLE": "a number",
-    "BOOLEAN": "true or false",
-    "TIMESTAMP": "a date, such as 2022-03-02",
-    "VARCHAR[]": "one name or more, separated by commas",
-}
-"""DuckDB type -> a description of its values."""
-
-
-def _convert(kind: str, value: object) -> object:
-    """Convert the value to a DuckDB type. Raises ValueError or TypeError."""
-    if kind == "VARCHAR[]":
-        names = value.split(",") if isinstance(value, str) else value
-        if not isinstance(names, Sequence) or not names:
-            raise ValueError("no names")
-        return [str(one).strip() for one in names]
-    if kind == "INTEGER":
-        number = int(str(value))
-        if number < 0:
-            raise ValueError("negative")
-        return number
-    if kind == "DOUBLE":
-        return float(str(value))
-    if kind == "BOOLEAN":
-        if (word := str(value).lower()) not in ("true", "false"):
-            raise ValueError("no truth value")
-        return word == "true"
-    if kind == "TIMESTAMP":
-        return to_utc(value)
-    return value
-
-
-def to_utc(value: object) -> datetime:
-    """Return the instant in UTC, without zone."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day)
-    instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
-    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
-
 
 @dataclass(frozen=True)
 class Query:
-    """A named query: its SQL text, and what its header declares.
+    """A query: its SQL, and what the header of a named one declares.
 
     `columns`: name of a result column -> one of COLUMN_FORMATS, where one is declared.
     """
@@ -152,18 +144,38 @@ class Query:
     parameters: tuple[Parameter, ...]
     chart: str | None
     sql: str
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str]
+
+    @classmethod
+    def from_sql(cls, sql: str, name: str = "") -> "Query":
+        """Return the query that the text, with its header, declares."""
+        header = dict(_HEADER.findall(sql))
+        values = {name: tuple(allowed.split(", ")) for name, allowed in _VALUES.findall(sql)}
+        parameters = tuple(
+            Parameter(
+                key, type_, None if default == "NULL" else default, meaning, values.get(key, ())
+            )
+            for key, type_, default, meaning in _PARAM.findall(sql)
+        )
+        return cls(
+            name=name,
+            title=header.get("title", ""),
+            answers=header.get("answers", ""),
+            parameters=parameters,
+            chart=header.get("chart"),
+            sql=sql,
+            columns=dict(_COLUMN.findall(sql)),
+        )
 
     def run(
         self, connection: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
     ) -> list[dict[str, Any]]:
         """Run over the relation `census` of `connection`; return its rows as dicts.
 
-        Parameters not given take their default.
-
-        Raises InvalidRequestError on an unknown parameter, and on a value that is not allowed.
+        Raises as `bind` does.
         """
-        cursor = connection.execute(self.sql, self.bind(connection, parameters))
+        values = self.bind(connection, parameters)
+        cursor = connection.execute(self.sql, values)
         columns = [column[0] for column in cursor.description]
         rows = map(convert_decimals, cursor.fetchall())
         return [dict(zip(columns, row, strict=True)) for row in rows]
@@ -171,34 +183,34 @@ class Query:
     def bind(
         self, connection: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
     ) -> dict[str, object]:
-        """Return the value of every parameter, checked against the names in the database.
+        """Return the value of every parameter, checked against the values in the database.
 
-        Raises InvalidRequestError as `check_parameters` does.
+        Raises as `check_parameters` does.
         """
-        wanted = {one for parameter in self.parameters for one in parameter.values} & _KNOWN.keys()
         known = {
-            one: [str(row[0]) for row in connection.execute(_KNOWN[one]).fetchall()]
-            for one in wanted
+            name: [str(value) for (value,) in connection.execute(sql).fetchall()]
+            for name, sql in _PLACEHOLDERS.items()
         }
         return self.check_parameters(parameters, known)
 
     def check_parameters(
         self, parameters: Mapping[str, object], known: Mapping[str, Sequence[str]]
     ) -> dict[str, object]:
-        """Return the value of every parameter: as given, or its default.
+        """Return the value of every parameter: the given one, else its default.
 
-        Raises InvalidRequestError on an unknown parameter, and on a value that is not allowed.
+        Raises InvalidRequestError on an unknown parameter, and as `Parameter.convert` does.
         """
-        each = {one.name: one for one in self.parameters}
+        declared = {parameter.name: parameter for parameter in self.parameters}
         for name in parameters:
-            if name not in each:
+            if name not in declared:
                 raise InvalidRequestError(
-                    unknown("parameter", name, each)
-                    if each
-                    else f"{self.name or 'Your own SQL'} takes no parameters, and {name} was given."
+                    unknown("parameter", name, declared)
+                    if declared
+                    else f"{self.name or 'Your own SQL'} takes no parameters, but got {name}."
                 )
         values = {
-            name: one.check(parameters.get(name, one.default), known) for name, one in each.items()
+            name: parameter.convert(parameters.get(name, parameter.default), known)
+            for name, parameter in declared.items()
         }
         since, until = values.get("since"), values.get("until")
         if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
@@ -216,41 +228,14 @@ def convert_decimals(row: tuple[Any, ...]) -> tuple[Any, ...]:
     )
 
 
-def names(where: Path | None = None) -> list[str]:
-    """Return the names of the queries in the folder `where` (default: hfscan's own)."""
-    return sorted(path.stem for path in (where or data_dir("queries")).glob("*.sql"))
+def list_queries() -> list[str]:
+    """Return the names of the queries."""
+    return sorted(path.stem for path in data_dir("queries").glob("*.sql"))
 
 
-def load(name: str, where: Path | None = None) -> Query:
-    """Return the query `name` from the folder `where` (default: hfscan's own).
-
-    Raises InvalidRequestError on an unknown name.
-    """
-    known = names(where)
+def load(name: str) -> Query:
+    """Return the query `name`. Raises InvalidRequestError on an unknown one."""
+    known = list_queries()
     if name not in known:  # so that no name is a path
         raise InvalidRequestError(unknown("query", name, known))
-    text = ((where or data_dir("queries")) / f"{name}.sql").read_text(encoding="utf-8")
-    header = dict(_HEADER.findall(text))
-    values = {name: tuple(allowed.split(", ")) for name, allowed in _VALUES.findall(text)}
-    parameters = tuple(
-        Parameter(found, kind, parse(kind, default), meaning, values.get(found, ()))
-        for found, kind, default, meaning in _PARAM.findall(text)
-    )
-    return Query(
-        name=name,
-        title=header["title"],
-        answers=header["answers"],
-        parameters=parameters,
-        chart=header.get("chart"),
-        sql=text,
-        columns=dict(_COLUMN.findall(text)),
-    )
-
-
-def parse(kind: str, text: str) -> str | int | list[str] | None:
-    """Return the default that `text` stands for in the header of a query; NULL is None."""
-    if text == "NULL":
-        return None
-    if kind.endswith("[]"):
-        return text.split(",")
-    return int(text) if kind == "INTEGER" else text
+    return Query.from_sql((data_dir("queries") / f"{name}.sql").read_text(encoding="utf-8"), name)

@@ -24,10 +24,10 @@ _STATEMENT_ERRORS = (
 )
 """Errors of DuckDB that are caused by the statement."""
 
-_READS = {StatementType.SELECT, StatementType.EXPLAIN, StatementType.MULTI}  # MULTI: some PIVOTs
-_BATCH = 1_000  # rows fetched from DuckDB at once
+_READ_ONLY = {StatementType.SELECT, StatementType.EXPLAIN, StatementType.MULTI}  # MULTI: PIVOT
+_BATCH_ROWS = 1_000
 
-_AS_TEXT = frozenset({
+_TEXT_TYPES = frozenset({
     "date", "time", "time_ns", "time with time zone", "interval", "timestamp", "timestamp_s",
     "timestamp_ms", "timestamp_ns", "timestamp with time zone", "blob", "bit",
 })  # fmt: skip
@@ -42,7 +42,7 @@ class Result:
     rows: Iterator[tuple[Any, ...]]
 
 
-def run(
+def run_sql(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
 ) -> Result:
     """Run one read-only statement; return its rows as a stream.
@@ -51,11 +51,11 @@ def run(
     InvalidRequestError where the statement is wrong or not read-only, and QueryLimitError where it
     exceeds its limits; both may also be raised while the rows are read.
     """
-    with _translated():
+    with _translate_errors():
         statement = _parse(connection, sql)
         relation = connection.sql(statement, params=dict(parameters) if parameters else None)
         columns = _make_unique(relation.columns)
-        casts = [_exact(one) for one in relation.types]
+        casts = list(map(_exact_type, relation.types))
         if any(casts) and not parameters:
             connection.execute(f"CREATE OR REPLACE TEMP VIEW __query AS\n{statement.query}")
             names = [row[0] for row in connection.execute("DESCRIBE __query").fetchall()]
@@ -66,22 +66,22 @@ def run(
             cursor = connection.execute(f"SELECT {', '.join(selected)} FROM __query")
         else:
             cursor = connection.execute(statement, parameters)
-    return Result(columns, _rows(cursor))
+    return Result(columns, _fetch_rows(cursor))
 
 
-def _rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    with _translated():
-        while batch := cursor.fetchmany(_BATCH):
+def _fetch_rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    with _translate_errors():
+        while batch := cursor.fetchmany(_BATCH_ROWS):
             yield from batch
 
 
 def _parse(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
-        what = f"holds {len(statements)} statements" if statements else "is empty"
-        raise InvalidRequestError(f"The SQL {what}. Give one SELECT.")
+        found = f"holds {len(statements)} statements" if statements else "is empty"
+        raise InvalidRequestError(f"The SQL {found}. Give one SELECT.")
     (statement,) = statements
-    if statement.type not in _READS:
+    if statement.type not in _READ_ONLY:
         raise InvalidRequestError(
             f"{statement.type.name} is not a read-only statement. Give one SELECT (or DESCRIBE, "
             "SUMMARIZE, SHOW, EXPLAIN)."
@@ -101,25 +101,25 @@ def _make_unique(names: list[str]) -> tuple[str, ...]:
     return tuple(unique)
 
 
-def _exact(kind: DuckDBPyType) -> str | None:
+def _exact_type(type_: DuckDBPyType) -> str | None:
     """Return the type to cast to for an exact value in Python; None where none is needed."""
-    if kind.id not in ("list", "array", "struct", "map", "union"):
-        return "VARCHAR" if kind.id in _AS_TEXT else None
-    # an array's size is among them, too
-    children = {name: one for name, one in kind.children if isinstance(one, DuckDBPyType)}
-    parts = {name: _exact(one) for name, one in children.items()}
-    if not any(parts.values()):
+    if type_.id not in ("list", "array", "struct", "map", "union"):
+        return "VARCHAR" if type_.id in _TEXT_TYPES else None
+    # the children of an array include its size
+    children = {name: child for name, child in type_.children if isinstance(child, DuckDBPyType)}
+    casts = {name: _exact_type(child) for name, child in children.items()}
+    if not any(casts.values()):
         return None
-    if kind.id not in ("list", "struct"):
-        return "VARCHAR" if kind.id == "union" else "JSON"  # text, with keys and values apart
-    if kind.id == "list":
-        return f"{parts['child']}[]"
-    fields = ", ".join(f"{identifier(name)} {parts[name] or one}" for name, one in children.items())
-    return f"STRUCT({fields})"
+    if type_.id == "list":
+        return f"{casts['child']}[]"
+    if type_.id == "struct":
+        fields = (f"{identifier(name)} {casts[name] or children[name]}" for name in children)
+        return f"STRUCT({', '.join(fields)})"
+    return "VARCHAR" if type_.id == "union" else "JSON"
 
 
 @contextlib.contextmanager
-def limited(
+def limit_resources(
     connection: duckdb.DuckDBPyConnection, *, memory: float | None, disk: float
 ) -> Iterator[None]:
     """Limit the memory and temporary disk space (GiB) of the block.
@@ -129,24 +129,16 @@ def limited(
     """
     if memory is None:
         connection.execute("SET memory_limit = '50%'")
-        memory = min(4.0, _memory_limit(connection) / GIB)
+        half = "SELECT parse_formatted_bytes(current_setting('memory_limit'))"
+        memory = min(4.0, connection.execute(half).fetchall()[0][0] / GIB)
     for name, size in (("memory_limit", memory), ("max_temp_directory_size", disk)):
         connection.execute(f"SET {name} = '{int(size * GIB)} bytes'")
-    with _process_limited(int(memory * GIB)):
+    with _limit_process(int(memory * GIB)):
         yield
 
 
-def _memory_limit(connection: duckdb.DuckDBPyConnection) -> float:
-    """Return DuckDB's memory limit in bytes."""
-    found = connection.execute("SELECT current_setting('memory_limit')").fetchone()
-    assert found is not None
-    number, unit = str(found[0]).split()
-    units = ("bytes", "KiB", "MiB", "GiB", "TiB")
-    return float(number) * float(1024 ** units.index(unit))
-
-
 @contextlib.contextmanager
-def _process_limited(size: int) -> Iterator[None]:
+def _limit_process(size: int) -> Iterator[None]:
     """Limit further allocations to `size` bytes, plus 1 GiB for threads and Python."""
     if sys.platform != "linux":
         yield
@@ -156,10 +148,10 @@ def _process_limited(size: int) -> Iterator[None]:
     status = Path("/proc/self/status").read_text(encoding="ascii").split("VmData:")
     used = int(status[1].split()[0]) * 1024
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    most = used + size + GIB
+    limit = used + size + GIB
     if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
     try:
         yield
     finally:
@@ -167,14 +159,16 @@ def _process_limited(size: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (duckdb.OutOfMemoryException, MemoryError) as error:
-        what = "temporary disk space" if "max_temp_directory_size" in str(error) else "memory"
-        option = "--max-disk" if what != "memory" else "--max-memory"
+        is_disk = "max_temp_directory_size" in str(error)
+        resource, option = (
+            ("temporary disk space", "--max-disk") if is_disk else ("memory", "--max-memory")
+        )
         raise QueryLimitError(
-            f"The query needs more {what} than allowed. Select less, aggregate earlier, or "
+            f"The query needs more {resource} than allowed. Select less, aggregate earlier, or "
             f"raise {option}."
         ) from error
     except duckdb.PermissionException as error:

@@ -1,4 +1,4 @@
-"""How shares change: by creation, as one snapshot sees it, or between snapshots."""
+"""How shares change: by date of creation in one snapshot, or from snapshot to snapshot."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from hfscan.errors import NotFoundError
-from hfscan.figures.figure import Figure
-from hfscan.figures.request import FigureRequest
+from hfscan.figures.figure import Figure, FigureRequest
 from hfscan.figures.view import SnapshotView
 from hfscan.frameworks import Definition
 from hfscan.store import Store
@@ -15,7 +14,7 @@ from hfscan.store import Store
 Per = Literal["year", "month", "snapshot"]
 
 
-def trend(
+def compute_trend(
     store: Store,
     request: FigureRequest,
     *,
@@ -26,7 +25,7 @@ def trend(
     """Yield the figures of each period, oldest first; their `group` names it.
 
     By year or month of creation, models at the cutoff are excluded. Raises NotFoundError where no
-    snapshot can answer.
+    snapshot has the data.
     """
     if per != "snapshot":
         view = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
@@ -37,7 +36,7 @@ def trend(
             yield replace(figure, by="snapshot", group=label)
 
 
-def adoption(
+def compute_adoption(
     store: Store,
     *,
     per: Per,
@@ -50,7 +49,7 @@ def adoption(
 
     Per year or month of creation, rows also have `since` and `until` (UTC) of the part that the
     snapshot covers, and models at the cutoff are excluded. `frameworks` None: every framework,
-    format and runtime that some model has. Raises NotFoundError where no snapshot can answer.
+    format and runtime that any model has. Raises NotFoundError where no snapshot has the data.
     """
     latest = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
     only = None if frameworks is None else list(latest.titles(frameworks))
@@ -62,23 +61,22 @@ def adoption(
         return
     for label, view in _complete_views(store, definition, as_of):
         for row in view.run("formats", parameters | {"per": "all", "cutoff": "included"}):
-            yield {**row, "period": label}
+            yield row | {"period": label}
 
 
 def _complete_views(
     store: Store, definition: Definition, as_of: datetime | None
 ) -> Iterator[tuple[str, SnapshotView]]:
-    """Yield the snapshots of the whole Hub that support the definition, oldest first."""
+    """Yield the snapshots of the entire Hub that support the definition, oldest first."""
     is_empty = True
     for snapshot in store.require_sources():
-        if as_of is not None and snapshot.observed_to > as_of:
-            continue
         view = SnapshotView(store, snapshot)
-        if snapshot.whole and snapshot.covers(None, None) and view.supports_definition(definition):
+        is_known = as_of is None or snapshot.observed_to <= as_of
+        if is_known and view.is_complete and view.supports_definition(definition):
             is_empty = False
             yield f"{snapshot.observed_to:%Y-%m-%d}, snapshot {snapshot.id}", view
     if is_empty:
         raise NotFoundError(
-            f"No snapshot of the whole Hub supports the definition {definition}. Crawl without a "
+            f"No snapshot of the entire Hub supports the definition {definition}. Crawl without a "
             "scope, import a census, or use --per year."
         )

@@ -7,10 +7,9 @@ from typing import Any
 import duckdb
 
 from hfscan.errors import InvalidRequestError, NotFoundError
-from hfscan.figures.figure import By, Figure
+from hfscan.figures.figure import By, Figure, FigureRequest
 from hfscan.figures.period import Period
 from hfscan.figures.queries import load
-from hfscan.figures.request import FigureRequest
 from hfscan.frameworks import Definition
 from hfscan.store import Snapshot, Store
 from hfscan.store.snapshots import choose, latest, listed
@@ -38,16 +37,6 @@ class SnapshotView:
         self._connection = store.connection
         self._exclusivity_rows: dict[FigureRequest, list[dict[str, Any]]] = {}
 
-    @property
-    def connection(self) -> duckdb.DuckDBPyConnection:
-        """The Store's connection, with `census` bound to this snapshot."""
-        # literals, because a view takes no parameter; they are integers of the database
-        self._connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW census AS SELECT {self.snapshot.id} AS snapshot, * "
-            f"FROM models_at({self.snapshot.series_id}, {self.snapshot.position})"
-        )
-        return self._connection
-
     @classmethod
     def choose(
         cls,
@@ -67,8 +56,22 @@ class SnapshotView:
     def latest(
         cls, store: Store, *, snapshot: int | None = None, as_of: datetime | None = None
     ) -> "SnapshotView":
-        """Return the newest snapshot, or the one named; see `hfscan.store.snapshots.latest`."""
+        """Return the newest or the named snapshot; see `hfscan.store.snapshots.latest`."""
         return cls(store, latest(store.require_sources(), snapshot=snapshot, as_of=as_of))
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The Store's connection, with `census` bound to this snapshot."""
+        # literals, because a view takes no parameter; they are integers of the database
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW census AS SELECT {self.snapshot.id} AS snapshot, * "
+            f"FROM models_at({self.snapshot.series_id}, {self.snapshot.position})"
+        )
+        return self._connection
+
+    def run(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Return the rows of a named query. Raises InvalidRequestError; see `Query.run`."""
+        return load(query).run(self.connection, parameters)
 
     def exclusivity(self, request: FigureRequest) -> Iterator[Figure]:
         """Yield the figures exclusive, available, shared and none of a population.
@@ -76,53 +79,46 @@ class SnapshotView:
         Raises InvalidRequestError on an unknown framework, and NotFoundError where the snapshot
         lacks what the definition or the grouping needs.
         """
-        self.titles(request.frameworks)  # raises on an unknown one
+        self.titles(request.frameworks)  # raises on an unknown name
         self.require(request.definition, request.by)
         if request not in self._exclusivity_rows:  # sections of a report repeat requests
             self._exclusivity_rows[request] = self.run("exclusivity", request.parameters())
-        number = float if request.weight == "authors" else int  # shares of a vote are fractions
-        covered = Period.of(*request.period).within(self.snapshot) if request.period else None
-        by_time = request.by in ("month", "year")
+        parameters = {key: value for key, value in vars(request).items() if key != "top"}
+        number = float if request.weight == "authors" else int  # votes are fractions
+        period = request.period and Period.from_bounds(*request.period).within(self.snapshot)
         for row in self._exclusivity_rows[request]:
+            is_by_time = request.by in ("month", "year")
             yield Figure(
-                definition=request.definition,
-                frameworks=request.frameworks,
-                population=request.population,
-                period=request.period,
-                cutoff=request.cutoff,
-                weight=request.weight,
-                by=request.by,
-                exclude_top_authors=request.exclude_top_authors,
+                **parameters,
                 sampled=self.snapshot.sample is not None,
-                covered=self._covered(row["group"]) if by_time else covered,
+                covered=self._covered(row["group"]) if is_by_time else period,
                 **row | {key: number(row[key]) for key in ("numerator", "denominator")},
             )
 
-    def _covered(self, group: str | None) -> Period | None:
-        """Return what is covered of the year or month that `group` names."""
-        period = Period.named(group)
-        return period.within(self.snapshot) if period else None
+    def _covered(self, name: str | None) -> Period | None:
+        """Return the year or month `name`, as far as the snapshot covers it."""
+        period = Period.from_name(name)
+        return period and period.within(self.snapshot)
 
     def period_bounds(self, name: str) -> dict[str, str]:
-        """Return since and until of what is covered of the year or month `name`; UTC."""
-        if (period := self._covered(name)) is None:
-            return {}
-        return {"since": f"{period.since.isoformat()}Z", "until": f"{period.until.isoformat()}Z"}
+        """Return since and until (UTC) of the covered part of the year or month `name`."""
+        period = self._covered(name)
+        bounds = {"since": period.since, "until": period.until} if period else {}
+        return {key: f"{instant.isoformat()}Z" for key, instant in bounds.items()}
 
-    def run(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
-        """Return the rows of a named query. Raises InvalidRequestError; see `Query.run`."""
-        return load(query).run(self.connection, parameters)
+    @property
+    def is_complete(self) -> bool:
+        """True when the snapshot covers the entire Hub."""
+        return _is_complete(self.snapshot)
 
     def find_previous(self) -> Snapshot | None:
-        """Return the newest earlier snapshot, where both hold all models; else None."""
-        if not (self.snapshot.whole and self.snapshot.covers(None, None)):
-            return None
+        """Return the newest earlier snapshot, where both cover the entire Hub; else None."""
         earlier = [
-            known for known in listed(self._connection)
-            if known.whole and known.covers(None, None) and "tags" not in known.missing_columns
-            and known.observed_to < self.snapshot.observed_to
+            snapshot for snapshot in listed(self._connection)
+            if _is_complete(snapshot) and "tags" not in snapshot.missing_columns
+            and snapshot.observed_to < self.snapshot.observed_to
         ]  # fmt: skip
-        return earlier[-1] if earlier else None
+        return earlier[-1] if earlier and self.is_complete else None
 
     def find_model(self, name: str) -> dict[str, Any]:
         """Return the row of a model, by its repo id or `_id`.
@@ -178,8 +174,11 @@ class SnapshotView:
                 "answered from it. Use tag or loadable, or a snapshot with file names."
             )
         if not self.supports_grouping(by):
-            column = _REQUIRED_COLUMN[by or ""]
             raise NotFoundError(
-                f"Snapshot {self.snapshot.id} has no {column}, so its models cannot be "
-                f"grouped by {by}. Choose another grouping, or a snapshot that has it."
+                f"Snapshot {self.snapshot.id} has no {_REQUIRED_COLUMN[by or '']}, so its models "
+                f"cannot be grouped by {by}. Choose another grouping, or a snapshot that has it."
             )
+
+
+def _is_complete(snapshot: Snapshot) -> bool:
+    return snapshot.whole and snapshot.covers(None, None)

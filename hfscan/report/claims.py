@@ -295,7 +295,7 @@ def _describe(measure: dict[str, Any]) -> str:
     if "cutoff" not in parameters:
         return description
     cutoff = measure.get("parameters", {}).get("cutoff", parameters["cutoff"].default)
-    period = Period.of(_midnight(measure["since"]), _midnight(measure["until"]))
+    period = Period.from_bounds(_midnight(measure["since"]), _midnight(measure["until"]))
     is_cut = cutoff == "excluded" and period.begins_late
     return f"{description}, from {period.start} on" if is_cut else description
 

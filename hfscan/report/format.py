@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from hfscan.figures import Figure, label_of
+from hfscan.figures import Figure, format_period
 from hfscan.report.model import Report, Row, Section
 from hfscan.store import Snapshot
 
@@ -121,7 +121,7 @@ def format_cell(row: Row, column: str, section: Section, report: Report) -> str:
     value, kind = row[column], section.formats.get(column)
     match kind:
         case "period" if report.snapshots:
-            return label_of(value, report.snapshot)
+            return format_period(value, report.snapshot)
         case "framework":
             return report.titles.get(value, format_value(None, value))
         case "frameworks":

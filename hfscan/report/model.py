@@ -43,11 +43,11 @@ class ReportRequest:
     @property
     def period(self) -> tuple[datetime, datetime] | None:
         """[since, until) in UTC. Raises NotFoundError for a year without models."""
-        return None if self.year is None else Period.of_year(self.year).asked
+        return None if self.year is None else Period.from_year(self.year).requested
 
     def covered(self, snapshot: Snapshot) -> Period | None:
         """Return the year with the bounds that the snapshot covers; None without a year."""
-        return None if self.year is None else Period.of_year(self.year).within(snapshot)
+        return None if self.year is None else Period.from_year(self.year).within(snapshot)
 
     def figure_request(self, population: Population) -> FigureRequest:
         """Return the request of the figures of a population, without groups."""

@@ -35,10 +35,12 @@ def process(db, tmp_path):
     return lambda sql, *arguments: run_hfscan(tmp_path, "query", sql, *arguments, "--db", db)
 
 
-def test_people_see_a_thousand_rows(query):
+def test_tables_end_at_a_thousand_rows(query):
     for format_ in ("terminal", "md"):
         _, out, _ = query("FROM range(1500)", "--format", format_)
-        assert out.endswith("\n\n500 more rows. All of them: --limit 0, or --format csv or json.\n")
+        assert out.endswith(
+            "\n\n500 more rows. To get all, use --limit 0, --format csv or --format json.\n"
+        )
         assert len(out.splitlines()) == 1004
     _, out, _ = query("FROM range(1000)")
     assert len(out.splitlines()) == 1002
@@ -48,7 +50,7 @@ def test_people_see_a_thousand_rows(query):
     assert "More than 1,000,000 more rows." in out
 
 
-def test_programs_get_all_rows_or_a_limit(query):
+def test_data_formats_hold_all_rows_or_the_limit(query):
     for arguments, rows in (([], 1500), (["--limit", "7"], 7)):
         _, out, _ = query("FROM range(1500)", "--format", "csv", *arguments)
         assert out.splitlines() == ["range", *map(str, range(rows))]
@@ -67,7 +69,7 @@ def test_programs_get_all_rows_or_a_limit(query):
         ("SELECT string_agg(range, ',') FROM range(1000000000000)", "--max-memory"),
     ],
 )
-def test_a_query_too_large_ends_in_an_error(process, sql, limit, format_):
+def test_query_beyond_its_limits_fails(process, sql, limit, format_):
     limits = ["--max-memory", "0.2", "--max-disk", "0.05"]
     code, _, err = process(sql, *limits, "--format", format_)
     assert code == 14
@@ -115,7 +117,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("sql", REFUSED)
-def test_a_wrong_query_is_a_clear_error(query, db, sql):
+def test_wrong_sql_is_refused(query, db, sql):
     code, out, err = query(sql.format(folder=db.parent))
     assert (code, out) == (2, ""), err
     assert REFUSED[sql] in err
@@ -161,7 +163,7 @@ VALUES = {
 
 
 def test_values_are_exact_in_json_and_csv(query):
-    sql = "SELECT " + ", ".join(f"{one} AS c{place}" for place, one in enumerate(VALUES))
+    sql = "SELECT " + ", ".join(f"{value} AS c{n}" for n, value in enumerate(VALUES))
 
     def refuse(name):
         raise AssertionError(name)
@@ -170,21 +172,21 @@ def test_values_are_exact_in_json_and_csv(query):
     (row,) = json.loads(out, parse_constant=refuse)
     _, out, _ = query(sql, "--format", "csv")
     _, cells = csv.reader(io.StringIO(out))
-    for (one, (value, cell)), found, written in zip(
+    for (sql, (value, cell)), found, written in zip(
         VALUES.items(), row.values(), cells, strict=True
     ):
-        assert (found, type(found)) == (value, type(value)), one
-        assert written == cell, one
+        assert (found, type(found)) == (value, type(value)), sql
+        assert written == cell, sql
 
 
-def test_columns_of_one_name_are_all_there(query):
+def test_repeated_column_names_get_a_number(query):
     _, out, _ = query("SELECT 1 AS a, 2 AS a, DATE 'infinity' AS a", "--format", "json")
     assert json.loads(out) == [{"a": 1, "a_1": 2, "a_2": "infinity"}]
     _, out, _ = query("SELECT 1 AS a, 2 AS a", "--format", "csv")
     assert out == "a,a_1\n1,2\n"
 
 
-def test_the_order_of_a_query_stays(query):
+def test_query_keeps_the_order_of_its_rows(query):
     sql = "SELECT range, INTERVAL (range) DAY AS i FROM range(5000) ORDER BY range DESC"
     _, out, _ = query(sql, "--format", "csv")
     numbers = [int(line.partition(",")[0]) for line in out.splitlines()[1:]]

@@ -26,7 +26,7 @@ BERT = {
 
 @pytest.fixture
 def ask(tmp_path):
-    """Observe models on days, and return the command line over them."""
+    """Return a function that runs a command; its `observe` imports models of a day."""
     db = tmp_path / "h.duckdb"
 
     def observe(day, *models):
@@ -60,9 +60,9 @@ def test_shares_by_year_of_creation(ask):
     assert "2023" in ask("trend", "--format", "md")
 
 
-def test_shares_from_observation_to_observation_in_the_order_of_time(ask):
+def test_shares_by_snapshot_are_in_order_of_time(ask):
     ask.observe("2024-02-01", BERT, keras("ann/k"))
-    ask.observe("2023-02-01", BERT)  # brought in later, seen earlier
+    ask.observe("2023-02-01", BERT)  # imported later, observed earlier
     rows = json.loads(ask("trend", "--per", "snapshot", "--format", "json"))
     pytorch = [row for row in rows if (row["name"], row["framework"]) == ("exclusive", "pytorch")]
     assert [(row["group"], row["numerator"], row["denominator"]) for row in pytorch] == [
@@ -71,13 +71,13 @@ def test_shares_from_observation_to_observation_in_the_order_of_time(ask):
     ]
 
 
-def test_a_report_tells_what_became_of_earlier_models(ask):
+def test_report_has_transitions_of_earlier_models(ask):
     ask.observe("2023-02-01", BERT, keras("ann/k"))
     assert "transitions" not in ask("report", "--format", "json")  # nothing is earlier
     ask.observe("2024-02-01", BERT | {"tags": ["pytorch", "tf"]}, keras("ann/new"))
     for question in (["--year", "2022"], []):
         tables = json.loads(ask("report", *question, "--format", "json"))["tables"]
-        (table,) = [one for one in tables if one["name"] == "transitions"]
+        (table,) = [table for table in tables if table["name"] == "transitions"]
         assert {(row["before"], row["after"], row["models"]) for row in table["rows"]} == {
             ("pytorch", "pytorch + tensorflow", 1),
             ("tensorflow", "(not there)", 1),
@@ -111,19 +111,19 @@ def test_a_model_is_explained_under_each_definition(ask):
     by_class = why["loadable", "JAX"]
     assert by_class["evidence"] == "safetensors; transformers; BertModel"
     assert "from_pretrained reads safetensors" in by_class["source"]
-    told = ask("explain", "ann/bert")
-    assert "ann/bert, as snapshot 1 saw it:" in told
-    assert "  tag: PyTorch\n" in told
+    text = ask("explain", "ann/bert")
+    assert "ann/bert in snapshot 1 of 2024-01-01:" in text
+    assert "  tag: PyTorch\n" in text
 
 
-def test_what_is_not_there_is_not_explained_away(ask):
+def test_explain_names_what_is_missing(ask):
     ask.observe("2024-01-01", BERT, keras("bob/k"))
     with pytest.raises(NotFoundError, match=r"has no model 'eve/BERT'. There is ann/bert\."):
         ask("explain", "eve/BERT")
-    assert "weights: its file names are not known" in ask("explain", "bob/k")
+    assert "weights: unknown, because its file names are not known" in ask("explain", "bob/k")
 
 
-def test_an_observation_of_a_part_can_be_looked_into(tmp_path):
+def test_partial_snapshot_is_used_with_a_note(tmp_path):
     dump, db = tmp_path / "dump.json", tmp_path / "h.duckdb"
     dump.write_text(json.dumps([BERT]))
     year = Scope(since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC))

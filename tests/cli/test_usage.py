@@ -14,7 +14,7 @@ from hfscan.cli import COMMANDS, cli
 from hfscan.cli._command import Command, Group
 from hfscan.errors import HfscanError, InvalidRequestError, NotFoundError
 from hfscan.fakehub import FakeHub, Population
-from hfscan.figures.queries import load, names
+from hfscan.figures.queries import list_queries, load
 from hfscan.parity.worker import backend_names
 from hfscan.suggest import did_you_mean, unknown
 
@@ -97,7 +97,9 @@ def test_unknown_names_get_a_hint(db, arguments, code, hint):
 
 def test_the_query_and_report_pages_fit_the_choices():
     """Values that headers of queries declare are those of the code."""
-    declared = {(name, one.name): one.values for name in names() for one in load(name).parameters}
+    declared = {
+        (name, one.name): one.values for name in list_queries() for one in load(name).parameters
+    }
     assert declared["exclusivity", "definition"] == ("tag", "weights", "loadable")
     assert set(declared["framework_speed", "backend"]) == set(backend_names())
     for (name, parameter), values in declared.items():
@@ -239,7 +241,7 @@ def test_out_names_folders_and_files(db, tmp_path, monkeypatch):
         (("report", "--name", "claims", "--year", "2023"), "cannot be combined with --year"),
         (("query", "exclusivity", "--param", "since=2024-01-01", "--param", "until=2023-01-01"),
          "must lie before"),
-        (("query", "--param", "a=1"), "Name a query"),
+        (("query", "--param", "a=1"), "need a query"),
         (("query", "model", "--dialect", "spark", "--snapshot", "1"), "--dialect prints SQL"),
         (("query", "model", "--snapshot", "1", "--as-of", "2024-07-11"), "cannot be combined"),
         (("explain", "ann/m0", "--snapshot", "1", "--as-of", "2024-07-11"), "cannot be combined"),

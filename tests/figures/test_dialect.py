@@ -19,7 +19,7 @@ from hfscan.figures import SnapshotView, load
 from hfscan.scope import Scope
 from hfscan.store import Store
 
-ASKED: dict[str, list[dict[str, str]]] = {
+REQUESTS: dict[str, list[dict[str, str]]] = {
     "exclusivity": [
         {},
         {"frameworks": "pytorch,tensorflow,jax", "definition": "loadable", "by": "year"},
@@ -42,18 +42,18 @@ print(json.dumps([[r.asDict() for r in spark.sql(q).collect()] for q in json.loa
 """
 
 
-def printed(name, given, dialect="spark"):
-    params = [f"--param={key}={value}" for key, value in given.items()]
+def printed(name, parameters, dialect="spark"):
+    params = [f"--param={key}={value}" for key, value in parameters.items()]
     done = CliRunner().invoke(cli, ["query", name, "--dialect", dialect, *params])
     assert done.exit_code == 0, done.output + repr(done.exception)
     return done.stdout
 
 
 @pytest.mark.parametrize("dialect", ["spark", "bigquery", "snowflake"])
-def test_the_text_is_the_engines_own_and_has_no_macro_or_parameter_left(dialect):
-    for name, asked in ASKED.items():
-        for given in asked:
-            text = printed(name, given, dialect)
+def test_translated_sql_has_no_macros_or_parameters(dialect):
+    for name, requests in REQUESTS.items():
+        for parameters in requests:
+            text = printed(name, parameters, dialect)
             parse_one(text, read=dialect)
             for left in (
                 "frameworks(",
@@ -67,33 +67,27 @@ def test_the_text_is_the_engines_own_and_has_no_macro_or_parameter_left(dialect)
                 assert left not in text.lower()
 
 
-def test_what_an_export_does_not_hold_is_refused():
+def test_query_beyond_an_export_is_not_translated():
     done = CliRunner().invoke(cli, ["query", "transitions", "--dialect", "spark"])
     assert "an export holds only one snapshot" in str(done.exception)
 
 
 @pytest.mark.spark
 @pytest.mark.slow
-def test_spark_counts_what_duckdb_counts(tmp_path):
+def test_spark_counts_as_duckdb(tmp_path):
     if find_spec("pyspark") is None or shutil.which("java") is None:
         pytest.skip("needs pyspark and Java")
     db, folder = tmp_path / "h.duckdb", tmp_path / "export"
     with FakeHub(Population.synthetic(3_000, seed=2), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=db)
-    cases = [(name, given) for name, asked in ASKED.items() for given in asked]
+    cases = [(name, parameters) for name, requests in REQUESTS.items() for parameters in requests]
     with Store.open(db) as store:
         snapshot = store.snapshots()[0]
         export.export(store, folder, snapshot=snapshot)
         connection = SnapshotView(store, snapshot).connection
         ours = []
-        for name, given in cases:
-            query = load(name)
-            kinds = {one.name: one.type for one in query.parameters}
-            typed = {
-                key: value.split(",") if kinds[key].endswith("[]") else value
-                for key, value in given.items()
-            }
-            ours.append(query.run(connection, typed))
+        for name, parameters in cases:
+            ours.append(load(name).run(connection, parameters))
     done = subprocess.run(
         [sys.executable, "-c", SPARK, str(folder)],
         input=json.dumps([printed(*case) for case in cases]), env=os.environ,
@@ -107,8 +101,8 @@ def test_spark_counts_what_duckdb_counts(tmp_path):
 
 def as_rows(rows):
     """Rows with numbers as numbers, in any order: engines differ in how they sort text."""
-    told = json.loads(json.dumps(rows, default=str))
-    return sorted([{key: _number(value) for key, value in row.items()} for row in told], key=repr)
+    plain = json.loads(json.dumps(rows, default=str))
+    return sorted([{key: _number(value) for key, value in row.items()} for row in plain], key=repr)
 
 
 def _number(value):

@@ -11,7 +11,7 @@ import pytest
 
 from hfscan.errors import InconsistentError
 from hfscan.figures import FigureRequest, SnapshotView, check_totals, load
-from hfscan.figures.queries import COLUMN_FORMATS, names
+from hfscan.figures.queries import COLUMN_FORMATS, list_queries
 from hfscan.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def store(censuses):
 @pytest.fixture(scope="module")
 def old(shared_data):
     with gzip.open(shared_data / "hub-2022-02.jsonl.gz", "rt") as lines:
-        return {one["modelId"]: one for one in map(json.loads, lines)}
+        return {model["modelId"]: model for model in map(json.loads, lines)}
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +59,9 @@ def test_two_views_of_one_store_keep_their_snapshots(store):
         assert rows == [(view.snapshot.id,)]
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list_queries())
 @pytest.mark.parametrize("snapshot", [1, 2])
-def test_every_query_says_what_it_answers_and_runs(store, name, snapshot):
+def test_query_has_a_header_and_runs(store, name, snapshot):
     query = load(name)
     assert query.title
     assert query.answers.endswith("?")
@@ -82,7 +82,7 @@ def test_every_query_says_what_it_answers_and_runs(store, name, snapshot):
             assert 0 <= row["numerator"] <= row["denominator"]
 
 
-def served(model):
+def supported(model):
     return frozenset(name for name, tag in TAGS.items() if tag in (model["tags"] or ()))
 
 
@@ -90,7 +90,7 @@ def test_concentration_is_recounted(store, new):
     owned = Counter(
         name.split("/")[0] if "/" in name else "(none)"
         for name, model in new.items()
-        if served(model) == {"pytorch"}
+        if supported(model) == {"pytorch"}
     )
     expected = sorted(owned.items(), key=lambda item: (-item[1], item[0]))[:20]
     rows = ask(store, "concentration")
@@ -99,13 +99,16 @@ def test_concentration_is_recounted(store, new):
     assert rows[-1]["cumulative_share"] == round(sum(n for _, n in expected) / owned.total(), 9)
 
 
-def test_transitions_are_recounted(store, old, new):
-    def said(models, name):
-        if name not in models:
-            return "(not there)"
-        return " + ".join(sorted(served(models[name]))) or "none"
+def framework_set(models, name):
+    if name not in models:
+        return "(not there)"
+    return " + ".join(sorted(supported(models[name]))) or "none"
 
-    expected = Counter((said(old, name), said(new, name)) for name in old.keys() | new.keys())
+
+def test_transitions_are_recounted(store, old, new):
+    expected = Counter(
+        (framework_set(old, name), framework_set(new, name)) for name in old.keys() | new.keys()
+    )
     rows = ask(store, "transitions", earlier=1, later=2)
     assert {(row["before"], row["after"]): row["models"] for row in rows} == expected
     assert expected["pytorch", "pytorch"] > 0
@@ -119,7 +122,7 @@ def test_transitions_are_recounted(store, old, new):
         )
     same = ask(store, "transitions", earlier=1, later=1)
     assert {(row["before"], row["after"]) for row in same} == {
-        (said(old, name),) * 2 for name in old
+        (framework_set(old, name),) * 2 for name in old
     }
     assert sum(row["models"] for row in same) == len(old)
 
@@ -143,24 +146,20 @@ def test_adoption_is_recounted(store, new):
 
 
 def test_transitions_by_library_are_recounted(store, old, new):
-    def said(models, name):
-        if name not in models:
-            return "(not there)"
-        return " + ".join(sorted(served(models[name]))) or "none"
-
     def library(name):
         return (new.get(name) or old[name]).get("library_name") or "(none)"
 
     expected = Counter(
-        (library(name), said(old, name), said(new, name)) for name in old.keys() | new.keys()
+        (library(name), framework_set(old, name), framework_set(new, name))
+        for name in old.keys() | new.keys()
     )
     rows = ask(store, "transitions", earlier=1, later=2, by="library", top=5)
     found = {(row["group"], row["before"], row["after"]): row["models"] for row in rows}
-    shown = {group for group, *_ in found} - {"(other)"}
-    assert len(shown) == 5
-    assert "transformers" in shown
-    assert {key: n for key, n in found.items() if key[0] in shown} == {
-        key: n for key, n in expected.items() if key[0] in shown
+    groups = {group for group, *_ in found} - {"(other)"}
+    assert len(groups) == 5
+    assert "transformers" in groups
+    assert {key: n for key, n in found.items() if key[0] in groups} == {
+        key: n for key, n in expected.items() if key[0] in groups
     }
     assert sum(found.values()) == expected.total()
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import hfscan
 from hfscan.cli import cli
 from hfscan.errors import InvalidRequestError
-from hfscan.figures import FigureRequest, SnapshotView, adoption, trend
+from hfscan.figures import FigureRequest, SnapshotView, compute_adoption, compute_trend
 from hfscan.frameworks import taxonomy
 from hfscan.report import FORMATS, ReportRequest, build, compare, group_table
 from hfscan.report.writers import csv_
@@ -62,8 +62,10 @@ def test_each_framework_can_be_asked_alone(db, name):
             texts = written(build(view, ReportRequest(year, (name,))))
         names = view.titles((name,))
         for per in ("year", "month", "snapshot"):
-            assert group_table(list(trend(store, FigureRequest((name,)), per=per)), per, names).rows
-            list(adoption(store, per=per, frameworks=(name,)))
+            assert group_table(
+                list(compute_trend(store, FigureRequest((name,)), per=per)), per, names
+            ).rows
+            list(compute_adoption(store, per=per, frameworks=(name,)))
     if name != "all":
         title = taxonomy().titles[name]
         assert (

@@ -65,7 +65,7 @@ def test_partial_year_says_its_end(db, format_):
     assert "Created in 2024 (to 11 July), by downloads" in text
     assert "Existing on 11 July 2024" in text
     assert "Models created by 11 July 2024 that still existed" in text
-    assert "Nothing is said of the rest of 2024." in text
+    assert "Later models of 2024 are not counted." in text
     assert "the end of 2024" not in text
 
 
@@ -109,7 +109,7 @@ def test_a_comparison_says_which_year_is_partial(db):
     text = plain(ask(db, "report", "--year", 2023, "--compare-year", 2024))
     assert "Frameworks of the Hub's models: 2023 and 2024 (to 11 July)" in text
     assert "2023 and 2024 (to 11 July): PyTorch only from 100.0 % of 1 to 50.0 % of 2" in text
-    assert "Nothing is said of the rest of 2024." in text
+    assert "Later models of 2024 are not counted." in text
     report = json.loads(ask(db, "report", "--year", 2023, "--compare-year", 2024, "--format=json"))
     assert report["period"]["complete"]
     assert report["compared_with"]["period"]["until"] == "2024-07-12T00:00:00Z"

@@ -68,8 +68,8 @@ def _period(report: Report) -> dict[str, Any] | None:
     bounds = {
         "since": period.since,
         "until": period.until,
-        "requested_since": period.asked_since,
-        "requested_until": period.asked_until,
+        "requested_since": period.requested[0],
+        "requested_until": period.requested[1],
     }
     return {key: f"{instant.isoformat()}Z" for key, instant in bounds.items()} | {
         "complete": not (period.begins_late or period.ends_early)
