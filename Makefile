@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PARITY := $(VENV)-parity
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint torture parity-zoo parity-large constraints clean
+.PHONY: help demo check test lint torture architecture-survey parity-large constraints clean
 
 ##@ Start here
 help:  ## print this list
@@ -68,8 +68,8 @@ SEED ?= 1
 torture: $(VENV)/ready  ## crawl under faults, kills and damage (1 hour); RUNS=, SEED=
 	$(BIN)/python tests/torture/torture.py --runs $(RUNS) --seed $(SEED)
 
-parity-zoo: $(PARITY)/ready  ## run every architecture with PyTorch and TensorFlow classes (hours)
-	$(PARITY)/bin/python -m hfscan.parity.zoo --out docs/parity-zoo.md
+architecture-survey: $(PARITY)/ready  ## run every architecture with PyTorch and TensorFlow classes (hours)
+	$(PARITY)/bin/python tools/architecture_survey --out docs/architecture-survey.md
 
 parity-large: $(PARITY)/ready  ## compare full-size BERT-base, GPT-2 and ResNet-50, with training
 	$(PARITY)/bin/python -m hfscan parity --demo --demo-size base --train --timeout 1800

@@ -22,11 +22,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hfscan.parity import demo
+from hfscan.cli.parity import make_demo
 from hfscan.parity.pool import Settings
-from hfscan.parity.sweep import Sweep
+from hfscan.parity.run import ParityRunner
 
 TARGET = 1.15
+LARGE = ("bert-base", "gpt2-124m")
 
 # Each load method once: load and, if that works, run a forward pass of 4 rows of 128 tokens (or the
 # model's maximum) with hidden states, and generate 64 tokens if the model generates text.
@@ -41,8 +42,8 @@ new = min(64, config.max_position_embeddings - 10)
 
 def into(file):  # a folder with this file only, so that the loader has no choice
     alone = tempfile.mkdtemp()
-    for one in ("config.json", file):
-        os.symlink(os.path.join(folder, one), os.path.join(alone, one))
+    for name in ("config.json", file):
+        os.symlink(os.path.join(folder, name), os.path.join(alone, name))
     return alone
 """
 PYTORCH = (
@@ -118,10 +119,9 @@ def _work() -> float:
 
 def models(into: Path, large: bool) -> list[Path]:
     """Write a BERT and a GPT-2, each as safetensors, .bin and .h5."""
-    with Sweep(Settings()) as sweep:
-        if not large:
-            return [folder for folder in demo.make(sweep, into) if folder.name in {"bert", "gpt2"}]
-        return demo.make(sweep, into, full=True)[:2]
+    with ParityRunner(Settings()) as runner:
+        folders = make_demo(runner, into, "base" if large else "tiny")
+    return [folder for folder in folders if folder.name in {"bert", "gpt2", *LARGE}]
 
 
 def main() -> None:

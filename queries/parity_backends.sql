@@ -4,10 +4,10 @@
 -- column share: share
 -- chart: stack x=share y=backend color=verdict
 -- verdict: 'agree' where any load method does, else that of the alphabetically first one. total: files
--- checked in the backend; files that a backend cannot open ('no backend') are not counted.
+-- checked in the backend; files that a backend cannot open ('unsupported') are not counted.
 WITH newest AS (
     FROM parity_cases
-    WHERE verdict <> 'no backend' AND ($run::INTEGER IS NULL OR run = $run)
+    WHERE verdict <> 'unsupported' AND ($run::INTEGER IS NULL OR run = $run)
     QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, load_method)
 ),
 opened AS (

@@ -9,7 +9,7 @@
 -- the limit of that output.
 WITH newest AS (
     FROM parity_cases
-    WHERE verdict <> 'no backend' AND ($run::INTEGER IS NULL OR run = $run)
+    WHERE verdict <> 'unsupported' AND ($run::INTEGER IS NULL OR run = $run)
     QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, load_method)
 ),
 worst AS (

@@ -2,7 +2,7 @@
 -- answers: Of the weight files checked in each backend, how many agree by at least one load method?
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each case
 -- chart: none
--- Files that a backend cannot open (verdict 'no backend') are not counted.
+-- Files that a backend cannot open (verdict 'unsupported') are not counted.
 WITH newest AS (
     FROM parity_cases
     WHERE $run::INTEGER IS NULL OR run = $run
@@ -11,7 +11,7 @@ WITH newest AS (
 opened AS (
     SELECT checkpoint, file, backend, bool_or(verdict = 'agree') AS agrees
     FROM newest
-    WHERE verdict <> 'no backend'
+    WHERE verdict <> 'unsupported'
     GROUP BY ALL
 ),
 backends AS (

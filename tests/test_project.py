@@ -49,8 +49,8 @@ def test_make_check_leaves_marked_tests_out():
     [
         ("tests/test_cli.py", ".venv/"),
         ("tests/test_cli.py::test_no_database_yet", ".venv/"),
-        ("tests/parity/test_judge.py", ".venv-parity/"),
-        ("tests/parity/test_judge.py::test_x", ".venv-parity/"),
+        ("tests/parity/test_verdict.py", ".venv-parity/"),
+        ("tests/parity/test_verdict.py::test_x", ".venv-parity/"),
     ],
 )
 def test_make_test_runs_a_path_in_its_venv(tests, environment):

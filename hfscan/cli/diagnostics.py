@@ -21,7 +21,8 @@ from hfscan.hub.page import prove
 from hfscan.hub.retry import Patience
 from hfscan.hub.walk import FIELDS, address
 from hfscan.parity import confinement
-from hfscan.parity.worker import BackendError, Worker
+from hfscan.parity.process import BackendProcess
+from hfscan.parity.replies import BackendError
 from hfscan.paths import journal_dir
 from hfscan.scope import Scope
 from hfscan.store import Store
@@ -163,35 +164,35 @@ def check_backends(
 
     `notify` receives a message when a start takes long.
     """
-    workers = [Worker(name, pythons.get(name), notify=notify) for name in names]
+    processes = [BackendProcess(name, pythons.get(name), notify=notify) for name in names]
     try:
-        for worker in workers:
+        for process in processes:
             try:
-                worker.launch()  # start all in parallel: imports take seconds
+                process.spawn()  # start all in parallel: imports take seconds
             except BackendError:
                 continue  # reported below
-        for worker in workers:
-            area = f"backend {worker.backend}"
+        for process in processes:
+            area = f"backend {process.backend}"
             try:
-                worker.start()
+                process.start()
             except BackendError as error:
                 hint = "Optional: `hfscan parity --backends` can select other backends."
                 yield Check(area, "note", sanitize(str(error), 600), hint)
             else:
-                versions = worker.about["versions"].items()
+                versions = process.info["versions"].items()
                 packages = ", ".join(f"{name} {version}" for name, version in versions)
-                message = f"{packages}; GPU: {worker.about['device'] or 'none'}"
+                message = f"{packages}; GPU: {process.info['device'] or 'none'}"
                 yield Check(area, "ok", sanitize(message, 300))
-        started = [worker.about["kept_from"] for worker in workers if worker.about]
+        started = [process.info["isolated_from"] for process in processes if process.info]
         if started:
             yield _check_confinement(started)
     finally:
-        for worker in workers:
-            worker.close()
+        for process in processes:
+            process.close()
 
 
 def _check_confinement(started: Sequence[Mapping[str, bool]]) -> Check:
-    missing = confinement.describe(started)
+    missing = confinement.describe_gaps(started)
     if missing:
         hint = (
             "Run untrusted checkpoints on Linux, as a user who may create namespaces (outside a "

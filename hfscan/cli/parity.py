@@ -4,7 +4,8 @@ import importlib.util
 import io
 import sys
 import tempfile
-from collections.abc import Callable, Collection
+import tomllib
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import backend_python_option
+from hfscan.cli._options import backend_python_option, combine
 from hfscan.cli._output import is_quiet, note
 from hfscan.cli._reports import choose_target, out_option
 from hfscan.cli._streams import output
@@ -27,17 +28,19 @@ from hfscan.cli._types import (
 )
 from hfscan.errors import HfscanError, NotFoundError, StorageError
 from hfscan.fs import write_output
+from hfscan.parity.pool import Settings
+from hfscan.parity.process import backend_names
 from hfscan.store import Store
 from hfscan.store.parity import Drawn, draw_sample, record
 from hfscan.suggest import unknown
 
 if TYPE_CHECKING:
-    from hfscan.parity.sweep import Sweep
-    from hfscan.parity.verdict import Result
+    from hfscan.parity.result import Result
+    from hfscan.parity.run import ParityRunner
 
-_ROUNDS = 5  # of timing
-_NAMED = {"terminal": "txt"}
-_MODEL_TYPES = Path(__file__).parents[1] / "parity" / "model_types.txt"
+_EXTENSIONS = {"terminal": "txt"}
+_INPUTS = Path(__file__).parents[1] / "parity" / "inputs.toml"
+_DEMOS = {"tiny": ["tiny"], "base": ["bert-base", "gpt2-124m", "resnet-50"]}
 
 
 _EXAMPLES = """
@@ -49,87 +52,127 @@ hfscan parity --sample 100 --db hfscan.duckdb
 """
 
 
+def _new_settings(
+    backends: str, pythons: Mapping[str, str], rounds: int | None, **options: Any
+) -> Settings:
+    """Return the settings of a run. Raises UsageError."""
+    names = tuple(dict.fromkeys(backends.split(",")))
+    for name in (*names, *pythons):
+        if name not in backend_names():
+            raise click.UsageError(unknown("backend", name, backend_names()))
+    timing = {"rounds": rounds, "variants": options["variants"], "train": options["train"]}
+    for name, value in timing.items():
+        if value and not options["measure"]:
+            raise click.UsageError(
+                f"--{name} is about timing. It cannot be combined with --no-measure."
+            )
+    return Settings(names, pythons=pythons, rounds=rounds or Settings.rounds, **options)
+
+
+_settings_options = combine(
+    "settings",
+    _new_settings,
+    click.option(
+        "--backends",
+        default=",".join(Settings.backends),
+        show_default=True,
+        metavar="BACKEND,...",
+        help="Backends to compare.",
+    ),
+    click.option(
+        "--device",
+        type=Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help="Device that runs the models.",
+    ),
+    click.option(
+        "--dtype",
+        type=Choice(["float32", "bfloat16", "float16"]),
+        default=Settings.dtype,
+        show_default=True,
+        help="Precision of the models.",
+    ),
+    backend_python_option,
+    click.option(
+        "--measure/--no-measure", default=True, show_default=True, help="Measure latency as well."
+    ),
+    click.option(
+        "--variants",
+        is_flag=True,
+        help="Time all variants (eager, compiled), each in its own process.",
+    ),
+    click.option(
+        "--train", is_flag=True, help="Time training steps as well, each in its own process."
+    ),
+    click.option("--rounds", type=Count(1), help=f"Timing rounds.  [default: {Settings.rounds}]"),
+    click.option(
+        "--threads",
+        type=Count(1, LARGEST_THREADS),
+        default=Settings.threads,
+        show_default=True,
+        help="Threads per backend.",
+    ),
+    click.option(
+        "--timeout",
+        type=Number(1, LARGEST_SECONDS),
+        default=Settings.timeout,
+        show_default=True,
+        metavar="SECONDS",
+        help="Time limit for one step of a case.",
+    ),
+    click.option(
+        "--memory",
+        "memory_mb",
+        type=Number(100, LARGEST_MB),
+        metavar="MB",
+        help="Memory limit per backend.",
+    ),
+)
+
+
 @click.command("parity", cls=Command, examples=_EXAMPLES)
 @click.argument("checkpoints", nargs=-1, metavar="[CHECKPOINT]...")
 @click.option(
-    "--demo", is_flag=True, help="Make a tiny BERT and GPT-2 and check those; no network."
+    "--demo", is_flag=True, help="Check a tiny BERT and GPT-2 made on this machine; no network."
 )
 @click.option(
     "--demo-size",
-    type=Choice(["tiny", "base"]),
+    type=Choice(list(_DEMOS)),
     default="tiny",
     show_default=True,
-    help="base: random models of the shapes of BERT-base, GPT-2 (124M) and ResNet-50 instead.",
+    help="base: random models with the shapes of BERT-base, GPT-2 (124M) and ResNet-50 instead.",
 )
 @click.option(
     "--sample",
     type=Count(1),
     metavar="N",
-    help="Check N models of --db that support both frameworks, of all model types and downloads.",
+    help="Check a stratified sample of N models of --db that support both frameworks.",
 )
-@click.option(
-    "--backends",
-    default="pytorch,tensorflow",
-    show_default=True,
-    metavar="BACKEND,...",
-    help="Backends to compare.",
-)
-@click.option(
-    "--device",
-    type=Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Device that runs the models.",
-)
-@click.option(
-    "--dtype",
-    type=Choice(["float32", "bfloat16", "float16"]),
-    default="float32",
-    show_default=True,
-    help="Precision of the models.",
-)
-@backend_python_option
 @click.option("--revision", help="Branch, tag or commit of a Hub id.")
 @click.option(
-    "--baseline", metavar="CHECKPOINT", help="Hold them all to this one's weights and config."
+    "--baseline",
+    metavar="CHECKPOINT",
+    help="Compare all checkpoints with the weights and config of this one.",
 )
 @click.option(
     "--inputs",
     metavar="FILE | dataset:NAME:SPLIT:COLUMN",
-    help="Texts to run, one a line, in place of random token ids.",
+    help="Run the models on these texts, one per line, instead of random token ids.",
 )
-@click.option("--measure/--no-measure", default=True, show_default=True, help="Latency as well.")
-@click.option(
-    "--variants", is_flag=True, help="Time eager and compiled variants, each in its own process."
-)
-@click.option(
-    "--train", is_flag=True, help="Time training steps too, each framework in its own process."
-)
-@click.option("--rounds", type=Count(1), help="Rounds of timing.  [default: 5]")
-@click.option(
-    "--threads", type=Count(1, LARGEST_THREADS), default=1, show_default=True, help="Per backend."
-)
-@click.option(
-    "--timeout",
-    type=Number(1, LARGEST_SECONDS),
-    default=300.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For one step of one case.",
-)
-@click.option("--memory", type=Number(100, LARGEST_MB), metavar="MB", help="Limit for one backend.")
+@_settings_options
 @click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Keep the results in this database as well; made where it is missing.",
+    help="Also store the results in this database; created if missing.",
 )
 @click.option(
     "--format",
     "formats",
     type=Choice(["terminal", "md", "json", "html"]),
     multiple=True,
-    help="Repeatable, with a folder as --out.  "
-    "[default: terminal, or what the ending of --out says]",
+    help="Report format; repeatable if --out is a folder.  "
+    "[default: from the extension of --out, else terminal]",
 )
 @out_option
 def command(
@@ -137,78 +180,55 @@ def command(
     demo: bool,
     demo_size: str,
     sample: int | None,
-    backends: str,
-    device: str,
-    dtype: str,
-    pythons: dict[str, str],
     revision: str | None,
     baseline: str | None,
     inputs: str | None,
-    measure: bool,
-    variants: bool,
-    train: bool,
-    rounds: int | None,
-    threads: int,
-    timeout: float,
-    memory: float | None,
+    settings: Settings,
     db: Path | None,
     formats: tuple[str, ...],
     out: str | None,
 ) -> None:
-    """Load CHECKPOINTs (folders or Hub ids) into several frameworks and compare what they do.
+    """Load CHECKPOINTs (folders or Hub ids) in several frameworks and compare their outputs.
 
-    Exit code 0: every weight file agrees in every backend. 1: some differ or fail. 2: usage.
+    Exit code 0: every weight file agrees in every backend. 1: some differ or fail. 2: usage error.
     """
     if importlib.util.find_spec("numpy") is None:
         raise click.UsageError("parity needs numpy and frameworks: pip install 'hfscan[parity]'")
-    from hfscan.parity import hub, report, texts  # noqa: PLC0415 - they need numpy
-    from hfscan.parity.sweep import Settings, Sweep  # noqa: PLC0415
-    from hfscan.parity.worker import backend_names  # noqa: PLC0415
+    from hfscan.parity import sections  # noqa: PLC0415 - these need numpy
+    from hfscan.parity.checkpoint import require_endpoint  # noqa: PLC0415
+    from hfscan.parity.inputs import read_texts  # noqa: PLC0415
+    from hfscan.parity.run import ParityRunner  # noqa: PLC0415
 
     if not checkpoints and not demo and not sample:
         raise click.UsageError(
-            "name a checkpoint (a folder or a Hub id), or use --demo or --sample"
+            "Name a checkpoint (a folder or a Hub id), or use --demo or --sample."
         )
-    if not measure:
-        _reject_without_timing(rounds=rounds, variants=variants, train=train)
     if sample and db is None:
-        raise click.UsageError("--sample draws from a database: name it with --db.")
-    chosen = tuple(dict.fromkeys(backends.split(",")))
-    strange = [name for name in (*chosen, *pythons) if name not in backend_names()]
-    if strange:
-        raise click.UsageError(unknown("backend", strange[0], backend_names()))
-    settings = Settings(
-        backends=chosen,
-        device=device,
-        dtype=dtype,
-        pythons=pythons,
-        threads=threads,
-        seconds=timeout,
-        memory_mb=memory,
-        measure=measure,
-        variants=variants,
-        train=train,
-        rounds=rounds or _ROUNDS,
-    )
-    hub.require_endpoint([*checkpoints, *filter(None, [baseline])])
-    targets = _targets(formats, out)
-    named = [(name, revision) for name in checkpoints]
+        raise click.UsageError("--sample requires --db.")
+    require_endpoint([*checkpoints, *filter(None, [baseline])])
+    targets = _choose_files(formats, out)
+    names = [(name, revision) for name in checkpoints]
     snapshot, drawn = None, list[Drawn]()
     if sample and db:
-        snapshot, drawn = _drawn(db, sample)
-        named += [(one.id, one.sha) for one in drawn]
-        hub.require_endpoint(one.id for one in drawn)
+        snapshot, drawn = _draw_sample(db, sample)
+        names += [(model.id, model.sha) for model in drawn]
+        require_endpoint(model.id for model in drawn)
     elif db:
-        Store.open(db, write=True).close()  # say now, not in an hour, that it cannot be
-    given = texts.read(inputs) if inputs else None
+        Store.open(db, write=True).close()  # report a database that cannot be written now
+    texts = read_texts(inputs) if inputs else None
     started = datetime.now(UTC)
     with ExitStack() as stack:
-        sweep = stack.enter_context(Sweep(settings, _notifier()))
+        # is_quiet() depends on the thread, so it is called here
+        runner = stack.enter_context(ParityRunner(settings, None if is_quiet() else note))
         if demo:
-            named += [(str(one), None) for one in _demo(sweep, stack, full=demo_size == "base")]
-        results = [r for name, at in named for r in _check(sweep, name, at, baseline, given)]
-        environment = sweep.environment() | {"inputs": inputs, "sample": _sampled(snapshot, drawn)}
-    document = report.document(results, environment, started, sweep.measurements)
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="hfscan-demo-"))
+            names += [(str(path), None) for path in make_demo(runner, Path(scratch), demo_size)]
+        results = [
+            result for name, at in names for result in _check(runner, name, at, baseline, texts)
+        ]
+        environment = runner.pool.describe_environment()
+    environment |= {"inputs": inputs, "sample": _describe_sample(snapshot, drawn)}
+    document = sections.new_document(results, environment, started, runner.measurements)
     if db is not None:
         with Store.open(db, write=True) as store:
             record(store.connection, document, snapshot)
@@ -217,96 +237,97 @@ def command(
     sys.exit(0 if document["agree"] else 1)
 
 
-def _reject_without_timing(**options: int | None) -> None:
-    """Raise UsageError if an option about timing is given with --no-measure."""
-    for name, value in options.items():
-        if value:
-            raise click.UsageError(
-                f"--{name} is about timing. It cannot be combined with --no-measure."
-            )
-
-
-def _notifier() -> Callable[[str], None] | None:
-    """Return what tells of long waits: asked here, for threads do not know of -q."""
-    return None if is_quiet() else note
-
-
 def _check(
-    sweep: "Sweep", name: str, revision: str | None, baseline: str | None, given: list[str] | None
+    runner: "ParityRunner",
+    name: str,
+    revision: str | None,
+    baseline: str | None,
+    texts: list[str] | None,
 ) -> list["Result"]:
-    from hfscan.parity import hub  # noqa: PLC0415
-    from hfscan.parity.checkpoints import CheckpointError, together  # noqa: PLC0415
-    from hfscan.parity.verdict import unopened  # noqa: PLC0415
+    from hfscan.parity.checkpoint import load_checkpoint, with_baseline  # noqa: PLC0415
+    from hfscan.parity.configs import CheckpointError  # noqa: PLC0415
+    from hfscan.parity.result import new_result_without_run  # noqa: PLC0415
 
     note(f"Checking {name!r}")
+    dtype = runner.pool.settings.dtype
     try:
-        checkpoint = hub.checkpoint(name, revision)
+        checkpoint = load_checkpoint(name, revision)
         if baseline is not None:
-            checkpoint = together(checkpoint, hub.checkpoint(baseline))
-        return list(sweep.check(checkpoint, given))
+            checkpoint = with_baseline(checkpoint, load_checkpoint(baseline))
+        return list(runner.check(checkpoint, texts))
     except CheckpointError as error:
-        return [unopened(name, str(error), sweep.settings.dtype, verdict=error.verdict)]
+        return [new_result_without_run(name, str(error), dtype, verdict=error.verdict)]
     except HfscanError as error:
-        return [unopened(name, str(error), sweep.settings.dtype)]
+        return [new_result_without_run(name, str(error), dtype)]
 
 
-def _demo(sweep: "Sweep", stack: ExitStack, *, full: bool) -> list[Path]:
-    from hfscan.parity import demo  # noqa: PLC0415
+def make_demo(runner: "ParityRunner", into: Path, size: str = "tiny") -> list[Path]:
+    """Make the demo checkpoints and return their folders.
 
-    scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="hfscan-demo-"))
-    return demo.make(sweep, Path(scratch), full=full)
+    "tiny": a BERT and a GPT-2, trained for about ten seconds and saved in every format; with
+    training to be timed also a ResNet. "base": random models of the usual sizes.
+    """
+    with_tensorflow = "tensorflow" in runner.pool.settings.backends
+    needed = frozenset({"tensorflow"} if with_tensorflow else ())
+    process = runner.pool.process("pytorch", needed)
+    resnet = ["resnet"] if size == "tiny" and runner.pool.settings.train else []
+    for name in [*_DEMOS[size], *resnet]:
+        process.call("demo", into=str(into), name=name, with_tensorflow=with_tensorflow)
+    return sorted(into.iterdir())
 
 
-def _drawn(db: Path, count: int) -> tuple[int, list[Drawn]]:
+def _draw_sample(db: Path, count: int) -> tuple[int, list[Drawn]]:
     """Return (snapshot, sample) of the newest snapshot."""
     with Store.open(db) as store:
         snapshots = store.snapshots()
         if not snapshots:
-            raise NotFoundError(f"{db} holds no census: run `hfscan crawl` or `hfscan import`.")
-        model_types = _MODEL_TYPES.read_text(encoding="ascii").split()
+            raise NotFoundError(f"{db} has no snapshot: run `hfscan crawl` or `hfscan import`.")
+        kinds = tomllib.loads(_INPUTS.read_text(encoding="utf-8"))
+        model_types = [model_type for types in kinds.values() for model_type in types]
         drawn = draw_sample(store.connection, snapshots[-1].id, count, model_types)
     if not drawn:
         raise NotFoundError(
-            f"No model of snapshot {snapshots[-1].id} supports PyTorch and TensorFlow."
+            f"No model of snapshot {snapshots[-1].id} supports both PyTorch and TensorFlow."
         )
     return snapshots[-1].id, drawn
 
 
-def _sampled(snapshot: int | None, drawn: list[Drawn]) -> dict[str, object] | None:
+def _describe_sample(snapshot: int | None, drawn: list[Drawn]) -> dict[str, object] | None:
     if snapshot is None:
         return None
     return {
         "snapshot": snapshot,
         "drawn": len(drawn),
-        "of": drawn[0].population,
+        "population": drawn[0].population,
         "models": [
             {
-                "id": one.id,
-                "model_type": one.model_type,
-                "magnitude": one.magnitude,
-                "stratum": one.size,
+                "id": model.id,
+                "model_type": model.model_type,
+                "magnitude": model.magnitude,
+                "stratum": model.size,
             }
-            for one in drawn
+            for model in drawn
         ],
     }
 
 
-def _targets(formats: Collection[str], out: str | None) -> dict[Path | None, str]:
-    """Return file (None: stdout) -> format; say now, not in an hour, where that cannot be."""
+def _choose_files(formats: Collection[str], out: str | None) -> dict[Path | None, str]:
+    """Return file (None: stdout) -> format; raise StorageError now if one cannot be written."""
     target = choose_target(formats, out)
     if target.path is None:
         return {None: target.formats[0]}
+    files = {target.path: target.formats[0]}
     if target.is_folder:
-        targets = {target.path / f"parity.{_NAMED.get(one, one)}": one for one in target.formats}
-    else:
-        targets = {target.path: target.formats[0]}
+        files = {
+            target.path / f"parity.{_EXTENSIONS.get(name, name)}": name for name in target.formats
+        }
     try:
-        for path in targets:
+        for path in files:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.open("a").close()
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
-    return dict[Path | None, str](targets.items())
+    return dict[Path | None, str](files.items())
 
 
 def _write(document: dict[str, Any], format_: str, path: Path | None) -> None:

@@ -1,5 +1,4 @@
-"""Loads a checkpoint into several frameworks and says whether they agree, and whose fault it is.
+"""Load a checkpoint in several frameworks, compare the outputs and find which one is wrong.
 
-Nothing here imports a framework: each runs as a process of its own (`backends/`), driven by
-`worker`.
+Nothing here imports a framework: each runs in its own subprocess (`backends/`), see `process`.
 """

@@ -1,4 +1,4 @@
-"""Compares arrays and weight tables. Arrays come and go; nothing is printed or judged here."""
+"""Compare arrays and tables of weights: numbers only, no verdicts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray
-_BLOCK = 1 << 13  # numbers compared at a time: they stay in cache, and OpenBLAS in one thread
+_BLOCK = 1 << 13  # numbers compared at a time: fits the cache, and OpenBLAS uses one thread
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one output is from another, over one region of positions."""
+    """Difference between two outputs over one region of positions."""
 
     name: str
     region: str  # "real" or "padding"
@@ -24,11 +24,11 @@ class Difference:
 
 
 def difference(name: str, region: str, ours: Array, theirs: Array) -> Difference:
-    """Compare `ours` with `theirs` (what it is relative to), in float64."""
+    """Compare `ours` with `theirs`, in float64; relative to `theirs`."""
     if ours.shape != theirs.shape:
         nan = float("nan")
         return Difference(name, region, nan, nan, nan, True, False)
-    if np.array_equal(ours, theirs):  # which NaN never is
+    if np.array_equal(ours, theirs):  # never true with a NaN
         return Difference(name, region, 0.0, 0.0, 1.0, bool(np.isfinite(ours).all()))
     a, b = ours.ravel(), theirs.ravel()
     products, worst = np.zeros(4), np.float64(0)
@@ -38,8 +38,8 @@ def difference(name: str, region: str, ours: Array, theirs: Array) -> Difference
             y = b[start : start + _BLOCK].astype(np.float64)
             gap = x - y
             products += x @ x, y @ y, x @ y, gap @ gap
-            worst = np.maximum(worst, np.abs(gap).max())  # which a NaN passes through
-        # a product shows every NaN and Inf; only where it overflowed, look again
+            worst = np.maximum(worst, np.abs(gap).max())  # propagates NaN
+        # products show every NaN and Inf; check again only where one overflowed
         finite = bool(
             np.isfinite(products).all() or (np.isfinite(a).all() and np.isfinite(b).all())
         )
@@ -56,7 +56,7 @@ def difference(name: str, region: str, ours: Array, theirs: Array) -> Difference
 
 
 def by_region(name: str, ours: Array, theirs: Array, mask: Array) -> list[Difference]:
-    """Compare real positions and padding apart where the output has positions, else all of it."""
+    """Compare real positions and padding separately if the output has positions, else all of it."""
     rows = [on_real(name, ours, theirs, mask)]
     if _has_positions(ours, theirs, mask) and not mask.all():
         padding = mask == 0
@@ -65,7 +65,7 @@ def by_region(name: str, ours: Array, theirs: Array, mask: Array) -> list[Differ
 
 
 def on_real(name: str, ours: Array, theirs: Array, mask: Array) -> Difference:
-    """Compare real positions where the output has positions, else all of it."""
+    """Compare real positions if the output has positions, else all of it."""
     if _has_positions(ours, theirs, mask):
         ours, theirs = ours[mask == 1], theirs[mask == 1]
     return difference(name, "real", ours, theirs)
@@ -76,7 +76,7 @@ def _has_positions(ours: Array, theirs: Array, mask: Array) -> bool:
 
 
 def top_agreement(ours: Array, theirs: Array, mask: Array) -> tuple[float, float]:
-    """Share of real positions with the same best class, and with the same set of five."""
+    """Return the shares of real positions with the same best class and the same best five."""
     if ours.shape[:2] == mask.shape:
         ours, theirs = ours[mask == 1], theirs[mask == 1]
     if np.array_equal(ours, theirs):
@@ -90,7 +90,7 @@ def top_agreement(ours: Array, theirs: Array, mask: Array) -> tuple[float, float
 def first_divergent_layer(
     ours: Sequence[Array], theirs: Sequence[Array], mask: Array, limits: Sequence[float]
 ) -> int | None:
-    """Index of the first hidden state (0: embeddings, k+1: after layer k) past its limit."""
+    """Return the index of the first hidden state (0: embeddings, k+1: layer k) above its limit."""
     for index, (a, b, limit) in enumerate(zip(ours, theirs, limits, strict=False)):
         row = on_real("hidden", a, b, mask)
         if not row.finite or not row.shape_ok or row.rel_l2 > limit:
@@ -100,7 +100,7 @@ def first_divergent_layer(
 
 @dataclass(frozen=True)
 class WeightsDifference:
-    """What two weight files do not share. Names are PyTorch's."""
+    """Differences between two weight files. Names are PyTorch's."""
 
     only_ours: list[str] = field(default_factory=list)
     only_theirs: list[str] = field(default_factory=list)
@@ -108,15 +108,15 @@ class WeightsDifference:
     not_finite: list[str] = field(default_factory=list)
 
     @property
-    def same(self) -> bool:
+    def is_empty(self) -> bool:
         return not (self.only_ours or self.only_theirs or self.differ or self.not_finite)
 
 
-Table = Mapping[str, Mapping[str, Any]]  # name -> a line of backends/_tensors.describe
+Table = Mapping[str, Mapping[str, Any]]  # name -> a row of backends/_tensors.describe
 
 
-def aligned(ours: Table, theirs: Table, prefixes: Sequence[str]) -> dict[str, str]:
-    """Map our names to theirs: as they are, or with a leading scope put on or taken off."""
+def align_names(ours: Table, theirs: Table, prefixes: Sequence[str]) -> dict[str, str]:
+    """Map our names to theirs: unchanged, or with a leading scope added or removed."""
     candidates: list[dict[str, str]] = [{name: name for name in ours}]
     for prefix in prefixes:
         candidates.append({name: f"{prefix}.{name}" for name in ours})
@@ -125,32 +125,31 @@ def aligned(ours: Table, theirs: Table, prefixes: Sequence[str]) -> dict[str, st
 
 
 def compare_weights(ours: Table, theirs: Table) -> WeightsDifference:
-    """Compare two tables of tensors, their names already the same.
+    """Compare two tables of tensors with aligned names.
 
-    A tensor that only one side has is no difference when it is no weight (integers: position ids
-    and the like) or the other side holds its values under another name (tied weights, or names
-    that the rules of `backends/_names` do not know).
+    A tensor on one side only is not a difference if it is not a weight (integers such as position
+    ids), or if the other side has its values under another name (tied weights, or names that
+    `backends/_tensors` does not translate).
     """
-    shared = ours.keys() & theirs.keys()
 
-    def alone(mine: Table, other: Table) -> list[str]:
-        known = {line["sha256"] for line in other.values()}
+    def only_in(table: Table, other: Table) -> list[str]:
+        digests = {row["sha256"] for row in other.values()}
         return sorted(
             name
-            for name in mine.keys() - other.keys()
-            if mine[name]["sha256"] not in known and mine[name]["dtype"].startswith(("float", "bf"))
+            for name in table.keys() - other.keys()
+            if table[name]["sha256"] not in digests
+            and table[name]["dtype"].startswith(("float", "bf"))
         )
 
-    def same(name: str) -> bool:
-        mine, other = ours[name], theirs[name]
-        # TensorFlow keeps some biases as one row, [1, n]
-        shapes = [[n for n in side["shape"] if n != 1] for side in (mine, other)]
-        kinds = [side["dtype"].replace("int32", "int64") for side in (mine, other)]
-        return (shapes[0], kinds[0], mine["sha256"]) == (shapes[1], kinds[1], other["sha256"])
+    def identity(row: Mapping[str, Any]) -> tuple[object, ...]:
+        # TensorFlow stores some biases as one row, [1, n]
+        shape = tuple(side for side in row["shape"] if side != 1)
+        return shape, row["dtype"].replace("int32", "int64"), row["sha256"]
 
+    shared = ours.keys() & theirs.keys()
     return WeightsDifference(
-        only_ours=alone(ours, theirs),
-        only_theirs=alone(theirs, ours),
-        differ=sorted(name for name in shared if not same(name)),
-        not_finite=sorted(n for n in ours if not ours[n]["finite"]),
+        only_ours=only_in(ours, theirs),
+        only_theirs=only_in(theirs, ours),
+        differ=sorted(name for name in shared if identity(ours[name]) != identity(theirs[name])),
+        not_finite=sorted(name for name in ours if not ours[name]["finite"]),
     )

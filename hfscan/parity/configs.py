@@ -1,89 +1,100 @@
-"""Take out of an untrusted config whatever could load code, kernels or other files."""
+"""Remove everything from an untrusted config that could load code, kernels or other files."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from hfscan.errors import HfscanError
+from hfscan.parity.result import Verdict
 
 Config = dict[str, Any]
 
 _REFUSED = ("quantization_config", "compression_config", "quantization")
-"""Entries that make a loader run other libraries' kernels, without which the weights are no use."""
+"""Keys that make a loader run other libraries' kernels; the weights are useless without them."""
 
-_DROPPED = re.compile(
+_REMOVED = re.compile(
     r"auto_map|custom_(pipelines|generate)|\w*attn_implementation\w*|\w*experts_implementation\w*|\w*kernel_config"
     r"|use_kernels|(\w*_)?name_or_path"
     r"|_commit_hash|torchscript|use_pretrained_backbone|trust_remote_code|code_revision"
     r"|peft_config|adapter_(\w+_)?path|\w+_file"
 )
-"""Names of entries that name code, kernels, other models or other files."""
+"""Keys that name code, kernels, other models or other files."""
 
 _PATH = re.compile(r"[/~\\]|[A-Za-z]:[/\\]|[\w.+-]+://|(.*[/\\])?\.\.([/\\].*)?$")
-"""Values that lead elsewhere: absolute paths, addresses, and whatever goes up a folder."""
+"""Values that point elsewhere: absolute paths, URLs, and paths that go up a folder."""
 
-_LABELS = {"id2label", "label2id"}  # whose names are the user's own words, such as "/m/0dgw9r"
-_USUAL = {"_name_or_path", "name_or_path", "_commit_hash", "torchscript", "vocab_file"}
-_USUAL_ATTENTION = {"eager", "sdpa", None}
-_DEPTH = 50  # of nesting; real configs have three levels
+_LABELS = {"id2label", "label2id"}  # their values are free text, such as "/m/0dgw9r"
+_COMMON = {"_name_or_path", "name_or_path", "_commit_hash", "torchscript", "vocab_file"}
+_COMMON_ATTENTION = {"eager", "sdpa", None}
+_MAX_DEPTH = 50  # of nesting; real configs have three levels
+
+
+class CheckpointError(HfscanError):
+    """A checkpoint cannot be read, or one of its weight files is damaged."""
+
+    verdict = Verdict.UNREADABLE
+
+
+class RefusedCheckpointError(CheckpointError):
+    """A checkpoint cannot be used without running code that comes with it."""
+
+    verdict = Verdict.REFUSED
 
 
 @dataclass(frozen=True)
-class Cleaned:
-    """A config without its dangerous entries, and the names of those worth telling."""
+class CleanConfig:
+    """A config without its dangerous entries, and the keys of the unusual ones removed."""
 
     config: Config
-    dropped: list[str] = field(default_factory=list)
+    removed: list[str]
 
 
-class ForbiddenConfigError(ValueError):
-    """A config cannot be used without code that is not run; the message says why."""
+def clean(config: Mapping[str, Any], *, paths: bool = True) -> CleanConfig:
+    """Return `config` without entries that load code or point to files, at any depth.
 
-
-def clean(config: Mapping[str, Any], *, paths: bool = True) -> Cleaned:
-    """Return `config` without entries that load code or reach for files, at any depth.
-
-    Without `paths` values that look like one are kept: special tokens may. Raises
-    ForbiddenConfigError where nothing would be left to compare.
+    With `paths` false, values that look like paths stay: special tokens may look like one. Raises
+    RefusedCheckpointError.
     """
-    cleaner = _Cleaner(paths)
-    return Cleaned(cleaner.clean(config, (), 0), list(cleaner.dropped))
+    removed: dict[str, None] = {}
+    cleaned = _clean(config, (), paths, removed)
+    return CleanConfig(cleaned, list(removed))
 
 
-class _Cleaner:
-    def __init__(self, paths: bool) -> None:
-        self.paths = paths
-        self.dropped: dict[str, None] = {}
-
-    def clean(self, value: Any, place: tuple[str, ...], depth: int) -> Any:
-        if depth > _DEPTH:
-            raise ForbiddenConfigError(f"its config is nested more than {_DEPTH} levels deep")
-        if isinstance(value, list):
-            return [self.clean(item, place, depth + 1) for item in value]
-        if not isinstance(value, Mapping) or (place and place[-1] in _LABELS):
-            return value
-        return {
-            key: self.clean(item, (*place, key), depth + 1)
-            for key, item in value.items()
-            if not self._drops(key, item, place)
-        }
-
-    def _drops(self, key: str, value: Any, place: tuple[str, ...]) -> bool:
-        named = ".".join((*place, key))
-        if key in _REFUSED and value:
-            method = value.get("quant_method", "") if isinstance(value, Mapping) else ""
-            raise ForbiddenConfigError(
-                f"its config asks for quantized kernels ({named}: {str(method)[:40]!r}), which are "
-                f"not run: check the checkpoint it was made from"
-            )
-        leads_away = self.paths and isinstance(value, str) and _PATH.match(value)
-        if not leads_away and not _DROPPED.fullmatch(key):
-            return False
-        if not _is_usual(key, value):
-            self.dropped[named] = None
-        return True
+def _clean(value: Any, place: tuple[str, ...], paths: bool, removed: dict[str, None]) -> Any:
+    if len(place) > _MAX_DEPTH:
+        raise RefusedCheckpointError(f"its config is nested more than {_MAX_DEPTH} levels deep")
+    if isinstance(value, list):
+        return [_clean(item, (*place, ""), paths, removed) for item in value]
+    if not isinstance(value, Mapping) or (place and place[-1] in _LABELS):
+        return value
+    cleaned = {}
+    for key, item in value.items():
+        key_path = (*place, key)
+        _check_not_quantized(key_path, item)
+        is_path = paths and isinstance(item, str) and _PATH.match(item)
+        if is_path or _REMOVED.fullmatch(key):
+            if not _is_common(key, item):
+                removed[_dotted(key_path)] = None
+        else:
+            cleaned[key] = _clean(item, key_path, paths, removed)
+    return cleaned
 
 
-def _is_usual(key: str, value: Any) -> bool:
+def _dotted(place: tuple[str, ...]) -> str:
+    return ".".join(filter(None, place))
+
+
+def _check_not_quantized(place: tuple[str, ...], value: Any) -> None:
+    if place[-1] in _REFUSED and value:
+        method = value.get("quant_method", "") if isinstance(value, Mapping) else ""
+        raise RefusedCheckpointError(
+            f"its config requires quantized kernels ({_dotted(place)}: {str(method)[:40]!r}), "
+            f"which hfscan does not run: check the checkpoint it was made from"
+        )
+
+
+def _is_common(key: str, value: Any) -> bool:
     if "attn_implementation" in key:
-        return value is None or (isinstance(value, str) and value in _USUAL_ATTENTION)
-    return key in _USUAL
+        return value is None or (isinstance(value, str) and value in _COMMON_ATTENTION)
+    return key in _COMMON

@@ -1,4 +1,4 @@
-"""Decide what a backend's process may see: its environment, its command and its namespaces."""
+"""Restrict what a backend's process can see: environment variables, credential files, network."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 CANNOT_RUN = 126
-"""The exit code, as in a shell, of a command that cannot be run."""
+"""Exit code, as in a shell, of a command that cannot be run."""
 _SANDBOX = Path(__file__).with_name("sandbox.py")
 
 _PASSED = re.compile(
@@ -25,14 +25,14 @@ _PASSED = re.compile(
     | TF_(CPP|GPU|FORCE|XLA|CUDNN|NUM|ENABLE|DETERMINISTIC|DISABLE)_\w+ | ORT_\w+""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""Variables that a framework or an interpreter needs; no other one reaches a backend."""
+"""Variables that a framework or an interpreter needs; a backend gets no others."""
 _SECRET = re.compile("token|secret|key|passw|credential|auth|proxy", re.IGNORECASE)
-"""Words in names of variables that hold secrets, such as NVIDIA_API_KEY."""
+"""Parts of the names of variables that hold secrets, such as NVIDIA_API_KEY."""
 
 _CREDENTIALS = """.netrc .git-credentials .config/git/credentials .ssh .gnupg .aws .azure .kube
     .docker .config/gh .config/gcloud .pypirc .npmrc .kaggle .databrickscfg
     .cache/huggingface/token .cache/huggingface/stored_tokens .huggingface""".split()
-"""Where tools keep secrets, below the home folder."""
+"""Paths of secrets, relative to the home folder."""
 
 
 def environment(source: Mapping[str, str], home: Path) -> dict[str, str]:
@@ -42,7 +42,7 @@ def environment(source: Mapping[str, str], home: Path) -> dict[str, str]:
         for name, value in source.items()
         if _PASSED.fullmatch(name) and not _SECRET.search(name)
     }
-    hub = home / "huggingface"  # holds no token and no cache
+    hub = home / "huggingface"  # without a token or a cache
     return {"PYTHONUSERBASE": site.getuserbase()} | passed | {
         "HOME": str(home),
         "USERPROFILE": str(home),
@@ -53,48 +53,46 @@ def environment(source: Mapping[str, str], home: Path) -> dict[str, str]:
 
 
 def command(python: str, arguments: Iterable[str], empty: Path) -> list[str]:
-    """Return the command that runs `python` confined; `empty` is a folder without content."""
+    """Return the command that runs `python` confined; `empty` is an empty folder."""
     plain = [python, *arguments]
     if sys.platform != "linux":
         return plain
-    facts = {"empty": str(empty), "hidden": _hidden(), "cannot_run": CANNOT_RUN}
-    return [sys.executable, "-I", "-S", str(_SANDBOX), json.dumps(facts), *plain]
-
-
-def _hidden() -> list[str]:
     home = Path.home()
-    own = {constants.HF_TOKEN_PATH, constants.HF_STORED_TOKENS_PATH}
-    return sorted(own | {str(home / name) for name in _CREDENTIALS})
+    tokens = {constants.HF_TOKEN_PATH, constants.HF_STORED_TOKENS_PATH}
+    hidden = sorted(tokens | {str(home / name) for name in _CREDENTIALS})
+    options = {"empty": str(empty), "hidden": hidden, "cannot_run": CANNOT_RUN}
+    return [sys.executable, "-I", "-S", str(_SANDBOX), json.dumps(options), *plain]
 
 
-def look(pid: int) -> dict[str, bool]:
-    """Return what the running process is kept from: `network` and `credentials`.
+def inspect_isolation(pid: int) -> dict[str, bool]:
+    """Return whether a running process is isolated from `network` and `credentials`.
 
-    The kernel is asked, not the process. False where it cannot be told.
+    Asks the kernel, not the process. False where that is not known.
     """
-    return {"network": _differs(pid, "net"), "credentials": _differs(pid, "mnt")}
+    return {
+        "network": _has_own_namespace(pid, "net"),
+        "credentials": _has_own_namespace(pid, "mnt"),
+    }
 
 
-def _differs(pid: int, namespace: str) -> bool:
+def _has_own_namespace(pid: int, namespace: str) -> bool:
     try:
-        own, other = (Path(f"/proc/{one}/ns/{namespace}").readlink() for one in ("self", str(pid)))
+        ours, theirs = (Path(f"/proc/{who}/ns/{namespace}").readlink() for who in ("self", pid))
     except OSError:
         return False
-    return own != other
+    return ours != theirs
 
 
-def describe(seen: Sequence[Mapping[str, bool]]) -> str:
-    """Return in one sentence what backends are kept from; empty where it is all of it."""
-    lacking = [
-        words
-        for name, words in (
+def describe_gaps(isolations: Sequence[Mapping[str, bool]]) -> str:
+    """Return in one sentence what backends are not isolated from; empty if from nothing."""
+    gaps = [
+        phrase
+        for name, phrase in (
             ("network", "reach the network"),
-            ("credentials", "read files of credentials whose paths they know"),
+            ("credentials", "read credential files whose paths they know"),
         )
-        if not all(one[name] for one in seen)
+        if not all(isolation[name] for isolation in isolations)
     ]
-    if not lacking:
+    if not gaps:
         return ""
-    return (
-        f"Backends could {' and '.join(lacking)}: this system does not let hfscan take that away."
-    )
+    return f"Backends could {' and '.join(gaps)}: this system does not let hfscan prevent it."

@@ -1,48 +1,62 @@
-"""What every backend is fed: the same for the same config."""
+"""Make the inputs that every backend gets: the same for the same config."""
 
+import importlib
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from huggingface_hub import constants
 
-from hfscan.parity.checkpoints import Checkpoint, CheckpointError
+from hfscan.errors import HfscanError
+from hfscan.hub.endpoint import parse_endpoint
+from hfscan.hub.official import describe_error
+from hfscan.parity.checkpoint import Checkpoint
+from hfscan.parity.configs import CheckpointError
 
 SEED = 20240501
 BATCH, LENGTH, PROMPT, NEW_TOKENS = 4, 128, 8, 64
 CHOICES = 2  # of a multiple-choice question
-_VOCAB = 1 << 20  # tokens drawn from; the largest vocabularies have some 260,000
-_MOST = 1 << 26  # numbers in one input; 64 images of 500 x 500 are fewer
-
+MAX_TEXTS = 16
+MAX_ELEMENTS = 1 << 26  # of one input; 64 images of 500 x 500 have fewer
+_MAX_VOCAB = 1 << 20  # token ids to draw from; the largest vocabularies have some 260,000
 _GENERATE = ("LMHeadModel", "ForCausalLM", "ForConditionalGeneration", "MTModel")
+_VOCAB_SIZE = ("vocab_size", "n_vocab", "n_words")
+_MAX_POSITIONS = (
+    "max_position_embeddings",
+    "n_positions",
+    "n_ctx",
+    "max_encoder_position_embeddings",
+    "max_target_positions",
+)
 
 Arrays = dict[str, np.ndarray]
 Config = Mapping[str, Any]
 
-TAKES: dict[str, tuple[str, ...]] = {
-    model_type: tuple(takes.split())
-    for takes, model_types in {
-        "pixels": (
-            "convnext convnextv2 cvt data2vec-vision deit efficientformer mobilevit regnet resnet "
-            "sam segformer swiftformer swin vision-encoder-decoder vit"
-        ),
-        "pixels noise": "vit_mae",
-        "samples": "hubert wav2vec2",
-        "frames": "speech_to_text whisper",
-        "tokens pixels": "blip clip groupvit vision-text-dual-encoder",
-        "tokens boxes": "layoutlm layoutlmv3",
-        "tokens regions": "lxmert",
-        "tokens images": "idefics",
-    }.items()
-    for model_type in model_types.split()
-}
-"""Model type -> what its models take, where that is not token ids alone."""
+
+class TextsError(HfscanError):
+    """The texts cannot be read; the message says why."""
+
+
+@cache
+def input_kinds() -> dict[str, tuple[str, ...]]:
+    """Return model type -> kinds of input, from `inputs.toml`."""
+    text = Path(__file__).with_name("inputs.toml").read_text(encoding="utf-8")
+    return {
+        model_type: tuple(kinds.split())
+        for kinds, model_types in tomllib.loads(text).items()
+        for model_type in model_types
+    }
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What every backend is fed. `batch` has padding at the right; `prompt` has none."""
+    """What every backend gets. `batch` is padded at the right; `prompt` is not padded."""
 
     batch: Arrays
     prompt: Arrays | None
@@ -51,15 +65,143 @@ class Inputs:
     decoder_mask: np.ndarray | None
 
     def mask_of(self, name: str) -> np.ndarray:
-        """Return the mask for the output or hidden states of this name."""
+        """Return the mask for an output or for hidden states of this name."""
         decoder = self.decoder_mask
         return self.mask if decoder is None or name.startswith("encoder") else decoder
 
 
-def number(config: Config, names: Sequence[str], default: int) -> int:
-    """Return the first whole number among the config's entries of these names.
+def read_texts(source: str) -> list[str]:
+    """Return the first texts of a file, one a line, or of `dataset:NAME:SPLIT:COLUMN`.
 
-    Where an entry is a list (sides of an image), its first number counts.
+    Raises TextsError, and HubRefusedError if HF_ENDPOINT is invalid.
+    """
+    texts = _read_dataset(source) if source.startswith("dataset:") else _read_file(Path(source))
+    if not texts:
+        raise TextsError(f"{source} holds no text.")
+    return texts
+
+
+def _read_file(path: Path) -> list[str]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            lines = (line.strip() for line in file)
+            return list(islice(filter(None, lines), MAX_TEXTS))
+    except (OSError, UnicodeDecodeError) as error:
+        raise TextsError(f"{path} cannot be read as text: {error}") from error
+
+
+def _read_dataset(source: str) -> list[str]:
+    parts = source.split(":", 1)[1].rsplit(":", 2)
+    if len(parts) != 3:
+        raise TextsError(f"--inputs must be a file or dataset:NAME:SPLIT:COLUMN, not {source!r}.")
+    name, split, column = parts
+    if not Path(name).exists():
+        parse_endpoint(constants.ENDPOINT)
+    try:
+        datasets = importlib.import_module("datasets")  # seldom used, and slow to import
+    except ImportError as error:
+        raise TextsError("Datasets need the package datasets: pip install datasets") from error
+    try:
+        rows = datasets.load_dataset(name, split=split, streaming=True)
+        return [str(row[column]) for row in rows.take(MAX_TEXTS)]
+    except KeyError as error:
+        raise TextsError(f"{name} has no column {column!r} in {split}.") from error
+    except Exception as error:  # the library, the Hub and the files may raise anything
+        raise TextsError(f"{name} cannot be read: {describe_error(error)}") from error
+
+
+def make_inputs(
+    checkpoint: Checkpoint, padding_seed: int = 0, tokens: np.ndarray | None = None
+) -> Inputs:
+    """Return inputs for a checkpoint.
+
+    `padding_seed` changes the padding only. `tokens`, [rows, length] with -1 as padding, replace
+    random ids if the model takes token ids. Raises CheckpointError.
+    """
+    architecture = checkpoint.architecture or ""
+    config = checkpoint.config
+    kinds = _kinds(config, architecture)
+    text = _sub_config(config, "text_config", "encoder", "text_encoder")
+    rng = np.random.default_rng(SEED)
+    mask = np.ones((BATCH, 1), dtype=np.int64)
+    batch: Arrays = {}
+    if "tokens" in kinds:
+        if tokens is None:
+            batch, mask = _random_tokens(text, architecture, rng, padding_seed)
+        else:
+            mask = (tokens >= 0).astype(np.int64)
+            ids = np.where(mask == 1, tokens, _pad_token_id(text))
+            batch = {"input_ids": ids, "attention_mask": mask}
+        if config.get("model_type") == "transfo-xl":  # takes no mask: all its positions count
+            del batch["attention_mask"]
+            mask = np.ones_like(mask)
+        if architecture.endswith("MultipleChoice"):
+            batch = {
+                name: array.reshape(-1, CHOICES, array.shape[1]) for name, array in batch.items()
+            }
+    for kind in kinds[kinds[0] == "tokens" :]:
+        batch |= _MAKERS[kind](config, rng, mask)
+    decoder_mask = None
+    is_encoder_decoder = (
+        bool(config.get("is_encoder_decoder")) or architecture == "BlipForQuestionAnswering"
+    )
+    if is_encoder_decoder:
+        decoder_mask = mask  # these classes shift the encoder's ids themselves
+        shifts_itself = ("ForSequenceClassification", "ForQuestionAnswering")
+        if config.get("model_type") == "blip" or not architecture.endswith(shifts_itself):
+            shape = (len(mask), max(2, mask.shape[1] // 2))
+            ids = _regular_token_ids(_sub_config(config, "decoder", "text_config"))
+            batch["decoder_input_ids"] = rng.choice(ids, shape)
+            decoder_mask = np.ones(shape, dtype=np.int64)
+    prompt = None
+    if "input_ids" in batch and architecture.endswith(_GENERATE):
+        prompt = _make_prompt(batch, min(PROMPT, max(2, mask.shape[1] // 2)))
+    used = 1 if is_encoder_decoder else PROMPT
+    new_tokens = max(1, min(NEW_TOKENS, _max_positions(text) - used - 2))
+    return Inputs(batch, prompt, new_tokens, mask, decoder_mask)
+
+
+def _kinds(config: Config, architecture: str) -> tuple[str, ...]:
+    kinds = input_kinds().get(str(config.get("model_type")), ("tokens",))
+    if architecture.endswith("VisionModel"):
+        return ("pixels",)
+    if architecture.endswith("TextModel") and "tokens" in kinds:
+        return ("tokens",)
+    return kinds
+
+
+def _make_prompt(batch: Arrays, length: int) -> Arrays:
+    """Return the first row without the decoder's ids, its text cut to `length` tokens."""
+    return {
+        name: array[:1, :length] if name in {"input_ids", "attention_mask"} else array[:1]
+        for name, array in batch.items()
+        if name != "decoder_input_ids"
+    }
+
+
+def max_length(config: Config) -> int:
+    """Return how many tokens a row can have, at most LENGTH."""
+    return _max_length(_sub_config(config, "text_config", "encoder", "text_encoder"))
+
+
+def _max_length(config: Config) -> int:
+    return max(4, min(LENGTH, _max_positions(config) - 4))  # RoBERTa counts positions from 2
+
+
+def _max_positions(config: Config) -> int:
+    return _number(config, _MAX_POSITIONS, 10 * LENGTH)
+
+
+def _sub_config(config: Config, *names: str) -> Config:
+    """Return the config of a part if the model consists of several, else the config itself."""
+    parts = (config.get(name) for name in names)
+    return next((part for part in parts if isinstance(part, dict)), config)
+
+
+def _number(config: Config, names: Sequence[str], default: int) -> int:
+    """Return the first positive integer among these entries of the config.
+
+    Of a list (the sides of an image) the first number counts.
     """
     for name in names:
         value = config.get(name)
@@ -69,203 +211,110 @@ def number(config: Config, names: Sequence[str], default: int) -> int:
     return default
 
 
-def draw(checkpoint: Checkpoint, padding_seed: int = 0, tokens: np.ndarray | None = None) -> Inputs:
-    """Draw inputs, the same for the same config.
-
-    `padding_seed` changes the padding only. `tokens`, [rows, length] with -1 as padding, take the
-    place of random ids, where the model takes token ids.
-    """
-    architecture = checkpoint.architecture or ""
-    config = checkpoint.config
-    takes = TAKES.get(str(config.get("model_type")), ("tokens",))
-    if architecture.endswith("VisionModel"):
-        takes = ("pixels",)
-    elif architecture.endswith("TextModel") and "tokens" in takes:
-        takes = ("tokens",)
-    text = _nested(config, "text_config", "encoder", "text_encoder")
-    rng = np.random.default_rng(SEED)
-    mask = np.ones((BATCH, 1), dtype=np.int64)
-    batch: Arrays = {}
-    if "tokens" in takes:
-        if tokens is None:
-            batch, mask = _tokens(text, architecture, rng, padding_seed)
-        else:
-            batch, mask = _given(text, tokens)
-        if config.get("model_type") == "transfo-xl":  # it takes no mask: all its positions count
-            del batch["attention_mask"]
-            mask = np.ones_like(mask)
-        if architecture.endswith("MultipleChoice"):
-            batch = {
-                name: array.reshape(-1, CHOICES, array.shape[1]) for name, array in batch.items()
-            }
-    for kind in takes[takes[0] == "tokens" :]:
-        batch |= _OTHERS[kind](config, rng, mask)
-    decoder_mask = None
-    encoder_decoder = (
-        bool(config.get("is_encoder_decoder")) or architecture == "BlipForQuestionAnswering"
-    )
-    if encoder_decoder:
-        decoder_mask = mask  # these shift the encoder's ids themselves
-        own = ("ForSequenceClassification", "ForQuestionAnswering")
-        if config.get("model_type") == "blip" or not architecture.endswith(own):
-            shape = (len(mask), max(2, mask.shape[1] // 2))
-            batch["decoder_input_ids"] = rng.choice(
-                _ordinary(_nested(config, "decoder", "text_config")), shape
-            )
-            decoder_mask = np.ones(shape, dtype=np.int64)
-    room = _room(text)
-    prompt = None
-    if "input_ids" in batch and architecture.endswith(_GENERATE):
-        first = min(PROMPT, max(2, mask.shape[1] // 2))
-        cut = {"input_ids", "attention_mask"}
-        prompt = {
-            name: array[:1, :first] if name in cut else array[:1]
-            for name, array in batch.items()
-            if name != "decoder_input_ids"
-        }
-    used = 1 if encoder_decoder else PROMPT
-    return Inputs(batch, prompt, max(1, min(NEW_TOKENS, room - used - 2)), mask, decoder_mask)
-
-
-def length(config: Config) -> int:
-    """Return how many tokens a row has room for, at most LENGTH."""
-    return _length(_nested(config, "text_config", "encoder", "text_encoder"))
-
-
-def _length(config: Config) -> int:
-    return max(4, min(LENGTH, _room(config) - 4))  # RoBERTa counts positions from 2
-
-
-def _nested(config: Config, *names: str) -> Config:
-    """Return the config of a part, where the model is put together from several."""
-    parts = (config.get(name) for name in names)
-    return next((part for part in parts if isinstance(part, dict)), config)
-
-
-def _room(config: Config) -> int:
-    names = (
-        "max_position_embeddings",
-        "n_positions",
-        "n_ctx",
-        "max_encoder_position_embeddings",
-        "max_target_positions",
-    )
-    return number(config, names, 10 * LENGTH)
-
-
-def _ordinary(config: Config) -> np.ndarray:
-    """Return the token ids that mean nothing special."""
+def _regular_token_ids(config: Config) -> np.ndarray:
+    """Return the token ids without the special ones."""
     names = ("pad_token_id", "eos_token_id", "bos_token_id", "sep_token_id")
     special = [token for token in map(config.get, names) if isinstance(token, int)]
-    vocab = number(config, ("vocab_size", "n_vocab", "n_words"), 1000)
-    ordinary = np.arange(min(vocab, _VOCAB))
-    ordinary = ordinary[~np.isin(ordinary, special)]
-    return ordinary if len(ordinary) else np.zeros(1, dtype=np.int64)
+    ids = np.arange(min(_number(config, _VOCAB_SIZE, 1000), _MAX_VOCAB))
+    ids = ids[~np.isin(ids, special)]
+    return ids if len(ids) else np.zeros(1, dtype=np.int64)
 
 
-def _tokens(
+def _random_tokens(
     config: Config, architecture: str, rng: np.random.Generator, padding_seed: int
 ) -> tuple[Arrays, np.ndarray]:
-    length = _length(config)
-    classify = "SequenceClassification" in architecture
-    rows = 1 if classify and config.get("pad_token_id") is None else BATCH
-    ordinary = _ordinary(config)
-    ids = rng.choice(ordinary, (rows, length))
+    length = _max_length(config)
+    classifies = "SequenceClassification" in architecture
+    rows = 1 if classifies and config.get("pad_token_id") is None else BATCH
+    regular_ids = _regular_token_ids(config)
+    ids = rng.choice(regular_ids, (rows, length))
     mask = np.ones((rows, length), dtype=np.int64)
     for row in range(1, rows):
         mask[row, length - row * length // 6 :] = 0
-    filler = np.full_like(ids, _pad(config))
+    padding = np.full_like(ids, _pad_token_id(config))
     if padding_seed:
-        filler = np.random.default_rng(padding_seed).choice(ordinary, ids.shape)
+        padding = np.random.default_rng(padding_seed).choice(regular_ids, ids.shape)
     eos = config.get("eos_token_id")
     if isinstance(eos, int) and config.get("is_encoder_decoder"):
-        # classifiers of this kind read the last end token, of which each row must have one
+        # these classifiers read the last end token, which every row must have
         ids[np.arange(rows), mask.sum(axis=1) - 1] = eos
     separator = config.get("sep_token_id")
     if isinstance(separator, int) and architecture.startswith("Longformer"):
-        ids[:, 1:4] = separator  # its question answering wants three in each row
-    return {"input_ids": np.where(mask == 1, ids, filler), "attention_mask": mask}, mask
+        ids[:, 1:4] = separator  # its question answering needs three in each row
+    return {"input_ids": np.where(mask == 1, ids, padding), "attention_mask": mask}, mask
 
 
-def _given(config: Config, tokens: np.ndarray) -> tuple[Arrays, np.ndarray]:
-    mask = (tokens >= 0).astype(np.int64)
-    return {"input_ids": np.where(mask == 1, tokens, _pad(config)), "attention_mask": mask}, mask
-
-
-def _pad(config: Config) -> int:
+def _pad_token_id(config: Config) -> int:
     pad = config.get("pad_token_id")
-    vocab = number(config, ("vocab_size", "n_vocab", "n_words"), 1000)
+    vocab = _number(config, _VOCAB_SIZE, 1000)
     return pad if isinstance(pad, int) and 0 <= pad < vocab else 0
 
 
-def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    return rng.standard_normal(_sane(shape)).astype(np.float32)
-
-
-def _sane(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape. Raises CheckpointError where no model that runs here would take as much."""
-    if math.prod(shape) > _MOST:
-        raise CheckpointError(
-            f"its config asks for inputs of {' x '.join(map(str, shape))} numbers"
-        )
+def _check_size(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape. Raises CheckpointError if it is larger than any model here could use."""
+    if math.prod(shape) > MAX_ELEMENTS:
+        sides = " x ".join(map(str, shape))
+        raise CheckpointError(f"its config requires inputs of {sides} numbers: too large")
     return shape
 
 
+def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.standard_normal(_check_size(shape)).astype(np.float32)
+
+
 def _pixels(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
-    """[rows, channels, height, width], as both frameworks' classes want it."""
-    vision = _nested(config, "vision_config", "encoder")
-    side = number(vision, ("image_size",), 64)
-    channels = number(vision, ("num_channels",), 3)
+    """[rows, channels, height, width], the order of both frameworks' classes."""
+    vision = _sub_config(config, "vision_config", "encoder")
+    side = _number(vision, ("image_size",), 64)
+    channels = _number(vision, ("num_channels",), 3)
     return {"pixel_values": _normal(rng, len(mask), channels, side, side)}
 
 
 def _noise(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
-    """Draw what hides patches, [rows, patches]; each class would draw its own."""
-    patches = (number(config, ("image_size",), 224) // number(config, ("patch_size",), 16)) ** 2
-    return {"noise": rng.random(_sane((len(mask), patches))).astype(np.float32)}
+    """[rows, patches]: the noise that hides patches; otherwise each class draws its own."""
+    patches = (_number(config, ("image_size",), 224) // _number(config, ("patch_size",), 16)) ** 2
+    return {"noise": rng.random(_check_size((len(mask), patches))).astype(np.float32)}
 
 
 def _images(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
-    """One image for each row, [rows, 1, channels, height, width], that every position may see."""
+    """[rows, 1, channels, height, width]: one image a row, visible to every position."""
     pixels = _pixels(config, rng, mask)["pixel_values"][:, None]
-    return {
-        "pixel_values": pixels,
-        "image_attention_mask": np.ones((*mask.shape, 1), dtype=np.int64),
-    }
+    visible = np.ones((*mask.shape, 1), dtype=np.int64)
+    return {"pixel_values": pixels, "image_attention_mask": visible}
 
 
 def _samples(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
-    """[rows, samples]: a tenth of a second and more at 16 kHz."""
+    """[rows, samples]: 0.125 s at 16 kHz."""
     return {"input_values": _normal(rng, len(mask), 2000)}
 
 
 def _frames(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
-    """Whisper wants [rows, bins, frames], twice as many frames as positions; others turned."""
+    """[rows, bins, frames] for Whisper, two frames a position; [rows, frames, bins] for others."""
     if "num_mel_bins" in config:
-        frames = 2 * number(config, ("max_source_positions",), 1500)
-        shape = (len(mask), number(config, ("num_mel_bins",), 80), frames)
+        frames = 2 * _number(config, ("max_source_positions",), 1500)
+        shape = (len(mask), _number(config, ("num_mel_bins",), 80), frames)
     else:
-        shape = (len(mask), LENGTH, number(config, ("input_feat_per_channel",), 80))
+        shape = (len(mask), LENGTH, _number(config, ("input_feat_per_channel",), 80))
     return {"input_features": _normal(rng, *shape)}
 
 
 def _boxes(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
-    """[rows, length, 4]: left, top, right, bottom, on a page of 1000 (or less) by as many."""
-    side = min(1000, number(config, ("max_2d_position_embeddings",), 1000) - 1)
+    """[rows, length, 4]: left, top, right, bottom, on a page of at most 1000 x 1000."""
+    side = min(1000, _number(config, ("max_2d_position_embeddings",), 1000) - 1)
     corners = rng.integers(0, side, (*mask.shape, 2, 2))
     return {"bbox": np.sort(corners, axis=-2).reshape(*mask.shape, 4)}
 
 
 def _regions(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
-    """LXMERT: [rows, 10, features] and the regions' places [rows, 10, 4]."""
-    features = number(config, ("visual_feat_dim",), 2048)
+    """For LXMERT: regions [rows, 10, features] and their positions [rows, 10, 4]."""
+    features = _number(config, ("visual_feat_dim",), 2048)
     return {
         "visual_feats": _normal(rng, len(mask), 10, features),
         "visual_pos": rng.random((len(mask), 10, 4)).astype(np.float32),
     }
 
 
-_OTHERS = {
+_MAKERS = {
     "pixels": _pixels,
     "images": _images,
     "noise": _noise,

@@ -1,4 +1,4 @@
-"""Read what a backend writes, within bounds of memory, in threads that nobody has to wait for."""
+"""Read and write a backend's pipes in background threads, within bounds of memory."""
 
 import contextlib
 import io
@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import IO, cast
 
-_LINE_LIMIT = 64 << 20  # bytes; the tensors of the largest checkpoints take some 30 MB
-_TAIL = 8192  # bytes of stderr that are kept
+from hfscan.parity.replies import ProtocolError
+
+_MAX_LINE = 64 << 20  # bytes; listing the tensors of the largest checkpoints takes some 30 MB
+_TAIL = 8192  # bytes of stderr
 
 
-def _in_background(target: Callable[..., None], *arguments: object) -> threading.Thread:
+def _run_in_background(target: Callable[..., None], *arguments: object) -> threading.Thread:
     thread = threading.Thread(target=target, args=arguments, daemon=True)
     thread.start()
     return thread
@@ -19,39 +21,35 @@ def _in_background(target: Callable[..., None], *arguments: object) -> threading
 
 def send(pipe: IO[bytes], line: bytes) -> None:
     """Write a line in the background: a backend that does not read must not block hfscan."""
-    _in_background(_write, pipe, line)
+    _run_in_background(_write, pipe, line)
 
 
 def _write(pipe: IO[bytes], line: bytes) -> None:
     rest = memoryview(line)
-    with contextlib.suppress(OSError, ValueError):  # the backend ended: its output tells so
+    with contextlib.suppress(OSError, ValueError):  # the backend ended; reading its output shows it
         while rest:
             rest = rest[pipe.write(rest) :]
 
 
-class ViolationError(Exception):
-    """A backend broke the protocol; the message says how."""
+class ReplyReader:
+    """Read the replies of a backend: one line for each request, and nothing else."""
 
-
-class Replies:
-    """The replies of a backend: one line for each request, and nothing else."""
-
-    def __init__(self, pipe: IO[bytes], limit: int = _LINE_LIMIT) -> None:
-        self._limit, self._awaited = limit, threading.Semaphore(0)
-        self._lines: queue.SimpleQueue[bytes | ViolationError | None] = queue.SimpleQueue()
-        _in_background(self._read, pipe)
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._expected = threading.Semaphore(0)
+        self._lines: queue.SimpleQueue[bytes | ProtocolError | None] = queue.SimpleQueue()
+        _run_in_background(self._read, pipe)
 
     def expect(self) -> None:
-        """Let the backend send one more line."""
-        self._awaited.release()
+        """Allow the backend to send one more line."""
+        self._expected.release()
 
-    def get(self, seconds: float) -> bytes | None:
+    def get(self, timeout: float) -> bytes | None:
         """Return the next line, None at the end of the output.
 
-        Raises queue.Empty when there is none within `seconds`, ViolationError.
+        Raises queue.Empty if there is none within `timeout` seconds, and ProtocolError.
         """
-        line = self._lines.get(timeout=seconds)
-        if isinstance(line, ViolationError):
+        line = self._lines.get(timeout=timeout)
+        if isinstance(line, ProtocolError):
             raise line
         return line
 
@@ -60,39 +58,39 @@ class Replies:
             contextlib.suppress(OSError, ValueError),
             io.BufferedReader(cast(io.RawIOBase, pipe)) as lines,
         ):
-            while line := lines.readline(self._limit + 1):
-                violation = self._violation(line)
+            while line := lines.readline(_MAX_LINE + 1):
+                violation = self._find_violation(line)
                 if violation:
-                    self._lines.put(ViolationError(violation))
+                    self._lines.put(ProtocolError(violation))
                     return
                 self._lines.put(line)
         self._lines.put(None)
 
-    def _violation(self, line: bytes) -> str | None:
-        if len(line) > self._limit:
-            return f"it sent more than {self._limit:,} bytes in one line"
+    def _find_violation(self, line: bytes) -> str | None:
+        if len(line) > _MAX_LINE:
+            return f"it sent more than {_MAX_LINE:,} bytes in one line"
         if not line.endswith(b"\n"):
-            return "it ended amid a reply"
-        if not self._awaited.acquire(blocking=False):
-            return "it sent a reply to no question"
+            return "it ended in the middle of a reply"
+        if not self._expected.acquire(blocking=False):
+            return "it sent a reply without a request"
         return None
 
 
-class Tail:
-    """The end of what a backend writes to stderr."""
+class StderrTail:
+    """Keep the end of what a backend writes to stderr."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
-        self._kept = bytearray()
-        self._thread = _in_background(self._read, pipe)
+        self._bytes = bytearray()
+        self._thread = _run_in_background(self._read, pipe)
 
     def _read(self, pipe: IO[bytes]) -> None:
         with contextlib.suppress(OSError, ValueError), pipe:
             while chunk := pipe.read(_TAIL):
-                self._kept += chunk
-                del self._kept[:-_TAIL]
+                self._bytes += chunk
+                del self._bytes[:-_TAIL]
 
-    def last_line(self, seconds: float = 1.0) -> str:
-        """Return the last line, of a process that ended; wait at most `seconds` for it."""
-        self._thread.join(seconds)
-        lines = bytes(self._kept).decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][-300:] if lines else "it said nothing"
+    def last_line(self, timeout: float = 1.0) -> str:
+        """Return the last line of a process that ended; wait at most `timeout` seconds for it."""
+        self._thread.join(timeout)
+        lines = bytes(self._bytes).decode("utf-8", "replace").strip().splitlines()
+        return lines[-1][-300:] if lines else "it wrote nothing to stderr"

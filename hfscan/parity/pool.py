@@ -1,4 +1,4 @@
-"""The backends of a run: kept alive over many checkpoints, ended together."""
+"""Manage the backends of a run: reused for many checkpoints, ended together."""
 
 import platform
 import re
@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any, Self
 
 from hfscan.parity import confinement
-from hfscan.parity.worker import START_SECONDS, BackendError, Worker
+from hfscan.parity.process import START_TIMEOUT, BackendProcess
+from hfscan.parity.replies import BackendError
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run.
+    """How to run. Times are seconds.
 
-    `pythons`: backend -> interpreter; `seconds`: limit for one request to a backend;
-    `start_seconds`: for its start. `measure` times each backend's usual way of running in so many
-    `rounds`; `variants` the others too; `train` training steps as well.
+    `pythons`: backend -> interpreter; `timeout`: limit for one request to a backend;
+    `start_timeout`: for its start. `measure` times each backend's default variant in `rounds`
+    rounds; `variants` times all of them, `train` training steps as well.
     """
 
     backends: tuple[str, ...] = ("pytorch", "tensorflow")
@@ -30,8 +31,8 @@ class Settings:
     dtype: str = "float32"
     pythons: Mapping[str, str] = field(default_factory=dict)
     threads: int = 1
-    seconds: float = 300.0
-    start_seconds: float = START_SECONDS
+    timeout: float = 300.0
+    start_timeout: float = START_TIMEOUT
     memory_mb: float | None = None
     measure: bool = True
     rounds: int = 5
@@ -39,127 +40,122 @@ class Settings:
     train: bool = False
 
 
-class Pool:
-    """Starts backends when they are asked for; a context manager that ends them.
+class BackendPool:
+    """Starts backends on demand; a context manager that ends them.
 
-    `notify` is given a sentence whenever a backend takes long to answer.
+    `notify` receives a message whenever a backend takes long to reply. `notes` is for the report.
     """
 
     def __init__(self, settings: Settings, notify: Callable[[str], None] | None = None) -> None:
         self.settings, self._notify = settings, notify
-        self.workers: dict[str, Worker] = {}
-        self.notes: list[str] = []  # what the reader of the report should know
-        self._choosing = threading.Lock()
+        self.processes: dict[str, BackendProcess] = {}
+        self.notes: list[str] = []
+        self._lock = threading.Lock()
         self._scratch = Path(tempfile.mkdtemp(prefix="hfscan-parity-"))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        self._close_processes()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def worker(self, backend: str, beside: frozenset[str] = frozenset()) -> Worker:
-        """Return the backend's worker, restarted where it must import more than it does."""
-        with self._choosing:
-            worker = self.workers.get(backend)
-            if worker is not None and beside <= worker.beside:
-                return worker
-            if worker is not None:
-                beside |= worker.beside
-                worker.close()
-            worker = self.workers[backend] = self.another(backend, beside)
-            return worker
+    def process(self, backend: str, also_imports: frozenset[str] = frozenset()) -> BackendProcess:
+        """Return the backend's process, restarted if it must import more than it does."""
+        with self._lock:
+            process = self.processes.get(backend)
+            if process is not None and also_imports <= process.also_imports:
+                return process
+            if process is not None:
+                also_imports |= process.also_imports
+                process.close()
+            process = self.processes[backend] = self.new_process(backend, also_imports)
+            return process
 
-    def another(self, backend: str, beside: frozenset[str]) -> Worker:
-        """Return one more worker for the backend, which whoever asked for it has to close."""
-        return Worker(
+    def new_process(self, backend: str, also_imports: frozenset[str]) -> BackendProcess:
+        """Return an additional process for the backend, which the caller must close."""
+        return BackendProcess(
             backend,
             self.settings.pythons.get(backend),
-            beside=beside,
+            also_imports=also_imports,
             threads=self.settings.threads,
-            seconds=self.settings.seconds,
-            start_seconds=self.settings.start_seconds,
+            timeout=self.settings.timeout,
+            start_timeout=self.settings.start_timeout,
             notify=self._notify,
             memory_mb=self.settings.memory_mb,
         )
 
     @contextmanager
     def threads(self) -> Iterator[ThreadPoolExecutor]:
-        """Give threads in which backends can work side by side.
+        """Provide threads in which backends work in parallel.
 
-        Whatever ends the block before its end ends the backends, so that nobody waits for them.
+        An exception in the block ends the backends, so that no thread is waited for.
         """
         with ThreadPoolExecutor(thread_name_prefix="backend") as threads:
             try:
                 yield threads
             except BaseException:
                 threads.shutdown(wait=False, cancel_futures=True)
-                self._end()
+                self._close_processes()
                 raise
 
-    def _end(self) -> None:
-        for worker in self.workers.values():
-            worker.close()
+    def _close_processes(self) -> None:
+        for process in self.processes.values():
+            process.close()
 
     def device(self, backend: str) -> str:
-        """Return where the backend runs: "cuda" where that is wanted and there, else "cpu"."""
+        """Return the backend's device: "cuda" if requested and available, otherwise "cpu"."""
         if self.settings.device == "cpu":
             return "cpu"
-        worker = self.worker(backend)
+        process = self.process(backend)
         try:
-            worker.start()
+            process.start()
         except BackendError:
-            return "cpu"  # the case itself will meet the same error and report it
-        return "cuda" if worker.about["device"] else "cpu"
+            return "cpu"  # running the case raises the same error and reports it
+        return "cuda" if process.info["device"] else "cpu"
 
-    def folder(self, name: str) -> Path:
+    def new_folder(self, name: str) -> Path:
         """Return an empty scratch folder."""
         folder = self._scratch / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
 
-    def readable(self, text: str, checkpoint: str) -> str:
-        """Return a backend's words with the checkpoint's name in place of the scratch folder."""
+    def redact_paths(self, text: str, checkpoint: str) -> str:
+        """Return a backend's message with the checkpoint's name instead of the scratch folder."""
         scratch = re.escape(str(self._scratch / "model-"))
         return re.sub(rf"{scratch}[\w-]+", lambda _: checkpoint, text)
 
-    def environment(self) -> dict[str, Any]:
-        """Versions, devices and threads of every backend that was started."""
+    def describe_environment(self) -> dict[str, Any]:
+        """Return versions, devices and threads of every backend that was started."""
         return {
             "platform": platform.platform(),
-            "processor": _processor(),
+            "processor": _processor_name(),
             "python": platform.python_version(),
             "device": self.settings.device,
             "dtype": self.settings.dtype,
             "threads": self.settings.threads,
             "tf32": False,
-            "notes": self._device_notes() + self._confinement_notes() + self.notes,
+            "notes": [*self._environment_notes(), *self.notes],
             "backends": {
-                name: {**worker.about, "beside": sorted(worker.beside)}
-                for name, worker in self.workers.items()
+                name: {**process.info, "also_imports": sorted(process.also_imports)}
+                for name, process in self.processes.items()
             },
         }
 
-    def _device_notes(self) -> list[str]:
-        started = {name: one.about["device"] for name, one in self.workers.items() if one.about}
-        wanted = self.settings.device == "cuda" or (
-            self.settings.device == "auto" and any(started.values())
-        )
-        return [
-            f"{name}: no CUDA device in this backend; it ran on the CPU."
-            for name, device in started.items()
-            if wanted and not device
-        ]
-
-    def _confinement_notes(self) -> list[str]:
-        seen = [one.about["kept_from"] for one in self.workers.values() if one.about]
-        return [note] if (note := confinement.describe(seen)) else []
+    def _environment_notes(self) -> Iterator[str]:
+        infos = {name: process.info for name, process in self.processes.items() if process.info}
+        has_gpu = any(info["device"] for info in infos.values())
+        if self.settings.device == "cuda" or (self.settings.device == "auto" and has_gpu):
+            for name, info in infos.items():
+                if not info["device"]:
+                    yield f"{name}: this backend found no CUDA device and ran on the CPU."
+        if note := confinement.describe_gaps([info["isolated_from"] for info in infos.values()]):
+            yield note
 
 
-def _processor() -> str:
-    """Return the processor's name: which library multiplies faster depends on it."""
+def _processor_name() -> str:
+    """Return the processor's name: speed comparisons depend on it."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

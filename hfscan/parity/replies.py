@@ -1,14 +1,45 @@
-"""What a backend may answer to each request; anything else is refused."""
+"""Validate what a backend replies to each request; everything else is rejected."""
 
+from types import GenericAlias
 from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 
-_Seconds = Annotated[float, msgspec.Meta(ge=0)]
-_Megabytes = Annotated[float, msgspec.Meta(ge=0)]
+from hfscan.errors import HfscanError
+from hfscan.parity.result import Verdict
+
+_NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+_Positive = Annotated[float, msgspec.Meta(gt=0)]
 _Size = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _Token = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
-_MESSAGE = 2000  # characters of a backend's own message that are kept
+_MAX_KIND, _MAX_MESSAGE = 100, 2000  # characters of a backend's own error
+
+
+class BackendError(HfscanError):
+    """A backend could not do what was requested. `kind` is its exception's class name."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{kind}: {message}" if message else kind)
+        self.kind = kind
+        self.message = message
+
+
+class BackendDiedError(BackendError):
+    """The backend's process ended, or was ended because it cannot be used. `kind` says why."""
+
+    kind: Verdict
+
+    def __init__(self, kind: Verdict, message: str) -> None:
+        super().__init__(kind, message)
+
+
+class ProtocolError(Exception):
+    """A backend violated the protocol; the message says how."""
+
+
+def summary_line(error: Exception) -> str:
+    """Return the first line of an error's message."""
+    return next(iter(str(error).strip().splitlines()), "no reason was given")
 
 
 class _Envelope(msgspec.Struct):
@@ -18,127 +49,51 @@ class _Envelope(msgspec.Struct):
     message: str = ""
 
 
-class _Hello(TypedDict):
-    versions: dict[str, str]
-    device: str | None
-    threads: int
+def _object(name: str, fields: dict[str, Any]) -> Any:
+    """Return the type of a JSON object with these fields."""
+    new_type: Any = TypedDict
+    return new_type(name, fields)
 
 
-class _Loading(TypedDict):
-    missing: list[str]
-    unexpected: list[str]
-    mismatched: list[str]
-    unset: list[str]
-
-
-class _Open(TypedDict):
-    loading: _Loading
-    load_seconds: _Seconds
-
-
-class _Run(TypedDict):
-    outputs: dict[str, str]
-    dtypes: dict[str, str]
-    hidden: dict[str, list[str]]
-    first_call_seconds: _Seconds
-    in_place_of: NotRequired[list[str]]
-
-
-class _Generate(TypedDict):
-    tokens: list[_Token]
-    top2: list[tuple[float | None, float | None]]
-
-
-class _Peak(TypedDict):
-    peak_rss_mb: _Megabytes | None
-    peak_gpu_mb: _Megabytes | None
-
-
-class _Time(TypedDict):
-    milliseconds: Annotated[float, msgspec.Meta(gt=0)]
-    cpu_milliseconds: _Seconds
-    loss: float | None
-
-
-class _Tensor(TypedDict):
-    source: str
-    name: str
-    dtype: str
-    shape: list[_Size]
-    sha256: str
-    finite: bool
-
-
-class _Read(TypedDict):
-    tensors: list[_Tensor]
-
-
-class _Take(TypedDict):
-    arrays: dict[str, str]
-
-
-class _Tokenize(TypedDict):
-    ids: list[list[_Token]]
-
-
-class _Demo(TypedDict):
-    folders: list[str]
-
-
-class _Model(TypedDict):
-    twin: str | None
-
-
-class _Architectures(TypedDict):
-    architectures: dict[str, str]
-
-
-class _Nothing(TypedDict):
-    pass
-
-
-_REPLIES: dict[str, Any] = {
-    "hello": _Hello,
-    "open": _Open,
-    "run": _Run,
-    "generate": _Generate,
-    "peak": _Peak,
-    "time": _Time,
-    "read": _Read,
-    "take": _Take,
-    "save": _Nothing,
-    "tokenize": _Tokenize,
-    "demo": _Demo,
-    "model": _Model,
-    "architectures": _Architectures,
+_LOADING = dict.fromkeys(("missing", "unexpected", "mismatched", "unset"), list[str])
+_TENSOR = {
+    "source": str, "name": str, "dtype": str, "shape": list[_Size], "sha256": str, "finite": bool,
+}  # fmt: skip
+_FIELDS: dict[str, dict[str, Any]] = {
+    "hello": {"versions": dict[str, str], "device": str | None, "threads": int},
+    "open": {"loading": _object("loading", _LOADING), "load_seconds": _NotNegative},
+    "run": {
+        "outputs": dict[str, str],
+        "dtypes": dict[str, str],
+        "hidden": dict[str, list[str]],
+        "first_call_seconds": _NotNegative,
+        "replaced_activations": NotRequired[list[str]],
+    },
+    "generate": {"tokens": list[_Token], "top2": list[tuple[float | None, float | None]]},
+    "peak": {"peak_rss_mb": _NotNegative | None, "peak_gpu_mb": _NotNegative | None},
+    "time": {"milliseconds": _Positive, "cpu_milliseconds": _NotNegative, "loss": float | None},
+    "read": {"tensors": GenericAlias(list, _object("tensor", _TENSOR))},
+    "take": {"arrays": dict[str, str]},
+    "save": {},
+    "tokenize": {"ids": list[list[_Token]]},
+    "demo": {},
 }
-
-
-class ReplyError(Exception):
-    """A line is no reply to the request; the message says why."""
-
-
-class RefusedError(Exception):
-    """The backend answered that it cannot: `kind` is the exception's class name there."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind, self.message = kind[:100], message[:_MESSAGE]
+_REPLIES: dict[str, Any] = {op: _object(op, fields) for op, fields in _FIELDS.items()}
 
 
 def decode(line: bytes, op: str, number: int) -> dict[str, Any]:
-    """Return what the backend answered to request `number`, which asked for `op`.
+    """Return the backend's reply to request `number`, which called `op`.
 
-    Entries that the protocol does not know are left out. Raises ReplyError, RefusedError.
+    Unknown keys are dropped. Raises ProtocolError, and BackendError if the backend reports one.
     """
     try:
         envelope = msgspec.json.decode(line, type=_Envelope)
         if envelope.id != number:
-            raise ReplyError(f"it replied to request {envelope.id}, not to {number}")
+            raise ProtocolError(f"it replied to request {envelope.id}, not to {number}")
         if not envelope.ok:
-            raise RefusedError(envelope.kind, envelope.message)
+            raise BackendError(envelope.kind[:_MAX_KIND], envelope.message[:_MAX_MESSAGE])
         reply: dict[str, Any] = msgspec.json.decode(line, type=_REPLIES[op])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        shown = line[:80].decode("utf-8", "replace").strip()
-        raise ReplyError(f"its reply to {op!r} is not one ({error}): {shown}") from error
+        excerpt = line[:80].decode("utf-8", "replace").strip()
+        raise ProtocolError(f"its reply to {op!r} is not valid ({error}): {excerpt}") from error
     return reply

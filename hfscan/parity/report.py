@@ -2,20 +2,16 @@
 
 import html
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from hfscan._version import __version__
-from hfscan.parity.verdict import AGREE, NO_BACKEND, Result
+from hfscan.parity.result import Verdict
 from hfscan.text import escape_markdown, sanitize
 
 Document = dict[str, Any]
-_HEAD = ("checkpoint", "weights", "backend", "device", "route", "verdict", "reason")
+_HEAD = ("checkpoint", "weights", "backend", "device", "load method", "verdict", "reason")
 _MEASURED = (
-    "checkpoint", "what", "backend", "variant", "device",
+    "checkpoint", "mode", "backend", "variant", "device",
     "first call", "median", "peak", "CPU", "ratio",
 )  # fmt: skip
 _STYLE = """<style>
@@ -23,43 +19,6 @@ body { font: 16px/1.5 sans-serif; margin: 2em }
 table { border-collapse: collapse; margin: 2em 0 }
 th, td { border-bottom: 1px solid #ccc; padding: .3em .8em .3em 0; text-align: left }
 </style>"""
-
-
-def document(
-    results: Sequence[Result],
-    environment: Document,
-    started: datetime,
-    measurements: Sequence[Document] = (),
-) -> Document:
-    """Return the whole report as JSON-ready data: see `_to_json`.
-
-    `started` is UTC; the report ends now. `measurements`: rows of `measure`.
-    """
-    cases = [_to_json(asdict(result)) for result in results]
-    return {
-        "report": "parity",
-        "hfscan": __version__,
-        "started_at": f"{started:%Y-%m-%dT%H:%M:%SZ}",
-        "finished_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "environment": _to_json(environment),
-        "agree": all_agree(results),
-        "cases": cases,
-        "measurements": _to_json(list(measurements)),
-    }
-
-
-def all_agree(results: Sequence[Result]) -> bool:
-    """Return True when each weight file agrees in each backend by at least one route.
-
-    A plain call that fails where the helper agrees stays visible as its own case.
-    """
-    ways: dict[tuple[str, str, str], bool] = {}
-    for result in results:
-        if result.verdict == NO_BACKEND:
-            continue
-        key = (result.checkpoint, result.weights["file"], result.backend)
-        ways[key] = ways.get(key, False) or result.verdict == AGREE
-    return bool(ways) and all(ways.values())
 
 
 def write_json(report: Document, out: TextIO) -> None:
@@ -136,7 +95,7 @@ def _measured(row: Document) -> list[str]:
             f"{_number(ratio['median'])} ({_number(ratio['min'])} to {_number(ratio['max'])}) "
             f"times {ratio['to']}, {row['latency_ms']['n']} rounds",
         ]
-    names = (row["checkpoint"], row["what"], row["backend"], row["variant"], row["device"])
+    names = (row["checkpoint"], row["mode"], row["backend"], row["variant"], row["device"])
     return [sanitize(str(cell)) for cell in (*names, *numbers)]
 
 
@@ -153,7 +112,9 @@ def _rows(report: Document) -> list[list[str]]:
             moved = f"with TF32 its outputs move by relative L2 {case['tf32_rel_l2']:.1e}"
             told.append(("(not judged)", moved))
         names = (case["checkpoint"], case["weights"]["file"], case["backend"], case["device"])
-        rows += [[sanitize(str(cell)) for cell in (*names, case["route"], *one)] for one in told]
+        rows += [
+            [sanitize(str(cell)) for cell in (*names, case["load_method"], *one)] for one in told
+        ]
     return rows
 
 
@@ -161,7 +122,7 @@ def _sentence(case: Document) -> str:
     parts = [case["reason"]]
     if case["first_divergent_layer"] is not None:
         parts.append(f"parts at layer {case['first_divergent_layer']}")
-    if case["reference"]["off_side"]:
+    if case["reference"]["suspect_backend"]:
         parts.append(f"{case['reference']['off_side']} is off")
     if case["generated_equal"]:
         parts.append(f"{case['generation']['tokens']} tokens equal")
@@ -170,7 +131,7 @@ def _sentence(case: Document) -> str:
 
 def summary(report: Document) -> list[str]:
     """Return the answer with the versions, then the notes, free of control codes."""
-    count = sum(case["verdict"] == AGREE for case in report["cases"])
+    count = sum(case["verdict"] == Verdict.AGREE for case in report["cases"])
     backends = report["environment"].get("backends", {}).values()
     versions = {
         name: text for backend in backends for name, text in backend.get("versions", {}).items()
@@ -179,14 +140,3 @@ def summary(report: Document) -> list[str]:
     word = "Every weight file agrees in every backend." if report["agree"] else "Not all agree."
     answer = f"{word} {count} of {len(report['cases'])} cases agree. {tools}"
     return [sanitize(line) for line in (answer, *report["environment"].get("notes", ()))]
-
-
-def _to_json(value: Any) -> Any:
-    """Replace what JSON cannot hold: NaN and Inf by None, half surrogates by "?"."""
-    if isinstance(value, dict):
-        return {_to_json(key): _to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_json(item) for item in value]
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

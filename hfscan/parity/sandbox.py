@@ -1,9 +1,9 @@
-"""Become a backend that has no network, no credentials and no way to regain privileges (Linux).
+"""Run a command without network, credentials or a way to regain privileges (Linux).
 
-Run as a script, `python sandbox.py FACTS COMMAND...`. FACTS is a JSON object: `hidden`, paths that
-COMMAND must not read; `empty`, a folder without content; `cannot_run`, the exit code where COMMAND
-cannot be run. It imports the standard library alone. Where the kernel or a container refuses a
-namespace, the command runs with as much of this as is allowed.
+Run as a script, `python sandbox.py OPTIONS COMMAND...`. OPTIONS is a JSON object: `hidden`, paths
+that COMMAND must not read; `empty`, an empty folder; `cannot_run`, the exit code if COMMAND cannot
+be run. It imports only the standard library. Where the kernel or a container refuses a namespace,
+the command runs with as much isolation as is allowed.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import subprocess
 import sys
 
 _NEWNS, _NEWUSER, _NEWNET = 0x00020000, 0x10000000, 0x40000000
-_LEVELS = (  # the strictest first; only root can do without a user namespace
+_LEVELS = (  # strictest first; only root does not need a user namespace
     _NEWNET | _NEWNS,
     _NEWUSER | _NEWNET | _NEWNS,
     _NEWNET,
@@ -48,7 +48,7 @@ def _write(path: str, text: str) -> None:
 
 
 def confine(level: int, empty: str, hidden: list[str]) -> None:
-    """Enter the namespaces of `level`. Raises OSError where one of the steps is refused."""
+    """Enter the namespaces of `level`. Raises OSError if a step is refused."""
     user, group = os.getuid(), os.getgid()
     _check(_libc.unshare(level))
     if level & _NEWUSER:
@@ -56,18 +56,18 @@ def confine(level: int, empty: str, hidden: list[str]) -> None:
         _write("/proc/self/uid_map", f"{user} {user} 1")
         _write("/proc/self/gid_map", f"{group} {group} 1")
     if level & _NEWNS:
-        _mount("none", "/", _MS_REC | _MS_PRIVATE)  # else the system outside would see the mounts
+        _mount("none", "/", _MS_REC | _MS_PRIVATE)  # otherwise the host would see the mounts
         for path in hidden:
             if os.path.exists(path):
                 _mount(empty if os.path.isdir(path) else "/dev/null", path, _MS_BIND)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:  # loopback, of its own
-        fcntl.ioctl(own, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as loopback:
+        fcntl.ioctl(loopback, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
     for capability in set(range(64)) - _KEPT_CAPABILITIES:
-        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # those that do not exist are refused
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails for those that do not exist
 
 
 def _is_allowed(level: int, empty: str, hidden: list[str]) -> bool:
-    """Try `level` in a process of its own: half of it could not be undone."""
+    """Try `level` in a child process: a partial change could not be undone."""
     child = os.fork()
     if child == 0:
         try:
@@ -79,18 +79,18 @@ def _is_allowed(level: int, empty: str, hidden: list[str]) -> bool:
 
 
 def _prepare_gpu() -> None:
-    """Make the device nodes that CUDA would ask a setuid program for, which is refused inside."""
+    """Create the device nodes that CUDA needs a setuid program for, which cannot run inside."""
     program = shutil.which("nvidia-modprobe")
     if program and not os.path.exists("/dev/nvidia-uvm"):
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # without it, CUDA says why
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # CUDA then reports why
             subprocess.run([program, "-u", "-c=0"], check=False, capture_output=True, timeout=60)  # noqa: S603
 
 
 def main() -> None:
-    facts, command = json.loads(sys.argv[1]), sys.argv[2:]
-    empty, hidden = facts["empty"], facts["hidden"]
+    options, command = json.loads(sys.argv[1]), sys.argv[2:]
+    empty, hidden = options["empty"], options["hidden"]
     _prepare_gpu()
-    level = next((one for one in _LEVELS if _is_allowed(one, empty, hidden)), None)
+    level = next((flags for flags in _LEVELS if _is_allowed(flags, empty, hidden)), None)
     if level is not None:
         confine(level, empty, hidden)
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -98,7 +98,7 @@ def main() -> None:
         os.execv(command[0], command)  # noqa: S606 - the user's own interpreter
     except OSError as error:
         sys.stderr.write(f"{error.strerror}\n")
-        sys.exit(facts["cannot_run"])
+        sys.exit(options["cannot_run"])
 
 
 if __name__ == "__main__":

@@ -1,160 +1,393 @@
-"""From what was seen to one word and one sentence."""
+"""Compare a run with the baseline and decide the verdict."""
 
+import contextlib
+import math
 import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hfscan.parity.compare import Difference
-from hfscan.parity.tolerance import Tolerance
+import numpy as np
 
-AGREE = "agree"
-NO_BACKEND = "no backend"  # of no weight in the exit code: nothing was checked
-OFF_FACTOR = 10.0
-"""A side is off when its own error is this many times the other's: both follow the same rounding,
-whose size varies by a factor of about two between kernels (measured 6.7e-7 to 1.2e-6)."""
+from hfscan.parity import compare, weights
+from hfscan.parity.cases import Case
+from hfscan.parity.compare import Difference
+from hfscan.parity.inputs import Inputs
+from hfscan.parity.replies import BackendError
+from hfscan.parity.result import Result, Verdict
+
+SUSPECT_FACTOR = 10.0
+"""A backend is suspect if its own error is this many times the other's: both follow the same
+rounding, whose size varies by a factor of about two between kernels (6.7e-7 to 1.2e-6)."""
+IGNORED_CONFIG_KEYS = {
+    "_name_or_path", "architectures", "torch_dtype", "dtype", "transformers_version",
+}  # fmt: skip
+"""Config entries that do not change outputs: where it came from and how it was saved."""
+_MIN_LAYER_ERROR = 1e-7
+"""Relative L2 below which a layer never counts as divergent: float32's unit roundoff is 6e-8."""
+_ACTIVATION_KEY = re.compile(r"^afn$|(^|_)act(ivation)?(_function)?$")
+"""Keys of the activation in configs: hidden_act, activation_function, ff_activation, afn."""
+
+Fault = tuple[Verdict, str]
 
 
 @dataclass
-class Result:
-    """Everything known about one case. Lengths are seconds, memory MB (2**20 bytes)."""
+class Run:
+    """The outputs of a model that was opened and run once."""
 
-    checkpoint: str
-    revision: str | None
-    architecture: str | None
-    weights: dict[str, str]
-    backend: str
-    device: str
-    dtype: str
-    route: str
-    verdict: str = ""
-    reason: str = ""
-    loading: dict[str, list[str]] = field(
-        default_factory=lambda: {
-            name: [] for name in ("missing", "unexpected", "mismatched", "unset")
-        }
-    )
-    outputs: list[dict[str, Any]] = field(default_factory=list)
-    reference: dict[str, Any] = field(
-        default_factory=lambda: dict.fromkeys(("backend_error", "baseline_error", "off_side"))
-    )
-    tf32_rel_l2: float | None = None  # how far TF32, off for the verdict, would move its outputs
-    first_divergent_layer: int | str | None = None
-    top1_agreement: float | None = None
-    top5_agreement: float | None = None
-    generated_equal: bool | None = None
-    generation: dict[str, Any] | None = None
-    load_seconds: float | None = None
-    first_call_seconds: float | None = None
-    latency_ms: dict[str, float] | None = None
-    peak_rss_mb: float | None = None
-    peak_gpu_mb: float | None = None
-    notes: list[str] = field(default_factory=list)
-
-
-def unopened(
-    name: str, reason: str, dtype: str, file: str = "", verdict: str = "unreadable"
-) -> Result:
-    """Return the result of a checkpoint, or of one file in it, that no backend was given."""
-    weights = {"file": file, "format": Path(file).suffix.lstrip("."), "sha256": ""}
-    return Result(name, None, None, weights, "none", "none", dtype, "none", verdict, reason)
+    outputs: dict[str, np.ndarray]
+    dtypes: dict[str, str]  # of the outputs, as the framework names them
+    hidden: dict[str, list[np.ndarray]]
+    seconds: float  # of the call
+    device: str  # "cpu" or "cuda"
+    generated: dict[str, Any] | None = None
+    generation_error: str | None = None
+    tf32: dict[str, np.ndarray] | None = None  # outputs of a second call with TF32 enabled
+    replaced_activations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class _Allowed:
-    """An entry of `allowed.toml`."""
+class _IgnoredKey:
+    """An entry of `ignored_keys.toml`."""
 
     pattern: str
     reason: str
     tied: bool = False
     family: str = ".*"
 
-    def explains(self, key: str, config: Mapping[str, Any]) -> bool:
-        ties = config.get("tie_word_embeddings", True) is not False
+    def matches(self, key: str, config: Mapping[str, Any]) -> bool:
+        is_tied = config.get("tie_word_embeddings", True) is not False
         family = re.fullmatch(self.family, str(config.get("model_type")))
-        return bool((ties or not self.tied) and family and re.fullmatch(self.pattern, key))
+        return bool((is_tied or not self.tied) and family and re.fullmatch(self.pattern, key))
 
 
 @cache
-def _allowed() -> tuple[_Allowed, ...]:
-    text = Path(__file__).with_name("allowed.toml").read_text(encoding="utf-8")
-    return tuple(_Allowed(**entry) for entry in tomllib.loads(text)["allow"])
+def _read_entries(file: str, key: str) -> Sequence[dict[str, Any]]:
+    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
+    entries: list[dict[str, Any]] = tomllib.loads(text)[key]
+    return entries
 
 
-def unexplained(keys: Sequence[str], config: Mapping[str, Any]) -> list[str]:
-    """Return the keys no entry of `allowed.toml` explains."""
-    return [key for key in keys if not any(one.explains(key, config) for one in _allowed())]
+def find_tolerance(dtype: str, device: str, family: str) -> float:
+    """Return the maximum relative L2 difference that counts as agreement."""
+    for entry in _read_entries("tolerances.toml", "tolerance"):
+        patterns = entry["dtype"], entry["device"], entry["family"]
+        pairs = zip(patterns, (dtype, device, family), strict=True)
+        if all(pattern in {"*", value} for pattern, value in pairs):
+            return float(entry["rel_l2"])
+    raise LookupError(f"tolerances.toml has no entry for {dtype} on {device}")
 
 
-def loading_fault(
+def remove_ignored(keys: Sequence[str], config: Mapping[str, Any]) -> list[str]:
+    """Return the keys that no entry of `ignored_keys.toml` matches."""
+    ignored = [_IgnoredKey(**entry) for entry in _read_entries("ignored_keys.toml", "ignore")]
+    return [key for key in keys if not any(entry.matches(key, config) for entry in ignored)]
+
+
+def find_loading_fault(
     loading: Mapping[str, Sequence[str]],
     config: Mapping[str, Any],
-    unused_anyway: Sequence[str],
-    aliases: Collection[str],
-    held: Collection[str],
+    natively_unused: Collection[str],
+    duplicates: Collection[str],
+    tensors: Collection[str],
 ) -> str | None:
     """Return what the loader lost, or None.
 
-    `unused_anyway`: keys of the file that its own framework leaves unused as well. `aliases`:
-    tensors that are copies of others, so that nothing is lost without them. `held`: names of the
-    file's tensors; TensorFlow's loader also reports layers that hold none, such as dropout.
+    `natively_unused`: keys of the file that its own framework does not use either. `duplicates`:
+    tensors whose values are stored twice. `tensors`: names of the file's tensors; TensorFlow's
+    loader also reports layers without any, such as dropout.
     """
     if loading["unset"]:
-        return (
-            f"{_some(loading['unset'])} left without values (on the meta device), no error raised"
-        )
-    for kind, words in (
-        ("mismatched", "of another shape than the config asks for"),
+        names = weights.first_of(loading["unset"])
+        return f"{names} left without values (on the meta device), without an error"
+    for kind, phrase in (
+        ("mismatched", "not of the shape that the config requires"),
         ("missing", "not in the file and newly initialised"),
         ("unexpected", "in the file but not loaded"),
     ):
-        keys = unexplained(loading[kind], config)
+        keys = remove_ignored(loading[kind], config)
         if kind == "unexpected":
             keys = [
                 key
                 for key in keys
-                if key not in unused_anyway
-                and key not in aliases
-                and any(key in name for name in held)
+                if key not in natively_unused
+                and key not in duplicates
+                and any(key in name for name in tensors)
             ]
         if keys:
-            return f"{_some(keys)} {words}"
+            return f"{weights.first_of(keys)} {phrase}"
     return None
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{names[0]}{more}"
+@dataclass
+class Evaluator:
+    """Compares the runs of one checkpoint with its baseline and with a float64 reference.
+
+    `activation_runs` runs the baseline's weights with one activation after the other.
+    """
+
+    tables: weights.WeightTables
+    inputs: Inputs
+    baseline: tuple[Case, Run]
+    reference: Run | None
+    activation_runs: Callable[[], Iterator[tuple[str, Run]]]
+    baseline_error: float | None = None  # to the reference, once computed
+
+    def evaluate(self, case: Case, run: Run, result: Result) -> None:
+        """Set the verdict of `result` and the numbers behind it."""
+        base_case, base = self.baseline
+        expected = self.reference if base_case is case and self.reference else base
+        rows = self._differences(run, expected)
+        model_type = str(case.weights.config.get("model_type"))
+        limit = find_tolerance(result.dtype, result.device, model_type)
+        result.outputs = [_output_row(row, run.dtypes[row.name], limit) for row in rows]
+        self._measure(case, run, expected, result)
+        fault = _find_output_fault(rows, limit) or _find_dtype_fault(run, base)
+        unpaired = sorted(set(expected.outputs) ^ set(run.outputs))
+        if unpaired and fault is None:
+            result.notes.append(f"only one side returns {', '.join(unpaired)}")
+        tokens_fault = _compare_tokens(run, base, result, rows)
+        difference = self._compare_weights(case)
+        if fault or not difference.is_empty:
+            result.first_divergent_layer = self._first_divergent_layer(run, base)
+        if not difference.is_empty:
+            reason = weights.describe_difference(
+                self.tables, case.weights, base_case.weights, difference
+            )
+            result.set_verdict(Verdict.WEIGHTS_DIFFER, reason)
+        elif fault:
+            result.set_verdict(*fault)
+            if result.verdict == Verdict.OUTPUTS_DIFFER:
+                result.notes += self._describe_cause(case, run, limit)
+        elif tokens_fault:
+            result.set_verdict(Verdict.TOKENS_DIFFER, tokens_fault)
+            result.notes += [
+                f"{side_case.backend} does not generate the token that its own forward pass ranks "
+                f"highest"
+                for side_case, side in ((case, run), self.baseline)
+                if self._has_greedy_mismatch(side, case.weights.config)
+            ]
+        else:
+            target = "the float64 reference" if expected is self.reference else base_case.backend
+            if expected is base and base.device != result.device:
+                target += f" on {base.device}"
+            target += f" ({base_case.weights.name})"
+            error = _max_error(rows)
+            agreement = f"relative L2 {error:.1e} to {target}, {error / limit:.2g} of the tolerance"
+            result.set_verdict(Verdict.AGREE, agreement if error else f"identical to {target}")
+
+    def _measure(self, case: Case, run: Run, expected: Run, result: Result) -> None:
+        """Record the effect of TF32, the top classes and the errors to the reference."""
+        if run.tf32 is not None:
+            effect = self._differences(replace(run, outputs=run.tf32), run)
+            result.tf32_rel_l2 = _max_error(effect)
+        ours, theirs = run.outputs.get("logits"), expected.outputs.get("logits")
+        if ours is not None and theirs is not None and ours.ndim > 1 and ours.shape == theirs.shape:
+            result.top1_agreement, result.top5_agreement = compare.top_agreement(
+                ours, theirs, self.inputs.mask_of("logits")
+            )
+        if self.reference is None:
+            return
+        base_case, base = self.baseline
+        error = self._reference_error(run, self.reference)
+        if self.baseline_error is None:
+            is_baseline = case is base_case
+            self.baseline_error = (
+                error if is_baseline else self._reference_error(base, self.reference)
+            )
+        suspect = None
+        if case is not base_case:
+            if error > SUSPECT_FACTOR * self.baseline_error:
+                suspect = case.backend
+            elif self.baseline_error > SUSPECT_FACTOR * error:
+                suspect = base_case.backend
+        result.reference = {
+            "backend_error": error,
+            "baseline_error": self.baseline_error,
+            "suspect_backend": suspect,
+        }
+
+    def _compare_weights(self, case: Case) -> compare.WeightsDifference:
+        base = self.baseline[0].weights
+        found = self.tables.compare(case.weights.name, base.name)
+        return replace(
+            found,
+            only_ours=remove_ignored(found.only_ours, base.config),
+            only_theirs=remove_ignored(found.only_theirs, base.config),
+        )
+
+    def _differences(self, run: Run, other: Run) -> list[Difference]:
+        return [
+            row
+            for name, array in run.outputs.items()
+            if name in other.outputs
+            for row in compare.by_region(
+                name, array, other.outputs[name], self.inputs.mask_of(name)
+            )
+        ]
+
+    def _real_differences(self, run: Run, other: Run) -> list[Difference]:
+        return [
+            compare.on_real(name, array, other.outputs[name], self.inputs.mask_of(name))
+            for name, array in run.outputs.items()
+            if name in other.outputs
+        ]
+
+    def _reference_error(self, run: Run, reference: Run) -> float:
+        """Return the largest relative L2 over real positions."""
+        rows = self._real_differences(run, reference)
+        return max((row.rel_l2 for row in rows), default=math.nan)
+
+    def _has_greedy_mismatch(self, run: Run, config: Mapping[str, Any]) -> bool:
+        """Return whether the first generated token is not the forward pass's own choice."""
+        prompt = self.inputs.prompt
+        if prompt is None or self.inputs.decoder_mask is not None or not run.generated:
+            return False
+        logits, last = run.outputs.get("logits"), prompt["input_ids"].shape[1] - 1
+        if logits is None or logits.ndim != 3 or logits.shape[1] <= last:
+            return False
+        scores = logits[0, last].astype(np.float64)
+        ends = config.get("eos_token_id")
+        for end in ends if isinstance(ends, list) else [ends]:
+            if isinstance(end, int) and 0 <= end < len(scores):
+                scores[end] = -np.inf  # suppressed by the backends
+        return bool(run.generated["tokens"][:1] != [int(scores.argmax())])
+
+    def _first_divergent_layer(self, run: Run, base: Run) -> int | str | None:
+        for name, states in base.hidden.items():
+            reference = self.reference.hidden.get(name) if self.reference else None
+            if reference is None or len(reference) != len(states):
+                reference = states
+            mask = self.inputs.mask_of(name)
+            errors = [
+                compare.on_real(name, state, expected, mask).rel_l2
+                for state, expected in zip(states, reference, strict=True)
+            ]
+            limits = [max(_MIN_LAYER_ERROR, SUSPECT_FACTOR * error) for error in errors]
+            index = compare.first_divergent_layer(run.hidden.get(name, []), states, mask, limits)
+            if index is not None:
+                part = name.split("_")[0] + " " if name != "hidden_states" else ""
+                if index == 0:
+                    return f"{part}embeddings"
+                return f"{part}{index - 1}" if part else index - 1
+        return None
+
+    def _describe_cause(self, case: Case, run: Run, limit: float) -> list[str]:
+        """Return what is known about why outputs of equal weights differ: a sentence, or none."""
+        base, parts = self.baseline[0], []
+        activation = self._find_activation(run, limit)
+        if activation:
+            name, replaced = activation
+            config_values = [
+                f"{key} {value!r}"
+                for key, value in case.weights.config.items()
+                if isinstance(value, str) and _ACTIVATION_KEY.search(key)
+            ]
+            parts.append(
+                f"{case.backend} computes with the activation {name}, PyTorch's class on "
+                f"{base.weights.name} with {' and '.join(replaced)}"
+                + (f"; the config says {', '.join(config_values)}" if config_values else "")
+            )
+        if difference := _describe_config_difference(case.weights.config, base.weights.config):
+            parts.append(difference)
+        return ["; ".join(parts)] if parts else []
+
+    def _find_activation(self, run: Run, limit: float) -> tuple[str, tuple[str, ...]] | None:
+        """Return the first activation with which a float64 run gives these outputs.
+
+        And the activations that it replaced. None also if the run matches the reference already.
+        """
+        rows = self._real_differences(run, self.reference) if self.reference else []
+        if all(row.rel_l2 <= limit for row in rows):
+            return None
+        with contextlib.suppress(BackendError):
+            for name, other in self.activation_runs():
+                rows = self._real_differences(run, other)
+                if rows and all(row.shape_ok and row.rel_l2 <= limit for row in rows):
+                    return name, other.replaced_activations
+        return None
 
 
-def outputs_fault(rows: Sequence[Difference], limit: Tolerance) -> tuple[str, str] | None:
-    """Return (verdict, reason) of the worst output, or None where all agree."""
+def _describe_config_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str | None:
+    parts = [
+        f"{key} ({ours.get(key)!r}, not {theirs.get(key)!r})"
+        for key in sorted(ours.keys() | theirs.keys())
+        if key not in IGNORED_CONFIG_KEYS and ours.get(key) != theirs.get(key)
+    ]
+    return f"the configs differ in {', '.join(parts)}" if parts else None
+
+
+def _max_error(rows: Sequence[Difference]) -> float:
+    return max((row.rel_l2 for row in rows if row.region == "real"), default=0.0)
+
+
+def _find_output_fault(rows: Sequence[Difference], limit: float) -> Fault | None:
+    """Return (verdict, reason) of the worst output, or None if all agree."""
     for row in rows:
         if not row.finite:
-            return "not finite", f"NaN or Inf in {row.name} ({row.region})"
+            return Verdict.NOT_FINITE, f"NaN or Inf in {row.name} ({row.region})"
     for row in rows:
         if not row.shape_ok:
-            return "outputs differ", f"{row.name} has another shape"
+            return Verdict.OUTPUTS_DIFFER, f"{row.name} has a different shape"
     real = [row for row in rows if row.region == "real"]
     worst = max(real, key=lambda row: row.rel_l2, default=None)
     if worst is None:
-        return "no outputs", "the model returned no tensor that could be compared"
-    if not worst.rel_l2 <= limit.rel_l2:
-        factor = worst.rel_l2 / limit.rel_l2
-        return (
-            "outputs differ",
-            f"{worst.name}: relative L2 {worst.rel_l2:.1e}, {factor:,.3g} times the tolerance",
+        return Verdict.NO_OUTPUTS, "the model returned no tensor that can be compared"
+    if not worst.rel_l2 <= limit:
+        factor = worst.rel_l2 / limit
+        reason = f"{worst.name}: relative L2 {worst.rel_l2:.1e}, {factor:,.3g} times the tolerance"
+        return Verdict.OUTPUTS_DIFFER, reason
+    return None
+
+
+def _find_dtype_fault(run: Run, base: Run) -> Fault | None:
+    for name, dtype in run.dtypes.items():
+        other = base.dtypes.get(name, dtype)
+        if dtype != other and {dtype, other} != {"int32", "int64"}:  # TensorFlow's and PyTorch's
+            return Verdict.OUTPUTS_DIFFER, f"{name} is {dtype}, not {other}"
+    return None
+
+
+def _compare_tokens(run: Run, base: Run, result: Result, rows: Sequence[Difference]) -> str | None:
+    """Return where generated tokens differ, unless two tokens tie there within rounding."""
+    if run.generation_error or base.generation_error:
+        if run.generation_error and base.generation_error:
+            result.notes.append("neither side generates")
+            return None
+        return f"only one side generates: {run.generation_error or base.generation_error}"
+    if run.generated is None or base.generated is None:
+        return None
+    ours, theirs = run.generated["tokens"], base.generated["tokens"]
+    result.generated_equal = ours == theirs
+    if ours == theirs:
+        result.generation = {"tokens": len(ours), "distinct": len(set(ours))}
+        return None
+    position = next(
+        (i for i, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]),
+        min(len(ours), len(theirs)),
+    )
+    top2 = base.generated["top2"]
+    first, second = top2[position] if position < len(top2) else (None, None)
+    margin = None if first is None or second is None else first - second
+    result.generation = {"tokens": len(ours), "first_difference": position, "margin": margin}
+    noise = 2 * max((row.max_abs for row in rows if row.name == "logits"), default=0.0)
+    if margin is not None and margin <= noise:
+        result.notes.append(
+            f"tokens differ from position {position} on, where two tokens tie within rounding"
         )
-    return None
+        return None
+    return f"generated tokens differ from position {position} on (margin {margin})"
 
 
-def off_side(backend_error: float, other_error: float, backend: str, other: str) -> str | None:
-    """Name the side whose own error stands out, if one does."""
-    if backend_error > OFF_FACTOR * other_error:
-        return backend
-    if other_error > OFF_FACTOR * backend_error:
-        return other
-    return None
+def _output_row(row: Difference, dtype: str, limit: float) -> dict[str, Any]:
+    is_real = row.region == "real"
+    judged = {"tolerance": limit, "tolerance_ratio": row.rel_l2 / limit} if is_real else {}
+    return {
+        **{key: value for key, value in asdict(row).items() if key != "shape_ok"},
+        "dtype": dtype,
+        **dict.fromkeys(("tolerance", "tolerance_ratio")),
+        **judged,
+    }

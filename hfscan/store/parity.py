@@ -38,7 +38,7 @@ SELECT
     item ->> '$.backend' AS backend,
     item ->> '$.device' AS device,
     item ->> '$.dtype' AS dtype,
-    item ->> '$.route' AS load_method,
+    item ->> '$.load_method' AS load_method,
     item ->> '$.verdict' AS verdict,
     item ->> '$.reason' AS reason,
     CAST(item -> '$.loading.missing' AS VARCHAR[]) AS missing,
@@ -49,7 +49,7 @@ SELECT
     item ->> '$.first_divergent_layer' AS first_divergent_layer,
     CAST(item ->> '$.reference.backend_error' AS DOUBLE) AS backend_error,
     CAST(item ->> '$.reference.baseline_error' AS DOUBLE) AS baseline_error,
-    item ->> '$.reference.off_side' AS suspect_backend,
+    item ->> '$.reference.suspect_backend' AS suspect_backend,
     CAST(item ->> '$.top1_agreement' AS DOUBLE) AS top1_agreement,
     CAST(item ->> '$.top5_agreement' AS DOUBLE) AS top5_agreement,
     CAST(item ->> '$.generated_equal' AS BOOLEAN) AS generated_equal,
@@ -87,7 +87,7 @@ SELECT
     number,
     item ->> '$.checkpoint' AS checkpoint,
     item ->> '$.architecture' AS architecture,
-    item ->> '$.what' AS mode,
+    item ->> '$.mode' AS mode,
     item ->> '$.backend' AS backend,
     item ->> '$.variant' AS variant,
     item ->> '$.device' AS device,
@@ -188,9 +188,9 @@ def record(
     try:
         run = connection.execute(
             _RUN,
-            {name: report[name] for name in ("started_at", "finished_at", "agree")}
-            | {
-                "hfscan_version": report["hfscan"],
+            {
+                **{name: report[name] for name in ("started_at", "finished_at", "agree")},
+                "hfscan_version": report["hfscan_version"],
                 "snapshot": snapshot,
                 "environment": json.dumps(report["environment"]),
             },

@@ -1,4 +1,4 @@
-"""Backends that misbehave: real processes, started as the interpreter of a backend."""
+"""Fake backends: real processes, used as the interpreter of a backend."""
 
 import json
 import struct
@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from hfscan.parity.checkpoints import open_checkpoint
-from hfscan.parity.sweep import Settings, Sweep
-from hfscan.parity.verdict import Result
+from hfscan.parity.checkpoint import open_checkpoint
+from hfscan.parity.pool import Settings
+from hfscan.parity.result import Result
+from hfscan.parity.run import ParityRunner
 
 _BACKEND = """#!{python}
 import json, os, pathlib, socket, sys, time
@@ -59,7 +60,7 @@ for line in sys.stdin:
 
 @pytest.fixture
 def fake_backend(tmp_path: Path) -> Callable[..., Path]:
-    """Write a backend that does `action` when it is asked for `op`, in place of answering.
+    """Write a backend that runs `action` instead of replying to `op`.
 
     Where the action returns None it answers as well.
     """
@@ -87,32 +88,32 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sweep() -> Iterator[Callable[..., Sweep]]:
-    """Make a sweep whose PyTorch backend is a fake backend; its limits are some seconds."""
+def runner() -> Iterator[Callable[..., ParityRunner]]:
+    """Make a runner whose PyTorch backend is a fake backend; its limits are a few seconds."""
     made = []
 
-    def make(python: Path, **settings: Any) -> Sweep:
+    def make(python: Path, **settings: Any) -> ParityRunner:
         usual: dict[str, Any] = {
             "backends": ("pytorch",),
-            "seconds": 3.0,
-            "start_seconds": 20.0,
+            "timeout": 3.0,
+            "start_timeout": 20.0,
             "measure": False,
         }
         pythons = {"pytorch": str(python)}
-        made.append(Sweep(Settings(**usual | {"pythons": pythons} | settings)))
+        made.append(ParityRunner(Settings(**usual | {"pythons": pythons} | settings)))
         return made[-1]
 
     yield make
-    for one in made:
-        one.__exit__()
+    for runner in made:
+        runner.__exit__()
 
 
 @pytest.fixture
-def check(sweep: Callable[..., Sweep], folder: Path) -> Callable[..., Result]:
+def check(runner: Callable[..., ParityRunner], folder: Path) -> Callable[..., Result]:
     """Return the result of the checkpoint in a fake backend."""
 
     def run(python: Path, **settings: Any) -> Result:
-        (result,) = sweep(python, **settings).check(open_checkpoint(folder))
+        (result,) = runner(python, **settings).check(open_checkpoint(folder))
         return result
 
     return run

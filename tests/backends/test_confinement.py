@@ -1,4 +1,4 @@
-"""What a backend can see of the machine: no secrets, and on Linux no network."""
+"""A backend sees no secrets and, on Linux, no network."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hfscan.parity.worker import Worker
+from hfscan.parity.process import BackendProcess
 
 SECRETS = {
     "GH_TOKEN", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "HF_TOKEN",
@@ -25,8 +25,8 @@ NEEDED = {
 
 
 @pytest.fixture
-def ask(fake_backend):
-    """Return what an expression gives in a backend, and what the backend is kept from."""
+def evaluate(fake_backend):
+    """Return the value of an expression in a backend, and what the backend is isolated from."""
 
     def run(expression: str) -> tuple[object, dict[str, bool]]:
         action = (
@@ -35,10 +35,10 @@ def ask(fake_backend):
             'answer(request, versions={"found": json.dumps(find())}, device=None, threads=1)\n'
             "return 1"
         )
-        worker = Worker("pytorch", str(fake_backend("hello", action)))
+        worker = BackendProcess("pytorch", str(fake_backend("hello", action)))
         try:
             worker.start()
-            return json.loads(worker.about["versions"]["found"]), worker.about["kept_from"]
+            return json.loads(worker.info["versions"]["found"]), worker.info["isolated_from"]
         finally:
             worker.close()
 
@@ -47,78 +47,78 @@ def ask(fake_backend):
 
 @pytest.fixture
 def namespaces() -> None:
-    """Skip where this system lets nobody make namespaces."""
+    """Skip if this system does not allow namespaces."""
     try:
         done = subprocess.run(["unshare", "-Urnm", "true"], capture_output=True, check=False)
     except FileNotFoundError:
-        pytest.skip("there is no unshare here")
+        pytest.skip("unshare is not installed")
     if done.returncode:
-        pytest.skip("this system lets nobody make namespaces")
+        pytest.skip("this system does not allow namespaces")
 
 
-def test_a_backend_inherits_no_secrets(ask, monkeypatch):
+def test_environment_has_no_secrets(evaluate, monkeypatch):
     for name in SECRETS:
         monkeypatch.setenv(name, "planted-secret")
     for name, value in NEEDED.items():
         monkeypatch.setenv(name, value)
-    found, _ = ask("dict(os.environ)")
+    found, _ = evaluate("dict(os.environ)")
     assert "planted-secret" not in found.values()
     assert not {name.upper() for name in SECRETS} & {name.upper() for name in found}
     assert {name: found[name] for name in NEEDED} == NEEDED
     assert found["PATH"] == os.environ["PATH"]
 
 
-def test_a_backend_has_an_empty_home(ask):
-    found, _ = ask("[os.path.expanduser('~'), os.listdir(os.path.expanduser('~'))]")
+def test_home_is_empty(evaluate):
+    found, _ = evaluate("[os.path.expanduser('~'), os.listdir(os.path.expanduser('~'))]")
     assert found[0] != str(Path.home())
     assert found[1] == []
-    found, _ = ask("os.path.exists(os.environ['HF_TOKEN_PATH'])")
+    found, _ = evaluate("os.path.exists(os.environ['HF_TOKEN_PATH'])")
     assert found is False
 
 
-def test_a_backend_reaches_no_socket_of_the_host(ask, namespaces):
+def test_host_sockets_are_unreachable(evaluate, namespaces):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        found, kept_from = ask(f"bool(socket.create_connection(('127.0.0.1', {port}), 5))")
-    assert kept_from["network"]
+        found, isolated_from = evaluate(f"bool(socket.create_connection(('127.0.0.1', {port}), 5))")
+    assert isolated_from["network"]
     assert found == "ConnectionRefusedError"
 
 
-def test_a_backend_has_loopback_of_its_own(ask, namespaces):
-    found, _ = ask(
+def test_loopback_is_private(evaluate, namespaces):
+    found, _ = evaluate(
         "[s := socket.create_server(('127.0.0.1', 0)), "
         "bool(socket.create_connection(s.getsockname(), 5))][1]"
     )
     assert found is True
 
 
-def test_a_backend_cannot_read_the_token_file(ask, namespaces, tmp_path, monkeypatch):
+def test_credential_files_are_empty(evaluate, namespaces, tmp_path, monkeypatch):
     token, ssh = tmp_path / "token", tmp_path / ".ssh"
     token.write_text("hf_secret")
     ssh.mkdir()
     (ssh / "id").write_text("key")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(token))
-    found, kept_from = ask(f"[open({str(token)!r}).read(), os.listdir({str(ssh)!r})]")
-    assert kept_from["credentials"]
+    found, isolated_from = evaluate(f"[open({str(token)!r}).read(), os.listdir({str(ssh)!r})]")
+    assert isolated_from["credentials"]
     assert found == ["", []]
     assert token.read_text() == "hf_secret"
     assert [path.name for path in ssh.iterdir()] == ["id"]
 
 
-def test_a_backend_cannot_read_the_environment_of_hfscan(ask, namespaces):
-    found, _ = ask("len(open(f'/proc/{os.getppid()}/environ').read())")
+def test_parent_environment_is_unreadable(evaluate, namespaces):
+    found, _ = evaluate("len(open(f'/proc/{os.getppid()}/environ').read())")
     assert found == "PermissionError"
 
 
-def test_a_backend_has_no_privileges_over_the_host(ask, namespaces):
-    found, _ = ask("open('/proc/self/status').read()")
+def test_capabilities_are_dropped(evaluate, namespaces):
+    found, _ = evaluate("open('/proc/self/status').read()")
     capabilities = next(line for line in found.splitlines() if line.startswith("CapEff"))
     assert int(capabilities.split()[1], 16) & ~0xF == 0  # at most root's over files
 
 
-def test_where_namespaces_are_refused_it_runs_and_is_told(fake_backend, folder):
-    """As in a container whose seccomp filter refuses them: here by a limit of none."""
+def test_refused_namespaces_are_reported(fake_backend, folder):
+    """As in a container whose seccomp filter refuses them; here by a limit of 0."""
     limit = "/proc/sys/user/max_user_namespaces"
     if os.geteuid() != 0 or not Path(limit).exists():
         pytest.skip("only root can lower the limit")
@@ -135,6 +135,6 @@ def test_where_namespaces_are_refused_it_runs_and_is_told(fake_backend, folder):
     )
     report = json.loads(done.stdout)
     assert [case["verdict"] for case in report["cases"]] == ["agree"], done.stderr
-    kept_from = report["environment"]["backends"]["pytorch"]["kept_from"]
-    assert kept_from == {"network": False, "credentials": False}
+    isolated_from = report["environment"]["backends"]["pytorch"]["isolated_from"]
+    assert isolated_from == {"network": False, "credentials": False}
     assert any("could reach the network" in note for note in report["environment"]["notes"])

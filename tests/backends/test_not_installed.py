@@ -1,4 +1,4 @@
-"""A backend whose framework is missing is not installed; it has not crashed."""
+"""A backend without its framework is reported as not installed, not as crashed."""
 
 import ast
 import json
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hfscan.parity.worker import BACKENDS, BackendDiedError, Worker, backend_names
+from hfscan.parity.process import BACKENDS, BackendProcess, backend_names
+from hfscan.parity.replies import BackendDiedError
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def parity(folder, python):
     return done.returncode, case
 
 
-def test_a_python_without_packages_is_not_installed(folder, bare):
+def test_python_without_packages_is_not_installed(folder, bare):
     code, case = parity(folder, bare)
     assert (code, case["verdict"]) == (1, "not installed")
     assert "No module named 'torch'" in case["reason"]
@@ -42,8 +43,8 @@ def test_a_python_without_packages_is_not_installed(folder, bare):
 
 
 @pytest.mark.parametrize("backend", backend_names())
-def test_each_backend_names_its_extra(backend, bare):
-    worker = Worker(backend, str(bare))
+def test_backend_names_its_extra(backend, bare):
+    worker = BackendProcess(backend, str(bare))
     with pytest.raises(BackendDiedError) as caught:
         worker.start()
     assert caught.value.kind == "not installed"
@@ -63,7 +64,7 @@ def test_torch_without_the_rest_is_not_installed(folder, bare, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "no program", "plain text", "bad shebang"])
-def test_an_interpreter_that_is_none_is_not_installed(folder, tmp_path, kind):
+def test_invalid_interpreter_is_not_installed(folder, tmp_path, kind):
     python = tmp_path / "python"
     if kind == "folder":
         python.mkdir()
@@ -75,7 +76,7 @@ def test_an_interpreter_that_is_none_is_not_installed(folder, tmp_path, kind):
     assert str(python) in case["reason"]
 
 
-def test_a_python_that_is_too_old_is_said_to_be(folder, tmp_path):
+def test_old_python_is_reported(folder, tmp_path):
     python = tmp_path / "python"
     code = (
         "import runpy, sys; sys.version_info = (3, 8, 20); sys.argv = sys.argv[1:]; "
@@ -88,11 +89,11 @@ def test_a_python_that_is_too_old_is_said_to_be(folder, tmp_path):
     assert "Python 3.8.20 is too old" in case["reason"]
 
 
-def test_old_pythons_can_read_what_starts_a_backend():
+def test_start_script_parses_in_old_pythons():
     ast.parse((BACKENDS / "_run.py").read_text(encoding="utf-8"), feature_version=(3, 4))
 
 
-def test_an_import_error_amid_a_case_is_not_installed(check, fake_backend):
+def test_import_error_in_a_case_is_not_installed(check, fake_backend):
     action = 'answer(request, ok=False, kind="ImportError", message="needs TensorFlow"); return 1'
     result = check(fake_backend("open", action))
     assert (result.verdict, "needs TensorFlow" in result.reason) == ("not installed", True)

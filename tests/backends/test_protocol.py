@@ -1,4 +1,4 @@
-"""Whatever a backend sends, its case gets a verdict, and hfscan goes on."""
+"""Whatever a backend sends, its case gets a verdict and the run continues."""
 
 import os
 import resource
@@ -7,36 +7,37 @@ import sys
 
 import pytest
 
-from hfscan.parity.checkpoints import open_checkpoint
-from hfscan.parity.worker import BackendDiedError, Worker
+from hfscan.parity.checkpoint import open_checkpoint
+from hfscan.parity.process import BackendProcess
+from hfscan.parity.replies import BackendDiedError
 
-BROKEN = {  # what the backend does when it is asked to open a model -> words of the reason
+BROKEN = {  # what the backend does when a model is opened -> words of the reason
     "garbage": ('send("Loading..."); return 1', "Loading..."),
-    "empty line": ('send(""); return 1', "is not one"),
+    "empty line": ('send(""); return 1', "is not valid"),
     "list": ('send("[]"); return 1', "object"),
     "number": ('send("7"); return 1', "object"),
-    "nested": ('send("[" * 100_000); return 1', "is not one"),
+    "nested": ('send("[" * 100_000); return 1', "is not valid"),
     "nested object": ("send('{\"id\": 2, \"ok\": true, \"x\": ' + '[' * 9999); return 1", "is not"),
     "no number": ('send(json.dumps({"ok": True})); return 1', "id"),
     "no loading": ("answer(request); return 1", "loading"),
     "odd loading": ('answer(request, loading=[1], load_seconds=1); return 1', "loading"),
-    "nan": ('answer(request, loading=LOADING, load_seconds=float("nan")); return 1', "is not one"),
+    "nan": ('answer(request, loading=LOADING, load_seconds=float("nan")); return 1', "is not"),
     "infinity": ('answer(request, loading=LOADING, load_seconds=float("inf")); return 1', "is not"),
-    "overflow": ('send(\'{"id": 2, "ok": true, "load_seconds": 1e999}\'); return 1', "is not one"),
+    "overflow": ('send(\'{"id": 2, "ok": true, "load_seconds": 1e999}\'); return 1', "is not"),
     "negative": ("answer(request, loading=LOADING, load_seconds=-1); return 1", "load_seconds"),
     "not utf-8": (
-        'sys.stdout.buffer.write(b"\\xff\\xfe\\n"); sys.stdout.flush(); return 1', "is not one"
+        'sys.stdout.buffer.write(b"\\xff\\xfe\\n"); sys.stdout.flush(); return 1', "is not valid"
     ),
     "other number": ('send(json.dumps({"id": 9, "ok": True})); return 1', "request 9"),
-    "amid a reply": ('sys.stdout.write("{"); sys.stdout.flush(); os._exit(0)', "amid a reply"),
+    "half a reply": ('sys.stdout.write("{"); sys.stdout.flush(); os._exit(0)', "middle of a reply"),
     "one endless line": ('while True: sys.stdout.write("x" * 65536)', "in one line"),
     "closed output": ("os.close(1); time.sleep(600)", "closed its output"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("action", "words"), BROKEN.values(), ids=BROKEN)
-def test_a_reply_that_is_none_is_a_verdict(check, fake_backend, action, words):
-    result = check(fake_backend("open", action), seconds=30.0)
+def test_invalid_reply_is_a_verdict(check, fake_backend, action, words):
+    result = check(fake_backend("open", action), timeout=30.0)
     assert result.verdict == "backend failed"
     assert words in result.reason
 
@@ -57,7 +58,7 @@ ENDED = {
 
 
 @pytest.mark.parametrize(("action", "verdict", "words"), ENDED.values(), ids=ENDED)
-def test_a_backend_that_ends_or_waits_is_a_verdict(check, fake_backend, action, verdict, words):
+def test_ended_or_silent_backend_is_a_verdict(check, fake_backend, action, verdict, words):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     result = check(fake_backend("open", action))
     assert (result.verdict, words in result.reason) == (verdict, True), result.reason
@@ -66,39 +67,39 @@ def test_a_backend_that_ends_or_waits_is_a_verdict(check, fake_backend, action, 
     assert grown < 400_000  # KB
 
 
-def test_replies_to_no_question_are_refused(check, fake_backend):
-    """Endless lines, which nobody asked for, are not kept."""
+def test_unrequested_replies_are_refused(check, fake_backend):
+    """Endless unrequested lines are not stored."""
     flood = "while True: answer(request, **usual(request))"
     result = check(fake_backend("hello", flood))
     assert result.verdict == "backend failed"
-    assert "reply to no question" in result.reason or "replied to request 1" in result.reason
+    assert "reply without a request" in result.reason or "replied to request 1" in result.reason
 
 
-def test_a_child_that_keeps_the_output_open_delays_nobody(check, fake_backend):
+def test_child_holding_the_output_does_not_block(check, fake_backend):
     child = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(30)\nos._exit(0)"
     assert check(fake_backend("open", child)).verdict == "timed out"
 
 
-def test_a_large_request_to_a_deaf_backend_ends(fake_backend):
+def test_unread_large_request_times_out(fake_backend):
     python = fake_backend("hello", "answer(request, **usual(request)); time.sleep(600)")
-    worker = Worker("pytorch", str(python), seconds=2)
-    with pytest.raises(BackendDiedError, match="no answer to 'tokenize'"):
+    worker = BackendProcess("pytorch", str(python), timeout=2)
+    with pytest.raises(BackendDiedError, match="no reply to 'tokenize'"):
         worker.call("tokenize", texts=["x" * 10**7])
     assert worker.pid is None
 
 
-def test_a_backend_that_cannot_start_is_tried_once(sweep, fake_backend, folder, tmp_path):
+def test_failed_start_is_not_repeated(runner, fake_backend, folder, tmp_path):
     python = fake_backend(
         "hello", f'open({str(tmp_path / "starts")!r}, "a").write("x"); os._exit(0)'
     )
-    running = sweep(python)
+    running = runner(python)
     for _ in range(3):
         (result,) = running.check(open_checkpoint(folder))
         assert (result.verdict, "status 0" in result.reason) == ("crashed", True)
     assert (tmp_path / "starts").read_text() == "x"
 
 
-ARRAYS = {  # how the backend spoils the array it answers with -> words of the reason
+ARRAYS = {  # how the backend damages its array -> words of the reason
     "elsewhere": ('reply["outputs"]["logits"] = "/etc/passwd"', "outside its folder"),
     "upwards": (
         'reply["outputs"]["logits"] = request["into"] + "/../../x.npy"', "outside its folder"
@@ -111,10 +112,10 @@ ARRAYS = {  # how the backend spoils the array it answers with -> words of the r
     "garbage": ('open(path, "wb").write(b"garbage")', "cannot be read"),
     "empty": ('open(path, "wb").close()', "cannot be read"),
     "objects": (
-        "np.save(path, np.array([{1: 2}], dtype=object), allow_pickle=True)", "no plain numbers"
+        "np.save(path, np.array([{1: 2}], dtype=object), allow_pickle=True)", "not plain numbers"
     ),
-    "texts": ('np.save(path, np.array(["a"]))', "no plain numbers"),
-    "complex": ("np.save(path, np.ones(3, dtype=complex))", "no plain numbers"),
+    "texts": ('np.save(path, np.array(["a"]))', "not plain numbers"),
+    "complex": ("np.save(path, np.ones(3, dtype=complex))", "not plain numbers"),
     "truncated": ("os.truncate(path, 140)", "its shape"),
     "terabytes": (
         "np.lib.format.open_memmap(path, 'w+', np.float32, (10**12, ))", "larger than"
@@ -137,7 +138,7 @@ ARRAYS = {  # how the backend spoils the array it answers with -> words of the r
 
 
 @pytest.mark.parametrize(("action", "words"), ARRAYS.values(), ids=ARRAYS)
-def test_an_array_that_cannot_be_trusted_is_refused(check, fake_backend, action, words):
+def test_untrusted_array_is_refused(check, fake_backend, action, words):
     lines = ["reply = usual(request)", 'path = reply["outputs"]["logits"]', action]
     result = check(fake_backend("run", "\n".join([*lines, "answer(request, **reply)", "return 1"])))
     assert (result.verdict, words in result.reason) == ("backend failed", True), result.reason
@@ -145,8 +146,8 @@ def test_an_array_that_cannot_be_trusted_is_refused(check, fake_backend, action,
 
 ODD = {
     "no numbers": "()",
-    "one number": "(1,)",
-    "one per row": "(4,)",
+    "single number": "(1,)",
+    "per row": "(4,)",
     "too many": "(4, 3, 2, 1, 1)",
     "nothing": "(0, 3)",
 }
@@ -160,17 +161,17 @@ def test_outputs_of_odd_shapes_are_compared(check, fake_backend, shape):
 
 
 def test_long_waits_are_reported(fake_backend):
-    told: list[str] = []
+    notices: list[str] = []
     python = str(fake_backend("peak", "time.sleep(2)"))
-    worker = Worker("pytorch", python, notify=told.append, notice_seconds=0.5)
+    worker = BackendProcess("pytorch", python, notify=notices.append, notice_seconds=0.5)
     try:
         assert worker.call("peak")["peak_rss_mb"] == 1.0
     finally:
         worker.close()
-    assert any("pytorch" in text and "'peak'" in text and "300 s" in text for text in told)
+    assert any("pytorch" in text and "'peak'" in text and "300 s" in text for text in notices)
 
 
-def test_the_command_reports_a_failing_backend(fake_backend, folder):
+def test_command_reports_a_failing_backend(fake_backend, folder):
     python = fake_backend("open", 'send("\\x1b[2Jgarbage"); return 1')
     done = subprocess.run(
         [

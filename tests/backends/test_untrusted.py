@@ -1,14 +1,14 @@
-"""What of an untrusted checkpoint reaches a backend: no code, no kernels, no other files."""
+"""What a backend gets of an untrusted checkpoint: no code, no kernels, no other files."""
 
 import json
 import os
 
 import pytest
 
-from hfscan.parity import memory
-from hfscan.parity.checkpoints import CheckpointError, RefusedCheckpointError, open_checkpoint
-from hfscan.parity.report import all_agree
-from hfscan.parity.staging import stage_tokenizer, stage_weights
+from hfscan.parity.backends._tensors import total_memory_bytes
+from hfscan.parity.checkpoint import open_checkpoint
+from hfscan.parity.configs import CheckpointError, RefusedCheckpointError
+from hfscan.parity.result import all_agree
 
 
 @pytest.fixture
@@ -22,12 +22,12 @@ def change(folder):
 
 @pytest.fixture
 def staged(folder, tmp_path):
-    """Return the config that a backend is given, and what else it finds in its folder."""
+    """Return the config and the other files in the folder that a backend gets."""
 
     def stage():
         into = tmp_path / "staged"
         into.mkdir()
-        stage_weights(open_checkpoint(folder).weights[0], into)
+        open_checkpoint(folder).weights[0].stage(into)
         files = {path.name for path in into.iterdir()} - {"config.json"}
         return json.loads((into / "config.json").read_text()), files
 
@@ -58,7 +58,7 @@ DROPPED = {
 
 @pytest.mark.parametrize("key", DROPPED)
 @pytest.mark.parametrize("nested", [False, True])
-def test_entries_that_lead_to_code_or_files_are_dropped(change, staged, key, nested):
+def test_config_code_and_paths_are_removed(change, staged, key, nested):
     entry = {key: DROPPED[key]}
     change(**({"text_config": {"layers": [entry]}} if nested else entry))
     config, _ = staged()
@@ -66,30 +66,30 @@ def test_entries_that_lead_to_code_or_files_are_dropped(change, staged, key, nes
     assert config["vocab_size"] == 50
 
 
-def test_entries_that_were_dropped_are_told(change, check, fake_backend):
+def test_removed_entries_are_noted(change, check, fake_backend):
     change(auto_map={"AutoModel": "own.Model"}, text_config={"attn_implementation": "own/kernels"})
     result = check(fake_backend())
-    assert "left out of its config: auto_map, text_config.attn_implementation" in result.notes
+    assert "removed from its config: auto_map, text_config.attn_implementation" in result.notes
 
 
-def test_entries_of_every_checkpoint_are_dropped_in_silence(change, check, fake_backend):
+def test_common_entries_are_removed_silently(change, check, fake_backend):
     change(_name_or_path="bert-base-uncased", _attn_implementation="sdpa", torchscript=False)
     assert check(fake_backend()).notes == []
 
 
-def test_labels_are_kept_whatever_they_look_like(change, staged):
+def test_labels_are_not_removed(change, staged):
     labels = {"0": "/m/09x0r", "1": "..", "2": "https://example.org", "auto_map": "x"}
     change(id2label=labels, label2id={name: key for key, name in labels.items()})
     config, _ = staged()
     assert config["id2label"] == labels
 
 
-def test_a_generation_config_is_cleaned_too(folder, staged, tmp_path):
+def test_generation_config_is_cleaned(folder, staged, tmp_path):
     path = folder / "generation_config.json"
     path.write_text(json.dumps({"custom_generate": "own/code", "max_length": 20}))
     staged()
-    kept = json.loads((tmp_path / "staged" / "generation_config.json").read_text())
-    assert kept == {"max_length": 20}
+    config = json.loads((tmp_path / "staged" / "generation_config.json").read_text())
+    assert config == {"max_length": 20}
 
 
 @pytest.mark.parametrize("key", ["quantization_config", "compression_config"])
@@ -114,35 +114,35 @@ CODE = [
 ]  # fmt: skip
 
 
-def test_a_backend_is_given_the_weights_and_nothing_beside_them(folder, staged):
+def test_staged_folder_has_only_weights_and_config(folder, staged):
     for name in CODE:
         (folder / name).write_text('{"auto_map": {"AutoModel": "own.Model"}}')
     _, files = staged()
     assert files == {"model.safetensors"}
 
 
-def test_a_tokenizer_is_given_as_data(folder, tmp_path):
+def test_tokenizer_is_staged_as_data(folder, tmp_path):
     for name in [*CODE, "tokenizer.json", "vocab.txt", "vocab.pkl"]:
         (folder / name).write_text("{}")
     own = {"auto_map": {"AutoTokenizer": ["own.T", None]}, "vocab_file": "/etc/passwd", "unk": "/"}
     (folder / "tokenizer_config.json").write_text(json.dumps(own))
     into = tmp_path / "staged"
     into.mkdir()
-    stage_tokenizer(open_checkpoint(folder), into)
+    open_checkpoint(folder).stage_tokenizer(into)
     files = {path.name for path in into.iterdir()}
     assert files == {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"}
     assert json.loads((into / "tokenizer_config.json").read_text()) == {"unk": "/"}
 
 
-def test_a_tokenizer_that_is_a_link_out_is_refused(folder, tmp_path):
+def test_tokenizer_link_out_is_refused(folder, tmp_path):
     (tmp_path / "secret").write_text("{}")
     (folder / "tokenizer.json").symlink_to(tmp_path / "secret")
     (tmp_path / "staged").mkdir()
     with pytest.raises(CheckpointError, match="leaves the folder"):
-        stage_tokenizer(open_checkpoint(folder), tmp_path / "staged")
+        open_checkpoint(folder).stage_tokenizer(tmp_path / "staged")
 
 
-UNOPENED = {
+UNSAFE = {
     "model.keras": "layers can be code",
     "model.h5": "layers can be code",
     "model.weights.h5": "layers can be code",
@@ -155,22 +155,22 @@ UNOPENED = {
 }
 
 
-def test_formats_that_can_hold_code_are_never_opened(folder, sweep, fake_backend):
-    for name in UNOPENED:
+def test_unsafe_formats_are_never_opened(folder, runner, fake_backend):
+    for name in UNSAFE:
         (folder / name).write_bytes(b"\x08\x07../../etc/passwd")
-    results = list(sweep(fake_backend()).check(open_checkpoint(folder)))
-    reasons = {r.weights["file"]: r.reason for r in results if r.verdict == "no backend"}
-    assert set(reasons) == set(UNOPENED)
-    for name, words in UNOPENED.items():
+    results = list(runner(fake_backend()).check(open_checkpoint(folder)))
+    reasons = {r.weights["file"]: r.reason for r in results if r.verdict == "unsupported"}
+    assert set(reasons) == set(UNSAFE)
+    for name, words in UNSAFE.items():
         assert words in reasons[name]
         assert "never opened" in reasons[name]
     assert all_agree(results)
 
 
 @pytest.mark.parametrize("name", ["tf_model.h5", "tf_model-00001-of-00002.h5"])
-def test_weights_of_transformers_are_no_keras_models(folder, name):
+def test_transformers_h5_is_not_unsafe(folder, name):
     (folder / name).write_bytes(b"")
-    assert name not in open_checkpoint(folder).unopened
+    assert name not in open_checkpoint(folder).unsafe
 
 
 INDEXES = ["../secret", "/etc/passwd", "a/b", "..", "", "C:\\x\\..\\..\\y/z", "link.safetensors"]
@@ -181,21 +181,21 @@ INDEXES = ["../secret", "/etc/passwd", "a/b", "..", "", "C:\\x\\..\\..\\y/z", "l
     "file",
     ["model.safetensors.index.json", "pytorch_model.bin.index.json", "tf_model.h5.index.json"],
 )
-def test_an_index_that_names_files_elsewhere_is_unreadable(folder, tmp_path, file, shard):
+def test_index_naming_outside_files_is_unreadable(folder, tmp_path, file, shard):
     (tmp_path / "secret").write_text("x")
     (folder / "link.safetensors").symlink_to(tmp_path / "secret")
     (folder / file).write_text(json.dumps({"weight_map": {"a": shard}}))
     checkpoint = open_checkpoint(folder)
-    assert file in checkpoint.broken
-    assert file not in {one.name for one in checkpoint.weights}
+    assert file in checkpoint.damaged
+    assert file not in {weights.name for weights in checkpoint.weights}
 
 
-@pytest.mark.skipif(memory.total_bytes() is None, reason="the system does not tell its memory")
-def test_a_file_larger_than_memory_is_unreadable(folder):
+@pytest.mark.skipif(total_memory_bytes() is None, reason="the system does not report its memory")
+def test_file_larger_than_memory_is_unreadable(folder):
     with (folder / "pytorch_model.bin").open("wb") as file:
         try:
             os.truncate(file.fileno(), 8 << 40)
         except OSError:
             pytest.skip("this file system holds no sparse files of such a size")
     checkpoint = open_checkpoint(folder)
-    assert "memory" in checkpoint.broken["pytorch_model.bin"]
+    assert "memory" in checkpoint.damaged["pytorch_model.bin"]

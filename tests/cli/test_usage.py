@@ -15,7 +15,7 @@ from hfscan.cli._command import Command, Group
 from hfscan.errors import HfscanError, InvalidRequestError, NotFoundError
 from hfscan.fakehub import FakeHub, Population
 from hfscan.figures.queries import list_queries, load
-from hfscan.parity.worker import backend_names
+from hfscan.parity.process import backend_names
 from hfscan.suggest import did_you_mean, unknown
 
 

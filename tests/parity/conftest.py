@@ -1,4 +1,4 @@
-"""One set of backends, kept alive, and one demo, made once."""
+"""One set of backends, started once, and the demo checkpoints, made once."""
 
 import importlib.util
 import json
@@ -13,13 +13,16 @@ import pytest
 NEEDED = ("numpy", "torch", "tensorflow", "tf_keras", "transformers", "safetensors", "h5py")
 _ABSENT = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 if not _ABSENT:
-    from hfscan.parity import demo
-    from hfscan.parity.checkpoints import open_checkpoint
-    from hfscan.parity.sweep import Settings, Sweep
-    from hfscan.parity.verdict import Result
+    from model_maker import ModelMaker
+
+    from hfscan.cli.parity import make_demo
+    from hfscan.parity.checkpoint import open_checkpoint
+    from hfscan.parity.pool import Settings
+    from hfscan.parity.result import Result
+    from hfscan.parity.run import ParityRunner
 
 
-class _LeftOut(pytest.Module):
+class _Skipped(pytest.Module):
     def collect(self) -> list[pytest.Item]:
         pytest.skip(f"parity needs {', '.join(_ABSENT)}", allow_module_level=True)
 
@@ -27,30 +30,37 @@ class _LeftOut(pytest.Module):
 def pytest_pycollect_makemodule(
     module_path: Path, parent: pytest.Collector
 ) -> pytest.Module | None:
-    return _LeftOut.from_parent(parent, path=module_path) if _ABSENT else None
+    return _Skipped.from_parent(parent, path=module_path) if _ABSENT else None
 
 
 @pytest.fixture(scope="session")
-def sweep() -> Iterator["Sweep"]:
-    with Sweep(Settings(measure=False, seconds=900)) as running:
+def runner() -> Iterator["ParityRunner"]:
+    with ParityRunner(Settings(measure=False, timeout=900)) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def checkpoints(sweep: "Sweep", tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folders = demo.make(sweep, tmp_path_factory.mktemp("demo"))
+def checkpoints(
+    runner: "ParityRunner", tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    folders = make_demo(runner, tmp_path_factory.mktemp("demo"))
     return {folder.name: folder for folder in folders}
 
 
+@pytest.fixture(scope="session")
+def maker() -> Iterator["ModelMaker"]:
+    with ModelMaker() as running:
+        yield running
+
+
 @pytest.fixture
-def tiny(sweep: "Sweep", tmp_path: Path) -> Callable[..., Path]:
-    """Make a tiny random model with the PyTorch backend, with `twin` saved by both frameworks."""
+def tiny(maker: "ModelMaker", tmp_path: Path) -> Callable[..., Path]:
+    """Make a tiny random model, with `twin` saved by both frameworks."""
 
     def make(architecture: str, *, twin: bool = True, **changes: object) -> Path:
         folder = tmp_path / architecture
-        worker = sweep.worker("pytorch", frozenset({"tensorflow"}))
-        given = {"architecture": architecture, "changes": changes, "twin": twin}
-        worker.call("model", into=str(folder), **given)
+        options = {"architecture": architecture, "changes": changes, "twin": twin}
+        maker.call("make", into=str(folder), **options)
         return folder
 
     return make
@@ -58,7 +68,7 @@ def tiny(sweep: "Sweep", tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def altered(checkpoints: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
-    """A copy of a demo checkpoint that keeps only these files beside its config."""
+    """Copy a demo checkpoint: its config and only these other files."""
 
     def copy(name: str, *files: str) -> Path:
         folder = tmp_path / name
@@ -71,8 +81,8 @@ def altered(checkpoints: dict[str, Path], tmp_path: Path) -> Callable[..., Path]
 
 
 @pytest.fixture
-def check(sweep: "Sweep") -> Callable[[Path], list["Result"]]:
-    return lambda folder: list(sweep.check(open_checkpoint(folder)))
+def check(runner: "ParityRunner") -> Callable[[Path], list["Result"]]:
+    return lambda folder: list(runner.check(open_checkpoint(folder)))
 
 
 @pytest.fixture
@@ -87,23 +97,23 @@ def set_config() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def check_with(sweep: "Sweep") -> Callable[..., list["Result"]]:
-    """Check in the backends that run already, with other settings; `sweep` has what was timed."""
-    before = sweep.settings
+def check_with(runner: "ParityRunner") -> Callable[..., list["Result"]]:
+    """Check with other settings in the same backends; `runner` has the measurements."""
+    before = runner.pool.settings
 
     def check(folder: Path, **changes: Any) -> list["Result"]:
-        sweep.settings = replace(before, **changes)
-        sweep.measurements.clear()
+        runner.pool.settings = replace(before, **changes)
+        runner.measurements.clear()
         try:
-            return list(sweep.check(open_checkpoint(folder)))
+            return list(runner.check(open_checkpoint(folder)))
         finally:
-            sweep.settings = before
+            runner.pool.settings = before
 
     return check
 
 
 @pytest.fixture(scope="session")
-def alone() -> Iterator["Sweep"]:
-    """A PyTorch backend to be killed, starved and hurried."""
-    with Sweep(Settings(backends=("pytorch",), measure=False)) as running:
+def alone() -> Iterator["ParityRunner"]:
+    """A PyTorch backend for tests that kill it or lower its limits."""
+    with ParityRunner(Settings(backends=("pytorch",), measure=False)) as running:
         yield running

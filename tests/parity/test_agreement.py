@@ -1,17 +1,17 @@
-"""What agrees is said to agree; what differs is found and named for what it is."""
+"""Checkpoints that agree, and differences that are found and described."""
 
 import h5py
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from hfscan.parity.report import all_agree
+from hfscan.parity.result import all_agree
 
 PT = {"format": "pt"}
 
 
-def by_way(results):
-    return {(r.weights["file"], r.backend, r.route): r for r in results}
+def by_case(results):
+    return {(r.weights["file"], r.backend, r.load_method): r for r in results}
 
 
 def rewrite(folder, change):
@@ -29,13 +29,13 @@ def rewrite(folder, change):
     "name",
     ["bert", "bert-sharded", "bert-tf-safetensors", "gpt2", "gpt2-sharded", "gpt2-tf-safetensors"],
 )
-def test_demo_agrees_in_every_format_and_direction(checkpoints, check, name):
+def test_demo_agrees_in_every_direction(checkpoints, check, name):
     results = check(checkpoints[name])
     assert all_agree(results)
-    assert not any("hfscan-parity" in r.reason for r in results)  # its folder, which is gone
+    assert not any("hfscan-parity" in r.reason for r in results)  # no scratch folder
     if name.endswith("-sharded"):
-        plain = by_way(results)["tf_model.h5.index.json", "pytorch", "plain"]
-        assert f"in directory {name}" in plain.reason
+        direct = by_case(results)["tf_model.h5.index.json", "pytorch", "direct"]
+        assert f"in directory {name}" in direct.reason
         files = ("model.safetensors", "pytorch_model.bin", "tf_model.h5")
         assert {r.weights["file"] for r in results} == {f"{file}.index.json" for file in files}
     for result in results:
@@ -48,32 +48,32 @@ def test_demo_agrees_in_every_format_and_direction(checkpoints, check, name):
         assert all(r.generation["distinct"] > 10 for r in results if r.generation)
 
 
-def test_what_a_plain_call_meets_is_reported(checkpoints, check):
-    found = by_way(check(checkpoints["bert"]))
-    lost = found["tf_model.h5", "pytorch", "plain"]
+def test_direct_load_failure_is_reported(checkpoints, check):
+    found = by_case(check(checkpoints["bert"]))
+    lost = found["tf_model.h5", "pytorch", "direct"]
     assert lost.verdict == "loads incompletely"
     assert lost.loading["unset"]
-    assert found["model.safetensors", "tensorflow", "plain"].verdict == "does not load"
-    assert found["tf_model.h5", "pytorch", "helper"].verdict == "agree"
-    assert found["model.safetensors", "tensorflow", "helper"].verdict == "agree"
+    assert found["model.safetensors", "tensorflow", "direct"].verdict == "does not load"
+    assert found["tf_model.h5", "pytorch", "converted"].verdict == "agree"
+    assert found["model.safetensors", "tensorflow", "converted"].verdict == "agree"
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
-def test_a_perturbed_weight_names_tensor_and_layer(altered, check, layer):
+def test_perturbed_weight_is_located(altered, check, layer):
     folder = altered("bert", "model.safetensors", "tf_model.h5")
     name = f"bert.encoder.layer.{layer}.intermediate.dense.weight"
     rewrite(folder, lambda tensors: tensors.update({name: tensors[name] + np.float32(1e-3)}))
-    found = by_way(check(folder))["tf_model.h5", "tensorflow", "plain"]
+    found = by_case(check(folder))["tf_model.h5", "tensorflow", "direct"]
     assert found.verdict == "weights differ"
     assert name in found.reason
     assert found.first_divergent_layer == layer
 
 
-ONE = "bert.encoder.layer.1.attention.self.query.weight"
+QUERY_WEIGHT = "bert.encoder.layer.1.attention.self.query.weight"
 
 
 def transpose(tensors):
-    tensors[ONE] = tensors[ONE].T
+    tensors[QUERY_WEIGHT] = tensors[QUERY_WEIGHT].T
 
 
 def swap(tensors):
@@ -88,12 +88,12 @@ def to_half(tensors):
 
 
 def flip_bit(tensors):
-    tensors[ONE] = tensors[ONE].copy()
-    tensors[ONE].view(np.uint32)[2, 3] ^= 1 << 5
+    tensors[QUERY_WEIGHT] = tensors[QUERY_WEIGHT].copy()
+    tensors[QUERY_WEIGHT].view(np.uint32)[2, 3] ^= 1 << 5
 
 
 def drop_layer(tensors):
-    del tensors[ONE]
+    del tensors[QUERY_WEIGHT]
 
 
 @pytest.mark.parametrize(
@@ -105,26 +105,26 @@ def drop_layer(tensors):
         (flip_bit, "one flipped bit (bit 5 of element [2, 3])"),
     ],
 )
-def test_altered_weights_are_named_for_what_they_are(altered, check, change, words):
+def test_altered_weights_are_described(altered, check, change, words):
     folder = altered("bert", "model.safetensors", "tf_model.h5")
     rewrite(folder, change)
-    found = by_way(check(folder))["tf_model.h5", "tensorflow", "plain"]
+    found = by_case(check(folder))["tf_model.h5", "tensorflow", "direct"]
     assert found.verdict == "weights differ"
     assert words in found.reason
 
 
-def test_a_missing_tensor_fails_and_is_named(altered, check):
+def test_missing_tensor_is_named(altered, check):
     folder = altered("bert", "model.safetensors")
     rewrite(folder, drop_layer)
     results = check(folder)
-    assert {r.verdict for r in results if r.route == "plain" and r.backend == "pytorch"} == {
+    assert {r.verdict for r in results if r.load_method == "direct" and r.backend == "pytorch"} == {
         "loads incompletely"
     }
-    assert any(ONE in r.reason for r in results)
+    assert any(QUERY_WEIGHT in r.reason for r in results)
     assert not all_agree(results)
 
 
-def test_a_missing_head_is_a_failure(altered, check, set_config):
+def test_missing_head_is_a_failure(altered, check, set_config):
     folder = altered("bert", "pytorch_model.bin")
     set_config(folder, architectures=["BertForSequenceClassification"])
     results = check(folder)
@@ -133,7 +133,7 @@ def test_a_missing_head_is_a_failure(altered, check, set_config):
 
 
 @pytest.mark.parametrize("side", ["model.safetensors", "tf_model.h5", "both"])
-def test_nan_on_one_side_or_both_always_fails(altered, check, side):
+def test_nan_on_any_side_fails(altered, check, side):
     folder = altered("bert", "model.safetensors", "tf_model.h5")
 
     def poison(tensors):
@@ -152,7 +152,7 @@ def test_nan_on_one_side_or_both_always_fails(altered, check, side):
     assert bad == ({"model.safetensors", "tf_model.h5"} if side == "both" else {side})
 
 
-def test_padding_is_shown_and_not_judged(checkpoints, check):
+def test_padding_is_shown_without_tolerance(checkpoints, check):
     result = check(checkpoints["bert"])[0]
     regions = {row["region"]: row for row in result.outputs}
     assert regions["padding"]["tolerance"] is None

@@ -1,12 +1,13 @@
-"""Heads and architectures beside BERT and GPT-2, as tiny models whose every weight is random."""
+"""Heads and architectures other than BERT and GPT-2, as tiny models with random weights."""
 
 import json
 
 import numpy as np
 import pytest
 
-from hfscan.parity import inputs
-from hfscan.parity.checkpoints import CheckpointError, open_checkpoint, together
+from hfscan.parity.checkpoint import open_checkpoint, with_baseline
+from hfscan.parity.configs import CheckpointError
+from hfscan.parity.inputs import make_inputs
 
 
 @pytest.mark.parametrize(
@@ -25,10 +26,10 @@ from hfscan.parity.checkpoints import CheckpointError, open_checkpoint, together
 def test_heads_agree_in_both_directions(tiny, check, architecture):
     found = {(r.weights["format"], r.backend): r for r in check(tiny(architecture))}
     if architecture == "BartForConditionalGeneration":
-        # transformers' helper leaves buffers behind without a word: here final_logits_bias
+        # transformers' conversion silently omits buffers: here final_logits_bias
         lost = found.pop(("h5", "pytorch"))
         assert lost.verdict == "outputs differ"
-        assert lost.reference["off_side"] == "pytorch"
+        assert lost.reference["suspect_backend"] == "pytorch"
     assert len(found) >= 3
     for result in found.values():
         assert result.verdict == "agree", (result.backend, result.reason)
@@ -37,7 +38,7 @@ def test_heads_agree_in_both_directions(tiny, check, architecture):
         assert result.generated_equal is (True if generates else None)
 
 
-def test_an_architecture_without_a_class_is_said_to_have_none(tiny, check):
+def test_architecture_without_class_is_no_class(tiny, check):
     folder = tiny("GPTNeoForCausalLM", num_layers=2, attention_types=[[["global", "local"], 1]])
     verdicts = {r.backend: (r.verdict, r.reason) for r in check(folder)}
     assert verdicts["pytorch"][0] == "agree"
@@ -45,16 +46,18 @@ def test_an_architecture_without_a_class_is_said_to_have_none(tiny, check):
     assert "TFGPTNeoForCausalLM" in verdicts["tensorflow"][1]
 
 
-def test_a_side_whose_text_is_not_its_own_models_is_named(tiny, check):
+def test_greedy_mismatch_names_the_backend(tiny, check):
     # transformers' generate() counts RoBERTa's positions from 0, its forward pass from 2
     found = {(r.weights["format"], r.backend): r for r in check(tiny("RobertaForCausalLM"))}
     parted = found["h5", "tensorflow"]
     assert parted.verdict == "tokens differ"
-    assert parted.generation["parts_at"] == 0
-    assert parted.notes == ["pytorch does not generate what its own forward pass rates highest"]
+    assert parted.generation["first_difference"] == 0
+    assert parted.notes == [
+        "pytorch does not generate the token that its own forward pass ranks highest"
+    ]
 
 
-def test_statistics_of_batch_norms_that_a_loader_drops_are_missed(tiny, check):
+def test_dropped_batch_norm_statistics_are_found(tiny, check):
     found = {(r.weights["format"], r.backend): r for r in check(tiny("ResNetModel"))}
     assert found["h5", "tensorflow"].verdict == "agree"
     assert found["safetensors", "tensorflow"].verdict == "agree"
@@ -63,24 +66,24 @@ def test_statistics_of_batch_norms_that_a_loader_drops_are_missed(tiny, check):
     assert "running_mean" in lost.reason
 
 
-def test_an_activation_that_a_framework_ignores_is_named(tiny, check):
+def test_ignored_activation_is_named(tiny, check):
     # transformers' TFOpenAIGPT computes gelu whatever the config says
     found = {(r.weights["format"], r.backend): r for r in check(tiny("OpenAIGPTModel", afn="relu"))}
     off = found["h5", "tensorflow"]
     assert off.verdict == "outputs differ"
     assert off.first_divergent_layer == 0
-    assert off.reference["off_side"] == "tensorflow"
+    assert off.reference["suspect_backend"] == "tensorflow"
     (cause,) = off.notes
     assert "tensorflow computes with the activation gelu" in cause
     assert "afn 'relu'" in cause
     assert found["h5", "pytorch"].verdict == "agree"
 
 
-def test_a_wrong_activation_in_the_config_is_named(altered, checkpoints, sweep, set_config):
+def test_wrong_config_activation_is_named(altered, checkpoints, runner, set_config):
     folder = altered("bert", "model.safetensors")
     set_config(folder, hidden_act="relu")
     right = open_checkpoint(checkpoints["bert"])
-    results = list(sweep.check(together(open_checkpoint(folder), right)))
+    results = list(runner.check(with_baseline(open_checkpoint(folder), right)))
     assert results[0].verdict == "agree"
     wrong = [r for r in results if r.weights["file"] == "model.safetensors" and r.outputs]
     assert {r.backend for r in wrong} == {"pytorch", "tensorflow"}
@@ -89,16 +92,16 @@ def test_a_wrong_activation_in_the_config_is_named(altered, checkpoints, sweep, 
         assert result.first_divergent_layer == 0
         (cause,) = result.notes
         assert "computes with the activation relu" in cause
-        assert "the configs part in hidden_act ('relu', not 'gelu')" in cause
+        assert "the configs differ in hidden_act ('relu', not 'gelu')" in cause
 
 
-def test_checkpoints_of_two_architectures_are_not_compared(checkpoints):
+def test_baseline_of_other_architecture_is_refused(checkpoints):
     with pytest.raises(CheckpointError, match=r"BertForMaskedLM.*GPT2LMHeadModel"):
-        together(open_checkpoint(checkpoints["bert"]), open_checkpoint(checkpoints["gpt2"]))
+        with_baseline(open_checkpoint(checkpoints["bert"]), open_checkpoint(checkpoints["gpt2"]))
 
 
 @pytest.mark.parametrize("kind", ["model-*.safetensors", "pytorch_model-*.bin", "tf_model-*.h5"])
-def test_a_missing_shard_is_named_in_every_format(checkpoints, check, altered, kind):
+def test_missing_shard_is_named(checkpoints, check, altered, kind):
     here = checkpoints["bert-sharded"]
     shards = sorted(path.name for path in here.glob(kind))
     index = kind.replace("-*", "") + ".index.json"
@@ -107,12 +110,12 @@ def test_a_missing_shard_is_named_in_every_format(checkpoints, check, altered, k
     assert shards[0] in results[0].reason
 
 
-def test_inputs_are_the_same_for_the_same_config(checkpoints):
+def test_inputs_are_deterministic(checkpoints):
     checkpoint = open_checkpoint(checkpoints["gpt2"])
     config = json.loads((checkpoints["gpt2"] / "config.json").read_text())
-    once, again = inputs.draw(checkpoint), inputs.draw(checkpoint)
-    ids, mask = once.batch["input_ids"], once.batch["attention_mask"]
-    assert np.array_equal(ids, again.batch["input_ids"])
+    first, second = make_inputs(checkpoint), make_inputs(checkpoint)
+    ids, mask = first.batch["input_ids"], first.batch["attention_mask"]
+    assert np.array_equal(ids, second.batch["input_ids"])
     assert ids.max() < config["vocab_size"]
     assert mask.sum(axis=1).tolist() == sorted(mask.sum(axis=1).tolist(), reverse=True)
     assert set(mask.sum(axis=1)) != {ids.shape[1]}

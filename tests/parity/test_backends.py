@@ -1,4 +1,4 @@
-"""The backends beside PyTorch and TensorFlow, and the ways in which each can run a model."""
+"""The backends other than PyTorch and TensorFlow."""
 
 import importlib.util
 import io
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hfscan.parity import report
-from hfscan.parity.checkpoints import open_checkpoint
+from hfscan.parity import report, sections
+from hfscan.parity.checkpoint import open_checkpoint
 
 SAVE = """
 import sys, transformers
@@ -27,7 +27,7 @@ def check_flax(check_with):
 
 @pytest.fixture
 def check_keras(check_with):
-    if importlib.util.find_spec("keras_hub") is None:  # imported, it would bring TensorFlow along
+    if importlib.util.find_spec("keras_hub") is None:  # importing it imports TensorFlow
         pytest.skip("keras-hub is not installed")
     return lambda folder: check_with(folder, backends=("pytorch", "keras-jax"))
 
@@ -39,12 +39,12 @@ def save_flax(folder, architecture):
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2"])
-def test_flax_agrees_in_its_own_format_and_in_pytorchs(altered, check_flax, sweep, name):
+def test_flax_agrees_in_every_format(altered, check_flax, runner, name):
     folder = altered(name, "model.safetensors", "pytorch_model.bin")
     save_flax(folder, open_checkpoint(folder).architecture)
     results = check_flax(folder)
-    about = sweep.environment()["backends"]["flax"]
-    assert about["versions"]["jax"]
+    info = runner.pool.describe_environment()["backends"]["flax"]
+    assert info["versions"]["jax"]
     formats = [r.weights["format"] for r in results if r.backend == "flax"]
     assert sorted(formats) == ["bin", "msgpack", "safetensors"]
     for result in results:
@@ -52,7 +52,7 @@ def test_flax_agrees_in_its_own_format_and_in_pytorchs(altered, check_flax, swee
         assert result.generated_equal is (True if name == "gpt2" else None)
 
 
-def test_a_changed_flax_weight_is_named(altered, check_flax):
+def test_changed_flax_weight_is_named(altered, check_flax):
     folder = altered("bert", "model.safetensors")
     save_flax(folder, "BertForMaskedLM")
     change = (
@@ -71,7 +71,7 @@ def test_a_changed_flax_weight_is_named(altered, check_flax):
 
 
 @pytest.mark.parametrize("name", ["gpt2", "gpt2-sharded"])
-def test_keras_hub_agrees_and_generates_the_same_tokens(checkpoints, check_keras, name):
+def test_keras_hub_agrees_and_generates(checkpoints, check_keras, name):
     (found,) = [r for r in check_keras(checkpoints[name]) if r.backend == "keras-jax"]
     assert found.verdict == "agree", found.reason
     assert found.generated_equal is True
@@ -79,7 +79,7 @@ def test_keras_hub_agrees_and_generates_the_same_tokens(checkpoints, check_keras
     assert found.reference["backend_error"] < 1e-6
 
 
-def test_keras_hub_is_told_to_compute_bert_with_an_activation_of_its_own(tiny, check_keras):
+def test_keras_hub_activation_of_bert_is_named(tiny, check_keras):
     changes = {"initializer_range": 0.3, "twin": False}
     found = check_keras(tiny("BertModel", hidden_act="gelu_new", **changes))
     assert {r.verdict for r in found} == {"agree"}
@@ -88,12 +88,12 @@ def test_keras_hub_is_told_to_compute_bert_with_an_activation_of_its_own(tiny, c
         if r.backend == "keras-jax"
     ]  # fmt: skip
     assert found.verdict == "outputs differ"
-    assert found.reference["off_side"] == "keras-jax"
+    assert found.reference["suspect_backend"] == "keras-jax"
     assert found.first_divergent_layer == 0
     assert "keras-jax computes with the activation gelu_new" in found.notes[0]
 
 
-def test_what_keras_hub_does_not_bring_along_is_said(checkpoints, tiny, check_keras, set_config):
+def test_keras_hub_unsupported_models_are_reported(checkpoints, tiny, check_keras, set_config):
     verdicts = {r.backend: r for r in check_keras(checkpoints["bert"])}
     assert verdicts["keras-jax"].verdict == "no class"
     assert "head of BertForMaskedLM" in verdicts["keras-jax"].reason
@@ -104,18 +104,18 @@ def test_what_keras_hub_does_not_bring_along_is_said(checkpoints, tiny, check_ke
     set_config(folder, registered_name="keras_hub>GPT2Backbone", module="os", class_name="system")
     verdicts = {r.backend: r for r in check_keras(folder)}
     assert verdicts["keras-jax"].verdict == "does not load"
-    assert "one of Keras" in verdicts["keras-jax"].reason
+    assert "in Keras' format" in verdicts["keras-jax"].reason
 
 
 @pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("onnxruntime", "onnxscript")),
     reason="the ONNX backend needs onnxruntime and onnxscript",
 )
-def test_onnx_agrees_and_generates_the_same_tokens(altered, check_with, sweep):
+def test_onnx_agrees_and_generates(altered, check_with, runner):
     folder = altered("gpt2", "model.safetensors")
     found = check_with(folder, backends=("pytorch", "onnx"), measure=True, rounds=3)
     results = {r.backend: r for r in found}
-    measured = {row["backend"]: row for row in sweep.measurements}
+    measured = {row["backend"]: row for row in runner.measurements}
     assert results["onnx"].verdict == "agree", results["onnx"].reason
     assert results["onnx"].generated_equal is True
     assert results["onnx"].outputs[0]["rel_l2"] < 1e-5
@@ -123,12 +123,12 @@ def test_onnx_agrees_and_generates_the_same_tokens(altered, check_with, sweep):
     assert measured["onnx"]["latency_ms"]["n"] == 3
 
 
-def test_the_html_page_stands_alone_and_is_escaped(altered, check):
+def test_html_page_is_standalone_and_escaped(altered, check):
     folder = altered("bert", "model.safetensors")
     results = check(folder)
     results[0].checkpoint = "<script>alert('&')</script>"
     out = io.StringIO()
-    report.write_html(report.document(results, {}, datetime.now(UTC)), out)
+    report.write_html(sections.new_document(results, {}, datetime.now(UTC)), out)
     page = out.getvalue()
     assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in page
     assert "<script" not in page

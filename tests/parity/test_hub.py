@@ -1,4 +1,4 @@
-"""Checkpoints from the Hub, by the real client from the fake Hub; samples of a census; texts."""
+"""Checkpoints from the fake Hub by the real client, samples of a snapshot, and texts."""
 
 import json
 import os
@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from hfscan.fakehub import FakeHub, Population
-from hfscan.parity import texts
-from hfscan.parity.checkpoints import open_checkpoint
+from hfscan.parity.checkpoint import open_checkpoint
+from hfscan.parity.inputs import read_texts
 
 SHA = "1" * 40
 FAST = ("--format", "json", "--backends", "pytorch", "--no-measure")
@@ -27,7 +27,7 @@ def parity(*arguments, **environment):
     return done, json.loads(done.stdout) if done.stdout else None
 
 
-def row(number, name, tags, downloads):
+def hub_row(number, name, tags, downloads):
     return {
         "_id": f"6220f80800000000000000{number:02x}",
         "id": name,
@@ -43,10 +43,10 @@ def row(number, name, tags, downloads):
 
 
 ROWS = [
-    row(1, "ann/bert", ["transformers", "pytorch", "tf", "bert"], 50),
-    row(2, "ann/gpt2", ["transformers", "pytorch", "tf", "gpt2"], 5000),
-    row(3, "ann/other", ["transformers", "pytorch", "bert"], 10**6),
-    *(row(4 + n, f"bob/bert-{n}", ["pytorch", "tf", "bert"], 3) for n in range(9)),
+    hub_row(1, "ann/bert", ["transformers", "pytorch", "tf", "bert"], 50),
+    hub_row(2, "ann/gpt2", ["transformers", "pytorch", "tf", "gpt2"], 5000),
+    hub_row(3, "ann/other", ["transformers", "pytorch", "bert"], 10**6),
+    *(hub_row(4 + n, f"bob/bert-{n}", ["pytorch", "tf", "bert"], 3) for n in range(9)),
 ]
 
 
@@ -60,17 +60,17 @@ def hub(altered, tmp_path):
         yield hub
 
 
-def test_a_hub_id_is_fetched_once_at_one_commit(hub, tmp_path):
+def test_hub_id_is_fetched_once(hub, tmp_path):
     online = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
     done, report = parity("ann/bert", **online)
     assert done.returncode == 0, done.stderr
     assert {c["revision"] for c in report["cases"]} == {SHA}
     assert {c["checkpoint"] for c in report["cases"]} == {"ann/bert"}
-    asked = len(hub.requests)
+    requests = len(hub.requests)
     done, report = parity("ann/bert", **online, HF_HUB_OFFLINE="1")
     assert done.returncode == 0, done.stderr
     assert {c["revision"] for c in report["cases"]} == {SHA}
-    assert len(hub.requests) == asked
+    assert len(hub.requests) == requests
     done, report = parity("ann/gpt2", **online, HF_HUB_OFFLINE="1")
     assert done.returncode == 1
     assert "HF_HUB_OFFLINE" in report["cases"][0]["reason"]
@@ -80,7 +80,7 @@ def test_a_hub_id_is_fetched_once_at_one_commit(hub, tmp_path):
     ("name", "words"),
     [("ann/none", "cannot be fetched"), ("ann/bert@", "neither a folder nor a Hub id")],
 )
-def test_what_the_hub_refuses_is_a_verdict(hub, tmp_path, name, words):
+def test_hub_refusal_is_a_verdict(hub, tmp_path, name, words):
     done, report = parity(name, HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))
     assert done.returncode == 1
     (case,) = report["cases"]
@@ -88,7 +88,7 @@ def test_what_the_hub_refuses_is_a_verdict(hub, tmp_path, name, words):
     assert words in case["reason"]
 
 
-def test_a_cache_that_cannot_be_written_is_a_verdict(hub, tmp_path):
+def test_unwritable_cache_is_a_verdict(hub, tmp_path):
     (tmp_path / "home").write_text("no folder")
     done, report = parity("ann/bert", HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))
     assert done.returncode == 1
@@ -98,7 +98,7 @@ def test_a_cache_that_cannot_be_written_is_a_verdict(hub, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of files are POSIX")
-def test_a_disk_that_is_full_amid_a_file_is_a_verdict_and_the_next_try_works(hub, tmp_path):
+def test_full_disk_is_a_verdict_and_can_be_retried(hub, tmp_path):
     import resource
 
     online = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
@@ -115,9 +115,9 @@ def test_a_disk_that_is_full_amid_a_file_is_a_verdict_and_the_next_try_works(hub
     assert parity("ann/bert", **online)[0].returncode == 0
 
 
-def test_a_sample_of_the_census_is_drawn_fetched_and_kept(hub, tmp_path):
+def test_sample_is_drawn_fetched_and_stored(hub, tmp_path):
     db, dump = tmp_path / "h.duckdb", tmp_path / "dump.jsonl"
-    dump.write_text("".join(json.dumps(one) + "\n" for one in ROWS))
+    dump.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     subprocess.run(
         [sys.executable, "-m", "hfscan", "import", dump, "--observed-at", "2023-02-01", "--db", db],
         check=True,
@@ -126,14 +126,14 @@ def test_a_sample_of_the_census_is_drawn_fetched_and_kept(hub, tmp_path):
     online = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
     done, report = parity("--sample", 3, "--db", db, **online)
     sample = report["environment"]["sample"]
-    # eleven serve both, in three strata; the largest comes first, one model of each
-    assert (sample["snapshot"], sample["drawn"], sample["of"]) == (1, 3, 11)
+    # eleven support both, in three strata: the largest first, one model of each
+    assert (sample["snapshot"], sample["drawn"], sample["population"]) == (1, 3, 11)
     strata = [(m["model_type"], m["magnitude"], m["stratum"]) for m in sample["models"]]
     assert strata == [("bert", 0, 9), ("bert", 1, 1), ("gpt2", 3, 1)]
     verdicts = {}
     for case in report["cases"]:
         verdicts.setdefault(case["checkpoint"], set()).add(case["verdict"])
-    assert verdicts.pop(sample["models"][0]["id"]) == {"unreadable"}  # its files are made up
+    assert verdicts.pop(sample["models"][0]["id"]) == {"unreadable"}  # its files are synthetic
     assert set(verdicts) == {"ann/bert", "ann/gpt2"}
     assert all("agree" in found for found in verdicts.values())
     assert done.returncode == 1
@@ -144,7 +144,7 @@ def test_a_sample_of_the_census_is_drawn_fetched_and_kept(hub, tmp_path):
     assert runs == [(1,), (1,)]
 
 
-def test_a_census_that_is_none_is_said_to_be(tmp_path):
+def test_sample_without_database_is_refused(tmp_path):
     done, _ = parity("--sample", 3)
     assert done.returncode == 2
     assert "--db" in done.stderr
@@ -166,7 +166,7 @@ def with_tokenizer(altered):
     return folder
 
 
-def test_texts_of_a_file_or_a_dataset_are_run(with_tokenizer, sweep, tmp_path):
+def test_texts_of_file_and_dataset_are_run(with_tokenizer, runner, tmp_path):
     rows = ["w5 w6 w7 w8 w9", "w50 w51"]
     file, data = tmp_path / "texts.txt", tmp_path / "data"
     file.write_text("\n\n".join(rows))
@@ -176,17 +176,17 @@ def test_texts_of_a_file_or_a_dataset_are_run(with_tokenizer, sweep, tmp_path):
     checkpoint = open_checkpoint(with_tokenizer)
 
     def outputs(given):
-        results = list(sweep.check(checkpoint, given))
+        results = list(runner.check(checkpoint, given))
         assert {r.verdict for r in results if r.outputs} == {"agree"}
         return [r.outputs for r in results]
 
-    from_file = outputs(texts.read(str(file)))
+    from_file = outputs(read_texts(str(file)))
     assert {row["region"] for row in from_file[0]} == {"real", "padding"}
-    assert outputs(texts.read(f"dataset:{data}:train:words")) == from_file
+    assert outputs(read_texts(f"dataset:{data}:train:words")) == from_file
     assert outputs(None) != from_file
 
 
-def test_texts_that_cannot_be_run_are_said_to_be(altered, tmp_path):
+def test_unusable_texts_are_reported(altered, tmp_path):
     folder = altered("gpt2", "model.safetensors")
     done, _ = parity(folder, "--inputs", tmp_path / "none.txt")
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""What a run finds is kept in DuckDB, as the report says it."""
+"""The results of a run in the database equal those in its JSON."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ def altered_bert(altered):
     return folder
 
 
-def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_path):
+def test_runs_cases_and_outputs_are_stored(altered_bert, tmp_path):
     db = tmp_path / "h.duckdb"
     done = parity(
         altered_bert, "--db", db, "--backends", "pytorch", "--format", "json", "--no-measure"
@@ -45,14 +45,14 @@ def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_pat
 
         assert rows("SELECT id, agree FROM parity_runs ORDER BY id") == [(1, False), (2, False)]
         assert rows("SELECT verdict FROM parity_cases WHERE run = 2") == [("unreadable",)]
-        kept = rows(
+        stored = rows(
             "SELECT file, backend, load_method, verdict, reason, first_divergent_layer, "
             "backend_error, "
             "load_seconds, unset FROM parity_cases WHERE run = 1 ORDER BY number"
         )
-        assert kept == [
+        assert stored == [
             (
-                case["weights"]["file"], case["backend"], case["route"], case["verdict"],
+                case["weights"]["file"], case["backend"], case["load_method"], case["verdict"],
                 case["reason"],
                 None if case["first_divergent_layer"] is None
                 else str(case["first_divergent_layer"]),
@@ -61,7 +61,7 @@ def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_pat
             )
             for case in report["cases"]
         ]  # fmt: skip
-        assert any(row[5] == "1" for row in kept)
+        assert any(row[5] == "1" for row in stored)
         outputs = rows("SELECT rel_l2 FROM parity_outputs WHERE run = 1 AND region = 'real'")
         assert sorted(x for (x,) in outputs) == sorted(
             row["rel_l2"]
@@ -74,11 +74,11 @@ def test_runs_cases_and_outputs_are_kept_beside_the_census(altered_bert, tmp_pat
         assert rows("SELECT count(*) FROM snapshots") == [(0,)]
 
 
-def test_a_file_that_is_no_database_is_said_to_be_before_anything_runs(altered_bert, tmp_path):
+def test_invalid_database_is_reported_first(altered_bert, tmp_path):
     db = tmp_path / "notes.txt"
-    db.write_text("mine " * 5000)
+    db.write_text("text " * 5000)
     done = parity(altered_bert, "--db", db)
     assert done.returncode == 6
     assert "not a DuckDB database" in done.stderr
     assert "Checking" not in done.stderr
-    assert db.read_text() == "mine " * 5000
+    assert db.read_text() == "text " * 5000

@@ -1,4 +1,4 @@
-"""What is timed, how it is kept, and what it says of claims."""
+"""Timings: measured, stored, and used by claims."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from hfscan.parity import report
+from hfscan.parity import report, sections
 from hfscan.store import Store
 from hfscan.store.parity import record
 
@@ -18,35 +18,39 @@ BACKENDS = ("pytorch", "tensorflow")
 
 
 @pytest.fixture(scope="module")
-def trained(sweep, check_with, tmp_path_factory):
-    """The report of one run that timed training steps as well, of images."""
+def trained(runner, check_with, maker, tmp_path_factory):
+    """The document of a run that timed inference and training on images."""
     folder = tmp_path_factory.mktemp("trained") / "resnet"
     name = "ResNetForImageClassification"
-    sweep.worker("pytorch").call("model", architecture=name, into=str(folder), twin=False)
+    maker.call("make", architecture=name, into=str(folder), twin=False)
     started = datetime.now(UTC)
     results = check_with(folder, measure=True, train=True, rounds=3)
-    return report.document(results, sweep.environment(), started, list(sweep.measurements))
+    return sections.new_document(
+        results, runner.pool.describe_environment(), started, list(runner.measurements)
+    )
 
 
-def test_every_variant_is_timed_beside_the_others(altered, check_with, sweep):
+def test_every_variant_is_timed(altered, check_with, runner):
     folder = altered("bert", "tf_model.h5")
     backends = ("tensorflow",)
     results = check_with(folder, backends=backends, measure=True, variants=True, rounds=3)
-    rows = list(sweep.measurements)
+    rows = list(runner.measurements)
     text = io.StringIO()
-    shown = report.document(results, sweep.environment(), datetime.now(UTC), rows)
+    shown = sections.new_document(
+        results, runner.pool.describe_environment(), datetime.now(UTC), rows
+    )
     report.write_markdown(shown, text)
-    ways = [(row["what"], row["variant"]) for row in rows]
+    timed = [(row["mode"], row["variant"]) for row in rows]
     variants = ["eager", "function", "xla"]
-    assert ways == [("inference", one) for one in variants]
+    assert timed == [("inference", variant) for variant in variants]
     assert all(row["ratio"]["to"] == "tensorflow eager" for row in rows)
     assert all(row["latency_ms"]["n"] == 3 and row["peak_rss_mb"] > 100 for row in rows)
-    for what, variant in ways:
-        assert f"| {what} | tensorflow | {variant} |" in text.getvalue()
+    for mode, variant in timed:
+        assert f"| {mode} | tensorflow | {variant} |" in text.getvalue()
 
 
-def test_training_steps_of_images_are_timed_in_processes_of_their_own(trained):
-    rows = {row["backend"]: row for row in trained["measurements"] if row["what"] == "training"}
+def test_training_is_timed_in_own_processes(trained):
+    rows = {row["backend"]: row for row in trained["measurements"] if row["mode"] == "training"}
     assert trained["agree"]
     assert {backend: row["variant"] for backend, row in rows.items()} == {
         "pytorch": "eager",
@@ -63,14 +67,12 @@ def test_training_steps_of_images_are_timed_in_processes_of_their_own(trained):
     assert rows["tensorflow"]["file"] == "tf_model.h5"
 
 
-def test_a_variant_that_fails_is_told_and_the_others_are_timed(
-    altered, check_with, sweep, monkeypatch
-):
+def test_failing_variant_does_not_stop_others(altered, check_with, runner, monkeypatch):
     monkeypatch.setenv("CXX", shutil.which("false"))  # without a compiler torch.compile cannot
     monkeypatch.setenv("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")
     folder = altered("bert", "model.safetensors")
     results = check_with(folder, backends=("pytorch",), measure=True, variants=True, rounds=2)
-    rows = {row["variant"]: row for row in sweep.measurements}
+    rows = {row["variant"]: row for row in runner.measurements}
     assert [r.verdict for r in results] == ["agree"]
     assert rows["eager"]["latency_ms"]["n"] == 2
     assert "latency_ms" not in rows["compile"]
@@ -79,18 +81,18 @@ def test_a_variant_that_fails_is_told_and_the_others_are_timed(
 
 @pytest.fixture(scope="module")
 def timed(trained, tmp_path_factory):
-    """A database of one run that timed forward calls and training steps."""
+    """A database with that run."""
     db = tmp_path_factory.mktemp("timed") / "h.duckdb"
     with Store.open(db, write=True) as store:
         record(store.connection, trained)
     return db
 
 
-def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(timed, trained):
-    told = {(row["what"], row["backend"]): row for row in trained["measurements"]}
-    assert set(told) == {(w, f) for w in ("inference", "training") for f in BACKENDS}
+def test_timings_and_ratios_are_stored(timed, trained):
+    measured = {(row["mode"], row["backend"]): row for row in trained["measurements"]}
+    assert set(measured) == {(w, f) for w in ("inference", "training") for f in BACKENDS}
     with duckdb.connect(timed, read_only=True) as connection:
-        kept = connection.execute(
+        stored = connection.execute(
             "SELECT mode, backend, variant, own_process, milliseconds, threads, "
             "inputs -> 'pixel_values', peak_rss_mb FROM parity_timings ORDER BY number"
         ).fetchall()
@@ -98,21 +100,23 @@ def test_timings_are_kept_round_by_round_and_their_ratios_can_be_asked_for(timed
             "SELECT time_ratio, time_ratio_min, time_ratio_max, rounds, memory_ratio, cpu_ratio "
             "FROM parity_ratios WHERE mode = 'training' AND backend = 'tensorflow'"
         ).fetchall()
-    assert [row[:4] for row in kept] == [
+    assert [row[:4] for row in stored] == [
         ("inference", "pytorch", "eager", False),
         ("inference", "tensorflow", "eager", False),
         ("training", "pytorch", "eager", True),
         ("training", "tensorflow", "function", True),
     ]
-    for what, backend, _, own, milliseconds, threads, shape, memory in kept:
-        assert milliseconds == told[what, backend]["milliseconds"]
+    for mode, backend, _, own, milliseconds, threads, shape, memory in stored:
+        assert milliseconds == measured[mode, backend]["milliseconds"]
         assert (len(milliseconds), threads, json.loads(shape)) == (3, 1, [4, 3, 64, 64])
         assert (memory is not None) == own
     ((median, least, most, rounds, memory, work),) = ratios
-    assert work == pytest.approx(told["training", "tensorflow"]["cpu_ratio"]["median"])
-    of = told["training", "tensorflow"]["ratio"]
-    assert (median, least, most, rounds) == pytest.approx((of["median"], of["min"], of["max"], 3))
-    peaks = [told["training", backend]["peak_rss_mb"] for backend in BACKENDS]
+    assert work == pytest.approx(measured["training", "tensorflow"]["cpu_ratio"]["median"])
+    ratio = measured["training", "tensorflow"]["ratio"]
+    assert (median, least, most, rounds) == pytest.approx(
+        (ratio["median"], ratio["min"], ratio["max"], 3)
+    )
+    peaks = [measured["training", backend]["peak_rss_mb"] for backend in BACKENDS]
     assert memory == pytest.approx(peaks[1] / peaks[0])
 
 
@@ -135,35 +139,35 @@ def measured(claim):
     return {one["what"]: (one["ratio_min"], one["ratio_max"]) for one in claim["rows"]}
 
 
-def test_claims_about_speed_and_memory_are_weighed_by_what_was_timed(timed):
+def test_speed_claims_use_stored_timings(timed):
     found = claims(timed)
     with duckdb.connect(timed, read_only=True) as connection:
-        kept = {
-            (what, backend): (milliseconds, memory)
-            for what, backend, milliseconds, memory in connection.execute(
+        stored = {
+            (mode, backend): (milliseconds, memory)
+            for mode, backend, milliseconds, memory in connection.execute(
                 "SELECT mode, backend, milliseconds, peak_rss_mb FROM parity_timings"
             ).fetchall()
         }
-    for what, name in (("training", "training-float32"), ("inference", "inference-float32")):
-        ours, theirs = (kept[what, backend][0] for backend in BACKENDS)
+    for mode, name in (("training", "training-float32"), ("inference", "inference-float32")):
+        ours, theirs = (stored[mode, backend][0] for backend in BACKENDS)
         ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-        ((told, one),) = measured(found[name]).items()
-        assert told.endswith("on a CPU")
-        assert one == pytest.approx((min(ratios), max(ratios)))
+        ((label, interval),) = measured(found[name]).items()
+        assert label.endswith("on a CPU")
+        assert interval == pytest.approx((min(ratios), max(ratios)))
         verdict = "contradicted" if min(ratios) > 1 else "inconclusive"
         verdict = "supported" if max(ratios) <= 1 else verdict
         assert found[name]["verdict"] == verdict
         assert "more could not be made" in found[name]["detail"]  # those on a GPU, and compiled
-        assert any("--device cuda" in one["reason"] for one in found[name]["unavailable_rows"])
-    (one,) = measured(found["memory-tensorflow"]).values()
-    memory = kept["training", "pytorch"][1] / kept["training", "tensorflow"][1]
-    assert one == pytest.approx((memory, memory))
+        assert any("--device cuda" in row["reason"] for row in found[name]["unavailable_rows"])
+    (interval,) = measured(found["memory-tensorflow"]).values()
+    memory = stored["training", "pytorch"][1] / stored["training", "tensorflow"][1]
+    assert interval == pytest.approx((memory, memory))
     verdict = "supported" if memory >= 1 else "contradicted"
     assert found["memory-tensorflow"]["verdict"] == verdict
-    assert found["onnx-grows"]["verdict"] == "not_measured"  # without a census
+    assert found["onnx-grows"]["verdict"] == "not_measured"  # without a snapshot
 
 
-def test_without_timings_a_claim_says_how_to_get_them(timed, tmp_path):
+def test_claims_without_timings_name_the_command(timed, tmp_path):
     db = tmp_path / "copy.duckdb"
     shutil.copyfile(timed, db)
     with duckdb.connect(db) as connection:

@@ -10,11 +10,13 @@ REASON = "=x|</script><img src=x onerror=hit=1>`\x1b[31m"
 """Text that comes from a checkpoint, or from an error that tells of one."""
 
 
-def case(checkpoint, backend, verdict="agree", *, route="plain", file="m.safetensors", error=3e-7):
+def case(
+    checkpoint, backend, verdict="agree", *, load_method="direct", file="m.safetensors", error=3e-7
+):
     return {
         "checkpoint": checkpoint, "weights": {"file": file, "format": "safetensors", "sha256": ""},
-        "backend": backend, "device": "cpu", "dtype": "float32", "route": route, "verdict": verdict,
-        "reason": REASON, "notes": [],
+        "backend": backend, "device": "cpu", "dtype": "float32", "load_method": load_method,
+        "verdict": verdict, "reason": REASON, "notes": [],
         "loading": {name: [] for name in ("missing", "unexpected", "mismatched", "unset")},
         "outputs": [
             {"name": "logits", "region": region, "max_abs": 1.0, "rel_l2": rel, "cosine": 1.0,
@@ -26,7 +28,7 @@ def case(checkpoint, backend, verdict="agree", *, route="plain", file="m.safeten
 
 def timing(backend, milliseconds):
     return {
-        "checkpoint": "ann/bert", "what": "training", "backend": backend, "variant": "eager",
+        "checkpoint": "ann/bert", "mode": "training", "backend": backend, "variant": "eager",
         "device": "cpu", "dtype": "float32", "inputs": {}, "own_process": True,
         "milliseconds": milliseconds, "cpu_milliseconds": milliseconds, "peak_rss_mb": 100.0,
         "load_average": [0, 0], "losses": [],
@@ -37,7 +39,7 @@ def run(started, *cases, timings=()):
     backends = {"pytorch": {"versions": {"torch": "2.13"}}}
     return {
         "started_at": f"{started}T10:00:00Z", "finished_at": f"{started}T11:00:00Z",
-        "hfscan": "0", "agree": True, "environment": {"backends": backends, "threads": 1},
+        "hfscan_version": "0", "agree": True, "environment": {"backends": backends, "threads": 1},
         "cases": list(cases), "measurements": list(timings),
     }  # fmt: skip
 

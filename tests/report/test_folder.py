@@ -32,7 +32,7 @@ def database(tmp_path_factory):
     return parity_runs.census(
         tmp_path_factory.mktemp("census") / "h.duckdb",
         Population.synthetic(600, seed=7),
-        parity_runs.case("ann/bert", "tensorflow", route="helper"),
+        parity_runs.case("ann/bert", "tensorflow", load_method="converted"),
     )
 
 

@@ -31,9 +31,9 @@ def db(tmp_path):
                 case("ann/bert", "pytorch"),
                 case("ann/bert", "tensorflow", error=4e-7),
                 case("bob/gpt", "tensorflow", "does not load"),
-                case("bob/gpt", "tensorflow", route="helper"),
+                case("bob/gpt", "tensorflow", load_method="converted"),
                 case(EVIL, "pytorch", "outputs differ", error=0.25),
-                case("eve/none", "none", "no backend"),
+                case("eve/none", "none", "unsupported"),
                 timings=[timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])],
             ),
         )
@@ -67,7 +67,7 @@ def test_the_newest_result_of_each_case_is_told(db, tmp_path):
     errors = {
         (row["checkpoint"], row["backend"], row["load_method"]): row for row in tables["cases"]
     }
-    assert errors["ann/bert", "tensorflow", "plain"]["error"] == 4e-7  # on real positions, newest
+    assert errors["ann/bert", "tensorflow", "direct"]["error"] == 4e-7  # on real positions, newest
     assert [row["verdict"] for row in tables["failing"]] == ["outputs differ", "does not load"]
     (speed,) = tables["speed"]
     assert (speed["time_ratio"], speed["time_ratio_min"], speed["time_ratio_max"]) == (2, 1.5, 2.5)

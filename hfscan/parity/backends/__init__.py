@@ -1,1 +1,1 @@
-"""One file per framework. Each runs as its own process and imports nothing of hfscan."""
+"""One file per framework. Each runs as its own process and imports nothing else of hfscan."""

@@ -1,5 +1,9 @@
 # mypy: ignore-errors
-"""Makes tiny BERT and GPT-2 checkpoints, briefly trained so that generation is not degenerate."""
+"""Make demo checkpoints.
+
+A tiny BERT and GPT-2 are trained briefly, so that generation is not degenerate; the others have
+random weights.
+"""
 
 import random
 from pathlib import Path
@@ -10,11 +14,29 @@ import transformers
 
 SEED, VOCAB, LENGTH, STEPS = 20240501, 96, 96, 120
 SHARD = "100KB"
+RANDOM = {  # folder -> class, entries of its config, scale of the noise
+    "resnet": (
+        "ResNetForImageClassification",
+        {"hidden_sizes": [8, 16, 16, 32], "depths": [1, 1, 1, 1], "embedding_size": 8},
+        0.05,
+    ),
+    "bert-base": ("BertForMaskedLM", {}, 0.002),
+    "gpt2-124m": ("GPT2LMHeadModel", {}, 0.002),
+    "resnet-50": ("ResNetForImageClassification", {"image_size": 224}, 0.002),
+}
 SMALL = {"vocab_size": VOCAB, "initializer_range": 0.2, "pad_token_id": 0}
+BERT = {
+    "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 96,
+    "max_position_embeddings": LENGTH,
+}  # fmt: skip
+GPT2 = {
+    "n_embd": 48, "n_layer": 3, "n_head": 4, "n_positions": LENGTH,
+    "bos_token_id": 1, "eos_token_id": 2,
+}  # fmt: skip
 
 
 def corpus():
-    """Return a deterministic text: words of 2 to 4 ids, each followed by one of three."""
+    """Return a deterministic text: words of 2 to 4 ids, each followed by one of three words."""
     rng = random.Random(SEED)  # noqa: S311
     words = [[rng.randrange(4, VOCAB) for _ in range(rng.randrange(2, 5))] for _ in range(40)]
     follows = {index: rng.sample(range(40), 3) for index in range(40)}
@@ -28,69 +50,80 @@ def corpus():
 def train(model, masked):
     torch.manual_seed(SEED)
     rng, text = np.random.default_rng(SEED), corpus()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     model.train()
     for _ in range(STEPS):
         starts = rng.integers(0, len(text) - 32, 16)
         ids = torch.from_numpy(np.stack([text[start : start + 32] for start in starts]))
         given = ids
         if masked:
-            # all tokens are to be told, not only the hidden ones: else so small a model learns no
-            # more in so short a time than how frequent each token is, whatever it is given
+            # predict all tokens, not only the masked ones: otherwise so small a model only learns
+            # the frequency of each token in so short a time
             given = ids.masked_fill(torch.from_numpy(rng.random(ids.shape) < 0.15), 3)
         loss = model(input_ids=given, labels=ids).loss
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     return model.eval()
 
 
-def build():
+def build_trained():
     torch.manual_seed(SEED)
-    bert = transformers.BertForMaskedLM(
-        transformers.BertConfig(
-            **SMALL,
-            hidden_size=48,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            intermediate_size=96,
-            max_position_embeddings=LENGTH,
-        )
-    )
-    gpt2 = transformers.GPT2LMHeadModel(
-        transformers.GPT2Config(
-            **SMALL,
-            n_embd=48,
-            n_layer=3,
-            n_head=4,
-            n_positions=LENGTH,
-            bos_token_id=1,
-            eos_token_id=2,
-        )
-    )
-    return {"bert": train(bert, masked=True), "gpt2": train(gpt2, masked=False)}
+    bert = transformers.BertConfig(**SMALL, **BERT)
+    gpt2 = transformers.GPT2Config(**SMALL, **GPT2)
+    models = transformers.BertForMaskedLM(bert), transformers.GPT2LMHeadModel(gpt2)
+    return {"bert": train(models[0], masked=True), "gpt2": train(models[1], masked=False)}
 
 
-def make(into, formats):
-    """Write each model as .bin and safetensors, whole and in shards, and return the folders.
+def randomize(model, scale):
+    """Add noise to every weight, also to those that are 0 or 1 at first, so that each is unique."""
+    generator = torch.Generator().manual_seed(SEED)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if not tensor.is_floating_point() or name.endswith("inv_freq"):  # computed
+                continue
+            noise = scale * torch.randn(tensor.shape, generator=generator)
+            tensor.add_(noise.abs() if name.endswith("running_var") else noise)
+    return model
 
-    With `tensorflow` in formats also as .h5, and as safetensors written by TensorFlow.
+
+def make(into, name, with_tensorflow):
+    """Make the checkpoint `name` of `RANDOM`, or the tiny trained ones, as folders of `into`."""
+    if name in RANDOM:
+        save_random(Path(into) / name, *RANDOM[name], with_tensorflow)
+    else:
+        save_trained(Path(into), with_tensorflow)
+
+
+def save_random(folder, architecture, config, scale, with_tensorflow):
+    """Save a random model as safetensors; language models also as .bin and .h5."""
+    cls = getattr(transformers, architecture)
+    torch.manual_seed(SEED)
+    model = randomize(cls(cls.config_class(**config)).eval(), scale)
+    model.save_pretrained(folder, safe_serialization=True)
+    if architecture.startswith("ResNet"):
+        return
+    model.save_pretrained(folder, safe_serialization=False)
+    if with_tensorflow:
+        tf_class = getattr(transformers, "TF" + architecture)
+        twin = tf_class.from_pretrained(folder, from_pt=True, use_safetensors=True)
+        twin.save_pretrained(folder, safe_serialization=False)
+
+
+def save_trained(into, with_tensorflow):
+    """Save each model as .bin and safetensors, in one file and in shards.
+
+    `with_tensorflow`: also as .h5, and as safetensors written by TensorFlow.
     """
-    folders = []
-    for name, model in build().items():
-        folder = Path(into) / name
+    for name, model in build_trained().items():
+        folder, sharded = into / name, into / f"{name}-sharded"
         model.save_pretrained(folder, safe_serialization=True)
         model.save_pretrained(folder, safe_serialization=False)
-        sharded = Path(into) / f"{name}-sharded"
         model.save_pretrained(sharded, max_shard_size=SHARD)
         model.save_pretrained(sharded, max_shard_size=SHARD, safe_serialization=False)
-        folders += [str(folder), str(sharded)]
-        if "tensorflow" in formats:
+        if with_tensorflow:
             tf_class = getattr(transformers, "TF" + type(model).__name__)
             twin = tf_class.from_pretrained(folder, from_pt=True, use_safetensors=False)
             twin.save_pretrained(folder, safe_serialization=False)
             twin.save_pretrained(sharded, max_shard_size=SHARD, safe_serialization=False)
-            other = Path(into) / f"{name}-tf-safetensors"
-            twin.save_pretrained(other, safe_serialization=True)
-            folders.append(str(other))
-    return folders
+            twin.save_pretrained(into / f"{name}-tf-safetensors", safe_serialization=True)

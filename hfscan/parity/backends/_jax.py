@@ -1,29 +1,29 @@
 # mypy: ignore-errors
-"""What the backends on JAX share: the device, its precision and memory, and timing."""
+"""Share what the backends on JAX need: the device, its precision and memory, and timing."""
 
 import contextlib
 import os
 
 import jax
 import numpy as np
-from _protocol import about, op, peak_rss_mb, timed
+from _protocol import hello_reply, op, peak_reply, timed_variant
 
-# memory is taken as it is needed, as the other backends do; JAX reads this when it first computes
+# allocate memory on demand, as the other backends do; JAX reads this when it first computes
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 state = {}
-"""What is open: `device`, and what the backend puts in."""
+"""What is open: `device`, and what the backend adds."""
 
 
-def about_jax(threads, **modules):
-    """Return what `hello` answers; TF32 is off from here on."""
+def jax_hello_reply(threads, **modules):
+    """Return the reply to `hello`, and disable TF32."""
     jax.config.update("jax_default_matmul_precision", "highest")
     device = jax.devices()[0]
     gpu = device.device_kind if device.platform == "gpu" else None
-    return about(threads, gpu, jax=jax, **modules)
+    return hello_reply(threads, gpu, jax=jax, **modules)
 
 
-def choose(device):
-    """Let all that follows run on "cpu" or "cuda"."""
+def select_device(device):
+    """Run everything that follows on "cpu" or "cuda"."""
     state["device"] = jax.devices("cpu" if device == "cpu" else "gpu")[0]
 
 
@@ -40,22 +40,19 @@ def numpy(array):
 
 
 def timed_call(variant, call, *arguments):
-    """Time a call that gives one array, compiled once where the variant is "jit"."""
-    calls = state.setdefault("calls", {})
-    if variant not in calls:
-        calls[variant] = jax.jit(call) if variant == "jit" else call
+    """Time a call that returns one array, compiled once if the variant is "jit"."""
 
-    def finished():
-        calls[variant](*arguments).block_until_ready()
+    def build():
+        return jax.jit(call) if variant == "jit" else call
+
+    def finish(array):
+        array.block_until_ready()
 
     with on_device():
-        return timed(finished)
+        return timed_variant(state.setdefault("calls", {}), variant, build, arguments, finish)
 
 
 @op
 def peak():
     stats = state["device"].memory_stats() if "device" in state else None
-    return {
-        "peak_rss_mb": peak_rss_mb(),
-        "peak_gpu_mb": stats["peak_bytes_in_use"] / 2**20 if stats else None,
-    }
+    return peak_reply(stats["peak_bytes_in_use"] if stats else None)

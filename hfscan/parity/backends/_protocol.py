@@ -1,53 +1,53 @@
 # mypy: ignore-errors
-"""What every backend shares: JSON lines in and out, arrays in .npy files, time and peak memory."""
+"""Serve requests: JSON lines in and out, arrays in .npy files, time and peak memory."""
 
 import contextlib
 import json
 import math
-import os
 import sys
 import time
 import traceback
 from pathlib import Path
 
 import numpy as np
+from _tensors import describe
 
 OPS = {}
 
 
 def op(function):
-    """Let requests call this function by its name."""
+    """Make a function callable by requests under its name."""
     OPS[function.__name__.rstrip("_")] = function
     return function
 
 
-def serve(requests, answers):
-    """Answer one JSON line for each JSON line of `requests`, until they end.
+def serve(requests, replies):
+    """Reply with one JSON line to each JSON line of `requests`, until they end.
 
-    A request is {"id": number, "op": name, ...arguments}; an answer {"id": the same, "ok": true,
-    ...} or {"id": ..., "ok": false, "kind": exception class, "message": text}.
+    A request is {"id": number, "op": name, ...arguments}; a reply {"id": the same, "ok": true, ...}
+    or {"id": ..., "ok": false, "kind": exception class, "message": text}.
     """
     for line in requests:
         request = json.loads(line)
         number = request.pop("id")
         try:
-            answer = {"ok": True, **(OPS[request.pop("op")](**request) or {})}
+            reply = {"ok": True, **(OPS[request.pop("op")](**request) or {})}
         except MemoryError:
-            answer = {"ok": False, "kind": "MemoryError", "message": "out of memory"}
+            reply = {"ok": False, "kind": "MemoryError", "message": "out of memory"}
         except Exception as error:
             traceback.print_exc()
-            answer = {"ok": False, "kind": type(error).__name__, "message": str(error)[:2000]}
-        text = json.dumps(finite({"id": number, **answer}), ensure_ascii=False, allow_nan=False)
-        answers.write(text.encode("utf-8", "replace") + b"\n")
-        answers.flush()
+            reply = {"ok": False, "kind": type(error).__name__, "message": str(error)[:2000]}
+        text = json.dumps(to_finite({"id": number, **reply}), ensure_ascii=False, allow_nan=False)
+        replies.write(text.encode("utf-8", "replace") + b"\n")
+        replies.flush()
 
 
-def finite(value):
-    """Replace NaN and Inf, which JSON does not have, by null."""
+def to_finite(value):
+    """Replace NaN and Inf, which JSON does not have, with null."""
     if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: to_finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
+        return [to_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -61,12 +61,20 @@ def save_arrays(folder, arrays):
     return paths
 
 
-def load(paths):
+def load_arrays(paths):
     return {name: np.load(path, allow_pickle=False) for name, path in paths.items()}
 
 
-def about(threads, device, **modules):
-    """Return what `hello` answers. `device`: the GPU's name, or None."""
+def load_int32_arrays(paths):
+    """Load arrays, integers as int32: the integer type of JAX and of transformers' TF classes."""
+    return {
+        name: array.astype(np.int32) if array.dtype.kind == "i" else array
+        for name, array in load_arrays(paths).items()
+    }
+
+
+def hello_reply(threads, device, **modules):
+    """Return the reply to `hello`. `device`: the GPU's name, or None."""
     versions = {name: module.__version__ for name, module in modules.items()}
     return {
         "versions": {"python": sys.version.split()[0], **versions, "numpy": np.__version__},
@@ -75,10 +83,28 @@ def about(threads, device, **modules):
     }
 
 
-def timed(call):
-    """Milliseconds of one call, by the clock and of this process's own work on any thread.
+def tensor_ops(list_tensors):
+    """Make a function that yields (name in the file, PyTorch's name, array) callable by requests.
 
-    A training step returns its loss, a number, which is answered too.
+    `read` describes all tensors of a file, `take` saves those with the given names.
+    """
+
+    @op
+    def read(path):
+        return {"tensors": [describe(*tensor) for tensor in list_tensors(path)]}
+
+    @op
+    def take(path, names, into):
+        tensors = {name: array for _, name, array in list_tensors(path) if name in names}
+        return {"arrays": save_arrays(into, tensors)}
+
+    return list_tensors
+
+
+def timed(call):
+    """Return the milliseconds of one call: wall time, and CPU time of all threads of this process.
+
+    A training step returns its loss, a number, which is returned as well.
     """
     start, work = time.perf_counter(), time.process_time()
     loss = call()
@@ -89,22 +115,30 @@ def timed(call):
     }
 
 
-def memory_bytes():
-    """Size of this machine's memory; None where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
+def timed_variant(calls, key, build, arguments, finish):
+    """Time one call of what `build` returns, built on first use and cached in `calls`.
+
+    `finish` waits for its result and returns the loss, if any.
+    """
+    if key not in calls:
+        calls[key] = build()
+    return timed(lambda: finish(calls[key](*arguments)))
 
 
 def reset_peak():
-    """Start a new peak of resident memory where the system allows it (Linux)."""
+    """Reset the peak of resident memory where the system allows it (Linux)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
+def peak_reply(gpu_bytes=None):
+    """Return the peak of resident memory, and of GPU memory if known, in MB (2**20 bytes)."""
+    gpu_mb = None if gpu_bytes is None else gpu_bytes / 2**20
+    return {"peak_rss_mb": peak_rss_mb(), "peak_gpu_mb": gpu_mb}
+
+
 def peak_rss_mb():
-    """Peak resident memory of this process in MB (since `reset_peak`, where that works)."""
+    """Return the peak resident memory of this process (since `reset_peak`, where that works)."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM"):

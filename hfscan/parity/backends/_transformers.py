@@ -1,5 +1,7 @@
 # mypy: ignore-errors
-"""What backends share that run classes of transformers, whichever the framework."""
+"""Share what the backends that run transformers' classes need, whichever the framework."""
+
+import time
 
 import numpy as np
 import transformers
@@ -8,7 +10,7 @@ from _protocol import op, save_arrays
 
 @op
 def tokenize(folder, texts, length):
-    """Return a list of ids for each text, cut to `length`, in `ids`."""
+    """Return a list of token ids for each text, cut to `length`."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False
     )
@@ -16,10 +18,10 @@ def tokenize(folder, texts, length):
     return {"ids": [list(map(int, row)) for row in ids]}
 
 
-def named_class(prefix, architecture, folder, mapping=None):
+def find_class(prefix, architecture, folder, mapping=None):
     """Return (the framework's class, the checkpoint's config).
 
-    A config that names no class of the framework gets the one in `mapping` for its kind.
+    If the config names no class of the framework, use the one that `mapping` has for its type.
     """
     cls = getattr(transformers, prefix + architecture, None) if architecture else None
     configs = transformers.AutoConfig if cls is None else cls.config_class
@@ -33,8 +35,8 @@ def named_class(prefix, architecture, folder, mapping=None):
     return cls, config
 
 
-def answer_open(cls, seconds, info, unset=()):
-    """Answer how long a loader took, and what it left out, put in or could not fit."""
+def open_reply(cls, seconds, info, unset=()):
+    """Return how long loading took, and the keys that the loader reported."""
     mismatched = info.get("mismatched_keys", ())
     return {
         "class": cls.__name__,
@@ -50,27 +52,32 @@ def answer_open(cls, seconds, info, unset=()):
     }
 
 
-def named_outputs(output, to_numpy):
-    """Split a transformers output into {name: array}, {name: dtype}, {name: [array per layer]}."""
-    flat, dtypes, layers = {}, {}, {}
+def weightless_layers(model):
+    """Return the layers without weights, such as dropout, which Keras reports as missing."""
+    return {layer.name for layer in model.layers if not layer.weights}
+
+
+def run_model(call, to_numpy, into):
+    """Run a model once, and save what it returns."""
+    start = time.perf_counter()
+    output = call()
+    return run_reply(output, to_numpy, into, time.perf_counter() - start)
+
+
+def run_reply(output, to_numpy, into, seconds):
+    """Save a transformers output: its tensors, their dtypes, and the hidden states by layer."""
+    arrays, dtypes, hidden = {}, {}, {}
     for name, value in output.items():
         if name.endswith("hidden_states"):
-            layers[name] = [to_numpy(layer) for layer in value]
+            layers = {number: to_numpy(layer) for number, layer in enumerate(value)}
+            hidden[name] = list(save_arrays(f"{into}/{name}", layers).values())
         elif hasattr(value, "shape"):
-            flat[name] = to_numpy(value)
+            arrays[name] = to_numpy(value)
             dtypes[name] = str(getattr(value.dtype, "name", value.dtype)).removeprefix("torch.")
-    return flat, dtypes, layers
-
-
-def answer_run(output, to_numpy, into, seconds):
-    flat, dtypes, layers = named_outputs(output, to_numpy)
     return {
-        "outputs": save_arrays(f"{into}/outputs", flat),
+        "outputs": save_arrays(f"{into}/outputs", arrays),
         "dtypes": dtypes,
-        "hidden": {
-            name: list(save_arrays(f"{into}/{name}", dict(enumerate(values))).values())
-            for name, values in layers.items()
-        },
+        "hidden": hidden,
         "first_call_seconds": seconds,
     }
 
@@ -80,23 +87,24 @@ def end_tokens(ends):
     return ends if isinstance(ends, list) else [] if ends is None else [ends]
 
 
-def greedy(model, new_tokens):
-    """Return the options with which every framework generates alike."""
-    if model.generation_config.pad_token_id is None:
-        model.generation_config.pad_token_id = 0  # else a warning; one row needs no padding
-    return {
-        "do_sample": False,
-        "num_beams": 1,
-        "max_new_tokens": new_tokens,
-        "suppress_tokens": end_tokens(model.config.eos_token_id) or None,
-    }
-
-
 SCORED = {"output_scores": True, "return_dict_in_generate": True}
 
 
-def answer_generate(model, given, output, to_numpy):
-    """Tokens of the first row after the prompt, and at each step the two best scores, if known."""
+def generate_greedily(model, given, new_tokens, to_numpy, **options):
+    """Generate alike in every framework.
+
+    Return the tokens of the first row after the prompt and, if known, the two best scores each.
+    """
+    if model.generation_config.pad_token_id is None:
+        model.generation_config.pad_token_id = 0  # avoids a warning; one row needs no padding
+    output = model.generate(
+        **given,
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=new_tokens,
+        suppress_tokens=end_tokens(model.config.eos_token_id) or None,
+        **options,
+    )
     tokens = to_numpy(output.sequences)[0].tolist()
     steps = []
     for scores in getattr(output, "scores", None) or ():

@@ -1,7 +1,7 @@
 # mypy: ignore-errors
 """The Flax backend: transformers' Flax classes, on JAX.
 
-It wants flax, and a jax that it and transformers know: the extra `jax`.
+It needs flax, and a jax that flax and transformers support: the extra `jax`.
 """
 
 import time
@@ -10,22 +10,20 @@ from pathlib import Path
 import flax
 import jax
 import jax.numpy as jnp
-import numpy as np
 import transformers
-from _jax import about_jax, choose, numpy, on_device, state, timed_call
-from _names import from_flax
-from _protocol import load, op, reset_peak, save_arrays
-from _tensors import canonical, describe
-from _transformers import answer_generate, answer_open, answer_run, greedy, named_class
+from _jax import jax_hello_reply, numpy, on_device, select_device, state, timed_call
+from _protocol import load_int32_arrays, op, reset_peak, tensor_ops
+from _tensors import convert_flax_name, orient
+from _transformers import find_class, generate_greedily, open_reply, run_model
 from flax.serialization import msgpack_restore
 from flax.traverse_util import flatten_dict
 from transformers.modeling_flax_pytorch_utils import load_pytorch_checkpoint_in_flax_state_dict
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 OPENS = {
-    "flax/msgpack": ["plain"],
-    "pytorch/bin": ["plain"],  # from_pt=True
-    "pytorch/safetensors": ["plain"],
+    "flax/msgpack": ["direct"],
+    "pytorch/bin": ["direct"],  # from_pt=True
+    "pytorch/safetensors": ["direct"],
 }
 NEEDS = {"pytorch": "pytorch"}
 READS = ["msgpack"]
@@ -36,36 +34,26 @@ TRAINS = []
 
 @op
 def hello(threads):
-    return about_jax(threads, flax=flax, transformers=transformers)
+    return jax_hello_reply(threads, flax=flax, transformers=transformers)
 
 
-def _msgpack(path):
+@tensor_ops
+def msgpack_tensors(path):
+    """List the tensors of one msgpack file (plain arrays; nothing in it is executed)."""
     tree = msgpack_restore(Path(path).read_bytes())
     for key, value in flatten_dict(tree, sep="/").items():
         array = numpy(value)
-        name, axes = from_flax(key, array.ndim)
-        yield key, name, canonical(array, axes)
+        name, axes = convert_flax_name(key, array.ndim)
+        yield key, name, orient(array, axes)
 
 
 @op
-def read(path):
-    """Describe the tensors of one msgpack file (plain arrays; nothing in it is executed)."""
-    return {"tensors": [describe(*tensor) for tensor in _msgpack(path)]}
-
-
-@op
-def take(path, names, into):
-    found = {name: array for _, name, array in _msgpack(path) if name in names}
-    return {"arrays": save_arrays(into, found)}
-
-
-@op
-def open_(folder, architecture, origin, format, route, dtype, device):
+def open_(folder, architecture, origin, format, load_method, dtype, device):
     state.clear()
     reset_peak()
     start = time.perf_counter()
-    cls, config = named_class("Flax", architecture, folder)
-    choose(device)
+    cls, config = find_class("Flax", architecture, folder)
+    select_device(device)
     with on_device():
         model = cls.from_pretrained(
             folder,
@@ -77,37 +65,33 @@ def open_(folder, architecture, origin, format, route, dtype, device):
         params = jax.tree.map(lambda leaf: jnp.asarray(leaf, DTYPES[dtype]), model.params)
     state.update(model=model, params=params)
     seconds = time.perf_counter() - start
-    held = _held(model, folder, origin)
+    stored = _stored_parameters(model, folder, origin)
     info = {
-        "missing_keys": [_named(key) for key in model.required_params - held],
-        "unexpected_keys": [_named(key) for key in held - model.required_params],
+        "missing_keys": [_pytorch_name(key) for key in model.required_params - stored],
+        "unexpected_keys": [_pytorch_name(key) for key in stored - model.required_params],
     }
-    return answer_open(cls, seconds, info)
+    return open_reply(cls, seconds, info)
 
 
-def _held(model, folder, origin):
-    """Return the parameters that the files hold: Flax's loader only logs what it misses."""
+def _stored_parameters(model, folder, origin):
+    """Return the parameters in the files: Flax's loader only logs the ones it misses."""
     files = sorted(path for path in Path(folder).iterdir() if path.suffix in SUFFIXES)
     if origin == "flax":
         trees = [flatten_dict(msgpack_restore(path.read_bytes())) for path in files]
         return {key for tree in trees for key in tree}
-    shards = len(files) > 1
-    found = load_pytorch_checkpoint_in_flax_state_dict(
-        model, [str(path) for path in files] if shards else str(files[0]), shards
+    is_sharded = len(files) > 1
+    loaded = load_pytorch_checkpoint_in_flax_state_dict(
+        model, [str(path) for path in files] if is_sharded else str(files[0]), is_sharded
     )
-    return set(flatten_dict(found))
+    return set(flatten_dict(loaded))
 
 
-def _named(key):
-    return from_flax("/".join(key), 0)[0]
+def _pytorch_name(key):
+    return convert_flax_name("/".join(key), 0)[0]
 
 
 def tensors(inputs):
-    """Whole numbers as int32, JAX's own."""
-    return {
-        name: jnp.asarray(array.astype(np.int32 if array.dtype.kind == "i" else array.dtype))
-        for name, array in load(inputs).items()
-    }
+    return {name: jnp.asarray(array) for name, array in load_int32_arrays(inputs).items()}
 
 
 @op
@@ -117,24 +101,27 @@ def save(into):
 
 @op
 def run(inputs, into, tf32=False):
-    start = time.perf_counter()
-    with on_device(tf32):
-        output = state["model"](
-            **tensors(inputs),
+    given = tensors(inputs)
+
+    def call():
+        return state["model"](
+            **given,
             params=state["params"],
             output_hidden_states=True,
             return_dict=True,
             train=False,
         )
-    return answer_run(output, numpy, into, time.perf_counter() - start)
+
+    with on_device(tf32):
+        return run_model(call, numpy, into)
 
 
 @op
 def generate(inputs, new_tokens):
-    given, model = tensors(inputs), state["model"]
-    with on_device():
-        output = model.generate(**given, **greedy(model, new_tokens), params=state["params"])
-    return answer_generate(model, given, output, numpy)  # Flax gives no scores
+    with on_device():  # Flax returns no scores
+        return generate_greedily(
+            state["model"], tensors(inputs), new_tokens, numpy, params=state["params"]
+        )
 
 
 @op

@@ -1,10 +1,11 @@
 # mypy: ignore-errors
 """The Keras backend: KerasHub's models on JAX, filled from transformers' files.
 
-It wants keras-hub and jax: the extra `jax`. KerasHub brings along backbones, and causal models
-whose head is tied.
+It needs keras-hub and jax: the extra `jax`. KerasHub converts backbones, and causal models whose
+head is tied.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -12,55 +13,55 @@ import time
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "jax"
-os.environ.pop("TF_USE_LEGACY_KERAS", None)  # KerasHub imports TensorFlow, where it is there
+os.environ.pop("TF_USE_LEGACY_KERAS", None)  # KerasHub imports TensorFlow if installed
 
 import jax
 import keras
 import keras_hub
 import numpy as np
-from _jax import about_jax, choose, numpy, on_device, state, timed_call
-from _protocol import load, op, reset_peak
-from _transformers import answer_open, answer_run, end_tokens
+from _jax import jax_hello_reply, numpy, on_device, select_device, state, timed_call
+from _protocol import load_arrays, op, reset_peak
+from _transformers import end_tokens, open_reply, run_reply
 from keras_hub.src.utils.transformers.preset_loader import TransformersPresetLoader
 from keras_hub.src.utils.transformers.safetensor_utils import SafetensorLoader
 from safetensors import safe_open
 
-OPENS = {"pytorch/safetensors": ["plain"]}
+OPENS = {"pytorch/safetensors": ["direct"]}
 NEEDS = {}
 READS = []
 VARIANTS = ["eager", "jit"]
 TRAINS = []
-TAKES = {"token_ids": "input_ids", "padding_mask": "attention_mask", "segment_ids": None}
-GIVES = {"sequence_output": "last_hidden_state", "pooled_output": "pooler_output"}
+INPUTS = {"token_ids": "input_ids", "padding_mask": "attention_mask", "segment_ids": None}
+OUTPUTS = {"sequence_output": "last_hidden_state", "pooled_output": "pooler_output"}
 
 
 @op
 def hello(threads):
-    return about_jax(threads, keras=keras, keras_hub=keras_hub)
+    return jax_hello_reply(threads, keras=keras, keras_hub=keras_hub)
 
 
 @op
-def open_(folder, architecture, origin, format, route, dtype, device):
+def open_(folder, architecture, origin, format, load_method, dtype, device):
     state.clear()
     reset_peak()
     start = time.perf_counter()
     config = json.loads(Path(folder, "config.json").read_text(encoding="utf-8"))
-    kind = converted(folder, config, architecture or "")
-    choose(device)
-    with on_device(), read_keys() as read:
+    kind = find_kind(folder, config, architecture or "")
+    select_device(device)
+    with on_device(), recorded_keys() as loaded:
         options = {} if kind is keras_hub.models.Backbone else {"preprocessor": None}
         model = kind.from_preset(folder, dtype=dtype, **options)
-    if strange := sorted(set(model.input) - set(TAKES)):
-        raise LookupError(f"KerasHub's {type(model).__name__} wants {', '.join(strange)}")
+    if unknown := sorted(set(model.input) - set(INPUTS)):
+        raise LookupError(f"KerasHub's {type(model).__name__} needs {', '.join(unknown)}")
     state.update(model=model, backbone=getattr(model, "backbone", model), config=config)
-    left = sorted(held(folder) - read)
-    return answer_open(type(model), time.perf_counter() - start, {"unexpected_keys": left})
+    unused = sorted(stored_keys(folder) - loaded)
+    return open_reply(type(model), time.perf_counter() - start, {"unexpected_keys": unused})
 
 
-def converted(folder, config, architecture):
-    """Return the kind of model that KerasHub makes of this. Raises LookupError."""
-    if "registered_name" in config:  # Keras would make whatever objects it names
-        raise ValueError("its config is one of Keras, not of transformers")
+def find_kind(folder, config, architecture):
+    """Return the KerasHub class that this converts to. Raises LookupError."""
+    if "registered_name" in config:  # Keras would create any object that it names
+        raise ValueError("its config is in Keras' format, not in transformers'")
     try:
         TransformersPresetLoader(folder, config)
     except ValueError as error:
@@ -69,28 +70,27 @@ def converted(folder, config, architecture):
         return keras_hub.models.CausalLM
     if architecture.endswith("Model"):
         return keras_hub.models.Backbone
-    raise LookupError(f"KerasHub leaves the head of {architecture} behind")
+    raise LookupError(f"KerasHub does not convert the head of {architecture}")
 
 
-class read_keys:  # noqa: N801 - used like a function
-    """Notes which tensors of the files KerasHub asks for: it says nothing of the others."""
+@contextlib.contextmanager
+def recorded_keys():
+    """Record which tensors of the files KerasHub loads: it does not report the others."""
+    original, keys = SafetensorLoader.get_prefixed_key, set()
 
-    def __enter__(self):
-        self.kept, keys = SafetensorLoader.get_prefixed_key, set()
+    def recorded(loader, *arguments):
+        key = original(loader, *arguments)
+        keys.add(key)
+        return key
 
-        def noted(loader, *arguments):
-            key = self.kept(loader, *arguments)
-            keys.add(key)
-            return key
-
-        SafetensorLoader.get_prefixed_key = noted
-        return keys
-
-    def __exit__(self, *_):
-        SafetensorLoader.get_prefixed_key = self.kept
+    SafetensorLoader.get_prefixed_key = recorded
+    try:
+        yield keys
+    finally:
+        SafetensorLoader.get_prefixed_key = original
 
 
-def held(folder):
+def stored_keys(folder):
     """Return the names of all tensors in the files."""
     keys = set()
     for path in Path(folder).glob("*.safetensors"):
@@ -100,30 +100,32 @@ def held(folder):
 
 
 def tensors(given):
-    """Give whole numbers as int32, JAX's own, by Keras' names."""
+    """Return the inputs as int32, JAX's own integers, under Keras' names."""
     ids = given["input_ids"]
     return {
-        name: np.asarray(given.get(TAKES[name], np.zeros_like(ids)), dtype=np.int32)
+        name: np.asarray(given.get(INPUTS[name], np.zeros_like(ids)), dtype=np.int32)
         for name in state["model"].input
     }
 
 
 def hidden_states(given):
-    """Return the embeddings and what each layer gives, the last one after the closing norm."""
+    """Return the embeddings and each layer's output, the last one after the final norm."""
     backbone = state["backbone"]
-    layers = [one for one in backbone.layers if re.fullmatch(r"transformer_layer_\d+", one.name)]
+    pattern = re.compile(r"transformer_layer_\d+")
+    layers = [layer for layer in backbone.layers if pattern.fullmatch(layer.name)]
     if not layers:
         return []
     first = layers[0].input
-    inner = [first[0] if isinstance(first, list) else first, *(one.output for one in layers[:-1])]
+    embeddings = first[0] if isinstance(first, list) else first
     last = backbone.output
     last = last["sequence_output"] if isinstance(last, dict) else last
-    return keras.Model(backbone.input, [*inner, last])(given)
+    states = [embeddings, *(layer.output for layer in layers[:-1]), last]
+    return keras.Model(backbone.input, states)(given)
 
 
 @op
 def run(inputs, into, tf32=False):
-    given = tensors(load(inputs))
+    given = tensors(load_arrays(inputs))
     start = time.perf_counter()
     with on_device(tf32):
         output = state["model"](given)
@@ -132,12 +134,12 @@ def run(inputs, into, tf32=False):
     if not isinstance(output, dict):
         causal = state["model"] is not state["backbone"]
         output = {"logits" if causal else "sequence_output": output}
-    told = {GIVES.get(name, name): value for name, value in output.items()}
-    return answer_run(told | {"hidden_states": states}, numpy, into, seconds)
+    named = {OUTPUTS.get(name, name): value for name, value in output.items()}
+    return run_reply(named | {"hidden_states": states}, numpy, into, seconds)
 
 
 class Suppressing(keras_hub.samplers.GreedySampler):
-    """Greedy, but for the tokens that would end a text."""
+    """Samples greedily, without the tokens that would end a text."""
 
     def get_next_token(self, probabilities):
         ends = np.array(end_tokens(state["config"].get("eos_token_id")), dtype=int)
@@ -147,15 +149,15 @@ class Suppressing(keras_hub.samplers.GreedySampler):
 
 @op
 def generate(inputs, new_tokens):
-    prompt, model = load(inputs)["input_ids"], state["model"]
+    prompt, model = load_arrays(inputs)["input_ids"], state["model"]
     first = prompt.shape[1]
-    grown = {
+    padded = {
         "token_ids": np.pad(prompt, ((0, 0), (0, new_tokens))).astype(np.int32),
         "padding_mask": np.pad(np.ones_like(prompt), ((0, 0), (0, new_tokens))).astype(np.int32),
     }
     with on_device():
         model.compile(sampler=Suppressing())
-        output = model.generate(grown, stop_token_ids=None)
+        output = model.generate(padded, stop_token_ids=None)
     return {"tokens": np.asarray(output["token_ids"])[0, first:].tolist(), "top2": []}  # no scores
 
 
@@ -163,11 +165,11 @@ def generate(inputs, new_tokens):
 def time_(inputs, variant, train):
     model = state["model"]
     weights = [
-        [one.value for one in some]
-        for some in (model.trainable_variables, model.non_trainable_variables)
+        [variable.value for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
     ]
 
     def call(weights, given):
         return jax.tree.leaves(model.stateless_call(*weights, given)[0])[0]
 
-    return timed_call(variant, call, weights, tensors(load(inputs)))
+    return timed_call(variant, call, weights, tensors(load_arrays(inputs)))

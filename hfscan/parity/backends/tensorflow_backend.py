@@ -4,33 +4,39 @@
 import time
 
 import h5py
-import numpy as np
 import tensorflow as tf
 import tf_keras
 import transformers
-from _names import from_tensorflow
-from _protocol import about, load, memory_bytes, op, peak_rss_mb, reset_peak, save_arrays, timed
-from _tensors import canonical, describe
+from _protocol import (
+    hello_reply,
+    load_int32_arrays,
+    op,
+    peak_reply,
+    reset_peak,
+    tensor_ops,
+    timed_variant,
+)
+from _tensors import convert_tensorflow_name, orient, total_memory_bytes
 from _transformers import (
     SCORED,
-    answer_generate,
-    answer_open,
-    answer_run,
-    greedy,
-    named_class,
+    find_class,
+    generate_greedily,
+    open_reply,
+    run_model,
+    weightless_layers,
 )
 
 OPENS = {
-    "tensorflow/h5": ["plain"],
-    "tensorflow/safetensors": ["plain"],
-    "pytorch/bin": ["plain"],  # from_pt=True is the call a user makes and the best there is
-    "pytorch/safetensors": ["plain", "helper"],
+    "tensorflow/h5": ["direct"],
+    "tensorflow/safetensors": ["direct"],
+    "pytorch/bin": ["direct"],  # users call from_pt=True themselves
+    "pytorch/safetensors": ["direct", "converted"],
 }
 NEEDS = {"pytorch": "pytorch"}
 READS = ["h5"]
 DEVICES = {"cpu": "CPU:0", "cuda": "GPU:0"}
 VARIANTS = ["eager", "function", "xla"]
-TRAINS = ["function", "xla", "eager"]  # Keras trains in graphs unless it is told not to
+TRAINS = ["function", "xla", "eager"]  # Keras trains in graphs by default
 state = {}
 
 
@@ -43,57 +49,46 @@ def hello(threads):
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     device = gpus[0].name if gpus else None
-    return about(threads, device, tensorflow=tf, transformers=transformers)
+    return hello_reply(threads, device, tensorflow=tf, transformers=transformers)
 
 
-def _h5(path):
+@tensor_ops
+def h5_tensors(path):
+    """List the tensors of one .h5 file (plain arrays; nothing in it is executed)."""
     with h5py.File(path, "r") as file:
-        found = {}
+        datasets = {}
         file.visititems(
             lambda name, item: (
-                found.update({name: item}) if isinstance(item, h5py.Dataset) else None
+                datasets.update({name: item}) if isinstance(item, h5py.Dataset) else None
             )
         )
-        leaves = file.visititems_links(
-            lambda name, link: isinstance(link, h5py.ExternalLink) or None  # None: go on
+        has_external_link = file.visititems_links(
+            lambda name, link: isinstance(link, h5py.ExternalLink) or None  # None: continue
         )
-        if leaves or any(item.external or item.is_virtual for item in found.values()):
-            raise ValueError("it wants to take values from other files")
-        size, most = sum(item.nbytes for item in found.values()), memory_bytes()
-        if most is not None and size > most:  # a few bytes of a file can say so
-            raise ValueError(f"it says that it holds {size:,} bytes, more than memory has")
-        # a whole file holds layer/variable, the variable's own name starting after the layer's;
-        # a shard holds variables, without the outermost scope of their names
-        whole = not any(":" in str(name) for name in file.attrs.get("layer_names", ()))
-        for key, item in found.items():
-            source = key.split("/", 1)[-1] if whole else f"model/{key}"
-            name, axes = from_tensorflow(source, item.ndim)
-            yield source, name, canonical(item[()], axes)
+        if has_external_link or any(item.external or item.is_virtual for item in datasets.values()):
+            raise ValueError("it refers to values in other files")
+        size, memory = sum(item.nbytes for item in datasets.values()), total_memory_bytes()
+        if memory is not None and size > memory:  # a file of a few bytes can declare any size
+            raise ValueError(f"it declares {size:,} bytes, more than memory has")
+        # an unsharded file has layer/variable, the variable's own name starting after the layer's;
+        # a shard has variables, without the outermost scope of their names
+        is_shard = any(":" in str(name) for name in file.attrs.get("layer_names", ()))
+        for key, item in datasets.items():
+            source = f"model/{key}" if is_shard else key.split("/", 1)[-1]
+            name, axes = convert_tensorflow_name(source, item.ndim)
+            yield source, name, orient(item[()], axes)
 
 
 @op
-def read(path):
-    """Describe the tensors of one .h5 file (plain arrays; nothing in it is executed)."""
-    return {"tensors": [describe(*tensor) for tensor in _h5(path)]}
-
-
-@op
-def take(path, names, into):
-    return {
-        "arrays": save_arrays(into, {name: array for _, name, array in _h5(path) if name in names})
-    }
-
-
-@op
-def open_(folder, architecture, origin, format, route, dtype, device):
+def open_(folder, architecture, origin, format, load_method, dtype, device):
     state.clear()
     reset_peak()
     start = time.perf_counter()
     mapping = None if architecture else transformers.TF_MODEL_MAPPING
-    cls, config = named_class("TF", architecture, folder, mapping)
+    cls, config = find_class("TF", architecture, folder, mapping)
     if dtype != "float32":
         raise LookupError(f"transformers' TensorFlow classes load {dtype} weights as float32")
-    from_pt = origin == "pytorch" and (format == "bin" or route == "helper")
+    from_pt = origin == "pytorch" and (format == "bin" or load_method == "converted")
     with tf.device(DEVICES[device]):
         model, info = cls.from_pretrained(
             folder,
@@ -104,15 +99,9 @@ def open_(folder, architecture, origin, format, route, dtype, device):
             use_safetensors=format == "safetensors",
         )
     state.update(model=model, device=device, calls={})
-    return answer_open(
-        cls, time.perf_counter() - start, info | {"missing_keys": held(model, info["missing_keys"])}
-    )
-
-
-def held(model, keys):
-    """Leave out layers without weights, such as dropout, that Keras reports by their names."""
-    empty = {layer.name for layer in model.layers if not layer.weights}
-    return [str(key) for key in keys if key not in empty]
+    empty = weightless_layers(model)
+    missing = [str(key) for key in info["missing_keys"] if key not in empty]
+    return open_reply(cls, time.perf_counter() - start, info | {"missing_keys": missing})
 
 
 def numpy(tensor):
@@ -120,11 +109,11 @@ def numpy(tensor):
 
 
 def tensors(inputs):
-    """Whole numbers as int32, as transformers' TensorFlow classes want them."""
-    return {
-        name: tf.constant(array.astype(np.int32 if array.dtype.kind == "i" else array.dtype))
-        for name, array in load(inputs).items()
-    }
+    return {name: tf.constant(array) for name, array in load_int32_arrays(inputs).items()}
+
+
+def on_device():
+    return tf.device(DEVICES[state["device"]])
 
 
 @op
@@ -134,59 +123,51 @@ def save(into):
 
 @op
 def run(inputs, into, tf32=False):
-    given = tensors(inputs)
+    given, options = tensors(inputs), {"output_hidden_states": True, "return_dict": True}
     tf.config.experimental.enable_tensor_float_32_execution(tf32)
-    start = time.perf_counter()
-    with tf.device(DEVICES[state["device"]]):
-        output = state["model"](
-            **given, output_hidden_states=True, return_dict=True, training=False
-        )
+    with on_device():
+        reply = run_model(lambda: state["model"](**given, **options, training=False), numpy, into)
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    return answer_run(output, numpy, into, time.perf_counter() - start)
+    return reply
 
 
 @op
 def generate(inputs, new_tokens):
-    given, model = tensors(inputs), state["model"]
-    with tf.device(DEVICES[state["device"]]):
-        output = model.generate(**given, **greedy(model, new_tokens), **SCORED)
-    return answer_generate(model, given, output, numpy)
+    with on_device():
+        return generate_greedily(state["model"], tensors(inputs), new_tokens, numpy, **SCORED)
 
 
 @op
 def time_(inputs, variant, train):
     """Time one call, or one training step: forward, backward and AdamW."""
-    given = tensors(inputs)
-    if (variant, train) not in state["calls"]:
-        call = trained(state["model"]) if train else inferred(state["model"])
-        if variant != "eager":
-            call = tf.function(call, jit_compile=variant == "xla")
-        state["calls"][variant, train] = call
-    call = state["calls"][variant, train]
 
-    def finished():
-        with tf.device(DEVICES[state["device"]]):
-            result = call(given).numpy()  # which waits for it
-        return float(result) if train else None
+    def build():
+        call = training_step(state["model"]) if train else inference(state["model"])
+        return call if variant == "eager" else tf.function(call, jit_compile=variant == "xla")
 
-    return timed(finished)
+    def finish(result):
+        value = result.numpy()  # waits for it
+        return float(value) if train else None
+
+    with on_device():
+        return timed_variant(state["calls"], (variant, train), build, (tensors(inputs),), finish)
 
 
-def inferred(model):
+def inference(model):
     return lambda given: model(**given, training=False)[0]
 
 
-def trained(model):
-    """Take the mean square of the first output as loss: any head has one, in every framework."""
-    optimiser = tf_keras.optimizers.AdamW(1e-4, weight_decay=0.01, jit_compile=False)
+def training_step(model):
+    """Use the mean square of the first output as loss: every head has one, in every framework."""
+    optimizer = tf_keras.optimizers.AdamW(1e-4, weight_decay=0.01, jit_compile=False)
     weights = model.trainable_variables
-    optimiser.build(weights)  # its state is made here, for a compiled step may make none
+    optimizer.build(weights)  # creates its state here: a compiled step must not create any
 
     def call(given):
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.square(model(**given, training=True)[0]))
         gradients = zip(tape.gradient(loss, weights), weights, strict=True)
-        optimiser.apply_gradients([pair for pair in gradients if pair[0] is not None])
+        optimizer.apply_gradients([pair for pair in gradients if pair[0] is not None])
         return loss
 
     return call
@@ -194,10 +175,6 @@ def trained(model):
 
 @op
 def peak():
-    gpu = state.get("device") == "cuda"
-    return {
-        "peak_rss_mb": peak_rss_mb(),
-        "peak_gpu_mb": tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
-        if gpu
-        else None,
-    }
+    if state.get("device") != "cuda":
+        return peak_reply()
+    return peak_reply(tf.config.experimental.get_memory_info("GPU:0")["peak"])

@@ -1,4 +1,4 @@
-"""One run held to another: what counts, what is only shown, and how it is told."""
+"""Verdicts on a run compared with another one."""
 
 import io
 from dataclasses import replace
@@ -7,74 +7,76 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from hfscan.parity import inputs, report, tables
-from hfscan.parity.checkpoints import open_checkpoint
-from hfscan.parity.judge import Judge
-from hfscan.parity.plan import Case
-from hfscan.parity.runs import Runner
-from hfscan.parity.verdict import Result
+from hfscan.parity import report, sections
+from hfscan.parity.cases import Case
+from hfscan.parity.checkpoint import open_checkpoint
+from hfscan.parity.inputs import make_inputs
+from hfscan.parity.result import Result
+from hfscan.parity.run import ModelRunner
+from hfscan.parity.verdict import Evaluator
+from hfscan.parity.weights import read_tables
 
 
-def _held_to(sweep, folder, case_b, inputs_b=inputs.draw, dtype="float32", change=None):
-    """Judge a second run, with inputs and precision of its own, by a first plain one.
+def _compare(runner, folder, case_b, inputs_b=make_inputs, dtype="float32", change=None):
+    """Evaluate a second run, with its own inputs and precision, against a first direct one.
 
     `change` takes both runs and returns both.
     """
     checkpoint = open_checkpoint(folder)
-    weights = {one.name: one for one in checkpoint.weights}
-    given = inputs.draw(checkpoint)
-    files = tables.read_all(checkpoint.weights, sweep)
+    weights = {file.name: file for file in checkpoint.weights}
+    given = make_inputs(checkpoint)
+    files = read_tables(checkpoint.weights, runner.pool)
 
     def result(backend, dtype):
         file = {"file": case_b[0], "format": "", "sha256": ""}
-        return Result(checkpoint.name, None, None, file, backend, "cpu", dtype, "plain")
+        return Result(checkpoint.name, None, None, file, backend, "cpu", dtype, "direct")
 
-    case_a = Case(weights["model.safetensors"], "pytorch", "plain")
-    first = Runner(sweep, checkpoint, given).run(case_a, result("pytorch", "float32"))
+    case_a = Case(weights["model.safetensors"], "pytorch", "direct")
+    first = ModelRunner(runner.pool, checkpoint, given).run(case_a, result("pytorch", "float32"))
     case = Case(weights[case_b[0]], *case_b[1:])
     judged = result(case.backend, dtype)
-    second = Runner(sweep, checkpoint, inputs_b(checkpoint)).run(case, judged)
+    second = ModelRunner(runner.pool, checkpoint, inputs_b(checkpoint)).run(case, judged)
     assert first is not None
     assert second is not None
     first, second = change(first, second) if change else (first, second)
-    judge = Judge(files, given, (case_a, first), None, lambda: iter(()))
-    judge.judge(case, second, judged)
+    evaluator = Evaluator(files, given, (case_a, first), None, lambda: iter(()))
+    evaluator.evaluate(case, second, judged)
     return judged
 
 
-def test_other_garbage_in_the_padding_is_no_difference(sweep, checkpoints):
+def test_padding_content_does_not_matter(runner, checkpoints):
     def other(checkpoint):
-        return inputs.draw(checkpoint, padding_seed=7)
+        return make_inputs(checkpoint, padding_seed=7)
 
-    case = ("tf_model.h5", "tensorflow", "plain")
-    judged = _held_to(sweep, checkpoints["bert"], case, other)
+    case = ("tf_model.h5", "tensorflow", "direct")
+    judged = _compare(runner, checkpoints["bert"], case, other)
     rows = {row["region"]: row for row in judged.outputs}
     assert rows["padding"]["rel_l2"] > 0.1
     assert rows["real"]["rel_l2"] < 1e-5
     assert judged.verdict == "agree"
 
 
-def test_outputs_of_another_precision_are_a_difference(sweep, checkpoints):
-    case = ("pytorch_model.bin", "pytorch", "plain")
-    judged = _held_to(sweep, checkpoints["bert"], case, dtype="bfloat16")
+def test_other_precision_is_a_difference(runner, checkpoints):
+    case = ("pytorch_model.bin", "pytorch", "direct")
+    judged = _compare(runner, checkpoints["bert"], case, dtype="bfloat16")
     assert all(row["rel_l2"] < 3.2e-2 for row in judged.outputs)
     assert judged.verdict == "outputs differ"
     assert judged.reason == "logits is bfloat16, not float32"
 
 
-def test_two_devices_are_told_and_tf32_is_a_line_of_its_own(sweep, checkpoints):
-    # what a GPU would give is put in by hand: that backends fill it in, only a GPU can show
+def test_devices_and_tf32_are_reported(runner, checkpoints):
+    # the results of a GPU are added by hand: only a GPU can show that backends return them
     def on_gpu(first, second):
         moved = {name: array * np.float32(1 + 3e-4) for name, array in second.outputs.items()}
         return replace(first, device="cuda"), replace(second, tf32=moved)
 
-    case = ("tf_model.h5", "tensorflow", "plain")
-    judged = _held_to(sweep, checkpoints["bert"], case, change=on_gpu)
+    case = ("tf_model.h5", "tensorflow", "direct")
+    judged = _compare(runner, checkpoints["bert"], case, change=on_gpu)
     assert judged.verdict == "agree"
-    assert "of the tolerance, to pytorch on cuda on model.safetensors" in judged.reason
+    assert "to pytorch on cuda (model.safetensors), " in judged.reason
     assert judged.tf32_rel_l2 == pytest.approx(3e-4, rel=1e-3)
     text = io.StringIO()
-    report.write_terminal(report.document([judged], {}, datetime.now(UTC)), text)
+    report.write_terminal(sections.new_document([judged], {}, datetime.now(UTC)), text)
     _, verdict, tf32, *_ = text.getvalue().splitlines()
     assert "agree" in verdict
     assert "TF32" not in verdict
@@ -82,7 +84,7 @@ def test_two_devices_are_told_and_tf32_is_a_line_of_its_own(sweep, checkpoints):
 
 
 @pytest.mark.parametrize(("dtype", "least"), [("bfloat16", 1e-3), ("float16", 1e-4)])
-def test_lower_precisions_have_tolerances_of_their_own(check_with, altered, dtype, least):
+def test_lower_precisions_have_own_tolerances(check_with, altered, dtype, least):
     folder = altered("gpt2", "model.safetensors", "pytorch_model.bin")
     results = check_with(folder, dtype=dtype)
     assert {r.dtype for r in results} == {dtype}

@@ -1,0 +1,187 @@
+"""Benchmark the backends in interleaved rounds: background load then affects all equally."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hfscan.parity.cases import Case, backend_spec, required_backends
+from hfscan.parity.checkpoint import open_checkpoint
+from hfscan.parity.configs import CheckpointError
+from hfscan.parity.process import BackendProcess
+from hfscan.parity.replies import BackendDiedError, BackendError, summary_line
+from hfscan.parity.result import Result, Verdict
+
+if TYPE_CHECKING:
+    from hfscan.parity.run import ModelRunner
+
+Row = dict[str, Any]
+Completed = Mapping[str, Sequence[tuple[Case, Result]]]  # backend -> cases that ran, latest last
+
+
+@dataclass
+class Variant:
+    """One way to run the model: a backend, a variant of it, and the process it is timed in."""
+
+    row: Row
+    case: Case
+    process: BackendProcess
+    first_call: Row = field(default_factory=dict)
+    calls: list[Row] = field(default_factory=list)
+
+    def values(self, key: str) -> list[float]:
+        return [call[key] for call in self.calls]
+
+
+def measure_inference(runner: "ModelRunner", completed: Completed) -> list[Row]:
+    """Time a forward pass in each backend, or in each variant of each if requested."""
+    if runner.pool.settings.variants:
+        names = {backend: backend_spec(backend).variants for backend in completed}
+        with _isolated(runner, completed, "inference", names) as variants:
+            return _time_rounds(runner, variants)
+    variants = []
+    for backend, cases in completed.items():
+        case, result = cases[-1]
+        row = _new_row(result, "inference", case, backend_spec(backend).variants[0])
+        runner.reopen(case, result)
+        variants.append(Variant(row, case, runner.pool.process(backend)))
+    return _time_rounds(runner, variants)
+
+
+def measure_training(runner: "ModelRunner", completed: Completed) -> list[Row]:
+    """Time training steps in each backend that can train: the default variant, or all of them.
+
+    A step is a forward pass, a backward pass and AdamW.
+    """
+    count = None if runner.pool.settings.variants else 1
+    names = {backend: backend_spec(backend).trains[:count] for backend in completed}
+    with _isolated(runner, completed, "training", names) as variants:
+        return _time_rounds(runner, variants)
+
+
+@contextmanager
+def _isolated(
+    runner: "ModelRunner", completed: Completed, mode: str, names: Mapping[str, Sequence[str]]
+) -> Iterator[list[Variant]]:
+    """Open the model in a separate process for each variant, in the backend's native format.
+
+    No other framework is imported to convert weights, so its peak memory is its own.
+    """
+    with ExitStack() as stack:
+        variants = []
+        for backend, variant_names in names.items():
+            cases = completed[backend]
+            case, result = next((item for item in cases if item[0].is_native), cases[-1])
+            native = _to_native(runner, case, result) if variant_names else case
+            for name in variant_names:
+                needed = required_backends([native], backend)
+                process = runner.pool.new_process(backend, needed)
+                stack.callback(process.close)
+                row = _new_row(result, mode, native, name) | {"own_process": True}
+                variants.append(Variant(row, native, process))
+                process.spawn()  # in parallel: importing a framework takes seconds
+        for variant in variants:
+            row = variant.row
+            try:
+                runner.open_in(variant.process, variant.case, row["device"], row["dtype"])
+            except BackendError as error:
+                row["fault"] = summary_line(error)
+        yield variants
+
+
+def _to_native(runner: "ModelRunner", case: Case, result: Result) -> Case:
+    """Return the case with weights in the backend's native format, saved by it if needed."""
+    opens = backend_spec(case.backend).opens
+    if case.is_native or not any(key.startswith(f"{case.backend}/") for key in opens):
+        return case
+    runner.reopen(case, result)
+    folder = runner.pool.new_folder(f"native-{case.backend}")
+    runner.pool.process(case.backend).call("save", into=str(folder))
+    try:
+        weights = open_checkpoint(folder).weights
+    except CheckpointError as error:
+        raise BackendDiedError(
+            Verdict.BACKEND_FAILED, f"the weights it saved cannot be opened: {error}"
+        ) from error
+    if not weights:
+        raise BackendDiedError(Verdict.BACKEND_FAILED, "it saved no weights that can be opened")
+    return Case(weights[0], case.backend, "direct")
+
+
+def _new_row(result: Result, mode: str, case: Case, variant: str) -> Row:
+    return {
+        "checkpoint": result.checkpoint,
+        "architecture": result.architecture,
+        "mode": mode,
+        "backend": case.backend,
+        "variant": variant,
+        "device": result.device,
+        "dtype": result.dtype,
+        "file": case.weights.name,
+        "own_process": False,
+    }
+
+
+def _time_rounds(runner: "ModelRunner", variants: Sequence[Variant]) -> list[Row]:
+    """Call each variant once a round, after a separate first call (compiling, tracing).
+
+    Ratios are of two calls of one round, to the first variant. Raises BackendError.
+    """
+    shapes = {name: list(array.shape) for name, array in runner.inputs.batch.items()}
+    load_before = _load_average()
+    for variant in variants:
+        variant.row["inputs"] = shapes
+        try:
+            if "fault" not in variant.row:
+                variant.first_call = _time_call(runner, variant)
+        except BackendError as error:
+            variant.row["fault"] = summary_line(error)
+    timed = [variant for variant in variants if "fault" not in variant.row]
+    for _ in range(runner.pool.settings.rounds):
+        for variant in timed:
+            variant.calls.append(_time_call(runner, variant))
+    for variant in timed:
+        row = variant.row
+        row["latency_ms"] = _quantiles(variant.values("milliseconds"))
+        for key, ratio in (("milliseconds", "ratio"), ("cpu_milliseconds", "cpu_ratio")):
+            row[key] = variant.values(key)
+            row[ratio] = _ratio(variant, timed[0], key)
+        row["first_call_seconds"] = variant.first_call["milliseconds"] / 1e3
+        if row["mode"] == "training":
+            row["losses"] = [variant.first_call["loss"], *variant.values("loss")]
+        row["load_average"] = [load_before, _load_average()]
+        if row["own_process"]:
+            row.update(variant.process.call("peak"))
+    return [variant.row for variant in variants]
+
+
+def _ratio(variant: Variant, base: Variant, key: str) -> Row:
+    with np.errstate(all="ignore"):  # a coarse clock may measure 0
+        ratios = np.array(variant.values(key)) / np.array(base.values(key))
+    return {
+        "to": f"{base.case.backend} {base.row['variant']}",
+        "median": float(np.median(ratios)),
+        "min": float(ratios.min()),
+        "max": float(ratios.max()),
+    }
+
+
+def _quantiles(milliseconds: Sequence[float]) -> dict[str, float]:
+    p50, p90 = np.percentile(milliseconds, [50, 90])
+    return {"p50": float(p50), "p90": float(p90), "n": len(milliseconds)}
+
+
+def _time_call(runner: "ModelRunner", variant: Variant) -> Row:
+    return variant.process.call(
+        "time",
+        inputs=runner.batch_files,
+        variant=variant.row["variant"],
+        train=variant.row["mode"] == "training",
+    )
+
+
+def _load_average() -> float | None:
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None

@@ -1,0 +1,87 @@
+"""List the cases of a checkpoint: each weight file, in each backend, by each load method."""
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from hfscan.parity.checkpoint import Checkpoint, Weights
+from hfscan.parity.process import backend_file, backend_names
+from hfscan.parity.result import LoadMethod
+
+
+@dataclass(frozen=True)
+class BackendSpec:
+    """What a backend's file declares.
+
+    `opens`: "origin/format" -> load methods. `needs`: origin -> the backend whose framework it
+    imports as well. `reads`: formats whose tensors it can list. `variants`: ways to run a model;
+    verdicts rest on the first. `trains`: ways to take a training step, the default first.
+    """
+
+    opens: Mapping[str, Sequence[LoadMethod]]
+    needs: Mapping[str, str]
+    reads: Sequence[str]
+    variants: Sequence[str]
+    trains: Sequence[str]
+
+
+_CONSTANTS = ("OPENS", "NEEDS", "READS", "VARIANTS", "TRAINS")
+
+
+@cache
+def backend_spec(backend: str) -> BackendSpec:
+    """Read the constants of a backend's file without importing its framework."""
+    tree = ast.parse(backend_file(backend).read_text(encoding="utf-8"))
+    values = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    return BackendSpec(*(ast.literal_eval(values[name]) for name in _CONSTANTS))
+
+
+def find_reader(format_: str) -> str | None:
+    """Return the backend that lists the tensors of a format, or None."""
+    names = backend_names()
+    return next((name for name in names if format_ in backend_spec(name).reads), None)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One weight file in one backend: loaded `direct`, as users do, or `converted`."""
+
+    weights: Weights
+    backend: str
+    load_method: LoadMethod
+
+    @property
+    def is_native(self) -> bool:
+        return self.weights.origin == self.backend
+
+
+def list_cases(checkpoint: Checkpoint, backends: Iterable[str]) -> list[Case]:
+    """Return every case of a checkpoint, native ones first: the first is the baseline.
+
+    Otherwise backends alternate, because they work in parallel.
+    """
+    ordered = []
+    for order, backend in enumerate(backends):
+        cases = [
+            Case(weights, backend, method)
+            for weights in checkpoint.weights
+            for method in backend_spec(backend).opens.get(f"{weights.origin}/{weights.format}", ())
+        ]
+        cases.sort(key=lambda case: not case.is_native)  # stable
+        ordered += [((not case.is_native, turn, order), case) for turn, case in enumerate(cases)]
+    return [case for _, case in sorted(ordered, key=lambda item: item[0])]
+
+
+def required_backends(cases: Iterable[Case], backend: str) -> frozenset[str]:
+    """Return the backends whose frameworks `backend` must import as well for these cases."""
+    needs = backend_spec(backend).needs
+    return frozenset(
+        needs[case.weights.origin]
+        for case in cases
+        if case.backend == backend and case.weights.origin in needs
+    )

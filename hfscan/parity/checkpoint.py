@@ -1,0 +1,346 @@
+"""Open checkpoints: find weight files, read configs and safetensors without trusting them."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from huggingface_hub import constants, snapshot_download
+from huggingface_hub.errors import HFValidationError
+
+from hfscan.errors import HubRefusedError
+from hfscan.hub.endpoint import parse_endpoint
+from hfscan.hub.official import translate_client_errors
+from hfscan.parity.backends._tensors import total_memory_bytes
+from hfscan.parity.configs import CheckpointError, CleanConfig, Config, clean
+from hfscan.text import sanitize
+
+_MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library itself
+_MAX_JSON = 10_000_000  # bytes; the largest index files on the Hub are below 1 MB
+_NUMPY_DTYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2",
+    "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "?",
+}  # fmt: skip
+_WEIGHT_FILES = {  # the names transformers looks for -> format, origin (None: stated in the file)
+    "model.safetensors": ("safetensors", None),
+    "tf_model.safetensors": ("safetensors", "tensorflow"),
+    "pytorch_model.bin": ("bin", "pytorch"),
+    "tf_model.h5": ("h5", "tensorflow"),
+    "flax_model.msgpack": ("msgpack", "flax"),
+}
+_CONFIG = "config.json"
+_GENERATION_CONFIG = "generation_config.json"
+_TOKENIZER_CONFIG = "tokenizer_config.json"
+_TOKENIZER_DATA = """tokenizer.json special_tokens_map.json added_tokens.json vocab.json vocab.txt
+    merges.txt spiece.model sentencepiece.bpe.model tokenizer.model source.spm target.spm
+    vocab.bpe bpe.codes""".split()
+"""Tokenizer files that hold data only."""
+_DOWNLOADS = [_CONFIG, _GENERATION_CONFIG, "*.safetensors", "*.index.json", "pytorch_model*.bin",
+              "tf_model*.h5", "flax_model*.msgpack",
+              _TOKENIZER_CONFIG, *_TOKENIZER_DATA]  # fmt: skip
+_ORIGINS = {"pt": "pytorch", "tf": "tensorflow", "flax": "flax"}
+_PICKLE = "a pickle, which can run any code: never opened"
+_KERAS = "a Keras model, whose layers can be code: never opened"
+_GRAPH = "a graph, which can contain any operation and refer to other files: never opened"
+_ADAPTER = "an adapter, which names the model it belongs to: never opened"
+_UNSAFE_FILES = [  # pattern of file names, why no backend opens such a file
+    (r".*\.(pt|pth|ckpt|pkl|pickle|joblib)", _PICKLE),
+    (r".*\.keras|.*(?<!tf_model)(?<!tf_model-\d{5}-of-\d{5})\.(h5|hdf5)", _KERAS),
+    (r".*\.(pb|pbtxt|onnx|tflite|mlmodel)|saved_model", _GRAPH),
+    (r"adapter_(config\.json|model\..*)", _ADAPTER),
+]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One stored copy of the weights: `parts` are its files, `files` also has the index.
+
+    `configs`: file name -> content of the configs beside them.
+    """
+
+    name: str
+    format: str
+    origin: str
+    parts: tuple[Path, ...]
+    files: tuple[Path, ...]
+    configs: dict[str, Config] = field(repr=False)
+
+    @property
+    def config(self) -> Config:
+        return self.configs[_CONFIG]
+
+    def sha256(self) -> str:
+        """Return the SHA-256 (hex) over the parts, in order."""
+        digest = hashlib.sha256()
+        for part in self.parts:
+            with part.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+
+    def stage(self, folder: Path) -> Path:
+        """Fill `folder` with these weights and the cleaned configs only."""
+        _stage(self.files, self.configs, folder)
+        return folder
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder with a config and weight files.
+
+    `unsafe`: file -> why no backend opens it. `damaged`: weight file -> what is wrong with it.
+    `removed_keys`: config entries that name code or files, removed for every backend.
+    """
+
+    name: str
+    folder: Path
+    revision: str | None
+    config: Config
+    weights: tuple[Weights, ...]
+    unsafe: dict[str, str] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+    removed_keys: tuple[str, ...] = ()
+
+    @property
+    def architecture(self) -> str | None:
+        """The class named by the config, as PyTorch calls it."""
+        names = self.config.get("architectures")
+        first = names[0] if isinstance(names, list) and names else None
+        return first.removeprefix("TF").removeprefix("Flax") if isinstance(first, str) else None
+
+    def stage_tokenizer(self, folder: Path) -> Path:
+        """Fill `folder` with the cleaned configs and the tokenizer's data; no code, no weights.
+
+        Raises CheckpointError.
+        """
+        home = self.folder
+        names = [name for name in _TOKENIZER_DATA if os.path.lexists(home / name)]
+        configs = {_CONFIG: self.config}
+        if os.path.lexists(home / _TOKENIZER_CONFIG):
+            configs[_TOKENIZER_CONFIG] = _read_config(home, _TOKENIZER_CONFIG, paths=False).config
+        _stage([_resolve_within(home, name) for name in names], configs, folder)
+        return folder
+
+
+def _stage(files: Iterable[Path], configs: dict[str, Config], folder: Path) -> None:
+    for file in files:
+        try:
+            (folder / file.name).symlink_to(file.resolve())
+        except OSError:  # Windows without the right to create links
+            shutil.copyfile(file, folder / file.name)
+    for name, config in configs.items():
+        (folder / name).write_text(json.dumps(config), encoding="utf-8")
+
+
+def require_endpoint(names: Iterable[str]) -> None:
+    """Raise HubRefusedError if a checkpoint comes from the Hub and HF_ENDPOINT is invalid."""
+    if not all(Path(name).is_dir() for name in names):
+        parse_endpoint(constants.ENDPOINT)
+
+
+def load_checkpoint(name: str, revision: str | None = None) -> Checkpoint:
+    """Open the checkpoint in a local folder, or download it from the Hub at its current commit.
+
+    Raises CheckpointError, HubRefusedError, HubUnreachableError, HubContractError, StorageError.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return open_checkpoint(folder)
+    with translate_client_errors(
+        constants.ENDPOINT,
+        f"{sanitize(name, 100)} cannot be fetched",
+        "Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or name a folder.",
+    ):
+        try:
+            path = Path(snapshot_download(name, revision=revision, allow_patterns=_DOWNLOADS))
+        except HFValidationError as error:
+            raise HubRefusedError(
+                f"{name!r} is neither a folder nor a Hub id (owner/name)."
+            ) from error
+    return open_checkpoint(path, name, path.name)
+
+
+def open_checkpoint(
+    folder: Path, name: str | None = None, revision: str | None = None
+) -> Checkpoint:
+    """Open the checkpoint in `folder`. Raises CheckpointError without a readable config or weights.
+
+    Configs are cleaned here: neither the rest of hfscan nor a backend sees the originals.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not a folder. Give a checkpoint's folder or a Hub id.")
+    configs: dict[str, Config] = {}
+    removed: list[str] = []
+    for config_name in (_CONFIG, _GENERATION_CONFIG):
+        if config_name == _CONFIG or os.path.lexists(folder / config_name):
+            cleaned = _read_config(folder, config_name)
+            configs[config_name] = cleaned.config
+            removed += cleaned.removed
+    weights: list[Weights] = []
+    damaged: dict[str, str] = {}
+    for known, (format_, origin) in _WEIGHT_FILES.items():
+        for file in (known, f"{known}.index.json"):
+            if not os.path.lexists(folder / file):
+                continue
+            try:
+                weights.append(_open_weights(folder, configs, file, format_, origin))
+            except CheckpointError as error:
+                damaged[file] = str(error)
+    if not weights and not damaged:
+        raise CheckpointError(f"{folder} has no weight file that transformers would look for.")
+    return Checkpoint(
+        name or folder.name,
+        folder,
+        revision,
+        configs[_CONFIG],
+        tuple(weights),
+        _find_unsafe_files(folder),
+        damaged,
+        tuple(dict.fromkeys(removed)),
+    )
+
+
+def with_baseline(checkpoint: Checkpoint, baseline: Checkpoint) -> Checkpoint:
+    """Return `checkpoint` with the first weights of `baseline` before its own.
+
+    Raises CheckpointError if the two have different architectures.
+    """
+    if checkpoint.architecture != baseline.architecture:
+        raise CheckpointError(
+            f"{checkpoint.name} ({checkpoint.architecture}) and {baseline.name} "
+            f"({baseline.architecture}) have different architectures and cannot be compared."
+        )
+    first = tuple(
+        replace(weights, name=f"{baseline.name}/{weights.name}") for weights in baseline.weights[:1]
+    )
+    return replace(checkpoint, weights=first + checkpoint.weights)
+
+
+def _read_config(folder: Path, name: str, *, paths: bool = True) -> CleanConfig:
+    return clean(_read_json(_resolve_within(folder, name)), paths=paths)
+
+
+def _find_unsafe_files(folder: Path) -> dict[str, str]:
+    return {
+        path.name: reason
+        for path in sorted(folder.iterdir())
+        for pattern, reason in _UNSAFE_FILES
+        if re.fullmatch(pattern, path.name)
+    }
+
+
+def _open_weights(
+    folder: Path, configs: dict[str, Config], file: str, format_: str, origin: str | None
+) -> Weights:
+    path = _resolve_within(folder, file)
+    parts: tuple[Path, ...] = (path,)
+    if file.endswith(".index.json"):
+        shards = _read_json(path).get("weight_map")
+        if not isinstance(shards, dict) or not shards:
+            raise CheckpointError(f"{file} lists no shards")
+        names = dict.fromkeys(str(shard) for shard in shards.values())
+        parts = tuple(_resolve_within(folder, shard) for shard in names)
+    size, memory = sum(part.stat().st_size for part in parts), total_memory_bytes()
+    if memory is not None and size > memory:
+        raise CheckpointError(
+            f"{file} has {size:,} bytes and this machine {memory:,} bytes of memory: no backend "
+            f"can open it"
+        )
+    if origin is None:
+        header, _ = read_safetensors_header(parts[0])
+        origin = _ORIGINS.get(str(header.get("__metadata__", {}).get("format", "pt")), "pytorch")
+    files = tuple(dict.fromkeys((path, *parts)))
+    return Weights(file, format_, origin, parts, files, configs)
+
+
+def _resolve_within(folder: Path, name: str) -> Path:
+    """Return the file `name`, checked to lie in the folder (or in its own Hub cache)."""
+    if Path(name).name != name or name in {"", ".", ".."}:
+        raise CheckpointError(f"{name!r} is a path, not a file of this folder")
+    path, home = folder / name, folder.resolve()
+    if home.parent.name == "snapshots":  # the Hub cache: snapshots/<revision>/x -> blobs/<hash>
+        home = home.parent.parent
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(f"{name} is missing") from error
+    if not target.is_relative_to(home):
+        raise CheckpointError(f"{name} is a link that leaves the folder")
+    if not target.is_file():
+        raise CheckpointError(f"{name} is not a regular file")
+    return path
+
+
+def _read_json(path: Path) -> Config:
+    try:
+        if path.stat().st_size > _MAX_JSON:
+            raise CheckpointError(f"{path.name} is larger than {_MAX_JSON:,} bytes")
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError, OSError) as error:
+        raise CheckpointError(f"{path.name} is not readable JSON") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path.name} is not a JSON object")
+    return value
+
+
+def read_safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
+    """Return (header, offset of the data), every tensor checked to lie within the file.
+
+    Raises CheckpointError. Format: 8 bytes little-endian length, JSON, data.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 2 <= length <= min(size - 8, _MAX_HEADER):
+            raise CheckpointError(
+                f"{path.name} is not a safetensors file: its header would be {length:,} bytes long"
+            )
+        try:
+            header = json.loads(file.read(length))
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(f"{path.name}: its header is not JSON") from error
+    if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
+        raise CheckpointError(f"{path.name}: its header is not a JSON object")
+    for name, entry in header.items():
+        if name != "__metadata__":
+            _check_entry(path, name, entry, size - 8 - length)
+    return header, 8 + length
+
+
+def _check_entry(path: Path, name: str, entry: Any, data_size: int) -> None:
+    try:
+        dtype = np.dtype(_NUMPY_DTYPES[entry["dtype"]])
+        first, last = entry["data_offsets"]
+        shape = entry["shape"]
+        count = int(np.prod([int(side) for side in shape], dtype=object)) if shape else 1
+        is_valid = (
+            all(isinstance(side, int) and side >= 0 for side in shape)
+            and 0 <= first <= last <= data_size
+            and last - first == count * dtype.itemsize
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path.name}: the entry of {name} is not valid") from error
+    if not is_valid:
+        raise CheckpointError(f"{path.name}: {name} lies outside the file (truncated?)")
+
+
+def read_safetensors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (name, array) of a safetensors file: mapped, not copied; bfloat16 as float32."""
+    header, start = read_safetensors_header(path)
+    data = np.memmap(path, mode="r", offset=0, dtype=np.uint8)
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        first, last = entry["data_offsets"]
+        array = data[start + first : start + last].view(_NUMPY_DTYPES[entry["dtype"]])
+        if entry["dtype"] == "BF16":
+            array = (array.astype("<u4") << 16).view("<f4")
+        yield name, array.reshape(entry["shape"])

@@ -1,0 +1,284 @@
+"""Manage a backend subprocess: start it, exchange JSON lines, end it on timeout or memory limit."""
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hfscan.parity import confinement
+from hfscan.parity.pipes import ReplyReader, StderrTail, send
+from hfscan.parity.replies import BackendDiedError, BackendError, ProtocolError, decode
+from hfscan.parity.result import Verdict
+
+BACKENDS = Path(__file__).with_name("backends")
+START_TIMEOUT = 300.0  # seconds; importing a framework on a busy machine
+_POLL_SECONDS = 0.05  # between two looks at a backend's memory
+_NOTICE_SECONDS = 15.0  # of waiting before the first notice; then twice as long
+_END_TIMEOUT = 5.0  # seconds for a process to end that closed its output, or was killed
+_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_USE_LEGACY_KERAS": "1",  # transformers' TensorFlow classes are Keras 2
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "HF_HUB_OFFLINE": "1",  # a backend opens local files only
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONIOENCODING": "utf-8",
+}
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")  # the last is JAX's
+_EXTRAS = {"flax": "parity,jax", "keras-jax": "parity,jax"}  # the extra of all others: "parity"
+_SWITCHES = {"USE_TORCH": "pytorch", "USE_TF": "tensorflow", "USE_FLAX": "flax"}
+
+
+def backend_names() -> list[str]:
+    """Return the names of all backends: one file each."""
+    files = BACKENDS.glob("*_backend.py")
+    return sorted(path.stem.removesuffix("_backend").replace("_", "-") for path in files)
+
+
+def backend_file(backend: str) -> Path:
+    """Return the path of a backend's file."""
+    return BACKENDS / f"{backend.replace('-', '_')}_backend.py"
+
+
+class BackendProcess:
+    """One backend in a subprocess: started by the first call, restarted after it died.
+
+    `also_imports` names backends whose frameworks it may import as well; `memory_mb` limits its
+    resident memory, polled every 50 ms (Linux). `notify` receives a message while a reply takes
+    long. A backend that failed to start is not started again. Threads may share it: the holder of
+    `lock` has the backend, and the model that is open in it, to itself.
+    """
+
+    def __init__(
+        self,
+        backend: str,
+        python: str | None = None,
+        *,
+        also_imports: frozenset[str] = frozenset(),
+        threads: int = 1,
+        timeout: float = 300.0,
+        start_timeout: float = START_TIMEOUT,
+        memory_mb: float | None = None,
+        notify: Callable[[str], None] | None = None,
+        notice_seconds: float = _NOTICE_SECONDS,
+    ) -> None:
+        self.backend, self.python = backend, python or sys.executable
+        self.also_imports, self.threads = also_imports, threads
+        self.timeout, self.start_timeout = timeout, start_timeout
+        self.memory_mb, self.notice_seconds = memory_mb, notice_seconds
+        self.info: dict[str, Any] = {}
+        self.lock = threading.RLock()
+        self._notify = notify or (lambda _: None)
+        self._process: _Process | None = None
+        self._start_error: BackendError | None = None
+
+    def call(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """Return the reply to `op`. Raises BackendError, BackendDiedError if the process ended."""
+        with self.lock:
+            self.start()
+            return self._request(op, self.timeout, arguments)
+
+    def start(self) -> None:
+        """Start the backend if it is not running. Raises BackendError.
+
+        `info` then holds versions, device and `isolated_from`.
+        """
+        with self.lock:
+            self.spawn()
+            if self.info or self._process is None:
+                return
+            try:
+                info = self._request("hello", self.start_timeout, {"threads": self.threads})
+            except BackendError as error:
+                self.close()
+                self._start_error = error
+                raise
+            self.info = {**info, "isolated_from": confinement.inspect_isolation(self._process.pid)}
+
+    def spawn(self) -> None:
+        """Start the process if it is not running, without waiting until it is ready."""
+        if self._start_error is not None:
+            raise self._start_error
+        if self._process is None:
+            self.info = {}
+            try:
+                self._process = self._new_process()
+            except BackendError as error:
+                self._start_error = error
+                raise
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, while a process is running."""
+        return self._process.pid if self._process else None
+
+    def close(self) -> None:
+        """End the process; a later call starts another."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
+
+    def _new_process(self) -> "_Process":
+        path = backend_file(self.backend)
+        if not path.exists():
+            raise BackendError(
+                Verdict.UNSUPPORTED, f"{self.backend}; backends: {', '.join(backend_names())}"
+            )
+        python = shutil.which(self.python)
+        if python is None:
+            raise self._not_installed("no such interpreter")
+        try:
+            return _Process(python, path.stem, self._environment)
+        except OSError as error:
+            raise self._not_installed(error.strerror or str(error)) from error
+
+    def _environment(self, home: Path) -> dict[str, str]:
+        enabled = {self.backend, *self.also_imports}
+        # AUTO: setting one framework to 1 would disable the others
+        switches = {key: "AUTO" if name in enabled else "0" for key, name in _SWITCHES.items()}
+        inherited = confinement.environment(os.environ, home)
+        return inherited | _ENVIRONMENT | switches | dict.fromkeys(_THREADS, str(self.threads))
+
+    def _request(self, op: str, timeout: float, arguments: dict[str, Any]) -> dict[str, Any]:
+        process = self._process
+        assert process is not None
+        number = process.send(op, arguments)
+        try:
+            line = self._wait_for_line(process, op, timeout)
+            if line is None:
+                raise self._end_of_output(process)
+            return decode(line, op, number)
+        except ProtocolError as error:
+            self.close()
+            raise BackendDiedError(Verdict.BACKEND_FAILED, str(error)) from error
+        except BackendError as error:
+            if error.kind == Verdict.NOT_INSTALLED and not isinstance(error, BackendDiedError):
+                self.close()
+                raise self._not_installed(error.message) from error
+            raise
+
+    def _wait_for_line(self, process: "_Process", op: str, timeout: float) -> bytes | None:
+        start = time.monotonic()
+        notice = self.notice_seconds
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return process.replies.get(_POLL_SECONDS)
+            waited = time.monotonic() - start
+            if waited > timeout:
+                self.close()
+                raise BackendDiedError(
+                    Verdict.TIMED_OUT, f"no reply to {op!r} within {timeout:g} s"
+                )
+            if waited > notice:
+                self._notify(
+                    f"Waiting for {self.backend}: {op!r} has taken {waited:,.0f} s (limit: "
+                    f"{timeout:,g} s)"
+                )
+                notice *= 2
+            used = _resident_mb(process.pid) if self.memory_mb else None
+            if self.memory_mb and used is not None and used > self.memory_mb:
+                self.close()
+                raise BackendDiedError(
+                    Verdict.OUT_OF_MEMORY, f"it exceeded the limit of {self.memory_mb:,.0f} MB"
+                )
+
+    def _end_of_output(self, process: "_Process") -> BackendDiedError:
+        """End a process whose output is closed, and return the error to raise."""
+        code = process.wait()
+        self.close()
+        last_line = process.errors.last_line()
+        if code == confinement.CANNOT_RUN:
+            return self._not_installed(last_line)
+        if code is None:
+            message = f"it closed its output without a reply; {last_line}"
+            return BackendDiedError(Verdict.BACKEND_FAILED, message)
+        ending = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        return BackendDiedError(Verdict.CRASHED, f"{ending}; {last_line}")
+
+    def _not_installed(self, reason: str) -> BackendDiedError:
+        extra = _EXTRAS.get(self.backend, "parity")
+        return BackendDiedError(
+            Verdict.NOT_INSTALLED,
+            f"{self.backend} cannot be used with {self.python} ({reason}): pip install "
+            f"'hfscan[{extra}]', or name another interpreter with --backend-python "
+            f"{self.backend}=PYTHON",
+        )
+
+
+class _Process:
+    """A running backend with its pipes and its own empty home folder."""
+
+    def __init__(
+        self, python: str, module: str, environment: Callable[[Path], dict[str, str]]
+    ) -> None:
+        """Start it. Raises OSError."""
+        self._folder = Path(tempfile.mkdtemp(prefix="hfscan-backend-"))
+        home, empty = self._folder / "home", self._folder / "empty"
+        home.mkdir()
+        empty.mkdir()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
+                confinement.command(python, [str(BACKENDS / "_run.py"), module], empty),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=environment(home),
+                start_new_session=True,
+            )
+        except OSError:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self.pid = self._process.pid
+        self.replies = ReplyReader(self._process.stdout)
+        self.errors = StderrTail(self._process.stderr)
+        self._requests = 0
+
+    def send(self, op: str, arguments: dict[str, Any]) -> int:
+        """Send a request and return its number."""
+        assert self._process.stdin is not None
+        self._requests += 1
+        request = {"id": self._requests, "op": op, **arguments}
+        self.replies.expect()
+        send(self._process.stdin, (json.dumps(request) + "\n").encode())
+        return self._requests
+
+    def wait(self) -> int | None:
+        """Return the exit code, or None if it does not end by itself within 5 seconds."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(_END_TIMEOUT)
+        return None
+
+    def close(self) -> None:
+        """Kill it and the processes it started, and remove its folder."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # already gone
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # the other end is gone
+            self._process.stdin.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _resident_mb(pid: int) -> float | None:
+    """Return a process's resident memory in MB (2**20 bytes); None except on Linux."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -1,0 +1,221 @@
+"""Read the tensors of every weight file, in PyTorch's names and orientation, and compare them."""
+
+import re
+import tempfile
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hfscan.parity import compare
+from hfscan.parity.arrays import ArrayReader
+from hfscan.parity.backends import _tensors
+from hfscan.parity.cases import find_reader
+from hfscan.parity.checkpoint import Weights, read_safetensors
+from hfscan.parity.configs import CheckpointError
+from hfscan.parity.pool import BackendPool
+from hfscan.parity.process import BackendProcess
+from hfscan.parity.replies import BackendDiedError, BackendError, summary_line
+from hfscan.parity.result import Verdict
+
+_MAX_EXAMINED = 200  # tensors whose values are fetched
+
+
+@dataclass
+class WeightTables:
+    """Weight file -> SHA-256, and the table of its tensors or (verdict, reason) if unreadable."""
+
+    processes: Callable[[str], BackendProcess]
+    digests: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    faults: dict[str, tuple[Verdict, str]] = field(default_factory=dict)
+
+    def duplicates(self, file: str) -> frozenset[str]:
+        """Return the tensors of a file whose values it holds under another name as well."""
+        names: dict[str, list[str]] = {}
+        for tensor, row in self.tables[file].items():
+            names.setdefault(row["sha256"], []).append(tensor)
+        return frozenset(name for same in names.values() if len(same) > 1 for name in same)
+
+    def renamed(self, ours: str, theirs: str) -> dict[str, str]:
+        """Map the names in one file to those in another, whichever leading scope they have."""
+        tables = self.tables[ours], self.tables[theirs]
+        prefixes = {name.split(".")[0] for table in tables for name in table}
+        return compare.align_names(*tables, sorted(prefixes))
+
+    def compare(self, ours: str, theirs: str) -> compare.WeightsDifference:
+        """Compare two files, in the names of `theirs`."""
+        names = self.renamed(ours, theirs)
+        table = {names[name]: row for name, row in self.tables[ours].items()}
+        return compare.compare_weights(table, self.tables[theirs])
+
+    def values(self, weights: Weights, names: Iterable[str], into: Path) -> dict[str, np.ndarray]:
+        """Return the values of these tensors, in PyTorch's orientation."""
+        wanted = set(names)
+        found: dict[str, np.ndarray] = {}
+        for number, part in enumerate(weights.parts):
+            if weights.format == "safetensors":
+                tensors = _named_tensors(weights, part)
+                found |= {name: array for _, name, array in tensors if name in wanted}
+                continue
+            table = self.tables[weights.name]
+            in_part = [name for name in wanted if table[name]["part"] == number]
+            if in_part:
+                paths = self._reader(weights).call(
+                    "take", path=str(part), names=in_part, into=f"{into}/{number}"
+                )["arrays"]
+                if missing := sorted(set(in_part) - paths.keys()):
+                    raise BackendDiedError(
+                        Verdict.BACKEND_FAILED, f"it did not return the values of {missing[0]}"
+                    )
+                arrays = ArrayReader(into)
+                found |= {name: arrays.read(paths[name]) for name in in_part}
+        return found
+
+    def read(self, weights: Weights) -> None:
+        """Read one weight file; one that cannot be read gets a verdict instead of a table."""
+        self.digests[weights.name] = weights.sha256()
+        try:
+            self.tables[weights.name] = self._read_table(weights)
+        except CheckpointError as error:
+            self.faults[weights.name] = (Verdict.UNREADABLE, str(error))
+        except BackendDiedError as error:
+            self.faults[weights.name] = (error.kind, error.message)
+        except BackendError as error:
+            fault = (Verdict.UNREADABLE, summary_line(error))
+            if error.kind == "UnpicklingError":
+                fault = (Verdict.REFUSED, "its pickle would run code; it was not opened")
+            self.faults[weights.name] = fault
+
+    def _read_table(self, weights: Weights) -> dict[str, dict[str, Any]]:
+        table: dict[str, dict[str, Any]] = {}
+        for number, part in enumerate(weights.parts):
+            if weights.format == "safetensors":
+                rows = [_tensors.describe(*tensor) for tensor in _named_tensors(weights, part)]
+            else:
+                rows = self._reader(weights).call("read", path=str(part))["tensors"]
+            table |= {row["name"]: {**row, "part": number} for row in rows}
+        if not table:
+            raise CheckpointError(f"{weights.name} holds no tensor")
+        return table
+
+    def _reader(self, weights: Weights) -> BackendProcess:
+        backend = find_reader(weights.format)
+        if backend is None:
+            raise CheckpointError(f"no backend reads {weights.format} files")
+        return self.processes(backend)
+
+
+def read_tables(files: Iterable[Weights], pool: BackendPool) -> WeightTables:
+    """Read the weight files in parallel."""
+    tables = WeightTables(pool.process)
+    with pool.threads() as threads:
+        deque(threads.map(tables.read, files), maxlen=0)
+    return tables
+
+
+def _named_tensors(weights: Weights, part: Path) -> Iterable[tuple[str, str, np.ndarray]]:
+    """Yield (name in the file, PyTorch's name, array in PyTorch's orientation)."""
+    for source, array in read_safetensors(part):
+        if weights.origin == "tensorflow":
+            name, axes = _tensors.convert_tensorflow_name(source, array.ndim)
+            yield source, name, _tensors.orient(array, axes)
+        else:
+            yield source, _tensors.normalize_pytorch_name(source), array
+
+
+def describe_difference(
+    tables: WeightTables, ours: Weights, theirs: Weights, found: compare.WeightsDifference
+) -> str:
+    """Return one sentence about how `ours` differs from `theirs`."""
+    parts = []
+    if found.only_theirs:
+        parts.append(f"{first_of(found.only_theirs)} only in {theirs.name}")
+    if found.only_ours:
+        parts.append(f"{first_of(found.only_ours)} only in {ours.name}")
+    if found.differ:
+        parts.append(
+            _describe_swap(tables, ours, theirs, found)
+            or _describe_values(tables, ours, theirs, found)
+        )
+    return "; ".join(parts)
+
+
+def first_of(names: Sequence[str]) -> str:
+    """Return the first name and how many more there are."""
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+
+
+def _describe_swap(
+    tables: WeightTables, ours: Weights, theirs: Weights, found: compare.WeightsDifference
+) -> str | None:
+    """Return which two layers have each other's tensors, if any do."""
+    names = tables.renamed(ours.name, theirs.name)
+    rows = {names[name]: row for name, row in tables.tables[ours.name].items()}
+    name_by_digest = {row["sha256"]: name for name, row in tables.tables[theirs.name].items()}
+    moves = set()
+    for name in found.differ:
+        origin = name_by_digest.get(rows[name]["sha256"], "")
+        here, there = (re.search(r"\d+", text) for text in (name, origin))
+        if here and there and re.sub(r"\d+", "#", name) == re.sub(r"\d+", "#", origin):
+            moves.add((int(here[0]), int(there[0])))
+    pairs = sorted({(min(m), max(m)) for m in moves if m[::-1] in moves and m[0] != m[1]})
+    return f"layers {pairs[0][0]} and {pairs[0][1]} are swapped" if pairs else None
+
+
+def _describe_values(
+    tables: WeightTables, ours: Weights, theirs: Weights, found: compare.WeightsDifference
+) -> str:
+    original = {new: old for old, new in tables.renamed(ours.name, theirs.name).items()}
+    names = found.differ[:_MAX_EXAMINED]
+    with tempfile.TemporaryDirectory(prefix="hfscan-parity-") as scratch:
+        our_values = tables.values(ours, [original[name] for name in names], Path(scratch, "ours"))
+        their_values = tables.values(theirs, names, Path(scratch, "theirs"))
+    kinds = {
+        name: _describe_tensor(our_values[original[name]], their_values[name]) for name in names
+    }
+    kind, count = Counter(re.sub(r" \(.*", "", text) for text in kinds.values()).most_common(1)[0]
+    first = next(name for name in names if kinds[name].startswith(kind))
+    more = f" and {len(found.differ) - 1} more" if len(found.differ) > 1 else ""
+    share = "" if count == len(names) else f" ({count} of {len(names)})"
+    return f"{first}{more}: {kinds[first]}{share}"
+
+
+def _describe_tensor(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """Return how one tensor differs from the other."""
+    ours, theirs = ours.squeeze(), theirs.squeeze()
+    if ours.ndim == 2 and ours.T.shape == theirs.shape and np.array_equal(ours.T, theirs):
+        return "transposed"
+    if ours.shape != theirs.shape:
+        return f"different shape ({list(ours.shape)}, not {list(theirs.shape)})"
+    a, b = ours.astype(np.float64), theirs.astype(np.float64)
+    if np.array_equal(a, b):
+        return f"the same values as {ours.dtype}, not {theirs.dtype}"
+    for precision, round_ in (("float16", _round_to_float16), ("bfloat16", _round_to_bfloat16)):
+        if np.array_equal(a, round_(theirs)):
+            return f"rounded to {precision}"
+        if np.array_equal(round_(ours), b):
+            return f"its counterpart is rounded to {precision}"
+    changed = int((a != b).sum())
+    if changed == 1 and ours.dtype == theirs.dtype == np.float32:
+        at = np.unravel_index(int((a != b).argmax()), a.shape)
+        bits = int(ours[at].view(np.uint32)) ^ int(theirs[at].view(np.uint32))
+        if bits.bit_count() == 1:
+            element = [int(index) for index in at]
+            return f"one flipped bit (bit {bits.bit_length() - 1} of element {element})"
+    return f"{changed:,} of {a.size:,} values (max abs {np.abs(a - b).max():.2g})"
+
+
+def _round_to_float16(array: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16).astype(np.float32)
+
+
+def _round_to_bfloat16(array: np.ndarray) -> np.ndarray:
+    """Round float32 to bfloat16, to nearest even, returned as float32."""
+    bits = array.astype(np.float32).view(np.uint32)
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+    return rounded.view(np.float32)
