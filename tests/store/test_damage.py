@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from processes import run_hfscan
 
-from hfscan import doctor
+from hfscan.cli import diagnostics
 from hfscan.errors import DatabaseError
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
@@ -184,9 +184,9 @@ def test_what_is_no_file_is_no_database(tmp_path, kind):
 
 
 def test_doctor_finds_damage(damaged):
-    (found, *_) = doctor.database(damaged / "h.duckdb")
-    assert found.state == "problem"
-    assert "It is damaged" in found.found
+    (check, *_) = diagnostics.check_database(damaged / "h.duckdb")
+    assert check.status == "problem"
+    assert "It is damaged" in check.message
 
 
 def make_text(path):
@@ -231,8 +231,8 @@ def test_foreign_file_is_left_alone(tmp_path, kind):
         assert (code, out) == (6, ""), err
         assert message in err
         assert "--db" in err
-    (found, *_) = doctor.database(path)
-    assert (found.state, message in found.found) == ("problem", True)
+    (check, *_) = diagnostics.check_database(path)
+    assert (check.status, message in check.message) == ("problem", True)
     assert path.read_bytes() == before
     assert {one.name for one in tmp_path.iterdir()} == {"h.duckdb", "dump.jsonl"}
 
