@@ -70,7 +70,7 @@ def _create(path: Path) -> None:
     for left_behind in (unfinished, path.with_name(path.name + ".new.wal")):
         left_behind.unlink(missing_ok=True)
     settings = SETTINGS | {"storage_compatibility_version": STORAGE_VERSION}
-    with duckdb.connect(unfinished, config=settings) as connection:
+    with duckdb.connect(unfinished.absolute(), config=settings) as connection:
         connection.execute("BEGIN")
         for schema in _schemas():
             connection.execute(schema)

@@ -64,6 +64,11 @@ def check_regular(path: Path) -> None:
             f"{path} is a symbolic link that leads back to itself. Name another file with --db, or "
             "remove the link."
         )
+    if os.name == "posix" and "\\" in str(path.absolute()):  # DuckDB takes it for a slash
+        raise DatabaseError(
+            f"{path} cannot be opened: DuckDB supports no backslash in a path. Name another file "
+            "with --db."
+        )
     if path.is_dir():
         raise DatabaseError(f"{path} is a folder. Name a file in it with --db.")
     if path.exists() and not path.is_file():
@@ -99,7 +104,7 @@ def _open(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            connection = duckdb.connect(path, read_only=not write, config=settings)
+            connection = duckdb.connect(path.absolute(), read_only=not write, config=settings)
         except duckdb.Error as error:
             if not is_locked(error) or time.monotonic() > deadline:
                 raise explain(error, path) from error

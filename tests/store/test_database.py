@@ -1,13 +1,17 @@
 """What a user meets when the database is missing, held, foreign or of another version."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from hfscan.errors import DatabaseError, StorageError
 from hfscan.store import Store
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="no such file names elsewhere")
 
 HOLDER = """
 import sys, duckdb
@@ -82,6 +86,26 @@ def test_a_database_killed_while_it_was_made_stops_nothing(tmp_path):
     unfinished.write_bytes(b"a header that was never finished")
     with Store.open(path, write=True) as store:
         assert store.snapshots() == []
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "name", [":memory:", "md:x", "sqlite:x.db", "file:x?mode=ro", "http:x", "100%25", "a \"b' c\nd"]
+)
+def test_every_file_name_is_a_file(tmp_path, monkeypatch, name):
+    """DuckDB takes some for databases of other kinds."""
+    monkeypatch.chdir(tmp_path)
+    Store.open(Path(name), write=True).close()
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    with Store.open(Path(name)) as store:
+        assert store.snapshots() == []
+
+
+@POSIX
+def test_backslash_in_path_is_refused(tmp_path):
+    with pytest.raises(DatabaseError, match="no backslash in a path"):
+        Store.open(tmp_path / "a\\b.duckdb", write=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there(tmp_path):
