@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from hfscan.fakehub import FakeHub, Population
-from hfscan.fakehub.synthetic import Synthesis
+from hfscan.fakehub.synthetic import SyntheticPopulation
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+from testhub import FakeHub, Population
 
 CHANGED, COUNTED, NEW, GONE = 0.007, 0.3, 0.003, 0.0005
 LIMITS = {"wall": 6 * 3600, "rss": 16e9, "disk": 14e9}
@@ -53,7 +55,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=10)
     args = parser.parse_args()
     new = round(args.models * NEW)
-    world = Synthesis(args.models + args.days * new, seed=1)
+    world = SyntheticPopulation(args.models + args.days * new, seed=1)
     life = _Life(world)
     port, datasets = 0, {}
     for day in range(args.days + 1):
@@ -62,7 +64,7 @@ def main() -> None:
         population = life.population(args.models + day * new)
         with FakeHub(population, port=port, quota=None, tokens={TOKEN: "me"}) as hub:
             port = int(hub.url.rpartition(":")[2])
-            hub.datasets.update(datasets)  # type: ignore[attr-defined]
+            hub.datasets.update(datasets)
             with urlopen(f"{hub.url}/api/models?sort=lastModified&limit=1"):  # noqa: S310
                 pass  # the fake Hub sorts once, the Hub has an index
             _measure_day(day, hub)
@@ -72,7 +74,7 @@ def main() -> None:
 class _Life:
     """Apply the daily changes to the models; the same in each run, except for the time of day."""
 
-    def __init__(self, world: Synthesis) -> None:
+    def __init__(self, world: SyntheticPopulation) -> None:
         self._world = world
         self._dice = random.Random(1)  # noqa: S311 - of no secret
         self._stamps = [""]  # of each day

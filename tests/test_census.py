@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 import pytest
+from testhub import FakeHub, Population
 
 from hfscan.census import crawl
-from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import FigureRequest, SnapshotView
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store

@@ -5,10 +5,10 @@ import re
 
 import pytest
 from processes import run_hfscan
+from testhub import FakeHub, Population
 
 from hfscan import errors
 from hfscan.cli import COMMANDS
-from hfscan.fakehub import FakeHub, Population
 from hfscan.figures.queries import list_queries
 
 

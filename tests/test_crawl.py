@@ -15,9 +15,9 @@ from typing import Any
 import duckdb
 import pytest
 from processes import run_hfscan, start_hfscan
+from testhub import FakeHub, Faults, Population
 
 from hfscan.census import crawl
-from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.scope import Scope
 from hfscan.store import Store
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
+from testhub import FakeHub, Population
 
-from hfscan.fakehub import FakeHub, Population
 from hfscan.store import Store
 from hfscan.sync import LocalTarget, SyncOptions
 

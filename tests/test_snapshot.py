@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
+from testhub import FakeHub, Population
 
 from hfscan.cli import cli
 from hfscan.errors import SuspiciousDropError
-from hfscan.fakehub import FakeHub, Population
 from hfscan.store import Store
 from hfscan.sync import LocalTarget, SyncOptions
 

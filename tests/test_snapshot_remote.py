@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 from processes import TOKEN, start_hfscan
+from testhub import FakeHub, Population
 
 from hfscan.cli import cli
 from hfscan.errors import HubRefusedError, StaleError
-from hfscan.fakehub import FakeHub, Population
 from hfscan.hub.publish import Dataset
 from hfscan.store import Store
 from hfscan.sync import DatasetTarget, SyncOptions, check_age

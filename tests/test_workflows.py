@@ -12,8 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-
-from hfscan.fakehub import FakeHub, Population
+from testhub import FakeHub, Population
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

@@ -111,7 +111,7 @@ def serve(
     if prepare:
         note(f"Prepared {hub.prepare(prepare):,} pages.")
     echo(hub.url)
-    source = population.made_up or (dump and dump.name)
+    source = population.description or (dump and dump.name)
     note(f"Serving {len(population):,} models ({source}). Press Ctrl-C to stop.")
     try:
         hub.serve()

@@ -1,4 +1,4 @@
-"""Recorded dumps as API objects: JSON as it is, Parquet with its columns turned back into keys."""
+"""Read recorded dumps as API objects: JSON unchanged, Parquet with its columns as keys."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +18,10 @@ def objects(path: Path) -> Iterator[bytes]:
         if path.name.endswith(".parquet"):
             source = "read_parquet(?)"
             columns = connection.execute(f"DESCRIBE SELECT * FROM {source}", [str(path)]).fetchall()
-            kept = ", ".join(_column(name, kind) for name, kind, *_ in columns if name != "page")
-            # a column is NULL where the API object had no such key; a merge drops those
+            keys = ", ".join(_column(name, kind) for name, kind, *_ in columns if name != "page")
+            # a NULL is a key that the API object did not have: merging drops it
             query = (
-                f"SELECT json_merge_patch('{{}}', to_json(m)) FROM (SELECT {kept} FROM {source}) m"
+                f"SELECT json_merge_patch('{{}}', to_json(m)) FROM (SELECT {keys} FROM {source}) m"
             )
         else:
             query = (

@@ -1,44 +1,73 @@
-"""`GET /api/models`: filter, sort, page. Cursors are base64 JSON, as the Hub's are."""
+"""`GET /api/models`: filter, sort, select fields, paginate. Cursors are base64 JSON, as the Hub's.
+
+Field orders are those of responses recorded in 2024-2026.
+"""
 
 import base64
 import json
-import re
 import threading
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha384
 from typing import Any
 
-from hfscan.fakehub import fields
+from hfscan.fakehub.messages import BadRequestError, Query
 from hfscan.fakehub.population import Model, Population
 
 SORTS = ("createdAt", "downloads", "lastModified", "likes", "trendingScore")
-Query = list[tuple[str, str]]
+PLAIN_FIELDS = (
+    "_id id likes trendingScore private downloads tags pipeline_tag library_name createdAt modelId"
+).split()
+FULL_FIELDS = (
+    "_id id author gated lastModified likes trendingScore private sha downloads tags pipeline_tag "
+    "library_name createdAt modelId siblings"
+).split()
+EXPANDED_FIELDS = (
+    "_id id author baseModels cardData disabled gated inferenceProviderMapping lastModified likes "
+    "trendingScore private sha config downloads downloadsAllTime gguf model-index safetensors "
+    "evalResults tags pipeline_tag library_name transformersInfo widgetData createdAt siblings "
+    "resourceGroup xetEnabled"
+).split()
+EXPANDABLE = (
+    "author baseModels cardData config createdAt disabled downloads downloadsAllTime evalResults "
+    "gated gguf inference inferenceProviderMapping lastModified library_name likes mask_token "
+    "model-index pipeline_tag private resourceGroup safetensors sha siblings spaces tags "
+    "transformersInfo trendingScore widgetData xetEnabled"
+).split()
+_INTERNAL_FIELDS = {"gitalyUid"}  # accepted
 
-
-class BadRequest(Exception):  # noqa: N818 - named after the status it becomes
-    """The Hub answers 400 with this message."""
+Filters = Mapping[str, Callable[[Model, str], bool]]
+FILTERS: Filters = {
+    "search": lambda model, text: text.lower() in model["id"].lower(),
+    "author": lambda model, text: model["id"].startswith(f"{text}/"),
+    "filter": lambda model, text: text in (model.get("tags") or ()),
+    "library": lambda model, text: text in (model.get("tags") or ()),
+    "pipeline_tag": lambda model, text: model.get("pipeline_tag") == text,
+}
+"""Query parameter -> whether a model has its value."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page of answers and where the next one begins (None: this is the last)."""
+    """A page of API objects, and the cursor of the next page (None: this is the last)."""
 
-    models: list[dict[str, Any]]
+    models: list[Any]
     cursor: str | None
 
 
 @dataclass(frozen=True)
 class _Order:
-    """The `_id`s in walking order; `keys` ascend along it, to find a place by bisection."""
+    """The sorted `_id`s; `keys` ascend with them, for bisection."""
 
     ids: Sequence[str]
     keys: Sequence[Any] | None
 
 
 class Listing:
-    """Answers list requests over a population; orders are kept until the population changes."""
+    """Pages of a population. Sort orders are cached until the population changes."""
+
+    filters = FILTERS
 
     def __init__(self, population: Population, page_size: int) -> None:
         self._population = population
@@ -47,147 +76,116 @@ class Listing:
         self._version = -1
         self._lock = threading.Lock()
 
-    def page(self, query: Query, reader: str | None) -> Page:
-        """Answer one request; `reader` is the account of its token. Raises BadRequest."""
-        one = dict(query)
-        asked = [value for key, value in query if key in ("expand", "expand[]")]
-        if message := fields.bad_expand(asked, detail=False):
-            raise BadRequest(message)
-        sort = one.get("sort", "trendingScore")
+    def page(self, query: Query, account: str | None) -> Page:
+        """Return the page for this query and account. Raises BadRequestError."""
+        parameters = dict(query)
+        keys = self._select_keys(parameters, expand_values(query))
+        sort = parameters.get("sort", "trendingScore")
         if sort not in SORTS:
-            raise BadRequest(f"Invalid sort parameter: {sort}")
-        # ascending order is only for createdAt; elsewhere `direction` is ignored
-        ascending = sort == "createdAt" and one.get("direction") == "1"
-        order = self._order(sort, query, reader)
-        limit = self._limit(one.get("limit"))
+            raise BadRequestError(f"Invalid sort parameter: {sort}")
+        # ascending order exists for createdAt only; elsewhere `direction` is ignored
+        ascending = sort == "createdAt" and parameters.get("direction") == "1"
+        order = self._order(sort, query, account)
+        limit = self._limit(parameters.get("limit"))
         ids, start, step = order.ids, 0, 1
         if sort == "createdAt" and not ascending:
             start, step = len(ids) - 1, -1
-        if "cursor" in one:
-            start = self._seek(order, sort, ascending, one["cursor"])
+        if "cursor" in parameters:
+            start = _seek(order, sort, ascending, parameters["cursor"])
         stop = start + step * limit
         places = range(start, max(stop, -1) if step < 0 else min(stop, len(ids)), step)
         models = [m for place in places if (m := self._population.get(ids[place])) is not None]
-        keys = self._keys(one, asked)
-        more = 0 <= stop < len(ids)
-        # the Hub's search engine answers these, and its cursors carry a token of it
-        searched = "search" in one or ("filter" in one and "sort" not in one)
-        cursor = _cursor(sort, ascending, models[-1], searched) if more and models else None
-        return Page([fields.pick(model, keys) for model in models], cursor)
+        has_more = 0 <= stop < len(ids)
+        # the Hub's search engine answers these queries, and adds a token to its cursors
+        searched = "search" in parameters or ("filter" in parameters and "sort" not in parameters)
+        cursor = _cursor(sort, ascending, models[-1], searched) if has_more and models else None
+        return Page([select_fields(model, keys) for model in models], cursor)
 
     def _limit(self, text: str | None) -> int:
         if text is None:
             return self._page_size
         if not text.isdigit() or not int(text):
-            raise BadRequest(f'"limit" must be a positive number: {text}')
+            raise BadRequestError(f'"limit" must be a positive number: {text}')
         return min(int(text), self._page_size)
 
     @staticmethod
-    def _keys(one: dict[str, str], asked: list[str]) -> list[str]:
-        if asked:
-            return fields.expanded(asked, detail=False)
-        keys = fields.FULL if one.get("full") in ("true", "1", "True") else fields.PLAIN
-        extra = [k for k in ("config", "cardData") if one.get(k) in ("true", "1", "True")]
-        return [*keys, *extra]
+    def _select_keys(parameters: Mapping[str, str], expand: Sequence[str]) -> list[str]:
+        if expand:
+            check_expand(expand, EXPANDABLE)
+            return [key for key in EXPANDED_FIELDS if key in ("_id", "id") or key in expand]
+        is_full = parameters.get("full") in ("true", "1", "True")
+        extra = [k for k in ("config", "cardData") if parameters.get(k) in ("true", "1", "True")]
+        return [*(FULL_FIELDS if is_full else PLAIN_FIELDS), *extra]
 
-    def _order(self, sort: str, query: Query, reader: str | None) -> _Order:
-        wanted = tuple(sorted(pair for pair in query if pair[0] in _FILTERS))
+    def _order(self, sort: str, query: Query, account: str | None) -> _Order:
+        filters = tuple(sorted(pair for pair in query if pair[0] in self.filters))
         with self._lock:
             if self._version != self._population.version:
                 self._orders.clear()
                 self._version = self._population.version
-            key = (sort, wanted, reader)
+            key = (sort, filters, account)
             if key not in self._orders:
-                self._orders[key] = self._ordered(sort, wanted, reader)
+                self._orders[key] = self._sort(sort, filters, account)
             return self._orders[key]
 
-    def _ordered(
-        self, sort: str, wanted: tuple[tuple[str, str], ...], reader: str | None
-    ) -> _Order:
-        ids = self._population.ids
-        if sort == "createdAt" and not wanted and not self._population.private:
-            return _Order(ids, None)
-        # one model at a time: a whole Hub of them at once would not fit
-        kept = (model for model in self._population if _matches(model, wanted, reader))
+    def _sort(self, sort: str, filters: Sequence[tuple[str, str]], account: str | None) -> _Order:
+        if sort == "createdAt" and not filters and not self._population.private:
+            return _Order(self._population.ids, None)
+        # a generator, because all models of a large population do not fit into memory
+        models = (
+            model
+            for model in self._population
+            if is_visible(model, account)
+            and all(self.filters[key](model, text) for key, text in filters)
+        )
         if sort == "createdAt":
-            return _Order([model["_id"] for model in kept], None)
-        ranked = sorted((_rank(model.get(sort)), model["_id"]) for model in kept)
+            return _Order([model["_id"] for model in models], None)
+        ranked = sorted((_rank(model.get(sort)), model["_id"]) for model in models)
         return _Order([object_id for _, object_id in ranked], ranked)
 
-    @staticmethod
-    def _seek(order: _Order, sort: str, ascending: bool, cursor: str) -> int:
-        try:
-            bound = json.loads(base64.b64decode(cursor, validate=True))
-            if sort == "createdAt":
-                after = bound["_id"]["$gt" if ascending else "$lt"]
-                place = (
-                    bisect_right(order.ids, after)
-                    if ascending
-                    else bisect_left(order.ids, after) - 1
-                )
-                return place
-            first = bound["$or"][0] if "$or" in bound else bound
-            assert order.keys is not None
-            return bisect_right(order.keys, (_rank(first[sort]), first["_id"]["$gt"]))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise BadRequest("Invalid cursor") from error
+
+def expand_values(query: Query) -> list[str]:
+    """Return the values of `expand` in a query."""
+    return [value for key, value in query if key in ("expand", "expand[]")]
 
 
-_FILTERS: dict[str, Callable[[Model, str], bool]] = {
-    "search": lambda model, text: text.lower() in model["id"].lower(),
-    "author": lambda model, text: model["id"].startswith(f"{text}/"),
-    "filter": lambda model, text: text in (model.get("tags") or ()),
-    "library": lambda model, text: text in (model.get("tags") or ()),
-    "pipeline_tag": lambda model, text: model.get("pipeline_tag") == text,
-    "apps": lambda model, text: all(_runs_in(model, app) for app in text.split(",")),
-    "inference": lambda model, text: model.get("inference") == text,
-    "inference_provider": lambda model, text: _is_served(model, text.split(",")),
-    "num_parameters": lambda model, text: _holds(_bounds(text), _parameters(model)),
-    "gated": lambda model, text: bool(model.get("gated")) == (text == "true"),
-}
+def check_expand(values: Iterable[str], allowed: Iterable[str]) -> None:
+    """Raise BadRequestError with the Hub's message if an `expand` value is not allowed."""
+    if not set(values) <= {*allowed, *_INTERNAL_FIELDS}:
+        raise BadRequestError(f'"expand" must be one of [{", ".join(sorted(allowed))}]')
 
 
-_APPS = {"llama.cpp": "gguf", "ollama": "gguf", "vllm": "safetensors", "mlx-lm": "mlx"}
-"""Local app -> the tag of what it reads; the Hub's own rules are finer."""
-
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
-
-
-def _runs_in(model: Model, app: str) -> bool:
-    return _APPS.get(app, app) in (model.get("tags") or ())
+def select_fields(model: Model, keys: Iterable[str]) -> dict[str, Any]:
+    """Return the fields `keys` of a model, in this order, without those that it does not have."""
+    owner, slash, _ = model["id"].partition("/")
+    derived = {"modelId": model["id"]} | ({"author": owner} if slash else {})
+    fields = derived | model
+    return {key: fields[key] for key in keys if key in fields}
 
 
-def _is_served(model: Model, providers: list[str]) -> bool:
-    served = {one.get("provider") for one in model.get("inferenceProviderMapping") or ()}
-    return bool(served) if "all" in providers else bool(served & set(providers))
+def is_visible(model: Model, account: str | None) -> bool:
+    """Return whether an account may see a model: private ones belong to their owner."""
+    return not model.get("private") or account == model["id"].split("/")[0]
 
 
-def _parameters(model: Model) -> int | None:
-    totals = ((model.get(key) or {}).get("total") for key in ("safetensors", "gguf"))
-    return next((total for total in totals if total is not None), None)
-
-
-def _bounds(text: str) -> dict[str, float]:
-    """Read "min:6B,max:128B"; either may be missing."""
-    found = re.fullmatch(r"(?:(min|max):([\d.]+)([KMBT]?)(?:,|$))+", text, re.IGNORECASE)
-    if found is None:
-        raise BadRequest(f"Invalid num_parameters: {text}")
-    parts = re.findall(r"(min|max):([\d.]+)([KMBT]?)", text, re.IGNORECASE)
-    return {key.lower(): float(number) * _UNITS[unit.upper()] for key, number, unit in parts}
-
-
-def _holds(bounds: dict[str, float], number: int | None) -> bool:
-    return number is not None and bounds.get("min", 0) <= number <= bounds.get("max", number)
-
-
-def _matches(model: Model, wanted: tuple[tuple[str, str], ...], reader: str | None) -> bool:
-    if model.get("private") and (reader is None or reader != model["id"].split("/")[0]):
-        return False
-    return all(_FILTERS[key](model, text) for key, text in wanted)
+def _seek(order: _Order, sort: str, ascending: bool, cursor: str) -> int:
+    """Return the place where a cursor's page begins."""
+    try:
+        bound = json.loads(base64.b64decode(cursor, validate=True))
+        if sort == "createdAt":
+            after = bound["_id"]["$gt" if ascending else "$lt"]
+            return (
+                bisect_right(order.ids, after) if ascending else bisect_left(order.ids, after) - 1
+            )
+        first = bound["$or"][0] if "$or" in bound else bound
+        assert order.keys is not None
+        return bisect_right(order.keys, (_rank(first[sort]), first["_id"]["$gt"]))
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise BadRequestError("Invalid cursor") from error
 
 
 def _rank(value: Any) -> tuple[int, Any]:
-    """Descending, with models that have no value last; ISO times compare as seconds."""
+    """Return a key for descending order, models without a value last."""
     if value is None:
         return (1, 0)
     if isinstance(value, str):

@@ -1,30 +1,30 @@
-"""The models a fake Hub serves: recorded, given, or made up."""
+"""The models that a fake Hub serves: synthetic, from a recorded dump, or given."""
 
 import threading
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import msgspec
 
 from hfscan.errors import ImportFileError
 from hfscan.fakehub import dump
-from hfscan.fakehub.synthetic import Synthesis
+from hfscan.fakehub.synthetic import SyntheticPopulation
 
 Model = dict[str, Any]
-"""An API object with every field the population knows; keys that start with "." are for the
-server alone: ".renamed_from" (old ids), ".first_commit" (ISO time), ".folder" (local files)."""
+"""An API object with all known fields. Keys that start with "." are for the server only:
+".renamed_from" (old ids), ".first_commit" (ISO time), ".folder" (local files, used in tests)."""
 
 Find = Callable[[str], str | None]
 """Name in lower case -> `_id` of the model that has or had it."""
 
 
 class _Head(msgspec.Struct):
-    """What finding a model needs of it."""
+    """The fields needed to find a model."""
 
     object_id: str | None = msgspec.field(default=None, name="_id")
     id: str | None = None
@@ -34,56 +34,47 @@ class _Head(msgspec.Struct):
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Model).decode
-_head = msgspec.json.Decoder(_Head).decode
+_decode_head = msgspec.json.Decoder(_Head).decode
 
 
 class Population:
-    """Models in the order of their `_id`, changeable while a server serves them. Thread-safe.
+    """Models in the order of their `_id`.
 
-    `read(i)` makes the model of `ids[i]`; `names()` makes the way to find one by name, and is
-    called when the first one is looked for.
+    `read(i)` returns the model of `ids[i]`. `index()` returns a function that finds models by
+    name; it is called once, when a name is looked up. `description` is set for synthetic models.
     """
 
     def __init__(
         self,
         ids: Sequence[str],
         read: Callable[[int], Model],
-        names: Callable[[], Find],
-        made_up: str | None = None,
+        index: Callable[[], Find],
+        description: str | None = None,
         *,
         private: bool = False,
     ) -> None:
-        self.made_up = made_up
+        self.description = description
         self.private = private
-        self.version = 0
-        self._lock = threading.RLock()
+        self.version = 0  # a population that changes counts its changes
         self._ids = ids
         self._read = read
-        self._names = names
-        self._named: Find | None = None
-        self._renamed: dict[str, str] = {}
-        self._changed: dict[str, Model | None] = {}
-        self._merged: Sequence[str] = ids
+        self._index = index
+        self._find: Find | None = None
+        self._lock = threading.RLock()
 
     @classmethod
-    def from_rows(
-        cls, rows: Iterable[Mapping[str, Any]], folders: Mapping[str, Path] | None = None
-    ) -> "Population":
-        """Serve the given API objects. A row without `_id` gets one from its dates and its id.
+    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Self:
+        """Serve the given API objects. Rows without `_id` get one made of their dates and id.
 
-        `folders` maps the id of a model to the local folder that holds its files. Raises
-        ImportFileError for a row that names no model.
+        Raises ImportFileError if a row has no model id.
         """
-        real = {name: {".folder": str(folder)} for name, folder in (folders or {}).items()}
-        return cls._from_objects(
-            _encode({**row, **real.get(row.get("id", ""), {})}) for row in rows
-        )
+        return cls._from_objects(map(_encode, rows))
 
     @classmethod
-    def from_file(cls, path: Path) -> "Population":
+    def from_file(cls, path: Path) -> Self:
         """Serve a recorded dump: JSON array or lines (also .gz, .zst), or Parquet.
 
-        Raises ImportFileError when it cannot be read.
+        Raises ImportFileError if it cannot be read.
         """
         try:
             return cls._from_objects(dump.objects(path))
@@ -91,130 +82,80 @@ class Population:
             raise ImportFileError(f"{path} cannot be served: {error}") from error
 
     @classmethod
-    def _from_objects(cls, objects: Iterable[bytes]) -> "Population":
-        # kept as JSON, decoded one at a time: 760,000 models in half a gigabyte
-        kept: dict[str, bytes] = {}
+    def _from_objects(cls, objects: Iterable[bytes]) -> Self:
+        # stored as JSON and decoded when read: 760,000 models take half a gigabyte
+        stored: dict[str, bytes] = {}
         private = False
-        for given in objects:
-            head, data = _head(given), given
+        for data in objects:
+            head = _decode_head(data)
             if head.object_id is None or head.id is None:
-                data = _encode(_with_id(_decode(given)))
-                head = _head(data)
-            kept[head.object_id or ""] = data
+                data = _encode(with_id(_decode(data)))  # noqa: PLW2901
+                head = _decode_head(data)
+            stored[head.object_id or ""] = data
             private = private or head.private
-        ids = sorted(kept)
-        ordered = [kept[object_id] for object_id in ids]
+        ids = sorted(stored)
+        ordered = [stored[object_id] for object_id in ids]
 
         def read(place: int) -> Model:
             model = _decode(ordered[place])
-            model.pop("modelId", None)  # follows `id`, also after a rename
+            model.pop("modelId", None)  # follows `id`
             return model
 
-        def names() -> Find:
+        def index() -> Find:
             former: dict[str, str] = {}
             current: dict[str, str] = {}
-            for object_id, head in zip(ids, map(_head, ordered), strict=True):
+            for object_id, head in zip(ids, map(_decode_head, ordered), strict=True):
                 current[(head.id or "").lower()] = object_id
                 former.update(dict.fromkeys(map(str.lower, head.renamed_from), object_id))
             return (former | current).get
 
-        return cls(ids, read, names, private=private)
+        return cls(ids, read, index, private=private)
 
     @classmethod
-    def synthetic(cls, models: int, seed: int) -> "Population":
-        """Make up models, the same to the byte for the same arguments: see synthetic.py."""
-        synthesis = Synthesis(models, seed)
-        return cls(
-            synthesis.ids,
-            synthesis.model,
-            lambda: synthesis.find,
-            f"models={models}, seed={seed}",
-        )
+    def synthetic(cls, models: int, seed: int) -> Self:
+        """Serve synthetic models; equal arguments give identical bytes. See synthetic.py."""
+        synthetic = SyntheticPopulation(models, seed)
+        description = f"models={models}, seed={seed}"
+        return cls(synthetic.ids, synthetic.model, lambda: synthetic.find, description)
 
     @property
     def ids(self) -> Sequence[str]:
         """All `_id`s, ascending."""
-        with self._lock:
-            return self._merged
+        return self._ids
 
     def get(self, object_id: str) -> Model | None:
-        """Return the model with this `_id`, None where there is none."""
-        with self._lock:
-            if object_id in self._changed:
-                return self._changed[object_id]
-            place = bisect_left(self._ids, object_id)
-            found = place < len(self._ids) and self._ids[place] == object_id
-            return self._read(place) if found else None
+        """Return the model with this `_id`, or None."""
+        place = bisect_left(self._ids, object_id)
+        found = place < len(self._ids) and self._ids[place] == object_id
+        return self._read(place) if found else None
 
     def find(self, name: str) -> tuple[Model, bool] | None:
-        """Return the model that has or had this name (in any case), and whether it still has."""
-        name = name.lower()
+        """Return the model that has or had this name (case-insensitive), and whether it has it."""
+        object_id = self._find_id(name.lower())
+        model = self.get(object_id) if object_id else None
+        return (model, model["id"].lower() == name.lower()) if model else None
+
+    def _find_id(self, name: str) -> str | None:
         with self._lock:
-            if self._named is None:
-                self._named = self._names()
-            object_id = self._renamed.get(name) or self._named(name)
-            model = self.get(object_id) if object_id else None
-            return (model, model["id"].lower() == name) if model else None
+            self._find = self._find or self._index()
+            return self._find(name)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __iter__(self) -> Iterator[Model]:
-        for object_id in self.ids:
-            model = self.get(object_id)
-            if model is not None:
-                yield model
-
-    def put(self, model: Mapping[str, Any]) -> None:
-        """Add a model, or replace the one with its `_id`."""
-        row = _with_id(model)
-        with self._lock:
-            if self.get(row["_id"]) is None:
-                merged = list(self._merged)
-                insort(merged, row["_id"])
-                self._merged = merged
-            self._change(row)
-
-    def edit(self, object_id: str, **fields: Any) -> None:
-        """Change fields of a model; None removes one. A new `id` is a rename that redirects.
-
-        Raises KeyError when there is no such model.
-        """
-        with self._lock:
-            old = self.get(object_id)
-            if old is None:
-                raise KeyError(object_id)
-            model = old | fields
-            if model["id"] != old["id"]:
-                model[".renamed_from"] = [*old.get(".renamed_from", ()), old["id"]]
-            self._change({key: value for key, value in model.items() if value is not None})
-
-    def delete(self, object_id: str) -> None:
-        """Remove a model."""
-        with self._lock:
-            self._changed[object_id] = None
-            self._merged = [one for one in self._merged if one != object_id]
-            self.version += 1
-
-    def _change(self, model: Model) -> None:
-        self._changed[model["_id"]] = model
-        self._renamed[model["id"].lower()] = model["_id"]
-        for old in model.get(".renamed_from", ()):
-            holder = self.find(old)
-            if holder is None or not holder[1]:  # a name in use redirects nowhere
-                self._renamed[old.lower()] = model["_id"]
-        self.private = self.private or bool(model.get("private"))
-        self.version += 1
+        return filter(None, map(self.get, self.ids))
 
 
-def _with_id(row: Mapping[str, Any]) -> Model:
+def with_id(row: Mapping[str, Any]) -> Model:
+    """Return the row with an `id` and an `_id`. Raises ImportFileError if it has no model id."""
     model = dict(row)
     name = model.pop("modelId", None)
     model.setdefault("id", name)
     if not isinstance(model["id"], str):
         raise ImportFileError("a model without id and modelId; give API objects")
     if "_id" not in model:
-        # 2022 dumps have none: a stable made-up id inside the second of the last commit
+        # dumps of 2022 have none: a stable one within the second of the last commit
         stamp = model.get("createdAt") or model.get("lastModified") or "2022-03-02T23:29:04.000Z"
         instant = datetime.fromisoformat(stamp)
         second = int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())

@@ -1,4 +1,4 @@
-"""The HTTP server: reads requests, keeps count of them, writes answers and faults."""
+"""The HTTP server: reads and records requests, writes responses and faults."""
 
 import contextlib
 import logging
@@ -9,28 +9,32 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
-from hfscan.fakehub.answers import compressed, failure
-from hfscan.fakehub.datasets import Dataset
-from hfscan.fakehub.faults import Answer, Faults
+from hfscan.fakehub.faults import Faults
+from hfscan.fakehub.messages import (
+    Request,
+    Response,
+    error_response,
+    gzip_response,
+    parse_target,
+)
 from hfscan.fakehub.population import Population
-from hfscan.fakehub.ratelimit import RateLimit
-from hfscan.fakehub.request import Ask, parse
+from hfscan.fakehub.rate_limit import RateLimit
 from hfscan.fakehub.routes import Routes
 
 _LOG = logging.getLogger(__name__)
-_KEPT_PAGES = 4096
+_CACHED_PAGES = 4096
 
 
 @dataclass(frozen=True)
-class Request:
-    """A request as it came: `target` is path and query, `identity` its token's account or IP.
+class RequestRecord:
+    """A request that was answered, and how.
 
-    `remaining` is what it left of the identity's quota, `fault` the kind that it met, `at` the
-    server's clock in seconds.
+    `target` is path and query, `identity` the account of its token or its IP address, `remaining`
+    the rest of its quota, `fault` the kind injected, `at` the server's clock in seconds.
     """
 
     method: str
@@ -45,10 +49,12 @@ class Request:
 class FakeHub:
     """A fake Hub on loopback; a context manager that serves while it is open.
 
-    `latency` (s) is waited before each answer. `tokens` maps a token to its account. `quota`:
-    requests an anonymous identity may make in `window` s, None for no limit. Rendered pages are
-    kept, so that what a client measures is itself.
+    `latency` (s) precedes each response. `tokens` maps a token to its account. `quota`: requests of
+    an anonymous identity in `window` s, None for no limit. Rendered pages are cached, so that
+    measurements of a client exclude the server.
     """
+
+    routes = Routes
 
     def __init__(
         self,
@@ -63,21 +69,21 @@ class FakeHub:
         page_size: int = 1000,
     ) -> None:
         self.population = population
-        self.requests: list[Request] = []
+        self.requests: list[RequestRecord] = []
         self.latency = latency
         self.faults = faults or Faults()
         self.tokens = dict(tokens or {})
-        self._limit = RateLimit(quota, window)
-        self._routes = Routes(population, page_size)
-        self._kept: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
         self.closing = threading.Event()
+        self._rate_limit = RateLimit(quota, window)
+        self._pages: OrderedDict[tuple[Any, ...], Response] = OrderedDict()
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", port), self)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._routes.base = self._routes.datasets.base = self.url
+        self._routes = self.routes(population, page_size)
+        self._routes.base_url = self.url
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> "FakeHub":
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self.serve, name="fakehub", daemon=True)
         self._thread.start()
         return self
@@ -86,7 +92,7 @@ class FakeHub:
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
-        self._server.hang_up()
+        self._server.close_connections()
         if self._thread:
             self._thread.join()
 
@@ -95,21 +101,14 @@ class FakeHub:
         self._server.serve_forever(poll_interval=0.05)
 
     def prepare(self, target: str) -> int:
-        """Render the list that starts at `target` ahead, page by page; return how many pages."""
+        """Render and cache the list that starts at `target`; return the number of pages."""
         pages = 0
         while target:
-            path, query = parse(target)
-            link = self._made(target, Ask("GET", path, query, None), zipped=True).headers.get(
-                "link", ""
-            )
+            response = self._render(target, Request("GET", *parse_target(target), None), gzip=True)
+            link = response.headers.get("link", "")
             target = link.partition(">")[0].removeprefix(f"<{self.url}")
             pages += 1
         return pages
-
-    @property
-    def datasets(self) -> Mapping[str, Dataset]:
-        """What clients have published here, by id."""
-        return self._routes.datasets.repos
 
     def answer(
         self,
@@ -118,67 +117,62 @@ class FakeHub:
         headers: Mapping[str, str],
         address: str,
         body: bytes = b"",
-    ) -> Answer:
-        """Answer one request, faults and all, and take note of it."""
+    ) -> Response:
+        """Return the response to a request, with faults, and record the request."""
         if self.latency:
             self.closing.wait(self.latency)
-        path, query = parse(target)
+        path, query = parse_target(target)
         token = (headers.get("authorization") or "").removeprefix("Bearer ") or None
-        reader = self.tokens.get(token) if token else None
-        identity = reader or address
+        account = self.tokens.get(token) if token else None
+        identity = account or address
         bucket = "resolvers" if "/resolve" in path else "api"
-        verdict = self._limit.take(identity, known=reader is not None, bucket=bucket)
+        limit = self._rate_limit.count(identity, has_token=account is not None, bucket=bucket)
         fault = self.faults.pick(target)
-        if not verdict.allowed:
-            answer = failure(429, f"We had to rate limit your IP ({address}). Use a token.")
-        elif token and reader is None:
-            answer = failure(401, "Invalid credentials in Authorization header")
+        if not limit.allowed:
+            message = f"We had to rate limit your IP ({address}). Use a token."
+            response = error_response(429, message)
+        elif token and account is None:
+            response = error_response(401, "Invalid credentials in Authorization header")
         else:
-            ask = Ask(method, path, query, reader, fault, headers.get("range"), body)
-            zipped = "gzip" in (headers.get("accept-encoding") or "")
-            answer = self._made(target, ask, zipped=zipped)
-        answer = replace(answer, headers=answer.headers | verdict.headers | self._every(headers))
-        answer = self.faults.spoil(fault, answer)
+            request = Request(method, path, query, account, fault, headers.get("range"), body)
+            gzip = "gzip" in (headers.get("accept-encoding") or "")
+            response = self._render(target, request, gzip=gzip)
+        response = response.with_headers(limit.headers | self._common_headers(headers))
+        if fault:
+            response = self.faults.apply(fault, response)
+        record = RequestRecord(
+            method, target, response.status, identity, limit.remaining, fault, time.monotonic()
+        )
         with self._lock:
-            self.requests.append(
-                Request(
-                    method,
-                    target,
-                    answer.status,
-                    identity,
-                    verdict.remaining,
-                    fault,
-                    time.monotonic(),
-                )
-            )
-        return answer
+            self.requests.append(record)
+        return response
 
-    def _made(self, target: str, ask: Ask, *, zipped: bool) -> Answer:
-        key = (self.population.version, target, ask.reader)
-        # only what is compressed is kept: ten times as many pages in the same memory
-        keep = zipped and ask.fault is None and ask.path == "/api/models"
-        if keep and key in self._kept:
-            return self._kept[key]
+    def _render(self, target: str, request: Request, *, gzip: bool) -> Response:
+        key = (self.population.version, target, request.account)
+        # cached only if compressed: ten times as many pages in the same memory
+        may_cache = gzip and request.fault is None and request.path == "/api/models"
+        if may_cache and key in self._pages:
+            return self._pages[key]
         try:
-            answer = self._routes.answer(ask)
-        except Exception:  # a fault of ours must not look like one of the network
-            _LOG.exception("%s %s", ask.method, target)
-            return failure(500, "The fake Hub failed; its log says how.")
-        if zipped:
-            answer = compressed(answer)
-        if keep:
+            response = self._routes.answer(request)
+        except Exception:  # an error of the server must not look like one of the network
+            _LOG.exception("%s %s", request.method, target)
+            return error_response(500, "The fake Hub failed. See its log.")
+        if gzip:
+            response = gzip_response(response)
+        if may_cache:
             with self._lock:
-                self._kept[key] = answer
-                if len(self._kept) > _KEPT_PAGES:
-                    self._kept.popitem(last=False)
-        return answer
+                self._pages[key] = response
+                if len(self._pages) > _CACHED_PAGES:
+                    self._pages.popitem(last=False)
+        return response
 
-    def _every(self, headers: Mapping[str, str]) -> dict[str, str]:
+    def _common_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         trace = headers.get("x-amzn-trace-id") or str(uuid.uuid4())
-        every = {"x-request-id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};{trace}"}
-        if self.population.made_up:
-            every["x-hfscan-synthetic"] = self.population.made_up
-        return every
+        common = {"x-request-id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};{trace}"}
+        if self.population.description:
+            common["x-hfscan-synthetic"] = self.population.description
+        return common
 
 
 class _Server(ThreadingHTTPServer):
@@ -198,14 +192,14 @@ class _Server(ThreadingHTTPServer):
         self._open.discard(request)
         super().shutdown_request(request)
 
-    def hang_up(self) -> None:
-        """End the connections that clients keep open: a Hub that is gone answers nobody."""
+    def close_connections(self) -> None:
+        """Close the connections that clients keep alive."""
         for connection in tuple(self._open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # a client that goes away in the middle is what the tests are about
+        # clients may disconnect at any time
         _LOG.debug("connection lost", exc_info=True)
 
 
@@ -223,36 +217,40 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.server.hub
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length") or 0))
-        answer = hub.answer(self.command, self.path, headers, self.client_address[0], body)
-        if answer.stall_at is None:
-            hub.closing.wait(answer.stall)
-        if answer.reset:
+        response = hub.answer(self.command, self.path, headers, self.client_address[0], body)
+        if response.stall_at is None:
+            hub.closing.wait(response.stall)
+        if response.reset:
             # closing with linger 0 sends RST instead of FIN
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.close_connection = True
             return
-        self._write(answer)
+        self._write(response)
 
     do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 - the names http.server calls
 
-    def _write(self, answer: Answer) -> None:
-        body = b"" if self.command == "HEAD" else answer.body[: len(answer.body) - answer.cut]
+    def _write(self, response: Response) -> None:
+        body = (
+            b""
+            if self.command == "HEAD"
+            else response.body[: len(response.body) - response.truncate_by]
+        )
         with contextlib.suppress(ConnectionError):
-            self.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * answer.interim)
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
+            self.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * response.interim)
+            self.send_response(response.status)
+            for name, value in response.headers.items():
                 self.send_header(name, value)
-            self.send_header("content-length", str(len(answer.body)))
+            self.send_header("content-length", str(len(response.body)))
             self.end_headers()
-            if answer.stall_at is not None:
-                self.wfile.write(body[: answer.stall_at])
+            if response.stall_at is not None:
+                self.wfile.write(body[: response.stall_at])
                 self.wfile.flush()
-                self.server.hub.closing.wait(answer.stall)
-                body = body[answer.stall_at :]
+                self.server.hub.closing.wait(response.stall)
+                body = body[response.stall_at :]
             self.wfile.write(body)
             self.wfile.flush()
-        if answer.cut:
+        if response.truncate_by:
             self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:

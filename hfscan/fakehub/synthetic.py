@@ -1,6 +1,6 @@
-"""Made-up models whose joint distribution follows counts of a real census (census.toml).
+"""Synthetic models with the joint distribution of the Hub's models (population.toml).
 
-Model i of (N, seed) is a pure function of those three, so that any page can be made on its own.
+Model i of (N, seed) is a pure function of these three, so that any page can be made separately.
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import Any
 
 from hfscan.objectid import CUTOFF_START
 
-_CENSUS = Path(__file__).with_name("census.toml")
+_STATISTICS = Path(__file__).with_name("population.toml")
 _LICENSES = (("apache-2.0", 18), ("mit", 7), ("other", 4), ("openrail", 1), ("", 64))
 _LANGUAGES = (("en", 9), ("zh", 1), ("de", 1), ("fr", 1), ("", 80))
 _TYPES = ("bert", "gpt2", "roberta", "llama", "t5", "mistral", "distilbert", "whisper", "qwen2")
@@ -44,48 +44,50 @@ _CUTOFF_SECONDS = 2  # the models of the cutoff band share a few seconds
 
 
 class _Weighted:
-    """Draws by weight; made once, drawn from often."""
+    """Values with weights, to draw from."""
 
     def __init__(self, choices: Sequence[tuple[Any, int]]) -> None:
         self._values = [value for value, _ in choices]
         self._bounds = list(accumulate(weight for _, weight in choices))
 
     def at(self, fraction: float) -> Any:
+        """Return the value at this fraction of the total weight."""
         return self._values[bisect_right(self._bounds, fraction * self._bounds[-1])]
 
 
-class Synthesis:
-    """A population of `models` models; `ids` ascend, `model(i)` makes the API object."""
+class SyntheticPopulation:
+    """`models` synthetic models: `ids` ascend, `model(i)` returns the API object."""
 
     def __init__(self, models: int, seed: int) -> None:
-        census = tomllib.loads(_CENSUS.read_text(encoding="utf-8"))
+        statistics = tomllib.loads(_STATISTICS.read_text(encoding="utf-8"))
         self._seed = seed
-        self._periods = census["period"]
+        self._periods = statistics["period"]
         self._kinds = {
             period: _Weighted([((library, tags), n) for library, tags, n in facts["kinds"]])
             for period, facts in self._periods.items()
         }
         self._tasks = {
             library: _Weighted([(task, n) for task, n in tasks])
-            for library, tasks in census["tasks"].items()
+            for library, tasks in statistics["tasks"].items()
         }
         self._licenses, self._languages = _Weighted(_LICENSES), _Weighted(_LANGUAGES)
         self.ids = [
-            f"{second:08x}36468d709f{i:06x}" for i, second in enumerate(_seconds(models, census))
+            f"{second:08x}36468d709f{i:06x}"
+            for i, second in enumerate(_creation_seconds(models, statistics))
         ]
 
     def model(self, place: int) -> dict[str, Any]:
         """Return the API object of model `place` (0 is the oldest)."""
-        draw = _draws(f"{self._seed}:{place}").__next__
+        draw = _random_floats(f"{self._seed}:{place}").__next__
         object_id = self.ids[place]
         second = int(object_id[:8], 16)
         created = datetime.fromtimestamp(second, UTC)
-        period = "cutoff" if second < _MARCH else str(created.year)
+        period = "cutoff" if second < _CUTOFF_END else str(created.year)
         library, formats = self._kinds[period].at(draw())
         task = self._tasks[library].at(draw()) if library in self._tasks else ""
         kind = _TYPES[int(draw() * len(_TYPES))] if library == "transformers" else ""
         license_, language = self._licenses.at(draw()), self._languages.at(draw())
-        owner = f"author-{int(draw() ** 3 * 5000):04d}"  # a few authors own many models
+        owner = f"author-{int(draw() ** 3 * 5000):04d}"  # few authors own many models
         tags = [library, *formats, kind, task, language, license_ and f"license:{license_}"]
         modified = second + int(draw() ** 4 * 40_000_000)
         downloads = self._downloads(period, draw())
@@ -122,13 +124,13 @@ class Synthesis:
                 else {}
             ),
         }
-        if period == "cutoff":  # the age that only the commits tell; a few were rewritten since
+        if period == "cutoff":  # only the commits have the true age; some were rewritten
             age = draw() ** 2 * _OLDEST if draw() > _REWRITTEN else -_OLDEST
             model[".first_commit"] = _iso(int(second - age))
         return model
 
     def find(self, name: str) -> str | None:
-        """Return the `_id` of the model made up under this name."""
+        """Return the `_id` of the model with this name, or None."""
         match = re.fullmatch(r"author-\d+/model-(\d{7,})", name)
         place = int(match[1]) if match else len(self.ids)
         if place >= len(self.ids) or self.model(place)["id"] != name:
@@ -145,23 +147,23 @@ class Synthesis:
         return int(low + (high - low) * ((fraction - share) / (above - share)) ** 3)
 
 
-def _draws(text: str) -> Iterator[float]:
-    """Yield 16 numbers in [0, 1) that depend on `text` alone; much faster than seeding random."""
+def _random_floats(text: str) -> Iterator[float]:
+    """Yield 16 numbers in [0, 1) that depend on `text` only; much faster than seeding random."""
     digest = blake2b(text.encode()).digest()
     return (number / 2**32 for number in struct.unpack("<16I", digest))
 
 
-_MARCH = int(CUTOFF_START.timestamp()) + 60
+_CUTOFF_END = int(CUTOFF_START.timestamp()) + 60
 
 
-def _seconds(models: int, census: dict[str, Any]) -> list[int]:
-    """Return ascending creation seconds, `models` of them, spread as the census counts them."""
-    cutoff = census["period"]["cutoff"]["models"]
-    starts = [datetime.fromisoformat(f"{month}-01T00:00Z") for month in census["months"]]
-    counts = list(census["months"].values())
+def _creation_seconds(models: int, statistics: dict[str, Any]) -> list[int]:
+    """Return ascending creation seconds, `models` of them, spread as on the Hub."""
+    cutoff = statistics["period"]["cutoff"]["models"]
+    starts = [datetime.fromisoformat(f"{month}-01T00:00Z") for month in statistics["months"]]
+    counts = list(statistics["months"].values())
     bounds = [int(start.timestamp()) for start in starts]
-    bounds[0] = _MARCH  # March 2022 begins with the cutoff
-    bounds.append(bounds[-1] + 11 * 86_400)  # the census was taken on the eleventh
+    bounds[0] = _CUTOFF_END  # March 2022 begins with the cutoff
+    bounds.append(bounds[-1] + 11 * 86_400)  # the crawl was on the eleventh
     total = cutoff + sum(counts)
     at_cutoff = models * cutoff // total
     first = int(CUTOFF_START.timestamp()) + 4

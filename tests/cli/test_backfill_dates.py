@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-
-from hfscan.fakehub import FakeHub, Faults, Population
+from testhub import FakeHub, Faults, Population
 
 DATES = "SELECT id, created_at, moved_to FROM creation_dates ORDER BY id"
 CUTOFF = datetime(2022, 3, 2, 23, 29)

@@ -4,14 +4,13 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-from hfscan.fakehub import FakeHub, Population
+from testhub import FakeHub, Population
 
 MIB = 1 << 20
 ALONE = ("--workers", "1")  # no second walker, however slow the machine is
-POPULATION = Population.synthetic(20_000, seed=1)
 
 
 class Disk:
@@ -51,12 +50,24 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeHub]:
+    """One server for all tests, because it renders each page once."""
+    with FakeHub(Population.synthetic(20_000, seed=1), quota=None) as server:
+        yield server
+
+
 @pytest.fixture
-def crawl(disk: Disk, crawls_in: Callable) -> Iterator:
-    with FakeHub(POPULATION, quota=None) as hub:
-        made = crawls_in(disk.folder)
-        made.endpoint, made.hub = hub.url, hub
-        yield made
+def hub(server: FakeHub) -> FakeHub:
+    server.requests.clear()
+    return server
+
+
+@pytest.fixture
+def crawl(disk: Disk, hub: FakeHub, crawls_in: Callable) -> Any:
+    crawl = crawls_in(disk.folder)
+    crawl.endpoint, crawl.hub = hub.url, hub
+    return crawl
 
 
 def assert_told(code: int, out: str, err: str) -> None:
@@ -137,18 +148,17 @@ def test_a_folder_that_may_only_be_read(disk, crawl) -> None:
 
 
 @pytest.mark.parametrize("limit", [8 << 10, 64 << 10, MIB // 2, 3 * MIB])
-def test_a_file_that_may_not_grow(tmp_path, crawls_in, limit) -> None:
+def test_a_file_that_may_not_grow(tmp_path, hub, crawls_in, limit) -> None:
     resource = pytest.importorskip("resource")
     crawl = crawls_in(tmp_path)
-    with FakeHub(POPULATION, quota=None) as hub:
-        crawl.endpoint = hub.url
-        free = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, free[1]))
-        try:
-            assert_told(*crawl(*ALONE))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, free)
-        code, out, _ = crawl(*ALONE)
-        assert code == 0
-        assert out.startswith("Snapshot 1: 20,000 models")
-        assert len(hub.requests) <= 20 + 1
+    crawl.endpoint = hub.url
+    free = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, free[1]))
+    try:
+        assert_told(*crawl(*ALONE))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, free)
+    code, out, _ = crawl(*ALONE)
+    assert code == 0
+    assert out.startswith("Snapshot 1: 20,000 models")
+    assert len(hub.requests) <= 20 + 1

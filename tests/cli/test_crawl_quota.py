@@ -5,8 +5,7 @@ import signal
 import time
 
 import pytest
-
-from hfscan.fakehub import FakeHub, Population
+from testhub import FakeHub, Population
 
 POPULATION = Population.synthetic(600, seed=2)
 

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-
-from hfscan.fakehub import FakeHub, Population
+from testhub import FakeHub, Population
 
 
 def test_a_sample_says_how_it_was_drawn_and_keeps_it(crawl) -> None:

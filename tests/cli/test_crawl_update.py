@@ -4,9 +4,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from testhub import FakeHub, Faults, Population
 
 from hfscan.errors import NotFoundError
-from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.store import Store
 
 

@@ -7,9 +7,9 @@ import time
 import duckdb
 import pytest
 from processes import TOKEN, run_hfscan
+from testhub import FakeHub, Faults, Population
 
 from hfscan import __version__
-from hfscan.fakehub import FakeHub, Faults, Population
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from processes import TOKEN, run_hfscan
+from testhub import FakeHub, Faults, Population
 
-from hfscan.fakehub import FakeHub, Faults, Population
-from hfscan.fakehub.answers import as_json
+from hfscan.fakehub.messages import json_response
 from hfscan.fs import add_checksum
 from hfscan.hub.endpoint import may_receive_token, redact_url
 from hfscan.hub.journal import Journal
@@ -158,7 +158,7 @@ class Echo(FakeHub):
         said = f"{'word ' * 116} I do not know Bearer {TOKEN}, which you sent: {TOKEN}"
         address = f"http://{TOKEN}.example/{TOKEN}"
         headers = {"header": {"x-error-message": said}, "link": {"location": address}}
-        answered = as_json({"error": said}, status=self.status)
+        answered = json_response({"error": said}, status=self.status)
         return replace(answered, headers=answered.headers | headers.get(self.place, {}))
 
 

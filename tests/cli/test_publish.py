@@ -5,9 +5,9 @@ from pathlib import Path
 import duckdb
 import pytest
 from processes import TOKEN, run_hfscan
+from testhub import FakeHub, Population
 
 from hfscan.census import crawl
-from hfscan.fakehub import FakeHub, Population
 from hfscan.scope import Scope
 
 

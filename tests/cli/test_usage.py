@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import click
 import pytest
 from click.testing import CliRunner
+from testhub import FakeHub, Population
 
 import hfscan
 from hfscan.api import Records
 from hfscan.cli import COMMANDS, cli
 from hfscan.cli._command import Command, Group
 from hfscan.errors import HfscanError, InvalidRequestError, NotFoundError
-from hfscan.fakehub import FakeHub, Population
 from hfscan.figures.queries import list_queries, load
 from hfscan.parity.process import backend_names
 from hfscan.suggest import did_you_mean, unknown

@@ -2,8 +2,7 @@
 
 import pytest
 from processes import TOKEN, run_hfscan
-
-from hfscan.fakehub import FakeHub, Faults, Population
+from testhub import FakeHub, Faults, Population
 
 
 @pytest.fixture

@@ -12,13 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from hfscan.fakehub import FakeHub, Population
+from processes import TOKEN
+from testhub import FakeHub, Population
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
-TOKEN = "hf_" + "s" * 34
 HAS_FRAMEWORKS = all(map(importlib.util.find_spec, ("torch", "tensorflow", "flax", "keras_hub")))
 REQUIREMENTS = {
     "install": (sys.platform != "win32", """(
@@ -28,7 +27,7 @@ REQUIREMENTS = {
         hfscan --version; rm -r hfscan
     )"""),
     "checkout": (True, '(cd "$ROOT"; %s)'),
-    "token": (True, f"(export HF_TOKEN={TOKEN} HF_HUB_DISABLE_XET=1; %s)"),
+    "token": (True, f"(export HF_TOKEN={TOKEN}; %s)"),
     "frameworks": (HAS_FRAMEWORKS, "%s"),
 }  # fmt: skip
 """Requirement -> whether it can be met here, and a shell template around the block."""
@@ -54,11 +53,10 @@ transformers.GPT2LMHeadModel(config).save_pretrained(sys.argv[1])
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return an environment with this checkout's hfscan and no settings of the Hub's tools."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
+    """Return the environment of the blocks, with `hfscan` on PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    own = {"ROOT": str(ROOT), "PYTHONPATH": str(ROOT), "HF_HOME": str(home / "hf")}
-    return kept | own | {"PATH": path, "PYTHONUTF8": "1"}
+    own = {"ROOT": str(ROOT), "HF_HOME": str(home / "hf"), "PATH": path, "PYTHONUTF8": "1"}
+    return os.environ | own
 
 
 def blocks(page: Path) -> list[tuple[int, list[str], str]]:

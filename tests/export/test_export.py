@@ -8,11 +8,11 @@ import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner
+from testhub import FakeHub, Population
 
 from hfscan.census import crawl
 from hfscan.cli import cli
 from hfscan.export import export, write_card
-from hfscan.fakehub import FakeHub, Population
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, NewSnapshot, Store
 

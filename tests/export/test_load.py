@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import duckdb
 import pytest
+from testhub import FakeHub, Population
 
 from hfscan.census import crawl
 from hfscan.cli import main
 from hfscan.export import export
-from hfscan.fakehub import FakeHub, Population
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, Store
 

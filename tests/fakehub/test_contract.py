@@ -10,8 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-
-from hfscan.fakehub import FakeHub, Faults, Population
+from testhub import FakeHub, Faults, Population
 
 FIELDS = [
     {
@@ -360,7 +359,7 @@ def test_a_census_without_ids_can_be_served(shared_data):
 
 
 def test_a_fault_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match="no fault flood"):
+    with pytest.raises(ValueError, match="Unknown fault flood"):
         Faults({"flood": 1.0})
 
 

@@ -6,8 +6,7 @@ import zlib
 
 import httpx
 import pytest
-
-from hfscan.fakehub import KINDS, FakeHub, Faults, Population
+from testhub import KINDS, FakeHub, Faults, Population
 
 POPULATION = Population.synthetic(300, seed=1)
 TARGET = "/api/models?sort=createdAt&direction=1&limit=100&expand=tags&expand=downloads"
@@ -17,7 +16,7 @@ def asked(kind, *, most=1):
     """Return the bodies as they came over the wire: with the fault, then without."""
     with (
         FakeHub(POPULATION, faults=Faults({kind: 1.0}, most=most)) as hub,
-        httpx.Client(base_url=hub.url) as client,
+        httpx.Client(base_url=hub.url, timeout=60) as client,
     ):
         for _ in range(2):
             with client.stream("GET", TARGET) as response:

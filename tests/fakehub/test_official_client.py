@@ -11,8 +11,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-
-from hfscan.fakehub import FakeHub, Population
+from testhub import FakeHub, Population
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from typing import Any
 
 import duckdb
 import pytest
+from testhub import Population
 
 from hfscan.errors import ImportFileError
-from hfscan.fakehub import Population
 
 ROWS: list[dict[str, Any]] = [
     {"_id": f"62{number:022x}", "id": f"ann/Model-{number}", "downloads": number}

@@ -10,11 +10,11 @@ from importlib.util import find_spec
 import pytest
 from click.testing import CliRunner
 from sqlglot import parse_one
+from testhub import FakeHub, Population
 
 from hfscan import export
 from hfscan.census import crawl
 from hfscan.cli import cli
-from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import SnapshotView, load
 from hfscan.scope import Scope
 from hfscan.store import Store

@@ -6,10 +6,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
 from hfscan.errors import HubRefusedError, HubUnreachableError, InvalidResponseError
-from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.hub.retry import Patience
 
 QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=0.05, timeout=2)

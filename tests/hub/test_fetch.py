@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
 from hfscan.errors import (
@@ -19,7 +20,6 @@ from hfscan.errors import (
     HubUnreachableError,
     InvalidResponseError,
 )
-from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.hub.client import RefusedError
 from hfscan.hub.retry import Patience
 from hfscan.scope import Scope
@@ -65,7 +65,7 @@ def test_fetch_everything_asks_once_per_page_and_for_its_end(tmp_path: Path) -> 
         assert harvest.models == len(IDS)
         assert len(harvest.pages) == 10
         assert len(server.requests) == harvest.requests == 10 + 1  # an empty page proves the end
-        assert harvest.synthetic == POPULATION.made_up
+        assert harvest.synthetic == POPULATION.description
         assert harvest.started_at <= harvest.finished_at
         assert {"tags", "siblings", "downloadsAllTime"} <= set(
             json.loads(gzip.decompress(harvest.pages[-1].read_bytes()))[-1]

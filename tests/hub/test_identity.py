@@ -6,9 +6,9 @@ from importlib import metadata
 
 import httpx
 import pytest
+from testhub import FakeHub, Population
 
 from hfscan import __version__
-from hfscan.fakehub import FakeHub, Population
 from hfscan.hub.client import HubClient
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants, file_download
 from servers import RawServer, Send, answer, serving
+from testhub import FakeHub, Population
 
 from hfscan.errors import (
     HfscanError,
@@ -16,8 +17,7 @@ from hfscan.errors import (
     InvalidResponseError,
     StorageError,
 )
-from hfscan.fakehub import FakeHub, Population
-from hfscan.fakehub.answers import as_json
+from hfscan.fakehub.messages import json_response
 from hfscan.hub import client_limits
 from hfscan.hub.dataset_file import fetch
 from hfscan.hub.official import translate_client_errors
@@ -163,7 +163,7 @@ class Failing(FakeHub):
         if self.part and self.part in target:
             self.after -= 1
             if self.after < 0:
-                return as_json({"error": "storage is ill"}, status=self.status)
+                return json_response({"error": "storage is ill"}, status=self.status)
         return super().answer(method, target, *rest, **more)
 
 

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
-from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.hub.retry import Patience
 from hfscan.hub.sample import Design
 from hfscan.objectid import created_at

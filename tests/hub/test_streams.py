@@ -14,10 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
+from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
 from hfscan.errors import InvalidResponseError
-from hfscan.fakehub import FakeHub, Faults, Population
 from hfscan.hub.retry import Patience
 from hfscan.hub.waypoints import load
 from hfscan.scope import Scope

@@ -7,8 +7,8 @@ import sys
 
 import duckdb
 import pytest
+from testhub import FakeHub, Population
 
-from hfscan.fakehub import FakeHub, Population
 from hfscan.parity.checkpoint import open_checkpoint
 from hfscan.parity.inputs import read_texts
 

@@ -1,7 +1,8 @@
 """Documents of parity runs, as `hfscan parity --format json` writes them, cut to what is kept."""
 
+from testhub import FakeHub
+
 from hfscan.census import crawl
-from hfscan.fakehub import FakeHub
 from hfscan.scope import Scope
 from hfscan.store import Store
 from hfscan.store.parity import record

@@ -13,9 +13,9 @@ from itertools import product
 
 import parity_runs
 import pytest
+from testhub import FakeHub, Population
 
 from hfscan.census import crawl
-from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import SnapshotView, load
 from hfscan.report import FORMATS, ReportRequest, build, build_database_report, compare
 from hfscan.report.format import format_number, format_percent, format_range, format_value

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import parity_runs
 import pytest
 from click.testing import CliRunner
+from testhub import Population
 
 from hfscan.cli import cli
 from hfscan.errors import ReportConfigError
-from hfscan.fakehub import Population
 from hfscan.figures import SnapshotView
 from hfscan.report import (
     FORMATS,

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 from huggingface_hub import HfApi
+from testhub import FakeHub, Population
 
-from hfscan.fakehub import FakeHub, Population
 from hfscan.scope import Scope
 from hfscan.store import Ingested, NewSnapshot, Store
 

@@ -31,9 +31,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
-from world import COLUMNS, State, World
 
-from hfscan.fakehub import KINDS, FakeHub, Faults
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from testhub import KINDS, FakeHub, Faults
+from world import COLUMNS, State, World
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,27 +1,26 @@
-"""Fixed windows for each identity, and the headers that announce them on every answer."""
+"""Fixed rate-limit windows for each identity, and the headers that announce them."""
 
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+_QUOTA_FACTORS = {"api": (1, 2), "resolvers": (6, 10)}
+"""Bucket -> its quota as multiples of the api quota: anonymous, with a token. Source: Hub
+documentation (500 and 1,000 api requests, 3,000 and 5,000 resolver requests in five minutes)."""
+
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether a request fits in its window, how many more do, and the headers that say so."""
+class RateLimitResult:
+    """Whether a request is within the quota, how many remain, and the headers of the response."""
 
     allowed: bool
     remaining: int
     headers: dict[str, str]
 
 
-_SHARES = {"api": (1, 2), "resolvers": (6, 10)}
-"""Bucket -> its quota as multiples of the api quota: anonymous, with a token. Source: Hub
-documentation (500 and 1,000 api requests, 3,000 and 5,000 resolver requests in five minutes)."""
-
-
 class RateLimit:
-    """Counts requests; `quota` anonymous api ones each `window` s, other buckets in proportion."""
+    """Count requests. `quota`: anonymous api requests in `window` seconds (None: no limit)."""
 
     def __init__(
         self, quota: int | None, window: int, clock: Callable[[], float] = time.monotonic
@@ -31,9 +30,9 @@ class RateLimit:
         self._start = clock()
         self._lock = threading.Lock()
 
-    def take(self, identity: str, *, known: bool, bucket: str = "api") -> Verdict:
-        """Count one request of `identity`; `known` identities came with a token."""
-        quota = (self.quota or 1_000_000) * _SHARES[bucket][known]
+    def count(self, identity: str, *, has_token: bool, bucket: str = "api") -> RateLimitResult:
+        """Count one request of `identity`."""
+        quota = (self.quota or 1_000_000) * _QUOTA_FACTORS[bucket][has_token]
         with self._lock:
             number, elapsed = divmod(self._clock() - self._start, self.window)
             window, used = self._counts.get((identity, bucket), (int(number), 0))
@@ -41,7 +40,7 @@ class RateLimit:
             self._counts[identity, bucket] = (int(number), used)
         reset = max(1, round(self.window - elapsed))
         remaining = max(0, quota - used)
-        return Verdict(
+        return RateLimitResult(
             self.quota is None or used <= quota,
             remaining,
             headers(remaining, reset, quota, self.window, bucket),

@@ -1,0 +1,261 @@
+"""Datasets that clients create, fill, tag and read: in memory, with the files of each commit."""
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from hfscan.fakehub.messages import Request, Response, error_response, json_response
+from hfscan.fakehub.routes import sha1
+
+from .files import blob_id
+from .messages import range_response
+
+_LARGE = (".parquet", ".arrow", ".zst")
+"""Endings that the Hub's default .gitattributes puts into LFS, those used here."""
+
+_API = r"/api/datasets/(?P<id>[^/]+/[^/]+)"
+_FILES = r"/datasets/(?P<id>[^/]+/[^/]+)/resolve"
+
+
+@dataclass
+class Dataset:
+    """A repository: the files of its head, and the messages of its commits, oldest first.
+
+    `tags` maps names to commits, `past` commits to their files.
+    """
+
+    private: bool = False
+    files: dict[str, bytes] = field(default_factory=dict)
+    commits: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+    past: dict[str, dict[str, bytes]] = field(default_factory=dict)
+
+    @property
+    def sha(self) -> str:
+        """The head commit."""
+        return sha1(repr(self.commits).encode())
+
+    def at(self, revision: str) -> tuple[str, dict[str, bytes]] | None:
+        """Return the commit that a branch, tag or commit names, with its files."""
+        sha = self.tags.get(revision, revision)
+        if sha in ("main", self.sha):
+            return self.sha, self.files
+        return (sha, self.past[sha]) if sha in self.past else None
+
+
+class Datasets:
+    """All datasets, by id. `base_url` is the server's own URL. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.base_url = ""
+        self.repos: dict[str, Dataset] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+        self._routes = tuple(
+            (method, re.compile(pattern), route)
+            for method, pattern, route in (
+                ("POST", r"/api/repos/create", self._create),
+                ("POST", r"/api/validate-yaml", self._validate),
+                ("POST", rf"{_API}/preupload/main", self._preupload),
+                ("POST", r"/datasets/(?P<id>[^/]+/[^/]+)\.git/info/lfs/objects/batch", self._batch),
+                ("PUT", r"/lfs/(?P<oid>[0-9a-f]{64})", self._put),
+                ("POST", r"/lfs/verify", self._verify),
+                ("POST", rf"{_API}/commit/main", self._commit),
+                ("POST", rf"{_API}/tag/(?P<revision>[^/]+)", self._tag),
+                ("GET", rf"{_API}(/revision/(?P<revision>[^/]+))?", self._info),
+                ("GET", rf"{_API}/tree/(?P<revision>[^/]+)", self._tree),
+                ("GET", rf"{_FILES}/(?P<revision>[^/]+)/(?P<path>.+)", self._resolve),
+                ("HEAD", rf"{_FILES}/(?P<revision>[^/]+)/(?P<path>.+)", self._resolve),
+            )
+        )
+
+    def answer(self, request: Request) -> Response | None:
+        """Response a request about datasets; None where it is about something else."""
+        for method, pattern, route in self._routes:
+            match = pattern.fullmatch(request.path)
+            if match and method == request.method:
+                # the URL of an upload grants access, like a signed one
+                if request.account is None and method == "POST":
+                    return error_response(401, "Invalid username or password.")
+                with self._lock:
+                    return route(request, **{k: v for k, v in match.groupdict().items() if v})
+        return None
+
+    def _create(self, request: Request) -> Response:
+        wanted = json.loads(request.body)
+        name = f"{wanted.get('organization') or request.account}/{wanted['name']}"
+        if wanted.get("type") != "dataset" or _owner(name) != request.account:
+            return error_response(403, "You don't have the rights to create this repository.")
+        if name in self.repos:
+            url = {
+                "error": "You already created this dataset repo",
+                "url": f"{self.base_url}/{name}",
+            }
+            return json_response(url, status=409)
+        private = wanted.get("private") or wanted.get("visibility") == "private"
+        self.repos[name] = Dataset(bool(private))
+        return json_response({"url": f"{self.base_url}/datasets/{name}", "name": name, "id": name})
+
+    def _validate(self, request: Request) -> Response:
+        content = json.loads(request.body)["content"]
+        errors = [] if content.startswith("---\n") else [{"message": "no YAML front matter"}]
+        return json_response({"errors": errors, "warnings": []}, status=400 if errors else 200)
+
+    def _preupload(self, request: Request, id: str) -> Response:
+        dataset = self._own(request, id)
+        if isinstance(dataset, Response):
+            return dataset
+        return json_response(
+            {
+                "files": [
+                    {
+                        "path": file["path"],
+                        "uploadMode": "lfs" if file["path"].endswith(_LARGE) else "regular",
+                        "shouldIgnore": False,
+                        **_existing_oid(file["path"], dataset.files.get(file["path"])),
+                    }
+                    for file in json.loads(request.body)["files"]
+                ]
+            }
+        )
+
+    def _batch(self, request: Request, id: str) -> Response:
+        dataset = self._own(request, id)
+        if isinstance(dataset, Response):
+            return dataset
+        objects = []
+        for item in json.loads(request.body)["objects"]:
+            entry = {"oid": item["oid"], "size": item["size"]}
+            if item["oid"] not in self._blobs:
+                entry["actions"] = {
+                    "upload": {"href": f"{self.base_url}/lfs/{item['oid']}"},
+                    "verify": {"href": f"{self.base_url}/lfs/verify"},
+                }
+            objects.append(entry)
+        return json_response({"transfer": "basic", "objects": objects})
+
+    def _put(self, request: Request, oid: str) -> Response:
+        if hashlib.sha256(request.body).hexdigest() != oid:
+            return error_response(400, "The content does not match its oid.")
+        self._blobs[oid] = request.body
+        return json_response({})
+
+    def _verify(self, request: Request) -> Response:
+        wanted = json.loads(request.body)
+        body = self._blobs.get(wanted["oid"])
+        if body is None or len(body) != wanted["size"]:
+            return error_response(404, "Object does not exist on the server.")
+        return json_response({})
+
+    def _commit(self, request: Request, id: str) -> Response:
+        dataset = self._own(request, id)
+        if isinstance(dataset, Response):
+            return dataset
+        files, summary = dict(dataset.files), ""
+        for line in request.body.splitlines():
+            operation = json.loads(line)
+            value = operation["value"]
+            if operation["key"] == "header":
+                summary = value["summary"]
+                if value.get("parentCommit", dataset.sha) != dataset.sha:
+                    return error_response(
+                        412, "A commit has happened since. Please refresh and retry."
+                    )
+            elif operation["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif operation["key"] == "lfsFile":
+                if value["oid"] not in self._blobs:
+                    return error_response(400, "Your push was rejected: the LFS object is missing.")
+                files[value["path"]] = self._blobs[value["oid"]]
+            elif files.pop(value["path"], None) is None:
+                return error_response(
+                    404, "A file with this name doesn't exist", code="EntryNotFound"
+                )
+        dataset.past[dataset.sha] = dataset.files
+        dataset.files = files
+        dataset.commits.append(summary)
+        url = f"{self.base_url}/datasets/{id}/commit/{dataset.sha}"
+        return json_response({"success": True, "commitOid": dataset.sha, "commitUrl": url})
+
+    def _tag(self, request: Request, id: str, revision: str) -> Response:
+        dataset = self._own(request, id)
+        if isinstance(dataset, Response):
+            return dataset
+        at, name = dataset.at(revision), json.loads(request.body)["tag"]
+        if at is None:
+            return _no_revision(revision)
+        if name in dataset.tags:
+            return error_response(409, f"Reference already exists: {name}")
+        dataset.tags[name] = at[0]
+        return json_response({"ref": f"refs/tags/{name}"})
+
+    def _info(self, request: Request, id: str, revision: str = "main") -> Response:
+        dataset = self._visible(request, id)
+        if isinstance(dataset, Response):
+            return dataset
+        if (at := dataset.at(revision)) is None:
+            return _no_revision(revision)
+        names = [{"rfilename": name} for name in sorted(at[1])]
+        info: dict[str, Any] = {"id": id, "private": dataset.private, "sha": at[0]}
+        return json_response(info | {"siblings": names, "tags": [], "downloads": 0, "likes": 0})
+
+    def _tree(self, request: Request, id: str, revision: str) -> Response:
+        dataset = self._visible(request, id)
+        if isinstance(dataset, Response):
+            return dataset
+        if (at := dataset.at(revision)) is None:
+            return _no_revision(revision)
+        return json_response(
+            [
+                {"type": "file", "oid": blob_id(body), "size": len(body), "path": name}
+                for name, body in sorted(at[1].items())
+            ]
+        )
+
+    def _resolve(self, request: Request, id: str, revision: str, path: str) -> Response | None:
+        if id not in self.repos:
+            return None  # maybe one of the population
+        dataset = self._visible(request, id)
+        if isinstance(dataset, Response):
+            return dataset
+        if (at := dataset.at(revision)) is None:
+            return _no_revision(revision)
+        body = at[1].get(path)
+        if body is None:
+            return error_response(404, "Entry not found", code="EntryNotFound")
+        kind = "image/svg+xml" if path.endswith(".svg") else "application/octet-stream"
+        etag = f'"{blob_id(body)}"'
+        headers = {"content-type": kind, "etag": etag, "x-repo-commit": at[0]}
+        return range_response(Response(200, body, headers), request.range)
+
+    def _visible(self, request: Request, id: str) -> Dataset | Response:
+        dataset = self.repos.get(id)
+        if dataset is None or (dataset.private and _owner(id) != request.account):
+            return error_response(
+                404 if request.account else 401, "Repository not found", code="RepoNotFound"
+            )
+        return dataset
+
+    def _own(self, request: Request, id: str) -> Dataset | Response:
+        if id in self.repos and _owner(id) != request.account:
+            return error_response(403, "You don't have the rights to write here.")
+        return self._visible(request, id)
+
+
+def _owner(id: str) -> str:
+    return id.partition("/")[0]
+
+
+def _no_revision(revision: str) -> Response:
+    return error_response(404, f"Invalid rev id: {revision}", code="RevisionNotFound")
+
+
+def _existing_oid(path: str, body: bytes | None) -> dict[str, str]:
+    if body is None:
+        return {}
+    is_large = path.endswith(_LARGE)
+    return {"oid": hashlib.sha256(body).hexdigest() if is_large else blob_id(body)}
