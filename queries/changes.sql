@@ -17,7 +17,7 @@ both_have_ids AS (
     SELECT NOT bool_or(list_contains(missing_columns, '_id')) AS yes
     FROM snapshots WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
-lacking AS (  -- a column that either lacks counts as unchanged
+missing AS (  -- a column that either snapshot lacks counts as unchanged
     SELECT unnest(missing_columns) FROM snapshots WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
 -- else a rename is known where the Hub redirected the old name (`hfscan backfill-dates`)
@@ -37,15 +37,15 @@ new AS (
     FROM models_in($later::INTEGER)
 ),
 pairs AS (
-    SELECT old.id AS before, new.id AS after, old.tag_mask AS had, new.tag_mask AS has,
+    SELECT old.id AS before, new.id AS after, old.tag_mask AS mask_before, new.tag_mask AS mask_after,
         -- unreadable values count as unchanged, too; tags and files are NULL only when unknown
-        (coalesce(old.tags <> new.tags, false) AND 'tags' NOT IN (FROM lacking))
-        OR (coalesce(old.files <> new.files, false) AND 'files' NOT IN (FROM lacking))
-        OR (old.library_name IS DISTINCT FROM new.library_name AND 'library_name' NOT IN (FROM lacking)
+        (coalesce(old.tags <> new.tags, false) AND 'tags' NOT IN (FROM missing))
+        OR (coalesce(old.files <> new.files, false) AND 'files' NOT IN (FROM missing))
+        OR (old.library_name IS DISTINCT FROM new.library_name AND 'library_name' NOT IN (FROM missing)
             AND NOT list_contains(list_concat(old.unreadable, new.unreadable), 'library_name'))
-        OR (old.pipeline_tag IS DISTINCT FROM new.pipeline_tag AND 'pipeline_tag' NOT IN (FROM lacking)
+        OR (old.pipeline_tag IS DISTINCT FROM new.pipeline_tag AND 'pipeline_tag' NOT IN (FROM missing)
             AND NOT list_contains(list_concat(old.unreadable, new.unreadable), 'pipeline_tag'))
-        OR (old.gated IS DISTINCT FROM new.gated AND 'gated' NOT IN (FROM lacking)
+        OR (old.gated IS DISTINCT FROM new.gated AND 'gated' NOT IN (FROM missing)
             AND NOT list_contains(list_concat(old.unreadable, new.unreadable), 'gated')) AS differs
     FROM old FULL JOIN new USING (key)
 ),
@@ -58,20 +58,20 @@ counted AS (
         count(*) FILTER (before IS NULL) AS added
     FROM pairs
 ),
-switched AS (
+framework_changes AS (
     SELECT
         framework, bit,
-        count(*) FILTER ((had >> bit) & 1 = 0 AND (has >> bit) & 1 = 1) AS gained,
-        count(*) FILTER ((had >> bit) & 1 = 1 AND (has >> bit) & 1 = 0) AS lost
+        count(*) FILTER ((mask_before >> bit) & 1 = 0 AND (mask_after >> bit) & 1 = 1) AS gained,
+        count(*) FILTER ((mask_before >> bit) & 1 = 1 AND (mask_after >> bit) & 1 = 0) AS lost
     FROM pairs, frameworks
     GROUP BY ALL
 )
 SELECT change, framework, models
 FROM (
-    SELECT 1 AS place, NULL AS bit, change, NULL AS framework, models
+    SELECT 1 AS section, NULL AS bit, change, NULL AS framework, models
     FROM (UNPIVOT counted ON kept, renamed, changed, removed, added INTO NAME change VALUE models)
     UNION ALL
     SELECT 2, bit, change, framework, models
-    FROM (UNPIVOT switched ON gained, lost INTO NAME change VALUE models)
+    FROM (UNPIVOT framework_changes ON gained, lost INTO NAME change VALUE models)
 )
-ORDER BY place, bit NULLS FIRST, list_position(['kept', 'renamed', 'changed', 'removed', 'added', 'gained', 'lost'], change)
+ORDER BY section, bit NULLS FIRST, list_position(['kept', 'renamed', 'changed', 'removed', 'added', 'gained', 'lost'], change)

@@ -1,5 +1,5 @@
 -- title: Inconsistent totals
--- answers: In which cells of a report do the shares not add up to one, or the groups to the total?
+-- answers: In which cells of a report do the shares not add up to 1, or the groups to the total?
 -- chart: none
 -- param figures JSON = [] : figures, as in a report's JSON
 -- Runs with every report. The margin allows for author-weighted numbers, rounded to six digits, and
@@ -21,24 +21,24 @@ cells AS (
     SELECT
         request, "by", "group",
         sum(numerator) FILTER (name IN ('exclusive', 'shared')) AS shares,
-        max(denominator) FILTER (name <> 'none') AS whole,
-        min(denominator) FILTER (name <> 'none') AS least,
-        sum(numerator) FILTER (name = 'none') AS none_of,
-        sum(denominator) FILTER (name = 'none') AS everything
+        max(denominator) FILTER (name <> 'none') AS total,
+        min(denominator) FILTER (name <> 'none') AS smallest_total,
+        sum(numerator) FILTER (name = 'none') AS none_models,
+        sum(denominator) FILTER (name = 'none') AS all_models
     FROM figures GROUP BY ALL
 ),
-grouped AS (
-    SELECT request, "by", sum(whole) AS groups FROM cells WHERE "by" IS NOT NULL GROUP BY ALL
+group_sums AS (
+    SELECT request, "by", sum(total) AS group_sum FROM cells WHERE "by" IS NOT NULL GROUP BY ALL
 )
 SELECT
     'shares' AS comparison, request::VARCHAR AS request, "by", "group",
-    shares AS found, whole AS expected
-FROM cells WHERE abs(shares - whole) > greatest(0.01, 1e-9 * whole) OR least <> whole
+    shares AS found, total AS expected
+FROM cells WHERE abs(shares - total) > greatest(0.01, 1e-9 * total) OR smallest_total <> total
 UNION ALL
-SELECT 'with none', request::VARCHAR, "by", "group", none_of + whole, everything
-FROM cells WHERE abs(none_of + whole - everything) > greatest(0.01, 1e-9 * everything)
+SELECT 'with none', request::VARCHAR, "by", "group", none_models + total, all_models
+FROM cells WHERE abs(none_models + total - all_models) > greatest(0.01, 1e-9 * all_models)
 UNION ALL
-SELECT 'groups', request::VARCHAR, grouped."by", NULL, groups, whole
-FROM grouped JOIN cells USING (request)
-WHERE cells."by" IS NULL AND abs(groups - whole) > greatest(0.01, 1e-9 * whole)
+SELECT 'groups', request::VARCHAR, group_sums."by", NULL, group_sum, total
+FROM group_sums JOIN cells USING (request)
+WHERE cells."by" IS NULL AND abs(group_sum - total) > greatest(0.01, 1e-9 * total)
 ORDER BY ALL

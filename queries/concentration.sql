@@ -41,10 +41,10 @@ ranked AS (
         author,
         models,
         sum(models) OVER () AS denominator,
-        sum(models) OVER theirs AS cumulative,
-        sum(supporting) OVER () - sum(supporting) OVER theirs AS supporting_without
+        sum(models) OVER by_rank AS cumulative,
+        sum(supporting) OVER () - sum(supporting) OVER by_rank AS supporting_without
     FROM accounts
-    WINDOW theirs AS (ORDER BY models DESC, author)
+    WINDOW by_rank AS (ORDER BY models DESC, author)
 )
 SELECT
     author,

@@ -17,8 +17,8 @@
 -- The share is lowest when no undated model of this kind and all other undated models belong to the
 -- period, and highest the other way round.
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
-aged AS (
-    SELECT tag_mask, weights_mask, loadable_mask, 'certain' AS age, false AS conflict
+dated_models AS (
+    SELECT tag_mask, weights_mask, loadable_mask, 'certain' AS dating, false AS conflict
     FROM census
     WHERE NOT at_cutoff AND created_at >= $since::TIMESTAMP AND created_at < $until::TIMESTAMP
     UNION ALL
@@ -34,28 +34,28 @@ tally AS (
     SELECT
         mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask)
             & (SELECT bit_or(mask) FROM compared) AS supported,
-        age, conflict, count(*) AS n
-    FROM aged
-    WHERE age IS NOT NULL
+        dating, conflict, count(*) AS n
+    FROM dated_models
+    WHERE dating IS NOT NULL
     GROUP BY ALL
 ),
-kinds AS (
-    SELECT 'exclusive' AS name, framework, bit, age, conflict, supported = mask AS counts, supported, n
+names AS (
+    SELECT 'exclusive' AS name, framework, bit, dating, conflict, supported = mask AS in_numerator, supported, n
     FROM tally, compared
     UNION ALL
-    SELECT 'shared', NULL, NULL, age, conflict, bit_count(supported) > 1, supported, n FROM tally
+    SELECT 'shared', NULL, NULL, dating, conflict, bit_count(supported) > 1, supported, n FROM tally
 ),
 counted AS (
     SELECT
         name, framework, bit,
-        coalesce(sum(n) FILTER (counts AND age = 'certain'), 0)::BIGINT AS certain,
-        coalesce(sum(n) FILTER (counts AND age = 'dated'), 0)::BIGINT AS dated,
-        coalesce(sum(n) FILTER (counts AND age = 'undated'), 0)::BIGINT AS undated,
-        coalesce(sum(n) FILTER (counts AND conflict), 0)::BIGINT AS impossible_dates,
-        coalesce(sum(n) FILTER (supported <> 0 AND age = 'certain'), 0)::BIGINT AS certain_total,
-        coalesce(sum(n) FILTER (supported <> 0 AND age = 'dated'), 0)::BIGINT AS dated_total,
-        coalesce(sum(n) FILTER (supported <> 0 AND age = 'undated'), 0)::BIGINT AS undated_total
-    FROM kinds
+        coalesce(sum(n) FILTER (in_numerator AND dating = 'certain'), 0)::BIGINT AS certain,
+        coalesce(sum(n) FILTER (in_numerator AND dating = 'dated'), 0)::BIGINT AS dated,
+        coalesce(sum(n) FILTER (in_numerator AND dating = 'undated'), 0)::BIGINT AS undated,
+        coalesce(sum(n) FILTER (in_numerator AND conflict), 0)::BIGINT AS impossible_dates,
+        coalesce(sum(n) FILTER (supported <> 0 AND dating = 'certain'), 0)::BIGINT AS certain_total,
+        coalesce(sum(n) FILTER (supported <> 0 AND dating = 'dated'), 0)::BIGINT AS dated_total,
+        coalesce(sum(n) FILTER (supported <> 0 AND dating = 'undated'), 0)::BIGINT AS undated_total
+    FROM names
     GROUP BY ALL
 )
 SELECT

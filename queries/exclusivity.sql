@@ -97,7 +97,7 @@ grouped AS (
     UNION ALL
     SELECT NULL, 0, NULL, NULL WHERE $by IS NULL  -- an empty population is 0 of 0
 ),
-kinds AS (
+names AS (
     SELECT unnest(['exclusive', 'available']) AS name, framework, mask, bit FROM compared
     UNION ALL
     SELECT unnest(['shared', 'none']), NULL, NULL, NULL
@@ -113,7 +113,7 @@ members AS (
             WHEN 'none' THEN supported = 0
         END AS in_numerator,
         supported <> 0 OR name = 'none' AND supported IS NOT NULL AS in_denominator
-    FROM grouped, kinds
+    FROM grouped, names
 )
 -- models and downloads are exact integers, votes are rounded to six digits
 SELECT

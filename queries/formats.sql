@@ -20,7 +20,7 @@ WITH tally AS (
             WHEN 'month' THEN date_trunc('month', created_at)
             WHEN 'year' THEN date_trunc('year', created_at)
         END AS since,
-        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask) AS had,
+        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask) AS supported,
         count(*) AS n
     FROM census
     WHERE
@@ -38,8 +38,8 @@ SELECT
     CASE $per WHEN 'month' THEN strftime(since, '%Y-%m') WHEN 'year' THEN strftime(since, '%Y') ELSE 'all' END
         AS period,
     name AS framework,
-    coalesce(sum(n) FILTER (had >> bit & 1 = 1), 0)::BIGINT AS numerator,
-    coalesce(sum(n) FILTER (had IS NOT NULL), 0)::BIGINT AS denominator,
+    coalesce(sum(n) FILTER (supported >> bit & 1 = 1), 0)::BIGINT AS numerator,
+    coalesce(sum(n) FILTER (supported IS NOT NULL), 0)::BIGINT AS denominator,
     round(numerator / nullif(denominator, 0), 9) AS share
 FROM tally, frameworks
 WHERE $only::VARCHAR[] IS NULL OR list_contains($only, name)

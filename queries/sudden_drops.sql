@@ -10,7 +10,7 @@
 -- column ratio: ratio
 -- chart: none
 -- A row for each drop. The Hub grows by thousands of models a day and loses few.
-WITH seen AS (
+WITH observed AS (
     SELECT 'earlier' AS side, key, downloads, tag_mask FROM models_in($earlier::INTEGER)
     UNION ALL
     SELECT 'later', key, downloads, tag_mask FROM models_in($later::INTEGER)
@@ -22,7 +22,7 @@ totals AS (
         coalesce(sum(downloads), 0)::HUGEINT AS downloads,
         count(*) FILTER (tag_mask <> 0) AS tagged
     -- an empty snapshot has totals, too
-    FROM (SELECT unnest(['earlier', 'later']) AS side) AS sides LEFT JOIN seen USING (side)
+    FROM (SELECT unnest(['earlier', 'later']) AS side) AS sides LEFT JOIN observed USING (side)
     GROUP BY side
 ),
 compared AS (
@@ -30,10 +30,10 @@ compared AS (
         unnest(['models', 'downloads', 'tagged models']) AS measure,
         unnest([old.models, old.downloads, old.tagged]) AS before,
         unnest([new.models, new.downloads, new.tagged]) AS after,
-        unnest([$models_ratio::DOUBLE, $downloads_ratio::DOUBLE, $tagged_ratio::DOUBLE]) AS least
+        unnest([$models_ratio::DOUBLE, $downloads_ratio::DOUBLE, $tagged_ratio::DOUBLE]) AS lowest_ratio
     FROM (FROM totals WHERE side = 'earlier') AS old, (FROM totals WHERE side = 'later') AS new
 )
 SELECT measure, before, after, after / before AS ratio
 FROM compared
-WHERE after < least * before
+WHERE after < lowest_ratio * before
 ORDER BY measure

@@ -20,7 +20,7 @@ both_have_ids AS (
     SELECT NOT bool_or(list_contains(missing_columns, '_id')) AS yes
     FROM snapshots WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
-seen AS (
+observed AS (
     SELECT
         side,
         CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key,
@@ -41,35 +41,35 @@ pairs AS (
         old.supported AS before,
         new.supported AS after,
         old.key IS NULL AS added,
-        new.key IS NULL AS gone,
-        CASE WHEN gone THEN old.group_name ELSE new.group_name END AS in_group
-    FROM (FROM seen WHERE side = 'earlier') AS old
-    FULL JOIN (FROM seen WHERE side = 'later') AS new USING (key)
+        new.key IS NULL AS removed,
+        CASE WHEN removed THEN old.group_name ELSE new.group_name END AS in_group
+    FROM (FROM observed WHERE side = 'earlier') AS old
+    FULL JOIN (FROM observed WHERE side = 'later') AS new USING (key)
 ),
 ranked AS (
-    SELECT in_group, row_number() OVER (ORDER BY count(*) DESC, in_group) AS place
+    SELECT in_group, row_number() OVER (ORDER BY count(*) DESC, in_group) AS rank
     FROM pairs GROUP BY in_group
 ),
 named AS (  -- supported is NULL where its evidence is unknown
     SELECT supported, CASE WHEN supported IS NULL THEN '(unknown)' ELSE coalesce(string_agg(framework, ' + ' ORDER BY bit), 'none') END AS names
-    FROM (SELECT DISTINCT supported FROM seen)
+    FROM (SELECT DISTINCT supported FROM observed)
     LEFT JOIN compared ON supported & mask <> 0
     GROUP BY supported
 ),
 counted AS (
     SELECT
-        CASE WHEN place > $top::INTEGER THEN '(other)' ELSE pairs.in_group END AS "group",
-        CASE WHEN added THEN '(not there)' ELSE one.names END AS before,
-        CASE WHEN gone THEN '(not there)' ELSE other.names END AS after,
+        CASE WHEN rank > $top::INTEGER THEN '(other)' ELSE pairs.in_group END AS "group",
+        CASE WHEN added THEN '(not there)' ELSE before_names.names END AS before,
+        CASE WHEN removed THEN '(not there)' ELSE after_names.names END AS after,
         count(*) AS models
     FROM pairs
     JOIN ranked ON ranked.in_group IS NOT DISTINCT FROM pairs.in_group
-    LEFT JOIN named AS one ON one.supported IS NOT DISTINCT FROM before
-    LEFT JOIN named AS other ON other.supported IS NOT DISTINCT FROM after
+    LEFT JOIN named AS before_names ON before_names.supported IS NOT DISTINCT FROM before
+    LEFT JOIN named AS after_names ON after_names.supported IS NOT DISTINCT FROM after
     GROUP BY ALL
 ),
--- of the models that were there before, all with this `before` and all with this `after`
-flows AS (
+-- totals of the models that existed before, by their `before` and by their `after`
+totals AS (
     SELECT
         "group", before, after,
         sum(models) OVER (PARTITION BY "group", before) AS before_total,
@@ -78,7 +78,7 @@ flows AS (
 )
 SELECT counted.*, before_total::BIGINT AS before_total, after_total::BIGINT AS after_total
 FROM counted
-LEFT JOIN flows ON
-    flows."group" IS NOT DISTINCT FROM counted."group"
-    AND flows.before = counted.before AND flows.after = counted.after
+LEFT JOIN totals ON
+    totals."group" IS NOT DISTINCT FROM counted."group"
+    AND totals.before = counted.before AND totals.after = counted.after
 ORDER BY models DESC, counted."group", counted.before, counted.after
