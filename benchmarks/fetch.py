@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hfscan.hub.walk import address
+from hfscan.hub.plan import list_url
 from hfscan.scope import Scope
 
 # each client prints JSON: models, and seconds of `cpu` and `wall` without the imports
@@ -29,10 +29,10 @@ from hfscan.scope import Scope
 from pathlib import Path
 begin()
 with hub.fetch(Scope(), endpoint=url, token=None, journal=Path(folder) / "j", fresh=True,
-        workers=workers, waypoints=Path(folder) / "w") as harvest:
+        workers=workers, saved_cursors=Path(folder) / "w") as harvest:
     end(harvest.models)
-    if harvest.waypoints:
-        harvest.waypoints.save(Path(folder) / "w")
+    if harvest.saved_cursors:
+        harvest.saved_cursors.save(Path(folder) / "w")
 """
 LIST_MODELS = """
 from huggingface_hub import HfApi
@@ -151,7 +151,7 @@ class Bench:
 
     def __init__(self, population: list[str], folder: Path, latency: float = 0.0) -> None:
         self.folder = folder
-        self.first = address(Scope(), "", ascending=True)
+        self.first = list_url(Scope(), "", ascending=True)
         self.server = subprocess.Popen(  # noqa: S603 - own command
             [sys.executable, "-m", "hfscan", "fake-hub", "serve", *population, "--port", "0",
              "--latency", str(latency), "--prepare", self.first],

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hfscan.fakehub import Population
 from hfscan.frameworks import masks_sql
-from hfscan.hub.walk import FIELDS
+from hfscan.hub.plan import FIELDS
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 

@@ -33,10 +33,10 @@ UPDATE = """
 import json, re, sys
 from datetime import datetime, timedelta, UTC
 from pathlib import Path
-from hfscan.hub.publish import Dataset
+from hfscan.hub.datasets import HubDataset
 from hfscan.sync import DatasetTarget, SyncOptions
 url, token, work, day = sys.argv[1:]
-dataset = Dataset("census", endpoint=url, token=token)
+dataset = HubDataset("census", endpoint=url, token=token)
 now = datetime.now(UTC) + timedelta(days=int(day))
 # the simulated days are minutes apart, so the age of the last full crawl is not meaningful
 sys.modules["hfscan.sync.local"].FULL_CRAWL_INTERVAL = timedelta.max

@@ -28,3 +28,17 @@ def created_at(object_id: str) -> datetime:
 def lower_bound(instant: datetime) -> str:
     """Return the smallest `_id` (24 hex digits) created at or after `instant` (to the second)."""
     return f"{max(0, int(instant.timestamp())):08x}" + "0" * 16
+
+
+MIN_ID, MAX_ID = "", "g"
+"""Below and above every `_id`."""
+
+
+def next_id(object_id: str) -> str:
+    """Return the lowest `_id` above this one."""
+    return f"{int(object_id, 16) + 1:024x}"
+
+
+def previous_id(object_id: str) -> str:
+    """Return the highest `_id` below this one."""
+    return f"{max(0, int(object_id, 16) - 1):024x}"

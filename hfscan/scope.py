@@ -9,12 +9,12 @@ DEFAULT_FRAMEWORKS = ("pytorch", "tensorflow")
 
 @dataclass(frozen=True)
 class Scope:
-    """The part of the Hub a crawl walks.
+    """The part of the Hub that a crawl fetches.
 
-    `since` and `until` (UTC, half-open: since <= createdAt < until) cut by creation time;
-    `author` and `task` are the Hub's own filters; `limit` stops after that many models;
-    `files` asks for the file names of each model; `sample` draws each model with this
-    probability, by `seed` (None: one is chosen and kept).
+    `since` and `until` (UTC, since <= createdAt < until) select by creation time, `author` and
+    `task` by the Hub's own filters; `limit` stops after that many models; `files` requests the
+    file names of each model; `sample` includes each model with this probability, by `seed` (None:
+    a random one).
     """
 
     since: datetime | None = None
@@ -27,11 +27,11 @@ class Scope:
     seed: int | None = None
 
     @property
-    def whole(self) -> bool:
-        """True when a finished crawl of this scope has seen every model of its period."""
-        return all(one is None for one in (self.author, self.task, self.limit, self.sample))
+    def is_unfiltered(self) -> bool:
+        """True if a finished crawl of this scope has every model of its period."""
+        return {self.author, self.task, self.limit, self.sample} == {None}
 
     @property
-    def everything(self) -> bool:
-        """True when no model is left out, whenever it was created."""
-        return self.whole and self.since is None and self.until is None
+    def is_full(self) -> bool:
+        """True if a finished crawl of this scope has every model."""
+        return self.is_unfiltered and self.since is None and self.until is None

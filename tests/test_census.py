@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from testhub import FakeHub, Population
 
-from hfscan.census import crawl
 from hfscan.figures import FigureRequest, SnapshotView
+from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store
 
@@ -25,8 +25,8 @@ def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_
         cut = crawl(year_2022, endpoint=hub.url, token=None, db=db)
     assert crawled.ingested.models == 760_000
     assert cut.ingested.models == 102_190
-    assert cut.harvest.requests == 103
-    assert len(lists) == crawled.harvest.requests == 760 + 1  # an empty page proves the end
+    assert cut.fetched.requests == 103
+    assert len(lists) == crawled.fetched.requests == 760 + 1  # an empty page proves the end
     day = datetime(2024, 7, 11, tzinfo=UTC)
     with Store.open(db, write=True) as store:
         imported = store.ingest([dump], NewSnapshot("import", dump.name, Scope(), day, day, None))

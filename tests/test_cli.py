@@ -112,7 +112,7 @@ def test_a_file_of_a_hub_dataset_is_imported(tmp_path):
             tmp_path, "import", name + "x", "--observed-at", "2024-07-11", **here
         )
         assert code == errors.HubRefusedError.exit_code
-        assert "cannot be had" in err
+        assert "cannot be downloaded" in err
     gone = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "other")}
     code, _, err = run_hfscan(tmp_path, "import", name, "--observed-at", "2024-07-11", **gone)
     assert code == errors.HubUnreachableError.exit_code

@@ -17,7 +17,7 @@ import pytest
 from processes import run_hfscan, start_hfscan
 from testhub import FakeHub, Faults, Population
 
-from hfscan.census import crawl
+from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 from hfscan.store import Store
 
@@ -120,6 +120,20 @@ def test_an_interrupt_says_that_nothing_is_lost(tmp_path: Path) -> None:
         assert "Nothing is lost" in err
         assert crawled(tmp_path, "--endpoint", hub.url)[0] == 0
         assert len(hub.requests) <= 22
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_interrupt_does_not_wait_for_a_stalled_hub(tmp_path: Path) -> None:
+    with serving(faults=Faults({"stall": 1.0}, stall=30)) as hub:
+        process = started(tmp_path, "--endpoint", hub.url)
+        while not hub.requests:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - begun < 5
+    assert process.returncode == 130
+    assert "Nothing is lost" in err
 
 
 def test_killed_after_the_ingest_it_is_not_counted_twice(tmp_path: Path) -> None:

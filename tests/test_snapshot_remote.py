@@ -13,7 +13,7 @@ from testhub import FakeHub, Population
 
 from hfscan.cli import cli
 from hfscan.errors import HubRefusedError, StaleError
-from hfscan.hub.publish import Dataset
+from hfscan.hub.datasets import HubDataset
 from hfscan.store import Store
 from hfscan.sync import DatasetTarget, SyncOptions, check_age
 
@@ -51,7 +51,7 @@ def first_day(server, tmp_path_factory):
     """The first published snapshot: the dataset, and the folder of the machine."""
     server.datasets.clear()
     work = tmp_path_factory.mktemp("first") / "one"
-    run(DatasetTarget(Dataset("census", endpoint=server.url, token=TOKEN), work), server)
+    run(DatasetTarget(HubDataset("census", endpoint=server.url, token=TOKEN), work), server)
     return deepcopy(server.datasets["ann/census"]), work
 
 
@@ -70,7 +70,7 @@ def remote(hub, tmp_path):
     made = iter(range(99))
 
     def start(work: str | None = None) -> DatasetTarget:
-        dataset = Dataset("census", endpoint=hub.url, token=TOKEN)
+        dataset = HubDataset("census", endpoint=hub.url, token=TOKEN)
         return DatasetTarget(dataset, tmp_path / (work or f"machine-{next(made)}"))
 
     return start
@@ -152,14 +152,14 @@ def test_what_another_machine_published_meanwhile_is_not_overwritten(
 ):
     skip_reports()
     hub = published
-    slow, before = remote(), Dataset.publish
+    slow, before = remote(), HubDataset.publish
 
     def late(self, *arguments, **more):
-        monkeypatch.setattr(Dataset, "publish", before)
+        monkeypatch.setattr(HubDataset, "publish", before)
         run(remote(), hub, day=1)
         return before(self, *arguments, **more)
 
-    monkeypatch.setattr(Dataset, "publish", late)
+    monkeypatch.setattr(HubDataset, "publish", late)
     with pytest.raises(HubRefusedError, match="A commit has happened since"):
         run(slow, hub, day=1)
     assert len(hub.datasets["ann/census"].commits) == 2
@@ -214,7 +214,9 @@ def test_killed_anywhere_and_run_again_it_completes(hub, tmp_path, skip_reports,
     assert len(dataset.commits) == 1
     assert list(dataset.tags.values()) == [dataset.sha]
     skip_reports()
-    later = DatasetTarget(Dataset("ann/census", endpoint=hub.url, token=TOKEN), tmp_path / "three")
+    later = DatasetTarget(
+        HubDataset("ann/census", endpoint=hub.url, token=TOKEN), tmp_path / "three"
+    )
     shown, _ = run(later, hub, day=1)
     assert shown.message.startswith("data: +0 ~0 -0")
     assert [len(models) for _, models in seen(later)] == [len(hub.population)] * 2

@@ -4,6 +4,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from urllib.parse import urlsplit
 
 import click
@@ -117,6 +118,9 @@ def main() -> None:
             code = _handle_error(error, signals)
     if signals.received is signal.SIGTERM:
         code = _TERMINATED
+    if any(not thread.daemon for thread in {*threading.enumerate()} - {threading.main_thread()}):
+        sys.stderr.flush()
+        os._exit(code)  # do not wait for a worker that waits for the Hub
     sys.exit(code)
 
 

@@ -35,7 +35,9 @@ def show_progress() -> Iterator[Callable[[hub.Progress], None] | None]:
 
     def show(state: hub.Progress) -> None:
         speed = bar.tasks[0].speed
-        resumed = f"({state.kept:,} pages from an earlier run)" if state.kept else ""
+        resumed = (
+            f"({state.pages_resumed:,} pages from an earlier run)" if state.pages_resumed else ""
+        )
         bar.update(
             task,
             completed=state.models,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hfscan import census
+from hfscan import pipeline
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, hub_options
 from hfscan.cli._options import db_option
@@ -33,7 +33,7 @@ def command(hub: HubAccess, db: Path, limit: int | None) -> None:
     """
     access = hub.for_crawl()
     with show_progress() as progress:
-        results = census.backfill_dates(**access, db=db, limit=limit, progress=progress)
+        results = pipeline.backfill_dates(**access, db=db, limit=limit, progress=progress)
     if not results.found and not results.failed:
         echo("No model in the database needs a creation date.")
         return

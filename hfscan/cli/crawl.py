@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from hfscan import census
-from hfscan.census import Crawled, Updated
+from hfscan import pipeline
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, hub_options
 from hfscan.cli._ingested import describe_scope, show_skipped, show_unknown_keys
@@ -18,6 +17,7 @@ from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.cli._types import Count, Number, UtcTime
 from hfscan.objectid import FIRST_DATED_YEAR
+from hfscan.pipeline import CrawlSummary, UpdateSummary
 from hfscan.scope import Scope
 from hfscan.text import sanitize
 
@@ -113,7 +113,7 @@ def command(
     Run the same command again to resume an interrupted crawl. A token is optional (HF_TOKEN or
     `hf auth login`) and raises the Hub's rate limit.
     """
-    if workers is not None and scope.sample is None and not scope.everything:
+    if workers is not None and scope.sample is None and not scope.is_full:
         raise click.UsageError("--workers requires a full crawl or --sample.")
     if incremental and (no_resume or workers or scope != Scope()):
         raise click.UsageError(
@@ -123,19 +123,19 @@ def command(
     access = hub.for_crawl()
     if incremental:
         with show_progress() as progress:
-            updated = census.update(**access, db=db, progress=progress)
+            updated = pipeline.update(**access, db=db, progress=progress)
         _report_update(updated, hub.endpoint, db)
         return
     with show_progress() as progress:
-        crawled = census.crawl(
+        crawled = pipeline.crawl(
             scope, **access, db=db, fresh=no_resume, workers=workers, progress=progress
         )
     _report_crawl(crawled, db)
 
 
-def _report_update(updated: Updated, endpoint: str, db: Path) -> None:
-    base, ingested = updated.base, updated.ingested
-    requests = updated.new.requests + updated.changed.requests
+def _report_update(summary: UpdateSummary, endpoint: str, db: Path) -> None:
+    base, ingested = summary.base, summary.ingested
+    requests = summary.new.requests + summary.changed.requests
     echo(
         f"Snapshot {ingested.snapshot}: {ingested.models:,} models, of which "
         f"{ingested.models - ingested.carried:,} are new or changed since snapshot {base.id} "
@@ -146,37 +146,37 @@ def _report_update(updated: Updated, endpoint: str, db: Path) -> None:
         f"gating of models without a new commit (taken from snapshot {base.id}); commits pushed "
         "long after they were made. Run a full crawl to refresh them."
     )
-    _report_left_out(Counter(updated.new.left_out) + Counter(updated.changed.left_out))
+    _report_skipped_rows(Counter(summary.new.skipped_rows) + Counter(summary.changed.skipped_rows))
     show_skipped(ingested)
 
 
-def _report_crawl(crawled: Crawled, db: Path) -> None:
-    harvest, ingested = crawled.harvest, crawled.ingested
-    requests = "request" if harvest.requests == 1 else "requests"
-    is_parallel = harvest.walkers > 1 and harvest.design is None
-    scope = "".join(f"{part} " for part in describe_scope(harvest.scope))
-    workers = f" by {harvest.walkers} workers" if is_parallel else ""
+def _report_crawl(summary: CrawlSummary, db: Path) -> None:
+    fetched, ingested = summary.fetched, summary.ingested
+    requests = "request" if fetched.requests == 1 else "requests"
+    is_parallel = fetched.workers > 1 and fetched.design is None
+    scope = "".join(f"{part} " for part in describe_scope(fetched.scope))
+    workers = f" by {fetched.workers} workers" if is_parallel else ""
     echo(
         f"Snapshot {ingested.snapshot}: {ingested.models:,} models {scope}from "
-        f"{harvest.endpoint} in {harvest.requests:,} {requests} and {harvest.seconds:.1f} s"
+        f"{fetched.endpoint} in {fetched.requests:,} {requests} and {fetched.seconds:.1f} s"
         f"{workers}, in {db}"
     )
-    if harvest.design:
-        echo(f"Sample of {harvest.listed:,} listed models: {harvest.design.told()}.")
-    if harvest.synthetic:
-        echo(f"The models are synthetic: {sanitize(harvest.synthetic, 600)}")
-    if harvest.unproven_end:
+    if fetched.design:
+        echo(f"Sample of {fetched.listed:,} listed models: {fetched.design.describe()}.")
+    if fetched.synthetic:
+        echo(f"The models are synthetic: {sanitize(fetched.synthetic, 600)}")
+    if fetched.unproven_end:
         echo(
             "The crawl may be incomplete: the last page has no link to a next page, and when asked "
-            f"for models beyond it, {harvest.unproven_end}."
+            f"for models beyond it, {fetched.unproven_end}."
         )
-    _report_left_out(harvest.left_out)
-    if harvest.dropped_fields:
-        echo(f"The Hub does not support these fields: {', '.join(harvest.dropped_fields)}.")
+    _report_skipped_rows(fetched.skipped_rows)
+    if fetched.unsupported_fields:
+        echo(f"The Hub does not support these fields: {', '.join(fetched.unsupported_fields)}.")
     show_skipped(ingested)
     show_unknown_keys(ingested.unknown_keys)
 
 
-def _report_left_out(rows: Mapping[str, int]) -> None:
+def _report_skipped_rows(rows: Mapping[str, int]) -> None:
     for reason, count in rows.items():
         echo(f"Skipped {count:,} rows that cannot be stored or counted: {reason}.")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from hfscan.census import crawl
 from hfscan.cli._command import Command
 from hfscan.cli._output import echo, note
 from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import SnapshotView
 from hfscan.fs import translate_os_errors
+from hfscan.pipeline import crawl
 from hfscan.report import FORMATS, ReportRequest, build, write_folder
 from hfscan.scope import Scope
 from hfscan.store import Store

@@ -12,14 +12,13 @@ from huggingface_hub import constants, get_token
 
 from hfscan._version import __version__
 from hfscan.cli._hub import HubAccess
-from hfscan.errors import HfscanError, HubRefusedError
-from hfscan.hub.client import HubClient
-from hfscan.hub.crew import FIELDS_REFUSED
+from hfscan.errors import HfscanError
+from hfscan.hub.client import HubClient, RefusedError
 from hfscan.hub.endpoint import may_receive_token, redact_url
-from hfscan.hub.journal import unfinished
-from hfscan.hub.page import prove
-from hfscan.hub.retry import Patience
-from hfscan.hub.walk import FIELDS, address
+from hfscan.hub.journal import unfinished_crawls
+from hfscan.hub.page import validate_page
+from hfscan.hub.plan import find_unsupported_fields, list_url
+from hfscan.hub.retry import RetryPolicy
 from hfscan.parity import confinement
 from hfscan.parity.process import BackendProcess
 from hfscan.parity.replies import BackendError
@@ -28,7 +27,9 @@ from hfscan.scope import Scope
 from hfscan.store import Store
 from hfscan.text import sanitize
 
-_PATIENCE = Patience(attempts=2, greetings=1, total=20, timeout=20, answer=20)
+_RETRY_POLICY = RetryPolicy(
+    attempts=2, connect_attempts=1, timeout=20, read_timeout=20, response_timeout=20
+)
 _REQUIREMENT = re.compile(r"([\w.-]+)[^;]*(?:;.*extra == ['\"](\w+)['\"])?")
 _FULL_CRAWL_BYTES = 1 << 30
 """Disk space that the pages and the database of a full crawl take, roughly."""
@@ -92,7 +93,7 @@ def check_database(db: Path) -> Iterator[Check]:
             yield Check("database", "note", f"none at {db}", hint)
     except HfscanError as error:
         yield Check("database", "problem", str(error))
-    for crawl, pages in unfinished(journal_dir(db)):
+    for crawl, pages in unfinished_crawls(journal_dir(db)):
         yield Check(
             "journal",
             "note",
@@ -128,22 +129,23 @@ def check_hub(hub: HubAccess) -> Iterator[Check]:
         return
     try:
         with HubClient(
-            endpoint.rstrip("/"), token, patience=_PATIENCE, rewrite_links=hub.rewrite_links
+            endpoint.rstrip("/"), token, retry_policy=_RETRY_POLICY, rewrite_links=hub.rewrite_links
         ) as client:
-            url = address(Scope(), client.endpoint, ascending=False, page_size=1)
+            url = list_url(Scope(), client.endpoint, ascending=False, page_size=1)
             try:
-                client.get(url, lambda response: prove(response, after=None, ascending=False))
-            except HubRefusedError as error:
-                known = FIELDS_REFUSED.search(str(error))
-                if known is None:
+                client.get(
+                    url, lambda response: validate_page(response, after=None, ascending=False)
+                )
+            except RefusedError as error:
+                fields = ", ".join(find_unsupported_fields(error.server_message))
+                if not fields:
                     raise
-                missing = ", ".join(name for name in FIELDS if name not in known[1].split(", "))
-                yield Check("hub", "note", f"{endpoint} does not support these fields: {missing}")
+                yield Check("hub", "note", f"{endpoint} does not support these fields: {fields}")
     except HfscanError as error:
         yield Check("hub", "problem", str(error))
         return
     yield Check("hub", "ok", f"{endpoint} responds")
-    limit = client.quota
+    limit = client.rate_limit
     if limit is None:
         message = "the Hub states no rate limit, so requests are not delayed"
         yield Check("rate limit", "note", message)

@@ -15,7 +15,7 @@ from hfscan.cli._output import echo
 from hfscan.cli._types import UtcTime
 from hfscan.export import DERIVED, is_export, load
 from hfscan.figures import check_import
-from hfscan.hub.dataset_file import fetch, is_dataset_file
+from hfscan.hub.datasets import download_dataset_file, is_dataset_url
 from hfscan.scope import Scope
 from hfscan.store import ImportedDates, Ingested, NewSnapshot, Snapshot, Store
 from hfscan.store.dump import canonical_name
@@ -92,7 +92,7 @@ def command(
         if from_export:
             _report_snapshot(store, load(store, Path(files[0]), accept))
         elif observed_at is not None and files:
-            names = [name if is_dataset_file(name) else Path(name).name for name in files]
+            names = [name if is_dataset_url(name) else Path(name).name for name in files]
             new = NewSnapshot(
                 "import", ", ".join(names), Scope(), observed_at, observed_at, complete
             )
@@ -104,10 +104,13 @@ def command(
 
 def _fetch_files(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:
     """Return local paths; download the files that are on the Hub."""
-    if not any(map(is_dataset_file, files)):
+    if not any(map(is_dataset_url, files)):
         return [Path(name) for name in files]
     token = HubAccess(constants.ENDPOINT, allow_http_token).token
-    return [fetch(name, token=token) if is_dataset_file(name) else Path(name) for name in files]
+    return [
+        download_dataset_file(name, token=token) if is_dataset_url(name) else Path(name)
+        for name in files
+    ]
 
 
 def _report_dates(dates: ImportedDates, file: Path, db: Path) -> None:

@@ -11,7 +11,7 @@ from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, upload_options
 from hfscan.cli._options import SnapshotSelector, db_option, open_store, snapshot_options
 from hfscan.cli._output import echo
-from hfscan.hub.publish import Dataset, files_of
+from hfscan.hub.datasets import HubDataset, list_files
 
 _EXAMPLES = """
 hfscan publish my-org/hub-census
@@ -37,8 +37,8 @@ def command(
     Contains public models only, and no token. Requires a token with write access.
     """
     hub.require_online("Unset it, or use `hfscan export`.")
-    dataset = Dataset(repo, endpoint=hub.endpoint, token=hub.token)
-    dataset.prove(private=private)  # fail before the export, which takes minutes
+    dataset = HubDataset(repo, endpoint=hub.endpoint, token=hub.token)
+    dataset.check_access(private=private)  # fail before the export, which takes minutes
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "export"
         with open_store(db) as store:
@@ -46,10 +46,10 @@ def command(
             exported = export.export(store, folder, snapshot=chosen)
         export.write_card(exported, repo=repo, license=license)
         published = dataset.publish(
-            files_of(folder),
+            list_files(folder),
             f"Census of {chosen.observed_to:%F}: {exported.rows['models']:,} models "
             f"(hfscan {__version__})",
-            owned=[*exported.rows, "reports"],
+            managed_folders=[*exported.rows, "reports"],
             private=private,
         )
     result = "Published" if published.changed else "No changes at"

@@ -13,7 +13,7 @@ from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.cli._types import LARGEST_DAYS, Count
 from hfscan.fs import append_output
-from hfscan.hub.publish import Dataset
+from hfscan.hub.datasets import HubDataset
 from hfscan.sync import DatasetTarget, LocalTarget, SyncOptions, check_age, format_summary
 
 _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
@@ -116,6 +116,6 @@ def _parse_target(
         if "://" in target:
             raise click.BadParameter(f"{target!r} is not of the form hf://datasets/OWNER/NAME")
         return LocalTarget(Path(target))
-    dataset = Dataset(match["repo"], endpoint=access["endpoint"], token=access["token"])
+    dataset = HubDataset(match["repo"], endpoint=access["endpoint"], token=access["token"])
     default = Path(constants.HF_HOME) / "hfscan" / dataset.repo.replace("/", "--")
     return DatasetTarget(dataset, work_dir or default)

@@ -1,19 +1,23 @@
-"""Everything between the Hub and a journal of its pages."""
+"""The Hub: an HTTP client, crawls into a journal of pages, and datasets."""
 
-from hfscan.hub.changed import Changed, fetch_changed
-from hfscan.hub.commits import FirstCommit
-from hfscan.hub.dating import Answers, Dated, first_commits
-from hfscan.hub.harvest import Harvest, fetch
+from hfscan.hub.fetch import FetchResult, fetch
+from hfscan.hub.first_commits import (
+    FirstCommit,
+    FirstCommitLog,
+    FirstCommitResults,
+    fetch_first_commits,
+)
 from hfscan.hub.progress import Progress
+from hfscan.hub.updates import ChangedModels, fetch_changed_models
 
 __all__ = [
-    "Answers",
-    "Changed",
-    "Dated",
+    "ChangedModels",
+    "FetchResult",
     "FirstCommit",
-    "Harvest",
+    "FirstCommitLog",
+    "FirstCommitResults",
     "Progress",
     "fetch",
-    "fetch_changed",
-    "first_commits",
+    "fetch_changed_models",
+    "fetch_first_commits",
 ]

@@ -1,8 +1,8 @@
-"""Asks the Hub: politely, patiently, and nobody else."""
+"""HTTP client of a Hub: rate limit, retries, redirects, and a token for its own host only."""
 
 import re
 import threading
-import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,28 +10,32 @@ from email.utils import parsedate_to_datetime
 from typing import NoReturn, TypeVar
 
 import httpx
+import msgspec
 
 from hfscan._logging import LOGGER
 from hfscan.errors import HubRefusedError, HubUnreachableError, InvalidResponseError
-from hfscan.hub.endpoint import parse_endpoint
-from hfscan.hub.identity import user_agent
-from hfscan.hub.links import next_target
-from hfscan.hub.quota import SHARE, Pace, Quota, announced
-from hfscan.hub.retry import Patience, TransientError, persist
-from hfscan.hub.transport import Deadline, open_transport
-from hfscan.hub.words import cite, explained, keep_secret, mask
+from hfscan.hub.endpoint import mask_secrets, parse_endpoint, register_secret, sanitize_hub_text
+from hfscan.hub.rate_limit import (
+    QUOTA_FRACTION,
+    RateLimiter,
+    RateLimitInfo,
+    parse_ratelimit_headers,
+)
+from hfscan.hub.retry import RetryPolicy, TransientError, call_with_retry
+from hfscan.hub.transport import Deadline, find_next_link, open_transport, user_agent
 
 T = TypeVar("T")
 
-LARGEST_ANSWER = 64 << 20  # bytes as sent; a page of 1,000 models is well below one MiB
+MAX_RESPONSE_BYTES = 64 << 20  # as sent; a page of 1,000 models is well below one MiB
+_MAX_ERROR_BYTES = 64 << 10  # decompressed
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _REDIRECT = "hfscan_redirect"
-_LONGEST_WAIT = 1e12  # seconds; keeps a message with an absurd wait readable
+_MAX_WAIT = 1e12  # seconds; keeps a message with an absurd wait readable
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A 200 from the Hub: the bytes as sent (`encoding` "gzip" or ""), not yet proven whole."""
+class RawResponse:
+    """A response with status 200: the body as sent (`encoding`: "gzip" or ""), not validated."""
 
     body: bytes
     encoding: str
@@ -39,7 +43,7 @@ class Answer:
     next_url: str | None
     synthetic: str | None
     total: int | None = None
-    """how many items there are in all, where the Hub counts them"""
+    """number of items in the whole list, if the Hub counts them"""
 
 
 class MovedError(InvalidResponseError):
@@ -51,21 +55,20 @@ class MovedError(InvalidResponseError):
 
 
 class RefusedError(HubRefusedError):
-    """A 4xx or 5xx; `said` is the Hub's own explanation, safe to show."""
+    """A response with status 4xx or 5xx; `server_message` is the Hub's reason, safe to show."""
 
-    def __init__(self, message: str, status: int, said: str) -> None:
+    def __init__(self, message: str, status: int, server_message: str) -> None:
         super().__init__(message)
-        self.status, self.said = status, said
+        self.status, self.server_message = status, server_message
 
 
 class HubClient:
-    """A connection to one Hub, for any number of threads. Use as a context manager.
+    """Client of one Hub, for any number of threads. Use as a context manager.
 
-    `token` goes to the endpoint's own scheme, host and port only: no other is ever asked. With
-    `rewrite_links`, links of a mirror to the original Hub lead to the endpoint instead.
-    `tell` hears in words why the client waits. `requests` counts what was sent, `mine.requests`
-    what this thread sent; `has_token` says whether a token goes along, `answered` whether the Hub
-    has ever answered.
+    `token` is sent to the endpoint's own scheme, host and port only; no other is ever contacted.
+    With `rewrite_links`, a mirror's links to the original Hub lead to the endpoint instead.
+    `on_wait` receives the reason of each wait. `requests` counts requests, `thread_stats.requests`
+    those of the current thread; `has_responded` says whether the Hub has ever responded.
     """
 
     def __init__(
@@ -73,25 +76,26 @@ class HubClient:
         endpoint: str,
         token: str | None = None,
         *,
-        share: float = SHARE,
-        patience: Patience | None = None,
+        quota_fraction: float = QUOTA_FRACTION,
+        retry_policy: RetryPolicy | None = None,
         rewrite_links: bool = False,
-        tell: Callable[[str], None] = lambda _: None,
+        on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.endpoint = endpoint
         self.requests = 0
-        self.mine = _Mine()
+        self.thread_stats = _ThreadStats()
+        self.has_token = token is not None
+        self.has_responded = False
+        self.rate_limit: RateLimitInfo | None = None
         self._url = parse_endpoint(endpoint)
         self._rewrite_links = rewrite_links
-        self.has_token = token is not None
-        self._patience = patience or Patience()
-        self._pace = Pace(share)
+        self._retry_policy = retry_policy or RetryPolicy()
+        self._rate_limiter = RateLimiter(quota_fraction)
         self._deadline = Deadline()
-        self._tell = tell
-        self._turn = threading.Lock()  # whose holder may ask next
-        self._heard = 0  # the newest request whose answer the pace knows
-        self.answered = False
-        self.quota: Quota | None = None
+        self._on_wait = on_wait
+        self._send_lock = threading.Lock()
+        self._is_closed = threading.Event()
+        self._last_seen = 0  # newest request whose response the rate limiter knows
         headers = {"User-Agent": user_agent(), "Accept-Encoding": "gzip"}
         if token is not None:
             if not re.fullmatch(r"[\x21-\x7e]+", token):
@@ -99,158 +103,151 @@ class HubClient:
                     "The Hugging Face token holds characters that no token has. Log in again with "
                     "`hf auth login`, or correct HF_TOKEN."
                 )
-            keep_secret(token)
+            register_secret(token)
             headers["Authorization"] = f"Bearer {token}"
         self._http = httpx.Client(
             headers=headers,
-            timeout=self._patience.timeout,
+            timeout=self._retry_policy.read_timeout,
             follow_redirects=False,
-            event_hooks={"response": [_set_redirect_aside]},
+            event_hooks={"response": [_move_redirect]},
             transport=open_transport(self._url, self._deadline),
         )
 
-    def get(self, url: str, prove: Callable[[Answer], T]) -> T:
-        """Return `prove` of the answer to `url`, asked again while the trouble may pass.
+    def get(self, url: str, parse: Callable[[RawResponse], T]) -> T:
+        """Return `parse` of the response to `url`, requested again after transient errors.
 
-        `prove` raises TransientError on an answer that is not whole. Raises HubUnreachableError,
+        `parse` raises TransientError on an incomplete response. Raises HubUnreachableError,
         RefusedError on a 4xx, MovedError on a redirect within the Hub, and InvalidResponseError.
         """
-        target = self._own(httpx.URL(url))
+        target = self._require_same_origin(httpx.URL(url))
         try:
-            return persist(
-                lambda: prove(self._ask(target)),
-                self._patience,
-                answered=lambda: self.answered,
-                tell=self._tell,
+            return call_with_retry(
+                lambda: parse(self._send(target)),
+                self._retry_policy,
+                has_responded=lambda: self.has_responded,
+                on_wait=self._on_wait,
             )
         except HubUnreachableError as error:
             raise HubUnreachableError(
                 f"{error} Check the network and the endpoint {self.endpoint} (--endpoint, "
                 "HF_ENDPOINT); `hfscan demo` runs without a network."
-                if not self.answered
-                else f"{error} Run the same command again: it goes on from here."
+                if not self.has_responded
+                else f"{error} Run the same command again to continue."
             ) from error
 
-    def _ask(self, url: httpx.URL) -> Answer:
-        number = self._await_turn()
-        LOGGER.debug("request %d: GET %s", number, mask(str(url)))
-        self._deadline.set(self._patience.timeout)
+    def _send(self, url: httpx.URL) -> RawResponse:
+        number = self._wait_for_rate_limit()
+        LOGGER.debug("request %d: GET %s", number, mask_secrets(str(url)))
+        self._deadline.set(self._retry_policy.read_timeout)
         try:
             with self._http.stream("GET", url) as response:
-                self.answered = True
-                self._deadline.set(self._patience.answer)
-                LOGGER.debug("request %d: %s", number, _summary(response))
-                self._hear(number, response)
+                self.has_responded = True
+                self._deadline.set(self._retry_policy.response_timeout)
+                LOGGER.debug("request %d: %s", number, _summarize(response))
+                self._record_rate_limit(number, response)
                 if response.status_code == 200:
-                    return Answer(
+                    return RawResponse(
                         self._read(response),
                         response.headers.get("content-encoding", "").strip().lower(),
                         response.headers.get("etag"),
-                        self._next(response),
-                        cite(response.headers.get("x-hfscan-synthetic", "")) or None,
-                        _whole_number(response.headers.get("x-total-count", "")),
+                        self._find_next_url(response),
+                        sanitize_hub_text(response.headers.get("x-hfscan-synthetic", "")) or None,
+                        _parse_count(response.headers.get("x-total-count", "")),
                     )
-                self._fail(response)
+                self._raise_for_status(response)
         except httpx.TransportError as error:
             LOGGER.debug("request %d: %s", number, type(error).__name__)
-            late = self._deadline.passed and self.answered
-            trouble = "took too long for one answer" if late else _trouble(error)
-            raise TransientError(f"{self.endpoint} {trouble}") from error
+            is_late = self._deadline.has_passed and self.has_responded
+            reason = "took too long for one response" if is_late else _describe(error)
+            raise TransientError(f"{self.endpoint} {reason}") from error
 
-    def _await_turn(self) -> int:
-        """Wait as long as the quota asks; return the number of the request that may now be sent."""
-        with self._turn:
-            delay = self._pace.delay(self.requests - self._heard)
-            if delay > self._patience.total:
-                raise TransientError(f"{self.endpoint} announces a spent quota", wait=delay)
+    def _wait_for_rate_limit(self) -> int:
+        """Wait as long as the rate limit requires; return the number of the next request."""
+        with self._send_lock:
+            delay = self._rate_limiter.delay(self.requests - self._last_seen)
+            if delay > self._retry_policy.timeout:
+                raise TransientError(f"{self.endpoint} reports an exhausted rate limit", wait=delay)
             if delay > 1:
-                self._tell(f"keeping within the Hub's quota: waiting {delay:.0f} s")
-            if delay > 0:
-                time.sleep(delay)
+                self._on_wait(f"keeping within the Hub's rate limit: waiting {delay:.0f} s")
+            if delay > 0 and self._is_closed.wait(delay):
+                raise RuntimeError("the client was closed")
             self.requests += 1
-            self.mine.requests += 1
+            self.thread_stats.requests += 1
             return self.requests
 
-    def _hear(self, number: int, response: httpx.Response) -> None:
-        wait = _asked_wait(response) if response.status_code == 429 else None
-        if wait is not None and wait <= self._patience.total:
-            self._pace.hold(wait)  # every thread, not only the one that was told
-        if number > self._heard:  # answers may overtake each other
-            self._heard = number
-            quota = announced(response.headers)
-            self._pace.heard(quota)
-            self.quota = quota or self.quota
+    def _record_rate_limit(self, number: int, response: httpx.Response) -> None:
+        wait = _retry_after(response) if response.status_code == 429 else None
+        if wait is not None and wait <= self._retry_policy.timeout:
+            self._rate_limiter.pause(wait)  # every thread, not only this one
+        if number > self._last_seen:  # responses may arrive out of order
+            self._last_seen = number
+            info = parse_ratelimit_headers(response.headers)
+            self._rate_limiter.update(info)
+            self.rate_limit = info or self.rate_limit
 
     def _read(self, response: httpx.Response) -> bytes:
         body = bytearray()
         for chunk in response.iter_raw():
             body += chunk
-            if len(body) > LARGEST_ANSWER:
+            if len(body) > MAX_RESPONSE_BYTES:
                 raise InvalidResponseError(
-                    f"{self.endpoint} answered with more than {LARGEST_ANSWER >> 20} MiB for one "
-                    "page; it is no Hub that hfscan knows."
+                    f"{self.endpoint} sent more than {MAX_RESPONSE_BYTES >> 20} MiB for one page. "
+                    "Check that it is a Hub (--endpoint, HF_ENDPOINT)."
                 )
         return bytes(body)
 
-    def _next(self, response: httpx.Response) -> str | None:
-        link = next_target(response.headers.get_list("link"))
-        return self._linked(response, link) if link else None
+    def _find_next_url(self, response: httpx.Response) -> str | None:
+        link = find_next_link(response.headers.get_list("link"))
+        return self._resolve(response, link) if link else None
 
-    def _linked(self, response: httpx.Response, link: str) -> str:
+    def _resolve(self, response: httpx.Response, link: str) -> str:
+        """Return the URL of a link in a response; at the endpoint, if links are rewritten."""
         try:
             url = response.url.join(link)
-            return str(self._own(self._rewritten(url) if self._rewrite_links else url))
+            if self._rewrite_links:  # a mirror may serve the Hub below a path
+                path, base = url.raw_path, self._url.raw_path.rstrip(b"/")
+                path = path if path.startswith(base + b"/") else base + path
+                url = self._url.copy_with(raw_path=path)
+            return str(self._require_same_origin(url))
         except httpx.InvalidURL as error:
             raise TransientError(
-                f"{self.endpoint} links to what is no URL", final=InvalidResponseError
+                f"{self.endpoint} links to an invalid URL", raise_as=InvalidResponseError
             ) from error
 
-    def _rewritten(self, url: httpx.URL) -> httpx.URL:
-        """Return the same address at the endpoint, which may serve the Hub below a path."""
-        path = url.raw_path
-        base = self._url.raw_path.rstrip(b"/")
-        if not path.startswith(base + b"/"):
-            path = base + path
-        return self._url.copy_with(raw_path=path)
-
-    def _fail(self, response: httpx.Response) -> NoReturn:
+    def _raise_for_status(self, response: httpx.Response) -> NoReturn:
         status = response.status_code
-        said = self._explanation(response)
-        what = f"{self.endpoint} answered {status}{f' ({said})' if said else ''}"
+        message = sanitize_hub_text(
+            response.headers.get("x-error-message", "")
+            or extract_error_message(self._read(response))
+        )
+        what = f"{self.endpoint} answered {status}{f' ({message})' if message else ''}"
         if status in _TRANSIENT:
-            raise TransientError(what, wait=_asked_wait(response))
+            raise TransientError(what, wait=_retry_after(response))
         if 300 <= status < 400:
-            target = self._linked(response, response.extensions[_REDIRECT])
-            raise MovedError(f"{what}: a redirect within itself, which no list needs.", target)
+            target = self._resolve(response, response.extensions[_REDIRECT])
+            raise MovedError(f"{what}: a redirect, where a list is expected.", target)
         if status < 400 or status >= 600:
-            raise TransientError(what, final=InvalidResponseError)
+            raise TransientError(what, raise_as=InvalidResponseError)
         if status == 401 and self.has_token:
             advice = (
                 "the token was refused. Log in again with `hf auth login`, or unset HF_TOKEN: "
                 "public models need no token."
             )
         elif status in (401, 403):
-            advice = "it lets nobody in without a token: set HF_TOKEN or use `hf auth login`."
+            advice = "it requires a token. Set HF_TOKEN or use `hf auth login`."
         elif status == 404:
-            advice = "there is no list of models there. Check --endpoint and HF_ENDPOINT."
+            advice = "there is no list of models. Check --endpoint and HF_ENDPOINT."
         else:
             advice = "it refused the request."
-        raise RefusedError(f"{what}: {advice}", status, said)
+        raise RefusedError(f"{what}: {advice}", status, message)
 
-    def _explanation(self, response: httpx.Response) -> str:
-        said = response.headers.get("x-error-message", "")
-        if not said:
-            said = explained(self._read(response))
-        return cite(said)
-
-    def _own(self, url: httpx.URL) -> httpx.URL:
+    def _require_same_origin(self, url: httpx.URL) -> httpx.URL:
         if url.userinfo or _origin(url) != _origin(self._url):
             raise InvalidResponseError(
-                f"{self.endpoint} sends the reader on to {cite(_origin(url))}; hfscan does not "
+                f"{self.endpoint} links to {sanitize_hub_text(_origin(url))}; hfscan does not "
                 "follow, so that a token never reaches another host. If that is the Hub you mean, "
                 f"give it as --endpoint. If {self.endpoint} is a mirror whose links name the "
-                "original Hub, add --rewrite-links (or HFSCAN_REWRITE_LINKS=1): they then lead to "
-                "the mirror."
+                "original Hub, add --rewrite-links (or HFSCAN_REWRITE_LINKS=1)."
             )
         return url
 
@@ -258,60 +255,85 @@ class HubClient:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_closed.set()
         self._http.close()
 
 
-class _Mine(threading.local):
+class _ThreadStats(threading.local):
     requests = 0
+
+
+def extract_error_message(body: bytes) -> str:
+    """Return the message in an error's body, "" if it has none (HTML, for example).
+
+    Known forms: `{"error": text | [text]}` and `{"errors": [{"message": text}]}`, also as gzip.
+    """
+    try:
+        if body.startswith(b"\x1f\x8b"):
+            body = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(body, _MAX_ERROR_BYTES)
+        content = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, zlib.error):
+        return ""
+    if not isinstance(content, dict):
+        return ""
+    error = content.get("error") or content.get("errors") or ""
+    while isinstance(error, list):
+        error = error[0] if error else ""
+    if isinstance(error, dict):
+        error = error.get("message", "")
+    return error if isinstance(error, str) else ""
 
 
 def _origin(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
 
 
-def _summary(response: httpx.Response) -> str:
-    """Return what tells an answer apart in a log: status, request id and remaining quota."""
-    named = ("x-request-id", "ratelimit")
-    said = [f"{name} {response.headers[name]}" for name in named if name in response.headers]
-    return mask(", ".join([str(response.status_code), *said]))
+def _summarize(response: httpx.Response) -> str:
+    """Return a response's status, request id and remaining rate limit, for the log."""
+    headers = [
+        f"{name} {response.headers[name]}"
+        for name in ("x-request-id", "ratelimit")
+        if name in response.headers
+    ]
+    return mask_secrets(", ".join([str(response.status_code), *headers]))
 
 
-def _set_redirect_aside(response: httpx.Response) -> None:
+def _move_redirect(response: httpx.Response) -> None:
     """Move a redirect's target to the extensions: a hook of httpx.
 
-    httpx reads the target even if it does not follow it, and reports a bad one as a broken
+    httpx reads the target even if it does not follow it, and reports an invalid one as a broken
     connection.
     """
     response.extensions[_REDIRECT] = response.headers.pop("location", "")
 
 
-def _asked_wait(response: httpx.Response) -> float | None:
-    """Return the seconds to wait that the Hub asks for; a second more, as they are whole ones."""
-    quota = announced(response.headers)
-    if response.status_code == 429 and quota is not None and quota.remaining == 0:
-        return quota.reset + 1.0
+def _retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds to wait that the Hub asks for, rounded up by one."""
+    info = parse_ratelimit_headers(response.headers)
+    if response.status_code == 429 and info is not None and info.remaining == 0:
+        return info.reset + 1.0
     text = response.headers.get("retry-after", "").strip()
-    after = float(text) if re.fullmatch(r"[0-9]+", text) else _seconds_until(text)
-    return None if after is None else min(after, _LONGEST_WAIT) + 1.0
+    seconds = float(text) if re.fullmatch(r"[0-9]+", text) else _seconds_until(text)
+    return None if seconds is None else min(seconds, _MAX_WAIT) + 1.0
 
 
 def _seconds_until(date: str) -> float | None:
     try:
         instant = parsedate_to_datetime(date)
         return max(0.0, round((instant - datetime.now(UTC)).total_seconds()))
-    except (ValueError, TypeError, OverflowError):  # no date, or one without a zone
+    except (ValueError, TypeError, OverflowError):  # no date, or one without a time zone
         return None
 
 
-def _whole_number(text: str) -> int | None:
+def _parse_count(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
-def _trouble(error: httpx.TransportError) -> str:
+def _describe(error: httpx.TransportError) -> str:
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
         return "cannot be reached"
     if isinstance(error, httpx.TimeoutException):
-        return "stopped answering"
+        return "stopped responding"
     if isinstance(error, httpx.ProxyError):
         return "cannot be reached through the proxy (HTTPS_PROXY)"
-    return "broke off its answer"
+    return "broke off its response"

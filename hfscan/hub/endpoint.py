@@ -1,4 +1,4 @@
-"""The Hub's address: what may be one, and to which a token may go."""
+"""Addresses, tokens and texts of a Hub: what is valid, what is secret, what is safe to show."""
 
 import ipaddress
 import re
@@ -7,16 +7,18 @@ from urllib.parse import urlsplit
 import httpx
 
 from hfscan.errors import HubRefusedError
+from hfscan.text import sanitize
 
 _PLAIN = re.compile(r"[\w.:/\[\]-]{0,100}")
 _HOST = re.compile(r"[\w.:-]+")
+_MIN_SECRET = 6  # characters; masking shorter ones would garble texts
+_secrets: set[str] = set()
 
 
 def parse_endpoint(text: str) -> httpx.URL:
-    """Return the endpoint as a URL. Raises HubRefusedError on what is none, or holds a secret.
+    """Return the endpoint as a URL. Raises HubRefusedError if it is invalid or holds credentials.
 
-    The endpoint is stored with the data and shown, so it must not carry credentials. The message
-    does not repeat what might be one.
+    The endpoint is stored with the data and shown. The message does not repeat credentials.
     """
     if any(mark in text for mark in "@?#\\"):
         raise HubRefusedError(
@@ -29,20 +31,20 @@ def parse_endpoint(text: str) -> httpx.URL:
     except httpx.InvalidURL:
         url = httpx.URL("")
     if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.host):
-        shown = repr(text) if _PLAIN.fullmatch(text) else "What was given"
+        name = repr(text) if _PLAIN.fullmatch(text) else "This text"
         raise HubRefusedError(
-            f"{shown} is no endpoint (--endpoint, HF_ENDPOINT). Give one like "
+            f"{name} is no endpoint (--endpoint, HF_ENDPOINT). Give one like "
             "https://huggingface.co."
         )
     return url
 
 
 def redact_url(text: str) -> str:
-    """Return a URL without user name, password, query and fragment, where it has any."""
+    """Return a URL without user name, password, query and fragment."""
     try:
         parts = urlsplit(text)
     except ValueError:
-        return "an address that cannot be read"
+        return "an invalid address"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" if host else parts.path.rpartition("@")[2]
 
@@ -56,6 +58,24 @@ def is_loopback(host: str) -> bool:
 
 
 def may_receive_token(endpoint: str) -> bool:
-    """Return whether what is sent to the endpoint is encrypted, or stays on this machine."""
+    """Return whether requests to the endpoint are encrypted or stay on this machine."""
     url = parse_endpoint(endpoint)
     return url.scheme == "https" or is_loopback(url.host)
+
+
+def register_secret(token: str | None) -> None:
+    """Mask this token in every text of a Hub from now on: a server may repeat it."""
+    if token is not None and len(token) >= _MIN_SECRET:
+        _secrets.add(token)
+
+
+def mask_secrets(text: str) -> str:
+    """Return the text with `***` in place of each registered token."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)  # hosts lose case
+    return text
+
+
+def sanitize_hub_text(text: str, limit: int = 600) -> str:
+    """Return a text from a Hub, masked, on one line, cut to `limit` characters."""
+    return sanitize(mask_secrets(text), limit)  # masked first: a cut would leave part of a token

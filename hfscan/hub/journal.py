@@ -1,9 +1,9 @@
-"""Where a crawl keeps its pages until they are in the database, and where it stands.
+"""Journal of a crawl: its pages until they are in the database, and what they cover.
 
-A folder holds `crawl.json` (what is crawled), the pages (`000001.json.gz`, as the Hub sent them)
-and `pages.jsonl`, one line per page: its walker, address, checksum, reach and next address. A page
-counts once its line is written; the latest line of an address counts. `stored.json` says since
-when the pages may be in the database. No name in it comes from the Hub, and no token is ever in it.
+A folder holds `crawl.json` (the manifest), the pages (`000001.json.gz`, as the Hub sent them) and
+`pages.jsonl`, one record per page: its URL, checksum, covered `_id`s and next URL. A page counts
+once its record is written. `stored.json` marks the start of the ingest. No file name comes from the
+Hub, and no token is written.
 """
 
 import contextlib
@@ -25,48 +25,28 @@ from hfscan.fs import (
     strip_checksum,
     translate_os_errors,
 )
+from hfscan.hub.cursor import SavedCursor, read_cursor
 from hfscan.hub.page import Page
-from hfscan.hub.sample import Design
+from hfscan.hub.plan import CrawlManifest
 from hfscan.scope import Scope
 
-_FORMAT = 4
+_FORMAT = 5
 
 
-class Stretch(msgspec.Struct, frozen=True):
-    """A range of `_id`s, low <= _id < high, and the addresses that walk it.
+class PageRecord(msgspec.Struct, frozen=True):
+    """A page on disk: the Hub listed `rows`, from `first` to `last`, `models` of them are stored.
 
-    `up` walks it oldest first, `down` newest first. `entered`: they hold a cursor, so that their
-    first `_id` must lie in the range; else they begin at the Hub's own end.
-    """
-
-    low: str
-    high: str
-    up: str | None = None
-    down: str | None = None
-    entered: bool = False
-
-
-class About(msgspec.Struct, frozen=True):
-    """What a journal's crawl does; `dropped` are the fields that the Hub cannot say."""
-
-    endpoint: str
-    scope: Scope
-    stretches: tuple[Stretch, ...]
-    started_at: datetime
-    dropped: tuple[str, ...] = ()
-    design: Design | None = None
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A page on disk: the Hub listed `rows`, from `first` to `last`, of which `models` are kept.
-
-    `reach`: with this page its walker has seen everything up to here, in its own direction.
-    `requests` and `seconds` are what it took to get it; `at` (UTC) is when it was kept. `left_out`,
-    `presumed` and `unproven_end` are those of a Page.
+    `range` is the index of its range in the manifest, `ascending` the direction in which it was
+    fetched. It covers low <= _id < high: everything that the Hub listed there is on it. `requests`
+    and `seconds` are what fetching it took, `at` (UTC) is when it was stored. `skipped_rows`,
+    `is_next_constructed` and `unproven_end` are those of a Page.
     """
 
     number: int
-    walker: int
+    range: int
+    ascending: bool
+    low: str
+    high: str
     url: str
     next_url: str | None
     bytes: int
@@ -75,168 +55,187 @@ class Entry(msgspec.Struct, frozen=True):
     models: int
     first: str | None
     last: str | None
-    reach: str
     requests: int
     seconds: float
     at: datetime
     synthetic: str | None = None
-    left_out: dict[str, int] = {}
-    presumed: bool = False
+    skipped_rows: dict[str, int] = {}
+    is_next_constructed: bool = False
     unproven_end: str | None = None
 
+    @property
+    def is_cut(self) -> bool:
+        """True if the page lists models beyond what it covers, where another worker had been.
 
-def unfinished(root: Path) -> Iterator[tuple[About, int]]:
-    """Yield what each crawl that left a journal under `root` does, and how many pages it has."""
+        Its next URL then does not continue where it ends.
+        """
+        if self.last is None:
+            return False
+        return self.last >= self.high if self.ascending else self.last < self.low
+
+    @property
+    def saved_cursor(self) -> SavedCursor | None:
+        """The Hub's cursor of the next page, None if the Hub sent none."""
+        if not (self.next_url and self.last and self.models) or self.is_next_constructed:
+            return None
+        cursor = read_cursor(self.next_url)
+        return SavedCursor(self.last, cursor, self.ascending) if cursor else None
+
+
+def unfinished_crawls(root: Path) -> Iterator[tuple[CrawlManifest, int]]:
+    """Yield the manifest of each crawl with a journal under `root`, and its number of pages."""
     for file in sorted(root.glob("*/crawl.json")):
-        try:
-            about = msgspec.json.decode(strip_checksum(file.read_bytes()) or b"", type=About)
-        except (OSError, msgspec.DecodeError):
-            continue
-        yield about, len([*file.parent.glob("*.json.gz")])
+        manifest = None
+        with contextlib.suppress(OSError):
+            manifest = _decode_manifest(file.read_bytes())
+        if manifest is not None:
+            yield manifest, len([*file.parent.glob("*.json.gz")])
+
+
+def _decode_manifest(line: bytes) -> CrawlManifest | None:
+    try:
+        return msgspec.json.decode(strip_checksum(line) or b"", type=CrawlManifest)
+    except msgspec.DecodeError:
+        return None
 
 
 class Journal:
-    """The journal of one crawl, held by one process. Use as a context manager.
+    """The journal of one crawl, locked by one process. Use as a context manager.
 
-    Every method that writes raises StorageError; what was kept before stays valid.
+    Every method that writes raises StorageError; what was written before stays valid.
     """
 
     def __init__(self, root: Path, endpoint: str, scope: Scope) -> None:
-        """Take hold of the journal under `root`; raises DatabaseError when another crawl has it."""
+        """Open the journal under `root`. Raises DatabaseError if another process has it open."""
         key = msgspec.json.encode([_FORMAT, endpoint, scope], order="deterministic")
         self.folder = root / hashlib.sha256(key).hexdigest()[:16]
-        self._about = self.folder / "crawl.json"
-        self._manifest = self.folder / "pages.jsonl"
-        self._entries: dict[tuple[int, str], Entry] = {}
-        self._number = 0
+        self.manifest: CrawlManifest | None = None
+        self._manifest_file = self.folder / "crawl.json"
+        self._record_file = self.folder / "pages.jsonl"
+        self._records: list[PageRecord] = []
         with translate_os_errors(root):
             root.mkdir(parents=True, exist_ok=True)
             self._lock = acquire_lock(self.folder.with_suffix(".lock"))
         try:
-            self.about = self._read_about()
-            if self.about is not None:
-                self._read_manifest()
+            self._load()
         except BaseException:
             self.close()
             raise
 
-    def begin(self, about: About) -> None:
-        """Start anew: drop what is there."""
+    def begin(self, manifest: CrawlManifest) -> None:
+        """Start a new crawl; delete the pages of the one before."""
         with translate_os_errors(self.folder):
-            self._about.unlink(missing_ok=True)  # first: without it the rest counts for nothing
+            self._manifest_file.unlink(missing_ok=True)  # first: nothing counts without it
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(exist_ok=True)
-            self._manifest.write_bytes(b"")
-            atomic_write(self._about, add_checksum(msgspec.json.encode(about)))
-        self.about, self._entries, self._number = about, {}, 0
+            self._record_file.write_bytes(b"")
+            atomic_write(self._manifest_file, add_checksum(msgspec.json.encode(manifest)))
+        self.manifest, self._records = manifest, []
 
-    def path(self, entry: Entry) -> Path:
+    def path(self, record: PageRecord) -> Path:
         """Return the file of a page."""
-        return self.folder / f"{entry.number:06}.json.gz"
+        return self.folder / f"{record.number:06}.json.gz"
 
-    def known(self, walker: int, url: str) -> Entry | None:
-        """Return what was noted of the page of an address, be it still whole or not."""
-        return self._entries.get((walker, url))
+    def intact_records(self) -> list[PageRecord]:
+        """Return the records whose pages are undamaged, in the order in which they were written."""
+        return [record for record in self._records if self._is_intact(record)]
 
-    def find(self, walker: int, url: str) -> Entry | None:
-        """Return the page of an address if it is here and undamaged."""
-        entry = self.known(walker, url)
-        if entry is None:
-            return None
+    def _is_intact(self, record: PageRecord) -> bool:
         try:
-            body = self.path(entry).read_bytes()
+            body = self.path(record).read_bytes()
         except OSError:
-            return None
-        whole = len(body) == entry.bytes and hashlib.sha256(body).hexdigest() == entry.sha256
-        return entry if whole else None
+            return False
+        return len(body) == record.bytes and hashlib.sha256(body).hexdigest() == record.sha256
 
-    def keep(
+    def write_page(
         self,
-        walker: int,
-        url: str,
         page: Page,
         *,
-        reach: str,
+        range_index: int,
+        ascending: bool,
+        low: str,
+        high: str,
+        url: str,
         requests: int,
         seconds: float,
         at: datetime,
-    ) -> Entry:
-        """Write a page, then its line; a killed process takes neither away.
+    ) -> PageRecord:
+        """Write a page, then its record; both survive a killed process.
 
-        Neither is forced to the disk, which would take longer than the fetching: what a power cut
-        takes of the last seconds fails its checksum and is fetched again.
+        Neither is synced, which would take longer than fetching: what a power failure takes fails
+        its checksum and is fetched again.
         """
-        entry = Entry(
-            number=self._number + 1,
-            walker=walker,
+        record = PageRecord(
+            number=self._records[-1].number + 1 if self._records else 1,
+            range=range_index,
+            ascending=ascending,
+            low=low,
+            high=high,
             url=url,
             next_url=page.next_url,
-            bytes=len(page.packed),
-            sha256=hashlib.sha256(page.packed).hexdigest(),
+            bytes=len(page.gzipped),
+            sha256=hashlib.sha256(page.gzipped).hexdigest(),
             rows=len(page.ids),
             models=page.models,
             first=page.ids[0] if page.ids else None,
             last=page.ids[-1] if page.ids else None,
-            reach=reach,
             requests=requests,
             seconds=round(seconds, 3),
             at=at,
             synthetic=page.synthetic,
-            left_out=page.left_out,
-            presumed=page.presumed,
+            skipped_rows=page.skipped_rows,
+            is_next_constructed=page.is_next_constructed,
             unproven_end=page.unproven_end,
         )
         with translate_os_errors(self.folder):
-            self.path(entry).write_bytes(page.packed)
-            append_line(self._manifest, msgspec.json.encode(entry), durable=False)
-        self._number = entry.number
-        self._entries[walker, url] = entry
-        return entry
+            self.path(record).write_bytes(page.gzipped)
+            append_line(self._record_file, msgspec.json.encode(record), durable=False)
+        self._records.append(record)
+        return record
 
-    def storing_after(self, snapshot: int) -> int:
-        """Note the newest snapshot before the pages go to the database; return the one first noted.
+    def mark_ingest_started(self, snapshot: int) -> int:
+        """Record the latest snapshot before the ingest; return the one recorded first.
 
-        A later one with the marks of this crawl is this crawl, stored by a run that was killed.
+        A later snapshot of this crawl was written by a run that was killed after its ingest.
         """
-        noted = self.folder / "stored.json"
+        file = self.folder / "stored.json"
         with translate_os_errors(self.folder):
-            if not noted.exists():
-                atomic_write(noted, add_checksum(msgspec.json.encode(snapshot)))
-            found = strip_checksum(noted.read_bytes())
-        return snapshot if found is None else msgspec.json.decode(found, type=int)
+            if not file.exists():
+                atomic_write(file, add_checksum(msgspec.json.encode(snapshot)))
+            line = strip_checksum(file.read_bytes())
+        return snapshot if line is None else msgspec.json.decode(line, type=int)
 
     def discard(self) -> None:
-        """Remove the journal: its pages are safe elsewhere."""
+        """Delete the journal; its pages are in the database."""
         with translate_os_errors(self.folder):
-            self._about.unlink(missing_ok=True)
+            self._manifest_file.unlink(missing_ok=True)
             shutil.rmtree(self.folder, ignore_errors=True)
         self.close()
-        with contextlib.suppress(OSError):  # another crawl may just have taken the lock
+        with contextlib.suppress(OSError):  # another crawl may just have locked it
             self.folder.with_suffix(".lock").unlink(missing_ok=True)
             self.folder.parent.rmdir()
 
     def close(self) -> None:
-        """Let go of the journal and leave it as it is."""
+        """Release the journal and leave its files."""
         self._lock.release()
 
-    def _read_about(self) -> About | None:
+    def _load(self) -> None:
+        """Read the manifest and the undamaged records."""
         try:
-            found = strip_checksum(self._about.read_bytes())
-            return None if found is None else msgspec.json.decode(found, type=About)
-        except (FileNotFoundError, msgspec.DecodeError):
-            return None
+            self.manifest = _decode_manifest(self._manifest_file.read_bytes())
+        except FileNotFoundError:
+            return
         except OSError as error:
-            raise StorageError(f"{self._about} cannot be read: {error.strerror}.") from error
-
-    def _read_manifest(self) -> None:
-        """Read the lines that are undamaged."""
+            raise StorageError(
+                f"{self._manifest_file} cannot be read: {error.strerror}."
+            ) from error
+        if self.manifest is None:
+            return
         with translate_os_errors(self.folder):
-            found = read_lines(self._manifest)
-        for line in found:
+            lines = read_lines(self._record_file)
+        for line in lines:
             with contextlib.suppress(msgspec.DecodeError):
-                entry = msgspec.json.decode(line, type=Entry)
-                self._entries[entry.walker, entry.url] = entry
-                self._number = max(self._number, entry.number)
+                self._records.append(msgspec.json.decode(line, type=PageRecord))
 
     def __enter__(self) -> "Journal":
         return self

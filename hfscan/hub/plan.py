@@ -1,120 +1,342 @@
-"""Plans a crawl: into which stretches the Hub is parted, and from which end each is walked."""
+"""Plan a crawl: the ranges of `_id`s to fetch, their URLs, and how a sample is drawn.
 
+A sample is unbiased: an `_id` alone decides whether its model belongs to it. The time of creation,
+scaled so that the Hub grows evenly along it, is cut into equal ranges; from each the same share is
+taken, at one random place (systematic sampling). Each model is drawn with the same probability.
+The cutoff band holds about 30,000 models in two seconds, too many for one range to include or skip:
+there each model is drawn by itself, by a hash of the seed and its `_id`.
+"""
+
+import bisect
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from math import ceil
+from hashlib import blake2b
+from math import ceil, floor
+from urllib.parse import urlencode
 
-from hfscan.hub import cursor
-from hfscan.hub.growth import created_before
-from hfscan.hub.journal import About, Stretch
-from hfscan.hub.sample import Design
-from hfscan.hub.walk import HIGHEST, LOWEST, PAGE_SIZE, address, following, period, preceding
-from hfscan.hub.waypoints import Waypoint
-from hfscan.objectid import CUTOFF_END, lower_bound
+import msgspec
+
+from hfscan.hub.cursor import SavedCursor, cursor_after, with_cursor
+from hfscan.objectid import (
+    CUTOFF_END,
+    CUTOFF_START,
+    MAX_ID,
+    MIN_ID,
+    lower_bound,
+    next_id,
+    previous_id,
+)
 from hfscan.scope import Scope
 
-_DENSE = 0.5  # of a sample: beyond, its ranges would cost as many requests as everything
-_SMALLEST = 100  # models asked for at once where a range of a sample holds fewer
+PAGE_SIZE = 1_000
+"""Models; the Hub's default and maximum."""
+
+FIELDS = (
+    "author", "baseModels", "config", "createdAt", "disabled", "downloads", "downloadsAllTime",
+    "gated", "lastModified", "library_name", "likes", "pipeline_tag", "private", "safetensors",
+    "sha", "siblings", "tags",
+)  # fmt: skip
+"""Fields requested of each model (the Hub's names); `siblings` are the file names."""
+
+GROWTH: tuple[tuple[datetime, int], ...] = (
+    (CUTOFF_START, 0),
+    (CUTOFF_END, 29_579),
+    (datetime(2022, 7, 1, tzinfo=UTC), 52_737),
+    (datetime(2023, 1, 1, tzinfo=UTC), 102_190),
+    (datetime(2023, 7, 1, tzinfo=UTC), 228_351),
+    (datetime(2024, 1, 1, tzinfo=UTC), 439_541),
+    (datetime(2024, 7, 11, tzinfo=UTC), 760_000),
+    (datetime(2025, 10, 23, tzinfo=UTC), 2_161_698),
+    (datetime(2026, 5, 20, tzinfo=UTC), 2_900_000),
+    (datetime(2026, 9, 25, tzinfo=UTC), 3_094_856),
+    (datetime(2026, 10, 3, tzinfo=UTC), 3_117_871),
+)
+"""Models created before each instant: up to 2024 those still listed in July 2024, then the public
+counts of those days. Only estimates use it; the last rate continues."""
+
+_GROWTH_SECONDS = [instant.timestamp() for instant, _ in GROWTH]
+_UNSUPPORTED_FIELD = re.compile(r'"expand" must be one of \[([^\]]*)\]')
+_MAX_RANGE_PROBABILITY = 0.5  # of a sample: above, its ranges cost as many requests as everything
+_MIN_SAMPLE_PAGE = 100  # models per page, if a range of a sample holds fewer
+
+_MIN_SAMPLE_RANGES = 200
+"""With fewer, a few busy hours would dominate: models created together are alike."""
+
+_MAX_MODELS_PER_RANGE = 1_000
+"""On average; a page."""
+
+_RANGE_MARGIN = 2  # seconds fetched beyond a range of a sample, against rounding
 
 
-def plan(
+class IdRange(msgspec.Struct, frozen=True):
+    """A range of `_id`s, low <= _id < high, and the URLs of its first pages.
+
+    `has_cursor`: the URLs hold a cursor, so that the first `_id` must lie in the range; otherwise
+    they start at the Hub's own end.
+    """
+
+    low: str
+    high: str
+    ascending_url: str | None = None
+    descending_url: str | None = None
+    has_cursor: bool = False
+
+
+class SamplingDesign(msgspec.Struct, frozen=True):
+    """How a sample is drawn. `since` and `until` (UTC) bound what is drawn by ranges."""
+
+    probability: float
+    seed: int
+    ranges: int
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def create(
+        cls, probability: float, seed: int, since: datetime | None, until: datetime | None
+    ) -> "SamplingDesign":
+        """Return a design for the models created from `since` until before `until`."""
+        start = max(since or CUTOFF_END, CUTOFF_END)
+        end = max(until or datetime.now(UTC), start)
+        expected = estimate_count_before(end) - estimate_count_before(start)
+        ranges = max(_MIN_SAMPLE_RANGES, ceil(probability * expected / _MAX_MODELS_PER_RANGE))
+        return cls(probability, seed, ranges, start, end)
+
+    def includes(self, object_id: str) -> bool:
+        """Return whether the model with this `_id` belongs to the sample."""
+        second = int(object_id[:8], 16)
+        if second < CUTOFF_END.timestamp():
+            return _uniform(f"{self.seed} {object_id}") < self.probability
+        if not self.since.timestamp() <= second < self.until.timestamp():
+            return False
+        place = self._to_place(second) - self._offset
+        return place - floor(place) < self.probability
+
+    def time_ranges(self) -> Iterator[tuple[int, int]]:
+        """Yield time ranges (first second, second after the last) that hold the whole sample."""
+        start, end = int(self.since.timestamp()), ceil(self.until.timestamp())
+        previous = start
+        for number in range(-1, self.ranges + 1):
+            first = number + self._offset
+            low = max(previous, start, self._to_second(first) - _RANGE_MARGIN)
+            high = min(end, self._to_second(first + self.probability) + _RANGE_MARGIN)
+            if low < high:
+                yield low, high
+                previous = high
+
+    @property
+    def models_per_range(self) -> float:
+        """Estimate of how many models a time range holds."""
+        models = estimate_count_before(self.until) - estimate_count_before(self.since)
+        return self.probability * models / self.ranges
+
+    def describe(self) -> str:
+        """Return the design in words, for users of the sample."""
+        text = f"each model with probability {self.probability:g}, seed {self.seed}"
+        if self.since < self.until:
+            text += (
+                f": {self.ranges} ranges of creation time, systematic, from {self.since:%F %T} "
+                f"until before {self.until:%F %T}"
+            )
+        return f"{text}; models at the cutoff ({CUTOFF_START:%F}) one by one, by hash of `_id`"
+
+    @property
+    def _offset(self) -> float:
+        return _uniform(f"{self.seed}")
+
+    def _to_place(self, second: float) -> float:
+        start, end = estimate_count_before(self.since), estimate_count_before(self.until)
+        models = estimate_count_before(datetime.fromtimestamp(second, UTC))
+        return (models - start) / (end - start) * self.ranges
+
+    def _to_second(self, place: float) -> int:
+        start, end = estimate_count_before(self.since), estimate_count_before(self.until)
+        return int(estimate_time_of(start + place / self.ranges * (end - start)).timestamp())
+
+
+class CrawlManifest(msgspec.Struct, frozen=True):
+    """What a crawl fetches; `unsupported_fields` are those that the Hub does not know."""
+
+    endpoint: str
+    scope: Scope
+    ranges: tuple[IdRange, ...]
+    started_at: datetime
+    unsupported_fields: tuple[str, ...] = ()
+    design: SamplingDesign | None = None
+
+    def list_url(self, *, ascending: bool, page_size: int = PAGE_SIZE) -> str:
+        """Return the URL of the first page from one end of the Hub."""
+        return list_url(
+            self.scope,
+            self.endpoint,
+            ascending=ascending,
+            unsupported_fields=self.unsupported_fields,
+            page_size=page_size,
+        )
+
+
+def plan_crawl(
     scope: Scope,
     endpoint: str,
     *,
     plain: bool = False,
-    waypoints: Sequence[Waypoint] = (),
-    dropped: tuple[str, ...] = (),
-    design: Design | None = None,
-) -> About:
-    """Plan a crawl that begins now.
+    saved_cursors: Sequence[SavedCursor] = (),
+    unsupported_fields: tuple[str, ...] = (),
+    design: SamplingDesign | None = None,
+) -> CrawlManifest:
+    """Plan a crawl that starts now.
 
-    `plain`: one walk, from the nearer end, with no cursor but those that it is given. Otherwise
-    everything is walked from both ends, or in the stretches that `waypoints` (in order) part, and
-    a sample by its ranges where they are far between. `dropped` are fields not to ask for,
-    `design` a sample begun before.
+    `plain`: one range, from the nearer end, without cursors other than those the Hub sends.
+    Otherwise everything is fetched from both ends, or in ranges split at `saved_cursors` (in
+    order), and a sample by its ranges if they are sparse. `design`: of a sample that was started
+    before.
     """
     now = datetime.now(UTC)
     if scope.sample is not None and design is None:
         seed = secrets.randbelow(1 << 31) if scope.seed is None else scope.seed
-        design = Design.of(scope.sample, seed, scope.since, scope.until)
-    stretches: tuple[Stretch, ...]
-    dense = design is not None and design.probability > _DENSE
-    if plain or dense or not (scope.everything or design):
-        stretches = (_plain(scope, endpoint, dropped, now),)
+        design = SamplingDesign.create(scope.sample, seed, scope.since, scope.until)
+    manifest = CrawlManifest(endpoint, scope, (), now, unsupported_fields, design)
+    is_dense = design is not None and design.probability > _MAX_RANGE_PROBABILITY
+    if plain or is_dense or not (scope.is_full or design):
+        ranges = _plan_plain(manifest)
     elif design is not None:
-        stretches = _ranges(scope, endpoint, dropped, design)
+        ranges = _plan_sample(manifest, design)
     else:
-        stretches = _parted(scope, endpoint, dropped, waypoints)
-    return About(endpoint, scope, stretches, now, dropped, design)
+        ranges = _plan_full(manifest, saved_cursors)
+    return msgspec.structs.replace(manifest, ranges=tuple(ranges))
 
 
-def _plain(scope: Scope, endpoint: str, dropped: tuple[str, ...], now: datetime) -> Stretch:
-    size, bounded = PAGE_SIZE, scope.since is not None or scope.until is not None
-    if scope.limit is not None and not bounded:  # a period may lie behind many pages
+def _plan_plain(manifest: CrawlManifest) -> Iterator[IdRange]:
+    scope = manifest.scope
+    size, has_period = PAGE_SIZE, scope.since is not None or scope.until is not None
+    if scope.limit is not None and not has_period:  # a period may lie behind many pages
         size = min(PAGE_SIZE, scope.limit)
-    up = _nearer_is_oldest(scope, now)
-    url = address(scope, endpoint, ascending=up, dropped=dropped, page_size=size)
-    low, high = period(scope)
-    return Stretch(low, high, up=url if up else None, down=None if up else url)
+    ascending = _is_oldest_nearer(scope, manifest.started_at)
+    url = manifest.list_url(ascending=ascending, page_size=size)
+    low, high = _id_bounds(scope)
+    yield IdRange(low, high, url, None) if ascending else IdRange(low, high, None, url)
 
 
-def _nearer_is_oldest(scope: Scope, now: datetime) -> bool:
-    """Return from which end fewer models lie before the period.
+def _is_oldest_nearer(scope: Scope, now: datetime) -> bool:
+    """Return whether fewer models lie before the period than after it.
 
     A limit without a period means the newest models.
     """
     if scope.since is None and scope.until is None:
         return scope.limit is None
-    before = created_before(scope.since) if scope.since else 0.0
-    after = created_before(now) - created_before(scope.until) if scope.until else 0.0
+    before = estimate_count_before(scope.since) if scope.since else 0.0
+    after = estimate_count_before(now) - estimate_count_before(scope.until) if scope.until else 0.0
     return before <= after
 
 
-def _parted(
-    scope: Scope, endpoint: str, dropped: tuple[str, ...], waypoints: Sequence[Waypoint]
-) -> tuple[Stretch, ...]:
-    """Return stretches of everything, each entered by a waypoint at one of its ends."""
-    up = address(scope, endpoint, ascending=True, dropped=dropped)
-    down = address(scope, endpoint, ascending=False, dropped=dropped)
-    if not waypoints:
-        return (Stretch(LOWEST, HIGHEST, up, down),)
-    stretches: list[Stretch] = []
-    low, enter = LOWEST, up
-    for point in waypoints:
-        if point.ascending:
-            bound = following(point.id)
-            stretches.append(Stretch(low, bound, up=enter, entered=low != LOWEST))
-            low, enter = bound, cursor.entered(up, point.cursor)
-        elif enter:  # the last that is walked oldest first, up to where the others come down
-            stretches.append(Stretch(low, point.id, up=enter, entered=low != LOWEST))
-            low, enter = point.id, ""
+def _plan_full(manifest: CrawlManifest, saved_cursors: Sequence[SavedCursor]) -> Iterator[IdRange]:
+    """Yield ranges of everything, each entered by a saved cursor at one of its ends."""
+    ascending_url = manifest.list_url(ascending=True)
+    descending_url = manifest.list_url(ascending=False)
+    if not saved_cursors:
+        yield IdRange(MIN_ID, MAX_ID, ascending_url, descending_url)
+        return
+    low, start = MIN_ID, ascending_url
+    for saved in saved_cursors:
+        high = next_id(saved.id) if saved.ascending else saved.id
+        if start:  # the last of these reaches up to where descending ones start
+            yield IdRange(low, high, start, has_cursor=low != MIN_ID)
         else:
-            url = cursor.entered(down, point.cursor)
-            stretches.append(Stretch(low, point.id, down=url, entered=True))
-            low = point.id
-    last = (
-        Stretch(low, HIGHEST, up=enter, entered=True)
-        if enter
-        else Stretch(low, HIGHEST, None, down)
+            url = with_cursor(descending_url, saved.cursor)
+            yield IdRange(low, high, None, url, has_cursor=True)
+        start = with_cursor(ascending_url, saved.cursor) if saved.ascending else ""
+        low = high
+    yield (
+        IdRange(low, MAX_ID, start, has_cursor=True)
+        if start
+        else IdRange(low, MAX_ID, None, descending_url)
     )
-    return (*stretches, last)
 
 
-def _ranges(
-    scope: Scope, endpoint: str, dropped: tuple[str, ...], design: Design
-) -> tuple[Stretch, ...]:
-    """Return the cutoff band, walked from the Hub's own end, and the ranges of a sample."""
-    low, high = period(scope)
+def _plan_sample(manifest: CrawlManifest, design: SamplingDesign) -> Iterator[IdRange]:
+    """Yield the cutoff band, fetched from the Hub's own end, and the ranges of a sample."""
+    low, high = _id_bounds(manifest.scope)
     cutoff = lower_bound(CUTOFF_END)
-    stretches = []
     if low < cutoff:
-        url = address(scope, endpoint, ascending=True, dropped=dropped)
-        stretches.append(Stretch(low, min(high, cutoff), up=url))
-    size = min(PAGE_SIZE, max(_SMALLEST, ceil(1.5 * design.models_a_span)))
-    url = address(scope, endpoint, ascending=True, dropped=dropped, page_size=size)
-    for first, end in design.spans():
-        start = f"{first:08x}" + "0" * 16
-        enter = cursor.entered(url, cursor.after(preceding(start)))
-        stretches.append(Stretch(start, f"{end:08x}" + "0" * 16, up=enter, entered=True))
-    return tuple(stretches)
+        yield IdRange(low, min(high, cutoff), manifest.list_url(ascending=True))
+    size = min(PAGE_SIZE, max(_MIN_SAMPLE_PAGE, ceil(1.5 * design.models_per_range)))
+    url = manifest.list_url(ascending=True, page_size=size)
+    for first, end in design.time_ranges():
+        low, high = (f"{second:08x}" + "0" * 16 for second in (first, end))
+        start = with_cursor(url, cursor_after(previous_id(low)))
+        yield IdRange(low, high, start, has_cursor=True)
+
+
+def list_url(
+    scope: Scope,
+    endpoint: str,
+    *,
+    ascending: bool,
+    unsupported_fields: tuple[str, ...] = (),
+    page_size: int = PAGE_SIZE,
+) -> str:
+    """Return the URL of the first page in order of creation, from one end of the Hub.
+
+    In this order the cursor is only the last `_id`: changes meanwhile neither hide a model nor
+    list it twice.
+    """
+    query = {
+        "sort": "createdAt",
+        "direction": "1" if ascending else "-1",
+        "limit": str(page_size),
+        "author": scope.author,
+        "pipeline_tag": scope.task,
+    }
+    parameters = [(name, value) for name, value in query.items() if value is not None]
+    fields = expand_fields(unsupported_fields, files=scope.files)
+    return f"{endpoint}/api/models?{urlencode(parameters + fields)}"
+
+
+def expand_fields(unsupported_fields: tuple[str, ...], *, files: bool) -> list[tuple[str, str]]:
+    """Return the query parameters that request the fields of each model."""
+    skipped = {*unsupported_fields} if files else {*unsupported_fields, "siblings"}
+    return [("expand", name) for name in FIELDS if name not in skipped]
+
+
+def find_unsupported_fields(server_message: str) -> tuple[str, ...]:
+    """Return the fields that the Hub does not know, by its message; () for other messages."""
+    match = _UNSUPPORTED_FIELD.search(server_message)
+    supported = match[1].replace(" ", "").split(",") if match else FIELDS
+    return tuple(name for name in FIELDS if name not in supported)
+
+
+def _id_bounds(scope: Scope) -> tuple[str, str]:
+    """Return the scope's period as `_id`s: low <= _id < high."""
+    return (
+        lower_bound(scope.since) if scope.since else MIN_ID,
+        lower_bound(scope.until) if scope.until else MAX_ID,
+    )
+
+
+def estimate_count_before(instant: datetime) -> float:
+    """Return about how many of the Hub's public models were created before `instant`."""
+    second = instant.timestamp()
+    if second <= _GROWTH_SECONDS[0]:
+        return 0.0
+    right = min(bisect.bisect_left(_GROWTH_SECONDS, second), len(GROWTH) - 1)
+    (_, models_left), (_, models_right) = GROWTH[right - 1 : right + 1]
+    left_second, right_second = _GROWTH_SECONDS[right - 1 : right + 1]
+    share = (second - left_second) / (right_second - left_second)
+    return models_left + (models_right - models_left) * share
+
+
+def estimate_time_of(models: float) -> datetime:
+    """Return about when the Hub had `models` models: the inverse of `estimate_count_before`."""
+    right = next((n for n, (_, count) in enumerate(GROWTH) if count >= models), len(GROWTH) - 1)
+    right = max(1, right)
+    (time_left, models_left), (time_right, models_right) = GROWTH[right - 1 : right + 1]
+    return time_left + (time_right - time_left) * (
+        (models - models_left) / (models_right - models_left)
+    )
+
+
+def _uniform(text: str) -> float:
+    """Return a number in [0, 1) that depends on `text` alone."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest()) / 2**56

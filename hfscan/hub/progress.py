@@ -1,17 +1,47 @@
-"""What a crawl tells of itself while it runs."""
+"""Progress of a crawl, and how it is reported."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """Where a crawl stands. `total` is an estimate; `notice` says why nothing moves."""
+    """State of a crawl. `total` is an estimate; `notice` says why nothing happens."""
 
     models: int = 0
     pages: int = 0
     requests: int = 0
-    kept: int = 0
+    pages_resumed: int = 0
     """pages that an earlier run had fetched"""
     total: int | None = None
     notice: str = ""
     waiting: bool = False
-    """the notice says why the Hub is not asked, or is asked again"""
+    """`notice` is the reason why no request is sent, or one is repeated"""
+
+
+class ProgressReporter:
+    """Passes the state of a crawl to a callback, from any thread."""
+
+    def __init__(self, callback: Callable[[Progress], None] | None) -> None:
+        self.state = Progress()
+        self._callback = callback
+        self._lock = threading.RLock()
+
+    def start(self, total: int | None = None) -> None:
+        """Report that nothing has been fetched yet."""
+        self.state = Progress()
+        self.update(total=total)
+
+    def update(self, **changes: Any) -> None:
+        """Report a new state."""
+        with self._lock:
+            changes = {"notice": "", "waiting": False} | changes
+            self.state = msgspec.structs.replace(self.state, **changes)
+            if self._callback:
+                self._callback(self.state)
+
+    def notify(self, reason: str) -> None:
+        """Report why the crawl waits."""
+        self.update(notice=reason, waiting=True)

@@ -1,4 +1,4 @@
-"""Trying again: what is worth it, how long to wait, when to give up."""
+"""Retry requests: which failures are transient, how long to wait, when to give up."""
 
 import logging
 from collections.abc import Callable
@@ -12,94 +12,91 @@ from hfscan.errors import HfscanError, HubUnreachableError
 
 T = TypeVar("T")
 
-# Retries are told as progress; without a handler, Python would print them to stderr as well.
+# Retries are reported as progress; without a handler, Python would also print them on stderr.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 class TransientError(Exception):
-    """A failure that may be gone next time; `final` is what it becomes when it is not.
+    """A failure that may not repeat.
 
-    `wait`: the seconds that the Hub asked to wait, if it did.
+    `wait`: the seconds to wait that the Hub asks for. `raise_as`: the error to raise once all
+    attempts have failed.
     """
 
     def __init__(
         self,
-        why: str,
+        reason: str,
         *,
         wait: float | None = None,
-        final: type[HfscanError] = HubUnreachableError,
+        raise_as: type[HfscanError] = HubUnreachableError,
     ) -> None:
-        super().__init__(why)
-        self.why, self.wait, self.final = why, wait, final
+        super().__init__(reason)
+        self.reason, self.wait, self.raise_as = reason, wait, raise_as
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How much trouble one request is worth; times in seconds."""
+class RetryPolicy:
+    """Limits of one request with its retries. Times are in seconds."""
 
     attempts: int = 10
-    greetings: int = 3
-    """attempts while the Hub has not answered at all: most likely it cannot be reached"""
-    total: float = 900.0
-    """three windows of the Hub's quota"""
-    first_wait: float = 0.5
-    longest_wait: float = 60.0
-    timeout: float = 30.0
-    """until the status and the headers of an answer are there, and without a byte of its body"""
-    answer: float = 120.0
-    """for the body of an answer"""
+    connect_attempts: int = 3
+    """limit until the Hub has responded once: it is probably unreachable"""
+    timeout: float = 900.0
+    """limit of all attempts: three windows of the Hub's rate limit"""
+    wait_initial: float = 0.5
+    wait_max: float = 60.0
+    read_timeout: float = 30.0
+    """limit until the response headers are complete, and without a byte of the body"""
+    response_timeout: float = 120.0
+    """limit of the response body"""
 
 
-def persist(
-    ask: Callable[[], T],
-    patience: Patience,
+def call_with_retry(
+    request: Callable[[], T],
+    policy: RetryPolicy,
     *,
-    answered: Callable[[], bool],
-    tell: Callable[[str], None],
+    has_responded: Callable[[], bool],
+    on_wait: Callable[[str], None],
 ) -> T:
-    """Return what `ask` returns, asking again after a TransientError.
+    """Return the result of `request`, called again after each TransientError.
 
-    Waits as long as the Hub says, else exponentially with jitter. `answered` says whether the Hub
-    has ever answered; `tell` is told why it is asked again. Raises the error's `final`.
+    Waits as long as the Hub asks, else exponentially with jitter. `has_responded` returns whether
+    the Hub has ever responded; `on_wait` receives the reason of each wait. Raises the error's
+    `raise_as`.
     """
     failures = 0
 
-    def notify(text: str) -> None:
-        LOGGER.info("%s", text)
-        tell(text)
-
-    def again(error: Exception) -> bool | float:
+    def should_retry(error: Exception) -> bool | float:
         nonlocal failures
         failures += 1
         if not isinstance(error, TransientError):
             return False
-        if failures >= patience.greetings and not answered():
+        if failures >= policy.connect_attempts and not has_responded():
             return False
-        if error.wait is None:
-            notify(f"{error.why}; trying again")
-            return True
-        if error.wait > patience.total:
+        if error.wait is not None and error.wait > policy.timeout:
             return False
-        notify(f"{error.why}; waiting {error.wait:.0f} s")
-        return error.wait
+        action = "trying again" if error.wait is None else f"waiting {error.wait:.0f} s"
+        LOGGER.info("%s; %s", error.reason, action)
+        on_wait(f"{error.reason}; {action}")
+        return True if error.wait is None else error.wait
 
     try:
         for attempt in stamina.retry_context(
-            on=again,
-            attempts=patience.attempts,
-            timeout=patience.total,
-            wait_initial=patience.first_wait,
-            wait_max=patience.longest_wait,
-            wait_jitter=patience.first_wait,
+            on=should_retry,
+            attempts=policy.attempts,
+            timeout=policy.timeout,
+            wait_initial=policy.wait_initial,
+            wait_max=policy.wait_max,
+            wait_jitter=policy.wait_initial,
         ):
             with attempt:
-                return ask()
+                return request()
     except TransientError as error:
-        asked = "once" if failures == 1 else f"{failures} times"
+        tries = "1 attempt" if failures == 1 else f"{failures} attempts"
         if error.wait is not None:
-            raise error.final(
-                f"{error.why} and asks to wait {error.wait:.0f} s (asked {asked}). Run the same "
-                "command again later: it goes on from here."
+            raise error.raise_as(
+                f"{error.reason} and asks to wait {error.wait:.0f} s (after {tries}). Run the same "
+                "command again later to continue."
             ) from error
-        raise error.final(f"{error.why} (asked {asked}).") from error
-    raise AssertionError("a retry ends with an answer or an error")
+        raise error.raise_as(f"{error.reason} ({tries}).") from error
+    raise AssertionError("a retry ends with a result or an error")

@@ -16,8 +16,8 @@ from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import HFValidationError
 
 from hfscan.errors import HubRefusedError
+from hfscan.hub.datasets import translate_client_errors
 from hfscan.hub.endpoint import parse_endpoint
-from hfscan.hub.official import translate_client_errors
 from hfscan.parity.backends._tensors import total_memory_bytes
 from hfscan.parity.configs import CheckpointError, CleanConfig, Config, clean
 from hfscan.text import sanitize

@@ -14,8 +14,8 @@ import numpy as np
 from huggingface_hub import constants
 
 from hfscan.errors import HfscanError
+from hfscan.hub.datasets import describe_error
 from hfscan.hub.endpoint import parse_endpoint
-from hfscan.hub.official import describe_error
 from hfscan.parity.checkpoint import Checkpoint
 from hfscan.parity.configs import CheckpointError
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from hfscan import census, export
+from hfscan import export, pipeline
 from hfscan.errors import StorageError, SuspiciousDropError
 from hfscan.figures import FigureRequest, SnapshotView, describe_drops
 from hfscan.fs import hold_lock, translate_os_errors
@@ -136,7 +136,7 @@ def _crawl(db: Path, options: SyncOptions) -> None:
     if snapshots and snapshots[-1].observed_to.date() >= options.now.date():
         return
     is_full = options.full or _is_full_crawl_due(snapshots, options.now)
-    (partial(census.crawl, Scope()) if is_full else census.update)(
+    (partial(pipeline.crawl, Scope()) if is_full else pipeline.update)(
         endpoint=options.endpoint.rstrip("/"),
         token=options.token,
         db=db,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hfscan.hub.publish import Dataset, files_of
+from hfscan.hub.datasets import HubDataset, list_files
 from hfscan.paths import cursors_file
 from hfscan.store import Store
 from hfscan.sync.local import DATABASE, LocalTarget, SyncOptions
@@ -24,7 +24,7 @@ _FOLDERS = {"history": "history", "daily": "reports"}
 class DatasetTarget:
     """A dataset of snapshots, updated in the folder `work`."""
 
-    dataset: Dataset
+    dataset: HubDataset
     work: Path
 
     @property
@@ -46,13 +46,13 @@ class DatasetTarget:
         if (commit := commit or self.dataset.head()) is None:
             return None
         with tempfile.TemporaryDirectory() as scratch:
-            self.dataset.fetch(commit, [STATE_FILE], Path(scratch))
+            self.dataset.download(commit, [STATE_FILE], Path(scratch))
             return read_state(Path(scratch))
 
     def update(self, options: SyncOptions) -> tuple[SnapshotState, bool]:
         """Add today's snapshot (UTC) if it is missing; return the state and whether it is new.
 
-        Raises what `LocalTarget.update` and the methods of Dataset raise.
+        Raises what `LocalTarget.update` and the methods of HubDataset raise.
         """
         head = self.dataset.head()
         state = self.read_state(head) if head else None
@@ -64,7 +64,7 @@ class DatasetTarget:
             self._restore(head)
         state, _ = self.local.update(options)
         published = self.dataset.publish(
-            self._list_files(), state.message, owned=self._list_folders(), parent=head
+            self._list_files(), state.message, managed_folders=self._list_folders(), parent=head
         )
         self.dataset.tag(_tag(state), published.commit)
         return state, True
@@ -86,7 +86,7 @@ class DatasetTarget:
         self.work.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.work) as scratch:
             patterns = [pattern for name in places for pattern in (name, f"{name}/*")]
-            self.dataset.fetch(commit, patterns, Path(scratch))
+            self.dataset.download(commit, patterns, Path(scratch))
             for name, place in places.items():
                 if (fetched := Path(scratch) / name).exists():
                     if place.is_dir():
@@ -99,9 +99,11 @@ class DatasetTarget:
 
     def _list_files(self) -> dict[str, Path]:
         """Return name in the dataset -> file; an export is there only after a full crawl."""
-        files = files_of(self.work / "export")
+        files = list_files(self.work / "export")
         for name, folder in _FOLDERS.items():
-            files |= {f"{name}/{file}": path for file, path in files_of(self.work / folder).items()}
+            files |= {
+                f"{name}/{file}": path for file, path in list_files(self.work / folder).items()
+            }
         return files | {name: path for name, path in self._single_files.items() if path.exists()}
 
     def _list_folders(self) -> list[str]:

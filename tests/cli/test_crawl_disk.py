@@ -118,10 +118,10 @@ def test_full_when_the_pages_go_to_the_database(disk, crawl) -> None:
 
 def targets(hub: FakeHub) -> list[str]:
     """Return the addresses of a full walk."""
-    from hfscan.hub.walk import address
+    from hfscan.hub.plan import list_url
     from hfscan.scope import Scope
 
-    found, url = [], address(Scope(), hub.url, ascending=True)
+    found, url = [], list_url(Scope(), hub.url, ascending=True)
     while url:
         found.append(url.removeprefix(hub.url))
         link = hub.answer("GET", found[-1], {}, "").headers.get("link", "")

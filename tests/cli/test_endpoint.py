@@ -12,7 +12,7 @@ from hfscan.fakehub.messages import json_response
 from hfscan.fs import add_checksum
 from hfscan.hub.endpoint import may_receive_token, redact_url
 from hfscan.hub.journal import Journal
-from hfscan.hub.plan import plan
+from hfscan.hub.plan import plan_crawl
 from hfscan.paths import journal_dir
 from hfscan.scope import Scope
 
@@ -77,7 +77,7 @@ def test_endpoint_option_with_a_secret_is_refused(hfscan: Run, endpoint: str) ->
 def test_doctor_redacts_what_an_old_journal_holds(hfscan: Run, tmp_path: Path) -> None:
     endpoint = f"http://user:{SECRET}@hub.example/path?token={SECRET}#{SECRET}"
     with Journal(journal_dir(tmp_path / "hfscan.duckdb"), endpoint, Scope()) as journal:
-        journal.begin(plan(Scope(), endpoint))
+        journal.begin(plan_crawl(Scope(), endpoint))
     _, out = hfscan("doctor", "--no-backends", "--endpoint", "http://127.0.0.1:9")
     assert "an unfinished crawl of http://hub.example/path, begun" in out
     assert SECRET not in out
@@ -89,7 +89,7 @@ def test_doctor_redacts_what_an_old_journal_holds(hfscan: Run, tmp_path: Path) -
         ("https://huggingface.co", "https://huggingface.co"),
         ("http://u:p@h:8080/x?y=z#f", "http://h:8080/x"),
         ("u:p@h", "h"),
-        ("http://u:p@[x", "an address that cannot be read"),
+        ("http://u:p@[x", "an invalid address"),
         ("", ""),
     ],
 )

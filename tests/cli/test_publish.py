@@ -7,7 +7,7 @@ import pytest
 from processes import TOKEN, run_hfscan
 from testhub import FakeHub, Population
 
-from hfscan.census import crawl
+from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 from testhub import FakeHub, Population
 
-from hfscan.census import crawl
 from hfscan.cli import main
+from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 
 HIDDEN = "\x1b[2J\x07\x7f\x9b31m\u202e\u2066\u200b\ufeff\u2028\u2029\u3164"

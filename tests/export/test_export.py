@@ -10,9 +10,9 @@ import yaml
 from click.testing import CliRunner
 from testhub import FakeHub, Population
 
-from hfscan.census import crawl
 from hfscan.cli import cli
 from hfscan.export import export, write_card
+from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, NewSnapshot, Store
 

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 from testhub import FakeHub, Population
 
-from hfscan.census import crawl
 from hfscan.cli import main
 from hfscan.export import export
+from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, Store
 

@@ -13,9 +13,9 @@ from sqlglot import parse_one
 from testhub import FakeHub, Population
 
 from hfscan import export
-from hfscan.census import crawl
 from hfscan.cli import cli
 from hfscan.figures import SnapshotView, load
+from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 from hfscan.store import Store
 

@@ -95,13 +95,13 @@ class Lister:
         query = parse_qs(urlsplit(target).query)
         ascending = query["direction"] == ["1"]
         rows = list(self.rows) if ascending else list(self.rows)[::-1]
-        if self.heeds and (after := cursor.bound(target)):
+        if self.heeds and (after := cursor.boundary_id(target)):
             rows = [
                 one for one in rows if (one["_id"] > after) == ascending and one["_id"] != after
             ]
         page = rows[: self.size]
         headers: Sequence[str] = ()
         if len(rows) > len(page):
-            following = cursor.after(page[-1]["_id"], ascending=ascending)
-            headers = self.link(cursor.entered(server.url + target, following))
+            following = cursor.cursor_after(page[-1]["_id"], ascending=ascending)
+            headers = self.link(cursor.with_cursor(server.url + target, following))
         send(answer(json.dumps(page).encode(), *headers))

@@ -21,10 +21,10 @@ from hfscan.errors import (
     InvalidResponseError,
 )
 from hfscan.hub.client import RefusedError
-from hfscan.hub.retry import Patience
+from hfscan.hub.retry import RetryPolicy
 from hfscan.scope import Scope
 
-QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=2)
+QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=2)
 POPULATION = Population.synthetic(1_000, seed=3)
 IDS = list(POPULATION.ids)
 
@@ -39,17 +39,24 @@ def within(scope: Scope) -> list[str]:
     return [one for one in IDS if low <= one < high]
 
 
-def ids(harvest: hub.Harvest) -> list[str]:
-    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in harvest.pages)
+def ids(result: hub.FetchResult) -> list[str]:
+    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in result.pages)
     return [model["_id"] for page in pages for model in page]
 
 
-def fetched(server: FakeHub, journal: Path, scope: Scope | None = None, **more: Any) -> hub.Harvest:
-    harvest = hub.fetch(
-        scope or Scope(), endpoint=server.url, token=None, journal=journal, patience=QUICK, **more
+def run_fetch(
+    server: FakeHub, journal: Path, scope: Scope | None = None, **more: Any
+) -> hub.FetchResult:
+    result = hub.fetch(
+        scope or Scope(),
+        endpoint=server.url,
+        token=None,
+        journal=journal,
+        retry_policy=QUICK,
+        **more,
     )
-    harvest.journal.close()
-    return harvest
+    result.journal.close()
+    return result
 
 
 @contextmanager
@@ -60,15 +67,15 @@ def serving(page_size: int = 100, **more: Any) -> Iterator[FakeHub]:
 
 def test_fetch_everything_asks_once_per_page_and_for_its_end(tmp_path: Path) -> None:
     with serving() as server:
-        harvest = fetched(server, tmp_path)
-        assert ids(harvest) == IDS
-        assert harvest.models == len(IDS)
-        assert len(harvest.pages) == 10
-        assert len(server.requests) == harvest.requests == 10 + 1  # an empty page proves the end
-        assert harvest.synthetic == POPULATION.description
-        assert harvest.started_at <= harvest.finished_at
+        result = run_fetch(server, tmp_path)
+        assert ids(result) == IDS
+        assert result.models == len(IDS)
+        assert len(result.pages) == 10
+        assert len(server.requests) == result.requests == 10 + 1  # an empty page proves the end
+        assert result.synthetic == POPULATION.description
+        assert result.started_at <= result.finished_at
         assert {"tags", "siblings", "downloadsAllTime"} <= set(
-            json.loads(gzip.decompress(harvest.pages[-1].read_bytes()))[-1]
+            json.loads(gzip.decompress(result.pages[-1].read_bytes()))[-1]
         )
 
 
@@ -87,9 +94,9 @@ def test_a_period_is_the_cut_of_the_whole_and_asks_only_for_the_pages_up_to_it(
 ) -> None:
     expected = within(scope)
     with serving(page_size=10) as server:
-        harvest = fetched(server, tmp_path, scope)
-        got = ids(harvest)
-        assert harvest.models == len(expected)
+        result = run_fetch(server, tmp_path, scope)
+        got = ids(result)
+        assert result.models == len(expected)
         # from either end, up to the first page that reaches beyond the period
         first = server.requests[0].target
         order = IDS if "direction=1" in first else IDS[::-1]
@@ -108,8 +115,8 @@ def beyond(order: list[str], n: int, scope: Scope) -> bool:
 
 def test_the_nearer_end_is_walked(tmp_path: Path) -> None:
     with serving() as server:
-        fetched(server, tmp_path, Scope(since=day(2022, 1, 1), until=day(2023, 1, 1)))
-        fetched(server, tmp_path, Scope(since=day(2026, 6, 1)))
+        run_fetch(server, tmp_path, Scope(since=day(2022, 1, 1), until=day(2023, 1, 1)))
+        run_fetch(server, tmp_path, Scope(since=day(2026, 6, 1)))
         assert ["direction=1&" in one.target for one in server.requests] == [True, True, False][
             -len(server.requests) :
         ]
@@ -118,28 +125,28 @@ def test_the_nearer_end_is_walked(tmp_path: Path) -> None:
 @pytest.mark.parametrize("limit", [1, 99, 100, 250])
 def test_a_limit_is_met_exactly_with_the_newest_models(tmp_path: Path, limit: int) -> None:
     with serving() as server:
-        harvest = fetched(server, tmp_path, Scope(limit=limit))
-        assert ids(harvest) == IDS[::-1][:limit]
+        result = run_fetch(server, tmp_path, Scope(limit=limit))
+        assert ids(result) == IDS[::-1][:limit]
         assert len(server.requests) == -(-limit // 100)
 
 
 def test_a_limit_in_a_period_counts_only_the_period(tmp_path: Path) -> None:
     scope = Scope(since=day(2023, 1, 1), until=day(2024, 1, 1), limit=20)
     with serving(page_size=10) as server:
-        harvest = fetched(server, tmp_path, scope)
-    assert harvest.models == 20
-    assert [one for one in ids(harvest) if one in within(scope)] == within(scope)[:20]
+        result = run_fetch(server, tmp_path, scope)
+    assert result.models == 20
+    assert [one for one in ids(result) if one in within(scope)] == within(scope)[:20]
 
 
 def test_author_task_and_no_files_are_asked_of_the_hub(tmp_path: Path) -> None:
     author = next(iter(POPULATION))["id"].split("/")[0]
     with serving() as server:
-        harvest = fetched(server, tmp_path, Scope(author=author, files=False))
-        models = [json.loads(gzip.decompress(page.read_bytes())) for page in harvest.pages]
+        result = run_fetch(server, tmp_path, Scope(author=author, files=False))
+        models = [json.loads(gzip.decompress(page.read_bytes())) for page in result.pages]
         assert {model["author"] for page in models for model in page} == {author}
         assert all("siblings" not in model for page in models for model in page)
-        assert fetched(server, tmp_path, Scope(author="nobody")).models == 0
-        task = fetched(server, tmp_path, Scope(task="text-generation"))
+        assert run_fetch(server, tmp_path, Scope(author="nobody")).models == 0
+        task = run_fetch(server, tmp_path, Scope(task="text-generation"))
         assert 0 < task.models < len(IDS)
 
 
@@ -148,35 +155,35 @@ def test_author_task_and_no_files_are_asked_of_the_hub(tmp_path: Path) -> None:
     "empty-last-page", "odd-types", "bad-cursor", "drift"}))  # fmt: skip
 def test_trouble_that_passes_costs_requests_but_no_model(tmp_path: Path, kind: str) -> None:
     with serving(page_size=250, faults=Faults({kind: 1.0}, most=2)) as server:
-        assert ids(fetched(server, tmp_path)) == IDS
+        assert ids(run_fetch(server, tmp_path)) == IDS
 
 
 def test_a_model_left_out_before_the_next_page_is_noticed(tmp_path: Path) -> None:
     with serving(page_size=250, faults=Faults({"skipped-row": 1.0}, most=2)) as server:
-        got = ids(fetched(server, tmp_path))
+        got = ids(run_fetch(server, tmp_path))
     assert got[:750] == IDS[:750]  # nothing tells of one left out at the very end
 
 
 @pytest.mark.parametrize("kind", ["stall", "stall-midway"])
 def test_a_stall_is_given_up_and_asked_again(tmp_path: Path, kind: str) -> None:
     with serving(page_size=500, faults=Faults({kind: 1.0}, most=1, stall=2)) as server:
-        assert ids(fetched(server, tmp_path)) == IDS
+        assert ids(run_fetch(server, tmp_path)) == IDS
 
 
 @pytest.mark.parametrize("kind", ["429-spent", "429-spent-retry-after", "429-retry-after"])
 def test_the_hub_says_how_long_to_wait(tmp_path: Path, kind: str) -> None:
     heard: list[str] = []
     with serving(page_size=1000, faults=Faults({kind: 1.0}, most=1)) as server:
-        harvest = fetched(server, tmp_path, progress=lambda state: heard.append(state.notice))
-        assert ids(harvest) == IDS
+        result = run_fetch(server, tmp_path, progress=lambda state: heard.append(state.notice))
+        assert ids(result) == IDS
         assert len(server.requests) == 4  # each of two is asked for twice
     assert any("waiting 2 s" in notice for notice in heard)
 
 
 def test_the_quota_is_never_exceeded(tmp_path: Path) -> None:
     with serving(page_size=100, quota=8, window=1) as server:
-        harvest = fetched(server, tmp_path)
-        assert ids(harvest) == IDS
+        result = run_fetch(server, tmp_path)
+        assert ids(result) == IDS
         assert {one.status for one in server.requests} == {200}
 
 
@@ -186,19 +193,19 @@ def test_random_trouble_of_every_kind(tmp_path: Path, seed: int) -> None:
         "short-page", "repeated-row", "empty-last-page", "bad-cursor"]  # fmt: skip
     faults = Faults(dict.fromkeys(kinds, 0.06), seed=seed, most=3)
     with serving(page_size=50, faults=faults) as server:
-        assert ids(fetched(server, tmp_path)) == IDS
+        assert ids(run_fetch(server, tmp_path)) == IDS
 
 
 @pytest.mark.parametrize(
     ("kind", "error", "words"),
     [
         ("500", HubUnreachableError, "answered 500"),
-        ("502", HubUnreachableError, "goes on from here"),
+        ("502", HubUnreachableError, "to continue"),
         ("429-other", HubUnreachableError, "rate limit"),
         ("error-object", InvalidResponseError, "rate limited|gzip"),
         ("truncated-json", InvalidResponseError, "no page of models|part of a page|gzip"),
         ("repeated-row", InvalidResponseError, "against the order"),
-        ("truncated", HubUnreachableError, "broke off its answer"),
+        ("truncated", HubUnreachableError, "broke off its response"),
         ("truncated-gzip", InvalidResponseError, "part of a page"),
         ("foreign-link", InvalidResponseError, r"127\.0\.0\.2.*does not follow"),
         ("bad-cursor", HubRefusedError, "400"),
@@ -210,10 +217,10 @@ def test_trouble_that_stays_ends_in_one_clear_error_and_loses_nothing(
     with serving() as server:
         server.faults = Faults({kind: 1.0}, most=1_000)
         with pytest.raises(error, match=words) as caught:
-            fetched(server, tmp_path)
+            run_fetch(server, tmp_path)
         assert type(caught.value) in (error, RefusedError)
         server.faults = Faults()
-        assert ids(fetched(server, tmp_path)) == IDS
+        assert ids(run_fetch(server, tmp_path)) == IDS
 
 
 def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
@@ -222,8 +229,8 @@ def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
         for _ in range(2):  # each address fails once: the page, and what lies beyond it
             with pytest.raises(InvalidResponseError, match="no page is that large"):
                 hub.fetch(Scope(), **walk)
-        with hub.fetch(Scope(), **walk) as harvest:
-            assert ids(harvest) == IDS
+        with hub.fetch(Scope(), **walk) as result:
+            assert ids(result) == IDS
 
 
 def test_an_interrupted_walk_goes_on_and_asks_no_page_twice(tmp_path: Path) -> None:
@@ -240,24 +247,24 @@ def test_an_interrupted_walk_goes_on_and_asks_no_page_twice(tmp_path: Path) -> N
     with serving() as server:
         for pages in (3, 4, 9):
             with pytest.raises(Stop):
-                fetched(server, tmp_path, progress=stop_at(pages))
-        harvest = fetched(server, tmp_path)
-        assert ids(harvest) == IDS
+                run_fetch(server, tmp_path, progress=stop_at(pages))
+        result = run_fetch(server, tmp_path)
+        assert ids(result) == IDS
         assert max(Counter(one.target for one in server.requests).values()) == 1
-        assert harvest.requests == 11
-        assert harvest.requests_now == 2
+        assert result.requests == 11
+        assert result.requests_this_run == 2
         # a finished walk needs the Hub no more
-        assert ids(fetched(server, tmp_path)) == IDS
+        assert ids(run_fetch(server, tmp_path)) == IDS
         assert len(server.requests) == 11
-        assert ids(fetched(server, tmp_path, fresh=True)) == IDS
+        assert ids(run_fetch(server, tmp_path, fresh=True)) == IDS
         assert len(server.requests) == 22
 
 
 def test_a_damaged_page_is_fetched_again_and_no_other(tmp_path: Path) -> None:
     with serving() as server:
-        harvest = fetched(server, tmp_path)
-        harvest.pages[4].write_bytes(b"damaged")
-        assert ids(fetched(server, tmp_path)) == IDS
+        result = run_fetch(server, tmp_path)
+        result.pages[4].write_bytes(b"damaged")
+        assert ids(run_fetch(server, tmp_path)) == IDS
         assert len(server.requests) == 12
 
 
@@ -273,15 +280,15 @@ def test_models_that_come_and_go_during_the_walk_move_no_other(tmp_path: Path) -
             population.put({"_id": new, "id": "new/model"})
 
     with FakeHub(population, page_size=100, quota=None) as server:
-        harvest = fetched(server, tmp_path, progress=change)
-    assert ids(harvest) == [one for one in there if one not in gone] + [new]
+        result = run_fetch(server, tmp_path, progress=change)
+    assert ids(result) == [one for one in there if one not in gone] + [new]
 
 
 def test_the_token_goes_to_the_hub_and_nowhere_else(tmp_path: Path) -> None:
     token = "hf_" + "s" * 34
     with serving(tokens={token: "me"}) as server:
-        with hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path) as harvest:
-            assert harvest.models == len(IDS)
+        with hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path) as result:
+            assert result.models == len(IDS)
             assert {one.identity for one in server.requests} == {"me"}
         kept = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
         assert len(kept) > 10
@@ -293,14 +300,14 @@ def test_the_token_goes_to_the_hub_and_nowhere_else(tmp_path: Path) -> None:
 )
 def test_a_bad_token_is_said_and_not_shown(tmp_path: Path, token: str, words: str) -> None:
     with serving() as server, pytest.raises(HubRefusedError, match=words) as caught:
-        hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path, patience=QUICK)
+        hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path, retry_policy=QUICK)
     assert token not in str(caught.value)
 
 
 def test_an_unreachable_hub_is_said_soon_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(HubUnreachableError, match=r"127\.0\.0\.1:9 .*hfscan demo"):
         hub.fetch(
-            Scope(), endpoint="http://127.0.0.1:9", token=None, journal=tmp_path, patience=QUICK
+            Scope(), endpoint="http://127.0.0.1:9", token=None, journal=tmp_path, retry_policy=QUICK
         )
 
 
@@ -313,7 +320,7 @@ def test_an_endpoint_that_is_none_is_said(tmp_path: Path, endpoint: str) -> None
 def test_the_time_left_follows_the_growth_of_the_hub(tmp_path: Path) -> None:
     states: list[hub.Progress] = []
     with serving() as server:
-        fetched(server, tmp_path, Scope(until=day(2024, 7, 1)), progress=states.append)
+        run_fetch(server, tmp_path, Scope(until=day(2024, 7, 1)), progress=states.append)
     totals = [state.total for state in states if state.total is not None]
     assert all(state.models <= (state.total or state.models) for state in states)
     assert totals[-1] == states[-1].models

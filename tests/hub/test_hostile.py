@@ -13,12 +13,18 @@ from servers import RawServer, Send, answer, models, serving
 from hfscan import hub
 from hfscan.errors import HfscanError, HubUnreachableError, InvalidResponseError
 from hfscan.hub.client import HubClient
-from hfscan.hub.commits import first_commit
-from hfscan.hub.retry import Patience
+from hfscan.hub.first_commits import fetch_first_commit
+from hfscan.hub.retry import RetryPolicy
 from hfscan.scope import Scope
 
-QUICK = Patience(
-    attempts=2, greetings=2, first_wait=0.01, longest_wait=0.02, timeout=0.4, answer=0.4, total=5
+QUICK = RetryPolicy(
+    attempts=2,
+    connect_attempts=2,
+    wait_initial=0.01,
+    wait_max=0.02,
+    read_timeout=0.4,
+    response_timeout=0.4,
+    timeout=5,
 )
 PAGE = json.dumps(models(3)).encode()
 
@@ -78,7 +84,7 @@ def test_fetch_gives_up_on_endless_answers(tmp_path: Path, script) -> None:
     told: list[hub.Progress] = []
     with serving(script) as server, pytest.raises(HubUnreachableError, match=r"stopped|too long"):
         hub.fetch(
-            Scope(), endpoint=server.url, token=None, journal=tmp_path, patience=QUICK,
+            Scope(), endpoint=server.url, token=None, journal=tmp_path, retry_policy=QUICK,
             progress=told.append,
         )  # fmt: skip
     assert any(state.waiting and "trying again" in state.notice for state in told)
@@ -88,17 +94,19 @@ def test_fetch_gives_up_on_endless_answers(tmp_path: Path, script) -> None:
 def test_fetch_changed_gives_up_on_endless_answers(tmp_path: Path, script) -> None:
     since = datetime(2024, 1, 1, tzinfo=UTC)
     with serving(script) as server, pytest.raises(HubUnreachableError, match=r"stopped|too long"):
-        hub.fetch_changed(since, endpoint=server.url, token=None, folder=tmp_path, patience=QUICK)
+        hub.fetch_changed_models(
+            since, endpoint=server.url, token=None, folder=tmp_path, retry_policy=QUICK
+        )
 
 
 @SLOW
 def test_first_commit_gives_up_on_endless_answers(script) -> None:
     with (
         serving(script) as server,
-        HubClient(server.url, patience=QUICK) as client,
+        HubClient(server.url, retry_policy=QUICK) as client,
         pytest.raises(HubUnreachableError, match=r"stopped|too long"),
     ):
-        first_commit(client, "a/b")
+        fetch_first_commit(client, "a/b")
 
 
 def test_fetch_survives_interim_answers_that_end(tmp_path: Path) -> None:
@@ -106,9 +114,9 @@ def test_fetch_survives_interim_answers_that_end(tmp_path: Path) -> None:
         body = PAGE if "cursor" not in target else b"[]"
         send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50 + answer(body))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "workers": 1}
-    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
-        assert harvest.models == 3
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK, "workers": 1}
+    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
+        assert result.models == 3
 
 
 @pytest.mark.parametrize(
@@ -128,7 +136,7 @@ def test_fetch_refuses_to_wait_for_ages(tmp_path: Path, status: str, header: str
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(PAGE, header, status=status))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
     with serving(script) as server, pytest.raises(HubUnreachableError, match=r"to wait \d+ s"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -148,9 +156,9 @@ def test_fetch_ignores_quotas_that_are_none(tmp_path: Path, headers: list[str]) 
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(PAGE if "cursor" not in target else b"[]", *headers))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "workers": 1}
-    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
-        assert harvest.models == 3
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK, "workers": 1}
+    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
+        assert result.models == 3
 
 
 @pytest.mark.parametrize("after", ["-1", "NaN", "1e3", "soon", "Wed, 99 Foo 2022"])
@@ -163,9 +171,9 @@ def test_fetch_retries_soon_after_an_unreadable_wait(tmp_path: Path, after: str)
         else:
             send(answer(PAGE if "cursor" not in target else b"[]"))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "workers": 1}
-    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
-        assert harvest.models == 3
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK, "workers": 1}
+    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
+        assert result.models == 3
 
 
 @pytest.mark.parametrize("location", ["/api/models", "?again=1", ""])
@@ -173,7 +181,7 @@ def test_fetch_ends_in_a_redirect_loop(tmp_path: Path, location: str) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(b"", f"location: {location}", status="302 Found"))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
     with serving(script) as server, pytest.raises(InvalidResponseError, match="redirect"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -186,7 +194,7 @@ def test_fetch_refuses_a_redirect_to_no_url(tmp_path: Path, location: str) -> No
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(b"", f"location: {location}", status="302 Found"))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
     with serving(script) as server, pytest.raises(InvalidResponseError):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -196,7 +204,7 @@ def test_fetch_refuses_a_status_that_is_none(tmp_path: Path, status: str) -> Non
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(b"", status=status))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
     with serving(script) as server, pytest.raises(InvalidResponseError, match=status[:3]):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -208,7 +216,7 @@ def test_fetch_refuses_what_is_no_http(tmp_path: Path, word: str) -> None:
         time.sleep(0.01)
         raise OSError  # ends the connection
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
     with serving(script) as server, pytest.raises(HfscanError, match=r"broke off|stopped"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -228,7 +236,7 @@ def mirror(original: str):
 def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) -> None:
     walk: dict[str, Any] = {
         "journal": tmp_path,
-        "patience": QUICK,
+        "retry_policy": QUICK,
         "token": "hf_secret",
         "workers": 1,
     }
@@ -236,7 +244,7 @@ def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) ->
         for endpoint in (server.url, f"{server.url}/hf"):
             with pytest.raises(InvalidResponseError, match=r"does not follow.*--rewrite-links"):
                 hub.fetch(Scope(), endpoint=endpoint, **walk)
-            with hub.fetch(Scope(), endpoint=endpoint, rewrite_links=True, **walk) as harvest:
-                assert harvest.models == 3
-                assert harvest.complete
+            with hub.fetch(Scope(), endpoint=endpoint, rewrite_links=True, **walk) as result:
+                assert result.models == 3
+                assert result.is_complete
         assert any("cursor=x" in one and one.startswith("/hf/api/") for one in server.targets)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from hfscan.errors import DatabaseError, StorageError
-from hfscan.hub.journal import About, Entry, Journal, Stretch
+from hfscan.hub.journal import Journal, PageRecord
 from hfscan.hub.page import Page
+from hfscan.hub.plan import CrawlManifest, IdRange
 from hfscan.scope import Scope
 
 HUB = "http://hub"
@@ -23,82 +24,97 @@ def opened(root: Path, scope: Scope | None = None) -> Journal:
 
 def begun(root: Path) -> Journal:
     journal = opened(root)
-    journal.begin(About(HUB, Scope(), (Stretch("", "g", up="page1"),), NOW))
+    journal.begin(CrawlManifest(HUB, Scope(), (IdRange("", "g", "page1"),), NOW))
     return journal
 
 
-def keep(journal: Journal, number: int) -> Entry:
+def write(journal: Journal, number: int) -> PageRecord:
     page = Page(gzip.compress(b"[]" * number), [], f"page{number + 1}", None, 0)
-    return journal.keep(0, f"page{number}", page, reach="", requests=1, seconds=0.5, at=NOW)
+    return journal.write_page(
+        page,
+        range_index=0,
+        ascending=True,
+        low="",
+        high="",
+        url=f"page{number}",
+        requests=1,
+        seconds=0.5,
+        at=NOW,
+    )
+
+
+def find(journal: Journal, number: int) -> PageRecord | None:
+    records = {record.url: record for record in journal.intact_records()}
+    return records.get(f"page{number}")
 
 
 def test_what_was_kept_is_found_by_the_next_process(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
-        kept = [keep(journal, n) for n in (1, 2, 3)]
+        kept = [write(journal, n) for n in (1, 2, 3)]
     with opened(tmp_path) as journal:
-        assert journal.about is not None
-        assert journal.about.started_at == NOW
-        assert [journal.find(0, f"page{n}") for n in (1, 2, 3)] == kept
-        assert journal.find(0, "page4") is None
+        assert journal.manifest is not None
+        assert journal.manifest.started_at == NOW
+        assert [find(journal, n) for n in (1, 2, 3)] == kept
+        assert find(journal, 4) is None
         assert gzip.decompress(journal.path(kept[2]).read_bytes()) == b"[][][]"
 
 
 @pytest.mark.parametrize("torn", [1, 30, 200])
 def test_a_torn_last_line_is_ignored(tmp_path: Path, torn: int) -> None:
     with begun(tmp_path) as journal:
-        first, _ = keep(journal, 1), keep(journal, 2)
-        manifest = journal.folder / "pages.jsonl"
-        manifest.write_bytes(manifest.read_bytes()[:-torn])
+        first, _ = write(journal, 1), write(journal, 2)
+        records = journal.folder / "pages.jsonl"
+        records.write_bytes(records.read_bytes()[:-torn])
     with opened(tmp_path) as journal:
-        assert journal.find(0, "page1") == first
-        assert (journal.find(0, "page2") is None) is (torn > 1)
-        third = keep(journal, 3)
+        assert find(journal, 1) == first
+        assert (find(journal, 2) is None) is (torn > 1)
+        third = write(journal, 3)
     with opened(tmp_path) as journal:
-        assert journal.find(0, "page1") == first
-        assert journal.find(0, "page3") == third
+        assert find(journal, 1) == first
+        assert find(journal, 3) == third
 
 
 def test_a_damaged_or_missing_page_is_not_trusted_and_can_be_kept_again(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
-        one, two, three = (journal.path(keep(journal, n)) for n in (1, 2, 3))
+        one, two, three = (journal.path(write(journal, n)) for n in (1, 2, 3))
         one.write_bytes(one.read_bytes()[:-1])
         two.write_bytes(bytes([two.read_bytes()[0] ^ 1]) + two.read_bytes()[1:])
         three.unlink()
     with opened(tmp_path) as journal:
-        assert [journal.find(0, f"page{n}") for n in (1, 2, 3)] == [None] * 3
-        again = keep(journal, 2)
+        assert [find(journal, n) for n in (1, 2, 3)] == [None] * 3
+        again = write(journal, 2)
     with opened(tmp_path) as journal:
-        assert journal.find(0, "page2") == again
+        assert find(journal, 2) == again
 
 
 def test_a_damaged_line_is_not_trusted_and_the_others_are(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
-        first, _, third = (keep(journal, n) for n in (1, 2, 3))
-        manifest = journal.folder / "pages.jsonl"
-        manifest.write_bytes(manifest.read_bytes().replace(b'"number":2', b'"number":9'))
+        first, _, third = (write(journal, n) for n in (1, 2, 3))
+        records = journal.folder / "pages.jsonl"
+        records.write_bytes(records.read_bytes().replace(b'"number":2', b'"number":9'))
     with opened(tmp_path) as journal:
-        found = [journal.find(0, f"page{n}") for n in (1, 2, 3)]
+        found = [find(journal, n) for n in (1, 2, 3)]
         assert found == [first, None, third]
-        about = journal.folder / "crawl.json"
-        about.write_bytes(about.read_bytes().replace(b"page1", b"page7"))
+        manifest = journal.folder / "crawl.json"
+        manifest.write_bytes(manifest.read_bytes().replace(b"page1", b"page7"))
     with opened(tmp_path) as journal:
-        assert journal.about is None
+        assert journal.manifest is None
 
 
 def test_a_journal_without_its_description_counts_for_nothing(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
-        keep(journal, 1)
+        write(journal, 1)
         (journal.folder / "crawl.json").write_bytes(b'{"endpoint":"http://h')
     with opened(tmp_path) as journal:
-        assert journal.about is None
-        assert journal.find(0, "page1") is None
+        assert journal.manifest is None
+        assert find(journal, 1) is None
 
 
 def test_a_new_beginning_drops_what_was_kept(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
-        keep(journal, 1)
+        write(journal, 1)
     with begun(tmp_path) as journal:
-        assert journal.find(0, "page1") is None
+        assert find(journal, 1) is None
 
 
 def test_scopes_do_not_share_a_journal(tmp_path: Path) -> None:
@@ -136,7 +152,7 @@ def test_two_crawls_cannot_share_a_journal(tmp_path: Path) -> None:
 
 def test_discarding_leaves_nothing_behind(tmp_path: Path) -> None:
     with begun(tmp_path / "root") as journal:
-        keep(journal, 1)
+        write(journal, 1)
         journal.discard()
     assert list(tmp_path.iterdir()) == []
 
@@ -150,12 +166,12 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_said_and_what_was_kept_stays(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
-        first = keep(journal, 1)
+        first = write(journal, 1)
         part = journal.folder / "000002.json.gz"
         part.symlink_to("/dev/full")
         with pytest.raises(StorageError, match="is full"):
-            keep(journal, 2)
+            write(journal, 2)
         part.unlink()
     with opened(tmp_path) as journal:
-        assert journal.find(0, "page1") == first
-        assert keep(journal, 2).number == 2
+        assert find(journal, 1) == first
+        assert write(journal, 2).number == 2

@@ -10,11 +10,11 @@ from servers import Lister, models, serving
 
 from hfscan import hub
 from hfscan.errors import InvalidResponseError
-from hfscan.hub.links import next_target
-from hfscan.hub.retry import Patience
+from hfscan.hub.retry import RetryPolicy
+from hfscan.hub.transport import find_next_link
 from hfscan.scope import Scope
 
-QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=2)
+QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=2)
 ROWS = models(25)
 
 
@@ -37,7 +37,7 @@ ROWS = models(25)
     ],
 )
 def test_next_target_reads_every_spelling(headers: list[str]) -> None:
-    assert next_target(headers) == "http://h/n?c=1"
+    assert find_next_link(headers) == "http://h/n?c=1"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_next_target_reads_every_spelling(headers: list[str]) -> None:
     ],
 )
 def test_next_target_takes_no_other_link(header: str, target: str | None) -> None:
-    assert next_target([header]) == target
+    assert find_next_link([header]) == target
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_fetch_lists_all_models_whatever_the_link(
     tmp_path: Path, link: Callable[[str], Sequence[str]], workers: int
 ) -> None:
     with serving(Lister(ROWS, 5, link)) as server:
-        harvest = hub.fetch(
-            Scope(), endpoint=server.url, token=None, journal=tmp_path, patience=QUICK,
+        result = hub.fetch(
+            Scope(), endpoint=server.url, token=None, journal=tmp_path, retry_policy=QUICK,
             workers=workers,
         )  # fmt: skip
-        with harvest:
-            assert harvest.models == len(ROWS)
-            assert harvest.complete
+        with result:
+            assert result.models == len(ROWS)
+            assert result.is_complete
 
 
 @pytest.mark.parametrize("rows", [5, 25])
@@ -93,13 +93,13 @@ def test_fetch_of_an_unprovable_end_is_not_complete(tmp_path: Path, rows: int) -
             "endpoint": server.url,
             "token": None,
             "journal": tmp_path,
-            "patience": QUICK,
+            "retry_policy": QUICK,
         }
         for _ in range(2):  # the journal keeps it
-            with hub.fetch(scope, **walk) as harvest:
-                assert harvest.models == 5
-                assert not harvest.complete
-                assert harvest.unproven_end == "it lists what it has listed before"
+            with hub.fetch(scope, **walk) as result:
+                assert result.models == 5
+                assert not result.is_complete
+                assert result.unproven_end == "it lists what it has listed before"
 
 
 def test_fetch_from_both_ends_of_an_unprovable_list(tmp_path: Path) -> None:
@@ -109,11 +109,11 @@ def test_fetch_from_both_ends_of_an_unprovable_list(tmp_path: Path) -> None:
                 "endpoint": server.url,
                 "token": None,
                 "journal": tmp_path,
-                "patience": QUICK,
+                "retry_policy": QUICK,
             }
-            with hub.fetch(Scope(), **walk) as harvest:
-                assert harvest.complete is complete  # where the two ends meet, nothing is missing
-                assert harvest.models == (8 if complete else 10)
+            with hub.fetch(Scope(), **walk) as result:
+                assert result.is_complete is complete  # where the two ends meet, nothing is missing
+                assert result.models == (8 if complete else 10)
 
 
 def test_fetch_changed_goes_on_beyond_a_page_without_link(tmp_path: Path) -> None:
@@ -126,13 +126,13 @@ def test_fetch_changed_goes_on_beyond_a_page_without_link(tmp_path: Path) -> Non
         def __call__(self, server, send, target) -> None:
             from servers import answer, cursor, json
 
-            after = cursor.bound(target) if self.heeds else None
+            after = cursor.boundary_id(target) if self.heeds else None
             start = next((n + 1 for n, one in enumerate(rows) if one["_id"] == after), 0)
             send(answer(json.dumps(rows[start : start + 5]).encode()))
 
-    walk: dict[str, Any] = {"token": None, "folder": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "folder": tmp_path, "retry_policy": QUICK}
     with serving(Changes(rows, 5)) as server:
-        assert hub.fetch_changed(since, endpoint=server.url, **walk).models == len(rows)
+        assert hub.fetch_changed_models(since, endpoint=server.url, **walk).models == len(rows)
     deaf = serving(Changes(rows, 5, heeds=False))
     with deaf as server, pytest.raises(InvalidResponseError, match="full crawl"):
-        hub.fetch_changed(since, endpoint=server.url, **walk)
+        hub.fetch_changed_models(since, endpoint=server.url, **walk)

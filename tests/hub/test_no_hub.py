@@ -12,10 +12,10 @@ import pytest
 from hfscan import hub
 from hfscan.errors import HfscanError, HubUnreachableError, InvalidResponseError
 from hfscan.hub.client import RefusedError
-from hfscan.hub.retry import Patience
+from hfscan.hub.retry import RetryPolicy
 from hfscan.scope import Scope
 
-QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=2)
+QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=2)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -83,10 +83,10 @@ def scripted(handler: type[Handler]) -> Iterator[str]:
 NO_HUBS = pytest.mark.parametrize(
     ("handler", "error", "words"),
     [
-        (Redirecting, InvalidResponseError, r"on to https://elsewhere\.example.*--endpoint"),
-        (Nothing, RefusedError, "no list of models there"),
-        (Circle, InvalidResponseError, "circles"),
-        (Endless, InvalidResponseError, "circles"),
+        (Redirecting, InvalidResponseError, r"links to https://elsewhere\.example.*--endpoint"),
+        (Nothing, RefusedError, "no list of models"),
+        (Circle, InvalidResponseError, "in a circle"),
+        (Endless, InvalidResponseError, "in a circle"),
         (Tomorrow, HubUnreachableError, "wait 86401 s"),
     ],
 )
@@ -97,7 +97,7 @@ def test_what_is_no_hub_is_said(
     tmp_path: Path, handler: type[Handler], error: type[HfscanError], words: str
 ) -> None:
     with scripted(handler) as url, pytest.raises(error, match=words):
-        hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, patience=QUICK)
+        hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, retry_policy=QUICK)
 
 
 @NO_HUBS
@@ -106,14 +106,16 @@ def test_what_is_no_hub_is_said_by_a_walk_of_changes(
 ) -> None:
     since = datetime(2024, 1, 1, tzinfo=UTC)
     with scripted(handler) as url, pytest.raises(error, match=words):
-        hub.fetch_changed(since, endpoint=url, token=None, folder=tmp_path, patience=QUICK)
+        hub.fetch_changed_models(
+            since, endpoint=url, token=None, folder=tmp_path, retry_policy=QUICK
+        )
 
 
 def test_fields_that_the_hub_does_not_know_are_left_out_and_told(tmp_path: Path) -> None:
     with scripted(Old) as url:
-        harvest = hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, patience=QUICK)
-        with harvest:
-            assert harvest.models == 1
-            assert harvest.complete  # from either end it is the only one
-            assert "baseModels" in harvest.dropped_fields
-            assert "author" not in harvest.dropped_fields
+        result = hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, retry_policy=QUICK)
+        with result:
+            assert result.models == 1
+            assert result.is_complete  # from either end it is the only one
+            assert "baseModels" in result.unsupported_fields
+            assert "author" not in result.unsupported_fields

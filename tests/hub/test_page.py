@@ -8,8 +8,8 @@ import json
 import pytest
 
 from hfscan.errors import InvalidResponseError
-from hfscan.hub.client import Answer
-from hfscan.hub.page import Page, prove
+from hfscan.hub.client import RawResponse
+from hfscan.hub.page import Page, validate_page
 from hfscan.hub.retry import TransientError
 
 IDS = [f"63{n:022x}" for n in range(4)]
@@ -24,24 +24,24 @@ def etag(body: bytes) -> str:
 
 def answer(
     body: bytes = BODY, *, tag: str | None = None, packed: bytes | None = None, next_: str = ""
-) -> Answer:
-    return Answer(gzip.compress(body) if packed is None else packed, "gzip", tag, next_, None)
+) -> RawResponse:
+    return RawResponse(gzip.compress(body) if packed is None else packed, "gzip", tag, next_, None)
 
 
-def proven(one: Answer, after: str | None = None, *, ascending: bool = True) -> Page:
-    return prove(one, after=after, ascending=ascending)
+def proven(one: RawResponse, after: str | None = None, *, ascending: bool = True) -> Page:
+    return validate_page(one, after=after, ascending=ascending)
 
 
 def test_a_whole_page_is_kept_as_it_was_sent() -> None:
     sent = answer(tag=etag(BODY))
     page = proven(sent)
-    assert page.packed == sent.body
+    assert page.gzipped == sent.body
     assert page.ids == IDS
 
 
 def test_a_page_without_compression_is_compressed() -> None:
-    page = proven(Answer(BODY, "", etag(BODY), None, None))
-    assert gzip.decompress(page.packed) == BODY
+    page = proven(RawResponse(BODY, "", etag(BODY), None, None))
+    assert gzip.decompress(page.gzipped) == BODY
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ def test_a_page_without_compression_is_compressed() -> None:
         answer(b'[{"_id":"' + IDS[0].encode() + b'","x":' + b"[" * 5000 + b"]" * 5000 + b"}]"),
         answer(tag=etag(BODY + b" ")),
         answer(tag=etag(BODY.replace(b"pytorch", b"tortorc"))),
-        Answer(BODY, "br", None, None, None),
+        RawResponse(BODY, "br", None, None, None),
     ],
 )
-def test_what_is_not_whole_may_be_asked_for_again(sent: Answer) -> None:
+def test_what_is_not_whole_may_be_asked_for_again(sent: RawResponse) -> None:
     with pytest.raises(TransientError):
         proven(sent)
 
@@ -91,14 +91,14 @@ def test_a_gzip_bomb_is_refused_for_good() -> None:
     bomb = answer(b"[" + b" " * (1 << 20) + b"]")
     for largest in (1 << 19, (1 << 20) + 1):
         with pytest.raises(InvalidResponseError, match="unpack to more than"):
-            prove(bomb, after=None, ascending=True, largest=largest)
-    assert prove(bomb, after=None, ascending=True, largest=(1 << 20) + 2).ids == []
+            validate_page(bomb, after=None, ascending=True, max_bytes=largest)
+    assert validate_page(bomb, after=None, ascending=True, max_bytes=(1 << 20) + 2).ids == []
 
 
 def test_text_that_no_reader_accepts_is_mended() -> None:
     body = BODY.replace(b'"pytorch"', rb'"\ud800 and \ud83d\ude00"', 1)
     page = proven(answer(body, tag=etag(body)))
-    rows = json.loads(gzip.decompress(page.packed))
+    rows = json.loads(gzip.decompress(page.gzipped))
     assert page.ids == IDS
     assert rows[0]["tags"] == ["\N{REPLACEMENT CHARACTER} and \N{GRINNING FACE}"]
 
@@ -123,12 +123,12 @@ def test_a_cursor_beyond_the_last_model_tells_of_models_left_out(
 ) -> None:
     text = base64.b64encode(json.dumps(cursor).encode()).decode().replace("=", "%3D")
     page = proven(answer(next_=f"http://hub/api/models?cursor={text}"))
-    assert page.short_of_cursor is short
+    assert page.is_missing_tail is short
 
 
 def test_a_page_is_cut_to_whole_models() -> None:
     page = proven(answer(next_="http://hub/api/models?cursor=x"))
-    cut = page.only(lambda one: one != IDS[1])
+    cut = page.filter(lambda one: one != IDS[1])
     assert (cut.ids, cut.models) == (IDS, len(IDS) - 1)
-    assert json.loads(gzip.decompress(cut.packed)) == [ROWS[0], *ROWS[2:]]
-    assert page.only(lambda _: True) is page
+    assert json.loads(gzip.decompress(cut.gzipped)) == [ROWS[0], *ROWS[2:]]
+    assert page.filter(lambda _: True) is page

@@ -8,15 +8,15 @@ import pytest
 from servers import RawServer, Send, answer, models, serving
 
 from hfscan import hub
-from hfscan.census import crawl
 from hfscan.errors import InvalidResponseError
-from hfscan.hub.retry import Patience
-from hfscan.hub.rows import LARGEST_ROW, NotAListError, read_rows
+from hfscan.hub.page import MAX_ROW_BYTES, NotAListError, read_rows
+from hfscan.hub.retry import RetryPolicy
+from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 from hfscan.store import Store
 from hfscan.store.dump.shapes import LARGEST_OBJECT
 
-QUICK = Patience(first_wait=0.01, longest_wait=0.02, timeout=5)
+QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.02, read_timeout=5)
 GOOD = models(4)
 ID = "64" + "0" * 22
 
@@ -35,8 +35,8 @@ BAD = {
     "number": ("17", "that are not objects"),
     "text": ('"a, ]b[ \\" {"', "that are not objects"),
     "array": ('[{"_id":"x"}]', "that are not objects"),
-    "two tags": (f'{{"_id":"{ID}","id":"a/b","tags":["tf"],"tags":[]}}', "with a key given twice"),
-    "two _ids": (f'{{"_id":"{ID}","_id":"{"6" * 24}","id":"a/b"}}', "with a key given twice"),
+    "two tags": (f'{{"_id":"{ID}","id":"a/b","tags":["tf"],"tags":[]}}', "with a duplicate key"),
+    "two _ids": (f'{{"_id":"{ID}","_id":"{"6" * 24}","id":"a/b"}}', "with a duplicate key"),
     "NaN": (f'{{"_id":"{ID}","id":"a/b","likes":NaN}}', "that are not valid JSON"),
     "bad escape": (f'{{"_id":"{ID}","id":"a/b","x":"\\q"}}', "that are not valid JSON"),
     "no colon": (f'{{"_id" "{ID}"}}', "that are not valid JSON"),
@@ -57,7 +57,7 @@ def page(bad: str, place: int) -> bytes:
 def test_read_rows_leaves_a_bad_row_out(name: str, place: int) -> None:
     bad, reason = BAD[name]
     rows = read_rows(page(bad, place))
-    assert rows.left_out == {reason: 1}
+    assert rows.skipped == {reason: 1}
     assert rows.ids == [one["_id"] for one in GOOD]
     assert json.loads(rows.body) == GOOD
 
@@ -76,7 +76,7 @@ def test_read_rows_refuses_what_is_no_list(body: bytes) -> None:
 
 
 def test_largest_row_is_what_readers_take() -> None:
-    assert LARGEST_ROW == LARGEST_OBJECT
+    assert MAX_ROW_BYTES == LARGEST_OBJECT
 
 
 @pytest.mark.parametrize("name", [*BAD])
@@ -90,7 +90,7 @@ def test_crawl_stores_all_models_but_the_bad_row(tmp_path: Path, name: str) -> N
         crawled = crawl(
             Scope(), endpoint=server.url, token=None, db=tmp_path / "h.duckdb", workers=1
         )
-    assert crawled.harvest.left_out == {reason: 1}
+    assert crawled.fetched.skipped_rows == {reason: 1}
     with Store.open(tmp_path / "h.duckdb") as store:
         (snapshot,) = store.snapshots()
         ids = store.connection.execute("SELECT _id FROM models_in(1) ORDER BY _id").fetchall()
@@ -105,11 +105,11 @@ def test_fetch_ends_beyond_a_bad_last_row(tmp_path: Path) -> None:
         bad = b'[{"_id":null,"id":"a/b"}]'
         send(answer(bad if "cursor" in target else json.dumps(GOOD).encode()))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK, "workers": 1}
-    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as harvest:
-        assert harvest.models == len(GOOD)
-        assert harvest.left_out == {"without a valid _id": 1}
-        assert not harvest.complete
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK, "workers": 1}
+    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
+        assert result.models == len(GOOD)
+        assert result.skipped_rows == {"without a valid _id": 1}
+        assert not result.is_complete
 
 
 @pytest.mark.parametrize("body", [b"[1,2,3]", b'[{"name":"x"}]', b'["a"]', b"[[]]"])
@@ -117,7 +117,7 @@ def test_fetch_refuses_a_list_of_something_else(tmp_path: Path, body: bytes) -> 
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(body))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
     with serving(script) as server, pytest.raises(InvalidResponseError, match="no page of models"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -128,6 +128,6 @@ def test_fetch_still_refuses_a_wrong_order(tmp_path: Path) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(json.dumps(rows).encode()))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "patience": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
     with serving(script) as server, pytest.raises(InvalidResponseError, match="against the order"):
         hub.fetch(Scope(), endpoint=server.url, **walk)

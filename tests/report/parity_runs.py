@@ -2,7 +2,7 @@
 
 from testhub import FakeHub
 
-from hfscan.census import crawl
+from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 from hfscan.store import Store
 from hfscan.store.parity import record

@@ -15,8 +15,8 @@ import parity_runs
 import pytest
 from testhub import FakeHub, Population
 
-from hfscan.census import crawl
 from hfscan.figures import SnapshotView, load
+from hfscan.pipeline import crawl
 from hfscan.report import FORMATS, ReportRequest, build, build_database_report, compare
 from hfscan.report.format import format_number, format_percent, format_range, format_value
 from hfscan.report.writers.csv_ import section_rows, to_csv

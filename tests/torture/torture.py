@@ -44,8 +44,8 @@ ROOT = Path(__file__).parents[2]
 CRAWLS = """
 import functools, json, os, sys
 import hfscan.hub.client as client
-client.Patience = functools.partial(
-    client.Patience, first_wait=0.01, longest_wait=0.05, timeout=0.5
+client.RetryPolicy = functools.partial(
+    client.RetryPolicy, wait_initial=0.01, wait_max=0.05, read_timeout=0.5
 )
 import hfscan.cli.crawl
 from hfscan.cli import main

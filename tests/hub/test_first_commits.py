@@ -10,16 +10,20 @@ from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
 from hfscan.errors import HubRefusedError, HubUnreachableError, InvalidResponseError
-from hfscan.hub.retry import Patience
+from hfscan.hub.retry import RetryPolicy
 
-QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=0.05, timeout=2)
+QUICK = RetryPolicy(attempts=3, wait_initial=0.01, wait_max=0.05, read_timeout=2)
 POPULATION = Population.synthetic(400, seed=1)
 NAMES = [model["id"] for model in POPULATION if ".first_commit" in model]
 
 
-def dated(root: Path, url: str, names: list[str], token: str | None = None) -> hub.Dated:
-    with hub.Answers(root, url) as answers:
-        return hub.first_commits(names, endpoint=url, token=token, answers=answers, patience=QUICK)
+def dated(
+    root: Path, url: str, names: list[str], token: str | None = None
+) -> hub.FirstCommitResults:
+    with hub.FirstCommitLog(root, url) as log:
+        return hub.fetch_first_commits(
+            names, endpoint=url, token=token, log=log, retry_policy=QUICK
+        )
 
 
 def test_one_broken_model_is_named_and_the_rest_is_dated(tmp_path: Path) -> None:

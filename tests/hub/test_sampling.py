@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
-from hfscan.hub.retry import Patience
-from hfscan.hub.sample import Design
+from hfscan.hub.plan import SamplingDesign
+from hfscan.hub.retry import RetryPolicy
 from hfscan.objectid import created_at
 from hfscan.scope import Scope
 
-QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=20)
+QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=20)
 POPULATION = Population.synthetic(6_000, seed=3)
 IDS = list(POPULATION.ids)
 NOW = datetime(2024, 8, 1, tzinfo=UTC)
@@ -34,33 +34,33 @@ def serving(**more: Any) -> Iterator[FakeHub]:
         yield server
 
 
-def fetched(server: FakeHub, root: Path, scope: Scope, **more: Any) -> hub.Harvest:
-    harvest = hub.fetch(
-        scope, endpoint=server.url, token=None, journal=root, patience=QUICK, **more
+def run_fetch(server: FakeHub, root: Path, scope: Scope, **more: Any) -> hub.FetchResult:
+    result = hub.fetch(
+        scope, endpoint=server.url, token=None, journal=root, retry_policy=QUICK, **more
     )
-    harvest.journal.close()
-    return harvest
+    result.journal.close()
+    return result
 
 
-def ids(harvest: hub.Harvest) -> list[str]:
-    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in harvest.pages)
+def ids(result: hub.FetchResult) -> list[str]:
+    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in result.pages)
     return sorted(model["_id"] for page in pages for model in page)
 
 
-def drawn(harvest: hub.Harvest) -> list[str]:
-    assert harvest.design is not None
-    return [one for one in IDS if harvest.design.draws(one)]
+def drawn(result: hub.FetchResult) -> list[str]:
+    assert result.design is not None
+    return [one for one in IDS if result.design.includes(one)]
 
 
 def test_a_sample_is_what_its_design_draws_and_needs_few_requests(tmp_path: Path) -> None:
     with serving(page_size=1_000) as server:
-        harvest = fetched(server, tmp_path, Scope(sample=0.05, seed=1))
-        assert ids(harvest) == drawn(harvest)
-        assert harvest.models == len(drawn(harvest))
-        assert 0.03 < harvest.models / len(IDS) < 0.07
-        assert not harvest.scope.whole
-        assert harvest.design is not None
-        told = harvest.design.told()
+        result = run_fetch(server, tmp_path, Scope(sample=0.05, seed=1))
+        assert ids(result) == drawn(result)
+        assert result.models == len(drawn(result))
+        assert 0.03 < result.models / len(IDS) < 0.07
+        assert not result.scope.is_unfiltered
+        assert result.design is not None
+        told = result.design.describe()
         assert "probability 0.05, seed 1: 200 ranges" in told
         assert "until before" in told
         assert len(server.requests) < 250  # the ranges, and the cutoff
@@ -79,31 +79,31 @@ def test_where_cursors_of_its_own_are_refused_the_plain_walk_draws_the_same(
         sample=0.2, seed=2,
     )  # fmt: skip
     with serving(page_size=100) as server:
-        expected = fetched(server, tmp_path / "ranges", scope)
+        expected = run_fetch(server, tmp_path / "ranges", scope)
         server.faults = Refusing({"bad-cursor": 1.0}, most=10**6)
-        harvest = fetched(server, tmp_path / "plain", scope)
-        assert expected.walkers > 100 > harvest.walkers == 1
-        assert ids(harvest) == ids(expected) == drawn(harvest)
+        result = run_fetch(server, tmp_path / "plain", scope)
+        assert expected.workers > 100 > result.workers == 1
+        assert ids(result) == ids(expected) == drawn(result)
 
 
 def test_a_sample_of_all_is_all(tmp_path: Path) -> None:
     with serving(page_size=1_000) as server:
-        assert ids(fetched(server, tmp_path, Scope(sample=1.0))) == IDS
+        assert ids(run_fetch(server, tmp_path, Scope(sample=1.0))) == IDS
         assert len(server.requests) == 6 + 1  # an empty page proves the end
 
 
 def test_a_cursor_that_is_not_heeded_is_noticed(tmp_path: Path) -> None:
-    class Deaf(FakeHub):
+    class CursorIgnoringHub(FakeHub):
         def answer(self, method: str, target: str, *rest: Any) -> Any:
             forged = "ZmZmZmZmZmZm" in target
             return super().answer(
                 method, target.partition("&cursor=")[0] if forged else target, *rest
             )
 
-    with Deaf(POPULATION, quota=None, page_size=500) as server:
-        harvest = fetched(server, tmp_path, Scope(sample=0.1, seed=5))
-        assert harvest.walkers == 1
-        assert ids(harvest) == drawn(harvest)
+    with CursorIgnoringHub(POPULATION, quota=None, page_size=500) as server:
+        result = run_fetch(server, tmp_path, Scope(sample=0.1, seed=5))
+        assert result.workers == 1
+        assert ids(result) == drawn(result)
 
 
 def test_a_sample_of_a_period(tmp_path: Path) -> None:
@@ -112,10 +112,10 @@ def test_a_sample_of_a_period(tmp_path: Path) -> None:
         sample=0.3, seed=4,
     )  # fmt: skip
     with serving(page_size=1_000) as server:
-        harvest = fetched(server, tmp_path, scope)
+        result = run_fetch(server, tmp_path, scope)
     inside = [one for one in IDS if created_at(one).year == 2023]
-    assert ids(harvest) == [one for one in drawn(harvest) if one in set(inside)]
-    assert 0.2 < harvest.models / len(inside) < 0.4
+    assert ids(result) == [one for one in drawn(result) if one in set(inside)]
+    assert 0.2 < result.models / len(inside) < 0.4
 
 
 def test_interrupted_it_goes_on_with_the_same_draw(tmp_path: Path) -> None:
@@ -128,9 +128,9 @@ def test_interrupted_it_goes_on_with_the_same_draw(tmp_path: Path) -> None:
 
     with serving(page_size=1_000) as server:
         with pytest.raises(Stop):
-            fetched(server, tmp_path, Scope(sample=0.05), progress=stop)
-        harvest = fetched(server, tmp_path, Scope(sample=0.05), workers=4)
-        assert ids(harvest) == drawn(harvest)
+            run_fetch(server, tmp_path, Scope(sample=0.05), progress=stop)
+        result = run_fetch(server, tmp_path, Scope(sample=0.05), workers=4)
+        assert ids(result) == drawn(result)
         asked = Counter(urlsplit(one.target).query for one in server.requests)
         again = [query for query, times in asked.items() if times > 1]
         assert len(again) <= 1  # two ranges may both have to prove the Hub's end
@@ -139,7 +139,10 @@ def test_interrupted_it_goes_on_with_the_same_draw(tmp_path: Path) -> None:
 def test_every_model_is_drawn_as_often_as_the_others() -> None:
     ids = [*IDS[::100], *(f"{0x63000000 + n * 86_400:08x}{n:016x}" for n in range(60))]
     times = Counter(
-        one for seed in range(500) for one in ids if Design.of(0.1, seed, None, NOW).draws(one)
+        one
+        for seed in range(500)
+        for one in ids
+        if SamplingDesign.create(0.1, seed, None, NOW).includes(one)
     )
     # 500 draws at 0.1: 50, give or take 6.7
     assert all(20 < times[one] < 85 for one in ids)
@@ -156,10 +159,10 @@ def test_every_model_is_drawn_as_often_as_the_others() -> None:
 def test_what_is_drawn_lies_in_the_spans_that_are_walked(
     probability: float, seed: int, days: int, second: int
 ) -> None:
-    design = Design.of(probability, seed, NOW - timedelta(days=days), NOW)
-    spans = list(design.spans())
+    design = SamplingDesign.create(probability, seed, NOW - timedelta(days=days), NOW)
+    spans = list(design.time_ranges())
     assert all(low < high for low, high in spans)
     assert all(a[1] <= b[0] for a, b in pairwise(spans))
     at = int(design.since.timestamp()) + second % (days * 86_400)
-    if design.draws(f"{at:08x}{0:016x}"):
+    if design.includes(f"{at:08x}{0:016x}"):
         assert any(low <= at < high for low, high in spans)

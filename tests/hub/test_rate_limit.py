@@ -1,4 +1,4 @@
-"""The pace keeps within the announced quota, whatever the Hub's clock and the others do."""
+"""The limiter keeps within the announced quota, whatever the Hub's clock and the others do."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfscan.hub.quota import Pace, Quota, announced
+from hfscan.hub.rate_limit import RateLimiter, RateLimitInfo, parse_ratelimit_headers
 
 
 class Clock:
@@ -23,14 +23,14 @@ def served(
     clock = Clock()
     clock.now += start
     begin = clock.now
-    pace = Pace(clock=clock)
+    limiter = RateLimiter(clock=clock)
     used: dict[int, int] = {}
     for _ in range(requests):
-        clock.now += pace.delay()
+        clock.now += limiter.delay()
         number = int(clock.now // window)
         used[number] = used.get(number, 0) + 1
         left = math.floor((number + 1) * window - clock.now)
-        pace.heard(Quota(max(0, quota - used[number] - others), left, quota, window))
+        limiter.update(RateLimitInfo(max(0, quota - used[number] - others), left, quota, window))
         clock.now += latency
     return used, clock.now - begin
 
@@ -69,29 +69,29 @@ def test_what_others_use_counts_as_used() -> None:
         (
             '"api";r=472;t=235',
             '"fixed window";"api";q=500;w=300',
-            Quota(472, 235, 500, 300),
+            RateLimitInfo(472, 235, 500, 300),
         ),
-        ('"api";t=235;r=0', None, Quota(0, 235)),
-        ('"api"; r=1; t=2', '"api";w=300;q=500', Quota(1, 2, 500, 300)),
-        ('"api";r=1;t=2', '"fixed window";"api";q=0;w=0', Quota(1, 2)),
+        ('"api";t=235;r=0', None, RateLimitInfo(0, 235)),
+        ('"api"; r=1; t=2', '"api";w=300;q=500', RateLimitInfo(1, 2, 500, 300)),
+        ('"api";r=1;t=2', '"fixed window";"api";q=0;w=0', RateLimitInfo(1, 2)),
         ('"api";r=1', None, None),
         ('"api";r=-1;t=x', None, None),
         ("", None, None),
         (None, None, None),
     ],
 )
-def test_headers(state: str | None, policy: str | None, quota: Quota | None) -> None:
+def test_headers(state: str | None, policy: str | None, quota: RateLimitInfo | None) -> None:
     headers = {"ratelimit": state, "ratelimit-policy": policy}
-    assert announced({k: v for k, v in headers.items() if v is not None}) == quota
+    assert parse_ratelimit_headers({k: v for k, v in headers.items() if v is not None}) == quota
 
 
 def test_a_spent_quota_without_a_policy_is_waited_for() -> None:
     clock = Clock()
-    pace = Pace(clock=clock)
-    assert pace.delay() == 0
-    pace.heard(Quota(0, 20))
+    limiter = RateLimiter(clock=clock)
+    assert limiter.delay() == 0
+    limiter.update(RateLimitInfo(0, 20))
     clock.now += 5
-    assert pace.delay() == 16
-    pace.heard(None)
+    assert limiter.delay() == 16
+    limiter.update(None)
     clock.now += 16
-    assert pace.delay() == 0
+    assert limiter.delay() == 0

@@ -19,9 +19,7 @@ from hfscan.errors import (
 )
 from hfscan.fakehub.messages import json_response
 from hfscan.hub import client_limits
-from hfscan.hub.dataset_file import fetch
-from hfscan.hub.official import translate_client_errors
-from hfscan.hub.publish import Dataset
+from hfscan.hub.datasets import HubDataset, download_dataset_file, translate_client_errors
 
 TOKEN = "hf_" + "s" * 34
 
@@ -60,7 +58,7 @@ def cut_off(server: RawServer, send: Send, target: str) -> None:
 )
 def test_dataset_head_raises_only_its_own_errors(script, error: type[HfscanError]) -> None:
     with serving(script) as server:
-        dataset = Dataset("ann/x", endpoint=server.url, token=TOKEN)
+        dataset = HubDataset("ann/x", endpoint=server.url, token=TOKEN)
         with pytest.raises(error, match=r"^ann/x cannot be read: ") as caught:
             dataset.head()
     assert TOKEN not in str(caught.value)
@@ -68,7 +66,7 @@ def test_dataset_head_raises_only_its_own_errors(script, error: type[HfscanError
 
 
 def test_dataset_head_says_that_nobody_answers() -> None:
-    dataset = Dataset("ann/x", endpoint="http://127.0.0.1:9", token=TOKEN)
+    dataset = HubDataset("ann/x", endpoint="http://127.0.0.1:9", token=TOKEN)
     with pytest.raises(HubUnreachableError, match=r"http://127\.0\.0\.1:9 cannot be reached"):
         dataset.head()
 
@@ -76,7 +74,7 @@ def test_dataset_head_says_that_nobody_answers() -> None:
 def test_dataset_head_gives_up_on_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_limits, "LONGEST_SILENCE", 0.2)
     with serving(lambda server, *_: server.closing.wait(30)) as server:
-        dataset = Dataset("ann/x", endpoint=server.url, token=TOKEN)
+        dataset = HubDataset("ann/x", endpoint=server.url, token=TOKEN)
         with pytest.raises(HubUnreachableError, match=r"^ann/x cannot be read: "):
             dataset.head()
 
@@ -114,7 +112,7 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90
 def test_dataset_head_gives_up_on_drip(short_window, script) -> None:
     begun = time.monotonic()
     with serving(script) as server:
-        dataset = Dataset("ann/x", endpoint=server.url, token=TOKEN)
+        dataset = HubDataset("ann/x", endpoint=server.url, token=TOKEN)
         # for requests an interim answer is the answer
         with pytest.raises(HfscanError, match=r"too slow: .* bytes in|cannot read .*JSON"):
             dataset.head()
@@ -136,8 +134,10 @@ def test_download_gives_up_on_drip(
         for module in (constants, file_download):  # releases before 1.0 copy it
             monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-        with pytest.raises(HubUnreachableError, match=r"cannot be had: .*the answer is too slow"):
-            fetch("hf://datasets/ann/x/a.json")
+        with pytest.raises(
+            HubUnreachableError, match=r"cannot be downloaded: .*the answer is too slow"
+        ):
+            download_dataset_file("hf://datasets/ann/x/a.json")
 
 
 def test_slow_answer_of_enough_bytes_is_read(short_window, monkeypatch) -> None:
@@ -151,7 +151,7 @@ def test_slow_answer_of_enough_bytes_is_read(short_window, monkeypatch) -> None:
             send(body[place : place + 4])
 
     with serving(script) as server:
-        assert Dataset("ann/x", endpoint=server.url, token=TOKEN).head() == "c" * 40
+        assert HubDataset("ann/x", endpoint=server.url, token=TOKEN).head() == "c" * 40
 
 
 class Failing(FakeHub):
@@ -187,7 +187,7 @@ def test_publish_raises_only_its_own_errors(
     (tmp_path / "a.parquet").write_bytes(b"x" * 1_000)
     hub = Failing(Population.synthetic(3, seed=1), quota=None, tokens={TOKEN: "ann"})
     with hub:
-        dataset = Dataset("ann/x", endpoint=hub.url, token=TOKEN)
+        dataset = HubDataset("ann/x", endpoint=hub.url, token=TOKEN)
         hub.part, hub.status = part, status
         with pytest.raises(error, match=r"^ann/x cannot be published: "):
             dataset.publish({"a.parquet": tmp_path / "a.parquet"}, "a message")

@@ -18,11 +18,11 @@ from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
 from hfscan.errors import InvalidResponseError
-from hfscan.hub.retry import Patience
-from hfscan.hub.waypoints import load
+from hfscan.hub.cursor import SavedCursors
+from hfscan.hub.retry import RetryPolicy
 from hfscan.scope import Scope
 
-QUICK = Patience(first_wait=0.01, longest_wait=0.05, timeout=2)
+QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=2)
 POPULATION = Population.synthetic(1_000, seed=3)
 IDS = list(POPULATION.ids)
 
@@ -33,42 +33,42 @@ def serving(population: Population = POPULATION, **more: Any) -> Iterator[FakeHu
         yield server
 
 
-def fetched(server: FakeHub, root: Path, **more: Any) -> hub.Harvest:
-    harvest = hub.fetch(
+def run_fetch(server: FakeHub, root: Path, **more: Any) -> hub.FetchResult:
+    result = hub.fetch(
         Scope(),
         endpoint=server.url,
         token=None,
         journal=root / "journal",
-        patience=QUICK,
-        waypoints=root / "waypoints",
+        retry_policy=QUICK,
+        saved_cursors=root / "cursors",
         **more,
     )
-    harvest.journal.close()
-    return harvest
+    result.journal.close()
+    return result
 
 
-def models(harvest: hub.Harvest) -> list[dict[str, Any]]:
-    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in harvest.pages)
+def models(result: hub.FetchResult) -> list[dict[str, Any]]:
+    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in result.pages)
     return sorted((model for page in pages for model in page), key=lambda model: model["_id"])
 
 
-def ids(harvest: hub.Harvest) -> list[str]:
-    return [model["_id"] for model in models(harvest)]
+def ids(result: hub.FetchResult) -> list[str]:
+    return [model["_id"] for model in models(result)]
 
 
-def leave_waypoints(server: FakeHub, root: Path, workers: int = 1) -> None:
-    harvest = fetched(server, root, workers=workers, fresh=True)
-    assert harvest.waypoints is not None
-    harvest.waypoints.save(root / "waypoints")
-    harvest.discard()
+def save_cursors(server: FakeHub, root: Path, workers: int = 1) -> None:
+    result = run_fetch(server, root, workers=workers, fresh=True)
+    assert result.saved_cursors is not None
+    result.saved_cursors.save(root / "cursors")
+    result.discard()
     server.requests.clear()
 
 
-def hand_over(root: Path, server: FakeHub, other: FakeHub) -> None:
+def copy_cursors(root: Path, server: FakeHub, other: FakeHub) -> None:
     """Let the waypoints of one server be those of another."""
-    known = load(root / "waypoints", server.url)
+    known = SavedCursors.load(root / "cursors", server.url)
     assert known is not None
-    msgspec.structs.replace(known, endpoint=other.url).save(root / "waypoints")
+    msgspec.structs.replace(known, endpoint=other.url).save(root / "cursors")
 
 
 def cursors(server: FakeHub) -> list[str]:
@@ -78,9 +78,9 @@ def cursors(server: FakeHub) -> list[str]:
 
 def test_two_walkers_meet(tmp_path: Path) -> None:
     with serving(latency=0.005) as server:
-        harvest = fetched(server, tmp_path, workers=2)
-        assert ids(harvest) == IDS
-        assert harvest.models == len(IDS)
+        result = run_fetch(server, tmp_path, workers=2)
+        assert ids(result) == IDS
+        assert result.models == len(IDS)
         up = sum("direction=1" in one.target for one in server.requests)
         assert 20 < up < 80
         # a page at the meeting, and one for what was created meanwhile
@@ -91,42 +91,42 @@ def test_two_walkers_meet(tmp_path: Path) -> None:
 @pytest.mark.parametrize("earlier", [1, 2])
 def test_streams_from_waypoints(tmp_path: Path, workers: int, earlier: int) -> None:
     with serving(latency=0.002) as server:
-        leave_waypoints(server, tmp_path, earlier)
-        harvest = fetched(server, tmp_path, workers=workers)
-        assert ids(harvest) == IDS
-        assert harvest.walkers in (workers, workers + 1)
+        save_cursors(server, tmp_path, earlier)
+        result = run_fetch(server, tmp_path, workers=workers)
+        assert ids(result) == IDS
+        assert result.workers in (workers, workers + 1)
         assert len(server.requests) <= 100 + 2 * workers
         if earlier == 1:
-            assert harvest.walkers == workers
-        assert harvest.waypoints is not None
-        harvest.waypoints.save(tmp_path / "waypoints")
-        harvest.discard()
-        assert ids(fetched(server, tmp_path, workers=5)) == IDS
+            assert result.workers == workers
+        assert result.saved_cursors is not None
+        result.saved_cursors.save(tmp_path / "cursors")
+        result.discard()
+        assert ids(run_fetch(server, tmp_path, workers=5)) == IDS
 
 
 def test_waypoints_are_the_hubs_own_cursors_in_order(tmp_path: Path) -> None:
     with serving() as server:
-        fetched(server, tmp_path, workers=1)
+        run_fetch(server, tmp_path, workers=1)
         issued = set(cursors(server))
-        leave_waypoints(server, tmp_path)
-        kept = load(tmp_path / "waypoints", server.url)
-        assert kept is not None
-        assert {b64decode(point.cursor).decode() for point in kept.points} <= issued
-        assert [point.id for point in kept.points] == IDS[9:-1:10]
-        assert load(tmp_path / "waypoints", "http://other") is None
-        whole = (tmp_path / "waypoints").read_bytes()
+        save_cursors(server, tmp_path)
+        saved = SavedCursors.load(tmp_path / "cursors", server.url)
+        assert saved is not None
+        assert {b64decode(point.cursor).decode() for point in saved.cursors} <= issued
+        assert [point.id for point in saved.cursors] == IDS[9:-1:10]
+        assert SavedCursors.load(tmp_path / "cursors", "http://other") is None
+        whole = (tmp_path / "cursors").read_bytes()
         for damaged in (b"", b"{", whole[:-9], whole.replace(b"6", b"7", 1)):
-            (tmp_path / "waypoints").write_bytes(damaged)
-            assert load(tmp_path / "waypoints", server.url) is None
-        assert ids(fetched(server, tmp_path, workers=8)) == IDS  # two walkers, then
+            (tmp_path / "cursors").write_bytes(damaged)
+            assert SavedCursors.load(tmp_path / "cursors", server.url) is None
+        assert ids(run_fetch(server, tmp_path, workers=8)) == IDS  # two walkers, then
 
 
 def test_a_short_crawl_leaves_no_waypoints(tmp_path: Path) -> None:
     with serving(page_size=100) as server:
-        assert fetched(server, tmp_path).waypoints is None
+        assert run_fetch(server, tmp_path).saved_cursors is None
 
 
-class Deaf(FakeHub):
+class CursorIgnoringHub(FakeHub):
     """Begins at the end of the list whatever cursor of an earlier crawl it is shown."""
 
     fresh: frozenset[str] = frozenset()
@@ -144,13 +144,13 @@ class Deaf(FakeHub):
 
 def test_a_waypoint_that_is_not_heeded_ends_in_the_plain_walk(tmp_path: Path) -> None:
     with serving() as server:
-        leave_waypoints(server, tmp_path)
-        with (deaf := Deaf(POPULATION, quota=None, page_size=10)):
-            hand_over(tmp_path, server, deaf)
+        save_cursors(server, tmp_path)
+        with (deaf := CursorIgnoringHub(POPULATION, quota=None, page_size=10)):
+            copy_cursors(tmp_path, server, deaf)
             deaf.fresh = frozenset()
-            harvest = fetched(deaf, tmp_path, workers=4)
-            assert ids(harvest) == IDS
-            assert harvest.walkers == 1
+            result = run_fetch(deaf, tmp_path, workers=4)
+            assert ids(result) == IDS
+            assert result.workers == 1
 
 
 def test_a_waypoint_that_is_refused_ends_in_the_plain_walk(tmp_path: Path) -> None:
@@ -160,11 +160,11 @@ def test_a_waypoint_that_is_refused_ends_in_the_plain_walk(tmp_path: Path) -> No
             return super().pick(target) if forged in target else None
 
     with serving() as server:
-        leave_waypoints(server, tmp_path)
+        save_cursors(server, tmp_path)
         server.faults = Refusing({"bad-cursor": 1.0}, most=4)
-        harvest = fetched(server, tmp_path, workers=2 + 2)
-        assert ids(harvest) == IDS
-        assert harvest.walkers == 1
+        result = run_fetch(server, tmp_path, workers=2 + 2)
+        assert ids(result) == IDS
+        assert result.workers == 1
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -192,8 +192,8 @@ def test_under_edits_deletions_and_creations_all_see_what_one_walker_sees(
     with serving(population) as server:
         workers = 2 if seed < 3 else 5
         if workers > 2:
-            leave_waypoints(server, tmp_path)
-        got = ids(fetched(server, tmp_path, workers=workers, progress=change))
+            save_cursors(server, tmp_path)
+        got = ids(run_fetch(server, tmp_path, workers=workers, progress=change))
         assert len(got) == len(set(got))
         assert untouched <= set(got) <= {*there, *created}
         if workers == 2:
@@ -216,13 +216,13 @@ def test_interrupted_they_go_on_and_ask_no_page_twice(tmp_path: Path, workers: i
 
     with serving(latency=0.002) as server:
         if workers > 2:
-            leave_waypoints(server, tmp_path)
+            save_cursors(server, tmp_path)
         stops = (7, 20, 21, 60)
         for pages in stops:
             with pytest.raises(Stop):
-                fetched(server, tmp_path, workers=workers, progress=stop_at(pages))
-        harvest = fetched(server, tmp_path, workers=workers)
-        assert ids(harvest) == IDS
+                run_fetch(server, tmp_path, workers=workers, progress=stop_at(pages))
+        result = run_fetch(server, tmp_path, workers=workers)
+        assert ids(result) == IDS
         asked = Counter(one.target for one in server.requests)
         again = sum(asked.values()) - len(asked)
         assert again <= workers * (len(stops) + 1)  # those under way when it ended
@@ -230,10 +230,10 @@ def test_interrupted_they_go_on_and_ask_no_page_twice(tmp_path: Path, workers: i
 
 def test_a_damaged_page_is_fetched_again(tmp_path: Path) -> None:
     with serving(latency=0.002) as server:
-        harvest = fetched(server, tmp_path, workers=2)
+        result = run_fetch(server, tmp_path, workers=2)
         for place in (3, -3):
-            harvest.pages[place].write_bytes(b"damaged")
-            assert ids(fetched(server, tmp_path, workers=2)) == IDS
+            result.pages[place].write_bytes(b"damaged")
+            assert ids(run_fetch(server, tmp_path, workers=2)) == IDS
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -241,28 +241,28 @@ def test_damage_while_models_come_and_go_leaves_no_gap(tmp_path: Path, seed: int
     chance = random.Random(seed)
     population = Population.synthetic(400, seed=seed)
     with serving(population) as server:
-        harvest = fetched(server, tmp_path, workers=2)
+        result = run_fetch(server, tmp_path, workers=2)
         for _ in range(3):
             for one in chance.sample(list(population.ids), 30):
                 population.delete(one)
-            for page in chance.sample(harvest.pages, 3):
+            for page in chance.sample(result.pages, 3):
                 page.write_bytes(b"")
-            manifest = harvest.pages[0].with_name("pages.jsonl")
+            manifest = result.pages[0].with_name("pages.jsonl")
             lines = manifest.read_bytes().splitlines(keepends=True)
             for _ in range(3):
                 lines[chance.randrange(len(lines))] = b"damaged\n"
             manifest.write_bytes(b"".join(lines))
-            harvest = fetched(server, tmp_path, workers=2)
-            assert set(population.ids) <= set(ids(harvest))
+            result = run_fetch(server, tmp_path, workers=2)
+            assert set(population.ids) <= set(ids(result))
 
 
 def test_trouble_of_one_walker_ends_all_in_one_error(tmp_path: Path) -> None:
     with serving() as server:
         server.faults = Faults({"foreign-link": 0.2}, most=1_000)
         with pytest.raises(InvalidResponseError, match="does not follow"):
-            fetched(server, tmp_path, workers=2)
+            run_fetch(server, tmp_path, workers=2)
         server.faults = Faults()
-        assert ids(fetched(server, tmp_path, workers=2)) == IDS
+        assert ids(run_fetch(server, tmp_path, workers=2)) == IDS
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -270,17 +270,17 @@ def test_random_trouble(tmp_path: Path, seed: int) -> None:
     kinds = ["500", "502", "429-other", "error-object", "reset", "truncated", "truncated-json",
         "short-page", "repeated-row", "empty-last-page"]  # fmt: skip
     with serving(page_size=20) as server:
-        leave_waypoints(server, tmp_path)
+        save_cursors(server, tmp_path)
         server.faults = Faults(dict.fromkeys(kinds, 0.05), seed=seed, most=3)
-        assert ids(fetched(server, tmp_path, workers=4)) == IDS
+        assert ids(run_fetch(server, tmp_path, workers=4)) == IDS
         server.faults = Faults(dict.fromkeys(kinds, 0.05), seed=seed + 10, most=3)
-        assert ids(fetched(server, tmp_path, workers=2, fresh=True)) == IDS
+        assert ids(run_fetch(server, tmp_path, workers=2, fresh=True)) == IDS
 
 
 def test_the_quota_is_kept_by_all_together(tmp_path: Path) -> None:
     with serving(page_size=20) as server:
-        leave_waypoints(server, tmp_path)
+        save_cursors(server, tmp_path)
     with serving(page_size=20, quota=20, window=1) as strict:
-        hand_over(tmp_path, server, strict)
-        assert ids(fetched(strict, tmp_path, workers=6)) == IDS
+        copy_cursors(tmp_path, server, strict)
+        assert ids(run_fetch(strict, tmp_path, workers=6)) == IDS
         assert {one.status for one in strict.requests} == {200}

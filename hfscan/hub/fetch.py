@@ -1,0 +1,401 @@
+"""Fetch a scope of the Hub into a journal, and resume there.
+
+The journal is replayed; a thread pool fetches the ranges that remain.
+"""
+
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from pathlib import Path
+
+from hfscan.errors import InvalidResponseError
+from hfscan.hub.client import HubClient, RefusedError
+from hfscan.hub.cursor import SavedCursor, SavedCursors, read_cursor
+from hfscan.hub.journal import Journal, PageRecord
+from hfscan.hub.page import Page, retry_if_truncated, unproven_end_page
+from hfscan.hub.plan import IdRange, SamplingDesign, find_unsupported_fields, plan_crawl
+from hfscan.hub.progress import Progress, ProgressReporter
+from hfscan.hub.replay import RemainingRange, Walker, estimate_models, replay_range, sort_by_walk
+from hfscan.hub.retry import RetryPolicy
+from hfscan.objectid import MAX_ID, next_id
+from hfscan.scope import Scope
+
+MAX_CURSOR_RETRIES = 2
+SECOND_WORKER_AFTER = 5.0  # seconds of requests, if the number of workers is not given
+SHUTDOWN_TIMEOUT = 0.5  # seconds that a failed crawl waits for its workers
+_CURSOR_REFUSED = frozenset({400, 404, 409, 410, 422})
+
+
+@dataclass(frozen=True)
+class FetchResult:
+    """The pages of a finished crawl: gzip files of JSON arrays, each model once.
+
+    Use as a context manager: it holds the journal. `models` are on the pages, `listed` is what the
+    Hub listed in all; `seconds` (of requests) and `requests` include earlier runs of the crawl,
+    `requests_this_run` does not. `saved_cursors` is None unless a long crawl of everything.
+    `skipped_rows`: rows that cannot be stored, by reason. `unproven_end`: why it is unknown whether
+    the Hub has more models.
+    """
+
+    scope: Scope
+    endpoint: str
+    pages: tuple[Path, ...]
+    models: int
+    listed: int
+    workers: int
+    requests: int
+    requests_this_run: int
+    seconds: float
+    started_at: datetime
+    finished_at: datetime
+    unsupported_fields: tuple[str, ...]
+    synthetic: str | None
+    design: SamplingDesign | None
+    saved_cursors: SavedCursors | None
+    journal: Journal
+    skipped_rows: dict[str, int]
+    unproven_end: str | None
+
+    @property
+    def is_complete(self) -> bool:
+        """True if every model of the period is proven to be on the pages."""
+        return self.scope.is_unfiltered and not self.skipped_rows and self.unproven_end is None
+
+    def discard(self) -> None:
+        """Delete the pages, once they are in a database."""
+        self.journal.discard()
+
+    def __enter__(self) -> "FetchResult":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.journal.close()
+
+
+def fetch(
+    scope: Scope,
+    *,
+    endpoint: str,
+    token: str | None,
+    journal: Path,
+    fresh: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    retry_policy: RetryPolicy | None = None,
+    workers: int | None = None,
+    saved_cursors: Path | None = None,
+    rewrite_links: bool = False,
+) -> FetchResult:
+    """Fetch `scope` and return its pages; resume an earlier, unfinished crawl.
+
+    Requests only pages that the folder `journal` lacks; `fresh` deletes them first. `workers`:
+    pages fetched at a time; by default one, and a second from the other end if the Hub is slow.
+    More than two start at the cursors of an earlier crawl (the file `saved_cursors`); if there are
+    none, or the Hub ignores or refuses them, one starts at the Hub's end. `rewrite_links`: see
+    HubClient.
+
+    Raises HubUnreachableError, HubRefusedError, InvalidResponseError, StorageError, and
+    DatabaseError if another process crawls the same scope; the pages stay for the next run.
+    """
+    endpoint = endpoint.rstrip("/")
+    opened, reporter = Journal(journal, endpoint, scope), ProgressReporter(progress)
+    try:
+        with HubClient(
+            endpoint,
+            token,
+            retry_policy=retry_policy,
+            rewrite_links=rewrite_links,
+            on_wait=reporter.notify,
+        ) as client:
+            if fresh or opened.manifest is None:
+                split = _load_cursors(saved_cursors, endpoint, workers or 1)
+                plain = workers == 1 and scope.sample is None
+                opened.begin(plan_crawl(scope, endpoint, plain=plain, saved_cursors=split))
+            return _run(client, opened, reporter, workers)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _load_cursors(path: Path | None, endpoint: str, workers: int) -> Sequence[SavedCursor]:
+    saved = SavedCursors.load(path, endpoint) if path and workers > 2 else None
+    return saved.split(workers) if saved else ()
+
+
+def _run(
+    client: HubClient, journal: Journal, reporter: ProgressReporter, workers: int | None
+) -> FetchResult:
+    """Fetch; start again without fields that the Hub does not know, or without its old cursors."""
+    plain = False
+    while True:
+        assert journal.manifest is not None
+        manifest = journal.manifest
+        crawl = _Crawl(client, journal, reporter, workers, may_replan=not plain)
+        try:
+            crawl.run()
+        except CursorRejectedError:
+            plain, unsupported = True, manifest.unsupported_fields
+        except RefusedError as error:
+            unsupported = find_unsupported_fields(error.server_message)
+            if set(unsupported) <= set(manifest.unsupported_fields):
+                raise
+        else:
+            return crawl.result()
+        journal.begin(
+            plan_crawl(
+                manifest.scope,
+                manifest.endpoint,
+                plain=plain,
+                unsupported_fields=unsupported,
+                design=manifest.design,
+            )
+        )
+
+
+class CursorRejectedError(Exception):
+    """The Hub refuses or ignores a cursor, so that the crawl needs a new plan."""
+
+
+class _Crawl:
+    """One attempt to fetch the ranges of a plan.
+
+    `workers` fetch at a time; None: one, and a second if the Hub is slow. `may_replan`: raise
+    CursorRejectedError instead of the Hub's error.
+    """
+
+    def __init__(
+        self,
+        client: HubClient,
+        journal: Journal,
+        reporter: ProgressReporter,
+        workers: int | None,
+        *,
+        may_replan: bool,
+    ) -> None:
+        assert journal.manifest is not None
+        self._client, self._journal, self._reporter = client, journal, reporter
+        self._manifest, self._workers, self._may_replan = journal.manifest, workers, may_replan
+        self._lock = threading.Lock()
+        self._is_stopped = False
+        self._records: list[PageRecord] = []
+        self._seconds = 0.0
+        self._resumable: dict[int, list[PageRecord]] = defaultdict(list)
+        self._ranges = 0
+        self._remaining: list[RemainingRange] = []
+        self._pending: deque[Walker] = deque()
+        self._planned, self._left = 0.0, 0.0  # estimates of models
+
+    def run(self) -> None:
+        """Replay the journal and fetch what remains. Raises what `fetch` raises."""
+        self._reporter.start()
+        for record in self._journal.intact_records():
+            self._resumable[record.range].append(record)
+        self._add_ranges(*self._manifest.ranges)
+        pool = ThreadPoolExecutor(self._workers or 2, thread_name_prefix="hfscan-fetch")
+        active: set[Future[None]] = set()
+        try:
+            while True:
+                while len(active) < self._max_active:
+                    if not self._pending:
+                        self._add_tail()
+                    if not self._pending:
+                        break
+                    active.add(pool.submit(self._fetch_range, self._pending.popleft()))
+                if not active:
+                    return
+                done, active = wait(active, self._wait_timeout, FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+        except BaseException:
+            with self._lock:  # no page is being written
+                self._is_stopped = True
+            wait(active, SHUTDOWN_TIMEOUT)
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def _max_active(self) -> int:
+        return self._workers or (2 if self._seconds >= SECOND_WORKER_AFTER else 1)
+
+    @property
+    def _wait_timeout(self) -> float | None:
+        """Seconds after which to see whether a second worker may start, None if none may."""
+        return 0.5 if self._workers is None and self._max_active == 1 else None
+
+    def _add_ranges(self, *ranges: IdRange) -> None:
+        """Replay the journal of some ranges; queue what remains to be fetched."""
+        resumed: list[PageRecord] = []
+        with self._lock:
+            for index, id_range in enumerate(ranges, self._ranges):
+                records, remaining = replay_range(index, id_range, self._resumable[index])
+                resumed += records
+                self._planned += estimate_models(id_range.low, id_range.high)
+                self._remaining += remaining
+                self._left += sum(estimate_models(gap.low, gap.high) for gap in remaining)
+                self._pending += (walker for gap in remaining for walker in gap.walkers)
+            self._ranges += len(ranges)
+            for record in resumed:
+                self._count(record, resumed=True)
+
+    def _add_tail(self) -> None:
+        """Queue the range of the models created since the newest were listed, once.
+
+        They belong to the snapshot as they do when one worker fetches everything oldest first.
+        """
+        planned = self._manifest.ranges
+        url, last = planned[-1].descending_url, len(planned) - 1
+        is_parallel = last > 0 or planned[0].ascending_url
+        if not (url and is_parallel) or self._ranges > len(planned):
+            return
+        listed = [
+            record.first
+            for record in self._records
+            if record.range == last and not record.ascending and record.first
+        ]
+        if listed:
+            self._add_ranges(IdRange(next_id(max(listed)), MAX_ID, None, url))
+
+    def _fetch_range(self, walker: Walker) -> None:
+        """Fetch pages until the range is covered: the task of a worker."""
+        while not (
+            self._is_stopped or walker.range.is_done or walker.has_ended or self._is_limit_reached
+        ):
+            if walker.is_in_circle:
+                raise InvalidResponseError(
+                    f"{self._manifest.endpoint} links its pages in a circle."
+                )
+            started, requests = time.monotonic(), self._client.thread_stats.requests
+            page = self._fetch_page(walker)
+            seconds = time.monotonic() - started
+            with self._lock:
+                if self._is_stopped:
+                    return
+                low, high = walker.covered_by(page)
+                record = self._journal.write_page(
+                    self._filter(walker.range, page),
+                    range_index=walker.range.index,
+                    ascending=walker.ascending,
+                    low=low,
+                    high=high,
+                    url=walker.url,
+                    requests=self._client.thread_stats.requests - requests,
+                    seconds=seconds,
+                    at=datetime.now(UTC),
+                )
+                self._left -= estimate_models(low, high)
+                walker.advance(record)
+                self._count(record)
+
+    def _fetch_page(self, walker: Walker) -> Page:
+        """Return the walker's next page. Raises CursorRejectedError, and errors of the Hub."""
+        parse = retry_if_truncated(walker.validate)
+        for attempt in range(MAX_CURSOR_RETRIES + 1):
+            try:
+                page = self._client.get(walker.url, parse)
+                break
+            except RefusedError as error:
+                has_cursor = read_cursor(walker.url) or walker.records
+                is_unsupported = find_unsupported_fields(error.server_message)
+                if is_unsupported or not has_cursor or error.status not in _CURSOR_REFUSED:
+                    raise
+                if attempt < MAX_CURSOR_RETRIES:
+                    continue
+                if walker.is_url_constructed:
+                    page = unproven_end_page(f"it answers {error.status}")
+                elif self._may_replan:
+                    raise CursorRejectedError(walker.url) from error
+                else:
+                    raise
+        if walker.starts_outside_range(page):
+            if self._may_replan:
+                raise CursorRejectedError(walker.url)
+            raise InvalidResponseError(
+                f"{self._manifest.endpoint} starts a list elsewhere than its cursor says."
+            )
+        if page.unproven_end and walker.ends_by_protocol:
+            page = replace(page, unproven_end=None)
+        return walker.with_next_url(page)
+
+    def _filter(self, remaining: RemainingRange, page: Page) -> Page:
+        """Return the page with only the models that are in scope and on no other page."""
+        design, limit = self._manifest.design, self._manifest.scope.limit
+        ids = [
+            object_id
+            for object_id in page.ids
+            if remaining.contains(object_id) and (design is None or design.includes(object_id))
+        ]
+        if limit is not None:
+            ids = ids[: limit - self._reporter.state.models]
+        return page if len(ids) == len(page.ids) else page.filter(set(ids).__contains__)
+
+    @property
+    def _is_limit_reached(self) -> bool:
+        limit = self._manifest.scope.limit
+        return limit is not None and self._reporter.state.models >= limit
+
+    def _count(self, record: PageRecord, *, resumed: bool = False) -> None:
+        self._records.append(record)
+        self._seconds += record.seconds
+        state = self._reporter.state
+        models = state.models + record.models
+        self._reporter.update(
+            models=models,
+            pages=state.pages + 1,
+            requests=state.requests + record.requests,
+            pages_resumed=state.pages_resumed + resumed,
+            total=self._estimate_total(models),
+        )
+
+    def _estimate_total(self, models: int) -> int | None:
+        """Return about how many models there are, from the Hub's growth so far."""
+        scope, fetched = self._manifest.scope, self._planned - self._left
+        if scope.limit is not None or scope.author is not None:
+            return scope.limit
+        if all(gap.is_done for gap in self._remaining):
+            return models
+        return max(models, ceil(models * self._planned / fetched)) if fetched > 0 else None
+
+    def result(self) -> FetchResult:
+        """Return what was fetched."""
+        manifest, records = self._manifest, sort_by_walk(self._records)
+        with_models = [record for record in records if record.models] or records[-1:]
+        skipped_rows = sum((Counter(record.skipped_rows) for record in records), Counter[str]())
+        unproven_ends = (gap.unproven_end for gap in self._remaining)
+        cursors = [cursor for record in records if (cursor := record.saved_cursor)]
+        return FetchResult(
+            scope=manifest.scope,
+            endpoint=manifest.endpoint,
+            pages=tuple(self._journal.path(record) for record in with_models),
+            models=sum(record.models for record in records),
+            listed=sum(record.rows for record in records),
+            workers=len({(record.range, record.ascending) for record in records}),
+            requests=sum(record.requests for record in records),
+            requests_this_run=self._client.requests,
+            seconds=_union_seconds(records),
+            started_at=manifest.started_at,
+            finished_at=max(record.at for record in records),
+            unsupported_fields=manifest.unsupported_fields,
+            synthetic=next((record.synthetic for record in records if record.synthetic), None),
+            design=manifest.design,
+            saved_cursors=SavedCursors.select(manifest.endpoint, cursors)
+            if manifest.scope.is_full
+            else None,
+            journal=self._journal,
+            skipped_rows=dict(skipped_rows),
+            unproven_end=next(filter(None, unproven_ends), None),
+        )
+
+
+def _union_seconds(records: Iterable[PageRecord]) -> float:
+    """Return the seconds during which pages were requested, however many at a time."""
+    total, until = timedelta(), datetime.min.replace(tzinfo=UTC)
+    for start, end in sorted((one.at - timedelta(seconds=one.seconds), one.at) for one in records):
+        if end > until:
+            total += end - max(start, until)
+            until = end
+    return total.total_seconds()

@@ -1,0 +1,243 @@
+"""Crawl, update, backfill dates: from the Hub into a journal, from there into a database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hfscan import hub
+from hfscan._logging import LOGGER
+from hfscan.errors import InvalidResponseError, NotFoundError
+from hfscan.hub import ChangedModels, FetchResult, FirstCommitLog, FirstCommitResults, Progress
+from hfscan.objectid import created_at
+from hfscan.paths import cursors_file, journal_dir
+from hfscan.scope import Scope
+from hfscan.store import CreationDate, Ingested, NewSnapshot, Snapshot, Store
+from hfscan.suggest import did_you_mean
+
+_LOOKBACK = timedelta(hours=1)  # the time of a change is by the clock of the machine that made it
+
+
+@dataclass(frozen=True)
+class CrawlSummary:
+    """What a crawl fetched, and its ingest."""
+
+    fetched: FetchResult
+    ingested: Ingested
+
+
+def crawl(
+    scope: Scope,
+    *,
+    endpoint: str,
+    token: str | None,
+    db: Path,
+    fresh: bool = False,
+    workers: int | None = None,
+    rewrite_links: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> CrawlSummary:
+    """Crawl `scope` of the Hub at `endpoint` into the database `db` as a new snapshot.
+
+    Pages are kept in `<db>.journal/` until they are in the database; an interrupted crawl resumes
+    there. A long crawl of everything writes `<db>.cursors`, from which later ones can start several
+    `workers`: see `hub.fetch`. Raises NotFoundError, and stores nothing, if the Hub lists no
+    models; and the errors of `hub.fetch` and of `Store`.
+    """
+    with Store.open(db, write=True):
+        pass  # fail now if the database cannot be written, not after an hour
+    saved_cursors = cursors_file(db)
+    fetched = hub.fetch(
+        scope,
+        endpoint=endpoint,
+        token=token,
+        journal=journal_dir(db),
+        fresh=fresh,
+        progress=progress,
+        workers=workers,
+        saved_cursors=saved_cursors,
+        rewrite_links=rewrite_links,
+    )
+    with fetched, Store.open(db, write=True) as store:
+        if not fetched.models and scope.sample is None:
+            fetched.discard()
+            raise NotFoundError(_describe_empty(scope, fetched.endpoint))
+        if progress:
+            progress(Progress(fetched.models, len(fetched.pages), notice="writing to the database"))
+        LOGGER.info(
+            "fetched %d models in %d pages, %d of them by earlier runs; writing to %s",
+            fetched.models,
+            len(fetched.pages),
+            fetched.requests - fetched.requests_this_run,
+            db,
+        )
+        new_snapshot = NewSnapshot(
+            kind="crawl",
+            origin=fetched.endpoint,
+            scope=fetched.scope,
+            observed_from=fetched.started_at,
+            observed_to=fetched.finished_at,
+            complete=fetched.is_complete,
+            requests=fetched.requests,
+            synthetic=fetched.synthetic,
+            sample=fetched.scope.sample,
+            sample_design=fetched.design.describe() if fetched.design else None,
+        )
+        ingested = _find_existing_ingest(store, fetched, new_snapshot) or store.ingest(
+            fetched.pages, new_snapshot
+        )
+        if fetched.saved_cursors:
+            fetched.saved_cursors.save(saved_cursors)
+        fetched.discard()
+        LOGGER.info("snapshot %d holds %d models", ingested.snapshot, ingested.models)
+    return CrawlSummary(fetched, ingested)
+
+
+def _describe_empty(scope: Scope, endpoint: str) -> str:
+    """Return the message for a crawl without models."""
+    filters = {"task": scope.task, "author": scope.author, "since": scope.since}
+    filters["until"] = scope.until
+    options = ", ".join(f"--{name} {value}" for name, value in filters.items() if value is not None)
+    hint = did_you_mean(scope.task, _read_tasks()) if scope.task else ""
+    advice = "Check the spelling." if scope.task or scope.author else "Check period and endpoint."
+    return (
+        f"{endpoint} lists no model{f' for {options}' if options else ''}. Nothing was recorded."
+        f"{hint or f' {advice}'}"
+    )
+
+
+def _read_tasks() -> list[str]:
+    """Return the Hub's tasks (huggingface.js, packages/tasks/src/pipelines.ts); it may add more."""
+    return (Path(__file__).parent / "hub" / "tasks.txt").read_text(encoding="ascii").split()
+
+
+def _find_existing_ingest(
+    store: Store, fetched: FetchResult, new_snapshot: NewSnapshot
+) -> Ingested | None:
+    """Return this crawl's ingest by an earlier run, killed before it could delete the journal."""
+    snapshots = store.snapshots()
+    latest = max((snapshot.id for snapshot in snapshots), default=0)
+    before = fetched.journal.mark_ingest_started(latest)
+    ended = new_snapshot.observed_to.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    for snapshot in snapshots:
+        marks = (snapshot.kind, snapshot.origin, snapshot.observed_to)
+        if snapshot.id > before and marks == ("crawl", fetched.endpoint, ended):
+            return Ingested(snapshot.id, snapshot.models, 0, 0, 0, 0, 0, {}, [], already=True)
+    return None
+
+
+@dataclass(frozen=True)
+class UpdateSummary:
+    """What an update fetched since the snapshot `base`, and its ingest."""
+
+    base: Snapshot
+    new: FetchResult
+    changed: ChangedModels
+    ingested: Ingested
+
+
+def update(
+    *,
+    endpoint: str,
+    token: str | None,
+    db: Path,
+    rewrite_links: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> UpdateSummary:
+    """Fetch what is new or changed since the last full crawl of `endpoint` into a new snapshot.
+
+    New models by time of creation, down to the last known one; changed ones by time of change;
+    both at least down to an hour before the last crawl. Download counts of other models, and
+    deletions, are not seen. An interrupted update starts again. Raises NotFoundError without a full
+    crawl, and what `crawl` raises.
+    """
+    endpoint = endpoint.rstrip("/")
+    with Store.open(db) as store:
+        base, last = store.to_update(endpoint)
+    since = base.observed_from.replace(tzinfo=UTC) - _LOOKBACK
+    scope = Scope(since=min(created_at(last), since), files="files" not in base.missing_columns)
+    with TemporaryDirectory() as folder:
+        new = hub.fetch(
+            scope,
+            endpoint=endpoint,
+            token=token,
+            journal=Path(folder, "new"),
+            rewrite_links=rewrite_links,
+            progress=progress,
+        )
+        with new:
+            if new.unproven_end:
+                raise InvalidResponseError(
+                    f"{endpoint} does not prove that it listed all new models: "
+                    f"{new.unproven_end}. Take a full crawl instead: hfscan crawl"
+                )
+            changed = hub.fetch_changed_models(
+                since,
+                endpoint=endpoint,
+                token=token,
+                folder=Path(folder),
+                unsupported_fields=new.unsupported_fields,
+                files=scope.files,
+                rewrite_links=rewrite_links,
+                progress=progress,
+            )
+            new_snapshot = NewSnapshot(
+                kind="update",
+                origin=endpoint,
+                scope=Scope(),
+                observed_from=min(new.started_at, changed.started_at),
+                observed_to=changed.finished_at,
+                complete=False,
+                requests=new.requests + changed.requests,
+                synthetic=base.synthetic,
+                base=base.id,
+            )
+            with Store.open(db, write=True) as store:
+                ingested = store.ingest([*new.pages, *changed.pages], new_snapshot)
+    return UpdateSummary(base, new, changed, ingested)
+
+
+def backfill_dates(
+    *,
+    endpoint: str,
+    token: str | None,
+    db: Path,
+    limit: int | None = None,
+    rewrite_links: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> FirstCommitResults:
+    """Fetch the first commits of models at the cutoff that have no true date in `db`.
+
+    At most `limit` models, the most downloaded first. Results of an interrupted run are kept,
+    included, and count towards the limit. Raises DatabaseError, and the errors of
+    `hub.fetch_first_commits`.
+    """
+    with Store.open(db):
+        pass  # it must exist
+    with FirstCommitLog(journal_dir(db), endpoint) as log:
+        earlier = list(log.results)
+        with Store.open(db, write=True) as store:
+            _store_dates(store, log, endpoint)
+            repos = store.cutoff_to_date(limit and max(0, limit - len(earlier)))
+        try:
+            results = hub.fetch_first_commits(
+                repos,
+                endpoint=endpoint,
+                token=token,
+                log=log,
+                rewrite_links=rewrite_links,
+                progress=progress,
+            )
+        finally:
+            if log.results:
+                with Store.open(db, write=True) as store:
+                    _store_dates(store, log, endpoint)
+    results.found[:0] = earlier
+    return results
+
+
+def _store_dates(store: Store, log: FirstCommitLog, endpoint: str) -> None:
+    dates = [CreationDate(result.id, result.created_at, result.moved_to) for result in log.results]
+    store.record_dates(dates, kind="first commit", origin=endpoint)
+    log.clear()
