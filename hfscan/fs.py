@@ -58,9 +58,17 @@ def hold_lock(target: Path, advice: str) -> Iterator[None]:
         yield
     finally:
         if lock.lock_counter == 1:
-            with contextlib.suppress(OSError):  # Windows keeps a file that is open
-                path.unlink()  # before the release: who waits for it notices and makes another
-        lock.release()
+            remove_lock(lock)
+        else:
+            lock.release()
+
+
+def remove_lock(lock: filelock.BaseFileLock) -> None:
+    """Release a lock and remove its file."""
+    with contextlib.suppress(OSError):  # Windows keeps a file that is open
+        # before the release: a process that waits for the file notices, and makes another
+        Path(lock.lock_file).unlink()
+    lock.release()
 
 
 def _write_holder(path: Path) -> None:

@@ -22,6 +22,7 @@ from hfscan.fs import (
     append_line,
     atomic_write,
     read_lines,
+    remove_lock,
     strip_checksum,
     translate_os_errors,
 )
@@ -210,9 +211,8 @@ class Journal:
         with translate_os_errors(self.folder):
             self._manifest_file.unlink(missing_ok=True)
             shutil.rmtree(self.folder, ignore_errors=True)
-        self.close()
-        with contextlib.suppress(OSError):  # another crawl may just have locked it
-            self.folder.with_suffix(".lock").unlink(missing_ok=True)
+        remove_lock(self._lock)
+        with contextlib.suppress(OSError):  # it holds journals of other crawls
             self.folder.parent.rmdir()
 
     def close(self) -> None:

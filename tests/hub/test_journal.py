@@ -48,6 +48,23 @@ def find(journal: Journal, number: int) -> PageRecord | None:
     return records.get(f"page{number}")
 
 
+def test_discard_leaves_lock_of_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may take the lock as soon as it is released."""
+    journal, following = begun(tmp_path), list[Journal]()
+    release = journal._lock.release
+
+    def release_to_next() -> None:
+        release()
+        following.append(opened(tmp_path))
+
+    monkeypatch.setattr(journal._lock, "release", release_to_next)
+    journal.discard()
+    with following[0], pytest.raises(DatabaseError, match="Another crawl of the same scope"):
+        opened(tmp_path)
+
+
 def test_what_was_kept_is_found_by_the_next_process(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
         kept = [write(journal, n) for n in (1, 2, 3)]
