@@ -67,7 +67,8 @@ class HubClient:
 
     `token` is sent to the endpoint's own scheme, host and port only; no other is ever contacted.
     With `rewrite_links`, a mirror's links to the original Hub lead to the endpoint instead.
-    `on_wait` receives the reason of each wait. `requests` counts requests, `thread_stats.requests`
+    `on_wait` receives the reason of each wait. `is_resumable`: the same command, run again,
+    continues where this one stopped. `requests` counts requests, `thread_stats.requests`
     those of the current thread; `has_responded` says whether the Hub has ever responded.
     """
 
@@ -80,6 +81,7 @@ class HubClient:
         retry_policy: RetryPolicy | None = None,
         rewrite_links: bool = False,
         on_wait: Callable[[str], None] = lambda _: None,
+        is_resumable: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self.requests = 0
@@ -93,6 +95,7 @@ class HubClient:
         self._rate_limiter = RateLimiter(quota_fraction)
         self._deadline = Deadline()
         self._on_wait = on_wait
+        self._is_resumable = is_resumable
         self._send_lock = threading.Lock()
         self._is_closed = threading.Event()
         self._last_seen = 0  # newest request whose response the rate limiter knows
@@ -128,12 +131,20 @@ class HubClient:
                 on_wait=self._on_wait,
             )
         except HubUnreachableError as error:
-            raise HubUnreachableError(
-                f"{error} Check the network and the endpoint {self.endpoint} (--endpoint, "
-                "HF_ENDPOINT); `hfscan demo` runs without a network."
-                if not self.has_responded
-                else f"{error} Run the same command again to continue."
-            ) from error
+            raise HubUnreachableError(f"{error} {self._advise(error)}") from error
+
+    def _advise(self, error: HubUnreachableError) -> str:
+        """Return what to do after the last retry failed."""
+        if not self.has_responded:
+            return (
+                f"Check the network and the endpoint {self.endpoint} (--endpoint, HF_ENDPOINT); "
+                "`hfscan demo` runs without a network."
+            )
+        cause = error.__cause__
+        is_asked_to_wait = isinstance(cause, TransientError) and cause.wait is not None
+        later = " later" if is_asked_to_wait else ""
+        purpose = " to continue" if self._is_resumable else ""
+        return f"Run the same command again{later}{purpose}."
 
     def _send(self, url: httpx.URL) -> RawResponse:
         number = self._wait_for_rate_limit()
@@ -242,7 +253,12 @@ class HubClient:
         raise RefusedError(f"{what}: {advice}", status, message)
 
     def _require_same_origin(self, url: httpx.URL) -> httpx.URL:
-        if url.userinfo or _origin(url) != _origin(self._url):
+        if url.userinfo:
+            raise InvalidResponseError(
+                f"{self.endpoint} links to an address with a user name or password. hfscan does "
+                "not follow it. Check that this is a Hub (--endpoint, HF_ENDPOINT)."
+            )
+        if _origin(url) != _origin(self._url):
             raise InvalidResponseError(
                 f"{self.endpoint} links to {sanitize_hub_text(_origin(url))}; hfscan does not "
                 "follow, so that a token never reaches another host. If that is the Hub you mean, "

@@ -110,6 +110,7 @@ def fetch(
             retry_policy=retry_policy,
             rewrite_links=rewrite_links,
             on_wait=reporter.notify,
+            is_resumable=True,
         ) as client:
             if fresh or opened.manifest is None:
                 split = _load_cursors(saved_cursors, endpoint, workers or 1)

@@ -127,6 +127,7 @@ def fetch_first_commits(
         retry_policy=retry_policy,
         rewrite_links=rewrite_links,
         on_wait=reporter.notify,
+        is_resumable=True,
     ) as client:
         for number, repo in enumerate(repos):
             reporter.update(models=number, requests=client.requests, total=len(repos))

@@ -95,8 +95,7 @@ def call_with_retry(
         tries = "1 attempt" if failures == 1 else f"{failures} attempts"
         if error.wait is not None:
             raise error.raise_as(
-                f"{error.reason} and asks to wait {error.wait:.0f} s (after {tries}). Run the same "
-                "command again later to continue."
+                f"{error.reason} and asks to wait {error.wait:.0f} s (after {tries})."
             ) from error
         raise error.raise_as(f"{error.reason} ({tries}).") from error
     raise AssertionError("a retry ends with a result or an error")

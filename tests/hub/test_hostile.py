@@ -248,3 +248,42 @@ def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) ->
                 assert result.models == 3
                 assert result.is_complete
         assert any("cursor=x" in one and one.startswith("/hf/api/") for one in server.targets)
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (dripping_body, r"took too long for one response \(2 attempts\)"),
+        (
+            lambda _, send, __: send(
+                answer(b"", "retry-after: 99999", status="429 Too Many Requests")
+            ),
+            r"asks to wait 100000 s \(after 1 attempt\)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_resumable", [True, False])
+def test_client_promises_to_continue_only_where_it_does(script, reason, is_resumable) -> None:
+    later = r"again" if script is dripping_body else r"again later"
+    purpose = r" to continue" if is_resumable else ""
+    with (
+        serving(script) as server,
+        HubClient(server.url, retry_policy=QUICK, is_resumable=is_resumable) as client,
+        pytest.raises(
+            HubUnreachableError,
+            match=rf"{reason}\. Run the same command {later}{purpose}\.$",
+        ),
+    ):
+        client.get(server.url, lambda response: response)
+
+
+def test_client_follows_no_link_with_credentials() -> None:
+    def script(server: RawServer, send: Send, target: str) -> None:
+        link = server.url.replace("//", "//user:S3CRET@")
+        send(answer(PAGE, f'link: <{link}/api/models?cursor=x>; rel="next"'))
+
+    with serving(script) as server, HubClient(server.url, retry_policy=QUICK) as client:
+        with pytest.raises(InvalidResponseError, match="with a user name or password") as caught:
+            client.get(server.url, lambda response: response)
+        assert len(server.targets) == 1
+    assert "S3CRET" not in str(caught.value)
