@@ -132,6 +132,13 @@ class HubClient:
             )
         except HubUnreachableError as error:
             raise HubUnreachableError(f"{error} {self._advise(error)}") from error
+        except InvalidResponseError as error:
+            if not isinstance(error.__cause__, TransientError):
+                raise  # says what to do
+            raise InvalidResponseError(
+                f"{error} Run the same command again later. If this persists, check that "
+                f"{self.endpoint} is a Hub (--endpoint, HF_ENDPOINT)."
+            ) from error
 
     def _advise(self, error: HubUnreachableError) -> str:
         """Return what to do after the last retry failed."""
