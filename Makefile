@@ -35,7 +35,7 @@ test: lint $(PARITY)/ready  ## run all tests; TESTS=tests/test_cli.py or TESTS=w
 	$(pinned-parity) TZ=$(WEST) $(PARITY)/bin/python -m pytest $(WORKERS) --cov --cov-append \
 		--cov-report=term tests/parity tests/export \
 		tests/figures/test_dialect.py tests/cli/test_publish.py tests/fakehub/test_official_client.py \
-		tests/hub/test_official.py \
+		tests/hub/test_client_errors.py \
 		"tests/docs/test_pages.py::test_blocks_run[parity.md]"
 else ifneq ($(filter tests/parity%,$(PATHS)),)
 test: $(PARITY)/ready
