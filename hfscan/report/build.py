@@ -343,9 +343,9 @@ def _compare_section(
     parameters = {"figures": _to_json(first), "compared_figures": _to_json(second)}
     columns = {
         "share": labels[0],
-        "denominator": "total",
+        "denominator": "Total",
         "compared_share": labels[1],
-        "compared_denominator": "total ",
+        "compared_denominator": "Total ",
         "points": "Points",
     }
     label_columns = {"class": ""} if first.by is None else {"group": "", "class": "Class"}

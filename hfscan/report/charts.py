@@ -57,7 +57,7 @@ _VERSION = "6.4"  # of Vega-Lite
 _FILLS = ("var(--s1)", "url(#s2)", "url(#s3)", "url(#s4)", "url(#s5)")
 
 _CAPTIONS = {
-    "change": "Ring: first; disc: second.",
+    "change": "Ring: {share}; disc: {compared_share}.",
     "claim": "Band: values that the claim's words accept. Bar: measured values.",
     "flow": "Left: earlier snapshot. Right: this snapshot. Widths are numbers of models.",
     "error": "Logarithmic scale. Disc: error; tick: tolerance.",
@@ -74,7 +74,7 @@ class Chart:
     """A section's chart and its text alternative. SVGs are rendered on first use."""
 
     alt: str
-    caption: str | None
+    caption: str
     kind: str
     channels: Mapping[str, Any]
     rows: Sequence[Row]
@@ -123,7 +123,8 @@ def chart_of(section: Section, report: Report) -> Chart | None:
     for row in rows:
         row["rank"] = series.get(row[channels["color"]]) if series else 0
     alt = f"Chart: {section.title}. {rows[0]['text']}. The table below has all numbers."
-    return Chart(alt, _CAPTIONS.get(kind), kind, channels | {"series": list(series)}, rows)
+    caption = _CAPTIONS.get(kind, "").format_map(section.columns or {})
+    return Chart(alt, caption, kind, channels | {"series": list(series)}, rows)
 
 
 def _series_order(name: str) -> tuple[bool, bool]:

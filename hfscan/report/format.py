@@ -16,8 +16,8 @@ CUTOFFS = {
 """What a figure does with the models that the Hub dates to its cutoff, 2022-03-02."""
 
 DEFINITIONS = {
-    "tag": "by Hub tags",
-    "weights": "by weight files",
+    "tag": "Hub tags",
+    "weights": "weight files",
     "loadable": "loadable without conversion",
 }
 """The evidence that a model supports a framework, per definition."""
@@ -216,13 +216,14 @@ def format_headline(report: Report) -> str:
         )
         total = f"{format_number(shares[0].denominator)} {_format_unit(shares[0])}"
         answer = f"Of the {total} {when} that support {frameworks}, {parts}"
-    qualifiers = [DEFINITIONS[report.definition]]
-    qualifiers += [CUTOFFS["excluded"]] if shares[0].cutoff else []
+    excluded = ["models older than the creation-date cutoff"] if shares[0].cutoff else []
     if count := report.request.exclude_top_authors:
-        qualifiers.append(f"without the {count} largest authors")
+        excluded.append(f"the {count} largest authors")
+    day = format_date(report.snapshot.observed_to)
+    excluded.append(f"models deleted before the snapshot of {day}")
     return (
-        f"{answer}: {', '.join(qualifiers)}. Deleted models are not in the snapshot of "
-        f"{format_date(report.snapshot.observed_to)}.{_format_interval(report)}"
+        f"{answer}. Definition: {DEFINITIONS[report.definition]}. Not counted: "
+        f"{' and '.join(excluded)}.{_format_interval(report)}"
     )
 
 
@@ -256,9 +257,9 @@ def _format_comparison(report: Report) -> str:
         for row in report.headline.rows
     )
     return (
-        f"{headings['share']} and {headings['compared_share']}: {parts}. Shares of the models that "
-        f"support {' or '.join(report.frameworks.values())}, {DEFINITIONS[report.definition]}. "
-        "Deleted models are not counted."
+        f"{headings['share']} and {headings['compared_share']}: {parts}. Total: models that support "
+        f"{' or '.join(report.frameworks.values())}. Definition: {DEFINITIONS[report.definition]}. "
+        "Not counted: models deleted before the snapshot."
     )
 
 

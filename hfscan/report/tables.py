@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from hfscan.figures import By, Figure
+from hfscan.figures import ALL, By, Figure
 from hfscan.report.format import (
     CUTOFFS,
     GROUPS,
@@ -104,10 +104,20 @@ def row_label(section: Section, figure: Figure, report: Report) -> str:
     if section.vary_by == "weight":
         return WEIGHTS[figure.weight]
     if section.vary_by:
-        return f"{figure.definition}: {frameworks_label(figure.frameworks, report)}"
+        return _breakdown_label(figure, report)
     if section.by is None:
         return _CUTOFF_LABELS[figure.cutoff] if figure.cutoff else section.title
     return group_label(figure)
+
+
+def _breakdown_label(figure: Figure, report: Report) -> str:
+    """Return the definition, and the frameworks that are compared beyond those of the report."""
+    if figure.frameworks == report.request.frameworks:
+        return figure.definition
+    if ALL in figure.frameworks:
+        return f"{figure.definition}, {frameworks_label(figure.frameworks, report)}"
+    added = [name for name in figure.frameworks if name not in report.frameworks]
+    return f"{figure.definition}, with {frameworks_label(added, report)}"
 
 
 def group_label(figure: Figure) -> str:
@@ -161,7 +171,7 @@ def _breakdown_table(section: Section, report: Report) -> Table:
         *(f"{title} only" for title in names.values()),
         *(["other only"] * has_others),
         "more than one" if has_others else figure_label(shared, names),
-        "total",
+        "Total",
     )
     return Table(headings, tuple(rows))
 
@@ -204,7 +214,7 @@ def group_table(figures: Iterable[Figure], by: By, names: Mapping[str, str]) -> 
         )
         for group, row in groups.items()
     )
-    return Table((GROUPS[by], *columns, "total"), rows)
+    return Table((GROUPS[by], *columns, "Total"), rows)
 
 
 def result_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

@@ -88,7 +88,7 @@ def test_the_headline_names_numerator_and_denominator(written):
     text = " ".join(written(models, "terminal").split())
     assert "Of the 3 models created from 2 March to 31 December 2022 that support" in text
     assert "PyTorch or TensorFlow, 2 (66.7 %)" in text
-    assert "Deleted models are not in the snapshot of 11 July 2024." in text
+    assert "and models deleted before the snapshot of 11 July 2024." in text
     assert "prove" not in text
 
 
@@ -100,8 +100,8 @@ def test_the_definition_decides_and_is_said(written):
         model(3, tags=["pytorch"], siblings=[{"rfilename": "README.md"}]),
     ]  # fmt: skip
     said: dict[Definition, tuple[str, str]] = {
-        "tag": ("1 (50.0 %) support PyTorch only", "by Hub tags"),
-        "weights": ("1 (50.0 %) support PyTorch only", "by weight files"),
+        "tag": ("1 (50.0 %) support PyTorch only", "Definition: Hub tags."),
+        "weights": ("1 (50.0 %) support PyTorch only", "Definition: weight files."),
         "loadable": ("1 (33.3 %) support both", "loadable without conversion"),
     }
     for definition, words in said.items():

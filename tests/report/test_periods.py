@@ -62,9 +62,9 @@ def test_partial_year_says_its_end(db, format_):
     text = plain(ask(db, "report", "--year", 2024, "--format", format_))
     assert "Of the 2 models created from 1 January to 11 July 2024 that support" in text
     assert "Frameworks of the Hub's models, 2024 (to 11 July)" in text.replace("&#39;", "'")
-    assert "Created in 2024 (to 11 July), by downloads" in text
+    assert "Created in 2024 (to 11 July), download-weighted" in text
     assert "Existing on 11 July 2024" in text
-    assert "Models created by 11 July 2024 that still existed" in text
+    assert "Models created by 11 July 2024 that are in the snapshot" in text
     assert "Later models of 2024 are not counted." in text
     assert "the end of 2024" not in text
 
@@ -81,7 +81,7 @@ def test_2022_begins_at_the_hubs_dates(db):
     text = plain(ask(db, "report", "--year", 2022))
     assert "created from 2 March to 31 December 2022 that support" in text
     assert "The Hub's creation dates begin on 2 March 2022, 23:29 UTC." in text
-    assert "dated into 2022 by an import" in text
+    assert "dated to 2022 by an import" in text
     assert "Existing at the end of 2022" in text
 
 
