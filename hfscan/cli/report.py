@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import click
 
@@ -17,7 +17,7 @@ from hfscan.cli._reports import (
     write_report,
 )
 from hfscan.cli._types import Choice, Count, Frameworks
-from hfscan.figures import FIRST_YEAR, GROUPINGS, WEIGHTS, By, Definition, SnapshotView, Weight
+from hfscan.figures import FIRST_YEAR, GROUPINGS, WEIGHTS, SnapshotView
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import ReportRequest, build, build_database_report, compare, is_database_report
 
@@ -83,46 +83,31 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 )
 @snapshot_options
 def command(
-    year: int | None,
-    compare_year: int | None,
-    compare_snapshot: int | None,
+    db: Path,
     name: str | None,
     reports: Path | None,
-    db: Path,
     formats: tuple[str, ...],
     out: str | None,
-    frameworks: tuple[str, ...],
-    definition: Definition | Literal["all"],
-    weight: Weight,
-    exclude_top_authors: int,
-    by: By | None,
-    top: int | None,
+    compare_year: int | None,
+    compare_snapshot: int | None,
     selector: SnapshotSelector,
+    **options: Any,
 ) -> None:
     """Report which frameworks the models support.
 
     Every share is shown with its numerator and denominator.
     """
     target = choose_target(formats, out)
+    options["definition"] = None if options["definition"] == "all" else options["definition"]
+    request = ReportRequest(**options)
+    year = request.year
     if compare_year is not None and year is None:
         raise click.UsageError("--compare-year requires --year.")
     if compare_year == year and compare_year is not None and compare_snapshot is None:
         raise click.UsageError(f"--compare-year {year} is the same as --year. Choose another year.")
-    request = ReportRequest(
-        year,
-        frameworks,
-        None if definition == "all" else definition,
-        weight,
-        exclude_top_authors,
-        by,
-        top,
-    )
+    is_comparison = (compare_year, compare_snapshot) != (None, None)
     if name and is_database_report(name, reports):
-        if (
-            request != ReportRequest()
-            or (compare_year, compare_snapshot) != (None, None)
-            or selector.is_given
-        ):
+        if request != ReportRequest() or is_comparison or selector.is_given:
             raise click.UsageError(
                 f"Report {name!r} covers the whole database. It cannot be combined with --year, "
                 "--snapshot, --as-of or other filters."
@@ -131,28 +116,24 @@ def command(
             report = build_database_report(store, name, where=reports)
         write_report(report, target)
         return
+    if name == "compare" and not is_comparison:
+        raise click.UsageError("--name compare requires --compare-year or --compare-snapshot.")
     with open_store(db) as store:
         view = SnapshotView.choose(
             store, request.period, snapshot=selector.snapshot, as_of=selector.end
         )
-        if compare_year is None and compare_snapshot is None:
-            if name == "compare":
-                raise click.UsageError(
-                    "--name compare requires --compare-year or --compare-snapshot."
-                )
-            report = build(view, request, name=name, where=reports)
-        else:
-            name = name or "compare"
-            base = build(view, request, name=name, where=reports)
+        name = name or ("compare" if is_comparison else None)
+        report = build(view, request, name=name, where=reports)
+        if is_comparison:
             request = replace(request, year=compare_year or year)
             view = SnapshotView.choose(
-                store, request.period, snapshot=compare_snapshot or base.snapshot.id
+                store, request.period, snapshot=compare_snapshot or report.snapshot.id
             )
-            if (view.snapshot.id, request.year) == (base.snapshot.id, year):
+            if (view.snapshot.id, request.year) == (report.snapshot.id, year):
                 raise click.UsageError(
                     f"--compare-snapshot {compare_snapshot} is the snapshot of the report. Choose "
                     "another."
                 )
             other = build(view, request, name=name, where=reports)
-            report = compare(base, other, view)
+            report = compare(report, other, view)
     write_report(report, target)

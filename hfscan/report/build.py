@@ -1,8 +1,8 @@
 """Build a report from the figures of one snapshot, and compare two of them."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,13 @@ from hfscan.paths import data_dir
 from hfscan.report.format import format_date
 from hfscan.report.model import Report, ReportRequest, Section
 from hfscan.report.spec import fill_text, load_spec
+from hfscan.report.tables import visible_figures
 from hfscan.store import Snapshot
 
 _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
+_OVERRIDES = ("weight", "exclude_top_authors")
+"""Options of a report that a section can set."""
+
 _MODEL_QUERIES = ("exclusivity", "concentration", "creation_cutoff", "formats")
 """Queries about the models of the requested period."""
 
@@ -78,6 +82,8 @@ def build(
             f"The report {name} has no figures for this request. {' '.join(notes)}".rstrip()
         )
     _check_answered(name, request, sections)
+    names = {row.get("framework") for section in sections for row in section.rows}
+    names |= {figure.framework for section in sections for figure in section.figures}
     check_totals(view, (figure for section in sections for figure in section.figures))
     return Report(
         name=name,
@@ -85,7 +91,7 @@ def build(
         sections=tuple(sections),
         request=request,
         frameworks=frameworks,
-        titles=view.titles(sorted(_framework_names(sections))),
+        titles=view.titles(sorted(filter(None, names))),
         snapshots=(view.snapshot,),
         notes=tuple(notes),
         headline_name=spec["headline"],
@@ -125,12 +131,6 @@ def _check_answered(name: str, request: ReportRequest, sections: Sequence[Sectio
         )
 
 
-def _framework_names(sections: Iterable[Section]) -> set[str]:
-    rows = (row.get("framework") for section in sections for row in section.rows)
-    figures = (figure.framework for section in sections for figure in section.figures)
-    return {name for name in (*rows, *figures) if name is not None}
-
-
 def _is_included(part: dict[str, Any], request: ReportRequest, period: Period | None) -> bool:
     """Return whether the section belongs to the requested report."""
     is_cutoff = part.get("query") == "creation_cutoff"
@@ -146,49 +146,39 @@ def _is_included(part: dict[str, Any], request: ReportRequest, period: Period | 
     return part.get("by") != "requested"
 
 
+@dataclass(frozen=True)
 class SectionBuilder:
     """Builds one section of a specification."""
 
-    def __init__(
-        self,
-        view: SnapshotView,
-        request: ReportRequest,
-        part: dict[str, Any],
-        placeholders: dict[str, Any],
-    ) -> None:
-        self._view, self._request, self._part = view, request, part
-        self._placeholders = placeholders
-
-    @property
-    def _figure_request(self) -> FigureRequest:
-        return self._request.figure_request(self._part["population"])
+    view: SnapshotView
+    request: ReportRequest
+    part: dict[str, Any]
+    placeholders: dict[str, Any]
 
     def build(self) -> Section | None:
         """Return the section; None where it needs an earlier snapshot and there is none."""
-        part, values = self._part, self._placeholders
+        part, values = self.part, self.placeholders
         query = load(part.get("query", "exclusivity"))
-        by = self._request.by if part.get("by") == "requested" else part.get("by")
+        by = self.request.by if part.get("by") == "requested" else part.get("by")
         figures: tuple[Figure, ...] = ()
         rows: tuple[dict[str, Any], ...] = ()
-        parameters = None
-        if query.name != "exclusivity":
+        if query.name == "exclusivity":
+            requests = list(self._figure_requests(by))
+            parameters = requests[0].parameters()
+            figures = tuple(figure for one in requests for figure in self.view.exclusivity(one))
+        else:
             parameters = self._parameters({parameter.name for parameter in query.parameters})
             if "earlier" in parameters:
-                earlier, later = self._view.find_previous(), self._view.snapshot
+                earlier, later = self.view.find_previous(), self.view.snapshot
                 if earlier is None:
                     return None
                 parameters |= {"earlier": earlier.id, "later": later.id}
                 days = (format_date(earlier.observed_to), format_date(later.observed_to))
                 values = values | dict(zip(("earlier", "later"), days, strict=True))
             rows = tuple(
-                row | self._view.period_bounds(row.get("period", ""))
-                for row in self._view.run(query.name, parameters)
+                row | self.view.period_bounds(row.get("period", ""))
+                for row in self.view.run(query.name, parameters)
             )
-        elif vary_by := part.get("vary_by"):
-            requests = {"definition": self._by_definition, "weight": self._by_weight}[vary_by]()
-            figures = tuple(figure for one in requests for figure in self._view.exclusivity(one))
-        else:
-            figures = tuple(self._figures(by))
         return Section(
             name=part["name"],
             title=fill_text(part["title"], values),
@@ -205,58 +195,58 @@ class SectionBuilder:
             chart=part.get("chart", query.chart),
         )
 
-    def _figures(self, by: By | None) -> Iterator[Figure]:
-        period, part = self._request.period, self._part
-        cutoffs: tuple[Cutoff | None, ...] = (None,)
-        if part["population"] == "created" and period and contains_cutoff(period):
-            cutoffs = _CUTOFFS if by is None else _CUTOFFS[:1]
-        request = replace(
-            self._figure_request,
-            weight=part.get("weight", self._request.weight),
-            exclude_top_authors=part.get("exclude_top_authors", self._request.exclude_top_authors),
-            by=by,
-            top=self._top(by),
-        )
-        for cutoff in cutoffs:
-            yield from self._view.exclusivity(replace(request, cutoff=cutoff))
+    def _figure_requests(self, by: By | None) -> Iterator[FigureRequest]:
+        """Yield a request for each cutoff, or for what the section varies by."""
+        base = self.request.figure_request(self.part["population"])
+        match self.part.get("vary_by"):
+            case "definition":
+                yield from self._by_definition(replace(base.excluding_cutoff(), weight="models"))
+            case "weight":
+                for weight in WEIGHTS:
+                    if weight != "downloads" or weight not in self.view.snapshot.missing_columns:
+                        yield replace(base.excluding_cutoff(), weight=weight)
+            case _:
+                request = replace(
+                    base,
+                    by=by,
+                    top=self._top(by),
+                    **{key: self.part[key] for key in _OVERRIDES if key in self.part},
+                )
+                cutoffs: Sequence[Cutoff | None] = (None,)
+                if base.population == "created" and base.period and contains_cutoff(base.period):
+                    cutoffs = _CUTOFFS if by is None else _CUTOFFS[:1]
+                yield from (replace(request, cutoff=cutoff) for cutoff in cutoffs)
 
     def _top(self, by: By | None) -> int | None:
         """Return how many groups to show; None for all (months and years, unless requested)."""
-        show_all = by in ("month", "year") and self._request.by is None
-        return None if by is None or show_all else self._request.top or self._part.get("top")
+        show_all = by in ("month", "year") and self.request.by is None
+        return None if by is None or show_all else self.request.top or self.part.get("top")
 
-    def _by_definition(self) -> Iterator[FigureRequest]:
-        """Yield a request for each definition and set of frameworks."""
-        request = replace(self._figure_request.excluding_cutoff(), weight="models")
+    def _by_definition(self, request: FigureRequest) -> Iterator[FigureRequest]:
+        """Yield the request for each definition and set of frameworks."""
         named = request.frameworks
-        everything = (*self._view.outside_all(named), ALL)
+        everything = (*self.view.outside_all(named), ALL)
         framework_sets = dict.fromkeys((named, tuple(dict.fromkeys((*named, "jax"))), everything))
         if ALL in named:
             framework_sets = {named: None}
-        for definition in filter(self._view.supports_definition, DEFINITIONS):
+        for definition in filter(self.view.supports_definition, DEFINITIONS):
             for frameworks in framework_sets:
                 yield replace(request, definition=definition, frameworks=frameworks)
 
-    def _by_weight(self) -> Iterator[FigureRequest]:
-        """Yield a request for each weight."""
-        for weight in WEIGHTS:
-            if weight != "downloads" or "downloads" not in self._view.snapshot.missing_columns:
-                yield replace(self._figure_request.excluding_cutoff(), weight=weight)
-
     def _parameters(self, names: set[str]) -> dict[str, object]:
         """Return the parameters `names` of the request, and those of the specification."""
-        since, until = self._request.period or (None, None)
-        is_created = self._part["population"] == "created"
+        since, until = self.request.period or (None, None)
+        is_created = self.part["population"] == "created"
         values: dict[str, object] = {
-            "frameworks": list(self._request.frameworks),
-            "framework": next(iter(self._view.titles(self._request.frameworks))),
-            "definition": self._request.definition or "tag",
+            "frameworks": list(self.request.frameworks),
+            "framework": next(iter(self.view.titles(self.request.frameworks))),
+            "definition": self.request.definition or "tag",
             "since": since if is_created else None,
             "until": until,
             "cutoff": "excluded" if is_created else "included",
             "earlier": None,
         }
-        specified: dict[str, object] = self._part.get("parameters", {})
+        specified: dict[str, object] = self.part.get("parameters", {})
         return {name: value for name, value in values.items() if name in names} | specified
 
 
@@ -341,14 +331,9 @@ def _compare_section(
 ) -> Section:
     query = load("compare")
     parameters = {"figures": _to_json(first), "compared_figures": _to_json(second)}
-    columns = {
-        "share": labels[0],
-        "denominator": "Total",
-        "compared_share": labels[1],
-        "compared_denominator": "Total ",
-        "points": "Points",
-    }
     label_columns = {"class": ""} if first.by is None else {"group": "", "class": "Class"}
+    columns = {"share": labels[0], "denominator": "Total", "compared_share": labels[1]}
+    columns |= {"compared_denominator": "Total ", "points": "Points"}
     return replace(
         first,
         query=query.name,
@@ -362,10 +347,5 @@ def _compare_section(
 
 
 def _to_json(section: Section) -> str:
-    return json.dumps(
-        [
-            figure.as_dict()
-            for figure in section.figures
-            if figure.name in ("exclusive", "shared") and figure.cutoff in (None, "excluded")
-        ]
-    )
+    figures = visible_figures(section.figures, None)
+    return json.dumps([one.as_dict() for one in figures if one.cutoff in (None, "excluded")])

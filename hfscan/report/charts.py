@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from xml.etree import ElementTree
 
@@ -35,12 +35,6 @@ from hfscan.text import encode_json, sanitize
 
 Row = dict[str, Any]
 
-_WIDE, _NARROW = 680, 320
-"""Widths in CSS pixels: for a desktop and for a phone."""
-
-_SIZES = ("width", "inner_width", "axis_width", "columns", "facet_width")
-"""What a spec derives from the available width."""
-
 _SVG = "http://www.w3.org/2000/svg"
 _ELEMENTS = {"svg", "g", "path", "line", "text"}
 _ATTRIBUTES = set(
@@ -48,25 +42,9 @@ _ATTRIBUTES = set(
     "opacity role stroke stroke-dasharray stroke-linecap stroke-width text-anchor transform "
     "viewBox width x x1 x2 y y1 y2".split()
 )
-_VEGA = "https://vega.github.io/schema/vega/v6.json"
 _VEGA_LITE = "https://vega.github.io/schema/vega-lite/v6.json"
-"""Specs are Vega-Lite, or Vega for charts that Vega-Lite cannot describe."""
-
 _VERSION = "6.4"  # of Vega-Lite
-
 _FILLS = ("var(--s1)", "url(#s2)", "url(#s3)", "url(#s4)", "url(#s5)")
-
-_CAPTIONS = {
-    "change": "Ring: {share}; disc: {compared_share}.",
-    "claim": "Band: values that the claim's words accept. Bar: measured values.",
-    "flow": "Left: earlier snapshot. Right: this snapshot. Widths are numbers of models.",
-    "error": "Logarithmic scale. Disc: error; tick: tolerance.",
-    "ratio": "Minimum to maximum on a logarithmic scale. Diamond: median; line: PyTorch.",
-    "interval": "At least to at most; each chart has its own scale. Diamond: only models dated by "
-    "the Hub.",
-    "line": "The twelve most common, each as a share of the models created in the year; all charts "
-    "have one scale.",
-}
 
 
 @dataclass(frozen=True)
@@ -85,19 +63,38 @@ class Chart:
 
         The page replaces `{"$size": name}`, an object, which no text in the data can be.
         """
-        sizes = {name: {"$size": name} for name in _SIZES}
-        spec = _spec(self.kind, self.channels, self.rows, sizes)
-        return encode_json(spec, indent=None).replace("<", "\\u003c")
+        sizes = {name: {"$size": name} for name in _sizes(0)}
+        return encode_json(self._spec(sizes), indent=None).replace("<", "\\u003c")
 
-    @cached_property
-    def wide(self) -> str:
-        """The SVG element for desktop and paper."""
-        return _svg(self.kind, self.channels, self.rows, _WIDE)
+    def svg(self, width: int) -> str:
+        """Return the SVG element for a width in CSS pixels."""
+        return _render(encode_json(self._spec(_sizes(width)), indent=None))
 
-    @cached_property
-    def narrow(self) -> str:
-        """The SVG element for a phone."""
-        return _svg(self.kind, self.channels, self.rows, _NARROW)
+    def _spec(self, sizes: Mapping[str, Any]) -> dict[str, Any]:
+        facets = dict.fromkeys(row.get(self.channels.get("of", "")) for row in self.rows)
+        fills = [_FILLS[index % len(_FILLS)] for index in range(len(self.channels["series"]))]
+        values = {**self.channels, "facets": list(facets), "fills": fills, **sizes}
+        spec: dict[str, Any] = _substitute(_load_template(self.kind), values)
+        spec["config"] = _substitute(_load_template("config"), values)
+        if "$schema" in spec:  # Vega, for what Vega-Lite cannot describe
+            spec["data"][0]["values"] = self.rows
+            return spec
+        spec |= {"$schema": _VEGA_LITE, "data": {"values": self.rows}}
+        if isinstance(spec.get("height"), int):  # an axis beside the plot takes from its width
+            spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+        return spec
+
+
+def _sizes(width: int) -> dict[str, int]:
+    """Return what a spec derives from the available width; page.js has the same rules."""
+    columns = 2 if width < 500 else 4
+    return {
+        "width": width - 4,
+        "inner_width": width - 90,
+        "axis_width": width - 30,
+        "columns": columns,
+        "facet_width": (width - 24 * columns) // columns,
+    }
 
 
 def chart_of(section: Section, report: Report) -> Chart | None:
@@ -123,7 +120,8 @@ def chart_of(section: Section, report: Report) -> Chart | None:
     for row in rows:
         row["rank"] = series.get(row[channels["color"]]) if series else 0
     alt = f"Chart: {section.title}. {rows[0]['text']}. The table below has all numbers."
-    caption = _CAPTIONS.get(kind, "").format_map(section.columns or {})
+    caption = _load_template(kind).get("usermeta", {}).get("caption", "")
+    caption = _substitute(caption, section.columns or {})
     return Chart(alt, caption, kind, channels | {"series": list(series)}, rows)
 
 
@@ -142,33 +140,15 @@ def _parse_channel(part: str) -> tuple[str, Any]:
 
 
 def standalone_svg(chart: Chart) -> str:
-    """Return the wide drawing as an SVG document with its colours and patterns."""
-    head, _, body = chart.wide.partition(">")
-    return f"{head}><style>{colors()}</style>{PATTERNS}{body}\n"
+    """Return the drawing as an SVG document with its colours and patterns."""
+    head, _, body = chart.svg(680).partition(">")
+    style, patterns = read_page_file("colors.css"), read_page_file("patterns.svg")
+    return f"{head}><style>{style}</style>{patterns}{body}\n"
 
 
-def colors() -> str:
-    """Return the style sheet of the light and dark colours."""
-    return (data_dir("reports") / "page" / "colors.css").read_text(encoding="utf-8")
-
-
-PATTERNS = "<defs>{}</defs>".format(
-    "".join(
-        f'<linearGradient id="s{index}" gradientUnits="userSpaceOnUse" spreadMethod="repeat" '
-        f'x2="{x}" y2="{y}"><stop offset="{edge}" stop-color="var(--s{index})"/>'
-        f'<stop offset="{edge + 0.1:.2f}" stop-color="var(--{stripe})"/>'
-        f'<stop offset=".95" stop-color="var(--{stripe})"/>'
-        f'<stop offset="1" stop-color="var(--s{index})"/></linearGradient>'
-        for index, x, y, edge, stripe in (
-            (2, 4, 4, 0.6, "paper"),
-            (3, 3, -3, 0.6, "ink"),
-            (4, 0, 5, 0.6, "paper"),
-            (5, 5, 0, 0.6, "ink"),
-        )
-    )
-)
-"""Striped fills, distinguishable without colour. They print as lines; a <pattern> would print as an
-image of the full page for each mark."""
+def read_page_file(name: str) -> str:
+    """Return a file of `reports/page`."""
+    return (data_dir("reports") / "page" / name).read_text(encoding="utf-8")
 
 
 def _rows(section: Section, report: Report) -> Iterator[Row]:
@@ -238,49 +218,13 @@ _OBJECT_KEYS = frozenset(
 )
 
 
-def _svg(kind: str, channels: Mapping[str, Any], rows: Sequence[Row], width: int) -> str:
-    columns = 2 if width == _NARROW else 4
-    sizes = {  # as in page.js
-        "width": width - 4,
-        "inner_width": width - 90,
-        "axis_width": width - 30,
-        "columns": columns,
-        "facet_width": (width - 24 * columns) // columns,
-    }
-    spec = _spec(kind, channels, rows, sizes)
-    return _render(encode_json(spec, indent=None), is_vega=_is_vega(spec))
-
-
-def _spec(
-    kind: str, channels: Mapping[str, Any], rows: Sequence[Row], sizes: Mapping[str, Any]
-) -> dict[str, Any]:
-    values = dict(channels) | {
-        "facets": list(dict.fromkeys(row.get(channels.get("of", "")) for row in rows)),
-        "fills": [_FILLS[index % len(_FILLS)] for index in range(len(channels["series"]))],
-        **sizes,
-    }
-    spec: dict[str, Any] = _substitute(_load_template(kind), values)
-    spec["config"] = _substitute(_load_template("config"), values)
-    if _is_vega(spec):
-        spec["data"][0]["values"] = rows
-        return spec
-    spec |= {"$schema": _VEGA_LITE, "data": {"values": rows}}
-    if isinstance(spec.get("height"), int):  # an axis beside the plot takes from its width
-        spec["autosize"] = {"type": "fit-x", "contains": "padding"}
-    return spec
-
-
-def _is_vega(spec: Mapping[str, Any]) -> bool:
-    return spec.get("$schema") == _VEGA
-
-
 @lru_cache(maxsize=64)  # formats share drawings
-def _render(spec: str, *, is_vega: bool) -> str:
+def _render(spec: str) -> str:
     import vl_convert  # noqa: PLC0415 - takes a second, and only charts need it
 
-    if is_vega:
-        return _clean_svg(vl_convert.vega_to_svg(spec))
-    return _clean_svg(vl_convert.vegalite_to_svg(spec, vl_version=_VERSION))
+    if json.loads(spec)["$schema"] == _VEGA_LITE:
+        return _clean_svg(vl_convert.vegalite_to_svg(spec, vl_version=_VERSION))
+    return _clean_svg(vl_convert.vega_to_svg(spec))
 
 
 @cache

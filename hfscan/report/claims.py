@@ -43,17 +43,12 @@ class Verdict(StrEnum):
     INCONSISTENT = "internally_inconsistent"
 
 
-_VERDICTS = {
-    "supports": Verdict.SUPPORTED,
-    "contradicts": Verdict.CONTRADICTED,
-    "inconclusive": Verdict.INCONCLUSIVE,
+_OUTCOMES: dict[Outcome, tuple[Verdict, str, str]] = {
+    "supports": (Verdict.SUPPORTED, "supports it", "support it"),
+    "contradicts": (Verdict.CONTRADICTED, "contradicts it", "contradict it"),
+    "inconclusive": (Verdict.INCONCLUSIVE, "is inconclusive", "are inconclusive"),
 }
-_OUTCOMES = {
-    "supports": ("supports it", "support it"),
-    "contradicts": ("contradicts it", "contradict it"),
-    "inconclusive": ("is inconclusive", "are inconclusive"),
-}
-"""Outcome -> predicate in the singular and plural."""
+"""Outcome -> the verdict if all measurements have it, and its predicate (singular, plural)."""
 
 _DIMENSIONS = {"measure": "what", "definition": "definition", "frameworks": "frameworks"}
 """What a verdict can depend on -> the attribute of a measurement."""
@@ -203,17 +198,10 @@ class ClaimEvaluator:
         if low is None and reason is None:
             reason = measure.get("missing", "There is nothing to compare.")
         return Measurement(
-            what=_describe(measure),
-            definition=definition,
-            frameworks=frameworks,
-            snapshot=None if snapshot is None else snapshot.id,
-            query=measure["query"],
-            parameters=_parameters(measure, values),
-            low=low,
-            high=high,
-            outcome=self._outcome(low, high),
-            reason=reason,
-        )
+            _describe(measure), definition, frameworks, None if snapshot is None else snapshot.id,
+            measure["query"], _parameters(measure, values), low, high, self._outcome(low, high),
+            reason,
+        )  # fmt: skip
 
     def _choose_snapshot(
         self, measure: dict[str, Any], definition: str
@@ -273,10 +261,10 @@ class ClaimEvaluator:
         suffix = f"; {missing} more could not be made" if missing else ""
         if len({one.outcome for one in known}) == 1:
             count = f"all {len(known)} measurements" if len(known) > 1 else "the only measurement"
-            return _VERDICTS[known[0].outcome], (), f"by {count}{suffix}"
+            return _OUTCOMES[known[0].outcome][0], (), f"by {count}{suffix}"
         counts = {word: sum(one.outcome == word for one in known) for word in _OUTCOMES}
         parts = [
-            f"{count} of {len(known)} {_OUTCOMES[word][count > 1]}"
+            f"{count} of {len(known)} {_OUTCOMES[word][1 + (count > 1)]}"
             for word, count in counts.items()
             if count
         ]

@@ -8,36 +8,12 @@ from hfscan.figures import Figure, format_period
 from hfscan.report.model import Report, Row, Section
 from hfscan.store import Snapshot
 
-CUTOFFS = {
-    "excluded": "without models older than the creation-date cutoff",
-    "included": "including models older than the creation-date cutoff",
-    "only": "only models older than the creation-date cutoff",
-}
-"""What a figure does with the models that the Hub dates to its cutoff, 2022-03-02."""
-
 DEFINITIONS = {
     "tag": "Hub tags",
     "weights": "weight files",
     "loadable": "loadable without conversion",
 }
 """The evidence that a model supports a framework, per definition."""
-
-UNITS = {"models": "models", "downloads": "downloads", "authors": "authors"}
-"""What is counted, per weight."""
-
-WEIGHTS = {
-    "models": "Model-weighted",
-    "downloads": "Download-weighted",
-    "authors": "Author-weighted",
-}
-
-GROUPS = {
-    "month": "Month of creation", "year": "Year of creation", "task": "Task",
-    "library": "Library", "author": "Author", "license": "License",
-    "architecture": "Architecture", "language": "Language", "size": "Parameters",
-    "gated": "Gated", "region": "Region", "snapshot": "Snapshot",
-}  # fmt: skip
-"""The heading of each grouping."""
 
 NOT_IN_SNAPSHOT = "(not there)"
 """Value of `transitions.sql` for a model that one of the two snapshots does not hold."""
@@ -229,7 +205,7 @@ def format_headline(report: Report) -> str:
 
 def _format_unit(figure: Figure) -> str:
     if figure.weight != "models":
-        return f"{UNITS[figure.weight]} of models"
+        return f"{figure.weight} of models"
     return "model" if figure.denominator == 1 else "models"
 
 
@@ -257,9 +233,9 @@ def _format_comparison(report: Report) -> str:
         for row in report.headline.rows
     )
     return (
-        f"{headings['share']} and {headings['compared_share']}: {parts}. Total: models that support "
-        f"{' or '.join(report.frameworks.values())}. Definition: {DEFINITIONS[report.definition]}. "
-        "Not counted: models deleted before the snapshot."
+        f"{headings['share']} and {headings['compared_share']}: {parts}. Total: models that support"
+        f" {' or '.join(report.frameworks.values())}. Definition: "
+        f"{DEFINITIONS[report.definition]}. Not counted: models deleted before the snapshot."
     )
 
 

@@ -93,7 +93,7 @@ class Section:
     columns: Mapping[str, str] | None = None
     formats: Mapping[str, str] = field(default_factory=dict)
     pivot: Mapping[str, str] | None = None
-    parameters: Mapping[str, object] | None = None
+    parameters: Mapping[str, object] = field(default_factory=dict)
     chart: str | None = None
     paragraphs: tuple[str, ...] = ()
     split_by: str | None = None

@@ -9,10 +9,6 @@ from typing import Any
 
 from hfscan.figures import ALL, By, Figure
 from hfscan.report.format import (
-    CUTOFFS,
-    GROUPS,
-    UNITS,
-    WEIGHTS,
     figure_label,
     format_cell,
     format_number,
@@ -26,12 +22,15 @@ from hfscan.text import encode_json, format_float
 
 _NUMBER = re.compile(r"[<>+-]?\d|-?$")
 
-_CUTOFF_LABELS = {
-    "excluded": "After the cutoff",
-    "included": "With older models",
-    "only": "Older models only",
+_CUTOFFS = {
+    "excluded": ("Without models older than the creation-date cutoff", "After the cutoff"),
+    "included": ("Including models older than the creation-date cutoff", "With older models"),
+    "only": ("Only models older than the creation-date cutoff", "Older models only"),
 }
-"""`CUTOFFS` short enough for a chart on a phone."""
+"""What a figure does with the models at the cutoff: title of its table, label in its chart."""
+
+_GROUPINGS = {"month": "Month of creation", "year": "Year of creation", "size": "Parameters"}
+"""Headings of groupings; those of others are their names."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,11 @@ def visible_figures(figures: Iterable[Figure], by: By | None) -> list[Figure]:
 def row_label(section: Section, figure: Figure, report: Report) -> str:
     """Return the label of the figure's row in its section's table and chart."""
     if section.vary_by == "weight":
-        return WEIGHTS[figure.weight]
+        return f"{figure.weight.removesuffix('s').capitalize()}-weighted"
     if section.vary_by:
         return _breakdown_label(figure, report)
     if section.by is None:
-        return _CUTOFF_LABELS[figure.cutoff] if figure.cutoff else section.title
+        return _CUTOFFS[figure.cutoff][1] if figure.cutoff else section.title
     return group_label(figure)
 
 
@@ -185,7 +184,7 @@ def _format_sum(figures: list[Figure]) -> str:
 
 def _figure_table(figures: list[Figure], names: Mapping[str, str], cutoff: str | None) -> Table:
     return Table(
-        ("", sentence_case(UNITS[figures[0].weight]), "Total", "Share"),
+        ("", figures[0].weight.capitalize(), "Total", "Share"),
         tuple(
             (
                 figure_label(figure, names),
@@ -195,7 +194,7 @@ def _figure_table(figures: list[Figure], names: Mapping[str, str], cutoff: str |
             )
             for figure in figures
         ),
-        sentence_case(CUTOFFS[cutoff]) if cutoff else None,
+        _CUTOFFS[cutoff][0] if cutoff else None,
     )
 
 
@@ -214,7 +213,7 @@ def group_table(figures: Iterable[Figure], by: By, names: Mapping[str, str]) -> 
         )
         for group, row in groups.items()
     )
-    return Table((GROUPS[by], *columns, "Total"), rows)
+    return Table((_GROUPINGS.get(by, by.capitalize()), *columns, "Total"), rows)
 
 
 def result_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

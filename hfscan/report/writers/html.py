@@ -8,7 +8,7 @@ import base64
 import hashlib
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -40,17 +40,16 @@ def write(report: Report, out: TextIO) -> None:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
 
-    source = data_dir("reports") / "page"
     environment = Environment(
-        loader=FileSystemLoader(source),
+        loader=FileSystemLoader(data_dir("reports") / "page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"sanitize": sanitize, "nowrap": _nowrap, "markup": Markup}
-    style = charts.colors() + (source / "style.css").read_text(encoding="utf-8")
-    script = (source / "page.js").read_text(encoding="utf-8")
+    style = charts.read_page_file("colors.css") + charts.read_page_file("style.css")
+    script = charts.read_page_file("page.js")
     vega = charts.vega_script()
     page = environment.get_template("report.html").render(
         report=report,
@@ -62,7 +61,7 @@ def write(report: Report, out: TextIO) -> None:
         scope=None if report.text else format_scope(report.snapshot),
         style=Markup(style),  # noqa: S704 - hfscan's own files
         script=Markup(script),  # noqa: S704
-        patterns=Markup(charts.PATTERNS),  # noqa: S704
+        patterns=Markup(charts.read_page_file("patterns.svg")),  # noqa: S704
         style_hash=_hash(style),
         script_hash=_hash(script),
         vega=Markup(vega),  # noqa: S704
@@ -102,54 +101,31 @@ class _Part:
     @property
     def queries(self) -> list[tuple[str, str]]:
         """For each query, the commands that repeat it, and its SQL."""
-        commands: dict[str, list[str]] = {}
-        for reference in self._references:
-            commands.setdefault(reference.query, []).append(_command(reference))
-        return [(_join(lines), load(name).sql) for name, lines in commands.items()]
-
-    @property
-    def _references(self) -> Sequence[QueryRef]:
         section, report = self.section, self.report
-        if section.queries or not section.query:
-            return section.queries
-        parameters = section.parameters
-        if parameters is None:
-            parameters = _figure_parameters(section)
         snapshot = None if report.text else report.snapshot.id
-        return (QueryRef(section.query, parameters, snapshot),)
-
-
-def _join(lines: Sequence[str]) -> str:
-    return "\n".join(filter(None, lines))
+        references = section.queries
+        if section.query and not references:
+            references = (QueryRef(section.query, section.parameters, snapshot),)
+        commands: dict[str, list[str]] = {}
+        for reference in references:
+            commands.setdefault(reference.query, []).append(_command(reference))
+        return [
+            ("\n".join(filter(None, lines)), load(name).sql) for name, lines in commands.items()
+        ]
 
 
 def _command(reference: QueryRef) -> str:
     """Return the command that repeats a query; empty for one over figures, not models."""
-    if "figures" in {parameter.name for parameter in load(reference.query).parameters}:
+    query = load(reference.query)
+    if "figures" in {parameter.name for parameter in query.parameters}:
         return ""
-    parameters = [
-        f"--param {shlex.quote(f'{name}={_parameter_text(value)}')}"
-        for name, value in reference.parameters.items()
-        if value is not None
-    ]
-    snapshot = [] if reference.snapshot is None else [f"--snapshot {reference.snapshot}"]
-    return " ".join([f"hfscan query {reference.query}", *snapshot, *parameters])
-
-
-def _figure_parameters(section: Section) -> dict[str, Any]:
-    """Return the parameters of `exclusivity.sql` for the section's first figures."""
-    figure = section.figures[0]
-    since, until = figure.period or (None, None)
-    return {
-        "frameworks": figure.frameworks,
-        "definition": figure.definition,
-        "since": since if figure.population == "created" else None,
-        "until": until,
-        "cutoff": figure.cutoff,
-        "weight": figure.weight,
-        "by": figure.by,
-        "exclude_top_authors": figure.exclude_top_authors or None,
-    }
+    words = ["hfscan query", query.name]
+    words += [] if reference.snapshot is None else [f"--snapshot {reference.snapshot}"]
+    for parameter in query.parameters:
+        value = reference.parameters.get(parameter.name)
+        if value is not None and value != parameter.default:
+            words.append(f"--param {shlex.quote(f'{parameter.name}={_parameter_text(value)}')}")
+    return " ".join(words)
 
 
 def _parameter_text(value: Any) -> str:
