@@ -71,13 +71,13 @@ end(len(pages) * 1000)
 INGEST = """
 from datetime import datetime, UTC
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 from pathlib import Path
 import tempfile
 pages, now = sorted(Path(folder).glob("j/*/*.gz")), datetime.now(UTC)
 with tempfile.TemporaryDirectory() as made, Store.open(Path(made) / "db", write=True) as store:
     begin()
-    done = store.ingest(pages, NewSnapshot("crawl", url, Scope(), now, now, True))
+    done = ingest_files(store, pages, NewSnapshot("crawl", url, Scope(), now, now, True))
     end(done.models)
 """
 READ = """

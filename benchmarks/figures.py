@@ -23,7 +23,7 @@ import duckdb
 
 from hfscan.figures import SnapshotView, load
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, import_dates, ingest_files
 
 YEAR = {"since": "2022-01-01", "until": "2023-01-01"}
 QUESTIONS: dict[str, tuple[str, Mapping[str, object]]] = {
@@ -97,7 +97,7 @@ def _report(folder: Path, dump: Path, dates: Path | None, rounds: int) -> None:
             )
     if dates:
         with Store.open(database, write=True) as store:
-            store.import_dates(dates)
+            import_dates(store, dates)
     ours = [sys.executable, "-m", "hfscan", "report", "--year=2022", "--format=json"]
     theirs = [sys.executable, str(Path(__file__).with_name("plain_report.py")), str(plain)]
     ways: dict[str, Callable[[], dict[str, Any]]] = {
@@ -169,7 +169,7 @@ def _cpu() -> float:
 def _imported(database: Path, dump: Path) -> Path:
     now = datetime.now(UTC)
     with Store.open(database, write=True) as store:
-        store.ingest([dump], NewSnapshot("import", dump.name, Scope(), now, now, None))
+        ingest_files(store, [dump], NewSnapshot("import", dump.name, Scope(), now, now, None))
     return database
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import duckdb
 
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store, history
+from hfscan.store import NewSnapshot, Store, history, ingest_files
 
 TARGETS = {"growth": 0.04, "apply": 5.0, "report": 1.2}
 _START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,15 +116,15 @@ def _measure_days(
 ) -> tuple[int, list[dict[str, float]]]:
     days = []
     with Store.open(db, write=True) as store:
-        timed = _Timed(history.insert)
-        history.insert = timed  # type: ignore[assignment]
+        timed = _Timed(history.insert_snapshot)
+        history.insert_snapshot = timed  # type: ignore[assignment]
         for number, dump in enumerate(_simulated(folder, models, count)):
             when = _START + timedelta(days=number)
             began = _cpu()
-            store.ingest([dump], NewSnapshot("import", dump.name, Scope(), when, when, True))
+            ingest_files(store, [dump], NewSnapshot("import", dump.name, Scope(), when, when, True))
             ingest = _cpu() - began
             began = _cpu()
-            store.connection.execute("CHECKPOINT")
+            store.execute("CHECKPOINT")
             checkpoint = _cpu() - began
             days.append(
                 {
@@ -135,10 +135,10 @@ def _measure_days(
                 }
             )
             print(f"day {number}: {days[-1]}", file=sys.stderr)
-        history.insert = timed.function
+        history.insert_snapshot = timed.function
     copy = folder / "copy.parquet"
     with Store.open(db) as store:
-        store.connection.execute(
+        store.execute(
             f"COPY (FROM models_in({count + 1}) ORDER BY key) TO '{copy}' (COMPRESSION zstd)"
         )
     added = [
@@ -224,9 +224,7 @@ def _measure_reports(db: Path, days: int) -> tuple[float, float]:
 
 
 def _used(store: Store) -> int:
-    row = store.connection.execute(
-        "SELECT block_size * used_blocks FROM pragma_database_size()"
-    ).fetchone()
+    row = store.execute("SELECT block_size * used_blocks FROM pragma_database_size()").fetchone()
     assert row is not None
     return int(row[0])
 

@@ -16,7 +16,7 @@ from hfscan.fakehub import Population
 from hfscan.frameworks import masks_sql
 from hfscan.hub.plan import FIELDS
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 _MODELS, _PAGE = 200_000, 1_000
 
@@ -31,12 +31,12 @@ def main() -> None:
         now = datetime.now(UTC)
         with Store.open(Path(name) / "h.duckdb", write=True) as store:
             began = _cpu()
-            models = store.ingest(
-                files, NewSnapshot("import", "benchmark", Scope(), now, now, None)
+            models = ingest_files(
+                store, files, NewSnapshot("import", "benchmark", Scope(), now, now, None)
             ).models
             ingest = _cpu() - began
             began = _cpu()
-            store.connection.execute(
+            store.execute(
                 "SELECT bit_xor(tag_mask), bit_xor(weights_mask), bit_xor(loadable_mask) "
                 f"FROM ({masks_sql('versions')})"
             ).fetchall()

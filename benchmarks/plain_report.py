@@ -59,8 +59,8 @@ def by_rules(key: str) -> list[str]:
     """Return the SQL conditions of the `loadable` rules for `key`, without file names."""
     ways = []
     for rule in RULES["rule"]:
-        library = rule["serves"] == ["library"]
-        if rule["definition"] != "loadable" or not (library or key in rule["serves"]):
+        library = rule["supports"] == ["library"]
+        if rule["definition"] != "loadable" or not (library or key in rule["supports"]):
             continue
         parts = [f"({' OR '.join(tag(name) for name in rule['formats'])})"]
         if library:

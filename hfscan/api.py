@@ -16,7 +16,7 @@ from hfscan.figures import (
 )
 from hfscan.figures.queries import to_utc
 from hfscan.scope import DEFAULT_FRAMEWORKS
-from hfscan.store import Snapshot, Store
+from hfscan.store import Snapshot, Store, list_snapshots
 from hfscan.suggest import unknown
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Database:
     @property
     def snapshots(self) -> list[Snapshot]:
         """All snapshots, oldest first."""
-        return self._store.snapshots()
+        return list_snapshots(self._store)
 
     def figure(
         self,

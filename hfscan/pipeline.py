@@ -13,7 +13,18 @@ from hfscan.hub import ChangedModels, FetchResult, FirstCommitLog, FirstCommitRe
 from hfscan.objectid import created_at
 from hfscan.paths import cursors_file, journal_dir
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, Ingested, NewSnapshot, Snapshot, Store
+from hfscan.store import (
+    CreationDate,
+    Ingested,
+    NewSnapshot,
+    Snapshot,
+    Store,
+    find_full_crawl,
+    ingest_files,
+    list_missing_dates,
+    list_snapshots,
+    record_dates,
+)
 from hfscan.suggest import did_you_mean
 
 _LOOKBACK = timedelta(hours=1)  # the time of a change is by the clock of the machine that made it
@@ -84,8 +95,8 @@ def crawl(
             sample=fetched.scope.sample,
             sample_design=fetched.design.describe() if fetched.design else None,
         )
-        ingested = _find_existing_ingest(store, fetched, new_snapshot) or store.ingest(
-            fetched.pages, new_snapshot
+        ingested = _find_existing_ingest(store, fetched, new_snapshot) or ingest_files(
+            store, fetched.pages, new_snapshot
         )
         if fetched.saved_cursors:
             fetched.saved_cursors.save(saved_cursors)
@@ -116,14 +127,14 @@ def _find_existing_ingest(
     store: Store, fetched: FetchResult, new_snapshot: NewSnapshot
 ) -> Ingested | None:
     """Return this crawl's ingest by an earlier run, killed before it could delete the journal."""
-    snapshots = store.snapshots()
+    snapshots = list_snapshots(store)
     latest = max((snapshot.id for snapshot in snapshots), default=0)
     before = fetched.journal.mark_ingest_started(latest)
     ended = new_snapshot.observed_to.astimezone(UTC).replace(tzinfo=None, microsecond=0)
     for snapshot in snapshots:
         marks = (snapshot.kind, snapshot.origin, snapshot.observed_to)
         if snapshot.id > before and marks == ("crawl", fetched.endpoint, ended):
-            return Ingested(snapshot.id, snapshot.models, 0, 0, 0, 0, 0, {}, [], already=True)
+            return Ingested(snapshot.id, snapshot.models, already_ingested=True)
     return None
 
 
@@ -154,7 +165,7 @@ def update(
     """
     endpoint = endpoint.rstrip("/")
     with Store.open(db) as store:
-        base, last = store.to_update(endpoint)
+        base, last = find_full_crawl(store, endpoint)
     since = base.observed_from.replace(tzinfo=UTC) - _LOOKBACK
     scope = Scope(since=min(created_at(last), since), files="files" not in base.missing_columns)
     with TemporaryDirectory() as folder:
@@ -194,7 +205,7 @@ def update(
                 base=base.id,
             )
             with Store.open(db, write=True) as store:
-                ingested = store.ingest([*new.pages, *changed.pages], new_snapshot)
+                ingested = ingest_files(store, [*new.pages, *changed.pages], new_snapshot)
     return UpdateSummary(base, new, changed, ingested)
 
 
@@ -219,7 +230,7 @@ def backfill_dates(
         earlier = list(log.results)
         with Store.open(db, write=True) as store:
             _store_dates(store, log, endpoint)
-            repos = store.cutoff_to_date(limit and max(0, limit - len(earlier)))
+            repos = list_missing_dates(store, limit and max(0, limit - len(earlier)))
         try:
             results = hub.fetch_first_commits(
                 repos,
@@ -239,5 +250,5 @@ def backfill_dates(
 
 def _store_dates(store: Store, log: FirstCommitLog, endpoint: str) -> None:
     dates = [CreationDate(result.id, result.created_at, result.moved_to) for result in log.results]
-    store.record_dates(dates, kind="first commit", origin=endpoint)
+    record_dates(store, dates, kind="first commit", origin=endpoint)
     log.clear()

@@ -1,6 +1,7 @@
-"""Literals and names, as SQL writes them."""
+"""Literals and names in SQL."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -15,5 +16,10 @@ def identifier(name: str) -> str:
 
 
 def file_literal(path: Path) -> str:
-    """Return a path in single quotes that no reader of files takes for a pattern of names."""
+    """Return a path in single quotes, escaped so that readers do not take it for a glob."""
     return literal(re.sub(r"[*?[]", r"[\g<0>]", str(path)))
+
+
+def file_literals(paths: Iterable[Path]) -> str:
+    """Return the list of `file_literal` of several paths."""
+    return f"[{', '.join(map(file_literal, paths))}]"

@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from hfscan.cli import main
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, import_dates, ingest_files
 
 _ROOT = Path(__file__).parents[1]
 _SHARED = _ROOT.parent / "shared" / "data"
@@ -77,8 +77,10 @@ def censuses(
                 for file, day in recorded.values():
                     # the third holds the ids of some letters: no whole census
                     scope = Scope(limit=8_650) if "detail" in file.name else Scope()
-                    store.ingest([file], NewSnapshot("import", file.name, scope, day, day, None))
-                store.import_dates(shared_data / "hub-2022-10-created.parquet")
+                    ingest_files(
+                        store, [file], NewSnapshot("import", file.name, scope, day, day, None)
+                    )
+                import_dates(store, shared_data / "hub-2022-10-created.parquet")
             unfinished.rename(path)
     return path
 

@@ -10,7 +10,7 @@ import hfscan
 from hfscan.cli import cli
 from hfscan.errors import DatabaseError, InvalidRequestError
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def database(tmp_path):
     )
     day = datetime(2024, 1, 1, tzinfo=UTC)
     with Store.open(path, write=True) as store:
-        store.ingest([dump], NewSnapshot("import", "dump", Scope(), day, day, None))
+        ingest_files(store, [dump], NewSnapshot("import", "dump", Scope(), day, day, None))
     with hfscan.open(path) as database:
         yield database
 
@@ -67,7 +67,7 @@ def test_downloads_beyond_a_double_stay_exact(tmp_path):
     dump.write_text(json.dumps(models))
     with Store.open(path, write=True) as store:
         for day in (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)):
-            store.ingest([dump], NewSnapshot("import", "dump", Scope(), day, day, None))
+            ingest_files(store, [dump], NewSnapshot("import", "dump", Scope(), day, day, None))
 
     def run(*arguments):
         done = CliRunner().invoke(cli, [*arguments, "--format", "json", "--db", str(path)])

@@ -8,7 +8,7 @@ from testhub import FakeHub, Population
 from hfscan.figures import FigureRequest, SnapshotView
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 pytestmark = pytest.mark.slow
 COLUMNS = "* EXCLUDE (snapshot)"
@@ -29,14 +29,16 @@ def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_
     assert len(lists) == crawled.fetched.requests == 760 + 1  # an empty page proves the end
     day = datetime(2024, 7, 11, tzinfo=UTC)
     with Store.open(db, write=True) as store:
-        imported = store.ingest([dump], NewSnapshot("import", dump.name, Scope(), day, day, None))
+        imported = ingest_files(
+            store, [dump], NewSnapshot("import", dump.name, Scope(), day, day, None)
+        )
         snapshots = (crawled.ingested.snapshot, imported.snapshot)
         one, other = (f"SELECT {COLUMNS} FROM models_in({snapshot})" for snapshot in snapshots)
         for difference in (f"{one} EXCEPT {other}", f"{other} EXCEPT {one}"):
-            assert not store.connection.execute(f"{difference} LIMIT 5").fetchall()
+            assert not store.execute(f"{difference} LIMIT 5").fetchall()
         part = f"SELECT {COLUMNS} FROM models_in({cut.ingested.snapshot})"
         whole = f"{one} WHERE created_at < '2023-01-01'"
-        assert not store.connection.execute(f"{part} EXCEPT {whole} LIMIT 5").fetchall()
+        assert not store.execute(f"{part} EXCEPT {whole} LIMIT 5").fetchall()
         year = (datetime(2022, 1, 1), datetime(2023, 1, 1))
         view = SnapshotView.choose(store, year, snapshot=snapshots[0])
         figures = {

@@ -19,7 +19,7 @@ from testhub import FakeHub, Faults, Population
 
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
 
 POPULATION = Population.synthetic(1_000, seed=11)
 COLUMNS = "* EXCLUDE (snapshot)"
@@ -161,7 +161,7 @@ def test_two_crawls_of_one_second_are_two(tmp_path: Path) -> None:
         for _ in range(4):
             crawl(Scope(limit=3), endpoint=hub.url, token=None, db=db)
     with Store.open(db) as store:
-        assert [one.models for one in store.snapshots()] == [3] * 4
+        assert [one.models for one in list_snapshots(store)] == [3] * 4
 
 
 def test_crawl_counts_unreadable_values(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from testhub import FakeHub, Population
 
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
 from hfscan.sync import LocalTarget, SyncOptions
 
 pytestmark = pytest.mark.slow
@@ -92,10 +92,10 @@ def test_the_snapshots_of_2026_08_give_the_history_and_the_messages(days, tmp_pa
     assert messages[1:] == [expected(*pair) for pair in itertools.pairwise(days)]
 
     with Store.open(state / "hfscan.duckdb") as store:
-        snapshots = store.snapshots()
+        snapshots = list_snapshots(store)
         assert len(snapshots) == len(days)
         for snapshot, models in zip(snapshots, days, strict=True):
-            rows = store.connection.execute(
+            rows = store.execute(
                 "SELECT _id, id, tags, library_name, pipeline_tag, downloads, likes, "
                 f"gated <> 'false' FROM models_in({snapshot.id})"
             ).fetchall()
@@ -106,9 +106,7 @@ def test_the_snapshots_of_2026_08_give_the_history_and_the_messages(days, tmp_pa
                 )
                 for one, model in models.items()
             }  # fmt: skip
-        gone = store.connection.execute(
-            "SELECT id, last_seen, first_absent_in FROM removed_models"
-        ).fetchall()
+        gone = store.execute("SELECT id, last_seen, first_absent_in FROM removed_models").fetchall()
     ids = [snapshot.id for snapshot in snapshots]
     assert sorted(gone) == sorted(
         (one, ids[one_day], ids[next_day])

@@ -9,7 +9,7 @@ from testhub import FakeHub, Population
 
 from hfscan.cli import cli
 from hfscan.errors import SuspiciousDropError
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
 from hfscan.sync import LocalTarget, SyncOptions
 
 pytestmark = pytest.mark.slow
@@ -111,7 +111,7 @@ def test_much_less_than_before_is_not_shown(snapshot, population, tmp_path, skip
     assert new
     assert shown.message.startswith("data: +0 ~0 -20")
     with Store.open(tmp_path / "state" / "hfscan.duckdb") as store:
-        assert len(store.snapshots()) == 2
+        assert len(list_snapshots(store)) == 2
 
 
 def test_the_command_prints_the_message(hub, tmp_path):

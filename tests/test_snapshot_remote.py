@@ -14,7 +14,7 @@ from testhub import FakeHub, Population
 from hfscan.cli import cli
 from hfscan.errors import HubRefusedError, StaleError
 from hfscan.hub.datasets import HubDataset
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
 from hfscan.sync import DatasetTarget, SyncOptions, check_age
 
 TODAY = datetime.now(UTC)
@@ -85,8 +85,8 @@ def seen(remote):
     """Every snapshot that a machine's database holds, with its models."""
     with Store.open(remote.work / "hfscan.duckdb") as store:
         return [
-            (one.id, store.connection.execute(f"FROM models_in({one.id}) ORDER BY key").fetchall())
-            for one in store.snapshots()
+            (one.id, store.execute(f"FROM models_in({one.id}) ORDER BY key").fetchall())
+            for one in list_snapshots(store)
         ]
 
 
@@ -137,7 +137,7 @@ def test_keep_forgets_the_updates_before_a_crawl_of_long_ago(published, remote, 
     shown, _ = run(machine, hub, day=10)
     assert shown.message.startswith("data: +0 ~0 -0")
     with Store.open(machine.work / "hfscan.duckdb") as store:
-        assert [(one.id, one.kind) for one in store.snapshots()] == [
+        assert [(one.id, one.kind) for one in list_snapshots(store)] == [
             (number, "crawl") for number in (1, 3, 4, 5)
         ]
     names = {name for name in hub.datasets["ann/census"].files if "history/versions/" in name}

@@ -26,7 +26,7 @@ def show_skipped(ingested: Ingested) -> None:
             f"another model has the same repo id, e.g. {sanitize(ingested.shared_id or '')!r}": (
                 ingested.shared_ids
             ),
-            "no valid model id": ingested.nameless,
+            "no valid model id": ingested.missing_id,
             "larger than 16 MiB": ingested.oversized,
             "damaged": ingested.damaged,
         }

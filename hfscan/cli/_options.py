@@ -90,7 +90,7 @@ class SnapshotSelector:
         """Return the selected snapshot; print a note if it does not cover the entire Hub."""
         view = SnapshotView.latest(store, snapshot=self.snapshot, as_of=self.end)
         chosen = view.snapshot
-        if not (chosen.whole and chosen.covers(None, None)):
+        if not (chosen.is_unfiltered and chosen.covers(None, None)):
             note(f"Note: snapshot {chosen.id} covers only part of the Hub's models.")
         return view
 
@@ -108,7 +108,7 @@ snapshot_options = combine(
 def open_store(db: Path) -> Store:
     """Open the database read-only; print a note if another release classified its models."""
     store = Store.open(db)
-    if store.outdated:
+    if not store.has_current_taxonomy:
         note(
             f"Note: the models in {db} were classified by another release of hfscan. "
             "To reclassify them: hfscan snapshots --reclassify"

@@ -138,7 +138,7 @@ def _report_update(summary: UpdateSummary, endpoint: str, db: Path) -> None:
     requests = summary.new.requests + summary.changed.requests
     echo(
         f"Snapshot {ingested.snapshot}: {ingested.models:,} models, of which "
-        f"{ingested.models - ingested.carried:,} are new or changed since snapshot {base.id} "
+        f"{ingested.models - ingested.carried_over:,} are new or changed since snapshot {base.id} "
         f"({base.observed_to:%F %H:%M}), from {endpoint} in {requests:,} requests, in {db}"
     )
     echo(

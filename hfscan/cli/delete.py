@@ -9,7 +9,7 @@ from hfscan.cli._options import db_option
 from hfscan.cli._output import echo, note
 from hfscan.cli._types import Count
 from hfscan.errors import StorageError
-from hfscan.store import Store
+from hfscan.store import Store, delete_snapshots
 
 _EXAMPLES = """
 hfscan delete 3
@@ -27,7 +27,7 @@ def command(ids: tuple[int, ...], db: Path) -> None:
     """
     Store.open(db).close()  # fail if there is no database
     with Store.open(db, write=True) as store:
-        for snapshot in store.forget(*ids):
+        for snapshot in delete_snapshots(store, *ids):
             echo(
                 f"Deleted snapshot {snapshot.id}: {snapshot.kind} observed "
                 f"{snapshot.observed_to:%F}, {snapshot.models:,} models."

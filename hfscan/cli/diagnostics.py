@@ -24,7 +24,7 @@ from hfscan.parity.process import BackendProcess
 from hfscan.parity.replies import BackendError
 from hfscan.paths import journal_dir
 from hfscan.scope import Scope
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
 from hfscan.text import sanitize
 
 _RETRY_POLICY = RetryPolicy(
@@ -83,8 +83,8 @@ def check_database(db: Path) -> Iterator[Check]:
     try:
         if db.exists():
             with Store.open(db) as store:
-                snapshots = store.snapshots()
-                store.verify()
+                snapshots = list_snapshots(store)
+                store.check_integrity()
             latest = f", the latest of {snapshots[-1].observed_to:%F}" if snapshots else ""
             message = f"{db}: {len(snapshots)} snapshots{latest}; {_format_mb(db.stat().st_size)}"
             yield Check("database", "ok", message)

@@ -54,12 +54,12 @@ def command(model: str, db: Path, format_: str, selector: SnapshotSelector) -> N
     titles = taxonomy().titles
     rows = [
         {
-            "definition": reason.definition,
-            "framework": titles[reason.framework],
-            "evidence": reason.because,
-            "source": reason.source,
+            "definition": item.definition,
+            "framework": titles[item.framework],
+            "evidence": item.description,
+            "source": item.citation,
         }
-        for reason in support.reasons
+        for item in support.evidence
     ]
     write_rows(format_, rows, output(format_))
     if format_ != "terminal":

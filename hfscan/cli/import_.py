@@ -17,9 +17,18 @@ from hfscan.export import DERIVED, is_export, load
 from hfscan.figures import check_import
 from hfscan.hub.datasets import download_dataset_file, is_dataset_url
 from hfscan.scope import Scope
-from hfscan.store import ImportedDates, Ingested, NewSnapshot, Snapshot, Store
+from hfscan.store import (
+    ImportedDates,
+    Ingested,
+    NewSnapshot,
+    Snapshot,
+    Store,
+    import_dates,
+    ingest_files,
+    list_snapshots,
+)
 from hfscan.store.dump import canonical_name
-from hfscan.store.raw import FIELDS
+from hfscan.store.dump.fields import FIELDS
 from hfscan.text import sanitize
 
 _EXAMPLES = """
@@ -97,9 +106,9 @@ def command(
                 "import", ", ".join(names), Scope(), observed_at, observed_at, complete
             )
             paths = _fetch_files(files, allow_http_token)
-            _report_snapshot(store, store.ingest(paths, new, accept), complete)
+            _report_snapshot(store, ingest_files(store, paths, new, accept), complete)
         if creation_dates is not None:
-            _report_dates(store.import_dates(creation_dates), creation_dates, db)
+            _report_dates(import_dates(store, creation_dates), creation_dates, db)
 
 
 def _fetch_files(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:
@@ -133,8 +142,8 @@ def _report_dates(dates: ImportedDates, file: Path, db: Path) -> None:
 
 
 def _report_snapshot(store: Store, result: Ingested, complete: bool | None = None) -> None:
-    snapshot = next(known for known in store.snapshots() if known.id == result.snapshot)
-    if result.already:
+    snapshot = next(known for known in list_snapshots(store) if known.id == result.snapshot)
+    if result.already_ingested:
         echo(f"These files are already snapshot {snapshot.id} in {store.path}. Nothing was added.")
     else:
         _report_new_snapshot(snapshot, result, store.path)

@@ -30,8 +30,8 @@ from hfscan.errors import HfscanError, NotFoundError, StorageError
 from hfscan.fs import write_output
 from hfscan.parity.pool import Settings
 from hfscan.parity.process import backend_names
-from hfscan.store import Store
-from hfscan.store.parity import Drawn, draw_sample, record
+from hfscan.store import Store, list_snapshots
+from hfscan.store.parity import SampledModel, draw_sample, record_run
 from hfscan.suggest import unknown
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def command(
     require_endpoint([*checkpoints, *filter(None, [baseline])])
     targets = _choose_files(formats, out)
     names = [(name, revision) for name in checkpoints]
-    snapshot, drawn = None, list[Drawn]()
+    snapshot, drawn = None, list[SampledModel]()
     if sample and db:
         snapshot, drawn = _draw_sample(db, sample)
         names += [(model.id, model.sha) for model in drawn]
@@ -231,7 +231,7 @@ def command(
     document = sections.new_document(results, environment, started, runner.measurements)
     if db is not None:
         with Store.open(db, write=True) as store:
-            record(store.connection, document, snapshot)
+            record_run(store, document, snapshot)
     for path, format_ in targets.items():
         _write(document, format_, path)
     sys.exit(0 if document["agree"] else 1)
@@ -276,15 +276,15 @@ def make_demo(runner: "ParityRunner", into: Path, size: str = "tiny") -> list[Pa
     return sorted(into.iterdir())
 
 
-def _draw_sample(db: Path, count: int) -> tuple[int, list[Drawn]]:
+def _draw_sample(db: Path, count: int) -> tuple[int, list[SampledModel]]:
     """Return (snapshot, sample) of the newest snapshot."""
     with Store.open(db) as store:
-        snapshots = store.snapshots()
+        snapshots = list_snapshots(store)
         if not snapshots:
             raise NotFoundError(f"{db} has no snapshot: run `hfscan crawl` or `hfscan import`.")
         kinds = tomllib.loads(_INPUTS.read_text(encoding="utf-8"))
         model_types = [model_type for types in kinds.values() for model_type in types]
-        drawn = draw_sample(store.connection, snapshots[-1].id, count, model_types)
+        drawn = draw_sample(store, snapshots[-1].id, count, model_types)
     if not drawn:
         raise NotFoundError(
             f"No model of snapshot {snapshots[-1].id} supports both PyTorch and TensorFlow."
@@ -292,7 +292,7 @@ def _draw_sample(db: Path, count: int) -> tuple[int, list[Drawn]]:
     return snapshots[-1].id, drawn
 
 
-def _describe_sample(snapshot: int | None, drawn: list[Drawn]) -> dict[str, object] | None:
+def _describe_sample(snapshot: int | None, drawn: list[SampledModel]) -> dict[str, object] | None:
     if snapshot is None:
         return None
     return {

@@ -126,7 +126,7 @@ def command(
         open_store(db) as store,
         limit_resources(store.connection, memory=max_memory, disk=max_disk),
     ):
-        store.seal()
+        store.disable_external_access()
         connection = selector.select(store).connection
         named = load(query) if is_name else Query.from_sql(query)
         values = named.bind(connection, parameters)

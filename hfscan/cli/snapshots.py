@@ -10,7 +10,7 @@ from hfscan.cli._ingested import describe_scope, describe_unreadable
 from hfscan.cli._options import db_option, format_option, open_store
 from hfscan.cli._streams import output
 from hfscan.report import write_rows
-from hfscan.store import Snapshot, Store
+from hfscan.store import Snapshot, Store, list_snapshots
 
 _EXAMPLES = """
 hfscan snapshots
@@ -31,7 +31,7 @@ def command(db: Path, format_: str, reclassify: bool) -> None:
         with Store.open(db, write=True):
             pass  # opening for writing reclassifies
     with open_store(db) as store:
-        write_rows(format_, [_row(snapshot) for snapshot in store.snapshots()], output(format_))
+        write_rows(format_, [_row(snapshot) for snapshot in list_snapshots(store)], output(format_))
 
 
 def _row(snapshot: Snapshot) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The export's README: a dataset card that the Hub reads."""
+"""Write the README of an export: a dataset card for the Hub."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from hfscan.text import sanitize
 _CARD = Path(__file__).with_name("card.md")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"),
     (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))  # fmt: skip
-_WHAT = {
+_DESCRIPTIONS = {
     "models": "one row for each model",
-    "figures": "each share of the reports",
-    "snapshots": "the snapshot: what was asked of whom, and when",
-    "frameworks": "what is told apart",
+    "figures": "the shares of the reports",
+    "snapshots": "the snapshot: origin, scope and times",
+    "frameworks": "the taxonomy",
     "creation_dates": "true dates of models older than the Hub's",
 }
 
@@ -27,17 +27,20 @@ def write_card(exported: Exported, *, repo: str | None = None, license: str = "o
     notes = [f"The models are synthetic: {snapshot.synthetic}."] if snapshot.synthetic else []
     if snapshot.sample_design:
         notes.append(f"A sample: {snapshot.sample_design}.")
-    cut = {"author": snapshot.author, "task": snapshot.task, "limit": snapshot.model_limit}
-    if told := ", ".join(f"{name} {value}" for name, value in cut.items() if value is not None):
-        notes.append(f"Only a part of the Hub: {told}.")
+    scope = {"author": snapshot.author, "task": snapshot.task, "limit": snapshot.model_limit}
+    if limits := ", ".join(f"{name} {value}" for name, value in scope.items() if value is not None):
+        notes.append(f"Only a part of the Hub: {limits}.")
     tables = [
         "| table | rows | |",
         "| --- | ---: | --- |",
-        *(f"| `{name}` | {rows[name]:,} | {what} |" for name, what in _WHAT.items()),
+        *(
+            f"| `{name}` | {rows[name]:,} | {description} |"
+            for name, description in _DESCRIPTIONS.items()
+        ),
     ]
     configs = [
         line
-        for name in _WHAT
+        for name in _DESCRIPTIONS
         for line in (
             f"- config_name: {name}",
             f"  data_files: {name}/*.parquet",

@@ -1,8 +1,7 @@
-"""Validate an export before it is imported: files, sizes, columns, values, and what they imply."""
+"""Validate an export before it is imported: files, sizes, columns, values, consistency."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -10,15 +9,14 @@ import duckdb
 from hfscan.errors import ImportFileError
 from hfscan.export import manifest
 from hfscan.frameworks import fingerprint, masks_sql
-from hfscan.sql import file_literal
+from hfscan.sql import file_literal, file_literals
 from hfscan.store import Store, parquet
-from hfscan.store.database import lean
-from hfscan.store.parquet import Rule
-from hfscan.store.rules import DATE_RULES, SOURCE_RULES
+from hfscan.store.duckdb_errors import first_line
+from hfscan.store.parquet import DATE_RULES, SNAPSHOT_RULES, Rule
 
 _MODELS = Path(__file__).with_name("models.sql")
 _PART = re.compile(r"(cutoff|undated|-?\d+)\.parquet")
-_MEMORY = "1 GB"
+_MEMORY_LIMIT = "1 GB"
 
 _MODEL_RULES = [
     *parquet.required("id"),
@@ -29,7 +27,7 @@ _MODEL_RULES = [
         ("downloads", '"downloadsAllTime"', "likes", "safetensors.total", "gguf.total")
     ),
     Rule("safetensors.total IS NOT NULL AND gguf.total IS NOT NULL",
-         "the number of parameters is there twice"),
+         "the number of parameters is given twice"),
 ]  # fmt: skip
 
 _SETS = {
@@ -37,174 +35,138 @@ _SETS = {
     "frameworks_by_weights": "weights_mask",
     "frameworks_by_use": "loadable_mask",
 }
-"""Columns of an export's models that follow from the others -> the mask that each spells out."""
+"""Derived columns of an export's models -> the mask that each lists the names of."""
 
 _FIELDS = {"created_at": '"createdAt"', "last_modified": '"lastModified"',
     "downloads_all_time": '"downloadsAllTime"', "files": "siblings",
     "base_models": '"baseModels".models', "base_relation": '"baseModels".relation',
     "parameters": "coalesce(safetensors.total, gguf.total)", "model_type": "config.model_type",
     "architectures": "config.architectures"}  # fmt: skip
-"""Column of a snapshot -> what holds it in an export, where that has another name."""
+"""Column of a snapshot -> its expression over an export, where that differs."""
 
 
 def check(store: Store, folder: Path) -> None:
-    """Raise ImportFileError where the export in `folder` is damaged or contradicts itself."""
+    """Raise ImportFileError if an export is incomplete, implausible or contradicts itself."""
     try:
-        about = manifest.read(folder)
-        with lean(store.connection, _MEMORY):
-            _check(store.connection, folder, about)
+        content = manifest.read_manifest(folder)
+        with store.limited_memory(_MEMORY_LIMIT):
+            _check(store, folder, content)
         manifest.check_digests(folder)
     except (duckdb.Error, ImportFileError) as error:
-        raise ImportFileError(
-            f"{folder} is no whole export: {str(error).splitlines()[0]}"
-        ) from error
+        raise ImportFileError(f"Invalid export in {folder}: {first_line(error)}") from error
 
 
-def _check(connection: duckdb.DuckDBPyConnection, folder: Path, about: manifest.Manifest) -> None:
-    _check_tables(connection, folder, about.files)
-    models = [file for file in about.files if file.parent.name == "models"]
-    _check_sets(connection, models, folder / "frameworks" / "frameworks.parquet")
-    if about.taxonomy == fingerprint():  # another release's sets cannot be made anew
-        for file in models:
-            with _view(connection, file):
-                _check_masks(connection, file)
-
-
-def _check_tables(
-    connection: duckdb.DuckDBPyConnection, folder: Path, files: Mapping[Path, int]
-) -> None:
+def _check(store: Store, folder: Path, content: manifest.Manifest) -> None:
+    files = content.files
     snapshots, dates, frameworks = (
         folder / name / f"{name}.parquet" for name in ("snapshots", "creation_dates", "frameworks")
     )
     models = [file for file in files if file.parent == folder / "models"]
-    for name in (snapshots, dates, frameworks, *models[:1]):
-        if name not in files:
-            raise ImportFileError(f"{name} is missing.")
+    for file in (snapshots, dates, frameworks):
+        if file not in files:
+            raise ImportFileError(f"{file} is missing.")
     if not models:
         raise ImportFileError(f"{folder / 'models'} is missing.")
     for file in models:
         if not _PART.fullmatch(file.name):
-            raise ImportFileError(f"{file} is none of an export's files.")
+            raise ImportFileError(f"{file} is not a file of an export.")
     for file, rows in files.items():
-        found = parquet.read_size(
-            connection, file, distinct_rows=file.parent.name in ("models", "creation_dates")
-        )
+        is_distinct = file.parent.name in ("models", "creation_dates")
+        found = parquet.read_size(store, file, distinct_rows=is_distinct)
         if found != rows:
-            raise ImportFileError(
-                f"{file} holds {found:,} rows, and {manifest.NAME} says {rows:,}."
-            )
+            raise ImportFileError(f"{file} has {found:,} rows, but {manifest.NAME} says {rows:,}.")
     for file, table, rules in (
-        (snapshots, "snapshots", SOURCE_RULES),
+        (snapshots, "snapshots", SNAPSHOT_RULES),
         (dates, "creation_dates", DATE_RULES),
         (frameworks, "frameworks", parquet.required("name", "title", "kind", "bit")),
     ):
-        columns = parquet.columns_of(connection, f"FROM {table}")
-        parquet.check_columns(connection, file, columns)
-        parquet.check_rows(connection, file, [*rules, *parquet.text_rules(columns)], files[file])
-    parquet.check_unique(connection, [dates], "(id, kind)", "a pair of id and kind")
-    parquet.check_unique(connection, [frameworks], "name", "a framework")
-    parquet.check_unique(connection, [frameworks], "bit", "a framework's bit")
-    _check_models(connection, models, files)
-    _check_source(connection, snapshots, models, sum(files[file] for file in models))
-
-
-def _check_models(
-    connection: duckdb.DuckDBPyConnection, models: list[Path], files: Mapping[Path, int]
-) -> None:
-    columns = parquet.columns_of(connection, _MODELS.read_text(encoding="utf-8"))
-    rules = [*_MODEL_RULES, *parquet.text_rules(columns)]
+        _check_table(store, file, store.columns(f"FROM {table}"), rules, files[file])
+    parquet.check_unique(store, [dates], "(id, kind)", "a pair of id and kind")
+    parquet.check_unique(store, [frameworks], "name", "a framework")
+    parquet.check_unique(store, [frameworks], "bit", "a framework's bit")
+    columns = store.columns(_MODELS.read_text(encoding="utf-8"))
     for file in models:
-        parquet.check_columns(connection, file, columns)
-        parquet.check_rows(connection, file, rules, files[file])
-    parquet.check_unique(connection, models, "coalesce(_id, id)", "a model")
+        _check_table(store, file, columns, _MODEL_RULES, files[file])
+    parquet.check_unique(store, models, "coalesce(_id, id)", "a model")
+    _check_snapshot(store, snapshots, models, sum(files[file] for file in models))
+    _check_framework_names(store, models, frameworks)
+    if content.taxonomy == fingerprint():  # the sets of another release cannot be recomputed
+        for file in models:
+            _check_frameworks(store, file)
 
 
-def _check_source(
-    connection: duckdb.DuckDBPyConnection, snapshots: Path, models: list[Path], rows: int
+def _check_table(
+    store: Store, file: Path, columns: Mapping[str, str], rules: Sequence[Rule], rows: int
 ) -> None:
-    """Refuse a snapshot that is not the one of its models."""
-    found = connection.execute(
+    parquet.check_columns(store, file, columns)
+    parquet.check_rows(store, file, [*rules, *parquet.text_rules(columns)], rows)
+
+
+def _check_snapshot(store: Store, snapshots: Path, models: list[Path], rows: int) -> None:
+    """Refuse a snapshot that does not describe the models."""
+    described = store.execute(
         f"SELECT models, missing_columns FROM read_parquet({file_literal(snapshots)})"
-    )
-    about = found.fetchall()
-    if len(about) != 1:
-        raise ImportFileError(f"{snapshots} holds {len(about):,} snapshots, and should hold one.")
-    said, missing_columns = about[0]
-    if said != rows:
+    ).fetchall()
+    if len(described) != 1:
+        raise ImportFileError(f"{snapshots} has {len(described):,} snapshots instead of one.")
+    ((stated, missing_columns),) = described
+    if stated != rows:
         raise ImportFileError(
-            f"{snapshots} says {said:,} models, and {models[0].parent} holds {rows:,}."
+            f"{snapshots} says {stated:,} models, but {models[0].parent} has {rows:,}."
         )
-    known = parquet.columns_of(connection, "FROM models_in(0)")
+    known = store.columns("FROM models_in(0)")
     if unknown := sorted(set(missing_columns) - known.keys()):
-        raise ImportFileError(
-            f"{snapshots} missing_columns {', '.join(unknown)}, which no snapshot has."
-        )
+        raise ImportFileError(f"{snapshots} has unknown missing_columns: {', '.join(unknown)}.")
     names = [name for name in missing_columns if name not in ("key", "at_cutoff")]
     if not names or not rows:
         return
     counted = ", ".join(f"count({_FIELDS.get(name, name)})" for name in names)
-    row = connection.execute(f"SELECT {counted} FROM read_parquet([{_listed(models)}])").fetchone()
-    assert row is not None
-    for name, count in zip(names, row, strict=True):
+    counts = store.fetch_one(f"SELECT {counted} FROM read_parquet({file_literals(models)})")
+    for name, count in zip(names, counts, strict=True):
         if count:
             raise ImportFileError(
-                f"{snapshots} says that {name} is lacking, and {count:,} models have it."
+                f"{snapshots} says that {name} is missing, but {count:,} models have it."
             )
 
 
-def _check_sets(
-    connection: duckdb.DuckDBPyConnection, models: list[Path], frameworks: Path
-) -> None:
-    """Refuse sets of what the export itself does not name as a framework."""
+def _check_framework_names(store: Store, models: list[Path], frameworks: Path) -> None:
+    """Refuse frameworks of models that the export does not define."""
     names = f"(SELECT list(name) FROM read_parquet({file_literal(frameworks)}))"
     for file in models:
         for column in _SETS:
-            unknown = connection.execute(
+            (unknown,) = store.fetch_one(
                 f"SELECT count(*) FROM read_parquet({file_literal(file)}) "
                 f"WHERE NOT list_has_all({names}, {column})"
-            ).fetchone()
-            if unknown != (0,):
-                raise ImportFileError(f"{file}: {column} names what {frameworks} does not.")
+            )
+            if unknown:
+                raise ImportFileError(f"{file}: {column} has names that {frameworks} does not.")
 
 
-@contextmanager
-def _view(connection: duckdb.DuckDBPyConnection, file: Path) -> Iterator[None]:
-    """Let `exported` be a file's models with the columns that classifying reads."""
-    connection.execute(
+def _check_frameworks(store: Store, file: Path) -> None:
+    """Refuse frameworks of models that do not follow from their own tags and files."""
+    store.execute(  # with the columns that `masks_sql` reads
         "CREATE OR REPLACE TEMP VIEW exported AS SELECT file_row_number AS rowid, tags, "
         "library_name, siblings AS files, config.model_type AS model_type, "
         f"config.architectures AS architectures, {', '.join(_SETS)} "
         f"FROM read_parquet({file_literal(file)}, file_row_number = true)"
     )
-    try:
-        yield
-    finally:
-        connection.execute("DROP VIEW exported")
-
-
-def _check_masks(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    """Refuse sets of frameworks that do not follow from the models' own tags and files."""
-    spelled = {
+    names = {
         column: f"CASE WHEN {mask} IS NOT NULL THEN list_sort(list_transform(list_filter(known, "
-        f"lambda one: ({mask} >> one.bit) & 1 = 1), lambda one: one.name)) END"
+        f"lambda item: ({mask} >> item.bit) & 1 = 1), lambda item: item.name)) END"
         for column, mask in _SETS.items()
     }
     counts = ", ".join(
-        f"count(*) FILTER (list_sort({column}) IS DISTINCT FROM {names})"
-        for column, names in spelled.items()
+        f"count(*) FILTER (list_sort({column}) IS DISTINCT FROM {expected})"
+        for column, expected in names.items()
     )
-    found = connection.execute(
+    wrong = store.fetch_one(
         f"WITH known AS (SELECT list({{'name': name, 'bit': bit}}) AS known FROM frameworks) "
         f"SELECT {counts} FROM exported JOIN ({masks_sql('exported')}) AS masks "
         "ON masks.row = exported.rowid, known"
-    ).fetchone()
-    assert found is not None
-    for column, wrong in zip(_SETS, found, strict=True):
-        if wrong:
+    )
+    store.execute("DROP VIEW exported")
+    for column, count in zip(_SETS, wrong, strict=True):
+        if count:
             raise ImportFileError(
-                f"{file}: {column} contradicts the tags and files of {wrong:,} models."
+                f"{file}: {column} contradicts the tags and files of {count:,} models."
             )
-
-
-def _listed(files: list[Path]) -> str:
-    return ", ".join(map(file_literal, files))

@@ -1,4 +1,4 @@
-"""Writes an export: Parquet tables of a snapshot, its figures, and its reports."""
+"""Write an export: Parquet tables of a snapshot, its figures, and its reports."""
 
 import io
 import json
@@ -18,6 +18,7 @@ from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.report import FORMATS, Report, ReportRequest, build
 from hfscan.sql import literal
 from hfscan.store import Snapshot, Store
+from hfscan.store.duckdb_errors import first_line
 
 _MODELS, _HISTORY = (Path(__file__).with_name(f"{name}.sql") for name in ("models", "history"))
 _TABLES = {
@@ -27,7 +28,7 @@ _TABLES = {
     "(SELECT id FROM models_in(getvariable('snapshot'))) AS here USING (id) ORDER BY id, kind",
 }
 TABLES = ("models", "figures", "snapshots", "frameworks", "creation_dates", "history")
-"""What an export may hold; all but the history, unless it is told."""
+"""Tables of an export. The history is written only on request."""
 
 _FIGURES = {
     "report": "VARCHAR", "name": "VARCHAR", "framework": "VARCHAR", "definition": "VARCHAR",
@@ -41,7 +42,7 @@ _FIGURES = {
 
 @dataclass(frozen=True)
 class Exported:
-    """An export: its folder, what it holds, and each table's rows."""
+    """An export: its folder, its snapshot, and the number of rows of each table."""
 
     folder: Path
     snapshot: Snapshot
@@ -51,11 +52,11 @@ class Exported:
 def export(
     store: Store, folder: Path, *, snapshot: Snapshot, tables: Collection[str] = TABLES[:-1]
 ) -> Exported:
-    """Write a snapshot to `folder`, in place of an earlier export there.
+    """Write a snapshot to `folder`; replace an earlier export there.
 
-    `tables` are of TABLES; the snapshots are always there. They are `<table>/*.parquet` (zstd), the
-    models in parts by year of creation; reports are Markdown. The same snapshot gives the same
-    bytes. Raises StorageError where the folder cannot be written, or holds anything but an export.
+    `tables`: of TABLES; `snapshots` is always written. They become `<table>/*.parquet` (zstd), the
+    models one file for each year of creation; reports are Markdown. The same snapshot gives the
+    same bytes. Raises StorageError if the folder cannot be written, or holds anything else.
     """
     folder, advice = folder.resolve(), "choose another folder"
     if folder.exists() and not (folder / "snapshots").is_dir() and any(folder.iterdir()):
@@ -74,14 +75,13 @@ def _export(store: Store, folder: Path, snapshot: Snapshot, tables: Collection[s
         rows = dict(_tables(store, unfinished, snapshot, {*tables, "snapshots"}))
         if "figures" in tables:
             rows["figures"] = _figures(store, unfinished, snapshot)
-        manifest.write(store.connection, unfinished)
+        manifest.write_manifest(store, unfinished)
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
     except (OSError, duckdb.IOException) as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise StorageError(
-            f"{folder} cannot be written: {str(error).splitlines()[0]}. Make room or choose "
-            "another folder."
+            f"{folder} cannot be written: {first_line(error)}. Make room or choose another folder."
         ) from error
     return Exported(folder, snapshot, rows)
 
@@ -89,7 +89,7 @@ def _export(store: Store, folder: Path, snapshot: Snapshot, tables: Collection[s
 def _tables(
     store: Store, folder: Path, snapshot: Snapshot, wanted: Collection[str]
 ) -> Iterator[tuple[str, int]]:
-    store.connection.execute("SET VARIABLE snapshot = $1", [snapshot.id])
+    store.execute("SET VARIABLE snapshot = $1", [snapshot.id])
     if "models" in wanted:
         yield "models", _models(store, folder, snapshot)
     for name, sql in (_TABLES | {"history": _HISTORY.read_text(encoding="utf-8")}).items():
@@ -98,7 +98,7 @@ def _tables(
 
 
 def _models(store: Store, folder: Path, snapshot: Snapshot) -> int:
-    found = store.connection.execute(
+    found = store.execute(
         "SELECT DISTINCT CASE WHEN at_cutoff THEN 'cutoff' "
         "ELSE coalesce(year(created_at)::VARCHAR, 'undated') END FROM models_in($1) ORDER BY 1",
         [snapshot.id],
@@ -107,7 +107,7 @@ def _models(store: Store, folder: Path, snapshot: Snapshot) -> int:
     parts = [row[0] for row in found.fetchall()]
     total = 0
     for part in parts or ["undated"]:
-        store.connection.execute("SET VARIABLE part = $1", [part])
+        store.execute("SET VARIABLE part = $1", [part])
         total += _copy(store, sql, folder / "models" / f"{part}.parquet")
     return total
 
@@ -143,8 +143,5 @@ def _reports(store: Store, snapshot: Snapshot) -> Iterator[Report]:
 
 def _copy(store: Store, sql: str, file: Path) -> int:
     file.parent.mkdir(exist_ok=True)
-    row = store.connection.execute(
-        f"COPY ({sql}) TO {literal(file)} (FORMAT parquet, COMPRESSION zstd)"
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+    (rows,) = store.fetch_one(f"COPY ({sql}) TO {literal(file)} (FORMAT parquet, COMPRESSION zstd)")
+    return int(rows)

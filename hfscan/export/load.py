@@ -1,8 +1,9 @@
-"""Reads an export back into a database."""
+"""Import an export into a database."""
 
 import itertools
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ from hfscan.export import manifest
 from hfscan.export.check import check
 from hfscan.scope import Scope
 from hfscan.sql import file_literal
-from hfscan.store import CreationDate, Ingested, NewSnapshot, Store
+from hfscan.store import CreationDate, Ingested, NewSnapshot, Store, ingest_files, record_dates
+from hfscan.timestamps import Instant
 
 DERIVED = frozenset({"frameworks_by_tags", "frameworks_by_weights", "frameworks_by_use"})
-"""Columns of an export's models that the database works out anew."""
+"""Columns of an export's models that are recomputed."""
 
 
 def is_export(folder: Path) -> bool:
@@ -26,44 +28,43 @@ def is_export(folder: Path) -> bool:
 def load(store: Store, folder: Path, accept: Callable[[int], None] | None = None) -> Ingested:
     """Validate an export and add it as a snapshot of equal rank; raises ImportFileError.
 
-    `accept` is as `Store.ingest` takes it.
+    `accept`: see `ingest_files`.
     """
     check(store, folder)
-    (about,) = _rows(store, folder / "snapshots" / "snapshots.parquet")
-    dates = _rows(store, folder / "creation_dates" / "creation_dates.parquet")
-    snapshot = _observation(about)
-    ingested = store.ingest([folder / "models"], snapshot, accept)
-    dates.sort(key=lambda one: (one["kind"], one["origin"]))
-    for (kind, origin), group in itertools.groupby(dates, lambda one: (one["kind"], one["origin"])):
-        found = [CreationDate(one["id"], _utc(one["created_at"]), one["moved_to"]) for one in group]
-        store.record_dates(found, kind=kind, origin=origin)
+    (row,) = _read_rows(store, folder / "snapshots" / "snapshots.parquet")
+    dates = _read_rows(store, folder / "creation_dates" / "creation_dates.parquet")
+    ingested = ingest_files(store, [folder / "models"], _new_snapshot(row), accept)
+    by_source = itemgetter("kind", "origin")
+    for (kind, origin), group in itertools.groupby(sorted(dates, key=by_source), by_source):
+        found = [
+            CreationDate(date["id"], _utc(date["created_at"]), date["moved_to"]) for date in group
+        ]
+        record_dates(store, found, kind=kind, origin=origin)
     return ingested
 
 
-def _rows(store: Store, file: Path) -> list[dict[str, Any]]:
-    found = store.connection.execute(f"FROM read_parquet({file_literal(file)})")
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+def _read_rows(store: Store, file: Path) -> list[dict[str, Any]]:
+    cursor = store.execute(f"FROM read_parquet({file_literal(file)})")
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _observation(about: dict[str, Any]) -> NewSnapshot:
-    since, until = _utc(about["since"]), _utc(about["until"])
-    observed_from, observed_to = _utc(about["observed_from"]), _utc(about["observed_to"])
-    assert observed_from is not None
-    assert observed_to is not None
-    scope = Scope(since, until, about["author"], about["task"], about["model_limit"])
+def _new_snapshot(row: dict[str, Any]) -> NewSnapshot:
+    since, until = _utc(row["since"]), _utc(row["until"])
+    observed_from, observed_to = _utc(row["observed_from"]), _utc(row["observed_to"])
+    scope = Scope(since, until, row["author"], row["task"], row["model_limit"])
     return NewSnapshot(
         kind="import",
-        origin=about["origin"],
+        origin=row["origin"],
         scope=scope,
         observed_from=observed_from,
         observed_to=observed_to,
-        complete=about["complete"],
-        synthetic=about["synthetic"],
-        sample=about["sample"],
-        sample_design=about["sample_design"],
+        complete=row["complete"],
+        synthetic=row["synthetic"],
+        sample=row["sample"],
+        sample_design=row["sample_design"],
     )
 
 
-def _utc(instant: datetime | None) -> datetime | None:
+def _utc(instant: Instant) -> Instant:
     return instant and instant.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What an export says of its own files in `manifest.json`, so that a copy is known to be whole."""
+"""The manifest of an export: `manifest.json` lists its files, so that a copy can be verified."""
 
 import hashlib
 import json
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from hfscan._version import __version__
 from hfscan.errors import ImportFileError
+from hfscan.store import Store
 from hfscan.store.parquet import check_path, read_size
 
 NAME = "manifest.json"
@@ -25,22 +24,26 @@ class Manifest:
     taxonomy: str
 
 
-def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+def write_manifest(store: Store, folder: Path) -> None:
     """Write the manifest of the Parquet files in `folder`: rows and digest of each."""
     files = {
         file.relative_to(folder).as_posix(): {
-            "rows": read_size(connection, file),
+            "rows": read_size(store, file),
             "sha256": _digest(file),
         }
         for file in sorted(folder.glob("*/*.parquet"))
     }
-    row = connection.execute("SELECT taxonomy FROM metadata").fetchone()
-    assert row is not None
-    about = {"format": FORMAT, "hfscan_version": __version__, "taxonomy": row[0], "files": files}
-    (folder / NAME).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    (taxonomy,) = store.fetch_one("SELECT taxonomy FROM metadata")
+    content = {
+        "format": FORMAT,
+        "hfscan_version": __version__,
+        "taxonomy": taxonomy,
+        "files": files,
+    }
+    (folder / NAME).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of an export whose files are all there, and no others.
 
     Raises ImportFileError where that is not so, and on another version.
@@ -48,26 +51,26 @@ def read(folder: Path) -> Manifest:
     path = folder / NAME
     check_path(folder, path)
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        version, maker = about["format"], about["hfscan_version"]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version, release = content["format"], content["hfscan_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ImportFileError(
             f"{path} is not an export's manifest. Copy the export again."
         ) from error
     if version != FORMAT:
         raise ImportFileError(
-            f"{folder} was exported by hfscan {maker} in format {version}; this hfscan "
+            f"{folder} was exported by hfscan {release} in format {version}; this hfscan "
             f"{__version__} reads format {FORMAT}. Use that release."
         )
-    files = _files(folder, path, about)
+    files = _files(folder, path, content)
     for extra in sorted({*folder.glob("*/*.parquet")} - files.keys()):
         raise ImportFileError(f"{extra} is not in {NAME}: it is not of this export. Remove it.")
-    return Manifest(files, str(about.get("taxonomy")))
+    return Manifest(files, str(content.get("taxonomy")))
 
 
-def _files(folder: Path, path: Path, about: dict[str, Any]) -> dict[Path, int]:
+def _files(folder: Path, path: Path, content: dict[str, Any]) -> dict[Path, int]:
     try:
-        listed = {name: int(facts["rows"]) for name, facts in about["files"].items()}
+        listed = {name: int(facts["rows"]) for name, facts in content["files"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ImportFileError(
             f"{path} is not an export's manifest. Copy the export again."
@@ -82,8 +85,8 @@ def _files(folder: Path, path: Path, about: dict[str, Any]) -> dict[Path, int]:
 
 def check_digests(folder: Path) -> None:
     """Refuse an export whose files are not those that were written. Raises ImportFileError."""
-    about = json.loads((folder / NAME).read_text(encoding="utf-8"))
-    for name, facts in about["files"].items():
+    content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    for name, facts in content["files"].items():
         if _digest(folder / name) != facts.get("sha256"):
             raise ImportFileError(
                 f"{folder / name} is not the file that was exported: it was changed or damaged. "

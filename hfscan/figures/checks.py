@@ -9,7 +9,7 @@ from hfscan.errors import InconsistentError, NotFoundError, SuspiciousDropError
 from hfscan.figures.figure import Figure
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
-from hfscan.store import Snapshot, Store
+from hfscan.store import Snapshot, Store, list_snapshots
 from hfscan.text import sanitize
 
 _REQUIRED_COLUMNS = {"downloads": "downloads", "tagged models": "tags"}
@@ -58,7 +58,7 @@ def check_import(store: Store, snapshot: int, complete: bool | None = None) -> N
     partial one with none. `complete` overrides the snapshot's own, which is lost where rows were
     left out.
     """
-    snapshots = store.snapshots()
+    snapshots = list_snapshots(store)
     after = next(known for known in snapshots if known.id == snapshot)
     if not after.models:
         raise SuspiciousDropError(

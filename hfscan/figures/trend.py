@@ -9,7 +9,7 @@ from hfscan.errors import NotFoundError
 from hfscan.figures.figure import Figure, FigureRequest
 from hfscan.figures.view import SnapshotView
 from hfscan.frameworks import Definition
-from hfscan.store import Store
+from hfscan.store import Store, require_snapshots
 
 Per = Literal["year", "month", "snapshot"]
 
@@ -69,7 +69,7 @@ def _complete_views(
 ) -> Iterator[tuple[str, SnapshotView]]:
     """Yield the snapshots of the entire Hub that support the definition, oldest first."""
     is_empty = True
-    for snapshot in store.require_sources():
+    for snapshot in require_snapshots(store):
         view = SnapshotView(store, snapshot)
         is_known = as_of is None or snapshot.observed_to <= as_of
         if is_known and view.is_complete and view.supports_definition(definition):

@@ -11,8 +11,14 @@ from hfscan.figures.figure import By, Figure, FigureRequest
 from hfscan.figures.period import Period
 from hfscan.figures.queries import load
 from hfscan.frameworks import Definition
-from hfscan.store import Snapshot, Store
-from hfscan.store.snapshots import choose, latest, listed
+from hfscan.store import (
+    Snapshot,
+    Store,
+    choose_snapshot,
+    latest_snapshot,
+    list_snapshots,
+    require_snapshots,
+)
 from hfscan.suggest import unknown
 
 ALL = "all"
@@ -34,7 +40,7 @@ class SnapshotView:
 
     def __init__(self, store: Store, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._connection = store.connection
+        self._store = store
         self._exclusivity_rows: dict[FigureRequest, list[dict[str, Any]]] = {}
 
     @classmethod
@@ -46,28 +52,29 @@ class SnapshotView:
         snapshot: int | None = None,
         as_of: datetime | None = None,
     ) -> "SnapshotView":
-        """Return the snapshot that covers `period`; see `hfscan.store.snapshots.choose`."""
+        """Return the snapshot that covers `period`; see `hfscan.store.choose_snapshot`."""
         since, until = period or (None, None)
         return cls(
-            store, choose(store.require_sources(), since, until, snapshot=snapshot, as_of=as_of)
+            store,
+            choose_snapshot(require_snapshots(store), since, until, snapshot=snapshot, as_of=as_of),
         )
 
     @classmethod
     def latest(
         cls, store: Store, *, snapshot: int | None = None, as_of: datetime | None = None
     ) -> "SnapshotView":
-        """Return the newest or the named snapshot; see `hfscan.store.snapshots.latest`."""
-        return cls(store, latest(store.require_sources(), snapshot=snapshot, as_of=as_of))
+        """Return the newest or the named snapshot; see `hfscan.store.latest_snapshot`."""
+        return cls(store, latest_snapshot(require_snapshots(store), snapshot=snapshot, as_of=as_of))
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The Store's connection, with `census` bound to this snapshot."""
         # literals, because a view takes no parameter; they are integers of the database
-        self._connection.execute(
+        self._store.execute(
             f"CREATE OR REPLACE TEMP VIEW census AS SELECT {self.snapshot.id} AS snapshot, * "
             f"FROM models_at({self.snapshot.series_id}, {self.snapshot.position})"
         )
-        return self._connection
+        return self._store.connection
 
     def run(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return the rows of a named query. Raises InvalidRequestError; see `Query.run`."""
@@ -114,7 +121,7 @@ class SnapshotView:
     def find_previous(self) -> Snapshot | None:
         """Return the newest earlier snapshot, where both cover the entire Hub; else None."""
         earlier = [
-            snapshot for snapshot in listed(self._connection)
+            snapshot for snapshot in list_snapshots(self._store)
             if _is_complete(snapshot) and "tags" not in snapshot.missing_columns
             and snapshot.observed_to < self.snapshot.observed_to
         ]  # fmt: skip
@@ -136,7 +143,7 @@ class SnapshotView:
 
         Raises InvalidRequestError on an unknown framework, and on none at all.
         """
-        rows = self._connection.execute("SELECT name, title FROM frameworks ORDER BY bit")
+        rows = self._store.execute("SELECT name, title FROM frameworks ORDER BY bit")
         known: dict[str, str] = dict(rows.fetchall())
         if not frameworks:
             raise InvalidRequestError("No framework is named. Name at least one.")
@@ -153,7 +160,7 @@ class SnapshotView:
         return [name for name in frameworks if name not in included and name != ALL]
 
     def _expand(self, frameworks: Sequence[str]) -> dict[str, str]:
-        rows = self._connection.execute(
+        rows = self._store.execute(
             "SELECT framework, title FROM frameworks_compared(?) ORDER BY bit", [list(frameworks)]
         )
         return dict(rows.fetchall())
@@ -181,4 +188,4 @@ class SnapshotView:
 
 
 def _is_complete(snapshot: Snapshot) -> bool:
-    return snapshot.whole and snapshot.covers(None, None)
+    return snapshot.is_unfiltered and snapshot.covers(None, None)

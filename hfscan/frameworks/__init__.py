@@ -1,7 +1,7 @@
-"""Which evidence makes a model serve a framework: taxonomy.toml, as SQL and in Python."""
+"""Classify models by framework, under taxonomy.toml: as SQL and in Python."""
 
-from hfscan.frameworks.classify import Classification, Reason, classify
-from hfscan.frameworks.sql import masks_sql
+from hfscan.frameworks.classify import Classification, Evidence, classify
+from hfscan.frameworks.masks import is_current, masks_sql, reclassify, write_taxonomy
 from hfscan.frameworks.taxonomy import (
     DEFINITIONS,
     Definition,
@@ -16,12 +16,15 @@ __all__ = [
     "DEFINITIONS",
     "Classification",
     "Definition",
+    "Evidence",
     "Framework",
-    "Reason",
     "Rule",
     "Taxonomy",
     "classify",
     "fingerprint",
+    "is_current",
     "masks_sql",
+    "reclassify",
     "taxonomy",
+    "write_taxonomy",
 ]

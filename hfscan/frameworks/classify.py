@@ -9,35 +9,35 @@ from hfscan.frameworks.taxonomy import Definition, Rule, Taxonomy, pattern, taxo
 
 
 @dataclass(frozen=True)
-class Reason:
-    """Why a model serves a framework (a key of the taxonomy) under a definition.
+class Evidence:
+    """Why a model supports a framework (a key of the taxonomy) under a definition.
 
-    `source` is what a rule rests on, None where the taxonomy alone says it.
+    `citation` is the source of a rule, None for what the taxonomy alone says.
     """
 
     definition: Definition
     framework: str
-    because: str
-    source: str | None = None
+    description: str
+    citation: str | None = None
 
 
 @dataclass(frozen=True)
 class Classification:
-    """The frameworks that a model serves under each definition, as keys of the taxonomy.
+    """The frameworks that a model supports under each definition, as keys of the taxonomy.
 
-    `weights` is None where its file names are not known, `tag` and `loadable` where its tags are
-    not. `reasons` say why, one or more for each
-    framework and definition; what holds under `tag` or `weights` holds under `loadable`.
+    `weights` is None if its file names are unknown, `tag` and `loadable` if its tags are.
+    `evidence` has at least one item for each framework and definition; what holds under `tag` or
+    `weights` holds under `loadable`, without evidence of its own.
     """
 
     tag: frozenset[str] | None
     weights: frozenset[str] | None
     loadable: frozenset[str] | None
-    reasons: tuple[Reason, ...] = field(default=(), repr=False, compare=False)
+    evidence: tuple[Evidence, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True)
-class _Evidence:
+class _Model:
     tags: frozenset[str]
     library: str | None
     files: tuple[str, ...]
@@ -48,32 +48,32 @@ class _Evidence:
 
     @property
     def libraries(self) -> frozenset[str]:
-        """Without a library_name, the tags may still name the library."""
+        """The library; without a library_name, the tags may name it."""
         return self.tags if self.library is None else frozenset([self.library])
 
-    def file(self, globs: tuple[str, ...]) -> str | None:
-        """Return a file that fits one of the globs."""
-        found = re.search(pattern(globs), self.paths) if globs else None
-        return found and self.files[self.paths.count("\n", 0, found.end())]
+    def find_file(self, globs: tuple[str, ...]) -> str | None:
+        """Return a file that matches one of the globs."""
+        match = re.search(pattern(globs), self.paths) if globs else None
+        return match and self.files[self.paths.count("\n", 0, match.end())]
 
 
 def classify(model: Mapping[str, Any]) -> Classification:
-    """Return what `model`, an object as the Hub's API gives it, serves, and why.
+    """Return the frameworks that `model`, an object of the Hub's API, supports, with the evidence.
 
     Reads `tags`, `library_name`, `siblings` (names or objects) and `config`.
     """
     known = taxonomy()
     siblings = model.get("siblings")
-    names = (one if isinstance(one, str) else one["rfilename"] for one in siblings or ())
+    names = (file if isinstance(file, str) else file["rfilename"] for file in siblings or ())
     not_weights = re.compile(pattern(known.not_weights))
     files = tuple(
-        line  # a name with a newline in it is read as two
+        line  # a name with a line break counts as two
         for name in names
         if not not_weights.search(name.lower())
         for line in name.split("\n")
     )
     config = model.get("config") or {}
-    evidence = _Evidence(
+    facts = _Model(
         frozenset(model.get("tags") or ()),
         model.get("library_name"),
         files,
@@ -81,100 +81,102 @@ def classify(model: Mapping[str, Any]) -> Classification:
         tuple(config.get("architectures") or ()),
         config.get("model_type"),
     )
-    tag = list(_by_tag(known, evidence))
-    weights = list(_by_weights(known, evidence)) if siblings is not None else []
-    seen = _keys(tag) | _keys(weights)
-    has_tags = model.get("tags") is not None  # without, the library may be hidden
-    loadable = list(_by_use(known, evidence, seen)) if has_tags else []
+    tag = list(_by_tag(known, facts))
+    weights = list(_by_weights(known, facts)) if siblings is not None else []
+    supported = _frameworks(tag) | _frameworks(weights)
+    has_tags = model.get("tags") is not None  # without, the library may be unknown
+    loadable = list(_by_usability(known, facts, supported)) if has_tags else []
     return Classification(
-        _keys(tag) if has_tags else None,
-        None if siblings is None else _keys(weights),
-        seen | _keys(loadable) if has_tags else None,
+        _frameworks(tag) if has_tags else None,
+        None if siblings is None else _frameworks(weights),
+        supported | _frameworks(loadable) if has_tags else None,
         (*tag, *weights, *loadable),
     )
 
 
-def _by_tag(known: Taxonomy, evidence: _Evidence) -> Iterator[Reason]:
-    for one in known.frameworks:
-        for tag in one.tags:
-            if tag in evidence.tags:
-                yield Reason("tag", one.key, f"tag {tag}")
+def _by_tag(known: Taxonomy, model: _Model) -> Iterator[Evidence]:
+    for framework in known.frameworks:
+        for tag in framework.tags:
+            if tag in model.tags:
+                yield Evidence("tag", framework.key, f"tag {tag}")
 
 
-def _by_weights(known: Taxonomy, evidence: _Evidence) -> Iterator[Reason]:
-    files = [
-        Reason("weights", one.key, f"file {file}")
-        for one in known.frameworks
-        if (file := evidence.file(one.files))
+def _by_weights(known: Taxonomy, model: _Model) -> Iterator[Evidence]:
+    evidence = [
+        Evidence("weights", framework.key, f"file {file}")
+        for framework in known.frameworks
+        if (file := model.find_file(framework.files))
     ]
-    found = [*files, *_by_rules(known, "weights", evidence, _keys(files))]
-    yield from found
-    yield from _owners(known, "weights", _keys(found))
+    evidence += _by_rules(known, "weights", model, _frameworks(evidence))
+    yield from evidence
+    yield from _parent_frameworks(known, "weights", _frameworks(evidence))
 
 
-def _by_use(known: Taxonomy, evidence: _Evidence, seen: frozenset[str]) -> Iterator[Reason]:
-    found = list(_by_rules(known, "loadable", evidence, seen))
-    yield from found
-    owners = _owners(known, "loadable", seen | _keys(found))
-    yield from (one for one in owners if one.framework not in seen)
+def _by_usability(known: Taxonomy, model: _Model, supported: frozenset[str]) -> Iterator[Evidence]:
+    evidence = list(_by_rules(known, "loadable", model, supported))
+    yield from evidence
+    parents = _parent_frameworks(known, "loadable", supported | _frameworks(evidence))
+    yield from (parent for parent in parents if parent.framework not in supported)
 
 
 def _by_rules(
-    known: Taxonomy, definition: Definition, evidence: _Evidence, formats: frozenset[str]
-) -> Iterator[Reason]:
+    known: Taxonomy, definition: Definition, model: _Model, formats: frozenset[str]
+) -> Iterator[Evidence]:
     for rule in known.rules:
         if rule.definition != definition:
             continue
-        because = _because(known, rule, formats, evidence)
-        if because is None:
+        description = _matching_evidence(known, rule, formats, model)
+        if description is None:
             continue
-        served = rule.serves
-        if served == ("library",):
-            served = tuple(
-                one.key for one in known.frameworks if evidence.libraries & set(one.libraries)
+        supported = rule.supports
+        if rule.supports_library:
+            supported = tuple(
+                framework.key
+                for framework in known.frameworks
+                if model.libraries & set(framework.libraries)
             )
-        for key in served:
-            yield Reason(definition, key, because, rule.source)
+        for key in supported:
+            yield Evidence(definition, key, description, rule.source)
 
 
-def _because(
-    known: Taxonomy, rule: Rule, formats: frozenset[str], evidence: _Evidence
+def _matching_evidence(
+    known: Taxonomy, rule: Rule, formats: frozenset[str], model: _Model
 ) -> str | None:
-    """Return which evidence fulfils the rule, None where some is missing."""
-    told = []
+    """Return the evidence that fulfils each condition of the rule, None if any is missing."""
+    evidence = []
     if rule.formats:
-        told.append(", ".join(sorted(formats & set(rule.formats))))
+        evidence.append(", ".join(sorted(formats & set(rule.formats))))
     if rule.files:
-        file = evidence.file(rule.files)
-        told.append(f"file {file}" if file else "")
+        file = model.find_file(rule.files)
+        evidence.append(f"file {file}" if file else "")
     if rule.libraries:
-        told.append(", ".join(sorted(evidence.libraries & set(rule.libraries))))
+        evidence.append(", ".join(sorted(model.libraries & set(rule.libraries))))
     if rule.architecture is not None:
-        told.append(_class(known, rule.architecture, evidence))
-    if not all(told):
+        evidence.append(_supported_classes(known, rule.architecture, model))
+    if not all(evidence):
         return None
-    if not rule.libraries and evidence.library:
-        told.append(evidence.library)
-    return "; ".join(told)
+    if not rule.libraries and model.library:
+        evidence.append(model.library)
+    return "; ".join(evidence)
 
 
-def _class(known: Taxonomy, framework: str, evidence: _Evidence) -> str:
-    """Return which of the model's architectures transformers has a class for, '' for none."""
-    have = known.architectures[framework]
-    if evidence.architectures:
-        found = [one for one in evidence.architectures if one in have.classes]
-    elif evidence.model_type is not None:
-        found = [evidence.model_type] if evidence.model_type in have.model_types else []
-    else:
-        found = sorted(evidence.tags & set(have.model_types))
-    return ", ".join(found)
+def _supported_classes(known: Taxonomy, framework: str, model: _Model) -> str:
+    """Return the model's architectures that transformers has a class for, '' for none."""
+    has = known.architectures[framework]
+    if model.architectures:
+        return ", ".join(name for name in model.architectures if name in has.classes)
+    if model.model_type is not None:
+        return model.model_type if model.model_type in has.model_types else ""
+    return ", ".join(sorted(model.tags & set(has.model_types)))
 
 
-def _owners(known: Taxonomy, definition: Definition, served: frozenset[str]) -> Iterator[Reason]:
-    for one in known.frameworks:
-        if one.parent and one.key in served:
-            yield Reason(definition, one.parent, f"{one.title} is its own")
+def _parent_frameworks(
+    known: Taxonomy, definition: Definition, supported: frozenset[str]
+) -> Iterator[Evidence]:
+    for framework in known.frameworks:
+        if framework.parent and framework.key in supported:
+            yield Evidence(definition, framework.parent, f"{framework.title} is its own")
 
 
-def _keys(reasons: list[Reason]) -> frozenset[str]:
-    return frozenset(one.framework for one in reasons)
+def _frameworks(evidence: list[Evidence]) -> frozenset[str]:
+    return frozenset(item.framework for item in evidence)

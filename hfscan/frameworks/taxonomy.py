@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 Definition = Literal["tag", "weights", "loadable"]
 
 DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
-"""What makes a model serve a framework: see taxonomy.toml."""
+"""The evidence rules by which a model supports a framework: see taxonomy.toml."""
 
 _HERE = Path(__file__).parent
 _FILES = ("taxonomy.toml", "rules.toml", "architectures.toml")
@@ -37,17 +37,22 @@ class Rule:
     """Evidence that only counts together; see rules.toml."""
 
     definition: str
-    serves: tuple[str, ...]
+    supports: tuple[str, ...]
     source: str
     formats: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     architecture: str | None = None
 
+    @property
+    def supports_library(self) -> bool:
+        """True if it supports the frameworks that the model's library writes."""
+        return self.supports == ("library",)
+
 
 @dataclass(frozen=True)
 class Architectures:
-    """What transformers has classes for in a framework beside PyTorch."""
+    """The model types and classes that transformers has for a framework other than PyTorch."""
 
     model_types: tuple[str, ...]
     classes: tuple[str, ...]
@@ -55,43 +60,43 @@ class Architectures:
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """All frameworks in the order of their bits, the rules, and what says nothing."""
+    """All frameworks in the order of their bits, the rules, and what is no evidence."""
 
     frameworks: tuple[Framework, ...]
     rules: tuple[Rule, ...]
     not_weights: tuple[str, ...]
     neutral: dict[str, tuple[str, ...]]
-    """reason -> libraries"""
+    """reason why they are no evidence -> libraries"""
     architectures: dict[str, Architectures]
-    """framework -> what transformers has for it"""
+    """framework -> its classes in transformers"""
     transformers: str
     """the release that `architectures` was read from"""
 
     @property
     def titles(self) -> dict[str, str]:
         """Framework -> title, in the order of their bits."""
-        return {one.key: one.title for one in self.frameworks}
+        return {framework.key: framework.title for framework in self.frameworks}
 
     def bits(self, keys: Iterable[str]) -> int:
         """Return the mask of the frameworks `keys`."""
         wanted = set(keys)
-        return sum(1 << one.bit for one in self.frameworks if one.key in wanted)
+        return sum(1 << framework.bit for framework in self.frameworks if framework.key in wanted)
 
 
 @cache
 def taxonomy() -> Taxonomy:
     """Return the taxonomy that comes with hfscan."""
     data, rules, known = map(_read, _FILES)
-    frameworks = [Framework(**_frozen(one)) for one in data["framework"]]
+    frameworks = [Framework(**_lists_to_tuples(table)) for table in data["framework"]]
     return Taxonomy(
-        tuple(sorted(frameworks, key=lambda one: one.bit)),
-        tuple(Rule(**_frozen(one)) for one in rules["rule"]),
+        tuple(sorted(frameworks, key=lambda framework: framework.bit)),
+        tuple(Rule(**_lists_to_tuples(table)) for table in rules["rule"]),
         tuple(data["not_weights"]["files"]),
-        _frozen(data["neutral"]),
+        _lists_to_tuples(data["neutral"]),
         {
-            name: Architectures(**_frozen(one))
-            for name, one in known.items()
-            if isinstance(one, dict)
+            name: Architectures(**_lists_to_tuples(table))
+            for name, table in known.items()
+            if isinstance(table, dict)
         },
         known["transformers"],
     )
@@ -99,29 +104,29 @@ def taxonomy() -> Taxonomy:
 
 @cache
 def fingerprint() -> str:
-    """Return 16 hex digits that change with anything that the taxonomy's files say."""
+    """Return 16 hex digits that change with any change in the taxonomy's files."""
     digest = sha256(repr([_read(name) for name in _FILES]).encode())
     return digest.hexdigest()[:16]
 
 
 @cache
 def pattern(globs: tuple[str, ...]) -> str:
-    """Return one regular expression, for RE2 and `re`, that finds a path that fits a glob.
+    """Return one regular expression, for RE2 and `re`, that finds a path that matches a glob.
 
-    It is searched for in paths in lower case, joined by newlines.
+    For paths in lower case, joined by newlines.
     """
-    return f"(?m)(?:^|/)(?:{'|'.join(map(_translated, globs))})"
+    return f"(?m)(?:^|/)(?:{'|'.join(map(_glob_to_regex, globs))})"
 
 
-def _translated(glob: str) -> str:
+def _glob_to_regex(glob: str) -> str:
     end = "" if glob.endswith("/") else "$"
     special = {"*": "[^/\n]*", "?": "[^/\n]"}
-    return "".join(special.get(one) or re.escape(one) for one in glob.lower()) + end
+    return "".join(special.get(char) or re.escape(char) for char in glob.lower()) + end
 
 
 def _read(name: str) -> dict[str, Any]:
     return tomllib.loads((_HERE / name).read_text(encoding="utf-8"))
 
 
-def _frozen(table: dict[str, Any]) -> dict[str, Any]:
+def _lists_to_tuples(table: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}

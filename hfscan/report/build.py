@@ -66,7 +66,7 @@ def build(
     for part in spec["section"]:
         if not _is_included(part, request, period) or not view.supports_grouping(part.get("by")):
             continue
-        if part["population"] == "existing" and period and not view.snapshot.from_beginning:
+        if part["population"] == "existing" and period and not view.snapshot.covers_oldest_models:
             notes.append(
                 f"The snapshot has no models created before {view.snapshot.since:%Y-%m-%d}, so "
                 f"the models existing {period.at_end} are not counted."

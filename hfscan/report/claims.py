@@ -21,8 +21,8 @@ from hfscan.frameworks import DEFINITIONS
 from hfscan.objectid import CUTOFF_END
 from hfscan.paths import data_dir
 from hfscan.scope import DEFAULT_FRAMEWORKS
-from hfscan.store import Snapshot, Store
-from hfscan.store.parity import runs
+from hfscan.store import Snapshot, Store, explain_empty, list_snapshots
+from hfscan.store.parity import count_runs
 
 FRAMEWORK_SETS = (DEFAULT_FRAMEWORKS, (*DEFAULT_FRAMEWORKS, "jax"), (ALL,))
 _NEAR = timedelta(days=100)  # a snapshot this close to a date stands for that date
@@ -116,8 +116,8 @@ def evaluate_claims(store: Store, *, where: Path | None = None) -> Iterator[Clai
     Raises NotFoundError if the database is empty.
     """
     cache = _QueryCache(store)
-    if not cache.snapshots and not runs(store.connection):
-        raise NotFoundError(store.explain_empty())
+    if not cache.snapshots and not count_runs(store):
+        raise NotFoundError(explain_empty(store))
     for path in sorted(((where or data_dir("reports")) / "claims").glob("*.toml")):
         if path.name != "report.toml":
             spec = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -128,7 +128,7 @@ class _QueryCache:
     """Runs each query once: claims share many of them."""
 
     def __init__(self, store: Store) -> None:
-        self.snapshots = store.snapshots()
+        self.snapshots = list_snapshots(store)
         self._store = store
         self._rows: dict[str, list[dict[str, Any]]] = {}
 
@@ -216,7 +216,7 @@ class ClaimEvaluator:
         needs_files = definition == "weights"
         snapshots = [
             snapshot for snapshot in self._cache.snapshots
-            if snapshot.whole and "tags" not in snapshot.missing_columns
+            if snapshot.is_unfiltered and "tags" not in snapshot.missing_columns
             and not (needs_files and "files" in snapshot.missing_columns)
         ]  # fmt: skip
         if "at" in measure:

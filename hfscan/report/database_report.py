@@ -16,7 +16,7 @@ from hfscan.report.claims import FRAMEWORK_SETS, Claim, Measurement, evaluate_cl
 from hfscan.report.format import format_value, verdict_label
 from hfscan.report.model import CustomText, QueryRef, Report, Row, Section
 from hfscan.report.spec import fill_text, load_spec
-from hfscan.store import Snapshot, Store
+from hfscan.store import Snapshot, Store, list_snapshots
 
 _CLAIMS = "claims"
 
@@ -44,7 +44,7 @@ def build_database_report(store: Store, name: str, *, where: Path | None = None)
         verdict_section = _build_section(part, verdicts, {}, {"verdict": "verdict"})
         sections = [verdict_section, *map(_claim_section, claims)]
         used = {measurement.snapshot for claim in claims for measurement in claim.measurements}
-        snapshots = [snapshot for snapshot in store.snapshots() if snapshot.id in used]
+        snapshots = [snapshot for snapshot in list_snapshots(store) if snapshot.id in used]
     else:
         for part in spec["section"]:
             if part["population"] != "none":

@@ -1,62 +1,248 @@
-"""Opens a DuckDB file; the only place that does."""
+"""The DuckDB file: open it, query it, close it."""
 
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from hfscan._version import __version__
 from hfscan.errors import DatabaseError
+from hfscan.frameworks import is_current, reclassify
+from hfscan.fs import hold_lock
 from hfscan.interrupt import register
-from hfscan.store import masks
-from hfscan.store.create import SCHEMA_VERSION, SETTINGS, Settings, create
-from hfscan.store.faults import explain, is_locked
+from hfscan.paths import follow_link
+from hfscan.sql import identifier, literal
+from hfscan.store.duckdb_errors import explain, is_locked, translate_errors
+from hfscan.store.schema import (
+    SCHEMA_VERSION,
+    SETTINGS,
+    STORAGE_VERSION,
+    Settings,
+    create_database,
+)
 
-# readers of JSON take 60 to 90 MB a thread
-_WRITING: Settings = {"threads": min(os.cpu_count() or 1, 4)}
-_LEAN = "180 MB"
-_PATIENCE = 3.0  # seconds; most of what opens a database is done with it sooner
+# each thread that reads JSON takes 60 to 90 MB
+_WRITE_SETTINGS: Settings = {"threads": min(os.cpu_count() or 1, 4)}
+INGEST_MEMORY_LIMIT = "180 MB"
+_LOCK_TIMEOUT = 3.0  # seconds; most processes are done with the database sooner
+_MIN_FREE_SHARE = 0.2  # of the file; below, rewriting it saves too little
+_COUNT_ROWS = (
+    "SELECT sum(estimated_size) FROM duckdb_tables() WHERE NOT temporary "
+    "AND table_name NOT IN ('metadata', 'frameworks')"
+)
 
 
-def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
-    """Open the database at `path`; with `write` create it where it is missing.
+class Store:
+    """An open database. Use as a context manager; leaving it translates DuckDB's errors."""
 
-    With `write`, masks of another taxonomy than this release's are made anew.
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path,
+        *,
+        is_new: bool = False,
+        lock: contextlib.ExitStack | None = None,
+    ) -> None:
+        self.connection = connection
+        self.path = path
+        self._is_new = is_new
+        self._lock = lock or contextlib.ExitStack()
 
-    Raises DatabaseError when there is none to read, when another process holds it, when it is
-    damaged, no hfscan database or another version's, and StorageError when it cannot be written.
-    """
-    if not path.exists():
-        if not write:
+    @classmethod
+    def open(cls, path: Path, *, write: bool = False) -> "Store":
+        """Open the database at `path`; with `write`, create it if it is missing.
+
+        A new database that an error leaves empty is removed. With `write`, masks of another
+        release's taxonomy are recomputed. Only one process writes at a time: another one waits, and
+        logs so.
+
+        Raises DatabaseError where there is no database to read, another process holds it, or the
+        file is damaged, foreign or another version's; StorageError where it cannot be written.
+        """
+        path = follow_link(path)
+        _check_regular(path)
+        with contextlib.ExitStack() as lock:
+            if write:
+                lock.enter_context(hold_lock(path, "name a database elsewhere with --db"))
+            is_new = not path.exists()
+            if is_new and not write:
+                raise DatabaseError(
+                    f"There is no database at {path}. Take a census with `hfscan crawl`, try "
+                    f"`hfscan demo`, or name another file with --db."
+                )
+            if is_new:
+                create_database(path)
+            _check_header(path)
+            store = cls(_connect(path, write=write), path, is_new=is_new)
+            store._prepare(write)
+            store._lock = lock.pop_all()
+        return store
+
+    def _prepare(self, write: bool) -> None:
+        try:
+            self.execute("SET enable_progress_bar = false")  # stdout is for data
+            self.execute("SET TimeZone = 'UTC'")  # the machine's would shift dates
+            self._check_schema()
+            if write and not self.has_current_taxonomy:
+                with self.transaction():
+                    reclassify(self.connection)
+        except duckdb.Error as error:
+            self.connection.close()
+            raise explain(error, self.path) from error
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _check_schema(self) -> None:
+        try:
+            row = self.execute("SELECT schema_version, hfscan_version FROM metadata").fetchone()
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise DatabaseError(
-                f"There is no database at {path}. Take a census with `hfscan crawl`, try "
-                f"`hfscan demo`, or name another file with --db."
+                f"{self.path} is a DuckDB file, but not hfscan's. Name another file with --db."
+            ) from error
+        version, release = row or (None, "unknown")
+        if version != SCHEMA_VERSION:
+            raise DatabaseError(
+                f"{self.path} was made by hfscan {release} with schema {version}; this hfscan "
+                f"{__version__} reads schema {SCHEMA_VERSION}. Use that release, or another file "
+                "with --db."
             )
-        create(path)
-    _check_header(path)
-    connection = _open(path, write=write)
-    try:
-        connection.execute("SET enable_progress_bar = false")  # stdout is for data
-        connection.execute("SET TimeZone = 'UTC'")  # else the machine's moves every date
-        _check(path, connection)
-        if write and not masks.current(connection):
-            masks.rebuild(connection)
-    except duckdb.Error as error:
-        connection.close()
-        raise explain(error, path) from error
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+
+    def execute(
+        self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        """Execute SQL; return the cursor with its result."""
+        return self.connection.execute(sql, parameters)
+
+    def fetch_one(
+        self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None
+    ) -> tuple[Any, ...]:
+        """Return the first row of a query that has at least one."""
+        row = self.execute(sql, parameters).fetchone()
+        assert row is not None
+        return row
+
+    def columns(self, sql: str) -> dict[str, str]:
+        """Return name -> type of the columns of a query."""
+        return {row[0]: row[1] for row in self.execute(f"DESCRIBE {sql}").fetchall()}
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit all changes of a block, or none. Raises StorageError when the disk is full."""
+        with translate_errors():
+            self.execute("BEGIN")
+            try:
+                yield
+                self.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(duckdb.Error):  # a failed COMMIT has ended it already
+                    self.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def limited_memory(self, limit: str) -> Iterator[None]:
+        """Limit the memory of a block; DuckDB spills the rest to a file beside the database."""
+        self.execute(f"SET memory_limit = '{limit}'")
+        try:
+            yield
+        finally:
+            self.execute("RESET memory_limit")
+
+    def disable_external_access(self) -> None:
+        """Permanently disable file and network access for SQL on this connection."""
+        self.execute("SET enable_external_access = false")
+        self.execute("SET lock_configuration = true")
+
+    @property
+    def has_current_taxonomy(self) -> bool:
+        """True if the masks were computed with this release's taxonomy; always after writing."""
+        return is_current(self.connection)
+
+    def check_integrity(self) -> None:
+        """Read every row, so that leaving the `with` block reports damage."""
+        tables = self.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary")
+        for (table,) in tables.fetchall():
+            self.execute(f"SELECT max(hash(content)) FROM {table} AS content").fetchall()
+
+    def compact(self) -> tuple[int, int] | None:
+        """Close the database, and rewrite its file if much of it is free.
+
+        Return the sizes (bytes) before and after, None where too little is free. Raises
+        StorageError where the disk has no room for the smaller file beside the other.
+        """
+        part = self.path.with_name(self.path.name + ".compact")
+        try:
+            self.execute("CHECKPOINT")
+            before = self.path.stat().st_size
+            name, total, free = self.fetch_one(
+                "SELECT database_name, total_blocks, free_blocks FROM pragma_database_size() "
+                "WHERE database_name = current_database()"
+            )
+            if free < total * _MIN_FREE_SHARE:
+                return None
+            _remove(part)
+            self.execute(
+                f"ATTACH {literal(part)} AS compacted (STORAGE_VERSION {literal(STORAGE_VERSION)})"
+            )
+            self.execute(f"COPY FROM DATABASE {identifier(name)} TO compacted")
+            self.execute("CHECKPOINT compacted")  # DETACH does too, but does not report a failure
+            self.execute("DETACH compacted")
+            self.connection.close()
+            part.replace(self.path)
+        except duckdb.Error as error:
+            raise explain(error, self.path) from error
+        finally:
+            self.connection.close()
+            _remove(part)
+        return before, self.path.stat().st_size
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        is_unused = self._is_new and error is not None and self._is_empty()
+        self.connection.close()
+        if is_unused:
+            self.path.unlink(missing_ok=True)
+        self.close()
+        if isinstance(error, duckdb.Error) and not isinstance(error, duckdb.InterruptException):
+            raise explain(error, self.path) from error
+
+    def close(self) -> None:
+        """Close the connection, and let other processes write."""
+        self.connection.close()
+        self._lock.close()
+
+    def _is_empty(self) -> bool:
+        with contextlib.suppress(duckdb.Error):
+            return self.fetch_one(_COUNT_ROWS) == (0,)
+        return False
 
 
-def check_regular(path: Path) -> None:
+def _connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
+    """Connect; wait up to _LOCK_TIMEOUT while another process has the database open."""
+    settings = SETTINGS | (_WRITE_SETTINGS if write else {})
+    deadline = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            connection = duckdb.connect(path.absolute(), read_only=not write, config=settings)
+        except duckdb.Error as error:
+            if not is_locked(error) or time.monotonic() > deadline:
+                raise explain(error, path) from error
+            time.sleep(_LOCK_TIMEOUT / 20)
+        else:
+            register(connection)
+            return connection
+
+
+def _check_regular(path: Path) -> None:
     """Raise DatabaseError if `path`, with links followed, cannot be a database file.
 
-    Opening a pipe would wait for ever. A link that is left leads back to itself, and creating a
+    Opening a pipe would block forever. A link that is left points to itself, and creating a
     database would replace it.
     """
     if path.is_symlink():
@@ -80,7 +266,7 @@ def check_regular(path: Path) -> None:
 def _check_header(path: Path) -> None:
     """Raise DatabaseError unless the file begins as DuckDB's do.
 
-    DuckDB would make a database of an empty file, and look for an extension to read others.
+    DuckDB would turn an empty file into a database, and look for an extension to read others.
     """
     try:
         with path.open("rb") as file:
@@ -98,51 +284,7 @@ def _check_header(path: Path) -> None:
         )
 
 
-def _open(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
-    """Connect; wait a little where another process has the database open."""
-    settings = SETTINGS | (_WRITING if write else {})
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            connection = duckdb.connect(path.absolute(), read_only=not write, config=settings)
-        except duckdb.Error as error:
-            if not is_locked(error) or time.monotonic() > deadline:
-                raise explain(error, path) from error
-            time.sleep(_PATIENCE / 20)
-        else:
-            register(connection)
-            return connection
-
-
-def database_path(connection: duckdb.DuckDBPyConnection) -> str:
-    """Return the path of the database as DuckDB's error messages quote it; "" if in memory."""
-    found = connection.execute(
-        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-    )
-    ((path,),) = found.fetchall()
-    return str(path or "")
-
-
-@contextlib.contextmanager
-def lean(connection: duckdb.DuckDBPyConnection, limit: str = _LEAN) -> Iterator[None]:
-    """Let a connection hold little in memory, and what is beyond in a file beside the database."""
-    connection.execute(f"SET memory_limit = '{limit}'")
-    try:
-        yield
-    finally:
-        connection.execute("RESET memory_limit")
-
-
-def _check(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
-    try:
-        row = connection.execute("SELECT schema_version, hfscan_version FROM metadata").fetchone()
-    except (duckdb.CatalogException, duckdb.BinderException) as error:
-        raise DatabaseError(
-            f"{path} is a DuckDB file, but not hfscan's. Name another file with --db."
-        ) from error
-    version, maker = row or (None, "unknown")
-    if version != SCHEMA_VERSION:
-        raise DatabaseError(
-            f"{path} was made by hfscan {maker} with schema {version}; this hfscan {__version__} "
-            f"reads schema {SCHEMA_VERSION}. Use that release, or another file with --db."
-        )
+def _remove(part: Path) -> None:
+    for file in (part, part.with_name(part.name + ".wal")):
+        with contextlib.suppress(OSError):
+            file.unlink()

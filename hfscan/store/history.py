@@ -1,281 +1,174 @@
-"""History: a snapshot enters its series, or leaves it, and the spans on either side fit again.
+"""Insert a snapshot into its series, or remove it, and repair the neighbouring intervals.
 
-Both work on any place, so that the history of a series depends on its snapshots alone, not on the
-order in which they came in. What a model was at a place is the span that covers it.
+Snapshots of the same scope with the same columns form a series. Their positions follow the time of
+observation. Both operations work at any position, so the history of a series depends on its
+snapshots, not on the order in which they were added. The SQL is in sql/history.sql.
 """
 
-import duckdb
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
 
 from hfscan.frameworks import masks_sql
-from hfscan.store.series import SeriesPosition
+from hfscan.store.database import Store
+from hfscan.store.schema import load_statements
 
 COUNTS = ("downloads", "downloads_all_time", "likes")
-"""Columns of `current_counts`: what changes daily."""
+"""Columns of `current_counts` and `counts_history`: what changes daily."""
 
 MASKS = ("tag_mask", "weights_mask", "loadable_mask")
-_SPAN = ("series_id", "model", "valid_from", "valid_to")
+INTERVAL = ("series_id", "model", "valid_from", "valid_to")
 PACKED = "ceil(log2(1.0 + coalesce(downloads, 0)::DOUBLE)), model"
-"""An order in which counts pack well: integers take as many bits as the largest nearby."""
-_BATCH = 100_000  # rows that are classified at once; what that takes is held in memory
-_FOREVER = 2147483647  # stands for no end where spans are compared
+"""An order in which counts compress well: integers take as many bits as the largest nearby."""
+_BATCH_ROWS = 100_000  # that are classified at once, in memory
+_FOREVER = 2147483647  # stands for no end
 
 
-_MERGED = f"""
-    WITH marked AS (
-        SELECT *, lag(valid_to) OVER earlier IS NOT DISTINCT FROM valid_from
-            AND {" AND ".join(f"lag({x}) OVER earlier IS NOT DISTINCT FROM {x}" for x in COUNTS)}
-            AS goes_on
-        FROM pieces WINDOW earlier AS (PARTITION BY model ORDER BY valid_from)
-    ),
-    runs AS (
-        SELECT *, count(*) FILTER (NOT goes_on) OVER (PARTITION BY model ORDER BY valid_from) AS run
-        FROM marked
-    )
-    SELECT model, min(valid_from) AS valid_from, max(valid_to) AS valid_to, {", ".join(COUNTS)}
-    FROM runs GROUP BY model, run, {", ".join(COUNTS)}
-"""
+@dataclass(frozen=True)
+class SeriesPosition:
+    """A position in a series, with the nearest ones that have a snapshot.
 
-
-def insert(connection: duckdb.DuckDBPyConnection, place: SeriesPosition) -> None:
-    """Let a snapshot that saw the models of the view `staged` (staging.py) take its place."""
-    content = _content(connection)
-    logged = place.next is not None  # at the end of a series, all that matters is current
-    _number(connection, place, content)
-    _insert_versions(connection, place, content)
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE touched AS SELECT model FROM seen
-        FULL JOIN (
-            FROM ({_counts(logged)}) WHERE series_id = {place.series_id}
-                AND {_covers(place.previous)}
-        ) AS old USING (model)
-        WHERE seen.model IS NULL OR old.model IS NULL OR {_differ("seen", "old")}
-        """
-    )
-    new = f"SELECT model, {', '.join(COUNTS)} FROM seen JOIN touched USING (model)"
-    _respan_counts(connection, place, place.position, new, logged)
-    connection.execute("DROP TABLE seen")
-
-
-def remove(connection: duckdb.DuckDBPyConnection, place: SeriesPosition) -> None:
-    """Let the snapshot at a place leave: as if it had never been there."""
-    _remove_versions(connection, place)
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE touched AS
-        SELECT DISTINCT model FROM ({_counts(logged=True)})
-        WHERE series_id = {place.series_id} AND {place.position} IN (valid_from, valid_to)
-        """
-    )
-    nothing = f"SELECT 0 AS model, {', '.join(f'NULL AS {name}' for name in COUNTS)} WHERE false"
-    _respan_counts(connection, place, place.next or _FOREVER, nothing, logged=True)
-
-
-def _content(connection: duckdb.DuckDBPyConnection) -> str:
-    """Return the columns of `versions` that make a state, as arguments of hash().
-
-    Lists as text: hash() takes an empty list for NULL, and two lists for their exchange.
+    `previous` is 0 for the first, `next` None for the last.
     """
-    described = connection.execute("DESCRIBE versions").fetchall()
-    kept = [(row[0], row[1]) for row in described if row[0] not in (*_SPAN, *MASKS, "at_cutoff")]
-    return ", ".join(f"{name}::VARCHAR" if kind.endswith("[]") else name for name, kind in kept)
+
+    series_id: int
+    previous: int
+    position: int
+    next: int | None
 
 
-def _number(connection: duckdb.DuckDBPyConnection, place: SeriesPosition, content: str) -> None:
-    """Make `seen`: what was staged, with the model's number in the series and its state."""
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE seen AS
-        WITH known AS (
-            SELECT DISTINCT key, model FROM versions WHERE series_id = {place.series_id}
-        ),
-        read AS (SELECT row, key, hash({content}) AS state, {", ".join(COUNTS)} FROM staged),
-        keyed AS (FROM read LEFT JOIN known USING (key))
-        SELECT * EXCLUDE (key) FROM keyed WHERE model IS NOT NULL
-        UNION ALL
-        SELECT * EXCLUDE (key) REPLACE (((SELECT coalesce(max(model), 0) FROM known)
-            + row_number() OVER ())::INTEGER AS model)
-        FROM keyed WHERE model IS NULL
-        """
-    )
+class _Statements:
+    """The statements of sql/history.sql, with the parameters of one position."""
+
+    def __init__(self, store: Store, parameters: Mapping[str, object], **texts: str) -> None:
+        self._store = store
+        self._parameters = parameters
+        self._texts = {"packed": PACKED} | texts
+
+    def run(self, *names: str, **texts: object) -> Any:
+        """Run statements in turn; return the rows of the last one."""
+        cursor = None
+        for name in names:
+            sql = load_statements("history")[name]
+            used = {key: value for key, value in self._parameters.items() if f"${key}" in sql}
+            cursor = self._store.execute(sql.format(**self._texts, **texts), used)
+        return cursor and cursor.fetchall()
 
 
-def _insert_versions(
-    connection: duckdb.DuckDBPyConnection, place: SeriesPosition, content: str
-) -> None:
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE fresh AS
-        WITH old AS (
-            SELECT rowid AS version, model, hash({content}) AS state
-            FROM versions WHERE series_id = {place.series_id}
-                AND {_covers(place.previous)}
-        )
-        SELECT seen.row, version, model, seen.state
-        FROM seen FULL JOIN old USING (model)
-        WHERE seen.state IS DISTINCT FROM old.state
-        """
-    )
-    cut = "rowid IN (SELECT version FROM fresh)"
-    if place.next is not None:
-        connection.execute(
-            f"INSERT INTO versions SELECT * REPLACE ({place.next} AS valid_from) FROM versions "
-            f"WHERE {cut} AND coalesce(valid_to > {place.next}, true)"
-        )
-    connection.execute(f"UPDATE versions SET valid_to = {place.position} WHERE {cut}")
-    if place.next is not None:  # what the next snapshot saw, this one saw before it
-        connection.execute(
-            f"""
-            CREATE TEMP TABLE adopted AS
-            WITH new AS (
-                SELECT rowid AS version, model, hash({content}) AS state
-                FROM versions WHERE series_id = {place.series_id} AND valid_from = {place.next}
+def find_position(store: Store, snapshot: int) -> SeriesPosition:
+    """Return the position of a snapshot."""
+    (row,) = _Statements(store, {"snapshot": snapshot}).run("find_position")
+    return SeriesPosition(*row)
+
+
+def allocate_position(
+    store: Store, scope: Mapping[str, object], observed_to: datetime
+) -> SeriesPosition:
+    """Return the position of a new snapshot: after all of its series observed no later.
+
+    `scope` has the columns of `snapshots` that define a series. Later snapshots are shifted where
+    no position is free.
+    """
+    parameters = {**scope, "observed_to": observed_to}
+    ((series_id, previous, next_),) = _Statements(store, parameters).run("find_neighbours")
+    if series_id is None:
+        (series_id,) = store.fetch_one("SELECT coalesce(max(series_id), 0) + 1 FROM snapshots")
+        return SeriesPosition(series_id, 0, 1, None)
+    position = previous + 1
+    if next_ == position:
+        _shift_positions(store, series_id, position)
+        next_ += 1
+    return SeriesPosition(series_id, previous, position, next_)
+
+
+def _shift_positions(store: Store, series_id: int, position: int) -> None:
+    columns = {
+        "snapshots": ("position",),
+        "versions": ("valid_from", "valid_to"),
+        "current_counts": ("valid_from",),
+        "counts_history": ("valid_from", "valid_to"),
+    }
+    for table, names in columns.items():
+        for name in names:
+            store.execute(
+                f"UPDATE {table} SET {name} = {name} + 1 WHERE series_id = ? AND {name} >= ?",
+                [series_id, position],
             )
-            SELECT new.version, model FROM fresh JOIN new USING (model, state)
-            """
-        )
-        connection.execute(
-            f"UPDATE versions SET valid_from = {place.position} "
-            "WHERE rowid IN (SELECT version FROM adopted)"
-        )
-        connection.execute("DELETE FROM fresh WHERE model IN (SELECT model FROM adopted)")
-        connection.execute("DROP TABLE adopted")
-    end = "NULL" if place.next is None else place.next
-    columns = [row[0] for row in connection.execute("DESCRIBE versions").fetchall()]
-    kept = [name for name in columns if name not in (*_SPAN, *MASKS)]
-    batches = connection.execute(
-        f"""
-        SELECT min(part), max(part), min(low), max(high) FROM (
-            SELECT part, min(row) AS low, max(row) AS high,
-                (sum(count(*)) OVER (ORDER BY part) - 1) // {_BATCH} AS batch
-            FROM staged JOIN fresh USING (row) GROUP BY part
-        ) GROUP BY batch
-        """
-    )
-    for first, last, low, high in batches.fetchall():
-        kind = "VIEW" if first == last else "TABLE"  # what lies in many files is read once
-        connection.execute(
-            f"CREATE TEMP {kind} batch AS SELECT * RENAME (row AS rowid) "
-            "FROM staged JOIN (SELECT row, model FROM fresh) USING (row) "
-            f"WHERE part BETWEEN {first} AND {last} AND row BETWEEN {low} AND {high}"
-        )
-        connection.execute(
-            f"""
-            INSERT INTO versions BY NAME
-            SELECT {place.series_id} AS series_id, model, {place.position} AS valid_from,
-                {end} AS valid_to,
-                {", ".join(kept)}, {", ".join(MASKS)}
-            FROM batch JOIN ({masks_sql("batch")}) AS masks ON masks.row = batch.rowid
-            """
-        )
-        connection.execute(f"DROP {kind} batch")
-    connection.execute("DROP TABLE fresh")
 
 
-def _remove_versions(connection: duckdb.DuckDBPyConnection, place: SeriesPosition) -> None:
-    start, end = place.position, "NULL" if place.next is None else place.next
-    mine = f"series_id = {place.series_id}"
-    content = _content(connection)
-    connection.execute(
-        f"DELETE FROM versions WHERE {mine} AND valid_from = {start} "
-        f"AND valid_to IS NOT DISTINCT FROM {end}"
-    )
-    if place.next is not None:
-        connection.execute(
-            f"UPDATE versions SET valid_from = {end} WHERE {mine} AND valid_from = {start}"
-        )
-    connection.execute(f"UPDATE versions SET valid_to = {end} WHERE {mine} AND valid_to = {start}")
+def insert_snapshot(store: Store, place: SeriesPosition) -> None:
+    """Insert a snapshot that has the models of the view `staged` (see `Staging`)."""
+    statements = _statements(store, place)
+    statements.run("number_models")
+    _insert_versions(store, statements, place)
+    statements.run("find_changed_counts")
+    _rebuild_count_intervals(store, place, until=place.position, with_history=bool(place.next))
+    store.execute("DROP TABLE seen")
+
+
+def remove_snapshot(store: Store, place: SeriesPosition) -> None:
+    """Remove the snapshot at a position, as if it had never been there."""
+    statements = _statements(store, place)
+    statements.run("delete_versions")
     if place.next is None:
-        return
-    connection.execute(  # states that only the removed one parted
-        f"""
-        CREATE TEMP TABLE joined AS
-        SELECT one.rowid AS earlier, other.rowid AS later, other.valid_to AS valid_to
-        FROM (SELECT *, rowid, hash({content}) AS state FROM versions WHERE {mine}) AS one
-        JOIN (SELECT *, rowid, hash({content}) AS state FROM versions WHERE {mine}) AS other
-            ON one.model = other.model AND one.state = other.state
-        WHERE one.valid_to = {end} AND other.valid_from = {end}
-        """
-    )
-    connection.execute(
-        "UPDATE versions SET valid_to = joined.valid_to FROM joined "
-        "WHERE versions.rowid = joined.earlier"
-    )
-    connection.execute("DELETE FROM versions WHERE rowid IN (SELECT later FROM joined)")
-    connection.execute("DROP TABLE joined")
+        statements.run("extend_versions")
+    else:
+        statements.run("delay_versions", "extend_versions")
+        # states that only the removed snapshot separated
+        statements.run("find_joined_versions", "join_versions", "delete_joined_versions")
+        store.execute("DROP TABLE joined")
+    statements.run("find_removed_counts")
+    counts = ", ".join(f"NULL::BIGINT AS {name}" for name in COUNTS)
+    store.execute(f"CREATE TEMP TABLE seen AS SELECT 0 AS model, {counts} WHERE false")
+    _rebuild_count_intervals(store, place, until=place.next or _FOREVER, with_history=True)
+    store.execute("DROP TABLE seen")
 
 
-def _respan_counts(
-    connection: duckdb.DuckDBPyConnection, place: SeriesPosition, until: int, new: str, logged: bool
+def _statements(store: Store, place: SeriesPosition, **parameters: object) -> _Statements:
+    # lists as text: hash() does not tell an empty list from NULL, nor [a], [] from [], [a]
+    state = ", ".join(
+        f"{name}::VARCHAR" if kind.endswith("[]") else name
+        for name, kind in store.columns("versions").items()
+        if name not in (*INTERVAL, *MASKS, "at_cutoff")
+    )
+    return _Statements(store, {**asdict(place), **parameters, "rows": _BATCH_ROWS}, state=state)
+
+
+def _insert_versions(store: Store, statements: _Statements, place: SeriesPosition) -> None:
+    statements.run("find_new_versions")
+    if place.next is not None:
+        statements.run("split_old_versions")
+    statements.run("end_old_versions")
+    if place.next is not None:  # where the next snapshot has the same state, that begins earlier
+        statements.run("find_reused_versions", "extend_reused_versions", "skip_reused_versions")
+        store.execute("DROP TABLE reused")
+    columns = [name for name in store.columns("versions") if name not in (*INTERVAL, *MASKS)]
+    for first, last, low, high in statements.run("list_batches"):
+        kind = "VIEW" if first == last else "TABLE"  # rows of several files are read only once
+        statements.run("create_batch", kind=kind, first=first, last=last, low=low, high=high)
+        statements.run("insert_batch", columns=", ".join(columns), masks=masks_sql("batch"))
+        store.execute(f"DROP {kind} batch")
+    store.execute("DROP TABLE new_versions")
+
+
+def _rebuild_count_intervals(
+    store: Store, place: SeriesPosition, *, until: int, with_history: bool
 ) -> None:
-    """Make the spans of the `touched` models around a place anew.
+    """Rebuild the intervals of the `changed_models` around a position, with the counts of `seen`.
 
-    What was before it now ends at `until`; `new` is what holds from there to the next place.
-    `logged`: some of them may be in the log.
+    What was valid before the position ends at `until`. `with_history`: some intervals may be in
+    `counts_history`.
     """
-    after = _FOREVER if place.next is None else place.next
-    places = [place.previous, place.position] + ([] if place.next is None else [place.next])
-    near = " OR ".join(f"({_covers(place)})" for place in places)
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE near AS
-        SELECT * REPLACE (coalesce(valid_to, {_FOREVER}) AS valid_to)
-        FROM ({_counts(logged)}) JOIN touched USING (model)
-        WHERE series_id = {place.series_id} AND ({near})
-        """
-    )
-    affected = {"current_counts": f"valid_from <= {places[-1]}"} | (
-        {"counts_history": near} if logged else {}
-    )
-    for table, spans in affected.items():
-        connection.execute(
-            f"DELETE FROM {table} WHERE series_id = {place.series_id} AND ({spans}) "
-            "AND model IN (SELECT model FROM near)"
-        )
-    values = ", ".join(COUNTS)
-    # what is touched differs from what was before, so that only with what comes after it may be one
-    spans = "pieces" if place.next is None else f"({_MERGED})"
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE respanned AS
-        WITH pieces AS (
-            SELECT model, valid_from, {until} AS valid_to, {values} FROM near
-            WHERE {_covers(place.previous)}
-            UNION ALL
-            SELECT model, {place.position}, {after}, {values} FROM ({new})
-            UNION ALL
-            SELECT model, {after}, valid_to, {values} FROM near
-            WHERE valid_from <= {after} AND valid_to > {after}
-        )
-        SELECT model, valid_from, valid_to, {values} FROM {spans}
-        """
-    )
-    for table, columns, ends in (
-        ("current_counts", "valid_from", "="),
-        ("counts_history", "valid_from, valid_to", "<"),
-    ):
-        connection.execute(
-            f"INSERT INTO {table} BY NAME SELECT {place.series_id} AS series_id, model, {columns}, "
-            f"{values} FROM respanned WHERE valid_to {ends} {_FOREVER} ORDER BY {PACKED}"
-        )
-    for table in ("near", "respanned", "touched"):
-        connection.execute(f"DROP TABLE {table}")
-
-
-def _counts(logged: bool) -> str:
-    values = ", ".join(COUNTS)
-    current = (
-        f"SELECT series_id, model, valid_from, NULL::INTEGER AS valid_to, {values} "
-        "FROM current_counts"
-    )
-    if not logged:
-        return current
-    return f"{current} UNION ALL SELECT {', '.join(_SPAN)}, {values} FROM counts_history"
-
-
-def _covers(place: int) -> str:
-    return f"valid_from <= {place} AND (valid_to IS NULL OR valid_to > {place})"
-
-
-def _differ(one: str, other: str) -> str:
-    return " OR ".join(f"{one}.{name} IS DISTINCT FROM {other}.{name}" for name in COUNTS)
+    statements = _statements(store, place, until=until, with_history=with_history)
+    statements.run("find_overlapping_counts", "delete_overlapping_current_counts")
+    if with_history:
+        statements.run("delete_overlapping_counts_history")
+    statements.run("cut_intervals")
+    if place.next is None:  # what changed differs from before, and nothing comes after
+        store.execute("ALTER TABLE pieces RENAME TO intervals")
+    else:
+        statements.run("merge_intervals")
+    statements.run("insert_current_counts", "insert_counts_history")
+    store.execute("DROP TABLE IF EXISTS pieces; DROP TABLE intervals")
+    store.execute("DROP TABLE overlapping; DROP TABLE changed_models")

@@ -1,4 +1,4 @@
-"""Recorded API objects into the database: one transaction, all or nothing."""
+"""Ingest files as one snapshot, in one transaction."""
 
 import contextlib
 import dataclasses
@@ -12,205 +12,203 @@ from typing import Any
 import duckdb
 
 from hfscan.errors import ImportFileError
-from hfscan.store import dump, history, series
-from hfscan.store.database import database_path, lean
-from hfscan.store.faults import concerns_file
+from hfscan.store import dump, history
+from hfscan.store.database import INGEST_MEMORY_LIMIT, Store
+from hfscan.store.duckdb_errors import (
+    concerns_file,
+    first_line,
+    to_storage_error,
+    translate_errors,
+)
 from hfscan.store.kinds import check_models
 from hfscan.store.snapshots import NewSnapshot, Unreadable
-from hfscan.store.stage import count_unknown_keys, stage, stage_repaired
-from hfscan.store.staging import Staging, staging
-from hfscan.store.transaction import explained, telling, transaction
+from hfscan.store.staging import Staging, count_unknown_keys, stage, stage_repaired
 from hfscan.timestamps import to_utc_naive
 
-_NOT_FILLED = frozenset({"at_cutoff", "unreadable"})  # by a field: our own reading of others
+_COMPUTED = frozenset({"at_cutoff", "unreadable"})  # columns that no field of the API fills
 
-_LEFT_OUT = {
+_EXCLUDED = {
     "private": "private",
     "maybe_private": "maybe_private",
-    "outside": "outside",
-    "nameless": "id IS NULL",
+    "out_of_scope": "out_of_scope",
+    "missing_id": "id IS NULL",
 }
-"""Why rows are left out -> the condition, in this order."""
+"""Why rows are excluded -> the condition, in this order."""
 
 _BY_DATE = "coalesce(last_modified, '-infinity'), coalesce(first_row, row)"
-_BY_OBJECT_ID = "has_id, key"  # a repo has one `_id` at a time: the last made
+_BY_OBJECT_ID = "has_id, key"  # a repo has one `_id` at a time: the one created last
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What an ingest kept and what it left out, in models (rows)."""
+    """What an ingest stored and what it excluded, in models (rows)."""
 
     snapshot: int
     models: int
-    private: int
-    """left out: only some may see them"""
-    maybe_private: int
-    """left out: whether all may see them could not be read"""
-    outside: int
-    """left out: created outside the scope's period"""
-    duplicates: int
-    """left out: further rows of a model; the one last modified is kept, or else the last"""
-    nameless: int
-    """left out: no repo id, or what is there is none"""
-    unknown_keys: dict[str, int]
-    unreadable: list[Unreadable]
+    private: int = 0
+    """excluded: not public"""
+    maybe_private: int = 0
+    """excluded: whether they are public could not be read"""
+    out_of_scope: int = 0
+    """excluded: created outside the scope's period"""
+    duplicates: int = 0
+    """excluded: further rows of a model; the one last modified is kept, or else the last"""
+    missing_id: int = 0
+    """excluded: no valid repo id"""
+    unknown_keys: dict[str, int] = dataclasses.field(default_factory=dict)
+    unreadable: list[Unreadable] = dataclasses.field(default_factory=list)
     oversized: int = 0
-    """left out: objects too large to be a model's (`dump.shapes.LARGEST_OBJECT`)"""
+    """excluded: objects larger than a model's can be (`dump.shapes.LARGEST_OBJECT`)"""
     damaged: int = 0
-    """left out: rows that cannot be read at all"""
+    """excluded: rows that cannot be read at all"""
     shared_ids: int = 0
-    """left out: further models of a repo id; that of the greatest `_id` is kept"""
+    """excluded: further models of a repo id; that of the greatest `_id` is kept"""
     shared_id: str | None = None
     """the repo id of most of these models"""
-    carried: int = 0
-    """of the models: those that an update did not ask for"""
+    carried_over: int = 0
+    """of the models: those that an update did not fetch"""
     partial: bool = False
-    """the files say themselves that they hold a part only"""
-    already: bool = False
-    """it was in the database before; nothing was added"""
+    """the files say themselves that they hold only a part"""
+    already_ingested: bool = False
+    """nothing was added: the snapshot was in the database"""
 
 
-def ingest(
-    connection: duckdb.DuckDBPyConnection,
-    files: Sequence[Path],
+def ingest_files(
+    store: Store,
+    paths: Sequence[Path],
     new_snapshot: NewSnapshot,
     accept: Callable[[int], None] | None = None,
 ) -> Ingested:
-    """Read `files` (gzip pages of a crawl, or dumps: see `dump.find`) in as one snapshot.
+    """Ingest the pages of a crawl, or the files and folders of a dump, as one snapshot.
 
-    The same dump, observed at the same time, is a snapshot already and adds nothing. Raises
-    ImportFileError naming file and line where they cannot be read, StorageError when the disk is
-    full, and what `accept` raises, which is given the id of the new snapshot; the database is then
-    as it was.
+    `accept` is called with the id of the new snapshot before it is committed; if it raises, nothing
+    is stored. The same dump, observed at the same time, is the same snapshot and adds nothing.
+    Raises ImportFileError naming file and line where a file cannot be read, StorageError when the
+    disk is full, and what `accept` raises; the database is then unchanged.
     """
+    files = dump.find(paths)
     digest = dump.digest(files)
-    with telling(partial(_told, database_path(connection))):
-        if already := _already(connection, digest, new_snapshot):
-            return already
-        asked = (connection, files, new_snapshot, digest, accept)
+    (database,) = store.fetch_one(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    )
+    with translate_errors(partial(_translate, str(database or ""))):
+        if existing := _find_existing(store, digest, new_snapshot):
+            return existing
         try:
-            return _ingest(*asked, lean(connection))
-        except duckdb.OutOfMemoryException:  # not all that DuckDB does can wait in files
-            return _ingest(*asked, contextlib.nullcontext())
+            limit = store.limited_memory(INGEST_MEMORY_LIMIT)
+            return _ingest(store, files, new_snapshot, digest, accept, limit)
+        except duckdb.OutOfMemoryException:  # DuckDB cannot spill everything to disk
+            no_limit = contextlib.nullcontext()
+            return _ingest(store, files, new_snapshot, digest, accept, no_limit)
 
 
-def _already(
-    connection: duckdb.DuckDBPyConnection, digest: str, new_snapshot: NewSnapshot
-) -> Ingested | None:
-    found = connection.execute(  # two crawls in one second may well bring the same
-        "SELECT id, models FROM snapshots WHERE kind = 'import' AND kind = ? AND digest = ? "
-        "AND observed_to = ?",
-        [new_snapshot.kind, digest, to_utc_naive(new_snapshot.observed_to, truncate=True)],
-    ).fetchone()
-    if found is None:
+def _find_existing(store: Store, digest: str, new_snapshot: NewSnapshot) -> Ingested | None:
+    if new_snapshot.kind != "import":  # two crawls within a second may have equal pages
         return None
-    snapshot, models = found
-    return Ingested(snapshot, models, 0, 0, 0, 0, 0, {}, [], already=True)
+    row = store.execute(
+        "SELECT id, models FROM snapshots WHERE kind = 'import' AND digest = ? AND observed_to = ?",
+        [digest, to_utc_naive(new_snapshot.observed_to, truncate=True)],
+    ).fetchone()
+    return None if row is None else Ingested(row[0], row[1], already_ingested=True)
 
 
 def _ingest(
-    connection: duckdb.DuckDBPyConnection,
+    store: Store,
     files: Sequence[Path],
     new_snapshot: NewSnapshot,
     digest: str,
     accept: Callable[[int], None] | None,
-    sparing: contextlib.AbstractContextManager[None],
+    memory_limit: contextlib.AbstractContextManager[None],
 ) -> Ingested:
-    with staging(connection) as staged:
-        left_out = stage(connection, staged, files, new_snapshot)
-        stage_repaired(connection, staged, new_snapshot)
-        if new_snapshot.kind == "import":
-            check_models(connection, new_snapshot.origin)
-        with sparing, transaction(connection):
-            ingested = _settle(connection, staged, new_snapshot, digest, left_out)
+    is_import = new_snapshot.kind == "import"
+    with Staging.open(store, new_snapshot) as staging:
+        conversion = stage(store, staging, files, is_crawl=not is_import)
+        stage_repaired(store, staging)
+        if is_import:
+            check_models(store, new_snapshot.origin)
+        with memory_limit, store.transaction():
+            ingested = _insert_staged(store, staging, new_snapshot, digest, conversion)
             if accept is not None:
                 accept(ingested.snapshot)
             return ingested
 
 
-def _settle(
-    connection: duckdb.DuckDBPyConnection,
-    staged: Staging,
+def _insert_staged(
+    store: Store,
+    staging: Staging,
     new_snapshot: NewSnapshot,
     digest: str,
-    left_out: dump.Conversion,
+    conversion: dump.Conversion,
 ) -> Ingested:
-    """Make a snapshot of what is staged; count what of it is left out.
+    """Insert a snapshot of the staged rows; count the rows that are excluded.
 
-    It is not complete where rows are left out of which the model is not known.
+    It is not complete if rows are excluded without knowing of which model they are.
     """
-    unknown_keys = count_unknown_keys(connection)
-    unreadable = _count_unreadable(connection, None, "maybe_private", "private")
-    left = {
-        reason: staged.leave_out(f"SELECT row FROM staged WHERE {condition}")
-        for reason, condition in _LEFT_OUT.items()
+    unknown_keys = count_unknown_keys(store)
+    unreadable = _count_unreadable(store, None, "maybe_private", "private")
+    excluded: dict[str, Any] = {
+        reason: staging.exclude(f"SELECT row FROM staged WHERE {condition}")
+        for reason, condition in _EXCLUDED.items()
     }
-    duplicates, _ = _leave_out_duplicates(connection, staged, "key", _BY_DATE)
-    shared_ids, shared_id = _leave_out_duplicates(connection, staged, "id", _BY_OBJECT_ID)
-    (models_read,) = _one(connection, "SELECT count(*) FROM staged")
-    if new_snapshot.base is not None:  # what an update did not ask for is as it was
-        staged.add(
-            f"SELECT {', '.join(_kept(connection))}, _id IS NOT NULL AS has_id "
+    duplicates, _ = _deduplicate(store, staging, "key", _BY_DATE)
+    shared_ids, shared_id = _deduplicate(store, staging, "id", _BY_OBJECT_ID)
+    (models_read,) = store.fetch_one("SELECT count(*) FROM staged")
+    if new_snapshot.base is not None:  # an update: other models are carried over
+        staging.add(
+            f"SELECT {', '.join(_stored_columns(store))}, _id IS NOT NULL AS has_id "
             f"FROM models_in({new_snapshot.base}) ANTI JOIN staged USING (key)"
         )
-    doubtful = left["nameless"] + left["maybe_private"] + left_out.oversized + left_out.unreadable
-    if left_out.partial or (new_snapshot.complete and doubtful):
+    lost = excluded["missing_id"] + excluded["maybe_private"]
+    lost += conversion.oversized + conversion.unreadable
+    if conversion.partial or (new_snapshot.complete and lost):
         new_snapshot = replace(new_snapshot, complete=False)
-    unreadable += _count_unreadable(connection, new_snapshot.base)
-    snapshot, models = _take_place(connection, new_snapshot, digest, unreadable)
+    unreadable += _count_unreadable(store, new_snapshot.base)
+    snapshot, models = _insert_snapshot(store, new_snapshot, digest, unreadable)
     return Ingested(
         snapshot,
         models,
-        left["private"],
-        left["maybe_private"],
-        left["outside"],
-        duplicates,
-        left["nameless"],
-        unknown_keys,
-        unreadable,
-        oversized=left_out.oversized,
-        damaged=left_out.unreadable,
-        partial=left_out.partial,
+        **excluded,
+        duplicates=duplicates,
+        unknown_keys=unknown_keys,
+        unreadable=unreadable,
+        oversized=conversion.oversized,
+        damaged=conversion.unreadable,
         shared_ids=shared_ids,
         shared_id=shared_id,
-        carried=models - models_read,
+        partial=conversion.partial,
+        carried_over=models - models_read,
     )
 
 
-def _leave_out_duplicates(
-    connection: duckdb.DuckDBPyConnection, staged: Staging, column: str, order: str
-) -> tuple[int, str | None]:
+def _deduplicate(store: Store, staging: Staging, column: str, order: str) -> tuple[int, str | None]:
     """Keep one staged row for each value of a column.
 
-    Return how many were left out, and the value of most of them.
+    Return how many were excluded, and the value that most of them have.
     """
-    (duplicates,) = _one(connection, f"SELECT count(*) - count(DISTINCT {column}) FROM staged")
-    if not duplicates:
+    if store.fetch_one(f"SELECT count(*) = count(DISTINCT {column}) FROM staged") == (True,):
         return 0, None
-    (value,) = _one(
-        connection,
-        f"SELECT {column} FROM staged GROUP BY ALL ORDER BY count(*) DESC, {column} LIMIT 1",
+    (value,) = store.fetch_one(
+        f"SELECT {column} FROM staged GROUP BY ALL ORDER BY count(*) DESC, {column} LIMIT 1"
     )
-    left_out = staged.leave_out(
+    excluded = staging.exclude(
         f"SELECT row FROM staged ANTI JOIN (SELECT arg_max(row, ({order})) AS row "
         f"FROM staged GROUP BY {column}) USING (row)"
     )
-    return left_out, value
+    return excluded, value
 
 
-def _take_place(
-    connection: duckdb.DuckDBPyConnection,
-    new_snapshot: NewSnapshot,
-    digest: str,
-    unreadable: Sequence[Unreadable],
+def _insert_snapshot(
+    store: Store, new_snapshot: NewSnapshot, digest: str, unreadable: Sequence[Unreadable]
 ) -> tuple[int, int]:
-    """Make a snapshot of what is staged; return its id and its number of models."""
-    kept = _kept(connection)
-    models, *filled = _one(
-        connection, f"SELECT count(*), {', '.join(f'count({name})' for name in kept)} FROM staged"
+    """Insert a snapshot of the staged rows; return its id and its number of models."""
+    columns = _stored_columns(store)
+    models, *counts = store.fetch_one(
+        f"SELECT count(*), {', '.join(f'count({name})' for name in columns)} FROM staged"
     )
     missing_columns = [
-        name for name, n in zip(kept, filled, strict=True) if not n and name not in _NOT_FILLED
+        name
+        for name, count in zip(columns, counts, strict=True)
+        if not count and name not in _COMPUTED
     ]
     scope = {
         "since": to_utc_naive(new_snapshot.scope.since, truncate=True),
@@ -224,8 +222,8 @@ def _take_place(
         "missing_columns": missing_columns if models else [],
     }
     observed_to = to_utc_naive(new_snapshot.observed_to, truncate=True)
-    place = series.allocate_position(connection, scope, observed_to)
-    history.insert(connection, place)
+    place = history.allocate_position(store, scope, observed_to)
+    history.insert_snapshot(store, place)
     row = scope | {
         "kind": new_snapshot.kind,
         "origin": new_snapshot.origin,
@@ -237,12 +235,11 @@ def _take_place(
         "base": new_snapshot.base,
         "recorded_at": to_utc_naive(datetime.now(UTC), truncate=True),
         "digest": digest,
-        "unreadable": [dataclasses.asdict(one) for one in unreadable],
+        "unreadable": [dataclasses.asdict(column) for column in unreadable],
         "series_id": place.series_id,
         "position": place.position,
     }
-    (snapshot,) = _one(
-        connection,
+    (snapshot,) = store.fetch_one(
         f"INSERT INTO snapshots ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) "
         "RETURNING id",
         list(row.values()),
@@ -250,23 +247,20 @@ def _take_place(
     return snapshot, models
 
 
-def _kept(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return the columns of a snapshot that are read, not made."""
-    columns = [row[0] for row in connection.execute("DESCRIBE FROM models_in(0)").fetchall()]
+def _stored_columns(store: Store) -> list[str]:
+    """Return the columns of a snapshot that are read from files, not derived."""
+    columns = store.columns("FROM models_in(0)")
     return [name for name in columns if name != "snapshot" and not name.endswith("_mask")]
 
 
 def _count_unreadable(
-    connection: duckdb.DuckDBPyConnection,
-    base: int | None,
-    condition: str = "true",
-    only: str | None = None,
+    store: Store, base: int | None, condition: str = "true", only: str | None = None
 ) -> list[Unreadable]:
-    """Count the staged models of which each column (or `only` one) could not be read.
+    """Count the staged models of which each column (or `only` this one) could not be read.
 
-    With an example; of models that an update carries on, it is the one of the snapshot `base`.
+    With an example; for models carried over, it is the one of the snapshot `base`.
     """
-    found = connection.execute(
+    counts = store.execute(
         f"""
         WITH earlier AS (
             SELECT unnest(unreadable, recursive := true) FROM snapshots WHERE id = $base
@@ -282,21 +276,12 @@ def _count_unreadable(
         """,
         {"base": base, "only": only},
     )
-    return [Unreadable(*row) for row in found.fetchall()]
+    return [Unreadable(*row) for row in counts.fetchall()]
 
 
-def _one(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[object] | None = None
-) -> tuple[Any, ...]:
-    row = connection.execute(sql, parameters).fetchone()
-    assert row is not None
-    return row
-
-
-def _told(database: str, error: duckdb.Error) -> Exception:
-    told = explained(error)
-    if concerns_file(error, database):
-        return told
-    if told is error and isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
-        return ImportFileError(f"{str(error).splitlines()[0]} Nothing was imported.")
-    return told
+def _translate(database: str, error: duckdb.Error) -> Exception:
+    translated = to_storage_error(error)
+    is_bad_file = isinstance(error, duckdb.InvalidInputException | duckdb.IOException)
+    if translated is error and is_bad_file and not concerns_file(error, database):
+        return ImportFileError(f"{first_line(error)} Nothing was imported.")
+    return translated

@@ -1,9 +1,8 @@
-"""Tell lists of the Hub's datasets and spaces from lists of models: all have ids and tags."""
-
-import duckdb
+"""Recognize lists of datasets and spaces, which have ids and tags as lists of models do."""
 
 from hfscan.errors import ImportFileError
 from hfscan.sql import literal
+from hfscan.store.database import Store
 
 
 def _has_field(*names: str) -> str:
@@ -33,10 +32,10 @@ _EVIDENCE: dict[str, tuple[str, ...]] = {
         "is_space_card",  # cardData.sdk
     ),
 }
-"""What is no model -> conditions on staged rows that models without library and task rarely meet"""
+"""Kind of repository -> conditions on staged rows that few models without library and task meet."""
 
 
-def check_models(connection: duckdb.DuckDBPyConnection, origin: str) -> None:
+def check_models(store: Store, origin: str) -> None:
     """Raise ImportFileError if most staged rows are datasets or spaces by their fields or tags.
 
     Rows with a library or a task are models, whatever else they have.
@@ -46,12 +45,10 @@ def check_models(connection: duckdb.DuckDBPyConnection, origin: str) -> None:
         f"AND coalesce({' OR '.join(conditions)}, false))"
         for conditions in _EVIDENCE.values()
     )
-    found = connection.execute(f"SELECT count(*), {counts} FROM staged").fetchone()
-    assert found is not None
-    rows, *matches = found
-    for what, count in zip(_EVIDENCE, matches, strict=True):
+    rows, *matches = store.fetch_one(f"SELECT count(*), {counts} FROM staged")
+    for kind, count in zip(_EVIDENCE, matches, strict=True):
         if 2 * count > rows:
             raise ImportFileError(
-                f"{origin} seems to be a list of {what}, not of models: {count:,} of {rows:,} rows "
-                f"have the fields or tags of {what}. Nothing was imported."
+                f"{origin} seems to be a list of {kind}, not of models: {count:,} of {rows:,} rows "
+                f"have the fields or tags of {kind}. Nothing was imported."
             )

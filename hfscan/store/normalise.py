@@ -1,4 +1,4 @@
-"""SQL that turns API objects into typed columns, and says which ones it cannot read by itself."""
+"""SQL that converts API objects to typed columns, and finds those that only Python can read."""
 
 import json
 from datetime import UTC, datetime
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from hfscan.objectid import HUB_START
 from hfscan.sql import literal
+from hfscan.store.dump.fields import FIELDS, JSON_SCHEMA, NESTED_TYPES
 from hfscan.store.dump.relation import typed
 from hfscan.store.literals import MISSING
-from hfscan.store.raw import FIELDS, NESTED_TYPES, SHAPE
+from hfscan.store.schema import load_sql
 
-_SQL = Path(__file__).with_name("normalise.sql")
-_PLACES = {name: place for place, name in enumerate((*FIELDS, *NESTED_TYPES), 1)}
+_INDEX = {name: index for index, name in enumerate((*FIELDS, *NESTED_TYPES), 1)}
 
-_SPELLED = r"[{<]|\[['\"\[]|\(\w+="
+_LITERAL = r"[{<]|\[['\"\[]|\(\w+="
 """In the name of a file: it may be an object, a list or a repr that became text."""
 _NUMBER = r"(^| )(-?\d[\d.eE+-]*|true|false)( |$)"
 """In texts joined by spaces: one may be a number or a boolean that became text."""
@@ -37,19 +37,17 @@ _BASES = "list_transform(model.baseModels.models, lambda base: base.id)"
 _LISTS = {"tags": "model.tags", "config.architectures": "model.config.architectures"}
 
 
-def normalised(raw: str, latest: datetime) -> str:
+def normalise(raw: str, latest: datetime) -> str:
     """Return SQL for the rows of the relation `raw` (see dump/relation.py) in typed columns.
 
-    `odd_json` is the object of a row with a value that only `repair` can read, else NULL. Later
-    dates than `latest` are such values.
+    `unread_json` is the object of a row with a value that only `repair` can read, else NULL. Dates
+    after `latest` are such values.
     """
-    nothing = (
-        "NULL::VARCHAR[] AS unreadable, NULL::VARCHAR[] AS examples, NULL::BIGINT AS first_row"
-    )
-    return _normalised(f"SELECT *, {nothing} FROM ({raw})", _is_odd(latest))
+    absent = "NULL::VARCHAR[] AS unreadable, NULL::VARCHAR[] AS examples, NULL::BIGINT AS first_row"
+    return _format(f"SELECT *, {absent} FROM ({raw})", _needs_repair(latest))
 
 
-def normalised_again(file: Path, longest: int) -> str:
+def normalise_repaired(file: Path, longest: int) -> str:
     """Return the same for the lines of `file`, of at most `longest` bytes: what `repair` made."""
     lines = (
         f"read_json_objects({literal(file)}, format='newline_delimited', "
@@ -63,13 +61,13 @@ def normalised_again(file: Path, longest: int) -> str:
             CAST(line.json -> '$.examples' AS VARCHAR[]) AS examples,
             CAST(line.json -> '$.row' AS BIGINT) AS first_row
         FROM {lines} AS line)"""
-    return _normalised(typed(objects), "false")
+    return _format(typed(objects), "false")
 
 
-def _normalised(raw: str, odd: str) -> str:
-    text = _SQL.read_text(encoding="utf-8").format(
-        shape=literal(json.dumps(SHAPE)),
-        odd=odd,
+def _format(raw: str, needs_repair: str) -> str:
+    text = load_sql("normalise").format(
+        shape=literal(json.dumps(JSON_SCHEMA)),
+        needs_repair=needs_repair,
         first_sibling=_type("siblings[0]"),
         card=_type("cardData"),
         card_sdk=_type("cardData.sdk"),
@@ -77,7 +75,7 @@ def _normalised(raw: str, odd: str) -> str:
     return f"WITH raw AS ({raw}) {text}"
 
 
-def _is_odd(latest: datetime) -> str:
+def _needs_repair(latest: datetime) -> str:
     """Return SQL for whether some value of an object is none of the contract's."""
     conditions = [
         f"{_type(name)} NOT IN {(*types, 'NULL')}"
@@ -109,7 +107,7 @@ def _is_odd(latest: datetime) -> str:
     conditions += [
         f"files IS NULL AND {_type('siblings')} <> 'NULL'",
         _lacks_some("files"),
-        f"regexp_matches(array_to_string(files, ' '), {literal(f'{_SPELLED}|{_NUMBER}')})",
+        f"regexp_matches(array_to_string(files, ' '), {literal(f'{_LITERAL}|{_NUMBER}')})",
         _lacks_some(_BASES),
         f"regexp_matches(array_to_string({_BASES}, ' '), {literal(_NUMBER)})",
     ]
@@ -121,7 +119,7 @@ def _timestamp(instant: datetime) -> str:
 
 
 def _type(name: str) -> str:
-    return f"types[{_PLACES[name]}]"
+    return f"types[{_INDEX[name]}]"
 
 
 def _lacks_some(items: str) -> str:

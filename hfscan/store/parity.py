@@ -1,144 +1,16 @@
-"""Draws models to check, and keeps what was found: the only place that writes it."""
+"""Store parity runs, and draw samples of models to compare. The SQL is in sql/parity_runs.sql."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
-_RUN = """
-INSERT INTO parity_runs BY NAME
-SELECT
-    CAST($started_at AS TIMESTAMP) AS started_at,
-    CAST($finished_at AS TIMESTAMP) AS finished_at,
-    $hfscan_version AS hfscan_version,
-    $snapshot AS snapshot,
-    $agree AS agree,
-    $environment AS environment
-RETURNING id
-"""
-
-_ITEMS = """(
-    SELECT unnest(items) AS item, generate_subscripts(items, 1) AS number
-    FROM (SELECT CAST(CAST($items AS JSON) AS JSON[]) AS items)
-)"""
-
-_CASES = f"""
-INSERT INTO parity_cases BY NAME
-SELECT
-    $run AS run,
-    number,
-    item ->> '$.checkpoint' AS checkpoint,
-    item ->> '$.revision' AS revision,
-    item ->> '$.architecture' AS architecture,
-    item ->> '$.weights.file' AS file,
-    item ->> '$.weights.format' AS format,
-    item ->> '$.weights.sha256' AS sha256,
-    item ->> '$.backend' AS backend,
-    item ->> '$.device' AS device,
-    item ->> '$.dtype' AS dtype,
-    item ->> '$.load_method' AS load_method,
-    item ->> '$.verdict' AS verdict,
-    item ->> '$.reason' AS reason,
-    CAST(item -> '$.loading.missing' AS VARCHAR[]) AS missing,
-    CAST(item -> '$.loading.unexpected' AS VARCHAR[]) AS unexpected,
-    CAST(item -> '$.loading.mismatched' AS VARCHAR[]) AS mismatched,
-    CAST(item -> '$.loading.unset' AS VARCHAR[]) AS unset,
-    CAST(item ->> '$.tf32_rel_l2' AS DOUBLE) AS tf32_rel_l2,
-    item ->> '$.first_divergent_layer' AS first_divergent_layer,
-    CAST(item ->> '$.reference.backend_error' AS DOUBLE) AS backend_error,
-    CAST(item ->> '$.reference.baseline_error' AS DOUBLE) AS baseline_error,
-    item ->> '$.reference.suspect_backend' AS suspect_backend,
-    CAST(item ->> '$.top1_agreement' AS DOUBLE) AS top1_agreement,
-    CAST(item ->> '$.top5_agreement' AS DOUBLE) AS top5_agreement,
-    CAST(item ->> '$.generated_equal' AS BOOLEAN) AS generated_equal,
-    CAST(item ->> '$.load_seconds' AS DOUBLE) AS load_seconds,
-    CAST(item ->> '$.first_call_seconds' AS DOUBLE) AS first_call_seconds,
-    CAST(item ->> '$.latency_ms.p50' AS DOUBLE) AS latency_p50_ms,
-    CAST(item ->> '$.latency_ms.p90' AS DOUBLE) AS latency_p90_ms,
-    CAST(item ->> '$.latency_ms.n' AS INTEGER) AS latency_n,
-    CAST(item ->> '$.peak_rss_mb' AS DOUBLE) AS peak_rss_mb,
-    CAST(item ->> '$.peak_gpu_mb' AS DOUBLE) AS peak_gpu_mb,
-    CAST(item -> '$.notes' AS VARCHAR[]) AS notes
-FROM {_ITEMS}
-"""
-
-_OUTPUTS = f"""
-INSERT INTO parity_outputs BY NAME
-SELECT
-    $run AS run,
-    number,
-    item ->> '$.name' AS name,
-    item ->> '$.region' AS region,
-    CAST(item ->> '$.max_abs' AS DOUBLE) AS max_abs,
-    CAST(item ->> '$.rel_l2' AS DOUBLE) AS rel_l2,
-    CAST(item ->> '$.cosine' AS DOUBLE) AS cosine,
-    CAST(item ->> '$.finite' AS BOOLEAN) AS finite,
-    item ->> '$.dtype' AS dtype,
-    CAST(item ->> '$.tolerance' AS DOUBLE) AS tolerance
-FROM (SELECT number, unnest(CAST(item -> '$.outputs' AS JSON[])) AS item FROM {_ITEMS})
-"""
-
-_TIMINGS = f"""
-INSERT INTO parity_timings BY NAME
-SELECT
-    $run AS run,
-    number,
-    item ->> '$.checkpoint' AS checkpoint,
-    item ->> '$.architecture' AS architecture,
-    item ->> '$.mode' AS mode,
-    item ->> '$.backend' AS backend,
-    item ->> '$.variant' AS variant,
-    item ->> '$.device' AS device,
-    item ->> '$.dtype' AS dtype,
-    $threads AS threads,
-    item -> '$.inputs' AS inputs,
-    CAST(item ->> '$.own_process' AS BOOLEAN) AS own_process,
-    CAST(item ->> '$.first_call_seconds' AS DOUBLE) AS first_call_seconds,
-    CAST(item -> '$.milliseconds' AS DOUBLE[]) AS milliseconds,
-    CAST(item -> '$.cpu_milliseconds' AS DOUBLE[]) AS cpu_milliseconds,
-    CAST(item -> '$.losses' AS DOUBLE[]) AS losses,
-    CAST(item ->> '$.load_average[0]' AS DOUBLE) AS load_before,
-    CAST(item ->> '$.load_average[1]' AS DOUBLE) AS load_after,
-    CAST(item ->> '$.peak_rss_mb' AS DOUBLE) AS peak_rss_mb,
-    CAST(item ->> '$.peak_gpu_mb' AS DOUBLE) AS peak_gpu_mb,
-    item ->> '$.fault' AS fault
-FROM {_ITEMS}
-"""
-
-_SAMPLE = """
-WITH both_frameworks AS (
-    SELECT
-        id,
-        sha,
-        coalesce(
-            model_type,
-            list_filter(tags, lambda tag: list_contains($model_types, tag))[1],
-            '(unknown)'
-        ) AS model_type,
-        CAST(floor(log10(greatest(1, downloads))) AS INTEGER) AS magnitude
-    FROM models_in($snapshot)
-    WHERE bit_count(tag_mask & $mask) = bit_count($mask::UBIGINT)
-        AND coalesce(gated, 'false') = 'false'  -- else its files need a permission
-),
-ranked AS (
-    SELECT
-        *,
-        -- an order that the ids alone decide
-        row_number() OVER (PARTITION BY model_type, magnitude ORDER BY md5(id)) AS place,
-        count(*) OVER (PARTITION BY model_type, magnitude) AS size
-    FROM both_frameworks
-)
-SELECT id, sha, model_type, magnitude, size, count(*) OVER () AS population
-FROM ranked
-ORDER BY place, size DESC, model_type, magnitude DESC
-LIMIT $count
-"""
+from hfscan.store.database import Store
+from hfscan.store.schema import load_statements
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SampledModel:
     """A model of a sample. `size` models are in its stratum, `population` in all strata.
 
     A stratum is a model type and an order of magnitude of downloads (1 to 9: 0, 10 to 99: 1, ...).
@@ -153,63 +25,60 @@ class Drawn:
 
 
 def draw_sample(
-    connection: duckdb.DuckDBPyConnection, snapshot: int, count: int, model_types: Sequence[str]
-) -> list[Drawn]:
-    """Draw `count` models that serve PyTorch and TensorFlow, the same for the same models.
+    store: Store, snapshot: int, count: int, model_types: Sequence[str]
+) -> list[SampledModel]:
+    """Draw `count` models that support PyTorch and TensorFlow, the same for the same models.
 
-    One model of every stratum, the largest stratum first, then a second one of each, and so on.
-    Where the snapshot has no model types, a tag that is one of `model_types` counts.
+    One model of every stratum, the largest stratum first, then a second one of each, and so on. If
+    the snapshot has no model types, a tag that is one of `model_types` counts.
     """
-    bits = connection.execute(
+    (mask,) = store.fetch_one(
         "SELECT sum(1 << bit) FROM frameworks WHERE name IN ('pytorch', 'tensorflow')"
-    ).fetchone()
-    assert bits is not None
-    rows = connection.execute(
-        _SAMPLE,
+    )
+    rows = store.execute(
+        load_statements("parity_runs")["draw_sample"],
         {
             "snapshot": snapshot,
             "count": count,
-            "mask": int(bits[0]),
+            "mask": int(mask),
             "model_types": list(model_types),
         },
-    ).fetchall()
-    return [Drawn(*row) for row in rows]
+    )
+    return [SampledModel(*row) for row in rows.fetchall()]
 
 
-def record(
-    connection: duckdb.DuckDBPyConnection, report: Mapping[str, Any], snapshot: int | None = None
-) -> int:
-    """Keep one parity report (the document of `--format json`), all of it or nothing.
+def record_run(store: Store, report: Mapping[str, Any], snapshot: int | None = None) -> int:
+    """Store a parity report (the document of `--format json`), all of it or nothing.
 
-    `snapshot` is the snapshot its models were drawn from. Return the run's id.
+    `snapshot` is the snapshot that its models were drawn from. Return the run's id.
     """
+    statements = load_statements("parity_runs")
     cases = json.dumps(report["cases"])
-    connection.execute("BEGIN")
-    try:
-        run = connection.execute(
-            _RUN,
+    with store.transaction():
+        (run,) = store.fetch_one(
+            statements["insert_run"],
             {
-                **{name: report[name] for name in ("started_at", "finished_at", "agree")},
+                "started_at": report["started_at"],
+                "finished_at": report["finished_at"],
+                "agree": report["agree"],
                 "hfscan_version": report["hfscan_version"],
                 "snapshot": snapshot,
                 "environment": json.dumps(report["environment"]),
             },
-        ).fetchone()
-        assert run is not None
-        for statement in (_CASES, _OUTPUTS):
-            connection.execute(statement, {"run": run[0], "items": cases})
-        timed = {"items": json.dumps(report["measurements"])}
-        threads = {"threads": report["environment"]["threads"]}
-        connection.execute(_TIMINGS, {"run": run[0], **timed, **threads})
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    return int(run[0])
+        )
+        store.execute(statements["insert_cases"], {"run": run, "items": cases})
+        store.execute(statements["insert_outputs"], {"run": run, "items": cases})
+        store.execute(
+            statements["insert_timings"],
+            {
+                "run": run,
+                "items": json.dumps(report["measurements"]),
+                "threads": report["environment"]["threads"],
+            },
+        )
+    return int(run)
 
 
-def runs(connection: duckdb.DuckDBPyConnection) -> int:
-    """Return how many parity runs are kept."""
-    found = connection.execute("SELECT count(*) FROM parity_runs").fetchone()
-    assert found is not None
-    return int(found[0])
+def count_runs(store: Store) -> int:
+    """Return the number of stored parity runs."""
+    return int(store.fetch_one("SELECT count(*) FROM parity_runs")[0])

@@ -1,8 +1,7 @@
-"""Validate Parquet files from elsewhere before anything of them is kept.
+"""Validate Parquet files from other sources before they are imported.
 
-First what a file says of itself (size, rows, columns), so that a small one cannot unpack to more
-than the machine holds; then its values, by rules. All raise ImportFileError with the file and the
-reason.
+First a file's metadata (size, rows, columns), so that a small file cannot unpack to more than the
+machine holds; then its values, by rules. All checks raise ImportFileError with file and reason.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,25 +11,28 @@ from pathlib import Path
 import duckdb
 
 from hfscan.errors import ImportFileError
-from hfscan.sql import file_literal, identifier, literal
+from hfscan.objectid import CUTOFF_END, CUTOFF_START
+from hfscan.sql import file_literal, file_literals, identifier, literal
+from hfscan.store.database import Store
+from hfscan.store.duckdb_errors import first_line
 
 _MAX_ROWS = 100_000_000
 _MAX_BYTES = 64 << 30  # unpacked
 _MAX_RATIO = 1_000  # unpacked to packed; real files have less than 50
-_SMALL = 16 << 20  # unpacked bytes that are no harm, whatever the ratio
+_SMALL = 16 << 20  # unpacked bytes that are harmless at any ratio
 _MAX_TEXT = 1_000_000  # characters of one text, or of all texts of one list
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What must not be: a condition in SQL, and its name in a message."""
+    """A condition in SQL that invalid rows meet, and its description in a message."""
 
-    broken: str
+    violation: str
     message: str
 
 
 def check_path(folder: Path, file: Path) -> None:
-    """Refuse what is no regular file of the folder itself: links, and names that lead out of it."""
+    """Refuse links, names that lead out of the folder, and anything but regular files."""
     place = folder
     for part in file.relative_to(folder).parts:
         place /= part
@@ -42,39 +44,33 @@ def check_path(folder: Path, file: Path) -> None:
         raise ImportFileError(f"{file} is missing: {folder} is not complete. Copy it again.")
 
 
-def read_size(
-    connection: duckdb.DuckDBPyConnection, file: Path, *, distinct_rows: bool = False
-) -> int:
+def read_size(store: Store, file: Path, *, distinct_rows: bool = False) -> int:
     """Return the file's number of rows; refuse one that unpacks to more than is plausible.
 
     `distinct_rows`: no two rows are equal, so that each takes a byte at least.
     """
     try:
-        row = connection.execute(
+        row = store.fetch_one(
             f"SELECT (SELECT sum(num_rows) FROM parquet_file_metadata({file_literal(file)})), "
             f"(SELECT sum(total_uncompressed_size) FROM parquet_metadata({file_literal(file)}))"
-        ).fetchone()
+        )
     except duckdb.Error as error:
-        raise ImportFileError(f"{file} is no Parquet file: {str(error).splitlines()[0]}") from error
-    assert row is not None
+        raise ImportFileError(f"{file} is not a Parquet file: {first_line(error)}") from error
     rows, unpacked = int(row[0] or 0), int(row[1] or 0)
     packed = file.stat().st_size
     most_rows = min(_MAX_ROWS, packed) if distinct_rows else _MAX_ROWS
     most_bytes = min(_MAX_BYTES, max(_SMALL, packed * _MAX_RATIO))
     if not 0 <= rows <= most_rows or not 0 <= unpacked <= most_bytes:
         raise ImportFileError(
-            f"{file} has {packed:,} bytes and says that it holds {rows:,} rows and "
+            f"{file} has {packed:,} bytes and claims to hold {rows:,} rows and "
             f"{unpacked:,} bytes: that is not plausible, and it was not unpacked."
         )
     return rows
 
 
-def check_columns(
-    connection: duckdb.DuckDBPyConnection, file: Path, expected: Mapping[str, str]
-) -> None:
+def check_columns(store: Store, file: Path, expected: Mapping[str, str]) -> None:
     """Refuse a file whose columns or their types are others than `expected` (name -> type)."""
-    described = connection.execute(f"DESCRIBE FROM read_parquet({file_literal(file)})").fetchall()
-    found = {row[0]: row[1] for row in described}
+    found = store.columns(f"FROM read_parquet({file_literal(file)})")
     problems = [
         *(f"lacks the column {name}" for name in expected if name not in found),
         *(f"has an unknown column {name}" for name in found if name not in expected),
@@ -88,36 +84,25 @@ def check_columns(
         raise ImportFileError(f"{file} {', '.join(problems)}.")
 
 
-def columns_of(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, str]:
-    """Return name -> type of the columns of a query."""
-    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {sql}").fetchall()}
-
-
-def check_rows(
-    connection: duckdb.DuckDBPyConnection, file: Path, rules: Sequence[Rule], rows: int
-) -> None:
+def check_rows(store: Store, file: Path, rules: Sequence[Rule], rows: int) -> None:
     """Refuse a file in which a row breaks a rule, or that holds another number of `rows`."""
-    counts = ", ".join(f"count(*) FILTER ({one.broken})" for one in rules)
-    found = connection.execute(
+    counts = ", ".join(f"count(*) FILTER ({rule.violation})" for rule in rules)
+    found, *violations = store.fetch_one(
         f"SELECT count(*), {counts} FROM read_parquet({file_literal(file)})"
-    ).fetchone()
-    assert found is not None
-    if found[0] != rows:
-        raise ImportFileError(f"{file} holds {found[0]:,} rows, and should hold {rows:,}.")
-    for rule, broken in zip(rules, found[1:], strict=True):
-        if broken:
-            raise ImportFileError(f"{file}: {rule.message} ({broken:,} of {rows:,} rows).")
+    )
+    if found != rows:
+        raise ImportFileError(f"{file} has {found:,} rows, but {rows:,} were expected.")
+    for rule, count in zip(rules, violations, strict=True):
+        if count:
+            raise ImportFileError(f"{file}: {rule.message} ({count:,} of {rows:,} rows).")
 
 
-def check_unique(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], key: str, name: str
-) -> None:
-    """Refuse files in which a key, an SQL expression, is there twice."""
-    listed = ", ".join(map(file_literal, files))
-    found = connection.execute(
-        f"SELECT count(*) - count(DISTINCT {key}) FROM read_parquet([{listed}])"
-    ).fetchone()
-    if found != (0,):
+def check_unique(store: Store, files: Sequence[Path], key: str, name: str) -> None:
+    """Refuse files in which a key, an SQL expression, occurs twice."""
+    (duplicates,) = store.fetch_one(
+        f"SELECT count(*) - count(DISTINCT {key}) FROM read_parquet({file_literals(files)})"
+    )
+    if duplicates:
         raise ImportFileError(f"{files[0].parent}: {name} is there more than once.")
 
 
@@ -128,8 +113,8 @@ def text_rules(columns: Mapping[str, str]) -> list[Rule]:
             f"length({identifier(name)}) > {_MAX_TEXT}"
             if kind == "VARCHAR"
             else f"len({identifier(name)}) > {_MAX_TEXT} OR list_sum(list_transform("
-            f"{identifier(name)}, lambda one: length(one))) > {_MAX_TEXT * 16}",
-            f"{name} is longer than anything real",
+            f"{identifier(name)}, lambda text: length(text))) > {_MAX_TEXT * 16}",
+            f"{name} is implausibly long",
         )
         for name, kind in columns.items()
         if kind in ("VARCHAR", "VARCHAR[]")
@@ -147,7 +132,7 @@ def not_negative(names: Iterable[str]) -> list[Rule]:
 
 
 def in_the_past(names: Iterable[str]) -> list[Rule]:
-    """Return rules that refuse times (UTC) later than an hour from now: clocks may differ."""
+    """Return rules that refuse times (UTC) later than an hour from now: clocks differ."""
     latest = "(now() AT TIME ZONE 'UTC')::TIMESTAMP + INTERVAL 1 HOUR"
     return [
         Rule(f"{name} > {latest} OR NOT isfinite({name})", f"{name} lies in the future")
@@ -155,7 +140,50 @@ def in_the_past(names: Iterable[str]) -> list[Rule]:
     ]
 
 
-def one_of(name: str, values: Iterable[str]) -> Rule:
-    """Return the rule that a text is one of some, or NULL."""
+def allowed(name: str, values: Iterable[str]) -> Rule:
+    """Return the rule that a text is NULL or one of `values`."""
     known = ", ".join(map(literal, values))
-    return Rule(f"{name} NOT IN ({known})", f"{name} is none of {known}")
+    return Rule(f"{name} NOT IN ({known})", f"{name} is not one of {known}")
+
+
+SNAPSHOT_RULES = (
+    *required("id", "kind", "origin", "observed_from", "observed_to", "models", "missing_columns"),
+    allowed("kind", ("crawl", "update", "import")),
+    *in_the_past(("observed_from", "observed_to")),
+    Rule("observed_from > observed_to", "observed_from lies after observed_to"),
+    Rule("since >= until", "since does not lie before until"),
+    *not_negative(("models", "requests")),
+    Rule("model_limit < 1", "model_limit is less than 1"),
+    Rule("sample <= 0 OR sample > 1 OR isnan(sample)", "sample is not a probability"),
+)
+
+POSITION_RULES = (
+    *required("series_id", "position", "digest"),
+    Rule("id < 1 OR series_id < 1 OR position < 1", "id, series_id or position is less than 1"),
+)
+
+DATE_RULES = (
+    *required("id", "kind", "origin", "recorded_at"),
+    Rule("id = ''", "id is empty"),
+    allowed("kind", ("first commit", "import")),
+    *in_the_past(("created_at", "recorded_at")),
+)
+
+VERSION_RULES = (
+    *required("snapshot", "model", "gone", "key"),
+    Rule("model < 1", "a model's number is less than 1"),
+    Rule("NOT gone AND (id IS NULL OR id = '')", "id is missing"),
+    Rule("NOT gone AND has_id IS NULL", "has_id is missing"),
+    *in_the_past(("created_at", "last_modified")),
+    *not_negative(("parameters",)),
+    Rule(
+        f"at_cutoff IS DISTINCT FROM (created_at >= TIMESTAMP '{CUTOFF_START:%F %T}' "
+        f"AND created_at < TIMESTAMP '{CUTOFF_END:%F %T}')",
+        "at_cutoff contradicts created_at",
+    ),
+)
+
+COUNT_RULES = (
+    *required("snapshot", "model"),
+    *not_negative(("downloads", "downloads_all_time", "likes")),
+)

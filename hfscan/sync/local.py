@@ -19,7 +19,7 @@ from hfscan.fs import hold_lock, translate_os_errors
 from hfscan.hub import Progress
 from hfscan.report import ReportRequest, build, build_database_report, format_percent, write_folder
 from hfscan.scope import Scope
-from hfscan.store import Snapshot, Store
+from hfscan.store import Snapshot, Store, delete_snapshots, export_history, list_snapshots
 from hfscan.sync.state import STATE_FILE, SnapshotState, read_state, write_state
 
 FULL_CRAWL_INTERVAL = timedelta(days=7)
@@ -124,7 +124,9 @@ class _Run:
 def _list_snapshots(store: Store, endpoint: str) -> list[Snapshot]:
     """Return the snapshots of the entire Hub at `endpoint`, oldest first."""
     origin = endpoint.rstrip("/")
-    return [known for known in store.snapshots() if known.origin == origin and known.whole]
+    return [
+        known for known in list_snapshots(store) if known.origin == origin and known.is_unfiltered
+    ]
 
 
 def _crawl(db: Path, options: SyncOptions) -> None:
@@ -180,7 +182,7 @@ def _prune(run: _Run) -> None:
         if known.kind == "update" and old_crawls and known.observed_to < old_crawls[-1]
     ]
     if expired:
-        run.store.forget(*(known.id for known in expired))
+        delete_snapshots(run.store, *(known.id for known in expired))
         run.snapshots = [known for known in run.snapshots if known not in expired]
 
 
@@ -190,7 +192,7 @@ def _export(run: _Run) -> None:
     if state is None or state.exported != run.latest_crawl.id:
         exported = export.export(run.store, folder / "export", snapshot=run.latest_crawl)
         export.write_card(exported, repo=run.target.repo)
-    run.store.save_history(folder / "history")
+    export_history(run.store, folder / "history")
 
 
 def _report(run: _Run) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hfscan.hub.datasets import HubDataset, list_files
 from hfscan.paths import cursors_file
-from hfscan.store import Store
+from hfscan.store import Store, contains_all, import_history
 from hfscan.sync.local import DATABASE, LocalTarget, SyncOptions
 from hfscan.sync.state import STATE_FILE, SnapshotState, read_state
 
@@ -76,10 +76,10 @@ class DatasetTarget:
             published = self.work / "snapshots.parquet"
             self._fetch(head, {"history/snapshots.parquet": published})
             with Store.open(db) as store:
-                if store.holds(published):
+                if contains_all(store, published):
                     return  # perhaps also a snapshot that a killed run did not publish
         self._fetch(head, {"history": history, **self._single_files})
-        Store.restore(db, history)
+        import_history(db, history)
 
     def _fetch(self, commit: str, places: Mapping[str, Path]) -> None:
         """Download files and folders of the dataset; replace each as a whole."""

@@ -7,7 +7,7 @@ import pytest
 from testhub import FakeHub, Faults, Population
 
 from hfscan.errors import NotFoundError
-from hfscan.store import Store
+from hfscan.store import Store, delete_snapshots
 
 
 def iso(**ago: float) -> str:
@@ -66,10 +66,10 @@ def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(cra
     assert crawl.rows("SELECT base FROM snapshots ORDER BY id") == [(None,), (1,), (2,), (None,)]
     with Store.open(crawl.folder / "hfscan.duckdb", write=True) as store:
         with pytest.raises(NotFoundError, match="hfscan delete 2 3"):
-            store.forget(2)
-        full = store.connection.execute(seen := "FROM models_in(4) ORDER BY key").fetchall()
-        assert len(store.forget(3)) == 1
-        assert store.connection.execute(seen).fetchall() == full
+            delete_snapshots(store, 2)
+        full = store.execute(seen := "FROM models_in(4) ORDER BY key").fetchall()
+        assert len(delete_snapshots(store, 3)) == 1
+        assert store.execute(seen).fetchall() == full
     assert crawl.rows("SELECT key, last_seen, first_absent_in FROM removed_models") == [
         (ids[5], 1, 4)
     ]

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from hfscan.cli import cli
 from hfscan.errors import ImportFileError, SuspiciousDropError
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
 
 
 def models(count: int, **fields: object) -> list[dict]:
@@ -37,7 +37,7 @@ def assert_refused(result: Result, error: type[Exception], *words: str) -> None:
 
 def snapshots() -> list[tuple[int, int]]:
     with Store.open(Path("hfscan.duckdb")) as store:
-        return [(snapshot.id, snapshot.models) for snapshot in store.snapshots()]
+        return [(snapshot.id, snapshot.models) for snapshot in list_snapshots(store)]
 
 
 @pytest.mark.parametrize("rows", [[], {"models": []}, models(3, private=True)])
@@ -112,7 +112,7 @@ def test_lost_row_is_no_departure(run):
     assert result.exit_code == 0
     assert "not marked as complete" in result.output
     with Store.open(Path("hfscan.duckdb")) as store:
-        assert store.snapshots()[1].complete is False
-        assert store.connection.execute("FROM removed_models").fetchall() == []
+        assert list_snapshots(store)[1].complete is False
+        assert store.execute("FROM removed_models").fetchall() == []
     result = run([*models(50), None], "2024-01-03", "--complete")
     assert_refused(result, SuspiciousDropError, "snapshot 1", "100 -> 50")

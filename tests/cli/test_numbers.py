@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hfscan.cli import COMMANDS, cli
 from hfscan.cli._types import Count, Number
 from hfscan.errors import DatabaseError, InvalidRequestError
-from hfscan.store.faults import explain
+from hfscan.store.duckdb_errors import explain
 
 HUGE = "1" + "0" * 30
 FAKE_HUB = ("fake-hub", "serve", "--models", "3")

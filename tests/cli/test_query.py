@@ -10,7 +10,7 @@ import pytest
 from processes import run_hfscan
 
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,9 @@ def db(tmp_path_factory):
     (folder / "dump.json").write_text(json.dumps([{"id": "ann/a", "tags": ["pytorch"]}]))
     day = datetime(2024, 1, 1, tzinfo=UTC)
     with Store.open(folder / "h.duckdb", write=True) as store:
-        store.ingest([folder / "dump.json"], NewSnapshot("import", "x", Scope(), day, day, None))
+        ingest_files(
+            store, [folder / "dump.json"], NewSnapshot("import", "x", Scope(), day, day, None)
+        )
     return folder / "h.duckdb"
 
 

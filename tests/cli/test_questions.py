@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hfscan.cli import cli
 from hfscan.errors import NotFoundError
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 BERT = {
     "id": "ann/bert",
@@ -34,7 +34,7 @@ def ask(tmp_path):
         dump.write_text(json.dumps(models))
         seen = datetime.fromisoformat(day).replace(tzinfo=UTC)
         with Store.open(db, write=True) as store:
-            store.ingest([dump], NewSnapshot("import", day, Scope(), seen, seen, None))
+            ingest_files(store, [dump], NewSnapshot("import", day, Scope(), seen, seen, None))
 
     def run(*arguments):
         command = [*map(str, arguments), "--db", str(db)]
@@ -129,7 +129,7 @@ def test_partial_snapshot_is_used_with_a_note(tmp_path):
     year = Scope(since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC))
     day = datetime(2024, 7, 1, tzinfo=UTC)
     with Store.open(db, write=True) as store:
-        store.ingest([dump], NewSnapshot("import", "dump.json", year, day, day, None))
+        ingest_files(store, [dump], NewSnapshot("import", "dump.json", year, day, day, None))
     commands = [
         ["query", "SELECT id FROM census"],
         ["explain", "ann/bert"],

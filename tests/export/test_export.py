@@ -14,7 +14,14 @@ from hfscan.cli import cli
 from hfscan.export import export, write_card
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, NewSnapshot, Store
+from hfscan.store import (
+    CreationDate,
+    NewSnapshot,
+    Store,
+    ingest_files,
+    list_snapshots,
+    record_dates,
+)
 
 TABLES = {"models", "figures", "snapshots", "frameworks", "creation_dates"}
 
@@ -30,8 +37,8 @@ def db(tmp_path_factory) -> Path:
         crawl(Scope(), endpoint=hub.url, token=None, db=db)
     with Store.open(db, write=True) as store:
         date = datetime(2019, 2, 18, tzinfo=UTC)
-        name = store.connection.execute("SELECT id FROM models_in(1) WHERE at_cutoff").fetchone()[0]
-        store.record_dates([CreationDate(name, date, None)], kind="import", origin="a test")
+        name = store.execute("SELECT id FROM models_in(1) WHERE at_cutoff").fetchone()[0]
+        record_dates(store, [CreationDate(name, date, None)], kind="import", origin="a test")
     return db
 
 
@@ -52,7 +59,7 @@ def hfscan(*arguments: object) -> str:
 def rows(db: Path, snapshot: int) -> list[tuple]:
     with Store.open(db) as store:
         sql = "SELECT * EXCLUDE (snapshot) FROM models_in(?) ORDER BY key"
-        return store.connection.execute(sql, [snapshot]).fetchall()
+        return store.execute(sql, [snapshot]).fetchall()
 
 
 def test_brought_back_it_is_the_same_observation(db, folder, tmp_path) -> None:
@@ -62,10 +69,10 @@ def test_brought_back_it_is_the_same_observation(db, folder, tmp_path) -> None:
     assert "Unknown key" not in out
     assert rows(copy, 1) == rows(db, 1)
     with Store.open(copy) as there, Store.open(db) as here:
-        (one,), (other,) = there.snapshots(), here.snapshots()
+        (one,), (other,) = list_snapshots(there), list_snapshots(here)
         dates = "SELECT * EXCLUDE (recorded_at) FROM creation_dates"
-        found = there.connection.execute(dates).fetchall()
-        assert found == here.connection.execute(dates).fetchall()
+        found = there.execute(dates).fetchall()
+        assert found == here.execute(dates).fetchall()
     names = (
         "observed_from observed_to complete since until models synthetic missing_columns origin"
     ).split()
@@ -116,7 +123,7 @@ def test_the_history_tells_when_each_state_was_seen(tmp_path) -> None:
             dump = tmp_path / f"{month}.json"
             dump.write_text(json.dumps(models))
             day = datetime(2024, month, 1, tzinfo=UTC)
-            store.ingest([dump], NewSnapshot("import", "x", Scope(), day, day, True))
+            ingest_files(store, [dump], NewSnapshot("import", "x", Scope(), day, day, True))
     hfscan("export", tmp_path / "out", "--db", db, "--table", "history")
     rows = duckdb.execute(
         "SELECT id, frameworks_by_tags, month(seen_from), month(gone_by) "
@@ -188,7 +195,7 @@ def test_the_card_says_what_is_there(folder) -> None:
 
 def test_for_a_dataset_on_the_hub_the_card_says_how_to_query_it_there(db, tmp_path) -> None:
     with Store.open(db) as store:
-        exported = export(store, tmp_path / "x", snapshot=store.snapshots()[0])
+        exported = export(store, tmp_path / "x", snapshot=list_snapshots(store)[0])
     write_card(exported, repo="ann/census", license="cc0-1.0")
     card = (exported.folder / "README.md").read_text(encoding="utf-8")
     assert "FROM 'hf://datasets/ann/census/models/*.parquet'" in card

@@ -14,7 +14,7 @@ from hfscan.cli import main
 from hfscan.export import export
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, Store
+from hfscan.store import CreationDate, Store, list_snapshots, record_dates
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +24,20 @@ def original(tmp_path_factory):
     with FakeHub(Population.synthetic(300, seed=9), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=folder / "h.duckdb")
     with Store.open(folder / "h.duckdb", write=True) as store:
-        store.record_dates(
-            [CreationDate("a/b", datetime(2019, 2, 18, tzinfo=UTC))], kind="import", origin="test"
+        record_dates(
+            store,
+            [CreationDate("a/b", datetime(2019, 2, 18, tzinfo=UTC))],
+            kind="import",
+            origin="test",
         )
-        name = store.connection.execute("SELECT id FROM models_in(1) WHERE at_cutoff").fetchone()[0]
-        store.record_dates(
-            [CreationDate(name, datetime(2019, 2, 18, tzinfo=UTC))], kind="import", origin="test"
+        name = store.execute("SELECT id FROM models_in(1) WHERE at_cutoff").fetchone()[0]
+        record_dates(
+            store,
+            [CreationDate(name, datetime(2019, 2, 18, tzinfo=UTC))],
+            kind="import",
+            origin="test",
         )
-        export(store, folder / "export", snapshot=store.snapshots()[0])
+        export(store, folder / "export", snapshot=list_snapshots(store)[0])
     return folder / "export"
 
 
@@ -108,12 +114,12 @@ MODELS = {
     "* REPLACE ('63ffff000000000000000000' AS _id)": "a model is there more than once",
     "* REPLACE (['tensorflow', 'jax'] AS frameworks_by_tags)": "contradicts the tags and files",
     "* REPLACE (['tf'] AS tags)": "contradicts the tags and files",
-    "* REPLACE (['nothing'] AS frameworks_by_use)": "names what",
+    "* REPLACE (['nothing'] AS frameworks_by_use)": "has names that",
     "* EXCLUDE (likes)": "lacks the column likes",
     "*, 1 AS more": "has an unknown column more",
     "* REPLACE (downloads::VARCHAR AS downloads)": "has downloads as VARCHAR, not BIGINT",
     "* REPLACE (tags[1] AS tags)": "has tags as VARCHAR, not VARCHAR[]",
-    "* REPLACE (repeat('x', 2000000) AS sha)": "sha is longer than anything real",
+    "* REPLACE (repeat('x', 2000000) AS sha)": "sha is implausibly long",
 }
 
 
@@ -129,15 +135,15 @@ def test_implausible_models_are_refused(folder, load, columns):
 OTHERS = {
     ("snapshots", f"* REPLACE ({FUTURE} AS observed_to)"): "lies in the future",
     ("snapshots", "* REPLACE (observed_to + INTERVAL 1 SECOND AS observed_from)"): "lies after",
-    ("snapshots", "* REPLACE ('theft' AS kind)"): "kind is none of",
+    ("snapshots", "* REPLACE ('theft' AS kind)"): "kind is not one of",
     ("snapshots", "* REPLACE (models - 1 AS models)"): "says 299 models",
-    ("snapshots", "* REPLACE (2.0::DOUBLE AS sample)"): "sample is no probability",
-    ("snapshots", "* REPLACE ('nan'::DOUBLE AS sample)"): "sample is no probability",
-    ("snapshots", "* REPLACE (['nothing'] AS missing_columns)"): "which no snapshot has",
-    ("snapshots", "* REPLACE (['tags'] AS missing_columns)"): "says that tags is lacking",
-    ("snapshots", "* REPLACE (['files'] AS missing_columns)"): "says that files is lacking",
+    ("snapshots", "* REPLACE (2.0::DOUBLE AS sample)"): "sample is not a probability",
+    ("snapshots", "* REPLACE ('nan'::DOUBLE AS sample)"): "sample is not a probability",
+    ("snapshots", "* REPLACE (['nothing'] AS missing_columns)"): "unknown missing_columns",
+    ("snapshots", "* REPLACE (['tags'] AS missing_columns)"): "says that tags is missing",
+    ("snapshots", "* REPLACE (['files'] AS missing_columns)"): "says that files is missing",
     ("creation_dates", f"* REPLACE ({FUTURE} AS created_at)"): "lies in the future",
-    ("creation_dates", "* REPLACE ('rumour' AS kind)"): "kind is none of",
+    ("creation_dates", "* REPLACE ('rumour' AS kind)"): "kind is not one of",
     ("creation_dates", "* REPLACE (NULL::VARCHAR AS id)"): "id is missing",
     ("frameworks", "* REPLACE (0::UTINYINT AS bit)"): "a framework's bit is there more than once",
     ("frameworks", "* EXCLUDE (parent)"): "lacks the column parent",
@@ -167,7 +173,7 @@ def test_rows_twice_or_missing_are_refused(folder, load):
     change(file, "FROM {table} LIMIT 1", rows=rows)
     code, err = load(folder)
     assert code == 8
-    assert f"holds 1 rows, and manifest.json says {rows}" in err
+    assert f"has 1 rows, but manifest.json says {rows}" in err
 
 
 def test_a_damaged_file_is_refused(folder, load):
@@ -179,7 +185,7 @@ def test_a_damaged_file_is_refused(folder, load):
     file.write_bytes(b"PAR1 nothing PAR1")
     code, err = load(folder)
     assert code == 8
-    assert "is no Parquet file" in err
+    assert "is not a Parquet file" in err
 
 
 @pytest.mark.parametrize(

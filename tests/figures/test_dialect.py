@@ -17,7 +17,7 @@ from hfscan.cli import cli
 from hfscan.figures import SnapshotView, load
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
 
 REQUESTS: dict[str, list[dict[str, str]]] = {
     "exclusivity": [
@@ -82,7 +82,7 @@ def test_spark_counts_as_duckdb(tmp_path):
         crawl(Scope(), endpoint=hub.url, token=None, db=db)
     cases = [(name, parameters) for name, requests in REQUESTS.items() for parameters in requests]
     with Store.open(db) as store:
-        snapshot = store.snapshots()[0]
+        snapshot = list_snapshots(store)[0]
         export.export(store, folder, snapshot=snapshot)
         connection = SnapshotView(store, snapshot).connection
         ours = []

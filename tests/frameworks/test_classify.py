@@ -9,7 +9,7 @@ import pytest
 import hfscan
 from hfscan.frameworks import taxonomy
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 DAY = datetime(2024, 7, 11, tzinfo=UTC)
 PYTORCH, TENSORFLOW = frozenset({"pytorch"}), frozenset({"tensorflow"})
@@ -28,7 +28,7 @@ def test_no_library_or_tag_is_placed_twice_and_no_bit_is_shared():
         assert len(placed) == len(set(placed))
     keys = {one.key for one in known.frameworks}
     assert {one.parent for one in known.frameworks if one.parent} <= keys
-    assert {key for rule in known.rules for key in rule.serves} <= keys | {"library"}
+    assert {key for rule in known.rules for key in rule.supports} <= keys | {"library"}
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,10 @@ def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
         return frozenset(one.key for one in taxonomy().frameworks if mask >> one.bit & 1)
 
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        store.ingest([shared_data / name], NewSnapshot("import", name, Scope(), DAY, DAY, None))
-        rows = store.connection.execute(
+        ingest_files(
+            store, [shared_data / name], NewSnapshot("import", name, Scope(), DAY, DAY, None)
+        )
+        rows = store.execute(
             "SELECT id, tag_mask, weights_mask, loadable_mask FROM models_in(1)"
         ).fetchall()
     by_sql = {id_: tuple(map(keys, masks)) for id_, *masks in rows}

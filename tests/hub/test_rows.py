@@ -13,7 +13,7 @@ from hfscan.hub.page import MAX_ROW_BYTES, NotAListError, read_rows
 from hfscan.hub.retry import RetryPolicy
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
 from hfscan.store.dump.shapes import LARGEST_OBJECT
 
 QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.02, read_timeout=5)
@@ -92,8 +92,8 @@ def test_crawl_stores_all_models_but_the_bad_row(tmp_path: Path, name: str) -> N
         )
     assert crawled.fetched.skipped_rows == {reason: 1}
     with Store.open(tmp_path / "h.duckdb") as store:
-        (snapshot,) = store.snapshots()
-        ids = store.connection.execute("SELECT _id FROM models_in(1) ORDER BY _id").fetchall()
+        (snapshot,) = list_snapshots(store)
+        ids = store.execute("SELECT _id FROM models_in(1) ORDER BY _id").fetchall()
     assert [one for (one,) in ids] == [one["_id"] for one in GOOD]
     assert snapshot.complete is False  # the model of the bad row may be there
 

@@ -12,7 +12,7 @@ import pytest
 from hfscan.parity import report, sections
 from hfscan.parity.result import new_result_without_run
 from hfscan.store import Store
-from hfscan.store.parity import record
+from hfscan.store.parity import record_run
 
 HOSTILE = {
     "pipe": "a | b",
@@ -83,7 +83,7 @@ def test_json_and_database_hold_hostile_text(text, tmp_path):
     assert case["checkpoint"] == case["reason"] == expected
     db = tmp_path / "h.duckdb"
     with Store.open(db, write=True) as store:
-        record(store.connection, document(text))
+        record_run(store, document(text))
     with duckdb.connect(db, read_only=True) as connection:
         ((stored,),) = connection.execute("SELECT checkpoint FROM parity_cases").fetchall()
     assert stored == expected

@@ -12,7 +12,7 @@ import pytest
 
 from hfscan.parity import report, sections
 from hfscan.store import Store
-from hfscan.store.parity import record
+from hfscan.store.parity import record_run
 
 BACKENDS = ("pytorch", "tensorflow")
 
@@ -84,7 +84,7 @@ def timed(trained, tmp_path_factory):
     """A database with that run."""
     db = tmp_path_factory.mktemp("timed") / "h.duckdb"
     with Store.open(db, write=True) as store:
-        record(store.connection, trained)
+        record_run(store, trained)
     return db
 
 

@@ -99,14 +99,14 @@ def serves(tags, library, files, config) -> tuple[frozenset, frozenset | None, f
                 and (not rule.get("libraries") or libraries & set(rule["libraries"]))
                 and (not rule.get("architecture") or has_class(rule["architecture"]))
             ):
-                if rule["serves"] == ["library"]:
+                if rule["supports"] == ["library"]:
                     found |= {
                         one["key"]
                         for one in FRAMEWORKS
                         if libraries & set(one.get("libraries", ()))
                     }
                 else:
-                    found |= set(rule["serves"])
+                    found |= set(rule["supports"])
         return found
 
     tag = frozenset(one["key"] for one in FRAMEWORKS if tags & set(one.get("tags", ())))

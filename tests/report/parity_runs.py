@@ -5,7 +5,7 @@ from testhub import FakeHub
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 from hfscan.store import Store
-from hfscan.store.parity import record
+from hfscan.store.parity import record_run
 
 REASON = "=x|</script><img src=x onerror=hit=1>`\x1b[31m"
 """Text that comes from a checkpoint, or from an error that tells of one."""
@@ -52,5 +52,5 @@ def census(path, population, *more):
     cases = [case("ann/bert", "pytorch"), case("ann/bert", "tensorflow", "does not load")]
     timings = [timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])]
     with Store.open(path, write=True) as store:
-        record(store.connection, run("2026-02-01", *cases, *more, timings=timings))
+        record_run(store, run("2026-02-01", *cases, *more, timings=timings))
     return path

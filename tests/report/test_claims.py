@@ -10,7 +10,7 @@ from hfscan.cli import cli
 from hfscan.report import FORMATS
 from hfscan.report.claims import evaluate_claims
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def verdict(tmp_path):
     dump.write_text(json.dumps(MODELS))
     day = datetime(2024, 1, 1, tzinfo=UTC)
     with Store.open(db, write=True) as store:
-        store.ingest([dump], NewSnapshot("import", "x", Scope(), day, day, None))
+        ingest_files(store, [dump], NewSnapshot("import", "x", Scope(), day, day, None))
 
     def write(text, at="2024-01-01"):
         folder = tmp_path / "own" / "claims"

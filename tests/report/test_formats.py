@@ -11,7 +11,7 @@ from hfscan.errors import NotFoundError
 from hfscan.figures import Definition, Figure, SnapshotView
 from hfscan.report import FORMATS, CustomText, Report, ReportRequest, Section, build, format_percent
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 DAY = datetime(2024, 7, 11, tzinfo=UTC)
 ASKED = ReportRequest(2022)
@@ -40,7 +40,8 @@ def written(tmp_path):
         path = tmp_path / "h.duckdb"
         path.unlink(missing_ok=True)
         with Store.open(path, write=True) as store:
-            store.ingest(
+            ingest_files(
+                store,
                 [dump],
                 NewSnapshot(
                     "import",

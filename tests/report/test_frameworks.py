@@ -15,7 +15,7 @@ from hfscan.frameworks import taxonomy
 from hfscan.report import FORMATS, ReportRequest, build, compare, group_table
 from hfscan.report.writers import csv_
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 KEYS = list(taxonomy().titles)
 
@@ -40,7 +40,7 @@ def db(tmp_path_factory):
     dump.write_text(json.dumps(models))
     day = datetime(2024, 7, 11, tzinfo=UTC)
     with Store.open(path, write=True) as store:
-        store.ingest([dump], NewSnapshot("import", "dump", Scope(), day, day, None))
+        ingest_files(store, [dump], NewSnapshot("import", "dump", Scope(), day, day, None))
     return path
 
 

@@ -11,7 +11,7 @@ from parity_runs import case, run, timing
 
 from hfscan.cli import cli
 from hfscan.store import Store
-from hfscan.store.parity import record
+from hfscan.store.parity import record_run
 from hfscan.text import sanitize
 
 
@@ -20,12 +20,12 @@ def db(tmp_path):
     """Two runs: the second repeats a case of the first, which then agrees."""
     path = tmp_path / "h.duckdb"
     with Store.open(path, write=True) as store:
-        record(
-            store.connection,
+        record_run(
+            store,
             run("2026-01-01", case("ann/bert", "tensorflow", "outputs differ", error=0.5)),
         )
-        record(
-            store.connection,
+        record_run(
+            store,
             run(
                 "2026-02-01",
                 case("ann/bert", "pytorch"),

@@ -12,7 +12,7 @@ import hfscan
 from hfscan.cli import cli
 from hfscan.errors import NotFoundError
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 
 def model(number, created, *tags):
@@ -37,7 +37,7 @@ def observe(db, day="2024-07-11", scope=None, models=MODELS):
     dump.write_text(json.dumps(models))
     seen = datetime.fromisoformat(day).replace(tzinfo=UTC)
     with Store.open(db, write=True) as store:
-        store.ingest([dump], NewSnapshot("import", day, scope or Scope(), seen, seen, None))
+        ingest_files(store, [dump], NewSnapshot("import", day, scope or Scope(), seen, seen, None))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hfscan.cli import cli
 from hfscan.errors import StorageError
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 INGEST = """
@@ -20,23 +20,24 @@ import resource, sys
 from pathlib import Path
 from datetime import UTC, datetime
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 day = datetime(2024, 1, 2, tzinfo=UTC)
 with Store.open(Path(sys.argv[1]), write=True) as store:
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))  # as a disk that fills up
     try:
-        store.ingest([Path(sys.argv[2])], NewSnapshot("import", "d", Scope(), day, day, None))
+        new_snapshot = NewSnapshot("import", "d", Scope(), day, day, None)
+        ingest_files(store, [Path(sys.argv[2])], new_snapshot)
     except Exception as error:
         print(type(error).__name__, error)
 """
 
 
+STORED = ("snapshots", "versions", "current_counts", "counts_history", "models_in(1)")
+
+
 def state(path):
     with Store.open(path) as store:
-        return [
-            store.connection.execute(f"FROM {what} ORDER BY ALL").fetchall()
-            for what in ("snapshots", "versions", "counts", "counts_history", "models_in(1)")
-        ]
+        return [store.execute(f"FROM {table} ORDER BY ALL").fetchall() for table in STORED]
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def db(tmp_path):
     path, dump = tmp_path / "h.duckdb", tmp_path / "small.json"
     dump.write_text(json.dumps([{"id": "a/b", "tags": ["tf"]}]))
     with Store.open(path, write=True) as store:
-        store.ingest([dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
+        ingest_files(store, [dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
     return path
 
 
@@ -67,7 +68,7 @@ def test_a_full_disk_changes_nothing_and_the_same_command_works_once_there_is_ro
     assert state(db) == before
     with Store.open(db, write=True) as store:
         day = datetime(2024, 1, 2, tzinfo=UTC)
-        result = store.ingest([big], NewSnapshot("import", "d", Scope(), day, day, None))
+        result = ingest_files(store, [big], NewSnapshot("import", "d", Scope(), day, day, None))
         assert result.models == 150_000
     assert state(db)[-1] == before[-1]
 

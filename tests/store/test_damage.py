@@ -15,7 +15,7 @@ from processes import run_hfscan
 from hfscan.cli import diagnostics
 from hfscan.errors import DatabaseError
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files, list_snapshots
 
 ROOT = Path(__file__).parents[2]
 READ_NO_MODEL = {"snapshots", "claims"}  # of this database
@@ -52,7 +52,7 @@ def whole(tmp_path_factory):
     ]
     dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with Store.open(folder / "h.duckdb", write=True) as store:
-        store.ingest([dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
+        ingest_files(store, [dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
     return folder / "h.duckdb"
 
 
@@ -62,8 +62,8 @@ def hfscan(folder, *arguments):
 
 def read_all(path):
     with Store.open(path) as store:
-        for table in ("snapshots", "versions", "counts", "census"):
-            store.connection.execute(f"FROM {table}").fetchall()
+        for table in ("snapshots", "versions", "current_counts", "census"):
+            store.execute(f"FROM {table}").fetchall()
 
 
 def flip(path, at):
@@ -100,8 +100,8 @@ def damaged_data(whole, tmp_path_factory):
         flip(path, block + 1000)
         try:
             with Store.open(path) as store:
-                store.snapshots()
-                store.connection.execute("FROM frameworks").fetchall()
+                list_snapshots(store)
+                store.execute("FROM frameworks").fetchall()
         except DatabaseError:
             continue
         data = path.read_bytes()
@@ -207,7 +207,7 @@ def make_other(path):
 
 def make_newer(path):
     with Store.open(path, write=True) as store:
-        store.connection.execute("UPDATE metadata SET schema_version = 99, hfscan_version = '9.9'")
+        store.execute("UPDATE metadata SET schema_version = 99, hfscan_version = '9.9'")
 
 
 FOREIGN = {

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from hfscan.errors import DatabaseError, StorageError
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="no such file names elsewhere")
 
@@ -44,7 +44,7 @@ def test_a_database_held_by_another_process(tmp_path):
                 Store.open(path, write=write)
         holder.stdin.close()
     with Store.open(path) as store:
-        assert store.snapshots() == []
+        assert list_snapshots(store) == []
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path):
@@ -69,7 +69,7 @@ def test_somebody_elses_database_is_left_alone(tmp_path):
 def test_another_versions_database_names_the_version(tmp_path):
     path = tmp_path / "h.duckdb"
     with Store.open(path, write=True) as store:
-        store.connection.execute("UPDATE metadata SET schema_version = 99, hfscan_version = '9.9'")
+        store.execute("UPDATE metadata SET schema_version = 99, hfscan_version = '9.9'")
     with pytest.raises(DatabaseError, match=r"made by hfscan 9\.9 with schema 99"):
         Store.open(path)
 
@@ -80,12 +80,12 @@ def test_a_database_killed_while_it_was_made_stops_nothing(tmp_path):
     with duckdb.connect(unfinished) as connection:
         connection.execute("CREATE TABLE metadata AS SELECT 1 AS half")
     with Store.open(path, write=True) as store:
-        assert store.snapshots() == []
+        assert list_snapshots(store) == []
     assert [file.name for file in tmp_path.iterdir()] == ["h.duckdb"]
     path.unlink()
     unfinished.write_bytes(b"a header that was never finished")
     with Store.open(path, write=True) as store:
-        assert store.snapshots() == []
+        assert list_snapshots(store) == []
 
 
 @POSIX
@@ -98,7 +98,7 @@ def test_every_file_name_is_a_file(tmp_path, monkeypatch, name):
     Store.open(Path(name), write=True).close()
     assert [file.name for file in tmp_path.iterdir()] == [name]
     with Store.open(Path(name)) as store:
-        assert store.snapshots() == []
+        assert list_snapshots(store) == []
 
 
 @POSIX

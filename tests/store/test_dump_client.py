@@ -15,7 +15,7 @@ from huggingface_hub import HfApi
 from testhub import FakeHub, Population
 
 from hfscan.scope import Scope
-from hfscan.store import Ingested, NewSnapshot, Store
+from hfscan.store import Ingested, NewSnapshot, Store, ingest_files
 
 EXPAND: list[Any] = [
     "author", "createdAt", "lastModified", "downloads", "downloadsAllTime", "likes", "sha", "gated",
@@ -51,8 +51,8 @@ def expected(hub, tmp_path_factory):
 def rows(file: Path) -> tuple[Ingested, list[tuple]]:
     day = datetime(2030, 1, 1, tzinfo=UTC)
     with Store.open(file.with_suffix(".duckdb"), write=True) as store:
-        result = store.ingest([file], NewSnapshot("import", "x", Scope(), day, day, None))
-        found = store.connection.execute(f"SELECT {COLUMNS} FROM models_in(1) ORDER BY id")
+        result = ingest_files(store, [file], NewSnapshot("import", "x", Scope(), day, day, None))
+        found = store.execute(f"SELECT {COLUMNS} FROM models_in(1) ORDER BY id")
         return result, found.fetchall()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from hfscan.errors import ImportFileError
 from hfscan.scope import Scope
-from hfscan.store import Ingested, NewSnapshot, Store
+from hfscan.store import Ingested, NewSnapshot, Store, ingest_files, list_snapshots
 
 DAY = datetime(2024, 7, 11, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ def store(tmp_path):
 
 
 def ingest(store: Store, dump: Path) -> Ingested:
-    return store.ingest([dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
+    return ingest_files(store, [dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
 
 
 def dumped(value: object) -> bytes:
@@ -38,9 +38,9 @@ def test_name_is_joined_with_author(store, tmp_path, kind):
             relation = f"read_csv('{tmp_path / 'd.csv'}', all_varchar=true)"
             connection.execute(f"COPY (FROM {relation}) TO '{dump}'")
     result = ingest(store, dump)
-    found = store.connection.execute("SELECT id, tag_mask FROM models_in(1) ORDER BY id")
+    found = store.execute("SELECT id, tag_mask FROM models_in(1) ORDER BY id")
     assert found.fetchall() == [("a/bert", 1), ("c/bert", 2), ("e/f", 2), ("gpt2", 2)]
-    assert (result.duplicates, result.nameless) == (0, 0)
+    assert (result.duplicates, result.missing_id) == (0, 0)
 
 
 DATASET = {"paperswithcode_id": "glue", "tags": ["language:en"]}
@@ -71,7 +71,7 @@ def test_lists_of_other_repos_are_refused(store, tmp_path, fields, what, suffix)
             connection.execute(f"COPY (FROM read_json('{tmp_path / 'd.json'}')) TO '{dump}'")
     with pytest.raises(ImportFileError, match=f"list of {what}, not of models: 3 of 4 rows"):
         ingest(store, dump)
-    assert store.snapshots() == []
+    assert list_snapshots(store) == []
 
 
 def test_models_with_fields_of_spaces_are_models(store, tmp_path):
@@ -97,7 +97,7 @@ def test_contradicting_key_is_counted(store, tmp_path):
     rows = {"a/b": {"id": "c/d", "tags": []}, "a/c": {"tags": []}, "a/e": {"id": "a/e", "tags": []}}
     (tmp_path / "d.json").write_bytes(dumped(rows))
     result = ingest(store, tmp_path / "d.json")
-    found = store.connection.execute("SELECT id FROM models_in(1) ORDER BY id")
+    found = store.execute("SELECT id FROM models_in(1) ORDER BY id")
     assert found.fetchall() == [("a/c",), ("a/e",), ("c/d",)]
     assert result.unknown_keys == {"the object's key": 1}
 
@@ -107,11 +107,11 @@ def test_cut_cells_are_unreadable(store, tmp_path):
     page = {"rows": [{"row": cut, "truncated_cells": ["tags", "library_name"]}]}
     (tmp_path / "d.json").write_bytes(dumped(page))
     result = ingest(store, tmp_path / "d.json")
-    found = store.connection.execute(
+    found = store.execute(
         "SELECT tags, tag_mask, library_name, downloads, unreadable FROM models_in(1)"
     )
     assert found.fetchall() == [(None, None, None, 7, ["tags", "library_name"])]
-    assert (result.partial, store.snapshots()[0].complete) == (False, None)
+    assert (result.partial, list_snapshots(store)[0].complete) == (False, None)
 
 
 @pytest.mark.parametrize("extent", [{"partial": True}, {"num_rows_total": 4}])
@@ -121,5 +121,5 @@ def test_part_of_the_rows_is_never_complete(store, tmp_path, extent):
         pages.append(tmp_path / f"{number}.json")
         rows = [{"row": {"id": f"a/{number}", "tags": []}}]
         pages[-1].write_bytes(dumped({"rows": rows, **extent}))
-    result = store.ingest(pages, NewSnapshot("import", "d", Scope(), DAY, DAY, True))
-    assert (result.models, result.partial, store.snapshots()[0].complete) == (3, True, False)
+    result = ingest_files(store, pages, NewSnapshot("import", "d", Scope(), DAY, DAY, True))
+    assert (result.models, result.partial, list_snapshots(store)[0].complete) == (3, True, False)

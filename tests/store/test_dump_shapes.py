@@ -13,7 +13,7 @@ import pytest
 
 from hfscan.errors import ImportFileError
 from hfscan.scope import Scope
-from hfscan.store import Ingested, NewSnapshot, Store
+from hfscan.store import Ingested, NewSnapshot, Store, ingest_files, list_snapshots
 
 A: dict[str, Any] = {
     "id": "ann/a",
@@ -135,7 +135,7 @@ def store(tmp_path):
 
 def ingest(store: Store, *paths: Path) -> Ingested:
     day = datetime(2024, 7, 11, tzinfo=UTC)
-    return store.ingest(paths, NewSnapshot("import", "dump", Scope(), day, day, None))
+    return ingest_files(store, paths, NewSnapshot("import", "dump", Scope(), day, day, None))
 
 
 def ingest_data(store: Store, tmp_path: Path, name: str, data: bytes) -> Ingested:
@@ -144,7 +144,7 @@ def ingest_data(store: Store, tmp_path: Path, name: str, data: bytes) -> Ingeste
 
 
 def rows(store: Store, columns: str = "id, tags, downloads, created_at") -> list[tuple]:
-    return store.connection.execute(f"SELECT {columns} FROM models_in(1) ORDER BY id").fetchall()
+    return store.execute(f"SELECT {columns} FROM models_in(1) ORDER BY id").fetchall()
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -155,7 +155,7 @@ def test_shape_is_read(store, tmp_path, name):
         ("bob/b", ["tf", "keras"], 0, None),
         ("c", [], None, None),
     ]
-    assert (result.models, result.nameless, result.unknown_keys) == (3, 0, {})
+    assert (result.models, result.missing_id, result.unknown_keys) == (3, 0, {})
 
 
 REFUSED = {
@@ -209,7 +209,7 @@ def test_other_content_is_refused(store, tmp_path, name):
     with pytest.raises(ImportFileError, match=message) as caught:
         ingest_data(store, tmp_path, name, data)
     assert name in str(caught.value)
-    assert store.snapshots() == []
+    assert list_snapshots(store) == []
 
 
 @pytest.mark.parametrize("page", ["<html>", '{"error": "Too many requests"}'])
@@ -220,13 +220,13 @@ def test_error_page_in_folder_is_named(store, tmp_path, page):
         (folder / f"page-{number}.json").write_text(text)
     with pytest.raises(ImportFileError, match=r"page-1\.json"):
         ingest(store, folder)
-    assert store.snapshots() == []
+    assert list_snapshots(store) == []
 
 
 def test_bad_rows_are_left_out_and_counted(store, tmp_path):
     data = dumped([A, None, 5, "x", {"error": "gone"}, B, C])
     result = ingest_data(store, tmp_path, "rows.json", data)
-    assert (result.models, result.nameless) == (3, 4)
+    assert (result.models, result.missing_id) == (3, 4)
     assert [row[0] for row in rows(store)] == ["ann/a", "bob/b", "c"]
 
 
@@ -283,7 +283,7 @@ def test_damaged_text_in_wrapper_costs_one_row(store, tmp_path, damaged):
     row = b'{"id": "d", "sha": "' + damaged + b'"}'
     data = b'{"models": [' + b", ".join((dumped(A), row, dumped(B))) + b"]}"
     result = ingest_data(store, tmp_path, "rows.json", data)
-    assert (result.models, result.nameless + result.damaged) == (2, 1)
+    assert (result.models, result.missing_id + result.damaged) == (2, 1)
 
 
 def test_nan_is_unknown(store, tmp_path):
@@ -407,7 +407,7 @@ def test_damaged_parquet_is_refused(store, tmp_path):
     file.write_bytes(data)
     with pytest.raises(ImportFileError, match="Nothing was imported"):
         ingest(store, file)
-    assert store.snapshots() == []
+    assert list_snapshots(store) == []
 
 
 def test_folder_may_mix_shapes(store, tmp_path):

@@ -12,7 +12,17 @@ import pytest
 from hfscan.errors import ImportFileError, NotFoundError
 from hfscan.figures import load
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, NewSnapshot, Store
+from hfscan.store import (
+    CreationDate,
+    NewSnapshot,
+    Store,
+    delete_snapshots,
+    export_history,
+    import_history,
+    ingest_files,
+    list_snapshots,
+    record_dates,
+)
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 SEEN = "SELECT * EXCLUDE (snapshot) FROM models_in({}) ORDER BY key"
@@ -29,7 +39,9 @@ def ingest(store: Store, folder: Path, number: int, rows, **more) -> int:
         "scope": Scope(),
         "complete": True,
     } | more
-    return store.ingest([dump], NewSnapshot(observed_from=when, observed_to=when, **told)).snapshot
+    return ingest_files(
+        store, [dump], NewSnapshot(observed_from=when, observed_to=when, **told)
+    ).snapshot
 
 
 def model(number: int, **more):
@@ -69,7 +81,7 @@ def spans(store: Store) -> list[list[tuple]]:
     counts = """(SELECT series_id, model, valid_from, NULL AS valid_to, * EXCLUDE (series_id, model,
         valid_from) FROM current_counts UNION ALL FROM counts_history)"""
     return [
-        store.connection.execute(sql).fetchall()
+        store.execute(sql).fetchall()
         for sql in (
             "SELECT one.observed_to, other.observed_to, spans.* EXCLUDE (series_id, model, "
             f"valid_from, valid_to) FROM versions AS spans {ends} ORDER BY ALL",
@@ -101,7 +113,7 @@ def test_any_order_of_arrival_and_forgetting_give_the_same_history(opened, tmp_p
     for number, rows in enumerate(days):
         store = opened()
         snapshot = ingest(store, tmp_path, number, rows)
-        alone.append(store.connection.execute(SEEN.format(snapshot)).fetchall())
+        alone.append(store.execute(SEEN.format(snapshot)).fetchall())
     in_order = opened()
     for number, rows in enumerate(days):
         ingest(in_order, tmp_path, number, rows)
@@ -109,11 +121,11 @@ def test_any_order_of_arrival_and_forgetting_give_the_same_history(opened, tmp_p
         store, order = opened(), chance.sample(range(6), 6)
         snapshots = {number: ingest(store, tmp_path, number, days[number]) for number in order}
         for number, snapshot in snapshots.items():
-            assert store.connection.execute(SEEN.format(snapshot)).fetchall() == alone[number]
+            assert store.execute(SEEN.format(snapshot)).fetchall() == alone[number]
         assert spans(store) == spans(in_order)
         gone = chance.sample(range(6), 3)
         for number in gone:
-            store.forget(snapshots[number])
+            delete_snapshots(store, snapshots[number])
         never = opened()
         for number in sorted({*range(6)} - {*gone}):
             ingest(never, tmp_path, number, days[number])
@@ -142,21 +154,21 @@ def test_the_snapshots_of_2026_equal_their_replay_in_any_order(opened, shared_da
         store = opened()
         for number in order:
             when = datetime(2026, 8, 31, tzinfo=UTC) + timedelta(days=number)
-            snapshot = store.ingest(
-                [dumps[number]], NewSnapshot("import", "radar", Scope(), when, when, None)
+            snapshot = ingest_files(
+                store, [dumps[number]], NewSnapshot("import", "radar", Scope(), when, when, None)
             ).snapshot
-            assert snapshot == len(store.snapshots())
-        for number, one in enumerate(store.snapshots()):
+            assert snapshot == len(list_snapshots(store))
+        for number, one in enumerate(list_snapshots(store)):
             columns = """id, author, created_at::TIMESTAMP, last_modified::TIMESTAMP, pipeline_tag,
                 library_name, tags, likes, downloads, gated::VARCHAR"""
             seen = f"SELECT {columns} FROM models_in({one.id})"
             replay = f"""SELECT {columns} FROM (SELECT * RENAME ("createdAt" AS created_at,
                 "lastModified" AS last_modified) FROM read_parquet('{dumps[number]}'))"""
-            count = store.connection.execute(f"SELECT count(*) FROM ({seen})").fetchone()
+            count = store.execute(f"SELECT count(*) FROM ({seen})").fetchone()
             assert count == (one.models,)
             for difference in (f"{seen} EXCEPT ALL {replay}", f"{replay} EXCEPT ALL {seen}"):
-                assert not store.connection.execute(f"{difference} LIMIT 5").fetchall()
-        rows = store.connection.execute("SELECT count(*) FROM versions").fetchone()
+                assert not store.execute(f"{difference} LIMIT 5").fetchall()
+        rows = store.execute("SELECT count(*) FROM versions").fetchone()
         assert rows[0] < 22_000  # not seven copies of ten thousand
 
 
@@ -171,7 +183,7 @@ def test_a_model_is_gone_only_where_a_complete_source_looked_for_it(opened, tmp_
     ingest(store, tmp_path, 4, [kept])
     ingest(store, tmp_path, 5, [old, kept])
     ingest(store, tmp_path, 6, [], scope=after)
-    gone = store.connection.execute(
+    gone = store.execute(
         "SELECT key, removed_after, removed_before, last_seen, first_absent_in, reappeared_in "
         "FROM removed_models ORDER BY removed_before, key"
     ).fetchall()
@@ -189,15 +201,15 @@ def test_the_same_files_twice_are_one_source(opened, tmp_path):
     before = spans(store)
     assert ingest(store, tmp_path, 0, [model(1)]) == 1
     assert spans(store) == before
-    assert len(store.snapshots()) == 1
+    assert len(list_snapshots(store)) == 1
 
 
 def test_what_is_not_there_cannot_be_forgotten(opened, tmp_path):
     store = opened()
     ingest(store, tmp_path, 0, [model(1)])
     with pytest.raises(NotFoundError, match="no snapshot 7"):
-        store.forget(1, 7)
-    assert len(store.snapshots()) == 1
+        delete_snapshots(store, 1, 7)
+    assert len(list_snapshots(store)) == 1
 
 
 def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_data):
@@ -205,7 +217,7 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
     files = [shared_data / "hub-2022-02.jsonl.gz", shared_data / "hub-2024-07.parquet"]
     for number, file in enumerate(files):
         when = DAY + timedelta(days=number)
-        store.ingest([file], NewSnapshot("import", file.name, Scope(), when, when, None))
+        ingest_files(store, [file], NewSnapshot("import", file.name, Scope(), when, when, None))
     plain = duckdb.connect()
     plain.execute(
         f"CREATE VIEW old AS SELECT modelId AS id, tags, pipeline_tag, library_name "
@@ -242,7 +254,7 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
     ((other,),) = plain.execute(
         "SELECT min(id) FROM (FROM new ANTI JOIN old USING (id))"
     ).fetchall()
-    store.record_dates([CreationDate(gone, None, other)], kind="first commit", origin="a test")
+    record_dates(store, [CreationDate(gone, None, other)], kind="first commit", origin="a test")
     rows = query.run(store.connection, {"frameworks": ["tensorflow"]})
     found = {row["change"]: row["models"] for row in rows}
     assert found["renamed"] == 1
@@ -260,32 +272,30 @@ def test_a_history_saved_in_files_comes_back_and_they_only_grow(opened, tmp_path
     store, before = opened(), {}
     for number, rows in enumerate(days):
         ingest(store, tmp_path, number, rows)
-        store.save_history(saved)
+        export_history(store, saved)
         now = files(saved)
         assert before.items() <= now.items()
         assert len(now) == 2 * (number + 1)
         before = now
-    store.record_dates([CreationDate("a/1", DAY)], kind="first commit", origin="hub")
-    store.forget(3)
-    store.save_history(saved)
+    record_dates(store, [CreationDate("a/1", DAY)], kind="first commit", origin="hub")
+    delete_snapshots(store, 3)
+    export_history(store, saved)
     again = tmp_path / "again.duckdb"
-    Store.restore(again, saved)
+    import_history(again, saved)
     with Store.open(again, write=True) as restored:
         assert spans(restored) == spans(store)
-        assert restored.snapshots() == store.snapshots()
+        assert list_snapshots(restored) == list_snapshots(store)
         for table in ("creation_dates", "removed_models", "metadata"):
             asked = f"FROM {table} ORDER BY ALL"
-            assert restored.connection.execute(asked).fetchall() == (
-                store.connection.execute(asked).fetchall()
-            )
+            assert restored.execute(asked).fetchall() == (store.execute(asked).fetchall())
         # and history goes on there as it would have here
         assert ingest(restored, tmp_path, 6, days[0]) == ingest(store, tmp_path, 6, days[0]) == 7
         assert spans(restored) == spans(store)
-        restored.save_history(tmp_path / "other")
-    store.save_history(saved)
+        export_history(restored, tmp_path / "other")
+    export_history(store, saved)
     assert files(tmp_path / "other").keys() == files(saved).keys()
     next(iter(sorted((saved / "versions").iterdir(), reverse=True))).unlink()
-    with pytest.raises(ImportFileError, match="no whole history"):
-        Store.restore(again, saved)
+    with pytest.raises(ImportFileError, match="Incomplete history in"):
+        import_history(again, saved)
     with Store.open(again) as kept:
         assert spans(kept) == spans(store)  # as it was

@@ -10,7 +10,7 @@ import pytest
 
 from hfscan.errors import ImportFileError
 from hfscan.scope import Scope
-from hfscan.store import Ingested, NewSnapshot, Store
+from hfscan.store import Ingested, NewSnapshot, Store, ingest_files, list_snapshots
 
 ROWS = [
     {
@@ -41,7 +41,9 @@ ROWS = [
 
 def ingest(store: Store, *paths: Path, scope: Scope | None = None) -> Ingested:
     day = datetime(2024, 7, 11, tzinfo=UTC)
-    return store.ingest(paths, NewSnapshot("import", "a dump", scope or Scope(), day, day, None))
+    return ingest_files(
+        store, paths, NewSnapshot("import", "a dump", scope or Scope(), day, day, None)
+    )
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def store(tmp_path):
 
 
 def models(store: Store, snapshot: int) -> list[tuple]:
-    return store.connection.execute(
+    return store.execute(
         "SELECT * EXCLUDE (snapshot) FROM models_in(?) ORDER BY key", [snapshot]
     ).fetchall()
 
@@ -112,9 +114,9 @@ def test_an_old_dump_without_ids_and_dates_is_first_class(store, tmp_path):
     old = tmp_path / "old.jsonl"
     old.write_bytes(as_lines([{"modelId": "ann/bert", "tags": ["pytorch"], "private": False}]))
     result = ingest(store, old)
-    (row,) = store.connection.execute("SELECT key, _id, id, author FROM models_in(1)").fetchall()
+    (row,) = store.execute("SELECT key, _id, id, author FROM models_in(1)").fetchall()
     assert row == ("ann/bert", None, "ann/bert", "ann")
-    (snapshot,) = store.snapshots()
+    (snapshot,) = list_snapshots(store)
     assert snapshot.id == result.snapshot
     assert {"_id", "created_at", "files"} <= set(snapshot.missing_columns)
     assert "tags" not in snapshot.missing_columns
@@ -134,7 +136,7 @@ def test_import_counts_unreadable_values(store, tmp_path):
     )
     result = ingest(store, odd)
     assert result.models == 3
-    assert result.nameless == 1
+    assert result.missing_id == 1
     assert result.unknown_keys == {"surprise": 1}
     assert {one.field: (one.models, one.example) for one in result.unreadable} == {
         "architectures": (1, "text"),
@@ -155,15 +157,15 @@ def test_private_models_and_doubled_rows_are_left_out_and_counted(store, tmp_pat
     )
     result = ingest(store, dump)
     assert (result.models, result.private, result.duplicates) == (2, 1, 1)
-    assert store.connection.execute("SELECT count(*) FROM models_in(1)").fetchone() == (2,)
-    assert store.snapshots()[0].models == 2
+    assert store.execute("SELECT count(*) FROM models_in(1)").fetchone() == (2,)
+    assert list_snapshots(store)[0].models == 2
 
 
 def test_an_observation_of_nothing_is_one(store, tmp_path):
     dump = tmp_path / "empty.json"
     dump.write_text("[]")
     assert ingest(store, dump).models == 0
-    assert [(one.models, one.missing_columns) for one in store.snapshots()] == [(0, [])]
+    assert [(one.models, one.missing_columns) for one in list_snapshots(store)] == [(0, [])]
 
 
 def test_a_scope_keeps_its_period_only(store, tmp_path):
@@ -171,7 +173,7 @@ def test_a_scope_keeps_its_period_only(store, tmp_path):
     dump.write_text(json.dumps(ROWS))
     scope = Scope(since=datetime(2022, 3, 3, tzinfo=UTC), until=datetime(2022, 9, 1, tzinfo=UTC))
     result = ingest(store, dump, scope=scope)
-    assert (result.models, result.outside) == (1, 1)
+    assert (result.models, result.out_of_scope) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -190,8 +192,8 @@ def test_an_unreadable_dump_says_where_and_changes_nothing(store, tmp_path, name
     ingest(store, good)
     with pytest.raises(ImportFileError, match=told):
         ingest(store, bad)
-    assert len(store.snapshots()) == 1
-    assert store.connection.execute("SELECT count(*) FROM models_in(1)").fetchone() == (2,)
+    assert len(list_snapshots(store)) == 1
+    assert store.execute("SELECT count(*) FROM models_in(1)").fetchone() == (2,)
 
 
 def test_recorded_censuses_come_in_whole(store, shared_data):
@@ -205,10 +207,10 @@ def test_recorded_censuses_come_in_whole(store, shared_data):
 def test_where_little_memory_does_not_do_more_is_taken(store, tmp_path, monkeypatch) -> None:
     dump = tmp_path / "dump.jsonl"
     dump.write_bytes(as_lines(ROWS[0] | {"_id": f"{n:024x}", "id": f"a/{n}"} for n in range(5_000)))
-    monkeypatch.setattr("hfscan.store.database._LEAN", "1 MB")
-    limit = store.connection.execute("SELECT current_setting('memory_limit')").fetchone()
+    monkeypatch.setattr("hfscan.store.ingest.INGEST_MEMORY_LIMIT", "1 MB")
+    limit = store.execute("SELECT current_setting('memory_limit')").fetchone()
     assert ingest(store, dump).models == 5_000
     assert len(models(store, 1)) == 5_000
     # neither limit nor files stay behind
-    assert store.connection.execute("SELECT current_setting('memory_limit')").fetchone() == limit
+    assert store.execute("SELECT current_setting('memory_limit')").fetchone() == limit
     assert [path.name for path in tmp_path.iterdir() if "staged" in path.name] == []

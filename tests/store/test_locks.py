@@ -9,7 +9,7 @@ from processes import start_hfscan
 
 from hfscan.fs import hold_lock
 from hfscan.paths import cursors_file, journal_dir
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
 
 HOLDER = """
 import sys
@@ -61,7 +61,12 @@ def test_first_runs_of_one_database_all_succeed(tmp_path):
         _, err = run.communicate(timeout=120)
         assert run.returncode == 0, err
     with Store.open(tmp_path / "hfscan.duckdb") as store:
-        assert [one.origin for one in store.snapshots()] == ["0.json", "1.json", "2.json", "3.json"]
+        assert [one.origin for one in list_snapshots(store)] == [
+            "0.json",
+            "1.json",
+            "2.json",
+            "3.json",
+        ]
     assert not [*tmp_path.glob("*.lock"), *tmp_path.glob("*.new")]
 
 
@@ -102,7 +107,7 @@ def test_killed_holder_blocks_nobody(tmp_path):
         holder.kill()
     assert (tmp_path / "h.duckdb.lock").exists()
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        assert store.snapshots() == []
+        assert list_snapshots(store) == []
     assert [one.name for one in tmp_path.iterdir()] == ["h.duckdb"]
 
 
@@ -145,7 +150,7 @@ def test_link_leads_to_the_database(tmp_path):
     assert (tmp_path / "hfscan.duckdb").is_symlink()
     assert [one.name for one in (tmp_path / "kept").iterdir()] == ["h.duckdb"]
     with Store.open(tmp_path / "kept" / "h.duckdb") as store:
-        assert len(store.snapshots()) == 1
+        assert len(list_snapshots(store)) == 1
 
 
 def test_crawl_through_a_link_keeps_all_beside_its_target(tmp_path):

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from hfscan.cli import cli
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 DAY = datetime(2024, 7, 11, tzinfo=UTC)
 MODELS = [
@@ -20,7 +20,7 @@ MODELS = [
 
 def state(store):
     return [
-        store.connection.execute(sql).fetchall()
+        store.execute(sql).fetchall()
         for sql in (
             "SELECT key, tag_mask, weights_mask, loadable_mask FROM models_in(1) ORDER BY key",
             "FROM frameworks ORDER BY bit",
@@ -35,11 +35,11 @@ def old(tmp_path):
     dump, path = tmp_path / "d.json", tmp_path / "h.duckdb"
     dump.write_text(json.dumps(MODELS))
     with Store.open(path, write=True) as store:
-        store.ingest([dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
+        ingest_files(store, [dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
         wanted = state(store)
-        store.connection.execute("UPDATE versions SET tag_mask = 0, weights_mask = 7")
-        store.connection.execute("DELETE FROM frameworks WHERE name = 'jax'")
-        store.connection.execute("UPDATE metadata SET taxonomy = 'older'")
+        store.execute("UPDATE versions SET tag_mask = 0, weights_mask = 7")
+        store.execute("DELETE FROM frameworks WHERE name = 'jax'")
+        store.execute("UPDATE metadata SET taxonomy = 'older'")
     return path, wanted
 
 
@@ -47,7 +47,7 @@ def test_a_database_of_another_taxonomy_is_classified_anew_when_written(old):
     path, wanted = old
     with Store.open(path, write=True) as store:
         assert state(store) == wanted
-        assert not store.outdated
+        assert store.has_current_taxonomy
 
 
 def test_read_only_it_answers_by_its_own_taxonomy_and_says_how_to_change_that(old):
@@ -57,7 +57,7 @@ def test_read_only_it_answers_by_its_own_taxonomy_and_says_how_to_change_that(ol
     assert found.exit_code == 0
     assert "hfscan snapshots --reclassify" in found.stderr
     with Store.open(path) as store:
-        assert store.outdated
+        assert not store.has_current_taxonomy
     assert run(cli, ["snapshots", "--reclassify", "--db", str(path)]).exit_code == 0
     with Store.open(path) as store:
         assert state(store) == wanted

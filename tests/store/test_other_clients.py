@@ -11,7 +11,7 @@ import pytest
 from processes import run_hfscan
 
 from hfscan.figures import SnapshotView
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
 
 OLD = "1.4"
 """The oldest DuckDB that is said to open a database."""
@@ -71,7 +71,7 @@ def test_older_duckdb_answers_the_same(censuses, old_duckdb):
 def test_view_census_is_the_newest_snapshot(censuses):
     """Of all models, as the temporary view that hfscan answers from."""
     with Store.open(censuses) as store:
-        ask = store.connection.execute
+        ask = store.execute
         shipped = ask("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
         view = SnapshotView.latest(store)
         assert shipped == [(view.snapshot.id, view.snapshot.models)]
@@ -85,7 +85,7 @@ def test_view_census_is_the_newest_snapshot(censuses):
 
 def test_tables_and_columns_say_what_they_are(tmp_path):
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        ask = store.connection.execute
+        ask = store.execute
         comments = dict(ask("SELECT table_name, comment FROM duckdb_tables()").fetchall())
         assert comments["snapshots"].startswith("one row for every ")
         assert comments["parity_runs"] == "one row for every call of the command"
@@ -124,17 +124,17 @@ def test_forget_gives_space_back(tmp_path):
     hfscan("import", "small.jsonl", "--observed-at", "2024-02-01")
     path = tmp_path / "hfscan.duckdb"
     with Store.open(path) as store:
-        before = store.connection.execute("FROM models_in(2)").fetchall()
+        before = store.execute("FROM models_in(2)").fetchall()
     size = path.stat().st_size
     assert "Compacted " in hfscan("delete", "1")
     assert path.stat().st_size < size * 0.6
     with Store.open(path, write=True) as store:
-        assert store.connection.execute("FROM models_in(2)").fetchall() == before
-        ((tags,),) = store.connection.execute(
+        assert store.execute("FROM models_in(2)").fetchall() == before
+        ((tags,),) = store.execute(
             "SELECT tags FROM duckdb_databases() WHERE database_name = current_database()"
         ).fetchall()
         assert tags["storage_version"].startswith("v1.4")
-        assert store.connection.execute("SELECT comment FROM duckdb_tables()").fetchone()[0]
+        assert store.execute("SELECT comment FROM duckdb_tables()").fetchone()[0]
     assert "snapshot 2" not in hfscan("import", "big.jsonl", "--observed-at", "2024-01-01").lower()
     with Store.open(path) as store:
-        assert {one.id for one in store.snapshots()} == {2, 3}
+        assert {one.id for one in list_snapshots(store)} == {2, 3}

@@ -9,7 +9,17 @@ import pytest
 
 from hfscan.errors import ImportFileError
 from hfscan.scope import Scope
-from hfscan.store import CreationDate, NewSnapshot, Store
+from hfscan.store import (
+    CreationDate,
+    NewSnapshot,
+    Store,
+    contains_all,
+    export_history,
+    import_history,
+    ingest_files,
+    list_snapshots,
+    record_dates,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +41,12 @@ def saved(tmp_path_factory):
             ]
             (folder / "dump.json").write_text(json.dumps(models))
             seen = datetime(2024, 1, day, tzinfo=UTC)
-            store.ingest(
-                [folder / "dump.json"], NewSnapshot("import", "x", Scope(), seen, seen, True)
+            ingest_files(
+                store, [folder / "dump.json"], NewSnapshot("import", "x", Scope(), seen, seen, True)
             )
         date = datetime(2019, 2, 18, tzinfo=UTC)
-        store.record_dates([CreationDate("ann/1", date)], kind="import", origin="a test")
-        store.save_history(folder / "history")
+        record_dates(store, [CreationDate("ann/1", date)], kind="import", origin="a test")
+        export_history(store, folder / "history")
     return folder / "history"
 
 
@@ -57,8 +67,8 @@ def refuse(folder, reason):
     """Restore over a database that is there, which stays; the reason is told."""
     db = folder.with_name("h.duckdb")
     db.write_bytes(b"as it was")
-    with pytest.raises(ImportFileError, match="no whole history") as refused:
-        Store.restore(db, folder)
+    with pytest.raises(ImportFileError, match="Incomplete history in") as refused:
+        import_history(db, folder)
     assert reason in str(refused.value)
     assert db.read_bytes() == b"as it was"
     assert {path.name for path in folder.parent.glob("h.*")} == {"h.duckdb"}
@@ -67,9 +77,9 @@ def refuse(folder, reason):
 def test_a_whole_history_is_restored(saved, tmp_path):
     folder = tmp_path / "it's [one]*"
     shutil.copytree(saved, folder)
-    Store.restore(tmp_path / "new.duckdb", folder)
+    import_history(tmp_path / "new.duckdb", folder)
     with Store.open(tmp_path / "new.duckdb") as store:
-        assert [one.models for one in store.snapshots()] == [6, 5, 4]
+        assert [one.models for one in list_snapshots(store)] == [6, 5, 4]
 
 
 FUTURE = "TIMESTAMP '2100-01-01'"
@@ -93,7 +103,7 @@ CHANGES = {
     (f"versions/{FIRST}", "SELECT * REPLACE (tags[1] AS tags) FROM {table}"): "tags as VARCHAR",
     (f"versions/{LAST}", "FROM {table} WHERE NOT gone"): "snapshot 3",
     (f"counts/{FIRST}", "SELECT * REPLACE (-1::BIGINT AS downloads) FROM {table}"): "negative",
-    (f"counts/{FIRST}", "FROM {table} LIMIT 3"): "has other models",
+    (f"counts/{FIRST}", "FROM {table} LIMIT 3"): "a different number of models",
     (f"counts/{LAST}", "SELECT *, 1 AS x FROM {table}"): "unknown column x",
     (f"versions/{FIRST}", "SELECT repeat('x', 1000) AS id FROM range(3000000)"): "not plausible",
 }
@@ -116,12 +126,12 @@ def test_files_that_are_not_the_historys_are_refused(folder, tmp_path):
     refuse(folder, "is a link")
     file.unlink()
     file.write_bytes(b"PAR1 nothing PAR1")
-    refuse(folder, "is no Parquet file")
+    refuse(folder, "is not a Parquet file")
 
 
 def test_saved_sources_are_validated_before_use(folder, tmp_path):
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        assert not store.holds(folder / "snapshots.parquet")
+        assert not contains_all(store, folder / "snapshots.parquet")
         (folder / "snapshots.parquet").write_bytes(b"PAR1 nothing PAR1")
-        with pytest.raises(ImportFileError, match="is no Parquet file"):
-            store.holds(folder / "snapshots.parquet")
+        with pytest.raises(ImportFileError, match="is not a Parquet file"):
+            contains_all(store, folder / "snapshots.parquet")

@@ -9,7 +9,7 @@ import pytest
 
 from hfscan.figures import FigureRequest, SnapshotView
 from hfscan.scope import Scope
-from hfscan.store import Ingested, NewSnapshot, Store
+from hfscan.store import Ingested, NewSnapshot, Store, ingest_files, list_snapshots
 
 DAY = datetime(2024, 7, 11, tzinfo=UTC)
 
@@ -26,10 +26,8 @@ class Imports:
         """Return the models as observed, and column -> (models, example) that are unreadable."""
         self._dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
         snapshot = NewSnapshot("import", "d", Scope(), DAY, DAY, None)
-        self.result = self.store.ingest([self._dump], snapshot)
-        cursor = self.store.connection.execute(
-            "FROM models_in(?) ORDER BY id", [self.result.snapshot]
-        )
+        self.result = ingest_files(self.store, [self._dump], snapshot)
+        cursor = self.store.execute("FROM models_in(?) ORDER BY id", [self.result.snapshot])
         names = [column[0] for column in cursor.description]
         models = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         return models, {one.field: (one.models, one.example) for one in self.result.unreadable}
@@ -269,7 +267,7 @@ def test_word_for_null_is_null(imported, word):
     )
     assert model["author"] == "a"
     assert [model[name] for name in (*fields[1:], "model_type")] == [None] * 5
-    assert (imported.result.nameless, unreadable) == (1, {})
+    assert (imported.result.missing_id, unreadable) == (1, {})
 
 
 def test_repo_id_has_one_object_id(imported):
@@ -308,7 +306,7 @@ OBJECT_ID = "621ffdc036468d709f174338"
 def test_identity_is_read(imported, row, key, id_, author):
     (model,), _ = imported(row)
     assert (model["key"], model["id"], model["author"]) == (key, id_, author)
-    assert imported.result.nameless == 0
+    assert imported.result.missing_id == 0
 
 
 @pytest.mark.parametrize(
@@ -327,7 +325,7 @@ def test_identity_is_read(imported, row, key, id_, author):
 def test_row_without_loadable_id_is_left_out(imported, row):
     models, unreadable = imported({"tags": [], **row}, {"id": "a/b", "tags": []})
     assert [model["id"] for model in models] == ["a/b"]
-    assert imported.result.nameless == 1
+    assert imported.result.missing_id == 1
     assert unreadable == {}
 
 
@@ -402,10 +400,8 @@ def test_nan_in_parquet_is_no_number(tmp_path):
             f"AS t(id, downloads, likes)) TO '{dump}'"
         )
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        result = store.ingest([dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
-        found = store.connection.execute(
-            "SELECT id, downloads, likes FROM models_in(1) ORDER BY id"
-        )
+        result = ingest_files(store, [dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
+        found = store.execute("SELECT id, downloads, likes FROM models_in(1) ORDER BY id")
         assert found.fetchall() == [("a/1", 12, None), ("a/2", None, 3), ("a/3", None, None)]
     assert [(one.field, one.models) for one in result.unreadable] == [("downloads", 1)]
 
@@ -414,11 +410,11 @@ def test_export_brings_unreadable_back(imported, tmp_path):
     from hfscan.export import export, load
 
     imported({"id": "a/b", "tags": ["pytorch"]}, {"id": "a/c", "tags": "what is this"})
-    export(imported.store, tmp_path / "e", snapshot=imported.store.snapshots()[0])
+    export(imported.store, tmp_path / "e", snapshot=list_snapshots(imported.store)[0])
     with Store.open(tmp_path / "again.duckdb", write=True) as store:
         load(store, tmp_path / "e")
-        found = store.connection.execute(
-            "SELECT id, tag_mask, unreadable FROM models_in(1) ORDER BY 1"
-        )
+        found = store.execute("SELECT id, tag_mask, unreadable FROM models_in(1) ORDER BY 1")
         assert found.fetchall() == [("a/b", 1, None), ("a/c", None, ["tags"])]
-        assert [(one.field, one.models) for one in store.snapshots()[0].unreadable] == [("tags", 1)]
+        assert [(one.field, one.models) for one in list_snapshots(store)[0].unreadable] == [
+            ("tags", 1)
+        ]

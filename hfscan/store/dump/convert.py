@@ -15,7 +15,7 @@ import msgspec
 from hfscan.errors import ImportFileError
 from hfscan.fs import translate_os_errors
 from hfscan.store.dump.files import EXPECTED, DumpFile, delimiter, open_text, reading
-from hfscan.store.dump.names import IDS, rename, snapshots
+from hfscan.store.dump.names import IDS, match_fields, rename
 from hfscan.store.dump.shapes import LARGEST_OBJECT, Unwrapper
 from hfscan.text import sanitize
 
@@ -177,7 +177,7 @@ def _check_header(names: list[str], path: Path) -> None:
         raise ImportFileError(
             f"{path} has two columns {sanitize(min(doubled))!r}. Rename one of them."
         )
-    if not any(name in IDS for name in snapshots(tuple(names))):
+    if not any(name in IDS for name in match_fields(tuple(names))):
         raise ImportFileError(
             f"{path} has no column of repo ids (id, modelId, _id); its columns are "
             f"{sanitize(', '.join(names), 200)}. {EXPECTED}"

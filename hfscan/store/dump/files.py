@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal, cast
 
 from hfscan.errors import ImportFileError
 from hfscan.store.dump import zstd
-from hfscan.store.dump.names import IDS, canonical_name, snapshots
+from hfscan.store.dump.names import IDS, canonical_name, match_fields
 from hfscan.text import sanitize
 
 Kind = Literal["json", "csv", "parquet"]
@@ -197,7 +197,7 @@ def has_header(head: bytes) -> bool:
     """Return whether a text begins with a CSV header that names the models' ids."""
     line = head.split(b"\n", 1)[0].decode(errors="replace")
     names = [name.strip(' "\r') for name in line.split(delimiter(line))]
-    return any(name in IDS for name in snapshots(tuple(names)))
+    return any(name in IDS for name in match_fields(tuple(names)))
 
 
 def delimiter(line: str) -> str:

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
+from hfscan.store.dump.fields import FIELDS, IGNORED_FIELDS, INSPECTED_FIELDS
 from hfscan.store.literals import MISSING
-from hfscan.store.raw import EXAMINED, FIELDS, NOT_KEPT
 
 V = TypeVar("V")
 
@@ -29,7 +29,7 @@ def _squash(key: str) -> str:
     return prefix + "".join(char for char in key.lower() if char.isalnum())
 
 
-_KNOWN = {_squash(name): name for name in (*FIELDS, *NOT_KEPT)}
+_KNOWN = {_squash(name): name for name in (*FIELDS, *IGNORED_FIELDS)}
 
 
 @lru_cache(maxsize=10_000)
@@ -42,7 +42,7 @@ def canonical_name(key: str) -> str:
 
 def is_known(key: str) -> bool:
     """Return whether the key is a field of the API, under whatever name."""
-    return canonical_name(key) in FIELDS or canonical_name(key) in NOT_KEPT
+    return canonical_name(key) in FIELDS or canonical_name(key) in IGNORED_FIELDS
 
 
 def hides_model(key: str) -> bool:
@@ -51,7 +51,7 @@ def hides_model(key: str) -> bool:
 
 
 @lru_cache(maxsize=1_000)  # the models of a dump share few sets of keys
-def snapshots(keys: tuple[str, ...]) -> dict[str, list[str]]:
+def match_fields(keys: tuple[str, ...]) -> dict[str, list[str]]:
     """Return the API's name for each field -> the keys that may hold it, best first.
 
     The API's own spelling is better than others. Unknown fields keep their names; those that a
@@ -66,7 +66,11 @@ def snapshots(keys: tuple[str, ...]) -> dict[str, list[str]]:
         # errors have names too: a model has more fields that are known, or nothing but its name
         if name is not None and (len(found) == 1 or any(map(is_known, found))):
             found["id"] = found.pop(name)
-    return {name: found[name] for name in found if name not in NOT_KEPT or name in EXAMINED}
+    return {
+        name: found[name]
+        for name in found
+        if name not in IGNORED_FIELDS or name in INSPECTED_FIELDS
+    }
 
 
 def may_lack_owner(key: str) -> bool:
@@ -80,7 +84,7 @@ def rename(fields: Mapping[str, V], null: V) -> dict[str, V]:
     A value that contradicts that of a better name stays under its own, as an unknown field.
     """
     row: dict[str, V] = {}
-    for name, keys in snapshots(tuple(fields)).items():
+    for name, keys in match_fields(tuple(fields)).items():
         given = [key for key in keys if fields[key] != null] or keys
         row[name] = fields[given[0]]
         row |= {key: fields[key] for key in given[1:] if fields[key] != row[name]}

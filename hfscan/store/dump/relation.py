@@ -9,15 +9,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
-
 from hfscan.errors import ImportFileError
-from hfscan.sql import file_literal, identifier, literal
+from hfscan.sql import file_literals, identifier, literal
+from hfscan.store.database import Store
+from hfscan.store.dump.fields import FIELDS, IGNORED_FIELDS, INSPECTED_FIELDS, NESTED, NESTED_TYPES
 from hfscan.store.dump.files import EXPECTED
-from hfscan.store.dump.names import IDS, may_lack_owner, snapshots
+from hfscan.store.dump.names import IDS, match_fields, may_lack_owner
 from hfscan.store.dump.shapes import LARGEST_OBJECT
 from hfscan.store.literals import MISSING
-from hfscan.store.raw import EXAMINED, FIELDS, NESTED, NESTED_TYPES, NOT_KEPT
 from hfscan.text import sanitize
 
 _SMALLEST_BOUND = 1 << 20  # bytes
@@ -27,9 +26,10 @@ _MARGIN = 1 << 16  # bytes that longer field names add to an object
 def json_relation(files: Sequence[Path]) -> str:
     """Return SQL that reads JSON files: of objects, or of a list of them each."""
     # what `unknown` holds is rare, and costs more than to see whether there is any
-    known = ", ".join(map(literal, (*FIELDS, *NOT_KEPT)))
+    known = ", ".join(map(literal, (*FIELDS, *IGNORED_FIELDS)))
     objects = (
-        f"read_json_objects({_list(files)}, format='auto', maximum_object_size={_bound(files)})"
+        f"read_json_objects({file_literals(files)}, format='auto', "
+        f"maximum_object_size={_bound(files)})"
     )
     return f"""
         SELECT *, CASE WHEN len(json_keys(json)) > list_count(types[:{len(FIELDS)}])
@@ -38,15 +38,14 @@ def json_relation(files: Sequence[Path]) -> str:
         FROM ({typed(objects)})"""
 
 
-def parquet_relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> str:
+def parquet_relation(store: Store, files: Sequence[Path]) -> str:
     """Return SQL that reads Parquet files.
 
     Raises ImportFileError when they have no column that names the model.
     """
-    table = f"read_parquet({_list(files)}, union_by_name=true)"
-    described = connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
-    kinds: dict[str, str] = {name: kind for name, kind, *_ in described}
-    named = snapshots(tuple(kinds))
+    table = f"read_parquet({file_literals(files)}, union_by_name=true)"
+    kinds = store.columns(f"SELECT * FROM {table}")
+    named = match_fields(tuple(kinds))
     if not any(name in named for name in IDS):
         raise ImportFileError(
             f"{', '.join(map(str, files[:3]))}: no column of repo ids (id, modelId, _id); the "
@@ -60,7 +59,7 @@ def parquet_relation(connection: duckdb.DuckDBPyConnection, files: Sequence[Path
             value = f"CASE WHEN contains({repo}, '/') OR {_is_missing(owner)} THEN {value} " + (
                 f"ELSE to_json(trim({owner}) || '/' || {repo}) END"
             )
-        if name not in FIELDS and name not in EXAMINED:
+        if name not in FIELDS and name not in INSPECTED_FIELDS:
             unknown.append(f"CASE WHEN {identifier(best)} IS NOT NULL THEN {literal(best)} END")
             continue
         for other in others:
@@ -80,7 +79,7 @@ def _value(name: str, column: str, kind: str) -> str:
     as_json = f"to_json({identifier(column)})"
     if kind.upper() == "VARCHAR" and name in (
         *NESTED,
-        *EXAMINED,
+        *INSPECTED_FIELDS,
     ):  # objects and lists kept as JSON text
         as_json = f"coalesce(TRY_CAST({identifier(column)} AS JSON), {as_json})"
     return f"CASE WHEN {identifier(column)} IS NOT NULL THEN {as_json} END"
@@ -111,7 +110,3 @@ def _bound(files: Sequence[Path]) -> int:
                 size = max(8 * size, int.from_bytes(packed.read(4), "little"))
         most = max(most, LARGEST_OBJECT if file.suffix == ".zst" else size)
     return min(most, LARGEST_OBJECT) + _MARGIN
-
-
-def _list(files: Sequence[Path]) -> str:
-    return f"[{', '.join(map(file_literal, files))}]"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hfscan.store.dump.names import ENVELOPES, IDS, OBJECT_KEY, is_known, rename, snapshots
+from hfscan.store.dump.names import ENVELOPES, IDS, OBJECT_KEY, is_known, match_fields, rename
 from hfscan.text import sanitize
 
 LARGEST_OBJECT = 16 << 20  # bytes; they hold 250,000 file names
@@ -278,7 +278,7 @@ def _table(fields: Row) -> tuple[list[str], list[list[msgspec.Raw]]] | None:
 
 def _names_repos(names: tuple[str, ...]) -> bool:
     """Return whether one of some fields or columns holds repo ids."""
-    return not {"id", "modelId"}.isdisjoint(snapshots(names))
+    return not {"id", "modelId"}.isdisjoint(match_fields(names))
 
 
 def _column_name(column: msgspec.Raw) -> str:

@@ -1,6 +1,6 @@
--- From API objects as they come (`raw`: see dump/relation.py) to typed columns. `model` is the object in the
--- contract's types. `odd`: some value is not in them, and repair.py has to read the object; what is
--- then not understood is NULL, and `unreadable` names its column.
+-- Convert API objects (`raw`: see dump/relation.py) to typed columns. `model` is the object in the
+-- types of the API. `unread_json` is the object where some value has another type: repair.py then
+-- reads it; a value that it cannot read is NULL, and `unreadable` names its column.
 SELECT
     coalesce(object_id, id) AS key,
     object_id AS _id,
@@ -39,7 +39,7 @@ SELECT
     unknown,
     examples,
     first_row,
-    CASE WHEN {odd} THEN json::VARCHAR END AS odd_json
+    CASE WHEN {needs_repair} THEN json::VARCHAR END AS unread_json
 FROM (
     SELECT *,
         nullif(model._id, '') AS object_id,

@@ -1,4 +1,4 @@
-"""The fields of the Hub API's objects: what a snapshot keeps of them, and in which types."""
+"""The fields of the Hub API's objects: those that a snapshot stores, and their types."""
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "_id": ("VARCHAR",),
@@ -39,14 +39,14 @@ NESTED_TYPES: dict[str, tuple[str, ...]] = {
 }
 """The same for what is kept of lists and objects."""
 
-NOT_KEPT = frozenset({"trendingScore", "cardData", "transformersInfo", "widgetData", "spaces",
+IGNORED_FIELDS = frozenset({"trendingScore", "cardData", "transformersInfo", "widgetData", "spaces",
     "mask_token", "model-index", "inference", "inferenceStatus", "resourceGroup", "usedStorage",
     "evalResults", "inferenceProviderMapping", "childrenModelCount", "xetEnabled", "gitalyUid",
     "securityStatus",
     "securityRepoStatus"})  # fmt: skip
 """Fields of the contract that a census has no use for."""
 
-EXAMINED = frozenset({"cardData"})
+INSPECTED_FIELDS = frozenset({"cardData"})
 """Of these, fields that are not kept but tell what an object is: see kinds.py."""
 
 NESTED: dict[str, object] = {
@@ -59,5 +59,7 @@ NESTED: dict[str, object] = {
     "config": {"model_type": "VARCHAR", "architectures": ["VARCHAR"]},
 }
 
-SHAPE: dict[str, object] = {name: NESTED.get(name, types[-1]) for name, types in FIELDS.items()}
+JSON_SCHEMA: dict[str, object] = {
+    name: NESTED.get(name, types[-1]) for name, types in FIELDS.items()
+}
 """The contract's object as `json_transform` takes it: what is kept of each field."""

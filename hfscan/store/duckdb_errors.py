@@ -1,6 +1,8 @@
-"""What DuckDB's errors mean for a user; the only place that tells."""
+"""Translate DuckDB's errors into hfscan's."""
 
+import contextlib
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -20,8 +22,13 @@ _INVALID_VALUE = (
 _HOLDER = re.compile(r"PID (\d+)")
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message: DuckDB adds the SQL and hints below it."""
+    return str(error).split("\n", 1)[0]
+
+
 def is_full(error: duckdb.Error) -> bool:
-    """Return whether there was no room on a disk."""
+    """Return whether a disk was full."""
     return _FULL.search(str(error)) is not None
 
 
@@ -30,32 +37,43 @@ def is_locked(error: duckdb.Error) -> bool:
     return isinstance(error, duckdb.IOException) and _LOCKED.search(str(error)) is not None
 
 
-def is_of_file(error: duckdb.Error) -> bool:
-    """Return whether the database file or the machine is at fault, whatever the SQL was."""
-    # damage is told by a class of its own, by none of these, or by a plain Error
-    return type(error) is duckdb.Error or isinstance(
-        error,
-        duckdb.IOException
-        | duckdb.InternalException
-        | duckdb.FatalException
-        | duckdb.SerializationException
-        | duckdb.OutOfMemoryException,
-    )
-
-
 def concerns_file(error: duckdb.Error, path: Path | str) -> bool:
     """Return whether reading or writing the file `path` failed."""
     return isinstance(error, duckdb.IOException) and f'"{path}"' in str(error)
 
 
+def to_storage_error(error: duckdb.Error) -> Exception:
+    """Return StorageError if a disk was full, else the error itself."""
+    if not is_full(error):
+        return error
+    return StorageError(
+        f"The database could not be written: {first_line(error)}. It was not changed. Free some "
+        "space and run the same command again."
+    )
+
+
+@contextlib.contextmanager
+def translate_errors(
+    translator: Callable[[duckdb.Error], Exception] = to_storage_error,
+) -> Iterator[None]:
+    """Raise what `translator` returns for an error of DuckDB."""
+    try:
+        yield
+    except duckdb.Error as error:
+        translated = translator(error)
+        if translated is error:
+            raise
+        raise translated from error
+
+
 def explain(error: duckdb.Error, path: Path) -> HfscanError:
-    """Return what to tell a user of an error that the database at `path` met."""
-    text = str(error).split("\n")[0].rstrip(".")
+    """Return the error to show a user, for an error of DuckDB with the database at `path`."""
+    text = first_line(error).rstrip(".")
     if is_locked(error):
         pid = _HOLDER.search(str(error))
-        who = f"another process ({pid[1]})" if pid else "another process"
+        holder = f"another process ({pid[1]})" if pid else "another process"
         return DatabaseError(
-            f"{path} is in use by {who}. Wait until it ends (or close it), then run the same "
+            f"{path} is in use by {holder}. Wait until it ends (or close it), then run the same "
             "command again."
         )
     if is_full(error):
@@ -64,8 +82,8 @@ def explain(error: duckdb.Error, path: Path) -> HfscanError:
         )
     if isinstance(error, duckdb.OutOfMemoryException):
         return StorageError(
-            f"There is not enough memory to work on {path}: {text}. Close other programs, or ask "
-            "for less, and run the command again."
+            f"Not enough memory to work on {path}: {text}. Close other programs, or request less, "
+            "and run the command again."
         )
     if _DENIED.search(text):
         return StorageError(

@@ -1,0 +1,182 @@
+"""The masks of many models at once, as SQL, and the taxonomy that a database stores them with.
+
+Words (tags, libraries, classes) are looked up in small tables, each list unnested once. A regular
+expression is only tried on the file names that contain a glob's longest literal part.
+"""
+
+import re
+from collections import defaultdict
+
+import duckdb
+
+from hfscan.frameworks.taxonomy import Rule, Taxonomy, fingerprint, pattern, taxonomy
+from hfscan.sql import literal
+
+
+def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether the masks of a database were computed with this release's taxonomy."""
+    return connection.execute("SELECT taxonomy FROM metadata").fetchone() == (fingerprint(),)
+
+
+def write_taxonomy(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write this release's taxonomy to the table `frameworks`."""
+    connection.execute("DELETE FROM frameworks")
+    connection.executemany(
+        "INSERT INTO frameworks VALUES (?, ?, ?, ?, ?)",
+        [[one.key, one.title, one.kind, one.parent, one.bit] for one in taxonomy().frameworks],
+    )
+    connection.execute("UPDATE metadata SET taxonomy = ?", [fingerprint()])
+
+
+def reclassify(connection: duckdb.DuckDBPyConnection) -> None:
+    """Recompute the masks of every model. Call it in a transaction."""
+    write_taxonomy(connection)
+    connection.execute(
+        "UPDATE versions SET tag_mask = new.tag_mask, weights_mask = new.weights_mask, "
+        f"loadable_mask = new.loadable_mask FROM ({masks_sql('versions')}) AS new "
+        "WHERE versions.rowid = new.row"
+    )
+
+
+def masks_sql(table: str) -> str:
+    """Return SQL for `row` (the rowid), `tag_mask`, `weights_mask`, `loadable_mask` of a table.
+
+    UBIGINT, the bits of taxonomy.toml. Reads the table's `tags`, `library_name`, `files`,
+    `model_type` and `architectures`; `weights_mask` is NULL where the file names are unknown,
+    the other two where the tags are.
+    """
+    known = taxonomy()
+    files = " | ".join(
+        f"(({_glob_predicate(framework.files)})::UBIGINT << {framework.bit})"
+        for framework in known.frameworks
+        if framework.files
+    )
+    weights = " | ".join(["_file_mask", *_rules(known, "weights", "_file_mask")])
+    loadable = " | ".join(["_file_or_tag_mask", *_rules(known, "loadable", "_file_or_tag_mask")])
+    steps = (
+        f"*, CASE WHEN _files IS NOT NULL THEN {weights} END AS _weights",
+        f"*, {_with_parents(known, '_weights')} AS weights_mask",
+        "*, coalesce(tag_mask, 0) | coalesce(weights_mask, 0) AS _file_or_tag_mask",
+        # without tags the library may be unknown, and with it what can be loaded
+        f"*, CASE WHEN tag_mask IS NOT NULL THEN {loadable} END AS _loadable",
+        f"row, tag_mask, weights_mask, {_with_parents(known, '_loadable')} AS loadable_mask",
+    )
+    query = "file_masks"
+    for step in steps:
+        query = f"(SELECT {step} FROM {query})"
+    # materialised, or DuckDB copies the expressions into every place that uses them
+    return (
+        f"WITH {_evidence(known, table)}, "
+        # many models have the same files
+        "file_lists AS (SELECT DISTINCT _files FROM evidence), "
+        f"classified AS (SELECT _files, {files} AS _file_mask FROM file_lists), "
+        "file_masks AS MATERIALIZED (FROM evidence LEFT JOIN classified USING (_files)) "
+        f"SELECT * FROM {query}"
+    )
+
+
+def _evidence(known: Taxonomy, table: str) -> str:
+    """Return CTEs; the last, `evidence`, has a row for each of the table's, its words as bits."""
+    architectures = list(known.architectures.values())
+    words = _bit_table(
+        {framework.bit: framework.tags for framework in known.frameworks},
+        {framework.bit: framework.libraries for framework in known.frameworks},
+        {number: rule.libraries for number, rule in enumerate(known.rules)},
+        {number: has.model_types for number, has in enumerate(architectures)},
+    )
+    classes = _bit_table({number: has.classes for number, has in enumerate(architectures)})
+    return f"""
+    words(word, tag_bits, library_bits, rule_bits, type_bits) AS (VALUES {words}),
+    classes(word, class_bits) AS (VALUES {classes}),
+    tagged AS (
+        SELECT row, bit_or(tag_bits) AS tag_bits, bit_or(library_bits) AS library_bits,
+            bit_or(rule_bits) AS rule_bits, bit_or(type_bits) AS type_bits
+        FROM (SELECT rowid AS row, unnest(tags) AS word FROM {table}) JOIN words USING (word)
+        GROUP BY row
+    ),
+    classed AS (
+        SELECT row, bit_or(class_bits) AS class_bits
+        FROM (SELECT rowid AS row, unnest(architectures) AS word FROM {table})
+        JOIN classes USING (word)
+        GROUP BY row
+    ),
+    evidence AS MATERIALIZED (
+        SELECT
+            models.rowid AS row,
+            lower(array_to_string(list_filter(files, lambda file:
+                NOT regexp_matches(lower(file), {literal(pattern(known.not_weights))})), chr(10)))
+                AS _files,
+            CASE WHEN tags IS NOT NULL THEN coalesce(tagged.tag_bits, 0::UBIGINT) END AS tag_mask,
+            -- without a library_name, the tags may still name the library
+            coalesce(CASE WHEN library_name IS NULL THEN tagged.library_bits
+                ELSE library.library_bits END, 0::UBIGINT) AS _library_mask,
+            coalesce(CASE WHEN library_name IS NULL THEN tagged.rule_bits
+                ELSE library.rule_bits END, 0::UBIGINT) AS _library_rules,
+            -- the Hub tags a transformers model with its config's model_type
+            coalesce(CASE WHEN len(architectures) > 0 THEN class_bits
+                WHEN model_type IS NOT NULL THEN type.type_bits
+                ELSE tagged.type_bits END, 0::UBIGINT) AS _architectures
+        FROM {table} AS models
+        LEFT JOIN tagged ON tagged.row = models.rowid
+        LEFT JOIN classed ON classed.row = models.rowid
+        LEFT JOIN words AS library ON library.word = library_name
+        LEFT JOIN words AS type ON type.word = model_type
+    )"""
+
+
+def _rules(known: Taxonomy, definition: str, formats: str) -> list[str]:
+    return [
+        _rule(known, number, rule, formats)
+        for number, rule in enumerate(known.rules)
+        if rule.definition == definition
+    ]
+
+
+def _rule(known: Taxonomy, number: int, rule: Rule, formats: str) -> str:
+    conditions = []
+    if rule.formats:
+        conditions.append(f"{formats} & {known.bits(rule.formats)} <> 0")
+    if rule.libraries:
+        conditions.append(f"_library_rules >> {number} & 1 = 1")
+    if rule.architecture:
+        index = list(known.architectures).index(rule.architecture)
+        conditions.append(f"_architectures >> {index} & 1 = 1")
+    if rule.files:
+        conditions.append(_glob_predicate(rule.files))
+    supported = "_library_mask" if rule.supports_library else str(known.bits(rule.supports))
+    return f"CASE WHEN {' AND '.join(conditions)} THEN {supported}::UBIGINT ELSE 0 END"
+
+
+def _with_parents(known: Taxonomy, mask: str) -> str:
+    """Return SQL that adds to a mask with a format the framework that the format belongs to."""
+    formats = defaultdict(list)
+    for framework in known.frameworks:
+        if framework.parent:
+            formats[framework.parent].append(framework.key)
+    parents = [
+        f"CASE WHEN {mask} & {known.bits(children)} <> 0 "
+        f"THEN {known.bits([parent])}::UBIGINT ELSE 0 END"
+        for parent, children in sorted(formats.items())
+    ]
+    return " | ".join([mask, *parents])
+
+
+def _bit_table(*columns: dict[int, tuple[str, ...]]) -> str:
+    """Return rows (word, a mask for each of `columns`); each of those maps a bit to its words."""
+    masks: dict[str, list[int]] = defaultdict(lambda: [0] * len(columns))
+    for index, column in enumerate(columns):
+        for bit, words in column.items():
+            for word in words:
+                masks[word][index] |= 1 << bit
+    return ", ".join(
+        f"({literal(word)}, {', '.join(f'{mask}::UBIGINT' for mask in row)})"
+        for word, row in masks.items()
+    )
+
+
+def _glob_predicate(globs: tuple[str, ...]) -> str:
+    longest = sorted({max(re.split(r"[*?]", glob), key=len).lower() for glob in globs})
+    contained = " OR ".join(f"contains(_files, {literal(text)})" for text in longest)
+    # a CASE, as an AND in a select list evaluates both sides on every row
+    matches = f"CASE WHEN {contained} THEN regexp_matches(_files, {literal(pattern(globs))}) END"
+    return f"coalesce({matches}, false)"

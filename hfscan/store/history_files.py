@@ -1,0 +1,177 @@
+"""The history as files that only grow: for each snapshot, the difference from the previous one.
+
+`versions/` and `counts/` have a Parquet file for each snapshot. Its name gives all that it depends
+on: the snapshot, and the previous one of its series. So an existing file never changes, and a day
+adds what changed that day. The files hold observations, nothing derived: masks are recomputed on
+import. `snapshots.parquet` and `creation_dates.parquet` are rewritten. The SQL is in
+sql/history_files.sql.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from hfscan.errors import ImportFileError
+from hfscan.frameworks import reclassify
+from hfscan.sql import file_literal, file_literals, literal
+from hfscan.store import parquet
+from hfscan.store.database import Store
+from hfscan.store.duckdb_errors import first_line
+from hfscan.store.history import PACKED
+from hfscan.store.parquet import Rule
+from hfscan.store.schema import load_statements
+
+_TABLES = ("versions", "counts")
+_REWRITTEN = {"snapshots": "id", "creation_dates": "id, kind"}
+
+
+def export_history(store: Store, folder: Path) -> None:
+    """Update the files in `folder` to the content of the database; write only missing ones."""
+    snapshots = _execute(store, "list_files", snapshots="snapshots").fetchall()
+    for table in _TABLES:
+        (folder / table).mkdir(parents=True, exist_ok=True)
+        expected = {_name(id_, previous) for id_, _, _, previous in snapshots}
+        for stale in {path.name for path in (folder / table).iterdir()} - expected:
+            (folder / table / stale).unlink()
+        for id_, series_id, position, previous in snapshots:
+            file = folder / table / _name(id_, previous)
+            if not file.exists():
+                changes = load_statements("history_files")[table]
+                sql = f"SELECT {id_} AS snapshot, * FROM ({changes}) ORDER BY model"
+                _copy(store, sql, file, {"series_id": series_id, "position": position})
+    for table, order in _REWRITTEN.items():
+        _copy(store, f"FROM {table} ORDER BY {order}", folder / f"{table}.parquet")
+
+
+def import_history(path: Path, folder: Path) -> None:
+    """Create the database `path` from the history in `folder`, all or nothing.
+
+    Raises ImportFileError where that is incomplete, implausible or contradictory.
+    """
+    unfinished = path.with_name(path.name + ".restored")
+    unfinished.unlink(missing_ok=True)
+    try:
+        with Store.open(unfinished, write=True) as store:
+            try:
+                _check_files(store, folder)
+                _insert_files(store, folder)
+                reclassify(store.connection)
+                _check_models(store)
+            except (duckdb.Error, ImportFileError) as error:
+                raise ImportFileError(
+                    f"Incomplete history in {folder}: {first_line(error)}"
+                ) from error
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def contains_all(store: Store, snapshots: Path) -> bool:
+    """Return whether the database has every snapshot of an exported `snapshots.parquet`.
+
+    Raises ImportFileError where that file is invalid.
+    """
+    _check_snapshots(store, snapshots)
+    missing = store.execute(
+        f"SELECT 1 FROM read_parquet({file_literal(snapshots)}) "
+        "ANTI JOIN snapshots USING (observed_to, digest) LIMIT 1"
+    )
+    return missing.fetchone() is None
+
+
+def _execute(store: Store, name: str, **texts: str) -> duckdb.DuckDBPyConnection:
+    return store.execute(load_statements("history_files")[name].format(**texts))
+
+
+def _name(snapshot: int, previous: int) -> str:
+    return f"{snapshot:06}-after-{previous:06}.parquet"
+
+
+def _copy(
+    store: Store, sql: str, file: Path, parameters: Mapping[str, object] | None = None
+) -> None:
+    part = file.with_name(file.name + ".part")
+    store.execute(f"COPY ({sql}) TO {literal(part)} (FORMAT parquet, COMPRESSION zstd)", parameters)
+    part.replace(file)
+
+
+def _insert_files(store: Store, folder: Path) -> None:
+    for table in _REWRITTEN:
+        file = file_literal(folder / f"{table}.parquet")
+        store.execute(f"INSERT INTO {table} BY NAME FROM read_parquet({file})")
+    store.execute(  # the next snapshot gets the next number
+        "SELECT max(nextval('snapshot_ids')) "
+        "FROM range((SELECT coalesce(max(id), 0) FROM snapshots))"
+    )
+    relations = {
+        table: f"read_parquet({file_literals(sorted((folder / table).glob('*.parquet')))})"
+        for table in _TABLES
+    }
+    for name in (
+        "create_intervals",
+        "insert_versions",
+        "create_count_intervals",
+        "insert_current_counts",
+        "insert_counts_history",
+    ):
+        _execute(store, name, packed=PACKED, **relations)
+    store.execute("DROP TABLE intervals; DROP TABLE count_intervals")
+
+
+def _check_files(store: Store, folder: Path) -> None:
+    """Refuse files that are not a history's, or that have impossible rows."""
+    dates, snapshots = folder / "creation_dates.parquet", folder / "snapshots.parquet"
+    _check_file(store, dates, store.columns("FROM creation_dates"), parquet.DATE_RULES)
+    parquet.check_unique(store, [dates], "(id, kind)", "a pair of id and kind")
+    _check_snapshots(store, snapshots)
+    relation = f"read_parquet({file_literal(snapshots)})"
+    expected = _execute(store, "list_files", snapshots=relation).fetchall()
+    for table, rules in (("versions", parquet.VERSION_RULES), ("counts", parquet.COUNT_RULES)):
+        changes = load_statements("history_files")[table]
+        for name in ("series_id", "position"):
+            changes = changes.replace(f"${name}", "0")
+        columns = store.columns(f"SELECT 0 AS snapshot, * FROM ({changes})")
+        files = {folder / table / _name(id_, previous): id_ for id_, _, _, previous in expected}
+        for extra in sorted({*(folder / table).glob("*.parquet")} - files.keys()):
+            raise ImportFileError(f"{extra} belongs to no snapshot of {snapshots}. Remove it.")
+        for file, id_ in files.items():
+            own = Rule(f"snapshot <> {id_}", f"snapshot is not {id_}")
+            _check_file(store, file, columns, (*rules, own))
+        if files:
+            parquet.check_unique(store, [*files], "(snapshot, model)", "a model of a snapshot")
+
+
+def _check_snapshots(store: Store, file: Path) -> None:
+    rules = (*parquet.SNAPSHOT_RULES, *parquet.POSITION_RULES)
+    _check_file(store, file, store.columns("FROM snapshots"), rules)
+    parquet.check_unique(store, [file], "id", "a snapshot")
+    parquet.check_unique(store, [file], "(series_id, position)", "a position in a series")
+
+
+def _check_file(
+    store: Store, file: Path, columns: Mapping[str, str], rules: Sequence[Rule]
+) -> None:
+    folder = file.parent.parent if file.parent.name in _TABLES else file.parent
+    parquet.check_path(folder, file)
+    rows = parquet.read_size(store, file, distinct_rows=file.parent.name == "versions")
+    parquet.check_columns(store, file, columns)
+    parquet.check_rows(store, file, [*rules, *parquet.text_rules(columns)], rows)
+
+
+def _check_models(store: Store) -> None:
+    """Raise ImportFileError unless each snapshot has the number of models that it states."""
+    for column, other in (("model", "key"), ("key", "model")):
+        ambiguous = store.execute(
+            f"SELECT 1 FROM versions GROUP BY series_id, {column} "
+            f"HAVING count(DISTINCT {other}) > 1"
+        )
+        if ambiguous.fetchone():
+            raise ImportFileError(f"a {column} has more than one {other}.")
+    for id_, models in store.execute(
+        "SELECT max_by(id, position), max_by(models, position) FROM snapshots GROUP BY series_id"
+    ).fetchall():
+        if store.fetch_one(f"SELECT count(*) FROM models_in({id_})") != (models,):
+            raise ImportFileError(f"snapshot {id_} lacks some of its models.")
+    if wrong := _execute(store, "find_wrong_snapshot").fetchone():
+        raise ImportFileError(f"snapshot {wrong[0]} has a different number of models.")

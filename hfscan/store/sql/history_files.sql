@@ -1,0 +1,78 @@
+-- Statements of history_files.py, by name.
+
+-- name: list_files
+SELECT id, series_id, position, lag(id, 1, 0) OVER (PARTITION BY series_id ORDER BY position)
+FROM {snapshots}
+ORDER BY id
+
+-- name: versions
+SELECT false AS gone, * EXCLUDE (
+    series_id, valid_from, valid_to, tag_mask, weights_mask, loadable_mask
+)
+FROM versions WHERE series_id = $series_id AND valid_from = $position
+UNION ALL BY NAME
+SELECT true AS gone, model, key  -- of a removed model, only these
+FROM versions WHERE series_id = $series_id AND valid_to = $position AND model NOT IN (
+    SELECT model FROM versions WHERE series_id = $series_id AND valid_from = $position
+)
+
+-- name: counts
+SELECT model, downloads, downloads_all_time, likes
+FROM current_counts WHERE series_id = $series_id AND valid_from = $position
+UNION ALL
+SELECT model, downloads, downloads_all_time, likes
+FROM counts_history WHERE series_id = $series_id AND valid_from = $position
+
+-- name: create_intervals
+-- wide columns stay out of the window
+CREATE TEMP TABLE intervals AS
+SELECT snapshot, model, gone, position AS valid_from,
+    lead(position) OVER (PARTITION BY series_id, model ORDER BY position) AS valid_to
+FROM (SELECT snapshot, model, gone FROM {versions}) AS events
+JOIN (SELECT id AS snapshot, series_id, position FROM snapshots) USING (snapshot)
+
+-- name: insert_versions
+INSERT INTO versions BY NAME
+SELECT series_id, valid_from, valid_to, seen.* EXCLUDE (snapshot, gone)
+FROM {versions} AS seen
+JOIN intervals USING (snapshot, model)
+JOIN (SELECT id AS snapshot, series_id FROM snapshots) USING (snapshot)
+WHERE NOT seen.gone
+
+-- name: create_count_intervals
+CREATE TEMP TABLE count_intervals AS
+SELECT * EXCLUDE (snapshot, position, gone), position AS valid_from,
+    lead(position) OVER (PARTITION BY series_id, model ORDER BY position) AS valid_to, gone
+FROM (
+    SELECT *, false AS gone FROM {counts}
+    UNION ALL BY NAME SELECT snapshot, model, gone FROM intervals WHERE gone
+) JOIN (SELECT id AS snapshot, series_id, position FROM snapshots) USING (snapshot)
+
+-- name: insert_current_counts
+INSERT INTO current_counts BY NAME
+SELECT * EXCLUDE (gone, valid_to) FROM count_intervals WHERE NOT gone AND valid_to IS NULL
+ORDER BY {packed}
+
+-- name: insert_counts_history
+INSERT INTO counts_history BY NAME
+SELECT * EXCLUDE (gone) FROM count_intervals WHERE NOT gone AND valid_to IS NOT NULL
+ORDER BY {packed}
+
+-- name: find_wrong_snapshot
+WITH intervals AS (
+    SELECT 'versions' AS part, series_id, valid_from, valid_to FROM versions
+    UNION ALL SELECT 'counts', series_id, valid_from, NULL FROM current_counts
+    UNION ALL SELECT 'counts', series_id, valid_from, valid_to FROM counts_history
+),
+moves AS (
+    SELECT part, series_id, valid_from AS position, 1 AS models FROM intervals
+    UNION ALL
+    SELECT part, series_id, valid_to, -1 FROM intervals WHERE valid_to IS NOT NULL
+),
+changes AS (SELECT part, series_id, position, sum(models) AS change FROM moves GROUP BY ALL),
+parts AS (
+    SELECT id, models, series_id, position, unnest(['versions', 'counts']) AS part FROM snapshots
+)
+SELECT id FROM parts LEFT JOIN changes USING (part, series_id, position)
+QUALIFY models
+    <> sum(coalesce(change, 0)) OVER (PARTITION BY part, series_id ORDER BY position)
