@@ -9,80 +9,58 @@ class HfscanError(Exception):
 
     exit_code = 1
 
-
-class HubUnreachableError(HfscanError):
-    """The Hub did not respond, or still failed after the last retry."""
-
-    exit_code = 3
+    def __init_subclass__(cls, exit_code: int | None = None) -> None:
+        if exit_code is not None:
+            cls.exit_code = exit_code
 
 
-class HubRefusedError(HfscanError):
-    """The Hub rejected the request: invalid token, invalid request, unknown repository."""
-
-    exit_code = 4
-
-
-class InvalidResponseError(HfscanError):
-    """The Hub sent a successful response with unexpected content."""
-
-    exit_code = 5
-
-
-class DatabaseError(HfscanError):
-    """The database is missing, locked, damaged, or from another version."""
-
-    exit_code = 6
-
-
-class NotFoundError(HfscanError):
-    """The database has no data for this request: unknown snapshot or model."""
-
-    exit_code = 7
-
-
-class ImportFileError(HfscanError):
-    """A file to import cannot be read. The message names the file and, if known, the line."""
-
-    exit_code = 8
-
-
-class StorageError(HfscanError):
-    """The disk is full or a folder cannot be written. Stored data is not affected."""
-
-    exit_code = 9
-
-
-class ReportConfigError(HfscanError):
-    """A report configuration (`report.toml`) is missing or invalid. The message says why."""
-
-    exit_code = 11
-
-
-class InconsistentError(HfscanError):
-    """Figures contradict each other: an error in hfscan or in the database engine."""
-
-    exit_code = 10
-
-
-class SuspiciousDropError(HfscanError):
-    """The new snapshot is suspiciously smaller than the previous one."""
-
-    exit_code = 12
-
-
-class StaleError(HfscanError):
-    """The latest snapshot is older than --max-age: its schedule has stopped, or its runs fail."""
-
-    exit_code = 13
-
-
-class InvalidRequestError(HfscanError):
+class InvalidRequestError(HfscanError, exit_code=2):
     """An unknown or invalid option, parameter or value, or SQL that is wrong or not read-only."""
 
-    exit_code = 2
+
+class HubUnreachableError(HfscanError, exit_code=3):
+    """The Hub did not respond, or still failed after the last retry."""
 
 
-class QueryLimitError(HfscanError):
+class HubRefusedError(HfscanError, exit_code=4):
+    """The Hub rejected the request: invalid token, invalid request, unknown repository."""
+
+
+class InvalidResponseError(HfscanError, exit_code=5):
+    """The Hub sent a successful response with unexpected content."""
+
+
+class DatabaseError(HfscanError, exit_code=6):
+    """The database is missing, locked, damaged, or from another version."""
+
+
+class NotFoundError(HfscanError, exit_code=7):
+    """The database has no data for this request: unknown snapshot or model."""
+
+
+class ImportFileError(HfscanError, exit_code=8):
+    """A file to import cannot be read. The message names the file and, if known, the line."""
+
+
+class StorageError(HfscanError, exit_code=9):
+    """The disk is full or a folder cannot be written. Stored data is not affected."""
+
+
+class InconsistentError(HfscanError, exit_code=10):
+    """Figures contradict each other: an error in hfscan or in the database engine."""
+
+
+class ReportConfigError(HfscanError, exit_code=11):
+    """A report configuration (`report.toml`) is missing or invalid. The message says why."""
+
+
+class SuspiciousDropError(HfscanError, exit_code=12):
+    """The new snapshot is suspiciously smaller than the previous one."""
+
+
+class StaleError(HfscanError, exit_code=13):
+    """The latest snapshot is older than --max-age: its schedule has stopped, or its runs fail."""
+
+
+class QueryLimitError(HfscanError, exit_code=14):
     """A query exceeds its limit of memory or temporary disk space."""
-
-    exit_code = 14

@@ -90,7 +90,7 @@ class LocalTarget:
                     return state, False
                 for stage in (_check, _prune, _export, _report):
                     stage(run)
-                state = _describe(run)
+                state = _describe_state(run)
                 write_state(self.folder, state)
                 if may_prune:
                     with contextlib.suppress(StorageError):  # the free space is used later
@@ -171,16 +171,10 @@ def _prune(run: _Run) -> None:
     if run.options.retention is None:
         return
     oldest = (run.options.now - run.options.retention).replace(tzinfo=None)
-    old_crawls = [
-        known.observed_to
-        for known in run.snapshots
-        if known.kind == "crawl" and known.observed_to < oldest
-    ]
-    expired = [
-        known
-        for known in run.snapshots
-        if known.kind == "update" and old_crawls and known.observed_to < old_crawls[-1]
-    ]
+    old = [known for known in run.snapshots if known.observed_to < oldest]
+    crawls = [known.observed_to for known in old if known.kind == "crawl"]
+    until = max(crawls, default=datetime.min)
+    expired = [known for known in old if known.kind == "update" and known.observed_to < until]
     if expired:
         delete_snapshots(run.store, *(known.id for known in expired))
         run.snapshots = [known for known in run.snapshots if known not in expired]
@@ -204,16 +198,12 @@ def _report(run: _Run) -> None:
     write_folder(build_database_report(run.store, "claims"), _FORMATS, run.target.reports)
 
 
-def _describe(run: _Run) -> SnapshotState:
-    latest = run.latest
+def _describe_state(run: _Run) -> SnapshotState:
+    new = run.latest
     return SnapshotState(
-        snapshot=latest.id,
-        kind=latest.kind,
-        observed_to=f"{latest.observed_to:%FT%TZ}",
-        models=latest.models,
-        message=_format_message(run),
+        new.id, new.kind, f"{new.observed_to:%FT%TZ}", new.models, _format_message(run),
         exported=run.latest_crawl.id,
-    )
+    )  # fmt: skip
 
 
 def _format_message(run: _Run) -> str:
