@@ -1,4 +1,4 @@
-"""`hfscan snapshot`: once a day, whole, and never shown where it cannot be true."""
+"""`hfscan snapshot`: once a day, complete, and not published if it drops suspiciously."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -48,23 +48,21 @@ def snapshot(hub, tmp_path):
     return lambda **more: target.update(SyncOptions(hub.url, None, **more))
 
 
-def test_the_first_shows_everything_and_the_next_of_a_day_adds_nothing(snapshot, hub, tmp_path):
-    shown, new = snapshot()
+def test_snapshot_is_taken_once_a_day(snapshot, hub, tmp_path):
+    state, new = snapshot()
     assert new
-    assert shown.message == "data: 200 models, pytorch-only 100.0 %"
-    state = tmp_path / "state"
-    for made in ("export/README.md", "reports/report.html", "reports/claims.md"):
-        assert (state / made).is_file()
-    before = {path: path.stat().st_mtime_ns for path in state.rglob("*") if path.is_file()}
-    asked = len(hub.requests)
-    assert snapshot() == (shown, False)
-    assert len(hub.requests) == asked
-    assert {path: path.stat().st_mtime_ns for path in state.rglob("*") if path.is_file()} == before
+    assert state.message == "data: 200 models, pytorch-only 100.0 %"
+    folder = tmp_path / "state"
+    for name in ("export/README.md", "reports/report.html", "reports/claims.md"):
+        assert (folder / name).is_file()
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    requests = len(hub.requests)
+    assert snapshot() == (state, False)
+    assert len(hub.requests) == requests
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_the_next_day_is_an_update_and_its_message_says_what_changed(
-    snapshot, population, skip_reports
-):
+def test_next_day_is_an_update_with_message(snapshot, population, skip_reports):
     skip_reports()
     snapshot()
     ids = list(population.ids)
@@ -73,48 +71,48 @@ def test_the_next_day_is_an_update_and_its_message_says_what_changed(
     population.put(
         model(9) | {"_id": now, "id": "b/new", "createdAt": iso(later()), "tags": ["pytorch"]}
     )
-    shown, new = snapshot(now=later(days=1))
+    state, new = snapshot(now=later(days=1))
     assert new
-    assert shown.kind == "update"
-    assert shown.message == "data: +1 ~1 -0, pytorch-only 100.0 % -> 99.5 %"
+    assert state.kind == "update"
+    assert state.message == "data: +1 ~1 -0, pytorch-only 100.0 % -> 99.5 %"
 
 
-def test_after_a_week_everything_is_seen_again(snapshot, population, skip_reports):
+def test_full_crawl_after_a_week(snapshot, population, skip_reports):
     skip_reports()
     snapshot()
     population.delete(next(iter(population.ids)))
-    shown, _ = snapshot(now=later(days=8))
-    assert shown.kind == "crawl"
-    assert shown.message == "data: +0 ~0 -1, pytorch-only 100.0 % -> 100.0 %"
+    state, _ = snapshot(now=later(days=8))
+    assert state.kind == "crawl"
+    assert state.message == "data: +0 ~0 -1, pytorch-only 100.0 % -> 100.0 %"
 
 
-def test_what_was_seen_but_not_shown_is_shown_without_another_crawl(snapshot, hub, tmp_path):
-    shown, _ = snapshot()
+def test_killed_run_completes_without_crawl(snapshot, hub, tmp_path):
+    state, _ = snapshot()
     (tmp_path / "state" / "snapshot.json").unlink()  # as if killed before the last step
-    asked = len(hub.requests)
-    assert snapshot() == (shown, True)
-    assert len(hub.requests) == asked
+    requests = len(hub.requests)
+    assert snapshot() == (state, True)
+    assert len(hub.requests) == requests
 
 
-def test_much_less_than_before_is_not_shown(snapshot, population, tmp_path, skip_reports):
+def test_suspicious_drop_is_not_published(snapshot, population, tmp_path, skip_reports):
     skip_reports()
     first, _ = snapshot()
-    for one in list(population.ids)[:20]:
-        population.delete(one)
+    for key in list(population.ids)[:20]:
+        population.delete(key)
     with pytest.raises(
         SuspiciousDropError, match=r"models 200 -> 180.*--allow-drop.*hfscan delete 2"
     ):
         snapshot(full=True, now=later(days=1))
-    told = json.loads((tmp_path / "state" / "snapshot.json").read_text())
-    assert told["snapshot"] == first.snapshot
-    shown, new = snapshot(allow_drop=True)  # the same day: what was seen is enough
+    saved = json.loads((tmp_path / "state" / "snapshot.json").read_text())
+    assert saved["snapshot"] == first.snapshot
+    state, new = snapshot(allow_drop=True)  # the same day: without another crawl
     assert new
-    assert shown.message.startswith("data: +0 ~0 -20")
+    assert state.message.startswith("data: +0 ~0 -20")
     with Store.open(tmp_path / "state" / "hfscan.duckdb") as store:
         assert len(list_snapshots(store)) == 2
 
 
-def test_the_command_prints_the_message(hub, tmp_path):
+def test_command_prints_the_message(hub, tmp_path):
     command = ["snapshot", "--target", str(tmp_path / "s"), "--endpoint", hub.url]
     first = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert first.stdout == "data: 200 models, pytorch-only 100.0 %\n"

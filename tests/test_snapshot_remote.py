@@ -85,35 +85,37 @@ def seen(remote):
     """Every snapshot that a machine's database holds, with its models."""
     with Store.open(remote.work / "hfscan.duckdb") as store:
         return [
-            (one.id, store.execute(f"FROM models_in({one.id}) ORDER BY key").fetchall())
-            for one in list_snapshots(store)
+            (known.id, store.execute(f"FROM models_in({known.id}) ORDER BY key").fetchall())
+            for known in list_snapshots(store)
         ]
 
 
-def test_each_day_is_one_commit_and_every_machine_has_all_of_the_history(hub, remote, skip_reports):
+def test_each_day_is_one_commit_with_history(hub, remote, skip_reports):
     first, population = remote(), hub.population
-    shown, new = run(first, hub)
+    state, new = run(first, hub)
     assert new
     dataset = hub.datasets["ann/census"]
-    assert dataset.commits == [shown.message]
-    assert dataset.tags == {f"{shown.instant:%F}": dataset.sha}
+    assert dataset.commits == [state.message]
+    assert dataset.tags == {f"{state.instant:%F}": dataset.sha}
     assert "hf://datasets/ann/census" in dataset.files["README.md"].decode()
     before = dict(dataset.files)
 
     # the same day, from elsewhere: nothing is crawled, nothing added, the reports are there
-    other, asked = remote(), len(hub.requests)
-    assert run(other, hub) == (shown, False)
-    assert not [one for one in hub.requests[asked:] if one.target.startswith("/api/models")]
+    other, requested = remote(), len(hub.requests)
+    assert run(other, hub) == (state, False)
+    assert not [
+        request for request in hub.requests[requested:] if request.target.startswith("/api/models")
+    ]
     assert (dataset.files, len(dataset.commits)) == (before, 1)
     assert (other.reports / "report.md").read_bytes() == before["daily/report.md"]
     skip_reports()
 
     population.edit(population.ids[5], tags=["tf"], lastModified=TODAY.isoformat())
     second = remote()
-    shown, new = run(second, hub, day=1)
-    assert (new, shown.kind) == (True, "update")
-    assert shown.message.startswith("data: +0 ~1 -0, pytorch-only ")
-    assert dataset.commits[1:] == [shown.message]
+    state, new = run(second, hub, day=1)
+    assert (new, state.kind) == (True, "update")
+    assert state.message.startswith("data: +0 ~1 -0, pytorch-only ")
+    assert dataset.commits[1:] == [state.message]
     grown = {name for name in dataset.files if name.startswith(("history/v", "history/c"))}
     assert all(dataset.files[name] == before[name] for name in grown & before.keys())
     assert {name for name in before if name.startswith(("models/", "figures/"))} == {
@@ -121,35 +123,33 @@ def test_each_day_is_one_commit_and_every_machine_has_all_of_the_history(hub, re
     }
     population.delete(population.ids[7])
     third = remote()
-    shown, _ = run(third, hub, day=8)
-    assert (shown.kind, shown.message[:19]) == ("crawl", "data: +0 ~0 -1, pyt")
+    state, _ = run(third, hub, day=8)
+    assert (state.kind, state.message[:19]) == ("crawl", "data: +0 ~0 -1, pyt")
     assert seen(third)[:2] == seen(second)
     assert seen(third)[:1] == seen(first)
 
 
-def test_keep_forgets_the_updates_before_a_crawl_of_long_ago(published, remote, skip_reports):
+def test_retention_deletes_old_updates(published, remote, skip_reports):
     skip_reports()
     hub = published
     assert remote("one").read_state().kind == "crawl"
     assert [run(remote("one"), hub, day=day)[0].kind for day in (1, 8)] == ["update", "crawl"]
     run(remote("one"), hub, day=9, retention=timedelta(days=1))
     machine = remote()
-    shown, _ = run(machine, hub, day=10)
-    assert shown.message.startswith("data: +0 ~0 -0")
+    state, _ = run(machine, hub, day=10)
+    assert state.message.startswith("data: +0 ~0 -0")
     with Store.open(machine.work / "hfscan.duckdb") as store:
-        assert [(one.id, one.kind) for one in list_snapshots(store)] == [
+        assert [(known.id, known.kind) for known in list_snapshots(store)] == [
             (number, "crawl") for number in (1, 3, 4, 5)
         ]
     names = {name for name in hub.datasets["ann/census"].files if "history/versions/" in name}
     assert names == {
-        f"history/versions/{one:06}-after-{other:06}.parquet"
-        for one, other in ((1, 0), (3, 1), (4, 3), (5, 4))
+        f"history/versions/{later:06}-after-{earlier:06}.parquet"
+        for later, earlier in ((1, 0), (3, 1), (4, 3), (5, 4))
     }
 
 
-def test_what_another_machine_published_meanwhile_is_not_overwritten(
-    published, remote, monkeypatch, skip_reports
-):
+def test_concurrent_commit_is_not_overwritten(published, remote, monkeypatch, skip_reports):
     skip_reports()
     hub = published
     slow, before = remote(), HubDataset.publish
@@ -171,10 +171,10 @@ def test_age_of_no_snapshot(hub, remote):
 
 
 def test_age_is_checked(published, remote):
-    shown = remote().read_state()
-    check_age(shown, timedelta(days=2))
+    state = remote().read_state()
+    check_age(state, timedelta(days=2))
     with pytest.raises(StaleError, match="more than 2 days ago"):
-        check_age(shown, timedelta(days=2), shown.instant + timedelta(days=2, seconds=1))
+        check_age(state, timedelta(days=2), state.instant + timedelta(days=2, seconds=1))
 
 
 def snapshot(tmp_path, work: str) -> list[str]:
@@ -188,18 +188,18 @@ def snapshot(tmp_path, work: str) -> list[str]:
         ("/snapshot.json", "two"), ("/lfs/", "two"), ("/tag/", "one"),
     ],
 )  # fmt: skip
-def test_killed_anywhere_and_run_again_it_completes(hub, tmp_path, skip_reports, reached, again):
-    """`reached`: what is asked of the Hub, or made in the folder, when kill -9 comes.
+def test_killed_run_completes_when_repeated(hub, tmp_path, skip_reports, reached, again):
+    """`reached`: a request or a file of the folder after which the process is killed.
 
-    `again`: the machine that runs it again; the killed one was "one".
+    `again`: the machine that runs it again; the killed process ran on "one".
     """
     hub.latency = 0.05
     process = start_hfscan(
         tmp_path, *snapshot(tmp_path, "one"), HF_ENDPOINT=hub.url, HF_TOKEN=TOKEN
     )
     while process.poll() is None:
-        asked = any(reached in one.target for one in tuple(hub.requests))
-        if asked or (reached[0] == "/" and (tmp_path / f"one{reached}").exists()):
+        requested = any(reached in request.target for request in tuple(hub.requests))
+        if requested or (reached[0] == "/" and (tmp_path / f"one{reached}").exists()):
             break
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -217,6 +217,6 @@ def test_killed_anywhere_and_run_again_it_completes(hub, tmp_path, skip_reports,
     later = DatasetTarget(
         HubDataset("ann/census", endpoint=hub.url, token=TOKEN), tmp_path / "three"
     )
-    shown, _ = run(later, hub, day=1)
-    assert shown.message.startswith("data: +0 ~0 -0")
+    state, _ = run(later, hub, day=1)
+    assert state.message.startswith("data: +0 ~0 -0")
     assert [len(models) for _, models in seen(later)] == [len(hub.population)] * 2

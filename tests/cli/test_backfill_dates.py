@@ -15,8 +15,8 @@ DATES = "SELECT id, created_at, moved_to FROM creation_dates ORDER BY id"
 CUTOFF = datetime(2022, 3, 2, 23, 29)
 
 
-def asked(hub: FakeHub) -> list[str]:
-    return [one.target for one in hub.requests if "/commits/" in one.target]
+def commit_requests(hub: FakeHub) -> list[str]:
+    return [request.target for request in hub.requests if "/commits/" in request.target]
 
 
 def cutoff_models(population: Population) -> list[dict[str, Any]]:
@@ -25,8 +25,8 @@ def cutoff_models(population: Population) -> list[dict[str, Any]]:
 
 def truth(population: Population) -> list[tuple[str, datetime, None]]:
     return sorted(
-        (one["id"], datetime.fromisoformat(one[".first_commit"]).replace(tzinfo=None), None)
-        for one in cutoff_models(population)
+        (model["id"], datetime.fromisoformat(model[".first_commit"]).replace(tzinfo=None), None)
+        for model in cutoff_models(population)
     )
 
 
@@ -38,18 +38,18 @@ def hub(crawl):
         yield hub
 
 
-def test_the_most_downloaded_first_and_none_twice(crawl, hub) -> None:
+def test_backfill_starts_with_most_downloaded(crawl, hub) -> None:
     code, out, err = crawl("--limit", "10", command="backfill-dates")
     assert (code, err) == (0, "")
     assert f"Fetched the first commits of 10 models from {hub.url} in " in out
     ranked = sorted(cutoff_models(hub.population), key=lambda m: (-m["downloads"], m["id"]))
-    names = list(dict.fromkeys(one.split("/commits/")[0] for one in asked(hub)))
+    names = list(dict.fromkeys(target.split("/commits/")[0] for target in commit_requests(hub)))
     assert names == [f"/api/models/{model['id']}" for model in ranked[:10]]
-    assert len(asked(hub)) <= 20
+    assert len(commit_requests(hub)) <= 20
 
     assert crawl(command="backfill-dates")[0] == 0
     assert crawl.rows(DATES) == truth(hub.population)
-    assert max(Counter(asked(hub)).values()) == 1
+    assert max(Counter(commit_requests(hub)).values()) == 1
     before = len(hub.requests)
     assert crawl(command="backfill-dates")[1] == "No model in the database needs a creation date.\n"
     assert len(hub.requests) == before
@@ -57,13 +57,13 @@ def test_the_most_downloaded_first_and_none_twice(crawl, hub) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
-def test_killed_at_any_moment_it_goes_on(crawl, hub) -> None:
+def test_backfill_resumes_after_kill(crawl, hub) -> None:
     chance, kills = random.Random(5), 0
     hub.latency = 0.002
     while True:
         process = crawl.start(command="backfill-dates")
-        stop = len(asked(hub)) + chance.randrange(1, 40)
-        while len(asked(hub)) < stop and process.poll() is None:
+        stop = len(commit_requests(hub)) + chance.randrange(1, 40)
+        while len(commit_requests(hub)) < stop and process.poll() is None:
             time.sleep(0.001)
         if kills < 3 and process.poll() is None:
             process.kill()
@@ -74,15 +74,15 @@ def test_killed_at_any_moment_it_goes_on(crawl, hub) -> None:
         assert process.returncode == -signal.SIGKILL, err
     assert kills == 3
     assert crawl.rows(DATES) == truth(hub.population)
-    # the model in hand is asked for again, and no other
-    assert sum(n - 1 for n in Counter(asked(hub)).values()) <= 2 * kills
+    # the model in hand is commit_requests for again, and no other
+    assert sum(n - 1 for n in Counter(commit_requests(hub)).values()) <= 2 * kills
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
-def test_interrupted_what_was_asked_is_in_the_database(crawl, hub) -> None:
+def test_backfill_keeps_dates_when_interrupted(crawl, hub) -> None:
     hub.latency = 0.02
     process = crawl.start(command="backfill-dates")
-    while len(asked(hub)) < 20:
+    while len(commit_requests(hub)) < 20:
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
@@ -90,7 +90,7 @@ def test_interrupted_what_was_asked_is_in_the_database(crawl, hub) -> None:
     assert len(crawl.rows(DATES)) >= 9
 
 
-def test_renamed_gone_private_and_rewritten(crawl) -> None:
+def test_backfill_of_changed_models(crawl) -> None:
     rows: list[dict[str, Any]] = [
         {
             "_id": f"621ffdc036468d709f{number:06x}",
@@ -123,7 +123,7 @@ def test_renamed_gone_private_and_rewritten(crawl) -> None:
         assert "needs" in crawl(command="backfill-dates")[1]
 
 
-def test_trouble_costs_requests_and_the_quota_is_kept(crawl, hub) -> None:
+def test_backfill_retries_within_quota(crawl, hub) -> None:
     kinds = ("500", "502", "429-other", "error-object", "reset", "truncated", "truncated-json")
     hub.faults = Faults(dict.fromkeys(kinds, 0.03), seed=1)
     assert crawl("--limit", "10", command="backfill-dates")[0] == 0
@@ -132,14 +132,14 @@ def test_trouble_costs_requests_and_the_quota_is_kept(crawl, hub) -> None:
     with FakeHub(hub.population, quota=100, window=1) as strict:
         crawl.endpoint = strict.url
         assert crawl(command="backfill-dates")[0] == 0
-        assert {one.status for one in strict.requests} == {200}
+        assert {request.status for request in strict.requests} == {200}
     assert crawl.rows(DATES) == truth(hub.population)
 
 
-@pytest.mark.parametrize("more", [["--year", "2022"], ["--no-resume"], ["--author", "a"]])
-def test_it_is_about_models_in_the_database(crawl, more) -> None:
+@pytest.mark.parametrize("options", [["--year", "2022"], ["--no-resume"], ["--author", "a"]])
+def test_backfill_rejects_crawl_options(crawl, options) -> None:
     crawl.endpoint = "http://127.0.0.1:9"
-    code, _, err = crawl(*more, command="backfill-dates")
+    code, _, err = crawl(*options, command="backfill-dates")
     assert code == 2
-    assert f"There is no option '{more[0]}'" in err
+    assert f"There is no option '{options[0]}'" in err
     assert crawl(command="backfill-dates")[0] == 6

@@ -1,4 +1,4 @@
-"""`hfscan doctor` says what is well, what is not, and what to do; it changes nothing."""
+"""`hfscan doctor` reports each check with a hint, and changes nothing."""
 
 import json
 import sys
@@ -31,23 +31,23 @@ def doctor(tmp_path, hub):
     return run
 
 
-def states(found) -> dict[str, str]:
-    return {area: one["status"] for area, one in found.items()}
+def statuses(found) -> dict[str, str]:
+    return {area: check["status"] for area, check in found.items()}
 
 
-def test_before_the_first_census(doctor, hub, tmp_path) -> None:
+def test_doctor_before_first_crawl(doctor, hub, tmp_path) -> None:
     found = doctor("--no-backends", code=0)
     assert __version__ in found["hfscan"]["message"]
     assert f"duckdb {duckdb.__version__}" in found["packages"]["message"]
     assert "hfscan crawl" in found["database"]["hint"]
     assert found["hub"]["message"] == f"{hub.url} responds"
     assert found["rate limit"]["message"].startswith("499 of 500 requests left, reset in ")
-    assert states(found)["token"] == "note"
+    assert statuses(found)["token"] == "note"
     assert len(hub.requests) == 1
     assert not list(tmp_path.iterdir())
 
 
-def test_after_a_census_with_a_token(doctor, crawl, hub, tmp_path) -> None:
+def test_doctor_after_crawl_with_token(doctor, crawl, hub, tmp_path) -> None:
     crawl.endpoint = hub.url
     assert crawl("--limit", "5")[0] == 0
     found = doctor("--no-backends", code=0, HF_TOKEN=TOKEN)
@@ -57,7 +57,7 @@ def test_after_a_census_with_a_token(doctor, crawl, hub, tmp_path) -> None:
     assert "journal" not in found
 
 
-def test_an_unfinished_crawl_is_told(doctor, crawl, hub) -> None:
+def test_doctor_reports_unfinished_crawl(doctor, crawl, hub) -> None:
     crawl.endpoint, hub.latency = hub.url, 0.02
     process = crawl.start()
     while len(hub.requests) < 5:
@@ -71,7 +71,7 @@ def test_an_unfinished_crawl_is_told(doctor, crawl, hub) -> None:
     assert "--no-resume" in found["journal"]["hint"]
 
 
-def test_a_hub_in_trouble(doctor, hub) -> None:
+def test_doctor_reports_hub_errors(doctor, hub) -> None:
     found = doctor("--no-backends", "--endpoint", "http://127.0.0.1:9", code=1)
     assert found["hub"]["status"] == "problem"
     assert "--endpoint" in found["hub"]["message"]
@@ -86,7 +86,7 @@ def test_a_hub_in_trouble(doctor, hub) -> None:
     assert "rate limited" in doctor("--no-backends", code=1)["hub"]["message"]
 
 
-def test_a_database_in_trouble(doctor, tmp_path) -> None:
+def test_doctor_reports_database_errors(doctor, tmp_path) -> None:
     (tmp_path / "hfscan.duckdb").write_text("dear diary " * 5_000)
     found = doctor("--no-backends", code=1)
     assert "not a DuckDB database" in found["database"]["message"]
@@ -96,11 +96,11 @@ def test_a_database_in_trouble(doctor, tmp_path) -> None:
     assert "not hfscan's" in doctor("--no-backends", code=1)["database"]["message"]
 
 
-def test_backends_are_asked_in_their_own_processes(doctor, tmp_path) -> None:
+def test_doctor_starts_backends(doctor, tmp_path) -> None:
     backend = tmp_path / "python"
     answer = {"id": 1, "ok": True, "versions": {"torch": "9.9"}, "device": "Abacus 3", "threads": 1}
-    said = f"input()\nprint('''{json.dumps(answer)}''', flush=True)\ninput()\n"
-    backend.write_text(f"#!{sys.executable}\n{said}")
+    script = f"input()\nprint('''{json.dumps(answer)}''', flush=True)\ninput()\n"
+    backend.write_text(f"#!{sys.executable}\n{script}")
     backend.chmod(0o755)
     found = doctor(
         "--backend-python", f"pytorch={backend}", "--backend-python", "flax=/nowhere/python", code=0
@@ -112,7 +112,7 @@ def test_backends_are_asked_in_their_own_processes(doctor, tmp_path) -> None:
     assert "network" in found["confinement"]["message"]
 
 
-def test_wrong_usage(run_cli) -> None:
+def test_doctor_refuses_wrong_backends(run_cli) -> None:
     for wrong in ("pytorch", "tinygrad=python"):
         code, _, err = run_cli("doctor", "--backend-python", wrong)
         assert code == 2

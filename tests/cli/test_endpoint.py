@@ -74,7 +74,7 @@ def test_endpoint_option_with_a_secret_is_refused(hfscan: Run, endpoint: str) ->
     assert (code, SECRET in out) == (4, False)
 
 
-def test_doctor_redacts_what_an_old_journal_holds(hfscan: Run, tmp_path: Path) -> None:
+def test_doctor_redacts_endpoint_of_old_journal(hfscan: Run, tmp_path: Path) -> None:
     endpoint = f"http://user:{SECRET}@hub.example/path?token={SECRET}#{SECRET}"
     with Journal(journal_dir(tmp_path / "hfscan.duckdb"), endpoint, Scope()) as journal:
         journal.begin(plan_crawl(Scope(), endpoint))
@@ -84,7 +84,7 @@ def test_doctor_redacts_what_an_old_journal_holds(hfscan: Run, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "redacted"),
     [
         ("https://huggingface.co", "https://huggingface.co"),
         ("http://u:p@h:8080/x?y=z#f", "http://h:8080/x"),
@@ -93,8 +93,8 @@ def test_doctor_redacts_what_an_old_journal_holds(hfscan: Run, tmp_path: Path) -
         ("", ""),
     ],
 )
-def test_redact_url_drops_credentials(url: str, shown: str) -> None:
-    assert redact_url(url) == shown
+def test_redact_url_drops_credentials(url: str, redacted: str) -> None:
+    assert redact_url(url) == redacted
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_redact_url_drops_credentials(url: str, shown: str) -> None:
         ("http://127.0.0.1.example", False),
     ],
 )
-def test_may_receive_token_where_nobody_else_reads(endpoint: str, may: bool) -> None:
+def test_may_receive_token_over_safe_connections(endpoint: str, may: bool) -> None:
     assert may_receive_token(endpoint) is may
 
 
@@ -121,16 +121,16 @@ def hub() -> Iterator[FakeHub]:
         yield hub
 
 
-def test_token_stays_at_home_over_http(hfscan: Run, hub: FakeHub) -> None:
+def test_token_is_not_sent_over_http(hfscan: Run, hub: FakeHub) -> None:
     """A proxy stands for the network: it sees what is sent to a machine elsewhere."""
     elsewhere = {"HF_TOKEN": TOKEN, "HTTP_PROXY": hub.url, "http_proxy": hub.url}
-    asked = ("crawl", "--limit", "1", "--endpoint", "http://hub.example")
-    _, out = hfscan(*asked, **elsewhere)
+    command = ("crawl", "--limit", "1", "--endpoint", "http://hub.example")
+    _, out = hfscan(*command, **elsewhere)
     assert "the token is not sent: http://hub.example" in out
     assert "--allow-http-token" in out
     assert hub.requests
-    assert {one.identity for one in hub.requests} == {"127.0.0.1"}
-    _, out = hfscan(*asked, "--allow-http-token", **elsewhere)
+    assert {request.identity for request in hub.requests} == {"127.0.0.1"}
+    _, out = hfscan(*command, "--allow-http-token", **elsewhere)
     assert "not sent" not in out
     assert hub.requests[-1].identity == "me"
     _, out = hfscan("doctor", "--no-backends", "--endpoint", "http://hub.example", **elsewhere)
@@ -146,7 +146,7 @@ def test_token_stays_at_home_over_http(hfscan: Run, hub: FakeHub) -> None:
     )  # fmt: skip
     assert "not sent" in out
     assert len(hub.requests) > before
-    assert {one.identity for one in hub.requests[before:]} == {"127.0.0.1"}
+    assert {request.identity for request in hub.requests[before:]} == {"127.0.0.1"}
 
 
 class Echo(FakeHub):
@@ -155,10 +155,10 @@ class Echo(FakeHub):
     status, place = 403, "body"
 
     def answer(self, method: str, target: str, *rest, **more):
-        said = f"{'word ' * 116} I do not know Bearer {TOKEN}, which you sent: {TOKEN}"
+        message = f"{'word ' * 116} I do not know Bearer {TOKEN}, which you sent: {TOKEN}"
         address = f"http://{TOKEN}.example/{TOKEN}"
-        headers = {"header": {"x-error-message": said}, "link": {"location": address}}
-        answered = json_response({"error": said}, status=self.status)
+        headers = {"header": {"x-error-message": message}, "link": {"location": address}}
+        answered = json_response({"error": message}, status=self.status)
         return replace(answered, headers=answered.headers | headers.get(self.place, {}))
 
 
@@ -172,7 +172,7 @@ class Echo(FakeHub):
         (302, "link", ["crawl", "doctor"]),
     ],
 )
-def test_token_that_a_hub_repeats_is_masked(
+def test_token_in_response_is_masked(
     hfscan: Run, status: int, place: str, commands: list[str]
 ) -> None:
     hub = Echo(Population.synthetic(3, seed=1), quota=None)
@@ -185,7 +185,7 @@ def test_token_that_a_hub_repeats_is_masked(
             assert TOKEN[:12] not in out, command
 
 
-def test_report_says_that_the_first_crawl_is_unfinished(hfscan: Run, tmp_path: Path) -> None:
+def test_report_names_unfinished_crawl(hfscan: Run, tmp_path: Path) -> None:
     with FakeHub(Population.synthetic(20, seed=1), quota=None) as hub:
         assert hfscan("crawl", "--endpoint", hub.url)[0] == 0
         assert hfscan("delete", "1")[0] == 0

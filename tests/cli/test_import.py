@@ -72,7 +72,7 @@ def test_complete_import_must_not_drop(run):
     assert run(models(20), "2023-01-01", "--complete").exit_code == 0  # nothing was before it
 
 
-def test_import_without_a_field_is_no_drop_of_it(run):
+def test_missing_field_is_no_drop(run):
     assert run(models(100), "2024-01-01", "--complete").exit_code == 0
     bare = [{"id": row["id"]} for row in models(100)]
     assert run(bare, "2024-01-02", "--complete").exit_code == 0
@@ -91,7 +91,7 @@ def test_import_must_not_drop_within_its_series(run):
     assert run(models(10), "2024-01-02", "--partial").exit_code == 0
 
 
-def test_import_says_what_it_left_out(run):
+def test_import_lists_skipped_rows(run):
     rows = [
         *models(2),
         None,
@@ -106,7 +106,7 @@ def test_import_says_what_it_left_out(run):
     assert "Skipped created_at of 1 models: it contradicts createdAt." in result.output
 
 
-def test_lost_row_is_no_departure(run):
+def test_damaged_row_is_no_removal(run):
     assert run(models(100), "2024-01-01", "--complete").exit_code == 0
     result = run([*models(99), {"tags": []}], "2024-01-02", "--complete")
     assert result.exit_code == 0

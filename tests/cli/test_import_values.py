@@ -19,7 +19,7 @@ EAST_AND_WEST = ["Asia/Kolkata", "America/Los_Angeles"]
 
 
 @pytest.mark.parametrize("zone", EAST_AND_WEST)
-def test_time_zone_moves_no_date(tmp_path, zone):
+def test_time_zone_does_not_shift_dates(tmp_path, zone):
     """Parquet with TIMESTAMP WITH TIME ZONE, as pandas and polars write it; JSON with offsets."""
     dump, db = tmp_path / "d.parquet", tmp_path / "h.duckdb"
     with duckdb.connect() as connection:
@@ -166,7 +166,7 @@ def test_impossible_creation_dates_are_left_out(run_cli, tmp_path):
     ("text", "expected", "message"),
     [("", 8, "is empty"), ("id,created_at\n", 0, "has no creation dates to store")],
 )
-def test_file_without_creation_dates_is_said(run_cli, tmp_path, text, expected, message):
+def test_file_without_creation_dates_is_reported(run_cli, tmp_path, text, expected, message):
     dates = tmp_path / "dates.csv"
     dates.write_text(text)
     code, out, err = run_cli("import", "--creation-dates", dates, "--db", tmp_path / "h.duckdb")

@@ -40,7 +40,7 @@ def publish(hub, db, tmp_path):
     return run
 
 
-def test_in_one_commit_and_none_where_nothing_changed(hub, db, publish, tmp_path) -> None:
+def test_publish_commits_changes_only(hub, db, publish, tmp_path) -> None:
     out = publish("ann/census")
     assert out.startswith(f"Published {hub.url}/datasets/ann/census (commit ")
     dataset = hub.datasets["ann/census"]
@@ -55,11 +55,11 @@ def test_in_one_commit_and_none_where_nothing_changed(hub, db, publish, tmp_path
     assert publish("ann/census").startswith("No changes at")
     assert (dataset.files, len(dataset.commits)) == (first, 1)
 
-    # a later census, with no model of the oldest part left: its file goes, a user's own stays
+    # later, without models of the oldest part: its file is deleted, a user's own stays
     dataset.files["notes.md"] = b"mine"
     cutoff = [key for key in hub.population.ids if key < "6220"]
-    for one in cutoff:
-        hub.population.delete(one)
+    for key in cutoff:
+        hub.population.delete(key)
     crawl(Scope(), endpoint=hub.url, token=TOKEN, db=db)
     assert publish("ann/census").startswith("Published")
     assert len(dataset.commits) == 2
@@ -68,7 +68,7 @@ def test_in_one_commit_and_none_where_nothing_changed(hub, db, publish, tmp_path
     assert dataset.files["notes.md"] == b"mine"
 
 
-def test_what_is_published_can_be_read_and_holds_no_secret(hub, publish, tmp_path) -> None:
+def test_published_files_hold_no_secret(hub, publish, tmp_path) -> None:
     publish("ann/census", "--license", "cc0-1.0")
     files = hub.datasets["ann/census"].files
     assert not any(secret in body for body in files.values()
@@ -88,7 +88,7 @@ def test_what_is_published_can_be_read_and_holds_no_secret(hub, publish, tmp_pat
         assert secret == []
 
 
-def test_private_and_what_is_refused(hub, publish) -> None:
+def test_publish_refuses_wrong_targets(hub, publish) -> None:
     publish("ann/hidden", "--private")
     assert hub.datasets["ann/hidden"].private
     assert publish("ann/hidden").startswith("No changes")

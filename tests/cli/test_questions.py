@@ -40,7 +40,7 @@ def ask(tmp_path):
         command = [*map(str, arguments), "--db", str(db)]
         return CliRunner().invoke(cli, command, catch_exceptions=False).stdout
 
-    run.observe = observe  # type: ignore[attr-defined] # one fixture for both
+    run.observe = observe  # type: ignore[attr-defined]
     return run
 
 
@@ -48,7 +48,7 @@ def keras(name, **rest):
     return {"id": name, "tags": ["tf"], "createdAt": "2023-01-02T00:00:00.000Z"} | rest
 
 
-def test_shares_by_year_of_creation(ask):
+def test_trend_per_year_of_creation(ask):
     ask.observe("2024-01-01", BERT, keras("ann/k"), keras("ann/both", tags=["tf", "pytorch"]))
     rows = json.loads(ask("trend", "--format", "json"))
     found = {
@@ -90,7 +90,7 @@ def test_report_has_transitions_of_earlier_models(ask):
     assert f'aria-label="{flow}"' in page
 
 
-def test_adoption_of_formats(ask):
+def test_trend_of_formats(ask):
     ask.observe("2024-01-01", BERT | {"tags": ["safetensors"]}, keras("ann/k"))
     rows = list(csv.DictReader(io.StringIO(ask("trend", "--formats", "--format", "csv"))))
     shares = {(row["period"], row["framework"]): row["share"] for row in rows}
@@ -101,7 +101,7 @@ def test_adoption_of_formats(ask):
     assert "Safetensors" not in by_files
 
 
-def test_a_model_is_explained_under_each_definition(ask):
+def test_explain_under_each_definition(ask):
     ask.observe("2024-01-01", BERT)
     rows = json.loads(ask("explain", "ann/bert", "--format", "json"))
     why = {(row["definition"], row["framework"]): row for row in rows}

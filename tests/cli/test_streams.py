@@ -65,7 +65,7 @@ def test_full_stdout_ends_with_code_9(folder, name):
 
 
 @pytest.mark.parametrize("name", PRINTING)
-def test_reader_that_left_ends_with_code_141(folder, name):
+def test_closed_pipe_ends_with_code_141(folder, name):
     read, write = os.pipe()
     os.close(read)
     done = run(folder, *PRINTING[name], stdout=write)
@@ -82,7 +82,7 @@ def test_closed_stdout_ends_with_code_9(folder, name):
     assert b"Cannot write to standard output: the stream is closed" in done.stderr
 
 
-def test_closed_stdout_spares_files(folder):
+def test_closed_stdout_leaves_files_intact(folder):
     """A file opened later must not become stdout."""
 
     def close():
@@ -105,7 +105,7 @@ def test_full_stderr_stops_nothing(folder):
 @pytest.mark.parametrize(
     ("encoding", "read_as"), [("cp1252", "cp1252"), ("latin-1", "latin-1"), ("ascii", "utf-8")]
 )
-def test_text_is_escaped_where_encoding_lacks_it(folder, encoding, read_as):
+def test_text_is_escaped_for_narrow_encodings(folder, encoding, read_as):
     variables = {"PYTHONIOENCODING": encoding}
     query = ("query", "SELECT id FROM census")
     for command in (query, PRINTING["explain"]):

@@ -149,7 +149,7 @@ def test_values_of_json_are_the_hubs_own(run, db):
         "query", "SELECT id, tags FROM census ORDER BY id", "--format", "json", "--db", db
     )
     rows = json.loads(out)
-    assert [(row["id"], row["tags"]) for row in rows] == [(one["id"], one["tags"]) for one in ROWS]
+    assert [(row["id"], row["tags"]) for row in rows] == [(row["id"], row["tags"]) for row in ROWS]
 
 
 def test_cells_of_csv_are_one_line_and_no_formula(run, db):

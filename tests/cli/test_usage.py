@@ -95,21 +95,19 @@ def test_unknown_names_get_a_hint(db, arguments, code, hint):
     assert hint in message
 
 
-def test_the_query_and_report_pages_fit_the_choices():
+def test_declared_values_match_choices():
     """Values that headers of queries declare are those of the code."""
-    declared = {
-        (name, one.name): one.values for name in list_queries() for one in load(name).parameters
-    }
+    declared = {(name, p.name): p.values for name in list_queries() for p in load(name).parameters}
     assert declared["exclusivity", "definition"] == ("tag", "weights", "loadable")
     assert set(declared["framework_speed", "backend"]) == set(backend_names())
     for (name, parameter), values in declared.items():
-        default = next(one.default for one in load(name).parameters if one.name == parameter)
+        default = next(p.default for p in load(name).parameters if p.name == parameter)
         plain = not any(value.startswith("<") for value in values)
         assert not values or not plain or default is None or default in values
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("report", "--by", "task", "--by", "library"), "was given task and library"),
         (("report", "--year", "2022", "--year", "2023"), "was given 2022 and 2023"),
@@ -129,10 +127,10 @@ def test_the_query_and_report_pages_fit_the_choices():
          "500 was given two values"),
     ],
 )  # fmt: skip
-def test_two_values_for_one_are_refused(arguments, told):
+def test_two_values_for_one_option_are_refused(arguments, expected):
     code, message = refused(None, *arguments)
     assert code == 2
-    assert told in message
+    assert expected in message
 
 
 @pytest.mark.parametrize(
@@ -145,7 +143,7 @@ def test_two_values_for_one_are_refused(arguments, told):
         ("query", "model", "--param", "id"),
     ],
 )
-def test_a_pair_without_equals_is_refused(arguments):
+def test_pair_without_equals_is_refused(arguments):
     code, message = refused(None, *arguments)
     assert code == 2
     assert "is not of the form" in message
@@ -167,7 +165,7 @@ def test_as_of_today_is_answered(db):
     assert done.exit_code == 0
 
 
-def test_the_same_value_twice_is_harmless(db):
+def test_repeated_equal_value_is_accepted(db):
     command = ["report", "--year", "2023", "--year", "2023", "--db", str(db), "--db", str(db)]
     assert CliRunner().invoke(cli, command).exit_code == 0
 
@@ -178,11 +176,11 @@ def test_every_command_refuses_two_values():
         command = cli.get_command(context, name)
         assert isinstance(command, Command | Group), name
         if isinstance(command, click.Group):
-            assert all(isinstance(one, Command) for one in command.commands.values())
+            assert all(isinstance(child, Command) for child in command.commands.values())
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("--year", "2023", "--compare-year", "2023"), "is the same as --year"),
         (("--compare-snapshot", "1"), "is the snapshot of the report"),
@@ -204,11 +202,11 @@ def test_every_command_refuses_two_values():
         (("--as-of", "2999-01-01"), "2999-01-01 lies in the future"),
     ],
 )
-def test_reports_refuse_contradictions(db, tmp_path, monkeypatch, arguments, told):
+def test_reports_refuse_contradictions(db, tmp_path, monkeypatch, arguments, expected):
     monkeypatch.chdir(tmp_path)
     code, message = refused(db, "report", *arguments)
     assert code == 2
-    assert told in " ".join(message.split())
+    assert expected in " ".join(message.split())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -235,7 +233,7 @@ def test_out_names_folders_and_files(db, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("report", "--exclude-top-authors", "5"), "no model is left"),
         (("report", "--name", "claims", "--year", "2023"), "cannot be combined with --year"),
@@ -247,10 +245,10 @@ def test_out_names_folders_and_files(db, tmp_path, monkeypatch):
         (("explain", "ann/m0", "--snapshot", "1", "--as-of", "2024-07-11"), "cannot be combined"),
     ],
 )  # fmt: skip
-def test_conflicting_filters_are_refused(db, arguments, told):
+def test_conflicting_filters_are_refused(db, arguments, expected):
     code, message = refused(db, *arguments)
     assert code in (2, 7)
-    assert told in " ".join(message.split())
+    assert expected in " ".join(message.split())
 
 
 def test_dialect_needs_a_named_query(db):
@@ -281,7 +279,7 @@ def test_timing_options_need_timing(option):
     assert f"{option[0]} is about timing" in message
 
 
-def test_a_crawl_that_meets_nothing_records_nothing(run_cli):
+def test_empty_crawl_records_nothing(run_cli):
     with FakeHub(Population.synthetic(50, seed=1)) as hub:
         for filters, hint in (
             (("--task", "text-genaration"), "Did you mean 'text-generation'"),
@@ -335,7 +333,7 @@ def test_figures_without_data_are_not_found(db, request_, message):
         database.figures(**request_)
 
 
-def test_a_figure_refuses_unknown_names(db):
+def test_figure_refuses_unknown_names(db):
     with hfscan.open(db) as database:
         with pytest.raises(InvalidRequestError, match="Did you mean 'pytorch'"):
             database.figure("exclusive", framework="pytorh")

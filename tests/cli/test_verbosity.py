@@ -44,7 +44,7 @@ def test_vv_logs_requests_with_their_ids(crawl):
     )  # the last proves the end
 
 
-def test_q_leaves_out_notes(crawl, tmp_path):
+def test_q_omits_notes(crawl, tmp_path):
     crawl("--quiet")
     assert crawl(command=("report", "--out", "r.md"))[1] == "Wrote r.md\n"
     assert crawl("-q", command=("report", "--out", "r.md"))[1] == ""
