@@ -73,21 +73,21 @@ class UtcTime(click.ParamType[datetime]):
             )
 
 
-class PastDay(click.DateTime):
+class PastDay(click.ParamType[datetime]):
     """A day (UTC) that has begun. Converts to its first microsecond, as a naive `datetime`."""
 
-    def __init__(self) -> None:
-        super().__init__(["%Y-%m-%d"])
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Return what the help shows as the value."""
-        return "YYYY-MM-DD"
+    name = "YYYY-MM-DD"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         """Return the start of the day; fail if it lies in the future."""
-        day: datetime = super().convert(value, param, ctx)
+        if isinstance(value, datetime):
+            return value
+        try:
+            day = datetime.strptime(value, "%Y-%m-%d")
+        except ValueError:
+            self.fail(f"{value!r} is not a day; use e.g. 2024-07-11.", param, ctx)
         if day.date() > datetime.now(UTC).date():
             self.fail(f"{day:%Y-%m-%d} lies in the future.", param, ctx)
         return day

@@ -95,7 +95,7 @@ def command(
             "--observed-at is required: the time at which the dump was recorded."
         )
     if observed_at is not None and observed_at > datetime.now(UTC):
-        raise click.BadParameter("the time is in the future", param_hint="--observed-at")
+        raise click.BadParameter("The time is in the future.", param_hint="'--observed-at'")
     with Store.open(db, write=True) as store:
         accept = None if allow_drop else partial(check_import, store, complete=complete)
         if from_export:

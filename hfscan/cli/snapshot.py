@@ -114,7 +114,9 @@ def _parse_target(
     match = _DATASET.fullmatch(target)
     if match is None:
         if "://" in target:
-            raise click.BadParameter(f"{target!r} is not of the form hf://datasets/OWNER/NAME")
+            raise click.BadParameter(
+                f"{target!r} is not of the form hf://datasets/OWNER/NAME.", param_hint="'--target'"
+            )
         return LocalTarget(Path(target))
     dataset = HubDataset(match["repo"], endpoint=access["endpoint"], token=access["token"])
     default = Path(constants.HF_HOME) / "hfscan" / dataset.repo.replace("/", "--")
