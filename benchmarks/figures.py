@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,7 +27,7 @@ from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store, import_dates, ingest_files
 
 YEAR = {"since": "2022-01-01", "until": "2023-01-01"}
-QUESTIONS: dict[str, tuple[str, Mapping[str, object]]] = {
+QUERIES: dict[str, tuple[str, Mapping[str, object]]] = {
     "year x task": ("exclusivity", {**YEAR, "by": "task"}),
     "year": ("exclusivity", YEAR),
     "by library": ("exclusivity", {"by": "library", "top": 15}),
@@ -65,24 +66,20 @@ def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
     database = _imported(folder / "many.duckdb", many)
     with Store.open(database) as store:
         view = SnapshotView.choose(store, None)
-        run = view.connection.execute
-
-        def asking(query: str, parameters: Mapping[str, object]) -> Callable[[], object]:
-            return lambda: load(query).run(store.connection, parameters)
-
-        bare = "bare scan of the mask"
-        ways: dict[str, Callable[[], object]]
-        ways = {bare: lambda: run("SELECT tag_mask, count(*) FROM census GROUP BY ALL").fetchall()}
-        ways |= {what: asking(*question) for what, question in QUESTIONS.items()}
-        seconds = _side_by_side(ways, rounds, _cpu)
+        connection, scan = view.connection, "bare scan of the mask"
+        sql = "SELECT tag_mask, count(*) FROM census GROUP BY ALL"
+        calls: dict[str, Callable[[], object]] = {scan: lambda: connection.execute(sql).fetchall()}
+        for label, (query, parameters) in QUERIES.items():
+            calls[label] = partial(load(query).run, connection, parameters)
+        seconds = _time_in_turns(calls, rounds, _cpu)
     print(f"Queries over {models:,} models (ms of all processors; ratio to the bare scan)")
-    for what, taken in seconds.items():
-        ratio = median(way / base for way, base in zip(taken, seconds[bare], strict=True))
-        print(f"  {what:26} {1e3 * median(taken):8.1f} ms  {ratio:5.2f} x")
+    for label, times in seconds.items():
+        ratio = median(time / base for time, base in zip(times, seconds[scan], strict=True))
+        print(f"  {label:26} {1e3 * median(times):8.1f} ms  {ratio:5.2f} x")
 
 
 def _report(folder: Path, dump: Path, dates: Path | None, rounds: int) -> None:
-    database = _imported(folder / "one.duckdb", dump)
+    database = _imported(folder / "hfscan.duckdb", dump)
     plain = folder / "plain.duckdb"
     with duckdb.connect(plain) as connection:
         connection.execute(
@@ -98,36 +95,36 @@ def _report(folder: Path, dump: Path, dates: Path | None, rounds: int) -> None:
     if dates:
         with Store.open(database, write=True) as store:
             import_dates(store, dates)
-    ours = [sys.executable, "-m", "hfscan", "report", "--year=2022", "--format=json"]
-    theirs = [sys.executable, str(Path(__file__).with_name("plain_report.py")), str(plain)]
-    ways: dict[str, Callable[[], dict[str, Any]]] = {
-        "plain script over lists": lambda: _run_json(theirs),
-        "hfscan report --year 2022": lambda: _run_json([*ours, f"--db={database}"]),
+    script = [sys.executable, str(Path(__file__).with_name("plain_report.py")), str(plain)]
+    report = [sys.executable, "-m", "hfscan", "report", "--year=2022", "--format=json"]
+    calls: dict[str, Callable[[], dict[str, Any]]] = {
+        "plain script over lists": lambda: _run_json(script),
+        "hfscan report --year 2022": lambda: _run_json([*report, f"--db={database}"]),
     }
-    expected, found = (way() for way in ways.values())
-    _agree(expected, found)
-    figures = sum(len(expected[part]) for part in ("figures", "sensitivity"))
+    expected, found = (call() for call in calls.values())
+    _check_equal(expected, found)
+    figures = sum(len(expected[part]) for part in ("figures", "breakdowns"))
     print(f"A report as a process: {figures} figures and {len(expected['tables'])} tables, equal")
-    for clock, what in ((time.perf_counter, "s"), (_cpu, "s of all processors")):
-        base, hfscan = _side_by_side(ways, rounds, clock).values()
-        for way, taken in zip(ways, (base, hfscan), strict=True):
-            print(f"  {way:26} {median(taken):8.2f} {what}, {min(taken):.2f} to {max(taken):.2f}")
+    for clock, unit in ((time.perf_counter, "s"), (_cpu, "s of all processors")):
+        base, hfscan = _time_in_turns(calls, rounds, clock).values()
+        for label, times in zip(calls, (base, hfscan), strict=True):
+            print(f"  {label:26} {median(times):8.2f} {unit}, {min(times):.2f} to {max(times):.2f}")
         ratios = [a / b for a, b in zip(hfscan, base, strict=True)]
         print(f"  ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
 def _run_json(command: list[str]) -> dict[str, Any]:
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 our own
-    document: dict[str, Any] = json.loads(done.stdout)
+    output = subprocess.check_output(command)  # noqa: S603 our own
+    document: dict[str, Any] = json.loads(output)
     return document
 
 
 _KEYS = ("definition", "frameworks", "population", "cutoff", "weight", "by", "group", "name")
 
 
-def _agree(expected: dict[str, Any], found: dict[str, Any]) -> None:
+def _check_equal(expected: dict[str, Any], found: dict[str, Any]) -> None:
     """Raise AssertionError unless the report and the script give the same numbers."""
-    for part in ("figures", "sensitivity"):
+    for part in ("figures", "breakdowns"):
         script, report = (
             {
                 json.dumps([row[key] for key in (*_KEYS, "framework")]): row["numerator"]
@@ -146,19 +143,19 @@ def _agree(expected: dict[str, Any], found: dict[str, Any]) -> None:
             assert row.items() <= other.items(), f"{table['name']} differs: {row}, {other}"
 
 
-def _side_by_side(
-    ways: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
+def _time_in_turns(
+    calls: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
 ) -> dict[str, list[float]]:
-    """Return the seconds of each way by the clock; the ways take turns."""
-    taken: dict[str, list[float]] = {what: [] for what in ways}
-    for way in ways.values():
-        way()  # warm
+    """Return the seconds of each call by the clock; the calls take turns."""
+    seconds: dict[str, list[float]] = {label: [] for label in calls}
+    for call in calls.values():
+        call()  # warm
     for _ in range(rounds):
-        for what, way in ways.items():
-            began = clock()
-            way()
-            taken[what].append(clock() - began)
-    return taken
+        for label, call in calls.items():
+            started = clock()
+            call()
+            seconds[label].append(clock() - started)
+    return seconds
 
 
 def _cpu() -> float:

@@ -23,7 +23,7 @@ FRAMEWORK_SETS = {
     (*PAIR, "jax"): (*PAIR, "jax"),
     ("all",): tuple(
         key for key, entry in FRAMEWORKS.items()
-        if entry["kind"] in ("framework", "runtime") and "of" not in entry
+        if entry["kind"] in ("framework", "runtime") and "parent" not in entry
     ),
 }  # fmt: skip
 CREATED = "created_at >= '2022-01-01' AND created_at < '2023-01-01'"
@@ -50,7 +50,7 @@ def tag(key: str) -> str:
 
 def loadable(key: str) -> str:
     """Return the SQL condition that a model can be loaded with framework `key`."""
-    formats = [name for name, entry in FRAMEWORKS.items() if entry.get("of") == key]
+    formats = [name for name, entry in FRAMEWORKS.items() if entry.get("parent") == key]
     ways = [way for name in (key, *formats) for way in (tag(name), *by_rules(name))]
     return f"({' OR '.join(ways)})"
 
@@ -211,16 +211,16 @@ def main() -> None:
         for row in section("created", kind, weight=weight)
     ]  # fmt: skip
     grouped = [row for by in GROUPS if by for row in section("created", "excluded", by=by)]
-    sensitivity = [
+    breakdowns = [
         row for definition in DEFINITIONS for frameworks in FRAMEWORK_SETS
         for row in section("created", "excluded", definition=definition, frameworks=frameworks)
     ]  # fmt: skip
-    sensitivity += [
+    breakdowns += [
         row for weight in WEIGHTS for row in section("created", "excluded", weight=weight)
     ]
     document = {
         "figures": created + section("existing") + grouped,
-        "sensitivity": sensitivity,
+        "breakdowns": breakdowns,
         "tables": {table.__name__: table(connection) for table in (cutoff, concentration, formats)},
     }
     json.dump(document, sys.stdout)

@@ -24,20 +24,22 @@ CUDA_PACKAGE = re.compile(r"nvidia-|cuda-|triton$")
 """Dependencies of PyTorch's CUDA build, which pins them itself."""
 
 
-def resolve(python: Path, wanted: list[str], pins: dict[str, str], file: Path) -> dict[str, str]:
-    """Return `pins` (name -> version) and everything else that pip would install, with pip."""
+def resolve(
+    python: Path, requirements: list[str], pins: dict[str, str], file: Path
+) -> dict[str, str]:
+    """Return `pins` (name -> version), extended by everything else that pip would install."""
     file.write_text(format_pins(pins), encoding="utf-8")
     command = [str(python), "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-    kept = {k: v for k, v in os.environ.items() if k not in ("PIP_CONSTRAINT", "PYTHONPATH")}
-    report = subprocess.check_output(
-        [*command, "--report", "-", "--constraint", str(file), "pip", *wanted], cwd=ROOT, env=kept
-    )
-    found = dict(pins)
+    hidden = ("PIP_CONSTRAINT", "PYTHONPATH")
+    environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    command += ["--report", "-", "--constraint", str(file), "pip", *requirements]
+    report = subprocess.check_output(command, cwd=ROOT, env=environment)
+    resolved = dict(pins)
     for package in json.loads(report)["install"]:
         name = re.sub(r"[-_.]+", "-", package["metadata"]["name"]).lower()
         if name != "hfscan" and not CUDA_PACKAGE.match(name):
-            found[name] = package["metadata"]["version"].partition("+")[0]
-    return found
+            resolved[name] = package["metadata"]["version"].partition("+")[0]
+    return resolved
 
 
 def format_pins(pins: dict[str, str]) -> str:
@@ -53,15 +55,18 @@ def main(pythons: list[str]) -> None:
         for number, python in enumerate(pythons):
             venv = Path(folder, str(number))
             subprocess.run([python, "-m", "venv", venv], check=True)
-            own = venv / "bin" / "python"
-            subprocess.run([own, "-m", "pip", "install", "-q", "--upgrade", "pip"], check=True)
-            for name, wanted in ENVIRONMENTS.items():
-                pins[name] = resolve(own, wanted, pins[name], Path(folder, "pins.txt"))
+            own_python = venv / "bin" / "python"
+            subprocess.run(
+                [own_python, "-m", "pip", "install", "-q", "--upgrade", "pip"], check=True
+            )
+            for name, requirements in ENVIRONMENTS.items():
+                file = Path(folder, "pins.txt")
+                pins[name] = resolve(own_python, requirements, pins[name], file)
                 print(f"{name}, {python}: {len(pins[name])} pins", flush=True)
     (ROOT / "constraints").mkdir(exist_ok=True)
-    for name, found in pins.items():
+    for name, resolved in pins.items():
         path = ROOT / "constraints" / f"{name}.txt"
-        path.write_text(format_pins(found), encoding="utf-8")
+        path.write_text(format_pins(resolved), encoding="utf-8")
 
 
 if __name__ == "__main__":

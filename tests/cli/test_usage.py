@@ -14,6 +14,7 @@ from hfscan.api import Records
 from hfscan.cli import COMMANDS, cli
 from hfscan.cli._command import Command, Group
 from hfscan.errors import HfscanError, InvalidRequestError, NotFoundError
+from hfscan.figures import GROUPINGS
 from hfscan.figures.queries import list_queries, load
 from hfscan.parity.process import backend_names
 from hfscan.suggest import did_you_mean, unknown
@@ -99,6 +100,7 @@ def test_declared_values_match_choices():
     """Values that headers of queries declare are those of the code."""
     declared = {(name, p.name): p.values for name in list_queries() for p in load(name).parameters}
     assert declared["exclusivity", "definition"] == ("tag", "weights", "loadable")
+    assert declared["exclusivity", "by"] == GROUPINGS
     assert set(declared["framework_speed", "backend"]) == set(backend_names())
     for (name, parameter), values in declared.items():
         default = next(p.default for p in load(name).parameters if p.name == parameter)
