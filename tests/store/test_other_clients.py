@@ -43,7 +43,12 @@ def old_duckdb(request) -> Path:
     if not (folder / "duckdb").is_dir():
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
         command += ["--only-binary=:all:", "--target", str(folder), f"duckdb=={OLD}.*"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        # without the environment's pins: they name another DuckDB
+        pins = {"PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT"}
+        environment = {name: value for name, value in os.environ.items() if name not in pins}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
         if done.returncode:
             pytest.skip(f"DuckDB {OLD} cannot be installed: {done.stderr.strip()[-200:]}")
     return folder
