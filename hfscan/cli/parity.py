@@ -331,12 +331,12 @@ def _choose_files(formats: Collection[str], out: str | None) -> dict[Path | None
 
 
 def _write(document: dict[str, Any], format_: str, path: Path | None) -> None:
-    from hfscan.parity.report import FORMATS  # noqa: PLC0415 - it needs numpy
+    from hfscan.parity.sections import write  # noqa: PLC0415 - it needs numpy
 
     if path is None:
-        FORMATS[format_](document, output(format_))
+        write(document, format_, output(format_))
         return
     text = io.StringIO()
-    FORMATS[format_](document, text)
+    write(document, format_, text)
     write_output(path, text.getvalue(), advice="choose another --out")
     note(f"Wrote {path}")

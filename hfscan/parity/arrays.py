@@ -9,8 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from hfscan.parity.backends._tensors import total_memory_bytes
-from hfscan.parity.replies import BackendDiedError
-from hfscan.parity.result import Verdict
+from hfscan.parity.replies import backend_failed
 
 _MAX_BYTES = 16 << 30  # of the arrays of one reply
 _NUMBER_KINDS = "fiub"  # not objects: loading those runs a pickle
@@ -34,9 +33,7 @@ class ArrayReader:
                 return np.load(file, allow_pickle=False)  # type: ignore[no-any-return]
         except (OSError, ValueError, TypeError, MemoryError, RecursionError, EOFError) as error:
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise BackendDiedError(
-                Verdict.BACKEND_FAILED, f"its array {file_path.name} cannot be read: {reason}"
-            ) from error
+            raise backend_failed(f"its array {file_path.name} cannot be read: {reason}") from error
 
     def _resolve(self, path: str) -> Path:
         """Return `path`, checked to lie in the folder. Raises BackendDiedError."""
@@ -45,9 +42,7 @@ class ArrayReader:
         except (OSError, ValueError, RuntimeError):
             resolved = Path()
         if not resolved.is_relative_to(self._folder.resolve()):
-            raise BackendDiedError(
-                Verdict.BACKEND_FAILED, f"it named a file outside its folder: {path[:200]}"
-            )
+            raise backend_failed(f"it named a file outside its folder: {path[:200]}")
         return resolved
 
     def _check(self, file: BinaryIO) -> None:

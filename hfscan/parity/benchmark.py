@@ -12,8 +12,8 @@ from hfscan.parity.cases import Case, backend_spec, required_backends
 from hfscan.parity.checkpoint import open_checkpoint
 from hfscan.parity.configs import CheckpointError
 from hfscan.parity.process import BackendProcess
-from hfscan.parity.replies import BackendDiedError, BackendError, summary_line
-from hfscan.parity.result import Result, Verdict
+from hfscan.parity.replies import BackendError, backend_failed, summary_line
+from hfscan.parity.result import Result
 
 if TYPE_CHECKING:
     from hfscan.parity.run import ModelRunner
@@ -103,11 +103,9 @@ def _to_native(runner: "ModelRunner", case: Case, result: Result) -> Case:
     try:
         weights = open_checkpoint(folder).weights
     except CheckpointError as error:
-        raise BackendDiedError(
-            Verdict.BACKEND_FAILED, f"the weights it saved cannot be opened: {error}"
-        ) from error
+        raise backend_failed(f"the weights it saved cannot be opened: {error}") from error
     if not weights:
-        raise BackendDiedError(Verdict.BACKEND_FAILED, "it saved no weights that can be opened")
+        raise backend_failed("it saved no weights that can be opened")
     return Case(weights[0], case.backend, "direct")
 
 

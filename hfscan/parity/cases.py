@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 
 from hfscan.parity.checkpoint import Checkpoint, Weights
@@ -26,9 +26,6 @@ class BackendSpec:
     trains: Sequence[str]
 
 
-_CONSTANTS = ("OPENS", "NEEDS", "READS", "VARIANTS", "TRAINS")
-
-
 @cache
 def backend_spec(backend: str) -> BackendSpec:
     """Read the constants of a backend's file without importing its framework."""
@@ -38,7 +35,9 @@ def backend_spec(backend: str) -> BackendSpec:
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    return BackendSpec(*(ast.literal_eval(values[name]) for name in _CONSTANTS))
+    return BackendSpec(
+        *(ast.literal_eval(values[field.name.upper()]) for field in fields(BackendSpec))
+    )
 
 
 def find_reader(format_: str) -> str | None:

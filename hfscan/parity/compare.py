@@ -105,11 +105,10 @@ class WeightsDifference:
     only_ours: list[str] = field(default_factory=list)
     only_theirs: list[str] = field(default_factory=list)
     differ: list[str] = field(default_factory=list)
-    not_finite: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
-        return not (self.only_ours or self.only_theirs or self.differ or self.not_finite)
+        return not (self.only_ours or self.only_theirs or self.differ)
 
 
 Table = Mapping[str, Mapping[str, Any]]  # name -> a row of backends/_tensors.describe
@@ -151,5 +150,4 @@ def compare_weights(ours: Table, theirs: Table) -> WeightsDifference:
         only_ours=only_in(ours, theirs),
         only_theirs=only_in(theirs, ours),
         differ=sorted(name for name in shared if identity(ours[name]) != identity(theirs[name])),
-        not_finite=sorted(name for name in ours if not ours[name]["finite"]),
     )

@@ -121,7 +121,7 @@ def make_inputs(
     architecture = checkpoint.architecture or ""
     config = checkpoint.config
     kinds = _kinds(config, architecture)
-    text = _sub_config(config, "text_config", "encoder", "text_encoder")
+    text = _text_config(config)
     rng = np.random.default_rng(SEED)
     mask = np.ones((BATCH, 1), dtype=np.int64)
     batch: Arrays = {}
@@ -181,11 +181,12 @@ def _make_prompt(batch: Arrays, length: int) -> Arrays:
 
 def max_length(config: Config) -> int:
     """Return how many tokens a row can have, at most LENGTH."""
-    return _max_length(_sub_config(config, "text_config", "encoder", "text_encoder"))
+    # RoBERTa counts positions from 2
+    return max(4, min(LENGTH, _max_positions(_text_config(config)) - 4))
 
 
-def _max_length(config: Config) -> int:
-    return max(4, min(LENGTH, _max_positions(config) - 4))  # RoBERTa counts positions from 2
+def _text_config(config: Config) -> Config:
+    return _sub_config(config, "text_config", "encoder", "text_encoder")
 
 
 def _max_positions(config: Config) -> int:
@@ -223,7 +224,7 @@ def _regular_token_ids(config: Config) -> np.ndarray:
 def _random_tokens(
     config: Config, architecture: str, rng: np.random.Generator, padding_seed: int
 ) -> tuple[Arrays, np.ndarray]:
-    length = _max_length(config)
+    length = max_length(config)
     classifies = "SequenceClassification" in architecture
     rows = 1 if classifies and config.get("pad_token_id") is None else BATCH
     regular_ids = _regular_token_ids(config)

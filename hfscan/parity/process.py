@@ -17,7 +17,13 @@ from typing import Any
 
 from hfscan.parity import confinement
 from hfscan.parity.pipes import ReplyReader, StderrTail, send
-from hfscan.parity.replies import BackendDiedError, BackendError, ProtocolError, decode
+from hfscan.parity.replies import (
+    BackendDiedError,
+    BackendError,
+    ProtocolError,
+    backend_failed,
+    decode,
+)
 from hfscan.parity.result import Verdict
 
 BACKENDS = Path(__file__).with_name("backends")
@@ -160,7 +166,7 @@ class BackendProcess:
             return decode(line, op, number)
         except ProtocolError as error:
             self.close()
-            raise BackendDiedError(Verdict.BACKEND_FAILED, str(error)) from error
+            raise backend_failed(str(error)) from error
         except BackendError as error:
             if error.kind == Verdict.NOT_INSTALLED and not isinstance(error, BackendDiedError):
                 self.close()
@@ -201,7 +207,7 @@ class BackendProcess:
             return self._not_installed(last_line)
         if code is None:
             message = f"it closed its output without a reply; {last_line}"
-            return BackendDiedError(Verdict.BACKEND_FAILED, message)
+            return backend_failed(message)
         ending = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         return BackendDiedError(Verdict.CRASHED, f"{ending}; {last_line}")
 

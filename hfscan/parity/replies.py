@@ -33,6 +33,11 @@ class BackendDiedError(BackendError):
         super().__init__(kind, message)
 
 
+def backend_failed(message: str) -> BackendDiedError:
+    """Return the error of a backend that violated the protocol."""
+    return BackendDiedError(Verdict.BACKEND_FAILED, message)
+
+
 class ProtocolError(Exception):
     """A backend violated the protocol; the message says how."""
 

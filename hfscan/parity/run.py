@@ -17,7 +17,7 @@ from hfscan.parity.configs import CheckpointError
 from hfscan.parity.inputs import Inputs, make_inputs, max_length
 from hfscan.parity.pool import BackendPool, Settings
 from hfscan.parity.process import BackendProcess
-from hfscan.parity.replies import BackendDiedError, BackendError, summary_line
+from hfscan.parity.replies import BackendDiedError, BackendError, backend_failed, summary_line
 from hfscan.parity.result import Result, Verdict, new_result_without_run
 from hfscan.parity.verdict import Evaluator, Fault, Run, find_loading_fault
 from hfscan.parity.weights import WeightTables, read_tables
@@ -125,9 +125,7 @@ class ModelRunner:
         arrays = ArrayReader(into)
         outputs = {name: arrays.read(path) for name, path in reply["outputs"].items()}
         if missing := sorted(outputs.keys() - reply["dtypes"].keys()):
-            raise BackendDiedError(
-                Verdict.BACKEND_FAILED, f"it did not report the precision of {missing[0]}"
-            )
+            raise backend_failed(f"it did not report the precision of {missing[0]}")
         return Run(
             outputs,
             reply["dtypes"],

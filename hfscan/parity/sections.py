@@ -1,15 +1,33 @@
-"""Build the document of a parity run, the content of `--format json`."""
+"""Turn the results of a run into a document, `--format json`, and into a report for people."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from hfscan._version import __version__
-from hfscan.parity.result import Result, all_agree
+from hfscan.parity.result import Result, Verdict, all_agree
+from hfscan.report import FORMATS, CustomText, Report, Section
+from hfscan.text import encode_json
 
 Document = dict[str, Any]
+_CASES = {
+    "checkpoint": "Checkpoint", "format": "Format", "backend": "Backend",
+    "load_method": "Load method", "verdict": "Verdict", "error": "Error",
+}  # fmt: skip
+_TIMINGS = {
+    "checkpoint": "Checkpoint", "backend": "Backend", "variant": "Variant",
+    "first_call": "First", "median": "Median", "peak": "Peak", "ratio": "Ratio",
+    "range": "Range", "cpu_ratio": "CPU",
+}  # fmt: skip
+_GLOSSARY = {
+    "Baseline": "The first native case that loads completely. All others are compared with it, "
+    "and it is compared with a float64 run of itself.",
+    "Load method": "direct: the call that users make. converted: the most reliable conversion "
+    "that the library offers.",
+    "Suspect": "The backend whose own error, compared with the float64 run, stands out.",
+}
 
 
 def new_document(
@@ -32,6 +50,126 @@ def new_document(
         "agree": all_agree(results),
         "cases": cases,
         "measurements": _to_json(list(measurements)),
+    }
+
+
+def write(document: Document, format_: str, out: TextIO) -> None:
+    """Write the document to `out` in one of the formats of reports."""
+    if format_ == "json":
+        out.write(encode_json(document) + "\n")
+    else:
+        FORMATS[format_](new_report(document), out)
+
+
+def new_report(document: Document) -> Report:
+    """Return the report for people."""
+    environment, cases = document["environment"], document["cases"]
+    agreeing = sum(case["verdict"] == Verdict.AGREE for case in cases)
+    count = f"{agreeing} of {len(cases)} cases agree"
+    if document["agree"]:
+        count = f"Every weight file agrees in every backend by at least one load method ({count})"
+    versions = {
+        name: version
+        for backend in environment.get("backends", {}).values()
+        for name, version in backend.get("versions", {}).items()
+    }
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return Report(
+        "parity",
+        "Do the frameworks agree?",
+        tuple(_sections(cases, document["measurements"])),
+        notes=tuple(environment.get("notes", ())),
+        text=CustomText(
+            f"{count}.",
+            provenance=f"Run with {packages}." if packages else "",
+            glossary=_GLOSSARY,
+        ),
+    )
+
+
+def _sections(cases: Sequence[Document], timings: Sequence[Document]) -> Iterator[Section]:
+    yield Section(
+        "cases",
+        "Cases",
+        note="Error: the largest relative L2 difference of an output on real positions, compared "
+        "with the baseline (the baseline itself with a float64 run).",
+        rows=tuple(map(_case_row, cases)),
+        columns=_CASES,
+        formats={"error": "error"},
+    )
+    yield Section(
+        "details",
+        "Details",
+        rows=tuple({"case": _case_label(case), "details": _details(case)} for case in cases),
+        columns={"case": "Case", "details": "Details"},
+    )
+    if not timings:
+        return
+    timed = [row for row in timings if "fault" not in row]
+    rounds = max((row["latency_ms"]["n"] for row in timed), default=0)
+    yield Section(
+        "timings",
+        "Time and memory",
+        note="First call in seconds, median call in milliseconds, peak memory in MB. Ratio: wall "
+        "time divided by that of the checkpoint's first row in the same round, median and range of "
+        f"{rounds} rounds. CPU: the same for CPU time.",
+        paragraphs=tuple(
+            f"{row['checkpoint']}: {row['mode']} in {row['backend']} ({row['variant']}) failed: "
+            f"{row['fault']}"
+            for row in timings
+            if "fault" in row
+        ),
+        rows=tuple(map(_timing_row, timed)),
+        columns=_TIMINGS,
+        split_by="mode",
+        formats=dict.fromkeys(("first_call", "median", "ratio", "cpu_ratio"), "ratio"),
+    )
+
+
+def _backend_label(row: Document) -> str:
+    return f"{row['backend']} on {row['device']}" if row["device"] == "cuda" else row["backend"]
+
+
+def _case_label(case: Document) -> str:
+    file = case["weights"]["file"]
+    return f"{case['checkpoint']}: {file} in {_backend_label(case)} ({case['load_method']})"
+
+
+def _case_row(case: Document) -> Document:
+    errors = [row["rel_l2"] for row in case["outputs"] if row["region"] == "real"]
+    return {
+        **case,
+        "format": case["weights"]["format"],
+        "backend": _backend_label(case),
+        "error": max((error for error in errors if error is not None), default=None),
+    }
+
+
+def _details(case: Document) -> str:
+    parts = [case["reason"]]
+    if case["first_divergent_layer"] is not None:
+        parts.append(f"outputs differ from layer {case['first_divergent_layer']} on")
+    if case["reference"]["suspect_backend"]:
+        parts.append(f"suspect: {case['reference']['suspect_backend']}")
+    if case["generated_equal"]:
+        parts.append(f"{case['generation']['tokens']} generated tokens are equal")
+    if case["tf32_rel_l2"] is not None:
+        parts.append(f"TF32 would change the outputs by relative L2 {case['tf32_rel_l2']:.1e}")
+    return "; ".join([*parts, *case["notes"]])
+
+
+def _timing_row(row: Document) -> Document:
+    ratio, peak = row["ratio"], row.get("peak_rss_mb")
+    bounds = ratio["min"], ratio["max"]
+    return {
+        **row,
+        "backend": _backend_label(row),
+        "first_call": row["first_call_seconds"],
+        "median": row["latency_ms"]["p50"],
+        "peak": None if peak is None else round(peak),
+        "ratio": ratio["median"],
+        "range": "-" if None in bounds else f"{bounds[0]:.2f}-{bounds[1]:.2f}",
+        "cpu_ratio": row["cpu_ratio"]["median"],
     }
 
 

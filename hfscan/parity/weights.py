@@ -18,7 +18,7 @@ from hfscan.parity.checkpoint import Weights, read_safetensors
 from hfscan.parity.configs import CheckpointError
 from hfscan.parity.pool import BackendPool
 from hfscan.parity.process import BackendProcess
-from hfscan.parity.replies import BackendDiedError, BackendError, summary_line
+from hfscan.parity.replies import BackendDiedError, BackendError, backend_failed, summary_line
 from hfscan.parity.result import Verdict
 
 _MAX_EXAMINED = 200  # tensors whose values are fetched
@@ -68,9 +68,7 @@ class WeightTables:
                     "take", path=str(part), names=in_part, into=f"{into}/{number}"
                 )["arrays"]
                 if missing := sorted(set(in_part) - paths.keys()):
-                    raise BackendDiedError(
-                        Verdict.BACKEND_FAILED, f"it did not return the values of {missing[0]}"
-                    )
+                    raise backend_failed(f"it did not return the values of {missing[0]}")
                 arrays = ArrayReader(into)
                 found |= {name: arrays.read(paths[name]) for name in in_part}
         return found

@@ -154,7 +154,7 @@ def test_real_minilm_agrees(check):
 def test_hfscan_imports_no_framework():
     code = (
         "import sys, hfscan.cli.parity\n"
-        "from hfscan.parity import checkpoint, report, run, sections\n"
+        "from hfscan.parity import checkpoint, run, sections\n"
         "print({'torch', 'tensorflow', 'jax', 'transformers'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

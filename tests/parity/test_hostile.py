@@ -278,12 +278,13 @@ def test_odd_configs_end_in_verdicts(altered, check, set_config, name, entries):
 def test_tensor_names_have_no_control_codes(altered, check, capsys):
     import io
 
-    from hfscan.parity import report, sections
+    from hfscan.parity import sections
 
     folder = altered("bert", "model.safetensors")
     tensors = load_file(folder / "model.safetensors")
     tensors["\x1b[2J\x1b]0;owned\x07"] = next(iter(tensors.values())) + 1
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     out = io.StringIO()
-    report.write_terminal(sections.new_document(check(folder), {}, datetime.now(UTC)), out)
+    document = sections.new_document(check(folder), {}, datetime.now(UTC))
+    sections.write(document, "terminal", out)
     assert "\x1b" not in out.getvalue()

@@ -1,13 +1,12 @@
 """Verdicts on a run compared with another one."""
 
-import io
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from hfscan.parity import report, sections
+from hfscan.parity import sections
 from hfscan.parity.cases import Case
 from hfscan.parity.checkpoint import open_checkpoint
 from hfscan.parity.inputs import make_inputs
@@ -75,12 +74,11 @@ def test_devices_and_tf32_are_reported(runner, checkpoints):
     assert judged.verdict == "agree"
     assert "to pytorch on cuda (model.safetensors), " in judged.reason
     assert judged.tf32_rel_l2 == pytest.approx(3e-4, rel=1e-3)
-    text = io.StringIO()
-    report.write_terminal(sections.new_document([judged], {}, datetime.now(UTC)), text)
-    _, verdict, tf32, *_ = text.getvalue().splitlines()
-    assert "agree" in verdict
-    assert "TF32" not in verdict
-    assert tf32.endswith("(not judged)  with TF32 its outputs move by relative L2 3.0e-04")
+    report = sections.new_report(sections.new_document([judged], {}, datetime.now(UTC)))
+    cases, details = report.sections
+    assert cases.rows[0]["verdict"] == "agree"
+    expected = "TF32 would change the outputs by relative L2 3.0e-04"
+    assert details.rows[0]["details"].endswith(expected)
 
 
 @pytest.mark.parametrize(("dtype", "least"), [("bfloat16", 1e-3), ("float16", 1e-4)])

@@ -40,7 +40,7 @@ def check(runner: ParityRunner, maker: ModelMaker, architecture: str) -> Row:
         try:
             twin_error = maker.call("make", architecture=architecture, into=folder)
         except Exception as error:
-            return row | {"fault": f"PyTorch: {_summary(error)}"}
+            return row | {"fault": f"PyTorch: {type(error).__name__}: {_summary(error)}"}
         try:
             results = list(runner.check(open_checkpoint(Path(folder), architecture)))
         except HfscanError as error:

@@ -50,10 +50,11 @@ def write(report: Report, out: TextIO) -> None:
     environment.filters |= {"sanitize": sanitize, "nowrap": _nowrap, "markup": Markup}
     style = charts.read_page_file("colors.css") + charts.read_page_file("style.css")
     script = charts.read_page_file("page.js")
-    vega = charts.vega_script()
+    parts = [_Part(report, section) for section in report.sections]
+    vega = charts.vega_script() if any(part.chart for part in parts) else ""
     page = environment.get_template("report.html").render(
         report=report,
-        parts=[_Part(report, section) for section in report.sections],
+        parts=parts,
         highlights=list(_highlights(report))[:4],
         is_synthetic=any(snapshot.synthetic for snapshot in report.snapshots),
         headline=format_headline(report),
