@@ -1,8 +1,10 @@
 """Fixtures and the environment of all tests."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,10 +18,12 @@ from hfscan.store import NewSnapshot, Store, import_dates, ingest_files
 _ROOT = Path(__file__).parents[1]
 _SHARED = _ROOT.parent / "shared" / "data"
 _PARITY = Path(__file__).parent / "parity"
-_LONG = frozenset(
+_LONG_FILES = [
     f"test_{name}.py"
-    for name in "snapshot_remote replay workflows snapshot census pages recount".split()
-)
+    for name in (
+        "pages recount snapshot_remote history census workflows browser torture replay snapshot"
+    ).split()
+]
 
 # for hfscan in this process and in those that tests start: this checkout, and nobody's settings
 for _name in [*os.environ]:
@@ -31,8 +35,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join((str(_ROOT), str(_ROOT / "tests" / "s
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, or one worker is left alone with them at the end."""
-    items.sort(key=lambda item: item.path.name not in _LONG)
+    """Start the longest files first, so that all workers finish at about the same time."""
+    order = {name: place for place, name in enumerate(_LONG_FILES)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
     for item in items:
         if item.path.is_relative_to(_PARITY):
             item.add_marker(pytest.mark.parity)
@@ -65,7 +70,10 @@ def censuses(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Path:
-    """A database of the recorded censuses, to read; made once for all of xdist's workers."""
+    """A database of the recorded censuses, to read; made once for all of xdist's workers.
+
+    Beside it, `censuses.json` has the result of each ingest.
+    """
     folder = tmp_path_factory.getbasetemp()
     if hasattr(request.config, "workerinput"):
         folder = folder.parent
@@ -73,14 +81,15 @@ def censuses(
     with FileLock(folder / "censuses.lock"):
         if not path.exists():
             unfinished.unlink(missing_ok=True)
+            ingested = []
             with Store.open(unfinished, write=True) as store:
                 for file, day in recorded.values():
-                    # the third holds the ids of some letters: no whole census
+                    # the third holds only ids that start with some letters
                     scope = Scope(limit=8_650) if "detail" in file.name else Scope()
-                    ingest_files(
-                        store, [file], NewSnapshot("import", file.name, scope, day, day, None)
-                    )
+                    new = NewSnapshot("import", file.name, scope, day, day, None)
+                    ingested.append(asdict(ingest_files(store, [file], new)))
                 import_dates(store, shared_data / "hub-2022-10-created.parquet")
+            path.with_suffix(".json").write_text(json.dumps(ingested))
             unfinished.rename(path)
     return path
 

@@ -1,4 +1,4 @@
-"""The main job on a recorded census: served by the fake Hub, crawled over HTTP, and imported."""
+"""Recorded models, crawled over HTTP from the fake Hub and imported, give the same rows."""
 
 from datetime import UTC, datetime
 
@@ -14,11 +14,11 @@ pytestmark = pytest.mark.slow
 COLUMNS = "* EXCLUDE (snapshot)"
 
 
-def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_path):
+def test_crawl_equals_import_of_recorded_models(shared_data, tmp_path):
     dump, db = shared_data / "hub-2024-07.parquet", tmp_path / "h.duckdb"
     with FakeHub(Population.from_file(dump), quota=None) as hub:
         crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, workers=1)
-        lists = [one for one in hub.requests if one.target.startswith("/api/models?")]
+        lists = [request for request in hub.requests if request.target.startswith("/api/models?")]
         year_2022 = Scope(
             since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC)
         )
@@ -33,17 +33,22 @@ def test_a_crawl_and_an_import_of_the_same_census_are_the_same(shared_data, tmp_
             store, [dump], NewSnapshot("import", dump.name, Scope(), day, day, None)
         )
         snapshots = (crawled.ingested.snapshot, imported.snapshot)
-        one, other = (f"SELECT {COLUMNS} FROM models_in({snapshot})" for snapshot in snapshots)
-        for difference in (f"{one} EXCEPT {other}", f"{other} EXCEPT {one}"):
+        crawl_sql, import_sql = (
+            f"SELECT {COLUMNS} FROM models_in({snapshot})" for snapshot in snapshots
+        )
+        for difference in (
+            f"{crawl_sql} EXCEPT {import_sql}",
+            f"{import_sql} EXCEPT {crawl_sql}",
+        ):
             assert not store.execute(f"{difference} LIMIT 5").fetchall()
         part = f"SELECT {COLUMNS} FROM models_in({cut.ingested.snapshot})"
-        whole = f"{one} WHERE created_at < '2023-01-01'"
-        assert not store.execute(f"{part} EXCEPT {whole} LIMIT 5").fetchall()
+        expected = f"{crawl_sql} WHERE created_at < '2023-01-01'"
+        assert not store.execute(f"{part} EXCEPT {expected} LIMIT 5").fetchall()
         year = (datetime(2022, 1, 1), datetime(2023, 1, 1))
         view = SnapshotView.choose(store, year, snapshot=snapshots[0])
         figures = {
-            (one.name, one.framework): (one.numerator, one.denominator)
-            for one in view.exclusivity(
+            (figure.name, figure.framework): (figure.numerator, figure.denominator)
+            for figure in view.exclusivity(
                 FigureRequest(period=year, population="created", cutoff="excluded")
             )
         }

@@ -1,4 +1,4 @@
-"""What a user meets at the command line: the documented exit codes, and messages that help."""
+"""The command line: documented exit codes, and messages that say what to do."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def test_help_names_every_command(run_cli):
         assert run_cli(command, "--help")[0] == 0
 
 
-def test_the_demo_answers_without_network(tmp_path):
+def test_demo_needs_no_network(tmp_path):
     code, out, err = run_hfscan(
         tmp_path, "demo", HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="1"
     )
@@ -40,14 +40,14 @@ def test_the_demo_answers_without_network(tmp_path):
     assert report["snapshot"]["complete"] is True
 
 
-def test_no_database_yet(run_cli):
+def test_missing_database_is_explained(run_cli):
     code, out, err = run_cli("report", "--year", 2022)
     assert (code, out) == (errors.DatabaseError.exit_code, "")
     assert "hfscan crawl" in err
     assert "hfscan demo" in err
 
 
-def test_an_unreachable_hub_says_what_to_do(run_cli):
+def test_unreachable_hub_is_explained(run_cli):
     code, _, err = run_cli("crawl", "--endpoint", "http://127.0.0.1:9", "--limit", 5)
     assert code == errors.HubUnreachableError.exit_code
     assert "http://127.0.0.1:9" in err
@@ -71,14 +71,14 @@ def test_an_unreachable_hub_says_what_to_do(run_cli):
         ("scan",),
     ],
 )
-def test_wrong_usage_is_told_with_exit_code_2(run_cli, args):
+def test_wrong_usage_has_exit_code_2(run_cli, args):
     code, out, err = run_cli(*args)
     assert (code, out) == (2, "")
     assert "Error: " in err
     assert "Traceback" not in err
 
 
-def test_import_then_report_from_files(run_cli, tmp_path):
+def test_report_on_imported_dump(run_cli, tmp_path):
     dump = tmp_path / "dump.jsonl"
     dump.write_text('{"modelId": "a/b", "tags": ["pytorch"]}\n{"modelId": "a/c", "tags": ["tf"]}\n')
     code, out, _ = run_cli("import", "dump.jsonl", "--observed-at", "2022-02-15")
@@ -96,7 +96,7 @@ def test_import_then_report_from_files(run_cli, tmp_path):
     assert "There is no framework 'theano'" in err
 
 
-def test_a_file_of_a_hub_dataset_is_imported(tmp_path):
+def test_file_of_a_hub_dataset_is_imported(tmp_path):
     folder = tmp_path / "dataset"
     folder.mkdir()
     (folder / "models.jsonl").write_text('{"id": "a/b", "tags": ["pytorch"]}\n')
@@ -119,7 +119,7 @@ def test_a_file_of_a_hub_dataset_is_imported(tmp_path):
     assert "HF_ENDPOINT" in err
 
 
-def test_queries_are_listed_run_and_sealed(run_cli, tmp_path):
+def test_queries_are_listed_and_read_only(run_cli, tmp_path):
     rows = '{"id": "a/b", "tags": ["pytorch"]}\n{"id": "=cmd/x", "tags": ["tf"]}\n'
     (tmp_path / "dump.jsonl").write_text(rows)
     run_cli("import", "dump.jsonl", "--observed-at", "2022-02-15")
@@ -152,20 +152,20 @@ def test_queries_are_listed_run_and_sealed(run_cli, tmp_path):
     assert not (tmp_path / "stolen.csv").exists()
 
 
-def test_an_unreadable_dump_names_the_line(run_cli, tmp_path):
+def test_unreadable_dump_names_the_line(run_cli, tmp_path):
     (tmp_path / "dump.jsonl").write_text('{"id": "a/b"}\n{"id": \n')
     code, _, err = run_cli("import", "dump.jsonl", "--observed-at", "2022-02-15")
     assert code == errors.ImportFileError.exit_code
     assert "dump.jsonl, line 2" in err
 
 
-def test_crawling_offline_is_refused(tmp_path):
+def test_crawl_offline_is_refused(tmp_path):
     code, _, err = run_hfscan(tmp_path, "crawl", HF_HUB_OFFLINE="1")
     assert code == errors.HubUnreachableError.exit_code
     assert "HF_HUB_OFFLINE" in err
 
 
-def test_exit_codes_are_all_different_and_documented(request):
+def test_exit_codes_are_unique_and_documented(request):
     codes = {
         error.exit_code: name
         for name, error in vars(errors).items()

@@ -30,13 +30,13 @@ def disk(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="links as POSIX has them")
 @pytest.mark.parametrize("write", [write_output, append_output])
-def test_a_link_to_itself_is_left_alone(tmp_path, write):
+def test_link_to_itself_is_left_alone(tmp_path, write):
     link = tmp_path / "report.html"
     link.symlink_to(link)
     with pytest.raises(StorageError, match=r"symbolic links"):
         write(link, "new")
     assert link.is_symlink()
-    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 @pytest.mark.parametrize("write", [write_output, append_output])
@@ -46,7 +46,7 @@ def test_full_disk_keeps_the_earlier_file(disk, write):
     with pytest.raises(StorageError, match=r"is full\. Free some space"):
         write(page, "x" * 2 * MIB)
     assert page.read_text() == "good"
-    assert [one.name for one in disk.iterdir()] == ["report.html"]
+    assert [path.name for path in disk.iterdir()] == ["report.html"]
 
 
 def test_link_and_mode_are_kept(tmp_path):
@@ -74,7 +74,7 @@ def test_special_file_is_written_to(tmp_path):
     assert Path("/dev/null").is_char_device()
 
 
-def test_missing_folder_is_made_and_a_file_in_its_place_named(tmp_path):
+def test_missing_folder_is_made(tmp_path):
     write_output(tmp_path / "a" / "b" / "page.md", "text")
     assert (tmp_path / "a" / "b" / "page.md").read_text() == "text"
     (tmp_path / "file").touch()

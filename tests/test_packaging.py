@@ -13,7 +13,7 @@ from hfscan.paths import data_dir
 
 @pytest.mark.slow
 @pytest.mark.install
-def test_the_wheel_runs_the_demo_from_another_folder(request, tmp_path):
+def test_wheel_runs_the_demo_elsewhere(request, tmp_path):
     root = request.config.rootpath
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, root]
     subprocess.run(build, check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""Recorded snapshots of a real Hub, replayed through `hfscan snapshot`, one a day."""
+"""Recorded snapshots of a real Hub, replayed through `hfscan snapshot`, one per day."""
 
 import csv
 import itertools
@@ -50,16 +50,14 @@ def days(shared_data) -> list[dict[str, dict]]:
 
 def share(models) -> str:
     """What is PyTorch-only, of the models with either tag."""
-    served = [FRAMEWORKS & set(model["tags"]) for model in models.values()]
-    either = [one for one in served if one]
-    return f"{100 * sum(one == {'pytorch'} for one in either) / len(either):.1f} %"
+    supported = [FRAMEWORKS & set(model["tags"]) for model in models.values()]
+    either = [frameworks for frameworks in supported if frameworks]
+    return f"{100 * sum(names == {'pytorch'} for names in either) / len(either):.1f} %"
 
 
 def expected(before, after) -> str:
-    kept = before.keys() & after.keys()
-    changed = sum(
-        any(before[one].get(key) != after[one].get(key) for key in COMPARED) for one in kept
-    )
+    both = before.keys() & after.keys()
+    changed = sum(any(before[id].get(key) != after[id].get(key) for key in COMPARED) for id in both)
     return (
         f"data: +{len(after.keys() - before.keys())} ~{changed} "
         f"-{len(before.keys() - after.keys())}, pytorch-only {share(before)} -> {share(after)}"
@@ -67,14 +65,14 @@ def expected(before, after) -> str:
 
 
 def serve(population, before, after) -> None:
-    for one in before.keys() - after.keys():
-        population.delete(before[one]["_id"])
-    for one, model in after.items():
-        if before.get(one) != model:
+    for id in before.keys() - after.keys():
+        population.delete(before[id]["_id"])
+    for id, model in after.items():
+        if before.get(id) != model:
             population.put(model)
 
 
-def test_the_snapshots_of_2026_08_give_the_history_and_the_messages(days, tmp_path, skip_reports):
+def test_recorded_days_give_history_and_messages(days, tmp_path, skip_reports):
     population = Population.from_rows(days[0].values())
     state, messages = tmp_path / "state", []
     today = datetime.now(UTC)
@@ -100,16 +98,16 @@ def test_the_snapshots_of_2026_08_give_the_history_and_the_messages(days, tmp_pa
                 f"gated <> 'false' FROM models_in({snapshot.id})"
             ).fetchall()
             assert {row[1]: row for row in rows} == {
-                one: (
-                    model["_id"], one, model["tags"], model.get("library_name"),
+                id: (
+                    model["_id"], id, model["tags"], model.get("library_name"),
                     model.get("pipeline_tag"), model["downloads"], model["likes"], model["gated"],
                 )
-                for one, model in models.items()
+                for id, model in models.items()
             }  # fmt: skip
         gone = store.execute("SELECT id, last_seen, first_absent_in FROM removed_models").fetchall()
     ids = [snapshot.id for snapshot in snapshots]
     assert sorted(gone) == sorted(
-        (one, ids[one_day], ids[next_day])
-        for one_day, next_day in itertools.pairwise(range(len(days)))
-        for one in days[one_day].keys() - days[next_day].keys()
+        (id, ids[day], ids[next_day])
+        for day, next_day in itertools.pairwise(range(len(days)))
+        for id in days[day].keys() - days[next_day].keys()
     )

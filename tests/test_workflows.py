@@ -143,6 +143,7 @@ class Runner:
                 "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin", "HOME": str(machine),
                 "RUNNER_TEMP": str(machine / "temp"), "GITHUB_STEP_SUMMARY": str(self.summary),
                 "HF_ENDPOINT": self.hub.url, "HF_HUB_DISABLE_XET": "1", "ISSUES": str(self.issues),
+                "PYTHONPATH": str(ROOT / "tests" / "support"),  # its cache of charts
             }  # fmt: skip
             # where pip finds packages is the machine's affair
             given |= {k: v for k, v in os.environ.items() if k.startswith("PIP_") or "PROXY" in k}

@@ -24,13 +24,13 @@ NO_PAGE = "Sorry, we can't find the page you are looking for."
 class Routes:
     """The Hub's routes over a population. `base_url` is the URL of the server."""
 
-    listing = Listing
+    listing_class = Listing
 
     def __init__(self, population: Population, page_size: int) -> None:
         self.base_url = ""
         self._population = population
         self._page_size = page_size
-        self._listing = self.listing(population, page_size)
+        self._listing = self.listing_class(population, page_size)
         self._routes = [(re.compile(pattern), route) for pattern, route in self.routes().items()]
 
     def routes(self) -> dict[str, Callable[..., Response]]:

@@ -54,7 +54,7 @@ class FakeHub:
     measurements of a client exclude the server.
     """
 
-    routes = Routes
+    routes_class = Routes
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class FakeHub:
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", port), self)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._routes = self.routes(population, page_size)
+        self._routes = self.routes_class(population, page_size)
         self._routes.base_url = self.url
         self._thread: threading.Thread | None = None
 

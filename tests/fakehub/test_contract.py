@@ -1,4 +1,4 @@
-"""The fake Hub answers as the Hub does: the recorded answers are the measure."""
+"""The fake Hub answers like the Hub, whose responses were recorded."""
 
 import base64
 import gzip
@@ -57,7 +57,7 @@ def recorded(path):
                 yield answer
 
 
-def test_recorded_lists_are_answered_with_the_same_keys_and_links(shared_data):
+def test_recorded_lists_have_the_same_keys_and_links(shared_data):
     answers = [
         answer
         for answer in recorded(shared_data / "http-list-recordings.jsonl.gz")
@@ -76,16 +76,16 @@ def test_recorded_lists_are_answered_with_the_same_keys_and_links(shared_data):
             # cardData and its like are served as they are, so whole objects can be compared
             assert [list(model) for model in got.json()] == [list(m) for m in answer["json"]]
             assert got.json() == answer["json"]
-            mine, theirs = got.headers["link"], answer["headers"]["link"]
-            assert mine.startswith(f"<{hub.url}/api/models?")
+            link, recorded_link = got.headers["link"], answer["headers"]["link"]
+            assert link.startswith(f"<{hub.url}/api/models?")
             shape = r"<https?://[^/]+(/[^>]+&cursor=)[A-Za-z0-9%]+>; rel=\"next\""
-            assert re.fullmatch(shape, mine)[1] == re.fullmatch(shape, theirs)[1]
-            their_cursor, my_cursor = cursor(theirs), cursor(mine)
-            assert list(my_cursor) == list(their_cursor)
+            assert re.fullmatch(shape, link)[1] == re.fullmatch(shape, recorded_link)[1]
+            recorded_cursor, link_cursor = cursor(recorded_link), cursor(link)
+            assert list(link_cursor) == list(recorded_cursor)
             # only the Hub's search can make its token
-            tokens = [c.pop("searchSequenceToken", "") for c in (my_cursor, their_cursor)]
+            tokens = [c.pop("searchSequenceToken", "") for c in (link_cursor, recorded_cursor)]
             assert len(tokens[0]) == len(tokens[1])
-            assert my_cursor == their_cursor
+            assert link_cursor == recorded_cursor
             assert_etag(got)
             assert set(answer["headers"]) <= set(got.headers)
             assert got.headers["content-type"] == answer["headers"]["content-type"]
@@ -101,8 +101,8 @@ def assert_etag(response):
     assert response.headers["etag"] == f'W/"{len(response.content):x}-{digest}"'
 
 
-def test_recorded_details_are_answered_with_the_same_keys(shared_data):
-    seen = 0
+def test_recorded_details_have_the_same_keys(shared_data):
+    compared = 0
     for name in ("http-list-recordings.jsonl.gz", "http-recordings.jsonl.gz"):
         for answer in recorded(shared_data / name):
             path, query = urlsplit(answer["url"]).path, urlsplit(answer["url"]).query
@@ -116,14 +116,14 @@ def test_recorded_details_are_answered_with_the_same_keys(shared_data):
             newest = list(model)[:3] == ["_id", "id", "private"] or "expand" in query
             if newest and "inference" not in model:
                 assert list(got) == list(model), answer["url"]
-            seen += 1
-    assert seen > 40
+            compared += 1
+    assert compared > 40
 
 
 OLD = {"gitalyUid"}  # internal; answers of 2024 carried it
 
 
-def test_every_answer_announces_the_quota(get):
+def test_response_announces_the_quota(get):
     for path in ("/api/models", "/api/models/ann/none", "/nothing"):
         headers = get(path).headers
         assert re.fullmatch(r'"api";r=\d+;t=\d+', headers["ratelimit"])
@@ -131,7 +131,7 @@ def test_every_answer_announces_the_quota(get):
         assert headers["x-request-id"].startswith("Root=1-")
 
 
-def test_quota_is_kept_for_each_identity():
+def test_quota_is_counted_per_identity():
     with FakeHub(Population.from_rows(ROWS), quota=2, tokens={"t": "ann"}) as hub:
         plain = [httpx.get(f"{hub.url}/api/models").status_code for _ in range(3)]
         named = [
@@ -142,18 +142,18 @@ def test_quota_is_kept_for_each_identity():
     assert named == [200] * 4 + [429]
 
 
-def test_files_have_a_quota_of_their_own(get):
+def test_files_have_a_separate_quota(get):
     headers = get("/ann/model-0/resolve/main/config.json").headers
     assert headers["ratelimit-policy"] == '"fixed window";"resolvers";q=3000;w=300'
 
 
 @pytest.mark.parametrize("sort", ["createdAt", "downloads", "likes", "lastModified", None])
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
-def test_every_order_is_walked_whole_with_ties_by_id(get, sort, limit):
+def test_order_lists_all_models_with_ties_by_id(get, sort, limit):
     query = {"limit": limit} | ({"sort": sort} if sort else {})
-    response, seen = get("/api/models", params=query), []
+    response, models = get("/api/models", params=query), []
     while True:
-        seen += response.json()
+        models += response.json()
         if "next" not in response.links:
             break
         response = get(response.links["next"]["url"])
@@ -166,23 +166,23 @@ def test_every_order_is_walked_whole_with_ties_by_id(get, sort, limit):
         has = [row for row in by_id if key in row]
         expected = sorted(has, key=lambda row: row[key], reverse=True)
         expected += [row for row in by_id if key not in row]
-    assert [model["id"] for model in seen] == [row["id"] for row in expected]
+    assert [model["id"] for model in models] == [row["id"] for row in expected]
 
 
 @pytest.mark.parametrize("query", ["search=model", "filter=tf", "search=MODEL&sort=createdAt"])
-def test_searches_are_walked_whole(get, query):
+def test_search_lists_all_matches(get, query):
     response = get(f"/api/models?{query}&limit=2")
-    seen = response.json()
+    models = response.json()
     while "next" in response.links:
         assert "searchSequenceToken" in cursor(response.headers["link"])
         response = get(response.links["next"]["url"])
-        seen += response.json()
+        models += response.json()
     public = {row["id"] for row in ROWS if not row["private"]}
     wanted = public if "search" in query else {r["id"] for r in ROWS if "tf" in r["tags"]}
-    assert sorted(model["id"] for model in seen) == sorted(wanted)
+    assert sorted(model["id"] for model in models) == sorted(wanted)
 
 
-def test_ascending_is_for_creation_only(get):
+def test_ascending_order_exists_for_creation_only(get):
     def ids(**query):
         return [model["_id"] for model in get("/api/models", params=query).json()]
 
@@ -190,7 +190,7 @@ def test_ascending_is_for_creation_only(get):
     assert ids(sort="likes", direction=1) == ids(sort="likes")
 
 
-def test_absent_is_absent_and_never_null(get):
+def test_absent_fields_are_never_null(get):
     plain = get("/api/models").json()
     assert all(None not in model.values() for model in plain)
     assert {"pipeline_tag" in model for model in plain} == {True, False}
@@ -200,7 +200,7 @@ def test_absent_is_absent_and_never_null(get):
     assert all(model["author"] == "ann" for model in full)
 
 
-def test_bad_requests_are_refused_in_the_hubs_words(get):
+def test_bad_requests_have_the_messages_of_the_hub(get):
     bad = get("/api/models?expand=usedStorage")
     assert bad.status_code == 400
     assert bad.json()["error"].startswith('"expand" must be one of [author, baseModels, cardData')
@@ -209,14 +209,14 @@ def test_bad_requests_are_refused_in_the_hubs_words(get):
     assert get("/api/models?cursor=nonsense").status_code == 400
 
 
-def test_a_page_is_never_longer_than_the_hub_allows():
+def test_page_has_at_most_1000_models():
     rows = [dict(ROWS[0], _id=f"62{number:022x}", id=f"a/{number}") for number in range(1100)]
     with FakeHub(Population.from_rows(rows)) as hub:
         for query in ("", "?limit=5000", "?full=true", "?expand=tags"):
             assert len(httpx.get(f"{hub.url}/api/models{query}").json()) == 1000
 
 
-def test_private_models_are_shown_to_their_owner_only(hub):
+def test_private_models_are_listed_for_their_owner_only(hub):
     def ids(token):
         headers = {"authorization": f"Bearer {token}"} if token else {}
         return {m["id"] for m in httpx.get(f"{hub.url}/api/models", headers=headers).json()}
@@ -231,7 +231,7 @@ def test_private_models_are_shown_to_their_owner_only(hub):
     assert refused.headers["x-error-message"] == "Invalid credentials in Authorization header"
 
 
-def test_old_names_redirect_and_deletions_vanish(hub, get):
+def test_old_names_redirect_and_deleted_models_vanish(hub, get):
     hub.population.edit(ROWS[1]["_id"], id="bob/new-name")
     moved = get("/api/models/ann/model-1?expand=tags")
     assert moved.status_code == 307
@@ -242,7 +242,7 @@ def test_old_names_redirect_and_deletions_vanish(hub, get):
     assert ROWS[2]["_id"] not in {model["_id"] for model in get("/api/models").json()}
 
 
-def test_a_revision_is_main_or_a_commit(get):
+def test_revision_is_main_or_a_commit(get):
     head = ROWS[3]["sha"]
     for revision in ("main", head, head[:7]):
         assert get(f"/api/models/ann/model-3/revision/{revision}").json()["sha"] == head
@@ -252,7 +252,7 @@ def test_a_revision_is_main_or_a_commit(get):
     assert get("/api/models/ann/model-3/commits/main?p=last").status_code == 400
 
 
-def test_the_first_commit_is_found_with_two_requests(get):
+def test_first_commit_is_found_with_two_requests(get):
     last = get("/api/models/ann/model-0/commits/main?limit=1")
     count = int(last.headers["x-total-count"])
     assert len(last.json()) == 1
@@ -261,45 +261,47 @@ def test_the_first_commit_is_found_with_two_requests(get):
     assert "next" not in first.links
 
 
-def test_a_recorded_file_is_answered_with_the_same_headers(shared_data, tmp_path):
+def test_recorded_file_has_the_same_headers(shared_data, tmp_path):
     with gzip.open(shared_data / "http-list-recordings.jsonl.gz", "rt") as lines:
-        (theirs,) = [a for a in map(json.loads, lines) if a["status"] == 307]
+        (recorded_response,) = [a for a in map(json.loads, lines) if a["status"] == 307]
     (tmp_path / "config.json").write_bytes(b"{}")
-    head = theirs["headers"]["x-repo-commit"]
+    head = recorded_response["headers"]["x-repo-commit"]
     row = {"_id": "6" * 24, "id": "google-bert/bert-base-uncased", "sha": head}
     with FakeHub(Population.from_rows([row], folders={row["id"]: tmp_path})) as hub:
-        url = hub.url + urlsplit(theirs["url"]).path
-        mine = httpx.get(url)
-        assert set(theirs["headers"]) <= set(mine.headers)
-        blob = json.loads(theirs["headers"]["x-linked-etag"])
-        own = json.loads(mine.headers["x-linked-etag"])
-        assert mine.headers["location"] == theirs["headers"]["location"].replace(blob, own)
-        assert mine.text == theirs["body"].replace(blob, own)
+        url = hub.url + urlsplit(recorded_response["url"]).path
+        response = httpx.get(url)
+        assert set(recorded_response["headers"]) <= set(response.headers)
+        blob = json.loads(recorded_response["headers"]["x-linked-etag"])
+        own = json.loads(response.headers["x-linked-etag"])
+        assert response.headers["location"] == recorded_response["headers"]["location"].replace(
+            blob, own
+        )
+        assert response.text == recorded_response["body"].replace(blob, own)
         file = httpx.get(url, follow_redirects=True)
         assert (file.content, file.headers["etag"]) == (b"{}", f'"{own}"')
 
 
-def test_a_file_is_sent_in_the_part_that_is_asked_for(tmp_path):
+def test_file_range_is_sent(tmp_path):
     (tmp_path / "w.bin").write_bytes(b"0123456789")
     row = {"_id": "6" * 24, "id": "ann/x"}
     with (
         FakeHub(Population.from_rows([row], folders={"ann/x": tmp_path})) as hub,
         httpx.Client(base_url=hub.url, follow_redirects=True) as client,
     ):
-        for asked, status, body in [
+        for wanted, status, body in [
             ("bytes=4-", 206, b"456789"),
             ("bytes=4-5", 206, b"45"),
             ("bytes=10-", 416, b""),
             (None, 200, b"0123456789"),
         ]:
-            headers = {"range": asked} if asked else {}
+            headers = {"range": wanted} if wanted else {}
             got = client.get("/ann/x/resolve/main/w.bin", headers=headers)
             assert (got.status_code, got.content) == (status, body)
         head = client.head("/ann/x/resolve/main/w.bin")
         assert (head.headers["content-length"], head.content) == ("10", b"")
 
 
-def test_a_hub_that_is_gone_answers_nobody():
+def test_closed_hub_closes_its_connections():
     with httpx.Client() as client:
         with FakeHub(Population.from_rows(ROWS)) as hub:
             assert client.get(f"{hub.url}/api/models").is_success
@@ -307,7 +309,7 @@ def test_a_hub_that_is_gone_answers_nobody():
             client.get(f"{hub.url}/api/models")
 
 
-def test_made_up_models_are_the_same_to_the_byte_and_say_so():
+def test_synthetic_models_are_reproducible_and_labelled():
     def pages(seed):
         with FakeHub(Population.synthetic(1500, seed=seed)) as hub:
             response = httpx.get(f"{hub.url}/api/models?sort=createdAt&direction=1&full=true")
@@ -318,7 +320,7 @@ def test_made_up_models_are_the_same_to_the_byte_and_say_so():
     assert pages(1) != pages(2)
 
 
-def test_made_up_models_follow_the_census_they_were_counted_from():
+def test_synthetic_models_follow_the_counts():
     models = list(Population.synthetic(20_000, seed=3))
     assert [m["_id"] for m in models] == sorted(m["_id"] for m in models)
     cutoff = [m for m in models if m["createdAt"].startswith("2022-03-02T23:29")]
@@ -330,17 +332,17 @@ def test_made_up_models_follow_the_census_they_were_counted_from():
     assert abs(len(alone) / len(serving) - 34_662 / 36_416) < 0.02
 
 
-def test_trending_scores_drift_so_that_the_default_order_skips_and_repeats():
+def test_drift_makes_the_default_order_skip_models():
     rows = [dict(ROWS[0], _id=f"62{n:022x}", id=f"a/{n}", trendingScore=n) for n in range(40)]
     with FakeHub(Population.from_rows(rows), faults=Faults({"drift": 1.0})) as hub:
-        response, seen = httpx.get(f"{hub.url}/api/models?limit=2"), []
+        response, models = httpx.get(f"{hub.url}/api/models?limit=2"), []
         while "next" in response.links:
-            seen += [model["id"] for model in response.json()]
+            models += [model["id"] for model in response.json()]
             response = httpx.get(response.links["next"]["url"])
-        assert len(set(seen)) < 40
+        assert len(set(models)) < 40
 
 
-def test_prepared_pages_are_the_pages():
+def test_prepared_pages_equal_rendered_pages():
     target = "/api/models?sort=createdAt&direction=1&expand=tags&limit=100"
     with FakeHub(Population.synthetic(350, seed=1)) as hub:
         plain = httpx.get(hub.url + target)
@@ -350,7 +352,7 @@ def test_prepared_pages_are_the_pages():
     assert prepared.json() == plain.json()
 
 
-def test_a_census_without_ids_can_be_served(shared_data):
+def test_dump_without_ids_can_be_served(shared_data):
     population = Population.from_file(shared_data / "hub-2022-02.jsonl.gz")
     with FakeHub(population, quota=None) as hub:
         model = httpx.get(f"{hub.url}/api/models/gpt2").json()
@@ -358,7 +360,7 @@ def test_a_census_without_ids_can_be_served(shared_data):
     assert {"pytorch", "tf"} <= set(model["tags"])
 
 
-def test_a_fault_that_does_not_exist_is_refused():
+def test_unknown_fault_is_refused():
     with pytest.raises(ValueError, match="Unknown fault flood"):
         Faults({"flood": 1.0})
 
@@ -376,7 +378,7 @@ def test_filters_by_size_app_and_provider():
 
         def found(**wanted):
             answer = httpx.get(f"{hub.url}/api/models", params=wanted)
-            return answer.status_code, {one["id"] for one in answer.json() if "id" in one}
+            return answer.status_code, {model["id"] for model in answer.json() if "id" in model}
 
         assert found(num_parameters="min:6B,max:128B") == (200, {"a/large"})
         assert found(num_parameters="max:5M") == (200, {"a/small"})

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose goes wrong in the way it says, and no other."""
+"""Each fault has the effect that its name says."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ POPULATION = Population.synthetic(300, seed=1)
 TARGET = "/api/models?sort=createdAt&direction=1&limit=100&expand=tags&expand=downloads"
 
 
-def asked(kind, *, most=1):
+def request_twice(kind, *, most=1):
     """Return the bodies as they came over the wire: with the fault, then without."""
     with (
         FakeHub(POPULATION, faults=Faults({kind: 1.0}, most=most)) as hub,
@@ -27,8 +27,8 @@ def asked(kind, *, most=1):
     ("kind", "status"),
     [(kind, int(kind[:3])) for kind in KINDS if kind[0].isdigit()] + [("error-object", 200)],
 )
-def test_failures_have_their_status_and_a_readable_body(kind, status):
-    (failed, body), (fine, _) = asked(kind)
+def test_replacement_has_its_status_and_body(kind, status):
+    (failed, body), (fine, _) = request_twice(kind)
     assert (failed.status_code, fine.status_code) == (status, 200)
     assert "content-encoding" not in failed.headers
     if "json" in failed.headers["content-type"]:
@@ -39,29 +39,29 @@ def test_failures_have_their_status_and_a_readable_body(kind, status):
     assert ("r=0" in failed.headers["ratelimit"]) == kind.startswith("429-spent")
 
 
-def test_the_three_ways_to_cut_an_answer():
-    _, (_, whole) = asked("truncated-gzip")
-    (_, half_stream), _ = asked("truncated-gzip")
-    assert whole.startswith(half_stream)
+def test_truncated_responses():
+    _, (_, complete) = request_twice("truncated-gzip")
+    (_, half_stream), _ = request_twice("truncated-gzip")
+    assert complete.startswith(half_stream)
     with pytest.raises(EOFError):
         gzip.decompress(half_stream)
-    (_, stream), _ = asked("truncated-json")
+    (_, stream), _ = request_twice("truncated-json")
     half = gzip.decompress(stream)
-    assert gzip.decompress(whole).startswith(half)
+    assert gzip.decompress(complete).startswith(half)
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         json.loads(half)
     with pytest.raises(httpx.RemoteProtocolError):
-        next(asked("truncated"))
+        next(request_twice("truncated"))
 
 
-def test_a_gzip_bomb_is_small_on_the_wire():
-    (_, body), _ = asked("gzip-bomb")
+def test_gzip_bomb_is_small_on_the_wire():
+    (_, body), _ = request_twice("gzip-bomb")
     packer = zlib.decompressobj(wbits=31)
     assert len(body) < 1 << 20
     assert packer.decompress(body, 1 << 24) == b"[" + b" " * ((1 << 24) - 1)
 
 
-def test_faults_do_not_depend_on_the_order_of_requests():
+def test_faults_do_not_depend_on_request_order():
     targets = [f"/api/models?limit={number}" for number in range(200)]
     chances = dict.fromkeys(("500", "reset", "short-page"), 0.1)
     there, back = Faults(chances, seed=7), Faults(chances, seed=7)
@@ -71,6 +71,6 @@ def test_faults_do_not_depend_on_the_order_of_requests():
     assert picked != {target: Faults(chances, seed=8).pick(target) for target in targets}
 
 
-def test_one_request_fails_a_bounded_number_of_times():
+def test_target_fails_a_bounded_number_of_times():
     faults = Faults({"500": 1.0}, most=3)
     assert [faults.pick("/x") for _ in range(5)] == ["500"] * 3 + [None] * 2

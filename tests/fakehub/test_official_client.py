@@ -1,4 +1,4 @@
-"""The official client, as installed, takes the fake Hub for the Hub."""
+"""The installed official client works with the fake Hub."""
 
 from pathlib import Path
 
@@ -29,11 +29,11 @@ def api(hub):
 
 
 @pytest.mark.parametrize("sort", ["created_at", "downloads", "last_modified", "likes", None])
-def test_lists_all_models_in_every_order(api, hub, sort):
+def test_client_lists_all_models_in_every_order(api, hub, sort):
     assert {model.id for model in api.list_models(sort=sort)} == {m["id"] for m in hub.population}
 
 
-def test_filters_and_expands(api, hub):
+def test_client_filters_and_expands(api, hub):
     wanted = {m["id"] for m in hub.population if {"pytorch", "transformers"} <= set(m["tags"])}
     assert wanted
     assert {m.id for m in api.list_models(filter=["pytorch", "transformers"])} == wanted
@@ -45,7 +45,7 @@ def test_filters_and_expands(api, hub):
     assert model.tags is None
 
 
-def test_details_commits_and_renames(api, hub):
+def test_client_reads_details_commits_and_renames(api, hub):
     model = next(m for m in hub.population if m["id"] != "somebody/renamed")
     info = api.model_info(model["id"])
     assert (info.sha, info.downloads) == (model["sha"], model["downloads"])
@@ -54,7 +54,7 @@ def test_details_commits_and_renames(api, hub):
     assert api.model_info(renamed[".renamed_from"][0]).id == "somebody/renamed"
 
 
-def test_refusals_raise_the_clients_own_errors(api, hub):
+def test_client_raises_its_own_errors(api, hub):
     with pytest.raises(RepositoryNotFoundError):
         HfApi(hub.url, token="hf_me").model_info("nobody/nothing")
     with pytest.raises(HfHubHTTPError, match="Invalid username or password"):
@@ -68,7 +68,7 @@ FILES = {"config.json": b'{"a": 1}', "model.bin": bytes(range(256)) * 5000, "tf/
 
 @pytest.fixture
 def repository(tmp_path):
-    """A hub with one model whose files are real; yields the client for it."""
+    """A client of a hub with one model that has real files."""
     for name, data in FILES.items():
         path = tmp_path / "files" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,43 +79,43 @@ def repository(tmp_path):
         yield HfApi(hub.url, token=False)
 
 
-def test_downloads_a_whole_repository(repository, tmp_path):
+def test_client_downloads_a_repository(repository, tmp_path):
     folder = repository.snapshot_download("ann/real", cache_dir=tmp_path / "cache")
     for name, data in FILES.items():
         assert Path(folder, name).read_bytes() == data
     assert Path(folder).name == repository.model_info("ann/real").sha
 
 
-def test_lists_files_with_their_sizes(repository):
+def test_client_lists_files_with_sizes(repository):
     assert sorted(repository.list_repo_files("ann/real")) == sorted(FILES)
     top = repository.list_repo_tree("ann/real")
     assert {entry.path for entry in top} == {"config.json", "model.bin", "tf"}
     info = repository.model_info("ann/real", files_metadata=True)
-    assert {one.rfilename: one.size for one in info.siblings} == {
+    assert {file.rfilename: file.size for file in info.siblings} == {
         name: len(data) for name, data in FILES.items()
     }
 
 
-def test_says_what_a_repository_has_not(repository, tmp_path):
+def test_client_reports_missing_revision_and_file(repository, tmp_path):
     with pytest.raises(RevisionNotFoundError):
         repository.model_info("ann/real", revision="refs/pr/1")
     with pytest.raises(EntryNotFoundError):
         repository.hf_hub_download("ann/real", "none.bin", cache_dir=tmp_path)
 
 
-def test_trees_in_pages_and_paths(api, hub):
+def test_client_reads_trees_and_paths(api, hub):
     names = [f"part-{number:04d}.bin" for number in range(1_205)] + ["data/x.json", "README.md"]
     row = {"_id": "7" + "0" * 23, "id": "a/many", "siblings": [{"rfilename": n} for n in names]}
     row["createdAt"] = "2024-01-01T00:00:00.000Z"
     with FakeHub(Population.from_rows([row]), quota=None) as many:
         api = HfApi(many.url, token=False)
-        listed = [one.path for one in api.list_repo_tree("a/many", recursive=True)]
+        listed = [entry.path for entry in api.list_repo_tree("a/many", recursive=True)]
         assert sorted(listed) == sorted([*names, "data"])
         assert len(many.requests) == 2
         dated = list(api.list_repo_tree("a/many", expand=True))
         assert len(dated) == len(names)  # "data" instead of the file in it
-        assert all(one.last_commit for one in dated)
-        asked = api.get_paths_info("a/many", ["data", "README.md", "nothing"])
-        assert [one.path for one in asked] == ["data", "README.md"]
+        assert all(entry.last_commit for entry in dated)
+        infos = api.get_paths_info("a/many", ["data", "README.md", "nothing"])
+        assert [info.path for info in infos] == ["data", "README.md"]
         with pytest.raises(BadRequestError):
             api.get_paths_info("a/many", [str(number) for number in range(2_001)])

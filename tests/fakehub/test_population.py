@@ -1,4 +1,4 @@
-"""What the fake Hub serves: dumps of every shape, and models that change meanwhile."""
+"""Populations of the fake Hub: dumps of every shape, and models that change."""
 
 import gzip
 import json
@@ -21,7 +21,7 @@ def names(population):
 
 
 @pytest.mark.parametrize("suffix", ["array.json", "lines.jsonl", "lines.jsonl.gz", "it's.jsonl"])
-def test_json_dumps_are_served_as_they_are(tmp_path, suffix):
+def test_json_dump_is_served_unchanged(tmp_path, suffix):
     lines = [json.dumps(row) for row in reversed(ROWS)]
     text = f"[{','.join(lines)}]" if "array" in suffix else "\n".join(lines)
     path = tmp_path / suffix
@@ -29,7 +29,7 @@ def test_json_dumps_are_served_as_they_are(tmp_path, suffix):
     assert list(Population.from_file(path)) == ROWS
 
 
-def test_parquet_columns_become_the_keys_of_the_api(tmp_path):
+def test_parquet_columns_become_api_keys(tmp_path):
     path = tmp_path / "models.parquet"
     with duckdb.connect() as connection:
         connection.execute(
@@ -48,7 +48,7 @@ def test_parquet_columns_become_the_keys_of_the_api(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["not json", '[{"id":', '{"likes":1}', '{"id":5}'])
-def test_a_dump_that_cannot_be_served_is_named(tmp_path, text):
+def test_unreadable_dump_is_named(tmp_path, text):
     path = tmp_path / "broken.json"
     path.write_text(text)
     with pytest.raises(ImportFileError, match=r"broken\.json cannot be served"):
@@ -56,7 +56,7 @@ def test_a_dump_that_cannot_be_served_is_named(tmp_path, text):
 
 
 @pytest.mark.parametrize("asked_before", [False, True])
-def test_names_are_followed_through_every_change(asked_before):
+def test_find_follows_renames_and_deletions(asked_before):
     population = Population.from_rows([*ROWS, {**ROWS[0], "_id": "63" * 12, "id": "bob/late"}])
     if asked_before:
         assert population.find("ann/model-0") == (ROWS[0], True)
@@ -84,7 +84,7 @@ def test_names_are_followed_through_every_change(asked_before):
         population.edit(ROWS[2]["_id"], likes=1)
 
 
-def test_made_up_models_are_found_by_their_name_only():
+def test_synthetic_models_are_found_by_name():
     population = Population.synthetic(200, seed=1)
     model = population.get(population.ids[7])
     owner, name = model["id"].split("/")

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -212,12 +213,8 @@ def test_what_is_not_there_cannot_be_forgotten(opened, tmp_path):
     assert len(list_snapshots(store)) == 1
 
 
-def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_data):
-    store = opened()
+def test_two_censuses_together_tell_what_stayed_went_and_changed(censuses, shared_data, tmp_path):
     files = [shared_data / "hub-2022-02.jsonl.gz", shared_data / "hub-2024-07.parquet"]
-    for number, file in enumerate(files):
-        when = DAY + timedelta(days=number)
-        ingest_files(store, [file], NewSnapshot("import", file.name, Scope(), when, when, None))
     plain = duckdb.connect()
     plain.execute(
         f"CREATE VIEW old AS SELECT modelId AS id, tags, pipeline_tag, library_name "
@@ -245,20 +242,26 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(opened, shared_
         ("gained", "tensorflow"): count(f"{both} NOT {had} AND {has}"),
         ("lost", "tensorflow"): count(f"{both} {had} AND NOT {has}"),
     }
-    query = load("changes")
-    rows = query.run(store.connection, {"frameworks": ["tensorflow"]})
-    assert {(row["change"], row["framework"]): row["models"] for row in rows} == wanted
-    assert min(wanted["kept", None], wanted["removed", None], wanted["gained", "tensorflow"]) > 100
-    # where the Hub redirects a name that is gone, its model stayed
-    ((gone,),) = plain.execute("SELECT min(id) FROM (FROM old ANTI JOIN new USING (id))").fetchall()
-    ((other,),) = plain.execute(
-        "SELECT min(id) FROM (FROM new ANTI JOIN old USING (id))"
-    ).fetchall()
-    record_dates(store, [CreationDate(gone, None, other)], kind="first commit", origin="a test")
-    rows = query.run(store.connection, {"frameworks": ["tensorflow"]})
-    found = {row["change"]: row["models"] for row in rows}
-    assert found["renamed"] == 1
-    assert found["removed"] == wanted["removed", None] - 1
+    query, parameters = load("changes"), {"earlier": 1, "later": 2, "frameworks": ["tensorflow"]}
+    shutil.copy(censuses, tmp_path / "h.duckdb")
+    with Store.open(tmp_path / "h.duckdb", write=True) as store:
+        rows = query.run(store.connection, parameters)
+        assert {(row["change"], row["framework"]): row["models"] for row in rows} == wanted
+        assert (
+            min(wanted["kept", None], wanted["removed", None], wanted["gained", "tensorflow"]) > 100
+        )
+        # where the Hub redirects a name that is gone, its model stayed
+        ((gone,),) = plain.execute(
+            "SELECT min(id) FROM (FROM old ANTI JOIN new USING (id))"
+        ).fetchall()
+        ((other,),) = plain.execute(
+            "SELECT min(id) FROM (FROM new ANTI JOIN old USING (id))"
+        ).fetchall()
+        record_dates(store, [CreationDate(gone, None, other)], kind="first commit", origin="a test")
+        rows = query.run(store.connection, parameters)
+        found = {row["change"]: row["models"] for row in rows}
+        assert found["renamed"] == 1
+        assert found["removed"] == wanted["removed", None] - 1
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -53,7 +53,7 @@ _CACHED = r"/api/resolve-cache/(models/)?(?P<id>.+?)/(?P<revision>[0-9a-f]{40})/
 class Routes(routes.Routes):
     """The Hub's routes over a population, and over datasets that clients publish."""
 
-    listing = Listing
+    listing_class = Listing
     _population: Population
 
     def __init__(self, population: Any, page_size: int) -> None:

@@ -11,7 +11,7 @@ from .routes import Routes
 class FakeHub(server.FakeHub):
     """A fake Hub with repositories, datasets and all faults."""
 
-    routes = Routes
+    routes_class = Routes
     _routes: Routes
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
