@@ -1,29 +1,21 @@
 """Python API: `hfscan.open(...)` returns figures as objects, and tables as data frames."""
 
+import importlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError
-from hfscan.figures import (
-    Figure,
-    FigureRequest,
-    Period,
-    SnapshotView,
-    check_not_empty,
-    load,
-)
-from hfscan.figures.queries import to_utc
+from hfscan.figures import Figure, FigureRequest, Period, SnapshotView, check_not_empty, load
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store, list_snapshots
 from hfscan.suggest import unknown
+from hfscan.timestamps import to_utc_naive
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
-
-_MISSING = "{}() needs {}, which is not installed: pip install 'hfscan[notebook]'"
 
 
 class Records(Sequence[Mapping[str, Any]]):
@@ -40,21 +32,21 @@ class Records(Sequence[Mapping[str, Any]]):
 
     def to_arrow(self) -> "pyarrow.Table":
         """Return a pyarrow.Table. Raises ImportError without pyarrow."""
-        try:
-            import pyarrow  # noqa: PLC0415 - an optional dependency
-        except ImportError as error:
-            raise ImportError(_MISSING.format("to_arrow", "pyarrow")) from error
-
-        return pyarrow.Table.from_pylist([dict(row) for row in self._rows])
+        return _import("pyarrow").Table.from_pylist([dict(row) for row in self._rows])
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return a pandas.DataFrame. Raises ImportError without pandas."""
-        try:
-            import pandas  # noqa: PLC0415 - an optional dependency
-        except ImportError as error:
-            raise ImportError(_MISSING.format("to_pandas", "pandas")) from error
+        return _import("pandas").DataFrame([dict(row) for row in self._rows])
 
-        return pandas.DataFrame([dict(row) for row in self._rows])
+
+def _import(package: str) -> Any:
+    """Return an optional package. Raises ImportError where it is not installed."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ImportError(
+            f"{package} is not installed. To install it: pip install 'hfscan[notebook]'"
+        ) from error
 
 
 class Database:
@@ -126,10 +118,9 @@ class Database:
     ) -> list[Figure]:
         if snapshot is not None and as_of is not None:
             raise InvalidRequestError("snapshot and as_of exclude each other. Give one.")
-        if as_of is not None:
-            as_of = to_utc(as_of)
-            if as_of.date() > datetime.now(UTC).date():
-                raise InvalidRequestError(f"as_of ({as_of:%Y-%m-%d}) lies in the future.")
+        as_of = to_utc_naive(as_of)
+        if as_of is not None and as_of.date() > datetime.now(UTC).date():
+            raise InvalidRequestError(f"as_of ({as_of:%Y-%m-%d}) lies in the future.")
         period = None if year is None else Period.from_year(year)
         names = frameworks.split(",") if isinstance(frameworks, str) else frameworks
         if parameters.get("population") is None:

@@ -45,14 +45,14 @@ hfscan trend --formats --per snapshot
     type=Choice(["year", "month", "snapshot"]),
     default="year",
     show_default=True,
-    help="Year or month of creation, as one snapshot dates them; or all models of each "
-    "snapshot of the whole Hub.",
+    help="Group models by year or month of creation, or show all models of each snapshot of the "
+    "entire Hub.",
 )
 @click.option(
     "--formats",
     is_flag=True,
-    help="Models that have each framework, format or runtime (or those of --frameworks), whatever "
-    "else they have.",
+    help="Show the share of models that have each framework, format or runtime (or those of "
+    "--frameworks), exclusively or not.",
 )
 @click.option(
     "--frameworks",
@@ -86,9 +86,9 @@ def command(
     format_: str,
     selector: SnapshotSelector,
 ) -> None:
-    """Show how the shares change: by creation date, or from snapshot to snapshot.
+    """Show how framework shares change: by date of creation, or from snapshot to snapshot.
 
-    By creation date, models older than the Hub's creation-date cutoff are left out.
+    By date of creation, models at the Hub's creation-date cutoff are left out.
     """
     if formats and weight != "models":
         raise click.UsageError("--formats cannot be combined with --weight.")

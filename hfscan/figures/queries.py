@@ -11,7 +11,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ import duckdb
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.paths import data_dir
 from hfscan.suggest import unknown
+from hfscan.timestamps import to_utc_naive
 
 COLUMN_FORMATS = frozenset(
     {
@@ -65,19 +66,18 @@ def _to_names(value: object) -> list[str]:
     return [str(name).strip() for name in names]
 
 
-def to_utc(value: object) -> datetime:
+def _to_instant(value: object) -> datetime:
     """Return a date, datetime or ISO 8601 text as a datetime in UTC, without zone."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day)
-    instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
-    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
+    return to_utc_naive(
+        value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
+    )
 
 
 _TYPES: dict[str, tuple[Callable[[object], object], str]] = {
     "INTEGER": (_to_count, "a whole number, 0 or more"),
     "DOUBLE": (lambda value: float(str(value)), "a number"),
     "BOOLEAN": (_to_bool, "true or false"),
-    "TIMESTAMP": (to_utc, "a date, such as 2022-03-02"),
+    "TIMESTAMP": (_to_instant, "a date, such as 2022-03-02"),
     "VARCHAR[]": (_to_names, "one name or more, separated by commas"),
 }
 """DuckDB type -> conversion from a value in Python, and a description of its values."""

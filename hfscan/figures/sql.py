@@ -124,8 +124,8 @@ def limit_resources(
 ) -> Iterator[None]:
     """Limit the memory and temporary disk space (GiB) of the block.
 
-    `memory` None: half of the machine's, at most 4 GiB. On Linux the limit also applies to the
-    whole process, because DuckDB does not count long strings.
+    `memory` None: half of the machine's, at most 4 GiB. On Linux the limit also applies to
+    the process, because DuckDB does not count long strings.
     """
     if memory is None:
         connection.execute("SET memory_limit = '50%'")

@@ -84,7 +84,7 @@ def test_report_has_transitions_of_earlier_models(ask):
             ("(not there)", "tensorflow", 1),
         }
     page = ask("report", "--format", "html")
-    assert "The models of 1 February 2023, of any age" in re.sub(r"</?span[^>]*>", "", page)
+    assert "Models in the snapshot of 1 February 2023" in re.sub(r"</?span[^>]*>", "", page)
     assert 'aria-label="group -; before' not in page
     flow = "before TensorFlow only; after (not there); models 1; before total 1; after total 1"
     assert f'aria-label="{flow}"' in page
