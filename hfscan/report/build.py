@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ class SectionBuilder:
         if query.name == "exclusivity":
             requests = list(self._figure_requests(by))
             parameters = requests[0].parameters()
-            figures = tuple(figure for one in requests for figure in self.view.exclusivity(one))
+            figures = tuple(chain.from_iterable(map(self.view.exclusivity, requests)))
         else:
             parameters = self._parameters({parameter.name for parameter in query.parameters})
             if "earlier" in parameters:
@@ -347,5 +348,9 @@ def _compare_section(
 
 
 def _to_json(section: Section) -> str:
-    figures = visible_figures(section.figures, None)
-    return json.dumps([one.as_dict() for one in figures if one.cutoff in (None, "excluded")])
+    figures = (
+        figure.as_dict()
+        for figure in visible_figures(section.figures, None)
+        if figure.cutoff in (None, "excluded")
+    )
+    return json.dumps(list(figures))

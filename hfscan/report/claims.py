@@ -7,6 +7,7 @@ dimensions in which they differ. Shares that a claim states of one population ar
 """
 
 import tomllib
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -220,9 +221,10 @@ class ClaimEvaluator:
             and not (needs_files and "files" in snapshot.missing_columns)
         ]  # fmt: skip
         if "at" in measure:
-            near = [one for one in snapshots if abs(one.observed_to - day) <= _NEAR]
+            near = [snapshot for snapshot in snapshots if abs(snapshot.observed_to - day) <= _NEAR]
             if near:
-                return min(near, key=lambda one: (abs(one.observed_to - day), -one.models)), None
+                near.sort(key=lambda snapshot: (abs(snapshot.observed_to - day), -snapshot.models))
+                return near[0], None
             if day < CUTOFF_END.replace(tzinfo=None):
                 raise NotFoundError(f"No snapshot near {on}, and the Hub's dates begin later.")
         since = _midnight(measure["since"]) if "since" in measure else None
@@ -234,7 +236,7 @@ class ClaimEvaluator:
         if not snapshots:
             files = " and file names" if needs_files else ""
             raise NotFoundError(f"No snapshot of the full Hub after {on} with dates{files}.")
-        return min(snapshots, key=lambda one: (one.observed_to, -one.models)), day
+        return min(snapshots, key=lambda snapshot: (snapshot.observed_to, -snapshot.models)), day
 
     def _outcome(self, low: float | None, high: float | None) -> Outcome:
         if low is None or high is None:
@@ -253,20 +255,20 @@ class ClaimEvaluator:
             return Verdict.NOT_MEASURABLE, (), reason
         if sums := self._spec.get("adds"):
             return _add_shares(sums)
-        known = [one for one in measurements if one.outcome != "unknown"]
+        known = [measured for measured in measurements if measured.outcome != "unknown"]
         if not known:
-            reasons = (one.reason for one in measurements if one.reason)
+            reasons = (measured.reason for measured in measurements if measured.reason)
             return Verdict.NOT_MEASURED, (), next(reasons, "")
         missing = len(measurements) - len(known)
         suffix = f"; {missing} more could not be made" if missing else ""
-        if len({one.outcome for one in known}) == 1:
-            count = f"all {len(known)} measurements" if len(known) > 1 else "the only measurement"
-            return _OUTCOMES[known[0].outcome][0], (), f"by {count}{suffix}"
-        counts = {word: sum(one.outcome == word for one in known) for word in _OUTCOMES}
+        outcomes = Counter(measured.outcome for measured in known)
+        if len(outcomes) == 1:
+            subject = f"all {len(known)} measurements" if len(known) > 1 else "the only measurement"
+            return _OUTCOMES[known[0].outcome][0], (), f"by {subject}{suffix}"
         parts = [
-            f"{count} of {len(known)} {_OUTCOMES[word][1 + (count > 1)]}"
-            for word, count in counts.items()
-            if count
+            f"{count} of {len(known)} {predicates[count > 1]}"
+            for outcome, (_, *predicates) in _OUTCOMES.items()
+            if (count := outcomes[outcome])
         ]
         return Verdict.DEPENDS_ON, _dependencies(known), ", ".join(parts) + suffix
 
@@ -345,9 +347,9 @@ def _dependencies(measurements: Collection[Measurement]) -> tuple[str, ...]:
     for dimension, attribute in _DIMENSIONS.items():
         others = [name for name in _DIMENSIONS.values() if name != attribute]
         outcomes: dict[tuple[object, ...], set[str]] = {}
-        for one in measurements:
-            cell = tuple(getattr(one, name) for name in others)
-            outcomes.setdefault(cell, set()).add(one.outcome)
+        for measurement in measurements:
+            cell = tuple(getattr(measurement, name) for name in others)
+            outcomes.setdefault(cell, set()).add(measurement.outcome)
         if any(len(different) > 1 for different in outcomes.values()):
             dependencies.append(dimension)
     return tuple(dependencies) or ("combination",)
@@ -356,9 +358,9 @@ def _dependencies(measurements: Collection[Measurement]) -> tuple[str, ...]:
 def _add_shares(sums: Iterable[Mapping[str, Any]]) -> tuple[Verdict, tuple[str, ...], str]:
     """Return whether the shares that a claim states of one population can add up to 100 %."""
     parts, verdict = [], Verdict.CONSISTENT
-    for one in sums:
-        total, tolerance = sum(one["shares"]), one["rounding"] * len(one["shares"])
+    for item in sums:
+        total, tolerance = sum(item["shares"]), item["rounding"] * len(item["shares"])
         if total - tolerance > 1:
             verdict = Verdict.INCONSISTENT
-        parts.append(f"{one['what']} = {round(100 * total)} %")
+        parts.append(f"{item['what']} = {round(100 * total)} %")
     return verdict, (), "; ".join(parts)

@@ -141,9 +141,9 @@ def _claim_section(claim: Claim) -> Section:
             "parameters": dict(measurement.parameters),
         }  # fmt: skip
 
-    measured = [one for one in claim.measurements if one.low is not None]
-    unavailable = [one for one in claim.measurements if one.low is None]
-    reasons = " ".join(dict.fromkeys(one.reason for one in unavailable if one.reason))
+    measured = [measure for measure in claim.measurements if measure.low is not None]
+    unavailable = [measure for measure in claim.measurements if measure.low is None]
+    reasons = " ".join(dict.fromkeys(measure.reason for measure in unavailable if measure.reason))
     paragraphs = [
         f"Claim: {claim.claimed}{_accepted_range(claim)}.",
         f"Verdict: {verdict_label(claim.as_row())} ({claim.detail.rstrip('.')}).",
@@ -151,8 +151,10 @@ def _claim_section(claim: Claim) -> Section:
     paragraphs += [claim.note] if claim.note else []
     paragraphs += [f"Not measured: {reasons}"] if measured and reasons else []
     queries = {
-        (one.query, str(one.parameters)): QueryRef(one.query, one.parameters, one.snapshot)
-        for one in measured
+        (measure.query, str(measure.parameters)): QueryRef(
+            measure.query, measure.parameters, measure.snapshot
+        )
+        for measure in measured
     }
     return Section(
         name=claim.name.replace("-", "_"),
@@ -161,7 +163,9 @@ def _claim_section(claim: Claim) -> Section:
         paragraphs=tuple(paragraphs),
         query=measured[0].query if measured else "exclusivity",
         rows=tuple(map(row, measured)),
-        unavailable_rows=tuple(row(one) | {"reason": one.reason} for one in unavailable),
+        unavailable_rows=tuple(
+            row(measure) | {"reason": measure.reason} for measure in unavailable
+        ),
         columns={
             "definition": "Definition", "frameworks": "Frameworks", low: "From", high: "To",
             "snapshot": "Snapshot", "outcome": "Outcome",
@@ -178,7 +182,7 @@ def _claim_section(claim: Claim) -> Section:
 def _accepted_band(claim: Claim, measured: Sequence[Measurement]) -> str:
     """Return the accepted range for the chart; an open end goes to the chart's edge."""
     is_share = claim.measured_unit == "share"
-    edge = 1.0 if is_share else max((one.high or 0 for one in measured), default=0)
+    edge = 1.0 if is_share else max((measure.high or 0 for measure in measured), default=0)
     least = claim.least or 0
     most = claim.most or max(edge, least)
     return f" least={least} most={most} format={'.0%' if is_share else ',.2~f'}"

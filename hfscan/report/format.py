@@ -172,8 +172,8 @@ def format_headline(report: Report) -> str:
     period = report.period
     if period and period.is_empty:
         return f"The Hub's creation dates begin after {period.name}.{_format_interval(report)}"
-    figures = [one for one in report.headline.figures if one.cutoff in (None, "excluded")]
-    shares = [one for one in figures if one.name in ("exclusive", "shared")]
+    figures = [figure for figure in report.headline.figures if figure.cutoff in (None, "excluded")]
+    shares = [figure for figure in figures if figure.name in ("exclusive", "shared")]
     if len(shares) > 4:  # the table has the others
         shares = sorted(shares, key=lambda figure: -figure.numerator)[:4]
     titles = list(report.frameworks.values())

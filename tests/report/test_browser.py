@@ -1,6 +1,6 @@
-"""The HTML report in a real browser, opened from the disk.
+"""The HTML report in a browser, opened from the disk.
 
-Looks are for eyes: screenshots at three widths, in the dark and on paper lie in build/reports/.
+Screenshots at three widths, in light, dark and print are written to build/reports/.
 """
 
 import base64
@@ -140,7 +140,7 @@ def files(hostile, odd, year, database, tmp_path_factory):
     return folder
 
 
-def test_a_page_is_small(files):
+def test_html_page_is_small(files):
     for page in files.glob("*.html"):
         assert page.stat().st_size < 5_000_000
 
@@ -148,18 +148,18 @@ def test_a_page_is_small(files):
 @pytest.fixture
 def opened(browser, files):
     """Return a function that opens a report; afterwards, nothing was fetched or complained of."""
-    contexts, told = [], []
+    contexts, messages = [], []
 
     def fetch(request):
         if not request.url.startswith("file:"):
-            told.append(request.url)
+            messages.append(request.url)
 
     def open_(name, width=1280, **look):
         context = browser.new_context(viewport={"width": width, "height": 900}, **look)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: told.append(message.text))
-        page.on("pageerror", lambda error: told.append(str(error)))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("request", fetch)
         page.goto((files / f"{name}.html").as_uri())
         return page
@@ -167,7 +167,7 @@ def opened(browser, files):
     yield open_
     for context in contexts:
         context.close()
-    assert told == []
+    assert messages == []
 
 
 def until(page, expression):
@@ -196,7 +196,7 @@ LOOKS += [
 
 
 @pytest.mark.parametrize(("name", "width", "scheme"), LOOKS)
-def test_it_opens_and_draws_at_every_width(opened, request, name, width, scheme):
+def test_page_draws_charts_at_every_width(opened, request, name, width, scheme):
     page = opened(name, width, color_scheme=scheme)
     shots = request.config.rootpath / "build" / "reports"
     shots.mkdir(parents=True, exist_ok=True)
@@ -244,7 +244,7 @@ def test_tables_sort_and_sql_opens(opened):
     assert "SELECT" in sql.inner_text()
 
 
-def test_a_mark_says_its_numbers(opened):
+def test_marks_describe_their_numbers(opened):
     page = opened("year")
     draw_all(page)
     mark = page.locator("#created .live svg [aria-label]").first
@@ -253,7 +253,7 @@ def test_a_mark_says_its_numbers(opened):
     assert page.locator("#hint").inner_text() == mark.get_attribute("aria-label")
 
 
-def test_a_series_can_be_picked_in_the_legend(opened):
+def test_legend_selects_a_series(opened):
     page = opened("year")
     draw_all(page)
     bars = page.locator("#created .live [aria-roledescription=bar]")
@@ -270,7 +270,7 @@ def test_a_series_can_be_picked_in_the_legend(opened):
     assert all("TensorFlow only" in one for one in picked)
 
 
-def test_a_chart_fits_a_window_that_was_made_narrow(opened):
+def test_charts_adapt_to_a_narrower_window(opened):
     page = opened("year")
     draw_all(page)
     page.set_viewport_size({"width": 400, "height": 900})
@@ -278,7 +278,7 @@ def test_a_chart_fits_a_window_that_was_made_narrow(opened):
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
-def test_without_scripts_and_on_paper_the_drawings_are_there(browser, files, opened):
+def test_static_charts_without_scripts_and_in_print(browser, files, opened):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((files / "year.html").as_uri())
@@ -292,7 +292,7 @@ def test_without_scripts_and_on_paper_the_drawings_are_there(browser, files, ope
     assert not page.locator("#created .live").is_visible()
 
 
-def test_each_section_can_be_taken_along(opened, year):
+def test_sections_link_to_their_csv(opened, year):
     page = opened("year")
     for section in year.sections:
         link = page.locator(f"#{section.name} a[download]")
@@ -310,40 +310,42 @@ def column_format(query, column):
     return load(query).columns.get(column) or re.sub("_?(min|max)$", "", column)
 
 
-def numbers(told):
-    """Every number of a report's JSON, in the words of the page."""
-    said = set()
-    for figure in told["figures"] + told["breakdowns"]:
+def numbers(report):
+    """Every number of a report's JSON, as the page formats it."""
+    texts = set()
+    for figure in report["figures"] + report["breakdowns"]:
         counts = (figure["numerator"], figure["denominator"])
-        said |= {format_number(n) for n in counts} | {format_number(int(n)) for n in counts}
-        said |= {format_percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
-    across = {}  # "another only" is one column for many frameworks
-    for figure in told["breakdowns"]:
+        texts |= {format_number(n) for n in counts} | {format_number(int(n)) for n in counts}
+        texts |= {format_percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
+    breakdowns = {}  # "other only" is one column for many frameworks
+    for figure in report["breakdowns"]:
         if figure["name"] == "exclusive":
             key = (figure["definition"], *figure["frameworks"])
             share = figure["numerator"] / (figure["denominator"] or 1)
-            across.setdefault(key, {})[figure["framework"]] = share
-    for shares in across.values():
+            breakdowns.setdefault(key, {})[figure["framework"]] = share
+    for shares in breakdowns.values():
         others = [one for name, one in shares.items() if name not in ("pytorch", "tensorflow")]
-        said.add(format_percent(sum(others)))
-    for table in told["tables"]:
+        texts.add(format_percent(sum(others)))
+    for table in report["tables"]:
         for row in table["rows"]:
             for key, value in row.items():
-                said |= set(NUMBER.findall(format_value(column_format(table["query"], key), value)))
+                texts |= set(
+                    NUMBER.findall(format_value(column_format(table["query"], key), value))
+                )
             if row.get("share_min") is not None:
-                said |= set(NUMBER.findall(format_range(row["share_min"], row["share_max"])))
-    for value in told.get("summary", {}).values():
-        said |= set(NUMBER.findall(format_value(None, value)))
-    for snapshot in filter(None, [told["snapshot"], *told.get("snapshots", [])]):
-        said |= {format_number(snapshot["models"]), str(snapshot["id"])}
-    return said
+                texts |= set(NUMBER.findall(format_range(row["share_min"], row["share_max"])))
+    for value in report.get("summary", {}).values():
+        texts |= set(NUMBER.findall(format_value(None, value)))
+    for snapshot in filter(None, [report["snapshot"], *report.get("snapshots", [])]):
+        texts |= {format_number(snapshot["models"]), str(snapshot["id"])}
+    return texts
 
 
 @pytest.mark.parametrize("name", ["year", "overview", "hostile", "claims", "parity", "compare"])
-def test_every_number_is_one_of_the_json(opened, files, name):
+def test_page_numbers_are_in_the_json(opened, files, name):
     """In the headline and the large numbers, in every table, on every mark of every chart."""
-    told = json.loads((files / f"{name}.json").read_text("utf-8"))
-    said = numbers(told)
+    report = json.loads((files / f"{name}.json").read_text("utf-8"))
+    expected = numbers(report)
     page = opened(name)
     draw_all(page)
     cells = page.locator("td, .highlights, .headline").all_text_contents()
@@ -356,7 +358,7 @@ def test_every_number_is_one_of_the_json(opened, files, name):
     axes = re.compile(r"[\d.]+%|[\d.]+k?|[\d.]+e[-+]\d+|[\d,]+")  # ticks are no answers
     for text in cells + [mark for mark in marks if not axes.fullmatch(mark)]:
         for number in NUMBER.findall(DATE.sub("", text.replace("\N{NO-BREAK SPACE}", " "))):
-            assert number in said | {"30"}, (number, text)  # 30-day downloads
+            assert number in expected | {"30"}, (number, text)  # 30-day downloads
 
 
 MONTHS = "|".join(calendar.month_name[1:])
@@ -366,7 +368,7 @@ DATE = re.compile(r"\b\d{4}(-\d\d){1,2}\b|\b20\d\d\b|\b\d{1,2} (?=" + MONTHS + "
 @pytest.mark.parametrize(
     "name", ["hostile", "hostile-all", "hostile-compare", "hostile-claims", "parity"]
 )
-def test_hostile_models_are_text(opened, name):
+def test_hostile_text_is_not_markup(opened, name):
     page = opened(name)
     assert page.evaluate("typeof hit") == "undefined"
     draw_all(page)
@@ -385,7 +387,7 @@ def test_hostile_models_are_text(opened, name):
     assert page.evaluate("typeof hit") == "undefined"
 
 
-def test_live_charts_show_any_name(opened):
+def test_live_charts_show_odd_names(opened):
     page = opened("odd")
     draw_all(page)
     live = page.locator(".live svg text").all_text_contents()

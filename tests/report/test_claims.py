@@ -1,4 +1,4 @@
-"""Published claims: the verdict is its rule's, and every format tells it."""
+"""Published claims: the verdict follows its rule, and every format shows it."""
 
 import json
 from datetime import UTC, datetime
@@ -26,8 +26,8 @@ def test_verdicts_on_the_recorded_censuses(claims):
     assert depends_on[:2] == ("measure", "definition")
     assert claims["pytorch-added-2022"].depends_on == ("measure",)
     assert verdicts["pytorch-exclusive-2021"] == "contradicted"
-    assert verdicts["shares-of-one-whole-2022"] == "internally_inconsistent"
-    assert verdicts["shares-of-one-whole-2021"] == "internally_consistent"
+    assert verdicts["consistency-2022"] == "internally_inconsistent"
+    assert verdicts["consistency-2021"] == "internally_consistent"
     assert verdicts["training-float32"] == "not_measured"
     assert verdicts["industry-tensorflow"] == "not_measurable"
     added = claims["pytorch-added-2022"].measurements[0]
@@ -75,7 +75,7 @@ def weigh_own(db, where):
 
 
 @pytest.mark.parametrize(
-    ("accepts", "said"),
+    ("accepts", "expected"),
     [
         ("least = 0.9", "supported"),
         ("least = 0.85, most = 0.95", "supported"),
@@ -83,16 +83,16 @@ def weigh_own(db, where):
         ("most = 0.5", "contradicted"),
     ],
 )
-def test_what_lies_in_the_words_of_a_claim_supports_it(verdict, accepts, said):
+def test_verdict_follows_the_accepted_values(verdict, accepts, expected):
     claim = verdict(f"definitions=['tag']\naccepts={{{{ {accepts} }}}}\n{SHARE}")
     assert claim.name == "own"
-    assert claim.verdict == said
+    assert claim.verdict == expected
     assert {one.low for one in claim.measurements} == {0.9}
 
 
-def test_answers_that_differ_name_what_they_differ_in(verdict):
+def test_differing_outcomes_name_their_dimension(verdict):
     claim = verdict(f"accepts={{{{ least = 0.5 }}}}\n{SHARE}")
-    assert claim.verdict == "supported"  # by weights nothing can be told, for want of file names
+    assert claim.verdict == "supported"  # the definition weights needs file names
     assert {one.definition for one in claim.measurements if one.outcome == "unknown"} == {"weights"}
     both = SHARE + SHARE.replace('"share"\nat', '"k"\nat').replace('"pytorch"', '"tensorflow"')
     claim = verdict(f"definitions=['tag']\naccepts={{{{ least = 0.5 }}}}\n{both}")
@@ -100,7 +100,7 @@ def test_answers_that_differ_name_what_they_differ_in(verdict):
     assert claim.detail == "3 of 6 support it, 3 of 6 contradict it"
 
 
-def test_an_observation_is_near_or_looks_back(verdict):
+def test_claim_uses_a_near_or_later_snapshot(verdict):
     text = f"definitions=['tag']\naccepts={{{{ least = 0.9 }}}}\n{SHARE}"
     near = verdict(text, at="2024-03-01").measurements[0]
     assert near.parameters.get("until") is None
@@ -114,21 +114,21 @@ def test_an_observation_is_near_or_looks_back(verdict):
 
 
 @pytest.mark.parametrize("asked", [["claims"], ["report", "--name", "claims"]])
-def test_every_format_tells_the_verdict(verdict, tmp_path, asked):
+def test_every_format_shows_the_verdict(verdict, tmp_path, asked):
     verdict(f"accepts={{{{ least = 0.9 }}}}\n{SHARE}")
     arguments = [*asked, "--db", str(tmp_path / "h.duckdb"), "--reports", str(tmp_path / "own")]
     formats = [word for name in (*FORMATS, "csv") for word in ("--format", name)]
     done = CliRunner().invoke(cli, [*arguments, *formats, "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
-    told = {
+    files = {
         path.name: path.read_text("utf-8")
         for path in (tmp_path / "out").rglob("*")
         if path.is_file() and path.suffix != ".svg"
     }
-    assert {"claims.html", "claims.md", "claims.json", "claims.txt", "verdicts.csv"} < set(told)
-    for name in set(told) - {"snapshots.csv", "own.csv"}:
-        assert "supported" in told[name], name
-    report = json.loads(told["claims.json"])
+    assert {"claims.html", "claims.md", "claims.json", "claims.txt", "verdicts.csv"} < set(files)
+    for name in set(files) - {"snapshots.csv", "own.csv"}:
+        assert "supported" in files[name], name
+    report = json.loads(files["claims.json"])
     assert report["summary"]["claims"] == report["summary"]["supported"] == 1
     measured = report["tables"][1]["rows"]
     assert {row["share_min"] for row in measured} == {0.9}
@@ -137,7 +137,7 @@ def test_every_format_tells_the_verdict(verdict, tmp_path, asked):
     )
 
 
-def test_what_narrows_a_report_has_no_place_in_one_of_the_whole_database(verdict, tmp_path):
+def test_database_report_rejects_filters(verdict, tmp_path):
     verdict(f"accepts={{{{ least = 0.9 }}}}\n{SHARE}")
     arguments = ["report", "--db", str(tmp_path / "h.duckdb"), "--name", "claims"]
     done = CliRunner().invoke(cli, [*arguments, "--year", "2022"])

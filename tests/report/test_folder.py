@@ -1,4 +1,4 @@
-"""Reports as files: golden ones, folders, comparisons, and a user's own plan."""
+"""Reports as files: golden files, folders, comparisons and own specifications."""
 
 import csv
 import io
@@ -43,7 +43,7 @@ def report(database):
 
 
 def masked(text):
-    """Leave out what is of the day and the place."""
+    """Mask dates, addresses and versions."""
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "DAY", text)
     text = re.sub(r"(napshot (\d+ )?of) \d{1,2} \w+ \d{4}", r"\1 DAY", text)
     text = re.sub(r"http\\?://127\\?.0\\?.0\\?.1\\?:\d+", "HUB", text)
@@ -62,8 +62,8 @@ def built(store, name):
 
 
 @pytest.mark.parametrize("name", ["year", "overview", "compare", "parity", "claims"])
-def test_the_files_are_the_golden_ones(database, name, tmp_path, request):
-    """After a change on purpose: delete tests/report/golden, run twice, read the difference."""
+def test_files_match_the_golden_ones(database, name, tmp_path, request):
+    """After an intended change: delete tests/report/golden, run twice, and read the difference."""
     with Store.open(database) as store:
         report = built(store, name)
     golden, missing = request.path.parent / "golden", []
@@ -77,10 +77,10 @@ def test_the_files_are_the_golden_ones(database, name, tmp_path, request):
             expected.write_text(found, "utf-8")
             missing.append(expected.name)
         assert found == expected.read_text("utf-8"), path.name
-    assert not missing, "written anew; read them, run again"
+    assert not missing, "written again; read them and rerun"
 
 
-def test_pictures_of_markdown_stand_on_their_own(report, tmp_path):
+def test_markdown_images_are_standalone_svg(report, tmp_path):
     paths = write_folder(report, ("md",), tmp_path)
     text = (tmp_path / "report-2022.md").read_text("utf-8")
     pictures = re.findall(r"!\[[^\]]*\]\((.+)\)", text)
@@ -94,13 +94,13 @@ def test_pictures_of_markdown_stand_on_their_own(report, tmp_path):
 
 def test_csv_holds_all_figures_of_the_json(report, tmp_path):
     write_folder(report, ("csv", "json"), tmp_path)
-    told = json.loads((tmp_path / "report-2022.json").read_text("utf-8"))
+    document = json.loads((tmp_path / "report-2022.json").read_text("utf-8"))
     rows = {}
     for path in (tmp_path / "report-2022-csv").iterdir():
         with path.open(encoding="utf-8", newline="") as file:
             rows[path.stem] = list(csv.DictReader(file))
     shares = [row["share"] for name in rows for row in rows[name] if row.get("definition")]
-    figures = told["figures"] + told["breakdowns"]
+    figures = document["figures"] + document["breakdowns"]
     assert sorted(shares) == sorted(
         "" if one["share"] is None else str(one["share"]) for one in figures
     )
@@ -112,7 +112,7 @@ class Screen(io.StringIO):
         return True
 
 
-def test_a_terminal_of_80_columns_is_not_overrun(report, monkeypatch):
+def test_terminal_output_fits_80_columns(report, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -129,7 +129,7 @@ def test_a_terminal_of_80_columns_is_not_overrun(report, monkeypatch):
             assert unseen or figure.group in pipe.getvalue()
 
 
-def test_two_years_side_by_side(database):
+def test_comparison_of_two_years(database):
     with Store.open(database) as store:
         view = SnapshotView.choose(store, None)
         one, other = (build(view, ReportRequest(year), name="compare") for year in (2022, 2023))
@@ -180,7 +180,7 @@ def hostile(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["year", "overview", "compare", "parity", "claims"])
-def test_words_of_the_hub_are_words_in_every_file(hostile, name, tmp_path):
+def test_hub_text_is_harmless_in_every_file(hostile, name, tmp_path):
     with Store.open(hostile) as store:
         written = write_folder(built(store, name), ("md", "csv", "terminal"), tmp_path / "a" / "b")
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(written)
@@ -205,7 +205,7 @@ def test_words_of_the_hub_are_words_in_every_file(hostile, name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("plan", "told"),
+    ("spec", "message"),
     [
         (None, "Known: mine"),
         ("title = ", "cannot be read"),
@@ -217,18 +217,18 @@ def test_words_of_the_hub_are_words_in_every_file(hostile, name, tmp_path):
         ('[[section]]\nname = "x"', "no population, title"),
     ],
 )
-def test_a_wrong_plan_is_told(database, tmp_path, plan, told):
+def test_invalid_specification_is_reported(database, tmp_path, spec, message):
     mine = tmp_path / "mine" / "report.toml"
     mine.parent.mkdir()
-    mine.write_text(plan or "")
-    name = "mine" if plan else "other"
+    mine.write_text(spec or "")
+    name = "mine" if spec else "other"
     with Store.open(database) as store:
         view = SnapshotView.choose(store, None)
-        with pytest.raises(ReportConfigError, match=told):
+        with pytest.raises(ReportConfigError, match=message):
             build(view, ReportRequest(2022), name=name, where=tmp_path)
 
 
-def test_a_plan_of_ones_own(database, tmp_path):
+def test_own_specification(database, tmp_path):
     mine = tmp_path / "mine" / "report.toml"
     mine.parent.mkdir()
     mine.write_text(

@@ -1,4 +1,4 @@
-"""How reports look: careful words, honest rounding, and nothing from the Hub taken for markup."""
+"""Report formats: texts, rounding, the JSON contract, and untrusted text from the Hub."""
 
 import io
 import json
@@ -66,7 +66,7 @@ def written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("numerator", "denominator", "said"),
+    ("numerator", "denominator", "expected"),
     [
         (1, 2, "50.0 %"),
         (0, 7, "0.0 %"),
@@ -76,15 +76,15 @@ def written(tmp_path):
         (0, 0, "-"),
     ],
 )
-def test_a_share_is_never_rounded_to_all_or_nothing(numerator, denominator, said):
+def test_share_is_not_rounded_to_0_or_100_percent(numerator, denominator, expected):
     figure = Figure(
         "exclusive", "pytorch", "tag", ("pytorch",), "existing", None, None, "models", None, None,
         numerator, denominator,
     )  # fmt: skip
-    assert format_percent(figure.share) == said
+    assert format_percent(figure.share) == expected
 
 
-def test_the_headline_names_numerator_and_denominator(written):
+def test_headline_has_numerator_and_denominator(written):
     models = [model(1), model(2), model(3, tags=["tf"]), model(4, tags=[])]
     text = " ".join(written(models, "terminal").split())
     assert "Of the 3 models created from 2 March to 31 December 2022 that support" in text
@@ -93,45 +93,45 @@ def test_the_headline_names_numerator_and_denominator(written):
     assert "prove" not in text
 
 
-def test_the_definition_decides_and_is_said(written):
+def test_headline_states_the_definition(written):
     models = [
         model(1, tags=["safetensors"], siblings=[{"rfilename": "model.safetensors"}],
               config={"model_type": "bert"}),
         model(2, tags=["tf"], siblings=[{"rfilename": "tf_model.h5"}]),
         model(3, tags=["pytorch"], siblings=[{"rfilename": "README.md"}]),
     ]  # fmt: skip
-    said: dict[Definition, tuple[str, str]] = {
+    expected: dict[Definition, tuple[str, str]] = {
         "tag": ("1 (50.0 %) support PyTorch only", "Definition: Hub tags."),
         "weights": ("1 (50.0 %) support PyTorch only", "Definition: weight files."),
         "loadable": ("1 (33.3 %) support both", "loadable without conversion"),
     }
-    for definition, words in said.items():
+    for definition, words in expected.items():
         text = " ".join(
             written(models, "terminal", ReportRequest(2022, definition=definition)).split()
         )
-        assert all(one in text for one in words), text
+        assert all(phrase in text for phrase in words), text
     figures = json.loads(written(models, "json", ReportRequest(2022, definition="weights")))[
         "figures"
     ]
     assert {one["definition"] for one in figures} == {"weights"}
 
 
-def test_weights_cannot_be_told_without_file_names(written):
+def test_definition_weights_needs_file_names(written):
     with pytest.raises(NotFoundError, match="no file names"):
         written([model(1)], "md", ReportRequest(2022, definition="weights"))
 
 
-def test_made_up_models_are_labelled_in_every_format(written):
+def test_every_format_labels_synthetic_models(written):
     for format_ in FORMATS:
         assert "SYNTHETIC" in written([model(1)], format_, synthetic="N=1, seed=1")
 
 
-def test_a_part_of_the_hub_is_labelled(written):
+def test_partial_snapshot_is_labelled(written):
     text = written([model(1)], "terminal", scope=Scope(author="ann"))
     assert "PARTIAL: the snapshot holds only a part of the Hub (author ann)." in text
 
 
-def test_text_from_the_hub_is_never_markup(written):
+def test_hub_text_is_not_markup(written):
     models = [model(1, pipeline_tag=HOSTILE, library_name="[red]x[/red]\x1b[31m")]
     terminal = written(models, "terminal")
     assert "\x1b" not in terminal
@@ -146,7 +146,7 @@ def test_text_from_the_hub_is_never_markup(written):
     assert HOSTILE in {figure["group"] for figure in figures}
 
 
-def test_the_json_contract(written):
+def test_json_contract(written):
     report = json.loads(written([model(1), model(2, tags=["tf", "pytorch"])], "json"))
     assert list(report)[:4] == ["report", "year", "period", "hfscan_version"]
     assert report["snapshot"]["models"] == 2
@@ -209,20 +209,20 @@ def test_shares_of_one_population_add_up(written):
         assert total == pytest.approx(cell[0]["denominator"], abs=1e-5)  # votes are fractions
 
 
-def test_a_source_without_dates_cannot_answer_for_a_year(written):
+def test_year_needs_creation_dates(written):
     old = {"modelId": "a/b", "tags": ["pytorch"]}
     assert "Of the 1 model" in written([old], "md", ReportRequest(None))
     with pytest.raises(NotFoundError, match=r"no creation dates.*--year"):
         written([old], "md")
 
 
-def test_a_part_of_time_cannot_answer_for_another(written):
+def test_year_outside_the_scope_is_refused(written):
     scope = Scope(since=datetime(2023, 1, 1, tzinfo=UTC))
     with pytest.raises(NotFoundError, match="No snapshot covers the period"):
         written([model(1)], "json", scope=scope)
 
 
-def test_a_sample_says_so_and_carries_intervals(written):
+def test_sample_is_labelled_with_intervals(written):
     models = [model(n) for n in range(90)] + [model(n, tags=["tf"]) for n in range(90, 100)]
     text = " ".join(written(models, "terminal", sample=0.1).split())
     assert "SAMPLE: drawn by lot." in text
@@ -232,7 +232,7 @@ def test_a_sample_says_so_and_carries_intervals(written):
     assert "interval" not in json.loads(written(models, "json"))["figures"][0]
 
 
-def test_large_authors_can_be_left_out_and_votes_counted(written):
+def test_exclude_top_authors_and_author_weight(written):
     models = [model(n) for n in range(9)] + [model(9, id="bob/x", tags=["tf"])]
     votes = json.loads(written(models, "json", ReportRequest(2022, weight="authors")))["figures"]
     assert (votes[0]["numerator"], votes[0]["denominator"]) == (1.0, 2.0)
@@ -243,7 +243,7 @@ def test_large_authors_can_be_left_out_and_votes_counted(written):
     assert without[0]["exclude_top_authors"] == 1
 
 
-def test_a_grouping_asked_for_replaces_the_others(written):
+def test_requested_grouping_replaces_the_others(written):
     models = [model(1, tags=["pytorch", "license:mit"]), model(2, tags=["tf", "en", "fr"])]
     report = json.loads(written(models, "json", ReportRequest(2022, by="license")))
     assert {one["by"] for one in report["figures"]} == {None, "license"}

@@ -1,4 +1,4 @@
-"""Every framework, format and runtime can be asked about, alone and with others."""
+"""Reports for every framework, format and runtime, alone and with others."""
 
 import io
 import json
@@ -55,7 +55,7 @@ def written(report):
 
 
 @pytest.mark.parametrize("name", [*KEYS, "all"])
-def test_each_framework_can_be_asked_alone(db, name):
+def test_each_framework_can_be_compared_alone(db, name):
     with Store.open(db) as store:
         view = SnapshotView.choose(store, None)
         for year in (None, 2023):
@@ -78,7 +78,7 @@ def test_each_framework_can_be_asked_alone(db, name):
     "frameworks",
     [("safetensors", "gguf"), ("keras", "tensorflow"), ("all", "keras"), tuple(KEYS)],
 )
-def test_frameworks_can_be_asked_together(db, frameworks):
+def test_frameworks_can_be_compared_together(db, frameworks):
     with Store.open(db) as store:
         view = SnapshotView.choose(store, None)
         report = build(view, ReportRequest(2023, frameworks))
@@ -90,20 +90,20 @@ def test_frameworks_can_be_asked_together(db, frameworks):
 
 
 @pytest.mark.parametrize("frameworks", ["all", "keras", "safetensors,gguf", "pytorch,pytorch"])
-def test_pages_have_charts_for_each_universe(db, frameworks):
+def test_pages_have_charts_for_any_frameworks(db, frameworks):
     command = ["report", "--year", "2023", "--format", "html", "--frameworks", frameworks]
     page = CliRunner().invoke(cli, [*command, "--db", str(db)], catch_exceptions=False).stdout
     assert page.count("<svg") > 5
 
 
-def test_a_framework_alone_is_not_called_exclusive(db):
+def test_single_framework_is_not_called_exclusive(db):
     command = ["report", "--year", "2023", "--frameworks", "keras", "--db", str(db)]
     text = " ".join(CliRunner().invoke(cli, command, catch_exceptions=False).stdout.split())
     assert "created in 2023, 2 support Keras," in text
     assert "Only Keras is compared." in text
 
 
-def test_the_accounts_named_are_those_of_the_first(db):
+def test_accounts_are_those_of_the_first_framework(db):
     with Store.open(db) as store:
         report = build(
             SnapshotView.choose(store, None), ReportRequest(2023, ("tensorflow", "pytorch"))

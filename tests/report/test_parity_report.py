@@ -48,14 +48,14 @@ def report(db, out, *formats):
     assert done.exit_code == 0, done.output
 
 
-def test_the_newest_result_of_each_case_is_told(db, tmp_path):
+def test_newest_result_of_each_case_is_shown(db, tmp_path):
     report(db, tmp_path / "out", "json", "csv")
-    told = json.loads((tmp_path / "out" / "parity.json").read_text("utf-8"))
-    summary = told["summary"]
+    document = json.loads((tmp_path / "out" / "parity.json").read_text("utf-8"))
+    summary = document["summary"]
     assert (summary["files"], summary["agree"], summary["differ"]) == (4, 3, 1)
     assert (summary["checkpoints"], summary["backends"], summary["runs"]) == (3, 2, 1)
     assert summary["versions"] == "torch 2.13"
-    tables = {table["name"]: table["rows"] for table in told["tables"]}
+    tables = {table["name"]: table["rows"] for table in document["tables"]}
     backends = {
         (row["backend"], row["verdict"]): (row["files"], row["total"]) for row in tables["backends"]
     }
@@ -78,7 +78,7 @@ def test_the_newest_result_of_each_case_is_told(db, tmp_path):
         }
 
 
-def test_text_of_checkpoints_is_never_markup(db, tmp_path):
+def test_checkpoint_text_is_not_markup(db, tmp_path):
     report(db, tmp_path / "out", "md", "html", "terminal")
     files = {one.suffix: one.read_text("utf-8") for one in (tmp_path / "out").glob("parity.*")}
     assert "\x1b" not in "".join(files.values())
@@ -90,7 +90,7 @@ def test_text_of_checkpoints_is_never_markup(db, tmp_path):
     assert len(rows) == 3
 
 
-def test_without_results_it_says_what_to_do(tmp_path):
+def test_missing_results_give_a_hint(tmp_path):
     db = tmp_path / "h.duckdb"
     Store.open(db, write=True).connection.close()
     done = CliRunner().invoke(cli, ["report", "--name", "parity", "--db", str(db)])

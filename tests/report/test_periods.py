@@ -1,4 +1,4 @@
-"""A year that a snapshot covers in part says from when to when, in every format."""
+"""Every format states the covered part of a year."""
 
 import csv
 import io
@@ -58,7 +58,7 @@ def plain(text):
 
 
 @pytest.mark.parametrize("format_", ["terminal", "md", "html"])
-def test_partial_year_says_its_end(db, format_):
+def test_partial_year_states_its_end(db, format_):
     text = plain(ask(db, "report", "--year", 2024, "--format", format_))
     assert "Of the 2 models created from 1 January to 11 July 2024 that support" in text
     assert "Frameworks of the Hub's models, 2024 (to 11 July)" in text.replace("&#39;", "'")
@@ -69,7 +69,7 @@ def test_partial_year_says_its_end(db, format_):
     assert "the end of 2024" not in text
 
 
-def test_full_year_stays_plain(db):
+def test_full_year_has_no_partial_note(db):
     text = plain(ask(db, "report", "--year", 2023))
     assert "Of the 1 model created in 2023 that support" in text
     assert "Existing at the end of 2023 Models created by the end of 2023 that" in text
@@ -77,7 +77,7 @@ def test_full_year_stays_plain(db):
     assert json.loads(ask(db, "report", "--year", 2023, "--format=json"))["period"]["complete"]
 
 
-def test_2022_begins_at_the_hubs_dates(db):
+def test_2022_begins_at_the_cutoff(db):
     text = plain(ask(db, "report", "--year", 2022))
     assert "created from 2 March to 31 December 2022 that support" in text
     assert "The Hub's creation dates begin on 2 March 2022, 23:29 UTC." in text
@@ -85,16 +85,16 @@ def test_2022_begins_at_the_hubs_dates(db):
     assert "Existing at the end of 2022" in text
 
 
-def test_json_and_csv_have_the_covered_bounds(db, tmp_path):
-    told = json.loads(ask(db, "report", "--year", 2024, "--format", "json"))
-    assert told["period"] == {
+def test_json_and_csv_have_covered_bounds(db, tmp_path):
+    document = json.loads(ask(db, "report", "--year", 2024, "--format", "json"))
+    assert document["period"] == {
         "since": "2024-01-01T00:00:00Z",
         "until": "2024-07-12T00:00:00Z",  # dated by its day, the dump holds models of that day
         "requested_since": "2024-01-01T00:00:00Z",
         "requested_until": "2025-01-01T00:00:00Z",
         "complete": False,
     }
-    covered = {(one["population"], *one["covered"]) for one in told["figures"] if not one["by"]}
+    covered = {(one["population"], *one["covered"]) for one in document["figures"] if not one["by"]}
     assert covered == {
         ("created", "2024-01-01T00:00:00Z", "2024-07-12T00:00:00Z"),
         ("existing", None, "2024-07-12T00:00:00Z"),
@@ -105,7 +105,7 @@ def test_json_and_csv_have_the_covered_bounds(db, tmp_path):
     assert {row["covered_until"] for row in rows} == {"2024-07-12T00:00:00Z"}
 
 
-def test_a_comparison_says_which_year_is_partial(db):
+def test_comparison_labels_the_partial_year(db):
     text = plain(ask(db, "report", "--year", 2023, "--compare-year", 2024))
     assert "Frameworks of the Hub's models: 2023 and 2024 (to 11 July)" in text
     assert "2023 and 2024 (to 11 July): PyTorch only from 100.0 % of 1 to 50.0 % of 2" in text
@@ -128,14 +128,14 @@ def test_trend_labels_partial_periods(db):
     assert "2024 (to 11 July)" in ask(db, "report")  # by year of creation
 
 
-def test_a_year_after_every_snapshot_is_refused(db):
+def test_year_after_every_snapshot_is_refused(db):
     with pytest.raises(NotFoundError, match=r"from 2025-01-01 to 2025-12-31.*2024-07-11"):
         ask(db, "report", "--year", 2025)
     with hfscan.open(db) as database, pytest.raises(NotFoundError, match="2025-01-01"):
         database.figures(year=2025)
 
 
-def test_a_year_before_the_hubs_dates_counts_nothing(db):
+def test_year_before_the_cutoff_counts_nothing(db):
     text = plain(ask(db, "report", "--year", 2021))
     assert "The Hub's creation dates begin after 2021." in text
     assert "between 0 and 1 support PyTorch only" in text
@@ -145,7 +145,7 @@ def test_a_year_before_the_hubs_dates_counts_nothing(db):
         database.figures(year=2021)
 
 
-def test_a_crawl_of_a_part_of_a_year_says_so(tmp_path):
+def test_crawl_of_part_of_a_year_is_labelled(tmp_path):
     path = tmp_path / "h.duckdb"
     scope = Scope(since=datetime(2023, 4, 1, tzinfo=UTC), until=datetime(2023, 7, 1, tzinfo=UTC))
     observe(path, "2024-07-11", scope)
@@ -158,7 +158,7 @@ def test_a_crawl_of_a_part_of_a_year_says_so(tmp_path):
         ask(path, "report", "--year", 2024)
 
 
-def test_a_snapshot_of_the_whole_year_is_preferred(db):
+def test_snapshot_of_the_full_year_is_preferred(db):
     observe(db, "2025-02-01", models=[*MODELS, model(6, "2024-12-31T00:00:00.000Z", "tf")])
     assert "Of the 3 models created in 2024 that support" in plain(
         ask(db, "report", "--year", 2024)

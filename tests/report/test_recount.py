@@ -64,7 +64,7 @@ def asked(figure):
     ],
     ids=str,
 )
-def test_reports_equal_a_plain_recount(censuses, models, tmp_path, snapshot, request):
+def test_reports_equal_a_recount(censuses, models, tmp_path, snapshot, request):
     report = report_json(censuses, tmp_path, snapshot, request)
     assert report["figures"]
     period = request.year and (f"{request.year}-01-01", f"{request.year + 1}-01-01")
@@ -95,7 +95,7 @@ def test_reports_equal_a_plain_recount(censuses, models, tmp_path, snapshot, req
 
 @pytest.mark.parametrize("year", [2021, 2022])
 @pytest.mark.parametrize("definition", ["tag", "loadable"])
-def test_the_interval_of_the_cutoff_is_recounted(
+def test_cutoff_interval_equals_a_recount(
     censuses, models, shared_data, tmp_path, year, definition
 ):
     report = report_json(censuses, tmp_path, NEW, ReportRequest(year, definition=definition))
@@ -131,7 +131,7 @@ def exclusive(report, population="created", cutoff=None):
     }
 
 
-def test_the_published_counts_of_both_censuses(censuses, tmp_path):
+def test_published_counts_of_both_censuses(censuses, tmp_path):
     def ask(snapshot, *request):
         return report_json(censuses, tmp_path, snapshot, ReportRequest(*request))
 
@@ -163,7 +163,7 @@ def test_the_published_counts_of_both_censuses(censuses, tmp_path):
     }
 
 
-def test_every_measurement_of_a_claim_equals_a_plain_recount(censuses, models, shared_data):
+def test_claim_measurements_equal_a_recount(censuses, models, shared_data):
     with Store.open(censuses) as store:
         claims = list(evaluate_claims(store))
     dates = recount.dates(shared_data / "hub-2022-10-created.parquet")

@@ -19,7 +19,8 @@ def report_files(report: Report) -> Iterator[tuple[str, str]]:
     for section in report.sections:
         yield f"{section.name}.csv", to_csv(section_rows(section))
     reports = filter(None, (report, report.compared_with))
-    yield "snapshots.csv", to_csv([asdict(one) for part in reports for one in part.snapshots])
+    snapshots = [asdict(snapshot) for part in reports for snapshot in part.snapshots]
+    yield "snapshots.csv", to_csv(snapshots)
 
 
 def section_rows(section: Section) -> list[Row]:
