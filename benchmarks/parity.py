@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from hfscan.cli.parity import make_demo
-from hfscan.parity.pool import Settings
+from hfscan.parity.process import Settings
 from hfscan.parity.run import ParityRunner
 
 TARGET = 1.15

@@ -20,7 +20,7 @@ from hfscan.hub.page import validate_page
 from hfscan.hub.plan import find_unsupported_fields, list_url
 from hfscan.hub.retry import RetryPolicy
 from hfscan.parity import confinement
-from hfscan.parity.process import BackendProcess
+from hfscan.parity.process import BackendProcess, Settings
 from hfscan.parity.replies import BackendError
 from hfscan.paths import journal_dir
 from hfscan.scope import Scope
@@ -166,7 +166,8 @@ def check_backends(
 
     `notify` receives a message when a start takes long.
     """
-    processes = [BackendProcess(name, pythons.get(name), notify=notify) for name in names]
+    settings = Settings(pythons=pythons)
+    processes = [BackendProcess(name, settings, notify=notify) for name in names]
     try:
         for process in processes:
             try:

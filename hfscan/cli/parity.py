@@ -28,8 +28,7 @@ from hfscan.cli._types import (
 )
 from hfscan.errors import HfscanError, NotFoundError, StorageError
 from hfscan.fs import write_output
-from hfscan.parity.pool import Settings
-from hfscan.parity.process import backend_names
+from hfscan.parity.process import Settings, backend_names
 from hfscan.store import Store, list_snapshots
 from hfscan.store.parity import SampledModel, draw_sample, record_run
 from hfscan.suggest import unknown

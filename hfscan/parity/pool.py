@@ -5,39 +5,15 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from hfscan.parity import confinement
-from hfscan.parity.process import START_TIMEOUT, BackendProcess
+from hfscan.parity.process import BackendProcess, Settings
 from hfscan.parity.replies import BackendError
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to run. Times are seconds.
-
-    `pythons`: backend -> interpreter; `timeout`: limit for one request to a backend;
-    `start_timeout`: for its start. `measure` times each backend's default variant in `rounds`
-    rounds; `variants` times all of them, `train` training steps as well.
-    """
-
-    backends: tuple[str, ...] = ("pytorch", "tensorflow")
-    device: str = "cpu"
-    dtype: str = "float32"
-    pythons: Mapping[str, str] = field(default_factory=dict)
-    threads: int = 1
-    timeout: float = 300.0
-    start_timeout: float = START_TIMEOUT
-    memory_mb: float | None = None
-    measure: bool = True
-    rounds: int = 5
-    variants: bool = False
-    train: bool = False
 
 
 class BackendPool:
@@ -74,16 +50,7 @@ class BackendPool:
 
     def new_process(self, backend: str, also_imports: frozenset[str]) -> BackendProcess:
         """Return an additional process for the backend, which the caller must close."""
-        return BackendProcess(
-            backend,
-            self.settings.pythons.get(backend),
-            also_imports=also_imports,
-            threads=self.settings.threads,
-            timeout=self.settings.timeout,
-            start_timeout=self.settings.start_timeout,
-            notify=self._notify,
-            memory_mb=self.settings.memory_mb,
-        )
+        return BackendProcess(backend, self.settings, also_imports, self._notify)
 
     @contextmanager
     def threads(self) -> Iterator[ThreadPoolExecutor]:

@@ -11,7 +11,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ from hfscan.parity.replies import (
 from hfscan.parity.result import Verdict
 
 BACKENDS = Path(__file__).with_name("backends")
-START_TIMEOUT = 300.0  # seconds; importing a framework on a busy machine
 _POLL_SECONDS = 0.05  # between two looks at a backend's memory
 _NOTICE_SECONDS = 15.0  # of waiting before the first notice; then twice as long
 _END_TIMEOUT = 5.0  # seconds for a process to end that closed its output, or was killed
@@ -56,35 +56,51 @@ def backend_file(backend: str) -> Path:
     return BACKENDS / f"{backend.replace('-', '_')}_backend.py"
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How to run. Times are seconds.
+
+    `pythons`: backend -> interpreter; `timeout`: limit for one request to a backend;
+    `start_timeout`: for its start. `measure` times each backend's default variant in `rounds`
+    rounds; `variants` times all of them, `train` training steps as well.
+    """
+
+    backends: tuple[str, ...] = ("pytorch", "tensorflow")
+    device: str = "cpu"
+    dtype: str = "float32"
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    threads: int = 1
+    timeout: float = 300.0
+    start_timeout: float = 300.0  # importing a framework on a busy machine
+    memory_mb: float | None = None
+    measure: bool = True
+    rounds: int = 5
+    variants: bool = False
+    train: bool = False
+
+
 class BackendProcess:
     """One backend in a subprocess: started by the first call, restarted after it died.
 
-    `also_imports` names backends whose frameworks it may import as well; `memory_mb` limits its
-    resident memory, polled every 50 ms (Linux). `notify` receives a message while a reply takes
-    long. A backend that failed to start is not started again. Threads may share it: the holder of
-    `lock` has the backend, and the model that is open in it, to itself.
+    `also_imports` names backends whose frameworks it may import as well. Its resident memory is
+    polled every 50 ms (Linux). `notify` receives a message while a reply takes long. A backend that
+    failed to start is not started again. Threads may share it: the holder of `lock` has the
+    backend, and the model that is open in it, to itself.
     """
 
     def __init__(
         self,
         backend: str,
-        python: str | None = None,
-        *,
+        settings: Settings,
         also_imports: frozenset[str] = frozenset(),
-        threads: int = 1,
-        timeout: float = 300.0,
-        start_timeout: float = START_TIMEOUT,
-        memory_mb: float | None = None,
         notify: Callable[[str], None] | None = None,
         notice_seconds: float = _NOTICE_SECONDS,
     ) -> None:
-        self.backend, self.python = backend, python or sys.executable
-        self.also_imports, self.threads = also_imports, threads
-        self.timeout, self.start_timeout = timeout, start_timeout
-        self.memory_mb, self.notice_seconds = memory_mb, notice_seconds
+        self.backend, self.settings, self.also_imports = backend, settings, also_imports
+        self.python = settings.pythons.get(backend, sys.executable)
         self.info: dict[str, Any] = {}
         self.lock = threading.RLock()
-        self._notify = notify or (lambda _: None)
+        self._notify, self._notice_seconds = notify or (lambda _: None), notice_seconds
         self._process: _Process | None = None
         self._start_error: BackendError | None = None
 
@@ -92,7 +108,7 @@ class BackendProcess:
         """Return the reply to `op`. Raises BackendError, BackendDiedError if the process ended."""
         with self.lock:
             self.start()
-            return self._request(op, self.timeout, arguments)
+            return self._request(op, self.settings.timeout, arguments)
 
     def start(self) -> None:
         """Start the backend if it is not running. Raises BackendError.
@@ -104,7 +120,8 @@ class BackendProcess:
             if self.info or self._process is None:
                 return
             try:
-                info = self._request("hello", self.start_timeout, {"threads": self.threads})
+                threads = {"threads": self.settings.threads}
+                info = self._request("hello", self.settings.start_timeout, threads)
             except BackendError as error:
                 self.close()
                 self._start_error = error
@@ -152,8 +169,9 @@ class BackendProcess:
         enabled = {self.backend, *self.also_imports}
         # AUTO: setting one framework to 1 would disable the others
         switches = {key: "AUTO" if name in enabled else "0" for key, name in _SWITCHES.items()}
+        threads = dict.fromkeys(_THREADS, str(self.settings.threads))
         inherited = confinement.environment(os.environ, home)
-        return inherited | _ENVIRONMENT | switches | dict.fromkeys(_THREADS, str(self.threads))
+        return inherited | _ENVIRONMENT | switches | threads
 
     def _request(self, op: str, timeout: float, arguments: dict[str, Any]) -> dict[str, Any]:
         process = self._process
@@ -175,7 +193,7 @@ class BackendProcess:
 
     def _wait_for_line(self, process: "_Process", op: str, timeout: float) -> bytes | None:
         start = time.monotonic()
-        notice = self.notice_seconds
+        notice, memory_mb = self._notice_seconds, self.settings.memory_mb
         while True:
             with contextlib.suppress(queue.Empty):
                 return process.replies.get(_POLL_SECONDS)
@@ -191,11 +209,11 @@ class BackendProcess:
                     f"{timeout:,g} s)"
                 )
                 notice *= 2
-            used = _resident_mb(process.pid) if self.memory_mb else None
-            if self.memory_mb and used is not None and used > self.memory_mb:
+            used = _resident_mb(process.pid) if memory_mb else None
+            if memory_mb and used is not None and used > memory_mb:
                 self.close()
                 raise BackendDiedError(
-                    Verdict.OUT_OF_MEMORY, f"it exceeded the limit of {self.memory_mb:,.0f} MB"
+                    Verdict.OUT_OF_MEMORY, f"it exceeded the limit of {memory_mb:,.0f} MB"
                 )
 
     def _end_of_output(self, process: "_Process") -> BackendDiedError:

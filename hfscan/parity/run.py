@@ -15,8 +15,8 @@ from hfscan.parity.cases import Case, backend_spec, list_cases, required_backend
 from hfscan.parity.checkpoint import Checkpoint
 from hfscan.parity.configs import CheckpointError
 from hfscan.parity.inputs import Inputs, make_inputs, max_length
-from hfscan.parity.pool import BackendPool, Settings
-from hfscan.parity.process import BackendProcess
+from hfscan.parity.pool import BackendPool
+from hfscan.parity.process import BackendProcess, Settings
 from hfscan.parity.replies import BackendDiedError, BackendError, backend_failed, summary_line
 from hfscan.parity.result import Result, Verdict, new_result_without_run
 from hfscan.parity.verdict import Evaluator, Fault, Run, find_loading_fault

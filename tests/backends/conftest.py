@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hfscan.parity.checkpoint import open_checkpoint
-from hfscan.parity.pool import Settings
+from hfscan.parity.process import Settings
 from hfscan.parity.result import Result
 from hfscan.parity.run import ParityRunner
 

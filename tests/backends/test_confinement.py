@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hfscan.parity.process import BackendProcess
+from hfscan.parity.process import BackendProcess, Settings
 
 SECRETS = {
     "GH_TOKEN", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "HF_TOKEN",
@@ -35,7 +35,8 @@ def evaluate(fake_backend):
             'answer(request, versions={"found": json.dumps(find())}, device=None, threads=1)\n'
             "return 1"
         )
-        worker = BackendProcess("pytorch", str(fake_backend("hello", action)))
+        pythons = {"pytorch": str(fake_backend("hello", action))}
+        worker = BackendProcess("pytorch", Settings(pythons=pythons))
         try:
             worker.start()
             return json.loads(worker.info["versions"]["found"]), worker.info["isolated_from"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hfscan.parity.process import BACKENDS, BackendProcess, backend_names
+from hfscan.parity.process import BACKENDS, BackendProcess, Settings, backend_names
 from hfscan.parity.replies import BackendDiedError
 
 
@@ -44,7 +44,7 @@ def test_python_without_packages_is_not_installed(folder, bare):
 
 @pytest.mark.parametrize("backend", backend_names())
 def test_backend_names_its_extra(backend, bare):
-    worker = BackendProcess(backend, str(bare))
+    worker = BackendProcess(backend, Settings(pythons={backend: str(bare)}))
     with pytest.raises(BackendDiedError) as caught:
         worker.start()
     assert caught.value.kind == "not installed"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from hfscan.parity.checkpoint import open_checkpoint
-from hfscan.parity.process import BackendProcess
+from hfscan.parity.process import BackendProcess, Settings
 from hfscan.parity.replies import BackendDiedError
 
 BROKEN = {  # what the backend does when a model is opened -> words of the reason
@@ -82,7 +82,8 @@ def test_child_holding_the_output_does_not_block(check, fake_backend):
 
 def test_unread_large_request_times_out(fake_backend):
     python = fake_backend("hello", "answer(request, **usual(request)); time.sleep(600)")
-    worker = BackendProcess("pytorch", str(python), timeout=2)
+    settings = Settings(pythons={"pytorch": str(python)}, timeout=2)
+    worker = BackendProcess("pytorch", settings)
     with pytest.raises(BackendDiedError, match="no reply to 'tokenize'"):
         worker.call("tokenize", texts=["x" * 10**7])
     assert worker.pid is None
@@ -163,7 +164,8 @@ def test_outputs_of_odd_shapes_are_compared(check, fake_backend, shape):
 def test_long_waits_are_reported(fake_backend):
     notices: list[str] = []
     python = str(fake_backend("peak", "time.sleep(2)"))
-    worker = BackendProcess("pytorch", python, notify=notices.append, notice_seconds=0.5)
+    settings = Settings(pythons={"pytorch": python})
+    worker = BackendProcess("pytorch", settings, notify=notices.append, notice_seconds=0.5)
     try:
         assert worker.call("peak")["peak_rss_mb"] == 1.0
     finally:

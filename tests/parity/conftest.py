@@ -17,7 +17,7 @@ if not _ABSENT:
 
     from hfscan.cli.parity import make_demo
     from hfscan.parity.checkpoint import open_checkpoint
-    from hfscan.parity.pool import Settings
+    from hfscan.parity.process import Settings
     from hfscan.parity.result import Result
     from hfscan.parity.run import ParityRunner
 

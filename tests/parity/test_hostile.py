@@ -8,6 +8,7 @@ import pickle
 import struct
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import h5py
@@ -230,15 +231,17 @@ def test_config_with_a_million_layers_hits_limits(altered, set_config, alone, sh
     folder = altered("bert", "model.safetensors")
     set_config(folder, num_hidden_layers=10**6)
     worker = alone.pool.process("pytorch")
+    settings = worker.settings
     if short == "out of memory":
-        worker.memory_mb = worker.call("peak")["peak_rss_mb"] + 200
+        limit = {"memory_mb": worker.call("peak")["peak_rss_mb"] + 200}
     else:
         worker.start()
-        worker.timeout = 1
+        limit = {"timeout": 1}
+    worker.settings = replace(settings, **limit)
     try:
         assert verdicts(alone.check(open_checkpoint(folder))) == {short}
     finally:
-        worker.memory_mb, worker.timeout = None, alone.pool.settings.timeout
+        worker.settings = settings
     set_config(folder, num_hidden_layers=3)  # the next case gets a working backend
     assert verdicts(alone.check(open_checkpoint(folder))) == {"agree"}
 

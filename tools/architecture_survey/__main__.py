@@ -18,7 +18,7 @@ from model_maker import ModelMaker
 from hfscan.errors import HfscanError
 from hfscan.fs import write_output
 from hfscan.parity.checkpoint import open_checkpoint
-from hfscan.parity.pool import Settings
+from hfscan.parity.process import Settings
 from hfscan.parity.replies import summary_line
 from hfscan.parity.result import Result, Verdict
 from hfscan.parity.run import ParityRunner
