@@ -159,7 +159,7 @@ def read_lines(path: Path) -> list[bytes]:
     if data and not data.endswith(b"\n"):
         with path.open("ab") as file:
             file.write(b"\n")
-    return [line for one in data.split(b"\n") if (line := strip_checksum(one)) is not None]
+    return [line for stored in data.split(b"\n") if (line := strip_checksum(stored)) is not None]
 
 
 def add_checksum(line: bytes) -> bytes:
@@ -169,8 +169,8 @@ def add_checksum(line: bytes) -> bytes:
 
 def strip_checksum(line: bytes) -> bytes | None:
     """Return the line without its checksum; None where the two do not match."""
-    seal, _, data = line.rstrip(b"\n").partition(b" ")
-    return data if seal == b"%08x" % zlib.crc32(data) else None
+    checksum, _, data = line.rstrip(b"\n").partition(b" ")
+    return data if checksum == b"%08x" % zlib.crc32(data) else None
 
 
 def sync(file: BinaryIO) -> None:
@@ -188,14 +188,14 @@ def translate_os_errors(
         yield
     except OSError as error:
         if error.errno in _FULL:
-            trouble = f"The disk that holds {folder} is full. Free some space"
+            message = f"The disk that holds {folder} is full. Free some space"
         elif error.errno == errno.ENOENT:
-            trouble = f"{folder} is not there. Make the folder, or {advice}"
+            message = f"{folder} is not there. Make the folder, or {advice}"
         else:
-            trouble = (
+            message = (
                 f"{folder} cannot be written: {error.strerror or error}. Make it writable, or "
                 f"{advice}"
             )
         raise StorageError(
-            f"{trouble}, and run the same command again: what was already kept is safe."
+            f"{message}, and run the same command again. Stored data is not affected."
         ) from error

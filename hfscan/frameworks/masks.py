@@ -23,7 +23,10 @@ def write_taxonomy(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("DELETE FROM frameworks")
     connection.executemany(
         "INSERT INTO frameworks VALUES (?, ?, ?, ?, ?)",
-        [[one.key, one.title, one.kind, one.parent, one.bit] for one in taxonomy().frameworks],
+        [
+            [framework.key, framework.title, framework.kind, framework.parent, framework.bit]
+            for framework in taxonomy().frameworks
+        ],
     )
     connection.execute("UPDATE metadata SET taxonomy = ?", [fingerprint()])
 

@@ -1,4 +1,4 @@
-"""Reads lists and objects that a file holds as text: JSON, or as Python prints them."""
+"""Parse lists and objects that a file has as text: JSON, or as Python prints them."""
 
 import ast
 import math
@@ -33,7 +33,7 @@ def parse_literal(text: str) -> Any:
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         pass
     if _NUMPY_STRINGS.fullmatch(text):
-        return [ast.literal_eval(one) for one in re.findall(_STRING, text, re.DOTALL)]
+        return [ast.literal_eval(string) for string in re.findall(_STRING, text, re.DOTALL)]
     if _ADJACENT_STRINGS.search(text):  # Python would join two texts to one
         raise ValueError("texts stand side by side without a comma")
     try:
@@ -50,7 +50,7 @@ def _value(node: ast.expr) -> Any:
         case ast.Constant(value=None | bool() | int() | float() | str() as value):
             return value
         case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-            return [_value(one) for one in items]
+            return [_value(item) for item in items]
         case ast.Dict(keys=keys, values=values):
             return {
                 str(_value(key)): _value(value)
@@ -63,12 +63,14 @@ def _value(node: ast.expr) -> Any:
             return -number
         case ast.Name(id=name) if name in _NAMES:
             return _NAMES[name]
-        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[one, *_]) if (
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[argument, *_]) if (
             name in _SEQUENCES
         ):
-            return _value(one)
-        case ast.Call(args=[], keywords=named):
-            return {one.arg: _optional(one.value) for one in named if one.arg}
+            return _value(argument)
+        case ast.Call(args=[], keywords=arguments):
+            return {
+                argument.arg: _optional(argument.value) for argument in arguments if argument.arg
+            }
     raise ValueError(f"{type(node).__name__} is not a literal")
 
 

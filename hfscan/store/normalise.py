@@ -76,7 +76,7 @@ def _format(raw: str, needs_repair: str) -> str:
 
 
 def _needs_repair(latest: datetime) -> str:
-    """Return SQL for whether some value of an object is none of the contract's."""
+    """Return SQL for whether a value of an object has a type that the API does not document."""
     conditions = [
         f"{_type(name)} NOT IN {(*types, 'NULL')}"
         for name, types in (FIELDS | NESTED_TYPES).items()
@@ -111,7 +111,7 @@ def _needs_repair(latest: datetime) -> str:
         _lacks_some(_BASES),
         f"regexp_matches(array_to_string({_BASES}, ' '), {literal(_NUMBER)})",
     ]
-    return " OR ".join(f"({one})" for one in conditions)
+    return " OR ".join(f"({condition})" for condition in conditions)
 
 
 def _timestamp(instant: datetime) -> str:

@@ -1,6 +1,6 @@
-"""Brings API objects whose values are not of the contract's types into them, one at a time.
+"""Convert the values of an API object that have undocumented types, one object at a time.
 
-Few rows need it: normalise.sql says which, and reads all others by itself.
+Few rows need it: normalise.sql finds them, and reads all others itself.
 """
 
 import json
@@ -13,7 +13,7 @@ import msgspec
 from hfscan.store import values
 
 _Reader = Callable[[Any], Any]
-_LONGEST_EXAMPLE = 80  # characters
+_MAX_EXAMPLE = 80  # characters
 
 _COLUMNS: dict[str, tuple[str, _Reader]] = {
     "_id": ("_id", values.read_object_id),
@@ -31,7 +31,7 @@ _COLUMNS: dict[str, tuple[str, _Reader]] = {
     "private": ("private", values.read_flag),
     "siblings": ("files", values.read_files),
 }
-"""Field -> the column that it fills, and what reads it."""
+"""Field -> its column and its reader."""
 
 _DATES = frozenset({"created_at", "last_modified"})
 """Columns that hold an instant."""
@@ -54,8 +54,8 @@ _NESTED: dict[str, dict[str, tuple[str, _Reader]]] = {
 def repair(text: str, latest: datetime) -> tuple[dict[str, Any], dict[str, str]]:
     """Return an object in the contract's types, and column -> what could not be read of it.
 
-    The object has no `id` where nothing names a model. A date before the Hub or after `latest` is
-    none: it stands for an unknown one, such as 1970-01-01 and 9999-12-31.
+    The object has no `id` if no field names a model. A date before the Hub or after `latest` is a
+    placeholder, such as 1970-01-01 or 9999-12-31, and counts as unreadable.
     """
     given = _decode(text)
     unreadable: dict[str, str] = {}
@@ -107,9 +107,9 @@ def _read_nested(
 
 def _first_readable(candidates: list[Any], object_id: str | None) -> str | None:
     """Return the first of several values that is the id of a model's repo, and not its `_id`."""
-    for one in candidates:
+    for candidate in candidates:
         try:
-            found = values.read_repo_id(values.unwrap(one))
+            found = values.read_repo_id(values.unwrap(candidate))
         except ValueError:
             continue
         if found is not None and found != object_id:
@@ -130,4 +130,4 @@ def _decode(text: str) -> dict[str, Any]:
 
 def _example(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text[:_LONGEST_EXAMPLE]
+    return text[:_MAX_EXAMPLE]

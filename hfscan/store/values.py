@@ -1,7 +1,7 @@
-"""Reads the values of an API object that are not of the contract's types.
+"""Read values of API objects that have undocumented types.
 
-Each reader returns the value in the contract's type, None where there is none, and raises
-ValueError where it is not understood: what is unknown never counts as none.
+Each reader returns the value in the documented type, None where there is none, and raises
+ValueError where it cannot read it: an unknown value never counts as absent.
 """
 
 import math
@@ -80,7 +80,7 @@ def read_flag(value: Any) -> bool | None:
 
 
 def read_gate(value: Any) -> str | None:
-    """Return how the Hub gates a model: 'false', 'auto', 'manual', or 'true' where not told how."""
+    """Return how the Hub gates a model: 'false', 'auto', 'manual'; 'true' for an unknown kind."""
     if isinstance(value, str) and value.strip().lower() in _GATES:
         return value.strip().lower()
     flag = read_flag(value)
@@ -88,7 +88,7 @@ def read_gate(value: Any) -> str | None:
 
 
 def read_count(value: Any) -> int | None:
-    """Return a whole number from 0 to 2^63 - 1, also from text and from 12.0."""
+    """Return an integer from 0 to 2^63 - 1, also from text and from 12.0."""
     if _is_missing(value):
         return None
     if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
@@ -97,7 +97,7 @@ def read_count(value: Any) -> int | None:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
         return value
-    raise ValueError("not a whole number from 0 to 2^63 - 1")
+    raise ValueError("not an integer from 0 to 2^63 - 1")
 
 
 def read_timestamp(value: Any) -> str | None:
@@ -116,9 +116,9 @@ def check_date(instant: datetime, latest: datetime) -> None:
 def read_words(value: Any) -> list[str] | None:
     """Return a list of words, such as tags."""
     items = _read_list(value)
-    if items and all(one is None for one in items):
+    if items and all(item is None for item in items):
         raise ValueError("a list of nothing but nulls")
-    return items and [_word(one) for one in items if one is not None]
+    return items and [_word(item) for item in items if item is not None]
 
 
 def read_files(value: Any) -> list[dict[str, str]] | None:
@@ -126,7 +126,7 @@ def read_files(value: Any) -> list[dict[str, str]] | None:
     items = _read_list(value, _read_object_item)
     if items and isinstance(value, str) and not _BRACKET.search(value) and "." not in value:
         raise ValueError("none looks like the name of a file")
-    return items and [{"rfilename": _file_name(one)} for one in items]
+    return items and [{"rfilename": _file_name(item)} for item in items]
 
 
 def read_bases(value: Any) -> list[dict[str, str]] | None:
@@ -134,8 +134,8 @@ def read_bases(value: Any) -> list[dict[str, str]] | None:
     items = _read_list(value)
     if items is None:
         return None
-    ids = (one.get("id") if isinstance(one, dict) else one for one in items)
-    return [{"id": _repo_id(one)} for one in ids]
+    ids = (item.get("id") if isinstance(item, dict) else item for item in items)
+    return [{"id": _repo_id(id_)} for id_ in ids]
 
 
 def read_object(value: Any) -> dict[str, Any] | None:
@@ -180,7 +180,7 @@ def _path_of_page(path: str) -> list[str]:
         parts = parts[1:]
     if parts and parts[0] in _PAGES and (parts[0] != "models" or len(parts) == 1):
         raise ValueError("not the page of a model")
-    end = next((place for place, one in enumerate(parts) if one in _VIEWS), len(parts))
+    end = next((index for index, part in enumerate(parts) if part in _VIEWS), len(parts))
     return parts[:end]
 
 
@@ -207,7 +207,7 @@ def _read_list(value: Any, read_item: Callable[[Any], Any] | None = None) -> lis
     if isinstance(value, str):
         value = _list_from_text(value)
     if isinstance(value, list):
-        items = [(read_item or _read_word_item)(one) for one in value]
+        items = [(read_item or _read_word_item)(item) for item in value]
         was_text = len(value) == 1 and isinstance(value[0], str)
         value = items[0] if was_text and isinstance(items[0], list) else items
     if isinstance(value, dict):
@@ -218,8 +218,8 @@ def _read_list(value: Any, read_item: Callable[[Any], Any] | None = None) -> lis
 
 
 def _list_from_text(text: str) -> Any:
-    words = [one.strip() for one in text.split(",")]
-    if all(_WORD.fullmatch(one) and one.lower() not in _NO_WORDS for one in words):
+    words = [word.strip() for word in text.split(",")]
+    if all(_WORD.fullmatch(word) and word.lower() not in _NO_WORDS for word in words):
         return words
     parsed = parse_literal(text)
     if isinstance(parsed, str) and parsed != text:  # spelled twice over
@@ -233,7 +233,7 @@ def _read_word_item(item: Any) -> Any:
         found = _read_object_item(item)
     except ValueError:
         return item
-    is_words = isinstance(found, list) and found and all(isinstance(one, str) for one in found)
+    is_words = isinstance(found, list) and found and all(isinstance(word, str) for word in found)
     return found if is_words or isinstance(found, dict) else item
 
 

@@ -24,7 +24,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "config": ("OBJECT",),
     "unreadable": ("ARRAY",),  # of an export: the columns that could not be read
 }
-"""Each field kept -> the JSON types it may have, in DuckDB's names (`json_type`)."""
+"""Each stored field -> the JSON types it may have, in DuckDB's names (`json_type`)."""
 
 NESTED_TYPES: dict[str, tuple[str, ...]] = {
     "siblings[0]": ("OBJECT", "VARCHAR"),  # some dumps list bare names
@@ -37,17 +37,17 @@ NESTED_TYPES: dict[str, tuple[str, ...]] = {
     "cardData": ("OBJECT", "VARCHAR"),
     "cardData.sdk": ("VARCHAR",),
 }
-"""The same for what is kept of lists and objects."""
+"""The same for the stored parts of lists and objects."""
 
 IGNORED_FIELDS = frozenset({"trendingScore", "cardData", "transformersInfo", "widgetData", "spaces",
     "mask_token", "model-index", "inference", "inferenceStatus", "resourceGroup", "usedStorage",
     "evalResults", "inferenceProviderMapping", "childrenModelCount", "xetEnabled", "gitalyUid",
     "securityStatus",
     "securityRepoStatus"})  # fmt: skip
-"""Fields of the contract that a census has no use for."""
+"""Fields of the API that are not stored."""
 
 INSPECTED_FIELDS = frozenset({"cardData"})
-"""Of these, fields that are not kept but tell what an object is: see kinds.py."""
+"""Of these, fields that show the kind of an object: see kinds.py."""
 
 NESTED: dict[str, object] = {
     "tags": ["VARCHAR"],
@@ -62,4 +62,4 @@ NESTED: dict[str, object] = {
 JSON_SCHEMA: dict[str, object] = {
     name: NESTED.get(name, types[-1]) for name, types in FIELDS.items()
 }
-"""The contract's object as `json_transform` takes it: what is kept of each field."""
+"""The API's object in the notation of `json_transform`: the stored parts of each field."""

@@ -151,7 +151,7 @@ def is_plain(file: DumpFile) -> bool:
         first = None  # an object larger than the head, or an empty list
     if first is not None and not (isinstance(first, dict) and _is_canonical(first)):
         return False
-    # DuckDB takes a list that ends after a comma for a whole one
+    # DuckDB accepts a list that is cut off after a comma
     return not is_list or _last_byte(file) == b"]"
 
 

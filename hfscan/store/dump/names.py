@@ -99,7 +99,7 @@ def _with_owner(name: V, author: V) -> V:
     Two authors may well have models of one name.
     """
     if isinstance(name, msgspec.Raw) and isinstance(author, msgspec.Raw):
-        texts = [msgspec.json.decode(one) for one in (name, author)]
+        texts = [msgspec.json.decode(value) for value in (name, author)]
         return type(name)(msgspec.json.encode(_with_owner(*texts)))
     if not (isinstance(name, str) and isinstance(author, str)):
         return name

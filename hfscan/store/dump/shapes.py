@@ -178,7 +178,7 @@ def _encode(value: object) -> msgspec.Raw:
 
 
 def _encode_items(value: object) -> msgspec.Raw:
-    """Encode a list of models so that a damaged one is null, and not the whole list lost."""
+    """Encode a list of models so that a damaged item becomes null, and the others are kept."""
     if not isinstance(value, list):
         return _encode(value)
     items = (_encode(item) for item in value)
@@ -277,7 +277,7 @@ def _table(fields: Row) -> tuple[list[str], list[list[msgspec.Raw]]] | None:
 
 
 def _names_repos(names: tuple[str, ...]) -> bool:
-    """Return whether one of some fields or columns holds repo ids."""
+    """Return whether a field or column has repo ids."""
     return not {"id", "modelId"}.isdisjoint(match_fields(names))
 
 

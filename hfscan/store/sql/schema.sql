@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS snapshots (      -- one row for every snapshot of the
     position INTEGER NOT NULL             -- in the series, by observed_to, whenever it came in
 );
 
--- What a snapshot saw is kept as what differs from its neighbours in its series. Intervals
+-- A snapshot is stored as its difference from its neighbours in its series. Intervals
 -- of positions are half-open: valid_from <= position < valid_to; NULL: up to the last snapshot.
 
 CREATE TABLE IF NOT EXISTS versions (     -- what rarely changes of a model: one row for each state
