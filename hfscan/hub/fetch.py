@@ -6,17 +6,17 @@ The journal is replayed; a thread pool fetches the ranges that remain.
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
 
 from hfscan.errors import InvalidResponseError
 from hfscan.hub.client import HubClient, RefusedError
 from hfscan.hub.cursor import SavedCursor, SavedCursors, read_cursor
-from hfscan.hub.journal import Journal, PageRecord
+from hfscan.hub.journal import Journal, PageRecord, count_seconds
 from hfscan.hub.page import Page, retry_if_truncated, unproven_end_page
 from hfscan.hub.plan import IdRange, SamplingDesign, find_unsupported_fields, plan_crawl
 from hfscan.hub.progress import Progress, ProgressReporter
@@ -267,9 +267,8 @@ class _Crawl:
             self._is_stopped or walker.range.is_done or walker.has_ended or self._is_limit_reached
         ):
             if walker.is_in_circle:
-                raise InvalidResponseError(
-                    f"{self._manifest.endpoint} links its pages in a circle."
-                )
+                message = f"{self._manifest.endpoint} links its pages in a circle."
+                raise InvalidResponseError(message)
             started, requests = time.monotonic(), self._client.thread_stats.requests
             page = self._fetch_page(walker)
             seconds = time.monotonic() - started
@@ -325,6 +324,9 @@ class _Crawl:
     def _filter(self, remaining: RemainingRange, page: Page) -> Page:
         """Return the page with only the models that are in scope and on no other page."""
         design, limit = self._manifest.design, self._manifest.scope.limit
+        is_inside = all(map(remaining.contains, page.ids[:1] + page.ids[-1:]))
+        if is_inside and design is None and limit is None:
+            return page
         ids = [
             object_id
             for object_id in page.ids
@@ -377,7 +379,7 @@ class _Crawl:
             workers=len({(record.range, record.ascending) for record in records}),
             requests=sum(record.requests for record in records),
             requests_this_run=self._client.requests,
-            seconds=_union_seconds(records),
+            seconds=count_seconds(records),
             started_at=manifest.started_at,
             finished_at=max(record.at for record in records),
             unsupported_fields=manifest.unsupported_fields,
@@ -390,13 +392,3 @@ class _Crawl:
             skipped_rows=dict(skipped_rows),
             unproven_end=next(filter(None, unproven_ends), None),
         )
-
-
-def _union_seconds(records: Iterable[PageRecord]) -> float:
-    """Return the seconds during which pages were requested, however many at a time."""
-    total, until = timedelta(), datetime.min.replace(tzinfo=UTC)
-    for start, end in sorted((one.at - timedelta(seconds=one.seconds), one.at) for one in records):
-        if end > until:
-            total += end - max(start, until)
-            until = end
-    return total.total_seconds()

@@ -9,8 +9,8 @@ Hub, and no token is written.
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -81,6 +81,17 @@ class PageRecord(msgspec.Struct, frozen=True):
             return None
         cursor = read_cursor(self.next_url)
         return SavedCursor(self.last, cursor, self.ascending) if cursor else None
+
+
+def count_seconds(records: Iterable[PageRecord]) -> float:
+    """Return the seconds during which pages were requested, however many at a time."""
+    total, until = timedelta(), datetime.min.replace(tzinfo=UTC)
+    times = ((record.at - timedelta(seconds=record.seconds), record.at) for record in records)
+    for start, end in sorted(times):
+        if end > until:
+            total += end - max(start, until)
+            until = end
+    return total.total_seconds()
 
 
 def unfinished_crawls(root: Path) -> Iterator[tuple[CrawlManifest, int]]:

@@ -3,7 +3,8 @@
 import os
 
 import pytest
-from torture import Crawls, run
+from crawl_processes import Crawls
+from torture import run
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")

@@ -1,4 +1,4 @@
-"""The real `hfscan crawl` against a Hub where everything goes wrong, until the truth is told.
+"""The real `hfscan crawl` against a Hub where everything goes wrong, until the database is right.
 
     python tests/torture/torture.py --runs 1000 --seed 1
 
@@ -15,13 +15,9 @@ A seed repeats the run's plan; which moment a kill meets depends on the machine 
 
 import argparse
 import itertools
-import json
 import multiprocessing
-import os
 import random
-import select
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,38 +29,9 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from crawl_processes import Crawls
 from testhub import KINDS, FakeHub, Faults
 from world import COLUMNS, State, World
-
-ROOT = Path(__file__).parents[2]
-
-# the real command; only its waits are shorter, and each process is forked from one that has the
-# imports behind it, which would take longer than the crawl; it stays a zombie until the next one
-# starts, so that a kill that comes late meets nobody else
-CRAWLS = """
-import functools, json, os, sys
-import hfscan.hub.client as client
-client.RetryPolicy = functools.partial(
-    client.RetryPolicy, wait_initial=0.01, wait_max=0.05, read_timeout=0.5
-)
-import hfscan.cli.crawl
-from hfscan.cli import main
-pid = None
-for line in sys.stdin:
-    folder, told, arguments = json.loads(line)
-    if pid:
-        os.waitpid(pid, 0)
-    pid = os.fork()
-    if pid == 0:
-        os.chdir(folder)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-        sys.argv = ["hfscan", "crawl", *arguments]
-        main()
-    print(pid, flush=True)
-    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    print(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status, flush=True)
-"""
 
 COSTLY = {"429-spent", "429-spent-retry-after", "429-retry-after", "stall", "stall-midway",
     "gzip-bomb"}  # fmt: skip
@@ -121,60 +88,6 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
 
 
-class Crawls:
-    """Starts crawls, one at a time; `rival` starts others meanwhile. Use as a context manager."""
-
-    def __init__(self) -> None:
-        self._rival: Crawls | None = None
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
-        self._server = subprocess.Popen(
-            [sys.executable, "-c", CRAWLS],
-            env=kept | {"HF_HOME": str(ROOT / "none"), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        self._asked, self._said = self._server.stdin, self._server.stdout
-
-    def start(self, folder: Path, *arguments: str) -> None:
-        """Run `hfscan crawl` in a folder, in a process of its own."""
-        self._told = folder / f"told-{self._server.pid}"
-        self._told.touch()  # a kill may come before the process has begun
-        print(json.dumps([str(folder), self._told.name, arguments]), file=self._asked)
-        self._pid = int(self._said.readline())
-
-    def running(self, seconds: float) -> bool:
-        """Wait so long; return False as soon as the crawl has ended."""
-        return not select.select([self._said], [], [], seconds)[0]
-
-    def kill(self) -> None:
-        """kill -9, though the crawl may just have ended by itself."""
-        os.kill(self._pid, signal.SIGKILL)
-
-    def ended(self) -> tuple[int, str]:
-        """Return exit code and stderr."""
-        return int(self._said.readline()), self._told.read_text()
-
-    @property
-    def rival(self) -> "Crawls":
-        """What starts a second crawl at the same time."""
-        self._rival = self._rival or Crawls()
-        return self._rival
-
-    def __enter__(self) -> "Crawls":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._rival:
-            self._rival.__exit__()
-        self._asked.close()
-        self._said.close()
-        self._server.wait()
-
-
 def run(crawls: Crawls, seed: int) -> Outcome:
     """Take two censuses, and updates, under everything that the seed says."""
     plan = Plan(seed)
@@ -192,7 +105,7 @@ def run(crawls: Crawls, seed: int) -> Outcome:
     ):
         _take(Taking(crawls, outcome, world, hub, Path(folder)))
         outcome.requests = len(hub.requests)
-        outcome.faults.update(one.fault for one in hub.requests if one.fault)
+        outcome.faults.update(request.fault for request in hub.requests if request.fault)
     return outcome
 
 
@@ -200,8 +113,8 @@ def _take(taking: "Taking") -> None:
     plan = taking.plan
     for workers in plan.workers:
         taking.world.begin()
-        some = ("--workers", str(workers)) if workers else ()
-        if not taking.census(plan.kills, *some):
+        options = ("--workers", str(workers)) if workers else ()
+        if not taking.census(plan.kills, *options):
             return
         for _ in range(plan.changes * 5):
             taking.world.change()
@@ -232,11 +145,11 @@ class Taking:
 
         Killed or failed, a full crawl goes on, and an update begins anew.
         """
-        update, began, told = "--incremental" in arguments, self.newest, ""
+        update, began, stderr = "--incremental" in arguments, self.newest, ""
         for _ in range(100):
             if update:
                 self.world.begin(update=True)
-            code, told = self._start(kills > 0, *arguments)
+            code, stderr = self._start(kills > 0, *arguments)
             kills -= code == -signal.SIGKILL
             if code == 0 or update:  # a kill right after one is written leaves a snapshot, too
                 self._look()
@@ -244,13 +157,15 @@ class Taking:
                 self.outcome.censuses += 1
                 self.outcome.updates += update
                 break
-            if not self._is_expected(code, told):
-                self.outcome.wrong.append(f"exit code {code}: {told[-2_000:]}")
+            if not self._is_expected(code, stderr):
+                self.outcome.wrong.append(f"exit code {code}: {stderr[-2_000:]}")
                 return False
             if self.plan.damage:
                 self.outcome.damages += _damage(self.plan.chance, self.folder)
         else:
-            self.outcome.wrong.append(f"not done after {self.outcome.starts} starts: {told[-500:]}")
+            self.outcome.wrong.append(
+                f"not done after {self.outcome.starts} starts: {stderr[-500:]}"
+            )
             return False
         if self.newest == began:
             self.outcome.wrong.append(f"no new snapshot after {began}")
@@ -258,9 +173,9 @@ class Taking:
             self.outcome.wrong.append(f"left behind {left}")
         return True
 
-    def _is_expected(self, code: int, told: str) -> bool:
+    def _is_expected(self, code: int, stderr: str) -> bool:
         """Return whether a crawl ended by a kill, or with an error that passes."""
-        error = next((line for line in told.splitlines() if line.startswith("Error: ")), None)
+        error = next((line for line in stderr.splitlines() if line.startswith("Error: ")), None)
         passes = code in TROUBLE or (code == BUSY and self.plan.rivals)
         return code == -signal.SIGKILL or (passes and error is not None)
 
@@ -275,14 +190,14 @@ class Taking:
             rival.start(self.folder, "--endpoint", self.hub.url, *arguments)
             outcome.rivals += 1
         try:
-            return self._start_one(kill, *arguments)
+            return self._start_crawl(kill, *arguments)
         finally:
             if rival:
-                code, told = rival.ended()
-                if code and not self._is_expected(code, told):
-                    outcome.wrong.append(f"rival's exit code {code}: {told[-2_000:]}")
+                code, stderr = rival.ended()
+                if code and not self._is_expected(code, stderr):
+                    outcome.wrong.append(f"rival's exit code {code}: {stderr[-2_000:]}")
 
-    def _start_one(self, kill: bool, *arguments: str) -> tuple[int, str]:
+    def _start_crawl(self, kill: bool, *arguments: str) -> tuple[int, str]:
         plan, outcome = self.plan, self.outcome
         moment = _moment(plan, self.hub) if kill else itertools.repeat(None)
         self.crawls.start(self.folder, "--endpoint", self.hub.url, *arguments)
@@ -297,10 +212,10 @@ class Taking:
             else:
                 self.crawls.kill()
         finally:
-            code, told = self.crawls.ended()
+            code, stderr = self.crawls.ended()
         outcome.codes[code] += 1
         outcome.kills += code == -signal.SIGKILL
-        return code, told
+        return code, stderr
 
     def _look(self) -> None:
         """Hold the new snapshots against the truth."""
@@ -315,15 +230,15 @@ class Taking:
                 if complete is not (base is None):
                     self.outcome.wrong.append(f"snapshot {self.newest}: complete is {complete}")
                 rows, old = (
-                    connection.execute(f"SELECT {COLUMNS} FROM models_in(?)", [one]).fetchall()
-                    for one in (self.newest, base)
+                    connection.execute(f"SELECT {COLUMNS} FROM models_in(?)", [snapshot]).fetchall()
+                    for snapshot in (self.newest, base)
                 )
                 if models != len(rows):
                     self.outcome.wrong.append(f"says {models} and holds {len(rows)}")
                 carried = None if base is None else {row[0] for row in old}
                 self.outcome.wrong += [
-                    f"snapshot {self.newest}: {one}"
-                    for one in _wrong(rows, carried, self.world, self.plan)
+                    f"snapshot {self.newest}: {difference}"
+                    for difference in _wrong(rows, carried, self.world, self.plan)
                 ]
 
 
