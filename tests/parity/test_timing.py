@@ -128,14 +128,14 @@ def claims(db, *arguments):
     )
     verdicts, *tables = json.loads(done.stdout)["tables"]
     return {
-        one["name"]: one
+        claim["name"]: claim
         | {"rows": table["rows"], "unavailable_rows": table.get("unavailable_rows", [])}
-        for one, table in zip(verdicts["rows"], tables, strict=True)
+        for claim, table in zip(verdicts["rows"], tables, strict=True)
     }
 
 
 def measured(claim):
-    return {one["what"]: (one["ratio_min"], one["ratio_max"]) for one in claim["rows"]}
+    return {row["what"]: (row["ratio_min"], row["ratio_max"]) for row in claim["rows"]}
 
 
 def test_speed_claims_use_stored_timings(timed):
@@ -174,4 +174,4 @@ def test_claims_without_timings_name_the_command(timed, tmp_path):
     for name in ("training-float32", "inference-float32", "memory-tensorflow"):
         claim = claims(db)[name]
         assert claim["verdict"] == "not_measured"
-        assert "hfscan parity --db FILE" in claim["why"]
+        assert "hfscan parity --db FILE" in claim["detail"]
