@@ -26,7 +26,7 @@ from hfscan.fakehub.synthetic import SyntheticPopulation
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from testhub import FakeHub, Population
 
-CHANGED, COUNTED, NEW, GONE = 0.007, 0.3, 0.003, 0.0005
+CHANGED, COUNTED, NEW, DELETED = 0.007, 0.3, 0.003, 0.0005
 LIMITS = {"wall": 6 * 3600, "rss": 16e9, "disk": 14e9}
 TOKEN = "hf_benchmark"  # noqa: S105 - the fake Hub's
 UPDATE = """
@@ -55,13 +55,12 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=10)
     args = parser.parse_args()
     new = round(args.models * NEW)
-    world = SyntheticPopulation(args.models + args.days * new, seed=1)
-    life = _Life(world)
+    changing = _ChangingHub(SyntheticPopulation(args.models + args.days * new, seed=1))
     port, datasets = 0, {}
     for day in range(args.days + 1):
         if day:
-            life.pass_day(args.models + (day - 1) * new)
-        population = life.population(args.models + day * new)
+            changing.pass_day(args.models + (day - 1) * new)
+        population = changing.population(args.models + day * new)
         with FakeHub(population, port=port, quota=None, tokens={TOKEN: "me"}) as hub:
             port = int(hub.url.rpartition(":")[2])
             hub.datasets.update(datasets)
@@ -71,40 +70,40 @@ def main() -> None:
             datasets = dict(hub.datasets)
 
 
-class _Life:
+class _ChangingHub:
     """Apply the daily changes to the models; the same in each run, except for the time of day."""
 
-    def __init__(self, world: SyntheticPopulation) -> None:
-        self._world = world
-        self._dice = random.Random(1)  # noqa: S311 - of no secret
+    def __init__(self, models: SyntheticPopulation) -> None:
+        self._models = models
+        self._random = random.Random(1)  # noqa: S311 - of no secret
         self._stamps = [""]  # of each day
-        self._changed = bytearray(len(world.ids))  # the day of each model's last change, or 0
-        self._counted = bytearray(len(world.ids))
-        self._gone = bytearray(len(world.ids))
+        self._changed = bytearray(len(models.ids))  # the day of each model's last change, or 0
+        self._counted = bytearray(len(models.ids))
+        self._deleted = bytearray(len(models.ids))
 
     def pass_day(self, models: int) -> None:
         self._stamps.append(datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"))
         day = len(self._stamps) - 1
         for share, last in (
-            (CHANGED, self._changed), (COUNTED, self._counted), (GONE, self._gone),
+            (CHANGED, self._changed), (COUNTED, self._counted), (DELETED, self._deleted),
         ):  # fmt: skip
-            for number in self._dice.sample(range(models), round(models * share)):
+            for number in self._random.sample(range(models), round(models * share)):
                 last[number] = day
 
     def population(self, models: int) -> Population:
-        there = array("I", (number for number in range(models) if not self._gone[number]))
+        existing = array("I", (number for number in range(models) if not self._deleted[number]))
 
-        def read(place: int) -> dict[str, Any]:
-            number = there[place]
-            model = self._world.model(number)
+        def read(index: int) -> dict[str, Any]:
+            number = existing[index]
+            model = self._models.model(number)
             if day := self._changed[number]:
                 model["tags"] = [*model["tags"], f"day:{day}"]
                 model["lastModified"] = self._stamps[day]
             model["downloads"] += self._counted[number]
             return model
 
-        ids = [self._world.ids[number] for number in there]
-        return Population(ids, read, lambda: self._world.find, "for a benchmark")
+        ids = [self._models.ids[number] for number in existing]
+        return Population(ids, read, lambda: self._models.find, "for a benchmark")
 
 
 def _measure_day(day: int, hub: FakeHub) -> None:

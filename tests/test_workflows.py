@@ -1,4 +1,4 @@
-"""The workflows: linted, and the very shell of snapshot.yml run as on a runner."""
+"""The workflows: linted, and the shell steps of snapshot.yml run as on a runner."""
 
 import json
 import os
@@ -85,7 +85,7 @@ esac
 
 
 class Runner:
-    """Fresh machines that run the steps of jobs, with what GitHub's have: bash, Python, git, gh."""
+    """New machines that run the steps of jobs, with the tools of GitHub: bash, Python, git, gh."""
 
     def __init__(self, hub: FakeHub, folder: Path) -> None:
         self.hub, self.folder, self.number = hub, folder, 0
@@ -99,8 +99,8 @@ class Runner:
         (self.bin / "gh").write_text(GH)
         (self.bin / "gh").chmod(0o755)
 
-    def expanded(self, text: object, **facts: str) -> str:
-        """Return a text of the workflow with its expressions worked out: only those known here."""
+    def expand(self, text: object, **facts: str) -> str:
+        """Return a text of the workflow with its (known) expressions evaluated."""
         known = {
             "vars.HFSCAN_DATASET || 'hub-census'": "hub-census",
             "secrets.HF_TOKEN": TOKEN,
@@ -114,7 +114,7 @@ class Runner:
         return re.sub(r"\$\{\{ (.+?) \}\}", lambda found: known[found[1]], str(text))
 
     def machine(self) -> Path:
-        """Return a fresh machine's folder, with the checkout in it."""
+        """Return the folder of a new machine, which contains the checkout."""
         self.number += 1
         checkout = self.folder / f"machine-{self.number}" / "checkout"
         listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
@@ -125,7 +125,7 @@ class Runner:
         return checkout.parent
 
     def job(self, name: str, steps: int | None = None, snapshot: str = "success") -> list[int]:
-        """Run a job's steps (the first so many: the machine is lost then); return exit codes."""
+        """Run a job, or its first `steps` if the machine is lost then; return exit codes."""
         machine, codes = self.machine(), []
         (machine / "temp").mkdir()
         self.summary = machine / "summary.md"
@@ -139,23 +139,23 @@ class Runner:
                     continue
             elif failed:
                 continue
-            given = {
+            env = {
                 "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin", "HOME": str(machine),
                 "RUNNER_TEMP": str(machine / "temp"), "GITHUB_STEP_SUMMARY": str(self.summary),
                 "HF_ENDPOINT": self.hub.url, "HF_HUB_DISABLE_XET": "1", "ISSUES": str(self.issues),
                 "PYTHONPATH": str(ROOT / "tests" / "support"),  # its cache of charts
             }  # fmt: skip
             # where pip finds packages is the machine's affair
-            given |= {k: v for k, v in os.environ.items() if k.startswith("PIP_") or "PROXY" in k}
+            env |= {k: v for k, v in os.environ.items() if k.startswith("PIP_") or "PROXY" in k}
             if step["name"] == "Install" and step["run"] in self.installed:
                 codes.append(0)  # the same checkout into the same Python
                 continue
-            stated = {**self.workflow["env"], **step.get("env", {})}
-            given |= {key: self.expanded(value) for key, value in stated.items()}
+            declared = {**self.workflow["env"], **step.get("env", {})}
+            env |= {key: self.expand(value) for key, value in declared.items()}
             (machine / "step.sh").write_text(step["run"])
             done = subprocess.run(
                 ["bash", "--noprofile", "--norc", "-eo", "pipefail", machine / "step.sh"],
-                cwd=machine / "checkout", env=given, capture_output=True, text=True, check=False,
+                cwd=machine / "checkout", env=env, capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert TOKEN not in done.stdout + done.stderr
             assert "Traceback" not in done.stderr, done.stderr
@@ -167,7 +167,7 @@ class Runner:
 
 
 def age(dataset, **by) -> None:
-    """Make all that the dataset holds as old as if it had been taken so long ago."""
+    """Move the snapshots of a dataset into the past."""
     past, file = timedelta(**by), "history/snapshots.parquet"
     files = dict(dataset.files)
     state = json.loads(files["snapshot.json"])
