@@ -35,6 +35,12 @@ _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
 _OVERRIDES = ("weight", "exclude_top_authors")
 """Options of a report that a section can set."""
 
+_PERIOD_TEXTS = {"year": "label", "created": "span", "end": "end", "at_end": "at_end"}
+"""Placeholder -> the attribute of the period."""
+
+_LABELS = "{labels}"
+"""Placeholder in the title of a comparison: the labels of the two reports."""
+
 _MODEL_QUERIES = ("exclusivity", "concentration", "creation_cutoff", "formats")
 """Queries about the models of the requested period."""
 
@@ -58,7 +64,9 @@ def build(
     spec = load_spec(name, where or data_dir("reports"))
     frameworks = view.titles(request.frameworks)
     period = request.covered(view.snapshot)
-    values = _placeholders(request, frameworks, period)
+    values: dict[str, Any] = {"by": request.by, "requested_year": request.year, "labels": _LABELS}
+    values |= {"framework": next(iter(frameworks.values()))}
+    values |= {key: period and getattr(period, name) for key, name in _PERIOD_TEXTS.items()}
     notes = [*_notes(view.snapshot), *(period.notes(view.snapshot) if period else ())]
     if len(frameworks) == 1:
         (title,) = frameworks.values()
@@ -97,22 +105,6 @@ def build(
         notes=tuple(notes),
         headline_name=spec["headline"],
     )
-
-
-def _placeholders(
-    request: ReportRequest, frameworks: dict[str, str], period: Period | None
-) -> dict[str, Any]:
-    """Return the values of the placeholders in a specification's texts."""
-    return {
-        "year": period and period.label,
-        "requested_year": request.year,
-        "created": period and period.span,
-        "end": period and period.end,
-        "at_end": period and period.at_end,
-        "by": request.by,
-        "framework": next(iter(frameworks.values())),
-        "labels": _LABELS,
-    }
 
 
 def _check_answered(name: str, request: ReportRequest, sections: Sequence[Section]) -> None:
@@ -308,10 +300,6 @@ def compare(report: Report, other: Report, view: SnapshotView) -> Report:
         notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
         compared_with=second,
     )
-
-
-_LABELS = "{labels}"
-"""Placeholder in the title of a comparison: the labels of the two reports."""
 
 
 def _comparison_labels(first: Report, second: Report) -> tuple[str, str]:

@@ -167,17 +167,10 @@ class ClaimEvaluator:
         )
         verdict, depends_on, detail = self._verdict(measurements)
         return Claim(
-            name=name,
-            **{key: spec[key] for key in ("claim", "document", "made", "about", "claimed")},
-            least=self._least,
-            most=self._most,
-            unit=spec.get("unit", "share"),
-            note=spec.get("note"),
-            measurements=measurements,
-            verdict=verdict,
-            depends_on=depends_on,
-            detail=detail,
-        )
+            name, spec["claim"], spec["document"], spec["made"], spec["about"], spec["claimed"],
+            self._least, self._most, spec.get("unit", "share"), spec.get("note"), measurements,
+            verdict, depends_on, detail,
+        )  # fmt: skip
 
     def _measure(
         self, measure: dict[str, Any], definition: str, frameworks: tuple[str, ...]
@@ -324,10 +317,8 @@ def _aggregate(
         lows, highs = ([row[name] for row in selected if row[name] is not None] for name in column)
         return min(lows, default=None), max(highs, default=None)
     if column == "share":
-        numerator, denominator = (
-            sum(row[name] for row in selected) for name in ("numerator", "denominator")
-        )
-        share = numerator / denominator if denominator else None
+        counts = [sum(row[name] for row in selected) for name in ("numerator", "denominator")]
+        share = counts[0] / counts[1] if counts[1] else None
         return share, share
     total = sum(row[column] for row in selected)
     return total, total

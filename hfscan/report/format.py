@@ -60,11 +60,6 @@ def format_date(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def sentence_case(text: str) -> str:
-    """Return the text with its first letter in upper case."""
-    return text[:1].upper() + text[1:]
-
-
 _FORMATS: Mapping[str | None, Callable[[Any], str]] = {
     "share": format_percent,
     "points": lambda value: f"{value:+.1f}" if round(value, 1) else "0.0",

@@ -15,7 +15,6 @@ from hfscan.report.format import (
     format_percent,
     format_share,
     frameworks_label,
-    sentence_case,
 )
 from hfscan.report.model import Report, Row, Section
 from hfscan.text import encode_json, format_float
@@ -56,7 +55,7 @@ def section_tables(section: Section, report: Report) -> list[Table]:
         for row in section.rows:
             groups.setdefault(str(row[section.split_by]), []).append(row)
         return [
-            replace(_row_table(rows, section, report), title=sentence_case(value))
+            replace(_row_table(rows, section, report), title=value[:1].upper() + value[1:])
             for value, rows in groups.items()
         ]
     if section.pivot:
@@ -74,14 +73,7 @@ def section_tables(section: Section, report: Report) -> list[Table]:
         return [_breakdown_table(section, report)]
     if section.by is None:
         cutoffs = dict.fromkeys(figure.cutoff for figure in section.figures)
-        return [
-            _figure_table(
-                [figure for figure in section.figures if figure.cutoff == cutoff],
-                report.frameworks,
-                cutoff,
-            )
-            for cutoff in cutoffs
-        ]
+        return [_figure_table(section.figures, cutoff, report.frameworks) for cutoff in cutoffs]
     return [group_table(section.figures, section.by, report.frameworks)]
 
 
@@ -156,23 +148,12 @@ def _breakdown_table(section: Section, report: Report) -> Table:
         exclusive = {figure.framework: figure for figure in figures if figure.name == "exclusive"}
         others = [figure for name, figure in exclusive.items() if name not in names]
         shared = next(figure for figure in figures if figure.name == "shared")
-        rows.append(
-            (
-                label,
-                *(format_share(exclusive[name]) for name in names),
-                *([_format_sum(others)] * has_others),
-                format_share(shared),
-                format_number(shared.denominator),
-            )
-        )
-    headings = (
-        "",
-        *(f"{title} only" for title in names.values()),
-        *(["other only"] * has_others),
-        "more than one" if has_others else figure_label(shared, names),
-        "Total",
-    )
-    return Table(headings, tuple(rows))
+        shares = [format_share(exclusive[name]) for name in names]
+        shares += [_format_sum(others)] * has_others
+        rows.append((label, *shares, format_share(shared), format_number(shared.denominator)))
+    headings = [f"{title} only" for title in names.values()] + ["other only"] * has_others
+    headings.append("more than one" if has_others else figure_label(shared, names))
+    return Table(("", *headings, "Total"), tuple(rows))
 
 
 def _format_sum(figures: list[Figure]) -> str:
@@ -182,20 +163,14 @@ def _format_sum(figures: list[Figure]) -> str:
     return format_percent(total if figures[0].denominator else None)
 
 
-def _figure_table(figures: list[Figure], names: Mapping[str, str], cutoff: str | None) -> Table:
-    return Table(
-        ("", figures[0].weight.capitalize(), "Total", "Share"),
-        tuple(
-            (
-                figure_label(figure, names),
-                format_number(figure.numerator),
-                format_number(figure.denominator),
-                format_share(figure),
-            )
-            for figure in figures
-        ),
-        _CUTOFFS[cutoff][0] if cutoff else None,
-    )
+def _figure_table(figures: Sequence[Figure], cutoff: str | None, names: Mapping[str, str]) -> Table:
+    rows = []
+    for figure in figures:
+        if figure.cutoff == cutoff:
+            counts = map(format_number, (figure.numerator, figure.denominator))
+            rows.append((figure_label(figure, names), *counts, format_share(figure)))
+    headings = ("", figures[0].weight.capitalize(), "Total", "Share")
+    return Table(headings, tuple(rows), _CUTOFFS[cutoff][0] if cutoff else None)
 
 
 def group_table(figures: Iterable[Figure], by: By, names: Mapping[str, str]) -> Table:
