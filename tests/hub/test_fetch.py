@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fetching import RETRY, ids, run_fetch
 from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
@@ -21,10 +22,8 @@ from hfscan.errors import (
     InvalidResponseError,
 )
 from hfscan.hub.client import RefusedError
-from hfscan.hub.retry import RetryPolicy
 from hfscan.scope import Scope
 
-QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=2)
 POPULATION = Population.synthetic(1_000, seed=3)
 IDS = list(POPULATION.ids)
 
@@ -37,26 +36,6 @@ def within(scope: Scope) -> list[str]:
     low = f"{int(scope.since.timestamp()):08x}" if scope.since else ""
     high = f"{int(scope.until.timestamp()):08x}" if scope.until else "g"
     return [one for one in IDS if low <= one < high]
-
-
-def ids(result: hub.FetchResult) -> list[str]:
-    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in result.pages)
-    return [model["_id"] for page in pages for model in page]
-
-
-def run_fetch(
-    server: FakeHub, journal: Path, scope: Scope | None = None, **more: Any
-) -> hub.FetchResult:
-    result = hub.fetch(
-        scope or Scope(),
-        endpoint=server.url,
-        token=None,
-        journal=journal,
-        retry_policy=QUICK,
-        **more,
-    )
-    result.journal.close()
-    return result
 
 
 @contextmanager
@@ -300,14 +279,18 @@ def test_the_token_goes_to_the_hub_and_nowhere_else(tmp_path: Path) -> None:
 )
 def test_a_bad_token_is_said_and_not_shown(tmp_path: Path, token: str, words: str) -> None:
     with serving() as server, pytest.raises(HubRefusedError, match=words) as caught:
-        hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path, retry_policy=QUICK)
+        hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path, retry_policy=RETRY)
     assert token not in str(caught.value)
 
 
 def test_an_unreachable_hub_is_said_soon_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(HubUnreachableError, match=r"127\.0\.0\.1:9 .*hfscan demo"):
         hub.fetch(
-            Scope(), endpoint="http://127.0.0.1:9", token=None, journal=tmp_path, retry_policy=QUICK
+            Scope(),
+            endpoint="http://127.0.0.1:9",
+            token=None,
+            journal=tmp_path,
+            retry_policy=RETRY,
         )
 
 

@@ -12,7 +12,7 @@ from hfscan import hub
 from hfscan.errors import HubRefusedError, HubUnreachableError, InvalidResponseError
 from hfscan.hub.retry import RetryPolicy
 
-QUICK = RetryPolicy(attempts=3, wait_initial=0.01, wait_max=0.05, read_timeout=2)
+RETRY = RetryPolicy(attempts=3, wait_initial=0.01, wait_max=0.05, read_timeout=2)
 POPULATION = Population.synthetic(400, seed=1)
 NAMES = [model["id"] for model in POPULATION if ".first_commit" in model]
 
@@ -22,7 +22,7 @@ def dated(
 ) -> hub.FirstCommitResults:
     with hub.FirstCommitLog(root, url) as log:
         return hub.fetch_first_commits(
-            names, endpoint=url, token=token, log=log, retry_policy=QUICK
+            names, endpoint=url, token=token, log=log, retry_policy=RETRY
         )
 
 

@@ -17,7 +17,7 @@ from hfscan.hub.first_commits import fetch_first_commit
 from hfscan.hub.retry import RetryPolicy
 from hfscan.scope import Scope
 
-QUICK = RetryPolicy(
+RETRY = RetryPolicy(
     attempts=2,
     connect_attempts=2,
     wait_initial=0.01,
@@ -84,7 +84,7 @@ def test_fetch_gives_up_on_endless_answers(tmp_path: Path, script) -> None:
     told: list[hub.Progress] = []
     with serving(script) as server, pytest.raises(HubUnreachableError, match=r"stopped|too long"):
         hub.fetch(
-            Scope(), endpoint=server.url, token=None, journal=tmp_path, retry_policy=QUICK,
+            Scope(), endpoint=server.url, token=None, journal=tmp_path, retry_policy=RETRY,
             progress=told.append,
         )  # fmt: skip
     assert any(state.waiting and "trying again" in state.notice for state in told)
@@ -95,7 +95,7 @@ def test_fetch_changed_gives_up_on_endless_answers(tmp_path: Path, script) -> No
     since = datetime(2024, 1, 1, tzinfo=UTC)
     with serving(script) as server, pytest.raises(HubUnreachableError, match=r"stopped|too long"):
         hub.fetch_changed_models(
-            since, endpoint=server.url, token=None, folder=tmp_path, retry_policy=QUICK
+            since, endpoint=server.url, token=None, folder=tmp_path, retry_policy=RETRY
         )
 
 
@@ -103,7 +103,7 @@ def test_fetch_changed_gives_up_on_endless_answers(tmp_path: Path, script) -> No
 def test_first_commit_gives_up_on_endless_answers(script) -> None:
     with (
         serving(script) as server,
-        HubClient(server.url, retry_policy=QUICK) as client,
+        HubClient(server.url, retry_policy=RETRY) as client,
         pytest.raises(HubUnreachableError, match=r"stopped|too long"),
     ):
         fetch_first_commit(client, "a/b")
@@ -114,7 +114,12 @@ def test_fetch_survives_interim_answers_that_end(tmp_path: Path) -> None:
         body = PAGE if "cursor" not in target else b"[]"
         send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50 + answer(body))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK, "workers": 1}
+    walk: dict[str, Any] = {
+        "token": None,
+        "journal": tmp_path,
+        "retry_policy": RETRY,
+        "workers": 1,
+    }
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
         assert result.models == 3
 
@@ -136,7 +141,7 @@ def test_fetch_refuses_to_wait_for_ages(tmp_path: Path, status: str, header: str
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(PAGE, header, status=status))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
     with serving(script) as server, pytest.raises(HubUnreachableError, match=r"to wait \d+ s"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -156,7 +161,12 @@ def test_fetch_ignores_quotas_that_are_none(tmp_path: Path, headers: list[str]) 
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(PAGE if "cursor" not in target else b"[]", *headers))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK, "workers": 1}
+    walk: dict[str, Any] = {
+        "token": None,
+        "journal": tmp_path,
+        "retry_policy": RETRY,
+        "workers": 1,
+    }
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
         assert result.models == 3
 
@@ -171,7 +181,12 @@ def test_fetch_retries_soon_after_an_unreadable_wait(tmp_path: Path, after: str)
         else:
             send(answer(PAGE if "cursor" not in target else b"[]"))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK, "workers": 1}
+    walk: dict[str, Any] = {
+        "token": None,
+        "journal": tmp_path,
+        "retry_policy": RETRY,
+        "workers": 1,
+    }
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
         assert result.models == 3
 
@@ -181,7 +196,7 @@ def test_fetch_ends_in_a_redirect_loop(tmp_path: Path, location: str) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(b"", f"location: {location}", status="302 Found"))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
     with serving(script) as server, pytest.raises(InvalidResponseError, match="redirect"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -194,7 +209,7 @@ def test_fetch_refuses_a_redirect_to_no_url(tmp_path: Path, location: str) -> No
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(b"", f"location: {location}", status="302 Found"))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
     with serving(script) as server, pytest.raises(InvalidResponseError):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -204,7 +219,7 @@ def test_fetch_refuses_a_status_that_is_none(tmp_path: Path, status: str) -> Non
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(b"", status=status))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
     with serving(script) as server, pytest.raises(InvalidResponseError, match=status[:3]):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -216,7 +231,7 @@ def test_fetch_refuses_what_is_no_http(tmp_path: Path, word: str) -> None:
         time.sleep(0.01)
         raise OSError  # ends the connection
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
     with serving(script) as server, pytest.raises(HfscanError, match=r"broke off|stopped"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -236,7 +251,7 @@ def mirror(original: str):
 def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) -> None:
     walk: dict[str, Any] = {
         "journal": tmp_path,
-        "retry_policy": QUICK,
+        "retry_policy": RETRY,
         "token": "hf_secret",
         "workers": 1,
     }
@@ -268,7 +283,7 @@ def test_client_promises_to_continue_only_where_it_does(script, reason, is_resum
     purpose = r" to continue" if is_resumable else ""
     with (
         serving(script) as server,
-        HubClient(server.url, retry_policy=QUICK, is_resumable=is_resumable) as client,
+        HubClient(server.url, retry_policy=RETRY, is_resumable=is_resumable) as client,
         pytest.raises(
             HubUnreachableError,
             match=rf"{reason}\. Run the same command {later}{purpose}\.$",
@@ -282,7 +297,7 @@ def test_client_follows_no_link_with_credentials() -> None:
         link = server.url.replace("//", "//user:S3CRET@")
         send(answer(PAGE, f'link: <{link}/api/models?cursor=x>; rel="next"'))
 
-    with serving(script) as server, HubClient(server.url, retry_policy=QUICK) as client:
+    with serving(script) as server, HubClient(server.url, retry_policy=RETRY) as client:
         with pytest.raises(InvalidResponseError, match="with a user name or password") as caught:
             client.get(server.url, lambda response: response)
         assert len(server.targets) == 1

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fetching import RETRY
 from servers import Lister, models, serving
 
 from hfscan import hub
 from hfscan.errors import InvalidResponseError
-from hfscan.hub.retry import RetryPolicy
 from hfscan.hub.transport import find_next_link
 from hfscan.scope import Scope
 
-QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=2)
 ROWS = models(25)
 
 
@@ -76,7 +75,7 @@ def test_fetch_lists_all_models_whatever_the_link(
 ) -> None:
     with serving(Lister(ROWS, 5, link)) as server:
         result = hub.fetch(
-            Scope(), endpoint=server.url, token=None, journal=tmp_path, retry_policy=QUICK,
+            Scope(), endpoint=server.url, token=None, journal=tmp_path, retry_policy=RETRY,
             workers=workers,
         )  # fmt: skip
         with result:
@@ -93,7 +92,7 @@ def test_fetch_of_an_unprovable_end_is_not_complete(tmp_path: Path, rows: int) -
             "endpoint": server.url,
             "token": None,
             "journal": tmp_path,
-            "retry_policy": QUICK,
+            "retry_policy": RETRY,
         }
         for _ in range(2):  # the journal keeps it
             with hub.fetch(scope, **walk) as result:
@@ -109,7 +108,7 @@ def test_fetch_from_both_ends_of_an_unprovable_list(tmp_path: Path) -> None:
                 "endpoint": server.url,
                 "token": None,
                 "journal": tmp_path,
-                "retry_policy": QUICK,
+                "retry_policy": RETRY,
             }
             with hub.fetch(Scope(), **walk) as result:
                 assert result.is_complete is complete  # where the two ends meet, nothing is missing
@@ -130,7 +129,7 @@ def test_fetch_changed_goes_on_beyond_a_page_without_link(tmp_path: Path) -> Non
             start = next((n + 1 for n, one in enumerate(rows) if one["_id"] == after), 0)
             send(answer(json.dumps(rows[start : start + 5]).encode()))
 
-    walk: dict[str, Any] = {"token": None, "folder": tmp_path, "retry_policy": QUICK}
+    walk: dict[str, Any] = {"token": None, "folder": tmp_path, "retry_policy": RETRY}
     with serving(Changes(rows, 5)) as server:
         assert hub.fetch_changed_models(since, endpoint=server.url, **walk).models == len(rows)
     deaf = serving(Changes(rows, 5, heeds=False))

@@ -8,14 +8,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from fetching import RETRY
 
 from hfscan import hub
 from hfscan.errors import HfscanError, HubUnreachableError, InvalidResponseError
 from hfscan.hub.client import RefusedError
-from hfscan.hub.retry import RetryPolicy
 from hfscan.scope import Scope
-
-QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=2)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -97,7 +95,7 @@ def test_what_is_no_hub_is_said(
     tmp_path: Path, handler: type[Handler], error: type[HfscanError], words: str
 ) -> None:
     with scripted(handler) as url, pytest.raises(error, match=words):
-        hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, retry_policy=QUICK)
+        hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, retry_policy=RETRY)
 
 
 @NO_HUBS
@@ -107,13 +105,13 @@ def test_what_is_no_hub_is_said_by_a_walk_of_changes(
     since = datetime(2024, 1, 1, tzinfo=UTC)
     with scripted(handler) as url, pytest.raises(error, match=words):
         hub.fetch_changed_models(
-            since, endpoint=url, token=None, folder=tmp_path, retry_policy=QUICK
+            since, endpoint=url, token=None, folder=tmp_path, retry_policy=RETRY
         )
 
 
 def test_fields_that_the_hub_does_not_know_are_left_out_and_told(tmp_path: Path) -> None:
     with scripted(Old) as url:
-        result = hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, retry_policy=QUICK)
+        result = hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, retry_policy=RETRY)
         with result:
             assert result.models == 1
             assert result.is_complete  # from either end it is the only one

@@ -16,7 +16,7 @@ from hfscan.scope import Scope
 from hfscan.store import Store, list_snapshots
 from hfscan.store.dump.shapes import LARGEST_OBJECT
 
-QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.02, read_timeout=5)
+RETRY = RetryPolicy(wait_initial=0.01, wait_max=0.02, read_timeout=5)
 GOOD = models(4)
 ID = "64" + "0" * 22
 
@@ -105,7 +105,12 @@ def test_fetch_ends_beyond_a_bad_last_row(tmp_path: Path) -> None:
         bad = b'[{"_id":null,"id":"a/b"}]'
         send(answer(bad if "cursor" in target else json.dumps(GOOD).encode()))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK, "workers": 1}
+    walk: dict[str, Any] = {
+        "token": None,
+        "journal": tmp_path,
+        "retry_policy": RETRY,
+        "workers": 1,
+    }
     with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
         assert result.models == len(GOOD)
         assert result.skipped_rows == {"without a valid _id": 1}
@@ -117,7 +122,7 @@ def test_fetch_refuses_a_list_of_something_else(tmp_path: Path, body: bytes) -> 
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(body))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
     with serving(script) as server, pytest.raises(InvalidResponseError, match="no page of models"):
         hub.fetch(Scope(), endpoint=server.url, **walk)
 
@@ -128,6 +133,6 @@ def test_fetch_still_refuses_a_wrong_order(tmp_path: Path) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(json.dumps(rows).encode()))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": QUICK}
+    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
     with serving(script) as server, pytest.raises(InvalidResponseError, match="against the order"):
         hub.fetch(Scope(), endpoint=server.url, **walk)

@@ -1,16 +1,16 @@
 """A sample draws every model with the same probability, walks little, and is what it says."""
 
-import gzip
-import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import fetching
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +22,8 @@ from hfscan.hub.retry import RetryPolicy
 from hfscan.objectid import created_at
 from hfscan.scope import Scope
 
-QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=20)
+RETRY = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=20)
+run_fetch = partial(fetching.run_fetch, retry_policy=RETRY)
 POPULATION = Population.synthetic(6_000, seed=3)
 IDS = list(POPULATION.ids)
 NOW = datetime(2024, 8, 1, tzinfo=UTC)
@@ -34,17 +35,8 @@ def serving(**more: Any) -> Iterator[FakeHub]:
         yield server
 
 
-def run_fetch(server: FakeHub, root: Path, scope: Scope, **more: Any) -> hub.FetchResult:
-    result = hub.fetch(
-        scope, endpoint=server.url, token=None, journal=root, retry_policy=QUICK, **more
-    )
-    result.journal.close()
-    return result
-
-
 def ids(result: hub.FetchResult) -> list[str]:
-    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in result.pages)
-    return sorted(model["_id"] for page in pages for model in page)
+    return sorted(fetching.ids(result))
 
 
 def drawn(result: hub.FetchResult) -> list[str]:

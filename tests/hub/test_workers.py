@@ -1,7 +1,5 @@
 """Walkers from both ends and from waypoints see what a single one sees, and each model once."""
 
-import gzip
-import json
 import random
 import re
 from base64 import b64decode, b64encode
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import fetching
 import msgspec
 import pytest
 from testhub import FakeHub, Faults, Population
@@ -19,10 +18,7 @@ from testhub import FakeHub, Faults, Population
 from hfscan import hub
 from hfscan.errors import InvalidResponseError
 from hfscan.hub.cursor import SavedCursors
-from hfscan.hub.retry import RetryPolicy
-from hfscan.scope import Scope
 
-QUICK = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=2)
 POPULATION = Population.synthetic(1_000, seed=3)
 IDS = list(POPULATION.ids)
 
@@ -34,22 +30,11 @@ def serving(population: Population = POPULATION, **more: Any) -> Iterator[FakeHu
 
 
 def run_fetch(server: FakeHub, root: Path, **more: Any) -> hub.FetchResult:
-    result = hub.fetch(
-        Scope(),
-        endpoint=server.url,
-        token=None,
-        journal=root / "journal",
-        retry_policy=QUICK,
-        saved_cursors=root / "cursors",
-        **more,
-    )
-    result.journal.close()
-    return result
+    return fetching.run_fetch(server, root / "journal", saved_cursors=root / "cursors", **more)
 
 
 def models(result: hub.FetchResult) -> list[dict[str, Any]]:
-    pages = (json.loads(gzip.decompress(page.read_bytes())) for page in result.pages)
-    return sorted((model for page in pages for model in page), key=lambda model: model["_id"])
+    return sorted(fetching.fetched_models(result), key=lambda model: model["_id"])
 
 
 def ids(result: hub.FetchResult) -> list[str]:
