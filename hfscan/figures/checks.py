@@ -40,7 +40,7 @@ def check_not_empty(figures: Iterable[Figure], exclude_top_authors: int) -> None
 
 def describe_drops(store: Store, before: Snapshot, after: Snapshot) -> str | None:
     """Return what dropped between two snapshots, as text; None where nothing did."""
-    rows = load("sudden_drops").run(store.connection, {"earlier": before.id, "later": after.id})
+    rows = load("sudden_drops").run(store, {"earlier": before.id, "later": after.id})
     missing = {*before.missing_columns, *after.missing_columns}
     drops = [
         f"{row['measure']} {row['before']:,} -> {row['after']:,}"

@@ -19,6 +19,7 @@ import duckdb
 
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.paths import data_dir
+from hfscan.store import Store
 from hfscan.suggest import unknown
 from hfscan.timestamps import to_utc_naive
 
@@ -168,27 +169,27 @@ class Query:
         )
 
     def run(
-        self, connection: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
+        self, database: Store | duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
     ) -> list[dict[str, Any]]:
-        """Run over the relation `census` of `connection`; return its rows as dicts.
+        """Run over the relation `census` of `database`; return its rows as dicts.
 
         Raises as `bind` does.
         """
-        values = self.bind(connection, parameters)
-        cursor = connection.execute(self.sql, values)
+        values = self.bind(database, parameters)
+        cursor = database.execute(self.sql, values)
         columns = [column[0] for column in cursor.description]
         rows = map(convert_decimals, cursor.fetchall())
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def bind(
-        self, connection: duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
+        self, database: Store | duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
     ) -> dict[str, object]:
         """Return the value of every parameter, checked against the values in the database.
 
         Raises as `check_parameters` does.
         """
         known = {
-            name: [str(value) for (value,) in connection.execute(sql).fetchall()]
+            name: [str(value) for (value,) in database.execute(sql).fetchall()]
             for name, sql in _PLACEHOLDERS.items()
         }
         return self.check_parameters(parameters, known)

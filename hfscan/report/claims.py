@@ -140,7 +140,7 @@ class _QueryCache:
         cache_key = repr((snapshot and snapshot.id, query, parameters))
         if cache_key not in self._rows:
             self._rows[cache_key] = (
-                load(query).run(self._store.connection, parameters)
+                load(query).run(self._store, parameters)
                 if snapshot is None
                 else SnapshotView(self._store, snapshot).run(query, parameters)
             )

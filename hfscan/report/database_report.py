@@ -53,10 +53,10 @@ def build_database_report(store: Store, name: str, *, where: Path | None = None)
                     "not about one snapshot."
                 )
             section_parameters = part.get("parameters", {})
-            if rows := load(part["query"]).run(store.connection, section_parameters):
+            if rows := load(part["query"]).run(store, section_parameters):
                 sections.append(_build_section(part, rows, section_parameters))
     query = load(spec["summary"])
-    summary = query.run(store.connection, parameters)
+    summary = query.run(store, parameters)
     if not sections or not summary:
         raise NotFoundError(spec["missing"])
     values = {

@@ -92,6 +92,6 @@ def test_checkpoint_text_is_not_markup(db, tmp_path):
 
 def test_missing_results_give_a_hint(tmp_path):
     db = tmp_path / "h.duckdb"
-    Store.open(db, write=True).connection.close()
+    Store.open(db, write=True).close()
     done = CliRunner().invoke(cli, ["report", "--name", "parity", "--db", str(db)])
     assert "run `hfscan parity CHECKPOINT... --db FILE` first" in str(done.exception)

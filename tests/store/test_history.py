@@ -245,7 +245,7 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(censuses, share
     query, parameters = load("changes"), {"earlier": 1, "later": 2, "frameworks": ["tensorflow"]}
     shutil.copy(censuses, tmp_path / "h.duckdb")
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        rows = query.run(store.connection, parameters)
+        rows = query.run(store, parameters)
         assert {(row["change"], row["framework"]): row["models"] for row in rows} == wanted
         assert (
             min(wanted["kept", None], wanted["removed", None], wanted["gained", "tensorflow"]) > 100
@@ -258,7 +258,7 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(censuses, share
             "SELECT min(id) FROM (FROM new ANTI JOIN old USING (id))"
         ).fetchall()
         record_dates(store, [CreationDate(gone, None, other)], kind="first commit", origin="a test")
-        rows = query.run(store.connection, parameters)
+        rows = query.run(store, parameters)
         found = {row["change"]: row["models"] for row in rows}
         assert found["renamed"] == 1
         assert found["removed"] == wanted["removed", None] - 1
