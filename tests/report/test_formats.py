@@ -218,7 +218,7 @@ def test_year_needs_creation_dates(written):
 
 def test_year_outside_the_scope_is_refused(written):
     scope = Scope(since=datetime(2023, 1, 1, tzinfo=UTC))
-    with pytest.raises(NotFoundError, match="No snapshot covers the period"):
+    with pytest.raises(NotFoundError, match="No snapshot covers the requested period"):
         written([model(1)], "json", scope=scope)
 
 

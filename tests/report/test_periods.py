@@ -154,7 +154,7 @@ def test_crawl_of_part_of_a_year_is_labelled(tmp_path):
     assert "Frameworks of the Hub's models, 2023 (1 April to 30 June)" in text
     assert "the snapshot holds models created from 2023-04-01 on" in text
     assert "Existing at the end" not in text
-    with pytest.raises(NotFoundError, match="No snapshot covers the period"):
+    with pytest.raises(NotFoundError, match="No snapshot covers the requested period"):
         ask(path, "report", "--year", 2024)
 
 
