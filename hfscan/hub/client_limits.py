@@ -1,7 +1,7 @@
-"""Limit how long the official client (huggingface_hub) waits for one answer.
+"""Limit how long the official client (huggingface_hub) waits for one response.
 
-It limits the silence between two bytes at most, and that not for all requests. A server that sends
-a byte now and then would hold it forever. Here an answer must bring LEAST_BYTES in each
+At most it limits the time between two bytes, and not for all requests. A server that sends a byte
+now and then would hold it forever. Here a response must bring MIN_BYTES_PER_WINDOW in each
 WINDOW_SECONDS until it ends. Transfers of hf_xet have their own limits.
 """
 
@@ -12,17 +12,17 @@ from typing import Any
 
 import huggingface_hub
 
-LONGEST_SILENCE = 60.0  # seconds without a byte
+MAX_SILENCE_SECONDS = 60.0  # seconds without a byte
 WINDOW_SECONDS = 120.0
-LEAST_BYTES = 128 << 10
+MIN_BYTES_PER_WINDOW = 128 << 10
 
 
-class SlowAnswerError(Exception):
-    """An answer arrives too slowly. The client does not know this error, so does not retry."""
+class SlowResponseError(Exception):
+    """A response arrives too slowly. The client does not know this error, so it does not retry."""
 
 
 def limit_client() -> None:
-    """Limit the answers to all later requests of the official client, of whatever release."""
+    """Limit the responses to all later requests of the official client, in any release."""
     if hasattr(huggingface_hub, "set_client_factory"):  # from 1.0 on, through httpx or httpx2
         huggingface_hub.set_client_factory(_make_client)
     else:
@@ -30,24 +30,24 @@ def limit_client() -> None:
 
 
 class _Meter:
-    """Measures the time that one connection waits for bytes of an answer, and how many come."""
+    """Measures how long one connection waits for bytes of a response, and how many arrive."""
 
     def __init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        """Begin a window: a request is sent, or enough came in the last one."""
+        """Start a window: a request is sent, or the last window had enough bytes."""
         self._waited, self._received = 0.0, 0
 
-    def record(self, begun: float, received: int) -> None:
-        """Add a read that began at `begun` (`time.monotonic`). Raises SlowAnswerError."""
-        self._waited += time.monotonic() - begun
+    def record(self, started: float, received: int) -> None:
+        """Add a read that started at `started` (`time.monotonic`). Raises SlowResponseError."""
+        self._waited += time.monotonic() - started
         self._received += received
         if self._waited < WINDOW_SECONDS:
             return
-        if self._received < LEAST_BYTES:
-            raise SlowAnswerError(
-                f"the answer is too slow: {self._received:,} bytes in {self._waited:,.0f} s"
+        if self._received < MIN_BYTES_PER_WINDOW:
+            raise SlowResponseError(
+                f"the response is too slow: {self._received:,} bytes in {self._waited:,.0f} s"
             )
         self.restart()
 
@@ -71,7 +71,7 @@ class _Backend:
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, **options: Any
     ) -> Any:
-        timeout = LONGEST_SILENCE if timeout is None else timeout
+        timeout = MAX_SILENCE_SECONDS if timeout is None else timeout
         return _Stream(self._backend.connect_tcp(host, port, timeout, **options), _Meter())
 
     def __getattr__(self, name: str) -> Any:
@@ -83,17 +83,19 @@ class _Stream:
         self._stream, self._meter = stream, meter
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        begun = time.monotonic()
-        data: bytes = self._stream.read(max_bytes, LONGEST_SILENCE if timeout is None else timeout)
-        self._meter.record(begun, len(data))
+        started = time.monotonic()
+        data: bytes = self._stream.read(
+            max_bytes, MAX_SILENCE_SECONDS if timeout is None else timeout
+        )
+        self._meter.record(started, len(data))
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._meter.restart()
-        self._stream.write(buffer, LONGEST_SILENCE if timeout is None else timeout)
+        self._stream.write(buffer, MAX_SILENCE_SECONDS if timeout is None else timeout)
 
     def start_tls(self, *arguments: Any, timeout: float | None = None, **options: Any) -> Any:
-        timeout = LONGEST_SILENCE if timeout is None else timeout
+        timeout = MAX_SILENCE_SECONDS if timeout is None else timeout
         return _Stream(self._stream.start_tls(*arguments, timeout=timeout, **options), self._meter)
 
     def __getattr__(self, name: str) -> Any:
@@ -142,14 +144,14 @@ def _limited_adapter(base: Any) -> Any:
 
         def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
             if options.get("timeout") is None:
-                options["timeout"] = LONGEST_SILENCE
+                options["timeout"] = MAX_SILENCE_SECONDS
             return super().send(request, *arguments, **options)
 
     return Adapter
 
 
 class _Socket:
-    """A socket whose answers are read through a meter."""
+    """A socket whose responses are read through a meter."""
 
     def __init__(self, connected: Any) -> None:
         self._socket, self._meter = connected, _Meter()
@@ -159,7 +161,7 @@ class _Socket:
         self._socket.sendall(*arguments)
 
     def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
-        """Return a reader: nothing else is asked of it here."""
+        """Return a reader; http.client needs no other mode."""
         assert mode == "rb"
         return io.BufferedReader(_Reader(self._socket.makefile(mode, buffering=0), self._meter))
 
@@ -175,9 +177,9 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        begun = time.monotonic()
+        started = time.monotonic()
         received = self._raw.readinto(buffer)
-        self._meter.record(begun, received or 0)
+        self._meter.record(started, received or 0)
         return received
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ from hfscan.errors import (
     StorageError,
 )
 from hfscan.hub.client import HubClient
-from hfscan.hub.client_limits import SlowAnswerError, limit_client
+from hfscan.hub.client_limits import SlowResponseError, limit_client
 from hfscan.hub.endpoint import parse_endpoint, register_secret, sanitize_hub_text
 from hfscan.text import sanitize
 
@@ -54,7 +54,7 @@ _LIBRARIES = frozenset({"huggingface_hub", "hf_xet", "httpx", "httpx2", "request
 _TRANSPORTS = _LIBRARIES - {"huggingface_hub"} | {"httpcore", "httpcore2", "socket", "ssl"}
 _NETWORK_ERRORS = (
     ConnectionError, TimeoutError, ssl.SSLError, OfflineModeIsEnabled, LocalEntryNotFoundError,
-    HfHubHTTPError, SlowAnswerError,
+    HfHubHTTPError, SlowResponseError,
 )  # fmt: skip
 _TRANSIENT = frozenset({408, 429})
 _DISK_ERRNOS = frozenset({

@@ -72,7 +72,7 @@ def test_dataset_head_says_that_nobody_answers() -> None:
 
 
 def test_dataset_head_gives_up_on_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_limits, "LONGEST_SILENCE", 0.2)
+    monkeypatch.setattr(client_limits, "MAX_SILENCE_SECONDS", 0.2)
     with serving(lambda server, *_: server.closing.wait(30)) as server:
         dataset = HubDataset("ann/x", endpoint=server.url, token=TOKEN)
         with pytest.raises(HubUnreachableError, match=r"^ann/x cannot be read: "):
@@ -135,13 +135,13 @@ def test_download_gives_up_on_drip(
             monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
         with pytest.raises(
-            HubUnreachableError, match=r"cannot be downloaded: .*the answer is too slow"
+            HubUnreachableError, match=r"cannot be downloaded: .*the response is too slow"
         ):
             download_dataset_file("hf://datasets/ann/x/a.json")
 
 
 def test_slow_answer_of_enough_bytes_is_read(short_window, monkeypatch) -> None:
-    monkeypatch.setattr(client_limits, "LEAST_BYTES", 2)
+    monkeypatch.setattr(client_limits, "MIN_BYTES_PER_WINDOW", 2)
     body = json.dumps({"id": "ann/x", "sha": "c" * 40}).encode()
 
     def script(server: RawServer, send: Send, target: str) -> None:
