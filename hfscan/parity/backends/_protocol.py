@@ -1,5 +1,18 @@
 # mypy: ignore-errors
-"""Serve requests: JSON lines in and out, arrays in .npy files, time and peak memory."""
+"""Serve requests: JSON lines in and out, arrays in .npy files, time and peak memory.
+
+The operations of a backend, functions marked `@op`; `replies.py` declares what each returns.
+
+- hello(threads): load the framework; return versions, device and threads.
+- open(folder, architecture, origin, format, load_method, dtype, device): load a checkpoint.
+- run(inputs, into): run the open model once; save its outputs under `into`.
+- generate(inputs, new_tokens): continue greedily; for models that generate.
+- time(inputs, variant, train): time one call, or one training step where `TRAINS` has any.
+- save(into): write the open model in the framework's own format, where `VARIANTS` needs it.
+- peak(): return the peak of memory.
+- read(path), take(path, names, into): describe or save tensors of a file, for formats in `READS`.
+- tokenize(folder, texts, length): needed by the baseline only; imported from `_transformers`.
+"""
 
 import contextlib
 import json
