@@ -28,7 +28,7 @@ from hfscan import hub
 from hfscan.scope import Scope
 from pathlib import Path
 begin()
-with hub.fetch(Scope(), endpoint=url, token=None, journal=Path(folder) / "j", fresh=True,
+with hub.fetch(Scope(), endpoint=url, token=None, journal=Path(folder) / "j", resume=False,
         workers=workers, saved_cursors=Path(folder) / "w") as harvest:
     end(harvest.models)
     if harvest.saved_cursors:

@@ -27,7 +27,8 @@ from hfscan.store import (
 )
 from hfscan.suggest import did_you_mean
 
-_LOOKBACK = timedelta(hours=1)  # the time of a change is by the clock of the machine that made it
+# clocks differ: the Hub lists changes by the time of the machine that made the commit
+_LOOKBACK = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def crawl(
     endpoint: str,
     token: str | None,
     db: Path,
-    fresh: bool = False,
+    resume: bool = True,
     workers: int | None = None,
     rewrite_links: bool = False,
     progress: Callable[[Progress], None] | None = None,
@@ -52,9 +53,9 @@ def crawl(
     """Crawl `scope` of the Hub at `endpoint` into the database `db` as a new snapshot.
 
     Pages are kept in `<db>.journal/` until they are in the database; an interrupted crawl resumes
-    there. A long crawl of everything writes `<db>.cursors`, from which later ones can start several
-    `workers`: see `hub.fetch`. Raises NotFoundError, and stores nothing, if the Hub lists no
-    models; and the errors of `hub.fetch` and of `Store`.
+    there, unless `resume` is False. A long crawl of everything writes `<db>.cursors`, from which
+    later ones can start several `workers`: see `hub.fetch`. Raises NotFoundError, and stores
+    nothing, if the Hub lists no models; and the errors of `hub.fetch` and of `Store`.
     """
     with Store.open(db, write=True):
         pass  # fail now if the database cannot be written, not after an hour
@@ -64,7 +65,7 @@ def crawl(
         endpoint=endpoint,
         token=token,
         journal=journal_dir(db),
-        fresh=fresh,
+        resume=resume,
         progress=progress,
         workers=workers,
         saved_cursors=saved_cursors,
@@ -110,12 +111,10 @@ def _describe_empty(scope: Scope, endpoint: str) -> str:
     filters = {"task": scope.task, "author": scope.author, "since": scope.since}
     filters["until"] = scope.until
     options = ", ".join(f"--{name} {value}" for name, value in filters.items() if value is not None)
-    hint = did_you_mean(scope.task, _read_tasks()) if scope.task else ""
+    hint = did_you_mean(scope.task, _read_tasks()).strip() if scope.task else ""
     advice = "Check the spelling." if scope.task or scope.author else "Check period and endpoint."
-    return (
-        f"{endpoint} lists no model{f' for {options}' if options else ''}. Nothing was recorded."
-        f"{hint or f' {advice}'}"
-    )
+    selection = f" for {options}" if options else ""
+    return f"{endpoint} lists no model{selection}. Nothing was recorded. {hint or advice}"
 
 
 def _read_tasks() -> list[str]:
@@ -158,10 +157,10 @@ def update(
 ) -> UpdateSummary:
     """Fetch what is new or changed since the last full crawl of `endpoint` into a new snapshot.
 
-    New models by time of creation, down to the last known one; changed ones by time of change;
-    both at least down to an hour before the last crawl. Download counts of other models, and
-    deletions, are not seen. An interrupted update starts again. Raises NotFoundError without a full
-    crawl, and what `crawl` raises.
+    Lists new models, newest first, back to the last known one, then changed models, most recent
+    first. Both lists go back at least to one hour before the last crawl started. Download
+    counts of other models, and deletions, are not seen. An interrupted update starts again. Raises
+    NotFoundError without a full crawl, and what `crawl` raises.
     """
     endpoint = endpoint.rstrip("/")
     with Store.open(db) as store:
@@ -180,7 +179,7 @@ def update(
         with new:
             if new.unproven_end:
                 raise InvalidResponseError(
-                    f"{endpoint} does not prove that it listed all new models: "
+                    f"{endpoint} does not prove that it listed all new models: it "
                     f"{new.unproven_end}. Take a full crawl instead: hfscan crawl"
                 )
             changed = hub.fetch_changed_models(

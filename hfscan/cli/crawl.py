@@ -128,7 +128,7 @@ def command(
         return
     with show_progress() as progress:
         crawled = pipeline.crawl(
-            scope, **access, db=db, fresh=no_resume, workers=workers, progress=progress
+            scope, **access, db=db, resume=not no_resume, workers=workers, progress=progress
         )
     _report_crawl(crawled, db)
 
@@ -167,8 +167,8 @@ def _report_crawl(summary: CrawlSummary, db: Path) -> None:
         echo(f"The models are synthetic: {sanitize(fetched.synthetic, 600)}")
     if fetched.unproven_end:
         echo(
-            "The crawl may be incomplete: the last page has no link to a next page, and when asked "
-            f"for models beyond it, {fetched.unproven_end}."
+            "The crawl may be incomplete: the last page has no link to a next page, and the Hub, "
+            f"asked for the models after it, {fetched.unproven_end}."
         )
     _report_skipped_rows(fetched.skipped_rows)
     if fetched.unsupported_fields:
@@ -179,4 +179,5 @@ def _report_crawl(summary: CrawlSummary, db: Path) -> None:
 
 def _report_skipped_rows(rows: Mapping[str, int]) -> None:
     for reason, count in rows.items():
-        echo(f"Skipped {count:,} rows that cannot be stored or counted: {reason}.")
+        rows_skipped = "1 row" if count == 1 else f"{count:,} rows"
+        echo(f"Skipped {rows_skipped} {reason}: not stored, not counted.")

@@ -40,7 +40,7 @@ def command(out: Path) -> None:
     db = out / "hfscan.duckdb"
     with FakeHub(Population.synthetic(_MODELS, seed=_SEED), quota=None) as hub:
         note(f"Serving {_MODELS:,} synthetic models at {hub.url}")
-        crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, fresh=True)
+        crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, resume=False)
     with Store.open(db) as store:
         view = SnapshotView.choose(store, None, snapshot=crawled.ingested.snapshot)
         report = build(view, ReportRequest(_YEAR))

@@ -15,7 +15,7 @@ from hfscan.cli._hub import HubAccess
 from hfscan.errors import HfscanError
 from hfscan.hub.client import HubClient, RefusedError
 from hfscan.hub.endpoint import may_receive_token, redact_url
-from hfscan.hub.journal import unfinished_crawls
+from hfscan.hub.journal import list_unfinished_crawls
 from hfscan.hub.page import validate_page
 from hfscan.hub.plan import find_unsupported_fields, list_url
 from hfscan.hub.retry import RetryPolicy
@@ -93,7 +93,7 @@ def check_database(db: Path) -> Iterator[Check]:
             yield Check("database", "note", f"none at {db}", hint)
     except HfscanError as error:
         yield Check("database", "problem", str(error))
-    for crawl, pages in unfinished_crawls(journal_dir(db)):
+    for crawl, pages in list_unfinished_crawls(journal_dir(db)):
         yield Check(
             "journal",
             "note",

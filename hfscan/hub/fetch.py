@@ -16,11 +16,11 @@ from pathlib import Path
 from hfscan.errors import InvalidResponseError
 from hfscan.hub.client import HubClient, RefusedError
 from hfscan.hub.cursor import SavedCursor, SavedCursors, read_cursor
-from hfscan.hub.journal import Journal, PageRecord, count_seconds
-from hfscan.hub.page import Page, retry_if_truncated, unproven_end_page
+from hfscan.hub.journal import Journal, PageRecord, measure_request_time
+from hfscan.hub.page import Page, endless_list_error, retry_if_truncated, unproven_end_page
 from hfscan.hub.plan import IdRange, SamplingDesign, find_unsupported_fields, plan_crawl
 from hfscan.hub.progress import Progress, ProgressReporter
-from hfscan.hub.replay import RemainingRange, Walker, estimate_models, replay_range, sort_by_walk
+from hfscan.hub.replay import Gap, Walker, estimate_models, replay_range, sort_by_fetch_order
 from hfscan.hub.retry import RetryPolicy
 from hfscan.objectid import MAX_ID, next_id
 from hfscan.scope import Scope
@@ -37,9 +37,9 @@ class FetchResult:
 
     Use as a context manager: it holds the journal. `models` are on the pages, `listed` is what the
     Hub listed in all; `seconds` (of requests) and `requests` include earlier runs of the crawl,
-    `requests_this_run` does not. `saved_cursors` is None unless a long crawl of everything.
-    `skipped_rows`: rows that cannot be stored, by reason. `unproven_end`: why it is unknown whether
-    the Hub has more models.
+    `requests_this_run` does not. `saved_cursors` is set only by a full crawl long enough to be
+    split. `skipped_rows`: rows that cannot be stored, by reason. `unproven_end`: why it is unknown
+    whether the Hub has more models.
     """
 
     scope: Scope
@@ -83,7 +83,7 @@ def fetch(
     endpoint: str,
     token: str | None,
     journal: Path,
-    fresh: bool = False,
+    resume: bool = True,
     progress: Callable[[Progress], None] | None = None,
     retry_policy: RetryPolicy | None = None,
     workers: int | None = None,
@@ -92,17 +92,17 @@ def fetch(
 ) -> FetchResult:
     """Fetch `scope` and return its pages; resume an earlier, unfinished crawl.
 
-    Requests only pages that the folder `journal` lacks; `fresh` deletes them first. `workers`:
-    pages fetched at a time; by default one, and a second from the other end if the Hub is slow.
-    More than two start at the cursors of an earlier crawl (the file `saved_cursors`); if there are
-    none, or the Hub ignores or refuses them, one starts at the Hub's end. `rewrite_links`: see
-    HubClient.
+    Requests only pages that the folder `journal` lacks; without `resume`, deletes them first.
+    `workers`: pages fetched at a time; by default one, and a second from the other end if the Hub
+    is slow. More than two start at the cursors of an earlier crawl (the file `saved_cursors`); if
+    there are none, or the Hub ignores or refuses them, one starts at the Hub's end.
+    `rewrite_links`: see HubClient.
 
     Raises HubUnreachableError, HubRefusedError, InvalidResponseError, StorageError, and
     DatabaseError if another process crawls the same scope; the pages stay for the next run.
     """
     endpoint = endpoint.rstrip("/")
-    opened, reporter = Journal(journal, endpoint, scope), ProgressReporter(progress)
+    crawl_journal, reporter = Journal(journal, endpoint, scope), ProgressReporter(progress)
     try:
         with HubClient(
             endpoint,
@@ -112,13 +112,17 @@ def fetch(
             on_wait=reporter.notify,
             is_resumable=True,
         ) as client:
-            if fresh or opened.manifest is None:
-                split = _load_cursors(saved_cursors, endpoint, workers or 1)
-                plain = workers == 1 and scope.sample is None
-                opened.begin(plan_crawl(scope, endpoint, plain=plain, saved_cursors=split))
-            return _run(client, opened, reporter, workers)
+            if not resume or crawl_journal.manifest is None:
+                cursors = _load_cursors(saved_cursors, endpoint, workers or 1)
+                without_cursors = workers == 1 and scope.sample is None
+                crawl_journal.begin(
+                    plan_crawl(
+                        scope, endpoint, without_cursors=without_cursors, saved_cursors=cursors
+                    )
+                )
+            return _run(client, crawl_journal, reporter, workers)
     except BaseException:
-        opened.close()
+        crawl_journal.close()
         raise
 
 
@@ -131,15 +135,15 @@ def _run(
     client: HubClient, journal: Journal, reporter: ProgressReporter, workers: int | None
 ) -> FetchResult:
     """Fetch; start again without fields that the Hub does not know, or without its old cursors."""
-    plain = False
+    without_cursors = False
     while True:
         assert journal.manifest is not None
         manifest = journal.manifest
-        crawl = _Crawl(client, journal, reporter, workers, may_replan=not plain)
+        crawl = _Crawl(client, journal, reporter, workers, may_replan=not without_cursors)
         try:
             crawl.run()
         except CursorRejectedError:
-            plain, unsupported = True, manifest.unsupported_fields
+            without_cursors, unsupported = True, manifest.unsupported_fields
         except RefusedError as error:
             unsupported = find_unsupported_fields(error.server_message)
             if set(unsupported) <= set(manifest.unsupported_fields):
@@ -150,7 +154,7 @@ def _run(
             plan_crawl(
                 manifest.scope,
                 manifest.endpoint,
-                plain=plain,
+                without_cursors=without_cursors,
                 unsupported_fields=unsupported,
                 design=manifest.design,
             )
@@ -164,8 +168,8 @@ class CursorRejectedError(Exception):
 class _Crawl:
     """One attempt to fetch the ranges of a plan.
 
-    `workers` fetch at a time; None: one, and a second if the Hub is slow. `may_replan`: raise
-    CursorRejectedError instead of the Hub's error.
+    `workers`: the number of parallel fetches; None for one, or two if the Hub is slow.
+    `may_replan`: raise CursorRejectedError instead of the Hub's error.
     """
 
     def __init__(
@@ -185,16 +189,16 @@ class _Crawl:
         self._records: list[PageRecord] = []
         self._seconds = 0.0
         self._resumable: dict[int, list[PageRecord]] = defaultdict(list)
-        self._ranges = 0
-        self._remaining: list[RemainingRange] = []
+        self._range_count = 0
+        self._gaps: list[Gap] = []
         self._pending: deque[Walker] = deque()
-        self._planned, self._left = 0.0, 0.0  # estimates of models
+        self._models_planned, self._models_left = 0.0, 0.0  # estimates
 
     def run(self) -> None:
         """Replay the journal and fetch what remains. Raises what `fetch` raises."""
         self._reporter.start()
-        for record in self._journal.intact_records():
-            self._resumable[record.range].append(record)
+        for record in self._journal.list_intact_records():
+            self._resumable[record.range_index].append(record)
         self._add_ranges(*self._manifest.ranges)
         pool = ThreadPoolExecutor(self._workers or 2, thread_name_prefix="hfscan-fetch")
         active: set[Future[None]] = set()
@@ -232,16 +236,16 @@ class _Crawl:
         """Replay the journal of some ranges; queue what remains to be fetched."""
         resumed: list[PageRecord] = []
         with self._lock:
-            for index, id_range in enumerate(ranges, self._ranges):
-                records, remaining = replay_range(index, id_range, self._resumable[index])
+            for index, id_range in enumerate(ranges, self._range_count):
+                records, gaps = replay_range(index, id_range, self._resumable[index])
                 resumed += records
-                self._planned += estimate_models(id_range.low, id_range.high)
-                self._remaining += remaining
-                self._left += sum(estimate_models(gap.low, gap.high) for gap in remaining)
-                self._pending += (walker for gap in remaining for walker in gap.walkers)
-            self._ranges += len(ranges)
+                self._models_planned += estimate_models(id_range.low, id_range.high)
+                self._gaps += gaps
+                self._models_left += sum(estimate_models(gap.low, gap.high) for gap in gaps)
+                self._pending += (walker for gap in gaps for walker in gap.walkers)
+            self._range_count += len(ranges)
             for record in resumed:
-                self._count(record, resumed=True)
+                self._record_progress(record, resumed=True)
 
     def _add_tail(self) -> None:
         """Queue the range of the models created since the newest were listed, once.
@@ -251,12 +255,12 @@ class _Crawl:
         planned = self._manifest.ranges
         url, last = planned[-1].descending_url, len(planned) - 1
         is_parallel = last > 0 or planned[0].ascending_url
-        if not (url and is_parallel) or self._ranges > len(planned):
+        if not (url and is_parallel) or self._range_count > len(planned):
             return
         listed = [
             record.first
             for record in self._records
-            if record.range == last and not record.ascending and record.first
+            if record.range_index == last and not record.ascending and record.first
         ]
         if listed:
             self._add_ranges(IdRange(next_id(max(listed)), MAX_ID, None, url))
@@ -264,11 +268,10 @@ class _Crawl:
     def _fetch_range(self, walker: Walker) -> None:
         """Fetch pages until the range is covered: the task of a worker."""
         while not (
-            self._is_stopped or walker.range.is_done or walker.has_ended or self._is_limit_reached
+            self._is_stopped or walker.gap.is_done or walker.has_ended or self._is_limit_reached
         ):
-            if walker.is_in_circle:
-                message = f"{self._manifest.endpoint} links its pages in a circle."
-                raise InvalidResponseError(message)
+            if walker.is_endless:
+                raise endless_list_error(self._manifest.endpoint)
             started, requests = time.monotonic(), self._client.thread_stats.requests
             page = self._fetch_page(walker)
             seconds = time.monotonic() - started
@@ -277,19 +280,19 @@ class _Crawl:
                     return
                 low, high = walker.covered_by(page)
                 record = self._journal.write_page(
-                    self._filter(walker.range, page),
-                    range_index=walker.range.index,
+                    self._filter(walker.gap, page),
+                    range_index=walker.gap.range_index,
                     ascending=walker.ascending,
                     low=low,
                     high=high,
                     url=walker.url,
                     requests=self._client.thread_stats.requests - requests,
                     seconds=seconds,
-                    at=datetime.now(UTC),
+                    stored_at=datetime.now(UTC),
                 )
-                self._left -= estimate_models(low, high)
+                self._models_left -= estimate_models(low, high)
                 walker.advance(record)
-                self._count(record)
+                self._record_progress(record)
 
     def _fetch_page(self, walker: Walker) -> Page:
         """Return the walker's next page. Raises CursorRejectedError, and errors of the Hub."""
@@ -306,7 +309,7 @@ class _Crawl:
                 if attempt < MAX_CURSOR_RETRIES:
                     continue
                 if walker.is_url_constructed:
-                    page = unproven_end_page(f"it answers {error.status}")
+                    page = unproven_end_page(f"answered {error.status}")
                 elif self._may_replan:
                     raise CursorRejectedError(walker.url) from error
                 else:
@@ -315,22 +318,23 @@ class _Crawl:
             if self._may_replan:
                 raise CursorRejectedError(walker.url)
             raise InvalidResponseError(
-                f"{self._manifest.endpoint} starts a list elsewhere than its cursor says."
+                f"{self._manifest.endpoint} returned a list that does not start at the requested "
+                "cursor."
             )
         if page.unproven_end and walker.ends_by_protocol:
             page = replace(page, unproven_end=None)
         return walker.with_next_url(page)
 
-    def _filter(self, remaining: RemainingRange, page: Page) -> Page:
+    def _filter(self, gap: Gap, page: Page) -> Page:
         """Return the page with only the models that are in scope and on no other page."""
         design, limit = self._manifest.design, self._manifest.scope.limit
-        is_inside = all(map(remaining.contains, page.ids[:1] + page.ids[-1:]))
+        is_inside = all(map(gap.contains, page.ids[:1] + page.ids[-1:]))
         if is_inside and design is None and limit is None:
             return page
         ids = [
             object_id
             for object_id in page.ids
-            if remaining.contains(object_id) and (design is None or design.includes(object_id))
+            if gap.contains(object_id) and (design is None or design.includes(object_id))
         ]
         if limit is not None:
             ids = ids[: limit - self._reporter.state.models]
@@ -341,7 +345,7 @@ class _Crawl:
         limit = self._manifest.scope.limit
         return limit is not None and self._reporter.state.models >= limit
 
-    def _count(self, record: PageRecord, *, resumed: bool = False) -> None:
+    def _record_progress(self, record: PageRecord, *, resumed: bool = False) -> None:
         self._records.append(record)
         self._seconds += record.seconds
         state = self._reporter.state
@@ -356,32 +360,32 @@ class _Crawl:
 
     def _estimate_total(self, models: int) -> int | None:
         """Return about how many models there are, from the Hub's growth so far."""
-        scope, fetched = self._manifest.scope, self._planned - self._left
+        scope, fetched = self._manifest.scope, self._models_planned - self._models_left
         if scope.limit is not None or scope.author is not None:
             return scope.limit
-        if all(gap.is_done for gap in self._remaining):
+        if all(gap.is_done for gap in self._gaps):
             return models
-        return max(models, ceil(models * self._planned / fetched)) if fetched > 0 else None
+        return max(models, ceil(models * self._models_planned / fetched)) if fetched > 0 else None
 
     def result(self) -> FetchResult:
         """Return what was fetched."""
-        manifest, records = self._manifest, sort_by_walk(self._records)
+        manifest, records = self._manifest, sort_by_fetch_order(self._records)
         with_models = [record for record in records if record.models] or records[-1:]
         skipped_rows = sum((Counter(record.skipped_rows) for record in records), Counter[str]())
-        unproven_ends = (gap.unproven_end for gap in self._remaining)
+        unproven_ends = (gap.unproven_end for gap in self._gaps)
         cursors = [cursor for record in records if (cursor := record.saved_cursor)]
         return FetchResult(
             scope=manifest.scope,
             endpoint=manifest.endpoint,
-            pages=tuple(self._journal.path(record) for record in with_models),
+            pages=tuple(self._journal.page_file(record) for record in with_models),
             models=sum(record.models for record in records),
             listed=sum(record.rows for record in records),
-            workers=len({(record.range, record.ascending) for record in records}),
+            workers=len({(record.range_index, record.ascending) for record in records}),
             requests=sum(record.requests for record in records),
             requests_this_run=self._client.requests,
-            seconds=count_seconds(records),
+            seconds=measure_request_time(records),
             started_at=manifest.started_at,
-            finished_at=max(record.at for record in records),
+            finished_at=max(record.stored_at for record in records),
             unsupported_fields=manifest.unsupported_fields,
             synthetic=next((record.synthetic for record in records if record.synthetic), None),
             design=manifest.design,

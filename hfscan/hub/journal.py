@@ -2,7 +2,7 @@
 
 A folder holds `crawl.json` (the manifest), the pages (`000001.json.gz`, as the Hub sent them) and
 `pages.jsonl`, one record per page: its URL, checksum, covered `_id`s and next URL. A page counts
-once its record is written. `stored.json` marks the start of the ingest. No file name comes from the
+once its record is written. `ingest.json` marks the start of the ingest. No file name comes from the
 Hub, and no token is written.
 """
 
@@ -31,26 +31,27 @@ from hfscan.hub.page import Page
 from hfscan.hub.plan import CrawlManifest
 from hfscan.scope import Scope
 
-_FORMAT = 5
+_FORMAT = 6
 
 
 class PageRecord(msgspec.Struct, frozen=True):
     """A page on disk: the Hub listed `rows`, from `first` to `last`, `models` of them are stored.
 
-    `range` is the index of its range in the manifest, `ascending` the direction in which it was
-    fetched. It covers low <= _id < high: everything that the Hub listed there is on it. `requests`
-    and `seconds` are what fetching it took, `at` (UTC) is when it was stored. `skipped_rows`,
+    `range_index` is that of its range in the manifest, `ascending` the direction in which it was
+    fetched. It covers low <= _id < high: everything that the Hub listed there is on it. `size` is
+    that of its file in bytes. `requests` and `seconds` are what fetching it took, `stored_at` is
+    in UTC. `skipped_rows`,
     `is_next_constructed` and `unproven_end` are those of a Page.
     """
 
     number: int
-    range: int
+    range_index: int
     ascending: bool
     low: str
     high: str
     url: str
     next_url: str | None
-    bytes: int
+    size: int
     sha256: str
     rows: int
     models: int
@@ -58,7 +59,7 @@ class PageRecord(msgspec.Struct, frozen=True):
     last: str | None
     requests: int
     seconds: float
-    at: datetime
+    stored_at: datetime
     synthetic: str | None = None
     skipped_rows: dict[str, int] = {}
     is_next_constructed: bool = False
@@ -83,10 +84,13 @@ class PageRecord(msgspec.Struct, frozen=True):
         return SavedCursor(self.last, cursor, self.ascending) if cursor else None
 
 
-def count_seconds(records: Iterable[PageRecord]) -> float:
-    """Return the seconds during which pages were requested, however many at a time."""
+def measure_request_time(records: Iterable[PageRecord]) -> float:
+    """Return the seconds in which at least one page was being requested."""
     total, until = timedelta(), datetime.min.replace(tzinfo=UTC)
-    times = ((record.at - timedelta(seconds=record.seconds), record.at) for record in records)
+    times = (
+        (record.stored_at - timedelta(seconds=record.seconds), record.stored_at)
+        for record in records
+    )
     for start, end in sorted(times):
         if end > until:
             total += end - max(start, until)
@@ -94,7 +98,7 @@ def count_seconds(records: Iterable[PageRecord]) -> float:
     return total.total_seconds()
 
 
-def unfinished_crawls(root: Path) -> Iterator[tuple[CrawlManifest, int]]:
+def list_unfinished_crawls(root: Path) -> Iterator[tuple[CrawlManifest, int]]:
     """Yield the manifest of each crawl with a journal under `root`, and its number of pages."""
     for file in sorted(root.glob("*/crawl.json")):
         manifest = None
@@ -144,20 +148,20 @@ class Journal:
             atomic_write(self._manifest_file, add_checksum(msgspec.json.encode(manifest)))
         self.manifest, self._records = manifest, []
 
-    def path(self, record: PageRecord) -> Path:
+    def page_file(self, record: PageRecord) -> Path:
         """Return the file of a page."""
         return self.folder / f"{record.number:06}.json.gz"
 
-    def intact_records(self) -> list[PageRecord]:
+    def list_intact_records(self) -> list[PageRecord]:
         """Return the records whose pages are undamaged, in the order in which they were written."""
         return [record for record in self._records if self._is_intact(record)]
 
     def _is_intact(self, record: PageRecord) -> bool:
         try:
-            body = self.path(record).read_bytes()
+            body = self.page_file(record).read_bytes()
         except OSError:
             return False
-        return len(body) == record.bytes and hashlib.sha256(body).hexdigest() == record.sha256
+        return len(body) == record.size and hashlib.sha256(body).hexdigest() == record.sha256
 
     def write_page(
         self,
@@ -170,7 +174,7 @@ class Journal:
         url: str,
         requests: int,
         seconds: float,
-        at: datetime,
+        stored_at: datetime,
     ) -> PageRecord:
         """Write a page, then its record; both survive a killed process.
 
@@ -179,13 +183,13 @@ class Journal:
         """
         record = PageRecord(
             number=self._records[-1].number + 1 if self._records else 1,
-            range=range_index,
+            range_index=range_index,
             ascending=ascending,
             low=low,
             high=high,
             url=url,
             next_url=page.next_url,
-            bytes=len(page.gzipped),
+            size=len(page.gzipped),
             sha256=hashlib.sha256(page.gzipped).hexdigest(),
             rows=len(page.ids),
             models=page.models,
@@ -193,14 +197,14 @@ class Journal:
             last=page.ids[-1] if page.ids else None,
             requests=requests,
             seconds=round(seconds, 3),
-            at=at,
+            stored_at=stored_at,
             synthetic=page.synthetic,
             skipped_rows=page.skipped_rows,
             is_next_constructed=page.is_next_constructed,
             unproven_end=page.unproven_end,
         )
         with translate_os_errors(self.folder):
-            self.path(record).write_bytes(page.gzipped)
+            self.page_file(record).write_bytes(page.gzipped)
             append_line(self._record_file, msgspec.json.encode(record), durable=False)
         self._records.append(record)
         return record
@@ -210,7 +214,7 @@ class Journal:
 
         A later snapshot of this crawl was written by a run that was killed after its ingest.
         """
-        file = self.folder / "stored.json"
+        file = self.folder / "ingest.json"
         with translate_os_errors(self.folder):
             if not file.exists():
                 atomic_write(file, add_checksum(msgspec.json.encode(snapshot)))

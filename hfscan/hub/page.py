@@ -105,9 +105,17 @@ def validate_page_beyond(response: RawResponse, *, after: str, ascending: bool) 
     """
     page = decode_page(response, is_first=False)
     if page.ids and ((page.ids[0] <= after) if ascending else (page.ids[0] >= after)):
-        return unproven_end_page("it lists what it has listed before")
+        return unproven_end_page("listed models that it had listed before")
     _check_order(page.ids, ascending)
     return page
+
+
+def endless_list_error(endpoint: str) -> InvalidResponseError:
+    """Return the error for a Hub that repeats pages, or sends too many empty ones."""
+    return InvalidResponseError(
+        f"{endpoint} keeps returning empty pages, or links to pages that were already fetched. "
+        "Nothing more can be fetched."
+    )
 
 
 def unproven_end_page(reason: str) -> Page:
@@ -315,9 +323,9 @@ def _read_row(text: str) -> tuple[str, str]:
     except RecursionError:
         raise _BadRowError("nested too deeply") from None
     except ValueError:
-        raise _BadRowError("that are not valid JSON") from None
+        raise _BadRowError("with invalid JSON") from None
     if not isinstance(model, dict):
-        raise _BadRowError("that are not objects")
+        raise _BadRowError("without a JSON object")
     object_id, name = model.get("_id"), model.get("id") or model.get("modelId")
     if not (isinstance(object_id, str) and _ID.fullmatch(object_id)):
         raise _BadRowError("without a valid _id")

@@ -181,14 +181,14 @@ def plan_crawl(
     scope: Scope,
     endpoint: str,
     *,
-    plain: bool = False,
+    without_cursors: bool = False,
     saved_cursors: Sequence[SavedCursor] = (),
     unsupported_fields: tuple[str, ...] = (),
     design: SamplingDesign | None = None,
 ) -> CrawlManifest:
     """Plan a crawl that starts now.
 
-    `plain`: one range, from the nearer end, without cursors other than those the Hub sends.
+    `without_cursors`: one range, from the nearer end, with only the cursors that the Hub sends.
     Otherwise everything is fetched from both ends, or in ranges split at `saved_cursors` (in
     order), and a sample by its ranges if they are sparse. `design`: of a sample that was started
     before.
@@ -199,8 +199,8 @@ def plan_crawl(
         design = SamplingDesign.create(scope.sample, seed, scope.since, scope.until)
     manifest = CrawlManifest(endpoint, scope, (), now, unsupported_fields, design)
     is_dense = design is not None and design.probability > _MAX_RANGE_PROBABILITY
-    if plain or is_dense or not (scope.is_full or design):
-        ranges = _plan_plain(manifest)
+    if without_cursors or is_dense or not (scope.is_full or design):
+        ranges = _plan_without_cursors(manifest)
     elif design is not None:
         ranges = _plan_sample(manifest, design)
     else:
@@ -208,7 +208,7 @@ def plan_crawl(
     return msgspec.structs.replace(manifest, ranges=tuple(ranges))
 
 
-def _plan_plain(manifest: CrawlManifest) -> Iterator[IdRange]:
+def _plan_without_cursors(manifest: CrawlManifest) -> Iterator[IdRange]:
     scope = manifest.scope
     size, has_period = PAGE_SIZE, scope.since is not None or scope.until is not None
     if scope.limit is not None and not has_period:  # a period may lie behind many pages

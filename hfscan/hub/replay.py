@@ -18,14 +18,14 @@ from hfscan.hub.plan import IdRange, estimate_count_before
 from hfscan.objectid import MAX_ID, created_at, next_id
 
 
-class RemainingRange:
+class Gap:
     """A part of a range that no page covers yet: low <= _id < high.
 
-    `walkers` fetch it: one, or two from both ends.
+    `walkers` fetch it: from one end, or one from each end.
     """
 
-    def __init__(self, index: int, id_range: IdRange, low: str, high: str) -> None:
-        self.index, self.id_range, self.low, self.high = index, id_range, low, high
+    def __init__(self, range_index: int, id_range: IdRange, low: str, high: str) -> None:
+        self.range_index, self.id_range, self.low, self.high = range_index, id_range, low, high
         self.walkers: list[Walker] = []
 
     @property
@@ -46,15 +46,15 @@ class RemainingRange:
 
 
 class Walker:
-    """Fetches a remaining range page by page, oldest first (`ascending`) or newest first.
+    """Fetches a gap page by page, oldest first (`ascending`) or newest first.
 
     `records`: the pages before, in the order in which they were fetched.
     """
 
     def __init__(
-        self, remaining: RemainingRange, url: str, records: Sequence[PageRecord], *, ascending: bool
+        self, gap: Gap, url: str, records: Sequence[PageRecord], *, ascending: bool
     ) -> None:
-        self.range, self.url, self.ascending = remaining, url, ascending
+        self.gap, self.url, self.ascending = gap, url, ascending
         self.records = [*records]
         self.requested_urls = {record.url for record in records}
 
@@ -69,7 +69,7 @@ class Walker:
         return bool(self.records) and self.records[-1].is_next_constructed
 
     @property
-    def is_in_circle(self) -> bool:
+    def is_endless(self) -> bool:
         """True if the Hub links to a page again, or to empty pages without end."""
         empty = itertools.takewhile(lambda record: not record.rows, reversed(self.records))
         return (
@@ -105,14 +105,14 @@ class Walker:
 
     def starts_outside_range(self, page: Page) -> bool:
         """Return whether a first page starts outside the range, so that its cursor was ignored."""
-        id_range = self.range.id_range
+        id_range = self.gap.id_range
         if not id_range.has_cursor or self.records or not page.ids:
             return False
         return page.ids[0] < id_range.low if self.ascending else page.ids[0] >= id_range.high
 
     def covered_by(self, page: Page) -> tuple[str, str]:
         """Return the range that the next page covers: low <= _id < high."""
-        low, high = self.range.low, self.range.high
+        low, high = self.gap.low, self.gap.high
         if page.next_url is None and page.unproven_end is None:
             return low, high
         if self.ascending:
@@ -127,9 +127,9 @@ class Walker:
         self.requested_urls.add(record.url)
         self.url = record.next_url or self.url
         if self.ascending:
-            self.range.low = record.high
+            self.gap.low = record.high
         else:
-            self.range.high = record.low
+            self.gap.high = record.low
 
     def with_next_url(self, page: Page) -> Page:
         """Return the page with a constructed next URL if the Hub sent none.
@@ -143,30 +143,30 @@ class Walker:
 
 
 def replay_range(
-    index: int, id_range: IdRange, records: Iterable[PageRecord]
-) -> tuple[list[PageRecord], list[RemainingRange]]:
-    """Return the records that cover disjoint parts of a range, and what remains between them."""
+    range_index: int, id_range: IdRange, records: Iterable[PageRecord]
+) -> tuple[list[PageRecord], list[Gap]]:
+    """Return the records that cover disjoint parts of a range, and the gaps between them."""
     selected = _select_disjoint(id_range, records)
-    remaining, low = [], id_range.low
+    gaps, low = [], id_range.low
     for place, high in enumerate([*(record.low for record in selected), id_range.high]):
         if low < high:
-            gap = RemainingRange(index, id_range, low, high)
+            gap = Gap(range_index, id_range, low, high)
             _add_walkers(gap, selected[:place], selected[place:])
-            remaining.append(gap)
+            gaps.append(gap)
         low = selected[place].high if place < len(selected) else high
-    return selected, remaining
+    return selected, gaps
 
 
 def _select_disjoint(id_range: IdRange, records: Iterable[PageRecord]) -> list[PageRecord]:
     """Return records in order of `_id` that do not overlap and that a fetch can continue from."""
     selected: list[PageRecord] = []
     low = id_range.low
-    for record in sorted(records, key=_position):
+    for record in sorted(records, key=_sort_key):
         if low <= record.low and record.high <= id_range.high:
             selected.append(record)
             low = record.high
     while True:
-        # what a cut page left to another worker must be there: it cannot be continued
+        # a cut page cannot be continued: keep it only if the other worker's page follows it
         lows = {record.low for record in selected} | {id_range.high}
         highs = {record.high for record in selected} | {id_range.low}
         complete = [
@@ -180,22 +180,20 @@ def _select_disjoint(id_range: IdRange, records: Iterable[PageRecord]) -> list[P
         selected = complete
 
 
-def sort_by_walk(records: Iterable[PageRecord]) -> list[PageRecord]:
+def sort_by_fetch_order(records: Iterable[PageRecord]) -> list[PageRecord]:
     """Return the pages fetched oldest first, then those fetched newest first, in that order."""
-    places = sorted(records, key=_position)
+    places = sorted(records, key=_sort_key)
     ascending = [record for record in places if record.ascending]
     return ascending + [record for record in reversed(places) if not record.ascending]
 
 
-def _position(record: PageRecord) -> tuple[str, str, bool, int]:
+def _sort_key(record: PageRecord) -> tuple[str, str, bool, int]:
     """Return the sort key of a page; pages without models cover nothing and follow each other."""
     number = record.number if record.ascending else -record.number
     return record.low, record.high, not record.ascending, number
 
 
-def _add_walkers(
-    gap: RemainingRange, below: Sequence[PageRecord], above: Sequence[PageRecord]
-) -> None:
+def _add_walkers(gap: Gap, below: Sequence[PageRecord], above: Sequence[PageRecord]) -> None:
     """Add a walker for each end of the gap where the pages beside it, or the range, give a URL."""
     for ascending, beside, start_url in (
         (True, below, gap.id_range.ascending_url),
@@ -214,7 +212,9 @@ def estimate_models(low: str, high: str) -> float:
     now = datetime.now(UTC)
 
     def count_below(bound: str) -> float:
-        instant = now if bound == MAX_ID else created_at(bound) if bound else None
-        return estimate_count_before(min(instant, now)) if instant else 0.0
+        if not bound:
+            return 0.0
+        instant = now if bound == MAX_ID else created_at(bound)
+        return estimate_count_before(min(instant, now))
 
     return count_below(high) - count_below(low)

@@ -19,7 +19,13 @@ from hfscan.fs import atomic_write, translate_os_errors
 from hfscan.hub.client import HubClient, RawResponse, RefusedError
 from hfscan.hub.cursor import cursor_after_change, with_cursor
 from hfscan.hub.endpoint import sanitize_hub_text
-from hfscan.hub.page import MAX_CONSECUTIVE_EMPTY_PAGES, Page, decode_page, retry_if_truncated
+from hfscan.hub.page import (
+    MAX_CONSECUTIVE_EMPTY_PAGES,
+    Page,
+    decode_page,
+    endless_list_error,
+    retry_if_truncated,
+)
 from hfscan.hub.plan import PAGE_SIZE, expand_fields
 from hfscan.hub.progress import Progress, ProgressReporter
 from hfscan.hub.retry import RetryPolicy, TransientError
@@ -92,7 +98,7 @@ def fetch_changed_models(
     ) as client:
         while url is not None:
             if url in requested or empty_pages > MAX_CONSECUTIVE_EMPTY_PAGES:
-                raise InvalidResponseError(f"{endpoint} links its pages in a circle.")
+                raise endless_list_error(endpoint)
             requested.add(url)
             page = _fetch_page(client, url, previous)
             changes = _read_changes(page)

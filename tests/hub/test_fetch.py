@@ -235,7 +235,7 @@ def test_an_interrupted_walk_goes_on_and_asks_no_page_twice(tmp_path: Path) -> N
         # a finished walk needs the Hub no more
         assert ids(run_fetch(server, tmp_path)) == IDS
         assert len(server.requests) == 11
-        assert ids(run_fetch(server, tmp_path, fresh=True)) == IDS
+        assert ids(run_fetch(server, tmp_path, resume=False)) == IDS
         assert len(server.requests) == 22
 
 

@@ -39,12 +39,12 @@ def write(journal: Journal, number: int) -> PageRecord:
         url=f"page{number}",
         requests=1,
         seconds=0.5,
-        at=NOW,
+        stored_at=NOW,
     )
 
 
 def find(journal: Journal, number: int) -> PageRecord | None:
-    records = {record.url: record for record in journal.intact_records()}
+    records = {record.url: record for record in journal.list_intact_records()}
     return records.get(f"page{number}")
 
 
@@ -73,7 +73,7 @@ def test_what_was_kept_is_found_by_the_next_process(tmp_path: Path) -> None:
         assert journal.manifest.started_at == NOW
         assert [find(journal, n) for n in (1, 2, 3)] == kept
         assert find(journal, 4) is None
-        assert gzip.decompress(journal.path(kept[2]).read_bytes()) == b"[][][]"
+        assert gzip.decompress(journal.page_file(kept[2]).read_bytes()) == b"[][][]"
 
 
 @pytest.mark.parametrize("torn", [1, 30, 200])
@@ -93,7 +93,7 @@ def test_a_torn_last_line_is_ignored(tmp_path: Path, torn: int) -> None:
 
 def test_a_damaged_or_missing_page_is_not_trusted_and_can_be_kept_again(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
-        one, two, three = (journal.path(write(journal, n)) for n in (1, 2, 3))
+        one, two, three = (journal.page_file(write(journal, n)) for n in (1, 2, 3))
         one.write_bytes(one.read_bytes()[:-1])
         two.write_bytes(bytes([two.read_bytes()[0] ^ 1]) + two.read_bytes()[1:])
         three.unlink()

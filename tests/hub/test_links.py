@@ -98,7 +98,7 @@ def test_fetch_of_an_unprovable_end_is_not_complete(tmp_path: Path, rows: int) -
             with hub.fetch(scope, **walk) as result:
                 assert result.models == 5
                 assert not result.is_complete
-                assert result.unproven_end == "it lists what it has listed before"
+                assert result.unproven_end == "listed models that it had listed before"
 
 
 def test_fetch_from_both_ends_of_an_unprovable_list(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def ids(result: hub.FetchResult) -> list[str]:
 
 
 def save_cursors(server: FakeHub, root: Path, workers: int = 1) -> None:
-    result = run_fetch(server, root, workers=workers, fresh=True)
+    result = run_fetch(server, root, workers=workers, resume=False)
     assert result.saved_cursors is not None
     result.saved_cursors.save(root / "cursors")
     result.discard()
@@ -259,7 +259,7 @@ def test_random_trouble(tmp_path: Path, seed: int) -> None:
         server.faults = Faults(dict.fromkeys(kinds, 0.05), seed=seed, most=3)
         assert ids(run_fetch(server, tmp_path, workers=4)) == IDS
         server.faults = Faults(dict.fromkeys(kinds, 0.05), seed=seed + 10, most=3)
-        assert ids(run_fetch(server, tmp_path, workers=2, fresh=True)) == IDS
+        assert ids(run_fetch(server, tmp_path, workers=2, resume=False)) == IDS
 
 
 def test_the_quota_is_kept_by_all_together(tmp_path: Path) -> None:

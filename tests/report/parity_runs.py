@@ -48,7 +48,7 @@ def run(started, *cases, timings=()):
 def census(path, population, *more):
     """Make a database: a crawl of the made-up models, and a parity run with `more` cases."""
     with FakeHub(population, quota=None) as hub:
-        crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
+        crawl(Scope(), endpoint=hub.url, token=None, db=path, resume=False)
     cases = [case("ann/bert", "pytorch"), case("ann/bert", "tensorflow", "does not load")]
     timings = [timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])]
     with Store.open(path, write=True) as store:

@@ -65,7 +65,7 @@ def hostile(tmp_path_factory):
         for number, tag in enumerate(["pytorch", "tf"] * 400)
     ]
     with FakeHub(Population.from_rows(models), quota=None) as hub:
-        crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
+        crawl(Scope(), endpoint=hub.url, token=None, db=path, resume=False)
     with Store.open(path) as store:
         view = SnapshotView.choose(store, None)
         one, other = (build(view, ReportRequest(year), name="compare") for year in (2022, 2023))
@@ -100,7 +100,7 @@ def odd(tmp_path_factory):
         for number, (name, tag) in enumerate(product(ODD, ["pytorch", "tf", "pytorch"]))
     ]
     with FakeHub(Population.from_rows(models), quota=None) as hub:
-        crawl(Scope(), endpoint=hub.url, token=None, db=path, fresh=True)
+        crawl(Scope(), endpoint=hub.url, token=None, db=path, resume=False)
     with Store.open(path) as store:
         yield build(
             SnapshotView.choose(store, None), ReportRequest(2022, by="library", top=len(ODD))
