@@ -1,7 +1,8 @@
 """Compare arrays and tables of weights: numbers only, no verdicts."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,7 @@ class Difference:
 def difference(name: str, region: str, ours: Array, theirs: Array) -> Difference:
     """Compare `ours` with `theirs`, in float64; relative to `theirs`."""
     if ours.shape != theirs.shape:
-        nan = float("nan")
-        return Difference(name, region, nan, nan, nan, True, False)
+        return Difference(name, region, math.nan, math.nan, math.nan, finite=True, shape_ok=False)
     if np.array_equal(ours, theirs):  # never true with a NaN
         return Difference(name, region, 0.0, 0.0, 1.0, bool(np.isfinite(ours).all()))
     a, b = ours.ravel(), theirs.ravel()
@@ -40,19 +40,13 @@ def difference(name: str, region: str, ours: Array, theirs: Array) -> Difference
             products += x @ x, y @ y, x @ y, gap @ gap
             worst = np.maximum(worst, np.abs(gap).max())  # propagates NaN
         # products show every NaN and Inf; check again only where one overflowed
-        finite = bool(
-            np.isfinite(products).all() or (np.isfinite(a).all() and np.isfinite(b).all())
-        )
+        finite = np.isfinite(products).all() or all(np.isfinite(side).all() for side in (a, b))
         ours_size, theirs_size, distance = np.sqrt(products[[0, 1, 3]]).tolist()
         sizes = ours_size * theirs_size
-        return Difference(
-            name,
-            region,
-            float(worst),
-            distance / theirs_size if theirs_size else (0.0 if distance == 0 else float("inf")),
-            float(products[2]) / sizes if sizes else 1.0,
-            finite,
-        )
+        # relative to zeros, any difference is infinite
+        rel_l2 = distance / theirs_size if theirs_size else math.inf
+        cosine = float(products[2]) / sizes if sizes else 1.0
+        return Difference(name, region, float(worst), rel_l2, cosine, bool(finite))
 
 
 def by_region(name: str, ours: Array, theirs: Array, mask: Array) -> list[Difference]:
@@ -87,24 +81,13 @@ def top_agreement(ours: Array, theirs: Array, mask: Array) -> tuple[float, float
     return float(first), float((best[0] == best[1]).all(axis=-1).mean())
 
 
-def first_divergent_layer(
-    ours: Sequence[Array], theirs: Sequence[Array], mask: Array, limits: Sequence[float]
-) -> int | None:
-    """Return the index of the first hidden state (0: embeddings, k+1: layer k) above its limit."""
-    for index, (a, b, limit) in enumerate(zip(ours, theirs, limits, strict=False)):
-        row = on_real("hidden", a, b, mask)
-        if not row.finite or not row.shape_ok or row.rel_l2 > limit:
-            return index
-    return None
-
-
 @dataclass(frozen=True)
 class WeightsDifference:
     """Differences between two weight files. Names are PyTorch's."""
 
-    only_ours: list[str] = field(default_factory=list)
-    only_theirs: list[str] = field(default_factory=list)
-    differ: list[str] = field(default_factory=list)
+    only_ours: list[str]
+    only_theirs: list[str]
+    differ: list[str]
 
     @property
     def is_empty(self) -> bool:

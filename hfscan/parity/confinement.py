@@ -1,5 +1,6 @@
 """Restrict what a backend's process can see: environment variables, credential files, network."""
 
+import contextlib
 import json
 import re
 import site
@@ -29,6 +30,10 @@ _PASSED = re.compile(
 _SECRET = re.compile("token|secret|key|passw|credential|auth|proxy", re.IGNORECASE)
 """Parts of the names of variables that hold secrets, such as NVIDIA_API_KEY."""
 
+_ISOLATION = {  # what is isolated -> Linux namespace, what a backend could do without it
+    "network": ("net", "reach the network"),
+    "credentials": ("mnt", "read credential files whose paths they know"),
+}
 _CREDENTIALS = """.netrc .git-credentials .config/git/credentials .ssh .gnupg .aws .azure .kube
     .docker .config/gh .config/gcloud .pypirc .npmrc .kaggle .databrickscfg
     .cache/huggingface/token .cache/huggingface/stored_tokens .huggingface""".split()
@@ -69,28 +74,19 @@ def inspect_isolation(pid: int) -> dict[str, bool]:
 
     Asks the kernel, not the process. False where that is not known.
     """
-    return {
-        "network": _has_own_namespace(pid, "net"),
-        "credentials": _has_own_namespace(pid, "mnt"),
-    }
-
-
-def _has_own_namespace(pid: int, namespace: str) -> bool:
-    try:
-        ours, theirs = (Path(f"/proc/{who}/ns/{namespace}").readlink() for who in ("self", pid))
-    except OSError:
-        return False
-    return ours != theirs
+    isolation = dict.fromkeys(_ISOLATION, False)
+    for name, (namespace, _) in _ISOLATION.items():
+        ours, theirs = (Path(f"/proc/{process}/ns/{namespace}") for process in ("self", pid))
+        with contextlib.suppress(OSError):
+            isolation[name] = ours.readlink() != theirs.readlink()
+    return isolation
 
 
 def describe_gaps(isolations: Sequence[Mapping[str, bool]]) -> str:
     """Return in one sentence what backends are not isolated from; empty if from nothing."""
     gaps = [
         phrase
-        for name, phrase in (
-            ("network", "reach the network"),
-            ("credentials", "read credential files whose paths they know"),
-        )
+        for name, (_, phrase) in _ISOLATION.items()
         if not all(isolation[name] for isolation in isolations)
     ]
     if not gaps:

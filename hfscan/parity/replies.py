@@ -6,7 +6,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 import msgspec
 
 from hfscan.errors import HfscanError
-from hfscan.parity.result import Verdict
+from hfscan.parity.result import LOADING_KEYS, Verdict
 
 _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 _Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -28,9 +28,6 @@ class BackendDiedError(BackendError):
     """The backend's process ended, or was ended because it cannot be used. `kind` says why."""
 
     kind: Verdict
-
-    def __init__(self, kind: Verdict, message: str) -> None:
-        super().__init__(kind, message)
 
 
 def backend_failed(message: str) -> BackendDiedError:
@@ -54,13 +51,8 @@ class _Envelope(msgspec.Struct):
     message: str = ""
 
 
-def _object(name: str, fields: dict[str, Any]) -> Any:
-    """Return the type of a JSON object with these fields."""
-    new_type: Any = TypedDict
-    return new_type(name, fields)
-
-
-_LOADING = dict.fromkeys(("missing", "unexpected", "mismatched", "unset"), list[str])
+_object: Any = TypedDict  # (name, fields) -> the type of a JSON object
+_LOADING = dict.fromkeys(LOADING_KEYS, list[str])
 _TENSOR = {
     "source": str, "name": str, "dtype": str, "shape": list[_Size], "sha256": str, "finite": bool,
 }  # fmt: skip

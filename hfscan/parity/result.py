@@ -1,5 +1,6 @@
 """The result of one case: its verdict, the reason for it and everything measured."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 LoadMethod = Literal["direct", "converted", "none"]
+LOADING_KEYS = ("missing", "unexpected", "mismatched", "unset")
+_REFERENCE_KEYS = ("backend_error", "baseline_error", "suspect_backend")
 
 
 class Verdict(StrEnum):
@@ -45,17 +48,9 @@ class Result:
     load_method: LoadMethod
     verdict: Verdict | None = None  # None until it is known
     reason: str = ""
-    loading: dict[str, list[str]] = field(
-        default_factory=lambda: {
-            name: [] for name in ("missing", "unexpected", "mismatched", "unset")
-        }
-    )
+    loading: dict[str, list[str]] = field(default_factory=lambda: {key: [] for key in LOADING_KEYS})
     outputs: list[dict[str, Any]] = field(default_factory=list)
-    reference: dict[str, Any] = field(
-        default_factory=lambda: dict.fromkeys(
-            ("backend_error", "baseline_error", "suspect_backend")
-        )
-    )
+    reference: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(_REFERENCE_KEYS))
     tf32_rel_l2: float | None = None  # how far TF32, disabled for the verdict, moves the outputs
     first_divergent_layer: int | str | None = None
     top1_agreement: float | None = None
@@ -87,9 +82,9 @@ def all_agree(results: Iterable[Result]) -> bool:
 
     A direct load that fails where the converted one agrees is reported but does not count.
     """
-    agreements: dict[tuple[str, str, str], bool] = {}
+    agreements = defaultdict[tuple[str, str, str], list[bool]](list)
     for result in results:
         if result.verdict != Verdict.UNSUPPORTED:
             key = (result.checkpoint, result.weights["file"], result.backend)
-            agreements[key] = agreements.get(key, False) or result.verdict == Verdict.AGREE
-    return bool(agreements) and all(agreements.values())
+            agreements[key].append(result.verdict == Verdict.AGREE)
+    return bool(agreements) and all(map(any, agreements.values()))

@@ -49,21 +49,6 @@ class Run:
     replaced_activations: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _IgnoredKey:
-    """An entry of `ignored_keys.toml`."""
-
-    pattern: str
-    reason: str
-    tied: bool = False
-    family: str = ".*"
-
-    def matches(self, key: str, config: Mapping[str, Any]) -> bool:
-        is_tied = config.get("tie_word_embeddings", True) is not False
-        family = re.fullmatch(self.family, str(config.get("model_type")))
-        return bool((is_tied or not self.tied) and family and re.fullmatch(self.pattern, key))
-
-
 @cache
 def _read_entries(file: str, key: str) -> Sequence[dict[str, Any]]:
     text = Path(__file__).with_name(file).read_text(encoding="utf-8")
@@ -73,18 +58,23 @@ def _read_entries(file: str, key: str) -> Sequence[dict[str, Any]]:
 
 def find_tolerance(dtype: str, device: str, family: str) -> float:
     """Return the maximum relative L2 difference that counts as agreement."""
+    wanted = {"dtype": dtype, "device": device, "family": family}
     for entry in _read_entries("tolerances.toml", "tolerance"):
-        patterns = entry["dtype"], entry["device"], entry["family"]
-        pairs = zip(patterns, (dtype, device, family), strict=True)
-        if all(pattern in {"*", value} for pattern, value in pairs):
+        if all(entry[key] in {"*", value} for key, value in wanted.items()):
             return float(entry["rel_l2"])
     raise LookupError(f"tolerances.toml has no entry for {dtype} on {device}")
 
 
 def remove_ignored(keys: Sequence[str], config: Mapping[str, Any]) -> list[str]:
     """Return the keys that no entry of `ignored_keys.toml` matches."""
-    ignored = [_IgnoredKey(**entry) for entry in _read_entries("ignored_keys.toml", "ignore")]
-    return [key for key in keys if not any(entry.matches(key, config) for entry in ignored)]
+    is_tied = config.get("tie_word_embeddings", True) is not False
+    patterns = [
+        entry["pattern"]
+        for entry in _read_entries("ignored_keys.toml", "ignore")
+        if (is_tied or not entry.get("tied"))
+        and re.fullmatch(entry.get("family", ".*"), str(config.get("model_type")))
+    ]
+    return [key for key in keys if not any(re.fullmatch(pattern, key) for pattern in patterns)]
 
 
 def find_loading_fault(
@@ -110,12 +100,9 @@ def find_loading_fault(
     ):
         keys = remove_ignored(loading[kind], config)
         if kind == "unexpected":
+            harmless = {*natively_unused, *duplicates}
             keys = [
-                key
-                for key in keys
-                if key not in natively_unused
-                and key not in duplicates
-                and any(key in name for name in tensors)
+                key for key in keys if key not in harmless and any(key in name for name in tensors)
             ]
         if keys:
             return f"{weights.first_of(keys)} {phrase}"
@@ -192,18 +179,16 @@ class Evaluator:
         if self.reference is None:
             return
         base_case, base = self.baseline
-        error = self._reference_error(run, self.reference)
-        if self.baseline_error is None:
-            is_baseline = case is base_case
-            self.baseline_error = (
-                error if is_baseline else self._reference_error(base, self.reference)
-            )
+        error = _max_error(self._differences(run, self.reference), math.nan)
+        if case is base_case:
+            self.baseline_error = error
+        elif self.baseline_error is None:
+            self.baseline_error = _max_error(self._differences(base, self.reference), math.nan)
         suspect = None
-        if case is not base_case:
-            if error > SUSPECT_FACTOR * self.baseline_error:
-                suspect = case.backend
-            elif self.baseline_error > SUSPECT_FACTOR * error:
-                suspect = base_case.backend
+        if error > SUSPECT_FACTOR * self.baseline_error:
+            suspect = case.backend
+        elif self.baseline_error > SUSPECT_FACTOR * error:
+            suspect = base_case.backend
         result.reference = {
             "backend_error": error,
             "baseline_error": self.baseline_error,
@@ -213,11 +198,9 @@ class Evaluator:
     def _compare_weights(self, case: Case) -> compare.WeightsDifference:
         base = self.baseline[0].weights
         found = self.tables.compare(case.weights.name, base.name)
-        return replace(
-            found,
-            only_ours=remove_ignored(found.only_ours, base.config),
-            only_theirs=remove_ignored(found.only_theirs, base.config),
-        )
+        only_ours = remove_ignored(found.only_ours, base.config)
+        only_theirs = remove_ignored(found.only_theirs, base.config)
+        return replace(found, only_ours=only_ours, only_theirs=only_theirs)
 
     def _differences(self, run: Run, other: Run) -> list[Difference]:
         return [
@@ -230,16 +213,7 @@ class Evaluator:
         ]
 
     def _real_differences(self, run: Run, other: Run) -> list[Difference]:
-        return [
-            compare.on_real(name, array, other.outputs[name], self.inputs.mask_of(name))
-            for name, array in run.outputs.items()
-            if name in other.outputs
-        ]
-
-    def _reference_error(self, run: Run, reference: Run) -> float:
-        """Return the largest relative L2 over real positions."""
-        rows = self._real_differences(run, reference)
-        return max((row.rel_l2 for row in rows), default=math.nan)
+        return [row for row in self._differences(run, other) if row.region == "real"]
 
     def _has_greedy_mismatch(self, run: Run, config: Mapping[str, Any]) -> bool:
         """Return whether the first generated token is not the forward pass's own choice."""
@@ -262,13 +236,13 @@ class Evaluator:
             if reference is None or len(reference) != len(states):
                 reference = states
             mask = self.inputs.mask_of(name)
-            errors = [
-                compare.on_real(name, state, expected, mask).rel_l2
-                for state, expected in zip(states, reference, strict=True)
-            ]
-            limits = [max(_MIN_LAYER_ERROR, SUSPECT_FACTOR * error) for error in errors]
-            index = compare.first_divergent_layer(run.hidden.get(name, []), states, mask, limits)
-            if index is not None:
+            layers = zip(run.hidden.get(name, []), states, reference, strict=False)
+            for index, (ours, theirs, expected) in enumerate(layers):
+                row = compare.on_real(name, ours, theirs, mask)
+                error = compare.on_real(name, theirs, expected, mask).rel_l2
+                limit = max(_MIN_LAYER_ERROR, SUSPECT_FACTOR * error)
+                if row.finite and row.shape_ok and row.rel_l2 <= limit:
+                    continue
                 part = name.split("_")[0] + " " if name != "hidden_states" else ""
                 if index == 0:
                     return f"{part}embeddings"
@@ -277,22 +251,28 @@ class Evaluator:
 
     def _describe_cause(self, case: Case, run: Run, limit: float) -> list[str]:
         """Return what is known about why outputs of equal weights differ: a sentence, or none."""
-        base, parts = self.baseline[0], []
-        activation = self._find_activation(run, limit)
-        if activation:
+        base, parts = self.baseline[0].weights, []
+        ours, theirs = case.weights.config, base.config
+        if activation := self._find_activation(run, limit):
             name, replaced = activation
-            config_values = [
-                f"{key} {value!r}"
-                for key, value in case.weights.config.items()
-                if isinstance(value, str) and _ACTIVATION_KEY.search(key)
-            ]
             parts.append(
                 f"{case.backend} computes with the activation {name}, PyTorch's class on "
-                f"{base.weights.name} with {' and '.join(replaced)}"
-                + (f"; the config says {', '.join(config_values)}" if config_values else "")
+                f"{base.name} with {' and '.join(replaced)}"
             )
-        if difference := _describe_config_difference(case.weights.config, base.weights.config):
-            parts.append(difference)
+            config_values = [
+                f"{key} {value!r}"
+                for key, value in ours.items()
+                if isinstance(value, str) and _ACTIVATION_KEY.search(key)
+            ]
+            if config_values:
+                parts.append(f"the config says {', '.join(config_values)}")
+        config_differences = [
+            f"{key} ({ours.get(key)!r}, not {theirs.get(key)!r})"
+            for key in sorted((ours.keys() | theirs.keys()) - IGNORED_CONFIG_KEYS)
+            if ours.get(key) != theirs.get(key)
+        ]
+        if config_differences:
+            parts.append(f"the configs differ in {', '.join(config_differences)}")
         return ["; ".join(parts)] if parts else []
 
     def _find_activation(self, run: Run, limit: float) -> tuple[str, tuple[str, ...]] | None:
@@ -311,17 +291,9 @@ class Evaluator:
         return None
 
 
-def _describe_config_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str | None:
-    parts = [
-        f"{key} ({ours.get(key)!r}, not {theirs.get(key)!r})"
-        for key in sorted(ours.keys() | theirs.keys())
-        if key not in IGNORED_CONFIG_KEYS and ours.get(key) != theirs.get(key)
-    ]
-    return f"the configs differ in {', '.join(parts)}" if parts else None
-
-
-def _max_error(rows: Sequence[Difference]) -> float:
-    return max((row.rel_l2 for row in rows if row.region == "real"), default=0.0)
+def _max_error(rows: Sequence[Difference], default: float = 0.0) -> float:
+    """Return the largest relative L2 over real positions."""
+    return max((row.rel_l2 for row in rows if row.region == "real"), default=default)
 
 
 def _find_output_fault(rows: Sequence[Difference], limit: float) -> Fault | None:
@@ -333,14 +305,14 @@ def _find_output_fault(rows: Sequence[Difference], limit: float) -> Fault | None
         if not row.shape_ok:
             return Verdict.OUTPUTS_DIFFER, f"{row.name} has a different shape"
     real = [row for row in rows if row.region == "real"]
-    worst = max(real, key=lambda row: row.rel_l2, default=None)
-    if worst is None:
+    if not real:
         return Verdict.NO_OUTPUTS, "the model returned no tensor that can be compared"
-    if not worst.rel_l2 <= limit:
-        factor = worst.rel_l2 / limit
-        reason = f"{worst.name}: relative L2 {worst.rel_l2:.1e}, {factor:,.3g} times the tolerance"
-        return Verdict.OUTPUTS_DIFFER, reason
-    return None
+    worst = max(real, key=lambda row: row.rel_l2)
+    if worst.rel_l2 <= limit:
+        return None
+    factor = worst.rel_l2 / limit
+    reason = f"{worst.name}: relative L2 {worst.rel_l2:.1e}, {factor:,.3g} times the tolerance"
+    return Verdict.OUTPUTS_DIFFER, reason
 
 
 def _find_dtype_fault(run: Run, base: Run) -> Fault | None:
@@ -384,10 +356,9 @@ def _compare_tokens(run: Run, base: Run, result: Result, rows: Sequence[Differen
 
 def _output_row(row: Difference, dtype: str, limit: float) -> dict[str, Any]:
     is_real = row.region == "real"
-    judged = {"tolerance": limit, "tolerance_ratio": row.rel_l2 / limit} if is_real else {}
     return {
         **{key: value for key, value in asdict(row).items() if key != "shape_ok"},
         "dtype": dtype,
-        **dict.fromkeys(("tolerance", "tolerance_ratio")),
-        **judged,
+        "tolerance": limit if is_real else None,
+        "tolerance_ratio": row.rel_l2 / limit if is_real else None,
     }
