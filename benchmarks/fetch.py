@@ -162,13 +162,13 @@ class Bench:
 
     def run(self, script: str, workers: int | None = 1) -> dict[str, float]:
         """Run a client; return its results, and the seconds and MB of its process."""
-        given = json.dumps([self.url, str(self.folder), self.first, workers])
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
+        arguments = json.dumps([self.url, str(self.folder), self.first, workers])
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
         began = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - own command
-            [sys.executable, "-c", CLOCK + script, given],
+            [sys.executable, "-c", CLOCK + script, arguments],
             stdout=subprocess.PIPE, text=True,
-            env=kept | {"HF_HOME": str(self.folder / "hf"), "HF_HUB_DISABLE_PROGRESS_BARS": "1"},
+            env=env | {"HF_HOME": str(self.folder / "hf"), "HF_HUB_DISABLE_PROGRESS_BARS": "1"},
         )  # fmt: skip
         assert process.stdout is not None
         output = process.stdout.read()
@@ -201,37 +201,37 @@ def serving(population: list[str], latency: float = 0.0) -> Iterator[Bench]:
 
 def rounds(number: int, **clients: Callable[[], dict[str, float]]) -> dict[str, dict[str, Any]]:
     """Run the clients in turn, after one warm-up; return the median of each value."""
-    taken: dict[str, list[dict[str, float]]] = {name: [] for name in clients}
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in clients}
     for turn in range(number + 1):
         for name, client in clients.items():
-            done = client()
+            result = client()
             if turn:
-                taken[name].append(done)
+                results[name].append(result)
     return {
-        name: {key: statistics.median(one[key] for one in runs) for key in runs[0]} | {"runs": runs}
-        for name, runs in taken.items()
+        name: {key: statistics.median(run[key] for run in runs) for key in runs[0]} | {"runs": runs}
+        for name, runs in results.items()
     }
 
 
-def ratio(one: dict[str, Any], other: dict[str, Any], key: str) -> float:
-    """Return the median of `one` / `other` over the rounds."""
-    pairs = zip(one["runs"], other["runs"], strict=True)
+def ratio(client: dict[str, Any], other: dict[str, Any], key: str) -> float:
+    """Return the median of `client` / `other` over the rounds."""
+    pairs = zip(client["runs"], other["runs"], strict=True)
     return statistics.median(a[key] / b[key] for a, b in pairs)
 
 
-def speed(one: dict[str, Any], key: str = "wall") -> str:
-    return f"{one['models'] / one[key]:,.0f} models/s"
+def speed(client: dict[str, Any], key: str = "wall") -> str:
+    return f"{client['models'] / client[key]:,.0f} models/s"
 
 
-def show(what: str, measured: str, target: str, met: bool | None, limit: str = "") -> None:
+def show(label: str, measured: str, target: str, met: bool | None, limit: str = "") -> None:
     verdict = "" if met is None else "met" if met else "missed"
-    print(f"| {what} | {measured} | {target} | {verdict} | {limit} |", flush=True)
+    print(f"| {label} | {measured} | {target} | {verdict} | {limit} |", flush=True)
 
 
 def at_no_latency(population: list[str], number: int) -> None:
     """Measure fetching, ingest and a full crawl without latency."""
     with serving(population) as bench:
-        got = rounds(
+        runs = rounds(
             number,
             fetch=lambda: bench.run(FETCH),
             unpacked=lambda: bench.run(UNPACK),  # pages written by fetch
@@ -240,66 +240,67 @@ def at_no_latency(population: list[str], number: int) -> None:
             copied=lambda: bench.run(BYTES),
         )
         copy = (
-            f"bare copy of the bytes: {speed(got['copied'])}; decompressing only: "
-            f"{speed(got['unpacked'])}"
+            f"bare copy of the bytes: {speed(runs['copied'])}; decompressing only: "
+            f"{speed(runs['unpacked'])}"
         )
         for name, workers in (("fetch", "one worker"), ("eight", "eight workers")):
-            times = ratio(got["listed"], got[name], "wall")
-            cpu = ratio(got["listed"], got[name], "cpu")
-            what = f"fetch to journal, {workers}, 0 ms per page"
-            show(what, f"{speed(got[name])}, {times:.1f} x list_models ({speed(got['listed'])}); "
-                 f"{cpu:.1f} x in CPU time ({speed(got[name], 'cpu')} of CPU, "
-                 f"{speed(got['listed'], 'cpu')})", ">= 50 x", times >= 50, copy)  # fmt: skip
+            times = ratio(runs["listed"], runs[name], "wall")
+            cpu = ratio(runs["listed"], runs[name], "cpu")
+            label = f"fetch to journal, {workers}, 0 ms per page"
+            show(label, f"{speed(runs[name])}, {times:.1f} x list_models "
+                 f"({speed(runs['listed'])}); {cpu:.1f} x in CPU time ({speed(runs[name], 'cpu')} of CPU, "
+                 f"{speed(runs['listed'], 'cpu')})", ">= 50 x", times >= 50, copy)  # fmt: skip
         bench.run(FETCH)
-        got = rounds(number, ingest=lambda: bench.run(INGEST), scan=lambda: bench.run(SCAN))
-        million = {k: v["cpu"] / v["models"] * 1e6 for k, v in got.items()}
+        runs = rounds(number, ingest=lambda: bench.run(INGEST), scan=lambda: bench.run(SCAN))
+        million = {k: v["cpu"] / v["models"] * 1e6 for k, v in runs.items()}
         show("ingest", f"{million['ingest']:.1f} CPU-s per million models", "<= 20",
              million["ingest"] <= 20, f"bare read_json: {million['scan']:.1f}")  # fmt: skip
-        got = rounds(
+        runs = rounds(
             number,
             crawl=lambda: bench.run(CRAWL),
             plain=lambda: bench.run(PLAIN),
             least=lambda: bench.run(LEAST),
         )
-        for key, words, target in (("wall", "wall time", 8), ("cpu", "CPU time", 6)):
-            times = ratio(got["plain"], got["crawl"], f"process_{key}")
-            least = ratio(got["plain"], got["least"], f"process_{key}")
-            each = {name: f"{one[f'process_{key}']:.1f} s" for name, one in got.items()}
-            show(f"crawl to query-ready, {words}",
-                 f"1/{times:.1f} of a plain script's: {each['crawl']} of {each['plain']}",
+        for key, label, target in (("wall", "wall time", 8), ("cpu", "CPU time", 6)):
+            times = ratio(runs["plain"], runs["crawl"], f"process_{key}")
+            least = ratio(runs["plain"], runs["least"], f"process_{key}")
+            seconds = {name: f"{client[f'process_{key}']:.1f} s" for name, client in runs.items()}
+            show(f"crawl to query-ready, {label}",
+                 f"1/{times:.1f} of a plain script's: {seconds['crawl']} of {seconds['plain']}",
                  f"<= 1/{target}", times >= target,
-                 f"bytes copied and read_json alone: 1/{least:.1f}, {each['least']}")  # fmt: skip
+                 f"bytes copied and read_json alone: 1/{least:.1f}, "
+                 f"{seconds['least']}")  # fmt: skip
 
 
 def at_a_second(pages: int, number: int) -> None:
     """Measure the gain of several workers at one second per page."""
     with serving(["--models", str(pages * 1_000)], latency=1.0) as bench:
-        got = rounds(
+        runs = rounds(
             number,
             two=lambda: bench.run(FETCH, 2),
             eight=lambda: bench.run(FETCH, 8),
             listed=lambda: bench.run(LIST_MODELS),
         )
-        for name, words, at_once, target in (
+        for name, label, at_once, target in (
             ("two", "two workers", 2, 2.2), ("eight", "eight workers", 8, 8.0),
         ):  # fmt: skip
-            times = ratio(got["listed"], got[name], "wall")
-            show(f"{words}, 1 s per page, {pages} pages", f"{times:.1f} x list_models",
+            times = ratio(runs["listed"], runs[name], "wall")
+            show(f"{label}, 1 s per page, {pages} pages", f"{times:.1f} x list_models",
                  f">= {target:g} x", times >= target,
-                 f"{got[name]['wall']:.1f} s against {got['listed']['wall']:.1f} s; waiting alone: "
-                 f"{got['listed']['wall'] / (pages / at_once):.2f} x")  # fmt: skip
+                 f"{runs[name]['wall']:.1f} s against {runs['listed']['wall']:.1f} s; "
+                 f"waiting alone: {runs['listed']['wall'] / (pages / at_once):.2f} x")  # fmt: skip
 
 
 def memory(large: int) -> None:
     """Measure the peak memory of a crawl of `large` models and of a tenth of them."""
-    taken = {}
+    results = {}
     for models in (large // 10, large):
         with serving(["--models", str(models)]) as bench:
-            taken[models] = bench.run(CRAWL)
-        done = taken[models]
-        show(f"memory of a crawl of {models:,} models", f"{done['rss']:,.0f} MB at most",
-             "<= 400 MB", done["rss"] <= 400,
-             f"{done['process_wall']:.0f} s, {done['process_cpu']:.0f} CPU-s")  # fmt: skip
+            results[models] = bench.run(CRAWL)
+        usage = results[models]
+        show(f"memory of a crawl of {models:,} models", f"{usage['rss']:,.0f} MB at most",
+             "<= 400 MB", usage["rss"] <= 400,
+             f"{usage['process_wall']:.0f} s, {usage['process_cpu']:.0f} CPU-s")  # fmt: skip
 
 
 def main() -> None:
@@ -312,15 +313,17 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--from", dest="dump", help="recorded dump to serve")
-    given = parser.parse_args()
-    population = ["--from", given.dump] if given.dump else ["--models", str(given.models)]
+    arguments = parser.parse_args()
+    population = ["--models", str(arguments.models)]
+    if arguments.dump:
+        population = ["--from", arguments.dump]
     print(f"Load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at the start.\n")
     print("| what | measured | target | | beside |\n| --- | --- | --- | --- | --- |")
-    at_no_latency(population, given.rounds)
-    if given.pages:
-        at_a_second(given.pages, given.rounds)
-    if given.large:
-        memory(given.large)
+    at_no_latency(population, arguments.rounds)
+    if arguments.pages:
+        at_a_second(arguments.pages, arguments.rounds)
+    if arguments.large:
+        memory(arguments.large)
     print(f"\nLoad {os.getloadavg()[0]:.1f} at the end.")
 
 

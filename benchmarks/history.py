@@ -106,9 +106,9 @@ def main() -> None:
     )
 
 
-def _print_result(what: str, unit: str, value: float, target: float) -> None:
+def _print_result(label: str, unit: str, value: float, target: float) -> None:
     verdict = "met" if value <= target else "MISSED"
-    print(f"{what}: {unit} {value:.4g} (target {target:g}: {verdict})")
+    print(f"{label}: {unit} {value:.4g} (target {target:g}: {verdict})")
 
 
 def _measure_days(
@@ -119,9 +119,9 @@ def _measure_days(
         timed = _Timed(history.insert_snapshot)
         history.insert_snapshot = timed  # type: ignore[assignment]
         for number, dump in enumerate(_simulated(folder, models, count)):
-            when = _START + timedelta(days=number)
+            at = _START + timedelta(days=number)
             began = _cpu()
-            ingest_files(store, [dump], NewSnapshot("import", dump.name, Scope(), when, when, True))
+            ingest_files(store, [dump], NewSnapshot("import", dump.name, Scope(), at, at, True))
             ingest = _cpu() - began
             began = _cpu()
             store.execute("CHECKPOINT")

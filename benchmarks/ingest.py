@@ -41,8 +41,8 @@ def main() -> None:
                 f"FROM ({masks_sql('versions')})"
             ).fetchall()
             masks = _cpu() - began
-    for what, seconds in (("ingest", ingest), ("of which masks", masks)):
-        print(f"{what}: {seconds / models * 1e6:.1f} CPU-s per million, {models:,} models")
+    for label, seconds in (("ingest", ingest), ("of which masks", masks)):
+        print(f"{label}: {seconds / models * 1e6:.1f} CPU-s per million, {models:,} models")
 
 
 def _pages(folder: Path) -> list[Path]:

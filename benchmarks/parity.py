@@ -130,14 +130,14 @@ def main() -> None:
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--only", help="name of one model")
     parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        for folder in models(Path(scratch), given.large):
-            if given.only not in {None, folder.name}:
+        for folder in models(Path(scratch), arguments.large):
+            if arguments.only not in {None, folder.name}:
                 continue
             parity = [sys.executable, "-m", "hfscan", "parity", str(folder)]
-            for _ in range(given.rounds):
+            for _ in range(arguments.rounds):
                 load = os.getloadavg()[0]
                 scripts = (PYTORCH, TENSORFLOW)
                 pytorch, tensorflow = (
@@ -162,8 +162,8 @@ def main() -> None:
             summary[f"{name} {key}"] = [median, min(ratios), max(ratios)]
             print(f"{name} {key}: {median:.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
     print(f"Target: ratio at most {TARGET}")
-    if given.out:
-        given.out.write_text(json.dumps({"rounds": rows, "summary": summary}, indent=1) + "\n")
+    if arguments.out:
+        arguments.out.write_text(json.dumps({"rounds": rows, "summary": summary}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

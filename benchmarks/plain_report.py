@@ -73,11 +73,11 @@ def by_rules(key: str) -> list[str]:
     return ways
 
 
-def has(column: str, words: Any) -> str:
+def has(column: str, values: Any) -> str:
     """Return the SQL condition that the list `column` contains one of `words`."""
-    if len(words) < 2:
-        return f"list_contains({column}, '{words[0]}')" if words else "false"
-    return f"list_has_any({column}, {list(words)})"
+    if len(values) < 2:
+        return f"list_contains({column}, '{values[0]}')" if values else "false"
+    return f"list_has_any({column}, {list(values)})"
 
 
 DEFINITIONS = {"tag": tag, "loadable": loadable}

@@ -108,9 +108,9 @@ def run_cli(
         monkeypatch.setattr(sys, "argv", ["hfscan", *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
             main()
-        done = capsys.readouterr()
-        assert "Traceback" not in done.err
-        return int(stop.value.code or 0), done.out, done.err
+        output = capsys.readouterr()
+        assert "Traceback" not in output.err
+        return int(stop.value.code or 0), output.out, output.err
 
     return run
 

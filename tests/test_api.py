@@ -70,8 +70,8 @@ def test_downloads_beyond_a_double_stay_exact(tmp_path):
             ingest_files(store, [dump], NewSnapshot("import", "dump", Scope(), day, day, None))
 
     def run(*arguments):
-        done = CliRunner().invoke(cli, [*arguments, "--format", "json", "--db", str(path)])
-        return json.loads(done.stdout)
+        result = CliRunner().invoke(cli, [*arguments, "--format", "json", "--db", str(path)])
+        return json.loads(result.stdout)
 
     report = run("report", "--weight", "downloads")
     compared = run("report", "--weight", "downloads", "--snapshot", "1", "--compare-snapshot", "2")

@@ -104,17 +104,19 @@ def test_file_of_a_hub_dataset_is_imported(tmp_path):
     row["createdAt"] = "2024-01-01T00:00:00.000Z"
     name = "hf://datasets/ann/stats/models.jsonl"
     with FakeHub(Population.from_rows([row])) as hub:
-        here = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
-        code, out, err = run_hfscan(tmp_path, "import", name, "--observed-at", "2024-07-11", **here)
+        online = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+        code, out, err = run_hfscan(
+            tmp_path, "import", name, "--observed-at", "2024-07-11", **online
+        )
         assert (code, err) == (0, "")
         assert out.startswith("Snapshot 1: 1 model ")
         code, _, err = run_hfscan(
-            tmp_path, "import", name + "x", "--observed-at", "2024-07-11", **here
+            tmp_path, "import", name + "x", "--observed-at", "2024-07-11", **online
         )
         assert code == errors.HubRefusedError.exit_code
         assert "cannot be downloaded" in err
-    gone = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "other")}
-    code, _, err = run_hfscan(tmp_path, "import", name, "--observed-at", "2024-07-11", **gone)
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "other")}
+    code, _, err = run_hfscan(tmp_path, "import", name, "--observed-at", "2024-07-11", **offline)
     assert code == errors.HubUnreachableError.exit_code
     assert "HF_ENDPOINT" in err
 

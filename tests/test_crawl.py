@@ -40,11 +40,11 @@ def serving(population: Population = POPULATION, **more: Any) -> Iterator[FakeHu
 
 
 def models(
-    db: Path, where: str = "true", columns: str = COLUMNS, snapshot: int = 1
+    db: Path, condition: str = "true", columns: str = COLUMNS, snapshot: int = 1
 ) -> list[tuple[Any, ...]]:
     with duckdb.connect(db, read_only=True) as connection:
         return connection.execute(
-            f"SELECT {columns} FROM models_in({snapshot}) WHERE {where} ORDER BY key"
+            f"SELECT {columns} FROM models_in({snapshot}) WHERE {condition} ORDER BY key"
         ).fetchall()
 
 
@@ -57,7 +57,7 @@ def test_a_census_of_everything(tmp_path: Path) -> None:
     assert "synthetic" in out
     db = tmp_path / "hfscan.duckdb"
     assert [row[0] for row in models(db, columns="key")] == list(POPULATION.ids)
-    assert sorted(one.name for one in tmp_path.iterdir() if one.name != "hf") == [db.name]
+    assert sorted(file.name for file in tmp_path.iterdir() if file.name != "hf") == [db.name]
 
 
 def test_a_folder_whose_name_is_a_pattern_and_ends_a_literal(tmp_path: Path) -> None:
@@ -73,14 +73,14 @@ def test_a_year_is_the_cut_of_the_whole(tmp_path: Path) -> None:
     with serving(page_size=10) as hub:
         variables = {"HF_ENDPOINT": hub.url}
         assert crawled(tmp_path, HFSCAN_DB="whole.duckdb", **variables)[0] == 0
-        asked = len(hub.requests)
+        before = len(hub.requests)
         code, out, _ = crawled(tmp_path, "--year", "2023", HFSCAN_DB="year.duckdb", **variables)
         assert code == 0
         assert "models created from 2023-01-01 until before 2024-01-01" in out
         year = models(tmp_path / "year.duckdb")
         assert year == models(tmp_path / "whole.duckdb", "year(created_at) = 2023")
         older = models(tmp_path / "whole.duckdb", "created_at < '2024-01-01'")
-        assert len(hub.requests) - asked == len(older) // 10 + 1
+        assert len(hub.requests) - before == len(older) // 10 + 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
@@ -101,9 +101,9 @@ def test_killed_at_any_moment_and_started_again(tmp_path: Path, seed: int) -> No
             if process.returncode == 0:
                 break
             assert process.returncode == -signal.SIGKILL, err
-        asked = Counter(one.target for one in hub.requests)
-        assert sum(asked.values()) - len(asked) <= kills
-        assert len(asked) == 20 + 1  # an empty page proves the end
+        targets = Counter(request.target for request in hub.requests)
+        assert sum(targets.values()) - len(targets) <= kills
+        assert len(targets) == 20 + 1  # an empty page proves the end
     db = tmp_path / "hfscan.duckdb"
     assert [row[0] for row in models(db, columns="key")] == list(POPULATION.ids)
 
@@ -147,9 +147,9 @@ def test_killed_after_the_ingest_it_is_not_counted_twice(tmp_path: Path) -> None
             cwd=tmp_path,
             check=True,
         )
-        asked = len(hub.requests)
+        before = len(hub.requests)
         code, out, _ = crawled(tmp_path, "--endpoint", hub.url)
-        assert (code, len(hub.requests)) == (0, asked)
+        assert (code, len(hub.requests)) == (0, before)
         assert out.startswith("Snapshot 2: 1,000 models")
         assert not (tmp_path / "hfscan.duckdb.journal").exists()
         assert len(models(tmp_path / "hfscan.duckdb", snapshot=2)) == 1_000
@@ -161,7 +161,7 @@ def test_two_crawls_of_one_second_are_two(tmp_path: Path) -> None:
         for _ in range(4):
             crawl(Scope(limit=3), endpoint=hub.url, token=None, db=db)
     with Store.open(db) as store:
-        assert [one.models for one in list_snapshots(store)] == [3] * 4
+        assert [snapshot.models for snapshot in list_snapshots(store)] == [3] * 4
 
 
 def test_crawl_counts_unreadable_values(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_private_models_are_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["--year", "2021"], "2022<=x<="),
         (["--year", "soon"], "soon"),
@@ -215,10 +215,10 @@ def test_private_models_are_left_out(tmp_path: Path) -> None:
         (["--limit", "0"], "1<=x"),
     ],
 )
-def test_a_wrong_value_is_a_usage_error(tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_a_wrong_value_is_a_usage_error(tmp_path: Path, arguments: list[str], message: str) -> None:
     code, out, err = crawled(tmp_path, *arguments)
     assert (code, out) == (2, "")
-    assert words in err
+    assert message in err
 
 
 def test_errors_have_their_codes_and_say_what_to_do(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_errors_have_their_codes_and_say_what_to_do(tmp_path: Path) -> None:
         assert "does not follow" in err
         hub.faults = Faults()
 
-        asked = len(hub.requests)
+        before = len(hub.requests)
         with duckdb.connect(tmp_path / "locked.duckdb"):
             code, _, err = crawled(tmp_path, "--endpoint", hub.url, "--db", "locked.duckdb")
         assert code == 6
@@ -251,7 +251,7 @@ def test_errors_have_their_codes_and_say_what_to_do(tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         code, _, err = crawled(tmp_path, "--endpoint", hub.url, "--db", "file/x.duckdb")
         assert code == 9
-        assert len(hub.requests) == asked  # told before any walking
+        assert len(hub.requests) == before  # told before any walking
 
 
 def test_a_database_locked_at_the_end_keeps_the_walk(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_a_database_locked_at_the_end_keeps_the_walk(tmp_path: Path) -> None:
             _, err = process.communicate(timeout=60)
         assert process.returncode == 6
         assert "in use" in err
-        asked = len(hub.requests)
+        before = len(hub.requests)
         code, out, _ = crawled(tmp_path, "--endpoint", hub.url)
-        assert (code, len(hub.requests)) == (0, asked)
+        assert (code, len(hub.requests)) == (0, before)
         assert out.startswith("Snapshot 2: 1,000 models")

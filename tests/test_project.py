@@ -22,8 +22,16 @@ def make(*arguments: str) -> str:
     if shutil.which("make") is None or sys.platform == "win32":
         pytest.skip("no make here")
     # without the variables that an enclosing `make test` passes down
-    given = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "CONSTRAINTS", "TESTS", "PYTHON", "WORKERS")
-    env = {key: value for key, value in os.environ.items() if key not in given}
+    passed_down = (
+        "MAKEFLAGS",
+        "MAKEOVERRIDES",
+        "MFLAGS",
+        "CONSTRAINTS",
+        "TESTS",
+        "PYTHON",
+        "WORKERS",
+    )
+    env = {key: value for key, value in os.environ.items() if key not in passed_down}
     command = ["make", "--directory", str(ROOT), *arguments]
     return subprocess.check_output(command, text=True, env=env, stderr=subprocess.STDOUT)
 

@@ -104,9 +104,11 @@ def test_recorded_days_give_history_and_messages(days, tmp_path, skip_reports):
                 )
                 for id, model in models.items()
             }  # fmt: skip
-        gone = store.execute("SELECT id, last_seen, first_absent_in FROM removed_models").fetchall()
+        removed = store.execute(
+            "SELECT id, last_seen, first_absent_in FROM removed_models"
+        ).fetchall()
     ids = [snapshot.id for snapshot in snapshots]
-    assert sorted(gone) == sorted(
+    assert sorted(removed) == sorted(
         (id, ids[day], ids[next_day])
         for day, next_day in itertools.pairwise(range(len(days)))
         for id in days[day].keys() - days[next_day].keys()

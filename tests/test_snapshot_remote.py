@@ -67,11 +67,11 @@ def published(first_day, hub, tmp_path):
 @pytest.fixture
 def remote(hub, tmp_path):
     """A fresh machine each time, unless it is named."""
-    made = iter(range(99))
+    numbers = iter(range(99))
 
     def start(work: str | None = None) -> DatasetTarget:
         dataset = HubDataset("census", endpoint=hub.url, token=TOKEN)
-        return DatasetTarget(dataset, tmp_path / (work or f"machine-{next(made)}"))
+        return DatasetTarget(dataset, tmp_path / (work or f"machine-{next(numbers)}"))
 
     return start
 
@@ -205,11 +205,11 @@ def test_killed_run_completes_when_repeated(hub, tmp_path, skip_reports, reached
     process.send_signal(signal.SIGKILL)
     process.communicate()
     hub.latency = 0.0
-    done = CliRunner(env={"HF_TOKEN": TOKEN}).invoke(
+    result = CliRunner(env={"HF_TOKEN": TOKEN}).invoke(
         cli, [*snapshot(tmp_path, again), "--endpoint", hub.url]
     )
-    assert done.exit_code == 0, done.output
-    assert TOKEN not in done.output
+    assert result.exit_code == 0, result.output
+    assert TOKEN not in result.output
     dataset = hub.datasets["ann/census"]
     assert len(dataset.commits) == 1
     assert list(dataset.tags.values()) == [dataset.sha]

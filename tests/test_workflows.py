@@ -38,11 +38,11 @@ def test_zizmor_finds_nothing():
     zizmor = shutil.which("zizmor", path=str(Path(sys.executable).parent))
     if zizmor is None:
         pytest.skip("no wheel of zizmor for this machine")
-    done = subprocess.run(
+    process = subprocess.run(
         [zizmor, "--offline", "--no-progress", *WORKFLOWS],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    assert process.returncode == 0, process.stdout
 
 
 @pytest.mark.install
@@ -153,16 +153,16 @@ class Runner:
             declared = {**self.workflow["env"], **step.get("env", {})}
             env |= {key: self.expand(value) for key, value in declared.items()}
             (machine / "step.sh").write_text(step["run"])
-            done = subprocess.run(
+            process = subprocess.run(
                 ["bash", "--noprofile", "--norc", "-eo", "pipefail", machine / "step.sh"],
                 cwd=machine / "checkout", env=env, capture_output=True, text=True, check=False,
             )  # fmt: skip
-            assert TOKEN not in done.stdout + done.stderr
-            assert "Traceback" not in done.stderr, done.stderr
-            codes.append(done.returncode)
-            if step["name"] == "Install" and done.returncode == 0:
+            assert TOKEN not in process.stdout + process.stderr
+            assert "Traceback" not in process.stderr, process.stderr
+            codes.append(process.returncode)
+            if step["name"] == "Install" and process.returncode == 0:
                 self.installed.add(step["run"])
-            self.output, self.stdout = done.stdout + done.stderr, done.stdout
+            self.output, self.stdout = process.stdout + process.stderr, process.stdout
         return codes
 
 
@@ -199,8 +199,8 @@ def test_snapshot_workflow_on_fresh_machines(tmp_path, monkeypatch):
         runner = Runner(hub, tmp_path)
         # lost after each step but the last: the next machine begins anew, and completes
         steps = len(runner.workflow["jobs"]["snapshot"]["steps"])
-        for done in range(1, steps):
-            assert not any(runner.job("snapshot", steps=done))
+        for number in range(1, steps):
+            assert not any(runner.job("snapshot", steps=number))
             assert not hub.datasets
         assert runner.job("snapshot") == [0, 0], runner.output
         dataset = hub.datasets["ann/hub-census"]

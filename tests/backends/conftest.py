@@ -90,21 +90,21 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def runner() -> Iterator[Callable[..., ParityRunner]]:
     """Make a runner whose PyTorch backend is a fake backend; its limits are a few seconds."""
-    made = []
+    runners = []
 
     def make(python: Path, **settings: Any) -> ParityRunner:
-        usual: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "backends": ("pytorch",),
             "timeout": 3.0,
             "start_timeout": 20.0,
             "measure": False,
         }
         pythons = {"pytorch": str(python)}
-        made.append(ParityRunner(Settings(**usual | {"pythons": pythons} | settings)))
-        return made[-1]
+        runners.append(ParityRunner(Settings(**defaults | {"pythons": pythons} | settings)))
+        return runners[-1]
 
     yield make
-    for runner in made:
+    for runner in runners:
         runner.__exit__()
 
 

@@ -50,10 +50,10 @@ def evaluate(fake_backend):
 def namespaces() -> None:
     """Skip if this system does not allow namespaces."""
     try:
-        done = subprocess.run(["unshare", "-Urnm", "true"], capture_output=True, check=False)
+        process = subprocess.run(["unshare", "-Urnm", "true"], capture_output=True, check=False)
     except FileNotFoundError:
         pytest.skip("unshare is not installed")
-    if done.returncode:
+    if process.returncode:
         pytest.skip("this system does not allow namespaces")
 
 
@@ -131,11 +131,11 @@ def test_refused_namespaces_are_reported(fake_backend, folder):
         "unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_net_namespaces; "
         'echo 0 > /proc/sys/user/max_mnt_namespaces; exec "$@"\' sh'
     )
-    done = subprocess.run(
+    process = subprocess.run(
         ["sh", "-c", f'{refused} "$@"', "sh", *command], capture_output=True, text=True, check=False
     )
-    report = json.loads(done.stdout)
-    assert [case["verdict"] for case in report["cases"]] == ["agree"], done.stderr
+    report = json.loads(process.stdout)
+    assert [case["verdict"] for case in report["cases"]] == ["agree"], process.stderr
     isolated_from = report["environment"]["backends"]["pytorch"]["isolated_from"]
     assert isolated_from == {"network": False, "credentials": False}
     assert any("could reach the network" in note for note in report["environment"]["notes"])

@@ -22,16 +22,16 @@ def bare(tmp_path_factory) -> Path:
 
 
 def parity(folder, python):
-    done = subprocess.run(
+    process = subprocess.run(
         [
             sys.executable, "-m", "hfscan", "parity", str(folder), "--backends", "pytorch",
             "--backend-python", f"pytorch={python}", "--format", "json",
         ],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert "Traceback" not in done.stderr
-    (case,) = json.loads(done.stdout)["cases"]
-    return done.returncode, case
+    assert "Traceback" not in process.stderr
+    (case,) = json.loads(process.stdout)["cases"]
+    return process.returncode, case
 
 
 def test_python_without_packages_is_not_installed(folder, bare):

@@ -35,11 +35,11 @@ BROKEN = {  # what the backend does when a model is opened -> words of the reaso
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("action", "words"), BROKEN.values(), ids=BROKEN)
-def test_invalid_reply_is_a_verdict(check, fake_backend, action, words):
+@pytest.mark.parametrize(("action", "message"), BROKEN.values(), ids=BROKEN)
+def test_invalid_reply_is_a_verdict(check, fake_backend, action, message):
     result = check(fake_backend("open", action), timeout=30.0)
     assert result.verdict == "backend failed"
-    assert words in result.reason
+    assert message in result.reason
 
 
 ENDED = {
@@ -57,11 +57,11 @@ ENDED = {
 }
 
 
-@pytest.mark.parametrize(("action", "verdict", "words"), ENDED.values(), ids=ENDED)
-def test_ended_or_silent_backend_is_a_verdict(check, fake_backend, action, verdict, words):
+@pytest.mark.parametrize(("action", "verdict", "message"), ENDED.values(), ids=ENDED)
+def test_ended_or_silent_backend_is_a_verdict(check, fake_backend, action, verdict, message):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     result = check(fake_backend("open", action))
-    assert (result.verdict, words in result.reason) == (verdict, True), result.reason
+    assert (result.verdict, message in result.reason) == (verdict, True), result.reason
     assert len(result.reason) < 3000
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 400_000  # KB
@@ -138,11 +138,11 @@ ARRAYS = {  # how the backend damages its array -> words of the reason
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("action", "words"), ARRAYS.values(), ids=ARRAYS)
-def test_untrusted_array_is_refused(check, fake_backend, action, words):
+@pytest.mark.parametrize(("action", "message"), ARRAYS.values(), ids=ARRAYS)
+def test_untrusted_array_is_refused(check, fake_backend, action, message):
     lines = ["reply = usual(request)", 'path = reply["outputs"]["logits"]', action]
     result = check(fake_backend("run", "\n".join([*lines, "answer(request, **reply)", "return 1"])))
-    assert (result.verdict, words in result.reason) == ("backend failed", True), result.reason
+    assert (result.verdict, message in result.reason) == ("backend failed", True), result.reason
 
 
 ODD = {
@@ -175,14 +175,14 @@ def test_long_waits_are_reported(fake_backend):
 
 def test_command_reports_a_failing_backend(fake_backend, folder):
     python = fake_backend("open", 'send("\\x1b[2Jgarbage"); return 1')
-    done = subprocess.run(
+    process = subprocess.run(
         [
             sys.executable, "-m", "hfscan", "parity", str(folder), "--backends", "pytorch",
             "--backend-python", f"pytorch={python}", "--no-measure",
         ],
         capture_output=True, text=True, check=False, env=os.environ,
     )  # fmt: skip
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "backend failed" in done.stdout
-    assert "\x1b" not in done.stdout + done.stderr
+    assert process.returncode == 1
+    assert "Traceback" not in process.stderr
+    assert "backend failed" in process.stdout
+    assert "\x1b" not in process.stdout + process.stderr

@@ -25,11 +25,11 @@ def staged(folder, tmp_path):
     """Return the config and the other files in the folder that a backend gets."""
 
     def stage():
-        into = tmp_path / "staged"
-        into.mkdir()
-        open_checkpoint(folder).weights[0].stage(into)
-        files = {path.name for path in into.iterdir()} - {"config.json"}
-        return json.loads((into / "config.json").read_text()), files
+        target = tmp_path / "staged"
+        target.mkdir()
+        open_checkpoint(folder).weights[0].stage(target)
+        files = {path.name for path in target.iterdir()} - {"config.json"}
+        return json.loads((target / "config.json").read_text()), files
 
     return stage
 
@@ -126,12 +126,12 @@ def test_tokenizer_is_staged_as_data(folder, tmp_path):
         (folder / name).write_text("{}")
     own = {"auto_map": {"AutoTokenizer": ["own.T", None]}, "vocab_file": "/etc/passwd", "unk": "/"}
     (folder / "tokenizer_config.json").write_text(json.dumps(own))
-    into = tmp_path / "staged"
-    into.mkdir()
-    open_checkpoint(folder).stage_tokenizer(into)
-    files = {path.name for path in into.iterdir()}
+    target = tmp_path / "staged"
+    target.mkdir()
+    open_checkpoint(folder).stage_tokenizer(target)
+    files = {path.name for path in target.iterdir()}
     assert files == {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"}
-    assert json.loads((into / "tokenizer_config.json").read_text()) == {"unk": "/"}
+    assert json.loads((target / "tokenizer_config.json").read_text()) == {"unk": "/"}
 
 
 def test_tokenizer_link_out_is_refused(folder, tmp_path):
@@ -161,8 +161,8 @@ def test_unsafe_formats_are_never_opened(folder, runner, fake_backend):
     results = list(runner(fake_backend()).check(open_checkpoint(folder)))
     reasons = {r.weights["file"]: r.reason for r in results if r.verdict == "unsupported"}
     assert set(reasons) == set(UNSAFE)
-    for name, words in UNSAFE.items():
-        assert words in reasons[name]
+    for name, message in UNSAFE.items():
+        assert message in reasons[name]
         assert "never opened" in reasons[name]
     assert all_agree(results)
 

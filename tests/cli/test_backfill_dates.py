@@ -118,8 +118,8 @@ def test_backfill_of_changed_models(crawl) -> None:
             ("ann/model-4", None, None),
             ("ann/model-5", datetime(2019, 2, 6), None),
         ]
-        for words in ("2 have a date", "1 have a first", "3 are deleted", "1 have been"):
-            assert words in out
+        for message in ("2 have a date", "1 have a first", "3 are deleted", "1 have been"):
+            assert message in out
         assert "needs" in crawl(command="backfill-dates")[1]
 
 

@@ -21,9 +21,9 @@ class Disk:
 
     def mount(self, options: str) -> None:
         command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.folder)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+        process = subprocess.run(command, check=False, capture_output=True, text=True)
+        if process.returncode:
+            pytest.skip(f"no file system can be mounted here: {process.stderr.strip()}")
 
     def leave(self, free: int) -> None:
         """Fill it up to so many free bytes."""
@@ -42,10 +42,10 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         pytest.skip("only root can mount a file system")
     folder = tmp_path / "disk"
     folder.mkdir()
-    made = Disk(folder)
-    made.mount("size=64m")
+    disk_ = Disk(folder)
+    disk_.mount("size=64m")
     try:
-        yield made
+        yield disk_
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
@@ -92,8 +92,8 @@ def test_full_during_the_walk(disk, crawl) -> None:
     disk.leave(MIB // 2)
     for _ in range(2):
         assert_told(*crawl(*ALONE))
-    asked = {one.target for one in crawl.hub.requests}
-    assert 1 < len(asked) < 20
+    before = {request.target for request in crawl.hub.requests}
+    assert 1 < len(before) < 20
     disk.clear()
     code, out, _ = crawl(*ALONE)
     assert code == 0
@@ -103,8 +103,8 @@ def test_full_during_the_walk(disk, crawl) -> None:
 
 def test_full_when_the_pages_go_to_the_database(disk, crawl) -> None:
     assert crawl("--limit", "1")[0] == 0
-    pages = sum(len(crawl.hub.answer("GET", one, {"accept-encoding": "gzip"}, "").body)
-        for one in targets(crawl.hub))  # fmt: skip
+    pages = sum(len(crawl.hub.answer("GET", target, {"accept-encoding": "gzip"}, "").body)
+        for target in targets(crawl.hub))  # fmt: skip
     crawl.hub.requests.clear()
     disk.leave(pages + MIB // 2)
     assert_told(*crawl(*ALONE))

@@ -16,8 +16,8 @@ def test_a_whole_run_keeps_within_its_share(crawl, workers) -> None:
         crawl.endpoint = hub.url
         assert crawl("--workers", workers)[0] == 0
     assert len(hub.requests) >= 60
-    assert {one.status for one in hub.requests} == {200}
-    assert min(one.remaining for one in hub.requests) >= 20 - 0.8 * 20
+    assert {request.status for request in hub.requests} == {200}
+    assert min(request.remaining for request in hub.requests) >= 20 - 0.8 * 20
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
@@ -33,5 +33,5 @@ def test_starting_again_and_again_exceeds_nothing(crawl) -> None:
                 process.send_signal(signal.SIGKILL)
             _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
-        assert {one.status for one in hub.requests} == {200}
-        assert min(one.remaining for one in hub.requests) >= 3  # one more for each start
+        assert {request.status for request in hub.requests} == {200}
+        assert min(request.remaining for request in hub.requests) >= 3  # one more for each start

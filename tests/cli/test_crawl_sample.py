@@ -41,7 +41,7 @@ def test_streams_begin_where_an_earlier_crawl_ended_its_pages(crawl) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["--sample", "0"], "0<x<=1"),
         (["--sample", "1.5"], "0<x<=1"),
@@ -52,7 +52,7 @@ def test_streams_begin_where_an_earlier_crawl_ended_its_pages(crawl) -> None:
         (["--workers", "0"], "1<=x<=32"),
     ],
 )
-def test_wrong_usage_is_said(crawl, arguments, words) -> None:
+def test_wrong_usage_is_said(crawl, arguments, message) -> None:
     code, out, err = crawl(*arguments)
     assert (code, out) == (2, "")
-    assert words in err
+    assert message in err

@@ -38,20 +38,20 @@ def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(cra
         population.edit(ids[200], lastModified=iso(minutes=30))  # during the first crawl, perhaps
         population.edit(ids[300], downloads=1_000)
         population.delete(ids[5])
-        asked = len(hub.requests)
+        before = len(hub.requests)
         code, out, err = crawl("--incremental")
         assert (code, err) == (0, "")
-        assert len(hub.requests) - asked == 2
+        assert len(hub.requests) - before == 2
         assert "new or changed since snapshot 1" in out
         assert "Not covered by an update: models deleted" in out
         assert "downloads" in out
         assert crawl.rows("SELECT kind, complete, base FROM snapshots WHERE id = 2") == [
             ("update", False, 1)
         ]
-        one, other = "SELECT * EXCLUDE (snapshot) FROM models_in(1)", "FROM models_in(2)"
+        first, second = "SELECT * EXCLUDE (snapshot) FROM models_in(1)", "FROM models_in(2)"
         differing = crawl.rows(
-            f"SELECT key, id, downloads, tag_mask FROM (SELECT * EXCLUDE (snapshot) {other} "
-            f"EXCEPT {one}) ORDER BY key"
+            f"SELECT key, id, downloads, tag_mask FROM (SELECT * EXCLUDE (snapshot) {second} "
+            f"EXCEPT {first}) ORDER BY key"
         )
         assert [row[:3] for row in differing] == [
             (ids[3], "a/x", 7),
@@ -67,9 +67,9 @@ def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(cra
     with Store.open(crawl.folder / "hfscan.duckdb", write=True) as store:
         with pytest.raises(NotFoundError, match="hfscan delete 2 3"):
             delete_snapshots(store, 2)
-        full = store.execute(seen := "FROM models_in(4) ORDER BY key").fetchall()
+        full = store.execute(query := "FROM models_in(4) ORDER BY key").fetchall()
         assert len(delete_snapshots(store, 3)) == 1
-        assert store.execute(seen).fetchall() == full
+        assert store.execute(query).fetchall() == full
     assert crawl.rows("SELECT key, last_seen, first_absent_in FROM removed_models") == [
         (ids[5], 1, 4)
     ]
@@ -83,11 +83,11 @@ def test_a_killed_update_begins_anew(crawl) -> None:
         assert crawl()[0] == 0
         now = f"{int(datetime.now(UTC).timestamp()):08x}"
         new = [f"{now}{number:016x}" for number in range(40)]
-        for one in new:
-            population.put(model(1) | {"_id": one, "id": f"b/{one}", "lastModified": iso(days=9)})
-        asked, hub.latency = len(hub.requests), 0.2
+        for id_ in new:
+            population.put(model(1) | {"_id": id_, "id": f"b/{id_}", "lastModified": iso(days=9)})
+        before, hub.latency = len(hub.requests), 0.2
         process = crawl.start("--incremental")
-        while len(hub.requests) < asked + 3:
+        while len(hub.requests) < before + 3:
             assert process.poll() is None
             time.sleep(0.01)
         process.kill()
@@ -106,13 +106,13 @@ def test_pages_of_an_update_that_lack_models_or_times_are_asked_for_again(crawl)
         crawl.endpoint = hub.url
         assert crawl()[0] == 0
         for fault in ("skipped-row", "odd-types"):
-            for one in population.ids[:15]:
-                population.edit(one, lastModified=iso(), sha=fault)
+            for id_ in population.ids[:15]:
+                population.edit(id_, lastModified=iso(), sha=fault)
             hub.faults = Faults({fault: 1.0}, most=2)
             assert crawl("--incremental")[0] == 0
             newest = "models_in((SELECT max(id) FROM snapshots))"
-            seen = f"SELECT count(*) FROM {newest} WHERE sha = '{fault}'"
-            assert crawl.rows(seen) == [(15,)], fault
+            query = f"SELECT count(*) FROM {newest} WHERE sha = '{fault}'"
+            assert crawl.rows(query) == [(15,)], fault
 
 
 def test_there_must_be_a_full_crawl_to_update(crawl) -> None:

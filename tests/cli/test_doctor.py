@@ -113,7 +113,7 @@ def test_doctor_starts_backends(doctor, tmp_path) -> None:
 
 
 def test_doctor_refuses_wrong_backends(run_cli) -> None:
-    for wrong in ("pytorch", "tinygrad=python"):
-        code, _, err = run_cli("doctor", "--backend-python", wrong)
+    for backends in ("pytorch", "tinygrad=python"):
+        code, _, err = run_cli("doctor", "--backend-python", backends)
         assert code == 2
         assert "pytorch" in err

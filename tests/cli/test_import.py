@@ -29,9 +29,9 @@ def run(tmp_path, monkeypatch):
     return run
 
 
-def assert_refused(result: Result, error: type[Exception], *words: str) -> None:
+def assert_refused(result: Result, error: type[Exception], *messages: str) -> None:
     assert isinstance(result.exception, error)
-    for word in words:
+    for word in messages:
         assert word in str(result.exception)
 
 

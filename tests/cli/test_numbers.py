@@ -93,10 +93,10 @@ def test_numbers_out_of_bounds_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(cli, arguments)
-    assert isinstance(done.exception, SystemExit), done.exception
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert "Invalid value for" in done.stderr
+    result = CliRunner().invoke(cli, arguments)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Invalid value for" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -112,8 +112,8 @@ def test_numbers_out_of_bounds_are_refused(
     ],
 )
 def test_the_largest_numbers_are_accepted(db: Path, arguments: tuple[str, ...], code: int) -> None:
-    done = CliRunner().invoke(cli, [*arguments, "--db", str(db)])
-    assert getattr(done.exception, "exit_code", done.exit_code) == code, done.exception
+    result = CliRunner().invoke(cli, [*arguments, "--db", str(db)])
+    assert getattr(result.exception, "exit_code", result.exit_code) == code, result.exception
 
 
 @pytest.mark.parametrize(

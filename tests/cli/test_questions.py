@@ -32,9 +32,9 @@ def ask(tmp_path):
     def observe(day, *models):
         dump = tmp_path / "dump.json"
         dump.write_text(json.dumps(models))
-        seen = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        at = datetime.fromisoformat(day).replace(tzinfo=UTC)
         with Store.open(db, write=True) as store:
-            ingest_files(store, [dump], NewSnapshot("import", day, Scope(), seen, seen, None))
+            ingest_files(store, [dump], NewSnapshot("import", day, Scope(), at, at, None))
 
     def run(*arguments):
         command = [*map(str, arguments), "--db", str(db)]
@@ -104,11 +104,11 @@ def test_trend_of_formats(ask):
 def test_explain_under_each_definition(ask):
     ask.observe("2024-01-01", BERT)
     rows = json.loads(ask("explain", "ann/bert", "--format", "json"))
-    why = {(row["definition"], row["framework"]): row for row in rows}
-    assert why["tag", "PyTorch"]["evidence"] == "tag pytorch"
-    assert why["weights", "LiteRT (TF Lite)"]["evidence"] == "file a/B.TFLITE"
-    assert why["weights", "TensorFlow"]["evidence"] == "LiteRT (TF Lite) is its own"
-    by_class = why["loadable", "JAX"]
+    evidence = {(row["definition"], row["framework"]): row for row in rows}
+    assert evidence["tag", "PyTorch"]["evidence"] == "tag pytorch"
+    assert evidence["weights", "LiteRT (TF Lite)"]["evidence"] == "file a/B.TFLITE"
+    assert evidence["weights", "TensorFlow"]["evidence"] == "LiteRT (TF Lite) is its own"
+    by_class = evidence["loadable", "JAX"]
     assert by_class["evidence"] == "safetensors; transformers; BertModel"
     assert "from_pretrained reads safetensors" in by_class["source"]
     text = ask("explain", "ann/bert")
@@ -137,8 +137,8 @@ def test_partial_snapshot_is_used_with_a_note(tmp_path):
         ["export", str(tmp_path / "folder")],
     ]
     for command in commands:
-        done = CliRunner().invoke(cli, [*command, "--db", str(db)], catch_exceptions=False)
-        assert done.exit_code == 0, done.output
-        assert "only part of the Hub's models" in done.stderr
+        result = CliRunner().invoke(cli, [*command, "--db", str(db)], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert "only part of the Hub's models" in result.stderr
     with pytest.raises(NotFoundError, match="No snapshot covers models of every age"):
         CliRunner().invoke(cli, ["report", "--db", str(db)], catch_exceptions=False)

@@ -43,15 +43,15 @@ COMMANDS = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with a database that takes hours to say what it holds."""
-    made = tmp_path_factory.mktemp("signals")
+    path = tmp_path_factory.mktemp("signals")
     rows = [{"id": "a/b", "tags": ["pytorch"], "createdAt": "2023-01-01T00:00:00.000Z"}]
-    (made / "dump.json").write_text(json.dumps(rows))
-    made_it = start_hfscan(made, "import", "dump.json", "--observed-at", "2024-01-01")
+    (path / "dump.json").write_text(json.dumps(rows))
+    made_it = start_hfscan(path, "import", "dump.json", "--observed-at", "2024-01-01")
     assert made_it.communicate(timeout=60)[1] == ""
-    with duckdb.connect(made / "hfscan.duckdb") as connection:
+    with duckdb.connect(path / "hfscan.duckdb") as connection:
         connection.execute("ALTER TABLE versions RENAME TO quick")
         connection.execute(f"CREATE VIEW versions AS FROM quick WHERE {SLOW} >= 0")
-    return made
+    return path
 
 
 def cpu_seconds(process):

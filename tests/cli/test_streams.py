@@ -35,12 +35,12 @@ WITHOUT_DB = {"queries", "frameworks", "help", "version"}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with a database that holds a model whose name few encodings can say."""
-    made = tmp_path_factory.mktemp("streams")
+    path = tmp_path_factory.mktemp("streams")
     rows = [{"id": EMOJI, "_id": "63b1" + "0" * 20, "tags": ["pytorch"], "author": "a"}]
-    (made / "dump.json").write_text(json.dumps(rows), encoding="utf-8")
-    done = run(made, "import", "dump.json", "--observed-at", "2024-01-01", stdout=subprocess.PIPE)
-    assert done.returncode == 0, done.stderr
-    return made
+    (path / "dump.json").write_text(json.dumps(rows), encoding="utf-8")
+    result = run(path, "import", "dump.json", "--observed-at", "2024-01-01", stdout=subprocess.PIPE)
+    assert result.returncode == 0, result.stderr
+    return path
 
 
 def run(folder, *args, **more):
@@ -57,29 +57,29 @@ def run(folder, *args, **more):
 @pytest.mark.parametrize("name", PRINTING)
 def test_full_stdout_ends_with_code_9(folder, name):
     with Path("/dev/full").open("w") as full:
-        done = run(folder, *PRINTING[name], stdout=full)
-    assert done.returncode == 9, done.stderr
-    last = done.stderr.decode().strip().splitlines()[-1]
+        result = run(folder, *PRINTING[name], stdout=full)
+    assert result.returncode == 9, result.stderr
+    last = result.stderr.decode().strip().splitlines()[-1]
     assert last.startswith("Error: Cannot write to standard output: No space left")
-    assert b"Traceback" not in done.stderr
+    assert b"Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("name", PRINTING)
 def test_closed_pipe_ends_with_code_141(folder, name):
     read, write = os.pipe()
     os.close(read)
-    done = run(folder, *PRINTING[name], stdout=write)
+    result = run(folder, *PRINTING[name], stdout=write)
     os.close(write)
-    assert done.returncode == 141, done.stderr
-    assert b"Error" not in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert result.returncode == 141, result.stderr
+    assert b"Error" not in result.stderr
+    assert b"Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("name", ["snapshots", "report-json", "help"])
 def test_closed_stdout_ends_with_code_9(folder, name):
-    done = run(folder, *PRINTING[name], preexec_fn=lambda: os.close(1))
-    assert done.returncode == 9, done.stderr
-    assert b"Cannot write to standard output: the stream is closed" in done.stderr
+    result = run(folder, *PRINTING[name], preexec_fn=lambda: os.close(1))
+    assert result.returncode == 9, result.stderr
+    assert b"Cannot write to standard output: the stream is closed" in result.stderr
 
 
 def test_closed_stdout_leaves_files_intact(folder):
@@ -89,15 +89,15 @@ def test_closed_stdout_leaves_files_intact(folder):
         os.close(1)
         os.close(2)
 
-    done = run(folder, "report", "--out", "closed.json", stderr=None, preexec_fn=close)
-    assert done.returncode == 0
+    result = run(folder, "report", "--out", "closed.json", stderr=None, preexec_fn=close)
+    assert result.returncode == 0
     assert json.loads((folder / "closed.json").read_text("utf-8"))["snapshot"]["id"] == 1
 
 
 def test_full_stderr_stops_nothing(folder):
     with Path("/dev/full").open("w") as full:
-        done = run(folder, "report", "--out", "r.md", stdout=subprocess.PIPE, stderr=full)
-        assert done.returncode == 0
+        result = run(folder, "report", "--out", "r.md", stdout=subprocess.PIPE, stderr=full)
+        assert result.returncode == 0
         missing = run(folder, "report", "--db", "none", stdout=subprocess.PIPE, stderr=full)
         assert missing.returncode == 6
 
@@ -109,13 +109,13 @@ def test_text_is_escaped_for_narrow_encodings(folder, encoding, read_as):
     variables = {"PYTHONIOENCODING": encoding}
     query = ("query", "SELECT id FROM census")
     for command in (query, PRINTING["explain"]):
-        done = run(folder, *command, stdout=subprocess.PIPE, variables=variables)
-        assert done.returncode == 0, done.stderr
+        result = run(folder, *command, stdout=subprocess.PIPE, variables=variables)
+        assert result.returncode == 0, result.stderr
         expected = EMOJI if read_as == "utf-8" else "a/\\U0001f600"
-        assert expected in done.stdout.decode(read_as)
-    wrong = run(folder, "explain", "b/\N{GRINNING FACE}", variables=variables)
-    assert wrong.returncode == 7
-    assert b"Traceback" not in wrong.stderr
+        assert expected in result.stdout.decode(read_as)
+    error = run(folder, "explain", "b/\N{GRINNING FACE}", variables=variables)
+    assert error.returncode == 7
+    assert b"Traceback" not in error.stderr
 
 
 @pytest.mark.parametrize("format_", ["csv", "json", "md"])

@@ -61,11 +61,11 @@ def run(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["hfscan", *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
             main()
-        done = capsys.readouterr()
-        assert not unsafe(done.out), arguments
-        assert not unsafe(done.err), arguments
-        assert not re.search("^Error: forged", done.out + done.err, re.MULTILINE)
-        return stop.value.code or 0, done.out, done.err
+        output = capsys.readouterr()
+        assert not unsafe(output.out), arguments
+        assert not unsafe(output.err), arguments
+        assert not re.search("^Error: forged", output.out + output.err, re.MULTILINE)
+        return stop.value.code or 0, output.out, output.err
 
     return run
 

@@ -38,14 +38,14 @@ def db(tmp_path_factory):
 def refused(db, *arguments):
     """Return the exit code and message of a command that must fail and print nothing."""
     command = [*map(str, arguments), *(["--db", str(db)] if db else [])]
-    done = CliRunner().invoke(cli, command)
-    assert done.stdout == ""
-    error = done.exception
+    result = CliRunner().invoke(cli, command)
+    assert result.stdout == ""
+    error = result.exception
     assert not isinstance(error, AssertionError)
     if isinstance(error, HfscanError):
         return error.exit_code, str(error)
     assert isinstance(error, SystemExit), error
-    return done.exit_code, done.stderr
+    return result.exit_code, result.stderr
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ def test_as_of_must_not_lie_in_the_future(db, tmp_path, monkeypatch, command):
 
 def test_as_of_today_is_answered(db):
     today = datetime.now(UTC).date().isoformat()
-    done = CliRunner().invoke(cli, ["report", "--db", str(db), "--as-of", today])
-    assert done.exit_code == 0
+    result = CliRunner().invoke(cli, ["report", "--db", str(db), "--as-of", today])
+    assert result.exit_code == 0
 
 
 def test_repeated_equal_value_is_accepted(db):
@@ -218,9 +218,9 @@ def test_out_names_folders_and_files(db, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("mine")
 
     def wrote(*arguments):
-        done = CliRunner().invoke(cli, ["report", "--db", str(db), *arguments])
-        assert done.exit_code == 0, done.output
-        return done.stderr
+        result = CliRunner().invoke(cli, ["report", "--db", str(db), *arguments])
+        assert result.exit_code == 0, result.output
+        return result.stderr
 
     assert "report.md" in wrote("--format", "md", "--out", "there.d")
     assert "report.json" in wrote("--format", "json", "--out", "new.d/")

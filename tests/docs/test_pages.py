@@ -103,7 +103,7 @@ def test_blocks_run(page, tmp_path):
         models[0] = {**models[0], "id": "openai-community/gpt2"}
     population = Population.from_rows(models, folders=folders)
     with FakeHub(population, quota=None, tokens={TOKEN: "OWNER"}) as hub:
-        done = subprocess.run(
+        process = subprocess.run(
             ["bash", "-c", "\n".join(script)],
             cwd=tmp_path,
             env=environment(tmp_path) | {"HF_ENDPOINT": hub.url},
@@ -112,7 +112,7 @@ def test_blocks_run(page, tmp_path):
             check=False,
             timeout=600,
         )
-    assert done.returncode == 0, done.stderr[-2_000:]
+    assert process.returncode == 0, process.stderr[-2_000:]
 
 
 @pytest.mark.parametrize("name", ["cli", "queries"])

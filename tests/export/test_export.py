@@ -45,15 +45,15 @@ def db(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def folder(db, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("export") / "it's one"
-    done = hfscan("export", folder, "--db", db)
-    assert done.startswith("Wrote 3,000 models, 1 snapshots, ")
+    output = hfscan("export", folder, "--db", db)
+    assert output.startswith("Wrote 3,000 models, 1 snapshots, ")
     return folder
 
 
 def hfscan(*arguments: object) -> str:
-    done = CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
-    assert (done.exit_code, done.stderr) == (0, "")
-    return done.stdout
+    result = CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
 
 
 def rows(db: Path, snapshot: int) -> list[tuple]:
@@ -68,19 +68,19 @@ def test_brought_back_it_is_the_same_observation(db, folder, tmp_path) -> None:
     assert out.startswith("Snapshot 1: 3,000 models observed 20")
     assert "Unknown key" not in out
     assert rows(copy, 1) == rows(db, 1)
-    with Store.open(copy) as there, Store.open(db) as here:
-        (one,), (other,) = list_snapshots(there), list_snapshots(here)
+    with Store.open(copy) as imported, Store.open(db) as original:
+        (snapshot,), (other,) = list_snapshots(imported), list_snapshots(original)
         dates = "SELECT * EXCLUDE (recorded_at) FROM creation_dates"
-        found = there.execute(dates).fetchall()
-        assert found == here.execute(dates).fetchall()
+        found = imported.execute(dates).fetchall()
+        assert found == original.execute(dates).fetchall()
     names = (
         "observed_from observed_to complete since until models synthetic missing_columns origin"
     ).split()
-    assert [getattr(one, name) for name in names] == [getattr(other, name) for name in names]
+    assert [getattr(snapshot, name) for name in names] == [getattr(other, name) for name in names]
     for question in (["--year", "2022"], ["--year", "2023", "--definition", "loadable"], []):
         reports = [
-            json.loads(hfscan("report", *question, "--format", "json", "--db", one))
-            for one in (db, copy)
+            json.loads(hfscan("report", *question, "--format", "json", "--db", path))
+            for path in (db, copy)
         ]
         for report in reports:
             assert report["figures"]
@@ -111,12 +111,12 @@ def test_one_table_alone(db, folder, tmp_path) -> None:
 
 def test_the_history_tells_when_each_state_was_seen(tmp_path) -> None:
     db = tmp_path / "h.duckdb"
-    one = {"_id": "630000000000000000000001", "id": "ann/a", "tags": ["pytorch"]}
-    two = {"_id": "630000000000000000000002", "id": "ann/b", "tags": ["tf"]}
+    first = {"_id": "630000000000000000000001", "id": "ann/a", "tags": ["pytorch"]}
+    second = {"_id": "630000000000000000000002", "id": "ann/b", "tags": ["tf"]}
     days = (
-        [one, two],
-        [one | {"tags": ["pytorch", "tf"]}, two],
-        [one | {"tags": ["pytorch", "tf"]}],
+        [first, second],
+        [first | {"tags": ["pytorch", "tf"]}, second],
+        [first | {"tags": ["pytorch", "tf"]}],
     )
     with Store.open(db, write=True) as store:
         for month, models in enumerate(days, 1):
@@ -185,7 +185,7 @@ def test_the_card_says_what_is_there(folder) -> None:
     card = (folder / "README.md").read_text(encoding="utf-8")
     _, front, text = card.split("---\n", 2)
     about = yaml.safe_load(front)
-    assert {one["config_name"] for one in about["configs"]} == TABLES
+    assert {config["config_name"] for config in about["configs"]} == TABLES
     assert about["license"] == "other"
     assert about["size_categories"] == ["1K<n<10K"]
     assert "synthetic: models=3000, seed=9" in text
@@ -204,13 +204,13 @@ def test_for_a_dataset_on_the_hub_the_card_says_how_to_query_it_there(db, tmp_pa
 
 
 def test_what_is_no_export_is_left_alone(run_cli, db, tmp_path, folder) -> None:
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    (mine / "diary.txt").write_text("dear diary")
-    for arguments, code, words in (
-        (["export", mine, "--db", db], 9, "holds something else"),
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "diary.txt").write_text("dear diary")
+    for arguments, code, message in (
+        (["export", other, "--db", db], 9, "holds something else"),
         (
-            ["import", folder, "--observed-at", "2024-01-01", "--db", mine / "x"],
+            ["import", folder, "--observed-at", "2024-01-01", "--db", other / "x"],
             2,
             "contains its time",
         ),
@@ -218,5 +218,5 @@ def test_what_is_no_export_is_left_alone(run_cli, db, tmp_path, folder) -> None:
     ):
         found, _, err = run_cli(*arguments)
         assert found == code, err
-        assert words in err
-    assert [path.name for path in mine.iterdir()] == ["diary.txt"]
+        assert message in err
+    assert [path.name for path in other.iterdir()] == ["diary.txt"]

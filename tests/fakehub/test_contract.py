@@ -72,11 +72,11 @@ def test_recorded_lists_have_the_same_keys_and_links(shared_data):
         if "filter" in query:
             filler["tags"] = [tag for values in [parse_qs(query)["filter"]] for tag in values]
         with FakeHub(Population.from_rows([*answer["json"], filler])) as hub:
-            got = httpx.get(f"{hub.url}/api/models?{query}")
+            response = httpx.get(f"{hub.url}/api/models?{query}")
             # cardData and its like are served as they are, so whole objects can be compared
-            assert [list(model) for model in got.json()] == [list(m) for m in answer["json"]]
-            assert got.json() == answer["json"]
-            link, recorded_link = got.headers["link"], answer["headers"]["link"]
+            assert [list(model) for model in response.json()] == [list(m) for m in answer["json"]]
+            assert response.json() == answer["json"]
+            link, recorded_link = response.headers["link"], answer["headers"]["link"]
             assert link.startswith(f"<{hub.url}/api/models?")
             shape = r"<https?://[^/]+(/[^>]+&cursor=)[A-Za-z0-9%]+>; rel=\"next\""
             assert re.fullmatch(shape, link)[1] == re.fullmatch(shape, recorded_link)[1]
@@ -86,9 +86,9 @@ def test_recorded_lists_have_the_same_keys_and_links(shared_data):
             tokens = [c.pop("searchSequenceToken", "") for c in (link_cursor, recorded_cursor)]
             assert len(tokens[0]) == len(tokens[1])
             assert link_cursor == recorded_cursor
-            assert_etag(got)
-            assert set(answer["headers"]) <= set(got.headers)
-            assert got.headers["content-type"] == answer["headers"]["content-type"]
+            assert_etag(response)
+            assert set(answer["headers"]) <= set(response.headers)
+            assert response.headers["content-type"] == answer["headers"]["content-type"]
 
 
 def cursor(link):
@@ -110,12 +110,12 @@ def test_recorded_details_have_the_same_keys(shared_data):
             if not (isinstance(model, dict) and "_id" in model and model["id"] in path):
                 continue
             with FakeHub(Population.from_rows([model])) as hub:
-                got = httpx.get(f"{hub.url}{path}?{query}").json()
-            assert set(got) == set(model) - OLD, answer["url"]
+                response = httpx.get(f"{hub.url}{path}?{query}").json()
+            assert set(response) == set(model) - OLD, answer["url"]
             # the order of 2025 on; the answers of 2024 had another, and moved `inference` about
             newest = list(model)[:3] == ["_id", "id", "private"] or "expand" in query
             if newest and "inference" not in model:
-                assert list(got) == list(model), answer["url"]
+                assert list(response) == list(model), answer["url"]
             compared += 1
     assert compared > 40
 
@@ -295,8 +295,8 @@ def test_file_range_is_sent(tmp_path):
             (None, 200, b"0123456789"),
         ]:
             headers = {"range": wanted} if wanted else {}
-            got = client.get("/ann/x/resolve/main/w.bin", headers=headers)
-            assert (got.status_code, got.content) == (status, body)
+            response = client.get("/ann/x/resolve/main/w.bin", headers=headers)
+            assert (response.status_code, response.content) == (status, body)
         head = client.head("/ann/x/resolve/main/w.bin")
         assert (head.headers["content-length"], head.content) == ("10", b"")
 

@@ -64,9 +64,9 @@ def test_gzip_bomb_is_small_on_the_wire():
 def test_faults_do_not_depend_on_request_order():
     targets = [f"/api/models?limit={number}" for number in range(200)]
     chances = dict.fromkeys(("500", "reset", "short-page"), 0.1)
-    there, back = Faults(chances, seed=7), Faults(chances, seed=7)
-    picked = {target: there.pick(target) for target in targets}
-    assert {target: back.pick(target) for target in reversed(targets)} == picked
+    forward, backward = Faults(chances, seed=7), Faults(chances, seed=7)
+    picked = {target: forward.pick(target) for target in targets}
+    assert {target: backward.pick(target) for target in reversed(targets)} == picked
     assert set(picked.values()) == {None, *chances}
     assert picked != {target: Faults(chances, seed=8).pick(target) for target in targets}
 

@@ -44,9 +44,9 @@ print(json.dumps([[r.asDict() for r in spark.sql(q).collect()] for q in json.loa
 
 def printed(name, parameters, dialect="spark"):
     params = [f"--param={key}={value}" for key, value in parameters.items()]
-    done = CliRunner().invoke(cli, ["query", name, "--dialect", dialect, *params])
-    assert done.exit_code == 0, done.output + repr(done.exception)
-    return done.stdout
+    result = CliRunner().invoke(cli, ["query", name, "--dialect", dialect, *params])
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    return result.stdout
 
 
 @pytest.mark.parametrize("dialect", ["spark", "bigquery", "snowflake"])
@@ -68,8 +68,8 @@ def test_translated_sql_has_no_macros_or_parameters(dialect):
 
 
 def test_query_beyond_an_export_is_not_translated():
-    done = CliRunner().invoke(cli, ["query", "transitions", "--dialect", "spark"])
-    assert "an export holds only one snapshot" in str(done.exception)
+    result = CliRunner().invoke(cli, ["query", "transitions", "--dialect", "spark"])
+    assert "an export holds only one snapshot" in str(result.exception)
 
 
 @pytest.mark.spark
@@ -85,18 +85,18 @@ def test_spark_counts_as_duckdb(tmp_path):
         snapshot = list_snapshots(store)[0]
         export.export(store, folder, snapshot=snapshot)
         connection = SnapshotView(store, snapshot).connection
-        ours = []
+        expected = []
         for name, parameters in cases:
-            ours.append(load(name).run(connection, parameters))
-    done = subprocess.run(
+            expected.append(load(name).run(connection, parameters))
+    process = subprocess.run(
         [sys.executable, "-c", SPARK, str(folder)],
         input=json.dumps([printed(*case) for case in cases]), env=os.environ,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    for case, here, there in zip(cases, ours, json.loads(done.stdout), strict=True):
-        assert here
-        assert as_rows(there) == as_rows(here), case
+    assert process.returncode == 0, process.stderr[-3000:]
+    for case, rows, spark_rows in zip(cases, expected, json.loads(process.stdout), strict=True):
+        assert rows
+        assert as_rows(spark_rows) == as_rows(rows), case
 
 
 def as_rows(rows):

@@ -113,9 +113,9 @@ def test_transitions_are_recounted(store, old, new):
     assert {(row["before"], row["after"]): row["models"] for row in rows} == expected
     assert expected["pytorch", "pytorch"] > 0
     for row in rows:  # the ends of the flows: models that were there before
-        there = [pair for pair in expected if pair[0] != "(not there)"]
-        before = sum(expected[pair] for pair in there if pair[0] == row["before"])
-        after = sum(expected[pair] for pair in there if pair[1] == row["after"])
+        present = [pair for pair in expected if pair[0] != "(not there)"]
+        before = sum(expected[pair] for pair in present if pair[0] == row["before"])
+        after = sum(expected[pair] for pair in present if pair[1] == row["after"])
         added = row["before"] == "(not there)"
         assert (row["before_total"], row["after_total"]) == (
             (None, None) if added else (before, after)
@@ -169,9 +169,9 @@ def test_contradicting_figures_are_found(store):
     figures = list(view.exclusivity(FigureRequest(by="library", top=3)))
     figures += view.exclusivity(FigureRequest())
     check_totals(view, figures)
-    for wrong in range(len(figures)):
-        if figures[wrong].name == "available":
+    for index in range(len(figures)):
+        if figures[index].name == "available":
             continue  # overlaps with the others
-        off = replace(figures[wrong], numerator=figures[wrong].numerator + 1)
+        off = replace(figures[index], numerator=figures[index].numerator + 1)
         with pytest.raises(InconsistentError, match="do not add up"):
-            check_totals(view, [*figures[:wrong], off, *figures[wrong + 1 :]])
+            check_totals(view, [*figures[:index], off, *figures[index + 1 :]])

@@ -19,15 +19,15 @@ BERT = {"model_type": "bert", "architectures": ["BertForMaskedLM"]}
 def test_no_library_or_tag_is_placed_twice_and_no_bit_is_shared():
     known = taxonomy()
     for placed in (
-        [name for one in known.frameworks for name in one.libraries]
+        [name for framework in known.frameworks for name in framework.libraries]
         + [name for names in known.neutral.values() for name in names],
-        [tag for one in known.frameworks for tag in one.tags],
-        [one.bit for one in known.frameworks],
-        [one.key for one in known.frameworks],
+        [tag for framework in known.frameworks for tag in framework.tags],
+        [framework.bit for framework in known.frameworks],
+        [framework.key for framework in known.frameworks],
     ):
         assert len(placed) == len(set(placed))
-    keys = {one.key for one in known.frameworks}
-    assert {one.parent for one in known.frameworks if one.parent} <= keys
+    keys = {framework.key for framework in known.frameworks}
+    assert {framework.parent for framework in known.frameworks if framework.parent} <= keys
     assert {key for rule in known.rules for key in rule.supports} <= keys | {"library"}
 
 
@@ -85,7 +85,9 @@ def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
     def keys(mask):
         if mask is None:
             return None
-        return frozenset(one.key for one in taxonomy().frameworks if mask >> one.bit & 1)
+        return frozenset(
+            framework.key for framework in taxonomy().frameworks if mask >> framework.bit & 1
+        )
 
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
         ingest_files(

@@ -78,7 +78,7 @@ def models(count: int) -> list[dict[str, Any]]:
 class Lister:
     """A list of rows by creation, `size` at a time, with the headers that `link` makes.
 
-    `link(url of the next page)` returns header lines. With `heeds` False it knows no cursor.
+    `link(url of the next page)` returns header lines. With `uses_cursors` False it ignores cursors.
     """
 
     def __init__(
@@ -87,17 +87,17 @@ class Lister:
         size: int,
         link: Callable[[str], Sequence[str]] = lambda _: (),
         *,
-        heeds: bool = True,
+        uses_cursors: bool = True,
     ) -> None:
-        self.rows, self.size, self.link, self.heeds = rows, size, link, heeds
+        self.rows, self.size, self.link, self.uses_cursors = rows, size, link, uses_cursors
 
     def __call__(self, server: RawServer, send: Send, target: str) -> None:
         query = parse_qs(urlsplit(target).query)
         ascending = query["direction"] == ["1"]
         rows = list(self.rows) if ascending else list(self.rows)[::-1]
-        if self.heeds and (after := cursor.boundary_id(target)):
+        if self.uses_cursors and (after := cursor.boundary_id(target)):
             rows = [
-                one for one in rows if (one["_id"] > after) == ascending and one["_id"] != after
+                row for row in rows if (row["_id"] > after) == ascending and row["_id"] != after
             ]
         page = rows[: self.size]
         headers: Sequence[str] = ()

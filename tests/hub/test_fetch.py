@@ -35,7 +35,7 @@ def day(*date: int) -> datetime:
 def within(scope: Scope) -> list[str]:
     low = f"{int(scope.since.timestamp()):08x}" if scope.since else ""
     high = f"{int(scope.until.timestamp()):08x}" if scope.until else "g"
-    return [one for one in IDS if low <= one < high]
+    return [id_ for id_ in IDS if low <= id_ < high]
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def test_a_period_is_the_cut_of_the_whole_and_asks_only_for_the_pages_up_to_it(
     expected = within(scope)
     with serving(page_size=10) as server:
         result = run_fetch(server, tmp_path, scope)
-        got = ids(result)
+        result_ids = ids(result)
         assert result.models == len(expected)
         # from either end, up to the first page that reaches beyond the period
         first = server.requests[0].target
@@ -83,7 +83,7 @@ def test_a_period_is_the_cut_of_the_whole_and_asks_only_for_the_pages_up_to_it(
         at_end = needed == len(order)
         assert len(server.requests) == needed // 10 + at_end
         # and what lies outside is not handed on
-        assert sorted(got) == expected
+        assert sorted(result_ids) == expected
 
 
 def beyond(order: list[str], n: int, scope: Scope) -> bool:
@@ -96,9 +96,8 @@ def test_the_nearer_end_is_walked(tmp_path: Path) -> None:
     with serving() as server:
         run_fetch(server, tmp_path, Scope(since=day(2022, 1, 1), until=day(2023, 1, 1)))
         run_fetch(server, tmp_path, Scope(since=day(2026, 6, 1)))
-        assert ["direction=1&" in one.target for one in server.requests] == [True, True, False][
-            -len(server.requests) :
-        ]
+        ascending = ["direction=1&" in request.target for request in server.requests]
+        assert ascending == [True, True, False][-len(ascending) :]
 
 
 @pytest.mark.parametrize("limit", [1, 99, 100, 250])
@@ -114,7 +113,7 @@ def test_a_limit_in_a_period_counts_only_the_period(tmp_path: Path) -> None:
     with serving(page_size=10) as server:
         result = run_fetch(server, tmp_path, scope)
     assert result.models == 20
-    assert [one for one in ids(result) if one in within(scope)] == within(scope)[:20]
+    assert [id_ for id_ in ids(result) if id_ in within(scope)] == within(scope)[:20]
 
 
 def test_author_task_and_no_files_are_asked_of_the_hub(tmp_path: Path) -> None:
@@ -139,8 +138,8 @@ def test_trouble_that_passes_costs_requests_but_no_model(tmp_path: Path, kind: s
 
 def test_a_model_left_out_before_the_next_page_is_noticed(tmp_path: Path) -> None:
     with serving(page_size=250, faults=Faults({"skipped-row": 1.0}, most=2)) as server:
-        got = ids(run_fetch(server, tmp_path))
-    assert got[:750] == IDS[:750]  # nothing tells of one left out at the very end
+        result_ids = ids(run_fetch(server, tmp_path))
+    assert result_ids[:750] == IDS[:750]  # nothing tells of one left out at the very end
 
 
 @pytest.mark.parametrize("kind", ["stall", "stall-midway"])
@@ -151,19 +150,19 @@ def test_a_stall_is_given_up_and_asked_again(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["429-spent", "429-spent-retry-after", "429-retry-after"])
 def test_the_hub_says_how_long_to_wait(tmp_path: Path, kind: str) -> None:
-    heard: list[str] = []
+    notices: list[str] = []
     with serving(page_size=1000, faults=Faults({kind: 1.0}, most=1)) as server:
-        result = run_fetch(server, tmp_path, progress=lambda state: heard.append(state.notice))
+        result = run_fetch(server, tmp_path, progress=lambda state: notices.append(state.notice))
         assert ids(result) == IDS
         assert len(server.requests) == 4  # each of two is asked for twice
-    assert any("waiting 2 s" in notice for notice in heard)
+    assert any("waiting 2 s" in notice for notice in notices)
 
 
 def test_the_quota_is_never_exceeded(tmp_path: Path) -> None:
     with serving(page_size=100, quota=8, window=1) as server:
         result = run_fetch(server, tmp_path)
         assert ids(result) == IDS
-        assert {one.status for one in server.requests} == {200}
+        assert {request.status for request in server.requests} == {200}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -176,7 +175,7 @@ def test_random_trouble_of_every_kind(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "error", "words"),
+    ("kind", "error", "message"),
     [
         ("500", HubUnreachableError, "answered 500"),
         ("502", HubUnreachableError, "to continue"),
@@ -191,11 +190,11 @@ def test_random_trouble_of_every_kind(tmp_path: Path, seed: int) -> None:
     ],
 )
 def test_trouble_that_stays_ends_in_one_clear_error_and_loses_nothing(
-    tmp_path: Path, kind: str, error: type[HfscanError], words: str
+    tmp_path: Path, kind: str, error: type[HfscanError], message: str
 ) -> None:
     with serving() as server:
         server.faults = Faults({kind: 1.0}, most=1_000)
-        with pytest.raises(error, match=words) as caught:
+        with pytest.raises(error, match=message) as caught:
             run_fetch(server, tmp_path)
         assert type(caught.value) in (error, RefusedError)
         server.faults = Faults()
@@ -229,7 +228,7 @@ def test_an_interrupted_walk_goes_on_and_asks_no_page_twice(tmp_path: Path) -> N
                 run_fetch(server, tmp_path, progress=stop_at(pages))
         result = run_fetch(server, tmp_path)
         assert ids(result) == IDS
-        assert max(Counter(one.target for one in server.requests).values()) == 1
+        assert max(Counter(request.target for request in server.requests).values()) == 1
         assert result.requests == 11
         assert result.requests_this_run == 2
         # a finished walk needs the Hub no more
@@ -249,18 +248,18 @@ def test_a_damaged_page_is_fetched_again_and_no_other(tmp_path: Path) -> None:
 
 def test_models_that_come_and_go_during_the_walk_move_no_other(tmp_path: Path) -> None:
     population = Population.synthetic(500, seed=5)
-    there = list(population.ids)
-    gone, new = there[260:320], "7" + "0" * 23
+    before = list(population.ids)
+    deleted, new = before[260:320], "7" + "0" * 23
 
     def change(state: hub.Progress) -> None:
         if state.pages == 2:
-            for one in gone:
-                population.delete(one)
+            for id_ in deleted:
+                population.delete(id_)
             population.put({"_id": new, "id": "new/model"})
 
     with FakeHub(population, page_size=100, quota=None) as server:
         result = run_fetch(server, tmp_path, progress=change)
-    assert ids(result) == [one for one in there if one not in gone] + [new]
+    assert ids(result) == [id_ for id_ in before if id_ not in deleted] + [new]
 
 
 def test_the_token_goes_to_the_hub_and_nowhere_else(tmp_path: Path) -> None:
@@ -268,17 +267,17 @@ def test_the_token_goes_to_the_hub_and_nowhere_else(tmp_path: Path) -> None:
     with serving(tokens={token: "me"}) as server:
         with hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path) as result:
             assert result.models == len(IDS)
-            assert {one.identity for one in server.requests} == {"me"}
-        kept = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
-        assert len(kept) > 10
-        assert not any(token.encode() in data for data in kept)
+            assert {request.identity for request in server.requests} == {"me"}
+        contents = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+        assert len(contents) > 10
+        assert not any(token.encode() in data for data in contents)
 
 
 @pytest.mark.parametrize(
-    ("token", "words"), [("hf_wrong", "token was refused"), ("hf_a\nb", "no token has")]
+    ("token", "message"), [("hf_wrong", "token was refused"), ("hf_a\nb", "no token has")]
 )
-def test_a_bad_token_is_said_and_not_shown(tmp_path: Path, token: str, words: str) -> None:
-    with serving() as server, pytest.raises(HubRefusedError, match=words) as caught:
+def test_a_bad_token_is_said_and_not_shown(tmp_path: Path, token: str, message: str) -> None:
+    with serving() as server, pytest.raises(HubRefusedError, match=message) as caught:
         hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path, retry_policy=RETRY)
     assert token not in str(caught.value)
 

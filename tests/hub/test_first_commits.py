@@ -33,7 +33,7 @@ def test_one_broken_model_is_named_and_the_rest_is_dated(tmp_path: Path) -> None
 
     with FakeHub(POPULATION, quota=None, faults=Broken()) as server:
         result = dated(tmp_path, server.url, NAMES[:5])
-    assert [one.id for one in result.found] == [NAMES[0], *NAMES[2:5]]
+    assert [model.id for model in result.found] == [NAMES[0], *NAMES[2:5]]
     assert list(result.failed) == [NAMES[1]]
     assert "500" in result.failed[NAMES[1]]
 
@@ -102,7 +102,7 @@ def test_growing_histories_and_bad_redirects(tmp_path: Path) -> None:
         server.shutdown()
         server.server_close()
         thread.join()
-    dates = {one.id: one.created_at and one.created_at.day for one in result.found}
+    dates = {model.id: model.created_at and model.created_at.day for model in result.found}
     assert dates == {"a/growing": 1, "a/empty": None}
     assert {name: why.split(" ")[1] for name, why in result.failed.items()}.keys() == {
         "a/far", "a/odd", "a/round",

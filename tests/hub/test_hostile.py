@@ -81,13 +81,13 @@ SLOW = pytest.mark.parametrize(
 
 @SLOW
 def test_fetch_gives_up_on_endless_answers(tmp_path: Path, script) -> None:
-    told: list[hub.Progress] = []
+    states: list[hub.Progress] = []
     with serving(script) as server, pytest.raises(HubUnreachableError, match=r"stopped|too long"):
         hub.fetch(
             Scope(), endpoint=server.url, token=None, journal=tmp_path, retry_policy=RETRY,
-            progress=told.append,
+            progress=states.append,
         )  # fmt: skip
-    assert any(state.waiting and "trying again" in state.notice for state in told)
+    assert any(state.waiting and "trying again" in state.notice for state in states)
 
 
 @SLOW
@@ -173,10 +173,10 @@ def test_fetch_ignores_quotas_that_are_none(tmp_path: Path, headers: list[str]) 
 
 @pytest.mark.parametrize("after", ["-1", "NaN", "1e3", "soon", "Wed, 99 Foo 2022"])
 def test_fetch_retries_soon_after_an_unreadable_wait(tmp_path: Path, after: str) -> None:
-    asked: Iterator[int] = iter(range(10))
+    count: Iterator[int] = iter(range(10))
 
     def script(server: RawServer, send: Send, target: str) -> None:
-        if next(asked) == 0:
+        if next(count) == 0:
             send(answer(b"", f"retry-after: {after}", status="503 Away"))
         else:
             send(answer(PAGE if "cursor" not in target else b"[]"))
@@ -262,7 +262,9 @@ def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) ->
             with hub.fetch(Scope(), endpoint=endpoint, rewrite_links=True, **walk) as result:
                 assert result.models == 3
                 assert result.is_complete
-        assert any("cursor=x" in one and one.startswith("/hf/api/") for one in server.targets)
+        assert any(
+            "cursor=x" in target and target.startswith("/hf/api/") for target in server.targets
+        )
 
 
 @pytest.mark.parametrize(

@@ -67,13 +67,13 @@ def test_discard_leaves_lock_of_next_process(
 
 def test_what_was_kept_is_found_by_the_next_process(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
-        kept = [write(journal, n) for n in (1, 2, 3)]
+        records = [write(journal, n) for n in (1, 2, 3)]
     with opened(tmp_path) as journal:
         assert journal.manifest is not None
         assert journal.manifest.started_at == NOW
-        assert [find(journal, n) for n in (1, 2, 3)] == kept
+        assert [find(journal, n) for n in (1, 2, 3)] == records
         assert find(journal, 4) is None
-        assert gzip.decompress(journal.page_file(kept[2]).read_bytes()) == b"[][][]"
+        assert gzip.decompress(journal.page_file(records[2]).read_bytes()) == b"[][][]"
 
 
 @pytest.mark.parametrize("torn", [1, 30, 200])
@@ -93,10 +93,10 @@ def test_a_torn_last_line_is_ignored(tmp_path: Path, torn: int) -> None:
 
 def test_a_damaged_or_missing_page_is_not_trusted_and_can_be_kept_again(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
-        one, two, three = (journal.page_file(write(journal, n)) for n in (1, 2, 3))
-        one.write_bytes(one.read_bytes()[:-1])
-        two.write_bytes(bytes([two.read_bytes()[0] ^ 1]) + two.read_bytes()[1:])
-        three.unlink()
+        first, second, third = (journal.page_file(write(journal, n)) for n in (1, 2, 3))
+        first.write_bytes(first.read_bytes()[:-1])
+        second.write_bytes(bytes([second.read_bytes()[0] ^ 1]) + second.read_bytes()[1:])
+        third.unlink()
     with opened(tmp_path) as journal:
         assert [find(journal, n) for n in (1, 2, 3)] == [None] * 3
         again = write(journal, 2)
@@ -157,13 +157,13 @@ def test_two_crawls_cannot_share_a_journal(tmp_path: Path) -> None:
             "import sys; from pathlib import Path; from hfscan.hub.journal import Journal;"
             "from hfscan.scope import Scope; Journal(Path(sys.argv[1]), sys.argv[2], Scope())"
         )
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", other, str(tmp_path), HUB],
             check=False,
             capture_output=True,
             text=True,
         )
-        assert "Another crawl" in done.stderr
+        assert "Another crawl" in process.stderr
     opened(tmp_path).close()
 
 

@@ -85,8 +85,8 @@ def test_fetch_lists_all_models_whatever_the_link(
 
 @pytest.mark.parametrize("rows", [5, 25])
 def test_fetch_of_an_unprovable_end_is_not_complete(tmp_path: Path, rows: int) -> None:
-    """No link, and cursors that are not heeded: nobody knows whether there is more."""
-    with serving(Lister(models(rows), 5, heeds=False)) as server:
+    """No link, and cursors that are ignored: nobody knows whether there is more."""
+    with serving(Lister(models(rows), 5, uses_cursors=False)) as server:
         scope = Scope(until=datetime(2030, 1, 1, tzinfo=UTC))  # walked from one end alone
         walk: dict[str, Any] = {
             "endpoint": server.url,
@@ -103,7 +103,7 @@ def test_fetch_of_an_unprovable_end_is_not_complete(tmp_path: Path, rows: int) -
 
 def test_fetch_from_both_ends_of_an_unprovable_list(tmp_path: Path) -> None:
     for rows, complete in ((8, True), (25, False)):
-        with serving(Lister(models(rows), 5, heeds=False)) as server:
+        with serving(Lister(models(rows), 5, uses_cursors=False)) as server:
             walk: dict[str, Any] = {
                 "endpoint": server.url,
                 "token": None,
@@ -118,20 +118,20 @@ def test_fetch_from_both_ends_of_an_unprovable_list(tmp_path: Path) -> None:
 def test_fetch_changed_goes_on_beyond_a_page_without_link(tmp_path: Path) -> None:
     since = datetime(2024, 1, 1, tzinfo=UTC)
     rows = [
-        one | {"lastModified": f"2024-02-{28 - n:02}T00:00:00.000Z"} for n, one in enumerate(ROWS)
+        row | {"lastModified": f"2024-02-{28 - n:02}T00:00:00.000Z"} for n, row in enumerate(ROWS)
     ]
 
     class Changes(Lister):
         def __call__(self, server, send, target) -> None:
             from servers import answer, cursor, json
 
-            after = cursor.boundary_id(target) if self.heeds else None
-            start = next((n + 1 for n, one in enumerate(rows) if one["_id"] == after), 0)
+            after = cursor.boundary_id(target) if self.uses_cursors else None
+            start = next((n + 1 for n, row in enumerate(rows) if row["_id"] == after), 0)
             send(answer(json.dumps(rows[start : start + 5]).encode()))
 
     walk: dict[str, Any] = {"token": None, "folder": tmp_path, "retry_policy": RETRY}
     with serving(Changes(rows, 5)) as server:
         assert hub.fetch_changed_models(since, endpoint=server.url, **walk).models == len(rows)
-    deaf = serving(Changes(rows, 5, heeds=False))
-    with deaf as server, pytest.raises(InvalidResponseError, match="full crawl"):
+    endless = serving(Changes(rows, 5, uses_cursors=False))
+    with endless as server, pytest.raises(InvalidResponseError, match="full crawl"):
         hub.fetch_changed_models(since, endpoint=server.url, **walk)

@@ -79,7 +79,7 @@ def scripted(handler: type[Handler]) -> Iterator[str]:
 
 
 NO_HUBS = pytest.mark.parametrize(
-    ("handler", "error", "words"),
+    ("handler", "error", "message"),
     [
         (Redirecting, InvalidResponseError, r"links to https://elsewhere\.example.*--endpoint"),
         (Nothing, RefusedError, "no list of models"),
@@ -92,18 +92,18 @@ NO_HUBS = pytest.mark.parametrize(
 
 @NO_HUBS
 def test_what_is_no_hub_is_said(
-    tmp_path: Path, handler: type[Handler], error: type[HfscanError], words: str
+    tmp_path: Path, handler: type[Handler], error: type[HfscanError], message: str
 ) -> None:
-    with scripted(handler) as url, pytest.raises(error, match=words):
+    with scripted(handler) as url, pytest.raises(error, match=message):
         hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, retry_policy=RETRY)
 
 
 @NO_HUBS
 def test_what_is_no_hub_is_said_by_a_walk_of_changes(
-    tmp_path: Path, handler: type[Handler], error: type[HfscanError], words: str
+    tmp_path: Path, handler: type[Handler], error: type[HfscanError], message: str
 ) -> None:
     since = datetime(2024, 1, 1, tzinfo=UTC)
-    with scripted(handler) as url, pytest.raises(error, match=words):
+    with scripted(handler) as url, pytest.raises(error, match=message):
         hub.fetch_changed_models(
             since, endpoint=url, token=None, folder=tmp_path, retry_policy=RETRY
         )

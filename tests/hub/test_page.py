@@ -13,7 +13,7 @@ from hfscan.hub.page import Page, validate_page
 from hfscan.hub.retry import TransientError
 
 IDS = [f"63{n:022x}" for n in range(4)]
-ROWS = [{"_id": one, "id": f"a/{one}", "tags": ["pytorch"]} for one in IDS]
+ROWS = [{"_id": id_, "id": f"a/{id_}", "tags": ["pytorch"]} for id_ in IDS]
 BODY = json.dumps(ROWS).encode()
 
 
@@ -28,8 +28,8 @@ def answer(
     return RawResponse(gzip.compress(body) if packed is None else packed, "gzip", tag, next_, None)
 
 
-def proven(one: RawResponse, after: str | None = None, *, ascending: bool = True) -> Page:
-    return validate_page(one, after=after, ascending=ascending)
+def proven(response: RawResponse, after: str | None = None, *, ascending: bool = True) -> Page:
+    return validate_page(response, after=after, ascending=ascending)
 
 
 def test_a_whole_page_is_kept_as_it_was_sent() -> None:
@@ -128,7 +128,7 @@ def test_a_cursor_beyond_the_last_model_tells_of_models_left_out(
 
 def test_a_page_is_cut_to_whole_models() -> None:
     page = proven(answer(next_="http://hub/api/models?cursor=x"))
-    cut = page.filter(lambda one: one != IDS[1])
+    cut = page.filter(lambda id_: id_ != IDS[1])
     assert (cut.ids, cut.models) == (IDS, len(IDS) - 1)
     assert json.loads(gzip.decompress(cut.gzipped)) == [ROWS[0], *ROWS[2:]]
     assert page.filter(lambda _: True) is page

@@ -47,7 +47,7 @@ BAD = {
 
 
 def page(bad: str, place: int) -> bytes:
-    rows = [json.dumps(one, separators=(",", ":")) for one in GOOD]
+    rows = [json.dumps(row, separators=(",", ":")) for row in GOOD]
     rows.insert(place, bad)
     return f"[{','.join(rows)}]".encode("utf-8", "surrogateescape")
 
@@ -58,7 +58,7 @@ def test_read_rows_leaves_a_bad_row_out(name: str, place: int) -> None:
     bad, reason = BAD[name]
     rows = read_rows(page(bad, place))
     assert rows.skipped == {reason: 1}
-    assert rows.ids == [one["_id"] for one in GOOD]
+    assert rows.ids == [row["_id"] for row in GOOD]
     assert json.loads(rows.body) == GOOD
 
 
@@ -94,7 +94,7 @@ def test_crawl_stores_all_models_but_the_bad_row(tmp_path: Path, name: str) -> N
     with Store.open(tmp_path / "h.duckdb") as store:
         (snapshot,) = list_snapshots(store)
         ids = store.execute("SELECT _id FROM models_in(1) ORDER BY _id").fetchall()
-    assert [one for (one,) in ids] == [one["_id"] for one in GOOD]
+    assert [id_ for (id_,) in ids] == [row["_id"] for row in GOOD]
     assert snapshot.complete is False  # the model of the bad row may be there
 
 

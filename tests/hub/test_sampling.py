@@ -41,7 +41,7 @@ def ids(result: hub.FetchResult) -> list[str]:
 
 def drawn(result: hub.FetchResult) -> list[str]:
     assert result.design is not None
-    return [one for one in IDS if result.design.includes(one)]
+    return [id_ for id_ in IDS if result.design.includes(id_)]
 
 
 def test_a_sample_is_what_its_design_draws_and_needs_few_requests(tmp_path: Path) -> None:
@@ -52,9 +52,9 @@ def test_a_sample_is_what_its_design_draws_and_needs_few_requests(tmp_path: Path
         assert 0.03 < result.models / len(IDS) < 0.07
         assert not result.scope.is_unfiltered
         assert result.design is not None
-        told = result.design.describe()
-        assert "probability 0.05, seed 1: 200 ranges" in told
-        assert "until before" in told
+        description = result.design.describe()
+        assert "probability 0.05, seed 1: 200 ranges" in description
+        assert "until before" in description
         assert len(server.requests) < 250  # the ranges, and the cutoff
 
 
@@ -105,8 +105,8 @@ def test_a_sample_of_a_period(tmp_path: Path) -> None:
     )  # fmt: skip
     with serving(page_size=1_000) as server:
         result = run_fetch(server, tmp_path, scope)
-    inside = [one for one in IDS if created_at(one).year == 2023]
-    assert ids(result) == [one for one in drawn(result) if one in set(inside)]
+    inside = [id_ for id_ in IDS if created_at(id_).year == 2023]
+    assert ids(result) == [id_ for id_ in drawn(result) if id_ in set(inside)]
     assert 0.2 < result.models / len(inside) < 0.4
 
 
@@ -123,21 +123,21 @@ def test_interrupted_it_goes_on_with_the_same_draw(tmp_path: Path) -> None:
             run_fetch(server, tmp_path, Scope(sample=0.05), progress=stop)
         result = run_fetch(server, tmp_path, Scope(sample=0.05), workers=4)
         assert ids(result) == drawn(result)
-        asked = Counter(urlsplit(one.target).query for one in server.requests)
-        again = [query for query, times in asked.items() if times > 1]
+        queries = Counter(urlsplit(request.target).query for request in server.requests)
+        again = [query for query, times in queries.items() if times > 1]
         assert len(again) <= 1  # two ranges may both have to prove the Hub's end
 
 
 def test_every_model_is_drawn_as_often_as_the_others() -> None:
     ids = [*IDS[::100], *(f"{0x63000000 + n * 86_400:08x}{n:016x}" for n in range(60))]
     times = Counter(
-        one
+        id_
         for seed in range(500)
-        for one in ids
-        if SamplingDesign.create(0.1, seed, None, NOW).includes(one)
+        for id_ in ids
+        if SamplingDesign.create(0.1, seed, None, NOW).includes(id_)
     )
     # 500 draws at 0.1: 50, give or take 6.7
-    assert all(20 < times[one] < 85 for one in ids)
+    assert all(20 < times[id_] < 85 for id_ in ids)
     assert 47 < sum(times.values()) / len(ids) < 53
 
 

@@ -13,18 +13,18 @@ from hfscan.hub.client import HubClient
 
 
 class Listening(FakeHub):
-    heard = ""
+    user_agent = ""
 
     def answer(self, method, target, headers, address, body=b""):
-        self.heard = headers["user-agent"]
+        self.user_agent = headers["user-agent"]
         return super().answer(method, target, headers, address, body)
 
 
-def heard() -> str:
+def read_user_agent() -> str:
     hub = Listening(Population.synthetic(3, seed=1))
     with hub, HubClient(hub.url) as client:
         client.get(f"{hub.url}/api/models", lambda answer: answer)
-        return hub.heard
+        return hub.user_agent
 
 
 def test_name_version_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def test_name_version_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
     about["Project-URL"] = "Snapshot, https://project.example/hfscan"
     about["Project-URL"] = "Changes, https://project.example/changes"
     monkeypatch.setattr(metadata, "metadata", lambda name: about)
-    assert heard() == (
+    assert read_user_agent() == (
         f"hfscan/{__version__}; python/{platform.python_version()}; +https://project.example/hfscan"
     )
 
@@ -41,10 +41,10 @@ def test_placeholder_address_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> Non
     about = Message()
     about["Project-URL"] = "Snapshot, https://github.com/OWNER/hfscan"
     monkeypatch.setattr(metadata, "metadata", lambda name: about)
-    assert heard() == f"hfscan/{__version__}; python/{platform.python_version()}"
+    assert read_user_agent() == f"hfscan/{__version__}; python/{platform.python_version()}"
 
 
 def test_who_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_USER_AGENT_ORIGIN", "census of M\u00fcnster\r\nX: y")
-    assert heard().endswith("; origin/census of M?nster??X: y")
-    assert httpx.Headers({"user-agent": heard()})
+    assert read_user_agent().endswith("; origin/census of M?nster??X: y")
+    assert httpx.Headers({"user-agent": read_user_agent()})

@@ -57,8 +57,11 @@ def copy_cursors(root: Path, server: FakeHub, other: FakeHub) -> None:
 
 
 def cursors(server: FakeHub) -> list[str]:
-    asked = (parse_qs(urlsplit(one.target).query).get("cursor", [""])[0] for one in server.requests)
-    return [b64decode(one).decode() for one in asked if one]
+    values = (
+        parse_qs(urlsplit(request.target).query).get("cursor", [""])[0]
+        for request in server.requests
+    )
+    return [b64decode(cursor).decode() for cursor in values if cursor]
 
 
 def test_two_walkers_meet(tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_two_walkers_meet(tmp_path: Path) -> None:
         result = run_fetch(server, tmp_path, workers=2)
         assert ids(result) == IDS
         assert result.models == len(IDS)
-        up = sum("direction=1" in one.target for one in server.requests)
+        up = sum("direction=1" in request.target for request in server.requests)
         assert 20 < up < 80
         # a page at the meeting, and one for what was created meanwhile
         assert len(server.requests) <= 100 + 3
@@ -99,8 +102,8 @@ def test_waypoints_are_the_hubs_own_cursors_in_order(tmp_path: Path) -> None:
         assert {b64decode(point.cursor).decode() for point in saved.cursors} <= issued
         assert [point.id for point in saved.cursors] == IDS[9:-1:10]
         assert SavedCursors.load(tmp_path / "cursors", "http://other") is None
-        whole = (tmp_path / "cursors").read_bytes()
-        for damaged in (b"", b"{", whole[:-9], whole.replace(b"6", b"7", 1)):
+        data = (tmp_path / "cursors").read_bytes()
+        for damaged in (b"", b"{", data[:-9], data.replace(b"6", b"7", 1)):
             (tmp_path / "cursors").write_bytes(damaged)
             assert SavedCursors.load(tmp_path / "cursors", server.url) is None
         assert ids(run_fetch(server, tmp_path, workers=8)) == IDS  # two walkers, then
@@ -121,19 +124,19 @@ class CursorIgnoringHub(FakeHub):
         if issued and issued[1] not in self.fresh:
             target = target.replace(f"&cursor={issued[1]}", "")
         answer = super().answer(method, target, *rest)
-        given = re.search(r"cursor=([^&>]+)", answer.headers.get("link", ""))
-        if given:
-            self.fresh |= {given[1]}
+        new = re.search(r"cursor=([^&>]+)", answer.headers.get("link", ""))
+        if new:
+            self.fresh |= {new[1]}
         return answer
 
 
 def test_a_waypoint_that_is_not_heeded_ends_in_the_plain_walk(tmp_path: Path) -> None:
     with serving() as server:
         save_cursors(server, tmp_path)
-        with (deaf := CursorIgnoringHub(POPULATION, quota=None, page_size=10)):
-            copy_cursors(tmp_path, server, deaf)
-            deaf.fresh = frozenset()
-            result = run_fetch(deaf, tmp_path, workers=4)
+        with (other := CursorIgnoringHub(POPULATION, quota=None, page_size=10)):
+            copy_cursors(tmp_path, server, other)
+            other.fresh = frozenset()
+            result = run_fetch(other, tmp_path, workers=4)
             assert ids(result) == IDS
             assert result.workers == 1
 
@@ -158,18 +161,18 @@ def test_under_edits_deletions_and_creations_all_see_what_one_walker_sees(
 ) -> None:
     chance = random.Random(seed)
     population = Population.synthetic(600, seed=seed)
-    there = list(population.ids)
-    untouched = set(chance.sample(there, 300))
-    others = sorted(set(there) - untouched)
+    before = list(population.ids)
+    untouched = set(chance.sample(before, 300))
+    others = sorted(set(before) - untouched)
     created = [f"7{number:023x}" for number in range(3)]
 
     def change(state: hub.Progress) -> None:
-        for one in chance.sample(others, 5):
-            if population.get(one) is not None:
+        for id_ in chance.sample(others, 5):
+            if population.get(id_) is not None:
                 if chance.random() < 0.5:
-                    population.delete(one)
+                    population.delete(id_)
                 else:
-                    population.edit(one, id=f"moved/{one}", likes=state.pages)
+                    population.edit(id_, id=f"moved/{id_}", likes=state.pages)
         if state.pages in (4, 9, 14):
             new = created[(state.pages - 4) // 5]
             population.put({"_id": new, "id": f"new/{new}"})
@@ -178,13 +181,13 @@ def test_under_edits_deletions_and_creations_all_see_what_one_walker_sees(
         workers = 2 if seed < 3 else 5
         if workers > 2:
             save_cursors(server, tmp_path)
-        got = ids(run_fetch(server, tmp_path, workers=workers, progress=change))
-        assert len(got) == len(set(got))
-        assert untouched <= set(got) <= {*there, *created}
+        result_ids = ids(run_fetch(server, tmp_path, workers=workers, progress=change))
+        assert len(result_ids) == len(set(result_ids))
+        assert untouched <= set(result_ids) <= {*before, *created}
         if workers == 2:
-            assert set(created) <= set(got)
+            assert set(created) <= set(result_ids)
         # what still exists was never hidden by what came and went
-        assert set(population.ids) - set(created) <= set(got)
+        assert set(population.ids) - set(created) <= set(result_ids)
 
 
 @pytest.mark.parametrize("workers", [2, 6])
@@ -208,8 +211,8 @@ def test_interrupted_they_go_on_and_ask_no_page_twice(tmp_path: Path, workers: i
                 run_fetch(server, tmp_path, workers=workers, progress=stop_at(pages))
         result = run_fetch(server, tmp_path, workers=workers)
         assert ids(result) == IDS
-        asked = Counter(one.target for one in server.requests)
-        again = sum(asked.values()) - len(asked)
+        targets = Counter(request.target for request in server.requests)
+        again = sum(targets.values()) - len(targets)
         assert again <= workers * (len(stops) + 1)  # those under way when it ended
 
 
@@ -228,8 +231,8 @@ def test_damage_while_models_come_and_go_leaves_no_gap(tmp_path: Path, seed: int
     with serving(population) as server:
         result = run_fetch(server, tmp_path, workers=2)
         for _ in range(3):
-            for one in chance.sample(list(population.ids), 30):
-                population.delete(one)
+            for id_ in chance.sample(list(population.ids), 30):
+                population.delete(id_)
             for page in chance.sample(result.pages, 3):
                 page.write_bytes(b"")
             manifest = result.pages[0].with_name("pages.jsonl")
@@ -268,4 +271,4 @@ def test_the_quota_is_kept_by_all_together(tmp_path: Path) -> None:
     with serving(page_size=20, quota=20, window=1) as strict:
         copy_cursors(tmp_path, server, strict)
         assert ids(run_fetch(strict, tmp_path, workers=6)) == IDS
-        assert {one.status for one in strict.requests} == {200}
+        assert {request.status for request in strict.requests} == {200}

@@ -28,7 +28,9 @@ class Imports:
         cursor = self.store.execute("FROM models_in(?) ORDER BY id", [self.result.snapshot])
         names = [column[0] for column in cursor.description]
         models = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        return models, {one.field: (one.models, one.example) for one in self.result.unreadable}
+        return models, {
+            entry.field: (entry.models, entry.example) for entry in self.result.unreadable
+        }
 
 
 @pytest.fixture

@@ -89,10 +89,12 @@ def test_a_folder_that_cannot_be_written(db):
 def test_sources_are_listed_and_forgotten(db, tmp_path):
     run = CliRunner().invoke
     again = tmp_path / "small.json"
-    given = ["import", str(again), "--observed-at", "2024-01-01", "--db", str(db)]
-    assert "already snapshot 1" in run(cli, given).output
+    arguments = ["import", str(again), "--observed-at", "2024-01-01", "--db", str(db)]
+    assert "already snapshot 1" in run(cli, arguments).output
     listed = json.loads(run(cli, ["snapshots", "--db", str(db), "--format", "json"]).output)
-    assert [(one["id"], one["models"], one["complete"]) for one in listed] == [(1, 1, "not stated")]
+    assert [(snapshot["id"], snapshot["models"], snapshot["complete"]) for snapshot in listed] == [
+        (1, 1, "not stated")
+    ]
     found = run(cli, ["delete", "1", "--db", str(db)])
     assert found.output == "Deleted snapshot 1: import observed 2024-01-01, 1 models.\n"
     assert run(cli, ["snapshots", "--db", str(db), "--format", "json"]).output.strip() == "[]"

@@ -36,9 +36,9 @@ WRITING = {
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def healthy(tmp_path_factory):
     """A database of a few blocks, to be read and never changed."""
-    folder = tmp_path_factory.mktemp("whole")
+    folder = tmp_path_factory.mktemp("healthy")
     dump = folder / "dump.jsonl"
     rows = [
         {
@@ -73,17 +73,17 @@ def flip(path, at):
 
 
 @pytest.mark.parametrize("length", [0, 1, 100, 4096, 8192, 12288, 12388, 500_000, -262_144, -1])
-def test_truncated_file_is_reported(whole, tmp_path, length):
+def test_truncated_file_is_reported(healthy, tmp_path, length):
     path = tmp_path / "h.duckdb"
-    path.write_bytes(whole.read_bytes()[:length])
+    path.write_bytes(healthy.read_bytes()[:length])
     with pytest.raises(DatabaseError, match="--db"):
         read_all(path)
 
 
 @pytest.mark.parametrize("at", [0, 8, 16, 8300, 12_300])
-def test_flipped_bytes_in_headers_are_reported(whole, tmp_path, at):
+def test_flipped_bytes_in_headers_are_reported(healthy, tmp_path, at):
     path = tmp_path / "h.duckdb"
-    path.write_bytes(whole.read_bytes())
+    path.write_bytes(healthy.read_bytes())
     flip(path, at)
     for write in (False, True):
         with pytest.raises(DatabaseError, match="--db"), Store.open(path, write=write):
@@ -91,10 +91,10 @@ def test_flipped_bytes_in_headers_are_reported(whole, tmp_path, at):
 
 
 @pytest.fixture(scope="module")
-def damaged_data(whole, tmp_path_factory):
+def damaged_data(healthy, tmp_path_factory):
     """A database that opens and lists its snapshots, and of which nothing else can be read."""
     path = tmp_path_factory.mktemp("damaged") / "h.duckdb"
-    data = whole.read_bytes()
+    data = healthy.read_bytes()
     for block in range(12_288, len(data) - 262_143, 262_144):
         path.write_bytes(data)
         flip(path, block + 1000)
@@ -137,9 +137,9 @@ def test_writing_to_a_damaged_file_is_no_traceback(damaged, name):
 
 
 @pytest.mark.parametrize("name", ["report", "import"])
-def test_a_truncated_file_is_no_faulty_dump(whole, tmp_path, name):
+def test_a_truncated_file_is_no_faulty_dump(healthy, tmp_path, name):
     """What cannot be read is the database, not the file to import."""
-    data = whole.read_bytes()[:1_000_000]
+    data = healthy.read_bytes()[:1_000_000]
     (tmp_path / "dump.jsonl").write_text('{"id": "new/model", "tags": ["tf"]}\n')
     (tmp_path / "h.duckdb").write_bytes(data)
     code, out, err = hfscan(tmp_path, *(READING | WRITING)[name])
@@ -176,11 +176,11 @@ def test_what_is_no_file_is_no_database(tmp_path, kind):
     make, message = IRREGULAR[kind]
     path = tmp_path / "h.duckdb"
     make(path)
-    before = {one.name: one.lstat().st_ino for one in tmp_path.iterdir()}
+    before = {entry.name: entry.lstat().st_ino for entry in tmp_path.iterdir()}
     for write in (False, True):
         with pytest.raises(DatabaseError, match=message), Store.open(path, write=write):
             pass
-    assert {one.name: one.lstat().st_ino for one in tmp_path.iterdir()} == before
+    assert {entry.name: entry.lstat().st_ino for entry in tmp_path.iterdir()} == before
 
 
 def test_doctor_finds_damage(damaged):
@@ -234,7 +234,7 @@ def test_foreign_file_is_left_alone(tmp_path, kind):
     (check, *_) = diagnostics.check_database(path)
     assert (check.status, message in check.message) == ("problem", True)
     assert path.read_bytes() == before
-    assert {one.name for one in tmp_path.iterdir()} == {"h.duckdb", "dump.jsonl"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"h.duckdb", "dump.jsonl"}
 
 
 def test_folder_as_database_is_refused(tmp_path):
@@ -262,6 +262,6 @@ def test_unreadable_file_is_reported(tmp_path):
         "except Exception as error: print(type(error).__name__, error)"
     )
     command = [sys.executable, "-c", code, str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("DatabaseError "), done
-    assert "cannot be read: Permission denied" in done.stdout
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.stdout.startswith("DatabaseError "), process
+    assert "cannot be read: Permission denied" in process.stdout

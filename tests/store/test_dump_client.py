@@ -80,10 +80,10 @@ def test_saved_answers_equal_the_hubs(infos, expected, tmp_path, way, separator)
 
 def test_hf_command_equals_the_hub(hub, expected, tmp_path):
     hf = [sys.executable, "-c", "from huggingface_hub.cli.hf import main; main()"]
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
     run = subprocess.run(
         [*hf, "models", "ls", "--limit", "100", "--expand", ",".join(EXPAND), "--format", "json"],
-        env=kept | {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf")},
+        env=environment | {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf")},
         capture_output=True,
         text=True,
         check=False,

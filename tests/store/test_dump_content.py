@@ -48,7 +48,7 @@ SPACE = {"sdk": "gradio", "tags": ["gradio"]}
 
 
 @pytest.mark.parametrize(
-    ("fields", "what"),
+    ("fields", "kind"),
     [
         (DATASET, "datasets"),
         ({"tags": ["size_categories:1K<n<10K"]}, "datasets"),
@@ -62,14 +62,14 @@ SPACE = {"sdk": "gradio", "tags": ["gradio"]}
     ids=str,
 )
 @pytest.mark.parametrize("suffix", ["json", "parquet"])
-def test_lists_of_other_repos_are_refused(store, tmp_path, fields, what, suffix):
+def test_lists_of_other_repos_are_refused(store, tmp_path, fields, kind, suffix):
     rows = [{"id": f"a/{number}", **fields} for number in range(3)]
     dump = tmp_path / f"d.{suffix}"
     (tmp_path / "d.json").write_bytes(dumped([*rows, {"id": "a/b", "tags": []}]))
     if suffix == "parquet":
         with duckdb.connect() as connection:
             connection.execute(f"COPY (FROM read_json('{tmp_path / 'd.json'}')) TO '{dump}'")
-    with pytest.raises(ImportFileError, match=f"list of {what}, not of models: 3 of 4 rows"):
+    with pytest.raises(ImportFileError, match=f"list of {kind}, not of models: 3 of 4 rows"):
         ingest(store, dump)
     assert list_snapshots(store) == []
 

@@ -33,15 +33,15 @@ def ingest(store: Store, folder: Path, number: int, rows, **more) -> int:
     """Observe `rows` on day `number`; return the snapshot."""
     dump = folder / f"{number}.json"
     dump.write_text(json.dumps(rows))
-    when = DAY + timedelta(days=number)
-    told: dict[str, Any] = {
+    at = DAY + timedelta(days=number)
+    options: dict[str, Any] = {
         "kind": "import",
         "origin": dump.name,
         "scope": Scope(),
         "complete": True,
     } | more
     return ingest_files(
-        store, [dump], NewSnapshot(observed_from=when, observed_to=when, **told)
+        store, [dump], NewSnapshot(observed_from=at, observed_to=at, **options)
     ).snapshot
 
 
@@ -74,9 +74,9 @@ def worlds(seed: int, days: int):
 def spans(store: Store) -> list[list[tuple]]:
     """Return the history: spans by the snapshots' times, whatever ids and numbers they got."""
     ends = """
-        JOIN snapshots AS one ON one.series_id = spans.series_id AND one.position = valid_from
-        LEFT JOIN snapshots AS other
-            ON other.series_id = spans.series_id AND other.position = valid_to
+        JOIN snapshots AS first ON first.series_id = spans.series_id AND first.position = valid_from
+        LEFT JOIN snapshots AS last
+            ON last.series_id = spans.series_id AND last.position = valid_to
     """
     numbered = "SELECT DISTINCT series_id, model, key FROM versions"
     counts = """(SELECT series_id, model, valid_from, NULL AS valid_to, * EXCLUDE (series_id, model,
@@ -84,9 +84,9 @@ def spans(store: Store) -> list[list[tuple]]:
     return [
         store.execute(sql).fetchall()
         for sql in (
-            "SELECT one.observed_to, other.observed_to, spans.* EXCLUDE (series_id, model, "
+            "SELECT first.observed_to, last.observed_to, spans.* EXCLUDE (series_id, model, "
             f"valid_from, valid_to) FROM versions AS spans {ends} ORDER BY ALL",
-            "SELECT key, one.observed_to, other.observed_to, downloads, downloads_all_time, likes "
+            "SELECT key, first.observed_to, last.observed_to, downloads, downloads_all_time, likes "
             f"FROM {counts} AS spans JOIN ({numbered}) USING (series_id, model) {ends} "
             "ORDER BY ALL",
             "SELECT observed_to, missing_columns, models FROM snapshots ORDER BY ALL",
@@ -124,11 +124,11 @@ def test_any_order_of_arrival_and_forgetting_give_the_same_history(opened, tmp_p
         for number, snapshot in snapshots.items():
             assert store.execute(SEEN.format(snapshot)).fetchall() == alone[number]
         assert spans(store) == spans(in_order)
-        gone = chance.sample(range(6), 3)
-        for number in gone:
+        deleted = chance.sample(range(6), 3)
+        for number in deleted:
             delete_snapshots(store, snapshots[number])
         never = opened()
-        for number in sorted({*range(6)} - {*gone}):
+        for number in sorted({*range(6)} - {*deleted}):
             ingest(never, tmp_path, number, days[number])
         assert spans(store) == spans(never)
 
@@ -154,20 +154,20 @@ def test_the_snapshots_of_2026_equal_their_replay_in_any_order(opened, shared_da
     for order in (range(7), random.Random(7).sample(range(7), 7)):
         store = opened()
         for number in order:
-            when = datetime(2026, 8, 31, tzinfo=UTC) + timedelta(days=number)
+            at = datetime(2026, 8, 31, tzinfo=UTC) + timedelta(days=number)
             snapshot = ingest_files(
-                store, [dumps[number]], NewSnapshot("import", "radar", Scope(), when, when, None)
+                store, [dumps[number]], NewSnapshot("import", "radar", Scope(), at, at, None)
             ).snapshot
             assert snapshot == len(list_snapshots(store))
-        for number, one in enumerate(list_snapshots(store)):
+        for number, saved in enumerate(list_snapshots(store)):
             columns = """id, author, created_at::TIMESTAMP, last_modified::TIMESTAMP, pipeline_tag,
                 library_name, tags, likes, downloads, gated::VARCHAR"""
-            seen = f"SELECT {columns} FROM models_in({one.id})"
+            stored = f"SELECT {columns} FROM models_in({saved.id})"
             replay = f"""SELECT {columns} FROM (SELECT * RENAME ("createdAt" AS created_at,
                 "lastModified" AS last_modified) FROM read_parquet('{dumps[number]}'))"""
-            count = store.execute(f"SELECT count(*) FROM ({seen})").fetchone()
-            assert count == (one.models,)
-            for difference in (f"{seen} EXCEPT ALL {replay}", f"{replay} EXCEPT ALL {seen}"):
+            count = store.execute(f"SELECT count(*) FROM ({stored})").fetchone()
+            assert count == (saved.models,)
+            for difference in (f"{stored} EXCEPT ALL {replay}", f"{replay} EXCEPT ALL {stored}"):
                 assert not store.execute(f"{difference} LIMIT 5").fetchall()
         rows = store.execute("SELECT count(*) FROM versions").fetchone()
         assert rows[0] < 22_000  # not seven copies of ten thousand
@@ -175,21 +175,21 @@ def test_the_snapshots_of_2026_equal_their_replay_in_any_order(opened, shared_da
 
 def test_a_model_is_gone_only_where_a_complete_source_looked_for_it(opened, tmp_path):
     store = opened()
-    old, new, kept = model(1), model(3 * 365 * 86_400), model(2)  # of 2022, 2025 and 2022
+    old, new, unchanged = model(1), model(3 * 365 * 86_400), model(2)  # of 2022, 2025 and 2022
     before, after = Scope(until=DAY.replace(year=2023)), Scope(since=DAY.replace(year=2023))
-    assert ingest(store, tmp_path, 0, [old, new, kept]) == 1
-    ingest(store, tmp_path, 1, [kept], complete=None)  # a dump that may lack anything
-    ingest(store, tmp_path, 2, [kept], scope=before)
+    assert ingest(store, tmp_path, 0, [old, new, unchanged]) == 1
+    ingest(store, tmp_path, 1, [unchanged], complete=None)  # a dump that may lack anything
+    ingest(store, tmp_path, 2, [unchanged], scope=before)
     ingest(store, tmp_path, 3, [old | {"id": "b/1"}], scope=Scope(author="b"), complete=False)
-    ingest(store, tmp_path, 4, [kept])
-    ingest(store, tmp_path, 5, [old, kept])
+    ingest(store, tmp_path, 4, [unchanged])
+    ingest(store, tmp_path, 5, [old, unchanged])
     ingest(store, tmp_path, 6, [], scope=after)
-    gone = store.execute(
+    removed = store.execute(
         "SELECT key, removed_after, removed_before, last_seen, first_absent_in, reappeared_in "
         "FROM removed_models ORDER BY removed_before, key"
     ).fetchall()
     day = [(DAY + timedelta(days=n)).replace(tzinfo=None) for n in range(6)]
-    assert gone == [
+    assert removed == [
         (old["_id"], day[0], day[2], 1, 3, 4),
         (old["_id"], day[3], day[4], 4, 5, 6),  # back, renamed, and gone again
         (new["_id"], day[0], day[4], 1, 5, None),
@@ -229,7 +229,7 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(censuses, share
         return plain.execute(f"SELECT count(*) FROM {sql}").fetchone()[0]
 
     both = "old JOIN new USING (id) WHERE"
-    had, has = (f"list_contains({one}.tags, 'tf')" for one in ("old", "new"))
+    tagged_before, tagged_after = (f"list_contains({state}.tags, 'tf')" for state in ("old", "new"))
     wanted = {
         ("kept", None): count(f"{both} true"),
         ("renamed", None): 0,
@@ -239,8 +239,8 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(censuses, share
         ),
         ("removed", None): count("old ANTI JOIN new USING (id)"),
         ("added", None): count("new ANTI JOIN old USING (id)"),
-        ("gained", "tensorflow"): count(f"{both} NOT {had} AND {has}"),
-        ("lost", "tensorflow"): count(f"{both} {had} AND NOT {has}"),
+        ("gained", "tensorflow"): count(f"{both} NOT {tagged_before} AND {tagged_after}"),
+        ("lost", "tensorflow"): count(f"{both} {tagged_before} AND NOT {tagged_after}"),
     }
     query, parameters = load("changes"), {"earlier": 1, "later": 2, "frameworks": ["tensorflow"]}
     shutil.copy(censuses, tmp_path / "h.duckdb")
@@ -251,13 +251,15 @@ def test_two_censuses_together_tell_what_stayed_went_and_changed(censuses, share
             min(wanted["kept", None], wanted["removed", None], wanted["gained", "tensorflow"]) > 100
         )
         # where the Hub redirects a name that is gone, its model stayed
-        ((gone,),) = plain.execute(
+        ((old_name,),) = plain.execute(
             "SELECT min(id) FROM (FROM old ANTI JOIN new USING (id))"
         ).fetchall()
-        ((other,),) = plain.execute(
+        ((new_name,),) = plain.execute(
             "SELECT min(id) FROM (FROM new ANTI JOIN old USING (id))"
         ).fetchall()
-        record_dates(store, [CreationDate(gone, None, other)], kind="first commit", origin="a test")
+        record_dates(
+            store, [CreationDate(old_name, None, new_name)], kind="first commit", origin="a test"
+        )
         rows = query.run(store, parameters)
         found = {row["change"]: row["models"] for row in rows}
         assert found["renamed"] == 1
@@ -289,8 +291,8 @@ def test_a_history_saved_in_files_comes_back_and_they_only_grow(opened, tmp_path
         assert spans(restored) == spans(store)
         assert list_snapshots(restored) == list_snapshots(store)
         for table in ("creation_dates", "removed_models", "metadata"):
-            asked = f"FROM {table} ORDER BY ALL"
-            assert restored.execute(asked).fetchall() == (store.execute(asked).fetchall())
+            query = f"FROM {table} ORDER BY ALL"
+            assert restored.execute(query).fetchall() == store.execute(query).fetchall()
         # and history goes on there as it would have here
         assert ingest(restored, tmp_path, 6, days[0]) == ingest(store, tmp_path, 6, days[0]) == 7
         assert spans(restored) == spans(store)
@@ -300,5 +302,5 @@ def test_a_history_saved_in_files_comes_back_and_they_only_grow(opened, tmp_path
     next(iter(sorted((saved / "versions").iterdir(), reverse=True))).unlink()
     with pytest.raises(ImportFileError, match="Incomplete history in"):
         import_history(again, saved)
-    with Store.open(again) as kept:
-        assert spans(kept) == spans(store)  # as it was
+    with Store.open(again) as reopened:
+        assert spans(reopened) == spans(store)  # as it was

@@ -138,7 +138,7 @@ def test_import_counts_unreadable_values(store, tmp_path):
     assert result.models == 3
     assert result.missing_id == 1
     assert result.unknown_keys == {"surprise": 1}
-    assert {one.field: (one.models, one.example) for one in result.unreadable} == {
+    assert {entry.field: (entry.models, entry.example) for entry in result.unreadable} == {
         "architectures": (1, "text"),
         "created_at": (1, "7"),
         "downloads": (1, '{"x": 1}'),
@@ -165,7 +165,9 @@ def test_an_observation_of_nothing_is_one(store, tmp_path):
     dump = tmp_path / "empty.json"
     dump.write_text("[]")
     assert ingest(store, dump).models == 0
-    assert [(one.models, one.missing_columns) for one in list_snapshots(store)] == [(0, [])]
+    assert [(snapshot.models, snapshot.missing_columns) for snapshot in list_snapshots(store)] == [
+        (0, [])
+    ]
 
 
 def test_a_scope_keeps_its_period_only(store, tmp_path):
@@ -177,7 +179,7 @@ def test_a_scope_keeps_its_period_only(store, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "message"),
     [
         ("broken.jsonl", as_lines(ROWS) + b'{"id": "a/b", "tags": [}\n', r"broken\.jsonl.*line 3"),
         ("cut.json.gz", gzip.compress(json.dumps(ROWS).encode())[:-30], r"cut\.json\.gz|gzip"),
@@ -185,12 +187,12 @@ def test_a_scope_keeps_its_period_only(store, tmp_path):
         ("list.xls", b"", r"list\.xls is empty"),
     ],
 )
-def test_an_unreadable_dump_says_where_and_changes_nothing(store, tmp_path, name, data, told):
+def test_an_unreadable_dump_says_where_and_changes_nothing(store, tmp_path, name, data, message):
     good, bad = tmp_path / "good.jsonl", tmp_path / name
     good.write_bytes(as_lines(ROWS))
     bad.write_bytes(data)
     ingest(store, good)
-    with pytest.raises(ImportFileError, match=told):
+    with pytest.raises(ImportFileError, match=message):
         ingest(store, bad)
     assert len(list_snapshots(store)) == 1
     assert store.execute("SELECT count(*) FROM models_in(1)").fetchone() == (2,)

@@ -61,7 +61,7 @@ def test_first_runs_of_one_database_all_succeed(tmp_path):
         _, err = run.communicate(timeout=120)
         assert run.returncode == 0, err
     with Store.open(tmp_path / "hfscan.duckdb") as store:
-        assert [one.origin for one in list_snapshots(store)] == [
+        assert [snapshot.origin for snapshot in list_snapshots(store)] == [
             "0.json",
             "1.json",
             "2.json",
@@ -76,9 +76,9 @@ def test_exports_to_one_folder_leave_a_whole_one(tmp_path):
     for run in [hfscan(tmp_path, "export", "out") for _ in range(3)]:
         _, err = run.communicate(timeout=120)
         assert run.returncode == 0, err
-        tables = {one.name for one in (tmp_path / "out").iterdir()}
+        tables = {file.name for file in (tmp_path / "out").iterdir()}
         assert tables >= {"models", "figures", "snapshots", "frameworks", "reports", "README.md"}
-    assert {one.name for one in tmp_path.iterdir()} == {"0.json", "hfscan.duckdb", "out"}
+    assert {file.name for file in tmp_path.iterdir()} == {"0.json", "hfscan.duckdb", "out"}
 
 
 @pytest.mark.parametrize("target", ["hfscan.duckdb", "out"])
@@ -90,11 +90,11 @@ def test_second_process_names_the_holder_and_waits(tmp_path, target):
     with start(tmp_path, "-c", HOLDER, tmp_path / target) as holder:
         assert holder.stdout.readline() == "held\n"
         second = hfscan(tmp_path, *(("export", "out") if target == "out" else first))
-        told = second.stderr.readline()
-        while "Waiting" not in told and told:
-            told = second.stderr.readline()
-        assert f"Waiting for process {holder.pid}, since " in told
-        assert target in told
+        line = second.stderr.readline()
+        while "Waiting" not in line and line:
+            line = second.stderr.readline()
+        assert f"Waiting for process {holder.pid}, since " in line
+        assert target in line
         assert second.poll() is None
         holder.stdin.close()
     _, err = second.communicate(timeout=60)
@@ -108,7 +108,7 @@ def test_killed_holder_blocks_nobody(tmp_path):
     assert (tmp_path / "h.duckdb.lock").exists()
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
         assert list_snapshots(store) == []
-    assert [one.name for one in tmp_path.iterdir()] == ["h.duckdb"]
+    assert [file.name for file in tmp_path.iterdir()] == ["h.duckdb"]
 
 
 def test_lock_may_be_held_again_by_its_holder(tmp_path):
@@ -140,28 +140,28 @@ def test_reader_and_writer_name_each_other(tmp_path, held):
 
 def test_link_leads_to_the_database(tmp_path):
     write_dumps(tmp_path, 1)
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "kept" / "h.duckdb")
+    (tmp_path / "target").mkdir()
+    (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "target" / "h.duckdb")
     missing = hfscan(tmp_path, "snapshots")
     assert "There is no database at" in missing.communicate(timeout=60)[1]
     assert missing.returncode == 6
-    made = hfscan(tmp_path, "import", "0.json", "--observed-at", "2024-01-01")
-    assert made.communicate(timeout=60)[1] == ""
+    run = hfscan(tmp_path, "import", "0.json", "--observed-at", "2024-01-01")
+    assert run.communicate(timeout=60)[1] == ""
     assert (tmp_path / "hfscan.duckdb").is_symlink()
-    assert [one.name for one in (tmp_path / "kept").iterdir()] == ["h.duckdb"]
-    with Store.open(tmp_path / "kept" / "h.duckdb") as store:
+    assert [file.name for file in (tmp_path / "target").iterdir()] == ["h.duckdb"]
+    with Store.open(tmp_path / "target" / "h.duckdb") as store:
         assert len(list_snapshots(store)) == 1
 
 
 def test_crawl_through_a_link_keeps_all_beside_its_target(tmp_path):
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "kept" / "h.duckdb")
+    (tmp_path / "target").mkdir()
+    (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "target" / "h.duckdb")
     run = hfscan(tmp_path, "crawl", "--limit", "5")  # offline: it is stopped before it asks
     run.communicate(timeout=60)
     assert run.returncode == 3
     names = {journal_dir(tmp_path / "hfscan.duckdb"), cursors_file(tmp_path / "h.duckdb")}
-    assert names == {tmp_path / "kept" / "h.duckdb.journal", tmp_path / "h.duckdb.cursors"}
-    assert [one.name for one in tmp_path.iterdir() if one.name.startswith("hfscan.")] == [
+    assert names == {tmp_path / "target" / "h.duckdb.journal", tmp_path / "h.duckdb.cursors"}
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith("hfscan.")] == [
         "hfscan.duckdb"
     ]
 

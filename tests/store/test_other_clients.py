@@ -46,31 +46,31 @@ def old_duckdb(request) -> Path:
         # without the environment's pins: they name another DuckDB
         pins = {"PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT"}
         environment = {name: value for name, value in os.environ.items() if name not in pins}
-        done = subprocess.run(
+        process = subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=300
         )
-        if done.returncode:
-            pytest.skip(f"DuckDB {OLD} cannot be installed: {done.stderr.strip()[-200:]}")
+        if process.returncode:
+            pytest.skip(f"DuckDB {OLD} cannot be installed: {process.stderr.strip()[-200:]}")
     return folder
 
 
 def test_older_duckdb_answers_the_same(censuses, old_duckdb):
     def ask(**variables):
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", ASK, censuses],
             env=os.environ | variables,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        assert process.returncode == 0, process.stderr
+        return json.loads(process.stdout)
 
-    here, there = ask(), ask(PYTHONPATH=str(old_duckdb))
-    assert there.pop("version").startswith(OLD)
-    assert here.pop("version") == duckdb.__version__
-    assert there == here
-    assert there["census"][0][0] > 0
+    current, older = ask(), ask(PYTHONPATH=str(old_duckdb))
+    assert older.pop("version").startswith(OLD)
+    assert current.pop("version") == duckdb.__version__
+    assert older == current
+    assert older["census"][0][0] > 0
 
 
 def test_view_census_is_the_newest_snapshot(censuses):
@@ -81,8 +81,8 @@ def test_view_census_is_the_newest_snapshot(censuses):
         view = SnapshotView.latest(store)
         assert shipped == [(view.snapshot.id, view.snapshot.models)]
         first = SnapshotView.latest(store, snapshot=1).connection  # shadows the file's view
-        asked = first.execute("SELECT DISTINCT snapshot FROM census").fetchall()
-        assert asked == [(1,)]
+        snapshots = first.execute("SELECT DISTINCT snapshot FROM census").fetchall()
+        assert snapshots == [(1,)]
     with duckdb.connect(censuses, read_only=True) as connection:
         found = connection.execute("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
         assert found == shipped
@@ -142,4 +142,4 @@ def test_forget_gives_space_back(tmp_path):
         assert store.execute("SELECT comment FROM duckdb_tables()").fetchone()[0]
     assert "snapshot 2" not in hfscan("import", "big.jsonl", "--observed-at", "2024-01-01").lower()
     with Store.open(path) as store:
-        assert {one.id for one in list_snapshots(store)} == {2, 3}
+        assert {snapshot.id for snapshot in list_snapshots(store)} == {2, 3}

@@ -40,9 +40,9 @@ def saved(tmp_path_factory):
                 for number in range(day - 1, 6)
             ]
             (folder / "dump.json").write_text(json.dumps(models))
-            seen = datetime(2024, 1, day, tzinfo=UTC)
+            at = datetime(2024, 1, day, tzinfo=UTC)
             ingest_files(
-                store, [folder / "dump.json"], NewSnapshot("import", "x", Scope(), seen, seen, True)
+                store, [folder / "dump.json"], NewSnapshot("import", "x", Scope(), at, at, True)
             )
         date = datetime(2019, 2, 18, tzinfo=UTC)
         record_dates(store, [CreationDate("ann/1", date)], kind="import", origin="a test")
@@ -79,7 +79,7 @@ def test_a_whole_history_is_restored(saved, tmp_path):
     shutil.copytree(saved, folder)
     import_history(tmp_path / "new.duckdb", folder)
     with Store.open(tmp_path / "new.duckdb") as store:
-        assert [one.models for one in list_snapshots(store)] == [6, 5, 4]
+        assert [snapshot.models for snapshot in list_snapshots(store)] == [6, 5, 4]
 
 
 FUTURE = "TIMESTAMP '2100-01-01'"

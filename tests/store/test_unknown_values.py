@@ -17,7 +17,9 @@ def test_unknown_is_left_out_of_every_denominator(imported):
     imported(*known, *unknown, {"id": "c/0", "tags": []})
     view = SnapshotView.latest(imported.store)
     pair = ("pytorch", "tensorflow")
-    shares = {(one.name, one.framework): one for one in view.exclusivity(FigureRequest(pair))}
+    shares = {
+        (figure.name, figure.framework): figure for figure in view.exclusivity(FigureRequest(pair))
+    }
     assert shares["exclusive", "pytorch"].denominator == 3
     assert (shares["none", None].numerator, shares["none", None].denominator) == (1, 4)
     assert shares["exclusive", "pytorch"].coverage == 0.5
@@ -58,7 +60,7 @@ def test_nan_in_parquet_is_no_number(tmp_path):
         result = ingest_files(store, [dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
         found = store.execute("SELECT id, downloads, likes FROM models_in(1) ORDER BY id")
         assert found.fetchall() == [("a/1", 12, None), ("a/2", None, 3), ("a/3", None, None)]
-    assert [(one.field, one.models) for one in result.unreadable] == [("downloads", 1)]
+    assert [(entry.field, entry.models) for entry in result.unreadable] == [("downloads", 1)]
 
 
 def test_export_brings_unreadable_back(imported, tmp_path):
@@ -70,6 +72,6 @@ def test_export_brings_unreadable_back(imported, tmp_path):
         load(store, tmp_path / "e")
         found = store.execute("SELECT id, tag_mask, unreadable FROM models_in(1) ORDER BY 1")
         assert found.fetchall() == [("a/b", 1, None), ("a/c", None, ["tags"])]
-        assert [(one.field, one.models) for one in list_snapshots(store)[0].unreadable] == [
+        assert [(entry.field, entry.models) for entry in list_snapshots(store)[0].unreadable] == [
             ("tags", 1)
         ]

@@ -12,7 +12,7 @@ INSTANT = datetime(2022, 3, 2, 23, 29, 4)
 
 
 @pytest.mark.parametrize(
-    ("given", "instant"),
+    ("value", "instant"),
     [
         ("2023-01-01T04:00:00+05:30", datetime(2022, 12, 31, 22, 30)),
         ("2022-03-02T23:29:04.000Z", INSTANT),
@@ -36,30 +36,30 @@ INSTANT = datetime(2022, 3, 2, 23, 29, 4)
     ],
     ids=str,
 )
-def test_date_is_read_as_utc(imported, given, instant):
-    (model,), unreadable = imported({"id": "a/b", "createdAt": given, "lastModified": given})
+def test_date_is_read_as_utc(imported, value, instant):
+    (model,), unreadable = imported({"id": "a/b", "createdAt": value, "lastModified": value})
     assert (model["created_at"], model["last_modified"]) == (instant, instant)
     assert unreadable == {}
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     ["06/01/2022", "", "yesterday", "2022-13-02T00:00:00.000Z", "epoch", "infinity", 7, 20221302,
      True, "02 Mar 2022 23:29:04 IST", "0001-01-01T00:00:00+05:30", [1], 1e300,
      "9999-12-31T23:59:59.000Z", "1677-09-21", "1900-01-01T00:00:00.000Z", "1970-01-01T00:00:00Z",
      "2015-12-31T23:59:59.000Z", "2024-07-13T00:00:01.000Z", "2031-01-01"],
     ids=repr,
 )  # fmt: skip
-def test_impossible_date_is_unreadable(imported, given):
-    (model,), unreadable = imported({"id": "a/b", "createdAt": given})
+def test_impossible_date_is_unreadable(imported, value):
+    (model,), unreadable = imported({"id": "a/b", "createdAt": value})
     assert (model["created_at"], model["at_cutoff"]) == (None, None)
     assert model["unreadable"] == ["created_at"]
-    example = given if isinstance(given, str) else json.dumps(given)
+    example = value if isinstance(value, str) else json.dumps(value)
     assert unreadable == {"created_at": (1, example)}
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     [
         ["pytorch", "bert"],
         "['pytorch', 'bert']",
@@ -74,27 +74,27 @@ def test_impossible_date_is_unreadable(imported, given):
     ],
     ids=str,
 )
-def test_tags_are_read_from_text(imported, given):
-    (model,), unreadable = imported({"id": "a/b", "tags": given})
+def test_tags_are_read_from_text(imported, value):
+    (model,), unreadable = imported({"id": "a/b", "tags": value})
     assert model["tags"] == ["pytorch", "bert"]
     assert model["tag_mask"] == 1
     assert unreadable == {}
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     ["not a list", "pytorch;bert", "[pytorch", [{"name": "pytorch"}], {"a": 1}, 3, "3", "",
      "['a', __import__('os').getcwd()]", [["pytorch"]], [None], ["['a']", "['b']"]],
     ids=repr,
 )  # fmt: skip
-def test_unreadable_tags_are_unknown(imported, given):
-    (model,), unreadable = imported({"id": "a/b", "tags": given})
+def test_unreadable_tags_are_unknown(imported, value):
+    (model,), unreadable = imported({"id": "a/b", "tags": value})
     assert (model["tags"], model["tag_mask"], model["loadable_mask"]) == (None, None, None)
     assert unreadable["tags"][0] == 1
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     [
         [{"rfilename": "pytorch_model.bin"}, {"rfilename": "a.json"}],
         ["pytorch_model.bin", "a.json"],
@@ -115,15 +115,15 @@ def test_unreadable_tags_are_unknown(imported, given):
     ],
     ids=str,
 )
-def test_files_are_read_from_text(imported, given):
-    (model,), unreadable = imported({"id": "a/b", "siblings": given})
+def test_files_are_read_from_text(imported, value):
+    (model,), unreadable = imported({"id": "a/b", "siblings": value})
     assert model["files"] == ["pytorch_model.bin", "a.json"]
     assert model["weights_mask"] == 1
     assert unreadable == {}
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     ["RepoSibling(size=1)", [{"size": 1}], [3], 3, "3", "", {"a.bin": 1}, ["a.bin", {"x": 1}],
      [{"rfilename": {"a": 1}}], "12 files", "none", [None], [{"rfilename": ["a"]}],
      ["<huggingface_hub.hf_api.RepoSibling object at 0x7f3a>"], ["RepoFile: {...}"],
@@ -131,8 +131,8 @@ def test_files_are_read_from_text(imported, given):
      [{"rfilename": True}]],
     ids=repr,
 )  # fmt: skip
-def test_unreadable_files_leave_weights_unknown(imported, given):
-    (model,), unreadable = imported({"id": "a/b", "tags": [], "siblings": given})
+def test_unreadable_files_leave_weights_unknown(imported, value):
+    (model,), unreadable = imported({"id": "a/b", "tags": [], "siblings": value})
     assert (model["files"], model["weights_mask"], model["tag_mask"]) == (None, None, 0)
     assert unreadable["files"][0] == 1
 
@@ -158,13 +158,13 @@ def test_odd_file_names_are_kept(imported):
         "a (v=2).bin",
     ]
     (model,), unreadable = imported(
-        {"id": "a/b", "siblings": [{"rfilename": one} for one in names]}
+        {"id": "a/b", "siblings": [{"rfilename": name} for name in names]}
     )
     assert (model["files"], unreadable) == (names, {})
 
 
 @pytest.mark.parametrize(
-    ("given", "count"),
+    ("value", "count"),
     [
         (2**63 - 1, 2**63 - 1),
         (12.0, 12),
@@ -180,30 +180,30 @@ def test_odd_file_names_are_kept(imported):
         (True, None),
         ("many", None),
     ],
-    ids=lambda value: str(value)[:24],
+    ids=lambda item: str(item)[:24],
 )
-def test_count_is_kept_or_unreadable(imported, given, count):
-    fields = {"downloads": given, "likes": given, "downloadsAllTime": given}
-    (model,), unreadable = imported({"id": "a/b", **fields, "safetensors": {"total": given}})
+def test_count_is_kept_or_unreadable(imported, value, count):
+    fields = {"downloads": value, "likes": value, "downloadsAllTime": value}
+    (model,), unreadable = imported({"id": "a/b", **fields, "safetensors": {"total": value}})
     columns = ("downloads", "likes", "downloads_all_time", "parameters")
     assert [model[name] for name in columns] == [count] * 4
     assert set(unreadable) == (set() if count is not None else set(columns))
 
 
 @pytest.mark.parametrize(
-    ("given", "gated", "disabled"),
+    ("value", "gated", "disabled"),
     [
         *(
-            (given, "false", False)
-            for given in ("False", " f ", "no", "N", "off", "0", "0.0", 0, 0.0)
+            (value, "false", False)
+            for value in ("False", " f ", "no", "N", "off", "0", "0.0", 0, 0.0)
         ),
-        *((given, "true", True) for given in ("true", "T", "yes", "y", "ON", "1", "1.0", 1, True)),
-        *((given, None, None) for given in ("", " ", "nan", "N/A", None)),
+        *((value, "true", True) for value in ("true", "T", "yes", "y", "ON", "1", "1.0", 1, True)),
+        *((value, None, None) for value in ("", " ", "nan", "N/A", None)),
     ],
     ids=repr,
 )
-def test_flag_is_read_in_every_spelling(imported, given, gated, disabled):
-    row = {"gated": given, "disabled": given, "private": given}
+def test_flag_is_read_in_every_spelling(imported, value, gated, disabled):
+    row = {"gated": value, "disabled": value, "private": value}
     models, unreadable = imported({"id": "a/b", **row}, {"id": "a/c"})
     if disabled:
         assert ([model["id"] for model in models], imported.result.private) == (["a/c"], 1)
@@ -313,8 +313,8 @@ def test_nested_objects_are_read_from_text(imported):
 
 
 def test_number_is_no_base_model(imported):
-    given = {"id": "a/b", "baseModels": {"relation": "adapter", "models": [{"id": 7}]}}
-    (model,), unreadable = imported(given)
+    row = {"id": "a/b", "baseModels": {"relation": "adapter", "models": [{"id": 7}]}}
+    (model,), unreadable = imported(row)
     assert (model["base_models"], model["base_relation"]) == (None, "adapter")
     assert unreadable == {"base_models": (1, '[{"id": 7}]')}
 

@@ -282,13 +282,13 @@ def _damage(chance: random.Random, folder: Path) -> int:
 
 def _wrong(rows: list[State], base: set[str] | None, world: World, plan: Plan) -> Iterator[str]:
     """Yield how a snapshot differs from the truth; `base`: the models that an update carries."""
-    seen = Counter(row[0] for row in rows)
-    if doubled := [key for key, n in seen.items() if n > 1]:
+    counts = Counter(row[0] for row in rows)
+    if doubled := [key for key, n in counts.items() if n > 1]:
         yield f"doubled {doubled[:5]} and more: {len(doubled)}"
     expected = world.expected(base)
     if "skipped-row" in plan.faults:  # at the very end of a list nothing tells of it
         expected -= _ends(expected)
-    if lost := expected - seen.keys():
+    if lost := expected - counts.keys():
         yield f"lost {sorted(lost)[:5]} and more: {len(lost)}"
     for row in rows:
         states = world.allowed(row[0], update=base is not None)

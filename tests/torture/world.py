@@ -19,8 +19,8 @@ class World:
         self.states: dict[str, list[State | None]] = {}
         """since the last `begin`"""
         self.earlier: dict[str, list[State | None]] = {}
-        """before that, since the last `begin` that was not one of an update"""
-        self.told: set[str] = set()
+        """before that, since the last `begin` of a full crawl"""
+        self.must_see: set[str] = set()
         """whose creation or commit an update must see: all before `begin`, none after it"""
         self._commits: list[str] = []
         self._created = 0
@@ -28,53 +28,53 @@ class World:
 
     def begin(self, *, update: bool = False) -> None:
         """Begin a census."""
-        for one, states in self.states.items():
-            self.earlier.setdefault(one, []).extend(states)
+        for id_, states in self.states.items():
+            self.earlier.setdefault(id_, []).extend(states)
         if not update:
             self.earlier = {}
         self.states = {model["_id"]: [as_seen(model)] for model in self.population}
-        self.told.update(self._commits)
+        self.must_see.update(self._commits)
         self._commits.clear()
 
     def change(self) -> None:
         """Let something happen to a model. What is no commit leaves `lastModified` alone."""
         draw, kind = self._chance, self._chance.randrange(7)
-        one = draw.choice(self.population.ids)
+        id_ = draw.choice(self.population.ids)
         now = datetime.now(UTC)
         commit = {"lastModified": f"{now:%FT%T}.000Z"}
         if kind == 0:
             self._created += 1
-            place = draw.choice(("7", "63", one[:8], f"{int(now.timestamp()):08x}"))
-            one = (place + f"{self._created:x}".rjust(24 - len(place), "0"))[:24]
-            made = {"_id": one, "id": f"new/{one}", "tags": ["pytorch"], "likes": self._created}
-            self.population.put(made | commit)
+            place = draw.choice(("7", "63", id_[:8], f"{int(now.timestamp()):08x}"))
+            id_ = (place + f"{self._created:x}".rjust(24 - len(place), "0"))[:24]
+            model = {"_id": id_, "id": f"new/{id_}", "tags": ["pytorch"], "likes": self._created}
+            self.population.put(model | commit)
         elif kind == 1:
-            self.population.delete(one)
+            self.population.delete(id_)
         elif kind == 2:
-            hidden = bool((self.population.get(one) or {}).get("private"))
-            self.population.edit(one, private=not hidden)
+            hidden = bool((self.population.get(id_) or {}).get("private"))
+            self.population.edit(id_, private=not hidden)
         elif kind == 3:
-            self.population.edit(one, id=f"moved/{one}-{draw.randrange(1_000)}")
+            self.population.edit(id_, id=f"moved/{id_}-{draw.randrange(1_000)}")
         elif kind == 4:
-            self.population.edit(one, likes=draw.randrange(10**6))
+            self.population.edit(id_, likes=draw.randrange(10**6))
         else:
             tags = draw.sample(("pytorch", "tf", "jax", "onnx", "gguf"), 2)
-            self.population.edit(one, likes=draw.randrange(10**6), tags=tags, **commit)
+            self.population.edit(id_, likes=draw.randrange(10**6), tags=tags, **commit)
         if kind in (0, 5, 6):
-            self._commits.append(one)
-            self.told.discard(one)  # it leaps above a walk that is under way
-        self.states.setdefault(one, [None]).append(as_seen(self.population.get(one)))
+            self._commits.append(id_)
+            self.must_see.discard(id_)  # it leaps above a walk that is under way
+        self.states.setdefault(id_, [None]).append(as_seen(self.population.get(id_)))
 
     def expected(self, base: set[str] | None) -> set[str]:
         """Return the models that a census must hold; `base` are those that an update carries on."""
-        there = {one for one, states in self.states.items() if None not in states}
-        return there if base is None else base | (there & self.told)
+        present = {id_ for id_, states in self.states.items() if None not in states}
+        return present if base is None else base | (present & self.must_see)
 
-    def allowed(self, one: str, *, update: bool) -> list[State]:
+    def allowed(self, id_: str, *, update: bool) -> list[State]:
         """Return the states in which a census may hold a model."""
-        states = self.states.get(one, [None])
-        if update and (one not in self.told or None in states):
-            states = states + self.earlier.get(one, [])
+        states = self.states.get(id_, [None])
+        if update and (id_ not in self.must_see or None in states):
+            states = states + self.earlier.get(id_, [])
         return [state for state in states if state is not None]
 
 
@@ -89,6 +89,6 @@ def as_seen(model: dict[str, Any] | None) -> State | None:
         model.get("downloads"),
         model.get("likes"),
         model.get("tags"),
-        [one["rfilename"] for one in model["siblings"]] if "siblings" in model else None,
+        [file["rfilename"] for file in model["siblings"]] if "siblings" in model else None,
         modified and modified[:19],
     )

@@ -69,21 +69,21 @@ def tiny(config_class, changes):
     """Return a config with the sizes of random_models.toml that its class accepts."""
     model_type = config_class.model_type
     accepted = inspect.signature(config_class.__init__).parameters
-    given = {name: size for name, size in _SIZES.items() if name in accepted}
+    sizes = {name: size for name, size in _SIZES.items() if name in accepted}
     for name in _TOKENS.keys() & accepted.keys():
         default = accepted[name].default
-        if isinstance(default, int) and not 0 <= default < given.get("vocab_size", default + 1):
-            given[name] = _TOKENS[name]
+        if isinstance(default, int) and not 0 <= default < sizes.get("vocab_size", default + 1):
+            sizes[name] = _TOKENS[name]
     parts = _DATA["joined"].get(model_type, {})
     for name, part in parts.items():
         inner = tiny(type(transformers.AutoConfig.for_model(part)), {})
-        given[name] = inner.to_dict() | {"model_type": part}
+        sizes[name] = inner.to_dict() | {"model_type": part}
         if name == "decoder":
-            given[name] |= {"is_decoder": True, "add_cross_attention": True}
+            sizes[name] |= {"is_decoder": True, "add_cross_attention": True}
     for name, inner in getattr(config_class, "sub_configs", {}).items():
         if name not in parts:
-            given[name] = tiny(inner, {}).to_dict()
-    config = config_class(**{**given, **_DATA["own"].get(model_type, {}), **changes})
+            sizes[name] = tiny(inner, {}).to_dict()
+    config = config_class(**{**sizes, **_DATA["own"].get(model_type, {}), **changes})
     if config.is_encoder_decoder:
         config.decoder_start_token_id = config.decoder_start_token_id or _TOKENS["bos_token_id"]
     return config
