@@ -248,7 +248,8 @@ def at_no_latency(population: list[str], number: int) -> None:
             cpu = ratio(runs["listed"], runs[name], "cpu")
             label = f"fetch to journal, {workers}, 0 ms per page"
             show(label, f"{speed(runs[name])}, {times:.1f} x list_models "
-                 f"({speed(runs['listed'])}); {cpu:.1f} x in CPU time ({speed(runs[name], 'cpu')} of CPU, "
+                 f"({speed(runs['listed'])}); {cpu:.1f} x in CPU time "
+                 f"({speed(runs[name], 'cpu')} of CPU, "
                  f"{speed(runs['listed'], 'cpu')})", ">= 50 x", times >= 50, copy)  # fmt: skip
         bench.run(FETCH)
         runs = rounds(number, ingest=lambda: bench.run(INGEST), scan=lambda: bench.run(SCAN))

@@ -34,6 +34,11 @@ class Imports:
 
 
 @pytest.fixture
-def imported(tmp_path):
-    with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        yield Imports(store, tmp_path)
+def store(tmp_path):
+    with Store.open(tmp_path / "h.duckdb", write=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def imported(store, tmp_path):
+    return Imports(store, tmp_path)

@@ -1,31 +1,16 @@
 """Names in two columns, lists of other repos, keys of objects, cut cells, parts of a list."""
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import duckdb
 import pytest
+from dumps import encode, ingest
 
 from hfscan.errors import ImportFileError
 from hfscan.scope import Scope
-from hfscan.store import Ingested, NewSnapshot, Store, ingest_files, list_snapshots
+from hfscan.store import NewSnapshot, ingest_files, list_snapshots
 
 DAY = datetime(2024, 7, 11, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store.open(tmp_path / "h.duckdb", write=True) as opened:
-        yield opened
-
-
-def ingest(store: Store, dump: Path) -> Ingested:
-    return ingest_files(store, [dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
-
-
-def dumped(value: object) -> bytes:
-    return json.dumps(value).encode()
 
 
 @pytest.mark.parametrize("kind", ["json", "csv", "parquet"])
@@ -65,7 +50,7 @@ SPACE = {"sdk": "gradio", "tags": ["gradio"]}
 def test_lists_of_other_repos_are_refused(store, tmp_path, fields, kind, suffix):
     rows = [{"id": f"a/{number}", **fields} for number in range(3)]
     dump = tmp_path / f"d.{suffix}"
-    (tmp_path / "d.json").write_bytes(dumped([*rows, {"id": "a/b", "tags": []}]))
+    (tmp_path / "d.json").write_bytes(encode([*rows, {"id": "a/b", "tags": []}]))
     if suffix == "parquet":
         with duckdb.connect() as connection:
             connection.execute(f"COPY (FROM read_json('{tmp_path / 'd.json'}')) TO '{dump}'")
@@ -76,7 +61,7 @@ def test_lists_of_other_repos_are_refused(store, tmp_path, fields, kind, suffix)
 
 def test_models_with_fields_of_spaces_are_models(store, tmp_path):
     (tmp_path / "d.json").write_bytes(
-        dumped(
+        encode(
             [
                 {"id": "a/b", "sdk": None, "x": 1, "cardData": {"license": "mit"}},
                 {"id": "a/c", **SPACE, "library_name": "x"},
@@ -88,14 +73,14 @@ def test_models_with_fields_of_spaces_are_models(store, tmp_path):
 
 
 def test_columns_of_unequal_length_are_refused(store, tmp_path):
-    (tmp_path / "d.json").write_bytes(dumped({"id": ["a/b", "a/c"], "tags": [["pytorch"]]}))
+    (tmp_path / "d.json").write_bytes(encode({"id": ["a/b", "a/c"], "tags": [["pytorch"]]}))
     with pytest.raises(ImportFileError, match="columns of unequal length"):
         ingest(store, tmp_path / "d.json")
 
 
 def test_contradicting_key_is_counted(store, tmp_path):
     rows = {"a/b": {"id": "c/d", "tags": []}, "a/c": {"tags": []}, "a/e": {"id": "a/e", "tags": []}}
-    (tmp_path / "d.json").write_bytes(dumped(rows))
+    (tmp_path / "d.json").write_bytes(encode(rows))
     result = ingest(store, tmp_path / "d.json")
     found = store.execute("SELECT id FROM models_in(1) ORDER BY id")
     assert found.fetchall() == [("a/c",), ("a/e",), ("c/d",)]
@@ -105,7 +90,7 @@ def test_contradicting_key_is_counted(store, tmp_path):
 def test_cut_cells_are_unreadable(store, tmp_path):
     cut = {"id": "a/b", "tags": '["pyt', "library_name": "ker", "downloads": 7}
     page = {"rows": [{"row": cut, "truncated_cells": ["tags", "library_name"]}]}
-    (tmp_path / "d.json").write_bytes(dumped(page))
+    (tmp_path / "d.json").write_bytes(encode(page))
     result = ingest(store, tmp_path / "d.json")
     found = store.execute(
         "SELECT tags, tag_mask, library_name, downloads, unreadable FROM models_in(1)"
@@ -120,6 +105,6 @@ def test_part_of_the_rows_is_never_complete(store, tmp_path, extent):
     for number in range(3):
         pages.append(tmp_path / f"{number}.json")
         rows = [{"row": {"id": f"a/{number}", "tags": []}}]
-        pages[-1].write_bytes(dumped({"rows": rows, **extent}))
+        pages[-1].write_bytes(encode({"rows": rows, **extent}))
     result = ingest_files(store, pages, NewSnapshot("import", "d", Scope(), DAY, DAY, True))
     assert (result.models, result.partial, list_snapshots(store)[0].complete) == (3, True, False)
