@@ -1,4 +1,4 @@
-"""Recorded models, crawled over HTTP from the fake Hub and imported, give the same rows."""
+"""Recorded models give the same rows when crawled from the fake Hub and when imported."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""`hfscan crawl` as its users meet it: a real process against a real server."""
+"""`hfscan crawl` as a separate process against the fake Hub."""
 
 import os
 import random
@@ -48,7 +48,7 @@ def models(
         ).fetchall()
 
 
-def test_a_census_of_everything(tmp_path: Path) -> None:
+def test_full_crawl_stores_every_model(tmp_path: Path) -> None:
     with serving() as hub:
         code, out, err = crawled(tmp_path, "--endpoint", hub.url)
     assert (code, err) == (0, "")
@@ -60,7 +60,7 @@ def test_a_census_of_everything(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir() if file.name != "hf") == [db.name]
 
 
-def test_a_folder_whose_name_is_a_pattern_and_ends_a_literal(tmp_path: Path) -> None:
+def test_database_folder_may_hold_special_characters(tmp_path: Path) -> None:
     db = tmp_path / "Ann's [2022] {a}" / "h.duckdb"
     db.parent.mkdir()
     with serving() as hub:
@@ -69,7 +69,7 @@ def test_a_folder_whose_name_is_a_pattern_and_ends_a_literal(tmp_path: Path) -> 
     assert len(models(db)) == 1_000
 
 
-def test_a_year_is_the_cut_of_the_whole(tmp_path: Path) -> None:
+def test_year_equals_that_part_of_a_full_crawl(tmp_path: Path) -> None:
     with serving(page_size=10) as hub:
         variables = {"HF_ENDPOINT": hub.url}
         assert crawled(tmp_path, HFSCAN_DB="whole.duckdb", **variables)[0] == 0
@@ -85,7 +85,7 @@ def test_a_year_is_the_cut_of_the_whole(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
 @pytest.mark.parametrize("seed", range(3))
-def test_killed_at_any_moment_and_started_again(tmp_path: Path, seed: int) -> None:
+def test_killed_crawl_resumes_when_repeated(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     with serving(latency=0.01) as hub:
         kills = 0
@@ -109,7 +109,7 @@ def test_killed_at_any_moment_and_started_again(tmp_path: Path, seed: int) -> No
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
-def test_an_interrupt_says_that_nothing_is_lost(tmp_path: Path) -> None:
+def test_interrupted_crawl_says_how_to_continue(tmp_path: Path) -> None:
     with serving(latency=0.05) as hub:
         process = started(tmp_path, "--endpoint", hub.url)
         while len(hub.requests) < 3:
@@ -136,7 +136,7 @@ def test_interrupt_does_not_wait_for_a_stalled_hub(tmp_path: Path) -> None:
     assert "Nothing is lost" in err
 
 
-def test_killed_after_the_ingest_it_is_not_counted_twice(tmp_path: Path) -> None:
+def test_crawl_killed_after_ingest_is_stored_once(tmp_path: Path) -> None:
     with serving() as hub:
         assert crawled(tmp_path, "--endpoint", hub.url, "--limit", "1")[0] == 0
         # what a kill between ingest and clean-up leaves: the database and a finished journal
@@ -155,7 +155,7 @@ def test_killed_after_the_ingest_it_is_not_counted_twice(tmp_path: Path) -> None
         assert len(models(tmp_path / "hfscan.duckdb", snapshot=2)) == 1_000
 
 
-def test_two_crawls_of_one_second_are_two(tmp_path: Path) -> None:
+def test_crawls_within_one_second_are_two_snapshots(tmp_path: Path) -> None:
     db = tmp_path / "h.duckdb"
     with serving() as hub:
         for _ in range(4):
@@ -215,13 +215,13 @@ def test_private_models_are_left_out(tmp_path: Path) -> None:
         (["--limit", "0"], "1<=x"),
     ],
 )
-def test_a_wrong_value_is_a_usage_error(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_invalid_value_is_a_usage_error(tmp_path: Path, arguments: list[str], message: str) -> None:
     code, out, err = crawled(tmp_path, *arguments)
     assert (code, out) == (2, "")
     assert message in err
 
 
-def test_errors_have_their_codes_and_say_what_to_do(tmp_path: Path) -> None:
+def test_errors_have_exit_codes_and_advice(tmp_path: Path) -> None:
     code, out, err = crawled(tmp_path, "--endpoint", "http://127.0.0.1:9")
     assert (code, out) == (3, "")
     assert "http://127.0.0.1:9" in err
@@ -254,7 +254,7 @@ def test_errors_have_their_codes_and_say_what_to_do(tmp_path: Path) -> None:
         assert len(hub.requests) == before  # told before any walking
 
 
-def test_a_database_locked_at_the_end_keeps_the_walk(tmp_path: Path) -> None:
+def test_locked_database_keeps_the_fetched_pages(tmp_path: Path) -> None:
     db = tmp_path / "hfscan.duckdb"
     with serving(latency=0.02) as hub:
         assert crawled(tmp_path, "--endpoint", hub.url, "--limit", "1")[0] == 0

@@ -1,4 +1,4 @@
-"""The public API, and what the command line imports before it knows the command."""
+"""The public API, and the modules that the command line imports at its start."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Files written for a user: all of the new content, or the old one; never half of either."""
+"""Output files hold either the complete new content or the old one."""
 
 import os
 import stat

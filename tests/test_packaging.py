@@ -1,4 +1,4 @@
-"""The wheel carries all it needs: built, put into an empty environment, used from elsewhere."""
+"""The wheel is complete: it runs the demo in an empty environment."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""`snapshot.json`, which may come from a dataset on the Hub: read correctly or refused."""
+"""`snapshot.json`, perhaps of a dataset on the Hub, is read correctly or refused."""
 
 import json
 

@@ -66,7 +66,7 @@ def published(first_day, hub, tmp_path):
 
 @pytest.fixture
 def remote(hub, tmp_path):
-    """A fresh machine each time, unless it is named."""
+    """Return a function that makes a machine, a new one unless it is named."""
     numbers = iter(range(99))
 
     def start(work: str | None = None) -> DatasetTarget:
@@ -81,8 +81,8 @@ def run(remote, hub, day=0, **more):
     return remote.update(SyncOptions(hub.url, TOKEN, now=now, **more))
 
 
-def seen(remote):
-    """Every snapshot that a machine's database holds, with its models."""
+def read_snapshots(remote):
+    """Return every snapshot of a machine's database with its models."""
     with Store.open(remote.work / "hfscan.duckdb") as store:
         return [
             (known.id, store.execute(f"FROM models_in({known.id}) ORDER BY key").fetchall())
@@ -125,8 +125,8 @@ def test_each_day_is_one_commit_with_history(hub, remote, skip_reports):
     third = remote()
     state, _ = run(third, hub, day=8)
     assert (state.kind, state.message[:19]) == ("crawl", "data: +0 ~0 -1, pyt")
-    assert seen(third)[:2] == seen(second)
-    assert seen(third)[:1] == seen(first)
+    assert read_snapshots(third)[:2] == read_snapshots(second)
+    assert read_snapshots(third)[:1] == read_snapshots(first)
 
 
 def test_retention_deletes_old_updates(published, remote, skip_reports):
@@ -219,4 +219,4 @@ def test_killed_run_completes_when_repeated(hub, tmp_path, skip_reports, reached
     )
     state, _ = run(later, hub, day=1)
     assert state.message.startswith("data: +0 ~0 -0")
-    assert [len(models) for _, models in seen(later)] == [len(hub.population)] * 2
+    assert [len(models) for _, models in read_snapshots(later)] == [len(hub.population)] * 2

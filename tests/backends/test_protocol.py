@@ -1,4 +1,4 @@
-"""Whatever a backend sends, its case gets a verdict and the run continues."""
+"""Invalid replies of a backend become a verdict of the case, and the run continues."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""What a backend gets of an untrusted checkpoint: no code, no kernels, no other files."""
+"""A backend gets an untrusted checkpoint without code, kernels or other files."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`hfscan crawl` as a process of its own."""
+"""Run `hfscan crawl` as a separate process."""
 
 import subprocess
 from collections.abc import Callable

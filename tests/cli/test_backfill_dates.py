@@ -1,4 +1,4 @@
-"""`hfscan backfill-dates`: true dates of the models that are older than the Hub's dates."""
+"""`hfscan backfill-dates`: creation dates of models that are older than the Hub's dates."""
 
 import os
 import random

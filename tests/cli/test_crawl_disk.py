@@ -1,4 +1,4 @@
-"""`hfscan crawl` where the disk is full or cannot be written: told, and nothing lost."""
+"""`hfscan crawl` on a full or read-only disk: an error message, and no fetched page is lost."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ ALONE = ("--workers", "1")  # no second walker, however slow the machine is
 
 
 class Disk:
-    """A file system of its own, in memory."""
+    """A separate file system in memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -26,7 +26,7 @@ class Disk:
             pytest.skip(f"no file system can be mounted here: {process.stderr.strip()}")
 
     def leave(self, free: int) -> None:
-        """Fill it up to so many free bytes."""
+        """Fill the file system until `free` bytes are left."""
         self.clear()
         stats = os.statvfs(self.folder)
         with (self.folder / "ballast").open("wb") as file:
@@ -86,7 +86,7 @@ def test_full_before_the_first_page(disk, crawl) -> None:
     assert crawl(*ALONE)[0] == 0
 
 
-def test_full_during_the_walk(disk, crawl) -> None:
+def test_full_during_the_fetch(disk, crawl) -> None:
     assert crawl("--limit", "1")[0] == 0
     crawl.hub.requests.clear()
     disk.leave(MIB // 2)
@@ -129,7 +129,7 @@ def targets(hub: FakeHub) -> list[str]:
     return found
 
 
-def test_a_folder_that_may_only_be_read(disk, crawl) -> None:
+def test_read_only_folder(disk, crawl) -> None:
     assert crawl("--limit", "5")[0] == 0
     crawl.hub.requests.clear()
     disk.mount("remount,ro")
@@ -148,7 +148,7 @@ def test_a_folder_that_may_only_be_read(disk, crawl) -> None:
 
 
 @pytest.mark.parametrize("limit", [8 << 10, 64 << 10, MIB // 2, 3 * MIB])
-def test_a_file_that_may_not_grow(tmp_path, hub, crawls_in, limit) -> None:
+def test_file_size_limit(tmp_path, hub, crawls_in, limit) -> None:
     resource = pytest.importorskip("resource")
     crawl = crawls_in(tmp_path)
     crawl.endpoint = hub.url

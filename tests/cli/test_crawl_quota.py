@@ -1,4 +1,4 @@
-"""The Hub counts: `hfscan crawl` never uses more than its share of the quota."""
+"""`hfscan crawl` never uses more than its share of the quota, as counted by the Hub."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ POPULATION = Population.synthetic(600, seed=2)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_whole_run_keeps_within_its_share(crawl, workers) -> None:
+def test_crawl_keeps_within_its_share(crawl, workers) -> None:
     with FakeHub(POPULATION, quota=20, window=2, page_size=10) as hub:
         crawl.endpoint = hub.url
         assert crawl("--workers", workers)[0] == 0
@@ -21,7 +21,7 @@ def test_a_whole_run_keeps_within_its_share(crawl, workers) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
-def test_starting_again_and_again_exceeds_nothing(crawl) -> None:
+def test_repeated_starts_keep_within_the_quota(crawl) -> None:
     with FakeHub(POPULATION, quota=20, window=2, page_size=10) as hub:
         crawl.endpoint = hub.url
         for kills in range(4):

@@ -1,4 +1,4 @@
-"""`hfscan crawl --sample` and `--workers` as their users meet them."""
+"""`hfscan crawl --sample` and `--workers` on the command line."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from testhub import FakeHub, Population
 
 
-def test_a_sample_says_how_it_was_drawn_and_keeps_it(crawl) -> None:
+def test_sample_design_is_printed_and_stored(crawl) -> None:
     with FakeHub(Population.synthetic(3_000, seed=1), quota=None) as hub:
         crawl.endpoint = hub.url
         code, out, err = crawl("--sample", "0.05", "--seed", "7")
@@ -27,7 +27,7 @@ def test_a_sample_says_how_it_was_drawn_and_keeps_it(crawl) -> None:
     assert same[0][0] < 40
 
 
-def test_streams_begin_where_an_earlier_crawl_ended_its_pages(crawl) -> None:
+def test_workers_start_at_cursors_of_an_earlier_crawl(crawl) -> None:
     with FakeHub(Population.synthetic(1_000, seed=1), quota=None, page_size=10) as hub:
         crawl.endpoint = hub.url
         out = crawl("--workers", "4")[1]
@@ -52,7 +52,7 @@ def test_streams_begin_where_an_earlier_crawl_ended_its_pages(crawl) -> None:
         (["--workers", "0"], "1<=x<=32"),
     ],
 )
-def test_wrong_usage_is_said(crawl, arguments, message) -> None:
+def test_wrong_usage_is_reported(crawl, arguments, message) -> None:
     code, out, err = crawl(*arguments)
     assert (code, out) == (2, "")
     assert message in err

@@ -1,4 +1,4 @@
-"""`hfscan crawl --incremental`: what is new or changed since, and nothing else."""
+"""`hfscan crawl --incremental` stores models that are new or changed, and no others."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ def model(number: int, **more):
     } | more  # fmt: skip
 
 
-def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(crawl) -> None:
+def test_update_stores_changes_and_names_its_limits(crawl) -> None:
     population = Population.from_rows([model(n) for n in range(400)])
     ids = list(population.ids)
     with FakeHub(population, quota=None, page_size=20) as hub:
@@ -76,7 +76,7 @@ def test_an_update_brings_what_is_new_or_changed_and_says_what_it_cannot_see(cra
     assert crawl.rows(f"SELECT downloads FROM models_in(4) WHERE key = '{ids[300]}'") == [(1_000,)]
 
 
-def test_a_killed_update_begins_anew(crawl) -> None:
+def test_killed_update_starts_over(crawl) -> None:
     population = Population.from_rows([model(n) for n in range(40)])
     with FakeHub(population, quota=None, page_size=10) as hub:
         crawl.endpoint = hub.url
@@ -100,7 +100,7 @@ def test_a_killed_update_begins_anew(crawl) -> None:
     assert not [*crawl.folder.glob("*.journal")]
 
 
-def test_pages_of_an_update_that_lack_models_or_times_are_asked_for_again(crawl) -> None:
+def test_incomplete_update_pages_are_retried(crawl) -> None:
     population = Population.from_rows([model(n) for n in range(40)])
     with FakeHub(population, quota=None, page_size=10) as hub:
         crawl.endpoint = hub.url
@@ -115,7 +115,7 @@ def test_pages_of_an_update_that_lack_models_or_times_are_asked_for_again(crawl)
             assert crawl.rows(query) == [(15,)], fault
 
 
-def test_there_must_be_a_full_crawl_to_update(crawl) -> None:
+def test_update_needs_a_full_crawl(crawl) -> None:
     with FakeHub(Population.from_rows([model(1), model(2)]), quota=None) as hub:
         crawl.endpoint = hub.url
         assert crawl("--limit", "1")[0] == 0

@@ -1,4 +1,4 @@
-"""An endpoint holds no secret, and a token goes only where nobody else reads it."""
+"""Endpoints hold no secrets, and tokens are sent over safe connections only."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`hfscan import` refuses what is no snapshot, and says what it left out."""
+"""`hfscan import` refuses files that are no snapshot, and reports skipped rows."""
 
 import json
 from pathlib import Path

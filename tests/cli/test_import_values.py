@@ -1,4 +1,4 @@
-"""What `hfscan import` reads depends on no time zone, and what it could not read is said."""
+"""`hfscan import` reads the same values in every time zone, and reports unreadable ones."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Numeric options are finite and bounded: no value overflows or is taken for damage."""
+"""Numeric options are finite and bounded; no value overflows or is reported as damage."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command in the midst of a DuckDB query, and nothing is lost."""
+"""SIGINT and SIGTERM end a command during a DuckDB query without loss of data."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Whatever stdout and stderr are connected to: a message and a documented exit code."""
+"""Closed or full stdout and stderr give a message and a documented exit code."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Text of the Hub reaches no terminal, file or program raw, whichever command prints it."""
+"""Text of the Hub is escaped in terminals, files and data formats, by every command."""
 
 import csv
 import io
@@ -144,7 +144,7 @@ def test_messages_and_errors_are_one_line(run, db, hub, tmp_path):
         assert bool(err) or found in (0, 1)  # doctor tells on stdout
 
 
-def test_values_of_json_are_the_hubs_own(run, db):
+def test_json_values_are_those_of_the_hub(run, db):
     _, out, _ = run(
         "query", "SELECT id, tags FROM census ORDER BY id", "--format", "json", "--db", db
     )

@@ -1,4 +1,4 @@
-"""Wrong usage is refused with what was meant, never answered with nothing or something else."""
+"""Wrong usage is refused with a suggestion."""
 
 import json
 import sys

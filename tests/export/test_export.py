@@ -1,4 +1,4 @@
-"""An export is read by other tools, and brought back it gives the same figures."""
+"""Other tools can read an export, and importing it gives the same figures."""
 
 import json
 from datetime import UTC, datetime
@@ -62,7 +62,7 @@ def rows(db: Path, snapshot: int) -> list[tuple]:
         return store.execute(sql, [snapshot]).fetchall()
 
 
-def test_brought_back_it_is_the_same_observation(db, folder, tmp_path) -> None:
+def test_imported_export_equals_its_snapshot(db, folder, tmp_path) -> None:
     copy = tmp_path / "copy.duckdb"
     out = hfscan("import", folder, "--db", copy)
     assert out.startswith("Snapshot 1: 3,000 models observed 20")
@@ -88,7 +88,7 @@ def test_brought_back_it_is_the_same_observation(db, folder, tmp_path) -> None:
         assert reports[0] == reports[1]
 
 
-def test_the_same_observation_gives_the_same_bytes(db, folder, tmp_path) -> None:
+def test_export_is_reproducible_byte_for_byte(db, folder, tmp_path) -> None:
     again = tmp_path / "again"
     hfscan("export", again, "--db", db)
     files = {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()}
@@ -99,7 +99,7 @@ def test_the_same_observation_gives_the_same_bytes(db, folder, tmp_path) -> None
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_one_table_alone(db, folder, tmp_path) -> None:
+def test_export_of_one_table(db, folder, tmp_path) -> None:
     only = tmp_path / "only"
     assert hfscan("export", only, "--db", db, "--table", "figures").startswith(
         "Wrote 1 snapshots, "
@@ -109,7 +109,7 @@ def test_one_table_alone(db, folder, tmp_path) -> None:
     assert (only / figures).read_bytes() == (folder / figures).read_bytes()
 
 
-def test_the_history_tells_when_each_state_was_seen(tmp_path) -> None:
+def test_history_holds_the_span_of_each_state(tmp_path) -> None:
     db = tmp_path / "h.duckdb"
     first = {"_id": "630000000000000000000001", "id": "ann/a", "tags": ["pytorch"]}
     second = {"_id": "630000000000000000000002", "id": "ann/b", "tags": ["tf"]}
@@ -181,7 +181,7 @@ def test_datasets_reads_it_by_its_card(folder, tmp_path) -> None:
     assert len(datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path))) == 3_000
 
 
-def test_the_card_says_what_is_there(folder) -> None:
+def test_card_describes_the_tables(folder) -> None:
     card = (folder / "README.md").read_text(encoding="utf-8")
     _, front, text = card.split("---\n", 2)
     about = yaml.safe_load(front)
@@ -193,7 +193,7 @@ def test_the_card_says_what_is_there(folder) -> None:
     assert (folder / "reports" / "year-2022.md").read_text("utf-8").startswith("# ")
 
 
-def test_for_a_dataset_on_the_hub_the_card_says_how_to_query_it_there(db, tmp_path) -> None:
+def test_card_of_a_hub_dataset_shows_its_queries(db, tmp_path) -> None:
     with Store.open(db) as store:
         exported = export(store, tmp_path / "x", snapshot=list_snapshots(store)[0])
     write_card(exported, repo="ann/census", license="cc0-1.0")
@@ -203,7 +203,7 @@ def test_for_a_dataset_on_the_hub_the_card_says_how_to_query_it_there(db, tmp_pa
     assert "license: cc0-1.0" in card
 
 
-def test_what_is_no_export_is_left_alone(run_cli, db, tmp_path, folder) -> None:
+def test_other_folders_are_left_alone(run_cli, db, tmp_path, folder) -> None:
     other = tmp_path / "mine"
     other.mkdir()
     (other / "diary.txt").write_text("dear diary")

@@ -1,4 +1,4 @@
-"""What an export's folder must be to be imported: anything else is refused, and nothing changes."""
+"""Folders that are no intact export are refused without any change."""
 
 import hashlib
 import json
@@ -195,7 +195,7 @@ def test_a_damaged_file_is_refused(folder, load):
         ("SELECT repeat('x', 100000000) AS id", 1),  # and 10 KB by compression
     ],
 )
-def test_a_bomb_is_not_unpacked(folder, load, select, rows):
+def test_compression_bomb_is_not_unpacked(folder, load, select, rows):
     file = folder / "models" / "2023.parquet"
     duckdb.execute(f"COPY ({select}) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
     assert file.stat().st_size < 50_000
@@ -205,7 +205,7 @@ def test_a_bomb_is_not_unpacked(folder, load, select, rows):
     assert "not plausible" in err
 
 
-def test_links_and_paths_that_lead_away_are_refused(folder, load, tmp_path):
+def test_links_and_paths_outside_are_refused(folder, load, tmp_path):
     manifest, file = folder / "manifest.json", folder / "models" / "2023.parquet"
     about = json.loads(manifest.read_text())
     for name in ("../models/2023.parquet", "../secret.parquet", "/etc/x.parquet", "models/../../x"):

@@ -216,7 +216,7 @@ def test_page_has_at_most_1000_models():
             assert len(httpx.get(f"{hub.url}/api/models{query}").json()) == 1000
 
 
-def test_private_models_are_listed_for_their_owner_only(hub):
+def test_private_models_are_listed_for_owners_only(hub):
     def ids(token):
         headers = {"authorization": f"Bearer {token}"} if token else {}
         return {m["id"] for m in httpx.get(f"{hub.url}/api/models", headers=headers).json()}
@@ -309,7 +309,7 @@ def test_closed_hub_closes_its_connections():
             client.get(f"{hub.url}/api/models")
 
 
-def test_synthetic_models_are_reproducible_and_labelled():
+def test_synthetic_models_are_stable_and_labelled():
     def pages(seed):
         with FakeHub(Population.synthetic(1500, seed=seed)) as hub:
             response = httpx.get(f"{hub.url}/api/models?sort=createdAt&direction=1&full=true")

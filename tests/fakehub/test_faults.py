@@ -1,4 +1,4 @@
-"""Each fault has the effect that its name says."""
+"""Each fault has the effect that its name states."""
 
 import gzip
 import json

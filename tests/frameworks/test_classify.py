@@ -1,4 +1,4 @@
-"""The taxonomy: every tag and library placed, and Python and SQL of one mind on real models."""
+"""The taxonomy has no duplicates; Python and SQL classify recorded models alike."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ PYTORCH, TENSORFLOW = frozenset({"pytorch"}), frozenset({"tensorflow"})
 BERT = {"model_type": "bert", "architectures": ["BertForMaskedLM"]}
 
 
-def test_no_library_or_tag_is_placed_twice_and_no_bit_is_shared():
+def test_taxonomy_has_no_duplicates():
     known = taxonomy()
     for placed in (
         [name for framework in known.frameworks for name in framework.libraries]
@@ -75,7 +75,7 @@ def test_no_library_or_tag_is_placed_twice_and_no_bit_is_shared():
         ({"tags": [], "siblings": ["my.ptl.md", "notpytorch.gguf.txt"]}, set(), set(), set()),
     ],
 )  # fmt: skip
-def test_what_serves_what(model, tag, weights, loadable):
+def test_classification_of_examples(model, tag, weights, loadable):
     found = hfscan.classify(model)
     assert (found.tag, found.weights, found.loadable) == (tag, weights, loadable)
 

@@ -1,4 +1,4 @@
-"""Servers that speak bytes, not HTTP: what no library would send."""
+"""Servers that send arbitrary bytes, to produce responses that HTTP libraries would not send."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""Errors of the official client, whatever it talks through, become hfscan's own."""
+"""Errors of the official client and of its libraries become errors of hfscan."""
 
 import json
 import time
@@ -220,7 +220,7 @@ def test_translate_client_errors_of_any_library(error: Exception, expected) -> N
         raised_by_client(error)
 
 
-def test_translate_client_errors_leaves_errors_of_hfscan_alone() -> None:
+def test_translate_client_errors_keeps_own_errors() -> None:
     for error in (ZeroDivisionError("ours"), HubRefusedError("no"), KeyError("ours")):
         translated = translate_client_errors("http://hub", "x cannot be had", "Try again.")
         with pytest.raises(type(error), match=r"ours|no"), translated:

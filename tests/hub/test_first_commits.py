@@ -1,4 +1,4 @@
-"""First commits: found where history grows meanwhile; what is broken stops neither the rest."""
+"""First commits are found while histories grow; one failure does not affect other models."""
 
 import json
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -26,7 +26,7 @@ def dated(
         )
 
 
-def test_one_broken_model_is_named_and_the_rest_is_dated(tmp_path: Path) -> None:
+def test_failed_model_is_named_and_others_are_dated(tmp_path: Path) -> None:
     class Broken(Faults):
         def pick(self, target: str) -> str | None:
             return "500" if NAMES[1] in target else None
@@ -38,7 +38,7 @@ def test_one_broken_model_is_named_and_the_rest_is_dated(tmp_path: Path) -> None
     assert "500" in result.failed[NAMES[1]]
 
 
-def test_a_hub_that_fails_altogether_is_said(tmp_path: Path) -> None:
+def test_failing_hub_is_reported(tmp_path: Path) -> None:
     with FakeHub(POPULATION, quota=None, faults=Faults({"500": 1.0}, most=1_000)) as server:
         with pytest.raises(HubUnreachableError, match="500"):
             dated(tmp_path, server.url, NAMES)
@@ -47,7 +47,7 @@ def test_a_hub_that_fails_altogether_is_said(tmp_path: Path) -> None:
         dated(tmp_path, "http://127.0.0.1:9", NAMES)
 
 
-def test_a_bad_token_is_not_taken_for_missing_models(tmp_path: Path) -> None:
+def test_invalid_token_is_not_read_as_missing_models(tmp_path: Path) -> None:
     with FakeHub(POPULATION, quota=None) as server:
         with pytest.raises(HubRefusedError, match="token was refused"):
             dated(tmp_path, server.url, NAMES, token="hf_wrong")

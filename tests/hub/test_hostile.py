@@ -1,4 +1,4 @@
-"""Servers that never end what they begin: every wait has a limit, and is said."""
+"""Servers that never complete a response: every wait has a limit and is reported."""
 
 import json
 import time
@@ -280,7 +280,7 @@ def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) ->
     ],
 )
 @pytest.mark.parametrize("is_resumable", [True, False])
-def test_client_promises_to_continue_only_where_it_does(script, reason, is_resumable) -> None:
+def test_client_says_continue_only_if_resumable(script, reason, is_resumable) -> None:
     later = r"again" if script is dripping_body else r"again later"
     purpose = r" to continue" if is_resumable else ""
     with (

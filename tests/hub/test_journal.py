@@ -1,4 +1,4 @@
-"""What the journal holds survives crashes, and nothing damaged is taken for whole."""
+"""Journal content survives crashes, and damaged content is never used."""
 
 import gzip
 import subprocess
@@ -51,7 +51,7 @@ def find(journal: Journal, number: int) -> PageRecord | None:
 def test_discard_leaves_lock_of_next_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may take the lock as soon as it is released."""
+    """The next process may take the lock as soon as it is released."""
     journal, following = begun(tmp_path), list[Journal]()
     release = journal._lock.release
 
@@ -65,7 +65,7 @@ def test_discard_leaves_lock_of_next_process(
         opened(tmp_path)
 
 
-def test_what_was_kept_is_found_by_the_next_process(tmp_path: Path) -> None:
+def test_written_pages_are_found_by_the_next_process(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
         records = [write(journal, n) for n in (1, 2, 3)]
     with opened(tmp_path) as journal:
@@ -77,7 +77,7 @@ def test_what_was_kept_is_found_by_the_next_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", [1, 30, 200])
-def test_a_torn_last_line_is_ignored(tmp_path: Path, torn: int) -> None:
+def test_incomplete_last_line_is_ignored(tmp_path: Path, torn: int) -> None:
     with begun(tmp_path) as journal:
         first, _ = write(journal, 1), write(journal, 2)
         records = journal.folder / "pages.jsonl"
@@ -91,7 +91,7 @@ def test_a_torn_last_line_is_ignored(tmp_path: Path, torn: int) -> None:
         assert find(journal, 3) == third
 
 
-def test_a_damaged_or_missing_page_is_not_trusted_and_can_be_kept_again(tmp_path: Path) -> None:
+def test_damaged_or_missing_page_can_be_rewritten(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
         first, second, third = (journal.page_file(write(journal, n)) for n in (1, 2, 3))
         first.write_bytes(first.read_bytes()[:-1])
@@ -104,7 +104,7 @@ def test_a_damaged_or_missing_page_is_not_trusted_and_can_be_kept_again(tmp_path
         assert find(journal, 2) == again
 
 
-def test_a_damaged_line_is_not_trusted_and_the_others_are(tmp_path: Path) -> None:
+def test_damaged_line_leaves_other_records_intact(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
         first, _, third = (write(journal, n) for n in (1, 2, 3))
         records = journal.folder / "pages.jsonl"
@@ -118,7 +118,7 @@ def test_a_damaged_line_is_not_trusted_and_the_others_are(tmp_path: Path) -> Non
         assert journal.manifest is None
 
 
-def test_a_journal_without_its_description_counts_for_nothing(tmp_path: Path) -> None:
+def test_journal_without_manifest_is_ignored(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
         write(journal, 1)
         (journal.folder / "crawl.json").write_bytes(b'{"endpoint":"http://h')
@@ -127,7 +127,7 @@ def test_a_journal_without_its_description_counts_for_nothing(tmp_path: Path) ->
         assert find(journal, 1) is None
 
 
-def test_a_new_beginning_drops_what_was_kept(tmp_path: Path) -> None:
+def test_begin_drops_earlier_pages(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
         write(journal, 1)
     with begun(tmp_path) as journal:
@@ -143,7 +143,7 @@ def test_scopes_do_not_share_a_journal(tmp_path: Path) -> None:
     assert len(folders) == len(scopes)
 
 
-def test_text_from_outside_never_becomes_a_path(tmp_path: Path) -> None:
+def test_scope_text_never_becomes_a_path(tmp_path: Path) -> None:
     with opened(tmp_path / "root", Scope(author="../../x", task="/etc")) as journal:
         assert journal.folder.parent == tmp_path / "root"
         assert journal.folder.name.isalnum()
@@ -167,21 +167,21 @@ def test_two_crawls_cannot_share_a_journal(tmp_path: Path) -> None:
     opened(tmp_path).close()
 
 
-def test_discarding_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_discard_leaves_no_files(tmp_path: Path) -> None:
     with begun(tmp_path / "root") as journal:
         write(journal, 1)
         journal.discard()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="--db"):
         opened(tmp_path / "file" / "journal")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_said_and_what_was_kept_stays(tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_keeps_pages(tmp_path: Path) -> None:
     with begun(tmp_path) as journal:
         first = write(journal, 1)
         part = journal.folder / "000002.json.gz"

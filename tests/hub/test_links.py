@@ -1,4 +1,4 @@
-"""`Link` headers are read as RFC 8288 writes them, and a lost one does not end a walk."""
+"""`Link` headers are parsed as RFC 8288 states; a missing link does not end a fetch."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -85,7 +85,7 @@ def test_fetch_lists_all_models_whatever_the_link(
 
 @pytest.mark.parametrize("rows", [5, 25])
 def test_fetch_of_an_unprovable_end_is_not_complete(tmp_path: Path, rows: int) -> None:
-    """No link, and cursors that are ignored: nobody knows whether there is more."""
+    """No link, and cursors that are ignored: the end of the list cannot be proven."""
     with serving(Lister(models(rows), 5, uses_cursors=False)) as server:
         scope = Scope(until=datetime(2030, 1, 1, tzinfo=UTC))  # walked from one end alone
         walk: dict[str, Any] = {
@@ -115,7 +115,7 @@ def test_fetch_from_both_ends_of_an_unprovable_list(tmp_path: Path) -> None:
                 assert result.models == (8 if complete else 10)
 
 
-def test_fetch_changed_goes_on_beyond_a_page_without_link(tmp_path: Path) -> None:
+def test_fetch_changed_continues_without_a_link(tmp_path: Path) -> None:
     since = datetime(2024, 1, 1, tzinfo=UTC)
     rows = [
         row | {"lastModified": f"2024-02-{28 - n:02}T00:00:00.000Z"} for n, row in enumerate(ROWS)

@@ -1,4 +1,4 @@
-"""Servers that are no Hub, or an old one: what a walk says of them, and that it ends."""
+"""Servers that are no Hub, or an old version of it, give an error that says so."""
 
 import threading
 from collections.abc import Iterator
@@ -91,7 +91,7 @@ NO_HUBS = pytest.mark.parametrize(
 
 
 @NO_HUBS
-def test_what_is_no_hub_is_said(
+def test_server_that_is_no_hub_is_reported(
     tmp_path: Path, handler: type[Handler], error: type[HfscanError], message: str
 ) -> None:
     with scripted(handler) as url, pytest.raises(error, match=message):
@@ -99,7 +99,7 @@ def test_what_is_no_hub_is_said(
 
 
 @NO_HUBS
-def test_what_is_no_hub_is_said_by_a_walk_of_changes(
+def test_fetch_changed_reports_a_server_that_is_no_hub(
     tmp_path: Path, handler: type[Handler], error: type[HfscanError], message: str
 ) -> None:
     since = datetime(2024, 1, 1, tzinfo=UTC)
@@ -109,7 +109,7 @@ def test_what_is_no_hub_is_said_by_a_walk_of_changes(
         )
 
 
-def test_fields_that_the_hub_does_not_know_are_left_out_and_told(tmp_path: Path) -> None:
+def test_unknown_fields_are_left_out_and_listed(tmp_path: Path) -> None:
     with scripted(Old) as url:
         result = hub.fetch(Scope(), endpoint=url, token=None, journal=tmp_path, retry_policy=RETRY)
         with result:

@@ -1,4 +1,4 @@
-"""Only whole pages pass; what is not whole may be asked for again."""
+"""Only complete pages are accepted; others are transient errors or refused."""
 
 import base64
 import gzip
@@ -32,7 +32,7 @@ def proven(response: RawResponse, after: str | None = None, *, ascending: bool =
     return validate_page(response, after=after, ascending=ascending)
 
 
-def test_a_whole_page_is_kept_as_it_was_sent() -> None:
+def test_complete_page_is_stored_as_sent() -> None:
     sent = answer(tag=etag(BODY))
     page = proven(sent)
     assert page.gzipped == sent.body
@@ -67,13 +67,13 @@ def test_a_page_without_compression_is_compressed() -> None:
         RawResponse(BODY, "br", None, None, None),
     ],
 )
-def test_what_is_not_whole_may_be_asked_for_again(sent: RawResponse) -> None:
+def test_incomplete_page_is_a_transient_error(sent: RawResponse) -> None:
     with pytest.raises(TransientError):
         proven(sent)
 
 
 @pytest.mark.parametrize("ids", [[0, 2, 1], [0, 0], [1, 0]])
-def test_an_order_that_the_walk_did_not_ask_for_is_refused(ids: list[int]) -> None:
+def test_wrong_order_is_refused(ids: list[int]) -> None:
     with pytest.raises(TransientError, match="order"):
         proven(answer(json.dumps([ROWS[n] for n in ids]).encode()))
 
@@ -95,7 +95,7 @@ def test_a_gzip_bomb_is_refused_for_good() -> None:
     assert validate_page(bomb, after=None, ascending=True, max_bytes=(1 << 20) + 2).ids == []
 
 
-def test_text_that_no_reader_accepts_is_mended() -> None:
+def test_invalid_surrogates_are_replaced() -> None:
     body = BODY.replace(b'"pytorch"', rb'"\ud800 and \ud83d\ude00"', 1)
     page = proven(answer(body, tag=etag(body)))
     rows = json.loads(gzip.decompress(page.gzipped))
@@ -103,7 +103,7 @@ def test_text_that_no_reader_accepts_is_mended() -> None:
     assert rows[0]["tags"] == ["\N{REPLACEMENT CHARACTER} and \N{GRINNING FACE}"]
 
 
-def test_an_explanation_in_place_of_a_page_is_passed_on_without_control_codes() -> None:
+def test_error_text_has_no_control_codes() -> None:
     with pytest.raises(TransientError, match="slow down") as caught:
         proven(answer(json.dumps({"error": "\x1b[2Jslow down"}).encode()))
     assert "\x1b" not in str(caught.value)
@@ -118,15 +118,13 @@ def test_an_explanation_in_place_of_a_page_is_passed_on_without_control_codes() 
         (None, False),
     ],
 )
-def test_a_cursor_beyond_the_last_model_tells_of_models_left_out(
-    cursor: object, short: bool
-) -> None:
+def test_cursor_beyond_last_model_means_missing_models(cursor: object, short: bool) -> None:
     text = base64.b64encode(json.dumps(cursor).encode()).decode().replace("=", "%3D")
     page = proven(answer(next_=f"http://hub/api/models?cursor={text}"))
     assert page.is_missing_tail is short
 
 
-def test_a_page_is_cut_to_whole_models() -> None:
+def test_page_filter_keeps_complete_models() -> None:
     page = proven(answer(next_="http://hub/api/models?cursor=x"))
     cut = page.filter(lambda id_: id_ != IDS[1])
     assert (cut.ids, cut.models) == (IDS, len(IDS) - 1)

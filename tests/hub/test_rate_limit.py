@@ -1,4 +1,4 @@
-"""The limiter keeps within the announced quota, whatever the Hub's clock and the others do."""
+"""The limiter keeps within the announced quota, despite clock skew and other clients."""
 
 import math
 
@@ -41,7 +41,7 @@ def served(
     start=st.floats(0, 600),
     latency=st.floats(0, 3),
 )
-def test_a_crawl_stays_within_its_share_of_every_window(
+def test_limiter_keeps_its_share_of_every_window(
     quota: int, window: int, start: float, latency: float
 ) -> None:
     used, _ = served(3 * quota, quota=quota, window=window, start=start, latency=latency)
@@ -58,7 +58,7 @@ def test_a_small_crawl_does_not_wait() -> None:
     assert seconds == 0
 
 
-def test_what_others_use_counts_as_used() -> None:
+def test_requests_of_others_count() -> None:
     used, _ = served(300, quota=500, window=300, start=0, latency=0, others=450)
     assert max(used.values()) <= 50
 

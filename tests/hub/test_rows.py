@@ -1,4 +1,4 @@
-"""A row that cannot be stored hides no other, and is counted."""
+"""A row that cannot be stored is counted and hides no other row."""
 
 import json
 from pathlib import Path

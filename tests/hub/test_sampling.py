@@ -1,4 +1,4 @@
-"""A sample draws every model with the same probability, walks little, and is what it says."""
+"""A sample draws every model with the same probability in few requests."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -39,16 +39,16 @@ def ids(result: hub.FetchResult) -> list[str]:
     return sorted(fetching.ids(result))
 
 
-def drawn(result: hub.FetchResult) -> list[str]:
+def drawn_ids(result: hub.FetchResult) -> list[str]:
     assert result.design is not None
     return [id_ for id_ in IDS if result.design.includes(id_)]
 
 
-def test_a_sample_is_what_its_design_draws_and_needs_few_requests(tmp_path: Path) -> None:
+def test_sample_equals_its_design_in_few_requests(tmp_path: Path) -> None:
     with serving(page_size=1_000) as server:
         result = run_fetch(server, tmp_path, Scope(sample=0.05, seed=1))
-        assert ids(result) == drawn(result)
-        assert result.models == len(drawn(result))
+        assert ids(result) == drawn_ids(result)
+        assert result.models == len(drawn_ids(result))
         assert 0.03 < result.models / len(IDS) < 0.07
         assert not result.scope.is_unfiltered
         assert result.design is not None
@@ -58,12 +58,12 @@ def test_a_sample_is_what_its_design_draws_and_needs_few_requests(tmp_path: Path
         assert len(server.requests) < 250  # the ranges, and the cutoff
 
 
-def test_where_cursors_of_its_own_are_refused_the_plain_walk_draws_the_same(
+def test_sample_is_the_same_if_cursors_are_refused(
     tmp_path: Path,
 ) -> None:
     class Refusing(Faults):
         def pick(self, target: str) -> str | None:
-            forged = "ZmZmZmZmZmZm" in target  # base64 of many f: no `_id` of the Hub's
+            forged = "ZmZmZmZmZmZm" in target  # base64 of many f, which is no `_id` of the Hub
             return super().pick(target) if forged else None
 
     scope = Scope(
@@ -75,16 +75,16 @@ def test_where_cursors_of_its_own_are_refused_the_plain_walk_draws_the_same(
         server.faults = Refusing({"bad-cursor": 1.0}, most=10**6)
         result = run_fetch(server, tmp_path / "plain", scope)
         assert expected.workers > 100 > result.workers == 1
-        assert ids(result) == ids(expected) == drawn(result)
+        assert ids(result) == ids(expected) == drawn_ids(result)
 
 
-def test_a_sample_of_all_is_all(tmp_path: Path) -> None:
+def test_sample_of_probability_1_is_everything(tmp_path: Path) -> None:
     with serving(page_size=1_000) as server:
         assert ids(run_fetch(server, tmp_path, Scope(sample=1.0))) == IDS
         assert len(server.requests) == 6 + 1  # an empty page proves the end
 
 
-def test_a_cursor_that_is_not_heeded_is_noticed(tmp_path: Path) -> None:
+def test_ignored_cursor_is_noticed(tmp_path: Path) -> None:
     class CursorIgnoringHub(FakeHub):
         def answer(self, method: str, target: str, *rest: Any) -> Any:
             forged = "ZmZmZmZmZmZm" in target
@@ -95,7 +95,7 @@ def test_a_cursor_that_is_not_heeded_is_noticed(tmp_path: Path) -> None:
     with CursorIgnoringHub(POPULATION, quota=None, page_size=500) as server:
         result = run_fetch(server, tmp_path, Scope(sample=0.1, seed=5))
         assert result.workers == 1
-        assert ids(result) == drawn(result)
+        assert ids(result) == drawn_ids(result)
 
 
 def test_a_sample_of_a_period(tmp_path: Path) -> None:
@@ -106,11 +106,11 @@ def test_a_sample_of_a_period(tmp_path: Path) -> None:
     with serving(page_size=1_000) as server:
         result = run_fetch(server, tmp_path, scope)
     inside = [id_ for id_ in IDS if created_at(id_).year == 2023]
-    assert ids(result) == [id_ for id_ in drawn(result) if id_ in set(inside)]
+    assert ids(result) == [id_ for id_ in drawn_ids(result) if id_ in set(inside)]
     assert 0.2 < result.models / len(inside) < 0.4
 
 
-def test_interrupted_it_goes_on_with_the_same_draw(tmp_path: Path) -> None:
+def test_interrupted_sample_resumes_with_the_same_draw(tmp_path: Path) -> None:
     class Stop(BaseException):
         pass
 
@@ -122,13 +122,13 @@ def test_interrupted_it_goes_on_with_the_same_draw(tmp_path: Path) -> None:
         with pytest.raises(Stop):
             run_fetch(server, tmp_path, Scope(sample=0.05), progress=stop)
         result = run_fetch(server, tmp_path, Scope(sample=0.05), workers=4)
-        assert ids(result) == drawn(result)
+        assert ids(result) == drawn_ids(result)
         queries = Counter(urlsplit(request.target).query for request in server.requests)
         again = [query for query, times in queries.items() if times > 1]
         assert len(again) <= 1  # two ranges may both have to prove the Hub's end
 
 
-def test_every_model_is_drawn_as_often_as_the_others() -> None:
+def test_models_are_drawn_equally_often() -> None:
     ids = [*IDS[::100], *(f"{0x63000000 + n * 86_400:08x}{n:016x}" for n in range(60))]
     times = Counter(
         id_
@@ -148,7 +148,7 @@ def test_every_model_is_drawn_as_often_as_the_others() -> None:
     days=st.integers(1, 800),
     second=st.integers(0, 10**8),
 )
-def test_what_is_drawn_lies_in_the_spans_that_are_walked(
+def test_drawn_models_lie_in_the_fetched_ranges(
     probability: float, seed: int, days: int, second: int
 ) -> None:
     design = SamplingDesign.create(probability, seed, NOW - timedelta(days=days), NOW)

@@ -1,4 +1,4 @@
-"""The Hub can tell who asks, and where to turn about it."""
+"""The user agent names the version and a contact address."""
 
 import platform
 from email.message import Message

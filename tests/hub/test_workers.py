@@ -1,4 +1,4 @@
-"""Walkers from both ends and from waypoints see what a single one sees, and each model once."""
+"""Several workers, from both ends and from saved cursors, return each model exactly once."""
 
 import random
 import re
@@ -50,7 +50,7 @@ def save_cursors(server: FakeHub, root: Path, workers: int = 1) -> None:
 
 
 def copy_cursors(root: Path, server: FakeHub, other: FakeHub) -> None:
-    """Let the waypoints of one server be those of another."""
+    """Save the cursors of one server for another server."""
     known = SavedCursors.load(root / "cursors", server.url)
     assert known is not None
     msgspec.structs.replace(known, endpoint=other.url).save(root / "cursors")
@@ -64,7 +64,7 @@ def cursors(server: FakeHub) -> list[str]:
     return [b64decode(cursor).decode() for cursor in values if cursor]
 
 
-def test_two_walkers_meet(tmp_path: Path) -> None:
+def test_two_workers_meet(tmp_path: Path) -> None:
     with serving(latency=0.005) as server:
         result = run_fetch(server, tmp_path, workers=2)
         assert ids(result) == IDS
@@ -77,7 +77,7 @@ def test_two_walkers_meet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [3, 8, 32])
 @pytest.mark.parametrize("earlier", [1, 2])
-def test_streams_from_waypoints(tmp_path: Path, workers: int, earlier: int) -> None:
+def test_workers_start_at_saved_cursors(tmp_path: Path, workers: int, earlier: int) -> None:
     with serving(latency=0.002) as server:
         save_cursors(server, tmp_path, earlier)
         result = run_fetch(server, tmp_path, workers=workers)
@@ -92,7 +92,7 @@ def test_streams_from_waypoints(tmp_path: Path, workers: int, earlier: int) -> N
         assert ids(run_fetch(server, tmp_path, workers=5)) == IDS
 
 
-def test_waypoints_are_the_hubs_own_cursors_in_order(tmp_path: Path) -> None:
+def test_saved_cursors_are_the_hubs_in_order(tmp_path: Path) -> None:
     with serving() as server:
         run_fetch(server, tmp_path, workers=1)
         issued = set(cursors(server))
@@ -109,13 +109,13 @@ def test_waypoints_are_the_hubs_own_cursors_in_order(tmp_path: Path) -> None:
         assert ids(run_fetch(server, tmp_path, workers=8)) == IDS  # two walkers, then
 
 
-def test_a_short_crawl_leaves_no_waypoints(tmp_path: Path) -> None:
+def test_short_crawl_saves_no_cursors(tmp_path: Path) -> None:
     with serving(page_size=100) as server:
         assert run_fetch(server, tmp_path).saved_cursors is None
 
 
 class CursorIgnoringHub(FakeHub):
-    """Begins at the end of the list whatever cursor of an earlier crawl it is shown."""
+    """Ignores the cursors of earlier crawls and starts at the end of the list."""
 
     fresh: frozenset[str] = frozenset()
 
@@ -130,7 +130,7 @@ class CursorIgnoringHub(FakeHub):
         return answer
 
 
-def test_a_waypoint_that_is_not_heeded_ends_in_the_plain_walk(tmp_path: Path) -> None:
+def test_ignored_cursor_falls_back_to_one_worker(tmp_path: Path) -> None:
     with serving() as server:
         save_cursors(server, tmp_path)
         with (other := CursorIgnoringHub(POPULATION, quota=None, page_size=10)):
@@ -141,7 +141,7 @@ def test_a_waypoint_that_is_not_heeded_ends_in_the_plain_walk(tmp_path: Path) ->
             assert result.workers == 1
 
 
-def test_a_waypoint_that_is_refused_ends_in_the_plain_walk(tmp_path: Path) -> None:
+def test_refused_cursor_falls_back_to_one_worker(tmp_path: Path) -> None:
     class Refusing(Faults):
         def pick(self, target: str) -> str | None:
             forged = b64encode(b'{"_id":{"$gt":"%s"}}' % IDS[499].encode()).decode().rstrip("=")
@@ -156,9 +156,7 @@ def test_a_waypoint_that_is_refused_ends_in_the_plain_walk(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_under_edits_deletions_and_creations_all_see_what_one_walker_sees(
-    tmp_path: Path, seed: int
-) -> None:
+def test_workers_agree_while_models_change(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     population = Population.synthetic(600, seed=seed)
     before = list(population.ids)
@@ -191,7 +189,7 @@ def test_under_edits_deletions_and_creations_all_see_what_one_walker_sees(
 
 
 @pytest.mark.parametrize("workers", [2, 6])
-def test_interrupted_they_go_on_and_ask_no_page_twice(tmp_path: Path, workers: int) -> None:
+def test_interrupted_workers_repeat_no_finished_page(tmp_path: Path, workers: int) -> None:
     class Stop(BaseException):
         pass
 
@@ -225,7 +223,7 @@ def test_a_damaged_page_is_fetched_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_damage_while_models_come_and_go_leaves_no_gap(tmp_path: Path, seed: int) -> None:
+def test_damage_during_changes_leaves_no_gap(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     population = Population.synthetic(400, seed=seed)
     with serving(population) as server:
@@ -244,7 +242,7 @@ def test_damage_while_models_come_and_go_leaves_no_gap(tmp_path: Path, seed: int
             assert set(population.ids) <= set(ids(result))
 
 
-def test_trouble_of_one_walker_ends_all_in_one_error(tmp_path: Path) -> None:
+def test_failure_of_one_worker_is_one_error(tmp_path: Path) -> None:
     with serving() as server:
         server.faults = Faults({"foreign-link": 0.2}, most=1_000)
         with pytest.raises(InvalidResponseError, match="does not follow"):
@@ -254,7 +252,7 @@ def test_trouble_of_one_walker_ends_all_in_one_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_random_trouble(tmp_path: Path, seed: int) -> None:
+def test_workers_survive_random_faults(tmp_path: Path, seed: int) -> None:
     kinds = ["500", "502", "429-other", "error-object", "reset", "truncated", "truncated-json",
         "short-page", "repeated-row", "empty-last-page"]  # fmt: skip
     with serving(page_size=20) as server:
@@ -265,7 +263,7 @@ def test_random_trouble(tmp_path: Path, seed: int) -> None:
         assert ids(run_fetch(server, tmp_path, workers=2, resume=False)) == IDS
 
 
-def test_the_quota_is_kept_by_all_together(tmp_path: Path) -> None:
+def test_workers_share_the_quota(tmp_path: Path) -> None:
     with serving(page_size=20) as server:
         save_cursors(server, tmp_path)
     with serving(page_size=20, quota=20, window=1) as strict:

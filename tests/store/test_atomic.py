@@ -1,4 +1,4 @@
-"""An ingest that fails leaves the database as it was, and says what to do."""
+"""A failed ingest leaves the database unchanged and says what to do."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def db(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs limits of POSIX")
-def test_a_full_disk_changes_nothing_and_the_same_command_works_once_there_is_room(db, tmp_path):
+def test_full_disk_changes_nothing(db, tmp_path):
     big = tmp_path / "big.jsonl"
     big.write_text(
         "".join(
@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_written(db):
         db.parent.chmod(0o755)
 
 
-def test_sources_are_listed_and_forgotten(db, tmp_path):
+def test_snapshots_are_listed_and_deleted(db, tmp_path):
     run = CliRunner().invoke
     again = tmp_path / "small.json"
     arguments = ["import", str(again), "--observed-at", "2024-01-01", "--db", str(db)]

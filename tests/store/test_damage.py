@@ -1,4 +1,4 @@
-"""A damaged, foreign or unreachable database file: exit code 6, and what to do."""
+"""A damaged, foreign or unreadable database file gives exit code 6 and advice."""
 
 import json
 import os
@@ -92,7 +92,7 @@ def test_flipped_bytes_in_headers_are_reported(healthy, tmp_path, at):
 
 @pytest.fixture(scope="module")
 def damaged_data(healthy, tmp_path_factory):
-    """A database that opens and lists its snapshots, and of which nothing else can be read."""
+    """Return a database whose snapshots can be listed and nothing else can be read."""
     path = tmp_path_factory.mktemp("damaged") / "h.duckdb"
     data = healthy.read_bytes()
     for block in range(12_288, len(data) - 262_143, 262_144):
@@ -131,14 +131,14 @@ def test_damage_met_by_a_query_is_reported(damaged, damaged_data, name):
 
 @pytest.mark.parametrize("name", ["import", "delete"])
 def test_writing_to_a_damaged_file_is_no_traceback(damaged, name):
-    """What need not read the damaged blocks may succeed."""
+    """Writes that do not read the damaged blocks may succeed."""
     code, _, err = hfscan(damaged, *WRITING[name])
     assert code in {0, 6}, err
 
 
 @pytest.mark.parametrize("name", ["report", "import"])
-def test_a_truncated_file_is_no_faulty_dump(healthy, tmp_path, name):
-    """What cannot be read is the database, not the file to import."""
+def test_truncated_database_is_not_blamed_on_the_dump(healthy, tmp_path, name):
+    """The message names the database, not the file to import."""
     data = healthy.read_bytes()[:1_000_000]
     (tmp_path / "dump.jsonl").write_text('{"id": "new/model", "tags": ["tf"]}\n')
     (tmp_path / "h.duckdb").write_bytes(data)
@@ -172,7 +172,7 @@ IRREGULAR = {
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes and links as POSIX has them")
 @pytest.mark.parametrize("kind", IRREGULAR)
-def test_what_is_no_file_is_no_database(tmp_path, kind):
+def test_special_file_is_no_database(tmp_path, kind):
     make, message = IRREGULAR[kind]
     path = tmp_path / "h.duckdb"
     make(path)

@@ -1,4 +1,4 @@
-"""What a user meets when the database is missing, held, foreign or of another version."""
+"""Errors of a missing, locked or foreign database, or of one of another version."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ sys.stdin.read()
 """
 
 
-def test_no_database_yet_names_the_commands_that_make_one(tmp_path):
+def test_missing_database_names_the_commands(tmp_path):
     with pytest.raises(DatabaseError, match=r"hfscan crawl.*hfscan demo"):
         Store.open(tmp_path / "none.duckdb")
     assert not list(tmp_path.iterdir())
@@ -56,7 +56,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path):
     assert path.read_text().startswith("dear diary")
 
 
-def test_somebody_elses_database_is_left_alone(tmp_path):
+def test_foreign_database_is_left_alone(tmp_path):
     path = tmp_path / "other.duckdb"
     with duckdb.connect(path) as connection:
         connection.execute("CREATE TABLE mine AS SELECT 1 AS x")
@@ -74,7 +74,7 @@ def test_another_versions_database_names_the_version(tmp_path):
         Store.open(path)
 
 
-def test_a_database_killed_while_it_was_made_stops_nothing(tmp_path):
+def test_database_killed_during_creation_is_replaced(tmp_path):
     path = tmp_path / "h.duckdb"
     unfinished = path.with_name("h.duckdb.new")
     with duckdb.connect(unfinished) as connection:

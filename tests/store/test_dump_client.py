@@ -1,4 +1,4 @@
-"""What people save of the official client's answers is as good as the Hub's own."""
+"""Saved responses of the official client are imported like those of the Hub."""
 
 import dataclasses
 import json

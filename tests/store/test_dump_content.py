@@ -1,4 +1,4 @@
-"""Names in two columns, lists of other repos, keys of objects, cut cells, parts of a list."""
+"""Contents of dumps: split names, other repos, repeated keys, cut cells, partial lists."""
 
 from datetime import UTC, datetime
 

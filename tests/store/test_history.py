@@ -1,4 +1,4 @@
-"""What was observed is kept as differences, and every snapshot stays as it was seen."""
+"""The history stores differences, and every snapshot can be read back exactly."""
 
 import json
 import random
@@ -52,7 +52,7 @@ def model(number: int, **more):
 
 
 def worlds(seed: int, days: int):
-    """Return the models of each day; they come, go, come again, change and change back."""
+    """Return the models of each day; models are added, removed, restored and changed."""
     chance = random.Random(seed)
     return [
         [
@@ -72,7 +72,7 @@ def worlds(seed: int, days: int):
 
 
 def spans(store: Store) -> list[list[tuple]]:
-    """Return the history: spans by the snapshots' times, whatever ids and numbers they got."""
+    """Return the history as spans between snapshot times, independent of ids."""
     ends = """
         JOIN snapshots AS first ON first.series_id = spans.series_id AND first.position = valid_from
         LEFT JOIN snapshots AS last
@@ -108,7 +108,7 @@ def opened(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_any_order_of_arrival_and_forgetting_give_the_same_history(opened, tmp_path, seed):
+def test_history_is_independent_of_import_order(opened, tmp_path, seed):
     chance, days = random.Random(seed), worlds(seed, 6)
     alone = []
     for number, rows in enumerate(days):
@@ -133,7 +133,7 @@ def test_any_order_of_arrival_and_forgetting_give_the_same_history(opened, tmp_p
         assert spans(store) == spans(never)
 
 
-def test_the_snapshots_of_2026_equal_their_replay_in_any_order(opened, shared_data, tmp_path):
+def test_recorded_days_equal_their_replay(opened, shared_data, tmp_path):
     changes = shared_data / "hub-2026-08" / "changes.parquet"
     dumps = []
     with duckdb.connect() as connection:
@@ -173,7 +173,7 @@ def test_the_snapshots_of_2026_equal_their_replay_in_any_order(opened, shared_da
         assert rows[0] < 22_000  # not seven copies of ten thousand
 
 
-def test_a_model_is_gone_only_where_a_complete_source_looked_for_it(opened, tmp_path):
+def test_removal_needs_a_complete_snapshot(opened, tmp_path):
     store = opened()
     old, new, unchanged = model(1), model(3 * 365 * 86_400), model(2)  # of 2022, 2025 and 2022
     before, after = Scope(until=DAY.replace(year=2023)), Scope(since=DAY.replace(year=2023))
@@ -196,7 +196,7 @@ def test_a_model_is_gone_only_where_a_complete_source_looked_for_it(opened, tmp_
     ]
 
 
-def test_the_same_files_twice_are_one_source(opened, tmp_path):
+def test_same_files_are_one_snapshot(opened, tmp_path):
     store = opened()
     assert ingest(store, tmp_path, 0, [model(1)]) == 1
     before = spans(store)
@@ -205,7 +205,7 @@ def test_the_same_files_twice_are_one_source(opened, tmp_path):
     assert len(list_snapshots(store)) == 1
 
 
-def test_what_is_not_there_cannot_be_forgotten(opened, tmp_path):
+def test_missing_snapshot_cannot_be_deleted(opened, tmp_path):
     store = opened()
     ingest(store, tmp_path, 0, [model(1)])
     with pytest.raises(NotFoundError, match="no snapshot 7"):
@@ -213,7 +213,7 @@ def test_what_is_not_there_cannot_be_forgotten(opened, tmp_path):
     assert len(list_snapshots(store)) == 1
 
 
-def test_two_censuses_together_tell_what_stayed_went_and_changed(censuses, shared_data, tmp_path):
+def test_changes_between_the_recorded_censuses(censuses, shared_data, tmp_path):
     files = [shared_data / "hub-2022-02.jsonl.gz", shared_data / "hub-2024-07.parquet"]
     plain = duckdb.connect()
     plain.execute(
@@ -272,7 +272,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_history_saved_in_files_comes_back_and_they_only_grow(opened, tmp_path, seed):
+def test_saved_history_is_restored_and_only_appended(opened, tmp_path, seed):
     days, saved = worlds(seed, 6), tmp_path / "saved"
     store, before = opened(), {}
     for number, rows in enumerate(days):

@@ -1,4 +1,4 @@
-"""Dumps become snapshots: every form people keep them in, and what is wrong with some."""
+"""Dumps of every file format become snapshots; unreadable rows are counted."""
 
 import gzip
 import json
@@ -83,7 +83,7 @@ def as_parquet(path: Path, rows) -> None:
     )
 
 
-def test_every_form_of_a_dump_gives_the_same_models(store, tmp_path):
+def test_file_formats_give_the_same_models(store, tmp_path):
     forms = {
         "a.json": json.dumps(ROWS).encode(),
         "b.jsonl": as_lines(ROWS),
@@ -110,7 +110,7 @@ def test_every_form_of_a_dump_gives_the_same_models(store, tmp_path):
         assert other == first, dump.name
 
 
-def test_an_old_dump_without_ids_and_dates_is_first_class(store, tmp_path):
+def test_dump_without_ids_and_dates_is_imported(store, tmp_path):
     old = tmp_path / "old.jsonl"
     old.write_bytes(as_lines([{"modelId": "ann/bert", "tags": ["pytorch"], "private": False}]))
     result = ingest(store, old)
@@ -150,7 +150,7 @@ def test_import_counts_unreadable_values(store, tmp_path):
     }
 
 
-def test_private_models_and_doubled_rows_are_left_out_and_counted(store, tmp_path):
+def test_private_and_repeated_rows_are_counted(store, tmp_path):
     dump = tmp_path / "d.jsonl"
     dump.write_bytes(
         as_lines([ROWS[0], ROWS[1], {"_id": "f" * 24, "id": "a/secret", "private": True}, ROWS[1]])
@@ -161,7 +161,7 @@ def test_private_models_and_doubled_rows_are_left_out_and_counted(store, tmp_pat
     assert list_snapshots(store)[0].models == 2
 
 
-def test_an_observation_of_nothing_is_one(store, tmp_path):
+def test_empty_dump_is_a_snapshot(store, tmp_path):
     dump = tmp_path / "empty.json"
     dump.write_text("[]")
     assert ingest(store, dump).models == 0
@@ -170,7 +170,7 @@ def test_an_observation_of_nothing_is_one(store, tmp_path):
     ]
 
 
-def test_a_scope_keeps_its_period_only(store, tmp_path):
+def test_scope_limits_the_imported_period(store, tmp_path):
     dump = tmp_path / "d.json"
     dump.write_text(json.dumps(ROWS))
     scope = Scope(since=datetime(2022, 3, 3, tzinfo=UTC), until=datetime(2022, 9, 1, tzinfo=UTC))
@@ -187,7 +187,7 @@ def test_a_scope_keeps_its_period_only(store, tmp_path):
         ("list.xls", b"", r"list\.xls is empty"),
     ],
 )
-def test_an_unreadable_dump_says_where_and_changes_nothing(store, tmp_path, name, data, message):
+def test_unreadable_dump_is_named_and_changes_nothing(store, tmp_path, name, data, message):
     good, bad = tmp_path / "good.jsonl", tmp_path / name
     good.write_bytes(as_lines(ROWS))
     bad.write_bytes(data)
@@ -198,14 +198,14 @@ def test_an_unreadable_dump_says_where_and_changes_nothing(store, tmp_path, name
     assert store.execute("SELECT count(*) FROM models_in(1)").fetchone() == (2,)
 
 
-def test_recorded_censuses_come_in_whole(censuses):
+def test_recorded_censuses_are_imported_completely(censuses):
     old, new, _ = json.loads(censuses.with_suffix(".json").read_text())
     assert (old["models"], new["models"]) == (29_432, 760_000)
     assert old["unreadable"] == new["unreadable"] == []
     assert (old["unknown_keys"], new["unknown_keys"]) == ({}, {"page": 760_000})
 
 
-def test_where_little_memory_does_not_do_more_is_taken(store, tmp_path, monkeypatch) -> None:
+def test_import_raises_its_memory_limit_if_needed(store, tmp_path, monkeypatch) -> None:
     dump = tmp_path / "dump.jsonl"
     dump.write_bytes(as_lines(ROWS[0] | {"_id": f"{n:024x}", "id": f"a/{n}"} for n in range(5_000)))
     monkeypatch.setattr("hfscan.store.ingest.INGEST_MEMORY_LIMIT", "1 MB")

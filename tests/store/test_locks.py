@@ -1,4 +1,4 @@
-"""Two processes at one database or one folder: one waits for the other, and says so."""
+"""Of two processes at one database or folder, the second waits and names the first."""
 
 import json
 import subprocess
@@ -70,7 +70,7 @@ def test_first_runs_of_one_database_all_succeed(tmp_path):
     assert not [*tmp_path.glob("*.lock"), *tmp_path.glob("*.new")]
 
 
-def test_exports_to_one_folder_leave_a_whole_one(tmp_path):
+def test_concurrent_exports_leave_a_complete_folder(tmp_path):
     write_dumps(tmp_path, 1)
     hfscan(tmp_path, "import", "0.json", "--observed-at", "2024-01-01").communicate(timeout=60)
     for run in [hfscan(tmp_path, "export", "out") for _ in range(3)]:
@@ -153,7 +153,7 @@ def test_link_leads_to_the_database(tmp_path):
         assert len(list_snapshots(store)) == 1
 
 
-def test_crawl_through_a_link_keeps_all_beside_its_target(tmp_path):
+def test_crawl_through_a_link_writes_beside_its_target(tmp_path):
     (tmp_path / "target").mkdir()
     (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "target" / "h.duckdb")
     run = hfscan(tmp_path, "crawl", "--limit", "5")  # offline: it is stopped before it asks
@@ -166,7 +166,7 @@ def test_crawl_through_a_link_keeps_all_beside_its_target(tmp_path):
     ]
 
 
-def test_link_to_nowhere_says_where_it_leads(tmp_path):
+def test_broken_link_names_its_target(tmp_path):
     (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "gone" / "h.duckdb")
     write_dumps(tmp_path, 1)
     run = hfscan(tmp_path, "import", "0.json", "--observed-at", "2024-01-01")

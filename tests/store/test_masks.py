@@ -1,4 +1,4 @@
-"""The masks are those of this release's taxonomy, or the database says that they are not."""
+"""Masks follow the taxonomy of this release, or the database says that they do not."""
 
 import json
 from datetime import UTC, datetime
@@ -43,14 +43,14 @@ def old(tmp_path):
     return path, wanted
 
 
-def test_a_database_of_another_taxonomy_is_classified_anew_when_written(old):
+def test_other_taxonomy_is_reclassified_on_write(old):
     path, wanted = old
     with Store.open(path, write=True) as store:
         assert state(store) == wanted
         assert store.has_current_taxonomy
 
 
-def test_read_only_it_answers_by_its_own_taxonomy_and_says_how_to_change_that(old):
+def test_other_taxonomy_is_used_read_only_with_a_note(old):
     path, wanted = old
     run = CliRunner().invoke
     found = run(cli, ["query", "SELECT sum(tag_mask) AS n FROM census", "--db", str(path)])

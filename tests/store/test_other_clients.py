@@ -112,7 +112,7 @@ def test_tables_and_columns_say_what_they_are(tmp_path):
         assert None not in views.values()
 
 
-def test_forget_gives_space_back(tmp_path):
+def test_delete_frees_space(tmp_path):
     rows = [
         {"id": f"a/{n}", "sha": f"{hash((n, 'x')) & (1 << 160) - 1:040x}", "tags": [f"t{n}"]}
         for n in range(30_000)

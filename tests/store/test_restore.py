@@ -1,4 +1,4 @@
-"""What a saved history must be to be restored: anything else is refused, and nothing changes."""
+"""Damaged or foreign files of a saved history are refused without any change."""
 
 import json
 import shutil
@@ -74,7 +74,7 @@ def refuse(folder, reason):
     assert {path.name for path in folder.parent.glob("h.*")} == {"h.duckdb"}
 
 
-def test_a_whole_history_is_restored(saved, tmp_path):
+def test_complete_history_is_restored(saved, tmp_path):
     folder = tmp_path / "it's [one]*"
     shutil.copytree(saved, folder)
     import_history(tmp_path / "new.duckdb", folder)
@@ -115,7 +115,7 @@ def test_an_implausible_history_is_refused(folder, file, select):
     refuse(folder, CHANGES[file, select])
 
 
-def test_files_that_are_not_the_historys_are_refused(folder, tmp_path):
+def test_foreign_files_are_refused(folder, tmp_path):
     file = folder / "counts" / f"{LAST}.parquet"
     shutil.copy(file, folder / "counts" / "000009-after-000003.parquet")
     refuse(folder, "belongs to no snapshot")
@@ -129,7 +129,7 @@ def test_files_that_are_not_the_historys_are_refused(folder, tmp_path):
     refuse(folder, "is not a Parquet file")
 
 
-def test_saved_sources_are_validated_before_use(folder, tmp_path):
+def test_saved_snapshots_are_validated(folder, tmp_path):
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
         assert not contains_all(store, folder / "snapshots.parquet")
         (folder / "snapshots.parquet").write_bytes(b"PAR1 nothing PAR1")

@@ -1,4 +1,4 @@
-"""Unknown values never count as absent: in figures, in transitions, and after an export."""
+"""Unknown values never count as absent in figures, transitions and exports."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""A small Hub that remembers every state that its models had."""
+"""A small population that records every state of its models."""
 
 import random
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ State = tuple[Any, ...]
 
 
 class World:
-    """A population that remembers what its models were. In `states` None is not to be seen."""
+    """A population that records the states of its models; None in `states` means invisible."""
 
     def __init__(self, chance: random.Random, models: int, seed: int) -> None:
         self._chance = chance
@@ -21,7 +21,7 @@ class World:
         self.earlier: dict[str, list[State | None]] = {}
         """before that, since the last `begin` of a full crawl"""
         self.must_see: set[str] = set()
-        """whose creation or commit an update must see: all before `begin`, none after it"""
+        """models whose creation or commit an update must see: those changed before `begin`"""
         self._commits: list[str] = []
         self._created = 0
         self.begin()
@@ -37,7 +37,7 @@ class World:
         self._commits.clear()
 
     def change(self) -> None:
-        """Let something happen to a model. What is no commit leaves `lastModified` alone."""
+        """Change a random model. Only commits change `lastModified`."""
         draw, kind = self._chance, self._chance.randrange(7)
         id_ = draw.choice(self.population.ids)
         now = datetime.now(UTC)
@@ -62,7 +62,7 @@ class World:
             self.population.edit(id_, likes=draw.randrange(10**6), tags=tags, **commit)
         if kind in (0, 5, 6):
             self._commits.append(id_)
-            self.must_see.discard(id_)  # it leaps above a walk that is under way
+            self.must_see.discard(id_)  # it moves ahead of a running update
         self.states.setdefault(id_, [None]).append(as_seen(self.population.get(id_)))
 
     def expected(self, base: set[str] | None) -> set[str]:

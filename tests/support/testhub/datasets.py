@@ -1,4 +1,4 @@
-"""Datasets that clients create, fill, tag and read: in memory, with the files of each commit."""
+"""Datasets that clients create, fill, tag and read, in memory."""
 
 import base64
 import hashlib
