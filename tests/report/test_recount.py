@@ -44,7 +44,7 @@ def asked(figure):
 
 
 @pytest.mark.parametrize(
-    ("snapshot", "request"),
+    ("snapshot", "options"),
     [
         (OLD, ReportRequest(None)),
         (OLD, ReportRequest(None, TRIO)),
@@ -64,10 +64,10 @@ def asked(figure):
     ],
     ids=str,
 )
-def test_reports_equal_a_recount(censuses, models, tmp_path, snapshot, request):
-    report = report_json(censuses, tmp_path, snapshot, request)
+def test_reports_equal_a_recount(censuses, models, tmp_path, snapshot, options):
+    report = report_json(censuses, tmp_path, snapshot, options)
     assert report["figures"]
-    period = request.year and (f"{request.year}-01-01", f"{request.year + 1}-01-01")
+    period = options.year and (f"{options.year}-01-01", f"{options.year + 1}-01-01")
     for what, same in groupby(report["figures"] + report["breakdowns"], asked):
         definition, frameworks, population, cutoff, weight, exclude_top_authors, by = what
         figures = list(same)
