@@ -52,7 +52,7 @@ hfscan trend --formats --per snapshot
     "--formats",
     is_flag=True,
     help="Show the share of models that have each framework, format or runtime (or those of "
-    "--frameworks), exclusively or not.",
+    "--frameworks), alone or with others.",
 )
 @click.option(
     "--frameworks",

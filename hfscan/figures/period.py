@@ -121,7 +121,7 @@ class Period:
         if self.is_empty or (self.begins_late and self.since == _CUTOFF):
             notes.append(
                 f"The Hub's creation dates begin on {_format_day(_CUTOFF, year=True)}, "
-                f"{CUTOFF_START:%H:%M} UTC. When older models were created is not known."
+                f"{CUTOFF_START:%H:%M} UTC. The Hub does not know when older models were created."
             )
         elif self.begins_late:
             notes.append(

@@ -16,6 +16,7 @@ from hfscan.figures import (
     Figure,
     FigureRequest,
     Period,
+    Population,
     SnapshotView,
     check_not_empty,
     check_totals,
@@ -25,8 +26,8 @@ from hfscan.figures import (
 )
 from hfscan.frameworks import DEFINITIONS
 from hfscan.paths import data_dir
-from hfscan.report.format import format_date
-from hfscan.report.model import Report, ReportRequest, Section
+from hfscan.report.format import format_coverage, format_date, format_low_coverage
+from hfscan.report.model import QueryRef, Report, ReportRequest, Section
 from hfscan.report.spec import fill_text, load_spec
 from hfscan.report.tables import visible_figures
 from hfscan.store import Snapshot
@@ -72,18 +73,21 @@ def build(
         (title,) = frameworks.values()
         notes.append(f"Only {title} is compared. Add others with --frameworks.")
     sections = []
-    for part in spec["section"]:
-        if not _is_included(part, request, period) or not view.supports_grouping(part.get("by")):
+    for section_spec in spec["section"]:
+        if not _is_included(section_spec, request, period):
             continue
-        if part["population"] == "existing" and period and not view.snapshot.covers_oldest_models:
+        if not view.supports_grouping(section_spec.get("by")):
+            continue
+        population = section_spec["population"]
+        if population == "existing" and period and not view.snapshot.covers_oldest_models:
             notes.append(
                 f"The snapshot has no models created before {view.snapshot.since:%Y-%m-%d}, so "
                 f"the models existing {period.at_end} are not counted."
             )
             continue
-        if part["population"] == "requested":
-            part["population"] = "existing" if request.year is None else "created"
-        section = SectionBuilder(view, request, part, values).build()
+        if population == "requested":
+            population = "existing" if request.year is None else "created"
+        section = SectionBuilder(view, request, section_spec, population, values).build()
         if section and (section.figures or section.rows):
             sections.append(section)
     if not any(section.query in _MODEL_QUERIES for section in sections):
@@ -91,6 +95,9 @@ def build(
             f"The report {name} has no figures for this request. {' '.join(notes)}".rstrip()
         )
     _check_answered(name, request, sections)
+    headline = next((part for part in sections if part.name == spec["headline"]), sections[0])
+    if warning := format_low_coverage(headline, frameworks):
+        notes.append(warning)
     names = {row.get("framework") for section in sections for row in section.rows}
     names |= {figure.framework for section in sections for figure in section.figures}
     check_totals(view, (figure for section in sections for figure in section.figures))
@@ -124,19 +131,23 @@ def _check_answered(name: str, request: ReportRequest, sections: Sequence[Sectio
         )
 
 
-def _is_included(part: dict[str, Any], request: ReportRequest, period: Period | None) -> bool:
+def _is_included(
+    section_spec: dict[str, Any], request: ReportRequest, period: Period | None
+) -> bool:
     """Return whether the section belongs to the requested report."""
-    is_cutoff = part.get("query") == "creation_cutoff"
-    if period and period.is_empty and part["population"] != "none" and not is_cutoff:
-        return False  # the Hub dates no model so early: the figures would be of nothing
-    if vary_by := part.get("vary_by"):
+    is_cutoff = section_spec.get("query") == "creation_cutoff"
+    if period and period.is_empty and section_spec["population"] != "none" and not is_cutoff:
+        return False  # the Hub has no creation dates for this period: there is nothing to count
+    if vary_by := section_spec.get("vary_by"):
         is_fixed = vary_by == "definition" and request.definition is not None
         return not is_fixed and request.weight == "models"
     if is_cutoff:
         return request.period is not None and may_contain_cutoff(request.period)
     if request.by is not None:  # the requested grouping replaces those of the specification
-        return part.get("by") == "requested" or not ("by" in part or "query" in part)
-    return part.get("by") != "requested"
+        return section_spec.get("by") == "requested" or not (
+            "by" in section_spec or "query" in section_spec
+        )
+    return section_spec.get("by") != "requested"
 
 
 @dataclass(frozen=True)
@@ -145,20 +156,26 @@ class SectionBuilder:
 
     view: SnapshotView
     request: ReportRequest
-    part: dict[str, Any]
+    spec: dict[str, Any]
+    population: Population
     placeholders: dict[str, Any]
 
     def build(self) -> Section | None:
         """Return the section; None where it needs an earlier snapshot and there is none."""
-        part, values = self.part, self.placeholders
-        query = load(part.get("query", "exclusivity"))
-        by = self.request.by if part.get("by") == "requested" else part.get("by")
+        spec, values = self.spec, self.placeholders
+        query = load(spec.get("query", "exclusivity"))
+        by = self.request.by if spec.get("by") == "requested" else spec.get("by")
         figures: tuple[Figure, ...] = ()
         rows: tuple[dict[str, Any], ...] = ()
+        queries: tuple[QueryRef, ...] = ()
         if query.name == "exclusivity":
             requests = list(self._figure_requests(by))
             parameters = requests[0].parameters()
             figures = tuple(chain.from_iterable(map(self.view.exclusivity, requests)))
+            queries = tuple(
+                QueryRef(query.name, request.parameters(), self.view.snapshot.id)
+                for request in requests
+            )
         else:
             parameters = self._parameters({parameter.name for parameter in query.parameters})
             if "earlier" in parameters:
@@ -172,26 +189,29 @@ class SectionBuilder:
                 row | self.view.period_bounds(row.get("period", ""))
                 for row in self.view.run(query.name, parameters)
             )
-        return Section(
-            name=part["name"],
-            title=fill_text(part["title"], values),
-            note=part.get("note") and fill_text(part["note"], values),
+        section = Section(
+            name=spec["name"],
+            title=fill_text(spec["title"], values),
+            note=spec.get("note") and fill_text(spec["note"], values),
             query=query.name,
             by=by,
-            vary_by=part.get("vary_by"),
+            vary_by=spec.get("vary_by"),
             figures=figures,
             rows=rows,
-            columns=part.get("columns"),
+            columns=spec.get("columns"),
             formats=query.columns,
-            pivot=part.get("pivot"),
+            pivot=spec.get("pivot"),
             parameters=parameters,
-            chart=part.get("chart", query.chart),
+            chart=spec.get("chart", query.chart),
+            queries=queries,
         )
+        coverage = format_coverage(section, self.view.titles(self.request.frameworks))
+        return replace(section, paragraphs=(coverage,)) if coverage else section
 
     def _figure_requests(self, by: By | None) -> Iterator[FigureRequest]:
         """Yield a request for each cutoff, or for what the section varies by."""
-        base = self.request.figure_request(self.part["population"])
-        match self.part.get("vary_by"):
+        base = self.request.figure_request(self.population)
+        match self.spec.get("vary_by"):
             case "definition":
                 yield from self._by_definition(replace(base.excluding_cutoff(), weight="models"))
             case "weight":
@@ -203,7 +223,7 @@ class SectionBuilder:
                     base,
                     by=by,
                     top=self._top(by),
-                    **{key: self.part[key] for key in _OVERRIDES if key in self.part},
+                    **{key: self.spec[key] for key in _OVERRIDES if key in self.spec},
                 )
                 cutoffs: Sequence[Cutoff | None] = (None,)
                 if base.population == "created" and base.period and contains_cutoff(base.period):
@@ -213,7 +233,7 @@ class SectionBuilder:
     def _top(self, by: By | None) -> int | None:
         """Return how many groups to show; None for all (months and years, unless requested)."""
         show_all = by in ("month", "year") and self.request.by is None
-        return None if by is None or show_all else self.request.top or self.part.get("top")
+        return None if by is None or show_all else self.request.top or self.spec.get("top")
 
     def _by_definition(self, request: FigureRequest) -> Iterator[FigureRequest]:
         """Yield the request for each definition and set of frameworks."""
@@ -229,7 +249,7 @@ class SectionBuilder:
     def _parameters(self, names: set[str]) -> dict[str, object]:
         """Return the parameters `names` of the request, and those of the specification."""
         since, until = self.request.period or (None, None)
-        is_created = self.part["population"] == "created"
+        is_created = self.population == "created"
         values: dict[str, object] = {
             "frameworks": list(self.request.frameworks),
             "framework": next(iter(self.view.titles(self.request.frameworks))),
@@ -239,7 +259,7 @@ class SectionBuilder:
             "cutoff": "excluded" if is_created else "included",
             "earlier": None,
         }
-        specified: dict[str, object] = self.part.get("parameters", {})
+        specified: dict[str, object] = self.spec.get("parameters", {})
         return {name: value for name, value in values.items() if name in names} | specified
 
 
@@ -247,12 +267,14 @@ def _notes(snapshot: Snapshot) -> list[str]:
     """Return what limits the figures of a snapshot. Raises NotFoundError where it has no tags."""
     notes = []
     if snapshot.synthetic:
-        notes.append(f"SYNTHETIC: generated models ({snapshot.synthetic}), not the real Hub.")
+        notes.append(
+            f"SYNTHETIC: invented data for demonstration ({snapshot.synthetic}), not the real Hub."
+        )
     if snapshot.sample is not None:
         notes.append(
-            f"SAMPLE: {snapshot.sample_design}. Shares carry 95 % intervals (Wilson's, for a "
-            "simple random sample). Models created together are similar, so the true share can be "
-            "slightly outside."
+            f"SAMPLE: {snapshot.sample_design}. Ranges in brackets are 95 % confidence intervals "
+            "(Wilson score). They assume independent models; models created together are similar, "
+            "so the real uncertainty is slightly larger."
         )
     limits = {"author": snapshot.author, "task": snapshot.task, "limit": snapshot.model_limit}
     scope = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
@@ -266,12 +288,14 @@ def _notes(snapshot: Snapshot) -> list[str]:
             "models support. Choose another with --snapshot."
         )
     notes += [
-        f"UNREADABLE: {column.field} of {column.models:,} of {snapshot.models:,} models. They are "
-        "left out of figures that need it."
+        f"UNREADABLE: the field {column.field} could not be read for {column.models:,} of "
+        f"{snapshot.models:,} models. Figures that use this field leave them out."
         for column in snapshot.unreadable
     ]
     if "files" in snapshot.missing_columns:
-        notes.append("The snapshot has no file names: the definition weights is left out.")
+        notes.append(
+            "The snapshot has no file names, so the definition by weight files is left out."
+        )
     if "downloads" in snapshot.missing_columns:
         notes.append("The snapshot has no downloads: download-weighted figures are empty.")
     return notes
@@ -322,7 +346,7 @@ def _compare_section(
     parameters = {"figures": _to_json(first), "compared_figures": _to_json(second)}
     label_columns = {"class": ""} if first.by is None else {"group": "", "class": "Class"}
     columns = {"share": labels[0], "denominator": "Total", "compared_share": labels[1]}
-    columns |= {"compared_denominator": "Total ", "points": "Points"}
+    columns |= {"compared_denominator": "Total", "points": "Points"}
     return replace(
         first,
         query=query.name,
@@ -332,6 +356,8 @@ def _compare_section(
         formats=query.columns,
         parameters={},
         chart=query.chart,
+        paragraphs=tuple(dict.fromkeys((*first.paragraphs, *second.paragraphs))),
+        queries=(),
     )
 
 

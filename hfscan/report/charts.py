@@ -30,7 +30,7 @@ from hfscan.report.format import (
     format_value,
 )
 from hfscan.report.model import Report, Section
-from hfscan.report.tables import row_label, visible_figures
+from hfscan.report.tables import OTHER_ONLY, row_label, visible_figures
 from hfscan.text import encode_json, sanitize
 
 Row = dict[str, Any]
@@ -162,7 +162,8 @@ def _rows(section: Section, report: Report) -> Iterator[Row]:
         if section.vary_by == "definition" and figure.name == "shared":
             framework = "more than one"
         if section.vary_by and figure.name == "exclusive" and figure.framework not in names:
-            framework = "other only"
+            framework = OTHER_ONLY
+            label = f"{report.titles.get(figure.framework or '', figure.framework)} only"
         group = row_label(section, figure, report)
         share, total = format_share(figure), format_number(figure.denominator)
         numerator = format_number(figure.numerator)
@@ -195,11 +196,23 @@ def _described_row(row: Mapping[str, Any], section: Section, report: Report) -> 
     if "name" in row and "share_min" in row:
         result["framework"] += f": {format_range(row['share_min'], row['share_max'])}"
     parts = (
-        f"{key.replace('_', ' ')} {format_cell(row, key, section, report)}"
-        for key, value in row.items()
-        if value is not None and not isinstance(value, dict)
+        f"{heading} {format_cell(row, column, section, report)}".lstrip()
+        for column, heading in _headings(row, section).items()
     )
     return result | {"text": sanitize("; ".join(parts))}
+
+
+def _headings(row: Mapping[str, Any], section: Section) -> Mapping[str, str]:
+    """Return the columns that describe a row -> their headings; without columns, all values."""
+    columns = section.columns or {key: _WORDS.get(key, key.replace("_", " ")) for key in row}
+    return {
+        key: heading
+        for key, heading in columns.items()
+        if key == "class" or not (row[key] is None or isinstance(row[key], dict))
+    }
+
+
+_WORDS = {"numerator": "models", "denominator": "total"}
 
 
 def _safe(value: Any) -> Any:

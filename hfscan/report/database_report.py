@@ -71,7 +71,8 @@ def build_database_report(store: Store, name: str, *, where: Path | None = None)
         titles=titles,
         snapshots=tuple(snapshots),
         notes=tuple(
-            f"SYNTHETIC: the models of snapshot {snapshot.id} are generated ({snapshot.synthetic})."
+            f"SYNTHETIC: snapshot {snapshot.id} is invented data for demonstration "
+            f"({snapshot.synthetic})."
             for snapshot in snapshots
             if snapshot.synthetic
         ),
@@ -170,7 +171,9 @@ def _claim_section(claim: Claim) -> Section:
             "definition": "Definition", "frameworks": "Frameworks", low: "From", high: "To",
             "snapshot": "Snapshot", "outcome": "Outcome",
         },
-        formats={"frameworks": "frameworks", low: unit, high: unit},
+        formats={
+            "definition": "definition", "frameworks": "frameworks", low: unit, high: unit,
+        },
         split_by="what",
         parameters={},
         queries=tuple(queries.values()),

@@ -1,6 +1,6 @@
 """Format numbers, labels and sentences as text. Shared by all report formats."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -8,12 +8,15 @@ from hfscan.figures import Figure, format_period
 from hfscan.report.model import Report, Row, Section
 from hfscan.store import Snapshot
 
-DEFINITIONS = {
-    "tag": "Hub tags",
-    "weights": "weight files",
-    "loadable": "loadable without conversion",
+DEFINITION_LABELS = {"tag": "Hub tags", "weights": "weight files", "loadable": "loadable"}
+"""Definition -> its name in tables and charts."""
+
+_EVIDENCE = {
+    "tag": "if the Hub tags it so",
+    "weights": "if it has weight files for that framework",
+    "loadable": "if that framework can load it without conversion",
 }
-"""The evidence that a model supports a framework, per definition."""
+"""Definition -> the evidence that a model supports a framework."""
 
 NOT_IN_SNAPSHOT = "(not there)"
 """Value of `transitions.sql` for a model that one of the two snapshots does not hold."""
@@ -101,6 +104,8 @@ def format_cell(row: Row, column: str, section: Section, report: Report) -> str:
             return _framework_set_label(value, report)
         case "verdict":
             return verdict_label(row)
+        case "definition":
+            return DEFINITION_LABELS.get(value, format_value(None, value))
     return format_value(kind, value)
 
 
@@ -128,13 +133,17 @@ def _framework_set_label(value: str, report: Report) -> str:
 def class_label(name: str, framework: str | None, frameworks: Mapping[str, str]) -> str:
     """Return the label of a class of models: "PyTorch only", "both", "neither"."""
     title = frameworks.get(framework or "", framework)
-    count = len(frameworks)
-    alone = "".join(frameworks.values())
+    others = [frameworks[other] for other in frameworks if other != framework]
+    shared, none = "more than one", "none of them"
+    if len(frameworks) == 1:
+        none = f"not {next(iter(frameworks.values()))}"
+    elif len(frameworks) == 2:
+        shared, none = "both", "neither"
     return {
         "exclusive": f"{title} only",
-        "available": f"{title}, exclusively or not",
-        "shared": "both" if count == 2 else "more than one",
-        "none": "neither" if count == 2 else f"not {alone}" if count == 1 else "none of them",
+        "available": f"{title} (alone or with {others[0] if len(others) == 1 else 'others'})",
+        "shared": shared,
+        "none": none,
     }[name]
 
 
@@ -172,7 +181,7 @@ def format_headline(report: Report) -> str:
     if len(shares) > 4:  # the table has the others
         shares = sorted(shares, key=lambda figure: -figure.numerator)[:4]
     titles = list(report.frameworks.values())
-    frameworks = " or ".join(titles) if len(titles) < 5 else f"one of {len(titles)} frameworks"
+    frameworks = _any_framework(titles)
     when = f"created {period.span}" if period else "in the snapshot"
     if not shares[0].denominator:
         subject = "model" if shares[0].weight == "models" else _format_unit(shares[0])
@@ -180,22 +189,102 @@ def format_headline(report: Report) -> str:
     if len(titles) == 1:
         answer = _format_single(figures, titles[0], when)
     else:
-        parts = ", ".join(
+        parts = _join(
             f"{format_number(figure.numerator)} ({format_share(figure)}) support "
             f"{figure_label(figure, report.frameworks)}"
             for figure in shares
         )
         total = f"{format_number(shares[0].denominator)} {_format_unit(shares[0])}"
         answer = f"Of the {total} {when} that support {frameworks}, {parts}"
-    excluded = ["models older than the creation-date cutoff"] if shares[0].cutoff else []
+    excluded = []
+    if shares[0].cutoff:
+        excluded.append("models the Hub has no creation date for (older than 2 March 2022)")
     if count := report.request.exclude_top_authors:
         excluded.append(f"the {count} largest authors")
     day = format_date(report.snapshot.observed_to)
     excluded.append(f"models deleted before the snapshot of {day}")
     return (
-        f"{answer}. Definition: {DEFINITIONS[report.definition]}. Not counted: "
-        f"{' and '.join(excluded)}.{_format_interval(report)}"
+        f"{answer}. {_format_definition(report)} Not counted: {_join(excluded)}."
+        f"{_format_interval(report)}"
     )
+
+
+def _any_framework(titles: Sequence[str]) -> str:
+    return " or ".join(titles) if len(titles) < 5 else f"one of {len(titles)} frameworks"
+
+
+def _join(parts: Iterable[str]) -> str:
+    """Return "a, b and c"."""
+    *others, last = parts
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _format_definition(report: Report) -> str:
+    """Return when a model counts, as a sentence."""
+    titles = list(report.frameworks.values())
+    frameworks = " or ".join(titles) if len(titles) < 5 else "supporting a framework"
+    return f"A model counts as {frameworks} {_EVIDENCE[report.definition]}."
+
+
+_LOW_COVERAGE = 0.25
+
+
+def format_coverage(section: Section, frameworks: Mapping[str, str]) -> str | None:
+    """Return what part of its population the shares of a section describe, as a sentence."""
+    described = _described_figures(section.figures, frameworks)
+    if not described or section.by is not None or section.vary_by == "weight":
+        return None  # of groups and weights, other sections say it
+    figure, meaning = described[0], "with known evidence"
+    if section.vary_by and len(frameworks) > 1:
+        meaning = "that support one of the frameworks compared"
+    elif len(frameworks) > 1:
+        meaning = f"that support {_any_framework(list(frameworks.values()))}"
+    those = "those" if figure.weight == "models" else "those of models"
+    return (
+        f"The shares describe {_format_coverages(described)} of the {_format_population(figure)}: "
+        f"{those} {meaning}."
+    )
+
+
+def format_low_coverage(section: Section, frameworks: Mapping[str, str]) -> str | None:
+    """Return a warning where the section's shares describe a small part of its population."""
+    figure = next(iter(_described_figures(section.figures, frameworks)), None)
+    if figure is None or (figure.coverage or 0.0) >= _LOW_COVERAGE:
+        return None
+    return (
+        f"LOW COVERAGE: the shares describe only {format_percent(figure.coverage)} of the "
+        f"{_format_population(figure)}. They may not hold for the others."
+    )
+
+
+def _described_figures(figures: Sequence[Figure], frameworks: Mapping[str, str]) -> list[Figure]:
+    """Return the figures whose coverage is that of a section.
+
+    Of one framework, the shares describe the models of which it is known; of several, those that
+    support one of them.
+    """
+    name = "none" if len(frameworks) == 1 else "exclusive"
+    return [figure for figure in figures if figure.name == name and figure.coverage is not None]
+
+
+def _format_coverages(figures: Sequence[Figure]) -> str:
+    """Return the coverage of the first figure; of a section that varies, the lowest and highest."""
+    if len({(figure.definition, figure.frameworks, figure.weight) for figure in figures}) == 1:
+        return format_percent(figures[0].coverage)
+    values = [figure.coverage or 0.0 for figure in figures]
+    return format_range(min(values), max(values))
+
+
+def _format_population(figure: Figure) -> str:
+    unit = "models" if figure.weight == "models" else f"{figure.weight} of models"
+    when = "in the snapshot"
+    if figure.covered:
+        is_created = figure.population == "created"
+        when = (
+            f"created {figure.covered.span}" if is_created else f"existing {figure.covered.at_end}"
+        )
+    excluded = figure.exclude_top_authors
+    return f"{unit} {when}{f', without the {excluded} largest authors' if excluded else ''}"
 
 
 def _format_unit(figure: Figure) -> str:
@@ -229,8 +318,8 @@ def _format_comparison(report: Report) -> str:
     )
     return (
         f"{headings['share']} and {headings['compared_share']}: {parts}. Total: models that support"
-        f" {' or '.join(report.frameworks.values())}. Definition: "
-        f"{DEFINITIONS[report.definition]}. Not counted: models deleted before the snapshot."
+        f" {_any_framework(list(report.frameworks.values()))}. {_format_definition(report)} "
+        "Not counted: models deleted before the snapshot."
     )
 
 
@@ -242,15 +331,25 @@ def _format_interval(report: Report) -> str:
         return ""
     label = class_label(row["name"], row["framework"], report.frameworks)
     is_empty = period is not None and period.is_empty
-    scope = f"{'Of' if is_empty else 'Including'} older models from {request.year}"
+    scope = "Of the" if is_empty else "Counting"
+    when = "" if is_empty else " before the Hub recorded dates"
+    scope = f"{scope} models that may have been created in {request.year}{when}"
     low, high = format_number(row["models_min"]), format_number(row["models_max"])
     if low == high:
         return f" {scope}, {low} support {label}."
     shares = " to ".join(format_percent(row[key]) for key in ("share_min", "share_max"))
     return (
-        f" {scope}, between {low} and {high} support {label} ({shares}): the age of "
-        f"{format_number(row['undated'])} is unknown."
+        f" {scope}, between {low} and {high} support {label} ({shares}). The creation date of "
+        f"{format_number(row['undated'])} of them is unknown."
     )
+
+
+_COMPLETE = {
+    True: "The list of models is complete.",
+    False: "The list of models is incomplete.",
+    None: "Whether the list of models is complete is unknown.",
+}
+"""Whether a crawl reached its end -> a sentence."""
 
 
 def format_provenance(report: Report) -> str:
@@ -264,11 +363,25 @@ def format_provenance(report: Report) -> str:
 def _format_snapshot(snapshot: Snapshot) -> str:
     days = [format_date(snapshot.observed_from), format_date(snapshot.observed_to)]
     models = "model" if snapshot.models == 1 else "models"
-    complete = {True: "complete", False: "incomplete", None: "completeness unknown"}
     return (
         f"Snapshot {snapshot.id} of {' to '.join(dict.fromkeys(days))}: {snapshot.kind} of "
-        f"{snapshot.origin}, {snapshot.models:,} {models}, {complete[snapshot.complete]}."
+        f"{snapshot.origin}, {snapshot.models:,} {models}. {_COMPLETE[snapshot.complete]}"
     )
+
+
+_COLUMN_WORDS = {
+    "_id": "internal ids", "sha": "commits", "created_at": "creation dates",
+    "last_modified": "modification dates", "library_name": "libraries", "pipeline_tag": "tasks",
+    "gated": "access restrictions", "disabled": "disabled models", "files": "file names",
+    "parameters": "numbers of parameters", "model_type": "architectures",
+    "architectures": "model classes", "base_relation": "relations to base models",
+}  # fmt: skip
+
+
+def format_missing(snapshot: Snapshot) -> str:
+    """Return what the snapshot does not record, in words."""
+    columns = snapshot.missing_columns
+    return ", ".join(_COLUMN_WORDS.get(name, name.replace("_", " ")) for name in columns)
 
 
 def format_scope(snapshot: Snapshot) -> str:
@@ -277,5 +390,4 @@ def format_scope(snapshot: Snapshot) -> str:
     when = "created at any time"
     if since or until:
         when = f"created from {since or 'the beginning'} to {until or 'the snapshot'}"
-    complete = {True: "complete", False: "incomplete", None: "completeness unknown"}
-    return f"Public models {when}; {complete[snapshot.complete]}."
+    return f"Public models {when}. {_COMPLETE[snapshot.complete]}"

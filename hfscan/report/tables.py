@@ -9,6 +9,7 @@ from typing import Any
 
 from hfscan.figures import ALL, By, Figure
 from hfscan.report.format import (
+    DEFINITION_LABELS,
     figure_label,
     format_cell,
     format_number,
@@ -19,12 +20,15 @@ from hfscan.report.format import (
 from hfscan.report.model import Report, Row, Section
 from hfscan.text import encode_json, format_float
 
+OTHER_ONLY = "another framework only"
+"""Label of the frameworks that only some rows of a breakdown compare."""
+
 _NUMBER = re.compile(r"[<>+-]?\d|-?$")
 
 _CUTOFFS = {
-    "excluded": ("Without models older than the creation-date cutoff", "After the cutoff"),
-    "included": ("Including models older than the creation-date cutoff", "With older models"),
-    "only": ("Only models older than the creation-date cutoff", "Older models only"),
+    "excluded": ("Without models older than 2 March 2022", "Without older models"),
+    "included": ("Including models older than 2 March 2022", "With older models"),
+    "only": ("Only models older than 2 March 2022", "Older models only"),
 }
 """What a figure does with the models at the cutoff: title of its table, label in its chart."""
 
@@ -103,12 +107,13 @@ def row_label(section: Section, figure: Figure, report: Report) -> str:
 
 def _breakdown_label(figure: Figure, report: Report) -> str:
     """Return the definition, and the frameworks that are compared beyond those of the report."""
+    definition = DEFINITION_LABELS[figure.definition]
     if figure.frameworks == report.request.frameworks:
-        return figure.definition
+        return definition
     if ALL in figure.frameworks:
-        return f"{figure.definition}, {frameworks_label(figure.frameworks, report)}"
+        return f"{definition}, {frameworks_label(figure.frameworks, report)}"
     added = [name for name in figure.frameworks if name not in report.frameworks]
-    return f"{figure.definition}, with {frameworks_label(added, report)}"
+    return f"{definition}, with {frameworks_label(added, report)}"
 
 
 def group_label(figure: Figure) -> str:
@@ -151,7 +156,7 @@ def _breakdown_table(section: Section, report: Report) -> Table:
         shares = [format_share(exclusive[name]) for name in names]
         shares += [_format_sum(others)] * has_others
         rows.append((label, *shares, format_share(shared), format_number(shared.denominator)))
-    headings = [f"{title} only" for title in names.values()] + ["other only"] * has_others
+    headings = [f"{title} only" for title in names.values()] + [OTHER_ONLY] * has_others
     headings.append("more than one" if has_others else figure_label(shared, names))
     return Table(("", *headings, "Total"), tuple(rows))
 
@@ -168,7 +173,10 @@ def _figure_table(figures: Sequence[Figure], cutoff: str | None, names: Mapping[
     for figure in figures:
         if figure.cutoff == cutoff:
             counts = map(format_number, (figure.numerator, figure.denominator))
-            rows.append((figure_label(figure, names), *counts, format_share(figure)))
+            label = figure_label(figure, names)
+            if figure.name == "none":  # the other rows are of the models that support one
+                label += f" (of all {figure.weight})"
+            rows.append((label, *counts, format_share(figure)))
     headings = ("", figures[0].weight.capitalize(), "Total", "Share")
     return Table(headings, tuple(rows), _CUTOFFS[cutoff][0] if cutoff else None)
 

@@ -316,8 +316,9 @@ def numbers(report):
     for figure in report["figures"] + report["breakdowns"]:
         counts = (figure["numerator"], figure["denominator"])
         texts |= {format_number(n) for n in counts} | {format_number(int(n)) for n in counts}
+        texts.add(format_percent(figure["coverage"]))
         texts |= {format_percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
-    breakdowns = {}  # "other only" is one column for many frameworks
+    breakdowns = {}  # "another framework only" is one column for many frameworks
     for figure in report["breakdowns"]:
         if figure["name"] == "exclusive":
             key = (figure["definition"], *figure["frameworks"])

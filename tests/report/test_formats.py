@@ -101,9 +101,12 @@ def test_headline_states_the_definition(written):
         model(3, tags=["pytorch"], siblings=[{"rfilename": "README.md"}]),
     ]  # fmt: skip
     expected: dict[Definition, tuple[str, str]] = {
-        "tag": ("1 (50.0 %) support PyTorch only", "Definition: Hub tags."),
-        "weights": ("1 (50.0 %) support PyTorch only", "Definition: weight files."),
-        "loadable": ("1 (33.3 %) support both", "loadable without conversion"),
+        "tag": ("1 (50.0 %) support PyTorch only", "TensorFlow if the Hub tags it so."),
+        "weights": (
+            "1 (50.0 %) support PyTorch only",
+            "TensorFlow if it has weight files for that framework.",
+        ),
+        "loadable": ("1 (33.3 %) support both", "that framework can load it without conversion"),
     }
     for definition, words in expected.items():
         text = " ".join(

@@ -62,7 +62,7 @@ def test_partial_year_states_its_end(db, format_):
     text = plain(ask(db, "report", "--year", 2024, "--format", format_))
     assert "Of the 2 models created from 1 January to 11 July 2024 that support" in text
     assert "Frameworks of the Hub's models, 2024 (to 11 July)" in text.replace("&#39;", "'")
-    assert "Created in 2024 (to 11 July), download-weighted" in text
+    assert "Created from 1 January to 11 July 2024, download-weighted" in text
     assert "Existing on 11 July 2024" in text
     assert "Models created by 11 July 2024 that are in the snapshot" in text
     assert "Later models of 2024 are not counted." in text

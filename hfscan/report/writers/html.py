@@ -22,6 +22,7 @@ from hfscan.report.format import (
     class_label,
     figure_label,
     format_headline,
+    format_missing,
     format_number,
     format_percent,
     format_provenance,
@@ -59,6 +60,7 @@ def write(report: Report, out: TextIO) -> None:
         is_synthetic=any(snapshot.synthetic for snapshot in report.snapshots),
         headline=format_headline(report),
         provenance=format_provenance(report),
+        missing=None if report.text else format_missing(report.snapshot),
         scope=None if report.text else format_scope(report.snapshot),
         style=Markup(style),  # noqa: S704 - hfscan's own files
         script=Markup(script),  # noqa: S704
