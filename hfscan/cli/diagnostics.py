@@ -4,7 +4,9 @@ import platform
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -72,10 +74,9 @@ def check_versions() -> Iterator[Check]:
 
 
 def _find_version(package: str) -> str | None:
-    try:
+    with suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    return None
 
 
 def check_database(db: Path) -> Iterator[Check]:
@@ -133,9 +134,7 @@ def check_hub(hub: HubAccess) -> Iterator[Check]:
         ) as client:
             url = list_url(Scope(), client.endpoint, ascending=False, page_size=1)
             try:
-                client.get(
-                    url, lambda response: validate_page(response, after=None, ascending=False)
-                )
+                client.get(url, partial(validate_page, after=None, ascending=False))
             except RefusedError as error:
                 fields = ", ".join(find_unsupported_fields(error.server_message))
                 if not fields:
@@ -152,28 +151,21 @@ def check_hub(hub: HubAccess) -> Iterator[Check]:
         return
     total = f" of {limit.limit:,}" if limit.limit else ""
     message = f"{limit.remaining:,}{total} requests left, reset in {limit.reset:,} s"
-    if limit.remaining:
-        yield Check("rate limit", "ok", message)
-    else:
-        hint = "Wait until the reset; a crawl does so automatically."
-        yield Check("rate limit", "note", message, hint)
+    hint = "" if limit.remaining else "Wait until the reset; a crawl does so automatically."
+    yield Check("rate limit", "note" if hint else "ok", message, hint)
 
 
 def check_backends(
     names: Sequence[str], pythons: Mapping[str, str], notify: Callable[[str], None]
 ) -> Iterator[Check]:
-    """Start each parity backend in its own process; check its versions, GPU and confinement.
-
-    `notify` receives a message when a start takes long.
-    """
+    """Start each parity backend, with `notify` if that takes long; check versions, GPU, sandbox."""
     settings = Settings(pythons=pythons)
     processes = [BackendProcess(name, settings, notify=notify) for name in names]
-    try:
+    with ExitStack() as stack:
         for process in processes:
-            try:
+            stack.callback(process.close)
+            with suppress(BackendError):  # reported below
                 process.spawn()  # start all in parallel: imports take seconds
-            except BackendError:
-                continue  # reported below
         for process in processes:
             area = f"backend {process.backend}"
             try:
@@ -187,20 +179,12 @@ def check_backends(
                 message = f"{packages}; GPU: {process.info['device'] or 'none'}"
                 yield Check(area, "ok", sanitize(message, 300))
         started = [process.info["isolated_from"] for process in processes if process.info]
-        if started:
-            yield _check_confinement(started)
-    finally:
-        for process in processes:
-            process.close()
-
-
-def _check_confinement(started: Sequence[Mapping[str, bool]]) -> Check:
-    missing = confinement.describe_gaps(started)
-    if missing:
-        hint = (
-            "Run untrusted checkpoints on Linux, as a user who may create namespaces (outside a "
-            "container, or in one that allows it)."
-        )
-        return Check("confinement", "note", missing, hint)
-    message = "parity backends have no network access and cannot read credential files"
-    return Check("confinement", "ok", message)
+        if gaps := confinement.describe_gaps(started):
+            hint = (
+                "Run untrusted checkpoints on Linux, as a user who may create namespaces (outside "
+                "a container, or in one that allows it)."
+            )
+            yield Check("confinement", "note", gaps, hint)
+        elif started:
+            message = "parity backends have no network access and cannot read credential files"
+            yield Check("confinement", "ok", message)

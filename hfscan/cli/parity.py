@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import click
 from hfscan.cli._command import Command
 from hfscan.cli._options import backend_python_option, combine
 from hfscan.cli._output import is_quiet, note
-from hfscan.cli._reports import choose_target, out_option
+from hfscan.cli._reports import EXTENSIONS, choose_target, out_option
 from hfscan.cli._streams import output
 from hfscan.cli._types import (
     LARGEST_MB,
@@ -26,22 +27,18 @@ from hfscan.cli._types import (
     Count,
     Number,
 )
-from hfscan.errors import HfscanError, NotFoundError, StorageError
+from hfscan.errors import NotFoundError, StorageError
 from hfscan.fs import write_output
 from hfscan.parity.process import Settings, backend_names
 from hfscan.store import Store, list_snapshots
-from hfscan.store.parity import SampledModel, draw_sample, record_run
+from hfscan.store.parity import draw_sample, record_run
 from hfscan.suggest import unknown
 
 if TYPE_CHECKING:
-    from hfscan.parity.result import Result
     from hfscan.parity.run import ParityRunner
 
-_EXTENSIONS = {"terminal": "txt"}
 _INPUTS = Path(__file__).parents[1] / "parity" / "inputs.toml"
 _DEMOS = {"tiny": ["tiny"], "base": ["bert-base", "gpt2-124m", "resnet-50"]}
-
-
 _EXAMPLES = """
 hfscan parity --demo
 hfscan parity openai-community/gpt2 --backends pytorch,flax
@@ -68,59 +65,51 @@ def _new_settings(
     return Settings(names, pythons=pythons, rounds=rounds or Settings.rounds, **options)
 
 
+_option = partial(click.option, show_default=True)
 _settings_options = combine(
     "settings",
     _new_settings,
-    click.option(
+    _option(
         "--backends",
         default=",".join(Settings.backends),
-        show_default=True,
         metavar="BACKEND,...",
         help="Backends to compare.",
     ),
-    click.option(
+    _option(
         "--device",
         type=Choice(["auto", "cpu", "cuda"]),
         default="auto",
-        show_default=True,
         help="Device that runs the models.",
     ),
-    click.option(
+    _option(
         "--dtype",
         type=Choice(["float32", "bfloat16", "float16"]),
         default=Settings.dtype,
-        show_default=True,
         help="Precision of the models.",
     ),
     backend_python_option,
-    click.option(
-        "--measure/--no-measure", default=True, show_default=True, help="Measure latency as well."
-    ),
-    click.option(
+    _option("--measure/--no-measure", default=True, help="Measure latency as well."),
+    _option(
         "--variants",
         is_flag=True,
         help="Time all variants (eager, compiled), each in its own process.",
     ),
-    click.option(
-        "--train", is_flag=True, help="Time training steps as well, each in its own process."
-    ),
+    _option("--train", is_flag=True, help="Time training steps as well, each in its own process."),
     click.option("--rounds", type=Count(1), help=f"Timing rounds.  [default: {Settings.rounds}]"),
-    click.option(
+    _option(
         "--threads",
         type=Count(1, LARGEST_THREADS),
         default=Settings.threads,
-        show_default=True,
         help="Threads per backend.",
     ),
-    click.option(
+    _option(
         "--timeout",
         type=Number(1, LARGEST_SECONDS),
         default=Settings.timeout,
-        show_default=True,
         metavar="SECONDS",
         help="Time limit for one step of a case.",
     ),
-    click.option(
+    _option(
         "--memory",
         "memory_mb",
         type=Number(100, LARGEST_MB),
@@ -135,11 +124,10 @@ _settings_options = combine(
 @click.option(
     "--demo", is_flag=True, help="Check a tiny BERT and GPT-2 made on this machine; no network."
 )
-@click.option(
+@_option(
     "--demo-size",
     type=Choice(list(_DEMOS)),
     default="tiny",
-    show_default=True,
     help="base: random models with the shapes of BERT-base, GPT-2 (124M) and ResNet-50 instead.",
 )
 @click.option(
@@ -207,11 +195,11 @@ def command(
     require_endpoint([*checkpoints, *filter(None, [baseline])])
     targets = _choose_files(formats, out)
     names = [(name, revision) for name in checkpoints]
-    snapshot, drawn = None, list[SampledModel]()
+    drawn: dict[str, Any] | None = None
     if sample and db:
-        snapshot, drawn = _draw_sample(db, sample)
-        names += [(model.id, model.sha) for model in drawn]
-        require_endpoint(model.id for model in drawn)
+        models, drawn = _draw_sample(db, sample)
+        require_endpoint(name for name, _ in models)
+        names += models
     elif db:
         Store.open(db, write=True).close()  # report a database that cannot be written now
     texts = read_texts(inputs) if inputs else None
@@ -222,42 +210,19 @@ def command(
         if demo:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="hfscan-demo-"))
             names += [(str(path), None) for path in make_demo(runner, Path(scratch), demo_size)]
-        results = [
-            result for name, at in names for result in _check(runner, name, at, baseline, texts)
-        ]
+        results = []
+        for name, commit in names:
+            note(f"Checking {name!r}")
+            results += runner.check_named(name, commit, baseline, texts)
         environment = runner.pool.describe_environment()
-    environment |= {"inputs": inputs, "sample": _describe_sample(snapshot, drawn)}
+    environment |= {"inputs": inputs, "sample": drawn}
     document = sections.new_document(results, environment, started, runner.measurements)
     if db is not None:
         with Store.open(db, write=True) as store:
-            record_run(store, document, snapshot)
+            record_run(store, document, drawn["snapshot"] if drawn else None)
     for path, format_ in targets.items():
         _write(document, format_, path)
     sys.exit(0 if document["agree"] else 1)
-
-
-def _check(
-    runner: "ParityRunner",
-    name: str,
-    revision: str | None,
-    baseline: str | None,
-    texts: list[str] | None,
-) -> list["Result"]:
-    from hfscan.parity.checkpoint import load_checkpoint, with_baseline  # noqa: PLC0415
-    from hfscan.parity.configs import CheckpointError  # noqa: PLC0415
-    from hfscan.parity.result import new_result_without_run  # noqa: PLC0415
-
-    note(f"Checking {name!r}")
-    dtype = runner.pool.settings.dtype
-    try:
-        checkpoint = load_checkpoint(name, revision)
-        if baseline is not None:
-            checkpoint = with_baseline(checkpoint, load_checkpoint(baseline))
-        return list(runner.check(checkpoint, texts))
-    except CheckpointError as error:
-        return [new_result_without_run(name, str(error), dtype, verdict=error.verdict)]
-    except HfscanError as error:
-        return [new_result_without_run(name, str(error), dtype)]
 
 
 def make_demo(runner: "ParityRunner", into: Path, size: str = "tiny") -> list[Path]:
@@ -275,58 +240,47 @@ def make_demo(runner: "ParityRunner", into: Path, size: str = "tiny") -> list[Pa
     return sorted(into.iterdir())
 
 
-def _draw_sample(db: Path, count: int) -> tuple[int, list[SampledModel]]:
-    """Return (snapshot, sample) of the newest snapshot."""
+def _draw_sample(db: Path, count: int) -> tuple[list[tuple[str, str | None]], dict[str, Any]]:
+    """Return (id, commit) of models of the newest snapshot, and the sample's description."""
     with Store.open(db) as store:
         snapshots = list_snapshots(store)
         if not snapshots:
             raise NotFoundError(f"{db} has no snapshot: run `hfscan crawl` or `hfscan import`.")
+        snapshot = snapshots[-1].id
         kinds = tomllib.loads(_INPUTS.read_text(encoding="utf-8"))
         model_types = [model_type for types in kinds.values() for model_type in types]
-        drawn = draw_sample(store, snapshots[-1].id, count, model_types)
+        drawn = draw_sample(store, snapshot, count, model_types)
     if not drawn:
         raise NotFoundError(
-            f"No model of snapshot {snapshots[-1].id} supports both PyTorch and TensorFlow."
+            f"No model of snapshot {snapshot} supports both PyTorch and TensorFlow."
         )
-    return snapshots[-1].id, drawn
-
-
-def _describe_sample(snapshot: int | None, drawn: list[SampledModel]) -> dict[str, object] | None:
-    if snapshot is None:
-        return None
-    return {
+    models = [
+        {"id": model.id, "model_type": model.model_type,
+         "magnitude": model.magnitude, "stratum": model.size}
+        for model in drawn
+    ]  # fmt: skip
+    return [(model.id, model.sha) for model in drawn], {
         "snapshot": snapshot,
         "drawn": len(drawn),
         "population": drawn[0].population,
-        "models": [
-            {
-                "id": model.id,
-                "model_type": model.model_type,
-                "magnitude": model.magnitude,
-                "stratum": model.size,
-            }
-            for model in drawn
-        ],
+        "models": models,
     }
 
 
 def _choose_files(formats: Collection[str], out: str | None) -> dict[Path | None, str]:
     """Return file (None: stdout) -> format; raise StorageError now if one cannot be written."""
     target = choose_target(formats, out)
-    if target.path is None:
-        return {None: target.formats[0]}
-    files = {target.path: target.formats[0]}
-    if target.is_folder:
-        files = {
-            target.path / f"parity.{_EXTENSIONS.get(name, name)}": name for name in target.formats
-        }
+    files: dict[Path | None, str] = {target.path: target.formats[0]}
+    if target.path and target.is_folder:
+        extensions = {name: extension for extension, name in EXTENSIONS.items()}
+        files = {target.path / f"parity{extensions[name]}": name for name in target.formats}
     try:
-        for path in files:
+        for path in filter(None, files):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.open("a").close()
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
-    return dict[Path | None, str](files.items())
+    return files
 
 
 def _write(document: dict[str, Any], format_: str, path: Path | None) -> None:

@@ -1,8 +1,8 @@
 """Benchmark the backends in interleaved rounds: background load then affects all equally."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +40,7 @@ def measure_inference(runner: "ModelRunner", completed: Completed) -> list[Row]:
     """Time a forward pass in each backend, or in each variant of each if requested."""
     if runner.pool.settings.variants:
         names = {backend: backend_spec(backend).variants for backend in completed}
-        with _isolated(runner, completed, "inference", names) as variants:
-            return _time_rounds(runner, variants)
+        return _measure_isolated(runner, completed, "inference", names)
     variants = []
     for backend, cases in completed.items():
         case, result = cases[-1]
@@ -52,20 +51,15 @@ def measure_inference(runner: "ModelRunner", completed: Completed) -> list[Row]:
 
 
 def measure_training(runner: "ModelRunner", completed: Completed) -> list[Row]:
-    """Time training steps in each backend that can train: the default variant, or all of them.
-
-    A step is a forward pass, a backward pass and AdamW.
-    """
+    """Time training steps in each backend that can train: the default variant, or all of them."""
     count = None if runner.pool.settings.variants else 1
     names = {backend: backend_spec(backend).trains[:count] for backend in completed}
-    with _isolated(runner, completed, "training", names) as variants:
-        return _time_rounds(runner, variants)
+    return _measure_isolated(runner, completed, "training", names)
 
 
-@contextmanager
-def _isolated(
+def _measure_isolated(
     runner: "ModelRunner", completed: Completed, mode: str, names: Mapping[str, Sequence[str]]
-) -> Iterator[list[Variant]]:
+) -> list[Row]:
     """Open the model in a separate process for each variant, in the backend's native format.
 
     No other framework is imported to convert weights, so its peak memory is its own.
@@ -76,11 +70,11 @@ def _isolated(
             cases = completed[backend]
             case, result = next((item for item in cases if item[0].is_native), cases[-1])
             native = _to_native(runner, case, result) if variant_names else case
+            needed = required_backends([native], backend)
             for name in variant_names:
-                needed = required_backends([native], backend)
                 process = runner.pool.new_process(backend, needed)
                 stack.callback(process.close)
-                row = _new_row(result, mode, native, name) | {"own_process": True}
+                row = _new_row(result, mode, native, name, own_process=True)
                 variants.append(Variant(row, native, process))
                 process.spawn()  # in parallel: importing a framework takes seconds
         for variant in variants:
@@ -89,7 +83,7 @@ def _isolated(
                 runner.open_in(variant.process, variant.case, row["device"], row["dtype"])
             except BackendError as error:
                 row["fault"] = summary_line(error)
-        yield variants
+        return _time_rounds(runner, variants)
 
 
 def _to_native(runner: "ModelRunner", case: Case, result: Result) -> Case:
@@ -109,7 +103,9 @@ def _to_native(runner: "ModelRunner", case: Case, result: Result) -> Case:
     return Case(weights[0], case.backend, "direct")
 
 
-def _new_row(result: Result, mode: str, case: Case, variant: str) -> Row:
+def _new_row(
+    result: Result, mode: str, case: Case, variant: str, *, own_process: bool = False
+) -> Row:
     return {
         "checkpoint": result.checkpoint,
         "architecture": result.architecture,
@@ -119,7 +115,7 @@ def _new_row(result: Result, mode: str, case: Case, variant: str) -> Row:
         "device": result.device,
         "dtype": result.dtype,
         "file": case.weights.name,
-        "own_process": False,
+        "own_process": own_process,
     }
 
 
@@ -143,7 +139,8 @@ def _time_rounds(runner: "ModelRunner", variants: Sequence[Variant]) -> list[Row
             variant.calls.append(_time_call(runner, variant))
     for variant in timed:
         row = variant.row
-        row["latency_ms"] = _quantiles(variant.values("milliseconds"))
+        p50, p90 = np.percentile(variant.values("milliseconds"), [50, 90])
+        row["latency_ms"] = {"p50": float(p50), "p90": float(p90), "n": len(variant.calls)}
         for key, ratio in (("milliseconds", "ratio"), ("cpu_milliseconds", "cpu_ratio")):
             row[key] = variant.values(key)
             row[ratio] = _ratio(variant, timed[0], key)
@@ -167,18 +164,9 @@ def _ratio(variant: Variant, base: Variant, key: str) -> Row:
     }
 
 
-def _quantiles(milliseconds: Sequence[float]) -> dict[str, float]:
-    p50, p90 = np.percentile(milliseconds, [50, 90])
-    return {"p50": float(p50), "p90": float(p90), "n": len(milliseconds)}
-
-
 def _time_call(runner: "ModelRunner", variant: Variant) -> Row:
-    return variant.process.call(
-        "time",
-        inputs=runner.batch_files,
-        variant=variant.row["variant"],
-        train=variant.row["mode"] == "training",
-    )
+    name, train = variant.row["variant"], variant.row["mode"] == "training"
+    return variant.process.call("time", inputs=runner.batch_files, variant=name, train=train)
 
 
 def _load_average() -> float | None:

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import zip_longest
 
 from hfscan.parity.checkpoint import Checkpoint, Weights
 from hfscan.parity.process import backend_file, backend_names
@@ -42,8 +43,7 @@ def backend_spec(backend: str) -> BackendSpec:
 
 def find_reader(format_: str) -> str | None:
     """Return the backend that lists the tensors of a format, or None."""
-    names = backend_names()
-    return next((name for name in names if format_ in backend_spec(name).reads), None)
+    return next((name for name in backend_names() if format_ in backend_spec(name).reads), None)
 
 
 @dataclass(frozen=True)
@@ -60,20 +60,18 @@ class Case:
 
 
 def list_cases(checkpoint: Checkpoint, backends: Iterable[str]) -> list[Case]:
-    """Return every case of a checkpoint, native ones first: the first is the baseline.
-
-    Otherwise backends alternate, because they work in parallel.
-    """
-    ordered = []
-    for order, backend in enumerate(backends):
+    """Return every case of a checkpoint, native ones first: the first is the baseline."""
+    by_backend = []
+    for backend in backends:
         cases = [
             Case(weights, backend, method)
             for weights in checkpoint.weights
             for method in backend_spec(backend).opens.get(f"{weights.origin}/{weights.format}", ())
         ]
-        cases.sort(key=lambda case: not case.is_native)  # stable
-        ordered += [((not case.is_native, turn, order), case) for turn, case in enumerate(cases)]
-    return [case for _, case in sorted(ordered, key=lambda item: item[0])]
+        by_backend.append(sorted(cases, key=lambda case: not case.is_native))
+    # backends alternate, because they work in parallel
+    alternating = [case for turn in zip_longest(*by_backend) for case in turn if case]
+    return sorted(alternating, key=lambda case: not case.is_native)  # stable
 
 
 def required_backends(cases: Iterable[Case], backend: str) -> frozenset[str]:

@@ -19,7 +19,7 @@ from hfscan.errors import HubRefusedError
 from hfscan.hub.datasets import translate_client_errors
 from hfscan.hub.endpoint import parse_endpoint
 from hfscan.parity.backends._tensors import total_memory_bytes
-from hfscan.parity.configs import CheckpointError, CleanConfig, Config, clean
+from hfscan.parity.configs import CheckpointError, Config, clean
 from hfscan.text import sanitize
 
 _MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library itself
@@ -46,31 +46,26 @@ _DOWNLOADS = [_CONFIG, _GENERATION_CONFIG, "*.safetensors", "*.index.json", "pyt
               "tf_model*.h5", "flax_model*.msgpack",
               _TOKENIZER_CONFIG, *_TOKENIZER_DATA]  # fmt: skip
 _ORIGINS = {"pt": "pytorch", "tf": "tensorflow", "flax": "flax"}
-_PICKLE = "a pickle, which can run any code: never opened"
-_KERAS = "a Keras model, whose layers can be code: never opened"
-_GRAPH = "a graph, which can contain any operation and refer to other files: never opened"
-_ADAPTER = "an adapter, which names the model it belongs to: never opened"
-_UNSAFE_FILES = [  # pattern of file names, why no backend opens such a file
-    (r".*\.(pt|pth|ckpt|pkl|pickle|joblib)", _PICKLE),
-    (r".*\.keras|.*(?<!tf_model)(?<!tf_model-\d{5}-of-\d{5})\.(h5|hdf5)", _KERAS),
-    (r".*\.(pb|pbtxt|onnx|tflite|mlmodel)|saved_model", _GRAPH),
-    (r"adapter_(config\.json|model\..*)", _ADAPTER),
-]
+_UNSAFE_FILES = {  # pattern of file names -> what such a file is; no backend opens it
+    r".*\.(pt|pth|ckpt|pkl|pickle|joblib)": "a pickle, which can run any code",
+    r".*\.keras|.*(?<!tf_model)(?<!tf_model-\d{5}-of-\d{5})\.(h5|hdf5)":
+        "a Keras model, whose layers can be code",
+    r".*\.(pb|pbtxt|onnx|tflite|mlmodel)|saved_model":
+        "a graph, which can contain any operation and refer to other files",
+    r"adapter_(config\.json|model\..*)": "an adapter, which names the model it belongs to",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One stored copy of the weights: `parts` are its files, `files` also has the index.
-
-    `configs`: file name -> content of the configs beside them.
-    """
+    """One stored copy of the weights: `parts` are its files, `files` also has the index."""
 
     name: str
     format: str
     origin: str
     parts: tuple[Path, ...]
     files: tuple[Path, ...]
-    configs: dict[str, Config] = field(repr=False)
+    configs: dict[str, Config] = field(repr=False)  # by file name
 
     @property
     def config(self) -> Config:
@@ -87,8 +82,7 @@ class Weights:
 
     def stage(self, folder: Path) -> Path:
         """Fill `folder` with these weights and the cleaned configs only."""
-        _stage(self.files, self.configs, folder)
-        return folder
+        return _stage(self.files, self.configs, folder)
 
 
 @dataclass(frozen=True)
@@ -116,20 +110,16 @@ class Checkpoint:
         return first.removeprefix("TF").removeprefix("Flax") if isinstance(first, str) else None
 
     def stage_tokenizer(self, folder: Path) -> Path:
-        """Fill `folder` with the cleaned configs and the tokenizer's data; no code, no weights.
-
-        Raises CheckpointError.
-        """
+        """Fill `folder` with cleaned configs and the tokenizer's data. Raises CheckpointError."""
         home = self.folder
         names = [name for name in _TOKENIZER_DATA if os.path.lexists(home / name)]
         configs = {_CONFIG: self.config}
         if os.path.lexists(home / _TOKENIZER_CONFIG):
-            configs[_TOKENIZER_CONFIG] = _read_config(home, _TOKENIZER_CONFIG, paths=False).config
-        _stage([_resolve_within(home, name) for name in names], configs, folder)
-        return folder
+            configs[_TOKENIZER_CONFIG] = _read_config(home, _TOKENIZER_CONFIG, {})
+        return _stage([_resolve_within(home, name) for name in names], configs, folder)
 
 
-def _stage(files: Iterable[Path], configs: dict[str, Config], folder: Path) -> None:
+def _stage(files: Iterable[Path], configs: dict[str, Config], folder: Path) -> Path:
     for file in files:
         try:
             (folder / file.name).symlink_to(file.resolve())
@@ -137,6 +127,7 @@ def _stage(files: Iterable[Path], configs: dict[str, Config], folder: Path) -> N
             shutil.copyfile(file, folder / file.name)
     for name, config in configs.items():
         (folder / name).write_text(json.dumps(config), encoding="utf-8")
+    return folder
 
 
 def require_endpoint(names: Iterable[str]) -> None:
@@ -176,13 +167,10 @@ def open_checkpoint(
     """
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder. Give a checkpoint's folder or a Hub id.")
-    configs: dict[str, Config] = {}
-    removed: list[str] = []
-    for config_name in (_CONFIG, _GENERATION_CONFIG):
-        if config_name == _CONFIG or os.path.lexists(folder / config_name):
-            cleaned = _read_config(folder, config_name)
-            configs[config_name] = cleaned.config
-            removed += cleaned.removed
+    removed: dict[str, None] = {}
+    configs = {_CONFIG: _read_config(folder, _CONFIG, removed)}
+    if os.path.lexists(folder / _GENERATION_CONFIG):
+        configs[_GENERATION_CONFIG] = _read_config(folder, _GENERATION_CONFIG, removed)
     weights: list[Weights] = []
     damaged: dict[str, str] = {}
     for known, (format_, origin) in _WEIGHT_FILES.items():
@@ -203,35 +191,32 @@ def open_checkpoint(
         tuple(weights),
         _find_unsafe_files(folder),
         damaged,
-        tuple(dict.fromkeys(removed)),
+        tuple(removed),
     )
 
 
 def with_baseline(checkpoint: Checkpoint, baseline: Checkpoint) -> Checkpoint:
-    """Return `checkpoint` with the first weights of `baseline` before its own.
-
-    Raises CheckpointError if the two have different architectures.
-    """
+    """Put the first weights of `baseline` before the checkpoint's own. Raises CheckpointError."""
     if checkpoint.architecture != baseline.architecture:
         raise CheckpointError(
             f"{checkpoint.name} ({checkpoint.architecture}) and {baseline.name} "
             f"({baseline.architecture}) have different architectures and cannot be compared."
         )
-    first = tuple(
-        replace(weights, name=f"{baseline.name}/{weights.name}") for weights in baseline.weights[:1]
-    )
-    return replace(checkpoint, weights=first + checkpoint.weights)
+    first = [replace(file, name=f"{baseline.name}/{file.name}") for file in baseline.weights[:1]]
+    return replace(checkpoint, weights=(*first, *checkpoint.weights))
 
 
-def _read_config(folder: Path, name: str, *, paths: bool = True) -> CleanConfig:
-    return clean(_read_json(_resolve_within(folder, name)), paths=paths)
+def _read_config(folder: Path, name: str, removed: dict[str, None]) -> Config:
+    paths = name != _TOKENIZER_CONFIG  # special tokens may look like paths
+    config: Config = clean(_read_json(_resolve_within(folder, name)), removed, paths=paths)
+    return config
 
 
 def _find_unsafe_files(folder: Path) -> dict[str, str]:
     return {
-        path.name: reason
+        path.name: f"{description}: never opened"
         for path in sorted(folder.iterdir())
-        for pattern, reason in _UNSAFE_FILES
+        for pattern, description in _UNSAFE_FILES.items()
         if re.fullmatch(pattern, path.name)
     }
 
@@ -245,7 +230,7 @@ def _open_weights(
         shards = _read_json(path).get("weight_map")
         if not isinstance(shards, dict) or not shards:
             raise CheckpointError(f"{file} lists no shards")
-        names = dict.fromkeys(str(shard) for shard in shards.values())
+        names = dict.fromkeys(map(str, shards.values()))
         parts = tuple(_resolve_within(folder, shard) for shard in names)
     size, memory = sum(part.stat().st_size for part in parts), total_memory_bytes()
     if memory is not None and size > memory:

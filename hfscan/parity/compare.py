@@ -43,8 +43,8 @@ def difference(name: str, region: str, ours: Array, theirs: Array) -> Difference
         finite = np.isfinite(products).all() or all(np.isfinite(side).all() for side in (a, b))
         ours_size, theirs_size, distance = np.sqrt(products[[0, 1, 3]]).tolist()
         sizes = ours_size * theirs_size
-        # relative to zeros, any difference is infinite
-        rel_l2 = distance / theirs_size if theirs_size else math.inf
+        relative_to_zeros = math.inf if distance else 0.0
+        rel_l2 = distance / theirs_size if theirs_size else relative_to_zeros
         cosine = float(products[2]) / sizes if sizes else 1.0
         return Difference(name, region, float(worst), rel_l2, cosine, bool(finite))
 

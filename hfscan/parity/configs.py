@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from hfscan.errors import HfscanError
@@ -26,7 +25,7 @@ _PATH = re.compile(r"[/~\\]|[A-Za-z]:[/\\]|[\w.+-]+://|(.*[/\\])?\.\.([/\\].*)?$
 
 _LABELS = {"id2label", "label2id"}  # their values are free text, such as "/m/0dgw9r"
 _COMMON = {"_name_or_path", "name_or_path", "_commit_hash", "torchscript", "vocab_file"}
-_COMMON_ATTENTION = {"eager", "sdpa", None}
+_COMMON_ATTENTION = ("eager", "sdpa", None)
 _MAX_DEPTH = 50  # of nesting; real configs have three levels
 
 
@@ -42,30 +41,18 @@ class RefusedCheckpointError(CheckpointError):
     verdict = Verdict.REFUSED
 
 
-@dataclass(frozen=True)
-class CleanConfig:
-    """A config without its dangerous entries, and the keys of the unusual ones removed."""
+def clean(
+    value: Any, removed: dict[str, None], place: tuple[str, ...] = (), *, paths: bool = True
+) -> Any:
+    """Return a config without entries that load code or point to files, at any depth.
 
-    config: Config
-    removed: list[str]
-
-
-def clean(config: Mapping[str, Any], *, paths: bool = True) -> CleanConfig:
-    """Return `config` without entries that load code or point to files, at any depth.
-
-    With `paths` false, values that look like paths stay: special tokens may look like one. Raises
-    RefusedCheckpointError.
+    `removed` grows by the keys of the unusual ones; `place` leads to `value`. With `paths` false,
+    values that look like paths stay. Raises RefusedCheckpointError.
     """
-    removed: dict[str, None] = {}
-    cleaned = _clean(config, (), paths, removed)
-    return CleanConfig(cleaned, list(removed))
-
-
-def _clean(value: Any, place: tuple[str, ...], paths: bool, removed: dict[str, None]) -> Any:
     if len(place) > _MAX_DEPTH:
         raise RefusedCheckpointError(f"its config is nested more than {_MAX_DEPTH} levels deep")
     if isinstance(value, list):
-        return [_clean(item, (*place, ""), paths, removed) for item in value]
+        return [clean(item, removed, (*place, ""), paths=paths) for item in value]
     if not isinstance(value, Mapping) or (place and place[-1] in _LABELS):
         return value
     cleaned = {}
@@ -73,11 +60,10 @@ def _clean(value: Any, place: tuple[str, ...], paths: bool, removed: dict[str, N
         key_path = (*place, key)
         _check_not_quantized(key_path, item)
         is_path = paths and isinstance(item, str) and _PATH.match(item)
-        if is_path or _REMOVED.fullmatch(key):
-            if not _is_common(key, item):
-                removed[_dotted(key_path)] = None
-        else:
-            cleaned[key] = _clean(item, key_path, paths, removed)
+        if not is_path and not _REMOVED.fullmatch(key):
+            cleaned[key] = clean(item, removed, key_path, paths=paths)
+        elif not _is_common(key, item):
+            removed[_dotted(key_path)] = None
     return cleaned
 
 
@@ -95,6 +81,4 @@ def _check_not_quantized(place: tuple[str, ...], value: Any) -> None:
 
 
 def _is_common(key: str, value: Any) -> bool:
-    if "attn_implementation" in key:
-        return value is None or (isinstance(value, str) and value in _COMMON_ATTENTION)
-    return key in _COMMON
+    return value in _COMMON_ATTENTION if "attn_implementation" in key else key in _COMMON

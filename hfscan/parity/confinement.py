@@ -70,10 +70,7 @@ def command(python: str, arguments: Iterable[str], empty: Path) -> list[str]:
 
 
 def inspect_isolation(pid: int) -> dict[str, bool]:
-    """Return whether a running process is isolated from `network` and `credentials`.
-
-    Asks the kernel, not the process. False where that is not known.
-    """
+    """Return what a process is isolated from, as the kernel says; False where it is not known."""
     isolation = dict.fromkeys(_ISOLATION, False)
     for name, (namespace, _) in _ISOLATION.items():
         ours, theirs = (Path(f"/proc/{process}/ns/{namespace}") for process in ("self", pid))

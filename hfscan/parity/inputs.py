@@ -5,7 +5,6 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,13 +26,8 @@ MAX_ELEMENTS = 1 << 26  # of one input; 64 images of 500 x 500 have fewer
 _MAX_VOCAB = 1 << 20  # token ids to draw from; the largest vocabularies have some 260,000
 _GENERATE = ("LMHeadModel", "ForCausalLM", "ForConditionalGeneration", "MTModel")
 _VOCAB_SIZE = ("vocab_size", "n_vocab", "n_words")
-_MAX_POSITIONS = (
-    "max_position_embeddings",
-    "n_positions",
-    "n_ctx",
-    "max_encoder_position_embeddings",
-    "max_target_positions",
-)
+_MAX_POSITIONS = """max_position_embeddings n_positions n_ctx max_encoder_position_embeddings
+    max_target_positions""".split()
 
 Arrays = dict[str, np.ndarray]
 Config = Mapping[str, Any]
@@ -41,17 +35,6 @@ Config = Mapping[str, Any]
 
 class TextsError(HfscanError):
     """The texts cannot be read; the message says why."""
-
-
-@cache
-def input_kinds() -> dict[str, tuple[str, ...]]:
-    """Return model type -> kinds of input, from `inputs.toml`."""
-    text = Path(__file__).with_name("inputs.toml").read_text(encoding="utf-8")
-    return {
-        model_type: tuple(kinds.split())
-        for kinds, model_types in tomllib.loads(text).items()
-        for model_type in model_types
-    }
 
 
 @dataclass(frozen=True)
@@ -136,14 +119,13 @@ def make_inputs(
             del batch["attention_mask"]
             mask = np.ones_like(mask)
         if architecture.endswith("MultipleChoice"):
-            batch = {
-                name: array.reshape(-1, CHOICES, array.shape[1]) for name, array in batch.items()
-            }
+            sides = -1, CHOICES, mask.shape[1]
+            batch = {name: array.reshape(sides) for name, array in batch.items()}
     for kind in kinds[kinds[0] == "tokens" :]:
         batch |= _MAKERS[kind](config, rng, mask)
     decoder_mask = None
     is_encoder_decoder = (
-        bool(config.get("is_encoder_decoder")) or architecture == "BlipForQuestionAnswering"
+        config.get("is_encoder_decoder") or architecture == "BlipForQuestionAnswering"
     )
     if is_encoder_decoder:
         decoder_mask = mask  # these classes shift the encoder's ids themselves
@@ -157,16 +139,21 @@ def make_inputs(
     if "input_ids" in batch and architecture.endswith(_GENERATE):
         prompt = _make_prompt(batch, min(PROMPT, max(2, mask.shape[1] // 2)))
     used = 1 if is_encoder_decoder else PROMPT
-    new_tokens = max(1, min(NEW_TOKENS, _max_positions(text) - used - 2))
+    positions = _number(text, _MAX_POSITIONS, 10 * LENGTH)
+    new_tokens = max(1, min(NEW_TOKENS, positions - used - 2))
     return Inputs(batch, prompt, new_tokens, mask, decoder_mask)
 
 
-def _kinds(config: Config, architecture: str) -> tuple[str, ...]:
-    kinds = input_kinds().get(str(config.get("model_type")), ("tokens",))
+def _kinds(config: Config, architecture: str) -> list[str]:
+    """Return the kinds of input of a model, as `inputs.toml` lists them for its type."""
+    text = Path(__file__).with_name("inputs.toml").read_text(encoding="utf-8")
+    entries = tomllib.loads(text).items()
+    model_type = config.get("model_type")
+    kinds = next((key.split() for key, types in entries if model_type in types), ["tokens"])
     if architecture.endswith("VisionModel"):
-        return ("pixels",)
+        return ["pixels"]
     if architecture.endswith("TextModel") and "tokens" in kinds:
-        return ("tokens",)
+        return ["tokens"]
     return kinds
 
 
@@ -181,16 +168,12 @@ def _make_prompt(batch: Arrays, length: int) -> Arrays:
 
 def max_length(config: Config) -> int:
     """Return how many tokens a row can have, at most LENGTH."""
-    # RoBERTa counts positions from 2
-    return max(4, min(LENGTH, _max_positions(_text_config(config)) - 4))
+    positions = _number(_text_config(config), _MAX_POSITIONS, 10 * LENGTH)
+    return max(4, min(LENGTH, positions - 4))  # RoBERTa counts positions from 2
 
 
 def _text_config(config: Config) -> Config:
     return _sub_config(config, "text_config", "encoder", "text_encoder")
-
-
-def _max_positions(config: Config) -> int:
-    return _number(config, _MAX_POSITIONS, 10 * LENGTH)
 
 
 def _sub_config(config: Config, *names: str) -> Config:
@@ -200,10 +183,7 @@ def _sub_config(config: Config, *names: str) -> Config:
 
 
 def _number(config: Config, names: Sequence[str], default: int) -> int:
-    """Return the first positive integer among these entries of the config.
-
-    Of a list (the sides of an image) the first number counts.
-    """
+    """Return the first positive integer of these entries; of a list (sides), its first number."""
     for name in names:
         value = config.get(name)
         value = value[0] if isinstance(value, list) and value else value
@@ -280,8 +260,7 @@ def _noise(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays
 def _images(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
     """[rows, 1, channels, height, width]: one image a row, visible to every position."""
     pixels = _pixels(config, rng, mask)["pixel_values"][:, None]
-    visible = np.ones((*mask.shape, 1), dtype=np.int64)
-    return {"pixel_values": pixels, "image_attention_mask": visible}
+    return {"pixel_values": pixels, "image_attention_mask": np.ones_like(mask)[..., None]}
 
 
 def _samples(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
@@ -291,12 +270,11 @@ def _samples(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arra
 
 def _frames(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:
     """[rows, bins, frames] for Whisper, two frames a position; [rows, frames, bins] for others."""
+    sides = LENGTH, _number(config, ("input_feat_per_channel",), 80)
     if "num_mel_bins" in config:
         frames = 2 * _number(config, ("max_source_positions",), 1500)
-        shape = (len(mask), _number(config, ("num_mel_bins",), 80), frames)
-    else:
-        shape = (len(mask), LENGTH, _number(config, ("input_feat_per_channel",), 80))
-    return {"input_features": _normal(rng, *shape)}
+        sides = _number(config, ("num_mel_bins",), 80), frames
+    return {"input_features": _normal(rng, len(mask), *sides)}
 
 
 def _boxes(config: Config, rng: np.random.Generator, mask: np.ndarray) -> Arrays:

@@ -21,14 +21,14 @@ def _run_in_background(target: Callable[..., None], *arguments: object) -> threa
 
 def send(pipe: IO[bytes], line: bytes) -> None:
     """Write a line in the background: a backend that does not read must not block hfscan."""
-    _run_in_background(_write, pipe, line)
 
+    def write() -> None:
+        rest = memoryview(line)
+        with contextlib.suppress(OSError, ValueError):  # it ended; reading its output shows it
+            while rest:
+                rest = rest[pipe.write(rest) :]
 
-def _write(pipe: IO[bytes], line: bytes) -> None:
-    rest = memoryview(line)
-    with contextlib.suppress(OSError, ValueError):  # the backend ended; reading its output shows it
-        while rest:
-            rest = rest[pipe.write(rest) :]
+    _run_in_background(write)
 
 
 class ReplyReader:
@@ -44,10 +44,7 @@ class ReplyReader:
         self._expected.release()
 
     def get(self, timeout: float) -> bytes | None:
-        """Return the next line, None at the end of the output.
-
-        Raises queue.Empty if there is none within `timeout` seconds, and ProtocolError.
-        """
+        """Return the next line, None at the end. Raises queue.Empty (timeout) and ProtocolError."""
         line = self._lines.get(timeout=timeout)
         if isinstance(line, ProtocolError):
             raise line
@@ -59,8 +56,7 @@ class ReplyReader:
             io.BufferedReader(cast(io.RawIOBase, pipe)) as lines,
         ):
             while line := lines.readline(_MAX_LINE + 1):
-                violation = self._find_violation(line)
-                if violation:
+                if violation := self._find_violation(line):
                     self._lines.put(ProtocolError(violation))
                     return
                 self._lines.put(line)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from hfscan.parity import confinement
 from hfscan.parity.process import BackendProcess, Settings
@@ -17,36 +17,30 @@ from hfscan.parity.replies import BackendError
 
 
 class BackendPool:
-    """Starts backends on demand; a context manager that ends them.
-
-    `notify` receives a message whenever a backend takes long to reply. `notes` is for the report.
-    """
+    """Starts backends on demand; `close` ends them. `notify` receives messages on long waits."""
 
     def __init__(self, settings: Settings, notify: Callable[[str], None] | None = None) -> None:
         self.settings, self._notify = settings, notify
         self.processes: dict[str, BackendProcess] = {}
-        self.notes: list[str] = []
+        self.notes: list[str] = []  # for the report
         self._lock = threading.Lock()
         self._scratch = Path(tempfile.mkdtemp(prefix="hfscan-parity-"))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """End the backends and remove the scratch folder."""
         self._close_processes()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def process(self, backend: str, also_imports: frozenset[str] = frozenset()) -> BackendProcess:
         """Return the backend's process, restarted if it must import more than it does."""
         with self._lock:
-            process = self.processes.get(backend)
-            if process is not None and also_imports <= process.also_imports:
-                return process
-            if process is not None:
+            if process := self.processes.get(backend):
+                if also_imports <= process.also_imports:
+                    return process
                 also_imports |= process.also_imports
                 process.close()
-            process = self.processes[backend] = self.new_process(backend, also_imports)
-            return process
+            self.processes[backend] = self.new_process(backend, also_imports)
+            return self.processes[backend]
 
     def new_process(self, backend: str, also_imports: frozenset[str]) -> BackendProcess:
         """Return an additional process for the backend, which the caller must close."""
@@ -54,10 +48,7 @@ class BackendPool:
 
     @contextmanager
     def threads(self) -> Iterator[ThreadPoolExecutor]:
-        """Provide threads in which backends work in parallel.
-
-        An exception in the block ends the backends, so that no thread is waited for.
-        """
+        """Provide threads for backends; an exception in the block ends these, without waiting."""
         with ThreadPoolExecutor(thread_name_prefix="backend") as threads:
             try:
                 yield threads
@@ -72,14 +63,12 @@ class BackendPool:
 
     def device(self, backend: str) -> str:
         """Return the backend's device: "cuda" if requested and available, otherwise "cpu"."""
-        if self.settings.device == "cpu":
-            return "cpu"
-        process = self.process(backend)
-        try:
-            process.start()
-        except BackendError:
-            return "cpu"  # running the case raises the same error and reports it
-        return "cuda" if process.info["device"] else "cpu"
+        if self.settings.device != "cpu":
+            process = self.process(backend)
+            with suppress(BackendError):  # running the case raises it again and reports it
+                process.start()
+                return "cuda" if process.info["device"] else "cpu"
+        return "cpu"
 
     def new_folder(self, name: str) -> Path:
         """Return an empty scratch folder."""
@@ -112,11 +101,11 @@ class BackendPool:
 
     def _environment_notes(self) -> Iterator[str]:
         infos = {name: process.info for name, process in self.processes.items() if process.info}
-        has_gpu = any(info["device"] for info in infos.values())
-        if self.settings.device == "cuda" or (self.settings.device == "auto" and has_gpu):
-            for name, info in infos.items():
-                if not info["device"]:
-                    yield f"{name}: this backend found no CUDA device and ran on the CPU."
+        on_cpu = [name for name, info in infos.items() if not info["device"]]
+        is_auto = self.settings.device == "auto"
+        if self.settings.device == "cuda" or (is_auto and len(on_cpu) < len(infos)):
+            for name in on_cpu:
+                yield f"{name}: this backend found no CUDA device and ran on the CPU."
         if note := confinement.describe_gaps([info["isolated_from"] for info in infos.values()]):
             yield note
 

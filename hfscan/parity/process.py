@@ -1,6 +1,7 @@
 """Manage a backend subprocess: start it, exchange JSON lines, end it on timeout or memory limit."""
 
 import contextlib
+import errno
 import json
 import os
 import queue
@@ -84,8 +85,7 @@ class BackendProcess:
 
     `also_imports` names backends whose frameworks it may import as well. Its resident memory is
     polled every 50 ms (Linux). `notify` receives a message while a reply takes long. A backend that
-    failed to start is not started again. Threads may share it: the holder of `lock` has the
-    backend, and the model that is open in it, to itself.
+    failed to start is not started again. The holder of `lock` has it, and its open model, alone.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class BackendProcess:
     ) -> None:
         self.backend, self.settings, self.also_imports = backend, settings, also_imports
         self.python = settings.pythons.get(backend, sys.executable)
-        self.info: dict[str, Any] = {}
+        self.info: dict[str, Any] = {}  # versions, device, threads, isolated_from
         self.lock = threading.RLock()
         self._notify, self._notice_seconds = notify or (lambda _: None), notice_seconds
         self._process: _Process | None = None
@@ -111,16 +111,13 @@ class BackendProcess:
             return self._request(op, self.settings.timeout, arguments)
 
     def start(self) -> None:
-        """Start the backend if it is not running. Raises BackendError.
-
-        `info` then holds versions, device and `isolated_from`.
-        """
+        """Start the backend if it is not running, and set `info`. Raises BackendError."""
         with self.lock:
             self.spawn()
             if self.info or self._process is None:
                 return
+            threads = {"threads": self.settings.threads}
             try:
-                threads = {"threads": self.settings.threads}
                 info = self._request("hello", self.settings.start_timeout, threads)
             except BackendError as error:
                 self.close()
@@ -134,11 +131,12 @@ class BackendProcess:
             raise self._start_error
         if self._process is None:
             self.info = {}
+            module = backend_file(self.backend).stem
             try:
-                self._process = self._new_process()
-            except BackendError as error:
-                self._start_error = error
-                raise
+                self._process = _Process(self.python, module, self._environment)
+            except OSError as error:
+                self._start_error = self._not_installed(error.strerror or str(error))
+                raise self._start_error from error
 
     @property
     def pid(self) -> int | None:
@@ -151,27 +149,12 @@ class BackendProcess:
         if process is not None:
             process.close()
 
-    def _new_process(self) -> "_Process":
-        path = backend_file(self.backend)
-        if not path.exists():
-            raise BackendError(
-                Verdict.UNSUPPORTED, f"{self.backend}; backends: {', '.join(backend_names())}"
-            )
-        python = shutil.which(self.python)
-        if python is None:
-            raise self._not_installed("no such interpreter")
-        try:
-            return _Process(python, path.stem, self._environment)
-        except OSError as error:
-            raise self._not_installed(error.strerror or str(error)) from error
-
     def _environment(self, home: Path) -> dict[str, str]:
         enabled = {self.backend, *self.also_imports}
         # AUTO: setting one framework to 1 would disable the others
         switches = {key: "AUTO" if name in enabled else "0" for key, name in _SWITCHES.items()}
         threads = dict.fromkeys(_THREADS, str(self.settings.threads))
-        inherited = confinement.environment(os.environ, home)
-        return inherited | _ENVIRONMENT | switches | threads
+        return confinement.environment(os.environ, home) | _ENVIRONMENT | switches | threads
 
     def _request(self, op: str, timeout: float, arguments: dict[str, Any]) -> dict[str, Any]:
         process = self._process
@@ -209,8 +192,7 @@ class BackendProcess:
                     f"{timeout:,g} s)"
                 )
                 notice *= 2
-            used = _resident_mb(process.pid) if memory_mb else None
-            if memory_mb and used is not None and used > memory_mb:
+            if memory_mb and _resident_mb(process.pid) > memory_mb:
                 self.close()
                 raise BackendDiedError(
                     Verdict.OUT_OF_MEMORY, f"it exceeded the limit of {memory_mb:,.0f} MB"
@@ -224,8 +206,7 @@ class BackendProcess:
         if code == confinement.CANNOT_RUN:
             return self._not_installed(last_line)
         if code is None:
-            message = f"it closed its output without a reply; {last_line}"
-            return backend_failed(message)
+            return backend_failed(f"it closed its output without a reply; {last_line}")
         ending = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         return BackendDiedError(Verdict.CRASHED, f"{ending}; {last_line}")
 
@@ -246,13 +227,16 @@ class _Process:
         self, python: str, module: str, environment: Callable[[Path], dict[str, str]]
     ) -> None:
         """Start it. Raises OSError."""
+        interpreter = shutil.which(python)
+        if interpreter is None:
+            raise FileNotFoundError(errno.ENOENT, "no such interpreter")
         self._folder = Path(tempfile.mkdtemp(prefix="hfscan-backend-"))
         home, empty = self._folder / "home", self._folder / "empty"
         home.mkdir()
         empty.mkdir()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
-                confinement.command(python, [str(BACKENDS / "_run.py"), module], empty),
+                confinement.command(interpreter, [str(BACKENDS / "_run.py"), module], empty),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -299,10 +283,9 @@ class _Process:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _resident_mb(pid: int) -> float | None:
-    """Return a process's resident memory in MB (2**20 bytes); None except on Linux."""
-    try:
+def _resident_mb(pid: int) -> float:
+    """Return a process's resident memory in MB (2**20 bytes); 0 except on Linux."""
+    with contextlib.suppress(OSError, IndexError):
         pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, IndexError):
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return 0.0

@@ -79,10 +79,7 @@ _REPLIES: dict[str, Any] = {op: _object(op, fields) for op, fields in _FIELDS.it
 
 
 def decode(line: bytes, op: str, number: int) -> dict[str, Any]:
-    """Return the backend's reply to request `number`, which called `op`.
-
-    Unknown keys are dropped. Raises ProtocolError, and BackendError if the backend reports one.
-    """
+    """Return the known keys of reply `number`, to `op`. Raises ProtocolError and BackendError."""
     try:
         envelope = msgspec.json.decode(line, type=_Envelope)
         if envelope.id != number:

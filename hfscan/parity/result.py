@@ -78,10 +78,7 @@ def new_result_without_run(
 
 
 def all_agree(results: Iterable[Result]) -> bool:
-    """Return True if each weight file agrees in each backend by at least one load method.
-
-    A direct load that fails where the converted one agrees is reported but does not count.
-    """
+    """Return True if each weight file agrees in each backend by at least one load method."""
     agreements = defaultdict[tuple[str, str, str], list[bool]](list)
     for result in results:
         if result.verdict != Verdict.UNSUPPORTED:

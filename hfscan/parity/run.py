@@ -3,16 +3,17 @@
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
+from hfscan.errors import HfscanError
 from hfscan.parity import benchmark
 from hfscan.parity.arrays import ArrayReader
 from hfscan.parity.cases import Case, backend_spec, list_cases, required_backends
-from hfscan.parity.checkpoint import Checkpoint
+from hfscan.parity.checkpoint import Checkpoint, Weights, load_checkpoint, with_baseline
 from hfscan.parity.configs import CheckpointError
 from hfscan.parity.inputs import Inputs, make_inputs, max_length
 from hfscan.parity.pool import BackendPool
@@ -42,10 +43,7 @@ class ModelRunner:
         self.prompt_files = inputs.prompt and _save(pool.new_folder("prompt"), inputs.prompt)
 
     def run(self, case: Case, result: Result) -> Run | None:
-        """Open and run `case`, recording in `result`; None if weights have no values.
-
-        Raises BackendError.
-        """
+        """Open and run `case`; None if weights have no values. Raises BackendError."""
         process = self.pool.process(case.backend)
         with process.lock:
             if not self.open(case, result, result.device, result.dtype):
@@ -56,10 +54,9 @@ class ModelRunner:
                 with suppress(BackendError):  # ONNX has no such switch
                     run.tf32 = self._forward(case, result.device, tf32=True).outputs
             if self.prompt_files:
+                prompt = {"inputs": self.prompt_files, "new_tokens": self.inputs.new_tokens}
                 try:
-                    run.generated = process.call(
-                        "generate", inputs=self.prompt_files, new_tokens=self.inputs.new_tokens
-                    )
+                    run.generated = process.call("generate", **prompt)
                 except BackendDiedError:
                     raise
                 except BackendError as error:
@@ -78,10 +75,7 @@ class ModelRunner:
             return self._forward(case, "cpu") if is_open else None
 
     def run_activations(self, case: Case, result: Result) -> Iterator[tuple[str, Run]]:
-        """Yield (activation, the float64 run with it instead of the config's).
-
-        Raises BackendError.
-        """
+        """Yield (activation, float64 run with it instead of the config's). Raises BackendError."""
         case = _in_pytorch(case)
         with self.pool.process("pytorch").lock:
             if self.open(case, result, "cpu", "float64"):
@@ -126,17 +120,10 @@ class ModelRunner:
         outputs = {name: arrays.read(path) for name, path in reply["outputs"].items()}
         if missing := sorted(outputs.keys() - reply["dtypes"].keys()):
             raise backend_failed(f"it did not report the precision of {missing[0]}")
-        return Run(
-            outputs,
-            reply["dtypes"],
-            {
-                name: [arrays.read(path) for path in paths]
-                for name, paths in reply["hidden"].items()
-            },
-            reply["first_call_seconds"],
-            device,
-            replaced_activations=tuple(reply.get("replaced_activations", ())),
-        )
+        hidden = {name: list(map(arrays.read, paths)) for name, paths in reply["hidden"].items()}
+        run = Run(outputs, reply["dtypes"], hidden, reply["first_call_seconds"], device)
+        run.replaced_activations = reply.get("replaced_activations", [])
+        return run
 
 
 def _in_pytorch(case: Case) -> Case:
@@ -151,49 +138,56 @@ def _save(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     return {name: str(folder / f"{name}.npy") for name in arrays}
 
 
-class ParityRunner:
-    """Checks checkpoints, one after the other, in the same backends; a context manager.
-
-    `measurements` grows by a row for each backend, variant and checkpoint that was timed.
-    """
+class ParityRunner(AbstractContextManager["ParityRunner"]):
+    """Checks checkpoints, one after the other, in the same backends; a context manager."""
 
     def __init__(self, settings: Settings, notify: Callable[[str], None] | None = None) -> None:
         self.pool = BackendPool(settings, notify)
-        self.measurements: list[dict[str, Any]] = []
+        self.measurements: list[dict[str, Any]] = []  # by checkpoint, backend and variant
 
-    def __enter__(self) -> Self:
-        return self
+    def __exit__(self, *_: object) -> None:
+        self.pool.close()
 
-    def __exit__(self, *exception: object) -> None:
-        self.pool.__exit__(*exception)
+    def check_named(
+        self, name: str, revision: str | None, baseline: str | None, texts: Sequence[str] | None
+    ) -> list[Result]:
+        """Check a folder or a Hub id; the result of one that cannot be loaded says why."""
+        dtype = self.pool.settings.dtype
+        try:
+            checkpoint = load_checkpoint(name, revision)
+            if baseline is not None:
+                checkpoint = with_baseline(checkpoint, load_checkpoint(baseline))
+            return list(self.check(checkpoint, texts))
+        except HfscanError as error:
+            verdict = getattr(error, "verdict", Verdict.UNREADABLE)  # of a CheckpointError
+            return [new_result_without_run(name, str(error), dtype, verdict=verdict)]
 
     def check(self, checkpoint: Checkpoint, texts: Sequence[str] | None = None) -> Iterator[Result]:
-        """Yield the result of every case; whatever a backend does, the next case follows.
+        """Yield the result of every case, run on `texts` or on random token ids.
 
-        Runs the models on `texts`, or on random token ids. Latencies are set after the last case.
+        Whatever a backend does, the next case follows. Latencies are set after the last case.
         """
         settings = self.pool.settings
         cases = list_cases(checkpoint, settings.backends)
-        yield from self._results_without_case(checkpoint, cases)
+        used = [file for file in checkpoint.weights if any(case.weights is file for case in cases)]
+        yield from self._report_unopened(checkpoint, used)
         self._spawn_backends(cases)
-        used = [weights for weights in checkpoint.weights if _is_used(weights, cases)]
         tables = read_tables(used, self.pool)
         tokens = self._tokenize(checkpoint, texts) if texts else None
-        run = CheckpointRun(self.pool, checkpoint, cases, tables, tokens)
+        runner = ModelRunner(self.pool, checkpoint, make_inputs(checkpoint, tokens=tokens))
+        run = CheckpointRun(runner, cases, tables)
         yield from run.results()
         if settings.measure and run.completed:
             self._measure(run)
 
-    def _results_without_case(
-        self, checkpoint: Checkpoint, cases: Sequence[Case]
-    ) -> Iterator[Result]:
+    def _report_unopened(self, checkpoint: Checkpoint, used: Sequence[Weights]) -> Iterator[Result]:
         """Yield a result for each file that no backend opens."""
         faults = [(file, Verdict.UNREADABLE, why) for file, why in checkpoint.damaged.items()]
         faults += [(file, Verdict.UNSUPPORTED, why) for file, why in checkpoint.unsafe.items()]
         faults += [
             (weights.name, Verdict.UNSUPPORTED, f"no chosen backend opens {weights.origin}'s files")
             for weights in checkpoint.weights
-            if not _is_used(weights, cases)
+            if weights not in used
         ]
         for file, verdict, reason in faults:
             dtype = self.pool.settings.dtype
@@ -228,13 +222,11 @@ class ParityRunner:
         """Return [rows, length], padded with -1. Raises CheckpointError."""
         limit = max_length(checkpoint.config)
         advice = "without --inputs it is checked on random token ids"
+        folder = checkpoint.stage_tokenizer(self.pool.new_folder("tokenizer"))
+        request = {"folder": str(folder), "texts": list(texts), "length": limit}
+        process = self.pool.process(self.pool.settings.backends[0])
         try:
-            rows = self.pool.process(self.pool.settings.backends[0]).call(
-                "tokenize",
-                folder=str(checkpoint.stage_tokenizer(self.pool.new_folder("tokenizer"))),
-                texts=list(texts),
-                length=limit,
-            )["ids"]
+            rows = process.call("tokenize", **request)["ids"]
         except BackendError as error:
             raise CheckpointError(
                 f"its tokenizer does not work ({summary_line(error)}); {advice}"
@@ -249,32 +241,18 @@ class ParityRunner:
         return tokens
 
 
-def _is_used(weights: object, cases: Sequence[Case]) -> bool:
-    return any(case.weights is weights for case in cases)
-
-
 class CheckpointRun:
     """The cases of one checkpoint, compared with its first complete one."""
 
-    def __init__(
-        self,
-        pool: BackendPool,
-        checkpoint: Checkpoint,
-        cases: Sequence[Case],
-        tables: WeightTables,
-        tokens: np.ndarray | None,
-    ) -> None:
-        self.pool, self.checkpoint, self.cases, self.tables = pool, checkpoint, cases, tables
-        self.runner = ModelRunner(pool, checkpoint, make_inputs(checkpoint, tokens=tokens))
+    def __init__(self, runner: ModelRunner, cases: Sequence[Case], tables: WeightTables) -> None:
+        self.runner, self.cases, self.tables = runner, cases, tables
+        self.pool, self.checkpoint = runner.pool, runner.checkpoint
         self.evaluator: Evaluator | None = None
         self.completed = defaultdict[str, list[tuple[Case, Result]]](list)  # by backend
         self.natively_unused: dict[str, list[str]] = {}  # origin -> keys of its own framework
 
     def results(self) -> Iterator[Result]:
-        """Yield the results in the order of the cases; backends work in parallel.
-
-        A backend starts its next case while the last one is being evaluated.
-        """
+        """Yield the results in order; backends work in parallel, and while one is evaluated."""
         waiting = defaultdict[str, deque[Case]](deque)
         for case in self.cases:
             waiting[case.backend].append(case)
@@ -293,8 +271,11 @@ class CheckpointRun:
                     self.completed[case.backend].append((case, result))
                 is_complete = not result.verdict and self._is_complete(case, run, result)
                 start_next(case.backend)
-                if run is not None and is_complete:
-                    self._evaluate(case, run, result)
+                if is_complete and run and self.evaluator:
+                    try:
+                        self.evaluator.evaluate(case, run, result)
+                    except BackendError as error:
+                        result.set_verdict(*self._to_fault(error))
                 yield result
 
     def _run(self, case: Case) -> tuple[Result, Run | None]:
@@ -332,15 +313,12 @@ class CheckpointRun:
     def _is_complete(self, case: Case, run: Run | None, result: Result) -> bool:
         """Return whether the model has all that the file holds; the first one is the baseline."""
         file, origin = case.weights.name, case.weights.origin
-        tensors = [
-            name for key, row in self.tables.tables[file].items() for name in (key, row["source"])
-        ]
+        table = self.tables.tables[file]
         fault = find_loading_fault(
             result.loading,
             self.checkpoint.config,
-            self.natively_unused.get(origin, ()),
-            self.tables.duplicates(file),
-            tensors,
+            {*self.natively_unused.get(origin, ()), *self.tables.duplicates(file)},
+            {*table, *(row["source"] for row in table.values())},
         )
         if case.is_native:
             self.natively_unused.setdefault(origin, result.loading["unexpected"])
@@ -348,34 +326,20 @@ class CheckpointRun:
             result.set_verdict(Verdict.LOADS_INCOMPLETELY, fault or "it was not run")
             return False
         if self.evaluator is None:
+            reference = None
+            try:
+                if "pytorch" in self.pool.settings.backends:
+                    reference = self.runner.run_reference(case, self._new_result(case))
+            except BackendError as error:
+                result.notes.append(f"no float64 reference: {summary_line(error)}")
             self.evaluator = Evaluator(
                 self.tables,
                 self.runner.inputs,
                 (case, run),
-                self._run_reference(case, result),
-                lambda: self._run_activations(case),
+                reference,
+                lambda: self.runner.run_activations(case, self._new_result(case)),
             )
         return True
-
-    def _evaluate(self, case: Case, run: Run, result: Result) -> None:
-        assert self.evaluator is not None
-        try:
-            self.evaluator.evaluate(case, run, result)
-        except BackendError as error:
-            result.set_verdict(*self._to_fault(error))
-
-    def _run_reference(self, case: Case, result: Result) -> Run | None:
-        if "pytorch" not in self.pool.settings.backends:
-            return None
-        try:
-            return self.runner.run_reference(case, self._new_result(case))
-        except BackendError as error:
-            result.notes.append(f"no float64 reference: {summary_line(error)}")
-            return None
-
-    def _run_activations(self, case: Case) -> Iterator[tuple[str, Run]]:
-        if "pytorch" in self.pool.settings.backends:
-            yield from self.runner.run_activations(case, self._new_result(case))
 
     def _to_fault(self, error: BackendError) -> Fault:
         """Return (verdict, reason) of a case whose backend raised this."""

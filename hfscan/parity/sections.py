@@ -36,10 +36,7 @@ def new_document(
     started: datetime,
     measurements: Sequence[Document] = (),
 ) -> Document:
-    """Return the results as JSON-ready data.
-
-    `started` is UTC; the run ends now. `measurements`: rows of `benchmark`.
-    """
+    """Return the results of a run that ends now as JSON-ready data; times are UTC."""
     cases = [_to_json(asdict(result)) for result in results]
     return {
         "report": "parity",
@@ -68,22 +65,17 @@ def new_report(document: Document) -> Report:
     count = f"{agreeing} of {len(cases)} cases agree"
     if document["agree"]:
         count = f"Every weight file agrees in every backend by at least one load method ({count})"
-    versions = {
-        name: version
-        for backend in environment.get("backends", {}).values()
-        for name, version in backend.get("versions", {}).items()
-    }
+    versions: dict[str, str] = {}
+    for backend in environment.get("backends", {}).values():
+        versions |= backend.get("versions", {})
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    provenance = f"Run with {packages}." if packages else ""
     return Report(
         "parity",
         "Do the frameworks agree?",
         tuple(_sections(cases, document["measurements"])),
         notes=tuple(environment.get("notes", ())),
-        text=CustomText(
-            f"{count}.",
-            provenance=f"Run with {packages}." if packages else "",
-            glossary=_GLOSSARY,
-        ),
+        text=CustomText(f"{count}.", provenance=provenance, glossary=_GLOSSARY),
     )
 
 
@@ -100,7 +92,7 @@ def _sections(cases: Sequence[Document], timings: Sequence[Document]) -> Iterato
     yield Section(
         "details",
         "Details",
-        rows=tuple({"case": _case_label(case), "details": _details(case)} for case in cases),
+        rows=tuple(map(_details_row, cases)),
         columns={"case": "Case", "details": "Details"},
     )
     if not timings:
@@ -114,8 +106,7 @@ def _sections(cases: Sequence[Document], timings: Sequence[Document]) -> Iterato
         "time divided by that of the checkpoint's first row in the same round, median and range of "
         f"{rounds} rounds. CPU: the same for CPU time.",
         paragraphs=tuple(
-            f"{row['checkpoint']}: {row['mode']} in {row['backend']} ({row['variant']}) failed: "
-            f"{row['fault']}"
+            "{checkpoint}: {mode} in {backend} ({variant}) failed: {fault}".format_map(row)
             for row in timings
             if "fault" in row
         ),
@@ -130,11 +121,6 @@ def _backend_label(row: Document) -> str:
     return f"{row['backend']} on {row['device']}" if row["device"] == "cuda" else row["backend"]
 
 
-def _case_label(case: Document) -> str:
-    file = case["weights"]["file"]
-    return f"{case['checkpoint']}: {file} in {_backend_label(case)} ({case['load_method']})"
-
-
 def _case_row(case: Document) -> Document:
     errors = [row["rel_l2"] for row in case["outputs"] if row["region"] == "real"]
     return {
@@ -145,7 +131,8 @@ def _case_row(case: Document) -> Document:
     }
 
 
-def _details(case: Document) -> str:
+def _details_row(case: Document) -> Document:
+    file, backend, method = case["weights"]["file"], _backend_label(case), case["load_method"]
     parts = [case["reason"]]
     if case["first_divergent_layer"] is not None:
         parts.append(f"outputs differ from layer {case['first_divergent_layer']} on")
@@ -155,7 +142,10 @@ def _details(case: Document) -> str:
         parts.append(f"{case['generation']['tokens']} generated tokens are equal")
     if case["tf32_rel_l2"] is not None:
         parts.append(f"TF32 would change the outputs by relative L2 {case['tf32_rel_l2']:.1e}")
-    return "; ".join([*parts, *case["notes"]])
+    return {
+        "case": f"{case['checkpoint']}: {file} in {backend} ({method})",
+        "details": "; ".join([*parts, *case["notes"]]),
+    }
 
 
 def _timing_row(row: Document) -> Document:

@@ -46,7 +46,7 @@ class Run:
     generated: dict[str, Any] | None = None
     generation_error: str | None = None
     tf32: dict[str, np.ndarray] | None = None  # outputs of a second call with TF32 enabled
-    replaced_activations: tuple[str, ...] = ()
+    replaced_activations: Sequence[str] = ()
 
 
 @cache
@@ -80,15 +80,14 @@ def remove_ignored(keys: Sequence[str], config: Mapping[str, Any]) -> list[str]:
 def find_loading_fault(
     loading: Mapping[str, Sequence[str]],
     config: Mapping[str, Any],
-    natively_unused: Collection[str],
-    duplicates: Collection[str],
+    harmless: Collection[str],
     tensors: Collection[str],
 ) -> str | None:
     """Return what the loader lost, or None.
 
-    `natively_unused`: keys of the file that its own framework does not use either. `duplicates`:
-    tensors whose values are stored twice. `tensors`: names of the file's tensors; TensorFlow's
-    loader also reports layers without any, such as dropout.
+    `harmless`: keys of the file that its own framework does not use either, and tensors whose
+    values are stored twice. `tensors`: names of the file's tensors; TensorFlow's loader also
+    reports layers without any, such as dropout.
     """
     if loading["unset"]:
         names = weights.first_of(loading["unset"])
@@ -100,7 +99,6 @@ def find_loading_fault(
     ):
         keys = remove_ignored(loading[kind], config)
         if kind == "unexpected":
-            harmless = {*natively_unused, *duplicates}
             keys = [
                 key for key in keys if key not in harmless and any(key in name for name in tensors)
             ]
@@ -111,16 +109,13 @@ def find_loading_fault(
 
 @dataclass
 class Evaluator:
-    """Compares the runs of one checkpoint with its baseline and with a float64 reference.
-
-    `activation_runs` runs the baseline's weights with one activation after the other.
-    """
+    """Compares the runs of one checkpoint with its baseline and with a float64 reference."""
 
     tables: weights.WeightTables
     inputs: Inputs
     baseline: tuple[Case, Run]
     reference: Run | None
-    activation_runs: Callable[[], Iterator[tuple[str, Run]]]
+    activation_runs: Callable[[], Iterator[tuple[str, Run]]]  # the baseline's, by activation
     baseline_error: float | None = None  # to the reference, once computed
 
     def evaluate(self, case: Case, run: Run, result: Result) -> None:
@@ -275,11 +270,8 @@ class Evaluator:
             parts.append(f"the configs differ in {', '.join(config_differences)}")
         return ["; ".join(parts)] if parts else []
 
-    def _find_activation(self, run: Run, limit: float) -> tuple[str, tuple[str, ...]] | None:
-        """Return the first activation with which a float64 run gives these outputs.
-
-        And the activations that it replaced. None also if the run matches the reference already.
-        """
+    def _find_activation(self, run: Run, limit: float) -> tuple[str, Sequence[str]] | None:
+        """Return (activation with which a float64 run gives these outputs, those it replaced)."""
         rows = self._real_differences(run, self.reference) if self.reference else []
         if all(row.rel_l2 <= limit for row in rows):
             return None

@@ -35,10 +35,9 @@ class WeightTables:
 
     def duplicates(self, file: str) -> frozenset[str]:
         """Return the tensors of a file whose values it holds under another name as well."""
-        names: dict[str, list[str]] = {}
-        for tensor, row in self.tables[file].items():
-            names.setdefault(row["sha256"], []).append(tensor)
-        return frozenset(name for same in names.values() if len(same) > 1 for name in same)
+        table = self.tables[file]
+        counts = Counter(row["sha256"] for row in table.values())
+        return frozenset(name for name, row in table.items() if counts[row["sha256"]] > 1)
 
     def renamed(self, ours: str, theirs: str) -> dict[str, str]:
         """Map the names in one file to those in another, whichever leading scope they have."""
@@ -63,14 +62,14 @@ class WeightTables:
                 continue
             table = self.tables[weights.name]
             in_part = [name for name in wanted if table[name]["part"] == number]
-            if in_part:
-                paths = self._reader(weights).call(
-                    "take", path=str(part), names=in_part, into=f"{into}/{number}"
-                )["arrays"]
-                if missing := sorted(set(in_part) - paths.keys()):
-                    raise backend_failed(f"it did not return the values of {missing[0]}")
-                arrays = ArrayReader(into)
-                found |= {name: arrays.read(paths[name]) for name in in_part}
+            if not in_part:
+                continue
+            request = {"path": str(part), "names": in_part, "into": f"{into}/{number}"}
+            paths = self._reader(weights).call("take", **request)["arrays"]
+            if missing := sorted(set(in_part) - paths.keys()):
+                raise backend_failed(f"it did not return the values of {missing[0]}")
+            arrays = ArrayReader(into)
+            found |= {name: arrays.read(paths[name]) for name in in_part}
         return found
 
     def read(self, weights: Weights) -> None:
@@ -83,10 +82,10 @@ class WeightTables:
         except BackendDiedError as error:
             self.faults[weights.name] = (error.kind, error.message)
         except BackendError as error:
-            fault = (Verdict.UNREADABLE, summary_line(error))
+            self.faults[weights.name] = (Verdict.UNREADABLE, summary_line(error))
             if error.kind == "UnpicklingError":
-                fault = (Verdict.REFUSED, "its pickle would run code; it was not opened")
-            self.faults[weights.name] = fault
+                reason = "its pickle would run code; it was not opened"
+                self.faults[weights.name] = (Verdict.REFUSED, reason)
 
     def _read_table(self, weights: Weights) -> dict[str, dict[str, Any]]:
         table: dict[str, dict[str, Any]] = {}
@@ -129,16 +128,14 @@ def describe_difference(
     tables: WeightTables, ours: Weights, theirs: Weights, found: compare.WeightsDifference
 ) -> str:
     """Return one sentence about how `ours` differs from `theirs`."""
-    parts = []
-    if found.only_theirs:
-        parts.append(f"{first_of(found.only_theirs)} only in {theirs.name}")
-    if found.only_ours:
-        parts.append(f"{first_of(found.only_ours)} only in {ours.name}")
+    parts = [
+        f"{first_of(names)} only in {weights.name}"
+        for names, weights in ((found.only_theirs, theirs), (found.only_ours, ours))
+        if names
+    ]
     if found.differ:
-        parts.append(
-            _describe_swap(tables, ours, theirs, found)
-            or _describe_values(tables, ours, theirs, found)
-        )
+        swap = _describe_swap(tables, ours, theirs, found.differ)
+        parts.append(swap or _describe_values(tables, ours, theirs, found.differ))
     return "; ".join(parts)
 
 
@@ -148,38 +145,37 @@ def first_of(names: Sequence[str]) -> str:
 
 
 def _describe_swap(
-    tables: WeightTables, ours: Weights, theirs: Weights, found: compare.WeightsDifference
+    tables: WeightTables, ours: Weights, theirs: Weights, differ: Sequence[str]
 ) -> str | None:
     """Return which two layers have each other's tensors, if any do."""
     names = tables.renamed(ours.name, theirs.name)
     rows = {names[name]: row for name, row in tables.tables[ours.name].items()}
     name_by_digest = {row["sha256"]: name for name, row in tables.tables[theirs.name].items()}
     moves = set()
-    for name in found.differ:
+    for name in differ:
         origin = name_by_digest.get(rows[name]["sha256"], "")
         here, there = (re.search(r"\d+", text) for text in (name, origin))
         if here and there and re.sub(r"\d+", "#", name) == re.sub(r"\d+", "#", origin):
             moves.add((int(here[0]), int(there[0])))
-    pairs = sorted({(min(m), max(m)) for m in moves if m[::-1] in moves and m[0] != m[1]})
+    pairs = sorted(move for move in moves if move[::-1] in moves and move[0] < move[1])
     return f"layers {pairs[0][0]} and {pairs[0][1]} are swapped" if pairs else None
 
 
 def _describe_values(
-    tables: WeightTables, ours: Weights, theirs: Weights, found: compare.WeightsDifference
+    tables: WeightTables, ours: Weights, theirs: Weights, differ: Sequence[str]
 ) -> str:
     original = {new: old for old, new in tables.renamed(ours.name, theirs.name).items()}
-    names = found.differ[:_MAX_EXAMINED]
+    names = differ[:_MAX_EXAMINED]
     with tempfile.TemporaryDirectory(prefix="hfscan-parity-") as scratch:
         our_values = tables.values(ours, [original[name] for name in names], Path(scratch, "ours"))
         their_values = tables.values(theirs, names, Path(scratch, "theirs"))
     kinds = {
         name: _describe_tensor(our_values[original[name]], their_values[name]) for name in names
     }
-    kind, count = Counter(re.sub(r" \(.*", "", text) for text in kinds.values()).most_common(1)[0]
+    kind, count = Counter(text.partition(" (")[0] for text in kinds.values()).most_common(1)[0]
     first = next(name for name in names if kinds[name].startswith(kind))
-    more = f" and {len(found.differ) - 1} more" if len(found.differ) > 1 else ""
     share = "" if count == len(names) else f" ({count} of {len(names)})"
-    return f"{first}{more}: {kinds[first]}{share}"
+    return f"{first_of([first, *differ[1:]])}: {kinds[first]}{share}"
 
 
 def _describe_tensor(ours: np.ndarray, theirs: np.ndarray) -> str:
