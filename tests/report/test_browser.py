@@ -4,7 +4,6 @@ Screenshots at three widths, in light, dark and print are written to build/repor
 """
 
 import base64
-import calendar
 import json
 import os
 import re
@@ -13,12 +12,12 @@ from itertools import product
 
 import parity_runs
 import pytest
+from page_numbers import collect_numbers, find_numbers
 from testhub import FakeHub, Population
 
-from hfscan.figures import SnapshotView, load
+from hfscan.figures import SnapshotView
 from hfscan.pipeline import crawl
 from hfscan.report import FORMATS, ReportRequest, build, build_database_report, compare
-from hfscan.report.format import format_number, format_percent, format_range, format_value
 from hfscan.report.writers.csv_ import section_rows, to_csv
 from hfscan.scope import Scope
 from hfscan.store import Store
@@ -68,11 +67,11 @@ def hostile(tmp_path_factory):
         crawl(Scope(), endpoint=hub.url, token=None, db=path, resume=False)
     with Store.open(path) as store:
         view = SnapshotView.choose(store, None)
-        one, other = (build(view, ReportRequest(year), name="compare") for year in (2022, 2023))
+        first, second = (build(view, ReportRequest(year), name="compare") for year in (2022, 2023))
         yield {
             "hostile": build(view, ReportRequest(2022)),
             "hostile-all": build(view, ReportRequest(None)),
-            "hostile-compare": compare(one, other, view),
+            "hostile-compare": compare(first, second, view),
             "hostile-claims": build_database_report(store, "claims"),
         }
 
@@ -131,12 +130,12 @@ def files(hostile, odd, year, database, tmp_path_factory):
         pages |= {name: build_database_report(store, name) for name in ("claims", "parity")}
         view = SnapshotView.choose(store, None)
         pages["overview"] = build(view, ReportRequest(None))
-        one, other = (build(view, ReportRequest(year), name="compare") for year in (2022, 2023))
-        pages["compare"] = compare(one, other, view)
-    for name, one in pages.items():
+        first, second = (build(view, ReportRequest(year), name="compare") for year in (2022, 2023))
+        pages["compare"] = compare(first, second, view)
+    for name, report in pages.items():
         for format_ in ("html", "json"):
             with (folder / f"{name}.{format_}").open("w", encoding="utf-8") as file:
-                FORMATS[format_](one, file)
+                FORMATS[format_](report, file)
     return folder
 
 
@@ -206,7 +205,7 @@ def test_page_draws_charts_at_every_width(opened, request, name, width, scheme):
     figures = page.locator("figure").all()
     assert len(figures) >= {"year": 10, "overview": 10}.get(name, 1)
     for figure in figures:
-        (drawing,) = [one for one in figure.locator("svg").all() if one.is_visible()]
+        (drawing,) = [svg for svg in figure.locator("svg").all() if svg.is_visible()]
         assert drawing.locator("xpath=ancestor::div[@class='live']").count() == 1
         box = drawing.bounding_box()
         assert box["width"] <= width
@@ -263,11 +262,11 @@ def test_legend_selects_a_series(opened):
     until(
         page,
         "![...document.querySelectorAll('#created .live [aria-roledescription=bar]')]"
-        ".some((one) => one.ariaLabel.includes('PyTorch only'))",
+        ".some((mark) => mark.ariaLabel.includes('PyTorch only'))",
     )
-    picked = bars.evaluate_all("all => all.map((one) => one.ariaLabel)")
+    picked = bars.evaluate_all("all => all.map((mark) => mark.ariaLabel)")
     assert 0 < len(picked) < everything
-    assert all("TensorFlow only" in one for one in picked)
+    assert all("TensorFlow only" in label for label in picked)
 
 
 def test_charts_adapt_to_a_narrower_window(opened):
@@ -302,51 +301,11 @@ def test_sections_link_to_their_csv(opened, year):
         assert base64.b64decode(data).decode() == to_csv(section_rows(section))
 
 
-NUMBER = re.compile(r"(?<![\w.,])[<>+-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]\d+)?(?: %)?(?![\w,.-]?\d)")
-
-
-def column_format(query, column):
-    """The format that the query declares, or that the name of a claim's column says."""
-    return load(query).columns.get(column) or re.sub("_?(min|max)$", "", column)
-
-
-def numbers(report):
-    """Every number of a report's JSON, as the page formats it."""
-    texts = set()
-    for figure in report["figures"] + report["breakdowns"]:
-        counts = (figure["numerator"], figure["denominator"])
-        texts |= {format_number(n) for n in counts} | {format_number(int(n)) for n in counts}
-        texts.add(format_percent(figure["coverage"]))
-        texts |= {format_percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
-    breakdowns = {}  # "another framework only" is one column for many frameworks
-    for figure in report["breakdowns"]:
-        if figure["name"] == "exclusive":
-            key = (figure["definition"], *figure["frameworks"])
-            share = figure["numerator"] / (figure["denominator"] or 1)
-            breakdowns.setdefault(key, {})[figure["framework"]] = share
-    for shares in breakdowns.values():
-        others = [one for name, one in shares.items() if name not in ("pytorch", "tensorflow")]
-        texts.add(format_percent(sum(others)))
-    for table in report["tables"]:
-        for row in table["rows"]:
-            for key, value in row.items():
-                texts |= set(
-                    NUMBER.findall(format_value(column_format(table["query"], key), value))
-                )
-            if row.get("share_min") is not None:
-                texts |= set(NUMBER.findall(format_range(row["share_min"], row["share_max"])))
-    for value in report.get("summary", {}).values():
-        texts |= set(NUMBER.findall(format_value(None, value)))
-    for snapshot in filter(None, [report["snapshot"], *report.get("snapshots", [])]):
-        texts |= {format_number(snapshot["models"]), str(snapshot["id"])}
-    return texts
-
-
 @pytest.mark.parametrize("name", ["year", "overview", "hostile", "claims", "parity", "compare"])
 def test_page_numbers_are_in_the_json(opened, files, name):
     """In the headline and the large numbers, in every table, on every mark of every chart."""
     report = json.loads((files / f"{name}.json").read_text("utf-8"))
-    expected = numbers(report)
+    expected = collect_numbers(report)
     page = opened(name)
     draw_all(page)
     cells = page.locator("td, .highlights, .headline").all_text_contents()
@@ -358,12 +317,8 @@ def test_page_numbers_are_in_the_json(opened, files, name):
     assert len(marks) > 5
     axes = re.compile(r"[\d.]+%|[\d.]+k?|[\d.]+e[-+]\d+|[\d,]+")  # ticks are no answers
     for text in cells + [mark for mark in marks if not axes.fullmatch(mark)]:
-        for number in NUMBER.findall(DATE.sub("", text.replace("\N{NO-BREAK SPACE}", " "))):
+        for number in find_numbers(text):
             assert number in expected | {"30"}, (number, text)  # 30-day downloads
-
-
-MONTHS = "|".join(calendar.month_name[1:])
-DATE = re.compile(r"\b\d{4}(-\d\d){1,2}\b|\b20\d\d\b|\b\d{1,2} (?=" + MONTHS + ")")
 
 
 @pytest.mark.parametrize(
@@ -377,13 +332,13 @@ def test_hostile_text_is_not_markup(opened, name):
     assert page.locator("img, iframe, object, embed, foreignObject").count() == 0
     assert page.evaluate(
         "[...document.querySelectorAll('*')].every("
-        "(one) => [...one.attributes].every((a) => !a.name.startsWith('on')))"
+        "(element) => [...element.attributes].every((a) => !a.name.startsWith('on')))"
     )
     if name != "hostile-claims":  # claims quote no model
-        seen = page.locator("body").inner_text()
-        assert "onerror" in seen
-        assert "{{7*7}}" in seen
-    page.locator("summary").evaluate_all("all => all.forEach((one) => one.click())")
+        text = page.locator("body").inner_text()
+        assert "onerror" in text
+        assert "{{7*7}}" in text
+    page.locator("summary").evaluate_all("all => all.forEach((summary) => summary.click())")
     page.wait_for_timeout(200)
     assert page.evaluate("typeof hit") == "undefined"
 
@@ -394,11 +349,11 @@ def test_live_charts_show_odd_names(opened):
     live = page.locator(".live svg text").all_text_contents()
     still = page.locator(".still.wide svg text").all_text_contents()
     for name in map(sanitize, ODD):
-        assert name in {one.strip() for one in live} | set(live), name
-        assert name in {one.strip() for one in still} | set(still), name
+        assert name in {text.strip() for text in live} | set(live), name
+        assert name in {text.strip() for text in still} | set(still), name
     marks = page.locator(".live [aria-roledescription=bar]")
-    described = marks.evaluate_all("all => all.map((one) => one.ariaLabel)")
+    described = marks.evaluate_all("all => all.map((mark) => mark.ariaLabel)")
     for name in map(sanitize, ODD):
-        assert any(one.startswith(f"{name}: PyTorch only 66.7 %, 2 of 3") for one in described), (
-            name
-        )
+        assert any(
+            label.startswith(f"{name}: PyTorch only 66.7 %, 2 of 3") for label in described
+        ), name

@@ -1,0 +1,53 @@
+"""Find the numbers of an HTML page and of its JSON."""
+
+import calendar
+import re
+
+from hfscan.figures import load
+from hfscan.report.format import format_number, format_percent, format_range, format_value
+
+NUMBER = re.compile(r"(?<![\w.,])[<>+-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]\d+)?(?: %)?(?![\w,.-]?\d)")
+MONTHS = "|".join(calendar.month_name[1:])
+DATE = re.compile(r"\b\d{4}(-\d\d){1,2}\b|\b20\d\d\b|\b\d{1,2} (?=" + MONTHS + ")")
+
+
+def column_format(query, column):
+    """Return the format that the query declares or, for a claim, that the column's name implies."""
+    return load(query).columns.get(column) or re.sub("_?(min|max)$", "", column)
+
+
+def collect_numbers(report):
+    """Return every number of a report's JSON, as the page formats it."""
+    texts = set()
+    for figure in report["figures"] + report["breakdowns"]:
+        counts = (figure["numerator"], figure["denominator"])
+        texts |= {format_number(n) for n in counts} | {format_number(int(n)) for n in counts}
+        texts.add(format_percent(figure["coverage"]))
+        texts |= {format_percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
+    breakdowns = {}  # "another framework only" is one column for many frameworks
+    for figure in report["breakdowns"]:
+        if figure["name"] == "exclusive":
+            key = (figure["definition"], *figure["frameworks"])
+            share = figure["numerator"] / (figure["denominator"] or 1)
+            breakdowns.setdefault(key, {})[figure["framework"]] = share
+    for shares in breakdowns.values():
+        others = [share for name, share in shares.items() if name not in ("pytorch", "tensorflow")]
+        texts.add(format_percent(sum(others)))
+    for table in report["tables"]:
+        for row in table["rows"]:
+            for key, value in row.items():
+                texts |= set(
+                    NUMBER.findall(format_value(column_format(table["query"], key), value))
+                )
+            if row.get("share_min") is not None:
+                texts |= set(NUMBER.findall(format_range(row["share_min"], row["share_max"])))
+    for value in report.get("summary", {}).values():
+        texts |= set(NUMBER.findall(format_value(None, value)))
+    for snapshot in filter(None, [report["snapshot"], *report.get("snapshots", [])]):
+        texts |= {format_number(snapshot["models"]), str(snapshot["id"])}
+    return texts
+
+
+def find_numbers(text):
+    """Return the numbers of a text, except those of dates."""
+    return NUMBER.findall(DATE.sub("", text.replace("\N{NO-BREAK SPACE}", " ")))
