@@ -1,9 +1,5 @@
 # mypy: ignore-errors
-"""Make demo checkpoints.
-
-A tiny BERT and GPT-2 are trained briefly, so that generation is not degenerate; the others have
-random weights.
-"""
+"""Make demo checkpoints: a BERT and GPT-2, briefly trained to generate varied text, or random."""
 
 import random
 from pathlib import Path
@@ -67,14 +63,6 @@ def train(model, masked):
     return model.eval()
 
 
-def build_trained():
-    torch.manual_seed(SEED)
-    bert = transformers.BertConfig(**SMALL, **BERT)
-    gpt2 = transformers.GPT2Config(**SMALL, **GPT2)
-    models = transformers.BertForMaskedLM(bert), transformers.GPT2LMHeadModel(gpt2)
-    return {"bert": train(models[0], masked=True), "gpt2": train(models[1], masked=False)}
-
-
 def randomize(model, scale):
     """Add noise to every weight, also to those that are 0 or 1 at first, so that each is unique."""
     generator = torch.Generator().manual_seed(SEED)
@@ -105,25 +93,31 @@ def save_random(folder, architecture, config, scale, with_tensorflow):
         return
     model.save_pretrained(folder, safe_serialization=False)
     if with_tensorflow:
-        tf_class = getattr(transformers, "TF" + architecture)
-        twin = tf_class.from_pretrained(folder, from_pt=True, use_safetensors=True)
-        twin.save_pretrained(folder, safe_serialization=False)
+        load_in_tensorflow(model, folder).save_pretrained(folder, safe_serialization=False)
+
+
+def load_in_tensorflow(model, folder):
+    tf_class = getattr(transformers, "TF" + type(model).__name__)
+    return tf_class.from_pretrained(folder, from_pt=True, use_safetensors=False)
 
 
 def save_trained(into, with_tensorflow):
-    """Save each model as .bin and safetensors, in one file and in shards.
+    """Save a BERT and a GPT-2 as .bin and safetensors, in one file and in shards.
 
     `with_tensorflow`: also as .h5, and as safetensors written by TensorFlow.
     """
-    for name, model in build_trained().items():
+    torch.manual_seed(SEED)
+    bert = transformers.BertForMaskedLM(transformers.BertConfig(**SMALL, **BERT))
+    gpt2 = transformers.GPT2LMHeadModel(transformers.GPT2Config(**SMALL, **GPT2))
+    models = {"bert": train(bert, masked=True), "gpt2": train(gpt2, masked=False)}
+    for name, model in models.items():
         folder, sharded = into / name, into / f"{name}-sharded"
         model.save_pretrained(folder, safe_serialization=True)
         model.save_pretrained(folder, safe_serialization=False)
         model.save_pretrained(sharded, max_shard_size=SHARD)
         model.save_pretrained(sharded, max_shard_size=SHARD, safe_serialization=False)
         if with_tensorflow:
-            tf_class = getattr(transformers, "TF" + type(model).__name__)
-            twin = tf_class.from_pretrained(folder, from_pt=True, use_safetensors=False)
+            twin = load_in_tensorflow(model, folder)
             twin.save_pretrained(folder, safe_serialization=False)
             twin.save_pretrained(sharded, max_shard_size=SHARD, safe_serialization=False)
             twin.save_pretrained(into / f"{name}-tf-safetensors", safe_serialization=True)

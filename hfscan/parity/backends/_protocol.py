@@ -97,10 +97,7 @@ def hello_reply(threads, device, **modules):
 
 
 def tensor_ops(list_tensors):
-    """Make a function that yields (name in the file, PyTorch's name, array) callable by requests.
-
-    `read` describes all tensors of a file, `take` saves those with the given names.
-    """
+    """Offer a generator of (name in the file, PyTorch's name, array) as `read` and `take`."""
 
     @op
     def read(path):
@@ -115,10 +112,7 @@ def tensor_ops(list_tensors):
 
 
 def timed(call):
-    """Return the milliseconds of one call: wall time, and CPU time of all threads of this process.
-
-    A training step returns its loss, a number, which is returned as well.
-    """
+    """Return the milliseconds of a call, wall and CPU (of all threads), and its loss if any."""
     start, work = time.perf_counter(), time.process_time()
     loss = call()
     return {
@@ -129,10 +123,7 @@ def timed(call):
 
 
 def timed_variant(calls, key, build, arguments, finish):
-    """Time one call of what `build` returns, built on first use and cached in `calls`.
-
-    `finish` waits for its result and returns the loss, if any.
-    """
+    """Time a call of what `build` returns (cached in `calls`); `finish` waits, returns the loss."""
     if key not in calls:
         calls[key] = build()
     return timed(lambda: finish(calls[key](*arguments)))

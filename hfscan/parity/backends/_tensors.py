@@ -17,22 +17,14 @@ _RENAMED = {
     r"\.parametrizations\.weight\.original1$": ".weight_v",
 }
 _TENSORFLOW_LEAVES = {
-    "kernel": "weight",
-    "embeddings": "weight",
-    "gamma": "weight",
-    "beta": "bias",
-    "pointwise_kernel": "pointwise.weight",
-    "depthwise_kernel": "depthwise.weight",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
+    "kernel": "weight", "embeddings": "weight", "gamma": "weight", "beta": "bias",
+    "pointwise_kernel": "pointwise.weight", "depthwise_kernel": "depthwise.weight",
+    "moving_mean": "running_mean", "moving_variance": "running_var",
+}  # fmt: skip
 _FLAX_LEAVES = {
-    "kernel": "weight",
-    "scale": "weight",
-    "embedding": "weight",
-    "mean": "running_mean",
-    "var": "running_var",
-}
+    "kernel": "weight", "scale": "weight", "embedding": "weight",
+    "mean": "running_mean", "var": "running_var",
+}  # fmt: skip
 _KERNEL_AXES = {3: (2, 1, 0), 4: (3, 2, 0, 1)}  # by rank
 
 Axes = tuple[int, ...] | None
@@ -68,8 +60,7 @@ def convert_tensorflow_name(name: str, rank: int) -> tuple[str, Axes]:
 def convert_flax_name(name: str, rank: int) -> tuple[str, Axes]:
     """Return (PyTorch's name, axes to transpose by or None) of a Flax parameter.
 
-    Follows transformers' `modeling_flax_pytorch_utils`: drop the collection's name and translate
-    the last part.
+    Follows transformers' `modeling_flax_pytorch_utils`: drop the collection, translate the leaf.
     """
     parts = [part for part in name.split("/") if part not in {"params", "batch_stats"}]
     axes = {2: (1, 0), **_KERNEL_AXES}.get(rank) if parts[-1] == "kernel" else None

@@ -19,10 +19,7 @@ def tokenize(folder, texts, length):
 
 
 def find_class(prefix, architecture, folder, mapping=None):
-    """Return (the framework's class, the checkpoint's config).
-
-    If the config names no class of the framework, use the one that `mapping` has for its type.
-    """
+    """Return (class, config): a class of `mapping` if the config names none of this framework."""
     cls = getattr(transformers, prefix + architecture, None) if architecture else None
     configs = transformers.AutoConfig if cls is None else cls.config_class
     config = configs.from_pretrained(folder, trust_remote_code=False)
@@ -35,26 +32,22 @@ def find_class(prefix, architecture, folder, mapping=None):
     return cls, config
 
 
-def open_reply(cls, seconds, info, unset=()):
+def open_reply(seconds, info, unset=()):
     """Return how long loading took, and the keys that the loader reported."""
-    mismatched = info.get("mismatched_keys", ())
-    return {
-        "class": cls.__name__,
-        "load_seconds": seconds,
-        "loading": {
-            "missing": sorted(map(str, info.get("missing_keys", ()))),
-            "unexpected": sorted(map(str, info.get("unexpected_keys", ()))),
-            "mismatched": sorted(
-                str(key[0] if isinstance(key, (tuple, list)) else key) for key in mismatched
-            ),
-            "unset": sorted(unset),
-        },
-    }
+    loading = {"unset": sorted(unset)}
+    for kind in ("missing", "unexpected", "mismatched"):
+        keys = info.get(f"{kind}_keys", ())  # a mismatched key may come with its shapes
+        names = (key[0] if isinstance(key, (tuple, list)) else key for key in keys)
+        loading[kind] = sorted(map(str, names))
+    return {"load_seconds": seconds, "loading": loading}
 
 
 def weightless_layers(model):
     """Return the layers without weights, such as dropout, which Keras reports as missing."""
     return {layer.name for layer in model.layers if not layer.weights}
+
+
+HIDDEN_STATES = {"output_hidden_states": True, "return_dict": True}
 
 
 def run_model(call, to_numpy, into):
@@ -91,10 +84,7 @@ SCORED = {"output_scores": True, "return_dict_in_generate": True}
 
 
 def generate_greedily(model, given, new_tokens, to_numpy, **options):
-    """Generate alike in every framework.
-
-    Return the tokens of the first row after the prompt and, if known, the two best scores each.
-    """
+    """Return the tokens after the first row's prompt and, if known, the two best scores of each."""
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = 0  # avoids a warning; one row needs no padding
     output = model.generate(
@@ -106,10 +96,11 @@ def generate_greedily(model, given, new_tokens, to_numpy, **options):
         **options,
     )
     tokens = to_numpy(output.sequences)[0].tolist()
-    steps = []
-    for scores in getattr(output, "scores", None) or ():
-        row = to_numpy(scores)[0].astype(np.float64)
-        best = np.argsort(row)[-2:][::-1]
-        steps.append([float(row[best[0]]), float(row[best[1]])])
+    scores = getattr(output, "scores", None) or ()
     start = 1 if model.config.is_encoder_decoder else given["input_ids"].shape[1]
-    return {"tokens": tokens[start:], "top2": steps}
+    return {"tokens": tokens[start:], "top2": [two_best(to_numpy(row)[0]) for row in scores]}
+
+
+def two_best(scores):
+    """Return the two highest scores, the best first."""
+    return np.sort(scores.astype(np.float64))[-2:][::-1].tolist()

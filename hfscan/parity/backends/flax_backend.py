@@ -1,8 +1,5 @@
 # mypy: ignore-errors
-"""The Flax backend: transformers' Flax classes, on JAX.
-
-It needs flax, and a jax that flax and transformers support: the extra `jax`.
-"""
+"""The Flax backend: transformers' Flax classes, on a JAX that these support: the extra `jax`."""
 
 import time
 from pathlib import Path
@@ -14,7 +11,7 @@ import transformers
 from _jax import jax_hello_reply, numpy, on_device, select_device, state, timed_call
 from _protocol import load_int32_arrays, op, reset_peak, tensor_ops
 from _tensors import convert_flax_name, orient
-from _transformers import find_class, generate_greedily, open_reply, run_model
+from _transformers import HIDDEN_STATES, find_class, generate_greedily, open_reply, run_model
 from flax.serialization import msgpack_restore
 from flax.traverse_util import flatten_dict
 from transformers.modeling_flax_pytorch_utils import load_pytorch_checkpoint_in_flax_state_dict
@@ -70,7 +67,7 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
         "missing_keys": [_pytorch_name(key) for key in model.required_params - stored],
         "unexpected_keys": [_pytorch_name(key) for key in stored - model.required_params],
     }
-    return open_reply(cls, seconds, info)
+    return open_reply(seconds, info)
 
 
 def _stored_parameters(model, folder, origin):
@@ -101,19 +98,9 @@ def save(into):
 
 @op
 def run(inputs, into, tf32=False):
-    given = tensors(inputs)
-
-    def call():
-        return state["model"](
-            **given,
-            params=state["params"],
-            output_hidden_states=True,
-            return_dict=True,
-            train=False,
-        )
-
+    given = tensors(inputs) | HIDDEN_STATES | {"params": state["params"], "train": False}
     with on_device(tf32):
-        return run_model(call, numpy, into)
+        return run_model(lambda: state["model"](**given), numpy, into)
 
 
 @op

@@ -55,7 +55,7 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
         raise LookupError(f"KerasHub's {type(model).__name__} needs {', '.join(unknown)}")
     state.update(model=model, backbone=getattr(model, "backbone", model), config=config)
     unused = sorted(stored_keys(folder) - loaded)
-    return open_reply(type(model), time.perf_counter() - start, {"unexpected_keys": unused})
+    return open_reply(time.perf_counter() - start, {"unexpected_keys": unused})
 
 
 def find_kind(folder, config, architecture):

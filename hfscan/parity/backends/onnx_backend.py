@@ -1,8 +1,5 @@
 # mypy: ignore-errors
-"""The ONNX backend: models exported from PyTorch by `torch.onnx`, run by onnxruntime.
-
-A model is exported for the shapes of the inputs, during the first call.
-"""
+"""The ONNX backend: models exported from PyTorch by `torch.onnx`, run by onnxruntime."""
 
 import tempfile
 import time
@@ -13,7 +10,7 @@ import onnxruntime
 import torch
 import transformers
 from _protocol import hello_reply, load_arrays, op, peak_reply, reset_peak, timed
-from _transformers import end_tokens, find_class, open_reply, run_reply
+from _transformers import HIDDEN_STATES, end_tokens, find_class, open_reply, run_reply, two_best
 
 OPENS = {"pytorch/safetensors": ["direct"], "pytorch/bin": ["direct"]}
 NEEDS = {"pytorch": "pytorch"}
@@ -36,7 +33,7 @@ class Flat(torch.nn.Module):
 
 def named_outputs(model, given):
     """Call the model; return [((output, layer or None), tensor)]."""
-    output = model(**given, output_hidden_states=True, return_dict=True)
+    output = model(**given, **HIDDEN_STATES)
     outputs = []
     for name, value in output.items():
         if name.endswith("hidden_states"):
@@ -73,7 +70,7 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     )
     model.config.use_cache = False
     state.update(model=model.eval(), device=device, sessions={})
-    return open_reply(cls, time.perf_counter() - start, info)
+    return open_reply(time.perf_counter() - start, info)
 
 
 def export(given):
@@ -146,9 +143,8 @@ def generate(inputs, new_tokens):
         names, arrays = call(given | {grown: padded} | mask)
         scores = arrays[names.index(("logits", None))][0, len(tokens) - 1].astype(np.float64)
         scores[ends] = -np.inf
-        best = np.argsort(scores)[-2:][::-1]
-        steps.append([float(scores[best[0]]), float(scores[best[1]])])
-        tokens.append(int(best[0]))
+        steps.append(two_best(scores))
+        tokens.append(int(scores.argmax()))
     return {"tokens": tokens[first:], "top2": steps}
 
 

@@ -17,6 +17,7 @@ from _protocol import (
 )
 from _tensors import normalize_pytorch_name
 from _transformers import (
+    HIDDEN_STATES,
     SCORED,
     find_class,
     generate_greedily,
@@ -88,7 +89,7 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     if not unset:
         model = model.to(device=device, dtype=DTYPES[dtype]).eval()
     state.update(model=model, device=device, dtype=dtype, calls={})
-    return open_reply(cls, time.perf_counter() - start, info, unset)
+    return open_reply(time.perf_counter() - start, info, unset)
 
 
 def _convert_from_tensorflow(cls, config, folder):
@@ -111,11 +112,10 @@ def numpy(tensor):
 
 def tensors(inputs):
     """Load the inputs: integers as int64, others in the model's precision."""
-    floating = DTYPES[state["dtype"]]
-    given = {name: torch.from_numpy(array) for name, array in load_arrays(inputs).items()}
+    dtypes = {"f": DTYPES[state["dtype"]]}
     return {
-        name: value.to(state["device"], floating if value.is_floating_point() else torch.int64)
-        for name, value in given.items()
+        name: torch.from_numpy(array).to(state["device"], dtypes.get(array.dtype.kind, torch.int64))
+        for name, array in load_arrays(inputs).items()
     }
 
 
@@ -131,12 +131,10 @@ def run(inputs, into, activation=None, tf32=False, double=False):
     `double`: in float64, for this call only; a float32 model is restored bit for bit.
     """
     with in_float64() if double else contextlib.nullcontext():
-        given, model = tensors(inputs), state["model"]
+        given, model = tensors(inputs) | HIDDEN_STATES, state["model"]
         set_tf32(tf32)
         with torch.inference_mode(), replaced_activations(model, activation) as replaced:
-            reply = run_model(
-                lambda: model(**given, output_hidden_states=True, return_dict=True), numpy, into
-            )
+            reply = run_model(lambda: model(**given), numpy, into)
         set_tf32(False)
     return reply | {"replaced_activations": replaced}
 
@@ -155,10 +153,7 @@ def in_float64():
 
 @contextlib.contextmanager
 def replaced_activations(model, name):
-    """Replace the activations between layers, but not poolers' tanh and gates' sigmoid.
-
-    Yield the names of those replaced.
-    """
+    """Replace activations, but not poolers' tanh and gates' sigmoid; yield the replaced names."""
     names = {type(ACT2FN[key]): key for key in ACT2FN if key not in {"tanh", "sigmoid", "linear"}}
     replaced = [
         (parent, key, child)
@@ -198,9 +193,9 @@ def time_(inputs, variant, train):
 
 
 def inference(model):
+    @torch.inference_mode()
     def call(given):
-        with torch.inference_mode():
-            return model(**given)
+        return model(**given)
 
     return call
 

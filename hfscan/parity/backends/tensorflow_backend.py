@@ -18,6 +18,7 @@ from _protocol import (
 )
 from _tensors import convert_tensorflow_name, orient, total_memory_bytes
 from _transformers import (
+    HIDDEN_STATES,
     SCORED,
     find_class,
     generate_greedily,
@@ -56,12 +57,9 @@ def hello(threads):
 def h5_tensors(path):
     """List the tensors of one .h5 file (plain arrays; nothing in it is executed)."""
     with h5py.File(path, "r") as file:
-        datasets = {}
-        file.visititems(
-            lambda name, item: (
-                datasets.update({name: item}) if isinstance(item, h5py.Dataset) else None
-            )
-        )
+        items = {}
+        file.visititems(items.__setitem__)
+        datasets = {name: item for name, item in items.items() if isinstance(item, h5py.Dataset)}
         has_external_link = file.visititems_links(
             lambda name, link: isinstance(link, h5py.ExternalLink) or None  # None: continue
         )
@@ -101,7 +99,7 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     state.update(model=model, device=device, calls={})
     empty = weightless_layers(model)
     missing = [str(key) for key in info["missing_keys"] if key not in empty]
-    return open_reply(cls, time.perf_counter() - start, info | {"missing_keys": missing})
+    return open_reply(time.perf_counter() - start, info | {"missing_keys": missing})
 
 
 def numpy(tensor):
@@ -123,10 +121,10 @@ def save(into):
 
 @op
 def run(inputs, into, tf32=False):
-    given, options = tensors(inputs), {"output_hidden_states": True, "return_dict": True}
+    given = tensors(inputs) | HIDDEN_STATES | {"training": False}
     tf.config.experimental.enable_tensor_float_32_execution(tf32)
     with on_device():
-        reply = run_model(lambda: state["model"](**given, **options, training=False), numpy, into)
+        reply = run_model(lambda: state["model"](**given), numpy, into)
     tf.config.experimental.enable_tensor_float_32_execution(False)
     return reply
 
@@ -142,7 +140,8 @@ def time_(inputs, variant, train):
     """Time one call, or one training step: forward, backward and AdamW."""
 
     def build():
-        call = training_step(state["model"]) if train else inference(state["model"])
+        model = state["model"]
+        call = training_step(model) if train else lambda given: model(**given, training=False)[0]
         return call if variant == "eager" else tf.function(call, jit_compile=variant == "xla")
 
     def finish(result):
@@ -151,10 +150,6 @@ def time_(inputs, variant, train):
 
     with on_device():
         return timed_variant(state["calls"], (variant, train), build, (tensors(inputs),), finish)
-
-
-def inference(model):
-    return lambda given: model(**given, training=False)[0]
 
 
 def training_step(model):
