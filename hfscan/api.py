@@ -61,12 +61,7 @@ class Database:
         return list_snapshots(self._store)
 
     def figure(
-        self,
-        name: str,
-        *,
-        framework: str | None = None,
-        year: int | None = None,
-        **parameters: Any,
+        self, name: str, *, framework: str | None = None, year: int | None = None, **parameters: Any
     ) -> Figure:
         """Return one figure: 'exclusive' or 'available' (of `framework`), 'shared' or 'none'.
 

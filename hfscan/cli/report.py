@@ -76,10 +76,7 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 )
 @click.option("--by", type=Choice(GROUPINGS), help="Group models by this field only.")
 @click.option(
-    "--top",
-    type=Count(1),
-    metavar="N",
-    help="Show the N largest groups and combine the rest.",
+    "--top", type=Count(1), metavar="N", help="Show the N largest groups and combine the rest."
 )
 @snapshot_options
 def command(

@@ -5,13 +5,7 @@ from hfscan.report.database_report import build_database_report, is_database_rep
 from hfscan.report.format import format_percent
 from hfscan.report.model import CustomText, Report, ReportRequest, Section
 from hfscan.report.tables import group_table, pivot_table
-from hfscan.report.writers import (
-    FORMATS,
-    RESULT_FORMATS,
-    TABLE_FORMATS,
-    write_result,
-    write_rows,
-)
+from hfscan.report.writers import FORMATS, RESULT_FORMATS, TABLE_FORMATS, write_result, write_rows
 from hfscan.report.writers.folder import write_folder
 
 __all__ = [
