@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Unpack
 
 from hfscan import hub
 from hfscan._logging import LOGGER
 from hfscan.errors import InvalidResponseError, NotFoundError
 from hfscan.hub import ChangedModels, FetchResult, FirstCommitLog, FirstCommitResults, Progress
+from hfscan.hub.endpoint import Connection
 from hfscan.objectid import created_at
 from hfscan.paths import cursors_file, journal_dir
 from hfscan.scope import Scope
@@ -42,34 +44,29 @@ class CrawlSummary:
 def crawl(
     scope: Scope,
     *,
-    endpoint: str,
-    token: str | None,
     db: Path,
     resume: bool = True,
     workers: int | None = None,
-    rewrite_links: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    **connection: Unpack[Connection],
 ) -> CrawlSummary:
-    """Crawl `scope` of the Hub at `endpoint` into the database `db` as a new snapshot.
+    """Crawl `scope` of the Hub into the database `db` as a new snapshot.
 
     Pages are kept in `<db>.journal/` until they are in the database; an interrupted crawl resumes
     there, unless `resume` is False. A long crawl of everything writes `<db>.cursors`, from which
     later ones can start several `workers`: see `hub.fetch`. Raises NotFoundError, and stores
     nothing, if the Hub lists no models; and the errors of `hub.fetch` and of `Store`.
     """
-    with Store.open(db, write=True):
-        pass  # fail now if the database cannot be written, not after an hour
+    Store.open(db, write=True).close()  # fail now if it cannot be written, not after an hour
     saved_cursors = cursors_file(db)
     fetched = hub.fetch(
         scope,
-        endpoint=endpoint,
-        token=token,
         journal=journal_dir(db),
         resume=resume,
         progress=progress,
         workers=workers,
         saved_cursors=saved_cursors,
-        rewrite_links=rewrite_links,
+        **connection,
     )
     with fetched, Store.open(db, write=True) as store:
         if not fetched.models and scope.sample is None:
@@ -77,13 +74,9 @@ def crawl(
             raise NotFoundError(_describe_empty(scope, fetched.endpoint))
         if progress:
             progress(Progress(fetched.models, len(fetched.pages), notice="writing to the database"))
-        LOGGER.info(
-            "fetched %d models in %d pages, %d of them by earlier runs; writing to %s",
-            fetched.models,
-            len(fetched.pages),
-            fetched.requests - fetched.requests_this_run,
-            db,
-        )
+        earlier = fetched.requests - fetched.requests_this_run
+        message = "fetched %d models in %d pages, %d of them by earlier runs; writing to %s"
+        LOGGER.info(message, fetched.models, len(fetched.pages), earlier, db)
         new_snapshot = NewSnapshot(
             kind="crawl",
             origin=fetched.endpoint,
@@ -149,33 +142,24 @@ class UpdateSummary:
 
 def update(
     *,
-    endpoint: str,
-    token: str | None,
     db: Path,
-    rewrite_links: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    **connection: Unpack[Connection],
 ) -> UpdateSummary:
-    """Fetch what is new or changed since the last full crawl of `endpoint` into a new snapshot.
+    """Fetch what is new or changed since the last full crawl into a new snapshot.
 
     Lists new models, newest first, back to the last known one, then changed models, most recent
     first. Both lists go back at least to one hour before the last crawl started. Download
     counts of other models, and deletions, are not seen. An interrupted update starts again. Raises
     NotFoundError without a full crawl, and what `crawl` raises.
     """
-    endpoint = endpoint.rstrip("/")
+    endpoint = connection["endpoint"] = connection["endpoint"].rstrip("/")
     with Store.open(db) as store:
         base, last = find_full_crawl(store, endpoint)
     since = base.observed_from.replace(tzinfo=UTC) - _LOOKBACK
     scope = Scope(since=min(created_at(last), since), files="files" not in base.missing_columns)
     with TemporaryDirectory() as folder:
-        new = hub.fetch(
-            scope,
-            endpoint=endpoint,
-            token=token,
-            journal=Path(folder, "new"),
-            rewrite_links=rewrite_links,
-            progress=progress,
-        )
+        new = hub.fetch(scope, journal=Path(folder, "new"), progress=progress, **connection)
         with new:
             if new.unproven_end:
                 raise InvalidResponseError(
@@ -184,13 +168,11 @@ def update(
                 )
             changed = hub.fetch_changed_models(
                 since,
-                endpoint=endpoint,
-                token=token,
                 folder=Path(folder),
                 unsupported_fields=new.unsupported_fields,
                 files=scope.files,
-                rewrite_links=rewrite_links,
                 progress=progress,
+                **connection,
             )
             new_snapshot = NewSnapshot(
                 kind="update",
@@ -210,12 +192,10 @@ def update(
 
 def backfill_dates(
     *,
-    endpoint: str,
-    token: str | None,
     db: Path,
     limit: int | None = None,
-    rewrite_links: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    **connection: Unpack[Connection],
 ) -> FirstCommitResults:
     """Fetch the first commits of models at the cutoff that have no true date in `db`.
 
@@ -223,22 +203,15 @@ def backfill_dates(
     included, and count towards the limit. Raises DatabaseError, and the errors of
     `hub.fetch_first_commits`.
     """
-    with Store.open(db):
-        pass  # it must exist
+    endpoint = connection["endpoint"]
+    Store.open(db).close()  # it must exist
     with FirstCommitLog(journal_dir(db), endpoint) as log:
         earlier = list(log.results)
         with Store.open(db, write=True) as store:
             _store_dates(store, log, endpoint)
             repos = list_missing_dates(store, limit and max(0, limit - len(earlier)))
         try:
-            results = hub.fetch_first_commits(
-                repos,
-                endpoint=endpoint,
-                token=token,
-                log=log,
-                rewrite_links=rewrite_links,
-                progress=progress,
-            )
+            results = hub.fetch_first_commits(repos, log=log, progress=progress, **connection)
         finally:
             if log.results:
                 with Store.open(db, write=True) as store:

@@ -60,7 +60,7 @@ def _section(name: str, parent: click.Group = cli, context: click.Context | None
     context = context or click.Context(cli, info_name="hfscan")
     command = parent.get_command(context, name)
     assert command is not None
-    context = click.Context(command, info_name=name, parent=context)
+    context = click.Context(command, parent=context, info_name=name, show_default=True)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     lines = [f"## {context.command_path}", "", f"    {usage}", "", cleandoc(command.help or ""), ""]
     if options := _table(command, context):

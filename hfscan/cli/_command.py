@@ -1,7 +1,7 @@
 """Command classes that reject contradictory options and print examples below their help."""
 
-from collections.abc import Iterable
 from copy import copy
+from itertools import chain
 from typing import Any
 
 import click
@@ -10,10 +10,11 @@ from hfscan.suggest import did_you_mean
 
 
 class _WithExamples(click.Command):
-    """A command whose help ends with examples: lines of shell, some of them comments."""
+    """A command whose help shows defaults, and ends with examples: lines of shell."""
 
     def __init__(self, *args: Any, examples: str = "", **options: Any) -> None:
         super().__init__(*args, **options)
+        self.context_settings["show_default"] = True
         self.examples = examples.strip().splitlines()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -39,7 +40,8 @@ class Command(_WithExamples):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             message = f"There is no option {error.option_name!r}."
-            known = [name for param in self.get_params(ctx) for name in _option_names(param)]
+            options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+            known = chain.from_iterable((*param.opts, *param.secondary_opts) for param in options)
             hint = did_you_mean(error.option_name, known)
             raise click.UsageError(message + hint, ctx) from error
 
@@ -72,7 +74,3 @@ class Group(_WithExamples, click.Group):
     """A group of such commands."""
 
     command_class = Command
-
-
-def _option_names(param: click.Parameter) -> Iterable[str]:
-    return (*param.opts, *param.secondary_opts) if isinstance(param, click.Option) else ()

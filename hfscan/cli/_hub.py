@@ -1,7 +1,6 @@
 """Options of commands that connect to the Hub. Separate: huggingface_hub is slow to import."""
 
 from dataclasses import dataclass
-from typing import TypedDict
 
 import click
 from huggingface_hub import constants, get_token
@@ -9,15 +8,7 @@ from huggingface_hub import constants, get_token
 from hfscan.cli._options import combine
 from hfscan.cli._output import note
 from hfscan.errors import HubUnreachableError
-from hfscan.hub.endpoint import may_receive_token, parse_endpoint
-
-
-class CrawlAccess(TypedDict):
-    """Arguments of a crawl that say how to connect to the Hub."""
-
-    endpoint: str
-    token: str | None
-    rewrite_links: bool
+from hfscan.hub.endpoint import Connection, may_receive_token, parse_endpoint
 
 
 @dataclass(frozen=True)
@@ -53,7 +44,7 @@ class HubAccess:
                 f"HF_HUB_OFFLINE is set: hfscan does not connect to the Hub. {hint}"
             )
 
-    def for_crawl(self) -> CrawlAccess:
+    def for_crawl(self) -> Connection:
         """Return the arguments of a crawl. Raises HubUnreachableError if HF_HUB_OFFLINE is set."""
         self.require_online("Unset it, import a dump with `hfscan import`, or try `hfscan demo`.")
         return {"endpoint": self.endpoint, "token": self.token, "rewrite_links": self.rewrite_links}

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from hfscan.cli._output import note
-from hfscan.cli._types import Choice, Count, PastDay, parse_pairs
-from hfscan.figures import SnapshotView
+from hfscan.cli._types import FILE, Choice, Count, PastDay, parse_pairs
+from hfscan.figures import WEIGHTS, SnapshotView
 from hfscan.report import RESULT_FORMATS
 from hfscan.store import Store
 
@@ -19,21 +19,22 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 db_option = click.option(
     "--db",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     envvar="HFSCAN_DB",
     default=Path("hfscan.duckdb"),
-    show_default=True,
     show_envvar=True,
     help="Database file.",
 )
 
 format_option = click.option(
-    "--format",
-    "format_",
-    type=Choice(RESULT_FORMATS),
-    default="terminal",
-    show_default=True,
-    help="Output format.",
+    "--format", "format_", type=Choice(RESULT_FORMATS), default="terminal", help="Output format."
+)
+
+weight_option = click.option(
+    "--weight",
+    type=Choice(WEIGHTS),
+    default="models",
+    help="Count models, their 30-day downloads, or authors.",
 )
 
 backend_python_option = click.option(
@@ -78,7 +79,6 @@ class SnapshotSelector:
 
     @property
     def is_given(self) -> bool:
-        """Whether either option is given."""
         return self.snapshot is not None or self.as_of is not None
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from hfscan.cli._options import combine
 from hfscan.cli._output import note
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice
@@ -17,7 +18,7 @@ from hfscan.report import FORMATS, Report, write_folder
 EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
 """File extension -> report format."""
 
-formats_option = click.option(
+_formats_option = click.option(
     "--format",
     "formats",
     type=Choice([*FORMATS, "csv"]),
@@ -98,6 +99,9 @@ def choose_target(formats: Iterable[str], out: str | None) -> Target:
             f"{path.with_suffix(expected)}."
         )
     return Target((EXTENSIONS[extension],), path)
+
+
+target_options = combine("target", choose_target, _formats_option, out_option)
 
 
 def write_report(report: Report, target: Target) -> None:

@@ -2,12 +2,18 @@
 
 import math
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from hfscan.suggest import did_you_mean
 from hfscan.timestamps import parse_timestamp
+
+Value = TypeVar("Value")
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
 
 LARGEST_COUNT = 2**31 - 1
 LARGEST_THREADS = 1024
@@ -51,68 +57,63 @@ class Choice(click.Choice[str]):
         return message + did_you_mean(str(value), self.choices)
 
 
-class UtcTime(click.ParamType[datetime]):
+class _ParsedType(click.ParamType[Value]):
+    """A type whose values are parsed from text; other values, such as defaults, stay."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the parsed value; fail on an invalid text."""
+        return self.parse(value) if isinstance(value, str) else value
+
+    def parse(self, text: str) -> Value:
+        raise NotImplementedError
+
+
+class UtcTime(_ParsedType[datetime]):
     """A date or time, in UTC unless it has an offset. Converts to a `datetime` in UTC."""
 
     name = "TIME"
 
-    def convert(
-        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
+    def parse(self, text: str) -> datetime:
         """Return the time; fail if the text is no date or is ambiguous."""
-        if isinstance(value, datetime):
-            return value
         try:
-            return parse_timestamp(value).replace(tzinfo=UTC)
+            return parse_timestamp(text).replace(tzinfo=UTC)
         except ValueError:
             self.fail(
-                f"{value!r} is not a time; use e.g. 2022-12-31, 2022-12-31T22:30:00 (UTC) or "
-                "2023-01-01T04:00:00+05:30.",
-                param,
-                ctx,
+                f"{text!r} is not a time; use e.g. 2022-12-31, 2022-12-31T22:30:00 (UTC) or "
+                "2023-01-01T04:00:00+05:30."
             )
 
 
-class PastDay(click.ParamType[datetime]):
+class PastDay(_ParsedType[datetime]):
     """A day (UTC) that has begun. Converts to its first microsecond, as a naive `datetime`."""
 
     name = "YYYY-MM-DD"
 
-    def convert(
-        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
+    def parse(self, text: str) -> datetime:
         """Return the start of the day; fail if it lies in the future."""
-        if isinstance(value, datetime):
-            return value
         try:
-            day = datetime.strptime(value, "%Y-%m-%d")
+            day = datetime.strptime(text, "%Y-%m-%d")
         except ValueError:
-            self.fail(f"{value!r} is not a day; use e.g. 2024-07-11.", param, ctx)
+            self.fail(f"{text!r} is not a day; use e.g. 2024-07-11.")
         if day.date() > datetime.now(UTC).date():
-            self.fail(f"{day:%Y-%m-%d} lies in the future.", param, ctx)
+            self.fail(f"{day:%Y-%m-%d} lies in the future.")
         return day
 
 
-class Frameworks(click.ParamType[tuple[str, ...]]):
+class Frameworks(_ParsedType[tuple[str, ...]]):
     """Comma-separated framework names, without duplicates."""
 
     name = "FRAMEWORK,..."
 
-    def convert(
-        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
+    def parse(self, text: str) -> tuple[str, ...]:
         """Return the names; fail if one is empty."""
-        if isinstance(value, tuple):
-            return value
-        names = [part.strip() for part in value.split(",")]
+        names = [part.strip() for part in text.split(",")]
         if not any(names):
-            self.fail("name at least one framework, e.g. pytorch,tensorflow", param, ctx)
+            self.fail("name at least one framework, e.g. pytorch,tensorflow")
         if not all(names):
             self.fail(
-                f"{value!r} has an empty name. Separate the frameworks with one comma each, e.g. "
-                "pytorch,tensorflow.",
-                param,
-                ctx,
+                f"{text!r} has an empty name. Separate the frameworks with one comma each, e.g. "
+                "pytorch,tensorflow."
             )
         return tuple(dict.fromkeys(names))
 
@@ -120,10 +121,7 @@ class Frameworks(click.ParamType[tuple[str, ...]]):
 def parse_pairs(
     _: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str]:
-    """Convert repeated KEY=VALUE options, described by their metavar, to a dictionary.
-
-    To be used as a callback. Rejects a key with two values.
-    """
+    """Return KEY=VALUE options as a dictionary, for a callback; reject a key with two values."""
     pairs: dict[str, str] = {}
     for text in values:
         key, equals, value = text.partition("=")

@@ -71,12 +71,7 @@ _scope_options = combine(
         type=Count(1),
         help="Stop after this many models (the newest, unless a period is given).",
     ),
-    click.option(
-        "--files/--no-files",
-        default=True,
-        show_default=True,
-        help="Fetch the names of each model's files.",
-    ),
+    click.option("--files/--no-files", default=True, help="Fetch the names of each model's files."),
     click.option(
         "--sample",
         type=Number(0, 1, min_open=True),

@@ -7,6 +7,7 @@ import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._output import echo, note
+from hfscan.cli._types import FOLDER
 from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import SnapshotView
 from hfscan.fs import translate_os_errors
@@ -24,11 +25,7 @@ hfscan demo --out my-demo
 
 @click.command("demo", cls=Command, examples=_EXAMPLES)
 @click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("demo"),
-    show_default=True,
-    help="Folder for the database and the reports.",
+    "--out", type=FOLDER, default=Path("demo"), help="Folder for the database and the reports."
 )
 def command(out: Path) -> None:
     """Crawl a synthetic Hub over HTTP and report on the models created in 2022.

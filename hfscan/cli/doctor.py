@@ -27,20 +27,10 @@ hfscan doctor --backend-python flax=/opt/jax/bin/python --format json
 @click.command("doctor", cls=Command, examples=_EXAMPLES)
 @hub_options
 @db_option
-@click.option(
-    "--backends/--no-backends",
-    default=True,
-    show_default=True,
-    help="Also start each parity backend.",
-)
+@click.option("--backends/--no-backends", default=True, help="Also start each parity backend.")
 @backend_python_option
 @click.option(
-    "--format",
-    "format_",
-    type=Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output format.",
+    "--format", "format_", type=Choice(["text", "json"]), default="text", help="Output format."
 )
 def command(
     hub: HubAccess, db: Path, backends: bool, pythons: dict[str, str], format_: str

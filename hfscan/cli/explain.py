@@ -17,13 +17,6 @@ from hfscan.cli._streams import output
 from hfscan.frameworks import DEFINITIONS, classify, taxonomy
 from hfscan.report import write_rows
 
-_UNKNOWN = {
-    "tag": "unknown, because its tags are not known",
-    "weights": "unknown, because its file names are not known",
-    "loadable": "unknown, because its tags are not known",
-}
-"""Definition -> what to print where the model's frameworks are unknown under it."""
-
 _EXAMPLES = """
 hfscan explain openai-community/gpt2
 hfscan explain google-bert/bert-base-uncased --as-of 2024-07-11 --format json
@@ -68,9 +61,9 @@ def command(model: str, db: Path, format_: str, selector: SnapshotSelector) -> N
     echo(f"{row['id']} in snapshot {view.snapshot.id} of {view.snapshot.observed_to:%Y-%m-%d}:")
     for definition in DEFINITIONS:
         keys = getattr(support, definition)
-        names = _UNKNOWN[definition] if keys is None else _format_names(keys, titles)
+        if keys is None:
+            evidence = "file names" if definition == "weights" else "tags"
+            names = f"unknown, because its {evidence} are not known"
+        else:
+            names = ", ".join(title for key, title in titles.items() if key in keys) or "none"
         echo(f"  {definition}: {names}")
-
-
-def _format_names(keys: frozenset[str], titles: dict[str, str]) -> str:
-    return ", ".join(title for key, title in titles.items() if key in keys) or "none"

@@ -8,7 +8,7 @@ from hfscan import export
 from hfscan.cli._command import Command
 from hfscan.cli._options import SnapshotSelector, db_option, open_store, snapshot_options
 from hfscan.cli._output import echo
-from hfscan.cli._types import Choice
+from hfscan.cli._types import FOLDER, Choice
 
 _EXAMPLES = """
 hfscan export census
@@ -18,7 +18,7 @@ hfscan export census --table models --table figures
 
 
 @click.command("export", cls=Command, examples=_EXAMPLES)
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=FOLDER)
 @db_option
 @click.option(
     "--table",

@@ -48,12 +48,8 @@ def _parse_faults(
 @click.option(
     "--models", type=Count(1, 10_000_000), help="Serve this many synthetic models instead."
 )
-@click.option(
-    "--seed", type=Count(), default=0, show_default=True, help="Seed of the synthetic models."
-)
-@click.option(
-    "--port", type=Count(0, 65535), default=8765, show_default=True, help="0: any free port."
-)
+@click.option("--seed", type=Count(), default=0, help="Seed of the synthetic models.")
+@click.option("--port", type=Count(0, 65535), default=8765, help="0: any free port.")
 @click.option(
     "--latency",
     type=Number(0, LARGEST_SECONDS),
@@ -82,7 +78,7 @@ def _parse_faults(
     metavar="KIND[=PROBABILITY]",
     help=f"Inject this fault; repeatable. Kinds: {', '.join(KINDS)}.",
 )
-@click.option("--fault-seed", type=Count(), default=0, show_default=True, help="Seed of --fault.")
+@click.option("--fault-seed", type=Count(), default=0, help="Seed of --fault.")
 def serve(
     dump: Path | None,
     models: int | None,

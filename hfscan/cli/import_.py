@@ -12,7 +12,7 @@ from hfscan.cli._hub import HubAccess, http_token_option
 from hfscan.cli._ingested import show_counts, show_skipped, show_unknown_keys
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
-from hfscan.cli._types import UtcTime
+from hfscan.cli._types import FILE, UtcTime
 from hfscan.export import DERIVED, is_export, load
 from hfscan.figures import check_import
 from hfscan.hub.datasets import download_dataset_file, is_dataset_url
@@ -53,7 +53,7 @@ hfscan import --creation-dates first-commits.csv
 )
 @click.option(
     "--creation-dates",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Creation dates by model id (Parquet, CSV, JSON), for models older than the Hub's dates.",
 )

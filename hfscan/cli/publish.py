@@ -22,9 +22,7 @@ hfscan publish my-org/hub-census --private --license cc-by-4.0
 @click.command("publish", cls=Command, examples=_EXAMPLES)
 @click.argument("repo", metavar="OWNER/NAME")
 @click.option("--private", is_flag=True, help="Create a new dataset as private.")
-@click.option(
-    "--license", default="other", show_default=True, help="License of the dataset (SPDX id)."
-)
+@click.option("--license", default="other", help="License of the dataset (SPDX id).")
 @upload_options
 @db_option
 @snapshot_options

@@ -67,7 +67,6 @@ hfscan query exclusivity --dialect spark
     "--max-disk",
     type=Number(0, LARGEST_GIB),
     default=10,
-    show_default=True,
     metavar="GIB",
     help="Temporary disk space that the query may use beside the database.",
 )

@@ -8,16 +8,16 @@ from typing import Any
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import SnapshotSelector, db_option, open_store, snapshot_options
-from hfscan.cli._reports import (
-    choose_target,
-    formats_option,
-    out_option,
-    reports_option,
-    write_report,
+from hfscan.cli._options import (
+    SnapshotSelector,
+    db_option,
+    open_store,
+    snapshot_options,
+    weight_option,
 )
+from hfscan.cli._reports import Target, reports_option, target_options, write_report
 from hfscan.cli._types import Choice, Count, Frameworks
-from hfscan.figures import FIRST_YEAR, GROUPINGS, WEIGHTS, SnapshotView
+from hfscan.figures import FIRST_YEAR, GROUPINGS, SnapshotView
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import ReportRequest, build, build_database_report, compare, is_database_report
 
@@ -43,30 +43,21 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 )
 @reports_option
 @db_option
-@formats_option
-@out_option
+@target_options
 @click.option(
     "--frameworks",
     type=Frameworks(),
     default="pytorch,tensorflow",
-    show_default=True,
     help="Frameworks compared. A model is exclusive if it supports only one of them.",
 )
 @click.option(
     "--definition",
     type=Choice(["all", *DEFINITIONS]),
     default="all",
-    show_default=True,
     help="Evidence that a model supports a framework: Hub tags, weight files, or loadable without "
     "conversion. all: use tags and show how the result depends on the definition.",
 )
-@click.option(
-    "--weight",
-    type=Choice(WEIGHTS),
-    default="models",
-    show_default=True,
-    help="Count models, their 30-day downloads, or authors.",
-)
+@weight_option
 @click.option(
     "--exclude-top-authors",
     type=Count(),
@@ -83,8 +74,7 @@ def command(
     db: Path,
     name: str | None,
     reports: Path | None,
-    formats: tuple[str, ...],
-    out: str | None,
+    target: Target,
     compare_year: int | None,
     compare_snapshot: int | None,
     selector: SnapshotSelector,
@@ -94,7 +84,6 @@ def command(
 
     Every share is shown with its numerator and denominator.
     """
-    target = choose_target(formats, out)
     options["definition"] = None if options["definition"] == "all" else options["definition"]
     request = ReportRequest(**options)
     year = request.year

@@ -8,12 +8,13 @@ import click
 from huggingface_hub import constants
 
 from hfscan.cli._command import Command
-from hfscan.cli._hub import CrawlAccess, HubAccess, hub_options
+from hfscan.cli._hub import HubAccess, hub_options
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
-from hfscan.cli._types import LARGEST_DAYS, Count
+from hfscan.cli._types import FILE, FOLDER, LARGEST_DAYS, Count
 from hfscan.fs import append_output
 from hfscan.hub.datasets import HubDataset
+from hfscan.hub.endpoint import Connection
 from hfscan.sync import DatasetTarget, LocalTarget, SyncOptions, check_age, format_summary
 
 _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
@@ -37,7 +38,7 @@ hfscan snapshot --target hub-state --max-age 2
 )
 @click.option(
     "--work-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     metavar="DIR",
     help="Working folder when --target is a dataset.  [default: a folder in HF_HOME]",
 )
@@ -62,7 +63,7 @@ hfscan snapshot --target hub-state --max-age 2
 )
 @click.option(
     "--summary",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Append the changes and the report to this Markdown file.",
 )
@@ -99,7 +100,7 @@ def command(
                 **access,
                 full=full,
                 allow_drop=allow_drop,
-                retention=None if retention_days is None else timedelta(days=retention_days),
+                retention=timedelta(days=retention_days) if retention_days else None,
                 progress=progress,
             )
         )
@@ -109,7 +110,7 @@ def command(
 
 
 def _parse_target(
-    target: str, work_dir: Path | None, access: CrawlAccess
+    target: str, work_dir: Path | None, access: Connection
 ) -> LocalTarget | DatasetTarget:
     match = _DATASET.fullmatch(target)
     if match is None:

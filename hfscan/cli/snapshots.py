@@ -28,8 +28,7 @@ def command(db: Path, format_: str, reclassify: bool) -> None:
     """List the snapshots in the database with time, scope and number of models."""
     if reclassify:
         Store.open(db).close()  # fail if there is no database
-        with Store.open(db, write=True):
-            pass  # opening for writing reclassifies
+        Store.open(db, write=True).close()  # opening for writing reclassifies
     with open_store(db) as store:
         write_rows(format_, [_row(snapshot) for snapshot in list_snapshots(store)], output(format_))
 

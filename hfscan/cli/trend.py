@@ -13,11 +13,11 @@ from hfscan.cli._options import (
     format_option,
     open_store,
     snapshot_options,
+    weight_option,
 )
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice, Frameworks
 from hfscan.figures import (
-    WEIGHTS,
     Definition,
     FigureRequest,
     SnapshotView,
@@ -44,7 +44,6 @@ hfscan trend --formats --per snapshot
     "--per",
     type=Choice(["year", "month", "snapshot"]),
     default="year",
-    show_default=True,
     help="Group models by year or month of creation, or show all models of each snapshot of the "
     "entire Hub.",
 )
@@ -63,16 +62,9 @@ hfscan trend --formats --per snapshot
     "--definition",
     type=Choice(DEFINITIONS),
     default="tag",
-    show_default=True,
     help="Evidence that a model supports a framework.",
 )
-@click.option(
-    "--weight",
-    type=Choice(WEIGHTS),
-    default="models",
-    show_default=True,
-    help="Count each model once, by its 30-day downloads, or each author once.",
-)
+@weight_option
 @db_option
 @format_option
 @snapshot_options
@@ -94,28 +86,22 @@ def command(
         raise click.UsageError("--formats cannot be combined with --weight.")
     if per == "snapshot" and selector.snapshot is not None:
         raise click.UsageError("--per snapshot cannot be combined with --snapshot.")
-    snapshot, as_of = selector.snapshot, selector.end
+    selected: dict[str, Any] = {"snapshot": selector.snapshot, "as_of": selector.end}
     with open_store(db) as store:
         if per != "snapshot":
             selector.select(store)  # prints a note if it covers only part of the Hub
-        view = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
+        view = SnapshotView.latest(store, **selected)
         if formats:
-            rows = list(
-                compute_adoption(
-                    store,
-                    per=per,
-                    frameworks=frameworks,
-                    definition=definition,
-                    snapshot=snapshot,
-                    as_of=as_of,
-                )
+            adoption = compute_adoption(
+                store, per=per, frameworks=frameworks, definition=definition, **selected
             )
+            rows = list(adoption)
             table = _tabulate_adoption(rows, view)
         else:
             request = FigureRequest(
                 frameworks or DEFAULT_FRAMEWORKS, definition=definition, weight=weight
             )
-            figures = list(compute_trend(store, request, per=per, snapshot=snapshot, as_of=as_of))
+            figures = list(compute_trend(store, request, per=per, **selected))
             table = group_table(figures, per, view.titles(request.frameworks))
             rows = [figure.as_dict() for figure in figures]
     if format_ in TABLE_FORMATS:
@@ -130,12 +116,9 @@ def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) ->
     few_periods = len(periods) <= len(frameworks)
     keys = ("rows", "columns", "cells") if few_periods else ("columns", "rows", "cells")
     titles = taxonomy().titles
-    cells = (
-        (
-            titles[row["framework"]],
-            format_period(row["period"], view.snapshot),
-            format_percent(row["share"]),
-        )
-        for row in rows
-    )
-    return pivot_table(dict(zip(keys, cell, strict=True)) for cell in cells)
+    cells = []
+    for row in rows:
+        period = format_period(row["period"], view.snapshot)
+        cell = (titles[row["framework"]], period, format_percent(row["share"]))
+        cells.append(dict(zip(keys, cell, strict=True)))
+    return pivot_table(cells)
