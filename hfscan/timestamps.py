@@ -20,12 +20,8 @@ _ISO = re.compile(
 )
 _END_OF_DAY = re.compile(r"24:00(?::00(?:[.,]0+)?)?", re.ASCII)
 _ISO_BASIC = re.compile(r"\d{8}(?:T\d{6}(?:Z|[+-]\d{4})?)?", re.IGNORECASE | re.ASCII)
-_DAY, _MONTH, _TIME, _ZONE = (
-    r"[A-Za-z]{3}",
-    r"[A-Za-z]{3}",
-    r"\d\d:\d\d:\d\d",
-    r"(?:[+-]\d{4}|[A-Z]+)",
-)
+_DAY = _MONTH = r"[A-Za-z]{3}"
+_TIME, _ZONE = r"\d\d:\d\d:\d\d", r"(?:[+-]\d{4}|[A-Z]+)"
 _RFC_822 = re.compile(rf"(?:{_DAY}, ?)?\d\d? {_MONTH} \d{{4}} {_TIME}(?: {_ZONE})?", re.ASCII)
 _ASCTIME = re.compile(rf"{_DAY} {_MONTH} +\d\d? {_TIME} \d{{4}}", re.ASCII)
 _RFC_822_ZONES = frozenset("GMT UT UTC Z EST EDT CST CDT MST MDT PST PDT".split())

@@ -89,9 +89,8 @@ class SnapshotSelector:
     def select(self, store: Store) -> SnapshotView:
         """Return the selected snapshot; print a note if it does not cover the entire Hub."""
         view = SnapshotView.latest(store, snapshot=self.snapshot, as_of=self.end)
-        chosen = view.snapshot
-        if not (chosen.is_unfiltered and chosen.covers(None, None)):
-            note(f"Note: snapshot {chosen.id} covers only part of the Hub's models.")
+        if not view.is_complete:
+            note(f"Note: snapshot {view.snapshot.id} covers only part of the Hub's models.")
         return view
 
 

@@ -13,7 +13,7 @@ from hfscan.cli._ingested import show_counts, show_skipped, show_unknown_keys
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._types import FILE, UtcTime
-from hfscan.export import DERIVED, is_export, load
+from hfscan.export import is_export, load
 from hfscan.figures import check_import
 from hfscan.hub.datasets import download_dataset_file, is_dataset_url
 from hfscan.scope import Scope
@@ -29,6 +29,7 @@ from hfscan.store import (
 )
 from hfscan.store.dump import canonical_name
 from hfscan.store.dump.fields import FIELDS
+from hfscan.store.parquet import EXPORTED_MASKS
 from hfscan.text import sanitize
 
 _EXAMPLES = """
@@ -167,6 +168,6 @@ def _report_new_snapshot(snapshot: Snapshot, result: Ingested, db: Path) -> None
         name = canonical_name(key)
         if name in FIELDS:
             echo(f"Skipped {key} of {count:,} models: it contradicts {name}.")
-        elif key not in DERIVED:
+        elif key not in EXPORTED_MASKS.values():
             unknown[key] = count
     show_unknown_keys(unknown)

@@ -2,6 +2,6 @@
 
 from hfscan.export.card import write_card
 from hfscan.export.folder import TABLES, Exported, export
-from hfscan.export.load import DERIVED, is_export, load
+from hfscan.export.load import is_export, load
 
-__all__ = ["DERIVED", "TABLES", "Exported", "export", "is_export", "load", "write_card"]
+__all__ = ["TABLES", "Exported", "export", "is_export", "load", "write_card"]

@@ -10,13 +10,6 @@ from hfscan.text import sanitize
 _CARD = Path(__file__).with_name("card.md")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"),
     (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))  # fmt: skip
-_DESCRIPTIONS = {
-    "models": "one row for each model",
-    "figures": "the shares of the reports",
-    "snapshots": "the snapshot: origin, scope and times",
-    "frameworks": "the taxonomy",
-    "creation_dates": "true dates of models older than the Hub's",
-}
 
 
 def write_card(exported: Exported, *, repo: str | None = None, license: str = "other") -> None:
@@ -30,35 +23,16 @@ def write_card(exported: Exported, *, repo: str | None = None, license: str = "o
     scope = {"author": snapshot.author, "task": snapshot.task, "limit": snapshot.model_limit}
     if limits := ", ".join(f"{name} {value}" for name, value in scope.items() if value is not None):
         notes.append(f"Only a part of the Hub: {limits}.")
-    tables = [
-        "| table | rows | |",
-        "| --- | ---: | --- |",
-        *(
-            f"| `{name}` | {rows[name]:,} | {description} |"
-            for name, description in _DESCRIPTIONS.items()
-        ),
-    ]
-    configs = [
-        line
-        for name in _DESCRIPTIONS
-        for line in (
-            f"- config_name: {name}",
-            f"  data_files: {name}/*.parquet",
-            *(["  default: true"] if name == "models" else []),
-        )
-    ]
     card = _CARD.read_text(encoding="utf-8").format(
         title=f"Census of the Hugging Face Hub, {snapshot.observed_to:%F}",
         license=license,
         size=next((name for most, name in _SIZES if rows["models"] < most), "10M<n<100M"),
-        configs="\n".join(configs),
-        models=f"{rows['models']:,}",
+        rows=rows,
         kind="a crawl" if snapshot.kind == "crawl" else "an import",
         since=f"{snapshot.observed_from:%F %T}",
         until=f"{snapshot.observed_to:%F %T}",
         notes="".join(f"\n> {_plain(note)}\n" for note in notes),
         version=__version__,
-        tables="\n".join(tables),
         place=where,
         loader=loader,
         origin=_plain(snapshot.origin),

@@ -12,7 +12,7 @@ from hfscan.frameworks import fingerprint, masks_sql
 from hfscan.sql import file_literal, file_literals
 from hfscan.store import Store, parquet
 from hfscan.store.duckdb_errors import first_line
-from hfscan.store.parquet import DATE_RULES, SNAPSHOT_RULES, Rule
+from hfscan.store.parquet import DATE_RULES, EXPORTED_COLUMNS, EXPORTED_MASKS, SNAPSHOT_RULES, Rule
 
 _MODELS = Path(__file__).with_name("models.sql")
 _PART = re.compile(r"(cutoff|undated|-?\d+)\.parquet")
@@ -29,20 +29,6 @@ _MODEL_RULES = [
     Rule("safetensors.total IS NOT NULL AND gguf.total IS NOT NULL",
          "the number of parameters is given twice"),
 ]  # fmt: skip
-
-_SETS = {
-    "frameworks_by_tags": "tag_mask",
-    "frameworks_by_weights": "weights_mask",
-    "frameworks_by_use": "loadable_mask",
-}
-"""Derived columns of an export's models -> the mask that each lists the names of."""
-
-_FIELDS = {"created_at": '"createdAt"', "last_modified": '"lastModified"',
-    "downloads_all_time": '"downloadsAllTime"', "files": "siblings",
-    "base_models": '"baseModels".models', "base_relation": '"baseModels".relation',
-    "parameters": "coalesce(safetensors.total, gguf.total)", "model_type": "config.model_type",
-    "architectures": "config.architectures"}  # fmt: skip
-"""Column of a snapshot -> its expression over an export, where that differs."""
 
 
 def check(store: Store, folder: Path) -> None:
@@ -120,7 +106,7 @@ def _check_snapshot(store: Store, snapshots: Path, models: list[Path], rows: int
     names = [name for name in missing_columns if name not in ("key", "at_cutoff")]
     if not names or not rows:
         return
-    counted = ", ".join(f"count({_FIELDS.get(name, name)})" for name in names)
+    counted = ", ".join(f"count({EXPORTED_COLUMNS.get(name, name)})" for name in names)
     counts = store.fetch_one(f"SELECT {counted} FROM read_parquet({file_literals(models)})")
     for name, count in zip(names, counts, strict=True):
         if count:
@@ -133,7 +119,7 @@ def _check_framework_names(store: Store, models: list[Path], frameworks: Path) -
     """Refuse frameworks of models that the export does not define."""
     names = f"(SELECT list(name) FROM read_parquet({file_literal(frameworks)}))"
     for file in models:
-        for column in _SETS:
+        for column in EXPORTED_MASKS.values():
             (unknown,) = store.fetch_one(
                 f"SELECT count(*) FROM read_parquet({file_literal(file)}) "
                 f"WHERE NOT list_has_all({names}, {column})"
@@ -147,13 +133,13 @@ def _check_frameworks(store: Store, file: Path) -> None:
     store.execute(  # with the columns that `masks_sql` reads
         "CREATE OR REPLACE TEMP VIEW exported AS SELECT file_row_number AS rowid, tags, "
         "library_name, siblings AS files, config.model_type AS model_type, "
-        f"config.architectures AS architectures, {', '.join(_SETS)} "
+        f"config.architectures AS architectures, {', '.join(EXPORTED_MASKS.values())} "
         f"FROM read_parquet({file_literal(file)}, file_row_number = true)"
     )
     names = {
         column: f"CASE WHEN {mask} IS NOT NULL THEN list_sort(list_transform(list_filter(known, "
         f"lambda item: ({mask} >> item.bit) & 1 = 1), lambda item: item.name)) END"
-        for column, mask in _SETS.items()
+        for mask, column in EXPORTED_MASKS.items()
     }
     counts = ", ".join(
         f"count(*) FILTER (list_sort({column}) IS DISTINCT FROM {expected})"
@@ -165,7 +151,7 @@ def _check_frameworks(store: Store, file: Path) -> None:
         "ON masks.row = exported.rowid, known"
     )
     store.execute("DROP VIEW exported")
-    for column, count in zip(_SETS, wrong, strict=True):
+    for column, count in zip(names, wrong, strict=True):
         if count:
             raise ImportFileError(
                 f"{file}: {column} contradicts the tags and files of {count:,} models."

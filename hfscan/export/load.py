@@ -14,9 +14,6 @@ from hfscan.sql import file_literal
 from hfscan.store import CreationDate, Ingested, NewSnapshot, Store, ingest_files, record_dates
 from hfscan.timestamps import Instant
 
-DERIVED = frozenset({"frameworks_by_tags", "frameworks_by_weights", "frameworks_by_use"})
-"""Columns of an export's models that are recomputed."""
-
 
 def is_export(folder: Path) -> bool:
     """Return whether `folder` is what `export` wrote."""
@@ -51,18 +48,13 @@ def _read_rows(store: Store, file: Path) -> list[dict[str, Any]]:
 
 def _new_snapshot(row: dict[str, Any]) -> NewSnapshot:
     since, until = _utc(row["since"]), _utc(row["until"])
-    observed_from, observed_to = _utc(row["observed_from"]), _utc(row["observed_to"])
-    scope = Scope(since, until, row["author"], row["task"], row["model_limit"])
+    same = ("origin", "complete", "synthetic", "sample", "sample_design")
     return NewSnapshot(
         kind="import",
-        origin=row["origin"],
-        scope=scope,
-        observed_from=observed_from,
-        observed_to=observed_to,
-        complete=row["complete"],
-        synthetic=row["synthetic"],
-        sample=row["sample"],
-        sample_design=row["sample_design"],
+        scope=Scope(since, until, row["author"], row["task"], row["model_limit"]),
+        observed_from=_utc(row["observed_from"]),
+        observed_to=_utc(row["observed_to"]),
+        **{name: row[name] for name in same},
     )
 
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hfscan._version import __version__
 from hfscan.errors import ImportFileError
@@ -26,20 +25,13 @@ class Manifest:
 
 def write_manifest(store: Store, folder: Path) -> None:
     """Write the manifest of the Parquet files in `folder`: rows and digest of each."""
-    files = {
-        file.relative_to(folder).as_posix(): {
-            "rows": read_size(store, file),
-            "sha256": _digest(file),
-        }
-        for file in sorted(folder.glob("*/*.parquet"))
-    }
+    files = {}
+    for file in sorted(folder.glob("*/*.parquet")):
+        name = file.relative_to(folder).as_posix()
+        files[name] = {"rows": read_size(store, file), "sha256": _digest(file)}
     (taxonomy,) = store.fetch_one("SELECT taxonomy FROM metadata")
-    content = {
-        "format": FORMAT,
-        "hfscan_version": __version__,
-        "taxonomy": taxonomy,
-        "files": files,
-    }
+    content = {"format": FORMAT, "hfscan_version": __version__, "taxonomy": taxonomy}
+    content["files"] = files
     (folder / NAME).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -53,7 +45,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         version, release = content["format"], content["hfscan_version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        files = content["files"] if version == FORMAT else {}
+        rows = {name: int(entry["rows"]) for name, entry in files.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ImportFileError(
             f"{path} is not an export's manifest. Copy the export again."
         ) from error
@@ -62,25 +56,15 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder} was exported by hfscan {release} in format {version}; this hfscan "
             f"{__version__} reads format {FORMAT}. Use that release."
         )
-    files = _files(folder, path, content)
-    for extra in sorted({*folder.glob("*/*.parquet")} - files.keys()):
-        raise ImportFileError(f"{extra} is not in {NAME}: it is not of this export. Remove it.")
-    return Manifest(files, str(content.get("taxonomy")))
-
-
-def _files(folder: Path, path: Path, content: dict[str, Any]) -> dict[Path, int]:
-    try:
-        listed = {name: int(facts["rows"]) for name, facts in content["files"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ImportFileError(
-            f"{path} is not an export's manifest. Copy the export again."
-        ) from error
-    for name in listed:
+    for name in rows:
         parts = Path(name).parts
         if len(parts) != 2 or ".." in parts or not name.endswith(".parquet"):
             raise ImportFileError(f"{path} names {name!r}, which is no table's file.")
         check_path(folder, folder / name)
-    return {folder / name: rows for name, rows in listed.items()}
+    listed = {folder / name: count for name, count in rows.items()}
+    for extra in sorted({*folder.glob("*/*.parquet")} - listed.keys()):
+        raise ImportFileError(f"{extra} is not in {NAME}: it is not of this export. Remove it.")
+    return Manifest(listed, str(content.get("taxonomy")))
 
 
 def check_digests(folder: Path) -> None:

@@ -14,33 +14,14 @@ from sqlglot.optimizer.simplify import simplify
 from hfscan.errors import InvalidRequestError
 from hfscan.figures.queries import Query
 from hfscan.frameworks import taxonomy
-from hfscan.objectid import CUTOFF_END, CUTOFF_START
 from hfscan.store import Macro
+from hfscan.store.parquet import EXPORTED_COLUMNS, EXPORTED_MASKS
 
 _SAME_COLUMNS = (
     "_id", "id", "author", "sha", "tags", "library_name", "pipeline_tag", "downloads", "likes",
     "gated", "disabled", "unreadable",
 )  # fmt: skip
 """Columns of the relation `census` that an export holds by the same name."""
-_COLUMNS = {
-    "created_at": '"createdAt"',
-    "at_cutoff": f"coalesce(\"createdAt\" >= TIMESTAMP '{CUTOFF_START:%F %T}' "
-    f"AND \"createdAt\" < TIMESTAMP '{CUTOFF_END:%F %T}', false)",
-    "last_modified": '"lastModified"',
-    "downloads_all_time": '"downloadsAllTime"',
-    "files": "siblings",
-    "parameters": "coalesce(safetensors.total, gguf.total)",
-    "model_type": "config.model_type",
-    "architectures": "config.architectures",
-    "base_relation": '"baseModels".relation',
-}
-"""Other columns -> their expressions over an export."""
-_MASKS = {
-    "tag_mask": "frameworks_by_tags",
-    "weights_mask": "frameworks_by_weights",
-    "loadable_mask": "frameworks_by_use",
-}
-"""Bit masks of frameworks -> the export's lists of names."""
 
 
 def translate(
@@ -169,8 +150,8 @@ def _check_tables(tree: exp.Expr, query: Query) -> None:
 
 def _census(columns: Iterable[str]) -> str:
     """Return the SELECT of these columns of `census`, over the export's table `models`."""
-    expressions = {name: name for name in _SAME_COLUMNS} | _COLUMNS
-    expressions |= {name: _to_mask(names) for name, names in _MASKS.items()}
+    expressions = {name: name for name in _SAME_COLUMNS} | EXPORTED_COLUMNS
+    expressions |= {name: _to_mask(names) for name, names in EXPORTED_MASKS.items()}
     selected = (f"{sql} AS {name}" for name, sql in expressions.items() if name in columns)
     return f"SELECT {', '.join(selected)} FROM models"
 

@@ -9,21 +9,7 @@ from hfscan.report.writers import FORMATS, RESULT_FORMATS, TABLE_FORMATS, write_
 from hfscan.report.writers.folder import write_folder
 
 __all__ = [
-    "FORMATS",
-    "RESULT_FORMATS",
-    "TABLE_FORMATS",
-    "CustomText",
-    "Report",
-    "ReportRequest",
-    "Section",
-    "build",
-    "build_database_report",
-    "compare",
-    "format_percent",
-    "group_table",
-    "is_database_report",
-    "pivot_table",
-    "write_folder",
-    "write_result",
-    "write_rows",
-]
+    "FORMATS", "RESULT_FORMATS", "TABLE_FORMATS", "CustomText", "Report", "ReportRequest",
+    "Section", "build", "build_database_report", "compare", "format_percent", "group_table",
+    "is_database_report", "pivot_table", "write_folder", "write_result", "write_rows",
+]  # fmt: skip

@@ -22,6 +22,27 @@ _MAX_RATIO = 1_000  # unpacked to packed; real files have less than 50
 _SMALL = 16 << 20  # unpacked bytes that are harmless at any ratio
 _MAX_TEXT = 1_000_000  # characters of one text, or of all texts of one list
 
+EXPORTED_COLUMNS = {
+    "created_at": '"createdAt"',
+    "at_cutoff": f"coalesce(\"createdAt\" >= TIMESTAMP '{CUTOFF_START:%F %T}' "
+    f"AND \"createdAt\" < TIMESTAMP '{CUTOFF_END:%F %T}', false)",
+    "last_modified": '"lastModified"',
+    "downloads_all_time": '"downloadsAllTime"',
+    "files": "siblings",
+    "parameters": "coalesce(safetensors.total, gguf.total)",
+    "model_type": "config.model_type",
+    "architectures": "config.architectures",
+    "base_models": '"baseModels".models',
+    "base_relation": '"baseModels".relation',
+}
+"""Columns of a snapshot -> their expressions over an export, where these differ."""
+EXPORTED_MASKS = {
+    "tag_mask": "frameworks_by_tags",
+    "weights_mask": "frameworks_by_weights",
+    "loadable_mask": "frameworks_by_use",
+}
+"""Bit masks of frameworks -> an export's lists of names, which an import recomputes."""
+
 
 @dataclass(frozen=True)
 class Rule:

@@ -5,10 +5,5 @@ from hfscan.sync.remote import DatasetTarget
 from hfscan.sync.state import check_age, format_summary, read_state
 
 __all__ = [
-    "DatasetTarget",
-    "LocalTarget",
-    "SyncOptions",
-    "check_age",
-    "format_summary",
-    "read_state",
-]
+    "DatasetTarget", "LocalTarget", "SyncOptions", "check_age", "format_summary", "read_state",
+]  # fmt: skip

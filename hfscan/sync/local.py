@@ -56,12 +56,10 @@ class LocalTarget:
 
     @property
     def database(self) -> Path:
-        """The database file."""
         return self.folder / DATABASE
 
     @property
     def reports(self) -> Path:
-        """The folder of today's reports."""
         return self.folder / "reports"
 
     def charts_url(self, _: SnapshotState) -> str:
@@ -90,7 +88,11 @@ class LocalTarget:
                     return state, False
                 for stage in (_check, _prune, _export, _report):
                     stage(run)
-                state = _describe_state(run)
+                new, observed_to = run.latest, f"{run.latest.observed_to:%FT%TZ}"
+                state = SnapshotState(
+                    new.id, new.kind, observed_to, new.models, _format_message(run),
+                    exported=run.latest_crawl.id,
+                )  # fmt: skip
                 write_state(self.folder, state)
                 if may_prune:
                     with contextlib.suppress(StorageError):  # the free space is used later
@@ -196,14 +198,6 @@ def _report(run: _Run) -> None:
         view = SnapshotView.choose(run.store, request.period, snapshot=run.latest.id)
         write_folder(build(view, request), _FORMATS, run.target.reports)
     write_folder(build_database_report(run.store, "claims"), _FORMATS, run.target.reports)
-
-
-def _describe_state(run: _Run) -> SnapshotState:
-    new = run.latest
-    return SnapshotState(
-        new.id, new.kind, f"{new.observed_to:%FT%TZ}", new.models, _format_message(run),
-        exported=run.latest_crawl.id,
-    )  # fmt: skip
 
 
 def _format_message(run: _Run) -> str:

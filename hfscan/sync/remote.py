@@ -34,7 +34,6 @@ class DatasetTarget:
 
     @property
     def reports(self) -> Path:
-        """The folder of today's reports."""
         return self.local.reports
 
     def charts_url(self, state: SnapshotState) -> str:

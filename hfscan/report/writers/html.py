@@ -49,10 +49,13 @@ def write(report: Report, out: TextIO) -> None:
         lstrip_blocks=True,
     )
     environment.filters |= {"sanitize": sanitize, "nowrap": _nowrap, "markup": Markup}
-    style = charts.read_page_file("colors.css") + charts.read_page_file("style.css")
-    script = charts.read_page_file("page.js")
     parts = [_Part(report, section) for section in report.sections]
-    vega = charts.vega_script() if any(part.chart for part in parts) else ""
+    trusted = {
+        "style": charts.read_page_file("colors.css") + charts.read_page_file("style.css"),
+        "script": charts.read_page_file("page.js"),
+        "vega": charts.vega_script() if any(part.chart for part in parts) else "",
+        "patterns": charts.read_page_file("patterns.svg"),
+    }
     page = environment.get_template("report.html").render(
         report=report,
         parts=parts,
@@ -62,13 +65,8 @@ def write(report: Report, out: TextIO) -> None:
         provenance=format_provenance(report),
         missing=None if report.text else format_missing(report.snapshot),
         scope=None if report.text else format_scope(report.snapshot),
-        style=Markup(style),  # noqa: S704 - hfscan's own files
-        script=Markup(script),  # noqa: S704
-        patterns=Markup(charts.read_page_file("patterns.svg")),  # noqa: S704
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-        vega=Markup(vega),  # noqa: S704
-        vega_hash=_hash(vega),
+        **{name: Markup(text) for name, text in trusted.items()},  # noqa: S704 - hfscan's own files
+        **{f"{name}_hash": _hash(text) for name, text in trusted.items()},
         version=__version__,
     )
     out.write(page)

@@ -47,18 +47,9 @@ def write_result(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: Tex
 
 
 def _table(section: Section) -> dict[str, Any]:
-    table: dict[str, Any] = {
-        "name": section.name,
-        "title": section.title,
-        "query": section.query,
-        "parameters": section.parameters,
-        "rows": section.rows,
-    }
-    if section.paragraphs:
-        table["paragraphs"] = section.paragraphs
-    if section.unavailable_rows:
-        table["unavailable_rows"] = section.unavailable_rows
-    return table
+    names = ["name", "title", "query", "parameters", "rows"]
+    names += [name for name in ("paragraphs", "unavailable_rows") if getattr(section, name)]
+    return {name: getattr(section, name) for name in names}
 
 
 def _period(report: Report) -> dict[str, Any] | None:
