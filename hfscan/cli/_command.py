@@ -18,7 +18,6 @@ class _WithExamples(click.Command):
         self.examples = examples.strip().splitlines()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, without wrapping them."""
         super().format_epilog(ctx, formatter)
         if self.examples:
             with formatter.section("Examples"):
@@ -34,7 +33,6 @@ class Command(_WithExamples):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments. Raises UsageError."""
         try:
             self._reject_contradictions(ctx, args)
             return super().parse_args(ctx, args)

@@ -68,8 +68,9 @@ def combine(name: str, factory: Callable[..., Any], *options: Decorator) -> Deco
 
 @dataclass(frozen=True)
 class SnapshotSelector:
-    """The options --snapshot and --as-of, of which at most one is given."""
+    """The options --db, and --snapshot or --as-of."""
 
+    db: Path
     snapshot: int | None
     as_of: datetime | None
 
@@ -86,6 +87,9 @@ class SnapshotSelector:
         """The last microsecond of the day given with --as-of."""
         return self.as_of and self.as_of + timedelta(days=1, microseconds=-1)
 
+    def open(self) -> Store:
+        return open_store(self.db)
+
     def select(self, store: Store) -> SnapshotView:
         """Return the selected snapshot; print a note if it does not cover the entire Hub."""
         view = SnapshotView.latest(store, snapshot=self.snapshot, as_of=self.end)
@@ -97,6 +101,7 @@ class SnapshotSelector:
 snapshot_options = combine(
     "selector",
     SnapshotSelector,
+    db_option,
     click.option(
         "--as-of", type=PastDay(), help="Use the newest snapshot at the end of this day (UTC)."
     ),

@@ -40,7 +40,6 @@ def note(text: str) -> None:
 
 
 def is_quiet() -> bool:
-    """Return whether -q was given."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.find_root().params.get("quiet"))
 

@@ -52,7 +52,6 @@ class Choice(click.Choice[str]):
     """A choice that suggests the closest value for a misspelt one."""
 
     def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
-        """Return the message for an invalid value, with a suggestion."""
         message = super().get_invalid_choice_message(value, ctx)
         return message + did_you_mean(str(value), self.choices)
 
@@ -74,7 +73,6 @@ class UtcTime(_ParsedType[datetime]):
     name = "TIME"
 
     def parse(self, text: str) -> datetime:
-        """Return the time; fail if the text is no date or is ambiguous."""
         try:
             return parse_timestamp(text).replace(tzinfo=UTC)
         except ValueError:
@@ -90,7 +88,6 @@ class PastDay(_ParsedType[datetime]):
     name = "YYYY-MM-DD"
 
     def parse(self, text: str) -> datetime:
-        """Return the start of the day; fail if it lies in the future."""
         try:
             day = datetime.strptime(text, "%Y-%m-%d")
         except ValueError:
@@ -106,7 +103,6 @@ class Frameworks(_ParsedType[tuple[str, ...]]):
     name = "FRAMEWORK,..."
 
     def parse(self, text: str) -> tuple[str, ...]:
-        """Return the names; fail if one is empty."""
         names = [part.strip() for part in text.split(",")]
         if not any(names):
             self.fail("name at least one framework, e.g. pytorch,tensorflow")

@@ -1,17 +1,9 @@
 """`hfscan explain`."""
 
-from pathlib import Path
-
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import (
-    SnapshotSelector,
-    db_option,
-    format_option,
-    open_store,
-    snapshot_options,
-)
+from hfscan.cli._options import SnapshotSelector, format_option, snapshot_options
 from hfscan.cli._output import echo
 from hfscan.cli._streams import output
 from hfscan.frameworks import DEFINITIONS, classify, taxonomy
@@ -25,15 +17,14 @@ hfscan explain google-bert/bert-base-uncased --as-of 2024-07-11 --format json
 
 @click.command("explain", cls=Command, examples=_EXAMPLES)
 @click.argument("model", metavar="MODEL_ID")
-@db_option
 @format_option
 @snapshot_options
-def command(model: str, db: Path, format_: str, selector: SnapshotSelector) -> None:
+def command(model: str, format_: str, selector: SnapshotSelector) -> None:
     """Show the evidence that a model supports a framework, under each definition.
 
     `loadable` includes the evidence of `tag` and `weights`.
     """
-    with open_store(db) as store:
+    with selector.open() as store:
         view = selector.select(store)
         row = view.find_model(model)
     support = classify(

@@ -6,7 +6,7 @@ import click
 
 from hfscan import export
 from hfscan.cli._command import Command
-from hfscan.cli._options import SnapshotSelector, db_option, open_store, snapshot_options
+from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._output import echo
 from hfscan.cli._types import FOLDER, Choice
 
@@ -19,7 +19,6 @@ hfscan export census --table models --table figures
 
 @click.command("export", cls=Command, examples=_EXAMPLES)
 @click.argument("folder", type=FOLDER)
-@db_option
 @click.option(
     "--table",
     "tables",
@@ -29,13 +28,13 @@ hfscan export census --table models --table figures
     "model.  [default: all except history, plus reports and a README]",
 )
 @snapshot_options
-def command(folder: Path, db: Path, tables: tuple[str, ...], selector: SnapshotSelector) -> None:
+def command(folder: Path, tables: tuple[str, ...], selector: SnapshotSelector) -> None:
     """Write a snapshot, its figures and reports to FOLDER as Parquet and Markdown.
 
     DuckDB, Polars, pandas, Spark and `datasets` can read it. `hfscan import FOLDER` restores it
     with the same figures. README.md describes the content. Replaces an earlier export in FOLDER.
     """
-    with open_store(db) as store:
+    with selector.open() as store:
         chosen = selector.select(store).snapshot
         exported = export.export(
             store, folder, snapshot=chosen, tables=tables or export.TABLES[:-1]

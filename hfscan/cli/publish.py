@@ -9,7 +9,7 @@ from hfscan import export
 from hfscan._version import __version__
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, upload_options
-from hfscan.cli._options import SnapshotSelector, db_option, open_store, snapshot_options
+from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._output import echo
 from hfscan.hub.datasets import HubDataset, list_files
 
@@ -24,10 +24,9 @@ hfscan publish my-org/hub-census --private --license cc-by-4.0
 @click.option("--private", is_flag=True, help="Create a new dataset as private.")
 @click.option("--license", default="other", help="License of the dataset (SPDX id).")
 @upload_options
-@db_option
 @snapshot_options
 def command(
-    repo: str, private: bool, license: str, hub: HubAccess, db: Path, selector: SnapshotSelector
+    repo: str, private: bool, license: str, hub: HubAccess, selector: SnapshotSelector
 ) -> None:
     """Publish a snapshot, its figures and reports as the dataset OWNER/NAME on the Hub.
 
@@ -39,7 +38,7 @@ def command(
     dataset.check_access(private=private)  # fail before the export, which takes minutes
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "export"
-        with open_store(db) as store:
+        with selector.open() as store:
             chosen = selector.select(store).snapshot
             exported = export.export(store, folder, snapshot=chosen)
         export.write_card(exported, repo=repo, license=license)

@@ -2,19 +2,12 @@
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import (
-    SnapshotSelector,
-    db_option,
-    format_option,
-    open_store,
-    snapshot_options,
-)
+from hfscan.cli._options import SnapshotSelector, format_option, snapshot_options
 from hfscan.cli._output import echo, echo_lines
 from hfscan.cli._streams import output
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
@@ -70,7 +63,6 @@ hfscan query exclusivity --dialect spark
     metavar="GIB",
     help="Temporary disk space that the query may use beside the database.",
 )
-@db_option
 @format_option
 @snapshot_options
 def command(
@@ -80,7 +72,6 @@ def command(
     limit: int | None,
     max_memory: float | None,
     max_disk: float,
-    db: Path,
     format_: str,
     selector: SnapshotSelector,
 ) -> None:
@@ -122,7 +113,7 @@ def command(
         echo_lines(translate(load(query), parameters, macros(), dialect))
         return
     with (
-        open_store(db) as store,
+        selector.open() as store,
         limit_resources(store.connection, memory=max_memory, disk=max_disk),
     ):
         store.disable_external_access()

@@ -8,13 +8,7 @@ from typing import Any
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import (
-    SnapshotSelector,
-    db_option,
-    open_store,
-    snapshot_options,
-    weight_option,
-)
+from hfscan.cli._options import SnapshotSelector, snapshot_options, weight_option
 from hfscan.cli._reports import Target, reports_option, target_options, write_report
 from hfscan.cli._types import Choice, Count, Frameworks
 from hfscan.figures import FIRST_YEAR, GROUPINGS, SnapshotView
@@ -42,7 +36,6 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
     "[default: chosen from the other options]",
 )
 @reports_option
-@db_option
 @target_options
 @click.option(
     "--frameworks",
@@ -71,7 +64,6 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 )
 @snapshot_options
 def command(
-    db: Path,
     name: str | None,
     reports: Path | None,
     target: Target,
@@ -98,13 +90,13 @@ def command(
                 f"Report {name!r} covers the whole database. It cannot be combined with --year, "
                 "--snapshot, --as-of or other filters."
             )
-        with open_store(db) as store:
+        with selector.open() as store:
             report = build_database_report(store, name, where=reports)
         write_report(report, target)
         return
     if name == "compare" and not is_comparison:
         raise click.UsageError("--name compare requires --compare-year or --compare-snapshot.")
-    with open_store(db) as store:
+    with selector.open() as store:
         view = SnapshotView.choose(
             store, request.period, snapshot=selector.snapshot, as_of=selector.end
         )

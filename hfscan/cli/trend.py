@@ -1,20 +1,12 @@
 """`hfscan trend`."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import (
-    SnapshotSelector,
-    db_option,
-    format_option,
-    open_store,
-    snapshot_options,
-    weight_option,
-)
+from hfscan.cli._options import SnapshotSelector, format_option, snapshot_options, weight_option
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice, Frameworks
 from hfscan.figures import (
@@ -65,7 +57,6 @@ hfscan trend --formats --per snapshot
     help="Evidence that a model supports a framework.",
 )
 @weight_option
-@db_option
 @format_option
 @snapshot_options
 def command(
@@ -74,7 +65,6 @@ def command(
     frameworks: tuple[str, ...] | None,
     definition: Definition,
     weight: Weight,
-    db: Path,
     format_: str,
     selector: SnapshotSelector,
 ) -> None:
@@ -87,7 +77,7 @@ def command(
     if per == "snapshot" and selector.snapshot is not None:
         raise click.UsageError("--per snapshot cannot be combined with --snapshot.")
     selected: dict[str, Any] = {"snapshot": selector.snapshot, "as_of": selector.end}
-    with open_store(db) as store:
+    with selector.open() as store:
         if per != "snapshot":
             selector.select(store)  # prints a note if it covers only part of the Hub
         view = SnapshotView.latest(store, **selected)

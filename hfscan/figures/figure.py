@@ -147,7 +147,6 @@ class FigureRequest:
         return replace(self, cutoff="excluded")
 
     def parameters(self) -> dict[str, object]:
-        """Return the parameters of the query `exclusivity`."""
         since, until = self.period or (None, None)
         return {
             "frameworks": list(self.frameworks),

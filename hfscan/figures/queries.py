@@ -230,7 +230,6 @@ def convert_decimals(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def list_queries() -> list[str]:
-    """Return the names of the queries."""
     return sorted(path.stem for path in data_dir("queries").glob("*.sql"))
 
 

@@ -147,7 +147,6 @@ def standalone_svg(chart: Chart) -> str:
 
 
 def read_page_file(name: str) -> str:
-    """Return a file of `reports/page`."""
     return (data_dir("reports") / "page" / name).read_text(encoding="utf-8")
 
 

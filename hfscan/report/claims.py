@@ -156,7 +156,6 @@ class ClaimEvaluator:
         self._least, self._most = accepts.get("least"), accepts.get("most")
 
     def evaluate(self, name: str) -> Claim:
-        """Return the claim with its measurements and verdict."""
         spec = self._spec
         measurements = tuple(
             self._measure(measure, definition, tuple(frameworks))

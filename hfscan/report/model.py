@@ -140,13 +140,11 @@ class Report:
 
     @property
     def headline(self) -> Section:
-        """The section behind the headline."""
         named = (section for section in self.sections if section.name == self.headline_name)
         return next(named, self.sections[0])
 
     @property
     def snapshot(self) -> Snapshot:
-        """The snapshot of a report about one."""
         return self.snapshots[0]
 
     @property
@@ -156,7 +154,6 @@ class Report:
 
     @property
     def definition(self) -> Definition:
-        """The definition of the headline."""
         return self.request.definition or "tag"
 
     @property

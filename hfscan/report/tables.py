@@ -200,7 +200,6 @@ def group_table(figures: Iterable[Figure], by: By, names: Mapping[str, str]) -> 
 
 
 def result_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Return the result of any query as a table."""
     cells = tuple(tuple(map(format_raw, row)) for row in rows)
     return Table(tuple(columns) or ("no rows",), cells)
 

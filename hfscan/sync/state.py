@@ -55,7 +55,6 @@ def read_state(folder: Path) -> SnapshotState | None:
 
 
 def write_state(folder: Path, state: SnapshotState) -> None:
-    """Write the state of a folder atomically."""
     atomic_write(folder / STATE_FILE, json.dumps(asdict(state), indent=1).encode() + b"\n")
 
 

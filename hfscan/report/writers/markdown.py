@@ -30,7 +30,6 @@ def write(report: Report, out: TextIO, charts: Mapping[str, str] | None = None) 
 
 
 def write_table(table: Table, out: TextIO) -> None:
-    """Write one table to `out`."""
     out.write("\n".join(_table_lines(table)).rstrip() + "\n")
 
 

@@ -34,7 +34,6 @@ def write(report: Report, out: TextIO) -> None:
 
 
 def write_table(table: Table, out: TextIO) -> None:
-    """Write one table to `out`."""
     _print_table(_console(out), table)
 
 
