@@ -1,5 +1,3 @@
-"""`hfscan backfill-dates`."""
-
 from pathlib import Path
 
 import click

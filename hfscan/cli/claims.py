@@ -1,5 +1,3 @@
-"""`hfscan claims`."""
-
 from pathlib import Path
 
 import click

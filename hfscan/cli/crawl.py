@@ -1,5 +1,3 @@
-"""`hfscan crawl`."""
-
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -1,5 +1,3 @@
-"""`hfscan delete`."""
-
 from pathlib import Path
 
 import click

@@ -1,5 +1,3 @@
-"""`hfscan demo`."""
-
 import sys
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""`hfscan doctor`."""
-
 import itertools
 import sys
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""`hfscan explain`."""
-
 import click
 
 from hfscan.cli._command import Command

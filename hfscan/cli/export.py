@@ -1,5 +1,3 @@
-"""`hfscan export`."""
-
 from pathlib import Path
 
 import click

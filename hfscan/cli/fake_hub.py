@@ -1,5 +1,3 @@
-"""`hfscan fake-hub`."""
-
 from pathlib import Path
 from typing import Any
 

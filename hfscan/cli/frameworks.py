@@ -1,5 +1,3 @@
-"""`hfscan frameworks`."""
-
 import click
 
 from hfscan.cli._command import Command

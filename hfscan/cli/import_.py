@@ -1,5 +1,3 @@
-"""`hfscan import`."""
-
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path

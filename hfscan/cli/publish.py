@@ -1,5 +1,3 @@
-"""`hfscan publish`."""
-
 import tempfile
 from pathlib import Path
 

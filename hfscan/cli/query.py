@@ -1,5 +1,3 @@
-"""`hfscan query`."""
-
 import itertools
 from collections.abc import Iterator
 from typing import Any

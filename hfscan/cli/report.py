@@ -1,5 +1,3 @@
-"""`hfscan report`."""
-
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""`hfscan snapshot`."""
-
 import re
 from datetime import timedelta
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""`hfscan snapshots`."""
-
 from pathlib import Path
 from typing import Any
 

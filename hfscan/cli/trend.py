@@ -1,5 +1,3 @@
-"""`hfscan trend`."""
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,14 +74,14 @@ def command(
         raise click.UsageError("--formats cannot be combined with --weight.")
     if per == "snapshot" and selector.snapshot is not None:
         raise click.UsageError("--per snapshot cannot be combined with --snapshot.")
-    selected: dict[str, Any] = {"snapshot": selector.snapshot, "as_of": selector.end}
     with selector.open() as store:
-        if per != "snapshot":
-            selector.select(store)  # prints a note if it covers only part of the Hub
-        view = SnapshotView.latest(store, **selected)
+        if per == "snapshot":
+            view = SnapshotView.latest(store, as_of=selector.end)
+        else:
+            view = selector.select(store)
         if formats:
             adoption = compute_adoption(
-                store, per=per, frameworks=frameworks, definition=definition, **selected
+                view, per=per, frameworks=frameworks, definition=definition, as_of=selector.end
             )
             rows = list(adoption)
             table = _tabulate_adoption(rows, view)
@@ -91,7 +89,7 @@ def command(
             request = FigureRequest(
                 frameworks or DEFAULT_FRAMEWORKS, definition=definition, weight=weight
             )
-            figures = list(compute_trend(store, request, per=per, **selected))
+            figures = list(compute_trend(view, request, per=per, as_of=selector.end))
             table = group_table(figures, per, view.titles(request.frameworks))
             rows = [figure.as_dict() for figure in figures]
     if format_ in TABLE_FORMATS:

@@ -12,13 +12,7 @@ from hfscan.figures.figure import (
     Population,
     Weight,
 )
-from hfscan.figures.period import (
-    FIRST_YEAR,
-    Period,
-    contains_cutoff,
-    format_period,
-    may_contain_cutoff,
-)
+from hfscan.figures.period import FIRST_YEAR, Period, format_period
 from hfscan.figures.queries import Query, load
 from hfscan.figures.trend import compute_adoption, compute_trend
 from hfscan.figures.view import ALL, SnapshotView
@@ -28,5 +22,5 @@ __all__ = [
     "ALL", "FIRST_YEAR", "GROUPINGS", "WEIGHTS", "By", "Cutoff", "Definition", "Figure",
     "FigureRequest", "Grouping", "Period", "Population", "Query", "SnapshotView", "Weight",
     "check_import", "check_not_empty", "check_totals", "compute_adoption", "compute_trend",
-    "contains_cutoff", "describe_drops", "format_period", "load", "may_contain_cutoff",
+    "describe_drops", "format_period", "load",
 ]  # fmt: skip

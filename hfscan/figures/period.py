@@ -150,11 +150,6 @@ def contains_cutoff(period: tuple[datetime, datetime]) -> bool:
     return since < _CUTOFF and until > CUTOFF_START.replace(tzinfo=None)
 
 
-def may_contain_cutoff(period: tuple[datetime, datetime]) -> bool:
-    """Return whether models at the cutoff may have been created in the period: none is younger."""
-    return period[0] < _CUTOFF
-
-
 def _observed_until(snapshot: Snapshot) -> datetime:
     """Return until when models were observed: a dump dated by its day holds models of that day."""
     is_dated_by_day = snapshot.kind == "import" and snapshot.observed_to.time() == time()

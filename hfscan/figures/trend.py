@@ -15,34 +15,27 @@ Per = Literal["year", "month", "snapshot"]
 
 
 def compute_trend(
-    store: Store,
-    request: FigureRequest,
-    *,
-    per: Per,
-    snapshot: int | None = None,
-    as_of: datetime | None = None,
+    view: SnapshotView, request: FigureRequest, *, per: Per, as_of: datetime | None = None
 ) -> Iterator[Figure]:
     """Yield the figures of each period, oldest first; their `group` names it.
 
-    By year or month of creation, models at the cutoff are excluded. Raises NotFoundError where no
-    snapshot has the data.
+    By year or month of creation in `view`, models at the cutoff are excluded; else of the snapshots
+    until `as_of`. Raises NotFoundError where no snapshot has the data.
     """
     if per != "snapshot":
-        view = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
         yield from view.exclusivity(replace(request, cutoff="excluded", by=per))
         return
-    for label, view in _complete_views(store, request.definition, as_of):
-        for figure in view.exclusivity(request):
+    for label, complete in _complete_views(view.store, request.definition, as_of):
+        for figure in complete.exclusivity(request):
             yield replace(figure, by="snapshot", group=label)
 
 
 def compute_adoption(
-    store: Store,
+    view: SnapshotView,
     *,
     per: Per,
     frameworks: Sequence[str] | None = None,
     definition: Definition = "tag",
-    snapshot: int | None = None,
     as_of: datetime | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield (period, framework, numerator, denominator, share): models that have each.
@@ -51,16 +44,15 @@ def compute_adoption(
     snapshot covers, and models at the cutoff are excluded. `frameworks` None: every framework,
     format and runtime that any model has. Raises NotFoundError where no snapshot has the data.
     """
-    latest = SnapshotView.latest(store, snapshot=snapshot, as_of=as_of)
-    only = None if frameworks is None else list(latest.titles(frameworks))
+    only = None if frameworks is None else list(view.titles(frameworks))
     parameters: dict[str, object] = {"only": only, "definition": definition}
     if per != "snapshot":
-        latest.require(definition, per)
-        for row in latest.run("formats", parameters | {"per": per}):
-            yield row | latest.period_bounds(row["period"])
+        view.require(definition, per)
+        for row in view.run("formats", parameters | {"per": per}):
+            yield row | view.period_bounds(row["period"])
         return
-    for label, view in _complete_views(store, definition, as_of):
-        for row in view.run("formats", parameters | {"per": "all", "cutoff": "included"}):
+    for label, complete in _complete_views(view.store, definition, as_of):
+        for row in complete.run("formats", parameters | {"per": "all", "cutoff": "included"}):
             yield row | {"period": label}
 
 

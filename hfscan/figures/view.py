@@ -40,7 +40,7 @@ class SnapshotView:
 
     def __init__(self, store: Store, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._store = store
+        self.store = store
         self._exclusivity_rows: dict[FigureRequest, list[dict[str, Any]]] = {}
 
     @classmethod
@@ -70,11 +70,11 @@ class SnapshotView:
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The Store's connection, with `census` bound to this snapshot."""
         # literals, because a view takes no parameter; they are integers of the database
-        self._store.execute(
+        self.store.execute(
             f"CREATE OR REPLACE TEMP VIEW census AS SELECT {self.snapshot.id} AS snapshot, * "
             f"FROM models_at({self.snapshot.series_id}, {self.snapshot.position})"
         )
-        return self._store.connection
+        return self.store.connection
 
     def run(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return the rows of a named query. Raises InvalidRequestError; see `Query.run`."""
@@ -121,7 +121,7 @@ class SnapshotView:
     def find_previous(self) -> Snapshot | None:
         """Return the newest earlier snapshot, where both cover the entire Hub; else None."""
         earlier = [
-            snapshot for snapshot in list_snapshots(self._store)
+            snapshot for snapshot in list_snapshots(self.store)
             if _is_complete(snapshot) and "tags" not in snapshot.missing_columns
             and snapshot.observed_to < self.snapshot.observed_to
         ]  # fmt: skip
@@ -143,7 +143,7 @@ class SnapshotView:
 
         Raises InvalidRequestError on an unknown framework, and on none at all.
         """
-        rows = self._store.execute("SELECT name, title FROM frameworks ORDER BY bit")
+        rows = self.store.execute("SELECT name, title FROM frameworks ORDER BY bit")
         known: dict[str, str] = dict(rows.fetchall())
         if not frameworks:
             raise InvalidRequestError("No framework is named. Name at least one.")
@@ -160,7 +160,7 @@ class SnapshotView:
         return [name for name in frameworks if name not in included and name != ALL]
 
     def _expand(self, frameworks: Sequence[str]) -> dict[str, str]:
-        rows = self._store.execute(
+        rows = self.store.execute(
             "SELECT framework, title FROM frameworks_compared(?) ORDER BY bit", [list(frameworks)]
         )
         return dict(rows.fetchall())

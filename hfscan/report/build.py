@@ -20,11 +20,10 @@ from hfscan.figures import (
     SnapshotView,
     check_not_empty,
     check_totals,
-    contains_cutoff,
     load,
-    may_contain_cutoff,
 )
 from hfscan.frameworks import DEFINITIONS
+from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.paths import data_dir
 from hfscan.report.format import format_coverage, format_date, format_low_coverage
 from hfscan.report.model import QueryRef, Report, ReportRequest, Section
@@ -142,7 +141,7 @@ def _is_included(
         is_fixed = vary_by == "definition" and request.definition is not None
         return not is_fixed and request.weight == "models"
     if is_cutoff:
-        return request.period is not None and may_contain_cutoff(request.period)
+        return request.year is not None and request.year <= FIRST_DATED_YEAR
     if request.by is not None:  # the requested grouping replaces those of the specification
         return section_spec.get("by") == "requested" or not (
             "by" in section_spec or "query" in section_spec
@@ -226,7 +225,7 @@ class SectionBuilder:
                     **{key: self.spec[key] for key in _OVERRIDES if key in self.spec},
                 )
                 cutoffs: Sequence[Cutoff | None] = (None,)
-                if base.population == "created" and base.period and contains_cutoff(base.period):
+                if base.population == "created" and base.excluding_cutoff().cutoff:
                     cutoffs = _CUTOFFS if by is None else _CUTOFFS[:1]
                 yield from (replace(request, cutoff=cutoff) for cutoff in cutoffs)
 

@@ -63,9 +63,9 @@ def test_each_framework_can_be_compared_alone(db, name):
         names = view.titles((name,))
         for per in ("year", "month", "snapshot"):
             assert group_table(
-                list(compute_trend(store, FigureRequest((name,)), per=per)), per, names
+                list(compute_trend(view, FigureRequest((name,)), per=per)), per, names
             ).rows
-            list(compute_adoption(store, per=per, frameworks=(name,)))
+            list(compute_adoption(view, per=per, frameworks=(name,)))
     if name != "all":
         title = taxonomy().titles[name]
         assert (
