@@ -67,9 +67,7 @@ class Database:
 
         With a `year`, of the models created in it, without those at the creation-date cutoff
         unless `cutoff` says otherwise; else of all models. `parameters`: as in `figures`, without
-        `by`.
-
-        Raises InvalidRequestError where there is no such figure, and NotFoundError where no
+        `by`. Raises InvalidRequestError where there is no such figure, and NotFoundError where no
         snapshot can answer.
         """
         figures = self._figures(year=year, **parameters)

@@ -38,10 +38,7 @@ class Signals:
 
     @contextlib.contextmanager
     def handled(self) -> Iterator["Signals"]:
-        """Raise Stopped on SIGINT and SIGTERM, also during a query.
-
-        A signal that the process was started to ignore stays ignored.
-        """
+        """Raise Stopped on SIGINT and SIGTERM, also during a query; ignored ones stay ignored."""
         reader, writer = socket.socketpair()
         writer.setblocking(False)
         handlers = {number: signal.getsignal(number) for number in _STOP_SIGNALS}

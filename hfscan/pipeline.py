@@ -104,15 +104,12 @@ def _describe_empty(scope: Scope, endpoint: str) -> str:
     filters = {"task": scope.task, "author": scope.author, "since": scope.since}
     filters["until"] = scope.until
     options = ", ".join(f"--{name} {value}" for name, value in filters.items() if value is not None)
-    hint = did_you_mean(scope.task, _read_tasks()).strip() if scope.task else ""
+    # the tasks of huggingface.js (packages/tasks/src/pipelines.ts); the Hub may have more
+    tasks = (Path(__file__).parent / "hub" / "tasks.txt").read_text(encoding="ascii").split()
+    hint = did_you_mean(scope.task, tasks).strip() if scope.task else ""
     advice = "Check the spelling." if scope.task or scope.author else "Check period and endpoint."
     selection = f" for {options}" if options else ""
     return f"{endpoint} lists no model{selection}. Nothing was recorded. {hint or advice}"
-
-
-def _read_tasks() -> list[str]:
-    """Return the Hub's tasks (huggingface.js, packages/tasks/src/pipelines.ts); it may add more."""
-    return (Path(__file__).parent / "hub" / "tasks.txt").read_text(encoding="ascii").split()
 
 
 def _find_existing_ingest(

@@ -51,10 +51,7 @@ def parse_timestamp(value: object) -> datetime:
 
 
 def to_utc_naive(instant: Instant, *, truncate: bool = False) -> Instant:
-    """Return an instant in UTC without zone, as the database stores it; without zone, it is UTC.
-
-    `truncate`: to the second.
-    """
+    """Return an instant (without zone: in UTC) in UTC, without zone; `truncate`: to the second."""
     if instant is None:
         return instant
     instant = _to_utc(instant).replace(tzinfo=None)

@@ -24,10 +24,7 @@ class HubAccess:
 
     @property
     def token(self) -> str | None:
-        """The user's token; None if there is none or if the endpoint must not receive it.
-
-        Prints a note if a token is withheld.
-        """
+        """The token, if any; None, with a note, if the endpoint must not receive it."""
         token = get_token()
         if token is None or self.allow_http_token or may_receive_token(self.endpoint):
             return token

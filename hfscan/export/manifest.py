@@ -36,10 +36,7 @@ def write_manifest(store: Store, folder: Path) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Return the manifest of an export whose files are all there, and no others.
-
-    Raises ImportFileError where that is not so, and on another version.
-    """
+    """Return the manifest. Raises ImportFileError on another version, missing or other files."""
     path = folder / NAME
     check_path(folder, path)
     try:

@@ -115,9 +115,7 @@ class FigureRequest:
     [since, until) in UTC, None for all models. `population`: `created` in the period, or `existing`
     at its end. `cutoff`: what to do with the models at the creation-date cutoff; None includes
     them. `exclude_top_authors`: leave out this many of the largest authors. `top`: the largest
-    groups to keep.
-
-    Raises InvalidRequestError where the parameters contradict each other.
+    groups to keep. Raises InvalidRequestError where the parameters contradict each other.
     """
 
     frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS

@@ -171,10 +171,7 @@ class Query:
     def run(
         self, database: Store | duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
     ) -> list[dict[str, Any]]:
-        """Run over the relation `census` of `database`; return its rows as dicts.
-
-        Raises as `bind` does.
-        """
+        """Return the rows over the relation `census` of `database` as dicts. Raises: see `bind`."""
         values = self.bind(database, parameters)
         cursor = database.execute(self.sql, values)
         columns = [column[0] for column in cursor.description]
@@ -184,10 +181,7 @@ class Query:
     def bind(
         self, database: Store | duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
     ) -> dict[str, object]:
-        """Return the value of every parameter, checked against the values in the database.
-
-        Raises as `check_parameters` does.
-        """
+        """Return all parameters, checked against the database. Raises: see `check_parameters`."""
         known = {
             name: [str(value) for (value,) in database.execute(sql).fetchall()]
             for name, sql in _PLACEHOLDERS.items()

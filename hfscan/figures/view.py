@@ -116,14 +116,15 @@ class SnapshotView:
     @property
     def is_complete(self) -> bool:
         """True when the snapshot covers the entire Hub."""
-        return _is_complete(self.snapshot)
+        return self.snapshot.is_unfiltered and self.snapshot.covers(None, None)
 
     def find_previous(self) -> Snapshot | None:
         """Return the newest earlier snapshot, where both cover the entire Hub; else None."""
         earlier = [
             snapshot for snapshot in list_snapshots(self.store)
-            if _is_complete(snapshot) and "tags" not in snapshot.missing_columns
-            and snapshot.observed_to < self.snapshot.observed_to
+            if snapshot.observed_to < self.snapshot.observed_to
+            and SnapshotView(self.store, snapshot).is_complete
+            and "tags" not in snapshot.missing_columns
         ]  # fmt: skip
         return earlier[-1] if earlier and self.is_complete else None
 
@@ -185,7 +186,3 @@ class SnapshotView:
                 f"Snapshot {self.snapshot.id} has no {_REQUIRED_COLUMN[by or '']}, so its models "
                 f"cannot be grouped by {by}. Choose another grouping, or a snapshot that has it."
             )
-
-
-def _is_complete(snapshot: Snapshot) -> bool:
-    return snapshot.is_unfiltered and snapshot.covers(None, None)

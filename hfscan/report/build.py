@@ -54,11 +54,10 @@ def build(
 ) -> Report:
     """Return the report `name` of a snapshot; by default `year`, or without a year `overview`.
 
-    `where`: the folder that holds `name/report.toml` (default: hfscan's own).
-
-    A section of existing models is replaced by a note where the snapshot does not include the
-    oldest models. Raises NotFoundError where the snapshot cannot answer, ReportConfigError on an
-    invalid specification, and InconsistentError where figures do not add up.
+    `where`: the folder that holds `name/report.toml` (default: hfscan's own). A section of existing
+    models is replaced by a note where the snapshot does not include the oldest models. Raises
+    NotFoundError where the snapshot cannot answer, ReportConfigError on an invalid specification,
+    and InconsistentError where figures do not add up.
     """
     name = name or ("overview" if request.year is None else "year")
     spec = load_spec(name, where or data_dir("reports"))

@@ -27,11 +27,7 @@ def is_database_report(name: str | None, where: Path | None = None) -> bool:
 
 
 def build_database_report(store: Store, name: str, *, where: Path | None = None) -> Report:
-    """Return the report `name` of the whole database.
-
-    Raises NotFoundError where there is nothing to report, ReportConfigError on an invalid
-    specification.
-    """
+    """Return the report `name`. Raises NotFoundError where it is empty, and ReportConfigError."""
     spec = _load(name, where)
     sections = []
     snapshots: list[Snapshot] = []

@@ -86,10 +86,7 @@ def format_value(kind: str | None, value: Any) -> str:
 
 
 def format_cell(row: Row, column: str, section: Section, report: Report) -> str:
-    """Return a value of a section's row, with titles instead of framework names.
-
-    The column `class` is made of a row's `name` and `framework`.
-    """
+    """Return a cell with titles for names; `class` is made of the row's `name` and `framework`."""
     if column == "class":
         return class_label(row["name"], row["framework"], report.frameworks)
     value, kind = row[column], section.formats.get(column)

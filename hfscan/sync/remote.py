@@ -49,10 +49,7 @@ class DatasetTarget:
             return read_state(Path(scratch))
 
     def update(self, options: SyncOptions) -> tuple[SnapshotState, bool]:
-        """Add today's snapshot (UTC) if it is missing; return the state and whether it is new.
-
-        Raises what `LocalTarget.update` and the methods of HubDataset raise.
-        """
+        """Update as `LocalTarget.update`. Raises what it and the methods of HubDataset raise."""
         head = self.dataset.head()
         state = self.read_state(head) if head else None
         if head and state:
