@@ -15,11 +15,8 @@ from hfscan.text import sanitize
 def show_progress() -> Iterator[Callable[[hub.Progress], None] | None]:
     """Yield a callback that displays progress, or None with -q."""
     console = Console(stderr=True)
-    if is_quiet():
-        yield None
-        return
-    if not console.is_terminal:
-        yield _print_wait
+    if is_quiet() or not console.is_terminal:
+        yield None if is_quiet() else _print_wait
         return
     bar = Progress(
         SpinnerColumn(),

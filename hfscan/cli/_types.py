@@ -60,7 +60,6 @@ class _ParsedType(click.ParamType[Value]):
     """A type whose values are parsed from text; other values, such as defaults, stay."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the parsed value; fail on an invalid text."""
         return self.parse(value) if isinstance(value, str) else value
 
     def parse(self, text: str) -> Value:

@@ -139,11 +139,9 @@ class _QueryCache:
         """Return the rows of a named query, over a snapshot where one is given."""
         cache_key = repr((snapshot and snapshot.id, query, parameters))
         if cache_key not in self._rows:
-            self._rows[cache_key] = (
-                load(query).run(self._store, parameters)
-                if snapshot is None
-                else SnapshotView(self._store, snapshot).run(query, parameters)
-            )
+            view = snapshot and SnapshotView(self._store, snapshot)
+            database = view.connection if view else self._store
+            self._rows[cache_key] = load(query).run(database, parameters)
         return self._rows[cache_key]
 
 

@@ -63,11 +63,9 @@ def section_tables(section: Section, report: Report) -> list[Table]:
             for value, rows in groups.items()
         ]
     if section.pivot:
+        places = section.pivot.items()
         cells = (
-            {
-                key: format_cell(row, column, section, report)
-                for key, column in section.pivot.items()
-            }
+            {place: format_cell(row, column, section, report) for place, column in places}
             for row in section.rows
         )
         return [pivot_table(cells)]
