@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2b
+from typing import Any
 
 from hfscan.fakehub import rate_limit
 from hfscan.fakehub.messages import HTML, JSON, Response
@@ -54,10 +55,10 @@ class Faults:
         most: int = 2,
         stall: float = 60.0,
     ) -> None:
-        if unknown := set(probabilities or ()) - set(self.kinds):
+        self._probabilities = dict(probabilities or {})
+        if unknown := self._probabilities.keys() - set(self.kinds):
             known = ", ".join(self.kinds)
             raise ValueError(f"Unknown fault {', '.join(sorted(unknown))}. Known: {known}.")
-        self._probabilities = dict(probabilities or {})
         self._seed, self._most, self._stall = seed, most, stall
         self._requested: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
@@ -78,18 +79,16 @@ class Faults:
 
     def apply(self, kind: str, response: Response) -> Response:
         """Return the response with the fault of this kind."""
-        if kind in REPLACEMENTS:
+        if replacement := REPLACEMENTS.get(kind):
             about_body = ("content-encoding", "etag", "link")
-            kept = {k: v for k, v in response.headers.items() if k not in about_body}
-            replacement = REPLACEMENTS[kind]
-            return replace(replacement, headers={**kept, **replacement.headers})
-        if kind == "reset":
-            return replace(response, reset=True)
-        if kind == "stall":
-            return replace(response, stall=self._stall)
-        if kind == "truncated":
-            return replace(response, truncate_by=max(1, len(response.body) // 3))
-        return response
+            others = {k: v for k, v in response.headers.items() if k not in about_body}
+            return replace(replacement, headers={**others, **replacement.headers})
+        changes: dict[str, dict[str, Any]] = {
+            "reset": {"reset": True},
+            "stall": {"stall": self._stall},
+            "truncated": {"truncate_by": max(1, len(response.body) // 3)},
+        }
+        return replace(response, **changes.get(kind, {}))
 
 
 def _draw(text: str) -> float:

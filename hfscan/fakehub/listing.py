@@ -93,7 +93,7 @@ class Listing:
         if "cursor" in parameters:
             start = _seek(order, sort, ascending, parameters["cursor"])
         stop = start + step * limit
-        places = range(start, max(stop, -1) if step < 0 else min(stop, len(ids)), step)
+        places = range(start, max(-1, min(stop, len(ids))), step)
         models = [m for place in places if (m := self._population.get(ids[place])) is not None]
         has_more = 0 <= stop < len(ids)
         # the Hub's search engine answers these queries, and adds a token to its cursors
@@ -173,10 +173,9 @@ def _seek(order: _Order, sort: str, ascending: bool, cursor: str) -> int:
     try:
         bound = json.loads(base64.b64decode(cursor, validate=True))
         if sort == "createdAt":
-            after = bound["_id"]["$gt" if ascending else "$lt"]
-            return (
-                bisect_right(order.ids, after) if ascending else bisect_left(order.ids, after) - 1
-            )
+            if ascending:
+                return bisect_right(order.ids, bound["_id"]["$gt"])
+            return bisect_left(order.ids, bound["_id"]["$lt"]) - 1
         first = bound["$or"][0] if "$or" in bound else bound
         assert order.keys is not None
         return bisect_right(order.keys, (_rank(first[sort]), first["_id"]["$gt"]))
@@ -194,17 +193,12 @@ def _rank(value: Any) -> tuple[int, Any]:
 
 
 def _cursor(sort: str, ascending: bool, last: Model, searched: bool) -> str:
-    object_id = last["_id"]
-    bound: dict[str, Any]
+    object_id, value = last["_id"], last.get(sort)
+    bound: dict[str, Any] = {sort: value, "_id": {"$gt": object_id}}
     if sort == "createdAt":
         bound = {"_id": {"$gt" if ascending else "$lt": object_id}}
-    elif last.get(sort) is None:
-        bound = {sort: None, "_id": {"$gt": object_id}}
-    else:
-        value = last[sort]
-        bound = {
-            "$or": [{sort: value, "_id": {"$gt": object_id}}, {sort: {"$lt": value}}, {sort: None}]
-        }
+    elif value is not None:
+        bound = {"$or": [bound, {sort: {"$lt": value}}, {sort: None}]}
     if searched:
         token = sha384(object_id.encode()).digest()  # 48 bytes, as the Hub's
         bound["searchSequenceToken"] = base64.b64encode(token).decode()

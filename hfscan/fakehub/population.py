@@ -120,7 +120,6 @@ class Population:
 
     @property
     def ids(self) -> Sequence[str]:
-        """All `_id`s, ascending."""
         return self._ids
 
     def get(self, object_id: str) -> Model | None:

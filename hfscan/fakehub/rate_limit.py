@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 _QUOTA_FACTORS = {"api": (1, 2), "resolvers": (6, 10)}
@@ -22,29 +21,25 @@ class RateLimitResult:
 class RateLimit:
     """Count requests. `quota`: anonymous api requests in `window` seconds (None: no limit)."""
 
-    def __init__(
-        self, quota: int | None, window: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.quota, self.window, self._clock = quota, window, clock
+    def __init__(self, quota: int | None, window: int) -> None:
+        self.quota, self.window = quota, window
         self._counts: dict[tuple[str, str], tuple[int, int]] = {}
-        self._start = clock()
+        self._start = time.monotonic()
         self._lock = threading.Lock()
 
     def count(self, identity: str, *, has_token: bool, bucket: str = "api") -> RateLimitResult:
         """Count one request of `identity`."""
         quota = (self.quota or 1_000_000) * _QUOTA_FACTORS[bucket][has_token]
         with self._lock:
-            number, elapsed = divmod(self._clock() - self._start, self.window)
+            number, elapsed = divmod(time.monotonic() - self._start, self.window)
             window, used = self._counts.get((identity, bucket), (int(number), 0))
             used = used + 1 if window == int(number) else 1
             self._counts[identity, bucket] = (int(number), used)
         reset = max(1, round(self.window - elapsed))
         remaining = max(0, quota - used)
-        return RateLimitResult(
-            self.quota is None or used <= quota,
-            remaining,
-            headers(remaining, reset, quota, self.window, bucket),
-        )
+        is_allowed = self.quota is None or used <= quota
+        found = headers(remaining, reset, quota, self.window, bucket)
+        return RateLimitResult(is_allowed, remaining, found)
 
 
 def headers(

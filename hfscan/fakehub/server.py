@@ -14,13 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from hfscan.fakehub.faults import Faults
-from hfscan.fakehub.messages import (
-    Request,
-    Response,
-    error_response,
-    gzip_response,
-    parse_target,
-)
+from hfscan.fakehub.messages import Request, Response, error_response, gzip_response, parse_target
 from hfscan.fakehub.population import Population
 from hfscan.fakehub.rate_limit import RateLimit
 from hfscan.fakehub.routes import Routes
@@ -111,12 +105,7 @@ class FakeHub:
         return pages
 
     def answer(
-        self,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        address: str,
-        body: bytes = b"",
+        self, method: str, target: str, headers: Mapping[str, str], address: str, body: bytes = b""
     ) -> Response:
         """Return the response to a request, with faults, and record the request."""
         if self.latency:
@@ -129,8 +118,9 @@ class FakeHub:
         limit = self._rate_limit.count(identity, has_token=account is not None, bucket=bucket)
         fault = self.faults.pick(target)
         if not limit.allowed:
-            message = f"We had to rate limit your IP ({address}). Use a token."
-            response = error_response(429, message)
+            response = error_response(
+                429, f"We had to rate limit your IP ({address}). Use a token."
+            )
         elif token and account is None:
             response = error_response(401, "Invalid credentials in Authorization header")
         else:
@@ -231,11 +221,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 - the names http.server calls
 
     def _write(self, response: Response) -> None:
-        body = (
-            b""
-            if self.command == "HEAD"
-            else response.body[: len(response.body) - response.truncate_by]
-        )
+        length = 0 if self.command == "HEAD" else len(response.body) - response.truncate_by
+        body = response.body[:length]
         with contextlib.suppress(ConnectionError):
             self.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * response.interim)
             self.send_response(response.status)

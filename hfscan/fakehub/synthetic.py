@@ -92,6 +92,8 @@ class SyntheticPopulation:
         modified = second + int(draw() ** 4 * 40_000_000)
         downloads = self._downloads(period, draw())
         extra = {"library_name": library, "pipeline_tag": task}
+        files = [".gitattributes", "README.md", *(["config.json"] if library else [])]
+        files += [_FILES[tag] for tag in formats if tag in _FILES]
         model: dict[str, Any] = {
             "_id": object_id,
             "id": f"{owner}/model-{place:07d}",
@@ -108,22 +110,11 @@ class SyntheticPopulation:
             "createdAt": _iso(second),
             "lastModified": _iso(modified),
             "sha": sha1(object_id.encode()).hexdigest(),  # noqa: S324 - looks like git's
-            "siblings": [
-                {"rfilename": name}
-                for name in (
-                    ".gitattributes",
-                    "README.md",
-                    *(["config.json"] if library else []),
-                    *(_FILES[tag] for tag in formats if tag in _FILES),
-                )
-            ],
+            "siblings": [{"rfilename": name} for name in files],
             "config": {"model_type": kind} if kind else {},
-            **(
-                {"safetensors": {"parameters": {"F32": 1 << 20}, "total": 1 << 20}}
-                if "safetensors" in formats
-                else {}
-            ),
         }
+        if "safetensors" in formats:
+            model["safetensors"] = {"parameters": {"F32": 1 << 20}, "total": 1 << 20}
         if period == "cutoff":  # only the commits have the true age; some were rewritten
             age = draw() ** 2 * _OLDEST if draw() > _REWRITTEN else -_OLDEST
             model[".first_commit"] = _iso(int(second - age))

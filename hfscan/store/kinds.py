@@ -5,12 +5,8 @@ from hfscan.sql import literal
 from hfscan.store.database import Store
 
 
-def _has_field(*names: str) -> str:
-    return f"list_has_any(coalesce(unknown, []), {list(names)})"
-
-
-def _has_tag(*tags: str) -> str:
-    return f"list_has_any(coalesce(tags, []), {list(tags)})"
+def _has_any(column: str, *items: str) -> str:
+    return f"list_has_any(coalesce({column}, []), {list(items)})"
 
 
 def _has_tag_with_prefix(*prefixes: str) -> str:
@@ -20,15 +16,15 @@ def _has_tag_with_prefix(*prefixes: str) -> str:
 
 _EVIDENCE: dict[str, tuple[str, ...]] = {
     "datasets": (
-        _has_field("paperswithcode_id", "citation", "dataset_info"),
-        _has_tag("library:datasets"),
+        _has_any("unknown", "paperswithcode_id", "citation", "dataset_info"),
+        _has_any("tags", "library:datasets"),
         _has_tag_with_prefix(
             "task_categories:", "task_ids:", "size_categories:", "annotations_creators:"
         ),
     ),
     "spaces": (
-        _has_field("sdk", "sdk_version", "runtime", "emoji", "colorFrom", "app_file"),
-        _has_tag("gradio", "streamlit", "docker", "static"),
+        _has_any("unknown", "sdk", "sdk_version", "runtime", "emoji", "colorFrom", "app_file"),
+        _has_any("tags", "gradio", "streamlit", "docker", "static"),
         "is_space_card",  # cardData.sdk
     ),
 }

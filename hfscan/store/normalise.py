@@ -25,16 +25,10 @@ _GATES = ("false", "true", "auto", "manual")
 _TEXTS = ("id", "object_id", "model.author", "model.sha", "model.library_name",
     "model.pipeline_tag", "model.config.model_type")  # fmt: skip
 
-_COUNTS = {
-    "downloads": "model.downloads",
-    "downloadsAllTime": "model.downloadsAllTime",
-    "likes": "model.likes",
-    "safetensors.total": "model.safetensors.total",
-    "gguf.total": "model.gguf.total",
-}
+_COUNTS = ("downloads", "downloadsAllTime", "likes", "safetensors.total", "gguf.total")
 _DATES = {"createdAt": "created_at", "lastModified": "last_modified"}
 _BASES = "list_transform(model.baseModels.models, lambda base: base.id)"
-_LISTS = {"tags": "model.tags", "config.architectures": "model.config.architectures"}
+_LISTS = ("model.tags", "model.config.architectures")
 
 
 def normalise(raw: str, latest: datetime) -> str:
@@ -97,12 +91,10 @@ def _needs_repair(latest: datetime) -> str:
     possible = f"{_timestamp(HUB_START)} AND {_timestamp(latest)}"
     conditions += [f"{column} NOT BETWEEN {possible}" for column in _DATES.values()]
     conditions += [
-        f"{value} < 0 OR {value} IS NULL AND {_type(name)} <> 'NULL'"
-        for name, value in _COUNTS.items()
+        f"model.{name} < 0 OR model.{name} IS NULL AND {_type(name)} <> 'NULL'" for name in _COUNTS
     ]
     conditions += [
-        f"{_lacks_some(value)} OR {_holds(value, '{')} OR {_holds(value, '[')}"
-        for value in _LISTS.values()
+        f"{_lacks_some(value)} OR {_holds(value, '{')} OR {_holds(value, '[')}" for value in _LISTS
     ]
     conditions += [
         f"files IS NULL AND {_type('siblings')} <> 'NULL'",

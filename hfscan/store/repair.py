@@ -3,6 +3,7 @@
 Few rows need it: normalise.sql finds them, and reads all others itself.
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -34,7 +35,6 @@ _COLUMNS: dict[str, tuple[str, _Reader]] = {
 """Field -> its column and its reader."""
 
 _DATES = frozenset({"created_at", "last_modified"})
-"""Columns that hold an instant."""
 
 _NESTED: dict[str, dict[str, tuple[str, _Reader]]] = {
     "baseModels": {
@@ -77,7 +77,7 @@ def repair(text: str, latest: datetime) -> tuple[dict[str, Any], dict[str, str]]
     for field, parts in _NESTED.items():
         if field in given:
             model[field] = _read_nested(given[field], parts, unreadable, read)
-    model["id"] = _first_readable([given.get("id"), given.get("modelId")], model.get("_id"))
+    model["id"] = _read_repo_id(given, model.get("_id"))
     if "cardData" in given:  # tells spaces from models
         model["cardData"] = given["cardData"]
     if isinstance(given.get("author"), str):  # else it follows from the id
@@ -105,27 +105,22 @@ def _read_nested(
     }
 
 
-def _first_readable(candidates: list[Any], object_id: str | None) -> str | None:
-    """Return the first of several values that is the id of a model's repo, and not its `_id`."""
-    for candidate in candidates:
-        try:
-            found = values.read_repo_id(values.unwrap(candidate))
-        except ValueError:
-            continue
-        if found is not None and found != object_id:
-            return found
+def _read_repo_id(given: Mapping[str, Any], object_id: str | None) -> str | None:
+    """Return the first value that is the id of a model's repo, and not its `_id`."""
+    for field in ("id", "modelId"):
+        with contextlib.suppress(ValueError):
+            found = values.read_repo_id(values.unwrap(given.get(field)))
+            if found is not None and found != object_id:
+                return found
     return None
 
 
 def _decode(text: str) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(text)
-    except (ValueError, RecursionError):
-        try:
-            found = json.loads(text)  # takes NaN and Infinity too
-        except (ValueError, RecursionError):
-            return {}
-    return found if isinstance(found, dict) else {}
+    for decode in (msgspec.json.decode, json.loads):  # the latter takes NaN and Infinity too
+        with contextlib.suppress(ValueError, RecursionError):
+            found = decode(text)
+            return found if isinstance(found, dict) else {}
+    return {}
 
 
 def _example(value: Any) -> str:

@@ -72,11 +72,9 @@ def read_flag(value: Any) -> bool | None:
     if isinstance(value, bool | int | float) and value in (0, 1):
         return bool(value)
     word = read_text(value)
-    if word is None:
-        return None
-    if word.lower() in _FLAGS:
-        return _FLAGS[word.lower()]
-    raise ValueError("neither true nor false")
+    if word is not None and word.lower() not in _FLAGS:
+        raise ValueError("neither true nor false")
+    return None if word is None else _FLAGS[word.lower()]
 
 
 def read_gate(value: Any) -> str | None:
@@ -102,9 +100,7 @@ def read_count(value: Any) -> int | None:
 
 def read_timestamp(value: Any) -> str | None:
     """Return an instant as text: ISO 8601, UTC."""
-    if _is_missing(value):
-        return None
-    return parse_timestamp(value).isoformat(sep=" ")
+    return None if _is_missing(value) else parse_timestamp(value).isoformat(sep=" ")
 
 
 def check_date(instant: datetime, latest: datetime) -> None:
@@ -115,7 +111,7 @@ def check_date(instant: datetime, latest: datetime) -> None:
 
 def read_words(value: Any) -> list[str] | None:
     """Return a list of words, such as tags."""
-    items = _read_list(value)
+    items = _read_list(value, _read_word_item)
     if items and all(item is None for item in items):
         raise ValueError("a list of nothing but nulls")
     return items and [_word(item) for item in items if item is not None]
@@ -131,11 +127,8 @@ def read_files(value: Any) -> list[dict[str, str]] | None:
 
 def read_bases(value: Any) -> list[dict[str, str]] | None:
     """Return a list of repo ids as the API has it: objects with an `id`."""
-    items = _read_list(value)
-    if items is None:
-        return None
-    ids = (item.get("id") if isinstance(item, dict) else item for item in items)
-    return [{"id": _repo_id(id_)} for id_ in ids]
+    items = _read_list(value, _read_word_item)
+    return items and [{"id": _repo_id(item)} for item in items]
 
 
 def read_object(value: Any) -> dict[str, Any] | None:
@@ -150,9 +143,7 @@ def read_object(value: Any) -> dict[str, Any] | None:
 def read_object_id(value: Any) -> str | None:
     """Return an `_id`: hex digits in lower case, or any other text."""
     text = read_text(value)
-    if text is None:
-        return None
-    return text.lower() if _OBJECT_ID.fullmatch(text) else text
+    return text.lower() if text and _OBJECT_ID.fullmatch(text) else text
 
 
 def read_repo_id(value: Any) -> str | None:
@@ -163,19 +154,15 @@ def read_repo_id(value: Any) -> str | None:
     parts = _path_of_page(text[url.end() :]) if (url := _URL.match(text)) else text.split("/")
     if parts[:1] == ["models"] and len(parts) > 1:
         parts = parts[1:]
-    if (
-        len(parts) not in (1, 2)
-        or not all(parts)
-        or parts[0] in ("datasets", "spaces")
-        or ":" in parts[0]
-    ):
+    is_other = parts[:1] in (["datasets"], ["spaces"])
+    if len(parts) not in (1, 2) or not all(parts) or is_other or ":" in parts[0]:
         raise ValueError("not the id of a model")
     return "/".join(parts)
 
 
 def _path_of_page(path: str) -> list[str]:
     """Return the parts of a path on the Hub's site that name a repo. Raises ValueError."""
-    parts = [one for one in re.split(r"[?#]", path, maxsplit=1)[0].split("/") if one]
+    parts = [part for part in re.split(r"[?#]", path, maxsplit=1)[0].split("/") if part]
     if parts[:1] == ["api"]:
         parts = parts[1:]
     if parts and parts[0] in _PAGES and (parts[0] != "models" or len(parts) == 1):
@@ -197,17 +184,14 @@ def _from_milliseconds(number: int) -> str:
         raise ValueError("outside the calendar") from error
 
 
-def _read_list(value: Any, read_item: Callable[[Any], Any] | None = None) -> list[Any] | None:
-    """Return a list, also from text: JSON, a Python literal or words separated by commas.
-
-    `read_item`: what reads an item of a list, by default `_read_word_item`.
-    """
+def _read_list(value: Any, read_item: Callable[[Any], Any]) -> list[Any] | None:
+    """Return a list, also from text: JSON, a Python literal or words separated by commas."""
     if _is_missing(value):
         return None
     if isinstance(value, str):
         value = _list_from_text(value)
     if isinstance(value, list):
-        items = [(read_item or _read_word_item)(item) for item in value]
+        items = [read_item(item) for item in value]
         was_text = len(value) == 1 and isinstance(value[0], str)
         value = items[0] if was_text and isinstance(items[0], list) else items
     if isinstance(value, dict):
@@ -259,7 +243,7 @@ def _file_name(value: Any) -> str:
 
 
 def _repo_id(value: Any) -> str:
-    id_ = read_repo_id(value)
+    id_ = read_repo_id(value.get("id") if isinstance(value, dict) else value)
     if id_ is None:
         raise ValueError("a list of something else than repo ids")
     return id_

@@ -43,10 +43,7 @@ _FOREIGN = {
     b"Obj\x01": "an Avro file",
     b"\x89HDF": "an HDF5 file",
     b"%PDF": "a PDF",
-    b"\x80\x02": "a Python pickle",
-    b"\x80\x03": "a Python pickle",
-    b"\x80\x04": "a Python pickle",
-    b"\x80\x05": "a Python pickle",
+    **{bytes([0x80, protocol]): "a Python pickle" for protocol in range(2, 6)},
     b"version https://git-lfs": "a Git LFS pointer, not the file itself",
 }
 
@@ -74,7 +71,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.is_file() and _is_named(file))
+            inside = sorted(file for file in path.glob("[!.]*") if _is_dump(file))
             if not inside:
                 raise ImportFileError(f"{path} holds no {_known()} file.")
             found += inside
@@ -163,15 +160,16 @@ def _is_canonical(fields: dict[str, object]) -> bool:
 def _last_byte(file: DumpFile) -> bytes:
     """Return the last byte of a text that is no white space."""
     last = b""
-    with reading(file.path):
+    with reading(file.path), _open(file) as text:
         if not file.packed:
-            with file.path.open("rb") as text:
-                text.seek(max(0, text.seek(0, io.SEEK_END) - _HEAD))
-                return text.read().rstrip()[-1:]
-        with gzip.open(file.path) as text:
-            while chunk := text.read(1 << 20):
-                last = chunk[-_HEAD:].rstrip()[-1:] or last
+            text.seek(max(0, text.seek(0, io.SEEK_END) - _HEAD))
+        while chunk := text.read(1 << 20):
+            last = chunk[-_HEAD:].rstrip()[-1:] or last
     return last
+
+
+def _open(file: DumpFile) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(file.path)) if file.packed else file.path.open("rb")
 
 
 def _kind(path: Path, head: bytes) -> Kind:
@@ -212,7 +210,7 @@ def open_text(file: DumpFile, scratch: Path) -> Iterator[BinaryIO]:
         unpacked = scratch / "unpacked"
         zstd.unpack(file.path, unpacked)
         file = inspect(unpacked)
-    with cast(BinaryIO, gzip.open(file.path)) if file.packed else file.path.open("rb") as opened:
+    with _open(file) as opened:
         if not file.marked:
             yield opened
             return
@@ -241,8 +239,8 @@ def reading(path: Path) -> Iterator[None]:
         raise ImportFileError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _is_named(path: Path) -> bool:
-    return path.name.lower().endswith(_NAMES) and not path.name.startswith(".")
+def _is_dump(path: Path) -> bool:
+    return path.is_file() and path.name.lower().endswith(_NAMES)
 
 
 def _is_csv_name(path: Path) -> bool:

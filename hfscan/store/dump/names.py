@@ -66,11 +66,8 @@ def match_fields(keys: tuple[str, ...]) -> dict[str, list[str]]:
         # errors have names too: a model has more fields that are known, or nothing but its name
         if name is not None and (len(found) == 1 or any(map(is_known, found))):
             found["id"] = found.pop(name)
-    return {
-        name: found[name]
-        for name in found
-        if name not in IGNORED_FIELDS or name in INSPECTED_FIELDS
-    }
+    ignored = IGNORED_FIELDS - INSPECTED_FIELDS
+    return {name: holders for name, holders in found.items() if name not in ignored}
 
 
 def may_lack_owner(key: str) -> bool:

@@ -77,10 +77,8 @@ def parquet_relation(store: Store, files: Sequence[Path]) -> str:
 def _value(name: str, column: str, kind: str) -> str:
     """Return SQL for a column's value as JSON, NULL where it has none."""
     as_json = f"to_json({identifier(column)})"
-    if kind.upper() == "VARCHAR" and name in (
-        *NESTED,
-        *INSPECTED_FIELDS,
-    ):  # objects and lists kept as JSON text
+    # objects and lists kept as JSON text
+    if kind.upper() == "VARCHAR" and name in {*NESTED, *INSPECTED_FIELDS}:
         as_json = f"coalesce(TRY_CAST({identifier(column)} AS JSON), {as_json})"
     return f"CASE WHEN {identifier(column)} IS NOT NULL THEN {as_json} END"
 

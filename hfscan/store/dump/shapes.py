@@ -193,11 +193,9 @@ def _wrapped(fields: Row) -> msgspec.Raw | None:
     """Return the list of models that an object wraps, None where it wraps none for certain."""
     if bytes(fields.get("error", _NULL)) != b"null":
         return None
-    for key in _WRAPPERS:
-        if key in fields and _begins(fields[key]) in b"[{":
-            return fields[key]
-    if any(map(is_known, fields)):
-        return None
+    wrapped = [fields[key] for key in _WRAPPERS if key in fields and _begins(fields[key]) in b"[{"]
+    if wrapped or any(map(is_known, fields)):
+        return wrapped[0] if wrapped else None
     lists = [value for value in fields.values() if _begins(value) == b"["]
     return lists[0] if len(lists) == 1 else None
 
@@ -213,10 +211,7 @@ def _is_keyed_by_id(fields: Row) -> bool:
 
 
 def _transposed(fields: Row) -> Iterator[Row] | None:
-    """Yield the rows of columns, which are lists or objects by row, as pandas writes them.
-
-    Return None for what is no such thing.
-    """
+    """Yield the rows of columns, lists or objects by row (pandas writes such); None for others."""
     key = next((name for name in IDS if name in fields), None)
     if key is None or any(_begins(value) not in b"[{" for value in fields.values()):
         return None
@@ -233,19 +228,15 @@ def _transposed(fields: Row) -> Iterator[Row] | None:
 
 
 def _transposed_by_id(fields: Row) -> Iterator[Row] | None:
-    """Yield the rows of columns that are objects by repo id, as pandas writes an index of ids.
-
-    Return None for what is no such thing.
-    """
+    """Yield the rows of columns, objects by repo id (pandas' index of ids); None for others."""
     if not any(map(is_known, fields)) or _names_repos(tuple(fields)):
         return None
     if any(_begins(column) != b"{" for column in fields.values()):
         return None
     columns = {name: _decode_object(value) for name, value in fields.items()}
     first, *others = columns.values()
-    if not any("/" in key for key in first) or any(
-        column.keys() != first.keys() for column in others
-    ):
+    has_ids = any("/" in key for key in first)
+    if not has_ids or any(column.keys() != first.keys() for column in others):
         return None
     return (
         {"id": _encode(key)} | {name: column[key] for name, column in columns.items()}
@@ -294,14 +285,10 @@ def _are_ids(keys: list[object]) -> bool:
 
 def _enveloped(fields: Row) -> msgspec.Raw | None:
     """Return the model in an object that holds one beside facts about it, None where none is."""
-    for key in ENVELOPES:
-        if (
-            key in fields
-            and _begins(fields[key]) == b"{"
-            and not any(name in fields for name in ("id", "modelId"))
-        ):
-            return fields[key]
-    return None
+    if "id" in fields or "modelId" in fields:
+        return None
+    values = (fields[key] for key in ENVELOPES if key in fields)
+    return next((value for value in values if _begins(value) == b"{"), None)
 
 
 def _document_key(fields: Row) -> str:
@@ -311,26 +298,20 @@ def _document_key(fields: Row) -> str:
 
 
 def _viewed(fields: Row) -> Iterator[Row] | None:
-    """Yield the one row of an item of the dataset viewer, cut cells so that they are unreadable.
-
-    Return None for what is no such thing.
-    """
+    """Yield the row of an item of the dataset viewer, cut cells as unreadable; None for others."""
     if "row" not in fields or _begins(fields["row"]) != b"{":
         return None
     cells = _open(fields.get("truncated_cells", _NULL))[1]
     names = cells if isinstance(cells, list) else []
     cut = {bytes(name).decode().strip('"') for name in names}
     row = _decode_object(fields["row"])
-    return iter([{key: _cut(value) if key in cut else value for key, value in row.items()}])
-
-
-def _cut(value: msgspec.Raw) -> msgspec.Raw:
-    """Return what no reader of any field understands, with the rest of a cell that was cut."""
-    return msgspec.Raw(msgspec.json.encode([{"truncated": value}]))
+    # what no reader of any field understands
+    row |= {key: _encode([{"truncated": row[key]}]) for key in cut & row.keys()}
+    return iter([row])
 
 
 def _begins(value: Text | msgspec.Raw) -> bytes:
-    """Return the first byte of a JSON value: it tells its type."""
+    """Return the first byte of a JSON value, which tells its type."""
     return bytes(memoryview(value)[:1])
 
 
