@@ -6,6 +6,7 @@ expression is only tried on the file names that contain a glob's longest literal
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 
 import duckdb
 
@@ -127,12 +128,10 @@ def _evidence(known: Taxonomy, table: str) -> str:
     )"""
 
 
-def _rules(known: Taxonomy, definition: str, formats: str) -> list[str]:
-    return [
-        _rule(known, number, rule, formats)
-        for number, rule in enumerate(known.rules)
-        if rule.definition == definition
-    ]
+def _rules(known: Taxonomy, definition: str, formats: str) -> Iterator[str]:
+    for number, rule in enumerate(known.rules):
+        if rule.definition == definition:
+            yield _rule(known, number, rule, formats)
 
 
 def _rule(known: Taxonomy, number: int, rule: Rule, formats: str) -> str:

@@ -129,16 +129,15 @@ def check_unique(store: Store, files: Sequence[Path], key: str, name: str) -> No
 
 def text_rules(columns: Mapping[str, str]) -> list[Rule]:
     """Return rules for the length of the texts in columns of type VARCHAR and VARCHAR[]."""
+    lengths = "list_sum(list_transform({0}, lambda text: length(text)))"
+    violations = {
+        "VARCHAR": f"length({{0}}) > {_MAX_TEXT}",
+        "VARCHAR[]": f"len({{0}}) > {_MAX_TEXT} OR {lengths} > {_MAX_TEXT * 16}",
+    }
     return [
-        Rule(
-            f"length({identifier(name)}) > {_MAX_TEXT}"
-            if kind == "VARCHAR"
-            else f"len({identifier(name)}) > {_MAX_TEXT} OR list_sum(list_transform("
-            f"{identifier(name)}, lambda text: length(text))) > {_MAX_TEXT * 16}",
-            f"{name} is implausibly long",
-        )
+        Rule(violations[kind].format(identifier(name)), f"{name} is implausibly long")
         for name, kind in columns.items()
-        if kind in ("VARCHAR", "VARCHAR[]")
+        if kind in violations
     ]
 
 

@@ -237,9 +237,7 @@ def _candidates(
         candidates = [candidate for candidate in known if candidate.id == snapshot]
         message = f"There is no snapshot {snapshot}."
     else:
-        candidates = [
-            candidate for candidate in known if as_of is None or candidate.observed_to <= as_of
-        ]
+        candidates = [found for found in known if as_of is None or found.observed_to <= as_of]
         message = f"No snapshot was observed by {as_of:%Y-%m-%d}." if known and as_of else ""
     if not candidates:
         raise NotFoundError(f"{message} {_describe_all(known)}".strip())

@@ -173,15 +173,9 @@ def stage_repaired(store: Store, staging: Staging) -> None:
 
 def _repaired_line(row: int, text: str, unknown: list[str] | None, latest: datetime) -> bytes:
     model, unreadable = repair(text, latest)
-    return msgspec.json.encode(
-        {
-            "model": model,
-            "unknown": unknown,
-            "unreadable": list(unreadable) or None,
-            "examples": list(unreadable.values()) or None,
-            "row": row,
-        }
-    )
+    columns, examples = list(unreadable) or None, list(unreadable.values()) or None
+    line = {"model": model, "unknown": unknown, "unreadable": columns, "examples": examples}
+    return msgspec.json.encode({**line, "row": row})
 
 
 def _has_unknown_shape(store: Store) -> bool:

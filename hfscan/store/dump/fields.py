@@ -1,28 +1,17 @@
 """The fields of the Hub API's objects: those that a snapshot stores, and their types."""
 
+_TEXTS = "_id id modelId author createdAt lastModified sha library_name pipeline_tag".split()
+_COUNTS = ("downloads", "downloadsAllTime", "likes")
+_OBJECTS = ("baseModels", "safetensors", "gguf", "config")
+_LISTS = ("tags", "siblings", "unreadable")  # the last in an export: the unreadable columns
+
 FIELDS: dict[str, tuple[str, ...]] = {
-    "_id": ("VARCHAR",),
-    "id": ("VARCHAR",),
-    "modelId": ("VARCHAR",),
-    "author": ("VARCHAR",),
-    "createdAt": ("VARCHAR",),
-    "lastModified": ("VARCHAR",),
-    "sha": ("VARCHAR",),
-    "tags": ("ARRAY",),
-    "library_name": ("VARCHAR",),
-    "pipeline_tag": ("VARCHAR",),
-    "downloads": ("UBIGINT", "BIGINT"),
-    "downloadsAllTime": ("UBIGINT", "BIGINT"),
-    "likes": ("UBIGINT", "BIGINT"),
+    **dict.fromkeys(_TEXTS, ("VARCHAR",)),
+    **dict.fromkeys(_COUNTS, ("UBIGINT", "BIGINT")),
+    **dict.fromkeys(("disabled", "private"), ("BOOLEAN",)),
+    **dict.fromkeys(_OBJECTS, ("OBJECT",)),
+    **dict.fromkeys(_LISTS, ("ARRAY",)),
     "gated": ("BOOLEAN", "VARCHAR"),
-    "disabled": ("BOOLEAN",),
-    "private": ("BOOLEAN",),
-    "siblings": ("ARRAY",),
-    "baseModels": ("OBJECT",),
-    "safetensors": ("OBJECT",),
-    "gguf": ("OBJECT",),
-    "config": ("OBJECT",),
-    "unreadable": ("ARRAY",),  # of an export: the columns that could not be read
 }
 """Each stored field -> the JSON types it may have, in DuckDB's names (`json_type`)."""
 
@@ -39,11 +28,11 @@ NESTED_TYPES: dict[str, tuple[str, ...]] = {
 }
 """The same for the stored parts of lists and objects."""
 
-IGNORED_FIELDS = frozenset({"trendingScore", "cardData", "transformersInfo", "widgetData", "spaces",
-    "mask_token", "model-index", "inference", "inferenceStatus", "resourceGroup", "usedStorage",
-    "evalResults", "inferenceProviderMapping", "childrenModelCount", "xetEnabled", "gitalyUid",
-    "securityStatus",
-    "securityRepoStatus"})  # fmt: skip
+IGNORED_FIELDS = frozenset(
+    "trendingScore cardData transformersInfo widgetData spaces mask_token model-index inference "
+    "inferenceStatus resourceGroup usedStorage evalResults inferenceProviderMapping xetEnabled "
+    "childrenModelCount gitalyUid securityStatus securityRepoStatus".split()
+)
 """Fields of the API that are not stored."""
 
 INSPECTED_FIELDS = frozenset({"cardData"})

@@ -12,6 +12,7 @@ LARGEST_OBJECT = 16 << 20  # bytes; they hold 250,000 file names
 
 Row = dict[str, msgspec.Raw]
 Text = bytes | memoryview
+_Cells = list[list[msgspec.Raw]]
 
 _WRAPPERS = ("models", "rows", "items", "data", "results", "records", "entries", "hits", "edges")
 """Keys that hold the list of models beside facts about it, the surest first."""
@@ -88,15 +89,11 @@ class Unwrapper:
         else:
             yield self._no_model(_description(fields), row)
 
-    def _from_table(
-        self, names: list[str], rows: list[list[msgspec.Raw]], depth: int
-    ) -> Iterator[Row]:
-        for cells in rows:
-            if len(cells) == len(names):
-                model = dict(zip(names, cells, strict=True))
-                yield from self._from_object(msgspec.json.encode(model), model, depth)
-            else:
-                self.unreadable += 1
+    def _from_table(self, names: list[str], rows: _Cells, depth: int) -> Iterator[Row]:
+        models = [dict(zip(names, row, strict=True)) for row in rows if len(row) == len(names)]
+        self.unreadable += len(rows) - len(models)
+        for model in models:
+            yield from self._from_object(msgspec.json.encode(model), model, depth)
 
     def _note_extent(self, fields: Row) -> None:
         stated = (bytes(fields.get(key, _NULL)) for key in ("partial", "timed_out", "truncated"))
@@ -244,7 +241,7 @@ def _transposed_by_id(fields: Row) -> Iterator[Row] | None:
     )
 
 
-def _table(fields: Row) -> tuple[list[str], list[list[msgspec.Raw]]] | None:
+def _table(fields: Row) -> tuple[list[str], _Cells] | None:
     """Return the column names and the rows of a table, such as pandas' orient="split".
 
     An `index` of repo ids is a column where there is no other. Return None for what is no table.
