@@ -109,7 +109,7 @@ def test_accounts_are_those_of_the_first_framework(db):
             SnapshotView.choose(store, None), ReportRequest(2023, ("tensorflow", "pytorch"))
         )
     (section,) = [one for one in report.sections if one.name == "concentration"]
-    assert "exclusive to TensorFlow" in (section.note or "")
+    assert "support TensorFlow only" in (section.note or "")
 
 
 def test_unknown_and_repeated_frameworks(db):
