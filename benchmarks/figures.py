@@ -66,7 +66,7 @@ def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
     database = _imported(folder / "many.duckdb", many)
     with Store.open(database) as store:
         view = SnapshotView.choose(store, None)
-        connection, scan = view.connection, "bare scan of the mask"
+        connection, scan = view.bind_census(), "bare scan of the mask"
         sql = "SELECT tag_mask, count(*) FROM census GROUP BY ALL"
         calls: dict[str, Callable[[], object]] = {scan: lambda: connection.execute(sql).fetchall()}
         for label, (query, parameters) in QUERIES.items():

@@ -116,8 +116,8 @@ def _measure_days(
 ) -> tuple[int, list[dict[str, float]]]:
     days = []
     with Store.open(db, write=True) as store:
-        timed = _Timed(history.insert_snapshot)
-        history.insert_snapshot = timed  # type: ignore[assignment]
+        timed = _Timed(history.insert_intervals)
+        history.insert_intervals = timed  # type: ignore[assignment]
         for number, dump in enumerate(_simulated(folder, models, count)):
             at = _START + timedelta(days=number)
             began = _cpu()
@@ -135,7 +135,7 @@ def _measure_days(
                 }
             )
             print(f"day {number}: {days[-1]}", file=sys.stderr)
-        history.insert_snapshot = timed.function
+        history.insert_intervals = timed.function
     copy = folder / "copy.parquet"
     with Store.open(db) as store:
         store.execute(

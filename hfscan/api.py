@@ -128,7 +128,7 @@ class Database:
         view = SnapshotView.choose(self._store, request.period, snapshot=snapshot, as_of=as_of)
         if period and period.is_empty:
             raise NotFoundError(f"No model is dated into {year}. {period.notes(view.snapshot)[0]}")
-        figures = list(view.exclusivity(request))
+        figures = list(view.compute_exclusivity(request))
         check_not_empty(figures, request.exclude_top_authors)
         return figures
 

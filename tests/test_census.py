@@ -48,7 +48,7 @@ def test_crawl_equals_import_of_recorded_models(shared_data, tmp_path):
         view = SnapshotView.choose(store, year, snapshot=snapshots[0])
         figures = {
             (figure.name, figure.framework): (figure.numerator, figure.denominator)
-            for figure in view.exclusivity(
+            for figure in view.compute_exclusivity(
                 FigureRequest(period=year, population="created", cutoff="excluded")
             )
         }

@@ -96,16 +96,16 @@ def command(
     if observed_at is not None and observed_at > datetime.now(UTC):
         raise click.BadParameter("The time is in the future.", param_hint="'--observed-at'")
     with Store.open(db, write=True) as store:
-        accept = None if allow_drop else partial(check_import, store, complete=complete)
+        before_commit = None if allow_drop else partial(check_import, store, complete=complete)
         if from_export:
-            _report_snapshot(store, load(store, Path(files[0]), accept))
+            _report_snapshot(store, load(store, Path(files[0]), before_commit))
         elif observed_at is not None and files:
             names = [name if is_dataset_url(name) else Path(name).name for name in files]
             new = NewSnapshot(
                 "import", ", ".join(names), Scope(), observed_at, observed_at, complete
             )
             paths = _fetch_files(files, allow_http_token)
-            _report_snapshot(store, ingest_files(store, paths, new, accept), complete)
+            _report_snapshot(store, ingest_files(store, paths, new, before_commit), complete)
         if creation_dates is not None:
             _report_dates(import_dates(store, creation_dates), creation_dates, db)
 

@@ -115,7 +115,7 @@ def command(
         limit_resources(store.connection, memory=max_memory, disk=max_disk),
     ):
         store.disable_external_access()
-        connection = selector.select(store).connection
+        connection = selector.select(store).bind_census()
         named = load(query) if is_name else Query.from_sql(query)
         values = named.bind(connection, parameters)
         try:

@@ -90,7 +90,7 @@ def command(
                 frameworks or DEFAULT_FRAMEWORKS, definition=definition, weight=weight
             )
             figures = list(compute_trend(view, request, per=per, as_of=selector.end))
-            table = group_table(figures, per, view.titles(request.frameworks))
+            table = group_table(figures, per, view.find_titles(request.frameworks))
             rows = [figure.as_dict() for figure in figures]
     if format_ in TABLE_FORMATS:
         TABLE_FORMATS[format_](table, output(format_))

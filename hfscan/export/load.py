@@ -22,15 +22,17 @@ def is_export(folder: Path) -> bool:
     ).is_file()
 
 
-def load(store: Store, folder: Path, accept: Callable[[int], None] | None = None) -> Ingested:
+def load(
+    store: Store, folder: Path, before_commit: Callable[[int], None] | None = None
+) -> Ingested:
     """Validate an export and add it as a snapshot of equal rank; raises ImportFileError.
 
-    `accept`: see `ingest_files`.
+    `before_commit`: see `ingest_files`.
     """
     check(store, folder)
     (row,) = _read_rows(store, folder / "snapshots" / "snapshots.parquet")
     dates = _read_rows(store, folder / "creation_dates" / "creation_dates.parquet")
-    ingested = ingest_files(store, [folder / "models"], _new_snapshot(row), accept)
+    ingested = ingest_files(store, [folder / "models"], _new_snapshot(row), before_commit)
     by_source = itemgetter("kind", "origin")
     for (kind, origin), group in itertools.groupby(sorted(dates, key=by_source), by_source):
         found = [

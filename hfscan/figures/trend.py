@@ -23,10 +23,10 @@ def compute_trend(
     until `as_of`. Raises NotFoundError where no snapshot has the data.
     """
     if per != "snapshot":
-        yield from view.exclusivity(replace(request, cutoff="excluded", by=per))
+        yield from view.compute_exclusivity(replace(request, cutoff="excluded", by=per))
         return
     for label, complete in _complete_views(view.store, request.definition, as_of):
-        for figure in complete.exclusivity(request):
+        for figure in complete.compute_exclusivity(request):
             yield replace(figure, by="snapshot", group=label)
 
 
@@ -44,7 +44,7 @@ def compute_adoption(
     snapshot covers, and models at the cutoff are excluded. `frameworks` None: every framework,
     format and runtime that any model has. Raises NotFoundError where no snapshot has the data.
     """
-    only = None if frameworks is None else list(view.titles(frameworks))
+    only = None if frameworks is None else list(view.find_titles(frameworks))
     parameters: dict[str, object] = {"only": only, "definition": definition}
     if per != "snapshot":
         view.require(definition, per)

@@ -66,9 +66,8 @@ class SnapshotView:
         """Return the newest or the named snapshot; see `hfscan.store.latest_snapshot`."""
         return cls(store, latest_snapshot(require_snapshots(store), snapshot=snapshot, as_of=as_of))
 
-    @property
-    def connection(self) -> duckdb.DuckDBPyConnection:
-        """The Store's connection, with `census` bound to this snapshot."""
+    def bind_census(self) -> duckdb.DuckDBPyConnection:
+        """Bind `census` to this snapshot; return the Store's connection."""
         # literals, because a view takes no parameter; they are integers of the database
         self.store.execute(
             f"CREATE OR REPLACE TEMP VIEW census AS SELECT {self.snapshot.id} AS snapshot, * "
@@ -78,23 +77,23 @@ class SnapshotView:
 
     def run(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return the rows of a named query. Raises InvalidRequestError; see `Query.run`."""
-        return load(query).run(self.connection, parameters)
+        return load(query).run(self.bind_census(), parameters)
 
-    def exclusivity(self, request: FigureRequest) -> Iterator[Figure]:
+    def compute_exclusivity(self, request: FigureRequest) -> Iterator[Figure]:
         """Yield the figures exclusive, available, shared and none of a population.
 
         Raises InvalidRequestError on an unknown framework, and NotFoundError where the snapshot
         lacks what the definition or the grouping needs.
         """
-        self.titles(request.frameworks)  # raises on an unknown name
+        self.check_frameworks(request.frameworks)
         self.require(request.definition, request.by)
         if request not in self._exclusivity_rows:  # sections of a report repeat requests
             self._exclusivity_rows[request] = self.run("exclusivity", request.parameters())
         parameters = {key: value for key, value in vars(request).items() if key != "top"}
         number = float if request.weight == "authors" else int  # votes are fractions
         period = request.period and Period.from_bounds(*request.period).within(self.snapshot)
+        is_by_time = request.by in ("month", "year")
         for row in self._exclusivity_rows[request]:
-            is_by_time = request.by in ("month", "year")
             yield Figure(
                 **parameters,
                 sampled=self.snapshot.sample is not None,
@@ -136,11 +135,21 @@ class SnapshotView:
         rows = self.run("model", {"model": name})
         if rows and rows[0]["exact_match"]:
             return rows[0]
-        similar = f" There is {', '.join(row['id'] for row in rows)}." if rows else ""
+        similar = f" Similar names: {', '.join(row['id'] for row in rows)}." if rows else ""
         raise NotFoundError(f"Snapshot {self.snapshot.id} has no model {name!r}.{similar}")
 
-    def titles(self, frameworks: Sequence[str]) -> dict[str, str]:
+    def find_titles(self, frameworks: Sequence[str]) -> dict[str, str]:
         """Return framework -> title, in the order of `frameworks`.
+
+        Raises what `check_frameworks` raises.
+        """
+        known = self.check_frameworks(frameworks)
+        if ALL in frameworks:
+            return self._expand(frameworks)
+        return {name: known[name] for name in frameworks}
+
+    def check_frameworks(self, frameworks: Sequence[str]) -> dict[str, str]:
+        """Return name -> title of all frameworks, if these are some of them.
 
         Raises InvalidRequestError on an unknown framework, and on none at all.
         """
@@ -151,11 +160,9 @@ class SnapshotView:
         for name in frameworks:
             if name not in known and name != ALL:
                 raise InvalidRequestError(unknown("framework", name, [*known, ALL]))
-        if ALL in frameworks:
-            return self._expand(frameworks)
-        return {name: known[name] for name in frameworks}
+        return known
 
-    def outside_all(self, frameworks: Sequence[str]) -> list[str]:
+    def list_excluded_from_all(self, frameworks: Sequence[str]) -> list[str]:
         """Return the `frameworks` that `all` does not include: formats and artefacts."""
         included = self._expand((ALL,))
         return [name for name in frameworks if name not in included and name != ALL]
@@ -178,8 +185,8 @@ class SnapshotView:
         """Raise NotFoundError where the snapshot lacks what the definition or grouping needs."""
         if not self.supports_definition(definition):
             raise NotFoundError(
-                f"Snapshot {self.snapshot.id} has no file names, so --definition weights cannot be "
-                "answered from it. Use tag or loadable, or a snapshot with file names."
+                f"Snapshot {self.snapshot.id} has no file names, which --definition weights "
+                "requires. Use tag or loadable, or a snapshot with file names."
             )
         if not self.supports_grouping(by):
             raise NotFoundError(

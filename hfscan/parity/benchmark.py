@@ -45,7 +45,7 @@ def measure_inference(runner: "ModelRunner", completed: Completed) -> list[Row]:
     for backend, cases in completed.items():
         case, result = cases[-1]
         row = _new_row(result, "inference", case, backend_spec(backend).variants[0])
-        runner.reopen(case, result)
+        runner.ensure_open(case, result)
         variants.append(Variant(row, case, runner.pool.process(backend)))
     return _time_rounds(runner, variants)
 
@@ -91,7 +91,7 @@ def _to_native(runner: "ModelRunner", case: Case, result: Result) -> Case:
     opens = backend_spec(case.backend).opens
     if case.is_native or not any(key.startswith(f"{case.backend}/") for key in opens):
         return case
-    runner.reopen(case, result)
+    runner.ensure_open(case, result)
     folder = runner.pool.new_folder(f"native-{case.backend}")
     runner.pool.process(case.backend).call("save", into=str(folder))
     try:

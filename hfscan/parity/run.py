@@ -71,8 +71,8 @@ class ModelRunner:
         with self.pool.process("pytorch").lock:
             if self.opened.get("pytorch") == (case, "float32") and result.device == "cpu":
                 return self._forward(case, "cpu", double=True)  # float32 converts without loss
-            is_open = self.open(case, result, "cpu", "float64")
-            return self._forward(case, "cpu") if is_open else None
+            has_values = self.open(case, result, "cpu", "float64")
+            return self._forward(case, "cpu") if has_values else None
 
     def run_activations(self, case: Case, result: Result) -> Iterator[tuple[str, Run]]:
         """Yield (activation, float64 run with it instead of the config's). Raises BackendError."""
@@ -83,7 +83,10 @@ class ModelRunner:
                     yield name, self._forward(case, "cpu", activation=name)
 
     def open(self, case: Case, result: Result, device: str, dtype: str) -> bool:
-        """Open a model in its backend; False if weights have no values. Raises BackendError."""
+        """Open a model in its backend. Return whether all its weights have values.
+
+        Raises BackendError.
+        """
         self.opened.pop(case.backend, None)
         process = self.pool.process(case.backend, required_backends([case], case.backend))
         reply = self.open_in(process, case, device, dtype)
@@ -91,8 +94,8 @@ class ModelRunner:
         self.opened[case.backend] = (case, dtype)
         return not reply["loading"]["unset"]
 
-    def reopen(self, case: Case, result: Result) -> None:
-        """Open a model unless it is open already. Raises BackendError."""
+    def ensure_open(self, case: Case, result: Result) -> None:
+        """Open the case's model, unless it is the one that is open. Raises BackendError."""
         if self.opened.get(case.backend) != (case, result.dtype):
             self.open(case, result, result.device, result.dtype)
 
@@ -269,9 +272,9 @@ class CheckpointRun:
                 result, run = running[case.backend].result()
                 if run is not None:
                     self.completed[case.backend].append((case, result))
-                is_complete = not result.verdict and self._is_complete(case, run, result)
+                can_compare = not result.verdict and self._accept_run(case, run, result)
                 start_next(case.backend)
-                if is_complete and run and self.evaluator:
+                if can_compare and run and self.evaluator:
                     try:
                         self.evaluator.evaluate(case, run, result)
                     except BackendError as error:
@@ -310,8 +313,11 @@ class CheckpointRun:
             notes=[f"removed from its config: {removed}"] if removed else [],
         )
 
-    def _is_complete(self, case: Case, run: Run | None, result: Result) -> bool:
-        """Return whether the model has all that the file holds; the first one is the baseline."""
+    def _accept_run(self, case: Case, run: Run | None, result: Result) -> bool:
+        """Set the verdict if the loader lost weights; make the first complete case the baseline.
+
+        Return whether the run can be compared.
+        """
         file, origin = case.weights.name, case.weights.origin
         table = self.tables.tables[file]
         fault = find_loading_fault(

@@ -191,10 +191,10 @@ class Evaluator:
         }
 
     def _compare_weights(self, case: Case) -> compare.WeightsDifference:
-        base = self.baseline[0].weights
-        found = self.tables.compare(case.weights.name, base.name)
-        only_ours = remove_ignored(found.only_ours, base.config)
-        only_theirs = remove_ignored(found.only_theirs, base.config)
+        base_weights = self.baseline[0].weights
+        found = self.tables.compare(case.weights.name, base_weights.name)
+        only_ours = remove_ignored(found.only_ours, base_weights.config)
+        only_theirs = remove_ignored(found.only_theirs, base_weights.config)
         return replace(found, only_ours=only_ours, only_theirs=only_theirs)
 
     def _differences(self, run: Run, other: Run) -> list[Difference]:
@@ -246,13 +246,14 @@ class Evaluator:
 
     def _describe_cause(self, case: Case, run: Run, limit: float) -> list[str]:
         """Return what is known about why outputs of equal weights differ: a sentence, or none."""
-        base, parts = self.baseline[0].weights, []
-        ours, theirs = case.weights.config, base.config
+        base_weights = self.baseline[0].weights
+        parts: list[str] = []
+        ours, theirs = case.weights.config, base_weights.config
         if activation := self._find_activation(run, limit):
             name, replaced = activation
             parts.append(
                 f"{case.backend} computes with the activation {name}, PyTorch's class on "
-                f"{base.name} with {' and '.join(replaced)}"
+                f"{base_weights.name} with {' and '.join(replaced)}"
             )
             config_values = [
                 f"{key} {value!r}"

@@ -61,7 +61,7 @@ def build(
     """
     name = name or ("overview" if request.year is None else "year")
     spec = load_spec(name, where or data_dir("reports"))
-    frameworks = view.titles(request.frameworks)
+    frameworks = view.find_titles(request.frameworks)
     period = request.covered(view.snapshot)
     values: dict[str, Any] = {"by": request.by, "requested_year": request.year, "labels": _LABELS}
     values |= {"framework": next(iter(frameworks.values()))}
@@ -105,7 +105,7 @@ def build(
         sections=tuple(sections),
         request=request,
         frameworks=frameworks,
-        titles=view.titles(sorted(filter(None, names))),
+        titles=view.find_titles(sorted(filter(None, names))),
         snapshots=(view.snapshot,),
         notes=tuple(notes),
         headline_name=spec["headline"],
@@ -169,7 +169,7 @@ class SectionBuilder:
         if query.name == "exclusivity":
             requests = list(self._figure_requests(by))
             parameters = requests[0].parameters()
-            figures = tuple(chain.from_iterable(map(self.view.exclusivity, requests)))
+            figures = tuple(chain.from_iterable(map(self.view.compute_exclusivity, requests)))
             queries = tuple(
                 QueryRef(query.name, request.parameters(), self.view.snapshot.id)
                 for request in requests
@@ -203,7 +203,7 @@ class SectionBuilder:
             chart=spec.get("chart", query.chart),
             queries=queries,
         )
-        coverage = format_coverage(section, self.view.titles(self.request.frameworks))
+        coverage = format_coverage(section, self.view.find_titles(self.request.frameworks))
         return replace(section, paragraphs=(coverage,)) if coverage else section
 
     def _figure_requests(self, by: By | None) -> Iterator[FigureRequest]:
@@ -236,7 +236,7 @@ class SectionBuilder:
     def _by_definition(self, request: FigureRequest) -> Iterator[FigureRequest]:
         """Yield the request for each definition and set of frameworks."""
         named = request.frameworks
-        everything = (*self.view.outside_all(named), ALL)
+        everything = (*self.view.list_excluded_from_all(named), ALL)
         framework_sets = dict.fromkeys((named, tuple(dict.fromkeys((*named, "jax"))), everything))
         if ALL in named:
             framework_sets = {named: None}
@@ -250,7 +250,7 @@ class SectionBuilder:
         is_created = self.population == "created"
         values: dict[str, object] = {
             "frameworks": list(self.request.frameworks),
-            "framework": next(iter(self.view.titles(self.request.frameworks))),
+            "framework": next(iter(self.view.find_titles(self.request.frameworks))),
             "definition": self.request.definition or "tag",
             "since": since if is_created else None,
             "until": until,

@@ -140,7 +140,7 @@ class _QueryCache:
         cache_key = repr((snapshot and snapshot.id, query, parameters))
         if cache_key not in self._rows:
             view = snapshot and SnapshotView(self._store, snapshot)
-            database = view.connection if view else self._store
+            database = view.bind_census() if view else self._store
             self._rows[cache_key] = load(query).run(database, parameters)
         return self._rows[cache_key]
 

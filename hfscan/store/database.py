@@ -57,11 +57,12 @@ class Store:
         """Open the database at `path`; with `write`, create it if it is missing.
 
         A new database that an error leaves empty is removed. With `write`, masks of another
-        release's taxonomy are recomputed. Only one process writes at a time: another one waits, and
-        logs so.
+        release's taxonomy are recomputed. Only one process writes at a time; others wait and log a
+        warning.
 
         Raises DatabaseError where there is no database to read, another process holds it, or the
-        file is damaged, foreign or another version's; StorageError where it cannot be written.
+        file is damaged, is not hfscan's, or has another schema version; StorageError where it
+        cannot be written.
         """
         path = follow_link(path)
         _check_regular(path)
@@ -71,8 +72,8 @@ class Store:
             is_new = not path.exists()
             if is_new and not write:
                 raise DatabaseError(
-                    f"There is no database at {path}. Take a census with `hfscan crawl`, try "
-                    f"`hfscan demo`, or name another file with --db."
+                    f"There is no database at {path}. Create one with `hfscan crawl` or "
+                    "`hfscan demo`, or name another file with --db."
                 )
             if is_new:
                 create_database(path)
@@ -203,7 +204,7 @@ class Store:
     def __enter__(self) -> "Store":
         return self
 
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         is_unused = self._is_new and error is not None and self._is_empty()
         self.connection.close()
         if is_unused:
@@ -252,8 +253,8 @@ def _check_regular(path: Path) -> None:
         )
     if os.name == "posix" and "\\" in str(path.absolute()):  # DuckDB takes it for a slash
         raise DatabaseError(
-            f"{path} cannot be opened: DuckDB supports no backslash in a path. Name another file "
-            "with --db."
+            f"{path} cannot be opened: DuckDB does not support backslashes in paths. Name another "
+            "file with --db."
         )
     if path.is_dir():
         raise DatabaseError(f"{path} is a folder. Name a file in it with --db.")
@@ -280,7 +281,7 @@ def _check_header(path: Path) -> None:
         found = "empty" if not head else "a SQLite database" if head.startswith(b"SQLite") else ""
         raise DatabaseError(
             f"{path} is {found and found + ', '}not a DuckDB database. Name another file with "
-            "--db, or remove this one to begin anew."
+            "--db, or delete this file to start again."
         )
 
 

@@ -5,6 +5,7 @@ observation. Both operations work at any position, so the history of a series de
 snapshots, not on the order in which they were added. The SQL is in sql/history.sql.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ MASKS = ("tag_mask", "weights_mask", "loadable_mask")
 INTERVAL = ("series_id", "model", "valid_from", "valid_to")
 PACKED = "ceil(log2(1.0 + coalesce(downloads, 0)::DOUBLE)), model"
 """An order in which counts compress well: integers take as many bits as the largest nearby."""
-_BATCH_ROWS = 100_000  # that are classified at once, in memory
+_BATCH_ROWS = 100_000  # rows classified at once
 _FOREVER = 2147483647  # stands for no end
 
 
@@ -34,7 +35,7 @@ class SeriesPosition:
 
     series_id: int
     previous: int
-    position: int
+    number: int
     next: int | None
 
 
@@ -51,7 +52,7 @@ class _Statements:
         cursor = None
         for name in names:
             sql = load_statements("history")[name]
-            used = {key: value for key, value in self._parameters.items() if f"${key}" in sql}
+            used = {key: self._parameters[key] for key in re.findall(r"\$(\w+)", sql)}
             cursor = self._store.execute(sql.format(**self._texts, **texts), used)
         return cursor and cursor.fetchall()
 
@@ -75,14 +76,14 @@ def allocate_position(
     if series_id is None:
         (series_id,) = store.fetch_one("SELECT coalesce(max(series_id), 0) + 1 FROM snapshots")
         return SeriesPosition(series_id, 0, 1, None)
-    position = previous + 1
-    if next_ == position:
-        _shift_positions(store, series_id, position)
+    number = previous + 1
+    if next_ == number:
+        _shift_positions(store, series_id, number)
         next_ += 1
-    return SeriesPosition(series_id, previous, position, next_)
+    return SeriesPosition(series_id, previous, number, next_)
 
 
-def _shift_positions(store: Store, series_id: int, position: int) -> None:
+def _shift_positions(store: Store, series_id: int, first: int) -> None:
     columns = {
         "snapshots": ("position",),
         "versions": ("valid_from", "valid_to"),
@@ -93,25 +94,27 @@ def _shift_positions(store: Store, series_id: int, position: int) -> None:
         for name in names:
             store.execute(
                 f"UPDATE {table} SET {name} = {name} + 1 WHERE series_id = ? AND {name} >= ?",
-                [series_id, position],
+                [series_id, first],
             )
 
 
-def insert_snapshot(store: Store, place: SeriesPosition) -> None:
-    """Insert a snapshot that has the models of the view `staged` (see `Staging`)."""
-    statements = _statements(store, place)
+def insert_intervals(store: Store, position: SeriesPosition) -> None:
+    """Insert the intervals of a snapshot that has the models of `staged` (see `Staging`)."""
+    statements = _prepare_statements(store, position)
     statements.run("number_models")
-    _insert_versions(store, statements, place)
+    _insert_versions(store, statements, position)
     statements.run("find_changed_counts")
-    _rebuild_count_intervals(store, place, until=place.position, with_history=bool(place.next))
+    _rebuild_count_intervals(
+        store, position, until=position.number, with_history=bool(position.next)
+    )
     store.execute("DROP TABLE seen")
 
 
-def remove_snapshot(store: Store, place: SeriesPosition) -> None:
-    """Remove the snapshot at a position, as if it had never been there."""
-    statements = _statements(store, place)
+def remove_intervals(store: Store, position: SeriesPosition) -> None:
+    """Remove the snapshot at a position from the intervals, as if it had never been there."""
+    statements = _prepare_statements(store, position)
     statements.run("delete_versions")
-    if place.next is None:
+    if position.next is None:
         statements.run("extend_versions")
     else:
         statements.run("delay_versions", "extend_versions")
@@ -121,26 +124,29 @@ def remove_snapshot(store: Store, place: SeriesPosition) -> None:
     statements.run("find_removed_counts")
     counts = ", ".join(f"NULL::BIGINT AS {name}" for name in COUNTS)
     store.execute(f"CREATE TEMP TABLE seen AS SELECT 0 AS model, {counts} WHERE false")
-    _rebuild_count_intervals(store, place, until=place.next or _FOREVER, with_history=True)
+    _rebuild_count_intervals(store, position, until=position.next or _FOREVER, with_history=True)
     store.execute("DROP TABLE seen")
 
 
-def _statements(store: Store, place: SeriesPosition, **parameters: object) -> _Statements:
+def _prepare_statements(
+    store: Store, position: SeriesPosition, **parameters: object
+) -> _Statements:
     # lists as text: hash() does not tell an empty list from NULL, nor [a], [] from [], [a]
     state = ", ".join(
         f"{name}::VARCHAR" if kind.endswith("[]") else name
         for name, kind in store.columns("versions").items()
         if name not in (*INTERVAL, *MASKS, "at_cutoff")
     )
-    return _Statements(store, {**asdict(place), **parameters, "rows": _BATCH_ROWS}, state=state)
+    parameters |= asdict(position) | {"position": position.number, "rows": _BATCH_ROWS}
+    return _Statements(store, parameters, state=state)
 
 
-def _insert_versions(store: Store, statements: _Statements, place: SeriesPosition) -> None:
+def _insert_versions(store: Store, statements: _Statements, position: SeriesPosition) -> None:
     statements.run("find_new_versions")
-    if place.next is not None:
+    if position.next is not None:
         statements.run("split_old_versions")
     statements.run("end_old_versions")
-    if place.next is not None:  # where the next snapshot has the same state, that begins earlier
+    if position.next is not None:  # where the next snapshot has the same state, that begins earlier
         statements.run("find_reused_versions", "extend_reused_versions", "skip_reused_versions")
         store.execute("DROP TABLE reused")
     columns = [name for name in store.columns("versions") if name not in (*INTERVAL, *MASKS)]
@@ -153,19 +159,19 @@ def _insert_versions(store: Store, statements: _Statements, place: SeriesPositio
 
 
 def _rebuild_count_intervals(
-    store: Store, place: SeriesPosition, *, until: int, with_history: bool
+    store: Store, position: SeriesPosition, *, until: int, with_history: bool
 ) -> None:
     """Rebuild the intervals of the `changed_models` around a position, with the counts of `seen`.
 
     What was valid before the position ends at `until`. `with_history`: some intervals may be in
     `counts_history`.
     """
-    statements = _statements(store, place, until=until, with_history=with_history)
+    statements = _prepare_statements(store, position, until=until, with_history=with_history)
     statements.run("find_overlapping_counts", "delete_overlapping_current_counts")
     if with_history:
         statements.run("delete_overlapping_counts_history")
     statements.run("cut_intervals")
-    if place.next is None:  # what changed differs from before, and nothing comes after
+    if position.next is None:  # what changed differs from before, and nothing comes after
         store.execute("ALTER TABLE pieces RENAME TO intervals")
     else:
         statements.run("merge_intervals")

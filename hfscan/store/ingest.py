@@ -77,14 +77,14 @@ def ingest_files(
     store: Store,
     paths: Sequence[Path],
     new_snapshot: NewSnapshot,
-    accept: Callable[[int], None] | None = None,
+    before_commit: Callable[[int], None] | None = None,
 ) -> Ingested:
     """Ingest the pages of a crawl, or the files and folders of a dump, as one snapshot.
 
-    `accept` is called with the id of the new snapshot before it is committed; if it raises, nothing
-    is stored. The same dump, observed at the same time, is the same snapshot and adds nothing.
-    Raises ImportFileError naming file and line where a file cannot be read, StorageError when the
-    disk is full, and what `accept` raises; the database is then unchanged.
+    `before_commit` is called with the id of the new snapshot before it is committed; if it raises,
+    nothing is stored. The same dump, observed at the same time, is the same snapshot and adds
+    nothing. Raises ImportFileError naming file and line where a file cannot be read, StorageError
+    when the disk is full, and what `before_commit` raises; the database is then unchanged.
     """
     files = dump.find(paths)
     digest = dump.digest(files)
@@ -95,11 +95,12 @@ def ingest_files(
         if existing := _find_existing(store, digest, new_snapshot):
             return existing
         try:
-            limit = store.limited_memory(INGEST_MEMORY_LIMIT)
-            return _ingest(store, files, new_snapshot, digest, accept, limit)
+            memory_limit = store.limited_memory(INGEST_MEMORY_LIMIT)
+            return _ingest(store, files, new_snapshot, digest, before_commit, memory_limit)
         except duckdb.OutOfMemoryException:  # DuckDB cannot spill everything to disk
-            no_limit = contextlib.nullcontext()
-            return _ingest(store, files, new_snapshot, digest, accept, no_limit)
+            return _ingest(
+                store, files, new_snapshot, digest, before_commit, contextlib.nullcontext()
+            )
 
 
 def _find_existing(store: Store, digest: str, new_snapshot: NewSnapshot) -> Ingested | None:
@@ -117,7 +118,7 @@ def _ingest(
     files: Sequence[Path],
     new_snapshot: NewSnapshot,
     digest: str,
-    accept: Callable[[int], None] | None,
+    before_commit: Callable[[int], None] | None,
     memory_limit: contextlib.AbstractContextManager[None],
 ) -> Ingested:
     is_import = new_snapshot.kind == "import"
@@ -128,8 +129,8 @@ def _ingest(
             check_models(store, new_snapshot.origin)
         with memory_limit, store.transaction():
             ingested = _insert_staged(store, staging, new_snapshot, digest, conversion)
-            if accept is not None:
-                accept(ingested.snapshot)
+            if before_commit is not None:
+                before_commit(ingested.snapshot)
             return ingested
 
 
@@ -142,7 +143,7 @@ def _insert_staged(
 ) -> Ingested:
     """Insert a snapshot of the staged rows; count the rows that are excluded.
 
-    It is not complete if rows are excluded without knowing of which model they are.
+    The snapshot is stored as incomplete if an excluded row cannot be attributed to a model.
     """
     unknown_keys = count_unknown_keys(store)
     unreadable = _count_unreadable(store, None, "maybe_private", "private")
@@ -159,11 +160,11 @@ def _insert_staged(
             f"FROM models_in({new_snapshot.base}) ANTI JOIN staged USING (key)"
         )
     lost = excluded["missing_id"] + excluded["maybe_private"]
-    lost += conversion.oversized + conversion.unreadable
+    lost += conversion.oversized + conversion.damaged
     if conversion.partial or (new_snapshot.complete and lost):
         new_snapshot = replace(new_snapshot, complete=False)
     unreadable += _count_unreadable(store, new_snapshot.base)
-    snapshot, models = _insert_snapshot(store, new_snapshot, digest, unreadable)
+    snapshot, models = _add_snapshot(store, new_snapshot, digest, unreadable)
     return Ingested(
         snapshot,
         models,
@@ -172,7 +173,7 @@ def _insert_staged(
         unknown_keys=unknown_keys,
         unreadable=unreadable,
         oversized=conversion.oversized,
-        damaged=conversion.unreadable,
+        damaged=conversion.damaged,
         shared_ids=shared_ids,
         shared_id=shared_id,
         partial=conversion.partial,
@@ -197,7 +198,7 @@ def _deduplicate(store: Store, staging: Staging, column: str, order: str) -> tup
     return excluded, value
 
 
-def _insert_snapshot(
+def _add_snapshot(
     store: Store, new_snapshot: NewSnapshot, digest: str, unreadable: Sequence[Unreadable]
 ) -> tuple[int, int]:
     """Insert a snapshot of the staged rows; return its id and its number of models."""
@@ -222,8 +223,8 @@ def _insert_snapshot(
         "missing_columns": missing_columns if models else [],
     }
     observed_to = to_utc_naive(new_snapshot.observed_to, truncate=True)
-    place = history.allocate_position(store, scope, observed_to)
-    history.insert_snapshot(store, place)
+    position = history.allocate_position(store, scope, observed_to)
+    history.insert_intervals(store, position)
     row = scope | {
         "kind": new_snapshot.kind,
         "origin": new_snapshot.origin,
@@ -236,8 +237,8 @@ def _insert_snapshot(
         "recorded_at": to_utc_naive(datetime.now(UTC), truncate=True),
         "digest": digest,
         "unreadable": [dataclasses.asdict(column) for column in unreadable],
-        "series_id": place.series_id,
-        "position": place.position,
+        "series_id": position.series_id,
+        "position": position.number,
     }
     (snapshot,) = store.fetch_one(
         f"INSERT INTO snapshots ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) "
@@ -256,9 +257,10 @@ def _stored_columns(store: Store) -> list[str]:
 def _count_unreadable(
     store: Store, base: int | None, condition: str = "true", only: str | None = None
 ) -> list[Unreadable]:
-    """Count the staged models of which each column (or `only` this one) could not be read.
+    """Return how many staged models lack a readable value, and an example, for each column.
 
-    With an example; for models carried over, it is the one of the snapshot `base`.
+    `only`: just for this column. For models carried over, the example is that of the snapshot
+    `base`.
     """
     counts = store.execute(
         f"""

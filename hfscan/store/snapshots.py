@@ -140,7 +140,7 @@ def delete_snapshots(store: Store, *ids: int) -> list[Snapshot]:
     deleted = [snapshot for snapshot in known if snapshot.id in ids]
     with store.transaction():
         for snapshot in deleted:
-            history.remove_snapshot(store, history.find_position(store, snapshot.id))
+            history.remove_intervals(store, history.find_position(store, snapshot.id))
             store.execute("DELETE FROM snapshots WHERE id = ?", [snapshot.id])
     return deleted
 

@@ -9,8 +9,8 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hfscan import export, pipeline
 from hfscan.errors import StorageError, SuspiciousDropError
@@ -86,8 +86,10 @@ class LocalTarget:
                 state = self.read_state()
                 if state is not None and state.snapshot == run.latest.id:
                     return state, False
-                for stage in (_check, _prune, _export, _report):
-                    stage(run)
+                _check(run)
+                _prune(run)
+                _export(run)
+                _report(run)
                 new, observed_to = run.latest, f"{run.latest.observed_to:%FT%TZ}"
                 state = SnapshotState(
                     new.id, new.kind, observed_to, new.models, _format_message(run),
@@ -140,13 +142,17 @@ def _crawl(db: Path, options: SyncOptions) -> None:
     if snapshots and snapshots[-1].observed_to.date() >= options.now.date():
         return
     is_full = options.full or _is_full_crawl_due(snapshots, options.now)
-    (partial(pipeline.crawl, Scope()) if is_full else pipeline.update)(
-        endpoint=options.endpoint.rstrip("/"),
-        token=options.token,
-        db=db,
-        rewrite_links=options.rewrite_links,
-        progress=options.progress,
-    )
+    access: dict[str, Any] = {
+        "endpoint": options.endpoint.rstrip("/"),
+        "token": options.token,
+        "db": db,
+        "rewrite_links": options.rewrite_links,
+        "progress": options.progress,
+    }
+    if is_full:
+        pipeline.crawl(Scope(), **access)
+    else:
+        pipeline.update(**access)
 
 
 def _is_full_crawl_due(snapshots: list[Snapshot], now: datetime) -> bool:
@@ -215,5 +221,5 @@ def _format_message(run: _Run) -> str:
 
 
 def _format_share(store: Store, snapshot: Snapshot) -> str:
-    figures = SnapshotView(store, snapshot).exclusivity(FigureRequest())
+    figures = SnapshotView(store, snapshot).compute_exclusivity(FigureRequest())
     return format_percent(next(figures).share)

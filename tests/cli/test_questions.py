@@ -118,7 +118,7 @@ def test_explain_under_each_definition(ask):
 
 def test_explain_names_what_is_missing(ask):
     ask.observe("2024-01-01", BERT, keras("bob/k"))
-    with pytest.raises(NotFoundError, match=r"has no model 'eve/BERT'. There is ann/bert\."):
+    with pytest.raises(NotFoundError, match=r"has no model 'eve/BERT'. Similar names: ann/bert\."):
         ask("explain", "eve/BERT")
     assert "weights: unknown, because its file names are not known" in ask("explain", "bob/k")
 

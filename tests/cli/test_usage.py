@@ -85,7 +85,7 @@ def test_mistyped_words_get_a_hint(arguments, hint):
         (("query", "SELECT 1", "--param", "a=1"), 2, "takes no parameters"),
         (("query", "changes", "--param", "later=9"), 7, "There is no snapshot '9'"),
         (("trend", "--formats", "--frameworks", "tensorfow"), 2, "'tensorflow'"),
-        (("explain", "ann/m01"), 7, "There is ann/m0"),
+        (("explain", "ann/m01"), 7, "Similar names: ann/m0"),
         (("explain", "no/such"), 7, "has no model 'no/such'"),
         (("delete", "9"), 7, "There is no snapshot 9"),
     ],

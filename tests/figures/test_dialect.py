@@ -84,7 +84,7 @@ def test_spark_counts_as_duckdb(tmp_path):
     with Store.open(db) as store:
         snapshot = list_snapshots(store)[0]
         export.export(store, folder, snapshot=snapshot)
-        connection = SnapshotView(store, snapshot).connection
+        connection = SnapshotView(store, snapshot).bind_census()
         expected = []
         for name, parameters in cases:
             expected.append(load(name).run(connection, parameters))

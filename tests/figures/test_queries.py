@@ -48,14 +48,14 @@ def test_two_views_of_one_store_keep_their_snapshots(store):
     first, second = (SnapshotView.choose(store, None, snapshot=number) for number in (1, 2))
     counts = {
         view.snapshot.id: sum(
-            figure.denominator for figure in view.exclusivity(FigureRequest(weight=weight))
+            figure.denominator for figure in view.compute_exclusivity(FigureRequest(weight=weight))
         )
         for weight in ("models", "downloads")
         for view in (first, second, first)
     }
     assert counts[1] != counts[2]
     for view in (first, second, first):
-        rows = view.connection.execute("SELECT DISTINCT snapshot FROM census").fetchall()
+        rows = view.bind_census().execute("SELECT DISTINCT snapshot FROM census").fetchall()
         assert rows == [(view.snapshot.id,)]
 
 
@@ -67,7 +67,7 @@ def test_query_has_a_header_and_runs(store, name, snapshot):
     assert query.answers.endswith("?")
     assert query.chart
     assert all(parameter.meaning for parameter in query.parameters)
-    connection = SnapshotView.choose(store, None, snapshot=snapshot).connection
+    connection = SnapshotView.choose(store, None, snapshot=snapshot).bind_census()
     result = connection.execute(query.sql, query.bind(connection, {}))
     assert query.columns.keys() <= {column[0] for column in result.description}
     assert COLUMN_FORMATS.issuperset(query.columns.values())
@@ -166,8 +166,8 @@ def test_transitions_by_library_are_recounted(store, old, new):
 
 def test_contradicting_figures_are_found(store):
     view = SnapshotView.choose(store, None, snapshot=2)
-    figures = list(view.exclusivity(FigureRequest(by="library", top=3)))
-    figures += view.exclusivity(FigureRequest())
+    figures = list(view.compute_exclusivity(FigureRequest(by="library", top=3)))
+    figures += view.compute_exclusivity(FigureRequest())
     check_totals(view, figures)
     for index in range(len(figures)):
         if figures[index].name == "available":

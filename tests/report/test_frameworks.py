@@ -60,7 +60,7 @@ def test_each_framework_can_be_compared_alone(db, name):
         view = SnapshotView.choose(store, None)
         for year in (None, 2023):
             texts = written(build(view, ReportRequest(year, (name,))))
-        names = view.titles((name,))
+        names = view.find_titles((name,))
         for per in ("year", "month", "snapshot"):
             assert group_table(
                 list(compute_trend(view, FigureRequest((name,)), per=per)), per, names

@@ -35,7 +35,7 @@ def store(censuses):
 def test_shares_on_the_page(store, row, asked):
     view = SnapshotView.choose(store, YEAR, snapshot=2)
     shares = [
-        next(iter(view.exclusivity(FigureRequest(frameworks, period=YEAR, **asked)))).share
+        next(iter(view.compute_exclusivity(FigureRequest(frameworks, period=YEAR, **asked)))).share
         for frameworks in (PAIR, (*PAIR, "jax"), (ALL,))
     ]
     assert f"| {row} | {' | '.join(map(format_percent, shares))} |" in PAGE
@@ -51,7 +51,7 @@ def test_counts_on_the_page(store):
     only, included = (
         next(
             iter(
-                view.exclusivity(
+                view.compute_exclusivity(
                     FigureRequest(PAIR, period=YEAR, population="created", cutoff=cutoff)
                 )
             )

@@ -80,7 +80,7 @@ def test_view_census_is_the_newest_snapshot(censuses):
         shipped = ask("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
         view = SnapshotView.latest(store)
         assert shipped == [(view.snapshot.id, view.snapshot.models)]
-        first = SnapshotView.latest(store, snapshot=1).connection  # shadows the file's view
+        first = SnapshotView.latest(store, snapshot=1).bind_census()  # shadows the file's view
         snapshots = first.execute("SELECT DISTINCT snapshot FROM census").fetchall()
         assert snapshots == [(1,)]
     with duckdb.connect(censuses, read_only=True) as connection:

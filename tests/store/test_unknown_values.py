@@ -18,14 +18,15 @@ def test_unknown_is_left_out_of_every_denominator(imported):
     view = SnapshotView.latest(imported.store)
     pair = ("pytorch", "tensorflow")
     shares = {
-        (figure.name, figure.framework): figure for figure in view.exclusivity(FigureRequest(pair))
+        (figure.name, figure.framework): figure
+        for figure in view.compute_exclusivity(FigureRequest(pair))
     }
     assert shares["exclusive", "pytorch"].denominator == 3
     assert (shares["none", None].numerator, shares["none", None].denominator) == (1, 4)
     assert shares["exclusive", "pytorch"].coverage == 0.5
     assert shares["none", None].coverage == round(4 / 6, 6)
     by_author = FigureRequest(pair, weight="authors")
-    coverage = {figure.name: figure.coverage for figure in view.exclusivity(by_author)}
+    coverage = {figure.name: figure.coverage for figure in view.compute_exclusivity(by_author)}
     assert coverage["exclusive"] == round(1 / 3, 6)  # of a, b and c, the tags of b are unknown
     assert coverage["none"] == round(2 / 3, 6)
     groups = {

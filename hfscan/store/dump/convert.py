@@ -26,13 +26,13 @@ _SPACE = re.compile(r"\s*")
 
 @dataclass(frozen=True)
 class Conversion:
-    """Rows that were left out: larger than LARGEST_OBJECT, or not to be read.
+    """Rows that were left out: larger than LARGEST_OBJECT, or damaged, so that they cannot be read.
 
     `partial`: by what they say themselves, the files hold a part of the rows that there are.
     """
 
     oversized: int = 0
-    unreadable: int = 0
+    damaged: int = 0
     partial: bool = False
 
 
@@ -42,7 +42,7 @@ def convert(files: Sequence[DumpFile], to: Path) -> Conversion:
     Raises ImportFileError naming the file, and the line where one is to blame, when it cannot be
     read or holds something else than models. Raises StorageError when the disk is full.
     """
-    oversized = unreadable = models = announced = 0
+    oversized = damaged = models = announced = 0
     partial = False
     with translate_os_errors(to.parent), to.open("wb") as out:
         for file in files:
@@ -51,17 +51,17 @@ def convert(files: Sequence[DumpFile], to: Path) -> Conversion:
             for row in read(file, to.parent, unwrapper):
                 # between tokens a line break is a space, within text it is escaped
                 out.write(msgspec.json.encode(row).replace(b"\n", b" ") + b"\n")
-            if not unwrapper.models and (unwrapper.stranger or unwrapper.unreadable):
+            if not unwrapper.models and (unwrapper.stranger or unwrapper.damaged):
                 raise ImportFileError(
                     f"{file.path} holds no models, but {unwrapper.stranger or 'damaged text'}. "
                     f"{EXPECTED} Nothing was imported."
                 )
             oversized += unwrapper.oversized
-            unreadable += unwrapper.unreadable
+            damaged += unwrapper.damaged
             models += unwrapper.models
             announced = max(announced, unwrapper.announced)
             partial = partial or unwrapper.partial
-    return Conversion(oversized, unreadable, partial or models < announced)
+    return Conversion(oversized, damaged, partial or models < announced)
 
 
 def _json_rows(file: DumpFile, scratch: Path, unwrapper: Unwrapper) -> Iterator[object]:
@@ -134,7 +134,7 @@ def _csv_rows(file: DumpFile, scratch: Path, unwrapper: Unwrapper) -> Iterator[o
                 if len(cells) == len(names):
                     yield from _csv_row(names, cells, unwrapper)
                 elif cells:
-                    unwrapper.unreadable += 1
+                    unwrapper.damaged += 1
         except csv.Error as error:
             raise ImportFileError(
                 f"{file.path}, line {reader.line_num} is not valid CSV ({error}). "

@@ -29,13 +29,13 @@ _decode_rows = msgspec.json.Decoder(list[list[msgspec.Raw]]).decode
 class Unwrapper:
     """Yields the models of JSON values, and counts what it leaves out.
 
-    `models` have an id. `oversized` and `unreadable` are left out. `stranger` describes the first
+    `models` have an id. `oversized` and `damaged` are left out. `stranger` describes the first
     value that is no model; None where there is none. `announced`: rows that there are in all, as a
     page of the dataset viewer or of a search says; `partial`: it says that these are not all.
     """
 
     def __init__(self) -> None:
-        self.models = self.oversized = self.unreadable = self.announced = 0
+        self.models = self.oversized = self.damaged = self.announced = 0
         self.partial = False
         self.stranger: str | None = None
 
@@ -44,7 +44,7 @@ class Unwrapper:
         try:
             value, opened = _open(value)
         except _INVALID:
-            self.unreadable += 1
+            self.damaged += 1
             return
         if isinstance(opened, list) and depth < _DEEPEST:
             for item in opened:
@@ -58,7 +58,7 @@ class Unwrapper:
         try:
             yield from self._of_fields(value, fields, depth)
         except msgspec.DecodeError:  # in what lies deeper
-            self.unreadable += 1
+            self.damaged += 1
 
     def _of_fields(self, value: Text, fields: Row, depth: int) -> Iterator[Row]:
         row = rename(fields, _NULL)
@@ -91,7 +91,7 @@ class Unwrapper:
 
     def _from_table(self, names: list[str], rows: _Cells, depth: int) -> Iterator[Row]:
         models = [dict(zip(names, row, strict=True)) for row in rows if len(row) == len(names)]
-        self.unreadable += len(rows) - len(models)
+        self.damaged += len(rows) - len(models)
         for model in models:
             yield from self._from_object(msgspec.json.encode(model), model, depth)
 
@@ -110,7 +110,7 @@ class Unwrapper:
         try:
             value, opened = _open(value)
         except _INVALID:
-            self.unreadable += 1
+            self.damaged += 1
             return
         if not isinstance(opened, dict):
             yield self._no_model(_kind(value))
@@ -133,7 +133,7 @@ class Unwrapper:
         try:
             msgspec.json.decode(value)  # `Raw` is not looked into
         except _INVALID:
-            self.unreadable += 1
+            self.damaged += 1
             return
         self.models += 1
         yield row
