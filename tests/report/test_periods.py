@@ -81,7 +81,7 @@ def test_2022_begins_at_the_cutoff(db):
     text = plain(ask(db, "report", "--year", 2022))
     assert "created from 2 March to 31 December 2022 that support" in text
     assert "The Hub's creation dates begin on 2 March 2022, 23:29 UTC." in text
-    assert "dated to 2022 by an import" in text
+    assert "an imported data set dates to 2022" in text
     assert "Existing at the end of 2022" in text
 
 
