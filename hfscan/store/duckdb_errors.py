@@ -46,9 +46,10 @@ def to_storage_error(error: duckdb.Error) -> Exception:
     """Return StorageError if a disk was full, else the error itself."""
     if not is_full(error):
         return error
+    reason = "File too large" if "File too large" in str(error) else "the disk is full"
     return StorageError(
-        f"The database could not be written: {first_line(error)}. It was not changed. Free some "
-        "space and run the same command again."
+        f"The database could not be written: {reason}. It was not changed. Free some space and run "
+        "the same command again."
     )
 
 

@@ -105,7 +105,9 @@ def test_unreadable_values_are_reported(tmp_path):
     assert listed[0]["unreadable"][0] == "created_at of 1 model, e.g. '06/01/2023'"
     report = invoke(cli, ["report", "--year", "2023", "--db", str(db)])
     assert report.exit_code == 0
-    assert "created_at of 1 of 2 models could not be read" in report.stdout.replace("\n", " ")
+    assert "the field created_at could not be read for 1 of 2 models" in report.stdout.replace(
+        "\n", " "
+    )
 
 
 def test_huge_downloads_stop_no_report(run_cli, tmp_path):

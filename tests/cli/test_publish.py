@@ -93,8 +93,8 @@ def test_publish_refuses_wrong_targets(hub, publish) -> None:
     assert hub.datasets["ann/hidden"].private
     assert publish("ann/hidden").startswith("No changes")
     publish("ann/open")
-    assert "public already" in publish("ann/open", "--private", code=4)
-    assert "needs a token" in publish("ann/census", token=None, code=4)
+    assert "already public" in publish("ann/open", "--private", code=4)
+    assert "requires a token" in publish("ann/census", token=None, code=4)
     assert "token was refused" in publish("ann/census", token="hf_wrong", code=4)
     assert "cannot be published" in publish("bob/census", code=4)
     assert "cannot be published" in publish("not a name", code=4)

@@ -86,7 +86,7 @@ def test_report_has_transitions_of_earlier_models(ask):
     page = ask("report", "--format", "html")
     assert "Models in the snapshot of 1 February 2023" in re.sub(r"</?span[^>]*>", "", page)
     assert 'aria-label="group -; before' not in page
-    flow = "before TensorFlow only; after (not there); models 1; before total 1; after total 1"
+    flow = "Before TensorFlow only; After (not there); Models 1"
     assert f'aria-label="{flow}"' in page
 
 
