@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 
 import pytest
 from processes import run_hfscan
@@ -177,3 +178,16 @@ def test_exit_codes_are_unique_and_documented(request):
     page = (request.config.rootpath / "docs" / "cli.md").read_text(encoding="utf-8")
     for code in codes:
         assert re.search(rf"^\| {code} \|", page, re.MULTILINE), code
+
+
+def test_command_leaves_threads_of_its_caller(run_cli):
+    """A program that calls the command line goes on after it."""
+    event = threading.Event()
+    thread = threading.Thread(target=event.wait, args=(30,))
+    thread.start()
+    try:
+        assert run_cli("frameworks")[0] == 0
+        assert thread.is_alive()
+    finally:
+        event.set()
+        thread.join()

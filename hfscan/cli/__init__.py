@@ -118,7 +118,8 @@ def main() -> None:
             code = _handle_error(error, signals)
     if signals.received is signal.SIGTERM:
         code = _TERMINATED
-    if any(not thread.daemon for thread in {*threading.enumerate()} - {threading.main_thread()}):
+    others = set(threading.enumerate()) - {threading.main_thread()}
+    if signals.received and any(not thread.daemon for thread in others):
         sys.stderr.flush()
         os._exit(code)  # do not wait for a worker that waits for the Hub
     sys.exit(code)
