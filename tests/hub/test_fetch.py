@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fetching import RETRY, ids, run_fetch
+from fetching import RETRY, Stop, ids, run_fetch, stop_at
 from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
@@ -210,16 +210,6 @@ def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
 
 
 def test_interrupted_fetch_requests_no_page_twice(tmp_path: Path) -> None:
-    class Stop(BaseException):
-        pass
-
-    def stop_at(pages: int) -> Any:
-        def progress(state: hub.Progress) -> None:
-            if state.pages == pages:
-                raise Stop
-
-        return progress
-
     with serving() as server:
         for pages in (3, 4, 9):
             with pytest.raises(Stop):

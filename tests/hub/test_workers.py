@@ -190,23 +190,13 @@ def test_workers_agree_while_models_change(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.parametrize("workers", [2, 6])
 def test_interrupted_workers_repeat_no_finished_page(tmp_path: Path, workers: int) -> None:
-    class Stop(BaseException):
-        pass
-
-    def stop_at(pages: int) -> Any:
-        def progress(state: hub.Progress) -> None:
-            if state.pages == pages:
-                raise Stop
-
-        return progress
-
     with serving(latency=0.002) as server:
         if workers > 2:
             save_cursors(server, tmp_path)
         stops = (7, 20, 21, 60)
         for pages in stops:
-            with pytest.raises(Stop):
-                run_fetch(server, tmp_path, workers=workers, progress=stop_at(pages))
+            with pytest.raises(fetching.Stop):
+                run_fetch(server, tmp_path, workers=workers, progress=fetching.stop_at(pages))
         result = run_fetch(server, tmp_path, workers=workers)
         assert ids(result) == IDS
         targets = Counter(request.target for request in server.requests)

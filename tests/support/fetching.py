@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,3 +36,17 @@ def fetched_models(result: hub.FetchResult) -> list[dict[str, Any]]:
 def ids(result: hub.FetchResult) -> list[str]:
     """Return the `_id`s of all pages, in order."""
     return [model["_id"] for model in fetched_models(result)]
+
+
+class Stop(BaseException):
+    """Stands for an interruption of a fetch."""
+
+
+def stop_at(pages: int) -> Callable[[hub.Progress], None]:
+    """Return a progress callback that raises Stop when this many pages are fetched."""
+
+    def progress(state: hub.Progress) -> None:
+        if state.pages == pages:
+            raise Stop
+
+    return progress

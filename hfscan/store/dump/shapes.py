@@ -30,8 +30,8 @@ class Unwrapper:
     """Yields the models of JSON values, and counts what it leaves out.
 
     `models` have an id. `oversized` and `damaged` are left out. `stranger` describes the first
-    value that is no model; None where there is none. `announced`: rows that there are in all, as a
-    page of the dataset viewer or of a search says; `partial`: it says that these are not all.
+    value that is not a model, or is None. `announced`: the total number of rows that a page of the
+    dataset viewer or of a search states; `partial`: it states that this page is incomplete.
     """
 
     def __init__(self) -> None:
