@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fetching import run_fetch
 from servers import RawServer, Send, answer, models, serving
 
 from hfscan import hub
@@ -114,13 +115,8 @@ def test_fetch_survives_interim_answers_that_end(tmp_path: Path) -> None:
         body = PAGE if "cursor" not in target else b"[]"
         send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50 + answer(body))
 
-    walk: dict[str, Any] = {
-        "token": None,
-        "journal": tmp_path,
-        "retry_policy": RETRY,
-        "workers": 1,
-    }
-    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
+    with serving(script) as server:
+        result = run_fetch(server, tmp_path, retry_policy=RETRY, workers=1)
         assert result.models == 3
 
 
@@ -161,13 +157,8 @@ def test_fetch_ignores_quotas_that_are_none(tmp_path: Path, headers: list[str]) 
     def script(server: RawServer, send: Send, target: str) -> None:
         send(answer(PAGE if "cursor" not in target else b"[]", *headers))
 
-    walk: dict[str, Any] = {
-        "token": None,
-        "journal": tmp_path,
-        "retry_policy": RETRY,
-        "workers": 1,
-    }
-    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
+    with serving(script) as server:
+        result = run_fetch(server, tmp_path, retry_policy=RETRY, workers=1)
         assert result.models == 3
 
 
@@ -181,13 +172,8 @@ def test_fetch_retries_soon_after_an_unreadable_wait(tmp_path: Path, after: str)
         else:
             send(answer(PAGE if "cursor" not in target else b"[]"))
 
-    walk: dict[str, Any] = {
-        "token": None,
-        "journal": tmp_path,
-        "retry_policy": RETRY,
-        "workers": 1,
-    }
-    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
+    with serving(script) as server:
+        result = run_fetch(server, tmp_path, retry_policy=RETRY, workers=1)
         assert result.models == 3
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fetching import run_fetch
 from servers import RawServer, Send, answer, models, serving
 
 from hfscan import hub
@@ -105,13 +106,8 @@ def test_fetch_ends_beyond_a_bad_last_row(tmp_path: Path) -> None:
         bad = b'[{"_id":null,"id":"a/b"}]'
         send(answer(bad if "cursor" in target else json.dumps(GOOD).encode()))
 
-    walk: dict[str, Any] = {
-        "token": None,
-        "journal": tmp_path,
-        "retry_policy": RETRY,
-        "workers": 1,
-    }
-    with serving(script) as server, hub.fetch(Scope(), endpoint=server.url, **walk) as result:
+    with serving(script) as server:
+        result = run_fetch(server, tmp_path, retry_policy=RETRY, workers=1)
         assert result.models == len(GOOD)
         assert result.skipped_rows == {"without a valid _id": 1}
         assert not result.is_complete

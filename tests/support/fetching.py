@@ -4,9 +4,7 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from testhub import FakeHub
+from typing import Any, Protocol
 
 from hfscan import hub
 from hfscan.hub.retry import RetryPolicy
@@ -15,8 +13,15 @@ from hfscan.scope import Scope
 RETRY = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=2)
 
 
+class Server(Protocol):
+    """A local server, of any kind."""
+
+    @property
+    def url(self) -> str: ...
+
+
 def run_fetch(
-    server: FakeHub, journal: Path, scope: Scope | None = None, **options: Any
+    server: Server, journal: Path, scope: Scope | None = None, **options: Any
 ) -> hub.FetchResult:
     """Fetch the models of a scope (default: all) and close the journal."""
     options = {"retry_policy": RETRY} | options
