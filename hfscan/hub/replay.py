@@ -162,7 +162,8 @@ def _select_disjoint(id_range: IdRange, records: Iterable[PageRecord]) -> list[P
     selected: list[PageRecord] = []
     low = id_range.low
     for record in sorted(records, key=_sort_key):
-        if low <= record.low and record.high <= id_range.high:
+        is_superseded = record.is_cut and record.low == record.high  # its next URL skips models
+        if low <= record.low and record.high <= id_range.high and not is_superseded:
             selected.append(record)
             low = record.high
     while True:

@@ -1,5 +1,6 @@
 """Several workers, from both ends and from saved cursors, return each model exactly once."""
 
+import itertools
 import random
 import re
 from base64 import b64decode, b64encode
@@ -7,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -210,6 +212,44 @@ def test_a_damaged_page_is_fetched_again(tmp_path: Path) -> None:
         for place in (3, -3):
             result.pages[place].write_bytes(b"damaged")
             assert ids(run_fetch(server, tmp_path, workers=2)) == IDS
+
+
+class Meeting(Faults):
+    """Delay responses so that two workers hold the last page, and the one from above is late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests = Counter[bool]()
+        self.both_requested, self.written_below = Event(), Event()
+
+    def pick(self, target: str) -> str | None:
+        is_ascending = "direction=1" in target
+        self.requests[is_ascending] += 1
+        if self.requests[is_ascending] == 2 and is_ascending:
+            self.both_requested.wait(10)
+        elif self.requests[is_ascending] == 2:
+            self.both_requested.set()
+            self.written_below.wait(10)
+        return None
+
+    def progress(self, state: hub.Progress) -> None:
+        if state.pages == 3:
+            self.written_below.set()
+
+
+def test_damage_where_two_workers_met_leaves_no_gap(tmp_path: Path) -> None:
+    population = Population.synthetic(23, seed=3)
+    meeting = Meeting()
+    with serving(population, faults=meeting) as server:
+        result = run_fetch(server, tmp_path, workers=2, progress=meeting.progress)
+        assert meeting.written_below.is_set()
+        intact = {file.name: file.read_bytes() for file in result.journal.folder.iterdir()}
+        pages = [name for name in intact if name.endswith(".gz")]
+        assert len(pages) > len(result.pages)  # the late page had nothing new
+        for lost in [*itertools.combinations(pages, 1), *itertools.combinations(pages, 2)]:
+            for name, body in intact.items():
+                (result.journal.folder / name).write_bytes(b"" if name in lost else body)
+            assert ids(run_fetch(server, tmp_path, workers=2)) == list(population.ids), lost
 
 
 @pytest.mark.parametrize("seed", range(8))
