@@ -2,14 +2,14 @@
 -- answers: Which accounts own the most models exclusive to a framework, what is their share, and what is the framework's share without them?
 -- param framework VARCHAR = pytorch : the framework that the models are exclusive to
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared
--- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files) or loadable
+-- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files), loadable or best (evidence)
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param cutoff VARCHAR = included : models at the creation-date cutoff: included or excluded
 -- param top INTEGER = 20 : number of accounts to return
 -- values framework: <frameworks>
 -- values frameworks: <frameworks>, all
--- values definition: tag, weights, loadable
+-- values definition: tag, weights, loadable, best
 -- values cutoff: included, excluded
 -- column share: share
 -- column cumulative_share: share
@@ -20,7 +20,7 @@
 WITH supported AS (
     SELECT
         coalesce(author, '(none)') AS author,
-        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask)
+        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask, best_mask)
             & (SELECT bit_or(mask) FROM frameworks_compared($frameworks::VARCHAR[])) AS supported
     FROM census
     WHERE

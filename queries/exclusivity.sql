@@ -1,7 +1,7 @@
 -- title: Framework exclusivity
 -- answers: How many models support exactly one of the frameworks compared, several of them, or none?
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared; all: every framework and runtime
--- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files) or loadable
+-- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files), loadable or best (evidence)
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param tag VARCHAR = NULL : only models with this tag; ending in a colon, with any tag of that prefix (arxiv:)
@@ -11,7 +11,7 @@
 -- param by VARCHAR = NULL : the grouping, one row per group; NULL for no groups
 -- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
 -- values frameworks: <frameworks>, all
--- values definition: tag, weights, loadable
+-- values definition: tag, weights, loadable, best
 -- values cutoff: included, excluded, only
 -- values weight: models, downloads, authors
 -- values by: month, year, task, library, author, license, architecture, language, size, gated, region
@@ -34,7 +34,7 @@ tally AS (
             WHEN 'gated' THEN named_or_none(gated, 'gated', unreadable)
             WHEN 'region' THEN single_value(tag_values(tags, 'region:'))
         END AS group_name,
-        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask)
+        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask, best_mask)
             & (SELECT bit_or(mask) FROM compared) AS supported,
         -- grouped by author only where needed, because there are many
         CASE WHEN $weight::VARCHAR = 'authors' OR $exclude_top_authors::INTEGER > 0 THEN coalesce(author, '(none)') END

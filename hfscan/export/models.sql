@@ -10,23 +10,17 @@ SELECT
     files AS siblings,
     CASE WHEN base_models IS NOT NULL OR base_relation IS NOT NULL THEN {
         'relation': base_relation,
-        'models': list_transform(base_models, lambda one: {'id': one})
+        'models': list_transform(base_models, lambda base: {'id': base})
     } END AS "baseModels",
     CASE WHEN parameters IS NOT NULL AND NOT of_gguf THEN {'total': parameters} END AS safetensors,
     CASE WHEN parameters IS NOT NULL AND of_gguf THEN {'total': parameters} END AS gguf,
     CASE WHEN model_type IS NOT NULL OR architectures IS NOT NULL THEN {
         'model_type': model_type, 'architectures': architectures
     } END AS config,
-    CASE WHEN tag_mask IS NOT NULL THEN list_transform(
-        list_filter(frameworks, lambda one: (tag_mask >> one.bit) & 1 = 1), lambda one: one.name
-    ) END AS frameworks_by_tags,
-    CASE WHEN weights_mask IS NOT NULL THEN list_transform(
-        list_filter(frameworks, lambda one: (weights_mask >> one.bit) & 1 = 1),
-        lambda one: one.name
-    ) END AS frameworks_by_weights,
-    CASE WHEN loadable_mask IS NOT NULL THEN list_transform(
-        list_filter(frameworks, lambda one: (loadable_mask >> one.bit) & 1 = 1), lambda one: one.name
-    ) END AS frameworks_by_use
+    names_of_mask(tag_mask, frameworks) AS frameworks_by_tags,
+    names_of_mask(weights_mask, frameworks) AS frameworks_by_weights,
+    names_of_mask(loadable_mask, frameworks) AS frameworks_loadable,
+    names_of_mask(best_mask, frameworks) AS frameworks_by_best_evidence
 FROM (
     SELECT *,
         coalesce(list_contains(tags, 'gguf') AND NOT list_contains(tags, 'safetensors'), false)

@@ -1,7 +1,7 @@
 """Classify models by framework, under taxonomy.toml: as SQL and in Python."""
 
 from hfscan.frameworks.classify import Classification, Evidence, classify
-from hfscan.frameworks.masks import is_current, masks_sql, reclassify, write_taxonomy
+from hfscan.frameworks.masks import MASKS, is_current, masks_sql, reclassify, write_taxonomy
 from hfscan.frameworks.taxonomy import (
     DEFINITIONS,
     Definition,
@@ -14,6 +14,7 @@ from hfscan.frameworks.taxonomy import (
 
 __all__ = [
     "DEFINITIONS",
+    "MASKS",
     "Classification",
     "Definition",
     "Evidence",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hfscan.frameworks.taxonomy import Definition, Rule, Taxonomy, pattern, taxonomy
@@ -25,14 +25,15 @@ class Evidence:
 class Classification:
     """The frameworks that a model supports under each definition, as keys of the taxonomy.
 
-    `weights` is None if its file names are unknown, `tag` and `loadable` if its tags are.
-    `evidence` has at least one item for each framework and definition; what holds under `tag` or
-    `weights` holds under `loadable`, without evidence of its own.
+    `weights` is None if its file names are unknown, `tag` and `loadable` if its tags are, `best` if
+    both are. `evidence` has at least one item for each framework and definition; what holds under
+    `tag` or `weights` holds under `loadable`, without evidence of its own.
     """
 
     tag: frozenset[str] | None
     weights: frozenset[str] | None
     loadable: frozenset[str] | None
+    best: frozenset[str] | None
     evidence: tuple[Evidence, ...] = field(default=(), repr=False, compare=False)
 
 
@@ -86,11 +87,13 @@ def classify(model: Mapping[str, Any]) -> Classification:
     supported = _frameworks(tag) | _frameworks(weights)
     has_tags = model.get("tags") is not None  # without, the library may be unknown
     loadable = list(_by_usability(known, facts, supported)) if has_tags else []
+    best = list(_by_best(known, facts, weights, tag, has_files=siblings is not None))
     return Classification(
         _frameworks(tag) if has_tags else None,
         None if siblings is None else _frameworks(weights),
         supported | _frameworks(loadable) if has_tags else None,
-        (*tag, *weights, *loadable),
+        _frameworks(best) if has_tags or siblings is not None else None,
+        (*tag, *weights, *loadable, *best),
     )
 
 
@@ -108,8 +111,10 @@ def _by_weights(known: Taxonomy, model: _Model) -> Iterator[Evidence]:
         if (file := model.find_file(framework.files))
     ]
     evidence += _by_rules(known, "weights", model, _frameworks(evidence))
+    evidence += _parent_frameworks(known, "weights", _frameworks(evidence))
     yield from evidence
-    yield from _parent_frameworks(known, "weights", _frameworks(evidence))
+    if not _frameworks(evidence) & known.weights:
+        yield from _by_rules(known, "weights", model, frozenset(), fallback=True)
 
 
 def _by_usability(known: Taxonomy, model: _Model, supported: frozenset[str]) -> Iterator[Evidence]:
@@ -119,11 +124,37 @@ def _by_usability(known: Taxonomy, model: _Model, supported: frozenset[str]) -> 
     yield from (parent for parent in parents if parent.framework not in supported)
 
 
+def _by_best(
+    known: Taxonomy,
+    model: _Model,
+    weights: list[Evidence],
+    tag: list[Evidence],
+    *,
+    has_files: bool,
+) -> Iterator[Evidence]:
+    """Yield the evidence of the files, or where they name no framework, of library and tags too."""
+    found = _frameworks(weights)
+    if has_files and (found & known.decisive or not found & known.weights):
+        yield from (replace(item, definition="best") for item in weights)
+        return
+    evidence = [replace(item, definition="best") for item in (*weights, *tag)]
+    evidence += _by_rules(known, "best", model, _frameworks(evidence))
+    evidence += _parent_frameworks(known, "best", _frameworks(evidence))
+    yield from evidence
+    if not _frameworks(evidence) & known.decisive:
+        yield from _by_rules(known, "best", model, _frameworks(evidence), fallback=True)
+
+
 def _by_rules(
-    known: Taxonomy, definition: Definition, model: _Model, formats: frozenset[str]
+    known: Taxonomy,
+    definition: Definition,
+    model: _Model,
+    formats: frozenset[str],
+    *,
+    fallback: bool = False,
 ) -> Iterator[Evidence]:
     for rule in known.rules:
-        if rule.definition != definition:
+        if (rule.definition, rule.fallback) != (definition, fallback):
             continue
         description = _matching_evidence(known, rule, formats, model)
         if description is None:
@@ -153,6 +184,8 @@ def _matching_evidence(
         evidence.append(", ".join(sorted(model.libraries & set(rule.libraries))))
     if rule.architecture is not None:
         evidence.append(_supported_classes(known, rule.architecture, model))
+    if rule.has_architectures:
+        evidence.append(", ".join(model.architectures))
     if not all(evidence):
         return None
     if not rule.libraries and model.library:

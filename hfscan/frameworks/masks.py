@@ -10,8 +10,11 @@ from collections.abc import Iterator
 
 import duckdb
 
-from hfscan.frameworks.taxonomy import Rule, Taxonomy, fingerprint, pattern, taxonomy
+from hfscan.frameworks.taxonomy import Definition, Rule, Taxonomy, fingerprint, pattern, taxonomy
 from hfscan.sql import literal
+
+MASKS = ("tag_mask", "weights_mask", "loadable_mask", "best_mask")
+"""The columns of a model's masks, one for each definition."""
 
 
 def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -36,18 +39,17 @@ def reclassify(connection: duckdb.DuckDBPyConnection) -> None:
     """Recompute the masks of every model. Call it in a transaction."""
     write_taxonomy(connection)
     connection.execute(
-        "UPDATE versions SET tag_mask = new.tag_mask, weights_mask = new.weights_mask, "
-        f"loadable_mask = new.loadable_mask FROM ({masks_sql('versions')}) AS new "
-        "WHERE versions.rowid = new.row"
+        f"UPDATE versions SET {', '.join(f'{mask} = new.{mask}' for mask in MASKS)} "
+        f"FROM ({masks_sql('versions')}) AS new WHERE versions.rowid = new.row"
     )
 
 
 def masks_sql(table: str) -> str:
-    """Return SQL for `row` (the rowid), `tag_mask`, `weights_mask`, `loadable_mask` of a table.
+    """Return SQL for `row` (the rowid) and MASKS of a table.
 
     UBIGINT, the bits of taxonomy.toml. Reads the table's `tags`, `library_name`, `files`,
     `model_type` and `architectures`; `weights_mask` is NULL where the file names are unknown,
-    the other two where the tags are.
+    `tag_mask` and `loadable_mask` where the tags are, `best_mask` where both are.
     """
     known = taxonomy()
     files = " | ".join(
@@ -55,15 +57,24 @@ def masks_sql(table: str) -> str:
         for framework in known.frameworks
         if framework.files
     )
-    weights = " | ".join(["_file_mask", *_rules(known, "weights", "_file_mask")])
-    loadable = " | ".join(["_file_or_tag_mask", *_rules(known, "loadable", "_file_or_tag_mask")])
+    # without tags the library may be unknown, and with it what can be loaded
+    loadable = f"CASE WHEN tag_mask IS NOT NULL THEN {_add_rules(known, 'loadable')} END"
+    decisive, any_weights = known.bits(known.decisive), known.bits(known.weights)
+    is_decided = f"weights_mask & {decisive} <> 0 OR weights_mask & {any_weights} = 0"
+    best = (
+        f"CASE WHEN {is_decided} THEN weights_mask "
+        f"WHEN coalesce(weights_mask, tag_mask) IS NOT NULL THEN {_add_rules(known, 'best')} END"
+    )
     steps = (
-        f"*, CASE WHEN _files IS NOT NULL THEN {weights} END AS _weights",
-        f"*, {_with_parents(known, '_weights')} AS weights_mask",
+        f"*, CASE WHEN _files IS NOT NULL THEN {_add_rules(known, 'weights')} END AS _weights",
+        f"*, {_add_parents(known, '_weights')} AS _weights_with_parents",
+        f"*, {_add_fallback(known, 'weights', '_weights_with_parents')} AS weights_mask",
         "*, coalesce(tag_mask, 0) | coalesce(weights_mask, 0) AS _file_or_tag_mask",
-        # without tags the library may be unknown, and with it what can be loaded
-        f"*, CASE WHEN tag_mask IS NOT NULL THEN {loadable} END AS _loadable",
-        f"row, tag_mask, weights_mask, {_with_parents(known, '_loadable')} AS loadable_mask",
+        f"*, {loadable} AS _loadable, {best} AS _best",
+        f"*, {_add_parents(known, '_loadable')} AS loadable_mask, "
+        f"{_add_parents(known, '_best')} AS _best_with_parents",
+        f"*, {_add_fallback(known, 'best', '_best_with_parents')} AS best_mask",
+        f"row, {', '.join(MASKS)}",
     )
     query = "file_masks"
     for step in steps:
@@ -119,7 +130,8 @@ def _evidence(known: Taxonomy, table: str) -> str:
             -- the Hub tags a transformers model with its config's model_type
             coalesce(CASE WHEN len(architectures) > 0 THEN class_bits
                 WHEN model_type IS NOT NULL THEN type.type_bits
-                ELSE tagged.type_bits END, 0::UBIGINT) AS _architectures
+                ELSE tagged.type_bits END, 0::UBIGINT) AS _architectures,
+            coalesce(len(architectures) > 0, false) AS _has_classes
         FROM {table} AS models
         LEFT JOIN tagged ON tagged.row = models.rowid
         LEFT JOIN classed ON classed.row = models.rowid
@@ -128,14 +140,32 @@ def _evidence(known: Taxonomy, table: str) -> str:
     )"""
 
 
-def _rules(known: Taxonomy, definition: str, formats: str) -> Iterator[str]:
+def _add_rules(known: Taxonomy, definition: Definition) -> str:
+    """Return SQL for the mask of a model's files, or of files and tags, with what rules add."""
+    mask = "_file_mask" if definition == "weights" else "_file_or_tag_mask"
+    return " | ".join([mask, *_rules(known, definition, mask)])
+
+
+def _add_fallback(known: Taxonomy, definition: Definition, mask: str) -> str:
+    """Return SQL that adds to a mask the fallback rules, where it names no framework.
+
+    Of weight files: where it names no format either.
+    """
+    named = known.bits(known.weights if definition == "weights" else known.decisive)
+    rules = " | ".join(_rules(known, definition, mask, fallback=True))
+    return f"{mask} | CASE WHEN {mask} & {named} = 0 THEN {rules} ELSE 0 END"
+
+
+def _rules(
+    known: Taxonomy, definition: Definition, mask: str, *, fallback: bool = False
+) -> Iterator[str]:
     for number, rule in enumerate(known.rules):
-        if rule.definition == definition:
-            yield _rule(known, number, rule, formats)
+        if rule.definition == definition and rule.fallback == fallback:
+            yield _rule(known, number, rule, mask)
 
 
 def _rule(known: Taxonomy, number: int, rule: Rule, formats: str) -> str:
-    conditions = []
+    conditions = ["_has_classes"] if rule.has_architectures else []
     if rule.formats:
         conditions.append(f"{formats} & {known.bits(rule.formats)} <> 0")
     if rule.libraries:
@@ -149,7 +179,7 @@ def _rule(known: Taxonomy, number: int, rule: Rule, formats: str) -> str:
     return f"CASE WHEN {' AND '.join(conditions)} THEN {supported}::UBIGINT ELSE 0 END"
 
 
-def _with_parents(known: Taxonomy, mask: str) -> str:
+def _add_parents(known: Taxonomy, mask: str) -> str:
     """Return SQL that adds to a mask with a format the framework that the format belongs to."""
     formats = defaultdict(list)
     for framework in known.frameworks:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Definition = Literal["tag", "weights", "loadable"]
+Definition = Literal["tag", "weights", "loadable", "best"]
 
 DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
 """The evidence rules by which a model supports a framework: see taxonomy.toml."""
@@ -43,6 +43,8 @@ class Rule:
     files: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     architecture: str | None = None
+    has_architectures: bool = False
+    fallback: bool = False
 
     @property
     def supports_library(self) -> bool:
@@ -77,10 +79,23 @@ class Taxonomy:
         """Framework -> title, in the order of their bits."""
         return {framework.key: framework.title for framework in self.frameworks}
 
+    @property
+    def decisive(self) -> frozenset[str]:
+        """What says which software a model's weights belong to: frameworks and runtimes."""
+        return self._keys_of_kind("framework", "runtime")
+
+    @property
+    def weights(self) -> frozenset[str]:
+        """Everything that is a model's weights: frameworks, runtimes and formats."""
+        return self._keys_of_kind("framework", "runtime", "format")
+
     def bits(self, keys: Iterable[str]) -> int:
         """Return the mask of the frameworks `keys`."""
         wanted = set(keys)
         return sum(1 << framework.bit for framework in self.frameworks if framework.key in wanted)
+
+    def _keys_of_kind(self, *kinds: str) -> frozenset[str]:
+        return frozenset(known.key for known in self.frameworks if known.kind in kinds)
 
 
 @cache

@@ -8,13 +8,19 @@ from hfscan.figures import Figure, format_period
 from hfscan.report.model import Report, Row, Section
 from hfscan.store import Snapshot
 
-DEFINITION_LABELS = {"tag": "Hub tags", "weights": "weight files", "loadable": "loadable"}
+DEFINITION_LABELS = {
+    "tag": "Hub tags",
+    "weights": "weight files",
+    "loadable": "loadable",
+    "best": "best evidence",
+}
 """Definition -> its name in tables and charts."""
 
 _EVIDENCE = {
     "tag": "if the Hub tags it so",
     "weights": "if it has weight files for that framework",
     "loadable": "if that framework can load it without conversion",
+    "best": "if its weight files say so, or where these are unknown, its library and tags",
 }
 """Definition -> the evidence that a model supports a framework."""
 

@@ -11,14 +11,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from hfscan.frameworks import masks_sql
+from hfscan.frameworks import MASKS, masks_sql
 from hfscan.store.database import Store
 from hfscan.store.schema import load_statements
 
 COUNTS = ("downloads", "downloads_all_time", "likes")
 """Columns of `current_counts` and `counts_history`: what changes daily."""
 
-MASKS = ("tag_mask", "weights_mask", "loadable_mask")
 INTERVAL = ("series_id", "model", "valid_from", "valid_to")
 PACKED = "ceil(log2(1.0 + coalesce(downloads, 0)::DOUBLE)), model"
 """An order in which counts compress well: integers take as many bits as the largest nearby."""

@@ -39,7 +39,8 @@ EXPORTED_COLUMNS = {
 EXPORTED_MASKS = {
     "tag_mask": "frameworks_by_tags",
     "weights_mask": "frameworks_by_weights",
-    "loadable_mask": "frameworks_by_use",
+    "loadable_mask": "frameworks_loadable",
+    "best_mask": "frameworks_by_best_evidence",
 }
 """Bit masks of frameworks -> an export's lists of names, which an import recomputes."""
 

@@ -99,7 +99,7 @@ def test_unknown_names_get_a_hint(db, arguments, code, hint):
 def test_declared_values_match_choices():
     """Values that headers of queries declare are those of the code."""
     declared = {(name, p.name): p.values for name in list_queries() for p in load(name).parameters}
-    assert declared["exclusivity", "definition"] == ("tag", "weights", "loadable")
+    assert declared["exclusivity", "definition"] == ("tag", "weights", "loadable", "best")
     assert declared["exclusivity", "by"] == GROUPINGS
     assert set(declared["framework_speed", "backend"]) == set(backend_names())
     for (name, parameter), values in declared.items():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 import hfscan
-from hfscan.frameworks import taxonomy
+from hfscan.frameworks import MASKS, taxonomy
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store, ingest_files
 
@@ -80,6 +80,40 @@ def test_classification_of_examples(model, tag, weights, loadable):
     assert (found.tag, found.weights, found.loadable) == (tag, weights, loadable)
 
 
+@pytest.mark.parametrize(
+    ("model", "best"),
+    [
+        # files decide, whatever the tags say
+        ({"tags": ["tf", "pytorch"], "siblings": ["tf_model.h5"]}, TENSORFLOW | {"keras"}),
+        ({"tags": ["pytorch"], "siblings": ["README.md"]}, set()),
+        # files that name no framework: the library, then the tags
+        ({"tags": ["pytorch"], "siblings": ["model.bin"]}, PYTORCH | {"other-weights"}),
+        ({"tags": [], "siblings": ["model.bin"]}, {"other-weights"}),
+        ({"tags": ["mlx"], "siblings": ["model.safetensors"]}, {"mlx", "safetensors"}),
+        ({"tags": [], "siblings": ["model.safetensors"]}, {"safetensors"}),
+        # neither library nor tag: the classes in config.json are those of a PyTorch model
+        (
+            {"tags": [], "siblings": ["model.safetensors"], "config": BERT},
+            PYTORCH | {"safetensors"},
+        ),
+        # without file names: the tags, and whose format safetensors is
+        ({"tags": ["tf", "safetensors"], "library_name": "transformers"},
+         PYTORCH | TENSORFLOW | {"safetensors"}),
+        ({"tags": ["safetensors"]}, {"safetensors"}),
+        # a library is no evidence that there are weights
+        ({"tags": ["transformers"], "library_name": "transformers"}, set()),
+        ({"siblings": ["model.gguf"]}, {"gguf"}),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_best_evidence_of_examples(model, best):
+    found = hfscan.classify(model)
+    assert found.best == best
+    assert {item.framework for item in found.evidence if item.definition == "best"} == (
+        best or set()
+    )
+
+
 @pytest.mark.parametrize("name", ["hub-2022-02.jsonl.gz", "hub-2024-07-detail.jsonl.gz"])
 def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
     def keys(mask):
@@ -93,9 +127,7 @@ def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
         ingest_files(
             store, [shared_data / name], NewSnapshot("import", name, Scope(), DAY, DAY, None)
         )
-        rows = store.execute(
-            "SELECT id, tag_mask, weights_mask, loadable_mask FROM models_in(1)"
-        ).fetchall()
+        rows = store.execute(f"SELECT id, {', '.join(MASKS)} FROM models_in(1)").fetchall()
     by_sql = {id_: tuple(map(keys, masks)) for id_, *masks in rows}
     with gzip.open(shared_data / name, "rt") as lines:
         models = list(map(json.loads, lines))
@@ -103,4 +135,5 @@ def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
     for model in models:
         found = hfscan.classify(model)
         id_ = model.get("id") or model["modelId"]
-        assert by_sql[id_] == (found.tag, found.weights, found.loadable), id_
+        by_python = (found.tag, found.weights, found.loadable, found.best)
+        assert by_sql[id_] == by_python, id_

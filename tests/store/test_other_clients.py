@@ -29,7 +29,7 @@ json.dump({
     "views": {name: ask(f"SELECT count(*) FROM {name}")[0][0] for name in names},
     "observed": ask("SELECT count(*) FROM models_in(1)"),
     "macros": ask("SELECT tag_values(['license:mit', 'x'], 'license:'), languages(['en', 'xx']), "
-        "single_value(['a']), size_class(1), mask_by_definition('tag', 1, 2, 3)"),
+        "single_value(['a']), size_class(1), mask_by_definition('tag', 1, 2, 3, 4)"),
     "frameworks": ask("SELECT count(*) FROM frameworks_compared(['pytorch', 'tensorflow'])"),
 }, sys.stdout)
 """

@@ -73,7 +73,8 @@ CREATE TABLE IF NOT EXISTS versions (     -- what rarely changes of a model: one
     unreadable VARCHAR[],                 -- columns that are NULL as their values were not understood
     tag_mask UBIGINT,                     -- `frameworks` by the Hub's own tags; NULL: tags unknown
     weights_mask UBIGINT,                 -- by its weight files; NULL: file names not known
-    loadable_mask UBIGINT                   -- by what a user can load without converting
+    loadable_mask UBIGINT,                -- by what a user can load without converting
+    best_mask UBIGINT                     -- by its files, else its library and tags; NULL: both unknown
 );
 
 CREATE TABLE IF NOT EXISTS current_counts ( -- what changes daily, as the last snapshot of a series saw it
@@ -108,7 +109,7 @@ SELECT
     key, CASE WHEN has_id THEN key END AS _id, id, author, created_at, at_cutoff, last_modified, sha,
     tags, library_name, pipeline_tag, downloads, downloads_all_time, likes, gated, disabled, files,
     base_models, base_relation, parameters, model_type, architectures, unreadable,
-    tag_mask, weights_mask, loadable_mask
+    tag_mask, weights_mask, loadable_mask, best_mask
 FROM versions JOIN counted USING (model)
 WHERE
     versions.series_id = series_id
@@ -218,8 +219,16 @@ WHERE
     list_contains(names, name)
     OR (list_contains(names, 'all') AND kind IN ('framework', 'runtime') AND parent IS NULL);
 
-CREATE MACRO IF NOT EXISTS mask_by_definition(definition, tag, weights, loadable) AS
-CASE definition WHEN 'tag' THEN tag WHEN 'weights' THEN weights WHEN 'loadable' THEN loadable END;
+CREATE MACRO IF NOT EXISTS mask_by_definition(definition, tag, weights, loadable, best) AS
+CASE definition WHEN 'tag' THEN tag WHEN 'weights' THEN weights WHEN 'loadable' THEN loadable
+    WHEN 'best' THEN best END;
+
+-- The names in a mask; `frameworks`: a list of their names and bits.
+CREATE MACRO IF NOT EXISTS names_of_mask(mask, frameworks) AS
+CASE WHEN mask IS NOT NULL THEN list_transform(
+    list_filter(frameworks, lambda framework: (mask >> framework.bit) & 1 = 1),
+    lambda framework: framework.name
+) END;
 
 -- What a model's tags of the form <prefix><value> say.
 CREATE MACRO IF NOT EXISTS tag_values(tags, prefix) AS
