@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PARITY := $(VENV)-parity
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint torture architecture-survey parity-large constraints clean
+.PHONY: help demo check test lint labels torture architecture-survey parity-large constraints clean
 
 ##@ Start here
 help:  ## print this list
@@ -60,6 +60,9 @@ lint: $(VENV)/ready  ## check style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+labels: $(VENV)/ready  ## print precision and recall of the taxonomy on labelled repositories
+	$(BIN)/python tests/frameworks/labels.py
 
 ##@ Long runs
 RUNS ?= 1000

@@ -52,6 +52,11 @@ class _Model:
         """The library; without a library_name, the tags may name it."""
         return self.tags if self.library is None else frozenset([self.library])
 
+    @property
+    def words(self) -> frozenset[str]:
+        """The tags and the library."""
+        return self.tags if self.library is None else self.tags | {self.library}
+
     def find_file(self, globs: tuple[str, ...]) -> str | None:
         """Return a file that matches one of the globs."""
         match = re.search(pattern(globs), self.paths) if globs else None
@@ -154,7 +159,7 @@ def _by_rules(
     fallback: bool = False,
 ) -> Iterator[Evidence]:
     for rule in known.rules:
-        if (rule.definition, rule.fallback) != (definition, fallback):
+        if definition not in rule.definitions or rule.fallback != fallback:
             continue
         description = _matching_evidence(known, rule, formats, model)
         if description is None:
@@ -163,7 +168,7 @@ def _by_rules(
         if rule.supports_library:
             supported = tuple(
                 framework.key
-                for framework in known.frameworks
+                for framework in known.writers
                 if model.libraries & set(framework.libraries)
             )
         for key in supported:
@@ -174,14 +179,18 @@ def _matching_evidence(
     known: Taxonomy, rule: Rule, formats: frozenset[str], model: _Model
 ) -> str | None:
     """Return the evidence that fulfils each condition of the rule, None if any is missing."""
+    if model.words & set(rule.unless_tags) or model.find_file(rule.unless_files):
+        return None
     evidence = []
     if rule.formats:
         evidence.append(", ".join(sorted(formats & set(rule.formats))))
-    if rule.files:
-        file = model.find_file(rule.files)
+    for globs in filter(None, (rule.files, rule.with_files)):
+        file = model.find_file(globs)
         evidence.append(f"file {file}" if file else "")
     if rule.libraries:
         evidence.append(", ".join(sorted(model.libraries & set(rule.libraries))))
+    if rule.tags:
+        evidence.append(", ".join(sorted(model.words & set(rule.tags))))
     if rule.architecture is not None:
         evidence.append(_supported_classes(known, rule.architecture, model))
     if rule.has_architectures:

@@ -52,10 +52,14 @@ def masks_sql(table: str) -> str:
     `tag_mask` and `loadable_mask` where the tags are, `best_mask` where both are.
     """
     known = taxonomy()
-    files = " | ".join(
-        f"(({_glob_predicate(framework.files)})::UBIGINT << {framework.bit})"
-        for framework in known.frameworks
-        if framework.files
+    files = ", ".join(
+        f"{_glob_mask(globs)} AS {name}"
+        for name, globs in {
+            "_file_mask": {framework.bit: framework.files for framework in known.frameworks},
+            "_file_rules": {number: rule.files for number, rule in enumerate(known.rules)},
+            "_with_rules": {number: rule.with_files for number, rule in enumerate(known.rules)},
+            "_no_rules": {number: rule.unless_files for number, rule in enumerate(known.rules)},
+        }.items()
     )
     # without tags the library may be unknown, and with it what can be loaded
     loadable = f"CASE WHEN tag_mask IS NOT NULL THEN {_add_rules(known, 'loadable')} END"
@@ -84,7 +88,7 @@ def masks_sql(table: str) -> str:
         f"WITH {_evidence(known, table)}, "
         # many models have the same files
         "file_lists AS (SELECT DISTINCT _files FROM evidence), "
-        f"classified AS (SELECT _files, {files} AS _file_mask FROM file_lists), "
+        f"classified AS (SELECT _files, {files} FROM file_lists), "
         "file_masks AS MATERIALIZED (FROM evidence LEFT JOIN classified USING (_files)) "
         f"SELECT * FROM {query}"
     )
@@ -95,17 +99,21 @@ def _evidence(known: Taxonomy, table: str) -> str:
     architectures = list(known.architectures.values())
     words = _bit_table(
         {framework.bit: framework.tags for framework in known.frameworks},
-        {framework.bit: framework.libraries for framework in known.frameworks},
+        {framework.bit: framework.libraries for framework in known.writers},
         {number: rule.libraries for number, rule in enumerate(known.rules)},
+        {number: rule.tags for number, rule in enumerate(known.rules)},
+        {number: rule.unless_tags for number, rule in enumerate(known.rules)},
         {number: has.model_types for number, has in enumerate(architectures)},
     )
     classes = _bit_table({number: has.classes for number, has in enumerate(architectures)})
     return f"""
-    words(word, tag_bits, library_bits, rule_bits, type_bits) AS (VALUES {words}),
+    words(word, tag_bits, library_bits, rule_bits, tag_rule_bits, no_rule_bits, type_bits) AS
+        (VALUES {words}),
     classes(word, class_bits) AS (VALUES {classes}),
     tagged AS (
         SELECT row, bit_or(tag_bits) AS tag_bits, bit_or(library_bits) AS library_bits,
-            bit_or(rule_bits) AS rule_bits, bit_or(type_bits) AS type_bits
+            bit_or(rule_bits) AS rule_bits, bit_or(tag_rule_bits) AS tag_rule_bits,
+            bit_or(no_rule_bits) AS no_rule_bits, bit_or(type_bits) AS type_bits
         FROM (SELECT rowid AS row, unnest(tags) AS word FROM {table}) JOIN words USING (word)
         GROUP BY row
     ),
@@ -127,6 +135,10 @@ def _evidence(known: Taxonomy, table: str) -> str:
                 ELSE library.library_bits END, 0::UBIGINT) AS _library_mask,
             coalesce(CASE WHEN library_name IS NULL THEN tagged.rule_bits
                 ELSE library.rule_bits END, 0::UBIGINT) AS _library_rules,
+            coalesce(tagged.tag_rule_bits, 0::UBIGINT) | coalesce(library.tag_rule_bits, 0::UBIGINT)
+                AS _tag_rules,
+            coalesce(tagged.no_rule_bits, 0::UBIGINT) | coalesce(library.no_rule_bits, 0::UBIGINT)
+                AS _no_tag_rules,
             -- the Hub tags a transformers model with its config's model_type
             coalesce(CASE WHEN len(architectures) > 0 THEN class_bits
                 WHEN model_type IS NOT NULL THEN type.type_bits
@@ -160,7 +172,7 @@ def _rules(
     known: Taxonomy, definition: Definition, mask: str, *, fallback: bool = False
 ) -> Iterator[str]:
     for number, rule in enumerate(known.rules):
-        if rule.definition == definition and rule.fallback == fallback:
+        if definition in rule.definitions and rule.fallback == fallback:
             yield _rule(known, number, rule, mask)
 
 
@@ -170,11 +182,19 @@ def _rule(known: Taxonomy, number: int, rule: Rule, formats: str) -> str:
         conditions.append(f"{formats} & {known.bits(rule.formats)} <> 0")
     if rule.libraries:
         conditions.append(f"_library_rules >> {number} & 1 = 1")
+    if rule.tags:
+        conditions.append(f"_tag_rules >> {number} & 1 = 1")
     if rule.architecture:
         index = list(known.architectures).index(rule.architecture)
         conditions.append(f"_architectures >> {index} & 1 = 1")
     if rule.files:
-        conditions.append(_glob_predicate(rule.files))
+        conditions.append(f"_file_rules >> {number} & 1 = 1")
+    if rule.with_files:
+        conditions.append(f"_with_rules >> {number} & 1 = 1")
+    if rule.unless_tags:
+        conditions.append(f"_no_tag_rules >> {number} & 1 = 0")
+    if rule.unless_files:
+        conditions.append(f"coalesce(_no_rules >> {number} & 1, 0) = 0")
     supported = "_library_mask" if rule.supports_library else str(known.bits(rule.supports))
     return f"CASE WHEN {' AND '.join(conditions)} THEN {supported}::UBIGINT ELSE 0 END"
 
@@ -204,6 +224,12 @@ def _bit_table(*columns: dict[int, tuple[str, ...]]) -> str:
         f"({literal(word)}, {', '.join(f'{mask}::UBIGINT' for mask in row)})"
         for word, row in masks.items()
     )
+
+
+def _glob_mask(globs: dict[int, tuple[str, ...]]) -> str:
+    """Return SQL for a mask with the bits whose globs match one of the files."""
+    bits = (f"(({_glob_predicate(some)})::UBIGINT << {bit})" for bit, some in globs.items() if some)
+    return " | ".join(["0::UBIGINT", *bits])
 
 
 def _glob_predicate(globs: tuple[str, ...]) -> str:

@@ -36,19 +36,23 @@ class Framework:
 class Rule:
     """Evidence that only counts together; see rules.toml."""
 
-    definition: str
+    definitions: tuple[str, ...]
     supports: tuple[str, ...]
     source: str
     formats: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    with_files: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     architecture: str | None = None
     has_architectures: bool = False
     fallback: bool = False
+    unless_tags: tuple[str, ...] = ()
+    unless_files: tuple[str, ...] = ()
 
     @property
     def supports_library(self) -> bool:
-        """True if it supports the frameworks that the model's library writes."""
+        """True if it supports the frameworks that the model's library writes weights with."""
         return self.supports == ("library",)
 
 
@@ -73,6 +77,11 @@ class Taxonomy:
     """framework -> its classes in transformers"""
     transformers: str
     """the release that `architectures` was read from"""
+
+    @property
+    def writers(self) -> tuple[Framework, ...]:
+        """Those whose libraries write safetensors: the kind `framework`."""
+        return tuple(framework for framework in self.frameworks if framework.kind == "framework")
 
     @property
     def titles(self) -> dict[str, str]:
@@ -105,7 +114,7 @@ def taxonomy() -> Taxonomy:
     frameworks = [Framework(**_lists_to_tuples(table)) for table in data["framework"]]
     return Taxonomy(
         tuple(sorted(frameworks, key=lambda framework: framework.bit)),
-        tuple(Rule(**_lists_to_tuples(table)) for table in rules["rule"]),
+        tuple(Rule(**_lists_to_tuples(_expand(table, rules["groups"]))) for table in rules["rule"]),
         tuple(data["not_weights"]["files"]),
         _lists_to_tuples(data["neutral"]),
         {
@@ -141,6 +150,19 @@ def _glob_to_regex(glob: str) -> str:
 
 def _read(name: str) -> dict[str, Any]:
     return tomllib.loads((_HERE / name).read_text(encoding="utf-8"))
+
+
+def _expand(rule: dict[str, Any], groups: dict[str, list[str]]) -> dict[str, Any]:
+    """Return the rule with the words of a group in place of "@NAME"."""
+
+    def words(value: list[str]) -> list[str]:
+        return [
+            word
+            for item in value
+            for word in (groups[item[1:]] if item.startswith("@") else [item])
+        ]
+
+    return {key: words(value) if isinstance(value, list) else value for key, value in rule.items()}
 
 
 def _lists_to_tuples(table: dict[str, Any]) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def test_explain_under_each_definition(ask):
     evidence = {(row["definition"], row["framework"]): row for row in rows}
     assert evidence["tag", "PyTorch"]["evidence"] == "tag pytorch"
     assert evidence["weights", "LiteRT (TF Lite)"]["evidence"] == "file a/B.TFLITE"
-    assert evidence["weights", "TensorFlow"]["evidence"] == "LiteRT (TF Lite) is its own"
+    assert ("weights", "TensorFlow") not in evidence
     by_class = evidence["loadable", "JAX"]
     assert by_class["evidence"] == "safetensors; transformers; BertModel"
     assert "from_pretrained reads safetensors" in by_class["source"]

@@ -67,8 +67,8 @@ def test_taxonomy_has_no_duplicates():
             {"safetensors"}, None, PYTORCH | {"safetensors"},
         ),
         # a format of its own counts for the framework it belongs to
-        ({"tags": [], "siblings": ["a/b.TFLITE"]}, set(), TENSORFLOW | {"tflite"},
-         TENSORFLOW | {"tflite"}),
+        # a runtime runs what other frameworks trained
+        ({"tags": [], "siblings": ["a/b.TFLITE"]}, set(), {"tflite"}, {"tflite"}),
         ({"tags": [], "siblings": ["m.ptl"]}, set(), PYTORCH | {"pytorch-mobile"},
          PYTORCH | {"pytorch-mobile"}),
         ({"tags": [], "siblings": ["x.mlpackage/Manifest.json"]}, set(), {"coreml"}, {"coreml"}),

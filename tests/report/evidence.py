@@ -17,6 +17,11 @@ TAXONOMY, RULES, ARCHITECTURES = (
     for name in ("taxonomy", "rules", "architectures")
 )
 FRAMEWORKS = TAXONOMY["framework"]
+GROUPS = {f"@{name}": words for name, words in RULES["groups"].items()}
+for rule in RULES["rule"]:
+    for field, words in rule.items():
+        if isinstance(words, list):
+            rule[field] = [one for word in words for one in GROUPS.get(word, [word])]
 ALL = [
     one["key"]
     for one in FRAMEWORKS
@@ -25,7 +30,7 @@ ALL = [
 TELLING = frozenset(
     tag
     for one in (*FRAMEWORKS, *RULES["rule"])
-    for tag in (*one.get("tags", ()), *one.get("libraries", ()))
+    for tag in (*one.get("tags", ()), *one.get("libraries", ()), *one.get("unless_tags", ()))
 ).union(*(ARCHITECTURES[name]["model_types"] for name in ("tensorflow", "jax")))
 """Tags that can matter."""
 
@@ -33,15 +38,18 @@ TELLING = frozenset(
 GLOBS = [
     (glob.lower().rstrip("/").split("/"), glob.endswith("/"), key)
     for some in (
-        [(None, TAXONOMY["not_weights"])],
-        [(one["key"], one) for one in FRAMEWORKS],
-        enumerate(RULES["rule"]),
+        [(None, TAXONOMY["not_weights"]["files"])],
+        [(one["key"], one.get("files", ())) for one in FRAMEWORKS],
+        *(
+            [((field, number), rule.get(field, ())) for number, rule in enumerate(RULES["rule"])]
+            for field in ("files", "with_files", "unless_files")
+        ),
     )
-    for key, one in some
-    for glob in one.get("files", ())
+    for key, globs in some
+    for glob in globs
 ]
 """The parts of a glob, whether it is of a folder, and what it says: the key of a framework, the
-number of a rule, or None where it is of no weights."""
+field and number of a rule, or None where it is of no weights."""
 PARTS = {part for parts, _, _ in GLOBS for part in parts}
 
 
@@ -59,7 +67,7 @@ def fits(path: list[frozenset], wanted: list[str], folder: bool) -> bool:
 
 @cache
 def read_as(path: str) -> frozenset:
-    """What a file name says: keys of frameworks, and the numbers of rules that name it."""
+    """What a file name says: keys of frameworks, and the fields and numbers of rules."""
     parts = [fitting(part) for part in path.lower().split("/")]
     there = frozenset().union(*parts)
     said = frozenset(
@@ -80,6 +88,7 @@ def serves(tags, library, files, config) -> tuple[frozenset, frozenset | None, f
     """Return the keys by tag, weights (None without file names) and loadable."""
     tags = set(tags or ())
     libraries = {library} if library else tags
+    words = {*tags, library}
     said = frozenset().union(*(read_as(path) for path in files or ()))
 
     def has_class(framework):
@@ -93,17 +102,21 @@ def serves(tags, library, files, config) -> tuple[frozenset, frozenset | None, f
         found = set()
         for number, rule in enumerate(RULES["rule"]):
             if (
-                rule["definition"] == definition
+                definition in rule["definitions"]
                 and (not rule.get("formats") or there & set(rule["formats"]))
-                and (not rule.get("files") or number in said)
+                and (not rule.get("files") or ("files", number) in said)
+                and (not rule.get("with_files") or ("with_files", number) in said)
+                and ("unless_files", number) not in said
                 and (not rule.get("libraries") or libraries & set(rule["libraries"]))
+                and (not rule.get("tags") or words & set(rule["tags"]))
+                and not words & set(rule.get("unless_tags", ()))
                 and (not rule.get("architecture") or has_class(rule["architecture"]))
             ):
                 if rule["supports"] == ["library"]:
                     found |= {
                         one["key"]
                         for one in FRAMEWORKS
-                        if libraries & set(one.get("libraries", ()))
+                        if one["kind"] == "framework" and libraries & set(one.get("libraries", ()))
                     }
                 else:
                     found |= set(rule["supports"])
