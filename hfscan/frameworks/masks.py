@@ -23,8 +23,11 @@ def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def write_taxonomy(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write this release's taxonomy to the table `frameworks`."""
+    """Write this release's taxonomy to the tables `frameworks` and `taxonomy_names`."""
     connection.execute("DELETE FROM frameworks")
+    connection.execute("DELETE FROM taxonomy_names")
+    for kind, names in taxonomy().names.items():
+        connection.execute("INSERT INTO taxonomy_names SELECT ?, unnest(?)", [kind, sorted(names)])
     connection.executemany(
         "INSERT INTO frameworks VALUES (?, ?, ?, ?, ?)",
         [

@@ -71,6 +71,8 @@ class Taxonomy:
     frameworks: tuple[Framework, ...]
     rules: tuple[Rule, ...]
     not_weights: tuple[str, ...]
+    other_endings: tuple[str, ...]
+    """endings of files that are never weights"""
     neutral: dict[str, tuple[str, ...]]
     """reason why they are no evidence -> libraries"""
     architectures: dict[str, Architectures]
@@ -98,6 +100,23 @@ class Taxonomy:
         """Everything that is a model's weights: frameworks, runtimes and formats."""
         return self._keys_of_kind("framework", "runtime", "format")
 
+    @property
+    def names(self) -> dict[str, set[str]]:
+        """The libraries, tags and file endings that the taxonomy knows: kind -> names."""
+        sources: list[Framework | Rule] = [*self.frameworks, *self.rules]
+        libraries = {name for names in self.neutral.values() for name in names}
+        libraries.update(name for source in sources for name in source.libraries)
+        tags = {name for source in sources for name in source.tags}
+        tags.update(name for rule in self.rules for name in rule.unless_tags)
+        globs = [glob for source in sources for glob in source.files]
+        matches = (re.search(r"\.(\w+)\*?$", glob) for glob in (*globs, *self.not_weights))
+        endings = {match[1].lower() for match in matches if match}
+        return {
+            "library": libraries,
+            "tag": tags | libraries,
+            "ending": endings.union(self.other_endings),
+        }
+
     def bits(self, keys: Iterable[str]) -> int:
         """Return the mask of the frameworks `keys`."""
         wanted = set(keys)
@@ -116,6 +135,7 @@ def taxonomy() -> Taxonomy:
         tuple(sorted(frameworks, key=lambda framework: framework.bit)),
         tuple(Rule(**_lists_to_tuples(_expand(table, rules["groups"]))) for table in rules["rule"]),
         tuple(data["not_weights"]["files"]),
+        tuple(data["not_weights"]["endings"]),
         _lists_to_tuples(data["neutral"]),
         {
             name: Architectures(**_lists_to_tuples(table))

@@ -13,7 +13,7 @@ from hfscan.fs import translate_os_errors
 from hfscan.sql import identifier, literal
 from hfscan.store.duckdb_errors import explain
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 STORAGE_VERSION = "v1.4.0"
 """The oldest DuckDB whose clients open the file; it has all that the schema uses."""
 

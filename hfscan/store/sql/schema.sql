@@ -15,6 +15,11 @@ CREATE TABLE IF NOT EXISTS frameworks (   -- the taxonomy the masks below were m
     bit UTINYINT NOT NULL                 -- a mask holds the framework when (mask >> bit) & 1
 );
 
+CREATE TABLE IF NOT EXISTS taxonomy_names ( -- what that taxonomy knows of; see queries/unplaced.sql
+    kind VARCHAR NOT NULL,                -- library, tag or ending (of a file)
+    name VARCHAR NOT NULL
+);
+
 CREATE SEQUENCE IF NOT EXISTS snapshot_ids;
 
 CREATE TABLE IF NOT EXISTS snapshots (      -- one row for every snapshot of the Hub
