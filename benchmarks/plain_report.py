@@ -60,17 +60,29 @@ def by_rules(key: str) -> list[str]:
     ways = []
     for rule in RULES["rule"]:
         library = rule["supports"] == ["library"]
-        if rule["definition"] != "loadable" or not (library or key in rule["supports"]):
+        if "loadable" not in rule["definitions"] or "files" in rule:
+            continue
+        if not (FRAMEWORKS[key]["kind"] == "framework" if library else key in rule["supports"]):
             continue
         parts = [f"({' OR '.join(tag(name) for name in rule['formats'])})"]
         if library:
             parts.append(has("libraries", FRAMEWORKS[key].get("libraries", ())))
         if "libraries" in rule:
             parts.append(has("libraries", rule["libraries"]))
+        if "tags" in rule:
+            parts.append(has("words", expand(rule["tags"])))
+        if "unless_tags" in rule:
+            parts.append(f"NOT {has('words', expand(rule['unless_tags']))}")
         if "architecture" in rule:
             parts.append(has("tags", ARCHITECTURES[rule["architecture"]]["model_types"]))
         ways.append(f"({' AND '.join(parts)})")
     return ways
+
+
+def expand(words: list[str]) -> list[str]:
+    """Return the words of a rule with those of its groups."""
+    groups = {f"@{name}": members for name, members in RULES["groups"].items()}
+    return [member for word in words for member in groups.get(word, [word])]
 
 
 def has(column: str, values: Any) -> str:
@@ -107,6 +119,7 @@ def shares(
     rows = connection.execute(
         f"WITH found AS (SELECT *, {found}{vote} FROM ("
         "SELECT *, if(library_name IS NULL, tags, [library_name]) AS libraries, "
+        "list_append(tags, library_name) AS words, "
         f"coalesce(split_part(id, '/', -2), '') AS author FROM models WHERE {where})), "
         f"counted AS (SELECT *, {supported} AS supported FROM found) "
         f"SELECT {GROUPS[by]} AS g, {n}, {n} FILTER (supported > 0) AS supporting, "
