@@ -88,6 +88,7 @@ def crawl(
             synthetic=fetched.synthetic,
             sample=fetched.scope.sample,
             sample_design=fetched.design.describe() if fetched.design else None,
+            sample_strata=fetched.design.strata() if fetched.design else None,
         )
         ingested = _find_existing_ingest(store, fetched, new_snapshot) or ingest_files(
             store, fetched.pages, new_snapshot

@@ -19,7 +19,7 @@ WITH figures AS (
 ),
 cells AS (
     SELECT
-        request, "by", "group",
+        request, weight, "by", "group",
         sum(numerator) FILTER (name IN ('exclusive', 'shared')) AS shares,
         max(denominator) FILTER (name <> 'none') AS total,
         min(denominator) FILTER (name <> 'none') AS smallest_total,
@@ -36,7 +36,9 @@ SELECT
 FROM cells WHERE abs(shares - total) > greatest(0.01, 1e-9 * total) OR smallest_total <> total
 UNION ALL
 SELECT 'with none', request::VARCHAR, "by", "group", none_models + total, all_models
-FROM cells WHERE abs(none_models + total - all_models) > greatest(0.01, 1e-9 * all_models)
+FROM cells
+-- an author with models of both kinds has a vote in each denominator
+WHERE weight <> 'authors' AND abs(none_models + total - all_models) > greatest(0.01, 1e-9 * all_models)
 UNION ALL
 SELECT 'groups', request::VARCHAR, group_sums."by", NULL, group_sum, total
 FROM group_sums JOIN cells USING (request)

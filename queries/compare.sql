@@ -29,9 +29,11 @@ SELECT
     base.numerator,
     base.denominator,
     round(base.numerator / nullif(base.denominator, 0), 9) AS share,
+    is_small(base.numerator, base.denominator) AS small,
     compared.numerator AS compared_numerator,
     compared.denominator AS compared_denominator,
     round(compared.numerator / nullif(compared.denominator, 0), 9) AS compared_share,
+    is_small(compared.numerator, compared.denominator) AS compared_small,
     round(100 * (compared_share - share), 7) AS points
 FROM base
 FULL JOIN compared

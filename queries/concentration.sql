@@ -51,10 +51,12 @@ SELECT
     models AS numerator,
     denominator::BIGINT AS denominator,
     round(models / denominator, 9) AS share,
+    is_small(models, denominator) AS small,
     round(cumulative / denominator, 9) AS cumulative_share,
     (denominator - cumulative)::BIGINT AS numerator_without,
     supporting_without::BIGINT AS denominator_without,
-    round((denominator - cumulative) / nullif(supporting_without, 0), 9) AS share_without
+    round((denominator - cumulative) / nullif(supporting_without, 0), 9) AS share_without,
+    is_small(denominator - cumulative, supporting_without) AS small_without
 FROM ranked
 WHERE models > 0
 ORDER BY models DESC, author

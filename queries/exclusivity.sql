@@ -6,7 +6,7 @@
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param tag VARCHAR = NULL : only models with this tag; ending in a colon, with any tag of that prefix (arxiv:)
 -- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
--- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; authors: each author counts once, split over their models
+-- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; authors: each author counts once, split over their models in the denominator
 -- param exclude_top_authors INTEGER = 0 : leave out this many authors, those with the most models that support the frameworks
 -- param by VARCHAR = NULL : the grouping, one row per group; NULL for no groups
 -- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
@@ -18,6 +18,8 @@
 -- column framework: framework
 -- column coverage: share
 -- chart: stack x=share y=group color=framework
+-- Of a sample, clusters: its ranges of creation time with models of the denominator; variance: of the share.
+-- See hfscan/figures/intervals.py.
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 tally AS (
     SELECT
@@ -39,6 +41,7 @@ tally AS (
         -- grouped by author only where needed, because there are many
         CASE WHEN $weight::VARCHAR = 'authors' OR $exclude_top_authors::INTEGER > 0 THEN coalesce(author, '(none)') END
             AS voting_author,
+        sample_cluster,
         count(*) AS models,
         sum(downloads) AS downloads
     FROM census
@@ -65,25 +68,31 @@ weighted AS (
     SELECT
         group_name,
         supported,
+        sample_cluster,
         CASE $weight WHEN 'models' THEN models WHEN 'downloads' THEN downloads END AS n,
-        -- an author's vote is split over the models of known evidence, where there are any
-        CASE
-            WHEN $weight <> 'authors' THEN NULL
-            WHEN supported IS NOT NULL
-                THEN models / sum(models) FILTER (supported IS NOT NULL) OVER (PARTITION BY voting_author)
-            WHEN count(supported) OVER (PARTITION BY voting_author) = 0
-                THEN models / sum(models) OVER (PARTITION BY voting_author)
-        END AS votes
+        -- an author's vote is split over the author's models that support a framework; for none, over those
+        -- of known evidence; for coverage, over all
+        CASE WHEN supported <> 0 THEN models / sum(models) FILTER (supported <> 0) OVER by_author END
+            AS supporting_votes,
+        CASE WHEN supported IS NOT NULL THEN models / sum(models) FILTER (supported IS NOT NULL) OVER by_author END
+            AS known_votes,
+        models / sum(models) OVER by_author AS all_votes
     FROM tally
     WHERE $exclude_top_authors = 0 OR voting_author NOT IN (FROM largest)
+    WINDOW by_author AS (PARTITION BY voting_author)
 ),
 sized AS (
     SELECT
-        group_name, supported, sum(weighted.n) AS n, sum(weighted.votes) AS votes,
-        sum(CASE WHEN supported <> 0 THEN coalesce(sum(weighted.n), sum(weighted.votes)) END)
-            OVER (PARTITION BY group_name) AS size
+        group_name, supported, sample_cluster, sum(weighted.n) AS n, sum(weighted.supporting_votes) AS supporting_votes,
+        sum(weighted.known_votes) AS known_votes, sum(weighted.all_votes) AS all_votes,
+        sum(
+            CASE
+                WHEN supported <> 0
+                    THEN CASE $weight WHEN 'authors' THEN sum(weighted.supporting_votes) ELSE sum(weighted.n) END
+            END
+        ) OVER (PARTITION BY group_name) AS size
     FROM weighted
-    GROUP BY group_name, supported
+    GROUP BY group_name, supported, sample_cluster
 ),
 grouped AS (
     SELECT
@@ -91,11 +100,11 @@ grouped AS (
             WHEN dense_rank() OVER (ORDER BY size DESC NULLS LAST, group_name) > $top::INTEGER THEN '(other)'
             ELSE group_name
         END AS "group",
-        supported, n, votes
+        supported, sample_cluster, n, supporting_votes, known_votes, all_votes
     FROM sized
     WHERE $by IS NULL OR group_name IS NOT NULL
     UNION ALL
-    SELECT NULL, 0, NULL, NULL WHERE $by IS NULL  -- an empty population is 0 of 0
+    SELECT NULL, 0, NULL, NULL, NULL, NULL, NULL WHERE $by IS NULL  -- an empty population is 0 of 0
 ),
 names AS (
     SELECT unnest(['exclusive', 'available']) AS name, framework, mask, bit FROM compared
@@ -105,7 +114,8 @@ names AS (
 -- supported is NULL where the evidence is unknown: such models count only in the population of coverage
 members AS (
     SELECT
-        name, framework, bit, "group", n, votes,
+        name, framework, bit, "group", sample_cluster, n, all_votes,
+        CASE name WHEN 'none' THEN known_votes ELSE supporting_votes END AS votes,
         CASE name
             WHEN 'exclusive' THEN supported = mask
             WHEN 'available' THEN supported & mask <> 0
@@ -114,6 +124,61 @@ members AS (
         END AS in_numerator,
         supported <> 0 OR name = 'none' AND supported IS NOT NULL AS in_denominator
     FROM grouped, names
+),
+clusters AS (
+    SELECT
+        name, framework, bit, "group", sample_cluster,
+        sum(n) FILTER (in_numerator) AS n_numerator,
+        sum(n) FILTER (in_denominator) AS n_denominator,
+        sum(n) AS n,
+        sum(votes) FILTER (in_numerator) AS votes_numerator,
+        sum(votes) FILTER (in_denominator) AS votes_denominator,
+        sum(all_votes) FILTER (in_denominator) AS votes_described,
+        sum(all_votes) AS all_votes,
+        coalesce(sum(n) FILTER (in_numerator), 0)::DOUBLE AS y,
+        CASE
+            WHEN sample_cluster IS NOT NULL AND $weight = 'models'
+                THEN coalesce(sum(n) FILTER (in_denominator), 0)::DOUBLE
+        END AS x
+    FROM members
+    GROUP BY name, framework, bit, "group", sample_cluster
+),
+-- the variance follows from models drawn alone, and from the differences between successive strata; the
+-- first one succeeds the last
+differences AS (
+    SELECT
+        *,
+        CASE
+            WHEN drawn_alone THEN sqrt(2) * x
+            ELSE x - coalesce(lag(x) OVER by_time, last_value(x) OVER all_time)
+        END AS dx,
+        CASE
+            WHEN drawn_alone THEN sqrt(2) * y
+            ELSE y - coalesce(lag(y) OVER by_time, last_value(y) OVER all_time)
+        END AS dy
+    FROM (SELECT *, starts_with(sample_cluster, 'alone ') AS drawn_alone FROM clusters) AS marked
+    WINDOW
+        by_time AS (PARTITION BY name, framework, "group", drawn_alone ORDER BY sample_cluster),
+        all_time AS (
+            PARTITION BY name, framework, "group", drawn_alone ORDER BY sample_cluster
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        )
+),
+counted AS (
+    SELECT
+        name, framework, bit, "group",
+        sum(n_numerator) AS n_numerator,
+        sum(n_denominator) AS n_denominator,
+        sum(n) AS n,
+        sum(votes_numerator) AS votes_numerator,
+        sum(votes_denominator) AS votes_denominator,
+        coalesce(sum(votes_described), 0) / nullif(sum(all_votes), 0) AS votes_coverage,
+        nullif(count(*) FILTER (x > 0), 0) AS clusters,
+        nullif(sum(x), 0) AS x,
+        sum(y) / nullif(sum(x), 0) AS ratio,
+        sum(dy * dy) AS dyy, sum(dx * dy) AS dxy, sum(dx * dx) AS dxx
+    FROM differences
+    GROUP BY name, framework, bit, "group"
 )
 -- models and downloads are exact integers, votes are rounded to six digits
 SELECT
@@ -121,14 +186,16 @@ SELECT
     framework,
     "group",
     coalesce(
-        sum(n) FILTER (in_numerator)::DECIMAL(35, 6), round(sum(votes) FILTER (in_numerator), 6)::DECIMAL(35, 6), 0
+        CASE $weight WHEN 'authors' THEN round(votes_numerator, 6)::DECIMAL(35, 6) ELSE n_numerator::DECIMAL(35, 6) END, 0
     ) AS numerator,
     coalesce(
-        sum(n) FILTER (in_denominator)::DECIMAL(35, 6), round(sum(votes) FILTER (in_denominator), 6)::DECIMAL(35, 6), 0
+        CASE $weight WHEN 'authors' THEN round(votes_denominator, 6)::DECIMAL(35, 6) ELSE n_denominator::DECIMAL(35, 6) END, 0
     ) AS denominator,
-    round(denominator / nullif(coalesce(sum(n)::DOUBLE, sum(votes)), 0), 6) AS coverage
-FROM members
-GROUP BY name, framework, bit, "group"
+    round(CASE $weight WHEN 'authors' THEN votes_coverage ELSE denominator / nullif(n::DOUBLE, 0) END, 6) AS coverage,
+    is_small(numerator, denominator) AS small,
+    clusters,
+    greatest(dyy - 2 * ratio * dxy + ratio * ratio * dxx, 0) / 2 / (x * x) AS variance
+FROM counted
 ORDER BY
     CASE name WHEN 'exclusive' THEN 1 WHEN 'available' THEN 2 WHEN 'shared' THEN 3 ELSE 4 END,
     list_position($frameworks::VARCHAR[], framework), bit,

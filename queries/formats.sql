@@ -40,7 +40,8 @@ SELECT
     name AS framework,
     coalesce(sum(n) FILTER (supported >> bit & 1 = 1), 0)::BIGINT AS numerator,
     coalesce(sum(n) FILTER (supported IS NOT NULL), 0)::BIGINT AS denominator,
-    round(numerator / nullif(denominator, 0), 9) AS share
+    round(numerator / nullif(denominator, 0), 9) AS share,
+    is_small(numerator, denominator) AS small
 FROM tally, frameworks
 WHERE $only::VARCHAR[] IS NULL OR list_contains($only, name)
 GROUP BY period, name, bit

@@ -5,6 +5,7 @@ import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._options import SnapshotSelector, format_option, snapshot_options, weight_option
+from hfscan.cli._output import note
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice, Frameworks
 from hfscan.figures import (
@@ -19,6 +20,7 @@ from hfscan.figures import (
 from hfscan.figures.trend import Per
 from hfscan.frameworks import DEFINITIONS, taxonomy
 from hfscan.report import TABLE_FORMATS, format_percent, group_table, pivot_table, write_rows
+from hfscan.report.caveats import explain_small, mark_small
 from hfscan.report.tables import Table
 from hfscan.scope import DEFAULT_FRAMEWORKS
 
@@ -83,7 +85,7 @@ def command(
             adoption = compute_adoption(
                 view, per=per, frameworks=frameworks, definition=definition, as_of=selector.end
             )
-            rows = list(adoption)
+            rows, figures = list(adoption), []
             table = _tabulate_adoption(rows, view)
         else:
             request = FigureRequest(
@@ -94,6 +96,8 @@ def command(
             rows = [figure.as_dict() for figure in figures]
     if format_ in TABLE_FORMATS:
         TABLE_FORMATS[format_](table, output(format_))
+        if text := explain_small(figures, rows if formats else ()):
+            note(text)
     else:
         write_rows(format_, rows, output(format_))
 
@@ -107,6 +111,7 @@ def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) ->
     cells = []
     for row in rows:
         period = format_period(row["period"], view.snapshot)
-        cell = (titles[row["framework"]], period, format_percent(row["share"]))
+        share = mark_small(format_percent(row["share"]), row, "share")
+        cell = (titles[row["framework"]], period, share)
         cells.append(dict(zip(keys, cell, strict=True)))
     return pivot_table(cells)

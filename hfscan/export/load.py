@@ -50,7 +50,7 @@ def _read_rows(store: Store, file: Path) -> list[dict[str, Any]]:
 
 def _new_snapshot(row: dict[str, Any]) -> NewSnapshot:
     since, until = _utc(row["since"]), _utc(row["until"])
-    same = ("origin", "complete", "synthetic", "sample", "sample_design")
+    same = ("origin", "complete", "synthetic", "sample", "sample_design", "sample_strata")
     return NewSnapshot(
         kind="import",
         scope=Scope(since, until, row["author"], row["task"], row["model_limit"]),

@@ -19,9 +19,8 @@ _SCOPE = ("since", "until", "author", "task", "model_limit", "sample", "syntheti
 
 def check_totals(view: SnapshotView, figures: Iterable[Figure]) -> None:
     """Raise InconsistentError unless the shares of each cell, and its groups, add up."""
-    rows = [
-        {"exclude_top_authors": 0} | replace(figure, sampled=False).as_dict() for figure in figures
-    ]
+    plain = (replace(figure, sample_error=None).as_dict() for figure in figures)
+    rows = [{"exclude_top_authors": 0} | row for row in plain]
     if errors := view.run("check_totals", {"figures": msgspec.json.encode(rows).decode()}):
         raise InconsistentError(
             f"Figures do not add up ({errors[0]}). Nothing is reported. This is a bug in hfscan or "

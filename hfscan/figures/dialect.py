@@ -151,6 +151,7 @@ def _check_tables(tree: exp.Expr, query: Query) -> None:
 def _census(columns: Iterable[str]) -> str:
     """Return the SELECT of these columns of `census`, over the export's table `models`."""
     expressions = {name: name for name in _SAME_COLUMNS} | EXPORTED_COLUMNS
+    expressions["sample_cluster"] = "CAST(NULL AS VARCHAR)"  # an export does not tell
     expressions |= {name: _to_mask(names) for name, names in EXPORTED_MASKS.items()}
     selected = (f"{sql} AS {name}" for name, sql in expressions.items() if name in columns)
     return f"SELECT {', '.join(selected)} FROM models"

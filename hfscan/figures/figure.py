@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import sqrt
 from typing import Any, Literal, get_args
 
 from hfscan.errors import InvalidRequestError
+from hfscan.figures.intervals import SampleError
 from hfscan.figures.period import Period, contains_cutoff
 from hfscan.frameworks import Definition
 from hfscan.scope import DEFAULT_FRAMEWORKS
@@ -25,8 +25,6 @@ GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 POPULATIONS: tuple[Population, ...] = get_args(Population)
 WEIGHTS: tuple[Weight, ...] = get_args(Weight)
 
-_Z = 1.959964  # quantile of the normal distribution for 95 %
-
 
 @dataclass(frozen=True)
 class Figure:
@@ -38,8 +36,9 @@ class Figure:
     the creation-date cutoff count; None where the period does not contain it.
     `numerator`, `denominator`: models, 30-day downloads, or authors' votes (`weight`; votes are
     fractions, rounded to six digits). `exclude_top_authors`: number of largest authors left out.
-    `sampled`: the models are a random sample of the Hub's.
+    `sample_error`: where the models are a random sample of the Hub's, and count once each.
     `coverage`: the share of the population that the denominator describes, under the same weight.
+    `small`: numerator or denominator is so low that a few models more would change the share much.
     """
 
     name: str
@@ -55,9 +54,10 @@ class Figure:
     numerator: int | float
     denominator: int | float
     exclude_top_authors: int = 0
-    sampled: bool = False
+    sample_error: SampleError | None = None
     covered: Period | None = None
     coverage: float | None = None
+    small: bool = False
 
     @property
     def share(self) -> float | None:
@@ -66,38 +66,41 @@ class Figure:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The share's 95 % interval in the population that the sample was drawn from.
-
-        Wilson's (1927, doi:10.1080/01621459.1927.10502953), as for a simple random sample; None
-        where there is no sample, or where models do not count once each.
-        """
-        if not self.sampled or self.share is None or self.weight != "models":
+        """The share's 95 % interval in the population that the sample was drawn from."""
+        if self.sample_error is None or self.share is None:
             return None
-        share, n = self.share, self.denominator
-        center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-        half = _Z / (1 + _Z**2 / n) * sqrt(share * (1 - share) / n + (_Z / (2 * n)) ** 2)
-        return max(0.0, center - half), min(1.0, center + half)
+        return self.sample_error.interval(self.share, self.denominator)
+
+    @property
+    def design_effect(self) -> float | None:
+        """The variance of the share relative to as many models drawn independently."""
+        if self.sample_error is None or self.share is None:
+            return None
+        return self.sample_error.design_effect(self.share, self.denominator)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figure with the keys of a report's JSON; the share rounded to six digits.
 
-        `exclude_top_authors`, `interval` and `covered` are present only where they apply.
-        `covered` starts with None where models of any age before its end count.
+        `exclude_top_authors`, `interval`, `design_effect` and `covered` are present only where they
+        apply. `period` and `covered` start with None where models of any age before its end count.
         """
-        omitted = ("sampled", "covered", "coverage")
+        omitted = ("sample_error", "covered", "coverage", "small")
         row = {key: value for key, value in self.__dict__.items() if key not in omitted}
         if not self.exclude_top_authors:
             del row["exclude_top_authors"]
         row["frameworks"] = list(self.frameworks)
-        row["period"] = self.period and [instant.date().isoformat() for instant in self.period]
+        if self.period is not None:
+            days = [instant.date().isoformat() for instant in self.period]
+            row["period"] = days if self.population == "created" else [None, days[1]]
         row["share"] = None if self.share is None else round(self.share, 6)
-        row["coverage"] = self.coverage
+        row |= {"small": self.small, "coverage": self.coverage}
         if self.covered is not None:
             since = self.covered.since if self._has_beginning else None
             bounds = (since, self.covered.until)
             row["covered"] = [instant and f"{instant.isoformat()}Z" for instant in bounds]
         if self.interval is not None:
             row["interval"] = [round(bound, 6) for bound in self.interval]
+            row["design_effect"] = self.design_effect and round(self.design_effect, 3)
         return row
 
     @property

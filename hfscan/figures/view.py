@@ -8,6 +8,7 @@ import duckdb
 
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures.figure import By, Figure, FigureRequest
+from hfscan.figures.intervals import SampleError
 from hfscan.figures.period import Period
 from hfscan.figures.queries import load
 from hfscan.frameworks import Definition
@@ -69,9 +70,18 @@ class SnapshotView:
     def bind_census(self) -> duckdb.DuckDBPyConnection:
         """Bind `census` to this snapshot; return the Store's connection."""
         # literals, because a view takes no parameter; they are integers of the database
+        snapshot = self.snapshot
+        models = f"models_at({snapshot.series_id}, {snapshot.position}) AS models"
+        cluster = "NULL::VARCHAR"
+        if snapshot.sample_strata:
+            cluster = "CASE WHEN at_cutoff THEN 'alone ' || key ELSE stratum::VARCHAR END"
+            models += (
+                " ASOF LEFT JOIN (SELECT unnest(sample_strata) AS stratum FROM snapshots "
+                f"WHERE id = {snapshot.id}) ON created_at >= stratum"
+            )
         self.store.execute(
-            f"CREATE OR REPLACE TEMP VIEW census AS SELECT {self.snapshot.id} AS snapshot, * "
-            f"FROM models_at({self.snapshot.series_id}, {self.snapshot.position})"
+            f"CREATE OR REPLACE TEMP VIEW census AS SELECT {snapshot.id} AS snapshot, models.*, "
+            f"{cluster} AS sample_cluster FROM {models}"
         )
         return self.store.connection
 
@@ -94,12 +104,19 @@ class SnapshotView:
         period = request.period and Period.from_bounds(*request.period).within(self.snapshot)
         is_by_time = request.by in ("month", "year")
         for row in self._exclusivity_rows[request]:
+            values = row | {key: number(row[key]) for key in ("numerator", "denominator")}
             yield Figure(
                 **parameters,
-                sampled=self.snapshot.sample is not None,
+                sample_error=self._sample_error(values.pop("clusters"), values.pop("variance")),
                 covered=self._covered(row["group"]) if is_by_time else period,
-                **row | {key: number(row[key]) for key in ("numerator", "denominator")},
+                **values,
             )
+
+    def _sample_error(self, clusters: int, variance: float | None) -> SampleError | None:
+        """Return the error of a share; None where the snapshot is no sample of known ranges."""
+        if self.snapshot.sample is None or not clusters:
+            return None
+        return SampleError(self.snapshot.sample, clusters, variance or 0.0)
 
     def _covered(self, name: str | None) -> Period | None:
         """Return the year or month `name`, as far as the snapshot covers it."""

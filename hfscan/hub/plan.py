@@ -1,8 +1,9 @@
 """Plan a crawl: the ranges of `_id`s to fetch, their URLs, and how a sample is drawn.
 
 A sample is unbiased: an `_id` alone decides whether its model belongs to it. The time of creation,
-scaled so that the Hub grows evenly along it, is cut into equal ranges; from each the same share is
-taken, at one random place (systematic sampling). Each model is drawn with the same probability.
+scaled so that the Hub grows evenly along it, is cut into equal strata; from each the same share is
+taken as one range, at a random place. Each model is drawn with the same probability. One place for
+all strata (systematic sampling) would be the same time of day in many of them.
 The cutoff band holds about 30,000 models in two seconds, too many for one range to include or skip:
 there each model is drawn by itself, by a hash of the seed and its `_id`.
 """
@@ -61,7 +62,7 @@ _UNSUPPORTED_FIELD = re.compile(r'"expand" must be one of \[([^\]]*)\]')
 _MAX_RANGE_PROBABILITY = 0.5  # of a sample: above, its ranges cost as many requests as everything
 _MIN_SAMPLE_PAGE = 100  # models per page, if a range of a sample holds fewer
 
-_MIN_SAMPLE_RANGES = 200
+_MIN_SAMPLE_RANGES = 500
 """With fewer, a few busy hours would dominate: models created together are alike."""
 
 _MAX_MODELS_PER_RANGE = 1_000
@@ -111,20 +112,29 @@ class SamplingDesign(msgspec.Struct, frozen=True):
             return _uniform(f"{self.seed} {object_id}") < self.probability
         if not self.since.timestamp() <= second < self.until.timestamp():
             return False
-        place = self._to_place(second) - self._offset
-        return place - floor(place) < self.probability
+        place = self._to_place(second)
+        number = min(floor(place), self.ranges - 1)
+        return (place - number - self._offset(number)) % 1 < self.probability
 
     def time_ranges(self) -> Iterator[tuple[int, int]]:
         """Yield time ranges (first second, second after the last) that hold the whole sample."""
         start, end = int(self.since.timestamp()), ceil(self.until.timestamp())
         previous = start
-        for number in range(-1, self.ranges + 1):
-            first = number + self._offset
-            low = max(previous, start, self._to_second(first) - _RANGE_MARGIN)
-            high = min(end, self._to_second(first + self.probability) + _RANGE_MARGIN)
-            if low < high:
-                yield low, high
-                previous = high
+        for number in range(self.ranges):
+            offset = self._offset(number)
+            last = offset + self.probability
+            # a range that ends beyond its stratum goes on at the stratum's start
+            for first, beyond in ((0.0, last - 1), (offset, min(last, 1.0))):
+                low = max(previous, self._to_second(number + first) - _RANGE_MARGIN)
+                high = min(end, self._to_second(number + beyond) + _RANGE_MARGIN)
+                if beyond > first and low < high:
+                    yield low, high
+                    previous = high
+
+    def strata(self) -> list[datetime]:
+        """Return when each stratum starts; its drawn models are a cluster."""
+        seconds = map(self._to_second, range(self.ranges)) if self.since < self.until else ()
+        return [datetime.fromtimestamp(second, UTC) for second in seconds]
 
     @property
     def models_per_range(self) -> float:
@@ -137,14 +147,13 @@ class SamplingDesign(msgspec.Struct, frozen=True):
         text = f"each model with probability {self.probability:g}, seed {self.seed}"
         if self.since < self.until:
             text += (
-                f": {self.ranges} ranges of creation time, systematic, from {self.since:%F %T} "
-                f"until before {self.until:%F %T}"
+                f": one range of creation time in each of {self.ranges} strata, from "
+                f"{self.since:%F %T} until before {self.until:%F %T}"
             )
         return f"{text}; models at the cutoff ({CUTOFF_START:%F}) one by one, by hash of `_id`"
 
-    @property
-    def _offset(self) -> float:
-        return _uniform(f"{self.seed}")
+    def _offset(self, stratum: int) -> float:
+        return _uniform(f"{self.seed} {stratum}")
 
     def _to_place(self, second: float) -> float:
         start, end = estimate_count_before(self.since), estimate_count_before(self.until)

@@ -25,6 +25,7 @@ from hfscan.figures import (
 from hfscan.frameworks import DEFINITIONS
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.paths import data_dir
+from hfscan.report.caveats import describe_design_effect, describe_sample, explain_small
 from hfscan.report.format import format_coverage, format_date, format_low_coverage
 from hfscan.report.model import QueryRef, Report, ReportRequest, Section
 from hfscan.report.spec import fill_text, load_spec
@@ -94,8 +95,10 @@ def build(
         )
     _check_answered(name, request, sections)
     headline = next((part for part in sections if part.name == spec["headline"]), sections[0])
-    if warning := format_low_coverage(headline, frameworks):
-        notes.append(warning)
+    notes += filter(
+        None,
+        (format_low_coverage(headline, frameworks), describe_design_effect(headline.figures)),
+    )
     names = {row.get("framework") for section in sections for row in section.rows}
     names |= {figure.framework for section in sections for figure in section.figures}
     check_totals(view, (figure for section in sections for figure in section.figures))
@@ -203,8 +206,12 @@ class SectionBuilder:
             chart=spec.get("chart", query.chart),
             queries=queries,
         )
-        coverage = format_coverage(section, self.view.find_titles(self.request.frameworks))
-        return replace(section, paragraphs=(coverage,)) if coverage else section
+        visible = figures if by is None else visible_figures(figures, by)
+        paragraphs = (
+            format_coverage(section, self.view.find_titles(self.request.frameworks)),
+            explain_small(visible, rows),
+        )
+        return replace(section, paragraphs=tuple(filter(None, paragraphs)))
 
     def _figure_requests(self, by: By | None) -> Iterator[FigureRequest]:
         """Yield a request for each cutoff, or for what the section varies by."""
@@ -268,12 +275,8 @@ def _notes(snapshot: Snapshot) -> list[str]:
         notes.append(
             f"SYNTHETIC: invented data for demonstration ({snapshot.synthetic}), not the real Hub."
         )
-    if snapshot.sample is not None:
-        notes.append(
-            f"SAMPLE: {snapshot.sample_design}. Ranges in brackets are 95 % confidence intervals "
-            "(Wilson score). They assume independent models; models created together are similar, "
-            "so the real uncertainty is slightly larger."
-        )
+    if sample := describe_sample(snapshot):
+        notes.append(sample)
     limits = {"author": snapshot.author, "task": snapshot.task, "limit": snapshot.model_limit}
     scope = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
     if scope:
@@ -345,16 +348,18 @@ def _compare_section(
     label_columns = {"class": ""} if first.by is None else {"group": "", "class": "Class"}
     columns = {"share": labels[0], "denominator": "Total", "compared_share": labels[1]}
     columns |= {"compared_denominator": "Total", "points": "Points"}
+    rows = tuple(view.run(query.name, parameters))
+    paragraphs = dict.fromkeys((*first.paragraphs, *second.paragraphs, explain_small((), rows)))
     return replace(
         first,
         query=query.name,
         figures=(),
-        rows=tuple(view.run(query.name, parameters)),
+        rows=rows,
         columns=label_columns | columns,
         formats=query.columns,
         parameters={},
         chart=query.chart,
-        paragraphs=tuple(dict.fromkeys((*first.paragraphs, *second.paragraphs))),
+        paragraphs=tuple(filter(None, paragraphs)),
         queries=(),
     )
 

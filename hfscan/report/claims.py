@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures import ALL, Period, SnapshotView, load
+from hfscan.figures.intervals import ratio_interval
 from hfscan.frameworks import DEFINITIONS
 from hfscan.objectid import CUTOFF_END
 from hfscan.paths import data_dir
@@ -183,7 +184,7 @@ class ClaimEvaluator:
                 snapshot, until = self._choose_snapshot(measure, definition)
                 values |= {"until": until} if "at" in measure else {}
             rows = self._cache.rows(snapshot, measure["query"], _parameters(measure, values))
-            low, high = _value(rows, measure)
+            low, high = _value(rows, measure, is_ratio=self._spec.get("unit") == "ratio")
         except (NotFoundError, InvalidRequestError) as error:
             reason = str(error)
         if low is None and reason is None:
@@ -292,16 +293,29 @@ def _midnight(day: date) -> datetime:
 
 
 def _value(
-    rows: list[dict[str, Any]], measure: dict[str, Any]
+    rows: list[dict[str, Any]], measure: dict[str, Any], *, is_ratio: bool
 ) -> tuple[float | None, float | None]:
-    """Return low and high of the measured value: `value`, or its ratio to `divided_by`."""
+    """Return low and high of the measured value: `value`, or its ratio to `divided_by`.
+
+    The ratio of counts or shares of different models is an interval of 95 %.
+    """
     low, high = _aggregate(rows, measure["value"])
     if low is None or high is None:  # of no models; an interval may still have one bound
         return None, None
     if "divided_by" not in measure:
         return low, high
     least, most = _aggregate(rows, measure["divided_by"])
-    return (low / most, high / least) if least and most else (None, None)
+    if not least or not most:
+        return None, None
+    if is_ratio and low > 0:
+        counts = [
+            _aggregate(rows, measure[key] | {"column": "numerator"})[0] or 0
+            for key in ("value", "divided_by")
+        ]
+        factor = low / least / (counts[0] / counts[1])
+        low_count, high_count = ratio_interval(*counts)
+        return low_count * factor, high_count * factor
+    return low / most, high / least
 
 
 def _aggregate(

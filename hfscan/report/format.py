@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from hfscan.figures import Figure, format_period
+from hfscan.report.caveats import SMALL_MARK, mark_small
 from hfscan.report.model import Report, Row, Section
 from hfscan.store import Snapshot
 
@@ -51,10 +52,10 @@ def format_range(low: float | None, high: float | None) -> str:
 
 
 def format_share(figure: Figure) -> str:
-    """Return a figure's share, with its interval where it is estimated from a sample."""
+    """Return a figure's share, with its interval in a sample, or the mark of small counts."""
     share = format_percent(figure.share)
     if figure.interval is None:
-        return share
+        return share + SMALL_MARK * figure.small
     low, high = map(format_percent, figure.interval)
     return f"{share} [{low} - {high}]"
 
@@ -109,7 +110,7 @@ def format_cell(row: Row, column: str, section: Section, report: Report) -> str:
             return verdict_label(row)
         case "definition":
             return DEFINITION_LABELS.get(value, format_value(None, value))
-    return format_value(kind, value)
+    return mark_small(format_value(kind, value), row, column)
 
 
 def frameworks_label(frameworks: Sequence[str], report: Report) -> str:

@@ -225,8 +225,10 @@ def _add_snapshot(
     observed_to = to_utc_naive(new_snapshot.observed_to, truncate=True)
     position = history.allocate_position(store, scope, observed_to)
     history.insert_intervals(store, position)
+    strata = new_snapshot.sample_strata
     row = scope | {
         "kind": new_snapshot.kind,
+        "sample_strata": strata and [to_utc_naive(start, truncate=True) for start in strata],
         "origin": new_snapshot.origin,
         "observed_from": to_utc_naive(new_snapshot.observed_from, truncate=True),
         "observed_to": observed_to,

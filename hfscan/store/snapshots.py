@@ -26,6 +26,7 @@ class NewSnapshot:
     synthetic: str | None = None
     sample: float | None = None
     sample_design: str | None = None
+    sample_strata: Sequence[datetime] | None = None
     base: int | None = None
     """kind 'update': the snapshot that holds all other models"""
 
@@ -59,6 +60,7 @@ class Snapshot:
     model_limit: int | None
     sample: float | None
     sample_design: str | None
+    sample_strata: list[datetime] | None
     models: int
     requests: int | None
     synthetic: str | None

@@ -1,8 +1,10 @@
 """`hfscan crawl --sample` and `--workers` on the command line."""
 
+import json
 import re
 
 import pytest
+from processes import run_hfscan
 from testhub import FakeHub, Population
 
 
@@ -19,12 +21,38 @@ def test_sample_design_is_printed_and_stored(crawl) -> None:
         assert crawl("--sample", "0.05", "--seed", "8")[0] == 0
     rows = crawl.rows("SELECT complete, sample, sample_design, models FROM snapshots ORDER BY id")
     assert [row[:2] for row in rows] == [(False, 0.05)] * 2
-    assert "seed 7: 200 ranges of creation time" in rows[0][2]
+    assert "seed 7: one range of creation time in each of 500 strata" in rows[0][2]
     assert all(90 < row[3] < 210 for row in rows)
     same = crawl.rows(
         "SELECT count(*) FROM (SELECT key FROM models_in(1) INTERSECT SELECT key FROM models_in(2))"
     )
     assert same[0][0] < 40
+
+
+def test_report_of_a_sample_has_intervals_of_its_ranges(crawl) -> None:
+    with FakeHub(Population.synthetic(3_000, seed=1), quota=None) as hub:
+        crawl.endpoint = hub.url
+        assert crawl("--sample", "0.2", "--seed", "7")[0] == 0
+    ((strata, first, last),) = crawl.rows(
+        "SELECT len(sample_strata), sample_strata[1], sample_strata[-1] FROM snapshots"
+    )
+    assert strata > 500
+    ((before,),) = crawl.rows(
+        f"SELECT count(*) FROM models_in(1) WHERE NOT at_cutoff AND created_at < '{first}'"
+    )
+    assert before == 0
+    assert first < last
+    code, out, _ = run_hfscan(crawl.folder, "report", "--format", "json", "--year", "2022")
+    assert code == 0
+    report = json.loads(out)
+    assert any(note.startswith("DESIGN EFFECT: ") for note in report["notes"])
+    counted = [one for one in report["figures"] if one["weight"] == "models" and one["denominator"]]
+    assert len(counted) > 20
+    for figure in counted:
+        low, high = figure["interval"]
+        assert 0 <= low <= figure["share"] <= high <= 1
+        assert high - low > 0.01
+    assert report["figures"][0]["design_effect"] >= 1
 
 
 def test_workers_start_at_cursors_of_an_earlier_crawl(crawl) -> None:

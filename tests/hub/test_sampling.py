@@ -53,9 +53,9 @@ def test_sample_equals_its_design_in_few_requests(tmp_path: Path) -> None:
         assert not result.scope.is_unfiltered
         assert result.design is not None
         description = result.design.describe()
-        assert "probability 0.05, seed 1: 200 ranges" in description
+        assert "seed 1: one range of creation time in each of 500 strata" in description
         assert "until before" in description
-        assert len(server.requests) < 250  # the ranges, and the cutoff
+        assert len(server.requests) < 600  # the ranges, and the cutoff
 
 
 def test_sample_is_the_same_if_cursors_are_refused(
@@ -158,3 +158,7 @@ def test_drawn_models_lie_in_the_fetched_ranges(
     at = int(design.since.timestamp()) + second % (days * 86_400)
     if design.includes(f"{at:08x}{0:016x}"):
         assert any(low <= at < high for low, high in spans)
+        strata = [start.timestamp() for start in design.strata()]
+        assert len(strata) == design.ranges
+        assert strata[0] <= at
+        assert all(a < b for a, b in pairwise(strata))

@@ -114,9 +114,10 @@ def count(
         owned = Counter(one.author for one in counted if cut(keys_of(one)))
         largest = sorted(owned, key=lambda name: (-owned[name], name))[:exclude_top_authors]
         counted = [one for one in counted if one.author not in largest]
-    if weight == "authors":
-        votes = Counter(one.author for one in counted if keys_of(one) is not None)
-    by_group = defaultdict(Counter)
+    # an author's vote is split over the author's models in the denominator
+    known = Counter(one.author for one in counted if keys_of(one) is not None)
+    supporting = Counter(one.author for one in counted if cut(keys_of(one)))
+    by_group, known_by_group = defaultdict(Counter), defaultdict(Counter)
     # what is alike is counted at once, for there are many
     alike = Counter(
         (
@@ -127,30 +128,40 @@ def count(
         for one in counted
     )
     for (group, keys, each), n in alike.items():
-        if keys is not None:
-            vote = Fraction(1, votes[each]) if weight == "authors" else each
-            by_group[group][cut(keys)] += n * vote
+        if keys is None:
+            continue
+        served, is_author = cut(keys), weight == "authors"
+        known_by_group[group][served] += n * (Fraction(1, known[each]) if is_author else each)
+        if served:
+            vote = Fraction(1, supporting[each]) if is_author else each
+            by_group[group][served] += n * vote
     if top is not None:
-        size = {g: sum(n for s, n in tally.items() if s) for g, tally in by_group.items()}
+        size = {group: by_group[group].total() for group in known_by_group}
         largest = sorted(size, key=lambda group: (-size[group], group))[:top]
-        folded = defaultdict(Counter)
-        for group, tally in by_group.items():
-            folded[group if group in largest else "(other)"].update(tally)
-        by_group = folded
+        by_group, known_by_group = (fold(groups, largest) for groups in (by_group, known_by_group))
     figures = {}
-    for group, tally in by_group.items():
-        serving = sum(n for served, n in tally.items() if served)
+    for group, known_tally in known_by_group.items():
+        tally = by_group[group]
+        serving = tally.total()
         for name in frameworks:
             figures["exclusive", name, group] = (tally[frozenset([name])], serving)
             available = sum(n for served, n in tally.items() if name in served)
             figures["available", name, group] = (available, serving)
         shared = sum(n for served, n in tally.items() if len(served) > 1)
         figures["shared", None, group] = (shared, serving)
-        figures["none", None, group] = (tally[frozenset()], sum(tally.values()))
+        figures["none", None, group] = (known_tally[frozenset()], known_tally.total())
     return {
         key: tuple(n if isinstance(n, int) else round(float(n), 6) for n in pair)
         for key, pair in figures.items()
     }
+
+
+def fold(by_group, largest):
+    """Return the tallies of the largest groups; the others add up to "(other)"."""
+    folded = defaultdict(Counter)
+    for group, tally in by_group.items():
+        folded[group if group in largest else "(other)"].update(tally)
+    return folded
 
 
 def dates(path: Path) -> dict:

@@ -34,7 +34,9 @@ def model(number: int, **rest) -> dict:
 def written(tmp_path):
     """Return a function: models -> the year's report in a format."""
 
-    def write(models, format_, question=ASKED, *, synthetic=None, scope=None, sample=None):
+    def write(
+        models, format_, question=ASKED, *, synthetic=None, scope=None, sample=None, strata=None
+    ):
         dump = tmp_path / "dump.json"
         dump.write_text(json.dumps(models))
         path = tmp_path / "h.duckdb"
@@ -54,6 +56,7 @@ def written(tmp_path):
                     synthetic,
                     sample,
                     sample and "drawn by lot",
+                    strata,
                 ),
             )
             view = SnapshotView.choose(store, question.period)
@@ -88,7 +91,7 @@ def test_headline_has_numerator_and_denominator(written):
     models = [model(1), model(2), model(3, tags=["tf"]), model(4, tags=[])]
     text = " ".join(written(models, "terminal").split())
     assert "Of the 3 models created from 2 March to 31 December 2022 that support" in text
-    assert "PyTorch or TensorFlow, 2 (66.7 %)" in text
+    assert "PyTorch or TensorFlow, 2 (66.7 % *)" in text
     assert "and models deleted before the snapshot of 11 July 2024." in text
     assert "prove" not in text
 
@@ -101,12 +104,12 @@ def test_headline_states_the_definition(written):
         model(3, tags=["pytorch"], siblings=[{"rfilename": "README.md"}]),
     ]  # fmt: skip
     expected: dict[Definition, tuple[str, str]] = {
-        "tag": ("1 (50.0 %) support PyTorch only", "TensorFlow if the Hub tags it so."),
+        "tag": ("1 (50.0 % *) support PyTorch only", "TensorFlow if the Hub tags it so."),
         "weights": (
-            "1 (50.0 %) support PyTorch only",
+            "1 (50.0 % *) support PyTorch only",
             "TensorFlow if it has weight files for that framework.",
         ),
-        "loadable": ("1 (33.3 %) support both", "that framework can load it without conversion"),
+        "loadable": ("1 (33.3 % *) support both", "that framework can load it without conversion"),
     }
     for definition, words in expected.items():
         text = " ".join(
@@ -168,6 +171,7 @@ def test_json_contract(written):
         "numerator": 1,
         "denominator": 2,
         "share": 0.5,
+        "small": True,
         "coverage": 1.0,
         "covered": ["2022-03-02T23:30:00Z", "2023-01-01T00:00:00Z"],
     }
@@ -226,13 +230,45 @@ def test_year_outside_the_scope_is_refused(written):
 
 
 def test_sample_is_labelled_with_intervals(written):
-    models = [model(n) for n in range(90)] + [model(n, tags=["tf"]) for n in range(90, 100)]
-    text = " ".join(written(models, "terminal", sample=0.1).split())
-    assert "SAMPLE: drawn by lot." in text
-    assert "90 (90.0 % [82.6 % - 94.5 %]) support PyTorch only" in text  # Wilson's, n = 100
-    figures = json.loads(written(models, "json", sample=0.1))["figures"]
-    assert figures[0]["interval"] == [0.825634, 0.944771]
-    assert "interval" not in json.loads(written(models, "json"))["figures"][0]
+    """Ten strata of ten models, each of one framework, which changes four times."""
+    starts = [datetime(2022, 8, 1 + n, tzinfo=UTC) for n in range(10)]
+    models = [
+        model(
+            n,
+            createdAt=f"{starts[n // 10]:%FT%T.000Z}",
+            tags=["tf" if n // 10 in (2, 7) else "pytorch"],
+        )
+        for n in range(100)
+    ]
+    text = " ".join(written(models, "terminal", sample=0.1, strata=starts).split())
+    assert "SAMPLE: drawn by lot. Brackets contain 95 % confidence intervals" in text
+    # variance 4 * 10**2 / 2 / 100**2 = 0.02; of 100 independent models 0.8 * 0.2 / 100 = 0.0016
+    assert "DESIGN EFFECT: 12.5." in text
+    assert "the 100 models of the headline say as much as 8 drawn independently" in text
+    figure = json.loads(written(models, "json", sample=0.1, strata=starts))["figures"][0]
+    assert figure["design_effect"] == 12.5
+    # of 8.9 models (8 of a tenth of all), with t = 2.262 of 9 degrees of freedom
+    assert figure["interval"] == pytest.approx([0.4250, 0.9559], abs=0.001)
+    assert f"{figure['interval'][0]:.1%}".replace("%", " %") in text
+    unknown = json.loads(written(models, "json", sample=0.1))
+    assert "strata are not recorded" in unknown["notes"][0]
+    for plain in (unknown, json.loads(written(models, "json"))):
+        assert not {"interval", "design_effect"} & plain["figures"][0].keys()
+
+
+def test_small_counts_are_marked(written):
+    models = [model(n) for n in range(990)] + [model(n, tags=["tf"]) for n in range(990, 1_100)]
+    models += [model(n, tags=["tf", "pytorch"]) for n in range(1_100, 1_105)]
+    for format_ in ("terminal", "md", "html"):
+        text = " ".join(written(models, format_).replace("\\", "").split())
+        assert "* Small counts: a few models more or less" in text
+        assert re.search(r"0\.5\s%\s\*", text)
+        assert re.search(r"990 \(89\.6\s%\) support", text)
+    figures = json.loads(written(models, "json"))["figures"]
+    marks = {figure["framework"] or figure["name"]: figure["small"] for figure in figures[:2]}
+    assert marks == {"pytorch": False, "tensorflow": False}
+    shared = [one for one in figures if one["name"] == "shared" and one["denominator"] == 1_105]
+    assert {one["small"] for one in shared} == {True}
 
 
 def test_exclude_top_authors_and_author_weight(written):

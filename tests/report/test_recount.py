@@ -240,11 +240,19 @@ def by_formats(claim, one, models, _):
     def created(year):
         return sum(model.created[:4] == year and not model.at_cutoff for model in models)
 
+    factor = 1.0
     if claim.name == "onnx-grows":
-        value = having("onnx", "2023") / having("onnx", "2022")
+        counts = having("onnx", "2023"), having("onnx", "2022")
         if "share" in one.what:
-            value /= created("2023") / created("2022")
+            factor = created("2022") / created("2023")
     else:
-        rival = "coreml" if "Core ML" in one.what else "onnx"
-        value = having("tflite") / having(rival)
-    return value, value
+        counts = having("tflite"), having("coreml" if "Core ML" in one.what else "onnx")
+    return tuple(bound * factor for bound in ratio_interval(*counts))
+
+
+def ratio_interval(first, second):
+    """The odds at the ends of Wilson's interval of `first` among both: roots of a quadratic."""
+    n, z = first + second, 1.959964
+    a, b, c = n + z**2, -(2 * first + z**2), first**2 / n
+    root = (b**2 - 4 * a * c) ** 0.5
+    return tuple(share / (1 - share) for share in ((-b - root) / (2 * a), (-b + root) / (2 * a)))

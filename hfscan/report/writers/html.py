@@ -27,6 +27,7 @@ from hfscan.report.format import (
     format_percent,
     format_provenance,
     format_scope,
+    format_share,
     format_value,
 )
 from hfscan.report.model import QueryRef, Report, Section
@@ -151,7 +152,7 @@ def _highlights(report: Report) -> Iterator[Mapping[str, str]]:
         if figure.cutoff in (None, "excluded") and figure.name in ("exclusive", "shared"):
             counts = format_number(figure.numerator), format_number(figure.denominator)
             yield {
-                "big": format_percent(figure.share),
+                "big": format_share(figure),
                 "label": figure_label(figure, report.frameworks),
                 "small": " of ".join(counts),
             }

@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS snapshots (      -- one row for every snapshot of the
     model_limit BIGINT,
     sample DOUBLE,                        -- probability that a model was drawn; NULL: no sample
     sample_design VARCHAR,                -- how it was drawn
+    sample_strata TIMESTAMP[],            -- start of each stratum of creation time
     models BIGINT NOT NULL,
     requests INTEGER,                     -- HTTP requests spent; NULL for an import
     synthetic VARCHAR,                    -- how the population was made up; NULL: a real Hub
@@ -261,6 +262,10 @@ CASE WHEN vals IS NULL THEN '(unknown)' WHEN len(coalesce(vals, [])) = 0 THEN '(
 CREATE MACRO IF NOT EXISTS named_or_none(val, field, not_understood) AS
 CASE WHEN val IS NOT NULL THEN val WHEN list_contains(not_understood, field) THEN '(unknown)'
     ELSE '(none)' END;
+
+-- Whether a few models more or less would change a share much.
+CREATE MACRO IF NOT EXISTS is_small(numerator, denominator) AS
+denominator > 0 AND least(numerator, denominator) < 100;
 
 CREATE MACRO IF NOT EXISTS size_class(parameters) AS
 CASE

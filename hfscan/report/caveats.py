@@ -1,0 +1,57 @@
+"""What limits a figure, in words: small counts, sampling."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hfscan.figures import Figure
+from hfscan.store import Snapshot
+
+SMALL_MARK = " *"
+_SMALL = {
+    "share": "small",
+    "cumulative_share": "small",
+    "share_without": "small_without",
+    "compared_share": "compared_small",
+}
+"""Column of a query with a share -> the column that is true where its counts are small."""
+
+
+def mark_small(text: str, row: Mapping[str, Any], column: str) -> str:
+    """Return the text of a row's share, with a mark where its counts are small."""
+    return text + SMALL_MARK if row.get(_SMALL.get(column, "")) else text
+
+
+def explain_small(figures: Iterable[Figure], rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return what the mark of small counts means; None where nothing has it."""
+    marked = [figure.small and figure.interval is None for figure in figures]
+    marked += [any(row.get(column) for column in _SMALL.values()) for row in rows]
+    if not any(marked):
+        return None
+    return f"{SMALL_MARK.strip()} Small counts: a few models more or less would change the share."
+
+
+def describe_sample(snapshot: Snapshot) -> str | None:
+    """Return how a sample was drawn, and what its intervals mean; None where there is none."""
+    if snapshot.sample is None:
+        return None
+    text = f"SAMPLE: {snapshot.sample_design}."
+    if not snapshot.sample_strata:
+        return f"{text} Its strata are not recorded, so shares have no confidence intervals."
+    return (
+        f"{text} Brackets contain 95 % confidence intervals, estimated from the differences "
+        "between ranges of creation time. Shares weighted by downloads or authors have "
+        "none."
+    )
+
+
+def describe_design_effect(figures: Iterable[Figure]) -> str | None:
+    """Return how much less a sample says than as many models drawn independently."""
+    for figure in figures:
+        if effect := figure.design_effect:
+            models = round(figure.denominator / effect)
+            return (
+                f"DESIGN EFFECT: {effect:.1f}. Models created together are similar, so the "
+                f"{figure.denominator:,} models of the headline say as much as {models:,} drawn "
+                "independently."
+            )
+    return None
