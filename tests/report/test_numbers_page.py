@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from hfscan.figures import ALL, FigureRequest, SnapshotView
@@ -89,3 +90,54 @@ def test_json_example_matches_the_report(store):
         **expected["tables"][0],
         "rows": [*expected["tables"][0]["rows"], *found["tables"][0]["rows"][1:]],
     }
+
+
+def test_losses_by_month_on_the_page(shared_data):
+    """Of the models that existed on 2022-10-01, by month of their first commit."""
+    rows = duckdb.connect().execute(
+        f"""
+        WITH dated AS (
+            SELECT author, month(creation_time AT TIME ZONE 'UTC') AS month,
+                modelId NOT IN (SELECT id FROM '{shared_data / "hub-2024-07.parquet"}') AS lost
+            FROM '{shared_data / "hub-2022-10-created.parquet"}'
+            WHERE year(creation_time AT TIME ZONE 'UTC') = 2022
+        ),
+        authors AS (
+            SELECT month, count(*) AS models, count(*) FILTER (lost) AS lost
+            FROM dated GROUP BY month, author
+        )
+        SELECT month, sum(models), sum(lost) / sum(models),
+            sum(lost) FILTER (lost < 10) / sum(models) FILTER (lost < 10)
+        FROM authors GROUP BY month ORDER BY month
+        """
+    )
+    for month, models, share, without in rows.fetchall():
+        shares = " | ".join(map(format_percent, (share, without)))
+        assert f"| {datetime(2022, month, 1):%B} | {models:,} | {shares} |" in PAGE
+
+
+def test_contemporaneous_tags_on_the_page(store):
+    counts = store.execute(
+        """
+        WITH tagged AS (
+            SELECT tag_mask FROM models_in(1)
+            UNION ALL
+            SELECT tag_mask FROM models_in(2)
+            WHERE created_at < '2023-01-01' AND id NOT IN (SELECT id FROM models_in(1))
+        )
+        SELECT count(*) FILTER (tag_mask & pair = pytorch), count(*) FILTER (tag_mask & pair <> 0)
+        FROM tagged, (
+            SELECT bit_or(mask) AS pair, max(mask) FILTER (framework = 'pytorch') AS pytorch
+            FROM frameworks_compared(['pytorch', 'tensorflow'])
+        )
+        """
+    )
+    ((exclusive, total),) = counts.fetchall()
+    assert f"{format_percent(exclusive / total)} ({exclusive:,} of {total:,})" in PAGE
+    ((models,),) = store.execute(
+        "SELECT count(*) FROM models_in(1) AS old JOIN models_in(2) AS new USING (id) "
+        "WHERE list_contains(old.tags, 'pytorch') AND NOT list_contains(old.tags, 'tf') "
+        "AND list_contains(new.tags, 'pytorch') AND list_contains(new.tags, 'tf') "
+        "AND starts_with(id, 'Helsinki-NLP/')"
+    ).fetchall()
+    assert f"{models:,} of them of one organisation" in PAGE.replace("\n", " ")
