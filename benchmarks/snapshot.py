@@ -40,7 +40,7 @@ dataset = HubDataset("census", endpoint=url, token=token)
 now = datetime.now(UTC) + timedelta(days=int(day))
 # the simulated days are minutes apart, so the age of the last full crawl is not meaningful
 sys.modules["hfscan.sync.local"].FULL_CRAWL_INTERVAL = timedelta.max
-options = SyncOptions(url, token, now=now, full=int(day) % 7 == 0)
+options = SyncOptions({"endpoint": url, "token": token}, now=now, full=int(day) % 7 == 0)
 state, _ = DatasetTarget(dataset, Path(work)).update(options)
 # ru_maxrss would start at the parent's memory
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]

@@ -11,12 +11,10 @@ from hfscan import hub
 from hfscan._logging import LOGGER
 from hfscan.errors import InvalidResponseError, NotFoundError
 from hfscan.hub import ChangedModels, FetchResult, FirstCommitLog, FirstCommitResults, Progress
-from hfscan.hub.endpoint import Connection
 from hfscan.objectid import created_at
 from hfscan.paths import cursors_file, journal_dir
 from hfscan.scope import Scope
 from hfscan.store import (
-    CreationDate,
     Ingested,
     NewSnapshot,
     Snapshot,
@@ -48,7 +46,7 @@ def crawl(
     resume: bool = True,
     workers: int | None = None,
     progress: Callable[[Progress], None] | None = None,
-    **connection: Unpack[Connection],
+    **options: Unpack[hub.ClientOptions],
 ) -> CrawlSummary:
     """Crawl `scope` of the Hub into the database `db` as a new snapshot.
 
@@ -66,7 +64,7 @@ def crawl(
         progress=progress,
         workers=workers,
         saved_cursors=saved_cursors,
-        **connection,
+        **options,
     )
     with fetched, Store.open(db, write=True) as store:
         if not fetched.models and scope.sample is None:
@@ -102,14 +100,13 @@ def crawl(
 
 def _describe_empty(scope: Scope, endpoint: str) -> str:
     """Return the message for a crawl without models."""
-    filters = {"task": scope.task, "author": scope.author, "since": scope.since}
-    filters["until"] = scope.until
-    options = ", ".join(f"--{name} {value}" for name, value in filters.items() if value is not None)
+    filters = {name: getattr(scope, name) for name in ("task", "author", "since", "until")}
+    given = ", ".join(f"--{name} {value}" for name, value in filters.items() if value is not None)
     # the tasks of huggingface.js (packages/tasks/src/pipelines.ts); the Hub may have more
     tasks = (Path(__file__).parent / "hub" / "tasks.txt").read_text(encoding="ascii").split()
     hint = did_you_mean(scope.task, tasks).strip() if scope.task else ""
     advice = "Check the spelling." if scope.task or scope.author else "Check period and endpoint."
-    selection = f" for {options}" if options else ""
+    selection = f" for {given}" if given else ""
     return f"{endpoint} lists no model{selection}. Nothing was recorded. {hint or advice}"
 
 
@@ -142,7 +139,7 @@ def update(
     *,
     db: Path,
     progress: Callable[[Progress], None] | None = None,
-    **connection: Unpack[Connection],
+    **options: Unpack[hub.ClientOptions],
 ) -> UpdateSummary:
     """Fetch what is new or changed since the last full crawl into a new snapshot.
 
@@ -151,13 +148,13 @@ def update(
     counts of other models, and deletions, are not seen. An interrupted update starts again. Raises
     NotFoundError without a full crawl, and what `crawl` raises.
     """
-    endpoint = connection["endpoint"] = connection["endpoint"].rstrip("/")
+    endpoint = options["endpoint"] = options["endpoint"].rstrip("/")
     with Store.open(db) as store:
         base, last = find_full_crawl(store, endpoint)
     since = base.observed_from.replace(tzinfo=UTC) - _LOOKBACK
     scope = Scope(since=min(created_at(last), since), files="files" not in base.missing_columns)
     with TemporaryDirectory() as folder:
-        new = hub.fetch(scope, journal=Path(folder, "new"), progress=progress, **connection)
+        new = hub.fetch(scope, journal=Path(folder, "new"), progress=progress, **options)
         with new:
             if new.unproven_end:
                 raise InvalidResponseError(
@@ -170,7 +167,7 @@ def update(
                 unsupported_fields=new.unsupported_fields,
                 files=scope.files,
                 progress=progress,
-                **connection,
+                **options,
             )
             new_snapshot = NewSnapshot(
                 kind="update",
@@ -193,7 +190,7 @@ def backfill_dates(
     db: Path,
     limit: int | None = None,
     progress: Callable[[Progress], None] | None = None,
-    **connection: Unpack[Connection],
+    **options: Unpack[hub.ClientOptions],
 ) -> FirstCommitResults:
     """Fetch the first commits of models at the cutoff that have no true date in `db`.
 
@@ -201,7 +198,7 @@ def backfill_dates(
     included, and count towards the limit. Raises DatabaseError, and the errors of
     `hub.fetch_first_commits`.
     """
-    endpoint = connection["endpoint"]
+    endpoint = options["endpoint"]
     Store.open(db).close()  # it must exist
     with FirstCommitLog(journal_dir(db), endpoint) as log:
         earlier = list(log.results)
@@ -209,7 +206,7 @@ def backfill_dates(
             _store_dates(store, log, endpoint)
             repos = list_missing_dates(store, limit and max(0, limit - len(earlier)))
         try:
-            results = hub.fetch_first_commits(repos, log=log, progress=progress, **connection)
+            results = hub.fetch_first_commits(repos, log=log, progress=progress, **options)
         finally:
             if log.results:
                 with Store.open(db, write=True) as store:
@@ -219,6 +216,5 @@ def backfill_dates(
 
 
 def _store_dates(store: Store, log: FirstCommitLog, endpoint: str) -> None:
-    dates = [CreationDate(result.id, result.created_at, result.moved_to) for result in log.results]
-    record_dates(store, dates, kind="first commit", origin=endpoint)
+    record_dates(store, log.results, kind="first commit", origin=endpoint)
     log.clear()

@@ -1,10 +1,9 @@
-"""The scope of a crawl, and defaults that all commands share."""
+"""The scope of a crawl, creation dates, and defaults that all commands share."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-DEFAULT_FRAMEWORKS = ("pytorch", "tensorflow")
-"""The frameworks compared, unless others are named."""
+DEFAULT_FRAMEWORKS = ("pytorch", "tensorflow")  # the frameworks compared, unless others are named
 
 
 @dataclass(frozen=True)
@@ -35,3 +34,16 @@ class Scope:
     def is_full(self) -> bool:
         """True if a finished crawl of this scope has every model."""
         return self.is_unfiltered and self.since is None and self.until is None
+
+
+@dataclass(frozen=True)
+class CreationDate:
+    """When a repo was created, by another source than its `createdAt`.
+
+    `created_at` is UTC; None: the source does not know it, as of a first commit if the repo is
+    deleted, private or disabled. `moved_to` is the repo id that the Hub redirects `id` to.
+    """
+
+    id: str
+    created_at: datetime | None
+    moved_to: str | None = None

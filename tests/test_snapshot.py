@@ -45,7 +45,7 @@ def hub(population):
 @pytest.fixture
 def snapshot(hub, tmp_path):
     target = LocalTarget(tmp_path / "state")
-    return lambda **more: target.update(SyncOptions(hub.url, None, **more))
+    return lambda **more: target.update(SyncOptions({"endpoint": hub.url, "token": None}, **more))
 
 
 def test_snapshot_is_taken_once_a_day(snapshot, hub, tmp_path):

@@ -78,7 +78,7 @@ def remote(hub, tmp_path):
 
 def run(remote, hub, day=0, **more):
     now = TODAY + timedelta(days=day)
-    return remote.update(SyncOptions(hub.url, TOKEN, now=now, **more))
+    return remote.update(SyncOptions({"endpoint": hub.url, "token": TOKEN}, now=now, **more))
 
 
 def read_snapshots(remote):

@@ -8,7 +8,8 @@ from huggingface_hub import constants, get_token
 from hfscan.cli._options import combine
 from hfscan.cli._output import note
 from hfscan.errors import HubUnreachableError
-from hfscan.hub.endpoint import Connection, may_receive_token, parse_endpoint
+from hfscan.hub import ClientOptions
+from hfscan.hub.endpoint import may_receive_token, parse_endpoint
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class HubAccess:
                 f"HF_HUB_OFFLINE is set: hfscan does not connect to the Hub. {hint}"
             )
 
-    def for_crawl(self) -> Connection:
+    def for_crawl(self) -> ClientOptions:
         """Return the arguments of a crawl. Raises HubUnreachableError if HF_HUB_OFFLINE is set."""
         self.require_online("Unset it, import a dump with `hfscan import`, or try `hfscan demo`.")
         return {"endpoint": self.endpoint, "token": self.token, "rewrite_links": self.rewrite_links}

@@ -11,8 +11,8 @@ from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.cli._types import FILE, FOLDER, LARGEST_DAYS, Count
 from hfscan.fs import append_output
+from hfscan.hub import ClientOptions
 from hfscan.hub.datasets import HubDataset
-from hfscan.hub.endpoint import Connection
 from hfscan.sync import DatasetTarget, LocalTarget, SyncOptions, check_age, format_summary
 
 _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
@@ -95,7 +95,7 @@ def command(
     with show_progress() as progress:
         state, is_new = place.update(
             SyncOptions(
-                **access,
+                access,
                 full=full,
                 allow_drop=allow_drop,
                 retention=timedelta(days=retention_days) if retention_days else None,
@@ -108,7 +108,7 @@ def command(
 
 
 def _parse_target(
-    target: str, work_dir: Path | None, access: Connection
+    target: str, work_dir: Path | None, access: ClientOptions
 ) -> LocalTarget | DatasetTarget:
     match = _DATASET.fullmatch(target)
     if match is None:

@@ -78,7 +78,6 @@ class Faults:
         return None
 
     def apply(self, kind: str, response: Response) -> Response:
-        """Return the response with the fault of this kind."""
         if replacement := REPLACEMENTS.get(kind):
             about_body = ("content-encoding", "etag", "link")
             others = {k: v for k, v in response.headers.items() if k not in about_body}

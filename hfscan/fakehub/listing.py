@@ -145,7 +145,6 @@ class Listing:
 
 
 def expand_values(query: Query) -> list[str]:
-    """Return the values of `expand` in a query."""
     return [value for key, value in query if key in ("expand", "expand[]")]
 
 

@@ -19,8 +19,7 @@ Model = dict[str, Any]
 """An API object with all known fields. Keys that start with "." are for the server only:
 ".renamed_from" (old ids), ".first_commit" (ISO time), ".folder" (local files, used in tests)."""
 
-Find = Callable[[str], str | None]
-"""Name in lower case -> `_id` of the model that has or had it."""
+Find = Callable[[str], str | None]  # name in lower case -> `_id` of the model that has or had it
 
 
 class _Head(msgspec.Struct):
@@ -123,7 +122,6 @@ class Population:
         return self._ids
 
     def get(self, object_id: str) -> Model | None:
-        """Return the model with this `_id`, or None."""
         place = bisect_left(self._ids, object_id)
         found = place < len(self._ids) and self._ids[place] == object_id
         return self._read(place) if found else None

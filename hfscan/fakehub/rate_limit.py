@@ -28,7 +28,6 @@ class RateLimit:
         self._lock = threading.Lock()
 
     def count(self, identity: str, *, has_token: bool, bucket: str = "api") -> RateLimitResult:
-        """Count one request of `identity`."""
         quota = (self.quota or 1_000_000) * _QUOTA_FACTORS[bucket][has_token]
         with self._lock:
             number, elapsed = divmod(time.monotonic() - self._start, self.window)
@@ -45,7 +44,6 @@ class RateLimit:
 def headers(
     remaining: int, reset: int, quota: int, window: int, bucket: str = "api"
 ) -> dict[str, str]:
-    """Return the two rate-limit headers of a bucket."""
     return {
         "ratelimit": f'"{bucket}";r={remaining};t={reset}',
         "ratelimit-policy": f'"fixed window";"{bucket}";q={quota};w={window}',

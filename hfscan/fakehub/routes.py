@@ -42,7 +42,6 @@ class Routes:
         }
 
     def answer(self, request: Request) -> Response:
-        """Return the response to a request."""
         for pattern, route in self._routes:
             if match := pattern.fullmatch(request.path):
                 try:

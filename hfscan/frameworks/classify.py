@@ -42,8 +42,7 @@ class _Model:
     tags: frozenset[str]
     library: str | None
     files: tuple[str, ...]
-    paths: str
-    """the files in lower case, joined by newlines"""
+    paths: str  # the files in lower case, joined by newlines
     architectures: tuple[str, ...]
     model_type: str | None
 
@@ -58,7 +57,6 @@ class _Model:
         return self.tags if self.library is None else self.tags | {self.library}
 
     def find_file(self, globs: tuple[str, ...]) -> str | None:
-        """Return a file that matches one of the globs."""
         match = re.search(pattern(globs), self.paths) if globs else None
         return match and self.files[self.paths.count("\n", 0, match.end())]
 

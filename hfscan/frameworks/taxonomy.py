@@ -71,14 +71,10 @@ class Taxonomy:
     frameworks: tuple[Framework, ...]
     rules: tuple[Rule, ...]
     not_weights: tuple[str, ...]
-    other_endings: tuple[str, ...]
-    """endings of files that are never weights"""
-    neutral: dict[str, tuple[str, ...]]
-    """reason why they are no evidence -> libraries"""
-    architectures: dict[str, Architectures]
-    """framework -> its classes in transformers"""
-    transformers: str
-    """the release that `architectures` was read from"""
+    other_endings: tuple[str, ...]  # endings of files that are never weights
+    neutral: dict[str, tuple[str, ...]]  # reason why they are no evidence -> libraries
+    architectures: dict[str, Architectures]  # framework -> its classes in transformers
+    transformers: str  # the release that `architectures` was read from
 
     @property
     def writers(self) -> tuple[Framework, ...]:

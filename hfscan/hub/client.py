@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NoReturn, TypeVar
+from typing import NoReturn, NotRequired, TypedDict, TypeVar
 
 import httpx
 import msgspec
@@ -15,12 +15,7 @@ import msgspec
 from hfscan._logging import LOGGER
 from hfscan.errors import HubRefusedError, HubUnreachableError, InvalidResponseError
 from hfscan.hub.endpoint import mask_secrets, parse_endpoint, register_secret, sanitize_hub_text
-from hfscan.hub.rate_limit import (
-    QUOTA_FRACTION,
-    RateLimiter,
-    RateLimitInfo,
-    parse_ratelimit_headers,
-)
+from hfscan.hub.rate_limit import RateLimiter, RateLimitInfo, parse_ratelimit_headers
 from hfscan.hub.retry import RetryPolicy, TransientError, call_with_retry
 from hfscan.hub.transport import Deadline, find_next_link, open_transport, user_agent
 
@@ -30,7 +25,18 @@ MAX_RESPONSE_BYTES = 64 << 20  # as sent; a page of 1,000 models is well below o
 _MAX_ERROR_BYTES = 64 << 10  # decompressed
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _REDIRECT = "hfscan_redirect"
+_NO_ACCESS = "it requires a token. Set HF_TOKEN or use `hf auth login`."
+_ADVICE = {
+    401: _NO_ACCESS,
+    403: _NO_ACCESS,
+    404: "there is no list of models. Check --endpoint and HF_ENDPOINT.",
+}
 _MAX_WAIT = 1e12  # seconds; keeps a message with an absurd wait readable
+_TRANSPORT_ERRORS = (
+    (httpx.ConnectTimeout | httpx.ConnectError, "cannot be reached"),
+    (httpx.TimeoutException, "stopped responding"),
+    (httpx.ProxyError, "cannot be reached through the proxy (HTTPS_PROXY)"),
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,7 @@ class RawResponse:
     etag: str | None
     next_url: str | None
     synthetic: str | None
-    total: int | None = None
-    """number of items in the whole list, if the Hub counts them"""
+    total: int | None = None  # number of items in the whole list, if the Hub counts them
 
 
 class MovedError(InvalidResponseError):
@@ -62,14 +67,26 @@ class RefusedError(HubRefusedError):
         self.status, self.server_message = status, server_message
 
 
-class HubClient:
-    """Client of one Hub, for any number of threads. Use as a context manager.
+class ClientOptions(TypedDict):
+    """How to reach a Hub.
 
     `token` is sent to the endpoint's own scheme, host and port only; no other is ever contacted.
     With `rewrite_links`, a mirror's links to the original Hub lead to the endpoint instead.
-    `on_wait` receives the reason of each wait. `is_resumable`: the same command, run again,
-    continues where this one stopped. `requests` counts requests, `thread_stats.requests`
-    those of the current thread; `has_responded` says whether the Hub has ever responded.
+    """
+
+    endpoint: str
+    token: str | None
+    rewrite_links: NotRequired[bool]
+    retry_policy: NotRequired[RetryPolicy | None]
+
+
+class HubClient:
+    """Client of one Hub, for any number of threads. Use as a context manager.
+
+    ClientOptions explains the first arguments. `on_wait` receives the reason of each wait.
+    `is_resumable`: the same command, run again, continues where this one stopped. `requests`
+    counts requests, `thread_stats.requests` those of the current thread; `has_responded` says
+    whether the Hub has ever responded.
     """
 
     def __init__(
@@ -77,22 +94,21 @@ class HubClient:
         endpoint: str,
         token: str | None = None,
         *,
-        quota_fraction: float = QUOTA_FRACTION,
         retry_policy: RetryPolicy | None = None,
         rewrite_links: bool = False,
         on_wait: Callable[[str], None] = lambda _: None,
         is_resumable: bool = False,
     ) -> None:
-        self.endpoint = endpoint
+        self.endpoint = endpoint.rstrip("/")
         self.requests = 0
         self.thread_stats = _ThreadStats()
         self.has_token = token is not None
         self.has_responded = False
         self.rate_limit: RateLimitInfo | None = None
-        self._url = parse_endpoint(endpoint)
+        self._url = parse_endpoint(self.endpoint)
         self._rewrite_links = rewrite_links
         self._retry_policy = retry_policy or RetryPolicy()
-        self._rate_limiter = RateLimiter(quota_fraction)
+        self._rate_limiter = RateLimiter()
         self._deadline = Deadline()
         self._on_wait = on_wait
         self._is_resumable = is_resumable
@@ -141,7 +157,6 @@ class HubClient:
             ) from error
 
     def _advise(self, error: HubUnreachableError) -> str:
-        """Return what to do after the last retry failed."""
         if not self.has_responded:
             return (
                 f"Check the network and the endpoint {self.endpoint} (--endpoint, HF_ENDPOINT); "
@@ -164,11 +179,12 @@ class HubClient:
                 LOGGER.debug("request %d: %s", number, _summarize(response))
                 self._record_rate_limit(number, response)
                 if response.status_code == 200:
+                    link = find_next_link(response.headers.get_list("link"))
                     return RawResponse(
                         self._read(response),
                         response.headers.get("content-encoding", "").strip().lower(),
                         response.headers.get("etag"),
-                        self._find_next_url(response),
+                        self._resolve(response, link) if link else None,
                         sanitize_hub_text(response.headers.get("x-hfscan-synthetic", "")) or None,
                         _parse_count(response.headers.get("x-total-count", "")),
                     )
@@ -214,10 +230,6 @@ class HubClient:
                 )
         return bytes(body)
 
-    def _find_next_url(self, response: httpx.Response) -> str | None:
-        link = find_next_link(response.headers.get_list("link"))
-        return self._resolve(response, link) if link else None
-
     def _resolve(self, response: httpx.Response, link: str) -> str:
         """Return the URL of a link in a response; at the endpoint, if links are rewritten."""
         try:
@@ -246,17 +258,12 @@ class HubClient:
             raise MovedError(f"{what}: a redirect, where a list is expected.", target)
         if status < 400 or status >= 600:
             raise TransientError(what, raise_as=InvalidResponseError)
+        advice = _ADVICE.get(status, "it refused the request.")
         if status == 401 and self.has_token:
             advice = (
                 "the token was refused. Log in again with `hf auth login`, or unset HF_TOKEN: "
                 "public models need no token."
             )
-        elif status in (401, 403):
-            advice = "it requires a token. Set HF_TOKEN or use `hf auth login`."
-        elif status == 404:
-            advice = "there is no list of models. Check --endpoint and HF_ENDPOINT."
-        else:
-            advice = "it refused the request."
         raise RefusedError(f"{what}: {advice}", status, message)
 
     def _require_same_origin(self, url: httpx.URL) -> httpx.URL:
@@ -353,10 +360,5 @@ def _parse_count(text: str) -> int | None:
 
 
 def _describe(error: httpx.TransportError) -> str:
-    if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
-        return "cannot be reached"
-    if isinstance(error, httpx.TimeoutException):
-        return "stopped responding"
-    if isinstance(error, httpx.ProxyError):
-        return "cannot be reached through the proxy (HTTPS_PROXY)"
-    return "broke off its response"
+    reasons = (reason for kinds, reason in _TRANSPORT_ERRORS if isinstance(error, kinds))
+    return next(reasons, "broke off its response")

@@ -12,6 +12,8 @@ from typing import Any
 
 import huggingface_hub
 
+from hfscan.hub.transport import Limit, LimitedBackend
+
 MAX_SILENCE_SECONDS = 60.0  # seconds without a byte
 WINDOW_SECONDS = 120.0
 MIN_BYTES_PER_WINDOW = 128 << 10
@@ -29,11 +31,15 @@ def limit_client() -> None:
         huggingface_hub.configure_http_backend(_make_session)
 
 
-class _Meter:
+class _Meter(Limit):
     """Measures how long one connection waits for bytes of a response, and how many arrive."""
 
     def __init__(self) -> None:
         self.restart()
+
+    def timeout(self, timeout: float | None) -> float:
+        """Return the seconds that an operation may take, also where the client sets no limit."""
+        return MAX_SILENCE_SECONDS if timeout is None else timeout
 
     def restart(self) -> None:
         """Start a window: a request is sent, or the last window had enough bytes."""
@@ -58,48 +64,8 @@ def _make_client() -> Any:
     for transport in (client._transport, *client._mounts.values()):
         pool = getattr(transport, "_pool", None)  # none for a host without proxy
         if pool is not None:
-            pool._network_backend = _Backend(pool._network_backend)
+            pool._network_backend = LimitedBackend(pool._network_backend, _Meter)
     return client
-
-
-class _Backend:
-    """A network backend of httpcore or httpcore2 whose streams have a meter."""
-
-    def __init__(self, backend: Any) -> None:
-        self._backend = backend
-
-    def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, **options: Any
-    ) -> Any:
-        timeout = MAX_SILENCE_SECONDS if timeout is None else timeout
-        return _Stream(self._backend.connect_tcp(host, port, timeout, **options), _Meter())
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._backend, name)
-
-
-class _Stream:
-    def __init__(self, stream: Any, meter: _Meter) -> None:
-        self._stream, self._meter = stream, meter
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        started = time.monotonic()
-        data: bytes = self._stream.read(
-            max_bytes, MAX_SILENCE_SECONDS if timeout is None else timeout
-        )
-        self._meter.record(started, len(data))
-        return data
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._meter.restart()
-        self._stream.write(buffer, MAX_SILENCE_SECONDS if timeout is None else timeout)
-
-    def start_tls(self, *arguments: Any, timeout: float | None = None, **options: Any) -> Any:
-        timeout = MAX_SILENCE_SECONDS if timeout is None else timeout
-        return _Stream(self._stream.start_tls(*arguments, timeout=timeout, **options), self._meter)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def _make_session() -> Any:

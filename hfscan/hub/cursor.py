@@ -64,7 +64,6 @@ def _encode(boundary: object) -> str:
 
 
 def with_cursor(url: str, cursor: str) -> str:
-    """Return a URL with this cursor instead of its own."""
     parts = urlsplit(url)
     query = [(key, value) for key, value in parse_qsl(parts.query) if key != "cursor"]
     return urlunsplit(parts._replace(query=urlencode([*query, ("cursor", cursor)])))

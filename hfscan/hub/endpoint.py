@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-from typing import NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,14 +13,6 @@ _PLAIN = re.compile(r"[\w.:/\[\]-]{0,100}")
 _HOST = re.compile(r"[\w.:-]+")
 _MIN_SECRET = 6  # characters; masking shorter ones would garble texts
 _secrets: set[str] = set()
-
-
-class Connection(TypedDict):
-    """Arguments that say how to connect to a Hub; see `hub.fetch`."""
-
-    endpoint: str
-    token: str | None
-    rewrite_links: NotRequired[bool]
 
 
 def parse_endpoint(text: str) -> httpx.URL:

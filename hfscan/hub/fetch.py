@@ -10,18 +10,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from math import ceil
 from pathlib import Path
+from typing import Unpack
 
 from hfscan.errors import InvalidResponseError
-from hfscan.hub.client import HubClient, RefusedError
+from hfscan.hub.client import ClientOptions, HubClient, RefusedError
 from hfscan.hub.cursor import SavedCursor, SavedCursors, read_cursor
 from hfscan.hub.journal import Journal, PageRecord, measure_request_time
 from hfscan.hub.page import Page, endless_list_error, retry_if_truncated, unproven_end_page
 from hfscan.hub.plan import IdRange, SamplingDesign, find_unsupported_fields, plan_crawl
 from hfscan.hub.progress import Progress, ProgressReporter
 from hfscan.hub.replay import Gap, Walker, estimate_models, replay_range, sort_by_fetch_order
-from hfscan.hub.retry import RetryPolicy
 from hfscan.objectid import MAX_ID, next_id
 from hfscan.scope import Scope
 
@@ -80,15 +81,12 @@ class FetchResult:
 def fetch(
     scope: Scope,
     *,
-    endpoint: str,
-    token: str | None,
     journal: Path,
     resume: bool = True,
     progress: Callable[[Progress], None] | None = None,
-    retry_policy: RetryPolicy | None = None,
     workers: int | None = None,
     saved_cursors: Path | None = None,
-    rewrite_links: bool = False,
+    **options: Unpack[ClientOptions],
 ) -> FetchResult:
     """Fetch `scope` and return its pages; resume an earlier, unfinished crawl.
 
@@ -96,22 +94,14 @@ def fetch(
     `workers`: pages fetched at a time; by default one, and a second from the other end if the Hub
     is slow. More than two start at the cursors of an earlier crawl (the file `saved_cursors`); if
     there are none, or the Hub ignores or refuses them, one starts at the Hub's end.
-    `rewrite_links`: see HubClient.
 
     Raises HubUnreachableError, HubRefusedError, InvalidResponseError, StorageError, and
     DatabaseError if another process crawls the same scope; the pages stay for the next run.
     """
-    endpoint = endpoint.rstrip("/")
+    endpoint = options["endpoint"].rstrip("/")
     crawl_journal, reporter = Journal(journal, endpoint, scope), ProgressReporter(progress)
     try:
-        with HubClient(
-            endpoint,
-            token,
-            retry_policy=retry_policy,
-            rewrite_links=rewrite_links,
-            on_wait=reporter.notify,
-            is_resumable=True,
-        ) as client:
+        with HubClient(**options, on_wait=reporter.notify, is_resumable=True) as client:
             if not resume or crawl_journal.manifest is None:
                 cursors = _load_cursors(saved_cursors, endpoint, workers or 1)
                 without_cursors = workers == 1 and scope.sample is None
@@ -150,15 +140,8 @@ def _run(
                 raise
         else:
             return crawl.result()
-        journal.begin(
-            plan_crawl(
-                manifest.scope,
-                manifest.endpoint,
-                without_cursors=without_cursors,
-                unsupported_fields=unsupported,
-                design=manifest.design,
-            )
-        )
+        replan = partial(plan_crawl, manifest.scope, manifest.endpoint, design=manifest.design)
+        journal.begin(replan(without_cursors=without_cursors, unsupported_fields=unsupported))
 
 
 class CursorRejectedError(Exception):
@@ -287,7 +270,7 @@ class _Crawl:
                     high=high,
                     url=walker.url,
                     requests=self._client.thread_stats.requests - requests,
-                    seconds=seconds,
+                    seconds=round(seconds, 3),
                     stored_at=datetime.now(UTC),
                 )
                 self._models_left -= estimate_models(low, high)
@@ -368,12 +351,12 @@ class _Crawl:
         return max(models, ceil(models * self._models_planned / fetched)) if fetched > 0 else None
 
     def result(self) -> FetchResult:
-        """Return what was fetched."""
         manifest, records = self._manifest, sort_by_fetch_order(self._records)
         with_models = [record for record in records if record.models] or records[-1:]
         skipped_rows = sum((Counter(record.skipped_rows) for record in records), Counter[str]())
         unproven_ends = (gap.unproven_end for gap in self._gaps)
         cursors = [cursor for record in records if (cursor := record.saved_cursor)]
+        is_full = manifest.scope.is_full
         return FetchResult(
             scope=manifest.scope,
             endpoint=manifest.endpoint,
@@ -389,9 +372,7 @@ class _Crawl:
             unsupported_fields=manifest.unsupported_fields,
             synthetic=next((record.synthetic for record in records if record.synthetic), None),
             design=manifest.design,
-            saved_cursors=SavedCursors.select(manifest.endpoint, cursors)
-            if manifest.scope.is_full
-            else None,
+            saved_cursors=SavedCursors.select(manifest.endpoint, cursors) if is_full else None,
             journal=self._journal,
             skipped_rows=dict(skipped_rows),
             unproven_end=next(filter(None, unproven_ends), None),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Unpack
 from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
@@ -19,6 +20,7 @@ import msgspec
 from hfscan.errors import HubUnreachableError, InvalidResponseError
 from hfscan.fs import acquire_lock, append_line, read_lines, translate_os_errors
 from hfscan.hub.client import (
+    ClientOptions,
     HubClient,
     MovedError,
     RawResponse,
@@ -29,6 +31,7 @@ from hfscan.hub.endpoint import sanitize_hub_text
 from hfscan.hub.page import decompress
 from hfscan.hub.progress import Progress, ProgressReporter
 from hfscan.hub.retry import RetryPolicy, TransientError
+from hfscan.scope import CreationDate
 from hfscan.text import sanitize
 
 _RETRY_POLICY = RetryPolicy(attempts=5, timeout=600)
@@ -40,23 +43,11 @@ _REPO = re.compile(r"/api/models/(.+)/commits/main")
 _GONE = frozenset({401, 403, 404, 410, 451})
 
 
-class FirstCommit(msgspec.Struct, frozen=True):
-    """A repo id and the UTC time of its first commit.
-
-    `created_at` is None if the repo is deleted, private or disabled. `moved_to`: the id that it
-    redirects to.
-    """
-
-    id: str
-    created_at: datetime | None
-    moved_to: str | None = None
-
-
 @dataclass
 class FirstCommitResults:
     """Results of a run, in order of the requests; `failed` maps a repo id to the reason."""
 
-    found: list[FirstCommit] = field(default_factory=list)
+    found: list[CreationDate] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     requests: int = 0
     seconds: float = 0.0
@@ -72,15 +63,15 @@ class FirstCommitLog:
     def __init__(self, root: Path, endpoint: str) -> None:
         name = hashlib.sha256(endpoint.encode()).hexdigest()[:16]
         self._file = root / f"{name}.commits.jsonl"
-        self.results: list[FirstCommit] = []
+        self.results: list[CreationDate] = []
         with translate_os_errors(root):
             root.mkdir(parents=True, exist_ok=True)
             self._lock = acquire_lock(root / f"{name}.commits.lock")
             for line in read_lines(self._file):
                 with contextlib.suppress(msgspec.DecodeError):
-                    self.results.append(msgspec.json.decode(line, type=FirstCommit))
+                    self.results.append(msgspec.json.decode(line, type=CreationDate))
 
-    def add(self, result: FirstCommit) -> None:
+    def add(self, result: CreationDate) -> None:
         """Write a result; it is on the disk when this returns."""
         with translate_os_errors(self._file.parent):
             append_line(self._file, msgspec.json.encode(result))
@@ -106,12 +97,9 @@ class FirstCommitLog:
 def fetch_first_commits(
     repos: Sequence[str],
     *,
-    endpoint: str,
-    token: str | None,
     log: FirstCommitLog,
     progress: Callable[[Progress], None] | None = None,
-    retry_policy: RetryPolicy = _RETRY_POLICY,
-    rewrite_links: bool = False,
+    **options: Unpack[ClientOptions],
 ) -> FirstCommitResults:
     """Fetch the first commit of each of `repos` and log every result.
 
@@ -121,14 +109,8 @@ def fetch_first_commits(
     """
     results, reporter = FirstCommitResults(), ProgressReporter(progress)
     started, failures_in_a_row = time.monotonic(), 0
-    with HubClient(
-        endpoint.rstrip("/"),
-        token,
-        retry_policy=retry_policy,
-        rewrite_links=rewrite_links,
-        on_wait=reporter.notify,
-        is_resumable=True,
-    ) as client:
+    options.setdefault("retry_policy", _RETRY_POLICY)
+    with HubClient(**options, on_wait=reporter.notify, is_resumable=True) as client:
         for number, repo in enumerate(repos):
             reporter.update(models=number, requests=client.requests, total=len(repos))
             try:
@@ -151,15 +133,10 @@ class _Commit(msgspec.Struct):
     date: datetime
 
 
-class _CommitPage(msgspec.Struct):
-    total: int
-    commits: list[_Commit]
-
-
 _COMMITS = msgspec.json.Decoder(list[_Commit])
 
 
-def fetch_first_commit(client: HubClient, repo: str) -> FirstCommit:
+def fetch_first_commit(client: HubClient, repo: str) -> CreationDate:
     """Fetch the first commit of the model `repo`, following renames within the Hub.
 
     Commits are listed newest first and counted (`x-total-count`): the last of them is the first
@@ -169,7 +146,7 @@ def fetch_first_commit(client: HubClient, repo: str) -> FirstCommit:
     name, moved_to = repo, None
     for _ in range(_MAX_RENAMES):
         try:
-            return FirstCommit(repo, _fetch_first_date(client, name), moved_to)
+            return CreationDate(repo, _fetch_first_date(client, name), moved_to)
         except MovedError as error:
             target = _REPO.fullmatch(unquote(urlsplit(error.url).path))
             if target is None:
@@ -179,7 +156,7 @@ def fetch_first_commit(client: HubClient, repo: str) -> FirstCommit:
             # with a token, a 401 is about the token: a missing repo is a 404
             if error.status not in _GONE or (error.status == 401 and client.has_token):
                 raise
-            return FirstCommit(repo, None, moved_to)
+            return CreationDate(repo, None, moved_to)
     raise InvalidResponseError(f"{client.endpoint} redirects {sanitize(repo, 100)} in a circle.")
 
 
@@ -188,16 +165,17 @@ def _fetch_first_date(client: HubClient, repo: str) -> datetime | None:
     place = 0
     for _ in range(_MAX_RECOUNTS):
         page = f"p={place}&" if place else ""
-        response = client.get(f"{base}?{page}limit=1", _decode_commits)
-        if response.total == place + 1 and response.commits:
-            return response.commits[-1].date.astimezone(UTC)
-        if not response.total:
+        total, commits = client.get(f"{base}?{page}limit=1", _decode_commits)
+        if total == place + 1 and commits:
+            return commits[-1].date.astimezone(UTC)
+        if not total:
             return None
-        place = response.total - 1
+        place = total - 1
     raise InvalidResponseError(f"{client.endpoint} counts a model's commits differently each time.")
 
 
-def _decode_commits(response: RawResponse) -> _CommitPage:
+def _decode_commits(response: RawResponse) -> tuple[int, list[_Commit]]:
+    """Return the number of commits in all, and those of the response."""
     body = decompress(response, _MAX_BYTES)
     try:
         commits = _COMMITS.decode(body)
@@ -209,4 +187,4 @@ def _decode_commits(response: RawResponse) -> _CommitPage:
         ) from error
     if response.total is None and response.next_url is not None:
         raise TransientError("The Hub does not count the commits", raise_as=InvalidResponseError)
-    return _CommitPage(len(commits) if response.total is None else response.total, commits)
+    return len(commits) if response.total is None else response.total, commits

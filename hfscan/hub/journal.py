@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -149,7 +150,6 @@ class Journal:
         self.manifest, self._records = manifest, []
 
     def page_file(self, record: PageRecord) -> Path:
-        """Return the file of a page."""
         return self.folder / f"{record.number:06}.json.gz"
 
     def list_intact_records(self) -> list[PageRecord]:
@@ -163,31 +163,15 @@ class Journal:
             return False
         return len(body) == record.size and hashlib.sha256(body).hexdigest() == record.sha256
 
-    def write_page(
-        self,
-        page: Page,
-        *,
-        range_index: int,
-        ascending: bool,
-        low: str,
-        high: str,
-        url: str,
-        requests: int,
-        seconds: float,
-        stored_at: datetime,
-    ) -> PageRecord:
+    def write_page(self, page: Page, **fields: Any) -> PageRecord:
         """Write a page, then its record; both survive a killed process.
 
+        `fields` of the record: `range_index` to `url`, `requests`, `seconds` and `stored_at`.
         Neither is synced, which would take longer than fetching: what a power failure takes fails
         its checksum and is fetched again.
         """
         record = PageRecord(
             number=self._records[-1].number + 1 if self._records else 1,
-            range_index=range_index,
-            ascending=ascending,
-            low=low,
-            high=high,
-            url=url,
             next_url=page.next_url,
             size=len(page.gzipped),
             sha256=hashlib.sha256(page.gzipped).hexdigest(),
@@ -195,13 +179,11 @@ class Journal:
             models=page.models,
             first=page.ids[0] if page.ids else None,
             last=page.ids[-1] if page.ids else None,
-            requests=requests,
-            seconds=round(seconds, 3),
-            stored_at=stored_at,
             synthetic=page.synthetic,
             skipped_rows=page.skipped_rows,
             is_next_constructed=page.is_next_constructed,
             unproven_end=page.unproven_end,
+            **fields,
         )
         with translate_os_errors(self.folder):
             self.page_file(record).write_bytes(page.gzipped)
@@ -235,7 +217,6 @@ class Journal:
         self._lock.release()
 
     def _load(self) -> None:
-        """Read the manifest and the undamaged records."""
         try:
             self.manifest = _decode_manifest(self._manifest_file.read_bytes())
         except FileNotFoundError:

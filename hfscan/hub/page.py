@@ -23,15 +23,10 @@ from hfscan.hub.client import RawResponse, extract_error_message
 from hfscan.hub.endpoint import sanitize_hub_text
 from hfscan.hub.retry import TransientError
 
+# decompressed: a hundred times a usual page of 1,000 models; a gzip bomb takes any amount
 MAX_PAGE_BYTES = 512 << 20
-"""Decompressed: a hundred times a usual page of 1,000 models; a gzip bomb takes any amount."""
-
-MAX_ROW_BYTES = 16 << 20
-"""JSON; readers of larger objects take too much memory."""
-
-MAX_CONSECUTIVE_EMPTY_PAGES = 10
-"""More are taken for a list without end; fewer for a Hub that filters."""
-
+MAX_ROW_BYTES = 16 << 20  # JSON; readers of larger objects take too much memory
+MAX_CONSECUTIVE_EMPTY_PAGES = 10  # more: a list without end; fewer: a Hub that filters
 _MAX_TRUNCATION_RETRIES = 2
 _ETAG = re.compile(r'(?:W/)?"([0-9a-f]+)-([A-Za-z0-9+/]{27})"')
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -51,14 +46,11 @@ class Page:
     ids: list[str]
     next_url: str | None
     synthetic: str | None
-    models: int
-    """objects in `gzipped`; fewer than `ids` after `filter`"""
-    skipped_rows: dict[str, int] = field(default_factory=dict)
-    """rows that cannot be stored: reason -> rows"""
+    models: int  # objects in `gzipped`; fewer than `ids` after `filter`
+    skipped_rows: dict[str, int] = field(default_factory=dict)  # reason -> rows
     is_next_constructed: bool = False
     """`next_url` was not sent by the Hub: hfscan made it to ask for what follows the last `_id`"""
-    unproven_end: str | None = None
-    """why it is unknown whether the Hub has more models"""
+    unproven_end: str | None = None  # why it is unknown whether the Hub has more models
 
     @property
     def is_missing_tail(self) -> bool:
@@ -75,7 +67,6 @@ class Page:
         return _ROWS.decode(gzip.decompress(self.gzipped))
 
     def filter(self, predicate: Callable[[str], bool]) -> "Page":
-        """Return the page with only the objects whose `_id` satisfies the predicate."""
         selectors = [predicate(object_id) for object_id in self.ids]
         if all(selectors):
             return self

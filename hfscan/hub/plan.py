@@ -31,8 +31,7 @@ from hfscan.objectid import (
 )
 from hfscan.scope import Scope
 
-PAGE_SIZE = 1_000
-"""Models; the Hub's default and maximum."""
+PAGE_SIZE = 1_000  # models; the Hub's default and maximum
 
 FIELDS = (
     "author", "baseModels", "config", "createdAt", "disabled", "downloads", "downloadsAllTime",
@@ -62,12 +61,9 @@ _UNSUPPORTED_FIELD = re.compile(r'"expand" must be one of \[([^\]]*)\]')
 _MAX_RANGE_PROBABILITY = 0.5  # of a sample: above, its ranges cost as many requests as everything
 _MIN_SAMPLE_PAGE = 100  # models per page, if a range of a sample holds fewer
 
+# with fewer, a few busy hours would dominate: models created together are alike
 _MIN_SAMPLE_RANGES = 500
-"""With fewer, a few busy hours would dominate: models created together are alike."""
-
-_MAX_MODELS_PER_RANGE = 1_000
-"""On average; a page."""
-
+_MAX_MODELS_PER_RANGE = 1_000  # on average; a page
 _RANGE_MARGIN = 2  # seconds fetched beyond a range of a sample, against rounding
 
 
@@ -98,7 +94,6 @@ class SamplingDesign(msgspec.Struct, frozen=True):
     def create(
         cls, probability: float, seed: int, since: datetime | None, until: datetime | None
     ) -> "SamplingDesign":
-        """Return a design for the models created from `since` until before `until`."""
         start = max(since or CUTOFF_END, CUTOFF_END)
         end = max(until or datetime.now(UTC), start)
         expected = estimate_count_before(end) - estimate_count_before(start)
@@ -176,14 +171,8 @@ class CrawlManifest(msgspec.Struct, frozen=True):
     design: SamplingDesign | None = None
 
     def list_url(self, *, ascending: bool, page_size: int = PAGE_SIZE) -> str:
-        """Return the URL of the first page from one end of the Hub."""
-        return list_url(
-            self.scope,
-            self.endpoint,
-            ascending=ascending,
-            unsupported_fields=self.unsupported_fields,
-            page_size=page_size,
-        )
+        selection = self.scope, self.endpoint, self.unsupported_fields
+        return list_url(*selection, ascending=ascending, page_size=page_size)
 
 
 def plan_crawl(
@@ -281,9 +270,9 @@ def _plan_sample(manifest: CrawlManifest, design: SamplingDesign) -> Iterator[Id
 def list_url(
     scope: Scope,
     endpoint: str,
+    unsupported_fields: tuple[str, ...] = (),
     *,
     ascending: bool,
-    unsupported_fields: tuple[str, ...] = (),
     page_size: int = PAGE_SIZE,
 ) -> str:
     """Return the URL of the first page in order of creation, from one end of the Hub.
@@ -304,7 +293,6 @@ def list_url(
 
 
 def expand_fields(unsupported_fields: tuple[str, ...], *, files: bool) -> list[tuple[str, str]]:
-    """Return the query parameters that request the fields of each model."""
     skipped = {*unsupported_fields} if files else {*unsupported_fields, "siblings"}
     return [("expand", name) for name in FIELDS if name not in skipped]
 

@@ -13,12 +13,10 @@ class Progress(msgspec.Struct, frozen=True):
     models: int = 0
     pages: int = 0
     requests: int = 0
-    pages_resumed: int = 0
-    """pages that an earlier run had fetched"""
+    pages_resumed: int = 0  # pages that an earlier run had fetched
     total: int | None = None
     notice: str = ""
-    waiting: bool = False
-    """`notice` is the reason why no request is sent, or one is repeated"""
+    waiting: bool = False  # `notice` is the reason why no request is sent, or one is repeated
 
 
 class ProgressReporter:
@@ -29,13 +27,11 @@ class ProgressReporter:
         self._callback = callback
         self._lock = threading.RLock()
 
-    def start(self, total: int | None = None) -> None:
-        """Report that nothing has been fetched yet."""
+    def start(self) -> None:
         self.state = Progress()
-        self.update(total=total)
+        self.update()
 
     def update(self, **changes: Any) -> None:
-        """Report a new state."""
         with self._lock:
             changes = {"notice": "", "waiting": False} | changes
             self.state = msgspec.structs.replace(self.state, **changes)
@@ -43,5 +39,4 @@ class ProgressReporter:
                 self._callback(self.state)
 
     def notify(self, reason: str) -> None:
-        """Report why the crawl waits."""
         self.update(notice=reason, waiting=True)

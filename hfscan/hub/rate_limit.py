@@ -9,11 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-QUOTA_FRACTION = 0.8
-"""Part of the quota that a crawl uses; the rest is left to the user's other tools."""
+QUOTA_FRACTION = 0.8  # part of the quota that a crawl uses; the user's other tools get the rest
 
-BURST_FRACTION = 0.1
-"""Part of the quota that may be used at once, so that small crawls do not wait."""
+BURST_FRACTION = 0.1  # part of the quota that may be used at once, so that small crawls do not wait
 
 _PARAMETER = re.compile(r";\s*([a-z]+)=(\d{1,9})(?=\s*(?:;|$))")
 
@@ -43,23 +41,16 @@ class RateLimiter:
     """Spreads a fraction of the quota over its window, based on the last response.
 
     In a window of w seconds with quota q, the n-th request may start at once while n is within
-    the burst, and then at an even rate that uses `quota_fraction` of q by the end of the window.
+    the burst, and then at an even rate that uses QUOTA_FRACTION of q by the end of the window.
     """
 
-    def __init__(
-        self,
-        quota_fraction: float = QUOTA_FRACTION,
-        burst_fraction: float = BURST_FRACTION,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._quota_fraction, self._burst_fraction = quota_fraction, burst_fraction
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._info: RateLimitInfo | None = None
         self._updated_at = 0.0
         self._paused_until = 0.0
 
     def update(self, info: RateLimitInfo | None) -> None:
-        """Record the rate limit of a response."""
         if info is not None:
             self._info, self._updated_at = info, self._clock()
 
@@ -85,8 +76,8 @@ class RateLimiter:
         remaining = max(0, info.remaining - in_flight)
         if info.limit is None or info.window is None:
             return to_reset if remaining == 0 else 0.0
-        burst = max(1.0, self._burst_fraction * info.limit)
-        even = max(0.0, self._quota_fraction * info.limit - burst)
+        burst = max(1.0, BURST_FRACTION * info.limit)
+        even = max(0.0, QUOTA_FRACTION * info.limit - burst)
         ahead = info.limit - remaining + 1 - burst
         if ahead <= 0 < remaining:
             return 0.0

@@ -8,12 +8,7 @@ from datetime import UTC, datetime
 from hfscan.hub.client import RawResponse
 from hfscan.hub.cursor import cursor_after, with_cursor
 from hfscan.hub.journal import PageRecord
-from hfscan.hub.page import (
-    MAX_CONSECUTIVE_EMPTY_PAGES,
-    Page,
-    validate_page,
-    validate_page_beyond,
-)
+from hfscan.hub.page import MAX_CONSECUTIVE_EMPTY_PAGES, Page, validate_page, validate_page_beyond
 from hfscan.hub.plan import IdRange, estimate_count_before
 from hfscan.objectid import MAX_ID, created_at, next_id
 
@@ -30,7 +25,6 @@ class Gap:
 
     @property
     def is_done(self) -> bool:
-        """True if nothing remains."""
         return self.low >= self.high
 
     @property
@@ -41,7 +35,6 @@ class Gap:
         return next((reason for walker in self.walkers if (reason := walker.unproven_end)), None)
 
     def contains(self, object_id: str) -> bool:
-        """Return whether this `_id` remains."""
         return self.low <= object_id < self.high
 
 
@@ -60,7 +53,6 @@ class Walker:
 
     @property
     def last_id(self) -> str | None:
-        """The last `_id` listed."""
         return next((record.last for record in reversed(self.records) if record.last), None)
 
     @property
@@ -71,14 +63,11 @@ class Walker:
     @property
     def is_endless(self) -> bool:
         """True if the Hub links to a page again, or to empty pages without end."""
-        empty = itertools.takewhile(lambda record: not record.rows, reversed(self.records))
-        return (
-            self.url in self.requested_urls or sum(1 for _ in empty) > MAX_CONSECUTIVE_EMPTY_PAGES
-        )
+        empty = list(itertools.takewhile(lambda record: not record.rows, reversed(self.records)))
+        return self.url in self.requested_urls or len(empty) > MAX_CONSECUTIVE_EMPTY_PAGES
 
     @property
     def has_ended(self) -> bool:
-        """True if the Hub has no more pages."""
         return bool(self.records) and self.records[-1].next_url is None
 
     @property
@@ -122,7 +111,6 @@ class Walker:
         return max(min(end, high), low), high
 
     def advance(self, record: PageRecord) -> None:
-        """Continue after a page."""
         self.records.append(record)
         self.requested_urls.add(record.url)
         self.url = record.next_url or self.url

@@ -39,16 +39,12 @@ class RetryPolicy:
     """Limits of one request with its retries. Times are in seconds."""
 
     attempts: int = 10
-    connect_attempts: int = 3
-    """limit until the Hub has responded once: it is probably unreachable"""
-    timeout: float = 900.0
-    """limit of all attempts: three windows of the Hub's rate limit"""
+    connect_attempts: int = 3  # limit until the Hub has responded once: it is probably unreachable
+    timeout: float = 900.0  # limit of all attempts: three windows of the Hub's rate limit
     wait_initial: float = 0.5
     wait_max: float = 60.0
-    read_timeout: float = 30.0
-    """limit until the response headers are complete, and without a byte of the body"""
-    response_timeout: float = 120.0
-    """limit of the response body"""
+    read_timeout: float = 30.0  # limit of the response headers, and without a byte of the body
+    response_timeout: float = 120.0  # limit of the response body
 
 
 def call_with_retry(

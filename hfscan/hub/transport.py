@@ -7,11 +7,10 @@ end, would hold a request forever. Here all reads of a request share one deadlin
 import os
 import platform
 import re
-import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from typing import Any
 
@@ -29,21 +28,33 @@ _LINK_PARAMETER = re.compile(
 _ESCAPED = re.compile(r"\\(.)")
 
 
-class Deadline(threading.local):
+class Limit:
+    """Limits the reads and writes of a connection."""
+
+    def timeout(self, timeout: float | None) -> float:
+        """Return the seconds that an operation may take."""
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        """Start to measure: a request is sent."""
+
+    def record(self, started: float, received: int) -> None:
+        """Add a read of bytes that started at `started` (`time.monotonic`)."""
+
+
+class Deadline(threading.local, Limit):
     """Deadline of the current thread's request, by `time.monotonic`."""
 
     _until = float("inf")
 
     def set(self, seconds: float) -> None:
-        """Set the deadline this many seconds from now."""
         self._until = time.monotonic() + seconds
 
     @property
     def has_passed(self) -> bool:
-        """True after the deadline."""
         return time.monotonic() >= self._until
 
-    def limit(self, timeout: float | None) -> float:
+    def timeout(self, timeout: float | None) -> float:
         """Return the seconds that an operation may take. Raises ReadTimeout if none are left."""
         left = self._until - time.monotonic()
         if left <= 0:
@@ -51,50 +62,43 @@ class Deadline(threading.local):
         return left if timeout is None else min(timeout, left)
 
 
-class _Stream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
-        self._stream, self._deadline = stream, deadline
+class LimitedBackend:
+    """A network backend of httpcore or httpcore2; `make_limit` gives each connection its limit."""
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.limit(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._deadline.limit(timeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
-        limit = self._deadline.limit(timeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, limit), self._deadline)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _Backend(httpcore.NetworkBackend):
-    def __init__(self, deadline: Deadline) -> None:
-        self._backend, self._deadline = httpcore.SyncBackend(), deadline
+    def __init__(self, backend: Any, make_limit: Callable[[], Limit]) -> None:
+        self._backend, self._make_limit = backend, make_limit
 
     def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        limit = self._deadline.limit(timeout)
-        stream = self._backend.connect_tcp(host, port, limit, local_address, socket_options)
-        return _Stream(stream, self._deadline)
+        self, host: str, port: int, timeout: float | None = None, **options: Any
+    ) -> Any:
+        limit = self._make_limit()
+        stream = self._backend.connect_tcp(host, port, limit.timeout(timeout), **options)
+        return _Stream(stream, limit)
 
-    def sleep(self, seconds: float) -> None:
-        self._backend.sleep(self._deadline.limit(seconds))
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
+class _Stream:
+    def __init__(self, stream: Any, limit: Limit) -> None:
+        self._stream, self._limit = stream, limit
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        started = time.monotonic()
+        data: bytes = self._stream.read(max_bytes, self._limit.timeout(timeout))
+        self._limit.record(started, len(data))
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._limit.restart()
+        self._stream.write(buffer, self._limit.timeout(timeout))
+
+    def start_tls(self, *arguments: Any, timeout: float | None = None, **options: Any) -> Any:
+        timeout = self._limit.timeout(timeout)
+        return _Stream(self._stream.start_tls(*arguments, timeout=timeout, **options), self._limit)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def open_transport(url: httpx.URL, deadline: Deadline) -> httpx.HTTPTransport:
@@ -102,7 +106,8 @@ def open_transport(url: httpx.URL, deadline: Deadline) -> httpx.HTTPTransport:
     # loading certificates takes time, and http needs none
     transport = httpx.HTTPTransport(verify=url.scheme == "https", proxy=_find_proxy(url))
     # httpx has no argument for a network backend; its pool has one
-    transport._pool._network_backend = _Backend(deadline)
+    backend: Any = LimitedBackend(httpcore.SyncBackend(), lambda: deadline)
+    transport._pool._network_backend = backend
     return transport
 
 

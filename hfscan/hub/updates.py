@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import urlencode
 
 import msgspec
 
 from hfscan.errors import InvalidResponseError
 from hfscan.fs import atomic_write, translate_os_errors
-from hfscan.hub.client import HubClient, RawResponse, RefusedError
+from hfscan.hub.client import ClientOptions, HubClient, RawResponse, RefusedError
 from hfscan.hub.cursor import cursor_after_change, with_cursor
 from hfscan.hub.endpoint import sanitize_hub_text
 from hfscan.hub.page import (
@@ -28,7 +28,7 @@ from hfscan.hub.page import (
 )
 from hfscan.hub.plan import PAGE_SIZE, expand_fields
 from hfscan.hub.progress import Progress, ProgressReporter
-from hfscan.hub.retry import RetryPolicy, TransientError
+from hfscan.hub.retry import TransientError
 
 _MAX_TIME_RETRIES = 2  # times that a page with invalid times is requested again
 
@@ -48,39 +48,41 @@ class ChangedModels:
     skipped_rows: dict[str, int] = field(default_factory=dict)
 
 
-class _Row(msgspec.Struct):
+class _Change(msgspec.Struct):
+    """A row's `_id`, and when it changed as the Hub wrote it; None if it never did."""
+
     id: str = msgspec.field(name="_id")
     changed_at: Any = msgspec.field(default=None, name="lastModified")
 
+    @property
+    def text(self) -> str | None:
+        return self.changed_at if self.changed_at is None else str(self.changed_at)
 
-@dataclass(frozen=True)
-class _Change:
-    """A row's `_id`, and when it changed as the Hub wrote it; None if it never did."""
-
-    id: str
-    text: str | None
-    time: datetime | None
-    """None also if the text is no time"""
+    @property
+    def time(self) -> datetime | None:
+        """The time; None also for an invalid one, which says nothing about the order."""
+        try:
+            time = datetime.fromisoformat(self.changed_at)
+        except (TypeError, ValueError):
+            return None
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def fetch_changed_models(
     since: datetime,
     *,
-    endpoint: str,
-    token: str | None,
     folder: Path,
     unsupported_fields: tuple[str, ...] = (),
     files: bool = True,
     progress: Callable[[Progress], None] | None = None,
-    retry_policy: RetryPolicy | None = None,
-    rewrite_links: bool = False,
+    **options: Unpack[ClientOptions],
 ) -> ChangedModels:
     """Fetch the models changed at `since` (UTC) or later into files in `folder`.
 
     Without `unsupported_fields`, and with file names if `files`. Raises HubUnreachableError,
     HubRefusedError, InvalidResponseError and StorageError; it cannot be resumed.
     """
-    endpoint = endpoint.rstrip("/")
+    endpoint = options["endpoint"].rstrip("/")
     query = [("sort", "lastModified"), ("direction", "-1"), ("limit", str(PAGE_SIZE))]
     query += expand_fields(unsupported_fields, files=files)
     url: str | None = f"{endpoint}/api/models?{urlencode(query)}"
@@ -89,13 +91,7 @@ def fetch_changed_models(
     skipped_rows = Counter[str]()
     previous: list[_Change] = []  # changes of the page before, if `url` was constructed from them
     models = empty_pages = 0
-    with HubClient(
-        endpoint,
-        token,
-        retry_policy=retry_policy,
-        rewrite_links=rewrite_links,
-        on_wait=reporter.notify,
-    ) as client:
+    with HubClient(**options, on_wait=reporter.notify) as client:
         while url is not None:
             if url in requested or empty_pages > MAX_CONSECUTIVE_EMPTY_PAGES:
                 raise endless_list_error(endpoint)
@@ -180,21 +176,4 @@ def _reaches(changes: list[_Change], since: datetime) -> bool:
 
 
 def _read_changes(page: Page) -> list[_Change]:
-    rows = (msgspec.json.decode(row, type=_Row) for row in page.rows)
-    return [
-        _Change(
-            row.id,
-            row.changed_at if row.changed_at is None else str(row.changed_at),
-            _parse_time(row.changed_at),
-        )
-        for row in rows
-    ]
-
-
-def _parse_time(value: Any) -> datetime | None:
-    """Return the time; None for an invalid one, which says nothing about the order."""
-    try:
-        time = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return [msgspec.json.decode(row, type=_Change) for row in page.rows]

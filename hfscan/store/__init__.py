@@ -1,7 +1,7 @@
 """The database: a DuckDB file of snapshots. See sql/schema.sql for its tables."""
 
+from hfscan.scope import CreationDate
 from hfscan.store.creation_dates import (
-    CreationDate,
     ImportedDates,
     import_dates,
     list_missing_dates,

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from hfscan.errors import ImportFileError
+from hfscan.scope import CreationDate
 from hfscan.sql import identifier, literal
 from hfscan.store import values
 from hfscan.store.database import Store
@@ -30,36 +31,16 @@ _MAX_EXAMPLE = 80  # characters
 
 
 @dataclass(frozen=True)
-class CreationDate:
-    """When a repo was created, by another source than its `createdAt`.
-
-    `created_at` is UTC; None: the source does not know it. `moved_to` is the repo id that the Hub
-    redirects `id` to, if the model has moved.
-    """
-
-    id: str
-    created_at: datetime | None
-    moved_to: str | None = None
-
-
-@dataclass(frozen=True)
 class ImportedDates:
     """What an import of creation dates stored and what it skipped, in models or rows."""
 
-    kept: int
-    """models"""
-    duplicates: int
-    """further rows of a model; the earliest date is kept"""
-    unusable: int
-    """rows skipped: no repo id"""
-    unreadable: int
-    """rows skipped: the date is invalid or ambiguous"""
-    example: str | None
-    """such a date, untrusted text"""
-    contradicting: int
-    """rows of which another column gives another date: the first column counts"""
-    unmatched: int
-    """of the models kept: those that no snapshot has under this id"""
+    kept: int  # models
+    duplicates: int  # further rows of a model; the earliest date is kept
+    unusable: int  # rows skipped: no repo id
+    unreadable: int  # rows skipped: the date is invalid or ambiguous
+    example: str | None  # such a date, untrusted text
+    contradicting: int  # rows of which another column gives another date: the first column counts
+    unmatched: int  # of the models kept: those that no snapshot has under this id
 
 
 def record_dates(store: Store, dates: Iterable[CreationDate], *, kind: str, origin: str) -> None:

@@ -17,13 +17,9 @@ from hfscan.interrupt import register
 from hfscan.paths import follow_link
 from hfscan.sql import identifier, literal
 from hfscan.store.duckdb_errors import explain, is_locked, translate_errors
-from hfscan.store.schema import (
-    SCHEMA_VERSION,
-    SETTINGS,
-    STORAGE_VERSION,
-    Settings,
-    create_database,
-)
+from hfscan.store.schema import SCHEMA_VERSION, SETTINGS, STORAGE_VERSION, Settings, create_database
+
+Parameters = Sequence[object] | Mapping[str, object] | None
 
 # each thread that reads JSON takes 60 to 90 MB
 _WRITE_SETTINGS: Settings = {"threads": min(os.cpu_count() or 1, 4)}
@@ -39,18 +35,11 @@ _COUNT_ROWS = (
 class Store:
     """An open database. Use as a context manager; leaving it translates DuckDB's errors."""
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        path: Path,
-        *,
-        is_new: bool = False,
-        lock: contextlib.ExitStack | None = None,
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, *, is_new: bool) -> None:
         self.connection = connection
         self.path = path
         self._is_new = is_new
-        self._lock = lock or contextlib.ExitStack()
+        self._lock = contextlib.ExitStack()
 
     @classmethod
     def open(cls, path: Path, *, write: bool = False) -> "Store":
@@ -113,15 +102,10 @@ class Store:
                 "with --db."
             )
 
-    def execute(
-        self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None
-    ) -> duckdb.DuckDBPyConnection:
-        """Execute SQL; return the cursor with its result."""
+    def execute(self, sql: str, parameters: Parameters = None) -> duckdb.DuckDBPyConnection:
         return self.connection.execute(sql, parameters)
 
-    def fetch_one(
-        self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None
-    ) -> tuple[Any, ...]:
+    def fetch_one(self, sql: str, parameters: Parameters = None) -> tuple[Any, ...]:
         """Return the first row of a query that has at least one."""
         row = self.execute(sql, parameters).fetchone()
         assert row is not None

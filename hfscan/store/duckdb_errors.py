@@ -28,12 +28,10 @@ def first_line(error: Exception) -> str:
 
 
 def is_full(error: duckdb.Error) -> bool:
-    """Return whether a disk was full."""
     return _FULL.search(str(error)) is not None
 
 
 def is_locked(error: duckdb.Error) -> bool:
-    """Return whether another process holds the database."""
     return isinstance(error, duckdb.IOException) and _LOCKED.search(str(error)) is not None
 
 

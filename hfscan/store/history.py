@@ -57,7 +57,6 @@ class _Statements:
 
 
 def find_position(store: Store, snapshot: int) -> SeriesPosition:
-    """Return the position of a snapshot."""
     (row,) = _Statements(store, {"snapshot": snapshot}).run("find_position")
     return SeriesPosition(*row)
 

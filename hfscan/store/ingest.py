@@ -14,12 +14,7 @@ import duckdb
 from hfscan.errors import ImportFileError
 from hfscan.store import dump, history
 from hfscan.store.database import INGEST_MEMORY_LIMIT, Store
-from hfscan.store.duckdb_errors import (
-    concerns_file,
-    first_line,
-    to_storage_error,
-    translate_errors,
-)
+from hfscan.store.duckdb_errors import concerns_file, first_line, to_storage_error, translate_errors
 from hfscan.store.kinds import check_models
 from hfscan.store.snapshots import NewSnapshot, Unreadable
 from hfscan.store.staging import Staging, count_unknown_keys, stage, stage_repaired
@@ -45,32 +40,20 @@ class Ingested:
 
     snapshot: int
     models: int
-    private: int = 0
-    """excluded: not public"""
-    maybe_private: int = 0
-    """excluded: whether they are public could not be read"""
-    out_of_scope: int = 0
-    """excluded: created outside the scope's period"""
-    duplicates: int = 0
-    """excluded: further rows of a model; the one last modified is kept, or else the last"""
-    missing_id: int = 0
-    """excluded: no valid repo id"""
+    private: int = 0  # excluded: not public
+    maybe_private: int = 0  # excluded: whether they are public could not be read
+    out_of_scope: int = 0  # excluded: created outside the scope's period
+    duplicates: int = 0  # excluded: further rows of a model; the last modified, or last, is kept
+    missing_id: int = 0  # excluded: no valid repo id
     unknown_keys: dict[str, int] = dataclasses.field(default_factory=dict)
     unreadable: list[Unreadable] = dataclasses.field(default_factory=list)
-    oversized: int = 0
-    """excluded: objects larger than a model's can be (`dump.shapes.LARGEST_OBJECT`)"""
-    damaged: int = 0
-    """excluded: rows that cannot be read at all"""
-    shared_ids: int = 0
-    """excluded: further models of a repo id; that of the greatest `_id` is kept"""
-    shared_id: str | None = None
-    """the repo id of most of these models"""
-    carried_over: int = 0
-    """of the models: those that an update did not fetch"""
-    partial: bool = False
-    """the files say themselves that they hold only a part"""
-    already_ingested: bool = False
-    """nothing was added: the snapshot was in the database"""
+    oversized: int = 0  # excluded: objects larger than `dump.shapes.LARGEST_OBJECT`
+    damaged: int = 0  # excluded: rows that cannot be read at all
+    shared_ids: int = 0  # excluded: further models of a repo id; that of the greatest `_id` is kept
+    shared_id: str | None = None  # the repo id of most of these models
+    carried_over: int = 0  # of the models: those that an update did not fetch
+    partial: bool = False  # the files say themselves that they hold only a part
+    already_ingested: bool = False  # nothing was added: the snapshot was in the database
 
 
 def ingest_files(
@@ -94,13 +77,11 @@ def ingest_files(
     with translate_errors(partial(_translate, str(database or ""))):
         if existing := _find_existing(store, digest, new_snapshot):
             return existing
+        ingest = partial(_ingest, store, files, new_snapshot, digest, before_commit)
         try:
-            memory_limit = store.limited_memory(INGEST_MEMORY_LIMIT)
-            return _ingest(store, files, new_snapshot, digest, before_commit, memory_limit)
+            return ingest(store.limited_memory(INGEST_MEMORY_LIMIT))
         except duckdb.OutOfMemoryException:  # DuckDB cannot spill everything to disk
-            return _ingest(
-                store, files, new_snapshot, digest, before_commit, contextlib.nullcontext()
-            )
+            return ingest(contextlib.nullcontext())
 
 
 def _find_existing(store: Store, digest: str, new_snapshot: NewSnapshot) -> Ingested | None:
@@ -206,11 +187,8 @@ def _add_snapshot(
     models, *counts = store.fetch_one(
         f"SELECT count(*), {', '.join(f'count({name})' for name in columns)} FROM staged"
     )
-    missing_columns = [
-        name
-        for name, count in zip(columns, counts, strict=True)
-        if not count and name not in _COMPUTED
-    ]
+    empty = {name for name, count in zip(columns, counts, strict=True) if not count}
+    missing_columns = [name for name in columns if name in empty - _COMPUTED]
     scope = {
         "since": to_utc_naive(new_snapshot.scope.since, truncate=True),
         "until": to_utc_naive(new_snapshot.scope.until, truncate=True),

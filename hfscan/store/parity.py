@@ -37,12 +37,7 @@ def draw_sample(
     )
     rows = store.execute(
         load_statements("parity_runs")["draw_sample"],
-        {
-            "snapshot": snapshot,
-            "count": count,
-            "mask": int(mask),
-            "model_types": list(model_types),
-        },
+        {"snapshot": snapshot, "count": count, "mask": int(mask), "model_types": [*model_types]},
     )
     return [SampledModel(*row) for row in rows.fetchall()]
 
@@ -53,32 +48,19 @@ def record_run(store: Store, report: Mapping[str, Any], snapshot: int | None = N
     `snapshot` is the snapshot that its models were drawn from. Return the run's id.
     """
     statements = load_statements("parity_runs")
-    cases = json.dumps(report["cases"])
+    environment = report["environment"]
+    run = {key: report[key] for key in ("started_at", "finished_at", "agree", "hfscan_version")}
+    run |= {"snapshot": snapshot, "environment": json.dumps(environment)}
     with store.transaction():
-        (run,) = store.fetch_one(
-            statements["insert_run"],
-            {
-                "started_at": report["started_at"],
-                "finished_at": report["finished_at"],
-                "agree": report["agree"],
-                "hfscan_version": report["hfscan_version"],
-                "snapshot": snapshot,
-                "environment": json.dumps(report["environment"]),
-            },
-        )
-        store.execute(statements["insert_cases"], {"run": run, "items": cases})
-        store.execute(statements["insert_outputs"], {"run": run, "items": cases})
-        store.execute(
-            statements["insert_timings"],
-            {
-                "run": run,
-                "items": json.dumps(report["measurements"]),
-                "threads": report["environment"]["threads"],
-            },
-        )
-    return int(run)
+        (id_,) = store.fetch_one(statements["insert_run"], run)
+        cases = {"run": id_, "items": json.dumps(report["cases"])}
+        timings = {"run": id_, "items": json.dumps(report["measurements"])}
+        timings |= {"threads": environment["threads"]}
+        tables = {"insert_cases": cases, "insert_outputs": cases, "insert_timings": timings}
+        for name, parameters in tables.items():
+            store.execute(statements[name].format(items=statements["items"]), parameters)
+    return int(id_)
 
 
 def count_runs(store: Store) -> int:
-    """Return the number of stored parity runs."""
     return int(store.fetch_one("SELECT count(*) FROM parity_runs")[0])

@@ -143,12 +143,10 @@ def text_rules(columns: Mapping[str, str]) -> list[Rule]:
 
 
 def required(*names: str) -> list[Rule]:
-    """Return rules that refuse NULL in columns."""
     return [Rule(f"{identifier(name)} IS NULL", f"{name} is missing") for name in names]
 
 
 def not_negative(names: Iterable[str]) -> list[Rule]:
-    """Return rules that refuse numbers below zero in columns or expressions."""
     return [Rule(f"{name} < 0", f"{name} is negative") for name in names]
 
 
@@ -162,7 +160,6 @@ def in_the_past(names: Iterable[str]) -> list[Rule]:
 
 
 def allowed(name: str, values: Iterable[str]) -> Rule:
-    """Return the rule that a text is NULL or one of `values`."""
     known = ", ".join(map(literal, values))
     return Rule(f"{name} NOT IN ({known})", f"{name} is not one of {known}")
 

@@ -14,8 +14,7 @@ from hfscan.sql import identifier, literal
 from hfscan.store.duckdb_errors import explain
 
 SCHEMA_VERSION = 11
-STORAGE_VERSION = "v1.4.0"
-"""The oldest DuckDB whose clients open the file; it has all that the schema uses."""
+STORAGE_VERSION = "v1.4.0"  # the oldest DuckDB whose clients open the file; it has all features
 
 Settings = dict[str, str | bool | int | float | list[str]]
 SETTINGS: Settings = {
@@ -47,7 +46,6 @@ class Macro:
 
 @cache
 def load_sql(name: str) -> str:
-    """Return the text of a file of sql/."""
     return (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
@@ -59,7 +57,6 @@ def load_statements(name: str) -> dict[str, str]:
 
 
 def macros() -> dict[str, Macro]:
-    """Return the macros of the schema by name."""
     return {
         name: Macro(tuple(parameters.split(", ")), sql)
         for schema in _SCHEMAS

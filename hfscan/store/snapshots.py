@@ -27,8 +27,7 @@ class NewSnapshot:
     sample: float | None = None
     sample_design: str | None = None
     sample_strata: Sequence[datetime] | None = None
-    base: int | None = None
-    """kind 'update': the snapshot that holds all other models"""
+    base: int | None = None  # kind 'update': the snapshot that holds all other models
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,6 @@ class Staging:
         )
 
     def clear(self) -> None:
-        """Remove all rows that were added."""
         for folder in self._folder.glob("[0-9]*"):
             shutil.rmtree(folder)
         self._added = 0

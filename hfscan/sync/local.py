@@ -10,13 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from hfscan import export, pipeline
 from hfscan.errors import StorageError, SuspiciousDropError
 from hfscan.figures import FigureRequest, SnapshotView, describe_drops
 from hfscan.fs import hold_lock, translate_os_errors
-from hfscan.hub import Progress
+from hfscan.hub import ClientOptions, Progress
 from hfscan.report import ReportRequest, build, build_database_report, format_percent, write_folder
 from hfscan.scope import Scope
 from hfscan.store import Snapshot, Store, delete_snapshots, export_history, list_snapshots
@@ -37,9 +36,7 @@ class SyncOptions:
     that is much smaller than the previous one. `retention`: delete older updates.
     """
 
-    endpoint: str
-    token: str | None
-    rewrite_links: bool = False
+    hub: ClientOptions
     full: bool = False
     allow_drop: bool = False
     retention: timedelta | None = None
@@ -82,7 +79,7 @@ class LocalTarget:
             _crawl(self.database, options)
             may_prune = options.retention is not None
             with Store.open(self.database, write=may_prune) as store:
-                run = _Run(self, options, store, _list_snapshots(store, options.endpoint))
+                run = _Run(self, options, store, _list_snapshots(store, options))
                 state = self.read_state()
                 if state is not None and state.snapshot == run.latest.id:
                     return state, False
@@ -125,9 +122,9 @@ class _Run:
         return next(known for known in reversed(self.snapshots) if known.kind == "crawl")
 
 
-def _list_snapshots(store: Store, endpoint: str) -> list[Snapshot]:
-    """Return the snapshots of the entire Hub at `endpoint`, oldest first."""
-    origin = endpoint.rstrip("/")
+def _list_snapshots(store: Store, options: SyncOptions) -> list[Snapshot]:
+    """Return the snapshots of the entire Hub, oldest first."""
+    origin = options.hub["endpoint"].rstrip("/")
     return [
         known for known in list_snapshots(store) if known.origin == origin and known.is_unfiltered
     ]
@@ -138,21 +135,13 @@ def _crawl(db: Path, options: SyncOptions) -> None:
     snapshots = []
     if db.exists():
         with Store.open(db) as store:
-            snapshots = _list_snapshots(store, options.endpoint)
+            snapshots = _list_snapshots(store, options)
     if snapshots and snapshots[-1].observed_to.date() >= options.now.date():
         return
-    is_full = options.full or _is_full_crawl_due(snapshots, options.now)
-    access: dict[str, Any] = {
-        "endpoint": options.endpoint.rstrip("/"),
-        "token": options.token,
-        "db": db,
-        "rewrite_links": options.rewrite_links,
-        "progress": options.progress,
-    }
-    if is_full:
-        pipeline.crawl(Scope(), **access)
+    if options.full or _is_full_crawl_due(snapshots, options.now):
+        pipeline.crawl(Scope(), db=db, progress=options.progress, **options.hub)
     else:
-        pipeline.update(**access)
+        pipeline.update(db=db, progress=options.progress, **options.hub)
 
 
 def _is_full_crawl_due(snapshots: list[Snapshot], now: datetime) -> bool:

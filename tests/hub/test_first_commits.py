@@ -11,6 +11,7 @@ from testhub import FakeHub, Faults, Population
 from hfscan import hub
 from hfscan.errors import HubRefusedError, HubUnreachableError, InvalidResponseError
 from hfscan.hub.retry import RetryPolicy
+from hfscan.scope import CreationDate
 
 RETRY = RetryPolicy(attempts=3, wait_initial=0.01, wait_max=0.05, read_timeout=2)
 POPULATION = Population.synthetic(400, seed=1)
@@ -51,9 +52,7 @@ def test_invalid_token_is_not_read_as_missing_models(tmp_path: Path) -> None:
     with FakeHub(POPULATION, quota=None) as server:
         with pytest.raises(HubRefusedError, match="token was refused"):
             dated(tmp_path, server.url, NAMES, token="hf_wrong")
-        assert dated(tmp_path, server.url, ["no/model"]).found == [
-            hub.FirstCommit("no/model", None)
-        ]
+        assert dated(tmp_path, server.url, ["no/model"]).found == [CreationDate("no/model", None)]
 
 
 class Scripted(BaseHTTPRequestHandler):

@@ -35,8 +35,7 @@ IGNORED_FIELDS = frozenset(
 )
 """Fields of the API that are not stored."""
 
-INSPECTED_FIELDS = frozenset({"cardData"})
-"""Of these, fields that show the kind of an object: see kinds.py."""
+INSPECTED_FIELDS = frozenset({"cardData"})  # of these, those that show an object's kind: kinds.py
 
 NESTED: dict[str, object] = {
     "tags": ["VARCHAR"],

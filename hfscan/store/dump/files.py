@@ -59,8 +59,7 @@ class DumpFile:
     kind: Kind
     packed: Literal["", ".gz", ".zst"]
     head: bytes
-    marked: bool = False
-    """it begins with a byte order mark"""
+    marked: bool = False  # it begins with a byte order mark
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
@@ -199,7 +198,6 @@ def has_header(head: bytes) -> bool:
 
 
 def delimiter(line: str) -> str:
-    """Return the delimiter of a CSV header."""
     return max(DELIMITERS, key=line.count)
 
 

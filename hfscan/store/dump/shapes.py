@@ -265,7 +265,6 @@ def _table(fields: Row) -> tuple[list[str], _Cells] | None:
 
 
 def _names_repos(names: tuple[str, ...]) -> bool:
-    """Return whether a field or column has repo ids."""
     return not {"id", "modelId"}.isdisjoint(match_fields(names))
 
 

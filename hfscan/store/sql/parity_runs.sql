@@ -1,5 +1,9 @@
 -- Statements of parity.py, by name. `$items` is a JSON list; `number` is the position in it.
 
+-- name: items
+SELECT unnest(items) AS item, generate_subscripts(items, 1) AS number
+FROM (SELECT CAST(CAST($items AS JSON) AS JSON[]) AS items)
+
 -- name: insert_run
 INSERT INTO parity_runs BY NAME
 SELECT
@@ -48,10 +52,7 @@ SELECT
     CAST(item ->> '$.peak_rss_mb' AS DOUBLE) AS peak_rss_mb,
     CAST(item ->> '$.peak_gpu_mb' AS DOUBLE) AS peak_gpu_mb,
     CAST(item -> '$.notes' AS VARCHAR[]) AS notes
-FROM (
-    SELECT unnest(items) AS item, generate_subscripts(items, 1) AS number
-    FROM (SELECT CAST(CAST($items AS JSON) AS JSON[]) AS items)
-)
+FROM ({items})
 
 -- name: insert_outputs
 INSERT INTO parity_outputs BY NAME
@@ -66,10 +67,7 @@ SELECT
     CAST(item ->> '$.finite' AS BOOLEAN) AS finite,
     item ->> '$.dtype' AS dtype,
     CAST(item ->> '$.tolerance' AS DOUBLE) AS tolerance
-FROM (SELECT number, unnest(CAST(item -> '$.outputs' AS JSON[])) AS item FROM (
-    SELECT unnest(items) AS item, generate_subscripts(items, 1) AS number
-    FROM (SELECT CAST(CAST($items AS JSON) AS JSON[]) AS items)
-))
+FROM (SELECT number, unnest(CAST(item -> '$.outputs' AS JSON[])) AS item FROM ({items}))
 
 -- name: insert_timings
 INSERT INTO parity_timings BY NAME
@@ -95,10 +93,7 @@ SELECT
     CAST(item ->> '$.peak_rss_mb' AS DOUBLE) AS peak_rss_mb,
     CAST(item ->> '$.peak_gpu_mb' AS DOUBLE) AS peak_gpu_mb,
     item ->> '$.fault' AS fault
-FROM (
-    SELECT unnest(items) AS item, generate_subscripts(items, 1) AS number
-    FROM (SELECT CAST(CAST($items AS JSON) AS JSON[]) AS items)
-)
+FROM ({items})
 
 -- name: draw_sample
 WITH both_frameworks AS (
