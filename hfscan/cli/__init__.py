@@ -4,7 +4,6 @@ import importlib
 import os
 import signal
 import sys
-import threading
 from urllib.parse import urlsplit
 
 import click
@@ -118,10 +117,6 @@ def main() -> None:
             code = _handle_error(error, signals)
     if signals.received is signal.SIGTERM:
         code = _TERMINATED
-    others = set(threading.enumerate()) - {threading.main_thread()}
-    if signals.received and any(not thread.daemon for thread in others):
-        sys.stderr.flush()
-        os._exit(code)  # do not wait for a worker that waits for the Hub
     sys.exit(code)
 
 

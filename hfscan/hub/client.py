@@ -145,6 +145,7 @@ class HubClient:
                 self._retry_policy,
                 has_responded=lambda: self.has_responded,
                 on_wait=self._on_wait,
+                sleep=self._sleep,
             )
         except HubUnreachableError as error:
             raise HubUnreachableError(f"{error} {self._advise(error)}") from error
@@ -203,11 +204,14 @@ class HubClient:
                 raise TransientError(f"{self.endpoint} reports an exhausted rate limit", wait=delay)
             if delay > 1:
                 self._on_wait(f"keeping within the Hub's rate limit: waiting {delay:.0f} s")
-            if delay > 0 and self._is_closed.wait(delay):
-                raise RuntimeError("the client was closed")
+            self._sleep(delay)
             self.requests += 1
             self.thread_stats.requests += 1
             return self.requests
+
+    def _sleep(self, seconds: float) -> None:
+        if self._is_closed.wait(seconds):
+            raise RuntimeError("the client was closed")
 
     def _record_rate_limit(self, number: int, response: httpx.Response) -> None:
         wait = _retry_after(response) if response.status_code == 429 else None

@@ -1,19 +1,15 @@
 """Retry requests: which failures are transient, how long to wait, when to give up."""
 
-import logging
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
-
-import stamina
 
 from hfscan._logging import LOGGER
 from hfscan.errors import HfscanError, HubUnreachableError
 
 T = TypeVar("T")
-
-# Retries are reported as progress; without a handler, Python would also print them on stderr.
-logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 class TransientError(Exception):
@@ -46,6 +42,11 @@ class RetryPolicy:
     read_timeout: float = 30.0  # limit of the response headers, and without a byte of the body
     response_timeout: float = 120.0  # limit of the response body
 
+    def backoff(self, failures: int) -> float:
+        """Return how long to wait after so many failures: exponentially more, with jitter."""
+        jitter = random.uniform(0, self.wait_initial)  # noqa: S311 - no secret
+        return float(min(self.wait_max, self.wait_initial * 2 ** (failures - 1) + jitter))
+
 
 def call_with_retry(
     request: Callable[[], T],
@@ -53,45 +54,30 @@ def call_with_retry(
     *,
     has_responded: Callable[[], bool],
     on_wait: Callable[[str], None],
+    sleep: Callable[[float], None],
 ) -> T:
     """Return the result of `request`, called again after each TransientError.
 
-    Waits as long as the Hub asks, else exponentially with jitter. `has_responded` returns whether
-    the Hub has ever responded; `on_wait` receives the reason of each wait. Raises the error's
-    `raise_as`.
+    Waits as long as the Hub asks, else as the policy says. `has_responded` returns whether the Hub
+    has ever responded; `on_wait` receives the reason of each wait, `sleep` its seconds. Raises the
+    error's `raise_as`, and what `sleep` raises.
     """
-    failures = 0
-
-    def should_retry(error: Exception) -> bool | float:
-        nonlocal failures
-        failures += 1
-        if not isinstance(error, TransientError):
-            return False
-        if failures >= policy.connect_attempts and not has_responded():
-            return False
-        if error.wait is not None and error.wait > policy.timeout:
-            return False
-        action = "trying again" if error.wait is None else f"waiting {error.wait:.0f} s"
-        LOGGER.info("%s; %s", error.reason, action)
-        on_wait(f"{error.reason}; {action}")
-        return True if error.wait is None else error.wait
-
-    try:
-        for attempt in stamina.retry_context(
-            on=should_retry,
-            attempts=policy.attempts,
-            timeout=policy.timeout,
-            wait_initial=policy.wait_initial,
-            wait_max=policy.wait_max,
-            wait_jitter=policy.wait_initial,
-        ):
-            with attempt:
-                return request()
-    except TransientError as error:
-        tries = "1 attempt" if failures == 1 else f"{failures} attempts"
-        if error.wait is not None:
-            raise error.raise_as(
-                f"{error.reason} and asks to wait {error.wait:.0f} s (after {tries})."
-            ) from error
-        raise error.raise_as(f"{error.reason} ({tries}).") from error
-    raise AssertionError("a retry ends with a result or an error")
+    deadline, failures = time.monotonic() + policy.timeout, 0
+    while True:
+        try:
+            return request()
+        except TransientError as error:
+            failures += 1
+            limit = policy.attempts if has_responded() else policy.connect_attempts
+            is_late = time.monotonic() >= deadline or (error.wait or 0) > policy.timeout
+            if failures >= min(limit, policy.attempts) or is_late:
+                tries = "1 attempt" if failures == 1 else f"{failures} attempts"
+                ending = f" ({tries})."
+                if error.wait is not None:
+                    ending = f" and asks to wait {error.wait:.0f} s (after {tries})."
+                raise error.raise_as(error.reason + ending) from error
+            action = "trying again" if error.wait is None else f"waiting {error.wait:.0f} s"
+            LOGGER.info("%s; %s", error.reason, action)
+            on_wait(f"{error.reason}; {action}")
+            wait = policy.backoff(failures) if error.wait is None else error.wait
+        sleep(wait)
