@@ -153,7 +153,7 @@ class Bench:
         self.folder = folder
         self.first = list_url(Scope(), "", ascending=True)
         self.server = subprocess.Popen(  # noqa: S603 - own command
-            [sys.executable, "-m", "hfscan", "fake-hub", "serve", *population, "--port", "0",
+            [sys.executable, "-m", "hfscan", "fake-hub", *population, "--port", "0",
              "--latency", str(latency), "--prepare", self.first],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip

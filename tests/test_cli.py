@@ -67,8 +67,8 @@ def test_unreachable_hub_is_explained(run_cli):
         ("report", "--frameworks", ","),
         ("import", "x.json"),
         ("import", "x.json", "--observed-at", "2999-01-01"),
-        ("fake-hub", "serve"),
-        ("fake-hub", "serve", "--models", "5", "--fault", "flood"),
+        ("fake-hub",),
+        ("fake-hub", "--models", "5", "--fault", "flood"),
         ("scan",),
     ],
 )

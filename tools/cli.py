@@ -56,9 +56,9 @@ def page() -> str:
     return "\n".join([_HEAD.rstrip(), *exits, *shared, *sections])
 
 
-def _section(name: str, parent: click.Group = cli, context: click.Context | None = None) -> str:
-    context = context or click.Context(cli, info_name="hfscan")
-    command = parent.get_command(context, name)
+def _section(name: str) -> str:
+    context = click.Context(cli, info_name="hfscan")
+    command = cli.get_command(context, name)
     assert command is not None
     context = click.Context(command, parent=context, info_name=name, show_default=True)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
@@ -67,8 +67,6 @@ def _section(name: str, parent: click.Group = cli, context: click.Context | None
         lines += [*options, ""]
     if examples := getattr(command, "examples", None):
         lines += ["Examples:", "", *(f"    {line}" for line in examples), ""]
-    if isinstance(command, click.Group):
-        lines += [_section(child, command, context) for child in command.commands]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Command classes that reject contradictory options and print examples below their help."""
+"""The class of all commands: rejects contradictory options, and ends its help with examples."""
 
 from copy import copy
 from itertools import chain
@@ -9,8 +9,12 @@ import click
 from hfscan.suggest import did_you_mean
 
 
-class _WithExamples(click.Command):
-    """A command whose help shows defaults, and ends with examples: lines of shell."""
+class Command(click.Command):
+    """A command whose help shows defaults, and ends with examples: lines of shell.
+
+    It rejects an option given twice with different values, where click would use the last one.
+    Repeating the same value is accepted, as are options with `multiple`.
+    """
 
     def __init__(self, *args: Any, examples: str = "", **options: Any) -> None:
         super().__init__(*args, **options)
@@ -23,14 +27,6 @@ class _WithExamples(click.Command):
             with formatter.section("Examples"):
                 for line in self.examples:
                     formatter.write(f"{'':{formatter.current_indent}}{line}\n")
-
-
-class Command(_WithExamples):
-    """A command that rejects an option given twice with different values.
-
-    Click would use the last one. Repeating the same value is accepted, as are options with
-    `multiple`.
-    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -66,9 +62,3 @@ class Command(_WithExamples):
                 f"{' and '.join(map(str, distinct))}. Use one of them.",
                 ctx,
             )
-
-
-class Group(_WithExamples, click.Group):
-    """A group of such commands."""
-
-    command_class = Command

@@ -3,26 +3,20 @@ from typing import Any
 
 import click
 
-from hfscan.cli._command import Group
+from hfscan.cli._command import Command
 from hfscan.cli._output import echo, note
 from hfscan.cli._types import LARGEST_SECONDS, Count, Number, parse_pairs
 from hfscan.fakehub import KINDS, FakeHub, Faults, Population
 from hfscan.suggest import unknown
 
-_EXAMPLES = "hfscan fake-hub serve --models 2000"
-_SERVE_EXAMPLES = """
-hfscan fake-hub serve --models 2000
-hfscan fake-hub serve --models 2000 --port 0 --latency 0.2 --quota 500
+_EXAMPLES = """
+hfscan fake-hub --models 2000
+hfscan fake-hub --models 2000 --port 0 --latency 0.2 --quota 500
 # 5 % of the responses are errors
-hfscan fake-hub serve --models 2000 --fault 500=0.05
+hfscan fake-hub --models 2000 --fault 500=0.05
 # then, in another terminal
 hfscan crawl --endpoint http://127.0.0.1:8765
 """
-
-
-@click.group("fake-hub", cls=Group, examples=_EXAMPLES)
-def command() -> None:
-    """Run a fake Hub on this machine, for tests and experiments."""
 
 
 def _parse_faults(
@@ -36,7 +30,7 @@ def _parse_faults(
     return {kind: Number(0, 1).convert(text, param, ctx) for kind, text in pairs.items()}
 
 
-@command.command("serve", examples=_SERVE_EXAMPLES)
+@click.command("fake-hub", cls=Command, examples=_EXAMPLES)
 @click.option(
     "--from",
     "dump",
@@ -77,7 +71,7 @@ def _parse_faults(
     help=f"Inject this fault; repeatable. Kinds: {', '.join(KINDS)}.",
 )
 @click.option("--fault-seed", type=Count(), default=0, help="Seed of --fault.")
-def serve(
+def command(
     dump: Path | None,
     models: int | None,
     seed: int,
@@ -86,7 +80,7 @@ def serve(
     fault_seed: int,
     **options: Any,
 ) -> None:
-    """Serve until Ctrl-C.
+    """Run a fake Hub on this machine, for tests and experiments, until Ctrl-C.
 
     Prints the URL on the first line, for --endpoint or HF_ENDPOINT.
     """
