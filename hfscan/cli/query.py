@@ -110,16 +110,13 @@ def command(
 
         echo_lines(translate(load(query), parameters, macros(), dialect))
         return
-    with (
-        selector.open() as store,
-        limit_resources(store.connection, memory=max_memory, disk=max_disk),
-    ):
+    with selector.open() as store, limit_resources(store, memory=max_memory, disk=max_disk):
         store.disable_external_access()
-        connection = selector.select(store).bind_census()
+        selector.select(store).bind_census()
         named = load(query) if is_name else Query.from_sql(query)
-        values = named.bind(connection, parameters)
+        values = named.bind(store, parameters)
         try:
-            result = run_sql(connection, named.sql, values)
+            result = run_sql(store, named.sql, values)
             result_rows = map(convert_decimals, result.rows) if is_name else result.rows
             _write(result.columns, result_rows, format_, limit)
         except InvalidRequestError as error:

@@ -15,8 +15,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import duckdb
-
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.paths import data_dir
 from hfscan.store import Store
@@ -36,8 +34,7 @@ COLUMN_FORMATS = frozenset(
 )
 """How the values of a column are shown."""
 
-DIALECTS = ("spark", "bigquery", "snowflake")
-"""Engines that `dialect` can write SQL for."""
+DIALECTS = ("spark", "bigquery", "snowflake")  # engines that `dialect` can write SQL for
 
 _HEADER = re.compile(r"^-- (title|answers|chart): (.+)$", re.MULTILINE)
 _PARAM = re.compile(r"^-- param (\w+) ([\w\[\]]+) = (.+?) : (.+)$", re.MULTILINE)
@@ -168,22 +165,17 @@ class Query:
             columns=dict(_COLUMN.findall(sql)),
         )
 
-    def run(
-        self, database: Store | duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
-    ) -> list[dict[str, Any]]:
-        """Return the rows over the relation `census` of `database` as dicts. Raises: see `bind`."""
-        values = self.bind(database, parameters)
-        cursor = database.execute(self.sql, values)
+    def run(self, store: Store, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Return the rows over the relation `census` of `store` as dicts. Raises: see `bind`."""
+        cursor = store.execute(self.sql, self.bind(store, parameters))
         columns = [column[0] for column in cursor.description]
         rows = map(convert_decimals, cursor.fetchall())
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    def bind(
-        self, database: Store | duckdb.DuckDBPyConnection, parameters: Mapping[str, object]
-    ) -> dict[str, object]:
+    def bind(self, store: Store, parameters: Mapping[str, object]) -> dict[str, object]:
         """Return all parameters, checked against the database. Raises: see `check_parameters`."""
         known = {
-            name: [str(value) for (value,) in database.execute(sql).fetchall()]
+            name: [str(value) for (value,) in store.execute(sql).fetchall()]
             for name, sql in _PLACEHOLDERS.items()
         }
         return self.check_parameters(parameters, known)

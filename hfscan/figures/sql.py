@@ -13,6 +13,7 @@ from duckdb.sqltypes import DuckDBPyType
 
 from hfscan.errors import InvalidRequestError, QueryLimitError
 from hfscan.sql import identifier
+from hfscan.store import Store
 
 GIB = 1 << 30
 
@@ -42,15 +43,14 @@ class Result:
     rows: Iterator[tuple[Any, ...]]
 
 
-def run_sql(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
-) -> Result:
+def run_sql(store: Store, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
     """Run one read-only statement; return its rows as a stream.
 
     Values that Python cannot hold exactly are returned as DuckDB's text. Raises
     InvalidRequestError where the statement is wrong or not read-only, and QueryLimitError where it
     exceeds its limits; both may also be raised while the rows are read.
     """
+    connection = store.connection
     with _translate_errors():
         statement = _parse(connection, sql)
         relation = connection.sql(statement, params=dict(parameters) if parameters else None)
@@ -119,20 +119,18 @@ def _exact_type(type_: DuckDBPyType) -> str | None:
 
 
 @contextlib.contextmanager
-def limit_resources(
-    connection: duckdb.DuckDBPyConnection, *, memory: float | None, disk: float
-) -> Iterator[None]:
+def limit_resources(store: Store, *, memory: float | None, disk: float) -> Iterator[None]:
     """Limit the memory and temporary disk space (GiB) of the block.
 
     `memory` None: half of the machine's, at most 4 GiB. On Linux the limit also applies to
     the process, because DuckDB does not count long strings.
     """
     if memory is None:
-        connection.execute("SET memory_limit = '50%'")
-        half = "SELECT parse_formatted_bytes(current_setting('memory_limit'))"
-        memory = min(4.0, connection.execute(half).fetchall()[0][0] / GIB)
+        store.execute("SET memory_limit = '50%'")
+        (half,) = store.fetch_one("SELECT parse_formatted_bytes(current_setting('memory_limit'))")
+        memory = min(4.0, half / GIB)
     for name, size in (("memory_limit", memory), ("max_temp_directory_size", disk)):
-        connection.execute(f"SET {name} = '{int(size * GIB)} bytes'")
+        store.execute(f"SET {name} = '{int(size * GIB)} bytes'")
     with _limit_process(int(memory * GIB)):
         yield
 
@@ -164,12 +162,10 @@ def _translate_errors() -> Iterator[None]:
         yield
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         is_disk = "max_temp_directory_size" in str(error)
-        resource, option = (
-            ("temporary disk space", "--max-disk") if is_disk else ("memory", "--max-memory")
-        )
+        resource = "temporary disk space" if is_disk else "memory"
         raise QueryLimitError(
             f"The query needs more {resource} than allowed. Select less, aggregate earlier, or "
-            f"raise {option}."
+            f"raise --max-{'disk' if is_disk else 'memory'}."
         ) from error
     except duckdb.PermissionException as error:
         raise InvalidRequestError(

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import duckdb
-
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures.figure import By, Figure, FigureRequest
 from hfscan.figures.intervals import SampleError
@@ -22,8 +20,7 @@ from hfscan.store import (
 )
 from hfscan.suggest import unknown
 
-ALL = "all"
-"""Stands for every framework and runtime, where frameworks are named."""
+ALL = "all"  # stands for every framework and runtime, where frameworks are named
 
 _REQUIRED_COLUMN = {
     "month": "created_at", "year": "created_at", "task": "pipeline_tag",
@@ -67,8 +64,8 @@ class SnapshotView:
         """Return the newest or the named snapshot; see `hfscan.store.latest_snapshot`."""
         return cls(store, latest_snapshot(require_snapshots(store), snapshot=snapshot, as_of=as_of))
 
-    def bind_census(self) -> duckdb.DuckDBPyConnection:
-        """Bind `census` to this snapshot; return the Store's connection."""
+    def bind_census(self) -> Store:
+        """Bind `census` to this snapshot; return the Store."""
         # literals, because a view takes no parameter; they are integers of the database
         snapshot = self.snapshot
         models = f"models_at({snapshot.series_id}, {snapshot.position}) AS models"
@@ -83,7 +80,7 @@ class SnapshotView:
             f"CREATE OR REPLACE TEMP VIEW census AS SELECT {snapshot.id} AS snapshot, models.*, "
             f"{cluster} AS sample_cluster FROM {models}"
         )
-        return self.store.connection
+        return self.store
 
     def run(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return the rows of a named query. Raises InvalidRequestError; see `Query.run`."""
