@@ -28,13 +28,12 @@ from hfscan.paths import data_dir
 from hfscan.report.caveats import describe_design_effect, describe_sample, explain_small
 from hfscan.report.format import format_coverage, format_date, format_low_coverage
 from hfscan.report.model import QueryRef, Report, ReportRequest, Section
-from hfscan.report.spec import fill_text, load_spec
+from hfscan.report.spec import fill_text, load_spec, new_section
 from hfscan.report.tables import visible_figures
 from hfscan.store import Snapshot
 
 _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
-_OVERRIDES = ("weight", "exclude_top_authors")
-"""Options of a report that a section can set."""
+_OVERRIDES = ("weight", "exclude_top_authors")  # options of a report that a section can set
 
 _PERIOD_TEXTS = {"year": "label", "created": "span", "end": "end", "at_end": "at_end"}
 """Placeholder -> the attribute of the period."""
@@ -190,21 +189,8 @@ class SectionBuilder:
                 row | self.view.period_bounds(row.get("period", ""))
                 for row in self.view.run(query.name, parameters)
             )
-        section = Section(
-            name=spec["name"],
-            title=fill_text(spec["title"], values),
-            note=spec.get("note") and fill_text(spec["note"], values),
-            query=query.name,
-            by=by,
-            vary_by=spec.get("vary_by"),
-            figures=figures,
-            rows=rows,
-            columns=spec.get("columns"),
-            formats=query.columns,
-            pivot=spec.get("pivot"),
-            parameters=parameters,
-            chart=spec.get("chart", query.chart),
-            queries=queries,
+        section = new_section(
+            spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
         )
         visible = figures if by is None else visible_figures(figures, by)
         paragraphs = (

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import product
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,10 @@ from hfscan.store.parity import count_runs
 
 FRAMEWORK_SETS = (DEFAULT_FRAMEWORKS, (*DEFAULT_FRAMEWORKS, "jax"), (ALL,))
 _NEAR = timedelta(days=100)  # a snapshot this close to a date stands for that date
+
+_Spec = Mapping[str, Any]  # of a claim or a measure, from its file
+_Rows = list[dict[str, Any]]
+_Interval = tuple[float | None, float | None]
 
 Outcome = Literal["supports", "contradicts", "inconclusive", "unknown"]
 
@@ -117,87 +122,72 @@ def evaluate_claims(store: Store, *, where: Path | None = None) -> Iterator[Clai
     Claims are in the order of their file names; a leading number is not part of a claim's name.
     Raises NotFoundError if the database is empty.
     """
-    cache = _QueryCache(store)
-    if not cache.snapshots and not count_runs(store):
+    evaluator = _Evaluator(store)
+    if not evaluator.snapshots and not count_runs(store):
         raise NotFoundError(explain_empty(store))
     for path in sorted(((where or data_dir("reports")) / "claims").glob("*.toml")):
         if path.name != "report.toml":
             spec = tomllib.loads(path.read_text(encoding="utf-8"))
-            yield ClaimEvaluator(cache, spec).evaluate(path.stem.lstrip("0123456789-"))
+            yield evaluator.evaluate(path.stem.lstrip("0123456789-"), spec)
 
 
-class _QueryCache:
-    """Runs each query once: claims share many of them."""
+class _Evaluator:
+    """Evaluates claims. Runs each query once: claims share many of them."""
 
     def __init__(self, store: Store) -> None:
         self.snapshots = list_snapshots(store)
         self._store = store
-        self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._rows: dict[str, _Rows] = {}
 
-    def rows(
-        self, snapshot: Snapshot | None, query: str, parameters: dict[str, object]
-    ) -> list[dict[str, Any]]:
-        """Return the rows of a named query, over a snapshot where one is given."""
-        cache_key = repr((snapshot and snapshot.id, query, parameters))
-        if cache_key not in self._rows:
-            view = snapshot and SnapshotView(self._store, snapshot)
-            database = view.bind_census() if view else self._store
-            self._rows[cache_key] = load(query).run(database, parameters)
-        return self._rows[cache_key]
-
-
-class ClaimEvaluator:
-    """Evaluates one claim."""
-
-    def __init__(self, cache: _QueryCache, spec: dict[str, Any]) -> None:
-        self._cache, self._spec = cache, spec
+    def evaluate(self, name: str, spec: _Spec) -> Claim:
         accepts = spec.get("accepts", {})
-        self._least, self._most = accepts.get("least"), accepts.get("most")
-
-    def evaluate(self, name: str) -> Claim:
-        spec = self._spec
         measurements = tuple(
-            self._measure(measure, definition, tuple(frameworks))
+            self._measure(spec, measure, definition, tuple(frameworks))
             for measure in spec.get("measure", ())
             for definition, frameworks in product(
                 spec.get("definitions", DEFINITIONS), spec.get("framework_sets", FRAMEWORK_SETS)
             )
         )
-        verdict, depends_on, detail = self._verdict(measurements)
+        verdict, depends_on, detail = _verdict(spec, measurements)
         return Claim(
             name, spec["claim"], spec["document"], spec["made"], spec["about"], spec["claimed"],
-            self._least, self._most, spec.get("unit", "share"), spec.get("note"), measurements,
-            verdict, depends_on, detail,
+            accepts.get("least"), accepts.get("most"), spec.get("unit", "share"), spec.get("note"),
+            measurements, verdict, depends_on, detail,
         )  # fmt: skip
 
+    def _query(self, snapshot: Snapshot | None, query: str, parameters: dict[str, object]) -> _Rows:
+        """Return the rows of a named query, over a snapshot where one is given."""
+        key = repr((snapshot and snapshot.id, query, parameters))
+        if key not in self._rows:
+            if snapshot:
+                SnapshotView(self._store, snapshot).bind_census()
+            self._rows[key] = load(query).run(self._store, parameters)
+        return self._rows[key]
+
     def _measure(
-        self, measure: dict[str, Any], definition: str, frameworks: tuple[str, ...]
+        self, spec: _Spec, measure: _Spec, definition: str, frameworks: tuple[str, ...]
     ) -> Measurement:
-        values: dict[str, object] = {
-            "definition": definition,
-            "frameworks": list(frameworks) or None,
-        }
+        values: dict[str, object] = {"definition": definition}
+        values["frameworks"] = list(frameworks) or None
         values |= {key: measure[key] for key in ("since", "until") if key in measure}
         snapshot, low, high, reason = None, None, None, None
         try:
             if "at" in measure or "since" in measure:
                 snapshot, until = self._choose_snapshot(measure, definition)
                 values |= {"until": until} if "at" in measure else {}
-            rows = self._cache.rows(snapshot, measure["query"], _parameters(measure, values))
-            low, high = _value(rows, measure, is_ratio=self._spec.get("unit") == "ratio")
+            rows = self._query(snapshot, measure["query"], _parameters(measure, values))
+            low, high = _value(rows, measure, is_ratio=spec.get("unit") == "ratio")
         except (NotFoundError, InvalidRequestError) as error:
             reason = str(error)
         if low is None and reason is None:
             reason = measure.get("missing", "There is nothing to compare.")
         return Measurement(
             _describe(measure), definition, frameworks, None if snapshot is None else snapshot.id,
-            measure["query"], _parameters(measure, values), low, high, self._outcome(low, high),
-            reason,
+            measure["query"], _parameters(measure, values), low, high,
+            _outcome(low, high, spec.get("accepts", {})), reason,
         )  # fmt: skip
 
-    def _choose_snapshot(
-        self, measure: dict[str, Any], definition: str
-    ) -> tuple[Snapshot, datetime | None]:
+    def _choose_snapshot(self, measure: _Spec, definition: str) -> tuple[Snapshot, datetime | None]:
         """Return the snapshot that shows the claim's time, and the end of the models to count.
 
         A snapshot near the date is used as it is; otherwise the first one after it, cut to the
@@ -207,7 +197,7 @@ class ClaimEvaluator:
         day = _midnight(on)
         needs_files = definition == "weights"
         snapshots = [
-            snapshot for snapshot in self._cache.snapshots
+            snapshot for snapshot in self.snapshots
             if snapshot.is_unfiltered and "tags" not in snapshot.missing_columns
             and not (needs_files and "files" in snapshot.missing_columns)
         ]  # fmt: skip
@@ -229,42 +219,43 @@ class ClaimEvaluator:
             raise NotFoundError(f"No snapshot of the full Hub after {on} with dates{files}.")
         return min(snapshots, key=lambda snapshot: (snapshot.observed_to, -snapshot.models)), day
 
-    def _outcome(self, low: float | None, high: float | None) -> Outcome:
-        if low is None or high is None:
-            return "unknown"
-        least = float("-inf") if self._least is None else self._least
-        most = float("inf") if self._most is None else self._most
-        if least <= low and high <= most:
-            return "supports"
-        return "contradicts" if high < least or low > most else "inconclusive"
 
-    def _verdict(
-        self, measurements: tuple[Measurement, ...]
-    ) -> tuple[Verdict, tuple[str, ...], str]:
-        """Return the verdict, what it depends on, and the detail."""
-        if reason := self._spec.get("not_measurable"):
-            return Verdict.NOT_MEASURABLE, (), reason
-        if sums := self._spec.get("adds"):
-            return _add_shares(sums)
-        known = [measured for measured in measurements if measured.outcome != "unknown"]
-        if not known:
-            reasons = (measured.reason for measured in measurements if measured.reason)
-            return Verdict.NOT_MEASURED, (), next(reasons, "")
-        missing = len(measurements) - len(known)
-        suffix = f"; {missing} more could not be made" if missing else ""
-        outcomes = Counter(measured.outcome for measured in known)
-        if len(outcomes) == 1:
-            subject = f"all {len(known)} measurements" if len(known) > 1 else "the only measurement"
-            return _OUTCOMES[known[0].outcome][0], (), f"by {subject}{suffix}"
-        parts = [
-            f"{count} of {len(known)} {predicates[count > 1]}"
-            for outcome, (_, *predicates) in _OUTCOMES.items()
-            if (count := outcomes[outcome])
-        ]
-        return Verdict.DEPENDS_ON, _dependencies(known), ", ".join(parts) + suffix
+def _outcome(low: float | None, high: float | None, accepts: _Spec) -> Outcome:
+    if low is None or high is None:
+        return "unknown"
+    least, most = accepts.get("least", -inf), accepts.get("most", inf)
+    if least <= low and high <= most:
+        return "supports"
+    return "contradicts" if high < least or low > most else "inconclusive"
 
 
-def _describe(measure: dict[str, Any]) -> str:
+def _verdict(
+    spec: _Spec, measurements: tuple[Measurement, ...]
+) -> tuple[Verdict, tuple[str, ...], str]:
+    """Return the verdict, what it depends on, and the detail."""
+    if reason := spec.get("not_measurable"):
+        return Verdict.NOT_MEASURABLE, (), reason
+    if sums := spec.get("adds"):
+        return _add_shares(sums)
+    known = [measured for measured in measurements if measured.outcome != "unknown"]
+    if not known:
+        reasons = (measured.reason for measured in measurements if measured.reason)
+        return Verdict.NOT_MEASURED, (), next(reasons, "")
+    missing = len(measurements) - len(known)
+    suffix = f"; {missing} more could not be made" if missing else ""
+    outcomes = Counter(measured.outcome for measured in known)
+    if len(outcomes) == 1:
+        subject = f"all {len(known)} measurements" if len(known) > 1 else "the only measurement"
+        return _OUTCOMES[known[0].outcome][0], (), f"by {subject}{suffix}"
+    parts = [
+        f"{count} of {len(known)} {predicates[count > 1]}"
+        for outcome, (_, *predicates) in _OUTCOMES.items()
+        if (count := outcomes[outcome])
+    ]
+    return Verdict.DEPENDS_ON, _dependencies(known), ", ".join(parts) + suffix
+
+
+def _describe(measure: _Spec) -> str:
     """Return what is measured, with the first day where older models have no date.
 
     Queries that count older models too, or as an interval, need no such day.
@@ -281,7 +272,7 @@ def _describe(measure: dict[str, Any]) -> str:
     return f"{description}, from {period.start} on" if is_cut else description
 
 
-def _parameters(measure: dict[str, Any], values: dict[str, object]) -> dict[str, object]:
+def _parameters(measure: _Spec, values: dict[str, object]) -> dict[str, object]:
     """Return the values that the measure's query takes, and the parameters of the measure."""
     names = {parameter.name for parameter in load(measure["query"]).parameters}
     specified: dict[str, object] = measure.get("parameters", {})
@@ -292,9 +283,7 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day)
 
 
-def _value(
-    rows: list[dict[str, Any]], measure: dict[str, Any], *, is_ratio: bool
-) -> tuple[float | None, float | None]:
+def _value(rows: _Rows, measure: _Spec, *, is_ratio: bool) -> _Interval:
     """Return low and high of the measured value: `value`, or its ratio to `divided_by`.
 
     The ratio of counts or shares of different models is an interval of 95 %.
@@ -318,9 +307,7 @@ def _value(
     return low / most, high / least
 
 
-def _aggregate(
-    rows: list[dict[str, Any]], selection: dict[str, Any]
-) -> tuple[float | None, float | None]:
+def _aggregate(rows: _Rows, selection: _Spec) -> _Interval:
     """Return low and high over the selected rows: a column's sum, or two columns' extremes."""
     selected = [row for row in rows if _matches(row, selection)]
     column = selection["column"]
@@ -335,7 +322,7 @@ def _aggregate(
     return total, total
 
 
-def _matches(row: dict[str, Any], selection: dict[str, Any]) -> bool:
+def _matches(row: dict[str, Any], selection: _Spec) -> bool:
     return all(
         row[key] in (value if isinstance(value, list) else [value])
         for key, value in selection.items()
@@ -357,7 +344,7 @@ def _dependencies(measurements: Collection[Measurement]) -> tuple[str, ...]:
     return tuple(dependencies) or ("combination",)
 
 
-def _add_shares(sums: Iterable[Mapping[str, Any]]) -> tuple[Verdict, tuple[str, ...], str]:
+def _add_shares(sums: Iterable[_Spec]) -> tuple[Verdict, tuple[str, ...], str]:
     """Return whether the shares that a claim states of one population can add up to 100 %."""
     parts, verdict = [], Verdict.CONSISTENT
     for item in sums:

@@ -4,7 +4,7 @@ Their specification names a `summary`, a query with one row that its texts quote
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from hfscan.frameworks import taxonomy
 from hfscan.paths import data_dir
 from hfscan.report.claims import FRAMEWORK_SETS, Claim, Measurement, evaluate_claims
 from hfscan.report.format import format_value, verdict_label
-from hfscan.report.model import CustomText, QueryRef, Report, Row, Section
-from hfscan.report.spec import fill_text, load_spec
+from hfscan.report.model import CustomText, QueryRef, Report, Section
+from hfscan.report.spec import fill_text, load_spec, new_section
 from hfscan.store import Snapshot, Store, list_snapshots
 
 _CLAIMS = "claims"
@@ -37,7 +37,7 @@ def build_database_report(store: Store, name: str, *, where: Path | None = None)
         verdicts = [claim.as_row() for claim in claims]
         parameters = {"claims": json.dumps(verdicts)}
         (part,) = spec["section"]
-        verdict_section = _build_section(part, verdicts, {}, {"verdict": "verdict"})
+        verdict_section = new_section(part, {}, verdicts, formats={"verdict": "verdict"})
         sections = [verdict_section, *map(_claim_section, claims)]
         used = {measurement.snapshot for claim in claims for measurement in claim.measurements}
         snapshots = [snapshot for snapshot in list_snapshots(store) if snapshot.id in used]
@@ -50,7 +50,7 @@ def build_database_report(store: Store, name: str, *, where: Path | None = None)
                 )
             section_parameters = part.get("parameters", {})
             if rows := load(part["query"]).run(store, section_parameters):
-                sections.append(_build_section(part, rows, section_parameters))
+                sections.append(new_section(part, {}, rows, parameters=section_parameters))
     query = load(spec["summary"])
     summary = query.run(store, parameters)
     if not sections or not summary:
@@ -102,26 +102,6 @@ class _Value:
     def __format__(self, noun: str) -> str:
         text = format_value(self._kind, self._value)
         return f"{text} {noun}{'' if self._value == 1 else 's'}" if noun else text
-
-
-def _build_section(
-    part: Mapping[str, Any],
-    rows: Sequence[Row],
-    parameters: Mapping[str, object],
-    formats: Mapping[str, str] | None = None,
-) -> Section:
-    query = load(part["query"])
-    return Section(
-        name=part["name"],
-        title=part["title"],
-        note=part.get("note"),
-        query=query.name,
-        rows=tuple(rows),
-        columns=part["columns"],
-        formats=formats or query.columns,
-        parameters=parameters,
-        chart=part.get("chart", query.chart),
-    )
 
 
 def _claim_section(claim: Claim) -> Section:

@@ -1,19 +1,7 @@
 """The report model that every format renders.
 
-`build` fills a report from one snapshot, `build_database_report` from the whole database. Any
-other document can be a report as well; the format of a column (`share`, `ratio`, `error`, ...; see
-`format_value`) is declared, other columns are numbers or text:
-
-    section = Section(
-        name="cases",
-        title="Cases",
-        paragraphs=("...",),
-        rows=({"backend": "jax", "error": 3e-7}, ...),
-        columns={"backend": "Backend", "error": "Error"},
-        formats={"error": "error"},
-    )
-    report = Report("parity", "Do the frameworks agree?", (section,), text=CustomText("Yes."))
-    FORMATS["html"](report, out)
+`build` fills a report from one snapshot, `build_database_report` from the entire database. Any
+other document can be a report as well: `parity/sections.py` makes one.
 """
 
 from collections.abc import Mapping

@@ -1,12 +1,14 @@
-"""Load and validate `reports/<name>/report.toml`, and fill its texts."""
+"""Load and validate `reports/<name>/report.toml`, and fill its texts and sections."""
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from hfscan.errors import ReportConfigError
+from hfscan.figures import load
+from hfscan.report.model import Row, Section
 from hfscan.suggest import unknown
 
 _POPULATIONS = ("created", "existing", "requested", "none")
@@ -50,3 +52,26 @@ def fill_text(text: str, values: Mapping[str, Any]) -> str:
         raise ReportConfigError(
             f"{text!r} has an unknown placeholder. Known placeholders: {known}."
         ) from error
+
+
+def new_section(
+    spec: Mapping[str, Any], values: Mapping[str, Any], rows: Iterable[Row], **fields: Any
+) -> Section:
+    """Return the section of a specification, its texts filled with `values`.
+
+    `fields`: those of the section that the specification and its query do not say.
+    """
+    query = load(spec.get("query", "exclusivity"))
+    fields.setdefault("formats", query.columns)
+    return Section(
+        name=spec["name"],
+        title=fill_text(spec["title"], values),
+        note=spec.get("note") and fill_text(spec["note"], values),
+        query=query.name,
+        rows=tuple(rows),
+        vary_by=spec.get("vary_by"),
+        columns=spec.get("columns"),
+        pivot=spec.get("pivot"),
+        chart=spec.get("chart", query.chart),
+        **fields,
+    )

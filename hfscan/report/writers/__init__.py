@@ -21,8 +21,7 @@ TABLE_FORMATS: dict[str, Callable[[Table, TextIO], None]] = {
 }
 """Format for people -> what writes one table."""
 
-RESULT_FORMATS = ("terminal", "csv", "json", "md")
-"""Formats of the result of a query."""
+RESULT_FORMATS = ("terminal", "csv", "json", "md")  # formats of the result of a query
 
 
 def write_result(
