@@ -17,27 +17,6 @@ from typing import Any
 from hfscan.objectid import CUTOFF_START
 
 _STATISTICS = Path(__file__).with_name("population.toml")
-_LICENSES = (("apache-2.0", 18), ("mit", 7), ("other", 4), ("openrail", 1), ("", 64))
-_LANGUAGES = (("en", 9), ("zh", 1), ("de", 1), ("fr", 1), ("", 80))
-_TYPES = ("bert", "gpt2", "roberta", "llama", "t5", "mistral", "distilbert", "whisper", "qwen2")
-_FILES = {
-    "pytorch": "pytorch_model.bin",
-    "tf": "tf_model.h5",
-    "jax": "flax_model.msgpack",
-    "rust": "rust_model.ot",
-    "safetensors": "model.safetensors",
-    "onnx": "model.onnx",
-    "gguf": "model-q4_k_m.gguf",
-    "openvino": "openvino_model.xml",
-    "coreml": "model.mlpackage",
-    "tflite": "model.tflite",
-    "keras": "model.keras",
-    "tf-keras": "saved_model.pb",
-    "joblib": "model.joblib",
-    "nemo": "model.nemo",
-    "paddlepaddle": "model.pdparams",
-    "tensorboard": "runs/events.out.tfevents.0",
-}
 _OLDEST = 3 * 365 * 86_400  # seconds: the first models are of early 2019
 _REWRITTEN = 0.003  # 8 of 29,318 in an import of true dates; more, so that small Hubs have some
 _CUTOFF_SECONDS = 2  # the models of the cutoff band share a few seconds
@@ -70,7 +49,9 @@ class SyntheticPopulation:
             library: _Weighted([(task, n) for task, n in tasks])
             for library, tasks in statistics["tasks"].items()
         }
-        self._licenses, self._languages = _Weighted(_LICENSES), _Weighted(_LANGUAGES)
+        self._licenses = _Weighted(statistics["licenses"])
+        self._languages = _Weighted(statistics["languages"])
+        self._model_types, self._files = statistics["model_types"], statistics["files"]
         self.ids = [
             f"{second:08x}36468d709f{i:06x}"
             for i, second in enumerate(_creation_seconds(models, statistics))
@@ -85,7 +66,8 @@ class SyntheticPopulation:
         period = "cutoff" if second < _CUTOFF_END else str(created.year)
         library, formats = self._kinds[period].at(draw())
         task = self._tasks[library].at(draw()) if library in self._tasks else ""
-        kind = _TYPES[int(draw() * len(_TYPES))] if library == "transformers" else ""
+        types = self._model_types
+        kind = types[int(draw() * len(types))] if library == "transformers" else ""
         license_, language = self._licenses.at(draw()), self._languages.at(draw())
         owner = f"author-{int(draw() ** 3 * 5000):04d}"  # few authors own many models
         tags = [library, *formats, kind, task, language, license_ and f"license:{license_}"]
@@ -93,7 +75,7 @@ class SyntheticPopulation:
         downloads = self._downloads(period, draw())
         extra = {"library_name": library, "pipeline_tag": task}
         files = [".gitattributes", "README.md", *(["config.json"] if library else [])]
-        files += [_FILES[tag] for tag in formats if tag in _FILES]
+        files += [self._files[tag] for tag in formats if tag in self._files]
         model: dict[str, Any] = {
             "_id": object_id,
             "id": f"{owner}/model-{place:07d}",
