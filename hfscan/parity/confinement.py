@@ -10,8 +10,7 @@ from pathlib import Path
 
 from huggingface_hub import constants
 
-CANNOT_RUN = 126
-"""Exit code, as in a shell, of a command that cannot be run."""
+CANNOT_RUN = 126  # exit code, as in a shell, of a command that cannot be run
 _SANDBOX = Path(__file__).with_name("sandbox.py")
 
 _PASSED = re.compile(

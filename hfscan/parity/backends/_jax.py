@@ -10,8 +10,7 @@ from _protocol import hello_reply, op, peak_reply, timed_variant
 
 # allocate memory on demand, as the other backends do; JAX reads this when it first computes
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-state = {}
-"""What is open: `device`, and what the backend adds."""
+state = {}  # what is open: `device`, and what the backend adds
 
 
 def jax_hello_reply(threads, **modules):

@@ -50,10 +50,10 @@ def weightless_layers(model):
 HIDDEN_STATES = {"output_hidden_states": True, "return_dict": True}
 
 
-def run_model(call, to_numpy, into):
+def run_model(model, given, to_numpy, into):
     """Run a model once, and save what it returns."""
     start = time.perf_counter()
-    output = call()
+    output = model(**given, **HIDDEN_STATES)
     return run_reply(output, to_numpy, into, time.perf_counter() - start)
 
 
@@ -80,11 +80,10 @@ def end_tokens(ends):
     return ends if isinstance(ends, list) else [] if ends is None else [ends]
 
 
-SCORED = {"output_scores": True, "return_dict_in_generate": True}
-
-
-def generate_greedily(model, given, new_tokens, to_numpy, **options):
-    """Return the tokens after the first row's prompt and, if known, the two best scores of each."""
+def generate_greedily(model, given, new_tokens, to_numpy, *, scored=True, **options):
+    """Return the tokens after the first row's prompt; if `scored`, the two best scores of each."""
+    if scored:
+        options |= {"output_scores": True, "return_dict_in_generate": True}
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = 0  # avoids a warning; one row needs no padding
     output = model.generate(

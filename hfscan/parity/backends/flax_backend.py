@@ -11,7 +11,7 @@ import transformers
 from _jax import jax_hello_reply, numpy, on_device, select_device, state, timed_call
 from _protocol import load_int32_arrays, op, reset_peak, tensor_ops
 from _tensors import convert_flax_name, orient
-from _transformers import HIDDEN_STATES, find_class, generate_greedily, open_reply, run_model
+from _transformers import find_class, generate_greedily, open_reply, run_model
 from flax.serialization import msgpack_restore
 from flax.traverse_util import flatten_dict
 from transformers.modeling_flax_pytorch_utils import load_pytorch_checkpoint_in_flax_state_dict
@@ -98,17 +98,16 @@ def save(into):
 
 @op
 def run(inputs, into, tf32=False):
-    given = tensors(inputs) | HIDDEN_STATES | {"params": state["params"], "train": False}
+    given = tensors(inputs) | {"params": state["params"], "train": False}
     with on_device(tf32):
-        return run_model(lambda: state["model"](**given), numpy, into)
+        return run_model(state["model"], given, numpy, into)
 
 
 @op
 def generate(inputs, new_tokens):
-    with on_device():  # Flax returns no scores
-        return generate_greedily(
-            state["model"], tensors(inputs), new_tokens, numpy, params=state["params"]
-        )
+    options = {"scored": False, "params": state["params"]}  # Flax returns no scores
+    with on_device():
+        return generate_greedily(state["model"], tensors(inputs), new_tokens, numpy, **options)
 
 
 @op

@@ -16,15 +16,7 @@ from _protocol import (
     timed_variant,
 )
 from _tensors import normalize_pytorch_name
-from _transformers import (
-    HIDDEN_STATES,
-    SCORED,
-    find_class,
-    generate_greedily,
-    open_reply,
-    run_model,
-    weightless_layers,
-)
+from _transformers import find_class, generate_greedily, open_reply, run_model, weightless_layers
 from transformers.activations import ACT2FN
 
 DTYPES = {
@@ -131,10 +123,10 @@ def run(inputs, into, activation=None, tf32=False, double=False):
     `double`: in float64, for this call only; a float32 model is restored bit for bit.
     """
     with in_float64() if double else contextlib.nullcontext():
-        given, model = tensors(inputs) | HIDDEN_STATES, state["model"]
+        given, model = tensors(inputs), state["model"]
         set_tf32(tf32)
         with torch.inference_mode(), replaced_activations(model, activation) as replaced:
-            reply = run_model(lambda: model(**given), numpy, into)
+            reply = run_model(model, given, numpy, into)
         set_tf32(False)
     return reply | {"replaced_activations": replaced}
 
@@ -173,7 +165,7 @@ def replaced_activations(model, name):
 @op
 def generate(inputs, new_tokens):
     with torch.inference_mode():
-        return generate_greedily(state["model"], tensors(inputs), new_tokens, numpy, **SCORED)
+        return generate_greedily(state["model"], tensors(inputs), new_tokens, numpy)
 
 
 @op

@@ -17,15 +17,7 @@ from _protocol import (
     timed_variant,
 )
 from _tensors import convert_tensorflow_name, orient, total_memory_bytes
-from _transformers import (
-    HIDDEN_STATES,
-    SCORED,
-    find_class,
-    generate_greedily,
-    open_reply,
-    run_model,
-    weightless_layers,
-)
+from _transformers import find_class, generate_greedily, open_reply, run_model, weightless_layers
 
 OPENS = {
     "tensorflow/h5": ["direct"],
@@ -121,10 +113,10 @@ def save(into):
 
 @op
 def run(inputs, into, tf32=False):
-    given = tensors(inputs) | HIDDEN_STATES | {"training": False}
+    given = tensors(inputs) | {"training": False}
     tf.config.experimental.enable_tensor_float_32_execution(tf32)
     with on_device():
-        reply = run_model(lambda: state["model"](**given), numpy, into)
+        reply = run_model(state["model"], given, numpy, into)
     tf.config.experimental.enable_tensor_float_32_execution(False)
     return reply
 
@@ -132,7 +124,7 @@ def run(inputs, into, tf32=False):
 @op
 def generate(inputs, new_tokens):
     with on_device():
-        return generate_greedily(state["model"], tensors(inputs), new_tokens, numpy, **SCORED)
+        return generate_greedily(state["model"], tensors(inputs), new_tokens, numpy)
 
 
 @op
