@@ -1,7 +1,6 @@
 """Validate an export before it is imported: files, sizes, columns, values, consistency."""
 
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -66,26 +65,19 @@ def _check(store: Store, folder: Path, content: manifest.Manifest) -> None:
         (dates, "creation_dates", DATE_RULES),
         (frameworks, "frameworks", parquet.required("name", "title", "kind", "bit")),
     ):
-        _check_table(store, file, store.columns(f"FROM {table}"), rules, files[file])
+        parquet.check_table(store, file, store.columns(f"FROM {table}"), rules, files[file])
     parquet.check_unique(store, [dates], "(id, kind)", "a pair of id and kind")
     parquet.check_unique(store, [frameworks], "name", "a framework")
     parquet.check_unique(store, [frameworks], "bit", "a framework's bit")
     columns = store.columns(_MODELS.read_text(encoding="utf-8"))
     for file in models:
-        _check_table(store, file, columns, _MODEL_RULES, files[file])
+        parquet.check_table(store, file, columns, _MODEL_RULES, files[file])
     parquet.check_unique(store, models, "coalesce(_id, id)", "a model")
     _check_snapshot(store, snapshots, models, sum(files[file] for file in models))
     _check_framework_names(store, models, frameworks)
     if content.taxonomy == fingerprint():  # the sets of another release cannot be recomputed
         for file in models:
             _check_frameworks(store, file)
-
-
-def _check_table(
-    store: Store, file: Path, columns: Mapping[str, str], rules: Sequence[Rule], rows: int
-) -> None:
-    parquet.check_columns(store, file, columns)
-    parquet.check_rows(store, file, [*rules, *parquet.text_rules(columns)], rows)
 
 
 def _check_snapshot(store: Store, snapshots: Path, models: list[Path], rows: int) -> None:

@@ -11,8 +11,7 @@ from hfscan.store import Store
 from hfscan.store.parquet import check_path, read_size
 
 NAME = "manifest.json"
-FORMAT = 1
-"""Version of the export's tables and columns; another is refused."""
+FORMAT = 1  # version of the export's tables and columns; another is refused
 
 
 @dataclass(frozen=True)

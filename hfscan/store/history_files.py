@@ -155,8 +155,7 @@ def _check_file(
     folder = file.parent.parent if file.parent.name in _TABLES else file.parent
     parquet.check_path(folder, file)
     rows = parquet.read_size(store, file, distinct_rows=file.parent.name == "versions")
-    parquet.check_columns(store, file, columns)
-    parquet.check_rows(store, file, [*rules, *parquet.text_rules(columns)], rows)
+    parquet.check_table(store, file, columns, rules, rows)
 
 
 def _check_models(store: Store) -> None:

@@ -90,7 +90,18 @@ def read_size(store: Store, file: Path, *, distinct_rows: bool = False) -> int:
     return rows
 
 
-def check_columns(store: Store, file: Path, expected: Mapping[str, str]) -> None:
+def check_table(
+    store: Store, file: Path, columns: Mapping[str, str], rules: Sequence[Rule], rows: int
+) -> None:
+    """Refuse a file with other columns (name -> type) or `rows`, or with a row that breaks a rule.
+
+    Rules for the length of texts apply to every file.
+    """
+    _check_columns(store, file, columns)
+    _check_rows(store, file, [*rules, *_text_rules(columns)], rows)
+
+
+def _check_columns(store: Store, file: Path, expected: Mapping[str, str]) -> None:
     """Refuse a file whose columns or their types are others than `expected` (name -> type)."""
     found = store.columns(f"FROM read_parquet({file_literal(file)})")
     problems = [
@@ -106,7 +117,7 @@ def check_columns(store: Store, file: Path, expected: Mapping[str, str]) -> None
         raise ImportFileError(f"{file} {', '.join(problems)}.")
 
 
-def check_rows(store: Store, file: Path, rules: Sequence[Rule], rows: int) -> None:
+def _check_rows(store: Store, file: Path, rules: Sequence[Rule], rows: int) -> None:
     """Refuse a file in which a row breaks a rule, or that holds another number of `rows`."""
     counts = ", ".join(f"count(*) FILTER ({rule.violation})" for rule in rules)
     found, *violations = store.fetch_one(
@@ -128,7 +139,7 @@ def check_unique(store: Store, files: Sequence[Path], key: str, name: str) -> No
         raise ImportFileError(f"{files[0].parent}: {name} is there more than once.")
 
 
-def text_rules(columns: Mapping[str, str]) -> list[Rule]:
+def _text_rules(columns: Mapping[str, str]) -> list[Rule]:
     """Return rules for the length of the texts in columns of type VARCHAR and VARCHAR[]."""
     lengths = "list_sum(list_transform({0}, lambda text: length(text)))"
     violations = {
