@@ -10,8 +10,7 @@ CUTOFF_START = datetime(2022, 3, 2, 23, 29, 0, tzinfo=UTC)
 """No model was created by the API's account before this instant. Snapshot: Hub documentation
 ("before dates were stored": 2022-03-02T23:29:04); the band runs over several seconds."""
 
-FIRST_DATED_YEAR = CUTOFF_START.year
-"""The first year of creation that the Hub stores."""
+FIRST_DATED_YEAR = CUTOFF_START.year  # the first year of creation that the Hub stores
 
 CUTOFF_END = datetime(2022, 3, 2, 23, 30, 0, tzinfo=UTC)
 """First instant after the cutoff band: CUTOFF_START <= createdAt < CUTOFF_END marks its models."""

@@ -7,7 +7,7 @@ One function per channel: `sanitize` for lines of text (terminal, Markdown, HTML
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -37,26 +37,19 @@ def escape_markdown(text: str) -> str:
     return _MARKUP.sub(r"\\\1", sanitize(" ".join(text.split())))
 
 
-def encode_json(
-    value: Any, *, indent: int | None = 1, default: Callable[[Any], Any] | None = None
-) -> str:
+def encode_json(value: Any, *, indent: int | None = 1) -> str:
     r"""Return valid, lossless JSON without characters that could harm a terminal.
 
     Characters that `sanitize` replaces become \uXXXX. NaN and infinity become the strings "NaN",
-    "Infinity" and "-Infinity". A decimal that is no exact double becomes a string of its digits.
-    `default` converts types that JSON lacks (by default with str).
+    "Infinity" and "-Infinity". A decimal that is no exact double becomes a string of its digits,
+    any other type its `str`.
     """
-    plain = to_json_value(value, default or str)
-    return escape_json(json.dumps(plain, indent=indent, ensure_ascii=False, allow_nan=False))
+    plain = _to_plain(value)
+    text = json.dumps(plain, indent=indent, ensure_ascii=False, allow_nan=False)
+    return text if _is_plain(text) else _HIDDEN.sub(_escape, text)
 
 
-def escape_json(text: str) -> str:
-    r"""Escape every character of JSON text that is not visible as \uXXXX."""
-    return _HIDDEN.sub(_escape, text) if not _is_plain(text) else text
-
-
-def to_json_value(value: Any, default: Callable[[Any], Any]) -> Any:
-    """Convert a value to types that JSON has; see `encode_json`."""
+def _to_plain(value: Any) -> Any:
     match value:
         case None | bool() | int() | str():
             return value
@@ -65,10 +58,10 @@ def to_json_value(value: Any, default: Callable[[Any], Any]) -> Any:
         case Decimal():
             return _from_decimal(value)
         case Mapping():
-            return {str(key): to_json_value(item, default) for key, item in value.items()}
+            return {str(key): _to_plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [to_json_value(item, default) for item in value]
-    return to_json_value(default(value), str)
+            return [_to_plain(item) for item in value]
+    return str(value)
 
 
 def format_float(value: float) -> str:

@@ -19,14 +19,7 @@ from hfscan.cli._options import backend_python_option, combine
 from hfscan.cli._output import is_quiet, note
 from hfscan.cli._reports import EXTENSIONS, choose_target, out_option
 from hfscan.cli._streams import output
-from hfscan.cli._types import (
-    LARGEST_MB,
-    LARGEST_SECONDS,
-    LARGEST_THREADS,
-    Choice,
-    Count,
-    Number,
-)
+from hfscan.cli._types import LARGEST_MB, LARGEST_SECONDS, LARGEST_THREADS, Choice, Count, Number
 from hfscan.errors import NotFoundError, StorageError
 from hfscan.fs import write_output
 from hfscan.parity.process import Settings, backend_names

@@ -13,19 +13,7 @@ from hfscan.frameworks.taxonomy import (
 )
 
 __all__ = [
-    "DEFINITIONS",
-    "MASKS",
-    "Classification",
-    "Definition",
-    "Evidence",
-    "Framework",
-    "Rule",
-    "Taxonomy",
-    "classify",
-    "fingerprint",
-    "is_current",
-    "masks_sql",
-    "reclassify",
-    "taxonomy",
+    "DEFINITIONS", "MASKS", "Classification", "Definition", "Evidence", "Framework", "Rule",
+    "Taxonomy", "classify", "fingerprint", "is_current", "masks_sql", "reclassify", "taxonomy",
     "write_taxonomy",
-]
+]  # fmt: skip

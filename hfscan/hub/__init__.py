@@ -7,13 +7,6 @@ from hfscan.hub.progress import Progress
 from hfscan.hub.updates import ChangedModels, fetch_changed_models
 
 __all__ = [
-    "ChangedModels",
-    "ClientOptions",
-    "FetchResult",
-    "FirstCommitLog",
-    "FirstCommitResults",
-    "Progress",
-    "fetch",
-    "fetch_changed_models",
-    "fetch_first_commits",
-]
+    "ChangedModels", "ClientOptions", "FetchResult", "FirstCommitLog", "FirstCommitResults",
+    "Progress", "fetch", "fetch_changed_models", "fetch_first_commits",
+]  # fmt: skip

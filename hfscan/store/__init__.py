@@ -25,27 +25,9 @@ from hfscan.store.snapshots import (
 )
 
 __all__ = [
-    "CreationDate",
-    "ImportedDates",
-    "Ingested",
-    "Macro",
-    "NewSnapshot",
-    "Snapshot",
-    "Store",
-    "Unreadable",
-    "choose_snapshot",
-    "contains_all",
-    "delete_snapshots",
-    "explain_empty",
-    "export_history",
-    "find_full_crawl",
-    "import_dates",
-    "import_history",
-    "ingest_files",
-    "latest_snapshot",
-    "list_missing_dates",
-    "list_snapshots",
-    "macros",
-    "record_dates",
+    "CreationDate", "ImportedDates", "Ingested", "Macro", "NewSnapshot", "Snapshot", "Store",
+    "Unreadable", "choose_snapshot", "contains_all", "delete_snapshots", "explain_empty",
+    "export_history", "find_full_crawl", "import_dates", "import_history", "ingest_files",
+    "latest_snapshot", "list_missing_dates", "list_snapshots", "macros", "record_dates",
     "require_snapshots",
-]
+]  # fmt: skip
