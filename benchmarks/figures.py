@@ -66,11 +66,12 @@ def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
     database = _imported(folder / "many.duckdb", many)
     with Store.open(database) as store:
         view = SnapshotView.choose(store, None)
-        connection, scan = view.bind_census(), "bare scan of the mask"
+        view.bind_census()
+        scan = "bare scan of the mask"
         sql = "SELECT tag_mask, count(*) FROM census GROUP BY ALL"
-        calls: dict[str, Callable[[], object]] = {scan: lambda: connection.execute(sql).fetchall()}
+        calls: dict[str, Callable[[], object]] = {scan: lambda: store.execute(sql).fetchall()}
         for label, (query, parameters) in QUERIES.items():
-            calls[label] = partial(load(query).run, connection, parameters)
+            calls[label] = partial(load(query).run, store, parameters)
         seconds = _time_in_turns(calls, rounds, _cpu)
     print(f"Queries over {models:,} models (ms of all processors; ratio to the bare scan)")
     for label, times in seconds.items():

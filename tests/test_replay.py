@@ -77,13 +77,14 @@ def test_recorded_days_give_history_and_messages(days, tmp_path, skip_reports):
     state, messages = tmp_path / "state", []
     today = datetime.now(UTC)
     with FakeHub(population, quota=None) as hub:
-        access = {"endpoint": hub.url, "token": None}
         for number, models in enumerate(days):
             if number:
                 serve(population, days[number - 1], models)
             if number == 1:  # the reports of the first day are enough
                 skip_reports()
-            options = SyncOptions(access, full=True, now=today + timedelta(days=number))
+            options = SyncOptions(
+                {"endpoint": hub.url, "token": None}, full=True, now=today + timedelta(days=number)
+            )
             updated, new = LocalTarget(state).update(options)
             assert (new, updated.models) == (True, len(models))
             messages.append(updated.message)

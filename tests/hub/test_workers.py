@@ -15,10 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 import fetching
 import msgspec
 import pytest
+from processes import run_hfscan
+from servers import RawServer, Send, answer
+from servers import serving as serving_script
 from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
-from hfscan.errors import InvalidResponseError
+from hfscan.errors import HubRefusedError, InvalidResponseError
 from hfscan.hub.cursor import SavedCursors
 
 POPULATION = Population.synthetic(1_000, seed=3)
@@ -279,6 +282,24 @@ def test_failure_of_one_worker_is_one_error(tmp_path: Path) -> None:
             run_fetch(server, tmp_path, workers=2)
         server.faults = Faults()
         assert ids(run_fetch(server, tmp_path, workers=2)) == IDS
+
+
+def test_failure_does_not_wait_for_another_worker(tmp_path: Path) -> None:
+    """The Hub refuses one worker, and asks the other to wait for ten minutes."""
+    is_asked_to_wait = Event()
+
+    def script(server: RawServer, send: Send, target: str) -> None:
+        if "direction=-1" in target:
+            send(answer(b"{}", "retry-after: 600", status="503 Busy"))
+            is_asked_to_wait.set()
+        else:
+            is_asked_to_wait.wait(10)
+            send(answer(b"{}", status="403 Forbidden"))
+
+    with serving_script(script) as server:
+        code, _, err = run_hfscan(tmp_path, "crawl", "--workers", 2, "--endpoint", server.url)
+    assert code == HubRefusedError.exit_code, err
+    assert is_asked_to_wait.is_set()
 
 
 @pytest.mark.parametrize("seed", range(3))
