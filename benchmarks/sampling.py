@@ -13,8 +13,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
-
 from hfscan.figures import Figure, FigureRequest, SnapshotView
 from hfscan.hub.plan import SamplingDesign
 from hfscan.objectid import CUTOFF_END
@@ -41,12 +39,12 @@ _SHARES = {
 class SampleView(SnapshotView):
     """A snapshot of which only the models of the table `drawn` are seen."""
 
-    def bind_census(self) -> duckdb.DuckDBPyConnection:
+    def bind_census(self) -> Store:
         """Bind `census` to the sample."""
         self.store.execute(
             "CREATE OR REPLACE TEMP VIEW census AS FROM models JOIN drawn USING (key)"
         )
-        return self.store.connection
+        return self.store
 
 
 def compute_shares(view: SnapshotView) -> dict[str, Figure]:
