@@ -59,8 +59,8 @@ named AS (  -- supported is NULL where its evidence is unknown
 counted AS (
     SELECT
         CASE WHEN rank > $top::INTEGER THEN '(other)' ELSE pairs.in_group END AS "group",
-        CASE WHEN added THEN '(not there)' ELSE before_names.names END AS before,
-        CASE WHEN removed THEN '(not there)' ELSE after_names.names END AS after,
+        CASE WHEN added THEN '(not in snapshot)' ELSE before_names.names END AS before,
+        CASE WHEN removed THEN '(not in snapshot)' ELSE after_names.names END AS after,
         count(*) AS models
     FROM pairs
     JOIN ranked ON ranked.in_group IS NOT DISTINCT FROM pairs.in_group
@@ -74,7 +74,7 @@ totals AS (
         "group", before, after,
         sum(models) OVER (PARTITION BY "group", before) AS before_total,
         sum(models) OVER (PARTITION BY "group", after) AS after_total
-    FROM counted WHERE before <> '(not there)'
+    FROM counted WHERE before <> '(not in snapshot)'
 )
 SELECT counted.*, before_total::BIGINT AS before_total, after_total::BIGINT AS after_total
 FROM counted

@@ -130,7 +130,7 @@ def check_hub(hub: HubAccess) -> Iterator[Check]:
         return
     try:
         with HubClient(
-            endpoint.rstrip("/"), token, retry_policy=_RETRY_POLICY, rewrite_links=hub.rewrite_links
+            endpoint, token, retry_policy=_RETRY_POLICY, rewrite_links=hub.rewrite_links
         ) as client:
             url = list_url(Scope(), client.endpoint, ascending=False, page_size=1)
             try:

@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,51 +57,52 @@ def _new_settings(
     return Settings(names, pythons=pythons, rounds=rounds or Settings.rounds, **options)
 
 
-_option = partial(click.option, show_default=True)
 _settings_options = combine(
     "settings",
     _new_settings,
-    _option(
+    click.option(
         "--backends",
         default=",".join(Settings.backends),
         metavar="BACKEND,...",
         help="Backends to compare.",
     ),
-    _option(
+    click.option(
         "--device",
         type=Choice(["auto", "cpu", "cuda"]),
         default="auto",
         help="Device that runs the models.",
     ),
-    _option(
+    click.option(
         "--dtype",
         type=Choice(["float32", "bfloat16", "float16"]),
         default=Settings.dtype,
         help="Precision of the models.",
     ),
     backend_python_option,
-    _option("--measure/--no-measure", default=True, help="Measure latency as well."),
-    _option(
+    click.option("--measure/--no-measure", default=True, help="Measure latency as well."),
+    click.option(
         "--variants",
         is_flag=True,
         help="Time all variants (eager, compiled), each in its own process.",
     ),
-    _option("--train", is_flag=True, help="Time training steps as well, each in its own process."),
+    click.option(
+        "--train", is_flag=True, help="Time training steps as well, each in its own process."
+    ),
     click.option("--rounds", type=Count(1), help=f"Timing rounds.  [default: {Settings.rounds}]"),
-    _option(
+    click.option(
         "--threads",
         type=Count(1, LARGEST_THREADS),
         default=Settings.threads,
         help="Threads per backend.",
     ),
-    _option(
+    click.option(
         "--timeout",
         type=Number(1, LARGEST_SECONDS),
         default=Settings.timeout,
         metavar="SECONDS",
         help="Time limit for one step of a case.",
     ),
-    _option(
+    click.option(
         "--memory",
         "memory_mb",
         type=Number(100, LARGEST_MB),
@@ -117,7 +117,7 @@ _settings_options = combine(
 @click.option(
     "--demo", is_flag=True, help="Check a tiny BERT and GPT-2 made on this machine; no network."
 )
-@_option(
+@click.option(
     "--demo-size",
     type=Choice(list(_DEMOS)),
     default="tiny",

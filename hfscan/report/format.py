@@ -25,7 +25,7 @@ _EVIDENCE = {
 }
 """Definition -> the evidence that a model supports a framework."""
 
-NOT_IN_SNAPSHOT = "(not there)"
+NOT_IN_SNAPSHOT = "(not in snapshot)"
 """Value of `transitions.sql` for a model that one of the two snapshots does not hold."""
 
 

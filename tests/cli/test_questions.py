@@ -80,13 +80,13 @@ def test_report_has_transitions_of_earlier_models(ask):
         (table,) = [table for table in tables if table["name"] == "transitions"]
         assert {(row["before"], row["after"], row["models"]) for row in table["rows"]} == {
             ("pytorch", "pytorch + tensorflow", 1),
-            ("tensorflow", "(not there)", 1),
-            ("(not there)", "tensorflow", 1),
+            ("tensorflow", "(not in snapshot)", 1),
+            ("(not in snapshot)", "tensorflow", 1),
         }
     page = ask("report", "--format", "html")
     assert "Models in the snapshot of 1 February 2023" in re.sub(r"</?span[^>]*>", "", page)
     assert 'aria-label="group -; before' not in page
-    flow = "Before TensorFlow only; After (not there); Models 1"
+    flow = "Before TensorFlow only; After (not in snapshot); Models 1"
     assert f'aria-label="{flow}"' in page
 
 

@@ -101,7 +101,7 @@ def test_concentration_is_recounted(store, new):
 
 def framework_set(models, name):
     if name not in models:
-        return "(not there)"
+        return "(not in snapshot)"
     return " + ".join(sorted(supported(models[name]))) or "none"
 
 
@@ -113,10 +113,10 @@ def test_transitions_are_recounted(store, old, new):
     assert {(row["before"], row["after"]): row["models"] for row in rows} == expected
     assert expected["pytorch", "pytorch"] > 0
     for row in rows:  # the ends of the flows: models that were there before
-        present = [pair for pair in expected if pair[0] != "(not there)"]
+        present = [pair for pair in expected if pair[0] != "(not in snapshot)"]
         before = sum(expected[pair] for pair in present if pair[0] == row["before"])
         after = sum(expected[pair] for pair in present if pair[1] == row["after"])
-        added = row["before"] == "(not there)"
+        added = row["before"] == "(not in snapshot)"
         assert (row["before_total"], row["after_total"]) == (
             (None, None) if added else (before, after)
         )

@@ -68,7 +68,7 @@ def test_removed_and_changed_models_on_the_page(store):
         "transitions", {"earlier": 1, "later": 2}
     )
     moved = {(row["before"], row["after"]): row["models"] for row in rows}
-    gone = moved["pytorch", "(not there)"]
+    gone = moved["pytorch", "(not in snapshot)"]
     all_ = sum(n for (before, _), n in moved.items() if before == "pytorch")
     assert f"{format_percent(gone / all_)} ({gone:,} of {all_:,}) were no longer there" in PAGE
     assert f"{moved['pytorch', 'pytorch + tensorflow']:,} models that were exclusive" in PAGE
