@@ -104,7 +104,7 @@ def _report(folder: Path, dump: Path, dates: Path | None, rounds: int) -> None:
     }
     expected, found = (call() for call in calls.values())
     _check_equal(expected, found)
-    figures = sum(len(expected[part]) for part in ("figures", "breakdowns"))
+    figures = sum(len(expected[part]) for part in ("figures", "variants"))
     print(f"A report as a process: {figures} figures and {len(expected['tables'])} tables, equal")
     for clock, unit in ((time.perf_counter, "s"), (_cpu, "s of all processors")):
         base, hfscan = _time_in_turns(calls, rounds, clock).values()
@@ -125,7 +125,7 @@ _KEYS = ("definition", "frameworks", "population", "cutoff", "weight", "by", "gr
 
 def _check_equal(expected: dict[str, Any], found: dict[str, Any]) -> None:
     """Raise AssertionError unless the report and the script give the same numbers."""
-    for part in ("figures", "breakdowns"):
+    for part in ("figures", "variants"):
         script, report = (
             {
                 json.dumps([row[key] for key in (*_KEYS, "framework")]): row["numerator"]

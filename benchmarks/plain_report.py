@@ -233,7 +233,7 @@ def main() -> None:
     ]
     document = {
         "figures": created + section("existing") + grouped,
-        "breakdowns": breakdowns,
+        "variants": breakdowns,
         "tables": {table.__name__: table(connection) for table in (cutoff, concentration, formats)},
     }
     json.dump(document, sys.stdout)

@@ -23,19 +23,8 @@
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 tally AS (
     SELECT
-        CASE $by::VARCHAR
-            WHEN 'month' THEN coalesce(strftime(created_at, '%Y-%m'), '(unknown)')
-            WHEN 'year' THEN coalesce(strftime(created_at, '%Y'), '(unknown)')
-            WHEN 'task' THEN named_or_none(pipeline_tag, 'pipeline_tag', unreadable)
-            WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
-            WHEN 'author' THEN coalesce(author, '(none)')
-            WHEN 'license' THEN single_value(tag_values(tags, 'license:'))
-            WHEN 'architecture' THEN named_or_none(model_type, 'model_type', unreadable)
-            WHEN 'language' THEN single_value(languages(tags))
-            WHEN 'size' THEN size_class(parameters)
-            WHEN 'gated' THEN named_or_none(gated, 'gated', unreadable)
-            WHEN 'region' THEN single_value(tag_values(tags, 'region:'))
-        END AS group_name,
+        group_of($by::VARCHAR, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
+            AS group_name,
         mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask, best_mask)
             & (SELECT bit_or(mask) FROM compared) AS supported,
         -- grouped by author only where needed, because there are many

@@ -121,7 +121,7 @@ def _figures(store: Store, folder: Path, snapshot: Snapshot) -> int:
         text = io.StringIO()
         FORMATS["md"](report, text)
         (folder / "reports" / f"{name}.md").write_text(text.getvalue(), encoding="utf-8")
-        figures = (*report.figures, *report.breakdowns)
+        figures = (*report.figures, *report.variants)
         rows += [{"report": name} | figure.as_dict() for figure in figures]
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "figures.json"

@@ -11,6 +11,7 @@ from hfscan.figures.figure import (
     Grouping,
     Population,
     Weight,
+    default_definition,
 )
 from hfscan.figures.period import FIRST_YEAR, Period, format_period
 from hfscan.figures.queries import Query, load
@@ -22,5 +23,5 @@ __all__ = [
     "ALL", "FIRST_YEAR", "GROUPINGS", "WEIGHTS", "By", "Cutoff", "Definition", "Figure",
     "FigureRequest", "Grouping", "Period", "Population", "Query", "SnapshotView", "Weight",
     "check_import", "check_not_empty", "check_totals", "compute_adoption", "compute_trend",
-    "describe_drops", "format_period", "load",
+    "default_definition", "describe_drops", "format_period", "load",
 ]  # fmt: skip

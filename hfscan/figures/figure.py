@@ -9,6 +9,7 @@ from hfscan.figures.intervals import SampleError
 from hfscan.figures.period import Period, contains_cutoff
 from hfscan.frameworks import Definition
 from hfscan.scope import DEFAULT_FRAMEWORKS
+from hfscan.store import Snapshot
 from hfscan.suggest import unknown
 
 Population = Literal["created", "existing"]
@@ -108,6 +109,20 @@ class Figure:
         if self.by in ("year", "month"):
             return True
         return self.population == "created" and self.cutoff in (None, "excluded")
+
+
+_SAFETENSORS_YEAR = datetime(2023, 1, 1)
+"""From then on, the Hub gives a framework tag to few of the models with safetensors."""
+
+
+def default_definition(snapshot: Snapshot, period: tuple[datetime, datetime] | None) -> Definition:
+    """Return the definition for a period (None: all models) where none is requested.
+
+    The best evidence, except where the snapshot has no file names and the period ended before 2023:
+    then the Hub's tags, which had the files of every framework, and which published studies count.
+    """
+    ended_before = period is not None and period[1] <= _SAFETENSORS_YEAR
+    return "tag" if ended_before and "files" in snapshot.missing_columns else "best"
 
 
 @dataclass(frozen=True)

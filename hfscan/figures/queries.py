@@ -30,6 +30,8 @@ COLUMN_FORMATS = frozenset(
         "period",  # a year or month of creation
         "framework",  # the name of a framework, format or runtime
         "framework_set",  # names joined by " + ", or "none"
+        "breakdown_class",  # a class of breakdown.sql
+        "group",  # a group of the grouping in the column `by`; NULL: all models
     }
 )
 """How the values of a column are shown."""

@@ -20,9 +20,10 @@ from hfscan.figures import (
     SnapshotView,
     check_not_empty,
     check_totals,
+    default_definition,
     load,
 )
-from hfscan.frameworks import DEFINITIONS
+from hfscan.frameworks import DEFINITIONS, Definition
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.paths import data_dir
 from hfscan.report.caveats import describe_design_effect, describe_sample, explain_small
@@ -33,15 +34,22 @@ from hfscan.report.tables import visible_figures
 from hfscan.store import Snapshot
 
 _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
-_OVERRIDES = ("weight", "exclude_top_authors")  # options of a report that a section can set
+_OVERRIDES = ("weight", "exclude_top_authors", "definition")  # what a section can set
 
 _PERIOD_TEXTS = {"year": "label", "created": "span", "end": "end", "at_end": "at_end"}
 """Placeholder -> the attribute of the period."""
 
+_BREAKDOWN_BY_GROUP = {
+    "only_total": False,
+    "pivot": {"rows": "group", "columns": "class", "cells": "share"},
+    "chart": "stack x=share y=group color=class",
+}
+"""How the breakdown is shown with the requested grouping."""
+
 _LABELS = "{labels}"
 """Placeholder in the title of a comparison: the labels of the two reports."""
 
-_MODEL_QUERIES = ("exclusivity", "concentration", "creation_cutoff", "formats")
+_MODEL_QUERIES = ("breakdown", "exclusivity", "concentration", "creation_cutoff", "formats")
 """Queries about the models of the requested period."""
 
 
@@ -61,6 +69,8 @@ def build(
     """
     name = name or ("overview" if request.year is None else "year")
     spec = load_spec(name, where or data_dir("reports"))
+    definition = request.definition or spec.get("definition")
+    definition = definition or default_definition(view.snapshot, request.period)
     frameworks = view.find_titles(request.frameworks)
     period = request.covered(view.snapshot)
     values: dict[str, Any] = {"by": request.by, "requested_year": request.year, "labels": _LABELS}
@@ -85,7 +95,8 @@ def build(
             continue
         if population == "requested":
             population = "existing" if request.year is None else "created"
-        section = SectionBuilder(view, request, section_spec, population, values).build()
+        builder = SectionBuilder(view, request, definition, section_spec, population, values)
+        section = builder.build()
         if section and (section.figures or section.rows):
             sections.append(section)
     if not any(section.query in _MODEL_QUERIES for section in sections):
@@ -106,6 +117,7 @@ def build(
         title=fill_text(spec["title"], values),
         sections=tuple(sections),
         request=request,
+        definition=definition,
         frameworks=frameworks,
         titles=view.find_titles(sorted(filter(None, names))),
         snapshots=(view.snapshot,),
@@ -143,6 +155,8 @@ def _is_included(
         return not is_fixed and request.weight == "models"
     if is_cutoff:
         return request.year is not None and request.year <= FIRST_DATED_YEAR
+    if section_spec.get("query") == "breakdown":
+        return True
     if request.by is not None:  # the requested grouping replaces those of the specification
         return section_spec.get("by") == "requested" or not (
             "by" in section_spec or "query" in section_spec
@@ -156,6 +170,7 @@ class SectionBuilder:
 
     view: SnapshotView
     request: ReportRequest
+    definition: Definition
     spec: dict[str, Any]
     population: Population
     placeholders: dict[str, Any]
@@ -164,6 +179,8 @@ class SectionBuilder:
         """Return the section; None where it needs an earlier snapshot and there is none."""
         spec, values = self.spec, self.placeholders
         query = load(spec.get("query", "exclusivity"))
+        if query.name == "breakdown" and self.request.by:
+            spec = spec | _BREAKDOWN_BY_GROUP
         by = self.request.by if spec.get("by") == "requested" else spec.get("by")
         figures: tuple[Figure, ...] = ()
         rows: tuple[dict[str, Any], ...] = ()
@@ -201,7 +218,7 @@ class SectionBuilder:
 
     def _figure_requests(self, by: By | None) -> Iterator[FigureRequest]:
         """Yield a request for each cutoff, or for what the section varies by."""
-        base = self.request.figure_request(self.population)
+        base = self.request.figure_request(self.population, self.definition)
         match self.spec.get("vary_by"):
             case "definition":
                 yield from self._by_definition(replace(base.excluding_cutoff(), weight="models"))
@@ -244,13 +261,16 @@ class SectionBuilder:
         values: dict[str, object] = {
             "frameworks": list(self.request.frameworks),
             "framework": next(iter(self.view.find_titles(self.request.frameworks))),
-            "definition": self.request.definition or "tag",
+            "definition": self.definition,
+            **({"by": self.request.by, "top": self.request.top} if self.request.by else {}),
             "since": since if is_created else None,
             "until": until,
             "cutoff": "excluded" if is_created else "included",
             "earlier": None,
         }
         specified: dict[str, object] = self.spec.get("parameters", {})
+        if self.request.by and "by" in specified:  # the requested grouping replaces it
+            specified = {}
         return {name: value for name, value in values.items() if name in names} | specified
 
 

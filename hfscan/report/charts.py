@@ -44,7 +44,7 @@ _ATTRIBUTES = set(
 )
 _VEGA_LITE = "https://vega.github.io/schema/vega-lite/v6.json"
 _VERSION = "6.4"  # of Vega-Lite
-_FILLS = ("var(--s1)", "url(#s2)", "url(#s3)", "url(#s4)", "url(#s5)")
+_FILLS = ("var(--s1)", *(f"url(#s{number})" for number in range(2, 9)))
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,9 @@ def chart_of(section: Section, report: Report) -> Chart | None:
                 row[f"{channel}_text"] = format_value(formats.get(column), value)
     names = dict.fromkeys(row[channels["color"]] for row in rows if "color" in channels)
     names.pop(NOT_IN_SNAPSHOT, None)
-    series = {name: index for index, name in enumerate(sorted(names, key=_series_order))}
+    is_breakdown = section.query == "breakdown"  # its classes are in order
+    ordered = names if is_breakdown else sorted(names, key=_series_order)
+    series = {name: index for index, name in enumerate(ordered)}
     for row in rows:
         row["rank"] = series.get(row[channels["color"]]) if series else 0
     alt = f"Chart: {section.title}. {rows[0]['text']}. The table below has all numbers."
@@ -174,8 +176,10 @@ def _rows(section: Section, report: Report) -> Iterator[Row]:
             "of": f"of {total}",
             "text": sanitize(f"{group}: {label} {share}, {numerator} of {total}"),
         }
+    is_breakdown = section.query == "breakdown"
     for row in section.rows:
-        yield _described_row(row, section, report)
+        if not (is_breakdown and row["group"] is None):  # the groups, without their total
+            yield _described_row(row, section, report)
 
 
 def _described_row(row: Mapping[str, Any], section: Section, report: Report) -> Row:
@@ -186,8 +190,9 @@ def _described_row(row: Mapping[str, Any], section: Section, report: Report) -> 
     }
     if "name" in row:
         result["framework"] = class_label(row["name"], row["framework"], report.frameworks)
-    if "share" in row and "total" in row:
-        result |= {"share_text": format_percent(row["share"]), "of": f"of {row['total']:,}"}
+    total = row.get("total", row.get("denominator"))
+    if "share" in row and total is not None:
+        result |= {"share_text": format_percent(row["share"]), "of": f"of {total:,}"}
     if "points" in row:
         group = f"{result['group']}: " if row["group"] else ""
         result["row"] = f"{group}{result['framework']}"

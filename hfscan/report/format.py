@@ -94,10 +94,14 @@ def format_value(kind: str | None, value: Any) -> str:
 
 def format_cell(row: Row, column: str, section: Section, report: Report) -> str:
     """Return a cell with titles for names; `class` is made of the row's `name` and `framework`."""
-    if column == "class":
+    if column == "class" and "name" in row:
         return class_label(row["name"], row["framework"], report.frameworks)
     value, kind = row[column], section.formats.get(column)
     match kind:
+        case "breakdown_class":
+            return breakdown_label(value, report.titles)
+        case "group":
+            return _format_group(row, report)
         case "period" if report.snapshots:
             return format_period(value, report.snapshot)
         case "framework":
@@ -156,6 +160,34 @@ def figure_label(figure: Figure, frameworks: Mapping[str, str]) -> str:
     return class_label(figure.name, figure.framework, frameworks)
 
 
+_BREAKDOWN_LABELS = {
+    "both": "both",
+    "several": "several of these",
+    "other_framework": "another framework only",
+    "runtime_format": "runtime format only",
+    "unknown_framework": "framework unknown",
+    "no_weights": "no weights",
+    "files_unknown": "files unknown",
+}
+"""Class of breakdown.sql -> its label; the others are `NAME_only`."""
+
+
+def breakdown_label(name: str, titles: Mapping[str, str]) -> str:
+    """Return the label of a class of breakdown.sql."""
+    if name in _BREAKDOWN_LABELS:
+        return _BREAKDOWN_LABELS[name]
+    framework = name.removesuffix("_only")
+    return f"{titles.get(framework, framework)} only"
+
+
+def _format_group(row: Row, report: Report) -> str:
+    """Return the label of a group; a year or month that is covered in part says which."""
+    if row["group"] is None:
+        return "All"
+    is_dated = row["by"] in ("month", "year")
+    return format_period(row["group"], report.snapshot) if is_dated else str(row["group"])
+
+
 _DEPENDENCIES = {
     "measure": "the measure",
     "definition": "the definition",
@@ -198,8 +230,11 @@ def format_headline(report: Report) -> str:
             f"{figure_label(figure, report.frameworks)}"
             for figure in shares
         )
-        total = f"{format_number(shares[0].denominator)} {_format_unit(shares[0])}"
-        answer = f"Of the {total} {when} that support {frameworks}, {parts}"
+        described = f"{format_number(shares[0].denominator)} ({format_percent(shares[0].coverage)})"
+        answer = (
+            f"Of the {_format_total(report)}{_format_unit(shares[0])} {when}, {described} support "
+            f"{frameworks}. Of these, {parts}"
+        )
     excluded = []
     if shares[0].cutoff:
         excluded.append("models the Hub has no creation date for (older than 2 March 2022)")
@@ -208,9 +243,31 @@ def format_headline(report: Report) -> str:
     day = format_date(report.snapshot.observed_to)
     excluded.append(f"models deleted before the snapshot of {day}")
     return (
-        f"{answer}. {_format_definition(report)} Not counted: {_join(excluded)}."
-        f"{_format_interval(report)}"
+        f"{answer}. {_format_definition(report)}{_format_tagged(report)} Not counted: "
+        f"{_join(excluded)}.{_format_interval(report)}"
     )
+
+
+def _format_total(report: Report) -> str:
+    """Return the number of models in the population, with a space after it; "" if it is unknown."""
+    request = report.request
+    if not report.breakdown or request.weight != "models" or request.exclude_top_authors:
+        return ""
+    return f"{format_number(report.breakdown[0]['denominator'])} "
+
+
+def _format_tagged(report: Report) -> str:
+    """Return which part the Hub's tags describe, where they are not the report's definition."""
+    compared = report.request.frameworks
+    tagged = (
+        figure for figure in _described_figures(report.variants, report.frameworks)
+        if (figure.definition, figure.frameworks, figure.weight) == ("tag", compared, "models")
+    )  # fmt: skip
+    figure = next(tagged, None)
+    if report.definition == "tag" or figure is None or len(compared) == 1:
+        return ""
+    frameworks = _any_framework(list(report.frameworks.values()))
+    return f" The Hub itself tags {format_percent(figure.coverage)} of the models as {frameworks}."
 
 
 def _any_framework(titles: Sequence[str]) -> str:

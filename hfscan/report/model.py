@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """What a report is requested of. `definition` None: tags, beside the other definitions."""
+    """What a report is requested of. `definition` None: the default, beside the others."""
 
     year: int | None = None
     frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS
@@ -37,11 +37,11 @@ class ReportRequest:
         """Return the year with the bounds that the snapshot covers; None without a year."""
         return None if self.year is None else Period.from_year(self.year).within(snapshot)
 
-    def figure_request(self, population: Population) -> FigureRequest:
+    def figure_request(self, population: Population, definition: Definition) -> FigureRequest:
         """Return the request of the figures of a population, without groups."""
         return FigureRequest(
             frameworks=self.frameworks,
-            definition=self.definition or "tag",
+            definition=definition,
             period=self.period,
             population=population,
             weight=self.weight,
@@ -65,7 +65,8 @@ class Section:
     `note`: what the section shows. `query`: the named query behind it; empty for none. `by`: the
     grouping of the figures. `vary_by`: the figures differ in definition and frameworks, or in
     weight; one table row each. `columns`: column of `rows` -> heading. `formats`: column -> format.
-    `pivot`: `rows`, `columns` and `cells` -> column. `split_by`: a column whose values become
+    `pivot`: `rows`, `columns` and `cells` -> column. `only_total`: the table has no groups.
+    `split_by`: a column whose values become
     separate tables. `chart`: see `charts`. `queries`: the queries to show, where `query` with
     `parameters` is not all. `unavailable_rows`: rows without a value and why, in JSON only.
     """
@@ -81,6 +82,7 @@ class Section:
     columns: Mapping[str, str] | None = None
     formats: Mapping[str, str] = field(default_factory=dict)
     pivot: Mapping[str, str] | None = None
+    only_total: bool = False
     parameters: Mapping[str, object] = field(default_factory=dict)
     chart: str | None = None
     paragraphs: tuple[str, ...] = ()
@@ -117,6 +119,7 @@ class Report:
     title: str
     sections: tuple[Section, ...]
     request: ReportRequest = ReportRequest()
+    definition: Definition = "best"
     frameworks: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     snapshots: tuple[Snapshot, ...] = ()
@@ -141,10 +144,6 @@ class Report:
         return None if self.text else self.request.covered(self.snapshot)
 
     @property
-    def definition(self) -> Definition:
-        return self.request.definition or "tag"
-
-    @property
     def file_name(self) -> str:
         """The name of the report's files, without extension."""
         kind = "report" if self.name in ("year", "overview") else self.name
@@ -159,7 +158,13 @@ class Report:
         return tuple(figure for section in parts for figure in section.figures)
 
     @property
-    def breakdowns(self) -> tuple[Figure, ...]:
+    def variants(self) -> tuple[Figure, ...]:
         """The same figures under other definitions, frameworks and weights."""
         parts = (section for section in self.sections if section.vary_by)
         return tuple(figure for section in parts for figure in section.figures)
+
+    @property
+    def breakdown(self) -> tuple[Row, ...]:
+        """The classes of all models: rows of breakdown.sql, the total first."""
+        parts = (section for section in self.sections if section.query == "breakdown")
+        return tuple(row for section in parts for row in section.rows)

@@ -72,6 +72,7 @@ def new_section(
         vary_by=spec.get("vary_by"),
         columns=spec.get("columns"),
         pivot=spec.get("pivot"),
+        only_total=spec.get("only_total", False),
         chart=spec.get("chart", query.chart),
         **fields,
     )

@@ -62,6 +62,9 @@ def section_tables(section: Section, report: Report) -> list[Table]:
             replace(_row_table(rows, section, report), title=value[:1].upper() + value[1:])
             for value, rows in groups.items()
         ]
+    if section.only_total:
+        rows = [row for row in section.rows if row["group"] is None]
+        return [_row_table(rows, section, report)]
     if section.pivot:
         places = section.pivot.items()
         cells = (

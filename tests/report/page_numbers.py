@@ -19,18 +19,18 @@ def column_format(query, column):
 def collect_numbers(report):
     """Return every number of a report's JSON, as the page formats it."""
     texts = set()
-    for figure in report["figures"] + report["breakdowns"]:
+    for figure in report["figures"] + report["variants"]:
         counts = (figure["numerator"], figure["denominator"])
         texts |= {format_number(n) for n in counts} | {format_number(int(n)) for n in counts}
         texts.add(format_percent(figure["coverage"]))
         texts |= {format_percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
-    breakdowns = {}  # "another framework only" is one column for many frameworks
-    for figure in report["breakdowns"]:
+    variants = {}  # "another framework only" is one column for many frameworks
+    for figure in report["variants"]:
         if figure["name"] == "exclusive":
             key = (figure["definition"], *figure["frameworks"])
             share = figure["numerator"] / (figure["denominator"] or 1)
-            breakdowns.setdefault(key, {})[figure["framework"]] = share
-    for shares in breakdowns.values():
+            variants.setdefault(key, {})[figure["framework"]] = share
+    for shares in variants.values():
         others = [share for name, share in shares.items() if name not in ("pytorch", "tensorflow")]
         texts.add(format_percent(sum(others)))
     for table in report["tables"]:

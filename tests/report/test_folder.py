@@ -100,7 +100,7 @@ def test_csv_holds_all_figures_of_the_json(report, tmp_path):
         with path.open(encoding="utf-8", newline="") as file:
             rows[path.stem] = list(csv.DictReader(file))
     shares = [row["share"] for name in rows for row in rows[name] if row.get("definition")]
-    figures = document["figures"] + document["breakdowns"]
+    figures = document["figures"] + document["variants"]
     assert sorted(shares) == sorted(
         "" if one["share"] is None else str(one["share"]) for one in figures
     )

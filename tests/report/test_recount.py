@@ -68,7 +68,7 @@ def test_reports_equal_a_recount(censuses, models, tmp_path, snapshot, options):
     report = report_json(censuses, tmp_path, snapshot, options)
     assert report["figures"]
     period = options.year and (f"{options.year}-01-01", f"{options.year + 1}-01-01")
-    for what, same in groupby(report["figures"] + report["breakdowns"], asked):
+    for what, same in groupby(report["figures"] + report["variants"], asked):
         definition, frameworks, population, cutoff, weight, exclude_top_authors, by = what
         figures = list(same)
         expected = recount.count(

@@ -20,9 +20,14 @@ def write(report: Report, out: TextIO) -> None:
         "generated_at": f"{report.generated_at:%Y-%m-%dT%H:%M:%S}Z",
         "snapshot": None if report.text else _snapshot(report.snapshot),
         "notes": report.notes,
+        "breakdown": report.breakdown,
         "figures": [figure.as_dict() for figure in report.figures],
-        "breakdowns": [figure.as_dict() for figure in report.breakdowns],
-        "tables": [_table(section) for section in report.sections if not section.figures],
+        "variants": [figure.as_dict() for figure in report.variants],
+        "tables": [
+            _table(section)
+            for section in report.sections
+            if not section.figures and section.query != "breakdown"
+        ],
     }
     if report.text:
         document["snapshots"] = list(map(_snapshot, report.snapshots))

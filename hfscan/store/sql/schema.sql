@@ -276,3 +276,21 @@ CASE
     WHEN parameters < 100_000_000_000 THEN '10B-100B'
     ELSE '>=100B'
 END;
+
+-- The group of a model in a grouping, NULL without one.
+CREATE MACRO IF NOT EXISTS group_of(
+    grouping, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable
+) AS
+CASE grouping
+    WHEN 'month' THEN coalesce(strftime(created_at, '%Y-%m'), '(unknown)')
+    WHEN 'year' THEN coalesce(strftime(created_at, '%Y'), '(unknown)')
+    WHEN 'task' THEN named_or_none(pipeline_tag, 'pipeline_tag', unreadable)
+    WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
+    WHEN 'author' THEN coalesce(author, '(none)')
+    WHEN 'license' THEN single_value(tag_values(tags, 'license:'))
+    WHEN 'architecture' THEN named_or_none(model_type, 'model_type', unreadable)
+    WHEN 'language' THEN single_value(languages(tags))
+    WHEN 'size' THEN size_class(parameters)
+    WHEN 'gated' THEN named_or_none(gated, 'gated', unreadable)
+    WHEN 'region' THEN single_value(tag_values(tags, 'region:'))
+END;

@@ -1,0 +1,112 @@
+-- title: Breakdown of all models
+-- answers: Which framework are the models of, and of how many is it unknown? Each model is in one class.
+-- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared, with a class each; all: every framework and runtime
+-- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
+-- param until TIMESTAMP = NULL : only models created before this time (UTC)
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- param by VARCHAR = NULL : the grouping, with the total first; NULL for the total only
+-- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
+-- values frameworks: <frameworks>, all
+-- values cutoff: included, excluded, only
+-- values by: month, year, task, library, author, license, architecture, language, size, gated, region
+-- column class: breakdown_class
+-- column group: group
+-- column share: share
+-- chart: stack x=share y=group color=class
+WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
+bits AS (
+    SELECT
+        (SELECT bit_or(mask) FROM compared) AS compared,
+        (SELECT count(*) FROM compared) AS number_compared,
+        bit_or(1::UBIGINT << bit) FILTER (kind = 'framework') AS frameworks,
+        bit_or(1::UBIGINT << bit) FILTER (kind = 'runtime') AS runtimes,
+        bit_or(1::UBIGINT << bit) FILTER (kind = 'format') AS formats
+    FROM frameworks
+),
+tally AS (
+    SELECT
+        group_of($by::VARCHAR, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
+            AS group_name,
+        best_mask AS mask,
+        weights_mask IS NOT NULL AS has_files,
+        count(*) AS n
+    FROM census
+    WHERE
+        ($since::TIMESTAMP IS NULL OR created_at >= $since)
+        AND ($until::TIMESTAMP IS NULL OR created_at < $until)
+        AND CASE $cutoff::VARCHAR
+            WHEN 'included' THEN true
+            WHEN 'excluded' THEN NOT at_cutoff
+            WHEN 'only' THEN at_cutoff
+        END
+    GROUP BY ALL
+),
+-- the classes in reading order; those of frameworks have a mask
+classes AS (
+    SELECT
+        framework || '_only' AS class, mask,
+        row_number() OVER (ORDER BY list_position($frameworks, framework), bit) AS place
+    FROM compared
+    UNION ALL
+    SELECT CASE WHEN number_compared = 2 THEN 'both' ELSE 'several' END, NULL, 101 FROM bits WHERE number_compared > 1
+    UNION ALL
+    VALUES
+        ('other_framework', NULL, 102), ('runtime_format', NULL, 103), ('unknown_framework', NULL, 104),
+        ('no_weights', NULL, 105), ('files_unknown', NULL, 106)
+),
+placed AS (
+    SELECT
+        group_name, n,
+        CASE
+            WHEN bit_count(mask & compared) > 1 THEN 101
+            WHEN mask & compared <> 0
+                THEN (SELECT max(place) FROM classes WHERE classes.mask = tally.mask & compared)
+            WHEN mask & frameworks <> 0 THEN 102
+            WHEN mask & runtimes <> 0 THEN 103
+            WHEN mask & formats <> 0 THEN 104
+            WHEN has_files THEN 105
+            ELSE 106
+        END AS place
+    FROM tally, bits
+),
+sized AS (
+    SELECT group_name, place, sum(n) AS n, sum(sum(n)) OVER (PARTITION BY group_name) AS size
+    FROM placed GROUP BY group_name, place
+),
+grouped AS (
+    SELECT
+        1 AS level, place, n,
+        CASE
+            WHEN dense_rank() OVER (ORDER BY size DESC, group_name) > $top::INTEGER THEN '(other)'
+            ELSE group_name
+        END AS "group"
+    FROM sized
+    WHERE $by IS NOT NULL
+    UNION ALL
+    SELECT 0, place, n, NULL FROM sized
+),
+groups AS (
+    SELECT level, "group", sum(n) AS denominator FROM grouped GROUP BY level, "group"
+    UNION ALL
+    SELECT 0, NULL, 0 WHERE NOT EXISTS (FROM grouped)  -- an empty population is 0 of 0
+)
+SELECT
+    class,
+    CASE WHEN groups.level = 1 THEN $by END AS "by",
+    groups."group",
+    coalesce(sum(n), 0)::BIGINT AS numerator,
+    denominator::BIGINT AS denominator,
+    round(numerator / nullif(denominator, 0), 6) AS share
+FROM groups
+CROSS JOIN classes
+LEFT JOIN grouped
+    ON grouped.level = groups.level AND grouped."group" IS NOT DISTINCT FROM groups."group"
+    AND grouped.place = classes.place
+GROUP BY class, classes.place, groups.level, groups."group", denominator
+ORDER BY
+    groups.level,
+    CASE WHEN $by IN ('month', 'year') THEN groups."group" END,
+    groups."group" = '(other)',
+    denominator DESC,
+    groups."group",
+    classes.place
