@@ -262,15 +262,17 @@ class SectionBuilder:
             "frameworks": list(self.request.frameworks),
             "framework": next(iter(self.view.find_titles(self.request.frameworks))),
             "definition": self.definition,
-            **({"by": self.request.by, "top": self.request.top} if self.request.by else {}),
             "since": since if is_created else None,
             "until": until,
             "cutoff": "excluded" if is_created else "included",
             "earlier": None,
         }
-        specified: dict[str, object] = self.spec.get("parameters", {})
-        if self.request.by and "by" in specified:  # the requested grouping replaces it
-            specified = {}
+        specified: dict[str, Any] = self.spec.get("parameters", {})
+        if "by" in specified:
+            by = self.request.by or specified["by"]
+            if not self.view.supports_grouping(by):
+                by = None
+            specified = {"by": by, "top": self._top(by)}
         return {name: value for name, value in values.items() if name in names} | specified
 
 

@@ -27,6 +27,11 @@ ALL = [
     for one in FRAMEWORKS
     if one["kind"] in ("framework", "runtime") and "parent" not in one
 ]
+DECISIVE, RUNTIMES, FORMATS = (
+    {one["key"] for one in FRAMEWORKS if one["kind"] in kinds}
+    for kinds in (("framework", "runtime"), ("runtime",), ("format",))
+)
+WEIGHTS = DECISIVE | FORMATS
 TELLING = frozenset(
     tag
     for one in (*FRAMEWORKS, *RULES["rule"])
@@ -84,8 +89,8 @@ def with_owners(keys: set) -> frozenset:
     }
 
 
-def serves(tags, library, files, config) -> tuple[frozenset, frozenset | None, frozenset]:
-    """Return the keys by tag, weights (None without file names) and loadable."""
+def serves(tags, library, files, config) -> tuple[frozenset | None, ...]:
+    """Return the keys by tag, weights (None without file names), loadable and best evidence."""
     tags = set(tags or ())
     libraries = {library} if library else tags
     words = {*tags, library}
@@ -98,11 +103,13 @@ def serves(tags, library, files, config) -> tuple[frozenset, frozenset | None, f
         types = {config_["model_type"]} if config_.get("model_type") else tags
         return bool(types & set(known["model_types"]))
 
-    def by_rules(definition, there):
+    def by_rules(definition, there, fallback=False):
         found = set()
         for number, rule in enumerate(RULES["rule"]):
             if (
                 definition in rule["definitions"]
+                and rule.get("fallback", False) == fallback
+                and (not rule.get("has_architectures") or (config or {}).get("architectures"))
                 and (not rule.get("formats") or there & set(rule["formats"]))
                 and (not rule.get("files") or ("files", number) in said)
                 and (not rule.get("with_files") or ("with_files", number) in said)
@@ -127,5 +134,13 @@ def serves(tags, library, files, config) -> tuple[frozenset, frozenset | None, f
     if files is not None:
         by_file = {key for key in said if isinstance(key, str)}
         weights = with_owners(by_file | by_rules("weights", by_file))
+        if not weights & WEIGHTS:
+            weights |= by_rules("weights", by_file, fallback=True)
     seen = tag | (weights or frozenset())
-    return tag, weights, with_owners(seen | by_rules("loadable", seen))
+    if weights is not None and (weights & DECISIVE or not weights & WEIGHTS):
+        best = weights
+    else:
+        best = with_owners(seen | by_rules("best", seen))
+        if not best & DECISIVE:
+            best |= by_rules("best", best, fallback=True)
+    return tag, weights, with_owners(seen | by_rules("loadable", seen)), best

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-from evidence import ALL, TELLING, serves
+from evidence import ALL, DECISIVE, FORMATS, RUNTIMES, TELLING, serves
 
 
 class Model(NamedTuple):
@@ -24,6 +24,7 @@ class Model(NamedTuple):
     tag: frozenset
     weights: frozenset | None
     loadable: frozenset
+    best: frozenset
     id: str
     marks: frozenset
 
@@ -72,10 +73,11 @@ def read(one: dict) -> Model:
         "region": single([tag[7:] for tag in tags if tag.startswith("region:")]),
     }
     marks = MARKS.intersection(tags) | {tag[:6] for tag in tags if tag.startswith("arxiv:")}
-    tag, weights, loadable = served
+    tag, weights, loadable, best = served
     return Model(
         created, created.startswith("2022-03-02T23:29:"), groups["author"], groups,
-        one.get("downloads") or 0, tag, weights, loadable, id_, frozenset(marks),
+        one.get("downloads") or 0, tag, weights, loadable, best, id_,
+        frozenset(marks),
     )  # fmt: skip
 
 
@@ -162,6 +164,33 @@ def fold(by_group, largest):
     for group, tally in by_group.items():
         folded[group if group in largest else "(other)"].update(tally)
     return folded
+
+
+def break_down(everything, *, frameworks, by):
+    """Return {(class, group): models} for all models, and for each group."""
+    competing = frozenset(ALL if tuple(frameworks) == ("all",) else frameworks)
+    tally = Counter()
+    for one in everything:
+        name = class_of(one, competing)
+        tally[name, None] += 1
+        if by:
+            tally[name, one.groups[by]] += 1
+    return tally
+
+
+def class_of(one: Model, competing: frozenset) -> str:
+    served = one.best & competing
+    if len(served) > 1:
+        return "both" if len(competing) == 2 else "several"
+    if served:
+        return f"{min(served)}_only"
+    if one.best & (DECISIVE - RUNTIMES):
+        return "other_framework"
+    if one.best & RUNTIMES:
+        return "runtime_format"
+    if one.best & FORMATS:
+        return "unknown_framework"
+    return "files_unknown" if one.weights is None else "no_weights"
 
 
 def dates(path: Path) -> dict:

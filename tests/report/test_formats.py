@@ -90,8 +90,10 @@ def test_share_is_not_rounded_to_0_or_100_percent(numerator, denominator, expect
 def test_headline_has_numerator_and_denominator(written):
     models = [model(1), model(2), model(3, tags=["tf"]), model(4, tags=[])]
     text = " ".join(written(models, "terminal").split())
-    assert "Of the 3 models created from 2 March to 31 December 2022 that support" in text
-    assert "PyTorch or TensorFlow, 2 (66.7 % *)" in text
+    assert (
+        "Of the 4 models created from 2 March to 31 December 2022, 3 (75.0 %) support PyTorch or "
+        "TensorFlow. Of these, 2 (66.7 % *) support PyTorch only, 1 (33.3 % *) support TensorFlow only"
+    ) in text
     assert "and models deleted before the snapshot of 11 July 2024." in text
     assert "prove" not in text
 

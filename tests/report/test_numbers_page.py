@@ -84,7 +84,7 @@ def test_json_example_matches_the_report(store):
     assert found.keys() == expected.keys()
     assert found["snapshot"].keys() == expected["snapshot"].keys()
     assert found["snapshot"]["models"] == expected["snapshot"]["models"]
-    for part in ("figures", "variants"):
+    for part in ("breakdown", "figures", "variants"):
         assert expected[part][0] in found[part]
     assert found["tables"][0] == {
         **expected["tables"][0],

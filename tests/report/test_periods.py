@@ -60,7 +60,7 @@ def plain(text):
 @pytest.mark.parametrize("format_", ["terminal", "md", "html"])
 def test_partial_year_states_its_end(db, format_):
     text = plain(ask(db, "report", "--year", 2024, "--format", format_))
-    assert "Of the 2 models created from 1 January to 11 July 2024 that support" in text
+    assert "Of the 2 models created from 1 January to 11 July 2024, 2 (100.0 %) support" in text
     assert "Frameworks of the Hub's models, 2024 (to 11 July)" in text.replace("&#39;", "'")
     assert "Created from 1 January to 11 July 2024, download-weighted" in text
     assert "Existing on 11 July 2024" in text
@@ -71,7 +71,7 @@ def test_partial_year_states_its_end(db, format_):
 
 def test_full_year_has_no_partial_note(db):
     text = plain(ask(db, "report", "--year", 2023))
-    assert "Of the 1 model created in 2023 that support" in text
+    assert "Of the 1 model created in 2023, 1 (100.0 %) support" in text
     assert "Existing at the end of 2023 Models created by the end of 2023 that" in text
     assert "PARTIAL" not in text
     assert json.loads(ask(db, "report", "--year", 2023, "--format=json"))["period"]["complete"]
@@ -160,6 +160,6 @@ def test_crawl_of_part_of_a_year_is_labelled(tmp_path):
 
 def test_snapshot_of_the_full_year_is_preferred(db):
     observe(db, "2025-02-01", models=[*MODELS, model(6, "2024-12-31T00:00:00.000Z", "tf")])
-    assert "Of the 3 models created in 2024 that support" in plain(
+    assert "Of the 3 models created in 2024, 3 (100.0 %) support" in plain(
         ask(db, "report", "--year", 2024)
     )

@@ -67,6 +67,7 @@ def asked(figure):
 def test_reports_equal_a_recount(censuses, models, tmp_path, snapshot, options):
     report = report_json(censuses, tmp_path, snapshot, options)
     assert report["figures"]
+    check_breakdown(report, models[snapshot], options)
     period = options.year and (f"{options.year}-01-01", f"{options.year + 1}-01-01")
     for what, same in groupby(report["figures"] + report["variants"], asked):
         definition, frameworks, population, cutoff, weight, exclude_top_authors, by = what
@@ -91,6 +92,27 @@ def test_reports_equal_a_recount(censuses, models, tmp_path, snapshot, options):
         for one in figures:
             share = one["numerator"] / one["denominator"] if one["denominator"] else None
             assert one["share"] == (share if share is None else round(share, 6))
+
+
+def check_breakdown(report, models, options):
+    """Every class and group equals a recount, and each group adds up."""
+    period = options.year and (f"{options.year}-01-01", f"{options.year + 1}-01-01")
+    created = recount.members(models, "created", period, "excluded" if period else "included")
+    by = options.by or ("month" if period else "year")
+    if not created[0].created and by == "year":
+        by = None  # the snapshot has no dates
+    expected = recount.break_down(created, frameworks=options.frameworks, by=by)
+    rows = report["breakdown"]
+    counted = {(row["class"], row["group"]): row["numerator"] for row in rows if row["numerator"]}
+    if "(other)" in {row["group"] for row in rows}:
+        expected = {key: n for key, n in expected.items() if key in counted}
+        counted = {key: n for key, n in counted.items() if key[1] != "(other)"}
+    assert counted == expected
+    for group in {row["group"] for row in rows}:
+        parts = [row for row in rows if row["group"] == group]
+        assert {row["denominator"] for row in parts} == {sum(row["numerator"] for row in parts)}
+    groups = {row["group"]: row["denominator"] for row in rows}
+    assert groups.pop(None) == len(created) == (sum(groups.values()) or len(created))
 
 
 @pytest.mark.parametrize("year", [2021, 2022])
@@ -135,9 +157,9 @@ def test_published_counts_of_both_censuses(censuses, tmp_path):
     def ask(snapshot, *request):
         return report_json(censuses, tmp_path, snapshot, ReportRequest(*request))
 
-    all_2022 = exclusive(ask(OLD, None), "existing")
+    all_2022 = exclusive(ask(OLD, None, PAIR, "tag"), "existing")
     assert all_2022["pytorch"] == (19_012, 20_999)
-    with_jax = exclusive(ask(OLD, None, TRIO), "existing")
+    with_jax = exclusive(ask(OLD, None, TRIO, "tag"), "existing")
     assert with_jax["pytorch"] == (14_737, 21_237)
     year = ask(NEW, 2022)
     assert exclusive(year, cutoff="excluded") == {
@@ -155,7 +177,7 @@ def test_published_counts_of_both_censuses(censuses, tmp_path):
     assert (pytorch["certain"], pytorch["dated"], pytorch["undated"]) == (34_662, 3_918, 419)
     bounds = ("impossible_dates", "models_min", "models_max")
     assert [pytorch[key] for key in bounds] == [8, 38_580, 38_999]
-    later = exclusive(ask(NEW, 2023))
+    later = exclusive(ask(NEW, 2023, PAIR, "tag"))
     assert {key: n for key, (n, _) in later.items()} == {
         "pytorch": 101_036,
         "tensorflow": 4_870,
