@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from hfscan.figures import ALL, FigureRequest, SnapshotView
+from hfscan.figures import ALL, FigureRequest, Period, SnapshotView
 from hfscan.report import FORMATS, ReportRequest, build, format_percent
 from hfscan.store import Store
 
@@ -72,6 +72,25 @@ def test_removed_and_changed_models_on_the_page(store):
     all_ = sum(n for (before, _), n in moved.items() if before == "pytorch")
     assert f"{format_percent(gone / all_)} ({gone:,} of {all_:,}) were no longer there" in PAGE
     assert f"{moved['pytorch', 'pytorch + tensorflow']:,} models that were exclusive" in PAGE
+
+
+def test_breakdown_on_the_page(store):
+    columns = []
+    for year in (2022, 2023, 2024):
+        period = Period.from_year(year).requested
+        rows = SnapshotView.choose(store, period, snapshot=2).run(
+            "breakdown", dict(zip(("since", "until"), period, strict=True)) | {"cutoff": "excluded"}
+        )
+        columns.append(
+            [f"{rows[0]['denominator']:,}", *(format_percent(row["share"]) for row in rows)]
+        )
+    labels = [
+        "models", "PyTorch only", "TensorFlow only", "both", "another framework only",
+        "runtime format only", "framework unknown", "no weights", "files unknown",
+    ]  # fmt: skip
+    for label, *cells in zip(labels, *columns, strict=True):
+        if label != "no weights":  # without file names, no model is in this class
+            assert f"| {label} | {' | '.join(cells)} |" in PAGE
 
 
 def test_json_example_matches_the_report(store):
