@@ -47,8 +47,8 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
     default="all",
     help="Evidence that a model supports a framework: Hub tags, weight files, loadable without "
     "conversion, or best: files, or where these are unknown, library and tags. all: use best (tag "
-    "for years before 2023 in a snapshot without file names) and show how the result depends on the "
-    "definition.",
+    "for years before 2023 in a snapshot without file names) and show how the result depends on "
+    "the definition.",
 )
 @weight_option
 @click.option(

@@ -199,6 +199,10 @@ def _described_row(row: Mapping[str, Any], section: Section, report: Report) -> 
         result["points_text"] = f"{format_value('points', row['points'])} points"
     if "name" in row and "share_min" in row:
         result["framework"] += f": {format_range(row['share_min'], row['share_max'])}"
+    if section.query == "breakdown":
+        counts = f"{row['numerator']:,} {result['of']}"
+        text = f"{result['group']}: {result['class']} {result['share_text']}, {counts}"
+        return result | {"text": sanitize(text)}
     parts = (
         f"{heading} {format_cell(row, column, section, report)}".lstrip()
         for column, heading in _headings(row, section).items()

@@ -33,7 +33,8 @@ def collect_numbers(report):
     for shares in variants.values():
         others = [share for name, share in shares.items() if name not in ("pytorch", "tensorflow")]
         texts.add(format_percent(sum(others)))
-    for table in report["tables"]:
+    breakdown = {"query": "breakdown", "rows": report["breakdown"]}
+    for table in [*report["tables"], breakdown]:
         for row in table["rows"]:
             for key, value in row.items():
                 texts |= set(
