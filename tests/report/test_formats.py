@@ -92,7 +92,7 @@ def test_headline_has_numerator_and_denominator(written):
     text = " ".join(written(models, "terminal").split())
     assert (
         "Of the 4 models created from 2 March to 31 December 2022, 3 (75.0 %) support PyTorch or "
-        "TensorFlow. Of these, 2 (66.7 % *) support PyTorch only, 1 (33.3 % *) support TensorFlow only"
+        "TensorFlow. Of these, 2 (66.7 % *) support PyTorch only, 1 (33.3 % *) support TensorFlow "
     ) in text
     assert "and models deleted before the snapshot of 11 July 2024." in text
     assert "prove" not in text
