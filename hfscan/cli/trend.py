@@ -16,6 +16,7 @@ from hfscan.figures import (
     compute_adoption,
     compute_trend,
     format_period,
+    list_breaks,
 )
 from hfscan.figures.trend import Per
 from hfscan.frameworks import DEFINITIONS, taxonomy
@@ -53,8 +54,8 @@ hfscan trend --formats --per snapshot
 @click.option(
     "--definition",
     type=Choice(DEFINITIONS),
-    default="tag",
-    help="Evidence that a model supports a framework.",
+    help="Evidence that a model supports a framework.  [default: tag beside best; with --formats: "
+    "best]",
 )
 @weight_option
 @format_option
@@ -63,15 +64,19 @@ def command(
     per: Per,
     formats: bool,
     frameworks: tuple[str, ...] | None,
-    definition: Definition,
+    definition: Definition | None,
     weight: Weight,
     format_: str,
     selector: SnapshotSelector,
 ) -> None:
     """Show how framework shares change: by date of creation, or from snapshot to snapshot.
 
-    By date of creation, models at the Hub's creation-date cutoff are left out.
+    By date of creation, models at the Hub's creation-date cutoff are left out. Notes on stderr say
+    where a definition changes its meaning.
     """
+    definitions: tuple[Definition, ...] = ("tag", "best")
+    if definition or formats:
+        definitions = (definition or "best",)
     if formats and weight != "models":
         raise click.UsageError("--formats cannot be combined with --weight.")
     if per == "snapshot" and selector.snapshot is not None:
@@ -83,17 +88,26 @@ def command(
             view = selector.select(store)
         if formats:
             adoption = compute_adoption(
-                view, per=per, frameworks=frameworks, definition=definition, as_of=selector.end
+                view, per=per, frameworks=frameworks, definition=definitions[0], as_of=selector.end
             )
             rows, figures = list(adoption), []
             table = _tabulate_adoption(rows, view)
         else:
-            request = FigureRequest(
-                frameworks or DEFAULT_FRAMEWORKS, definition=definition, weight=weight
-            )
-            figures = list(compute_trend(view, request, per=per, as_of=selector.end))
-            table = group_table(figures, per, view.find_titles(request.frameworks))
+            names = frameworks or DEFAULT_FRAMEWORKS
+            figures = [
+                figure
+                for evidence in definitions
+                for figure in compute_trend(
+                    view,
+                    FigureRequest(names, definition=evidence, weight=weight),
+                    per=per,
+                    as_of=selector.end,
+                )
+            ]
+            table = group_table(figures, per, view.find_titles(names))
             rows = [figure.as_dict() for figure in figures]
+    for warning in list_breaks(definitions, None, view.snapshot.observed_to):
+        note(warning)
     if format_ in TABLE_FORMATS:
         TABLE_FORMATS[format_](table, output(format_))
         if text := explain_small(figures, rows if formats else ()):

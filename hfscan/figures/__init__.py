@@ -15,7 +15,7 @@ from hfscan.figures.figure import (
 )
 from hfscan.figures.period import FIRST_YEAR, Period, format_period
 from hfscan.figures.queries import Query, load
-from hfscan.figures.trend import compute_adoption, compute_trend
+from hfscan.figures.trend import compute_adoption, compute_trend, list_breaks
 from hfscan.figures.view import ALL, SnapshotView
 from hfscan.frameworks import Definition
 
@@ -23,5 +23,5 @@ __all__ = [
     "ALL", "FIRST_YEAR", "GROUPINGS", "WEIGHTS", "By", "Cutoff", "Definition", "Figure",
     "FigureRequest", "Grouping", "Period", "Population", "Query", "SnapshotView", "Weight",
     "check_import", "check_not_empty", "check_totals", "compute_adoption", "compute_trend",
-    "default_definition", "describe_drops", "format_period", "load",
+    "default_definition", "describe_drops", "format_period", "list_breaks", "load",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """How shares change: by date of creation in one snapshot, or from snapshot to snapshot."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,6 +12,44 @@ from hfscan.frameworks import Definition
 from hfscan.store import Store, require_snapshots
 
 Per = Literal["year", "month", "snapshot"]
+
+
+@dataclass(frozen=True)
+class SeriesBreak:
+    """A day from which figures of these definitions describe other models than before."""
+
+    since: datetime
+    definitions: tuple[Definition, ...]
+    text: str
+
+
+SERIES_BREAKS = (
+    SeriesBreak(
+        datetime(2023, 1, 1),
+        ("tag",),
+        "BREAK IN SERIES: since 2023, most new models have safetensors files, and the Hub gives "
+        "few of these a framework tag. Shares by Hub tags describe fewer models each year.",
+    ),
+    SeriesBreak(
+        datetime(2024, 9, 1),
+        ("weights", "loadable", "best"),
+        "BREAK IN SERIES: for models created after August 2024, the Hub no longer assumes the "
+        "library transformers where only a config.json suggests it.",  # hub-docs, "Model cards"
+    ),
+)
+
+
+def list_breaks(
+    definitions: Iterable[Definition], since: datetime | None, until: datetime
+) -> list[str]:
+    """Return the breaks in the series of some definitions after `since` and before `until`."""
+    return [
+        known.text
+        for known in SERIES_BREAKS
+        if (since is None or since < known.since)
+        and known.since < until
+        and set(known.definitions) & set(definitions)
+    ]
 
 
 def compute_trend(

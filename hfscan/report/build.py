@@ -21,6 +21,7 @@ from hfscan.figures import (
     check_not_empty,
     check_totals,
     default_definition,
+    list_breaks,
     load,
 )
 from hfscan.frameworks import DEFINITIONS, Definition
@@ -320,6 +321,10 @@ def compare(report: Report, other: Report, view: SnapshotView) -> Report:
         (report, other), key=lambda side: (side.request.year or 0, side.snapshot.observed_to)
     )
     labels = _comparison_labels(first, second)
+    earlier = first.request.period
+    breaks = list_breaks(
+        ("tag", second.definition), earlier and earlier[0], second.snapshot.observed_to
+    )
     compared = {section.name: section for section in second.sections}
     return replace(
         first,
@@ -330,7 +335,7 @@ def compare(report: Report, other: Report, view: SnapshotView) -> Report:
             if section.name in compared
         ),
         titles={**first.titles, **second.titles},
-        notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
+        notes=tuple(dict.fromkeys((*first.notes, *second.notes, *breaks))),
         compared_with=second,
     )
 

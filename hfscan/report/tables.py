@@ -186,16 +186,21 @@ def group_table(figures: Iterable[Figure], by: By, names: Mapping[str, str]) -> 
     """Return a row for each group, with the figures of exclusive and shared models."""
     visible = visible_figures(figures, by)
     columns = list(dict.fromkeys(figure_label(figure, names) for figure in visible))
-    groups: dict[str, dict[str, Figure]] = {}
+    groups: dict[tuple[str, str], dict[str, Figure]] = {}
     for figure in visible:
-        groups.setdefault(group_label(figure), {})[figure_label(figure, names)] = figure
+        key = (group_label(figure), DEFINITION_LABELS[figure.definition])
+        groups.setdefault(key, {})[figure_label(figure, names)] = figure
+    several = len({definition for _, definition in groups}) > 1
+    if several:  # side by side
+        order = list(dict.fromkeys(group for group, _ in groups))
+        groups = dict(sorted(groups.items(), key=lambda item: order.index(item[0][0])))
     rows = tuple(
         (
-            group,
+            f"{group}, {definition}" if several else group,
             *(f"{format_number(row[key].numerator)} ({format_share(row[key])})" for key in columns),
             format_number(next(iter(row.values())).denominator),
         )
-        for group, row in groups.items()
+        for (group, definition), row in groups.items()
     )
     return Table((_GROUPINGS.get(by, by.capitalize()), *columns, "Total"), rows)
 

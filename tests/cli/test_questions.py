@@ -36,11 +36,14 @@ def ask(tmp_path):
         with Store.open(db, write=True) as store:
             ingest_files(store, [dump], NewSnapshot("import", day, Scope(), at, at, None))
 
-    def run(*arguments):
+    def invoke(*arguments):
         command = [*map(str, arguments), "--db", str(db)]
-        return CliRunner().invoke(cli, command, catch_exceptions=False).stdout
+        return CliRunner().invoke(cli, command, catch_exceptions=False)
 
-    run.observe = observe  # type: ignore[attr-defined]
+    def run(*arguments):
+        return invoke(*arguments).stdout
+
+    run.observe, run.invoke = observe, invoke  # type: ignore[attr-defined]
     return run
 
 
@@ -60,10 +63,26 @@ def test_trend_per_year_of_creation(ask):
     assert "2023" in ask("trend", "--format", "md")
 
 
+def test_trend_shows_tags_beside_the_best_evidence(ask):
+    untagged = keras("ann/st", tags=["safetensors"], library_name="transformers")
+    ask.observe("2024-01-01", keras("ann/k"), untagged)
+    rows = json.loads(ask("trend", "--format", "json"))
+    found = {
+        row["definition"]: (row["numerator"], row["denominator"])
+        for row in rows
+        if (row["name"], row["framework"]) == ("exclusive", "pytorch")
+    }
+    assert found == {"tag": (0, 1), "best": (1, 2)}
+    table = ask("trend")
+    assert table.index("2023, Hub tags") < table.index("2023, best evidence")
+    assert "BREAK IN SERIES: since 2023" in ask.invoke("trend").stderr
+    assert "BREAK" not in ask.invoke("trend", "--definition", "best").stderr
+
+
 def test_shares_by_snapshot_are_in_order_of_time(ask):
     ask.observe("2024-02-01", BERT, keras("ann/k"))
     ask.observe("2023-02-01", BERT)  # imported later, observed earlier
-    rows = json.loads(ask("trend", "--per", "snapshot", "--format", "json"))
+    rows = json.loads(ask("trend", "--per", "snapshot", "--definition", "tag", "--format", "json"))
     pytorch = [row for row in rows if (row["name"], row["framework"]) == ("exclusive", "pytorch")]
     assert [(row["group"], row["numerator"], row["denominator"]) for row in pytorch] == [
         ("2023-02-01, snapshot 2", 1, 1),
@@ -76,14 +95,16 @@ def test_report_has_transitions_of_earlier_models(ask):
     assert "transitions" not in ask("report", "--format", "json")  # nothing is earlier
     ask.observe("2024-02-01", BERT | {"tags": ["pytorch", "tf"]}, keras("ann/new"))
     for question in (["--year", "2022"], []):
-        tables = json.loads(ask("report", *question, "--format", "json"))["tables"]
+        tables = json.loads(ask("report", *question, "--definition", "tag", "--format", "json"))[
+            "tables"
+        ]
         (table,) = [table for table in tables if table["name"] == "transitions"]
         assert {(row["before"], row["after"], row["models"]) for row in table["rows"]} == {
             ("pytorch", "pytorch + tensorflow", 1),
             ("tensorflow", "(not in snapshot)", 1),
             ("(not in snapshot)", "tensorflow", 1),
         }
-    page = ask("report", "--format", "html")
+    page = ask("report", "--definition", "tag", "--format", "html")
     assert "Models in the snapshot of 1 February 2023" in re.sub(r"</?span[^>]*>", "", page)
     assert 'aria-label="group -; before' not in page
     flow = "Before TensorFlow only; After (not in snapshot); Models 1"
