@@ -96,7 +96,8 @@ SELECT
     groups."group",
     coalesce(sum(n), 0)::BIGINT AS numerator,
     denominator::BIGINT AS denominator,
-    round(numerator / nullif(denominator, 0), 6) AS share
+    round(numerator / nullif(denominator, 0), 6) AS share,
+    is_small(numerator, denominator) AS small
 FROM groups
 CROSS JOIN classes
 LEFT JOIN grouped

@@ -18,8 +18,8 @@
 -- column framework: framework
 -- column coverage: share
 -- chart: stack x=share y=group color=framework
--- Of a sample, clusters: its ranges of creation time with models of the denominator; variance: of the share.
--- See hfscan/figures/intervals.py.
+-- Of a sample, clusters: its ranges of creation time with models of the denominator; effective_clusters: as
+-- if all contributed alike; variance: of the share. See hfscan/figures/intervals.py.
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 tally AS (
     SELECT
@@ -132,26 +132,27 @@ clusters AS (
     FROM members
     GROUP BY name, framework, bit, "group", sample_cluster
 ),
--- the variance follows from models drawn alone, and from the differences between successive strata; the
--- first one succeeds the last
+-- residual: what a cluster adds to the error of the share, as a ratio estimator
+residuals AS (
+    SELECT
+        *,
+        y - x * sum(y) OVER by_figure / nullif(sum(x) OVER by_figure, 0) AS residual,
+        starts_with(sample_cluster, 'alone ') AS drawn_alone
+    FROM clusters
+    WINDOW by_figure AS (PARTITION BY name, framework, "group")
+),
+-- of strata, the variance follows from the differences between successive ones; the first succeeds the last
 differences AS (
     SELECT
         *,
         CASE
-            WHEN drawn_alone THEN sqrt(2) * x
-            ELSE x - coalesce(lag(x) OVER by_time, last_value(x) OVER all_time)
-        END AS dx,
-        CASE
-            WHEN drawn_alone THEN sqrt(2) * y
-            ELSE y - coalesce(lag(y) OVER by_time, last_value(y) OVER all_time)
-        END AS dy
-    FROM (SELECT *, starts_with(sample_cluster, 'alone ') AS drawn_alone FROM clusters) AS marked
+            WHEN drawn_alone THEN sqrt(2) * residual
+            ELSE residual - coalesce(lag(residual) OVER by_time, max_by(residual, sample_cluster) OVER all_time)
+        END AS difference
+    FROM residuals
     WINDOW
         by_time AS (PARTITION BY name, framework, "group", drawn_alone ORDER BY sample_cluster),
-        all_time AS (
-            PARTITION BY name, framework, "group", drawn_alone ORDER BY sample_cluster
-            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-        )
+        all_time AS (PARTITION BY name, framework, "group", drawn_alone)
 ),
 counted AS (
     SELECT
@@ -163,9 +164,9 @@ counted AS (
         sum(votes_denominator) AS votes_denominator,
         coalesce(sum(votes_described), 0) / nullif(sum(all_votes), 0) AS votes_coverage,
         nullif(count(*) FILTER (x > 0), 0) AS clusters,
-        nullif(sum(x), 0) AS x,
-        sum(y) / nullif(sum(x), 0) AS ratio,
-        sum(dy * dy) AS dyy, sum(dx * dy) AS dxy, sum(dx * dx) AS dxx
+        sum(difference * difference) / 2 / nullif(sum(x) * sum(x), 0) AS variance,
+        sum(residual * residual) * sum(residual * residual)
+            / nullif(sum(residual * residual * residual * residual), 0) AS effective_clusters
     FROM differences
     GROUP BY name, framework, bit, "group"
 )
@@ -183,7 +184,8 @@ SELECT
     round(CASE $weight WHEN 'authors' THEN votes_coverage ELSE denominator / nullif(n::DOUBLE, 0) END, 6) AS coverage,
     is_small(numerator, denominator) AS small,
     clusters,
-    greatest(dyy - 2 * ratio * dxy + ratio * ratio * dxx, 0) / 2 / (x * x) AS variance
+    variance,
+    effective_clusters
 FROM counted
 ORDER BY
     CASE name WHEN 'exclusive' THEN 1 WHEN 'available' THEN 2 WHEN 'shared' THEN 3 ELSE 4 END,

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ from hfscan.cli._command import Command
 from hfscan.cli._ingested import describe_scope, describe_unreadable
 from hfscan.cli._options import db_option, format_option, open_store
 from hfscan.cli._streams import output
+from hfscan.cli._types import Count
+from hfscan.figures import Flag, find_flags, find_partial
 from hfscan.report import write_rows
 from hfscan.store import Snapshot, Store, list_snapshots
 
@@ -20,15 +23,45 @@ hfscan snapshots --format json --db hub.duckdb
 @db_option
 @format_option
 @click.option(
+    "--check",
+    type=Count(),
+    default=5,
+    metavar="N",
+    help="Check the counters, duplicates and copies of the N newest snapshots. Missing models are "
+    "flagged in all.",
+)
+@click.option(
     "--reclassify", is_flag=True, help="First classify all models again with this release's rules."
 )
-def command(db: Path, format_: str, reclassify: bool) -> None:
-    """List the snapshots in the database with time, scope and number of models."""
+def command(db: Path, format_: str, check: int, reclassify: bool) -> None:
+    """List the snapshots in the database with time, scope, number of models and data quality flags.
+
+    docs/data-quality.md explains the flags.
+    """
     if reclassify:
         Store.open(db).close()  # fail if there is no database
         Store.open(db, write=True).close()  # opening for writing reclassifies
     with open_store(db) as store:
-        write_rows(format_, [_row(snapshot) for snapshot in list_snapshots(store)], output(format_))
+        snapshots = list_snapshots(store)
+        checked = {snapshot.id for snapshot in snapshots[len(snapshots) - check :]}
+        partial = find_partial(store)
+        rows = []
+        for snapshot in snapshots:
+            is_checked = snapshot.id in checked
+            flags = (
+                find_flags(store, snapshot)
+                if is_checked
+                else [flag for flag in partial if flag.snapshot == snapshot.id]
+            )
+            rows.append(_row(snapshot) | {"checked": is_checked, "flags": _flags(flags, format_)})
+        write_rows(format_, rows, output(format_))
+
+
+def _flags(flags: Sequence[Flag], format_: str) -> list[Any]:
+    """Return the flags as objects in JSON, else as short text."""
+    if format_ != "json":
+        return [flag.label for flag in flags]
+    return [vars(flag) | {"message": flag.message} for flag in flags]
 
 
 def _row(snapshot: Snapshot) -> dict[str, Any]:

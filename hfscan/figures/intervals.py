@@ -6,8 +6,10 @@ over clusters (Binder 1983, doi:10.2307/1402588), estimated from the differences
 ones, as each stratum has only one (Wolter, Introduction to Variance Estimation, 2007, sections 2.5
 and 8.2). Models at the creation-date cutoff are drawn alone. From the variance follows the
 effective sample size, for which Wilson's interval is taken (Korn and Graubard 1998, Survey
-Methodology 24, 193-201; Franco et al. 2019, doi:10.1093/jssam/smy019). benchmarks/sampling.py
-measures how often it holds.
+Methodology 24, 193-201; Franco et al. 2019, doi:10.1093/jssam/smy019), with Student's t of the
+effective number of clusters less one (Satterthwaite 1946, doi:10.2307/3002019): one upload of
+thousands of models can make up most of the variance. benchmarks/sampling.py measures how often the
+intervals hold.
 """
 
 from dataclasses import dataclass
@@ -23,11 +25,13 @@ class SampleError:
 
     `probability`: that a model was drawn. `clusters`: those with models of the denominator; a model
     drawn by itself is one. `variance`: of the share, as if drawn from a much larger population.
+    `effective_clusters`: fewer than `clusters` where some contribute much more than others.
     """
 
     probability: float
     clusters: int
     variance: float
+    effective_clusters: float
 
     def design_effect(self, share: float, models: float) -> float | None:
         """Return the variance relative to a simple random sample of as many `models`, at least 1.
@@ -48,7 +52,8 @@ class SampleError:
         if self.probability >= 1:
             return share, share
         effective = models / effect / (1 - self.probability)
-        return _wilson_interval(share, effective, _t_quantile(self.clusters - 1))
+        degrees = max(_MIN_CLUSTERS, self.effective_clusters) - 1
+        return _wilson_interval(share, effective, _t_quantile(degrees))
 
 
 def _wilson_interval(share: float, n: float, z: float) -> tuple[float, float]:
@@ -62,7 +67,7 @@ def _wilson_interval(share: float, n: float, z: float) -> tuple[float, float]:
     return max(0.0, min(share, center - half)), min(1.0, max(share, center + half))
 
 
-def _t_quantile(degrees: int) -> float:
+def _t_quantile(degrees: float) -> float:
     """Return the 97.5 % quantile of Student's t, within 0.1 % from 3 degrees of freedom on.
 
     Cornish-Fisher expansion: Abramowitz and Stegun 1964, 26.7.5.
@@ -74,7 +79,7 @@ def _t_quantile(degrees: int) -> float:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
     )
-    return z + sum(term / float(degrees) ** power for power, term in enumerate(terms, 1))
+    return z + sum(term / degrees**power for power, term in enumerate(terms, 1))
 
 
 def ratio_interval(numerator: float, denominator: float) -> tuple[float, float]:

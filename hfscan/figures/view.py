@@ -104,16 +104,22 @@ class SnapshotView:
             values = row | {key: number(row[key]) for key in ("numerator", "denominator")}
             yield Figure(
                 **parameters,
-                sample_error=self._sample_error(values.pop("clusters"), values.pop("variance")),
+                sample_error=self._sample_error(
+                    *(values.pop(key) for key in ("clusters", "variance", "effective_clusters"))
+                ),
                 covered=self._covered(row["group"]) if is_by_time else period,
                 **values,
             )
 
-    def _sample_error(self, clusters: int, variance: float | None) -> SampleError | None:
+    def _sample_error(
+        self, clusters: int | None, variance: float | None, effective_clusters: float | None
+    ) -> SampleError | None:
         """Return the error of a share; None where the snapshot is no sample of known ranges."""
         if self.snapshot.sample is None or not clusters:
             return None
-        return SampleError(self.snapshot.sample, clusters, variance or 0.0)
+        return SampleError(
+            self.snapshot.sample, clusters, variance or 0.0, effective_clusters or clusters
+        )
 
     def _covered(self, name: str | None) -> Period | None:
         """Return the year or month `name`, as far as the snapshot covers it."""

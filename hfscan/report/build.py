@@ -21,13 +21,19 @@ from hfscan.figures import (
     check_not_empty,
     check_totals,
     default_definition,
+    find_flags_of_figures,
     list_breaks,
     load,
 )
 from hfscan.frameworks import DEFINITIONS, Definition
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.paths import data_dir
-from hfscan.report.caveats import describe_design_effect, describe_sample, explain_small
+from hfscan.report.caveats import (
+    describe_design_effect,
+    describe_flag,
+    describe_sample,
+    explain_small,
+)
 from hfscan.report.format import format_coverage, format_date, format_low_coverage
 from hfscan.report.model import QueryRef, Report, ReportRequest, Section
 from hfscan.report.spec import fill_text, load_spec, new_section
@@ -110,9 +116,13 @@ def build(
         None,
         (format_low_coverage(headline, frameworks), describe_design_effect(headline.figures)),
     )
+    figures = [figure for section in sections for figure in section.figures]
+    weighted = {view.snapshot.id for figure in figures if figure.weight == "downloads"}
+    flags = find_flags_of_figures(view.store, [view.snapshot], weighted)
+    notes += map(describe_flag, flags)
     names = {row.get("framework") for section in sections for row in section.rows}
-    names |= {figure.framework for section in sections for figure in section.figures}
-    check_totals(view, (figure for section in sections for figure in section.figures))
+    names |= {figure.framework for figure in figures}
+    check_totals(view, figures)
     return Report(
         name=name,
         title=fill_text(spec["title"], values),
@@ -123,6 +133,7 @@ def build(
         titles=view.find_titles(sorted(filter(None, names))),
         snapshots=(view.snapshot,),
         notes=tuple(notes),
+        flags=tuple(flags),
         headline_name=spec["headline"],
     )
 
@@ -336,6 +347,7 @@ def compare(report: Report, other: Report, view: SnapshotView) -> Report:
         ),
         titles={**first.titles, **second.titles},
         notes=tuple(dict.fromkeys((*first.notes, *second.notes, *breaks))),
+        flags=(*first.flags, *second.flags),
         compared_with=second,
     )
 

@@ -1,9 +1,9 @@
-"""What limits a figure, in words: small counts, sampling."""
+"""What limits a figure, in words: small counts, sampling, flags on the data."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hfscan.figures import Figure
+from hfscan.figures import Figure, Flag
 from hfscan.store import Snapshot
 
 SMALL_MARK = " *"
@@ -55,3 +55,8 @@ def describe_design_effect(figures: Iterable[Figure]) -> str | None:
                 "independently."
             )
     return None
+
+
+def describe_flag(flag: Flag) -> str:
+    """Return the note of a report on a flag."""
+    return f"DATA QUALITY, snapshot {flag.snapshot}: {flag.message}"

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hfscan.errors import NotFoundError, ReportConfigError
-from hfscan.figures import load
+from hfscan.figures import Flag, find_flags_of_figures, load
 from hfscan.frameworks import taxonomy
 from hfscan.paths import data_dir
+from hfscan.report.caveats import describe_flag
 from hfscan.report.claims import FRAMEWORK_SETS, Claim, Measurement, evaluate_claims
 from hfscan.report.format import format_value, verdict_label
 from hfscan.report.model import CustomText, QueryRef, Report, Section
@@ -31,6 +32,7 @@ def build_database_report(store: Store, name: str, *, where: Path | None = None)
     spec = _load(name, where)
     sections = []
     snapshots: list[Snapshot] = []
+    flags: list[Flag] = []
     parameters: dict[str, object] = {}
     if name == _CLAIMS:
         claims = list(evaluate_claims(store, where=where))
@@ -41,6 +43,11 @@ def build_database_report(store: Store, name: str, *, where: Path | None = None)
         sections = [verdict_section, *map(_claim_section, claims)]
         used = {measurement.snapshot for claim in claims for measurement in claim.measurements}
         snapshots = [snapshot for snapshot in list_snapshots(store) if snapshot.id in used]
+        weighted = {
+            measurement.snapshot for claim in claims for measurement in claim.measurements
+            if measurement.parameters.get("weight") == "downloads"
+        }  # fmt: skip
+        flags = find_flags_of_figures(store, snapshots, weighted)
     else:
         for part in spec["section"]:
             if part["population"] != "none":
@@ -66,12 +73,16 @@ def build_database_report(store: Store, name: str, *, where: Path | None = None)
         frameworks={framework: titles[framework] for framework in FRAMEWORK_SETS[0]},
         titles=titles,
         snapshots=tuple(snapshots),
-        notes=tuple(
-            f"SYNTHETIC: snapshot {snapshot.id} is invented data for demonstration "
-            f"({snapshot.synthetic})."
-            for snapshot in snapshots
-            if snapshot.synthetic
+        notes=(
+            *(
+                f"SYNTHETIC: snapshot {snapshot.id} is invented data for demonstration "
+                f"({snapshot.synthetic})."
+                for snapshot in snapshots
+                if snapshot.synthetic
+            ),
+            *map(describe_flag, flags),
         ),
+        flags=tuple(flags),
         headline_name=spec["headline"],
         text=CustomText(
             headline=fill_text(spec["answer"], values),

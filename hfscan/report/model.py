@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from hfscan.figures import By, Definition, Figure, FigureRequest, Period, Population, Weight
+from hfscan.figures import (
+    By,
+    Definition,
+    Figure,
+    FigureRequest,
+    Flag,
+    Period,
+    Population,
+    Weight,
+)
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot
 
@@ -112,6 +121,7 @@ class Report:
 
     `frameworks`: each framework compared -> its title. `titles`: every framework, format or
     runtime in the rows -> its title. `snapshots`: exactly one, unless the report has a `text`.
+    `flags`: what is implausible in the data that the figures use.
     `headline`: the section behind the headline; by default the first.
     """
 
@@ -125,6 +135,7 @@ class Report:
     snapshots: tuple[Snapshot, ...] = ()
     notes: tuple[str, ...] = ()
     headline_name: str | None = None
+    flags: tuple[Flag, ...] = ()
     compared_with: "Report | None" = None
     text: CustomText | None = None
     generated_at: datetime = field(default_factory=lambda: datetime.now(UTC))

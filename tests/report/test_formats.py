@@ -249,8 +249,8 @@ def test_sample_is_labelled_with_intervals(written):
     assert "the 100 models of the headline say as much as 8 drawn independently" in text
     figure = json.loads(written(models, "json", sample=0.1, strata=starts))["figures"][0]
     assert figure["design_effect"] == 12.5
-    # of 8.9 models (8 of a tenth of all), with t = 2.262 of 9 degrees of freedom
-    assert figure["interval"] == pytest.approx([0.4250, 0.9559], abs=0.001)
+    # of 8.9 models (8 of a tenth of all); t = 3.18 of 3 degrees of freedom, as two strata decide
+    assert figure["interval"] == pytest.approx([0.3079, 0.9730], abs=0.001)
     assert f"{figure['interval'][0]:.1%}".replace("%", " %") in text
     unknown = json.loads(written(models, "json", sample=0.1))
     assert "strata are not recorded" in unknown["notes"][0]

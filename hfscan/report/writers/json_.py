@@ -21,6 +21,7 @@ def write(report: Report, out: TextIO) -> None:
         "snapshot": None if report.text else _snapshot(report.snapshot),
         "notes": report.notes,
         "breakdown": report.breakdown,
+        "flags": [vars(flag) | {"message": flag.message} for flag in report.flags],
         "figures": [figure.as_dict() for figure in report.figures],
         "variants": [figure.as_dict() for figure in report.variants],
         "tables": [

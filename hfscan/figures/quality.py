@@ -1,0 +1,144 @@
+"""Flags on the data of a snapshot: missing models, counters that cannot be right, copies."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hfscan.figures.queries import load
+from hfscan.figures.view import SnapshotView
+from hfscan.store import Snapshot, Store, list_snapshots
+
+_COUNTED_DAILY = timedelta(hours=20)  # the Hub updates its counters once a day
+_MONTH = timedelta(days=31)
+_SAME_MODELS = ("since", "until", "author", "task", "model_limit", "sample_design", "synthetic")
+
+_MESSAGES = {
+    "partial": (
+        "{numerator:,} models, {share:.1%} of the {denominator:,} of snapshot {compared_with}. A "
+        "part is missing."
+    ),
+    "frozen_downloads": (
+        "The 30-day downloads of {share:.1%} of {denominator:,} often downloaded models are the "
+        "same as in snapshot {compared_with}."
+    ),
+    "all_time_went_back": (
+        "The all-time downloads of {share:.1%} of {denominator:,} models are lower than in "
+        "snapshot {compared_with}."
+    ),
+    "stale_downloads": (
+        "The all-time downloads of {share:.1%} of {denominator:,} models with 30-day downloads did "
+        "not move since snapshot {compared_with}. Their 30-day downloads are older."
+    ),
+    "impossible_downloads": (
+        "{numerator:,} of {denominator:,} models have more downloads in 30 days than of all time."
+    ),
+    "duplicate_names": (
+        "{numerator:,} of {denominator:,} models have the id of another, apart from upper and "
+        "lower case."
+    ),
+    "mirrors": (
+        "{numerator:,} of {denominator:,} models have the same commit as a model of another "
+        "account."
+    ),
+    "similar_files": (
+        "{numerator:,} of {denominator:,} models with weight files have the same file names and "
+        "tags as a model of another account."
+    ),
+}
+"""Flag -> what it says."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Something in the data of `snapshot` that is implausible.
+
+    `numerator` of `denominator` models show it. `compared_with`: the other snapshot, if any.
+    """
+
+    snapshot: int
+    name: str
+    numerator: int
+    denominator: int
+    compared_with: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The flag's name and the share of models that show it."""
+        share = f"{self.numerator / self.denominator:.1%}".replace("%", " %")
+        return f"{self.name.replace('_', ' ')} ({share})"
+
+    @property
+    def message(self) -> str:
+        """The flag, as a sentence."""
+        share = self.numerator / self.denominator
+        return _MESSAGES[self.name].format(**vars(self), share=share).replace("%", " %")
+
+
+def find_partial(store: Store) -> list[Flag]:
+    """Return a flag for each snapshot that lacks a part of its models."""
+    return [
+        Flag(
+            row["snapshot"], "partial", row["models"], row["compared_models"], row["compared_with"]
+        )
+        for row in load("partial_snapshots").run(store, {})
+    ]
+
+
+def find_download_flags(store: Store, snapshot: Snapshot) -> Iterator[Flag]:
+    """Yield the flags on the download counters of a snapshot.
+
+    They are compared with the newest snapshot at least 20 hours older, and with the newest one at
+    least 31 days older; both of the same models.
+    """
+    if "downloads" in snapshot.missing_columns:
+        return
+    earlier = [
+        other for other in list_snapshots(store)
+        if "downloads" not in other.missing_columns
+        and all(getattr(other, name) == getattr(snapshot, name) for name in _SAME_MODELS)
+    ]  # fmt: skip
+    found: dict[str, Flag] = {}
+    for age in (_COUNTED_DAILY, _MONTH):
+        older = [other for other in earlier if other.observed_to <= snapshot.observed_to - age]
+        before = older[-1] if older else snapshot
+        rows = load("download_counters").run(store, {"earlier": before.id, "later": snapshot.id})
+        for flag in _flags(snapshot, rows, before):
+            found.setdefault(flag.name, flag)
+    yield from found.values()
+
+
+def find_flags_of_figures(
+    store: Store, snapshots: Sequence[Snapshot], weighted: Collection[int | None]
+) -> list[Flag]:
+    """Return the flags on `snapshots` that concern figures.
+
+    Those on download counters only of the snapshots (ids) in `weighted`, by downloads.
+    """
+    ids = {snapshot.id for snapshot in snapshots}
+    flags = [flag for flag in find_partial(store) if flag.snapshot in ids]
+    for snapshot in snapshots:
+        if snapshot.id in weighted:
+            flags += find_download_flags(store, snapshot)
+    return flags
+
+
+def find_flags(store: Store, snapshot: Snapshot) -> list[Flag]:
+    """Return all flags on a snapshot."""
+    view = SnapshotView(store, snapshot)
+    return [
+        *(flag for flag in find_partial(store) if flag.snapshot == snapshot.id),
+        *find_download_flags(store, snapshot),
+        *_flags(snapshot, view.run("duplicates", {})),
+    ]
+
+
+def _flags(
+    snapshot: Snapshot, rows: Iterable[dict[str, object]], before: Snapshot | None = None
+) -> Iterator[Flag]:
+    compared_with = None if before is None or before.id == snapshot.id else before.id
+    for row in rows:
+        if row["flagged"]:
+            yield Flag(
+                snapshot.id, str(row["flag"]), int(str(row["numerator"])),
+                int(str(row["denominator"])), compared_with,
+            )  # fmt: skip
