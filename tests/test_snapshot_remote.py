@@ -152,14 +152,16 @@ def test_retention_deletes_old_updates(published, remote, skip_reports):
 def test_concurrent_commit_is_not_overwritten(published, remote, monkeypatch, skip_reports):
     skip_reports()
     hub = published
-    slow, before = remote(), HubDataset.publish
+    slow, publish = remote(), HubDataset.publish
 
-    def late(self, *arguments, **more):
-        monkeypatch.setattr(HubDataset, "publish", before)
+    def publish_second(self, *arguments, **options):
+        monkeypatch.setattr(HubDataset, "publish", publish)
+        # another model, or both commits might have the same files and the second be empty
+        hub.population.edit(hub.population.ids[5], tags=["tf"], lastModified=TODAY.isoformat())
         run(remote(), hub, day=1)
-        return before(self, *arguments, **more)
+        return publish(self, *arguments, **options)
 
-    monkeypatch.setattr(HubDataset, "publish", late)
+    monkeypatch.setattr(HubDataset, "publish", publish_second)
     with pytest.raises(HubRefusedError, match="A commit has happened since"):
         run(slow, hub, day=1)
     assert len(hub.datasets["ann/census"].commits) == 2
