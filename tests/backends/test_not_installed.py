@@ -45,11 +45,11 @@ def test_python_without_packages_is_not_installed(folder, bare):
 @pytest.mark.parametrize("backend", backend_names())
 def test_backend_names_its_extra(backend, bare):
     worker = BackendProcess(backend, Settings(pythons={backend: str(bare)}))
-    with pytest.raises(BackendDiedError) as caught:
+    with pytest.raises(BackendDiedError) as excinfo:
         worker.start()
-    assert caught.value.kind == "not installed"
+    assert excinfo.value.kind == "not installed"
     extra = "parity,jax" if backend in {"flax", "keras-jax"} else "parity"
-    assert f"pip install 'hfscan[{extra}]'" in caught.value.message
+    assert f"pip install 'hfscan[{extra}]'" in excinfo.value.message
 
 
 def test_torch_without_the_rest_is_not_installed(folder, bare, tmp_path):

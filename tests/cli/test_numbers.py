@@ -113,9 +113,9 @@ def test_the_largest_numbers_are_accepted(db: Path, arguments: tuple[str, ...], 
     "sql", ["SELECT 'x'::INT", "SELECT 9223372036854775807 + 1", "SELECT chr(-1)"]
 )
 def test_an_invalid_value_is_not_called_damage(sql: str) -> None:
-    with pytest.raises(duckdb.Error) as caught:
+    with pytest.raises(duckdb.Error) as excinfo:
         duckdb.execute(sql).fetchall()
-    error = explain(caught.value, Path("h.duckdb"))
+    error = explain(excinfo.value, Path("h.duckdb"))
     assert isinstance(error, InvalidRequestError)
     assert not isinstance(error, DatabaseError)
     assert "damaged" not in str(error)

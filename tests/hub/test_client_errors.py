@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants, file_download
-from servers import RawServer, Send, answer, serving
+from servers import RawServer, Send, make_response, serve_script
 from testhub import FakeHub, Population
 
 from hfscan.errors import (
@@ -25,20 +25,20 @@ TOKEN = "hf_" + "s" * 34
 
 
 @pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client waits seconds between its attempts."""
-    waited = time.sleep
-    monkeypatch.setattr(time, "sleep", lambda seconds: waited(min(seconds, 0.01)))
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the client's waits between its attempts."""
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.01)))
 
 
-def status(line: str, body: bytes = b'{"error":"so it is"}') -> Callable[..., None]:
+def respond_with(status_line: str, body: bytes = b'{"error":"so it is"}') -> Callable[..., None]:
     def script(server: RawServer, send: Send, target: str) -> None:
-        send(answer(body, "content-type: application/json", status=line))
+        send(make_response(body, "content-type: application/json", status=status_line))
 
     return script
 
 
-def cut_off(server: RawServer, send: Send, target: str) -> None:
+def cut_connection(server: RawServer, send: Send, target: str) -> None:
     send(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{")
     raise ConnectionResetError
 
@@ -46,26 +46,26 @@ def cut_off(server: RawServer, send: Send, target: str) -> None:
 @pytest.mark.parametrize(
     ("script", "error"),
     [
-        (status("403 Forbidden"), HubRefusedError),
-        (status("400 Bad Request"), HubRefusedError),
-        (status("500 Oops"), HubUnreachableError),
-        (status("503 Away"), HubUnreachableError),
-        (status("200 OK", b"<html>hello</html>"), InvalidResponseError),
-        (status("200 OK", b'["a", 1]'), InvalidResponseError),
-        (status("200 OK", b"\xff\xfe"), InvalidResponseError),
-        (cut_off, HubUnreachableError),
+        (respond_with("403 Forbidden"), HubRefusedError),
+        (respond_with("400 Bad Request"), HubRefusedError),
+        (respond_with("500 Oops"), HubUnreachableError),
+        (respond_with("503 Away"), HubUnreachableError),
+        (respond_with("200 OK", b"<html>hello</html>"), InvalidResponseError),
+        (respond_with("200 OK", b'["a", 1]'), InvalidResponseError),
+        (respond_with("200 OK", b"\xff\xfe"), InvalidResponseError),
+        (cut_connection, HubUnreachableError),
     ],
 )
 def test_dataset_head_raises_only_its_own_errors(script, error: type[HfscanError]) -> None:
-    with serving(script) as server:
+    with serve_script(script) as server:
         dataset = HubDataset("ann/x", endpoint=server.url, token=TOKEN)
-        with pytest.raises(error, match=r"^ann/x cannot be read: ") as caught:
+        with pytest.raises(error, match=r"^ann/x cannot be read: ") as excinfo:
             dataset.head()
-    assert TOKEN not in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert TOKEN not in str(excinfo.value)
+    assert "\n" not in str(excinfo.value)
 
 
-def test_dataset_head_says_that_nobody_answers() -> None:
+def test_dataset_head_reports_unreachable_hub() -> None:
     dataset = HubDataset("ann/x", endpoint="http://127.0.0.1:9", token=TOKEN)
     with pytest.raises(HubUnreachableError, match=r"http://127\.0\.0\.1:9 cannot be reached"):
         dataset.head()
@@ -73,7 +73,7 @@ def test_dataset_head_says_that_nobody_answers() -> None:
 
 def test_dataset_head_gives_up_on_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_limits, "MAX_SILENCE_SECONDS", 0.2)
-    with serving(lambda server, *_: server.closing.wait(30)) as server:
+    with serve_script(lambda server, *_: server.closing.wait(30)) as server:
         dataset = HubDataset("ann/x", endpoint=server.url, token=TOKEN)
         with pytest.raises(HubUnreachableError, match=r"^ann/x cannot be read: "):
             dataset.head()
@@ -110,13 +110,13 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90
     ids=["body", "headers", "interim", "chunks"],
 )
 def test_dataset_head_gives_up_on_drip(short_window, script) -> None:
-    begun = time.monotonic()
-    with serving(script) as server:
+    started_at = time.monotonic()
+    with serve_script(script) as server:
         dataset = HubDataset("ann/x", endpoint=server.url, token=TOKEN)
-        # for requests an interim answer is the answer
+        # requests takes an interim response for the response
         with pytest.raises(HfscanError, match=r"too slow: .* bytes in|cannot read .*JSON"):
             dataset.head()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - started_at < 10
 
 
 def test_download_gives_up_on_drip(
@@ -128,7 +128,7 @@ def test_download_gives_up_on_drip(
         else:
             drip(HEAD + b"\r\n", b" ")(server, send, target)
 
-    with serving(script) as server:
+    with serve_script(script) as server:
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
         template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
         for module in (constants, file_download):  # releases before 1.0 copy it
@@ -140,36 +140,34 @@ def test_download_gives_up_on_drip(
             download_dataset_file("hf://datasets/ann/x/a.json")
 
 
-def test_slow_answer_of_enough_bytes_is_read(short_window, monkeypatch) -> None:
+def test_slow_response_of_enough_bytes_is_read(short_window, monkeypatch) -> None:
     monkeypatch.setattr(client_limits, "MIN_BYTES_PER_WINDOW", 2)
     body = json.dumps({"id": "ann/x", "sha": "c" * 40}).encode()
 
     def script(server: RawServer, send: Send, target: str) -> None:
         send(HEAD.replace(b"90000", str(len(body)).encode()) + b"\r\n")
-        for place in range(0, len(body), 4):
+        for start in range(0, len(body), 4):
             server.closing.wait(0.05)
-            send(body[place : place + 4])
+            send(body[start : start + 4])
 
-    with serving(script) as server:
+    with serve_script(script) as server:
         assert HubDataset("ann/x", endpoint=server.url, token=TOKEN).head() == "c" * 40
 
 
-class Failing(FakeHub):
-    """A Hub whose routes that hold `part` answer with `status` after the first `after`."""
+class FailingHub(FakeHub):
+    """A Hub that answers requests of URLs with `url_part` with `status`."""
 
-    part, status, after = "", 500, 0
+    url_part, status = "", 500
 
-    def answer(self, method: str, target: str, *rest, **more):
-        if self.part and self.part in target:
-            self.after -= 1
-            if self.after < 0:
-                return json_response({"error": "storage is ill"}, status=self.status)
-        return super().answer(method, target, *rest, **more)
+    def answer(self, method: str, target: str, *rest, **options):
+        if self.url_part and self.url_part in target:
+            return json_response({"error": "storage is ill"}, status=self.status)
+        return super().answer(method, target, *rest, **options)
 
 
 @pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # of the client itself
 @pytest.mark.parametrize(
-    ("part", "status", "error"),
+    ("url_part", "status", "error"),
     [
         ("/preupload/", 403, HubRefusedError),
         ("/preupload/", 500, HubUnreachableError),
@@ -181,24 +179,24 @@ class Failing(FakeHub):
     ],
 )
 def test_publish_raises_only_its_own_errors(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, status: int, error
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url_part: str, status: int, error
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True, raising=False)
     (tmp_path / "a.parquet").write_bytes(b"x" * 1_000)
-    hub = Failing(Population.synthetic(3, seed=1), quota=None, tokens={TOKEN: "ann"})
+    hub = FailingHub(Population.synthetic(3, seed=1), quota=None, tokens={TOKEN: "ann"})
     with hub:
         dataset = HubDataset("ann/x", endpoint=hub.url, token=TOKEN)
-        hub.part, hub.status = part, status
+        hub.url_part, hub.status = url_part, status
         with pytest.raises(error, match=r"^ann/x cannot be published: "):
             dataset.publish({"a.parquet": tmp_path / "a.parquet"}, "a message")
-        hub.part = ""
+        hub.url_part = ""
         assert dataset.publish({"a.parquet": tmp_path / "a.parquet"}, "a message").changed
 
 
-def raised_by_client(error: Exception) -> None:
+def raise_in_client(error: Exception) -> None:
     """Raise an error as native code of the client does: from one of its frames."""
-    frame = {"__name__": "huggingface_hub.file_download", "error": error}
-    exec("def fetch():\n raise error\nfetch()", frame)
+    namespace = {"__name__": "huggingface_hub.file_download", "error": error}
+    exec("def fetch():\n raise error\nfetch()", namespace)
 
 
 @pytest.mark.parametrize(
@@ -215,13 +213,13 @@ def raised_by_client(error: Exception) -> None:
     ],
 )
 def test_translate_client_errors_of_any_library(error: Exception, expected) -> None:
-    translated = translate_client_errors("http://hub", "x cannot be had", "Try again.")
-    with pytest.raises(expected, match="x cannot be had"), translated:
-        raised_by_client(error)
+    translate_errors = translate_client_errors("http://hub", "x cannot be had", "Try again.")
+    with pytest.raises(expected, match="x cannot be had"), translate_errors:
+        raise_in_client(error)
 
 
 def test_translate_client_errors_keeps_own_errors() -> None:
     for error in (ZeroDivisionError("ours"), HubRefusedError("no"), KeyError("ours")):
-        translated = translate_client_errors("http://hub", "x cannot be had", "Try again.")
-        with pytest.raises(type(error), match=r"ours|no"), translated:
+        translate_errors = translate_client_errors("http://hub", "x cannot be had", "Try again.")
+        with pytest.raises(type(error), match=r"ours|no"), translate_errors:
             raise error

@@ -3,15 +3,14 @@
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fetching import RETRY, Stop, ids, run_fetch, stop_at
+from fetching import RETRY, Stop, read_ids, run_fetch, stop_at
 from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
@@ -27,27 +26,23 @@ from hfscan.scope import Scope
 POPULATION = Population.synthetic(1_000, seed=3)
 IDS = list(POPULATION.ids)
 
+start_hub = partial(FakeHub, POPULATION, page_size=100, quota=None)
 
-def day(*date: int) -> datetime:
+
+def utc(*date: int) -> datetime:
     return datetime(*date, tzinfo=UTC)  # type: ignore[arg-type, misc]
 
 
-def ids_within(scope: Scope) -> list[str]:
+def list_ids_within(scope: Scope) -> list[str]:
     low = f"{int(scope.since.timestamp()):08x}" if scope.since else ""
     high = f"{int(scope.until.timestamp()):08x}" if scope.until else "g"
     return [id_ for id_ in IDS if low <= id_ < high]
 
 
-@contextmanager
-def serving(page_size: int = 100, **more: Any) -> Iterator[FakeHub]:
-    with FakeHub(POPULATION, page_size=page_size, **{"quota": None} | more) as server:
-        yield server
-
-
 def test_full_fetch_requests_each_page_once(tmp_path: Path) -> None:
-    with serving() as server:
+    with start_hub() as server:
         result = run_fetch(server, tmp_path)
-        assert ids(result) == IDS
+        assert read_ids(result) == IDS
         assert result.models == len(IDS)
         assert len(result.pages) == 10
         assert len(server.requests) == result.requests == 10 + 1  # an empty page proves the end
@@ -61,62 +56,66 @@ def test_full_fetch_requests_each_page_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "scope",
     [
-        Scope(since=day(2022, 1, 1), until=day(2023, 1, 1)),
-        Scope(since=day(2023, 1, 1), until=day(2024, 1, 1)),
-        Scope(since=day(2024, 6, 1)),
-        Scope(until=day(2022, 3, 3)),
-        Scope(since=day(2023, 3, 3, 12), until=day(2023, 3, 4, 7, 30)),
+        Scope(since=utc(2022, 1, 1), until=utc(2023, 1, 1)),
+        Scope(since=utc(2023, 1, 1), until=utc(2024, 1, 1)),
+        Scope(since=utc(2024, 6, 1)),
+        Scope(until=utc(2022, 3, 3)),
+        Scope(since=utc(2023, 3, 3, 12), until=utc(2023, 3, 4, 7, 30)),
     ],
 )
 def test_period_needs_only_the_pages_up_to_it(tmp_path: Path, scope: Scope) -> None:
-    expected = ids_within(scope)
-    with serving(page_size=10) as server:
+    expected = list_ids_within(scope)
+    with start_hub(page_size=10) as server:
         result = run_fetch(server, tmp_path, scope)
-        result_ids = ids(result)
+        result_ids = read_ids(result)
         assert result.models == len(expected)
-        # from either end, up to the first page that reaches beyond the period
+        # from the end it starts at to the first page that reaches beyond the period
         first = server.requests[0].target
         order = IDS if "direction=1" in first else IDS[::-1]
-        needed = next((n for n in range(10, len(order), 10) if beyond(order, n, scope)), len(order))
-        at_end = needed == len(order)
-        assert len(server.requests) == needed // 10 + at_end
-        # and what lies outside is not handed on
+        model_count = next(
+            (n for n in range(10, len(order), 10) if is_beyond(order, n, scope)), len(order)
+        )
+        at_end = model_count == len(order)
+        assert len(server.requests) == model_count // 10 + at_end
+        # models outside the period are left out
         assert sorted(result_ids) == expected
 
 
-def beyond(order: list[str], n: int, scope: Scope) -> bool:
+def is_beyond(order: list[str], n: int, scope: Scope) -> bool:
     if order is IDS:
         return scope.until is not None and order[n - 1] >= f"{int(scope.until.timestamp()):08x}"
     return scope.since is not None and order[n - 1] < f"{int(scope.since.timestamp()):08x}"
 
 
 def test_fetch_starts_at_the_nearer_end(tmp_path: Path) -> None:
-    with serving() as server:
-        run_fetch(server, tmp_path, Scope(since=day(2022, 1, 1), until=day(2023, 1, 1)))
-        run_fetch(server, tmp_path, Scope(since=day(2026, 6, 1)))
+    with start_hub() as server:
+        run_fetch(server, tmp_path, Scope(since=utc(2022, 1, 1), until=utc(2023, 1, 1)))
+        run_fetch(server, tmp_path, Scope(since=utc(2026, 6, 1)))
         ascending = ["direction=1&" in request.target for request in server.requests]
         assert ascending == [True, True, False][-len(ascending) :]
 
 
 @pytest.mark.parametrize("limit", [1, 99, 100, 250])
 def test_limit_selects_the_newest_models(tmp_path: Path, limit: int) -> None:
-    with serving() as server:
+    with start_hub() as server:
         result = run_fetch(server, tmp_path, Scope(limit=limit))
-        assert ids(result) == IDS[::-1][:limit]
+        assert read_ids(result) == IDS[::-1][:limit]
         assert len(server.requests) == -(-limit // 100)
 
 
 def test_a_limit_in_a_period_counts_only_the_period(tmp_path: Path) -> None:
-    scope = Scope(since=day(2023, 1, 1), until=day(2024, 1, 1), limit=20)
-    with serving(page_size=10) as server:
+    scope = Scope(since=utc(2023, 1, 1), until=utc(2024, 1, 1), limit=20)
+    with start_hub(page_size=10) as server:
         result = run_fetch(server, tmp_path, scope)
     assert result.models == 20
-    assert [id_ for id_ in ids(result) if id_ in ids_within(scope)] == ids_within(scope)[:20]
+    assert [id_ for id_ in read_ids(result) if id_ in list_ids_within(scope)] == list_ids_within(
+        scope
+    )[:20]
 
 
 def test_author_task_and_files_filter_on_the_hub(tmp_path: Path) -> None:
     author = next(iter(POPULATION))["id"].split("/")[0]
-    with serving() as server:
+    with start_hub() as server:
         result = run_fetch(server, tmp_path, Scope(author=author, files=False))
         models = [json.loads(gzip.decompress(page.read_bytes())) for page in result.pages]
         assert {model["author"] for page in models for model in page} == {author}
@@ -130,36 +129,36 @@ def test_author_task_and_files_filter_on_the_hub(tmp_path: Path) -> None:
     "reset", "truncated", "truncated-gzip", "truncated-json", "short-page", "repeated-row",
     "empty-last-page", "odd-types", "bad-cursor", "drift"}))  # fmt: skip
 def test_temporary_fault_loses_no_model(tmp_path: Path, kind: str) -> None:
-    with serving(page_size=250, faults=Faults({kind: 1.0}, most=2)) as server:
-        assert ids(run_fetch(server, tmp_path)) == IDS
+    with start_hub(page_size=250, faults=Faults({kind: 1.0}, most=2)) as server:
+        assert read_ids(run_fetch(server, tmp_path)) == IDS
 
 
-def test_model_skipped_between_pages_is_noticed(tmp_path: Path) -> None:
-    with serving(page_size=250, faults=Faults({"skipped-row": 1.0}, most=2)) as server:
-        result_ids = ids(run_fetch(server, tmp_path))
-    assert result_ids[:750] == IDS[:750]  # a model skipped at the very end cannot be noticed
+def test_model_skipped_between_pages_is_detected(tmp_path: Path) -> None:
+    with start_hub(page_size=250, faults=Faults({"skipped-row": 1.0}, most=2)) as server:
+        result_ids = read_ids(run_fetch(server, tmp_path))
+    assert result_ids[:750] == IDS[:750]  # a model skipped at the very end cannot be detected
 
 
 @pytest.mark.parametrize("kind", ["stall", "stall-midway"])
 def test_stalled_response_is_retried(tmp_path: Path, kind: str) -> None:
-    with serving(page_size=500, faults=Faults({kind: 1.0}, most=1, stall=2)) as server:
-        assert ids(run_fetch(server, tmp_path)) == IDS
+    with start_hub(page_size=500, faults=Faults({kind: 1.0}, most=1, stall=2)) as server:
+        assert read_ids(run_fetch(server, tmp_path)) == IDS
 
 
 @pytest.mark.parametrize("kind", ["429-spent", "429-spent-retry-after", "429-retry-after"])
 def test_wait_follows_the_response_headers(tmp_path: Path, kind: str) -> None:
-    notices: list[str] = []
-    with serving(page_size=1000, faults=Faults({kind: 1.0}, most=1)) as server:
-        result = run_fetch(server, tmp_path, progress=lambda state: notices.append(state.notice))
-        assert ids(result) == IDS
-        assert len(server.requests) == 4  # each of two is asked for twice
-    assert any("waiting 2 s" in notice for notice in notices)
+    messages: list[str] = []
+    with start_hub(page_size=1000, faults=Faults({kind: 1.0}, most=1)) as server:
+        result = run_fetch(server, tmp_path, progress=lambda state: messages.append(state.notice))
+        assert read_ids(result) == IDS
+        assert len(server.requests) == 4  # two pages, each requested twice
+    assert any("waiting 2 s" in message for message in messages)
 
 
 def test_the_quota_is_never_exceeded(tmp_path: Path) -> None:
-    with serving(page_size=100, quota=8, window=1) as server:
+    with start_hub(page_size=100, quota=8, window=1) as server:
         result = run_fetch(server, tmp_path)
-        assert ids(result) == IDS
+        assert read_ids(result) == IDS
         assert {request.status for request in server.requests} == {200}
 
 
@@ -168,8 +167,8 @@ def test_random_faults_lose_no_model(tmp_path: Path, seed: int) -> None:
     kinds = ["500", "502", "429-other", "error-object", "reset", "truncated", "truncated-json",
         "short-page", "repeated-row", "empty-last-page", "bad-cursor"]  # fmt: skip
     faults = Faults(dict.fromkeys(kinds, 0.06), seed=seed, most=3)
-    with serving(page_size=50, faults=faults) as server:
-        assert ids(run_fetch(server, tmp_path)) == IDS
+    with start_hub(page_size=50, faults=faults) as server:
+        assert read_ids(run_fetch(server, tmp_path)) == IDS
 
 
 @pytest.mark.parametrize(
@@ -190,47 +189,47 @@ def test_random_faults_lose_no_model(tmp_path: Path, seed: int) -> None:
 def test_permanent_fault_is_one_error_and_resumes(
     tmp_path: Path, kind: str, error: type[HfscanError], message: str
 ) -> None:
-    with serving() as server:
+    with start_hub() as server:
         server.faults = Faults({kind: 1.0}, most=1_000)
-        with pytest.raises(error, match=message) as caught:
+        with pytest.raises(error, match=message) as excinfo:
             run_fetch(server, tmp_path)
-        assert type(caught.value) in (error, RefusedError)
+        assert type(excinfo.value) in (error, RefusedError)
         server.faults = Faults()
-        assert ids(run_fetch(server, tmp_path)) == IDS
+        assert read_ids(run_fetch(server, tmp_path)) == IDS
 
 
 def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
-    with serving(page_size=1_000, faults=Faults({"gzip-bomb": 1.0}, most=1)) as server:
-        walk: dict[str, Any] = {"endpoint": server.url, "token": None, "journal": tmp_path}
-        for _ in range(2):  # each address fails once: the page, and what lies beyond it
+    with start_hub(page_size=1_000, faults=Faults({"gzip-bomb": 1.0}, most=1)) as server:
+        options: dict[str, Any] = {"endpoint": server.url, "token": None, "journal": tmp_path}
+        for _ in range(2):  # each URL fails once: the page, and the one after it
             with pytest.raises(InvalidResponseError, match="no page is that large"):
-                hub.fetch(Scope(), **walk)
-        with hub.fetch(Scope(), **walk) as result:
-            assert ids(result) == IDS
+                hub.fetch(Scope(), **options)
+        with hub.fetch(Scope(), **options) as result:
+            assert read_ids(result) == IDS
 
 
 def test_interrupted_fetch_requests_no_page_twice(tmp_path: Path) -> None:
-    with serving() as server:
+    with start_hub() as server:
         for pages in (3, 4, 9):
             with pytest.raises(Stop):
                 run_fetch(server, tmp_path, progress=stop_at(pages))
         result = run_fetch(server, tmp_path)
-        assert ids(result) == IDS
+        assert read_ids(result) == IDS
         assert max(Counter(request.target for request in server.requests).values()) == 1
         assert result.requests == 11
         assert result.requests_this_run == 2
-        # a finished walk needs the Hub no more
-        assert ids(run_fetch(server, tmp_path)) == IDS
+        # a finished fetch sends no more requests
+        assert read_ids(run_fetch(server, tmp_path)) == IDS
         assert len(server.requests) == 11
-        assert ids(run_fetch(server, tmp_path, resume=False)) == IDS
+        assert read_ids(run_fetch(server, tmp_path, resume=False)) == IDS
         assert len(server.requests) == 22
 
 
 def test_only_a_damaged_page_is_fetched_again(tmp_path: Path) -> None:
-    with serving() as server:
+    with start_hub() as server:
         result = run_fetch(server, tmp_path)
         result.pages[4].write_bytes(b"damaged")
-        assert ids(run_fetch(server, tmp_path)) == IDS
+        assert read_ids(run_fetch(server, tmp_path)) == IDS
         assert len(server.requests) == 12
 
 
@@ -247,12 +246,12 @@ def test_changes_during_fetch_move_no_other_model(tmp_path: Path) -> None:
 
     with FakeHub(population, page_size=100, quota=None) as server:
         result = run_fetch(server, tmp_path, progress=change)
-    assert ids(result) == [id_ for id_ in before if id_ not in deleted] + [new]
+    assert read_ids(result) == [id_ for id_ in before if id_ not in deleted] + [new]
 
 
 def test_token_is_sent_to_the_hub_only(tmp_path: Path) -> None:
     token = "hf_" + "s" * 34
-    with serving(tokens={token: "me"}) as server:
+    with start_hub(tokens={token: "me"}) as server:
         with hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path) as result:
             assert result.models == len(IDS)
             assert {request.identity for request in server.requests} == {"me"}
@@ -267,9 +266,9 @@ def test_token_is_sent_to_the_hub_only(tmp_path: Path) -> None:
 def test_invalid_token_is_reported_but_not_printed(
     tmp_path: Path, token: str, message: str
 ) -> None:
-    with serving() as server, pytest.raises(HubRefusedError, match=message) as caught:
+    with start_hub() as server, pytest.raises(HubRefusedError, match=message) as excinfo:
         hub.fetch(Scope(), endpoint=server.url, token=token, journal=tmp_path, retry_policy=RETRY)
-    assert token not in str(caught.value)
+    assert token not in str(excinfo.value)
 
 
 def test_unreachable_hub_is_reported_with_advice(tmp_path: Path) -> None:
@@ -291,8 +290,8 @@ def test_invalid_endpoint_is_refused(tmp_path: Path, endpoint: str) -> None:
 
 def test_estimated_total_follows_hub_growth(tmp_path: Path) -> None:
     states: list[hub.Progress] = []
-    with serving() as server:
-        run_fetch(server, tmp_path, Scope(until=day(2024, 7, 1)), progress=states.append)
+    with start_hub() as server:
+        run_fetch(server, tmp_path, Scope(until=utc(2024, 7, 1)), progress=states.append)
     totals = [state.total for state in states if state.total is not None]
     assert all(state.models <= (state.total or state.models) for state in states)
     assert totals[-1] == states[-1].models

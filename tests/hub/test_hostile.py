@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fetching import run_fetch
-from servers import RawServer, Send, answer, models, serving
+from servers import RawServer, Send, make_models, make_response, serve_script
 
 from hfscan import hub
 from hfscan.errors import HfscanError, HubUnreachableError, InvalidResponseError
@@ -27,7 +27,7 @@ RETRY = RetryPolicy(
     response_timeout=0.4,
     timeout=5,
 )
-PAGE = json.dumps(models(3)).encode()
+PAGE = json.dumps(make_models(3)).encode()
 
 
 def drip(server: RawServer, send: Send, data: bytes) -> None:
@@ -37,36 +37,36 @@ def drip(server: RawServer, send: Send, data: bytes) -> None:
             return
 
 
-def silence(server: RawServer, send: Send, target: str) -> None:
+def send_nothing(server: RawServer, send: Send, target: str) -> None:
     server.closing.wait(30)
 
 
-def dripping_headers(server: RawServer, send: Send, target: str) -> None:
+def drip_headers(server: RawServer, send: Send, target: str) -> None:
     drip(server, send, b"HTTP/1.1 200 OK\r\n" + b"x-a: b\r\n" * 1_000)
 
 
-def dripping_body(server: RawServer, send: Send, target: str) -> None:
+def drip_body(server: RawServer, send: Send, target: str) -> None:
     send(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
     drip(server, send, b" " * 10_000)
 
 
-def endless_chunks(server: RawServer, send: Send, target: str) -> None:
+def send_endless_chunks(server: RawServer, send: Send, target: str) -> None:
     send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
     while not server.closing.wait(0.02):
         send(b"1\r\n \r\n")
 
 
-def interim_flood(server: RawServer, send: Send, target: str) -> None:
+def flood_interim(server: RawServer, send: Send, target: str) -> None:
     while not server.closing.is_set():
         send(b"HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n" * 100)
 
 
-def interim_drip(server: RawServer, send: Send, target: str) -> None:
+def drip_interim(server: RawServer, send: Send, target: str) -> None:
     while not server.closing.wait(0.02):
         send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-def dripping_error(server: RawServer, send: Send, target: str) -> None:
+def drip_error(server: RawServer, send: Send, target: str) -> None:
     send(b"HTTP/1.1 500 Oops\r\ncontent-length: 100000\r\n\r\n")
     drip(server, send, b" " * 10_000)
 
@@ -74,16 +74,19 @@ def dripping_error(server: RawServer, send: Send, target: str) -> None:
 SLOW = pytest.mark.parametrize(
     "script",
     [
-        silence, dripping_headers, dripping_body, endless_chunks, interim_flood, interim_drip,
-        dripping_error,
+        send_nothing, drip_headers, drip_body, send_endless_chunks, flood_interim, drip_interim,
+        drip_error,
     ],
 )  # fmt: skip
 
 
 @SLOW
-def test_fetch_gives_up_on_endless_answers(tmp_path: Path, script) -> None:
+def test_fetch_gives_up_on_endless_responses(tmp_path: Path, script) -> None:
     states: list[hub.Progress] = []
-    with serving(script) as server, pytest.raises(HubUnreachableError, match=r"stopped|too long"):
+    with (
+        serve_script(script) as server,
+        pytest.raises(HubUnreachableError, match=r"stopped|too long"),
+    ):
         hub.fetch(
             Scope(), endpoint=server.url, token=None, journal=tmp_path, retry_policy=RETRY,
             progress=states.append,
@@ -92,30 +95,33 @@ def test_fetch_gives_up_on_endless_answers(tmp_path: Path, script) -> None:
 
 
 @SLOW
-def test_fetch_changed_gives_up_on_endless_answers(tmp_path: Path, script) -> None:
+def test_fetch_changed_gives_up_on_endless_responses(tmp_path: Path, script) -> None:
     since = datetime(2024, 1, 1, tzinfo=UTC)
-    with serving(script) as server, pytest.raises(HubUnreachableError, match=r"stopped|too long"):
+    with (
+        serve_script(script) as server,
+        pytest.raises(HubUnreachableError, match=r"stopped|too long"),
+    ):
         hub.fetch_changed_models(
             since, endpoint=server.url, token=None, folder=tmp_path, retry_policy=RETRY
         )
 
 
 @SLOW
-def test_first_commit_gives_up_on_endless_answers(script) -> None:
+def test_first_commit_gives_up_on_endless_responses(script) -> None:
     with (
-        serving(script) as server,
+        serve_script(script) as server,
         HubClient(server.url, retry_policy=RETRY) as client,
         pytest.raises(HubUnreachableError, match=r"stopped|too long"),
     ):
         fetch_first_commit(client, "a/b")
 
 
-def test_fetch_survives_interim_answers_that_end(tmp_path: Path) -> None:
+def test_fetch_survives_interim_responses(tmp_path: Path) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
         body = PAGE if "cursor" not in target else b"[]"
-        send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50 + answer(body))
+        send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50 + make_response(body))
 
-    with serving(script) as server:
+    with serve_script(script) as server:
         result = run_fetch(server, tmp_path, retry_policy=RETRY, workers=1)
         assert result.models == 3
 
@@ -133,13 +139,13 @@ def test_fetch_survives_interim_answers_that_end(tmp_path: Path) -> None:
         ("503 Away", "retry-after: Fri, 31 Dec 2038 23:59:59 GMT"),
     ],
 )
-def test_fetch_refuses_to_wait_for_ages(tmp_path: Path, status: str, header: str) -> None:
+def test_fetch_refuses_to_wait_too_long(tmp_path: Path, status: str, header: str) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
-        send(answer(PAGE, header, status=status))
+        send(make_response(PAGE, header, status=status))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
-    with serving(script) as server, pytest.raises(HubUnreachableError, match=r"to wait \d+ s"):
-        hub.fetch(Scope(), endpoint=server.url, **walk)
+    options: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
+    with serve_script(script) as server, pytest.raises(HubUnreachableError, match=r"to wait \d+ s"):
+        hub.fetch(Scope(), endpoint=server.url, **options)
 
 
 @pytest.mark.parametrize(
@@ -153,26 +159,26 @@ def test_fetch_refuses_to_wait_for_ages(tmp_path: Path, status: str, header: str
         ["ratelimit: ;;;r=;t="],
     ],
 )
-def test_fetch_ignores_quotas_that_are_none(tmp_path: Path, headers: list[str]) -> None:
+def test_fetch_ignores_invalid_quotas(tmp_path: Path, headers: list[str]) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
-        send(answer(PAGE if "cursor" not in target else b"[]", *headers))
+        send(make_response(PAGE if "cursor" not in target else b"[]", *headers))
 
-    with serving(script) as server:
+    with serve_script(script) as server:
         result = run_fetch(server, tmp_path, retry_policy=RETRY, workers=1)
         assert result.models == 3
 
 
-@pytest.mark.parametrize("after", ["-1", "NaN", "1e3", "soon", "Wed, 99 Foo 2022"])
-def test_fetch_retries_soon_after_an_unreadable_wait(tmp_path: Path, after: str) -> None:
+@pytest.mark.parametrize("retry_after", ["-1", "NaN", "1e3", "soon", "Wed, 99 Foo 2022"])
+def test_fetch_retries_soon_after_an_unreadable_wait(tmp_path: Path, retry_after: str) -> None:
     count: Iterator[int] = iter(range(10))
 
     def script(server: RawServer, send: Send, target: str) -> None:
         if next(count) == 0:
-            send(answer(b"", f"retry-after: {after}", status="503 Away"))
+            send(make_response(b"", f"retry-after: {retry_after}", status="503 Away"))
         else:
-            send(answer(PAGE if "cursor" not in target else b"[]"))
+            send(make_response(PAGE if "cursor" not in target else b"[]"))
 
-    with serving(script) as server:
+    with serve_script(script) as server:
         result = run_fetch(server, tmp_path, retry_policy=RETRY, workers=1)
         assert result.models == 3
 
@@ -180,72 +186,72 @@ def test_fetch_retries_soon_after_an_unreadable_wait(tmp_path: Path, after: str)
 @pytest.mark.parametrize("location", ["/api/models", "?again=1", ""])
 def test_fetch_ends_in_a_redirect_loop(tmp_path: Path, location: str) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
-        send(answer(b"", f"location: {location}", status="302 Found"))
+        send(make_response(b"", f"location: {location}", status="302 Found"))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
-    with serving(script) as server, pytest.raises(InvalidResponseError, match="redirect"):
-        hub.fetch(Scope(), endpoint=server.url, **walk)
+    options: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
+    with serve_script(script) as server, pytest.raises(InvalidResponseError, match="redirect"):
+        hub.fetch(Scope(), endpoint=server.url, **options)
 
 
 @pytest.mark.parametrize(
     "location",
     ["http://[", "http://hub:99999999/", "https://\x01/", "http://a\xad\xff..b/", "x" * 70_000],
 )
-def test_fetch_refuses_a_redirect_to_no_url(tmp_path: Path, location: str) -> None:
+def test_fetch_refuses_a_redirect_to_an_invalid_url(tmp_path: Path, location: str) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
-        send(answer(b"", f"location: {location}", status="302 Found"))
+        send(make_response(b"", f"location: {location}", status="302 Found"))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
-    with serving(script) as server, pytest.raises(InvalidResponseError):
-        hub.fetch(Scope(), endpoint=server.url, **walk)
+    options: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
+    with serve_script(script) as server, pytest.raises(InvalidResponseError):
+        hub.fetch(Scope(), endpoint=server.url, **options)
 
 
 @pytest.mark.parametrize("status", ["600 Odd", "999 Odd", "204 No Content"])
-def test_fetch_refuses_a_status_that_is_none(tmp_path: Path, status: str) -> None:
+def test_fetch_refuses_an_invalid_status(tmp_path: Path, status: str) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
-        send(answer(b"", status=status))
+        send(make_response(b"", status=status))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
-    with serving(script) as server, pytest.raises(InvalidResponseError, match=status[:3]):
-        hub.fetch(Scope(), endpoint=server.url, **walk)
+    options: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
+    with serve_script(script) as server, pytest.raises(InvalidResponseError, match=status[:3]):
+        hub.fetch(Scope(), endpoint=server.url, **options)
 
 
-@pytest.mark.parametrize("word", ["HTTP/1.1 200 OK\r\n" + "x" * 200_000, "nonsense\r\n\r\n", ""])
-def test_fetch_refuses_what_is_no_http(tmp_path: Path, word: str) -> None:
+@pytest.mark.parametrize("text", ["HTTP/1.1 200 OK\r\n" + "x" * 200_000, "nonsense\r\n\r\n", ""])
+def test_fetch_refuses_a_response_that_is_not_http(tmp_path: Path, text: str) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
-        send(word.encode())
+        send(text.encode())
         time.sleep(0.01)
         raise OSError  # ends the connection
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
-    with serving(script) as server, pytest.raises(HfscanError, match=r"broke off|stopped"):
-        hub.fetch(Scope(), endpoint=server.url, **walk)
+    options: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
+    with serve_script(script) as server, pytest.raises(HfscanError, match=r"broke off|stopped"):
+        hub.fetch(Scope(), endpoint=server.url, **options)
 
 
-def mirror(original: str):
-    """A mirror that passes on links to the original Hub."""
+def make_mirror(original: str):
+    """Return a script of a mirror that passes on links to the original Hub."""
 
     def script(server: RawServer, send: Send, target: str) -> None:
         body = PAGE if "cursor" not in target else b"[]"
         link = f'Link: <{original}{target.removeprefix("/hf")}&cursor=x>; rel="next"'
-        send(answer(body, link) if body == PAGE else answer(body))
+        send(make_response(body, link) if body == PAGE else make_response(body))
 
     return script
 
 
 @pytest.mark.parametrize("original", ["https://huggingface.co", "http://localhost:9", "//other"])
-def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) -> None:
-    walk: dict[str, Any] = {
+def test_fetch_follows_a_mirror_only_on_request(tmp_path: Path, original: str) -> None:
+    options: dict[str, Any] = {
         "journal": tmp_path,
         "retry_policy": RETRY,
         "token": "hf_secret",
         "workers": 1,
     }
-    with serving(mirror(original)) as server:
+    with serve_script(make_mirror(original)) as server:
         for endpoint in (server.url, f"{server.url}/hf"):
             with pytest.raises(InvalidResponseError, match=r"does not follow.*--rewrite-links"):
-                hub.fetch(Scope(), endpoint=endpoint, **walk)
-            with hub.fetch(Scope(), endpoint=endpoint, rewrite_links=True, **walk) as result:
+                hub.fetch(Scope(), endpoint=endpoint, **options)
+            with hub.fetch(Scope(), endpoint=endpoint, rewrite_links=True, **options) as result:
                 assert result.models == 3
                 assert result.is_complete
         assert any(
@@ -256,10 +262,10 @@ def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) ->
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        (dripping_body, r"took too long for one response \(2 attempts\)"),
+        (drip_body, r"took too long for one response \(2 attempts\)"),
         (
             lambda _, send, __: send(
-                answer(b"", "retry-after: 99999", status="429 Too Many Requests")
+                make_response(b"", "retry-after: 99999", status="429 Too Many Requests")
             ),
             r"asks to wait 100000 s \(after 1 attempt\)",
         ),
@@ -267,14 +273,14 @@ def test_fetch_follows_a_mirror_only_when_told(tmp_path: Path, original: str) ->
 )
 @pytest.mark.parametrize("is_resumable", [True, False])
 def test_client_says_continue_only_if_resumable(script, reason, is_resumable) -> None:
-    later = r"again" if script is dripping_body else r"again later"
+    time_advice = r"again" if script is drip_body else r"again later"
     purpose = r" to continue" if is_resumable else ""
     with (
-        serving(script) as server,
+        serve_script(script) as server,
         HubClient(server.url, retry_policy=RETRY, is_resumable=is_resumable) as client,
         pytest.raises(
             HubUnreachableError,
-            match=rf"{reason}\. Run the same command {later}{purpose}\.$",
+            match=rf"{reason}\. Run the same command {time_advice}{purpose}\.$",
         ),
     ):
         client.get(server.url, lambda response: response)
@@ -283,10 +289,10 @@ def test_client_says_continue_only_if_resumable(script, reason, is_resumable) ->
 def test_client_follows_no_link_with_credentials() -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
         link = server.url.replace("//", "//user:S3CRET@")
-        send(answer(PAGE, f'link: <{link}/api/models?cursor=x>; rel="next"'))
+        send(make_response(PAGE, f'link: <{link}/api/models?cursor=x>; rel="next"'))
 
-    with serving(script) as server, HubClient(server.url, retry_policy=RETRY) as client:
-        with pytest.raises(InvalidResponseError, match="with a user name or password") as caught:
+    with serve_script(script) as server, HubClient(server.url, retry_policy=RETRY) as client:
+        with pytest.raises(InvalidResponseError, match="with a user name or password") as excinfo:
             client.get(server.url, lambda response: response)
         assert len(server.targets) == 1
-    assert "S3CRET" not in str(caught.value)
+    assert "S3CRET" not in str(excinfo.value)

@@ -1,5 +1,6 @@
 """`Link` headers are parsed as RFC 8288 states; a missing link does not end a fetch."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,14 +8,15 @@ from typing import Any
 
 import pytest
 from fetching import RETRY
-from servers import Lister, models, serving
+from servers import Lister, make_models, make_response, serve_script
 
 from hfscan import hub
 from hfscan.errors import InvalidResponseError
+from hfscan.hub import cursor
 from hfscan.hub.transport import find_next_link
 from hfscan.scope import Scope
 
-ROWS = models(25)
+ROWS = make_models(25)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ ROWS = models(25)
         ['<http://h/n?c=1>;; crossorigin; rel="next"'],
     ],
 )
-def test_next_target_reads_every_spelling(headers: list[str]) -> None:
+def test_next_link_is_read_in_every_spelling(headers: list[str]) -> None:
     assert find_next_link(headers) == "http://h/n?c=1"
 
 
@@ -53,7 +55,7 @@ def test_next_target_reads_every_spelling(headers: list[str]) -> None:
         ("", None),
     ],
 )
-def test_next_target_takes_no_other_link(header: str, target: str | None) -> None:
+def test_other_links_are_not_followed(header: str, target: str | None) -> None:
     assert find_next_link([header]) == target
 
 
@@ -70,10 +72,10 @@ def test_next_target_takes_no_other_link(header: str, target: str | None) -> Non
     ],
 )
 @pytest.mark.parametrize("workers", [1, 2])
-def test_fetch_lists_all_models_whatever_the_link(
+def test_fetch_lists_all_models_for_any_link(
     tmp_path: Path, link: Callable[[str], Sequence[str]], workers: int
 ) -> None:
-    with serving(Lister(ROWS, 5, link)) as server:
+    with serve_script(Lister(ROWS, 5, link)) as server:
         result = hub.fetch(
             Scope(), endpoint=server.url, token=None, journal=tmp_path, retry_policy=RETRY,
             workers=workers,
@@ -84,54 +86,55 @@ def test_fetch_lists_all_models_whatever_the_link(
 
 
 @pytest.mark.parametrize("rows", [5, 25])
-def test_fetch_of_an_unprovable_end_is_not_complete(tmp_path: Path, rows: int) -> None:
+def test_fetch_without_proven_end_is_incomplete(tmp_path: Path, rows: int) -> None:
     """No link, and cursors that are ignored: the end of the list cannot be proven."""
-    with serving(Lister(models(rows), 5, uses_cursors=False)) as server:
-        scope = Scope(until=datetime(2030, 1, 1, tzinfo=UTC))  # walked from one end alone
-        walk: dict[str, Any] = {
+    with serve_script(Lister(make_models(rows), 5, uses_cursors=False)) as server:
+        scope = Scope(until=datetime(2030, 1, 1, tzinfo=UTC))  # fetched from one end only
+        options: dict[str, Any] = {
             "endpoint": server.url,
             "token": None,
             "journal": tmp_path,
             "retry_policy": RETRY,
         }
-        for _ in range(2):  # the journal keeps it
-            with hub.fetch(scope, **walk) as result:
+        for _ in range(2):  # the second time from the journal
+            with hub.fetch(scope, **options) as result:
                 assert result.models == 5
                 assert not result.is_complete
                 assert result.unproven_end == "listed models that it had listed before"
 
 
-def test_fetch_from_both_ends_of_an_unprovable_list(tmp_path: Path) -> None:
+def test_fetch_from_both_ends_without_proven_end(tmp_path: Path) -> None:
     for rows, complete in ((8, True), (25, False)):
-        with serving(Lister(models(rows), 5, uses_cursors=False)) as server:
-            walk: dict[str, Any] = {
+        with serve_script(Lister(make_models(rows), 5, uses_cursors=False)) as server:
+            options: dict[str, Any] = {
                 "endpoint": server.url,
                 "token": None,
                 "journal": tmp_path,
                 "retry_policy": RETRY,
             }
-            with hub.fetch(Scope(), **walk) as result:
-                assert result.is_complete is complete  # where the two ends meet, nothing is missing
+            with hub.fetch(Scope(), **options) as result:
+                assert result.is_complete is complete  # complete where the two ends meet
                 assert result.models == (8 if complete else 10)
 
 
 def test_fetch_changed_continues_without_a_link(tmp_path: Path) -> None:
     since = datetime(2024, 1, 1, tzinfo=UTC)
     rows = [
-        row | {"lastModified": f"2024-02-{28 - n:02}T00:00:00.000Z"} for n, row in enumerate(ROWS)
+        row | {"lastModified": f"2024-02-{28 - number:02}T00:00:00.000Z"}
+        for number, row in enumerate(ROWS)
     ]
 
     class Changes(Lister):
         def __call__(self, server, send, target) -> None:
-            from servers import answer, cursor, json
+            boundary = cursor.boundary_id(target) if self.uses_cursors else None
+            first = next(
+                (number + 1 for number, row in enumerate(rows) if row["_id"] == boundary), 0
+            )
+            send(make_response(json.dumps(rows[first : first + 5]).encode()))
 
-            after = cursor.boundary_id(target) if self.uses_cursors else None
-            start = next((n + 1 for n, row in enumerate(rows) if row["_id"] == after), 0)
-            send(answer(json.dumps(rows[start : start + 5]).encode()))
-
-    walk: dict[str, Any] = {"token": None, "folder": tmp_path, "retry_policy": RETRY}
-    with serving(Changes(rows, 5)) as server:
-        assert hub.fetch_changed_models(since, endpoint=server.url, **walk).models == len(rows)
-    endless = serving(Changes(rows, 5, uses_cursors=False))
+    options: dict[str, Any] = {"token": None, "folder": tmp_path, "retry_policy": RETRY}
+    with serve_script(Changes(rows, 5)) as server:
+        assert hub.fetch_changed_models(since, endpoint=server.url, **options).models == len(rows)
+    endless = serve_script(Changes(rows, 5, uses_cursors=False))
     with endless as server, pytest.raises(InvalidResponseError, match="full crawl"):
-        hub.fetch_changed_models(since, endpoint=server.url, **walk)
+        hub.fetch_changed_models(since, endpoint=server.url, **options)

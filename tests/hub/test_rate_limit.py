@@ -16,23 +16,30 @@ class Clock:
         return self.now
 
 
-def served(
-    requests: int, *, quota: int, window: int, start: float, latency: float, others: int = 0
+def simulate_requests(
+    requests: int, *, quota: int, window: int, start: float, latency: float, other_requests: int = 0
 ) -> tuple[dict[int, int], float]:
-    """Ask a Hub with fixed windows `requests` times; return requests per window and the time."""
+    """Send requests to a Hub with fixed windows; return the number per window, and the seconds."""
     clock = Clock()
     clock.now += start
-    begin = clock.now
+    start_time = clock.now
     limiter = RateLimiter(clock=clock)
-    used: dict[int, int] = {}
+    request_counts: dict[int, int] = {}
     for _ in range(requests):
         clock.now += limiter.delay()
-        number = int(clock.now // window)
-        used[number] = used.get(number, 0) + 1
-        left = math.floor((number + 1) * window - clock.now)
-        limiter.update(RateLimitInfo(max(0, quota - used[number] - others), left, quota, window))
+        window_number = int(clock.now // window)
+        request_counts[window_number] = request_counts.get(window_number, 0) + 1
+        seconds_left = math.floor((window_number + 1) * window - clock.now)
+        limiter.update(
+            RateLimitInfo(
+                max(0, quota - request_counts[window_number] - other_requests),
+                seconds_left,
+                quota,
+                window,
+            )
+        )
         clock.now += latency
-    return used, clock.now - begin
+    return request_counts, clock.now - start_time
 
 
 @given(
@@ -44,23 +51,27 @@ def served(
 def test_limiter_keeps_its_share_of_every_window(
     quota: int, window: int, start: float, latency: float
 ) -> None:
-    used, _ = served(3 * quota, quota=quota, window=window, start=start, latency=latency)
-    assert max(used.values()) <= math.ceil(0.8 * quota)
+    request_counts, _ = simulate_requests(
+        3 * quota, quota=quota, window=window, start=start, latency=latency
+    )
+    assert max(request_counts.values()) <= math.ceil(0.8 * quota)
 
 
 def test_a_long_crawl_uses_its_share() -> None:
-    _, seconds = served(3_200, quota=500, window=300, start=0, latency=0.1)
+    _, seconds = simulate_requests(3_200, quota=500, window=300, start=0, latency=0.1)
     assert seconds == pytest.approx(3_200 / 400 * 300, rel=0.05)
 
 
 def test_a_small_crawl_does_not_wait() -> None:
-    _, seconds = served(50, quota=500, window=300, start=0, latency=0)
+    _, seconds = simulate_requests(50, quota=500, window=300, start=0, latency=0)
     assert seconds == 0
 
 
-def test_requests_of_others_count() -> None:
-    used, _ = served(300, quota=500, window=300, start=0, latency=0, others=450)
-    assert max(used.values()) <= 50
+def test_requests_of_other_clients_count() -> None:
+    request_counts, _ = simulate_requests(
+        300, quota=500, window=300, start=0, latency=0, other_requests=450
+    )
+    assert max(request_counts.values()) <= 50
 
 
 @pytest.mark.parametrize(
@@ -80,9 +91,16 @@ def test_requests_of_others_count() -> None:
         (None, None, None),
     ],
 )
-def test_headers(state: str | None, policy: str | None, quota: RateLimitInfo | None) -> None:
+def test_rate_limit_headers_are_read(
+    state: str | None, policy: str | None, quota: RateLimitInfo | None
+) -> None:
     headers = {"ratelimit": state, "ratelimit-policy": policy}
-    assert parse_ratelimit_headers({k: v for k, v in headers.items() if v is not None}) == quota
+    assert (
+        parse_ratelimit_headers(
+            {name: value for name, value in headers.items() if value is not None}
+        )
+        == quota
+    )
 
 
 def test_a_spent_quota_without_a_policy_is_waited_for() -> None:

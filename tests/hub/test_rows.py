@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fetching import run_fetch
-from servers import RawServer, Send, answer, models, serving
+from servers import RawServer, Send, make_models, make_response, serve_script
 
 from hfscan import hub
 from hfscan.errors import InvalidResponseError
@@ -18,7 +18,7 @@ from hfscan.store import Store, list_snapshots
 from hfscan.store.dump.shapes import LARGEST_OBJECT
 
 RETRY = RetryPolicy(wait_initial=0.01, wait_max=0.02, read_timeout=5)
-GOOD = models(4)
+GOOD = make_models(4)
 ID = "64" + "0" * 22
 
 BAD = {
@@ -47,17 +47,17 @@ BAD = {
 }
 
 
-def page(bad: str, place: int) -> bytes:
+def make_page(bad_row: str, index: int) -> bytes:
     rows = [json.dumps(row, separators=(",", ":")) for row in GOOD]
-    rows.insert(place, bad)
+    rows.insert(index, bad_row)
     return f"[{','.join(rows)}]".encode("utf-8", "surrogateescape")
 
 
-@pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.parametrize("index", [0, 2, 4])
 @pytest.mark.parametrize("name", [*BAD])
-def test_read_rows_leaves_a_bad_row_out(name: str, place: int) -> None:
-    bad, reason = BAD[name]
-    rows = read_rows(page(bad, place))
+def test_read_rows_leaves_a_bad_row_out(name: str, index: int) -> None:
+    bad_row, reason = BAD[name]
+    rows = read_rows(make_page(bad_row, index))
     assert rows.skipped == {reason: 1}
     assert rows.ids == [row["_id"] for row in GOOD]
     assert json.loads(rows.body) == GOOD
@@ -82,16 +82,16 @@ def test_largest_row_is_what_readers_take() -> None:
 
 @pytest.mark.parametrize("name", [*BAD])
 def test_crawl_stores_all_models_but_the_bad_row(tmp_path: Path, name: str) -> None:
-    bad, reason = BAD[name]
+    bad_row, reason = BAD[name]
 
     def script(server: RawServer, send: Send, target: str) -> None:
-        send(answer(page(bad, 2) if "cursor" not in target else b"[]"))
+        send(make_response(make_page(bad_row, 2) if "cursor" not in target else b"[]"))
 
-    with serving(script) as server:
-        crawled = crawl(
+    with serve_script(script) as server:
+        result = crawl(
             Scope(), endpoint=server.url, token=None, db=tmp_path / "h.duckdb", workers=1
         )
-    assert crawled.fetched.skipped_rows == {reason: 1}
+    assert result.fetched.skipped_rows == {reason: 1}
     with Store.open(tmp_path / "h.duckdb") as store:
         (snapshot,) = list_snapshots(store)
         ids = store.execute("SELECT _id FROM models_in(1) ORDER BY _id").fetchall()
@@ -103,10 +103,10 @@ def test_fetch_ends_beyond_a_bad_last_row(tmp_path: Path) -> None:
     """The last page holds nothing but a bad row, again and again."""
 
     def script(server: RawServer, send: Send, target: str) -> None:
-        bad = b'[{"_id":null,"id":"a/b"}]'
-        send(answer(bad if "cursor" in target else json.dumps(GOOD).encode()))
+        bad_row = b'[{"_id":null,"id":"a/b"}]'
+        send(make_response(bad_row if "cursor" in target else json.dumps(GOOD).encode()))
 
-    with serving(script) as server:
+    with serve_script(script) as server:
         result = run_fetch(server, tmp_path, retry_policy=RETRY, workers=1)
         assert result.models == len(GOOD)
         assert result.skipped_rows == {"without a valid _id": 1}
@@ -116,19 +116,25 @@ def test_fetch_ends_beyond_a_bad_last_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", [b"[1,2,3]", b'[{"name":"x"}]', b'["a"]', b"[[]]"])
 def test_fetch_refuses_a_list_of_something_else(tmp_path: Path, body: bytes) -> None:
     def script(server: RawServer, send: Send, target: str) -> None:
-        send(answer(body))
+        send(make_response(body))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
-    with serving(script) as server, pytest.raises(InvalidResponseError, match="no page of models"):
-        hub.fetch(Scope(), endpoint=server.url, **walk)
+    options: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
+    with (
+        serve_script(script) as server,
+        pytest.raises(InvalidResponseError, match="no page of models"),
+    ):
+        hub.fetch(Scope(), endpoint=server.url, **options)
 
 
 def test_fetch_still_refuses_a_wrong_order(tmp_path: Path) -> None:
     rows = [GOOD[0], {"_id": None, "id": "a/b"}, GOOD[2], GOOD[1]]
 
     def script(server: RawServer, send: Send, target: str) -> None:
-        send(answer(json.dumps(rows).encode()))
+        send(make_response(json.dumps(rows).encode()))
 
-    walk: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
-    with serving(script) as server, pytest.raises(InvalidResponseError, match="against the order"):
-        hub.fetch(Scope(), endpoint=server.url, **walk)
+    options: dict[str, Any] = {"token": None, "journal": tmp_path, "retry_policy": RETRY}
+    with (
+        serve_script(script) as server,
+        pytest.raises(InvalidResponseError, match="against the order"),
+    ):
+        hub.fetch(Scope(), endpoint=server.url, **options)

@@ -12,7 +12,7 @@ from hfscan import __version__
 from hfscan.hub.client import HubClient
 
 
-class Listening(FakeHub):
+class RecordingHub(FakeHub):
     user_agent = ""
 
     def answer(self, method, target, headers, address, body=b""):
@@ -21,30 +21,30 @@ class Listening(FakeHub):
 
 
 def read_user_agent() -> str:
-    hub = Listening(Population.synthetic(3, seed=1))
+    hub = RecordingHub(Population.synthetic(3, seed=1))
     with hub, HubClient(hub.url) as client:
-        client.get(f"{hub.url}/api/models", lambda answer: answer)
+        client.get(f"{hub.url}/api/models", lambda response: response)
         return hub.user_agent
 
 
 def test_name_version_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    about = Message()
-    about["Project-URL"] = "Snapshot, https://project.example/hfscan"
-    about["Project-URL"] = "Changes, https://project.example/changes"
-    monkeypatch.setattr(metadata, "metadata", lambda name: about)
+    package_metadata = Message()
+    package_metadata["Project-URL"] = "Snapshot, https://project.example/hfscan"
+    package_metadata["Project-URL"] = "Changes, https://project.example/changes"
+    monkeypatch.setattr(metadata, "metadata", lambda name: package_metadata)
     assert read_user_agent() == (
         f"hfscan/{__version__}; python/{platform.python_version()}; +https://project.example/hfscan"
     )
 
 
 def test_placeholder_address_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    about = Message()
-    about["Project-URL"] = "Snapshot, https://github.com/OWNER/hfscan"
-    monkeypatch.setattr(metadata, "metadata", lambda name: about)
+    package_metadata = Message()
+    package_metadata["Project-URL"] = "Snapshot, https://github.com/OWNER/hfscan"
+    monkeypatch.setattr(metadata, "metadata", lambda name: package_metadata)
     assert read_user_agent() == f"hfscan/{__version__}; python/{platform.python_version()}"
 
 
-def test_who_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_agent_names_the_calling_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_USER_AGENT_ORIGIN", "census of M\u00fcnster\r\nX: y")
     assert read_user_agent().endswith("; origin/census of M?nster??X: y")
     assert httpx.Headers({"user-agent": read_user_agent()})

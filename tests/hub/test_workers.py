@@ -5,8 +5,6 @@ import random
 import re
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -16,8 +14,7 @@ import fetching
 import msgspec
 import pytest
 from processes import run_hfscan
-from servers import RawServer, Send, answer
-from servers import serving as serving_script
+from servers import RawServer, Send, make_response, serve_script
 from testhub import FakeHub, Faults, Population
 
 from hfscan import hub
@@ -28,22 +25,20 @@ POPULATION = Population.synthetic(1_000, seed=3)
 IDS = list(POPULATION.ids)
 
 
-@contextmanager
-def serving(population: Population = POPULATION, **more: Any) -> Iterator[FakeHub]:
-    with FakeHub(population, **{"quota": None, "page_size": 10} | more) as server:
-        yield server
+def start_hub(population: Population = POPULATION, **options: Any) -> FakeHub:
+    return FakeHub(population, **{"quota": None, "page_size": 10} | options)
 
 
-def run_fetch(server: FakeHub, root: Path, **more: Any) -> hub.FetchResult:
-    return fetching.run_fetch(server, root / "journal", saved_cursors=root / "cursors", **more)
+def run_fetch(server: FakeHub, root: Path, **options: Any) -> hub.FetchResult:
+    return fetching.run_fetch(server, root / "journal", saved_cursors=root / "cursors", **options)
 
 
-def models(result: hub.FetchResult) -> list[dict[str, Any]]:
-    return sorted(fetching.fetched_models(result), key=lambda model: model["_id"])
+def read_models(result: hub.FetchResult) -> list[dict[str, Any]]:
+    return sorted(fetching.read_models(result), key=lambda model: model["_id"])
 
 
-def ids(result: hub.FetchResult) -> list[str]:
-    return [model["_id"] for model in models(result)]
+def read_ids(result: hub.FetchResult) -> list[str]:
+    return [model["_id"] for model in read_models(result)]
 
 
 def save_cursors(server: FakeHub, root: Path, workers: int = 1) -> None:
@@ -56,12 +51,12 @@ def save_cursors(server: FakeHub, root: Path, workers: int = 1) -> None:
 
 def copy_cursors(root: Path, server: FakeHub, other: FakeHub) -> None:
     """Save the cursors of one server for another server."""
-    known = SavedCursors.load(root / "cursors", server.url)
-    assert known is not None
-    msgspec.structs.replace(known, endpoint=other.url).save(root / "cursors")
+    saved_cursors = SavedCursors.load(root / "cursors", server.url)
+    assert saved_cursors is not None
+    msgspec.structs.replace(saved_cursors, endpoint=other.url).save(root / "cursors")
 
 
-def cursors(server: FakeHub) -> list[str]:
+def list_cursors(server: FakeHub) -> list[str]:
     values = (
         parse_qs(urlsplit(request.target).query).get("cursor", [""])[0]
         for request in server.requests
@@ -70,23 +65,23 @@ def cursors(server: FakeHub) -> list[str]:
 
 
 def test_two_workers_meet(tmp_path: Path) -> None:
-    with serving(latency=0.005) as server:
+    with start_hub(latency=0.005) as server:
         result = run_fetch(server, tmp_path, workers=2)
-        assert ids(result) == IDS
+        assert read_ids(result) == IDS
         assert result.models == len(IDS)
-        up = sum("direction=1" in request.target for request in server.requests)
-        assert 20 < up < 80
-        # a page at the meeting, and one for what was created meanwhile
+        ascending = sum("direction=1" in request.target for request in server.requests)
+        assert 20 < ascending < 80
+        # plus a page where they meet, and one for models created meanwhile
         assert len(server.requests) <= 100 + 3
 
 
 @pytest.mark.parametrize("workers", [3, 8, 32])
 @pytest.mark.parametrize("earlier", [1, 2])
 def test_workers_start_at_saved_cursors(tmp_path: Path, workers: int, earlier: int) -> None:
-    with serving(latency=0.002) as server:
+    with start_hub(latency=0.002) as server:
         save_cursors(server, tmp_path, earlier)
         result = run_fetch(server, tmp_path, workers=workers)
-        assert ids(result) == IDS
+        assert read_ids(result) == IDS
         assert result.workers in (workers, workers + 1)
         assert len(server.requests) <= 100 + 2 * workers
         if earlier == 1:
@@ -94,55 +89,57 @@ def test_workers_start_at_saved_cursors(tmp_path: Path, workers: int, earlier: i
         assert result.saved_cursors is not None
         result.saved_cursors.save(tmp_path / "cursors")
         result.discard()
-        assert ids(run_fetch(server, tmp_path, workers=5)) == IDS
+        assert read_ids(run_fetch(server, tmp_path, workers=5)) == IDS
 
 
 def test_saved_cursors_are_the_hubs_in_order(tmp_path: Path) -> None:
-    with serving() as server:
+    with start_hub() as server:
         run_fetch(server, tmp_path, workers=1)
-        issued = set(cursors(server))
+        issued = set(list_cursors(server))
         save_cursors(server, tmp_path)
-        saved = SavedCursors.load(tmp_path / "cursors", server.url)
-        assert saved is not None
-        assert {b64decode(point.cursor).decode() for point in saved.cursors} <= issued
-        assert [point.id for point in saved.cursors] == IDS[9:-1:10]
+        saved_cursors = SavedCursors.load(tmp_path / "cursors", server.url)
+        assert saved_cursors is not None
+        assert {b64decode(point.cursor).decode() for point in saved_cursors.cursors} <= issued
+        assert [point.id for point in saved_cursors.cursors] == IDS[9:-1:10]
         assert SavedCursors.load(tmp_path / "cursors", "http://other") is None
         data = (tmp_path / "cursors").read_bytes()
-        for damaged in (b"", b"{", data[:-9], data.replace(b"6", b"7", 1)):
-            (tmp_path / "cursors").write_bytes(damaged)
+        for content in (b"", b"{", data[:-9], data.replace(b"6", b"7", 1)):
+            (tmp_path / "cursors").write_bytes(content)
             assert SavedCursors.load(tmp_path / "cursors", server.url) is None
-        assert ids(run_fetch(server, tmp_path, workers=8)) == IDS  # two walkers, then
+        assert (
+            read_ids(run_fetch(server, tmp_path, workers=8)) == IDS
+        )  # from both ends, without saved cursors
 
 
 def test_short_crawl_saves_no_cursors(tmp_path: Path) -> None:
-    with serving(page_size=100) as server:
+    with start_hub(page_size=100) as server:
         assert run_fetch(server, tmp_path).saved_cursors is None
 
 
 class CursorIgnoringHub(FakeHub):
     """Ignores the cursors of earlier crawls and starts at the end of the list."""
 
-    fresh: frozenset[str] = frozenset()
+    own_cursors: frozenset[str] = frozenset()
 
     def answer(self, method: str, target: str, *rest: Any) -> Any:
-        issued = re.search(r"cursor=([^&]+)", target)
-        if issued and issued[1] not in self.fresh:
-            target = target.replace(f"&cursor={issued[1]}", "")
-        answer = super().answer(method, target, *rest)
-        new = re.search(r"cursor=([^&>]+)", answer.headers.get("link", ""))
-        if new:
-            self.fresh |= {new[1]}
-        return answer
+        match = re.search(r"cursor=([^&]+)", target)
+        if match and match[1] not in self.own_cursors:
+            target = target.replace(f"&cursor={match[1]}", "")
+        response = super().answer(method, target, *rest)
+        issued_match = re.search(r"cursor=([^&>]+)", response.headers.get("link", ""))
+        if issued_match:
+            self.own_cursors |= {issued_match[1]}
+        return response
 
 
 def test_ignored_cursor_falls_back_to_one_worker(tmp_path: Path) -> None:
-    with serving() as server:
+    with start_hub() as server:
         save_cursors(server, tmp_path)
         with (other := CursorIgnoringHub(POPULATION, quota=None, page_size=10)):
             copy_cursors(tmp_path, server, other)
-            other.fresh = frozenset()
+            other.own_cursors = frozenset()
             result = run_fetch(other, tmp_path, workers=4)
-            assert ids(result) == IDS
+            assert read_ids(result) == IDS
             assert result.workers == 1
 
 
@@ -152,50 +149,50 @@ def test_refused_cursor_falls_back_to_one_worker(tmp_path: Path) -> None:
             forged = b64encode(b'{"_id":{"$gt":"%s"}}' % IDS[499].encode()).decode().rstrip("=")
             return super().pick(target) if forged in target else None
 
-    with serving() as server:
+    with start_hub() as server:
         save_cursors(server, tmp_path)
         server.faults = Refusing({"bad-cursor": 1.0}, most=4)
         result = run_fetch(server, tmp_path, workers=2 + 2)
-        assert ids(result) == IDS
+        assert read_ids(result) == IDS
         assert result.workers == 1
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_workers_agree_while_models_change(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     population = Population.synthetic(600, seed=seed)
-    before = list(population.ids)
-    untouched = set(chance.sample(before, 300))
-    others = sorted(set(before) - untouched)
-    created = [f"7{number:023x}" for number in range(3)]
+    initial_ids = list(population.ids)
+    unchanged_ids = set(rng.sample(initial_ids, 300))
+    changing_ids = sorted(set(initial_ids) - unchanged_ids)
+    new_ids = [f"7{number:023x}" for number in range(3)]
 
     def change(state: hub.Progress) -> None:
-        for id_ in chance.sample(others, 5):
+        for id_ in rng.sample(changing_ids, 5):
             if population.get(id_) is not None:
-                if chance.random() < 0.5:
+                if rng.random() < 0.5:
                     population.delete(id_)
                 else:
                     population.edit(id_, id=f"moved/{id_}", likes=state.pages)
         if state.pages in (4, 9, 14):
-            new = created[(state.pages - 4) // 5]
-            population.put({"_id": new, "id": f"new/{new}"})
+            new_id = new_ids[(state.pages - 4) // 5]
+            population.put({"_id": new_id, "id": f"new/{new_id}"})
 
-    with serving(population) as server:
+    with start_hub(population) as server:
         workers = 2 if seed < 3 else 5
         if workers > 2:
             save_cursors(server, tmp_path)
-        result_ids = ids(run_fetch(server, tmp_path, workers=workers, progress=change))
+        result_ids = read_ids(run_fetch(server, tmp_path, workers=workers, progress=change))
         assert len(result_ids) == len(set(result_ids))
-        assert untouched <= set(result_ids) <= {*before, *created}
+        assert unchanged_ids <= set(result_ids) <= {*initial_ids, *new_ids}
         if workers == 2:
-            assert set(created) <= set(result_ids)
-        # what still exists was never hidden by what came and went
-        assert set(population.ids) - set(created) <= set(result_ids)
+            assert set(new_ids) <= set(result_ids)
+        # models added and deleted meanwhile hide no other model
+        assert set(population.ids) - set(new_ids) <= set(result_ids)
 
 
 @pytest.mark.parametrize("workers", [2, 6])
 def test_interrupted_workers_repeat_no_finished_page(tmp_path: Path, workers: int) -> None:
-    with serving(latency=0.002) as server:
+    with start_hub(latency=0.002) as server:
         if workers > 2:
             save_cursors(server, tmp_path)
         stops = (7, 20, 21, 60)
@@ -203,18 +200,18 @@ def test_interrupted_workers_repeat_no_finished_page(tmp_path: Path, workers: in
             with pytest.raises(fetching.Stop):
                 run_fetch(server, tmp_path, workers=workers, progress=fetching.stop_at(pages))
         result = run_fetch(server, tmp_path, workers=workers)
-        assert ids(result) == IDS
+        assert read_ids(result) == IDS
         targets = Counter(request.target for request in server.requests)
-        again = sum(targets.values()) - len(targets)
-        assert again <= workers * (len(stops) + 1)  # those under way when it ended
+        repeats = sum(targets.values()) - len(targets)
+        assert repeats <= workers * (len(stops) + 1)  # requests in flight at each interruption
 
 
 def test_a_damaged_page_is_fetched_again(tmp_path: Path) -> None:
-    with serving(latency=0.002) as server:
+    with start_hub(latency=0.002) as server:
         result = run_fetch(server, tmp_path, workers=2)
-        for place in (3, -3):
-            result.pages[place].write_bytes(b"damaged")
-            assert ids(run_fetch(server, tmp_path, workers=2)) == IDS
+        for index in (3, -3):
+            result.pages[index].write_bytes(b"damaged")
+            assert read_ids(run_fetch(server, tmp_path, workers=2)) == IDS
 
 
 class Meeting(Faults):
@@ -243,45 +240,45 @@ class Meeting(Faults):
 def test_damage_where_two_workers_met_leaves_no_gap(tmp_path: Path) -> None:
     population = Population.synthetic(23, seed=3)
     meeting = Meeting()
-    with serving(population, faults=meeting) as server:
+    with start_hub(population, faults=meeting) as server:
         result = run_fetch(server, tmp_path, workers=2, progress=meeting.progress)
         assert meeting.written_below.is_set()
         intact = {file.name: file.read_bytes() for file in result.journal.folder.iterdir()}
         pages = [name for name in intact if name.endswith(".gz")]
         assert len(pages) > len(result.pages)  # the late page had nothing new
-        for lost in [*itertools.combinations(pages, 1), *itertools.combinations(pages, 2)]:
+        for damaged in [*itertools.combinations(pages, 1), *itertools.combinations(pages, 2)]:
             for name, body in intact.items():
-                (result.journal.folder / name).write_bytes(b"" if name in lost else body)
-            assert ids(run_fetch(server, tmp_path, workers=2)) == list(population.ids), lost
+                (result.journal.folder / name).write_bytes(b"" if name in damaged else body)
+            assert read_ids(run_fetch(server, tmp_path, workers=2)) == list(population.ids), damaged
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_damage_during_changes_leaves_no_gap(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     population = Population.synthetic(400, seed=seed)
-    with serving(population) as server:
+    with start_hub(population) as server:
         result = run_fetch(server, tmp_path, workers=2)
         for _ in range(3):
-            for id_ in chance.sample(list(population.ids), 30):
+            for id_ in rng.sample(list(population.ids), 30):
                 population.delete(id_)
-            for page in chance.sample(result.pages, 3):
+            for page in rng.sample(result.pages, 3):
                 page.write_bytes(b"")
             manifest = result.pages[0].with_name("pages.jsonl")
             lines = manifest.read_bytes().splitlines(keepends=True)
             for _ in range(3):
-                lines[chance.randrange(len(lines))] = b"damaged\n"
+                lines[rng.randrange(len(lines))] = b"damaged\n"
             manifest.write_bytes(b"".join(lines))
             result = run_fetch(server, tmp_path, workers=2)
-            assert set(population.ids) <= set(ids(result))
+            assert set(population.ids) <= set(read_ids(result))
 
 
 def test_failure_of_one_worker_is_one_error(tmp_path: Path) -> None:
-    with serving() as server:
+    with start_hub() as server:
         server.faults = Faults({"foreign-link": 0.2}, most=1_000)
         with pytest.raises(InvalidResponseError, match="does not follow"):
             run_fetch(server, tmp_path, workers=2)
         server.faults = Faults()
-        assert ids(run_fetch(server, tmp_path, workers=2)) == IDS
+        assert read_ids(run_fetch(server, tmp_path, workers=2)) == IDS
 
 
 def test_failure_does_not_wait_for_another_worker(tmp_path: Path) -> None:
@@ -290,13 +287,13 @@ def test_failure_does_not_wait_for_another_worker(tmp_path: Path) -> None:
 
     def script(server: RawServer, send: Send, target: str) -> None:
         if "direction=-1" in target:
-            send(answer(b"{}", "retry-after: 600", status="503 Busy"))
+            send(make_response(b"{}", "retry-after: 600", status="503 Busy"))
             is_asked_to_wait.set()
         else:
             is_asked_to_wait.wait(10)
-            send(answer(b"{}", status="403 Forbidden"))
+            send(make_response(b"{}", status="403 Forbidden"))
 
-    with serving_script(script) as server:
+    with serve_script(script) as server:
         code, _, err = run_hfscan(tmp_path, "crawl", "--workers", 2, "--endpoint", server.url)
     assert code == HubRefusedError.exit_code, err
     assert is_asked_to_wait.is_set()
@@ -306,18 +303,18 @@ def test_failure_does_not_wait_for_another_worker(tmp_path: Path) -> None:
 def test_workers_survive_random_faults(tmp_path: Path, seed: int) -> None:
     kinds = ["500", "502", "429-other", "error-object", "reset", "truncated", "truncated-json",
         "short-page", "repeated-row", "empty-last-page"]  # fmt: skip
-    with serving(page_size=20) as server:
+    with start_hub(page_size=20) as server:
         save_cursors(server, tmp_path)
         server.faults = Faults(dict.fromkeys(kinds, 0.05), seed=seed, most=3)
-        assert ids(run_fetch(server, tmp_path, workers=4)) == IDS
+        assert read_ids(run_fetch(server, tmp_path, workers=4)) == IDS
         server.faults = Faults(dict.fromkeys(kinds, 0.05), seed=seed + 10, most=3)
-        assert ids(run_fetch(server, tmp_path, workers=2, resume=False)) == IDS
+        assert read_ids(run_fetch(server, tmp_path, workers=2, resume=False)) == IDS
 
 
 def test_workers_share_the_quota(tmp_path: Path) -> None:
-    with serving(page_size=20) as server:
+    with start_hub(page_size=20) as server:
         save_cursors(server, tmp_path)
-    with serving(page_size=20, quota=20, window=1) as strict:
-        copy_cursors(tmp_path, server, strict)
-        assert ids(run_fetch(strict, tmp_path, workers=6)) == IDS
-        assert {request.status for request in strict.requests} == {200}
+    with start_hub(page_size=20, quota=20, window=1) as limited_server:
+        copy_cursors(tmp_path, server, limited_server)
+        assert read_ids(run_fetch(limited_server, tmp_path, workers=6)) == IDS
+        assert {request.status for request in limited_server.requests} == {200}

@@ -65,12 +65,12 @@ def test_backend_never_runs_a_pickle_payload(altered, runner, backend, form, tmp
     pytest.importorskip({"onnx": "onnxscript", "flax": "flax"}.get(backend, "torch"))
     folder, marker = altered("bert"), tmp_path / "pwned"
     write_pickle(folder / "pytorch_model.bin", marker, form)
-    with pytest.raises(BackendError) as caught:
+    with pytest.raises(BackendError) as excinfo:
         runner.pool.process(backend, frozenset({"pytorch"} - {backend})).call(
             "open", folder=str(folder), architecture="BertForMaskedLM", origin="pytorch",
             format="bin", load_method="direct", dtype="float32", device="cpu",
         )  # fmt: skip
-    assert not isinstance(caught.value, BackendDiedError)
+    assert not isinstance(excinfo.value, BackendDiedError)
     assert not marker.exists()
 
 

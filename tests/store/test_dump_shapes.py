@@ -170,9 +170,9 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_other_content_is_refused(store, tmp_path, name):
     data, message = REFUSED[name]
-    with pytest.raises(ImportFileError, match=message) as caught:
+    with pytest.raises(ImportFileError, match=message) as excinfo:
         ingest_data(store, tmp_path, name, data)
-    assert name in str(caught.value)
+    assert name in str(excinfo.value)
     assert list_snapshots(store) == []
 
 

@@ -1,12 +1,16 @@
 """Write dumps and import them."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hfscan.scope import Scope
 from hfscan.store import Ingested, NewSnapshot, Store, ingest_files
+
+DAY = datetime(2024, 7, 11, tzinfo=UTC)
+"""The day of a snapshot, unless a test needs another."""
 
 A: dict[str, Any] = {
     "id": "ann/a",
@@ -23,16 +27,29 @@ def encode(value: object, **options: Any) -> bytes:
     return json.dumps(value, **options).encode()
 
 
-def ingest(store: Store, *paths: Path) -> Ingested:
-    """Import files as one snapshot."""
-    day = datetime(2024, 7, 11, tzinfo=UTC)
-    return ingest_files(store, paths, NewSnapshot("import", "dump", Scope(), day, day, None))
+def encode_lines(rows: Iterable[object]) -> bytes:
+    """Return one line of JSON per row."""
+    return b"".join(encode(row) + b"\n" for row in rows)
+
+
+def ingest(store: Store, *paths: Path, day: datetime = DAY, **fields: Any) -> Ingested:
+    """Import files as one snapshot; `fields` are those of NewSnapshot."""
+    fields = {"kind": "import", "origin": "dump", "scope": Scope(), "complete": None} | fields
+    return ingest_files(store, paths, NewSnapshot(observed_from=day, observed_to=day, **fields))
 
 
 def ingest_data(store: Store, tmp_path: Path, name: str, data: bytes) -> Ingested:
     """Import `data` from a new file `name`."""
     (tmp_path / name).write_bytes(data)
     return ingest(store, tmp_path / name)
+
+
+def ingest_models(db: Path, models: Iterable[object], **fields: Any) -> Ingested:
+    """Import models as one snapshot of a database, created if missing, through `dump.json`."""
+    dump = db.with_name("dump.json")
+    dump.write_bytes(encode([*models]))
+    with Store.open(db, write=True) as store:
+        return ingest(store, dump, **fields)
 
 
 def read_rows(store: Store, columns: str = "id, tags, downloads, created_at") -> list[tuple]:

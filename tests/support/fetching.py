@@ -32,26 +32,26 @@ def run_fetch(
     return result
 
 
-def fetched_models(result: hub.FetchResult) -> list[dict[str, Any]]:
+def read_models(result: hub.FetchResult) -> list[dict[str, Any]]:
     """Return the API objects of all pages, in order."""
     pages = (json.loads(gzip.decompress(page.read_bytes())) for page in result.pages)
     return [model for page in pages for model in page]
 
 
-def ids(result: hub.FetchResult) -> list[str]:
+def read_ids(result: hub.FetchResult) -> list[str]:
     """Return the `_id`s of all pages, in order."""
-    return [model["_id"] for model in fetched_models(result)]
+    return [model["_id"] for model in read_models(result)]
 
 
 class Stop(BaseException):
-    """Stands for an interruption of a fetch."""
+    """Represents an interruption of a fetch."""
 
 
 def stop_at(pages: int) -> Callable[[hub.Progress], None]:
     """Return a progress callback that raises Stop when this many pages are fetched."""
 
-    def progress(state: hub.Progress) -> None:
+    def stop(state: hub.Progress) -> None:
         if state.pages == pages:
             raise Stop
 
-    return progress
+    return stop

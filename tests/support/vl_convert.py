@@ -1,7 +1,6 @@
-"""Stand in for vl-convert and keep its drawings in .pytest_cache: many tests draw the same charts.
+"""Replace vl-convert by itself with a cache in .pytest_cache: many tests draw the same charts.
 
-tests/support precedes site-packages on the path of tests and of the processes they start. The real
-module then replaces this one, with caching functions.
+tests/support precedes site-packages on the path of tests and of the processes that they start.
 """
 
 import hashlib
@@ -16,8 +15,8 @@ CACHE = Path(__file__).parents[2] / ".pytest_cache" / "charts"
 VERSION = version("vl-convert-python")
 
 
-def cached(name: str):
-    function = getattr(real, name)
+def cache_calls(name: str):
+    function = getattr(module, name)
 
     def convert(text: str, *arguments, **options) -> str:
         key = repr((VERSION, name, text, arguments, sorted(options.items())))
@@ -37,7 +36,8 @@ spec = PathFinder.find_spec(
 )
 assert spec is not None
 assert spec.loader is not None
-real = sys.modules["vl_convert"] = module_from_spec(spec)
-spec.loader.exec_module(real)
+module = sys.modules["vl_convert"] = module_from_spec(spec)
+spec.loader.exec_module(module)
+# the real module, with cached functions, takes the place of this one
 for name in ("javascript_bundle", "vega_to_svg", "vegalite_to_svg"):
-    setattr(real, name, cached(name))
+    setattr(module, name, cache_calls(name))

@@ -11,11 +11,11 @@ from typing import Any
 from hfscan.fakehub.messages import Request, Response, error_response, json_response
 from hfscan.fakehub.routes import sha1
 
-from .files import blob_id
+from .files import compute_blob_id
 from .messages import range_response
 
 _LARGE = (".parquet", ".arrow", ".zst")
-"""Endings that the Hub's default .gitattributes puts into LFS, those used here."""
+"""File name endings used here that the Hub's default .gitattributes stores in LFS."""
 
 _API = r"/api/datasets/(?P<id>[^/]+/[^/]+)"
 _FILES = r"/datasets/(?P<id>[^/]+/[^/]+)/resolve"
@@ -25,26 +25,26 @@ _FILES = r"/datasets/(?P<id>[^/]+/[^/]+)/resolve"
 class Dataset:
     """A repository: the files of its head, and the messages of its commits, oldest first.
 
-    `tags` maps names to commits, `past` commits to their files.
+    `tags` maps names to commits, `files_by_commit` earlier commits to their files.
     """
 
     private: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
     commits: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
-    past: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    files_by_commit: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
     @property
     def sha(self) -> str:
-        """The head commit."""
+        """Return the head commit."""
         return sha1(repr(self.commits).encode())
 
-    def at(self, revision: str) -> tuple[str, dict[str, bytes]] | None:
+    def find_revision(self, revision: str) -> tuple[str, dict[str, bytes]] | None:
         """Return the commit that a branch, tag or commit names, with its files."""
         sha = self.tags.get(revision, revision)
         if sha in ("main", self.sha):
             return self.sha, self.files
-        return (sha, self.past[sha]) if sha in self.past else None
+        return (sha, self.files_by_commit[sha]) if sha in self.files_by_commit else None
 
 
 class Datasets:
@@ -74,7 +74,7 @@ class Datasets:
         )
 
     def answer(self, request: Request) -> Response | None:
-        """Response a request about datasets; None where it is about something else."""
+        """Return the response to a request about datasets, None for other requests."""
         for method, pattern, route in self._routes:
             match = pattern.fullmatch(request.path)
             if match and method == request.method:
@@ -86,9 +86,9 @@ class Datasets:
         return None
 
     def _create(self, request: Request) -> Response:
-        wanted = json.loads(request.body)
-        name = f"{wanted.get('organization') or request.account}/{wanted['name']}"
-        if wanted.get("type") != "dataset" or _owner(name) != request.account:
+        options = json.loads(request.body)
+        name = f"{options.get('organization') or request.account}/{options['name']}"
+        if options.get("type") != "dataset" or _parse_owner(name) != request.account:
             return error_response(403, "You don't have the rights to create this repository.")
         if name in self.repos:
             url = {
@@ -96,7 +96,7 @@ class Datasets:
                 "url": f"{self.base_url}/{name}",
             }
             return json_response(url, status=409)
-        private = wanted.get("private") or wanted.get("visibility") == "private"
+        private = options.get("private") or options.get("visibility") == "private"
         self.repos[name] = Dataset(bool(private))
         return json_response({"url": f"{self.base_url}/datasets/{name}", "name": name, "id": name})
 
@@ -106,7 +106,7 @@ class Datasets:
         return json_response({"errors": errors, "warnings": []}, status=400 if errors else 200)
 
     def _preupload(self, request: Request, id: str) -> Response:
-        dataset = self._own(request, id)
+        dataset = self._find_writable(request, id)
         if isinstance(dataset, Response):
             return dataset
         return json_response(
@@ -116,7 +116,7 @@ class Datasets:
                         "path": file["path"],
                         "uploadMode": "lfs" if file["path"].endswith(_LARGE) else "regular",
                         "shouldIgnore": False,
-                        **_existing_oid(file["path"], dataset.files.get(file["path"])),
+                        **_format_oid(file["path"], dataset.files.get(file["path"])),
                     }
                     for file in json.loads(request.body)["files"]
                 ]
@@ -124,7 +124,7 @@ class Datasets:
         )
 
     def _batch(self, request: Request, id: str) -> Response:
-        dataset = self._own(request, id)
+        dataset = self._find_writable(request, id)
         if isinstance(dataset, Response):
             return dataset
         objects = []
@@ -145,14 +145,14 @@ class Datasets:
         return json_response({})
 
     def _verify(self, request: Request) -> Response:
-        wanted = json.loads(request.body)
-        body = self._blobs.get(wanted["oid"])
-        if body is None or len(body) != wanted["size"]:
+        expected = json.loads(request.body)
+        body = self._blobs.get(expected["oid"])
+        if body is None or len(body) != expected["size"]:
             return error_response(404, "Object does not exist on the server.")
         return json_response({})
 
     def _commit(self, request: Request, id: str) -> Response:
-        dataset = self._own(request, id)
+        dataset = self._find_writable(request, id)
         if isinstance(dataset, Response):
             return dataset
         files, summary = dict(dataset.files), ""
@@ -175,87 +175,87 @@ class Datasets:
                 return error_response(
                     404, "A file with this name doesn't exist", code="EntryNotFound"
                 )
-        dataset.past[dataset.sha] = dataset.files
+        dataset.files_by_commit[dataset.sha] = dataset.files
         dataset.files = files
         dataset.commits.append(summary)
         url = f"{self.base_url}/datasets/{id}/commit/{dataset.sha}"
         return json_response({"success": True, "commitOid": dataset.sha, "commitUrl": url})
 
     def _tag(self, request: Request, id: str, revision: str) -> Response:
-        dataset = self._own(request, id)
+        dataset = self._find_writable(request, id)
         if isinstance(dataset, Response):
             return dataset
-        at, name = dataset.at(revision), json.loads(request.body)["tag"]
-        if at is None:
-            return _no_revision(revision)
+        commit, name = dataset.find_revision(revision), json.loads(request.body)["tag"]
+        if commit is None:
+            return _unknown_revision(revision)
         if name in dataset.tags:
             return error_response(409, f"Reference already exists: {name}")
-        dataset.tags[name] = at[0]
+        dataset.tags[name] = commit[0]
         return json_response({"ref": f"refs/tags/{name}"})
 
     def _info(self, request: Request, id: str, revision: str = "main") -> Response:
-        dataset = self._visible(request, id)
+        dataset = self._find_readable(request, id)
         if isinstance(dataset, Response):
             return dataset
-        if (at := dataset.at(revision)) is None:
-            return _no_revision(revision)
-        names = [{"rfilename": name} for name in sorted(at[1])]
-        info: dict[str, Any] = {"id": id, "private": dataset.private, "sha": at[0]}
+        if (commit := dataset.find_revision(revision)) is None:
+            return _unknown_revision(revision)
+        names = [{"rfilename": name} for name in sorted(commit[1])]
+        info: dict[str, Any] = {"id": id, "private": dataset.private, "sha": commit[0]}
         return json_response(info | {"siblings": names, "tags": [], "downloads": 0, "likes": 0})
 
     def _tree(self, request: Request, id: str, revision: str) -> Response:
-        dataset = self._visible(request, id)
+        dataset = self._find_readable(request, id)
         if isinstance(dataset, Response):
             return dataset
-        if (at := dataset.at(revision)) is None:
-            return _no_revision(revision)
+        if (commit := dataset.find_revision(revision)) is None:
+            return _unknown_revision(revision)
         return json_response(
             [
-                {"type": "file", "oid": blob_id(body), "size": len(body), "path": name}
-                for name, body in sorted(at[1].items())
+                {"type": "file", "oid": compute_blob_id(body), "size": len(body), "path": name}
+                for name, body in sorted(commit[1].items())
             ]
         )
 
     def _resolve(self, request: Request, id: str, revision: str, path: str) -> Response | None:
         if id not in self.repos:
-            return None  # maybe one of the population
-        dataset = self._visible(request, id)
+            return None  # may be a model of the population
+        dataset = self._find_readable(request, id)
         if isinstance(dataset, Response):
             return dataset
-        if (at := dataset.at(revision)) is None:
-            return _no_revision(revision)
-        body = at[1].get(path)
+        if (commit := dataset.find_revision(revision)) is None:
+            return _unknown_revision(revision)
+        body = commit[1].get(path)
         if body is None:
             return error_response(404, "Entry not found", code="EntryNotFound")
         kind = "image/svg+xml" if path.endswith(".svg") else "application/octet-stream"
-        etag = f'"{blob_id(body)}"'
-        headers = {"content-type": kind, "etag": etag, "x-repo-commit": at[0]}
+        etag = f'"{compute_blob_id(body)}"'
+        headers = {"content-type": kind, "etag": etag, "x-repo-commit": commit[0]}
         return range_response(Response(200, body, headers), request.range)
 
-    def _visible(self, request: Request, id: str) -> Dataset | Response:
+    def _find_readable(self, request: Request, id: str) -> Dataset | Response:
         dataset = self.repos.get(id)
-        if dataset is None or (dataset.private and _owner(id) != request.account):
+        if dataset is None or (dataset.private and _parse_owner(id) != request.account):
             return error_response(
                 404 if request.account else 401, "Repository not found", code="RepoNotFound"
             )
         return dataset
 
-    def _own(self, request: Request, id: str) -> Dataset | Response:
-        if id in self.repos and _owner(id) != request.account:
+    def _find_writable(self, request: Request, id: str) -> Dataset | Response:
+        if id in self.repos and _parse_owner(id) != request.account:
             return error_response(403, "You don't have the rights to write here.")
-        return self._visible(request, id)
+        return self._find_readable(request, id)
 
 
-def _owner(id: str) -> str:
+def _parse_owner(id: str) -> str:
     return id.partition("/")[0]
 
 
-def _no_revision(revision: str) -> Response:
+def _unknown_revision(revision: str) -> Response:
     return error_response(404, f"Invalid rev id: {revision}", code="RevisionNotFound")
 
 
-def _existing_oid(path: str, body: bytes | None) -> dict[str, str]:
+def _format_oid(path: str, body: bytes | None) -> dict[str, str]:
     if body is None:
         return {}
     is_large = path.endswith(_LARGE)
-    return {"oid": hashlib.sha256(body).hexdigest() if is_large else blob_id(body)}
+    return {"oid": hashlib.sha256(body).hexdigest() if is_large else compute_blob_id(body)}

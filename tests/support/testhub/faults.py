@@ -34,7 +34,7 @@ PAGE_FAULTS = (
     "bad-cursor",
     "bad-rows",
 )
-"""Faults of a list page; drift: a trending score changes during the walk."""
+"""Faults of a list page; drift: a trending score changes during the crawl."""
 
 KINDS = (*faults.KINDS, *RESPONSE_FAULTS, *PAGE_FAULTS)
 
@@ -47,7 +47,7 @@ class Faults(faults.Faults):
     def apply(self, kind: str, response: Response) -> Response:
         """Return the response with the fault of this kind."""
         if kind == "gzip-bomb":
-            return replace(response, body=_bomb()).with_headers({"content-encoding": "gzip"})
+            return replace(response, body=_make_bomb()).with_headers({"content-encoding": "gzip"})
         if kind == "stall-midway":
             return replace(response, stall=self._stall, stall_at=len(response.body) // 2)
         if kind == "truncated-gzip":
@@ -58,7 +58,7 @@ class Faults(faults.Faults):
             link = '<http://127.0.0.2:9/api/models?cursor=x>; rel="next"'
             return response.with_headers({"link": link})
         if kind == "lost-link":
-            return replace(response, headers=_without(response, "link"))
+            return replace(response, headers=_drop_header(response, "link"))
         if kind == "odd-link" and "link" in response.headers:
             target = response.headers["link"].partition(">")[0]
             link = f'</x>;rel=prev; title="a, <b>; rel=next" , {target}> ; REL = "last NEXT"'
@@ -68,7 +68,7 @@ class Faults(faults.Faults):
         return super().apply(kind, response)
 
 
-def _without(response: Response, header: str) -> dict[str, str]:
+def _drop_header(response: Response, header: str) -> dict[str, str]:
     return {name: value for name, value in response.headers.items() if name != header}
 
 
@@ -78,14 +78,18 @@ def _halve_json(response: Response) -> Response:
     half = body[: len(body) // 2]
     half = gzip.compress(half, 1, mtime=0) if is_gzip else half
     # without the ETag, only the JSON itself shows the damage
-    return replace(response, body=half, headers=_without(response, "etag"))
+    return replace(response, body=half, headers=_drop_header(response, "etag"))
 
 
 @cache
-def _bomb() -> bytes:
-    """Return half a gigabyte of blanks in half a megabyte, without ever holding them."""
-    packer = zlib.compressobj(wbits=31)  # 31: with the gzip header
+def _make_bomb() -> bytes:
+    """Return half a gigabyte of blanks, compressed to half a megabyte piece by piece."""
+    compressor = zlib.compressobj(wbits=31)  # 31: with the gzip header
     blanks = b" " * (1 << 20)
     return b"".join(
-        [packer.compress(b"["), *(packer.compress(blanks) for _ in range(512)), packer.flush()]
+        [
+            compressor.compress(b"["),
+            *(compressor.compress(blanks) for _ in range(512)),
+            compressor.flush(),
+        ]
     )

@@ -20,7 +20,7 @@ def _has_provider(model: Model, providers: Sequence[str]) -> bool:
 
 
 def _has_parameters(model: Model, text: str) -> bool:
-    """Return whether the size of a model is within "min:6B,max:128B"; either may be missing."""
+    """Return whether the size of a model is within `text`: "min:6B,max:128B", or one of the two."""
     if not re.fullmatch(r"(?:(min|max):([\d.]+)([KMBT]?)(?:,|$))+", text, re.IGNORECASE):
         raise BadRequestError(f"Invalid num_parameters: {text}")
     bounds = {

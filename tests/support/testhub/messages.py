@@ -1,4 +1,4 @@
-"""Responses that redirect, and parts of files."""
+"""Redirects, and parts of files."""
 
 import re
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ def redirect_response(
     text = f"Temporary Redirect. Redirecting to {escape(target) if html else target}"
     kind = "html" if html else "plain"
     body = f"<p>{text}</p>" if html else text
-    always = {"content-type": f"text/{kind}; charset=utf-8", "location": target}
-    return Response(307, body.encode(), {**always, **(headers or {})})
+    required_headers = {"content-type": f"text/{kind}; charset=utf-8", "location": target}
+    return Response(307, body.encode(), {**required_headers, **(headers or {})})
 
 
-def range_response(response: Response, wanted: str | None) -> Response:
+def range_response(response: Response, range_header: str | None) -> Response:
     """Return the bytes that a `Range` header selects ("bytes=5-" or "bytes=5-9"), else all."""
     response = response.with_headers({"accept-ranges": "bytes"})
-    match = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted or "")
+    match = re.fullmatch(r"bytes=(\d+)-(\d*)", range_header or "")
     if not match:
         return response
     size = len(response.body)

@@ -28,7 +28,7 @@ class Population(population.Population):
 
     @property
     def ids(self) -> Sequence[str]:
-        """All `_id`s, ascending."""
+        """Return all `_id`s, ascending."""
         with self._lock:
             return self._merged
 
@@ -40,7 +40,7 @@ class Population(population.Population):
             return super().get(object_id)
 
     def put(self, model: Mapping[str, Any]) -> None:
-        """Add a model, or replace the one with its `_id`."""
+        """Add a model, or replace the model with its `_id`."""
         row = with_id(model)
         with self._lock:
             if self.get(row["_id"]) is None:

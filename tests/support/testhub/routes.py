@@ -128,7 +128,7 @@ class Routes(routes.Routes):
             keys = [key for key in EXPANDED_DETAIL_FIELDS if key in ("_id", "id", *expand)]
         if ".folder" in model:
             blobs = dict(request.query).get("blobs", "").lower() == "true"
-            siblings = files.siblings(model, blobs=blobs)
+            siblings = files.list_siblings(model, blobs=blobs)
             model = model | {"sha": head_commit(model), "siblings": siblings}
         return json_response(select_fields(model, keys))
 
@@ -148,13 +148,13 @@ class Routes(routes.Routes):
         recursive, expand = (
             parameters.get(key, "").lower() in ("true", "1") for key in ("recursive", "expand")
         )
-        entries = files.tree(model, path, recursive=recursive)
+        entries = files.list_tree(model, path, recursive=recursive)
         if path and not entries:
             return error_response(404, f"{path} does not exist on {revision}", code="EntryNotFound")
-        most = files.MAX_ENTRIES // 10 if expand else files.MAX_ENTRIES
-        limit = min(parse_number(request.query, "limit", most) or most, most)
+        max_entries = files.MAX_ENTRIES // 10 if expand else files.MAX_ENTRIES
+        limit = min(parse_number(request.query, "limit", max_entries) or max_entries, max_entries)
         try:
-            entries, cursor = files.tree_page(entries, limit, parameters.get("cursor"))
+            entries, cursor = files.paginate(entries, limit, parameters.get("cursor"))
         except (ValueError, KeyError, TypeError) as error:
             raise BadRequestError("Invalid cursor") from error
         link = cursor and self.next_link(request.path, sorted(request.query), cursor)
@@ -171,13 +171,17 @@ class Routes(routes.Routes):
         if isinstance(model, Response):
             return model
         try:
-            wanted = files.parse_paths(request.body)
+            paths = files.parse_paths(request.body)
         except ValueError as error:
             raise BadRequestError('"paths" must be an array') from error
-        if len(wanted) > files.MAX_PATHS:
+        if len(paths) > files.MAX_PATHS:
             raise BadRequestError(f'"paths" must hold at most {files.MAX_PATHS} paths')
-        known = {entry["path"]: entry for entry in files.tree(model, "", recursive=True)}
-        return json_response([known[path] for path in dict.fromkeys(wanted) if path in known])
+        entry_by_path = {
+            entry["path"]: entry for entry in files.list_tree(model, "", recursive=True)
+        }
+        return json_response(
+            [entry_by_path[path] for path in dict.fromkeys(paths) if path in entry_by_path]
+        )
 
     def _resolve(self, request: Request, id: str, revision: str, path: str) -> Response:
         model = self.find_model(request, id, revision)
@@ -187,11 +191,11 @@ class Routes(routes.Routes):
             status = 401 if request.account is None else 403
             message = f"Access to model {model['id']} is restricted."
             return error_response(status, message, code="GatedRepo")
-        file = files.files(model).get(path)
+        file = files.list_files(model).get(path)
         if file is None:
             return error_response(404, "Entry not found", code="EntryNotFound")
         data = file.read_bytes()
-        head, etag = head_commit(model), f'"{files.blob_id(data)}"'
+        head, etag = head_commit(model), f'"{files.compute_blob_id(data)}"'
         if "/resolve/" in request.path:
             kind = "" if id.startswith(("datasets/", "spaces/")) else "models/"
             cached = quote(f"/api/resolve-cache/{kind}{model['id']}/{head}/{path}")
@@ -208,16 +212,18 @@ class Routes(routes.Routes):
 
     def _tags_by_type(self, request: Request) -> Response:
         kinds = {"pipeline_tag": "pipeline_tag", "library": "library_name"}
-        wanted = dict(request.query).get("type")
-        found: dict[str, set[str]] = {kind: set() for kind in kinds if wanted in (None, kind)}
+        kind_filter = dict(request.query).get("type")
+        names_by_kind: dict[str, set[str]] = {
+            kind: set() for kind in kinds if kind_filter in (None, kind)
+        }
         for model in self._population:
-            for kind, names in found.items():
+            for kind, names in names_by_kind.items():
                 if name := model.get(kinds[kind]):
                     names.add(name)
         return json_response(
             {
                 kind: [{"id": name, "label": name, "type": kind} for name in sorted(names)]
-                for kind, names in found.items()
+                for kind, names in names_by_kind.items()
             }
         )
 

@@ -20,5 +20,5 @@ class FakeHub(server.FakeHub):
 
     @property
     def datasets(self) -> dict[str, Dataset]:
-        """The datasets that clients have published, by id."""
+        """Return the datasets that clients have published, by id."""
         return self._routes.datasets.repos
