@@ -1,19 +1,15 @@
-"""Import rows as snapshots of one database."""
+"""A database, and a function that imports rows into it."""
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from dumps import encode_lines, ingest
 
-from hfscan.scope import Scope
-from hfscan.store import Ingested, NewSnapshot, Store, ingest_files
-
-DAY = datetime(2024, 7, 11, tzinfo=UTC)
+from hfscan.store import Ingested, Store
 
 
-class Imports:
-    """Import rows as snapshots of one database; `result` is that of the last one."""
+class RowImporter:
+    """Imports rows as snapshots of one database; `result` is that of the last import."""
 
     result: Ingested
 
@@ -21,10 +17,9 @@ class Imports:
         self.store, self._dump = store, folder / "d.jsonl"
 
     def __call__(self, *rows: dict) -> tuple[list[dict], dict]:
-        """Return the models as observed, and column -> (models, example) that are unreadable."""
-        self._dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        snapshot = NewSnapshot("import", "d", Scope(), DAY, DAY, None)
-        self.result = ingest_files(self.store, [self._dump], snapshot)
+        """Return the models of the snapshot, and unreadable column -> (models, example)."""
+        self._dump.write_bytes(encode_lines(rows))
+        self.result = ingest(self.store, self._dump)
         cursor = self.store.execute("FROM models_in(?) ORDER BY id", [self.result.snapshot])
         names = [column[0] for column in cursor.description]
         models = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -35,10 +30,10 @@ class Imports:
 
 @pytest.fixture
 def store(tmp_path):
-    with Store.open(tmp_path / "h.duckdb", write=True) as opened:
-        yield opened
+    with Store.open(tmp_path / "h.duckdb", write=True) as store:
+        yield store
 
 
 @pytest.fixture
-def imported(store, tmp_path):
-    return Imports(store, tmp_path)
+def import_rows(store, tmp_path):
+    return RowImporter(store, tmp_path)

@@ -1,6 +1,5 @@
 """A damaged, foreign or unreadable database file gives exit code 6 and advice."""
 
-import json
 import os
 import sqlite3
 import subprocess
@@ -10,17 +9,16 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dumps import ingest_models
 from processes import run_hfscan
 
 from hfscan.cli import diagnostics
 from hfscan.errors import DatabaseError
-from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store, ingest_files, list_snapshots
+from hfscan.store import Store, list_snapshots
 
 ROOT = Path(__file__).parents[2]
-READ_NO_MODEL = {"snapshots", "claims"}  # of this database
-DAY = datetime(2024, 1, 1, tzinfo=UTC)
-READING = {
+WITHOUT_MODELS = {"snapshots", "claims"}  # read no models of this database
+READ_COMMANDS = {
     "report": ("report",),
     "trend": ("trend",),
     "query": ("query", "FROM census"),
@@ -29,18 +27,17 @@ READING = {
     "claims": ("claims",),
     "snapshots": ("snapshots",),
 }
-WRITING = {
+WRITE_COMMANDS = {
     "import": ("import", "dump.jsonl", "--observed-at", "2024-02-01"),
     "delete": ("delete", "1"),
 }
 
 
 @pytest.fixture(scope="module")
-def healthy(tmp_path_factory):
-    """A database of a few blocks, to be read and never changed."""
-    folder = tmp_path_factory.mktemp("healthy")
-    dump = folder / "dump.jsonl"
-    rows = [
+def intact_database(tmp_path_factory):
+    """A database of a few blocks. Tests do not change it."""
+    path = tmp_path_factory.mktemp("intact") / "h.duckdb"
+    models = [
         {
             "id": f"a{n}/m{n}",
             "_id": f"63{n:022x}",
@@ -50,13 +47,11 @@ def healthy(tmp_path_factory):
         }
         for n in range(20_000)
     ]
-    dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with Store.open(folder / "h.duckdb", write=True) as store:
-        ingest_files(store, [dump], NewSnapshot("import", "d", Scope(), DAY, DAY, None))
-    return folder / "h.duckdb"
+    ingest_models(path, models, day=datetime(2024, 1, 1, tzinfo=UTC))
+    return path
 
 
-def hfscan(folder, *arguments):
+def run_command(folder, *arguments):
     return run_hfscan(folder, *arguments, "--db", "h.duckdb")
 
 
@@ -66,38 +61,38 @@ def read_all(path):
             store.execute(f"FROM {table}").fetchall()
 
 
-def flip(path, at):
+def flip_bytes(path, offset):
     data = bytearray(path.read_bytes())
-    data[at : at + 64] = bytes(255 - byte for byte in data[at : at + 64])
+    data[offset : offset + 64] = bytes(255 - byte for byte in data[offset : offset + 64])
     path.write_bytes(data)
 
 
 @pytest.mark.parametrize("length", [0, 1, 100, 4096, 8192, 12288, 12388, 500_000, -262_144, -1])
-def test_truncated_file_is_reported(healthy, tmp_path, length):
+def test_truncated_file_is_reported(intact_database, tmp_path, length):
     path = tmp_path / "h.duckdb"
-    path.write_bytes(healthy.read_bytes()[:length])
+    path.write_bytes(intact_database.read_bytes()[:length])
     with pytest.raises(DatabaseError, match="--db"):
         read_all(path)
 
 
-@pytest.mark.parametrize("at", [0, 8, 16, 8300, 12_300])
-def test_flipped_bytes_in_headers_are_reported(healthy, tmp_path, at):
+@pytest.mark.parametrize("offset", [0, 8, 16, 8300, 12_300])
+def test_flipped_bytes_in_headers_are_reported(intact_database, tmp_path, offset):
     path = tmp_path / "h.duckdb"
-    path.write_bytes(healthy.read_bytes())
-    flip(path, at)
+    path.write_bytes(intact_database.read_bytes())
+    flip_bytes(path, offset)
     for write in (False, True):
         with pytest.raises(DatabaseError, match="--db"), Store.open(path, write=write):
             pass
 
 
 @pytest.fixture(scope="module")
-def damaged_data(healthy, tmp_path_factory):
-    """Return a database whose snapshots can be listed and nothing else can be read."""
+def damaged_bytes(intact_database, tmp_path_factory):
+    """Return the bytes of a database whose snapshots can be listed and nothing else read."""
     path = tmp_path_factory.mktemp("damaged") / "h.duckdb"
-    data = healthy.read_bytes()
+    data = intact_database.read_bytes()
     for block in range(12_288, len(data) - 262_143, 262_144):
         path.write_bytes(data)
-        flip(path, block + 1000)
+        flip_bytes(path, block + 1000)
         try:
             with Store.open(path) as store:
                 list_snapshots(store)
@@ -112,37 +107,37 @@ def damaged_data(healthy, tmp_path_factory):
 
 
 @pytest.fixture
-def damaged(damaged_data, tmp_path):
-    """A folder with that database."""
+def damaged_folder(damaged_bytes, tmp_path):
+    """A folder with the damaged database and a dump."""
     (tmp_path / "dump.jsonl").write_text('{"id": "new/model", "tags": ["tf"]}\n')
-    (tmp_path / "h.duckdb").write_bytes(damaged_data)
+    (tmp_path / "h.duckdb").write_bytes(damaged_bytes)
     return tmp_path
 
 
-@pytest.mark.parametrize("name", [name for name in READING if name not in READ_NO_MODEL])
-def test_damage_met_by_a_query_is_reported(damaged, damaged_data, name):
-    code, out, err = hfscan(damaged, *READING[name])
+@pytest.mark.parametrize("name", [name for name in READ_COMMANDS if name not in WITHOUT_MODELS])
+def test_damage_found_by_a_query_is_reported(damaged_folder, damaged_bytes, name):
+    code, out, err = run_command(damaged_folder, *READ_COMMANDS[name])
     assert (code, out) == (6, ""), err
     assert "It is damaged, or was changed by another program" in err
     assert "--db" in err
-    assert (damaged / "h.duckdb").read_bytes() == damaged_data
-    assert not (damaged / "out").exists()
+    assert (damaged_folder / "h.duckdb").read_bytes() == damaged_bytes
+    assert not (damaged_folder / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["import", "delete"])
-def test_writing_to_a_damaged_file_is_no_traceback(damaged, name):
+def test_writing_to_a_damaged_file_is_no_traceback(damaged_folder, name):
     """Writes that do not read the damaged blocks may succeed."""
-    code, _, err = hfscan(damaged, *WRITING[name])
+    code, _, err = run_command(damaged_folder, *WRITE_COMMANDS[name])
     assert code in {0, 6}, err
 
 
 @pytest.mark.parametrize("name", ["report", "import"])
-def test_truncated_database_is_not_blamed_on_the_dump(healthy, tmp_path, name):
+def test_truncated_database_is_not_blamed_on_the_dump(intact_database, tmp_path, name):
     """The message names the database, not the file to import."""
-    data = healthy.read_bytes()[:1_000_000]
+    data = intact_database.read_bytes()[:1_000_000]
     (tmp_path / "dump.jsonl").write_text('{"id": "new/model", "tags": ["tf"]}\n')
     (tmp_path / "h.duckdb").write_bytes(data)
-    code, out, err = hfscan(tmp_path, *(READING | WRITING)[name])
+    code, out, err = run_command(tmp_path, *(READ_COMMANDS | WRITE_COMMANDS)[name])
     assert (code, out) == (6, ""), err
     assert "It is damaged" in err
     assert "--db" in err
@@ -157,9 +152,9 @@ def make_device(path):
 
 
 def make_loop(path):
-    other = path.with_name("other")
-    other.symlink_to(path)
-    path.symlink_to(other)
+    target = path.with_name("other")
+    target.symlink_to(path)
+    path.symlink_to(target)
 
 
 IRREGULAR = {
@@ -173,18 +168,18 @@ IRREGULAR = {
 @pytest.mark.skipif(os.name != "posix", reason="pipes and links as POSIX has them")
 @pytest.mark.parametrize("kind", IRREGULAR)
 def test_special_file_is_no_database(tmp_path, kind):
-    make, message = IRREGULAR[kind]
+    make_file, message = IRREGULAR[kind]
     path = tmp_path / "h.duckdb"
-    make(path)
-    before = {entry.name: entry.lstat().st_ino for entry in tmp_path.iterdir()}
+    make_file(path)
+    initial_state = {entry.name: entry.lstat().st_ino for entry in tmp_path.iterdir()}
     for write in (False, True):
         with pytest.raises(DatabaseError, match=message), Store.open(path, write=write):
             pass
-    assert {entry.name: entry.lstat().st_ino for entry in tmp_path.iterdir()} == before
+    assert {entry.name: entry.lstat().st_ino for entry in tmp_path.iterdir()} == initial_state
 
 
-def test_doctor_finds_damage(damaged):
-    (check, *_) = diagnostics.check_database(damaged / "h.duckdb")
+def test_doctor_finds_damage(damaged_folder):
+    (check, *_) = diagnostics.check_database(damaged_folder / "h.duckdb")
     assert check.status == "problem"
     assert "It is damaged" in check.message
 
@@ -200,7 +195,7 @@ def make_sqlite(path):
     connection.close()
 
 
-def make_other(path):
+def make_foreign(path):
     with duckdb.connect(path) as connection:
         connection.execute("CREATE TABLE metadata AS SELECT 1 AS version")
 
@@ -214,32 +209,32 @@ FOREIGN = {
     "empty": (Path.touch, "is empty, not a DuckDB database"),
     "text": (make_text, "is not a DuckDB database"),
     "sqlite": (make_sqlite, "is a SQLite database, not a DuckDB database"),
-    "other": (make_other, "is a DuckDB file, but not hfscan's"),
+    "other": (make_foreign, "is a DuckDB file, but not hfscan's"),
     "newer": (make_newer, "made by hfscan 9.9 with schema 99"),
 }
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_foreign_file_is_left_alone(tmp_path, kind):
-    make, message = FOREIGN[kind]
+    make_file, message = FOREIGN[kind]
     path = tmp_path / "h.duckdb"
-    make(path)
-    before = path.read_bytes()
+    make_file(path)
+    initial_bytes = path.read_bytes()
     (tmp_path / "dump.jsonl").write_text('{"id": "new/model", "tags": ["tf"]}\n')
     for name in ("report", "import", "delete", "snapshots"):
-        code, out, err = hfscan(tmp_path, *(READING | WRITING)[name])
+        code, out, err = run_command(tmp_path, *(READ_COMMANDS | WRITE_COMMANDS)[name])
         assert (code, out) == (6, ""), err
         assert message in err
         assert "--db" in err
     (check, *_) = diagnostics.check_database(path)
     assert (check.status, message in check.message) == ("problem", True)
-    assert path.read_bytes() == before
+    assert path.read_bytes() == initial_bytes
     assert {entry.name for entry in tmp_path.iterdir()} == {"h.duckdb", "dump.jsonl"}
 
 
 def test_folder_as_database_is_refused(tmp_path):
     (tmp_path / "h.duckdb").mkdir()
-    assert hfscan(tmp_path, "snapshots")[0] == 2
+    assert run_command(tmp_path, "snapshots")[0] == 2
     for write in (False, True):
         with pytest.raises(DatabaseError, match="is a folder"):
             Store.open(tmp_path / "h.duckdb", write=write)

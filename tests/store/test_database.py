@@ -11,7 +11,7 @@ import pytest
 from hfscan.errors import DatabaseError, StorageError
 from hfscan.store import Store, list_snapshots
 
-POSIX = pytest.mark.skipif(os.name != "posix", reason="no such file names elsewhere")
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs file names of POSIX")
 
 HOLDER = """
 import sys, duckdb
@@ -92,8 +92,8 @@ def test_database_killed_during_creation_is_replaced(tmp_path):
 @pytest.mark.parametrize(
     "name", [":memory:", "md:x", "sqlite:x.db", "file:x?mode=ro", "http:x", "100%25", "a \"b' c\nd"]
 )
-def test_every_file_name_is_a_file(tmp_path, monkeypatch, name):
-    """DuckDB takes some for databases of other kinds."""
+def test_any_file_name_can_be_a_database(tmp_path, monkeypatch, name):
+    """DuckDB reads some of them as databases of other kinds."""
     monkeypatch.chdir(tmp_path)
     Store.open(Path(name), write=True).close()
     assert [file.name for file in tmp_path.iterdir()] == [name]

@@ -1,16 +1,11 @@
-"""Contents of dumps: split names, other repos, repeated keys, cut cells, partial lists."""
-
-from datetime import UTC, datetime
+"""Content of dumps: split names, other repos, repeated keys, truncated cells, partial lists."""
 
 import duckdb
 import pytest
 from dumps import encode, ingest
 
 from hfscan.errors import ImportFileError
-from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, ingest_files, list_snapshots
-
-DAY = datetime(2024, 7, 11, tzinfo=UTC)
+from hfscan.store import list_snapshots
 
 
 @pytest.mark.parametrize("kind", ["json", "csv", "parquet"])
@@ -23,8 +18,8 @@ def test_name_is_joined_with_author(store, tmp_path, kind):
             relation = f"read_csv('{tmp_path / 'd.csv'}', all_varchar=true)"
             connection.execute(f"COPY (FROM {relation}) TO '{dump}'")
     result = ingest(store, dump)
-    found = store.execute("SELECT id, tag_mask FROM models_in(1) ORDER BY id")
-    assert found.fetchall() == [("a/bert", 1), ("c/bert", 2), ("e/f", 2), ("gpt2", 2)]
+    rows = store.execute("SELECT id, tag_mask FROM models_in(1) ORDER BY id")
+    assert rows.fetchall() == [("a/bert", 1), ("c/bert", 2), ("e/f", 2), ("gpt2", 2)]
     assert (result.duplicates, result.missing_id) == (0, 0)
 
 
@@ -82,20 +77,20 @@ def test_contradicting_key_is_counted(store, tmp_path):
     rows = {"a/b": {"id": "c/d", "tags": []}, "a/c": {"tags": []}, "a/e": {"id": "a/e", "tags": []}}
     (tmp_path / "d.json").write_bytes(encode(rows))
     result = ingest(store, tmp_path / "d.json")
-    found = store.execute("SELECT id FROM models_in(1) ORDER BY id")
-    assert found.fetchall() == [("a/c",), ("a/e",), ("c/d",)]
+    ids = store.execute("SELECT id FROM models_in(1) ORDER BY id")
+    assert ids.fetchall() == [("a/c",), ("a/e",), ("c/d",)]
     assert result.unknown_keys == {"the object's key": 1}
 
 
-def test_cut_cells_are_unreadable(store, tmp_path):
-    cut = {"id": "a/b", "tags": '["pyt', "library_name": "ker", "downloads": 7}
-    page = {"rows": [{"row": cut, "truncated_cells": ["tags", "library_name"]}]}
+def test_truncated_cells_are_unreadable(store, tmp_path):
+    row = {"id": "a/b", "tags": '["pyt', "library_name": "ker", "downloads": 7}
+    page = {"rows": [{"row": row, "truncated_cells": ["tags", "library_name"]}]}
     (tmp_path / "d.json").write_bytes(encode(page))
     result = ingest(store, tmp_path / "d.json")
-    found = store.execute(
+    rows = store.execute(
         "SELECT tags, tag_mask, library_name, downloads, unreadable FROM models_in(1)"
     )
-    assert found.fetchall() == [(None, None, None, 7, ["tags", "library_name"])]
+    assert rows.fetchall() == [(None, None, None, 7, ["tags", "library_name"])]
     assert (result.partial, list_snapshots(store)[0].complete) == (False, None)
 
 
@@ -106,5 +101,5 @@ def test_part_of_the_rows_is_never_complete(store, tmp_path, extent):
         pages.append(tmp_path / f"{number}.json")
         rows = [{"row": {"id": f"a/{number}", "tags": []}}]
         pages[-1].write_bytes(encode({"rows": rows, **extent}))
-    result = ingest_files(store, pages, NewSnapshot("import", "d", Scope(), DAY, DAY, True))
+    result = ingest(store, *pages, complete=True)
     assert (result.models, result.partial, list_snapshots(store)[0].complete) == (3, True, False)

@@ -15,11 +15,11 @@ from hfscan.store import Store, list_snapshots
 
 @pytest.mark.parametrize("name", ["huge.json", "huge.jsonl", "huge.json.gz", "huge.csv"])
 def test_huge_object_is_left_out_and_counted(store, tmp_path, name):
-    huge = "x" * 34_000_000
+    huge_text = "x" * 34_000_000
     if name.endswith("csv"):
-        data = f"id,tags\nann/a,pytorch\nbig/one,{huge}\nbob/b,tf\n".encode()
+        data = f"id,tags\nann/a,pytorch\nbig/one,{huge_text}\nbob/b,tf\n".encode()
     else:
-        models = [A, {"id": "big/one", "siblings": [{"rfilename": huge}]}, B]
+        models = [A, {"id": "big/one", "siblings": [{"rfilename": huge_text}]}, B]
         data = b"\n".join(map(encode, models)) if "jsonl" in name else encode(models)
         data = gzip.compress(data, 1) if name.endswith("gz") else data
     result = ingest_data(store, tmp_path, name, data)
@@ -56,12 +56,12 @@ def test_parquet_without_ids_is_refused(store, tmp_path):
         ingest(store, file)
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_csv_is_read_by_its_header(store, tmp_path, delimiter, pack):
+def test_csv_is_read_by_its_header(store, tmp_path, delimiter, compress):
     lines = (("", "modelId", "Downloads", "created_at"), ("0", "a/b", "7", A["createdAt"]))
     text = "".join(delimiter.join(line) + "\r\n" for line in (*lines, ("1", "c/d", "", "")))
-    result = ingest_data(store, tmp_path, "models.csv", pack(text.encode()))
+    result = ingest_data(store, tmp_path, "models.csv", compress(text.encode()))
     assert read_rows(store, "id, downloads, created_at") == [
         ("a/b", 7, datetime(2023, 1, 2, 3, 4, 5)),
         ("c/d", None, None),
@@ -138,8 +138,8 @@ def test_name_is_no_pattern(tmp_path, name):
     folder = tmp_path / "a[b]"
     folder.mkdir()
     with Store.open(folder / "h.duckdb", write=True) as store:
-        for other in ("m1.json", "mm.json", name.replace("parquet", "json")):
-            (folder / other).write_bytes(encode([{"id": f"in/{other}"}]))
+        for other_name in ("m1.json", "mm.json", name.replace("parquet", "json")):
+            (folder / other_name).write_bytes(encode([{"id": f"in/{other_name}"}]))
         if name.endswith("parquet"):
             duckdb.connect().execute(f"COPY (SELECT 'in/m' AS id) TO '{folder / 'm1.parquet'}'")
             (folder / "m1.parquet").rename(folder / name)

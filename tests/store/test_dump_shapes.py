@@ -14,18 +14,18 @@ from hfscan.store import list_snapshots
 WITHOUT_ID = [{key: value for key, value in row.items() if key != "id"} for row in (A, B, C)]
 
 
-def view_row(row: dict, number: int) -> dict:
+def make_view_row(row: dict, number: int) -> dict:
     return {"row_idx": number, "row": row, "truncated_cells": []}
 
 
 CELLS = ["tags", "downloads", "createdAt"]
 
 
-def cells(row: dict) -> list:
+def get_cells(row: dict) -> list:
     return [row.get(name) for name in CELLS]
 
 
-def split(columns: list, data: list) -> dict:
+def make_split(columns: list, data: list) -> dict:
     return {"columns": columns, "index": list(range(len(data))), "data": data}
 
 
@@ -34,11 +34,11 @@ SHAPES = {
     "viewer.json": encode(
         {
             "features": [{"feature_idx": 0, "name": "id"}],
-            "rows": [view_row(row, n) for n, row in enumerate((A, B, C))],
+            "rows": [make_view_row(row, n) for n, row in enumerate((A, B, C))],
             "num_rows_total": 3,
         }
     ),
-    "viewer.jsonl": b"\n".join(encode(view_row(row, 0)) for row in (A, B, C)),
+    "viewer.jsonl": b"\n".join(encode(make_view_row(row, 0)) for row in (A, B, C)),
     "models.json": encode({"models": [A, B, C], "total": 3}),
     "items.json": encode({"items": [A, B, C], "features": [{"name": "x"}]}, indent=2),
     "data.json": encode({"status": "ok", "data": {"results": [A, B, C]}}),
@@ -68,17 +68,22 @@ SHAPES = {
             "createdAt": {"0": A["createdAt"]},
         }
     ),
-    "split.json": encode(split(["id", *CELLS], [[row["id"], *cells(row)] for row in (A, B, C)])),
+    "split.json": encode(
+        make_split(["id", *CELLS], [[row["id"], *get_cells(row)] for row in (A, B, C)])
+    ),
     "split_index.json.gz": gzip.compress(
-        encode(split(CELLS, list(map(cells, (A, B, C)))) | {"index": ["ann/a", "bob/b", "c"]})
+        encode(
+            make_split(CELLS, list(map(get_cells, (A, B, C))))
+            | {"index": ["ann/a", "bob/b", "c"]}
+        )
     ),
     "datasette.json": encode(
         {"ok": True, "columns": ["id", *CELLS], "truncated": False,
-         "rows": [[row["id"], *cells(row)] for row in (A, B, C)]}
+         "rows": [[row["id"], *get_cells(row)] for row in (A, B, C)]}
     ),
     "clickhouse.json": encode(
         {"meta": [{"name": name, "type": "String"} for name in ("id", *CELLS)], "rows": 3,
-         "data": [[row["id"], *cells(row)] for row in (A, B, C)]}
+         "data": [[row["id"], *get_cells(row)] for row in (A, B, C)]}
     ),
     "columns_by_id.json": encode(
         {name: {row["id"]: row.get(name) for row in (A, B, C)} for name in CELLS}
@@ -98,12 +103,12 @@ SHAPES = {
         [{"model_id": A["id"]} | WITHOUT_ID[0], {"modelId": B["id"]} | WITHOUT_ID[1], C]
     ),
     "model.json": encode(
-        [{"model": row["id"]} | rest for row, rest in zip((A, B, C), WITHOUT_ID, strict=True)]
+        [{"model": row["id"]} | fields for row, fields in zip((A, B, C), WITHOUT_ID, strict=True)]
     ),
     "name.json": encode(
-        [{"name": row["id"]} | rest for row, rest in zip((A, B, C), WITHOUT_ID, strict=True)]
+        [{"name": row["id"]} | fields for row, fields in zip((A, B, C), WITHOUT_ID, strict=True)]
     ),
-    "snake.jsonl": encode({k: v for k, v in A.items() if k != "createdAt"}
+    "snake.jsonl": encode({key: value for key, value in A.items() if key != "createdAt"}
         | {"created_at": A["createdAt"]}) + b"\n" + encode(B) + b"\n" + encode(C),
     "late_snake.jsonl": encode(B) + b"\n" + encode(C) + b"\n" + encode(
         {"ID": A["id"], "Tags": A["tags"], "downloads": 7, "CREATED_AT": A["createdAt"]}
@@ -135,8 +140,8 @@ REFUSED = {
     "ids.json": (encode(["a/b", "c/d"]), "but text"),
     "number.json": (b"5", "begins with '5'"),
     "values.json": (encode([["a/b", ["tf"]]]), "holds no models"),
-    "split_no_id.json": (encode(split(["likes"], [[5]])), "holds no models"),
-    "split_doubled.json": (encode(split(["id", "id"], [["a/b", "c/d"]])), "holds no models"),
+    "split_no_id.json": (encode(make_split(["likes"], [[5]])), "holds no models"),
+    "split_doubled.json": (encode(make_split(["id", "id"], [["a/b", "c/d"]])), "holds no models"),
     "hits_no_id.json": (
         encode({"hits": {"hits": [{"_index": "m", "_id": "x", "_source": {"likes": 5}}]}}),
         "an object with likes",
@@ -195,7 +200,7 @@ def test_bad_rows_are_left_out_and_counted(store, tmp_path):
 
 
 def test_table_row_of_other_length_is_left_out(store, tmp_path):
-    data = encode(split(["id", "likes"], [["ann/a", 1], ["bob/b"], ["c", 3], ["d", 4, 5]]))
+    data = encode(make_split(["id", "likes"], [["ann/a", 1], ["bob/b"], ["c", 3], ["d", 4, 5]]))
     result = ingest_data(store, tmp_path, "split.json", data)
     assert read_rows(store, "id, likes") == [("ann/a", 1), ("c", 3)]
     assert result.damaged == 2
@@ -257,11 +262,13 @@ def test_nan_is_unknown(store, tmp_path):
 
 
 def test_contradicting_names_are_reported(store, tmp_path):
-    same = {"id": "a", "lastModified": "2023-01-02T03:04:05.000Z"}
-    same["last_modified"] = same["lastModified"]
-    other = {**same, "id": "b", "last_modified": "2020-01-01T00:00:00.000Z"}
-    filled = {"id": "c", "lastModified": None, "last_modified": same["lastModified"]}
-    result = ingest_data(store, tmp_path, "both.json", encode([same, other, filled]))
+    consistent = {"id": "a", "lastModified": "2023-01-02T03:04:05.000Z"}
+    consistent["last_modified"] = consistent["lastModified"]
+    contradicting = {**consistent, "id": "b", "last_modified": "2020-01-01T00:00:00.000Z"}
+    completed = {"id": "c", "lastModified": None, "last_modified": consistent["lastModified"]}
+    result = ingest_data(
+        store, tmp_path, "both.json", encode([consistent, contradicting, completed])
+    )
     assert {row[1] for row in read_rows(store, "id, last_modified")} == {
         datetime(2023, 1, 2, 3, 4, 5)
     }

@@ -1,93 +1,83 @@
 """The history stores differences, and every snapshot can be read back exactly."""
 
-import json
 import random
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
+from dumps import encode, ingest
 
 from hfscan.errors import ImportFileError, NotFoundError
 from hfscan.figures import load
 from hfscan.scope import Scope
 from hfscan.store import (
     CreationDate,
-    NewSnapshot,
     Store,
     delete_snapshots,
     export_history,
     import_history,
-    ingest_files,
     list_snapshots,
     record_dates,
 )
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
-SEEN = "SELECT * EXCLUDE (snapshot) FROM models_in({}) ORDER BY key"
+MODELS_SQL = "SELECT * EXCLUDE (snapshot) FROM models_in({}) ORDER BY key"
 
 
-def ingest(store: Store, folder: Path, number: int, rows, **more) -> int:
-    """Observe `rows` on day `number`; return the snapshot."""
+def ingest_day(store: Store, folder: Path, number: int, rows, **fields) -> int:
+    """Import `rows` as the models of day `number`; return the snapshot."""
     dump = folder / f"{number}.json"
-    dump.write_text(json.dumps(rows))
-    at = DAY + timedelta(days=number)
-    options: dict[str, Any] = {
-        "kind": "import",
-        "origin": dump.name,
-        "scope": Scope(),
-        "complete": True,
-    } | more
-    return ingest_files(
-        store, [dump], NewSnapshot(observed_from=at, observed_to=at, **options)
-    ).snapshot
+    dump.write_bytes(encode(rows))
+    day = DAY + timedelta(days=number)
+    fields = {"origin": dump.name, "complete": True} | fields
+    return ingest(store, dump, day=day, **fields).snapshot
 
 
-def model(number: int, **more):
+def make_model(number: int, **fields):
     id_ = f"{0x63000000 + number:08x}{'a' * 16}"
     created = datetime.fromtimestamp(0x63000000 + number, UTC).isoformat()
-    return {"_id": id_, "id": f"a/{number}", "createdAt": created} | more
+    return {"_id": id_, "id": f"a/{number}", "createdAt": created} | fields
 
 
-def worlds(seed: int, days: int):
+def make_days(seed: int, days: int):
     """Return the models of each day; models are added, removed, restored and changed."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     return [
         [
-            model(
+            make_model(
                 number,
-                downloads=chance.choice([None, 0, 1]),
-                likes=chance.randrange(2),
-                tags=chance.choice([["pytorch"], ["tf", "x"], ["x", "tf"], [], None]),
-                siblings=chance.choice([["a.onnx"], []]),
+                downloads=rng.choice([None, 0, 1]),
+                likes=rng.randrange(2),
+                tags=rng.choice([["pytorch"], ["tf", "x"], ["x", "tf"], [], None]),
+                siblings=rng.choice([["a.onnx"], []]),
             )
             for number in range(12)
-            if chance.random() < 0.7
+            if rng.random() < 0.7
         ]
-        + [model(99, downloads=day, tags=["x"], siblings=["b"], likes=0)]
+        + [make_model(99, downloads=day, tags=["x"], siblings=["b"], likes=0)]
         for day in range(days)
     ]
 
 
-def spans(store: Store) -> list[list[tuple]]:
-    """Return the history as spans between snapshot times, independent of ids."""
-    ends = """
+def read_intervals(store: Store) -> list[list[tuple]]:
+    """Return the history as intervals between snapshot times, independent of ids."""
+    joins = """
         JOIN snapshots AS first ON first.series_id = spans.series_id AND first.position = valid_from
         LEFT JOIN snapshots AS last
             ON last.series_id = spans.series_id AND last.position = valid_to
     """
-    numbered = "SELECT DISTINCT series_id, model, key FROM versions"
+    model_keys = "SELECT DISTINCT series_id, model, key FROM versions"
     counts = """(SELECT series_id, model, valid_from, NULL AS valid_to, * EXCLUDE (series_id, model,
         valid_from) FROM current_counts UNION ALL FROM counts_history)"""
     return [
         store.execute(sql).fetchall()
         for sql in (
             "SELECT first.observed_to, last.observed_to, spans.* EXCLUDE (series_id, model, "
-            f"valid_from, valid_to) FROM versions AS spans {ends} ORDER BY ALL",
+            f"valid_from, valid_to) FROM versions AS spans {joins} ORDER BY ALL",
             "SELECT key, first.observed_to, last.observed_to, downloads, downloads_all_time, likes "
-            f"FROM {counts} AS spans JOIN ({numbered}) USING (series_id, model) {ends} "
+            f"FROM {counts} AS spans JOIN ({model_keys}) USING (series_id, model) {joins} "
             "ORDER BY ALL",
             "SELECT observed_to, missing_columns, models FROM snapshots ORDER BY ALL",
         )
@@ -95,45 +85,46 @@ def spans(store: Store) -> list[list[tuple]]:
 
 
 @pytest.fixture
-def opened(tmp_path):
+def create_store(tmp_path):
+    """Return a function that creates a store; all are closed after the test."""
     stores = []
 
-    def fresh() -> Store:
+    def create() -> Store:
         stores.append(Store.open(tmp_path / f"{len(stores)}.duckdb", write=True))
         return stores[-1]
 
-    yield fresh
+    yield create
     for store in stores:
         store.connection.close()
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_history_is_independent_of_import_order(opened, tmp_path, seed):
-    chance, days = random.Random(seed), worlds(seed, 6)
-    alone = []
+def test_history_is_independent_of_import_order(create_store, tmp_path, seed):
+    rng, days = random.Random(seed), make_days(seed, 6)
+    models_by_day = []
     for number, rows in enumerate(days):
-        store = opened()
-        snapshot = ingest(store, tmp_path, number, rows)
-        alone.append(store.execute(SEEN.format(snapshot)).fetchall())
-    in_order = opened()
+        store = create_store()
+        snapshot = ingest_day(store, tmp_path, number, rows)
+        models_by_day.append(store.execute(MODELS_SQL.format(snapshot)).fetchall())
+    ordered_store = create_store()
     for number, rows in enumerate(days):
-        ingest(in_order, tmp_path, number, rows)
+        ingest_day(ordered_store, tmp_path, number, rows)
     for _ in range(2):
-        store, order = opened(), chance.sample(range(6), 6)
-        snapshots = {number: ingest(store, tmp_path, number, days[number]) for number in order}
+        store, order = create_store(), rng.sample(range(6), 6)
+        snapshots = {number: ingest_day(store, tmp_path, number, days[number]) for number in order}
         for number, snapshot in snapshots.items():
-            assert store.execute(SEEN.format(snapshot)).fetchall() == alone[number]
-        assert spans(store) == spans(in_order)
-        deleted = chance.sample(range(6), 3)
+            assert store.execute(MODELS_SQL.format(snapshot)).fetchall() == models_by_day[number]
+        assert read_intervals(store) == read_intervals(ordered_store)
+        deleted = rng.sample(range(6), 3)
         for number in deleted:
             delete_snapshots(store, snapshots[number])
-        never = opened()
+        store_without = create_store()
         for number in sorted({*range(6)} - {*deleted}):
-            ingest(never, tmp_path, number, days[number])
-        assert spans(store) == spans(never)
+            ingest_day(store_without, tmp_path, number, days[number])
+        assert read_intervals(store) == read_intervals(store_without)
 
 
-def test_recorded_days_equal_their_replay(opened, shared_data, tmp_path):
+def test_recorded_days_equal_their_replay(create_store, shared_data, tmp_path):
     changes = shared_data / "hub-2026-08" / "changes.parquet"
     dumps = []
     with duckdb.connect() as connection:
@@ -152,62 +143,72 @@ def test_recorded_days_equal_their_replay(opened, shared_data, tmp_path):
                 """
             )
     for order in (range(7), random.Random(7).sample(range(7), 7)):
-        store = opened()
+        store = create_store()
         for number in order:
-            at = datetime(2026, 8, 31, tzinfo=UTC) + timedelta(days=number)
-            snapshot = ingest_files(
-                store, [dumps[number]], NewSnapshot("import", "radar", Scope(), at, at, None)
-            ).snapshot
+            day = datetime(2026, 8, 31, tzinfo=UTC) + timedelta(days=number)
+            snapshot = ingest(store, dumps[number], day=day).snapshot
             assert snapshot == len(list_snapshots(store))
-        for number, saved in enumerate(list_snapshots(store)):
+        for number, snapshot in enumerate(list_snapshots(store)):
             columns = """id, author, created_at::TIMESTAMP, last_modified::TIMESTAMP, pipeline_tag,
                 library_name, tags, likes, downloads, gated::VARCHAR"""
-            stored = f"SELECT {columns} FROM models_in({saved.id})"
-            replay = f"""SELECT {columns} FROM (SELECT * RENAME ("createdAt" AS created_at,
+            stored_models = f"SELECT {columns} FROM models_in({snapshot.id})"
+            expected_models = f"""SELECT {columns} FROM (SELECT * RENAME ("createdAt" AS created_at,
                 "lastModified" AS last_modified) FROM read_parquet('{dumps[number]}'))"""
-            count = store.execute(f"SELECT count(*) FROM ({stored})").fetchone()
-            assert count == (saved.models,)
-            for difference in (f"{stored} EXCEPT ALL {replay}", f"{replay} EXCEPT ALL {stored}"):
+            count = store.execute(f"SELECT count(*) FROM ({stored_models})").fetchone()
+            assert count == (snapshot.models,)
+            for difference in (
+                f"{stored_models} EXCEPT ALL {expected_models}",
+                f"{expected_models} EXCEPT ALL {stored_models}",
+            ):
                 assert not store.execute(f"{difference} LIMIT 5").fetchall()
         rows = store.execute("SELECT count(*) FROM versions").fetchone()
         assert rows[0] < 22_000  # not seven copies of ten thousand
 
 
-def test_removal_needs_a_complete_snapshot(opened, tmp_path):
-    store = opened()
-    old, new, unchanged = model(1), model(3 * 365 * 86_400), model(2)  # of 2022, 2025 and 2022
-    before, after = Scope(until=DAY.replace(year=2023)), Scope(since=DAY.replace(year=2023))
-    assert ingest(store, tmp_path, 0, [old, new, unchanged]) == 1
-    ingest(store, tmp_path, 1, [unchanged], complete=None)  # a dump that may lack anything
-    ingest(store, tmp_path, 2, [unchanged], scope=before)
-    ingest(store, tmp_path, 3, [old | {"id": "b/1"}], scope=Scope(author="b"), complete=False)
-    ingest(store, tmp_path, 4, [unchanged])
-    ingest(store, tmp_path, 5, [old, unchanged])
-    ingest(store, tmp_path, 6, [], scope=after)
+def test_removal_needs_a_complete_snapshot(create_store, tmp_path):
+    store = create_store()
+    old_model, new_model, present_model = (
+        make_model(1),
+        make_model(3 * 365 * 86_400),
+        make_model(2),
+    )  # of 2022, 2025 and 2022
+    before_2023, from_2023 = (
+        Scope(until=DAY.replace(year=2023)),
+        Scope(since=DAY.replace(year=2023)),
+    )
+    assert ingest_day(store, tmp_path, 0, [old_model, new_model, present_model]) == 1
+    ingest_day(store, tmp_path, 1, [present_model], complete=None)  # a dump that may lack anything
+    ingest_day(store, tmp_path, 2, [present_model], scope=before_2023)
+    ingest_day(
+        store, tmp_path, 3, [old_model | {"id": "b/1"}], scope=Scope(author="b"), complete=False
+    )
+    ingest_day(store, tmp_path, 4, [present_model])
+    ingest_day(store, tmp_path, 5, [old_model, present_model])
+    ingest_day(store, tmp_path, 6, [], scope=from_2023)
     removed = store.execute(
         "SELECT key, removed_after, removed_before, last_seen, first_absent_in, reappeared_in "
         "FROM removed_models ORDER BY removed_before, key"
     ).fetchall()
     day = [(DAY + timedelta(days=n)).replace(tzinfo=None) for n in range(6)]
     assert removed == [
-        (old["_id"], day[0], day[2], 1, 3, 4),
-        (old["_id"], day[3], day[4], 4, 5, 6),  # back, renamed, and gone again
-        (new["_id"], day[0], day[4], 1, 5, None),
+        (old_model["_id"], day[0], day[2], 1, 3, 4),
+        (old_model["_id"], day[3], day[4], 4, 5, 6),  # back, renamed, and gone again
+        (new_model["_id"], day[0], day[4], 1, 5, None),
     ]
 
 
-def test_same_files_are_one_snapshot(opened, tmp_path):
-    store = opened()
-    assert ingest(store, tmp_path, 0, [model(1)]) == 1
-    before = spans(store)
-    assert ingest(store, tmp_path, 0, [model(1)]) == 1
-    assert spans(store) == before
+def test_same_files_are_one_snapshot(create_store, tmp_path):
+    store = create_store()
+    assert ingest_day(store, tmp_path, 0, [make_model(1)]) == 1
+    initial_intervals = read_intervals(store)
+    assert ingest_day(store, tmp_path, 0, [make_model(1)]) == 1
+    assert read_intervals(store) == initial_intervals
     assert len(list_snapshots(store)) == 1
 
 
-def test_missing_snapshot_cannot_be_deleted(opened, tmp_path):
-    store = opened()
-    ingest(store, tmp_path, 0, [model(1)])
+def test_missing_snapshot_cannot_be_deleted(create_store, tmp_path):
+    store = create_store()
+    ingest_day(store, tmp_path, 0, [make_model(1)])
     with pytest.raises(NotFoundError, match="no snapshot 7"):
         delete_snapshots(store, 1, 7)
     assert len(list_snapshots(store)) == 1
@@ -215,92 +216,97 @@ def test_missing_snapshot_cannot_be_deleted(opened, tmp_path):
 
 def test_changes_between_the_recorded_censuses(censuses, shared_data, tmp_path):
     files = [shared_data / "hub-2022-02.jsonl.gz", shared_data / "hub-2024-07.parquet"]
-    plain = duckdb.connect()
-    plain.execute(
+    connection = duckdb.connect()
+    connection.execute(
         f"CREATE VIEW old AS SELECT modelId AS id, tags, pipeline_tag, library_name "
         f"FROM read_json('{files[0]}')"
     )
-    plain.execute(
+    connection.execute(
         f"CREATE VIEW new AS SELECT id, tags, pipeline_tag, library_name "
         f"FROM read_parquet('{files[1]}')"
     )
 
-    def count(sql: str) -> int:
-        return plain.execute(f"SELECT count(*) FROM {sql}").fetchone()[0]
+    def count_rows(sql: str) -> int:
+        return connection.execute(f"SELECT count(*) FROM {sql}").fetchone()[0]
 
-    both = "old JOIN new USING (id) WHERE"
-    tagged_before, tagged_after = (f"list_contains({state}.tags, 'tf')" for state in ("old", "new"))
-    wanted = {
-        ("kept", None): count(f"{both} true"),
+    both_days = "old JOIN new USING (id) WHERE"
+    tf_before, tf_after = (f"list_contains({state}.tags, 'tf')" for state in ("old", "new"))
+    expected = {
+        ("kept", None): count_rows(f"{both_days} true"),
         ("renamed", None): 0,
-        ("changed", None): count(
-            f"{both} old.tags IS DISTINCT FROM new.tags OR old.pipeline_tag IS DISTINCT FROM "
+        ("changed", None): count_rows(
+            f"{both_days} old.tags IS DISTINCT FROM new.tags OR old.pipeline_tag IS DISTINCT FROM "
             "new.pipeline_tag OR old.library_name IS DISTINCT FROM new.library_name"
         ),
-        ("removed", None): count("old ANTI JOIN new USING (id)"),
-        ("added", None): count("new ANTI JOIN old USING (id)"),
-        ("gained", "tensorflow"): count(f"{both} NOT {tagged_before} AND {tagged_after}"),
-        ("lost", "tensorflow"): count(f"{both} {tagged_before} AND NOT {tagged_after}"),
+        ("removed", None): count_rows("old ANTI JOIN new USING (id)"),
+        ("added", None): count_rows("new ANTI JOIN old USING (id)"),
+        ("gained", "tensorflow"): count_rows(f"{both_days} NOT {tf_before} AND {tf_after}"),
+        ("lost", "tensorflow"): count_rows(f"{both_days} {tf_before} AND NOT {tf_after}"),
     }
     query, parameters = load("changes"), {"earlier": 1, "later": 2, "frameworks": ["tensorflow"]}
     shutil.copy(censuses, tmp_path / "h.duckdb")
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
         rows = query.run(store, parameters)
-        assert {(row["change"], row["framework"]): row["models"] for row in rows} == wanted
+        assert {(row["change"], row["framework"]): row["models"] for row in rows} == expected
         assert (
-            min(wanted["kept", None], wanted["removed", None], wanted["gained", "tensorflow"]) > 100
+            min(expected["kept", None], expected["removed", None], expected["gained", "tensorflow"])
+            > 100
         )
-        # where the Hub redirects a name that is gone, its model stayed
-        ((old_name,),) = plain.execute(
+        # a missing name that the Hub redirects is a renamed model
+        ((old_name,),) = connection.execute(
             "SELECT min(id) FROM (FROM old ANTI JOIN new USING (id))"
         ).fetchall()
-        ((new_name,),) = plain.execute(
+        ((new_name,),) = connection.execute(
             "SELECT min(id) FROM (FROM new ANTI JOIN old USING (id))"
         ).fetchall()
         record_dates(
             store, [CreationDate(old_name, None, new_name)], kind="first commit", origin="a test"
         )
         rows = query.run(store, parameters)
-        found = {row["change"]: row["models"] for row in rows}
-        assert found["renamed"] == 1
-        assert found["removed"] == wanted["removed", None] - 1
+        models_by_change = {row["change"]: row["models"] for row in rows}
+        assert models_by_change["renamed"] == 1
+        assert models_by_change["removed"] == expected["removed", None] - 1
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    """The files of a saved history that never change."""
+def read_fixed_files(folder: Path) -> dict[str, bytes]:
+    """Return the files of a saved history that never change."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("0*")}
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_saved_history_is_restored_and_only_appended(opened, tmp_path, seed):
-    days, saved = worlds(seed, 6), tmp_path / "saved"
-    store, before = opened(), {}
+def test_saved_history_is_restored_and_only_appended(create_store, tmp_path, seed):
+    days, folder = make_days(seed, 6), tmp_path / "saved"
+    store, earlier_files = create_store(), {}
     for number, rows in enumerate(days):
-        ingest(store, tmp_path, number, rows)
-        export_history(store, saved)
-        now = files(saved)
-        assert before.items() <= now.items()
-        assert len(now) == 2 * (number + 1)
-        before = now
+        ingest_day(store, tmp_path, number, rows)
+        export_history(store, folder)
+        current_files = read_fixed_files(folder)
+        assert earlier_files.items() <= current_files.items()
+        assert len(current_files) == 2 * (number + 1)
+        earlier_files = current_files
     record_dates(store, [CreationDate("a/1", DAY)], kind="first commit", origin="hub")
     delete_snapshots(store, 3)
-    export_history(store, saved)
-    again = tmp_path / "again.duckdb"
-    import_history(again, saved)
-    with Store.open(again, write=True) as restored:
-        assert spans(restored) == spans(store)
-        assert list_snapshots(restored) == list_snapshots(store)
+    export_history(store, folder)
+    restored_path = tmp_path / "again.duckdb"
+    import_history(restored_path, folder)
+    with Store.open(restored_path, write=True) as restored_store:
+        assert read_intervals(restored_store) == read_intervals(store)
+        assert list_snapshots(restored_store) == list_snapshots(store)
         for table in ("creation_dates", "removed_models", "metadata"):
             query = f"FROM {table} ORDER BY ALL"
-            assert restored.execute(query).fetchall() == store.execute(query).fetchall()
-        # and history goes on there as it would have here
-        assert ingest(restored, tmp_path, 6, days[0]) == ingest(store, tmp_path, 6, days[0]) == 7
-        assert spans(restored) == spans(store)
-        export_history(restored, tmp_path / "other")
-    export_history(store, saved)
-    assert files(tmp_path / "other").keys() == files(saved).keys()
-    next(iter(sorted((saved / "versions").iterdir(), reverse=True))).unlink()
+            assert restored_store.execute(query).fetchall() == store.execute(query).fetchall()
+        # the restored history continues as the original
+        assert (
+            ingest_day(restored_store, tmp_path, 6, days[0])
+            == ingest_day(store, tmp_path, 6, days[0])
+            == 7
+        )
+        assert read_intervals(restored_store) == read_intervals(store)
+        export_history(restored_store, tmp_path / "other")
+    export_history(store, folder)
+    assert read_fixed_files(tmp_path / "other").keys() == read_fixed_files(folder).keys()
+    next(iter(sorted((folder / "versions").iterdir(), reverse=True))).unlink()
     with pytest.raises(ImportFileError, match="Incomplete history in"):
-        import_history(again, saved)
-    with Store.open(again) as reopened:
-        assert spans(reopened) == spans(store)  # as it was
+        import_history(restored_path, folder)
+    with Store.open(restored_path) as restored_store:
+        assert read_intervals(restored_store) == read_intervals(store)  # unchanged

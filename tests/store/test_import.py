@@ -7,10 +7,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dumps import encode, encode_lines, ingest
 
 from hfscan.errors import ImportFileError
 from hfscan.scope import Scope
-from hfscan.store import Ingested, NewSnapshot, Store, ingest_files, list_snapshots
+from hfscan.store import Store, list_snapshots
 
 ROWS = [
     {
@@ -39,32 +40,15 @@ ROWS = [
 ]
 
 
-def ingest(store: Store, *paths: Path, scope: Scope | None = None) -> Ingested:
-    day = datetime(2024, 7, 11, tzinfo=UTC)
-    return ingest_files(
-        store, paths, NewSnapshot("import", "a dump", scope or Scope(), day, day, None)
-    )
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store.open(tmp_path / "h.duckdb", write=True) as opened:
-        yield opened
-
-
-def models(store: Store, snapshot: int) -> list[tuple]:
+def read_models(store: Store, snapshot: int) -> list[tuple]:
     return store.execute(
         "SELECT * EXCLUDE (snapshot) FROM models_in(?) ORDER BY key", [snapshot]
     ).fetchall()
 
 
-def as_lines(rows):
-    return "".join(json.dumps(row) + "\n" for row in rows).encode()
-
-
-def as_parquet(path: Path, rows) -> None:
-    """Like hub-stats: nested objects as JSON text, file names as a list, times as timestamps."""
-    flat = [
+def write_parquet(path: Path, rows) -> None:
+    """Write rows as hub-stats does: objects as JSON text, file names as a list, timestamps."""
+    flat_rows = [
         row
         | {
             "siblings": [file["rfilename"] for file in row["siblings"]],
@@ -73,47 +57,47 @@ def as_parquet(path: Path, rows) -> None:
         }
         for row in rows
     ]
-    snapshot = path.with_suffix(".jsonl")
-    snapshot.write_bytes(as_lines(flat))
+    lines_file = path.with_suffix(".jsonl")
+    lines_file.write_bytes(encode_lines(flat_rows))
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(
         "COPY (SELECT * REPLACE (createdAt::TIMESTAMP AS createdAt, gated::VARCHAR AS gated) "
-        f"FROM read_json('{snapshot}')) TO '{path}'"
+        f"FROM read_json('{lines_file}')) TO '{path}'"
     )
 
 
 def test_file_formats_give_the_same_models(store, tmp_path):
-    forms = {
-        "a.json": json.dumps(ROWS).encode(),
-        "b.jsonl": as_lines(ROWS),
-        "c.jsonl.gz": gzip.compress(as_lines(ROWS)),
-        "d.json.gz": gzip.compress(json.dumps(ROWS, indent=1).encode()),
+    data_by_name = {
+        "a.json": encode(ROWS),
+        "b.jsonl": encode_lines(ROWS),
+        "c.jsonl.gz": gzip.compress(encode_lines(ROWS)),
+        "d.json.gz": gzip.compress(encode(ROWS, indent=1)),
     }
-    for name, data in forms.items():
+    for name, data in data_by_name.items():
         (tmp_path / name).write_bytes(data)
     pages = tmp_path / "pages"
     pages.mkdir()
     for number, row in enumerate(ROWS):
         (pages / f"{number}.json").write_text(json.dumps([row]))
-    as_parquet(tmp_path / "e.parquet", ROWS)
-    zst = tmp_path / "f.jsonl.zst"
+    write_parquet(tmp_path / "e.parquet", ROWS)
+    zstd_file = tmp_path / "f.jsonl.zst"
     duckdb.connect().execute(
-        f"COPY (SELECT content FROM read_text('{tmp_path / 'b.jsonl'}')) TO '{zst}' "
+        f"COPY (SELECT content FROM read_text('{tmp_path / 'b.jsonl'}')) TO '{zstd_file}' "
         "(FORMAT csv, HEADER false, QUOTE '', DELIMITER '\x07', ESCAPE '', COMPRESSION zstd)"
     )
-    dumps = [*(tmp_path / name for name in forms), pages, tmp_path / "e.parquet", zst]
+    dumps = [*(tmp_path / name for name in data_by_name), pages, tmp_path / "e.parquet", zstd_file]
     snapshots = [ingest(store, dump).snapshot for dump in dumps]
-    first, *others = (models(store, snapshot) for snapshot in snapshots)
-    assert len(first) == 2
-    for dump, other in zip(dumps[1:], others, strict=True):
-        assert other == first, dump.name
+    expected, *results = (read_models(store, snapshot) for snapshot in snapshots)
+    assert len(expected) == 2
+    for dump, models in zip(dumps[1:], results, strict=True):
+        assert models == expected, dump.name
 
 
 def test_dump_without_ids_and_dates_is_imported(store, tmp_path):
-    old = tmp_path / "old.jsonl"
-    old.write_bytes(as_lines([{"modelId": "ann/bert", "tags": ["pytorch"], "private": False}]))
-    result = ingest(store, old)
+    dump = tmp_path / "old.jsonl"
+    dump.write_bytes(encode_lines([{"modelId": "ann/bert", "tags": ["pytorch"], "private": False}]))
+    result = ingest(store, dump)
     (row,) = store.execute("SELECT key, _id, id, author FROM models_in(1)").fetchall()
     assert row == ("ann/bert", None, "ann/bert", "ann")
     (snapshot,) = list_snapshots(store)
@@ -123,9 +107,9 @@ def test_dump_without_ids_and_dates_is_imported(store, tmp_path):
 
 
 def test_import_counts_unreadable_values(store, tmp_path):
-    odd = tmp_path / "odd.jsonl"
-    odd.write_bytes(
-        as_lines(
+    dump = tmp_path / "odd.jsonl"
+    dump.write_bytes(
+        encode_lines(
             [
                 {"id": "a/1", "tags": "not a list", "downloads": {"x": 1}, "surprise": 1},
                 {"id": "a/2", "tags": None, "likes": 1.5, "createdAt": 7, "siblings": [3, None]},
@@ -134,7 +118,7 @@ def test_import_counts_unreadable_values(store, tmp_path):
             ]
         )
     )
-    result = ingest(store, odd)
+    result = ingest(store, dump)
     assert result.models == 3
     assert result.missing_id == 1
     assert result.unknown_keys == {"surprise": 1}
@@ -153,7 +137,9 @@ def test_import_counts_unreadable_values(store, tmp_path):
 def test_private_and_repeated_rows_are_counted(store, tmp_path):
     dump = tmp_path / "d.jsonl"
     dump.write_bytes(
-        as_lines([ROWS[0], ROWS[1], {"_id": "f" * 24, "id": "a/secret", "private": True}, ROWS[1]])
+        encode_lines(
+            [ROWS[0], ROWS[1], {"_id": "f" * 24, "id": "a/secret", "private": True}, ROWS[1]]
+        )
     )
     result = ingest(store, dump)
     assert (result.models, result.private, result.duplicates) == (2, 1, 1)
@@ -181,37 +167,43 @@ def test_scope_limits_the_imported_period(store, tmp_path):
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("broken.jsonl", as_lines(ROWS) + b'{"id": "a/b", "tags": [}\n', r"broken\.jsonl.*line 3"),
-        ("cut.json.gz", gzip.compress(json.dumps(ROWS).encode())[:-30], r"cut\.json\.gz|gzip"),
+        (
+            "broken.jsonl",
+            encode_lines(ROWS) + b'{"id": "a/b", "tags": [}\n',
+            r"broken\.jsonl.*line 3",
+        ),
+        ("cut.json.gz", gzip.compress(encode(ROWS))[:-30], r"cut\.json\.gz|gzip"),
         ("no.parquet", b"no parquet at all", r"no\.parquet"),
         ("list.xls", b"", r"list\.xls is empty"),
     ],
 )
 def test_unreadable_dump_is_named_and_changes_nothing(store, tmp_path, name, data, message):
-    good, bad = tmp_path / "good.jsonl", tmp_path / name
-    good.write_bytes(as_lines(ROWS))
-    bad.write_bytes(data)
-    ingest(store, good)
+    good_dump, bad_dump = tmp_path / "good.jsonl", tmp_path / name
+    good_dump.write_bytes(encode_lines(ROWS))
+    bad_dump.write_bytes(data)
+    ingest(store, good_dump)
     with pytest.raises(ImportFileError, match=message):
-        ingest(store, bad)
+        ingest(store, bad_dump)
     assert len(list_snapshots(store)) == 1
     assert store.execute("SELECT count(*) FROM models_in(1)").fetchone() == (2,)
 
 
 def test_recorded_censuses_are_imported_completely(censuses):
-    old, new, _ = json.loads(censuses.with_suffix(".json").read_text())
-    assert (old["models"], new["models"]) == (29_432, 760_000)
-    assert old["unreadable"] == new["unreadable"] == []
-    assert (old["unknown_keys"], new["unknown_keys"]) == ({}, {"page": 760_000})
+    old_result, new_result, _ = json.loads(censuses.with_suffix(".json").read_text())
+    assert (old_result["models"], new_result["models"]) == (29_432, 760_000)
+    assert old_result["unreadable"] == new_result["unreadable"] == []
+    assert (old_result["unknown_keys"], new_result["unknown_keys"]) == ({}, {"page": 760_000})
 
 
 def test_import_raises_its_memory_limit_if_needed(store, tmp_path, monkeypatch) -> None:
     dump = tmp_path / "dump.jsonl"
-    dump.write_bytes(as_lines(ROWS[0] | {"_id": f"{n:024x}", "id": f"a/{n}"} for n in range(5_000)))
+    dump.write_bytes(
+        encode_lines(ROWS[0] | {"_id": f"{n:024x}", "id": f"a/{n}"} for n in range(5_000))
+    )
     monkeypatch.setattr("hfscan.store.ingest.INGEST_MEMORY_LIMIT", "1 MB")
     limit = store.execute("SELECT current_setting('memory_limit')").fetchone()
     assert ingest(store, dump).models == 5_000
-    assert len(models(store, 1)) == 5_000
-    # neither limit nor files stay behind
+    assert len(read_models(store, 1)) == 5_000
+    # the limit is restored and no files are left
     assert store.execute("SELECT current_setting('memory_limit')").fetchone() == limit
     assert [path.name for path in tmp_path.iterdir() if "staged" in path.name] == []

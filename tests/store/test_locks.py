@@ -1,4 +1,4 @@
-"""Of two processes at one database or folder, the second waits and names the first."""
+"""The second of two processes that use a database or folder waits and names the first."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ with Store.open(Path(sys.argv[1]), write=sys.argv[2] == "write"):
 """
 
 
-def start(folder, *command):
+def start_python(folder, *command):
     return subprocess.Popen(
         [sys.executable, *map(str, command)],
         cwd=folder,
@@ -41,25 +41,27 @@ def start(folder, *command):
     )
 
 
-def hfscan(folder, *arguments):
+def start_command(folder, *arguments):
     return start_hfscan(folder, *arguments, HF_HUB_OFFLINE="1")
 
 
 def write_dumps(folder, count):
-    for n in range(count):
-        rows = [{"id": f"a/{n}", "tags": ["tf"], "createdAt": "2023-01-01T00:00:00.000Z"}]
-        (folder / f"{n}.json").write_text(json.dumps(rows))
+    for number in range(count):
+        rows = [{"id": f"a/{number}", "tags": ["tf"], "createdAt": "2023-01-01T00:00:00.000Z"}]
+        (folder / f"{number}.json").write_text(json.dumps(rows))
 
 
 def test_first_runs_of_one_database_all_succeed(tmp_path):
     write_dumps(tmp_path, 4)
-    runs = [
-        hfscan(tmp_path, "import", f"{n}.json", "--observed-at", f"2024-01-0{n + 1}")
-        for n in range(4)
+    processes = [
+        start_command(
+            tmp_path, "import", f"{number}.json", "--observed-at", f"2024-01-0{number + 1}"
+        )
+        for number in range(4)
     ]
-    for run in runs:
-        _, err = run.communicate(timeout=120)
-        assert run.returncode == 0, err
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
     with Store.open(tmp_path / "hfscan.duckdb") as store:
         assert [snapshot.origin for snapshot in list_snapshots(store)] == [
             "0.json",
@@ -72,10 +74,12 @@ def test_first_runs_of_one_database_all_succeed(tmp_path):
 
 def test_concurrent_exports_leave_a_complete_folder(tmp_path):
     write_dumps(tmp_path, 1)
-    hfscan(tmp_path, "import", "0.json", "--observed-at", "2024-01-01").communicate(timeout=60)
-    for run in [hfscan(tmp_path, "export", "out") for _ in range(3)]:
-        _, err = run.communicate(timeout=120)
-        assert run.returncode == 0, err
+    start_command(tmp_path, "import", "0.json", "--observed-at", "2024-01-01").communicate(
+        timeout=60
+    )
+    for process in [start_command(tmp_path, "export", "out") for _ in range(3)]:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
         tables = {file.name for file in (tmp_path / "out").iterdir()}
         assert tables >= {"models", "figures", "snapshots", "frameworks", "reports", "README.md"}
     assert {file.name for file in tmp_path.iterdir()} == {"0.json", "hfscan.duckdb", "out"}
@@ -84,25 +88,27 @@ def test_concurrent_exports_leave_a_complete_folder(tmp_path):
 @pytest.mark.parametrize("target", ["hfscan.duckdb", "out"])
 def test_second_process_names_the_holder_and_waits(tmp_path, target):
     write_dumps(tmp_path, 1)
-    first = ("import", "0.json", "--observed-at", "2024-01-01")
+    import_command = ("import", "0.json", "--observed-at", "2024-01-01")
     if target == "out":
-        hfscan(tmp_path, *first).communicate(timeout=60)
-    with start(tmp_path, "-c", HOLDER, tmp_path / target) as holder:
+        start_command(tmp_path, *import_command).communicate(timeout=60)
+    with start_python(tmp_path, "-c", HOLDER, tmp_path / target) as holder:
         assert holder.stdout.readline() == "held\n"
-        second = hfscan(tmp_path, *(("export", "out") if target == "out" else first))
-        line = second.stderr.readline()
+        second_process = start_command(
+            tmp_path, *(("export", "out") if target == "out" else import_command)
+        )
+        line = second_process.stderr.readline()
         while "Waiting" not in line and line:
-            line = second.stderr.readline()
+            line = second_process.stderr.readline()
         assert f"Waiting for process {holder.pid}, since " in line
         assert target in line
-        assert second.poll() is None
+        assert second_process.poll() is None
         holder.stdin.close()
-    _, err = second.communicate(timeout=60)
-    assert second.returncode == 0, err
+    _, err = second_process.communicate(timeout=60)
+    assert second_process.returncode == 0, err
 
 
 def test_killed_holder_blocks_nobody(tmp_path):
-    with start(tmp_path, "-c", HOLDER, tmp_path / "h.duckdb") as holder:
+    with start_python(tmp_path, "-c", HOLDER, tmp_path / "h.duckdb") as holder:
         assert holder.stdout.readline() == "held\n"
         holder.kill()
     assert (tmp_path / "h.duckdb.lock").exists()
@@ -117,36 +123,36 @@ def test_lock_may_be_held_again_by_its_holder(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize("held", ["read", "write"])
-def test_reader_and_writer_name_each_other(tmp_path, held):
+@pytest.mark.parametrize("mode", ["read", "write"])
+def test_reader_and_writer_name_each_other(tmp_path, mode):
     write_dumps(tmp_path, 1)
     path = tmp_path / "hfscan.duckdb"
     with Store.open(path, write=True):
         pass
-    other = (
-        ("import", "0.json", "--observed-at", "2024-01-01") if held == "read" else ("snapshots",)
+    command = (
+        ("import", "0.json", "--observed-at", "2024-01-01") if mode == "read" else ("snapshots",)
     )
-    with start(tmp_path, "-c", READER, path, held) as holder:
+    with start_python(tmp_path, "-c", READER, path, mode) as holder:
         assert holder.stdout.readline() == "held\n"
-        run = hfscan(tmp_path, *other)
-        out, err = run.communicate(timeout=60)
-        assert (run.returncode, out) == (6, ""), err
+        process = start_command(tmp_path, *command)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (6, ""), err
         assert f"in use by another process ({holder.pid}). Wait until it ends" in err
         holder.stdin.close()
-    again = hfscan(tmp_path, *other)
-    assert again.communicate(timeout=60)[1] == ""
-    assert again.returncode == 0
+    repeated = start_command(tmp_path, *command)
+    assert repeated.communicate(timeout=60)[1] == ""
+    assert repeated.returncode == 0
 
 
 def test_link_leads_to_the_database(tmp_path):
     write_dumps(tmp_path, 1)
     (tmp_path / "target").mkdir()
     (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "target" / "h.duckdb")
-    missing = hfscan(tmp_path, "snapshots")
-    assert "There is no database at" in missing.communicate(timeout=60)[1]
-    assert missing.returncode == 6
-    run = hfscan(tmp_path, "import", "0.json", "--observed-at", "2024-01-01")
-    assert run.communicate(timeout=60)[1] == ""
+    failed = start_command(tmp_path, "snapshots")
+    assert "There is no database at" in failed.communicate(timeout=60)[1]
+    assert failed.returncode == 6
+    process = start_command(tmp_path, "import", "0.json", "--observed-at", "2024-01-01")
+    assert process.communicate(timeout=60)[1] == ""
     assert (tmp_path / "hfscan.duckdb").is_symlink()
     assert [file.name for file in (tmp_path / "target").iterdir()] == ["h.duckdb"]
     with Store.open(tmp_path / "target" / "h.duckdb") as store:
@@ -156,9 +162,11 @@ def test_link_leads_to_the_database(tmp_path):
 def test_crawl_through_a_link_writes_beside_its_target(tmp_path):
     (tmp_path / "target").mkdir()
     (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "target" / "h.duckdb")
-    run = hfscan(tmp_path, "crawl", "--limit", "5")  # offline: it is stopped before it asks
-    run.communicate(timeout=60)
-    assert run.returncode == 3
+    process = start_command(
+        tmp_path, "crawl", "--limit", "5"
+    )  # offline: it stops before its first request
+    process.communicate(timeout=60)
+    assert process.returncode == 3
     names = {journal_dir(tmp_path / "hfscan.duckdb"), cursors_file(tmp_path / "h.duckdb")}
     assert names == {tmp_path / "target" / "h.duckdb.journal", tmp_path / "h.duckdb.cursors"}
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith("hfscan.")] == [
@@ -169,8 +177,8 @@ def test_crawl_through_a_link_writes_beside_its_target(tmp_path):
 def test_broken_link_names_its_target(tmp_path):
     (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "gone" / "h.duckdb")
     write_dumps(tmp_path, 1)
-    run = hfscan(tmp_path, "import", "0.json", "--observed-at", "2024-01-01")
-    _, err = run.communicate(timeout=60)
-    assert run.returncode == 9
+    process = start_command(tmp_path, "import", "0.json", "--observed-at", "2024-01-01")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 9
     assert "gone is not there. Make the folder, or name a database elsewhere with --db" in err
     assert (tmp_path / "hfscan.duckdb").is_symlink()

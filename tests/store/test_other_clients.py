@@ -8,56 +8,58 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dumps import encode_lines
 from processes import run_hfscan
 
 from hfscan.figures import SnapshotView
 from hfscan.store import Store, list_snapshots
 
-OLD = "1.4"
-"""The oldest DuckDB that is said to open a database."""
+OLDEST = "1.4"
+"""The oldest DuckDB that opens a database, according to the docs."""
 
-ASK = """
+SCRIPT = """
 import json, sys, duckdb
 connection = duckdb.connect(sys.argv[1], read_only=True)
 connection.execute("SET enable_progress_bar = false")
-def ask(sql):
+def execute(sql):
     return connection.execute(sql).fetchall()
-names = [row[0] for row in ask("SELECT view_name FROM duckdb_views() WHERE NOT internal")]
+names = [row[0] for row in execute("SELECT view_name FROM duckdb_views() WHERE NOT internal")]
 json.dump({
     "version": duckdb.__version__,
-    "census": ask("SELECT count(*), count(tags) FROM census"),
-    "views": {name: ask(f"SELECT count(*) FROM {name}")[0][0] for name in names},
-    "observed": ask("SELECT count(*) FROM models_in(1)"),
-    "macros": ask("SELECT tag_values(['license:mit', 'x'], 'license:'), languages(['en', 'xx']), "
-        "single_value(['a']), size_class(1), mask_by_definition('tag', 1, 2, 3, 4)"),
-    "frameworks": ask("SELECT count(*) FROM frameworks_compared(['pytorch', 'tensorflow'])"),
+    "census": execute("SELECT count(*), count(tags) FROM census"),
+    "views": {name: execute(f"SELECT count(*) FROM {name}")[0][0] for name in names},
+    "observed": execute("SELECT count(*) FROM models_in(1)"),
+    "macros": execute("SELECT tag_values(['license:mit', 'x'], 'license:'), "
+        "languages(['en', 'xx']), single_value(['a']), size_class(1), "
+        "mask_by_definition('tag', 1, 2, 3, 4)"),
+    "frameworks": execute("SELECT count(*) FROM frameworks_compared(['pytorch', 'tensorflow'])"),
 }, sys.stdout)
 """
 
 
 @pytest.fixture(scope="module")
 def old_duckdb(request) -> Path:
-    """A folder with an older DuckDB, from the package registry; kept for later runs."""
-    name = f"duckdb-{OLD}-python-{sys.version_info[0]}.{sys.version_info[1]}"
-    folder = request.config.cache.mkdir(name)
+    """A folder with an older DuckDB from the package registry, cached for later runs."""
+    key = f"duckdb-{OLDEST}-python-{sys.version_info[0]}.{sys.version_info[1]}"
+    folder = request.config.cache.mkdir(key)
     if not (folder / "duckdb").is_dir():
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-        command += ["--only-binary=:all:", "--target", str(folder), f"duckdb=={OLD}.*"]
+        command += ["--only-binary=:all:", "--target", str(folder), f"duckdb=={OLDEST}.*"]
         # without the environment's pins: they name another DuckDB
         pins = {"PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT"}
-        environment = {name: value for name, value in os.environ.items() if name not in pins}
+        environment = {key: value for key, value in os.environ.items() if key not in pins}
         process = subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=300
         )
         if process.returncode:
-            pytest.skip(f"DuckDB {OLD} cannot be installed: {process.stderr.strip()[-200:]}")
+            pytest.skip(f"DuckDB {OLDEST} cannot be installed: {process.stderr.strip()[-200:]}")
     return folder
 
 
-def test_older_duckdb_answers_the_same(censuses, old_duckdb):
-    def ask(**variables):
+def test_older_duckdb_returns_the_same(censuses, old_duckdb):
+    def run_script(**variables):
         process = subprocess.run(
-            [sys.executable, "-c", ASK, censuses],
+            [sys.executable, "-c", SCRIPT, censuses],
             env=os.environ | variables,
             capture_output=True,
             text=True,
@@ -66,38 +68,38 @@ def test_older_duckdb_answers_the_same(censuses, old_duckdb):
         assert process.returncode == 0, process.stderr
         return json.loads(process.stdout)
 
-    current, older = ask(), ask(PYTHONPATH=str(old_duckdb))
-    assert older.pop("version").startswith(OLD)
-    assert current.pop("version") == duckdb.__version__
-    assert older == current
-    assert older["census"][0][0] > 0
+    current_results, older_results = run_script(), run_script(PYTHONPATH=str(old_duckdb))
+    assert older_results.pop("version").startswith(OLDEST)
+    assert current_results.pop("version") == duckdb.__version__
+    assert older_results == current_results
+    assert older_results["census"][0][0] > 0
 
 
 def test_view_census_is_the_newest_snapshot(censuses):
-    """Of all models, as the temporary view that hfscan answers from."""
+    """As the temporary view that hfscan queries, it holds all models."""
     with Store.open(censuses) as store:
-        ask = store.execute
-        shipped = ask("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
+        execute = store.execute
+        file_rows = execute("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
         view = SnapshotView.latest(store)
-        assert shipped == [(view.snapshot.id, view.snapshot.models)]
-        first = SnapshotView.latest(store, snapshot=1).bind_census()  # shadows the file's view
-        snapshots = first.execute("SELECT DISTINCT snapshot FROM census").fetchall()
+        assert file_rows == [(view.snapshot.id, view.snapshot.models)]
+        first_view = SnapshotView.latest(store, snapshot=1).bind_census()  # shadows the file's view
+        snapshots = first_view.execute("SELECT DISTINCT snapshot FROM census").fetchall()
         assert snapshots == [(1,)]
     with duckdb.connect(censuses, read_only=True) as connection:
-        found = connection.execute("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
-        assert found == shipped
+        rows = connection.execute("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
+        assert rows == file_rows
 
 
-def test_tables_and_columns_say_what_they_are(tmp_path):
+def test_tables_and_columns_have_comments(tmp_path):
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        ask = store.execute
-        comments = dict(ask("SELECT table_name, comment FROM duckdb_tables()").fetchall())
+        execute = store.execute
+        comments = dict(execute("SELECT table_name, comment FROM duckdb_tables()").fetchall())
         assert comments["snapshots"].startswith("one row for every ")
         assert comments["parity_runs"] == "one row for every call of the command"
         assert None not in comments.values()
         columns = {
             (table, column): comment
-            for table, column, comment in ask(
+            for table, column, comment in execute(
                 "SELECT table_name, column_name, comment FROM duckdb_columns() "
                 "WHERE comment IS NOT NULL"
             ).fetchall()
@@ -107,7 +109,7 @@ def test_tables_and_columns_say_what_they_are(tmp_path):
         assert len(columns) > 60
         assert not [text for text in [*columns.values(), *comments.values()] if "\n" in text]
         views = dict(
-            ask("SELECT view_name, comment FROM duckdb_views() WHERE NOT internal").fetchall()
+            execute("SELECT view_name, comment FROM duckdb_views() WHERE NOT internal").fetchall()
         )
         assert None not in views.values()
 
@@ -117,29 +119,32 @@ def test_delete_frees_space(tmp_path):
         {"id": f"a/{n}", "sha": f"{hash((n, 'x')) & (1 << 160) - 1:040x}", "tags": [f"t{n}"]}
         for n in range(30_000)
     ]
-    (tmp_path / "big.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "big.jsonl").write_bytes(encode_lines(rows))
     (tmp_path / "small.jsonl").write_text('{"id": "b/small", "tags": ["tf"]}\n')
 
-    def hfscan(*arguments):
+    def run_command(*arguments):
         code, _, err = run_hfscan(tmp_path, *arguments)
         assert code == 0, err
         return err
 
-    hfscan("import", "big.jsonl", "--observed-at", "2024-01-01")
-    hfscan("import", "small.jsonl", "--observed-at", "2024-02-01")
+    run_command("import", "big.jsonl", "--observed-at", "2024-01-01")
+    run_command("import", "small.jsonl", "--observed-at", "2024-02-01")
     path = tmp_path / "hfscan.duckdb"
     with Store.open(path) as store:
-        before = store.execute("FROM models_in(2)").fetchall()
+        initial_rows = store.execute("FROM models_in(2)").fetchall()
     size = path.stat().st_size
-    assert "Compacted " in hfscan("delete", "1")
+    assert "Compacted " in run_command("delete", "1")
     assert path.stat().st_size < size * 0.6
     with Store.open(path, write=True) as store:
-        assert store.execute("FROM models_in(2)").fetchall() == before
+        assert store.execute("FROM models_in(2)").fetchall() == initial_rows
         ((tags,),) = store.execute(
             "SELECT tags FROM duckdb_databases() WHERE database_name = current_database()"
         ).fetchall()
         assert tags["storage_version"].startswith("v1.4")
         assert store.execute("SELECT comment FROM duckdb_tables()").fetchone()[0]
-    assert "snapshot 2" not in hfscan("import", "big.jsonl", "--observed-at", "2024-01-01").lower()
+    assert (
+        "snapshot 2"
+        not in run_command("import", "big.jsonl", "--observed-at", "2024-01-01").lower()
+    )
     with Store.open(path) as store:
         assert {snapshot.id for snapshot in list_snapshots(store)} == {2, 3}

@@ -1,29 +1,26 @@
 """Damaged or foreign files of a saved history are refused without any change."""
 
-import json
 import shutil
 from datetime import UTC, datetime
 
 import duckdb
 import pytest
+from dumps import encode, ingest
 
 from hfscan.errors import ImportFileError
-from hfscan.scope import Scope
 from hfscan.store import (
     CreationDate,
-    NewSnapshot,
     Store,
     contains_all,
     export_history,
     import_history,
-    ingest_files,
     list_snapshots,
     record_dates,
 )
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
+def history_folder(tmp_path_factory):
     """A history of three days."""
     folder = tmp_path_factory.mktemp("history")
     with Store.open(folder / "h.duckdb", write=True) as store:
@@ -39,10 +36,9 @@ def saved(tmp_path_factory):
                 }
                 for number in range(day - 1, 6)
             ]
-            (folder / "dump.json").write_text(json.dumps(models))
-            at = datetime(2024, 1, day, tzinfo=UTC)
-            ingest_files(
-                store, [folder / "dump.json"], NewSnapshot("import", "x", Scope(), at, at, True)
+            (folder / "dump.json").write_bytes(encode(models))
+            ingest(
+                store, folder / "dump.json", day=datetime(2024, 1, day, tzinfo=UTC), complete=True
             )
         date = datetime(2019, 2, 18, tzinfo=UTC)
         record_dates(store, [CreationDate("ann/1", date)], kind="import", origin="a test")
@@ -51,33 +47,33 @@ def saved(tmp_path_factory):
 
 
 @pytest.fixture
-def folder(saved, tmp_path):
-    shutil.copytree(saved, tmp_path / "copy")
+def history_copy(history_folder, tmp_path):
+    shutil.copytree(history_folder, tmp_path / "copy")
     return tmp_path / "copy"
 
 
-def change(file, select):
-    new = file.with_suffix(".new")
-    select = select.replace("{table}", f"read_parquet('{file}')")
-    duckdb.execute(f"COPY ({select}) TO '{new}' (FORMAT parquet)")
-    new.replace(file)
+def rewrite_file(file, query):
+    new_file = file.with_suffix(".new")
+    query = query.replace("{table}", f"read_parquet('{file}')")
+    duckdb.execute(f"COPY ({query}) TO '{new_file}' (FORMAT parquet)")
+    new_file.replace(file)
 
 
-def refuse(folder, reason):
-    """Restore over a database that is there, which stays; the reason is told."""
-    db = folder.with_name("h.duckdb")
+def assert_refused(history_copy, message):
+    """Restore over an existing database, which stays unchanged; the message names the reason."""
+    db = history_copy.with_name("h.duckdb")
     db.write_bytes(b"as it was")
-    with pytest.raises(ImportFileError, match="Incomplete history in") as refused:
-        import_history(db, folder)
-    assert reason in str(refused.value)
+    with pytest.raises(ImportFileError, match="Incomplete history in") as excinfo:
+        import_history(db, history_copy)
+    assert message in str(excinfo.value)
     assert db.read_bytes() == b"as it was"
-    assert {path.name for path in folder.parent.glob("h.*")} == {"h.duckdb"}
+    assert {path.name for path in history_copy.parent.glob("h.*")} == {"h.duckdb"}
 
 
-def test_complete_history_is_restored(saved, tmp_path):
-    folder = tmp_path / "it's [one]*"
-    shutil.copytree(saved, folder)
-    import_history(tmp_path / "new.duckdb", folder)
+def test_complete_history_is_restored(history_folder, tmp_path):
+    history_copy = tmp_path / "it's [one]*"
+    shutil.copytree(history_folder, history_copy)
+    import_history(tmp_path / "new.duckdb", history_copy)
     with Store.open(tmp_path / "new.duckdb") as store:
         assert [snapshot.models for snapshot in list_snapshots(store)] == [6, 5, 4]
 
@@ -109,29 +105,29 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize(("file", "select"), CHANGES)
-def test_an_implausible_history_is_refused(folder, file, select):
-    change(folder / f"{file}.parquet", select)
-    refuse(folder, CHANGES[file, select])
+@pytest.mark.parametrize(("file", "query"), CHANGES)
+def test_an_implausible_history_is_refused(history_copy, file, query):
+    rewrite_file(history_copy / f"{file}.parquet", query)
+    assert_refused(history_copy, CHANGES[file, query])
 
 
-def test_foreign_files_are_refused(folder, tmp_path):
-    file = folder / "counts" / f"{LAST}.parquet"
-    shutil.copy(file, folder / "counts" / "000009-after-000003.parquet")
-    refuse(folder, "belongs to no snapshot")
-    (folder / "counts" / "000009-after-000003.parquet").unlink()
+def test_foreign_files_are_refused(history_copy, tmp_path):
+    file = history_copy / "counts" / f"{LAST}.parquet"
+    shutil.copy(file, history_copy / "counts" / "000009-after-000003.parquet")
+    assert_refused(history_copy, "belongs to no snapshot")
+    (history_copy / "counts" / "000009-after-000003.parquet").unlink()
     file.replace(tmp_path / "elsewhere.parquet")
-    refuse(folder, "is missing")
+    assert_refused(history_copy, "is missing")
     file.symlink_to(tmp_path / "elsewhere.parquet")
-    refuse(folder, "is a link")
+    assert_refused(history_copy, "is a link")
     file.unlink()
     file.write_bytes(b"PAR1 nothing PAR1")
-    refuse(folder, "is not a Parquet file")
+    assert_refused(history_copy, "is not a Parquet file")
 
 
-def test_saved_snapshots_are_validated(folder, tmp_path):
+def test_saved_snapshots_are_validated(history_copy, tmp_path):
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        assert not contains_all(store, folder / "snapshots.parquet")
-        (folder / "snapshots.parquet").write_bytes(b"PAR1 nothing PAR1")
+        assert not contains_all(store, history_copy / "snapshots.parquet")
+        (history_copy / "snapshots.parquet").write_bytes(b"PAR1 nothing PAR1")
         with pytest.raises(ImportFileError, match="is not a Parquet file"):
-            contains_all(store, folder / "snapshots.parquet")
+            contains_all(store, history_copy / "snapshots.parquet")

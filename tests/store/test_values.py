@@ -1,12 +1,9 @@
 """Values are read correctly, or counted as unknown."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
-
-DAY = datetime(2024, 7, 11, tzinfo=UTC)
-
 
 INSTANT = datetime(2022, 3, 2, 23, 29, 4)
 
@@ -36,8 +33,8 @@ INSTANT = datetime(2022, 3, 2, 23, 29, 4)
     ],
     ids=str,
 )
-def test_date_is_read_as_utc(imported, value, instant):
-    (model,), unreadable = imported({"id": "a/b", "createdAt": value, "lastModified": value})
+def test_date_is_read_as_utc(import_rows, value, instant):
+    (model,), unreadable = import_rows({"id": "a/b", "createdAt": value, "lastModified": value})
     assert (model["created_at"], model["last_modified"]) == (instant, instant)
     assert unreadable == {}
 
@@ -50,8 +47,8 @@ def test_date_is_read_as_utc(imported, value, instant):
      "2015-12-31T23:59:59.000Z", "2024-07-13T00:00:01.000Z", "2031-01-01"],
     ids=repr,
 )  # fmt: skip
-def test_impossible_date_is_unreadable(imported, value):
-    (model,), unreadable = imported({"id": "a/b", "createdAt": value})
+def test_impossible_date_is_unreadable(import_rows, value):
+    (model,), unreadable = import_rows({"id": "a/b", "createdAt": value})
     assert (model["created_at"], model["at_cutoff"]) == (None, None)
     assert model["unreadable"] == ["created_at"]
     example = value if isinstance(value, str) else json.dumps(value)
@@ -74,8 +71,8 @@ def test_impossible_date_is_unreadable(imported, value):
     ],
     ids=str,
 )
-def test_tags_are_read_from_text(imported, value):
-    (model,), unreadable = imported({"id": "a/b", "tags": value})
+def test_tags_are_read_from_text(import_rows, value):
+    (model,), unreadable = import_rows({"id": "a/b", "tags": value})
     assert model["tags"] == ["pytorch", "bert"]
     assert model["tag_mask"] == 1
     assert unreadable == {}
@@ -87,8 +84,8 @@ def test_tags_are_read_from_text(imported, value):
      "['a', __import__('os').getcwd()]", [["pytorch"]], [None], ["['a']", "['b']"]],
     ids=repr,
 )  # fmt: skip
-def test_unreadable_tags_are_unknown(imported, value):
-    (model,), unreadable = imported({"id": "a/b", "tags": value})
+def test_unreadable_tags_are_unknown(import_rows, value):
+    (model,), unreadable = import_rows({"id": "a/b", "tags": value})
     assert (model["tags"], model["tag_mask"], model["loadable_mask"]) == (None, None, None)
     assert unreadable["tags"][0] == 1
 
@@ -115,8 +112,8 @@ def test_unreadable_tags_are_unknown(imported, value):
     ],
     ids=str,
 )
-def test_files_are_read_from_text(imported, value):
-    (model,), unreadable = imported({"id": "a/b", "siblings": value})
+def test_files_are_read_from_text(import_rows, value):
+    (model,), unreadable = import_rows({"id": "a/b", "siblings": value})
     assert model["files"] == ["pytorch_model.bin", "a.json"]
     assert model["weights_mask"] == 1
     assert unreadable == {}
@@ -131,8 +128,8 @@ def test_files_are_read_from_text(imported, value):
      [{"rfilename": True}]],
     ids=repr,
 )  # fmt: skip
-def test_unreadable_files_leave_weights_unknown(imported, value):
-    (model,), unreadable = imported({"id": "a/b", "tags": [], "siblings": value})
+def test_unreadable_files_leave_weights_unknown(import_rows, value):
+    (model,), unreadable = import_rows({"id": "a/b", "tags": [], "siblings": value})
     assert (model["files"], model["weights_mask"], model["tag_mask"]) == (None, None, 0)
     assert unreadable["files"][0] == 1
 
@@ -141,12 +138,12 @@ def test_unreadable_files_leave_weights_unknown(imported, value):
     "text", ["RepoSibling(rfilename='tf_model.h5', size=None)", "['tf_model.h5']",
              '{"rfilename": "tf_model.h5"}', "{'rfilename': 'tf_model.h5'}"],
 )  # fmt: skip
-def test_one_file_in_text_is_read(imported, text):
-    (model,), unreadable = imported({"id": "a/b", "siblings": [text]})
+def test_one_file_in_text_is_read(import_rows, text):
+    (model,), unreadable = import_rows({"id": "a/b", "siblings": [text]})
     assert (model["files"], model["weights_mask"] & 2, unreadable) == (["tf_model.h5"], 2, {})
 
 
-def test_odd_file_names_are_kept(imported):
+def test_unusual_file_names_are_unchanged(import_rows):
     names = [
         "123",
         "1e5",
@@ -157,7 +154,7 @@ def test_odd_file_names_are_kept(imported):
         "{{cookie}}/a.py",
         "a (v=2).bin",
     ]
-    (model,), unreadable = imported(
+    (model,), unreadable = import_rows(
         {"id": "a/b", "siblings": [{"rfilename": name} for name in names]}
     )
     assert (model["files"], unreadable) == (names, {})
@@ -182,9 +179,9 @@ def test_odd_file_names_are_kept(imported):
     ],
     ids=lambda item: str(item)[:24],
 )
-def test_count_is_kept_or_unreadable(imported, value, count):
+def test_count_is_kept_or_unreadable(import_rows, value, count):
     fields = {"downloads": value, "likes": value, "downloadsAllTime": value}
-    (model,), unreadable = imported({"id": "a/b", **fields, "safetensors": {"total": value}})
+    (model,), unreadable = import_rows({"id": "a/b", **fields, "safetensors": {"total": value}})
     columns = ("downloads", "likes", "downloads_all_time", "parameters")
     assert [model[name] for name in columns] == [count] * 4
     assert set(unreadable) == (set() if count is not None else set(columns))
@@ -202,47 +199,47 @@ def test_count_is_kept_or_unreadable(imported, value, count):
     ],
     ids=repr,
 )
-def test_flag_is_read_in_every_spelling(imported, value, gated, disabled):
+def test_flag_is_read_in_every_spelling(import_rows, value, gated, disabled):
     row = {"gated": value, "disabled": value, "private": value}
-    models, unreadable = imported({"id": "a/b", **row}, {"id": "a/c"})
+    models, unreadable = import_rows({"id": "a/b", **row}, {"id": "a/c"})
     if disabled:
-        assert ([model["id"] for model in models], imported.result.private) == (["a/c"], 1)
-        imported({"id": "a/b", **row, "private": False}, {"id": "a/c"})
-        (model, _), unreadable = imported({"id": "a/b", **row, "private": None}, {"id": "a/c"})
+        assert ([model["id"] for model in models], import_rows.result.private) == (["a/c"], 1)
+        import_rows({"id": "a/b", **row, "private": False}, {"id": "a/c"})
+        (model, _), unreadable = import_rows({"id": "a/b", **row, "private": None}, {"id": "a/c"})
     else:
         model, _ = models
     assert (model["gated"], model["disabled"], unreadable) == (gated, disabled, {})
 
 
-def test_model_of_unknown_privacy_is_left_out(imported):
-    models, unreadable = imported(
+def test_model_of_unknown_privacy_is_left_out(import_rows):
+    models, unreadable = import_rows(
         {"id": "a/b", "private": "perhaps"}, {"id": "a/c", "private": "False"}
     )
     assert [model["id"] for model in models] == ["a/c"]
-    assert (imported.result.private, imported.result.maybe_private) == (0, 1)
+    assert (import_rows.result.private, import_rows.result.maybe_private) == (0, 1)
     assert unreadable == {"private": (1, "perhaps")}
 
 
-def test_unknown_gate_is_unreadable(imported):
-    (model,), unreadable = imported({"id": "a/b", "gated": "somehow"})
+def test_unknown_gate_is_unreadable(import_rows):
+    (model,), unreadable = import_rows({"id": "a/b", "gated": "somehow"})
     assert (model["gated"], unreadable) == (None, {"gated": (1, "somehow")})
 
 
 @pytest.mark.parametrize("word", ["None", "nan", "NaN", "null", "NULL", "NaT", "<NA>", "N/A"])
-def test_word_for_null_is_null(imported, word):
+def test_word_for_null_is_null(import_rows, word):
     fields = ("author", "sha", "library_name", "pipeline_tag", "gated")
-    (model,), unreadable = imported(
+    (model,), unreadable = import_rows(
         {"id": "a/b", "config": {"model_type": word}, **dict.fromkeys(fields, word)}, {"id": word}
     )
     assert model["author"] == "a"
     assert [model[name] for name in (*fields[1:], "model_type")] == [None] * 5
-    assert (imported.result.missing_id, unreadable) == (1, {})
+    assert (import_rows.result.missing_id, unreadable) == (1, {})
 
 
-def test_repo_id_has_one_object_id(imported):
+def test_repo_id_has_one_object_id(import_rows):
     rows = [{"_id": OBJECT_ID[:-1] + digit, "id": "a/b", "likes": int(digit)} for digit in "396"]
-    (model,), _ = imported(*rows, {"id": "a/b", "likes": 0})
-    result = imported.result
+    (model,), _ = import_rows(*rows, {"id": "a/b", "likes": 0})
+    result = import_rows.result
     assert (model["likes"], result.duplicates) == (9, 0)
     assert (result.shared_ids, result.shared_id) == (3, "a/b")
 
@@ -272,10 +269,10 @@ OBJECT_ID = "621ffdc036468d709f174338"
     ],
     ids=str,
 )
-def test_identity_is_read(imported, row, key, id_, author):
-    (model,), _ = imported(row)
+def test_identity_is_read(import_rows, row, key, id_, author):
+    (model,), _ = import_rows(row)
     assert (model["key"], model["id"], model["author"]) == (key, id_, author)
-    assert imported.result.missing_id == 0
+    assert import_rows.result.missing_id == 0
 
 
 @pytest.mark.parametrize(
@@ -291,15 +288,15 @@ def test_identity_is_read(imported, row, key, id_, author):
     ],
     ids=str,
 )  # fmt: skip
-def test_row_without_loadable_id_is_left_out(imported, row):
-    models, unreadable = imported({"tags": [], **row}, {"id": "a/b", "tags": []})
+def test_row_without_loadable_id_is_left_out(import_rows, row):
+    models, unreadable = import_rows({"tags": [], **row}, {"id": "a/b", "tags": []})
     assert [model["id"] for model in models] == ["a/b"]
-    assert imported.result.missing_id == 1
+    assert import_rows.result.missing_id == 1
     assert unreadable == {}
 
 
-def test_nested_objects_are_read_from_text(imported):
-    (model,), unreadable = imported(
+def test_nested_objects_are_read_from_text(import_rows):
+    (model,), unreadable = import_rows(
         {
             "id": "a/b",
             "config": "{'model_type': 'bert', 'architectures': ['BertModel']}",
@@ -312,14 +309,14 @@ def test_nested_objects_are_read_from_text(imported):
     assert unreadable == {}
 
 
-def test_number_is_no_base_model(imported):
+def test_number_is_no_base_model(import_rows):
     row = {"id": "a/b", "baseModels": {"relation": "adapter", "models": [{"id": 7}]}}
-    (model,), unreadable = imported(row)
+    (model,), unreadable = import_rows(row)
     assert (model["base_models"], model["base_relation"]) == (None, "adapter")
     assert unreadable == {"base_models": (1, '[{"id": 7}]')}
 
 
-def test_repaired_row_keeps_its_place_among_duplicates(imported):
+def test_repaired_row_stays_in_order_of_duplicates(import_rows):
     rows = [{"id": "a/b", "tags": "pytorch"}, {"id": "a/b", "tags": ["tf"]}]
-    assert imported(*rows)[0][0]["tags"] == ["tf"]
-    assert imported(*reversed(rows))[0][0]["tags"] == ["pytorch"]
+    assert import_rows(*rows)[0][0]["tags"] == ["tf"]
+    assert import_rows(*reversed(rows))[0][0]["tags"] == ["pytorch"]
