@@ -9,23 +9,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from dumps import ingest
 from filelock import FileLock
 
 from hfscan.cli import main
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store, import_dates, ingest_files
+from hfscan.store import Store, import_dates
 
 _ROOT = Path(__file__).parents[1]
 _SHARED = _ROOT.parent / "shared" / "data"
 _PARITY = Path(__file__).parent / "parity"
-_LONG_FILES = [
+_SLOWEST_FILES = [
     f"test_{name}.py"
     for name in (
         "pages recount snapshot_remote history census workflows browser torture replay snapshot"
     ).split()
 ]
 
-# for hfscan in this process and in those that tests start: this checkout, and nobody's settings
+# hfscan of this checkout, without settings of the user, in this process and those that tests start
 for _name in [*os.environ]:
     if _name.startswith(("HF_", "HFSCAN_")) and _name != "HFSCAN_TEST_BROWSER":
         del os.environ[_name]
@@ -35,13 +36,13 @@ os.environ["PYTHONPATH"] = os.pathsep.join((str(_ROOT), str(_ROOT / "tests" / "s
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the longest files first, so that all workers finish at about the same time."""
-    order = {name: place for place, name in enumerate(_LONG_FILES)}
+    """Start the slowest files first, so that all workers finish at about the same time."""
+    order = {name: position for position, name in enumerate(_SLOWEST_FILES)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
     for item in items:
         if item.path.is_relative_to(_PARITY):
             item.add_marker(pytest.mark.parity)
-        if "censuses" in getattr(item, "fixturenames", ()):
+        if "recorded_db" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)  # reads all recorded models
 
 
@@ -54,8 +55,8 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def recorded(shared_data: Path) -> dict[int, tuple[Path, datetime]]:
-    """The recorded censuses, as snapshots of `censuses`: file and day."""
+def recorded_dumps(shared_data: Path) -> dict[int, tuple[Path, datetime]]:
+    """File and day of each snapshot of `recorded_db`."""
     return {
         1: (shared_data / "hub-2022-02.jsonl.gz", datetime(2022, 2, 15, tzinfo=UTC)),
         2: (shared_data / "hub-2024-07.parquet", datetime(2024, 7, 11, tzinfo=UTC)),
@@ -64,32 +65,32 @@ def recorded(shared_data: Path) -> dict[int, tuple[Path, datetime]]:
 
 
 @pytest.fixture(scope="session")
-def censuses(
-    recorded: dict[int, tuple[Path, datetime]],
+def recorded_db(
+    recorded_dumps: dict[int, tuple[Path, datetime]],
     shared_data: Path,
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Path:
-    """A database of the recorded censuses, to read; made once for all of xdist's workers.
+    """A read-only database of the recorded dumps, created once for all workers of xdist.
 
-    Beside it, `censuses.json` has the result of each ingest.
+    `recorded.json` beside it has the result of each ingest.
     """
     folder = tmp_path_factory.getbasetemp()
     if hasattr(request.config, "workerinput"):
         folder = folder.parent
-    path, unfinished = folder / "censuses.duckdb", folder / "censuses.part"
-    with FileLock(folder / "censuses.lock"):
+    path, unfinished = folder / "recorded.duckdb", folder / "recorded.part"
+    with FileLock(folder / "recorded.lock"):
         if not path.exists():
             unfinished.unlink(missing_ok=True)
-            ingested = []
+            results = []
             with Store.open(unfinished, write=True) as store:
-                for file, day in recorded.values():
-                    # the third holds only ids that start with some letters
+                for file, day in recorded_dumps.values():
+                    # the third has a part of the models: ids that start with some letters
                     scope = Scope(limit=8_650) if "detail" in file.name else Scope()
-                    new = NewSnapshot("import", file.name, scope, day, day, None)
-                    ingested.append(asdict(ingest_files(store, [file], new)))
+                    result = ingest(store, file, day=day, origin=file.name, scope=scope)
+                    results.append(asdict(result))
                 import_dates(store, shared_data / "hub-2022-10-created.parquet")
-            path.with_suffix(".json").write_text(json.dumps(ingested))
+            path.with_suffix(".json").write_text(json.dumps(results))
             unfinished.rename(path)
     return path
 
@@ -98,19 +99,19 @@ def censuses(
 def run_cli(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Callable[..., tuple[int, str, str]]:
-    """Run hfscan in this process and an empty folder; return exit code, stdout and stderr.
+    """Return a function that runs hfscan in an empty folder: exit code, stdout and stderr.
 
-    For environment variables, signals and output streams use `processes.run_hfscan`.
+    It runs in this process: for environment variables, signals and streams use `run_hfscan`.
     """
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["hfscan", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
+        with pytest.raises(SystemExit) as excinfo:
             main()
         output = capsys.readouterr()
         assert "Traceback" not in output.err
-        return int(stop.value.code or 0), output.out, output.err
+        return int(excinfo.value.code or 0), output.out, output.err
 
     return run
 

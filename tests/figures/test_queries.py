@@ -19,8 +19,8 @@ TAGS = {"pytorch": "pytorch", "tensorflow": "tf"}
 
 
 @pytest.fixture(scope="module")
-def store(censuses):
-    with Store.open(censuses) as store:
+def store(recorded_db):
+    with Store.open(recorded_db) as store:
         yield store
 
 

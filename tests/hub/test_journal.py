@@ -110,8 +110,7 @@ def test_damaged_line_leaves_other_records_intact(tmp_path: Path) -> None:
         records = journal.folder / "pages.jsonl"
         records.write_bytes(records.read_bytes().replace(b'"number":2', b'"number":9'))
     with open_journal(tmp_path) as journal:
-        records = [find_page(journal, n) for n in (1, 2, 3)]
-        assert records == [first, None, third]
+        assert [find_page(journal, n) for n in (1, 2, 3)] == [first, None, third]
         manifest = journal.folder / "crawl.json"
         manifest.write_bytes(manifest.read_bytes().replace(b"page1", b"page7"))
     with open_journal(tmp_path) as journal:

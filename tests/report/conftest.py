@@ -1,4 +1,4 @@
-"""The recorded censuses as plain models."""
+"""The recorded models, parsed without hfscan."""
 
 import gc
 import sys
@@ -11,9 +11,11 @@ import recount
 
 
 @pytest.fixture(scope="session")
-def models(recorded):
-    """The models of the recorded censuses, by snapshot."""
-    gc.disable()  # what is read stays: nothing of it is to be found again and again
-    found = {snapshot: recount.models(file) for snapshot, (file, _) in recorded.items()}
+def models(recorded_dumps):
+    """The models of `recorded_db`, by snapshot."""
+    gc.disable()  # much faster: all objects stay alive
+    models_by_snapshot = {
+        snapshot: recount.read_models(file) for snapshot, (file, _) in recorded_dumps.items()
+    }
     gc.enable()
-    return found
+    return models_by_snapshot

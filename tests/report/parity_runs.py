@@ -1,4 +1,4 @@
-"""Documents of parity runs, as `hfscan parity --format json` writes them, cut to what is kept."""
+"""Documents of parity runs as `hfscan parity --format json` writes them; only stored fields."""
 
 from testhub import FakeHub
 
@@ -8,10 +8,10 @@ from hfscan.store import Store
 from hfscan.store.parity import record_run
 
 REASON = "=x|</script><img src=x onerror=hit=1>`\x1b[31m"
-"""Text that comes from a checkpoint, or from an error that tells of one."""
+"""Text from a checkpoint, or from an error message about one."""
 
 
-def case(
+def make_case(
     checkpoint, backend, verdict="agree", *, load_method="direct", file="m.safetensors", error=3e-7
 ):
     return {
@@ -20,14 +20,14 @@ def case(
         "verdict": verdict, "reason": REASON, "notes": [],
         "loading": {name: [] for name in ("missing", "unexpected", "mismatched", "unset")},
         "outputs": [
-            {"name": "logits", "region": region, "max_abs": 1.0, "rel_l2": rel, "cosine": 1.0,
+            {"name": "logits", "region": region, "max_abs": 1.0, "rel_l2": rel_l2, "cosine": 1.0,
              "finite": True, "dtype": "float32", "tolerance": 1e-5}
-            for region, rel in (("real", error), ("padding", 1.0))
+            for region, rel_l2 in (("real", error), ("padding", 1.0))
         ] if verdict in ("agree", "outputs differ") else [],
     }  # fmt: skip
 
 
-def timing(backend, milliseconds):
+def make_timing(backend, milliseconds):
     return {
         "checkpoint": "ann/bert", "mode": "training", "backend": backend, "variant": "eager",
         "device": "cpu", "dtype": "float32", "inputs": {}, "own_process": True,
@@ -36,21 +36,21 @@ def timing(backend, milliseconds):
     }  # fmt: skip
 
 
-def run(started, *cases, timings=()):
+def make_run(day, *cases, timings=()):
     backends = {"pytorch": {"versions": {"torch": "2.13"}}}
     return {
-        "started_at": f"{started}T10:00:00Z", "finished_at": f"{started}T11:00:00Z",
+        "started_at": f"{day}T10:00:00Z", "finished_at": f"{day}T11:00:00Z",
         "hfscan_version": "0", "agree": True, "environment": {"backends": backends, "threads": 1},
         "cases": list(cases), "measurements": list(timings),
     }  # fmt: skip
 
 
-def census(path, population, *more):
-    """Make a database: a crawl of the made-up models, and a parity run with `more` cases."""
+def create_database(path, population, *more_cases):
+    """Create a database: a crawl of the population, and a parity run with more cases."""
     with FakeHub(population, quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, resume=False)
-    cases = [case("ann/bert", "pytorch"), case("ann/bert", "tensorflow", "does not load")]
-    timings = [timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])]
+    cases = [make_case("ann/bert", "pytorch"), make_case("ann/bert", "tensorflow", "does not load")]
+    timings = [make_timing("pytorch", [2.0, 2.0]), make_timing("tensorflow", [3.0, 5.0])]
     with Store.open(path, write=True) as store:
-        record_run(store, run("2026-02-01", *cases, *more, timings=timings))
+        record_run(store, make_run("2026-02-01", *cases, *more_cases, timings=timings))
     return path

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-from evidence import ALL, DECISIVE, FORMATS, RUNTIMES, TELLING, serves
+from evidence import ALL_FRAMEWORKS, DECISIVE, FORMATS, RELEVANT_TAGS, RUNTIMES, classify
 
 
 class Model(NamedTuple):
@@ -26,19 +26,19 @@ class Model(NamedTuple):
     loadable: frozenset
     best: frozenset
     id: str
-    marks: frozenset
+    claim_tags: frozenset
 
 
-MARKS = frozenset(["bert", "gpt2", "xlnet", "tensorboard"])
+CLAIM_TAGS = frozenset(["bert", "gpt2", "xlnet", "tensorboard"])
 """Tags that claims are about."""
 
 
-def models(path: Path) -> list[Model]:
+def read_models(path: Path) -> list[Model]:
     """Return the models of a recorded census, oldest first."""
-    return sorted(map(read, objects(path)), key=lambda one: one.created)
+    return sorted(map(parse_model, read_objects(path)), key=lambda model: model.created)
 
 
-def objects(path: Path) -> Iterator[dict]:
+def read_objects(path: Path) -> Iterator[dict]:
     if path.suffix == ".parquet":
         cursor = duckdb.connect().execute(
             "SELECT id, tags, createdAt, pipeline_tag, library_name, downloads "
@@ -52,50 +52,52 @@ def objects(path: Path) -> Iterator[dict]:
             yield from map(json.loads, lines)
 
 
-without_files = cache(lambda tags, library: serves(tags, library, None, None))
+classify_by_tags = cache(lambda tags, library: classify(tags, library, None, None))
 
 
-def read(one: dict) -> Model:
-    tags, library, created = one["tags"] or [], one.get("library_name"), one.get("createdAt") or ""
-    id_ = one.get("id") or one["modelId"]
-    if "siblings" in one:
-        files = [file["rfilename"] for file in one["siblings"]]
-        served = serves(tags, library, files, one.get("config"))
+def parse_model(row: dict) -> Model:
+    tags, library, created = row["tags"] or [], row.get("library_name"), row.get("createdAt") or ""
+    id_ = row.get("id") or row["modelId"]
+    if "siblings" in row:
+        files = [file["rfilename"] for file in row["siblings"]]
+        evidence = classify(tags, library, files, row.get("config"))
     else:
-        served = without_files(TELLING.intersection(tags), library)
+        evidence = classify_by_tags(RELEVANT_TAGS.intersection(tags), library)
     groups = {
         "month": created[:7],
         "year": created[:4],
-        "task": one.get("pipeline_tag") or "(none)",
+        "task": row.get("pipeline_tag") or "(none)",
         "library": library or "(none)",
         "author": id_.split("/")[0] if "/" in id_ else "(none)",
-        "license": single([tag[8:] for tag in tags if tag.startswith("license:")]),
-        "region": single([tag[7:] for tag in tags if tag.startswith("region:")]),
+        "license": get_single_value([tag[8:] for tag in tags if tag.startswith("license:")]),
+        "region": get_single_value([tag[7:] for tag in tags if tag.startswith("region:")]),
     }
-    marks = MARKS.intersection(tags) | {tag[:6] for tag in tags if tag.startswith("arxiv:")}
-    tag, weights, loadable, best = served
+    claim_tags = CLAIM_TAGS.intersection(tags) | {
+        tag[:6] for tag in tags if tag.startswith("arxiv:")
+    }
+    tag, weights, loadable, best = evidence
     return Model(
         created, created.startswith("2022-03-02T23:29:"), groups["author"], groups,
-        one.get("downloads") or 0, tag, weights, loadable, best, id_,
-        frozenset(marks),
+        row.get("downloads") or 0, tag, weights, loadable, best, id_,
+        frozenset(claim_tags),
     )  # fmt: skip
 
 
-def single(values: list) -> str:
+def get_single_value(values: list) -> str:
     return values[0] if len(values) == 1 else "(several)" if values else "(none)"
 
 
-def members(everything, population, period, cutoff):
+def select_models(models, population, period, cutoff):
     if period:
-        since, until = (bisect_left(everything, day, key=lambda one: one.created) for day in period)
-        everything = everything[since if population == "created" else 0 : until]
+        since, until = (bisect_left(models, day, key=lambda model: model.created) for day in period)
+        models = models[since if population == "created" else 0 : until]
     if cutoff == "included" or cutoff is None:
-        return everything
-    return [one for one in everything if one.at_cutoff == (cutoff == "only")]
+        return models
+    return [model for model in models if model.at_cutoff == (cutoff == "only")]
 
 
-def count(
-    everything,
+def count_models(
+    models,
     *,
     definition,
     frameworks,
@@ -108,92 +110,100 @@ def count(
     top,
 ):
     """Return {(name, framework, group): (numerator, denominator)}."""
-    frameworks = ALL if tuple(frameworks) == ("all",) else frameworks
-    competing = frozenset(frameworks)
-    cut = cache(lambda keys: None if keys is None else keys & competing)
-    keys_of, counted = attrgetter(definition), members(everything, population, period, cutoff)
+    frameworks = ALL_FRAMEWORKS if tuple(frameworks) == ("all",) else frameworks
+    compared = frozenset(frameworks)
+    restrict = cache(lambda keys: None if keys is None else keys & compared)
+    keys_of, models = attrgetter(definition), select_models(models, population, period, cutoff)
     if exclude_top_authors:
-        owned = Counter(one.author for one in counted if cut(keys_of(one)))
-        largest = sorted(owned, key=lambda name: (-owned[name], name))[:exclude_top_authors]
-        counted = [one for one in counted if one.author not in largest]
+        models_by_author = Counter(model.author for model in models if restrict(keys_of(model)))
+        largest_groups = sorted(models_by_author, key=lambda name: (-models_by_author[name], name))[
+            :exclude_top_authors
+        ]
+        models = [model for model in models if model.author not in largest_groups]
     # an author's vote is split over the author's models in the denominator
-    known = Counter(one.author for one in counted if keys_of(one) is not None)
-    supporting = Counter(one.author for one in counted if cut(keys_of(one)))
+    models_per_author = Counter(model.author for model in models if keys_of(model) is not None)
+    supporting_per_author = Counter(model.author for model in models if restrict(keys_of(model)))
     by_group, known_by_group = defaultdict(Counter), defaultdict(Counter)
     # what is alike is counted at once, for there are many
-    alike = Counter(
+    model_counts = Counter(
         (
-            one.groups[by] if by else None,
-            keys_of(one),
-            {"models": 1, "downloads": one.downloads, "authors": one.author}[weight],
+            model.groups[by] if by else None,
+            keys_of(model),
+            {"models": 1, "downloads": model.downloads, "authors": model.author}[weight],
         )
-        for one in counted
+        for model in models
     )
-    for (group, keys, each), n in alike.items():
+    for (group, keys, weight_value), n in model_counts.items():
         if keys is None:
             continue
-        served, is_author = cut(keys), weight == "authors"
-        known_by_group[group][served] += n * (Fraction(1, known[each]) if is_author else each)
-        if served:
-            vote = Fraction(1, supporting[each]) if is_author else each
-            by_group[group][served] += n * vote
+        common, is_author = restrict(keys), weight == "authors"
+        known_by_group[group][common] += n * (
+            Fraction(1, models_per_author[weight_value]) if is_author else weight_value
+        )
+        if common:
+            model_weight = (
+                Fraction(1, supporting_per_author[weight_value]) if is_author else weight_value
+            )
+            by_group[group][common] += n * model_weight
     if top is not None:
-        size = {group: by_group[group].total() for group in known_by_group}
-        largest = sorted(size, key=lambda group: (-size[group], group))[:top]
-        by_group, known_by_group = (fold(groups, largest) for groups in (by_group, known_by_group))
+        group_sizes = {group: by_group[group].total() for group in known_by_group}
+        largest_groups = sorted(group_sizes, key=lambda group: (-group_sizes[group], group))[:top]
+        by_group, known_by_group = (
+            merge_small_groups(groups, largest_groups) for groups in (by_group, known_by_group)
+        )
     figures = {}
-    for group, known_tally in known_by_group.items():
-        tally = by_group[group]
-        serving = tally.total()
+    for group, known_counts in known_by_group.items():
+        counts = by_group[group]
+        support_count = counts.total()
         for name in frameworks:
-            figures["exclusive", name, group] = (tally[frozenset([name])], serving)
-            available = sum(n for served, n in tally.items() if name in served)
-            figures["available", name, group] = (available, serving)
-        shared = sum(n for served, n in tally.items() if len(served) > 1)
-        figures["shared", None, group] = (shared, serving)
-        figures["none", None, group] = (known_tally[frozenset()], known_tally.total())
+            figures["exclusive", name, group] = (counts[frozenset([name])], support_count)
+            available = sum(n for common, n in counts.items() if name in common)
+            figures["available", name, group] = (available, support_count)
+        shared = sum(n for common, n in counts.items() if len(common) > 1)
+        figures["shared", None, group] = (shared, support_count)
+        figures["none", None, group] = (known_counts[frozenset()], known_counts.total())
     return {
         key: tuple(n if isinstance(n, int) else round(float(n), 6) for n in pair)
         for key, pair in figures.items()
     }
 
 
-def fold(by_group, largest):
+def merge_small_groups(by_group, largest_groups):
     """Return the tallies of the largest groups; the others add up to "(other)"."""
-    folded = defaultdict(Counter)
-    for group, tally in by_group.items():
-        folded[group if group in largest else "(other)"].update(tally)
-    return folded
+    merged = defaultdict(Counter)
+    for group, counts in by_group.items():
+        merged[group if group in largest_groups else "(other)"].update(counts)
+    return merged
 
 
-def break_down(everything, *, frameworks, by):
+def break_down(models, *, frameworks, by):
     """Return {(class, group): models} for all models, and for each group."""
-    competing = frozenset(ALL if tuple(frameworks) == ("all",) else frameworks)
+    compared = frozenset(ALL_FRAMEWORKS if tuple(frameworks) == ("all",) else frameworks)
     tally = Counter()
-    for one in everything:
-        name = class_of(one, competing)
+    for model in models:
+        name = class_of(model, compared)
         tally[name, None] += 1
         if by:
-            tally[name, one.groups[by]] += 1
+            tally[name, model.groups[by]] += 1
     return tally
 
 
-def class_of(one: Model, competing: frozenset) -> str:
-    served = one.best & competing
+def class_of(model: Model, compared: frozenset) -> str:
+    served = model.best & compared
     if len(served) > 1:
-        return "both" if len(competing) == 2 else "several"
+        return "both" if len(compared) == 2 else "several"
     if served:
         return f"{min(served)}_only"
-    if one.best & (DECISIVE - RUNTIMES):
+    if model.best & (DECISIVE - RUNTIMES):
         return "other_framework"
-    if one.best & RUNTIMES:
+    if model.best & RUNTIMES:
         return "runtime_format"
-    if one.best & FORMATS:
+    if model.best & FORMATS:
         return "unknown_framework"
-    return "files_unknown" if one.weights is None else "no_weights"
+    return "files_unknown" if model.weights is None else "no_weights"
 
 
-def dates(path: Path) -> dict:
+def read_dates(path: Path) -> dict:
     """Return repo id -> true date of creation."""
     rows = duckdb.connect().execute(
         f"SELECT modelId, min(creation_time AT TIME ZONE 'UTC')::VARCHAR FROM '{path}' "
@@ -202,28 +212,28 @@ def dates(path: Path) -> dict:
     return dict(rows.fetchall())
 
 
-def dated(everything, dates: dict, *, definition, frameworks, year):
+def count_by_date(models, dates: dict, *, definition, frameworks, year):
     """Return {(name, framework): (certain, dated, undated, in conflict)}, as ids say them."""
-    begin, end = f"{year}-01-01", f"{year + 1}-01-01"
-    competing = frozenset(ALL if tuple(frameworks) == ("all",) else frameworks)
-    found = defaultdict(Counter)
-    for one in everything:
-        date = dates.get(one.id) if one.at_cutoff else None
+    start, end = f"{year}-01-01", f"{year + 1}-01-01"
+    compared = frozenset(ALL_FRAMEWORKS if tuple(frameworks) == ("all",) else frameworks)
+    counts_by_name = defaultdict(Counter)
+    for model in models:
+        date = dates.get(model.id) if model.at_cutoff else None
         conflict = date is not None and date >= "2022-03-02 23:29:00"
-        if not one.at_cutoff:
-            age = "certain" if begin <= one.created < end else None
+        if not model.at_cutoff:
+            age = "certain" if start <= model.created < end else None
         elif date is None or conflict:
             age = "undated"
         else:
-            age = "dated" if begin <= date < end else None
+            age = "dated" if start <= date < end else None
         if age is None:
             continue
-        served = getattr(one, definition) & competing
-        name = ("exclusive", *served) if len(served) == 1 else ("shared", None)
-        if served:
-            found[name][age] += 1
-            found[name]["impossible_dates"] += conflict
+        common = getattr(model, definition) & compared
+        name = ("exclusive", *common) if len(common) == 1 else ("shared", None)
+        if common:
+            counts_by_name[name][age] += 1
+            counts_by_name[name]["impossible_dates"] += conflict
     return {
         name: tuple(ages[age] for age in ("certain", "dated", "undated", "impossible_dates"))
-        for name, ages in found.items()
+        for name, ages in counts_by_name.items()
     }

@@ -29,37 +29,37 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-EVIL = "<img src=x onerror=hit=1></script><script>hit=1</script>\"'>{{7*7}}"
+HOSTILE = "<img src=x onerror=hit=1></script><script>hit=1</script>\"'>{{7*7}}"
 
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium. HFSCAN_TEST_BROWSER names one that must be there."""
-    named = os.environ.get("HFSCAN_TEST_BROWSER")
-    program = shutil.which(named or "chromium") or (not named and shutil.which("google-chrome"))
-    if not program:
-        assert not named, f"no browser {named}"
+    """Chromium; the test is skipped if it is missing, unless HFSCAN_TEST_BROWSER names it."""
+    name = os.environ.get("HFSCAN_TEST_BROWSER")
+    executable = shutil.which(name or "chromium") or (not name and shutil.which("google-chrome"))
+    if not executable:
+        assert not name, f"no browser {name}"
         pytest.skip("no Chromium on this machine")
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield chromium
         chromium.close()
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
+def hostile_reports(tmp_path_factory):
     """Reports of hostile models, crawled from the fake Hub."""
     path = tmp_path_factory.mktemp("census") / "h.duckdb"
     models = [
         {
             "_id": f"63ffff{number:018x}",
-            "id": f"{EVIL.replace('/', '')}/{number}",
+            "id": f"{HOSTILE.replace('/', '')}/{number}",
             "tags": [tag, "safetensors"],
             "createdAt": f"{2022 + number % 3 // 2}-08-19T20:19:12.000Z",
             "downloads": 5,
-            "pipeline_tag": EVIL,
-            "library_name": f"=HYPERLINK({EVIL})",
+            "pipeline_tag": HOSTILE,
+            "library_name": f"=HYPERLINK({HOSTILE})",
         }
         for number, tag in enumerate(["pytorch", "tf"] * 400)
     ]
@@ -67,26 +67,28 @@ def hostile(tmp_path_factory):
         crawl(Scope(), endpoint=hub.url, token=None, db=path, resume=False)
     with Store.open(path) as store:
         view = SnapshotView.choose(store, None)
-        first, second = (build(view, ReportRequest(year), name="compare") for year in (2022, 2023))
+        earlier_report, later_report = (
+            build(view, ReportRequest(year), name="compare") for year in (2022, 2023)
+        )
         yield {
             "hostile": build(view, ReportRequest(2022)),
             "hostile-all": build(view, ReportRequest(None)),
-            "hostile-compare": compare(first, second, view),
+            "hostile-compare": compare(earlier_report, later_report, view),
             "hostile-claims": build_database_report(store, "claims"),
         }
 
 
-ODD = [
+ODD_NAMES = [
     'x"$width', "$width", "$inner_width", '{"$size":"width"}', "${x}", "</script>", "%s", "a\\b",
     "\\u003c", "'q'", "\u200b\u202eodd\n\x1b[1m", "{{7*7}}", "<!--", "datum.x", "__proto__",
     "constructor", "nil", "https://vega.github.io/schema/vega/v6.json",
 ]  # fmt: skip
-"""Names of libraries that templates, expressions or objects of JavaScript could take for theirs."""
+"""Names of libraries that are also syntax of templates, expressions or objects of JavaScript."""
 
 
 @pytest.fixture(scope="module")
-def odd(tmp_path_factory):
-    """A report by library of models whose libraries have odd names."""
+def odd_report(tmp_path_factory):
+    """A report by library of models whose libraries have unusual names."""
     path = tmp_path_factory.mktemp("census") / "h.duckdb"
     models = [
         {
@@ -96,42 +98,44 @@ def odd(tmp_path_factory):
             "createdAt": "2022-08-19T20:19:12.000Z",
             "library_name": name,
         }
-        for number, (name, tag) in enumerate(product(ODD, ["pytorch", "tf", "pytorch"]))
+        for number, (name, tag) in enumerate(product(ODD_NAMES, ["pytorch", "tf", "pytorch"]))
     ]
     with FakeHub(Population.from_rows(models), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, resume=False)
     with Store.open(path) as store:
         yield build(
-            SnapshotView.choose(store, None), ReportRequest(2022, by="library", top=len(ODD))
+            SnapshotView.choose(store, None), ReportRequest(2022, by="library", top=len(ODD_NAMES))
         )
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    """A made-up census, and results of parity whose words are hostile."""
-    return parity_runs.census(
+    """Synthetic models, and results of parity with hostile text."""
+    return parity_runs.create_database(
         tmp_path_factory.mktemp("census") / "h.duckdb",
         Population.synthetic(4000, seed=2022),
-        parity_runs.case(EVIL, "tensorflow", "outputs differ", error=0.25),
+        parity_runs.make_case(HOSTILE, "tensorflow", "outputs differ", error=0.25),
     )
 
 
 @pytest.fixture(scope="module")
-def year(database):
+def year_report(database):
     with Store.open(database) as store:
         yield build(SnapshotView.choose(store, None), ReportRequest(2022))
 
 
 @pytest.fixture(scope="module")
-def files(hostile, odd, year, database, tmp_path_factory):
+def files(hostile_reports, odd_report, year_report, database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    pages = hostile | {"odd": odd, "year": year}
+    pages = hostile_reports | {"odd": odd_report, "year": year_report}
     with Store.open(database) as store:
         pages |= {name: build_database_report(store, name) for name in ("claims", "parity")}
         view = SnapshotView.choose(store, None)
         pages["overview"] = build(view, ReportRequest(None))
-        first, second = (build(view, ReportRequest(year), name="compare") for year in (2022, 2023))
-        pages["compare"] = compare(first, second, view)
+        earlier_report, later_report = (
+            build(view, ReportRequest(year), name="compare") for year in (2022, 2023)
+        )
+        pages["compare"] = compare(earlier_report, later_report, view)
     for name, report in pages.items():
         for format_ in ("html", "json"):
             with (folder / f"{name}.{format_}").open("w", encoding="utf-8") as file:
@@ -145,32 +149,32 @@ def test_html_page_is_small(files):
 
 
 @pytest.fixture
-def opened(browser, files):
-    """Return a function that opens a report; afterwards, nothing was fetched or complained of."""
+def open_report(browser, files):
+    """Return a function that opens a report; check that pages request nothing and log no error."""
     contexts, messages = [], []
 
-    def fetch(request):
+    def record_request(request):
         if not request.url.startswith("file:"):
             messages.append(request.url)
 
-    def open_(name, width=1280, **look):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **look)
+    def open_page(name, width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))
-        page.on("request", fetch)
+        page.on("request", record_request)
         page.goto((files / f"{name}.html").as_uri())
         return page
 
-    yield open_
+    yield open_page
     for context in contexts:
         context.close()
     assert messages == []
 
 
-def until(page, expression):
-    """Wait for it to be true. Playwright's own way is an eval, which the page forbids."""
+def wait_until(page, expression):
+    """Wait until the expression is true. Playwright's wait uses eval, which the page forbids."""
     for _ in range(300):
         if page.evaluate(expression):
             return
@@ -179,10 +183,10 @@ def until(page, expression):
 
 
 def draw_all(page):
-    """Come near every chart, so that each is drawn live."""
-    for place, figure in enumerate(page.locator("figure").all()):
+    """Scroll to every chart, so that each is drawn live."""
+    for index, figure in enumerate(page.locator("figure").all()):
         figure.scroll_into_view_if_needed()
-        until(page, f"document.querySelectorAll('figure')[{place}].matches('.drawn')")
+        wait_until(page, f"document.querySelectorAll('figure')[{index}].matches('.drawn')")
     page.evaluate("scrollTo(0, 0)")
 
 
@@ -195,12 +199,12 @@ LOOKS += [
 
 
 @pytest.mark.parametrize(("name", "width", "scheme"), LOOKS)
-def test_page_draws_charts_at_every_width(opened, request, name, width, scheme):
-    page = opened(name, width, color_scheme=scheme)
-    shots = request.config.rootpath / "build" / "reports"
-    shots.mkdir(parents=True, exist_ok=True)
+def test_page_draws_charts_at_every_width(open_report, request, name, width, scheme):
+    page = open_report(name, width, color_scheme=scheme)
+    screenshot_folder = request.config.rootpath / "build" / "reports"
+    screenshot_folder.mkdir(parents=True, exist_ok=True)
     draw_all(page)
-    page.screenshot(path=shots / f"{name}-{width}-{scheme}.png", full_page=True)
+    page.screenshot(path=screenshot_folder / f"{name}-{width}-{scheme}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     figures = page.locator("figure").all()
     assert len(figures) >= {"year": 10, "overview": 10}.get(name, 1)
@@ -213,28 +217,28 @@ def test_page_draws_charts_at_every_width(opened, request, name, width, scheme):
         assert figure.get_attribute("aria-label").startswith("Chart: ")
         assert drawing.locator("[aria-label]").count() > 0
     if (width, scheme) == (1280, "light"):
-        paper = page.pdf(path=shots / f"{name}.pdf", format="A4")
-        assert paper.startswith(b"%PDF")
+        pdf = page.pdf(path=screenshot_folder / f"{name}.pdf", format="A4")
+        assert pdf.startswith(b"%PDF")
         # lines and text; a picture for each hatched mark would be 20 MB
-        assert len(paper) < 1_000_000
+        assert len(pdf) < 1_000_000
 
 
-def test_tables_sort_and_sql_opens(opened):
-    page = opened("year")
-    draw_all(page)  # a chart that comes in under the pointer would take the click
+def test_tables_sort_and_sql_opens(open_report):
+    page = open_report("year")
+    draw_all(page)  # a chart drawn under the pointer would take the click
     table = page.locator("#by_task table")
     page.locator("#by_task details.table summary").click()
     heading = table.locator("thead th").last
-    counts = lambda: [  # noqa: E731
+    read_counts = lambda: [  # noqa: E731
         int(text.replace(",", ""))
         for text in table.locator("tbody td:last-child").all_inner_texts()
     ]
     heading.locator("button").click()
     assert heading.get_attribute("aria-sort") == "descending"
-    assert counts() == sorted(counts(), reverse=True)
+    assert read_counts() == sorted(read_counts(), reverse=True)
     heading.locator("button").click()
     assert heading.get_attribute("aria-sort") == "ascending"
-    assert counts() == sorted(counts())
+    assert read_counts() == sorted(read_counts())
     sql = page.locator("#by_task pre")
     assert not sql.is_visible()
     page.locator("#by_task details.sql summary").click()
@@ -243,8 +247,8 @@ def test_tables_sort_and_sql_opens(opened):
     assert "SELECT" in sql.inner_text()
 
 
-def test_marks_describe_their_numbers(opened):
-    page = opened("year")
+def test_marks_describe_their_numbers(open_report):
+    page = open_report("year")
     draw_all(page)
     mark = page.locator("#created .live svg [aria-label]").first
     mark.hover()
@@ -252,48 +256,50 @@ def test_marks_describe_their_numbers(opened):
     assert page.locator("#hint").inner_text() == mark.get_attribute("aria-label")
 
 
-def test_legend_selects_a_series(opened):
-    page = opened("year")
+def test_legend_selects_a_series(open_report):
+    page = open_report("year")
     draw_all(page)
     bars = page.locator("#created .live [aria-roledescription=bar]")
     assert "PyTorch only" in bars.first.get_attribute("aria-label")
-    everything = bars.count()
+    bar_count = bars.count()
     page.locator("#created .live .role-legend-label text").nth(1).click()
-    until(
+    wait_until(
         page,
         "![...document.querySelectorAll('#created .live [aria-roledescription=bar]')]"
         ".some((mark) => mark.ariaLabel.includes('PyTorch only'))",
     )
-    picked = bars.evaluate_all("all => all.map((mark) => mark.ariaLabel)")
-    assert 0 < len(picked) < everything
-    assert all("TensorFlow only" in label for label in picked)
+    labels = bars.evaluate_all("all => all.map((mark) => mark.ariaLabel)")
+    assert 0 < len(labels) < bar_count
+    assert all("TensorFlow only" in label for label in labels)
 
 
-def test_charts_adapt_to_a_narrower_window(opened):
-    page = opened("year")
+def test_charts_adapt_to_a_narrower_window(open_report):
+    page = open_report("year")
     draw_all(page)
     page.set_viewport_size({"width": 400, "height": 900})
-    until(page, "document.querySelector('#created .live svg').getBoundingClientRect().width < 400")
+    wait_until(
+        page, "document.querySelector('#created .live svg').getBoundingClientRect().width < 400"
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
-def test_static_charts_without_scripts_and_in_print(browser, files, opened):
+def test_static_charts_without_scripts_and_in_print(browser, files, open_report):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((files / "year.html").as_uri())
     assert page.locator("#created .wide svg").is_visible()
     assert not page.locator("#created .narrow svg").is_visible()
     context.close()
-    page = opened("year")
+    page = open_report("year")
     draw_all(page)
     page.emulate_media(media="print")
     assert page.locator("#created .wide svg").is_visible()
     assert not page.locator("#created .live").is_visible()
 
 
-def test_sections_link_to_their_csv(opened, year):
-    page = opened("year")
-    for section in year.sections:
+def test_sections_link_to_their_csv(open_report, year_report):
+    page = open_report("year")
+    for section in year_report.sections:
         link = page.locator(f"#{section.name} a[download]")
         assert link.get_attribute("download") == f"{section.name}.csv"
         kind, _, data = link.get_attribute("href").partition(",")
@@ -302,11 +308,11 @@ def test_sections_link_to_their_csv(opened, year):
 
 
 @pytest.mark.parametrize("name", ["year", "overview", "hostile", "claims", "parity", "compare"])
-def test_page_numbers_are_in_the_json(opened, files, name):
-    """In the headline and the large numbers, in every table, on every mark of every chart."""
+def test_page_numbers_are_in_the_json(open_report, files, name):
+    """Check the headline and highlights, every table, and every mark of every chart."""
     report = json.loads((files / f"{name}.json").read_text("utf-8"))
     expected = collect_numbers(report)
-    page = opened(name)
+    page = open_report(name)
     draw_all(page)
     cells = page.locator("td, .highlights, .headline").all_text_contents()
     marks = page.locator(".live svg [aria-label]").evaluate_all(
@@ -315,8 +321,8 @@ def test_page_numbers_are_in_the_json(opened, files, name):
     marks += page.locator(".live svg text").all_text_contents()
     assert len(cells) > 15
     assert len(marks) > 5
-    axes = re.compile(r"[\d.]+%|[\d.]+k?|[\d.]+e[-+]\d+|[\d,]+")  # ticks are no answers
-    for text in cells + [mark for mark in marks if not axes.fullmatch(mark)]:
+    axis_label = re.compile(r"[\d.]+%|[\d.]+k?|[\d.]+e[-+]\d+|[\d,]+")  # ticks are not results
+    for text in cells + [mark for mark in marks if not axis_label.fullmatch(mark)]:
         for number in find_numbers(text):
             assert number in expected | {"30"}, (number, text)  # 30-day downloads
 
@@ -324,8 +330,8 @@ def test_page_numbers_are_in_the_json(opened, files, name):
 @pytest.mark.parametrize(
     "name", ["hostile", "hostile-all", "hostile-compare", "hostile-claims", "parity"]
 )
-def test_hostile_text_is_not_markup(opened, name):
-    page = opened(name)
+def test_hostile_text_is_not_markup(open_report, name):
+    page = open_report(name)
     assert page.evaluate("typeof hit") == "undefined"
     draw_all(page)
     assert page.locator("script:not([type='application/json'])").count() == 2
@@ -343,17 +349,17 @@ def test_hostile_text_is_not_markup(opened, name):
     assert page.evaluate("typeof hit") == "undefined"
 
 
-def test_live_charts_show_odd_names(opened):
-    page = opened("odd")
+def test_live_charts_show_odd_names(open_report):
+    page = open_report("odd")
     draw_all(page)
-    live = page.locator(".live svg text").all_text_contents()
-    still = page.locator(".still.wide svg text").all_text_contents()
-    for name in map(sanitize, ODD):
-        assert name in {text.strip() for text in live} | set(live), name
-        assert name in {text.strip() for text in still} | set(still), name
+    live_texts = page.locator(".live svg text").all_text_contents()
+    static_texts = page.locator(".still.wide svg text").all_text_contents()
+    for name in map(sanitize, ODD_NAMES):
+        assert name in {text.strip() for text in live_texts} | set(live_texts), name
+        assert name in {text.strip() for text in static_texts} | set(static_texts), name
     marks = page.locator(".live [aria-roledescription=bar]")
-    described = marks.evaluate_all("all => all.map((mark) => mark.ariaLabel)")
-    for name in map(sanitize, ODD):
-        assert any(
-            label.startswith(f"{name}: PyTorch only 66.7 %, 2 of 3") for label in described
-        ), name
+    labels = marks.evaluate_all("all => all.map((mark) => mark.ariaLabel)")
+    for name in map(sanitize, ODD_NAMES):
+        assert any(label.startswith(f"{name}: PyTorch only 66.7 %, 2 of 3") for label in labels), (
+            name
+        )

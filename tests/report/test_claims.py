@@ -5,21 +5,21 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
+from dumps import ingest_models
 
 from hfscan.cli import cli
 from hfscan.report import FORMATS
 from hfscan.report.claims import evaluate_claims
-from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store, ingest_files
+from hfscan.store import Store
 
 
 @pytest.fixture(scope="module")
-def claims(censuses):
-    with Store.open(censuses) as store:
+def claims(recorded_db):
+    with Store.open(recorded_db) as store:
         return {claim.name: claim for claim in evaluate_claims(store)}
 
 
-def test_verdicts_on_the_recorded_censuses(claims):
+def test_verdicts_on_the_recorded_models(claims):
     verdicts = {name: claim.verdict for name, claim in claims.items()}
     assert verdicts["pytorch-exclusive-2022"] == verdicts["pytorch-added-2022"] == "depends_on"
     depends_on = claims["pytorch-exclusive-2022"].depends_on
@@ -50,28 +50,21 @@ value = {{ name = "exclusive", framework = "pytorch", column = "share" }}
 
 
 @pytest.fixture
-def verdict(tmp_path):
-    """Return a function: the text of a claim -> the claim, claims over ten models."""
-    dump, db = tmp_path / "dump.json", tmp_path / "h.duckdb"
-    dump.write_text(json.dumps(MODELS))
-    day = datetime(2024, 1, 1, tzinfo=UTC)
-    with Store.open(db, write=True) as store:
-        ingest_files(store, [dump], NewSnapshot("import", "x", Scope(), day, day, None))
+def evaluate_claim(tmp_path):
+    """Return a function that evaluates the text of a claim over ten models."""
+    db = tmp_path / "h.duckdb"
+    ingest_models(db, MODELS, day=datetime(2024, 1, 1, tzinfo=UTC))
 
-    def write(text, at="2024-01-01"):
+    def evaluate(text, at="2024-01-01"):
         folder = tmp_path / "own" / "claims"
         folder.mkdir(parents=True, exist_ok=True)
         head = "claim='C'\ndocument='D'\nmade='M'\nabout='A'\nclaimed='S'\n"
         (folder / "10-own.toml").write_text(head + text.format(at=at))
-        (claim,) = weigh_own(db, folder.parent)
+        with Store.open(db) as store:
+            (claim,) = evaluate_claims(store, where=folder.parent)
         return claim
 
-    return write
-
-
-def weigh_own(db, where):
-    with Store.open(db) as store:
-        return list(evaluate_claims(store, where=where))
+    return evaluate
 
 
 @pytest.mark.parametrize(
@@ -83,43 +76,49 @@ def weigh_own(db, where):
         ("most = 0.5", "contradicted"),
     ],
 )
-def test_verdict_follows_the_accepted_values(verdict, accepts, expected):
-    claim = verdict(f"definitions=['tag']\naccepts={{{{ {accepts} }}}}\n{SHARE}")
+def test_verdict_follows_the_accepted_values(evaluate_claim, accepts, expected):
+    claim = evaluate_claim(f"definitions=['tag']\naccepts={{{{ {accepts} }}}}\n{SHARE}")
     assert claim.name == "own"
     assert claim.verdict == expected
-    assert {one.low for one in claim.measurements} == {0.9}
+    assert {measurement.low for measurement in claim.measurements} == {0.9}
 
 
-def test_differing_outcomes_name_their_dimension(verdict):
-    claim = verdict(f"accepts={{{{ least = 0.5 }}}}\n{SHARE}")
+def test_differing_outcomes_name_their_dimension(evaluate_claim):
+    claim = evaluate_claim(f"accepts={{{{ least = 0.5 }}}}\n{SHARE}")
     assert claim.verdict == "supported"  # the definition weights needs file names
-    assert {one.definition for one in claim.measurements if one.outcome == "unknown"} == {"weights"}
-    both = SHARE + SHARE.replace('"share"\nat', '"k"\nat').replace('"pytorch"', '"tensorflow"')
-    claim = verdict(f"definitions=['tag']\naccepts={{{{ least = 0.5 }}}}\n{both}")
+    assert {
+        measurement.definition
+        for measurement in claim.measurements
+        if measurement.outcome == "unknown"
+    } == {"weights"}
+    two_measures = SHARE + SHARE.replace('"share"\nat', '"k"\nat').replace(
+        '"pytorch"', '"tensorflow"'
+    )
+    claim = evaluate_claim(f"definitions=['tag']\naccepts={{{{ least = 0.5 }}}}\n{two_measures}")
     assert (claim.verdict, claim.depends_on) == ("depends_on", ("measure",))
     assert claim.detail == "3 of 6 support it, 3 of 6 contradict it"
 
 
-def test_claim_uses_a_near_or_later_snapshot(verdict):
+def test_claim_uses_a_near_or_later_snapshot(evaluate_claim):
     text = f"definitions=['tag']\naccepts={{{{ least = 0.9 }}}}\n{SHARE}"
-    near = verdict(text, at="2024-03-01").measurements[0]
-    assert near.parameters.get("until") is None
-    back = verdict(text, at="2023-06-01").measurements[0]
-    assert back.parameters["until"] == datetime(2023, 6, 1)
-    late = verdict(text, at="2025-06-01")
-    assert late.verdict == "not_measured"
-    assert "No snapshot of the full Hub after 2025-06-01" in late.detail
-    early = verdict(text, at="2021-06-01")
-    assert early.detail == "No snapshot near 2021-06-01, and the Hub's dates begin later."
+    near_measurement = evaluate_claim(text, at="2024-03-01").measurements[0]
+    assert near_measurement.parameters.get("until") is None
+    earlier_measurement = evaluate_claim(text, at="2023-06-01").measurements[0]
+    assert earlier_measurement.parameters["until"] == datetime(2023, 6, 1)
+    late_claim = evaluate_claim(text, at="2025-06-01")
+    assert late_claim.verdict == "not_measured"
+    assert "No snapshot of the full Hub after 2025-06-01" in late_claim.detail
+    early_claim = evaluate_claim(text, at="2021-06-01")
+    assert early_claim.detail == "No snapshot near 2021-06-01, and the Hub's dates begin later."
 
 
-@pytest.mark.parametrize("asked", [["claims"], ["report", "--name", "claims"]])
-def test_every_format_shows_the_verdict(verdict, tmp_path, asked):
-    verdict(f"accepts={{{{ least = 0.9 }}}}\n{SHARE}")
-    arguments = [*asked, "--db", str(tmp_path / "h.duckdb"), "--reports", str(tmp_path / "own")]
+@pytest.mark.parametrize("command", [["claims"], ["report", "--name", "claims"]])
+def test_every_format_shows_the_verdict(evaluate_claim, tmp_path, command):
+    evaluate_claim(f"accepts={{{{ least = 0.9 }}}}\n{SHARE}")
+    arguments = [*command, "--db", str(tmp_path / "h.duckdb"), "--reports", str(tmp_path / "own")]
     formats = [word for name in (*FORMATS, "csv") for word in ("--format", name)]
-    done = CliRunner().invoke(cli, [*arguments, *formats, "--out", str(tmp_path / "out")])
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(cli, [*arguments, *formats, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
     files = {
         path.name: path.read_text("utf-8")
         for path in (tmp_path / "out").rglob("*")
@@ -130,16 +129,18 @@ def test_every_format_shows_the_verdict(verdict, tmp_path, asked):
         assert "supported" in files[name], name
     report = json.loads(files["claims.json"])
     assert report["summary"]["claims"] == report["summary"]["supported"] == 1
-    measured = report["tables"][1]["rows"]
-    assert {row["share_min"] for row in measured} == {0.9}
+    measurement_rows = report["tables"][1]["rows"]
+    assert {row["share_min"] for row in measurement_rows} == {0.9}
     assert (
-        {row["snapshot"] for row in measured} == {1} == {one["id"] for one in report["snapshots"]}
+        {row["snapshot"] for row in measurement_rows}
+        == {1}
+        == {snapshot["id"] for snapshot in report["snapshots"]}
     )
 
 
-def test_database_report_rejects_filters(verdict, tmp_path):
-    verdict(f"accepts={{{{ least = 0.9 }}}}\n{SHARE}")
+def test_database_report_rejects_filters(evaluate_claim, tmp_path):
+    evaluate_claim(f"accepts={{{{ least = 0.9 }}}}\n{SHARE}")
     arguments = ["report", "--db", str(tmp_path / "h.duckdb"), "--name", "claims"]
-    done = CliRunner().invoke(cli, [*arguments, "--year", "2022"])
-    assert done.exit_code == 2
-    assert "covers the whole database" in done.output
+    result = CliRunner().invoke(cli, [*arguments, "--year", "2022"])
+    assert result.exit_code == 2
+    assert "covers the whole database" in result.output

@@ -29,10 +29,10 @@ from hfscan.store import Store
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    return parity_runs.census(
+    return parity_runs.create_database(
         tmp_path_factory.mktemp("census") / "h.duckdb",
         Population.synthetic(600, seed=7),
-        parity_runs.case("ann/bert", "tensorflow", load_method="converted"),
+        parity_runs.make_case("ann/bert", "tensorflow", load_method="converted"),
     )
 
 
@@ -42,16 +42,16 @@ def report(database):
         return build(SnapshotView.choose(store, None), ReportRequest(2022))
 
 
-def masked(text):
-    """Mask dates, addresses and versions."""
+def mask(text):
+    """Replace dates, URLs and versions by placeholders."""
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "DAY", text)
     text = re.sub(r"(napshot (\d+ )?of) \d{1,2} \w+ \d{4}", r"\1 DAY", text)
     text = re.sub(r"http\\?://127\\?.0\\?.0\\?.1\\?:\d+", "HUB", text)
     return re.sub(r'"hfscan_version": "[\d.]+"', '"hfscan_version": "VERSION"', text)
 
 
-def built(store, name):
-    """The report of this name; of a year, of 2022; compared with 2023."""
+def build_report(store, name):
+    """Return the report of this name: of all years (overview), of 2022, or 2022 and 2023."""
     if is_database_report(name):
         return build_database_report(store, name)
     view = SnapshotView.choose(store, None)
@@ -65,31 +65,31 @@ def built(store, name):
 def test_files_match_the_golden_ones(database, name, tmp_path, request):
     """After an intended change: delete tests/report/golden, run twice, and read the difference."""
     with Store.open(database) as store:
-        report = built(store, name)
-    golden, missing = request.path.parent / "golden", []
+        report = build_report(store, name)
+    golden, new_files = request.path.parent / "golden", []
     for path in write_folder(report, ("md", "json", "csv", "terminal"), tmp_path):
         if path.suffix == ".svg" or path.name == "snapshots.csv":
             continue
         expected = golden / path.relative_to(tmp_path)
-        found = masked(path.read_text("utf-8"))
+        text = mask(path.read_text("utf-8"))
         if not expected.exists():
             expected.parent.mkdir(parents=True, exist_ok=True)
-            expected.write_text(found, "utf-8")
-            missing.append(expected.name)
-        assert found == expected.read_text("utf-8"), path.name
-    assert not missing, "written again; read them and rerun"
+            expected.write_text(text, "utf-8")
+            new_files.append(expected.name)
+        assert text == expected.read_text("utf-8"), path.name
+    assert not new_files, "written; read them and rerun"
 
 
 def test_markdown_images_are_standalone_svg(report, tmp_path):
     paths = write_folder(report, ("md",), tmp_path)
     text = (tmp_path / "report-2022.md").read_text("utf-8")
-    pictures = re.findall(r"!\[[^\]]*\]\((.+)\)", text)
-    assert len(pictures) == len([path for path in paths if path.suffix == ".svg"]) >= 10
-    for name in pictures:
-        root = ElementTree.parse(tmp_path / name).getroot()
-        drawn = {node.get("fill") for node in root.iter()}
-        assert {"var(--s1)", "url(#s2)"} & drawn or "interval" in name or root.iter("line")
-        assert "--s1:" in root.findtext("{*}style", "")
+    image_names = re.findall(r"!\[[^\]]*\]\((.+)\)", text)
+    assert len(image_names) == len([path for path in paths if path.suffix == ".svg"]) >= 10
+    for name in image_names:
+        svg = ElementTree.parse(tmp_path / name).getroot()
+        fills = {node.get("fill") for node in svg.iter()}
+        assert {"var(--s1)", "url(#s2)"} & fills or "interval" in name or svg.iter("line")
+        assert "--s1:" in svg.findtext("{*}style", "")
 
 
 def test_csv_holds_all_figures_of_the_json(report, tmp_path):
@@ -102,7 +102,7 @@ def test_csv_holds_all_figures_of_the_json(report, tmp_path):
     shares = [row["share"] for name in rows for row in rows[name] if row.get("definition")]
     figures = document["figures"] + document["variants"]
     assert sorted(shares) == sorted(
-        "" if one["share"] is None else str(one["share"]) for one in figures
+        "" if figure["share"] is None else str(figure["share"]) for figure in figures
     )
     assert [row["kind"] for row in rows["snapshots"]] == ["crawl"]
 
@@ -118,42 +118,44 @@ def test_terminal_output_fits_80_columns(report, monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     screen, pipe = Screen(), io.StringIO()
     FORMATS["terminal"](report, screen)
-    shown = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
-    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    text = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert [line for line in text.splitlines() if len(line) > 80] == []
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", screen.getvalue())  # no colour
     FORMATS["terminal"](report, pipe)
     assert "\x1b" not in pipe.getvalue()
     for section in report.sections:
-        for figure in section.figures:  # nothing is cut or folded
-            unseen = figure.group is None or not figure.denominator or figure.name == "none"
-            assert unseen or figure.group in pipe.getvalue()
+        for figure in section.figures:  # no name is shortened
+            is_hidden = figure.group is None or not figure.denominator or figure.name == "none"
+            assert is_hidden or figure.group in pipe.getvalue()
 
 
 def test_comparison_of_two_years(database):
     with Store.open(database) as store:
         view = SnapshotView.choose(store, None)
-        one, other = (build(view, ReportRequest(year), name="compare") for year in (2022, 2023))
-        both = compare(one, other, view)
-        alone = build(view, ReportRequest(2023))
-    assert both.title == "Frameworks of the Hub's models: 2022 (from 2 March) and 2023"
-    assert both.file_name == "compare-2022-2023"
-    first = both.headline.rows[0]
+        earlier_report, later_report = (
+            build(view, ReportRequest(year), name="compare") for year in (2022, 2023)
+        )
+        comparison = compare(earlier_report, later_report, view)
+        single_report = build(view, ReportRequest(2023))
+    assert comparison.title == "Frameworks of the Hub's models: 2022 (from 2 March) and 2023"
+    assert comparison.file_name == "compare-2022-2023"
+    first_row = comparison.headline.rows[0]
     (expected,) = [
         figure
-        for figure in alone.headline.figures
+        for figure in single_report.headline.figures
         if (figure.name, figure.framework) == ("exclusive", "pytorch")
     ]
-    assert (first["compared_numerator"], first["compared_denominator"]) == (
+    assert (first_row["compared_numerator"], first_row["compared_denominator"]) == (
         expected.numerator,
         expected.denominator,
     )
-    change = first["compared_numerator"] / first["compared_denominator"]
-    change -= first["numerator"] / first["denominator"]
-    assert first["points"] == pytest.approx(100 * change, abs=1e-5)
+    change = first_row["compared_numerator"] / first_row["compared_denominator"]
+    change -= first_row["numerator"] / first_row["denominator"]
+    assert first_row["points"] == pytest.approx(100 * change, abs=1e-5)
     for format_ in FORMATS:
         out = io.StringIO()
-        FORMATS[format_](both, out)
-        assert f"{first['points']:+.1f}" in out.getvalue() or format_ == "json"
+        FORMATS[format_](comparison, out)
+        assert f"{first_row['points']:+.1f}" in out.getvalue() or format_ == "json"
 
 
 HOSTILE = ("=cmd|' /C calc'!A0", "@SUM(1)", "../../<img src=x onerror=1>", "`x`|[y](z)\x1b[31m")
@@ -161,31 +163,33 @@ HOSTILE = ("=cmd|' /C calc'!A0", "@SUM(1)", "../../<img src=x onerror=1>", "`x`|
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    """Models whose words are formulas, markup and paths, crawled from the fake Hub."""
+    """A database of models whose texts are formulas, markup and paths."""
     models = [
         {
-            "_id": f"63ffff{number:018x}", "id": f"{word.replace('/', '')}/{number}",
+            "_id": f"63ffff{number:018x}", "id": f"{text.replace('/', '')}/{number}",
             "tags": [tag], "createdAt": f"{year}-08-19T20:19:12.000Z", "downloads": 5,
-            "pipeline_tag": word, "library_name": word,
+            "pipeline_tag": text, "library_name": text,
         }
-        for number, (word, tag, year) in enumerate(
+        for number, (text, tag, year) in enumerate(
             product(HOSTILE, ("pytorch", "tf"), (2022, 2023))
         )
     ]  # fmt: skip
-    return parity_runs.census(
+    return parity_runs.create_database(
         tmp_path_factory.mktemp("hostile") / "h.duckdb",
         Population.from_rows(models),
-        *(parity_runs.case(word, "pytorch", "outputs differ") for word in HOSTILE),
+        *(parity_runs.make_case(text, "pytorch", "outputs differ") for text in HOSTILE),
     )
 
 
 @pytest.mark.parametrize("name", ["year", "overview", "compare", "parity", "claims"])
 def test_hub_text_is_harmless_in_every_file(hostile, name, tmp_path):
     with Store.open(hostile) as store:
-        written = write_folder(built(store, name), ("md", "csv", "terminal"), tmp_path / "a" / "b")
-    assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(written)
+        paths = write_folder(
+            build_report(store, name), ("md", "csv", "terminal"), tmp_path / "a" / "b"
+        )
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(paths)
     cells, lines = [], []
-    for path in written:
+    for path in paths:
         text = path.read_text("utf-8")
         assert re.fullmatch(r"[\w.-]+", path.name)
         assert "\x1b" not in text or path.suffix == ".csv"
@@ -196,10 +200,12 @@ def test_hub_text_is_harmless_in_every_file(hostile, name, tmp_path):
     formulas = [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
     assert not [cell for cell in formulas if not re.fullmatch(r"-[\d.e-]+", cell)]
     assert not re.search(r"(?<!\\)[<`]", "\n".join(lines))
-    for above, line in pairwise(lines):
-        if above.startswith("|") and line.startswith("|"):
-            assert len(re.findall(r"(?<!\\)\|", line)) == len(re.findall(r"(?<!\\)\|", above))
-    if name != "claims":  # they quote no model
+    for previous_line, line in pairwise(lines):
+        if previous_line.startswith("|") and line.startswith("|"):
+            assert len(re.findall(r"(?<!\\)\|", line)) == len(
+                re.findall(r"(?<!\\)\|", previous_line)
+            )
+    if name != "claims":  # claims quote no model
         assert any("SUM" in cell for cell in cells)
         assert any("onerror" in line for line in lines)
 
@@ -218,9 +224,9 @@ def test_hub_text_is_harmless_in_every_file(hostile, name, tmp_path):
     ],
 )
 def test_invalid_specification_is_reported(database, tmp_path, spec, message):
-    mine = tmp_path / "mine" / "report.toml"
-    mine.parent.mkdir()
-    mine.write_text(spec or "")
+    spec_file = tmp_path / "mine" / "report.toml"
+    spec_file.parent.mkdir()
+    spec_file.write_text(spec or "")
     name = "mine" if spec else "other"
     with Store.open(database) as store:
         view = SnapshotView.choose(store, None)
@@ -228,19 +234,19 @@ def test_invalid_specification_is_reported(database, tmp_path, spec, message):
             build(view, ReportRequest(2022), name=name, where=tmp_path)
 
 
-def test_own_specification(database, tmp_path):
-    mine = tmp_path / "mine" / "report.toml"
-    mine.parent.mkdir()
-    mine.write_text(
+def test_custom_specification_is_used(database, tmp_path):
+    spec_file = tmp_path / "mine" / "report.toml"
+    spec_file.parent.mkdir()
+    spec_file.write_text(
         'title = "Mine, {year}"\nheadline = "all"\n'
         '[[section]]\nname = "all"\ntitle = "All"\npopulation = "requested"\n'
     )
     out = tmp_path / "out"
-    asked = ["--year", "2022", "--name", "mine", "--reports", str(tmp_path), "--out", str(out)]
-    done = CliRunner().invoke(
-        cli, ["report", "--db", str(database), *asked, "--format", "json", "--format", "csv"]
+    options = ["--year", "2022", "--name", "mine", "--reports", str(tmp_path), "--out", str(out)]
+    result = CliRunner().invoke(
+        cli, ["report", "--db", str(database), *options, "--format", "json", "--format", "csv"]
     )
-    assert done.exit_code == 0, done.output
+    assert result.exit_code == 0, result.output
     assert json.loads((out / "mine-2022.json").read_text("utf-8"))["report"] == "mine"
     assert sorted(path.name for path in (out / "mine-2022-csv").iterdir()) == [
         "all.csv",

@@ -1,11 +1,10 @@
 """Reports for every framework, format and runtime, alone and with others."""
 
 import io
-import json
-from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
+from dumps import ingest_models
 
 import hfscan
 from hfscan.cli import cli
@@ -14,42 +13,36 @@ from hfscan.figures import FigureRequest, SnapshotView, compute_adoption, comput
 from hfscan.frameworks import taxonomy
 from hfscan.report import FORMATS, ReportRequest, build, compare, group_table
 from hfscan.report.writers import csv_
-from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store, ingest_files
+from hfscan.store import Store
 
 KEYS = list(taxonomy().titles)
 
 
 @pytest.fixture(scope="module")
 def db(tmp_path_factory):
-    """Models that have each framework, and some that have several."""
-
+    """A database of models that support each framework, and of some that support several."""
     path = tmp_path_factory.mktemp("framework_sets") / "h.duckdb"
-    tags = [[tag] for one in taxonomy().frameworks for tag in one.tags[:1]]
+    tags = [[tag] for entry in taxonomy().frameworks for tag in entry.tags[:1]]
     tags += [["pytorch", "tf", "keras"], ["gguf", "safetensors"], []]
     models = [
         {
-            "_id": f"6{year - 2019}000000{number:016x}", "id": f"ann/{year}-{number}", "tags": some,
-            "createdAt": f"{year}-08-19T20:19:12.000Z", "downloads": number,
+            "_id": f"6{year - 2019}000000{number:016x}", "id": f"ann/{year}-{number}",
+            "tags": model_tags, "createdAt": f"{year}-08-19T20:19:12.000Z", "downloads": number,
             "pipeline_tag": "fill-mask", "library_name": "transformers",
         }
         for year in (2022, 2023)
-        for number, some in enumerate(tags)
+        for number, model_tags in enumerate(tags)
     ]  # fmt: skip
-    dump = path.with_name("dump.json")
-    dump.write_text(json.dumps(models))
-    day = datetime(2024, 7, 11, tzinfo=UTC)
-    with Store.open(path, write=True) as store:
-        ingest_files(store, [dump], NewSnapshot("import", "dump", Scope(), day, day, None))
+    ingest_models(path, models)
     return path
 
 
-def written(report):
+def write_formats(report):
     texts = {}
     for name in ("terminal", "md", "json"):
-        out = io.StringIO()
-        FORMATS[name](report, out)
-        texts[name] = out.getvalue()
+        buffer = io.StringIO()
+        FORMATS[name](report, buffer)
+        texts[name] = buffer.getvalue()
     assert list(csv_.report_files(report))
     return texts
 
@@ -59,7 +52,7 @@ def test_each_framework_can_be_compared_alone(db, name):
     with Store.open(db) as store:
         view = SnapshotView.choose(store, None)
         for year in (None, 2023):
-            texts = written(build(view, ReportRequest(year, (name,))))
+            texts = write_formats(build(view, ReportRequest(year, (name,))))
         names = view.find_titles((name,))
         for per in ("year", "month", "snapshot"):
             assert group_table(
@@ -82,11 +75,11 @@ def test_frameworks_can_be_compared_together(db, frameworks):
     with Store.open(db) as store:
         view = SnapshotView.choose(store, None)
         report = build(view, ReportRequest(2023, frameworks))
-        written(report)
-        one, other = (
+        write_formats(report)
+        earlier_report, later_report = (
             build(view, ReportRequest(year, frameworks), name="compare") for year in (2022, 2023)
         )
-        written(compare(one, other, view))
+        write_formats(compare(earlier_report, later_report, view))
 
 
 @pytest.mark.parametrize("frameworks", ["all", "keras", "safetensors,gguf", "pytorch,pytorch"])
@@ -108,7 +101,7 @@ def test_accounts_are_those_of_the_first_framework(db):
         report = build(
             SnapshotView.choose(store, None), ReportRequest(2023, ("tensorflow", "pytorch"))
         )
-    (section,) = [one for one in report.sections if one.name == "concentration"]
+    (section,) = [section for section in report.sections if section.name == "concentration"]
     assert "support TensorFlow only" in (section.note or "")
 
 
@@ -116,5 +109,5 @@ def test_unknown_and_repeated_frameworks(db):
     with hfscan.open(db) as database:
         with pytest.raises(InvalidRequestError, match="Did you mean 'tensorflow'"):
             database.figures(frameworks=["tensorflo"])
-        twice = database.figures(frameworks="pytorch,pytorch,tensorflow")
-        assert list(twice) == list(database.figures())
+        repeated = database.figures(frameworks="pytorch,pytorch,tensorflow")
+        assert list(repeated) == list(database.figures())

@@ -20,8 +20,8 @@ YEAR = (datetime(2022, 1, 1), datetime(2023, 1, 1))
 
 
 @pytest.fixture(scope="module")
-def store(censuses):
-    with Store.open(censuses) as store:
+def store(recorded_db):
+    with Store.open(recorded_db) as store:
         yield store
 
 

@@ -1,4 +1,4 @@
-"""`hfscan report --name parity`: what `hfscan parity --db` kept, in every format."""
+"""`hfscan report --name parity`: the results that `hfscan parity --db` stored, in every format."""
 
 import csv
 import json
@@ -6,8 +6,8 @@ import re
 
 import pytest
 from click.testing import CliRunner
-from parity_runs import REASON as EVIL
-from parity_runs import case, run, timing
+from parity_runs import REASON as HOSTILE
+from parity_runs import make_case, make_run, make_timing
 
 from hfscan.cli import cli
 from hfscan.store import Store
@@ -17,39 +17,41 @@ from hfscan.text import sanitize
 
 @pytest.fixture
 def db(tmp_path):
-    """Two runs: the second repeats a case of the first, which then agrees."""
+    """A database of two runs: the second repeats a case of the first, which then agrees."""
     path = tmp_path / "h.duckdb"
     with Store.open(path, write=True) as store:
         record_run(
             store,
-            run("2026-01-01", case("ann/bert", "tensorflow", "outputs differ", error=0.5)),
+            make_run(
+                "2026-01-01", make_case("ann/bert", "tensorflow", "outputs differ", error=0.5)
+            ),
         )
         record_run(
             store,
-            run(
+            make_run(
                 "2026-02-01",
-                case("ann/bert", "pytorch"),
-                case("ann/bert", "tensorflow", error=4e-7),
-                case("bob/gpt", "tensorflow", "does not load"),
-                case("bob/gpt", "tensorflow", load_method="converted"),
-                case(EVIL, "pytorch", "outputs differ", error=0.25),
-                case("eve/none", "none", "unsupported"),
-                timings=[timing("pytorch", [2.0, 2.0]), timing("tensorflow", [3.0, 5.0])],
+                make_case("ann/bert", "pytorch"),
+                make_case("ann/bert", "tensorflow", error=4e-7),
+                make_case("bob/gpt", "tensorflow", "does not load"),
+                make_case("bob/gpt", "tensorflow", load_method="converted"),
+                make_case(HOSTILE, "pytorch", "outputs differ", error=0.25),
+                make_case("eve/none", "none", "unsupported"),
+                timings=[make_timing("pytorch", [2.0, 2.0]), make_timing("tensorflow", [3.0, 5.0])],
             ),
         )
     return path
 
 
-def report(db, out, *formats):
-    asked = [word for name in formats for word in ("--format", name)]
-    done = CliRunner().invoke(
-        cli, ["report", "--name", "parity", "--db", str(db), *asked, "--out", str(out)]
+def write_report(db, out, *formats):
+    options = [word for name in formats for word in ("--format", name)]
+    result = CliRunner().invoke(
+        cli, ["report", "--name", "parity", "--db", str(db), *options, "--out", str(out)]
     )
-    assert done.exit_code == 0, done.output
+    assert result.exit_code == 0, result.output
 
 
-def test_newest_result_of_each_case_is_shown(db, tmp_path):
-    report(db, tmp_path / "out", "json", "csv")
+def test_newest_result_of_each_case_is_reported(db, tmp_path):
+    write_report(db, tmp_path / "out", "json", "csv")
     document = json.loads((tmp_path / "out" / "parity.json").read_text("utf-8"))
     summary = document["summary"]
     assert (summary["files"], summary["agree"], summary["differ"]) == (4, 3, 1)
@@ -74,13 +76,13 @@ def test_newest_result_of_each_case_is_shown(db, tmp_path):
     with (tmp_path / "out" / "parity-csv" / "cases.csv").open(newline="") as file:
         assert {row["checkpoint"] for row in csv.DictReader(file)} >= {
             "ann/bert",
-            "'" + sanitize(EVIL),
+            "'" + sanitize(HOSTILE),
         }
 
 
 def test_checkpoint_text_is_not_markup(db, tmp_path):
-    report(db, tmp_path / "out", "md", "html", "terminal")
-    files = {one.suffix: one.read_text("utf-8") for one in (tmp_path / "out").glob("parity.*")}
+    write_report(db, tmp_path / "out", "md", "html", "terminal")
+    files = {path.suffix: path.read_text("utf-8") for path in (tmp_path / "out").glob("parity.*")}
     assert "\x1b" not in "".join(files.values())
     page = re.sub(r"<script>.*?</script>", "", files[".html"], flags=re.DOTALL)
     assert "onerror" in page
@@ -93,5 +95,5 @@ def test_checkpoint_text_is_not_markup(db, tmp_path):
 def test_missing_results_give_a_hint(tmp_path):
     db = tmp_path / "h.duckdb"
     Store.open(db, write=True).close()
-    done = CliRunner().invoke(cli, ["report", "--name", "parity", "--db", str(db)])
-    assert "run `hfscan parity CHECKPOINT... --db FILE` first" in str(done.exception)
+    result = CliRunner().invoke(cli, ["report", "--name", "parity", "--db", str(db)])
+    assert "run `hfscan parity CHECKPOINT... --db FILE` first" in str(result.exception)

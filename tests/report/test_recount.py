@@ -14,14 +14,14 @@ from hfscan.report.claims import evaluate_claims
 from hfscan.store import Store
 
 pytestmark = pytest.mark.slow
-PAIR = ("pytorch", "tensorflow")
-TRIO = (*PAIR, "jax")
+FRAMEWORKS = ("pytorch", "tensorflow")
+FRAMEWORKS_WITH_JAX = (*FRAMEWORKS, "jax")
 TOP = {"task": 15, "library": 15, "license": 20, "author": 20, "region": 20}
-OLD, NEW, DETAILED = 1, 2, 3  # as `recorded` has them
+OLD, NEW, WITH_FILES = 1, 2, 3  # as `recorded` has them
 
 
-def report_json(path: Path, tmp_path: Path, snapshot: int, request: ReportRequest) -> dict:
-    with Store.open(path) as store:
+def build_report(db: Path, tmp_path: Path, snapshot: int, request: ReportRequest) -> dict:
+    with Store.open(db) as store:
         view = SnapshotView.choose(store, request.period, snapshot=snapshot)
         report = build(view, request)
     out = tmp_path / "report.json"
@@ -47,32 +47,37 @@ def asked(figure):
     ("snapshot", "options"),
     [
         (OLD, ReportRequest(None)),
-        (OLD, ReportRequest(None, TRIO)),
+        (OLD, ReportRequest(None, FRAMEWORKS_WITH_JAX)),
         (OLD, ReportRequest(None, definition="weights")),
         (OLD, ReportRequest(None, definition="loadable", by="author")),
-        (OLD, ReportRequest(None, TRIO, definition="weights", weight="authors", by="license")),
-        (NEW, ReportRequest(None, TRIO)),
+        (
+            OLD,
+            ReportRequest(
+                None, FRAMEWORKS_WITH_JAX, definition="weights", weight="authors", by="license"
+            ),
+        ),
+        (NEW, ReportRequest(None, FRAMEWORKS_WITH_JAX)),
         (NEW, ReportRequest(2022)),
-        (NEW, ReportRequest(2022, TRIO)),
+        (NEW, ReportRequest(2022, FRAMEWORKS_WITH_JAX)),
         (NEW, ReportRequest(2022, definition="loadable")),
         (NEW, ReportRequest(2022, exclude_top_authors=20, by="license")),
         (NEW, ReportRequest(2022, weight="authors", by="author")),
         (NEW, ReportRequest(2022, ("all",), by="region")),
         (NEW, ReportRequest(2023)),
-        (DETAILED, ReportRequest(None, definition="weights")),
-        (DETAILED, ReportRequest(2022, TRIO, definition="loadable")),
+        (WITH_FILES, ReportRequest(None, definition="weights")),
+        (WITH_FILES, ReportRequest(2022, FRAMEWORKS_WITH_JAX, definition="loadable")),
     ],
     ids=str,
 )
-def test_reports_equal_a_recount(censuses, models, tmp_path, snapshot, options):
-    report = report_json(censuses, tmp_path, snapshot, options)
+def test_reports_equal_a_recount(recorded_db, models, tmp_path, snapshot, options):
+    report = build_report(recorded_db, tmp_path, snapshot, options)
     assert report["figures"]
     check_breakdown(report, models[snapshot], options)
     period = options.year and (f"{options.year}-01-01", f"{options.year + 1}-01-01")
     for what, same in groupby(report["figures"] + report["variants"], asked):
         definition, frameworks, population, cutoff, weight, exclude_top_authors, by = what
         figures = list(same)
-        expected = recount.count(
+        expected = recount.count_models(
             models[snapshot],
             definition=definition,
             frameworks=frameworks,
@@ -85,19 +90,26 @@ def test_reports_equal_a_recount(censuses, models, tmp_path, snapshot, options):
             top=TOP.get(by),
         )
         counted = {
-            (one["name"], one["framework"], one["group"]): (one["numerator"], one["denominator"])
-            for one in figures
+            (measurement["name"], measurement["framework"], measurement["group"]): (
+                measurement["numerator"],
+                measurement["denominator"],
+            )
+            for measurement in figures
         }
         assert counted == expected, what
-        for one in figures:
-            share = one["numerator"] / one["denominator"] if one["denominator"] else None
-            assert one["share"] == (share if share is None else round(share, 6))
+        for measurement in figures:
+            share = (
+                measurement["numerator"] / measurement["denominator"]
+                if measurement["denominator"]
+                else None
+            )
+            assert measurement["share"] == (share if share is None else round(share, 6))
 
 
 def check_breakdown(report, models, options):
     """Every class and group equals a recount, and each group adds up."""
     period = options.year and (f"{options.year}-01-01", f"{options.year + 1}-01-01")
-    created = recount.members(models, "created", period, "excluded" if period else "included")
+    created = recount.select_models(models, "created", period, "excluded" if period else "included")
     by = options.by or ("month" if period else "year")
     if not created[0].created and by == "year":
         by = None  # the snapshot has no dates
@@ -118,12 +130,14 @@ def check_breakdown(report, models, options):
 @pytest.mark.parametrize("year", [2021, 2022])
 @pytest.mark.parametrize("definition", ["tag", "loadable"])
 def test_cutoff_interval_equals_a_recount(
-    censuses, models, shared_data, tmp_path, year, definition
+    recorded_db, models, shared_data, tmp_path, year, definition
 ):
-    report = report_json(censuses, tmp_path, NEW, ReportRequest(year, definition=definition))
-    dates = recount.dates(shared_data / "hub-2022-10-created.parquet")
-    expected = recount.dated(models[NEW], dates, definition=definition, frameworks=PAIR, year=year)
-    (table,) = (one for one in report["tables"] if one["name"] == "cutoff")
+    report = build_report(recorded_db, tmp_path, NEW, ReportRequest(year, definition=definition))
+    dates = recount.read_dates(shared_data / "hub-2022-10-created.parquet")
+    expected = recount.count_by_date(
+        models[NEW], dates, definition=definition, frameworks=FRAMEWORKS, year=year
+    )
+    (table,) = (measurement for measurement in report["tables"] if measurement["name"] == "cutoff")
     found = {
         (row["name"], row["framework"]): tuple(
             row[key] for key in ("certain", "dated", "undated", "impossible_dates")
@@ -145,21 +159,29 @@ def test_cutoff_interval_equals_a_recount(
 
 def exclusive(report, population="created", cutoff=None):
     return {
-        one["framework"] or one["name"]: (one["numerator"], one["denominator"])
-        for one in report["figures"]
-        if one["name"] in ("exclusive", "shared")
-        and (one["population"], one["cutoff"], one["weight"], one["by"])
+        measurement["framework"] or measurement["name"]: (
+            measurement["numerator"],
+            measurement["denominator"],
+        )
+        for measurement in report["figures"]
+        if measurement["name"] in ("exclusive", "shared")
+        and (
+            measurement["population"],
+            measurement["cutoff"],
+            measurement["weight"],
+            measurement["by"],
+        )
         == (population, cutoff, "models", None)
     }
 
 
-def test_published_counts_of_both_censuses(censuses, tmp_path):
+def test_published_counts_of_both_censuses(recorded_db, tmp_path):
     def ask(snapshot, *request):
-        return report_json(censuses, tmp_path, snapshot, ReportRequest(*request))
+        return build_report(recorded_db, tmp_path, snapshot, ReportRequest(*request))
 
-    all_2022 = exclusive(ask(OLD, None, PAIR, "tag"), "existing")
+    all_2022 = exclusive(ask(OLD, None, FRAMEWORKS, "tag"), "existing")
     assert all_2022["pytorch"] == (19_012, 20_999)
-    with_jax = exclusive(ask(OLD, None, TRIO, "tag"), "existing")
+    with_jax = exclusive(ask(OLD, None, FRAMEWORKS_WITH_JAX, "tag"), "existing")
     assert with_jax["pytorch"] == (14_737, 21_237)
     year = ask(NEW, 2022)
     assert exclusive(year, cutoff="excluded") == {
@@ -172,12 +194,14 @@ def test_published_counts_of_both_censuses(censuses, tmp_path):
         "tensorflow": (1_452, 58_120),
         "shared": (3_882, 58_120),
     }
-    (cutoff,) = (one["rows"] for one in year["tables"] if one["name"] == "cutoff")
+    (cutoff,) = (
+        measurement["rows"] for measurement in year["tables"] if measurement["name"] == "cutoff"
+    )
     (pytorch,) = (row for row in cutoff if row["framework"] == "pytorch")
     assert (pytorch["certain"], pytorch["dated"], pytorch["undated"]) == (34_662, 3_918, 419)
     bounds = ("impossible_dates", "models_min", "models_max")
     assert [pytorch[key] for key in bounds] == [8, 38_580, 38_999]
-    later = exclusive(ask(NEW, 2023, PAIR, "tag"))
+    later = exclusive(ask(NEW, 2023, FRAMEWORKS, "tag"))
     assert {key: n for key, (n, _) in later.items()} == {
         "pytorch": 101_036,
         "tensorflow": 4_870,
@@ -185,36 +209,39 @@ def test_published_counts_of_both_censuses(censuses, tmp_path):
     }
 
 
-def test_claim_measurements_equal_a_recount(censuses, models, shared_data):
-    with Store.open(censuses) as store:
+def test_claim_measurements_equal_a_recount(recorded_db, models, shared_data):
+    with Store.open(recorded_db) as store:
         claims = list(evaluate_claims(store))
-    dates = recount.dates(shared_data / "hub-2022-10-created.parquet")
+    dates = recount.read_dates(shared_data / "hub-2022-10-created.parquet")
     checked = Counter()
     for claim in claims:
-        for one in claim.measurements:
-            if one.low is None:
+        for measurement in claim.measurements:
+            if measurement.low is None:
                 continue
             count = {"exclusivity": by_shares, "creation_cutoff": by_cutoff, "formats": by_formats}[
-                one.query
+                measurement.query
             ]
-            low, high = count(claim, one, models[one.snapshot], dates)
-            assert (one.low, one.high) == pytest.approx((low, high), abs=2e-9), (claim.name, one)
-            checked[one.query] += 1
+            low, high = count(claim, measurement, models[measurement.snapshot], dates)
+            assert (measurement.low, measurement.high) == pytest.approx((low, high), abs=2e-9), (
+                claim.name,
+                measurement,
+            )
+            checked[measurement.query] += 1
     assert checked["exclusivity"] > 80
     assert checked["creation_cutoff"] > 20
     assert checked["formats"] > 5
 
 
-def by_shares(claim, one, models, _):
-    asked = one.parameters
+def by_shares(claim, measurement, models, _):
+    asked = measurement.parameters
     if tag := asked.get("tag"):
         mark = tag[:6] if tag == "arxiv:" else tag
-        models = [model for model in models if mark in model.marks]
+        models = [model for model in models if mark in model.claim_tags]
     created, until = "since" in asked, asked.get("until")
-    figures = recount.count(
+    figures = recount.count_models(
         models,
-        definition=one.definition,
-        frameworks=one.frameworks,
+        definition=measurement.definition,
+        frameworks=measurement.frameworks,
         population="created" if created else "existing",
         period=until and (f"{asked.get('since')}", f"{until}"),
         cutoff=asked.get("cutoff"),
@@ -223,23 +250,27 @@ def by_shares(claim, one, models, _):
         by=None,
         top=None,
     )
-    framework = "tensorflow" if "TensorFlow" in one.what else "pytorch"
-    name = "available" if "available" in one.what else "exclusive"
+    framework = "tensorflow" if "TensorFlow" in measurement.what else "pytorch"
+    name = "available" if "available" in measurement.what else "exclusive"
     numerator, denominator = figures[name, framework, None]
     if claim.unit == "share" and claim.least and claim.least > 1:
         value = numerator
-    elif one.what == "available in PyTorch, of the models that cite arXiv":
+    elif measurement.what == "available in PyTorch, of the models that cite arXiv":
         value = numerator / figures["none", None, None][1]
     else:
         value = numerator / denominator
     return value, value
 
 
-def by_cutoff(claim, one, models, dates):
-    found = recount.dated(
-        models, dates, definition=one.definition, frameworks=one.frameworks, year=2022
+def by_cutoff(claim, measurement, models, dates):
+    found = recount.count_by_date(
+        models,
+        dates,
+        definition=measurement.definition,
+        frameworks=measurement.frameworks,
+        year=2022,
     )
-    framework = "tensorflow" if "TensorFlow" in one.what else "pytorch"
+    framework = "tensorflow" if "TensorFlow" in measurement.what else "pytorch"
     certain, dated, undated, _ = found["exclusive", framework]
     if claim.least > 1:
         return certain + dated, certain + dated + undated
@@ -250,10 +281,10 @@ def by_cutoff(claim, one, models, dates):
     )
 
 
-def by_formats(claim, one, models, _):
+def by_formats(claim, measurement, models, _):
     def having(framework, year=None):
         return sum(
-            framework in getattr(model, one.definition)
+            framework in getattr(model, measurement.definition)
             for model in models
             if (model.created < "2023-01-01" if year is None else model.created[:4] == year)
             and not (year and model.at_cutoff)
@@ -265,10 +296,10 @@ def by_formats(claim, one, models, _):
     factor = 1.0
     if claim.name == "onnx-grows":
         counts = having("onnx", "2023"), having("onnx", "2022")
-        if "share" in one.what:
+        if "share" in measurement.what:
             factor = created("2022") / created("2023")
     else:
-        counts = having("tflite"), having("coreml" if "Core ML" in one.what else "onnx")
+        counts = having("tflite"), having("coreml" if "Core ML" in measurement.what else "onnx")
     return tuple(bound * factor for bound in ratio_interval(*counts))
 
 

@@ -214,7 +214,7 @@ def test_missing_snapshot_cannot_be_deleted(create_store, tmp_path):
     assert len(list_snapshots(store)) == 1
 
 
-def test_changes_between_the_recorded_censuses(censuses, shared_data, tmp_path):
+def test_changes_between_the_recorded_censuses(recorded_db, shared_data, tmp_path):
     files = [shared_data / "hub-2022-02.jsonl.gz", shared_data / "hub-2024-07.parquet"]
     connection = duckdb.connect()
     connection.execute(
@@ -244,7 +244,7 @@ def test_changes_between_the_recorded_censuses(censuses, shared_data, tmp_path):
         ("lost", "tensorflow"): count_rows(f"{both_days} {tf_before} AND NOT {tf_after}"),
     }
     query, parameters = load("changes"), {"earlier": 1, "later": 2, "frameworks": ["tensorflow"]}
-    shutil.copy(censuses, tmp_path / "h.duckdb")
+    shutil.copy(recorded_db, tmp_path / "h.duckdb")
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
         rows = query.run(store, parameters)
         assert {(row["change"], row["framework"]): row["models"] for row in rows} == expected

@@ -188,8 +188,8 @@ def test_unreadable_dump_is_named_and_changes_nothing(store, tmp_path, name, dat
     assert store.execute("SELECT count(*) FROM models_in(1)").fetchone() == (2,)
 
 
-def test_recorded_censuses_are_imported_completely(censuses):
-    old_result, new_result, _ = json.loads(censuses.with_suffix(".json").read_text())
+def test_recorded_censuses_are_imported_completely(recorded_db):
+    old_result, new_result, _ = json.loads(recorded_db.with_suffix(".json").read_text())
     assert (old_result["models"], new_result["models"]) == (29_432, 760_000)
     assert old_result["unreadable"] == new_result["unreadable"] == []
     assert (old_result["unknown_keys"], new_result["unknown_keys"]) == ({}, {"page": 760_000})

@@ -56,10 +56,10 @@ def old_duckdb(request) -> Path:
     return folder
 
 
-def test_older_duckdb_returns_the_same(censuses, old_duckdb):
+def test_older_duckdb_returns_the_same(recorded_db, old_duckdb):
     def run_script(**variables):
         process = subprocess.run(
-            [sys.executable, "-c", SCRIPT, censuses],
+            [sys.executable, "-c", SCRIPT, recorded_db],
             env=os.environ | variables,
             capture_output=True,
             text=True,
@@ -75,9 +75,9 @@ def test_older_duckdb_returns_the_same(censuses, old_duckdb):
     assert older_results["census"][0][0] > 0
 
 
-def test_view_census_is_the_newest_snapshot(censuses):
+def test_view_census_is_the_newest_snapshot(recorded_db):
     """As the temporary view that hfscan queries, it holds all models."""
-    with Store.open(censuses) as store:
+    with Store.open(recorded_db) as store:
         execute = store.execute
         file_rows = execute("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
         view = SnapshotView.latest(store)
@@ -85,7 +85,7 @@ def test_view_census_is_the_newest_snapshot(censuses):
         first_view = SnapshotView.latest(store, snapshot=1).bind_census()  # shadows the file's view
         snapshots = first_view.execute("SELECT DISTINCT snapshot FROM census").fetchall()
         assert snapshots == [(1,)]
-    with duckdb.connect(censuses, read_only=True) as connection:
+    with duckdb.connect(recorded_db, read_only=True) as connection:
         rows = connection.execute("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
         assert rows == file_rows
 

@@ -34,8 +34,14 @@ def encode_lines(rows: Iterable[object]) -> bytes:
 
 def ingest(store: Store, *paths: Path, day: datetime = DAY, **fields: Any) -> Ingested:
     """Import files as one snapshot; `fields` are those of NewSnapshot."""
-    fields = {"kind": "import", "origin": "dump", "scope": Scope(), "complete": None} | fields
-    return ingest_files(store, paths, NewSnapshot(observed_from=day, observed_to=day, **fields))
+    defaults: dict[str, Any] = {
+        "kind": "import",
+        "origin": "dump",
+        "scope": Scope(),
+        "complete": None,
+    }
+    snapshot = NewSnapshot(observed_from=day, observed_to=day, **defaults | fields)
+    return ingest_files(store, paths, snapshot)
 
 
 def ingest_data(store: Store, tmp_path: Path, name: str, data: bytes) -> Ingested:
