@@ -22,7 +22,7 @@ import numpy as np
 LOADING = dict.fromkeys(("missing", "unexpected", "mismatched", "unset"), [])
 
 
-def usual(request):
+def make_reply(request):
     op = request["op"]
     if op == "hello":
         return {{"versions": {{"fake": "1"}}, "device": None, "threads": 1}}
@@ -54,30 +54,30 @@ def act(request):
 for line in sys.stdin:
     request = json.loads(line)
     if request["op"] != {op!r} or act(request) is None:
-        answer(request, **usual(request))
+        answer(request, **make_reply(request))
 """
 
 
 @pytest.fixture
 def fake_backend(tmp_path: Path) -> Callable[..., Path]:
-    """Write a backend that runs `action` instead of replying to `op`.
+    """Return a function that writes a backend, which runs `action` instead of replying to `op`.
 
-    Where the action returns None it answers as well.
+    It replies too if the action returns None.
     """
 
-    def make(op: str = "none", action: str = "return None") -> Path:
+    def write(op: str = "none", action: str = "return None") -> Path:
         path = tmp_path / "backend.py"
         body = textwrap.indent(textwrap.dedent(action), "    ")
         path.write_text(_BACKEND.format(python=sys.executable, op=op, action=body))
         path.chmod(0o755)
         return path
 
-    return make
+    return write
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a checkpoint of one tensor."""
+    """The folder of a checkpoint of one tensor."""
     folder = tmp_path / "checkpoint"
     folder.mkdir()
     config = {"model_type": "bert", "architectures": ["BertModel"], "vocab_size": 50}
@@ -88,11 +88,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def runner() -> Iterator[Callable[..., ParityRunner]]:
-    """Make a runner whose PyTorch backend is a fake backend; its limits are a few seconds."""
+def create_runner() -> Iterator[Callable[..., ParityRunner]]:
+    """Return a function that creates a runner of a fake backend, with limits of a few seconds."""
     runners = []
 
-    def make(python: Path, **settings: Any) -> ParityRunner:
+    def create(python: Path, **settings: Any) -> ParityRunner:
         defaults: dict[str, Any] = {
             "backends": ("pytorch",),
             "timeout": 3.0,
@@ -103,17 +103,17 @@ def runner() -> Iterator[Callable[..., ParityRunner]]:
         runners.append(ParityRunner(Settings(**defaults | {"pythons": pythons} | settings)))
         return runners[-1]
 
-    yield make
-    for runner in runners:
-        runner.__exit__()
+    yield create
+    for create_runner in runners:
+        create_runner.__exit__()
 
 
 @pytest.fixture
-def check(runner: Callable[..., ParityRunner], folder: Path) -> Callable[..., Result]:
-    """Return the result of the checkpoint in a fake backend."""
+def check(create_runner: Callable[..., ParityRunner], folder: Path) -> Callable[..., Result]:
+    """Return a function that checks the checkpoint in a fake backend."""
 
     def run(python: Path, **settings: Any) -> Result:
-        (result,) = runner(python, **settings).check(open_checkpoint(folder))
+        (result,) = create_runner(python, **settings).check(open_checkpoint(folder))
         return result
 
     return run

@@ -11,13 +11,13 @@ import pytest
 
 from hfscan.parity.process import BackendProcess, Settings
 
-SECRETS = {
+SECRET_VARIABLES = {
     "GH_TOKEN", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "HF_TOKEN",
     "HF_HUB_TOKEN", "HUGGING_FACE_HUB_TOKEN", "NVIDIA_API_KEY", "TF_VAR_database", "TORCH_TOKEN",
     "CUDA_PASSWORD", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "PYTHONPATH", "PYTHONSTARTUP",
     "LD_PRELOAD_SECRET", "SSH_AUTH_SOCK", "WANDB_API_KEY", "DATABASE_URL", "XDG_RUNTIME_DIR",
 }  # fmt: skip
-NEEDED = {
+REQUIRED_VARIABLES = {
     "LANG": "C.UTF-8", "TMPDIR": "/tmp", "CUDA_VISIBLE_DEVICES": "0", "CC": "cc",
     "NVIDIA_VISIBLE_DEVICES": "all", "TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_FLAGS": "",
     "LD_LIBRARY_PATH": "/opt/cuda", "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
@@ -26,9 +26,9 @@ NEEDED = {
 
 @pytest.fixture
 def evaluate(fake_backend):
-    """Return the value of an expression in a backend, and what the backend is isolated from."""
+    """Return a function: the value of an expression in a backend, and its isolation."""
 
-    def run(expression: str) -> tuple[object, dict[str, bool]]:
+    def evaluate_expression(expression: str) -> tuple[object, dict[str, bool]]:
         action = (
             f"def find():\n    try:\n        return {expression}\n"
             "    except OSError as error:\n        return type(error).__name__\n"
@@ -43,7 +43,7 @@ def evaluate(fake_backend):
         finally:
             worker.close()
 
-    return run
+    return evaluate_expression
 
 
 @pytest.fixture
@@ -58,39 +58,39 @@ def namespaces() -> None:
 
 
 def test_environment_has_no_secrets(evaluate, monkeypatch):
-    for name in SECRETS:
+    for name in SECRET_VARIABLES:
         monkeypatch.setenv(name, "planted-secret")
-    for name, value in NEEDED.items():
+    for name, value in REQUIRED_VARIABLES.items():
         monkeypatch.setenv(name, value)
-    found, _ = evaluate("dict(os.environ)")
-    assert "planted-secret" not in found.values()
-    assert not {name.upper() for name in SECRETS} & {name.upper() for name in found}
-    assert {name: found[name] for name in NEEDED} == NEEDED
-    assert found["PATH"] == os.environ["PATH"]
+    environment, _ = evaluate("dict(os.environ)")
+    assert "planted-secret" not in environment.values()
+    assert not {name.upper() for name in SECRET_VARIABLES} & {name.upper() for name in environment}
+    assert {name: environment[name] for name in REQUIRED_VARIABLES} == REQUIRED_VARIABLES
+    assert environment["PATH"] == os.environ["PATH"]
 
 
 def test_home_is_empty(evaluate):
-    found, _ = evaluate("[os.path.expanduser('~'), os.listdir(os.path.expanduser('~'))]")
-    assert found[0] != str(Path.home())
-    assert found[1] == []
-    found, _ = evaluate("os.path.exists(os.environ['HF_TOKEN_PATH'])")
-    assert found is False
+    value, _ = evaluate("[os.path.expanduser('~'), os.listdir(os.path.expanduser('~'))]")
+    assert value[0] != str(Path.home())
+    assert value[1] == []
+    value, _ = evaluate("os.path.exists(os.environ['HF_TOKEN_PATH'])")
+    assert value is False
 
 
 def test_host_sockets_are_unreachable(evaluate, namespaces):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        found, isolated_from = evaluate(f"bool(socket.create_connection(('127.0.0.1', {port}), 5))")
+        value, isolated_from = evaluate(f"bool(socket.create_connection(('127.0.0.1', {port}), 5))")
     assert isolated_from["network"]
-    assert found == "ConnectionRefusedError"
+    assert value == "ConnectionRefusedError"
 
 
 def test_loopback_is_private(evaluate, namespaces):
-    found, _ = evaluate(
+    value, _ = evaluate(
         "[s := socket.create_server(('127.0.0.1', 0)), "
         "bool(socket.create_connection(s.getsockname(), 5))][1]"
     )
-    assert found is True
+    assert value is True
 
 
 def test_credential_files_are_empty(evaluate, namespaces, tmp_path, monkeypatch):
@@ -100,39 +100,39 @@ def test_credential_files_are_empty(evaluate, namespaces, tmp_path, monkeypatch)
     (ssh / "id").write_text("key")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(token))
-    found, isolated_from = evaluate(f"[open({str(token)!r}).read(), os.listdir({str(ssh)!r})]")
+    value, isolated_from = evaluate(f"[open({str(token)!r}).read(), os.listdir({str(ssh)!r})]")
     assert isolated_from["credentials"]
-    assert found == ["", []]
+    assert value == ["", []]
     assert token.read_text() == "hf_secret"
     assert [path.name for path in ssh.iterdir()] == ["id"]
 
 
 def test_parent_environment_is_unreadable(evaluate, namespaces):
-    found, _ = evaluate("len(open(f'/proc/{os.getppid()}/environ').read())")
-    assert found == "PermissionError"
+    value, _ = evaluate("len(open(f'/proc/{os.getppid()}/environ').read())")
+    assert value == "PermissionError"
 
 
 def test_capabilities_are_dropped(evaluate, namespaces):
-    found, _ = evaluate("open('/proc/self/status').read()")
-    capabilities = next(line for line in found.splitlines() if line.startswith("CapEff"))
+    value, _ = evaluate("open('/proc/self/status').read()")
+    capabilities = next(line for line in value.splitlines() if line.startswith("CapEff"))
     assert int(capabilities.split()[1], 16) & ~0xF == 0  # at most root's over files
 
 
 def test_refused_namespaces_are_reported(fake_backend, folder):
     """As in a container whose seccomp filter refuses them; here by a limit of 0."""
-    limit = "/proc/sys/user/max_user_namespaces"
-    if os.geteuid() != 0 or not Path(limit).exists():
+    limit_file = "/proc/sys/user/max_user_namespaces"
+    if os.geteuid() != 0 or not Path(limit_file).exists():
         pytest.skip("only root can lower the limit")
     command = [
         sys.executable, "-m", "hfscan", "parity", str(folder), "--backends", "pytorch",
         "--backend-python", f"pytorch={fake_backend()}", "--no-measure", "--format", "json",
     ]  # fmt: skip
-    refused = (
+    script = (
         "unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_net_namespaces; "
         'echo 0 > /proc/sys/user/max_mnt_namespaces; exec "$@"\' sh'
     )
     process = subprocess.run(
-        ["sh", "-c", f'{refused} "$@"', "sh", *command], capture_output=True, text=True, check=False
+        ["sh", "-c", f'{script} "$@"', "sh", *command], capture_output=True, text=True, check=False
     )
     report = json.loads(process.stdout)
     assert [case["verdict"] for case in report["cases"]] == ["agree"], process.stderr

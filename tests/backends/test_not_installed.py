@@ -2,49 +2,45 @@
 
 import ast
 import json
-import subprocess
 import sys
 import venv
 from pathlib import Path
 
 import pytest
+from processes import run_parity
 
 from hfscan.parity.process import BACKENDS, BackendProcess, Settings, backend_names
 from hfscan.parity.replies import BackendDiedError
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory) -> Path:
+def empty_python(tmp_path_factory) -> Path:
     """A Python without packages."""
     folder = tmp_path_factory.mktemp("bare")
     venv.create(folder, symlinks=sys.platform != "win32", with_pip=False)
     return folder / "bin" / "python"
 
 
-def parity(folder, python):
-    process = subprocess.run(
-        [
-            sys.executable, "-m", "hfscan", "parity", str(folder), "--backends", "pytorch",
-            "--backend-python", f"pytorch={python}", "--format", "json",
-        ],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def check_in_python(folder, python):
+    process = run_parity(
+        folder, "--backends", "pytorch", "--backend-python", f"pytorch={python}", "--format", "json"
+    )
     assert "Traceback" not in process.stderr
     (case,) = json.loads(process.stdout)["cases"]
     return process.returncode, case
 
 
-def test_python_without_packages_is_not_installed(folder, bare):
-    code, case = parity(folder, bare)
+def test_python_without_packages_is_not_installed(folder, empty_python):
+    code, case = check_in_python(folder, empty_python)
     assert (code, case["verdict"]) == (1, "not installed")
     assert "No module named 'torch'" in case["reason"]
     assert "pip install 'hfscan[parity]'" in case["reason"]
-    assert str(bare) in case["reason"]
+    assert str(empty_python) in case["reason"]
 
 
 @pytest.mark.parametrize("backend", backend_names())
-def test_backend_names_its_extra(backend, bare):
-    worker = BackendProcess(backend, Settings(pythons={backend: str(bare)}))
+def test_backend_names_its_extra(backend, empty_python):
+    worker = BackendProcess(backend, Settings(pythons={backend: str(empty_python)}))
     with pytest.raises(BackendDiedError) as excinfo:
         worker.start()
     assert excinfo.value.kind == "not installed"
@@ -52,13 +48,13 @@ def test_backend_names_its_extra(backend, bare):
     assert f"pip install 'hfscan[{extra}]'" in excinfo.value.message
 
 
-def test_torch_without_the_rest_is_not_installed(folder, bare, tmp_path):
-    (site,) = bare.parents[1].glob("lib/python*/site-packages")
-    (site / "torch.py").write_text("print('torch says hello')\n")
+def test_torch_without_the_rest_is_not_installed(folder, empty_python, tmp_path):
+    (site_packages,) = empty_python.parents[1].glob("lib/python*/site-packages")
+    (site_packages / "torch.py").write_text("print('torch says hello')\n")
     try:
-        code, case = parity(folder, bare)
+        code, case = check_in_python(folder, empty_python)
     finally:
-        (site / "torch.py").unlink()
+        (site_packages / "torch.py").unlink()
     assert (code, case["verdict"]) == (1, "not installed")
     assert "No module named 'transformers'" in case["reason"]
 
@@ -71,7 +67,7 @@ def test_invalid_interpreter_is_not_installed(folder, tmp_path, kind):
     elif kind != "missing":
         python.write_text({"bad shebang": "#!/no/such/python\n"}.get(kind, "text"))
         python.chmod(0o644 if kind == "no program" else 0o755)
-    code, case = parity(folder, python)
+    code, case = check_in_python(folder, python)
     assert (code, case["verdict"]) == (1, "not installed")
     assert str(python) in case["reason"]
 
@@ -84,7 +80,7 @@ def test_old_python_is_reported(folder, tmp_path):
     )
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$@"\n')
     python.chmod(0o755)
-    exit_code, case = parity(folder, python)
+    exit_code, case = check_in_python(folder, python)
     assert (exit_code, case["verdict"]) == (1, "not installed")
     assert "Python 3.8.20 is too old" in case["reason"]
 

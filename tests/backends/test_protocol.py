@@ -1,17 +1,15 @@
 """Invalid replies of a backend become a verdict of the case, and the run continues."""
 
-import os
 import resource
-import subprocess
-import sys
 
 import pytest
+from processes import run_parity
 
 from hfscan.parity.checkpoint import open_checkpoint
 from hfscan.parity.process import BackendProcess, Settings
 from hfscan.parity.replies import BackendDiedError
 
-BROKEN = {  # what the backend does when a model is opened -> words of the reason
+INVALID_REPLIES = {  # action of the backend for `open`, text of the reason
     "garbage": ('send("Loading..."); return 1', "Loading..."),
     "empty line": ('send(""); return 1', "is not valid"),
     "list": ('send("[]"); return 1', "object"),
@@ -35,14 +33,14 @@ BROKEN = {  # what the backend does when a model is opened -> words of the reaso
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("action", "message"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(("action", "message"), INVALID_REPLIES.values(), ids=INVALID_REPLIES)
 def test_invalid_reply_is_a_verdict(check, fake_backend, action, message):
     result = check(fake_backend("open", action), timeout=30.0)
     assert result.verdict == "backend failed"
     assert message in result.reason
 
 
-ENDED = {
+FAILURES = {
     "exit 0": ("os._exit(0)", "crashed", "status 0"),
     "exit 3": ('print("no luck", file=sys.stderr); sys.exit(3)', "crashed", "no luck"),
     "killed": ("os.kill(os.getpid(), 9)", "crashed", "SIGKILL"),
@@ -57,31 +55,31 @@ ENDED = {
 }
 
 
-@pytest.mark.parametrize(("action", "verdict", "message"), ENDED.values(), ids=ENDED)
+@pytest.mark.parametrize(("action", "verdict", "message"), FAILURES.values(), ids=FAILURES)
 def test_ended_or_silent_backend_is_a_verdict(check, fake_backend, action, verdict, message):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    initial_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     result = check(fake_backend("open", action))
     assert (result.verdict, message in result.reason) == (verdict, True), result.reason
     assert len(result.reason) < 3000
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown < 400_000  # KB
+    growth_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - initial_kb
+    assert growth_kb < 400_000  # KB
 
 
 def test_unrequested_replies_are_refused(check, fake_backend):
     """Endless unrequested lines are not stored."""
-    flood = "while True: answer(request, **usual(request))"
-    result = check(fake_backend("hello", flood))
+    action = "while True: answer(request, **make_reply(request))"
+    result = check(fake_backend("hello", action))
     assert result.verdict == "backend failed"
     assert "reply without a request" in result.reason or "replied to request 1" in result.reason
 
 
 def test_child_holding_the_output_does_not_block(check, fake_backend):
-    child = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(30)\nos._exit(0)"
-    assert check(fake_backend("open", child)).verdict == "timed out"
+    action = "if os.fork() == 0:\n    os.setsid()\n    time.sleep(30)\nos._exit(0)"
+    assert check(fake_backend("open", action)).verdict == "timed out"
 
 
 def test_unread_large_request_times_out(fake_backend):
-    python = fake_backend("hello", "answer(request, **usual(request)); time.sleep(600)")
+    python = fake_backend("hello", "answer(request, **make_reply(request)); time.sleep(600)")
     settings = Settings(pythons={"pytorch": str(python)}, timeout=2)
     worker = BackendProcess("pytorch", settings)
     with pytest.raises(BackendDiedError, match="no reply to 'tokenize'"):
@@ -89,18 +87,18 @@ def test_unread_large_request_times_out(fake_backend):
     assert worker.pid is None
 
 
-def test_failed_start_is_not_repeated(runner, fake_backend, folder, tmp_path):
+def test_failed_start_is_not_repeated(create_runner, fake_backend, folder, tmp_path):
     python = fake_backend(
         "hello", f'open({str(tmp_path / "starts")!r}, "a").write("x"); os._exit(0)'
     )
-    running = runner(python)
+    runner = create_runner(python)
     for _ in range(3):
-        (result,) = running.check(open_checkpoint(folder))
+        (result,) = runner.check(open_checkpoint(folder))
         assert (result.verdict, "status 0" in result.reason) == ("crashed", True)
     assert (tmp_path / "starts").read_text() == "x"
 
 
-ARRAYS = {  # how the backend damages its array -> words of the reason
+ARRAYS = {  # damage to the array, text of the reason
     "elsewhere": ('reply["outputs"]["logits"] = "/etc/passwd"', "outside its folder"),
     "upwards": (
         'reply["outputs"]["logits"] = request["into"] + "/../../x.npy"', "outside its folder"
@@ -140,12 +138,12 @@ ARRAYS = {  # how the backend damages its array -> words of the reason
 
 @pytest.mark.parametrize(("action", "message"), ARRAYS.values(), ids=ARRAYS)
 def test_untrusted_array_is_refused(check, fake_backend, action, message):
-    lines = ["reply = usual(request)", 'path = reply["outputs"]["logits"]', action]
+    lines = ["reply = make_reply(request)", 'path = reply["outputs"]["logits"]', action]
     result = check(fake_backend("run", "\n".join([*lines, "answer(request, **reply)", "return 1"])))
     assert (result.verdict, message in result.reason) == ("backend failed", True), result.reason
 
 
-ODD = {
+SHAPES = {
     "no numbers": "()",
     "single number": "(1,)",
     "per row": "(4,)",
@@ -154,34 +152,33 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("shape", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_outputs_of_odd_shapes_are_compared(check, fake_backend, shape):
-    lines = ["reply = usual(request)", f'np.save(request["into"] + "/0.npy", np.ones({shape}))']
+    lines = [
+        "reply = make_reply(request)",
+        f'np.save(request["into"] + "/0.npy", np.ones({shape}))',
+    ]
     result = check(fake_backend("run", "\n".join([*lines, "answer(request, **reply)", "return 1"])))
     assert result.verdict in {"agree", "outputs differ", "no outputs"}
 
 
 def test_long_waits_are_reported(fake_backend):
-    notices: list[str] = []
+    messages: list[str] = []
     python = str(fake_backend("peak", "time.sleep(2)"))
     settings = Settings(pythons={"pytorch": python})
-    worker = BackendProcess("pytorch", settings, notify=notices.append, notice_seconds=0.5)
+    worker = BackendProcess("pytorch", settings, notify=messages.append, notice_seconds=0.5)
     try:
         assert worker.call("peak")["peak_rss_mb"] == 1.0
     finally:
         worker.close()
-    assert any("pytorch" in text and "'peak'" in text and "300 s" in text for text in notices)
+    assert any("pytorch" in text and "'peak'" in text and "300 s" in text for text in messages)
 
 
 def test_command_reports_a_failing_backend(fake_backend, folder):
     python = fake_backend("open", 'send("\\x1b[2Jgarbage"); return 1')
-    process = subprocess.run(
-        [
-            sys.executable, "-m", "hfscan", "parity", str(folder), "--backends", "pytorch",
-            "--backend-python", f"pytorch={python}", "--no-measure",
-        ],
-        capture_output=True, text=True, check=False, env=os.environ,
-    )  # fmt: skip
+    process = run_parity(
+        folder, "--backends", "pytorch", "--backend-python", f"pytorch={python}", "--no-measure"
+    )
     assert process.returncode == 1
     assert "Traceback" not in process.stderr
     assert "backend failed" in process.stdout

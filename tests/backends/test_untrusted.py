@@ -12,29 +12,29 @@ from hfscan.parity.result import all_agree
 
 
 @pytest.fixture
-def change(folder):
-    def write(**entries):
+def set_config(folder):
+    def write_config(**entries):
         path = folder / "config.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | entries))
 
-    return write
+    return write_config
 
 
 @pytest.fixture
-def staged(folder, tmp_path):
+def stage_checkpoint(folder, tmp_path):
     """Return the config and the other files in the folder that a backend gets."""
 
-    def stage():
+    def stage_folder():
         target = tmp_path / "staged"
         target.mkdir()
         open_checkpoint(folder).weights[0].stage(target)
         files = {path.name for path in target.iterdir()} - {"config.json"}
         return json.loads((target / "config.json").read_text()), files
 
-    return stage
+    return stage_folder
 
 
-DROPPED = {
+REMOVED_ENTRIES = {
     "auto_map": {"AutoModel": "modeling_own.Model"},
     "custom_pipelines": {"own": {"impl": "own.Pipeline"}},
     "_attn_implementation": "kernels-community/flash-attn",
@@ -56,47 +56,49 @@ DROPPED = {
 }
 
 
-@pytest.mark.parametrize("key", DROPPED)
-@pytest.mark.parametrize("nested", [False, True])
-def test_config_code_and_paths_are_removed(change, staged, key, nested):
-    entry = {key: DROPPED[key]}
-    change(**({"text_config": {"layers": [entry]}} if nested else entry))
-    config, _ = staged()
+@pytest.mark.parametrize("key", REMOVED_ENTRIES)
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_config_code_and_paths_are_removed(set_config, stage_checkpoint, key, is_nested):
+    entries = {key: REMOVED_ENTRIES[key]}
+    set_config(**({"text_config": {"layers": [entries]}} if is_nested else entries))
+    config, _ = stage_checkpoint()
     assert key not in json.dumps(config)
     assert config["vocab_size"] == 50
 
 
-def test_removed_entries_are_noted(change, check, fake_backend):
-    change(auto_map={"AutoModel": "own.Model"}, text_config={"attn_implementation": "own/kernels"})
+def test_removed_entries_are_noted(set_config, check, fake_backend):
+    set_config(
+        auto_map={"AutoModel": "own.Model"}, text_config={"attn_implementation": "own/kernels"}
+    )
     result = check(fake_backend())
     assert "removed from its config: auto_map, text_config.attn_implementation" in result.notes
 
 
-def test_common_entries_are_removed_silently(change, check, fake_backend):
-    change(_name_or_path="bert-base-uncased", _attn_implementation="sdpa", torchscript=False)
+def test_common_entries_are_removed_silently(set_config, check, fake_backend):
+    set_config(_name_or_path="bert-base-uncased", _attn_implementation="sdpa", torchscript=False)
     assert check(fake_backend()).notes == []
 
 
-def test_labels_are_not_removed(change, staged):
+def test_labels_are_not_removed(set_config, stage_checkpoint):
     labels = {"0": "/m/09x0r", "1": "..", "2": "https://example.org", "auto_map": "x"}
-    change(id2label=labels, label2id={name: key for key, name in labels.items()})
-    config, _ = staged()
+    set_config(id2label=labels, label2id={name: key for key, name in labels.items()})
+    config, _ = stage_checkpoint()
     assert config["id2label"] == labels
 
 
-def test_generation_config_is_cleaned(folder, staged, tmp_path):
+def test_generation_config_is_cleaned(folder, stage_checkpoint, tmp_path):
     path = folder / "generation_config.json"
     path.write_text(json.dumps({"custom_generate": "own/code", "max_length": 20}))
-    staged()
+    stage_checkpoint()
     config = json.loads((tmp_path / "staged" / "generation_config.json").read_text())
     assert config == {"max_length": 20}
 
 
 @pytest.mark.parametrize("key", ["quantization_config", "compression_config"])
-@pytest.mark.parametrize("nested", [False, True])
-def test_quantized_checkpoints_are_refused(folder, change, key, nested):
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_quantized_checkpoints_are_refused(folder, set_config, key, is_nested):
     entries = {key: {"quant_method": "own-kernels"}}
-    change(**({"text_config": entries} if nested else entries))
+    set_config(**({"text_config": entries} if is_nested else entries))
     with pytest.raises(RefusedCheckpointError, match="own-kernels"):
         open_checkpoint(folder)
 
@@ -107,25 +109,29 @@ def test_deeply_nested_configs_are_refused(folder):
         open_checkpoint(folder)
 
 
-CODE = [
+CODE_FILES = [
     "modeling_own.py", "configuration_own.py", "tokenization_own.py", "tokenizer_own.py",
     "modules.json", "config_sentence_transformers.json", "adapter_config.json", "handler.py",
     "custom_generate.py", "task.json", "metadata.json", "preprocessor_config.json",
 ]  # fmt: skip
 
 
-def test_staged_folder_has_only_weights_and_config(folder, staged):
-    for name in CODE:
+def test_staged_folder_has_only_weights_and_config(folder, stage_checkpoint):
+    for name in CODE_FILES:
         (folder / name).write_text('{"auto_map": {"AutoModel": "own.Model"}}')
-    _, files = staged()
+    _, files = stage_checkpoint()
     assert files == {"model.safetensors"}
 
 
 def test_tokenizer_is_staged_as_data(folder, tmp_path):
-    for name in [*CODE, "tokenizer.json", "vocab.txt", "vocab.pkl"]:
+    for name in [*CODE_FILES, "tokenizer.json", "vocab.txt", "vocab.pkl"]:
         (folder / name).write_text("{}")
-    own = {"auto_map": {"AutoTokenizer": ["own.T", None]}, "vocab_file": "/etc/passwd", "unk": "/"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(own))
+    settings = {
+        "auto_map": {"AutoTokenizer": ["own.T", None]},
+        "vocab_file": "/etc/passwd",
+        "unk": "/",
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     target = tmp_path / "staged"
     target.mkdir()
     open_checkpoint(folder).stage_tokenizer(target)
@@ -155,11 +161,15 @@ UNSAFE = {
 }
 
 
-def test_unsafe_formats_are_never_opened(folder, runner, fake_backend):
+def test_unsafe_formats_are_never_opened(folder, create_runner, fake_backend):
     for name in UNSAFE:
         (folder / name).write_bytes(b"\x08\x07../../etc/passwd")
-    results = list(runner(fake_backend()).check(open_checkpoint(folder)))
-    reasons = {r.weights["file"]: r.reason for r in results if r.verdict == "unsupported"}
+    results = list(create_runner(fake_backend()).check(open_checkpoint(folder)))
+    reasons = {
+        result.weights["file"]: result.reason
+        for result in results
+        if result.verdict == "unsupported"
+    }
     assert set(reasons) == set(UNSAFE)
     for name, message in UNSAFE.items():
         assert message in reasons[name]

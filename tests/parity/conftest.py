@@ -1,4 +1,4 @@
-"""One set of backends, started once, and the demo checkpoints, made once."""
+"""Backends and the demo checkpoints, shared by all tests."""
 
 import importlib.util
 import json
@@ -10,9 +10,17 @@ from typing import Any
 
 import pytest
 
-NEEDED = ("numpy", "torch", "tensorflow", "tf_keras", "transformers", "safetensors", "h5py")
-_ABSENT = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-if not _ABSENT:
+REQUIRED_PACKAGES = (
+    "numpy",
+    "torch",
+    "tensorflow",
+    "tf_keras",
+    "transformers",
+    "safetensors",
+    "h5py",
+)
+_MISSING = [name for name in REQUIRED_PACKAGES if importlib.util.find_spec(name) is None]
+if not _MISSING:
     from model_maker import ModelMaker
 
     from hfscan.cli.parity import make_demo
@@ -22,21 +30,21 @@ if not _ABSENT:
     from hfscan.parity.run import ParityRunner
 
 
-class _Skipped(pytest.Module):
+class _SkippedModule(pytest.Module):
     def collect(self) -> list[pytest.Item]:
-        pytest.skip(f"parity needs {', '.join(_ABSENT)}", allow_module_level=True)
+        pytest.skip(f"parity needs {', '.join(_MISSING)}", allow_module_level=True)
 
 
 def pytest_pycollect_makemodule(
     module_path: Path, parent: pytest.Collector
 ) -> pytest.Module | None:
-    return _Skipped.from_parent(parent, path=module_path) if _ABSENT else None
+    return _SkippedModule.from_parent(parent, path=module_path) if _MISSING else None
 
 
 @pytest.fixture(scope="session")
 def runner() -> Iterator["ParityRunner"]:
-    with ParityRunner(Settings(measure=False, timeout=900)) as running:
-        yield running
+    with ParityRunner(Settings(measure=False, timeout=900)) as runner:
+        yield runner
 
 
 @pytest.fixture(scope="session")
@@ -49,13 +57,13 @@ def checkpoints(
 
 @pytest.fixture(scope="session")
 def maker() -> Iterator["ModelMaker"]:
-    with ModelMaker() as running:
-        yield running
+    with ModelMaker() as maker:
+        yield maker
 
 
 @pytest.fixture
-def tiny(maker: "ModelMaker", tmp_path: Path) -> Callable[..., Path]:
-    """Make a tiny random model, with `twin` saved by both frameworks."""
+def make_tiny_model(maker: "ModelMaker", tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that makes a tiny random model; with `twin`, saved by both frameworks."""
 
     def make(architecture: str, *, twin: bool = True, **changes: object) -> Path:
         folder = tmp_path / architecture
@@ -67,8 +75,8 @@ def tiny(maker: "ModelMaker", tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def altered(checkpoints: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
-    """Copy a demo checkpoint: its config and only these other files."""
+def copy_checkpoint(checkpoints: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that copies the config and the given files of a demo checkpoint."""
 
     def copy(name: str, *files: str) -> Path:
         folder = tmp_path / name
@@ -87,7 +95,7 @@ def check(runner: "ParityRunner") -> Callable[[Path], list["Result"]]:
 
 @pytest.fixture
 def set_config() -> Callable[..., None]:
-    """Change entries of a checkpoint's config."""
+    """Return a function that changes entries of a checkpoint's config."""
 
     def change(folder: Path, **entries: object) -> None:
         path = folder / "config.json"
@@ -97,23 +105,23 @@ def set_config() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def check_with(runner: "ParityRunner") -> Callable[..., list["Result"]]:
-    """Check with other settings in the same backends; `runner` has the measurements."""
-    before = runner.pool.settings
+def check_with_settings(runner: "ParityRunner") -> Callable[..., list["Result"]]:
+    """Return a function that checks with other settings; `runner` has the measurements."""
+    settings = runner.pool.settings
 
     def check(folder: Path, **changes: Any) -> list["Result"]:
-        runner.pool.settings = replace(before, **changes)
+        runner.pool.settings = replace(settings, **changes)
         runner.measurements.clear()
         try:
             return list(runner.check(open_checkpoint(folder)))
         finally:
-            runner.pool.settings = before
+            runner.pool.settings = settings
 
     return check
 
 
 @pytest.fixture(scope="session")
-def alone() -> Iterator["ParityRunner"]:
-    """A PyTorch backend for tests that kill it or lower its limits."""
-    with ParityRunner(Settings(backends=("pytorch",), measure=False)) as running:
-        yield running
+def private_runner() -> Iterator["ParityRunner"]:
+    """A runner with a PyTorch backend, for tests that kill it or lower its limits."""
+    with ParityRunner(Settings(backends=("pytorch",), measure=False)) as runner:
+        yield runner

