@@ -1,4 +1,4 @@
-"""Run `hfscan crawl` as a separate process."""
+"""Run `hfscan crawl` in a separate process."""
 
 import subprocess
 from collections.abc import Callable
@@ -10,8 +10,8 @@ import pytest
 from processes import run_hfscan, start_hfscan
 
 
-class Crawls:
-    """Runs `hfscan crawl`, or another command, in a folder of its own, against `endpoint`."""
+class CrawlRunner:
+    """Runs `hfscan crawl`, or another command, in a folder and against `endpoint`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.endpoint = folder, "http://127.0.0.1:9"
@@ -31,17 +31,17 @@ class Crawls:
             self.folder, command, "--endpoint", self.endpoint, *arguments, **variables
         )
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Ask the database."""
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on the database."""
         with duckdb.connect(self.folder / "hfscan.duckdb", read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
 
 @pytest.fixture
-def crawl(tmp_path: Path) -> Crawls:
-    return Crawls(tmp_path)
+def crawl(tmp_path: Path) -> CrawlRunner:
+    return CrawlRunner(tmp_path)
 
 
 @pytest.fixture
-def crawls_in() -> Callable[[Path], Crawls]:
-    return Crawls
+def create_crawl() -> Callable[[Path], CrawlRunner]:
+    return CrawlRunner

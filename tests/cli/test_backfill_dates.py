@@ -1,4 +1,4 @@
-"""`hfscan backfill-dates`: creation dates of models that are older than the Hub's dates."""
+"""`hfscan backfill-dates`: creation dates of models older than the creation-date cutoff."""
 
 import os
 import random
@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 from testhub import FakeHub, Faults, Population
 
-DATES = "SELECT id, created_at, moved_to FROM creation_dates ORDER BY id"
+DATES_SQL = "SELECT id, created_at, moved_to FROM creation_dates ORDER BY id"
 CUTOFF = datetime(2022, 3, 2, 23, 29)
 
 
-def commit_requests(hub: FakeHub) -> list[str]:
+def list_commit_requests(hub: FakeHub) -> list[str]:
     return [request.target for request in hub.requests if "/commits/" in request.target]
 
 
-def cutoff_models(population: Population) -> list[dict[str, Any]]:
+def list_cutoff_models(population: Population) -> list[dict[str, Any]]:
     return [model for model in population if ".first_commit" in model]
 
 
-def truth(population: Population) -> list[tuple[str, datetime, None]]:
+def list_true_dates(population: Population) -> list[tuple[str, datetime, None]]:
     return sorted(
         (model["id"], datetime.fromisoformat(model[".first_commit"]).replace(tzinfo=None), None)
-        for model in cutoff_models(population)
+        for model in list_cutoff_models(population)
     )
 
 
@@ -42,28 +42,32 @@ def test_backfill_starts_with_most_downloaded(crawl, hub) -> None:
     code, out, err = crawl("--limit", "10", command="backfill-dates")
     assert (code, err) == (0, "")
     assert f"Fetched the first commits of 10 models from {hub.url} in " in out
-    ranked = sorted(cutoff_models(hub.population), key=lambda m: (-m["downloads"], m["id"]))
-    names = list(dict.fromkeys(target.split("/commits/")[0] for target in commit_requests(hub)))
-    assert names == [f"/api/models/{model['id']}" for model in ranked[:10]]
-    assert len(commit_requests(hub)) <= 20
+    ranked_models = sorted(
+        list_cutoff_models(hub.population), key=lambda model: (-model["downloads"], model["id"])
+    )
+    names = list(
+        dict.fromkeys(target.split("/commits/")[0] for target in list_commit_requests(hub))
+    )
+    assert names == [f"/api/models/{model['id']}" for model in ranked_models[:10]]
+    assert len(list_commit_requests(hub)) <= 20
 
     assert crawl(command="backfill-dates")[0] == 0
-    assert crawl.rows(DATES) == truth(hub.population)
-    assert max(Counter(commit_requests(hub)).values()) == 1
-    before = len(hub.requests)
+    assert crawl.query(DATES_SQL) == list_true_dates(hub.population)
+    assert max(Counter(list_commit_requests(hub)).values()) == 1
+    request_count = len(hub.requests)
     assert crawl(command="backfill-dates")[1] == "No model in the database needs a creation date.\n"
-    assert len(hub.requests) == before
+    assert len(hub.requests) == request_count
     assert not (crawl.folder / "hfscan.duckdb.journal").exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
 def test_backfill_resumes_after_kill(crawl, hub) -> None:
-    chance, kills = random.Random(5), 0
+    rng, kills = random.Random(5), 0
     hub.latency = 0.002
     while True:
         process = crawl.start(command="backfill-dates")
-        stop = len(commit_requests(hub)) + chance.randrange(1, 40)
-        while len(commit_requests(hub)) < stop and process.poll() is None:
+        stop_count = len(list_commit_requests(hub)) + rng.randrange(1, 40)
+        while len(list_commit_requests(hub)) < stop_count and process.poll() is None:
             time.sleep(0.001)
         if kills < 3 and process.poll() is None:
             process.kill()
@@ -73,21 +77,21 @@ def test_backfill_resumes_after_kill(crawl, hub) -> None:
             break
         assert process.returncode == -signal.SIGKILL, err
     assert kills == 3
-    assert crawl.rows(DATES) == truth(hub.population)
-    # the model in hand is commit_requests for again, and no other
-    assert sum(n - 1 for n in Counter(commit_requests(hub)).values()) <= 2 * kills
+    assert crawl.query(DATES_SQL) == list_true_dates(hub.population)
+    # only the model being fetched at each kill is requested again
+    assert sum(count - 1 for count in Counter(list_commit_requests(hub)).values()) <= 2 * kills
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_backfill_keeps_dates_when_interrupted(crawl, hub) -> None:
     hub.latency = 0.02
     process = crawl.start(command="backfill-dates")
-    while len(commit_requests(hub)) < 20:
+    while len(list_commit_requests(hub)) < 20:
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
-    assert len(crawl.rows(DATES)) >= 9
+    assert len(crawl.query(DATES_SQL)) >= 9
 
 
 def test_backfill_of_changed_models(crawl) -> None:
@@ -110,7 +114,7 @@ def test_backfill_of_changed_models(crawl) -> None:
         hub.population.edit(rows[4]["_id"], disabled=True)
         code, out, err = crawl(command="backfill-dates")
         assert (code, err) == (0, "")
-        assert crawl.rows(DATES) == [
+        assert crawl.query(DATES_SQL) == [
             ("ann/model-0", datetime(2019, 2, 1), "bob/new name é"),
             ("ann/model-1", None, None),
             ("ann/model-2", None, None),
@@ -127,13 +131,13 @@ def test_backfill_retries_within_quota(crawl, hub) -> None:
     kinds = ("500", "502", "429-other", "error-object", "reset", "truncated", "truncated-json")
     hub.faults = Faults(dict.fromkeys(kinds, 0.03), seed=1)
     assert crawl("--limit", "10", command="backfill-dates")[0] == 0
-    expected = {row[0]: row for row in truth(hub.population)}
-    assert all(row == expected[row[0]] for row in crawl.rows(DATES))
-    with FakeHub(hub.population, quota=100, window=1) as strict:
-        crawl.endpoint = strict.url
+    expected = {row[0]: row for row in list_true_dates(hub.population)}
+    assert all(row == expected[row[0]] for row in crawl.query(DATES_SQL))
+    with FakeHub(hub.population, quota=100, window=1) as limited_hub:
+        crawl.endpoint = limited_hub.url
         assert crawl(command="backfill-dates")[0] == 0
-        assert {request.status for request in strict.requests} == {200}
-    assert crawl.rows(DATES) == truth(hub.population)
+        assert {request.status for request in limited_hub.requests} == {200}
+    assert crawl.query(DATES_SQL) == list_true_dates(hub.population)
 
 
 @pytest.mark.parametrize("options", [["--year", "2022"], ["--no-resume"], ["--author", "a"]])

@@ -19,14 +19,14 @@ def test_sample_design_is_printed_and_stored(crawl) -> None:
         assert re.search(r"Sample of [\d,]+ listed models: each model with probability 0.05", out)
         assert "seed 7" in out
         assert crawl("--sample", "0.05", "--seed", "8")[0] == 0
-    rows = crawl.rows("SELECT complete, sample, sample_design, models FROM snapshots ORDER BY id")
+    rows = crawl.query("SELECT complete, sample, sample_design, models FROM snapshots ORDER BY id")
     assert [row[:2] for row in rows] == [(False, 0.05)] * 2
     assert "seed 7: one range of creation time in each of 500 strata" in rows[0][2]
     assert all(90 < row[3] < 210 for row in rows)
-    same = crawl.rows(
+    common_count = crawl.query(
         "SELECT count(*) FROM (SELECT key FROM models_in(1) INTERSECT SELECT key FROM models_in(2))"
     )
-    assert same[0][0] < 40
+    assert common_count[0][0] < 40
 
 
 def test_report_of_a_sample_has_intervals_of_its_ranges(crawl) -> None:
@@ -62,10 +62,10 @@ def test_workers_start_at_cursors_of_an_earlier_crawl(crawl) -> None:
         assert re.search("Snapshot 1: 1,000 models .* by [23] workers, in", out)
         out = crawl("--workers", "4")[1]
         assert re.search("Snapshot 2: 1,000 models .* by [45] workers, in", out)
-    both = crawl.rows(
+    counts = crawl.query(
         "SELECT count(*), count(DISTINCT key) FROM (FROM models_in(1) UNION ALL FROM models_in(2))"
     )
-    assert both == [(2_000, 1_000)]
+    assert counts == [(2_000, 1_000)]
 
 
 @pytest.mark.parametrize(

@@ -20,44 +20,44 @@ def hub():
 
 
 @pytest.fixture
-def doctor(tmp_path, hub):
+def run_doctor(tmp_path, hub):
     def run(*arguments, code, **variables):
-        found, out, err = run_hfscan(
+        exit_code, out, err = run_hfscan(
             tmp_path, "doctor", "--format", "json", *arguments, HF_ENDPOINT=hub.url, **variables
         )
-        assert (found, err) == (code, "")
+        assert (exit_code, err) == (code, "")
         return {row["area"]: row for row in json.loads(out)}
 
     return run
 
 
-def statuses(found) -> dict[str, str]:
-    return {area: check["status"] for area, check in found.items()}
+def get_statuses(checks) -> dict[str, str]:
+    return {area: check["status"] for area, check in checks.items()}
 
 
-def test_doctor_before_first_crawl(doctor, hub, tmp_path) -> None:
-    found = doctor("--no-backends", code=0)
-    assert __version__ in found["hfscan"]["message"]
-    assert f"duckdb {duckdb.__version__}" in found["packages"]["message"]
-    assert "hfscan crawl" in found["database"]["hint"]
-    assert found["hub"]["message"] == f"{hub.url} responds"
-    assert found["rate limit"]["message"].startswith("499 of 500 requests left, reset in ")
-    assert statuses(found)["token"] == "note"
+def test_doctor_before_first_crawl(run_doctor, hub, tmp_path) -> None:
+    checks = run_doctor("--no-backends", code=0)
+    assert __version__ in checks["hfscan"]["message"]
+    assert f"duckdb {duckdb.__version__}" in checks["packages"]["message"]
+    assert "hfscan crawl" in checks["database"]["hint"]
+    assert checks["hub"]["message"] == f"{hub.url} responds"
+    assert checks["rate limit"]["message"].startswith("499 of 500 requests left, reset in ")
+    assert get_statuses(checks)["token"] == "note"
     assert len(hub.requests) == 1
     assert not list(tmp_path.iterdir())
 
 
-def test_doctor_after_crawl_with_token(doctor, crawl, hub, tmp_path) -> None:
+def test_doctor_after_crawl_with_token(run_doctor, crawl, hub, tmp_path) -> None:
     crawl.endpoint = hub.url
     assert crawl("--limit", "5")[0] == 0
-    found = doctor("--no-backends", code=0, HF_TOKEN=TOKEN)
-    assert "hfscan.duckdb: 1 snapshots, the latest of 20" in found["database"]["message"]
-    assert found["token"]["message"] == "found"
-    assert "of 1,000 requests left" in found["rate limit"]["message"]
-    assert "journal" not in found
+    checks = run_doctor("--no-backends", code=0, HF_TOKEN=TOKEN)
+    assert "hfscan.duckdb: 1 snapshots, the latest of 20" in checks["database"]["message"]
+    assert checks["token"]["message"] == "found"
+    assert "of 1,000 requests left" in checks["rate limit"]["message"]
+    assert "journal" not in checks
 
 
-def test_doctor_reports_unfinished_crawl(doctor, crawl, hub) -> None:
+def test_doctor_reports_unfinished_crawl(run_doctor, crawl, hub) -> None:
     crawl.endpoint, hub.latency = hub.url, 0.02
     process = crawl.start()
     while len(hub.requests) < 5:
@@ -65,51 +65,52 @@ def test_doctor_reports_unfinished_crawl(doctor, crawl, hub) -> None:
     process.kill()
     process.communicate()
     hub.latency = 0.0
-    found = doctor("--no-backends", code=0)
-    assert f"an unfinished crawl of {hub.url}, begun " in found["journal"]["message"]
-    assert "pages are kept" in found["journal"]["message"]
-    assert "--no-resume" in found["journal"]["hint"]
+    checks = run_doctor("--no-backends", code=0)
+    assert f"an unfinished crawl of {hub.url}, begun " in checks["journal"]["message"]
+    assert "pages are kept" in checks["journal"]["message"]
+    assert "--no-resume" in checks["journal"]["hint"]
 
 
-def test_doctor_reports_hub_errors(doctor, hub) -> None:
-    found = doctor("--no-backends", "--endpoint", "http://127.0.0.1:9", code=1)
-    assert found["hub"]["status"] == "problem"
-    assert "--endpoint" in found["hub"]["message"]
-    assert "rate limit" not in found
-    found = doctor("--no-backends", code=1, HF_TOKEN="hf_wrong")
-    assert "hf auth login" in found["hub"]["message"]
-    assert "hf_wrong" not in json.dumps(found)
+def test_doctor_reports_hub_errors(run_doctor, hub) -> None:
+    checks = run_doctor("--no-backends", "--endpoint", "http://127.0.0.1:9", code=1)
+    assert checks["hub"]["status"] == "problem"
+    assert "--endpoint" in checks["hub"]["message"]
+    assert "rate limit" not in checks
+    checks = run_doctor("--no-backends", code=1, HF_TOKEN="hf_wrong")
+    assert "hf auth login" in checks["hub"]["message"]
+    assert "hf_wrong" not in json.dumps(checks)
     assert (
-        doctor("--no-backends", code=0, HF_HUB_OFFLINE="1")["hub"]["hint"] == "Unset it to crawl."
+        run_doctor("--no-backends", code=0, HF_HUB_OFFLINE="1")["hub"]["hint"]
+        == "Unset it to crawl."
     )
     hub.faults = Faults({"error-object": 1.0}, most=99)
-    assert "rate limited" in doctor("--no-backends", code=1)["hub"]["message"]
+    assert "rate limited" in run_doctor("--no-backends", code=1)["hub"]["message"]
 
 
-def test_doctor_reports_database_errors(doctor, tmp_path) -> None:
+def test_doctor_reports_database_errors(run_doctor, tmp_path) -> None:
     (tmp_path / "hfscan.duckdb").write_text("dear diary " * 5_000)
-    found = doctor("--no-backends", code=1)
-    assert "not a DuckDB database" in found["database"]["message"]
+    checks = run_doctor("--no-backends", code=1)
+    assert "not a DuckDB database" in checks["database"]["message"]
     (tmp_path / "hfscan.duckdb").unlink()
     with duckdb.connect(tmp_path / "hfscan.duckdb") as connection:
         connection.execute("CREATE TABLE mine (x INTEGER)")
-    assert "not hfscan's" in doctor("--no-backends", code=1)["database"]["message"]
+    assert "not hfscan's" in run_doctor("--no-backends", code=1)["database"]["message"]
 
 
-def test_doctor_starts_backends(doctor, tmp_path) -> None:
+def test_doctor_starts_backends(run_doctor, tmp_path) -> None:
     backend = tmp_path / "python"
-    answer = {"id": 1, "ok": True, "versions": {"torch": "9.9"}, "device": "Abacus 3", "threads": 1}
-    script = f"input()\nprint('''{json.dumps(answer)}''', flush=True)\ninput()\n"
+    reply = {"id": 1, "ok": True, "versions": {"torch": "9.9"}, "device": "Abacus 3", "threads": 1}
+    script = f"input()\nprint('''{json.dumps(reply)}''', flush=True)\ninput()\n"
     backend.write_text(f"#!{sys.executable}\n{script}")
     backend.chmod(0o755)
-    found = doctor(
+    checks = run_doctor(
         "--backend-python", f"pytorch={backend}", "--backend-python", "flax=/nowhere/python", code=0
     )
-    assert found["backend pytorch"]["message"] == "torch 9.9; GPU: Abacus 3"
-    assert "/nowhere/python" in found["backend flax"]["message"]
-    assert "not installed" in found["backend flax"]["message"]
-    assert "pip install 'hfscan[parity,jax]'" in found["backend flax"]["message"]
-    assert "network" in found["confinement"]["message"]
+    assert checks["backend pytorch"]["message"] == "torch 9.9; GPU: Abacus 3"
+    assert "/nowhere/python" in checks["backend flax"]["message"]
+    assert "not installed" in checks["backend flax"]["message"]
+    assert "pip install 'hfscan[parity,jax]'" in checks["backend flax"]["message"]
+    assert "network" in checks["confinement"]["message"]
 
 
 def test_doctor_refuses_wrong_backends(run_cli) -> None:

@@ -18,11 +18,11 @@ from hfscan.scope import Scope
 
 SECRET = "open-sesame"
 
-Run = Callable[..., "tuple[int, str]"]
+Runner = Callable[..., "tuple[int, str]"]
 
 
 @pytest.fixture
-def hfscan(tmp_path: Path) -> Run:
+def run_command(tmp_path: Path) -> Runner:
     def run(*arguments: str, **variables: str) -> tuple[int, str]:
         """Return the exit code, and stdout with stderr."""
         code, out, err = run_hfscan(tmp_path, *arguments, **variables)
@@ -55,30 +55,32 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("command", [*COMMANDS])
-def test_endpoint_with_a_secret_is_refused(hfscan: Run, tmp_path: Path, command: str) -> None:
-    code, out = hfscan(*COMMANDS[command], HF_ENDPOINT=SECRETS[0])
+def test_endpoint_with_a_secret_is_refused(
+    run_command: Runner, tmp_path: Path, command: str
+) -> None:
+    code, out = run_command(*COMMANDS[command], HF_ENDPOINT=SECRETS[0])
     assert code == 4, out
     assert "HF_TOKEN" in out
     assert SECRET not in out
-    written = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
-    assert not any(SECRET.encode() in data for data in written)
+    contents = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    assert not any(SECRET.encode() in data for data in contents)
 
 
 @pytest.mark.parametrize("endpoint", SECRETS)
-def test_endpoint_option_with_a_secret_is_refused(hfscan: Run, endpoint: str) -> None:
-    code, out = hfscan("-vv", "crawl", "--endpoint", endpoint)
+def test_endpoint_option_with_a_secret_is_refused(run_command: Runner, endpoint: str) -> None:
+    code, out = run_command("-vv", "crawl", "--endpoint", endpoint)
     assert code == 4, out
     assert SECRET not in out
-    assert SECRET not in hfscan("crawl", "--help", HF_ENDPOINT=endpoint)[1]
-    code, out = hfscan("crawl", HF_ENDPOINT=endpoint)
+    assert SECRET not in run_command("crawl", "--help", HF_ENDPOINT=endpoint)[1]
+    code, out = run_command("crawl", HF_ENDPOINT=endpoint)
     assert (code, SECRET in out) == (4, False)
 
 
-def test_doctor_redacts_endpoint_of_old_journal(hfscan: Run, tmp_path: Path) -> None:
+def test_doctor_redacts_endpoint_of_old_journal(run_command: Runner, tmp_path: Path) -> None:
     endpoint = f"http://user:{SECRET}@hub.example/path?token={SECRET}#{SECRET}"
     with Journal(journal_dir(tmp_path / "hfscan.duckdb"), endpoint, Scope()) as journal:
         journal.begin(plan_crawl(Scope(), endpoint))
-    _, out = hfscan("doctor", "--no-backends", "--endpoint", "http://127.0.0.1:9")
+    _, out = run_command("doctor", "--no-backends", "--endpoint", "http://127.0.0.1:9")
     assert "an unfinished crawl of http://hub.example/path, begun" in out
     assert SECRET not in out
 
@@ -98,7 +100,7 @@ def test_redact_url_drops_credentials(url: str, redacted: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "may"),
+    ("endpoint", "is_safe"),
     [
         ("https://huggingface.co", True),
         ("HTTPS://hub.example:8443/hf", True),
@@ -111,8 +113,8 @@ def test_redact_url_drops_credentials(url: str, redacted: str) -> None:
         ("http://127.0.0.1.example", False),
     ],
 )
-def test_may_receive_token_over_safe_connections(endpoint: str, may: bool) -> None:
-    assert may_receive_token(endpoint) is may
+def test_may_receive_token_over_safe_connections(endpoint: str, is_safe: bool) -> None:
+    assert may_receive_token(endpoint) is is_safe
 
 
 @pytest.fixture
@@ -121,45 +123,47 @@ def hub() -> Iterator[FakeHub]:
         yield hub
 
 
-def test_token_is_not_sent_over_http(hfscan: Run, hub: FakeHub) -> None:
-    """A proxy stands for the network: it sees what is sent to a machine elsewhere."""
-    elsewhere = {"HF_TOKEN": TOKEN, "HTTP_PROXY": hub.url, "http_proxy": hub.url}
+def test_token_is_not_sent_over_http(run_command: Runner, hub: FakeHub) -> None:
+    """A proxy receives the requests to another machine."""
+    environment = {"HF_TOKEN": TOKEN, "HTTP_PROXY": hub.url, "http_proxy": hub.url}
     command = ("crawl", "--limit", "1", "--endpoint", "http://hub.example")
-    _, out = hfscan(*command, **elsewhere)
+    _, out = run_command(*command, **environment)
     assert "the token is not sent: http://hub.example" in out
     assert "--allow-http-token" in out
     assert hub.requests
     assert {request.identity for request in hub.requests} == {"127.0.0.1"}
-    _, out = hfscan(*command, "--allow-http-token", **elsewhere)
+    _, out = run_command(*command, "--allow-http-token", **environment)
     assert "not sent" not in out
     assert hub.requests[-1].identity == "me"
-    _, out = hfscan("doctor", "--no-backends", "--endpoint", "http://hub.example", **elsewhere)
+    _, out = run_command(
+        "doctor", "--no-backends", "--endpoint", "http://hub.example", **environment
+    )
     assert "it is not sent to http://hub.example" in out
     assert hub.requests[-1].identity == "127.0.0.1"
-    code, out = hfscan("publish", "me/x", "--endpoint", "http://hub.example", **elsewhere)
+    code, out = run_command("publish", "me/x", "--endpoint", "http://hub.example", **environment)
     assert code == 4
     assert "not sent" in out
-    before = len(hub.requests)
-    _, out = hfscan(
+    request_count = len(hub.requests)
+    _, out = run_command(
         "import", "hf://datasets/a/b/c.jsonl", "--observed-at", "2024-01-01",
-        HF_ENDPOINT="http://hub.example", **elsewhere,
+        HF_ENDPOINT="http://hub.example", **environment,
     )  # fmt: skip
     assert "not sent" in out
-    assert len(hub.requests) > before
-    assert {request.identity for request in hub.requests[before:]} == {"127.0.0.1"}
+    assert len(hub.requests) > request_count
+    assert {request.identity for request in hub.requests[request_count:]} == {"127.0.0.1"}
 
 
-class Echo(FakeHub):
-    """A Hub that repeats the token in what it answers: in the body, a header or an address."""
+class EchoHub(FakeHub):
+    """A Hub that repeats the token in its responses: in the body, a header or a URL."""
 
     status, place = 403, "body"
 
     def answer(self, method: str, target: str, *rest, **more):
         message = f"{'word ' * 116} I do not know Bearer {TOKEN}, which you sent: {TOKEN}"
-        address = f"http://{TOKEN}.example/{TOKEN}"
-        headers = {"header": {"x-error-message": message}, "link": {"location": address}}
-        answered = json_response({"error": message}, status=self.status)
-        return replace(answered, headers=answered.headers | headers.get(self.place, {}))
+        url = f"http://{TOKEN}.example/{TOKEN}"
+        headers = {"header": {"x-error-message": message}, "link": {"location": url}}
+        response = json_response({"error": message}, status=self.status)
+        return replace(response, headers=response.headers | headers.get(self.place, {}))
 
 
 @pytest.mark.parametrize(
@@ -173,37 +177,37 @@ class Echo(FakeHub):
     ],
 )
 def test_token_in_response_is_masked(
-    hfscan: Run, status: int, place: str, commands: list[str]
+    run_command: Runner, status: int, place: str, commands: list[str]
 ) -> None:
-    hub = Echo(Population.synthetic(3, seed=1), quota=None)
+    hub = EchoHub(Population.synthetic(3, seed=1), quota=None)
     with hub:
         hub.status, hub.place = status, place
-        known = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN}
+        environment = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN}
         for command in commands:
-            code, out = hfscan("-vv", *COMMANDS[command], **known)
+            code, out = run_command("-vv", *COMMANDS[command], **environment)
             assert code != 0, out
             assert TOKEN[:12] not in out, command
 
 
-def test_report_names_unfinished_crawl(hfscan: Run, tmp_path: Path) -> None:
+def test_report_names_unfinished_crawl(run_command: Runner, tmp_path: Path) -> None:
     with FakeHub(Population.synthetic(20, seed=1), quota=None) as hub:
-        assert hfscan("crawl", "--endpoint", hub.url)[0] == 0
-        assert hfscan("delete", "1")[0] == 0
-        code, out = hfscan("report")
+        assert run_command("crawl", "--endpoint", hub.url)[0] == 0
+        assert run_command("delete", "1")[0] == 0
+        code, out = run_command("report")
         assert (code, "first crawl is not finished" in out) == (7, False)
     folder = journal_dir(tmp_path / "hfscan.duckdb") / "x"
     folder.mkdir(parents=True)
     (folder / "crawl.json").write_bytes(add_checksum(b"{}"))
     for command in ("report", "trend", "claims", "explain"):
-        code, out = hfscan(command, *(["a/b"] if command == "explain" else []))
+        code, out = run_command(command, *(["a/b"] if command == "explain" else []))
         assert code == 7, out
         assert "first crawl is not finished. Run the same `hfscan crawl`" in out
 
 
-def test_crawl_prints_a_line_for_each_wait(hfscan: Run) -> None:
+def test_crawl_prints_a_line_for_each_wait(run_command: Runner) -> None:
     faults = Faults({"429-retry-after": 1.0}, most=1)
     with FakeHub(Population.synthetic(20, seed=1), quota=None, faults=faults) as hub:
-        code, out = hfscan("crawl", "--limit", "5", "--endpoint", hub.url)
+        code, out = run_command("crawl", "--limit", "5", "--endpoint", hub.url)
     assert code == 0
     assert f"After 0 models: {hub.url} answered 429" in out
     assert "waiting 2 s" in out

@@ -11,28 +11,28 @@ from hfscan.cli._command import Command
 
 
 def find_commands() -> dict[str, Command]:
-    context, found = click.Context(cli), dict[str, Command]()
+    context, commands = click.Context(cli), dict[str, Command]()
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert isinstance(command, Command)
-        found[name] = command
-    return found
+        commands[name] = command
+    return commands
 
 
-ALL = find_commands()
+ALL_COMMANDS = find_commands()
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ALL_COMMANDS)
 def test_help_ends_with_examples(name):
     result = CliRunner().invoke(cli, [name, "--help"])
     assert result.exit_code == 0
     examples = result.output.split("\nExamples:\n")[1].splitlines()
-    assert [line.strip() for line in examples] == ALL[name].examples
+    assert [line.strip() for line in examples] == ALL_COMMANDS[name].examples
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ALL_COMMANDS)
 def test_help_has_a_summary_and_option_texts(name):
-    command = ALL[name]
+    command = ALL_COMMANDS[name]
     summary = command.help.split("\n\n")[0]
     assert summary.endswith(".")
     assert not summary.startswith(("The ", "A ", "This "))
@@ -43,7 +43,7 @@ def test_help_has_a_summary_and_option_texts(name):
 
 @pytest.mark.parametrize(
     "line",
-    [line for command in ALL.values() for line in command.examples if line[0] != "#"],
+    [line for command in ALL_COMMANDS.values() for line in command.examples if line[0] != "#"],
 )
 def test_examples_parse(line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -55,5 +55,5 @@ def test_examples_parse(line, tmp_path, monkeypatch):
 
 
 def test_examples_show_their_own_command():
-    for name, command in ALL.items():
+    for name, command in ALL_COMMANDS.items():
         assert any(line.startswith(f"hfscan {name}") for line in command.examples), name

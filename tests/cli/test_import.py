@@ -11,94 +11,98 @@ from hfscan.errors import ImportFileError, SuspiciousDropError
 from hfscan.store import Store, list_snapshots
 
 
-def models(count: int, **fields: object) -> list[dict]:
+def make_models(count: int, **fields: object) -> list[dict]:
     return [
         {"id": f"a/{n:03}", "tags": ["pytorch"], "downloads": 10} | fields for n in range(count)
     ]
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run_import(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    def run(rows: object, day: str, *options: str, name: str = "dump.json") -> Result:
+    def run_import(rows: object, day: str, *options: str, name: str = "dump.json") -> Result:
         text = rows if isinstance(rows, str) else json.dumps(rows)
         Path(name).write_text(text)
         return CliRunner().invoke(cli, ["import", name, "--observed-at", day, *options])
 
-    return run
+    return run_import
 
 
 def assert_refused(result: Result, error: type[Exception], *messages: str) -> None:
     assert isinstance(result.exception, error)
-    for word in messages:
-        assert word in str(result.exception)
+    for message in messages:
+        assert message in str(result.exception)
 
 
-def snapshots() -> list[tuple[int, int]]:
+def list_counts() -> list[tuple[int, int]]:
     with Store.open(Path("hfscan.duckdb")) as store:
         return [(snapshot.id, snapshot.models) for snapshot in list_snapshots(store)]
 
 
-@pytest.mark.parametrize("rows", [[], {"models": []}, models(3, private=True)])
+@pytest.mark.parametrize("rows", [[], {"models": []}, make_models(3, private=True)])
 @pytest.mark.parametrize("option", [None, "--complete", "--partial"])
-def test_no_models_are_refused(run, rows, option):
+def test_no_models_are_refused(run_import, rows, option):
     options = [option] if option else []
     assert_refused(
-        run(rows, "2024-01-01", *options), SuspiciousDropError, "no models", "--allow-drop"
+        run_import(rows, "2024-01-01", *options), SuspiciousDropError, "no models", "--allow-drop"
     )
     assert not Path("hfscan.duckdb").exists()
-    assert run(rows, "2024-01-01", *options, "--allow-drop").exit_code == 0
-    assert snapshots() == [(1, 0)]
+    assert run_import(rows, "2024-01-01", *options, "--allow-drop").exit_code == 0
+    assert list_counts() == [(1, 0)]
 
 
-def test_refused_file_leaves_database_alone(run):
-    assert run(models(5), "2024-01-01", "--complete").exit_code == 0
-    before = Path("hfscan.duckdb").read_bytes()
+def test_refused_file_leaves_database_alone(run_import):
+    assert run_import(make_models(5), "2024-01-01", "--complete").exit_code == 0
+    initial_bytes = Path("hfscan.duckdb").read_bytes()
     for rows in ({"error": "x"}, "<html>", ""):
-        assert_refused(run(rows, "2024-01-02", "--complete"), ImportFileError, "dump.json")
-    assert_refused(run([], "2024-01-02", "--complete"), SuspiciousDropError)
-    assert snapshots() == [(1, 5)]
-    assert len(before) == len(Path("hfscan.duckdb").read_bytes())
+        assert_refused(run_import(rows, "2024-01-02", "--complete"), ImportFileError, "dump.json")
+    assert_refused(run_import([], "2024-01-02", "--complete"), SuspiciousDropError)
+    assert list_counts() == [(1, 5)]
+    assert len(initial_bytes) == len(Path("hfscan.duckdb").read_bytes())
 
 
-def test_complete_import_must_not_drop(run):
-    assert run(models(100), "2024-01-01", "--complete").exit_code == 0
-    result = run(models(90), "2024-01-02", "--complete")
+def test_complete_import_must_not_drop(run_import):
+    assert run_import(make_models(100), "2024-01-01", "--complete").exit_code == 0
+    result = run_import(make_models(90), "2024-01-02", "--complete")
     assert_refused(result, SuspiciousDropError, "snapshot 1", "models 100 -> 90", "--allow-drop")
-    assert run(models(99), "2024-01-03", "--complete").exit_code == 0
-    assert run(models(50), "2024-01-04", "--complete", "--allow-drop").exit_code == 0
-    assert [count for _, count in snapshots()] == [100, 99, 50]
-    assert run(models(20), "2023-01-01", "--complete").exit_code == 0  # nothing was before it
+    assert run_import(make_models(99), "2024-01-03", "--complete").exit_code == 0
+    assert run_import(make_models(50), "2024-01-04", "--complete", "--allow-drop").exit_code == 0
+    assert [count for _, count in list_counts()] == [100, 99, 50]
+    assert (
+        run_import(make_models(20), "2023-01-01", "--complete").exit_code == 0
+    )  # there is no earlier snapshot
 
 
-def test_missing_field_is_no_drop(run):
-    assert run(models(100), "2024-01-01", "--complete").exit_code == 0
-    bare = [{"id": row["id"]} for row in models(100)]
-    assert run(bare, "2024-01-02", "--complete").exit_code == 0
+def test_missing_field_is_no_drop(run_import):
+    assert run_import(make_models(100), "2024-01-01", "--complete").exit_code == 0
+    bare_rows = [{"id": row["id"]} for row in make_models(100)]
+    assert run_import(bare_rows, "2024-01-02", "--complete").exit_code == 0
 
 
-def test_partial_import_may_be_small(run):
-    assert run(models(100), "2024-01-01", "--complete").exit_code == 0
-    assert run(models(3), "2024-01-02", "--partial").exit_code == 0
-    assert run(models(2), "2024-01-03").exit_code == 0
-    assert [count for _, count in snapshots()] == [100, 3, 2]
+def test_partial_import_may_be_small(run_import):
+    assert run_import(make_models(100), "2024-01-01", "--complete").exit_code == 0
+    assert run_import(make_models(3), "2024-01-02", "--partial").exit_code == 0
+    assert run_import(make_models(2), "2024-01-03").exit_code == 0
+    assert [count for _, count in list_counts()] == [100, 3, 2]
 
 
-def test_import_must_not_drop_within_its_series(run):
-    assert run(models(100), "2024-01-01").exit_code == 0
-    assert_refused(run(models(10), "2024-01-02"), SuspiciousDropError, "100 -> 10", "--partial")
-    assert run(models(10), "2024-01-02", "--partial").exit_code == 0
+def test_import_must_not_drop_within_its_series(run_import):
+    assert run_import(make_models(100), "2024-01-01").exit_code == 0
+    assert_refused(
+        run_import(make_models(10), "2024-01-02"), SuspiciousDropError, "100 -> 10", "--partial"
+    )
+    assert run_import(make_models(10), "2024-01-02", "--partial").exit_code == 0
 
 
-def test_import_lists_skipped_rows(run):
+def test_import_lists_skipped_rows(run_import):
     rows = [
-        *models(2),
+        *make_models(2),
         None,
         {"id": "a/x", "createdAt": "2024-01-01T00:00:00Z", "created_at": "2023-01-01T00:00:00Z"},
         {"id": "a/huge", "sha": "x" * 17_000_000},
     ]
-    result = run(rows, "2024-02-01")
+    result = run_import(rows, "2024-02-01")
     assert result.exit_code == 0
     assert "Snapshot 1: 3 models" in result.output
     assert "Skipped 1: no valid model id." in result.output
@@ -106,13 +110,13 @@ def test_import_lists_skipped_rows(run):
     assert "Skipped created_at of 1 models: it contradicts createdAt." in result.output
 
 
-def test_damaged_row_is_no_removal(run):
-    assert run(models(100), "2024-01-01", "--complete").exit_code == 0
-    result = run([*models(99), {"tags": []}], "2024-01-02", "--complete")
+def test_damaged_row_is_no_removal(run_import):
+    assert run_import(make_models(100), "2024-01-01", "--complete").exit_code == 0
+    result = run_import([*make_models(99), {"tags": []}], "2024-01-02", "--complete")
     assert result.exit_code == 0
     assert "not marked as complete" in result.output
     with Store.open(Path("hfscan.duckdb")) as store:
         assert list_snapshots(store)[1].complete is False
         assert store.execute("FROM removed_models").fetchall() == []
-    result = run([*models(50), None], "2024-01-03", "--complete")
+    result = run_import([*make_models(50), None], "2024-01-03", "--complete")
     assert_refused(result, SuspiciousDropError, "snapshot 1", "100 -> 50")

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from click.testing import CliRunner
+from dumps import encode_lines
 from processes import run_hfscan
 
 from hfscan.cli import cli
@@ -20,7 +21,7 @@ EAST_AND_WEST = ["Asia/Kolkata", "America/Los_Angeles"]
 
 @pytest.mark.parametrize("zone", EAST_AND_WEST)
 def test_time_zone_does_not_shift_dates(tmp_path, zone):
-    """Parquet with TIMESTAMP WITH TIME ZONE, as pandas and polars write it; JSON with offsets."""
+    """Parquet with TIMESTAMP WITH TIME ZONE, as of pandas and polars; JSON with offsets."""
     dump, db = tmp_path / "d.parquet", tmp_path / "h.duckdb"
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -30,29 +31,31 @@ def test_time_zone_does_not_shift_dates(tmp_path, zone):
             "TIMESTAMP_NS '2022-03-02 23:29:04' AS \"lastModified\", "
             f"DATE '2022-03-02' AS day FROM range(3) AS t(n)) TO '{dump}'"
         )
-    run = partial(run_hfscan, tmp_path, TZ=zone)
-    assert run("import", dump, "--observed-at", "2024-07-11", "--db", db)[0] == 0
+    run_command = partial(run_hfscan, tmp_path, TZ=zone)
+    assert run_command("import", dump, "--observed-at", "2024-07-11", "--db", db)[0] == 0
     lines = tmp_path / "d.jsonl"
     lines.write_text('{"id": "a/b", "tags": [], "createdAt": "2023-01-01T04:00:00+05:30"}\n')
-    observed = "2024-07-12T01:00:00+05:30"
-    assert run("import", lines, "--observed-at", observed, "--db", db)[0] == 0
+    observed_at = "2024-07-12T01:00:00+05:30"
+    assert run_command("import", lines, "--observed-at", observed_at, "--db", db)[0] == 0
     sql = (
         "SELECT DISTINCT created_at::VARCHAR AS c, last_modified::VARCHAR AS m, at_cutoff "
         "FROM models_in({})"
     )
-    _, first, _ = run("query", sql.format(1), "--db", db, "--format", "json")
-    assert json.loads(first) == [
+    _, first_rows, _ = run_command("query", sql.format(1), "--db", db, "--format", "json")
+    assert json.loads(first_rows) == [
         {"c": "2022-03-02 23:29:04", "m": "2022-03-02 23:29:04", "at_cutoff": True}
     ]
-    _, second, _ = run("query", sql.format(2), "--db", db, "--format", "json")
-    assert json.loads(second)[0]["c"] == "2022-12-31 22:30:00"
-    snapshots = json.loads(run("snapshots", "--db", db, "--format", "json")[1])
+    _, second_rows, _ = run_command("query", sql.format(2), "--db", db, "--format", "json")
+    assert json.loads(second_rows)[0]["c"] == "2022-12-31 22:30:00"
+    snapshots = json.loads(run_command("snapshots", "--db", db, "--format", "json")[1])
     assert [snapshot["observed_to"] for snapshot in snapshots] == [
         "2024-07-11 00:00:00",
         "2024-07-11 19:30:00",
     ]
-    _, zoned, _ = run("query", "SELECT now()::VARCHAR AS now", "--db", db, "--format", "json")
-    assert json.loads(zoned)[0]["now"].endswith("+00")
+    _, zone_rows, _ = run_command(
+        "query", "SELECT now()::VARCHAR AS now", "--db", db, "--format", "json"
+    )
+    assert json.loads(zone_rows)[0]["now"].endswith("+00")
 
 
 @pytest.mark.parametrize("zone", EAST_AND_WEST)
@@ -71,9 +74,9 @@ def test_imported_creation_dates_are_utc(tmp_path, zone, kind):
         connection.execute("CREATE TABLE dates (id VARCHAR, created_at VARCHAR)")
         connection.executemany("INSERT INTO dates VALUES (?, ?)", rows)
         connection.execute(f"COPY dates TO '{dates}'")
-    run = partial(run_hfscan, tmp_path, TZ=zone)
-    assert run("import", dump, "--observed-at", "2024-07-11", "--db", db)[0] == 0
-    _, out, _ = run("import", "--creation-dates", dates, "--db", db)
+    run_command = partial(run_hfscan, tmp_path, TZ=zone)
+    assert run_command("import", dump, "--observed-at", "2024-07-11", "--db", db)[0] == 0
+    _, out, _ = run_command("import", "--creation-dates", dates, "--db", db)
     assert out.splitlines() == [
         f"Stored 2 creation dates in {db}",
         "Skipped 1: no valid model id.",
@@ -82,8 +85,8 @@ def test_imported_creation_dates_are_utc(tmp_path, zone, kind):
         "1 of the ids are in no snapshot.",
     ]
     sql = "SELECT id, created_at::VARCHAR AS at FROM creation_dates ORDER BY id"
-    _, found, _ = run("query", sql, "--db", db, "--format", "json")
-    assert json.loads(found) == [
+    _, dates_json, _ = run_command("query", sql, "--db", db, "--format", "json")
+    assert json.loads(dates_json) == [
         {"id": "a/b", "at": "2020-12-31 22:30:00"},
         {"id": "a/c", "at": "2022-03-02 23:29:04"},
     ]
@@ -93,16 +96,16 @@ def test_unreadable_values_are_reported(tmp_path):
     dump, db = tmp_path / "d.jsonl", tmp_path / "h.duckdb"
     rows = [{"id": "a/b", "tags": ["pytorch"], "createdAt": "2023-01-01T00:00:00Z"}]
     rows.append({"id": "a/c", "tags": "\x1b[31mred text", "createdAt": "06/01/2023"})
-    dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    dump.write_bytes(encode_lines(rows))
     invoke = CliRunner().invoke
-    brought = invoke(cli, ["import", str(dump), "--observed-at", "2024-07-11", "--db", str(db)])
+    result = invoke(cli, ["import", str(dump), "--observed-at", "2024-07-11", "--db", str(db)])
     assert (
         "Cannot be read, stored as unknown: created_at of 1 model, e.g. '06/01/2023'."
-        in brought.output
+        in result.output
     )
-    assert "tags of 1 model, e.g. '\N{REPLACEMENT CHARACTER}[31mred text'" in brought.output
-    listed = json.loads(invoke(cli, ["snapshots", "--db", str(db), "--format", "json"]).stdout)
-    assert listed[0]["unreadable"][0] == "created_at of 1 model, e.g. '06/01/2023'"
+    assert "tags of 1 model, e.g. '\N{REPLACEMENT CHARACTER}[31mred text'" in result.output
+    snapshots = json.loads(invoke(cli, ["snapshots", "--db", str(db), "--format", "json"]).stdout)
+    assert snapshots[0]["unreadable"][0] == "created_at of 1 model, e.g. '06/01/2023'"
     report = invoke(cli, ["report", "--year", "2023", "--db", str(db)])
     assert report.exit_code == 0
     assert "the field created_at could not be read for 1 of 2 models" in report.stdout.replace(
@@ -110,7 +113,7 @@ def test_unreadable_values_are_reported(tmp_path):
     )
 
 
-def test_huge_downloads_stop_no_report(run_cli, tmp_path):
+def test_huge_downloads_do_not_break_reports(run_cli, tmp_path):
     dump, db = tmp_path / "d.jsonl", tmp_path / "h.duckdb"
     rows = [
         {"id": f"a/{n}", "tags": ["pytorch"], "downloads": 2**63 - 1, "likes": 2**63 - 1,
@@ -118,7 +121,7 @@ def test_huge_downloads_stop_no_report(run_cli, tmp_path):
         for n in range(3)
     ]  # fmt: skip
     rows.append({**rows[0], "id": "a/x", "downloads": 2**64 - 1})
-    dump.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    dump.write_bytes(encode_lines(rows))
     for day in ("2024-07-11", "2024-07-12"):
         assert run_cli("import", dump, "--observed-at", day, "--db", db)[0] == 0
     for arguments in (
@@ -141,11 +144,11 @@ def test_parse_timestamp_ignores_locale(locale):
         "from hfscan.timestamps import parse_timestamp\n"
         "print(parse_timestamp('Wed, 02 Mar 2022 23:29:04 GMT'))"
     )
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"LC_ALL": locale}, capture_output=True,
         text=True, check=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
-    assert found.stdout == f"{parse_timestamp('2022-03-02T23:29:04Z')}\n"
+    assert process.stdout == f"{parse_timestamp('2022-03-02T23:29:04Z')}\n"
 
 
 def test_impossible_creation_dates_are_left_out(run_cli, tmp_path):
@@ -188,18 +191,18 @@ def test_unreadable_privacy_is_named_in_refusal(run_cli, tmp_path):
 
 
 def test_damaged_parquet_page_names_its_file(run_cli, tmp_path):
-    good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
+    good_file, bad_file = tmp_path / "good.parquet", tmp_path / "bad.parquet"
     with duckdb.connect() as connection:
         connection.execute(
             f"COPY (SELECT 'a/' || n AS id, md5(n::VARCHAR) AS sha FROM range(20_000) AS t(n)) "
-            f"TO '{good}'"
+            f"TO '{good_file}'"
         )
-    data = bytearray(good.read_bytes())
-    middle = slice(len(data) // 3, len(data) // 3 + 4_000)
-    data[middle] = bytes(byte ^ 0x5A for byte in data[middle])
-    bad.write_bytes(data)
+    data = bytearray(good_file.read_bytes())
+    damaged_part = slice(len(data) // 3, len(data) // 3 + 4_000)
+    data[damaged_part] = bytes(byte ^ 0x5A for byte in data[damaged_part])
+    bad_file.write_bytes(data)
     code, _, err = run_cli(
-        "import", good, bad, "--observed-at", "2024-07-11", "--db", tmp_path / "h.duckdb"
+        "import", good_file, bad_file, "--observed-at", "2024-07-11", "--db", tmp_path / "h.duckdb"
     )
     assert code == 8
     assert "bad.parquet" in err

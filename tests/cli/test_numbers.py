@@ -18,7 +18,7 @@ HUGE = "1" + "0" * 30
 FAKE_HUB = ("fake-hub", "--models", "3")
 
 
-def commands() -> Iterator[click.Command]:
+def list_commands() -> Iterator[click.Command]:
     context = click.Context(cli)
     for name in COMMANDS:
         command = cli.get_command(context, name)
@@ -27,20 +27,20 @@ def commands() -> Iterator[click.Command]:
 
 
 def test_every_numeric_option_is_bounded() -> None:
-    found = 0
-    for command in commands():
+    option_count = 0
+    for command in list_commands():
         for param in command.params:
             types = getattr(param.type, "types", [param.type])
             for kind in types:
-                numeric = isinstance(
+                is_numeric = isinstance(
                     kind, click.IntRange | click.FloatRange | type(click.INT) | type(click.FLOAT)
                 )
-                if numeric and not getattr(param, "count", False):
+                if is_numeric and not getattr(param, "count", False):
                     assert isinstance(kind, Count | Number), (command.name, param.name)
                     assert kind.min is not None
                     assert kind.max is not None
-                    found += 1
-    assert found > 20
+                    option_count += 1
+    assert option_count > 20
 
 
 @pytest.fixture(scope="module")

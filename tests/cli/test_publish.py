@@ -30,14 +30,14 @@ def db(hub, tmp_path) -> Path:
 
 @pytest.fixture
 def publish(hub, db, tmp_path):
-    def run(*arguments, token=TOKEN, code=0, **variables):
+    def run_publish(*arguments, token=TOKEN, code=0, **variables):
         variables |= {"HF_ENDPOINT": hub.url, "HFSCAN_DB": str(db)}
         variables |= {"HF_TOKEN": token} if token else {}
-        found, out, err = run_hfscan(tmp_path, "publish", *arguments, **variables)
-        assert found == code, err
+        exit_code, out, err = run_hfscan(tmp_path, "publish", *arguments, **variables)
+        assert exit_code == code, err
         return out if code == 0 else err
 
-    return run
+    return run_publish
 
 
 def test_publish_commits_changes_only(hub, db, publish, tmp_path) -> None:
@@ -51,11 +51,11 @@ def test_publish_commits_changes_only(hub, db, publish, tmp_path) -> None:
     card = dataset.files["README.md"].decode()
     assert "hf://datasets/ann/census/models/*.parquet" in card
 
-    first = dict(dataset.files)
+    first_files = dict(dataset.files)
     assert publish("ann/census").startswith("No changes at")
-    assert (dataset.files, len(dataset.commits)) == (first, 1)
+    assert (dataset.files, len(dataset.commits)) == (first_files, 1)
 
-    # later, without models of the oldest part: its file is deleted, a user's own stays
+    # later, without the models of one file: it is deleted, a file of the user stays
     dataset.files["notes.md"] = b"mine"
     cutoff = [key for key in hub.population.ids if key < "6220"]
     for key in cutoff:
@@ -63,7 +63,7 @@ def test_publish_commits_changes_only(hub, db, publish, tmp_path) -> None:
     crawl(Scope(), endpoint=hub.url, token=TOKEN, db=db)
     assert publish("ann/census").startswith("Published")
     assert len(dataset.commits) == 2
-    assert "models/cutoff.parquet" in first
+    assert "models/cutoff.parquet" in first_files
     assert "models/cutoff.parquet" not in dataset.files
     assert dataset.files["notes.md"] == b"mine"
 
@@ -80,12 +80,12 @@ def test_published_files_hold_no_secret(hub, publish, tmp_path) -> None:
     assert b"license: cc0-1.0" in files["README.md"]
     with duckdb.connect() as connection:
         models = f"'{tmp_path}/read/models/*.parquet'"
-        found = connection.execute(f"SELECT count(*) FROM {models}").fetchone()
-        assert found == (399,)
+        model_count = connection.execute(f"SELECT count(*) FROM {models}").fetchone()
+        assert model_count == (399,)
         gated = connection.execute(f"SELECT gated FROM {models} WHERE id = 'bob/gated-model'")
         assert gated.fetchall() == [("manual",)]
-        secret = connection.execute(f"SELECT * FROM {models} WHERE id LIKE '%secret%'").fetchall()
-        assert secret == []
+        secret_rows = connection.execute(f"SELECT * FROM {models} WHERE id LIKE '%secret%'")
+        assert secret_rows.fetchall() == []
 
 
 def test_publish_refuses_wrong_targets(hub, publish) -> None:

@@ -1,39 +1,31 @@
-"""`hfscan query`: limits, what it refuses, and the values of its formats."""
+"""`hfscan query`: limits, refused statements, and the values of its formats."""
 
 import csv
 import io
 import json
 import sys
-from datetime import UTC, datetime
 
 import pytest
+from dumps import ingest_models
 from processes import run_hfscan
-
-from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store, ingest_files
 
 
 @pytest.fixture(scope="module")
 def db(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("query")
-    (folder / "dump.json").write_text(json.dumps([{"id": "ann/a", "tags": ["pytorch"]}]))
-    day = datetime(2024, 1, 1, tzinfo=UTC)
-    with Store.open(folder / "h.duckdb", write=True) as store:
-        ingest_files(
-            store, [folder / "dump.json"], NewSnapshot("import", "x", Scope(), day, day, None)
-        )
-    return folder / "h.duckdb"
+    path = tmp_path_factory.mktemp("query") / "h.duckdb"
+    ingest_models(path, [{"id": "ann/a", "tags": ["pytorch"]}])
+    return path
 
 
 @pytest.fixture
 def query(db, run_cli):
-    """Run a query in this process; return exit code, stdout and stderr."""
+    """Return a function that runs a query in this process: exit code, stdout and stderr."""
     return lambda sql, *arguments: run_cli("query", sql, *arguments, "--db", db)
 
 
 @pytest.fixture
-def process(db, tmp_path):
-    """Run a query in a process of its own; return exit code, stdout and stderr."""
+def query_in_process(db, tmp_path):
+    """Return a function that runs a query in its own process: exit code, stdout and stderr."""
     return lambda sql, *arguments: run_hfscan(tmp_path, "query", sql, *arguments, "--db", db)
 
 
@@ -71,21 +63,21 @@ def test_data_formats_hold_all_rows_or_the_limit(query):
         ("SELECT string_agg(range, ',') FROM range(1000000000000)", "--max-memory"),
     ],
 )
-def test_query_beyond_its_limits_fails(process, sql, limit, format_):
+def test_query_beyond_its_limits_fails(query_in_process, sql, limit, format_):
     limits = ["--max-memory", "0.2", "--max-disk", "0.05"]
-    code, _, err = process(sql, *limits, "--format", format_)
+    code, _, err = query_in_process(sql, *limits, "--format", format_)
     assert code == 14
     assert err.startswith("Error: The query needs more")
     assert limit in err
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the process is held to it on Linux only")
-def test_long_strings_count_as_memory(process):
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+def test_long_strings_count_as_memory(query_in_process):
     sql = "SELECT length(repeat('x', 1000000000 + range)) FROM range(1000)"
-    assert process(sql, "--max-memory", "0.5")[0] == 14
+    assert query_in_process(sql, "--max-memory", "0.5")[0] == 14
 
 
-REFUSED = {
+REFUSED_SQL = {
     "FROM read_csv('{folder}/dump.json')": "no files and no network",
     "FROM '{folder}/dump.json'": "no files and no network",
     "FROM read_text('{folder}/dump.json')": "no files and no network",
@@ -118,11 +110,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("sql", REFUSED)
+@pytest.mark.parametrize("sql", REFUSED_SQL)
 def test_wrong_sql_is_refused(query, db, sql):
     code, out, err = query(sql.format(folder=db.parent))
     assert (code, out) == (2, ""), err
-    assert REFUSED[sql] in err
+    assert REFUSED_SQL[sql] in err
     assert {path.name for path in db.parent.iterdir()} == {"dump.json", "h.duckdb"}
 
 
@@ -161,7 +153,7 @@ VALUES = {
     "' =1'": (" =1", "' =1"),
     "-1": (-1, "-1"),
 }  # fmt: skip
-"""SQL -> what it is in JSON, and its cell in CSV."""
+"""SQL -> its value in JSON, and its cell in CSV."""
 
 
 def test_values_are_exact_in_json_and_csv(query):

@@ -15,25 +15,25 @@ from processes import start_hfscan
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals of POSIX")
 
-IGNORING = """
+IGNORING_SCRIPT = """
 import os, signal, sys
 from hfscan.cli import cli, main
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 run = cli.main
-def interrupted(**more):
+def run_interrupted(**options):
     os.kill(os.getpid(), signal.SIGINT)
-    return run(**more)
-cli.main = interrupted
+    return run(**options)
+cli.main = run_interrupted
 main()
 """
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
-SLOW = (
+SLOW_QUERY = (
     "(SELECT count(*) FROM range(100_000) AS a, range(1_000_000) AS b WHERE a.range * b.range = 7)"
 )
 COMMANDS = {
     "report": ("report",),
     "trend": ("trend",),
-    "query": ("query", f"SELECT {SLOW}"),
+    "query": ("query", f"SELECT {SLOW_QUERY}"),
     "explain": ("explain", "a/b"),
     "export": ("export", "out"),
     "claims": ("claims",),
@@ -42,30 +42,30 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with a database that takes hours to say what it holds."""
+    """A folder with a database whose queries take hours."""
     path = tmp_path_factory.mktemp("signals")
     rows = [{"id": "a/b", "tags": ["pytorch"], "createdAt": "2023-01-01T00:00:00.000Z"}]
     (path / "dump.json").write_text(json.dumps(rows))
-    made_it = start_hfscan(path, "import", "dump.json", "--observed-at", "2024-01-01")
-    assert made_it.communicate(timeout=60)[1] == ""
+    process = start_hfscan(path, "import", "dump.json", "--observed-at", "2024-01-01")
+    assert process.communicate(timeout=60)[1] == ""
     with duckdb.connect(path / "hfscan.duckdb") as connection:
         connection.execute("ALTER TABLE versions RENAME TO quick")
-        connection.execute(f"CREATE VIEW versions AS FROM quick WHERE {SLOW} >= 0")
+        connection.execute(f"CREATE VIEW versions AS FROM quick WHERE {SLOW_QUERY} >= 0")
     return path
 
 
-def cpu_seconds(process):
-    """Return the CPU time of a process, 0 where the system does not say; start-up takes 0.4 s."""
+def read_cpu_seconds(process):
+    """Return the CPU time of a process, 0 where it is unknown; starting takes 0.4 s."""
     with contextlib.suppress(OSError):
         fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
     return 0
 
 
-def stop(process, number):
-    """Send a signal once the process is past its start-up; return code and stderr."""
-    started = time.monotonic()
-    while cpu_seconds(process) < 1 and time.monotonic() < started + 3:
+def send_signal(process, number):
+    """Send a signal to a process that has started; return exit code and stderr."""
+    start_time = time.monotonic()
+    while read_cpu_seconds(process) < 1 and time.monotonic() < start_time + 3:
         time.sleep(0.01)
     process.send_signal(number)
     try:
@@ -78,7 +78,7 @@ def stop(process, number):
 @pytest.mark.parametrize("number", CODES)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_signal_ends_a_query(folder, name, number):
-    code, err = stop(start_hfscan(folder, *COMMANDS[name]), number)
+    code, err = send_signal(start_hfscan(folder, *COMMANDS[name]), number)
     assert code == CODES[number], err
     assert "Nothing is lost" in err
     assert "Traceback" not in err
@@ -90,21 +90,21 @@ def test_signal_ends_an_import(tmp_path, number):
     rows = "".join(f'{{"id": "a/{n}", "tags": ["pytorch", "t{n}"]}}\n' for n in range(150_000))
     (tmp_path / "dump.jsonl").write_text(rows)
     command = ("import", "dump.jsonl", "--observed-at", "2024-01-01")
-    code, err = stop(start_hfscan(tmp_path, *command), number)
+    code, err = send_signal(start_hfscan(tmp_path, *command), number)
     assert code in {0, CODES[number]}, err  # a fast machine may be done
     assert "Traceback" not in err
     assert not [*tmp_path.glob("*.lock"), *tmp_path.glob("*.staged")]
-    again = start_hfscan(tmp_path, *command)
-    out, err = again.communicate(timeout=120)
-    assert again.returncode == 0, err
+    repeated = start_hfscan(tmp_path, *command)
+    out, err = repeated.communicate(timeout=120)
+    assert repeated.returncode == 0, err
     assert "150,000 models" in out or "already" in out
 
 
 def test_ignored_signal_stays_ignored(folder):
-    """As under `nohup` and in a script's background."""
-    quick = ("query", "--db", str(folder / "hfscan.duckdb"))
+    """As with `nohup`, or in the background of a script."""
+    command = ("query", "--db", str(folder / "hfscan.duckdb"))
     process = subprocess.Popen(
-        [sys.executable, "-c", IGNORING, *quick], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", IGNORING_SCRIPT, *command], stdout=subprocess.PIPE, text=True
     )
     assert "exclusivity" in process.communicate(timeout=60)[0]
     assert process.returncode == 0

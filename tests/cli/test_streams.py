@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs descriptors of POSIX")
 
 EMOJI = "a/\N{GRINNING FACE}"
-PRINTING = {
+COMMANDS = {
     "snapshots": ("snapshots",),
     "report": ("report",),
     "report-json": ("report", "--format", "json"),
@@ -34,42 +34,44 @@ WITHOUT_DB = {"queries", "frameworks", "help", "version"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with a database that holds a model whose name few encodings can say."""
+    """A folder with a database of a model whose name few encodings can represent."""
     path = tmp_path_factory.mktemp("streams")
     rows = [{"id": EMOJI, "_id": "63b1" + "0" * 20, "tags": ["pytorch"], "author": "a"}]
     (path / "dump.json").write_text(json.dumps(rows), encoding="utf-8")
-    result = run(path, "import", "dump.json", "--observed-at", "2024-01-01", stdout=subprocess.PIPE)
+    result = run_command(
+        path, "import", "dump.json", "--observed-at", "2024-01-01", stdout=subprocess.PIPE
+    )
     assert result.returncode == 0, result.stderr
     return path
 
 
-def run(folder, *args, **more):
-    """Run hfscan; what Popen does with `stdout` is the test's matter."""
+def run_command(folder, *args, **options):
+    """Run hfscan with these options of subprocess.run, and `variables` of the environment."""
     variables = {"HF_HUB_OFFLINE": "1", "PYTHONUTF8": "0"}
-    variables |= more.pop("variables", {})
-    more.setdefault("stderr", subprocess.PIPE)
+    variables |= options.pop("variables", {})
+    options.setdefault("stderr", subprocess.PIPE)
     command = [sys.executable, "-m", "hfscan", *args]
     env = os.environ | variables
-    return subprocess.run(command, cwd=folder, env=env, check=False, timeout=120, **more)
+    return subprocess.run(command, cwd=folder, env=env, check=False, timeout=120, **options)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-@pytest.mark.parametrize("name", PRINTING)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_full_stdout_ends_with_code_9(folder, name):
-    with Path("/dev/full").open("w") as full:
-        result = run(folder, *PRINTING[name], stdout=full)
+    with Path("/dev/full").open("w") as full_device:
+        result = run_command(folder, *COMMANDS[name], stdout=full_device)
     assert result.returncode == 9, result.stderr
-    last = result.stderr.decode().strip().splitlines()[-1]
-    assert last.startswith("Error: Cannot write to standard output: No space left")
+    last_line = result.stderr.decode().strip().splitlines()[-1]
+    assert last_line.startswith("Error: Cannot write to standard output: No space left")
     assert b"Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("name", PRINTING)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_closed_pipe_ends_with_code_141(folder, name):
-    read, write = os.pipe()
-    os.close(read)
-    result = run(folder, *PRINTING[name], stdout=write)
-    os.close(write)
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    result = run_command(folder, *COMMANDS[name], stdout=write_end)
+    os.close(write_end)
     assert result.returncode == 141, result.stderr
     assert b"Error" not in result.stderr
     assert b"Traceback" not in result.stderr
@@ -77,7 +79,7 @@ def test_closed_pipe_ends_with_code_141(folder, name):
 
 @pytest.mark.parametrize("name", ["snapshots", "report-json", "help"])
 def test_closed_stdout_ends_with_code_9(folder, name):
-    result = run(folder, *PRINTING[name], preexec_fn=lambda: os.close(1))
+    result = run_command(folder, *COMMANDS[name], preexec_fn=lambda: os.close(1))
     assert result.returncode == 9, result.stderr
     assert b"Cannot write to standard output: the stream is closed" in result.stderr
 
@@ -89,41 +91,46 @@ def test_closed_stdout_leaves_files_intact(folder):
         os.close(1)
         os.close(2)
 
-    result = run(folder, "report", "--out", "closed.json", stderr=None, preexec_fn=close)
+    result = run_command(folder, "report", "--out", "closed.json", stderr=None, preexec_fn=close)
     assert result.returncode == 0
     assert json.loads((folder / "closed.json").read_text("utf-8"))["snapshot"]["id"] == 1
 
 
 def test_full_stderr_stops_nothing(folder):
-    with Path("/dev/full").open("w") as full:
-        result = run(folder, "report", "--out", "r.md", stdout=subprocess.PIPE, stderr=full)
+    with Path("/dev/full").open("w") as full_device:
+        result = run_command(
+            folder, "report", "--out", "r.md", stdout=subprocess.PIPE, stderr=full_device
+        )
         assert result.returncode == 0
-        missing = run(folder, "report", "--db", "none", stdout=subprocess.PIPE, stderr=full)
-        assert missing.returncode == 6
+        failed = run_command(
+            folder, "report", "--db", "none", stdout=subprocess.PIPE, stderr=full_device
+        )
+        assert failed.returncode == 6
 
 
 @pytest.mark.parametrize(
-    ("encoding", "read_as"), [("cp1252", "cp1252"), ("latin-1", "latin-1"), ("ascii", "utf-8")]
+    ("encoding", "read_encoding"),
+    [("cp1252", "cp1252"), ("latin-1", "latin-1"), ("ascii", "utf-8")],
 )
-def test_text_is_escaped_for_narrow_encodings(folder, encoding, read_as):
+def test_text_is_escaped_for_narrow_encodings(folder, encoding, read_encoding):
     variables = {"PYTHONIOENCODING": encoding}
     query = ("query", "SELECT id FROM census")
-    for command in (query, PRINTING["explain"]):
-        result = run(folder, *command, stdout=subprocess.PIPE, variables=variables)
+    for command in (query, COMMANDS["explain"]):
+        result = run_command(folder, *command, stdout=subprocess.PIPE, variables=variables)
         assert result.returncode == 0, result.stderr
-        expected = EMOJI if read_as == "utf-8" else "a/\\U0001f600"
-        assert expected in result.stdout.decode(read_as)
-    error = run(folder, "explain", "b/\N{GRINNING FACE}", variables=variables)
+        expected = EMOJI if read_encoding == "utf-8" else "a/\\U0001f600"
+        assert expected in result.stdout.decode(read_encoding)
+    error = run_command(folder, "explain", "b/\N{GRINNING FACE}", variables=variables)
     assert error.returncode == 7
     assert b"Traceback" not in error.stderr
 
 
 @pytest.mark.parametrize("format_", ["csv", "json", "md"])
-def test_data_is_utf8_whatever_the_encoding(folder, format_):
+def test_data_is_utf8_in_any_encoding(folder, format_):
     query = ("query", "SELECT id FROM census", "--format", format_)
-    found = [
-        run(folder, *query, stdout=subprocess.PIPE, variables=variables).stdout
+    outputs = [
+        run_command(folder, *query, stdout=subprocess.PIPE, variables=variables).stdout
         for variables in ({"PYTHONIOENCODING": "cp1252"}, {"LC_ALL": "C"}, {"PYTHONUTF8": "1"})
     ]
-    assert EMOJI.encode() in found[0]
-    assert len(set(found)) == 1
+    assert EMOJI.encode() in outputs[0]
+    assert len(set(outputs)) == 1

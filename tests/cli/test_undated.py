@@ -7,19 +7,20 @@ from click.testing import CliRunner
 
 from hfscan.cli import cli
 
-DATED = {"id": "a/dated", "createdAt": "2022-05-01", "tags": ["pytorch"], "downloads": 5}
+DATED_MODEL = {"id": "a/dated", "createdAt": "2022-05-01", "tags": ["pytorch"], "downloads": 5}
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run_command(tmp_path, monkeypatch):
+    """Return a function that runs a command in an empty folder and returns stdout."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str) -> str:
+    def run_command(*arguments: str) -> str:
         result = CliRunner().invoke(cli, arguments)
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    return run
+    return run_command
 
 
 @pytest.mark.parametrize(
@@ -27,23 +28,27 @@ def run(tmp_path, monkeypatch):
     [{}, {"createdAt": None}, {"createdAt": "soon"}, {"createdAt": "9999-12-31T23:59:59Z"}],
     ids=str,
 )
-def test_undated_models_are_a_group(tmp_path, run, undated):
-    rows = [DATED, {"id": "b/undated", "tags": ["tf"], "downloads": 7, **undated}]
+def test_undated_models_are_a_group(tmp_path, run_command, undated):
+    rows = [DATED_MODEL, {"id": "b/undated", "tags": ["tf"], "downloads": 7, **undated}]
     (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    run("import", "d.jsonl", "--observed-at", "2024-07-11")
+    run_command("import", "d.jsonl", "--observed-at", "2024-07-11")
     for by, group in (("year", "2022"), ("month", "2022-05")):
         for weight, counts in (("models", [1, 1]), ("downloads", [5, 7]), ("authors", [1, 1])):
             rows = json.loads(
-                run("query", "exclusivity", "--param", f"by={by}", "--param", f"weight={weight}",
-                    "--format", "json")
+                run_command(
+                    "query", "exclusivity", "--param", f"by={by}", "--param", f"weight={weight}",
+                    "--format", "json",
+                )
             )  # fmt: skip
-            sizes = {row["group"]: row["denominator"] for row in rows if row["name"] == "shared"}
-            assert sizes == dict(zip([group, "(unknown)"], counts, strict=True))
-            assert "(unknown)" in run("report", "--by", by, "--weight", weight)
-    run("report")
-    assert "(unknown)" not in run("report", "--year", "2022")
-    assert "(unknown)" not in run("trend")
-    run("export", "exported")
-    run("import", "exported", "--db", "again.duckdb")
-    again = run("query", "exclusivity", "--param", "by=year", "--db", "again.duckdb")
-    assert again == run("query", "exclusivity", "--param", "by=year")
+            counts_by_group = {
+                row["group"]: row["denominator"] for row in rows if row["name"] == "shared"
+            }
+            assert counts_by_group == dict(zip([group, "(unknown)"], counts, strict=True))
+            assert "(unknown)" in run_command("report", "--by", by, "--weight", weight)
+    run_command("report")
+    assert "(unknown)" not in run_command("report", "--year", "2022")
+    assert "(unknown)" not in run_command("trend")
+    run_command("export", "exported")
+    run_command("import", "exported", "--db", "again.duckdb")
+    reimported = run_command("query", "exclusivity", "--param", "by=year", "--db", "again.duckdb")
+    assert reimported == run_command("query", "exclusivity", "--param", "by=year")

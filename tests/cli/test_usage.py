@@ -35,7 +35,7 @@ def db(tmp_path_factory):
     return path
 
 
-def refused(db, *arguments):
+def run_refused(db, *arguments):
     """Return the exit code and message of a command that must fail and print nothing."""
     command = [*map(str, arguments), *(["--db", str(db)] if db else [])]
     result = CliRunner().invoke(cli, command)
@@ -60,7 +60,7 @@ def refused(db, *arguments):
     ],
 )
 def test_mistyped_words_get_a_hint(arguments, hint):
-    code, message = refused(None, *arguments)
+    code, message = run_refused(None, *arguments)
     assert code == 2
     assert hint in message
 
@@ -91,21 +91,26 @@ def test_mistyped_words_get_a_hint(arguments, hint):
     ],
 )
 def test_unknown_names_get_a_hint(db, arguments, code, hint):
-    found, message = refused(db, *arguments)
-    assert found == code
+    exit_code, message = run_refused(db, *arguments)
+    assert exit_code == code
     assert hint in message
 
 
 def test_declared_values_match_choices():
-    """Values that headers of queries declare are those of the code."""
-    declared = {(name, p.name): p.values for name in list_queries() for p in load(name).parameters}
+    """The headers of queries declare the values that the code defines."""
+    declared = {
+        (name, parameter.name): parameter.values
+        for name in list_queries()
+        for parameter in load(name).parameters
+    }
     assert declared["exclusivity", "definition"] == ("tag", "weights", "loadable", "best")
     assert declared["exclusivity", "by"] == GROUPINGS
     assert set(declared["framework_speed", "backend"]) == set(backend_names())
-    for (name, parameter), values in declared.items():
-        default = next(p.default for p in load(name).parameters if p.name == parameter)
-        plain = not any(value.startswith("<") for value in values)
-        assert not values or not plain or default is None or default in values
+    for (name, key), values in declared.items():
+        parameter = next(parameter for parameter in load(name).parameters if parameter.name == key)
+        default = parameter.default
+        is_closed = not any(value.startswith("<") for value in values)
+        assert not values or not is_closed or default is None or default in values
 
 
 @pytest.mark.parametrize(
@@ -130,7 +135,7 @@ def test_declared_values_match_choices():
     ],
 )  # fmt: skip
 def test_two_values_for_one_option_are_refused(arguments, expected):
-    code, message = refused(None, *arguments)
+    code, message = run_refused(None, *arguments)
     assert code == 2
     assert expected in message
 
@@ -146,7 +151,7 @@ def test_two_values_for_one_option_are_refused(arguments, expected):
     ],
 )
 def test_pair_without_equals_is_refused(arguments):
-    code, message = refused(None, *arguments)
+    code, message = run_refused(None, *arguments)
     assert code == 2
     assert "is not of the form" in message
 
@@ -155,7 +160,7 @@ def test_pair_without_equals_is_refused(arguments):
 def test_as_of_must_not_lie_in_the_future(db, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     day = datetime.now(UTC).date() + timedelta(days=2)
-    code, message = refused(db, *command.split(), "--as-of", day)
+    code, message = run_refused(db, *command.split(), "--as-of", day)
     assert code == 2
     assert "lies in the future" in message
     assert list(tmp_path.iterdir()) == []
@@ -203,7 +208,7 @@ def test_every_command_refuses_two_values():
 )
 def test_reports_refuse_contradictions(db, tmp_path, monkeypatch, arguments, expected):
     monkeypatch.chdir(tmp_path)
-    code, message = refused(db, "report", *arguments)
+    code, message = run_refused(db, "report", *arguments)
     assert code == 2
     assert expected in " ".join(message.split())
     assert list(tmp_path.iterdir()) == []
@@ -214,18 +219,18 @@ def test_out_names_folders_and_files(db, tmp_path, monkeypatch):
     (tmp_path / "there.d").mkdir()
     (tmp_path / "file").write_text("mine")
 
-    def wrote(*arguments):
+    def write_report(*arguments):
         result = CliRunner().invoke(cli, ["report", "--db", str(db), *arguments])
         assert result.exit_code == 0, result.output
         return result.stderr
 
-    assert "report.md" in wrote("--format", "md", "--out", "there.d")
-    assert "report.json" in wrote("--format", "json", "--out", "new.d/")
+    assert "report.md" in write_report("--format", "md", "--out", "there.d")
+    assert "report.json" in write_report("--format", "json", "--out", "new.d/")
     assert (tmp_path / "new.d" / "report.json").is_file()
-    wrote("--out", "r.txt")
+    write_report("--out", "r.txt")
     assert (tmp_path / "r.txt").read_text("utf-8").startswith("Frameworks of")
     for name in ("file", "file/"):
-        code, message = refused(db, "report", "--out", name)
+        code, message = run_refused(db, "report", "--out", name)
         assert code == 2
         assert "a file with that name exists" in " ".join(message.split())
     assert (tmp_path / "file").read_text() == "mine"
@@ -245,35 +250,35 @@ def test_out_names_folders_and_files(db, tmp_path, monkeypatch):
     ],
 )  # fmt: skip
 def test_conflicting_filters_are_refused(db, arguments, expected):
-    code, message = refused(db, *arguments)
+    code, message = run_refused(db, *arguments)
     assert code in (2, 7)
     assert expected in " ".join(message.split())
 
 
 def test_dialect_needs_a_named_query(db):
     for query in ("SELECT 1", "transitions", "exclusivty"):
-        code, _ = refused(db, "query", query, "--dialect", "spark")
+        code, _ = run_refused(db, "query", query, "--dialect", "spark")
         assert code == 2, query
 
 
 @pytest.mark.parametrize("by", ["", 'by = "year"\n'])
 def test_top_needs_groups(db, tmp_path, by):
     """Without --by, every month and year is shown: --top does not apply to them."""
-    plan = tmp_path / "mine" / "report.toml"
-    plan.parent.mkdir()
-    plan.write_text(
+    spec_file = tmp_path / "mine" / "report.toml"
+    spec_file.parent.mkdir()
+    spec_file.write_text(
         'title = "T"\nheadline = "x"\n[[section]]\nname = "x"\ntitle = "X"\n'
         f'population = "requested"\n{by}'
     )
     command = ["report", "--reports", str(tmp_path), "--name", "mine", "--top", "5"]
-    code, message = refused(db, *command)
+    code, message = run_refused(db, *command)
     assert code == 2
     assert "--top 5 has no effect" in message
 
 
 @pytest.mark.parametrize("option", [("--rounds", "9"), ("--variants",), ("--train",)])
 def test_timing_options_need_timing(option):
-    code, message = refused(None, "parity", "--demo", "--no-measure", *option)
+    code, message = run_refused(None, "parity", "--demo", "--no-measure", *option)
     assert code == 2
     assert f"{option[0]} is about timing" in message
 
@@ -344,12 +349,12 @@ def test_figure_refuses_unknown_names(db):
 
 def test_missing_packages_name_their_extra(monkeypatch):
     for package, method in (("pandas", "to_pandas"), ("pyarrow", "to_arrow")):
-        monkeypatch.setitem(sys.modules, package, None)  # as where it is not installed
+        monkeypatch.setitem(sys.modules, package, None)  # as if not installed
         with pytest.raises(ImportError, match=r"pip install 'hfscan\[notebook\]'"):
             getattr(Records([]), method)()
 
 
-def test_suggestions_are_worded_alike():
+def test_suggestions_have_one_form():
     assert did_you_mean("repot", ["report", "forget"]) == " Did you mean 'report'?"
     assert did_you_mean("zzz", ["report"]) == ""
     assert unknown("framework", "PyTorh", ["pytorch"]) == (

@@ -1,4 +1,4 @@
-"""`hfscan -v`, `-vv` and `-q`: what is logged on stderr, and what never is."""
+"""`hfscan -v`, `-vv` and `-q`: the lines logged on stderr."""
 
 import pytest
 from processes import TOKEN, run_hfscan
@@ -7,9 +7,9 @@ from testhub import FakeHub, Faults, Population
 
 @pytest.fixture
 def crawl(tmp_path):
-    """Crawl 300 models of a fake Hub with these options; return stdout and stderr."""
+    """Return a function that crawls 300 models with these options: stdout and stderr."""
 
-    def run(*options, faults=None, command=("crawl",)):
+    def run_crawl(*options, faults=None, command=("crawl",)):
         population = Population.synthetic(300, seed=1)
         with FakeHub(population, tokens={TOKEN: "ann"}, page_size=100, faults=faults) as hub:
             code, out, err = run_hfscan(
@@ -18,7 +18,7 @@ def crawl(tmp_path):
         assert code == 0
         return out, err
 
-    return run
+    return run_crawl
 
 
 def test_default_logs_nothing(crawl):
@@ -39,9 +39,8 @@ def test_vv_logs_requests_with_their_ids(crawl):
     _, err = crawl("-vv")
     requests = [line for line in err.splitlines() if "DEBUG request" in line]
     assert any("GET http://127.0.0.1" in line and "/api/models?" in line for line in requests)
-    assert (
-        sum("200, x-request-id Root=1-" in line for line in requests) == 4
-    )  # the last proves the end
+    # an empty page proves the end
+    assert sum("200, x-request-id Root=1-" in line for line in requests) == 4
 
 
 def test_q_omits_notes(crawl, tmp_path):
