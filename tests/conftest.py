@@ -22,7 +22,8 @@ _PARITY = Path(__file__).parent / "parity"
 _SLOWEST_FILES = [
     f"test_{name}.py"
     for name in (
-        "pages recount snapshot_remote history census workflows browser torture replay snapshot"
+        "pages recount snapshot_remote history recorded_crawl workflows browser torture replay "
+        "snapshot"
     ).split()
 ]
 

@@ -5,25 +5,20 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
+from dumps import ingest_models
 
 import hfscan
 from hfscan.cli import cli
 from hfscan.errors import DatabaseError, InvalidRequestError
-from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store, ingest_files
 
 
 @pytest.fixture
 def database(tmp_path):
-    dump, path = tmp_path / "dump.json", tmp_path / "h.duckdb"
-    created = {"createdAt": "2022-08-19T20:19:12.000Z", "library_name": "transformers"}
+    path = tmp_path / "h.duckdb"
+    fields = {"createdAt": "2022-08-19T20:19:12.000Z", "library_name": "transformers"}
     tags = [["pytorch"], ["pytorch"], ["tf"], ["tf", "pytorch"], []]
-    dump.write_text(
-        json.dumps([{"id": f"ann/{n}", "tags": t, **created} for n, t in enumerate(tags)])
-    )
-    day = datetime(2024, 1, 1, tzinfo=UTC)
-    with Store.open(path, write=True) as store:
-        ingest_files(store, [dump], NewSnapshot("import", "dump", Scope(), day, day, None))
+    models = [{"id": f"ann/{n}", "tags": names, **fields} for n, names in enumerate(tags)]
+    ingest_models(path, models)
     with hfscan.open(path) as database:
         yield database
 
@@ -60,31 +55,33 @@ def test_unknown_names_are_refused_with_a_hint(database, tmp_path):
 
 
 def test_downloads_beyond_a_double_stay_exact(tmp_path):
-    """2^53 + 1 is no double: not in the API, a query, a report or a comparison of reports."""
-    dump, path, exact = tmp_path / "dump.json", tmp_path / "h.duckdb", 2**53 + 1
+    """2^53 + 1, which no double represents, is exact in the API, queries, reports, comparisons."""
+    path, exact = tmp_path / "h.duckdb", 2**53 + 1
     downloads = {"ann/a": ("pytorch", 2**53), "ann/b": ("pytorch", 1), "bob/c": ("tf", exact)}
-    models = [{"id": key, "tags": [tag], "downloads": n} for key, (tag, n) in downloads.items()]
-    dump.write_text(json.dumps(models))
-    with Store.open(path, write=True) as store:
-        for day in (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)):
-            ingest_files(store, [dump], NewSnapshot("import", "dump", Scope(), day, day, None))
+    models = [
+        {"id": key, "tags": [tag], "downloads": count} for key, (tag, count) in downloads.items()
+    ]
+    for month in (1, 2):
+        ingest_models(path, models, day=datetime(2024, month, 1, tzinfo=UTC))
 
-    def run(*arguments):
+    def run_command(*arguments):
         result = CliRunner().invoke(cli, [*arguments, "--format", "json", "--db", str(path)])
         return json.loads(result.stdout)
 
-    report = run("report", "--weight", "downloads")
-    compared = run("report", "--weight", "downloads", "--snapshot", "1", "--compare-snapshot", "2")
+    report = run_command("report", "--weight", "downloads")
+    comparison = run_command(
+        "report", "--weight", "downloads", "--snapshot", "1", "--compare-snapshot", "2"
+    )
     with hfscan.open(path) as database:
         figures = [database.figure("exclusive", framework="pytorch", weight="downloads").as_dict()]
         rows = database.query("exclusivity", weight="downloads")
         assert database.figure("available", framework="tensorflow", weight="authors").share == 0.5
-    for found in (
+    for table in (
         figures,
         rows,
-        run("query", "exclusivity", "--param", "weight=downloads"),
+        run_command("query", "exclusivity", "--param", "weight=downloads"),
         report["figures"],
-        compared["tables"][0]["rows"],
+        comparison["tables"][0]["rows"],
     ):
-        assert (found[0]["numerator"], found[0]["denominator"]) == (exact, 2 * exact)
-        assert isinstance(found[0]["numerator"], int)
+        assert (table[0]["numerator"], table[0]["denominator"]) == (exact, 2 * exact)
+        assert isinstance(table[0]["numerator"], int)

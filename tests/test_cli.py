@@ -1,4 +1,4 @@
-"""The command line: documented exit codes, and messages that say what to do."""
+"""The command line has documented exit codes, and messages with advice."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def test_demo_needs_no_network(tmp_path):
     assert "models created from 2 March to 31 December 2022, 94" in out
     assert (tmp_path / "demo" / "report-2022.md").read_text("utf-8").startswith("# Frameworks")
     assert "SYNTHETIC" in (tmp_path / "demo" / "report-2022.html").read_text("utf-8")
-    # the database it leaves answers on its own
+    # its database can be used without the fake Hub
     code, out, _ = run_hfscan(
         tmp_path, "report", "--year", 2023, "--db", "demo/hfscan.duckdb", "--format=json"
     )
@@ -57,7 +57,7 @@ def test_unreachable_hub_is_explained(run_cli):
 
 
 @pytest.mark.parametrize(
-    "args",
+    "arguments",
     [
         ("crawl", "--year", "1999"),
         ("crawl", "--year", "2022", "--since", "2022-01-01"),
@@ -72,8 +72,8 @@ def test_unreachable_hub_is_explained(run_cli):
         ("scan",),
     ],
 )
-def test_wrong_usage_has_exit_code_2(run_cli, args):
-    code, out, err = run_cli(*args)
+def test_wrong_usage_has_exit_code_2(run_cli, arguments):
+    code, out, err = run_cli(*arguments)
     assert (code, out) == (2, "")
     assert "Error: " in err
     assert "Traceback" not in err
@@ -105,19 +105,21 @@ def test_file_of_a_hub_dataset_is_imported(tmp_path):
     row["createdAt"] = "2024-01-01T00:00:00.000Z"
     name = "hf://datasets/ann/stats/models.jsonl"
     with FakeHub(Population.from_rows([row])) as hub:
-        online = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+        environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
         code, out, err = run_hfscan(
-            tmp_path, "import", name, "--observed-at", "2024-07-11", **online
+            tmp_path, "import", name, "--observed-at", "2024-07-11", **environment
         )
         assert (code, err) == (0, "")
         assert out.startswith("Snapshot 1: 1 model ")
         code, _, err = run_hfscan(
-            tmp_path, "import", name + "x", "--observed-at", "2024-07-11", **online
+            tmp_path, "import", name + "x", "--observed-at", "2024-07-11", **environment
         )
         assert code == errors.HubRefusedError.exit_code
         assert "cannot be downloaded" in err
-    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "other")}
-    code, _, err = run_hfscan(tmp_path, "import", name, "--observed-at", "2024-07-11", **offline)
+    environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "other")}
+    code, _, err = run_hfscan(
+        tmp_path, "import", name, "--observed-at", "2024-07-11", **environment
+    )
     assert code == errors.HubUnreachableError.exit_code
     assert "HF_ENDPOINT" in err
 
@@ -174,14 +176,14 @@ def test_exit_codes_are_unique_and_documented(request):
         for name, error in vars(errors).items()
         if isinstance(error, type) and issubclass(error, errors.HfscanError)
     }
-    assert len(codes) == len([n for n in vars(errors) if n.endswith("Error")])
+    assert len(codes) == len([name for name in vars(errors) if name.endswith("Error")])
     page = (request.config.rootpath / "docs" / "cli.md").read_text(encoding="utf-8")
     for code in codes:
         assert re.search(rf"^\| {code} \|", page, re.MULTILINE), code
 
 
 def test_command_leaves_threads_of_its_caller(run_cli):
-    """A program that calls the command line goes on after it."""
+    """A program that calls the command line continues after it."""
     event = threading.Event()
     thread = threading.Thread(target=event.wait, args=(30,))
     thread.start()

@@ -19,5 +19,5 @@ def test_public_names_resolve():
 
 def test_help_imports_no_database():
     code = "import json, sys, hfscan.cli; print(json.dumps([*sys.modules]))"
-    loaded = json.loads(subprocess.check_output([sys.executable, "-c", code], text=True))
-    assert not {"duckdb", "httpx", "huggingface_hub", "hfscan.store"} & set(loaded)
+    modules = json.loads(subprocess.check_output([sys.executable, "-c", code], text=True))
+    assert not {"duckdb", "httpx", "huggingface_hub", "hfscan.store"} & set(modules)

@@ -1,4 +1,4 @@
-"""Output files hold either the complete new content or the old one."""
+"""Output files have either the complete new content or the old content."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ MIB = 1 << 20
 
 
 @pytest.fixture
-def disk(tmp_path):
+def small_disk(tmp_path):
     """A file system of one MiB."""
     if not hasattr(os, "geteuid") or os.geteuid():
         pytest.skip("only root can mount a file system")
@@ -40,13 +40,13 @@ def test_link_to_itself_is_left_alone(tmp_path, write):
 
 
 @pytest.mark.parametrize("write", [write_output, append_output])
-def test_full_disk_keeps_the_earlier_file(disk, write):
-    page = disk / "report.html"
+def test_full_disk_keeps_the_earlier_file(small_disk, write):
+    page = small_disk / "report.html"
     page.write_text("good")
     with pytest.raises(StorageError, match=r"is full\. Free some space"):
         write(page, "x" * 2 * MIB)
     assert page.read_text() == "good"
-    assert [path.name for path in disk.iterdir()] == ["report.html"]
+    assert [path.name for path in small_disk.iterdir()] == ["report.html"]
 
 
 def test_link_and_mode_are_kept(tmp_path):
@@ -65,10 +65,10 @@ def test_link_and_mode_are_kept(tmp_path):
 def test_special_file_is_written_to(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    read = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    read_end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     write_output(pipe, "page")
-    assert os.read(read, 10) == b"page"
-    os.close(read)
+    assert os.read(read_end, 10) == b"page"
+    os.close(read_end)
     assert pipe.is_fifo()
     write_output(Path("/dev/null"), "page")
     assert Path("/dev/null").is_char_device()

@@ -1,4 +1,4 @@
-"""Test what contributors and forks rely on: make targets, pins, addresses, forms."""
+"""Make targets, pins, addresses and issue forms, for contributors and forks."""
 
 import os
 import re
@@ -18,11 +18,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 MARKERS = {line.partition(":")[0] for line in PROJECT["tool"]["pytest"]["ini_options"]["markers"]}
 
 
-def make(*arguments: str) -> str:
+def run_make(*arguments: str) -> str:
     if shutil.which("make") is None or sys.platform == "win32":
-        pytest.skip("no make here")
-    # without the variables that an enclosing `make test` passes down
-    passed_down = (
+        pytest.skip("make is not installed")
+    # without the variables of a surrounding `make test`
+    make_variables = (
         "MAKEFLAGS",
         "MAKEOVERRIDES",
         "MFLAGS",
@@ -31,24 +31,24 @@ def make(*arguments: str) -> str:
         "PYTHON",
         "WORKERS",
     )
-    env = {key: value for key, value in os.environ.items() if key not in passed_down}
+    env = {key: value for key, value in os.environ.items() if key not in make_variables}
     command = ["make", "--directory", str(ROOT), *arguments]
     return subprocess.check_output(command, text=True, env=env, stderr=subprocess.STDOUT)
 
 
-def commands(*arguments: str) -> list[str]:
+def list_test_commands(*arguments: str) -> list[str]:
     """Return the pytest commands that make would run."""
-    printed = make("--dry-run", "--old-file=pyproject.toml", *arguments).replace("\\\n", " ")
-    return [line for line in printed.splitlines() if "-m pytest" in line]
+    output = run_make("--dry-run", "--old-file=pyproject.toml", *arguments).replace("\\\n", " ")
+    return [line for line in output.splitlines() if "-m pytest" in line]
 
 
 def test_make_prints_every_target():
     targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
-    assert set(re.findall(r"^  make (\S+) ", make(), re.MULTILINE)) == set(targets.split())
+    assert set(re.findall(r"^  make (\S+) ", run_make(), re.MULTILINE)) == set(targets.split())
 
 
 def test_make_check_leaves_marked_tests_out():
-    (command,) = commands("check")
+    (command,) = list_test_commands("check")
     assert set(re.findall(r"\w+", command.partition('-m "not (')[2])) == MARKERS | {"or"}
 
 
@@ -62,22 +62,22 @@ def test_make_check_leaves_marked_tests_out():
     ],
 )
 def test_make_test_runs_a_path_in_its_venv(tests, environment):
-    (command,) = commands("test", f"TESTS={tests}")
+    (command,) = list_test_commands("test", f"TESTS={tests}")
     assert f"{environment}bin/python -m pytest" in command
     assert command.endswith(f'"{tests}"')
 
 
 def test_make_test_takes_a_word():
-    (command,) = commands("test", "TESTS=cutoff")[:1]
+    (command,) = list_test_commands("test", "TESTS=cutoff")[:1]
     assert ".venv/bin/python -m pytest --ignore tests/parity -k" in command
 
 
 def test_make_test_passes_pins_to_inner_pip():
-    base, parity = commands("test")
+    base, parity = list_test_commands("test")
     for name, command in (("base", base), ("parity", parity)):
         uri = (ROOT / "constraints" / f"{name}.txt").as_uri()
         assert f"PIP_CONSTRAINT={uri} PIP_BUILD_CONSTRAINT={uri} " in command
-    assert "PIP_CONSTRAINT" not in " ".join(commands("test", "CONSTRAINTS="))
+    assert "PIP_CONSTRAINT" not in " ".join(list_test_commands("test", "CONSTRAINTS="))
 
 
 @pytest.mark.parametrize("name", ["base", "parity"])
@@ -86,16 +86,16 @@ def test_constraints_pin_versions_only(name):
     pins = [line for line in lines if not line.startswith("#")]
     for pin in pins:
         assert re.fullmatch(r"[a-z0-9-]+==[0-9][\w.!]*", pin)  # no URL, hash or local version
-    wanted = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
+    requirements = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
     if name == "parity":
-        wanted += PROJECT["project"]["optional-dependencies"]["parity"]
-        wanted += PROJECT["project"]["optional-dependencies"]["jax"]
-        wanted += PROJECT["dependency-groups"]["spark"]
-    pinned = {pin.partition("==")[0] for pin in pins}
-    assert {re.match(r"[\w-]+", name)[0].replace("_", "-") for name in wanted} <= pinned
+        requirements += PROJECT["project"]["optional-dependencies"]["parity"]
+        requirements += PROJECT["project"]["optional-dependencies"]["jax"]
+        requirements += PROJECT["dependency-groups"]["spark"]
+    pinned_names = {pin.partition("==")[0] for pin in pins}
+    assert {re.match(r"[\w-]+", name)[0].replace("_", "-") for name in requirements} <= pinned_names
 
 
-def test_citation_is_of_this_release():
+def test_citation_names_this_release():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     assert citation["version"] == __version__
     assert citation["license"] == PROJECT["project"]["license"]
@@ -115,12 +115,12 @@ def test_files_name_one_repository():
     repository = PROJECT["project"]["urls"]["Source"]
     for file in files:
         text = (ROOT / file).read_text("utf-8")
-        named = set(re.findall(r"https://github\.com/[\w-]+/hfscan", text))
-        assert named == {repository}, file
+        urls = set(re.findall(r"https://github\.com/[\w-]+/hfscan", text))
+        assert urls == {repository}, file
 
 
 @pytest.mark.parametrize("name", ["bug", "wrong-number"])
-def test_issue_form_has_what_github_asks(name):
+def test_issue_form_has_the_required_keys(name):
     path = ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml"
     form = yaml.safe_load(path.read_text("utf-8"))
     assert {"name", "description", "body"} <= form.keys()

@@ -1,4 +1,4 @@
-"""Recorded snapshots of a real Hub, replayed through `hfscan snapshot`, one per day."""
+"""Recorded snapshots of the Hub, replayed through `hfscan snapshot`, one per day."""
 
 import csv
 import itertools
@@ -18,53 +18,57 @@ KEYS = {
     "downloads_30d": "downloads", "gated": "gated",
 }  # fmt: skip
 COMPARED = ("tags", "library_name", "pipeline_tag", "gated")
-FRAMEWORKS = {"pytorch", "tf"}  # the Hub's tags of what the message speaks of
+FRAMEWORKS = {"pytorch", "tf"}  # the Hub's tags of the frameworks in the message
 
 
 @pytest.fixture(scope="module")
 def days(shared_data) -> list[dict[str, dict]]:
     """The models of each recorded snapshot, by id, replayed without hfscan."""
-    recorded = shared_data / "hub-2026-08"
+    folder = shared_data / "hub-2026-08"
     with duckdb.connect() as connection:
-        found = connection.execute(
-            f"SELECT seq, op, {', '.join(KEYS)} FROM '{recorded}/changes.parquet' ORDER BY seq"
+        changes = connection.execute(
+            f"SELECT seq, op, {', '.join(KEYS)} FROM '{folder}/changes.parquet' ORDER BY seq"
         ).fetchall()
-    states, now, keys = [], {}, {}
-    with (recorded / "commits.csv").open(encoding="utf-8") as file:
+    states, models, object_ids = [], {}, {}
+    with (folder / "commits.csv").open(encoding="utf-8") as file:
         commits = list(csv.DictReader(file))
     for number, commit in enumerate(commits):
-        for seq, op, *values in found:
+        for seq, operation, *values in changes:
             if seq != number:
                 continue
             row = dict(zip(KEYS.values(), values, strict=True))
-            if op == "delete":
-                del now[row["id"]]
+            if operation == "delete":
+                del models[row["id"]]
                 continue
             second = int(datetime.fromisoformat(row["createdAt"]).timestamp())
-            key = keys.setdefault(row["id"], f"{second:08x}{len(keys):016x}")
-            now[row["id"]] = {k: v for k, v in row.items() if v is not None} | {"_id": key}
-        assert len(now) == int(commit["models"])
-        states.append(dict(now))
+            key = object_ids.setdefault(row["id"], f"{second:08x}{len(object_ids):016x}")
+            model = {name: value for name, value in row.items() if value is not None}
+            models[row["id"]] = model | {"_id": key}
+        assert len(models) == int(commit["models"])
+        states.append(dict(models))
     return states
 
 
-def share(models) -> str:
-    """What is PyTorch-only, of the models with either tag."""
+def describe_share(models) -> str:
+    """Return the share of PyTorch only among the models with either tag."""
     supported = [FRAMEWORKS & set(model["tags"]) for model in models.values()]
-    either = [frameworks for frameworks in supported if frameworks]
-    return f"{100 * sum(names == {'pytorch'} for names in either) / len(either):.1f} %"
+    tagged = [frameworks for frameworks in supported if frameworks]
+    return f"{100 * sum(names == {'pytorch'} for names in tagged) / len(tagged):.1f} %"
 
 
-def expected(before, after) -> str:
-    both = before.keys() & after.keys()
-    changed = sum(any(before[id].get(key) != after[id].get(key) for key in COMPARED) for id in both)
+def format_message(before, after) -> str:
+    common_ids = before.keys() & after.keys()
+    changed_count = sum(
+        any(before[id].get(key) != after[id].get(key) for key in COMPARED) for id in common_ids
+    )
     return (
-        f"data: +{len(after.keys() - before.keys())} ~{changed} "
-        f"-{len(before.keys() - after.keys())}, pytorch-only {share(before)} -> {share(after)}"
+        f"data: +{len(after.keys() - before.keys())} ~{changed_count} "
+        f"-{len(before.keys() - after.keys())}, "
+        f"pytorch-only {describe_share(before)} -> {describe_share(after)}"
     )
 
 
-def serve(population, before, after) -> None:
+def apply_changes(population, before, after) -> None:
     for id in before.keys() - after.keys():
         population.delete(before[id]["_id"])
     for id, model in after.items():
@@ -74,24 +78,24 @@ def serve(population, before, after) -> None:
 
 def test_recorded_days_give_history_and_messages(days, tmp_path, skip_reports):
     population = Population.from_rows(days[0].values())
-    state, messages = tmp_path / "state", []
+    folder, messages = tmp_path / "state", []
     today = datetime.now(UTC)
     with FakeHub(population, quota=None) as hub:
         for number, models in enumerate(days):
             if number:
-                serve(population, days[number - 1], models)
+                apply_changes(population, days[number - 1], models)
             if number == 1:  # the reports of the first day are enough
                 skip_reports()
             options = SyncOptions(
                 {"endpoint": hub.url, "token": None}, full=True, now=today + timedelta(days=number)
             )
-            updated, new = LocalTarget(state).update(options)
-            assert (new, updated.models) == (True, len(models))
-            messages.append(updated.message)
-    assert messages[0] == f"data: {len(days[0]):,} models, pytorch-only {share(days[0])}"
-    assert messages[1:] == [expected(*pair) for pair in itertools.pairwise(days)]
+            new_state, new = LocalTarget(folder).update(options)
+            assert (new, new_state.models) == (True, len(models))
+            messages.append(new_state.message)
+    assert messages[0] == f"data: {len(days[0]):,} models, pytorch-only {describe_share(days[0])}"
+    assert messages[1:] == [format_message(*pair) for pair in itertools.pairwise(days)]
 
-    with Store.open(state / "hfscan.duckdb") as store:
+    with Store.open(folder / "hfscan.duckdb") as store:
         snapshots = list_snapshots(store)
         assert len(snapshots) == len(days)
         for snapshot, models in zip(snapshots, days, strict=True):
@@ -106,11 +110,11 @@ def test_recorded_days_give_history_and_messages(days, tmp_path, skip_reports):
                 )
                 for id, model in models.items()
             }  # fmt: skip
-        removed = store.execute(
+        removed_rows = store.execute(
             "SELECT id, last_seen, first_absent_in FROM removed_models"
         ).fetchall()
     ids = [snapshot.id for snapshot in snapshots]
-    assert sorted(removed) == sorted(
+    assert sorted(removed_rows) == sorted(
         (id, ids[day], ids[next_day])
         for day, next_day in itertools.pairwise(range(len(days)))
         for id in days[day].keys() - days[next_day].keys()

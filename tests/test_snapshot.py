@@ -15,25 +15,25 @@ from hfscan.sync import LocalTarget, SyncOptions
 pytestmark = pytest.mark.slow
 
 
-def later(**more):
-    return datetime.now(UTC) + timedelta(**more)
+def utc_now(**offset):
+    return datetime.now(UTC) + timedelta(**offset)
 
 
-def iso(instant):
+def format_time(instant):
     return instant.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def model(number, **more):
+def make_model(number, **fields):
     return {
         "_id": f"64{number:06x}{number:016x}", "id": f"a/{number}", "tags": ["pytorch"],
         "createdAt": "2023-05-01T00:00:00.000Z", "lastModified": "2023-05-02T00:00:00.000Z",
         "downloads": 5, "likes": 1, "siblings": [{"rfilename": "pytorch_model.bin"}],
-    } | more  # fmt: skip
+    } | fields  # fmt: skip
 
 
 @pytest.fixture
 def population():
-    return Population.from_rows([model(n) for n in range(200)])
+    return Population.from_rows([make_model(n) for n in range(200)])
 
 
 @pytest.fixture
@@ -43,69 +43,73 @@ def hub(population):
 
 
 @pytest.fixture
-def snapshot(hub, tmp_path):
+def take_snapshot(hub, tmp_path):
+    """Return a function that updates one folder."""
     target = LocalTarget(tmp_path / "state")
-    return lambda **more: target.update(SyncOptions({"endpoint": hub.url, "token": None}, **more))
+    return lambda **options: target.update(
+        SyncOptions({"endpoint": hub.url, "token": None}, **options)
+    )
 
 
-def test_snapshot_is_taken_once_a_day(snapshot, hub, tmp_path):
-    state, new = snapshot()
+def test_snapshot_is_taken_once_a_day(take_snapshot, hub, tmp_path):
+    state, new = take_snapshot()
     assert new
     assert state.message == "data: 200 models, pytorch-only 100.0 %"
     folder = tmp_path / "state"
     for name in ("export/README.md", "reports/report.html", "reports/claims.md"):
         assert (folder / name).is_file()
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    requests = len(hub.requests)
-    assert snapshot() == (state, False)
-    assert len(hub.requests) == requests
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
+    mtimes = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    request_count = len(hub.requests)
+    assert take_snapshot() == (state, False)
+    assert len(hub.requests) == request_count
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == mtimes
 
 
-def test_next_day_is_an_update_with_message(snapshot, population, skip_reports):
+def test_next_day_is_an_update_with_message(take_snapshot, population, skip_reports):
     skip_reports()
-    snapshot()
+    take_snapshot()
     ids = list(population.ids)
-    population.edit(ids[3], tags=["tf"], lastModified=iso(later()))
-    now = f"{int(later().timestamp()):08x}" + "0" * 16
+    population.edit(ids[3], tags=["tf"], lastModified=format_time(utc_now()))
+    new_id = f"{int(utc_now().timestamp()):08x}" + "0" * 16
     population.put(
-        model(9) | {"_id": now, "id": "b/new", "createdAt": iso(later()), "tags": ["pytorch"]}
+        make_model(9)
+        | {"_id": new_id, "id": "b/new", "createdAt": format_time(utc_now()), "tags": ["pytorch"]}
     )
-    state, new = snapshot(now=later(days=1))
+    state, new = take_snapshot(now=utc_now(days=1))
     assert new
     assert state.kind == "update"
     assert state.message == "data: +1 ~1 -0, pytorch-only 100.0 % -> 99.5 %"
 
 
-def test_full_crawl_after_a_week(snapshot, population, skip_reports):
+def test_full_crawl_after_a_week(take_snapshot, population, skip_reports):
     skip_reports()
-    snapshot()
+    take_snapshot()
     population.delete(next(iter(population.ids)))
-    state, _ = snapshot(now=later(days=8))
+    state, _ = take_snapshot(now=utc_now(days=8))
     assert state.kind == "crawl"
     assert state.message == "data: +0 ~0 -1, pytorch-only 100.0 % -> 100.0 %"
 
 
-def test_killed_run_completes_without_crawl(snapshot, hub, tmp_path):
-    state, _ = snapshot()
-    (tmp_path / "state" / "snapshot.json").unlink()  # as if killed before the last step
-    requests = len(hub.requests)
-    assert snapshot() == (state, True)
-    assert len(hub.requests) == requests
+def test_killed_run_completes_without_crawl(take_snapshot, hub, tmp_path):
+    state, _ = take_snapshot()
+    (tmp_path / "state" / "snapshot.json").unlink()  # as after a kill before the last step
+    request_count = len(hub.requests)
+    assert take_snapshot() == (state, True)
+    assert len(hub.requests) == request_count
 
 
-def test_suspicious_drop_is_not_published(snapshot, population, tmp_path, skip_reports):
+def test_suspicious_drop_is_not_published(take_snapshot, population, tmp_path, skip_reports):
     skip_reports()
-    first, _ = snapshot()
+    first_state, _ = take_snapshot()
     for key in list(population.ids)[:20]:
         population.delete(key)
     with pytest.raises(
         SuspiciousDropError, match=r"models 200 -> 180.*--allow-drop.*hfscan delete 2"
     ):
-        snapshot(full=True, now=later(days=1))
-    saved = json.loads((tmp_path / "state" / "snapshot.json").read_text())
-    assert saved["snapshot"] == first.snapshot
-    state, new = snapshot(allow_drop=True)  # the same day: without another crawl
+        take_snapshot(full=True, now=utc_now(days=1))
+    saved_state = json.loads((tmp_path / "state" / "snapshot.json").read_text())
+    assert saved_state["snapshot"] == first_state.snapshot
+    state, new = take_snapshot(allow_drop=True)  # the same day: without another crawl
     assert new
     assert state.message.startswith("data: +0 ~0 -20")
     with Store.open(tmp_path / "state" / "hfscan.duckdb") as store:
@@ -114,7 +118,7 @@ def test_suspicious_drop_is_not_published(snapshot, population, tmp_path, skip_r
 
 def test_command_prints_the_message(hub, tmp_path):
     command = ["snapshot", "--target", str(tmp_path / "s"), "--endpoint", hub.url]
-    first = CliRunner().invoke(cli, command, catch_exceptions=False)
-    assert first.stdout == "data: 200 models, pytorch-only 100.0 %\n"
-    again = CliRunner().invoke(cli, command, catch_exceptions=False)
-    assert again.stdout.startswith("No new snapshot: ")
+    first_result = CliRunner().invoke(cli, command, catch_exceptions=False)
+    assert first_result.stdout == "data: 200 models, pytorch-only 100.0 %\n"
+    second_result = CliRunner().invoke(cli, command, catch_exceptions=False)
+    assert second_result.stdout.startswith("No new snapshot: ")

@@ -1,4 +1,4 @@
-"""`snapshot.json`, perhaps of a dataset on the Hub, is read correctly or refused."""
+"""`snapshot.json`, local or from a dataset on the Hub, is read or refused."""
 
 import json
 
@@ -28,7 +28,7 @@ def test_state_is_read(tmp_path):
     ],
 )  # fmt: skip
 def test_damaged_state_is_refused(tmp_path, text):
-    """Without it, a dataset would be started again."""
+    """A missing file would start the dataset over."""
     (tmp_path / "snapshot.json").write_text(text)
     with pytest.raises(ImportFileError, match="changed or damaged"):
         read_state(tmp_path)

@@ -30,7 +30,7 @@ REQUIREMENTS = {
     "token": (True, f"(export HF_TOKEN={TOKEN}; %s)"),
     "frameworks": (HAS_FRAMEWORKS, "%s"),
 }  # fmt: skip
-"""Requirement -> whether it can be met here, and a shell template around the block."""
+"""Requirement -> whether it is met, and a shell template around the block."""
 RUNNERS = {
     "sh": "{}",
     "python": "python - <<'THE_END'\n{}\nTHE_END",
@@ -40,8 +40,8 @@ SETUP = {"schema.md": "hfscan crawl\nhfscan crawl --incremental"}
 """Page -> commands that run before its blocks."""
 SHELL = """
 set -euo pipefail
-make() { command make --dry-run --directory "$ROOT" "$@" > make.log; }  # .ci/run runs them
-pip() { :; }  # installed already; only `install` blocks run pip
+make() { command make --dry-run --directory "$ROOT" "$@" > make.log; }  # .ci/run runs the targets
+pip() { :; }  # already installed; only `install` blocks run pip
 """
 GPT2 = """
 import sys, transformers
@@ -52,14 +52,14 @@ transformers.GPT2LMHeadModel(config).save_pretrained(sys.argv[1])
 """Write the checkpoint of parity.md."""
 
 
-def environment(home: Path) -> dict[str, str]:
+def make_environment(home: Path) -> dict[str, str]:
     """Return the environment of the blocks, with `hfscan` on PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    own = {"ROOT": str(ROOT), "HF_HOME": str(home / "hf"), "PATH": path, "PYTHONUTF8": "1"}
-    return os.environ | own
+    variables = {"ROOT": str(ROOT), "HF_HOME": str(home / "hf"), "PATH": path, "PYTHONUTF8": "1"}
+    return os.environ | variables
 
 
-def blocks(page: Path) -> list[tuple[int, list[str], str]]:
+def read_blocks(page: Path) -> list[tuple[int, list[str], str]]:
     """Return the line, the words of the first line and the text of each block."""
     text = page.read_text("utf-8")
     return [
@@ -70,7 +70,7 @@ def blocks(page: Path) -> list[tuple[int, list[str], str]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_blocks_name_language_and_requirements(page):
-    for line, (language, *requirements), text in blocks(page):
+    for line, (language, *requirements), text in read_blocks(page):
         assert language in (*RUNNERS, "json", "toml", "yaml", "text"), f"{page.name}:{line}"
         assert set(requirements) <= REQUIREMENTS.keys(), f"{page.name}:{line}"
         if language == "json":
@@ -84,18 +84,22 @@ def test_blocks_name_language_and_requirements(page):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if any(language in RUNNERS for _, (language, *_), _ in blocks(page))],
+    [
+        page
+        for page in PAGES
+        if any(language in RUNNERS for _, (language, *_), _ in read_blocks(page))
+    ],
     ids=lambda page: page.name,
 )
 def test_blocks_run(page, tmp_path):
     script = [SHELL, SETUP.get(page.name, "")]
-    for line, (language, *requirements), text in blocks(page):
+    for line, (language, *requirements), text in read_blocks(page):
         if language in RUNNERS and all(REQUIREMENTS[name][0] for name in requirements):
             parts = text.split(";\n") if language == "sql" else [text]
-            run = "\n".join(RUNNERS[language].format(part.strip()) for part in parts)
+            block = "\n".join(RUNNERS[language].format(part.strip()) for part in parts)
             for name in requirements:
-                run = REQUIREMENTS[name][1].replace("%s", f"\n{run}\n")
-            script += [f"echo '{page.name}:{line}' >&2", run]
+                block = REQUIREMENTS[name][1].replace("%s", f"\n{block}\n")
+            script += [f"echo '{page.name}:{line}' >&2", block]
     models, folders = [*Population.synthetic(3_000, seed=5)], {}
     if page.name == "parity.md" and HAS_FRAMEWORKS:
         folders["openai-community/gpt2"] = tmp_path / "my-gpt2"
@@ -106,7 +110,7 @@ def test_blocks_run(page, tmp_path):
         process = subprocess.run(
             ["bash", "-c", "\n".join(script)],
             cwd=tmp_path,
-            env=environment(tmp_path) | {"HF_ENDPOINT": hub.url},
+            env=make_environment(tmp_path) | {"HF_ENDPOINT": hub.url},
             capture_output=True,
             text=True,
             check=False,
@@ -119,10 +123,10 @@ def test_blocks_run(page, tmp_path):
 def test_generated_page_is_current(name, tmp_path):
     tool = ROOT / "tools" / f"{name}.py"
     page = subprocess.check_output(
-        [sys.executable, tool], env=environment(tmp_path), text=True, encoding="utf-8"
+        [sys.executable, tool], env=make_environment(tmp_path), text=True, encoding="utf-8"
     )
-    stored = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
-    assert stored == page, f"run python tools/{name}.py > docs/{name}.md"
+    text = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
+    assert text == page, f"run python tools/{name}.py > docs/{name}.md"
 
 
 def test_links_lead_to_files():
@@ -134,10 +138,10 @@ def test_links_lead_to_files():
 
 
 def test_paths_in_contributing_exist():
-    """Whoever moves a file updates CONTRIBUTING.md and docs/adr."""
-    tops = "hfscan|queries|reports|tests|tools|docs|benchmarks|constraints"
+    """After moving a file, update CONTRIBUTING.md and docs/adr."""
+    folders = "hfscan|queries|reports|tests|tools|docs|benchmarks|constraints"
     for page in (ROOT / "CONTRIBUTING.md", *DECISIONS):
-        for path in re.findall(rf"`((?:{tops})/[^` ]*)`", page.read_text("utf-8")):
+        for path in re.findall(rf"`((?:{folders})/[^` ]*)`", page.read_text("utf-8")):
             assert "NAME" in path or (ROOT / path).exists(), f"{page.name} names {path}"
 
 

@@ -8,31 +8,25 @@ import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner
+from dumps import ingest_models
 from testhub import FakeHub, Population
 
 from hfscan.cli import cli
 from hfscan.export import export, write_card
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
-from hfscan.store import (
-    CreationDate,
-    NewSnapshot,
-    Store,
-    ingest_files,
-    list_snapshots,
-    record_dates,
-)
+from hfscan.store import CreationDate, Store, list_snapshots, record_dates
 
 TABLES = {"models", "figures", "snapshots", "frameworks", "creation_dates"}
 
 
 @pytest.fixture(scope="module")
 def db(tmp_path_factory) -> Path:
-    """A census with a renamed id, an old model's true date, and a model with odd text."""
+    """A crawl with a renamed model, a model with unusual text, and one first-commit date."""
     db = tmp_path_factory.mktemp("census") / "h.duckdb"
     population = Population.synthetic(3_000, seed=9)
-    first = population.ids[0]
-    population.edit(first, id="ann/O'Neil \N{SNOWMAN} | <b>", tags=["pytorch", "it's"])
+    first_id = population.ids[0]
+    population.edit(first_id, id="ann/O'Neil \N{SNOWMAN} | <b>", tags=["pytorch", "it's"])
     with FakeHub(population, quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=db)
     with Store.open(db, write=True) as store:
@@ -45,42 +39,47 @@ def db(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def folder(db, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("export") / "it's one"
-    output = hfscan("export", folder, "--db", db)
+    output = run_command("export", folder, "--db", db)
     assert output.startswith("Wrote 3,000 models, 1 snapshots, ")
     return folder
 
 
-def hfscan(*arguments: object) -> str:
+def run_command(*arguments: object) -> str:
     result = CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
     assert (result.exit_code, result.stderr) == (0, "")
     return result.stdout
 
 
-def rows(db: Path, snapshot: int) -> list[tuple]:
+def read_models(db: Path, snapshot: int) -> list[tuple]:
     with Store.open(db) as store:
         sql = "SELECT * EXCLUDE (snapshot) FROM models_in(?) ORDER BY key"
         return store.execute(sql, [snapshot]).fetchall()
 
 
 def test_imported_export_equals_its_snapshot(db, folder, tmp_path) -> None:
-    copy = tmp_path / "copy.duckdb"
-    out = hfscan("import", folder, "--db", copy)
-    assert out.startswith("Snapshot 1: 3,000 models observed 20")
-    assert "Unknown key" not in out
-    assert rows(copy, 1) == rows(db, 1)
-    with Store.open(copy) as imported, Store.open(db) as original:
-        (snapshot,), (other,) = list_snapshots(imported), list_snapshots(original)
+    copied_db = tmp_path / "copy.duckdb"
+    output = run_command("import", folder, "--db", copied_db)
+    assert output.startswith("Snapshot 1: 3,000 models observed 20")
+    assert "Unknown key" not in output
+    assert read_models(copied_db, 1) == read_models(db, 1)
+    with Store.open(copied_db) as copied_store, Store.open(db) as original_store:
+        (copied_snapshot,), (original_snapshot,) = (
+            list_snapshots(copied_store),
+            list_snapshots(original_store),
+        )
         dates = "SELECT * EXCLUDE (recorded_at) FROM creation_dates"
-        found = imported.execute(dates).fetchall()
-        assert found == original.execute(dates).fetchall()
+        copied_dates = copied_store.execute(dates).fetchall()
+        assert copied_dates == original_store.execute(dates).fetchall()
     names = (
         "observed_from observed_to complete since until models synthetic missing_columns origin"
     ).split()
-    assert [getattr(snapshot, name) for name in names] == [getattr(other, name) for name in names]
-    for question in (["--year", "2022"], ["--year", "2023", "--definition", "loadable"], []):
+    assert [getattr(copied_snapshot, name) for name in names] == [
+        getattr(original_snapshot, name) for name in names
+    ]
+    for options in (["--year", "2022"], ["--year", "2023", "--definition", "loadable"], []):
         reports = [
-            json.loads(hfscan("report", *question, "--format", "json", "--db", path))
-            for path in (db, copy)
+            json.loads(run_command("report", *options, "--format", "json", "--db", path))
+            for path in (db, copied_db)
         ]
         for report in reports:
             assert report["figures"]
@@ -89,42 +88,46 @@ def test_imported_export_equals_its_snapshot(db, folder, tmp_path) -> None:
 
 
 def test_export_is_reproducible_byte_for_byte(db, folder, tmp_path) -> None:
-    again = tmp_path / "again"
-    hfscan("export", again, "--db", db)
+    second_folder = tmp_path / "again"
+    run_command("export", second_folder, "--db", db)
     files = {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()}
-    assert files == {file.relative_to(again) for file in again.rglob("*") if file.is_file()}
-    assert {file for file in files if (folder / file).read_bytes() != (again / file).read_bytes()} \
-        == set()  # fmt: skip
-    hfscan("export", again, "--db", db)  # in its own place
+    assert files == {
+        file.relative_to(second_folder) for file in second_folder.rglob("*") if file.is_file()
+    }
+    assert not [
+        file
+        for file in files
+        if (folder / file).read_bytes() != (second_folder / file).read_bytes()
+    ]
+    run_command("export", second_folder, "--db", db)  # replaces itself
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_export_of_one_table(db, folder, tmp_path) -> None:
-    only = tmp_path / "only"
-    assert hfscan("export", only, "--db", db, "--table", "figures").startswith(
+    table_folder = tmp_path / "only"
+    assert run_command("export", table_folder, "--db", db, "--table", "figures").startswith(
         "Wrote 1 snapshots, "
     )
-    assert {file.parent.name for file in only.glob("*/*.parquet")} == {"figures", "snapshots"}
+    assert {file.parent.name for file in table_folder.glob("*/*.parquet")} == {
+        "figures",
+        "snapshots",
+    }
     figures = Path("figures") / "figures.parquet"
-    assert (only / figures).read_bytes() == (folder / figures).read_bytes()
+    assert (table_folder / figures).read_bytes() == (folder / figures).read_bytes()
 
 
-def test_history_holds_the_span_of_each_state(tmp_path) -> None:
+def test_history_holds_the_interval_of_each_state(tmp_path) -> None:
     db = tmp_path / "h.duckdb"
-    first = {"_id": "630000000000000000000001", "id": "ann/a", "tags": ["pytorch"]}
-    second = {"_id": "630000000000000000000002", "id": "ann/b", "tags": ["tf"]}
+    first_model = {"_id": "630000000000000000000001", "id": "ann/a", "tags": ["pytorch"]}
+    second_model = {"_id": "630000000000000000000002", "id": "ann/b", "tags": ["tf"]}
     days = (
-        [first, second],
-        [first | {"tags": ["pytorch", "tf"]}, second],
-        [first | {"tags": ["pytorch", "tf"]}],
+        [first_model, second_model],
+        [first_model | {"tags": ["pytorch", "tf"]}, second_model],
+        [first_model | {"tags": ["pytorch", "tf"]}],
     )
-    with Store.open(db, write=True) as store:
-        for month, models in enumerate(days, 1):
-            dump = tmp_path / f"{month}.json"
-            dump.write_text(json.dumps(models))
-            day = datetime(2024, month, 1, tzinfo=UTC)
-            ingest_files(store, [dump], NewSnapshot("import", "x", Scope(), day, day, True))
-    hfscan("export", tmp_path / "out", "--db", db, "--table", "history")
+    for month, models in enumerate(days, 1):
+        ingest_models(db, models, day=datetime(2024, month, 1, tzinfo=UTC), complete=True)
+    run_command("export", tmp_path / "out", "--db", db, "--table", "history")
     rows = duckdb.execute(
         "SELECT id, frameworks_by_tags, month(seen_from), month(gone_by) "
         f"FROM '{tmp_path}/out/history/*.parquet' ORDER BY id, seen_from"
@@ -136,17 +139,20 @@ def test_history_holds_the_span_of_each_state(tmp_path) -> None:
     ]
 
 
-def test_duckdb_reads_it(folder) -> None:
+def test_duckdb_reads_an_export(folder) -> None:
     quoted = str(folder).replace("'", "''")
     with duckdb.connect() as connection:
-        found = connection.execute(
+        counts = connection.execute(
             f"SELECT count(*), count(DISTINCT _id), sum(downloads) FROM '{quoted}/models/*.parquet'"
         ).fetchone()
-        assert found[:2] == (3_000, 3_000)
-        served = f"SELECT count(*) FROM '{quoted}/models/*.parquet' " \
+        assert counts[:2] == (3_000, 3_000)
+        supporting_sql = f"SELECT count(*) FROM '{quoted}/models/*.parquet' " \
             "WHERE list_contains(frameworks_by_tags, 'pytorch')"  # fmt: skip
-        tagged = served.replace("frameworks_by_tags", "tags")
-        assert connection.execute(served).fetchone() == connection.execute(tagged).fetchone()
+        tagged_sql = supporting_sql.replace("frameworks_by_tags", "tags")
+        assert (
+            connection.execute(supporting_sql).fetchone()
+            == connection.execute(tagged_sql).fetchone()
+        )
         figure = connection.execute(
             f"SELECT numerator / denominator = share FROM '{quoted}/figures/*.parquet' "
             "WHERE report = 'year-2023' AND name = 'exclusive' AND framework = 'pytorch' "
@@ -157,7 +163,7 @@ def test_duckdb_reads_it(folder) -> None:
     assert {file.parent.name for file in folder.glob("*/*.parquet")} == TABLES
 
 
-def test_polars_reads_it(folder) -> None:
+def test_polars_reads_an_export(folder) -> None:
     polars = pytest.importorskip("polars")
     models = polars.read_parquet(folder / "models" / "*.parquet")
     assert models.height == 3_000
@@ -165,29 +171,29 @@ def test_polars_reads_it(folder) -> None:
     assert models["createdAt"].dtype == polars.Datetime("us")
 
 
-def test_pandas_reads_it(folder) -> None:
+def test_pandas_reads_an_export(folder) -> None:
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
     assert len(pandas.read_parquet(folder / "models")) == 3_000
 
 
-def test_datasets_reads_it_by_its_card(folder, tmp_path) -> None:
+def test_datasets_reads_an_export_by_its_card(folder, tmp_path) -> None:
     datasets = pytest.importorskip("datasets")
     for table in TABLES:
-        found = datasets.load_dataset(
+        rows = datasets.load_dataset(
             str(folder), table, split="train", cache_dir=str(tmp_path / table)
         )
-        assert len(found) > 0
+        assert len(rows) > 0
     assert len(datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path))) == 3_000
 
 
 def test_card_describes_the_tables(folder) -> None:
     card = (folder / "README.md").read_text(encoding="utf-8")
-    _, front, text = card.split("---\n", 2)
-    about = yaml.safe_load(front)
-    assert {config["config_name"] for config in about["configs"]} == TABLES
-    assert about["license"] == "other"
-    assert about["size_categories"] == ["1K<n<10K"]
+    _, front_matter, text = card.split("---\n", 2)
+    metadata = yaml.safe_load(front_matter)
+    assert {config["config_name"] for config in metadata["configs"]} == TABLES
+    assert metadata["license"] == "other"
+    assert metadata["size_categories"] == ["1K<n<10K"]
     assert "synthetic: models=3000, seed=9" in text
     assert "| `models` | 3,000 |" in text
     assert (folder / "reports" / "year-2022.md").read_text("utf-8").startswith("# ")
@@ -195,28 +201,28 @@ def test_card_describes_the_tables(folder) -> None:
 
 def test_card_of_a_hub_dataset_shows_its_queries(db, tmp_path) -> None:
     with Store.open(db) as store:
-        exported = export(store, tmp_path / "x", snapshot=list_snapshots(store)[0])
-    write_card(exported, repo="ann/census", license="cc0-1.0")
-    card = (exported.folder / "README.md").read_text(encoding="utf-8")
+        result = export(store, tmp_path / "x", snapshot=list_snapshots(store)[0])
+    write_card(result, repo="ann/census", license="cc0-1.0")
+    card = (result.folder / "README.md").read_text(encoding="utf-8")
     assert "FROM 'hf://datasets/ann/census/models/*.parquet'" in card
     assert 'load_dataset("ann/census", "models")' in card
     assert "license: cc0-1.0" in card
 
 
 def test_other_folders_are_left_alone(run_cli, db, tmp_path, folder) -> None:
-    other = tmp_path / "mine"
-    other.mkdir()
-    (other / "diary.txt").write_text("dear diary")
+    other_folder = tmp_path / "mine"
+    other_folder.mkdir()
+    (other_folder / "diary.txt").write_text("dear diary")
     for arguments, code, message in (
-        (["export", other, "--db", db], 9, "holds something else"),
+        (["export", other_folder, "--db", db], 9, "holds something else"),
         (
-            ["import", folder, "--observed-at", "2024-01-01", "--db", other / "x"],
+            ["import", folder, "--observed-at", "2024-01-01", "--db", other_folder / "x"],
             2,
             "contains its time",
         ),
         (["export", tmp_path / "new", "--db", db, "--snapshot", "7"], 7, "no snapshot 7"),
     ):
-        found, _, err = run_cli(*arguments)
-        assert found == code, err
+        exit_code, _, err = run_cli(*arguments)
+        assert exit_code == code, err
         assert message in err
-    assert [path.name for path in other.iterdir()] == ["diary.txt"]
+    assert [path.name for path in other_folder.iterdir()] == ["diary.txt"]

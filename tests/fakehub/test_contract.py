@@ -1,4 +1,4 @@
-"""The fake Hub answers like the Hub, whose responses were recorded."""
+"""Responses of the fake Hub are like recorded responses of the Hub."""
 
 import base64
 import gzip
@@ -48,50 +48,58 @@ def get(hub):
         yield client.get
 
 
-def recorded(path):
+def read_recordings(path):
     with gzip.open(path, "rt") as lines:
         for line in lines:
-            answer = json.loads(line)
-            if answer["status"] == 200 and answer["body"]:
-                answer["json"] = json.loads(answer["body"])
-                yield answer
+            recording = json.loads(line)
+            if recording["status"] == 200 and recording["body"]:
+                recording["json"] = json.loads(recording["body"])
+                yield recording
 
 
 def test_recorded_lists_have_the_same_keys_and_links(shared_data):
-    answers = [
-        answer
-        for answer in recorded(shared_data / "http-list-recordings.jsonl.gz")
-        if urlsplit(answer["url"]).path == "/api/models"
+    recordings = [
+        recording
+        for recording in read_recordings(shared_data / "http-list-recordings.jsonl.gz")
+        if urlsplit(recording["url"]).path == "/api/models"
     ]
-    assert len(answers) == 5
-    for answer in answers:
+    assert len(recordings) == 5
+    for recording in recordings:
         # one model more than the page holds, so that there is a next page
-        filler = dict(answer["json"][-1]) | {"_id": "f" * 24, "id": "zz/zz", "downloads": -1}
-        filler["trendingScore"] = -1
-        query = urlsplit(answer["url"]).query
+        extra_model = dict(recording["json"][-1]) | {
+            "_id": "f" * 24,
+            "id": "zz/zz",
+            "downloads": -1,
+        }
+        extra_model["trendingScore"] = -1
+        query = urlsplit(recording["url"]).query
         if "filter" in query:
-            filler["tags"] = [tag for values in [parse_qs(query)["filter"]] for tag in values]
-        with FakeHub(Population.from_rows([*answer["json"], filler])) as hub:
+            extra_model["tags"] = [tag for values in [parse_qs(query)["filter"]] for tag in values]
+        with FakeHub(Population.from_rows([*recording["json"], extra_model])) as hub:
             response = httpx.get(f"{hub.url}/api/models?{query}")
-            # cardData and its like are served as they are, so whole objects can be compared
-            assert [list(model) for model in response.json()] == [list(m) for m in answer["json"]]
-            assert response.json() == answer["json"]
-            link, recorded_link = response.headers["link"], answer["headers"]["link"]
+            # fields such as cardData are sent unchanged, so complete objects can be compared
+            assert [list(model) for model in response.json()] == [
+                list(model) for model in recording["json"]
+            ]
+            assert response.json() == recording["json"]
+            link, recorded_link = response.headers["link"], recording["headers"]["link"]
             assert link.startswith(f"<{hub.url}/api/models?")
-            shape = r"<https?://[^/]+(/[^>]+&cursor=)[A-Za-z0-9%]+>; rel=\"next\""
-            assert re.fullmatch(shape, link)[1] == re.fullmatch(shape, recorded_link)[1]
-            recorded_cursor, link_cursor = cursor(recorded_link), cursor(link)
+            pattern = r"<https?://[^/]+(/[^>]+&cursor=)[A-Za-z0-9%]+>; rel=\"next\""
+            assert re.fullmatch(pattern, link)[1] == re.fullmatch(pattern, recorded_link)[1]
+            recorded_cursor, link_cursor = parse_cursor(recorded_link), parse_cursor(link)
             assert list(link_cursor) == list(recorded_cursor)
-            # only the Hub's search can make its token
-            tokens = [c.pop("searchSequenceToken", "") for c in (link_cursor, recorded_cursor)]
+            # the token of the Hub's search has the same length only
+            tokens = [
+                cursor.pop("searchSequenceToken", "") for cursor in (link_cursor, recorded_cursor)
+            ]
             assert len(tokens[0]) == len(tokens[1])
             assert link_cursor == recorded_cursor
             assert_etag(response)
-            assert set(answer["headers"]) <= set(response.headers)
-            assert response.headers["content-type"] == answer["headers"]["content-type"]
+            assert set(recording["headers"]) <= set(response.headers)
+            assert response.headers["content-type"] == recording["headers"]["content-type"]
 
 
-def cursor(link):
+def parse_cursor(link):
     url = re.match("<([^>]+)>", link)[1]
     return json.loads(base64.b64decode(parse_qs(urlsplit(url).query)["cursor"][0]))
 
@@ -102,25 +110,25 @@ def assert_etag(response):
 
 
 def test_recorded_details_have_the_same_keys(shared_data):
-    compared = 0
+    count = 0
     for name in ("http-list-recordings.jsonl.gz", "http-recordings.jsonl.gz"):
-        for answer in recorded(shared_data / name):
-            path, query = urlsplit(answer["url"]).path, urlsplit(answer["url"]).query
-            model = answer["json"]
+        for recording in read_recordings(shared_data / name):
+            path, query = urlsplit(recording["url"]).path, urlsplit(recording["url"]).query
+            model = recording["json"]
             if not (isinstance(model, dict) and "_id" in model and model["id"] in path):
                 continue
             with FakeHub(Population.from_rows([model])) as hub:
                 response = httpx.get(f"{hub.url}{path}?{query}").json()
-            assert set(response) == set(model) - OLD, answer["url"]
-            # the order of 2025 on; the answers of 2024 had another, and moved `inference` about
-            newest = list(model)[:3] == ["_id", "id", "private"] or "expand" in query
-            if newest and "inference" not in model:
-                assert list(response) == list(model), answer["url"]
-            compared += 1
-    assert compared > 40
+            assert set(response) == set(model) - REMOVED_FIELDS, recording["url"]
+            # the order since 2025; responses of 2024 had other orders
+            has_current_order = list(model)[:3] == ["_id", "id", "private"] or "expand" in query
+            if has_current_order and "inference" not in model:
+                assert list(response) == list(model), recording["url"]
+            count += 1
+    assert count > 40
 
 
-OLD = {"gitalyUid"}  # internal; answers of 2024 carried it
+REMOVED_FIELDS = {"gitalyUid"}  # internal; in responses of 2024
 
 
 def test_response_announces_the_quota(get):
@@ -133,13 +141,13 @@ def test_response_announces_the_quota(get):
 
 def test_quota_is_counted_per_identity():
     with FakeHub(Population.from_rows(ROWS), quota=2, tokens={"t": "ann"}) as hub:
-        plain = [httpx.get(f"{hub.url}/api/models").status_code for _ in range(3)]
-        named = [
+        anonymous_statuses = [httpx.get(f"{hub.url}/api/models").status_code for _ in range(3)]
+        account_statuses = [
             httpx.get(f"{hub.url}/api/models", headers={"authorization": "Bearer t"}).status_code
             for _ in range(5)
         ]
-    assert plain == [200, 200, 429]
-    assert named == [200] * 4 + [429]
+    assert anonymous_statuses == [200, 200, 429]
+    assert account_statuses == [200] * 4 + [429]
 
 
 def test_files_have_a_separate_quota(get):
@@ -158,13 +166,13 @@ def test_order_lists_all_models_with_ties_by_id(get, sort, limit):
             break
         response = get(response.links["next"]["url"])
     key = sort or "trendingScore"
-    public = [row for row in ROWS if not row["private"]]
+    public_rows = [row for row in ROWS if not row["private"]]
     if key == "createdAt":
-        expected = sorted(public, key=lambda row: row["_id"], reverse=True)
+        expected = sorted(public_rows, key=lambda row: row["_id"], reverse=True)
     else:
-        by_id = sorted(public, key=lambda row: row["_id"])
-        has = [row for row in by_id if key in row]
-        expected = sorted(has, key=lambda row: row[key], reverse=True)
+        by_id = sorted(public_rows, key=lambda row: row["_id"])
+        rows_with_value = [row for row in by_id if key in row]
+        expected = sorted(rows_with_value, key=lambda row: row[key], reverse=True)
         expected += [row for row in by_id if key not in row]
     assert [model["id"] for model in models] == [row["id"] for row in expected]
 
@@ -174,36 +182,40 @@ def test_search_lists_all_matches(get, query):
     response = get(f"/api/models?{query}&limit=2")
     models = response.json()
     while "next" in response.links:
-        assert "searchSequenceToken" in cursor(response.headers["link"])
+        assert "searchSequenceToken" in parse_cursor(response.headers["link"])
         response = get(response.links["next"]["url"])
         models += response.json()
-    public = {row["id"] for row in ROWS if not row["private"]}
-    wanted = public if "search" in query else {r["id"] for r in ROWS if "tf" in r["tags"]}
-    assert sorted(model["id"] for model in models) == sorted(wanted)
+    public_ids = {row["id"] for row in ROWS if not row["private"]}
+    expected = (
+        public_ids if "search" in query else {row["id"] for row in ROWS if "tf" in row["tags"]}
+    )
+    assert sorted(model["id"] for model in models) == sorted(expected)
 
 
 def test_ascending_order_exists_for_creation_only(get):
-    def ids(**query):
+    def list_ids(**query):
         return [model["_id"] for model in get("/api/models", params=query).json()]
 
-    assert ids(sort="createdAt", direction=1) == sorted(ids(sort="createdAt"))
-    assert ids(sort="likes", direction=1) == ids(sort="likes")
+    assert list_ids(sort="createdAt", direction=1) == sorted(list_ids(sort="createdAt"))
+    assert list_ids(sort="likes", direction=1) == list_ids(sort="likes")
 
 
 def test_absent_fields_are_never_null(get):
-    plain = get("/api/models").json()
-    assert all(None not in model.values() for model in plain)
-    assert {"pipeline_tag" in model for model in plain} == {True, False}
-    assert all("siblings" not in model for model in plain)
-    full = get("/api/models?full=true").json()
-    assert all(model["siblings"] == [{"rfilename": "config.json"}] for model in full)
-    assert all(model["author"] == "ann" for model in full)
+    models = get("/api/models").json()
+    assert all(None not in model.values() for model in models)
+    assert {"pipeline_tag" in model for model in models} == {True, False}
+    assert all("siblings" not in model for model in models)
+    full_models = get("/api/models?full=true").json()
+    assert all(model["siblings"] == [{"rfilename": "config.json"}] for model in full_models)
+    assert all(model["author"] == "ann" for model in full_models)
 
 
 def test_bad_requests_have_the_messages_of_the_hub(get):
-    bad = get("/api/models?expand=usedStorage")
-    assert bad.status_code == 400
-    assert bad.json()["error"].startswith('"expand" must be one of [author, baseModels, cardData')
+    response = get("/api/models?expand=usedStorage")
+    assert response.status_code == 400
+    assert response.json()["error"].startswith(
+        '"expand" must be one of [author, baseModels, cardData'
+    )
     assert get("/api/models/ann/model-0?expand=usedStorage").status_code == 200
     assert get("/api/models?sort=size").json() == {"error": "Invalid sort parameter: size"}
     assert get("/api/models?cursor=nonsense").status_code == 400
@@ -217,25 +229,30 @@ def test_page_has_at_most_1000_models():
 
 
 def test_private_models_are_listed_for_owners_only(hub):
-    def ids(token):
+    def list_ids(token):
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        return {m["id"] for m in httpx.get(f"{hub.url}/api/models", headers=headers).json()}
+        return {model["id"] for model in httpx.get(f"{hub.url}/api/models", headers=headers).json()}
 
-    assert ids("hf_ann") - ids(None) == {"ann/model-5"}
-    assert ids("hf_bob") == ids(None)
+    assert list_ids("hf_ann") - list_ids(None) == {"ann/model-5"}
+    assert list_ids("hf_bob") == list_ids(None)
     assert httpx.get(f"{hub.url}/api/models/ann/model-5").status_code == 401
-    missing = httpx.get(f"{hub.url}/api/models/no/no", headers={"authorization": "Bearer hf_bob"})
-    assert (missing.status_code, missing.headers["x-error-code"]) == (404, "RepoNotFound")
-    refused = httpx.get(f"{hub.url}/api/models", headers={"authorization": "Bearer wrong"})
-    assert refused.status_code == 401
-    assert refused.headers["x-error-message"] == "Invalid credentials in Authorization header"
+    missing_response = httpx.get(
+        f"{hub.url}/api/models/no/no", headers={"authorization": "Bearer hf_bob"}
+    )
+    assert (missing_response.status_code, missing_response.headers["x-error-code"]) == (
+        404,
+        "RepoNotFound",
+    )
+    refusal = httpx.get(f"{hub.url}/api/models", headers={"authorization": "Bearer wrong"})
+    assert refusal.status_code == 401
+    assert refusal.headers["x-error-message"] == "Invalid credentials in Authorization header"
 
 
-def test_old_names_redirect_and_deleted_models_vanish(hub, get):
+def test_old_names_redirect_and_deleted_models_do_not(hub, get):
     hub.population.edit(ROWS[1]["_id"], id="bob/new-name")
-    moved = get("/api/models/ann/model-1?expand=tags")
-    assert moved.status_code == 307
-    assert moved.headers["location"] == "/api/models/bob/new-name?expand=tags"
+    redirect = get("/api/models/ann/model-1?expand=tags")
+    assert redirect.status_code == 307
+    assert redirect.headers["location"] == "/api/models/bob/new-name?expand=tags"
     assert get("/api/models/BOB/NEW-NAME").json()["_id"] == ROWS[1]["_id"]
     hub.population.delete(ROWS[2]["_id"])
     assert get("/api/models/ann/model-2").status_code == 401
@@ -247,38 +264,40 @@ def test_revision_is_main_or_a_commit(get):
     for revision in ("main", head, head[:7]):
         assert get(f"/api/models/ann/model-3/revision/{revision}").json()["sha"] == head
     for route in ("revision/nope", "commits/nope", "tree/nope"):
-        refused = get(f"/api/models/ann/model-3/{route}")
-        assert (refused.status_code, refused.headers["x-error-code"]) == (404, "RevisionNotFound")
+        refusal = get(f"/api/models/ann/model-3/{route}")
+        assert (refusal.status_code, refusal.headers["x-error-code"]) == (404, "RevisionNotFound")
     assert get("/api/models/ann/model-3/commits/main?p=last").status_code == 400
 
 
 def test_first_commit_is_found_with_two_requests(get):
-    last = get("/api/models/ann/model-0/commits/main?limit=1")
-    count = int(last.headers["x-total-count"])
-    assert len(last.json()) == 1
-    first = get(f"/api/models/ann/model-0/commits/main?limit=1&p={count - 1}")
-    assert first.json()[0]["date"] == "2019-02-18T00:00:00.000Z"
-    assert "next" not in first.links
+    last_page = get("/api/models/ann/model-0/commits/main?limit=1")
+    count = int(last_page.headers["x-total-count"])
+    assert len(last_page.json()) == 1
+    first_page = get(f"/api/models/ann/model-0/commits/main?limit=1&p={count - 1}")
+    assert first_page.json()[0]["date"] == "2019-02-18T00:00:00.000Z"
+    assert "next" not in first_page.links
 
 
 def test_recorded_file_has_the_same_headers(shared_data, tmp_path):
     with gzip.open(shared_data / "http-list-recordings.jsonl.gz", "rt") as lines:
-        (recorded_response,) = [a for a in map(json.loads, lines) if a["status"] == 307]
+        (recording,) = [
+            recording for recording in map(json.loads, lines) if recording["status"] == 307
+        ]
     (tmp_path / "config.json").write_bytes(b"{}")
-    head = recorded_response["headers"]["x-repo-commit"]
+    head = recording["headers"]["x-repo-commit"]
     row = {"_id": "6" * 24, "id": "google-bert/bert-base-uncased", "sha": head}
     with FakeHub(Population.from_rows([row], folders={row["id"]: tmp_path})) as hub:
-        url = hub.url + urlsplit(recorded_response["url"]).path
+        url = hub.url + urlsplit(recording["url"]).path
         response = httpx.get(url)
-        assert set(recorded_response["headers"]) <= set(response.headers)
-        blob = json.loads(recorded_response["headers"]["x-linked-etag"])
-        own = json.loads(response.headers["x-linked-etag"])
-        assert response.headers["location"] == recorded_response["headers"]["location"].replace(
-            blob, own
+        assert set(recording["headers"]) <= set(response.headers)
+        recorded_etag = json.loads(recording["headers"]["x-linked-etag"])
+        etag = json.loads(response.headers["x-linked-etag"])
+        assert response.headers["location"] == recording["headers"]["location"].replace(
+            recorded_etag, etag
         )
-        assert response.text == recorded_response["body"].replace(blob, own)
-        file = httpx.get(url, follow_redirects=True)
-        assert (file.content, file.headers["etag"]) == (b"{}", f'"{own}"')
+        assert response.text == recording["body"].replace(recorded_etag, etag)
+        file_response = httpx.get(url, follow_redirects=True)
+        assert (file_response.content, file_response.headers["etag"]) == (b"{}", f'"{etag}"')
 
 
 def test_file_range_is_sent(tmp_path):
@@ -288,13 +307,13 @@ def test_file_range_is_sent(tmp_path):
         FakeHub(Population.from_rows([row], folders={"ann/x": tmp_path})) as hub,
         httpx.Client(base_url=hub.url, follow_redirects=True) as client,
     ):
-        for wanted, status, body in [
+        for range_header, status, body in [
             ("bytes=4-", 206, b"456789"),
             ("bytes=4-5", 206, b"45"),
             ("bytes=10-", 416, b""),
             (None, 200, b"0123456789"),
         ]:
-            headers = {"range": wanted} if wanted else {}
+            headers = {"range": range_header} if range_header else {}
             response = client.get("/ann/x/resolve/main/w.bin", headers=headers)
             assert (response.status_code, response.content) == (status, body)
         head = client.head("/ann/x/resolve/main/w.bin")
@@ -310,26 +329,28 @@ def test_closed_hub_closes_its_connections():
 
 
 def test_synthetic_models_are_stable_and_labelled():
-    def pages(seed):
+    def get_page(seed):
         with FakeHub(Population.synthetic(1500, seed=seed)) as hub:
             response = httpx.get(f"{hub.url}/api/models?sort=createdAt&direction=1&full=true")
             assert response.headers["x-hfscan-synthetic"] == f"models=1500, seed={seed}"
             return response.content
 
-    assert pages(1) == pages(1)
-    assert pages(1) != pages(2)
+    assert get_page(1) == get_page(1)
+    assert get_page(1) != get_page(2)
 
 
 def test_synthetic_models_follow_the_counts():
     models = list(Population.synthetic(20_000, seed=3))
-    assert [m["_id"] for m in models] == sorted(m["_id"] for m in models)
-    cutoff = [m for m in models if m["createdAt"].startswith("2022-03-02T23:29")]
-    assert len(cutoff) == 20_000 * 29_990 // 760_000
-    year = [m for m in models if m["createdAt"] < "2023" and m not in cutoff]
-    serving = [m for m in year if {"pytorch", "tf"} & set(m["tags"])]
-    alone = [m for m in serving if "tf" not in m["tags"]]
-    # counted in the census of 2024-07-11: 34,662 of 36,416
-    assert abs(len(alone) / len(serving) - 34_662 / 36_416) < 0.02
+    assert [model["_id"] for model in models] == sorted(model["_id"] for model in models)
+    cutoff_models = [model for model in models if model["createdAt"].startswith("2022-03-02T23:29")]
+    assert len(cutoff_models) == 20_000 * 29_990 // 760_000
+    models_2022 = [
+        model for model in models if model["createdAt"] < "2023" and model not in cutoff_models
+    ]
+    supporting_models = [model for model in models_2022 if {"pytorch", "tf"} & set(model["tags"])]
+    pytorch_models = [model for model in supporting_models if "tf" not in model["tags"]]
+    # in the snapshot of 2024-07-11: 34,662 of 36,416
+    assert abs(len(pytorch_models) / len(supporting_models) - 34_662 / 36_416) < 0.02
 
 
 def test_drift_makes_the_default_order_skip_models():
@@ -345,11 +366,11 @@ def test_drift_makes_the_default_order_skip_models():
 def test_prepared_pages_equal_rendered_pages():
     target = "/api/models?sort=createdAt&direction=1&expand=tags&limit=100"
     with FakeHub(Population.synthetic(350, seed=1)) as hub:
-        plain = httpx.get(hub.url + target)
+        rendered = httpx.get(hub.url + target)
     with FakeHub(Population.synthetic(350, seed=1)) as hub:
         assert hub.prepare(target) == 4
-        prepared = httpx.get(hub.url + target)
-    assert prepared.json() == plain.json()
+        prepared_response = httpx.get(hub.url + target)
+    assert prepared_response.json() == rendered.json()
 
 
 def test_dump_without_ids_can_be_served(shared_data):
@@ -366,25 +387,25 @@ def test_unknown_fault_is_refused():
 
 
 def test_filters_by_size_app_and_provider():
-    small = {"_id": "7" + "0" * 23, "id": "a/small", "safetensors": {"total": 5_000_000}}
-    large: dict[str, Any] = {
+    small_model = {"_id": "7" + "0" * 23, "id": "a/small", "safetensors": {"total": 5_000_000}}
+    large_model: dict[str, Any] = {
         "_id": "7" + "1" * 23,
         "id": "a/large",
         "gguf": {"total": 7_000_000_000},
     }
-    large |= {"tags": ["gguf"], "inference": "warm", "pipeline_tag": "text-generation"}
-    large["inferenceProviderMapping"] = [{"provider": "sky", "status": "live"}]
-    with FakeHub(Population.from_rows([small, large]), quota=None) as hub:
+    large_model |= {"tags": ["gguf"], "inference": "warm", "pipeline_tag": "text-generation"}
+    large_model["inferenceProviderMapping"] = [{"provider": "sky", "status": "live"}]
+    with FakeHub(Population.from_rows([small_model, large_model]), quota=None) as hub:
 
-        def found(**wanted):
-            answer = httpx.get(f"{hub.url}/api/models", params=wanted)
-            return answer.status_code, {model["id"] for model in answer.json() if "id" in model}
+        def list_ids(**filters):
+            response = httpx.get(f"{hub.url}/api/models", params=filters)
+            return response.status_code, {model["id"] for model in response.json() if "id" in model}
 
-        assert found(num_parameters="min:6B,max:128B") == (200, {"a/large"})
-        assert found(num_parameters="max:5M") == (200, {"a/small"})
-        assert found(apps="ollama") == (200, {"a/large"})
-        assert found(inference="warm") == (200, {"a/large"})
-        assert found(inference_provider="all") == (200, {"a/large"})
-        assert found(inference_provider="sea,sky") == (200, {"a/large"})
-        assert found(inference_provider="sea") == (200, set())
-        assert found(num_parameters="huge")[0] == 400
+        assert list_ids(num_parameters="min:6B,max:128B") == (200, {"a/large"})
+        assert list_ids(num_parameters="max:5M") == (200, {"a/small"})
+        assert list_ids(apps="ollama") == (200, {"a/large"})
+        assert list_ids(inference="warm") == (200, {"a/large"})
+        assert list_ids(inference_provider="all") == (200, {"a/large"})
+        assert list_ids(inference_provider="sea,sky") == (200, {"a/large"})
+        assert list_ids(inference_provider="sea") == (200, set())
+        assert list_ids(num_parameters="huge")[0] == 400

@@ -17,8 +17,8 @@ from testhub import FakeHub, Population
 @pytest.fixture(scope="module")
 def hub():
     population = Population.synthetic(2300, seed=5)
-    first = population.ids[0]
-    population.edit(first, id="somebody/renamed")
+    first_id = population.ids[0]
+    population.edit(first_id, id="somebody/renamed")
     with FakeHub(population, quota=None, tokens={"hf_me": "me"}) as hub:
         yield hub
 
@@ -30,15 +30,19 @@ def api(hub):
 
 @pytest.mark.parametrize("sort", ["created_at", "downloads", "last_modified", "likes", None])
 def test_client_lists_all_models_in_every_order(api, hub, sort):
-    assert {model.id for model in api.list_models(sort=sort)} == {m["id"] for m in hub.population}
+    assert {model.id for model in api.list_models(sort=sort)} == {
+        model["id"] for model in hub.population
+    }
 
 
 def test_client_filters_and_expands(api, hub):
-    wanted = {m["id"] for m in hub.population if {"pytorch", "transformers"} <= set(m["tags"])}
-    assert wanted
-    assert {m.id for m in api.list_models(filter=["pytorch", "transformers"])} == wanted
-    owner = next(iter(wanted)).split("/")[0]
-    assert {m.author for m in api.list_models(author=owner, full=True)} == {owner}
+    expected = {
+        model["id"] for model in hub.population if {"pytorch", "transformers"} <= set(model["tags"])
+    }
+    assert expected
+    assert {model.id for model in api.list_models(filter=["pytorch", "transformers"])} == expected
+    owner = next(iter(expected)).split("/")[0]
+    assert {model.author for model in api.list_models(author=owner, full=True)} == {owner}
     (model,) = api.list_models(limit=1, expand=["siblings", "downloadsAllTime"])
     assert model.siblings
     assert model.downloads_all_time is not None
@@ -46,11 +50,11 @@ def test_client_filters_and_expands(api, hub):
 
 
 def test_client_reads_details_commits_and_renames(api, hub):
-    model = next(m for m in hub.population if m["id"] != "somebody/renamed")
+    model = next(model for model in hub.population if model["id"] != "somebody/renamed")
     info = api.model_info(model["id"])
     assert (info.sha, info.downloads) == (model["sha"], model["downloads"])
     assert api.list_repo_commits(model["id"])[0].commit_id == model["sha"]
-    renamed = next(m for m in hub.population if m["id"] == "somebody/renamed")
+    renamed = next(model for model in hub.population if model["id"] == "somebody/renamed")
     assert api.model_info(renamed[".renamed_from"][0]).id == "somebody/renamed"
 
 
@@ -68,7 +72,7 @@ FILES = {"config.json": b'{"a": 1}', "model.bin": bytes(range(256)) * 5000, "tf/
 
 @pytest.fixture
 def repository(tmp_path):
-    """A client of a hub with one model that has real files."""
+    """A client of a Hub with one model that has files."""
     for name, data in FILES.items():
         path = tmp_path / "files" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,8 +92,8 @@ def test_client_downloads_a_repository(repository, tmp_path):
 
 def test_client_lists_files_with_sizes(repository):
     assert sorted(repository.list_repo_files("ann/real")) == sorted(FILES)
-    top = repository.list_repo_tree("ann/real")
-    assert {entry.path for entry in top} == {"config.json", "model.bin", "tf"}
+    entries = repository.list_repo_tree("ann/real")
+    assert {entry.path for entry in entries} == {"config.json", "model.bin", "tf"}
     info = repository.model_info("ann/real", files_metadata=True)
     assert {file.rfilename: file.size for file in info.siblings} == {
         name: len(data) for name, data in FILES.items()
@@ -105,16 +109,20 @@ def test_client_reports_missing_revision_and_file(repository, tmp_path):
 
 def test_client_reads_trees_and_paths(api, hub):
     names = [f"part-{number:04d}.bin" for number in range(1_205)] + ["data/x.json", "README.md"]
-    row = {"_id": "7" + "0" * 23, "id": "a/many", "siblings": [{"rfilename": n} for n in names]}
+    row = {
+        "_id": "7" + "0" * 23,
+        "id": "a/many",
+        "siblings": [{"rfilename": name} for name in names],
+    }
     row["createdAt"] = "2024-01-01T00:00:00.000Z"
-    with FakeHub(Population.from_rows([row]), quota=None) as many:
-        api = HfApi(many.url, token=False)
-        listed = [entry.path for entry in api.list_repo_tree("a/many", recursive=True)]
-        assert sorted(listed) == sorted([*names, "data"])
-        assert len(many.requests) == 2
-        dated = list(api.list_repo_tree("a/many", expand=True))
-        assert len(dated) == len(names)  # "data" instead of the file in it
-        assert all(entry.last_commit for entry in dated)
+    with FakeHub(Population.from_rows([row]), quota=None) as large_hub:
+        api = HfApi(large_hub.url, token=False)
+        paths = [entry.path for entry in api.list_repo_tree("a/many", recursive=True)]
+        assert sorted(paths) == sorted([*names, "data"])
+        assert len(large_hub.requests) == 2
+        entries = list(api.list_repo_tree("a/many", expand=True))
+        assert len(entries) == len(names)  # "data" instead of the file in it
+        assert all(entry.last_commit for entry in entries)
         infos = api.get_paths_info("a/many", ["data", "README.md", "nothing"])
         assert [info.path for info in infos] == ["data", "README.md"]
         with pytest.raises(BadRequestError):

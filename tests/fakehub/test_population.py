@@ -1,4 +1,4 @@
-"""Populations of the fake Hub: dumps of every shape, and models that change."""
+"""Populations of the fake Hub: dumps of every shape, and changing models."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-def names(population):
+def list_names(population):
     return [model["id"] for model in population]
 
 
@@ -55,10 +55,10 @@ def test_unreadable_dump_is_named(tmp_path, text):
         Population.from_file(path)
 
 
-@pytest.mark.parametrize("asked_before", [False, True])
-def test_find_follows_renames_and_deletions(asked_before):
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_find_follows_renames_and_deletions(is_cached):
     population = Population.from_rows([*ROWS, {**ROWS[0], "_id": "63" * 12, "id": "bob/late"}])
-    if asked_before:
+    if is_cached:
         assert population.find("ann/model-0") == (ROWS[0], True)
     population.edit(ROWS[1]["_id"], id="ann/second")
     population.edit(ROWS[1]["_id"], id="ann/third")
@@ -66,20 +66,20 @@ def test_find_follows_renames_and_deletions(asked_before):
     population.put({"_id": "64" * 12, "id": "ann/model-2"})
     population.put({"_id": "65" * 12, "id": "eve/new", ".renamed_from": ["eve/old", "bob/late"]})
 
-    def found(name):
+    def find(name):
         match = population.find(name)
         return match and (match[0]["_id"], match[1])
 
-    first, second = ROWS[0]["_id"], ROWS[1]["_id"]
-    assert found("ANN/MODEL-0") == (first, True)
-    assert found("ann/model-1") == found("ann/second") == (second, False)
-    assert found("ann/third") == (second, True)
-    assert found("ann/model-2") == ("64" * 12, True)
-    assert found("eve/old") == ("65" * 12, False)
-    assert found("bob/late") == ("63" * 12, True)
-    assert found("ann/none") is None
+    first_id, second_id = ROWS[0]["_id"], ROWS[1]["_id"]
+    assert find("ANN/MODEL-0") == (first_id, True)
+    assert find("ann/model-1") == find("ann/second") == (second_id, False)
+    assert find("ann/third") == (second_id, True)
+    assert find("ann/model-2") == ("64" * 12, True)
+    assert find("eve/old") == ("65" * 12, False)
+    assert find("bob/late") == ("63" * 12, True)
+    assert find("ann/none") is None
     assert population.ids == sorted(population.ids)
-    assert len(names(population)) == len(population) == 7
+    assert len(list_names(population)) == len(population) == 7
     with pytest.raises(KeyError):
         population.edit(ROWS[2]["_id"], likes=1)
 

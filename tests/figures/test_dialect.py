@@ -1,4 +1,4 @@
-"""Named queries for other engines: their text, run by a local Spark over an export."""
+"""Named queries for other engines, run by a local Spark on an export."""
 
 import json
 import os
@@ -30,7 +30,7 @@ REQUESTS: dict[str, list[dict[str, str]]] = {
     "concentration": [{}],
     "formats": [{}, {"per": "month", "definition": "weights"}],
 }
-SPARK = """
+SPARK_SCRIPT = """
 import json, sys
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config(
@@ -42,9 +42,9 @@ print(json.dumps([[r.asDict() for r in spark.sql(q).collect()] for q in json.loa
 """
 
 
-def printed(name, parameters, dialect="spark"):
-    params = [f"--param={key}={value}" for key, value in parameters.items()]
-    result = CliRunner().invoke(cli, ["query", name, "--dialect", dialect, *params])
+def print_sql(name, parameters, dialect="spark"):
+    options = [f"--param={key}={value}" for key, value in parameters.items()]
+    result = CliRunner().invoke(cli, ["query", name, "--dialect", dialect, *options])
     assert result.exit_code == 0, result.output + repr(result.exception)
     return result.stdout
 
@@ -53,9 +53,9 @@ def printed(name, parameters, dialect="spark"):
 def test_translated_sql_has_no_macros_or_parameters(dialect):
     for name, requests in REQUESTS.items():
         for parameters in requests:
-            text = printed(name, parameters, dialect)
+            text = print_sql(name, parameters, dialect)
             parse_one(text, read=dialect)
-            for left in (
+            for construct in (
                 "frameworks(",
                 "mask_by_definition(",
                 "$",
@@ -64,7 +64,7 @@ def test_translated_sql_has_no_macros_or_parameters(dialect):
                 "single_value(",
                 "bit_count(",
             ):
-                assert left not in text.lower()
+                assert construct not in text.lower()
 
 
 def test_query_beyond_an_export_is_not_translated():
@@ -89,23 +89,25 @@ def test_spark_counts_as_duckdb(tmp_path):
         for name, parameters in cases:
             expected.append(load(name).run(connection, parameters))
     process = subprocess.run(
-        [sys.executable, "-c", SPARK, str(folder)],
-        input=json.dumps([printed(*case) for case in cases]), env=os.environ,
+        [sys.executable, "-c", SPARK_SCRIPT, str(folder)],
+        input=json.dumps([print_sql(*case) for case in cases]), env=os.environ,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr[-3000:]
     for case, rows, spark_rows in zip(cases, expected, json.loads(process.stdout), strict=True):
         assert rows
-        assert as_rows(spark_rows) == as_rows(rows), case
+        assert normalize_rows(spark_rows) == normalize_rows(rows), case
 
 
-def as_rows(rows):
-    """Rows with numbers as numbers, in any order: engines differ in how they sort text."""
-    plain = json.loads(json.dumps(rows, default=str))
-    return sorted([{key: _number(value) for key, value in row.items()} for row in plain], key=repr)
+def normalize_rows(rows):
+    """Return rows with rounded numbers, sorted: engines differ in how they sort text."""
+    json_rows = json.loads(json.dumps(rows, default=str))
+    return sorted(
+        [{key: _round_number(value) for key, value in row.items()} for row in json_rows], key=repr
+    )
 
 
-def _number(value):
+def _round_number(value):
     try:
         return round(float(value), 5)
     except (TypeError, ValueError):

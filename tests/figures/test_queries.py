@@ -1,4 +1,4 @@
-"""Named queries: every one runs on both recorded censuses, and equals a plain recount."""
+"""Named queries run on the recorded models and equal a recount in plain Python."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from hfscan.figures.queries import COLUMN_FORMATS, list_queries
 from hfscan.store import Store
 
 ROOT = Path(__file__).parents[2]
-TAGS = {"pytorch": "pytorch", "tensorflow": "tf"}
+TAG_BY_FRAMEWORK = {"pytorch": "pytorch", "tensorflow": "tf"}
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +25,13 @@ def store(recorded_db):
 
 
 @pytest.fixture(scope="module")
-def old(shared_data):
+def old_models(shared_data):
     with gzip.open(shared_data / "hub-2022-02.jsonl.gz", "rt") as lines:
         return {model["modelId"]: model for model in map(json.loads, lines)}
 
 
 @pytest.fixture(scope="module")
-def new(shared_data):
+def new_models(shared_data):
     rows = duckdb.connect().execute(
         "SELECT id, tags, createdAt, library_name FROM "
         f"read_parquet('{shared_data / 'hub-2024-07.parquet'}')"
@@ -40,21 +40,23 @@ def new(shared_data):
     return {row[0]: dict(zip(names, row, strict=True)) for row in rows.fetchall()}
 
 
-def ask(store, name, snapshot=2, **parameters):
+def run_query(store, name, snapshot=2, **parameters):
     return SnapshotView.choose(store, None, snapshot=snapshot).run(name, parameters)
 
 
 def test_two_views_of_one_store_keep_their_snapshots(store):
-    first, second = (SnapshotView.choose(store, None, snapshot=number) for number in (1, 2))
+    first_view, second_view = (
+        SnapshotView.choose(store, None, snapshot=number) for number in (1, 2)
+    )
     counts = {
         view.snapshot.id: sum(
             figure.denominator for figure in view.compute_exclusivity(FigureRequest(weight=weight))
         )
         for weight in ("models", "downloads")
-        for view in (first, second, first)
+        for view in (first_view, second_view, first_view)
     }
     assert counts[1] != counts[2]
-    for view in (first, second, first):
+    for view in (first_view, second_view, first_view):
         rows = view.bind_census().execute("SELECT DISTINCT snapshot FROM census").fetchall()
         assert rows == [(view.snapshot.id,)]
 
@@ -71,98 +73,109 @@ def test_query_has_a_header_and_runs(store, name, snapshot):
     result = connection.execute(query.sql, query.bind(connection, {}))
     assert query.columns.keys() <= {column[0] for column in result.description}
     assert COLUMN_FORMATS.issuperset(query.columns.values())
-    rows = ask(store, name, snapshot)
-    # nothing contradicts itself, is compared, or was measured, and one census has no dates
-    undated = name in ("formats", "creation_cutoff") and snapshot == 1
-    unmeasured = name.startswith("parity_") or name in ("framework_speed", "run_speed")
-    empty = ("check_totals", "compare", "sudden_drops", "partial_snapshots")
-    silent = name in empty or unmeasured or undated
-    assert bool(rows) != silent
+    rows = run_query(store, name, snapshot)
+    # no contradictions, comparison or measurements; snapshot 1 has no creation dates
+    has_no_dates = name in ("formats", "creation_cutoff") and snapshot == 1
+    is_parity = name.startswith("parity_") or name in ("framework_speed", "run_speed")
+    without_rows = ("check_totals", "compare", "sudden_drops", "partial_snapshots")
+    is_empty = name in without_rows or is_parity or has_no_dates
+    assert bool(rows) != is_empty
     for row in rows:
         if "numerator" in row:
             assert 0 <= row["numerator"] <= row["denominator"]
 
 
-def supported(model):
-    return frozenset(name for name, tag in TAGS.items() if tag in (model["tags"] or ()))
+def find_frameworks(model):
+    return frozenset(name for name, tag in TAG_BY_FRAMEWORK.items() if tag in (model["tags"] or ()))
 
 
-def test_concentration_is_recounted(store, new):
-    owned = Counter(
+def test_concentration_is_recounted(store, new_models):
+    models_by_author = Counter(
         name.split("/")[0] if "/" in name else "(none)"
-        for name, model in new.items()
-        if supported(model) == {"pytorch"}
+        for name, model in new_models.items()
+        if find_frameworks(model) == {"pytorch"}
     )
-    expected = sorted(owned.items(), key=lambda item: (-item[1], item[0]))[:20]
-    rows = ask(store, "concentration")
+    expected = sorted(models_by_author.items(), key=lambda item: (-item[1], item[0]))[:20]
+    rows = run_query(store, "concentration")
     assert [(row["author"], row["numerator"]) for row in rows] == expected
-    assert {row["denominator"] for row in rows} == {owned.total()}
-    assert rows[-1]["cumulative_share"] == round(sum(n for _, n in expected) / owned.total(), 9)
+    assert {row["denominator"] for row in rows} == {models_by_author.total()}
+    assert rows[-1]["cumulative_share"] == round(
+        sum(n for _, n in expected) / models_by_author.total(), 9
+    )
 
 
-def framework_set(models, name):
+def describe_frameworks(models, name):
     if name not in models:
         return "(not in snapshot)"
-    return " + ".join(sorted(supported(models[name]))) or "none"
+    return " + ".join(sorted(find_frameworks(models[name]))) or "none"
 
 
-def test_transitions_are_recounted(store, old, new):
+def test_transitions_are_recounted(store, old_models, new_models):
     expected = Counter(
-        (framework_set(old, name), framework_set(new, name)) for name in old.keys() | new.keys()
+        (describe_frameworks(old_models, name), describe_frameworks(new_models, name))
+        for name in old_models.keys() | new_models.keys()
     )
-    rows = ask(store, "transitions", earlier=1, later=2)
+    rows = run_query(store, "transitions", earlier=1, later=2)
     assert {(row["before"], row["after"]): row["models"] for row in rows} == expected
     assert expected["pytorch", "pytorch"] > 0
-    for row in rows:  # the ends of the flows: models that were there before
-        present = [pair for pair in expected if pair[0] != "(not in snapshot)"]
-        before = sum(expected[pair] for pair in present if pair[0] == row["before"])
-        after = sum(expected[pair] for pair in present if pair[1] == row["after"])
-        added = row["before"] == "(not in snapshot)"
-        assert (row["before_total"], row["after_total"]) == (
-            (None, None) if added else (before, after)
+    for row in rows:  # the totals of the flow chart, of models in the earlier snapshot
+        earlier_changes = [change for change in expected if change[0] != "(not in snapshot)"]
+        before_total = sum(
+            expected[change] for change in earlier_changes if change[0] == row["before"]
         )
-    same = ask(store, "transitions", earlier=1, later=1)
-    assert {(row["before"], row["after"]) for row in same} == {
-        (framework_set(old, name),) * 2 for name in old
+        after_total = sum(
+            expected[change] for change in earlier_changes if change[1] == row["after"]
+        )
+        is_added = row["before"] == "(not in snapshot)"
+        assert (row["before_total"], row["after_total"]) == (
+            (None, None) if is_added else (before_total, after_total)
+        )
+    unchanged_rows = run_query(store, "transitions", earlier=1, later=1)
+    assert {(row["before"], row["after"]) for row in unchanged_rows} == {
+        (describe_frameworks(old_models, name),) * 2 for name in old_models
     }
-    assert sum(row["models"] for row in same) == len(old)
+    assert sum(row["models"] for row in unchanged_rows) == len(old_models)
 
 
-def test_adoption_is_recounted(store, new):
-    rows = ask(store, "formats", per="month")
-    dated = [
+def test_adoption_is_recounted(store, new_models):
+    rows = run_query(store, "formats", per="month")
+    tags_by_month = [
         (model["createdAt"][:7], model["tags"])
-        for model in new.values()
+        for model in new_models.values()
         if not model["createdAt"].startswith("2022-03-02T23:29")
     ]
-    months = Counter(month for month, _ in dated)
+    months = Counter(month for month, _ in tags_by_month)
     for tag, framework in (("pytorch", "pytorch"), ("safetensors",) * 2, ("gguf", "gguf")):
-        carrying = Counter(month for month, tags in dated if tag in tags)
-        found = {
+        tagged_counts = Counter(month for month, tags in tags_by_month if tag in tags)
+        counts = {
             row["period"]: (row["numerator"], row["denominator"])
             for row in rows
             if row["framework"] == framework
         }
-        assert found == {month: (carrying[month], n) for month, n in months.items()}
+        assert counts == {month: (tagged_counts[month], count) for month, count in months.items()}
 
 
-def test_transitions_by_library_are_recounted(store, old, new):
-    def library(name):
-        return (new.get(name) or old[name]).get("library_name") or "(none)"
+def test_transitions_by_library_are_recounted(store, old_models, new_models):
+    def get_library(name):
+        return (new_models.get(name) or old_models[name]).get("library_name") or "(none)"
 
     expected = Counter(
-        (library(name), framework_set(old, name), framework_set(new, name))
-        for name in old.keys() | new.keys()
+        (
+            get_library(name),
+            describe_frameworks(old_models, name),
+            describe_frameworks(new_models, name),
+        )
+        for name in old_models.keys() | new_models.keys()
     )
-    rows = ask(store, "transitions", earlier=1, later=2, by="library", top=5)
-    found = {(row["group"], row["before"], row["after"]): row["models"] for row in rows}
-    groups = {group for group, *_ in found} - {"(other)"}
+    rows = run_query(store, "transitions", earlier=1, later=2, by="library", top=5)
+    counts = {(row["group"], row["before"], row["after"]): row["models"] for row in rows}
+    groups = {group for group, *_ in counts} - {"(other)"}
     assert len(groups) == 5
     assert "transformers" in groups
-    assert {key: n for key, n in found.items() if key[0] in groups} == {
+    assert {key: n for key, n in counts.items() if key[0] in groups} == {
         key: n for key, n in expected.items() if key[0] in groups
     }
-    assert sum(found.values()) == expected.total()
+    assert sum(counts.values()) == expected.total()
 
 
 def test_contradicting_figures_are_found(store):
@@ -172,7 +185,7 @@ def test_contradicting_figures_are_found(store):
     check_totals(view, figures)
     for index in range(len(figures)):
         if figures[index].name == "available":
-            continue  # overlaps with the others
-        off = replace(figures[index], numerator=figures[index].numerator + 1)
+            continue  # overlaps with the other figures
+        wrong_figure = replace(figures[index], numerator=figures[index].numerator + 1)
         with pytest.raises(InconsistentError, match="do not add up"):
-            check_totals(view, [*figures[:index], off, *figures[index + 1 :]])
+            check_totals(view, [*figures[:index], wrong_figure, *figures[index + 1 :]])

@@ -2,30 +2,28 @@
 
 import gzip
 import json
-from datetime import UTC, datetime
 
 import pytest
+from dumps import ingest
 
 import hfscan
 from hfscan.frameworks import MASKS, taxonomy
-from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store, ingest_files
+from hfscan.store import Store
 
-DAY = datetime(2024, 7, 11, tzinfo=UTC)
 PYTORCH, TENSORFLOW = frozenset({"pytorch"}), frozenset({"tensorflow"})
 BERT = {"model_type": "bert", "architectures": ["BertForMaskedLM"]}
 
 
 def test_taxonomy_has_no_duplicates():
     known = taxonomy()
-    for placed in (
+    for names in (
         [name for framework in known.frameworks for name in framework.libraries]
-        + [name for names in known.neutral.values() for name in names],
+        + [name for group in known.neutral.values() for name in group],
         [tag for framework in known.frameworks for tag in framework.tags],
         [framework.bit for framework in known.frameworks],
         [framework.key for framework in known.frameworks],
     ):
-        assert len(placed) == len(set(placed))
+        assert len(names) == len(set(names))
     keys = {framework.key for framework in known.frameworks}
     assert {framework.parent for framework in known.frameworks if framework.parent} <= keys
     assert {key for rule in known.rules for key in rule.supports} <= keys | {"library"}
@@ -42,14 +40,14 @@ def test_taxonomy_has_no_duplicates():
             {"tags": ["tf"], "siblings": ["tf_model.h5"]},
             TENSORFLOW, TENSORFLOW | {"keras"}, TENSORFLOW | {"keras"},
         ),
-        # file names not known: nothing is said by weights
+        # unknown file names: weights are unknown
         ({"tags": ["pytorch"]}, PYTORCH, None, PYTORCH),
-        # a log is no model, and no framework's
+        # a log is evidence for TensorBoard only
         (
             {"tags": ["tensorboard"], "siblings": ["runs/events.out.tfevents.1.host"]},
             {"tensorboard"}, {"tensorboard"}, {"tensorboard"},
         ),
-        # the state of an optimizer is no model either
+        # the state of an optimizer is not weights
         ({"tags": [], "siblings": ["optimizer.pt", "training_args.bin"]}, set(), set(), set()),
         # safetensors belongs to the library that writes it; TensorFlow's classes read it
         (
@@ -124,9 +122,7 @@ def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
         )
 
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
-        ingest_files(
-            store, [shared_data / name], NewSnapshot("import", name, Scope(), DAY, DAY, None)
-        )
+        ingest(store, shared_data / name)
         rows = store.execute(f"SELECT id, {', '.join(MASKS)} FROM models_in(1)").fetchall()
     by_sql = {id_: tuple(map(keys, masks)) for id_, *masks in rows}
     with gzip.open(shared_data / name, "rt") as lines:

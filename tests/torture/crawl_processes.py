@@ -10,10 +10,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-# The real command with shorter waits. Each process is forked from one that has imported everything,
-# as imports take longer than a crawl. It stays a zombie until the next one starts, so that a late
-# kill cannot hit another process.
-CRAWLS = """
+# The command with shorter waits. Each process is forked from one that has imported all modules, as
+# imports take longer than a crawl. It stays a zombie until the next starts, so that a late kill
+# cannot hit another process.
+SERVER_SCRIPT = """
 import functools, json, os, sys
 import hfscan.hub.client as client
 client.RetryPolicy = functools.partial(
@@ -39,11 +39,11 @@ for line in sys.stdin:
 """
 
 
-class Crawls:
+class CrawlProcess:
     """Starts crawls, one at a time; `rival` starts others meanwhile. Use as a context manager."""
 
     def __init__(self) -> None:
-        self._rival: Crawls | None = None
+        self._rival: CrawlProcess | None = None
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -51,7 +51,7 @@ class Crawls:
         }
         environment |= {"HF_HOME": str(ROOT / "none"), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
         self._server = subprocess.Popen(
-            [sys.executable, "-c", CRAWLS],
+            [sys.executable, "-c", SERVER_SCRIPT],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -63,31 +63,31 @@ class Crawls:
         self._stdin, self._stdout = self._server.stdin, self._server.stdout
 
     def start(self, folder: Path, *arguments: str) -> None:
-        """Run `hfscan crawl` in a folder, in a process of its own."""
+        """Run `hfscan crawl` in a folder, in a separate process."""
         self._log = folder / f"stderr-{self._server.pid}"
         self._log.touch()  # a kill may come before the process has begun
         print(json.dumps([str(folder), self._log.name, arguments]), file=self._stdin)
         self._pid = int(self._stdout.readline())
 
-    def running(self, seconds: float) -> bool:
-        """Wait so long; return False as soon as the crawl has ended."""
+    def is_running(self, seconds: float) -> bool:
+        """Wait at most this long; return False as soon as the crawl has ended."""
         return not select.select([self._stdout], [], [], seconds)[0]
 
     def kill(self) -> None:
-        """kill -9, though the crawl may just have ended by itself."""
+        """Send kill -9; the crawl may have ended already."""
         os.kill(self._pid, signal.SIGKILL)
 
-    def ended(self) -> tuple[int, str]:
-        """Return exit code and stderr."""
+    def wait(self) -> tuple[int, str]:
+        """Wait for the end; return exit code and stderr."""
         return int(self._stdout.readline()), self._log.read_text()
 
     @property
-    def rival(self) -> "Crawls":
-        """What starts a second crawl at the same time."""
-        self._rival = self._rival or Crawls()
+    def rival(self) -> "CrawlProcess":
+        """Return the starter of a second crawl at the same time."""
+        self._rival = self._rival or CrawlProcess()
         return self._rival
 
-    def __enter__(self) -> "Crawls":
+    def __enter__(self) -> "CrawlProcess":
         return self
 
     def __exit__(self, *_: object) -> None:

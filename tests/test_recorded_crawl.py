@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
+from dumps import ingest
 from testhub import FakeHub, Population
 
 from hfscan.figures import FigureRequest, SnapshotView
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
-from hfscan.store import NewSnapshot, Store, ingest_files
+from hfscan.store import Store
 
 pytestmark = pytest.mark.slow
 COLUMNS = "* EXCLUDE (snapshot)"
@@ -17,22 +18,23 @@ COLUMNS = "* EXCLUDE (snapshot)"
 def test_crawl_equals_import_of_recorded_models(shared_data, tmp_path):
     dump, db = shared_data / "hub-2024-07.parquet", tmp_path / "h.duckdb"
     with FakeHub(Population.from_file(dump), quota=None) as hub:
-        crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, workers=1)
-        lists = [request for request in hub.requests if request.target.startswith("/api/models?")]
+        full_crawl = crawl(Scope(), endpoint=hub.url, token=None, db=db, workers=1)
+        list_requests = [
+            request for request in hub.requests if request.target.startswith("/api/models?")
+        ]
         year_2022 = Scope(
             since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC)
         )
-        cut = crawl(year_2022, endpoint=hub.url, token=None, db=db)
-    assert crawled.ingested.models == 760_000
-    assert cut.ingested.models == 102_190
-    assert cut.fetched.requests == 103
-    assert len(lists) == crawled.fetched.requests == 760 + 1  # an empty page proves the end
-    day = datetime(2024, 7, 11, tzinfo=UTC)
+        year_crawl = crawl(year_2022, endpoint=hub.url, token=None, db=db)
+    assert full_crawl.ingested.models == 760_000
+    assert year_crawl.ingested.models == 102_190
+    assert year_crawl.fetched.requests == 103
+    assert (
+        len(list_requests) == full_crawl.fetched.requests == 760 + 1
+    )  # an empty page proves the end
     with Store.open(db, write=True) as store:
-        imported = ingest_files(
-            store, [dump], NewSnapshot("import", dump.name, Scope(), day, day, None)
-        )
-        snapshots = (crawled.ingested.snapshot, imported.snapshot)
+        import_result = ingest(store, dump)
+        snapshots = (full_crawl.ingested.snapshot, import_result.snapshot)
         crawl_sql, import_sql = (
             f"SELECT {COLUMNS} FROM models_in({snapshot})" for snapshot in snapshots
         )
@@ -41,9 +43,9 @@ def test_crawl_equals_import_of_recorded_models(shared_data, tmp_path):
             f"{import_sql} EXCEPT {crawl_sql}",
         ):
             assert not store.execute(f"{difference} LIMIT 5").fetchall()
-        part = f"SELECT {COLUMNS} FROM models_in({cut.ingested.snapshot})"
+        year_sql = f"SELECT {COLUMNS} FROM models_in({year_crawl.ingested.snapshot})"
         expected = f"{crawl_sql} WHERE created_at < '2023-01-01'"
-        assert not store.execute(f"{part} EXCEPT {expected} LIMIT 5").fetchall()
+        assert not store.execute(f"{year_sql} EXCEPT {expected} LIMIT 5").fetchall()
         year = (datetime(2022, 1, 1), datetime(2023, 1, 1))
         view = SnapshotView.choose(store, year, snapshot=snapshots[0])
         figures = {
