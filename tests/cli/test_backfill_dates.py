@@ -66,7 +66,7 @@ def test_backfill_resumes_after_kill(crawl, hub) -> None:
     hub.latency = 0.002
     while True:
         process = crawl.start(command="backfill-dates")
-        stop_count = len(list_commit_requests(hub)) + rng.randrange(1, 40)
+        stop_count = len(list_commit_requests(hub)) + rng.randrange(1, 20)
         while len(list_commit_requests(hub)) < stop_count and process.poll() is None:
             time.sleep(0.001)
         if kills < 3 and process.poll() is None:
