@@ -29,34 +29,34 @@ from hfscan.scope import Scope
 from pathlib import Path
 begin()
 with hub.fetch(Scope(), endpoint=url, token=None, journal=Path(folder) / "j", resume=False,
-        workers=workers, saved_cursors=Path(folder) / "w") as harvest:
-    end(harvest.models)
-    if harvest.saved_cursors:
-        harvest.saved_cursors.save(Path(folder) / "w")
+        workers=workers, saved_cursors=Path(folder) / "w") as result:
+    end(result.models)
+    if result.saved_cursors:
+        result.saved_cursors.save(Path(folder) / "w")
 """
 LIST_MODELS = """
 from huggingface_hub import HfApi
 begin()
 end(sum(1 for _ in HfApi(endpoint=url).list_models(full=True, sort="created_at")))
 """
-COPY = """
+COPY_FUNCTION = """
 import http.client, re
 from urllib.parse import urlsplit
-def bodies(url, address):
+def fetch_pages(url, target):
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port)
-    while address:
-        connection.request("GET", address, headers={"Accept-Encoding": "gzip"})
-        answer = connection.getresponse()
-        yield answer.read()
-        link = re.search("<http://[^/]+([^>]+)>", answer.headers["link"] or "")
-        address = link and link[1]
+    while target:
+        connection.request("GET", target, headers={"Accept-Encoding": "gzip"})
+        response = connection.getresponse()
+        yield response.read()
+        link = re.search("<http://[^/]+([^>]+)>", response.headers["link"] or "")
+        target = link and link[1]
 """
-BYTES = (
-    COPY
+COPY_PAGES = (
+    COPY_FUNCTION
     + """
 begin()
-end(1000 * sum(1 for _ in bodies(url, first)))
+end(1000 * sum(1 for _ in fetch_pages(url, first)))
 """
 )
 UNPACK = """
@@ -75,12 +75,12 @@ from hfscan.store import NewSnapshot, Store, ingest_files
 from pathlib import Path
 import tempfile
 pages, now = sorted(Path(folder).glob("j/*/*.gz")), datetime.now(UTC)
-with tempfile.TemporaryDirectory() as made, Store.open(Path(made) / "db", write=True) as store:
+with tempfile.TemporaryDirectory() as name, Store.open(Path(name) / "db", write=True) as store:
     begin()
-    done = ingest_files(store, pages, NewSnapshot("crawl", url, Scope(), now, now, True))
-    end(done.models)
+    result = ingest_files(store, pages, NewSnapshot("crawl", url, Scope(), now, now, True))
+    end(result.models)
 """
-READ = """
+READ_PAGES = """
 def read(pages):
     return "read_json(%s, format='array', columns={%s})" % (list(map(str, pages)), ", ".join(
         f"{name}: '{kind}'" for name, kind in {
@@ -91,7 +91,7 @@ def read(pages):
         }.items()))
 """
 SCAN = (
-    READ
+    READ_PAGES
     + """
 import duckdb
 from pathlib import Path
@@ -106,28 +106,28 @@ with duckdb.connect() as connection:
 )
 CRAWL = "from hfscan.cli import main; import sys; sys.argv = ['hfscan', 'crawl', '--no-resume', \
 '--endpoint', url, '--db', folder + '/db']; main()"
-PLAIN = """
+PLAIN_SCRIPT = """
 import duckdb, pyarrow
 from huggingface_hub import HfApi
 models = pyarrow.Table.from_pylist([
     {
-        "id": one.id, "author": one.author, "created_at": one.created_at, "sha": one.sha,
-        "last_modified": one.last_modified, "downloads": one.downloads, "likes": one.likes,
-        "gated": str(one.gated), "tags": one.tags, "library_name": one.library_name,
-        "pipeline_tag": one.pipeline_tag, "files": [file.rfilename for file in one.siblings],
+        "id": model.id, "author": model.author, "created_at": model.created_at, "sha": model.sha,
+        "last_modified": model.last_modified, "downloads": model.downloads, "likes": model.likes,
+        "gated": str(model.gated), "tags": model.tags, "library_name": model.library_name,
+        "pipeline_tag": model.pipeline_tag, "files": [file.rfilename for file in model.siblings],
     }
-    for one in HfApi(endpoint=url).list_models(full=True, sort="created_at")
+    for model in HfApi(endpoint=url).list_models(full=True, sort="created_at")
 ])
 duckdb.connect(folder + "/plain").execute("CREATE OR REPLACE TABLE models AS FROM models")
 """
-LEAST = (
-    COPY
-    + READ
+MINIMAL = (
+    COPY_FUNCTION
+    + READ_PAGES
     + """
 import duckdb
 from pathlib import Path
 pages = []
-for body in bodies(url, first):
+for body in fetch_pages(url, first):
     pages.append(Path(folder) / f"{len(pages)}.json.gz")
     pages[-1].write_bytes(body)
 duckdb.connect(folder + "/least").execute(f"CREATE OR REPLACE TABLE models AS FROM {read(pages)}")
@@ -163,8 +163,12 @@ class Bench:
     def run(self, script: str, workers: int | None = 1) -> dict[str, float]:
         """Run a client; return its results, and the seconds and MB of its process."""
         arguments = json.dumps([self.url, str(self.folder), self.first, workers])
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HFSCAN_"))}
-        began = time.perf_counter()
+        env = {
+            name: values
+            for name, values in os.environ.items()
+            if not name.startswith(("HF_", "HFSCAN_"))
+        }
+        start_time = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - own command
             [sys.executable, "-c", CLOCK + script, arguments],
             stdout=subprocess.PIPE, text=True,
@@ -177,7 +181,7 @@ class Bench:
         if process.returncode:
             sys.exit(f"A client failed with {process.returncode}.")
         usage_values = {
-            "process_wall": time.perf_counter() - began,
+            "process_wall": time.perf_counter() - start_time,
             "process_cpu": usage.ru_utime + usage.ru_stime,
             "rss": usage.ru_maxrss / (1 << 10),
         }
@@ -189,7 +193,7 @@ class Bench:
 
 
 @contextmanager
-def serving(population: list[str], latency: float = 0.0) -> Iterator[Bench]:
+def start_bench(population: list[str], latency: float = 0.0) -> Iterator[Bench]:
     """Yield a bench in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(population, Path(folder), latency)
@@ -199,13 +203,13 @@ def serving(population: list[str], latency: float = 0.0) -> Iterator[Bench]:
             bench.close()
 
 
-def rounds(number: int, **clients: Callable[[], dict[str, float]]) -> dict[str, dict[str, Any]]:
+def run_rounds(count: int, **clients: Callable[[], dict[str, float]]) -> dict[str, dict[str, Any]]:
     """Run the clients in turn, after one warm-up; return the median of each value."""
     results: dict[str, list[dict[str, float]]] = {name: [] for name in clients}
-    for turn in range(number + 1):
+    for round_number in range(count + 1):
         for name, client in clients.items():
             result = client()
-            if turn:
+            if round_number:
                 results[name].append(result)
     return {
         name: {key: statistics.median(run[key] for run in runs) for key in runs[0]} | {"runs": runs}
@@ -213,70 +217,71 @@ def rounds(number: int, **clients: Callable[[], dict[str, float]]) -> dict[str, 
     }
 
 
-def ratio(client: dict[str, Any], other: dict[str, Any], key: str) -> float:
+def compute_ratio(client: dict[str, Any], other: dict[str, Any], key: str) -> float:
     """Return the median of `client` / `other` over the rounds."""
     pairs = zip(client["runs"], other["runs"], strict=True)
-    return statistics.median(a[key] / b[key] for a, b in pairs)
+    return statistics.median(run_a[key] / run_b[key] for run_a, run_b in pairs)
 
 
-def speed(client: dict[str, Any], key: str = "wall") -> str:
+def format_speed(client: dict[str, Any], key: str = "wall") -> str:
     return f"{client['models'] / client[key]:,.0f} models/s"
 
 
-def show(label: str, measured: str, target: str, met: bool | None, limit: str = "") -> None:
-    verdict = "" if met is None else "met" if met else "missed"
+def print_row(label: str, measured: str, target: str, is_met: bool | None, limit: str = "") -> None:
+    verdict = "" if is_met is None else "met" if is_met else "missed"
     print(f"| {label} | {measured} | {target} | {verdict} | {limit} |", flush=True)
 
 
-def at_no_latency(population: list[str], number: int) -> None:
+def measure_without_latency(population: list[str], number: int) -> None:
     """Measure fetching, ingest and a full crawl without latency."""
-    with serving(population) as bench:
-        runs = rounds(
+    with start_bench(population) as bench:
+        runs = run_rounds(
             number,
             fetch=lambda: bench.run(FETCH),
             unpacked=lambda: bench.run(UNPACK),  # pages written by fetch
             eight=lambda: bench.run(FETCH, 8),
             listed=lambda: bench.run(LIST_MODELS),
-            copied=lambda: bench.run(BYTES),
+            copied=lambda: bench.run(COPY_PAGES),
         )
         copy = (
-            f"bare copy of the bytes: {speed(runs['copied'])}; decompressing only: "
-            f"{speed(runs['unpacked'])}"
+            f"bare copy of the bytes: {format_speed(runs['copied'])}; decompressing only: "
+            f"{format_speed(runs['unpacked'])}"
         )
         for name, workers in (("fetch", "one worker"), ("eight", "eight workers")):
-            times = ratio(runs["listed"], runs[name], "wall")
-            cpu = ratio(runs["listed"], runs[name], "cpu")
+            times = compute_ratio(runs["listed"], runs[name], "wall")
+            cpu = compute_ratio(runs["listed"], runs[name], "cpu")
             label = f"fetch to journal, {workers}, 0 ms per page"
-            show(label, f"{speed(runs[name])}, {times:.1f} x list_models "
-                 f"({speed(runs['listed'])}); {cpu:.1f} x in CPU time "
-                 f"({speed(runs[name], 'cpu')} of CPU, "
-                 f"{speed(runs['listed'], 'cpu')})", ">= 50 x", times >= 50, copy)  # fmt: skip
+            print_row(label, f"{format_speed(runs[name])}, {times:.1f} x list_models "
+                 f"({format_speed(runs['listed'])}); {cpu:.1f} x in CPU time "
+                 f"({format_speed(runs[name], 'cpu')} of CPU, "
+                 f"{format_speed(runs['listed'], 'cpu')})",
+                 ">= 50 x", times >= 50, copy)  # fmt: skip
         bench.run(FETCH)
-        runs = rounds(number, ingest=lambda: bench.run(INGEST), scan=lambda: bench.run(SCAN))
-        million = {k: v["cpu"] / v["models"] * 1e6 for k, v in runs.items()}
-        show("ingest", f"{million['ingest']:.1f} CPU-s per million models", "<= 20",
+        runs = run_rounds(number, ingest=lambda: bench.run(INGEST), scan=lambda: bench.run(SCAN))
+        million = {name: values["cpu"] / values["models"] * 1e6 for name, values in runs.items()}
+        print_row("ingest", f"{million['ingest']:.1f} CPU-s per million models", "<= 20",
              million["ingest"] <= 20, f"bare read_json: {million['scan']:.1f}")  # fmt: skip
-        runs = rounds(
+        runs = run_rounds(
             number,
             crawl=lambda: bench.run(CRAWL),
-            plain=lambda: bench.run(PLAIN),
-            least=lambda: bench.run(LEAST),
+            plain=lambda: bench.run(PLAIN_SCRIPT),
+            least=lambda: bench.run(MINIMAL),
         )
         for key, label, target in (("wall", "wall time", 8), ("cpu", "CPU time", 6)):
-            times = ratio(runs["plain"], runs["crawl"], f"process_{key}")
-            least = ratio(runs["plain"], runs["least"], f"process_{key}")
+            times = compute_ratio(runs["plain"], runs["crawl"], f"process_{key}")
+            minimal = compute_ratio(runs["plain"], runs["least"], f"process_{key}")
             seconds = {name: f"{client[f'process_{key}']:.1f} s" for name, client in runs.items()}
-            show(f"crawl to query-ready, {label}",
+            print_row(f"crawl to query-ready, {label}",
                  f"1/{times:.1f} of a plain script's: {seconds['crawl']} of {seconds['plain']}",
                  f"<= 1/{target}", times >= target,
-                 f"bytes copied and read_json alone: 1/{least:.1f}, "
+                 f"bytes copied and read_json alone: 1/{minimal:.1f}, "
                  f"{seconds['least']}")  # fmt: skip
 
 
-def at_a_second(pages: int, number: int) -> None:
+def measure_slow_hub(pages: int, number: int) -> None:
     """Measure the gain of several workers at one second per page."""
-    with serving(["--models", str(pages * 1_000)], latency=1.0) as bench:
-        runs = rounds(
+    with start_bench(["--models", str(pages * 1_000)], latency=1.0) as bench:
+        runs = run_rounds(
             number,
             two=lambda: bench.run(FETCH, 2),
             eight=lambda: bench.run(FETCH, 8),
@@ -285,21 +290,21 @@ def at_a_second(pages: int, number: int) -> None:
         for name, label, at_once, target in (
             ("two", "two workers", 2, 2.2), ("eight", "eight workers", 8, 8.0),
         ):  # fmt: skip
-            times = ratio(runs["listed"], runs[name], "wall")
-            show(f"{label}, 1 s per page, {pages} pages", f"{times:.1f} x list_models",
+            times = compute_ratio(runs["listed"], runs[name], "wall")
+            print_row(f"{label}, 1 s per page, {pages} pages", f"{times:.1f} x list_models",
                  f">= {target:g} x", times >= target,
                  f"{runs[name]['wall']:.1f} s against {runs['listed']['wall']:.1f} s; "
                  f"waiting alone: {runs['listed']['wall'] / (pages / at_once):.2f} x")  # fmt: skip
 
 
-def memory(large: int) -> None:
+def measure_memory(large: int) -> None:
     """Measure the peak memory of a crawl of `large` models and of a tenth of them."""
     results = {}
     for models in (large // 10, large):
-        with serving(["--models", str(models)]) as bench:
+        with start_bench(["--models", str(models)]) as bench:
             results[models] = bench.run(CRAWL)
         usage = results[models]
-        show(f"memory of a crawl of {models:,} models", f"{usage['rss']:,.0f} MB at most",
+        print_row(f"memory of a crawl of {models:,} models", f"{usage['rss']:,.0f} MB at most",
              "<= 400 MB", usage["rss"] <= 400,
              f"{usage['process_wall']:.0f} s, {usage['process_cpu']:.0f} CPU-s")  # fmt: skip
 
@@ -320,11 +325,11 @@ def main() -> None:
         population = ["--from", arguments.dump]
     print(f"Load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at the start.\n")
     print("| what | measured | target | | beside |\n| --- | --- | --- | --- | --- |")
-    at_no_latency(population, arguments.rounds)
+    measure_without_latency(population, arguments.rounds)
     if arguments.pages:
-        at_a_second(arguments.pages, arguments.rounds)
+        measure_slow_hub(arguments.pages, arguments.rounds)
     if arguments.large:
-        memory(arguments.large)
+        measure_memory(arguments.large)
     print(f"\nLoad {os.getloadavg()[0]:.1f} at the end.")
 
 

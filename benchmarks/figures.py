@@ -50,20 +50,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        _queries(Path(name), args.dump, args.models, args.rounds)
-        _report(Path(name), args.dump, args.dates, args.rounds)
+        _measure_queries(Path(name), args.dump, args.models, args.rounds)
+        _measure_report(Path(name), args.dump, args.dates, args.rounds)
 
 
-def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
-    many = folder / "many.parquet"
+def _measure_queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
+    copies = folder / "many.parquet"
     with duckdb.connect() as connection:
         (n,) = connection.execute(f"SELECT count(*) FROM '{dump}'").fetchone() or (0,)
         connection.execute(
             f"COPY (SELECT d.* REPLACE (d.id || '-' || copy AS id, d._id || copy AS _id) "
             f"FROM range({-(-models // n)}) AS copies(copy), '{dump}' AS d LIMIT {models}) "
-            f"TO '{many}'"
+            f"TO '{copies}'"
         )
-    database = _imported(folder / "many.duckdb", many)
+    database = _import_dump(folder / "many.duckdb", copies)
     with Store.open(database) as store:
         view = SnapshotView.choose(store, None)
         view.bind_census()
@@ -72,15 +72,15 @@ def _queries(folder: Path, dump: Path, models: int, rounds: int) -> None:
         calls: dict[str, Callable[[], object]] = {scan: lambda: store.execute(sql).fetchall()}
         for label, (query, parameters) in QUERIES.items():
             calls[label] = partial(load(query).run, store, parameters)
-        seconds = _time_in_turns(calls, rounds, _cpu)
+        seconds = _time_in_turns(calls, rounds, _read_cpu_seconds)
     print(f"Queries over {models:,} models (ms of all processors; ratio to the bare scan)")
     for label, times in seconds.items():
         ratio = median(time / base for time, base in zip(times, seconds[scan], strict=True))
         print(f"  {label:26} {1e3 * median(times):8.1f} ms  {ratio:5.2f} x")
 
 
-def _report(folder: Path, dump: Path, dates: Path | None, rounds: int) -> None:
-    database = _imported(folder / "hfscan.duckdb", dump)
+def _measure_report(folder: Path, dump: Path, dates: Path | None, rounds: int) -> None:
+    database = _import_dump(folder / "hfscan.duckdb", dump)
     plain = folder / "plain.duckdb"
     with duckdb.connect(plain) as connection:
         connection.execute(
@@ -102,11 +102,11 @@ def _report(folder: Path, dump: Path, dates: Path | None, rounds: int) -> None:
         "plain script over lists": lambda: _run_json(script),
         "hfscan report --year 2022": lambda: _run_json([*report, f"--db={database}"]),
     }
-    expected, found = (call() for call in calls.values())
-    _check_equal(expected, found)
+    expected, report_document = (call() for call in calls.values())
+    _check_equal(expected, report_document)
     figures = sum(len(expected[part]) for part in ("figures", "variants"))
     print(f"A report as a process: {figures} figures and {len(expected['tables'])} tables, equal")
-    for clock, unit in ((time.perf_counter, "s"), (_cpu, "s of all processors")):
+    for clock, unit in ((time.perf_counter, "s"), (_read_cpu_seconds, "s of all processors")):
         base, hfscan = _time_in_turns(calls, rounds, clock).values()
         for label, times in zip(calls, (base, hfscan), strict=True):
             print(f"  {label:26} {median(times):8.2f} {unit}, {min(times):.2f} to {max(times):.2f}")
@@ -123,7 +123,7 @@ def _run_json(command: list[str]) -> dict[str, Any]:
 _KEYS = ("definition", "frameworks", "population", "cutoff", "weight", "by", "group", "name")
 
 
-def _check_equal(expected: dict[str, Any], found: dict[str, Any]) -> None:
+def _check_equal(expected: dict[str, Any], report_document: dict[str, Any]) -> None:
     """Raise AssertionError unless the report and the script give the same numbers."""
     for part in ("figures", "variants"):
         script, report = (
@@ -132,12 +132,12 @@ def _check_equal(expected: dict[str, Any], found: dict[str, Any]) -> None:
                 / (row["denominator"] or 1)
                 for row in document[part]
             }
-            for document in (expected, found)
+            for document in (expected, report_document)
         )
         assert script == report, (
             f"{part} differ: {[key for key in report if script.get(key) != report[key]]}"
         )
-    for table in found["tables"]:
+    for table in report_document["tables"]:
         rows = expected["tables"][table["name"]]
         assert len(rows) == len(table["rows"]), f"{table['name']} differs"
         for row, other in zip(rows, table["rows"], strict=True):
@@ -159,12 +159,12 @@ def _time_in_turns(
     return seconds
 
 
-def _cpu() -> float:
+def _read_cpu_seconds() -> float:
     used = os.times()
     return time.process_time() + used.children_user + used.children_system
 
 
-def _imported(database: Path, dump: Path) -> Path:
+def _import_dump(database: Path, dump: Path) -> Path:
     now = datetime.now(UTC)
     with Store.open(database, write=True) as store:
         ingest_files(store, [dump], NewSnapshot("import", dump.name, Scope(), now, now, None))

@@ -116,64 +116,68 @@ def _measure_days(
 ) -> tuple[int, list[dict[str, float]]]:
     days = []
     with Store.open(db, write=True) as store:
-        timed = _Timed(history.insert_intervals)
-        history.insert_intervals = timed  # type: ignore[assignment]
-        for number, dump in enumerate(_simulated(folder, models, count)):
-            at = _START + timedelta(days=number)
-            began = _cpu()
-            ingest_files(store, [dump], NewSnapshot("import", dump.name, Scope(), at, at, True))
-            ingest = _cpu() - began
-            began = _cpu()
+        timer = _Timer(history.insert_intervals)
+        history.insert_intervals = timer  # type: ignore[assignment]
+        for number, dump in enumerate(_simulate_days(folder, models, count)):
+            observed_at = _START + timedelta(days=number)
+            start = _read_cpu_seconds()
+            ingest_files(
+                store,
+                [dump],
+                NewSnapshot("import", dump.name, Scope(), observed_at, observed_at, True),
+            )
+            ingest = _read_cpu_seconds() - start
+            start = _read_cpu_seconds()
             store.execute("CHECKPOINT")
-            checkpoint = _cpu() - began
+            checkpoint = _read_cpu_seconds() - start
             days.append(
                 {
-                    "used": _used(store),
+                    "used": _count_used_bytes(store),
                     "file": db.stat().st_size,
                     "ingest": ingest + checkpoint,
-                    "apply": timed.seconds + checkpoint,
+                    "apply": timer.seconds + checkpoint,
                 }
             )
             print(f"day {number}: {days[-1]}", file=sys.stderr)
-        history.insert_intervals = timed.function
+        history.insert_intervals = timer.function
     copy = folder / "copy.parquet"
     with Store.open(db) as store:
         store.execute(
             f"COPY (FROM models_in({count + 1}) ORDER BY key) TO '{copy}' (COMPRESSION zstd)"
         )
     added = [
-        day | {"used": day["used"] - before["used"]} for before, day in itertools.pairwise(days)
+        day | {"used": day["used"] - previous["used"]} for previous, day in itertools.pairwise(days)
     ]
     return copy.stat().st_size, added
 
 
-class _Timed:
+class _Timer:
     def __init__(self, function) -> None:
         self.function, self.seconds = function, 0.0
 
     def __call__(self, *arguments: object) -> None:
-        began = _cpu()
+        start = _read_cpu_seconds()
         self.function(*arguments)
-        self.seconds = _cpu() - began
+        self.seconds = _read_cpu_seconds() - start
 
 
-def _simulated(folder: Path, models: int, count: int) -> Iterator[Path]:
+def _simulate_days(folder: Path, models: int, count: int) -> Iterator[Path]:
     """Yield the dump of each day, starting with the unchanged Hub."""
     with duckdb.connect(folder / "hub.duckdb") as hub:
         hub.execute("SELECT setseed(0.5)")
         hub.execute("CREATE TEMP MACRO chance(i, n) AS (hash(i) % n)::BIGINT")
         hub.execute("SET threads = 1")  # makes random() reproducible
         hub.execute(_HUB, {"from": 0, "to": models})
-        known = models
+        total = models
         for day in range(count + 1):
             if day:
                 new = round(models * 0.003)
                 _change(hub)
                 hub.execute(
                     _HUB.replace("CREATE TABLE hub AS", "INSERT INTO hub"),
-                    {"from": known, "to": known + new},
+                    {"from": total, "to": total + new},
                 )
-                known += new
+                total += new
             dump = folder / f"day-{day}.parquet"
             hub.execute(f"COPY (SELECT * EXCLUDE (n) FROM hub) TO '{dump}'")
             yield dump
@@ -206,12 +210,12 @@ def _change(hub: duckdb.DuckDBPyConnection) -> None:
 
 def _measure_reports(db: Path, days: int) -> tuple[float, float]:
     """Return the median CPU seconds of a current report and of one as of the middle day."""
-    middle = _START + timedelta(days=days // 2)
-    spent: dict[bool, list[float]] = {False: [], True: []}
+    middle_day = _START + timedelta(days=days // 2)
+    seconds_by_age: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(_ROUNDS):
-        for earlier, measured in spent.items():
-            as_of = ["--as-of", f"{middle:%Y-%m-%d}"] if earlier else []
-            began = _cpu(resource.RUSAGE_CHILDREN)
+        for earlier, seconds in seconds_by_age.items():
+            as_of = ["--as-of", f"{middle_day:%Y-%m-%d}"] if earlier else []
+            start = _read_cpu_seconds(resource.RUSAGE_CHILDREN)
             command = [sys.executable, "-m", "hfscan", "report", "--db", str(db), "--format=json"]
             subprocess.run(  # noqa: S603 - our own command
                 [*command, *as_of],
@@ -219,19 +223,19 @@ def _measure_reports(db: Path, days: int) -> tuple[float, float]:
                 stdout=subprocess.DEVNULL,
                 env=os.environ | {"NO_COLOR": "1"},
             )
-            measured.append(_cpu(resource.RUSAGE_CHILDREN) - began)
-    return statistics.median(spent[False]), statistics.median(spent[True])
+            seconds.append(_read_cpu_seconds(resource.RUSAGE_CHILDREN) - start)
+    return statistics.median(seconds_by_age[False]), statistics.median(seconds_by_age[True])
 
 
-def _used(store: Store) -> int:
+def _count_used_bytes(store: Store) -> int:
     row = store.execute("SELECT block_size * used_blocks FROM pragma_database_size()").fetchone()
     assert row is not None
     return int(row[0])
 
 
-def _cpu(of: int = resource.RUSAGE_SELF) -> float:
-    used = resource.getrusage(of)
-    return used.ru_utime + used.ru_stime
+def _read_cpu_seconds(who: int = resource.RUSAGE_SELF) -> float:
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

@@ -27,25 +27,25 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path)
     files = parser.parse_args().files
     with tempfile.TemporaryDirectory() as name:
-        files = files or _pages(Path(name) / "pages")
+        files = files or _write_pages(Path(name) / "pages")
         now = datetime.now(UTC)
         with Store.open(Path(name) / "h.duckdb", write=True) as store:
-            began = _cpu()
+            start = _read_cpu_seconds()
             models = ingest_files(
                 store, files, NewSnapshot("import", "benchmark", Scope(), now, now, None)
             ).models
-            ingest = _cpu() - began
-            began = _cpu()
+            ingest = _read_cpu_seconds() - start
+            start = _read_cpu_seconds()
             store.execute(
                 "SELECT bit_xor(tag_mask), bit_xor(weights_mask), bit_xor(loadable_mask) "
                 f"FROM ({masks_sql('versions')})"
             ).fetchall()
-            masks = _cpu() - began
+            masks = _read_cpu_seconds() - start
     for label, seconds in (("ingest", ingest), ("of which masks", masks)):
         print(f"{label}: {seconds / models * 1e6:.1f} CPU-s per million, {models:,} models")
 
 
-def _pages(folder: Path) -> list[Path]:
+def _write_pages(folder: Path) -> list[Path]:
     folder.mkdir()
     population = Population.synthetic(_MODELS, seed=1)
     rows = [{key: row[key] for key in ("_id", "id", *FIELDS) if key in row} for row in population]
@@ -56,9 +56,9 @@ def _pages(folder: Path) -> list[Path]:
     return pages
 
 
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+def _read_cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

@@ -101,23 +101,23 @@ ENVIRONMENT = os.environ | {
 }
 
 
-def seconds(*command: str) -> np.ndarray:
+def time_command(*command: str) -> np.ndarray:
     """Run a command that must succeed; return its wall time and CPU time in seconds."""
-    before, start = _work(), time.perf_counter()
-    done = subprocess.run(  # noqa: S603 - own command
+    start_cpu, start = _read_cpu_seconds(), time.perf_counter()
+    process = subprocess.run(  # noqa: S603 - own command
         command, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        sys.exit(f"{command[:4]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return np.array([time.perf_counter() - start, _work() - before])
+    if process.returncode:
+        sys.exit(f"{command[:4]} failed:\n{process.stdout[-2000:]}{process.stderr[-2000:]}")
+    return np.array([time.perf_counter() - start, _read_cpu_seconds() - start_cpu])
 
 
-def _work() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _read_cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
-def models(into: Path, large: bool) -> list[Path]:
+def make_models(into: Path, large: bool) -> list[Path]:
     """Write a BERT and a GPT-2, each as safetensors, .bin and .h5."""
     with ParityRunner(Settings()) as runner:
         folders = make_demo(runner, into, "base" if large else "tiny")
@@ -133,7 +133,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        for folder in models(Path(scratch), arguments.large):
+        for folder in make_models(Path(scratch), arguments.large):
             if arguments.only not in {None, folder.name}:
                 continue
             parity = [sys.executable, "-m", "hfscan", "parity", str(folder)]
@@ -141,17 +141,17 @@ def main() -> None:
                 load = os.getloadavg()[0]
                 scripts = (PYTORCH, TENSORFLOW)
                 pytorch, tensorflow = (
-                    seconds(sys.executable, "-c", script, str(folder)) for script in scripts
+                    time_command(sys.executable, "-c", script, str(folder)) for script in scripts
                 )
-                only = seconds(*parity, "--no-measure")
-                timed = seconds(*parity)
-                ratio, work = only / (pytorch + tensorflow)
-                ratio_timed, work_timed = timed / (pytorch + tensorflow)
+                without_timing = time_command(*parity, "--no-measure")
+                with_timing = time_command(*parity)
+                ratio, work = without_timing / (pytorch + tensorflow)
+                ratio_timed, work_timed = with_timing / (pytorch + tensorflow)
                 rows.append(
                     {"model": folder.name, "pytorch_s": pytorch[0], "tensorflow_s": tensorflow[0],
-                     "parity_s": only[0], "parity_timed_s": timed[0], "ratio": ratio,
-                     "work": work, "ratio_timed": ratio_timed, "work_timed": work_timed,
-                     "load": load}
+                     "parity_s": without_timing[0], "parity_timed_s": with_timing[0],
+                     "ratio": ratio, "work": work, "ratio_timed": ratio_timed,
+                     "work_timed": work_timed, "load": load}
                 )  # fmt: skip
                 print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     summary = {}

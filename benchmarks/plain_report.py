@@ -11,16 +11,16 @@ from typing import Any
 
 import duckdb
 
-HERE = Path(__file__).parents[1] / "hfscan" / "frameworks"
+FOLDER = Path(__file__).parents[1] / "hfscan" / "frameworks"
 TAXONOMY, RULES, ARCHITECTURES = (
-    tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
+    tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     for name in ("taxonomy", "rules", "architectures")
 )
 FRAMEWORKS = {entry["key"]: entry for entry in TAXONOMY["framework"]}
-PAIR = ("pytorch", "tensorflow")
+DEFAULT_FRAMEWORKS = ("pytorch", "tensorflow")
 FRAMEWORK_SETS = {
-    PAIR: PAIR,
-    (*PAIR, "jax"): (*PAIR, "jax"),
+    DEFAULT_FRAMEWORKS: DEFAULT_FRAMEWORKS,
+    (*DEFAULT_FRAMEWORKS, "jax"): (*DEFAULT_FRAMEWORKS, "jax"),
     ("all",): tuple(
         key for key, entry in FRAMEWORKS.items()
         if entry["kind"] in ("framework", "runtime") and "parent" not in entry
@@ -43,40 +43,44 @@ GROUPS = {
 }
 
 
-def tag(key: str) -> str:
+def match_tag(key: str) -> str:
     """Return the SQL condition that a model has a tag of framework `key`."""
-    return has("tags", FRAMEWORKS[key].get("tags", ()))
+    return match_values("tags", FRAMEWORKS[key].get("tags", ()))
 
 
-def loadable(key: str) -> str:
+def match_loadable(key: str) -> str:
     """Return the SQL condition that a model can be loaded with framework `key`."""
     formats = [name for name, entry in FRAMEWORKS.items() if entry.get("parent") == key]
-    ways = [way for name in (key, *formats) for way in (tag(name), *by_rules(name))]
-    return f"({' OR '.join(ways)})"
+    conditions = [
+        condition
+        for name in (key, *formats)
+        for condition in (match_tag(name), *list_rule_conditions(name))
+    ]
+    return f"({' OR '.join(conditions)})"
 
 
-def by_rules(key: str) -> list[str]:
+def list_rule_conditions(key: str) -> list[str]:
     """Return the SQL conditions of the `loadable` rules for `key`, without file names."""
-    ways = []
+    conditions = []
     for rule in RULES["rule"]:
         library = rule["supports"] == ["library"]
         if "loadable" not in rule["definitions"] or "files" in rule:
             continue
         if not (FRAMEWORKS[key]["kind"] == "framework" if library else key in rule["supports"]):
             continue
-        parts = [f"({' OR '.join(tag(name) for name in rule['formats'])})"]
+        parts = [f"({' OR '.join(match_tag(name) for name in rule['formats'])})"]
         if library:
-            parts.append(has("libraries", FRAMEWORKS[key].get("libraries", ())))
+            parts.append(match_values("libraries", FRAMEWORKS[key].get("libraries", ())))
         if "libraries" in rule:
-            parts.append(has("libraries", rule["libraries"]))
+            parts.append(match_values("libraries", rule["libraries"]))
         if "tags" in rule:
-            parts.append(has("words", expand(rule["tags"])))
+            parts.append(match_values("words", expand(rule["tags"])))
         if "unless_tags" in rule:
-            parts.append(f"NOT {has('words', expand(rule['unless_tags']))}")
+            parts.append(f"NOT {match_values('words', expand(rule['unless_tags']))}")
         if "architecture" in rule:
-            parts.append(has("tags", ARCHITECTURES[rule["architecture"]]["model_types"]))
-        ways.append(f"({' AND '.join(parts)})")
-    return ways
+            parts.append(match_values("tags", ARCHITECTURES[rule["architecture"]]["model_types"]))
+        conditions.append(f"({' AND '.join(parts)})")
+    return conditions
 
 
 def expand(words: list[str]) -> list[str]:
@@ -85,21 +89,21 @@ def expand(words: list[str]) -> list[str]:
     return [member for word in words for member in groups.get(word, [word])]
 
 
-def has(column: str, values: Any) -> str:
-    """Return the SQL condition that the list `column` contains one of `words`."""
+def match_values(column: str, values: Any) -> str:
+    """Return the SQL condition that the list `column` contains one of `values`."""
     if len(values) < 2:
         return f"list_contains({column}, '{values[0]}')" if values else "false"
     return f"list_has_any({column}, {list(values)})"
 
 
-DEFINITIONS = {"tag": tag, "loadable": loadable}
+DEFINITIONS = {"tag": match_tag, "loadable": match_loadable}
 
 
-def shares(
+def compute_shares(
     connection: duckdb.DuckDBPyConnection,
     where: str,
     *,
-    frameworks: tuple[str, ...] = PAIR,
+    frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS,
     definition: str = "tag",
     weight: str = "models",
     by: str | None = None,
@@ -113,11 +117,11 @@ def shares(
         ("shared", None): "supported > 1",
         ("none", None): "supported = 0",
     }
-    found = ", ".join(f'{DEFINITIONS[definition](name)} AS "{name}"' for name in names)
+    columns = ", ".join(f'{DEFINITIONS[definition](name)} AS "{name}"' for name in names)
     supported = " + ".join(f'"{name}"::INTEGER' for name in names)
     vote = ", 1 / count(*) OVER (PARTITION BY author) AS vote" if weight == "authors" else ""
     rows = connection.execute(
-        f"WITH found AS (SELECT *, {found}{vote} FROM ("
+        f"WITH found AS (SELECT *, {columns}{vote} FROM ("
         "SELECT *, if(library_name IS NULL, tags, [library_name]) AS libraries, "
         "list_append(tags, library_name) AS words, "
         f"coalesce(split_part(id, '/', -2), '') AS author FROM models WHERE {where})), "
@@ -134,9 +138,9 @@ def shares(
             "definition": definition, "frameworks": frameworks, "name": name,
             "framework": framework, "weight": weight, "by": by, "group": group,
             "numerator": round(n or 0, 6),
-            "denominator": round((everything if name == "none" else supporting) or 0, 6),
+            "denominator": round((total if name == "none" else supporting) or 0, 6),
         }
-        for group, everything, supporting, *numbers in rows
+        for group, total, supporting, *numbers in rows
         for (name, framework), n in zip(kinds, numbers, strict=True)
     ]  # fmt: skip
 
@@ -161,7 +165,7 @@ def cutoff(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     ]
     row = connection.execute(
         f"SELECT {', '.join(counts)} FROM (SELECT *, {AT_CUTOFF} AS at_cutoff, "
-        f"{tag('pytorch')} AS pytorch, {tag('tensorflow')} AS tensorflow "
+        f"{match_tag('pytorch')} AS pytorch, {match_tag('tensorflow')} AS tensorflow "
         f"FROM models LEFT JOIN dates USING (id) WHERE {CREATED})"
     ).fetchone()
     counted = iter(row or ())
@@ -175,20 +179,20 @@ def concentration(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]
     """Return the ten accounts with the most PyTorch-only models."""
     rows = connection.execute(
         "WITH found AS (SELECT coalesce(nullif(split_part(id, '/', -2), ''), '(none)') AS author, "
-        f"{tag('pytorch')} AS pytorch, {tag('tensorflow')} AS tensorflow "
+        f"{match_tag('pytorch')} AS pytorch, {match_tag('tensorflow')} AS tensorflow "
         f"FROM models WHERE {CUTOFFS['excluded']}) "
         "SELECT author, count(*) FILTER (pytorch AND NOT tensorflow) AS numerator, "
         "count(*) FILTER (pytorch OR tensorflow) AS supporting "
         "FROM found GROUP BY author ORDER BY numerator DESC, author"
     ).fetchall()
-    models, supporting = (sum(row[at] for row in rows) for at in (1, 2))
-    left, supporting_left, accounts = models, supporting, []
+    models, supporting = (sum(row[index] for row in rows) for index in (1, 2))
+    remaining, remaining_supporting, accounts = models, supporting, []
     for author, numerator, supported in rows[:10]:
-        left, supporting_left = left - numerator, supporting_left - supported
+        remaining, remaining_supporting = remaining - numerator, remaining_supporting - supported
         accounts.append(
             {
                 "author": author, "numerator": numerator, "denominator": models,
-                "numerator_without": left, "denominator_without": supporting_left,
+                "numerator_without": remaining, "denominator_without": remaining_supporting,
             }
         )  # fmt: skip
     return accounts
@@ -196,15 +200,15 @@ def concentration(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]
 
 def formats(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Return the number of models of the year with each tag."""
-    counts = {key: f"count(*) FILTER ({tag(key)})" for key in FRAMEWORKS}
-    *numbers, everything = (
+    counts = {key: f"count(*) FILTER ({match_tag(key)})" for key in FRAMEWORKS}
+    *numbers, total = (
         connection.execute(
             f"SELECT {', '.join(counts.values())}, count(*) FROM models WHERE {CUTOFFS['excluded']}"
         ).fetchone()
         or ()
     )
     return [
-        {"framework": key, "numerator": n, "denominator": everything}
+        {"framework": key, "numerator": n, "denominator": total}
         for key, n in zip(counts, numbers, strict=True)
         if n
     ]
@@ -214,25 +218,27 @@ def main() -> None:
     """Print the figures of the database in the first argument, as JSON."""
     connection = duckdb.connect(sys.argv[1], read_only=True)
 
-    def section(population: str, kind: str | None = None, **options: Any) -> list[dict[str, Any]]:
+    def get_section(
+        population: str, kind: str | None = None, **options: Any
+    ) -> list[dict[str, Any]]:
         where = EXISTING if population == "existing" else CUTOFFS[kind or "excluded"]
-        rows = shares(connection, where, **options)
+        rows = compute_shares(connection, where, **options)
         return [{**row, "population": population, "cutoff": kind} for row in rows]
 
     created = [
         row for weight in WEIGHTS for kind in CUTOFFS
-        for row in section("created", kind, weight=weight)
+        for row in get_section("created", kind, weight=weight)
     ]  # fmt: skip
-    grouped = [row for by in GROUPS if by for row in section("created", "excluded", by=by)]
+    grouped = [row for by in GROUPS if by for row in get_section("created", "excluded", by=by)]
     breakdowns = [
         row for definition in DEFINITIONS for frameworks in FRAMEWORK_SETS
-        for row in section("created", "excluded", definition=definition, frameworks=frameworks)
+        for row in get_section("created", "excluded", definition=definition, frameworks=frameworks)
     ]  # fmt: skip
     breakdowns += [
-        row for weight in WEIGHTS for row in section("created", "excluded", weight=weight)
+        row for weight in WEIGHTS for row in get_section("created", "excluded", weight=weight)
     ]
     document = {
-        "figures": created + section("existing") + grouped,
+        "figures": created + get_section("existing") + grouped,
         "variants": breakdowns,
         "tables": {table.__name__: table(connection) for table in (cutoff, concentration, formats)},
     }

@@ -60,7 +60,7 @@ def main() -> None:
     for day in range(args.days + 1):
         if day:
             changing.pass_day(args.models + (day - 1) * new)
-        population = changing.population(args.models + day * new)
+        population = changing.create_population(args.models + day * new)
         with FakeHub(population, port=port, quota=None, tokens={TOKEN: "me"}) as hub:
             port = int(hub.url.rpartition(":")[2])
             hub.datasets.update(datasets)
@@ -90,7 +90,7 @@ class _ChangingHub:
             for number in self._random.sample(range(models), round(models * share)):
                 last[number] = day
 
-    def population(self, models: int) -> Population:
+    def create_population(self, models: int) -> Population:
         existing = array("I", (number for number in range(models) if not self._deleted[number]))
 
         def read(index: int) -> dict[str, Any]:
@@ -108,10 +108,10 @@ class _ChangingHub:
 
 def _measure_day(day: int, hub: FakeHub) -> None:
     earlier = len(hub.requests)
-    before = dict(hub.datasets["me/census"].files) if hub.datasets else {}
+    files_before = dict(hub.datasets["me/census"].files) if hub.datasets else {}
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder) / "work"
-        began = time.monotonic()
+        start = time.monotonic()
         process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-c", UPDATE, hub.url, TOKEN, str(work), str(day)],
             stdout=subprocess.PIPE,
@@ -120,27 +120,34 @@ def _measure_day(day: int, hub: FakeHub) -> None:
         )
         assert process.stdout is not None
         output = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)
+        _, status, usage = os.wait4(process.pid, 0)
         assert status == 0, f"day {day} failed"
-        wall = time.monotonic() - began
+        wall = time.monotonic() - start
         disk = sum(file.stat().st_size for file in work.rglob("*") if file.is_file())
         base = (work / "hfscan.duckdb").stat().st_size
-    after = hub.datasets["me/census"].files
+    files_after = hub.datasets["me/census"].files
     parts = {
-        part: sum(len(body) for name, body in after.items() if name.startswith(part))
+        part: sum(len(body) for name, body in files_after.items() if name.startswith(part))
         for part in ("history/", "models/", "daily/")
     }
-    added = sum(len(body) for name, body in after.items() if before.get(name) != body)
-    lists = sum(request.target.startswith("/api/models") for request in hub.requests[earlier:])
+    added_bytes = sum(
+        len(body) for name, body in files_after.items() if files_before.get(name) != body
+    )
+    list_requests = sum(
+        request.target.startswith("/api/models") for request in hub.requests[earlier:]
+    )
     result = {
         "day": day, **json.loads(output), "wall": round(wall),
-        "cpu": round(used.ru_utime + used.ru_stime),
-        "disk": disk, "database": base, "dataset": sum(map(len, after.values())), **parts,
-        "added": added, "list requests": lists, "requests": len(hub.requests) - earlier,
+        "cpu": round(usage.ru_utime + usage.ru_stime),
+        "disk": disk, "database": base, "dataset": sum(map(len, files_after.values())), **parts,
+        "added": added_bytes, "list requests": list_requests,
+        "requests": len(hub.requests) - earlier,
     }  # fmt: skip
-    within = all(result[key] <= most for key, most in LIMITS.items())
+    is_within = all(result[key] <= limit for key, limit in LIMITS.items())
     print(
-        json.dumps(result), "within a free runner" if within else "BEYOND a free runner", flush=True
+        json.dumps(result),
+        "within a free runner" if is_within else "BEYOND a free runner",
+        flush=True,
     )
 
 

@@ -166,11 +166,11 @@ def test_values_are_exact_in_json_and_csv(query):
     (row,) = json.loads(out, parse_constant=refuse)
     _, out, _ = query(sql, "--format", "csv")
     _, cells = csv.reader(io.StringIO(out))
-    for (sql, (value, cell)), found, written in zip(
+    for (sql, (value, cell)), json_value, csv_cell in zip(
         VALUES.items(), row.values(), cells, strict=True
     ):
-        assert (found, type(found)) == (value, type(value)), sql
-        assert written == cell, sql
+        assert (json_value, type(json_value)) == (value, type(value)), sql
+        assert csv_cell == cell, sql
 
 
 def test_repeated_column_names_get_a_number(query):

@@ -74,8 +74,12 @@ def test_taxonomy_has_no_duplicates():
     ],
 )  # fmt: skip
 def test_classification_of_examples(model, tag, weights, loadable):
-    found = hfscan.classify(model)
-    assert (found.tag, found.weights, found.loadable) == (tag, weights, loadable)
+    classification = hfscan.classify(model)
+    assert (classification.tag, classification.weights, classification.loadable) == (
+        tag,
+        weights,
+        loadable,
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,9 +109,9 @@ def test_classification_of_examples(model, tag, weights, loadable):
     ],
 )  # fmt: skip
 def test_best_evidence_of_examples(model, best):
-    found = hfscan.classify(model)
-    assert found.best == best
-    assert {item.framework for item in found.evidence if item.definition == "best"} == (
+    classification = hfscan.classify(model)
+    assert classification.best == best
+    assert {item.framework for item in classification.evidence if item.definition == "best"} == (
         best or set()
     )
 
@@ -129,7 +133,12 @@ def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
         models = list(map(json.loads, lines))
     assert len(models) == len(by_sql)
     for model in models:
-        found = hfscan.classify(model)
+        classification = hfscan.classify(model)
         id_ = model.get("id") or model["modelId"]
-        by_python = (found.tag, found.weights, found.loadable, found.best)
+        by_python = (
+            classification.tag,
+            classification.weights,
+            classification.loadable,
+            classification.best,
+        )
         assert by_sql[id_] == by_python, id_
