@@ -29,6 +29,7 @@ tally AS (
             AS group_name,
         best_mask AS mask,
         weights_mask IS NOT NULL AS has_files,
+        sample_cluster,
         count(*) AS n
     FROM census
     WHERE
@@ -56,7 +57,7 @@ classes AS (
 ),
 placed AS (
     SELECT
-        group_name, n,
+        group_name, sample_cluster, n,
         CASE
             WHEN bit_count(mask & compared) > 1 THEN 101
             WHEN mask & compared <> 0
@@ -70,12 +71,12 @@ placed AS (
     FROM tally, bits
 ),
 sized AS (
-    SELECT group_name, place, sum(n) AS n, sum(sum(n)) OVER (PARTITION BY group_name) AS size
-    FROM placed GROUP BY group_name, place
+    SELECT group_name, place, sample_cluster, sum(n) AS n, sum(sum(n)) OVER (PARTITION BY group_name) AS size
+    FROM placed GROUP BY group_name, place, sample_cluster
 ),
 grouped AS (
     SELECT
-        1 AS level, place, n,
+        1 AS level, place, sample_cluster, n,
         CASE
             WHEN dense_rank() OVER (ORDER BY size DESC, group_name) > $top::INTEGER THEN '(other)'
             ELSE group_name
@@ -83,12 +84,50 @@ grouped AS (
     FROM sized
     WHERE $by IS NOT NULL
     UNION ALL
-    SELECT 0, place, n, NULL FROM sized
+    SELECT 0, place, sample_cluster, n, NULL FROM sized
 ),
 groups AS (
     SELECT level, "group", sum(n) AS denominator FROM grouped GROUP BY level, "group"
     UNION ALL
     SELECT 0, NULL, 0 WHERE NOT EXISTS (FROM grouped)  -- an empty population is 0 of 0
+),
+-- of a sample, the error of each share as in exclusivity.sql: x models of a cluster, y of them of the class
+clusters AS (
+    SELECT
+        grouped.level, grouped."group", sample_cluster, starts_with(sample_cluster, 'alone ') AS drawn_alone,
+        classes.place,
+        sum(n)::DOUBLE AS x,
+        coalesce(sum(n) FILTER (grouped.place = classes.place), 0)::DOUBLE AS y
+    FROM grouped CROSS JOIN classes
+    WHERE sample_cluster IS NOT NULL
+    GROUP BY grouped.level, grouped."group", sample_cluster, classes.place
+),
+residuals AS (
+    SELECT *, y - x * sum(y) OVER by_share / sum(x) OVER by_share AS residual
+    FROM clusters
+    WINDOW by_share AS (PARTITION BY level, "group", place)
+),
+differences AS (
+    SELECT
+        *,
+        CASE
+            WHEN drawn_alone THEN sqrt(2) * residual
+            ELSE residual - coalesce(lag(residual) OVER by_time, max_by(residual, sample_cluster) OVER all_time)
+        END AS difference
+    FROM residuals
+    WINDOW
+        by_time AS (PARTITION BY level, "group", place, drawn_alone ORDER BY sample_cluster),
+        all_time AS (PARTITION BY level, "group", place, drawn_alone)
+),
+errors AS (
+    SELECT
+        level, "group", place,
+        count(*) AS clusters,
+        sum(difference * difference) / 2 / (sum(x) * sum(x)) AS variance,
+        sum(residual * residual) * sum(residual * residual)
+            / nullif(sum(residual * residual * residual * residual), 0) AS effective_clusters
+    FROM differences
+    GROUP BY level, "group", place
 )
 SELECT
     class,
@@ -97,12 +136,18 @@ SELECT
     coalesce(sum(n), 0)::BIGINT AS numerator,
     denominator::BIGINT AS denominator,
     round(numerator / nullif(denominator, 0), 6) AS share,
-    is_small(numerator, denominator) AS small
+    is_small(numerator, denominator) AS small,
+    any_value(clusters) AS clusters,
+    any_value(variance) AS variance,
+    any_value(effective_clusters) AS effective_clusters
 FROM groups
 CROSS JOIN classes
 LEFT JOIN grouped
     ON grouped.level = groups.level AND grouped."group" IS NOT DISTINCT FROM groups."group"
     AND grouped.place = classes.place
+LEFT JOIN errors
+    ON errors.level = groups.level AND errors."group" IS NOT DISTINCT FROM groups."group"
+    AND errors.place = classes.place
 GROUP BY class, classes.place, groups.level, groups."group", denominator
 ORDER BY
     groups.level,

@@ -104,22 +104,41 @@ class SnapshotView:
             values = row | {key: number(row[key]) for key in ("numerator", "denominator")}
             yield Figure(
                 **parameters,
-                sample_error=self._sample_error(
-                    *(values.pop(key) for key in ("clusters", "variance", "effective_clusters"))
-                ),
+                sample_error=self._pop_sample_error(values),
                 covered=self._covered(row["group"]) if is_by_time else period,
                 **values,
             )
 
-    def _sample_error(
-        self, clusters: int | None, variance: float | None, effective_clusters: float | None
-    ) -> SampleError | None:
-        """Return the error of a share; None where the snapshot is no sample of known ranges."""
+    def _pop_sample_error(self, row: dict[str, Any]) -> SampleError | None:
+        """Return the error of a row's share, and remove what it is made of.
+
+        None where the snapshot is no sample of known strata.
+        """
+        clusters, variance, effective_clusters = (
+            row.pop(key, None) for key in ("clusters", "variance", "effective_clusters")
+        )
         if self.snapshot.sample is None or not clusters:
             return None
         return SampleError(
             self.snapshot.sample, clusters, variance or 0.0, effective_clusters or clusters
         )
+
+    def run_for_report(
+        self, query: str, parameters: Mapping[str, object]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a named query.
+
+        With `since` and `until` of the covered part of a period, and in a sample with the share's
+        `interval` and `design_effect`, where the query estimates its error.
+        """
+        for result in self.run(query, parameters):
+            row = result | self.period_bounds(result.get("period", ""))
+            error = self._pop_sample_error(row)
+            if error is not None and row["share"] is not None:
+                share, models = row["share"], row["denominator"]
+                row["interval"] = [round(bound, 6) for bound in error.interval(share, models)]
+                row["design_effect"] = error.design_effect(share, models)
+            yield row
 
     def _covered(self, name: str | None) -> Period | None:
         """Return the year or month `name`, as far as the snapshot covers it."""

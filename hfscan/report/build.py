@@ -214,10 +214,7 @@ class SectionBuilder:
                 parameters |= {"earlier": earlier.id, "later": later.id}
                 days = (format_date(earlier.observed_to), format_date(later.observed_to))
                 values = values | dict(zip(("earlier", "later"), days, strict=True))
-            rows = tuple(
-                row | self.view.period_bounds(row.get("period", ""))
-                for row in self.view.run(query.name, parameters)
-            )
+            rows = tuple(self.view.run_for_report(query.name, parameters))
         section = new_section(
             spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
         )

@@ -24,7 +24,10 @@ def mark_small(text: str, row: Mapping[str, Any], column: str) -> str:
 def explain_small(figures: Iterable[Figure], rows: Iterable[Mapping[str, Any]]) -> str | None:
     """Return what the mark of small counts means; None where nothing has it."""
     marked = [figure.small and figure.interval is None for figure in figures]
-    marked += [any(row.get(column) for column in _SMALL.values()) for row in rows]
+    marked += [
+        any(row.get(column) for column in _SMALL.values()) and not row.get("interval")
+        for row in rows
+    ]
     if not any(marked):
         return None
     return f"{SMALL_MARK.strip()} Small counts: a few models more or less would change the share."
@@ -39,8 +42,8 @@ def describe_sample(snapshot: Snapshot) -> str | None:
         return f"{text} Its strata are not recorded, so shares have no confidence intervals."
     return (
         f"{text} Brackets contain 95 % confidence intervals, estimated from the differences "
-        "between ranges of creation time. Shares weighted by downloads or authors have "
-        "none."
+        "between ranges of creation time. Shares weighted by downloads or authors, those of formats "
+        "and accounts, and comparisons have none."
     )
 
 

@@ -56,7 +56,11 @@ def format_share(figure: Figure) -> str:
     share = format_percent(figure.share)
     if figure.interval is None:
         return share + SMALL_MARK * figure.small
-    low, high = map(format_percent, figure.interval)
+    return _add_interval(share, figure.interval)
+
+
+def _add_interval(share: str, interval: Sequence[float]) -> str:
+    low, high = map(format_percent, interval)
     return f"{share} [{low} - {high}]"
 
 
@@ -114,6 +118,8 @@ def format_cell(row: Row, column: str, section: Section, report: Report) -> str:
             return verdict_label(row)
         case "definition":
             return DEFINITION_LABELS.get(value, format_value(None, value))
+    if column == "share" and row.get("interval"):
+        return _add_interval(format_value(kind, value), row["interval"])
     return mark_small(format_value(kind, value), row, column)
 
 

@@ -252,6 +252,10 @@ def test_sample_is_labelled_with_intervals(written):
     # of 8.9 models (8 of a tenth of all); t = 3.18 of 3 degrees of freedom, as two strata decide
     assert figure["interval"] == pytest.approx([0.3079, 0.9730], abs=0.001)
     assert f"{figure['interval'][0]:.1%}".replace("%", " %") in text
+    # without file names, the classes of all models are those of the tags
+    (total, *_) = json.loads(written(models, "json", sample=0.1, strata=starts))["breakdown"]
+    assert (total["class"], total["interval"]) == ("pytorch_only", figure["interval"])
+    assert total["design_effect"] == pytest.approx(12.5)
     unknown = json.loads(written(models, "json", sample=0.1))
     assert "strata are not recorded" in unknown["notes"][0]
     for plain in (unknown, json.loads(written(models, "json"))):
