@@ -42,8 +42,8 @@ def describe_sample(snapshot: Snapshot) -> str | None:
         return f"{text} Its strata are not recorded, so shares have no confidence intervals."
     return (
         f"{text} Brackets contain 95 % confidence intervals, estimated from the differences "
-        "between ranges of creation time. Shares weighted by downloads or authors, those of formats "
-        "and accounts, and comparisons have none."
+        "between ranges of creation time. Shares weighted by downloads or authors, those of "
+        "formats and accounts, and comparisons have none."
     )
 
 

@@ -33,11 +33,11 @@ def test_report_of_a_sample_has_intervals_of_its_ranges(crawl) -> None:
     with FakeHub(Population.synthetic(3_000, seed=1), quota=None) as hub:
         crawl.endpoint = hub.url
         assert crawl("--sample", "0.2", "--seed", "7")[0] == 0
-    ((strata, first, last),) = crawl.rows(
+    ((strata, first, last),) = crawl.query(
         "SELECT len(sample_strata), sample_strata[1], sample_strata[-1] FROM snapshots"
     )
     assert strata > 500
-    ((before,),) = crawl.rows(
+    ((before,),) = crawl.query(
         f"SELECT count(*) FROM models_in(1) WHERE NOT at_cutoff AND created_at < '{first}'"
     )
     assert before == 0
