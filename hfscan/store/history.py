@@ -22,7 +22,7 @@ INTERVAL = ("series_id", "model", "valid_from", "valid_to")
 PACKED = "ceil(log2(1.0 + coalesce(downloads, 0)::DOUBLE)), model"
 """An order in which counts compress well: integers take as many bits as the largest nearby."""
 _BATCH_ROWS = 100_000  # rows classified at once
-_FOREVER = 2147483647  # stands for no end
+_FOREVER = 2147483647  # represents no end
 
 
 @dataclass(frozen=True)

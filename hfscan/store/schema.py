@@ -18,7 +18,7 @@ STORAGE_VERSION = "v1.4.0"  # the oldest DuckDB whose clients open the file; it 
 
 Settings = dict[str, str | bool | int | float | list[str]]
 SETTINGS: Settings = {
-    # no extension is downloaded without being asked for
+    # extensions are downloaded only on request
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     # rows have keys; preserving their order would only take memory

@@ -214,7 +214,7 @@ def choose_snapshot(
 def latest_snapshot(
     snapshots: Iterable[Snapshot], *, snapshot: int | None = None, as_of: datetime | None = None
 ) -> Snapshot:
-    """Return the snapshot with the id `snapshot`, or the newest, whatever it covers.
+    """Return the snapshot with the id `snapshot`, or the newest, of any coverage.
 
     Those of models of every age, and then unfiltered ones, are preferred. Raises NotFoundError if
     there is none.

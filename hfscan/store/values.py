@@ -44,7 +44,7 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{24}", re.IGNORECASE | re.ASCII)
 
 
 def unwrap(value: Any) -> Any:
-    """Return what an object of MongoDB's extended JSON stands for; other values as they are."""
+    """Return the value of an object of MongoDB's extended JSON; other values unchanged."""
     if not isinstance(value, dict) or len(value) != 1:
         return value
     ((key, inner),) = value.items()

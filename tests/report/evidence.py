@@ -1,7 +1,7 @@
-"""Which frameworks a model serves, from the raw object in plain Python: nothing of hfscan's code.
+"""Find the frameworks that a model supports, in plain Python, without hfscan's code.
 
-What is declared (taxonomy.toml, rules.toml, architectures.toml) is read anew; how it is applied is
-written here a second time.
+The declarations (taxonomy.toml, rules.toml, architectures.toml) are hfscan's; the code that applies
+them is independent.
 """
 
 import tomllib

@@ -1,4 +1,4 @@
-"""The worked case of docs/numbers.md and the example of docs/json.md match recorded censuses."""
+"""The worked case of docs/numbers.md and the example of docs/json.md match recorded models."""
 
 import io
 import json

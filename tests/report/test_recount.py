@@ -1,4 +1,4 @@
-"""Every figure of reports and claims on the recorded censuses equals a plain recount."""
+"""Every figure of reports and claims on the recorded models equals a recount in plain Python."""
 
 import json
 from collections import Counter
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 FRAMEWORKS = ("pytorch", "tensorflow")
 FRAMEWORKS_WITH_JAX = (*FRAMEWORKS, "jax")
 TOP = {"task": 15, "library": 15, "license": 20, "author": 20, "region": 20}
-OLD, NEW, WITH_FILES = 1, 2, 3  # as `recorded` has them
+OLD, NEW, WITH_FILES = 1, 2, 3  # snapshots of `recorded_db`
 
 
 def build_report(db: Path, tmp_path: Path, snapshot: int, request: ReportRequest) -> dict:
@@ -175,7 +175,7 @@ def exclusive(report, population="created", cutoff=None):
     }
 
 
-def test_published_counts_of_both_censuses(recorded_db, tmp_path):
+def test_published_counts_of_both_dumps(recorded_db, tmp_path):
     def ask(snapshot, *request):
         return build_report(recorded_db, tmp_path, snapshot, ReportRequest(*request))
 

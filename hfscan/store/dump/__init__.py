@@ -1,4 +1,4 @@
-"""Read dumps: recognize what each file holds, and bring it to one JSON object a model."""
+"""Read dumps: recognize the content of each file, and convert it to one JSON object per model."""
 
 from hfscan.store.dump.convert import Conversion, convert
 from hfscan.store.dump.files import DumpFile, digest, find, inspect_all, is_plain

@@ -50,7 +50,7 @@ _FOREIGN = {
 
 @dataclass(frozen=True)
 class DumpFile:
-    """A file of a dump: what it holds and how it is packed ('' where it is not).
+    """A file of a dump, its content and its compression ('' if none).
 
     `head` is the beginning of its text, without a byte order mark; empty for zstd and Parquet.
     """
@@ -84,7 +84,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
 
 
 def digest(files: Sequence[Path]) -> str:
-    """Return a digest of what the files hold, whatever their order, names and places.
+    """Return a digest of the content of files, independent of their order, names and folders.
 
     Raises ImportFileError when one cannot be read.
     """
@@ -130,9 +130,10 @@ def inspect_all(paths: Sequence[Path]) -> list[DumpFile]:
 
 
 def is_plain(file: DumpFile) -> bool:
-    """Return whether DuckDB reads a file as it is, as far as a look at its ends can tell.
+    """Return whether DuckDB can read a file directly, judged by its beginning and end.
 
-    That is JSON, named as it is packed, of objects or one list of them, with the API's names.
+    That is JSON of objects or one list of objects, under the API's names; the file's name states
+    its compression.
     """
     suffix = file.path.suffix if file.path.suffix in _PACKED else ""
     if file.kind != "json" or file.marked or file.packed != suffix:

@@ -21,7 +21,7 @@ ENVELOPES = ("_source", "node")
 """Keys that hold one model beside facts about it: a hit of Elasticsearch, an edge of GraphQL."""
 
 OBJECT_KEY = "the object's key"
-"""Stands for the name of a field: the key by which a file holds the model's object."""
+"""Placeholder for a field name: the key of the model's object in the file."""
 
 
 def _squash(key: str) -> str:
@@ -34,14 +34,14 @@ _KNOWN = {_squash(name): name for name in (*FIELDS, *IGNORED_FIELDS)}
 
 @lru_cache(maxsize=10_000)
 def canonical_name(key: str) -> str:
-    """Return the API's name for a field, in whatever case and with whatever separators."""
+    """Return the API's name for a field, in any case and with any separators."""
     if key == OBJECT_KEY:
         return "id"
     return key if key in FIELDS else _KNOWN.get(_squash(key), key)
 
 
 def is_known(key: str) -> bool:
-    """Return whether the key is a field of the API, under whatever name."""
+    """Return whether the key is a field of the API, under any name."""
     return canonical_name(key) in FIELDS or canonical_name(key) in IGNORED_FIELDS
 
 
@@ -63,7 +63,7 @@ def match_fields(keys: tuple[str, ...]) -> dict[str, list[str]]:
     if not any(name in found for name in IDS):
         squashed = {_squash(key): key for key in found}
         name = next((squashed[name] for name in _NAMES_OF_ID if name in squashed), None)
-        # errors have names too: a model has more fields that are known, or nothing but its name
+        # errors have names too: a model has other known fields, or only its name
         if name is not None and (len(found) == 1 or any(map(is_known, found))):
             found["id"] = found.pop(name)
     ignored = IGNORED_FIELDS - INSPECTED_FIELDS
@@ -93,7 +93,7 @@ def rename(fields: Mapping[str, V], null: V) -> dict[str, V]:
 def _with_owner(name: V, author: V) -> V:
     """Return `author/name`, as JSON or text; `name` where it has an owner or there is none.
 
-    Two authors may well have models of one name.
+    Two authors may have models of the same name.
     """
     if isinstance(name, msgspec.Raw) and isinstance(author, msgspec.Raw):
         texts = [msgspec.json.decode(value) for value in (name, author)]

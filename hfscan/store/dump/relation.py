@@ -25,7 +25,7 @@ _MARGIN = 1 << 16  # bytes that longer field names add to an object
 
 def json_relation(files: Sequence[Path]) -> str:
     """Return SQL that reads JSON files: of objects, or of a list of them each."""
-    # what `unknown` holds is rare, and costs more than to see whether there is any
+    # unknown keys are rare, and listing them costs more than checking for any
     known = ", ".join(map(literal, (*FIELDS, *IGNORED_FIELDS)))
     objects = (
         f"read_json_objects({file_literals(files)}, format='auto', "

@@ -1,4 +1,4 @@
-"""Find the models in JSON of whatever shape: lists, pages, objects by repo id."""
+"""Find the models in JSON of any shape: lists, pages, objects by repo id."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Text = bytes | memoryview
 _Cells = list[list[msgspec.Raw]]
 
 _WRAPPERS = ("models", "rows", "items", "data", "results", "records", "entries", "hits", "edges")
-"""Keys that hold the list of models beside facts about it, the surest first."""
+"""Keys of the list of models in an object with other facts, the most reliable first."""
 _HEADERS, _BODIES = ("columns", "meta"), ("data", "rows")
 """Keys of a table's column names (or of objects with a `name`), and of its rows, lists of cells."""
 _DEEPEST = 8  # lists and wrappers in each other
@@ -40,7 +40,7 @@ class Unwrapper:
         self.stranger: str | None = None
 
     def rows(self, value: Text, depth: int = 0) -> Iterator[Row]:
-        """Yield a row for each model in a JSON value; one without an id for what is none."""
+        """Yield a row for each model in a JSON value; and one without an id for any other item."""
         try:
             value, opened = _open(value)
         except _INVALID:
@@ -57,7 +57,7 @@ class Unwrapper:
     def _from_object(self, value: Text, fields: Row, depth: int) -> Iterator[Row]:
         try:
             yield from self._of_fields(value, fields, depth)
-        except msgspec.DecodeError:  # in what lies deeper
+        except msgspec.DecodeError:  # at deeper levels
             self.damaged += 1
 
     def _of_fields(self, value: Text, fields: Row, depth: int) -> Iterator[Row]:
@@ -144,15 +144,15 @@ class Unwrapper:
 
 
 def has_id(row: Row) -> bool:
-    """Return whether a row, under the API's names, says which model it is of."""
+    """Return whether a row, under the API's names, identifies its model."""
     return any(_begins(row.get(name, _NULL)) not in b"n[{tf" for name in IDS)
 
 
 def _open(value: Text) -> tuple[Text, list[msgspec.Raw] | Row | None]:
-    """Return the value, and its items or fields: None for what has neither.
+    """Return the value, and its items or fields, None if it has neither.
 
-    What Python writes beyond JSON is brought to it: NaN and Infinity become null. An item that is
-    no Unicode text becomes one that cannot be read, so that only it is lost. Raises _INVALID.
+    NaN and Infinity, which Python writes, become null. An item that is not valid Unicode becomes
+    an unreadable item, so that only it is lost. Raises _INVALID.
     """
     if _begins(value) not in b"[{":
         return value, None
@@ -215,7 +215,7 @@ def _transposed(fields: Row) -> Iterator[Row] | None:
     columns: dict[str, Row] = {}
     decoded = {name: _decode(value) for name, value in fields.items()}
     if len({len(items) for items in decoded.values() if isinstance(items, list)}) > 1:
-        return None  # which value is of which row, nobody knows
+        return None  # which value belongs to which row is unknown
     for name, opened in decoded.items():
         items = enumerate(opened) if isinstance(opened, list) else opened.items()
         columns[name] = {str(row): item for row, item in items}
@@ -301,7 +301,7 @@ def _viewed(fields: Row) -> Iterator[Row] | None:
     names = cells if isinstance(cells, list) else []
     cut = {bytes(name).decode().strip('"') for name in names}
     row = _decode_object(fields["row"])
-    # what no reader of any field understands
+    # not readable as any field
     row |= {key: _encode([{"truncated": row[key]}]) for key in cut & row.keys()}
     return iter([row])
 
