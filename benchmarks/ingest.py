@@ -37,7 +37,7 @@ def main() -> None:
             ingest = _read_cpu_seconds() - start
             start = _read_cpu_seconds()
             store.execute(
-                "SELECT bit_xor(tag_mask), bit_xor(weights_mask), bit_xor(loadable_mask) "
+                "SELECT bit_xor(tag_mask), bit_xor(weights_mask), bit_xor(loadable_5_mask) "
                 f"FROM ({masks_sql('versions')})"
             ).fetchall()
             masks = _read_cpu_seconds() - start

@@ -3,6 +3,7 @@
 -- param framework VARCHAR = pytorch : the framework that the models are exclusive to
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared
 -- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files), loadable or best (evidence)
+-- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param cutoff VARCHAR = included : models at the creation-date cutoff: included or excluded
@@ -10,6 +11,7 @@
 -- values framework: <frameworks>
 -- values frameworks: <frameworks>, all
 -- values definition: tag, weights, loadable, best
+-- values transformers: 4, 5
 -- values cutoff: included, excluded
 -- column share: share
 -- column cumulative_share: share
@@ -20,7 +22,10 @@
 WITH supported AS (
     SELECT
         coalesce(author, '(none)') AS author,
-        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask, best_mask)
+        mask_by_definition(
+            $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
+            best_mask
+        )
             & (SELECT bit_or(mask) FROM frameworks_compared($frameworks::VARCHAR[])) AS supported
     FROM census
     WHERE

@@ -2,10 +2,12 @@
 -- answers: How many models supporting each framework were created in a period, at least and at most, as the oldest models have no exact date?
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared
 -- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files), loadable or best (evidence)
+-- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
 -- param since TIMESTAMP = 2022-01-01 : start of the period, inclusive (UTC)
 -- param until TIMESTAMP = 2023-01-01 : end of the period, exclusive (UTC)
 -- values frameworks: <frameworks>, all
 -- values definition: tag, weights, loadable, best
+-- values transformers: 4, 5
 -- column framework: framework
 -- column share_certain: share
 -- column share_min: share
@@ -18,12 +20,12 @@
 -- period, and highest the other way round.
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 dated_models AS (
-    SELECT tag_mask, weights_mask, loadable_mask, best_mask, 'certain' AS dating, false AS conflict
+    SELECT tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask, 'certain' AS dating, false AS conflict
     FROM census
     WHERE NOT at_cutoff AND created_at >= $since::TIMESTAMP AND created_at < $until::TIMESTAMP
     UNION ALL
     SELECT
-        tag_mask, weights_mask, loadable_mask, best_mask,
+        tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask,
         CASE WHEN dated_at >= $since AND dated_at < $until THEN 'dated' WHEN dated_at IS NULL THEN 'undated' END,
         coalesce(conflict, false)
     FROM census
@@ -32,7 +34,10 @@ dated_models AS (
 ),
 tally AS (
     SELECT
-        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask, best_mask)
+        mask_by_definition(
+            $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
+            best_mask
+        )
             & (SELECT bit_or(mask) FROM compared) AS supported,
         dating, conflict, count(*) AS n
     FROM dated_models

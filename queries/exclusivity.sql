@@ -2,6 +2,7 @@
 -- answers: How many models support exactly one of the frameworks compared, several of them, or none?
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared; all: every framework and runtime
 -- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files), loadable or best (evidence)
+-- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param tag VARCHAR = NULL : only models with this tag; ending in a colon, with any tag of that prefix (arxiv:)
@@ -12,6 +13,7 @@
 -- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
 -- values frameworks: <frameworks>, all
 -- values definition: tag, weights, loadable, best
+-- values transformers: 4, 5
 -- values cutoff: included, excluded, only
 -- values weight: models, downloads, authors
 -- values by: month, year, task, library, author, license, architecture, language, size, gated, region
@@ -25,7 +27,10 @@ tally AS (
     SELECT
         group_of($by::VARCHAR, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
             AS group_name,
-        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask, best_mask)
+        mask_by_definition(
+            $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
+            best_mask
+        )
             & (SELECT bit_or(mask) FROM compared) AS supported,
         -- grouped by author only where needed, because there are many
         CASE WHEN $weight::VARCHAR = 'authors' OR $exclude_top_authors::INTEGER > 0 THEN coalesce(author, '(none)') END

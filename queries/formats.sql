@@ -2,12 +2,14 @@
 -- answers: Of the models created in each month or year, how many have each framework, format or runtime?
 -- param only VARCHAR[] = NULL : only these frameworks, formats and runtimes; NULL: all
 -- param definition VARCHAR = tag : the evidence that a model has one: tag (Hub tags), weights (weight files), loadable or best (evidence)
+-- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
 -- param per VARCHAR = year : one row per year or month of creation, or one for all models
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param cutoff VARCHAR = excluded : models at the creation-date cutoff: included, excluded or only
 -- values only: <frameworks>
 -- values definition: tag, weights, loadable, best
+-- values transformers: 4, 5
 -- values per: year, month, all
 -- values cutoff: included, excluded, only
 -- column period: period
@@ -20,7 +22,10 @@ WITH tally AS (
             WHEN 'month' THEN date_trunc('month', created_at)
             WHEN 'year' THEN date_trunc('year', created_at)
         END AS since,
-        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask, best_mask) AS supported,
+        mask_by_definition(
+            $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
+            best_mask
+        ) AS supported,
         count(*) AS n
     FROM census
     WHERE

@@ -4,12 +4,14 @@
 -- param later INTEGER = 2 : the snapshot to compare with
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes to distinguish
 -- param definition VARCHAR = tag : the evidence that a model has one: tag (Hub tags), weights (weight files), loadable or best (evidence)
+-- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
 -- param by VARCHAR = NULL : group by library or author (of the later snapshot); NULL for no groups
 -- param top INTEGER = 20 : keep this many of the largest groups; the rest becomes '(other)'
 -- values earlier: <snapshots>
 -- values later: <snapshots>
 -- values frameworks: <frameworks>, all
 -- values definition: tag, weights, loadable, best
+-- values transformers: 4, 5
 -- values by: library, author
 -- column before: framework_set
 -- column after: framework_set
@@ -24,7 +26,10 @@ observed AS (
     SELECT
         side,
         CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key,
-        mask_by_definition($definition::VARCHAR, tag_mask, weights_mask, loadable_mask, best_mask)
+        mask_by_definition(
+            $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
+            best_mask
+        )
             & (SELECT bit_or(mask) FROM compared) AS supported,
         CASE $by::VARCHAR
             WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)

@@ -24,7 +24,8 @@ names AS (
 ),
 unplaced AS (
     FROM names ANTI JOIN taxonomy_names USING (kind, name)
-    WHERE name IS NOT NULL AND ($kind::VARCHAR IS NULL OR kind = $kind)
+    -- endings such as .0, of logs and parts
+    WHERE name IS NOT NULL AND NOT (kind = 'ending' AND regexp_full_match(name, '\d+')) AND ($kind::VARCHAR IS NULL OR kind = $kind)
 ),
 counted AS (
     SELECT kind, name, count(*) AS models, coalesce(sum(downloads), 0)::BIGINT AS downloads

@@ -37,6 +37,13 @@ weight_option = click.option(
     help="Count models, their 30-day downloads, or authors.",
 )
 
+transformers_option = click.option(
+    "--transformers",
+    type=Count(4, 5),
+    help="Release of transformers that the definition loadable assumes: 4 has TensorFlow and Flax "
+    "classes, 5 has not.  [default: the newest at the time of the snapshot]",
+)
+
 backend_python_option = click.option(
     "--backend-python",
     "pythons",

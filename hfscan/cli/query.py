@@ -112,9 +112,10 @@ def command(
         return
     with selector.open() as store, limit_resources(store, memory=max_memory, disk=max_disk):
         store.disable_external_access()
-        selector.select(store).bind_census()
+        view = selector.select(store)
+        view.bind_census()
         named = load(query) if is_name else Query.from_sql(query)
-        values = named.bind(store, parameters)
+        values = named.bind(store, view.add_release(named, parameters))
         try:
             result = run_sql(store, named.sql, values)
             result_rows = map(convert_decimals, result.rows) if is_name else result.rows

@@ -6,7 +6,12 @@ from typing import Any
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import SnapshotSelector, snapshot_options, weight_option
+from hfscan.cli._options import (
+    SnapshotSelector,
+    snapshot_options,
+    transformers_option,
+    weight_option,
+)
 from hfscan.cli._reports import Target, reports_option, target_options, write_report
 from hfscan.cli._types import Choice, Count, Frameworks
 from hfscan.figures import FIRST_YEAR, GROUPINGS, SnapshotView
@@ -50,6 +55,7 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
     "for years before 2023 in a snapshot without file names) and show how the result depends on "
     "the definition.",
 )
+@transformers_option
 @weight_option
 @click.option(
     "--exclude-top-authors",

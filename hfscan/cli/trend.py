@@ -4,7 +4,13 @@ from typing import Any
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import SnapshotSelector, format_option, snapshot_options, weight_option
+from hfscan.cli._options import (
+    SnapshotSelector,
+    format_option,
+    snapshot_options,
+    transformers_option,
+    weight_option,
+)
 from hfscan.cli._output import note
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice, Frameworks
@@ -57,6 +63,7 @@ hfscan trend --formats --per snapshot
     help="Evidence that a model supports a framework.  [default: tag beside best; with --formats: "
     "best]",
 )
+@transformers_option
 @weight_option
 @format_option
 @snapshot_options
@@ -65,6 +72,7 @@ def command(
     formats: bool,
     frameworks: tuple[str, ...] | None,
     definition: Definition | None,
+    transformers: int | None,
     weight: Weight,
     format_: str,
     selector: SnapshotSelector,
@@ -88,7 +96,12 @@ def command(
             view = selector.select(store)
         if formats:
             adoption = compute_adoption(
-                view, per=per, frameworks=frameworks, definition=definitions[0], as_of=selector.end
+                view,
+                per=per,
+                frameworks=frameworks,
+                definition=definitions[0],
+                transformers=transformers,
+                as_of=selector.end,
             )
             rows, figures = list(adoption), []
             table = _tabulate_adoption(rows, view)
@@ -99,7 +112,9 @@ def command(
                 for evidence in definitions
                 for figure in compute_trend(
                     view,
-                    FigureRequest(names, definition=evidence, weight=weight),
+                    FigureRequest(
+                        names, definition=evidence, weight=weight, transformers=transformers
+                    ),
                     per=per,
                     as_of=selector.end,
                 )

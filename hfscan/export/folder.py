@@ -35,7 +35,7 @@ _FIGURES = {
     "frameworks": "VARCHAR[]", "population": "VARCHAR", "period": "DATE[]", "cutoff": "VARCHAR",
     "weight": "VARCHAR", "exclude_top_authors": "INTEGER", "by": "VARCHAR", "group": "VARCHAR",
     "numerator": "DOUBLE", "denominator": "DOUBLE", "share": "DOUBLE", "coverage": "DOUBLE",
-    "interval": "DOUBLE[]", "design_effect": "DOUBLE",
+    "interval": "DOUBLE[]", "design_effect": "DOUBLE", "transformers": "INTEGER",
     "covered": "TIMESTAMP[]",
 }  # fmt: skip
 

@@ -19,7 +19,8 @@ SELECT
     } END AS config,
     names_of_mask(tag_mask, frameworks) AS frameworks_by_tags,
     names_of_mask(weights_mask, frameworks) AS frameworks_by_weights,
-    names_of_mask(loadable_mask, frameworks) AS frameworks_loadable,
+    names_of_mask(loadable_4_mask, frameworks) AS frameworks_loadable_4,
+    names_of_mask(loadable_5_mask, frameworks) AS frameworks_loadable_5,
     names_of_mask(best_mask, frameworks) AS frameworks_by_best_evidence
 FROM (
     SELECT *,

@@ -40,6 +40,7 @@ class Figure:
     `sample_error`: where the models are a random sample of the Hub's, and count once each.
     `coverage`: the share of the population that the denominator describes, under the same weight.
     `small`: numerator or denominator is so low that a few models more would change the share much.
+    `transformers`: the release that the definition `loadable` assumes.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Figure:
     covered: Period | None = None
     coverage: float | None = None
     small: bool = False
+    transformers: int | None = None
 
     @property
     def share(self) -> float | None:
@@ -82,13 +84,15 @@ class Figure:
     def as_dict(self) -> dict[str, Any]:
         """Return the figure with the keys of a report's JSON; the share rounded to six digits.
 
-        `exclude_top_authors`, `interval`, `design_effect` and `covered` are present only where they
-        apply. `period` and `covered` start with None where models of any age before its end count.
+        `exclude_top_authors`, `transformers`, `interval`, `design_effect` and `covered` are present
+        only where they apply. `period` and `covered` start with None where models of any age before
+        its end count.
         """
         omitted = ("sample_error", "covered", "coverage", "small")
         row = {key: value for key, value in self.__dict__.items() if key not in omitted}
-        if not self.exclude_top_authors:
-            del row["exclude_top_authors"]
+        for key in ("exclude_top_authors", "transformers"):
+            if not row[key]:
+                del row[key]
         row["frameworks"] = list(self.frameworks)
         if self.period is not None:
             days = [instant.date().isoformat() for instant in self.period]
@@ -132,7 +136,8 @@ class FigureRequest:
     `frameworks`: those compared; `all` stands for every framework and runtime. `period`:
     [since, until) in UTC, None for all models. `population`: `created` in the period, or `existing`
     at its end. `cutoff`: what to do with the models at the creation-date cutoff; None includes
-    them. `exclude_top_authors`: leave out this many of the largest authors. `top`: the largest
+    them. `transformers`: the release that `loadable` assumes; None: the newest at the time of the
+    snapshot. `exclude_top_authors`: leave out this many of the largest authors. `top`: the largest
     groups to keep. Raises InvalidRequestError where the parameters contradict each other.
     """
 
@@ -145,6 +150,7 @@ class FigureRequest:
     exclude_top_authors: int = 0
     by: By | None = None
     top: int | None = None
+    transformers: int | None = None
 
     def __post_init__(self) -> None:
         if self.population not in POPULATIONS:
@@ -167,6 +173,7 @@ class FigureRequest:
         return {
             "frameworks": list(self.frameworks),
             "definition": self.definition,
+            **({"transformers": self.transformers} if self.transformers else {}),
             "since": since if self.population == "created" else None,
             "until": until,
             "cutoff": self.cutoff or "included",

@@ -201,6 +201,10 @@ class Query:
             name: parameter.convert(parameters.get(name, parameter.default), known)
             for name, parameter in declared.items()
         }
+        if values.get("definition") == "loadable" and values.get("transformers", 0) is None:
+            raise InvalidRequestError(
+                "loadable depends on the release of transformers. Set transformers to 4 or 5."
+            )
         since, until = values.get("since"), values.get("until")
         if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
             raise InvalidRequestError(f"since ({since}) must lie before until ({until}).")

@@ -74,6 +74,7 @@ def compute_adoption(
     per: Per,
     frameworks: Sequence[str] | None = None,
     definition: Definition = "tag",
+    transformers: int | None = None,
     as_of: datetime | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield (period, framework, numerator, denominator, share): models that have each.
@@ -83,7 +84,11 @@ def compute_adoption(
     format and runtime that any model has. Raises NotFoundError where no snapshot has the data.
     """
     only = None if frameworks is None else list(view.find_titles(frameworks))
-    parameters: dict[str, object] = {"only": only, "definition": definition}
+    parameters: dict[str, object] = {
+        "only": only,
+        "definition": definition,
+        "transformers": transformers,
+    }
     if per != "snapshot":
         view.require(definition, per)
         for row in view.run("formats", parameters | {"per": per}):

@@ -8,8 +8,8 @@ from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures.figure import By, Figure, FigureRequest
 from hfscan.figures.intervals import SampleError
 from hfscan.figures.period import Period
-from hfscan.figures.queries import load
-from hfscan.frameworks import Definition
+from hfscan.figures.queries import Query, load
+from hfscan.frameworks import Definition, newest_transformers
 from hfscan.store import (
     Snapshot,
     Store,
@@ -84,7 +84,20 @@ class SnapshotView:
 
     def run(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return the rows of a named query. Raises InvalidRequestError; see `Query.run`."""
-        return load(query).run(self.bind_census(), parameters)
+        named = load(query)
+        return named.run(self.bind_census(), self.add_release(named, parameters))
+
+    def add_release(self, query: Query, parameters: Mapping[str, object]) -> dict[str, object]:
+        """Return the parameters with a release of transformers, where the query takes one."""
+        takes_release = any(parameter.name == "transformers" for parameter in query.parameters)
+        if not takes_release or parameters.get("transformers") is not None:
+            return dict(parameters)
+        return {**parameters, "transformers": self.transformers}
+
+    @property
+    def transformers(self) -> int:
+        """The newest release of transformers at the time of the snapshot."""
+        return newest_transformers(self.snapshot.observed_to.date())
 
     def compute_exclusivity(self, request: FigureRequest) -> Iterator[Figure]:
         """Yield the figures exclusive, available, shared and none of a population.
@@ -97,6 +110,9 @@ class SnapshotView:
         if request not in self._exclusivity_rows:  # sections of a report repeat requests
             self._exclusivity_rows[request] = self.run("exclusivity", request.parameters())
         parameters = {key: value for key, value in vars(request).items() if key != "top"}
+        parameters["transformers"] = (
+            request.transformers or self.transformers if request.definition == "loadable" else None
+        )
         number = float if request.weight == "authors" else int  # votes are fractions
         period = request.period and Period.from_bounds(*request.period).within(self.snapshot)
         is_by_time = request.by in ("month", "year")

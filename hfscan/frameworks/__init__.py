@@ -9,11 +9,12 @@ from hfscan.frameworks.taxonomy import (
     Rule,
     Taxonomy,
     fingerprint,
+    newest_transformers,
     taxonomy,
 )
 
 __all__ = [
     "DEFINITIONS", "MASKS", "Classification", "Definition", "Evidence", "Framework", "Rule",
-    "Taxonomy", "classify", "fingerprint", "is_current", "masks_sql", "reclassify", "taxonomy",
-    "write_taxonomy",
+    "Taxonomy", "classify", "fingerprint", "is_current", "masks_sql", "newest_transformers",
+    "reclassify", "taxonomy", "write_taxonomy",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """The taxonomy in Python: one model at a time, with the evidence. Equal to `masks_sql`."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,9 +25,10 @@ class Evidence:
 class Classification:
     """The frameworks that a model supports under each definition, as keys of the taxonomy.
 
-    `weights` is None if its file names are unknown, `tag` and `loadable` if its tags are, `best` if
-    both are. `evidence` has at least one item for each framework and definition; what holds under
-    `tag` or `weights` holds under `loadable`, without evidence of its own.
+    `weights` is None if its file names are unknown, `tag` if its tags are, `best` if both are, and
+    `loadable` if its tags are, or if file names that are unknown could decide. `evidence` has at
+    least one item for each framework and definition; what holds under `tag` or `weights` holds
+    under `loadable`, without evidence of its own.
     """
 
     tag: frozenset[str] | None
@@ -45,6 +46,8 @@ class _Model:
     paths: str  # the files in lower case, joined by newlines
     architectures: tuple[str, ...]
     model_type: str | None
+    has_files: bool
+    """whether the file names are known"""
 
     @property
     def libraries(self) -> frozenset[str]:
@@ -61,10 +64,11 @@ class _Model:
         return match and self.files[self.paths.count("\n", 0, match.end())]
 
 
-def classify(model: Mapping[str, Any]) -> Classification:
+def classify(model: Mapping[str, Any], *, transformers: int | None = None) -> Classification:
     """Return the frameworks that `model`, an object of the Hub's API, supports, with the evidence.
 
-    Reads `tags`, `library_name`, `siblings` (names or objects) and `config`.
+    Reads `tags`, `library_name`, `siblings` (names or objects) and `config`. `transformers`: the
+    release that `loadable` assumes, a key of `Taxonomy.releases`; by default the newest.
     """
     known = taxonomy()
     siblings = model.get("siblings")
@@ -84,19 +88,22 @@ def classify(model: Mapping[str, Any]) -> Classification:
         "\n".join(files).lower(),
         tuple(config.get("architectures") or ()),
         config.get("model_type"),
+        siblings is not None,
     )
     tag = list(_by_tag(known, facts))
     weights = list(_by_weights(known, facts)) if siblings is not None else []
     supported = _frameworks(tag) | _frameworks(weights)
     has_tags = model.get("tags") is not None  # without, the library may be unknown
-    loadable = list(_by_usability(known, facts, supported)) if has_tags else []
-    best = list(_by_best(known, facts, weights, tag, has_files=siblings is not None))
+    loadable = None
+    if has_tags:
+        loadable = _by_usability(known, facts, supported, transformers or max(known.releases))
+    best = list(_by_best(known, facts, weights, tag))
     return Classification(
         _frameworks(tag) if has_tags else None,
         None if siblings is None else _frameworks(weights),
-        supported | _frameworks(loadable) if has_tags else None,
+        None if loadable is None else supported | _frameworks(loadable),
         _frameworks(best) if has_tags or siblings is not None else None,
-        (*tag, *weights, *loadable, *best),
+        (*tag, *weights, *(loadable or ()), *best),
     )
 
 
@@ -120,11 +127,25 @@ def _by_weights(known: Taxonomy, model: _Model) -> Iterator[Evidence]:
         yield from _by_rules(known, "weights", model, frozenset(), fallback=True)
 
 
-def _by_usability(known: Taxonomy, model: _Model, supported: frozenset[str]) -> Iterator[Evidence]:
-    evidence = list(_by_rules(known, "loadable", model, supported))
-    yield from evidence
-    parents = _parent_frameworks(known, "loadable", supported | _frameworks(evidence))
-    yield from (parent for parent in parents if parent.framework not in supported)
+def _by_usability(
+    known: Taxonomy, model: _Model, supported: frozenset[str], release: int
+) -> list[Evidence] | None:
+    """Return what the rules add, or None where they might add more if more were known."""
+    least, most = (
+        [
+            *(
+                rules := list(
+                    _by_rules(known, "loadable", model, supported, release=release, certain=certain)
+                )
+            ),
+            *_parent_frameworks(known, "loadable", supported | _frameworks(rules)),
+        ]
+        for certain in (True, False)
+    )
+    found = supported | _frameworks(least)
+    if found != supported | _frameworks(most) or not (model.has_files or found & known.decisive):
+        return None
+    return [item for item in least if item.citation is not None or item.framework not in supported]
 
 
 def _by_best(
@@ -132,12 +153,10 @@ def _by_best(
     model: _Model,
     weights: list[Evidence],
     tag: list[Evidence],
-    *,
-    has_files: bool,
 ) -> Iterator[Evidence]:
     """Yield the evidence of the files, or where they name no framework, of library and tags too."""
     found = _frameworks(weights)
-    if has_files and (found & known.decisive or not found & known.weights):
+    if model.has_files and (found & known.decisive or not found & known.weights):
         yield from (replace(item, definition="best") for item in weights)
         return
     evidence = [replace(item, definition="best") for item in (*weights, *tag)]
@@ -155,11 +174,15 @@ def _by_rules(
     formats: frozenset[str],
     *,
     fallback: bool = False,
+    release: int | None = None,
+    certain: bool = True,
 ) -> Iterator[Evidence]:
     for rule in known.rules:
         if definition not in rule.definitions or rule.fallback != fallback:
             continue
-        description = _matching_evidence(known, rule, formats, model)
+        if rule.transformers not in (None, release):
+            continue
+        description = _matching_evidence(known, rule, formats, model, certain=certain)
         if description is None:
             continue
         supported = rule.supports
@@ -174,23 +197,29 @@ def _by_rules(
 
 
 def _matching_evidence(
-    known: Taxonomy, rule: Rule, formats: frozenset[str], model: _Model
+    known: Taxonomy, rule: Rule, formats: frozenset[str], model: _Model, *, certain: bool
 ) -> str | None:
-    """Return the evidence that fulfils each condition of the rule, None if any is missing."""
+    """Return the evidence that fulfils each condition of the rule, None if any is missing.
+
+    Not `certain`: a condition that is not known to fail counts as fulfilled.
+    """
     if model.words & set(rule.unless_tags) or model.find_file(rule.unless_files):
         return None
-    evidence = []
-    if rule.formats:
-        evidence.append(", ".join(sorted(formats & set(rule.formats))))
-    for globs in filter(None, (rule.files, rule.with_files)):
-        file = model.find_file(globs)
-        evidence.append(f"file {file}" if file else "")
-    if rule.libraries:
-        evidence.append(", ".join(sorted(model.libraries & set(rule.libraries))))
-    if rule.tags:
-        evidence.append(", ".join(sorted(model.words & set(rule.tags))))
+    globs = [rule.files, rule.with_files, rule.files_if_known if model.has_files else ()]
+    evidence = [
+        _join(set(named) & found)
+        for named, found in (
+            (rule.formats, formats),
+            (rule.libraries, model.libraries),
+            (rule.tags, model.words),
+        )
+        if named
+    ]
+    if certain or model.has_files:
+        for file in (model.find_file(some) for some in globs if some):
+            evidence.append(f"file {file}" if file else "")
     if rule.architecture is not None:
-        evidence.append(_supported_classes(known, rule.architecture, model))
+        evidence.append(_supported_classes(known, rule.architecture, model, certain=certain))
     if rule.has_architectures:
         evidence.append(", ".join(model.architectures))
     if not all(evidence):
@@ -200,14 +229,33 @@ def _matching_evidence(
     return "; ".join(evidence)
 
 
-def _supported_classes(known: Taxonomy, framework: str, model: _Model) -> str:
-    """Return the model's architectures that transformers has a class for, '' for none."""
+def _join(words: Iterable[str]) -> str:
+    return ", ".join(sorted(words))
+
+
+def _supported_classes(known: Taxonomy, framework: str, model: _Model, *, certain: bool) -> str:
+    """Return the model's architectures that transformers has a class for, '' for none.
+
+    Without architectures: its model type and task; not `certain`: its model type, without a task.
+    """
     has = known.architectures[framework]
     if model.architectures:
         return ", ".join(name for name in model.architectures if name in has.classes)
-    if model.model_type is not None:
-        return model.model_type if model.model_type in has.model_types else ""
-    return ", ".join(sorted(model.tags & set(has.model_types)))
+    types = model.tags if model.model_type is None else frozenset([model.model_type])
+    tasks = {
+        task
+        for each in known.architectures.values()
+        for head in each.heads
+        for task in head["tasks"]
+    }
+    if not certain and not model.tags & tasks:
+        return _join(types & set(has.model_types))
+    return _join(
+        f"{model_type} {task}"
+        for head in has.heads
+        for model_type in types.intersection(head["model_types"])
+        for task in model.tags.intersection(head["tasks"])
+    )
 
 
 def _parent_frameworks(

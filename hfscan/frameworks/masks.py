@@ -6,15 +6,16 @@ expression is only tried on the file names that contain a glob's longest literal
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import duckdb
 
 from hfscan.frameworks.taxonomy import Definition, Rule, Taxonomy, fingerprint, pattern, taxonomy
 from hfscan.sql import literal
 
-MASKS = ("tag_mask", "weights_mask", "loadable_mask", "best_mask")
-"""The columns of a model's masks, one for each definition."""
+MASKS = ("tag_mask", "weights_mask", "loadable_4_mask", "loadable_5_mask", "best_mask")
+"""The columns of a model's masks: one for each definition, for `loadable` one for each release of
+transformers."""
 
 
 def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -52,7 +53,8 @@ def masks_sql(table: str) -> str:
 
     UBIGINT, the bits of taxonomy.toml. Reads the table's `tags`, `library_name`, `files`,
     `model_type` and `architectures`; `weights_mask` is NULL where the file names are unknown,
-    `tag_mask` and `loadable_mask` where the tags are, `best_mask` where both are.
+    `tag_mask` where the tags are, `best_mask` where both are, and `loadable_*_mask` where the tags
+    are, or without file names could not decide.
     """
     known = taxonomy()
     files = ", ".join(
@@ -61,24 +63,27 @@ def masks_sql(table: str) -> str:
             "_file_mask": {framework.bit: framework.files for framework in known.frameworks},
             "_file_rules": {number: rule.files for number, rule in enumerate(known.rules)},
             "_with_rules": {number: rule.with_files for number, rule in enumerate(known.rules)},
+            "_known_rules": {
+                number: rule.files_if_known for number, rule in enumerate(known.rules)
+            },
             "_no_rules": {number: rule.unless_files for number, rule in enumerate(known.rules)},
         }.items()
     )
-    # without tags the library may be unknown, and with it what can be loaded
-    loadable = f"CASE WHEN tag_mask IS NOT NULL THEN {_add_rules(known, 'loadable')} END"
     decisive, any_weights = known.bits(known.decisive), known.bits(known.weights)
     is_decided = f"weights_mask & {decisive} <> 0 OR weights_mask & {any_weights} = 0"
     best = (
         f"CASE WHEN {is_decided} THEN weights_mask "
         f"WHEN coalesce(weights_mask, tag_mask) IS NOT NULL THEN {_add_rules(known, 'best')} END"
     )
+    bounds = [f"_{bound}_{release}" for release in known.releases for bound in ("least", "most")]
     steps = (
         f"*, CASE WHEN _files IS NOT NULL THEN {_add_rules(known, 'weights')} END AS _weights",
         f"*, {_add_parents(known, '_weights')} AS _weights_with_parents",
         f"*, {_add_fallback(known, 'weights', '_weights_with_parents')} AS weights_mask",
         "*, coalesce(tag_mask, 0) | coalesce(weights_mask, 0) AS _file_or_tag_mask",
-        f"*, {loadable} AS _loadable, {best} AS _best",
-        f"*, {_add_parents(known, '_loadable')} AS loadable_mask, "
+        f"*, {', '.join(_loadable_bounds(known))}, {best} AS _best",
+        f"* REPLACE ({', '.join(f'{_add_parents(known, name)} AS {name}' for name in bounds)})",
+        f"*, {', '.join(_loadable_masks(known))}, "
         f"{_add_parents(known, '_best')} AS _best_with_parents",
         f"*, {_add_fallback(known, 'best', '_best_with_parents')} AS best_mask",
         f"row, {', '.join(MASKS)}",
@@ -107,16 +112,21 @@ def _evidence(known: Taxonomy, table: str) -> str:
         {number: rule.tags for number, rule in enumerate(known.rules)},
         {number: rule.unless_tags for number, rule in enumerate(known.rules)},
         {number: has.model_types for number, has in enumerate(architectures)},
+        {number: tuple(head["model_types"]) for number, (_, head) in enumerate(_heads(known))},
+        {number: tuple(head["tasks"]) for number, (_, head) in enumerate(_heads(known))},
     )
     classes = _bit_table({number: has.classes for number, has in enumerate(architectures)})
     return f"""
-    words(word, tag_bits, library_bits, rule_bits, tag_rule_bits, no_rule_bits, type_bits) AS
-        (VALUES {words}),
+    words(
+        word, tag_bits, library_bits, rule_bits, tag_rule_bits, no_rule_bits, type_bits,
+        type_head_bits, task_head_bits
+    ) AS (VALUES {words}),
     classes(word, class_bits) AS (VALUES {classes}),
     tagged AS (
         SELECT row, bit_or(tag_bits) AS tag_bits, bit_or(library_bits) AS library_bits,
             bit_or(rule_bits) AS rule_bits, bit_or(tag_rule_bits) AS tag_rule_bits,
-            bit_or(no_rule_bits) AS no_rule_bits, bit_or(type_bits) AS type_bits
+            bit_or(no_rule_bits) AS no_rule_bits, bit_or(type_bits) AS type_bits,
+            bit_or(type_head_bits) AS type_head_bits, bit_or(task_head_bits) AS task_head_bits
         FROM (SELECT rowid AS row, unnest(tags) AS word FROM {table}) JOIN words USING (word)
         GROUP BY row
     ),
@@ -142,11 +152,14 @@ def _evidence(known: Taxonomy, table: str) -> str:
                 AS _tag_rules,
             coalesce(tagged.no_rule_bits, 0::UBIGINT) | coalesce(library.no_rule_bits, 0::UBIGINT)
                 AS _no_tag_rules,
-            -- the Hub tags a transformers model with its config's model_type
-            coalesce(CASE WHEN len(architectures) > 0 THEN class_bits
-                WHEN model_type IS NOT NULL THEN type.type_bits
-                ELSE tagged.type_bits END, 0::UBIGINT) AS _architectures,
-            coalesce(len(architectures) > 0, false) AS _has_classes
+            coalesce(len(architectures) > 0, false) AS _has_classes,
+            coalesce(class_bits, 0::UBIGINT) AS _classes,
+            -- the Hub tags a transformers model with its config's model_type, and with its task
+            coalesce(CASE WHEN model_type IS NOT NULL THEN type.type_bits
+                ELSE tagged.type_bits END, 0::UBIGINT) AS _types,
+            coalesce(CASE WHEN model_type IS NOT NULL THEN type.type_head_bits
+                ELSE tagged.type_head_bits END, 0::UBIGINT) AS _type_heads,
+            coalesce(tagged.task_head_bits, 0::UBIGINT) AS _task_heads
         FROM {table} AS models
         LEFT JOIN tagged ON tagged.row = models.rowid
         LEFT JOIN classed ON classed.row = models.rowid
@@ -171,6 +184,34 @@ def _add_fallback(known: Taxonomy, definition: Definition, mask: str) -> str:
     return f"{mask} | CASE WHEN {mask} & {named} = 0 THEN {rules} ELSE 0 END"
 
 
+def _loadable_bounds(known: Taxonomy) -> Iterator[str]:
+    """Yield SQL for what is certainly loadable with each release, and what may be."""
+    for release in known.releases:
+        for name, certain in (("least", True), ("most", False)):
+            rules = (
+                _rule(known, number, rule, "_file_or_tag_mask", certain=certain)
+                for number, rule in enumerate(known.rules)
+                if "loadable" in rule.definitions and rule.transformers in (None, release)
+            )
+            yield f"{' | '.join(['_file_or_tag_mask', *rules])} AS _{name}_{release}"
+
+
+def _loadable_masks(known: Taxonomy) -> Iterator[str]:
+    """Yield SQL for the masks of `loadable`: NULL where the bounds differ.
+
+    Without tags the library may be unknown, and without file names a model with no other evidence
+    may have weights of any framework.
+    """
+    decisive = known.bits(known.decisive)
+    for release in known.releases:
+        least, most = f"_least_{release}", f"_most_{release}"
+        yield (
+            f"CASE WHEN tag_mask IS NOT NULL AND {least} = {most} "
+            f"AND (_files IS NOT NULL OR {least} & {decisive} <> 0) THEN {least} END "
+            f"AS loadable_{release}_mask"
+        )
+
+
 def _rules(
     known: Taxonomy, definition: Definition, mask: str, *, fallback: bool = False
 ) -> Iterator[str]:
@@ -179,27 +220,45 @@ def _rules(
             yield _rule(known, number, rule, mask)
 
 
-def _rule(known: Taxonomy, number: int, rule: Rule, formats: str) -> str:
-    conditions = ["_has_classes"] if rule.has_architectures else []
-    if rule.formats:
-        conditions.append(f"{formats} & {known.bits(rule.formats)} <> 0")
-    if rule.libraries:
-        conditions.append(f"_library_rules >> {number} & 1 = 1")
-    if rule.tags:
-        conditions.append(f"_tag_rules >> {number} & 1 = 1")
-    if rule.architecture:
-        index = list(known.architectures).index(rule.architecture)
-        conditions.append(f"_architectures >> {index} & 1 = 1")
-    if rule.files:
-        conditions.append(f"_file_rules >> {number} & 1 = 1")
-    if rule.with_files:
-        conditions.append(f"_with_rules >> {number} & 1 = 1")
-    if rule.unless_tags:
-        conditions.append(f"_no_tag_rules >> {number} & 1 = 0")
-    if rule.unless_files:
-        conditions.append(f"coalesce(_no_rules >> {number} & 1, 0) = 0")
+def _rule(known: Taxonomy, number: int, rule: Rule, formats: str, *, certain: bool = True) -> str:
+    """Return SQL for what a rule adds; not `certain`: what it might, if more were known."""
+    is_unknown = "false" if certain else "_files IS NULL"
+    conditions = {
+        f"{formats} & {known.bits(rule.formats)} <> 0": rule.formats,
+        f"_library_rules >> {number} & 1 = 1": rule.libraries,
+        f"_tag_rules >> {number} & 1 = 1": rule.tags,
+        f"_no_tag_rules >> {number} & 1 = 0": rule.unless_tags,
+        f"({is_unknown} OR _file_rules >> {number} & 1 = 1)": rule.files,
+        f"({is_unknown} OR _with_rules >> {number} & 1 = 1)": rule.with_files,
+        f"(_files IS NULL OR _known_rules >> {number} & 1 = 1)": rule.files_if_known,
+        f"coalesce(_no_rules >> {number} & 1, 0) = 0": rule.unless_files,
+        "_has_classes": rule.has_architectures,
+        _has_class(known, rule.architecture, certain=certain): rule.architecture,
+    }
     supported = "_library_mask" if rule.supports_library else str(known.bits(rule.supports))
-    return f"CASE WHEN {' AND '.join(conditions)} THEN {supported}::UBIGINT ELSE 0 END"
+    held = " AND ".join(condition for condition, named in conditions.items() if named)
+    return f"CASE WHEN {held} THEN {supported}::UBIGINT ELSE 0 END"
+
+
+def _has_class(known: Taxonomy, framework: str | None, *, certain: bool) -> str:
+    """Return SQL for whether transformers has the model's class for a framework.
+
+    Without architectures: a class of its model type for its task. Not `certain`: without a task,
+    for any task.
+    """
+    if framework is None:
+        return "false"
+    index = list(known.architectures).index(framework)
+    heads = [number for number, (name, _) in enumerate(_heads(known)) if name == framework]
+    mask = sum(1 << number for number in heads)
+    has_head = f"_type_heads & _task_heads & {mask} <> 0"
+    if not certain:
+        has_head = f"({has_head} OR _task_heads = 0 AND _types >> {index} & 1 = 1)"
+    return f"CASE WHEN _has_classes THEN _classes >> {index} & 1 = 1 ELSE {has_head} END"
+
+
+def _heads(known: Taxonomy) -> list[tuple[str, Mapping[str, list[str]]]]:
+    return [(name, head) for name, has in known.architectures.items() for head in has.heads]
 
 
 def _add_parents(known: Taxonomy, mask: str) -> str:

@@ -2,8 +2,9 @@
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -46,6 +47,8 @@ class Rule:
     tags: tuple[str, ...] = ()
     architecture: str | None = None
     has_architectures: bool = False
+    files_if_known: tuple[str, ...] = ()
+    transformers: int | None = None
     fallback: bool = False
     unless_tags: tuple[str, ...] = ()
     unless_files: tuple[str, ...] = ()
@@ -62,6 +65,8 @@ class Architectures:
 
     model_types: tuple[str, ...]
     classes: tuple[str, ...]
+    heads: tuple[Mapping[str, list[str]], ...]
+    """`tasks` of the Hub, and `model_types` that have a class for them"""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Taxonomy:
     neutral: dict[str, tuple[str, ...]]  # reason why they are no evidence -> libraries
     architectures: dict[str, Architectures]  # framework -> its classes in transformers
     transformers: str  # the release that `architectures` was read from
+    releases: Mapping[int, date]  # of transformers -> day of the first final one
 
     @property
     def writers(self) -> tuple[Framework, ...]:
@@ -139,7 +145,14 @@ def taxonomy() -> Taxonomy:
             if isinstance(table, dict)
         },
         known["transformers"],
+        {int(release): day for release, day in rules["transformers"].items()},
     )
+
+
+def newest_transformers(day: date) -> int:
+    """Return the newest release of transformers on a day that `loadable` distinguishes."""
+    releases = taxonomy().releases
+    return max((key for key, since in releases.items() if since <= day), default=min(releases))
 
 
 @cache

@@ -271,6 +271,7 @@ class SectionBuilder:
             "frameworks": list(self.request.frameworks),
             "framework": next(iter(self.view.find_titles(self.request.frameworks))),
             "definition": self.definition,
+            **({"transformers": release} if (release := self.request.transformers) else {}),
             "since": since if is_created else None,
             "until": until,
             "cutoff": "excluded" if is_created else "included",

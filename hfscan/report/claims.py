@@ -20,7 +20,7 @@ from typing import Any, Literal
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures import ALL, Period, SnapshotView, load
 from hfscan.figures.intervals import ratio_interval
-from hfscan.frameworks import DEFINITIONS
+from hfscan.frameworks import DEFINITIONS, newest_transformers
 from hfscan.objectid import CUTOFF_END
 from hfscan.paths import data_dir
 from hfscan.scope import DEFAULT_FRAMEWORKS
@@ -170,6 +170,8 @@ class _Evaluator:
         values: dict[str, object] = {"definition": definition}
         values["frameworks"] = list(frameworks) or None
         values |= {key: measure[key] for key in ("since", "until") if key in measure}
+        if day := measure.get("at") or measure.get("until"):  # the release of the claim's time
+            values["transformers"] = newest_transformers(day)
         snapshot, low, high, reason = None, None, None, None
         try:
             if "at" in measure or "since" in measure:

@@ -290,7 +290,9 @@ def _format_definition(report: Report) -> str:
     """Return when a model counts, as a sentence."""
     titles = list(report.frameworks.values())
     frameworks = " or ".join(titles) if len(titles) < 5 else "supporting a framework"
-    return f"A model counts as {frameworks} {_EVIDENCE[report.definition]}."
+    release = next((figure.transformers for figure in report.figures), None)
+    condition = f", with transformers {release}" if release else ""
+    return f"A model counts as {frameworks} {_EVIDENCE[report.definition]}{condition}."
 
 
 _LOW_COVERAGE = 0.25

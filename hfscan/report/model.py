@@ -36,6 +36,7 @@ class ReportRequest:
     exclude_top_authors: int = 0
     by: By | None = None
     top: int | None = None
+    transformers: int | None = None
 
     @property
     def period(self) -> tuple[datetime, datetime] | None:
@@ -55,6 +56,7 @@ class ReportRequest:
             population=population,
             weight=self.weight,
             exclude_top_authors=self.exclude_top_authors,
+            transformers=self.transformers,
         )
 
 

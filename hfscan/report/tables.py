@@ -109,6 +109,8 @@ def row_label(section: Section, figure: Figure, report: Report) -> str:
 def _breakdown_label(figure: Figure, report: Report) -> str:
     """Return the definition, and the frameworks that are compared beyond those of the report."""
     definition = DEFINITION_LABELS[figure.definition]
+    if figure.transformers:
+        definition += f" (transformers {figure.transformers})"
     if figure.frameworks == report.request.frameworks:
         return definition
     if ALL in figure.frameworks:

@@ -39,7 +39,8 @@ EXPORTED_COLUMNS = {
 EXPORTED_MASKS = {
     "tag_mask": "frameworks_by_tags",
     "weights_mask": "frameworks_by_weights",
-    "loadable_mask": "frameworks_loadable",
+    "loadable_4_mask": "frameworks_loadable_4",
+    "loadable_5_mask": "frameworks_loadable_5",
     "best_mask": "frameworks_by_best_evidence",
 }
 """Bit masks of frameworks -> an export's lists of names, which an import recomputes."""

@@ -131,6 +131,49 @@ def test_trend_of_formats(run_command):
     assert "Safetensors" not in weights_text
 
 
+def test_loadable_assumes_the_release_of_the_snapshot(run_command):
+    run_command.import_day("2024-01-01", BERT)
+    run_command.import_day("2026-02-01", BERT)
+
+    def shares(*options):
+        rows = json.loads(
+            run_command("trend", "--definition", "loadable", "--format", "json", *options)
+        )
+        return {
+            (row["transformers"], row["framework"]): row["share"]
+            for row in rows
+            if row["name"] == "available"
+        }
+
+    old, new = ("--snapshot", "1"), ("--snapshot", "2")
+    assert shares(*old) == {(4, "pytorch"): 1.0, (4, "tensorflow"): 1.0}
+    assert shares(*new) == {(5, "pytorch"): 1.0, (5, "tensorflow"): 0.0}
+    assert shares(*new, "--transformers", "4") == shares(*old)
+    assert shares(*old, "--transformers", "5") == shares(*new)
+    by_snapshot = json.loads(
+        run_command("trend", "--definition", "loadable", "--per", "snapshot", "--format", "json")
+    )
+    assert {row["transformers"] for row in by_snapshot} == {4, 5}
+    query = ("query", "exclusivity", "--param", "definition=loadable", "--format", "json")
+    for options, tensorflow in (((), 0), (old, 1), (("--param", "transformers=4"), 1)):
+        rows = json.loads(run_command(*query, *options))
+        found = {(row["name"], row["framework"]): row["numerator"] for row in rows}
+        assert found["available", "tensorflow"] == tensorflow
+    report = run_command("report", "--definition", "loadable")
+    assert "if that framework can load it without conversion, with transformers 5." in report
+    assert "loadable (transformers 5)" in run_command("report")
+
+
+def test_explain_assumes_a_release_of_transformers(run_command):
+    run_command.import_day("2026-02-01", BERT, {"id": "ann/none", "tags": ["x"]})
+    assert "loadable: PyTorch, safetensors" in run_command("explain", "ann/bert").replace(
+        "LiteRT (TF Lite), ", ""
+    )
+    assert "TensorFlow" in run_command("explain", "ann/bert", "--transformers", "4")
+    text = run_command("explain", "ann/none")
+    assert "loadable: unknown, because its file names are not known" in text
+
+
 def test_explain_under_each_definition(run_command):
     run_command.import_day("2024-01-01", BERT)
     rows = json.loads(run_command("explain", "ann/bert", "--format", "json"))
@@ -139,7 +182,9 @@ def test_explain_under_each_definition(run_command):
     assert evidence["weights", "LiteRT (TF Lite)"]["evidence"] == "file a/B.TFLITE"
     assert ("weights", "TensorFlow") not in evidence
     loadable_evidence = evidence["loadable", "JAX"]
-    assert loadable_evidence["evidence"] == "safetensors; transformers; BertModel"
+    assert loadable_evidence["evidence"] == (
+        "safetensors; transformers; file model.safetensors; BertModel"
+    )
     assert "from_pretrained reads safetensors" in loadable_evidence["source"]
     text = run_command("explain", "ann/bert")
     assert "ann/bert in snapshot 1 of 2024-01-01:" in text

@@ -105,7 +105,7 @@ MODEL_CHANGES = {
     "* REPLACE ('63ffff000000000000000000' AS _id)": "a model is there more than once",
     "* REPLACE (['tensorflow', 'jax'] AS frameworks_by_tags)": "contradicts the tags and files",
     "* REPLACE (['tf'] AS tags)": "contradicts the tags and files",
-    "* REPLACE (['nothing'] AS frameworks_loadable)": "has names that",
+    "* REPLACE (['nothing'] AS frameworks_loadable_5)": "has names that",
     "* EXCLUDE (likes)": "lacks the column likes",
     "*, 1 AS more": "has an unknown column more",
     "* REPLACE (downloads::VARCHAR AS downloads)": "has downloads as VARCHAR, not BIGINT",

@@ -22,7 +22,7 @@ from hfscan.store import Store, list_snapshots
 REQUESTS: dict[str, list[dict[str, str]]] = {
     "exclusivity": [
         {},
-        {"frameworks": "pytorch,tensorflow,jax", "definition": "loadable", "by": "year"},
+        {"frameworks": "pytorch,jax", "definition": "loadable", "transformers": "4", "by": "year"},
         {"frameworks": "all", "definition": "weights", "cutoff": "excluded", "since": "2023-01-01"},
         {"by": "license", "weight": "downloads", "top": "3"},
         {"by": "library", "weight": "authors", "exclude_top_authors": "2"},
@@ -70,6 +70,12 @@ def test_translated_sql_has_no_macros_or_parameters(dialect):
 def test_query_beyond_an_export_is_not_translated():
     result = CliRunner().invoke(cli, ["query", "transitions", "--dialect", "spark"])
     assert "an export holds only one snapshot" in str(result.exception)
+
+
+def test_loadable_for_other_engines_needs_a_release():
+    options = ["--dialect", "spark", "--param", "definition=loadable"]
+    result = CliRunner().invoke(cli, ["query", "exclusivity", *options])
+    assert "Set transformers to 4 or 5" in str(result.exception)
 
 
 @pytest.mark.spark

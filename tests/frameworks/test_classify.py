@@ -2,12 +2,14 @@
 
 import gzip
 import json
+from collections import Counter
+from datetime import date
 
 import pytest
 from dumps import ingest
 
 import hfscan
-from hfscan.frameworks import MASKS, taxonomy
+from hfscan.frameworks import MASKS, newest_transformers, taxonomy
 from hfscan.store import Store
 
 PYTORCH, TENSORFLOW = frozenset({"pytorch"}), frozenset({"tensorflow"})
@@ -74,7 +76,7 @@ def test_taxonomy_has_no_duplicates():
     ],
 )  # fmt: skip
 def test_classification_of_examples(model, tag, weights, loadable):
-    classification = hfscan.classify(model)
+    classification = hfscan.classify(model, transformers=4)
     assert (classification.tag, classification.weights, classification.loadable) == (
         tag,
         weights,
@@ -116,6 +118,76 @@ def test_best_evidence_of_examples(model, best):
     )
 
 
+LISTED = {"tags": ["transformers", "safetensors", "bert"], "library_name": "transformers"}
+DETAILED = LISTED | {"siblings": ["model.safetensors"], "config": BERT}
+ALL_THREE = PYTORCH | TENSORFLOW | {"jax"}
+
+
+def listed(*tags, **fields):
+    return LISTED | {"tags": [*LISTED["tags"], *tags]} | fields
+
+
+@pytest.mark.parametrize(
+    ("model", "with_4", "with_5"),
+    [
+        # transformers 5 has no classes that read safetensors into TensorFlow or JAX
+        (DETAILED, ALL_THREE, PYTORCH),
+        # a list has no architectures: the class follows from the model type and the task
+        (listed("fill-mask"), ALL_THREE, PYTORCH),
+        (listed("text-to-video"), None, PYTORCH),
+        (LISTED, None, PYTORCH),
+        ({"tags": ["safetensors", "qwen3"], "library_name": "transformers"}, PYTORCH, PYTORCH),
+        # adapters and quantised weights are PyTorch's
+        (DETAILED | {"siblings": ["adapter_model.safetensors"]}, PYTORCH, PYTORCH),
+        (DETAILED | {"siblings": ["output.safetensors"]}, PYTORCH, PYTORCH),
+        (listed("fill-mask", "gptq", "4-bit"), PYTORCH, PYTORCH),
+        (listed("fill-mask", "mlx", "4-bit"), {"mlx"}, {"mlx"}),
+        # Keras 3 reads its files on three backends, a SavedModel on TensorFlow only
+        ({"tags": ["keras"], "siblings": ["m.keras"]}, ALL_THREE, ALL_THREE),
+        ({"tags": ["keras"], "siblings": ["saved_model.pb"]}, TENSORFLOW, TENSORFLOW),
+        ({"tags": ["keras"], "library_name": "keras"}, None, None),
+        # without file names there may be weights that the Hub has no tag for
+        ({"tags": []}, None, None),
+        ({"tags": [], "siblings": []}, set(), set()),
+        ({"tags": ["ml-agents", "onnx"], "library_name": "ml-agents"}, None, None),
+    ],
+)
+def test_loadable_depends_on_release_of_transformers(model, with_4, with_5):
+    for release, expected in ((4, with_4), (5, with_5), (None, with_5)):
+        found = hfscan.classify(model, transformers=release).loadable
+        formats = {
+            framework.key for framework in taxonomy().frameworks if framework.kind == "format"
+        }
+        assert (found if found is None else found - formats) == expected
+
+
+def test_newest_release_of_transformers_on_a_day():
+    days = [date(2019, 1, 1), date(2024, 7, 11), date(2026, 1, 25), date(2026, 1, 26)]
+    assert [newest_transformers(day) for day in days] == [4, 4, 4, 5]
+
+
+def test_lists_and_details_of_recorded_models_agree(shared_data):
+    """A verdict without file names is that of the same model with them, or unknown."""
+    compared = PYTORCH | TENSORFLOW | {"jax"}
+    differing, known = Counter(), Counter()
+    with gzip.open(shared_data / "hub-2024-07-detail.jsonl.gz", "rt") as lines:
+        for model in map(json.loads, lines):
+            in_list = {key: model.get(key) for key in ("tags", "library_name")}
+            for release in (4, 5):
+                found, detailed = (
+                    hfscan.classify(view, transformers=release).loadable
+                    for view in (in_list, model)
+                )
+                if found is not None and detailed is not None:
+                    known[release] += 1
+                    differing[release] += found & compared != detailed & compared
+    assert known[4] > 4_000
+    assert known[5] > 4_000
+    # the list does not show the name of a file, or a PyTorch file beside ONNX
+    assert differing[4] / known[4] < 0.011
+    assert differing[5] / known[5] < 0.002
+
+
 @pytest.mark.parametrize("name", ["hub-2022-02.jsonl.gz", "hub-2024-07-detail.jsonl.gz"])
 def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
     def keys(mask):
@@ -133,11 +205,14 @@ def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
         models = list(map(json.loads, lines))
     assert len(models) == len(by_sql)
     for model in models:
-        classification = hfscan.classify(model)
+        classification, with_4 = (
+            hfscan.classify(model, transformers=release) for release in (5, 4)
+        )
         id_ = model.get("id") or model["modelId"]
         by_python = (
             classification.tag,
             classification.weights,
+            with_4.loadable,
             classification.loadable,
             classification.best,
         )

@@ -32,11 +32,17 @@ DECISIVE, RUNTIMES, FORMATS = (
     for kinds in (("framework", "runtime"), ("runtime",), ("format",))
 )
 WEIGHTS = DECISIVE | FORMATS
+TASKS = {
+    task
+    for name in ("tensorflow", "jax")
+    for head in ARCHITECTURES[name]["heads"]
+    for task in head["tasks"]
+}
 RELEVANT_TAGS = frozenset(
     tag
     for entry in (*FRAMEWORKS, *RULES["rule"])
     for tag in (*entry.get("tags", ()), *entry.get("libraries", ()), *entry.get("unless_tags", ()))
-).union(*(ARCHITECTURES[name]["model_types"] for name in ("tensorflow", "jax")))
+).union(*(ARCHITECTURES[name]["model_types"] for name in ("tensorflow", "jax")), TASKS)
 """Tags that can matter."""
 
 
@@ -47,7 +53,7 @@ GLOBS = [
         [(entry["key"], entry.get("files", ())) for entry in FRAMEWORKS],
         *(
             [((field, number), rule.get(field, ())) for number, rule in enumerate(RULES["rule"])]
-            for field in ("files", "with_files", "unless_files")
+            for field in ("files", "with_files", "files_if_known", "unless_files")
         ),
     )
     for key, globs in entries
@@ -91,59 +97,95 @@ def add_parents(keys: set) -> frozenset:
     }
 
 
-def classify(tags, library, files, config) -> tuple[frozenset | None, ...]:
-    """Return the keys by tag, weights (None without file names), loadable and best evidence."""
-    tags = set(tags or ())
-    libraries = {library} if library else tags
-    words = {*tags, library}
-    matches = frozenset().union(*(match_globs(path) for path in files or ()))
+class Facts:
+    """What is known of a model. A condition on it is True, False, or None for unknown."""
 
-    def has_class(framework):
-        declared, model_config = ARCHITECTURES[framework], config or {}
-        if model_config.get("architectures"):
-            return bool(set(model_config["architectures"]) & set(declared["classes"]))
-        model_types = {model_config["model_type"]} if model_config.get("model_type") else tags
-        return bool(model_types & set(declared["model_types"]))
+    def __init__(self, tags, library, files, config):
+        self.tags = set(tags or ())
+        self.libraries = {library} if library else self.tags
+        self.words = {*self.tags, library}
+        self.files = files
+        self.matches = frozenset().union(*(match_globs(path) for path in files or ()))
+        self.classes = set((config or {}).get("architectures") or ())
+        model_type = (config or {}).get("model_type")
+        self.types = {model_type} if model_type else self.tags
 
-    def apply_rules(definition, formats, fallback=False):
-        supported = set()
+    def has_class(self, framework):
+        declared = ARCHITECTURES[framework]
+        if self.classes:
+            return bool(self.classes & set(declared["classes"]))
+        if not self.types & set(declared["model_types"]):
+            return False
+        if not self.tags & TASKS:
+            return None
+        return any(
+            self.types & set(head["model_types"]) and self.tags & set(head["tasks"])
+            for head in declared["heads"]
+        )
+
+    def conditions(self, number, rule, formats):
+        yield not self.words & set(rule.get("unless_tags", ()))
+        yield ("unless_files", number) not in self.matches
+        found = {"formats": formats, "libraries": self.libraries, "tags": self.words}
+        for field in found.keys() & rule.keys():
+            yield bool(found[field] & set(rule[field]))
+        for field in {"files", "with_files"} & rule.keys():
+            yield None if self.files is None else (field, number) in self.matches
+        if "files_if_known" in rule:
+            yield self.files is None or ("files_if_known", number) in self.matches
+        if "architecture" in rule:
+            yield self.has_class(rule["architecture"])
+        yield not rule.get("has_architectures") or bool(self.classes)
+
+    def apply_rules(self, definition, formats, release=None, accepted=(True,), fallback=False):
+        found = set()
         for number, rule in enumerate(RULES["rule"]):
-            if (
-                definition in rule["definitions"]
-                and rule.get("fallback", False) == fallback
-                and (not rule.get("has_architectures") or (config or {}).get("architectures"))
-                and (not rule.get("formats") or formats & set(rule["formats"]))
-                and (not rule.get("files") or ("files", number) in matches)
-                and (not rule.get("with_files") or ("with_files", number) in matches)
-                and ("unless_files", number) not in matches
-                and (not rule.get("libraries") or libraries & set(rule["libraries"]))
-                and (not rule.get("tags") or words & set(rule["tags"]))
-                and not words & set(rule.get("unless_tags", ()))
-                and (not rule.get("architecture") or has_class(rule["architecture"]))
-            ):
-                if rule["supports"] == ["library"]:
-                    supported |= {
-                        entry["key"]
-                        for entry in FRAMEWORKS
-                        if entry["kind"] == "framework"
-                        and libraries & set(entry.get("libraries", ()))
-                    }
-                else:
-                    supported |= set(rule["supports"])
-        return supported
+            if definition not in rule["definitions"] or rule.get("fallback", False) != fallback:
+                continue
+            if rule.get("transformers", release) != release:
+                continue
+            if all(condition in accepted for condition in self.conditions(number, rule, formats)):
+                found |= (
+                    self.library_frameworks()
+                    if rule["supports"] == ["library"]
+                    else {*rule["supports"]}
+                )
+        return found
 
-    tag = frozenset(entry["key"] for entry in FRAMEWORKS if tags & set(entry.get("tags", ())))
+    def library_frameworks(self):
+        return {
+            entry["key"]
+            for entry in FRAMEWORKS
+            if entry["kind"] == "framework" and self.libraries & set(entry.get("libraries", ()))
+        }
+
+    def loadable(self, known_formats, release):
+        least, most = (
+            add_parents(
+                known_formats | self.apply_rules("loadable", known_formats, release, accepted)
+            )
+            for accepted in ((True,), (True, None))
+        )
+        is_known = least == most and (self.files is not None or least & DECISIVE)
+        return least if is_known else None
+
+
+def classify(tags, library, files, config) -> tuple[frozenset | None, ...]:
+    """Return the keys by tag, by weights (None without file names), loadable with transformers 4
+    and 5 (None where what is not known could decide), and by best evidence."""
+    facts = Facts(tags, library, files, config)
+    tag = frozenset(entry["key"] for entry in FRAMEWORKS if facts.tags & set(entry.get("tags", ())))
     weights = None
     if files is not None:
-        file_formats = {key for key in matches if isinstance(key, str)}
-        weights = add_parents(file_formats | apply_rules("weights", file_formats))
+        file_formats = {key for key in facts.matches if isinstance(key, str)}
+        weights = add_parents(file_formats | facts.apply_rules("weights", file_formats))
         if not weights & WEIGHTS:
-            weights |= apply_rules("weights", file_formats, fallback=True)
+            weights |= facts.apply_rules("weights", file_formats, fallback=True)
     known_formats = tag | (weights or frozenset())
     if weights is not None and (weights & DECISIVE or not weights & WEIGHTS):
         best = weights
     else:
-        best = add_parents(known_formats | apply_rules("best", known_formats))
+        best = add_parents(known_formats | facts.apply_rules("best", known_formats))
         if not best & DECISIVE:
-            best |= apply_rules("best", best, fallback=True)
-    return tag, weights, add_parents(known_formats | apply_rules("loadable", known_formats)), best
+            best |= facts.apply_rules("best", best, fallback=True)
+    return tag, weights, facts.loadable(known_formats, 4), facts.loadable(known_formats, 5), best

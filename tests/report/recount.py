@@ -23,7 +23,8 @@ class Model(NamedTuple):
     downloads: int
     tag: frozenset
     weights: frozenset | None
-    loadable: frozenset
+    loadable_4: frozenset | None
+    loadable_5: frozenset | None
     best: frozenset
     id: str
     claim_tags: frozenset
@@ -75,11 +76,11 @@ def parse_model(row: dict) -> Model:
     claim_tags = CLAIM_TAGS.intersection(tags) | {
         tag[:6] for tag in tags if tag.startswith("arxiv:")
     }
-    tag, weights, loadable, best = evidence
+    tag, weights, loadable_4, loadable_5, best = evidence
     return Model(
         created, created.startswith("2022-03-02T23:29:"), groups["author"], groups,
-        row.get("downloads") or 0, tag, weights, loadable, best, id_,
-        frozenset(claim_tags),
+        row.get("downloads") or 0, tag, weights, loadable_4, loadable_5, best,
+        id_, frozenset(claim_tags),
     )  # fmt: skip
 
 
@@ -228,7 +229,7 @@ def count_by_date(models, dates: dict, *, definition, frameworks, year):
             age = "dated" if start <= date < end else None
         if age is None:
             continue
-        common = getattr(model, definition) & compared
+        common = (getattr(model, definition) or frozenset()) & compared
         name = ("exclusive", *common) if len(common) == 1 else ("shared", None)
         if common:
             counts_by_name[name][age] += 1

@@ -29,7 +29,8 @@ def store(recorded_db):
     ("row", "asked"),
     [
         ("tag", {}),
-        ("loadable", {"definition": "loadable"}),
+        ("loadable, transformers 4", {"definition": "loadable"}),
+        ("loadable, transformers 5", {"definition": "loadable", "transformers": 5}),
         ("tag, download-weighted", {"weight": "downloads"}),
     ],
 )

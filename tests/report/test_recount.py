@@ -33,6 +33,7 @@ def build_report(db: Path, tmp_path: Path, snapshot: int, request: ReportRequest
 def asked(figure):
     keys = (
         "definition",
+        "transformers",
         "frameworks",
         "population",
         "cutoff",
@@ -41,6 +42,11 @@ def asked(figure):
         "by",
     )
     return tuple(figure.get(key, 0) for key in keys)
+
+
+def attribute(definition, release):
+    """The attribute of `recount.Model` for a definition."""
+    return f"loadable_{release}" if definition == "loadable" else definition
 
 
 @pytest.mark.parametrize(
@@ -66,6 +72,13 @@ def asked(figure):
         (NEW, ReportRequest(2023)),
         (WITH_FILES, ReportRequest(None, definition="weights")),
         (WITH_FILES, ReportRequest(2022, FRAMEWORKS_WITH_JAX, definition="loadable")),
+        (OLD, ReportRequest(None, FRAMEWORKS_WITH_JAX, definition="loadable", transformers=5)),
+        (NEW, ReportRequest(2023, FRAMEWORKS_WITH_JAX, definition="loadable", transformers=5)),
+        (NEW, ReportRequest(2024, definition="loadable", transformers=4)),
+        (
+            WITH_FILES,
+            ReportRequest(2023, FRAMEWORKS_WITH_JAX, definition="loadable", transformers=5),
+        ),
     ],
     ids=str,
 )
@@ -75,11 +88,11 @@ def test_reports_equal_a_recount(recorded_db, models, tmp_path, snapshot, option
     check_breakdown(report, models[snapshot], options)
     period = options.year and (f"{options.year}-01-01", f"{options.year + 1}-01-01")
     for what, same in groupby(report["figures"] + report["variants"], asked):
-        definition, frameworks, population, cutoff, weight, exclude_top_authors, by = what
+        definition, release, frameworks, population, cutoff, weight, exclude_top_authors, by = what
         figures = list(same)
         expected = recount.count_models(
             models[snapshot],
-            definition=definition,
+            definition=attribute(definition, release),
             frameworks=frameworks,
             population=population,
             period=period,
@@ -135,7 +148,7 @@ def test_cutoff_interval_equals_a_recount(
     report = build_report(recorded_db, tmp_path, NEW, ReportRequest(year, definition=definition))
     dates = recount.read_dates(shared_data / "hub-2022-10-created.parquet")
     expected = recount.count_by_date(
-        models[NEW], dates, definition=definition, frameworks=FRAMEWORKS, year=year
+        models[NEW], dates, definition=attribute(definition, 4), frameworks=FRAMEWORKS, year=year
     )
     (table,) = (measurement for measurement in report["tables"] if measurement["name"] == "cutoff")
     found = {
@@ -240,7 +253,7 @@ def by_shares(claim, measurement, models, _):
     created, until = "since" in asked, asked.get("until")
     figures = recount.count_models(
         models,
-        definition=measurement.definition,
+        definition=attribute(measurement.definition, 4),
         frameworks=measurement.frameworks,
         population="created" if created else "existing",
         period=until and (f"{asked.get('since')}", f"{until}"),
@@ -266,7 +279,7 @@ def by_cutoff(claim, measurement, models, dates):
     found = recount.count_by_date(
         models,
         dates,
-        definition=measurement.definition,
+        definition=attribute(measurement.definition, 4),
         frameworks=measurement.frameworks,
         year=2022,
     )
@@ -284,7 +297,7 @@ def by_cutoff(claim, measurement, models, dates):
 def by_formats(claim, measurement, models, _):
     def having(framework, year=None):
         return sum(
-            framework in getattr(model, measurement.definition)
+            framework in (getattr(model, attribute(measurement.definition, 4)) or ())
             for model in models
             if (model.created < "2023-01-01" if year is None else model.created[:4] == year)
             and not (year and model.at_cutoff)

@@ -5,6 +5,7 @@ from click.testing import CliRunner
 from dumps import ingest_models
 
 from hfscan.cli import cli
+from hfscan.frameworks import MASKS
 from hfscan.store import Store
 
 MODELS = [
@@ -18,7 +19,7 @@ def read_masks(store):
     return [
         store.execute(sql).fetchall()
         for sql in (
-            "SELECT key, tag_mask, weights_mask, loadable_mask FROM models_in(1) ORDER BY key",
+            f"SELECT key, {', '.join(MASKS)} FROM models_in(1) ORDER BY key",
             "FROM frameworks ORDER BY bit",
             "FROM metadata",
         )

@@ -31,7 +31,7 @@ json.dump({
     "observed": execute("SELECT count(*) FROM models_in(1)"),
     "macros": execute("SELECT tag_values(['license:mit', 'x'], 'license:'), "
         "languages(['en', 'xx']), single_value(['a']), size_class(1), "
-        "mask_by_definition('tag', 1, 2, 3, 4)"),
+        "mask_by_definition('tag', 5, 1, 2, 3, 4, 4)"),
     "frameworks": execute("SELECT count(*) FROM frameworks_compared(['pytorch', 'tensorflow'])"),
 }, sys.stdout)
 """

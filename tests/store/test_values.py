@@ -86,7 +86,7 @@ def test_tags_are_read_from_text(import_rows, value):
 )  # fmt: skip
 def test_unreadable_tags_are_unknown(import_rows, value):
     (model,), unreadable = import_rows({"id": "a/b", "tags": value})
-    assert (model["tags"], model["tag_mask"], model["loadable_mask"]) == (None, None, None)
+    assert (model["tags"], model["tag_mask"], model["loadable_5_mask"]) == (None, None, None)
     assert unreadable["tags"][0] == 1
 
 

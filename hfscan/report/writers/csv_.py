@@ -36,7 +36,7 @@ def section_rows(section: Section) -> list[Row]:
             ("interval", "low", "high"),
         ):
             row[low], row[high] = row.pop(key, None) or (None, None)
-        row["design_effect"] = row.pop("design_effect", None)
+        row |= {key: row.pop(key, None) for key in ("design_effect", "transformers")}
         rows.append(row)
     return rows
 

@@ -91,7 +91,7 @@ WHERE part BETWEEN {first} AND {last} AND row BETWEEN {low} AND {high}
 -- name: insert_batch
 INSERT INTO versions BY NAME
 SELECT $series_id AS series_id, model, $position AS valid_from, $next AS valid_to,
-    {columns}, tag_mask, weights_mask, loadable_mask, best_mask
+    {columns}, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask
 FROM batch JOIN ({masks}) AS masks ON masks.row = batch.rowid
 
 -- name: delete_versions

@@ -7,7 +7,7 @@ ORDER BY id
 
 -- name: versions
 SELECT false AS gone, * EXCLUDE (
-    series_id, valid_from, valid_to, tag_mask, weights_mask, loadable_mask, best_mask
+    series_id, valid_from, valid_to, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask
 )
 FROM versions WHERE series_id = $series_id AND valid_from = $position
 UNION ALL BY NAME

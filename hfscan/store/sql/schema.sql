@@ -79,7 +79,8 @@ CREATE TABLE IF NOT EXISTS versions (     -- what rarely changes of a model: one
     unreadable VARCHAR[],                 -- columns that are NULL as their values were not understood
     tag_mask UBIGINT,                     -- `frameworks` by the Hub's own tags; NULL: tags unknown
     weights_mask UBIGINT,                 -- by its weight files; NULL: file names not known
-    loadable_mask UBIGINT,                -- by what a user can load without converting
+    loadable_4_mask UBIGINT,              -- by what can be loaded without conversion, transformers 4
+    loadable_5_mask UBIGINT,              -- and transformers 5; NULL: tags unknown, or files could decide
     best_mask UBIGINT                     -- by its files, else its library and tags; NULL: both unknown
 );
 
@@ -115,7 +116,7 @@ SELECT
     key, CASE WHEN has_id THEN key END AS _id, id, author, created_at, at_cutoff, last_modified, sha,
     tags, library_name, pipeline_tag, downloads, downloads_all_time, likes, gated, disabled, files,
     base_models, base_relation, parameters, model_type, architectures, unreadable,
-    tag_mask, weights_mask, loadable_mask, best_mask
+    tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask
 FROM versions JOIN counted USING (model)
 WHERE
     versions.series_id = series_id
@@ -225,9 +226,9 @@ WHERE
     list_contains(names, name)
     OR (list_contains(names, 'all') AND kind IN ('framework', 'runtime') AND parent IS NULL);
 
-CREATE MACRO IF NOT EXISTS mask_by_definition(definition, tag, weights, loadable, best) AS
-CASE definition WHEN 'tag' THEN tag WHEN 'weights' THEN weights WHEN 'loadable' THEN loadable
-    WHEN 'best' THEN best END;
+CREATE MACRO IF NOT EXISTS mask_by_definition(definition, transformers, tag, weights, loadable_4, loadable_5, best) AS
+CASE definition WHEN 'tag' THEN tag WHEN 'weights' THEN weights WHEN 'best' THEN best
+    WHEN 'loadable' THEN CASE transformers WHEN 4 THEN loadable_4 WHEN 5 THEN loadable_5 END END;
 
 -- The names in a mask; `frameworks`: a list of their names and bits.
 CREATE MACRO IF NOT EXISTS names_of_mask(mask, frameworks) AS
