@@ -1,5 +1,5 @@
 -- title: Breakdown of all models
--- answers: Which framework are the models of, and of how many is it unknown? Each model is in one class.
+-- answers: Of all models, how many are of which framework, and of how many is it unknown?
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared, with a class each; all: every framework and runtime
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
