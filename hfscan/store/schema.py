@@ -58,7 +58,7 @@ def load_statements(name: str) -> dict[str, str]:
 
 def macros() -> dict[str, Macro]:
     return {
-        name: Macro(tuple(parameters.split(", ")), sql)
+        name: Macro(tuple(map(str.strip, parameters.split(","))), sql)
         for schema in _SCHEMAS
         for name, parameters, sql in _MACRO.findall(load_sql(schema))
     }
