@@ -97,7 +97,8 @@ def _measure_report(folder: Path, dump: Path, dates: Path | None, rounds: int) -
         with Store.open(database, write=True) as store:
             import_dates(store, dates)
     script = [sys.executable, str(Path(__file__).with_name("plain_report.py")), str(plain)]
-    report = [sys.executable, "-m", "hfscan", "report", "--year=2022", "--format=json"]
+    report = [sys.executable, "-m", "hfscan", "report", "--year=2022"]
+    report += ["--definition=tag", "--format=json"]
     calls: dict[str, Callable[[], dict[str, Any]]] = {
         "plain script over lists": lambda: _run_json(script),
         "hfscan report --year 2022": lambda: _run_json([*report, f"--db={database}"]),

@@ -1,4 +1,4 @@
-"""Compute the figures of a year's report without framework masks, for figures.py.
+"""Compute the figures of a year's report by tags without framework masks, for figures.py.
 
 Each section is one query that searches the lists of tags.
 """
@@ -12,20 +12,9 @@ from typing import Any
 import duckdb
 
 FOLDER = Path(__file__).parents[1] / "hfscan" / "frameworks"
-TAXONOMY, RULES, ARCHITECTURES = (
-    tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    for name in ("taxonomy", "rules", "architectures")
-)
+TAXONOMY = tomllib.loads((FOLDER / "taxonomy.toml").read_text(encoding="utf-8"))
 FRAMEWORKS = {entry["key"]: entry for entry in TAXONOMY["framework"]}
-DEFAULT_FRAMEWORKS = ("pytorch", "tensorflow")
-FRAMEWORK_SETS = {
-    DEFAULT_FRAMEWORKS: DEFAULT_FRAMEWORKS,
-    (*DEFAULT_FRAMEWORKS, "jax"): (*DEFAULT_FRAMEWORKS, "jax"),
-    ("all",): tuple(
-        key for key, entry in FRAMEWORKS.items()
-        if entry["kind"] in ("framework", "runtime") and "parent" not in entry
-    ),
-}  # fmt: skip
+FRAMEWORK_NAMES = ("pytorch", "tensorflow")
 CREATED = "created_at >= '2022-01-01' AND created_at < '2023-01-01'"
 AT_CUTOFF = "created_at >= '2022-03-02 23:29:00' AND created_at < '2022-03-02 23:30:00'"
 CUTOFFS = {
@@ -48,47 +37,6 @@ def match_tag(key: str) -> str:
     return match_values("tags", FRAMEWORKS[key].get("tags", ()))
 
 
-def match_loadable(key: str) -> str:
-    """Return the SQL condition that a model can be loaded with framework `key`."""
-    formats = [name for name, entry in FRAMEWORKS.items() if entry.get("parent") == key]
-    conditions = [
-        condition
-        for name in (key, *formats)
-        for condition in (match_tag(name), *list_rule_conditions(name))
-    ]
-    return f"({' OR '.join(conditions)})"
-
-
-def list_rule_conditions(key: str) -> list[str]:
-    """Return the SQL conditions of the `loadable` rules for `key`, without file names."""
-    conditions = []
-    for rule in RULES["rule"]:
-        library = rule["supports"] == ["library"]
-        if "loadable" not in rule["definitions"] or "files" in rule:
-            continue
-        if not (FRAMEWORKS[key]["kind"] == "framework" if library else key in rule["supports"]):
-            continue
-        parts = [f"({' OR '.join(match_tag(name) for name in rule['formats'])})"]
-        if library:
-            parts.append(match_values("libraries", FRAMEWORKS[key].get("libraries", ())))
-        if "libraries" in rule:
-            parts.append(match_values("libraries", rule["libraries"]))
-        if "tags" in rule:
-            parts.append(match_values("words", expand(rule["tags"])))
-        if "unless_tags" in rule:
-            parts.append(f"NOT {match_values('words', expand(rule['unless_tags']))}")
-        if "architecture" in rule:
-            parts.append(match_values("tags", ARCHITECTURES[rule["architecture"]]["model_types"]))
-        conditions.append(f"({' AND '.join(parts)})")
-    return conditions
-
-
-def expand(words: list[str]) -> list[str]:
-    """Return the words of a rule with those of its groups."""
-    groups = {f"@{name}": members for name, members in RULES["groups"].items()}
-    return [member for word in words for member in groups.get(word, [word])]
-
-
 def match_values(column: str, values: Any) -> str:
     """Return the SQL condition that the list `column` contains one of `values`."""
     if len(values) < 2:
@@ -96,38 +44,42 @@ def match_values(column: str, values: Any) -> str:
     return f"list_has_any({column}, {list(values)})"
 
 
-DEFINITIONS = {"tag": match_tag, "loadable": match_loadable}
-
-
 def compute_shares(
     connection: duckdb.DuckDBPyConnection,
     where: str,
     *,
-    frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS,
-    definition: str = "tag",
     weight: str = "models",
     by: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the figures of one section."""
-    names = FRAMEWORK_SETS[frameworks]
+    names = FRAMEWORK_NAMES
     n = {"models": "count(*)"}.get(weight, f"sum({WEIGHTS[weight]})")
-    kinds = {
+    # an author's vote is split over the author's models of the denominator
+    known = "sum(known_vote)" if weight == "authors" else n
+    kinds: dict[tuple[str, str | None], str] = {
         **{("exclusive", name): f'"{name}" AND supported = 1' for name in names},
         **{("available", name): f'"{name}"' for name in names},
         ("shared", None): "supported > 1",
         ("none", None): "supported = 0",
     }
-    columns = ", ".join(f'{DEFINITIONS[definition](name)} AS "{name}"' for name in names)
+    sums = ", ".join(
+        f"{known if name == 'none' else n} FILTER ({condition})"
+        for (name, _), condition in kinds.items()
+    )
+    columns = ", ".join(f'{match_tag(name)} AS "{name}"' for name in names)
     supported = " + ".join(f'"{name}"::INTEGER' for name in names)
-    vote = ", 1 / count(*) OVER (PARTITION BY author) AS vote" if weight == "authors" else ""
+    votes = ""
+    if weight == "authors":
+        votes = (
+            ", CASE WHEN supported > 0 THEN 1 / count(*) FILTER (supported > 0) OVER by_author END "
+            "AS vote, 1 / count(*) OVER by_author AS known_vote"
+        )
     rows = connection.execute(
-        f"WITH found AS (SELECT *, {columns}{vote} FROM ("
-        "SELECT *, if(library_name IS NULL, tags, [library_name]) AS libraries, "
-        "list_append(tags, library_name) AS words, "
-        f"coalesce(split_part(id, '/', -2), '') AS author FROM models WHERE {where})), "
-        f"counted AS (SELECT *, {supported} AS supported FROM found) "
-        f"SELECT {GROUPS[by]} AS g, {n}, {n} FILTER (supported > 0) AS supporting, "
-        f"{', '.join(f'{n} FILTER ({condition})' for condition in kinds.values())} "
+        f"WITH found AS (SELECT *, {columns}, "
+        f"coalesce(split_part(id, '/', -2), '') AS author FROM models WHERE {where}), "
+        f"summed AS (SELECT *, {supported} AS supported FROM found), "
+        f"counted AS (SELECT *{votes} FROM summed WINDOW by_author AS (PARTITION BY author)) "
+        f"SELECT {GROUPS[by]} AS g, {known}, {n} FILTER (supported > 0) AS supporting, {sums} "
         "FROM counted GROUP BY g ORDER BY supporting DESC NULLS LAST, g"
     ).fetchall()
     if by in ("task", "library"):  # the 15 largest, and the rest
@@ -135,7 +87,7 @@ def compute_shares(
         rows = rows[:15] + ([("(other)", *rest)] if rest else [])
     return [
         {
-            "definition": definition, "frameworks": frameworks, "name": name,
+            "definition": "tag", "frameworks": FRAMEWORK_NAMES, "name": name,
             "framework": framework, "weight": weight, "by": by, "group": group,
             "numerator": round(n or 0, 6),
             "denominator": round((total if name == "none" else supporting) or 0, 6),
@@ -230,16 +182,12 @@ def main() -> None:
         for row in get_section("created", kind, weight=weight)
     ]  # fmt: skip
     grouped = [row for by in GROUPS if by for row in get_section("created", "excluded", by=by)]
-    breakdowns = [
-        row for definition in DEFINITIONS for frameworks in FRAMEWORK_SETS
-        for row in get_section("created", "excluded", definition=definition, frameworks=frameworks)
-    ]  # fmt: skip
-    breakdowns += [
+    variants = [
         row for weight in WEIGHTS for row in get_section("created", "excluded", weight=weight)
     ]
     document = {
         "figures": created + get_section("existing") + grouped,
-        "variants": breakdowns,
+        "variants": variants,
         "tables": {table.__name__: table(connection) for table in (cutoff, concentration, formats)},
     }
     json.dump(document, sys.stdout)
