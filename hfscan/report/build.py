@@ -34,8 +34,9 @@ from hfscan.report.caveats import (
     describe_sample,
     explain_small,
 )
-from hfscan.report.format import format_coverage, format_date, format_low_coverage
+from hfscan.report.format import format_date
 from hfscan.report.model import QueryRef, Report, ReportRequest, Section
+from hfscan.report.sentences import format_coverage, format_low_coverage
 from hfscan.report.spec import fill_text, load_spec, new_section
 from hfscan.report.tables import visible_figures
 from hfscan.store import Snapshot

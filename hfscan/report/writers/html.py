@@ -21,16 +21,18 @@ from hfscan.report import charts
 from hfscan.report.format import (
     class_label,
     figure_label,
-    format_headline,
-    format_missing,
     format_number,
     format_percent,
-    format_provenance,
-    format_scope,
     format_share,
     format_value,
 )
 from hfscan.report.model import QueryRef, Report, Section
+from hfscan.report.sentences import (
+    format_headline,
+    format_missing,
+    format_provenance,
+    format_scope,
+)
 from hfscan.report.tables import Table, section_tables
 from hfscan.report.writers import csv_
 from hfscan.text import sanitize

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TextIO
 
-from hfscan.report.format import format_headline, format_provenance
 from hfscan.report.model import Report
+from hfscan.report.sentences import format_headline, format_provenance
 from hfscan.report.tables import Table, section_tables
 from hfscan.text import escape_markdown
 

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from hfscan.report.format import format_headline, format_provenance
 from hfscan.report.model import Report
+from hfscan.report.sentences import format_headline, format_provenance
 from hfscan.report.tables import Table, section_tables
 from hfscan.text import sanitize
 
