@@ -22,7 +22,7 @@ def collect_numbers(report):
     for figure in report["figures"] + report["variants"]:
         counts = (figure["numerator"], figure["denominator"])
         texts |= {format_number(n) for n in counts} | {format_number(int(n)) for n in counts}
-        texts.add(format_percent(figure["coverage"]))
+        texts |= {format_percent(figure["coverage"]), str(figure.get("transformers"))}
         texts |= {format_percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
     variants = {}  # "another framework only" is one column for many frameworks
     for figure in report["variants"]:

@@ -304,7 +304,12 @@ def by_formats(claim, measurement, models, _):
         )
 
     def created(year):
-        return sum(model.created[:4] == year and not model.at_cutoff for model in models)
+        return sum(
+            model.created[:4] == year
+            and not model.at_cutoff
+            and getattr(model, attribute(measurement.definition, 4)) is not None
+            for model in models
+        )
 
     factor = 1.0
     if claim.name == "onnx-grows":
