@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError
-from hfscan.figures import Figure, FigureRequest, Period, SnapshotView, check_not_empty, load
+from hfscan.figures import (
+    Figure,
+    FigureRequest,
+    Period,
+    SnapshotView,
+    check_not_empty,
+    default_definition,
+    load,
+)
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store, list_snapshots
 from hfscan.suggest import unknown
@@ -90,8 +98,8 @@ class Database:
 
         `parameters`: those of `FigureRequest` except `period` (`frameworks` also as names with
         commas), and `snapshot` or `as_of`. `population` is by default `created` with a `year`,
-        else `existing`. Raises InvalidRequestError on wrong values, NotFoundError where no snapshot
-        can answer.
+        else `existing`, `definition` that of a report. Raises InvalidRequestError on wrong values,
+        NotFoundError where no snapshot can answer.
         """
         return Records([figure.as_dict() for figure in self._figures(year=year, **parameters)])
 
@@ -118,14 +126,13 @@ class Database:
         names = frameworks.split(",") if isinstance(frameworks, str) else frameworks
         if parameters.get("population") is None:
             parameters["population"] = "created" if period else "existing"
-        request = FigureRequest(
-            frameworks=tuple(dict.fromkeys(names)),
-            period=period.requested if period else None,
-            **parameters,
-        )
+        dates = period.requested if period else None
+        view = SnapshotView.choose(self._store, dates, snapshot=snapshot, as_of=as_of)
+        if parameters.get("definition") is None:
+            parameters["definition"] = default_definition(view.snapshot, dates)
+        request = FigureRequest(frameworks=tuple(dict.fromkeys(names)), period=dates, **parameters)
         if request.cutoff is None and request.population == "created":
             request = request.excluding_cutoff()
-        view = SnapshotView.choose(self._store, request.period, snapshot=snapshot, as_of=as_of)
         if period and period.is_empty:
             raise NotFoundError(f"No model is dated into {year}. {period.notes(view.snapshot)[0]}")
         figures = list(view.compute_exclusivity(request))

@@ -51,9 +51,9 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
     type=Choice(["all", *DEFINITIONS]),
     default="all",
     help="Evidence that a model supports a framework: Hub tags, weight files, loadable without "
-    "conversion, or best: files, or where these are unknown, library and tags. all: use best (tag "
-    "for years before 2023 in a snapshot without file names) and show how the result depends on "
-    "the definition.",
+    "conversion, or best: files, or where these are unknown or name no framework, library and "
+    "tags. all: use best (tag for years before 2023 in a snapshot without file names) and show how "
+    "the result depends on the definition.",
 )
 @transformers_option
 @weight_option

@@ -27,7 +27,7 @@ _MESSAGES = {
     ),
     "stale_downloads": (
         "The all-time downloads of {share:.1%} of {denominator:,} models with 30-day downloads did "
-        "not move since snapshot {compared_with}. Their 30-day downloads are older."
+        "not change since snapshot {compared_with}, so their 30-day downloads are out of date."
     ),
     "impossible_downloads": (
         "{numerator:,} of {denominator:,} models have more downloads in 30 days than of all time."

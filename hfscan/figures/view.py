@@ -240,8 +240,8 @@ class SnapshotView:
         """Raise NotFoundError where the snapshot lacks what the definition or grouping needs."""
         if not self.supports_definition(definition):
             raise NotFoundError(
-                f"Snapshot {self.snapshot.id} has no file names, which --definition weights "
-                "requires. Use tag or loadable, or a snapshot with file names."
+                f"Snapshot {self.snapshot.id} has no file names, which the definition weights "
+                "requires. Use best, tag or loadable, or a snapshot with file names."
             )
         if not self.supports_grouping(by):
             raise NotFoundError(

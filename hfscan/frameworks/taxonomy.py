@@ -15,6 +15,8 @@ Definition = Literal["tag", "weights", "loadable", "best"]
 DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
 """The evidence rules by which a model supports a framework: see taxonomy.toml."""
 
+Kind = Literal["framework", "runtime", "format", "artefact"]
+
 _HERE = Path(__file__).parent
 _FILES = ("taxonomy.toml", "rules.toml", "architectures.toml")
 
@@ -25,7 +27,7 @@ class Framework:
 
     key: str
     title: str
-    kind: str
+    kind: Kind
     bit: int
     parent: str | None = None
     tags: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Format numbers, labels and sentences as text. Shared by all report formats."""
+"""Format numbers, dates and labels as text. Shared by all report formats."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date

@@ -27,7 +27,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """What a report is requested of. `definition` None: the default, beside the others."""
+    """The options of a report. `definition` None: the default, and the others beside it."""
 
     year: int | None = None
     frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS

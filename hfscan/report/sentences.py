@@ -20,7 +20,8 @@ _EVIDENCE = {
     "tag": "if the Hub tags it so",
     "weights": "if it has weight files for that framework",
     "loadable": "if that framework can load it without conversion",
-    "best": "if its weight files say so, or where these are unknown, its library and tags",
+    "best": "if its weight files say so, or where these are unknown or name no framework, its "
+    "library and tags",
 }
 """Definition -> the evidence that a model supports a framework."""
 
@@ -33,7 +34,7 @@ def format_headline(report: Report) -> str:
         return _format_comparison(report)
     period = report.period
     if period and period.is_empty:
-        return f"The Hub's creation dates begin after {period.name}.{_format_interval(report)}"
+        return f"The Hub has no creation dates for {period.name}.{_format_interval(report)}"
     figures = [figure for figure in report.headline.figures if figure.cutoff in (None, "excluded")]
     shares = [figure for figure in figures if figure.name in ("exclusive", "shared")]
     if len(shares) > 4:  # the table has the others
@@ -42,8 +43,10 @@ def format_headline(report: Report) -> str:
     frameworks = _any_framework(titles)
     when = f"created {period.span}" if period else "in the snapshot"
     if not shares[0].denominator:
-        subject = "model" if shares[0].weight == "models" else _format_unit(shares[0])
-        return f"No {subject} {when} is known to support {frameworks}.{_format_interval(report)}"
+        counted = "" if shares[0].weight != "downloads" else " with known downloads"
+        return (
+            f"No model {when}{counted} is known to support {frameworks}.{_format_interval(report)}"
+        )
     if len(titles) == 1:
         answer = _format_single(figures, titles[0], when)
     else:
@@ -216,9 +219,9 @@ def _format_interval(report: Report) -> str:
         return ""
     label = class_label(row["name"], row["framework"], report.frameworks)
     is_empty = period is not None and period.is_empty
-    scope = "Of the" if is_empty else "Counting"
-    when = "" if is_empty else " before the Hub recorded dates"
-    scope = f"{scope} models that may have been created in {request.year}{when}"
+    scope = f"Of the models that may have been created in {request.year}"
+    if not is_empty:
+        scope += ", with those before the Hub recorded dates"
     low, high = format_number(row["models_min"]), format_number(row["models_max"])
     if low == high:
         return f" {scope}, {low} support {label}."

@@ -21,7 +21,7 @@ from hfscan.report.model import Report, Row, Section
 from hfscan.text import encode_json, format_float
 
 OTHER_ONLY = "another framework only"
-"""Label of the frameworks that only some rows of a breakdown compare."""
+"""Label of the frameworks that only some rows of a table compare."""
 
 _NUMBER = re.compile(r"[<>+-]?\d|-?$")
 
@@ -75,7 +75,7 @@ def section_tables(section: Section, report: Report) -> list[Table]:
     if section.columns:
         return [_row_table(section.rows, section, report)]
     if section.vary_by:
-        return [_breakdown_table(section, report)]
+        return [_variant_table(section, report)]
     if section.by is None:
         cutoffs = dict.fromkeys(figure.cutoff for figure in section.figures)
         return [_figure_table(section.figures, cutoff, report.frameworks) for cutoff in cutoffs]
@@ -100,13 +100,13 @@ def row_label(section: Section, figure: Figure, report: Report) -> str:
     if section.vary_by == "weight":
         return f"{figure.weight.removesuffix('s').capitalize()}-weighted"
     if section.vary_by:
-        return _breakdown_label(figure, report)
+        return _variant_label(figure, report)
     if section.by is None:
         return _CUTOFFS[figure.cutoff][1] if figure.cutoff else section.title
     return group_label(figure)
 
 
-def _breakdown_label(figure: Figure, report: Report) -> str:
+def _variant_label(figure: Figure, report: Report) -> str:
     """Return the definition, and the frameworks that are compared beyond those of the report."""
     definition = DEFINITION_LABELS[figure.definition]
     if figure.transformers:
@@ -144,7 +144,7 @@ def pivot_table(cells: Iterable[Mapping[str, str]]) -> Table:
     return Table(("", *headings), tuple(rows))
 
 
-def _breakdown_table(section: Section, report: Report) -> Table:
+def _variant_table(section: Section, report: Report) -> Table:
     """Return a row for each definition and set of frameworks, or for each weight."""
     names = report.frameworks
     groups: dict[str, list[Figure]] = {}

@@ -22,7 +22,7 @@ from hfscan.store import Snapshot, Store, delete_snapshots, export_history, list
 from hfscan.sync.state import STATE_FILE, SnapshotState, read_state, write_state
 
 FULL_CRAWL_INTERVAL = timedelta(days=7)
-"""Updates miss deletions, and new download counts of unchanged models: crawl all this often."""
+"""Time between full crawls: updates miss deletions, and new counts of unchanged models."""
 
 DATABASE = "hfscan.duckdb"
 _FORMATS = ("md", "html", "json")
@@ -33,7 +33,8 @@ class SyncOptions:
     """How to update a target.
 
     `full`: crawl everything even if the last full crawl is recent. `allow_drop`: accept a snapshot
-    that is much smaller than the previous one. `retention`: delete older updates.
+    that is much smaller than the previous one. `retention`: the age from which updates
+    before a full crawl are deleted.
     """
 
     hub: ClientOptions

@@ -34,7 +34,7 @@ class SnapshotState:
 def read_state(folder: Path) -> SnapshotState | None:
     """Return the state of a folder, or None if there is none yet.
 
-    Raises ImportFileError if the file is damaged: without it, a dataset would start again.
+    Raises ImportFileError if the file is damaged: without its state, the history would begin anew.
     """
     path = folder / STATE_FILE
     try:

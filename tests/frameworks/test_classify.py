@@ -4,12 +4,14 @@ import gzip
 import json
 from collections import Counter
 from datetime import date
+from typing import get_args
 
 import pytest
 from dumps import ingest
 
 import hfscan
 from hfscan.frameworks import MASKS, newest_transformers, taxonomy
+from hfscan.frameworks.taxonomy import Kind
 from hfscan.store import Store
 
 PYTORCH, TENSORFLOW = frozenset({"pytorch"}), frozenset({"tensorflow"})
@@ -26,6 +28,9 @@ def test_taxonomy_has_no_duplicates():
         [framework.key for framework in known.frameworks],
     ):
         assert len(names) == len(set(names))
+    assert {framework.kind for framework in known.frameworks} <= set(get_args(Kind))
+    assert max(framework.bit for framework in known.frameworks) < 63
+    assert len(known.rules) < 63  # rules are bits, too
     keys = {framework.key for framework in known.frameworks}
     assert {framework.parent for framework in known.frameworks if framework.parent} <= keys
     assert {key for rule in known.rules for key in rule.supports} <= keys | {"library"}

@@ -5,7 +5,7 @@ The operations of a backend, functions marked `@op`; `replies.py` declares what 
 
 - hello(threads): load the framework; return versions, device and threads.
 - open(folder, architecture, origin, format, load_method, dtype, device): load a checkpoint.
-- run(inputs, into): run the open model once; save its outputs under `into`.
+- run(inputs, into, tf32, double, activation): run the open model once; save its outputs in `into`.
 - generate(inputs, new_tokens): continue greedily; for models that generate.
 - time(inputs, variant, train): time one call, or one training step where `TRAINS` has any.
 - save(into): write the open model in the framework's own format, where `VARIANTS` needs it.
