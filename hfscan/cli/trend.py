@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -30,6 +30,7 @@ from hfscan.report import TABLE_FORMATS, format_percent, group_table, pivot_tabl
 from hfscan.report.caveats import explain_small, mark_small
 from hfscan.report.tables import Table
 from hfscan.scope import DEFAULT_FRAMEWORKS
+from hfscan.store import Snapshot
 
 _EXAMPLES = """
 hfscan trend
@@ -121,7 +122,7 @@ def command(
             ]
             table = group_table(figures, per, view.find_titles(names))
             rows = [figure.as_dict() for figure in figures]
-    for warning in list_breaks(definitions, None, view.snapshot.observed_to):
+    for warning in _list_notes(per, definitions, weight, view.snapshot):
         note(warning)
     if format_ in TABLE_FORMATS:
         TABLE_FORMATS[format_](table, output(format_))
@@ -129,6 +130,23 @@ def command(
             note(text)
     else:
         write_rows(format_, rows, output(format_))
+
+
+def _list_notes(
+    per: Per, definitions: Sequence[Definition], weight: Weight, snapshot: Snapshot
+) -> Iterator[str]:
+    """Yield what changes the meaning of the figures from one period to the next."""
+    if per != "snapshot":
+        yield (
+            "Models older than 2 March 2022 are left out: the Hub does not know when they were "
+            "created."
+        )
+    if weight == "downloads":
+        yield (
+            "Downloads are those of the 30 days before the snapshot, for models of any age. The "
+            "Hub has changed how it counts them: docs/data-quality.md has the dates."
+        )
+    yield from list_breaks(definitions, None, snapshot.observed_to)
 
 
 def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) -> Table:

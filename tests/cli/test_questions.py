@@ -76,7 +76,12 @@ def test_trend_shows_tags_beside_the_best_evidence(run_command):
     assert shares == {"tag": (0, 1), "best": (1, 2)}
     table = run_command("trend")
     assert table.index("2023, Hub tags") < table.index("2023, best evidence")
-    assert "BREAK IN SERIES: since 2023" in run_command.invoke("trend").stderr
+    notes = run_command.invoke("trend").stderr
+    assert "BREAK IN SERIES: since 2023" in notes
+    assert "Models older than 2 March 2022 are left out" in notes
+    by_downloads = run_command.invoke("trend", "--per", "snapshot", "--weight", "downloads").stderr
+    assert "docs/data-quality.md" in by_downloads
+    assert "older than" not in by_downloads
     assert "BREAK" not in run_command.invoke("trend", "--definition", "best").stderr
 
 

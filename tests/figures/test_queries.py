@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from hfscan.errors import InconsistentError
-from hfscan.figures import FigureRequest, SnapshotView, check_totals, load
+from hfscan.figures import GROUPINGS, FigureRequest, SnapshotView, check_totals, load
 from hfscan.figures.queries import COLUMN_FORMATS, list_queries
 from hfscan.store import Store
 
@@ -83,6 +83,19 @@ def test_query_has_a_header_and_runs(store, name, snapshot):
     for row in rows:
         if "numerator" in row:
             assert 0 <= row["numerator"] <= row["denominator"]
+
+
+@pytest.mark.parametrize("by", GROUPINGS)
+@pytest.mark.parametrize("snapshot", [1, 2, 3])
+def test_breakdown_adds_up_in_every_group(store, by, snapshot):
+    view = SnapshotView.choose(store, None, snapshot=snapshot)
+    rows = view.run("breakdown", {"by": by})
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["group"]].append(row)
+    sizes = {group: sum(row["numerator"] for row in parts) for group, parts in groups.items()}
+    assert all(row["denominator"] == sizes[row["group"]] for row in rows)
+    assert sizes.pop(None) == sum(sizes.values()) == view.snapshot.models
 
 
 def find_frameworks(model):
