@@ -14,8 +14,9 @@ WITH neighbours AS (
         lead(models) OVER by_time AS later_models,
         lead(observed_to) OVER by_time AS later_at
     FROM snapshots
+    WHERE sample IS NULL AND until IS NULL  -- samples differ by chance, closed periods only lose models
     WINDOW by_time AS (
-        PARTITION BY since, until, author, task, model_limit, sample, synthetic ORDER BY observed_to, id
+        PARTITION BY since, author, task, model_limit, synthetic ORDER BY observed_to, id
     )
 ),
 compared AS (

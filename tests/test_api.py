@@ -28,7 +28,8 @@ def test_figure_has_a_share_and_its_request(database):
     assert (figure.share, figure.numerator, figure.denominator) == (0.5, 2, 4)
     assert (figure.definition, figure.frameworks) == ("tag", ("pytorch", "tensorflow"))
     assert (figure.population, figure.cutoff) == ("created", "excluded")
-    assert database.figure("none").numerator == 1
+    assert database.figure("none", definition="tag").numerator == 1
+    assert database.figure("none").definition == "best"
     assert database.figure("shared", frameworks=("pytorch", "tensorflow", "jax")).numerator == 1
 
 

@@ -85,6 +85,10 @@ def command(
     options["definition"] = None if options["definition"] == "all" else options["definition"]
     request = ReportRequest(**options)
     year = request.year
+    if request.transformers and request.definition not in (None, "loadable"):
+        raise click.UsageError(
+            f"--transformers has no effect on --definition {request.definition}. Omit one of them."
+        )
     if compare_year is not None and year is None:
         raise click.UsageError("--compare-year requires --year.")
     if compare_year == year and compare_year is not None and compare_snapshot is None:
@@ -106,18 +110,26 @@ def command(
         view = SnapshotView.choose(
             store, request.period, snapshot=selector.snapshot, as_of=selector.end
         )
-        name = name or ("compare" if is_comparison else None)
-        report = build(view, request, name=name, where=reports)
-        if is_comparison:
-            request = replace(request, year=compare_year or year)
-            view = SnapshotView.choose(
-                store, request.period, snapshot=compare_snapshot or report.snapshot.id
+        if not is_comparison:
+            report = build(view, request, name=name, where=reports)
+        else:
+            other_request = replace(request, year=compare_year or year)
+            other_view = SnapshotView.choose(
+                store, other_request.period, snapshot=compare_snapshot or view.snapshot.id
             )
-            if (view.snapshot.id, request.year) == (report.snapshot.id, year):
+            if (other_view.snapshot.id, other_request.year) == (view.snapshot.id, year):
                 raise click.UsageError(
                     f"--compare-snapshot {compare_snapshot} is the snapshot of the report. Choose "
                     "another."
                 )
-            other = build(view, request, name=name, where=reports)
-            report = compare(report, other, view)
+            if request.definition == "loadable":  # with the same release on both sides
+                release = request.transformers or max(view.transformers, other_view.transformers)
+                request, other_request = (
+                    replace(side, transformers=release) for side in (request, other_request)
+                )
+            report, other = (
+                build(*side, name=name or "compare", where=reports)
+                for side in ((view, request), (other_view, other_request))
+            )
+            report = compare(report, other, other_view)
     write_report(report, target)

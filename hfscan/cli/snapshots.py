@@ -43,7 +43,7 @@ def command(db: Path, format_: str, check: int, reclassify: bool) -> None:
         Store.open(db, write=True).close()  # opening for writing reclassifies
     with open_store(db) as store:
         snapshots = list_snapshots(store)
-        checked = {snapshot.id for snapshot in snapshots[len(snapshots) - check :]}
+        checked = {snapshot.id for snapshot in snapshots[max(0, len(snapshots) - check) :]}
         partial = find_partial(store)
         rows = []
         for snapshot in snapshots:

@@ -93,8 +93,10 @@ def command(
     with selector.open() as store:
         if per == "snapshot":
             view = SnapshotView.latest(store, as_of=selector.end)
+            transformers = transformers or view.transformers  # the newest one's, for all
         else:
             view = selector.select(store)
+        definitions = tuple(filter(view.supports_definition, definitions)) or definitions
         if formats:
             adoption = compute_adoption(
                 view,

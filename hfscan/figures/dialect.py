@@ -106,6 +106,7 @@ def _make_portable(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.GT) and _is_call(node.this, "bit_count"):  # more than one bit
         (bits,) = node.this.expressions
         pattern = parse_one("x & (x - 1) <> 0", read="duckdb")
+        bits = exp.paren(bits.copy())  # it may have operators that bind less tightly
         changed = pattern.transform(lambda part: bits if isinstance(part, exp.Column) else part)
         return cast("exp.Expr", changed)
     if isinstance(node, exp.Bracket) and isinstance(node.expressions[0], exp.Slice):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError
@@ -225,6 +226,7 @@ def list_queries() -> list[str]:
     return sorted(path.stem for path in data_dir("queries").glob("*.sql"))
 
 
+@cache
 def load(name: str) -> Query:
     """Return the query `name`. Raises InvalidRequestError on an unknown one."""
     known = list_queries()

@@ -30,6 +30,10 @@ _REQUIRED_COLUMN = {
 """Grouping -> the column that it is read from."""
 
 
+_REQUIRED_EVIDENCE = {"tag": "tags", "weights": "files", "loadable": "tags"}
+"""Definition -> the column that it is read from."""
+
+
 class SnapshotView:
     """A snapshot, as the relation `census` of the named queries.
 
@@ -230,7 +234,7 @@ class SnapshotView:
 
     def supports_definition(self, definition: Definition) -> bool:
         """Return whether the snapshot holds what the definition needs."""
-        return not (definition == "weights" and "files" in self.snapshot.missing_columns)
+        return _REQUIRED_EVIDENCE.get(definition) not in self.snapshot.missing_columns
 
     def supports_grouping(self, by: str | None) -> bool:
         """Return whether the snapshot holds what the grouping is read from."""
@@ -239,9 +243,10 @@ class SnapshotView:
     def require(self, definition: Definition, by: By | None) -> None:
         """Raise NotFoundError where the snapshot lacks what the definition or grouping needs."""
         if not self.supports_definition(definition):
+            missing = "file names" if definition == "weights" else "tags"
             raise NotFoundError(
-                f"Snapshot {self.snapshot.id} has no file names, which the definition weights "
-                "requires. Use best, tag or loadable, or a snapshot with file names."
+                f"Snapshot {self.snapshot.id} has no {missing}, which the definition {definition} "
+                f"requires. Use another definition, such as best, or a snapshot with {missing}."
             )
         if not self.supports_grouping(by):
             raise NotFoundError(

@@ -96,13 +96,13 @@ def classify(model: Mapping[str, Any], *, transformers: int | None = None) -> Cl
     has_tags = model.get("tags") is not None  # without, the library may be unknown
     loadable = None
     if has_tags:
-        loadable = _by_usability(known, facts, supported, transformers or max(known.releases))
+        loadable = _by_loadable(known, facts, supported, transformers or max(known.releases))
     best = list(_by_best(known, facts, weights, tag))
     return Classification(
         _frameworks(tag) if has_tags else None,
         None if siblings is None else _frameworks(weights),
         None if loadable is None else supported | _frameworks(loadable),
-        _frameworks(best) if has_tags or siblings is not None else None,
+        _frameworks(best) if siblings is not None or _frameworks(best) & known.weights else None,
         (*tag, *weights, *(loadable or ()), *best),
     )
 
@@ -127,7 +127,7 @@ def _by_weights(known: Taxonomy, model: _Model) -> Iterator[Evidence]:
         yield from _by_rules(known, "weights", model, frozenset(), fallback=True)
 
 
-def _by_usability(
+def _by_loadable(
     known: Taxonomy, model: _Model, supported: frozenset[str], release: int
 ) -> list[Evidence] | None:
     """Return what the rules add, or None where they might add more if more were known."""

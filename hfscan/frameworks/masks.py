@@ -85,7 +85,10 @@ def masks_sql(table: str) -> str:
         f"* REPLACE ({', '.join(f'{_add_parents(known, name)} AS {name}' for name in bounds)})",
         f"*, {', '.join(_loadable_masks(known))}, "
         f"{_add_parents(known, '_best')} AS _best_with_parents",
-        f"*, {_add_fallback(known, 'best', '_best_with_parents')} AS best_mask",
+        f"*, {_add_fallback(known, 'best', '_best_with_parents')} AS _best_with_fallback",
+        # without file names, a model without evidence may have weights of any framework
+        f"*, CASE WHEN _files IS NOT NULL OR _best_with_fallback & {any_weights} <> 0 "
+        "THEN _best_with_fallback END AS best_mask",
         f"row, {', '.join(MASKS)}",
     )
     query = "file_masks"

@@ -94,6 +94,8 @@ def build(
             continue
         if not view.supports_grouping(section_spec.get("by")):
             continue
+        if not view.supports_definition(section_spec.get("definition", definition)):
+            continue
         population = section_spec["population"]
         if population == "existing" and period and not view.snapshot.covers_oldest_models:
             notes.append(
@@ -288,7 +290,7 @@ class SectionBuilder:
 
 
 def _notes(snapshot: Snapshot) -> list[str]:
-    """Return what limits the figures of a snapshot. Raises NotFoundError where it has no tags."""
+    """Return what limits the figures of a snapshot. Raises NotFoundError without tags and files."""
     notes = []
     if snapshot.synthetic:
         notes.append(
@@ -300,18 +302,20 @@ def _notes(snapshot: Snapshot) -> list[str]:
     scope = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
     if scope:
         notes.append(f"PARTIAL: the snapshot holds only a part of the Hub ({scope}).")
-    if "tags" in snapshot.missing_columns:
+    if {"tags", "files"} <= set(snapshot.missing_columns):
         is_unreadable = any(column.field == "tags" for column in snapshot.unreadable)
         problem = "no readable tags" if is_unreadable else "no tags"
         raise NotFoundError(
-            f"Snapshot {snapshot.id} has {problem}, so it does not show which frameworks its "
-            "models support. Choose another with --snapshot."
+            f"Snapshot {snapshot.id} has {problem} and no file names, so it does not show which "
+            "frameworks its models support. Choose another with --snapshot."
         )
     notes += [
         f"UNREADABLE: the field {column.field} could not be read for {column.models:,} of "
         f"{snapshot.models:,} models. Figures that use this field leave them out."
         for column in snapshot.unreadable
     ]
+    if "tags" in snapshot.missing_columns:
+        notes.append("The snapshot has no tags, so definitions that need them are left out.")
     if "files" in snapshot.missing_columns:
         notes.append(
             "The snapshot has no file names, so the definition by weight files is left out."
@@ -333,7 +337,9 @@ def compare(report: Report, other: Report, view: SnapshotView) -> Report:
     labels = _comparison_labels(first, second)
     earlier = first.request.period
     breaks = list_breaks(
-        ("tag", second.definition), earlier and earlier[0], second.snapshot.observed_to
+        ("tag", second.definition),
+        earlier and earlier[0],
+        second.period.until if second.period else second.snapshot.observed_to,
     )
     compared = {section.name: section for section in second.sections}
     return replace(

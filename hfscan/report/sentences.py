@@ -109,7 +109,8 @@ def _format_definition(report: Report) -> str:
     """Return when a model counts, as a sentence."""
     titles = list(report.frameworks.values())
     frameworks = " or ".join(titles) if len(titles) < 5 else "supporting a framework"
-    release = next((figure.transformers for figure in report.figures), None)
+    release = report.request.transformers if report.definition == "loadable" else None
+    release = next((figure.transformers for figure in report.figures), release)
     condition = f", with transformers {release}" if release else ""
     return f"A model counts as {frameworks} {_EVIDENCE[report.definition]}{condition}."
 

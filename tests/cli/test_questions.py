@@ -121,6 +121,26 @@ def test_report_has_transitions_of_earlier_models(run_command):
     assert f'aria-label="{label}"' in page
 
 
+def test_unknown_files_are_not_counted_as_no_support(run_command):
+    """A list without file names and format tags does not say what a model supports."""
+    unknown = {"id": "ann/lora", "tags": ["lora"], "library_name": "diffusers",
+               "createdAt": "2023-01-02T00:00:00.000Z"}  # fmt: skip
+    run_command.import_day("2024-01-01", make_keras_model("ann/k"), unknown)
+    report = run_command("report", "--year", "2023", "--frameworks", "tensorflow")
+    assert "Of the 1 model created in 2023, 1 support TensorFlow" in " ".join(report.split())
+    assert re.search(r"files unknown +1 ", report)
+
+
+def test_files_answer_without_tags(run_command):
+    model = {"id": "ann/m", "createdAt": "2023-01-02T00:00:00.000Z",
+             "siblings": [{"rfilename": "pytorch_model.bin"}]}  # fmt: skip
+    run_command.import_day("2024-01-01", model)
+    report = " ".join(run_command("report", "--year", "2023").split())
+    assert "1 (100.0 % *) support PyTorch only" in report
+    assert "The snapshot has no tags" in report
+    assert "Hub tags" not in run_command("trend")
+
+
 def test_trend_of_formats(run_command):
     run_command.import_day(
         "2024-01-01", BERT | {"tags": ["safetensors"]}, make_keras_model("ann/k")
@@ -158,7 +178,12 @@ def test_loadable_assumes_the_release_of_the_snapshot(run_command):
     by_snapshot = json.loads(
         run_command("trend", "--definition", "loadable", "--per", "snapshot", "--format", "json")
     )
-    assert {row["transformers"] for row in by_snapshot} == {4, 5}
+    assert {row["transformers"] for row in by_snapshot} == {5}  # one series, one release
+    comparison = run_command(
+        "report", "--snapshot", "1", "--compare-snapshot", "2", "--definition", "loadable"
+    )
+    assert "with transformers 5" in comparison
+    assert "(+0.0 points)" in comparison or "(0.0 points)" in comparison
     query = ("query", "exclusivity", "--param", "definition=loadable", "--format", "json")
     for options, tensorflow in (((), 0), (old, 1), (("--param", "transformers=4"), 1)):
         rows = json.loads(run_command(*query, *options))

@@ -84,6 +84,7 @@ def test_mistyped_words_get_a_hint(arguments, hint):
         (("query", "concentration", "--param", "top=NULL"), 2, "cannot be NULL"),
         (("query", "SELECT 1", "--param", "a=1"), 2, "takes no parameters"),
         (("query", "changes", "--param", "later=9"), 7, "There is no snapshot '9'"),
+        (("report", "--definition", "tag", "--transformers", "4"), 2, "has no effect"),
         (("trend", "--formats", "--frameworks", "tensorfow"), 2, "'tensorflow'"),
         (("explain", "ann/m01"), 7, "Similar names: ann/m0"),
         (("explain", "no/such"), 7, "has no model 'no/such'"),

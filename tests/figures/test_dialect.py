@@ -27,6 +27,7 @@ REQUESTS: dict[str, list[dict[str, str]]] = {
         {"by": "license", "weight": "downloads", "top": "3"},
         {"by": "library", "weight": "authors", "exclude_top_authors": "2"},
     ],
+    "breakdown": [{}, {"frameworks": "pytorch,tensorflow,jax", "by": "year"}],
     "concentration": [{}],
     "formats": [{}, {"per": "month", "definition": "weights"}],
 }

@@ -38,14 +38,16 @@ def models(number: int, **columns) -> list[dict]:
 def flagged(tmp_path):
     """Return a function: day -> models; it returns the flags of the last snapshot, by name."""
 
-    def check(days: dict[int, list[dict]], snapshot: int = -1) -> dict:
+    def check(days: dict[int, list[dict]], snapshot: int = -1, scope: Scope | None = None) -> dict:
         path, dump = tmp_path / "hfscan.duckdb", tmp_path / "dump.json"
         path.unlink(missing_ok=True)
         with Store.open(path, write=True) as store:
             for day, rows in days.items():
                 dump.write_text(json.dumps(rows))
                 at = DAY + timedelta(days=day)
-                ingest_files(store, [dump], NewSnapshot("import", "d", Scope(), at, at, None))
+                ingest_files(
+                    store, [dump], NewSnapshot("import", "d", scope or Scope(), at, at, None)
+                )
             found = find_flags(store, list_snapshots(store)[snapshot])
         return {flag.name: flag for flag in found}
 
@@ -66,6 +68,8 @@ def test_snapshot_without_a_part_of_its_models_is_flagged(flagged):
     first = flagged({0: models(80), 1: models(300)}, snapshot=0)["partial"]
     assert (first.numerator, first.denominator, first.compared_with) == (80, 300, 2)
     assert "partial" not in flagged({0: models(80), 30: models(300)}, snapshot=0)  # it grew
+    ended = Scope(until=datetime(2023, 1, 1))  # its models can only become fewer
+    assert flagged({0: models(300), 400: models(280)}, scope=ended).keys().isdisjoint({"partial"})
 
 
 def test_counters_that_stood_still_are_flagged(flagged):
@@ -112,6 +116,10 @@ def test_commands_and_reports_show_flags(flagged, run_cli, tmp_path, monkeypatch
     rows = json.loads(out)
     assert (code, rows[0]["flags"]) == (0, [])
     assert {flag["name"] for flag in rows[1]["flags"]} == {"frozen_downloads"}
+    flagged({day: models(200) for day in range(4)})  # fewer than are checked
+    rows = json.loads(run_cli("snapshots", "--format", "json")[1])
+    assert [row["checked"] for row in rows] == [True] * 4
+    flagged({0: models(200), 1: models(200)})
     _, out, _ = run_cli("snapshots", "--check", "0", "--format", "json")
     assert [(row["checked"], row["flags"]) for row in json.loads(out)] == [(False, [])] * 2
     assert "frozen downloads (100.0 %)" in run_cli("snapshots", "--format", "csv")[1]

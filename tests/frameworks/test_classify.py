@@ -109,8 +109,9 @@ def test_classification_of_examples(model, tag, weights, loadable):
         ({"tags": ["tf", "safetensors"], "library_name": "transformers"},
          PYTORCH | TENSORFLOW | {"safetensors"}),
         ({"tags": ["safetensors"]}, {"safetensors"}),
-        # a library is no evidence that there are weights
-        ({"tags": ["transformers"], "library_name": "transformers"}, set()),
+        # a library is no evidence that there are weights, nor that there are none
+        ({"tags": ["transformers"], "library_name": "transformers"}, None),
+        ({"tags": ["transformers"], "library_name": "transformers", "siblings": []}, set()),
         ({"siblings": ["model.gguf"]}, {"gguf"}),
         ({}, None),
     ],

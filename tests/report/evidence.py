@@ -182,10 +182,13 @@ def classify(tags, library, files, config) -> tuple[frozenset | None, ...]:
         if not weights & WEIGHTS:
             weights |= facts.apply_rules("weights", file_formats, fallback=True)
     known_formats = tag | (weights or frozenset())
+    best: frozenset | None
     if weights is not None and (weights & DECISIVE or not weights & WEIGHTS):
         best = weights
     else:
         best = add_parents(known_formats | facts.apply_rules("best", known_formats))
         if not best & DECISIVE:
             best |= facts.apply_rules("best", best, fallback=True)
+    if weights is None and not best & WEIGHTS:
+        best = None  # without file names, there may be weights
     return tag, weights, facts.loadable(known_formats, 4), facts.loadable(known_formats, 5), best

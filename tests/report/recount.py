@@ -190,6 +190,8 @@ def break_down(models, *, frameworks, by):
 
 
 def class_of(model: Model, compared: frozenset) -> str:
+    if model.best is None:
+        return "files_unknown"
     served = model.best & compared
     if len(served) > 1:
         return "both" if len(compared) == 2 else "several"
@@ -201,7 +203,7 @@ def class_of(model: Model, compared: frozenset) -> str:
         return "runtime_format"
     if model.best & FORMATS:
         return "unknown_framework"
-    return "files_unknown" if model.weights is None else "no_weights"
+    return "no_weights"
 
 
 def read_dates(path: Path) -> dict:

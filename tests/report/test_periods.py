@@ -137,7 +137,7 @@ def test_year_after_every_snapshot_is_refused(db):
 
 def test_year_before_the_cutoff_counts_nothing(db):
     text = plain(ask(db, "report", "--year", 2021))
-    assert "The Hub's creation dates begin after 2021." in text
+    assert "The Hub has no creation dates for 2021." in text
     assert "between 0 and 1 support PyTorch only" in text
     assert "Created in 2021" not in text
     assert "Existing at the end of 2021" not in text
