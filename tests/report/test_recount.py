@@ -2,16 +2,19 @@
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
+import duckdb
 import pytest
 import recount
 
 from hfscan.figures import SnapshotView
 from hfscan.report import FORMATS, ReportRequest, build
 from hfscan.report.claims import evaluate_claims
-from hfscan.store import Store
+from hfscan.scope import Scope
+from hfscan.store import NewSnapshot, Store, ingest_files
 
 pytestmark = pytest.mark.slow
 FRAMEWORKS = ("pytorch", "tensorflow")
@@ -84,14 +87,51 @@ def attribute(definition, release):
 )
 def test_reports_equal_a_recount(recorded_db, models, tmp_path, snapshot, options):
     report = build_report(recorded_db, tmp_path, snapshot, options)
+    compare_with_recount(report, models[snapshot], options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ReportRequest(None),
+        ReportRequest(2026, FRAMEWORKS_WITH_JAX),
+        ReportRequest(2026, definition="loadable", transformers=4),
+        ReportRequest(None, ("all",), definition="loadable", transformers=5, by="license"),
+    ],
+    ids=str,
+)
+def test_newest_recording_equals_a_recount(newest_recording, tmp_path, options):
+    db, models = newest_recording
+    compare_with_recount(build_report(db, tmp_path, 1, options), models, options)
+
+
+@pytest.fixture(scope="module")
+def newest_recording(shared_data, tmp_path_factory):
+    """A database of the models of August 2026, and these in plain Python."""
+    folder = tmp_path_factory.mktemp("newest")
+    dump, changes = folder / "dump.parquet", shared_data / "hub-2026-08" / "changes.parquet"
+    duckdb.connect().execute(
+        "COPY (SELECT id, library AS library_name, tags, pipeline_tag, downloads_30d AS downloads, "
+        "strftime(created_at::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.000Z') AS \"createdAt\" FROM ("
+        f"FROM read_parquet('{changes}') QUALIFY row_number() OVER (PARTITION BY id ORDER BY seq "
+        f"DESC) = 1) WHERE op <> 'delete') TO '{dump}'"
+    )
+    day = datetime(2026, 8, 20, tzinfo=UTC)
+    with Store.open(folder / "h.duckdb", write=True) as store:
+        ingest_files(store, [dump], NewSnapshot("import", "dump", Scope(), day, day, None))
+    return folder / "h.duckdb", recount.read_models(dump)
+
+
+def compare_with_recount(report, models, options):
+    """Assert that the breakdown and every figure equal a recount of the models."""
     assert report["figures"]
-    check_breakdown(report, models[snapshot], options)
+    check_breakdown(report, models, options)
     period = options.year and (f"{options.year}-01-01", f"{options.year + 1}-01-01")
     for what, same in groupby(report["figures"] + report["variants"], asked):
         definition, release, frameworks, population, cutoff, weight, exclude_top_authors, by = what
         figures = list(same)
         expected = recount.count_models(
-            models[snapshot],
+            models,
             definition=attribute(definition, release),
             frameworks=frameworks,
             population=population,
