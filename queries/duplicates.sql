@@ -16,7 +16,10 @@ commits AS (
 contents AS (
     SELECT count(*) AS n, count(DISTINCT coalesce(author, '')) AS accounts
     FROM census
-    WHERE weights_mask > 0 AND tags IS NOT NULL
+    WHERE
+        -- an artefact, such as a log, is not a weight file
+        weights_mask & (SELECT bit_or(1::UBIGINT << bit) FROM frameworks WHERE kind <> 'artefact') <> 0
+        AND tags IS NOT NULL
     GROUP BY hash(list_sort(files)), hash(list_sort(tags))
 ),
 measures AS (

@@ -298,15 +298,19 @@ def _value(rows: _Rows, measure: _Spec, *, is_ratio: bool) -> _Interval:
     least, most = _aggregate(rows, measure["divided_by"])
     if not least or not most:
         return None, None
-    if is_ratio and low > 0:
-        counts = [
-            _aggregate(rows, measure[key] | {"column": "numerator"})[0] or 0
+    if not is_ratio:
+        return low / most, high / least
+    counts, sizes = (
+        [
+            _aggregate(rows, measure[key] | {"column": column})[0] or 0
             for key in ("value", "divided_by")
         ]
-        factor = low / least / (counts[0] / counts[1])
-        low_count, high_count = ratio_interval(*counts)
-        return low_count * factor, high_count * factor
-    return low / most, high / least
+        for column in ("numerator", "denominator")
+    )
+    is_share = measure["value"]["column"] == "share"
+    factor = sizes[1] / sizes[0] if is_share else 1.0
+    low_count, high_count = ratio_interval(*counts)
+    return low_count * factor, high_count * factor
 
 
 def _aggregate(rows: _Rows, selection: _Spec) -> _Interval:

@@ -83,6 +83,26 @@ def test_verdict_follows_the_accepted_values(evaluate_claim, accepts, expected):
     assert {measurement.low for measurement in claim.measurements} == {0.9}
 
 
+def test_ratio_of_few_models_is_uncertain(evaluate_claim):
+    claim = evaluate_claim(
+        """unit = "ratio"
+accepts = {{ least = 0.5 }}
+definitions = ["tag"]
+framework_sets = [["pytorch", "tensorflow"]]
+[[measure]]
+what = "shared by tags, to TensorFlow"
+at = {at}
+query = "exclusivity"
+value = {{ name = "shared", column = "numerator" }}
+divided_by = {{ name = "exclusive", framework = "tensorflow", column = "numerator" }}
+"""
+    )
+    (measurement,) = claim.measurements
+    assert measurement.low == 0
+    assert measurement.high == pytest.approx(3.84, abs=0.01)  # 0 of 1, not exactly 0
+    assert (claim.verdict, measurement.outcome) == ("inconclusive", "inconclusive")
+
+
 def test_differing_outcomes_name_their_dimension(evaluate_claim):
     claim = evaluate_claim(f"accepts={{{{ least = 0.5 }}}}\n{SHARE}")
     assert claim.verdict == "supported"  # the definition weights needs file names
