@@ -328,31 +328,6 @@ def test_closed_hub_closes_its_connections():
             client.get(f"{hub.url}/api/models")
 
 
-def test_synthetic_models_are_stable_and_labelled():
-    def get_page(seed):
-        with FakeHub(Population.synthetic(1500, seed=seed)) as hub:
-            response = httpx.get(f"{hub.url}/api/models?sort=createdAt&direction=1&full=true")
-            assert response.headers["x-hfscan-synthetic"] == f"models=1500, seed={seed}"
-            return response.content
-
-    assert get_page(1) == get_page(1)
-    assert get_page(1) != get_page(2)
-
-
-def test_synthetic_models_follow_the_counts():
-    models = list(Population.synthetic(20_000, seed=3))
-    assert [model["_id"] for model in models] == sorted(model["_id"] for model in models)
-    cutoff_models = [model for model in models if model["createdAt"].startswith("2022-03-02T23:29")]
-    assert len(cutoff_models) == 20_000 * 29_990 // 760_000
-    models_2022 = [
-        model for model in models if model["createdAt"] < "2023" and model not in cutoff_models
-    ]
-    supporting_models = [model for model in models_2022 if {"pytorch", "tf"} & set(model["tags"])]
-    pytorch_models = [model for model in supporting_models if "tf" not in model["tags"]]
-    # in the snapshot of 2024-07-11: 34,662 of 36,416
-    assert abs(len(pytorch_models) / len(supporting_models) - 34_662 / 36_416) < 0.02
-
-
 def test_drift_makes_the_default_order_skip_models():
     rows = [dict(ROWS[0], _id=f"62{n:022x}", id=f"a/{n}", trendingScore=n) for n in range(40)]
     with FakeHub(Population.from_rows(rows), faults=Faults({"drift": 1.0})) as hub:

@@ -5,8 +5,9 @@ import json
 from typing import Any
 
 import duckdb
+import httpx
 import pytest
-from testhub import Population
+from testhub import FakeHub, Population
 
 from hfscan.errors import ImportFileError
 
@@ -91,3 +92,28 @@ def test_synthetic_models_are_found_by_name():
     assert population.find(model["id"]) == (model, True)
     assert population.find(f"{owner}0/{name}") is None
     assert population.find(f"{owner}/model-0000200") is None
+
+
+def test_synthetic_models_are_stable_and_labelled():
+    def get_page(seed):
+        with FakeHub(Population.synthetic(1500, seed=seed)) as hub:
+            response = httpx.get(f"{hub.url}/api/models?sort=createdAt&direction=1&full=true")
+            assert response.headers["x-hfscan-synthetic"] == f"models=1500, seed={seed}"
+            return response.content
+
+    assert get_page(1) == get_page(1)
+    assert get_page(1) != get_page(2)
+
+
+def test_synthetic_models_follow_the_counts():
+    models = list(Population.synthetic(20_000, seed=3))
+    assert [model["_id"] for model in models] == sorted(model["_id"] for model in models)
+    cutoff_models = [model for model in models if model["createdAt"].startswith("2022-03-02T23:29")]
+    assert len(cutoff_models) == 20_000 * 29_990 // 760_000
+    models_2022 = [
+        model for model in models if model["createdAt"] < "2023" and model not in cutoff_models
+    ]
+    supporting_models = [model for model in models_2022 if {"pytorch", "tf"} & set(model["tags"])]
+    pytorch_models = [model for model in supporting_models if "tf" not in model["tags"]]
+    # in the snapshot of 2024-07-11: 34,662 of 36,416
+    assert abs(len(pytorch_models) / len(supporting_models) - 34_662 / 36_416) < 0.02
