@@ -143,10 +143,10 @@ SELECT
 FROM groups
 CROSS JOIN classes
 LEFT JOIN grouped
-    ON grouped.level = groups.level AND grouped."group" IS NOT DISTINCT FROM groups."group"
+    ON grouped.level = groups.level AND coalesce(grouped."group", '') = coalesce(groups."group", '')
     AND grouped.place = classes.place
 LEFT JOIN errors
-    ON errors.level = groups.level AND errors."group" IS NOT DISTINCT FROM groups."group"
+    ON errors.level = groups.level AND coalesce(errors."group", '') = coalesce(groups."group", '')
     AND errors.place = classes.place
 GROUP BY class, classes.place, groups.level, groups."group", denominator
 ORDER BY
