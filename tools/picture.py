@@ -22,7 +22,7 @@ def main() -> None:
         page.goto(REPORT.as_uri())
         # show only the headline and the first chart
         page.evaluate("document.querySelectorAll('nav, header .soft').forEach((n) => n.remove())")
-        end = page.locator("#created figure").bounding_box()
+        end = page.locator("#breakdown figure").bounding_box()
         assert end is not None
         height = int(end["y"] + end["height"]) + 24
         page.screenshot(
