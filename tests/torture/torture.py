@@ -190,22 +190,23 @@ class CrawlSequence:
         """
         plan, outcome = self.plan, self.outcome
         rival = self.process.rival if plan.rivals and "--incremental" not in arguments else None
-        if rival:
-            rival.start(self.folder, "--endpoint", self.hub.url, *arguments)
-            outcome.rivals += 1
+        processes = [self.process, rival] if rival else [self.process]
+        plan.rng.shuffle(processes)  # the first usually gets the lock
+        for process in processes:
+            process.start(self.folder, "--endpoint", self.hub.url, *arguments)
+        outcome.starts += 1
+        outcome.rivals += rival is not None
         try:
-            return self._start_crawl(kill, *arguments)
+            return self._wait_or_kill(kill)
         finally:
             if rival:
                 code, stderr = rival.wait()
                 if code and not self._is_expected(code, stderr):
                     outcome.errors.append(f"rival's exit code {code}: {stderr[-2_000:]}")
 
-    def _start_crawl(self, kill: bool, *arguments: str) -> tuple[int, str]:
+    def _wait_or_kill(self, kill: bool) -> tuple[int, str]:
         plan, outcome = self.plan, self.outcome
         ticks = _wait_for_kill(plan, self.hub) if kill else itertools.repeat(None)
-        self.process.start(self.folder, "--endpoint", self.hub.url, *arguments)
-        outcome.starts += 1
         try:
             for _ in ticks:
                 if not self.process.is_running(0.003):
