@@ -15,7 +15,7 @@ from huggingface_hub import constants, get_token
 from hfscan._version import __version__
 from hfscan.cli._hub import HubAccess
 from hfscan.errors import HfscanError
-from hfscan.figures import find_flags, find_partial
+from hfscan.figures import find_flags
 from hfscan.hub.client import HubClient, RefusedError
 from hfscan.hub.endpoint import may_receive_token, redact_url
 from hfscan.hub.journal import list_unfinished_crawls
@@ -87,9 +87,7 @@ def check_database(db: Path) -> Iterator[Check]:
             with Store.open(db) as store:
                 snapshots = list_snapshots(store)
                 store.check_integrity()
-                flags = find_partial(store)
-                for snapshot in snapshots[-1:]:
-                    flags = list(dict.fromkeys((*flags, *find_flags(store, snapshot))))
+                flags = find_flags(store, snapshots[-1:])
             latest = f", the latest of {snapshots[-1].observed_to:%F}" if snapshots else ""
             message = f"{db}: {len(snapshots)} snapshots{latest}; {_format_mb(db.stat().st_size)}"
             yield Check("database", "ok", message)

@@ -9,7 +9,7 @@ from hfscan.cli._ingested import describe_scope, describe_unreadable
 from hfscan.cli._options import db_option, format_option, open_store
 from hfscan.cli._streams import output
 from hfscan.cli._types import Count
-from hfscan.figures import Flag, find_flags, find_partial
+from hfscan.figures import Flag, find_flags
 from hfscan.report import write_rows
 from hfscan.store import Snapshot, Store, list_snapshots
 
@@ -43,17 +43,16 @@ def command(db: Path, format_: str, check: int, reclassify: bool) -> None:
         Store.open(db, write=True).close()  # opening for writing reclassifies
     with open_store(db) as store:
         snapshots = list_snapshots(store)
-        checked = {snapshot.id for snapshot in snapshots[max(0, len(snapshots) - check) :]}
-        partial = find_partial(store)
-        rows = []
-        for snapshot in snapshots:
-            is_checked = snapshot.id in checked
-            flags = (
-                find_flags(store, snapshot)
-                if is_checked
-                else [flag for flag in partial if flag.snapshot == snapshot.id]
-            )
-            rows.append(_row(snapshot) | {"checked": is_checked, "flags": _flags(flags, format_)})
+        checked = snapshots[max(0, len(snapshots) - check) :]
+        flags = find_flags(store, checked)
+        rows = [
+            _row(snapshot)
+            | {
+                "checked": snapshot in checked,
+                "flags": _flags([flag for flag in flags if flag.snapshot == snapshot.id], format_),
+            }
+            for snapshot in snapshots
+        ]
         write_rows(format_, rows, output(format_))
 
 

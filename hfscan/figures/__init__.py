@@ -14,7 +14,7 @@ from hfscan.figures.figure import (
     default_definition,
 )
 from hfscan.figures.period import FIRST_YEAR, Period, format_period
-from hfscan.figures.quality import Flag, find_flags, find_flags_of_figures, find_partial
+from hfscan.figures.quality import Flag, find_flags, find_flags_of_figures
 from hfscan.figures.queries import Query, load
 from hfscan.figures.trend import compute_adoption, compute_trend, list_breaks
 from hfscan.figures.view import ALL, SnapshotView
@@ -24,6 +24,6 @@ __all__ = [
     "ALL", "FIRST_YEAR", "GROUPINGS", "WEIGHTS", "By", "Cutoff", "Definition", "Figure",
     "FigureRequest", "Flag", "Grouping", "Period", "Population", "Query", "SnapshotView", "Weight",
     "check_import", "check_not_empty", "check_totals", "compute_adoption", "compute_trend",
-    "default_definition", "describe_drops", "find_flags", "find_flags_of_figures", "find_partial",
+    "default_definition", "describe_drops", "find_flags", "find_flags_of_figures",
     "format_period", "list_breaks", "load",
 ]  # fmt: skip

@@ -122,14 +122,13 @@ def find_flags_of_figures(
     return flags
 
 
-def find_flags(store: Store, snapshot: Snapshot) -> list[Flag]:
-    """Return all flags on a snapshot."""
-    view = SnapshotView(store, snapshot)
-    return [
-        *(flag for flag in find_partial(store) if flag.snapshot == snapshot.id),
-        *find_download_flags(store, snapshot),
-        *_flags(snapshot, view.run("duplicates", {})),
-    ]
+def find_flags(store: Store, snapshots: Sequence[Snapshot]) -> list[Flag]:
+    """Return the flags: of partial snapshots on all in the database, others only on `snapshots`."""
+    flags = find_partial(store)
+    for snapshot in snapshots:
+        flags += find_download_flags(store, snapshot)
+        flags += _flags(snapshot, SnapshotView(store, snapshot).run("duplicates", {}))
+    return flags
 
 
 def _flags(

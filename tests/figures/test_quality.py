@@ -48,8 +48,9 @@ def flagged(tmp_path):
                 ingest_files(
                     store, [dump], NewSnapshot("import", "d", scope or Scope(), at, at, None)
                 )
-            found = find_flags(store, list_snapshots(store)[snapshot])
-        return {flag.name: flag for flag in found}
+            checked = list_snapshots(store)[snapshot]
+            found = find_flags(store, [checked])
+        return {flag.name: flag for flag in found if flag.snapshot == checked.id}
 
     return check
 
