@@ -25,10 +25,10 @@ class Evidence:
 class Classification:
     """The frameworks that a model supports under each definition, as keys of the taxonomy.
 
-    `weights` is None if its file names are unknown, `tag` if its tags are, `best` if both are, and
-    `loadable` if its tags are, or if file names that are unknown could decide. `evidence` has at
-    least one item for each framework and definition; what holds under `tag` or `weights` holds
-    under `loadable`, without evidence of its own.
+    `weights` is None if its file names are unknown, `tag` if its tags are, `best` if its file names
+    are and no tag names weights, and `loadable` if its tags are, or if file names that are unknown
+    could decide. `evidence` has at least one item for each framework and definition; what holds
+    under `tag` or `weights` holds under `loadable`, without evidence of its own.
     """
 
     tag: frozenset[str] | None
@@ -131,17 +131,14 @@ def _by_loadable(
     known: Taxonomy, model: _Model, supported: frozenset[str], release: int
 ) -> list[Evidence] | None:
     """Return what the rules add, or None where they might add more if more were known."""
-    least, most = (
-        [
-            *(
-                rules := list(
-                    _by_rules(known, "loadable", model, supported, release=release, certain=certain)
-                )
-            ),
-            *_parent_frameworks(known, "loadable", supported | _frameworks(rules)),
-        ]
-        for certain in (True, False)
-    )
+
+    def apply_rules(*, certain: bool) -> list[Evidence]:
+        rules = _by_rules(known, "loadable", model, supported, release=release, certain=certain)
+        evidence = list(rules)
+        parents = _parent_frameworks(known, "loadable", supported | _frameworks(evidence))
+        return [*evidence, *parents]
+
+    least, most = apply_rules(certain=True), apply_rules(certain=False)
     found = supported | _frameworks(least)
     if found != supported | _frameworks(most) or not (model.has_files or found & known.decisive):
         return None
@@ -242,13 +239,7 @@ def _supported_classes(known: Taxonomy, framework: str, model: _Model, *, certai
     if model.architectures:
         return ", ".join(name for name in model.architectures if name in has.classes)
     types = model.tags if model.model_type is None else frozenset([model.model_type])
-    tasks = {
-        task
-        for each in known.architectures.values()
-        for head in each.heads
-        for task in head["tasks"]
-    }
-    if not certain and not model.tags & tasks:
+    if not certain and not model.tags & known.tasks:
         return _join(types & set(has.model_types))
     return _join(
         f"{model_type} {task}"

@@ -53,8 +53,8 @@ def masks_sql(table: str) -> str:
 
     UBIGINT, the bits of taxonomy.toml. Reads the table's `tags`, `library_name`, `files`,
     `model_type` and `architectures`; `weights_mask` is NULL where the file names are unknown,
-    `tag_mask` where the tags are, `best_mask` where both are, and `loadable_*_mask` where the tags
-    are, or without file names could not decide.
+    `tag_mask` where the tags are, `best_mask` where the file names are and no tag names weights,
+    and `loadable_*_mask` where the tags are, or without file names could not decide.
     """
     known = taxonomy()
     files = ", ".join(

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -84,7 +84,7 @@ class Taxonomy:
     transformers: str  # the release that `architectures` was read from
     releases: Mapping[int, date]  # of transformers -> day of the first final one
 
-    @property
+    @cached_property
     def writers(self) -> tuple[Framework, ...]:
         """Those whose libraries write safetensors: the kind `framework`."""
         return tuple(framework for framework in self.frameworks if framework.kind == "framework")
@@ -94,12 +94,22 @@ class Taxonomy:
         """Framework -> title, in the order of their bits."""
         return {framework.key: framework.title for framework in self.frameworks}
 
-    @property
+    @cached_property
+    def tasks(self) -> frozenset[str]:
+        """The Hub's tasks that decide which class transformers loads."""
+        return frozenset(
+            task
+            for has in self.architectures.values()
+            for head in has.heads
+            for task in head["tasks"]
+        )
+
+    @cached_property
     def decisive(self) -> frozenset[str]:
         """What says which software a model's weights belong to: frameworks and runtimes."""
         return self._keys_of_kind("framework", "runtime")
 
-    @property
+    @cached_property
     def weights(self) -> frozenset[str]:
         """Everything that is a model's weights: frameworks, runtimes and formats."""
         return self._keys_of_kind("framework", "runtime", "format")

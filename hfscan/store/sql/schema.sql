@@ -81,7 +81,7 @@ CREATE TABLE IF NOT EXISTS versions (     -- what rarely changes of a model: one
     weights_mask UBIGINT,                 -- by its weight files; NULL: file names not known
     loadable_4_mask UBIGINT,              -- by what can be loaded without conversion, transformers 4
     loadable_5_mask UBIGINT,              -- and transformers 5; NULL: tags unknown, or files could decide
-    best_mask UBIGINT                     -- by its files, else its library and tags; NULL: both unknown
+    best_mask UBIGINT                     -- by its files, else library and tags; NULL: no files known, no tag of weights
 );
 
 CREATE TABLE IF NOT EXISTS current_counts ( -- what changes daily, as the last snapshot of a series saw it
