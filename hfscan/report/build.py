@@ -31,7 +31,7 @@ from hfscan.paths import data_dir
 from hfscan.report.caveats import (
     describe_design_effect,
     describe_flag,
-    describe_sample,
+    describe_limits,
     explain_small,
 )
 from hfscan.report.format import format_date
@@ -39,7 +39,6 @@ from hfscan.report.model import QueryRef, Report, ReportRequest, Section
 from hfscan.report.sentences import format_coverage, format_low_coverage
 from hfscan.report.spec import fill_text, load_spec, new_section
 from hfscan.report.tables import visible_figures
-from hfscan.store import Snapshot
 
 _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
 _OVERRIDES = ("weight", "exclude_top_authors", "definition")  # what a section can set
@@ -84,7 +83,7 @@ def build(
     values: dict[str, Any] = {"by": request.by, "requested_year": request.year, "labels": _LABELS}
     values |= {"framework": next(iter(frameworks.values()))}
     values |= {key: period and getattr(period, name) for key, name in _PERIOD_TEXTS.items()}
-    notes = [*_notes(view.snapshot), *(period.notes(view.snapshot) if period else ())]
+    notes = [*describe_limits(view.snapshot), *(period.notes(view.snapshot) if period else ())]
     if len(frameworks) == 1:
         (title,) = frameworks.values()
         notes.append(f"Only {title} is compared. Add others with --frameworks.")
@@ -287,42 +286,6 @@ class SectionBuilder:
                 by = None
             specified = {"by": by, "top": self._top(by)}
         return {name: value for name, value in values.items() if name in names} | specified
-
-
-def _notes(snapshot: Snapshot) -> list[str]:
-    """Return what limits the figures of a snapshot. Raises NotFoundError without tags and files."""
-    notes = []
-    if snapshot.synthetic:
-        notes.append(
-            f"SYNTHETIC: invented data for demonstration ({snapshot.synthetic}), not the real Hub."
-        )
-    if sample := describe_sample(snapshot):
-        notes.append(sample)
-    limits = {"author": snapshot.author, "task": snapshot.task, "limit": snapshot.model_limit}
-    scope = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
-    if scope:
-        notes.append(f"PARTIAL: the snapshot holds only a part of the Hub ({scope}).")
-    if {"tags", "files"} <= set(snapshot.missing_columns):
-        is_unreadable = any(column.field == "tags" for column in snapshot.unreadable)
-        problem = "no readable tags" if is_unreadable else "no tags"
-        raise NotFoundError(
-            f"Snapshot {snapshot.id} has {problem} and no file names, so it does not show which "
-            "frameworks its models support. Choose another with --snapshot."
-        )
-    notes += [
-        f"UNREADABLE: the field {column.field} could not be read for {column.models:,} of "
-        f"{snapshot.models:,} models. Figures that use this field leave them out."
-        for column in snapshot.unreadable
-    ]
-    if "tags" in snapshot.missing_columns:
-        notes.append("The snapshot has no tags, so definitions that need them are left out.")
-    if "files" in snapshot.missing_columns:
-        notes.append(
-            "The snapshot has no file names, so the definition by weight files is left out."
-        )
-    if "downloads" in snapshot.missing_columns:
-        notes.append("The snapshot has no downloads: download-weighted figures are empty.")
-    return notes
 
 
 def compare(report: Report, other: Report, view: SnapshotView) -> Report:

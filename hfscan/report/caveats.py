@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hfscan.errors import NotFoundError
 from hfscan.figures import Figure, Flag
 from hfscan.store import Snapshot
 
@@ -33,7 +34,43 @@ def explain_small(figures: Iterable[Figure], rows: Iterable[Mapping[str, Any]]) 
     return f"{SMALL_MARK.strip()} Small counts: a few models more or less would change the share."
 
 
-def describe_sample(snapshot: Snapshot) -> str | None:
+def describe_limits(snapshot: Snapshot) -> list[str]:
+    """Return what limits the figures of a snapshot. Raises NotFoundError without tags and files."""
+    notes = []
+    if snapshot.synthetic:
+        notes.append(
+            f"SYNTHETIC: invented data for demonstration ({snapshot.synthetic}), not the real Hub."
+        )
+    if sample := _describe_sample(snapshot):
+        notes.append(sample)
+    limits = {"author": snapshot.author, "task": snapshot.task, "limit": snapshot.model_limit}
+    scope = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
+    if scope:
+        notes.append(f"PARTIAL: the snapshot holds only a part of the Hub ({scope}).")
+    if {"tags", "files"} <= set(snapshot.missing_columns):
+        is_unreadable = any(column.field == "tags" for column in snapshot.unreadable)
+        problem = "no readable tags" if is_unreadable else "no tags"
+        raise NotFoundError(
+            f"Snapshot {snapshot.id} has {problem} and no file names, so it does not show which "
+            "frameworks its models support. Choose another with --snapshot."
+        )
+    notes += [
+        f"UNREADABLE: the field {column.field} could not be read for {column.models:,} of "
+        f"{snapshot.models:,} models. Figures that use this field leave them out."
+        for column in snapshot.unreadable
+    ]
+    if "tags" in snapshot.missing_columns:
+        notes.append("The snapshot has no tags, so definitions that need them are left out.")
+    if "files" in snapshot.missing_columns:
+        notes.append(
+            "The snapshot has no file names, so the definition by weight files is left out."
+        )
+    if "downloads" in snapshot.missing_columns:
+        notes.append("The snapshot has no downloads: download-weighted figures are empty.")
+    return notes
+
+
+def _describe_sample(snapshot: Snapshot) -> str | None:
     """Return how a sample was drawn, and what its intervals mean; None where there is none."""
     if snapshot.sample is None:
         return None
