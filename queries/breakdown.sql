@@ -32,14 +32,7 @@ tally AS (
         sample_cluster,
         count(*) AS n
     FROM census
-    WHERE
-        ($since::TIMESTAMP IS NULL OR created_at >= $since)
-        AND ($until::TIMESTAMP IS NULL OR created_at < $until)
-        AND CASE $cutoff::VARCHAR
-            WHEN 'included' THEN true
-            WHEN 'excluded' THEN NOT at_cutoff
-            WHEN 'only' THEN at_cutoff
-        END
+    WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
     GROUP BY ALL
 ),
 -- the classes in reading order; those of frameworks have a mask

@@ -40,13 +40,7 @@ tally AS (
         sum(downloads) AS downloads
     FROM census
     WHERE
-        ($since::TIMESTAMP IS NULL OR created_at >= $since)
-        AND ($until::TIMESTAMP IS NULL OR created_at < $until)
-        AND CASE $cutoff::VARCHAR
-            WHEN 'included' THEN true
-            WHEN 'excluded' THEN NOT at_cutoff
-            WHEN 'only' THEN at_cutoff
-        END
+        is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
         AND CASE
             WHEN $tag::VARCHAR IS NULL THEN true
             WHEN ends_with($tag, ':') THEN len(tag_values(tags, $tag)) > 0

@@ -30,13 +30,7 @@ WITH tally AS (
     FROM census
     WHERE
         ($per = 'all' OR created_at IS NOT NULL)
-        AND ($since::TIMESTAMP IS NULL OR created_at >= $since)
-        AND ($until::TIMESTAMP IS NULL OR created_at < $until)
-        AND CASE $cutoff::VARCHAR
-            WHEN 'included' THEN true
-            WHEN 'excluded' THEN NOT at_cutoff
-            WHEN 'only' THEN at_cutoff
-        END
+        AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
     GROUP BY ALL
 )
 SELECT

@@ -264,6 +264,13 @@ CREATE MACRO IF NOT EXISTS named_or_none(val, field, not_understood) AS
 CASE WHEN val IS NOT NULL THEN val WHEN list_contains(not_understood, field) THEN '(unknown)'
     ELSE '(none)' END;
 
+-- Whether a model was created in [since, until), NULL for no bound; cutoff: what to do with the models at
+-- the creation-date cutoff (included, excluded or only).
+CREATE MACRO IF NOT EXISTS is_created_in(since, until, cutoff, created_at, at_cutoff) AS
+(since IS NULL OR created_at >= since)
+AND (until IS NULL OR created_at < until)
+AND CASE cutoff WHEN 'included' THEN true WHEN 'excluded' THEN NOT at_cutoff WHEN 'only' THEN at_cutoff END;
+
 -- Whether a few models more or less would change a share much.
 CREATE MACRO IF NOT EXISTS is_small(numerator, denominator) AS
 denominator > 0 AND least(numerator, denominator) < 100;
