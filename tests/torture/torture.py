@@ -138,6 +138,7 @@ class CrawlSequence:
     folder: Path
     newest: int = 0
     has_rival_to_resume: bool = False
+    was_locked_out: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -188,10 +189,12 @@ class CrawlSequence:
     def _start(self, kill: bool, *arguments: str) -> tuple[int, str]:
         """Start the command, and wait for its end or kill it; return exit code and stderr.
 
-        A rival, if there is one, ends by itself.
+        A rival, if there is one, ends by itself. A start that a rival kept out is repeated without
+        one, as on a busy machine the same process may win every time.
         """
         plan, outcome = self.plan, self.outcome
-        rival = self.process.rival if plan.rivals and "--incremental" not in arguments else None
+        has_rival = plan.rivals and not self.was_locked_out and "--incremental" not in arguments
+        rival = self.process.rival if has_rival else None
         processes = [self.process, rival] if rival else [self.process]
         plan.rng.shuffle(processes)  # the first usually gets the lock
         for process in processes:
@@ -199,13 +202,17 @@ class CrawlSequence:
         outcome.starts += 1
         outcome.rivals += rival is not None
         try:
-            return self._wait_or_kill(kill)
+            code, stderr = self._wait_or_kill(kill)
+            self.was_locked_out = code == LOCKED_EXIT_CODE
+            return code, stderr
         finally:
             if rival:
-                code, stderr = rival.wait()
-                self.has_rival_to_resume = code in TRANSIENT_EXIT_CODES
-                if code and not self._is_expected(code, stderr):
-                    outcome.errors.append(f"rival's exit code {code}: {stderr[-2_000:]}")
+                rival_code, rival_stderr = rival.wait()
+                self.has_rival_to_resume = rival_code in TRANSIENT_EXIT_CODES
+                if rival_code and not self._is_expected(rival_code, rival_stderr):
+                    outcome.errors.append(
+                        f"rival's exit code {rival_code}: {rival_stderr[-2_000:]}"
+                    )
 
     def _wait_or_kill(self, kill: bool) -> tuple[int, str]:
         plan, outcome = self.plan, self.outcome
