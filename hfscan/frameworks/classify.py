@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
-from hfscan.frameworks.taxonomy import Definition, Rule, Taxonomy, pattern, taxonomy
+from hfscan.frameworks.taxonomy import Definition, Rule, Taxonomy, literals, pattern, taxonomy
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,20 @@ class _Model:
     has_files: bool
     """whether the file names are known"""
 
-    @property
+    @cached_property
     def libraries(self) -> frozenset[str]:
         """The library; without a library_name, the tags may name it."""
         return self.tags if self.library is None else frozenset([self.library])
 
-    @property
+    @cached_property
     def words(self) -> frozenset[str]:
         """The tags and the library."""
         return self.tags if self.library is None else self.tags | {self.library}
 
     def find_file(self, globs: tuple[str, ...]) -> str | None:
-        match = re.search(pattern(globs), self.paths) if globs else None
+        if not any(text in self.paths for text in literals(globs)):
+            return None
+        match = re.search(pattern(globs), self.paths)
         return match and self.files[self.paths.count("\n", 0, match.end())]
 
 
@@ -200,11 +203,10 @@ def _matching_evidence(
 
     Not `certain`: a condition that is not known to fail counts as fulfilled.
     """
-    if model.words & set(rule.unless_tags) or model.find_file(rule.unless_files):
+    if not model.words.isdisjoint(rule.unless_tags):
         return None
-    globs = [rule.files, rule.with_files, rule.files_if_known if model.has_files else ()]
     evidence = [
-        _join(set(named) & found)
+        _join(found.intersection(named))
         for named, found in (
             (rule.formats, formats),
             (rule.libraries, model.libraries),
@@ -212,6 +214,9 @@ def _matching_evidence(
         )
         if named
     ]
+    if not all(evidence) or model.find_file(rule.unless_files):
+        return None
+    globs = [rule.files, rule.with_files, rule.files_if_known if model.has_files else ()]
     if certain or model.has_files:
         for file in (model.find_file(some) for some in globs if some):
             evidence.append(f"file {file}" if file else "")

@@ -4,13 +4,20 @@ Words (tags, libraries, classes) are looked up in small tables, each list unnest
 expression is only tried on the file names that contain a glob's longest literal part.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 import duckdb
 
-from hfscan.frameworks.taxonomy import Definition, Rule, Taxonomy, fingerprint, pattern, taxonomy
+from hfscan.frameworks.taxonomy import (
+    Definition,
+    Rule,
+    Taxonomy,
+    fingerprint,
+    literals,
+    pattern,
+    taxonomy,
+)
 from hfscan.sql import literal
 
 MASKS = ("tag_mask", "weights_mask", "loadable_4_mask", "loadable_5_mask", "best_mask")
@@ -298,8 +305,7 @@ def _glob_mask(globs: dict[int, tuple[str, ...]]) -> str:
 
 
 def _glob_predicate(globs: tuple[str, ...]) -> str:
-    longest = sorted({max(re.split(r"[*?]", glob), key=len).lower() for glob in globs})
-    contained = " OR ".join(f"contains(_files, {literal(text)})" for text in longest)
+    contained = " OR ".join(f"contains(_files, {literal(text)})" for text in literals(globs))
     # a CASE, as an AND in a select list evaluates both sides on every row
     matches = f"CASE WHEN {contained} THEN regexp_matches(_files, {literal(pattern(globs))}) END"
     return f"coalesce({matches}, false)"

@@ -183,6 +183,12 @@ def pattern(globs: tuple[str, ...]) -> str:
     return f"(?m)(?:^|/)(?:{'|'.join(map(_glob_to_regex, globs))})"
 
 
+@cache
+def literals(globs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the longest literal part of each glob: a path that matches contains one of them."""
+    return tuple(sorted({max(re.split(r"[*?]", glob), key=len).lower() for glob in globs}))
+
+
 def _glob_to_regex(glob: str) -> str:
     end = "" if glob.endswith("/") else "$"
     special = {"*": "[^/\n]*", "?": "[^/\n]"}
