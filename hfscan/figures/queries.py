@@ -177,9 +177,11 @@ class Query:
 
     def bind(self, store: Store, parameters: Mapping[str, object]) -> dict[str, object]:
         """Return all parameters, checked against the database. Raises: see `check_parameters`."""
+        named = {name for parameter in self.parameters for name in parameter.values}
         known = {
             name: [str(value) for (value,) in store.execute(sql).fetchall()]
             for name, sql in _PLACEHOLDERS.items()
+            if name in named
         }
         return self.check_parameters(parameters, known)
 

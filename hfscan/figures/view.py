@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError
@@ -212,14 +213,18 @@ class SnapshotView:
 
         Raises InvalidRequestError on an unknown framework, and on none at all.
         """
-        rows = self.store.execute("SELECT name, title FROM frameworks ORDER BY bit")
-        known: dict[str, str] = dict(rows.fetchall())
+        known = self._titles
         if not frameworks:
             raise InvalidRequestError("No framework is named. Name at least one.")
         for name in frameworks:
             if name not in known and name != ALL:
                 raise InvalidRequestError(unknown("framework", name, [*known, ALL]))
         return known
+
+    @cached_property
+    def _titles(self) -> dict[str, str]:
+        rows = self.store.execute("SELECT name, title FROM frameworks ORDER BY bit")
+        return dict(rows.fetchall())
 
     def list_excluded_from_all(self, frameworks: Sequence[str]) -> list[str]:
         """Return the `frameworks` that `all` does not include: formats and artefacts."""
