@@ -100,15 +100,14 @@ def add_parents(keys: set) -> frozenset:
 class Facts:
     """What is known of a model. A condition on it is True, False, or None for unknown."""
 
-    def __init__(self, tags, library, files, config):
-        self.tags = set(tags or ())
-        self.libraries = {library} if library else self.tags
-        self.words = {*self.tags, library}
-        self.files = files
-        self.matches = frozenset().union(*(match_globs(path) for path in files or ()))
-        self.classes = set((config or {}).get("architectures") or ())
-        model_type = (config or {}).get("model_type")
-        self.types = {model_type} if model_type else self.tags
+    def __init__(self, tags, library, matches, classes, model_type):
+        self.tags = tags
+        self.libraries = {library} if library else tags
+        self.words = {*tags, library}
+        self.has_files = matches is not None
+        self.matches = matches or frozenset()
+        self.classes = classes
+        self.types = {model_type} if model_type else tags
 
     def has_class(self, framework):
         declared = ARCHITECTURES[framework]
@@ -130,9 +129,9 @@ class Facts:
         for field in found.keys() & rule.keys():
             yield bool(found[field] & set(rule[field]))
         for field in {"files", "with_files"} & rule.keys():
-            yield None if self.files is None else (field, number) in self.matches
+            yield None if not self.has_files else (field, number) in self.matches
         if "files_if_known" in rule:
-            yield self.files is None or ("files_if_known", number) in self.matches
+            yield not self.has_files or ("files_if_known", number) in self.matches
         if "architecture" in rule:
             yield self.has_class(rule["architecture"])
         yield not rule.get("has_architectures") or bool(self.classes)
@@ -166,17 +165,26 @@ class Facts:
             )
             for accepted in ((True,), (True, None))
         )
-        is_known = least == most and (self.files is not None or least & DECISIVE)
+        is_known = least == most and (self.has_files or least & DECISIVE)
         return least if is_known else None
 
 
 def classify(tags, library, files, config) -> tuple[frozenset | None, ...]:
     """Return the keys by tag, by weights (None without file names), loadable with transformers 4
     and 5 (None where what is not known could decide), and by best evidence."""
-    facts = Facts(tags, library, files, config)
+    matches = None if files is None else frozenset().union(*map(match_globs, files))
+    classes = frozenset((config or {}).get("architectures") or ())
+    tags = RELEVANT_TAGS.intersection(tags or ())
+    return classify_facts(tags, library, matches, classes, (config or {}).get("model_type"))
+
+
+@cache
+def classify_facts(tags, library, matches, classes, model_type):
+    """Many models have the same facts."""
+    facts = Facts(tags, library, matches, classes, model_type)
     tag = frozenset(entry["key"] for entry in FRAMEWORKS if facts.tags & set(entry.get("tags", ())))
     weights = None
-    if files is not None:
+    if matches is not None:
         file_formats = {key for key in facts.matches if isinstance(key, str)}
         weights = add_parents(file_formats | facts.apply_rules("weights", file_formats))
         if not weights & WEIGHTS:

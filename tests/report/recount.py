@@ -7,12 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
+from itertools import repeat
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-from evidence import ALL_FRAMEWORKS, DECISIVE, FORMATS, RELEVANT_TAGS, RUNTIMES, classify
+from evidence import ALL_FRAMEWORKS, DECISIVE, FORMATS, RUNTIMES, classify
 
 
 class Model(NamedTuple):
@@ -30,6 +31,8 @@ class Model(NamedTuple):
     claim_tags: frozenset
 
 
+VALUES = {"downloads": "downloads", "authors": "author"}
+"""Weight -> the attribute that it is taken from."""
 CLAIM_TAGS = frozenset(["bert", "gpt2", "xlnet", "tensorboard"])
 """Tags that claims are about."""
 
@@ -53,17 +56,11 @@ def read_objects(path: Path) -> Iterator[dict]:
             yield from map(json.loads, lines)
 
 
-classify_by_tags = cache(lambda tags, library: classify(tags, library, None, None))
-
-
 def parse_model(row: dict) -> Model:
     tags, library, created = row["tags"] or [], row.get("library_name"), row.get("createdAt") or ""
     id_ = row.get("id") or row["modelId"]
-    if "siblings" in row:
-        files = [file["rfilename"] for file in row["siblings"]]
-        evidence = classify(tags, library, files, row.get("config"))
-    else:
-        evidence = classify_by_tags(RELEVANT_TAGS.intersection(tags), library)
+    files = [file["rfilename"] for file in row["siblings"]] if "siblings" in row else None
+    evidence = classify(tags, library, files, row.get("config"))
     groups = {
         "month": created[:7],
         "year": created[:4],
@@ -121,31 +118,14 @@ def count_models(
             :exclude_top_authors
         ]
         models = [model for model in models if model.author not in largest_groups]
-    # an author's vote is split over the author's models in the denominator
-    models_per_author = Counter(model.author for model in models if keys_of(model) is not None)
-    supporting_per_author = Counter(model.author for model in models if restrict(keys_of(model)))
-    by_group, known_by_group = defaultdict(Counter), defaultdict(Counter)
     # what is alike is counted at once, for there are many
-    model_counts = Counter(
-        (
-            model.groups[by] if by else None,
-            keys_of(model),
-            {"models": 1, "downloads": model.downloads, "authors": model.author}[weight],
-        )
-        for model in models
+    groups = [model.groups[by] for model in models] if by else repeat(None)
+    values = map(attrgetter(VALUES[weight]), models) if weight in VALUES else repeat(1)
+    counts = Counter(zip(groups, map(restrict, map(keys_of, models)), values, strict=False))
+    known = {key: n for key, n in counts.items() if key[1] is not None}
+    by_group, known_by_group = (
+        add_up(part, weight) for part in ({key: n for key, n in known.items() if key[1]}, known)
     )
-    for (group, keys, weight_value), n in model_counts.items():
-        if keys is None:
-            continue
-        common, is_author = restrict(keys), weight == "authors"
-        known_by_group[group][common] += n * (
-            Fraction(1, models_per_author[weight_value]) if is_author else weight_value
-        )
-        if common:
-            model_weight = (
-                Fraction(1, supporting_per_author[weight_value]) if is_author else weight_value
-            )
-            by_group[group][common] += n * model_weight
     if top is not None:
         group_sizes = {group: by_group[group].total() for group in known_by_group}
         largest_groups = sorted(group_sizes, key=lambda group: (-group_sizes[group], group))[:top]
@@ -169,6 +149,26 @@ def count_models(
     }
 
 
+def add_up(counts, weight):
+    """Return {group: {frameworks: models}}, weighted.
+
+    `counts`: {(group, frameworks, downloads or author): models}. The vote of an author is split
+    over the author's models here.
+    """
+    models_per_author, numerators = Counter(), Counter()
+    for (_, _, author), n in counts.items():
+        models_per_author[author] += n
+    for (group, keys, value), n in counts.items():
+        if weight == "authors":
+            numerators[group, keys, models_per_author[value]] += n
+        else:
+            numerators[group, keys, 1] += n * value
+    by_group = defaultdict(Counter)
+    for (group, keys, denominator), n in numerators.items():
+        by_group[group][keys] += Fraction(n, denominator) if denominator > 1 else n
+    return by_group
+
+
 def merge_small_groups(by_group, largest_groups):
     """Return the tallies of the largest groups; the others add up to "(other)"."""
     merged = defaultdict(Counter)
@@ -180,28 +180,29 @@ def merge_small_groups(by_group, largest_groups):
 def break_down(models, *, frameworks, by):
     """Return {(class, group): models} for all models, and for each group."""
     compared = frozenset(ALL_FRAMEWORKS if tuple(frameworks) == ("all",) else frameworks)
+    groups = [model.groups[by] for model in models] if by else repeat(None)
     tally = Counter()
-    for model in models:
-        name = class_of(model, compared)
-        tally[name, None] += 1
-        if by:
-            tally[name, model.groups[by]] += 1
+    for (best, group), n in Counter(
+        zip((model.best for model in models), groups, strict=False)
+    ).items():
+        for name in {None, group}:
+            tally[class_of(best, compared), name] += n
     return tally
 
 
-def class_of(model: Model, compared: frozenset) -> str:
-    if model.best is None:
+def class_of(best: frozenset | None, compared: frozenset) -> str:
+    if best is None:
         return "files_unknown"
-    served = model.best & compared
+    served = best & compared
     if len(served) > 1:
         return "both" if len(compared) == 2 else "several"
     if served:
         return f"{min(served)}_only"
-    if model.best & (DECISIVE - RUNTIMES):
+    if best & (DECISIVE - RUNTIMES):
         return "other_framework"
-    if model.best & RUNTIMES:
+    if best & RUNTIMES:
         return "runtime_format"
-    if model.best & FORMATS:
+    if best & FORMATS:
         return "unknown_framework"
     return "no_weights"
 
