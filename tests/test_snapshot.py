@@ -90,7 +90,8 @@ def test_full_crawl_after_a_week(take_snapshot, population, skip_reports):
     assert state.message == "data: +0 ~0 -1, pytorch-only 100.0 % -> 100.0 %"
 
 
-def test_killed_run_completes_without_crawl(take_snapshot, hub, tmp_path):
+def test_killed_run_completes_without_crawl(take_snapshot, hub, tmp_path, skip_reports):
+    skip_reports()
     state, _ = take_snapshot()
     (tmp_path / "state" / "snapshot.json").unlink()  # as after a kill before the last step
     request_count = len(hub.requests)
@@ -116,7 +117,8 @@ def test_suspicious_drop_is_not_published(take_snapshot, population, tmp_path, s
         assert len(list_snapshots(store)) == 2
 
 
-def test_command_prints_the_message(hub, tmp_path):
+def test_command_prints_the_message(hub, tmp_path, skip_reports):
+    skip_reports()
     command = ["snapshot", "--target", str(tmp_path / "s"), "--endpoint", hub.url]
     first_result = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert first_result.stdout == "data: 200 models, pytorch-only 100.0 %\n"

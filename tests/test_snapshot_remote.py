@@ -214,6 +214,7 @@ def test_killed_run_completes_when_repeated(hub, tmp_path, skip_reports, kill_po
     process.send_signal(signal.SIGKILL)
     process.communicate()
     hub.latency = 0.0
+    skip_reports()
     result = CliRunner(env={"HF_TOKEN": TOKEN}).invoke(
         cli, [*snapshot_command(tmp_path, machine), "--endpoint", hub.url]
     )
@@ -222,7 +223,6 @@ def test_killed_run_completes_when_repeated(hub, tmp_path, skip_reports, kill_po
     dataset = hub.datasets["ann/census"]
     assert len(dataset.commits) == 1
     assert list(dataset.tags.values()) == [dataset.sha]
-    skip_reports()
     target = DatasetTarget(
         HubDataset("ann/census", endpoint=hub.url, token=TOKEN), tmp_path / "three"
     )

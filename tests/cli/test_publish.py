@@ -1,5 +1,6 @@
 """`hfscan publish` with the real client against the fake Hub's upload routes."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -21,10 +22,14 @@ def hub():
         yield hub
 
 
+YEAR = Scope(since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC))
+"""A scope that has one report: an export is then fast."""
+
+
 @pytest.fixture
-def db(hub, tmp_path) -> Path:
+def db(request, hub, tmp_path) -> Path:
     db = tmp_path / "h.duckdb"
-    crawl(Scope(), endpoint=hub.url, token=TOKEN, db=db)
+    crawl(getattr(request, "param", Scope()), endpoint=hub.url, token=TOKEN, db=db)
     return db
 
 
@@ -88,6 +93,7 @@ def test_published_files_hold_no_secret(hub, publish, tmp_path) -> None:
         assert secret_rows.fetchall() == []
 
 
+@pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])
 def test_publish_refuses_wrong_targets(hub, publish) -> None:
     publish("ann/hidden", "--private")
     assert hub.datasets["ann/hidden"].private
