@@ -4,6 +4,7 @@ Words (tags, libraries, classes) are looked up in small tables, each list unnest
 expression is only tried on the file names that contain a glob's longest literal part.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
@@ -115,23 +116,23 @@ def masks_sql(table: str) -> str:
 def _evidence(known: Taxonomy, table: str) -> str:
     """Return CTEs; the last, `evidence`, has a row for each of the table's, its words as bits."""
     architectures = list(known.architectures.values())
+    heads = list(enumerate(head for _, head in _heads(known)))
     words = _bit_table(
-        {framework.bit: framework.tags for framework in known.frameworks},
-        {framework.bit: framework.libraries for framework in known.writers},
-        {number: rule.libraries for number, rule in enumerate(known.rules)},
-        {number: rule.tags for number, rule in enumerate(known.rules)},
-        {number: rule.unless_tags for number, rule in enumerate(known.rules)},
-        {number: has.model_types for number, has in enumerate(architectures)},
-        {number: tuple(head["model_types"]) for number, (_, head) in enumerate(_heads(known))},
-        {number: tuple(head["tasks"]) for number, (_, head) in enumerate(_heads(known))},
+        tag_bits={framework.bit: framework.tags for framework in known.frameworks},
+        library_bits={framework.bit: framework.libraries for framework in known.writers},
+        rule_bits={number: rule.libraries for number, rule in enumerate(known.rules)},
+        tag_rule_bits={number: rule.tags for number, rule in enumerate(known.rules)},
+        no_rule_bits={number: rule.unless_tags for number, rule in enumerate(known.rules)},
+        type_bits={number: has.model_types for number, has in enumerate(architectures)},
+        type_head_bits={number: tuple(head["model_types"]) for number, head in heads},
+        task_head_bits={number: tuple(head["tasks"]) for number, head in heads},
     )
-    classes = _bit_table({number: has.classes for number, has in enumerate(architectures)})
+    classes = _bit_table(
+        class_bits={number: has.classes for number, has in enumerate(architectures)}
+    )
     return f"""
-    words(
-        word, tag_bits, library_bits, rule_bits, tag_rule_bits, no_rule_bits, type_bits,
-        type_head_bits, task_head_bits
-    ) AS (VALUES {words}),
-    classes(word, class_bits) AS (VALUES {classes}),
+    words AS MATERIALIZED ({words}),
+    classes AS ({classes}),
     tagged AS (
         SELECT row, bit_or(tag_bits) AS tag_bits, bit_or(library_bits) AS library_bits,
             bit_or(rule_bits) AS rule_bits, bit_or(tag_rule_bits) AS tag_rule_bits,
@@ -285,16 +286,21 @@ def _add_parents(known: Taxonomy, mask: str) -> str:
     return " | ".join([mask, *parents])
 
 
-def _bit_table(*columns: dict[int, tuple[str, ...]]) -> str:
-    """Return rows (word, a mask for each of `columns`); each of those maps a bit to its words."""
-    masks: dict[str, list[int]] = defaultdict(lambda: [0] * len(columns))
-    for index, column in enumerate(columns):
-        for bit, words in column.items():
+def _bit_table(**columns: dict[int, tuple[str, ...]]) -> str:
+    """Return a query for rows (word, a mask for each of `columns`, which map a bit to its words).
+
+    The rows are one text, which DuckDB reads much faster than as many expressions.
+    """
+    rows: dict[str, dict[str, str | int]] = {}
+    for name, words_by_bit in columns.items():
+        for bit, words in words_by_bit.items():
             for word in words:
-                masks[word][index] |= 1 << bit
-    return ", ".join(
-        f"({literal(word)}, {', '.join(f'{mask}::UBIGINT' for mask in row)})"
-        for word, row in masks.items()
+                row = rows.setdefault(word, {"word": word, **dict.fromkeys(columns, 0)})
+                row[name] = int(row[name]) | 1 << bit
+    types = {"word": "VARCHAR", **dict.fromkeys(columns, "UBIGINT")}
+    return (
+        f"SELECT unnest(from_json({literal(json.dumps([*rows.values()]))}, "
+        f"{literal(json.dumps([types]))}), recursive := true)"
     )
 
 
