@@ -22,8 +22,8 @@ _PARITY = Path(__file__).parent / "parity"
 _SLOWEST_FILES = [
     f"test_{name}.py"
     for name in (
-        "pages recount snapshot_remote history recorded_crawl workflows browser torture replay "
-        "snapshot"
+        "pages recount values snapshot_remote browser queries frameworks recorded_crawl history "
+        "classify workflows sampling replay snapshot torture"
     ).split()
 ]
 

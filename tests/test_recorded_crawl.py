@@ -1,9 +1,9 @@
 """Recorded models give the same rows when crawled from the fake Hub and when imported."""
 
+import shutil
 from datetime import UTC, datetime
 
 import pytest
-from dumps import ingest
 from testhub import FakeHub, Population
 
 from hfscan.figures import FigureRequest, SnapshotView
@@ -15,8 +15,12 @@ pytestmark = pytest.mark.slow
 COLUMNS = "* EXCLUDE (snapshot)"
 
 
-def test_crawl_equals_import_of_recorded_models(shared_data, tmp_path):
-    dump, db = shared_data / "hub-2024-07.parquet", tmp_path / "h.duckdb"
+IMPORT = 2  # the snapshot of `recorded_db` with the crawled models
+
+
+def test_crawl_equals_import_of_recorded_models(recorded_db, recorded_dumps, tmp_path):
+    db, (dump, _) = tmp_path / "h.duckdb", recorded_dumps[IMPORT]
+    shutil.copy(recorded_db, db)
     with FakeHub(Population.from_file(dump), quota=None) as hub:
         full_crawl = crawl(Scope(), endpoint=hub.url, token=None, db=db, workers=1)
         list_requests = [
@@ -32,9 +36,8 @@ def test_crawl_equals_import_of_recorded_models(shared_data, tmp_path):
     assert (
         len(list_requests) == full_crawl.fetched.requests == 760 + 1
     )  # an empty page proves the end
-    with Store.open(db, write=True) as store:
-        import_result = ingest(store, dump)
-        snapshots = (full_crawl.ingested.snapshot, import_result.snapshot)
+    with Store.open(db) as store:
+        snapshots = (full_crawl.ingested.snapshot, IMPORT)
         crawl_sql, import_sql = (
             f"SELECT {COLUMNS} FROM models_in({snapshot})" for snapshot in snapshots
         )
