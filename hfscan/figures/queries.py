@@ -172,7 +172,9 @@ class Query:
         """Return the rows over the relation `census` of `store` as dicts. Raises: see `bind`."""
         cursor = store.execute(self.sql, self.bind(store, parameters))
         columns = [column[0] for column in cursor.description]
-        rows = map(convert_decimals, cursor.fetchall())
+        rows = cursor.fetchall()
+        if any(str(column[1]).startswith("DECIMAL") for column in cursor.description):
+            rows = list(map(convert_decimals, rows))
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def bind(self, store: Store, parameters: Mapping[str, object]) -> dict[str, object]:

@@ -37,12 +37,13 @@ def write_taxonomy(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("DELETE FROM taxonomy_names")
     for kind, names in taxonomy().names.items():
         connection.execute("INSERT INTO taxonomy_names SELECT ?, unnest(?)", [kind, sorted(names)])
-    connection.executemany(
-        "INSERT INTO frameworks VALUES (?, ?, ?, ?, ?)",
-        [
-            [framework.key, framework.title, framework.kind, framework.parent, framework.bit]
-            for framework in taxonomy().frameworks
-        ],
+    frameworks = [
+        [framework.key, framework.title, framework.kind, framework.parent, framework.bit]
+        for framework in taxonomy().frameworks
+    ]
+    connection.execute(
+        "INSERT INTO frameworks SELECT unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)",
+        list(zip(*frameworks, strict=True)),
     )
     connection.execute("UPDATE metadata SET taxonomy = ?", [fingerprint()])
 
