@@ -1,7 +1,8 @@
 -- title: Verdicts on claims
--- answers: How many of the claims checked are supported, contradicted, depend on the way of counting, or could not be measured?
--- param claims JSON = [] : claims with verdicts: the rows of the report `claims`
+-- answers: How many of the claims checked are supported, contradicted, depend on a choice, or could not be measured?
+-- param claims JSON = [] : claims with verdicts: `claims` of the report `claims`
 -- chart: none
+-- misstated: overstated or understated. refuted: contradicted or misstated. unclear: not reproduced or dependent on a choice.
 WITH claims AS (
     SELECT unnest(from_json($claims::JSON, '[{"verdict": "VARCHAR"}]'), recursive := true)
 )
@@ -9,7 +10,11 @@ SELECT
     count(*) AS claims,
     count(*) FILTER (verdict = 'supported') AS supported,
     count(*) FILTER (verdict = 'contradicted') AS contradicted,
-    count(*) FILTER (verdict = 'depends_on') AS depends_on,
-    count(*) FILTER (verdict IN ('not_measured', 'not_measurable', 'inconclusive')) AS undecided,
-    count(*) FILTER (verdict IN ('internally_consistent', 'internally_inconsistent')) AS consistency_checks
+    count(*) FILTER (verdict IN ('overstated', 'understated')) AS misstated,
+    count(*) FILTER (verdict = 'not_reproduced') AS not_reproduced,
+    count(*) FILTER (verdict = 'depends') AS depends,
+    count(*) FILTER (verdict = 'inconsistent') AS inconsistent,
+    count(*) FILTER (verdict IN ('not_measured', 'not_measurable')) AS undecided,
+    contradicted + misstated + inconsistent AS refuted,
+    not_reproduced + depends AS unclear
 FROM claims

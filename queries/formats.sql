@@ -3,6 +3,7 @@
 -- param only VARCHAR[] = NULL : only these frameworks, formats and runtimes; NULL: all
 -- param definition VARCHAR = tag : the evidence that a model has one: tag (Hub tags), weights (weight files), loadable or best (evidence)
 -- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
+-- param exclude_library VARCHAR = NULL : leave out the models of this library
 -- param per VARCHAR = year : one row per year or month of creation, or one for all models
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
@@ -30,6 +31,7 @@ WITH tally AS (
     FROM census
     WHERE
         ($per = 'all' OR created_at IS NOT NULL)
+        AND ($exclude_library::VARCHAR IS NULL OR library_name IS DISTINCT FROM $exclude_library)
         AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
     GROUP BY ALL
 )

@@ -4,27 +4,64 @@ import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._options import db_option, open_store
+from hfscan.cli._output import note
 from hfscan.cli._reports import Target, reports_option, target_options, write_report
-from hfscan.report import build_database_report
+from hfscan.report import build_claims_report
+from hfscan.report.claims.countries import load_countries
 
 _EXAMPLES = """
 hfscan claims
+# one claim, or all claims of a topic
+hfscan claims pytorch-exclusive-2022
+hfscan claims pickle
 hfscan claims --format html --out claims.html
-# also your own claims in claims/*.toml
-hfscan claims --reports .
+# your own claims, one TOML file each; see docs/claims.md
+hfscan claims --claims my-claims/
 """
 
 
 @click.command("claims", cls=Command, examples=_EXAMPLES)
+@click.argument("name", required=False)
 @db_option
+@click.option(
+    "--claims",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with your own claims (*.toml), to check instead of hfscan's.",
+)
+@click.option(
+    "--countries",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV file with the columns account and country, for claims about countries.",
+)
+@click.option("--full", is_flag=True, help="Print every claim's page, not only the verdicts.")
 @target_options
 @reports_option
-def command(db: Path, target: Target, reports: Path | None) -> None:
+def command(
+    name: str | None,
+    db: Path,
+    folder: Path | None,
+    countries: Path | None,
+    full: bool,
+    target: Target,
+    reports: Path | None,
+) -> None:
     """Check published claims against the data: the claim, the measured value and the verdict.
 
-    Each claim is measured under every definition and for several sets of frameworks, in the
-    snapshot closest to its date. Same as `hfscan report --name claims`.
+    NAME is a claim or a topic. Without it, prints the verdicts only; files have everything. Each
+    claim is measured as its authors most plausibly did, in the snapshot closest to its date; other
+    readings can only weaken the verdict.
     """
+    is_short = target == Target(("terminal",), None) and name is None and not full
     with open_store(db) as store:
-        report = build_database_report(store, "claims", where=reports)
+        report = build_claims_report(
+            store,
+            where=reports,
+            folder=folder,
+            countries=load_countries(countries) if countries else None,
+            name=name,
+            full=not is_short,
+        )
     write_report(report, target)
+    if is_short:
+        note("One claim: hfscan claims NAME. Everything: hfscan claims --full")

@@ -53,11 +53,11 @@ class SampleError:
             return share, share
         effective = models / effect / (1 - self.probability)
         degrees = max(_MIN_CLUSTERS, self.effective_clusters) - 1
-        return _wilson_interval(share, effective, _t_quantile(degrees))
+        return wilson_interval(share, effective, _t_quantile(degrees))
 
 
-def _wilson_interval(share: float, n: float, z: float) -> tuple[float, float]:
-    """Return the score interval of a binomial share.
+def wilson_interval(share: float, n: float, z: float = _Z) -> tuple[float, float]:
+    """Return the score interval of a binomial share of `n`.
 
     Wilson 1927, doi:10.1080/01621459.1927.10502953
     """
@@ -89,5 +89,5 @@ def ratio_interval(numerator: float, denominator: float) -> tuple[float, float]:
     doi:10.1093/biomet/31.3-4.313).
     """
     total = numerator + denominator
-    low, high = _wilson_interval(numerator / total, total, _Z)
+    low, high = wilson_interval(numerator / total, total)
     return low / (1 - low), high / (1 - high) if denominator else inf

@@ -1,7 +1,11 @@
 """Reports: the same figures in several formats."""
 
 from hfscan.report.build import build, compare
-from hfscan.report.database_report import build_database_report, is_database_report
+from hfscan.report.database_report import (
+    build_claims_report,
+    build_database_report,
+    is_database_report,
+)
 from hfscan.report.format import format_percent
 from hfscan.report.model import CustomText, Report, ReportRequest, Section
 from hfscan.report.tables import group_table, pivot_table
@@ -10,6 +14,7 @@ from hfscan.report.writers.folder import write_folder
 
 __all__ = [
     "FORMATS", "RESULT_FORMATS", "TABLE_FORMATS", "CustomText", "Report", "ReportRequest",
-    "Section", "build", "build_database_report", "compare", "format_percent", "group_table",
-    "is_database_report", "pivot_table", "write_folder", "write_result", "write_rows",
+    "Section", "build", "build_claims_report", "build_database_report", "compare",
+    "format_percent", "group_table", "is_database_report", "pivot_table", "write_folder",
+    "write_result", "write_rows",
 ]  # fmt: skip

@@ -4,20 +4,23 @@ Their specification names a `summary`, a query with one row that its texts quote
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hfscan.errors import NotFoundError, ReportConfigError
+from hfscan.errors import InvalidRequestError, NotFoundError, ReportConfigError
 from hfscan.figures import Flag, find_flags_of_figures, load
 from hfscan.frameworks import taxonomy
 from hfscan.paths import data_dir
 from hfscan.report.caveats import describe_flag
-from hfscan.report.claims import FRAMEWORK_SETS, Claim, Measurement, evaluate_claims
+from hfscan.report.claims import evaluate_claims
+from hfscan.report.claims.sections import list_sections
 from hfscan.report.format import format_value, verdict_label
-from hfscan.report.model import CustomText, QueryRef, Report, Section
+from hfscan.report.model import CustomText, Report, Row, Section
 from hfscan.report.spec import fill_text, load_spec, new_section
+from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store, list_snapshots
+from hfscan.suggest import unknown
 
 _CLAIMS = "claims"
 
@@ -29,37 +32,86 @@ def is_database_report(name: str | None, where: Path | None = None) -> bool:
 
 def build_database_report(store: Store, name: str, *, where: Path | None = None) -> Report:
     """Return the report `name`. Raises NotFoundError where it is empty, and ReportConfigError."""
+    if name == _CLAIMS:
+        return build_claims_report(store, where=where)
     spec = _load(name, where)
     sections = []
-    snapshots: list[Snapshot] = []
-    flags: list[Flag] = []
-    parameters: dict[str, object] = {}
-    if name == _CLAIMS:
-        claims = list(evaluate_claims(store, where=where))
-        verdicts = [claim.as_row() for claim in claims]
-        parameters = {"claims": json.dumps(verdicts)}
-        (part,) = spec["section"]
-        verdict_section = new_section(part, {}, verdicts, formats={"verdict": "verdict"})
-        sections = [verdict_section, *map(_claim_section, claims)]
-        used = {measurement.snapshot for claim in claims for measurement in claim.measurements}
-        snapshots = [snapshot for snapshot in list_snapshots(store) if snapshot.id in used]
-        weighted = {
-            measurement.snapshot for claim in claims for measurement in claim.measurements
-            if measurement.parameters.get("weight") == "downloads"
-        }  # fmt: skip
-        flags = find_flags_of_figures(store, snapshots, weighted)
-    else:
-        for part in spec["section"]:
-            if part["population"] != "none":
-                raise ReportConfigError(
-                    f"Section {part['name']} of {name} must have population none: the report is "
-                    "not about one snapshot."
-                )
-            section_parameters = part.get("parameters", {})
-            if rows := load(part["query"]).run(store, section_parameters):
-                sections.append(new_section(part, {}, rows, parameters=section_parameters))
+    for part in spec["section"]:
+        if part["population"] != "none":
+            raise ReportConfigError(
+                f"Section {part['name']} of {name} must have population none: the report is "
+                "not about one snapshot."
+            )
+        section_parameters = part.get("parameters", {})
+        if rows := load(part["query"]).run(store, section_parameters):
+            sections.append(new_section(part, {}, rows, parameters=section_parameters))
+    return _new_report(store, name, spec, sections)
+
+
+def build_claims_report(
+    store: Store,
+    *,
+    where: Path | None = None,
+    folder: Path | None = None,
+    countries: Mapping[str, str] | None = None,
+    name: str | None = None,
+    full: bool = True,
+) -> Report:
+    """Return the fact-check of claims.
+
+    `where`: a folder with reports; its `claims/*.toml` are checked if there are any. `folder`: the
+    claims themselves; default: hfscan's own. `countries`: account -> country. `name`: only this
+    claim or topic. `full`: with a section for each claim. Raises NotFoundError if the database is
+    empty, ReportConfigError, and InvalidRequestError on an unknown name.
+    """
+    own = where / _CLAIMS if where and any((where / _CLAIMS).glob("*.toml")) else None
+    claims = list(evaluate_claims(store, folder or own, countries))
+    if name is not None:
+        names = [*(claim.name for claim in claims), *(claim.spec.topic or "" for claim in claims)]
+        claims = [claim for claim in claims if name in (claim.name, claim.spec.topic)]
+        if not claims:
+            raise InvalidRequestError(
+                unknown("claim", name, list(dict.fromkeys(filter(None, names))))
+            )
+    readings = [reading for claim in claims for reading in claim.readings]
+    used = {reading.snapshot for reading in readings}
+    snapshots = [snapshot for snapshot in list_snapshots(store) if snapshot.id in used]
+    weighted = {
+        reading.snapshot for reading in readings
+        if reading.parameters.get("weight", "models") not in ("models", "authors")
+    }  # fmt: skip
+    spec = _load(_CLAIMS, where)
+    if len(claims) == 1:
+        judgement = claims[0].judgement
+        answer = f"{verdict_label(judgement.verdict).capitalize()}. {judgement.detail}"
+        spec |= {"answer": answer.replace("{", "{{").replace("}", "}}"), "highlight": []}
+    sections = list(list_sections(spec, claims))
+    rows = tuple(claim.as_row() for claim in claims)
+    return _new_report(
+        store,
+        _CLAIMS,
+        spec,
+        sections if full else sections[:1],
+        {"claims": json.dumps([{"verdict": row["verdict"]} for row in rows])},
+        snapshots=tuple(snapshots),
+        flags=tuple(find_flags_of_figures(store, snapshots, weighted)),
+        claims=rows,
+    )
+
+
+def _new_report(
+    store: Store,
+    name: str,
+    spec: Mapping[str, Any],
+    sections: Sequence[Section],
+    parameters: Mapping[str, object] | None = None,
+    snapshots: Sequence[Snapshot] = (),
+    flags: Sequence[Flag] = (),
+    claims: tuple[Row, ...] = (),
+) -> Report:
+    """Return a report with the texts of its specification, filled from its summary."""
     query = load(spec["summary"])
-    summary = query.run(store, parameters)
+    summary = query.run(store, parameters or {})
     if not sections or not summary:
         raise NotFoundError(spec["missing"])
     values = {
@@ -70,7 +122,8 @@ def build_database_report(store: Store, name: str, *, where: Path | None = None)
         name=name,
         title=spec["title"],
         sections=tuple(sections),
-        frameworks={framework: titles[framework] for framework in FRAMEWORK_SETS[0]},
+        claims=claims,
+        frameworks={framework: titles[framework] for framework in DEFAULT_FRAMEWORKS},
         titles=titles,
         snapshots=tuple(snapshots),
         notes=(
@@ -113,79 +166,3 @@ class _Value:
     def __format__(self, noun: str) -> str:
         text = format_value(self._kind, self._value)
         return f"{text} {noun}{'' if self._value == 1 else 's'}" if noun else text
-
-
-def _claim_section(claim: Claim) -> Section:
-    """Return the section of a claim: its words, its verdict, and a row for each measurement."""
-    unit = claim.measured_unit
-    low, high = f"{unit}_min", f"{unit}_max"
-
-    def row(measurement: Measurement) -> dict[str, Any]:
-        return {
-            "what": measurement.what, "definition": measurement.definition,
-            "frameworks": list(measurement.frameworks), low: measurement.low,
-            high: measurement.high, "snapshot": measurement.snapshot,
-            "outcome": measurement.outcome, "query": measurement.query,
-            "parameters": dict(measurement.parameters),
-        }  # fmt: skip
-
-    measured = [measure for measure in claim.measurements if measure.low is not None]
-    unavailable = [measure for measure in claim.measurements if measure.low is None]
-    reasons = " ".join(dict.fromkeys(measure.reason for measure in unavailable if measure.reason))
-    paragraphs = [
-        f"Claim: {claim.claimed}{_accepted_range(claim)}.",
-        f"Verdict: {verdict_label(claim.as_row())} ({claim.detail.rstrip('.')}).",
-    ]
-    paragraphs += [claim.note] if claim.note else []
-    paragraphs += [f"Not measured: {reasons}"] if measured and reasons else []
-    queries = {
-        (measure.query, str(measure.parameters)): QueryRef(
-            measure.query, measure.parameters, measure.snapshot
-        )
-        for measure in measured
-    }
-    return Section(
-        name=claim.name.replace("-", "_"),
-        title=claim.claim,
-        note=f"{claim.document}, {claim.made}. About: {claim.about}.",
-        paragraphs=tuple(paragraphs),
-        query=measured[0].query if measured else "exclusivity",
-        rows=tuple(map(row, measured)),
-        unavailable_rows=tuple(
-            row(measure) | {"reason": measure.reason} for measure in unavailable
-        ),
-        columns={
-            "definition": "Definition", "frameworks": "Frameworks", low: "From", high: "To",
-            "snapshot": "Snapshot", "outcome": "Outcome",
-        },
-        formats={
-            "definition": "definition", "frameworks": "frameworks", low: unit, high: unit,
-        },
-        split_by="what",
-        parameters={},
-        queries=tuple(queries.values()),
-        chart=f"claim low={low} high={high} y=definition+frameworks of=what"
-        + _accepted_band(claim, measured),
-    )  # fmt: skip
-
-
-def _accepted_band(claim: Claim, measured: Sequence[Measurement]) -> str:
-    """Return the accepted range for the chart; an open end goes to the chart's edge."""
-    is_share = claim.measured_unit == "share"
-    edge = 1.0 if is_share else max((measure.high or 0 for measure in measured), default=0)
-    least = claim.least or 0
-    most = claim.most or max(edge, least)
-    return f" least={least} most={most} format={'.0%' if is_share else ',.2~f'}"
-
-
-def _accepted_range(claim: Claim) -> str:
-    """Return the values that the claim's words accept."""
-    least, most = (
-        None if bound is None else format_value(claim.measured_unit, bound)
-        for bound in (claim.least, claim.most)
-    )
-    if least and most:
-        return f" (accepted: {least} to {most})"
-    if least or most:
-        return f" (accepted: {f'{least} or more' if least else f'{most} or less'})"
-    return ""

@@ -106,7 +106,7 @@ def format_cell(row: Row, column: str, section: Section, report: Report) -> str:
         case "framework_set":
             return _framework_set_label(value, report)
         case "verdict":
-            return verdict_label(row)
+            return verdict_label(value)
         case "definition":
             return DEFINITION_LABELS.get(value, format_value(None, value))
     if column == "share" and row.get("interval"):
@@ -185,16 +185,7 @@ def _format_group(row: Row, report: Report) -> str:
     return format_period(row["group"], report.snapshot) if is_dated else str(row["group"])
 
 
-_DEPENDENCIES = {
-    "measure": "the measure",
-    "definition": "the definition",
-    "frameworks": "the frameworks compared",
-    "combination": "their combination",
-}
-"""What a claim's verdict can depend on -> its label."""
-
-
-def verdict_label(row: Row) -> str:
-    """Return the verdict on a claim: "not measured", "depends on the definition"."""
-    label = row["verdict"].replace("_", " ")
-    return " ".join([label, ", ".join(_DEPENDENCIES[name] for name in row["depends_on"])]).strip()
+def verdict_label(verdict: str) -> str:
+    """Return a verdict in words: "not measured", "depends on a choice"."""
+    labels = {"depends": "depends on a choice", "inconsistent": "internally inconsistent"}
+    return labels.get(verdict, verdict.replace("_", " "))

@@ -70,6 +70,19 @@ class QueryRef:
 
 
 @dataclass(frozen=True)
+class Card:
+    """What the page shows above the text of a fact-check. `url`: of the source, if it has one."""
+
+    verdict: str
+    label: str
+    claimed: str
+    measured: str
+    quote: str | None
+    source: str
+    url: str | None
+
+
+@dataclass(frozen=True)
 class Section:
     """A titled block of a report: paragraphs, then figures or rows.
 
@@ -79,7 +92,8 @@ class Section:
     `pivot`: `rows`, `columns` and `cells` -> column. `only_total`: the table has no groups.
     `split_by`: a column whose values become
     separate tables. `chart`: see `charts`. `queries`: the queries to show, where `query` with
-    `parameters` is not all. `unavailable_rows`: rows without a value and why, in JSON only.
+    `parameters` is not all. `unavailable_rows`: rows without a value and why, in JSON only. `card`:
+    of a fact-check, for the page only.
     """
 
     name: str
@@ -100,6 +114,7 @@ class Section:
     split_by: str | None = None
     queries: tuple[QueryRef, ...] = ()
     unavailable_rows: tuple[Row, ...] = ()
+    card: Card | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +138,7 @@ class Report:
 
     `frameworks`: each framework compared -> its title. `titles`: every framework, format or
     runtime in the rows -> its title. `snapshots`: exactly one, unless the report has a `text`.
+    `claims`: the fact-checks that the report shows, for JSON.
     `flags`: what is implausible in the data that the figures use.
     `headline`: the section behind the headline; by default the first.
     """
@@ -140,6 +156,7 @@ class Report:
     flags: tuple[Flag, ...] = ()
     compared_with: "Report | None" = None
     text: CustomText | None = None
+    claims: tuple[Row, ...] = ()
     generated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property

@@ -30,6 +30,8 @@ def write(report: Report, out: TextIO) -> None:
             if not section.figures and section.query != "breakdown"
         ],
     }
+    if report.claims:
+        document["claims"] = report.claims
     if report.text:
         document["snapshots"] = list(map(_snapshot, report.snapshots))
         document["summary"] = report.text.summary

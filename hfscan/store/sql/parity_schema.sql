@@ -114,6 +114,7 @@ SELECT
     run, checkpoint, architecture, mode, dtype, threads,
     backend, variant, device,
     other_backend, other_variant, other_device,
+    ratios,
     len(ratios) AS rounds,
     list_aggregate(ratios, 'median') AS time_ratio,
     list_min(ratios) AS time_ratio_min,

@@ -1,0 +1,160 @@
+"""Turn evaluated claims into sections of a report: a table of verdicts, topics, and a card each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hfscan.report.claims.evaluate import Claim
+from hfscan.report.claims.measure import Reading
+from hfscan.report.claims.verdict import accepted_range, measured_value
+from hfscan.report.format import verdict_label
+from hfscan.report.model import Card, QueryRef, Section
+from hfscan.report.spec import new_section
+
+_ROLES = {
+    "primary": "most plausible",
+    "alternative": "alternative",
+    "apart": "shown separately",
+    "proxy": "proxy",
+}
+_OUTCOMES = {
+    "supports": "fits",
+    "below": "too low",
+    "above": "too high",
+    "open": "open",
+    "unknown": "-",
+}
+
+
+def list_sections(spec: Mapping[str, Any], claims: Sequence[Claim]) -> Iterator[Section]:
+    """Yield the sections of a report on claims; `spec`: the report's specification."""
+    if len(claims) == 1:
+        yield _claim_section(claims[0])
+        return
+    (part,) = spec["section"]
+    yield new_section(part, {}, map(_verdict_row, claims), formats={"verdict": "verdict"})
+    for topic, text in spec["topic"].items():
+        members = [claim for claim in claims if claim.spec.topic == topic]
+        if len(members) > 1:
+            yield _topic_section(topic, text, members)
+    yield from map(_claim_section, claims)
+
+
+def _verdict_row(claim: Claim) -> dict[str, Any]:
+    spec = claim.spec
+    return {
+        "name": spec.name,
+        "claim": spec.claim,
+        "source": f"{spec.source.partition(':')[0]}, {spec.made[:4]}",
+        "claimed": spec.claimed,
+        "measured": claim.measured if claim.measured != "-" else _measured_now(claim),
+        "verdict": claim.verdict.value,
+    }
+
+
+def _measured_now(claim: Claim) -> str:
+    """Return the value of the primary reading at another time, in parentheses."""
+    for reading in claim.readings:
+        is_same = claim.spec.primary and reading.reading == claim.spec.primary.reading
+        if reading.role == "apart" and is_same:
+            value = measured_value(claim.spec.unit, reading)
+            return f"({value} on {reading.observed})"
+    return "-"
+
+
+def _topic_section(topic: str, text: Mapping[str, str], claims: Sequence[Claim]) -> Section:
+    """Return the claims on one topic side by side, each with what it is of."""
+
+    def row(claim: Claim) -> dict[str, Any]:
+        primary = claim.primary
+        return _verdict_row(claim) | {
+            "about": claim.spec.about, "reading": primary.reading if primary else "-"
+        }  # fmt: skip
+
+    return Section(
+        name=f"topic_{topic}",
+        title=text["title"],
+        note=text["note"],
+        rows=tuple(map(row, claims)),
+        columns={
+            "claimed": "Claimed", "about": "Of", "reading": "Measured as", "measured": "Measured",
+            "verdict": "Verdict",
+        },
+        formats={"verdict": "verdict"},
+    )  # fmt: skip
+
+
+def _claim_section(claim: Claim) -> Section:
+    """Return the section of a claim: its card, its verdict, and a row for each reading."""
+    spec, judgement = claim.spec, claim.judgement
+    label = verdict_label(claim.verdict.value)
+    paragraphs = [f"Verdict: {label}. {judgement.detail}"]
+    if spec.primary:
+        paragraphs.append(f"Most plausible reading: {spec.primary.reading}. {spec.primary.why}")
+    if spec.accepts:
+        paragraphs.append(f"The words accept {accepted_range(spec)} ({spec.accepts.why}).")
+    paragraphs.append(f"What would change the verdict: {judgement.would_change}")
+    paragraphs += [spec.note] if spec.note else []
+    paragraphs += [f"The figure was read in {spec.second_hand}."] if spec.second_hand else []
+    known = [reading for reading in claim.readings if reading.low is not None]
+    return Section(
+        name=spec.name.replace("-", "_"),
+        title=spec.claim,
+        card=Card(
+            verdict=claim.verdict.value,
+            label=label.capitalize(),
+            claimed=spec.claimed,
+            measured=claim.measured,
+            quote=spec.quote,
+            source=f"{spec.source}, {spec.made}",
+            url=spec.source_url,
+        ),
+        note=f"{spec.source}, {spec.made}. About: {spec.about}. Claimed: {spec.claimed}.",
+        paragraphs=tuple(paragraphs),
+        rows=tuple(_reading_row(claim, reading) for reading in known),
+        unavailable_rows=tuple(
+            _reading_row(claim, reading) for reading in claim.readings if reading.low is None
+        ),
+        columns={
+            "reading": "Reading", "role": "Role", "measured": "Measured", "observed": "Snapshot of",
+            "outcome": "Outcome",
+        },
+        formats={"low": spec.unit, "high": spec.unit},
+        split_by="part",
+        queries=tuple(_query_refs(known)),
+        chart=_chart(claim, known),
+    )  # fmt: skip
+
+
+def _reading_row(claim: Claim, reading: Reading) -> dict[str, Any]:
+    has_part = reading.role in ("primary", "alternative")
+    return reading.as_row() | {
+        "part": "readings of the claim" if has_part else "no part in the verdict",
+        "role": _ROLES[reading.role],
+        "outcome": _OUTCOMES[reading.outcome],
+        "measured": measured_value(claim.spec.unit, reading),
+        "observed": str(reading.observed) if reading.observed else "-",
+    }
+
+
+def _query_refs(readings: Sequence[Reading]) -> Iterator[QueryRef]:
+    seen = set()
+    for reading in readings:
+        key = (reading.query, str(reading.parameters), reading.snapshot)
+        if key not in seen:
+            seen.add(key)
+            yield QueryRef(reading.query, reading.parameters, reading.snapshot)
+
+
+def _chart(claim: Claim, readings: Sequence[Reading]) -> str | None:
+    """Return the chart of the readings beside the accepted values, on one scale."""
+    accepts = claim.spec.accepts
+    if accepts is None or not readings:
+        return None
+    values = [value for reading in readings for value in (reading.low, reading.high) if value]
+    is_share = claim.spec.unit == "share"
+    edge = 1.0 if is_share else max([*values, accepts.least or 0])
+    least = accepts.least or 0
+    most = max(edge, least) if accepts.most is None else accepts.most
+    number_format = ".1%" if is_share else ",.2~f" if claim.spec.unit == "ratio" else ",.0f"
+    bounds = f"least={least} most={most} format={number_format}"
+    return f"claim low=low high=high y=reading of=part {bounds}"

@@ -1,0 +1,84 @@
+-- title: Composition of the Hub
+-- answers: How are models, downloads or likes distributed over licences, libraries, sizes, years, base models or countries?
+-- param by VARCHAR = license : the grouping
+-- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; downloads_all_time: by all of them; likes: by its likes
+-- param min_downloads INTEGER = 0 : only models with at least this many downloads in 30 days
+-- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
+-- param until TIMESTAMP = NULL : only models created before this time (UTC)
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- param countries JSON = {} : account -> country, for the grouping by country; the countries of other accounts are unknown
+-- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
+-- values by: year, task, library, author, license, architecture, language, size, gated, region, relation, base_author, model_card, country
+-- values weight: models, downloads, downloads_all_time, likes
+-- values cutoff: included, excluded, only
+-- column share: share
+-- column coverage: share
+-- chart: bar x=share y=group
+-- denominator: models, or their weight, whose group is known; coverage: their share of all.
+-- models: how many are in the group. relation: how a
+-- model says that it was made from its base (finetune, adapter, quantized, merge); base_author: the account
+-- of the base; model_card: whether there is a README.md.
+WITH derived AS (
+    SELECT
+        *,
+        coalesce(
+            base_models, list_filter(tag_values(tags, 'base_model:'), lambda base: NOT contains(base, ':'))
+        ) AS bases,
+        list_transform(
+            list_filter(tag_values(tags, 'base_model:'), lambda base: contains(base, ':')),
+            lambda base: split_part(base, ':', 1)
+        ) AS tag_relations
+    FROM census
+),
+model_groups AS (
+    SELECT
+        CASE $by::VARCHAR
+            WHEN 'relation' THEN CASE
+                WHEN base_models IS NULL AND tags IS NULL THEN '(unknown)'
+                WHEN len(bases) = 0 THEN '(none)'
+                WHEN base_relation IS NOT NULL THEN base_relation
+                ELSE coalesce(list_filter(tag_relations, lambda relation: contains('finetune adapter quantized merge', relation))[1], '(unnamed)')
+            END
+            WHEN 'base_author' THEN single_value(
+                list_distinct(list_transform(bases, lambda base: split_part(base, '/', 1)))
+            )
+            WHEN 'model_card' THEN CASE
+                WHEN files IS NULL THEN '(unknown)' WHEN list_contains(files, 'README.md') THEN 'model card' ELSE '(none)'
+            END
+            WHEN 'country' THEN coalesce(from_json($countries::JSON, '"MAP(VARCHAR, VARCHAR)"')[author], '(unknown)')
+            ELSE group_of($by, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
+        END AS "group",
+        CASE $weight::VARCHAR
+            WHEN 'models' THEN 1
+            WHEN 'downloads' THEN downloads
+            WHEN 'downloads_all_time' THEN downloads_all_time
+            WHEN 'likes' THEN likes
+        END AS n
+    FROM derived
+    WHERE
+        ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
+        AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
+),
+ranked AS (
+    SELECT
+        "group", sum(n) AS n, count(n) AS models,
+        row_number() OVER (ORDER BY "group" = '(unknown)', sum(n) DESC, "group") AS place
+    FROM model_groups
+    GROUP BY "group"
+),
+grouped AS (
+    SELECT CASE WHEN place > $top::INTEGER AND "group" <> '(unknown)' THEN '(other)' ELSE "group" END AS "group", sum(n) AS n, sum(models) AS models
+    FROM ranked
+    GROUP BY ALL
+)
+SELECT
+    "group",
+    n::BIGINT AS numerator,
+    (sum(n) FILTER ("group" <> '(unknown)') OVER ())::BIGINT AS denominator,
+    CASE WHEN "group" <> '(unknown)' THEN round(n / nullif(denominator, 0), 9) END AS share,
+    round(denominator / nullif(sum(n) OVER (), 0), 6) AS coverage,
+    models::BIGINT AS models,
+    is_small(models, sum(models) FILTER ("group" <> '(unknown)') OVER ()) AS small
+FROM grouped
+WHERE n IS NOT NULL
+ORDER BY "group" = '(other)', "group" = '(unknown)', n DESC, "group"

@@ -1,0 +1,72 @@
+-- title: Concentration of downloads and likes
+-- answers: What share of all downloads or likes do the top models, accounts or libraries have, and how many have none?
+-- param weight VARCHAR = downloads : downloads: of 30 days; downloads_all_time: all of them; likes
+-- param per VARCHAR = model : what is ranked: model, author or library
+-- param percent DOUBLE = 1 : a percentage to add to the usual ones
+-- param under INTEGER = 200 : count those with fewer than this
+-- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
+-- param until TIMESTAMP = NULL : only models created before this time (UTC)
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- values weight: downloads, downloads_all_time, likes
+-- values per: model, author, library
+-- values cutoff: included, excluded, only
+-- column share: share
+-- column coverage: share
+-- chart: bar x=share y=name
+-- top N, top N %: their share of the total. none, under: how many models, accounts or libraries have none, or
+-- fewer than that. gini: 0 if all have the same, almost 1 if one has all. Where a model's count is unknown,
+-- it is left out; coverage: the share of models whose count is known.
+WITH models AS (
+    SELECT
+        CASE $per::VARCHAR
+            WHEN 'model' THEN key
+            WHEN 'author' THEN coalesce(author, id)
+            WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
+        END AS unit,
+        CASE $weight::VARCHAR
+            WHEN 'downloads' THEN downloads
+            WHEN 'downloads_all_time' THEN downloads_all_time
+            WHEN 'likes' THEN likes
+        END AS n
+    FROM census
+    WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
+),
+counts AS (SELECT sum(n)::BIGINT AS n FROM models GROUP BY unit HAVING count(n) > 0),
+ranked AS (
+    SELECT
+        n,
+        row_number() OVER by_count AS place,
+        sum(n) OVER by_count AS cumulative
+    FROM counts
+    WINDOW by_count AS (ORDER BY n DESC ROWS UNBOUNDED PRECEDING)
+),
+totals AS (
+    SELECT
+        count(*) AS units, sum(n)::BIGINT AS total,
+        count(*) FILTER (n = 0) AS units_with_none,
+        count(*) FILTER (n < $under::INTEGER) AS units_under,
+        sum(place * n::DOUBLE) AS weighted,
+        (SELECT count(n) / nullif(count(*), 0) FROM models) AS coverage
+    FROM ranked
+),
+levels AS (
+    SELECT unnest([1, 10, 50, 100, 200, 1000]) AS place, 'top ' || place AS name
+    UNION ALL
+    SELECT ceil(units * percent::DOUBLE / 100)::INTEGER, 'top ' || regexp_replace(percent, '\.0$', '') || ' %'
+    FROM (SELECT DISTINCT unnest([0.01, 0.1, 1, 10, $percent::DOUBLE])::VARCHAR AS percent), totals
+)
+SELECT
+    name,
+    cumulative::BIGINT AS numerator,
+    total AS denominator,
+    round(numerator / nullif(denominator, 0), 9) AS share,
+    round(coverage, 6) AS coverage
+FROM levels JOIN ranked USING (place), totals
+UNION ALL
+SELECT 'none', units_with_none, units, round(units_with_none / units, 9), round(coverage, 6) FROM totals WHERE units > 0
+UNION ALL
+SELECT 'under', units_under, units, round(units_under / units, 9), round(coverage, 6) FROM totals WHERE units > 0
+UNION ALL
+SELECT 'gini', NULL, NULL, round((units + 1 - 2 * weighted / nullif(total, 0)) / units, 9), round(coverage, 6)
+FROM totals WHERE units > 0
+ORDER BY numerator IS NULL, numerator, name
