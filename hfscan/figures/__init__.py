@@ -15,7 +15,7 @@ from hfscan.figures.figure import (
 )
 from hfscan.figures.period import FIRST_YEAR, Period, format_period
 from hfscan.figures.quality import Flag, find_flags, find_flags_of_figures
-from hfscan.figures.queries import Query, load
+from hfscan.figures.queries import Query, list_queries, load
 from hfscan.figures.trend import compute_adoption, compute_trend, list_breaks
 from hfscan.figures.view import ALL, SnapshotView
 from hfscan.frameworks import Definition
@@ -25,5 +25,5 @@ __all__ = [
     "FigureRequest", "Flag", "Grouping", "Period", "Population", "Query", "SnapshotView", "Weight",
     "check_import", "check_not_empty", "check_totals", "compute_adoption", "compute_trend",
     "default_definition", "describe_drops", "find_flags", "find_flags_of_figures",
-    "format_period", "list_breaks", "load",
+    "format_period", "list_breaks", "list_queries", "load",
 ]  # fmt: skip

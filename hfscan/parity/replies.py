@@ -57,7 +57,12 @@ _TENSOR = {
     "source": str, "name": str, "dtype": str, "shape": list[_Size], "sha256": str, "finite": bool,
 }  # fmt: skip
 _FIELDS: dict[str, dict[str, Any]] = {
-    "hello": {"versions": dict[str, str], "device": str | None, "threads": int},
+    "hello": {
+        "versions": dict[str, str],
+        "device": str | None,
+        "threads": int,
+        "math": NotRequired[str | None],
+    },
     "open": {"loading": _object("loading", _LOADING), "load_seconds": _NotNegative},
     "run": {
         "outputs": dict[str, str],

@@ -86,13 +86,18 @@ def load_int32_arrays(paths):
     }
 
 
-def hello_reply(threads, device, **modules):
-    """Return the reply to `hello`. `device`: the GPU's name, or None."""
+def hello_reply(threads, device, math=None, **modules):
+    """Return the reply to `hello`.
+
+    `device`: the GPU's name, or None. `math`: the library of linear algebra, and the instruction
+    set that it uses: speed depends on them.
+    """
     versions = {name: module.__version__ for name, module in modules.items()}
     return {
         "versions": {"python": sys.version.split()[0], **versions, "numpy": np.__version__},
         "device": device,
         "threads": threads,
+        "math": math,
     }
 
 

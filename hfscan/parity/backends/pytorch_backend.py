@@ -2,6 +2,7 @@
 """The PyTorch backend: transformers' PyTorch classes, eager."""
 
 import contextlib
+import re
 import time
 
 import torch
@@ -43,7 +44,11 @@ def hello(threads):
     torch.set_num_threads(threads)
     set_tf32(False)
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
-    return hello_reply(torch.get_num_threads(), device, torch=torch, transformers=transformers)
+    blas = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
+    parts = [blas[1] if blas else "unknown BLAS", torch.backends.cpu.get_cpu_capability()]
+    return hello_reply(
+        torch.get_num_threads(), device, ", ".join(parts), torch=torch, transformers=transformers
+    )
 
 
 def set_tf32(enabled):

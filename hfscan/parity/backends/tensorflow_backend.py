@@ -18,6 +18,7 @@ from _protocol import (
 )
 from _tensors import convert_tensorflow_name, orient, total_memory_bytes
 from _transformers import find_class, generate_greedily, open_reply, run_model, weightless_layers
+from tensorflow.python.util import _pywrap_util_port
 
 OPENS = {
     "tensorflow/h5": ["direct"],
@@ -42,7 +43,8 @@ def hello(threads):
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     device = gpus[0].name if gpus else None
-    return hello_reply(threads, device, tensorflow=tf, transformers=transformers)
+    math = "oneDNN" if _pywrap_util_port.IsMklEnabled() else "Eigen"
+    return hello_reply(threads, device, math, tensorflow=tf, transformers=transformers)
 
 
 @tensor_ops

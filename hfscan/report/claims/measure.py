@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from hfscan.errors import InvalidRequestError, NotFoundError
+from hfscan.errors import InvalidRequestError, NotFoundError, ReportConfigError
 from hfscan.figures import Period, SnapshotView, load
 from hfscan.figures.intervals import ratio_interval, wilson_interval
 from hfscan.frameworks import newest_transformers
@@ -85,8 +85,15 @@ class Measurer:
                 high /= 1 - reading.deleted_most
             if low is None:
                 reason = reading.missing or "No models match this reading."
-        except (NotFoundError, InvalidRequestError) as error:
+        except NotFoundError as error:
             reason = str(error)
+        except InvalidRequestError as error:
+            raise ReportConfigError(f"The reading {reading.reading!r}: {error}") from error
+        except KeyError as error:
+            raise ReportConfigError(
+                f"The reading {reading.reading!r} names the column {error}, which the query "
+                f"{reading.query} lacks."
+            ) from error
         return Reading(
             _describe(reading), role, reading.choice, reading.apart,
             snapshot.id if snapshot else None, snapshot.observed_to.date() if snapshot else None,

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from hfscan.errors import ReportConfigError
-from hfscan.figures import load
+from hfscan.figures import list_queries, load
+from hfscan.suggest import unknown
 
 Unit = Literal["share", "ratio", "count", "days"]
 Role = Literal["primary", "alternative", "apart", "proxy"]
@@ -186,6 +187,8 @@ def _find_problem(claim: ClaimSpec) -> str | None:
     if claim.primary and claim.accepts is None:
         return "It needs accepts = { least = ..., most = ..., why = ... }."
     for role, reading in claim.readings:
+        if reading.query not in list_queries():
+            return unknown("query", reading.query, list_queries())
         if "column" not in reading.value or "column" not in (reading.divided_by or {"column": ""}):
             return f"The value of the reading {reading.reading!r} needs a column."
         if role == "alternative" and not reading.choice:
