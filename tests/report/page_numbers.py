@@ -11,9 +11,12 @@ MONTHS = "|".join(calendar.month_name[1:])
 DATE = re.compile(r"\b\d{4}(-\d\d){1,2}\b|\b20\d\d\b|\b\d{1,2} (?=" + MONTHS + ")")
 
 
-def column_format(query, column):
-    """Return the format that the query declares or, for a claim, that the column's name implies."""
-    return load(query).columns.get(column) or re.sub("_?(min|max)$", "", column)
+def column_format(table, column, units):
+    """Return the format that the table's query declares or, for a claim, its unit."""
+    if table.get("name") in units:
+        return units[table["name"]] if column in ("low", "high") else None
+    declared = load(table["query"]).columns if table["query"] else {}
+    return declared.get(column) or re.sub("_?(min|max)$", "", column)
 
 
 def collect_numbers(report):
@@ -34,12 +37,12 @@ def collect_numbers(report):
         others = [share for name, share in shares.items() if name not in ("pytorch", "tensorflow")]
         texts.add(format_percent(sum(others)))
     breakdown = {"query": "breakdown", "rows": report["breakdown"]}
+    units = {claim["name"].replace("-", "_"): claim["unit"] for claim in report.get("claims", [])}
     for table in [*report["tables"], breakdown]:
         for row in table["rows"]:
             for key, value in row.items():
-                texts |= set(
-                    NUMBER.findall(format_value(column_format(table["query"], key), value))
-                )
+                kind = None if isinstance(value, str) else column_format(table, key, units)
+                texts |= set(NUMBER.findall(format_value(kind, value)))
             if row.get("share_min") is not None:
                 texts |= set(NUMBER.findall(format_range(row["share_min"], row["share_max"])))
     for value in report.get("summary", {}).values():

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from datetime import UTC, datetime
 from itertools import pairwise, product
 from xml.etree import ElementTree
 
@@ -46,6 +47,7 @@ def mask(text):
     """Replace dates, URLs and versions by placeholders."""
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "DAY", text)
     text = re.sub(r"(napshot (\d+ )?of) \d{1,2} \w+ \d{4}", r"\1 DAY", text)
+    text = text.replace(f"{datetime.now(UTC):%Y-%m-%d}", "DAY")
     text = re.sub(r"http\\?://127\\?.0\\?.0\\?.1\\?:\d+", "HUB", text)
     return re.sub(r'"hfscan_version": "[\d.]+"', '"hfscan_version": "VERSION"', text)
 

@@ -157,4 +157,4 @@ def _chart(claim: Claim, readings: Sequence[Reading]) -> str | None:
     most = max(edge, least) if accepts.most is None else accepts.most
     number_format = ".1%" if is_share else ",.2~f" if claim.spec.unit == "ratio" else ",.0f"
     bounds = f"least={least} most={most} format={number_format}"
-    return f"claim low=low high=high y=reading of=part {bounds}"
+    return f"claim low=low high=high y=reading {bounds}"
