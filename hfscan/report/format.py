@@ -186,6 +186,5 @@ def _format_group(row: Row, report: Report) -> str:
 
 
 def verdict_label(verdict: str) -> str:
-    """Return a verdict in words: "not measured", "depends on a choice"."""
-    labels = {"depends": "depends on a choice", "inconsistent": "internally inconsistent"}
-    return labels.get(verdict, verdict.replace("_", " "))
+    """Return a verdict in words: "not measured"."""
+    return "internally inconsistent" if verdict == "inconsistent" else verdict.replace("_", " ")

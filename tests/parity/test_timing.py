@@ -159,6 +159,7 @@ def test_speed_claims_use_stored_timings(timing_db):
         ratios = [a / b for a, b in zip(pytorch_times, tensorflow_times, strict=True)]
         primary = claims[name]["primary"]
         assert primary["reading"].endswith("on a CPU")
+        assert primary["machine"].endswith("; oneDNN")  # processor; PyTorch's BLAS; TensorFlow's
         # of three rounds, drawn again and again, the median reaches every round's ratio
         interval = primary["low"], primary["high"]
         assert interval == pytest.approx((min(ratios), max(ratios)), abs=1e-6)

@@ -33,7 +33,8 @@ class Reading:
 
     `low`, `high`: the value twice, or its interval of 95 %; `low` None: unknown, with the `reason`;
     `high` None beside a `low`: no upper bound. `counts`: those of a ratio of two counts.
-    `snapshot`: its id. `apart`: why the reading has no part in the verdict.
+    `machine`: where times were measured. `snapshot`: its id. `apart`: why the reading has no part
+    in the verdict.
     """
 
     reading: str
@@ -49,11 +50,12 @@ class Reading:
     outcome: Outcome
     reason: str | None = None
     counts: tuple[int, int] | None = None
+    machine: str | None = None
 
     def as_row(self) -> dict[str, Any]:
         """Return the reading for JSON, without what is empty."""
         row = {key: value for key, value in vars(self).items() if key != "observed"}
-        optional = ("choice", "apart", "reason", "counts")
+        optional = ("choice", "apart", "reason", "counts", "machine")
         return {
             key: value for key, value in row.items() if value is not None or key not in optional
         }
@@ -74,13 +76,14 @@ class Measurer:
         """Return the reading with its value, in the snapshot closest to its day."""
         snapshot: Snapshot | None = None
         parameters = _parameters(reading, {})
-        low = high = reason = counts = None
+        low = high = reason = counts = machine = None
         try:
             snapshot, values = self._prepare(reading)
             parameters = _parameters(reading, values)
             rows = self._query(snapshot, reading.query, parameters)
             low, high = _value(rows, reading, unit)
             counts = _counts(rows, reading) if unit == "ratio" else None
+            machine = rows[0].get("machine") if rows else None
             if high is not None and reading.deleted_most:
                 high /= 1 - reading.deleted_most
             if low is None:
@@ -98,6 +101,7 @@ class Measurer:
             _describe(reading), role, reading.choice, reading.apart,
             snapshot.id if snapshot else None, snapshot.observed_to.date() if snapshot else None,
             reading.query, parameters, low, high, _outcome(low, high, accepts), reason, counts,
+            machine,
         )  # fmt: skip
 
     def _prepare(self, reading: ReadingSpec) -> tuple[Snapshot | None, dict[str, object]]:

@@ -96,6 +96,8 @@ def _claim_section(claim: Claim) -> Section:
     paragraphs += [spec.note] if spec.note else []
     paragraphs += [f"The figure was read in {spec.second_hand}."] if spec.second_hand else []
     known = [reading for reading in claim.readings if reading.low is not None]
+    machines = dict.fromkeys(reading.machine for reading in known if reading.machine)
+    paragraphs += [f"Measured on: {machine}." for machine in machines]
     return Section(
         name=spec.name.replace("-", "_"),
         title=spec.claim,
