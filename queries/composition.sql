@@ -14,34 +14,43 @@
 -- column share: share
 -- column coverage: share
 -- chart: bar x=share y=group
--- denominator: models, or their weight, whose group is known; coverage: their share of all.
--- models: how many are in the group. relation: how a
--- model says that it was made from its base (finetune, adapter, quantized, merge); base_author: the account
--- of the base; model_card: whether there is a README.md.
+-- denominator: models, or their weight, whose group is known; coverage: their share of all. Models whose weight or
+-- min_downloads is unknown are left out. models: how many are in the group. relation: how a model says that it was
+-- made from its base (finetune, adapter, quantized, merge); base_author: the account of the base, unknown where the
+-- base is named without it (gpt2); model_card: whether there is a README.md.
 WITH derived AS (
     SELECT
         *,
-        coalesce(
-            base_models, list_filter(tag_values(tags, 'base_model:'), lambda base: NOT contains(base, ':'))
-        ) AS bases,
-        list_transform(
-            list_filter(tag_values(tags, 'base_model:'), lambda base: contains(base, ':')),
-            lambda base: split_part(base, ':', 1)
+        -- a tag is base_model:BASE or base_model:RELATION:BASE; most models have both, some one of them
+        CASE WHEN len(base_models) > 0 THEN base_models ELSE coalesce(
+            list_transform(tag_values(tags, 'base_model:'), lambda base: regexp_replace(base, '^[a-z_]{2,}:', '')),
+            base_models
+        ) END AS bases,
+        list_filter(
+            list_transform(tag_values(tags, 'base_model:'), lambda base: regexp_extract(base, '^([a-z_]{2,}):', 1)),
+            lambda relation: relation <> ''
         ) AS tag_relations
     FROM census
+),
+based AS (
+    SELECT
+        *,
+        list_distinct(list_transform(
+            bases, lambda base: CASE WHEN regexp_matches(base, '^[^/]+/[^/]+$') THEN split_part(base, '/', 1) ELSE '' END
+        )) AS base_authors
+    FROM derived
 ),
 model_groups AS (
     SELECT
         CASE $by::VARCHAR
             WHEN 'relation' THEN CASE
-                WHEN base_models IS NULL AND tags IS NULL THEN '(unknown)'
+                WHEN bases IS NULL THEN '(unknown)'
                 WHEN len(bases) = 0 THEN '(none)'
                 WHEN base_relation IS NOT NULL THEN base_relation
-                ELSE coalesce(list_filter(tag_relations, lambda relation: contains('finetune adapter quantized merge', relation))[1], '(unnamed)')
+                WHEN len(tag_relations) > 0 THEN tag_relations[1]
+                ELSE '(unnamed)'
             END
-            WHEN 'base_author' THEN single_value(
-                list_distinct(list_transform(bases, lambda base: split_part(base, '/', 1)))
-            )
+            WHEN 'base_author' THEN CASE WHEN list_contains(base_authors, '') THEN '(unknown)' ELSE single_value(base_authors) END
             WHEN 'model_card' THEN CASE
                 WHEN files IS NULL THEN '(unknown)' WHEN list_contains(files, 'README.md') THEN 'model card' ELSE '(none)'
             END
@@ -54,7 +63,7 @@ model_groups AS (
             WHEN 'downloads_all_time' THEN downloads_all_time
             WHEN 'likes' THEN likes
         END AS n
-    FROM derived
+    FROM based
     WHERE
         ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
         AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)

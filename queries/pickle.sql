@@ -16,19 +16,21 @@
 -- PyTorch's libraries give; without what training leaves beside the weights (optimizer.pt, training_args.bin).
 -- extensions: every .pkl, .pickle, .joblib, .dill, .pt, .pth and .bin of a repository without GGUF files, as Kellas
 -- et al. 2025 (arXiv:2508.15987, surveys of its artifact) count them.
--- denominator: models whose file names are known, or their downloads; coverage: their share of all.
+-- denominator: models whose file names are known, or their downloads; coverage: their share of all. Models whose
+-- downloads are unknown are left out where downloads matter.
 WITH model_files AS (
     SELECT
         CASE WHEN files IS NOT NULL THEN
             CASE
                 WHEN $definition::VARCHAR = 'weights' AND len(list_filter(
                     files,
-                    lambda file: regexp_matches(lower(file), '\.(pt|pth|ckpt|pkl|pickle|joblib|dill)$'
-                        || '|(torch|adapter_model|learned_embeds|state_dict|lora|gptq_model|ip.adapter|model_head|mm_projector|prediction_head)[^/]*\.bin$')
-                        AND NOT regexp_matches(lower(file), '(optim|scheduler|training_args|rng_state|random_states|scaler)[^/]*$')
+                    lambda file: regexp_matches(lower(file), '^.*([.](pt|pth|ckpt|pkl|pickle|joblib|dill)'
+                        || '|(torch|adapter_model|learned_embeds|state_dict|lora|gptq_model|ip.adapter|model_head|mm_projector|prediction_head)[^/]*[.]bin)$')
+                        AND NOT regexp_matches(lower(file), '^.*(optim(izer|[^a-z])|scheduler|training_args|rng_state|random_states)[^/]*$'
+                            || '|^(.*[^p])?scaler[^/]*$')
                 )) > 0 THEN 1
                 WHEN $definition = 'extensions'
-                    AND len(list_filter(files, lambda file: regexp_matches(lower(file), '\.(pkl|pickle|joblib|dill|pt|pth|bin)$'))) > 0
+                    AND len(list_filter(files, lambda file: regexp_matches(lower(file), '^.*[.](pkl|pickle|joblib|dill|pt|pth|bin)$'))) > 0
                     AND len(list_filter(files, lambda file: ends_with(lower(file), '.gguf'))) = 0 THEN 1
                 ELSE 0
             END

@@ -27,12 +27,9 @@
 -- From the newest run of `hfscan parity` that timed both, for each checkpoint. ratio: the median over all checkpoints
 -- and rounds; below 1 the framework is faster than the other. low, high: its interval of 95 %, by a bootstrap of 1,000
 -- samples that draws checkpoints, then rounds of each (Efron and Tibshirani 1993, An Introduction to the Bootstrap).
--- Memory is measured once per checkpoint: the interval draws checkpoints only.
-WITH newest AS (
-    SELECT
-        parity_ratios.*, environment,
-        row_number() OVER (ORDER BY checkpoint) - 1 AS number,
-        count(*) OVER () AS checkpoints
+-- Memory is measured once per checkpoint: the interval draws checkpoints only, and one checkpoint has none.
+WITH timed AS (
+    SELECT parity_ratios.*, environment
     FROM parity_ratios
     JOIN parity_runs ON parity_runs.id = run
     WHERE
@@ -42,6 +39,7 @@ WITH newest AS (
         AND device = other_device AND device = $device::VARCHAR
     QUALIFY run = max(run) OVER (PARTITION BY checkpoint)
 ),
+newest AS (SELECT *, row_number() OVER (ORDER BY checkpoint) - 1 AS number, count(*) OVER () AS checkpoints FROM timed),
 -- a checkpoint for each slot of each sample
 draws AS (
     SELECT sample, slot, md5_number_lower(concat_ws(' ', sample, slot)) % checkpoints AS number
@@ -66,8 +64,10 @@ memories AS (
 bounds AS (
     SELECT
         quantile_cont(ratio, [0.025, 0.975]) AS ratio,
-        quantile_cont(memory_ratio, [0.025, 0.975]) AS memory,
-        quantile_cont(gpu_memory_ratio, [0.025, 0.975]) AS gpu_memory
+        CASE WHEN (SELECT count(memory_ratio) FROM newest) > 1 THEN quantile_cont(memory_ratio, [0.025, 0.975]) END
+            AS memory,
+        CASE WHEN (SELECT count(gpu_memory_ratio) FROM newest) > 1 THEN quantile_cont(gpu_memory_ratio, [0.025, 0.975]) END
+            AS gpu_memory
     FROM times JOIN memories USING (sample)
 ),
 measured AS (

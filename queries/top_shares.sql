@@ -14,14 +14,15 @@
 -- column coverage: share
 -- chart: bar x=share y=name
 -- top N, top N %: their share of the total. none, under: how many models, accounts or libraries have none, or
--- fewer than that. gini: 0 if all have the same, almost 1 if one has all. Where a model's count is unknown,
--- it is left out; coverage: the share of models whose count is known.
+-- fewer than that. gini: 0 if all have the same, almost 1 if one has all. A model without an account is ranked by
+-- itself. Models are left out where their count is unknown or, for libraries, where they name none; coverage: the
+-- share of the others.
 WITH models AS (
     SELECT
         CASE $per::VARCHAR
             WHEN 'model' THEN key
             WHEN 'author' THEN coalesce(author, id)
-            WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
+            WHEN 'library' THEN library_name
         END AS unit,
         CASE $weight::VARCHAR
             WHEN 'downloads' THEN downloads
@@ -31,7 +32,7 @@ WITH models AS (
     FROM census
     WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
 ),
-counts AS (SELECT sum(n)::BIGINT AS n FROM models GROUP BY unit HAVING count(n) > 0),
+counts AS (SELECT sum(n)::BIGINT AS n FROM models WHERE unit IS NOT NULL GROUP BY unit HAVING count(n) > 0),
 ranked AS (
     SELECT
         n,
@@ -46,14 +47,14 @@ totals AS (
         count(*) FILTER (n = 0) AS units_with_none,
         count(*) FILTER (n < $under::INTEGER) AS units_under,
         sum(place * n::DOUBLE) AS weighted,
-        (SELECT count(n) / nullif(count(*), 0) FROM models) AS coverage
+        (SELECT count(n) FILTER (unit IS NOT NULL) / nullif(count(*), 0) FROM models) AS coverage
     FROM ranked
 ),
 levels AS (
     SELECT unnest([1, 10, 50, 100, 200, 1000]) AS place, 'top ' || place AS name
     UNION ALL
-    SELECT ceil(units * percent::DOUBLE / 100)::INTEGER, 'top ' || regexp_replace(percent, '\.0$', '') || ' %'
-    FROM (SELECT DISTINCT unnest([0.01, 0.1, 1, 10, $percent::DOUBLE])::VARCHAR AS percent), totals
+    SELECT ceil(units * percent::DECIMAL(9, 6) / 100)::INTEGER, 'top ' || regexp_replace(percent, '[.]0$', '') || ' %'
+    FROM (SELECT DISTINCT percent::DOUBLE::VARCHAR AS percent FROM (SELECT unnest([0.01, 0.1, 1, 10, $percent::DOUBLE]) AS percent)), totals
 )
 SELECT
     name,

@@ -126,7 +126,8 @@ def _is_list(node: exp.Expr) -> bool:
     if isinstance(node, exp.Coalesce | exp.Paren):
         return any(map(_is_list, [node.this, *node.expressions]))
     return isinstance(node, exp.Array | exp.ArrayFilter | exp.Transform) or (
-        isinstance(node, exp.Column) and node.name in ("tags", "files")
+        isinstance(node, exp.Column)
+        and node.name in ("tags", "files", "base_models", "bases", "tag_relations")
     )
 
 
@@ -152,6 +153,7 @@ def _check_tables(tree: exp.Expr, query: Query) -> None:
 def _census(columns: Iterable[str]) -> str:
     """Return the SELECT of these columns of `census`, over the export's table `models`."""
     expressions = {name: name for name in _SAME_COLUMNS} | EXPORTED_COLUMNS
+    expressions["key"] = "coalesce(_id, id)"
     expressions["sample_cluster"] = "CAST(NULL AS VARCHAR)"  # an export does not tell
     expressions |= {name: _to_mask(names) for name, names in EXPORTED_MASKS.items()}
     selected = (f"{sql} AS {name}" for name, sql in expressions.items() if name in columns)

@@ -32,7 +32,7 @@ EXPORTED_COLUMNS = {
     "parameters": "coalesce(safetensors.total, gguf.total)",
     "model_type": "config.model_type",
     "architectures": "config.architectures",
-    "base_models": '"baseModels".models',
+    "base_models": 'list_transform("baseModels".models, lambda base: base.id)',
     "base_relation": '"baseModels".relation',
 }
 """Columns of a snapshot -> their expressions over an export, where these differ."""
