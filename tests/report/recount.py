@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
 from itertools import repeat
-from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ class Model(NamedTuple):
     at_cutoff: bool
     author: str
     groups: dict
-    downloads: int
+    downloads: int | None
     tag: frozenset
     weights: frozenset | None
     loadable_4: frozenset | None
@@ -29,12 +28,24 @@ class Model(NamedTuple):
     best: frozenset
     id: str
     claim_tags: frozenset
+    file_kinds: frozenset | None
 
 
 VALUES = {"downloads": "downloads", "authors": "author"}
 """Weight -> the attribute that it is taken from."""
 CLAIM_TAGS = frozenset(["bert", "gpt2", "xlnet", "tensorboard"])
 """Tags that claims are about."""
+RELATIONS = ("finetune", "adapter", "quantized", "merge")
+PICKLE_ENDINGS = frozenset([".pt", ".pth", ".pkl", ".pickle", ".joblib", ".dill"])
+PYTORCH_NAMES = (
+    "torch adapter_model learned_embeds state_dict lora gptq_model ip-adapter ip_adapter "
+    "model_head mm_projector prediction_head"
+).split()
+"""Parts of the names that PyTorch's libraries give to files of weights that end in .bin."""
+TRAINING_STATE = (
+    "optimizer optim_ optim. scheduler training_args rng_state random_states scaler"
+).split()
+"""Parts of the names of what training leaves beside the weights."""
 
 
 def read_models(path: Path) -> list[Model]:
@@ -69,6 +80,7 @@ def parse_model(row: dict) -> Model:
         "author": id_.split("/")[0] if "/" in id_ else "(none)",
         "license": get_single_value([tag[8:] for tag in tags if tag.startswith("license:")]),
         "region": get_single_value([tag[7:] for tag in tags if tag.startswith("region:")]),
+        **find_base(tags),
     }
     claim_tags = CLAIM_TAGS.intersection(tags) | {
         tag[:6] for tag in tags if tag.startswith("arxiv:")
@@ -76,9 +88,45 @@ def parse_model(row: dict) -> Model:
     tag, weights, loadable_4, loadable_5, best = evidence
     return Model(
         created, created.startswith("2022-03-02T23:29:"), groups["author"], groups,
-        row.get("downloads") or 0, tag, weights, loadable_4, loadable_5, best,
-        id_, frozenset(claim_tags),
+        row.get("downloads"), tag, weights, loadable_4, loadable_5, best,
+        id_, frozenset(claim_tags), classify_files(row),
     )  # fmt: skip
+
+
+def find_base(tags: list[str]) -> dict:
+    """Return how a model was made from its base, and the account of the base."""
+    bases = [tag.removeprefix("base_model:") for tag in tags if tag.startswith("base_model:")]
+    relations = [base.split(":")[0] for base in bases if base.split(":")[0] in RELATIONS]
+    names = [base.split(":", 1)[1] if base.split(":")[0] in RELATIONS else base for base in bases]
+    accounts = {name.split("/")[0] if name.count("/") == 1 else None for name in names}
+    return {
+        "relation": (relations or ["(unnamed)"])[0] if bases else "(none)",
+        "base_author": "(unknown)" if None in accounts else get_single_value([*accounts]),
+    }
+
+
+def classify_files(row: dict) -> frozenset | None:
+    """Return which kinds of files a model has, of those that claims are about."""
+    if "siblings" not in row:
+        return None
+    paths = [file["rfilename"] for file in row["siblings"]]
+    names = [path.lower().rsplit("/", 1)[-1] for path in paths]
+    endings = {"." + name.rpartition(".")[2] for name in names if "." in name}
+    found = {
+        "weights": any(is_pickled_weights(name) for name in names),
+        "extensions": endings & {*PICKLE_ENDINGS, ".bin"} and ".gguf" not in endings,
+        "safetensors": ".safetensors" in endings,
+        "model card": "README.md" in paths,
+    }
+    return frozenset(kind for kind, is_found in found.items() if is_found)
+
+
+def is_pickled_weights(name: str) -> bool:
+    stem, _, ending = name.rpartition(".")
+    if any(word in name.replace("upscaler", "") for word in TRAINING_STATE):
+        return False
+    is_pytorch = any(word in stem for word in PYTORCH_NAMES)
+    return "." + ending in {*PICKLE_ENDINGS, ".ckpt"} or (ending == "bin" and is_pytorch)
 
 
 def get_single_value(values: list) -> str:
@@ -120,7 +168,11 @@ def count_models(
         models = [model for model in models if model.author not in largest_groups]
     # what is alike is counted at once, for there are many
     groups = [model.groups[by] for model in models] if by else repeat(None)
-    values = map(attrgetter(VALUES[weight]), models) if weight in VALUES else repeat(1)
+    values = (
+        [getattr(model, VALUES[weight]) or 0 for model in models]
+        if weight in VALUES
+        else repeat(1)
+    )
     counts = Counter(zip(groups, map(restrict, map(keys_of, models)), values, strict=False))
     known = {key: n for key, n in counts.items() if key[1] is not None}
     by_group, known_by_group = (

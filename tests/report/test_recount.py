@@ -4,11 +4,13 @@ import json
 from collections import Counter
 from datetime import UTC, datetime
 from itertools import groupby
+from math import inf
 from pathlib import Path
 
 import duckdb
 import pytest
 import recount
+import recount_claims
 
 from hfscan.figures import SnapshotView
 from hfscan.report import FORMATS, ReportRequest, build
@@ -262,108 +264,107 @@ def test_published_counts_of_both_dumps(recorded_db, tmp_path):
     }
 
 
-def test_claim_measurements_equal_a_recount(recorded_db, models, shared_data):
+MILESTONES = """
+claim = "C"
+source = "S"
+source_note = "A test."
+made = "2024"
+about = "A"
+claimed = "F"
+unit = "days"
+accepts = { least = 1, why = "W" }
+
+[primary]
+reading = "the first"
+why = "W"
+at = 2024-07-11
+query = "milestones"
+parameters = { every = 250_000 }
+value = { models = 250_000, column = "days" }
+
+[[alternative]]
+reading = "the third"
+choice = "C"
+value = { models = 750_000, column = "days" }
+"""
+LEAST_READINGS = {
+    "exclusivity": 35, "creation_cutoff": 4, "formats": 6, "top_shares": 9, "composition": 15,
+    "pickle": 13, "milestones": 2,
+}  # fmt: skip
+COUNTRIES = {"Qwen": "China", "BAAI": "China", "google": "United States"}
+
+
+def test_claim_readings_equal_a_recount(recorded_db, models, shared_data, tmp_path):
+    (tmp_path / "10-milestones.toml").write_text(MILESTONES)
     with Store.open(recorded_db) as store:
-        claims = list(evaluate_claims(store))
+        claims = [*evaluate_claims(store, countries=COUNTRIES), *evaluate_claims(store, tmp_path)]
     dates = recount.read_dates(shared_data / "hub-2022-10-created.parquet")
-    checked = Counter()
+    rows_of, checked = {}, Counter()
     for claim in claims:
-        for measurement in claim.measurements:
-            if measurement.low is None:
+        specs = {spec.reading: spec for _, spec in claim.spec.readings}
+        for reading in claim.readings:
+            if reading.low is None:
                 continue
-            count = {"exclusivity": by_shares, "creation_cutoff": by_cutoff, "formats": by_formats}[
-                measurement.query
-            ]
-            low, high = count(claim, measurement, models[measurement.snapshot], dates)
-            assert (measurement.low, measurement.high) == pytest.approx((low, high), abs=2e-9), (
+            # a reading may name the first day of the Hub's dates after its own text
+            spec = specs[max(filter(reading.reading.startswith, specs), key=len)]
+            assert spec.parameters.items() <= reading.parameters.items()
+            asked = (reading.query, reading.snapshot, repr(sorted(reading.parameters.items())))
+            if asked not in rows_of:
+                rows_of[asked] = recount_claims.COUNTS[reading.query](
+                    models[reading.snapshot], reading.parameters, dates
+                )
+            expected = recount_claims.find_value(rows_of[asked], spec, claim.spec.unit)
+            is_exact = reading.low == reading.high or isinstance(spec.value["column"], list)
+            measured = (reading.low, inf if reading.high is None else reading.high)
+            assert measured == (expected if is_exact else pytest.approx(expected, rel=1e-9)), (
                 claim.name,
-                measurement,
+                reading,
             )
-            checked[measurement.query] += 1
-    assert checked["exclusivity"] > 80
-    assert checked["creation_cutoff"] > 20
-    assert checked["formats"] > 5
+            checked[reading.query] += 1
+    for query, least in LEAST_READINGS.items():
+        assert checked[query] >= least, query
 
 
-def by_shares(claim, measurement, models, _):
-    asked = measurement.parameters
-    if tag := asked.get("tag"):
-        mark = tag[:6] if tag == "arxiv:" else tag
-        models = [model for model in models if mark in model.claim_tags]
-    created, until = "since" in asked, asked.get("until")
-    figures = recount.count_models(
-        models,
-        definition=attribute(measurement.definition, 4),
-        frameworks=measurement.frameworks,
-        population="created" if created else "existing",
-        period=until and (f"{asked.get('since')}", f"{until}"),
-        cutoff=asked.get("cutoff"),
-        weight=asked.get("weight", "models"),
-        exclude_top_authors=0,
-        by=None,
-        top=None,
-    )
-    framework = "tensorflow" if "TensorFlow" in measurement.what else "pytorch"
-    name = "available" if "available" in measurement.what else "exclusive"
-    numerator, denominator = figures[name, framework, None]
-    if claim.unit == "share" and claim.least and claim.least > 1:
-        value = numerator
-    elif measurement.what == "available in PyTorch, of the models that cite arXiv":
-        value = numerator / figures["none", None, None][1]
-    else:
-        value = numerator / denominator
-    return value, value
+@pytest.mark.parametrize(
+    ("query", "snapshot", "parameters"),
+    [
+        ("pickle", WITH_FILES, {}),
+        ("pickle", WITH_FILES, {"definition": "extensions", "min_downloads": 100}),
+        ("pickle", OLD, {"definition": "extensions"}),
+        ("composition", WITH_FILES, {"by": "model_card", "weight": "downloads"}),
+        ("composition", NEW, {"by": "base_author", "until": datetime(2024, 1, 1)}),
+        ("composition", NEW, {"by": "license", "cutoff": "only", "min_downloads": 1}),
+        ("top_shares", NEW, {"per": "author", "under": 10, "percent": 0.05}),
+        ("top_shares", OLD, {}),
+        ("milestones", NEW, {"every": 100_000}),
+    ],
+    ids=str,
+)
+def test_ecosystem_queries_equal_a_recount(recorded_db, models, query, snapshot, parameters):
+    with Store.open(recorded_db) as store:
+        rows = SnapshotView.latest(store, snapshot=snapshot).run(query, parameters)
+    expected = recount_claims.COUNTS[query](models[snapshot], parameters, None)
+    columns = expected[0].keys()
+    counted = [{key: row[key] for key in columns} for row in rows if row.get("name") != "gini"]
+    assert sorted(counted, key=repr) == sorted(expected, key=repr)
 
 
-def by_cutoff(claim, measurement, models, dates):
-    found = recount.count_by_date(
-        models,
-        dates,
-        definition=attribute(measurement.definition, 4),
-        frameworks=measurement.frameworks,
-        year=2022,
-    )
-    framework = "tensorflow" if "TensorFlow" in measurement.what else "pytorch"
-    certain, dated, undated, _ = found["exclusive", framework]
-    if claim.least > 1:
-        return certain + dated, certain + dated + undated
-    sums = [sum(column) for column in zip(*found.values(), strict=True)]
-    return (
-        (certain + dated) / (sum(sums[:3]) - undated),
-        (certain + dated + undated) / (sum(sums[:2]) + undated),
-    )
-
-
-def by_formats(claim, measurement, models, _):
-    def having(framework, year=None):
-        return sum(
-            framework in (getattr(model, attribute(measurement.definition, 4)) or ())
-            for model in models
-            if (model.created < "2023-01-01" if year is None else model.created[:4] == year)
-            and not (year and model.at_cutoff)
-        )
-
-    def created(year):
-        return sum(
-            model.created[:4] == year
-            and not model.at_cutoff
-            and getattr(model, attribute(measurement.definition, 4)) is not None
-            for model in models
-        )
-
-    factor = 1.0
-    if claim.name == "onnx-grows":
-        counts = having("onnx", "2023"), having("onnx", "2022")
-        if "share" in measurement.what:
-            factor = created("2022") / created("2023")
-    else:
-        counts = having("tflite"), having("coreml" if "Core ML" in measurement.what else "onnx")
-    return tuple(bound * factor for bound in ratio_interval(*counts))
-
-
-def ratio_interval(first, second):
-    """The odds at the ends of Wilson's interval of `first` among both: roots of a quadratic."""
-    n, z = first + second, 1.959964
-    a, b, c = n + z**2, -(2 * first + z**2), first**2 / n
-    root = (b**2 - 4 * a * c) ** 0.5
-    return tuple(share / (1 - share) for share in ((-b - root) / (2 * a), (-b + root) / (2 * a)))
+def test_known_concentration_of_july_2024(recorded_db, models):
+    with Store.open(recorded_db) as store:
+        view = SnapshotView.latest(store, snapshot=NEW)
+        shares = {row["name"]: row["share"] for row in view.run("top_shares", {})}
+        licences = {row["group"]: row["share"] for row in view.run("composition", {})}
+    downloads = sorted((model.downloads for model in models[NEW]), reverse=True)
+    expected = {
+        "top 10": (sum(downloads[:10]) / sum(downloads), 0.564),
+        "top 200": (sum(downloads[:200]) / sum(downloads), 0.847),
+        "top 1 %": (sum(downloads[:7_600]) / sum(downloads), 0.989),
+        "none": (downloads.count(0) / 760_000, 0.495),
+    }
+    assert len(downloads) == 760_000
+    for name, (share, published) in expected.items():
+        assert shares[name] == pytest.approx(share, abs=1e-9), name
+        assert round(share, 3) == published, name
+    without = sum(model.groups["license"] == "(none)" for model in models[NEW])
+    assert licences["(none)"] == pytest.approx(without / 760_000, abs=1e-9)
+    assert round(without / 760_000, 3) == 0.622
