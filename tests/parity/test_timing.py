@@ -168,11 +168,9 @@ def test_speed_claims_use_stored_timings(timing_db):
         assert claims[name]["verdict"] == verdict
         reasons = [row.get("reason", "") for row in claims[name]["alternatives"]]
         assert any("--device cuda" in reason for reason in reasons)
-    primary = claims["memory-tensorflow"]["primary"]
-    memory = timings["training", "pytorch"][1] / timings["training", "tensorflow"][1]
-    assert (primary["low"], primary["high"]) == pytest.approx((memory, memory), abs=1e-6)
-    verdict = "supported" if memory >= 1 else "contradicted"
-    assert claims["memory-tensorflow"]["verdict"] == verdict
+    memory = claims["memory-tensorflow"]  # one checkpoint says nothing about others
+    assert (memory["verdict"], memory["primary"]["low"]) == ("not_measured", None)
+    assert "two checkpoints or more" in memory["detail"]
     assert claims["onnx-grows"]["verdict"] == "not_measured"  # without a snapshot
 
 

@@ -18,6 +18,7 @@ from hfscan.report.claims.spec import Accepts, ReadingSpec, Role, Unit
 from hfscan.store import Snapshot, Store, list_snapshots
 
 _FEW = 100  # models; the share of fewer has an interval
+_OLDEST = timedelta(days=730)  # an older snapshot than that before a claim would mislead
 _NEAR = timedelta(days=100)  # a snapshot this close to a date stands for that date
 
 _Rows = Sequence[Mapping[str, Any]]
@@ -115,20 +116,24 @@ class Measurer:
         return (self._newest(reading) if reading.is_about_models else None), values
 
     def measure_now(self, reading: ReadingSpec, unit: Unit) -> Reading | None:
-        """Return the reading in the newest snapshot, as if its day were that; None without one."""
+        """Return the reading in the newest snapshot, for comparison; None without a recent one."""
         if reading.at is None or reading.apart:
             return None
         now = msgspec.structs.replace(
             reading, at=None, apart="The snapshot is from another time than the claim."
         )
         measured = self.measure(now, "apart", unit, None)
-        return None if measured.low is None else measured
+        if measured.low is None or measured.observed is None:
+            return None
+        return measured if measured.observed >= reading.at - _OLDEST else None
 
     def _newest(self, reading: ReadingSpec) -> Snapshot:
         """Return the newest snapshot that has what the reading needs. Raises NotFoundError."""
         suitable = [snapshot for snapshot in self.snapshots if _is_suitable(snapshot, reading)]
         if not suitable:
-            raise NotFoundError(f"No snapshot of the full Hub{_describe_needs(reading)}.")
+            raise NotFoundError(
+                f"The database has no snapshot of the full Hub{_describe_needs(reading)}."
+            )
         return max(suitable, key=lambda snapshot: (snapshot.observed_to, snapshot.models))
 
     def _query(
@@ -157,9 +162,13 @@ class Measurer:
             near.sort(key=lambda snapshot: (abs(snapshot.observed_to - day), -snapshot.models))
             return near[0], None
         if reading.at and reading.uses_counts:
-            raise NotFoundError(f"No snapshot of the full Hub near {on}{_describe_needs(reading)}.")
+            raise NotFoundError(
+                f"The database has no snapshot of the full Hub near {on}{_describe_needs(reading)}."
+            )
         if reading.at and day < CUTOFF_END.replace(tzinfo=None):
-            raise NotFoundError(f"No snapshot near {on}, and the Hub's dates begin later.")
+            raise NotFoundError(
+                f"The database has no snapshot near {on}, and the Hub's dates begin later."
+            )
         since = _midnight(reading.since) if reading.since else None
         later = [
             snapshot for snapshot in snapshots
@@ -170,7 +179,9 @@ class Measurer:
             later = [snapshot for snapshot in later if snapshot in near]
         if not later:
             needs = _describe_needs(reading, "dates")
-            raise NotFoundError(f"No snapshot of the full Hub after {on}{needs}.")
+            raise NotFoundError(
+                f"The database has no snapshot of the full Hub near or after {on}{needs}."
+            )
         return min(later, key=lambda snapshot: (snapshot.observed_to, -snapshot.models)), day
 
 

@@ -1,6 +1,7 @@
 """Turn evaluated claims into sections of a report: a table of verdicts, topics, and a card each."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from hfscan.report.claims.evaluate import Claim
@@ -11,16 +12,17 @@ from hfscan.report.model import Card, QueryRef, Section
 from hfscan.report.spec import new_section
 
 _ROLES = {
-    "primary": "most plausible",
-    "alternative": "alternative",
-    "apart": "shown separately",
+    "primary": "as understood",
+    "alternative": "other reading",
+    "apart": "comparison",
     "proxy": "proxy",
 }
+_COMPARISONS = "for comparison only: another time or subject"
 _OUTCOMES = {
     "supports": "fits",
     "below": "too low",
     "above": "too high",
-    "open": "open",
+    "open": "cannot tell",
     "unknown": "-",
 }
 
@@ -89,12 +91,14 @@ def _claim_section(claim: Claim) -> Section:
     label = verdict_label(claim.verdict.value)
     paragraphs = [f"Verdict: {label}. {judgement.detail}"]
     if spec.primary:
-        paragraphs.append(f"Most plausible reading: {spec.primary.reading}. {spec.primary.why}")
+        paragraphs.append(f"Understood as: {spec.primary.reading}. {spec.primary.why}")
+        paragraphs += _describe_population(claim)
     if spec.accepts:
-        paragraphs.append(f"The words accept {accepted_range(spec)} ({spec.accepts.why}).")
+        paragraphs.append(f"The claim would hold for {accepted_range(spec)} ({spec.accepts.why}).")
     paragraphs.append(f"What would change the verdict: {judgement.would_change}")
     paragraphs += [spec.note] if spec.note else []
-    paragraphs += [f"The figure was read in {spec.second_hand}."] if spec.second_hand else []
+    if spec.second_hand:
+        paragraphs.append(f"The figure is known second hand: {spec.second_hand}.")
     known = [reading for reading in claim.readings if reading.low is not None]
     machines = dict.fromkeys(reading.machine for reading in known if reading.machine)
     paragraphs += [f"Measured on: {machine}." for machine in machines]
@@ -117,7 +121,7 @@ def _claim_section(claim: Claim) -> Section:
             _reading_row(claim, reading) for reading in claim.readings if reading.low is None
         ),
         columns={
-            "reading": "Reading", "role": "Role", "measured": "Measured", "observed": "Snapshot of",
+            "reading": "Reading", "role": "Role", "measured": "Measured", "observed": "Data of",
             "outcome": "Outcome",
         },
         formats={"low": spec.unit, "high": spec.unit},
@@ -127,10 +131,22 @@ def _claim_section(claim: Claim) -> Section:
     )  # fmt: skip
 
 
+def _describe_population(claim: Claim) -> Iterator[str]:
+    """Yield which models the primary reading counts, of the snapshot that it is measured in."""
+    primary = claim.primary
+    if primary is None or primary.low is None or primary.observed is None:
+        return
+    until = primary.parameters.get("until")
+    if isinstance(until, datetime):
+        yield f"Counted: models created before {until:%Y-%m-%d} that existed on {primary.observed}."
+    else:
+        yield f"Counted: models that existed on {primary.observed}."
+
+
 def _reading_row(claim: Claim, reading: Reading) -> dict[str, Any]:
     has_part = reading.role in ("primary", "alternative")
     return reading.as_row() | {
-        "part": "readings of the claim" if has_part else "no part in the verdict",
+        "part": "readings of the claim" if has_part else _COMPARISONS,
         "role": _ROLES[reading.role],
         "outcome": _OUTCOMES[reading.outcome],
         "measured": measured_value(claim.spec.unit, reading),

@@ -124,6 +124,7 @@ class ClaimSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     adds: list[Sum] = []
     not_measurable: str | None = None
     would_measure: str | None = None
+    would_change: str | None = None
 
     @property
     def readings(self) -> Iterator[tuple[Role, ReadingSpec]]:

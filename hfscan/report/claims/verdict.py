@@ -5,7 +5,7 @@ accept. Readings of another time or of something else (apart, proxy) have no par
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
 
@@ -39,24 +39,25 @@ class Judgement:
 
 def judge(claim: ClaimSpec, readings: Sequence[Reading]) -> Judgement:
     """Return the verdict on a claim."""
+    judgement = _judge(claim, readings)
+    return replace(judgement, would_change=claim.would_change or judgement.would_change)
+
+
+def _judge(claim: ClaimSpec, readings: Sequence[Reading]) -> Judgement:
     if claim.not_measurable:
         change = claim.would_measure or "Data on what the claim is about."
         return Judgement(Verdict.NOT_MEASURABLE, claim.not_measurable, change)
-    if claim.adds:
+    if claim.primary is None:
         return _judge_sums(claim)
     primary = readings[0]
-    if primary.low is None and claim.primary and claim.primary.needs_countries:
-        return Judgement(
-            Verdict.NOT_MEASURABLE,
-            primary.reason or "",
-            "A table of accounts and their countries: --countries FILE.csv.",
-        )
     if primary.low is None:
         reason = primary.reason or ""
-        is_about_models = claim.primary is not None and claim.primary.is_about_models
-        change = "A snapshot of that time: `hfscan import` reads dumps of the Hub's models."
+        if claim.primary.needs_countries:
+            change = "A table of accounts and their countries (--countries FILE.csv)."
+            return Judgement(Verdict.NOT_MEASURABLE, reason, change)
+        change = "A snapshot of the full Hub from that time."
         return Judgement(
-            Verdict.NOT_MEASURED, reason, change if is_about_models else "A measurement."
+            Verdict.NOT_MEASURED, reason, change if claim.primary.is_about_models else reason
         )
     alternatives = [
         reading for reading in readings
@@ -65,66 +66,65 @@ def judge(claim: ClaimSpec, readings: Sequence[Reading]) -> Judgement:
     if primary.outcome == "supports":
         return _judge_hit(claim, primary, alternatives)
     if primary.outcome == "open":
+        cause = claim.primary.uncertain or "chance, as the counts are small"
         return Judgement(
             Verdict.DEPENDS,
-            f"It depends on {_uncertainty(claim)}. Measured: {_value(claim, primary)}; the words "
-            f"accept {accepted_range(claim)}.",
-            "A narrower interval.",
+            f"It depends on {cause}: measured is {_value(claim, primary)}. {_holds_for(claim)}.",
+            "More exact data.",
         )
     return _judge_miss(claim, primary, alternatives)
 
 
 def _judge_hit(claim: ClaimSpec, primary: Reading, alternatives: Sequence[Reading]) -> Judgement:
+    measured = f"Measured: {_value(claim, primary)}"
     misses = [reading for reading in alternatives if reading.outcome in ("below", "above")]
-    measured = f"Measured: {_value(claim, primary)}. The words accept {accepted_range(claim)}"
     if not misses:
-        others = f", and so do all {len(alternatives)} other readings" * (len(alternatives) > 1)
-        return Judgement(Verdict.SUPPORTED, f"{measured}{others}.", _describe_outside(claim))
+        return Judgement(
+            Verdict.SUPPORTED, f"{measured}. {_holds_for(claim)}.", _describe_outside(claim)
+        )
     choices = list(dict.fromkeys(reading.choice or "" for reading in misses))
     named = ", ".join(choices[:-1]) + " and " * (len(choices) > 1) + choices[-1]
     example = misses[0]
     return Judgement(
         Verdict.DEPENDS,
-        f"Measured: {_value(claim, primary)}, which the words accept. It depends on {named}: "
-        f"{_lower_first(example.reading)} is {_value(claim, example)}.",
+        f"{measured}, for which the claim holds. It depends on {named}: "
+        f"{_lower_first(example.reading)} gives {_value(claim, example)}.",
         f"Evidence of {named} that the authors used.",
     )
 
 
 def _judge_miss(claim: ClaimSpec, primary: Reading, alternatives: Sequence[Reading]) -> Judgement:
-    accepted, measured = accepted_range(claim), _value(claim, primary)
-    hits = [reading for reading in alternatives if reading.outcome == "supports"]
-    known = [primary, *alternatives]
-    sides = {reading.outcome for reading in known if reading.outcome in ("below", "above")}
-    lows = [reading.low for reading in known if reading.low is not None]
-    highs = [inf if reading.high is None else reading.high for reading in known]
-    spread = f"The readings give {_format(claim, min(lows))} to {_format(claim, max(highs))}"
-    change = f"A plausible reading within {accepted}. {spread}."
-    if hits:
+    measured = f"Measured: {_value(claim, primary)}"
+    change = "Evidence that the authors counted other models than any reading here."
+    for reading in alternatives:
+        if reading.outcome == "supports":
+            return Judgement(
+                Verdict.NOT_REPRODUCED,
+                f"{measured}; {_lower_first(_holds_for(claim))}. A less plausible reading fits: "
+                f"{_lower_first(reading.reading)} gives {_value(claim, reading)}.",
+                "Evidence that the authors used that reading.",
+            )
+    if len({primary.outcome, *(reading.outcome for reading in alternatives)} - {"open"}) > 1:
         return Judgement(
             Verdict.NOT_REPRODUCED,
-            f"The most plausible reading gives {measured}; the words accept {accepted}. "
-            f"{_upper_first(hits[0].reading)} would fit: {_value(claim, hits[0])}.",
-            f"Evidence that the authors measured another reading. {spread}.",
-        )
-    if len(sides) > 1:
-        return Judgement(
-            Verdict.NOT_REPRODUCED,
-            f"The most plausible reading gives {measured}; the words accept {accepted}. Other "
-            "readings miss on the other side.",
+            f"{measured}; {_lower_first(_holds_for(claim))}. No reading gives that: some are too "
+            "low, some too high.",
             change,
         )
     if claim.direction and _holds(claim.direction, primary):
         is_above = primary.outcome == "above"
-        verdict = Verdict.UNDERSTATED if is_above else Verdict.OVERSTATED
-        word = "more" if is_above else "less"
-        detail = f"Measured: {measured}, {word} than the words accept ({accepted})."
-        return Judgement(verdict, f"{detail} It is true that {claim.direction.text}.", change)
-    return Judgement(
-        Verdict.CONTRADICTED,
-        f"Measured: {measured}. The words accept {accepted}, and no other reading gives that.",
-        change,
-    )
+        return Judgement(
+            Verdict.UNDERSTATED if is_above else Verdict.OVERSTATED,
+            f"{measured}, {'more' if is_above else 'less'} than claimed; "
+            f"{_lower_first(_holds_for(claim))}. Apart from its figure it holds: "
+            f"{claim.direction.text}.",
+            change,
+        )
+    return Judgement(Verdict.CONTRADICTED, f"{measured}. {_holds_for(claim)}.", change)
+
+
+def _holds_for(claim: ClaimSpec) -> str:
+    return f"The claim would hold for {accepted_range(claim)}"
 
 
 def _describe_outside(claim: ClaimSpec) -> str:
@@ -135,11 +135,6 @@ def _describe_outside(claim: ClaimSpec) -> str:
     if most is not None and least is None:
         return f"A value above {_format_bound(claim.unit, most)}."
     return f"A value outside {accepted_range(claim)}."
-
-
-def _uncertainty(claim: ClaimSpec) -> str:
-    assert claim.primary is not None
-    return claim.primary.uncertain or "chance, as the counts are small"
 
 
 def _holds(direction: Direction, primary: Reading) -> bool:
@@ -155,7 +150,7 @@ def _judge_sums(claim: ClaimSpec) -> Judgement:
     for item in claim.adds:
         total, tolerance = sum(item.shares), item.rounding * len(item.shares)
         possible = possible and total - tolerance <= 1
-        parts.append(f"{item.what} is {round(100 * total)} %")
+        parts.append(f"{item.what} make {round(100 * total)} %")
     text = _upper_first("; ".join(parts))
     if possible:
         return Judgement(
@@ -171,7 +166,7 @@ def _judge_sums(claim: ClaimSpec) -> Judgement:
 
 
 def accepted_range(claim: ClaimSpec) -> str:
-    """Return the values that the claim's words accept, as text."""
+    """Return the values for which the claim holds, as text."""
     assert claim.accepts is not None
     least, most = (
         None if bound is None else _format_bound(claim.unit, bound)
@@ -183,28 +178,33 @@ def accepted_range(claim: ClaimSpec) -> str:
 
 
 def measured_value(unit: str, reading: Reading) -> str:
-    """Return a measured value, or its interval, as text; "-" where it is unknown."""
-    low, high = reading.low, reading.high
-    if low is None or low == high:
-        return _format_in(unit, low)
-    bounds = (
-        f"{_format_in(unit, low)} {'or more' if high is None else f'to {_format_in(unit, high)}'}"
-    )
-    if reading.counts is None:
-        return bounds
-    return f"{reading.counts[0]:,} against {reading.counts[1]:,} ({bounds})"
+    """Return a measured value, its counts or its interval, as text; "-" where it is unknown."""
+    if reading.counts is not None and reading.low is not None:
+        return f"{reading.counts[0]:,} against {reading.counts[1]:,}"
+    return _interval(unit, reading)
 
 
 def _value(claim: ClaimSpec, reading: Reading) -> str:
-    return measured_value(claim.unit, reading)
+    """Return a measured value as text, with the interval of a ratio of two counts."""
+    value = measured_value(claim.unit, reading)
+    if reading.counts is None:
+        return value
+    return f"{value} (a ratio of {_interval(claim.unit, reading)}, 95 % interval)"
 
 
-def _format(claim: ClaimSpec, value: float | None) -> str:
-    return "without bound" if value == inf else _format_in(claim.unit, value)
+def _interval(unit: str, reading: Reading) -> str:
+    low, high = reading.low, reading.high
+    if low is None or low == high:
+        return _format_in(unit, low)
+    return (
+        f"{_format_in(unit, low)} {'or more' if high is None else f'to {_format_in(unit, high)}'}"
+    )
 
 
 def _format_bound(unit: str, value: float) -> str:
     """Return a bound with as many decimals as it has."""
+    if unit == "ratio":
+        return f"{value:g}"
     return f"{100 * value:.6g} %" if unit == "share" else _format_in(unit, value)
 
 
