@@ -139,7 +139,9 @@ class Measurer:
     def _query(
         self, snapshot: Snapshot | None, query: str, parameters: Mapping[str, object]
     ) -> _Rows:
-        key = repr((snapshot and snapshot.id, query, sorted(parameters.items())))
+        defaults = {parameter.name: parameter.default for parameter in load(query).parameters}
+        given = [item for item in sorted(parameters.items()) if str(item[1]) != defaults[item[0]]]
+        key = repr((snapshot and snapshot.id, query, given))
         if key not in self._rows:
             if snapshot:
                 SnapshotView(self._store, snapshot).bind_census()
