@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
 from itertools import repeat
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -169,9 +170,7 @@ def count_models(
     # what is alike is counted at once, for there are many
     groups = [model.groups[by] for model in models] if by else repeat(None)
     values = (
-        [getattr(model, VALUES[weight]) or 0 for model in models]
-        if weight in VALUES
-        else repeat(1)
+        [getattr(model, VALUES[weight]) or 0 for model in models] if weight in VALUES else repeat(1)
     )
     counts = Counter(zip(groups, map(restrict, map(keys_of, models)), values, strict=False))
     known = {key: n for key, n in counts.items() if key[1] is not None}
