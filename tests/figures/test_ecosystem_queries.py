@@ -1,0 +1,318 @@
+"""Queries about downloads, composition, pickle, growth and speed, on models counted by hand."""
+
+import json
+from contextlib import contextmanager
+from datetime import datetime
+
+import pytest
+from dumps import ingest_models
+from parity_runs import make_run, make_timing
+
+from hfscan.figures import SnapshotView, load
+from hfscan.store import Store
+from hfscan.store.parity import record_run
+
+
+@pytest.fixture
+def run_query(tmp_path):
+    """Return a function that runs a query on models: the rows by their first column."""
+    databases = {}
+
+    def run(models, query, **parameters):
+        text = json.dumps(models)
+        if text not in databases:
+            databases[text] = tmp_path / str(len(databases)) / "h.duckdb"
+            databases[text].parent.mkdir()
+            ingest_models(databases[text], models)
+        with Store.open(databases[text]) as store:
+            rows = SnapshotView.latest(store).run(query, parameters)
+        return {row[next(iter(row))]: row for row in rows}
+
+    return run
+
+
+def model(name, downloads=None, *, files=None, **fields):
+    if files is not None:
+        fields["siblings"] = [{"rfilename": file} for file in files]
+    if downloads is not None:
+        fields["downloads"] = downloads
+    return {"id": name, "tags": [], **fields}
+
+
+def fractions(rows):
+    return {name: (row["numerator"], row["denominator"]) for name, row in rows.items()}
+
+
+RANKED = [
+    model("ann/a", 40, likes=1, library_name="timm"),
+    model("ann/b", 30, likes=0, library_name="timm"),
+    model("bob/c", 30, likes=0, library_name="peft"),
+    model("bob/d", 0, likes=0),
+    model("old", 0, likes=0),
+    model("eve/unknown", likes=9),
+]
+"""Five models of known downloads, 100 in all, with a tie and two zeros."""
+
+
+def test_top_shares_count_ties_zeros_and_unknown(run_query):
+    rows = run_query(RANKED, "top_shares", under=31, percent=40)
+    assert fractions(rows) == {
+        "top 1": (40, 100),
+        # a percentage is of the five models, rounded up
+        **{f"top {percent} %": (40, 100) for percent in ("0.01", "0.1", "1", "10")},
+        "top 40 %": (70, 100),
+        "none": (2, 5),
+        "under": (4, 5),
+        "gini": (None, None),
+    }
+    assert {row["coverage"] for row in rows.values()} == {round(5 / 6, 6)}
+    assert rows["top 40 %"]["share"] == 0.7
+    # mean absolute difference 2 * (2 * 10 + 2 * 40 + 4 * 30) / 25 over twice the mean of 20
+    assert rows["gini"]["share"] == pytest.approx(440 / 25 / 40)
+    assert run_query(RANKED, "top_shares", weight="likes")["top 1"]["numerator"] == 9
+
+
+def test_top_shares_of_equal_or_no_downloads(run_query):
+    equal = run_query([model(f"ann/{n}", 7) for n in range(20)], "top_shares", under=7)
+    assert equal["gini"]["share"] == pytest.approx(0, abs=1e-9)
+    assert fractions(equal)["top 10"] == (70, 140)
+    assert (equal["none"]["numerator"], equal["under"]["numerator"]) == (0, 0)
+    zero = run_query([model(f"ann/{n}", 0) for n in range(20)], "top_shares")
+    assert (zero["top 1"]["share"], zero["gini"]["share"]) == (None, None)
+    assert zero["none"]["share"] == 1
+    assert run_query([model("ann/a")], "top_shares") == {}  # no downloads are known
+
+
+def test_top_shares_rank_accounts_and_libraries(run_query):
+    authors = run_query(RANKED, "top_shares", per="author")
+    assert fractions(authors)["top 1"] == (70, 100)  # of ann, bob and the model without account
+    assert fractions(authors)["none"] == (1, 3)
+    libraries = run_query(RANKED, "top_shares", per="library")
+    # models without a library are not a library
+    assert (fractions(libraries)["top 1"], fractions(libraries)["none"]) == ((70, 100), (0, 2))
+    assert libraries["top 1"]["coverage"] == 0.5
+
+
+def test_top_shares_take_exact_percentages(run_query):
+    models = [model(f"ann/{n}", 1) for n in range(10_000)]
+    assert run_query(models, "top_shares", percent=0.07)["top 0.07 %"]["numerator"] == 7
+
+
+def tagged(name, *tags, downloads=1, **fields):
+    return model(name, downloads, **fields) | {"tags": [*tags]}
+
+
+COMPOSED = [
+    tagged("ann/a", "license:mit", downloads=50, safetensors={"total": 7}, files=["README.md"]),
+    tagged("ann/b", "license:mit", downloads=20, safetensors={"total": 10**9},
+           files=["x/README.md"]),
+    tagged("bob/c", "license:mit", "license:apache-2.0", downloads=10),
+    tagged("bob/d", downloads=10, files=[]),
+    {"id": "eve/e", "downloads": 10},  # its tags are unknown
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected", "unknown"),
+    [
+        ({}, {"mit": 2, "(several)": 1, "(none)": 1}, 1),
+        ({"weight": "downloads"}, {"mit": 70, "(several)": 10, "(none)": 10}, 10),
+        ({"min_downloads": 20}, {"mit": 2}, 0),
+        ({"by": "size"}, {"<0.1B": 1, "1B-10B": 1}, 3),
+        ({"by": "model_card"}, {"model card": 1, "(none)": 2}, 2),
+        (
+            {"by": "country", "weight": "downloads", "countries": '{"ann": "AT", "bob": "BE"}'},
+            {"AT": 70, "BE": 20},
+            10,
+        ),
+        ({"by": "author", "top": 1}, {"ann": 2, "(other)": 3}, 0),
+        ({"top": 1}, {"mit": 2, "(other)": 2}, 1),
+    ],
+    ids=str,
+)
+def test_composition_leaves_unknown_out_of_shares(run_query, parameters, expected, unknown):
+    rows = run_query(COMPOSED, "composition", **parameters)
+    assert (rows.pop("(unknown)")["numerator"] if unknown else 0) == unknown
+    known = sum(expected.values())
+    assert fractions(rows) == {group: (n, known) for group, n in expected.items()}
+    for group, row in rows.items():
+        assert row["share"] == pytest.approx(expected[group] / known)
+        assert row["coverage"] == round(known / (known + unknown), 6)
+    if "top" in parameters:
+        assert [*rows][-1] == "(other)"
+
+
+def test_composition_leaves_unknown_weights_out(run_query):
+    models = [model("ann/a", 3), model("bob/b"), model("bob/c", 0)]
+    by_author = run_query(models, "composition", by="author", weight="downloads")
+    assert fractions(by_author) == {"ann": (3, 3), "bob": (0, 3)}
+    assert (by_author["bob"]["models"], by_author["bob"]["share"]) == (1, 0)
+    popular = run_query(models, "composition", by="author", min_downloads=1)
+    assert fractions(popular) == {"ann": (1, 1)}
+
+
+BASES = [
+    tagged("u/none"),
+    {"id": "u/unknown", "tags": None},
+    tagged("u/unnamed", "base_model:Qwen/x"),
+    tagged("u/finetune", "base_model:Qwen/x", "base_model:finetune:Qwen/x"),
+    tagged("u/adapter", "base_model:adapter:Qwen/x"),  # some have no other tag
+    tagged("u/merge", "base_model:Qwen/x", "base_model:google/y", "base_model:merge:Qwen/x"),
+    tagged("u/short", "base_model:gpt2"),
+    tagged("u/local", "base_model:adapter:C:\\Models\\x", "base_model:./x/y"),
+    tagged("u/api", baseModels={"relation": "quantized", "models": [{"id": "google/y"}]}),
+]
+
+
+def test_composition_names_base_models(run_query):
+    relations = run_query(BASES, "composition", by="relation")
+    assert {group: row["numerator"] for group, row in relations.items()} == {
+        "(none)": 1, "(unknown)": 1, "(unnamed)": 2, "finetune": 1, "adapter": 2, "merge": 1,
+        "quantized": 1,
+    }  # fmt: skip
+    accounts = run_query(BASES, "composition", by="base_author")
+    # neither a name without account nor a path tells whose base it is
+    assert fractions(accounts) == {
+        "Qwen": (3, 6), "google": (1, 6), "(several)": (1, 6), "(none)": (1, 6),
+        "(unknown)": (3, 6),
+    }  # fmt: skip
+    assert accounts["Qwen"]["coverage"] == round(6 / 9, 6)
+
+
+@pytest.mark.parametrize(
+    ("files", "weights", "extensions"),
+    [
+        (["pytorch_model.bin"], "pickle only", "pickle only"),
+        (["sub/Model.PTH", "model.safetensors"], *["pickle and safetensors"] * 2),
+        (["model.safetensors", "training_args.bin"], "safetensors only", "pickle and safetensors"),
+        (["checkpoint-5/optimizer.pt", "zero_optim_states.pt"], "neither", "pickle only"),
+        (["scaler.pt", "rng_state_0.pth", "random_states_1.pkl"], "neither", "pickle only"),
+        (["mobile_optimized.pt"], "pickle only", "pickle only"),
+        (["upscaler.pth"], "pickle only", "pickle only"),
+        (["last.ckpt"], "pickle only", "neither"),
+        (["model.pt", "model.gguf"], "pickle only", "neither"),
+        (["vocab.bin", "onnx/model.bin"], "neither", "pickle only"),
+        (["model.pt.json", "pickle.py", "config.json"], "neither", "neither"),
+        ([], "neither", "neither"),
+    ],
+    ids=str,
+)
+def test_pickle_classes_follow_file_names(run_query, files, weights, extensions):
+    models = [model("ann/a", files=files)]
+    for definition, expected in (("weights", weights), ("extensions", extensions)):
+        rows = run_query(models, "pickle", definition=definition)
+        assert {name for name, row in rows.items() if row["numerator"]} == {expected}
+        assert len(rows) == 4
+
+
+def test_pickle_leaves_unknown_files_out(run_query):
+    models = [
+        model("ann/a", 60, files=["model.pt"]),
+        model("ann/b", 20, files=["model.safetensors"]),
+        model("ann/c", 20),
+        model("ann/d", files=["model.pt"]),
+    ]
+    rows = run_query(models, "pickle")
+    assert fractions(rows)["pickle only"] == (2, 3)
+    assert rows["pickle only"]["coverage"] == 0.75
+    rows = run_query(models, "pickle", weight="downloads")
+    assert fractions(rows)["pickle only"] == (60, 80)
+    assert rows["pickle only"]["coverage"] == 0.8
+    rows = run_query(models, "pickle", min_downloads=21)
+    assert fractions(rows)["pickle only"] == (1, 1)
+    unknown = run_query([model("ann/a")], "pickle")
+    assert {row["share"] for row in unknown.values()} == {None}
+    assert unknown["neither"]["coverage"] == 0
+
+
+def test_milestones_count_calendar_days(run_query):
+    times = ("2022-03-02T23:29:04", "2022-03-04T00:00:00", "2022-03-05T23:00:00",
+             "2022-03-06T01:00:00", "2023-03-06T00:00:00")  # fmt: skip
+    models = [model(f"ann/{n}", createdAt=f"{time}.000Z") for n, time in enumerate(times)]
+    models.append(model("ann/undated"))
+    rows = run_query(models[::-1], "milestones", every=2)
+    assert {number: (row["reached_at"], row["days"]) for number, row in rows.items()} == {
+        2: (datetime(2022, 3, 4), 2),
+        4: (datetime(2022, 3, 6, 1), 2),
+    }
+    assert run_query(models, "milestones") == {}
+
+
+def time_way(checkpoint, backend, variant, milliseconds, memory):
+    names = {"checkpoint": checkpoint, "variant": variant, "peak_rss_mb": memory}
+    return make_timing(backend, milliseconds) | names
+
+
+@pytest.fixture
+def parity_store(tmp_path):
+    """Return a function that opens a store of runs: checkpoint -> ratios of time and memory."""
+
+    @contextmanager
+    def open_store(*runs):
+        with Store.open(tmp_path / "h.duckdb", write=True) as store:
+            for run in runs:
+                timings = [
+                    time_way(checkpoint, *way)
+                    for checkpoint, (ratios, memory_ratio) in run.items()
+                    for way in (
+                        ("pytorch", "eager", [10 * ratio for ratio in ratios], 100 * memory_ratio),
+                        ("tensorflow", "function", [10.0] * len(ratios), 100.0),
+                    )
+                ]
+                record_run(store, make_run("2026-02-01", timings=timings))
+            yield store
+
+    return open_store
+
+
+def compare_speed(store, **parameters):
+    rows = load("speed_ratio").run(store, parameters)
+    assert len(rows) <= 1
+    return rows[0] if rows else None
+
+
+SPREAD = {
+    "a": ([0.5, 0.6, 0.7], 0.5),
+    "b": ([0.9, 1.0, 1.1], 1.0),
+    "c": ([1.4, 1.5, 1.6], 1.2),
+}
+
+
+def test_speed_ratio_has_an_interval_around_the_median(parity_store):
+    with parity_store(SPREAD) as store:
+        row = compare_speed(store)
+        assert (row["checkpoints"], row["measurements"], row["ratio"]) == (3, 9, 1.0)
+        # three draws of the same checkpoint are likely enough to decide both ends
+        assert 0.5 <= row["low"] <= 0.7
+        assert 1.4 <= row["high"] <= 1.6
+        assert (row["memory_ratio"], row["memory_low"], row["memory_high"]) == (1.0, 0.5, 1.2)
+        assert row["gpu_memory_ratio"] is None
+        assert compare_speed(store) == row
+        assert compare_speed(store, mode="inference") is None
+
+
+def test_speed_ratio_of_like_checkpoints_is_tight(parity_store):
+    run = {str(n): ([0.8, 0.79 + n / 1_000, 0.81], 0.9 + n / 1_000) for n in range(20)}
+    with parity_store(run) as store:
+        row = compare_speed(store)
+    assert 0.79 <= row["low"] <= row["ratio"] <= row["high"] <= 0.81
+    assert row["high"] - row["low"] < 0.01
+    assert 0.9 <= row["memory_low"] < row["memory_high"] < 0.92
+
+
+def test_speed_ratio_of_one_checkpoint_is_of_its_rounds(parity_store):
+    with parity_store({"a": ([0.7, 0.8, 0.9, 1.0, 1.1], 0.8)}) as store:
+        row = compare_speed(store)
+    assert (row["checkpoints"], row["ratio"]) == (1, 0.9)
+    assert 0.7 <= row["low"] < 0.9 < row["high"] <= 1.1
+    # one measurement of memory does not tell how much it varies
+    assert (row["memory_ratio"], row["memory_low"], row["memory_high"]) == (0.8, None, None)
+
+
+def test_speed_ratio_uses_the_newest_run_of_each_checkpoint(parity_store):
+    older = {name: ([9.0, 9.0, 9.0], 9.0) for name in SPREAD}
+    with parity_store(SPREAD) as store:
+        expected = compare_speed(store)
+    with parity_store(older, older, SPREAD) as store:
+        assert compare_speed(store) == expected
+        assert compare_speed(store, device="cuda") is None
