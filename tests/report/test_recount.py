@@ -288,8 +288,8 @@ choice = "C"
 value = { models = 750_000, column = "days" }
 """
 LEAST_READINGS = {
-    "exclusivity": 35, "creation_cutoff": 4, "formats": 6, "top_shares": 9, "composition": 15,
-    "pickle": 13, "milestones": 2,
+    "exclusivity": 35, "creation_cutoff": 4, "formats": 6, "top_shares": 7, "composition": 13,
+    "pickle": 2, "milestones": 2,
 }  # fmt: skip
 COUNTRIES = {"Qwen": "China", "BAAI": "China", "google": "United States"}
 
