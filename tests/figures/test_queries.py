@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from tracing import pause_tracing
 
 from hfscan.errors import InconsistentError
 from hfscan.figures import GROUPINGS, FigureRequest, SnapshotView, check_totals, load
@@ -87,6 +88,7 @@ def test_query_has_a_header_and_runs(store, name, snapshot):
 
 @pytest.mark.parametrize("by", GROUPINGS)
 @pytest.mark.parametrize("snapshot", [1, 2, 3])
+@pause_tracing()
 def test_breakdown_adds_up_in_every_group(store, by, snapshot):
     view = SnapshotView.choose(store, None, snapshot=snapshot)
     rows = view.run("breakdown", {"by": by})
@@ -102,6 +104,7 @@ def find_frameworks(model):
     return frozenset(name for name, tag in TAG_BY_FRAMEWORK.items() if tag in (model["tags"] or ()))
 
 
+@pause_tracing()
 def test_concentration_is_recounted(store, new_models):
     models_by_author = Counter(
         name.split("/")[0] if "/" in name else "(none)"

@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 from dumps import ingest
+from tracing import pause_tracing
 
 import hfscan
 from hfscan.frameworks import MASKS, newest_transformers, taxonomy
@@ -172,6 +173,7 @@ def test_newest_release_of_transformers_on_a_day():
     assert [newest_transformers(day) for day in days] == [4, 4, 4, 5]
 
 
+@pause_tracing()
 def test_lists_and_details_of_recorded_models_agree(shared_data):
     """A verdict without file names is that of the same model with them, or unknown."""
     compared = PYTORCH | TENSORFLOW | {"jax"}
@@ -195,6 +197,7 @@ def test_lists_and_details_of_recorded_models_agree(shared_data):
 
 
 @pytest.mark.parametrize("name", ["hub-2022-02.jsonl.gz", "hub-2024-07-detail.jsonl.gz"])
+@pause_tracing()
 def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name):
     def keys(mask):
         if mask is None:

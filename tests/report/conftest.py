@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tracing import pause_tracing
 
 sys.path.insert(0, str(Path(__file__).parent))
 import recount
@@ -14,11 +15,9 @@ import recount
 def models(recorded_dumps):
     """The models of `recorded_db`, by snapshot."""
     gc.disable()  # much faster: all objects stay alive
-    trace = sys.gettrace()
-    sys.settrace(None)  # none of hfscan's code runs, so there is nothing to measure coverage of
-    models_by_snapshot = {
-        snapshot: recount.read_models(file) for snapshot, (file, _) in recorded_dumps.items()
-    }
-    sys.settrace(trace)
+    with pause_tracing():
+        models_by_snapshot = {
+            snapshot: recount.read_models(file) for snapshot, (file, _) in recorded_dumps.items()
+        }
     gc.enable()
     return models_by_snapshot

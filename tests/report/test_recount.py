@@ -11,6 +11,7 @@ import duckdb
 import pytest
 import recount
 import recount_claims
+from tracing import pause_tracing
 
 from hfscan.figures import SnapshotView
 from hfscan.report import FORMATS, ReportRequest, build
@@ -124,6 +125,7 @@ def newest_recording(shared_data, tmp_path_factory):
     return folder / "h.duckdb", recount.read_models(dump)
 
 
+@pause_tracing()
 def compare_with_recount(report, models, options):
     """Assert that the breakdown and every figure equal a recount of the models."""
     assert report["figures"]
