@@ -124,7 +124,6 @@ def _claim_section(claim: Claim) -> Section:
             "reading": "Reading", "role": "Role", "measured": "Measured", "observed": "Data of",
             "outcome": "Outcome",
         },
-        formats={"low": spec.unit, "high": spec.unit},
         split_by="part",
         queries=tuple(_query_refs(known)),
         chart=_chart(claim, known),
