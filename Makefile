@@ -33,7 +33,7 @@ ifeq ($(TESTS),)
 test: lint $(PARITY)/ready  ## run all tests; TESTS=tests/test_cli.py or TESTS=word selects some
 	$(pinned-base) TZ=$(EAST) $(BIN)/python -m pytest $(WORKERS) --cov --cov-report= --cov-fail-under=0
 	$(pinned-parity) TZ=$(WEST) $(PARITY)/bin/python -m pytest $(WORKERS) --cov --cov-append \
-		--cov-report=term tests/parity tests/export/test_export.py \
+		--cov-report=term tests/parity tests/export \
 		tests/figures/test_dialect.py tests/cli/test_publish.py tests/fakehub/test_official_client.py \
 		tests/hub/test_client_errors.py \
 		"tests/docs/test_pages.py::test_blocks_run[parity.md]"
