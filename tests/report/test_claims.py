@@ -223,6 +223,29 @@ def test_verdict_follows_from_the_primary_reading(evaluate_claim, text, verdict,
     assert detail in claim.judgement.detail
 
 
+TOP_SHARES = PRIMARY.replace('"exclusivity"', '"top_shares"').replace(
+    'name = "exclusive", framework = "pytorch"', 'name = "top 1"'
+)
+POPULAR = PRIMARY.replace('"exclusivity"', '"composition"').replace(
+    'name = "exclusive", framework = "pytorch"', 'group = "mit"'
+) + "parameters = { min_downloads = 1 }\n"  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [TOP_SHARES, POPULAR])
+def test_reading_of_downloads_needs_a_snapshot_with_them(evaluate_claim, text):
+    claim = evaluate_claim(accepts(0.7, 0.8) + text)
+    assert claim.judgement.detail.endswith("near 2024-01-01 with downloads.")
+
+
+def test_few_downloads_have_no_interval(tmp_path):
+    (tmp_path / "10-own.toml").write_text(HEAD + accepts(0.7, 0.8) + TOP_SHARES)
+    models = [{"id": f"ann/{n}", "tags": [], "downloads": n} for n in range(1, 5)]
+    ingest_models(tmp_path / "h.duckdb", models, day=datetime(2024, 1, 1, tzinfo=UTC))
+    with Store.open(tmp_path / "h.duckdb") as store:
+        (claim,) = evaluate_claims(store, tmp_path)
+    assert (claim.primary.low, claim.primary.high) == (0.4, 0.4)
+
+
 def test_few_models_have_an_interval(evaluate_claim):
     claim = evaluate_claim(
         accepts(0.1, 0.13)

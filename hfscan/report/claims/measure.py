@@ -197,10 +197,8 @@ _TITLES = {
 
 def _needs(reading: ReadingSpec) -> list[str]:
     """Return the columns that a snapshot must have for a reading."""
-    weight = reading.parameters.get("weight", "models")
-    needs = reading.needs or ["tags"]
-    needs = [*needs, *["files"] * (reading.definition == "weights" and "files" not in needs)]
-    return [*needs, *[weight] * (weight not in ("models", "authors"))]
+    files = ["files"] if reading.definition == "weights" else []
+    return list(dict.fromkeys((reading.needs or ["tags"]) + files + reading.count_columns))
 
 
 def _describe_needs(reading: ReadingSpec, *others: str) -> str:
@@ -263,7 +261,7 @@ def _value(rows: _Rows, reading: ReadingSpec, unit: Unit) -> _Interval:
     The ratio of counts or shares of different models is an interval of 95 %, and so is the share of
     few models.
     """
-    has_interval = reading.parameters.get("weight", "models") == "models"
+    has_interval = reading.weight == "models"
     if reading.divided_by is None:
         return _aggregate(rows, reading.value, has_interval)
     if unit != "ratio":

@@ -90,14 +90,28 @@ class ReadingSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     @property
     def uses_counts(self) -> bool:
         """True if downloads or likes matter: only a snapshot of that time has those of the time."""
-        by_counts = self.parameters.get("weight", "models") not in ("models", "authors")
-        return by_counts or self.query == "top_shares" or "min_downloads" in self.parameters
+        return bool(self.count_columns)
+
+    @property
+    def count_columns(self) -> list[str]:
+        """The columns of downloads or likes that the query uses."""
+        weight = [self.weight] if self.weight not in ("models", "authors") else []
+        least = ["downloads"] if self.parameters.get("min_downloads") else []
+        return weight + least
+
+    @property
+    def weight(self) -> str:
+        """What each model counts: models (once), authors (votes), or a column such as downloads."""
+        return self._find_parameter("weight") or "models"
 
     @property
     def definition(self) -> str | None:
         """The definition of support that the query uses; None for a query without one."""
+        return self._find_parameter("definition")
+
+    def _find_parameter(self, name: str) -> str | None:
         declared = {parameter.name: parameter.default for parameter in load(self.query).parameters}
-        return self.parameters.get("definition", declared.get("definition"))
+        return self.parameters.get(name, declared.get(name))
 
 
 class ClaimSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
