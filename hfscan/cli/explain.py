@@ -37,6 +37,7 @@ def command(model: str, transformers: int | None, format_: str, selector: Snapsh
         row = view.find_model(model)
     support = classify(
         {
+            "id": row["id"],
             "tags": row["tags"],
             "library_name": row["library_name"],
             "siblings": row["files"],

@@ -123,7 +123,7 @@ def _check_framework_names(store: Store, models: list[Path], frameworks: Path) -
 def _check_frameworks(store: Store, file: Path) -> None:
     """Refuse frameworks of models that do not follow from their own tags and files."""
     store.execute(  # with the columns that `masks_sql` reads
-        "CREATE OR REPLACE TEMP VIEW exported AS SELECT file_row_number AS rowid, tags, "
+        "CREATE OR REPLACE TEMP VIEW exported AS SELECT file_row_number AS rowid, id, tags, "
         "library_name, siblings AS files, config.model_type AS model_type, "
         f"config.architectures AS architectures, {', '.join(EXPORTED_MASKS.values())} "
         f"FROM read_parquet({file_literal(file)}, file_row_number = true)"

@@ -41,6 +41,7 @@ class Classification:
 
 @dataclass(frozen=True)
 class _Model:
+    id: str
     tags: frozenset[str]
     library: str | None
     files: tuple[str, ...]
@@ -60,6 +61,10 @@ class _Model:
         """The tags and the library."""
         return self.tags if self.library is None else self.tags | {self.library}
 
+    def is_uncertain_name(self, globs: tuple[str, ...]) -> bool:
+        """Return whether the repository's name raises a doubt that only file names could settle."""
+        return bool(globs) and not self.has_files and bool(re.search(pattern(globs), self.id))
+
     def find_file(self, globs: tuple[str, ...]) -> str | None:
         if not any(text in self.paths for text in literals(globs)):
             return None
@@ -70,8 +75,8 @@ class _Model:
 def classify(model: Mapping[str, Any], *, transformers: int | None = None) -> Classification:
     """Return the frameworks that `model`, an object of the Hub's API, supports, with the evidence.
 
-    Reads `tags`, `library_name`, `siblings` (names or objects) and `config`. `transformers`: the
-    release that `loadable` assumes, a key of `Taxonomy.releases`; by default the newest.
+    Reads `id`, `tags`, `library_name`, `siblings` (names or objects) and `config`. `transformers`:
+    the release that `loadable` assumes, a key of `Taxonomy.releases`; by default the newest.
     """
     known = taxonomy()
     siblings = model.get("siblings")
@@ -85,6 +90,7 @@ def classify(model: Mapping[str, Any], *, transformers: int | None = None) -> Cl
     )
     config = model.get("config") or {}
     facts = _Model(
+        (model.get("id") or model.get("modelId") or "").lower(),
         frozenset(model.get("tags") or ()),
         model.get("library_name"),
         files,
@@ -204,6 +210,8 @@ def _matching_evidence(
     Not `certain`: a condition that is not known to fail counts as fulfilled.
     """
     if not model.words.isdisjoint(rule.unless_tags):
+        return None
+    if certain and model.is_uncertain_name(rule.uncertain_names):
         return None
     evidence = [
         _join(found.intersection(named))

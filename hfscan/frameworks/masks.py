@@ -60,7 +60,7 @@ def reclassify(connection: duckdb.DuckDBPyConnection) -> None:
 def masks_sql(table: str) -> str:
     """Return SQL for `row` (the rowid) and MASKS of a table.
 
-    UBIGINT, the bits of taxonomy.toml. Reads the table's `tags`, `library_name`, `files`,
+    UBIGINT, the bits of taxonomy.toml. Reads the table's `id`, `tags`, `library_name`, `files`,
     `model_type` and `architectures`; `weights_mask` is NULL where the file names are unknown,
     `tag_mask` where the tags are, `best_mask` where the file names are and no tag names weights,
     and `loadable_*_mask` where the tags are, or without file names could not decide.
@@ -131,6 +131,7 @@ def _evidence(known: Taxonomy, table: str) -> str:
     classes = _bit_table(
         class_bits={number: has.classes for number, has in enumerate(architectures)}
     )
+    uncertain_names = {number: rule.uncertain_names for number, rule in enumerate(known.rules)}
     return f"""
     words AS MATERIALIZED ({words}),
     classes AS ({classes}),
@@ -164,6 +165,8 @@ def _evidence(known: Taxonomy, table: str) -> str:
                 AS _tag_rules,
             coalesce(tagged.no_rule_bits, 0::UBIGINT) | coalesce(library.no_rule_bits, 0::UBIGINT)
                 AS _no_tag_rules,
+            -- without file names, the repository's name may raise a doubt
+            {_glob_mask(uncertain_names, "_repo")} AS _name_rules,
             coalesce(len(architectures) > 0, false) AS _has_classes,
             coalesce(class_bits, 0::UBIGINT) AS _classes,
             -- the Hub tags a transformers model with its config's model_type, and with its task
@@ -172,7 +175,9 @@ def _evidence(known: Taxonomy, table: str) -> str:
             coalesce(CASE WHEN model_type IS NOT NULL THEN type.type_head_bits
                 ELSE tagged.type_head_bits END, 0::UBIGINT) AS _type_heads,
             coalesce(tagged.task_head_bits, 0::UBIGINT) AS _task_heads
-        FROM {table} AS models
+        FROM (
+            SELECT *, rowid, lower(CASE WHEN files IS NULL THEN id END) AS _repo FROM {table}
+        ) AS models
         LEFT JOIN tagged ON tagged.row = models.rowid
         LEFT JOIN classed ON classed.row = models.rowid
         LEFT JOIN words AS library ON library.word = library_name
@@ -244,6 +249,7 @@ def _rule(known: Taxonomy, number: int, rule: Rule, formats: str, *, certain: bo
         f"({is_unknown} OR _with_rules >> {number} & 1 = 1)": rule.with_files,
         f"(_files IS NULL OR _known_rules >> {number} & 1 = 1)": rule.files_if_known,
         f"coalesce(_no_rules >> {number} & 1, 0) = 0": rule.unless_files,
+        f"_name_rules >> {number} & 1 = 0": rule.uncertain_names if certain else (),
         "_has_classes": rule.has_architectures,
         _has_class(known, rule.architecture, certain=certain): rule.architecture,
     }
@@ -305,14 +311,18 @@ def _bit_table(**columns: dict[int, tuple[str, ...]]) -> str:
     )
 
 
-def _glob_mask(globs: dict[int, tuple[str, ...]]) -> str:
-    """Return SQL for a mask with the bits whose globs match one of the files."""
-    bits = (f"(({_glob_predicate(some)})::UBIGINT << {bit})" for bit, some in globs.items() if some)
+def _glob_mask(globs: dict[int, tuple[str, ...]], paths: str = "_files") -> str:
+    """Return SQL for a mask with the bits whose globs match one of the `paths`."""
+    bits = (
+        f"(({_glob_predicate(some, paths)})::UBIGINT << {bit})"
+        for bit, some in globs.items()
+        if some
+    )
     return " | ".join(["0::UBIGINT", *bits])
 
 
-def _glob_predicate(globs: tuple[str, ...]) -> str:
-    contained = " OR ".join(f"contains(_files, {literal(text)})" for text in literals(globs))
+def _glob_predicate(globs: tuple[str, ...], paths: str) -> str:
+    contained = " OR ".join(f"contains({paths}, {literal(text)})" for text in literals(globs))
     # a CASE, as an AND in a select list evaluates both sides on every row
-    matches = f"CASE WHEN {contained} THEN regexp_matches(_files, {literal(pattern(globs))}) END"
+    matches = f"CASE WHEN {contained} THEN regexp_matches({paths}, {literal(pattern(globs))}) END"
     return f"coalesce({matches}, false)"

@@ -54,6 +54,7 @@ class Rule:
     fallback: bool = False
     unless_tags: tuple[str, ...] = ()
     unless_files: tuple[str, ...] = ()
+    uncertain_names: tuple[str, ...] = ()
 
     @property
     def supports_library(self) -> bool:
@@ -81,7 +82,6 @@ class Taxonomy:
     other_endings: tuple[str, ...]  # endings of files that are never weights
     neutral: dict[str, tuple[str, ...]]  # reason why they are no evidence -> libraries
     architectures: dict[str, Architectures]  # framework -> its classes in transformers
-    transformers: str  # the release that `architectures` was read from
     releases: Mapping[int, date]  # of transformers -> day of the first final one
 
     @cached_property
@@ -156,7 +156,6 @@ def taxonomy() -> Taxonomy:
             for name, table in known.items()
             if isinstance(table, dict)
         },
-        known["transformers"],
         {int(release): day for release, day in rules["transformers"].items()},
     )
 
@@ -178,21 +177,24 @@ def fingerprint() -> str:
 def pattern(globs: tuple[str, ...]) -> str:
     """Return one regular expression, for RE2 and `re`, that finds a path that matches a glob.
 
-    For paths in lower case, joined by newlines.
+    For paths in lower case, joined by newlines. A glob that begins with a / matches a path from its
+    beginning, others its end.
     """
-    return f"(?m)(?:^|/)(?:{'|'.join(map(_glob_to_regex, globs))})"
+    return "(?m)" + "|".join(map(_glob_to_regex, globs))
 
 
 @cache
 def literals(globs: tuple[str, ...]) -> tuple[str, ...]:
     """Return the longest literal part of each glob: a path that matches contains one of them."""
-    return tuple(sorted({max(re.split(r"[*?]", glob), key=len).lower() for glob in globs}))
+    parts = (re.split(r"[*?]", glob.removeprefix("/").lower()) for glob in globs)
+    return tuple(sorted({max(some, key=len) for some in parts}))
 
 
 def _glob_to_regex(glob: str) -> str:
-    end = "" if glob.endswith("/") else "$"
+    start, end = "^" if glob.startswith("/") else "(?:^|/)", "" if glob.endswith("/") else "$"
     special = {"*": "[^/\n]*", "?": "[^/\n]"}
-    return "".join(special.get(char) or re.escape(char) for char in glob.lower()) + end
+    path = "".join(special.get(char) or re.escape(char) for char in glob.lower().removeprefix("/"))
+    return start + path + end
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -59,8 +59,9 @@ GLOBS = [
     for key, globs in entries
     for glob in globs
 ]
-"""The parts of a glob, whether it is of a folder, and what it says: the key of a framework, the
-field and number of a rule, or None where it is of no weights."""
+"""The parts of a glob (the first is empty where it begins at the top of the repository), whether it
+is of a folder, and what it says: the key of a framework, the field and number of a rule, or None
+where it is of no weights."""
 PARTS = {part for parts, _, _ in GLOBS for part in parts}
 
 
@@ -81,7 +82,7 @@ def contains_glob(parts: list[frozenset], glob_parts: list[str], is_folder: bool
 @cache
 def match_globs(path: str) -> frozenset:
     """What a file name says: keys of frameworks, and the fields and numbers of rules."""
-    parts = [match_part(part) for part in path.lower().split("/")]
+    parts = [match_part(part) for part in ["", *path.lower().split("/")]]
     available_parts = frozenset().union(*parts)
     matches = frozenset(
         key
@@ -100,11 +101,11 @@ def add_parents(keys: set) -> frozenset:
 class Facts:
     """What is known of a model. A condition on it is True, False, or None for unknown."""
 
-    def __init__(self, tags, library, matches, classes, model_type):
+    def __init__(self, tags, library, matches, classes, model_type, names):
         self.tags = tags
         self.libraries = {library} if library else tags
         self.words = {*tags, library}
-        self.has_files = matches is not None
+        self.has_files, self.names = matches is not None, names
         self.matches = matches or frozenset()
         self.classes = classes
         self.types = {model_type} if model_type else tags
@@ -132,6 +133,8 @@ class Facts:
             yield None if not self.has_files else (field, number) in self.matches
         if "files_if_known" in rule:
             yield not self.has_files or ("files_if_known", number) in self.matches
+        if not self.has_files and self.names.intersection(rule.get("uncertain_names", ())):
+            yield None
         if "architecture" in rule:
             yield self.has_class(rule["architecture"])
         yield not rule.get("has_architectures") or bool(self.classes)
@@ -169,19 +172,30 @@ class Facts:
         return least if is_known else None
 
 
-def classify(tags, library, files, config) -> tuple[frozenset | None, ...]:
+UNCERTAIN_NAMES = {glob for rule in RULES["rule"] for glob in rule.get("uncertain_names", ())}
+
+
+def match_name(repo_id: str) -> frozenset:
+    """The globs of uncertain names that fit the name of a repository."""
+    name = repo_id.rsplit("/", maxsplit=1)[-1].lower()
+    return frozenset(glob for glob in UNCERTAIN_NAMES if fnmatchcase(name, glob))
+
+
+def classify(tags, library, files, config, names=frozenset()) -> tuple[frozenset | None, ...]:
     """Return the keys by tag, by weights (None without file names), loadable with transformers 4
-    and 5 (None where what is not known could decide), and by best evidence."""
+    and 5 (None where what is not known could decide), and by best evidence. `names`: of
+    `match_name`, needed without file names."""
     matches = None if files is None else frozenset().union(*map(match_globs, files))
+    names = names if files is None else frozenset()
     classes = frozenset((config or {}).get("architectures") or ())
     tags = RELEVANT_TAGS.intersection(tags or ())
-    return classify_facts(tags, library, matches, classes, (config or {}).get("model_type"))
+    return classify_facts(tags, library, matches, classes, (config or {}).get("model_type"), names)
 
 
 @cache
-def classify_facts(tags, library, matches, classes, model_type):
+def classify_facts(tags, library, matches, classes, model_type, names):
     """Many models have the same facts."""
-    facts = Facts(tags, library, matches, classes, model_type)
+    facts = Facts(tags, library, matches, classes, model_type, names)
     tag = frozenset(entry["key"] for entry in FRAMEWORKS if facts.tags & set(entry.get("tags", ())))
     weights = None
     if matches is not None:

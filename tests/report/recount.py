@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-from evidence import ALL_FRAMEWORKS, DECISIVE, FORMATS, RUNTIMES, classify
+from evidence import ALL_FRAMEWORKS, DECISIVE, FORMATS, RUNTIMES, classify, match_name
 
 
 class Model(NamedTuple):
@@ -72,7 +72,7 @@ def parse_model(row: dict) -> Model:
     tags, library, created = row["tags"] or [], row.get("library_name"), row.get("createdAt") or ""
     id_ = row.get("id") or row["modelId"]
     files = [file["rfilename"] for file in row["siblings"]] if "siblings" in row else None
-    evidence = classify(tags, library, files, row.get("config"))
+    evidence = classify(tags, library, files, row.get("config"), match_name(id_))
     groups = {
         "month": created[:7],
         "year": created[:4],
