@@ -3,11 +3,13 @@
 import io
 import json
 import re
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pytest
+import recount
 
 from hfscan.figures import ALL, FigureRequest, Period, SnapshotView
 from hfscan.report import FORMATS, ReportRequest, build, format_percent
@@ -92,6 +94,72 @@ def test_breakdown_on_the_page(store):
     for label, *cells in zip(labels, *columns, strict=True):
         if label != "no weights":  # without file names, no model is in this class
             assert f"| {label} | {' | '.join(cells)} |" in PAGE
+
+
+def test_lists_and_files_compared_on_the_page(store, shared_data):
+    """The same recorded models with and without their file names, counted in plain Python."""
+    pairs, doubtful = [], []
+    for row in recount.read_objects(shared_data / "hub-2024-07-detail.jsonl.gz"):
+        listed = {key: value for key, value in row.items() if key not in ("siblings", "config")}
+        pairs.append((recount.parse_model(row), recount.parse_model(listed)))
+        unnamed = recount.parse_model(listed | {"id": "x"})
+        if unnamed.loadable_4 != pairs[-1][1].loadable_4:
+            doubtful.append((pairs[-1][0], unnamed))
+    compared = frozenset(PAIR)
+    classes = Counter(
+        tuple(recount.class_of(view.best, compared) for view in pair)
+        for pair in pairs
+        if pair[1].best is not None
+    )
+    text = " ".join(PAGE.split())
+    same = sum(n for (by_files, by_list), n in classes.items() if by_files == by_list)
+    assert f"{classes.total():,} of the models have a class; for {same:,}" in text
+    assert f"({format_percent(same / classes.total())}) the files" in text
+    for label, pair in (
+        ("runtime format only | PyTorch only", ("runtime_format", "pytorch_only")),
+        ("PyTorch only | runtime format only", ("pytorch_only", "runtime_format")),
+        ("PyTorch only | framework unknown", ("pytorch_only", "unknown_framework")),
+    ):
+        assert f"| {label} | {classes[pair]} |" in PAGE
+    exports = Counter(
+        by_files.best
+        for by_files, by_list in pairs
+        if recount.class_of(by_files.best, compared) == "runtime_format"
+        and recount.class_of(by_list.best, compared) == "pytorch_only"
+        and by_files.author == "qualcomm"
+    )
+    assert f"{exports[frozenset(['tflite'])]} LiteRT exports of one company" in text
+    for release, sentence in ((4, "{} of {:,} models with"), (5, "{} of {:,} with")):
+        known = [
+            [getattr(view, f"loadable_{release}") & {*PAIR, "jax"} for view in pair]
+            for pair in pairs
+            if getattr(pair[1], f"loadable_{release}") is not None
+        ]
+        differing = sum(by_files != by_list for by_files, by_list in known)
+        assert f"{sentence.format(differing, len(known))} transformers {release}" in text
+    known_4 = [pair for pair in pairs if pair[1].loadable_4 is not None]
+    readers = [pair for pair in known_4 if pair[1].loadable_4 != pair[1].loadable_5]
+    wrong = sum(not pair[0].loadable_4 >= pair[1].loadable_4 & {*PAIR, "jax"} for pair in readers)
+    denied = sum(not full.loadable_4 >= keys.loadable_4 & {*PAIR, "jax"} for full, keys in doubtful)
+    assert f"{len(doubtful)} of the 8,650 models, {denied} of which are" in text
+    assert f"Of the {len(readers):,} models for which a class" in text
+    assert f"deny it for {wrong} ({format_percent(wrong / len(readers))})" in text
+
+    def share(masks):
+        supporting = [keys & compared for keys in masks if keys & compared]
+        return format_percent(sum(keys == {"pytorch"} for keys in supporting) / len(supporting))
+
+    without = share(
+        listed.loadable_4 for _, listed in known_4 if listed.loadable_4 == listed.loadable_5
+    )
+    by_files, by_list = (share(pair[view].loadable_4 for pair in known_4) for view in (0, 1))
+    assert f"and {without} of the rest are PyTorch only, instead of {by_files} (by files)" in text
+    assert f"or {by_list} (by list) of all" in text
+    for release in (4, 5):
+        ((known_models,),) = store.execute(
+            f"SELECT count(loadable_{release}_mask) FROM models_in(2)"
+        ).fetchall()
+        assert f"{known_models:,}" in PAGE
 
 
 def test_json_example_matches_the_report(store):
