@@ -87,7 +87,8 @@ def build(
     if len(frameworks) == 1:
         (title,) = frameworks.values()
         notes.append(f"Only {title} is compared. Add others with --frameworks.")
-    sections = []
+    sections: list[Section] = []
+    empty: list[Section] = []
     for section_spec in spec["section"]:
         if not _is_included(section_spec, request, period):
             continue
@@ -106,11 +107,17 @@ def build(
             population = "existing" if request.year is None else "created"
         builder = SectionBuilder(view, request, definition, section_spec, population, values)
         section = builder.build()
-        if section and (section.figures or section.rows):
-            sections.append(section)
+        if section:
+            (sections if section.figures or section.rows else empty).append(section)
     if not any(section.query in _MODEL_QUERIES for section in sections):
         raise NotFoundError(
             f"The report {name} has no figures for this request. {' '.join(notes)}".rstrip()
+        )
+    if any(section.by == request.by is not None for section in empty):
+        created = f" created {period.span}" if period else ""
+        raise NotFoundError(
+            f"Snapshot {view.snapshot.id} has no models{created}, so there are no groups by "
+            f"{request.by}. Choose another snapshot{' or year' if period else ''}."
         )
     _check_answered(name, request, sections)
     headline = next((part for part in sections if part.name == spec["headline"]), sections[0])
@@ -123,7 +130,7 @@ def build(
     flags = find_flags_of_figures(view.store, [view.snapshot], weighted)
     notes += map(describe_flag, flags)
     names = {row.get("framework") for section in sections for row in section.rows}
-    names |= {figure.framework for figure in figures}
+    names |= {figure.framework for figure in figures} | set(frameworks)
     check_totals(view, figures)
     return Report(
         name=name,

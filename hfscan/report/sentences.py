@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hfscan.figures import Figure
 from hfscan.report.format import (
+    breakdown_label,
     class_label,
     figure_label,
+    format_cell,
     format_date,
     format_number,
     format_percent,
@@ -42,6 +44,8 @@ def format_headline(report: Report) -> str:
     titles = list(report.frameworks.values())
     frameworks = _any_framework(titles)
     when = f"created {period.span}" if period else "in the snapshot"
+    if not shares:
+        return _format_classes(report, when)
     if not shares[0].denominator:
         counted = "" if shares[0].weight != "downloads" else " with known downloads"
         return (
@@ -71,6 +75,22 @@ def format_headline(report: Report) -> str:
         f"{answer}. {_format_definition(report)}{_format_tagged(report)} Not counted: "
         f"{_join(excluded)}.{_format_interval(report)}"
     )
+
+
+def _format_classes(report: Report, when: str) -> str:
+    """Return the largest classes of a breakdown; of another section without figures its title."""
+    section = report.headline
+    if section.query != "breakdown":
+        return f"{section.title}."
+    rows = [row for row in section.rows if row["group"] is None]
+    largest = sorted(rows, key=lambda row: -row["numerator"])[:4]
+    parts = _join(
+        f"{breakdown_label(row['class'], report.titles)} {format_number(row['numerator'])} "
+        f"({format_cell(row, 'share', section, report)})"
+        for row in largest
+    )
+    total = rows[0]["denominator"]
+    return f"Of the {format_number(total)} {'model' if total == 1 else 'models'} {when}: {parts}."
 
 
 def _format_total(report: Report) -> str:
