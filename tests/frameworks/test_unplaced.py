@@ -1,5 +1,6 @@
 """What the taxonomy does not know: in a snapshot, and of huggingface.js's libraries."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import duckdb
 import pytest
 
 from hfscan.figures import SnapshotView
+from hfscan.frameworks import taxonomy
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store, ingest_files
 
@@ -90,3 +92,19 @@ def test_missing_libraries_of_huggingface_js_are_printed(tmp_path, names, missin
         f"{name}\t{name.title()}\thttps://example.org/{name}" for name in missing
     ]
     assert run.returncode == bool(missing), run.stderr
+
+
+def test_published_libraries_are_placed(shared_data):
+    """Of the models of April 2025 that have a library, few have one that the taxonomy lacks."""
+    with (shared_data / "library-counts-2025-04.csv").open(encoding="utf-8", newline="") as lines:
+        counts = {
+            row["library"]: int(row["models"])
+            for row in csv.DictReader(lines)
+            if row["source"] == "hf_api library_name count"
+        }
+    assert (len(counts), sum(counts.values())) == (482, 873_548)
+    unplaced = counts.keys() - taxonomy().names["library"]
+    assert sum(counts[name] for name in unplaced) < 0.02 * sum(counts.values())
+    # a library that no framework writes with is known, but shows no framework
+    writers = {name for entry in taxonomy().writers for name in entry.libraries}
+    assert sum(counts[name] for name in counts.keys() & writers) > 0.9 * sum(counts.values())
