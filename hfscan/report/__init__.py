@@ -1,6 +1,7 @@
 """Reports: the same figures in several formats."""
 
-from hfscan.report.build import build, compare
+from hfscan.report.build import build
+from hfscan.report.comparison import compare
 from hfscan.report.database_report import (
     build_claims_report,
     build_database_report,

@@ -1,6 +1,5 @@
-"""Build a report from the figures of one snapshot, and compare two of them."""
+"""Build a report from the figures of one snapshot."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -22,7 +21,6 @@ from hfscan.figures import (
     check_totals,
     default_definition,
     find_flags_of_figures,
-    list_breaks,
     load,
 )
 from hfscan.frameworks import DEFINITIONS, Definition
@@ -34,6 +32,7 @@ from hfscan.report.caveats import (
     describe_limits,
     explain_small,
 )
+from hfscan.report.comparison import LABELS
 from hfscan.report.format import format_date
 from hfscan.report.model import QueryRef, Report, ReportRequest, Section
 from hfscan.report.sentences import format_coverage, format_low_coverage
@@ -52,9 +51,6 @@ _BREAKDOWN_BY_GROUP = {
     "chart": "stack x=share y=group color=class",
 }
 """How the breakdown is shown with the requested grouping."""
-
-_LABELS = "{labels}"
-"""Placeholder in the title of a comparison: the labels of the two reports."""
 
 _MODEL_QUERIES = ("breakdown", "exclusivity", "concentration", "creation_cutoff", "formats")
 """Queries about the models of the requested period."""
@@ -80,7 +76,7 @@ def build(
     definition = definition or default_definition(view.snapshot, request.period)
     frameworks = view.find_titles(request.frameworks)
     period = request.covered(view.snapshot)
-    values: dict[str, Any] = {"by": request.by, "requested_year": request.year, "labels": _LABELS}
+    values: dict[str, Any] = {"by": request.by, "requested_year": request.year, "labels": LABELS}
     values |= {"framework": next(iter(frameworks.values()))}
     values |= {key: period and getattr(period, name) for key, name in _PERIOD_TEXTS.items()}
     notes = [*describe_limits(view.snapshot), *(period.notes(view.snapshot) if period else ())]
@@ -293,81 +289,3 @@ class SectionBuilder:
                 by = None
             specified = {"by": by, "top": self._top(by)}
         return {name: value for name, value in values.items() if name in names} | specified
-
-
-def compare(report: Report, other: Report, view: SnapshotView) -> Report:
-    """Return a report of the sections that two reports share, the earlier report first.
-
-    Both are built from a specification such as `compare`. Each section has the rows of
-    `compare.sql`, which runs in `view`.
-    """
-    first, second = sorted(
-        (report, other), key=lambda side: (side.request.year or 0, side.snapshot.observed_to)
-    )
-    labels = _comparison_labels(first, second)
-    earlier = first.request.period
-    breaks = list_breaks(
-        ("tag", second.definition),
-        earlier and earlier[0],
-        second.period.until if second.period else second.snapshot.observed_to,
-    )
-    compared = {section.name: section for section in second.sections}
-    return replace(
-        first,
-        title=first.title.replace(_LABELS, " and ".join(labels)),
-        sections=tuple(
-            _compare_section(section, compared[section.name], labels, view)
-            for section in first.sections
-            if section.name in compared
-        ),
-        titles={**first.titles, **second.titles},
-        notes=tuple(dict.fromkeys((*first.notes, *second.notes, *breaks))),
-        flags=(*first.flags, *second.flags),
-        compared_with=second,
-    )
-
-
-def _comparison_labels(first: Report, second: Report) -> tuple[str, str]:
-    """Return what distinguishes two reports: their years, else their days, else their ids."""
-    if first.request.year != second.request.year:
-        years = [
-            report.period.label if report.period else "all models" for report in (first, second)
-        ]
-        return years[0], years[1]
-    days = [f"{report.snapshot.observed_to:%Y-%m-%d}" for report in (first, second)]
-    if days[0] != days[1]:
-        return days[0], days[1]
-    return f"snapshot {first.snapshot.id}", f"snapshot {second.snapshot.id}"
-
-
-def _compare_section(
-    first: Section, second: Section, labels: tuple[str, str], view: SnapshotView
-) -> Section:
-    query = load("compare")
-    parameters = {"figures": _to_json(first), "compared_figures": _to_json(second)}
-    label_columns = {"class": ""} if first.by is None else {"group": "", "class": "Class"}
-    columns = {"share": labels[0], "denominator": "Total", "compared_share": labels[1]}
-    columns |= {"compared_denominator": "Total", "points": "Points"}
-    rows = tuple(view.run(query.name, parameters))
-    paragraphs = dict.fromkeys((*first.paragraphs, *second.paragraphs, explain_small((), rows)))
-    return replace(
-        first,
-        query=query.name,
-        figures=(),
-        rows=rows,
-        columns=label_columns | columns,
-        formats=query.columns,
-        parameters={},
-        chart=query.chart,
-        paragraphs=tuple(filter(None, paragraphs)),
-        queries=(),
-    )
-
-
-def _to_json(section: Section) -> str:
-    figures = (
-        figure.as_dict()
-        for figure in visible_figures(section.figures, None)
-        if figure.cutoff in (None, "excluded")
-    )
-    return json.dumps(list(figures))
