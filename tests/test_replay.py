@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
+from evidence import classify
 from testhub import FakeHub, Population
 
 from hfscan.store import Store, list_snapshots
@@ -18,7 +19,7 @@ KEYS = {
     "downloads_30d": "downloads", "gated": "gated",
 }  # fmt: skip
 COMPARED = ("tags", "library_name", "pipeline_tag", "gated")
-FRAMEWORKS = {"pytorch", "tf"}  # the Hub's tags of the frameworks in the message
+FRAMEWORKS = {"pytorch", "tensorflow"}
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +50,20 @@ def days(shared_data) -> list[dict[str, dict]]:
     return states
 
 
-def describe_share(models) -> str:
-    """Return the share of PyTorch only among the models with either tag."""
-    supported = [FRAMEWORKS & set(model["tags"]) for model in models.values()]
-    tagged = [frameworks for frameworks in supported if frameworks]
-    return f"{100 * sum(names == {'pytorch'} for names in tagged) / len(tagged):.1f} %"
+def describe_shares(*states) -> str:
+    """Return the share of PyTorch only by best evidence, and its coverage, of each state."""
+    shares, coverages = [], []
+    for models in states:
+        found = [
+            FRAMEWORKS
+            & (classify(model["tags"], model.get("library_name"), None, None)[-1] or set())
+            for model in models.values()
+        ]
+        supporting = [frameworks for frameworks in found if frameworks]
+        exclusive = sum(frameworks == {"pytorch"} for frameworks in supporting)
+        shares.append(f"{100 * exclusive / len(supporting):.1f} %")
+        coverages.append(f"{100 * len(supporting) / len(models):.1f} %")
+    return f"pytorch-only {' -> '.join(shares)} (best evidence, coverage {' -> '.join(coverages)})"
 
 
 def format_message(before, after) -> str:
@@ -64,7 +74,7 @@ def format_message(before, after) -> str:
     return (
         f"data: +{len(after.keys() - before.keys())} ~{changed_count} "
         f"-{len(before.keys() - after.keys())}, "
-        f"pytorch-only {describe_share(before)} -> {describe_share(after)}"
+        f"{describe_shares(before, after)}"
     )
 
 
@@ -92,7 +102,7 @@ def test_recorded_days_give_history_and_messages(days, tmp_path, skip_reports):
             new_state, new = LocalTarget(folder).update(options)
             assert (new, new_state.models) == (True, len(models))
             messages.append(new_state.message)
-    assert messages[0] == f"data: {len(days[0]):,} models, pytorch-only {describe_share(days[0])}"
+    assert messages[0] == f"data: {len(days[0]):,} models, {describe_shares(days[0])}"
     assert messages[1:] == [format_message(*pair) for pair in itertools.pairwise(days)]
 
     with Store.open(folder / "hfscan.duckdb") as store:

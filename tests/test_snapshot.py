@@ -54,7 +54,9 @@ def take_snapshot(hub, tmp_path):
 def test_snapshot_is_taken_once_a_day(take_snapshot, hub, tmp_path):
     state, new = take_snapshot()
     assert new
-    assert state.message == "data: 200 models, pytorch-only 100.0 %"
+    assert (
+        state.message == "data: 200 models, pytorch-only 100.0 % (best evidence, coverage 100.0 %)"
+    )
     folder = tmp_path / "state"
     for name in ("export/README.md", "reports/report.html", "reports/claims.md"):
         assert (folder / name).is_file()
@@ -69,16 +71,20 @@ def test_next_day_is_an_update_with_message(take_snapshot, population, skip_repo
     skip_reports()
     take_snapshot()
     ids = list(population.ids)
-    population.edit(ids[3], tags=["tf"], lastModified=format_time(utc_now()))
+    changed = {"tags": [], "siblings": [], "lastModified": format_time(utc_now())}
+    population.edit(ids[3], **changed)  # no framework any more
     new_id = f"{int(utc_now().timestamp()):08x}" + "0" * 16
     population.put(
         make_model(9)
-        | {"_id": new_id, "id": "b/new", "createdAt": format_time(utc_now()), "tags": ["pytorch"]}
-    )
+        | {"_id": new_id, "id": "b/new", "createdAt": format_time(utc_now()), "tags": ["tf"],
+           "siblings": [{"rfilename": "tf_model.h5"}]}
+    )  # fmt: skip
     state, new = take_snapshot(now=utc_now(days=1))
     assert new
     assert state.kind == "update"
-    assert state.message == "data: +1 ~1 -0, pytorch-only 100.0 % -> 99.5 %"
+    assert state.message == (
+        "data: +1 ~1 -0, pytorch-only 100.0 % -> 99.5 % (best evidence, coverage 100.0 % -> 99.5 %)"
+    )
 
 
 def test_full_crawl_after_a_week(take_snapshot, population, skip_reports):
@@ -87,7 +93,7 @@ def test_full_crawl_after_a_week(take_snapshot, population, skip_reports):
     population.delete(next(iter(population.ids)))
     state, _ = take_snapshot(now=utc_now(days=8))
     assert state.kind == "crawl"
-    assert state.message == "data: +0 ~0 -1, pytorch-only 100.0 % -> 100.0 %"
+    assert state.message.startswith("data: +0 ~0 -1, pytorch-only 100.0 % -> 100.0 % (")
 
 
 def test_killed_run_completes_without_crawl(take_snapshot, hub, tmp_path, skip_reports):
@@ -121,6 +127,9 @@ def test_command_prints_the_message(hub, tmp_path, skip_reports):
     skip_reports()
     command = ["snapshot", "--target", str(tmp_path / "s"), "--endpoint", hub.url]
     first_result = CliRunner().invoke(cli, command, catch_exceptions=False)
-    assert first_result.stdout == "data: 200 models, pytorch-only 100.0 %\n"
+    assert (
+        first_result.stdout
+        == "data: 200 models, pytorch-only 100.0 % (best evidence, coverage 100.0 %)\n"
+    )
     second_result = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert second_result.stdout.startswith("No new snapshot: ")

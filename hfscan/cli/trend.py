@@ -80,8 +80,9 @@ def command(
 ) -> None:
     """Show how framework shares change: by date of creation, or from snapshot to snapshot.
 
-    By date of creation, models at the Hub's creation-date cutoff are left out. Notes on stderr say
-    where a definition changes its meaning.
+    By date of creation, models at the Hub's creation-date cutoff are left out. Coverage is the part
+    of the models that the shares describe. Notes on stderr say where a definition changes its
+    meaning.
     """
     definitions: tuple[Definition, ...] = ("tag", "best")
     if definition or formats:
@@ -122,7 +123,7 @@ def command(
                     as_of=selector.end,
                 )
             ]
-            table = group_table(figures, per, view.find_titles(names))
+            table = group_table(figures, per, view.find_titles(names), with_coverage=True)
             rows = [figure.as_dict() for figure in figures]
     for warning in _list_notes(per, definitions, weight, view.snapshot):
         note(warning)

@@ -72,7 +72,7 @@ def section_tables(section: Section, report: Report) -> list[Table]:
             for row in section.rows
         )
         return [pivot_table(cells)]
-    if section.columns:
+    if section.rows:
         return [_row_table(section.rows, section, report)]
     if section.vary_by:
         return [_variant_table(section, report)]
@@ -125,8 +125,13 @@ def group_label(figure: Figure) -> str:
     return figure.covered.label if is_dated and figure.covered else str(figure.group)
 
 
-def _row_table(rows: Iterable[Row], section: Section, report: Report) -> Table:
-    columns = section.columns or {}
+def _row_table(rows: Sequence[Row], section: Section, report: Report) -> Table:
+    """Return a table of the section's columns; by default, all with text or numbers."""
+    columns = section.columns or {
+        key: key.replace("_", " ")
+        for key in rows[0]
+        if not all(isinstance(row[key], bool | None) for row in rows)
+    }
     return Table(
         tuple(columns.values()),
         tuple(tuple(format_cell(row, name, section, report) for name in columns) for row in rows),
@@ -184,7 +189,9 @@ def _figure_table(figures: Sequence[Figure], cutoff: str | None, names: Mapping[
     return Table(headings, tuple(rows), _CUTOFFS[cutoff][0] if cutoff else None)
 
 
-def group_table(figures: Iterable[Figure], by: By, names: Mapping[str, str]) -> Table:
+def group_table(
+    figures: Iterable[Figure], by: By, names: Mapping[str, str], *, with_coverage: bool = False
+) -> Table:
     """Return a row for each group, with the figures of exclusive and shared models."""
     visible = visible_figures(figures, by)
     columns = list(dict.fromkeys(figure_label(figure, names) for figure in visible))
@@ -201,10 +208,12 @@ def group_table(figures: Iterable[Figure], by: By, names: Mapping[str, str]) -> 
             f"{group}, {definition}" if several else group,
             *(f"{format_number(row[key].numerator)} ({format_share(row[key])})" for key in columns),
             format_number(next(iter(row.values())).denominator),
+            *[format_percent(next(iter(row.values())).coverage)] * with_coverage,
         )
         for (group, definition), row in groups.items()
     )
-    return Table((_GROUPINGS.get(by, by.capitalize()), *columns, "Total"), rows)
+    headings = [_GROUPINGS.get(by, by.capitalize()), *columns, "Total"]
+    return Table((*headings, *["Coverage"] * with_coverage), rows)
 
 
 def result_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

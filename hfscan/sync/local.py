@@ -13,10 +13,17 @@ from pathlib import Path
 
 from hfscan import export, pipeline
 from hfscan.errors import StorageError, SuspiciousDropError
-from hfscan.figures import FigureRequest, SnapshotView, describe_drops
+from hfscan.figures import (
+    Figure,
+    FigureRequest,
+    SnapshotView,
+    default_definition,
+    describe_drops,
+)
 from hfscan.fs import hold_lock, translate_os_errors
 from hfscan.hub import ClientOptions, Progress
 from hfscan.report import ReportRequest, build, build_database_report, format_percent, write_folder
+from hfscan.report.format import DEFINITION_LABELS
 from hfscan.scope import Scope
 from hfscan.store import Snapshot, Store, delete_snapshots, export_history, list_snapshots
 from hfscan.sync.state import STATE_FILE, SnapshotState, read_state, write_state
@@ -197,19 +204,26 @@ def _report(run: _Run) -> None:
 
 
 def _format_message(run: _Run) -> str:
-    """Return the added, changed and removed models and the PyTorch-only share on one line."""
+    """Return the added, changed and removed models and the PyTorch-only share on one line.
+
+    The share of a report on all models, with its coverage.
+    """
     before, after = run.previous, run.latest
-    share = _format_share(run.store, after)
+    figures = [_pytorch_only(run.store, snapshot) for snapshot in (before, after) if snapshot]
+    shares, coverages = (
+        " -> ".join(format_percent(getattr(figure, name)) for figure in figures)
+        for name in ("share", "coverage")
+    )
+    definition = DEFINITION_LABELS[figures[-1].definition]
+    answer = f"pytorch-only {shares} ({definition}, coverage {coverages})"
     if before is None:
-        return f"data: {after.models:,} models, pytorch-only {share}"
+        return f"data: {after.models:,} models, {answer}"
     rows = SnapshotView(run.store, after).run("changes", {"earlier": before.id, "later": after.id})
     models = {row["change"]: row["models"] for row in rows if row["framework"] is None}
-    return (
-        f"data: +{models['added']} ~{models['changed']} -{models['removed']}, pytorch-only "
-        f"{_format_share(run.store, before)} -> {share}"
-    )
+    counts = f"+{models['added']} ~{models['changed']} -{models['removed']}"
+    return f"data: {counts}, {answer}"
 
 
-def _format_share(store: Store, snapshot: Snapshot) -> str:
-    figures = SnapshotView(store, snapshot).compute_exclusivity(FigureRequest())
-    return format_percent(next(figures).share)
+def _pytorch_only(store: Store, snapshot: Snapshot) -> Figure:
+    request = FigureRequest(definition=default_definition(snapshot, None))
+    return next(SnapshotView(store, snapshot).compute_exclusivity(request))

@@ -76,6 +76,10 @@ def test_trend_shows_tags_beside_the_best_evidence(run_command):
     assert shares == {"tag": (0, 1), "best": (1, 2)}
     table = run_command("trend")
     assert table.index("2023, Hub tags") < table.index("2023, best evidence")
+    assert "Coverage" in table
+    lines = [line.split() for line in table.splitlines() if line.startswith("2023")]
+    # the Hub's tags describe one of two models
+    assert [" ".join(line[-3:]) for line in lines] == ["1 50.0 %", "2 100.0 %"]
     notes = run_command.invoke("trend").stderr
     assert "BREAK IN SERIES: since 2023" in notes
     assert "Models older than 2 March 2022 are left out" in notes
@@ -246,3 +250,12 @@ def test_partial_snapshot_is_used_with_a_note(tmp_path):
         assert "only part of the Hub's models" in result.stderr
     with pytest.raises(NotFoundError, match="No snapshot covers models of every age"):
         CliRunner().invoke(cli, ["report", "--db", str(db)], catch_exceptions=False)
+
+
+def test_comparison_names_the_snapshot_of_each_coverage(run_command):
+    """Half of the older snapshot's models support a framework compared, all of the newer one's."""
+    run_command.import_day("2024-01-01", BERT, make_keras_model("ann/g", tags=["gguf"]))
+    run_command.import_day("2024-02-01", BERT)
+    text = " ".join(run_command("report", "--snapshot", "1", "--compare-snapshot", "2").split())
+    assert "2024-01-01: The shares describe 50.0 % of the models in the snapshot" in text
+    assert "2024-02-01: The shares describe 100.0 % of the models in the snapshot" in text

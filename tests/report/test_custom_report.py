@@ -51,5 +51,5 @@ def test_report_with_a_headline_without_figures(report, tmp_path):
 )
 def test_grouping_of_no_models_is_refused(report, models, options, message):
     code, _, errors = report(models, *options, "--by", "author")
-    assert code == 6
+    assert code == 7
     assert message in " ".join(errors.split())
