@@ -5,6 +5,7 @@
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
 -- param by VARCHAR = NULL : the grouping, with the total first; NULL for the total only
+-- param by_cluster BOOLEAN = false : of a sample, a row for each range of creation time that was drawn
 -- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
 -- values frameworks: <frameworks>, all
 -- values cutoff: included, excluded, only
@@ -29,7 +30,7 @@ tally AS (
             AS group_name,
         best_mask AS mask,
         weights_mask IS NOT NULL AS has_files,
-        sample_cluster,
+        CASE WHEN $by_cluster::BOOLEAN THEN sample_cluster END AS cluster,
         count(*) AS n
     FROM census
     WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
@@ -50,7 +51,7 @@ classes AS (
 ),
 placed AS (
     SELECT
-        group_name, sample_cluster, n,
+        group_name, cluster, n,
         CASE
             WHEN bit_count(mask & compared) > 1 THEN 101
             WHEN mask & compared <> 0
@@ -64,12 +65,12 @@ placed AS (
     FROM tally, bits
 ),
 sized AS (
-    SELECT group_name, place, sample_cluster, sum(n) AS n, sum(sum(n)) OVER (PARTITION BY group_name) AS size
-    FROM placed GROUP BY group_name, place, sample_cluster
+    SELECT group_name, place, cluster, sum(n) AS n, sum(sum(n)) OVER (PARTITION BY group_name) AS size
+    FROM placed GROUP BY group_name, place, cluster
 ),
 grouped AS (
     SELECT
-        1 AS level, place, sample_cluster, n,
+        1 AS level, place, cluster, n,
         CASE
             WHEN dense_rank() OVER (ORDER BY size DESC, group_name) > $top::INTEGER THEN '(other)'
             ELSE group_name
@@ -77,50 +78,12 @@ grouped AS (
     FROM sized
     WHERE $by IS NOT NULL
     UNION ALL
-    SELECT 0, place, sample_cluster, n, NULL FROM sized
+    SELECT 0, place, cluster, n, NULL FROM sized
 ),
 groups AS (
-    SELECT level, "group", sum(n) AS denominator FROM grouped GROUP BY level, "group"
+    SELECT level, "group", cluster, sum(n) AS denominator FROM grouped GROUP BY level, "group", cluster
     UNION ALL
-    SELECT 0, NULL, 0 WHERE NOT EXISTS (FROM grouped)  -- an empty population is 0 of 0
-),
--- of a sample, the error of each share as in exclusivity.sql: x models of a cluster, y of them of the class
-clusters AS (
-    SELECT
-        grouped.level, grouped."group", sample_cluster, starts_with(sample_cluster, 'alone ') AS drawn_alone,
-        classes.place,
-        sum(n)::DOUBLE AS x,
-        coalesce(sum(n) FILTER (grouped.place = classes.place), 0)::DOUBLE AS y
-    FROM grouped CROSS JOIN classes
-    WHERE sample_cluster IS NOT NULL
-    GROUP BY grouped.level, grouped."group", sample_cluster, classes.place
-),
-residuals AS (
-    SELECT *, y - x * sum(y) OVER by_share / sum(x) OVER by_share AS residual
-    FROM clusters
-    WINDOW by_share AS (PARTITION BY level, "group", place)
-),
-differences AS (
-    SELECT
-        *,
-        CASE
-            WHEN drawn_alone THEN sqrt(2) * residual
-            ELSE residual - coalesce(lag(residual) OVER by_time, max_by(residual, sample_cluster) OVER all_time)
-        END AS difference
-    FROM residuals
-    WINDOW
-        by_time AS (PARTITION BY level, "group", place, drawn_alone ORDER BY sample_cluster),
-        all_time AS (PARTITION BY level, "group", place, drawn_alone)
-),
-errors AS (
-    SELECT
-        level, "group", place,
-        count(*) AS clusters,
-        sum(difference * difference) / 2 / (sum(x) * sum(x)) AS variance,
-        sum(residual * residual) * sum(residual * residual)
-            / nullif(sum(residual * residual * residual * residual), 0) AS effective_clusters
-    FROM differences
-    GROUP BY level, "group", place
+    SELECT 0, NULL, NULL, 0 WHERE NOT EXISTS (FROM grouped)  -- an empty population is 0 of 0
 )
 SELECT
     class,
@@ -129,23 +92,27 @@ SELECT
     coalesce(sum(n), 0)::BIGINT AS numerator,
     denominator::BIGINT AS denominator,
     round(numerator / nullif(denominator, 0), 6) AS share,
-    is_small(numerator, denominator) AS small,
-    any_value(clusters) AS clusters,
-    any_value(variance) AS variance,
-    any_value(effective_clusters) AS effective_clusters
+    -- a class that no model can be in, with all or no file names known, is exactly empty
+    is_small(numerator, denominator) AND NOT (
+        class = 'no_weights' AND NOT some_files OR class = 'files_unknown' AND all_files
+    ) AS small,
+    groups.cluster
 FROM groups
+CROSS JOIN (
+    SELECT coalesce(bool_or(has_files), false) AS some_files, coalesce(bool_and(has_files), false) AS all_files
+    FROM tally
+)
 CROSS JOIN classes
 LEFT JOIN grouped
     ON grouped.level = groups.level AND coalesce(grouped."group", '') = coalesce(groups."group", '')
+    AND coalesce(grouped.cluster, '') = coalesce(groups.cluster, '')
     AND grouped.place = classes.place
-LEFT JOIN errors
-    ON errors.level = groups.level AND coalesce(errors."group", '') = coalesce(groups."group", '')
-    AND errors.place = classes.place
-GROUP BY class, classes.place, groups.level, groups."group", denominator
+GROUP BY class, classes.place, groups.level, groups."group", groups.cluster, denominator, some_files, all_files
 ORDER BY
     groups.level,
     CASE WHEN $by IN ('month', 'year') THEN groups."group" END,
     groups."group" = '(other)',
     denominator DESC,
     groups."group",
+    groups.cluster,
     classes.place

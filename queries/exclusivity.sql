@@ -10,6 +10,7 @@
 -- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; authors: each author counts once, split over their models in the denominator
 -- param exclude_top_authors INTEGER = 0 : leave out this many authors, those with the most models that support the frameworks
 -- param by VARCHAR = NULL : the grouping, one row per group; NULL for no groups
+-- param by_cluster BOOLEAN = false : of a sample, a row for each range of creation time that was drawn
 -- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
 -- values frameworks: <frameworks>, all
 -- values definition: tag, weights, loadable, best
@@ -20,8 +21,6 @@
 -- column framework: framework
 -- column coverage: share
 -- chart: stack x=share y=group color=framework
--- Of a sample, clusters: its ranges of creation time with models of the denominator; effective_clusters: as
--- if all contributed alike; variance: of the share. See hfscan/figures/intervals.py.
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 tally AS (
     SELECT
@@ -35,7 +34,7 @@ tally AS (
         -- grouped by author only where needed, because there are many
         CASE WHEN $weight::VARCHAR = 'authors' OR $exclude_top_authors::INTEGER > 0 THEN coalesce(author, '(none)') END
             AS voting_author,
-        sample_cluster,
+        CASE WHEN $by_cluster::BOOLEAN THEN sample_cluster END AS cluster,
         count(*) AS models,
         sum(downloads) AS downloads
     FROM census
@@ -56,7 +55,8 @@ weighted AS (
     SELECT
         group_name,
         supported,
-        sample_cluster,
+        cluster,
+        models,
         CASE $weight WHEN 'models' THEN models WHEN 'downloads' THEN downloads END AS n,
         -- an author's vote is split over the author's models that support a framework; for none, over those
         -- of known evidence; for coverage, over all
@@ -71,7 +71,8 @@ weighted AS (
 ),
 sized AS (
     SELECT
-        group_name, supported, sample_cluster, sum(weighted.n) AS n, sum(weighted.supporting_votes) AS supporting_votes,
+        group_name, supported, cluster, sum(weighted.models) AS models, sum(weighted.n) AS n,
+        sum(weighted.supporting_votes) AS supporting_votes,
         sum(weighted.known_votes) AS known_votes, sum(weighted.all_votes) AS all_votes,
         sum(
             CASE
@@ -80,7 +81,7 @@ sized AS (
             END
         ) OVER (PARTITION BY group_name) AS size
     FROM weighted
-    GROUP BY group_name, supported, sample_cluster
+    GROUP BY group_name, supported, cluster
 ),
 grouped AS (
     SELECT
@@ -88,11 +89,11 @@ grouped AS (
             WHEN dense_rank() OVER (ORDER BY size DESC NULLS LAST, group_name) > $top::INTEGER THEN '(other)'
             ELSE group_name
         END AS "group",
-        supported, sample_cluster, n, supporting_votes, known_votes, all_votes
+        supported, cluster, models, n, supporting_votes, known_votes, all_votes
     FROM sized
     WHERE $by IS NULL OR group_name IS NOT NULL
     UNION ALL
-    SELECT NULL, 0, NULL, NULL, NULL, NULL, NULL WHERE $by IS NULL  -- an empty population is 0 of 0
+    SELECT NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL WHERE $by IS NULL  -- an empty population is 0 of 0
 ),
 names AS (
     SELECT unnest(['exclusive', 'available']) AS name, framework, mask, bit FROM compared
@@ -102,7 +103,7 @@ names AS (
 -- supported is NULL where the evidence is unknown: such models count only in the population of coverage
 members AS (
     SELECT
-        name, framework, bit, "group", sample_cluster, n, all_votes,
+        name, framework, bit, "group", cluster, models, n, all_votes,
         CASE name WHEN 'none' THEN known_votes ELSE supporting_votes END AS votes,
         CASE name
             WHEN 'exclusive' THEN supported = mask
@@ -113,61 +114,19 @@ members AS (
         supported <> 0 OR name = 'none' AND supported IS NOT NULL AS in_denominator
     FROM grouped, names
 ),
-clusters AS (
+counted AS (
     SELECT
-        name, framework, bit, "group", sample_cluster,
+        name, framework, bit, "group", cluster,
         sum(n) FILTER (in_numerator) AS n_numerator,
         sum(n) FILTER (in_denominator) AS n_denominator,
         sum(n) AS n,
+        sum(models) FILTER (in_numerator) AS models_numerator,
+        sum(models) FILTER (in_denominator) AS models_denominator,
         sum(votes) FILTER (in_numerator) AS votes_numerator,
         sum(votes) FILTER (in_denominator) AS votes_denominator,
-        sum(all_votes) FILTER (in_denominator) AS votes_described,
-        sum(all_votes) AS all_votes,
-        coalesce(sum(n) FILTER (in_numerator), 0)::DOUBLE AS y,
-        CASE
-            WHEN sample_cluster IS NOT NULL AND $weight = 'models'
-                THEN coalesce(sum(n) FILTER (in_denominator), 0)::DOUBLE
-        END AS x
+        coalesce(sum(all_votes) FILTER (in_denominator), 0) / nullif(sum(all_votes), 0) AS votes_coverage
     FROM members
-    GROUP BY name, framework, bit, "group", sample_cluster
-),
--- residual: what a cluster adds to the error of the share, as a ratio estimator
-residuals AS (
-    SELECT
-        *,
-        y - x * sum(y) OVER by_figure / nullif(sum(x) OVER by_figure, 0) AS residual,
-        starts_with(sample_cluster, 'alone ') AS drawn_alone
-    FROM clusters
-    WINDOW by_figure AS (PARTITION BY name, framework, "group")
-),
--- of strata, the variance follows from the differences between successive ones; the first succeeds the last
-differences AS (
-    SELECT
-        *,
-        CASE
-            WHEN drawn_alone THEN sqrt(2) * residual
-            ELSE residual - coalesce(lag(residual) OVER by_time, max_by(residual, sample_cluster) OVER all_time)
-        END AS difference
-    FROM residuals
-    WINDOW
-        by_time AS (PARTITION BY name, framework, "group", drawn_alone ORDER BY sample_cluster),
-        all_time AS (PARTITION BY name, framework, "group", drawn_alone)
-),
-counted AS (
-    SELECT
-        name, framework, bit, "group",
-        sum(n_numerator) AS n_numerator,
-        sum(n_denominator) AS n_denominator,
-        sum(n) AS n,
-        sum(votes_numerator) AS votes_numerator,
-        sum(votes_denominator) AS votes_denominator,
-        coalesce(sum(votes_described), 0) / nullif(sum(all_votes), 0) AS votes_coverage,
-        nullif(count(*) FILTER (x > 0), 0) AS clusters,
-        sum(difference * difference) / 2 / nullif(sum(x) * sum(x), 0) AS variance,
-        sum(residual * residual) * sum(residual * residual)
-            / nullif(sum(residual * residual * residual * residual), 0) AS effective_clusters
-    FROM differences
-    GROUP BY name, framework, bit, "group"
+    GROUP BY name, framework, bit, "group", cluster
 )
 -- models and downloads are exact integers, votes are rounded to six digits
 SELECT
@@ -181,12 +140,15 @@ SELECT
         CASE $weight WHEN 'authors' THEN round(votes_denominator, 6)::DECIMAL(35, 6) ELSE n_denominator::DECIMAL(35, 6) END, 0
     ) AS denominator,
     round(CASE $weight WHEN 'authors' THEN votes_coverage ELSE denominator / nullif(n::DOUBLE, 0) END, 6) AS coverage,
-    is_small(numerator, denominator) AS small,
-    clusters,
-    variance,
-    effective_clusters
+    -- authors count once each; of downloads, the models behind them count
+    denominator > 0 AND CASE $weight
+        WHEN 'authors' THEN is_small(numerator, denominator)
+        ELSE is_small(coalesce(models_numerator, 0), coalesce(models_denominator, 0))
+    END AS small,
+    cluster
 FROM counted
 ORDER BY
     CASE name WHEN 'exclusive' THEN 1 WHEN 'available' THEN 2 WHEN 'shared' THEN 3 ELSE 4 END,
     list_position($frameworks::VARCHAR[], framework), bit,
-    "group"
+    "group",
+    cluster

@@ -8,6 +8,7 @@
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param cutoff VARCHAR = excluded : models at the creation-date cutoff: included, excluded or only
+-- param by_cluster BOOLEAN = false : of a sample, a row for each range of creation time that was drawn
 -- values only: <frameworks>
 -- values definition: tag, weights, loadable, best
 -- values transformers: 4, 5
@@ -27,6 +28,7 @@ WITH tally AS (
             $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
             best_mask
         ) AS supported,
+        CASE WHEN $by_cluster::BOOLEAN THEN sample_cluster END AS cluster,
         count(*) AS n
     FROM census
     WHERE
@@ -42,9 +44,10 @@ SELECT
     coalesce(sum(n) FILTER (supported >> bit & 1 = 1), 0)::BIGINT AS numerator,
     coalesce(sum(n) FILTER (supported IS NOT NULL), 0)::BIGINT AS denominator,
     round(numerator / nullif(denominator, 0), 9) AS share,
-    is_small(numerator, denominator) AS small
+    is_small(numerator, denominator) AS small,
+    cluster
 FROM tally, frameworks
 WHERE $only::VARCHAR[] IS NULL OR list_contains($only, name)
-GROUP BY period, name, bit
+GROUP BY period, name, bit, cluster
 QUALIFY sum(numerator) OVER (PARTITION BY name) > 0  -- leave out what no model has
-ORDER BY period, bit
+ORDER BY period, bit, cluster

@@ -80,8 +80,9 @@ def compute_adoption(
     """Yield (period, framework, numerator, denominator, share): models that have each.
 
     Per year or month of creation, rows also have `since` and `until` (UTC) of the part that the
-    snapshot covers, and models at the cutoff are excluded. `frameworks` None: every framework,
-    format and runtime that any model has. Raises NotFoundError where no snapshot has the data.
+    snapshot covers, and models at the cutoff are excluded. Of a sample, each has its `interval`.
+    `frameworks` None: every framework, format and runtime that any model has. Raises NotFoundError
+    where no snapshot has the data.
     """
     only = None if frameworks is None else list(view.find_titles(frameworks))
     parameters: dict[str, object] = {
@@ -91,11 +92,11 @@ def compute_adoption(
     }
     if per != "snapshot":
         view.require(definition, per)
-        for row in view.run("formats", parameters | {"per": per}):
-            yield row | view.period_bounds(row["period"])
+        yield from view.run_for_report("formats", parameters | {"per": per})
         return
     for label, complete in _complete_views(view.store, definition, as_of):
-        for row in complete.run("formats", parameters | {"per": "all", "cutoff": "included"}):
+        every_model = parameters | {"per": "all", "cutoff": "included"}
+        for row in complete.run_for_report("formats", every_model):
             yield row | {"period": label}
 
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures.figure import By, Figure, FigureRequest
 from hfscan.figures.intervals import SampleError
@@ -33,6 +35,12 @@ _REQUIRED_COLUMN = {
 
 _REQUIRED_EVIDENCE = {"tag": "tags", "weights": "files", "loadable": "tags"}
 """Definition -> the column that it is read from."""
+
+
+def _figure_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what distinguishes the row of a query from others, except its cluster."""
+    names = ("name", "framework", "class", "by", "group", "period")
+    return tuple(row.get(name) for name in names)
 
 
 class SnapshotView:
@@ -113,7 +121,9 @@ class SnapshotView:
         self.check_frameworks(request.frameworks)
         self.require(request.definition, request.by)
         if request not in self._exclusivity_rows:  # sections of a report repeat requests
-            self._exclusivity_rows[request] = self.run("exclusivity", request.parameters())
+            self._exclusivity_rows[request] = self.run_with_errors(
+                "exclusivity", request.parameters()
+            )
         parameters = {key: value for key, value in vars(request).items() if key != "top"}
         parameters["transformers"] = (
             request.transformers or self.transformers if request.definition == "loadable" else None
@@ -125,24 +135,49 @@ class SnapshotView:
             values = row | {key: number(row[key]) for key in ("numerator", "denominator")}
             yield Figure(
                 **parameters,
-                sample_error=self._pop_sample_error(values),
                 covered=self._covered(row["group"]) if is_by_time else period,
                 **values,
             )
 
-    def _pop_sample_error(self, row: dict[str, Any]) -> SampleError | None:
-        """Return the error of a row's share, and remove what it is made of.
+    def run_with_errors(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Return the rows of a named query, each with its `sample_error`.
 
-        None where the snapshot is no sample of known strata.
+        None where the snapshot is no sample of known strata, the query does not tell its clusters,
+        or models do not count once each: then a few of them decide.
         """
-        clusters, variance, effective_clusters = (
-            row.pop(key, None) for key in ("clusters", "variance", "effective_clusters")
-        )
-        if self.snapshot.sample is None or not clusters:
-            return None
-        return SampleError(
-            self.snapshot.sample, clusters, variance or 0.0, effective_clusters or clusters
-        )
+        rows = self.run(query, parameters)
+        errors: dict[tuple[Any, ...], SampleError] = {}
+        has_clusters = any(parameter.name == "by_cluster" for parameter in load(query).parameters)
+        is_unweighted = parameters.get("weight", "models") == "models"
+        if self.snapshot.sample is not None and has_clusters and is_unweighted:
+            clusters = self.run(query, {**parameters, "by_cluster": True})
+            errors = self._estimate_errors(clusters)
+        for row in rows:
+            row.pop("cluster", None)
+            row["sample_error"] = errors.get(_figure_key(row))
+        return rows
+
+    def _estimate_errors(
+        self, clusters: Sequence[Mapping[str, Any]]
+    ) -> dict[tuple[Any, ...], SampleError]:
+        """Return key of a row -> the error of its share, from its counts in each cluster."""
+        keys = list(dict.fromkeys(map(_figure_key, clusters)))
+        numbers = {key: number for number, key in enumerate(keys)}
+        counts = [
+            {"figure": numbers[_figure_key(row)]}
+            | {key: row[key] for key in ("cluster", "numerator", "denominator")}
+            for row in clusters
+        ]
+        rows = self.run("sample_error", {"counts": msgspec.json.encode(counts).decode()})
+        return {
+            keys[row["figure"]]: SampleError(
+                self.snapshot.sample or 1.0,
+                row["clusters"],
+                row["variance"],
+                row["effective_clusters"] or row["clusters"],
+            )
+            for row in rows
+        }
 
     def run_for_report(
         self, query: str, parameters: Mapping[str, object]
@@ -150,11 +185,11 @@ class SnapshotView:
         """Yield the rows of a named query.
 
         With `since` and `until` of the covered part of a period, and in a sample with the share's
-        `interval` and `design_effect`, where the query estimates its error.
+        `interval` and `design_effect`, where the query tells its clusters.
         """
-        for result in self.run(query, parameters):
+        for result in self.run_with_errors(query, parameters):
             row = result | self.period_bounds(result.get("period", ""))
-            error = self._pop_sample_error(row)
+            error = row.pop("sample_error")
             if error is not None and row["share"] is not None:
                 share, models = row["share"], row["denominator"]
                 row["interval"] = [round(bound, 6) for bound in error.interval(share, models)]
