@@ -27,7 +27,8 @@ from hfscan.figures import (
 from hfscan.figures.trend import Per
 from hfscan.frameworks import DEFINITIONS, taxonomy
 from hfscan.report import TABLE_FORMATS, format_percent, group_table, pivot_table, write_rows
-from hfscan.report.caveats import explain_small, mark_small
+from hfscan.report.caveats import explain_estimates, explain_small
+from hfscan.report.format import add_uncertainty
 from hfscan.report.tables import Table
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot
@@ -129,8 +130,10 @@ def command(
         note(warning)
     if format_ in TABLE_FORMATS:
         TABLE_FORMATS[format_](table, output(format_))
-        if text := explain_small(figures, rows if formats else ()):
-            note(text)
+        shares = figures, rows if formats else ()
+        for text in (explain_small(*shares), explain_estimates(*shares, [view.snapshot])):
+            if text:
+                note(text)
     else:
         write_rows(format_, rows, output(format_))
 
@@ -161,7 +164,7 @@ def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) ->
     cells = []
     for row in rows:
         period = format_period(row["period"], view.snapshot)
-        share = mark_small(format_percent(row["share"]), row, "share")
+        share = add_uncertainty(format_percent(row["share"]), row, "share")
         cell = (titles[row["framework"]], period, share)
         cells.append(dict(zip(keys, cell, strict=True)))
     return pivot_table(cells)

@@ -30,6 +30,7 @@ from hfscan.report.caveats import (
     describe_design_effect,
     describe_flag,
     describe_limits,
+    explain_estimates,
     explain_small,
 )
 from hfscan.report.comparison import LABELS
@@ -227,6 +228,7 @@ class SectionBuilder:
         paragraphs = (
             format_coverage(section, self.view.find_titles(self.request.frameworks)),
             explain_small(visible, rows),
+            explain_estimates(visible, rows, [self.view.snapshot]),
         )
         return replace(section, paragraphs=tuple(filter(None, paragraphs)))
 

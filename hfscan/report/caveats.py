@@ -16,6 +16,17 @@ _SMALL = {
 }
 """Column of a query with a share -> the column that is true where its counts are small."""
 
+INTERVALS = {
+    "share": "interval",
+    "compared_share": "compared_interval",
+    "points": "points_interval",
+}
+"""Column of a query -> the column with its 95 % interval in a sample."""
+
+_BOUNDS = ("share_min", "share_max")  # of models whose date of creation is unknown
+
+NO_INTERVAL = "Estimated from a sample, no interval"
+
 
 def mark_small(text: str, row: Mapping[str, Any], column: str) -> str:
     """Return the text of a row's share, with a mark where its counts are small."""
@@ -26,12 +37,32 @@ def explain_small(figures: Iterable[Figure], rows: Iterable[Mapping[str, Any]]) 
     """Return what the mark of small counts means; None where nothing has it."""
     marked = [figure.small and figure.interval is None for figure in figures]
     marked += [
-        any(row.get(column) for column in _SMALL.values()) and not row.get("interval")
+        bool(row.get(mark)) and not row.get(INTERVALS.get(column, ""))
         for row in rows
+        for column, mark in _SMALL.items()
+        if column in row
     ]
     if not any(marked):
         return None
     return f"{SMALL_MARK.strip()} Small counts: a few models more or less would change the share."
+
+
+def explain_estimates(
+    figures: Iterable[Figure], rows: Iterable[Mapping[str, Any]], snapshots: Iterable[Snapshot]
+) -> str | None:
+    """Return that shares of a sample have no interval; None where all have one."""
+    if all(snapshot.sample is None for snapshot in snapshots):
+        return None
+    lacking = [figure.interval is None for figure in figures if figure.share is not None]
+    lacking += [
+        not row.get(INTERVALS.get(column, ""))
+        for row in rows
+        for column in row.keys() & ({"points"} if "points" in row else {*_SMALL, *_BOUNDS})
+        if row[column] is not None
+    ]
+    if not any(lacking):
+        return None
+    return f"{NO_INTERVAL}{'' if all(lacking) else ': shares without brackets'}."
 
 
 def describe_limits(snapshot: Snapshot) -> list[str]:
@@ -79,8 +110,8 @@ def _describe_sample(snapshot: Snapshot) -> str | None:
         return f"{text} Its strata are not recorded, so shares have no confidence intervals."
     return (
         f"{text} Brackets contain 95 % confidence intervals, estimated from the differences "
-        "between ranges of creation time. Shares weighted by downloads or authors, those of "
-        "formats and accounts, and comparisons have none."
+        "between ranges of creation time. Shares weighted by downloads or authors, and those of "
+        "accounts, have none: a few models decide them."
     )
 
 

@@ -2,12 +2,20 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from hfscan.figures import SnapshotView, list_breaks, load
-from hfscan.report.caveats import SMALL_MARK, explain_small
+from hfscan.report.caveats import (
+    INTERVALS,
+    NO_INTERVAL,
+    SMALL_MARK,
+    explain_estimates,
+    explain_small,
+)
 from hfscan.report.model import Report, Section
 from hfscan.report.tables import visible_figures
+from hfscan.store import Snapshot
 
 LABELS = "{labels}"
 """Placeholder in the title of a comparison: the labels of the two reports."""
@@ -22,7 +30,7 @@ def compare(report: Report, other: Report, view: SnapshotView) -> Report:
     first, second = sorted(
         (report, other), key=lambda side: (side.request.year or 0, side.snapshot.observed_to)
     )
-    labels = _comparison_labels(first, second)
+    sides = _Sides(first, second)
     earlier = first.request.period
     breaks = list_breaks(
         ("tag", second.definition),
@@ -30,73 +38,88 @@ def compare(report: Report, other: Report, view: SnapshotView) -> Report:
         second.period.until if second.period else second.snapshot.observed_to,
     )
     compared = {section.name: section for section in second.sections}
-    is_same_period = first.request.year == second.request.year
     return replace(
         first,
-        title=first.title.replace(LABELS, " and ".join(labels)),
+        title=first.title.replace(LABELS, " and ".join(sides.labels)),
         sections=tuple(
-            _compare_section(section, compared[section.name], labels, view, is_same_period)
+            _compare_section(section, compared[section.name], sides, view)
             for section in first.sections
             if section.name in compared
         ),
         titles={**first.titles, **second.titles},
-        notes=(*_merge_texts(first.notes, second.notes, labels, is_same_period), *breaks),
+        notes=(*sides.merge_texts(first.notes, second.notes), *breaks),
         flags=(*first.flags, *second.flags),
         compared_with=second,
     )
 
 
-def _comparison_labels(first: Report, second: Report) -> tuple[str, str]:
-    """Return what distinguishes two reports: their years, else their days, else their ids."""
-    if first.request.year != second.request.year:
-        years = [
-            report.period.label if report.period else "all models" for report in (first, second)
-        ]
-        return years[0], years[1]
-    days = [f"{report.snapshot.observed_to:%Y-%m-%d}" for report in (first, second)]
-    if days[0] != days[1]:
-        return days[0], days[1]
-    return f"snapshot {first.snapshot.id}", f"snapshot {second.snapshot.id}"
+@dataclass(frozen=True)
+class _Sides:
+    """The two reports that are compared, the earlier first."""
 
+    first: Report
+    second: Report
 
-def _merge_texts(
-    first: Sequence[str], second: Sequence[str], labels: tuple[str, str], is_same_period: bool
-) -> tuple[str, ...]:
-    """Return the texts of both sides; of the same period, with the snapshot that each is about."""
-    if not is_same_period:  # the texts name their period
-        return tuple(dict.fromkeys((*first, *second)))
-    common = [text for text in first if text in second]
-    return (
-        *common,
-        *(
+    @property
+    def snapshots(self) -> tuple[Snapshot, Snapshot]:
+        return self.first.snapshot, self.second.snapshot
+
+    @property
+    def is_same_period(self) -> bool:
+        return self.first.request.year == self.second.request.year
+
+    @cached_property
+    def labels(self) -> tuple[str, str]:
+        """What distinguishes them: their years, else their days, else their ids."""
+        if not self.is_same_period:
+            years = [
+                report.period.label if report.period else "all models"
+                for report in (self.first, self.second)
+            ]
+            return years[0], years[1]
+        days = [f"{snapshot.observed_to:%Y-%m-%d}" for snapshot in self.snapshots]
+        if days[0] != days[1]:
+            return days[0], days[1]
+        return f"snapshot {self.snapshots[0].id}", f"snapshot {self.snapshots[1].id}"
+
+    def merge_texts(self, first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
+        """Return the texts of both; of the same period, with the snapshot that each is about."""
+        if not self.is_same_period:  # the texts name their period
+            return tuple(dict.fromkeys((*first, *second)))
+        common = [text for text in first if text in second]
+        named = (
             f"{label[:1].upper()}{label[1:]}: {text}"
-            for texts, label in zip((first, second), labels, strict=True)
+            for texts, label in zip((first, second), self.labels, strict=True)
             for text in texts
             if text not in common
-        ),
-    )
+        )
+        return (*common, *named)
 
 
-def _compare_section(
-    first: Section,
-    second: Section,
-    labels: tuple[str, str],
-    view: SnapshotView,
-    is_same_period: bool,
-) -> Section:
+def _compare_section(first: Section, second: Section, sides: _Sides, view: SnapshotView) -> Section:
     query = load("compare")
-    parameters = {"figures": _to_json(first), "compared_figures": _to_json(second)}
+    is_sample = any(snapshot.sample is not None for snapshot in sides.snapshots)
+    figures, compared_figures = (
+        _to_json(section, exact=is_sample and snapshot.sample is None)
+        for section, snapshot in zip((first, second), sides.snapshots, strict=True)
+    )
+    labels = sides.labels
     label_columns = {"class": ""} if first.by is None else {"group": "", "class": "Class"}
     columns = {"share": labels[0], "denominator": "Total", "compared_share": labels[1]}
     columns |= {"compared_denominator": "Total", "points": "Points"}
-    rows = tuple(view.run(query.name, parameters))
-    first_texts, second_texts = (
-        [text for text in side.paragraphs if not text.startswith(SMALL_MARK.strip())]
-        for side in (first, second)
+    rows = tuple(view.run(query.name, {"figures": figures, "compared_figures": compared_figures}))
+    if not is_sample:
+        intervals = INTERVALS.values()
+        rows = tuple({key: row[key] for key in row if key not in intervals} for row in rows)
+    of_one_side = (SMALL_MARK.strip(), NO_INTERVAL)
+    texts = (
+        [text for text in section.paragraphs if not text.startswith(of_one_side)]
+        for section in (first, second)
     )
     paragraphs = (
-        *_merge_texts(first_texts, second_texts, labels, is_same_period),
+        *sides.merge_texts(*texts),
         explain_small((), rows),
+        explain_estimates((), rows, sides.snapshots),
     )
     return replace(
         first,
@@ -112,10 +135,13 @@ def _compare_section(
     )
 
 
-def _to_json(section: Section) -> str:
-    figures = (
+def _to_json(section: Section, *, exact: bool) -> str:
+    """Return the figures of a section. `exact`: the interval of a share is the share itself."""
+    rows = [
         figure.as_dict()
         for figure in visible_figures(section.figures, None)
         if figure.cutoff in (None, "excluded")
-    )
-    return json.dumps(list(figures))
+    ]
+    if exact:
+        rows = [row | {"interval": [row["share"]] * 2} for row in rows]
+    return json.dumps(rows)

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from hfscan.figures import Figure, format_period
-from hfscan.report.caveats import SMALL_MARK, mark_small
+from hfscan.report.caveats import INTERVALS, SMALL_MARK, mark_small
 from hfscan.report.model import Report, Row, Section
 
 DEFINITION_LABELS = {
@@ -50,9 +50,17 @@ def format_share(figure: Figure) -> str:
     return _add_interval(share, figure.interval)
 
 
-def _add_interval(share: str, interval: Sequence[float]) -> str:
-    low, high = map(format_percent, interval)
-    return f"{share} [{low} - {high}]"
+def add_uncertainty(text: str, row: Row, column: str) -> str:
+    """Return the text of a row's share, with its interval or the mark of small counts."""
+    if interval := row.get(INTERVALS.get(column, "")):
+        kind = "points" if column == "points" else "share"
+        return _add_interval(text, interval, kind)
+    return mark_small(text, row, column)
+
+
+def _add_interval(text: str, interval: Sequence[float], kind: str = "share") -> str:
+    low, high = (format_value(kind, bound) for bound in interval)
+    return f"{text} [{low} - {high}]"
 
 
 def format_number(value: float) -> str:
@@ -109,9 +117,7 @@ def format_cell(row: Row, column: str, section: Section, report: Report) -> str:
             return verdict_label(value)
         case "definition":
             return DEFINITION_LABELS.get(value, format_value(None, value))
-    if column == "share" and row.get("interval"):
-        return _add_interval(format_value(kind, value), row["interval"])
-    return mark_small(format_value(kind, value), row, column)
+    return add_uncertainty(format_value(kind, value), row, column)
 
 
 def frameworks_label(frameworks: Sequence[str], report: Report) -> str:

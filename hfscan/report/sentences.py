@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from hfscan.figures import Figure
+from hfscan.report.caveats import NO_INTERVAL
 from hfscan.report.format import (
     breakdown_label,
     class_label,
@@ -13,9 +14,8 @@ from hfscan.report.format import (
     format_percent,
     format_range,
     format_share,
-    format_value,
 )
-from hfscan.report.model import Report, Section
+from hfscan.report.model import Report, Row, Section
 from hfscan.store import Snapshot
 
 _EVIDENCE = {
@@ -73,8 +73,14 @@ def format_headline(report: Report) -> str:
     excluded.append(f"models deleted before the snapshot of {day}")
     return (
         f"{answer}. {_format_definition(report)}{_format_tagged(report)} Not counted: "
-        f"{_join(excluded)}.{_format_interval(report)}"
+        f"{_join(excluded)}.{_format_interval(report)}{_format_estimate(report)}"
     )
+
+
+def _format_estimate(report: Report) -> str:
+    """Return that the shares of the headline are of a sample, where they have no interval."""
+    sentence = f"{NO_INTERVAL}."
+    return f" {sentence}" if sentence in report.headline.paragraphs else ""
 
 
 def _format_classes(report: Report, when: str) -> str:
@@ -216,19 +222,23 @@ def _format_single(figures: Sequence[Figure], title: str, when: str) -> str:
 
 def _format_comparison(report: Report) -> str:
     """Return each share of the first report beside that of the second."""
+
+    def cell(row: Row, column: str) -> str:
+        return format_cell(row, column, report.headline, report)
+
     headings = report.headline.columns or {}
     parts = "; ".join(
         f"{class_label(row['name'], row['framework'], report.frameworks)} from "
-        f"{format_percent(row['share'])} of {format_number(int(row['denominator'] or 0))} to "
-        f"{format_percent(row['compared_share'])} of "
+        f"{cell(row, 'share')} of {format_number(int(row['denominator'] or 0))} to "
+        f"{cell(row, 'compared_share')} of "
         f"{format_number(int(row['compared_denominator'] or 0))} "
-        f"({format_value('points', row['points'])} points)"
+        f"({cell(row, 'points')} points)"
         for row in report.headline.rows
     )
     return (
         f"{headings['share']} and {headings['compared_share']}: {parts}. Total: models that support"
         f" {_any_framework(list(report.frameworks.values()))}. {_format_definition(report)} "
-        "Not counted: models deleted before the snapshot."
+        f"Not counted: models deleted before the snapshot.{_format_estimate(report)}"
     )
 
 

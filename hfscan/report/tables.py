@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from hfscan.figures import ALL, By, Figure
+from hfscan.report.caveats import SMALL_MARK
 from hfscan.report.format import (
     DEFINITION_LABELS,
     figure_label,
@@ -173,7 +174,11 @@ def _format_sum(figures: list[Figure]) -> str:
     if not figures:
         return ""
     total = sum(figure.share or 0 for figure in figures)
-    return format_percent(total if figures[0].denominator else None)
+    # if no part has many models, but several parts have some, the mark is on the safe side
+    mark = SMALL_MARK * all(figure.small for figure in figures)
+    if figures[0].interval is not None:  # of a sum of shares it is not known
+        mark = " (no interval)"
+    return format_percent(total if figures[0].denominator else None) + mark
 
 
 def _figure_table(figures: Sequence[Figure], cutoff: str | None, names: Mapping[str, str]) -> Table:

@@ -280,6 +280,31 @@ def test_small_counts_are_marked(written):
     assert {one["small"] for one in shared} == {True}
 
 
+def test_small_counts_are_of_models(written):
+    """Few models with many downloads are small counts; many with few are not."""
+    models = [model(n, downloads=1) for n in range(200)]
+    models += [model(n, tags=["tf"], downloads=1_000) for n in range(200, 210)]
+    report = json.loads(written(models, "json", ReportRequest(2022, weight="downloads")))
+    assert [(figure["numerator"], figure["small"]) for figure in report["figures"][:2]] == [
+        (200, False),
+        (10_000, True),
+    ]
+    marks = {row["class"]: row["small"] for row in report["breakdown"] if row["group"] is None}
+    assert marks["both"]  # may have some; without file names no model can have no weights
+    assert (marks["no_weights"], marks["files_unknown"]) == (False, True)
+    files = [{"rfilename": "model.bin"}]
+    named = json.loads(written([one | {"siblings": files} for one in models], "json"))["breakdown"]
+    marks = {row["class"]: row["small"] for row in named if row["group"] is None}
+    assert (marks["no_weights"], marks["files_unknown"]) == (True, False)
+
+
+def test_sum_of_other_frameworks_is_marked(written):
+    models = [model(n) for n in range(990)] + [model(n, tags=["jax"]) for n in range(990, 1_000)]
+    text = " ".join(written(models, "terminal").split())
+    assert "another framework only" in text
+    assert "Hub tags, with JAX 99.0 % 0.0 % * 1.0 % * 0.0 % * 1,000" in text
+
+
 def test_exclude_top_authors_and_author_weight(written):
     models = [model(n) for n in range(9)] + [model(9, id="bob/x", tags=["tf"])]
     votes = json.loads(written(models, "json", ReportRequest(2022, weight="authors")))["figures"]
