@@ -4,8 +4,9 @@ The declarations (taxonomy.toml, rules.toml, architectures.toml) are hfscan's; t
 them is independent.
 """
 
+import re
 import tomllib
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from functools import cache
 from pathlib import Path
 
@@ -173,11 +174,14 @@ class Facts:
 
 
 UNCERTAIN_NAMES = {glob for rule in RULES["rule"] for glob in rule.get("uncertain_names", ())}
+ANY_UNCERTAIN_NAME = re.compile("|".join(map(translate, UNCERTAIN_NAMES)))
 
 
 def match_name(repo_id: str) -> frozenset:
     """The globs of uncertain names that fit the name of a repository."""
     name = repo_id.rsplit("/", maxsplit=1)[-1].lower()
+    if not ANY_UNCERTAIN_NAME.match(name):
+        return frozenset()
     return frozenset(glob for glob in UNCERTAIN_NAMES if fnmatchcase(name, glob))
 
 
