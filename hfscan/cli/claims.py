@@ -63,5 +63,5 @@ def command(
             full=not is_short,
         )
     write_report(report, target)
-    if is_short:
+    if is_short and len(report.claims) > 1:
         note("One claim: hfscan claims NAME. Everything: hfscan claims --full")

@@ -282,19 +282,39 @@ def test_downloads_of_another_time_have_no_part(evaluate_claim):
     ("text", "message"),
     [
         ("claim = ", "cannot be read"),
+        ("x = " + "[" * 10_000, "cannot be read"),
         (HEAD + accepts(0, 1) + PRIMARY + "colour = 1\n", "colour"),
         (HEAD + accepts(0, 1) + PRIMARY.replace('why = "W."\n', ""), "needs a `why`"),
         (HEAD + PRIMARY, "It needs accepts"),
-        (HEAD + accepts(0, 1), "It needs a [primary] reading"),
+        (HEAD + accepts(0, 1), "It needs one of these: [primary]"),
+        (HEAD + accepts(0, 1) + PRIMARY + SUM.format(0.1), "It needs one of these: [primary]"),
         (HEAD.replace('source_note = "A test."\n', "") + accepts(0, 1) + PRIMARY, "source_url"),
         (HEAD + 'source_url = "javascript:x"\n' + accepts(0, 1) + PRIMARY, "https://"),
-        (HEAD + accepts(0, 1) + PRIMARY.replace(', column = "share"', ""), "needs a column"),
+        (HEAD.replace('made = "2024"', 'made = "May"') + accepts(0, 1) + PRIMARY, "made is 'May'"),
+        (HEAD + accepts(0.8, 0.7) + PRIMARY, "least first"),
+        (HEAD + accepts("nan", 0.7) + PRIMARY, "least first"),
+        (HEAD + accepts(50, 60) + PRIMARY, "50 % is 0.5"),
+        (HEAD + SUM.format(1.2), "between 0 and 1"),
+        (HEAD + accepts(0, 1) + PRIMARY.replace(', column = "share"', ""), "need a column"),
+        (HEAD + accepts(0, 1) + PRIMARY.replace('"pytorch"', '"pytorhc"'), "'pytorch'"),
+        (HEAD + accepts(0, 1) + PRIMARY + "until = 2024-01-01\n", "`at` and a period"),
+        (HEAD + accepts(0, 1) + PRIMARY.replace("at = 2024-01-01", ""), "needs `at`"),
+        (HEAD + accepts(0, 1) + PRIMARY.replace("at =", "since ="), "both since and until"),
+        (HEAD + accepts(0, 1) + PRIMARY + "deleted_most = 1.0\n", "less than 1"),
+        (HEAD + accepts(0, 1) + PRIMARY + "\n[alternative]\nreading = 'x'\n", "[[alternative]]"),
         (
             HEAD + accepts(0, 1) + PRIMARY + TENSORFLOW.format(kind="alternative", key="why"),
             "needs a `choice`",
         ),
         (HEAD + accepts(0, 1) + PRIMARY.replace("exclusivity", "exclusivty"), "exclusivity"),
         (HEAD + accepts(0, 1) + PRIMARY.replace('name = "exclusive"', 'nme = "x"'), "nme"),
+        (HEAD + accepts(0, 1) + PRIMARY + "parameters = { bye = 1 }\n", "no parameter 'bye'"),
+        (HEAD + accepts(0, 1) + PRIMARY.replace('"share"', '"framework"'), "has no numbers"),
+        (HEAD + accepts(0, 1) + PRIMARY.replace('"share"', '"denominator"'), "a share cannot be"),
+        (
+            HEAD + accepts(0, 1) + PRIMARY.replace('framework = "pytorch", ', ""),
+            "2 rows match. Name one, or set sum = true",
+        ),
     ],
 )
 def test_invalid_claim_is_refused(evaluate_claim, tmp_path, text, message):
@@ -305,6 +325,45 @@ def test_invalid_claim_is_refused(evaluate_claim, tmp_path, text, message):
         pytest.raises(ReportConfigError, match=re.escape(message)),
     ):
         list(evaluate_claims(store, tmp_path / "own"))
+
+
+def test_names_of_files_are_checked(evaluate_claim, tmp_path):
+    evaluate_claim(accepts(0, 1) + PRIMARY)
+    text = (tmp_path / "own" / "10-own.toml").read_text()
+    for name, message in {"20-own.toml": "the same name", "My claim.toml": "needs a name"}.items():
+        (tmp_path / "own" / name).write_text(text)
+        with pytest.raises(ReportConfigError, match=message):
+            load_claims(tmp_path / "own")
+        (tmp_path / "own" / name).unlink()
+
+
+def test_snapshot_soon_after_the_day_is_cut_to_it(evaluate_claim, tmp_path):
+    """A count at the end of May is not that of the snapshot of July."""
+    text = "unit = 'count'\n" + accepts(250, 350) + PRIMARY.replace('"share"', '"numerator"')
+    late = [MODELS[0] | {"id": f"eve/{n}", "createdAt": "2024-06-10T00:00:00Z"} for n in range(99)]
+    day = datetime(2024, 7, 1, tzinfo=UTC)
+    ingest_models(tmp_path / "h.duckdb", [*MODELS, *late], day=day)
+    claim = evaluate_claim(text.replace("at = 2024-01-01", "at = 2024-06-01"))
+    assert (claim.primary.snapshot, claim.primary.low, claim.primary.high) == (2, 300, 300)
+    claim = evaluate_claim(text.replace("at = 2024-01-01", "at = 2024-07-20"))
+    assert (claim.primary.low, claim.primary.high) == (399, None)  # more until the day
+
+
+def test_period_before_the_hubs_dates_is_unknown(evaluate_claim):
+    period = "since = 2021-01-01\nuntil = 2022-01-01"
+    claim = evaluate_claim(accepts(0, 1) + PRIMARY.replace("at = 2024-01-01", period))
+    assert claim.verdict == "not_measured"
+    assert "the Hub's dates begin later" in claim.judgement.detail
+
+
+def test_ratio_of_shares_of_one_population_uses_its_columns(evaluate_claim):
+    text = PRIMARY.replace('"exclusivity"', '"composition"').replace(
+        'name = "exclusive", framework = "pytorch"', 'group = ["mit", "(none)"], sum = true'
+    )
+    text += 'divided_by = { group = "mit", column = "share" }\n'
+    claim = evaluate_claim("unit = 'ratio'\n" + accepts(8, 8) + text)
+    assert claim.primary.low == claim.primary.high == pytest.approx(8)  # 400 to 50
+    assert claim.verdict == "supported"
 
 
 @pytest.fixture
@@ -338,6 +397,7 @@ def test_every_format_shows_the_verdict(run_claims, tmp_path):
     assert claim["primary"] == {
         "reading": "R", "why": "W.", "role": "primary", "low": 0.75, "high": 0.75, "snapshot": 1,
         "query": "exclusivity", "parameters": {"transformers": 4}, "outcome": "supports",
+        "coverage": 1.0,
     }  # fmt: skip
     keys = "name claim quote source source_note made claimed alternatives verdict detail".split()
     assert [claim[key] for key in keys] == [

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import NotFoundError, ReportConfigError
 from hfscan.paths import data_dir
 from hfscan.report.claims.measure import Measurer, Reading
 from hfscan.report.claims.spec import ClaimSpec, load_claims
@@ -79,10 +79,13 @@ def evaluate_claims(
     if not measurer.snapshots and not count_runs(store):
         raise NotFoundError(explain_empty(store))
     for spec in load_claims(folder or data_dir("reports") / "claims"):
-        readings = [
-            measurer.measure(reading, role, spec.unit, spec.accepts)
-            for role, reading in spec.readings
-        ]
+        try:
+            readings = [
+                measurer.measure(reading, role, spec.unit, spec.accepts)
+                for role, reading in spec.readings
+            ]
+        except ReportConfigError as error:
+            raise ReportConfigError(f"{spec.file}: {error}") from error
         if spec.primary and readings[0].low is None:
             candidates = [spec.primary, *spec.alternative]
             readings += filter(None, (measurer.measure_now(item, spec.unit) for item in candidates))

@@ -1,28 +1,28 @@
 """Measure the readings of claims in the snapshots that show their time."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import inf
 from typing import Any, Literal
 
+import duckdb
 import msgspec
 
 from hfscan.errors import InvalidRequestError, NotFoundError, ReportConfigError
 from hfscan.figures import Period, SnapshotView, load
-from hfscan.figures.intervals import ratio_interval, wilson_interval
 from hfscan.frameworks import newest_transformers
 from hfscan.objectid import CUTOFF_END
 from hfscan.report.claims.spec import Accepts, ReadingSpec, Role, Unit
+from hfscan.report.claims.values import Rows, find_counts, find_value
 from hfscan.store import Snapshot, Store, list_snapshots
 
-_FEW = 100  # models; the share of fewer has an interval
+NO_COUNTRIES = "Metadata do not give the country of an account."
+_NOTED = ("machine", "coverage")  # columns of a query's first row that a reading shows
 _OLDEST = timedelta(days=730)  # an older snapshot than that before a claim would mislead
+_EXACT = 1e-9  # relative
 _NEAR = timedelta(days=100)  # a snapshot this close to a date stands for that date
-
-_Rows = Sequence[Mapping[str, Any]]
-_Interval = tuple[float | None, float | None]
 
 Outcome = Literal["supports", "below", "above", "open", "unknown"]
 """Where a measured value or its interval lies, relative to the values that the words accept."""
@@ -34,7 +34,8 @@ class Reading:
 
     `low`, `high`: the value twice, or its interval of 95 %; `low` None: unknown, with the `reason`;
     `high` None beside a `low`: no upper bound. `counts`: those of a ratio of two counts.
-    `machine`: where times were measured. `snapshot`: its id. `apart`: why the reading has no part
+    `machine`: where times were measured. `coverage`: the share of models that it describes, where
+    the query knows. `snapshot`: its id. `apart`: why the reading has no part
     in the verdict.
     """
 
@@ -52,11 +53,12 @@ class Reading:
     reason: str | None = None
     counts: tuple[int, int] | None = None
     machine: str | None = None
+    coverage: float | None = None
 
     def as_row(self) -> dict[str, Any]:
         """Return the reading for JSON, without what is empty."""
         row = {key: value for key, value in vars(self).items() if key != "observed"}
-        optional = ("choice", "apart", "reason", "counts", "machine")
+        optional = ("choice", "apart", "reason", "counts", "machine", "coverage")
         return {
             key: value for key, value in row.items() if value is not None or key not in optional
         }
@@ -69,7 +71,7 @@ class Measurer:
         self._countries = countries
         self.snapshots = list_snapshots(store)
         self._store = store
-        self._rows: dict[str, _Rows] = {}
+        self._rows: dict[str, Rows] = {}
 
     def measure(
         self, reading: ReadingSpec, role: Role, unit: Unit, accepts: Accepts | None
@@ -77,38 +79,41 @@ class Measurer:
         """Return the reading with its value, in the snapshot closest to its day."""
         snapshot: Snapshot | None = None
         parameters = _parameters(reading, {})
-        low = high = reason = counts = machine = None
+        low = high = reason = counts = machine = coverage = None
         try:
             snapshot, values = self._prepare(reading)
             parameters = _parameters(reading, values)
             rows = self._query(snapshot, reading.query, parameters)
-            low, high = _value(rows, reading, unit)
-            counts = _counts(rows, reading) if unit == "ratio" else None
-            machine = rows[0].get("machine") if rows else None
+            low, high = find_value(rows, reading, unit)
+            if unit == "ratio" and reading.value["column"] == "numerator":
+                counts = find_counts(rows, reading)
+            machine, coverage = (rows[0].get(key) if rows else None for key in _NOTED)
             if high is not None and reading.deleted_most:
                 high /= 1 - reading.deleted_most
+            if unit == "count" and _is_early(snapshot, reading):
+                high = None  # models were added until the day
             if low is None:
                 reason = reading.missing or "No models match this reading."
         except NotFoundError as error:
             reason = str(error)
-        except InvalidRequestError as error:
-            raise ReportConfigError(f"The reading {reading.reading!r}: {error}") from error
+        except (InvalidRequestError, ReportConfigError, duckdb.Error) as error:
+            raise ReportConfigError(f"the reading {reading.reading!r}: {error}") from error
         except KeyError as error:
             raise ReportConfigError(
-                f"The reading {reading.reading!r} names the column {error}, which the query "
+                f"the reading {reading.reading!r} names the column {error}, which the query "
                 f"{reading.query} lacks."
             ) from error
         return Reading(
             _describe(reading), role, reading.choice, reading.apart,
             snapshot.id if snapshot else None, snapshot.observed_to.date() if snapshot else None,
             reading.query, parameters, low, high, _outcome(low, high, accepts), reason, counts,
-            machine,
+            machine, coverage,
         )  # fmt: skip
 
     def _prepare(self, reading: ReadingSpec) -> tuple[Snapshot | None, dict[str, object]]:
         """Return the snapshot of a reading, and what its parameters get besides their own."""
         if reading.needs_countries and self._countries is None:
-            raise NotFoundError("Metadata do not give the country of an account.")
+            raise NotFoundError(NO_COUNTRIES)
         values: dict[str, object] = {"countries": json.dumps(self._countries or {})}
         if reading.day:
             snapshot, until = self._choose_snapshot(reading)
@@ -138,9 +143,11 @@ class Measurer:
 
     def _query(
         self, snapshot: Snapshot | None, query: str, parameters: Mapping[str, object]
-    ) -> _Rows:
+    ) -> Rows:
         defaults = {parameter.name: parameter.default for parameter in load(query).parameters}
-        given = [item for item in sorted(parameters.items()) if str(item[1]) != defaults[item[0]]]
+        given = [
+            item for item in sorted(parameters.items()) if str(item[1]) != defaults.get(item[0])
+        ]
         key = repr((snapshot and snapshot.id, query, given))
         if key not in self._rows:
             if snapshot:
@@ -151,9 +158,9 @@ class Measurer:
     def _choose_snapshot(self, reading: ReadingSpec) -> tuple[Snapshot, datetime | None]:
         """Return the snapshot that shows the reading's time, and the end of the models to count.
 
-        A snapshot near the day is used as it is; otherwise the first one after it, cut to the
-        models created by then, unless downloads or likes matter. For a period of creation, the
-        first one after its end.
+        The one closest to the day, if it is near; otherwise the first one after it, unless
+        downloads or likes matter. A later one is cut to the models created by the day, if it has
+        dates. For a period of creation, the first one after its end.
         """
         on = reading.day
         assert on is not None
@@ -162,12 +169,13 @@ class Measurer:
         near = [snapshot for snapshot in snapshots if abs(snapshot.observed_to - day) <= _NEAR]
         if reading.at and near:
             near.sort(key=lambda snapshot: (abs(snapshot.observed_to - day), -snapshot.models))
-            return near[0], None
+            is_cut = near[0].observed_to > day and "created_at" not in near[0].missing_columns
+            return near[0], day if is_cut else None
         if reading.at and reading.uses_counts:
             raise NotFoundError(
                 f"The database has no snapshot of the full Hub near {on}{_describe_needs(reading)}."
             )
-        if reading.at and day < CUTOFF_END.replace(tzinfo=None):
+        if day < CUTOFF_END.replace(tzinfo=None) and reading.query != "creation_cutoff":
             raise NotFoundError(
                 f"The database has no snapshot near {on}, and the Hub's dates begin later."
             )
@@ -195,10 +203,17 @@ _TITLES = {
 """Column of a snapshot -> what it is called."""
 
 
+_IMPLIED = {"pickle": "files", "weights": "files", "model_card": "files", "size": "parameters"}
+"""Query, definition or grouping -> the column that it needs."""
+
+
 def _needs(reading: ReadingSpec) -> list[str]:
     """Return the columns that a snapshot must have for a reading."""
-    files = ["files"] if reading.definition == "weights" else []
-    return list(dict.fromkeys((reading.needs or ["tags"]) + files + reading.count_columns))
+    by = reading.parameters.get("by", "")
+    implied = [
+        _IMPLIED[name] for name in (reading.query, reading.definition, by) if name in _IMPLIED
+    ]
+    return list(dict.fromkeys((reading.needs or ["tags"]) + implied + reading.count_columns))
 
 
 def _describe_needs(reading: ReadingSpec, *others: str) -> str:
@@ -209,13 +224,25 @@ def _describe_needs(reading: ReadingSpec, *others: str) -> str:
 
 def _is_suitable(snapshot: Snapshot, reading: ReadingSpec) -> bool:
     missing = set(snapshot.missing_columns)
-    return snapshot.is_unfiltered and missing.isdisjoint(_needs(reading))
+    is_partial = snapshot.kind == "import" and snapshot.complete is False
+    return snapshot.is_unfiltered and not is_partial and missing.isdisjoint(_needs(reading))
+
+
+def _is_early(snapshot: Snapshot | None, reading: ReadingSpec) -> bool:
+    """Return whether a snapshot is from before the day that a reading speaks of."""
+    return (
+        snapshot is not None
+        and reading.at is not None
+        and (snapshot.observed_to < _midnight(reading.at))
+    )
 
 
 def _parameters(reading: ReadingSpec, values: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters of the reading's query, with those that follow from its day."""
     names = {parameter.name for parameter in load(reading.query).parameters}
     known: dict[str, object] = {"since": reading.since, "until": reading.until, **values}
+    if _leaves_out_oldest(reading):
+        known["cutoff"] = "excluded"
     if reading.day:  # the release of the claim's time
         known["transformers"] = newest_transformers(reading.day)
     given = {key: value for key, value in known.items() if key in names and value is not None}
@@ -228,20 +255,28 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day)
 
 
-def _describe(reading: ReadingSpec) -> str:
-    """Return what is measured, with the first day where older models have no date.
+def _leaves_out_oldest(reading: ReadingSpec) -> bool:
+    """Return whether a period of creation begins before the Hub's dates, and the query can cut.
 
-    Queries that count older models too, or as an interval, need no such day.
+    The Hub gives every older model the first of its dates: they are left out unless the reading
+    says otherwise.
     """
     if reading.since is None or reading.until is None:
-        return reading.reading
-    parameters = {parameter.name: parameter for parameter in load(reading.query).parameters}
-    if "cutoff" not in parameters:
-        return reading.reading
-    cutoff = reading.parameters.get("cutoff", parameters["cutoff"].default)
+        return False
+    names = {parameter.name for parameter in load(reading.query).parameters}
     period = Period.from_bounds(_midnight(reading.since), _midnight(reading.until))
-    is_cut = cutoff == "excluded" and period.begins_late
-    return f"{reading.reading}, from {period.start} on" if is_cut else reading.reading
+    cutoff = reading.parameters.get("cutoff", "excluded")
+    return "cutoff" in names and cutoff == "excluded" and period.begins_late
+
+
+def _describe(reading: ReadingSpec) -> str:
+    """Return what is measured, with the first day where older models have no date."""
+    if not _leaves_out_oldest(reading):
+        return reading.reading
+    assert reading.since is not None
+    assert reading.until is not None
+    period = Period.from_bounds(_midnight(reading.since), _midnight(reading.until))
+    return f"{reading.reading}, from {period.start} on"
 
 
 def _outcome(low: float | None, high: float | None, accepts: Accepts | None) -> Outcome:
@@ -250,86 +285,8 @@ def _outcome(low: float | None, high: float | None, accepts: Accepts | None) -> 
     least = -inf if accepts.least is None else accepts.least
     most = inf if accepts.most is None else accepts.most
     high = inf if high is None else high
+    # a bound is met exactly, also where a quotient is not exact
+    least, most = least - _EXACT * abs(least), most + _EXACT * abs(most)
     if least <= low and high <= most:
         return "supports"
     return "below" if high < least else "above" if low > most else "open"
-
-
-def _value(rows: _Rows, reading: ReadingSpec, unit: Unit) -> _Interval:
-    """Return low and high of the measured value: `value`, or its ratio to `divided_by`.
-
-    The ratio of counts or shares of different models is an interval of 95 %, and so is the share of
-    few models.
-    """
-    has_interval = reading.weight == "models"
-    if reading.divided_by is None:
-        return _aggregate(rows, reading.value, has_interval)
-    if unit != "ratio":
-        low, high = _aggregate(rows, reading.value, has_interval)
-        least, most = _aggregate(rows, reading.divided_by, has_interval)
-        if low is None or high is None or not least or not most:
-            return None, None
-        return low / most, high / least
-    sides = [reading.value, reading.divided_by]
-    counts, sizes = (
-        [_total(rows, side, name) for side in sides] for name in ("numerator", "denominator")
-    )
-    if not any(counts):
-        return None, None
-    factor = 1.0
-    if reading.value["column"] == "share":
-        if not all(sizes):
-            return None, None
-        factor = sizes[1] / sizes[0]
-    low, high = ratio_interval(*counts)
-    return low * factor, None if high == inf else high * factor
-
-
-def _counts(rows: _Rows, reading: ReadingSpec) -> tuple[int, int] | None:
-    """Return the two counts of a ratio; None where it is one of shares or measurements."""
-    if reading.divided_by is None or reading.value["column"] != "numerator":
-        return None
-    first, second = (
-        int(_total(rows, side, "numerator")) for side in (reading.value, reading.divided_by)
-    )
-    return first, second
-
-
-def _total(rows: _Rows, selection: Mapping[str, Any], column: str) -> float:
-    return sum(row[column] or 0 for row in rows if _matches(row, selection))
-
-
-def _aggregate(rows: _Rows, selection: Mapping[str, Any], has_interval: bool) -> _Interval:
-    """Return low and high over the selected rows: a column's sum, or two columns' extremes.
-
-    Shares of rows with one denominator add up with `sum`; else they are pooled. The share of few
-    models is an interval if it `has_interval`.
-    """
-    selected = [row for row in rows if _matches(row, selection)]
-    column = selection["column"]
-    if isinstance(column, list):
-        lows, highs = ([row[name] for row in selected if row[name] is not None] for name in column)
-        return min(lows, default=None), max(highs, default=None)
-    if not selected:
-        return None, None
-    if column != "share" or selected[0].get("numerator") is None:  # Gini's coefficient is no share
-        total = sum(row[column] for row in selected)
-        return total, total
-    numerator, denominator = (
-        sum(row[name] or 0 for row in selected) for name in ("numerator", "denominator")
-    )
-    if selection.get("sum"):
-        denominator = selected[0]["denominator"]
-    if not denominator:
-        return None, None
-    share = numerator / denominator
-    is_few = has_interval and min(numerator, denominator) < _FEW
-    return wilson_interval(share, denominator) if is_few else (share, share)
-
-
-def _matches(row: Mapping[str, Any], selection: Mapping[str, Any]) -> bool:
-    return all(
-        row[key] in (value if isinstance(value, list) else [value])
-        for key, value in selection.items()
-        if key not in ("column", "sum", "except")
-    ) and not any(row[key] in values for key, values in selection.get("except", {}).items())

@@ -7,7 +7,7 @@ from typing import Any
 from hfscan.report.claims.evaluate import Claim
 from hfscan.report.claims.measure import Reading
 from hfscan.report.claims.verdict import accepted_range, measured_value
-from hfscan.report.format import verdict_label
+from hfscan.report.format import format_percent, verdict_label
 from hfscan.report.model import Card, QueryRef, Section
 from hfscan.report.spec import new_section
 
@@ -34,9 +34,10 @@ def list_sections(spec: Mapping[str, Any], claims: Sequence[Claim]) -> Iterator[
         return
     (part,) = spec["section"]
     yield new_section(part, {}, map(_verdict_row, claims), formats={"verdict": "verdict"})
-    for topic, text in spec["topic"].items():
+    for topic in dict.fromkeys(filter(None, (claim.spec.topic for claim in claims))):
         members = [claim for claim in claims if claim.spec.topic == topic]
         if len(members) > 1:
+            text = spec["topic"].get(topic, {"title": topic.capitalize(), "note": None})
             yield _topic_section(topic, text, members)
     yield from map(_claim_section, claims)
 
@@ -45,7 +46,7 @@ def _verdict_row(claim: Claim) -> dict[str, Any]:
     spec = claim.spec
     return {
         "name": spec.name,
-        "claim": spec.claim,
+        "claim": f"{spec.claim} [{spec.name}]",
         "source": f"{spec.source.partition(':')[0]}, {spec.made[:4]}",
         "claimed": spec.claimed,
         "measured": claim.measured if claim.measured != "-" else _measured_now(claim),
@@ -97,6 +98,11 @@ def _claim_section(claim: Claim) -> Section:
         paragraphs.append(f"The claim would hold for {accepted_range(spec)} ({spec.accepts.why}).")
     paragraphs.append(f"What would change the verdict: {judgement.would_change}")
     paragraphs += [spec.note] if spec.note else []
+    paragraphs += [
+        f"Not measured: {reading.reading}. {reading.reason}"
+        for reading in claim.readings
+        if reading.role == "alternative" and reading.low is None and claim.verdict != "not_measured"
+    ]
     if spec.second_hand:
         paragraphs.append(f"The figure is known second hand: {spec.second_hand}.")
     known = [reading for reading in claim.readings if reading.low is not None]
@@ -135,6 +141,8 @@ def _describe_population(claim: Claim) -> Iterator[str]:
     primary = claim.primary
     if primary is None or primary.low is None or primary.observed is None:
         return
+    if primary.coverage is not None and primary.coverage < 0.9995:
+        yield f"The reading describes {format_percent(primary.coverage)} of the models."
     until = primary.parameters.get("until")
     if isinstance(until, datetime):
         yield f"Counted: models created before {until:%Y-%m-%d} that existed on {primary.observed}."

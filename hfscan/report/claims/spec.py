@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,12 +12,14 @@ import msgspec
 
 from hfscan.errors import ReportConfigError
 from hfscan.figures import list_queries, load
+from hfscan.frameworks import taxonomy
 from hfscan.suggest import unknown
 
 Unit = Literal["share", "ratio", "count", "days"]
 Role = Literal["primary", "alternative", "apart", "proxy"]
 
 _NUMBERED = re.compile(r"^[0-9]+-")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*$")
 _INHERITED = (
     "query", "value", "divided_by", "parameters", "needs", "missing", "deleted_most", "uncertain",
 )  # fmt: skip
@@ -118,6 +121,7 @@ class ClaimSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A claim as its file states it."""
 
     name: str
+    file: str
     claim: str
     source: str
     made: str
@@ -156,21 +160,34 @@ def load_claims(folder: Path) -> list[ClaimSpec]:
     files = sorted(path for path in folder.glob("*.toml") if path.name != "report.toml")
     if not files:
         raise ReportConfigError(f"There are no claims in {folder}. Add a file NAME.toml.")
-    return list(map(_load_claim, files))
+    claims: dict[str, ClaimSpec] = {}
+    for path in files:
+        claim = _load_claim(path)
+        if claim.name in claims:
+            raise ReportConfigError(f"{path} and {claims[claim.name].file} have the same name.")
+        claims[claim.name] = claim
+    return list(claims.values())
 
 
 def _load_claim(path: Path) -> ClaimSpec:
+    name = _NUMBERED.sub("", path.stem)
+    if not _NAME.match(name):
+        raise ReportConfigError(f"{path} needs a name of a-z, 0-9 and -, such as 10-my-claim.toml.")
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         primary = document.get("primary", {})
-        for name in ("alternative", "proxy"):
-            document[name] = [_inherit(primary, reading) for reading in document.get(name, [])]
-        document["name"] = _NUMBERED.sub("", path.stem)
-        claim = msgspec.convert(document, ClaimSpec)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        for kind in ("alternative", "proxy"):
+            readings = document.get(kind, [])
+            if not isinstance(readings, list):
+                raise ReportConfigError(f"{path}: write [[{kind}]], with two brackets.")
+            document[kind] = [_inherit(primary, reading) for reading in readings]
+        claim = msgspec.convert(document | {"name": name, "file": str(path)}, ClaimSpec)
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, msgspec.ValidationError):
+            raise ReportConfigError(f"{path} is not a valid claim: {error}.") from error
         raise ReportConfigError(f"{path} cannot be read: {error}.") from error
-    except (msgspec.ValidationError, AttributeError, TypeError) as error:
-        raise ReportConfigError(f"{path} is not a valid claim: {error}.") from error
+    except (AttributeError, TypeError) as error:
+        raise ReportConfigError(f"{path}: primary, value and parameters must be tables.") from error
     if problem := _find_problem(claim):
         raise ReportConfigError(f"{path} is not a valid claim: {problem}")
     return claim
@@ -193,19 +210,73 @@ def _find_problem(claim: ClaimSpec) -> str | None:
     """Return what is wrong with a claim, None for nothing."""
     if not (claim.source_url or claim.source_note):
         return "It needs a source_url, or a source_note if the source is not on the web."
-    if not re.match(r"https?://", claim.source_url or "https://"):
-        return f"source_url {claim.source_url!r} must begin with https://."
-    if not (claim.primary or claim.adds or claim.not_measurable):
-        return "It needs a [primary] reading, or not_measurable = REASON."
+    if not re.match(r"https?://[^/]+", claim.source_url or "https://a"):
+        return f"source_url {claim.source_url!r} must be an address that begins with https://."
+    if not re.fullmatch(r"\d{4}(-\d\d){0,2}", claim.made):
+        return f"made is {claim.made!r}. Write 2024, 2024-07 or 2024-07-11."
+    if [claim.primary is None, not claim.adds, claim.not_measurable is None].count(False) != 1:
+        return "It needs one of these: [primary], [[adds]], or not_measurable = REASON."
     if claim.primary and claim.primary.why is None:
         return "The primary reading needs a `why`: why the authors most plausibly measured this."
     if claim.primary and claim.accepts is None:
         return "It needs accepts = { least = ..., most = ..., why = ... }."
-    for role, reading in claim.readings:
-        if reading.query not in list_queries():
-            return unknown("query", reading.query, list_queries())
-        if "column" not in reading.value or "column" not in (reading.divided_by or {"column": ""}):
-            return f"The value of the reading {reading.reading!r} needs a column."
-        if role == "alternative" and not reading.choice:
-            return f"The alternative {reading.reading!r} needs a `choice`: what differs."
+    for item in claim.adds:
+        if not item.shares or not all(0 <= value <= 1 for value in (*item.shares, item.rounding)):
+            return f"{item.what!r}: shares and rounding must lie between 0 and 1."
+    problems = [_find_problem_of_bounds(claim)]
+    problems += [_find_problem_of_reading(role, reading) for role, reading in claim.readings]
+    return next(filter(None, problems), None)
+
+
+def _find_problem_of_bounds(claim: ClaimSpec) -> str | None:
+    both: list[Accepts | Direction | None] = [claim.accepts, claim.direction]
+    for bounds in both:
+        if bounds is None:
+            continue
+        given = [value for value in (bounds.least, bounds.most) if value is not None]
+        if not given or given != sorted(given) or not all(map(isfinite, given)) or given[0] < 0:
+            return "accepts and direction need least, most or both: 0 or more, least first."
+        if claim.unit == "share" and given[-1] > 1:
+            return f"A share is at most 1, not {given[-1]:g}: 50 % is 0.5. Or set unit."
+    return None
+
+
+def _find_problem_of_reading(role: Role, reading: ReadingSpec) -> str | None:
+    name = f"The reading {reading.reading!r}"
+    if reading.query not in list_queries():
+        return unknown("query", reading.query, list_queries())
+    for selection in filter(None, (reading.value, reading.divided_by)):
+        if problem := _find_problem_of_selection(selection):
+            return f"{name}: {problem}"
+    if role == "alternative" and not reading.choice:
+        return f"The alternative {reading.reading!r} needs a `choice`: what differs."
+    if reading.apart is not None and not reading.apart.strip():
+        return f"{name}: apart needs the reason."
+    if not 0 <= (reading.deleted_most or 0) < 1:
+        return f"{name}: deleted_most must be 0 or more, and less than 1."
+    has_period = reading.since is not None and reading.until is not None
+    if reading.at and (reading.since or reading.until):
+        return f"{name} has `at` and a period. Give one of them."
+    if (reading.since or reading.until) and not has_period:
+        return f"{name} needs both since and until."
+    if reading.since and reading.until and reading.since >= reading.until:
+        return f"{name}: since must lie before until."
+    if role != "proxy" and reading.is_about_models and reading.day is None:
+        return f"{name} needs `at`, or since and until: the time that the claim speaks of."
+    return None
+
+
+def _find_problem_of_selection(selection: Mapping[str, Any]) -> str | None:
+    column = selection.get("column")
+    is_pair = isinstance(column, list) and len(column) == 2 and set(map(type, column)) == {str}
+    if not (is_pair or (isinstance(column, str) and column)):
+        return "value and divided_by need a column, or two as bounds."
+    if not isinstance(selection.get("sum", False), bool):
+        return "sum must be true or false."
+    if not isinstance(selection.get("except", {}), dict):
+        return "except must be a table, such as { group = [...] }."
+    frameworks = selection.get("framework", [])
+    for framework in frameworks if isinstance(frameworks, list) else [frameworks]:
+        if framework not in taxonomy().titles:
+            return unknown("framework", str(framework), list(taxonomy().titles))
     return None
