@@ -16,7 +16,7 @@ hfscan claims pytorch-exclusive-2022
 hfscan claims pickle
 hfscan claims --format html --out claims.html
 # your own claims, one TOML file each; see docs/claims.md
-hfscan claims --claims my-claims/
+hfscan claims --claims .
 """
 
 

@@ -108,7 +108,7 @@ def test_json_and_csv_have_covered_bounds(db, tmp_path):
 def test_comparison_labels_the_partial_year(db):
     text = plain(ask(db, "report", "--year", 2023, "--compare-year", 2024))
     assert "Frameworks of the Hub's models: 2023 and 2024 (to 11 July)" in text
-    assert "2023 and 2024 (to 11 July): PyTorch only from 100.0 % of 1 to 50.0 % of 2" in text
+    assert "2023 and 2024 (to 11 July): PyTorch only from 100.0 % * of 1 to 50.0 % * of 2" in text
     assert "Later models of 2024 are not counted." in text
     report = json.loads(ask(db, "report", "--year", 2023, "--compare-year", 2024, "--format=json"))
     assert report["period"]["complete"]

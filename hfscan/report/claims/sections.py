@@ -19,9 +19,9 @@ _ROLES = {
 }
 _COMPARISONS = "for comparison only: another time or subject"
 _OUTCOMES = {
-    "supports": "fits",
-    "below": "too low",
-    "above": "too high",
+    "supports": "fits the claim",
+    "below": "below the claim",
+    "above": "above the claim",
     "open": "cannot tell",
     "unknown": "-",
 }
@@ -142,7 +142,7 @@ def _describe_population(claim: Claim) -> Iterator[str]:
     if primary is None or primary.low is None or primary.observed is None:
         return
     if primary.coverage is not None and primary.coverage < 0.9995:
-        yield f"The reading describes {format_percent(primary.coverage)} of the models."
+        yield f"It describes {format_percent(primary.coverage)} of the models. The rest are left out."
     until = primary.parameters.get("until")
     if isinstance(until, datetime):
         yield f"Counted: models created before {until:%Y-%m-%d} that existed on {primary.observed}."
