@@ -142,7 +142,8 @@ def _describe_population(claim: Claim) -> Iterator[str]:
     if primary is None or primary.low is None or primary.observed is None:
         return
     if primary.coverage is not None and primary.coverage < 0.9995:
-        yield f"It describes {format_percent(primary.coverage)} of the models. The rest are left out."
+        share = format_percent(primary.coverage)
+        yield f"It describes {share} of the models. The rest are left out."
     until = primary.parameters.get("until")
     if isinstance(until, datetime):
         yield f"Counted: models created before {until:%Y-%m-%d} that existed on {primary.observed}."
