@@ -330,7 +330,11 @@ def test_invalid_claim_is_refused(evaluate_claim, tmp_path, text, message):
 def test_names_of_files_are_checked(evaluate_claim, tmp_path):
     evaluate_claim(accepts(0, 1) + PRIMARY)
     text = (tmp_path / "own" / "10-own.toml").read_text()
-    for name, message in {"20-own.toml": "the same name", "My claim.toml": "needs a name"}.items():
+    for name, message in {
+        "20-own.toml": "the same name",
+        "My claim.toml": "needs another name",
+        "verdicts.toml": "needs another name",
+    }.items():
         (tmp_path / "own" / name).write_text(text)
         with pytest.raises(ReportConfigError, match=message):
             load_claims(tmp_path / "own")

@@ -20,6 +20,7 @@ from hfscan.report import (
     FORMATS,
     ReportRequest,
     build,
+    build_claims_report,
     build_database_report,
     compare,
     is_database_report,
@@ -129,6 +130,20 @@ def test_terminal_output_fits_80_columns(report, monkeypatch):
         for figure in section.figures:  # no name is shortened
             is_hidden = figure.group is None or not figure.denominator or figure.name == "none"
             assert is_hidden or figure.group in pipe.getvalue()
+
+
+def test_verdicts_on_claims_fit_80_columns(database, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with Store.open(database) as store:
+        report = build_claims_report(store, full=False)
+    screen = Screen()
+    FORMATS["terminal"](report, screen)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert [line for line in text.splitlines() if len(line.rstrip()) > 80] == []
+    for row in report.sections[0].rows:  # no word is broken
+        words = f"{row['claim']} {row['claimed']} {row['verdict'].replace('_', ' ')}".split()
+        assert all(word in text for word in words), row
 
 
 def test_comparison_of_two_years(database):

@@ -46,7 +46,7 @@ def _verdict_row(claim: Claim) -> dict[str, Any]:
     spec = claim.spec
     return {
         "name": spec.name,
-        "claim": f"{spec.claim} [{spec.name}]",
+        "claim": f"{spec.name}: {spec.claim}",
         "source": f"{spec.source.partition(':')[0]}, {spec.made[:4]}",
         "claimed": spec.claimed,
         "measured": claim.measured if claim.measured != "-" else _measured_now(claim),

@@ -157,7 +157,9 @@ class ClaimSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 def load_claims(folder: Path) -> list[ClaimSpec]:
     """Return the claims of a folder by file name. Raises ReportConfigError."""
-    files = sorted(path for path in folder.glob("*.toml") if path.name != "report.toml")
+    files = sorted(
+        path for path in folder.glob("*.toml") if path.name != "report.toml" and path.is_file()
+    )
     if not files:
         raise ReportConfigError(f"There are no claims in {folder}. Add a file NAME.toml.")
     claims: dict[str, ClaimSpec] = {}
@@ -171,8 +173,10 @@ def load_claims(folder: Path) -> list[ClaimSpec]:
 
 def _load_claim(path: Path) -> ClaimSpec:
     name = _NUMBERED.sub("", path.stem)
-    if not _NAME.match(name):
-        raise ReportConfigError(f"{path} needs a name of a-z, 0-9 and -, such as 10-my-claim.toml.")
+    if not _NAME.match(name) or name == "verdicts":  # that of a section
+        raise ReportConfigError(
+            f"{path} needs another name, of a-z, 0-9 and -, such as 10-my-claim.toml."
+        )
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         primary = document.get("primary", {})

@@ -1,6 +1,7 @@
 """Write for a terminal of 80 columns or more."""
 
-from typing import TextIO
+from collections.abc import Sequence
+from typing import Literal, TextIO
 
 from rich import box
 from rich.console import Console
@@ -11,6 +12,8 @@ from hfscan.report.model import Report
 from hfscan.report.sentences import format_headline, format_provenance
 from hfscan.report.tables import Table, section_tables
 from hfscan.text import sanitize
+
+_SENTENCE = 40  # characters; a first column with longer cells gets the width that others leave
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -46,11 +49,28 @@ def _print_table(console: Console, table: Table) -> None:
     if table.title:
         console.print(_text(table.title, "italic"))
     rich = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for heading, is_text in zip(table.headings, table.is_text, strict=True):
-        rich.add_column(_text(heading), justify="left" if is_text else "right", overflow="fold")
+    widths = _fit_widths(table, console.width)
+    columns = zip(table.headings, table.is_text, widths, strict=True)
+    for heading, is_text, width in columns:
+        justify: Literal["left", "right"] = "left" if is_text else "right"
+        rich.add_column(_text(heading), justify=justify, overflow="fold", width=width)
     for row in table.rows:
         rich.add_row(*map(_text, row))
     console.print(rich)
+
+
+def _fit_widths(table: Table, available: int) -> Sequence[int | None]:
+    """Return the width of each column, None for Rich's choice: it cuts all to the same width.
+
+    Beside a first column of sentences, the others are as wide as their longest word.
+    """
+    columns = list(zip(table.headings, *table.rows, strict=True))
+    natural = [max(map(len, column)) for column in columns]
+    gaps = 2 * (len(columns) - 1)
+    if natural[0] <= _SENTENCE or sum(natural) + gaps <= available:
+        return [None] * len(columns)
+    words = [max(len(word) for cell in column for word in cell.split()) for column in columns]
+    return [max(words[0], available - gaps - sum(words[1:])), *words[1:]]
 
 
 def _text(text: str, style: str = "") -> Text:
