@@ -425,7 +425,7 @@ def test_terminal_shows_the_verdicts_first(recorded_db):
         in page
     )
     assert "Understood as" in page
-    assert "Almost 92 %" not in page
+    assert "can be used with PyTorch only" not in page
     assert "How many models use pickle?" in run("pickle")
     assert run("--full").count("Understood as") > 40
 

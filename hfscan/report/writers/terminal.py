@@ -62,7 +62,8 @@ def _print_table(console: Console, table: Table) -> None:
 def _fit_widths(table: Table, available: int) -> Sequence[int | None]:
     """Return the width of each column, None for Rich's choice: it cuts all to the same width.
 
-    Beside a first column of sentences, the others are as wide as their longest word.
+    A first column of sentences gets about a third, and what the others leave; they are at least as
+    wide as their longest word.
     """
     columns = list(zip(table.headings, *table.rows, strict=True))
     natural = [max(map(len, column)) for column in columns]
@@ -70,7 +71,11 @@ def _fit_widths(table: Table, available: int) -> Sequence[int | None]:
     if natural[0] <= _SENTENCE or sum(natural) + gaps <= available:
         return [None] * len(columns)
     words = [max(len(word) for cell in column for word in cell.split()) for column in columns]
-    return [max(words[0], available - gaps - sum(words[1:])), *words[1:]]
+    share = (available * 2 // 3 - gaps) // (len(columns) - 1)
+    others = [
+        max(word, min(width, share)) for word, width in zip(words[1:], natural[1:], strict=True)
+    ]
+    return [max(words[0], available - gaps - sum(others)), *others]
 
 
 def _text(text: str, style: str = "") -> Text:
