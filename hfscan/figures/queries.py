@@ -147,6 +147,11 @@ class Query:
     sql: str
     columns: Mapping[str, str]
 
+    @property
+    def defaults(self) -> dict[str, str | None]:
+        """Parameter -> its default, as text; None for NULL."""
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
     @classmethod
     def from_sql(cls, sql: str, name: str = "") -> "Query":
         """Return the query that the text, with its header, declares."""

@@ -212,7 +212,7 @@ class SectionBuilder:
                 for request in requests
             )
         else:
-            parameters = self._parameters({parameter.name for parameter in query.parameters})
+            parameters = self._parameters(set(query.defaults))
             if "earlier" in parameters:
                 earlier, later = self.view.find_previous(), self.view.snapshot
                 if earlier is None:

@@ -144,7 +144,7 @@ class Measurer:
     def _query(
         self, snapshot: Snapshot | None, query: str, parameters: Mapping[str, object]
     ) -> Rows:
-        defaults = {parameter.name: parameter.default for parameter in load(query).parameters}
+        defaults = load(query).defaults
         given = [
             item for item in sorted(parameters.items()) if str(item[1]) != defaults.get(item[0])
         ]
@@ -239,7 +239,7 @@ def _is_early(snapshot: Snapshot | None, reading: ReadingSpec) -> bool:
 
 def _parameters(reading: ReadingSpec, values: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters of the reading's query, with those that follow from its day."""
-    names = {parameter.name for parameter in load(reading.query).parameters}
+    names = load(reading.query).defaults
     known: dict[str, object] = {"since": reading.since, "until": reading.until, **values}
     if _leaves_out_oldest(reading):
         known["cutoff"] = "excluded"
@@ -263,10 +263,10 @@ def _leaves_out_oldest(reading: ReadingSpec) -> bool:
     """
     if reading.since is None or reading.until is None:
         return False
-    names = {parameter.name for parameter in load(reading.query).parameters}
     period = Period.from_bounds(_midnight(reading.since), _midnight(reading.until))
     cutoff = reading.parameters.get("cutoff", "excluded")
-    return "cutoff" in names and cutoff == "excluded" and period.begins_late
+    can_cut = "cutoff" in load(reading.query).defaults
+    return can_cut and cutoff == "excluded" and period.begins_late
 
 
 def _describe(reading: ReadingSpec) -> str:

@@ -113,8 +113,7 @@ class ReadingSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         return self._find_parameter("definition")
 
     def _find_parameter(self, name: str) -> str | None:
-        declared = {parameter.name: parameter.default for parameter in load(self.query).parameters}
-        return self.parameters.get(name, declared.get(name))
+        return self.parameters.get(name, load(self.query).defaults.get(name))
 
 
 class ClaimSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -121,7 +121,7 @@ class _Part:
 def _command(reference: QueryRef) -> str:
     """Return the command that repeats a query; empty for one over figures, not models."""
     query = load(reference.query)
-    if "figures" in {parameter.name for parameter in query.parameters}:
+    if "figures" in query.defaults:
         return ""
     words = ["hfscan query", query.name]
     words += [] if reference.snapshot is None else [f"--snapshot {reference.snapshot}"]
