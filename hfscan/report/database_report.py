@@ -15,6 +15,7 @@ from hfscan.paths import data_dir
 from hfscan.report.caveats import describe_flag
 from hfscan.report.claims import evaluate_claims
 from hfscan.report.claims.sections import list_sections
+from hfscan.report.claims.spec import count_columns
 from hfscan.report.format import format_value, verdict_label
 from hfscan.report.model import CustomText, Report, Row, Section
 from hfscan.report.spec import fill_text, load_spec, new_section
@@ -77,9 +78,8 @@ def build_claims_report(
     used = {reading.snapshot for reading in readings}
     snapshots = [snapshot for snapshot in list_snapshots(store) if snapshot.id in used]
     weighted = {
-        reading.snapshot for reading in readings
-        if reading.parameters.get("weight", "models") not in ("models", "authors")
-    }  # fmt: skip
+        reading.snapshot for reading in readings if count_columns(reading.query, reading.parameters)
+    }
     spec = _load(_CLAIMS, where)
     if len(claims) == 1:
         judgement = claims[0].judgement

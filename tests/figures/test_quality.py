@@ -135,3 +135,39 @@ def test_commands_and_reports_show_flags(flagged, run_cli, tmp_path, monkeypatch
             "frozen_downloads", 200, 200,
         )  # fmt: skip
         assert f"DATA QUALITY, snapshot 2: {flag['message']}" in report["notes"]
+
+
+CLAIM = """
+claim = "C"
+source = "S"
+source_note = "A test."
+made = "2024"
+about = "A"
+claimed = "F"
+accepts = {{ least = 0, most = 1, why = "w" }}
+
+[primary]
+reading = "R"
+why = "W."
+at = {day:%Y-%m-%d}
+query = "{query}"
+value = {{ {value}, column = "share" }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "value", "names"),
+    [
+        ("top_shares", 'name = "top 10"', ["frozen_downloads"]),  # its weight is downloads
+        ("composition", 'group = "(none)"', []),
+    ],
+)
+def test_claims_by_downloads_show_flags(flagged, run_cli, tmp_path, query, value, names):
+    flagged({0: models(200), 1: models(200)})
+    (tmp_path / "own").mkdir()
+    day = DAY + timedelta(days=1)
+    (tmp_path / "own" / "own.toml").write_text(CLAIM.format(day=day, query=query, value=value))
+    _, out, _ = run_cli("claims", "--claims", tmp_path / "own", "--format", "json")
+    report = json.loads(out)
+    assert report["claims"][0]["primary"]["snapshot"] == 2
+    assert [flag["name"] for flag in report["flags"]] == names
