@@ -5,11 +5,11 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from claim_texts import HEAD, MODELS, PRIMARY, SUM, TENSORFLOW, accepts
 from click.testing import CliRunner
 from dumps import ingest_models
 
 from hfscan.cli import cli
-from hfscan.errors import ReportConfigError
 from hfscan.paths import data_dir
 from hfscan.report import FORMATS
 from hfscan.report.claims import evaluate_claims
@@ -89,67 +89,6 @@ def test_claims_name_their_sources():
         assert re.fullmatch(r"20\d\d(-\d\d){0,2}", claim.made), claim.name
         for reading in (claim.primary, *claim.alternative, *claim.proxy):
             assert reading is None or reading.reading[-1] != ".", claim.name
-
-
-MODELS = [
-    {"id": f"ann/{n}", "tags": ["pytorch"], "createdAt": "2023-05-01T00:00:00.000Z"}
-    for n in range(300)
-] + [
-    {
-        "id": f"bob/{n}",
-        "tags": ["tf", *["license:mit"] * (n < 50)],
-        "createdAt": "2023-05-01T00:00:00.000Z",
-    }
-    for n in range(100)
-]  # 75 % PyTorch only
-
-HEAD = """claim = "C"
-source = "S"
-source_note = "A test."
-made = "2024"
-about = "A"
-claimed = "F"
-"""
-
-PRIMARY = """
-[primary]
-reading = "R"
-why = "W."
-at = 2024-01-01
-query = "exclusivity"
-value = { name = "exclusive", framework = "pytorch", column = "share" }
-"""
-
-TENSORFLOW = """
-[[{kind}]]
-reading = "T"
-{key} = "the framework"
-value = {{ name = "exclusive", framework = "tensorflow", column = "share" }}
-"""
-
-
-@pytest.fixture
-def evaluate_claim(tmp_path):
-    """Return a function that evaluates the text of a claim over 400 models."""
-    db = tmp_path / "h.duckdb"
-    ingest_models(db, MODELS, day=datetime(2024, 1, 1, tzinfo=UTC))
-
-    def evaluate(text):
-        folder = tmp_path / "own"
-        folder.mkdir(exist_ok=True)
-        (folder / "10-own.toml").write_text(HEAD + text)
-        with Store.open(db) as store:
-            (claim,) = evaluate_claims(store, folder)
-        return claim
-
-    return evaluate
-
-
-SUM = '[[adds]]\nwhat = "a + b"\nshares = [0.9, {}]\nrounding = 0.005\n'
-
-
-def accepts(least, most):
-    return f'accepts = {{ least = {least}, most = {most}, why = "w" }}\n'
 
 
 @pytest.mark.parametrize(
@@ -276,69 +215,6 @@ def test_downloads_of_another_time_have_no_part(evaluate_claim):
     claim = evaluate_claim(accepts(0.7, 0.8) + reading + 'parameters = { weight = "downloads" }\n')
     assert claim.verdict == "not_measured"
     assert "no snapshot of the full Hub near 2023-06-01 with downloads." in claim.judgement.detail
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("claim = ", "cannot be read"),
-        ("x = " + "[" * 10_000, "cannot be read"),
-        (HEAD + accepts(0, 1) + PRIMARY + "colour = 1\n", "colour"),
-        (HEAD + accepts(0, 1) + PRIMARY.replace('why = "W."\n', ""), "needs a `why`"),
-        (HEAD + PRIMARY, "It needs accepts"),
-        (HEAD + accepts(0, 1), "It needs one of these: [primary]"),
-        (HEAD + accepts(0, 1) + PRIMARY + SUM.format(0.1), "It needs one of these: [primary]"),
-        (HEAD.replace('source_note = "A test."\n', "") + accepts(0, 1) + PRIMARY, "source_url"),
-        (HEAD + 'source_url = "javascript:x"\n' + accepts(0, 1) + PRIMARY, "https://"),
-        (HEAD.replace('made = "2024"', 'made = "May"') + accepts(0, 1) + PRIMARY, "made is 'May'"),
-        (HEAD + accepts(0.8, 0.7) + PRIMARY, "least first"),
-        (HEAD + accepts("nan", 0.7) + PRIMARY, "least first"),
-        (HEAD + accepts(50, 60) + PRIMARY, "50 % is 0.5"),
-        (HEAD + SUM.format(1.2), "between 0 and 1"),
-        (HEAD + accepts(0, 1) + PRIMARY.replace(', column = "share"', ""), "need a column"),
-        (HEAD + accepts(0, 1) + PRIMARY.replace('"pytorch"', '"pytorhc"'), "'pytorch'"),
-        (HEAD + accepts(0, 1) + PRIMARY + "until = 2024-01-01\n", "`at` and a period"),
-        (HEAD + accepts(0, 1) + PRIMARY.replace("at = 2024-01-01", ""), "needs `at`"),
-        (HEAD + accepts(0, 1) + PRIMARY.replace("at =", "since ="), "both since and until"),
-        (HEAD + accepts(0, 1) + PRIMARY + "deleted_most = 1.0\n", "less than 1"),
-        (HEAD + accepts(0, 1) + PRIMARY + "\n[alternative]\nreading = 'x'\n", "[[alternative]]"),
-        (
-            HEAD + accepts(0, 1) + PRIMARY + TENSORFLOW.format(kind="alternative", key="why"),
-            "needs a `choice`",
-        ),
-        (HEAD + accepts(0, 1) + PRIMARY.replace("exclusivity", "exclusivty"), "exclusivity"),
-        (HEAD + accepts(0, 1) + PRIMARY.replace('name = "exclusive"', 'nme = "x"'), "nme"),
-        (HEAD + accepts(0, 1) + PRIMARY + "parameters = { bye = 1 }\n", "no parameter 'bye'"),
-        (HEAD + accepts(0, 1) + PRIMARY.replace('"share"', '"framework"'), "has no numbers"),
-        (HEAD + accepts(0, 1) + PRIMARY.replace('"share"', '"denominator"'), "a share cannot be"),
-        (
-            HEAD + accepts(0, 1) + PRIMARY.replace('framework = "pytorch", ', ""),
-            "2 rows match. Name one, or set sum = true",
-        ),
-    ],
-)
-def test_invalid_claim_is_refused(evaluate_claim, tmp_path, text, message):
-    evaluate_claim(accepts(0, 1) + PRIMARY)
-    (tmp_path / "own" / "10-own.toml").write_text(text)
-    with (
-        Store.open(tmp_path / "h.duckdb") as store,
-        pytest.raises(ReportConfigError, match=re.escape(message)),
-    ):
-        list(evaluate_claims(store, tmp_path / "own"))
-
-
-def test_names_of_files_are_checked(evaluate_claim, tmp_path):
-    evaluate_claim(accepts(0, 1) + PRIMARY)
-    text = (tmp_path / "own" / "10-own.toml").read_text()
-    for name, message in {
-        "20-own.toml": "the same name",
-        "My claim.toml": "needs another name",
-        "verdicts.toml": "needs another name",
-    }.items():
-        (tmp_path / "own" / name).write_text(text)
-        with pytest.raises(ReportConfigError, match=message):
-            load_claims(tmp_path / "own")
-        (tmp_path / "own" / name).unlink()
 
 
 def test_snapshot_soon_after_the_day_is_cut_to_it(evaluate_claim, tmp_path):
