@@ -19,18 +19,7 @@
 -- made from its base (finetune, adapter, quantized, merge); base_author: the account of the base, unknown where the
 -- base is named without it (gpt2); model_card: whether there is a README.md.
 WITH derived AS (
-    SELECT
-        *,
-        -- a tag is base_model:BASE or base_model:RELATION:BASE; most models have both, some one of them
-        CASE WHEN len(base_models) > 0 THEN base_models ELSE coalesce(
-            list_transform(tag_values(tags, 'base_model:'), lambda base: regexp_replace(base, '^[a-z_]{2,}:', '')),
-            base_models
-        ) END AS bases,
-        list_filter(
-            list_transform(tag_values(tags, 'base_model:'), lambda base: regexp_extract(base, '^([a-z_]{2,}):', 1)),
-            lambda relation: relation <> ''
-        ) AS tag_relations
-    FROM census
+    SELECT *, declared_bases(base_models, tags) AS bases, declared_relations(tags) AS tag_relations FROM census
 ),
 based AS (
     SELECT
@@ -43,13 +32,7 @@ based AS (
 model_groups AS (
     SELECT
         CASE $by::VARCHAR
-            WHEN 'relation' THEN CASE
-                WHEN bases IS NULL THEN '(unknown)'
-                WHEN len(bases) = 0 THEN '(none)'
-                WHEN base_relation IS NOT NULL THEN base_relation
-                WHEN len(tag_relations) > 0 THEN tag_relations[1]
-                ELSE '(unnamed)'
-            END
+            WHEN 'relation' THEN relation_to(bases, base_relation, tag_relations)
             WHEN 'base_author' THEN CASE WHEN list_contains(base_authors, '') THEN '(unknown)' ELSE single_value(base_authors) END
             WHEN 'model_card' THEN CASE
                 WHEN files IS NULL THEN '(unknown)' WHEN list_contains(files, 'README.md') THEN 'model card' ELSE '(none)'

@@ -13,7 +13,7 @@ from hfscan.fs import translate_os_errors
 from hfscan.sql import identifier, literal
 from hfscan.store.duckdb_errors import explain
 
-SCHEMA_VERSION = 14
+SCHEMA_VERSION = 15
 STORAGE_VERSION = "v1.4.0"  # the oldest DuckDB whose clients open the file; it has all features
 
 Settings = dict[str, str | bool | int | float | list[str]]
@@ -24,10 +24,10 @@ SETTINGS: Settings = {
     # rows have keys; preserving their order would only take memory
     "preserve_insertion_order": False,
 }
-_SCHEMAS = ("schema", "parity_schema")
+_SCHEMAS = ("schema", "lineage", "parity_schema")
 _NAME = re.compile(r"^-- name: (\w+)\n", re.M)
 _MACRO = re.compile(
-    r"^CREATE MACRO IF NOT EXISTS (\w+)\((.+?)\) AS(?: TABLE)?\n(.+?);$", re.M | re.S
+    r"^CREATE MACRO IF NOT EXISTS (\w+)\((.*?)\) AS(?: TABLE)?\n(.+?);$", re.M | re.S
 )
 _TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+) \( *(?:-- (.+))?\n((?:    .+\n)+)\);", re.M)
 _COLUMN = re.compile(r"^    ([a-z_]\w*) .*-- (.+)$", re.M)
@@ -58,7 +58,7 @@ def load_statements(name: str) -> dict[str, str]:
 
 def macros() -> dict[str, Macro]:
     return {
-        name: Macro(tuple(map(str.strip, parameters.split(","))), sql)
+        name: Macro(tuple(re.findall(r"\w+", parameters)), sql)
         for schema in _SCHEMAS
         for name, parameters, sql in _MACRO.findall(load_sql(schema))
     }

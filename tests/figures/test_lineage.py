@@ -1,0 +1,141 @@
+"""Lineage: parents, families and their queries, on models counted by hand."""
+
+from datetime import UTC, datetime
+
+import pytest
+from dumps import DAY, ingest_models
+
+from hfscan.figures import SnapshotView
+from hfscan.store import Store
+
+
+def model(name, *bases, relation="", **fields):
+    prefix = f"base_model:{relation}:" if relation else "base_model:"
+    return {"id": name, "tags": [f"{prefix}{base}" for base in bases], "downloads": 1, **fields}
+
+
+@pytest.fixture
+def run_sql(tmp_path):
+    """Return a function that runs SQL over `census`: the newest of snapshots of models."""
+
+    def run(sql, models, *earlier_models):
+        db = tmp_path / "h.duckdb"
+        for year, earlier in enumerate(earlier_models, 2022):
+            ingest_models(db, earlier, day=datetime(year, 1, 1, tzinfo=UTC))
+        ingest_models(db, models, day=DAY)
+        with Store.open(db) as store:
+            return SnapshotView.latest(store).bind_census().execute(sql).fetchall()
+
+    return run
+
+
+RESOLUTIONS = {
+    "ann/base": ("ann/base", "exact"),
+    "Ann/BASE": ("ann/base", "other case"),
+    "gpt2": ("openai-community/gpt2", "canonical name"),
+    "GPT2": ("openai-community/gpt2", "canonical name"),
+    "roberta-base": (None, "no account in the name"),  # its new name is not there
+    "bob/gone": (None, "not in the snapshot"),
+    "old/gone": (None, "only in other snapshots"),
+    "old/name": ("new/name", "other snapshot"),
+    "swapped/name": (None, "only in other snapshots"),  # two models had it
+    "./outputs/run": (None, "not a repo id"),
+    "C:\\Models\\x": (None, "not a repo id"),
+}
+"""Name of a base -> the parent, and how it is found or why not."""
+
+
+def test_parents_are_found_by_the_names_that_they_had(run_sql):
+    earlier = [
+        model("old/name", _id="a1"),
+        model("old/gone", _id="a2"),
+        model("swapped/name", _id="a3"),
+    ]
+    later = [model("swapped/name", _id="a4")]
+    models = [
+        model("ann/base", _id="b1"),
+        model("openai-community/gpt2", _id="b2"),
+        model("new/name", _id="a1"),
+        model("other/name", _id="a3"),
+        model("another/name", _id="a4"),
+        *(model(f"u/{n}", base, _id=f"c{n}") for n, base in enumerate(RESOLUTIONS)),
+    ]
+    rows = run_sql(
+        "SELECT name, parent, resolution FROM resolved_parents()", models, earlier, later
+    )
+    assert {name: found for name, *found in rows} == {
+        name: list(found) for name, found in RESOLUTIONS.items()
+    }
+
+
+def test_redirects_of_the_hub_lead_to_parents(tmp_path):
+    db = tmp_path / "h.duckdb"
+    ingest_models(db, [model("new/name"), model("u/child", "Old/name")])
+    with Store.open(db, write=True) as store:
+        store.execute(
+            "INSERT INTO creation_dates VALUES "
+            "('old/name', NULL, 'new/name', 'first commit', 'test', TIMESTAMP '2024-01-01')"
+        )
+        view = SnapshotView.latest(store).bind_census()
+        rows = view.execute("SELECT parent, resolution FROM resolved_parents()").fetchall()
+    assert rows == [("new/name", "redirect")]
+
+
+def test_model_that_names_itself_has_no_parent(run_sql):
+    models = [
+        model("ann/self", "ann/Self"),
+        model("openai-community/gpt2", "gpt2"),
+        model("ann/both", "ann/both", "ann/self"),
+    ]
+    rows = run_sql("SELECT model, name, parent, resolution FROM resolved_parents()", models)
+    assert sorted(rows) == [
+        ("ann/both", "ann/both", None, "itself"),
+        ("ann/both", "ann/self", "ann/self", "exact"),
+        ("ann/self", "ann/Self", None, "itself"),
+        ("openai-community/gpt2", "gpt2", None, "itself"),
+    ]
+
+
+FAMILY = [
+    model("a/root"),
+    model("a/child", "a/root"),
+    model("a/grandchild", "a/child"),
+    model("a/leaf", "a/grandchild"),
+    model("b/merge", "z/missing", "a/child", "b/root"),  # the first parent that is there counts
+    model("b/root"),
+    model("m/orphan", "z/missing"),
+    model("m/below", "m/orphan"),
+    model("y/one", "y/two"),
+    model("y/two", "y/three"),
+    model("y/three", "y/one"),
+    model("y/below", "y/three"),
+    {"id": "unknown/tags", "tags": None, "downloads": 1},
+    model("s/self", "s/self"),
+]
+
+
+def test_families_follow_parents_to_the_first_model(run_sql):
+    rows = run_sql("SELECT model, root, root_kind, depth FROM families()", FAMILY)
+    assert {name: tuple(family) for name, *family in rows} == {
+        "a/root": ("a/root", "model", 0),
+        "a/child": ("a/root", "model", 1),
+        "a/grandchild": ("a/root", "model", 2),
+        "a/leaf": ("a/root", "model", 3),
+        "b/merge": ("a/root", "model", 2),
+        "b/root": ("b/root", "model", 0),
+        "m/orphan": ("z/missing", "missing", 1),
+        "m/below": ("z/missing", "missing", 2),
+        # a cycle starts at its first model by name
+        "y/one": ("y/one", "cycle", 0),
+        "y/three": ("y/one", "cycle", 1),
+        "y/two": ("y/one", "cycle", 2),
+        "y/below": ("y/one", "cycle", 2),
+        "unknown/tags": (None, None, None),
+        "s/self": ("s/self", "model", 0),
+    }
+
+
+def test_family_may_be_deep(run_sql):
+    models = [model("a/0"), *(model(f"a/{n}", f"a/{n - 1}") for n in range(1, 400))]
+    rows = run_sql("SELECT max(depth), count(DISTINCT root) FROM families()", models)
+    assert rows == [(399, 1)]
