@@ -15,6 +15,7 @@ from hfscan.figures import (
     check_not_empty,
     default_definition,
     load,
+    run_per_snapshot,
 )
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store, list_snapshots
@@ -103,9 +104,24 @@ class Database:
         """
         return Records([figure.as_dict() for figure in self._figures(year=year, **parameters)])
 
-    def query(self, name: str, *, snapshot: int | None = None, **parameters: object) -> Records:
-        """Return the rows of a named query. Raises InvalidRequestError on an unknown one."""
-        load(name)
+    def query(
+        self,
+        name: str,
+        *,
+        snapshot: int | None = None,
+        per_snapshot: bool = False,
+        **parameters: object,
+    ) -> Records:
+        """Return the rows of a named query over the newest snapshot, or the one with this id.
+
+        `per_snapshot`: over each snapshot of the entire Hub, oldest first; rows also have
+        `snapshot`, `observed_at` and `flags`. Raises InvalidRequestError on an unknown query.
+        """
+        query = load(name)
+        if per_snapshot:
+            if snapshot is not None:
+                raise InvalidRequestError("snapshot and per_snapshot exclude each other. Give one.")
+            return Records(list(run_per_snapshot(self._store, query, parameters)))
         return Records(SnapshotView.latest(self._store, snapshot=snapshot).run(name, parameters))
 
     def _figures(

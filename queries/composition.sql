@@ -66,7 +66,7 @@ grouped AS (
 SELECT
     "group",
     n::BIGINT AS numerator,
-    (sum(n) FILTER ("group" <> '(unknown)') OVER ())::BIGINT AS denominator,
+    coalesce(sum(n) FILTER ("group" <> '(unknown)') OVER (), 0)::BIGINT AS denominator,
     CASE WHEN "group" <> '(unknown)' THEN round(n / nullif(denominator, 0), 9) END AS share,
     round(denominator / nullif(sum(n) OVER (), 0), 6) AS coverage,
     models::BIGINT AS models,

@@ -10,7 +10,7 @@ from hfscan.cli._output import echo, echo_lines
 from hfscan.cli._streams import output
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
 from hfscan.errors import InvalidRequestError
-from hfscan.figures import load
+from hfscan.figures import load, run_per_snapshot
 from hfscan.figures.queries import DIALECTS, Query, convert_decimals, list_queries
 from hfscan.figures.sql import limit_resources, run_sql
 from hfscan.report import TABLE_FORMATS, write_result, write_rows
@@ -23,6 +23,8 @@ _EXAMPLES = """
 hfscan query
 hfscan query concentration --param framework=tensorflow
 hfscan query "SELECT count(*) AS models FROM census" --format csv
+# the share of downloads without a licence, in each snapshot
+hfscan query composition --param weight=downloads --per-snapshot
 hfscan query exclusivity --dialect spark
 """
 
@@ -36,6 +38,11 @@ hfscan query exclusivity --dialect spark
     metavar="NAME=VALUE",
     callback=parse_pairs,
     help="Set a parameter of a named query; NULL: no value. Repeatable.",
+)
+@click.option(
+    "--per-snapshot",
+    is_flag=True,
+    help="Run a named query over each snapshot of the entire Hub, oldest first.",
 )
 @click.option(
     "--dialect",
@@ -66,6 +73,7 @@ hfscan query exclusivity --dialect spark
 def command(
     query: str | None,
     params: dict[str, str],
+    per_snapshot: bool,
     dialect: str | None,
     limit: int | None,
     max_memory: float | None,
@@ -87,7 +95,7 @@ def command(
     allowed.
     """
     if query is None:
-        if params or dialect or selector.is_given:
+        if params or per_snapshot or dialect or selector.is_given:
             raise click.UsageError("These options need a query: give its name, or SQL.")
         rows = [
             {
@@ -102,16 +110,26 @@ def command(
     is_name = len(query.split()) == 1  # SQL that does something has blanks
     parameters = {name: None if value == "NULL" else value for name, value in params.items()}
     if dialect is not None:
-        if selector.is_given:
-            raise click.UsageError("--dialect prints SQL. Omit --snapshot and --as-of.")
+        if selector.is_given or per_snapshot:
+            raise click.UsageError(
+                "--dialect prints SQL. Omit --snapshot, --as-of and --per-snapshot."
+            )
         if not is_name:
             raise click.UsageError("--dialect translates a named query, not your own SQL.")
         from hfscan.figures.dialect import translate  # noqa: PLC0415 - slow to import
 
         echo_lines(translate(load(query), parameters, macros(), dialect))
         return
+    if per_snapshot and (not is_name or selector.snapshot is not None):
+        raise click.UsageError(
+            "--per-snapshot runs a named query over all. Omit --snapshot or your own SQL."
+        )
     with selector.open() as store, limit_resources(store, memory=max_memory, disk=max_disk):
         store.disable_external_access()
+        if per_snapshot:
+            over = run_per_snapshot(store, load(query), parameters, as_of=selector.end)
+            write_rows(format_, list(itertools.islice(over, limit or None)), output(format_))
+            return
         view = selector.select(store)
         view.bind_census()
         named = load(query) if is_name else Query.from_sql(query)

@@ -13,6 +13,7 @@ from hfscan.figures.figure import (
     Weight,
     default_definition,
 )
+from hfscan.figures.per_snapshot import run_per_snapshot
 from hfscan.figures.period import FIRST_YEAR, Period, format_period
 from hfscan.figures.quality import Flag, find_flags, find_flags_of_figures
 from hfscan.figures.queries import Query, list_queries, load
@@ -25,5 +26,5 @@ __all__ = [
     "FigureRequest", "Flag", "Grouping", "Period", "Population", "Query", "SnapshotView", "Weight",
     "check_import", "check_not_empty", "check_totals", "compute_adoption", "compute_trend",
     "default_definition", "describe_drops", "find_flags", "find_flags_of_figures",
-    "format_period", "list_breaks", "list_queries", "load",
+    "format_period", "list_breaks", "list_queries", "load", "run_per_snapshot",
 ]  # fmt: skip

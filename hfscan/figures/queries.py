@@ -152,6 +152,17 @@ class Query:
         """Parameter -> its default, as text; None for NULL."""
         return {parameter.name: parameter.default for parameter in self.parameters}
 
+    @property
+    def reads_census(self) -> bool:
+        """True if it is about the models of one snapshot."""
+        return re.search(r"^[^-\n]*\bcensus\b", self.sql, re.MULTILINE) is not None
+
+    def count_columns(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Return the columns of downloads or likes that it uses with these parameters."""
+        weight = parameters.get("weight", self.defaults.get("weight"))
+        by_weight = [] if weight in (None, "models", "authors") else [weight]
+        return by_weight + ["downloads"] * bool(parameters.get("min_downloads"))
+
     @classmethod
     def from_sql(cls, sql: str, name: str = "") -> "Query":
         """Return the query that the text, with its header, declares."""

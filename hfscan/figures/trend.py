@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from hfscan.errors import NotFoundError
 from hfscan.figures.figure import Figure, FigureRequest
+from hfscan.figures.per_snapshot import list_complete
 from hfscan.figures.view import SnapshotView
 from hfscan.frameworks import Definition
-from hfscan.store import Store, require_snapshots
+from hfscan.store import Store
 
 Per = Literal["year", "month", "snapshot"]
 
@@ -104,15 +105,11 @@ def _complete_views(
     store: Store, definition: Definition, as_of: datetime | None
 ) -> Iterator[tuple[str, SnapshotView]]:
     """Yield the snapshots of the entire Hub that support the definition, oldest first."""
-    is_empty = True
-    for snapshot in require_snapshots(store):
-        view = SnapshotView(store, snapshot)
-        is_known = as_of is None or snapshot.observed_to <= as_of
-        if is_known and view.is_complete and view.supports_definition(definition):
-            is_empty = False
-            yield f"{snapshot.observed_to:%Y-%m-%d}, snapshot {snapshot.id}", view
-    if is_empty:
+    views = [view for view in list_complete(store, as_of) if view.supports_definition(definition)]
+    if not views:
         raise NotFoundError(
             f"No snapshot of the entire Hub supports the definition {definition}. Crawl without a "
             "scope, import a census, or use --per year."
         )
+    for view in views:
+        yield f"{view.snapshot.observed_to:%Y-%m-%d}, snapshot {view.snapshot.id}", view

@@ -75,7 +75,8 @@ def new_report(document: Document) -> Report:
         "Do the frameworks agree?",
         tuple(_sections(cases, document["measurements"])),
         notes=tuple(environment.get("notes", ())),
-        text=CustomText(f"{count}.", provenance=provenance, glossary=_GLOSSARY),
+        text=CustomText(f"{count}.", provenance=provenance),
+        glossary=_GLOSSARY,
     )
 
 

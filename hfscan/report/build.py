@@ -1,8 +1,8 @@
 """Build a report from the figures of one snapshot."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from hfscan.figures import (
     default_definition,
     find_flags_of_figures,
     load,
+    run_per_snapshot,
 )
 from hfscan.frameworks import DEFINITIONS, Definition
 from hfscan.objectid import FIRST_DATED_YEAR
@@ -35,9 +36,9 @@ from hfscan.report.caveats import (
 )
 from hfscan.report.comparison import LABELS
 from hfscan.report.format import format_date
-from hfscan.report.model import QueryRef, Report, ReportRequest, Section
+from hfscan.report.model import Finding, QueryRef, Report, ReportRequest, Section
 from hfscan.report.sentences import format_coverage, format_low_coverage
-from hfscan.report.spec import fill_text, load_spec, new_section
+from hfscan.report.spec import fill_text, list_findings, load_spec, new_section
 from hfscan.report.tables import visible_figures
 
 _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
@@ -53,8 +54,7 @@ _BREAKDOWN_BY_GROUP = {
 }
 """How the breakdown is shown with the requested grouping."""
 
-_MODEL_QUERIES = ("breakdown", "exclusivity", "concentration", "creation_cutoff", "formats")
-"""Queries about the models of the requested period."""
+_SNAPSHOTS = 12  # that a section over snapshots shows
 
 
 def build(
@@ -80,50 +80,38 @@ def build(
     values: dict[str, Any] = {"by": request.by, "requested_year": request.year, "labels": LABELS}
     values |= {"framework": next(iter(frameworks.values()))}
     values |= {key: period and getattr(period, name) for key, name in _PERIOD_TEXTS.items()}
+    values["when"] = f"created {period.span}" if period else "in the snapshot"
     notes = [*describe_limits(view.snapshot), *(period.notes(view.snapshot) if period else ())]
     if len(frameworks) == 1:
         (title,) = frameworks.values()
         notes.append(f"Only {title} is compared. Add others with --frameworks.")
-    sections: list[Section] = []
-    empty: list[Section] = []
-    for section_spec in spec["section"]:
-        if not _is_included(section_spec, request, period):
-            continue
-        if not view.supports_grouping(section_spec.get("by")):
-            continue
-        if not view.supports_definition(section_spec.get("definition", definition)):
-            continue
-        population = section_spec["population"]
-        if population == "existing" and period and not view.snapshot.covers_oldest_models:
-            notes.append(
-                f"The snapshot has no models created before {view.snapshot.since:%Y-%m-%d}, so "
-                f"the models existing {period.at_end} are not counted."
-            )
-            continue
-        if population == "requested":
-            population = "existing" if request.year is None else "created"
-        builder = SectionBuilder(view, request, definition, section_spec, population, values)
-        section = builder.build()
-        if section:
-            (sections if section.figures or section.rows else empty).append(section)
-    if not any(section.query in _MODEL_QUERIES for section in sections):
+    parts = _build_sections(view, request, spec, definition, values)
+    sections, notes = parts.sections, [*notes, *parts.notes]
+    if not parts.is_answered:
         raise NotFoundError(
             f"The report {name} has no figures for this request. {' '.join(notes)}".rstrip()
         )
-    if any(section.by == request.by is not None for section in empty):
+    if any(section.by == request.by is not None for section in parts.empty):
         created = f" created {period.span}" if period else ""
         raise NotFoundError(
             f"Snapshot {view.snapshot.id} has no models{created}, so there are no groups by "
             f"{request.by}. Choose another snapshot{' or year' if period else ''}."
         )
     _check_answered(name, request, sections)
-    headline = next((part for part in sections if part.name == spec["headline"]), sections[0])
+    headline = next((part for part in sections if part.name == spec.get("headline")), sections[0])
     notes += filter(
         None,
         (format_low_coverage(headline, frameworks), describe_design_effect(headline.figures)),
     )
     figures = [figure for section in sections for figure in section.figures]
-    weighted = {view.snapshot.id for figure in figures if figure.weight == "downloads"}
+    has_downloads = any(figure.weight == "downloads" for figure in figures)
+    has_downloads |= any(
+        "downloads" in load(reference.query).count_columns(reference.parameters)
+        for section in sections
+        if section.rows
+        for reference in section.queries
+    )
+    weighted = {view.snapshot.id} if has_downloads else set()
     flags = find_flags_of_figures(view.store, [view.snapshot], weighted)
     notes += map(describe_flag, flags)
     names = {row.get("framework") for section in sections for row in section.rows}
@@ -140,8 +128,64 @@ def build(
         snapshots=(view.snapshot,),
         notes=tuple(notes),
         flags=tuple(flags),
-        headline_name=spec["headline"],
+        headline_name=spec.get("headline"),
+        findings=tuple(parts.findings),
+        glossary=spec.get("glossary", {}),
     )
+
+
+@dataclass
+class _Parts:
+    """The sections of a report; `empty`: those without a row; `notes`: why others are missing.
+
+    `is_answered`: a section is about models, not only about two snapshots or parity.
+    """
+
+    sections: list[Section] = field(default_factory=list)
+    empty: list[Section] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    is_answered: bool = False
+
+
+def _build_sections(
+    view: SnapshotView,
+    request: ReportRequest,
+    spec: Mapping[str, Any],
+    definition: Definition,
+    values: dict[str, Any],
+) -> _Parts:
+    parts, period = _Parts(), request.covered(view.snapshot)
+    for section_spec in spec["section"]:
+        if not _is_included(section_spec, request, period):
+            continue
+        if not view.supports_grouping(section_spec.get("by")):
+            continue
+        if not view.supports_definition(section_spec.get("definition", definition)):
+            continue
+        population = section_spec["population"]
+        if population == "existing" and period and not view.snapshot.covers_oldest_models:
+            parts.notes.append(
+                f"The snapshot has no models created before {view.snapshot.since:%Y-%m-%d}, so "
+                f"the models existing {period.at_end} are not counted."
+            )
+            continue
+        if population == "requested":
+            population = "existing" if request.year is None else "created"
+        section = SectionBuilder(
+            view, request, definition, section_spec, population, values
+        ).build()
+        if section is None:
+            continue
+        if not (section.figures or section.rows):
+            parts.empty.append(section)
+        elif section.rows and all(row.get("coverage") == 0 for row in section.rows):
+            parts.notes.append(f"The snapshot does not record what this needs: {section.title}.")
+        else:
+            parts.sections.append(section)
+            parts.findings += list_findings(section_spec, section, values)
+            parts.is_answered |= population != "none"
+    return parts
 
 
 def _check_answered(name: str, request: ReportRequest, sections: Sequence[Section]) -> None:
@@ -149,6 +193,16 @@ def _check_answered(name: str, request: ReportRequest, sections: Sequence[Sectio
     figures = [figure for part in sections if not part.vary_by for figure in part.figures]
     if figures:
         check_not_empty(figures, request.exclude_top_authors)
+    elif ignored := [
+        option
+        for option, default in vars(ReportRequest()).items()
+        if option not in ("year", "by", "top")
+        and getattr(request, option) != default
+        and not any(option in section.parameters for section in sections)
+    ]:
+        raise InvalidRequestError(
+            f"The report {name} does not depend on --{ignored[0].replace('_', '-')}. Omit it."
+        )
     # without a requested grouping, all months and years are shown
     unlimited = {None} if request.by else {None, "month", "year"}
     groupings = {section.by for section in sections} - unlimited
@@ -220,7 +274,7 @@ class SectionBuilder:
                 parameters |= {"earlier": earlier.id, "later": later.id}
                 days = (format_date(earlier.observed_to), format_date(later.observed_to))
                 values = values | dict(zip(("earlier", "later"), days, strict=True))
-            rows = tuple(self.view.run_for_report(query.name, parameters))
+            rows, queries = self._run(query.name, parameters)
         section = new_section(
             spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
         )
@@ -231,6 +285,27 @@ class SectionBuilder:
             explain_estimates(visible, rows, [self.view.snapshot]),
         )
         return replace(section, paragraphs=tuple(filter(None, paragraphs)))
+
+    def _run(
+        self, name: str, parameters: dict[str, object]
+    ) -> tuple[tuple[dict[str, Any], ...], tuple[QueryRef, ...]]:
+        """Return the rows of a query: of one run, or for each value of `each`, or each snapshot."""
+        view, is_per_snapshot = self.view, self.spec.get("over") == "snapshots"
+        snapshot = None if is_per_snapshot else view.snapshot.id
+        each = self.spec.get("each", {})
+        rows: list[dict[str, Any]] = []
+        queries: list[QueryRef] = []
+        for values in product(*each.values()):
+            varied = dict(zip(each, values, strict=True))
+            given = parameters | varied
+            queries.append(QueryRef(name, given, snapshot, is_per_snapshot))
+            if is_per_snapshot:
+                end = view.snapshot.observed_to
+                result = run_per_snapshot(view.store, load(name), given, as_of=end, most=_SNAPSHOTS)
+            else:
+                result = view.run_for_report(name, given)
+            rows += [varied | row for row in result]
+        return tuple(rows), tuple(queries)
 
     def _figure_requests(self, by: By | None) -> Iterator[FigureRequest]:
         """Yield a request for each cutoff, or for what the section varies by."""
@@ -285,7 +360,7 @@ class SectionBuilder:
             "earlier": None,
         }
         specified: dict[str, Any] = self.spec.get("parameters", {})
-        if "by" in specified:
+        if "by" in specified and self.spec["query"] == "breakdown":
             by = self.request.by or specified["by"]
             if not self.view.supports_grouping(by):
                 by = None

@@ -44,6 +44,16 @@ _ATTRIBUTES = set(
 )
 _VEGA_LITE = "https://vega.github.io/schema/vega-lite/v6.json"
 _VERSION = "6.4"  # of Vega-Lite
+_STROKES = (
+    "var(--s1)",
+    "var(--s2)",
+    "var(--s4)",
+    "var(--s3)",
+    "var(--soft)",
+    "var(--bad)",
+    "var(--good)",
+    "var(--warn)",
+)
 _FILLS = ("var(--s1)", *(f"url(#s{number})" for number in range(2, 9)))
 
 
@@ -73,7 +83,14 @@ class Chart:
     def _spec(self, sizes: Mapping[str, Any]) -> dict[str, Any]:
         facets = dict.fromkeys(row.get(self.channels.get("of", "")) for row in self.rows)
         fills = [_FILLS[index % len(_FILLS)] for index in range(len(self.channels["series"]))]
-        values = {**self.channels, "facets": list(facets), "fills": fills, **sizes}
+        strokes = [_STROKES[index % len(_STROKES)] for index in range(len(fills))]
+        values = {
+            **self.channels,
+            "facets": list(facets),
+            "fills": fills,
+            "strokes": strokes,
+            **sizes,
+        }
         spec: dict[str, Any] = _substitute(_load_template(self.kind), values)
         spec["config"] = _substitute(_load_template("config"), values)
         if "$schema" in spec:  # Vega, for what Vega-Lite cannot describe
@@ -188,7 +205,7 @@ def _described_row(row: Mapping[str, Any], section: Section, report: Report) -> 
         key: _safe(format_cell(row, key, section, report) if isinstance(value, str) else value)
         for key, value in row.items()
     }
-    if "name" in row:
+    if {"name", "framework"} <= row.keys():
         result["framework"] = class_label(row["name"], row["framework"], report.frameworks)
     total = row.get("total", row.get("denominator"))
     if "share" in row and total is not None:

@@ -15,10 +15,9 @@ from hfscan.paths import data_dir
 from hfscan.report.caveats import describe_flag
 from hfscan.report.claims import evaluate_claims
 from hfscan.report.claims.sections import list_sections
-from hfscan.report.claims.spec import count_columns
-from hfscan.report.format import format_value, verdict_label
+from hfscan.report.format import verdict_label
 from hfscan.report.model import CustomText, Report, Row, Section
-from hfscan.report.spec import fill_text, load_spec, new_section
+from hfscan.report.spec import fill_text, load_spec, new_section, row_values
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store, list_snapshots
 from hfscan.suggest import unknown
@@ -78,7 +77,9 @@ def build_claims_report(
     used = {reading.snapshot for reading in readings}
     snapshots = [snapshot for snapshot in list_snapshots(store) if snapshot.id in used]
     weighted = {
-        reading.snapshot for reading in readings if count_columns(reading.query, reading.parameters)
+        reading.snapshot
+        for reading in readings
+        if load(reading.query).count_columns(reading.parameters)
     }
     spec = _load(_CLAIMS, where)
     if len(claims) == 1:
@@ -114,9 +115,7 @@ def _new_report(
     summary = query.run(store, parameters or {})
     if not sections or not summary:
         raise NotFoundError(spec["missing"])
-    values = {
-        column: _Value(value, query.columns.get(column)) for column, value in summary[0].items()
-    }
+    values = row_values(summary[0], query.columns)
     titles = taxonomy().titles
     return Report(
         name=name,
@@ -145,8 +144,8 @@ def _new_report(
                 {key: fill_text(text, values) for key, text in highlight.items()}
                 for highlight in spec["highlight"]
             ),
-            glossary=spec["glossary"],
         ),
+        glossary=spec["glossary"],
     )
 
 
@@ -155,14 +154,3 @@ def _load(name: str, where: Path | None) -> dict[str, Any]:
     if where is None or (name == _CLAIMS and not (where / name / "report.toml").exists()):
         where = data_dir("reports")
     return load_spec(name, where)
-
-
-class _Value:
-    """A value of the summary in a text: `{models}`, or counted with a noun, `{models:model}`."""
-
-    def __init__(self, value: Any, kind: str | None) -> None:
-        self._value, self._kind = value, kind
-
-    def __format__(self, noun: str) -> str:
-        text = format_value(self._kind, self._value)
-        return f"{text} {noun}{'' if self._value == 1 else 's'}" if noun else text

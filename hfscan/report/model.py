@@ -62,11 +62,15 @@ class ReportRequest:
 
 @dataclass(frozen=True)
 class QueryRef:
-    """A named query with its parameters, and the id of the snapshot that it ran over, if any."""
+    """A named query with its parameters, and the id of the snapshot that it ran over, if any.
+
+    `per_snapshot`: it ran over each snapshot of the entire Hub.
+    """
 
     query: str
     parameters: Mapping[str, object]
     snapshot: int | None
+    per_snapshot: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,17 @@ class Card:
     quote: str | None
     source: str
     url: str | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence with a number of the report, for its beginning.
+
+    `highlight`: what HTML shows in large type: `big`, `label` and `small`; None for nothing.
+    """
+
+    text: str
+    highlight: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,14 +137,13 @@ class CustomText:
     """The texts of a report that is not about one snapshot.
 
     `summary`: the numbers in the texts, for JSON. `highlights`: what HTML shows in large type, each
-    with `big`, `label` and `small`. `glossary`: term -> meaning.
+    with `big`, `label` and `small`.
     """
 
     headline: str
     provenance: str = ""
     summary: Row = field(default_factory=dict)
     highlights: tuple[Mapping[str, str], ...] = ()
-    glossary: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,7 +154,8 @@ class Report:
     runtime in the rows -> its title. `snapshots`: exactly one, unless the report has a `text`.
     `claims`: the fact-checks that the report shows, for JSON.
     `flags`: what is implausible in the data that the figures use.
-    `headline`: the section behind the headline; by default the first.
+    `headline`: the section behind the headline; by default the first. `findings`: sentences that
+    take the place of a headline. `glossary`: term -> meaning.
     """
 
     name: str
@@ -156,6 +171,8 @@ class Report:
     flags: tuple[Flag, ...] = ()
     compared_with: "Report | None" = None
     text: CustomText | None = None
+    findings: tuple[Finding, ...] = ()
+    glossary: Mapping[str, str] = field(default_factory=dict)
     claims: tuple[Row, ...] = ()
     generated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 

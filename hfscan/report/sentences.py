@@ -28,7 +28,12 @@ _EVIDENCE = {
 """Definition -> the evidence that a model supports a framework."""
 
 
-def format_headline(report: Report) -> str:
+def list_answers(report: Report) -> list[str]:
+    """Return the report's findings, else its headline: one text for each paragraph."""
+    return [finding.text for finding in report.findings] or [_format_headline(report)]
+
+
+def _format_headline(report: Report) -> str:
     """Return the report's answer, with the denominator of every share."""
     if report.text:
         return report.text.headline

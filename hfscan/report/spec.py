@@ -2,13 +2,15 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from hfscan.errors import ReportConfigError
 from hfscan.figures import load
-from hfscan.report.model import Row, Section
+from hfscan.report.format import format_value
+from hfscan.report.model import Finding, Row, Section
 from hfscan.suggest import unknown
 
 _POPULATIONS = ("created", "existing", "requested", "none")
@@ -36,9 +38,10 @@ def load_spec(name: str, where: Path) -> dict[str, Any]:
             raise ReportConfigError(
                 f"{path}: {unknown('population', section['population'], _POPULATIONS)}"
             )
-    if "title" not in spec or spec.get("headline") not in {part["name"] for part in sections}:
+    headlines = {None, *(part["name"] for part in sections)}
+    if "title" not in spec or not sections or spec.get("headline") not in headlines:
         raise ReportConfigError(
-            f"{path} must have a title, and the name of one of its sections as headline."
+            f"{path} must have a title and sections; headline is the name of one of these."
         )
     return spec
 
@@ -52,6 +55,44 @@ def fill_text(text: str, values: Mapping[str, Any]) -> str:
         raise ReportConfigError(
             f"{text!r} has an unknown placeholder. Known placeholders: {known}."
         ) from error
+
+
+class _Value:
+    """A value of a row in a text: `{models}`, or counted with a noun, `{models:model}`."""
+
+    def __init__(self, value: Any, kind: str | None) -> None:
+        self._value, self._kind = value, kind
+
+    def __format__(self, noun: str) -> str:
+        text = format_value(self._kind, self._value)
+        return f"{text} {noun}{'' if self._value == 1 else 's'}" if noun else text
+
+
+def row_values(row: Row, formats: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of a row for `fill_text`. `formats`: column -> format."""
+    return {column: _Value(value, formats.get(column)) for column, value in row.items()}
+
+
+_HIGHLIGHT = ("big", "label", "small")
+
+
+def list_findings(
+    spec: Mapping[str, Any], section: Section, values: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """Yield the findings of a section, each from the first row that has the values it names.
+
+    Those without such a row, or whose text needs an unknown value, are left out.
+    """
+    for finding in spec.get("finding", ()):
+        texts = [finding[key] for key in ("text", *_HIGHLIGHT) if key in finding]
+        named = {name for text in texts for _, name, _, _ in Formatter().parse(text) if name}
+        for row in section.rows:
+            is_meant = all(str(row[key]) == str(value) for key, value in finding["row"].items())
+            if is_meant and all(row.get(name, "") is not None for name in named):
+                filled = {**values, **row_values(row, section.formats)}
+                text, *others = (fill_text(text, filled) for text in texts)
+                yield Finding(text, dict(zip(_HIGHLIGHT, others, strict=True)) if others else None)
+                break
 
 
 def new_section(
@@ -73,6 +114,7 @@ def new_section(
         columns=spec.get("columns"),
         pivot=spec.get("pivot"),
         only_total=spec.get("only_total", False),
+        split_by=spec.get("split_by"),
         chart=spec.get("chart", query.chart),
         **fields,
     )

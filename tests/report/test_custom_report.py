@@ -1,5 +1,8 @@
 """Reports of the user's own, and reports on snapshots without models."""
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 from dumps import A, B, ingest_models
 
@@ -53,3 +56,73 @@ def test_grouping_of_no_models_is_refused(report, models, options, message):
     code, _, errors = report(models, *options, "--by", "author")
     assert code == 7
     assert message in " ".join(errors.split())
+
+
+OVER_SNAPSHOTS = """
+title = "Mine"
+
+[[section]]
+name = "licences"
+title = "Licences"
+population = "none"
+query = "composition"
+over = "snapshots"
+each = { weight = ["models", "downloads"] }
+split_by = "weight"
+chart = "series x=observed_at y=share color=group"
+
+[[section]]
+name = "top"
+title = "Top"
+population = "requested"
+query = "top_shares"
+
+[[section.finding]]
+row = { name = "none" }
+text = "{numerator} of {denominator:model} ({share}) {when} have no downloads."
+big = "{share}"
+label = "no downloads"
+small = "of {denominator:model}"
+
+[[section.finding]]
+row = { name = "top 50" }
+text = "There are not so many models."
+
+[[section]]
+name = "sizes"
+title = "Sizes of the models"
+population = "requested"
+query = "composition"
+parameters = { by = "size" }
+"""
+
+
+def test_report_of_queries_over_snapshots(report, tmp_path):
+    spec = tmp_path / "reports" / "mine" / "report.toml"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(OVER_SNAPSHOTS)
+    ingest_models(
+        tmp_path / "h.duckdb", [{"id": "x", "tags": ["license:mit"], "downloads": 3}],
+        day=datetime(2024, 7, 1, tzinfo=UTC),
+    )  # fmt: skip
+    mine = ("--reports", str(tmp_path / "reports"), "--name", "mine")
+    models = [A, B, {"id": "x", "tags": ["license:mit"], "downloads": 4}]
+    code, text, errors = report(models, *mine, "--format", "json")
+    assert code == 0, errors
+    document = json.loads(text)
+    assert document["findings"] == ["1 of 3 models (33.3 %) in the snapshot have no downloads."]
+    assert "not record what this needs: Sizes of the models." in document["notes"][-1]
+    licences, _ = document["tables"]
+    assert {(row["weight"], row["observed_at"], row["group"], row["numerator"], row["denominator"])
+            for row in licences["rows"]} == {
+        ("models", "2024-07-01", "mit", 1, 1), ("models", "2024-07-11", "mit", 1, 3),
+        ("models", "2024-07-11", "(none)", 2, 3), ("downloads", "2024-07-01", "mit", 3, 3),
+        ("downloads", "2024-07-11", "mit", 4, 11), ("downloads", "2024-07-11", "(none)", 7, 11),
+    }  # fmt: skip
+    code, _, errors = report(models, *mine, "--out", str(tmp_path / "mine.html"))
+    assert code == 0, errors
+    page = (tmp_path / "mine.html").read_text("utf-8")
+    assert "<b>33.3\N{NO-BREAK SPACE}%</b> <span>no downloads</span>" in page
+    assert "hfscan query composition --per-snapshot --param weight=downloads" in page
+    code, _, errors = report(models, *mine, "--frameworks", "jax")
+    assert "The report mine does not depend on --frameworks. Omit it." in " ".join(errors.split())

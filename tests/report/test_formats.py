@@ -193,9 +193,15 @@ def test_any_document_can_be_a_report(format_):
         columns={"backend": "Backend", "error": "Error", "ratio": "Time"},
         formats={"error": "error", "ratio": "ratio"},
     )
-    text = CustomText("Not all agree.", glossary={"Error": "Relative L2."})
+    report = Report(
+        "parity",
+        "Do they agree?",
+        (section,),
+        text=CustomText("Not all agree."),
+        glossary={"Error": "Relative L2."},
+    )
     out = io.StringIO()
-    FORMATS[format_](Report("parity", "Do they agree?", (section,), text=text), out)
+    FORMATS[format_](report, out)
     assert "1 of 2 agrees." in out.getvalue()
     assert "<script>alert" not in out.getvalue() or format_ in ("json", "terminal")
     if format_ == "json":

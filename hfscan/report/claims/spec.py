@@ -98,7 +98,7 @@ class ReadingSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     @property
     def count_columns(self) -> list[str]:
         """The columns of downloads or likes that the query uses."""
-        return count_columns(self.query, self.parameters)
+        return load(self.query).count_columns(self.parameters)
 
     @property
     def weight(self) -> str:
@@ -112,13 +112,6 @@ class ReadingSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     def _find_parameter(self, name: str) -> str | None:
         return self.parameters.get(name, load(self.query).defaults.get(name))
-
-
-def count_columns(query: str, parameters: Mapping[str, Any]) -> list[str]:
-    """Return the columns of downloads or likes that a query uses with these parameters."""
-    weight = parameters.get("weight", load(query).defaults.get("weight"))
-    by_weight = [] if weight in (None, "models", "authors") else [weight]
-    return by_weight + ["downloads"] * bool(parameters.get("min_downloads"))
 
 
 class ClaimSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

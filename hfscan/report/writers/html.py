@@ -28,10 +28,10 @@ from hfscan.report.format import (
 )
 from hfscan.report.model import QueryRef, Report, Section
 from hfscan.report.sentences import (
-    format_headline,
     format_missing,
     format_provenance,
     format_scope,
+    list_answers,
 )
 from hfscan.report.tables import Table, section_tables
 from hfscan.report.writers import csv_
@@ -64,7 +64,7 @@ def write(report: Report, out: TextIO) -> None:
         parts=parts,
         highlights=list(_highlights(report))[:4],
         is_synthetic=any(snapshot.synthetic for snapshot in report.snapshots),
-        headline=format_headline(report),
+        answers=list_answers(report),
         provenance=format_provenance(report),
         missing=None if report.text else format_missing(report.snapshot),
         scope=None if report.text else format_scope(report.snapshot),
@@ -125,6 +125,7 @@ def _command(reference: QueryRef) -> str:
         return ""
     words = ["hfscan query", query.name]
     words += [] if reference.snapshot is None else [f"--snapshot {reference.snapshot}"]
+    words += ["--per-snapshot"] * reference.per_snapshot
     for parameter in query.parameters:
         value = reference.parameters.get(parameter.name)
         if value is not None and value != parameter.default:
@@ -142,6 +143,9 @@ def _highlights(report: Report) -> Iterator[Mapping[str, str]]:
     """Yield what is shown in large type: the headline's shares, or the report's own texts."""
     if report.text:
         yield from report.text.highlights
+        return
+    if report.findings:
+        yield from (finding.highlight for finding in report.findings if finding.highlight)
         return
     for row in report.headline.rows:
         shares = (format_percent(row["share"]), format_percent(row["compared_share"]))

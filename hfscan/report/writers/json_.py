@@ -30,6 +30,8 @@ def write(report: Report, out: TextIO) -> None:
             if not section.figures and section.query != "breakdown"
         ],
     }
+    if report.findings:
+        document["findings"] = [finding.text for finding in report.findings]
     if report.claims:
         document["claims"] = report.claims
     if report.text:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from hfscan.report.model import Report
-from hfscan.report.sentences import format_headline, format_provenance
+from hfscan.report.sentences import format_provenance, list_answers
 from hfscan.report.tables import Table, section_tables
 from hfscan.text import escape_markdown
 
@@ -12,7 +12,8 @@ from hfscan.text import escape_markdown
 def write(report: Report, out: TextIO, charts: Mapping[str, str] | None = None) -> None:
     """Write the report to `out`. `charts`: section -> path of its image."""
     lines = [f"# {escape_markdown(report.title)}", ""]
-    lines += [f"**{escape_markdown(format_headline(report))}**", ""]
+    for answer in list_answers(report):
+        lines += [f"**{escape_markdown(answer)}**", ""]
     if provenance := format_provenance(report):
         lines += [escape_markdown(provenance), ""]
     for note in report.notes:

@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from hfscan.report.model import Report
-from hfscan.report.sentences import format_headline, format_provenance
+from hfscan.report.sentences import format_provenance, list_answers
 from hfscan.report.tables import Table, section_tables
 from hfscan.text import sanitize
 
@@ -20,7 +20,8 @@ def write(report: Report, out: TextIO) -> None:
     """Write the report to `out`; in colour only to a terminal, and if NO_COLOR is unset."""
     console = _console(out)
     console.print(_text(report.title, "bold"))
-    console.print(_text(format_headline(report)))
+    for answer in list_answers(report):
+        console.print(_text(answer))
     if provenance := format_provenance(report):
         console.print(_text(provenance, "dim"))
     for note in report.notes:

@@ -1,0 +1,56 @@
+"""Named queries over every snapshot of the entire Hub."""
+
+from datetime import UTC, datetime
+
+import pytest
+from dumps import ingest_models
+
+import hfscan
+from hfscan.errors import InvalidRequestError
+from hfscan.scope import Scope
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    """Five snapshots: of June, twice of July, of one account, and of invented models."""
+    path = tmp_path_factory.mktemp("per-snapshot") / "h.duckdb"
+    many = [{"id": f"ann/{n}", "tags": ["license:mit"], "downloads": n} for n in range(10)]
+    for models, day, fields in (
+        (many, datetime(2024, 6, 1), {"synthetic": "made up"}),
+        (many, datetime(2024, 6, 30), {}),
+        (many[:3], datetime(2024, 7, 11), {}),
+        (many[:1], datetime(2024, 7, 11, 9), {"scope": Scope(author="ann")}),
+        (many, datetime(2024, 7, 11, 12), {}),
+    ):
+        ingest_models(path, models, day=day.replace(tzinfo=UTC), **fields)
+    return path
+
+
+def test_query_runs_over_the_snapshots_of_the_entire_hub(db):
+    with hfscan.open(db) as database:
+        rows = database.query("composition", per_snapshot=True, by="license")
+    counts = {(row["snapshot"], row["observed_at"], row["numerator"]) for row in rows}
+    assert counts == {(2, "2024-06-30 00:00", 10), (3, "2024-07-11 00:00", 3),
+                      (5, "2024-07-11 12:00", 10)}  # fmt: skip
+    # a part of the models of 11 July was missing at first
+    assert {row["snapshot"]: row["flags"] for row in rows} == {2: [], 3: ["partial"], 5: []}
+    assert [row["group"] for row in rows] == ["mit"] * 3
+
+
+def test_query_over_snapshots_ends_at_a_day(db, run_cli):
+    arguments = ("--per-snapshot", "--as-of", "2024-07-01", "--format", "csv", "--db", db)
+    _, out, _ = run_cli("query", "composition", *arguments)
+    assert [line.split(",")[:4] for line in out.splitlines()[1:]] == [
+        ["2", "2024-06-30", "[]", "mit"]
+    ]
+    code, _, err = run_cli("query", "composition", "--per-snapshot", "--snapshot", "2", "--db", db)
+    assert code == 2
+    assert "--per-snapshot runs a named query over all" in err
+
+
+def test_query_without_one_snapshot_does_not_run_over_each(db):
+    with hfscan.open(db) as database:
+        with pytest.raises(InvalidRequestError, match="changes does not read the models of one"):
+            database.query("changes", per_snapshot=True)
+        with pytest.raises(InvalidRequestError, match="exclude each other"):
+            database.query("composition", per_snapshot=True, snapshot=2)
