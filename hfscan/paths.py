@@ -27,6 +27,11 @@ def staging_dir(db: Path) -> Path:
     return _sibling(db, ".staged")
 
 
+def revision_dir(db: Path) -> Path:
+    """Return the folder of the revision of a dataset that an import into `db` is reading."""
+    return _sibling(db, ".revision")
+
+
 def lock_file(target: Path) -> Path:
     """Return the lock file of a database or a folder."""
     return target.with_name(target.name + ".lock")

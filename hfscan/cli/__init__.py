@@ -21,6 +21,7 @@ COMMAND_GROUPS = {
     "Collect data": {
         "crawl": "Fetch model metadata from the Hub into the database.",
         "import": "Import a recorded dump or an export as a snapshot.",
+        "import-history": "Import all revisions of a dump on the Hub.",
         "backfill-dates": "Fetch creation dates that the Hub lacks.",
         "snapshot": "Update a folder or dataset: crawl, check, export, report.",
     },

@@ -21,6 +21,7 @@ from hfscan.store.snapshots import (
     find_full_crawl,
     latest_snapshot,
     list_snapshots,
+    mark_incomplete,
     require_snapshots,
 )
 
@@ -28,6 +29,6 @@ __all__ = [
     "CreationDate", "ImportedDates", "Ingested", "Macro", "NewSnapshot", "Snapshot", "Store",
     "Unreadable", "choose_snapshot", "contains_all", "delete_snapshots", "explain_empty",
     "export_history", "find_full_crawl", "import_dates", "import_history", "ingest_files",
-    "latest_snapshot", "list_missing_dates", "list_snapshots", "macros", "record_dates",
-    "require_snapshots",
+    "latest_snapshot", "list_missing_dates", "list_snapshots", "macros",
+    "mark_incomplete", "record_dates", "require_snapshots",
 ]  # fmt: skip

@@ -61,23 +61,28 @@ def ingest_files(
     paths: Sequence[Path],
     new_snapshot: NewSnapshot,
     before_commit: Callable[[int], None] | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    digest: str | None = None,
 ) -> Ingested:
     """Ingest the pages of a crawl, or the files and folders of a dump, as one snapshot.
 
     `before_commit` is called with the id of the new snapshot before it is committed; if it raises,
-    nothing is stored. The same dump, observed at the same time, is the same snapshot and adds
-    nothing. Raises ImportFileError naming file and line where a file cannot be read, StorageError
-    when the disk is full, and what `before_commit` raises; the database is then unchanged.
+    nothing is stored. `columns`: those of Parquet files to read; `digest`: that of the files, where
+    they do not hold everything that they were cut from. The same dump, observed at the same time,
+    is the same snapshot and adds nothing. Raises ImportFileError naming file and line where a file
+    cannot be read, StorageError when the disk is full, and what `before_commit` raises; the
+    database is then unchanged.
     """
     files = dump.find(paths)
-    digest = dump.digest(files)
+    digest = digest or dump.digest(files)
     (database,) = store.fetch_one(
         "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
     )
     with translate_errors(partial(_translate, str(database or ""))):
         if existing := _find_existing(store, digest, new_snapshot):
             return existing
-        ingest = partial(_ingest, store, files, new_snapshot, digest, before_commit)
+        ingest = partial(_ingest, store, files, columns, new_snapshot, digest, before_commit)
         try:
             return ingest(store.limited_memory(INGEST_MEMORY_LIMIT))
         except duckdb.OutOfMemoryException:  # DuckDB cannot spill everything to disk
@@ -97,6 +102,7 @@ def _find_existing(store: Store, digest: str, new_snapshot: NewSnapshot) -> Inge
 def _ingest(
     store: Store,
     files: Sequence[Path],
+    columns: Sequence[str] | None,
     new_snapshot: NewSnapshot,
     digest: str,
     before_commit: Callable[[int], None] | None,
@@ -104,7 +110,7 @@ def _ingest(
 ) -> Ingested:
     is_import = new_snapshot.kind == "import"
     with Staging.open(store, new_snapshot) as staging:
-        conversion = stage(store, staging, files, is_crawl=not is_import)
+        conversion = stage(store, staging, files, is_crawl=not is_import, columns=columns)
         stage_repaired(store, staging)
         if is_import:
             check_models(store, new_snapshot.origin)

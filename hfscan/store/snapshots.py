@@ -124,6 +124,15 @@ def explain_empty(store: Store) -> str:
     return "The database is empty: run `hfscan crawl` or `hfscan import` first."
 
 
+def mark_incomplete(store: Store, ids: Iterable[int], origin: str) -> None:
+    """Record that of these snapshots those whose origin begins with `origin` lack models."""
+    store.execute(
+        "UPDATE snapshots SET complete = false "
+        "WHERE list_contains($ids, id) AND starts_with(origin, $origin) AND complete",
+        {"ids": list(ids), "origin": origin},
+    )
+
+
 def delete_snapshots(store: Store, *ids: int) -> list[Snapshot]:
     """Delete snapshots as if they had never been taken, all or none; return them.
 

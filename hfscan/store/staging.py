@@ -110,9 +110,16 @@ class Staging:
 
 
 def stage(
-    store: Store, staging: Staging, files: Sequence[Path], *, is_crawl: bool
+    store: Store,
+    staging: Staging,
+    files: Sequence[Path],
+    *,
+    is_crawl: bool,
+    columns: Sequence[str] | None = None,
 ) -> dump.Conversion:
     """Stage the models of `files`; return what was excluded.
+
+    `columns`: those of Parquet files to read.
 
     Files that DuckDB can read directly, such as the pages of a crawl, are not inspected. All other
     files are converted first, and so are all of them where that turns out to be wrong.
@@ -123,7 +130,7 @@ def stage(
         found = dump.inspect_all(files)
         if found[0].kind == "parquet":
             with translate_errors(partial(_explain_parquet, files)):
-                relation = dump.parquet_relation(store, files)
+                relation = dump.parquet_relation(store, files, columns)
                 staging.add_models(normalise(relation, staging.latest))
             return dump.Conversion()
         direct = [file.path for file in found if dump.is_plain(file)]

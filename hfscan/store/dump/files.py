@@ -91,8 +91,13 @@ def digest(files: Sequence[Path]) -> str:
     digests = []
     for file in files:
         with reading(file), file.open("rb") as opened:
-            digests.append(hashlib.file_digest(opened, "sha256").digest())
-    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+            digests.append(hashlib.file_digest(opened, "sha256").hexdigest())
+    return combine_digests(*digests)
+
+
+def combine_digests(*digests: str) -> str:
+    """Return the digest of files that have these digests (hexadecimal)."""
+    return hashlib.sha256(b"".join(sorted(map(bytes.fromhex, digests)))).hexdigest()
 
 
 def inspect(path: Path) -> DumpFile:

@@ -38,12 +38,16 @@ def json_relation(files: Sequence[Path]) -> str:
         FROM ({typed(objects)})"""
 
 
-def parquet_relation(store: Store, files: Sequence[Path]) -> str:
-    """Return SQL that reads Parquet files.
+def parquet_relation(
+    store: Store, files: Sequence[Path], columns: Sequence[str] | None = None
+) -> str:
+    """Return SQL that reads Parquet files; with `columns`, no others of them.
 
     Raises ImportFileError when they have no column that names the model.
     """
     table = f"read_parquet({file_literals(files)}, union_by_name=true)"
+    if columns is not None:
+        table = f"(SELECT {', '.join(map(identifier, columns))} FROM {table})"
     kinds = store.columns(f"SELECT * FROM {table}")
     named = match_fields(tuple(kinds))
     if not any(name in named for name in IDS):

@@ -5,17 +5,21 @@ import hashlib
 import json
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from hfscan.fakehub.messages import Request, Response, error_response, json_response
-from hfscan.fakehub.routes import sha1
+from hfscan.fakehub.routes import parse_number, sha1
 
-from .files import compute_blob_id
-from .messages import range_response
+from .files import compute_blob_id, parse_paths
+from .messages import range_response, redirect_response
 
 _LARGE = (".parquet", ".arrow", ".zst")
 """File name endings used here that the Hub's default .gitattributes stores in LFS."""
+
+_STARTED = datetime.now(UTC)
 
 _API = r"/api/datasets/(?P<id>[^/]+/[^/]+)"
 _FILES = r"/datasets/(?P<id>[^/]+/[^/]+)/resolve"
@@ -25,7 +29,8 @@ _FILES = r"/datasets/(?P<id>[^/]+/[^/]+)/resolve"
 class Dataset:
     """A repository: the files of its head, and the messages of its commits, oldest first.
 
-    `tags` maps names to commits, `files_by_commit` earlier commits to their files.
+    `tags` maps names to commits, `files_by_commit` earlier commits to their files, `dates` commits
+    to their times (of the others the server's start is given).
     """
 
     private: bool = False
@@ -33,6 +38,7 @@ class Dataset:
     commits: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     files_by_commit: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    dates: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def sha(self) -> str:
@@ -45,6 +51,32 @@ class Dataset:
         if sha in ("main", self.sha):
             return self.sha, self.files
         return (sha, self.files_by_commit[sha]) if sha in self.files_by_commit else None
+
+    def add_commit(self, files: Mapping[str, bytes], title: str, date: datetime) -> str:
+        """Add a commit that writes these files; return its id."""
+        if self.commits:
+            self.files_by_commit[self.sha] = self.files
+        self.files = {**self.files, **files}
+        self.commits.append(title)
+        self.dates[self.sha] = date
+        return self.sha
+
+    def list_commits(self) -> list[dict[str, Any]]:
+        """Return the commits, newest first, as the Hub describes them."""
+        found = []
+        for count in range(len(self.commits), 0, -1):
+            sha = sha1(repr(self.commits[:count]).encode())
+            date = self.dates.get(sha, _STARTED).astimezone(UTC)
+            found.append(
+                {
+                    "id": sha,
+                    "title": self.commits[count - 1],
+                    "message": "",
+                    "authors": [],
+                    "date": f"{date:%Y-%m-%dT%H:%M:%S}.000Z",
+                }
+            )
+        return found
 
 
 class Datasets:
@@ -67,7 +99,10 @@ class Datasets:
                 ("POST", rf"{_API}/commit/main", self._commit),
                 ("POST", rf"{_API}/tag/(?P<revision>[^/]+)", self._tag),
                 ("GET", rf"{_API}(/revision/(?P<revision>[^/]+))?", self._info),
-                ("GET", rf"{_API}/tree/(?P<revision>[^/]+)", self._tree),
+                ("GET", rf"{_API}/commits/(?P<revision>[^/]+)", self._commits),
+                ("POST", rf"{_API}/paths-info/(?P<revision>[^/]+)", self._paths_info),
+                ("GET", rf"{_API}/tree/(?P<revision>[^/]+)(/(?P<path>.+))?", self._tree),
+                ("GET", r"/lfs/(?P<oid>[0-9a-f]{64})", self._read_large),
                 ("GET", rf"{_FILES}/(?P<revision>[^/]+)/(?P<path>.+)", self._resolve),
                 ("HEAD", rf"{_FILES}/(?P<revision>[^/]+)/(?P<path>.+)", self._resolve),
             )
@@ -79,7 +114,7 @@ class Datasets:
             match = pattern.fullmatch(request.path)
             if match and method == request.method:
                 # the URL of an upload grants access, like a signed one
-                if request.account is None and method == "POST":
+                if request.account is None and method == "POST" and route != self._paths_info:
                     return error_response(401, "Invalid username or password.")
                 with self._lock:
                     return route(request, **{k: v for k, v in match.groupdict().items() if v})
@@ -203,7 +238,30 @@ class Datasets:
         info: dict[str, Any] = {"id": id, "private": dataset.private, "sha": commit[0]}
         return json_response(info | {"siblings": names, "tags": [], "downloads": 0, "likes": 0})
 
-    def _tree(self, request: Request, id: str, revision: str) -> Response:
+    def _commits(self, request: Request, id: str, revision: str) -> Response:
+        dataset = self._find_readable(request, id)
+        if isinstance(dataset, Response):
+            return dataset
+        limit, page = parse_number(request.query, "limit", 50), parse_number(request.query, "p", 0)
+        commits = dataset.list_commits()
+        headers = {"x-total-count": str(len(commits))}
+        if (page + 1) * limit < len(commits):
+            target = f"{self.base_url}{request.path}?p={page + 1}&limit={limit}"
+            headers["link"] = f'<{target}>; rel="next"'
+        return json_response(commits[page * limit : (page + 1) * limit], headers)
+
+    def _paths_info(self, request: Request, id: str, revision: str) -> Response:
+        dataset = self._find_readable(request, id)
+        if isinstance(dataset, Response):
+            return dataset
+        if (commit := dataset.find_revision(revision)) is None:
+            return _unknown_revision(revision)
+        return json_response(
+            [_describe(path, commit[1][path]) for path in parse_paths(request.body)
+             if path in commit[1]]
+        )  # fmt: skip
+
+    def _tree(self, request: Request, id: str, revision: str, path: str = "") -> Response:
         dataset = self._find_readable(request, id)
         if isinstance(dataset, Response):
             return dataset
@@ -211,8 +269,9 @@ class Datasets:
             return _unknown_revision(revision)
         return json_response(
             [
-                {"type": "file", "oid": compute_blob_id(body), "size": len(body), "path": name}
+                _describe(name, body)
                 for name, body in sorted(commit[1].items())
+                if not path or name.startswith(f"{path}/")
             ]
         )
 
@@ -227,10 +286,22 @@ class Datasets:
         body = commit[1].get(path)
         if body is None:
             return error_response(404, "Entry not found", code="EntryNotFound")
+        if path.endswith(_LARGE):
+            oid = hashlib.sha256(body).hexdigest()
+            self._blobs[oid] = body
+            headers = {"x-linked-etag": f'"{oid}"', "x-linked-size": str(len(body))}
+            headers |= {"x-repo-commit": commit[0], "etag": f'"{compute_blob_id(body)}"'}
+            # another host, as on the Hub
+            storage = self.base_url.replace("127.0.0.1", "localhost")
+            return redirect_response(f"{storage}/lfs/{oid}", headers, html=False)
         kind = "image/svg+xml" if path.endswith(".svg") else "application/octet-stream"
         etag = f'"{compute_blob_id(body)}"'
         headers = {"content-type": kind, "etag": etag, "x-repo-commit": commit[0]}
         return range_response(Response(200, body, headers), request.range)
+
+    def _read_large(self, request: Request, oid: str) -> Response:
+        headers = {"content-type": "application/octet-stream", "etag": f'"{oid}"'}
+        return range_response(Response(200, self._blobs[oid], headers), request.range)
 
     def _find_readable(self, request: Request, id: str) -> Dataset | Response:
         dataset = self.repos.get(id)
@@ -252,6 +323,14 @@ def _parse_owner(id: str) -> str:
 
 def _unknown_revision(revision: str) -> Response:
     return error_response(404, f"Invalid rev id: {revision}", code="RevisionNotFound")
+
+
+def _describe(path: str, body: bytes) -> dict[str, Any]:
+    entry = {"type": "file", "oid": compute_blob_id(body), "size": len(body), "path": path}
+    if path.endswith(_LARGE):
+        oid = hashlib.sha256(body).hexdigest()
+        entry["lfs"] = {"oid": oid, "size": len(body), "pointerSize": 134}
+    return entry
 
 
 def _format_oid(path: str, body: bytes | None) -> dict[str, str]:

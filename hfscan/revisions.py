@@ -1,0 +1,182 @@
+"""Import the revisions of a dump on the Hub, one at a time, each as a snapshot.
+
+Of a Parquet file only the columns that a snapshot stores are fetched, into a sparse file of the
+same size, so that the disk holds no more than these parts of one revision.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from hfscan.errors import ImportFileError
+from hfscan.figures import load
+from hfscan.fs import translate_os_errors
+from hfscan.hub.revisions import FileInfo, Revision, RevisionSource
+from hfscan.paths import revision_dir
+from hfscan.scope import Scope
+from hfscan.store import (
+    Ingested,
+    NewSnapshot,
+    Snapshot,
+    Store,
+    ingest_files,
+    list_snapshots,
+    mark_incomplete,
+)
+from hfscan.store.dump import chunks
+
+
+@dataclass(frozen=True)
+class RevisionResult:
+    """What came of a revision: a snapshot, or the reason why it adds none.
+
+    `columns`: name -> type of the stored columns. `observed_to`: date of its content (UTC). `bytes`
+    and `requests` were spent on it.
+    """
+
+    revision: Revision
+    ingested: Ingested | None = None
+    skipped: str = ""
+    observed_to: datetime | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    bytes: int = 0
+    requests: int = 0
+
+
+def import_revisions(
+    store: Store, source: RevisionSource, revisions: Iterable[Revision]
+) -> Iterator[RevisionResult]:
+    """Import the revisions that the database does not have; yield what came of each.
+
+    A revision with the content of another is not fetched. One that cannot be read is skipped.
+    Snapshots far smaller than their neighbours are marked as incomplete.
+    """
+    for revision in revisions:
+        before = source.received, source.requests
+        result = _import_revision(store, source, revision)
+        spent = source.received - before[0], source.requests - before[1]
+        yield RevisionResult(
+            revision, result.ingested, result.skipped, result.observed_to, result.columns, *spent
+        )
+
+
+def _import_revision(store: Store, source: RevisionSource, revision: Revision) -> RevisionResult:
+    origin = source.url(revision)
+    if _find(store, origin=origin):
+        return RevisionResult(revision, skipped="imported before")
+    info = source.find_file(revision)
+    if info is None:
+        return RevisionResult(revision, skipped="the file is not there")
+    digest = chunks.content_digest(info.content)
+    if same := _find(store, digest=digest):
+        return RevisionResult(revision, skipped=f"same content as snapshot {same.id}")
+    with contextlib.ExitStack() as stack:
+        part = stack.enter_context(_PartFile.open(store, source, revision, info))
+        try:
+            return _ingest(store, source, revision, part, digest)
+        except ImportFileError as error:
+            return RevisionResult(revision, skipped=str(error))
+
+
+def _find(store: Store, **values: str) -> Snapshot | None:
+    found = (
+        snapshot
+        for snapshot in list_snapshots(store)
+        if all(getattr(snapshot, name) == value for name, value in values.items())
+    )
+    return next(found, None)
+
+
+def _ingest(
+    store: Store, source: RevisionSource, revision: Revision, part: "_PartFile", digest: str
+) -> RevisionResult:
+    columns = part.fetch()
+    observed_to = chunks.find_newest(store, part.path, columns, revision.latest) or revision.latest
+    origin = source.url(revision)
+
+    def flag_partial(_: int) -> None:
+        partial = [row["snapshot"] for row in load("partial_snapshots").run(store, {})]
+        mark_incomplete(store, partial, origin.partition("@")[0] + "@")
+
+    new = NewSnapshot("import", origin, Scope(), observed_to, observed_to, complete=True)
+    ingested = ingest_files(
+        store, [part.path], new, flag_partial, columns=list(columns), digest=digest
+    )
+    return RevisionResult(revision, ingested, "", observed_to, columns)
+
+
+class _PartFile:
+    """The parts of a revision's file that have been fetched, at their places in a sparse file.
+
+    A log beside it has the ranges, so that an interrupted run goes on where it stood.
+    """
+
+    def __init__(
+        self, store: Store, source: RevisionSource, revision: Revision, info: FileInfo, path: Path
+    ) -> None:
+        self._store, self._source, self._revision, self._info = store, source, revision, info
+        self.path, self._log = path, path.with_suffix(".ranges")
+        self._fetched: set[chunks.Range] = set()
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(
+        cls, store: Store, source: RevisionSource, revision: Revision, info: FileInfo
+    ) -> Iterator["_PartFile"]:
+        """Yield the file; it is deleted unless an interruption leaves it for the next run."""
+        folder = revision_dir(store.path)
+        path = folder / f"{info.content}.parquet"
+        with translate_os_errors(folder):
+            if not path.exists():  # parts of another revision are of no use
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                path.touch()
+            part = cls(store, source, revision, info, path)
+            part._resume()
+        yield part
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _resume(self) -> None:
+        if self._log.exists():
+            lines = self._log.read_text("ascii").splitlines(keepends=True)
+            for line in lines:
+                if line.endswith("\n"):
+                    start, stop = map(int, line.split())
+                    self._fetched.add((start, stop))
+        with self.path.open("r+b") as file:
+            file.truncate(self._info.size)
+
+    def fetch(self) -> dict[str, str]:
+        """Fetch the columns that a snapshot stores; return name -> type."""
+        size = self._info.size
+        start = max(0, size - chunks.FOOTER_BYTES)
+        tail = self._fetch_range(start, size)
+        footer = chunks.footer_start(tail, size)
+        if footer < start:
+            self._fetch_range(footer, start)
+        with self.path.open("r+b") as file:
+            file.write(b"PAR1")
+        columns = chunks.stored_columns(self._store, self.path)
+        for chunk in chunks.list_chunks(self._store, self.path, columns):
+            for part in chunks.split_range(*chunk):
+                self._fetch_range(*part)
+        return columns
+
+    def _fetch_range(self, start: int, stop: int) -> bytes:
+        """Return the bytes of a range, from the file if they are there."""
+        with translate_os_errors(self.path.parent), self.path.open("r+b") as file:
+            file.seek(start)
+            if (start, stop) in self._fetched:
+                return file.read(stop - start)
+            data = self._source.read_range(self._revision, start, stop)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            with self._log.open("a", encoding="ascii") as log:
+                log.write(f"{start} {stop}\n")
+        self._fetched.add((start, stop))
+        return data

@@ -1,0 +1,113 @@
+"""Parts of Parquet files: which bytes hold the columns that a snapshot stores."""
+
+import hashlib
+import struct
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hfscan.errors import ImportFileError
+from hfscan.sql import file_literal, identifier
+from hfscan.store.database import Store
+from hfscan.store.dump.fields import FIELDS
+from hfscan.store.dump.files import combine_digests
+from hfscan.store.dump.names import match_fields
+from hfscan.timestamps import to_utc_naive
+
+FOOTER_BYTES = 1 << 16
+"""Bytes at the end of a file that usually contain its footer."""
+_TAIL = 8  # the footer's length and the magic bytes
+_MAX_GAP = 1 << 20  # bytes that are read in vain rather than by another request
+_MAX_RANGE = 32 << 20
+
+Range = tuple[int, int]
+"""Bytes [start, stop) of a file."""
+
+
+def footer_start(tail: bytes, size: int) -> int:
+    """Return where the footer of a Parquet file of `size` bytes begins, by its last bytes.
+
+    Raises ImportFileError where they are not the end of a Parquet file.
+    """
+    if tail[-4:] != b"PAR1":
+        raise ImportFileError("It is not a Parquet file, or it ends too early.")
+    (length,) = struct.unpack("<I", tail[-_TAIL:-4])
+    if length > size - _TAIL:
+        raise ImportFileError("It is a damaged Parquet file.")
+    return size - _TAIL - int(length)
+
+
+def stored_columns(store: Store, file: Path) -> dict[str, str]:
+    """Return name -> type of the file's columns that hold fields of a snapshot."""
+    kinds = store.columns(f"FROM read_parquet({file_literal(file)})")
+    fields = match_fields(tuple(kinds))
+    return {
+        column: kinds[column]
+        for field, columns in fields.items()
+        if field in FIELDS
+        for column in columns
+    }
+
+
+def list_chunks(store: Store, file: Path, columns: Iterable[str]) -> list[Range]:
+    """Return the bytes that hold these columns, in order; those close together as one range."""
+    chunks = store.execute(
+        "SELECT coalesce(dictionary_page_offset, data_page_offset) AS start, "
+        "start + total_compressed_size "
+        f"FROM parquet_metadata({file_literal(file)}) "
+        "WHERE split_part(path_in_schema, ', ', 1) IN (SELECT unnest($columns)) ORDER BY start",
+        {"columns": list(columns)},
+    )
+    merged: list[Range] = []
+    for start, stop in chunks.fetchall():
+        if merged and start - merged[-1][1] <= _MAX_GAP:
+            merged[-1] = merged[-1][0], max(merged[-1][1], stop)
+        else:
+            merged.append((start, stop))
+    return merged
+
+
+def split_range(start: int, stop: int) -> Iterable[Range]:
+    """Yield parts of a range that are small enough for one request."""
+    for first in range(start, stop, _MAX_RANGE):
+        yield first, min(first + _MAX_RANGE, stop)
+
+
+def content_digest(content: str) -> str:
+    """Return the digest of a file by the id that the Hub gives its content.
+
+    For a SHA-256 it is that of the file itself. git's ids (SHA-1) have digests of their own.
+    """
+    is_sha256 = len(content) == 2 * hashlib.sha256().digest_size
+    return combine_digests(content if is_sha256 else hashlib.sha256(content.encode()).hexdigest())
+
+
+def find_newest(
+    store: Store, file: Path, columns: Mapping[str, str], latest: datetime
+) -> datetime | None:
+    """Return the newest date of a model up to `latest` (UTC): the content is as old as that.
+
+    `columns`: name -> type. None where the file has no such date.
+    """
+    found = match_fields(tuple(columns))
+    names = [*found.get("lastModified", ()), *found.get("createdAt", ())]
+    if not names:
+        return None
+    newest = ", ".join(
+        f"max(date{number}) FILTER (date{number} <= $latest)" for number in range(len(names))
+    )
+    dates = ", ".join(
+        f"TRY_CAST({_date(name, columns[name])} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS date{number}"
+        for number, name in enumerate(names)
+    )
+    instant: datetime | None
+    (instant,) = store.fetch_one(
+        f"SELECT greatest({newest}) FROM (SELECT {dates} FROM read_parquet({file_literal(file)}))",
+        {"latest": to_utc_naive(latest)},
+    )
+    return None if instant is None else instant.replace(tzinfo=UTC)
+
+
+def _date(column: str, kind: str) -> str:
+    text = identifier(column)
+    return text if kind.startswith("TIMESTAMP") else f"{text}::VARCHAR"

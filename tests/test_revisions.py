@@ -1,0 +1,157 @@
+"""Revisions of a dump on the fake Hub become snapshots, dated by their content."""
+
+from datetime import timedelta
+
+import pytest
+from dump_history import FILE, REPO, START, DumpHistory
+from processes import TOKEN, run_hfscan
+
+from hfscan.errors import HubUnreachableError
+from hfscan.paths import revision_dir
+from hfscan.store import Store, list_snapshots
+
+
+@pytest.fixture
+def history(tmp_path):
+    with DumpHistory.serve(tmp_path) as history:
+        yield history
+
+
+@pytest.fixture
+def db(tmp_path):
+    return tmp_path / "h.duckdb"
+
+
+def read_snapshots(db):
+    with Store.open(db) as store:
+        return list_snapshots(store)
+
+
+def read_models(db, snapshot=1):
+    with Store.open(db) as store:
+        return store.execute(f"FROM models_in({snapshot}) ORDER BY id").fetchall()
+
+
+def count_bytes(history):
+    return sum(result.bytes for result in history)
+
+
+def test_each_day_becomes_a_snapshot(history, db):
+    history.commit_days(0, 1, 2)
+    results = history.run(db)
+    assert [result.ingested.models for result in results] == [101, 102, 103]
+    snapshots = read_snapshots(db)
+    assert [snapshot.observed_to for snapshot in snapshots] == [
+        (START + timedelta(days=day)).replace(tzinfo=None) for day in range(3)
+    ]
+    assert {snapshot.complete for snapshot in snapshots} == {True}
+    assert len({snapshot.series_id for snapshot in snapshots}) == 1
+
+
+def test_snapshot_equals_import_of_the_file(history, db, tmp_path):
+    """Also its digest is the same, so that the file adds nothing."""
+    history.commit_days(0)
+    history.run(db)
+    file = tmp_path / "models.parquet"
+    file.write_bytes(history.dataset.files[FILE])
+    code, out, err = run_hfscan(
+        tmp_path,
+        "import",
+        file.name,
+        "--observed-at",
+        "2025-03-03T22:00:00",
+        "--db",
+        "other.duckdb",
+    )
+    assert code == 0, err
+    assert read_models(db) == read_models(tmp_path / "other.duckdb")
+    code, out, err = run_hfscan(
+        tmp_path, "import", file.name, "--observed-at", "2025-03-03T22:00:00", "--db", db
+    )
+    assert "already snapshot 1" in out
+
+
+def test_only_stored_columns_are_fetched(history, db):
+    """cardData, and other parts of config and safetensors, are most of the file."""
+    history.commit(0, models=5000)
+    (result,) = history.run(db)
+    size = len(history.dataset.files[FILE])
+    assert result.bytes < size / 2
+    assert "cardData" not in result.columns
+    assert "tags" in result.columns
+
+
+def test_last_commit_of_a_day_counts(history, db):
+    history.commit(0, models=10)
+    history.commit(0, models=20, hour=1.5)
+    (result,) = history.run(db)
+    assert result.ingested.models == 21
+
+
+def test_same_content_is_one_snapshot(history, db):
+    history.commit(0)
+    history.dataset.add_commit({"datasets.parquet": b"x"}, "other", START + timedelta(days=1))
+    results = history.run(db)
+    assert [result.skipped for result in results] == ["", "same content as snapshot 1"]
+    assert results[1].bytes == 0
+
+
+def test_second_run_fetches_what_is_new(history, db):
+    history.commit_days(0, 1)
+    history.run(db)
+    history.commit_days(2)
+    results = history.run(db)
+    assert [result.skipped for result in results] == ["imported before"] * 2 + [""]
+    assert [result.requests for result in results][:2] == [0, 0]
+    assert len(read_snapshots(db)) == 3
+
+
+def test_token_stays_with_the_hub(history, db):
+    history.commit_days(0)
+    history.dataset.private = True
+    history.run(db, token=TOKEN)
+    identities = {
+        request.target.startswith("/lfs/"): request.identity for request in history.hub.requests
+    }
+    assert identities[False] == "ann"
+    assert identities[True] != "ann"
+
+
+def test_interrupted_fetch_goes_on(history, db, monkeypatch):
+    """What was fetched of a revision is not fetched again; then nothing is left on the disk."""
+    history.commit(0, models=5000)
+    monkeypatch.setattr("hfscan.store.dump.chunks._MAX_RANGE", 100_000)
+    monkeypatch.setattr("hfscan.store.dump.chunks._MAX_GAP", 0)
+    source = history.source()
+    read, limit = source.read_range, 4
+
+    def read_some(*arguments):
+        nonlocal limit
+        limit -= 1
+        if not limit:
+            raise HubUnreachableError("it broke off")
+        return read(*arguments)
+
+    with Store.open(db, write=True) as store:
+        from hfscan.revisions import import_revisions
+
+        source.read_range = read_some
+        with pytest.raises(HubUnreachableError):
+            list(import_revisions(store, source, source.list_commits()))
+        first = source.received
+        assert first > 0
+        source.read_range = read
+        (result,) = import_revisions(store, source, source.list_commits())
+    whole = DumpHistory.run(history, db.with_name("other.duckdb"))[0].bytes
+    assert first + result.bytes == whole
+    assert not revision_dir(db).exists()
+
+
+def test_command_reports_each_revision(history, tmp_path):
+    history.commit_days(0, 1)
+    code, out, err = run_hfscan(
+        tmp_path, "import-history", f"hf://datasets/{REPO}", "--endpoint", history.hub.url
+    )
+    assert (code, err) == (0, "")
+    assert "2025-03-03: snapshot 1, 101 models as of 2025-03-03 22:00" in out
+    assert "(2 of 2)" in out
