@@ -48,11 +48,13 @@ class Period:
 
     @classmethod
     def from_name(cls, name: str | None) -> "Period | None":
-        """Return the year `2024` or the month `2024-07`; None for any other name."""
-        match = re.fullmatch(r"(\d{4})(?:-(\d\d))?", name or "")
+        """Return the year `2024`, quarter `2024-Q3` or month `2024-07`; None for any other name."""
+        match = re.fullmatch(r"(\d{4})(?:-(\d\d)|-Q([1-4]))?", name or "")
         if match is None:
             return None
         year, first, last = int(match[1]), int(match[2] or 1), int(match[2] or 12)
+        if match[3]:
+            first, last = 3 * int(match[3]) - 2, 3 * int(match[3])
         following = datetime(year + last // 12, last % 12 + 1, 1)
         return cls.from_bounds(datetime(year, first, 1), following, name)
 

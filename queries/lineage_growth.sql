@@ -1,0 +1,63 @@
+-- title: New derivatives by base family
+-- answers: Of the derivatives created in each month, quarter or year, how many belong to the largest families, or to the accounts of their bases?
+-- param per VARCHAR = quarter : one row per month, quarter or year of creation
+-- param by VARCHAR = family : the first model of the family, its account, or the relation to the base
+-- param relations VARCHAR = named : relations as the models name them, or where they name none inferred from their tags
+-- param since TIMESTAMP = NULL : only derivatives created at or after this time (UTC)
+-- param until TIMESTAMP = NULL : only derivatives created before this time (UTC)
+-- param cutoff VARCHAR = excluded : models at the creation-date cutoff: included, excluded or only
+-- param top INTEGER = 8 : keep this many of the largest groups; the rest becomes '(other)'
+-- values per: month, quarter, year
+-- values by: family, author, relation
+-- values relations: named, inferred
+-- values cutoff: included, excluded, only
+-- column period: period
+-- column share: share
+-- column share_of_models: share
+-- chart: line x=period y=share color=group
+-- denominator: all derivatives created in the period; share_of_models: their share of its new models whose bases are
+-- known (models). author: the account in the name of the family's first model, (unknown) where it has none.
+WITH dated AS (
+    SELECT
+        date_trunc($per::VARCHAR, created_at) AS since,
+        model IS NOT NULL AS is_derived,
+        CASE WHEN model IS NOT NULL THEN CASE $by::VARCHAR
+            WHEN 'family' THEN root
+            WHEN 'author' THEN CASE WHEN regexp_full_match(root, '[^/]+/[^/]+') THEN split_part(root, '/', 1) ELSE '(unknown)' END
+            WHEN 'relation' THEN CASE $relations::VARCHAR WHEN 'inferred' THEN inferred_relation ELSE relation END
+        END END AS group_name,
+        base_models IS NOT NULL OR tags IS NOT NULL AS is_known
+    FROM census LEFT JOIN derivatives() ON model = id
+    WHERE
+        created_at IS NOT NULL
+        AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
+),
+periods AS (
+    SELECT since, count(*) FILTER (is_derived) AS derivatives, count(*) FILTER (is_known) AS models
+    FROM dated
+    GROUP BY since
+),
+ranked AS (
+    SELECT group_name, row_number() OVER (ORDER BY count(*) DESC, group_name) AS place
+    FROM dated WHERE is_derived GROUP BY group_name
+),
+grouped AS (
+    SELECT
+        since, CASE WHEN place > $top::INTEGER THEN '(other)' ELSE group_name END AS "group",
+        min(least(place, $top + 1)) AS place, count(*) AS n
+    FROM dated JOIN ranked USING (group_name)
+    GROUP BY ALL
+),
+groups AS (SELECT "group", min(place) AS place FROM grouped GROUP BY "group")
+SELECT
+    CASE $per WHEN 'month' THEN strftime(since, '%Y-%m') WHEN 'year' THEN strftime(since, '%Y')
+        ELSE strftime(since, '%Y-Q') || quarter(since) END AS period,
+    "group",
+    coalesce(n, 0) AS numerator,
+    derivatives AS denominator,
+    round(numerator / nullif(derivatives, 0), 9) AS share,
+    is_small(numerator, derivatives) AS small,
+    models,
+    round(derivatives / nullif(models, 0), 9) AS share_of_models
+FROM periods CROSS JOIN groups LEFT JOIN grouped USING (since, "group")
+ORDER BY period, groups.place

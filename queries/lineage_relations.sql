@@ -1,0 +1,53 @@
+-- title: How derivatives were made from their bases
+-- answers: How many models, or how many of the downloads, are finetunes, adapters, quantised models and merges of others?
+-- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; downloads_all_time: by all of them; likes: by its likes
+-- param relations VARCHAR = named : relations as the models name them, or where they name none inferred from their tags
+-- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
+-- param until TIMESTAMP = NULL : only models created before this time (UTC)
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- values weight: models, downloads, downloads_all_time, likes
+-- values relations: named, inferred
+-- values cutoff: included, excluded, only
+-- column share: share
+-- column share_of_derivatives: share
+-- column coverage: share
+-- chart: bar x=share y=relation
+-- numerator: models with this relation, or their weight; (none): those that declare no base but themselves.
+-- denominator: the models whose bases are known, or their weight; coverage: their share of all. Models whose weight is
+-- unknown are left out.
+WITH weighted AS (
+    SELECT
+        CASE
+            WHEN base_models IS NULL AND tags IS NULL THEN '(unknown)'
+            ELSE coalesce(CASE $relations::VARCHAR WHEN 'inferred' THEN inferred_relation ELSE relation END, '(none)')
+        END AS relation,
+        CASE $weight::VARCHAR
+            WHEN 'models' THEN 1
+            WHEN 'downloads' THEN downloads
+            WHEN 'downloads_all_time' THEN downloads_all_time
+            WHEN 'likes' THEN likes
+        END AS n
+    FROM census LEFT JOIN derivatives() ON model = id
+    WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
+),
+counted AS (
+    SELECT
+        relation, sum(n) AS n, count(n) AS models,
+        sum(sum(n)) FILTER (relation <> '(unknown)') OVER () AS known,
+        sum(sum(n)) FILTER (relation NOT IN ('(unknown)', '(none)')) OVER () AS derived,
+        sum(count(n)) FILTER (relation <> '(unknown)') OVER () AS known_models
+    FROM weighted
+    GROUP BY relation
+)
+SELECT
+    relation,
+    n::BIGINT AS numerator,
+    known::BIGINT AS denominator,
+    CASE WHEN relation <> '(unknown)' THEN round(n / nullif(known, 0), 9) END AS share,
+    CASE WHEN relation NOT IN ('(unknown)', '(none)') THEN round(n / nullif(derived, 0), 9) END AS share_of_derivatives,
+    round(known / nullif(sum(n) OVER (), 0), 6) AS coverage,
+    models::BIGINT AS models,
+    is_small(models, known_models) AS small
+FROM counted
+WHERE n IS NOT NULL
+ORDER BY relation = '(unknown)', relation = '(none)', n DESC, relation
