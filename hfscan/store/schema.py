@@ -24,7 +24,7 @@ SETTINGS: Settings = {
     # rows have keys; preserving their order would only take memory
     "preserve_insertion_order": False,
 }
-_SCHEMAS = ("schema", "lineage", "parity_schema")
+_SCHEMAS = ("schema", "lineage", "turnover", "parity_schema")
 _NAME = re.compile(r"^-- name: (\w+)\n", re.M)
 _MACRO = re.compile(
     r"^CREATE MACRO IF NOT EXISTS (\w+)\((.*?)\) AS(?: TABLE)?\n(.+?);$", re.M | re.S

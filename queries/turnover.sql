@@ -1,0 +1,34 @@
+-- title: Turnover from snapshot to snapshot
+-- answers: From each complete snapshot of the Hub to the next, how many models were born, appeared, came back, went away or were renamed?
+-- column share: share
+-- chart: none
+-- born: created since the earlier snapshot. back: missing in the earlier snapshot, but not in one before it.
+-- appeared: seen for the first time, but older or of unknown age: it was private, or it was renamed and the
+-- snapshots have no `_id`. gone: deleted, private, or renamed without `_id`. renamed: without `_id` only where
+-- the Hub redirects the old name, NULL: unknown. Totals: the models of the earlier
+-- snapshot for gone and renamed, else those of the later one. Updates and partial snapshots are left out.
+WITH counted AS (
+    SELECT
+        number,
+        count(*) FILTER (id_before IS NULL AND NOT is_back AND created_after >= since AND NOT at_cutoff_after) AS born,
+        count(*) FILTER (id_before IS NULL AND is_back) AS back,
+        count(*) FILTER (id_before IS NULL) - born - back AS appeared,
+        count(*) FILTER (id_after IS NULL) AS gone,
+        count(*) FILTER (id_before <> id_after) AS renames,
+        CASE WHEN renames > 0 OR bool_and(snapshot_pairs.by_id) THEN renames END AS renamed
+    FROM version_changes JOIN snapshot_pairs USING (number)
+    GROUP BY number
+)
+SELECT
+    earlier, later, since, until, CASE WHEN by_id THEN '_id' ELSE 'name' END AS matched_by,
+    change, numerator, denominator, round(numerator / denominator, 9) AS share
+FROM (
+    SELECT
+        snapshot_pairs.*,
+        unnest(['born', 'appeared', 'back', 'gone', 'renamed']) AS change,
+        unnest([coalesce(count, 0) FOR count IN [born, appeared, back, gone, renamed]]) AS numerator,
+        unnest([later_models, later_models, later_models, earlier_models, earlier_models]) AS denominator,
+        generate_subscripts([1, 2, 3, 4, 5], 1) AS place
+    FROM snapshot_pairs LEFT JOIN counted USING (number)
+)
+ORDER BY number, place
