@@ -14,6 +14,7 @@ from hfscan.figures import (
     SnapshotView,
     check_not_empty,
     default_definition,
+    find_subject,
     load,
     run_per_snapshot,
 )
@@ -123,6 +124,17 @@ class Database:
                 raise InvalidRequestError("snapshot and per_snapshot exclude each other. Give one.")
             return Records(list(run_per_snapshot(self._store, query, parameters)))
         return Records(SnapshotView.latest(self._store, snapshot=snapshot).run(name, parameters))
+
+    def history(self, name: str) -> Records:
+        """Return a row for each snapshot that shows a model, an account or `family:MODEL_ID`.
+
+        The name may be a former one. Raises NotFoundError where no snapshot holds it.
+        """
+        return Records(find_subject(self._store, name).run(self._store, "history"))
+
+    def events(self, name: str) -> Records:
+        """Return what happened to a model, or to those of an account or family; see `history`."""
+        return Records(find_subject(self._store, name).run(self._store, "events"))
 
     def _figures(
         self,

@@ -1,6 +1,10 @@
 -- title: Events in the life of one model
 -- answers: When was a model created, renamed, changed, gone and back?
 -- param model VARCHAR = openai-community/gpt2 : repo id, also a former one, or `_id`
+-- column since: time
+-- column until: time
+-- column added: names
+-- column removed: names
 -- chart: none
 -- An event lies between `since`, the last snapshot before it, and `until`, the first one after it; created: the
 -- Hub's date, or NULL and the cutoff. added, removed: what the model has since then, and what it had before. What
@@ -13,7 +17,7 @@ states AS (
         snapshot, observed_from, observed_to,
         unnest([  -- a list is NULL where it is unknown
             {'event': 'renamed', 'evidence': '', 'value': [id]},
-            {'event': 'licence', 'evidence': '', 'value': tag_values(tags, 'license:')},
+            {'event': 'license', 'evidence': '', 'value': tag_values(tags, 'license:')},
             {'event': 'task', 'evidence': '', 'value': known_list(pipeline_tag, 'pipeline_tag', missing_columns, unreadable)},
             {'event': 'library', 'evidence': '', 'value': known_list(library_name, 'library_name', missing_columns, unreadable)},
             {'event': 'gate', 'evidence': '', 'value': known_list(gated, 'gated', missing_columns, unreadable)},
@@ -43,27 +47,27 @@ changes AS (
 ),
 presence AS (
     SELECT
-        snapshot, lag(observed_from) OVER by_time AS since, observed_to AS until, id,
+        snapshot, lag(observed_from) OVER by_time AS since, observed_to AS until,
         key IS NULL AS is_absent, lag(key IS NULL) OVER by_time AS was_absent
     FROM seen WINDOW by_time AS (ORDER BY observed_to, snapshot)
 ),
 first_seen AS (FROM seen WHERE key IS NOT NULL QUALIFY row_number() OVER (ORDER BY observed_to, snapshot) = 1),
 events AS (
     SELECT
-        'created' AS event, NULL AS snapshot, CASE WHEN NOT at_cutoff THEN created_at END AS since, created_at AS until,
-        NULL AS added, NULL AS removed
+        'created' AS event, NULL::INTEGER AS snapshot, CASE WHEN NOT at_cutoff THEN created_at END AS since, created_at AS until,
+        NULL::VARCHAR[] AS added, NULL::VARCHAR[] AS removed
     FROM (FROM seen WHERE created_at IS NOT NULL LIMIT 1)
     UNION ALL
-    SELECT 'first seen', snapshot, NULL, observed_to, [id], NULL FROM first_seen
+    SELECT 'first seen', snapshot, NULL, observed_to, NULL, NULL FROM first_seen
     UNION ALL
-    SELECT CASE WHEN is_absent THEN 'gone' ELSE 'back' END, snapshot, since, until, CASE WHEN id IS NOT NULL THEN [id] END, NULL
+    SELECT CASE WHEN is_absent THEN 'gone' ELSE 'back' END, snapshot, since, until, NULL, NULL
     FROM presence WHERE is_absent <> was_absent
     UNION ALL
     FROM changes WHERE len(added) > 0 OR len(removed) > 0
 )
 SELECT event, since, until, snapshot, added, removed
 FROM events
-ORDER BY until, snapshot NULLS FIRST, list_position(
-    ['created', 'first seen', 'gone', 'back', 'renamed', 'licence', 'task', 'library', 'gate', 'frameworks', 'files', 'tags'],
+ORDER BY event <> 'created', until, snapshot, list_position(
+    ['created', 'first seen', 'gone', 'back', 'renamed', 'license', 'task', 'library', 'gate', 'frameworks', 'files', 'tags'],
     event
 )

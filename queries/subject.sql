@@ -12,7 +12,7 @@ FROM (
             OR levenshtein(lower(id), lower($name)) <= 2
         ELSE id = $name OR key = $name END
     UNION
-    SELECT 'model', moved_to FROM creation_dates WHERE moved_to IS NOT NULL AND id = $name AND NOT $similar
+    SELECT 'model', moved_to FROM redirects WHERE id = $name AND NOT $similar
     UNION
     SELECT DISTINCT 'author', author
     FROM versions

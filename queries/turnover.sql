@@ -1,6 +1,8 @@
 -- title: Turnover from snapshot to snapshot
 -- answers: From each complete snapshot of the Hub to the next, how many models were born, appeared, came back, went away or were renamed?
 -- column share: share
+-- column since: time
+-- column until: time
 -- chart: none
 -- born: created since the earlier snapshot. back: missing in the earlier snapshot, but not in one before it.
 -- appeared: seen for the first time, but older or of unknown age: it was private, or it was renamed and the

@@ -28,6 +28,7 @@ COMMAND_GROUPS = {
     "Analyse": {
         "report": "Report which frameworks the models support.",
         "trend": "Show how framework shares change over time.",
+        "show": "Show a model, an account or a family over time.",
         "claims": "Check published claims against the data.",
         "explain": "Show why a model is classified as it is.",
         "frameworks": "List frameworks and formats, and how each is detected.",

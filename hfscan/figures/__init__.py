@@ -17,14 +17,16 @@ from hfscan.figures.per_snapshot import run_per_snapshot
 from hfscan.figures.period import FIRST_YEAR, Period, format_period
 from hfscan.figures.quality import Flag, find_flags, find_flags_of_figures
 from hfscan.figures.queries import Query, list_queries, load
+from hfscan.figures.subject import Subject, find_subject
 from hfscan.figures.trend import compute_adoption, compute_trend, list_breaks
 from hfscan.figures.view import ALL, SnapshotView
 from hfscan.frameworks import Definition
 
 __all__ = [
     "ALL", "FIRST_YEAR", "GROUPINGS", "WEIGHTS", "By", "Cutoff", "Definition", "Figure",
-    "FigureRequest", "Flag", "Grouping", "Period", "Population", "Query", "SnapshotView", "Weight",
-    "check_import", "check_not_empty", "check_totals", "compute_adoption", "compute_trend",
-    "default_definition", "describe_drops", "find_flags", "find_flags_of_figures",
-    "format_period", "list_breaks", "list_queries", "load", "run_per_snapshot",
+    "FigureRequest", "Flag", "Grouping", "Period", "Population", "Query", "SnapshotView",
+    "Subject", "Weight", "check_import", "check_not_empty", "check_totals", "compute_adoption",
+    "compute_trend", "default_definition", "describe_drops", "find_flags",
+    "find_flags_of_figures", "find_subject", "format_period", "list_breaks", "list_queries",
+    "load", "run_per_snapshot",
 ]  # fmt: skip

@@ -171,6 +171,9 @@ def read_page_file(name: str) -> str:
 
 def _rows(section: Section, report: Report) -> Iterator[Row]:
     """Yield the rows to draw, each with its numbers as text."""
+    if section.sparklines:
+        yield from _history_rows(section, section.sparklines)
+        return
     names = report.frameworks
     for figure in visible_figures(section.figures, section.by):
         if not figure.denominator:
@@ -197,6 +200,23 @@ def _rows(section: Section, report: Report) -> Iterator[Row]:
     for row in section.rows:
         if not (is_breakdown and row["group"] is None):  # the groups, without their total
             yield _described_row(row, section, report)
+
+
+def _history_rows(section: Section, series: Mapping[str, str]) -> Iterator[Row]:
+    """Yield `series` with its `place`, `observed_at` and `value` of each value over time."""
+    for place, (column, label) in enumerate(series.items()):
+        if all(row[column] is None for row in section.rows):
+            continue
+        for row in section.rows:
+            value, day = row[column], row["observed_at"]
+            text = "unknown" if value is None else format_number(value)
+            yield {
+                "series": label,
+                "place": place,
+                "observed_at": f"{day.isoformat()}Z",
+                "value": value,
+                "text": f"{label}, {day:%Y-%m-%d %H:%M}: {text}",
+            }
 
 
 def _described_row(row: Mapping[str, Any], section: Section, report: Report) -> Row:

@@ -15,7 +15,7 @@ from hfscan.paths import data_dir
 from hfscan.report.caveats import describe_flag
 from hfscan.report.claims import evaluate_claims
 from hfscan.report.claims.sections import list_sections
-from hfscan.report.format import verdict_label
+from hfscan.report.format import UNKNOWN, verdict_label
 from hfscan.report.model import CustomText, Report, Row, Section
 from hfscan.report.spec import fill_text, load_spec, new_section, row_values
 from hfscan.scope import DEFAULT_FRAMEWORKS
@@ -30,11 +30,21 @@ def is_database_report(name: str | None, where: Path | None = None) -> bool:
     return name is not None and "summary" in _load(name, where)
 
 
-def build_database_report(store: Store, name: str, *, where: Path | None = None) -> Report:
-    """Return the report `name`. Raises NotFoundError where it is empty, and ReportConfigError."""
+def build_database_report(
+    store: Store,
+    name: str,
+    *,
+    where: Path | None = None,
+    parameters: Mapping[str, object] | None = None,
+) -> Report:
+    """Return the report `name`. Raises NotFoundError where it is empty, and ReportConfigError.
+
+    `parameters`: of its queries; each gets those that it takes.
+    """
     if name == _CLAIMS:
         return build_claims_report(store, where=where)
     spec = _load(name, where)
+    given, snapshots = parameters or {}, list_snapshots(store)
     sections = []
     for part in spec["section"]:
         if part["population"] != "none":
@@ -42,10 +52,15 @@ def build_database_report(store: Store, name: str, *, where: Path | None = None)
                 f"Section {part['name']} of {name} must have population none: the report is "
                 "not about one snapshot."
             )
-        section_parameters = part.get("parameters", {})
-        if rows := load(part["query"]).run(store, section_parameters):
+        query = load(part["query"])
+        section_parameters = {key: given[key] for key in query.defaults.keys() & given.keys()}
+        section_parameters |= part.get("parameters", {})
+        if rows := query.run(store, section_parameters):
             sections.append(new_section(part, {}, rows, parameters=section_parameters))
-    return _new_report(store, name, spec, sections)
+    used = {row.get("snapshot") for section in sections for row in section.rows}
+    used_snapshots = [snapshot for snapshot in snapshots if snapshot.id in used]
+    flags = find_flags_of_figures(store, used_snapshots, ())
+    return _new_report(store, name, spec, sections, given, used_snapshots, flags)
 
 
 def build_claims_report(
@@ -119,7 +134,7 @@ def _new_report(
     titles = taxonomy().titles
     return Report(
         name=name,
-        title=spec["title"],
+        title=fill_text(spec["title"], values),
         sections=tuple(sections),
         claims=claims,
         frameworks={framework: titles[framework] for framework in DEFAULT_FRAMEWORKS},
@@ -137,12 +152,13 @@ def _new_report(
         flags=tuple(flags),
         headline_name=spec["headline"],
         text=CustomText(
-            headline=fill_text(spec["answer"], values),
+            headline=fill_text(spec["answer"], values).strip(),
             provenance=fill_text(spec["provenance"], values),
             summary=summary[0],
             highlights=tuple(
                 {key: fill_text(text, values) for key, text in highlight.items()}
                 for highlight in spec["highlight"]
+                if fill_text(highlight["big"], values) != UNKNOWN
             ),
         ),
         glossary=spec["glossary"],

@@ -1,7 +1,7 @@
 """Format numbers, dates and labels as text. Shared by all report formats."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, time
 from typing import Any
 
 from hfscan.figures import Figure, format_period
@@ -15,6 +15,9 @@ DEFINITION_LABELS = {
     "best": "best evidence",
 }
 """Definition -> its name in tables and charts."""
+
+UNKNOWN = "-"
+"""Text of an unknown value."""
 
 NOT_IN_SNAPSHOT = "(not in snapshot)"
 """Value of `transitions.sql` for a model that one of the two snapshots does not hold."""
@@ -73,19 +76,36 @@ def format_date(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
+def format_time(instant: datetime) -> str:
+    """Return an instant (UTC) as "2024-07-11 12:30", without the time at midnight."""
+    return f"{instant:%Y-%m-%d}" if instant.time() == time() else f"{instant:%Y-%m-%d %H:%M}"
+
+
+_MOST_NAMES = 3
+
+
+def _format_names(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - _MOST_NAMES
+    first = ", ".join(names[:_MOST_NAMES])
+    return f"{first} and {more:,} more" if more > 0 else first or "-"
+
+
 _FORMATS: Mapping[str | None, Callable[[Any], str]] = {
     "share": format_percent,
     "points": lambda value: f"{value:+.1f}" if round(value, 1) else "0.0",
     "error": lambda value: f"{value:.1e}",
     "ratio": lambda value: f"{value:,.2f}",
+    "time": format_time,
+    "names": _format_names,
 }
-"""Column format -> what formats a number in it."""
+"""Column format -> what formats a value in it."""
 
 
 def format_value(kind: str | None, value: Any) -> str:
     """Return a value in the format declared for its column; None: a count or text."""
     if value is None:
-        return "-"
+        return UNKNOWN
     if kind in _FORMATS:
         return _FORMATS[kind](value)
     if isinstance(value, list | tuple):

@@ -105,10 +105,11 @@ class Section:
     grouping of the figures. `vary_by`: the figures differ in definition and frameworks, or in
     weight; one table row each. `columns`: column of `rows` -> heading. `formats`: column -> format.
     `pivot`: `rows`, `columns` and `cells` -> column. `only_total`: the table has no groups.
-    `split_by`: a column whose values become
-    separate tables. `chart`: see `charts`. `queries`: the queries to show, where `query` with
-    `parameters` is not all. `unavailable_rows`: rows without a value and why, in JSON only. `card`:
-    of a fact-check, for the page only.
+    `sparklines`: column of `rows`, which are in order of time -> label; the table has a row for
+    each. `split_by`: a column whose values become separate tables. `chart`: see `charts`.
+    `queries`: the queries to show, where `query` with `parameters` is not all.
+    `unavailable_rows`: rows without a value and why, in JSON only. `card`: of a fact-check, for the
+    page only.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Section:
     columns: Mapping[str, str] | None = None
     formats: Mapping[str, str] = field(default_factory=dict)
     pivot: Mapping[str, str] | None = None
+    sparklines: Mapping[str, str] | None = None
     only_total: bool = False
     parameters: Mapping[str, object] = field(default_factory=dict)
     chart: str | None = None

@@ -277,11 +277,18 @@ _COMPLETE = {
 
 
 def format_provenance(report: Report) -> str:
-    """Return where the numbers come from, one sentence for each snapshot."""
+    """Return where the numbers come from, one sentence for each snapshot, or one for many."""
     compared = report.compared_with.snapshots if report.compared_with else ()
     snapshots = {snapshot.id: snapshot for snapshot in (*report.snapshots, *compared)}
     parts = [report.text.provenance] if report.text and report.text.provenance else []
+    if len(snapshots) > _MOST_SNAPSHOTS:
+        times = sorted(snapshot.observed_to for snapshot in snapshots.values())
+        days = " to ".join(dict.fromkeys(map(format_date, (times[0], times[-1]))))
+        return " ".join([*parts, f"{len(snapshots)} snapshots of {days}."])
     return " ".join([*parts, *map(_format_snapshot, snapshots.values())])
+
+
+_MOST_SNAPSHOTS = 4  # that are described one by one
 
 
 def _format_snapshot(snapshot: Snapshot) -> str:

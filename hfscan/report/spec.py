@@ -113,6 +113,7 @@ def new_section(
         vary_by=spec.get("vary_by"),
         columns=spec.get("columns"),
         pivot=spec.get("pivot"),
+        sparklines=spec.get("sparklines"),
         only_total=spec.get("only_total", False),
         split_by=spec.get("split_by"),
         chart=spec.get("chart", query.chart),

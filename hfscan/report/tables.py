@@ -66,6 +66,8 @@ def section_tables(section: Section, report: Report) -> list[Table]:
     if section.only_total:
         rows = [row for row in section.rows if row["group"] is None]
         return [_row_table(rows, section, report)]
+    if section.sparklines:
+        return [_sparkline_table(section)]
     if section.pivot:
         places = section.pivot.items()
         cells = (
@@ -136,6 +138,38 @@ def _row_table(rows: Sequence[Row], section: Section, report: Report) -> Table:
     return Table(
         tuple(columns.values()),
         tuple(tuple(format_cell(row, name, section, report) for name in columns) for row in rows),
+    )
+
+
+_MARKS = "▁▂▃▄▅▆▇█"
+_WIDTH = 24  # marks of a sparkline
+
+
+def _sparkline_table(section: Section) -> Table:
+    """Return a row for each series: its course, first and last value, and range."""
+    rows = []
+    for column, label in (section.sparklines or {}).items():
+        values = [row[column] for row in section.rows]
+        known = [value for value in values if value is not None]
+        if known:
+            ends = map(format_number, (known[0], known[-1], min(known), max(known)))
+            rows.append((label, draw_sparkline(values), *ends))
+    return Table(("", "Over time", "First", "Last", "Lowest", "Highest"), tuple(rows))
+
+
+def draw_sparkline(values: Sequence[float | None]) -> str:
+    """Return a mark for each value, its height between the lowest and the highest; " " for None.
+
+    Of more values than there is room for, it shows some, evenly spaced, with the first and last.
+    """
+    if len(values) > _WIDTH:
+        values = [values[round(n * (len(values) - 1) / (_WIDTH - 1))] for n in range(_WIDTH)]
+    known = [value for value in values if value is not None]
+    lowest = min(known, default=0)
+    span = max(known, default=0) - lowest
+    return "".join(
+        " " if value is None else _MARKS[round((value - lowest) / span * 7) if span else 0]
+        for value in values
     )
 
 

@@ -36,7 +36,11 @@ RUNNERS = {
     "python": "python - <<'THE_END'\n{}\nTHE_END",
     "sql": "hfscan query <<'THE_END'\n{}\nTHE_END",
 }
-SETUP = {"schema.md": "hfscan crawl\nhfscan crawl --incremental", "claims.md": "hfscan crawl"}
+SETUP = {
+    "schema.md": "hfscan crawl\nhfscan crawl --incremental",
+    "claims.md": "hfscan crawl",
+    "over-time.md": "hfscan crawl\nhfscan crawl",
+}
 """Page -> commands that run before its blocks."""
 SHELL = """
 set -euo pipefail

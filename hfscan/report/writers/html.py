@@ -165,14 +165,14 @@ def _highlights(report: Report) -> Iterator[Mapping[str, str]]:
 
 
 def _nowrap(text: str) -> str:
-    """Return the text as markup without line breaks in dates and before percent signs."""
+    """Return the text as markup: no line breaks in dates, sparklines and before percent signs."""
     from markupsafe import Markup, escape  # noqa: PLC0415
 
     escaped = str(escape(sanitize(text))).replace(" %", "\N{NO-BREAK SPACE}%")
-    return Markup(_DATE.sub(r'<span class="date">\g<0></span>', escaped))  # noqa: S704 - escaped
+    return Markup(_UNBROKEN.sub(r'<span class="date">\g<0></span>', escaped))  # noqa: S704 - escaped
 
 
-_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+_UNBROKEN = re.compile(r"\b\d{4}-\d\d-\d\d\b|[▁-█][▁-█ ]*")  # dates and sparklines
 
 
 def _hash(text: str) -> str:

@@ -31,21 +31,30 @@ WHERE
     OR (later_at <= observed_to + INTERVAL 7 DAY AND models < later_ratio * later_models);
 
 -- The snapshots that show which models the Hub does not have: complete, of all models, no updates (these
--- do not see removals), not partial. `number` counts them, oldest first. Synthetic ones only if all are.
+-- do not see removals), not partial. `number` counts them, oldest first. Invented data and those of the
+-- real Hub are never mixed: all are of the kind of the newest.
 CREATE VIEW IF NOT EXISTS full_snapshots AS
+WITH of_all_models AS (
+    SELECT *
+    FROM snapshots
+    WHERE
+        complete AND kind <> 'update'
+        AND since IS NULL AND until IS NULL AND author IS NULL AND task IS NULL
+        AND model_limit IS NULL AND sample IS NULL
+        AND id NOT IN (SELECT snapshot FROM partial_snapshots(0.99, 0.9))
+)
 SELECT
     id, observed_from, observed_to, models, series_id, position,
     NOT list_contains(missing_columns, '_id') AS has_ids,
     row_number() OVER (ORDER BY observed_to, id) AS number
-FROM snapshots
-WHERE
-    complete AND kind <> 'update'
-    AND since IS NULL AND until IS NULL AND author IS NULL AND task IS NULL
-    AND model_limit IS NULL AND sample IS NULL
-    AND synthetic IS NOT DISTINCT FROM (
-        SELECT synthetic FROM snapshots ORDER BY synthetic IS NULL DESC, observed_to DESC, id DESC LIMIT 1
-    )
-    AND id NOT IN (SELECT snapshot FROM partial_snapshots(0.99, 0.9));
+FROM of_all_models
+WHERE synthetic IS NOT DISTINCT FROM (SELECT synthetic FROM of_all_models ORDER BY observed_to DESC, id DESC LIMIT 1);
+
+-- Names that lead to another: redirects of the Hub, and models without account that got one in 2024.
+CREATE VIEW IF NOT EXISTS redirects AS
+SELECT id, moved_to FROM creation_dates WHERE moved_to IS NOT NULL
+UNION
+SELECT name, account || '/' || name FROM canonical_models();
 
 -- Each full snapshot with the next one, whose `number` the pair has. `by_id`: both have `_id`, which
 -- survives a rename.
@@ -63,7 +72,7 @@ FROM full_snapshots AS old JOIN full_snapshots AS new ON new.number = old.number
 -- hold the same version. `id_before` is NULL where it was added, and `is_back` where it had been removed
 -- before; `id_after` is NULL where it was removed, and `returns` where it was added again later. `model`
 -- is its `_id`; without `_id` its name, and a renamed model counts as removed and added unless the Hub
--- redirects the old name (creation_dates).
+-- redirects the old name.
 CREATE VIEW IF NOT EXISTS version_changes AS
 WITH within_series AS (  -- only versions that begin or end between the two
     SELECT snapshot_pairs.*, snapshots.position
@@ -101,7 +110,7 @@ redirected AS MATERIALIZED (  -- one model, where the Hub redirects the removed 
     SELECT
         number, false AS by_id, added.model, removed.id_before, added.id_after,
         removed.created_before, added.created_after, removed.at_cutoff_before, added.at_cutoff_after
-    FROM creation_dates AS moved
+    FROM redirects AS moved
     JOIN paired AS removed ON removed.model = moved.id
     JOIN paired AS added USING (number)
     WHERE added.model = moved.moved_to
@@ -137,11 +146,11 @@ FROM changes;
 
 -- The states of one model, by a repo id that it has or had, or its `_id`. If several models had that id, it is
 -- the last of them. Snapshots without `_id` hold it under any of its ids that no other model had; other ids
--- are then known only if the Hub redirects them.
+-- are then known only if they are redirected.
 CREATE MACRO IF NOT EXISTS versions_of(sought) AS TABLE
 WITH candidates AS (
     SELECT series_id, valid_from, valid_to, key, has_id FROM versions
-    WHERE id = sought OR key = sought OR id IN (SELECT moved_to FROM creation_dates WHERE creation_dates.id = sought)
+    WHERE id = sought OR key = sought OR id IN (SELECT moved_to FROM redirects WHERE redirects.id = sought)
 ),
 chosen AS MATERIALIZED (
     SELECT key, has_id
@@ -150,13 +159,17 @@ chosen AS MATERIALIZED (
     ORDER BY has_id DESC, observed_to DESC, key
     LIMIT 1
 ),
-current_ids AS MATERIALIZED (SELECT DISTINCT versions.id FROM versions JOIN chosen USING (key, has_id)),
-ids AS MATERIALIZED (
-    SELECT id FROM (FROM current_ids UNION SELECT id FROM creation_dates WHERE moved_to IN (FROM current_ids))
+names AS MATERIALIZED (  -- that it has or had
+    SELECT versions.id FROM versions JOIN chosen USING (key, has_id)
+    UNION
+    SELECT redirects.id
+    FROM versions JOIN chosen USING (key, has_id) JOIN redirects ON moved_to = versions.id
+),
+ids AS MATERIALIZED (  -- and no other model
+    SELECT id FROM names
     WHERE id NOT IN (
         SELECT versions.id FROM versions, chosen
-        WHERE versions.has_id AND versions.key <> chosen.key
-            AND versions.id IN (SELECT id FROM creation_dates WHERE moved_to IN (FROM current_ids) UNION FROM current_ids)
+        WHERE versions.has_id AND versions.key <> chosen.key AND versions.id IN (SELECT id FROM names)
     )
 )
 SELECT versions.*
@@ -201,3 +214,75 @@ WHERE
 CREATE MACRO IF NOT EXISTS known_list(val, field, missing_columns, not_understood) AS
 CASE WHEN val IS NOT NULL THEN [val]
     WHEN NOT list_contains(list_concat(missing_columns, not_understood), field) THEN [] END;
+
+-- The models of an account, or those with the names or `_id`s `members`, in every snapshot that holds them all.
+-- Updates are left out: they do not count downloads again.
+CREATE MACRO IF NOT EXISTS history_of_group(owner, members) AS TABLE
+WITH spans AS (
+    SELECT series_id, model, valid_from, valid_to FROM versions
+    WHERE starts_with(id, owner || '/') OR key IN (SELECT unnest(members))
+),
+counts AS (
+    SELECT series_id, model, valid_from, NULL AS valid_to, downloads, likes FROM current_counts
+    UNION ALL
+    SELECT series_id, model, valid_from, valid_to, downloads, likes FROM counts_history
+),
+states AS (
+    SELECT
+        spans.series_id, greatest(spans.valid_from, counts.valid_from) AS valid_from,
+        least(spans.valid_to, counts.valid_to) AS valid_to, downloads, likes
+    FROM spans JOIN counts ON counts.series_id = spans.series_id AND counts.model = spans.model
+    WHERE (spans.valid_to IS NULL OR counts.valid_from < spans.valid_to)
+        AND (counts.valid_to IS NULL OR spans.valid_from < counts.valid_to)
+),
+covering AS (
+    SELECT *
+    FROM snapshots
+    WHERE kind <> 'update' AND complete IS NOT false AND (author IS NULL OR author = owner) AND task IS NULL
+        AND model_limit IS NULL AND sample IS NULL AND since IS NULL AND until IS NULL
+)
+SELECT
+    covering.id AS snapshot, observed_to AS observed_at,
+    covering.id IN (SELECT snapshot FROM partial_snapshots(0.99, 0.9)) AS is_partial,
+    count(states.series_id) AS models,
+    sum(downloads)::BIGINT AS downloads, count(downloads) AS with_downloads,
+    sum(likes)::BIGINT AS likes, count(likes) AS with_likes
+FROM covering LEFT JOIN states ON states.series_id = covering.series_id
+    AND position >= valid_from AND (valid_to IS NULL OR position < valid_to)
+GROUP BY ALL;
+
+-- The models of an account, or those with the names or `_id`s `members`, that came, went or were renamed.
+CREATE MACRO IF NOT EXISTS changes_of_group(owner, members) AS TABLE
+SELECT
+    since, until, earlier, later,
+    CASE
+        WHEN id_after IS NULL THEN 'gone'
+        WHEN is_back THEN 'back'
+        WHEN id_before IS NULL AND created_after >= since AND NOT at_cutoff_after THEN 'born'
+        WHEN id_before IS NULL THEN 'appeared'
+        WHEN starts_with(id_before, owner || '/') = starts_with(id_after, owner || '/') OR owner IS NULL THEN 'renamed'
+        WHEN starts_with(id_after, owner || '/') THEN 'moved here'
+        ELSE 'moved away'
+    END AS event,
+    CASE WHEN id_before <> id_after THEN id_before || ' -> ' || id_after ELSE coalesce(id_before, id_after) END AS name
+FROM version_changes JOIN snapshot_pairs USING (number)
+WHERE id_before IS DISTINCT FROM id_after AND (
+    starts_with(id_before, owner || '/') OR starts_with(id_after, owner || '/') OR model IN (SELECT unnest(members))
+);
+
+-- The names and `_id`s of the models of `census` that are in the family of a model, itself included, with
+-- the names that are redirected to theirs.
+CREATE MACRO IF NOT EXISTS members_of_family(relative) AS (
+    WITH known AS MATERIALIZED (SELECT model, root FROM families() WHERE relative IS NOT NULL)
+    SELECT list(member)
+    FROM (
+        SELECT unnest([key, census.id, redirects.id]) AS member
+        FROM census JOIN known ON known.model = census.id LEFT JOIN redirects ON moved_to = census.id
+        WHERE root = coalesce((SELECT root FROM known WHERE model = relative), relative)
+    )
+);
+
+-- The licences that a model's tags name, as one text; NULL: unknown.
+CREATE MACRO IF NOT EXISTS license_tags(tags) AS
+CASE WHEN tags IS NOT NULL
+    THEN coalesce(nullif(array_to_string(list_sort(tag_values(tags, 'license:')), ' + '), ''), '(none)') END;

@@ -1,0 +1,57 @@
+"""What `hfscan show` follows over time: a model, an account, or a family of models."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hfscan.errors import NotFoundError
+from hfscan.figures.queries import load
+from hfscan.figures.view import SnapshotView
+from hfscan.store import Store, require_snapshots
+
+_FAMILY = "family:"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, account or family by its name."""
+
+    kind: Literal["model", "author", "family"]
+    name: str
+
+    @property
+    def report(self) -> str:
+        """The name of its report, and the beginning of the names of its queries."""
+        return "model" if self.kind == "model" else "group"
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The parameters of its queries."""
+        return {self.kind: self.name}
+
+    def run(self, store: Store, part: Literal["history", "events"]) -> list[dict[str, Any]]:
+        """Return the rows of its history or its events."""
+        return load(f"{self.report}_{part}").run(store, self.parameters)
+
+
+def find_subject(store: Store, name: str) -> Subject:
+    """Return what a repo id (also a former one), an `_id`, an account or `family:ID` stands for.
+
+    A name of a model and an account is the model. The family is that of the newest snapshot. Raises
+    NotFoundError when no snapshot holds it, naming similar ones.
+    """
+    require_snapshots(store)
+    SnapshotView.latest(store).bind_census()
+    is_family = name.startswith(_FAMILY)
+    sought = name.removeprefix(_FAMILY)
+    query = load("subject")
+    kinds = {row["kind"] for row in query.run(store, {"name": sought})}
+    if is_family and "model" in kinds:
+        (model,) = load("model_summary").run(store, {"model": sought})
+        return Subject("family", model["id"])  # by its last name
+    if kinds and not is_family:
+        return Subject("model" if "model" in kinds else "author", sought)
+    similar = ", ".join(row["name"] for row in query.run(store, {"name": sought, "similar": True}))
+    raise NotFoundError(
+        f"No snapshot holds a model{'' if is_family else ' or account'} {sought!r}."
+        + (f" Similar names: {similar}." if similar else "")
+    )

@@ -1,0 +1,192 @@
+"""`hfscan show`: a model, an account and a family over snapshots, in each format."""
+
+import csv
+import json
+from datetime import timedelta
+
+import pytest
+from dumps import DAY, encode, ingest
+
+import hfscan
+from hfscan.scope import Scope
+from hfscan.store import CreationDate, Store, record_dates
+
+
+def model(number, name, **fields):
+    """Return a model with an `_id`, created on day -1, with these fields."""
+    created = (DAY - timedelta(days=1)).isoformat()
+    defaults = {"tags": ["license:mit"], "downloads": 10 * number, "likes": number}
+    return {"_id": f"{number:024x}", "id": name, "createdAt": created, **defaults, **fields}
+
+
+@pytest.fixture
+def history(tmp_path):
+    """Return a function that writes a database of snapshots, a list of models for each day."""
+    path = tmp_path / "h.duckdb"
+
+    def write(*days, **options):
+        with Store.open(path, write=True) as store:
+            for number, models in enumerate(days):
+                dump = tmp_path / "dump.json"
+                dump.write_bytes(encode(models))
+                fields = {"complete": True} | options.get(f"day_{number}", {})
+                ingest(store, dump, day=DAY + timedelta(days=number), **fields)
+        return path
+
+    return write
+
+
+OTHERS = [model(number, f"eve/{number}", pipeline_tag="any") for number in range(100, 300)]
+"""Models that stay, so that a snapshot without one model is not a partial one."""
+
+
+@pytest.fixture
+def changed(history):
+    """A model that is renamed on day 1 and changed on day 2, gone on day 3, and back on day 4."""
+    first = model(1, "ann/a", siblings=[{"rfilename": "config.json"}])
+    renamed = first | {"id": "ann/b", "downloads": 40}
+    files = [{"rfilename": name} for name in ("config.json", "model.safetensors")]
+    grown = renamed | {
+        "siblings": files,
+        "tags": ["license:apache-2.0"],
+        "pipeline_tag": "fill-mask",
+    }
+    days = [[first], [renamed], [grown], [], [grown | {"downloads": None}]]
+    return history(*([*models, *OTHERS] for models in days))
+
+
+def test_show_prints_course_and_events(run_cli, changed):
+    code, text, errors = run_cli("show", "ann/a", "--db", changed)
+    assert code == 0, errors
+    words = " ".join(text.split())
+    assert words.startswith(
+        "ann/b It was created on 10 July 2024. It is in 4 snapshots from 11 July"
+    )
+    assert "Other names: ann/a." in words
+    assert "Downloads, 30 days ▁██ 10 40 10 40" in words
+    assert "renamed 2024-07-11 2024-07-12 ann/b ann/a" in words
+    assert "license 2024-07-12 2024-07-13 apache-2.0 mit" in words
+    assert "task 2024-07-12 2024-07-13 fill-mask -" in words
+    assert "files 2024-07-12 2024-07-13 model.safetensors -" in words
+    assert "gone 2024-07-13 2024-07-14" in words
+    assert "back 2024-07-14 2024-07-15" in words
+
+
+@pytest.mark.parametrize("name", ["ann/a", "ann/b", f"{1:024x}"])
+def test_api_gives_the_same_rows_by_every_name(changed, name):
+    with hfscan.open(changed) as database:
+        history, events = database.history(name), database.events(name)
+    assert [row["is_there"] for row in history] == [True, True, True, False, True]
+    assert [row["downloads"] for row in history] == [10, 40, 40, None, None]
+    names = "created, first seen, renamed, license, task, frameworks, files, gone, back"
+    assert [row["event"] for row in events] == names.split(", ")
+
+
+def test_what_a_snapshot_does_not_know_did_not_change(history):
+    full = model(1, "ann/a", siblings=[{"rfilename": "config.json"}], library_name="timm")
+    plain = {key: full[key] for key in ("_id", "id", "createdAt", "downloads")}
+    without = [{"_id": other["_id"], "id": other["id"]} for other in OTHERS]
+    path = history([full, *OTHERS], [plain, *without], [full, *OTHERS])
+    with hfscan.open(path) as database:
+        assert [row["event"] for row in database.events("ann/a")] == ["created", "first seen"]
+        assert [row["tags"] for row in database.history("ann/a")] == [1, None, 1]
+
+
+@pytest.mark.parametrize(
+    "options", [{"complete": None}, {"complete": False}, {"scope": Scope(limit=500)}], ids=str
+)
+def test_model_is_not_gone_where_a_snapshot_may_lack_it(history, options):
+    one = model(1, "ann/a")
+    path = history([one, *OTHERS], OTHERS, [one, *OTHERS], day_1=options)
+    with hfscan.open(path) as database:
+        assert [row["event"] for row in database.events("ann/a")] == ["created", "first seen"]
+        assert [row["event"] for row in database.events("ann")] == []
+
+
+def test_partial_snapshot_ends_nothing_and_is_noted(run_cli, history):
+    one = model(1, "ann/a")
+    path = history([one, *OTHERS], OTHERS[:50], [one, *OTHERS])
+    with hfscan.open(path) as database:
+        assert len(database.history("ann/a")) == 2
+        assert [row["is_partial"] for row in database.history("ann")] == [False, True, False]
+        assert not database.events("ann")
+    _, text, _ = run_cli("show", "ann", "--db", path)
+    assert "DATA QUALITY, snapshot 2: 50 models" in text
+
+
+def test_account_gains_loses_and_hands_over_models(run_cli, history):
+    created = (DAY + timedelta(hours=1)).isoformat()
+    a, b, c = (model(number, f"ann/{name}") for number, name in enumerate("abc", 1))
+    new = model(4, "ann/new", createdAt=created)
+    days = [[a, b, c], [a, b | {"id": "ann/b2"}, new], [a, new, c, b | {"id": "bob/b2"}]]
+    path = history(*([*models, *OTHERS] for models in days))
+    with hfscan.open(path) as database:
+        assert [(row["models"], row["downloads"]) for row in database.history("ann")] == [
+            (3, 60), (3, 70), (3, 80),
+        ]  # fmt: skip
+        events = [(row["event"], row["names"]) for row in database.events("ann")]
+    assert events == [
+        ("born", ["ann/new"]),
+        ("gone", ["ann/c"]),
+        ("renamed", ["ann/b -> ann/b2"]),
+        ("back", ["ann/c"]),
+        ("moved away", ["ann/b2 -> bob/b2"]),
+    ]
+    _, text, _ = run_cli("show", "ann", "--db", path)
+    assert "models came 2 times, went away 1 time and were renamed 2 times." in text
+
+
+def test_redirected_name_without_ids_is_a_rename(history, tmp_path):
+    old, new = (
+        [{"id": name, "tags": []}, *({"id": m["id"]} for m in OTHERS)] for name in ("a", "b")
+    )
+    path = history(old, new)
+    with hfscan.open(path) as database:
+        assert [row["event"] for row in database.events("a")] == ["first seen", "gone"]
+    with Store.open(path, write=True) as store:
+        record_dates(store, [CreationDate("a", None, "b")], kind="first commit", origin="o")
+    with hfscan.open(path) as database:
+        for name in ("a", "b"):
+            assert [row["event"] for row in database.events(name)] == ["first seen", "renamed"]
+
+
+def test_family_is_followed(history):
+    base = model(1, "ann/base")
+    tuned = model(2, "bob/tuned", tags=["base_model:ann/base"])
+    path = history([base, *OTHERS], [base, tuned, *OTHERS], [base, *OTHERS, tuned | {"likes": 9}])
+    with hfscan.open(path) as database:
+        assert [row["models"] for row in database.history("family:ann/base")] == [1, 2, 2]
+        assert [row["likes"] for row in database.history("family:bob/tuned")] == [1, 3, 10]
+        assert [row["names"] for row in database.events("family:ann/base")] == [["bob/tuned"]]
+
+
+def test_unknown_name_suggests_similar_ones(run_cli, changed):
+    for name, similar in (("ann/c", "ann/a"), ("family:bob/b", "ann/b"), ("anne", "ann")):
+        code, _, errors = run_cli("show", name, "--db", changed)
+        assert code == 7
+        assert similar in errors.split("Similar names: ")[1]
+    assert "Similar" not in run_cli("show", "nothing/like-it", "--db", changed)[2]
+
+
+def test_files_have_the_same_numbers(run_cli, changed, tmp_path):
+    run_cli("show", "ann/b", "--db", changed, "--out", "out", "--format", "json", "--format", "csv")
+    document = json.loads((tmp_path / "out" / "model.json").read_text())
+    history, events = (table["rows"] for table in document["tables"])
+    assert document["summary"]["id"] == "ann/b"
+    assert [row["likes"] for row in history] == [1, 1, 1, None, 1]
+    assert events[-1]["event"] == "back"
+    with (tmp_path / "out" / "model-csv" / "history.csv").open(newline="") as file:
+        assert [row["likes"] for row in csv.DictReader(file)] == ["1", "1", "1", "", "1"]
+
+
+def test_page_escapes_what_the_hub_says(run_cli, history, tmp_path):
+    hostile = "<script>alert(1)</script>"
+    one = model(1, "ann/a", tags=["x"])
+    path = history([one, *OTHERS], [one | {"tags": ["x", hostile, "\x1b[31m{id}"]}, *OTHERS])
+    run_cli("show", "ann/a", "--db", path, "--out", "model.html")
+    page = (tmp_path / "model.html").read_text()
+    assert hostile not in page
+    assert "&lt;script&gt;alert(1)" in page
+    _, text, _ = run_cli("show", "ann/a", "--db", path)
+    assert "\x1b" not in text
+    assert "{id}" in text
