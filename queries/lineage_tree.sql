@@ -1,13 +1,14 @@
 -- title: Lineage of one model
 -- answers: Which models was a model made from, and which were made from it?
 -- param model VARCHAR = openai-community/gpt2 : repo id, or the name of a base that is not in the snapshot
--- param up INTEGER = 20 : steps to follow to the models that it was made from
--- param down INTEGER = 20 : steps to follow to the models that were made from it
+-- param up INTEGER = 100 : steps to follow to the models that it was made from
+-- param down INTEGER = 100 : steps to follow to the models that were made from it
 -- chart: none
 -- One row for each model, by the shortest way: direction: up, itself or down; steps: from the model; via: the next model
 -- on the way to it. parents: as declared, in the snapshot's names where they are there. siblings: models of the same
 -- direction and via; place: among them, by downloads. children: models that name it as a base. in_snapshot: false for a
--- base that is only named. in_cycle: it is made from the model and the model from it.
+-- base that is only named. bases_known: false where the model may declare bases that could not be read. in_cycle: it is
+-- made from the model and the model from it. models, total_downloads: of all models of the direction.
 WITH RECURSIVE declared AS MATERIALIZED (
     SELECT
         model, coalesce(parent, name) AS parent, any_value(relation) AS relation,
@@ -66,6 +67,9 @@ SELECT
     census.id IS NOT NULL AS in_snapshot,
     steps > 0 AND reached.model IN (SELECT model FROM ancestors) AND reached.model IN (SELECT model FROM descendants)
         AS in_cycle,
+    count(*) OVER (PARTITION BY direction) AS models,
+    (sum(downloads) OVER (PARTITION BY direction))::BIGINT AS total_downloads,
+    base_models IS NOT NULL OR tags IS NOT NULL AS bases_known,
     downloads,
     names_of_mask(best_mask, frameworks) AS frameworks,
     licenses(tags) AS license,

@@ -31,6 +31,7 @@ COMMAND_GROUPS = {
         "show": "Show a model, an account or a family over time.",
         "claims": "Check published claims against the data.",
         "explain": "Show why a model is classified as it is.",
+        "lineage": "Draw what a model was made from, and what from it.",
         "frameworks": "List frameworks and formats, and how each is detected.",
         "query": "Run a named query or your own SQL, read-only.",
     },

@@ -40,6 +40,7 @@ SETUP = {
     "schema.md": "hfscan crawl\nhfscan crawl --incremental",
     "claims.md": "hfscan crawl",
     "over-time.md": "hfscan crawl\nhfscan crawl",
+    "lineage.md": "hfscan crawl",
 }
 """Page -> commands that run before its blocks."""
 SHELL = """
@@ -108,8 +109,10 @@ def test_blocks_run(page, tmp_path):
     if page.name == "parity.md" and HAS_FRAMEWORKS:
         folders["openai-community/gpt2"] = tmp_path / "my-gpt2"
         subprocess.run([sys.executable, "-c", GPT2, tmp_path / "my-gpt2"], check=True)
-    if page.name in ("parity.md", "over-time.md"):
+    if page.name in ("parity.md", "over-time.md", "lineage.md"):
         models[0] |= {"id": "openai-community/gpt2", "author": "openai-community"}
+    if page.name == "lineage.md":
+        models[1:3] = [{**model, "tags": ["base_model:gpt2"]} for model in models[1:3]]
     population = Population.from_rows(models, folders=folders)
     with FakeHub(population, quota=None, tokens={TOKEN: "OWNER"}) as hub:
         process = subprocess.run(

@@ -1,7 +1,9 @@
 """Lineage on the recorded models equals a recount in plain Python."""
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -93,6 +95,17 @@ def test_parents_are_recounted(recorded):
         ]
         counts = (declared, len(lineage.declarations), len(names), len(set(missing)), len(missing))
         assert counts == (126_650, 117_155, 14_927, 2_237, 21_248)
+        page = Path(__file__).parents[2] / "docs" / "lineage.md"
+        table = re.findall(
+            r"^\| ([\d,]+) \| ([\d,]+) \| (yes|no) \| (.*) \|$", page.read_text(), re.M
+        )
+        assert {(n, names, found, how) for n, names, found, how in table} == {
+            (
+                f"{row['numerator']:,}", f"{row['names']:,}",
+                "yes" if row["resolved"] else "no", row["resolution"],
+            )
+            for row in rows
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize("weight", ["models", "downloads"])

@@ -40,6 +40,39 @@ from hfscan.text import sanitize
 
 def write(report: Report, out: TextIO) -> None:
     """Write the page to `out`."""
+    parts = [_Part(report, section) for section in report.sections]
+    trusted = {
+        "style": read_style(),
+        "script": charts.read_page_file("page.js"),
+        "vega": charts.vega_script() if any(part.chart for part in parts) else "",
+        "patterns": charts.read_page_file("patterns.svg"),
+    }
+    page = render_page(
+        "report.html",
+        trusted,
+        report=report,
+        parts=parts,
+        highlights=list(_highlights(report))[:4],
+        is_synthetic=any(snapshot.synthetic for snapshot in report.snapshots),
+        answers=list_answers(report),
+        provenance=format_provenance(report),
+        missing=None if report.text else format_missing(report.snapshot),
+        scope=None if report.text else format_scope(report.snapshot),
+    )
+    out.write(page)
+
+
+def read_style(*further: str) -> str:
+    """Return the style of all pages, with those of `further` files."""
+    return "".join(map(charts.read_page_file, ("colors.css", "style.css", *further)))
+
+
+def render_page(template: str, trusted: Mapping[str, str], **values: object) -> str:
+    """Return a page of reports/page/.
+
+    `trusted`: hfscan's own style and scripts, which the page's policy allows by their hashes. All
+    other text is escaped.
+    """
     # only this format needs it
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
@@ -52,27 +85,12 @@ def write(report: Report, out: TextIO) -> None:
         lstrip_blocks=True,
     )
     environment.filters |= {"sanitize": sanitize, "nowrap": _nowrap, "markup": Markup}
-    parts = [_Part(report, section) for section in report.sections]
-    trusted = {
-        "style": charts.read_page_file("colors.css") + charts.read_page_file("style.css"),
-        "script": charts.read_page_file("page.js"),
-        "vega": charts.vega_script() if any(part.chart for part in parts) else "",
-        "patterns": charts.read_page_file("patterns.svg"),
-    }
-    page = environment.get_template("report.html").render(
-        report=report,
-        parts=parts,
-        highlights=list(_highlights(report))[:4],
-        is_synthetic=any(snapshot.synthetic for snapshot in report.snapshots),
-        answers=list_answers(report),
-        provenance=format_provenance(report),
-        missing=None if report.text else format_missing(report.snapshot),
-        scope=None if report.text else format_scope(report.snapshot),
+    return environment.get_template(template).render(
+        **values,
         **{name: Markup(text) for name, text in trusted.items()},  # noqa: S704 - hfscan's own files
         **{f"{name}_hash": _hash(text) for name, text in trusted.items()},
         version=__version__,
     )
-    out.write(page)
 
 
 @dataclass(frozen=True)

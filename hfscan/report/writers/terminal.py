@@ -18,7 +18,7 @@ _SENTENCE = 40  # characters; a first column with longer cells gets the width th
 
 def write(report: Report, out: TextIO) -> None:
     """Write the report to `out`; in colour only to a terminal, and if NO_COLOR is unset."""
-    console = _console(out)
+    console = open_console(out)
     console.print(_text(report.title, "bold"))
     for answer in list_answers(report):
         console.print(_text(answer))
@@ -38,10 +38,11 @@ def write(report: Report, out: TextIO) -> None:
 
 
 def write_table(table: Table, out: TextIO) -> None:
-    _print_table(_console(out), table)
+    _print_table(open_console(out), table)
 
 
-def _console(out: TextIO) -> Console:
+def open_console(out: TextIO) -> Console:
+    """Return a console; in colour only on a terminal, and if NO_COLOR is unset."""
     # a pipe has no width: do not cut ids or numbers there
     return Console(file=out, width=None if out.isatty() else 200, highlight=False)
 

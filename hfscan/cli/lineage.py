@@ -1,0 +1,118 @@
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from hfscan.cli._command import Command
+from hfscan.cli._options import SnapshotSelector, snapshot_options
+from hfscan.cli._output import note
+from hfscan.cli._streams import output
+from hfscan.cli._types import FILE, Choice, Count
+from hfscan.errors import NotFoundError
+from hfscan.figures import SnapshotView
+from hfscan.frameworks import taxonomy
+from hfscan.fs import write_output
+from hfscan.report.lineage import LINEAGE_FORMATS, LineageTree
+from hfscan.report.model import Row
+
+_EXTENSIONS = {".txt": "terminal", ".mmd": "mermaid", ".html": "html", ".json": "json"}
+_LARGEST = 100  # steps
+_EXAMPLES = """
+hfscan lineage openai-community/gpt2
+hfscan lineage HuggingFaceH4/zephyr-7b-beta --top 3 --down 1
+hfscan lineage google-bert/bert-base-uncased --out tree.html
+"""
+
+
+@click.command("lineage", cls=Command, examples=_EXAMPLES)
+@click.argument("model", metavar="MODEL_ID")
+@click.option(
+    "--up", type=Count(0, _LARGEST), default=20, metavar="N", help="Follow its bases for N steps."
+)
+@click.option(
+    "--down",
+    type=Count(0, _LARGEST),
+    default=2,
+    metavar="N",
+    help="Follow the models made from it for N steps.",
+)
+@click.option(
+    "--top",
+    type=Count(1),
+    default=5,
+    metavar="N",
+    help="Below each model, draw the N with the most downloads.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=Choice(LINEAGE_FORMATS),
+    help="Output format.  [default: from the extension of --out, else terminal]",
+)
+@click.option(
+    "--out", type=FILE, metavar="FILE", help="Write to this file (.txt, .mmd, .html or .json)."
+)
+@snapshot_options
+def command(
+    model: str,
+    up: int,
+    down: int,
+    top: int,
+    format_: str | None,
+    out: Path | None,
+    selector: SnapshotSelector,
+) -> None:
+    """Draw which models a model was made from, and which were made from it.
+
+    Relations are those that models declare as their base models; old names are resolved where
+    hfscan knows the new one. MODEL_ID may also be a base that is not in the snapshot.
+
+    json holds all models within the steps of --up and --down.
+    """
+    format_ = _choose_format(format_, out)
+    with selector.open() as store:
+        view = selector.select(store)
+        tree = LineageTree.from_rows(
+            _find_rows(view, model), view.snapshot, taxonomy().titles, up=up, down=down, top=top
+        )
+    write = LINEAGE_FORMATS[format_]
+    if out is None:
+        write(tree, output(format_))
+        return
+    text = io.StringIO()
+    write(tree, text)
+    write_output(out, text.getvalue(), advice="choose another --out")
+    note(f"Wrote {out}")
+
+
+def _choose_format(format_: str | None, out: Path | None) -> str:
+    if out is None:
+        return format_ or "terminal"
+    expected = _EXTENSIONS.get(out.suffix.lower())
+    if format_ is None and expected is None:
+        raise click.UsageError(
+            f"--out {out}: no format has this extension. Known: {', '.join(_EXTENSIONS)}."
+        )
+    if None not in (format_, expected) and format_ != expected:
+        raise click.UsageError(f"--format {format_} does not match --out {out}. Omit --format.")
+    return format_ or expected or "terminal"
+
+
+def _find_rows(view: SnapshotView, model: str) -> Sequence[Row]:
+    """Return the rows of `lineage_tree.sql`; a base that is only named is found by its name.
+
+    Raises NotFoundError where neither a model nor a base has the name, or bases are unknown.
+    """
+    if {"tags", "base_models"} <= set(view.snapshot.missing_columns):
+        raise NotFoundError(
+            f"Snapshot {view.snapshot.id} has neither tags nor base models. Choose another with "
+            "--snapshot."
+        )
+    try:
+        return view.run("lineage_tree", {"model": view.find_model(model)["id"]})
+    except NotFoundError:
+        rows = view.run("lineage_tree", {"model": model})
+        if len(rows) == 1:
+            raise
+        return rows

@@ -1,0 +1,131 @@
+"""`hfscan lineage` draws what a model was made from, and what was made from it."""
+
+import json
+import re
+
+import pytest
+from dumps import ingest_models
+
+
+def model(name, *bases, relation="finetune", license_="mit", downloads=0, tags=()):
+    relations = [f"base_model:{relation}:{base}" for base in bases]
+    named = [f"base_model:{base}" for base in bases]
+    return {
+        "id": name,
+        "tags": ["pytorch", *tags, *named, *relations, f"license:{license_}"],
+        "downloads": downloads,
+    }
+
+
+MODELS = [
+    model("a/base", license_="apache-2.0", downloads=1_000),
+    model("a/chat", "a/base", downloads=100),
+    model("b/merge", "a/chat", "z/gone", relation="merge", downloads=7),
+    model("b/merge-gguf", "b/merge", relation="quantized", tags=["gguf"], downloads=5_000),
+    *(model(f"c/adapter-{n}", "a/chat", relation="adapter", downloads=n) for n in range(9)),
+    model("d/one", "d/two"),
+    model("d/two", "d/one"),
+    model("e/orphan", "z/gone", downloads=3),
+    {"id": "f/unnamed", "tags": ["base_model:a/base", "lora"], "downloads": 2},
+    {"id": "f/unknown", "tags": None, "downloads": 1},
+    model('g/<b>"x"]|`\u202e', "a/base", license_="<script>", downloads=999),
+]
+
+
+@pytest.fixture
+def run_lineage(run_cli, tmp_path):
+    ingest_models(tmp_path / "h.duckdb", MODELS)
+
+    def run(*arguments, code=0):
+        result, out, err = run_cli("lineage", *arguments, "--db", tmp_path / "h.duckdb")
+        assert result == code, err
+        return out if code == 0 else err
+
+    return run
+
+
+def read_lines(out):
+    return [line.rstrip() for line in out.splitlines()]
+
+
+def test_tree_has_bases_above_and_derivatives_below(run_lineage):
+    lines = read_lines(run_lineage("a/chat", "--top", 2))
+    assert " ".join(lines[:1]) == (
+        "In the snapshot of 11 July 2024, a/chat names 1 base model. 11 models descend from it, "
+        "10 directly, with 5,043 downloads in 30 days."
+    )
+    assert lines[2:] == [
+        "a/base  1,000 downloads · PyTorch · apache-2.0",
+        "└── a/chat  finetune · 100 downloads · PyTorch · mit (base: apache-2.0)",
+        "    ├── c/adapter-8  adapter · 8 downloads · PyTorch · mit",
+        "    ├── b/merge  merge · 7 downloads · PyTorch · mit · also from z/gone",
+        "    │   └── b/merge-gguf  quantized · 5,000 downloads · PyTorch + GGUF · mit",
+        "    └── … and 8 more",
+    ]
+
+
+def test_steps_can_be_limited(run_lineage):
+    lines = read_lines(run_lineage("a/chat", "--up", 0, "--down", 1, "--top", 2))
+    assert lines[2] == "a/chat  finetune · 100 downloads · PyTorch · mit · from a/base"
+    assert lines[4:6] == [
+        "├── b/merge  merge · 7 downloads · PyTorch · mit · also from z/gone",
+        "│   └── … 1 made from it",
+    ]
+    assert "descend from it, 10 directly" in lines[0]
+    assert "a/base  1,000" not in "".join(read_lines(run_lineage("b/merge", "--up", 1))[2:])
+
+
+def test_missing_bases_and_cycles_are_drawn(run_lineage):
+    gone = run_lineage("z/gone")
+    assert "does not have z/gone, but models name it as base. 3 models descend from it" in gone
+    assert "z/gone  not in the snapshot" in gone
+    assert "z/gone  not in the snapshot\n└── e/orphan" in run_lineage("e/orphan")
+    cycle = run_lineage("d/one")
+    assert "part of a cycle" in cycle
+    assert cycle.count("d/two  finetune") == 2
+    assert "does not tell what f/unknown was made from" in run_lineage("f/unknown")
+
+
+def test_inferred_relations_are_marked(run_lineage):
+    out = run_lineage("f/unnamed")
+    assert "f/unnamed  adapter? · 2 downloads" in out
+    assert "A relation with ? is not declared" in out
+    assert "A relation with ?" not in run_lineage("a/chat")
+
+
+def test_unknown_models_get_suggestions(run_lineage):
+    assert "Similar names: a/chat" in run_lineage("a/chatt", code=7)
+    assert "has no model" in run_lineage("no/such-model", code=7)
+
+
+def test_json_has_all_models_within_the_steps(run_lineage, tmp_path):
+    document = json.loads(run_lineage("a/chat", "--format", "json", "--down", 1, "--top", 1))
+    names = {row["model"]: row["direction"] for row in document["models"]}
+    assert names.pop("a/base") == "up"
+    assert names.pop("a/chat") == "itself"
+    assert names == {"b/merge": "down"} | {f"c/adapter-{n}": "down" for n in range(9)}
+    assert document["models"][0]["frameworks"] == ["pytorch"]
+
+
+def test_untrusted_names_are_escaped(run_lineage, tmp_path):
+    terminal = run_lineage("a/base")
+    assert "\u202e" not in terminal
+    assert 'g/<b>"x"]|`\N{REPLACEMENT CHARACTER}  finetune' in terminal
+    mermaid = run_lineage("a/base", "--format", "mermaid")
+    labels = re.findall(r"n\d+\[\"(.*)\"\]$", mermaid, re.M)
+    assert any("#60;script#62;" in label for label in labels)
+    assert not [label for label in labels if re.search(r"[\"`|\[\]]", label)]
+    assert {*re.findall("<[^>]*>", "".join(labels))} == {"<br>", "<small>", "</small>"}
+    run_lineage("a/base", "--out", "tree.html")
+    page = (tmp_path / "tree.html").read_text()
+    assert "<script" not in page
+    assert "g/&lt;b&gt;&#34;x&#34;" in page
+    assert "default-src 'none'" in page
+
+
+def test_format_follows_the_extension(run_lineage, tmp_path):
+    run_lineage("a/chat", "--out", "tree.mmd")
+    assert (tmp_path / "tree.mmd").read_text().startswith("flowchart LR\n")
+    assert "no format has this extension" in run_lineage("a/chat", "--out", "tree.xyz", code=2)
+    conflict = run_lineage("a/chat", "--out", "tree.html", "--format", "json", code=2)
+    assert "does not match" in conflict
