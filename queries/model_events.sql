@@ -6,10 +6,10 @@
 -- column added: names
 -- column removed: names
 -- chart: none
--- An event lies between `since`, the last snapshot before it, and `until`, the first one after it; created: the
--- Hub's date, or NULL and the cutoff. added, removed: what the model has since then, and what it had before. What
--- one of two snapshots does not know did not change. gone: deleted, private, or without `_id` renamed. tags: those
--- that no other event names.
+-- An event lies between `since`, the last snapshot before it, and `until`, the first one after it. created: the
+-- Hub's date, or NULL and the cutoff; a second one is of another model by the same name. added, removed: what the
+-- model has since then, and what it had before. What one of two snapshots does not know did not change. gone:
+-- deleted, private, or without `_id` renamed. tags: those that no other event names.
 WITH seen AS MATERIALIZED (FROM sightings_of($model::VARCHAR)),
 bits AS (SELECT list({'name': name, 'bit': bit} ORDER BY bit) AS frameworks FROM frameworks),
 states AS (
@@ -51,12 +51,18 @@ presence AS (
         key IS NULL AS is_absent, lag(key IS NULL) OVER by_time AS was_absent
     FROM seen WINDOW by_time AS (ORDER BY observed_to, snapshot)
 ),
+creations AS (
+    SELECT
+        created_at, at_cutoff, row_number() OVER by_time AS place, lag(created_at) OVER by_time AS created_before
+    FROM seen WHERE created_at IS NOT NULL
+    WINDOW by_time AS (ORDER BY observed_to, snapshot)
+),
 first_seen AS (FROM seen WHERE key IS NOT NULL QUALIFY row_number() OVER (ORDER BY observed_to, snapshot) = 1),
 events AS (
     SELECT
-        'created' AS event, NULL::INTEGER AS snapshot, CASE WHEN NOT at_cutoff THEN created_at END AS since, created_at AS until,
-        NULL::VARCHAR[] AS added, NULL::VARCHAR[] AS removed
-    FROM (FROM seen WHERE created_at IS NOT NULL LIMIT 1)
+        'created' AS event, NULL::INTEGER AS snapshot, CASE WHEN NOT at_cutoff THEN created_at END AS since,
+        created_at AS until, NULL::VARCHAR[] AS added, NULL::VARCHAR[] AS removed
+    FROM creations WHERE place = 1 OR is_recreated(created_before, created_at)
     UNION ALL
     SELECT 'first seen', snapshot, NULL, observed_to, NULL, NULL FROM first_seen
     UNION ALL
@@ -67,7 +73,7 @@ events AS (
 )
 SELECT event, since, until, snapshot, added, removed
 FROM events
-ORDER BY event <> 'created', until, snapshot, list_position(
+ORDER BY event <> 'created' OR until > (SELECT observed_to FROM first_seen), until, snapshot, list_position(
     ['created', 'first seen', 'gone', 'back', 'renamed', 'license', 'task', 'library', 'gate', 'frameworks', 'files', 'tags'],
     event
 )

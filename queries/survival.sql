@@ -16,7 +16,7 @@
 WITH ends AS (
     SELECT number, observed_to, series_id, position, number = min(number) OVER () AS enters
     FROM full_snapshots
-    QUALIFY number IN (min(number) OVER (), max(number) OVER ())
+    QUALIFY number IN (min(number) OVER (), max(number) OVER ()) AND count(*) OVER () > 1
 ),
 changes AS (
     SELECT *, id_after IS NULL AND NOT returns AS dies
@@ -45,7 +45,7 @@ dated AS (
 ),
 classes AS (
     SELECT
-        year(created_at) AS created, CASE WHEN created_at IS NOT NULL THEN age // length END AS class, any_value(length) AS length,
+        year(created_at) AS created, CASE WHEN created_at IS NOT NULL THEN age // length END AS class,
         count(*) FILTER (dies) AS deaths,
         sum(CASE WHEN enters THEN 1 ELSE -1 END) AS models,
         sum(CASE WHEN enters THEN length - age % length ELSE age % length - length END) AS time_in_class,
@@ -54,16 +54,22 @@ classes AS (
     GROUP BY ALL
 ),
 grouped AS (
-    SELECT '(all)' AS created, class, any_value(length) AS length, sum(deaths) AS deaths, sum(models) AS models, sum(time_in_class) AS time_in_class
+    SELECT '(all)' AS created, class, sum(deaths) AS deaths, sum(models) AS models, sum(time_in_class) AS time_in_class
     FROM classes WHERE created IS NOT NULL
     GROUP BY class
     UNION ALL
-    SELECT created::VARCHAR, class, length, deaths, models, time_in_class
+    SELECT created::VARCHAR, class, deaths, models, time_in_class
     FROM classes WHERE created IS NOT NULL AND $by::VARCHAR = 'year'
 ),
+every_class AS (  -- also those in which no observation begins or ends
+    SELECT created, unnest(range(min(class), max(class) + 1)) AS class FROM grouped GROUP BY created
+),
 exposed AS (
-    SELECT *, time_in_class + length * (sum(models) OVER (PARTITION BY created ORDER BY class) - models) AS time
-    FROM grouped
+    SELECT
+        created, class, 86_400_000_000 * $every AS length, coalesce(deaths, 0) AS deaths,
+        coalesce(sum(models) OVER earlier, 0) * length + coalesce(time_in_class, 0) AS time
+    FROM every_class LEFT JOIN grouped USING (created, class)
+    WINDOW earlier AS (PARTITION BY created ORDER BY class ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ),
 coverage AS (
     SELECT round(sum(time) FILTER (created IS NOT NULL) / sum(time), 9) AS coverage FROM classes

@@ -16,8 +16,7 @@ WITH counted AS (
         count(*) FILTER (id_before IS NULL AND is_back) AS back,
         count(*) FILTER (id_before IS NULL) - born - back AS appeared,
         count(*) FILTER (id_after IS NULL) AS gone,
-        count(*) FILTER (id_before <> id_after) AS renames,
-        CASE WHEN renames > 0 OR bool_and(snapshot_pairs.by_id) THEN renames END AS renamed
+        count(*) FILTER (id_before <> id_after) AS renamed
     FROM version_changes JOIN snapshot_pairs USING (number)
     GROUP BY number
 )
@@ -28,7 +27,10 @@ FROM (
     SELECT
         snapshot_pairs.*,
         unnest(['born', 'appeared', 'back', 'gone', 'renamed']) AS change,
-        unnest([coalesce(count, 0) FOR count IN [born, appeared, back, gone, renamed]]) AS numerator,
+        unnest([
+            coalesce(born, 0), coalesce(appeared, 0), coalesce(back, 0), coalesce(gone, 0),
+            CASE WHEN by_id OR renamed > 0 THEN coalesce(renamed, 0) END
+        ]) AS numerator,
         unnest([later_models, later_models, later_models, earlier_models, earlier_models]) AS denominator,
         generate_subscripts([1, 2, 3, 4, 5], 1) AS place
     FROM snapshot_pairs LEFT JOIN counted USING (number)

@@ -68,6 +68,19 @@ SELECT
     old.has_ids AND new.has_ids AS by_id
 FROM full_snapshots AS old JOIN full_snapshots AS new ON new.number = old.number + 1;
 
+-- Whether two dates of creation, of models by one name, are of different models. They are not where one is
+-- unknown, or no later than the Hub's cutoff, or a mere day that agrees with the other.
+CREATE MACRO IF NOT EXISTS is_recreated(date_before, date_after) AS
+coalesce(
+    abs(epoch(date_before) - epoch(date_after)) >= 60
+    AND least(date_before, date_after) >= TIMESTAMP '2022-03-02 23:30:00'
+    AND NOT (
+        date_before::DATE = date_after::DATE
+        AND (date_before = date_before::DATE OR date_after = date_after::DATE)
+    ),
+    false
+);
+
 -- What became of models from one full snapshot to the next: a row for each model of which the two do not
 -- hold the same version. `id_before` is NULL where it was added, and `is_back` where it had been removed
 -- before; `id_after` is NULL where it was removed, and `returns` where it was added again later. `model`
@@ -103,43 +116,51 @@ paired AS MATERIALIZED (
     SELECT
         number, by_id, model, ended.id AS id_before, begun.id AS id_after,
         ended.created_at AS created_before, begun.created_at AS created_after,
-        ended.at_cutoff AS at_cutoff_before, begun.at_cutoff AS at_cutoff_after
+        ended.at_cutoff AS at_cutoff_before, begun.at_cutoff AS at_cutoff_after,
+        -- another model of the same name
+        NOT by_id AND ended.id = begun.id AND is_recreated(ended.created_at, begun.created_at) AS is_replaced
     FROM ended FULL JOIN begun USING (number, by_id, model)
 ),
-redirected AS MATERIALIZED (  -- one model, where the Hub redirects the removed name to the added one
-    SELECT
-        number, false AS by_id, added.model, removed.id_before, added.id_after,
-        removed.created_before, added.created_after, removed.at_cutoff_before, added.at_cutoff_after
+redirected AS MATERIALIZED (  -- one model, where the removed name leads to the added one
+    SELECT added.* REPLACE (
+        removed.id_before AS id_before, removed.created_before AS created_before,
+        removed.at_cutoff_before AS at_cutoff_before
+    )
     FROM redirects AS moved
     JOIN paired AS removed ON removed.model = moved.id
-    JOIN paired AS added USING (number)
-    WHERE added.model = moved.moved_to
-        AND removed.id_after IS NULL AND added.id_before IS NULL AND NOT removed.by_id
-    QUALIFY row_number() OVER (PARTITION BY number, added.model ORDER BY moved.id) = 1
+    JOIN paired AS added ON added.number = removed.number AND added.model = moved.moved_to
+    WHERE removed.id_after IS NULL AND added.id_before IS NULL AND NOT removed.by_id
+    QUALIFY row_number() OVER (PARTITION BY added.number, added.model ORDER BY moved.id) = 1
 ),
 changes AS MATERIALIZED (
     FROM redirected
     UNION ALL
     FROM paired
-    WHERE (number, coalesce(id_before, id_after)) NOT IN (
+    WHERE NOT coalesce(is_replaced, false) AND (number, coalesce(id_before, id_after)) NOT IN (
         SELECT (number, unnest([id_before, id_after])) FROM redirected
     )
+    UNION ALL
+    SELECT * REPLACE (NULL AS id_after, NULL AS created_after, NULL AS at_cutoff_after) FROM paired WHERE is_replaced
+    UNION ALL
+    SELECT * REPLACE (NULL AS id_before, NULL AS created_before, NULL AS at_cutoff_before) FROM paired WHERE is_replaced
 ),
 absences AS MATERIALIZED (
     SELECT removed.number AS removed_in, removed.model, min_by((added.number, added.model), added.number) AS addition
     FROM changes AS removed
     JOIN changes AS added ON added.model = removed.model
     WHERE removed.id_after IS NULL AND added.id_before IS NULL AND removed.number < added.number
+        AND (added.by_id OR NOT is_recreated(removed.created_before, added.created_after))
     GROUP BY ALL
     UNION  -- where `_id` is known at one end only
     SELECT removed.number, removed.model, min_by((added.number, added.model), added.number)
     FROM changes AS removed
     JOIN changes AS added ON added.id_after = removed.id_before AND added.by_id <> removed.by_id
     WHERE removed.id_after IS NULL AND added.id_before IS NULL AND removed.number < added.number
+        AND NOT is_recreated(removed.created_before, added.created_after)
     GROUP BY ALL
 )
 SELECT
-    *,
+    * EXCLUDE (is_replaced),
     (number, model) IN (SELECT addition FROM absences) AS is_back,
     (number, model) IN (SELECT (removed_in, model) FROM absences) AS returns
 FROM changes;
