@@ -97,7 +97,9 @@ def list_stays(snapshots: list[Snapshot]) -> list[tuple[datetime, datetime, date
     return stays
 
 
-def count_survival(snapshots: list[Snapshot], every: int) -> dict[str, dict[int, tuple]]:
+def count_survival(
+    snapshots: list[Snapshot], every: int
+) -> tuple[dict[str, dict[int, tuple]], float]:
     """Return {year or (all): {age: (deaths, model days, share, survival)}}, and the coverage."""
     deaths, times = defaultdict(Counter), defaultdict(Counter)
     total = undated = 0
@@ -154,8 +156,10 @@ def count_license_changes(old: Snapshot, new: Snapshot) -> dict[tuple[str, str],
 def list_events(snapshots: list[Snapshot], name: str) -> list[tuple]:
     """Return (event, since, until, new, before) of one model that keeps its name."""
     first = next(s for s in snapshots if name in s.models)
-    events, last = [("first seen", None, first.time, None, None)], {}
-    known = was_there = None
+    events: list[tuple] = [("first seen", None, first.time, None, None)]
+    last: dict[str, tuple] = {}
+    known: datetime | None = None
+    was_there: bool | None = None
     for before, snapshot in zip((None, *snapshots), snapshots, strict=False):
         model = snapshot.models.get(name)
         if was_there is not None and (model is not None) != was_there:
