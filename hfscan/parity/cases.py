@@ -66,12 +66,20 @@ def list_cases(checkpoint: Checkpoint, backends: Iterable[str]) -> list[Case]:
         cases = [
             Case(weights, backend, method)
             for weights in checkpoint.weights
-            for method in backend_spec(backend).opens.get(f"{weights.origin}/{weights.format}", ())
+            for method in _load_methods(weights, backend)
         ]
         by_backend.append(sorted(cases, key=lambda case: not case.is_native))
     # backends alternate, because they work in parallel
     alternating = [case for turn in zip_longest(*by_backend) for case in turn if case]
     return sorted(alternating, key=lambda case: not case.is_native)  # stable
+
+
+def _load_methods(weights: Weights, backend: str) -> list[LoadMethod]:
+    """Return how a backend opens these weights; a config of another release can be converted."""
+    methods = list(backend_spec(backend).opens.get(f"{weights.origin}/{weights.format}", ()))
+    if methods and weights.has_translation and "converted" not in methods:
+        methods.append("converted")
+    return methods
 
 
 def required_backends(cases: Iterable[Case], backend: str) -> frozenset[str]:

@@ -8,6 +8,7 @@ import shutil
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hfscan.hub.datasets import translate_client_errors
 from hfscan.hub.endpoint import parse_endpoint
 from hfscan.parity.backends._tensors import total_memory_bytes
 from hfscan.parity.configs import CheckpointError, Config, clean
+from hfscan.parity.releases import translate
 from hfscan.text import sanitize
 
 _MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library itself
@@ -71,6 +73,15 @@ class Weights:
     def config(self) -> Config:
         return self.configs[_CONFIG]
 
+    @cached_property
+    def translated_config(self) -> Config:
+        """The config in the entries of the releases before transformers 5."""
+        return translate(self.config)
+
+    @property
+    def has_translation(self) -> bool:
+        return self.translated_config != self.config
+
     def sha256(self) -> str:
         """Return the SHA-256 (hex) over the parts, in order."""
         digest = hashlib.sha256()
@@ -80,9 +91,10 @@ class Weights:
                     digest.update(block)
         return digest.hexdigest()
 
-    def stage(self, folder: Path) -> Path:
+    def stage(self, folder: Path, *, translated: bool = False) -> Path:
         """Fill `folder` with these weights and the cleaned configs only."""
-        return _stage(self.files, self.configs, folder)
+        config = self.translated_config if translated else self.config
+        return _stage(self.files, self.configs | {_CONFIG: config}, folder)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,11 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "threads": int,
         "math": NotRequired[str | None],
     },
-    "open": {"loading": _object("loading", _LOADING), "load_seconds": _NotNegative},
+    "open": {
+        "loading": _object("loading", _LOADING),
+        "load_seconds": _NotNegative,
+        "unread_config_keys": NotRequired[list[str]],
+    },
     "run": {
         "outputs": dict[str, str],
         "dtypes": dict[str, str],

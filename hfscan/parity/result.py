@@ -16,6 +16,8 @@ class Verdict(StrEnum):
     """What was found for one case. docs/parity.md explains each."""
 
     AGREE = "agree"
+    BASELINE = "baseline, unchecked"  # nothing to compare it with: does not affect the exit code
+    NOT_JUDGED = "not judged"
     WEIGHTS_DIFFER = "weights differ"
     OUTPUTS_DIFFER = "outputs differ"
     TOKENS_DIFFER = "tokens differ"
@@ -49,6 +51,7 @@ class Result:
     verdict: Verdict | None = None  # None until it is known
     reason: str = ""
     loading: dict[str, list[str]] = field(default_factory=lambda: {key: [] for key in LOADING_KEYS})
+    unread_config_keys: list[str] = field(default_factory=list)  # that may change outputs
     outputs: list[dict[str, Any]] = field(default_factory=list)
     reference: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(_REFERENCE_KEYS))
     tf32_rel_l2: float | None = None  # how far TF32, disabled for the verdict, moves the outputs

@@ -14,17 +14,20 @@ from hfscan.parity import benchmark
 from hfscan.parity.arrays import ArrayReader
 from hfscan.parity.cases import Case, backend_spec, list_cases, required_backends
 from hfscan.parity.checkpoint import Checkpoint, Weights, load_checkpoint, with_baseline
-from hfscan.parity.configs import CheckpointError
+from hfscan.parity.configs import CheckpointError, Config
 from hfscan.parity.inputs import Inputs, make_inputs, max_length
 from hfscan.parity.pool import BackendPool
 from hfscan.parity.process import BackendProcess, Settings
+from hfscan.parity.releases import find_unread, is_newer
 from hfscan.parity.replies import BackendDiedError, BackendError, backend_failed, summary_line
 from hfscan.parity.result import Result, Verdict, new_result_without_run
 from hfscan.parity.verdict import Evaluator, Fault, Run, find_loading_fault
-from hfscan.parity.weights import WeightTables, read_tables
+from hfscan.parity.weights import WeightTables, first_of, read_tables
+from hfscan.text import sanitize
 
 _ACTIVATIONS = ("gelu", "gelu_new", "quick_gelu", "relu", "silu", "tanh")
 """What transformers' models use between layers, as named in configs."""
+_MAX_KEYS = 5  # entries of a config that a reason names
 _VERDICTS = {  # exception class in the backend -> verdict
     "LookupError": Verdict.NO_CLASS,
     "MemoryError": Verdict.OUT_OF_MEMORY,
@@ -91,6 +94,8 @@ class ModelRunner:
         process = self.pool.process(case.backend, required_backends([case], case.backend))
         reply = self.open_in(process, case, device, dtype)
         result.loading, result.load_seconds = reply["loading"], reply["load_seconds"]
+        unread = reply.get("unread_config_keys", ())
+        result.unread_config_keys = find_unread(unread, _config_of(case))
         self.opened[case.backend] = (case, dtype)
         return not reply["loading"]["unset"]
 
@@ -103,9 +108,10 @@ class ModelRunner:
         self, process: BackendProcess, case: Case, device: str, dtype: str
     ) -> dict[str, Any]:
         """Open a model in this process and return what its loader reports. Raises BackendError."""
+        folder = self.pool.new_folder(f"model-{case.backend}")
         return process.call(
             "open",
-            folder=str(case.weights.stage(self.pool.new_folder(f"model-{case.backend}"))),
+            folder=str(case.weights.stage(folder, translated=case.load_method == "converted")),
             architecture=self.checkpoint.architecture,
             origin=case.weights.origin,
             format=case.weights.format,
@@ -131,8 +137,14 @@ class ModelRunner:
 
 def _in_pytorch(case: Case) -> Case:
     """Return the case that loads these weights into PyTorch most reliably."""
-    is_native = case.weights.origin == "pytorch"
-    return Case(case.weights, "pytorch", "direct" if is_native else "converted")
+    is_direct = case.weights.origin == "pytorch" and case.load_method == "direct"
+    return Case(case.weights, "pytorch", "direct" if is_direct else "converted")
+
+
+def _config_of(case: Case) -> Config:
+    """Return the config that the case's backend gets."""
+    is_converted = case.load_method == "converted"
+    return case.weights.translated_config if is_converted else case.weights.config
 
 
 def _save(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
@@ -251,6 +263,7 @@ class CheckpointRun:
         self.runner, self.cases, self.tables = runner, cases, tables
         self.pool, self.checkpoint = runner.pool, runner.checkpoint
         self.evaluator: Evaluator | None = None
+        self.baseline: tuple[Case, Result]  # set with the evaluator
         self.completed = defaultdict[str, list[tuple[Case, Result]]](list)  # by backend
         self.natively_unused: dict[str, list[str]] = {}  # origin -> keys of its own framework
 
@@ -279,6 +292,7 @@ class CheckpointRun:
                         self.evaluator.evaluate(case, run, result)
                     except BackendError as error:
                         result.set_verdict(*self._to_fault(error))
+                    self._withhold_agreement(case, result)
                 yield result
 
     def _run(self, case: Case) -> tuple[Result, Run | None]:
@@ -331,7 +345,16 @@ class CheckpointRun:
         if run is None or fault:
             result.set_verdict(Verdict.LOADS_INCOMPLETELY, fault or "it was not run")
             return False
+        release = self._describe_release(case, result)
+        keys, is_direct = result.unread_config_keys, case.load_method == "direct"
+        if keys and is_direct and case.weights.has_translation:
+            reason = (
+                f"{release} does not read {first_of(keys)} of the config: it ignores the values"
+            )
+            result.set_verdict(Verdict.NOT_JUDGED, reason)
+            return False
         if self.evaluator is None:
+            self.baseline = case, result
             reference = None
             try:
                 if "pytorch" in self.pool.settings.backends:
@@ -346,6 +369,30 @@ class CheckpointRun:
                 lambda: self.runner.run_activations(case, self._new_result(case)),
             )
         return True
+
+    def _describe_release(self, case: Case, result: Result) -> str:
+        """Return the release that reads the config; note if a later one saved it."""
+        versions = self.pool.process(case.backend).info.get("versions", {})
+        installed = versions.get("transformers")
+        if installed is None:
+            return case.backend
+        saved_by = case.weights.config.get("transformers_version")
+        if is_newer(saved_by, installed):
+            result.notes.append(
+                f"transformers {sanitize(str(saved_by), 20)} saved the config, {installed} reads it"
+            )
+        return f"transformers {installed}"
+
+    def _withhold_agreement(self, case: Case, result: Result) -> None:
+        """Replace "agree" if a side computes without entries of its config."""
+        for side, side_result in ((case, result), self.baseline):
+            if result.verdict == Verdict.AGREE and (keys := side_result.unread_config_keys):
+                advice = f"--backend-python {side.backend}=PYTHON names one with another release"
+                result.set_verdict(
+                    Verdict.NOT_JUDGED,
+                    f"{side.backend} does not read {', '.join(keys[:_MAX_KEYS])} of the config: "
+                    f"its outputs may be of another model ({advice})",
+                )
 
     def _to_fault(self, error: BackendError) -> Fault:
         """Return (verdict, reason) of a case whose backend raised this."""

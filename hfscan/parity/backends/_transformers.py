@@ -32,14 +32,14 @@ def find_class(prefix, architecture, folder, mapping=None):
     return cls, config
 
 
-def open_reply(seconds, info, unset=()):
-    """Return how long loading took, and the keys that the loader reported."""
+def open_reply(seconds, info, unset=(), unread=()):
+    """Return how long loading took, the keys that the loader reported, and `unread_keys`."""
     loading = {"unset": sorted(unset)}
     for kind in ("missing", "unexpected", "mismatched"):
         keys = info.get(f"{kind}_keys", ())  # a mismatched key may come with its shapes
         names = (key[0] if isinstance(key, (tuple, list)) else key for key in keys)
         loading[kind] = sorted(map(str, names))
-    return {"load_seconds": seconds, "loading": loading}
+    return {"load_seconds": seconds, "loading": loading, "unread_config_keys": list(unread)}
 
 
 def weightless_layers(model):

@@ -8,6 +8,7 @@ import flax
 import jax
 import jax.numpy as jnp
 import transformers
+from _configs import unread_keys
 from _jax import jax_hello_reply, numpy, on_device, select_device, state, timed_call
 from _protocol import load_int32_arrays, op, reset_peak, tensor_ops
 from _tensors import convert_flax_name, orient
@@ -67,7 +68,7 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
         "missing_keys": [_pytorch_name(key) for key in model.required_params - stored],
         "unexpected_keys": [_pytorch_name(key) for key in stored - model.required_params],
     }
-    return open_reply(seconds, info)
+    return open_reply(seconds, info, unread=unread_keys(folder, cls, config))
 
 
 def _stored_parameters(model, folder, origin):

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 import torch
 import transformers
+from _configs import unread_keys
 from _protocol import hello_reply, load_arrays, op, peak_reply, reset_peak, timed
 from _transformers import HIDDEN_STATES, end_tokens, find_class, open_reply, run_reply, two_best
 
@@ -70,7 +71,8 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     )
     model.config.use_cache = False
     state.update(model=model.eval(), device=device, sessions={})
-    return open_reply(time.perf_counter() - start, info)
+    unread = unread_keys(folder, cls, config)
+    return open_reply(time.perf_counter() - start, info, unread=unread)
 
 
 def export(given):

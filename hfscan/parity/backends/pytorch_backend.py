@@ -7,6 +7,7 @@ import time
 
 import torch
 import transformers
+from _configs import unread_keys
 from _protocol import (
     hello_reply,
     load_arrays,
@@ -86,7 +87,8 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     if not unset:
         model = model.to(device=device, dtype=DTYPES[dtype]).eval()
     state.update(model=model, device=device, dtype=dtype, calls={})
-    return open_reply(time.perf_counter() - start, info, unset)
+    unread = unread_keys(folder, cls, config)
+    return open_reply(time.perf_counter() - start, info, unset, unread)
 
 
 def _convert_from_tensorflow(cls, config, folder):

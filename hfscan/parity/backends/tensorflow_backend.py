@@ -7,6 +7,7 @@ import h5py
 import tensorflow as tf
 import tf_keras
 import transformers
+from _configs import unread_keys
 from _protocol import (
     hello_reply,
     load_int32_arrays,
@@ -93,7 +94,9 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     state.update(model=model, device=device, calls={})
     empty = weightless_layers(model)
     missing = [str(key) for key in info["missing_keys"] if key not in empty]
-    return open_reply(time.perf_counter() - start, info | {"missing_keys": missing})
+    info |= {"missing_keys": missing}
+    unread = unread_keys(folder, cls, config)
+    return open_reply(time.perf_counter() - start, info, unread=unread)
 
 
 def numpy(tensor):
