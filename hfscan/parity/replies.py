@@ -67,6 +67,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "loading": _object("loading", _LOADING),
         "load_seconds": _NotNegative,
         "unread_config_keys": NotRequired[list[str]],
+        "tensors": NotRequired[list[list[str]]],
     },
     "run": {
         "outputs": dict[str, str],

@@ -16,7 +16,7 @@ class Verdict(StrEnum):
     """What was found for one case. docs/parity.md explains each."""
 
     AGREE = "agree"
-    BASELINE = "baseline, unchecked"  # nothing to compare it with: does not affect the exit code
+    BASELINE = "baseline, unchecked"
     NOT_JUDGED = "not judged"
     WEIGHTS_DIFFER = "weights differ"
     OUTPUTS_DIFFER = "outputs differ"
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
     LOADS_INCOMPLETELY = "loads incompletely"
     DOES_NOT_LOAD = "does not load"
     NO_CLASS = "no class"
-    UNSUPPORTED = "unsupported"  # not checked: does not affect the exit code
+    UNSUPPORTED = "unsupported"
     UNREADABLE = "unreadable"
     REFUSED = "refused"
     NOT_INSTALLED = "not installed"
@@ -34,6 +34,10 @@ class Verdict(StrEnum):
     TIMED_OUT = "timed out"
     OUT_OF_MEMORY = "out of memory"
     BACKEND_FAILED = "backend failed"
+
+
+NEUTRAL = frozenset({Verdict.BASELINE, Verdict.UNSUPPORTED})
+"""Verdicts on what was not checked: they do not affect the exit code."""
 
 
 @dataclass
@@ -81,10 +85,16 @@ def new_result_without_run(
 
 
 def all_agree(results: Iterable[Result]) -> bool:
-    """Return True if each weight file agrees in each backend by at least one load method."""
-    agreements = defaultdict[tuple[str, str, str], list[bool]](list)
+    """Return True if each weight file agrees in each backend by at least one load method.
+
+    Verdicts of `NEUTRAL` do not count, but something must agree.
+    """
+    verdicts = defaultdict[tuple[str, str, str], set[Verdict | None]](set)
     for result in results:
-        if result.verdict != Verdict.UNSUPPORTED:
-            key = (result.checkpoint, result.weights["file"], result.backend)
-            agreements[key].append(result.verdict == Verdict.AGREE)
-    return bool(agreements) and all(map(any, agreements.values()))
+        verdicts[result.checkpoint, result.weights["file"], result.backend].add(result.verdict)
+    counted = [
+        Verdict.AGREE in group
+        for group in verdicts.values()
+        if Verdict.AGREE in group or group.isdisjoint(NEUTRAL)
+    ]
+    return bool(counted) and all(counted)

@@ -16,12 +16,13 @@ from hfscan.parity.cases import Case, backend_spec, list_cases, required_backend
 from hfscan.parity.checkpoint import Checkpoint, Weights, load_checkpoint, with_baseline
 from hfscan.parity.configs import CheckpointError, Config
 from hfscan.parity.inputs import Inputs, make_inputs, max_length
+from hfscan.parity.loading import find_loading_fault
 from hfscan.parity.pool import BackendPool
 from hfscan.parity.process import BackendProcess, Settings
 from hfscan.parity.releases import find_unread, is_newer
 from hfscan.parity.replies import BackendDiedError, BackendError, backend_failed, summary_line
 from hfscan.parity.result import Result, Verdict, new_result_without_run
-from hfscan.parity.verdict import Evaluator, Fault, Run, find_loading_fault
+from hfscan.parity.verdict import Evaluator, Fault, Run
 from hfscan.parity.weights import WeightTables, first_of, read_tables
 from hfscan.text import sanitize
 
@@ -41,6 +42,7 @@ class ModelRunner:
 
     def __init__(self, pool: BackendPool, checkpoint: Checkpoint, inputs: Inputs) -> None:
         self.pool, self.checkpoint, self.inputs = pool, checkpoint, inputs
+        self.groups: dict[str, list[list[str]] | None] = {}  # backend -> names of each tensor
         self.opened: dict[str, tuple[Case, str]] = {}  # backend -> open case, dtype
         self.batch_files = _save(pool.new_folder("inputs"), inputs.batch)
         self.prompt_files = inputs.prompt and _save(pool.new_folder("prompt"), inputs.prompt)
@@ -94,6 +96,7 @@ class ModelRunner:
         process = self.pool.process(case.backend, required_backends([case], case.backend))
         reply = self.open_in(process, case, device, dtype)
         result.loading, result.load_seconds = reply["loading"], reply["load_seconds"]
+        self.groups[case.backend] = reply.get("tensors")
         unread = reply.get("unread_config_keys", ())
         result.unread_config_keys = find_unread(unread, _config_of(case))
         self.opened[case.backend] = (case, dtype)
@@ -265,7 +268,6 @@ class CheckpointRun:
         self.evaluator: Evaluator | None = None
         self.baseline: tuple[Case, Result]  # set with the evaluator
         self.completed = defaultdict[str, list[tuple[Case, Result]]](list)  # by backend
-        self.natively_unused: dict[str, list[str]] = {}  # origin -> keys of its own framework
 
     def results(self) -> Iterator[Result]:
         """Yield the results in order; backends work in parallel, and while one is evaluated."""
@@ -332,16 +334,12 @@ class CheckpointRun:
 
         Return whether the run can be compared.
         """
-        file, origin = case.weights.name, case.weights.origin
-        table = self.tables.tables[file]
         fault = find_loading_fault(
             result.loading,
-            self.checkpoint.config,
-            {*self.natively_unused.get(origin, ()), *self.tables.duplicates(file)},
-            {*table, *(row["source"] for row in table.values())},
+            str(case.weights.config.get("model_type")),
+            self.tables.tables[case.weights.name],
+            self.runner.groups[case.backend],
         )
-        if case.is_native:
-            self.natively_unused.setdefault(origin, result.loading["unexpected"])
         if run is None or fault:
             result.set_verdict(Verdict.LOADS_INCOMPLETELY, fault or "it was not run")
             return False

@@ -4,7 +4,7 @@ import contextlib
 import math
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from hfscan.parity import compare, weights
 from hfscan.parity.cases import Case
 from hfscan.parity.compare import Difference
 from hfscan.parity.inputs import Inputs
+from hfscan.parity.loading import remove_ignored
 from hfscan.parity.replies import BackendError
 from hfscan.parity.result import Result, Verdict
 
@@ -50,61 +51,19 @@ class Run:
 
 
 @cache
-def _read_entries(file: str, key: str) -> Sequence[dict[str, Any]]:
-    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
-    entries: list[dict[str, Any]] = tomllib.loads(text)[key]
+def _read_tolerances() -> Sequence[dict[str, Any]]:
+    text = Path(__file__).with_name("tolerances.toml").read_text(encoding="utf-8")
+    entries: list[dict[str, Any]] = tomllib.loads(text)["tolerance"]
     return entries
 
 
 def find_tolerance(dtype: str, device: str, family: str) -> float:
     """Return the maximum relative L2 difference that counts as agreement."""
     wanted = {"dtype": dtype, "device": device, "family": family}
-    for entry in _read_entries("tolerances.toml", "tolerance"):
+    for entry in _read_tolerances():
         if all(entry[key] in {"*", value} for key, value in wanted.items()):
             return float(entry["rel_l2"])
     raise LookupError(f"tolerances.toml has no entry for {dtype} on {device}")
-
-
-def remove_ignored(keys: Sequence[str], config: Mapping[str, Any]) -> list[str]:
-    """Return the keys that no entry of `ignored_keys.toml` matches."""
-    is_tied = config.get("tie_word_embeddings", True) is not False
-    patterns = [
-        entry["pattern"]
-        for entry in _read_entries("ignored_keys.toml", "ignore")
-        if (is_tied or not entry.get("tied"))
-        and re.fullmatch(entry.get("family", ".*"), str(config.get("model_type")))
-    ]
-    return [key for key in keys if not any(re.fullmatch(pattern, key) for pattern in patterns)]
-
-
-def find_loading_fault(
-    loading: Mapping[str, Sequence[str]],
-    config: Mapping[str, Any],
-    harmless: Collection[str],
-    tensors: Collection[str],
-) -> str | None:
-    """Return what the loader lost, or None.
-
-    `harmless`: keys of the file that its own framework does not use either, and tensors whose
-    values are stored twice. `tensors`: names of the file's tensors; TensorFlow's loader also
-    reports layers without any, such as dropout.
-    """
-    if loading["unset"]:
-        names = weights.first_of(loading["unset"])
-        return f"{names} left without values (on the meta device), without an error"
-    for kind, phrase in (
-        ("mismatched", "not of the shape that the config requires"),
-        ("missing", "not in the file and newly initialised"),
-        ("unexpected", "in the file but not loaded"),
-    ):
-        keys = remove_ignored(loading[kind], config)
-        if kind == "unexpected":
-            keys = [
-                key for key in keys if key not in harmless and any(key in name for name in tensors)
-            ]
-        if keys:
-            return f"{weights.first_of(keys)} {phrase}"
-    return None
 
 
 @dataclass
@@ -152,6 +111,11 @@ class Evaluator:
                 for side_case, side in ((case, run), self.baseline)
                 if self._has_greedy_mismatch(side, case.weights.config)
             ]
+        elif expected is run:
+            result.set_verdict(
+                Verdict.BASELINE,
+                "there is no float64 run to compare it with: add pytorch to --backends",
+            )
         else:
             target = "the float64 reference" if expected is self.reference else base_case.backend
             if expected is base and base.device != result.device:
@@ -193,8 +157,9 @@ class Evaluator:
     def _compare_weights(self, case: Case) -> compare.WeightsDifference:
         base_weights = self.baseline[0].weights
         found = self.tables.compare(case.weights.name, base_weights.name)
-        only_ours = remove_ignored(found.only_ours, base_weights.config)
-        only_theirs = remove_ignored(found.only_theirs, base_weights.config)
+        model_type = str(base_weights.config.get("model_type"))
+        only_ours = remove_ignored(found.only_ours, model_type)
+        only_theirs = remove_ignored(found.only_theirs, model_type)
         return replace(found, only_ours=only_ours, only_theirs=only_theirs)
 
     def _differences(self, run: Run, other: Run) -> list[Difference]:

@@ -33,12 +33,6 @@ class WeightTables:
     tables: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     faults: dict[str, tuple[Verdict, str]] = field(default_factory=dict)
 
-    def duplicates(self, file: str) -> frozenset[str]:
-        """Return the tensors of a file whose values it holds under another name as well."""
-        table = self.tables[file]
-        counts = Counter(row["sha256"] for row in table.values())
-        return frozenset(name for name, row in table.items() if counts[row["sha256"]] > 1)
-
     def renamed(self, ours: str, theirs: str) -> dict[str, str]:
         """Map the names in one file to those in another, whichever leading scope they have."""
         tables = self.tables[ours], self.tables[theirs]

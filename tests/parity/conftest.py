@@ -21,7 +21,9 @@ REQUIRED_PACKAGES = (
 )
 _MISSING = [name for name in REQUIRED_PACKAGES if importlib.util.find_spec(name) is None]
 if not _MISSING:
+    import numpy as np
     from model_maker import ModelMaker
+    from safetensors.numpy import load_file, save_file
 
     from hfscan.cli.parity import make_demo
     from hfscan.parity.checkpoint import open_checkpoint
@@ -102,6 +104,19 @@ def set_config() -> Callable[..., None]:
         path.write_text(json.dumps(json.loads(path.read_text()) | entries))
 
     return change
+
+
+@pytest.fixture
+def rewrite_tensors() -> Callable[..., None]:
+    """Return a function that changes the tensors of a checkpoint's model.safetensors in place."""
+
+    def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+        tensors = load_file(folder / "model.safetensors")
+        change(tensors)
+        arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+        save_file(arrays, folder / "model.safetensors", {"format": "pt"})
+
+    return rewrite
 
 
 @pytest.fixture(scope="session")

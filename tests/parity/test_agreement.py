@@ -3,28 +3,14 @@
 import h5py
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
 
 from hfscan.parity.result import all_agree
-
-PT = {"format": "pt"}
 
 
 def index_by_case(results):
     return {
         (result.weights["file"], result.backend, result.load_method): result for result in results
     }
-
-
-def rewrite_tensors(folder, change_tensors):
-    """Change tensors of model.safetensors in place."""
-    tensors = load_file(folder / "model.safetensors")
-    change_tensors(tensors)
-    save_file(
-        {name: np.ascontiguousarray(array) for name, array in tensors.items()},
-        folder / "model.safetensors",
-        PT,
-    )
 
 
 @pytest.mark.parametrize(
@@ -63,7 +49,7 @@ def test_direct_load_failure_is_reported(checkpoints, check):
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
-def test_perturbed_weight_is_located(copy_checkpoint, check, layer):
+def test_perturbed_weight_is_located(copy_checkpoint, check, rewrite_tensors, layer):
     folder = copy_checkpoint("bert", "model.safetensors", "tf_model.h5")
     name = f"bert.encoder.layer.{layer}.intermediate.dense.weight"
     rewrite_tensors(
@@ -111,7 +97,7 @@ def drop_layer(tensors):
         (flip_bit, "one flipped bit (bit 5 of element [2, 3])"),
     ],
 )
-def test_altered_weights_are_described(copy_checkpoint, check, change, message):
+def test_altered_weights_are_described(copy_checkpoint, check, rewrite_tensors, change, message):
     folder = copy_checkpoint("bert", "model.safetensors", "tf_model.h5")
     rewrite_tensors(folder, change)
     result = index_by_case(check(folder))["tf_model.h5", "tensorflow", "direct"]
@@ -119,7 +105,7 @@ def test_altered_weights_are_described(copy_checkpoint, check, change, message):
     assert message in result.reason
 
 
-def test_missing_tensor_is_named(copy_checkpoint, check):
+def test_missing_tensor_is_named(copy_checkpoint, check, rewrite_tensors):
     folder = copy_checkpoint("bert", "model.safetensors")
     rewrite_tensors(folder, drop_layer)
     results = check(folder)
@@ -141,7 +127,7 @@ def test_missing_head_is_a_failure(copy_checkpoint, check, set_config):
 
 
 @pytest.mark.parametrize("damaged_file", ["model.safetensors", "tf_model.h5", "both"])
-def test_nan_on_any_side_fails(copy_checkpoint, check, damaged_file):
+def test_nan_on_any_side_fails(copy_checkpoint, check, rewrite_tensors, damaged_file):
     folder = copy_checkpoint("bert", "model.safetensors", "tf_model.h5")
 
     def insert_nan(tensors):

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import transformers
 from _protocol import op, save_arrays
+from _tensors import normalize_pytorch_name
 
 
 @op
@@ -32,14 +33,28 @@ def find_class(prefix, architecture, folder, mapping=None):
     return cls, config
 
 
-def open_reply(seconds, info, unset=(), unread=()):
-    """Return how long loading took, the keys that the loader reported, and `unread_keys`."""
+def open_reply(seconds, info, unset=(), unread=(), tensors=None):
+    """Return how long loading took, the keys that the loader reported, and `unread_keys`.
+
+    `tensors`: PyTorch's names of each tensor of the model, several if it is tied.
+    """
     loading = {"unset": sorted(unset)}
     for kind in ("missing", "unexpected", "mismatched"):
         keys = info.get(f"{kind}_keys", ())  # a mismatched key may come with its shapes
         names = (key[0] if isinstance(key, (tuple, list)) else key for key in keys)
         loading[kind] = sorted(map(str, names))
-    return {"load_seconds": seconds, "loading": loading, "unread_config_keys": list(unread)}
+    reply = {"load_seconds": seconds, "loading": loading, "unread_config_keys": list(unread)}
+    return reply if tensors is None else reply | {"tensors": tensors}
+
+
+def group_tied(model):
+    """Return PyTorch's names of each tensor of a PyTorch model; tied ones share their memory."""
+    groups = {}
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point():
+            place = (tensor.data_ptr(), tensor.shape) if tensor.numel() else name
+            groups.setdefault(place, []).append(normalize_pytorch_name(name))
+    return list(groups.values())
 
 
 def weightless_layers(model):

@@ -68,7 +68,9 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
         "missing_keys": [_pytorch_name(key) for key in model.required_params - stored],
         "unexpected_keys": [_pytorch_name(key) for key in stored - model.required_params],
     }
-    return open_reply(seconds, info, unread=unread_keys(folder, cls, config))
+    unread = unread_keys(folder, cls, config)
+    tensors = [[_pytorch_name(key)] for key in model.required_params]
+    return open_reply(seconds, info, unread=unread, tensors=tensors)
 
 
 def _stored_parameters(model, folder, origin):

@@ -11,7 +11,15 @@ import torch
 import transformers
 from _configs import unread_keys
 from _protocol import hello_reply, load_arrays, op, peak_reply, reset_peak, timed
-from _transformers import HIDDEN_STATES, end_tokens, find_class, open_reply, run_reply, two_best
+from _transformers import (
+    HIDDEN_STATES,
+    end_tokens,
+    find_class,
+    group_tied,
+    open_reply,
+    run_reply,
+    two_best,
+)
 
 OPENS = {"pytorch/safetensors": ["direct"], "pytorch/bin": ["direct"]}
 NEEDS = {"pytorch": "pytorch"}
@@ -72,7 +80,8 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     model.config.use_cache = False
     state.update(model=model.eval(), device=device, sessions={})
     unread = unread_keys(folder, cls, config)
-    return open_reply(time.perf_counter() - start, info, unread=unread)
+    seconds = time.perf_counter() - start
+    return open_reply(seconds, info, unread=unread, tensors=group_tied(model))
 
 
 def export(given):

@@ -18,7 +18,14 @@ from _protocol import (
     timed_variant,
 )
 from _tensors import normalize_pytorch_name
-from _transformers import find_class, generate_greedily, open_reply, run_model, weightless_layers
+from _transformers import (
+    find_class,
+    generate_greedily,
+    group_tied,
+    open_reply,
+    run_model,
+    weightless_layers,
+)
 from transformers.activations import ACT2FN
 
 DTYPES = {
@@ -88,7 +95,8 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
         model = model.to(device=device, dtype=DTYPES[dtype]).eval()
     state.update(model=model, device=device, dtype=dtype, calls={})
     unread = unread_keys(folder, cls, config)
-    return open_reply(time.perf_counter() - start, info, unset, unread)
+    tensors = None if unset else group_tied(model)
+    return open_reply(time.perf_counter() - start, info, unset, unread, tensors)
 
 
 def _convert_from_tensorflow(cls, config, folder):

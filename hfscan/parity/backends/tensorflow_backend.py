@@ -96,7 +96,8 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     missing = [str(key) for key in info["missing_keys"] if key not in empty]
     info |= {"missing_keys": missing}
     unread = unread_keys(folder, cls, config)
-    return open_reply(time.perf_counter() - start, info, unread=unread)
+    tensors = [[convert_tensorflow_name(item.name, item.shape.rank)[0]] for item in model.weights]
+    return open_reply(time.perf_counter() - start, info, unread=unread, tensors=tensors)
 
 
 def numpy(tensor):

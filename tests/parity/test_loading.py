@@ -1,0 +1,82 @@
+"""Loaders that lose weights of a file or make up some, which not every loader reports."""
+
+import h5py
+import pytest
+
+from hfscan.parity.result import all_agree
+
+HEAD, EMBEDDINGS = "lm_head.weight", "transformer.wte.weight"
+
+
+@pytest.fixture
+def gpt2(copy_checkpoint, set_config):
+    """A demo GPT-2 whose config does not say whether its head is tied."""
+    folder = copy_checkpoint("gpt2", "model.safetensors", "tf_model.h5")
+    set_config(folder, tie_word_embeddings=None)
+    return folder
+
+
+def get_verdicts(results, file="model.safetensors"):
+    return {
+        (result.backend, result.load_method): (result.verdict, result.reason)
+        for result in results
+        if result.weights["file"] == file
+    }
+
+
+def test_head_that_differs_from_the_embeddings_is_found(gpt2, check, rewrite_tensors):
+    """Both frameworks compute with one matrix for both, without a word."""
+    rewrite_tensors(gpt2, lambda tensors: tensors.update({HEAD: tensors[EMBEDDINGS] * 1.5}))
+    results = check(gpt2)
+    verdicts = get_verdicts(results)
+    verdict, reason = verdicts["pytorch", "direct"]
+    assert verdict == "loads incompletely"
+    assert "lm_head.weight differs from transformer.wte.weight" in reason
+    verdict, reason = verdicts["tensorflow", "converted"]
+    assert (verdict, reason) == ("loads incompletely", "lm_head.weight in the file but not loaded")
+    assert not all_agree(results)
+
+
+def test_head_equal_to_the_embeddings_is_no_fault(gpt2, check, rewrite_tensors):
+    rewrite_tensors(gpt2, lambda tensors: tensors.update({HEAD: tensors[EMBEDDINGS].copy()}))
+    results = check(gpt2)
+    assert all_agree(results)
+
+
+def test_untied_head_must_be_in_the_file(
+    make_tiny_model, check_with_settings, set_config, rewrite_tensors
+):
+    """Llama's classes do not tie the head: without a flag they make up a missing one."""
+    folder = make_tiny_model("LlamaForCausalLM", twin=False)
+    rewrite_tensors(folder, lambda tensors: tensors.pop(HEAD))
+    set_config(folder, tie_word_embeddings=None)
+    (result,) = check_with_settings(folder, backends=("pytorch",))
+    assert result.verdict == "loads incompletely"
+    assert result.reason == "lm_head.weight not in the file and newly initialised"
+
+
+def test_surplus_layers_are_found_in_every_backend(gpt2, check, set_config):
+    """What a faulty native case does not use excuses no other case."""
+    set_config(gpt2, n_layer=2)
+    results = check(gpt2)
+    for file in ("model.safetensors", "tf_model.h5"):
+        for verdict, reason in get_verdicts(results, file).values():
+            assert verdict in {"loads incompletely", "does not load"}, reason
+    verdict, reason = get_verdicts(results)["tensorflow", "converted"]
+    assert reason == "transformer.h.2.attn.c_attn.bias and 11 more in the file but not loaded"
+
+
+def test_surplus_layer_of_h5_is_found(gpt2, check):
+    (gpt2 / "model.safetensors").unlink()
+    with h5py.File(gpt2 / "tf_model.h5", "r+") as file:
+        layers = file["transformer/tfgp_t2lm_head_model/transformer"]
+        layers.copy("h_._2", "h_._3")
+    assert "agree" not in {result.verdict for result in check(gpt2)}
+
+
+def test_baseline_without_reference_is_unchecked(gpt2, check_with_settings):
+    (gpt2 / "model.safetensors").unlink()
+    results = check_with_settings(gpt2, backends=("tensorflow",))
+    assert [result.verdict for result in results] == ["baseline, unchecked"]
+    assert "add pytorch to --backends" in results[0].reason
+    assert not all_agree(results)
