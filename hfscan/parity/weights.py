@@ -20,6 +20,7 @@ from hfscan.parity.pool import BackendPool
 from hfscan.parity.process import BackendProcess
 from hfscan.parity.replies import BackendDiedError, BackendError, backend_failed, summary_line
 from hfscan.parity.result import Verdict
+from hfscan.parity.tensor_difference import describe_tensor
 
 _MAX_EXAMINED = 200  # tensors whose values are fetched
 
@@ -72,11 +73,13 @@ class WeightTables:
         try:
             self.tables[weights.name] = self._read_table(weights)
         except CheckpointError as error:
-            self.faults[weights.name] = (Verdict.UNREADABLE, str(error))
+            self.faults[weights.name] = (error.verdict, str(error))
         except BackendDiedError as error:
             self.faults[weights.name] = (error.kind, error.message)
         except BackendError as error:
             self.faults[weights.name] = (Verdict.UNREADABLE, summary_line(error))
+            if error.kind == "UnsupportedTypeError":
+                self.faults[weights.name] = (Verdict.UNSUPPORTED, error.message)
             if error.kind == "UnpicklingError":
                 reason = "its pickle would run code; it was not opened"
                 self.faults[weights.name] = (Verdict.REFUSED, reason)
@@ -141,18 +144,31 @@ def first_of(names: Sequence[str]) -> str:
 def _describe_swap(
     tables: WeightTables, ours: Weights, theirs: Weights, differ: Sequence[str]
 ) -> str | None:
-    """Return which two layers have each other's tensors, if any do."""
+    """Return which tensors, or layers of them, hold the values of others."""
     names = tables.renamed(ours.name, theirs.name)
     rows = {names[name]: row for name, row in tables.tables[ours.name].items()}
     name_by_digest = {row["sha256"]: name for name, row in tables.tables[theirs.name].items()}
-    moves = set()
-    for name in differ:
-        origin = name_by_digest.get(rows[name]["sha256"], "")
+    origins = {
+        name: origin
+        for name in differ
+        if (origin := name_by_digest.get(rows[name]["sha256"])) is not None
+    }
+    if not origins:
+        return None
+    layers = set()
+    for name, origin in origins.items():
         here, there = (re.search(r"\d+", text) for text in (name, origin))
         if here and there and re.sub(r"\d+", "#", name) == re.sub(r"\d+", "#", origin):
-            moves.add((int(here[0]), int(there[0])))
-    pairs = sorted(move for move in moves if move[::-1] in moves and move[0] < move[1])
-    return f"layers {pairs[0][0]} and {pairs[0][1]} are swapped" if pairs else None
+            layers.add((int(here[0]), int(there[0])))
+    pairs = sorted(move for move in layers if move[::-1] in layers and move[0] < move[1])
+    if pairs:
+        return f"layers {pairs[0][0]} and {pairs[0][1]} are swapped"
+    name, origin = next(iter(origins.items()))
+    more = f" ({len(origins)} of {len(differ)} tensors hold values of others)"
+    share = more if len(differ) > 2 else ""
+    if origins.get(origin) == name:
+        return f"{name} and {origin} are swapped{share}"
+    return f"{name} holds the values of {origin}{share}"
 
 
 def _describe_values(
@@ -164,46 +180,9 @@ def _describe_values(
         our_values = tables.values(ours, [original[name] for name in names], Path(scratch, "ours"))
         their_values = tables.values(theirs, names, Path(scratch, "theirs"))
     kinds = {
-        name: _describe_tensor(our_values[original[name]], their_values[name]) for name in names
+        name: describe_tensor(our_values[original[name]], their_values[name]) for name in names
     }
     kind, count = Counter(text.partition(" (")[0] for text in kinds.values()).most_common(1)[0]
     first = next(name for name in names if kinds[name].startswith(kind))
     share = "" if count == len(names) else f" ({count} of {len(names)})"
     return f"{first_of([first, *differ[1:]])}: {kinds[first]}{share}"
-
-
-def _describe_tensor(ours: np.ndarray, theirs: np.ndarray) -> str:
-    """Return how one tensor differs from the other."""
-    ours, theirs = ours.squeeze(), theirs.squeeze()
-    if ours.ndim == 2 and ours.T.shape == theirs.shape and np.array_equal(ours.T, theirs):
-        return "transposed"
-    if ours.shape != theirs.shape:
-        return f"different shape ({list(ours.shape)}, not {list(theirs.shape)})"
-    a, b = ours.astype(np.float64), theirs.astype(np.float64)
-    if np.array_equal(a, b):
-        return f"the same values as {ours.dtype}, not {theirs.dtype}"
-    for precision, round_ in (("float16", _round_to_float16), ("bfloat16", _round_to_bfloat16)):
-        if np.array_equal(a, round_(theirs)):
-            return f"rounded to {precision}"
-        if np.array_equal(round_(ours), b):
-            return f"its counterpart is rounded to {precision}"
-    changed = int((a != b).sum())
-    if changed == 1 and ours.dtype == theirs.dtype == np.float32:
-        at = np.unravel_index(int((a != b).argmax()), a.shape)
-        bits = int(ours[at].view(np.uint32)) ^ int(theirs[at].view(np.uint32))
-        if bits.bit_count() == 1:
-            element = [int(index) for index in at]
-            return f"one flipped bit (bit {bits.bit_length() - 1} of element {element})"
-    return f"{changed:,} of {a.size:,} values (max abs {np.abs(a - b).max():.2g})"
-
-
-def _round_to_float16(array: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return array.astype(np.float16).astype(np.float32)
-
-
-def _round_to_bfloat16(array: np.ndarray) -> np.ndarray:
-    """Round float32 to bfloat16, to nearest even, returned as float32."""
-    bits = array.astype(np.float32).view(np.uint32)
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
-    return rounded.view(np.float32)
