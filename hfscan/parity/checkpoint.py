@@ -7,21 +7,24 @@ import re
 import shutil
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
 from hfscan.errors import HubRefusedError
 from hfscan.hub.datasets import translate_client_errors
 from hfscan.hub.endpoint import parse_endpoint
 from hfscan.parity.backends._tensors import total_memory_bytes
-from hfscan.parity.configs import CheckpointError, Config, clean
+from hfscan.parity.configs import CheckpointError, Config, UnsupportedCheckpointError, clean
+from hfscan.parity.pooling import Pooling, read_pooling
 from hfscan.parity.releases import translate
+from hfscan.parity.unopened import describe_files, find_unopened, list_files
 from hfscan.text import sanitize
 
 _MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library itself
@@ -44,18 +47,16 @@ _TOKENIZER_DATA = """tokenizer.json special_tokens_map.json added_tokens.json vo
     merges.txt spiece.model sentencepiece.bpe.model tokenizer.model source.spm target.spm
     vocab.bpe bpe.codes""".split()
 """Tokenizer files that hold data only."""
-_DOWNLOADS = [_CONFIG, _GENERATION_CONFIG, "*.safetensors", "*.index.json", "pytorch_model*.bin",
+_DOWNLOADS = ["modules.json", "*_Pooling/config.json",
+              _CONFIG, _GENERATION_CONFIG, "*.safetensors", "*.index.json", "pytorch_model*.bin",
               "tf_model*.h5", "flax_model*.msgpack",
               _TOKENIZER_CONFIG, *_TOKENIZER_DATA]  # fmt: skip
+_NOT_A_SETTING = r"_.*|(bos|eos|pad|decoder_start)_token_id|transformers_version|max_.*|use_cache"
+_GENERATION_SETTING = (  # entries of config.json that generate() reads without a generation config
+    r"repetition_penalty|(encoder_)?no_repeat_ngram_size|bad_words_ids|min_length|forced_\w+"
+    r"|(begin_)?suppress_tokens|num_beams|do_sample|temperature|top_[kp]|length_penalty"
+)
 _ORIGINS = {"pt": "pytorch", "tf": "tensorflow", "flax": "flax"}
-_UNSAFE_FILES = {  # pattern of file names -> what such a file is; no backend opens it
-    r".*\.(pt|pth|ckpt|pkl|pickle|joblib)": "a pickle, which can run any code",
-    r".*\.keras|.*(?<!tf_model)(?<!tf_model-\d{5}-of-\d{5})\.(h5|hdf5)":
-        "a Keras model, whose layers can be code",
-    r".*\.(pb|pbtxt|onnx|tflite|mlmodel)|saved_model":
-        "a graph, which can contain any operation and refer to other files",
-    r"adapter_(config\.json|model\..*)": "an adapter, which names the model it belongs to",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,15 @@ class Weights:
     def has_translation(self) -> bool:
         return self.translated_config != self.config
 
+    @property
+    def generation_settings(self) -> list[str]:
+        """The checkpoint's settings for generating texts, other than special tokens."""
+        own = self.configs.get(_GENERATION_CONFIG, {})
+        settings = {key for key in own if not re.fullmatch(_NOT_A_SETTING, key)}
+        settings |= {key for key in self.config if re.fullmatch(_GENERATION_SETTING, key)}
+        values = self.config | own
+        return sorted(key for key in settings if values[key] is not None)
+
     def sha256(self) -> str:
         """Return the SHA-256 (hex) over the parts, in order."""
         digest = hashlib.sha256()
@@ -101,7 +111,7 @@ class Weights:
 class Checkpoint:
     """A folder with a config and weight files.
 
-    `unsafe`: file -> why no backend opens it. `damaged`: weight file -> what is wrong with it.
+    `unopened`: file -> why no backend opens it. `faulty`: weight file -> what is wrong with it.
     `removed_keys`: config entries that name code or files, removed for every backend.
     """
 
@@ -110,9 +120,10 @@ class Checkpoint:
     revision: str | None
     config: Config
     weights: tuple[Weights, ...]
-    unsafe: dict[str, str] = field(default_factory=dict)
-    damaged: dict[str, str] = field(default_factory=dict)
+    unopened: dict[str, str] = field(default_factory=dict)
+    faulty: dict[str, CheckpointError] = field(default_factory=dict)
     removed_keys: tuple[str, ...] = ()
+    pooling: Pooling | None = None
 
     @property
     def architecture(self) -> str | None:
@@ -167,24 +178,43 @@ def load_checkpoint(name: str, revision: str | None = None) -> Checkpoint:
             raise HubRefusedError(
                 f"{name!r} is neither a folder nor a Hub id (owner/name)."
             ) from error
+    try:
+        return _open_snapshot(path, name)
+    except UnsupportedCheckpointError:  # other files than those downloaded say what it is
+        with suppress(HfHubHTTPError, OfflineModeIsEnabled, OSError):
+            info = HfApi(constants.ENDPOINT).model_info(name, revision=path.name)
+            files = [item.rfilename for item in info.siblings or ()]
+            raise UnsupportedCheckpointError(describe_files(files)) from None
+        raise
+
+
+def _open_snapshot(path: Path, name: str) -> Checkpoint:
+    if not path.is_dir():  # nothing was downloaded
+        raise UnsupportedCheckpointError(describe_files(()))
     return open_checkpoint(path, name, path.name)
 
 
 def open_checkpoint(
     folder: Path, name: str | None = None, revision: str | None = None
 ) -> Checkpoint:
-    """Open the checkpoint in `folder`. Raises CheckpointError without a readable config or weights.
+    """Open the checkpoint in `folder`.
+
+    Raises CheckpointError without a readable config, UnsupportedCheckpointError without weights.
 
     Configs are cleaned here: neither the rest of hfscan nor a backend sees the originals.
     """
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder. Give a checkpoint's folder or a Hub id.")
+    files = list_files(folder)
+    known_files = {file for name in _WEIGHT_FILES for file in (name, f"{name}.index.json")}
+    if _CONFIG not in files and known_files.isdisjoint(files):
+        raise UnsupportedCheckpointError(describe_files(files))
     removed: dict[str, None] = {}
     configs = {_CONFIG: _read_config(folder, _CONFIG, removed)}
     if os.path.lexists(folder / _GENERATION_CONFIG):
         configs[_GENERATION_CONFIG] = _read_config(folder, _GENERATION_CONFIG, removed)
     weights: list[Weights] = []
-    damaged: dict[str, str] = {}
+    faulty: dict[str, CheckpointError] = {}
     for known, (format_, origin) in _WEIGHT_FILES.items():
         for file in (known, f"{known}.index.json"):
             if not os.path.lexists(folder / file):
@@ -192,18 +222,24 @@ def open_checkpoint(
             try:
                 weights.append(_open_weights(folder, configs, file, format_, origin))
             except CheckpointError as error:
-                damaged[file] = str(error)
-    if not weights and not damaged:
-        raise CheckpointError(f"{folder} has no weight file that transformers would look for.")
+                faulty[file] = error
+    if not weights and not faulty:
+        raise UnsupportedCheckpointError(describe_files(files))
+    opened = {file.name for item in weights for file in item.files} | faulty.keys()
+    for index in faulty:
+        stem, _, extension = index.removesuffix(".index.json").partition(".")
+        shard = rf"{stem}-\d+-of-\d+\.{extension}"
+        opened |= {file for file in files if re.fullmatch(shard, file)}
     return Checkpoint(
         name or folder.name,
         folder,
         revision,
         configs[_CONFIG],
         tuple(weights),
-        _find_unsafe_files(folder),
-        damaged,
+        find_unopened((path.name for path in folder.iterdir()), opened),
+        faulty,
         tuple(removed),
+        read_pooling(folder, _find_home(folder)),
     )
 
 
@@ -222,15 +258,6 @@ def _read_config(folder: Path, name: str, removed: dict[str, None]) -> Config:
     paths = name != _TOKENIZER_CONFIG  # special tokens may look like paths
     config: Config = clean(_read_json(_resolve_within(folder, name)), removed, paths=paths)
     return config
-
-
-def _find_unsafe_files(folder: Path) -> dict[str, str]:
-    return {
-        path.name: f"{description}: never opened"
-        for path in sorted(folder.iterdir())
-        for pattern, description in _UNSAFE_FILES.items()
-        if re.fullmatch(pattern, path.name)
-    }
 
 
 def _open_weights(
@@ -257,13 +284,19 @@ def _open_weights(
     return Weights(file, format_, origin, parts, files, configs)
 
 
+def _find_home(folder: Path) -> Path:
+    """Return the folder that all files must lie in."""
+    home = folder.resolve()
+    if home.parent.name == "snapshots":  # the Hub cache: snapshots/<revision>/x -> blobs/<hash>
+        home = home.parent.parent
+    return home
+
+
 def _resolve_within(folder: Path, name: str) -> Path:
     """Return the file `name`, checked to lie in the folder (or in its own Hub cache)."""
     if Path(name).name != name or name in {"", ".", ".."}:
         raise CheckpointError(f"{name!r} is a path, not a file of this folder")
-    path, home = folder / name, folder.resolve()
-    if home.parent.name == "snapshots":  # the Hub cache: snapshots/<revision>/x -> blobs/<hash>
-        home = home.parent.parent
+    path, home = folder / name, _find_home(folder)
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
@@ -313,6 +346,12 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
 
 
 def _check_entry(path: Path, name: str, entry: Any, data_size: int) -> None:
+    stored_as = entry.get("dtype") if isinstance(entry, dict) else None
+    is_type = isinstance(stored_as, str) and re.fullmatch(r"[A-Z]+\d+\w*", stored_as)
+    if is_type and stored_as not in _NUMPY_DTYPES:
+        raise UnsupportedCheckpointError(
+            f"{path.name}: {name} is stored as {stored_as}, which no backend uses"
+        )
     try:
         dtype = np.dtype(_NUMPY_DTYPES[entry["dtype"]])
         first, last = entry["data_offsets"]

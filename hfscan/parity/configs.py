@@ -41,6 +41,12 @@ class RefusedCheckpointError(CheckpointError):
     verdict = Verdict.REFUSED
 
 
+class UnsupportedCheckpointError(CheckpointError):
+    """A checkpoint, or a file of it, is of a kind that no backend opens."""
+
+    verdict = Verdict.UNSUPPORTED
+
+
 def clean(
     value: Any, removed: dict[str, None], place: tuple[str, ...] = (), *, paths: bool = True
 ) -> Any:

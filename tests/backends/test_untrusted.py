@@ -180,7 +180,7 @@ def test_unsafe_formats_are_never_opened(folder, create_runner, fake_backend):
 @pytest.mark.parametrize("name", ["tf_model.h5", "tf_model-00001-of-00002.h5"])
 def test_transformers_h5_is_not_unsafe(folder, name):
     (folder / name).write_bytes(b"")
-    assert name not in open_checkpoint(folder).unsafe
+    assert "Keras" not in open_checkpoint(folder).unopened.get(name, "")
 
 
 INDEXES = ["../secret", "/etc/passwd", "a/b", "..", "", "C:\\x\\..\\..\\y/z", "link.safetensors"]
@@ -196,7 +196,7 @@ def test_index_naming_outside_files_is_unreadable(folder, tmp_path, file, shard)
     (folder / "link.safetensors").symlink_to(tmp_path / "secret")
     (folder / file).write_text(json.dumps({"weight_map": {"a": shard}}))
     checkpoint = open_checkpoint(folder)
-    assert file in checkpoint.damaged
+    assert file in checkpoint.faulty
     assert file not in {weights.name for weights in checkpoint.weights}
 
 
@@ -208,4 +208,4 @@ def test_file_larger_than_memory_is_unreadable(folder):
         except OSError:
             pytest.skip("this file system holds no sparse files of such a size")
     checkpoint = open_checkpoint(folder)
-    assert "memory" in checkpoint.damaged["pytorch_model.bin"]
+    assert "memory" in str(checkpoint.faulty["pytorch_model.bin"])
