@@ -16,7 +16,7 @@ from hfscan.parity.replies import BackendError, backend_failed, summary_line
 from hfscan.parity.result import Result
 
 if TYPE_CHECKING:
-    from hfscan.parity.run import ModelRunner
+    from hfscan.parity.model import ModelRunner
 
 Row = dict[str, Any]
 Completed = Mapping[str, Sequence[tuple[Case, Result]]]  # backend -> cases that ran, latest last

@@ -55,6 +55,10 @@ class Case:
     load_method: LoadMethod
 
     @property
+    def key(self) -> tuple[str, ...]:
+        return self.weights.name, self.backend, self.load_method
+
+    @property
     def is_native(self) -> bool:
         return self.weights.origin == self.backend
 

@@ -4,7 +4,7 @@ import importlib
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from hfscan.parity.configs import CheckpointError
 
 SEED = 20240501
 BATCH, LENGTH, PROMPT, NEW_TOKENS = 4, 128, 8, 64
+PADDED_LEFT, ALONE = "padded at the left", "one row alone"
 CHOICES = 2  # of a multiple-choice question
 MAX_TEXTS = 16
 MAX_ELEMENTS = 1 << 26  # of one input; 64 images of 500 x 500 have fewer
@@ -46,6 +47,7 @@ class Inputs:
     new_tokens: int
     mask: np.ndarray  # 1 where an output's position is real
     decoder_mask: np.ndarray | None
+    conditions: dict[str, Arrays] = field(default_factory=dict)  # parts of the batch, by how
 
     def mask_of(self, name: str) -> np.ndarray:
         """Return the mask for an output or for hidden states of this name."""
@@ -141,7 +143,21 @@ def make_inputs(
     used = 1 if is_encoder_decoder else PROMPT
     positions = _number(text, _MAX_POSITIONS, 10 * LENGTH)
     new_tokens = max(1, min(NEW_TOKENS, positions - used - 2))
-    return Inputs(batch, prompt, new_tokens, mask, decoder_mask)
+    conditions = {} if is_encoder_decoder else _make_conditions(batch, mask)
+    return Inputs(batch, prompt, new_tokens, mask, decoder_mask, conditions)
+
+
+def _make_conditions(batch: Arrays, mask: np.ndarray) -> dict[str, Arrays]:
+    """Return the batch's last two rows padded at the left, and its last row alone, not padded."""
+    if batch.keys() != {"input_ids", "attention_mask"} or batch["input_ids"].shape != mask.shape:
+        return {}
+    length = int(mask[-1].sum())
+    if len(mask) == 1 or length in {0, mask.shape[1]}:
+        return {}
+    order = np.argsort(mask[-2:], axis=1, kind="stable")  # padding first, the text in its order
+    left = {name: np.take_along_axis(array[-2:], order, axis=1) for name, array in batch.items()}
+    alone = {name: array[-1:, :length] for name, array in batch.items()}
+    return {PADDED_LEFT: left, ALONE: alone}
 
 
 def _kinds(config: Config, architecture: str) -> list[str]:

@@ -53,7 +53,7 @@ def find_loading_fault(
     # TensorFlow's loader also reports layers without any tensor, such as dropout
     unexpected = [key for key in loading["unexpected"] if any(key in name for name in tensors)]
     if groups is not None:
-        missing = content.made_up() or missing
+        missing = content.made_up(missing) or missing
         unexpected = content.lost() or unexpected
     for keys, phrase in (
         (loading["mismatched"], "not of the shape that the config requires"),
@@ -90,11 +90,15 @@ class _Content:
 
     def is_loaded(self, key: str) -> bool:
         """Return whether the file has the tensor of this key under another name."""
-        return any(key in group and self._is_stored(group) for group in self._groups)
+        return any(
+            key in group and self._is_stored(name for name in group if name != key)
+            for group in self._groups
+        )
 
-    def made_up(self) -> list[str]:
-        """Return the model's tensors that the file does not have."""
-        return [group[0] for group in self._groups if not self._is_stored(group)]
+    def made_up(self, reported: Iterable[str]) -> list[str]:
+        """Return the model's tensors that the file does not have, or that the loader reports."""
+        absent = [group[0] for group in self._groups if not self._is_stored(group)]
+        return [*absent, *(key for key in reported if key in self._names and key not in absent)]
 
     def lost(self) -> list[str]:
         """Return the file's weights that the model does not have."""

@@ -1,159 +1,39 @@
 """Run the cases of checkpoints in the backends."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hfscan.errors import HfscanError
 from hfscan.parity import benchmark
-from hfscan.parity.arrays import ArrayReader
 from hfscan.parity.cases import Case, backend_spec, list_cases, required_backends
 from hfscan.parity.checkpoint import Checkpoint, Weights, load_checkpoint, with_baseline
-from hfscan.parity.configs import CheckpointError, Config
-from hfscan.parity.inputs import Inputs, make_inputs, max_length
+from hfscan.parity.configs import CheckpointError
+from hfscan.parity.inputs import make_inputs, max_length
 from hfscan.parity.loading import find_loading_fault
+from hfscan.parity.model import ModelRunner
+from hfscan.parity.outputs import Run
 from hfscan.parity.pool import BackendPool
-from hfscan.parity.process import BackendProcess, Settings
-from hfscan.parity.releases import find_unread, is_newer
-from hfscan.parity.replies import BackendDiedError, BackendError, backend_failed, summary_line
+from hfscan.parity.process import Settings
+from hfscan.parity.releases import is_newer
+from hfscan.parity.replies import BackendDiedError, BackendError, summary_line
 from hfscan.parity.result import Result, Verdict, new_result_without_run
-from hfscan.parity.verdict import Evaluator, Fault, Run
+from hfscan.parity.verdict import Evaluator, Fault
 from hfscan.parity.weights import WeightTables, first_of, read_tables
 from hfscan.text import sanitize
 
-_ACTIVATIONS = ("gelu", "gelu_new", "quick_gelu", "relu", "silu", "tanh")
-"""What transformers' models use between layers, as named in configs."""
 _MAX_KEYS = 5  # entries of a config that a reason names
 _VERDICTS = {  # exception class in the backend -> verdict
     "LookupError": Verdict.NO_CLASS,
+    "NotApplicableError": Verdict.NOT_APPLICABLE,
     "MemoryError": Verdict.OUT_OF_MEMORY,
     "ImportError": Verdict.NOT_INSTALLED,
     "ModuleNotFoundError": Verdict.NOT_INSTALLED,
 }
-
-
-class ModelRunner:
-    """Opens the models of one checkpoint in backends and runs them, all on the same inputs."""
-
-    def __init__(self, pool: BackendPool, checkpoint: Checkpoint, inputs: Inputs) -> None:
-        self.pool, self.checkpoint, self.inputs = pool, checkpoint, inputs
-        self.groups: dict[str, list[list[str]] | None] = {}  # backend -> names of each tensor
-        self.opened: dict[str, tuple[Case, str]] = {}  # backend -> open case, dtype
-        self.batch_files = _save(pool.new_folder("inputs"), inputs.batch)
-        self.prompt_files = inputs.prompt and _save(pool.new_folder("prompt"), inputs.prompt)
-
-    def run(self, case: Case, result: Result) -> Run | None:
-        """Open and run `case`; None if weights have no values. Raises BackendError."""
-        process = self.pool.process(case.backend)
-        with process.lock:
-            if not self.open(case, result, result.device, result.dtype):
-                return None
-            run = self._forward(case, result.device)
-            result.first_call_seconds = run.seconds
-            if result.device == "cuda" and result.dtype == "float32":
-                with suppress(BackendError):  # ONNX has no such switch
-                    run.tf32 = self._forward(case, result.device, tf32=True).outputs
-            if self.prompt_files:
-                prompt = {"inputs": self.prompt_files, "new_tokens": self.inputs.new_tokens}
-                try:
-                    run.generated = process.call("generate", **prompt)
-                except BackendDiedError:
-                    raise
-                except BackendError as error:
-                    run.generation_error = summary_line(error)
-            peaks = process.call("peak")
-        result.peak_rss_mb, result.peak_gpu_mb = peaks["peak_rss_mb"], peaks["peak_gpu_mb"]
-        return run
-
-    def run_reference(self, case: Case, result: Result) -> Run | None:
-        """Run the case's weights in float64 on the CPU, in PyTorch. Raises BackendError."""
-        case = _in_pytorch(case)
-        with self.pool.process("pytorch").lock:
-            if self.opened.get("pytorch") == (case, "float32") and result.device == "cpu":
-                return self._forward(case, "cpu", double=True)  # float32 converts without loss
-            has_values = self.open(case, result, "cpu", "float64")
-            return self._forward(case, "cpu") if has_values else None
-
-    def run_activations(self, case: Case, result: Result) -> Iterator[tuple[str, Run]]:
-        """Yield (activation, float64 run with it instead of the config's). Raises BackendError."""
-        case = _in_pytorch(case)
-        with self.pool.process("pytorch").lock:
-            if self.open(case, result, "cpu", "float64"):
-                for name in _ACTIVATIONS:
-                    yield name, self._forward(case, "cpu", activation=name)
-
-    def open(self, case: Case, result: Result, device: str, dtype: str) -> bool:
-        """Open a model in its backend. Return whether all its weights have values.
-
-        Raises BackendError.
-        """
-        self.opened.pop(case.backend, None)
-        process = self.pool.process(case.backend, required_backends([case], case.backend))
-        reply = self.open_in(process, case, device, dtype)
-        result.loading, result.load_seconds = reply["loading"], reply["load_seconds"]
-        self.groups[case.backend] = reply.get("tensors")
-        unread = reply.get("unread_config_keys", ())
-        result.unread_config_keys = find_unread(unread, _config_of(case))
-        self.opened[case.backend] = (case, dtype)
-        return not reply["loading"]["unset"]
-
-    def ensure_open(self, case: Case, result: Result) -> None:
-        """Open the case's model, unless it is the one that is open. Raises BackendError."""
-        if self.opened.get(case.backend) != (case, result.dtype):
-            self.open(case, result, result.device, result.dtype)
-
-    def open_in(
-        self, process: BackendProcess, case: Case, device: str, dtype: str
-    ) -> dict[str, Any]:
-        """Open a model in this process and return what its loader reports. Raises BackendError."""
-        folder = self.pool.new_folder(f"model-{case.backend}")
-        return process.call(
-            "open",
-            folder=str(case.weights.stage(folder, translated=case.load_method == "converted")),
-            architecture=self.checkpoint.architecture,
-            origin=case.weights.origin,
-            format=case.weights.format,
-            load_method=case.load_method,
-            dtype=dtype,
-            device=device,
-        )
-
-    def _forward(self, case: Case, device: str, **options: str | bool) -> Run:
-        into = self.pool.new_folder(f"out-{case.backend}")
-        reply = self.pool.process(case.backend).call(
-            "run", inputs=self.batch_files, into=str(into), **options
-        )
-        arrays = ArrayReader(into)
-        outputs = {name: arrays.read(path) for name, path in reply["outputs"].items()}
-        if missing := sorted(outputs.keys() - reply["dtypes"].keys()):
-            raise backend_failed(f"it did not report the precision of {missing[0]}")
-        hidden = {name: list(map(arrays.read, paths)) for name, paths in reply["hidden"].items()}
-        run = Run(outputs, reply["dtypes"], hidden, reply["first_call_seconds"], device)
-        run.replaced_activations = reply.get("replaced_activations", [])
-        return run
-
-
-def _in_pytorch(case: Case) -> Case:
-    """Return the case that loads these weights into PyTorch most reliably."""
-    is_direct = case.weights.origin == "pytorch" and case.load_method == "direct"
-    return Case(case.weights, "pytorch", "direct" if is_direct else "converted")
-
-
-def _config_of(case: Case) -> Config:
-    """Return the config that the case's backend gets."""
-    is_converted = case.load_method == "converted"
-    return case.weights.translated_config if is_converted else case.weights.config
-
-
-def _save(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array)
-    return {name: str(folder / f"{name}.npy") for name in arrays}
 
 
 class ParityRunner(AbstractContextManager["ParityRunner"]):
@@ -200,8 +80,11 @@ class ParityRunner(AbstractContextManager["ParityRunner"]):
 
     def _report_unopened(self, checkpoint: Checkpoint, used: Sequence[Weights]) -> Iterator[Result]:
         """Yield a result for each file that no backend opens."""
-        faults = [(file, Verdict.UNREADABLE, why) for file, why in checkpoint.damaged.items()]
-        faults += [(file, Verdict.UNSUPPORTED, why) for file, why in checkpoint.unsafe.items()]
+        faults = [(file, error.verdict, str(error)) for file, error in checkpoint.faulty.items()]
+        faults += [
+            (file, Verdict.UNSUPPORTED, f"{description}: never opened")
+            for file, description in checkpoint.unopened.items()
+        ]
         faults += [
             (weights.name, Verdict.UNSUPPORTED, f"no chosen backend opens {weights.origin}'s files")
             for weights in checkpoint.weights
@@ -338,7 +221,7 @@ class CheckpointRun:
             result.loading,
             str(case.weights.config.get("model_type")),
             self.tables.tables[case.weights.name],
-            self.runner.groups[case.backend],
+            self.runner.tensor_names(case),
         )
         if run is None or fault:
             result.set_verdict(Verdict.LOADS_INCOMPLETELY, fault or "it was not run")
@@ -364,7 +247,7 @@ class CheckpointRun:
                 self.runner.inputs,
                 (case, run),
                 reference,
-                lambda: self.runner.run_activations(case, self._new_result(case)),
+                lambda: self.runner.run_variants(case, self._new_result(case)),
             )
         return True
 

@@ -4,7 +4,7 @@ import contextlib
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,8 +15,14 @@ import numpy as np
 from hfscan.parity import compare, weights
 from hfscan.parity.cases import Case
 from hfscan.parity.compare import Difference
-from hfscan.parity.inputs import Inputs
+from hfscan.parity.generation import (
+    compare_tokens,
+    compare_with_uncached,
+    rounding_of_logits,
+)
+from hfscan.parity.inputs import ALONE, PADDED_LEFT, Inputs
 from hfscan.parity.loading import remove_ignored
+from hfscan.parity.outputs import Run
 from hfscan.parity.replies import BackendError
 from hfscan.parity.result import Result, Verdict
 
@@ -33,21 +39,6 @@ _ACTIVATION_KEY = re.compile(r"^afn$|(^|_)act(ivation)?(_function)?$")
 """Keys of the activation in configs: hidden_act, activation_function, ff_activation, afn."""
 
 Fault = tuple[Verdict, str]
-
-
-@dataclass
-class Run:
-    """The outputs of a model that was opened and run once."""
-
-    outputs: dict[str, np.ndarray]
-    dtypes: dict[str, str]  # of the outputs, as the framework names them
-    hidden: dict[str, list[np.ndarray]]
-    seconds: float  # of the call
-    device: str  # "cpu" or "cuda"
-    generated: dict[str, Any] | None = None
-    generation_error: str | None = None
-    tf32: dict[str, np.ndarray] | None = None  # outputs of a second call with TF32 enabled
-    replaced_activations: Sequence[str] = ()
 
 
 @cache
@@ -74,26 +65,40 @@ class Evaluator:
     inputs: Inputs
     baseline: tuple[Case, Run]
     reference: Run | None
-    activation_runs: Callable[[], Iterator[tuple[str, Run]]]  # the baseline's, by activation
+    variant_runs: Callable[[], Iterator[tuple[str, Run]]]  # see `ModelRunner.run_variants`
     baseline_error: float | None = None  # to the reference, once computed
+    baseline_failed: bool = False  # then the reference takes its place
 
     def evaluate(self, case: Case, run: Run, result: Result) -> None:
         """Set the verdict of `result` and the numbers behind it."""
         base_case, base = self.baseline
-        expected = self.reference if base_case is case and self.reference else base
+        is_baseline = base_case is case
+        expected = base
+        if self.reference and (is_baseline or self.baseline_failed):
+            expected = self.reference
         rows = self._differences(run, expected)
         model_type = str(case.weights.config.get("model_type"))
         limit = find_tolerance(result.dtype, result.device, model_type)
-        result.outputs = [_output_row(row, run.dtypes[row.name], limit) for row in rows]
+        result.outputs = [_output_row(row, run.dtypes.get(row.name), limit) for row in rows]
         self._measure(case, run, expected, result)
-        fault = _find_output_fault(rows, limit) or _find_dtype_fault(run, base)
+        fault = (
+            _find_output_fault(rows, limit)
+            or _find_dtype_fault(run, base)
+            or self._compare_conditions(run, expected, result, limit)
+        )
         unpaired = sorted(set(expected.outputs) ^ set(run.outputs))
         if unpaired and fault is None:
             result.notes.append(f"only one side returns {', '.join(unpaired)}")
-        tokens_fault = _compare_tokens(run, base, result, rows)
+        self.baseline_failed |= is_baseline and fault is not None
+        tokens_fault = None
+        if not self.baseline_failed:
+            rounding = rounding_of_logits(rows, base, limit)
+            tokens_fault = compare_tokens(run, base, result, rounding)
+        tokens_fault = compare_with_uncached(run) or tokens_fault
         difference = self._compare_weights(case)
         if fault or not difference.is_empty:
-            result.first_divergent_layer = self._first_divergent_layer(run, base)
+            floor = _MIN_LAYER_ERROR if expected is base else limit
+            result.first_divergent_layer = self._first_divergent_layer(run, expected, floor)
         if not difference.is_empty:
             reason = weights.describe_difference(
                 self.tables, case.weights, base_case.weights, difference
@@ -109,7 +114,7 @@ class Evaluator:
                 f"{side_case.backend} does not generate the token that its own forward pass ranks "
                 f"highest"
                 for side_case, side in ((case, run), self.baseline)
-                if self._has_greedy_mismatch(side, case.weights.config)
+                if side.greedy_mismatch is not None
             ]
         elif expected is run:
             result.set_verdict(
@@ -175,22 +180,46 @@ class Evaluator:
     def _real_differences(self, run: Run, other: Run) -> list[Difference]:
         return [row for row in self._differences(run, other) if row.region == "real"]
 
-    def _has_greedy_mismatch(self, run: Run, config: Mapping[str, Any]) -> bool:
-        """Return whether the first generated token is not the forward pass's own choice."""
-        prompt = self.inputs.prompt
-        if prompt is None or self.inputs.decoder_mask is not None or not run.generated:
-            return False
-        logits, last = run.outputs.get("logits"), prompt["input_ids"].shape[1] - 1
-        if logits is None or logits.ndim != 3 or logits.shape[1] <= last:
-            return False
-        scores = logits[0, last].astype(np.float64)
-        ends = config.get("eos_token_id")
-        for end in ends if isinstance(ends, list) else [ends]:
-            if isinstance(end, int) and 0 <= end < len(scores):
-                scores[end] = -np.inf  # suppressed by the backends
-        return bool(run.generated["tokens"][:1] != [int(scores.argmax())])
+    def _compare_conditions(
+        self, run: Run, expected: Run, result: Result, limit: float
+    ) -> Fault | None:
+        """Compare outputs with padding at the left and of one row alone; note what a batch changes.
 
-    def _first_divergent_layer(self, run: Run, base: Run) -> int | str | None:
+        Return a fault if they differ from those expected under the same conditions.
+        """
+        fault: Fault | None = None
+        for condition, outputs in run.conditions.items():
+            others = expected.conditions.get(condition, {})
+            mask = np.ones((1, 1))
+            if condition == PADDED_LEFT:
+                mask = self.inputs.conditions[condition]["attention_mask"]
+            if expected is self.reference and any(
+                not compare.on_real(name, array, array, mask).finite
+                for name, array in others.items()
+            ):
+                others = outputs  # eager attention may give NaN where padding attends to nothing
+            rows = [
+                compare.on_real(name, array, others[name], mask)
+                for name, array in outputs.items()
+                if name in others
+            ]
+            if rows:
+                result.conditions[condition] = _max_error(rows)
+                found = _find_output_fault(rows, limit)
+                fault = fault or (found and (found[0], f"{condition}: {found[1]}"))
+        alone = run.conditions.get(ALONE, {})
+        rows = [
+            compare.on_real(name, array, _cut(run.outputs[name], array.shape), np.ones((1, 1)))
+            for name, array in alone.items()
+            if name in run.outputs
+        ]
+        if (error := _max_error(rows)) > limit:
+            result.notes.append(
+                f"a row alone gives other outputs than in a batch (relative L2 {error:.1e})"
+            )
+        return fault
+
+    def _first_divergent_layer(self, run: Run, base: Run, floor: float) -> int | str | None:
         for name, states in base.hidden.items():
             reference = self.reference.hidden.get(name) if self.reference else None
             if reference is None or len(reference) != len(states):
@@ -200,7 +229,7 @@ class Evaluator:
             for index, (ours, theirs, expected) in enumerate(layers):
                 row = compare.on_real(name, ours, theirs, mask)
                 error = compare.on_real(name, theirs, expected, mask).rel_l2
-                limit = max(_MIN_LAYER_ERROR, SUSPECT_FACTOR * error)
+                limit = max(floor, SUSPECT_FACTOR * error)
                 if row.finite and row.shape_ok and row.rel_l2 <= limit:
                     continue
                 part = name.split("_")[0] + " " if name != "hidden_states" else ""
@@ -214,11 +243,11 @@ class Evaluator:
         base_weights = self.baseline[0].weights
         parts: list[str] = []
         ours, theirs = case.weights.config, base_weights.config
-        if activation := self._find_activation(run, limit):
-            name, replaced = activation
+        name, replaced = self._find_variant(run, limit) or ("", ())
+        if replaced:
             parts.append(
-                f"{case.backend} computes with the activation {name}, PyTorch's class on "
-                f"{base_weights.name} with {' and '.join(replaced)}"
+                f"{case.backend} computes with {name}, PyTorch's class on {base_weights.name} with "
+                f"{' and '.join(replaced)}"
             )
             config_values = [
                 f"{key} {value!r}"
@@ -227,6 +256,8 @@ class Evaluator:
             ]
             if config_values:
                 parts.append(f"the config says {', '.join(config_values)}")
+        elif name:
+            parts.append(f"{case.backend} computes as PyTorch's class does with {name}")
         config_differences = [
             f"{key} ({ours.get(key)!r}, not {theirs.get(key)!r})"
             for key in sorted((ours.keys() | theirs.keys()) - IGNORED_CONFIG_KEYS)
@@ -236,13 +267,13 @@ class Evaluator:
             parts.append(f"the configs differ in {', '.join(config_differences)}")
         return ["; ".join(parts)] if parts else []
 
-    def _find_activation(self, run: Run, limit: float) -> tuple[str, Sequence[str]] | None:
-        """Return (activation with which a float64 run gives these outputs, those it replaced)."""
+    def _find_variant(self, run: Run, limit: float) -> tuple[str, Sequence[str]] | None:
+        """Return (what a float64 run with these outputs computes, activations it replaced)."""
         rows = self._real_differences(run, self.reference) if self.reference else []
         if all(row.rel_l2 <= limit for row in rows):
             return None
         with contextlib.suppress(BackendError):
-            for name, other in self.activation_runs():
+            for name, other in self.variant_runs():
                 rows = self._real_differences(run, other)
                 if rows and all(row.shape_ok and row.rel_l2 <= limit for row in rows):
                     return name, other.replaced_activations
@@ -281,38 +312,13 @@ def _find_dtype_fault(run: Run, base: Run) -> Fault | None:
     return None
 
 
-def _compare_tokens(run: Run, base: Run, result: Result, rows: Sequence[Difference]) -> str | None:
-    """Return where generated tokens differ, unless two tokens tie there within rounding."""
-    if run.generation_error or base.generation_error:
-        if run.generation_error and base.generation_error:
-            result.notes.append("neither side generates")
-            return None
-        return f"only one side generates: {run.generation_error or base.generation_error}"
-    if run.generated is None or base.generated is None:
-        return None
-    ours, theirs = run.generated["tokens"], base.generated["tokens"]
-    result.generated_equal = ours == theirs
-    if ours == theirs:
-        result.generation = {"tokens": len(ours), "distinct": len(set(ours))}
-        return None
-    position = next(
-        (i for i, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]),
-        min(len(ours), len(theirs)),
-    )
-    top2 = base.generated["top2"]
-    first, second = top2[position] if position < len(top2) else (None, None)
-    margin = None if first is None or second is None else first - second
-    result.generation = {"tokens": len(ours), "first_difference": position, "margin": margin}
-    noise = 2 * max((row.max_abs for row in rows if row.name == "logits"), default=0.0)
-    if margin is not None and margin <= noise:
-        result.notes.append(
-            f"tokens differ from position {position} on, where two tokens tie within rounding"
-        )
-        return None
-    return f"generated tokens differ from position {position} on (margin {margin})"
+def _cut(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the last row of a batch's output, as long as that of the row alone."""
+    last = array[-1:] if array.ndim else array
+    return last[:, : shape[1]] if last.ndim > 2 and len(shape) == last.ndim else last
 
 
-def _output_row(row: Difference, dtype: str, limit: float) -> dict[str, Any]:
+def _output_row(row: Difference, dtype: str | None, limit: float) -> dict[str, Any]:
     is_real = row.region == "real"
     return {
         **{key: value for key, value in asdict(row).items() if key != "shape_ok"},

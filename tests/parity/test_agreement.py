@@ -74,6 +74,11 @@ def swap_layers(tensors):
         tensors[name], tensors[other_name] = tensors[other_name], tensors[name]
 
 
+def swap_query_and_key(tensors):
+    key = QUERY_WEIGHT.replace("query", "key")
+    tensors[QUERY_WEIGHT], tensors[key] = tensors[key], tensors[QUERY_WEIGHT]
+
+
 def round_to_half(tensors):
     for name, array in tensors.items():
         tensors[name] = array.astype(np.float16).astype(np.float32)
@@ -93,6 +98,7 @@ def drop_layer(tensors):
     [
         (transpose_query, "transposed"),
         (swap_layers, "layers 0 and 1 are swapped"),
+        (swap_query_and_key, f"key.weight and {QUERY_WEIGHT} are swapped"),
         (round_to_half, "rounded to float16"),
         (flip_bit, "one flipped bit (bit 5 of element [2, 3])"),
     ],

@@ -34,7 +34,7 @@ def test_json_of_a_difference_is_complete(copy_checkpoint):
     name = "transformer.h.1.mlp.c_fc.weight"
     tensors[name] = tensors[name] + np.float32(1e-3)
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    process = run_parity(folder, "--format", "json", "--device", "cuda")
+    process = run_parity(folder, "--format", "json")
     assert process.returncode == 1
     report = json.loads(process.stdout)
     assert report["report"] == "parity"
@@ -60,9 +60,14 @@ def test_json_of_a_difference_is_complete(copy_checkpoint):
         assert row["first_call_seconds"] > 0
         assert len(row["load_average"]) == 2
     assert rows["pytorch"]["ratio"]["max"] == 1
-    for backend, info in report["environment"]["backends"].items():
-        note = f"{backend}: this backend found no CUDA device and ran on the CPU."
-        assert (note in report["environment"]["notes"]) == (info["device"] is None)
+
+
+def test_missing_gpu_is_an_error(tmp_path):
+    process = run_parity(tmp_path, "--backends", "pytorch", "--device", "cuda")
+    if process.returncode == 2:
+        assert "no GPU was found by pytorch. Use --device auto" in process.stderr
+    else:  # on a machine with a GPU
+        assert "Checking" in process.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the interpreter is a shell script")

@@ -50,7 +50,10 @@ def hub(copy_checkpoint, tmp_path):
     folders = {
         "ann/bert": copy_checkpoint("bert", "model.safetensors"),
         "ann/gpt2": copy_checkpoint("gpt2", "model.safetensors"),
+        "ann/other": tmp_path / "other",
     }
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.Q8_0.gguf").write_bytes(b"GGUF")
     with FakeHub(Population.from_rows(ROWS, folders=folders), quota=None) as hub:
         yield hub
 
@@ -69,6 +72,14 @@ def test_hub_id_is_fetched_once(hub, tmp_path):
     process, report = run_json("ann/gpt2", **environment, HF_HUB_OFFLINE="1")
     assert process.returncode == 1
     assert "HF_HUB_OFFLINE" in report["cases"][0]["reason"]
+
+
+def test_files_of_the_hub_that_no_backend_opens_are_named(hub, tmp_path):
+    process, report = run_json("ann/other", HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "home"))
+    assert process.returncode == 1
+    (case,) = report["cases"]
+    assert case["verdict"] == "unsupported"
+    assert "it has model.Q8_0.gguf (a file of llama.cpp)" in case["reason"]
 
 
 @pytest.mark.parametrize(

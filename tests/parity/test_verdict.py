@@ -1,5 +1,6 @@
 """Verdicts on a run compared with another one."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,8 +11,8 @@ from hfscan.parity import sections
 from hfscan.parity.cases import Case
 from hfscan.parity.checkpoint import open_checkpoint
 from hfscan.parity.inputs import make_inputs
+from hfscan.parity.model import ModelRunner
 from hfscan.parity.result import Result
-from hfscan.parity.run import ModelRunner
 from hfscan.parity.verdict import Evaluator
 from hfscan.parity.weights import read_tables
 
@@ -43,6 +44,37 @@ def compare_runs(runner, folder, case_b, inputs_b=make_inputs, dtype="float32", 
     evaluator = Evaluator(files, inputs, (case_a, first), None, lambda: iter(()))
     evaluator.evaluate(case, second, result)
     return result
+
+
+def test_generation_settings_are_not_applied(copy_checkpoint, check):
+    """Not every backend and load method reads them: the greedy tokens must not depend on them."""
+    folder = copy_checkpoint("gpt2", "model.safetensors", "tf_model.h5")
+    settings = {
+        "repetition_penalty": 3.0, "no_repeat_ngram_size": 2, "suppress_tokens": [5, 6, 7],
+        "begin_suppress_tokens": [9], "forced_eos_token_id": 2, "min_length": 40, "do_sample": True,
+        "eos_token_id": [7, 8],
+    }  # fmt: skip
+    (folder / "generation_config.json").write_text(json.dumps(settings))
+    results = [result for result in check(folder) if result.generated_equal is not None]
+    assert [result.verdict for result in results] == ["agree"] * 4
+    for result in results:
+        assert result.generation["tokens"] == 64
+        (note,) = result.notes
+        assert "without the checkpoint's begin_suppress_tokens, do_sample, " in note
+
+
+def test_default_attention_is_checked_against_eager(
+    copy_checkpoint, check_with_settings, set_config
+):
+    """transformers 4.57's SDPA ignores this entry, in every load of PyTorch alike."""
+    folder = copy_checkpoint("gpt2", "model.safetensors", "pytorch_model.bin")
+    set_config(folder, scale_attn_by_inverse_layer_idx=True)
+    results = check_with_settings(folder, backends=("pytorch",))
+    for result in results:
+        assert result.verdict == "outputs differ"
+        assert result.first_divergent_layer == 1
+        (note,) = result.notes
+        assert "its default attention, not with eager attention" in note
 
 
 def test_padding_content_does_not_matter(runner, checkpoints):
@@ -102,5 +134,5 @@ def test_lower_precisions_have_own_tolerances(
         assert 1e-5 < row["tolerance"] < 0.04
         assert min_error < result.reference["backend_error"] < row["tolerance"]
     for result in (result for result in results if result.backend == "tensorflow"):
-        assert result.verdict in {"no class", "does not load"}
+        assert result.verdict in {"not applicable", "does not load"}
     assert any(f"load {dtype} weights as float32" in result.reason for result in results)

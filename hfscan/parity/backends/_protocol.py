@@ -5,8 +5,8 @@ The operations of a backend, functions marked `@op`; `replies.py` declares what 
 
 - hello(threads): load the framework; return versions, device and threads.
 - open(folder, architecture, origin, format, load_method, dtype, device): load a checkpoint.
-- run(inputs, into, tf32, double, activation): run the open model once; save its outputs in `into`.
-- generate(inputs, new_tokens): continue greedily; for models that generate.
+- run(inputs, into, tf32, double, activation, eager): run the open model once; save its outputs.
+- generate(inputs, new_tokens, use_cache): continue greedily; for models that generate.
 - time(inputs, variant, train): time one call, or one training step where `TRAINS` has any.
 - save(into): write the open model in the framework's own format, where `VARIANTS` needs it.
 - peak(): return the peak of memory.
@@ -26,6 +26,14 @@ import numpy as np
 from _tensors import describe
 
 OPS = {}
+
+
+class NotApplicableError(Exception):
+    """The framework cannot do this with any checkpoint."""
+
+
+class UnsupportedTypeError(Exception):
+    """No backend computes with tensors of this type."""
 
 
 def op(function):

@@ -95,12 +95,27 @@ def end_tokens(ends):
     return ends if isinstance(ends, list) else [] if ends is None else [ends]
 
 
+def neutral_generation_config(model):
+    """Return a generation config with the model's special tokens only, so that no processor acts.
+
+    Checkpoints carry penalties, suppressed, forced and sampled tokens, and not every backend and
+    load method reads them.
+    """
+    config, tokens = model.config, {}
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"):
+        tokens[name] = getattr(config, name, None)
+    if tokens["decoder_start_token_id"] is None:
+        tokens["decoder_start_token_id"] = model.generation_config.decoder_start_token_id
+    if tokens["pad_token_id"] is None:
+        tokens["pad_token_id"] = 0  # avoids a warning; one row needs no padding
+    return transformers.GenerationConfig(**tokens)
+
+
 def generate_greedily(model, given, new_tokens, to_numpy, *, scored=True, **options):
     """Return the tokens after the first row's prompt; if `scored`, the two best scores of each."""
     if scored:
         options |= {"output_scores": True, "return_dict_in_generate": True}
-    if model.generation_config.pad_token_id is None:
-        model.generation_config.pad_token_id = 0  # avoids a warning; one row needs no padding
+    model.generation_config = neutral_generation_config(model)
     output = model.generate(
         **given,
         do_sample=False,

@@ -10,12 +10,21 @@ import onnxruntime
 import torch
 import transformers
 from _configs import unread_keys
-from _protocol import hello_reply, load_arrays, op, peak_reply, reset_peak, timed
+from _protocol import (
+    NotApplicableError,
+    hello_reply,
+    load_arrays,
+    op,
+    peak_reply,
+    reset_peak,
+    timed,
+)
 from _transformers import (
     HIDDEN_STATES,
     end_tokens,
     find_class,
     group_tied,
+    neutral_generation_config,
     open_reply,
     run_reply,
     two_best,
@@ -68,7 +77,7 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     reset_peak()
     start = time.perf_counter()
     if dtype != "float32":
-        raise LookupError(f"this backend supports only float32, not {dtype}")
+        raise NotApplicableError(f"this backend supports only float32, not {dtype}")
     cls, config = find_class("", architecture, folder, transformers.MODEL_MAPPING)
     model, info = cls.from_pretrained(
         folder,
@@ -141,7 +150,10 @@ def generate(inputs, new_tokens):
     given, model = load_arrays(inputs), state["model"]
     ends = end_tokens(model.config.eos_token_id)
     if model.config.is_encoder_decoder:
-        grown, start = "decoder_input_ids", [model.generation_config.decoder_start_token_id]
+        grown, start = (
+            "decoder_input_ids",
+            [neutral_generation_config(model).decoder_start_token_id],
+        )
     else:
         grown, start = "input_ids", given["input_ids"][0].tolist()
     first, tokens, steps = len(start), list(start), []

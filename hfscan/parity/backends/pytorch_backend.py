@@ -9,6 +9,7 @@ import torch
 import transformers
 from _configs import unread_keys
 from _protocol import (
+    UnsupportedTypeError,
     hello_reply,
     load_arrays,
     op,
@@ -71,6 +72,9 @@ def bin_tensors(path):
     tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=None)
     for key, value in tensors.get("state_dict", tensors).items():
         if isinstance(value, torch.Tensor):
+            if value.is_floating_point() and value.dtype not in DTYPES.values():
+                name = str(value.dtype).removeprefix("torch.")
+                raise UnsupportedTypeError(f"{key} is stored as {name}, which no backend uses")
             yield key, normalize_pytorch_name(key), numpy(value)
 
 
@@ -83,8 +87,10 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     cls, config = find_class("", architecture, folder, transformers.MODEL_MAPPING)
     options = {"config": config, "output_loading_info": True, "local_files_only": True}
     if origin == "pytorch":
+        # not cast afterwards: loading keeps some tensors, such as RoPE's frequencies, in float32
+        loaded_as = torch.float32 if dtype == "float64" else DTYPES[dtype]
         model, info = cls.from_pretrained(
-            folder, use_safetensors=format == "safetensors", dtype=torch.float32, **options
+            folder, use_safetensors=format == "safetensors", dtype=loaded_as, **options
         )
     elif load_method == "direct":
         model, info = cls.from_pretrained(folder, from_tf=True, **options)
@@ -92,7 +98,8 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
         model, info = _convert_from_tensorflow(cls, config, folder)
     unset = [name for name, value in model.state_dict().items() if value.is_meta]
     if not unset:
-        model = model.to(device=device, dtype=DTYPES[dtype]).eval()
+        is_cast = origin == "pytorch" and dtype != "float64"
+        model = model.to(device=device, dtype=None if is_cast else DTYPES[dtype]).eval()
     state.update(model=model, device=device, dtype=dtype, calls={})
     unread = unread_keys(folder, cls, config)
     tensors = None if unset else group_tied(model)
@@ -132,16 +139,21 @@ def save(into):
 
 
 @op
-def run(inputs, into, activation=None, tf32=False, double=False):
+def run(inputs, into, activation=None, tf32=False, double=False, eager=False):
     """Run the open model once; with `activation` instead of the one between its layers.
 
-    `double`: in float64, for this call only; a float32 model is restored bit for bit.
+    `double`: in float64, for this call only; a float32 model is restored bit for bit. `eager`: with
+    transformers' own attention instead of a kernel of PyTorch.
     """
     with in_float64() if double else contextlib.nullcontext():
         given, model = tensors(inputs), state["model"]
         set_tf32(tf32)
-        with torch.inference_mode(), replaced_activations(model, activation) as replaced:
-            reply = run_model(model, given, numpy, into)
+        with (
+            torch.inference_mode(),
+            replaced_activations(model, activation) as replaced,
+            eager_attention(model) if eager else contextlib.nullcontext({}) as options,
+        ):
+            reply = run_model(model, given | options, numpy, into)
         set_tf32(False)
     return reply | {"replaced_activations": replaced}
 
@@ -156,6 +168,26 @@ def in_float64():
     finally:
         state["model"].to(DTYPES[dtype])
         state["dtype"] = dtype
+
+
+@contextlib.contextmanager
+def eager_attention(model):
+    """Compute attention in transformers' own code; yield what a call of the model needs for that.
+
+    Some classes choose their attention when they are created. These fall back to their own code
+    if they must return the weights of the attention.
+    """
+    used = getattr(model.config, "_attn_implementation", "eager")
+    if used == "eager":
+        yield {}
+    elif not model._can_set_attn_implementation():
+        yield {"output_attentions": True}
+    else:
+        model.set_attn_implementation("eager")
+        try:
+            yield {}
+        finally:
+            model.set_attn_implementation(used)
 
 
 @contextlib.contextmanager
@@ -178,9 +210,10 @@ def replaced_activations(model, name):
 
 
 @op
-def generate(inputs, new_tokens):
+def generate(inputs, new_tokens, use_cache=True):
+    options = {} if use_cache else {"use_cache": False}
     with torch.inference_mode():
-        return generate_greedily(state["model"], tensors(inputs), new_tokens, numpy)
+        return generate_greedily(state["model"], tensors(inputs), new_tokens, numpy, **options)
 
 
 @op

@@ -9,6 +9,7 @@ import tf_keras
 import transformers
 from _configs import unread_keys
 from _protocol import (
+    NotApplicableError,
     hello_reply,
     load_int32_arrays,
     op,
@@ -80,7 +81,8 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     mapping = None if architecture else transformers.TF_MODEL_MAPPING
     cls, config = find_class("TF", architecture, folder, mapping)
     if dtype != "float32":
-        raise LookupError(f"transformers' TensorFlow classes load {dtype} weights as float32")
+        message = f"transformers' TensorFlow classes load {dtype} weights as float32"
+        raise NotApplicableError(message)
     from_pt = origin == "pytorch" and (format == "bin" or load_method == "converted")
     with tf.device(DEVICES[device]):
         model, info = cls.from_pretrained(
@@ -128,9 +130,10 @@ def run(inputs, into, tf32=False):
 
 
 @op
-def generate(inputs, new_tokens):
+def generate(inputs, new_tokens, use_cache=True):
+    options = {} if use_cache else {"use_cache": False}
     with on_device():
-        return generate_greedily(state["model"], tensors(inputs), new_tokens, numpy)
+        return generate_greedily(state["model"], tensors(inputs), new_tokens, numpy, **options)
 
 
 @op
