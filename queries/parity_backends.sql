@@ -4,10 +4,11 @@
 -- column share: share
 -- chart: stack x=share y=backend color=verdict
 -- verdict: 'agree' where any load method does, else that of the alphabetically first one. total: files
--- checked in the backend; files that a backend cannot open ('unsupported') are not counted.
+-- checked in the backend, without those that were not ('unsupported', 'not applicable' and 'baseline,
+-- unchecked').
 WITH newest AS (
     FROM parity_cases
-    WHERE verdict <> 'unsupported' AND ($run::INTEGER IS NULL OR run = $run)
+    WHERE $run::INTEGER IS NULL OR run = $run
     QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, load_method)
 ),
 opened AS (
@@ -16,6 +17,7 @@ opened AS (
         CASE WHEN bool_or(verdict = 'agree') THEN 'agree' ELSE arg_min(verdict, load_method) END AS verdict
     FROM newest
     GROUP BY ALL
+    HAVING bool_or(newest.verdict = 'agree') OR NOT bool_or(newest.verdict IN ('unsupported', 'not applicable', 'baseline, unchecked'))
 )
 SELECT
     backend,

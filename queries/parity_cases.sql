@@ -9,7 +9,7 @@
 -- the limit of that output.
 WITH newest AS (
     FROM parity_cases
-    WHERE verdict <> 'unsupported' AND ($run::INTEGER IS NULL OR run = $run)
+    WHERE verdict NOT IN ('unsupported', 'not applicable') AND ($run::INTEGER IS NULL OR run = $run)
     QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, load_method)
 ),
 worst AS (
@@ -24,5 +24,5 @@ SELECT
     file, revision, newest.run
 FROM newest
 LEFT JOIN worst ON worst.run = newest.run AND worst.number = newest.number
-WHERE NOT $failing::BOOLEAN OR verdict <> 'agree'
+WHERE NOT $failing::BOOLEAN OR verdict NOT IN ('agree', 'baseline, unchecked')
 ORDER BY verdict = 'agree', checkpoint, backend, format, file, load_method

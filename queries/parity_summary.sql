@@ -2,7 +2,8 @@
 -- answers: Of the weight files checked in each backend, how many agree by at least one load method?
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each case
 -- chart: none
--- Files that a backend cannot open (verdict 'unsupported') are not counted.
+-- Files that were not checked in a backend (verdicts 'unsupported', 'not applicable' and 'baseline,
+-- unchecked') are not counted.
 WITH newest AS (
     FROM parity_cases
     WHERE $run::INTEGER IS NULL OR run = $run
@@ -11,8 +12,8 @@ WITH newest AS (
 opened AS (
     SELECT checkpoint, file, backend, bool_or(verdict = 'agree') AS agrees
     FROM newest
-    WHERE verdict <> 'unsupported'
     GROUP BY ALL
+    HAVING agrees OR NOT bool_or(verdict IN ('unsupported', 'not applicable', 'baseline, unchecked'))
 ),
 backends AS (
     SELECT started_at, unnest(json_keys(environment, '$.backends')) AS backend, environment

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hfscan.cli._command import Command
 from hfscan.cli._options import backend_python_option, combine
@@ -54,7 +55,15 @@ def _new_settings(
             raise click.UsageError(
                 f"--{name} is about timing. It cannot be combined with --no-measure."
             )
-    return Settings(names, pythons=pythons, rounds=rounds or Settings.rounds, **options)
+    source = click.get_current_context().get_parameter_source("backends")
+    is_default = source == ParameterSource.DEFAULT
+    return Settings(
+        names,
+        required=frozenset(() if is_default else names),
+        pythons=pythons,
+        rounds=rounds or Settings.rounds,
+        **options,
+    )
 
 
 _settings_options = combine(
@@ -64,7 +73,7 @@ _settings_options = combine(
         "--backends",
         default=",".join(Settings.backends),
         metavar="BACKEND,...",
-        help="Backends to compare.",
+        help="Backends to compare; in those named here a missing class is a failure.",
     ),
     click.option(
         "--device",
@@ -200,6 +209,11 @@ def command(
     with ExitStack() as stack:
         # is_quiet() depends on the thread, so it is called here
         runner = stack.enter_context(ParityRunner(settings, None if is_quiet() else note))
+        if settings.device == "cuda" and (without_gpu := runner.pool.backends_without_gpu()):
+            raise click.UsageError(
+                f"--device cuda: no GPU was found by {', '.join(without_gpu)}. Use --device auto "
+                f"to run such backends on the CPU."
+            )
         if demo:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="hfscan-demo-"))
             names += [(str(path), None) for path in make_demo(runner, Path(scratch), demo_size)]
@@ -209,7 +223,9 @@ def command(
             results += runner.check_named(name, commit, baseline, texts)
         environment = runner.pool.describe_environment()
     environment |= {"inputs": inputs, "sample": drawn}
-    document = sections.new_document(results, environment, started, runner.measurements)
+    document = sections.new_document(
+        results, environment, started, runner.measurements, settings.required
+    )
     if db is not None:
         with Store.open(db, write=True) as store:
             record_run(store, document, drawn["snapshot"] if drawn else None)

@@ -70,6 +70,19 @@ class BackendPool:
                 return "cuda" if process.info["device"] else "cpu"
         return "cpu"
 
+    def backends_without_gpu(self) -> list[str]:
+        """Start the backends and return those that find no GPU; not those that cannot start."""
+        processes = [self.process(backend) for backend in self.settings.backends]
+        for process in processes:
+            with suppress(BackendError):
+                process.spawn()  # in parallel: importing a framework takes seconds
+        found = []
+        for process in processes:
+            with suppress(BackendError):
+                process.start()
+                found += [] if process.info["device"] else [process.backend]
+        return found
+
     def new_folder(self, name: str) -> Path:
         """Return an empty scratch folder."""
         folder = self._scratch / name
@@ -102,8 +115,7 @@ class BackendPool:
     def _environment_notes(self) -> Iterator[str]:
         infos = {name: process.info for name, process in self.processes.items() if process.info}
         on_cpu = [name for name, info in infos.items() if not info["device"]]
-        is_auto = self.settings.device == "auto"
-        if self.settings.device == "cuda" or (is_auto and len(on_cpu) < len(infos)):
+        if self.settings.device == "auto" and len(on_cpu) < len(infos):
             for name in on_cpu:
                 yield f"{name}: this backend found no CUDA device and ran on the CPU."
         if note := confinement.describe_gaps([info["isolated_from"] for info in infos.values()]):

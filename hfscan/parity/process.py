@@ -61,14 +61,16 @@ def backend_file(backend: str) -> Path:
 class Settings:
     """How to run. Times are seconds.
 
-    `pythons`: backend -> interpreter; `timeout`: limit for one request to a backend;
-    `start_timeout`: for its start. `measure` times each backend's default variant in `rounds`
-    rounds; `variants` times all of them, `train` training steps as well.
+    `required`: backends where a missing class is a failure. `pythons`: backend -> interpreter;
+    `timeout`: limit for one request to a backend; `start_timeout`: for its start. `measure` times
+    each backend's default variant in `rounds` rounds; `variants` times all of them, `train`
+    training steps as well.
     """
 
     backends: tuple[str, ...] = ("pytorch", "tensorflow")
     device: str = "cpu"
     dtype: str = "float32"
+    required: frozenset[str] = frozenset()
     pythons: Mapping[str, str] = field(default_factory=dict)
     threads: int = 1
     timeout: float = 300.0

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 import msgspec
 
 from hfscan.errors import HfscanError
-from hfscan.parity.result import LOADING_KEYS, Verdict
+from hfscan.parity.result import LOADING_KEYS, Verdict, to_line
 
 _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 _Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -40,8 +40,8 @@ class ProtocolError(Exception):
 
 
 def summary_line(error: Exception) -> str:
-    """Return the first line of an error's message."""
-    return next(iter(str(error).strip().splitlines()), "no reason was given")
+    """Return an error's message on one line; never empty."""
+    return to_line(str(error)) or "no reason was given"
 
 
 class _Envelope(msgspec.Struct):

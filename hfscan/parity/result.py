@@ -1,7 +1,8 @@
 """The result of one case: its verdict, the reason for it and everything measured."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any, Literal
 
 LoadMethod = Literal["direct", "converted", "none"]
 LOADING_KEYS = ("missing", "unexpected", "mismatched", "unset")
+_MAX_LINE = 600  # characters of a reason
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])")
 _REFERENCE_KEYS = ("backend_error", "baseline_error", "suspect_backend")
 
 
@@ -26,6 +29,7 @@ class Verdict(StrEnum):
     LOADS_INCOMPLETELY = "loads incompletely"
     DOES_NOT_LOAD = "does not load"
     NO_CLASS = "no class"
+    NOT_APPLICABLE = "not applicable"
     UNSUPPORTED = "unsupported"
     UNREADABLE = "unreadable"
     REFUSED = "refused"
@@ -36,7 +40,7 @@ class Verdict(StrEnum):
     BACKEND_FAILED = "backend failed"
 
 
-NEUTRAL = frozenset({Verdict.BASELINE, Verdict.UNSUPPORTED})
+NEUTRAL = frozenset({Verdict.BASELINE, Verdict.NOT_APPLICABLE, Verdict.UNSUPPORTED})
 """Verdicts on what was not checked: they do not affect the exit code."""
 
 
@@ -57,6 +61,7 @@ class Result:
     loading: dict[str, list[str]] = field(default_factory=lambda: {key: [] for key in LOADING_KEYS})
     unread_config_keys: list[str] = field(default_factory=list)  # that may change outputs
     outputs: list[dict[str, Any]] = field(default_factory=list)
+    conditions: dict[str, float] = field(default_factory=dict)  # relative L2, by how it was run
     reference: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(_REFERENCE_KEYS))
     tf32_rel_l2: float | None = None  # how far TF32, disabled for the verdict, moves the outputs
     first_divergent_layer: int | str | None = None
@@ -73,7 +78,13 @@ class Result:
 
     def set_verdict(self, verdict: Verdict, reason: str) -> None:
         """Set the verdict and the reason for it."""
-        self.verdict, self.reason = verdict, reason
+        self.verdict, self.reason = verdict, to_line(reason)
+
+
+def to_line(text: str) -> str:
+    """Return text of a backend on one line, without terminal codes, at most 600 characters."""
+    line = " ".join(_ESCAPES.sub("", text).split())
+    return line if len(line) <= _MAX_LINE else line[:_MAX_LINE].rsplit(" ", 1)[0] + " ..."
 
 
 def new_result_without_run(
@@ -84,17 +95,21 @@ def new_result_without_run(
     return Result(name, None, None, weights, "none", "none", dtype, "none", verdict, reason)
 
 
-def all_agree(results: Iterable[Result]) -> bool:
+def all_agree(results: Iterable[Result], required: Collection[str] = ()) -> bool:
     """Return True if each weight file agrees in each backend by at least one load method.
 
-    Verdicts of `NEUTRAL` do not count, but something must agree.
+    Of each checkpoint something must agree; what has a verdict of `NEUTRAL` does not count, nor a
+    missing class in a backend that is not `required`.
     """
     verdicts = defaultdict[tuple[str, str, str], set[Verdict | None]](set)
     for result in results:
-        verdicts[result.checkpoint, result.weights["file"], result.backend].add(result.verdict)
-    counted = [
-        Verdict.AGREE in group
-        for group in verdicts.values()
-        if Verdict.AGREE in group or group.isdisjoint(NEUTRAL)
-    ]
-    return bool(counted) and all(counted)
+        verdict = result.verdict
+        if verdict == Verdict.NO_CLASS and result.backend not in required:
+            verdict = Verdict.NOT_APPLICABLE
+        verdicts[result.checkpoint, result.weights["file"], result.backend].add(verdict)
+    agreements = defaultdict[str, list[bool]](list)  # by checkpoint
+    for (checkpoint, *_), group in verdicts.items():
+        agreements[checkpoint] += (
+            [Verdict.AGREE in group] if Verdict.AGREE in group or group.isdisjoint(NEUTRAL) else []
+        )
+    return bool(agreements) and all(found and all(found) for found in agreements.values())

@@ -1,7 +1,7 @@
 """Turn the results of a run into a document, `--format json`, and into a report for people."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -35,8 +35,12 @@ def new_document(
     environment: Document,
     started: datetime,
     measurements: Sequence[Document] = (),
+    required: Collection[str] = (),
 ) -> Document:
-    """Return the results of a run that ends now as JSON-ready data; times are UTC."""
+    """Return the results of a run that ends now as JSON-ready data; times are UTC.
+
+    `required`: see `all_agree`.
+    """
     cases = [_to_json(asdict(result)) for result in results]
     return {
         "report": "parity",
@@ -44,7 +48,7 @@ def new_document(
         "started_at": f"{started:%Y-%m-%dT%H:%M:%SZ}",
         "finished_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "environment": _to_json(environment),
-        "agree": all_agree(results),
+        "agree": all_agree(results, required),
         "cases": cases,
         "measurements": _to_json(list(measurements)),
     }

@@ -36,6 +36,8 @@ def db(tmp_path):
                 make_case("bob/gpt", "tensorflow", load_method="converted"),
                 make_case(HOSTILE, "pytorch", "outputs differ", error=0.25),
                 make_case("eve/none", "none", "unsupported"),
+                make_case("eve/alone", "tensorflow", "baseline, unchecked"),
+                make_case("ann/bert", "onnx", "not applicable"),
                 timings=[make_timing("pytorch", [2.0, 2.0]), make_timing("tensorflow", [3.0, 5.0])],
             ),
         )
