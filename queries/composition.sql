@@ -1,16 +1,19 @@
 -- title: Composition of the Hub
--- answers: How are models, downloads or likes distributed over licences, libraries, sizes, years, base models or countries?
+-- answers: How are models, downloads or likes distributed over licences, libraries, sizes, years, base models or groups of accounts?
 -- param by VARCHAR = license : the grouping
 -- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; downloads_all_time: by all of them; likes: by its likes
 -- param min_downloads INTEGER = 0 : only models with at least this many downloads in 30 days
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
--- param countries JSON = {} : account -> country, for the grouping by country; the countries of other accounts are unknown
+-- param account_groups JSON = {} : account -> its group, such as a country, for the grouping by account_group; the groups of other accounts are unknown
+-- param per VARCHAR = all : shares of all models, or of those created in each year or month
 -- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
--- values by: year, task, library, author, license, architecture, language, size, gated, region, relation, base_author, model_card, country
+-- values by: year, task, library, author, license, architecture, language, size, gated, region, relation, base_author, model_card, account_group
+-- values per: all, year, month
 -- values weight: models, downloads, downloads_all_time, likes
 -- values cutoff: included, excluded, only
+-- column period: period
 -- column share: share
 -- column coverage: share
 -- chart: bar x=share y=group
@@ -37,7 +40,14 @@ model_groups AS (
             WHEN 'model_card' THEN CASE
                 WHEN files IS NULL THEN '(unknown)' WHEN list_contains(files, 'README.md') THEN 'model card' ELSE '(none)'
             END
-            WHEN 'country' THEN coalesce(from_json($countries::JSON, '"MAP(VARCHAR, VARCHAR)"')[author], '(unknown)')
+            WHEN 'account_group' THEN coalesce((
+                SELECT any_value(account_group)
+                FROM (
+                    SELECT unnest(map_keys(groups)) AS account, unnest(map_values(groups)) AS account_group
+                    FROM (SELECT from_json($account_groups::JSON, '"MAP(VARCHAR, VARCHAR)"') AS groups)
+                )
+                WHERE account = author
+            ), '(unknown)')
             ELSE group_of($by, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
         END AS "group",
         CASE $weight::VARCHAR
@@ -45,32 +55,48 @@ model_groups AS (
             WHEN 'downloads' THEN downloads
             WHEN 'downloads_all_time' THEN downloads_all_time
             WHEN 'likes' THEN likes
-        END AS n
+        END AS n,
+        CASE $per::VARCHAR WHEN 'year' THEN date_trunc('year', created_at) WHEN 'month' THEN date_trunc('month', created_at) END
+            AS since
     FROM based
     WHERE
         ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
         AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
 ),
-ranked AS (
+tally AS (
     SELECT
         "group", sum(n) AS n, count(n) AS models,
-        row_number() OVER (ORDER BY "group" = '(unknown)', sum(n) DESC, "group") AS place
+        CASE $per
+            WHEN 'all' THEN 'all'
+            WHEN 'year' THEN coalesce(strftime(since, '%Y'), '(unknown)')
+            WHEN 'month' THEN coalesce(strftime(since, '%Y-%m'), '(unknown)')
+        END AS period
     FROM model_groups
+    GROUP BY "group", since
+),
+ranked AS (
+    SELECT "group", row_number() OVER (ORDER BY "group" = '(unknown)', sum(n) DESC, "group") AS place
+    FROM tally
     GROUP BY "group"
 ),
 grouped AS (
-    SELECT CASE WHEN place > $top::INTEGER AND "group" <> '(unknown)' THEN '(other)' ELSE "group" END AS "group", sum(n) AS n, sum(models) AS models
-    FROM ranked
+    SELECT
+        period,
+        CASE WHEN place > $top::INTEGER AND "group" <> '(unknown)' THEN '(other)' ELSE "group" END AS "group",
+        sum(n) AS n, sum(models) AS models
+    FROM tally JOIN ranked USING ("group")
     GROUP BY ALL
 )
 SELECT
     "group",
     n::BIGINT AS numerator,
-    coalesce(sum(n) FILTER ("group" <> '(unknown)') OVER (), 0)::BIGINT AS denominator,
+    coalesce(sum(n) FILTER ("group" <> '(unknown)') OVER of_period, 0)::BIGINT AS denominator,
     CASE WHEN "group" <> '(unknown)' THEN round(n / nullif(denominator, 0), 9) END AS share,
-    round(denominator / nullif(sum(n) OVER (), 0), 6) AS coverage,
+    round(denominator / nullif(sum(n) OVER of_period, 0), 6) AS coverage,
     models::BIGINT AS models,
-    is_small(models, sum(models) FILTER ("group" <> '(unknown)') OVER ()) AS small
+    is_small(models, sum(models) FILTER ("group" <> '(unknown)') OVER of_period) AS small,
+    period
 FROM grouped
 WHERE n IS NOT NULL
-ORDER BY "group" = '(other)', "group" = '(unknown)', n DESC, "group"
+WINDOW of_period AS (PARTITION BY period)
+ORDER BY period, "group" = '(other)', "group" = '(unknown)', n DESC, "group"

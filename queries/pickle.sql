@@ -18,34 +18,45 @@
 -- et al. 2025 (arXiv:2508.15987, surveys of its artifact) count them.
 -- denominator: models whose file names are known, or their downloads; coverage: their share of all. Models whose
 -- downloads are unknown are left out where downloads matter.
-WITH model_files AS (
+WITH file_lists AS (  -- many models have the same files
     SELECT
-        CASE WHEN files IS NOT NULL THEN
-            CASE
-                WHEN $definition::VARCHAR = 'weights' AND len(list_filter(
-                    files,
-                    lambda file: regexp_matches(lower(file), '^.*([.](pt|pth|ckpt|pkl|pickle|joblib|dill)'
-                        || '|(torch|adapter_model|learned_embeds|state_dict|lora|gptq_model|ip.adapter|model_head|mm_projector|prediction_head)[^/]*[.]bin)$')
-                        AND NOT regexp_matches(lower(file), '^.*(optim(izer|[^a-z])|scheduler|training_args|rng_state|random_states)[^/]*$'
-                            || '|^(.*[^p])?scaler[^/]*$')
-                )) > 0 THEN 1
-                WHEN $definition = 'extensions'
-                    AND len(list_filter(files, lambda file: regexp_matches(lower(file), '^.*[.](pkl|pickle|joblib|dill|pt|pth|bin)$'))) > 0
-                    AND len(list_filter(files, lambda file: ends_with(lower(file), '.gguf'))) = 0 THEN 1
-                ELSE 0
-            END
-        END AS pickle,
-        CASE WHEN len(list_filter(files, lambda file: ends_with(lower(file), '.safetensors'))) > 0 THEN 1 ELSE 0 END
-            AS safetensors,
-        CASE $weight::VARCHAR WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END AS n
+        files,
+        sum(CASE $weight::VARCHAR WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END) AS n,
+        count(CASE $weight WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END) AS models
     FROM census
     WHERE
         ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
         AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
+    GROUP BY files
+),
+paths AS (SELECT *, lower(array_to_string(files, chr(10))) || chr(10) AS all_paths FROM file_lists),
+kinds AS (
+    SELECT
+        CASE WHEN files IS NOT NULL THEN
+            CASE
+                WHEN $definition::VARCHAR = 'weights'
+                    AND regexp_matches(all_paths, '[.](pt|pth|ckpt|pkl|pickle|joblib|dill)\n'
+                        || '|(torch|adapter_model|learned_embeds|state_dict|lora|gptq_model|ip.adapter|model_head|mm_projector|prediction_head)[^/\n]*[.]bin\n') THEN
+                    CASE WHEN len(list_filter(
+                        files,
+                        lambda file: regexp_matches(lower(file), '([.](pt|pth|ckpt|pkl|pickle|joblib|dill)'
+                            || '|(torch|adapter_model|learned_embeds|state_dict|lora|gptq_model|ip.adapter|model_head|mm_projector|prediction_head)[^/]*[.]bin)$')
+                            AND NOT regexp_matches(lower(file), '(optim(izer|[^a-z])|scheduler|training_args|rng_state|random_states)[^/]*$'
+                                || '|(^|.*[^p])scaler[^/]*$')
+                    )) > 0 THEN 1 ELSE 0 END
+                WHEN $definition = 'extensions'
+                    AND regexp_matches(all_paths, '[.](pkl|pickle|joblib|dill|pt|pth|bin)\n')
+                    AND NOT contains(all_paths, '.gguf' || chr(10)) THEN 1
+                ELSE 0
+            END
+        END AS pickle,
+        CASE WHEN contains(all_paths, '.safetensors' || chr(10)) THEN 1 ELSE 0 END AS safetensors,
+        n, models
+    FROM paths
 ),
 tally AS (
-    SELECT pickle, safetensors, sum(n) AS n, count(n) AS models
-    FROM model_files
+    SELECT pickle, safetensors, sum(n) AS n, sum(models) AS models
+    FROM kinds
     GROUP BY pickle, safetensors
 ),
 classes AS (

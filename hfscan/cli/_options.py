@@ -11,7 +11,7 @@ import click
 
 from hfscan.cli._output import note
 from hfscan.cli._types import FILE, Choice, Count, PastDay, parse_pairs
-from hfscan.figures import WEIGHTS, SnapshotView
+from hfscan.figures import WEIGHTS, AccountGroups, SnapshotView, load_account_groups
 from hfscan.report import RESULT_FORMATS
 from hfscan.store import Store
 
@@ -42,6 +42,20 @@ transformers_option = click.option(
     type=Count(4, 5),
     help="Release of transformers that the definition loadable assumes: 4 has TensorFlow and Flax "
     "classes, 5 has not.  [default: the newest at the time of the snapshot]",
+)
+
+
+def _load_account_groups(*arguments: Any) -> AccountGroups | None:
+    path = arguments[-1]
+    return load_account_groups(path) if path else None
+
+
+account_groups_option = click.option(
+    "--account-groups",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=_load_account_groups,
+    metavar="FILE.csv",
+    help="Accounts and what they belong to: columns account and, for example, country.",
 )
 
 backend_python_option = click.option(

@@ -3,11 +3,11 @@ from pathlib import Path
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import db_option, open_store
+from hfscan.cli._options import account_groups_option, db_option, open_store
 from hfscan.cli._output import note
 from hfscan.cli._reports import Target, reports_option, target_options, write_report
+from hfscan.figures import AccountGroups
 from hfscan.report import build_claims_report
-from hfscan.report.claims.countries import load_countries
 
 _EXAMPLES = """
 hfscan claims
@@ -29,11 +29,7 @@ hfscan claims --claims .
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with your own claims (*.toml), to check instead of hfscan's.",
 )
-@click.option(
-    "--countries",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CSV file with the columns account and country, for claims about countries.",
-)
+@account_groups_option
 @click.option("--full", is_flag=True, help="Print every claim's page, not only the verdicts.")
 @target_options
 @reports_option
@@ -41,7 +37,7 @@ def command(
     name: str | None,
     db: Path,
     folder: Path | None,
-    countries: Path | None,
+    account_groups: AccountGroups | None,
     full: bool,
     target: Target,
     reports: Path | None,
@@ -58,7 +54,7 @@ def command(
             store,
             where=reports,
             folder=folder,
-            countries=load_countries(countries) if countries else None,
+            account_groups=account_groups,
             name=name,
             full=not is_short,
         )

@@ -5,12 +5,17 @@ from typing import Any
 import click
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import SnapshotSelector, format_option, snapshot_options
+from hfscan.cli._options import (
+    SnapshotSelector,
+    account_groups_option,
+    format_option,
+    snapshot_options,
+)
 from hfscan.cli._output import echo, echo_lines
 from hfscan.cli._streams import output
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
 from hfscan.errors import InvalidRequestError
-from hfscan.figures import load, run_per_snapshot
+from hfscan.figures import AccountGroups, load, run_per_snapshot
 from hfscan.figures.queries import DIALECTS, Query, convert_decimals, list_queries
 from hfscan.figures.sql import limit_resources, run_sql
 from hfscan.report import TABLE_FORMATS, write_result, write_rows
@@ -39,6 +44,7 @@ hfscan query exclusivity --dialect spark
     callback=parse_pairs,
     help="Set a parameter of a named query; NULL: no value. Repeatable.",
 )
+@account_groups_option
 @click.option(
     "--per-snapshot",
     is_flag=True,
@@ -73,6 +79,7 @@ hfscan query exclusivity --dialect spark
 def command(
     query: str | None,
     params: dict[str, str],
+    account_groups: AccountGroups | None,
     per_snapshot: bool,
     dialect: str | None,
     limit: int | None,
@@ -108,7 +115,10 @@ def command(
         write_rows(format_, rows, output(format_))
         return
     is_name = len(query.split()) == 1  # SQL that does something has blanks
+    parameters: dict[str, str | None]
     parameters = {name: None if value == "NULL" else value for name, value in params.items()}
+    if account_groups:
+        parameters["account_groups"] = account_groups.as_parameter
     if dialect is not None:
         if selector.is_given or per_snapshot:
             raise click.UsageError(

@@ -8,6 +8,7 @@ import click
 from hfscan.cli._command import Command
 from hfscan.cli._options import (
     SnapshotSelector,
+    account_groups_option,
     snapshot_options,
     transformers_option,
     weight_option,
@@ -35,7 +36,8 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 @click.option("--compare-snapshot", type=Count(), help="Compare with the snapshot with this id.")
 @click.option(
     "--name",
-    help="Report to build: year, overview, compare, claims, parity, or one from --reports.  "
+    help="Report to build: year, overview, compare, ecosystem, claims, parity, or one from "
+    "--reports.  "
     "[default: chosen from the other options]",
 )
 @reports_option
@@ -68,6 +70,7 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 @click.option(
     "--top", type=Count(1), metavar="N", help="Show the N largest groups and combine the rest."
 )
+@account_groups_option
 @snapshot_options
 def command(
     name: str | None,

@@ -1,5 +1,6 @@
 """Figures: shares of a population of models, computed by named queries over one snapshot."""
 
+from hfscan.figures.account_groups import AccountGroups, load_account_groups
 from hfscan.figures.checks import check_import, check_not_empty, check_totals, describe_drops
 from hfscan.figures.figure import (
     GROUPINGS,
@@ -23,10 +24,10 @@ from hfscan.figures.view import ALL, SnapshotView
 from hfscan.frameworks import Definition
 
 __all__ = [
-    "ALL", "FIRST_YEAR", "GROUPINGS", "WEIGHTS", "By", "Cutoff", "Definition", "Figure",
-    "FigureRequest", "Flag", "Grouping", "Period", "Population", "Query", "SnapshotView",
+    "ALL", "FIRST_YEAR", "GROUPINGS", "WEIGHTS", "AccountGroups", "By", "Cutoff", "Definition",
+    "Figure", "FigureRequest", "Flag", "Grouping", "Period", "Population", "Query", "SnapshotView",
     "Subject", "Weight", "check_import", "check_not_empty", "check_totals", "compute_adoption",
-    "compute_trend", "default_definition", "describe_drops", "find_flags",
-    "find_flags_of_figures", "find_subject", "format_period", "list_breaks", "list_queries",
-    "load", "run_per_snapshot",
+    "compute_trend", "default_definition", "describe_drops", "find_flags", "find_flags_of_figures",
+    "find_subject", "format_period", "list_breaks", "list_queries", "load", "load_account_groups",
+    "run_per_snapshot",
 ]  # fmt: skip

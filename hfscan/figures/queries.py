@@ -8,6 +8,7 @@
 -- chart: ...
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,12 @@ def _to_names(value: object) -> list[str]:
     return [str(name).strip() for name in names]
 
 
+def _to_json(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    json.loads(text)
+    return text
+
+
 def _to_instant(value: object) -> datetime:
     """Return a date, datetime or ISO 8601 text as a datetime in UTC, without zone."""
     return to_utc_naive(
@@ -81,6 +88,7 @@ _TYPES: dict[str, tuple[Callable[[object], object], str]] = {
     "DOUBLE": (lambda value: float(str(value)), "a number"),
     "BOOLEAN": (_to_bool, "true or false"),
     "TIMESTAMP": (_to_instant, "a date, such as 2022-03-02"),
+    "JSON": (_to_json, "a JSON object"),
     "VARCHAR[]": (_to_names, "one name or more, separated by commas"),
 }
 """DuckDB type -> conversion from a value in Python, and a description of its values."""

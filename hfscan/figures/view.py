@@ -32,6 +32,8 @@ _REQUIRED_COLUMN = {
 }  # fmt: skip
 """Grouping -> the column that it is read from."""
 
+_NONE_OR_UNKNOWN = ("pipeline_tag", "library_name", "model_type", "gated")
+"""Columns in which NULL means none, unless the value could not be read."""
 
 _REQUIRED_EVIDENCE = {"tag": "tags", "weights": "files", "loadable": "tags"}
 """Definition -> the column that it is read from."""
@@ -82,7 +84,12 @@ class SnapshotView:
         # literals, because a view takes no parameter; they are integers of the database
         snapshot = self.snapshot
         models = f"models_at({snapshot.series_id}, {snapshot.position}) AS models"
-        cluster = "NULL::VARCHAR"
+        columns, cluster = "models.*", "NULL::VARCHAR"
+        not_recorded = [column for column in _NONE_OR_UNKNOWN if column in snapshot.missing_columns]
+        if not_recorded:  # as unknown as a value that could not be read
+            columns += (
+                f" REPLACE (list_concat(coalesce(unreadable, []), {not_recorded}) AS unreadable)"
+            )
         if snapshot.sample_strata:
             cluster = "CASE WHEN at_cutoff THEN 'alone ' || key ELSE stratum::VARCHAR END"
             models += (
@@ -90,7 +97,7 @@ class SnapshotView:
                 f"WHERE id = {snapshot.id}) ON created_at >= stratum"
             )
         self.store.execute(
-            f"CREATE OR REPLACE TEMP VIEW census AS SELECT {snapshot.id} AS snapshot, models.*, "
+            f"CREATE OR REPLACE TEMP VIEW census AS SELECT {snapshot.id} AS snapshot, {columns}, "
             f"{cluster} AS sample_cluster FROM {models}"
         )
         return self.store

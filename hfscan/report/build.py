@@ -32,17 +32,23 @@ from hfscan.report.caveats import (
     describe_flag,
     describe_limits,
     explain_estimates,
+    explain_flags,
     explain_small,
 )
 from hfscan.report.comparison import LABELS
 from hfscan.report.format import format_date
 from hfscan.report.model import Finding, QueryRef, Report, ReportRequest, Section
-from hfscan.report.sentences import format_coverage, format_low_coverage
+from hfscan.report.sentences import format_coverage, format_low_coverage, format_totals
 from hfscan.report.spec import fill_text, list_findings, load_spec, new_section
 from hfscan.report.tables import visible_figures
 
 _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
 _OVERRIDES = ("weight", "exclude_top_authors", "definition")  # what a section can set
+
+_FRAMEWORK_OPTIONS = (
+    "frameworks", "definition", "transformers", "weight", "exclude_top_authors", "account_groups",
+)  # fmt: skip
+"""Options of a request that a report without figures may not depend on."""
 
 _PERIOD_TEXTS = {"year": "label", "created": "span", "end": "end", "at_end": "at_end"}
 """Placeholder -> the attribute of the period."""
@@ -80,7 +86,9 @@ def build(
     values: dict[str, Any] = {"by": request.by, "requested_year": request.year, "labels": LABELS}
     values |= {"framework": next(iter(frameworks.values()))}
     values |= {key: period and getattr(period, name) for key, name in _PERIOD_TEXTS.items()}
+    values["account_group"] = request.account_groups and request.account_groups.kind
     values["when"] = f"created {period.span}" if period else "in the snapshot"
+    values["of_period"] = f", created {period.span}" if period else ""
     notes = [*describe_limits(view.snapshot), *(period.notes(view.snapshot) if period else ())]
     if len(frameworks) == 1:
         (title,) = frameworks.values()
@@ -156,6 +164,7 @@ def _build_sections(
     values: dict[str, Any],
 ) -> _Parts:
     parts, period = _Parts(), request.covered(view.snapshot)
+    not_recorded: list[str] = []
     for section_spec in spec["section"]:
         if not _is_included(section_spec, request, period):
             continue
@@ -180,11 +189,15 @@ def _build_sections(
         if not (section.figures or section.rows):
             parts.empty.append(section)
         elif section.rows and all(row.get("coverage") == 0 for row in section.rows):
-            parts.notes.append(f"The snapshot does not record what this needs: {section.title}.")
+            not_recorded.append(section.title)
         else:
             parts.sections.append(section)
             parts.findings += list_findings(section_spec, section, values)
             parts.is_answered |= population != "none"
+    if not_recorded:
+        parts.notes.append(
+            f"The snapshot does not record what these need: {'; '.join(not_recorded)}."
+        )
     return parts
 
 
@@ -193,16 +206,12 @@ def _check_answered(name: str, request: ReportRequest, sections: Sequence[Sectio
     figures = [figure for part in sections if not part.vary_by for figure in part.figures]
     if figures:
         check_not_empty(figures, request.exclude_top_authors)
-    elif ignored := [
-        option
-        for option, default in vars(ReportRequest()).items()
-        if option not in ("year", "by", "top")
-        and getattr(request, option) != default
-        and not any(option in section.parameters for section in sections)
-    ]:
-        raise InvalidRequestError(
-            f"The report {name} does not depend on --{ignored[0].replace('_', '-')}. Omit it."
-        )
+    for option in ("account_groups",) if figures else _FRAMEWORK_OPTIONS:
+        is_used = any(option in section.parameters for section in sections)
+        if getattr(request, option) != getattr(ReportRequest(), option) and not is_used:
+            raise InvalidRequestError(
+                f"The report {name} does not depend on --{option.replace('_', '-')}. Omit it."
+            )
     # without a requested grouping, all months and years are shown
     unlimited = {None} if request.by else {None, "month", "year"}
     groupings = {section.by for section in sections} - unlimited
@@ -219,6 +228,8 @@ def _is_included(
     section_spec: dict[str, Any], request: ReportRequest, period: Period | None
 ) -> bool:
     """Return whether the section belongs to the requested report."""
+    if section_spec.get("needs_account_groups") and request.account_groups is None:
+        return False
     is_cutoff = section_spec.get("query") == "creation_cutoff"
     if period and period.is_empty and section_spec["population"] != "none" and not is_cutoff:
         return False  # the Hub has no creation dates for this period: there is nothing to count
@@ -248,7 +259,7 @@ class SectionBuilder:
     placeholders: dict[str, Any]
 
     def build(self) -> Section | None:
-        """Return the section; None where it needs an earlier snapshot and there is none."""
+        """Return the section; None where it needs an earlier snapshot, and there is none."""
         spec, values = self.spec, self.placeholders
         query = load(spec.get("query", "exclusivity"))
         if query.name == "breakdown" and self.request.by:
@@ -275,6 +286,8 @@ class SectionBuilder:
                 days = (format_date(earlier.observed_to), format_date(later.observed_to))
                 values = values | dict(zip(("earlier", "later"), days, strict=True))
             rows, queries = self._run(query.name, parameters)
+            if spec.get("over") and len({row["snapshot"] for row in rows}) < 2:
+                return None
         section = new_section(
             spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
         )
@@ -283,6 +296,8 @@ class SectionBuilder:
             format_coverage(section, self.view.find_titles(self.request.frameworks)),
             explain_small(visible, rows),
             explain_estimates(visible, rows, [self.view.snapshot]),
+            format_totals(section) if section.pivot else None,
+            explain_flags(rows),
         )
         return replace(section, paragraphs=tuple(filter(None, paragraphs)))
 
@@ -305,7 +320,23 @@ class SectionBuilder:
             else:
                 result = view.run_for_report(name, given)
             rows += [varied | row for row in result]
-        return tuple(rows), tuple(queries)
+        return tuple(self._select(rows)), tuple(queries)
+
+    def _select(self, rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Yield the rows that the section shows, in their order.
+
+        `only`: column -> values. `largest`: column -> how many values to show: those that come
+        first in the newest snapshot.
+        """
+        shown = {column: set(values) for column, values in self.spec.get("only", {}).items()}
+        for column, count in self.spec.get("largest", {}).items():
+            newest = (row[column] for row in rows if row["snapshot"] == rows[-1]["snapshot"])
+            shown[column] = set(list(dict.fromkeys(newest))[:count])
+        is_per_snapshot = self.spec.get("over") == "snapshots"
+        for row in rows:
+            is_shown = all(row[column] in values for column, values in shown.items())
+            if is_shown and not (is_per_snapshot and row.get("coverage") == 0):
+                yield row
 
     def _figure_requests(self, by: By | None) -> Iterator[FigureRequest]:
         """Yield a request for each cutoff, or for what the section varies by."""
@@ -347,6 +378,7 @@ class SectionBuilder:
 
     def _parameters(self, names: set[str]) -> dict[str, object]:
         """Return the parameters `names` of the request, and those of the specification."""
+        specified: dict[str, Any] = self.spec.get("parameters", {})
         since, until = self.request.period or (None, None)
         is_created = self.population == "created"
         values: dict[str, object] = {
@@ -359,7 +391,8 @@ class SectionBuilder:
             "cutoff": "excluded" if is_created else "included",
             "earlier": None,
         }
-        specified: dict[str, Any] = self.spec.get("parameters", {})
+        if specified.get("by") == "account_group" and (groups := self.request.account_groups):
+            values["account_groups"] = groups.as_parameter
         if "by" in specified and self.spec["query"] == "breakdown":
             by = self.request.by or specified["by"]
             if not self.view.supports_grouping(by):

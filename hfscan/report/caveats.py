@@ -65,6 +65,15 @@ def explain_estimates(
     return f"{NO_INTERVAL}{'' if all(lacking) else ': shares without brackets'}."
 
 
+def explain_flags(rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return which snapshots of rows over snapshots have implausible data; None without any."""
+    flagged = {row["observed_at"]: row["flags"] for row in rows if row.get("flags")}
+    if not flagged:
+        return None
+    days = (f"{day} ({', '.join(names)})".replace("_", " ") for day, names in flagged.items())
+    return f"Implausible data: {'; '.join(days)}. docs/data-quality.md explains the names."
+
+
 def describe_limits(snapshot: Snapshot) -> list[str]:
     """Return what limits the figures of a snapshot. Raises NotFoundError without tags and files."""
     notes = []

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError, ReportConfigError
-from hfscan.figures import Flag, find_flags_of_figures, load
+from hfscan.figures import AccountGroups, Flag, find_flags_of_figures, load
 from hfscan.frameworks import taxonomy
 from hfscan.paths import data_dir
 from hfscan.report.caveats import describe_flag
@@ -68,19 +68,19 @@ def build_claims_report(
     *,
     where: Path | None = None,
     folder: Path | None = None,
-    countries: Mapping[str, str] | None = None,
+    account_groups: AccountGroups | None = None,
     name: str | None = None,
     full: bool = True,
 ) -> Report:
     """Return the fact-check of claims.
 
     `where`: a folder with reports; its `claims/*.toml` are checked if there are any. `folder`: the
-    claims themselves; default: hfscan's own. `countries`: account -> country. `name`: only this
-    claim or topic. `full`: with a section for each claim. Raises NotFoundError if the database is
-    empty, ReportConfigError, and InvalidRequestError on an unknown name.
+    claims themselves; default: hfscan's own. `account_groups`: for claims about countries. `name`:
+    only this claim or topic. `full`: with a section for each claim. Raises NotFoundError if the
+    database is empty, ReportConfigError, and InvalidRequestError on an unknown name.
     """
     own = where / _CLAIMS if where and any((where / _CLAIMS).glob("*.toml")) else None
-    claims = list(evaluate_claims(store, folder or own, countries))
+    claims = list(evaluate_claims(store, folder or own, account_groups))
     if name is not None:
         names = [*(claim.name for claim in claims), *(claim.spec.topic or "" for claim in claims)]
         claims = [claim for claim in claims if name in (claim.name, claim.spec.topic)]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from hfscan.figures import (
+    AccountGroups,
     By,
     Definition,
     Figure,
@@ -37,6 +38,7 @@ class ReportRequest:
     by: By | None = None
     top: int | None = None
     transformers: int | None = None
+    account_groups: AccountGroups | None = None
 
     @property
     def period(self) -> tuple[datetime, datetime] | None:

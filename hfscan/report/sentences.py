@@ -14,6 +14,7 @@ from hfscan.report.format import (
     format_percent,
     format_range,
     format_share,
+    format_value,
 )
 from hfscan.report.model import Report, Row, Section
 from hfscan.store import Snapshot
@@ -164,6 +165,24 @@ def format_coverage(section: Section, frameworks: Mapping[str, str]) -> str | No
         f"The shares describe {_format_coverages(described)} of the {_format_population(figure)}: "
         f"{those} {meaning}."
     )
+
+
+def format_totals(section: Section) -> str | None:
+    """Return the total of each column of a cross table of shares, and its coverage.
+
+    None where a column has several totals.
+    """
+    column = (section.pivot or {})["columns"]
+    totals = {(row[column], row["denominator"], row["coverage"]) for row in section.rows
+              if row.keys() >= {column, "denominator", "coverage"}}  # fmt: skip
+    if not totals or len({name for name, *_ in totals}) < len(totals):
+        return None
+    parts = (
+        f"{format_value(section.formats.get(column), name)}: {format_number(total)}"
+        + (f" (coverage {format_percent(coverage)})" if coverage != 1 else "")
+        for name, total, coverage in sorted(totals, key=lambda item: str(item[0]).zfill(20))
+    )
+    return f"Totals: {'; '.join(parts)}."
 
 
 def format_low_coverage(section: Section, frameworks: Mapping[str, str]) -> str | None:

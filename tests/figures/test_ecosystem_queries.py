@@ -121,7 +121,11 @@ COMPOSED = [
         ({"by": "size"}, {"<0.1B": 1, "1B-10B": 1}, 3),
         ({"by": "model_card"}, {"model card": 1, "(none)": 2}, 2),
         (
-            {"by": "country", "weight": "downloads", "countries": '{"ann": "AT", "bob": "BE"}'},
+            {
+                "by": "account_group",
+                "weight": "downloads",
+                "account_groups": '{"ann": "AT", "bob": "BE"}',
+            },
             {"AT": 70, "BE": 20},
             10,
         ),
@@ -316,3 +320,117 @@ def test_speed_ratio_uses_the_newest_run_of_each_checkpoint(parity_store):
     with parity_store(older, older, SPREAD) as store:
         assert compare_speed(store) == expected
         assert compare_speed(store, device="cuda") is None
+
+
+def test_lorenz_curve_holds_the_least_downloaded(run_query):
+    rows = run_query(RANKED, "lorenz", points=5)
+    assert {units: row["numerator"] for units, row in rows.items()} == {
+        0: 0, 1: 0, 2: 0, 3: 30, 4: 60, 5: 100,
+    }  # fmt: skip
+    assert {row["total_units"] for row in rows.values()} == {5}
+    assert rows[4]["share_of_units"] == 0.8
+    assert {row["coverage"] for row in rows.values()} == {round(5 / 6, 6)}
+    # of three libraries and accounts, a third is one
+    assert set(run_query(RANKED, "lorenz", per="author", points=3)) == {0, 1, 2, 3}
+    assert run_query([model("ann/a")], "lorenz") == {}  # no downloads are known
+
+
+NAMED = [
+    tagged("ann/a", "en", "de", "arxiv:1910.09700", downloads=50),
+    tagged("ann/b", "en", "en", "arxiv:1706.03762", downloads=20),
+    tagged("bob/c", "pytorch", "xx", downloads=10),
+    {"id": "eve/e", "downloads": 10},  # its tags are unknown
+]
+
+
+def test_tag_values_count_a_model_for_each_value(run_query):
+    rows = run_query(NAMED, "tag_values")
+    assert fractions(rows) == {"(any)": (2, 3), "(none)": (1, 3), "en": (2, 3), "de": (1, 3)}
+    assert {(row["coverage"], row["values_named"]) for row in rows.values()} == {(0.75, 2)}
+    rows = run_query(NAMED, "tag_values", weight="downloads", top=1)
+    assert fractions(rows) == {"(any)": (70, 80), "(none)": (10, 80), "en": (70, 80)}
+    papers = run_query(NAMED, "tag_values", of="paper", min_downloads=21)
+    assert fractions(papers) == {"(any)": (1, 1), "1910.09700": (1, 1)}
+
+
+def test_composition_per_year_has_a_total_for_each(run_query):
+    dates = {"ann/a": "2023-05-01", "ann/b": "2024-05-01", "bob/c": "2024-06-01"}
+    models = [
+        row | {"createdAt": f"{dates[row['id']]}T00:00:00.000Z"} if row["id"] in dates else row
+        for row in COMPOSED
+    ]
+    rows = run_query(models, "composition", per="year")
+    by_group = {(row["period"], group): row for group, row in rows.items()}
+    # the last row of a group is of the last period, and models without a date are a period
+    assert (by_group["2024", "mit"]["numerator"], by_group["2024", "mit"]["denominator"]) == (1, 2)
+    assert by_group["(unknown)", "(none)"]["coverage"] == 0.5
+
+
+def test_composition_of_what_a_snapshot_does_not_record_is_unknown(run_query):
+    models = [model("ann/a", 3), model("bob/b", 4)]
+    for by in ("gated", "task", "library", "architecture", "size"):
+        rows = run_query(models, "composition", by=by)
+        assert fractions(rows) == {"(unknown)": (2, 0)}, by
+        assert (rows["(unknown)"]["share"], rows["(unknown)"]["coverage"]) == (None, 0)
+    models[0] |= {"pipeline_tag": "fill-mask", "gated": False}
+    assert fractions(run_query(models, "composition", by="task")) == {
+        "fill-mask": (1, 2), "(none)": (1, 2),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "fields", "expected"),
+    [
+        (["tf_model.h5"], {}, "TensorFlow classes"),
+        (["x/tf_model-00001-of-00002.h5"], {}, "TensorFlow classes"),
+        (["flax_model.msgpack"], {}, "Flax classes"),
+        (["tf_model.h5", "flax_model.msgpack"], {}, "TensorFlow and Flax classes"),
+        (["tf_model.h5", "pytorch_model.bin"], {}, "current"),
+        (["tf_model.h5", "model.safetensors"], {}, "current"),
+        (["tf_model.h5", "model.onnx"], {}, "current"),
+        (["flax_model.msgpack", "model.gguf"], {}, "current"),
+        (["params.msgpack"], {"library_name": "flax"}, "current"),
+        (["model.ckpt.index", "model.ckpt.meta"], {}, "TensorFlow 1"),
+        (["frozen_inference_graph.pb"], {}, "TensorFlow 1"),
+        (["ckpt-1.index", "ckpt-1.data-00000-of-00001"], {}, "current"),
+        (["saved_model.pb", "frozen_graph.pb"], {}, "current"),
+        (["saved_model.pb"], {"library_name": "keras"}, "Keras SavedModel"),
+        (["saved_model.pb", "model.keras"], {"library_name": "keras"}, "current"),
+        (["saved_model.pb"], {}, "current"),
+        (["model.h5"], {"tags": ["tf-keras"]}, "Keras 2"),
+        (["model.h5"], {"tags": ["keras"]}, "current"),
+        (["weights.bin"], {}, "(unknown)"),
+        (["config.json"], {}, "no weights"),
+        (None, {"tags": ["tf"], "library_name": "transformers"}, "TensorFlow classes"),
+        (None, {"tags": ["tf", "transformers"]}, "TensorFlow classes"),
+        (None, {"tags": ["tf", "jax"], "library_name": "transformers"},
+         "TensorFlow and Flax classes"),
+        (None, {"tags": ["tf", "pytorch"], "library_name": "transformers"}, "current"),
+        (None, {"tags": ["tf"], "library_name": "keras"}, "(unknown)"),
+        (None, {"tags": ["jax"], "library_name": "scenic"}, "current"),
+        (None, {"tags": ["jax"]}, "(unknown)"),
+        (None, {"tags": []}, "(unknown)"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_orphan_class_follows_files_and_tags(run_query, files, fields, expected):
+    rows = run_query([model("ann/a", 3, files=files) | fields], "orphans")
+    assert {name: row["numerator"] for name, row in rows.items()} == {expected: 1}
+    assert {row["coverage"] for row in rows.values()} == {float(expected != "(unknown)")}
+
+
+def test_orphans_by_account_are_those_of_dropped_classes(run_query):
+    models = [
+        model("ann/a", 50, files=["tf_model.h5"]),
+        model("ann/b", 5, files=["tf_model.h5"]),
+        model("bob/c", 30, files=["flax_model.msgpack"]),
+        model("eve/d", 900, files=["pytorch_model.bin"]),
+        model("eve/e", files=["tf_model.h5"]),  # its downloads are unknown
+    ]
+    rows = run_query(models, "orphans", by="author", weight="downloads")
+    assert [(row["class"], row["group"], row["numerator"], row["denominator"], row["models"])
+            for row in rows.values()] == [
+        ("TensorFlow classes", "ann", 55, 985, 2), ("Flax classes", "bob", 30, 985, 1),
+    ]  # fmt: skip
+    (row,) = run_query(models, "orphans", by="model", weight="downloads", top=1).values()
+    assert (row["group"], row["needs"]) == ("ann/a", "transformers 4")

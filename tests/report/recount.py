@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from typing import NamedTuple
 
 import duckdb
 from evidence import ALL_FRAMEWORKS, DECISIVE, FORMATS, RUNTIMES, classify, match_name
+
+import hfscan
 
 
 class Model(NamedTuple):
@@ -30,6 +33,9 @@ class Model(NamedTuple):
     id: str
     claim_tags: frozenset
     file_kinds: frozenset | None
+    likes: int | None
+    named: dict
+    orphan: str | None
 
 
 VALUES = {"downloads": "downloads", "authors": "author"}
@@ -57,7 +63,7 @@ def read_models(path: Path) -> list[Model]:
 def read_objects(path: Path) -> Iterator[dict]:
     if path.suffix == ".parquet":
         cursor = duckdb.connect().execute(
-            "SELECT id, tags, createdAt, pipeline_tag, library_name, downloads "
+            "SELECT id, tags, createdAt, pipeline_tag, library_name, downloads, likes "
             f"FROM read_parquet('{path}')"
         )
         names = [column[0] for column in cursor.description]
@@ -83,6 +89,8 @@ def parse_model(row: dict) -> Model:
         "region": get_single_value([tag[7:] for tag in tags if tag.startswith("region:")]),
         **find_base(tags),
     }
+    if "gated" in row:
+        groups["gated"] = str(row["gated"]).lower()
     claim_tags = CLAIM_TAGS.intersection(tags) | {
         tag[:6] for tag in tags if tag.startswith("arxiv:")
     }
@@ -90,8 +98,71 @@ def parse_model(row: dict) -> Model:
     return Model(
         created, created.startswith("2022-03-02T23:29:"), groups["author"], groups,
         row.get("downloads"), tag, weights, loadable_4, loadable_5, best,
-        id_, frozenset(claim_tags), classify_files(row),
+        id_, frozenset(claim_tags), classify_files(row), row.get("likes"),
+        find_named(tuple(tags)), classify_orphan(row, best),
     )  # fmt: skip
+
+
+SCHEMA = Path(hfscan.__file__).parent / "store" / "sql" / "schema.sql"
+LANGUAGES = frozenset(re.findall(r"\b[a-z]{2}\b", re.search(r"'aa [^,]*", SCHEMA.read_text())[0]))
+"""The codes of languages; the declaration is hfscan's."""
+
+
+@cache
+def find_named(tags: tuple) -> dict:
+    """Return the languages, papers, licences and regions that tags name."""
+    named = defaultdict(set, {"language": set(LANGUAGES.intersection(tags))})
+    for tag in tags:
+        prefix, separator, value = tag.partition(":")
+        if separator:
+            named[{"arxiv": "paper"}.get(prefix, prefix)].add(value)
+    return {key: frozenset(named[key]) for key in ("language", "paper", "license", "region")}
+
+
+CURRENT = DECISIVE | FORMATS - {"keras", "savedmodel", "other-weights"}
+
+
+def classify_orphan(row: dict, best: frozenset | None) -> str | None:
+    """Return what a model needs that was dropped, `current` or `no weights`; None: unknown."""
+    if best is None:
+        return None
+    if not best & (DECISIVE | FORMATS):
+        return "no weights"
+    if best & (CURRENT - {"tensorflow", "jax"}):
+        return "current"
+    if "other-weights" in best:
+        return None
+    tags, library = row["tags"] or [], row.get("library_name")
+    if "siblings" not in row:
+        if library == "transformers" or (library is None and "transformers" in tags):
+            return name_classes("tensorflow" in best, "jax" in best)
+        return None if "tensorflow" in best or library is None else "current"
+    paths = [file["rfilename"].lower() for file in row["siblings"]]
+    names = [path.split("/")[-1] for path in paths]
+
+    def has(start: str, *endings: str) -> bool:
+        return any(name.startswith(start) and name.endswith(endings) for name in names)
+
+    if classes := name_classes(has("tf_model", ".h5"), has("flax_model", ".msgpack")):
+        return classes
+    if "tensorflow" not in best:
+        return "current"
+    if "tf-keras" in (*tags, library):
+        return "Keras 2"
+    has_keras_file = has("", ".keras", ".h5", ".hdf5")
+    if {"keras"} & {*tags, library} and "savedmodel" in best and not has_keras_file:
+        return "Keras SavedModel"
+    is_graph = any(
+        (name.endswith(".meta") and "ckpt" in name)
+        or (name.endswith(".pb") and ("frozen" in name or "graph" in name))
+        for name in names
+    )  # fmt: skip
+    return "TensorFlow 1" if is_graph and not best & {"savedmodel", "keras"} else "current"
+
+
+def name_classes(tensorflow: bool, flax: bool) -> str | None:
+    names = " and ".join(["TensorFlow"] * tensorflow + ["Flax"] * flax)
+    return f"{names} classes" if names else None
 
 
 def find_base(tags: list[str]) -> dict:

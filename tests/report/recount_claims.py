@@ -4,7 +4,8 @@ import json
 from collections import Counter, defaultdict
 from datetime import date
 from fractions import Fraction
-from math import ceil, inf
+from itertools import accumulate
+from math import ceil, floor, inf
 
 from recount import count_by_date, count_models, select_models
 
@@ -83,17 +84,23 @@ def count_formats(models, parameters, _):
     ]
 
 
-def count_top_shares(models, parameters, _):
-    assert parameters.get("weight", "downloads") == "downloads"
-    per, downloads = parameters.get("per", "model"), defaultdict(int)
+def rank(models, parameters):
+    """Return the downloads or likes of each model, account or library, the least first."""
+    weight, per = parameters.get("weight", "downloads"), parameters.get("per", "model")
+    counts = defaultdict(int)
     for model in select(models, parameters):
-        if model.downloads is not None:
-            account = model.id.split("/")[0] if "/" in model.id else model.id
-            downloads[{"model": model.id, "author": account}[per]] += model.downloads
-    ranked = sorted(downloads.values(), reverse=True)
+        account = model.id.split("/")[0] if "/" in model.id else model.id
+        unit = {"model": model.id, "author": account, "library": model.groups["library"]}[per]
+        if (count := getattr(model, weight)) is not None and unit != "(none)":
+            counts[unit] += count
+    return sorted(counts.values())
+
+
+def count_top_shares(models, parameters, _):
+    ranked = rank(models, parameters)[::-1]
     percents = [Fraction(text) for text in ("0.01", "0.1", "1", "10")]
     percents.append(Fraction(str(parameters.get("percent", 1))))
-    sizes = {f"top {size}": size for size in (1, 10, 50, 100, 200, 1000)} | {
+    sizes = {f"top {size}": size for size in (1, 10, 50, 100, 200, 1000) if size <= len(ranked)} | {
         f"top {float(percent):g} %": ceil(len(ranked) * percent / 100) for percent in percents
     }
     counts = {name: (sum(ranked[:size]), sum(ranked)) for name, size in sizes.items()}
@@ -105,26 +112,81 @@ def count_top_shares(models, parameters, _):
     ]
 
 
+def count_lorenz(models, parameters, _):
+    ranked, points = rank(models, parameters), parameters.get("points", 20)
+    steps = {Fraction(number, points) for number in range(points + 1)}
+    steps |= {Fraction(text) for text in ("0.99", "0.995", "0.999", "0.9999")}
+    lowest = [0, *accumulate(ranked)]
+    return [
+        {"units": units, "total_units": len(ranked), "numerator": lowest[units],
+         "denominator": lowest[-1]}
+        for units in {floor(len(ranked) * step) for step in steps}
+    ]  # fmt: skip
+
+
+def weigh(model, parameters):
+    """Return what a model counts."""
+    weight = parameters.get("weight", "models")
+    return 1 if weight == "models" else getattr(model, weight)
+
+
+def count_tag_values(models, parameters, _):
+    of, sizes, total = parameters.get("of", "language"), Counter(), 0
+    for model in select(models, parameters):
+        n = weigh(model, parameters) or 0
+        total += n
+        for value in model.named[of]:
+            sizes[value] += n
+        sizes["(any)" if model.named[of] else "(none)"] += n
+    values = sorted(sizes.keys() - {"(any)", "(none)"}, key=lambda value: (-sizes[value], value))
+    return [
+        {"value": value, "numerator": sizes[value], "denominator": total,
+         "values_named": len(values)}
+        for value in ("(any)", "(none)", *values)
+    ]  # fmt: skip
+
+
+def count_orphans(models, parameters, _):
+    by, sizes, known = parameters.get("by"), Counter(), 0
+    for model in select(models, parameters):
+        n = weigh(model, parameters) or 0
+        known += n * (model.orphan is not None)
+        group = {None: None, "model": model.id}.get(by) or (by and model.groups[by])
+        if not by or model.orphan not in (None, "current", "no weights"):
+            sizes[model.orphan or "(unknown)", group] += n
+    top = parameters.get("top", 20) if by else None
+    return [
+        {"class": name, "group": group, "numerator": n, "denominator": known}
+        for (name, group), n in sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:top]
+    ]
+
+
 def count_composition(models, parameters, _):
-    weight, by = parameters.get("weight", "models"), parameters["by"]
-    sizes, countries = Counter(), json.loads(parameters.get("countries", "{}"))
+    by, per = parameters.get("by", "license"), parameters.get("per", "all")
+    sizes, groups = Counter(), json.loads(parameters.get("account_groups", "{}"))
     for model in select(models, parameters):
         if by == "model_card":
             group = "model card" if "model card" in model.file_kinds else "(none)"
-        elif by == "country":
-            group = countries.get(model.author, "(unknown)")
+        elif by == "account_group":
+            group = groups.get(model.author, "(unknown)")
         else:
-            group = model.groups[by]
-        sizes[group] += {"models": 1, "downloads": model.downloads or 0}[weight]
-    known = sizes.total() - sizes["(unknown)"]
-    return [{"group": group, "numerator": n, "denominator": known} for group, n in sizes.items()]
+            group = model.groups.get(by, "(unknown)")
+        sizes[model.groups.get(per, per), group] += weigh(model, parameters) or 0
+    known = Counter()
+    for (period, group), n in sizes.items():
+        known[period] += n * (group != "(unknown)")
+    return [
+        {"group": group, "numerator": n, "denominator": known[period], "period": period}
+        for (period, group), n in sizes.items()
+    ]
 
 
 def count_pickle(models, parameters, _):
     kind, sizes = parameters.get("definition", "weights"), Counter()
     for model in select(models, parameters):
         if model.file_kinds is not None:
-            sizes[kind in model.file_kinds, "safetensors" in model.file_kinds] += 1
+            key = kind in model.file_kinds, "safetensors" in model.file_kinds
+            sizes[key] += weigh(model, parameters) or 0
     names = {
         (True, False): "pickle only", (True, True): "pickle and safetensors",
         (False, True): "safetensors only", (False, False): "neither",
@@ -150,6 +212,9 @@ COUNTS = {
     "creation_cutoff": count_creation_cutoff,
     "formats": count_formats,
     "top_shares": count_top_shares,
+    "lorenz": count_lorenz,
+    "tag_values": count_tag_values,
+    "orphans": count_orphans,
     "composition": count_composition,
     "pickle": count_pickle,
     "milestones": count_milestones,

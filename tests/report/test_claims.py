@@ -313,19 +313,19 @@ def test_unknown_claim_is_refused(run_claims):
 def test_countries_come_from_a_table(run_claims, tmp_path):
     text = HEAD + accepts(0.7, 0.8) + PRIMARY.replace('"exclusivity"', '"composition"').replace(
         'name = "exclusive", framework = "pytorch"', 'group = "Utopia"'
-    ) + 'parameters = { by = "country" }\n'  # fmt: skip
+    ) + 'parameters = { by = "account_group" }\n'  # fmt: skip
     (tmp_path / "own" / "10-own.toml").write_text(text)
     assert "not measurable" in run_claims().output
     table = tmp_path / "countries.csv"
     table.write_text("account,country\nann,Utopia\nbob,Elsewhere\n")
-    assert "75.0 %" in run_claims("--countries", str(table)).output
+    assert "75.0 %" in run_claims("--account-groups", str(table)).output
     for content, message in {
-        "name,country\nann,Utopia\n": "the columns account and country",
-        "account,country\nann,Utopia\nann,Elsewhere\n": "line 3: ann has two countries",
+        "name,country\nann,Utopia\n": "two columns: account, and",
+        "account,country\nann,Utopia\nann,Elsewhere\n": "line 3: ann is in two groups (country",
         "account,country\nann,\n": "line 2: account or country is empty",
     }.items():
         table.write_text(content)
-        assert message in str(run_claims("--countries", str(table)).exception)
+        assert message in str(run_claims("--account-groups", str(table)).exception)
 
 
 def test_database_report_rejects_filters(run_claims, tmp_path):

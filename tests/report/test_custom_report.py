@@ -111,7 +111,7 @@ def test_report_of_queries_over_snapshots(report, tmp_path):
     assert code == 0, errors
     document = json.loads(text)
     assert document["findings"] == ["1 of 3 models (33.3 %) in the snapshot have no downloads."]
-    assert "not record what this needs: Sizes of the models." in document["notes"][-1]
+    assert "not record what these need: Sizes of the models." in document["notes"][-1]
     licences, _ = document["tables"]
     assert {(row["weight"], row["observed_at"], row["group"], row["numerator"], row["denominator"])
             for row in licences["rows"]} == {
@@ -126,3 +126,27 @@ def test_report_of_queries_over_snapshots(report, tmp_path):
     assert "hfscan query composition --per-snapshot --param weight=downloads" in page
     code, _, errors = report(models, *mine, "--frameworks", "jax")
     assert "The report mine does not depend on --frameworks. Omit it." in " ".join(errors.split())
+
+
+def test_report_by_groups_of_accounts(report, run_cli, tmp_path):
+    table = tmp_path / "kinds.csv"
+    table.write_text("organisation_type,account\nuniversity,ann\ncompany,zoe\n")
+    ecosystem = ("--name", "ecosystem", "--account-groups", str(table))
+    code, text, errors = report([A, B], *ecosystem, "--format", "json")
+    assert code == 0, errors
+    *_, section = json.loads(text)["tables"]
+    assert section["title"] == "By organisation_type of the account"
+    assert [(row["group"], row["numerator"], row["coverage"]) for row in section["rows"]] == [
+        ("university", 1, 0.5), ("(unknown)", 1, 0.5),
+        ("university", 7, 1), ("(unknown)", 0, 1),
+    ]  # fmt: skip
+    query = ("query", "composition", "--param", "by=account_group", "--format", "csv")
+    _, text, _ = run_cli(*query, "--account-groups", table, "--db", tmp_path / "h.duckdb")
+    assert [line.split(",")[:3] for line in text.splitlines()[1:]] == [
+        ["university", "1", "1"], ["(unknown)", "1", "1"],
+    ]  # fmt: skip
+    code, _, errors = run_cli("report", "--account-groups", table, "--db", tmp_path / "h.duckdb")
+    assert code == 2
+    assert "does not depend on --account-groups" in " ".join(errors.split())
+    table.write_text("account,country,kind\nann,AT,company\n")
+    assert "a first line with two columns" in run_cli(*query, "--account-groups", table)[2]

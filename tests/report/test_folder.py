@@ -58,13 +58,15 @@ def build_report(store, name):
     if is_database_report(name):
         return build_database_report(store, name)
     view = SnapshotView.choose(store, None)
-    report = build(view, ReportRequest(None if name == "overview" else 2022), name=name)
+    report = build(
+        view, ReportRequest(None if name in ("overview", "ecosystem") else 2022), name=name
+    )
     if name != "compare":
         return report
     return compare(report, build(view, ReportRequest(2023), name=name), view)
 
 
-@pytest.mark.parametrize("name", ["year", "overview", "compare", "parity", "claims"])
+@pytest.mark.parametrize("name", ["year", "overview", "compare", "ecosystem", "parity", "claims"])
 def test_files_match_the_golden_ones(database, name, tmp_path, request):
     """After an intended change: delete tests/report/golden, run twice, and read the difference."""
     with Store.open(database) as store:
@@ -198,7 +200,7 @@ def hostile(tmp_path_factory):
     )
 
 
-@pytest.mark.parametrize("name", ["year", "overview", "compare", "parity", "claims"])
+@pytest.mark.parametrize("name", ["year", "overview", "compare", "ecosystem", "parity", "claims"])
 def test_hub_text_is_harmless_in_every_file(hostile, name, tmp_path):
     with Store.open(hostile) as store:
         paths = write_folder(

@@ -13,7 +13,7 @@ import recount
 import recount_claims
 from tracing import pause_tracing
 
-from hfscan.figures import SnapshotView
+from hfscan.figures import AccountGroups, SnapshotView
 from hfscan.report import FORMATS, ReportRequest, build
 from hfscan.report.claims import evaluate_claims
 from hfscan.scope import Scope
@@ -293,13 +293,16 @@ LEAST_READINGS = {
     "exclusivity": 35, "creation_cutoff": 4, "formats": 6, "top_shares": 7, "composition": 13,
     "pickle": 2, "milestones": 2,
 }  # fmt: skip
-COUNTRIES = {"Qwen": "China", "BAAI": "China", "google": "United States"}
+COUNTRIES = AccountGroups("country", {"Qwen": "China", "BAAI": "China", "google": "United States"})
 
 
 def test_claim_readings_equal_a_recount(recorded_db, models, shared_data, tmp_path):
     (tmp_path / "10-milestones.toml").write_text(MILESTONES)
     with Store.open(recorded_db) as store:
-        claims = [*evaluate_claims(store, countries=COUNTRIES), *evaluate_claims(store, tmp_path)]
+        claims = [
+            *evaluate_claims(store, account_groups=COUNTRIES),
+            *evaluate_claims(store, tmp_path),
+        ]
     dates = recount.read_dates(shared_data / "hub-2022-10-created.parquet")
     rows_of, checked = {}, Counter()
     for claim in claims:
@@ -340,6 +343,24 @@ def test_claim_readings_equal_a_recount(recorded_db, models, shared_data, tmp_pa
         ("composition", NEW, {"by": "license", "cutoff": "only", "min_downloads": 1}),
         ("top_shares", NEW, {"per": "author", "under": 10, "percent": 0.05}),
         ("top_shares", OLD, {}),
+        ("top_shares", NEW, {"per": "library", "weight": "likes", "since": datetime(2023, 1, 1)}),
+        ("lorenz", NEW, {}),
+        ("lorenz", NEW, {"per": "author", "weight": "likes", "points": 7, "cutoff": "excluded"}),
+        ("lorenz", OLD, {"per": "library", "points": 3}),
+        ("composition", NEW, {"by": "license", "per": "year", "weight": "downloads"}),
+        ("composition", NEW, {"by": "task", "per": "month", "weight": "likes"}),
+        ("composition", NEW, {"by": "gated"}),
+        ("composition", WITH_FILES, {"by": "gated", "per": "year"}),
+        ("tag_values", NEW, {"of": "language", "weight": "downloads"}),
+        ("tag_values", NEW, {"of": "paper", "min_downloads": 1_000}),
+        ("tag_values", NEW, {"of": "license", "until": datetime(2024, 1, 1)}),
+        ("tag_values", OLD, {"of": "paper", "weight": "likes"}),
+        ("pickle", WITH_FILES, {"weight": "downloads", "min_downloads": 1_000}),
+        ("orphans", OLD, {}),
+        ("orphans", NEW, {"weight": "downloads"}),
+        ("orphans", NEW, {"by": "author", "top": 50, "min_downloads": 1}),
+        ("orphans", WITH_FILES, {}),
+        ("orphans", WITH_FILES, {"by": "model", "weight": "downloads", "top": 9}),
         ("milestones", NEW, {"every": 100_000}),
     ],
     ids=str,

@@ -1,6 +1,6 @@
 """Evaluate claims: measure their readings, and judge them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from hfscan.errors import NotFoundError, ReportConfigError
+from hfscan.figures import AccountGroups
 from hfscan.paths import data_dir
 from hfscan.report.claims.measure import Measurer, Reading
 from hfscan.report.claims.spec import ClaimSpec, load_claims
@@ -68,14 +69,14 @@ class Claim:
 
 
 def evaluate_claims(
-    store: Store, folder: Path | None = None, countries: Mapping[str, str] | None = None
+    store: Store, folder: Path | None = None, account_groups: AccountGroups | None = None
 ) -> Iterator[Claim]:
     """Yield every claim of a folder (default: hfscan's own), evaluated, by file name.
 
-    `countries`: account -> country, for claims about countries. Raises NotFoundError if the
+    `account_groups`: for claims about countries. Raises NotFoundError if the
     database is empty, and ReportConfigError on an invalid claim.
     """
-    measurer = Measurer(store, countries)
+    measurer = Measurer(store, account_groups)
     if not measurer.snapshots and not count_runs(store):
         raise NotFoundError(explain_empty(store))
     for spec in load_claims(folder or data_dir("reports") / "claims"):

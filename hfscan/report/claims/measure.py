@@ -1,6 +1,5 @@
 """Measure the readings of claims in the snapshots that show their time."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -11,14 +10,14 @@ import duckdb
 import msgspec
 
 from hfscan.errors import InvalidRequestError, NotFoundError, ReportConfigError
-from hfscan.figures import Period, SnapshotView, load
+from hfscan.figures import AccountGroups, Period, SnapshotView, load
 from hfscan.frameworks import newest_transformers
 from hfscan.objectid import CUTOFF_END
 from hfscan.report.claims.spec import Accepts, ReadingSpec, Role, Unit
 from hfscan.report.claims.values import Rows, find_counts, find_value
 from hfscan.store import Snapshot, Store, list_snapshots
 
-NO_COUNTRIES = "Metadata do not give the country of an account."
+NO_ACCOUNT_GROUPS = "Metadata do not tell what an account belongs to."
 _NOTED = ("machine", "coverage")  # columns of a query's first row that a reading shows
 _OLDEST = timedelta(days=730)  # an older snapshot than that before a claim would mislead
 _EXACT = 1e-9  # relative
@@ -67,8 +66,8 @@ class Reading:
 class Measurer:
     """Measures readings. Runs each query once per snapshot: claims share many of them."""
 
-    def __init__(self, store: Store, countries: Mapping[str, str] | None = None) -> None:
-        self._countries = countries
+    def __init__(self, store: Store, account_groups: AccountGroups | None = None) -> None:
+        self._account_groups = account_groups
         self.snapshots = list_snapshots(store)
         self._store = store
         self._rows: dict[str, Rows] = {}
@@ -112,9 +111,10 @@ class Measurer:
 
     def _prepare(self, reading: ReadingSpec) -> tuple[Snapshot | None, dict[str, object]]:
         """Return the snapshot of a reading, and what its parameters get besides their own."""
-        if reading.needs_countries and self._countries is None:
-            raise NotFoundError(NO_COUNTRIES)
-        values: dict[str, object] = {"countries": json.dumps(self._countries or {})}
+        groups = self._account_groups
+        if reading.needs_account_groups and groups is None:
+            raise NotFoundError(NO_ACCOUNT_GROUPS)
+        values: dict[str, object] = {"account_groups": groups and groups.as_parameter}
         if reading.day:
             snapshot, until = self._choose_snapshot(reading)
             return snapshot, values | ({"until": until} if reading.at else {})

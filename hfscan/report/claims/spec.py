@@ -81,14 +81,14 @@ class ReadingSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         return self.at or self.until
 
     @property
-    def needs_countries(self) -> bool:
-        """True if the query needs a table of accounts and their countries."""
-        return self.parameters.get("by") == "country"
+    def needs_account_groups(self) -> bool:
+        """True if the query needs a table of accounts and their groups."""
+        return self.parameters.get("by") == "account_group"
 
     @property
     def is_about_models(self) -> bool:
         """True if the query counts the models of a snapshot."""
-        return "census" in load(self.query).sql
+        return load(self.query).reads_census
 
     @property
     def uses_counts(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
 
-from hfscan.report.claims.measure import NO_COUNTRIES, Reading
+from hfscan.report.claims.measure import NO_ACCOUNT_GROUPS, Reading
 from hfscan.report.claims.spec import ClaimSpec, Direction
 from hfscan.report.format import format_value
 
@@ -52,8 +52,8 @@ def _judge(claim: ClaimSpec, readings: Sequence[Reading]) -> Judgement:
     primary = readings[0]
     if primary.low is None:
         reason = primary.reason or ""
-        if reason == NO_COUNTRIES:
-            change = "A table of accounts and their countries (--countries FILE.csv)."
+        if reason == NO_ACCOUNT_GROUPS:
+            change = "A table of accounts and their countries (--account-groups FILE.csv)."
             return Judgement(Verdict.NOT_MEASURABLE, reason, change)
         change = "A snapshot of the full Hub from that time."
         return Judgement(

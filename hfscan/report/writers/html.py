@@ -146,6 +146,9 @@ def _command(reference: QueryRef) -> str:
     words += ["--per-snapshot"] * reference.per_snapshot
     for parameter in query.parameters:
         value = reference.parameters.get(parameter.name)
+        if value is not None and parameter.name == "account_groups":
+            words.append("--account-groups FILE.csv")
+            continue
         if value is not None and value != parameter.default:
             words.append(f"--param {shlex.quote(f'{parameter.name}={_parameter_text(value)}')}")
     return " ".join(words)

@@ -245,14 +245,14 @@ list_transform(
 
 -- The languages that a model is tagged with: ISO 639-1, as bare tags.
 CREATE MACRO IF NOT EXISTS languages(tags) AS
-list_filter(tags, lambda tag: len(tag) = 2 AND list_contains(string_split(
+list_filter(tags, lambda tag: CASE WHEN len(tag) = 2 THEN list_contains(string_split(
     'aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy '
     || 'da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu '
     || 'hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb '
     || 'lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om '
     || 'or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw '
     || 'ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu', ' '
-), tag));
+), tag) ELSE false END);
 
 -- A group for each model, so that groups add up: models of several values are one of their own.
 CREATE MACRO IF NOT EXISTS single_value(vals) AS

@@ -1,0 +1,68 @@
+-- title: Lorenz curve of downloads and likes
+-- answers: What share of all downloads or likes do the least downloaded models, accounts or libraries have together?
+-- param weight VARCHAR = downloads : downloads: of 30 days; downloads_all_time: all of them; likes
+-- param per VARCHAR = model : what is ranked: model, author or library
+-- param points INTEGER = 20 : equal steps from none to all; at the upper end there are four more
+-- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
+-- param until TIMESTAMP = NULL : only models created before this time (UTC)
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- values weight: downloads, downloads_all_time, likes
+-- values per: model, author, library
+-- values cutoff: included, excluded, only
+-- column share_of_units: share
+-- column share: share
+-- column coverage: share
+-- chart: curve x=share_of_units y=share
+-- units: how many of the least downloaded models, accounts or libraries there are up to this point; numerator: their
+-- downloads together. All are ranked as in top_shares.
+WITH models AS (
+    SELECT
+        CASE $per::VARCHAR
+            WHEN 'model' THEN key
+            WHEN 'author' THEN coalesce(author, id)
+            WHEN 'library' THEN library_name
+        END AS unit,
+        CASE $weight::VARCHAR
+            WHEN 'downloads' THEN downloads
+            WHEN 'downloads_all_time' THEN downloads_all_time
+            WHEN 'likes' THEN likes
+        END AS n
+    FROM census
+    WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
+),
+counts AS (SELECT sum(n)::BIGINT AS n FROM models WHERE unit IS NOT NULL GROUP BY unit HAVING count(n) > 0),
+ranked AS (  -- those with as many downloads together
+    SELECT
+        n, count(*) AS units,
+        sum(count(*)) OVER up_to AS place,
+        sum(n * count(*)) OVER up_to AS cumulative
+    FROM counts
+    GROUP BY n
+    WINDOW up_to AS (ORDER BY n)
+),
+totals AS (
+    SELECT
+        max(place) AS units, max(cumulative) AS total,
+        (SELECT count(n) FILTER (unit IS NOT NULL) / nullif(count(*), 0) FROM models) AS coverage
+    FROM ranked
+),
+points AS (
+    SELECT DISTINCT (units * part // parts)::BIGINT AS units
+    FROM totals, (
+        SELECT number AS part, $points::INTEGER AS parts FROM range($points + 1) AS numbers(number)
+        UNION ALL
+        FROM (VALUES (99, 100), (995, 1_000), (999, 1_000), (9_999, 10_000))
+    )
+    WHERE units > 0
+)
+SELECT
+    points.units,
+    total_units,
+    round(points.units / total_units, 9) AS share_of_units,
+    coalesce(cumulative - (place - points.units) * n, 0)::BIGINT AS numerator,
+    total::BIGINT AS denominator,
+    round(numerator / nullif(total, 0), 9) AS share,
+    round(coverage, 6) AS coverage
+FROM (FROM points, totals SELECT points.units, totals.units AS total_units, total, coverage) AS points
+ASOF LEFT JOIN ranked ON points.units <= ranked.place
+ORDER BY points.units
