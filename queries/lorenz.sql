@@ -1,13 +1,13 @@
 -- title: Lorenz curve of downloads and likes
 -- answers: What share of all downloads or likes do the least downloaded models, accounts or libraries have together?
 -- param weight VARCHAR = downloads : downloads: of 30 days; downloads_all_time: all of them; likes
--- param per VARCHAR = model : what is ranked: model, author or library
+-- param per VARCHAR = model : what is ranked: model, author, library or family (a base model with all that is made from it)
 -- param points INTEGER = 20 : equal steps from none to all; at the upper end there are four more
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
 -- values weight: downloads, downloads_all_time, likes
--- values per: model, author, library
+-- values per: model, author, library, family
 -- values cutoff: included, excluded, only
 -- column share_of_units: share
 -- column share: share
@@ -22,6 +22,7 @@ WITH models AS (
             WHEN 'author' THEN coalesce(author, id)
             WHEN 'library' THEN library_name
         END AS unit,
+        id,
         CASE $weight::VARCHAR
             WHEN 'downloads' THEN downloads
             WHEN 'downloads_all_time' THEN downloads_all_time
@@ -30,7 +31,12 @@ WITH models AS (
     FROM census
     WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
 ),
-counts AS (SELECT sum(n)::BIGINT AS n FROM models WHERE unit IS NOT NULL GROUP BY unit HAVING count(n) > 0),
+units AS (
+    SELECT unit, n FROM models WHERE $per <> 'family'
+    UNION ALL
+    SELECT root, n FROM models JOIN families() AS families ON families.model = models.id WHERE $per = 'family'
+),
+counts AS (SELECT sum(n)::BIGINT AS n FROM units WHERE unit IS NOT NULL GROUP BY unit HAVING count(n) > 0),
 ranked AS (  -- those with as many downloads together
     SELECT
         n, count(*) AS units,
@@ -43,7 +49,7 @@ ranked AS (  -- those with as many downloads together
 totals AS (
     SELECT
         max(place) AS units, max(cumulative) AS total,
-        (SELECT count(n) FILTER (unit IS NOT NULL) / nullif(count(*), 0) FROM models) AS coverage
+        (SELECT count(n) FILTER (unit IS NOT NULL) / nullif(count(*), 0) FROM units) AS coverage
     FROM ranked
 ),
 points AS (

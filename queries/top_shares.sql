@@ -1,22 +1,22 @@
 -- title: Concentration of downloads and likes
--- answers: What share of all downloads or likes do the top models, accounts or libraries have, and how many have none?
+-- answers: What share of all downloads or likes do the top models, accounts, libraries or families have, and how many have none?
 -- param weight VARCHAR = downloads : downloads: of 30 days; downloads_all_time: all of them; likes
--- param per VARCHAR = model : what is ranked: model, author or library
+-- param per VARCHAR = model : what is ranked: model, author, library or family (a base model with all that is made from it)
 -- param percent DOUBLE = 1 : a percentage to add to the usual ones
 -- param under INTEGER = 200 : count those with fewer than this
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
 -- values weight: downloads, downloads_all_time, likes
--- values per: model, author, library
+-- values per: model, author, library, family
 -- values cutoff: included, excluded, only
 -- column share: share
 -- column coverage: share
 -- chart: bar x=share y=name
 -- top N, top N %: their share of the total. none, under: how many models, accounts or libraries have none, or
 -- fewer than that. gini: 0 if all have the same, almost 1 if one has all. A model without an account is ranked by
--- itself. Models are left out where their count is unknown or, for libraries, where they name none; coverage: the
--- share of the others.
+-- itself. Models are left out where their count is unknown, or for libraries and families where these are; coverage: the
+-- share of the others. family: as in lineage_families.
 WITH models AS (
     SELECT
         CASE $per::VARCHAR
@@ -24,6 +24,7 @@ WITH models AS (
             WHEN 'author' THEN coalesce(author, id)
             WHEN 'library' THEN library_name
         END AS unit,
+        id,
         CASE $weight::VARCHAR
             WHEN 'downloads' THEN downloads
             WHEN 'downloads_all_time' THEN downloads_all_time
@@ -32,7 +33,12 @@ WITH models AS (
     FROM census
     WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
 ),
-counts AS (SELECT sum(n)::BIGINT AS n FROM models WHERE unit IS NOT NULL GROUP BY unit HAVING count(n) > 0),
+units AS (
+    SELECT unit, n FROM models WHERE $per <> 'family'
+    UNION ALL
+    SELECT root, n FROM models JOIN families() AS families ON families.model = models.id WHERE $per = 'family'
+),
+counts AS (SELECT sum(n)::BIGINT AS n FROM units WHERE unit IS NOT NULL GROUP BY unit HAVING count(n) > 0),
 ranked AS (
     SELECT
         n,
@@ -47,7 +53,7 @@ totals AS (
         count(*) FILTER (n = 0) AS units_with_none,
         count(*) FILTER (n < $under::INTEGER) AS units_under,
         sum(place * n::DOUBLE) AS weighted,
-        (SELECT count(n) FILTER (unit IS NOT NULL) / nullif(count(*), 0) FROM models) AS coverage
+        (SELECT count(n) FILTER (unit IS NOT NULL) / nullif(count(*), 0) FROM units) AS coverage
     FROM ranked
 ),
 levels AS (

@@ -37,7 +37,7 @@ def translate(
     tree = _to_fixpoint(tree, _fold_case)
     tree = _to_fixpoint(tree, lambda node: _expand_macro(node, macros))
     tree = _to_fixpoint(_to_fixpoint(tree, _make_portable), _fold_case)
-    tree = _to_fixpoint(simplify(tree), _fold_case)
+    tree = _to_fixpoint(_to_fixpoint(simplify(tree), _fold_case), _drop_empty_branch)
     _check_tables(tree, query)
     if any(table.name == "census" for table in tree.find_all(exp.Table)):
         census = _census({column.name for column in tree.find_all(exp.Column)})
@@ -45,6 +45,19 @@ def translate(
         ctes = tree.args["with_"].expressions
         ctes.insert(0, ctes.pop())  # the others refer to it
     return tree.sql(dialect=dialect, pretty=True, comments=False)
+
+
+def _drop_empty_branch(node: exp.Expr) -> exp.Expr:
+    """Replace a UNION ALL by its other branch where a condition on the parameters is false."""
+    if isinstance(node, exp.Union):
+        branches = (node.this, node.expression)
+        filled = [
+            branch for branch in branches
+            if not (where := branch.args.get("where")) or where.this != exp.false()
+        ]  # fmt: skip
+        if len(filled) == 1:
+            return cast("exp.Expr", filled[0])
+    return node
 
 
 def _to_fixpoint(tree: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
