@@ -79,7 +79,9 @@ COPY (
         CASE WHEN r1 < 60 THEN {'total': (10 ** (6 + r2 / 20.0))::BIGINT} END AS safetensors,
         list_transform(list_concat(
             ['.gitattributes', 'README.md', 'config.json', 'tokenizer.json',
-             'special_tokens_map.json', 'training_args.bin'],
+             'special_tokens_map.json'],
+            -- as in February 2022
+            CASE WHEN r4 < 29 THEN ['training_args.bin'] ELSE [] END,
             -- on the real Hub, about two models in five have files like no other
             CASE WHEN r3 < 40 THEN ['runs/' || number] ELSE [] END,
             CASE WHEN r1 < 60 THEN ['model-0000' || r3 % 9 || '-of-00009.safetensors']

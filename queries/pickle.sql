@@ -19,40 +19,43 @@
 -- denominator: models whose file names are known, or their downloads; coverage: their share of all. Models whose
 -- downloads are unknown are left out where downloads matter.
 WITH file_lists AS (  -- many models have the same files
-    SELECT
-        files,
-        sum(CASE $weight::VARCHAR WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END) AS n,
-        count(CASE $weight WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END) AS models
-    FROM census
-    WHERE
-        ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
-        AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
-    GROUP BY files
+    SELECT paths, sum(n) AS n, count(n) AS models
+    FROM (
+        SELECT
+            array_to_string(files, chr(10)) AS paths,
+            CASE $weight::VARCHAR WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END AS n
+        FROM census
+        WHERE
+            ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
+            AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
+    )
+    GROUP BY paths
 ),
-paths AS (SELECT *, lower(array_to_string(files, chr(10))) || chr(10) AS all_paths FROM file_lists),
 kinds AS (
     SELECT
-        CASE WHEN files IS NOT NULL THEN
+        CASE WHEN paths IS NOT NULL THEN
             CASE
-                WHEN $definition::VARCHAR = 'weights'
-                    AND regexp_matches(all_paths, '[.](pt|pth|ckpt|pkl|pickle|joblib|dill)\n'
-                        || '|(torch|adapter_model|learned_embeds|state_dict|lora|gptq_model|ip.adapter|model_head|mm_projector|prediction_head)[^/\n]*[.]bin\n') THEN
-                    CASE WHEN len(list_filter(
-                        files,
-                        lambda file: regexp_matches(lower(file), '([.](pt|pth|ckpt|pkl|pickle|joblib|dill)'
-                            || '|(torch|adapter_model|learned_embeds|state_dict|lora|gptq_model|ip.adapter|model_head|mm_projector|prediction_head)[^/]*[.]bin)$')
-                            AND NOT regexp_matches(lower(file), '(optim(izer|[^a-z])|scheduler|training_args|rng_state|random_states)[^/]*$'
-                                || '|(^|.*[^p])scaler[^/]*$')
-                    )) > 0 THEN 1 ELSE 0 END
-                WHEN $definition = 'extensions'
-                    AND regexp_matches(all_paths, '[.](pkl|pickle|joblib|dill|pt|pth|bin)\n')
-                    AND NOT contains(all_paths, '.gguf' || chr(10)) THEN 1
+                -- all names of a model at once: few need a look at each
+                WHEN NOT regexp_matches(paths, '(?i)[.](pt|pth|ckpt|pkl|pickle|joblib|dill|bin)(\n|$)') THEN 0
+                WHEN $definition::VARCHAR = 'extensions' THEN
+                    CASE WHEN regexp_matches(paths, '(?i)[.](pt|pth|pkl|pickle|joblib|dill|bin)(\n|$)')
+                        AND NOT regexp_matches(paths, '(?i)[.]gguf(\n|$)') THEN 1 ELSE 0 END
+                WHEN NOT regexp_matches(paths, '(?i)([.](pt|pth|ckpt|pkl|pickle|joblib|dill)'
+                    || '|(torch|adapter_model|learned_embeds|state_dict|lora|gptq_model|ip.adapter|model_head|mm_projector|prediction_head)[^/\n]*[.]bin)(\n|$)') THEN 0
+                WHEN NOT regexp_matches(paths, '(?i)(optim|scheduler|training_args|rng_state|random_states|scaler)') THEN 1
+                WHEN len(list_filter(
+                    string_split(paths, chr(10)),
+                    lambda file: regexp_matches(lower(file), '^.*([.](pt|pth|ckpt|pkl|pickle|joblib|dill)'
+                        || '|(torch|adapter_model|learned_embeds|state_dict|lora|gptq_model|ip.adapter|model_head|mm_projector|prediction_head)[^/]*[.]bin)$')
+                        AND NOT regexp_matches(lower(file), '^.*(optim(izer|[^a-z])|scheduler|training_args|rng_state|random_states)[^/]*$'
+                            || '|^(.*[^p])?scaler[^/]*$')
+                )) > 0 THEN 1
                 ELSE 0
             END
         END AS pickle,
-        CASE WHEN contains(all_paths, '.safetensors' || chr(10)) THEN 1 ELSE 0 END AS safetensors,
+        CASE WHEN regexp_matches(paths, '(?i)[.]safetensors(\n|$)') THEN 1 ELSE 0 END AS safetensors,
         n, models
-    FROM paths
+    FROM file_lists
 ),
 tally AS (
     SELECT pickle, safetensors, sum(n) AS n, sum(models) AS models

@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections import Counter
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 
 import duckdb
@@ -238,3 +240,21 @@ def test_trees_are_those_of_a_plain_walk(recorded):
             if row["direction"] != "itself":
                 found[row["direction"]][row["model"]] = row["steps"]
         assert found == expected
+
+
+def test_concentration_by_family_equals_a_recount(recorded):
+    view, lineage = recorded
+    downloads = Counter()
+    for model, row in lineage.objects.items():
+        if row["tags"] is not None and row.get("downloads") is not None:
+            downloads[lineage.families.get(model, (model,))[0]] += row["downloads"]
+    ranked = sorted(downloads.values())
+    rows = {row["name"]: row for row in view.run("top_shares", {"per": "family"})}
+    assert rows["none"]["numerator"] == ranked.count(0)
+    for size in (1, 10, 100, 200):
+        counts = (rows[f"top {size}"]["numerator"], rows[f"top {size}"]["denominator"])
+        assert counts == (sum(ranked[-size:]), sum(ranked))
+    curve = view.run("lorenz", {"per": "family", "points": 4})
+    assert {row["total_units"] for row in curve} == {len(ranked)}
+    lowest = [0, *accumulate(ranked)]
+    assert [row["numerator"] for row in curve] == [lowest[row["units"]] for row in curve]
