@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, product
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from hfscan.figures import (
     default_definition,
     find_flags_of_figures,
     load,
-    run_per_snapshot,
 )
 from hfscan.frameworks import DEFINITIONS, Definition
 from hfscan.objectid import FIRST_DATED_YEAR
@@ -38,6 +37,7 @@ from hfscan.report.caveats import (
 from hfscan.report.comparison import LABELS
 from hfscan.report.format import format_date
 from hfscan.report.model import Finding, QueryRef, Report, ReportRequest, Section
+from hfscan.report.section_rows import run_section
 from hfscan.report.sentences import format_coverage, format_low_coverage, format_totals
 from hfscan.report.spec import fill_text, list_findings, load_spec, new_section
 from hfscan.report.tables import visible_figures
@@ -59,8 +59,6 @@ _BREAKDOWN_BY_GROUP = {
     "chart": "stack x=share y=group color=class",
 }
 """How the breakdown is shown with the requested grouping."""
-
-_SNAPSHOTS = 12  # that a section over snapshots shows
 
 
 def build(
@@ -285,8 +283,8 @@ class SectionBuilder:
                 parameters |= {"earlier": earlier.id, "later": later.id}
                 days = (format_date(earlier.observed_to), format_date(later.observed_to))
                 values = values | dict(zip(("earlier", "later"), days, strict=True))
-            rows, queries = self._run(query.name, parameters)
-            if spec.get("over") and len({row["snapshot"] for row in rows}) < 2:
+            rows, queries = run_section(self.view, spec, query, parameters)
+            if spec.get("over") and not rows:
                 return None
         section = new_section(
             spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
@@ -300,43 +298,6 @@ class SectionBuilder:
             explain_flags(rows),
         )
         return replace(section, paragraphs=tuple(filter(None, paragraphs)))
-
-    def _run(
-        self, name: str, parameters: dict[str, object]
-    ) -> tuple[tuple[dict[str, Any], ...], tuple[QueryRef, ...]]:
-        """Return the rows of a query: of one run, or for each value of `each`, or each snapshot."""
-        view, is_per_snapshot = self.view, self.spec.get("over") == "snapshots"
-        snapshot = None if is_per_snapshot else view.snapshot.id
-        each = self.spec.get("each", {})
-        rows: list[dict[str, Any]] = []
-        queries: list[QueryRef] = []
-        for values in product(*each.values()):
-            varied = dict(zip(each, values, strict=True))
-            given = parameters | varied
-            queries.append(QueryRef(name, given, snapshot, is_per_snapshot))
-            if is_per_snapshot:
-                end = view.snapshot.observed_to
-                result = run_per_snapshot(view.store, load(name), given, as_of=end, most=_SNAPSHOTS)
-            else:
-                result = view.run_for_report(name, given)
-            rows += [varied | row for row in result]
-        return tuple(self._select(rows)), tuple(queries)
-
-    def _select(self, rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Yield the rows that the section shows, in their order.
-
-        `only`: column -> values. `largest`: column -> how many values to show: those that come
-        first in the newest snapshot.
-        """
-        shown = {column: set(values) for column, values in self.spec.get("only", {}).items()}
-        for column, count in self.spec.get("largest", {}).items():
-            newest = (row[column] for row in rows if row["snapshot"] == rows[-1]["snapshot"])
-            shown[column] = set(list(dict.fromkeys(newest))[:count])
-        is_per_snapshot = self.spec.get("over") == "snapshots"
-        for row in rows:
-            is_shown = all(row[column] in values for column, values in shown.items())
-            if is_shown and not (is_per_snapshot and row.get("coverage") == 0):
-                yield row
 
     def _figure_requests(self, by: By | None) -> Iterator[FigureRequest]:
         """Yield a request for each cutoff, or for what the section varies by."""

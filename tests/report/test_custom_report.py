@@ -72,6 +72,15 @@ split_by = "weight"
 chart = "series x=observed_at y=share color=group"
 
 [[section]]
+name = "largest"
+title = "Largest"
+population = "none"
+query = "composition"
+over = "snapshots"
+largest = { group = 1 }
+pivot = { rows = "group", columns = "observed_at", cells = "share" }
+
+[[section]]
 name = "top"
 title = "Top"
 population = "requested"
@@ -112,7 +121,8 @@ def test_report_of_queries_over_snapshots(report, tmp_path):
     document = json.loads(text)
     assert document["findings"] == ["1 of 3 models (33.3 %) in the snapshot have no downloads."]
     assert "not record what these need: Sizes of the models." in document["notes"][-1]
-    licences, _ = document["tables"]
+    licences, largest, _ = document["tables"]
+    assert [(row["group"], row["numerator"]) for row in largest["rows"]] == [("(none)", 2)]
     assert {(row["weight"], row["observed_at"], row["group"], row["numerator"], row["denominator"])
             for row in licences["rows"]} == {
         ("models", "2024-07-01", "mit", 1, 1), ("models", "2024-07-11", "mit", 1, 3),
