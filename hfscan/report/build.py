@@ -94,6 +94,8 @@ def build(
     parts = _build_sections(view, request, spec, definition, values)
     sections, notes = parts.sections, [*notes, *parts.notes]
     if not parts.is_answered:
+        if request.by and not parts.empty:
+            raise InvalidRequestError(f"The report {name} cannot be grouped by {request.by}.")
         raise NotFoundError(
             f"The report {name} has no figures for this request. {' '.join(notes)}".rstrip()
         )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from hfscan.errors import InvalidRequestError
 from hfscan.figures import SnapshotView, list_breaks, load
 from hfscan.report.caveats import (
     INTERVALS,
@@ -37,7 +38,12 @@ def compare(report: Report, other: Report, view: SnapshotView) -> Report:
         earlier and earlier[0],
         second.period.until if second.period else second.snapshot.observed_to,
     )
-    compared = {section.name: section for section in second.sections}
+    compared = {section.name: section for section in second.sections if section.figures}
+    if not compared:
+        raise InvalidRequestError(
+            f"The report {first.name} has no figures to compare. For how its numbers change, use "
+            "hfscan query NAME --per-snapshot."
+        )
     return replace(
         first,
         title=first.title.replace(LABELS, " and ".join(sides.labels)),

@@ -160,3 +160,18 @@ def test_report_by_groups_of_accounts(report, run_cli, tmp_path):
     assert "does not depend on --account-groups" in " ".join(errors.split())
     table.write_text("account,country,kind\nann,AT,company\n")
     assert "a first line with two columns" in run_cli(*query, "--account-groups", table)[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--by", "task"), "The report ecosystem cannot be grouped by task."),
+        (("--weight", "downloads"), "does not depend on --weight. Omit it."),
+        (("--year", "2023", "--compare-year", "2022"), "has no figures to compare."),
+    ],
+)
+def test_options_of_frameworks_are_refused(report, options, message):
+    later = A | {"id": "ann/later", "createdAt": "2022-08-02T03:04:05.000Z"}
+    code, _, errors = report([A, B, later], "--name", "ecosystem", *options)
+    assert code == 2
+    assert message in " ".join(errors.split())
