@@ -96,6 +96,17 @@ def _shift_positions(store: Store, series_id: int, first: int) -> None:
             )
 
 
+def hash_state(store: Store) -> str:
+    """Return SQL for a hash of the columns of a version that make its state."""
+    # with lengths: hash() does not tell an empty list from NULL, nor [a], [b, c] from [a, b], [c]
+    columns = (
+        f"{name}, len({name})" if kind.endswith("[]") else name
+        for name, kind in store.columns("versions").items()
+        if name not in (*INTERVAL, *MASKS, "at_cutoff")
+    )
+    return f"hash({', '.join(columns)})"
+
+
 def insert_intervals(store: Store, position: SeriesPosition) -> None:
     """Insert the intervals of a snapshot that has the models of `staged` (see `Staging`)."""
     statements = _prepare_statements(store, position)
@@ -129,14 +140,8 @@ def remove_intervals(store: Store, position: SeriesPosition) -> None:
 def _prepare_statements(
     store: Store, position: SeriesPosition, **parameters: object
 ) -> _Statements:
-    # lists as text: hash() does not tell an empty list from NULL, nor [a], [] from [], [a]
-    state = ", ".join(
-        f"{name}::VARCHAR" if kind.endswith("[]") else name
-        for name, kind in store.columns("versions").items()
-        if name not in (*INTERVAL, *MASKS, "at_cutoff")
-    )
     parameters |= asdict(position) | {"position": position.number, "rows": _BATCH_ROWS}
-    return _Statements(store, parameters, state=state)
+    return _Statements(store, parameters, state=hash_state(store))
 
 
 def _insert_versions(store: Store, statements: _Statements, position: SeriesPosition) -> None:

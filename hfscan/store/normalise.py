@@ -1,13 +1,14 @@
 """SQL that converts API objects to typed columns, and finds those that only Python can read."""
 
-import json
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hfscan.objectid import HUB_START
 from hfscan.sql import literal
-from hfscan.store.dump.fields import FIELDS, JSON_SCHEMA, NESTED_TYPES
-from hfscan.store.dump.relation import typed
+from hfscan.store.dump.fields import FIELDS, NESTED_TYPES
+from hfscan.store.dump.relation import Relation, parse_objects
 from hfscan.store.literals import MISSING
 from hfscan.store.schema import load_sql
 
@@ -27,18 +28,25 @@ _TEXTS = ("id", "object_id", "model.author", "model.sha", "model.library_name",
 
 _COUNTS = ("downloads", "downloadsAllTime", "likes", "safetensors.total", "gguf.total")
 _DATES = {"createdAt": "created_at", "lastModified": "last_modified"}
+_DATE = """
+    CASE  -- as the Hub writes it, which costs least; else with a zone, or in UTC
+        WHEN {text} LIKE '____-__-__T__:__:__%Z' THEN TRY_CAST({text} AS TIMESTAMP)
+        WHEN {text} LIKE '____-__-__ __:__:__%'
+        THEN TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'
+    END"""
 _BASES = "list_transform(model.baseModels.models, lambda base: base.id)"
 _LISTS = ("model.tags", "model.config.architectures")
 
 
-def normalise(raw: str, latest: datetime) -> str:
-    """Return SQL for the rows of the relation `raw` (see dump/relation.py) in typed columns.
+def normalise(raw: Relation, latest: datetime) -> str:
+    """Return SQL for the rows of a relation in typed columns.
 
     `unread_json` is the object of a row with a value that only `repair` can read, else NULL. Dates
     after `latest` are such values.
     """
     absent = "NULL::VARCHAR[] AS unreadable, NULL::VARCHAR[] AS examples, NULL::BIGINT AS first_row"
-    return _format(f"SELECT *, {absent} FROM ({raw})", _needs_repair(latest))
+    rows = replace(raw, sql=f"SELECT *, {absent} FROM ({raw.sql})")
+    return _format(rows, _needs_repair(raw, latest))
 
 
 def normalise_repaired(file: Path, longest: int) -> str:
@@ -55,25 +63,31 @@ def normalise_repaired(file: Path, longest: int) -> str:
             CAST(line.json -> '$.examples' AS VARCHAR[]) AS examples,
             CAST(line.json -> '$.row' AS BIGINT) AS first_row
         FROM {lines} AS line)"""
-    return _format(typed(objects), "false")
+    return _format(parse_objects(objects), "false")
 
 
-def _format(raw: str, needs_repair: str) -> str:
+def _format(raw: Relation, needs_repair: str) -> str:
+    dates = {
+        column: f"model.{name}" if name in raw.timestamps else _DATE.format(text=f"model.{name}")
+        for name, column in _DATES.items()
+    }
     text = load_sql("normalise").format(
-        shape=literal(json.dumps(JSON_SCHEMA)),
+        **dates,
+        files=raw.files,
+        object=raw.object,
         needs_repair=needs_repair,
-        first_sibling=_type("siblings[0]"),
         card=_type("cardData"),
         card_sdk=_type("cardData.sdk"),
     )
-    return f"WITH raw AS ({raw}) {text}"
+    return f"WITH raw AS ({raw.sql}) {text}"
 
 
-def _needs_repair(latest: datetime) -> str:
+def _needs_repair(raw: Relation, latest: datetime) -> str:
     """Return SQL for whether a value of an object has a type that the API does not document."""
     conditions = [
         f"{_type(name)} NOT IN {(*types, 'NULL')}"
         for name, types in (FIELDS | NESTED_TYPES).items()
+        if re.split(r"\W", name)[0] not in raw.typed
     ]
     conditions += [
         "id IS NULL",
@@ -86,7 +100,7 @@ def _needs_repair(latest: datetime) -> str:
         *(f"{column} IN {(*MISSING,)}" for column in _TEXTS),
     ]
     conditions += [
-        f"{column} IS NULL AND {_type(name)} <> 'NULL'" for name, column in _DATES.items()
+        f"{column} IS NULL AND model.{name} IS NOT NULL" for name, column in _DATES.items()
     ]
     possible = f"{_timestamp(HUB_START)} AND {_timestamp(latest)}"
     conditions += [f"{column} NOT BETWEEN {possible}" for column in _DATES.values()]

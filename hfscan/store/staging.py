@@ -20,6 +20,7 @@ from hfscan.sql import file_literal, file_literals, literal
 from hfscan.store import dump
 from hfscan.store.database import Store
 from hfscan.store.duckdb_errors import first_line, to_storage_error, translate_errors
+from hfscan.store.history import hash_state
 from hfscan.store.normalise import normalise, normalise_repaired
 from hfscan.store.repair import repair
 from hfscan.store.snapshots import NewSnapshot
@@ -77,8 +78,10 @@ class Staging:
 
     def add(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Add the rows of a query, with columns that the first query has."""
+        with_state = f"SELECT *, {hash_state(self._store)} AS state FROM ({sql})"
+        target = literal(self._folder / f"{self._added:06}")
         self._store.execute(
-            f"COPY ({sql}) TO {literal(self._folder / f'{self._added:06}')} (FORMAT parquet, "
+            f"COPY ({with_state}) TO {target} (FORMAT parquet, "
             f"ROW_GROUP_SIZE {_ROW_GROUP_ROWS}, ROW_GROUPS_PER_FILE {_ROW_GROUPS_PER_FILE})",
             parameters,
         )

@@ -2,13 +2,15 @@
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from hfscan.errors import ImportFileError
 from hfscan.sql import file_literal, identifier
 from hfscan.store.database import Store
+from hfscan.store.dump.columns import Kinds, match_typed_fields, read_kinds
 from hfscan.store.dump.fields import FIELDS
 from hfscan.store.dump.files import combine_digests
 from hfscan.store.dump.names import match_fields
@@ -37,9 +39,9 @@ def footer_start(tail: bytes, size: int) -> int:
     return size - _TAIL - int(length)
 
 
-def stored_columns(store: Store, file: Path) -> dict[str, str]:
+def stored_columns(store: Store, file: Path) -> Kinds:
     """Return name -> type of the file's columns that hold fields of a snapshot."""
-    kinds = store.columns(f"FROM read_parquet({file_literal(file)})")
+    kinds = read_kinds(store, f"read_parquet({file_literal(file)})")
     fields = match_fields(tuple(kinds))
     return {
         column: kinds[column]
@@ -49,14 +51,25 @@ def stored_columns(store: Store, file: Path) -> dict[str, str]:
     }
 
 
-def list_chunks(store: Store, file: Path, columns: Iterable[str]) -> list[Range]:
-    """Return the bytes that hold these columns, in order; those close together as one range."""
+def list_chunks(store: Store, file: Path, columns: Kinds) -> list[Range]:
+    """Return the bytes that hold the stored parts of these columns, in order.
+
+    Those close together are one range.
+    """
+    typed = match_typed_fields(columns)
+    fields = match_fields(tuple(columns))
+    paths = [
+        path
+        for name, holders in fields.items()
+        for path in (typed[name].paths if name in typed else holders)
+    ]
     chunks = store.execute(
         "SELECT coalesce(dictionary_page_offset, data_page_offset) AS start, "
         "start + total_compressed_size "
         f"FROM parquet_metadata({file_literal(file)}) "
-        "WHERE split_part(path_in_schema, ', ', 1) IN (SELECT unnest($columns)) ORDER BY start",
-        {"columns": list(columns)},
+        "WHERE list_bool_or(list_transform($paths, lambda path: path_in_schema = path "
+        "OR starts_with(path_in_schema, path || ', '))) ORDER BY start",
+        {"paths": paths},
     )
     merged: list[Range] = []
     for start, stop in chunks.fetchall():
@@ -82,12 +95,10 @@ def content_digest(content: str) -> str:
     return combine_digests(content if is_sha256 else hashlib.sha256(content.encode()).hexdigest())
 
 
-def find_newest(
-    store: Store, file: Path, columns: Mapping[str, str], latest: datetime
-) -> datetime | None:
+def find_newest(store: Store, file: Path, columns: Kinds, latest: datetime) -> datetime | None:
     """Return the newest date of a model up to `latest` (UTC): the content is as old as that.
 
-    `columns`: name -> type. None where the file has no such date.
+    None where the file has no such date.
     """
     found = match_fields(tuple(columns))
     names = [*found.get("lastModified", ()), *found.get("createdAt", ())]
@@ -108,6 +119,6 @@ def find_newest(
     return None if instant is None else instant.replace(tzinfo=UTC)
 
 
-def _date(column: str, kind: str) -> str:
+def _date(column: str, kind: Any) -> str:
     text = identifier(column)
-    return text if kind.startswith("TIMESTAMP") else f"{text}::VARCHAR"
+    return text if kind.id.startswith("timestamp") else f"{text}::VARCHAR"

@@ -1,5 +1,7 @@
 """The fields of the Hub API's objects: those that a snapshot stores, and their types."""
 
+from typing import Any
+
 _TEXTS = "_id id modelId author createdAt lastModified sha library_name pipeline_tag".split()
 _COUNTS = ("downloads", "downloadsAllTime", "likes")
 _OBJECTS = ("baseModels", "safetensors", "gguf", "config")
@@ -37,7 +39,7 @@ IGNORED_FIELDS = frozenset(
 
 INSPECTED_FIELDS = frozenset({"cardData"})  # of these, those that show an object's kind: kinds.py
 
-NESTED: dict[str, object] = {
+NESTED: dict[str, Any] = {
     "tags": ["VARCHAR"],
     "unreadable": ["VARCHAR"],
     "siblings": [{"rfilename": "VARCHAR"}],
@@ -47,7 +49,5 @@ NESTED: dict[str, object] = {
     "config": {"model_type": "VARCHAR", "architectures": ["VARCHAR"]},
 }
 
-JSON_SCHEMA: dict[str, object] = {
-    name: NESTED.get(name, types[-1]) for name, types in FIELDS.items()
-}
+JSON_SCHEMA: dict[str, Any] = {name: NESTED.get(name, types[-1]) for name, types in FIELDS.items()}
 """The API's object in the notation of `json_transform`: the stored parts of each field."""

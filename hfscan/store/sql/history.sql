@@ -1,6 +1,6 @@
 -- Statements of history.py, by name. {state} is a hash of the columns of a version that make its
--- state. A model has the version or the counts at a position whose interval contains it.
--- 2147483647 stands for no end where ends are compared.
+-- state; `staged` has it as a column. A model has the version or the counts at a position whose
+-- interval contains it. 2147483647 stands for no end where ends are compared.
 
 -- name: find_position
 SELECT
@@ -28,7 +28,7 @@ WHERE since IS NOT DISTINCT FROM $since AND until IS NOT DISTINCT FROM $until
 CREATE TEMP TABLE seen AS
 WITH known AS (SELECT DISTINCT key, model FROM versions WHERE series_id = $series_id),
 read AS (
-    SELECT row, key, hash({state}) AS state, downloads, downloads_all_time, likes FROM staged
+    SELECT row, key, state, downloads, downloads_all_time, likes FROM staged
 ),
 keyed AS (FROM read LEFT JOIN known USING (key))
 SELECT * EXCLUDE (key) FROM keyed WHERE model IS NOT NULL
@@ -41,7 +41,7 @@ FROM keyed WHERE model IS NULL
 -- name: find_new_versions
 CREATE TEMP TABLE new_versions AS
 WITH old AS (
-    SELECT rowid AS version, model, hash({state}) AS state
+    SELECT rowid AS version, model, {state} AS state
     FROM versions
     WHERE series_id = $series_id
         AND valid_from <= $previous AND (valid_to IS NULL OR valid_to > $previous)
@@ -61,7 +61,7 @@ UPDATE versions SET valid_to = $position WHERE rowid IN (SELECT version FROM new
 -- name: find_reused_versions
 CREATE TEMP TABLE reused AS
 WITH later AS (
-    SELECT rowid AS version, model, hash({state}) AS state
+    SELECT rowid AS version, model, {state} AS state
     FROM versions WHERE series_id = $series_id AND valid_from = $next
 )
 SELECT later.version, model FROM new_versions JOIN later USING (model, state)
@@ -107,7 +107,7 @@ UPDATE versions SET valid_to = $next WHERE series_id = $series_id AND valid_to =
 -- name: find_joined_versions
 CREATE TEMP TABLE joined AS
 WITH states AS (
-    SELECT rowid AS version, model, valid_from, valid_to, hash({state}) AS state
+    SELECT rowid AS version, model, valid_from, valid_to, {state} AS state
     FROM versions WHERE series_id = $series_id AND ($next IN (valid_from, valid_to))
 )
 SELECT earlier.version AS earlier, later.version AS later, later.valid_to

@@ -39,25 +39,13 @@ SELECT
     unknown,
     examples,
     first_row,
-    CASE WHEN {needs_repair} THEN json::VARCHAR END AS unread_json
+    CASE WHEN {needs_repair} THEN {object}::VARCHAR END AS unread_json
 FROM (
     SELECT *,
         nullif(model._id, '') AS object_id,
         nullif(coalesce(model.id, model.modelId), '') AS id,
-        -- as the Hub writes it, which costs least; else with a zone, or in UTC
-        CASE
-            WHEN model.createdAt LIKE '____-__-__T__:__:__%Z' THEN TRY_CAST(model.createdAt AS TIMESTAMP)
-            WHEN model.createdAt LIKE '____-__-__ __:__:__%'
-            THEN TRY_CAST(model.createdAt AS TIMESTAMPTZ) AT TIME ZONE 'UTC'
-        END AS created_at,
-        CASE
-            WHEN model.lastModified LIKE '____-__-__T__:__:__%Z' THEN TRY_CAST(model.lastModified AS TIMESTAMP)
-            WHEN model.lastModified LIKE '____-__-__ __:__:__%'
-            THEN TRY_CAST(model.lastModified AS TIMESTAMPTZ) AT TIME ZONE 'UTC'
-        END AS last_modified,
-        CASE
-            WHEN {first_sibling} = 'VARCHAR' THEN TRY_CAST(json -> '$.siblings' AS VARCHAR[])
-            ELSE list_transform(model.siblings, lambda file: file.rfilename)
-        END AS files
-    FROM (SELECT *, json_transform(json, {shape}) AS model FROM raw)
+        {created_at} AS created_at,
+        {last_modified} AS last_modified,
+        {files} AS files
+    FROM raw
 )
