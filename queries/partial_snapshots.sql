@@ -1,7 +1,7 @@
 -- title: Partial snapshots
 -- answers: Which snapshots hold so many fewer models than their neighbours that a part is missing?
--- param earlier_ratio DOUBLE = 0.99 : lowest plausible ratio to the snapshot before
--- param later_ratio DOUBLE = 0.9 : lowest plausible ratio to the snapshot after, if taken within a week
+-- param earlier_ratio DOUBLE = 0.99 : lowest plausible ratio to the largest of the week before, or else the one before
+-- param later_ratio DOUBLE = 0.9 : lowest plausible ratio to the largest of the week after
 -- column ratio: ratio
 -- chart: none
 -- Neighbours are snapshots of the same scope.

@@ -6,16 +6,25 @@ CREATE MACRO IF NOT EXISTS partial_snapshots(earlier_ratio, later_ratio) AS TABL
 WITH neighbours AS (
     SELECT
         id, models, observed_to,
-        lag(id) OVER by_time AS earlier,
-        lag(models) OVER by_time AS earlier_models,
-        lead(id) OVER by_time AS later,
-        lead(models) OVER by_time AS later_models,
-        lead(observed_to) OVER by_time AS later_at
+        -- of a week, so that of several partial ones in a row all are found
+        coalesce(max_by(id, models) OVER week_before, lag(id) OVER by_time) AS earlier,
+        coalesce(max(models) OVER week_before, lag(models) OVER by_time) AS earlier_models,
+        max_by(id, models) OVER week_after AS later,
+        max(models) OVER week_after AS later_models
     FROM snapshots
     WHERE sample IS NULL AND until IS NULL  -- samples differ by chance, closed periods only lose models
-    WINDOW by_time AS (
-        PARTITION BY since, author, task, model_limit, synthetic ORDER BY observed_to, id
-    )
+    WINDOW
+        by_time AS (
+            PARTITION BY since, author, task, model_limit, synthetic ORDER BY observed_to, id
+        ),
+        week_before AS (
+            PARTITION BY since, author, task, model_limit, synthetic ORDER BY observed_to
+            RANGE BETWEEN INTERVAL 7 DAY PRECEDING AND CURRENT ROW EXCLUDE GROUP
+        ),
+        week_after AS (
+            PARTITION BY since, author, task, model_limit, synthetic ORDER BY observed_to
+            RANGE BETWEEN CURRENT ROW AND INTERVAL 7 DAY FOLLOWING EXCLUDE GROUP
+        )
 ),
 compared AS (
     SELECT *, coalesce(models < earlier_ratio * earlier_models, false) AS is_fewer_than_before
@@ -26,9 +35,7 @@ SELECT
     CASE WHEN is_fewer_than_before THEN earlier ELSE later END AS compared_with,
     CASE WHEN is_fewer_than_before THEN earlier_models ELSE later_models END AS compared_models
 FROM compared
-WHERE
-    is_fewer_than_before
-    OR (later_at <= observed_to + INTERVAL 7 DAY AND models < later_ratio * later_models);
+WHERE is_fewer_than_before OR models < later_ratio * later_models;
 
 -- The snapshots that show which models the Hub does not have: complete, of all models, no updates (these
 -- do not see removals), not partial. `number` counts them, oldest first. Invented data and those of the
