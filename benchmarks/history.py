@@ -76,6 +76,9 @@ FROM range($from, $to) AS numbers(i)
 """
 
 
+_DUMP = "SELECT * EXCLUDE (n) FROM hub"
+
+
 def main() -> None:
     """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -118,7 +121,7 @@ def _measure_days(
     with Store.open(db, write=True) as store:
         timer = _Timer(history.insert_intervals)
         history.insert_intervals = timer  # type: ignore[assignment]
-        for number, dump in enumerate(_simulate_days(folder, models, count)):
+        for number, dump in enumerate(simulate_days(folder, models, count, _DUMP, _START)):
             observed_at = _START + timedelta(days=number)
             start = _read_cpu_seconds()
             ingest_files(
@@ -161,8 +164,13 @@ class _Timer:
         self.seconds = _read_cpu_seconds() - start
 
 
-def _simulate_days(folder: Path, models: int, count: int) -> Iterator[Path]:
-    """Yield the dump of each day, starting with the unchanged Hub."""
+def simulate_days(
+    folder: Path, models: int, count: int, dump_sql: str, start: datetime
+) -> Iterator[Path]:
+    """Yield the dump of each day from `start`, the unchanged Hub, until `count` days later.
+
+    `dump_sql` selects it from the table `hub`; `$newest`, if it has that, is the day (UTC).
+    """
     with duckdb.connect(folder / "hub.duckdb") as hub:
         hub.execute("SELECT setseed(0.5)")
         hub.execute("CREATE TEMP MACRO chance(i, n) AS (hash(i) % n)::BIGINT")
@@ -179,7 +187,9 @@ def _simulate_days(folder: Path, models: int, count: int) -> Iterator[Path]:
                 )
                 total += new
             dump = folder / f"day-{day}.parquet"
-            hub.execute(f"COPY (SELECT * EXCLUDE (n) FROM hub) TO '{dump}'")
+            newest = (start + timedelta(days=day)).replace(tzinfo=None)
+            parameters = {"newest": newest} if "$newest" in dump_sql else None
+            hub.execute(f"COPY ({dump_sql}) TO '{dump}'", parameters)
             yield dump
             dump.unlink()
 

@@ -8,12 +8,12 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from hfscan.errors import ImportFileError
-from hfscan.figures import load
+from hfscan.figures.quality import find_partial
 from hfscan.fs import translate_os_errors
 from hfscan.hub.revisions import FileInfo, Revision, RevisionSource
 from hfscan.paths import revision_dir
@@ -28,23 +28,89 @@ from hfscan.store import (
     mark_incomplete,
 )
 from hfscan.store.dump import chunks
+from hfscan.store.dump.columns import Kinds
 
 
 @dataclass(frozen=True)
 class RevisionResult:
     """What came of a revision: a snapshot, or the reason why it adds none.
 
-    `columns`: name -> type of the stored columns. `observed_to`: date of its content (UTC). `bytes`
-    and `requests` were spent on it.
+    `columns`: name -> type of the stored columns. `observed_to`: date of its content (UTC).
+    `is_partial`: it has far fewer models than its neighbours. `bytes` and `requests` were spent on
+    it.
     """
 
     revision: Revision
     ingested: Ingested | None = None
     skipped: str = ""
     observed_to: datetime | None = None
-    columns: dict[str, str] = field(default_factory=dict)
+    is_partial: bool = False
+    columns: Kinds = field(default_factory=dict)
     bytes: int = 0
     requests: int = 0
+
+
+@dataclass
+class Plan:
+    """What an import of revisions would fetch.
+
+    `bytes` and `requests` are estimates from the footers of `footers` revisions; `file_bytes`, the
+    size of all files to fetch, is exact.
+    """
+
+    fetched: list[Revision] = field(default_factory=list)
+    known: int = 0  # imported before
+    repeated: int = 0  # content of another revision
+    missing: int = 0  # the commit has no such file
+    file_bytes: int = 0
+    bytes: int = 0
+    requests: int = 0
+    footers: int = 0
+
+
+def plan_import(
+    store: Store, source: RevisionSource, revisions: Iterable[Revision], snapshots: list[Snapshot]
+) -> Plan:
+    """Return what an import would fetch, beside the `snapshots` that there are.
+
+    Asks the Hub for the size of each file, and reads the footers of the first, the middle and the
+    last one. `store` is a scratch database.
+    """
+    plan = Plan()
+    origins = {snapshot.origin for snapshot in snapshots}
+    digests = {snapshot.digest for snapshot in snapshots}
+    for revision in revisions:
+        if source.url(revision) in origins:
+            plan.known += 1
+            continue
+        info = source.find_file(revision)
+        if info is None:
+            plan.missing += 1
+        elif (digest := chunks.content_digest(info.content)) in digests:
+            plan.repeated += 1
+        else:
+            digests.add(digest)
+            plan.fetched.append(replace(revision, info=info))
+            plan.file_bytes += info.size
+    places = sorted({0, len(plan.fetched) // 2, len(plan.fetched) - 1} if plan.fetched else ())
+    samples = {place: _measure(store, source, plan.fetched[place]) for place in places}
+    plan.footers = len(samples)
+    for place, revision in enumerate(plan.fetched):
+        nearest = min(samples, key=lambda sample: abs(sample - place))
+        share, requests = samples[nearest]
+        plan.bytes += round(share * (revision.info.size if revision.info else 0))
+        plan.requests += requests + 1  # for its size
+    return plan
+
+
+def _measure(store: Store, source: RevisionSource, revision: Revision) -> tuple[float, int]:
+    """Return the share of a file's bytes that is fetched, and the number of requests for them."""
+    assert revision.info is not None
+    with _PartFile.open(store, source, revision, revision.info) as part:
+        ranges = part.list_ranges(part.fetch_columns())
+    footer = min(chunks.FOOTER_BYTES, revision.info.size)
+    fetched = footer + sum(stop - start for start, stop in ranges)
+    return min(1.0, fetched / revision.info.size), 1 + len(ranges)
 
 
 def import_revisions(
@@ -59,9 +125,7 @@ def import_revisions(
         before = source.received, source.requests
         result = _import_revision(store, source, revision)
         spent = source.received - before[0], source.requests - before[1]
-        yield RevisionResult(
-            revision, result.ingested, result.skipped, result.observed_to, result.columns, *spent
-        )
+        yield replace(result, bytes=spent[0], requests=spent[1])
 
 
 def _import_revision(store: Store, source: RevisionSource, revision: Revision) -> RevisionResult:
@@ -98,15 +162,19 @@ def _ingest(
     observed_to = chunks.find_newest(store, part.path, columns, revision.latest) or revision.latest
     origin = source.url(revision)
 
+    partial: list[int] = []
+
     def flag_partial(_: int) -> None:
-        partial = [row["snapshot"] for row in load("partial_snapshots").run(store, {})]
+        partial.extend(flag.snapshot for flag in find_partial(store))
         mark_incomplete(store, partial, origin.partition("@")[0] + "@")
 
     new = NewSnapshot("import", origin, Scope(), observed_to, observed_to, complete=True)
     ingested = ingest_files(
         store, [part.path], new, flag_partial, columns=list(columns), digest=digest
     )
-    return RevisionResult(revision, ingested, "", observed_to, columns)
+    return RevisionResult(
+        revision, ingested, "", observed_to, ingested.snapshot in partial, columns
+    )
 
 
 class _PartFile:
@@ -150,8 +218,20 @@ class _PartFile:
         with self.path.open("r+b") as file:
             file.truncate(self._info.size)
 
-    def fetch(self) -> dict[str, str]:
+    def fetch(self) -> Kinds:
         """Fetch the columns that a snapshot stores; return name -> type."""
+        columns = self.fetch_columns()
+        for part in self.list_ranges(columns):
+            self._fetch_range(*part)
+        return columns
+
+    def list_ranges(self, columns: Kinds) -> list[chunks.Range]:
+        """Return the ranges that hold the columns, each small enough for one request."""
+        merged = chunks.list_chunks(self._store, self.path, columns)
+        return [part for chunk in merged for part in chunks.split_range(*chunk)]
+
+    def fetch_columns(self) -> Kinds:
+        """Fetch the footer; return name -> type of the columns that a snapshot stores."""
         size = self._info.size
         start = max(0, size - chunks.FOOTER_BYTES)
         tail = self._fetch_range(start, size)
@@ -160,11 +240,7 @@ class _PartFile:
             self._fetch_range(footer, start)
         with self.path.open("r+b") as file:
             file.write(b"PAR1")
-        columns = chunks.stored_columns(self._store, self.path)
-        for chunk in chunks.list_chunks(self._store, self.path, columns):
-            for part in chunks.split_range(*chunk):
-                self._fetch_range(*part)
-        return columns
+        return chunks.stored_columns(self._store, self.path)
 
     def _fetch_range(self, start: int, stop: int) -> bytes:
         """Return the bytes of a range, from the file if they are there."""

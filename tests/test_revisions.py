@@ -153,5 +153,5 @@ def test_command_reports_each_revision(history, tmp_path):
         tmp_path, "import-history", f"hf://datasets/{REPO}", "--endpoint", history.hub.url
     )
     assert (code, err) == (0, "")
-    assert "2025-03-03: snapshot 1, 101 models as of 2025-03-03 22:00" in out
+    assert "2025-03-03: snapshot 1, 101 models, 0.1 MB (1 of 2" in out
     assert "(2 of 2)" in out

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from hfscan.errors import NotFoundError
 from hfscan.figures.figure import Figure, FigureRequest
 from hfscan.figures.per_snapshot import list_complete
+from hfscan.figures.quality import find_partial
 from hfscan.figures.view import SnapshotView
 from hfscan.frameworks import Definition
 from hfscan.store import Store
@@ -104,12 +105,17 @@ def compute_adoption(
 def _complete_views(
     store: Store, definition: Definition, as_of: datetime | None
 ) -> Iterator[tuple[str, SnapshotView]]:
-    """Yield the snapshots of the entire Hub that support the definition, oldest first."""
+    """Yield the snapshots of the entire Hub that support the definition, oldest first.
+
+    The label of a snapshot that lacks a part of its models says so.
+    """
     views = [view for view in list_complete(store, as_of) if view.supports_definition(definition)]
     if not views:
         raise NotFoundError(
             f"No snapshot of the entire Hub supports the definition {definition}. Crawl without a "
             "scope, import a census, or use --per year."
         )
+    partial = {flag.snapshot for flag in find_partial(store)}
     for view in views:
-        yield f"{view.snapshot.observed_to:%Y-%m-%d}, snapshot {view.snapshot.id}", view
+        mark = ", partial" if view.snapshot.id in partial else ""
+        yield f"{view.snapshot.observed_to:%Y-%m-%d}, snapshot {view.snapshot.id}{mark}", view

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -34,25 +34,30 @@ _MAX_WAITS = 10  # for a new window of the rate limit, one after another
 
 
 @dataclass(frozen=True)
+class FileInfo:
+    """Size (bytes) and id of the content: the SHA-256 of a large file (LFS), else git's blob id."""
+
+    size: int
+    content: str
+
+    @classmethod
+    def from_repo_file(cls, file: RepoFile) -> "FileInfo":
+        return cls(file.size, file.lfs.sha256 if file.lfs else file.blob_id)
+
+
+@dataclass(frozen=True)
 class Revision:
     """A file of a dataset at a commit.
 
     `day` is its label: the day of the commit (UTC), or of the folder. Its content is not newer than
-    `latest`.
+    `latest`. `info` is None until the Hub is asked for it.
     """
 
     commit: str
     path: str
     day: date
     latest: datetime
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """Size (bytes) and id of the content: the SHA-256 of a large file (LFS), else git's blob id."""
-
-    size: int
-    content: str
+    info: FileInfo | None = None
 
 
 class RevisionSource:
@@ -99,7 +104,7 @@ class RevisionSource:
     def list_folders(self) -> list[Revision]:
         """Return the Parquet files in dated folders, oldest first.
 
-        A folder's date begins a week, and its content is not newer than its end.
+        A folder's date begins a week; its content is older than the next folder.
         """
         files = self._call(
             lambda: list(
@@ -115,13 +120,23 @@ class RevisionSource:
             if match and isinstance(file, RepoFile):
                 day = date.fromisoformat(match[1])
                 start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-                found.append(Revision(head, file.path, day, start + _WEEK))
+                info = FileInfo.from_repo_file(file)
+                found.append(Revision(head, file.path, day, start + _WEEK, info))
         if not self.path:  # other kinds of repositories have files of their own
             found = [revision for revision in found if "models" in revision.path] or found
-        return sorted(found, key=lambda revision: (revision.day, revision.path))
+        found.sort(key=lambda revision: (revision.day, revision.path))
+        starts = [revision.latest - _WEEK for revision in found]
+        return [
+            replace(
+                revision, latest=min((day for day in starts if day > start), default=start + _WEEK)
+            )
+            for revision, start in zip(found, starts, strict=True)
+        ]
 
     def find_file(self, revision: Revision) -> FileInfo | None:
         """Return what the Hub knows of a file; None where the commit does not have it."""
+        if revision.info is not None:
+            return revision.info
         files = self._call(
             lambda: self._api.get_paths_info(
                 self.repo, [revision.path], revision=revision.commit, repo_type="dataset"
@@ -129,7 +144,7 @@ class RevisionSource:
         )
         for file in files:
             if isinstance(file, RepoFile):
-                return FileInfo(file.size, file.lfs.sha256 if file.lfs else file.blob_id)
+                return FileInfo.from_repo_file(file)
         return None
 
     def read_range(self, revision: Revision, start: int, stop: int) -> bytes:

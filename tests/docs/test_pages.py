@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from dump_history import DumpHistory
 from processes import TOKEN
 from testhub import FakeHub, Population
 
@@ -115,6 +116,8 @@ def test_blocks_run(page, tmp_path):
         models[1:3] = [{**model, "tags": ["base_model:gpt2"]} for model in models[1:3]]
     population = Population.from_rows(models, folders=folders)
     with FakeHub(population, quota=None, tokens={TOKEN: "OWNER"}) as hub:
+        if page.name == "history.md":
+            DumpHistory(hub, tmp_path, "cfahlgren1/hub-stats").commit_days(0, 1, 2)
         process = subprocess.run(
             ["bash", "-c", "\n".join(script)],
             cwd=tmp_path,

@@ -20,16 +20,19 @@ START = datetime(2025, 3, 3, 22, tzinfo=UTC)  # a Monday
 
 _MODELS = """
 SELECT
+    i,
     'o' || i % 7 || '/m' || i AS id,
     'o' || i % 7 AS author,
     TIMESTAMP '2024-01-01' + to_minutes(i) AS "createdAt",
     least(TIMESTAMP '2024-01-01' + to_minutes(i * 7919 % 500000), $newest) AS "lastModified",
     i * 3 % 101 AS downloads,
+    i * 3 % 101 * 12 AS "downloadsAllTime",
     i % 5 AS likes,
     1.5 AS "trendingScore",
     ['pytorch', 'tf', 'license:mit'][i % 3:] AS tags,
     ['text-generation', NULL][1 + i % 2] AS pipeline_tag,
     'transformers' AS library_name,
+    ['false', 'auto'][1 + i % 2] AS gated,
     ['config.json', 'model' || i || '.safetensors'] AS siblings,
     {'parameters': {'F32': i}, 'total': i} AS safetensors,
     {'relation': 'finetune', 'models': [{'_id': 'x', 'id': 'o1/m1'}]} AS "baseModels",
@@ -43,11 +46,11 @@ SELECT 'o/newest' AS id, $newest - INTERVAL 1 DAY AS "createdAt", $newest AS "la
 
 
 class DumpHistory:
-    """The dataset `REPO` on a fake Hub; dumps are written in `folder`."""
+    """The dataset `repo` on a fake Hub; dumps are written in `folder`."""
 
-    def __init__(self, hub: FakeHub, folder: Path) -> None:
+    def __init__(self, hub: FakeHub, folder: Path, repo: str = REPO) -> None:
         self.hub, self._folder = hub, folder
-        self.dataset = hub.datasets[REPO] = Dataset()
+        self.dataset = hub.datasets[repo] = Dataset()
 
     @classmethod
     @contextmanager
@@ -56,7 +59,9 @@ class DumpHistory:
         with FakeHub(Population.synthetic(5, seed=1), quota=None, tokens={TOKEN: "ann"}) as hub:
             yield cls(hub, folder)
 
-    def write(self, newest: datetime, *, models: int = 100, columns: str = "*") -> bytes:
+    def write(
+        self, newest: datetime, *, models: int = 100, columns: str = "* EXCLUDE (i)"
+    ) -> bytes:
         """Return a Parquet file of models, the newest of `newest`; `columns` is a SELECT list."""
         file = self._folder / "dump.parquet"
         with duckdb.connect() as connection:

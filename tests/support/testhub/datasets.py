@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from hfscan.fakehub.messages import Request, Response, error_response, json_response
@@ -287,10 +288,10 @@ class Datasets:
         if body is None:
             return error_response(404, "Entry not found", code="EntryNotFound")
         if path.endswith(_LARGE):
-            oid = hashlib.sha256(body).hexdigest()
+            oid = _sha256(body)
             self._blobs[oid] = body
             headers = {"x-linked-etag": f'"{oid}"', "x-linked-size": str(len(body))}
-            headers |= {"x-repo-commit": commit[0], "etag": f'"{compute_blob_id(body)}"'}
+            headers |= {"x-repo-commit": commit[0], "etag": f'"{oid}"'}
             # another host, as on the Hub
             storage = self.base_url.replace("127.0.0.1", "localhost")
             return redirect_response(f"{storage}/lfs/{oid}", headers, html=False)
@@ -326,11 +327,17 @@ def _unknown_revision(revision: str) -> Response:
 
 
 def _describe(path: str, body: bytes) -> dict[str, Any]:
-    entry = {"type": "file", "oid": compute_blob_id(body), "size": len(body), "path": path}
+    entry = {"type": "file", "size": len(body), "path": path}
     if path.endswith(_LARGE):
-        oid = hashlib.sha256(body).hexdigest()
-        entry["lfs"] = {"oid": oid, "size": len(body), "pointerSize": 134}
-    return entry
+        oid = _sha256(body)
+        lfs = {"oid": oid, "size": len(body), "pointerSize": 134}
+        return entry | {"oid": compute_blob_id(oid.encode()), "lfs": lfs}
+    return entry | {"oid": compute_blob_id(body)}
+
+
+@lru_cache(maxsize=64)
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def _format_oid(path: str, body: bytes | None) -> dict[str, str]:
