@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,6 +57,7 @@ _DUMP = """
 _BARE = """
 import duckdb, resource, sys
 connection = duckdb.connect(sys.argv[2], config={"threads": 2})
+connection.execute("SET enable_progress_bar = false")
 connection.execute(f"CREATE TABLE models AS SELECT {sys.argv[3]} FROM '{sys.argv[1]}'")
 connection.execute("CHECKPOINT")
 usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -84,19 +86,30 @@ class LazyDataset(Dataset):
         for day in range(revisions):
             self.add_commit({}, f"Upload {FILE}", _START + timedelta(days=day, hours=1))
         self._order = [commit["id"] for commit in reversed(self.list_commits())]
-        self._made, self._body = -1, b""
+        self._place, self._made, self._body = -1, 0, b""
+        self._maker = ThreadPoolExecutor(1)  # makes each dump while the one before is imported
+        self._next = self._maker.submit(self._make_dump)
 
     def find_revision(self, revision: str) -> tuple[str, dict[str, bytes]] | None:
         """Return a commit with its dump; the dumps before it are gone."""
         place = self._order.index(self.sha if revision == "main" else revision)
-        while self._made < place:
-            dump = next(self._days)
-            self._made += 1
-            self._body = dump.read_bytes()
+        while self._place < place:
+            self._body, self._place = self._next.result(), self._place + 1
             self._blobs.clear()
-            if self._made % _COMPARED == 1:
-                self.bare.append(_measure_bare(dump, self._folder))
+            if self._place + 1 < len(self._order):
+                self._next = self._maker.submit(self._make_dump)
         return self._order[place], {FILE: self._body}
+
+    def _make_dump(self) -> bytes:
+        dump = next(self._days)
+        if self._made % _COMPARED == 1:
+            self.bare.append(_measure_bare(dump, self._folder))
+        self._made += 1
+        return dump.read_bytes()
+
+    def close(self) -> None:
+        """Wait for the dump that is being made."""
+        self._maker.shutdown()
 
 
 def _measure_bare(dump: Path, folder: Path) -> float:
@@ -125,6 +138,7 @@ def main() -> None:
             before = len(hub.requests)
             samples, output = _run_import(hub, folder, args.seconds)
             requests = len(hub.requests) - before
+            dataset.close()
     _print_results(samples, dataset.bare, output, whole, requests)
 
 
