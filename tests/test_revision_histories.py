@@ -4,10 +4,14 @@ from datetime import date, timedelta
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 from dump_history import FILE, REPO, START, DumpHistory
 from processes import run_hfscan
 
+from hfscan.cli import cli
 from hfscan.store import Store, list_snapshots
+
+pytestmark = pytest.mark.slow
 
 MISSING_DAYS = {7, 8, 9}
 PARTIAL_DAYS = {15, 16, 26}
@@ -57,11 +61,11 @@ def imported(tmp_path_factory):
         dumps[REPEATED_DAY] = dumps[REPEATED_DAY - 2]
         for day, dump in dumps.items():
             history.commit(day, dump=dump)
-        code, out, err = run_hfscan(
-            folder, "import-history", f"hf://datasets/{REPO}", "--endpoint", history.hub.url
-        )
-    assert (code, err) == (0, "")
-    return out, folder / "hfscan.duckdb", dumps
+        db = folder / "hfscan.duckdb"
+        command = ["import-history", f"hf://datasets/{REPO}", "--endpoint", history.hub.url]
+        result = CliRunner().invoke(cli, [*command, "--db", str(db)])
+    assert result.exit_code == 0, result.output
+    return result.output, db, dumps
 
 
 def list_days(db):
@@ -227,7 +231,6 @@ def write_recorded_states(changes, folder):
     return [folder / f"{seq}.parquet" for seq in range(states)]
 
 
-@pytest.mark.slow
 def test_recorded_snapshots_equal_single_imports(shared_data, tmp_path):
     """Seven recorded snapshots give the same history as `hfscan import` of each."""
     files = write_recorded_states(shared_data / "hub-2026-08" / "changes.parquet", tmp_path)
