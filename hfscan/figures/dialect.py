@@ -48,15 +48,11 @@ def translate(
 
 
 def _drop_empty_branch(node: exp.Expr) -> exp.Expr:
-    """Replace a UNION ALL by its other branch where a condition on the parameters is false."""
+    """Leave out the second branch of a UNION ALL where a condition on the parameters is false."""
     if isinstance(node, exp.Union):
-        branches = (node.this, node.expression)
-        filled = [
-            branch for branch in branches
-            if not (where := branch.args.get("where")) or where.this != exp.false()
-        ]  # fmt: skip
-        if len(filled) == 1:
-            return cast("exp.Expr", filled[0])
+        where = node.expression.args.get("where")
+        if where and where.this == exp.false():
+            return cast("exp.Expr", node.this)
     return node
 
 
