@@ -29,14 +29,14 @@ counts AS (
 ),
 new AS MATERIALIZED (
     SELECT
-        CASE WHEN by_id THEN key ELSE id END AS name, license_tags(tags) AS license, downloads,
+        CASE WHEN by_id THEN key ELSE id END AS name, list_filter(tags, lambda tag: starts_with(tag, 'license:')) AS license, downloads,
         series_id = old_series AND valid_from <= old_position
             AND (valid_to IS NULL OR valid_to > old_position) AS is_same_version
     FROM versions JOIN sides ON series_id = new_series JOIN counts USING (model)
     WHERE valid_from <= new_position AND (valid_to IS NULL OR valid_to > new_position)
 ),
 ended AS (
-    SELECT CASE WHEN by_id THEN key ELSE coalesce(moved_to, versions.id) END AS name, license_tags(tags) AS license
+    SELECT CASE WHEN by_id THEN key ELSE coalesce(moved_to, versions.id) END AS name, list_filter(tags, lambda tag: starts_with(tag, 'license:')) AS license
     FROM versions JOIN sides ON series_id = old_series
     LEFT JOIN (SELECT id, min(moved_to) AS moved_to FROM redirects GROUP BY id) AS moved
         ON moved.id = versions.id AND NOT by_id AND moved.id NOT IN (SELECT name FROM new)
@@ -49,8 +49,9 @@ pairs AS (
     SELECT ended.license, new.license, downloads FROM ended JOIN new USING (name) WHERE NOT is_same_version
 ),
 counted AS (
-    SELECT before, after, count(*) AS models, sum(downloads) AS downloads
-    FROM pairs GROUP BY ALL
+    SELECT license_tags(before) AS before, license_tags(after) AS after, sum(models) AS models, sum(downloads) AS downloads
+    FROM (SELECT before, after, count(*) AS models, sum(downloads) AS downloads FROM pairs GROUP BY ALL)
+    GROUP BY ALL
 ),
 totals AS (
     SELECT
@@ -60,7 +61,7 @@ totals AS (
     FROM counted
 )
 SELECT
-    before, after, models AS numerator, before_models::BIGINT AS denominator,
+    before, after, models::BIGINT AS numerator, before_models::BIGINT AS denominator,
     round(models / before_models, 9) AS share, is_small(models, before_models) AS small,
     downloads::BIGINT AS downloads, round(downloads / nullif(before_downloads, 0), 9) AS downloads_share,
     round(coverage, 9) AS coverage

@@ -176,9 +176,13 @@ FROM changes;
 -- the last of them. Snapshots without `_id` hold it under any of its ids that no other model had; other ids
 -- are then known only if they are redirected.
 CREATE MACRO IF NOT EXISTS versions_of(sought) AS TABLE
-WITH candidates AS (
+WITH candidates AS (  -- apart, as each is fast alone
+    SELECT series_id, valid_from, valid_to, key, has_id FROM versions WHERE id = sought
+    UNION ALL
+    SELECT series_id, valid_from, valid_to, key, has_id FROM versions WHERE key = sought
+    UNION ALL
     SELECT series_id, valid_from, valid_to, key, has_id FROM versions
-    WHERE id = sought OR key = sought OR id IN (SELECT moved_to FROM redirects WHERE redirects.id = sought)
+    WHERE id IN (SELECT moved_to FROM redirects WHERE redirects.id = sought)
 ),
 chosen AS MATERIALIZED (
     SELECT key, has_id
@@ -187,22 +191,20 @@ chosen AS MATERIALIZED (
     ORDER BY has_id DESC, observed_to DESC, key
     LIMIT 1
 ),
-names AS MATERIALIZED (  -- that it has or had
-    SELECT versions.id FROM versions JOIN chosen USING (key, has_id)
-    UNION
-    SELECT redirects.id
-    FROM versions JOIN chosen USING (key, has_id) JOIN redirects ON moved_to = versions.id
-),
-ids AS MATERIALIZED (  -- and no other model
-    SELECT id FROM names
-    WHERE id NOT IN (
-        SELECT versions.id FROM versions, chosen
-        WHERE versions.has_id AND versions.key <> chosen.key AND versions.id IN (SELECT id FROM names)
+own AS MATERIALIZED (FROM versions WHERE key IN (SELECT key FROM chosen) AND has_id IN (SELECT has_id FROM chosen)),
+named AS MATERIALIZED (  -- without `_id`, by a name that it has or had
+    FROM versions
+    WHERE NOT has_id AND key NOT IN (SELECT key FROM own) AND id IN (
+        SELECT id FROM own UNION SELECT redirects.id FROM redirects JOIN own ON moved_to = own.id
     )
 )
-SELECT versions.*
-FROM versions
-WHERE (key, has_id) IN (FROM chosen) OR (NOT has_id AND id IN (FROM ids));
+FROM own
+UNION ALL
+FROM named
+WHERE id NOT IN (  -- nor any other model
+    SELECT id FROM versions
+    WHERE has_id AND id IN (SELECT id FROM named) AND key NOT IN (SELECT key FROM chosen)
+);
 
 -- The snapshots that saw one model, and those that show its absence (where `key` is NULL), oldest first.
 -- An update saw only what changed; a partial snapshot shows no absence.
