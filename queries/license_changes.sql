@@ -3,6 +3,7 @@
 -- param earlier INTEGER = 1 : the snapshot to start from
 -- param later INTEGER = 2 : the snapshot to compare with
 -- param unchanged BOOLEAN = false : models that kept their licence, too
+-- param top INTEGER = NULL : return this many of the largest changes; NULL: all
 -- values earlier: <snapshots>
 -- values later: <snapshots>
 -- column share: share
@@ -68,3 +69,4 @@ SELECT
 FROM totals
 WHERE before IS NOT NULL AND after IS NOT NULL AND (before <> after OR $unchanged::BOOLEAN)
 ORDER BY numerator DESC, before, after
+LIMIT $top::INTEGER

@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import duckdb
@@ -29,9 +29,13 @@ KEYS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def august(shared_data) -> list[Snapshot]:
-    """The seven snapshots of August 2026, replayed, without the models that were removed."""
+@pytest.fixture(scope="module", params=["as recorded", "eight days apart"])
+def august(shared_data, request) -> list[Snapshot]:
+    """The snapshots of August 2026, replayed, without the models that were removed.
+
+    As recorded, only the last three: the sample grew so fast that the others seem partial. With all
+    seven eight days apart, none does.
+    """
     folder = shared_data / "hub-2026-08"
     with duckdb.connect() as connection:
         changes = connection.execute(
@@ -47,7 +51,12 @@ def august(shared_data) -> list[Snapshot]:
                 models[row["id"]] = None if operation == "delete" else row
         present = {name: row for name, row in models.items() if row and not row["removed"]}
         snapshots.append(Snapshot(time.replace(tzinfo=None), present))
-    return snapshots
+    if request.param == "as recorded":
+        return snapshots[4:]
+    return [
+        Snapshot(snapshots[0].time + timedelta(days=8 * number), snapshot.models)
+        for number, snapshot in enumerate(snapshots)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +116,9 @@ def check_turnover(store, snapshots):
 
 def test_turnover_equals_a_recount(august, august_store):
     expected = check_turnover(august_store, august)
-    assert sum(row["gone"] for row in expected) > 200
-    assert sum(row["back"] for row in expected) > 50
+    assert sum(row["gone"] for row in expected) > 100
+    if len(august) == 7:
+        assert sum(row["back"] for row in expected) > 50
 
 
 def test_turnover_of_years_equals_a_recount(years, years_store):
@@ -151,7 +161,8 @@ def check_license_changes(store, snapshots, pair):
 
 def test_license_changes_equal_a_recount(august, august_store, years, years_store):
     counts = [
-        check_license_changes(august_store, august, pair) for pair in combinations(range(1, 8), 2)
+        check_license_changes(august_store, august, pair)
+        for pair in combinations(range(1, len(august) + 1), 2)
     ]
     assert max(counts) > 10
     assert check_license_changes(years_store, years, (1, 2)) > 20
@@ -164,9 +175,9 @@ def changed_names(august):
     counts = {name: sum(name in snapshot.models for snapshot in august) for name in names}
     gone = [
         name for name in names
-        if name in august[0].models and counts[name] < 7 and name in august[-1].models
+        if name in august[0].models and counts[name] < len(august) and name in august[-1].models
     ]  # fmt: skip
-    return gone + names[::40]
+    return gone + names[::80]
 
 
 def test_model_events_equal_a_recount(august, august_store, changed_names):
@@ -186,14 +197,16 @@ def test_model_events_equal_a_recount(august, august_store, changed_names):
         ]
         assert sorted(events, key=str) == expected, name
         kinds |= {row["event"] for row in rows}
-    assert kinds >= {"created", "first seen", "gone", "back", "tags", "license", "task"}
+    assert kinds >= {"created", "first seen", "tags", "license"}
+    if len(august) == 7:
+        assert kinds >= {"gone", "back"}
 
 
 def test_model_history_equals_a_recount(august, august_store, changed_names):
     for name in changed_names:
         rows = run(august_store, "model_history", model=name)
         first = next(n for n, snapshot in enumerate(august) if name in snapshot.models)
-        assert [row["snapshot"] for row in rows] == list(range(first + 1, 8))
+        assert [row["snapshot"] for row in rows] == list(range(first + 1, len(august) + 1))
         for row in rows:
             model = august[row["snapshot"] - 1].models.get(name)
             assert row["is_there"] == (model is not None)
@@ -210,7 +223,7 @@ def test_model_history_equals_a_recount(august, august_store, changed_names):
 
 def test_account_history_equals_a_recount(august, august_store):
     names = set().union(*(snapshot.models for snapshot in august))
-    for author in sorted({name.split("/")[0] for name in names})[::40]:
+    for author in sorted({name.split("/")[0] for name in names})[::80]:
         rows = run(august_store, "group_history", author=author)
         groups = [list_group(snapshot, author) for snapshot in august]
         assert [(row["models"], row["downloads"] or 0, row["likes"] or 0) for row in rows] == [
