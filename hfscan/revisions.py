@@ -58,7 +58,7 @@ class Plan:
     size of all files to fetch, is exact.
     """
 
-    fetched: list[Revision] = field(default_factory=list)
+    fetched: list[tuple[Revision, FileInfo]] = field(default_factory=list)
     known: int = 0  # imported before
     repeated: int = 0  # content of another revision
     missing: int = 0  # the commit has no such file
@@ -74,7 +74,7 @@ def plan_import(
     """Return what an import would fetch, beside the `snapshots` that there are.
 
     Asks the Hub for the size of each file, and reads the footers of the first, the middle and the
-    last one. `store` is a scratch database.
+    last one; of each other file, the one nearest in size counts. `store` is a scratch database.
     """
     plan = Plan()
     origins = {snapshot.origin for snapshot in snapshots}
@@ -90,27 +90,27 @@ def plan_import(
             plan.repeated += 1
         else:
             digests.add(digest)
-            plan.fetched.append(replace(revision, info=info))
+            plan.fetched.append((revision, info))
             plan.file_bytes += info.size
     places = sorted({0, len(plan.fetched) // 2, len(plan.fetched) - 1} if plan.fetched else ())
-    samples = {place: _measure(store, source, plan.fetched[place]) for place in places}
+    samples = [_measure(store, source, *plan.fetched[place]) for place in places]
     plan.footers = len(samples)
-    for place, revision in enumerate(plan.fetched):
-        nearest = min(samples, key=lambda sample: abs(sample - place))
-        share, requests = samples[nearest]
-        plan.bytes += round(share * (revision.info.size if revision.info else 0))
+    for _, info in plan.fetched:
+        size, fetched, requests = min(samples, key=lambda sample: abs(sample[0] - info.size))
+        plan.bytes += round(fetched / size * info.size)
         plan.requests += requests + 1  # for its size
     return plan
 
 
-def _measure(store: Store, source: RevisionSource, revision: Revision) -> tuple[float, int]:
-    """Return the share of a file's bytes that is fetched, and the number of requests for them."""
-    assert revision.info is not None
-    with _PartFile.open(store, source, revision, revision.info) as part:
+def _measure(
+    store: Store, source: RevisionSource, revision: Revision, info: FileInfo
+) -> tuple[int, int, int]:
+    """Return the size of a file, the bytes of it that are fetched, and the requests for them."""
+    with _PartFile.open(store, source, revision, info) as part:
         ranges = part.list_ranges(part.fetch_columns())
-    footer = min(chunks.FOOTER_BYTES, revision.info.size)
+    footer = min(chunks.FOOTER_BYTES, info.size)
     fetched = footer + sum(stop - start for start, stop in ranges)
-    return min(1.0, fetched / revision.info.size), 1 + len(ranges)
+    return info.size, min(fetched, info.size), 1 + len(ranges)
 
 
 def import_revisions(

@@ -147,6 +147,22 @@ def test_interrupted_fetch_goes_on(history, db, monkeypatch):
     assert not revision_dir(db).exists()
 
 
+def test_import_waits_for_the_rate_limit(tmp_path, db):
+    with DumpHistory.serve(tmp_path, quota=1, window=4) as history:
+        history.commit_days(0)
+        (result,) = history.run(db)
+        assert 429 in {request.status for request in history.hub.requests}
+    assert result.ingested.models == 101
+
+
+def test_file_without_parquet_is_skipped(history, db):
+    history.dataset.add_commit({FILE: b"version https://git-lfs" * 9}, "Upload", START)
+    (result,) = history.run(db)
+    assert "not a Parquet file" in result.skipped
+    assert not read_snapshots(db)
+    assert not revision_dir(db).exists()
+
+
 def test_command_reports_each_revision(history, tmp_path):
     history.commit_days(0, 1)
     code, out, err = run_hfscan(

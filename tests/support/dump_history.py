@@ -54,9 +54,11 @@ class DumpHistory:
 
     @classmethod
     @contextmanager
-    def serve(cls, folder: Path) -> Iterator["DumpHistory"]:
-        """Yield an empty dataset while a fake Hub serves it."""
-        with FakeHub(Population.synthetic(5, seed=1), quota=None, tokens={TOKEN: "ann"}) as hub:
+    def serve(cls, folder: Path, **options: Any) -> Iterator["DumpHistory"]:
+        """Yield an empty dataset while a fake Hub, with these options, serves it."""
+        with FakeHub(
+            Population.synthetic(5, seed=1), **{"quota": None, "tokens": {TOKEN: "ann"}} | options
+        ) as hub:
             yield cls(hub, folder)
 
     def write(
