@@ -17,8 +17,8 @@
 -- that name the base itself, among others or alone; depth: generations; breadth: models in the largest of them.
 -- derived_share: of the downloads of the base and its derivatives, those of derivatives.
 WITH members AS (
-    SELECT derivatives.*, downloads, CASE $weight::VARCHAR WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END AS n
-    FROM derivatives() AS derivatives JOIN census ON id = model
+    SELECT *, CASE $weight::VARCHAR WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END AS n
+    FROM derivatives()
     WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
 ),
 generations AS (

@@ -17,35 +17,42 @@
 -- chart: line x=period y=share color=group
 -- denominator: all derivatives created in the period; share_of_models: their share of its new models whose bases are
 -- known (models). author: the account in the name of the family's first model, (unknown) where it has none.
-WITH dated AS (
+WITH derived AS (
     SELECT
         date_trunc($per::VARCHAR, created_at) AS since,
-        model IS NOT NULL AS is_derived,
-        CASE WHEN model IS NOT NULL THEN CASE $by::VARCHAR
+        CASE $by::VARCHAR
             WHEN 'family' THEN root
-            WHEN 'author' THEN CASE WHEN regexp_full_match(root, '[^/]+/[^/]+') THEN split_part(root, '/', 1) ELSE '(unknown)' END
+            WHEN 'author'
+                THEN CASE WHEN regexp_full_match(root, '[^/]+/[^/]+') THEN split_part(root, '/', 1) ELSE '(unknown)' END
             WHEN 'relation' THEN CASE $relations::VARCHAR WHEN 'inferred' THEN inferred_relation ELSE relation END
-        END END AS group_name,
-        base_models IS NOT NULL OR tags IS NOT NULL AS is_known
-    FROM census LEFT JOIN derivatives() ON model = id
+        END AS group_name,
+        count(*) AS n
+    FROM derivatives()
     WHERE
         created_at IS NOT NULL
         AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
+    GROUP BY ALL
 ),
 periods AS (
-    SELECT since, count(*) FILTER (is_derived) AS derivatives, count(*) FILTER (is_known) AS models
-    FROM dated
-    GROUP BY since
+    SELECT
+        date_trunc($per, created_at) AS since,
+        count(*) FILTER (base_models IS NOT NULL OR tags IS NOT NULL) AS models
+    FROM census
+    WHERE
+        created_at IS NOT NULL
+        AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
+    GROUP BY ALL
 ),
+totals AS (SELECT since, sum(n)::BIGINT AS derivatives FROM derived GROUP BY since),
 ranked AS (
-    SELECT group_name, row_number() OVER (ORDER BY count(*) DESC, group_name) AS place
-    FROM dated WHERE is_derived GROUP BY group_name
+    SELECT group_name, row_number() OVER (ORDER BY sum(n) DESC, group_name) AS place
+    FROM derived GROUP BY group_name
 ),
 grouped AS (
     SELECT
         since, CASE WHEN place > $top::INTEGER THEN '(other)' ELSE group_name END AS "group",
-        min(least(place, $top + 1)) AS place, count(*) AS n
-    FROM dated JOIN ranked USING (group_name)
+        min(least(place, $top + 1)) AS place, sum(n)::BIGINT AS n
+    FROM derived JOIN ranked USING (group_name)
     GROUP BY ALL
 ),
 groups AS (SELECT "group", min(place) AS place FROM grouped GROUP BY "group")
@@ -54,10 +61,10 @@ SELECT
         ELSE strftime(since, '%Y-Q') || quarter(since) END AS period,
     "group",
     coalesce(n, 0) AS numerator,
-    derivatives AS denominator,
-    round(numerator / nullif(derivatives, 0), 9) AS share,
-    is_small(numerator, derivatives) AS small,
+    coalesce(derivatives, 0) AS denominator,
+    round(numerator / nullif(denominator, 0), 9) AS share,
+    is_small(numerator, denominator) AS small,
     models,
-    round(derivatives / nullif(models, 0), 9) AS share_of_models
-FROM periods CROSS JOIN groups LEFT JOIN grouped USING (since, "group")
+    round(denominator / nullif(models, 0), 9) AS share_of_models
+FROM periods CROSS JOIN groups LEFT JOIN totals USING (since) LEFT JOIN grouped USING (since, "group")
 ORDER BY period, groups.place

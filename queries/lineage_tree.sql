@@ -10,12 +10,9 @@
 -- base that is only named. bases_known: false where the model may declare bases that could not be read. in_cycle: it is
 -- made from the model and the model from it. models, total_downloads: of all models of the direction.
 WITH RECURSIVE declared AS MATERIALIZED (
-    SELECT
-        model, coalesce(parent, name) AS parent, any_value(relation) AS relation,
-        any_value(inferred_relation) AS inferred_relation, min(position) AS position
+    SELECT model, coalesce(parent, name) AS parent, relation, inferred_relation, position
     FROM resolved_parents()
     WHERE resolution <> 'itself'
-    GROUP BY model, coalesce(parent, name)
 ),
 ancestors(model, steps) USING KEY (model) AS (
     SELECT $model::VARCHAR, 0
@@ -55,15 +52,17 @@ bases AS (
         list(parent ORDER BY position) AS parents
     FROM declared WHERE model IN (SELECT model FROM reached) GROUP BY model
 ),
-children AS (
-    SELECT parent AS model, count(*) AS children FROM declared WHERE parent IN (SELECT model FROM reached) GROUP BY parent
+children AS (  -- a base may be named twice, by an old name and the new one
+    SELECT parent AS model, count(DISTINCT model) AS children
+    FROM declared WHERE parent IN (SELECT model FROM reached) GROUP BY parent
 )
 SELECT
     direction, steps, reached.model, via,
     row_number() OVER nearest AS place,
     count(*) OVER (PARTITION BY direction, via) AS siblings,
     coalesce(children, 0) AS children,
-    relation, inferred_relation, parents,
+    relation, inferred_relation,
+    list_filter(parents, lambda parent, nth: list_position(parents, parent) = nth) AS parents,
     census.id IS NOT NULL AS in_snapshot,
     steps > 0 AND reached.model IN (SELECT model FROM ancestors) AND reached.model IN (SELECT model FROM descendants)
         AS in_cycle,

@@ -79,18 +79,17 @@ FROM (
 
 -- The parents that models declare, each once: the name as declared, and its place among them.
 CREATE MACRO IF NOT EXISTS declared_parents() AS TABLE
-SELECT model, relation, inferred_relation, name, min(position) AS position
+SELECT
+    model, downloads, created_at, at_cutoff,
+    relation, inferred_relation(bases, relation, tags) AS inferred_relation,
+    unnest(names) AS name, generate_subscripts(names, 1) AS position
 FROM (
     SELECT
-        id AS model, relation, inferred_relation(bases, relation, tags) AS inferred_relation,
-        unnest(bases) AS name, generate_subscripts(bases, 1) AS position
-    FROM (
-        SELECT id, tags, bases, relation_to(bases, base_relation, declared_relations(tags)) AS relation
-        FROM (SELECT *, declared_bases(base_models, tags) AS bases FROM census)
-        WHERE len(bases) > 0
-    )
-)
-GROUP BY ALL;
+        id AS model, downloads, created_at, at_cutoff, tags, bases, relation_to(bases, base_relation, declared_relations(tags)) AS relation,
+        list_filter(bases, lambda base, place: list_position(bases, base) = place) AS names
+    FROM (SELECT *, declared_bases(base_models, tags) AS bases FROM census)
+    WHERE len(bases) > 0
+);
 
 -- The same, with the parent's repo id in the snapshot, and how the name led to it: exact, other case
 -- (the Hub's ids do not depend on case), redirect (of the Hub: creation_dates), other snapshot (there
@@ -98,45 +97,55 @@ GROUP BY ALL;
 -- a reason: not a repo id, only in other snapshots, no account in the name, not in the snapshot.
 CREATE MACRO IF NOT EXISTS resolved_parents() AS TABLE
 WITH declared AS MATERIALIZED (FROM declared_parents()),
-names AS MATERIALIZED (SELECT DISTINCT name, lower(name) AS lower_name FROM declared),
--- what other snapshots, and this one, know by these names
-sightings AS MATERIALIZED (
-    SELECT lower_name, CASE WHEN min(key) = max(key) AND bool_and(has_id) THEN min(key) END AS key
-    FROM (SELECT DISTINCT lower_name FROM names) JOIN versions ON lower(id) = lower_name
-    GROUP BY lower_name
-),
-candidates AS (
-    SELECT name, lower_name AS lower_id, 1 AS preference FROM names
+names AS (SELECT DISTINCT name FROM declared),
+found AS MATERIALIZED (SELECT name FROM names JOIN census ON id = name),
+-- the others are few, so that what follows costs little
+open_names AS MATERIALIZED (SELECT name, lower(name) AS lower_name FROM names ANTI JOIN found USING (name)),
+lookups AS MATERIALIZED (  -- preference: as in `resolutions`, 3 is not looked up
+    SELECT name, lower_name AS lower_id, 1 AS preference FROM open_names
     UNION ALL
-    SELECT name, lower(moved_to), 2 FROM names JOIN creation_dates ON lower(id) = lower_name
+    SELECT name, lower(moved_to), 2 FROM open_names JOIN creation_dates ON lower(id) = lower_name
     WHERE moved_to IS NOT NULL
     UNION ALL
-    SELECT name, lower(id), 3 FROM names JOIN sightings USING (lower_name) JOIN census USING (key)
-    UNION ALL
-    SELECT names.name, lower(account || '/' || canonical.name), 4
-    FROM names JOIN canonical_models() AS canonical ON canonical.name = lower_name
+    SELECT open_names.name, lower(account || '/' || canonical.name), 4
+    FROM open_names JOIN canonical_models() AS canonical ON canonical.name = lower_name
 ),
+-- the models that have or had these names, in this snapshot or another
+sightings AS MATERIALIZED (
+    SELECT DISTINCT lower_id, key, has_id
+    FROM (SELECT DISTINCT lower_id FROM lookups) JOIN versions ON lower(id) = lower_id
+),
+here AS MATERIALIZED (SELECT lower_id, id, lower(id) = lower_id AS is_current FROM sightings JOIN census USING (key)),
 targets AS (
-    SELECT name, arg_min(id, 2 * preference + (id <> name)::INTEGER) AS id, min(preference) AS preference
-    FROM candidates JOIN census ON lower(id) = lower_id
+    SELECT name, arg_min(id, preference) AS id, min(preference) AS preference
+    FROM (
+        SELECT name, id, preference FROM lookups JOIN here USING (lower_id) WHERE is_current
+        UNION ALL
+        SELECT name, id, 3
+        FROM lookups JOIN here USING (lower_id)
+        WHERE preference = 1 AND NOT is_current AND lower_id IN (
+            SELECT lower_id FROM sightings GROUP BY lower_id HAVING count(*) = 1 AND bool_and(has_id)
+        )
+    )
     GROUP BY name
 ),
 resolutions AS (
+    SELECT name, name AS id, 'exact' AS resolution FROM found
+    UNION ALL
     SELECT
         name, id,
         CASE
-            WHEN id = name THEN 'exact'
             WHEN id IS NOT NULL
                 THEN ['other case', 'redirect', 'other snapshot', 'canonical name'][preference]
             WHEN NOT regexp_full_match(name, '(\b[\w.-]+\b/)?\b[\w.-]{1,96}\b') THEN 'not a repo id'
-            WHEN lower_name IN (SELECT lower_name FROM sightings) THEN 'only in other snapshots'
+            WHEN lower_name IN (SELECT lower_id FROM sightings) THEN 'only in other snapshots'
             WHEN NOT contains(name, '/') THEN 'no account in the name'
             ELSE 'not in the snapshot'
-        END AS resolution
-    FROM names LEFT JOIN targets USING (name)
+        END
+    FROM open_names LEFT JOIN targets USING (name)
 )
 SELECT
-    model, relation, inferred_relation, name, position,
+    model, downloads, created_at, at_cutoff, relation, inferred_relation, name, position,
     CASE WHEN id <> model THEN id END AS parent,
     CASE WHEN id = model THEN 'itself' ELSE coalesce(resolution, 'not a repo id') END AS resolution
 FROM declared LEFT JOIN resolutions USING (name);
@@ -148,8 +157,10 @@ FROM declared LEFT JOIN resolutions USING (name);
 CREATE MACRO IF NOT EXISTS derivatives() AS TABLE
 WITH RECURSIVE first_parents AS MATERIALIZED (
     SELECT
-        model, any_value(relation) AS relation, any_value(inferred_relation) AS inferred_relation,
-        coalesce(list(DISTINCT parent) FILTER (parent IS NOT NULL), []) AS parents, count(parent) = 0 AS is_missing,
+        model, any_value(downloads) AS downloads, any_value(created_at) AS created_at,
+        any_value(at_cutoff) AS at_cutoff, any_value(relation) AS relation,
+        any_value(inferred_relation) AS inferred_relation,
+        coalesce(list_distinct(list(parent)), []) AS parents, count(parent) = 0 AS is_missing,
         arg_min(coalesce(parent, name), position + CASE WHEN parent IS NULL THEN 1_000_000 ELSE 0 END)
             AS parent
     FROM resolved_parents()
@@ -178,7 +189,8 @@ descent AS (
     WHERE inner_models.model NOT IN (SELECT model FROM cycle_roots)
 )
 SELECT
-    first_parents.model, relation, inferred_relation, first_parents.parent, parents,
+    first_parents.model, downloads, created_at, at_cutoff, relation, inferred_relation,
+    first_parents.parent, parents,
     CASE WHEN is_root THEN first_parents.model ELSE coalesce(root, first_parents.parent) END AS root,
     CASE WHEN is_root THEN 'cycle' WHEN root_kind IS NOT NULL THEN root_kind WHEN is_missing THEN 'missing' ELSE 'model' END AS root_kind,
     CASE WHEN is_root THEN 0 ELSE coalesce(depth, 0) + 1 END AS depth
@@ -198,15 +210,18 @@ LEFT JOIN derivatives() AS derivative ON derivative.model = known.model;
 
 -- The licences that a model is tagged with; NULL: unknown.
 CREATE MACRO IF NOT EXISTS licenses(tags) AS
-CASE WHEN tags IS NOT NULL
-    THEN coalesce(nullif(array_to_string(list_sort(tag_values(tags, 'license:')), ' + '), ''), '(none)') END;
+CASE WHEN tags IS NOT NULL THEN coalesce(nullif(replace(
+    array_to_string(list_sort(list_filter(tags, lambda tag: starts_with(tag, 'license:'))), ' + '), 'license:', ''
+), ''), '(none)') END;
 
 -- The models and their parents with what each has: those of the frameworks or formats to distinguish,
 -- or its licence (`of`: framework, format or license). `change`: same, added (the model has all of its
 -- parent's and more), dropped (less), replaced; NULL where either is unknown.
 CREATE MACRO IF NOT EXISTS parent_traits(of, distinguished) AS TABLE
 WITH pairs AS MATERIALIZED (
-    SELECT DISTINCT model, parent, relation, inferred_relation FROM resolved_parents() WHERE parent IS NOT NULL
+    SELECT model, parent, any_value(relation) AS relation, any_value(inferred_relation) AS inferred_relation,
+        any_value(downloads) AS downloads
+    FROM resolved_parents() WHERE parent IS NOT NULL GROUP BY model, parent
 ),
 masks AS (
     SELECT
@@ -216,7 +231,7 @@ masks AS (
 ),
 traits AS MATERIALIZED (
     SELECT
-        id, downloads,
+        id,
         CASE of
             WHEN 'license' THEN licenses(tags)
             -- a format alone does not tell the framework
@@ -236,7 +251,7 @@ named AS (
     FROM (SELECT DISTINCT trait FROM traits WHERE trait IS NOT NULL)
 )
 SELECT
-    pairs.*, child.downloads, old.text AS before, new.text AS after,
+    pairs.*, old.text AS before, new.text AS after,
     CASE
         WHEN old.text = new.text THEN 'same'
         WHEN old.text = '(none)' OR old.mask & new.mask = old.mask THEN 'added'
