@@ -12,8 +12,6 @@
 -- values formats: <frameworks>
 -- values weight: models, downloads
 -- values relations: named, inferred
--- column before: framework_set
--- column after: framework_set
 -- column share: share
 -- column share_of_before: share
 -- column coverage: share

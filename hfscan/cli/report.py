@@ -36,8 +36,8 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 @click.option("--compare-snapshot", type=Count(), help="Compare with the snapshot with this id.")
 @click.option(
     "--name",
-    help="Report to build: year, overview, compare, ecosystem, claims, parity, or one from "
-    "--reports.  "
+    help="Report to build: year, overview, compare, ecosystem, lineage, claims, parity, or one "
+    "from --reports.  "
     "[default: chosen from the other options]",
 )
 @reports_option
