@@ -106,7 +106,7 @@ def _make_portable(node: exp.Expr) -> exp.Expr:
         return cast("exp.Expr", aggregate)
     if isinstance(node, exp.ArrayContains) and isinstance(node.this, exp.Array):
         return exp.In(this=node.expression, expressions=node.this.expressions)
-    if _is_call(node, "list_position"):
+    if _is_call(node, "list_position") and isinstance(node.expressions[0], exp.Array):
         items, value = node.expressions
         case = exp.Case(this=value.copy())
         for position, item in enumerate(items.expressions, 1):
