@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hfscan.parity import compare
 from hfscan.parity.arrays import ArrayReader
 from hfscan.parity.cases import Case, backend_spec, required_backends
 from hfscan.parity.checkpoint import Checkpoint
@@ -78,7 +79,7 @@ class ModelRunner:
 
         Raises BackendError.
         """
-        case = _in_pytorch(case)
+        case = in_pytorch(case)
         with self.pool.process("pytorch").lock:
             if self.opened.get("pytorch") == (case, "float32") and result.device == "cpu":
                 # float32 converts without loss
@@ -88,16 +89,26 @@ class ModelRunner:
             else:
                 return None
             run = self._forward(case, "cpu", **options)
+            if not self._is_finite(run):
+                options["eager"] = False
+                run = self._forward(case, "cpu", **options)
+                result.notes.append("eager attention gives NaN: not compared with the default one")
             self._embed(run.outputs, self.inputs.mask)
             run.conditions = self._run_conditions(case, "cpu", **options)
             return run
+
+    def _is_finite(self, run: Run) -> bool:
+        return all(
+            compare.on_real(name, array, array, self.inputs.mask_of(name)).finite
+            for name, array in run.outputs.items()
+        )
 
     def run_variants(self, case: Case, result: Result) -> Iterator[tuple[str, Run]]:
         """Yield float64 runs that compute something else than the reference, and what it is.
 
         First the attention that users get, then other activations. Raises BackendError.
         """
-        case = _in_pytorch(case)
+        case = in_pytorch(case)
         with self.pool.process("pytorch").lock:
             if self.open(case, result, "cpu", "float64"):
                 yield "its default attention, not with eager attention", self._forward(case, "cpu")
@@ -210,7 +221,7 @@ def _is_eager(case: Case) -> bool:
     return "eager" in backend_spec(case.backend).variants
 
 
-def _in_pytorch(case: Case) -> Case:
+def in_pytorch(case: Case) -> Case:
     """Return the case that loads these weights into PyTorch most reliably."""
     is_direct = case.weights.origin == "pytorch" and case.load_method == "direct"
     return Case(case.weights, "pytorch", "direct" if is_direct else "converted")

@@ -15,7 +15,7 @@ from hfscan.parity.checkpoint import Checkpoint, Weights, load_checkpoint, with_
 from hfscan.parity.configs import CheckpointError
 from hfscan.parity.inputs import make_inputs, max_length
 from hfscan.parity.loading import find_loading_fault
-from hfscan.parity.model import ModelRunner
+from hfscan.parity.model import ModelRunner, in_pytorch
 from hfscan.parity.outputs import Run
 from hfscan.parity.pool import BackendPool
 from hfscan.parity.process import Settings
@@ -217,12 +217,7 @@ class CheckpointRun:
 
         Return whether the run can be compared.
         """
-        fault = find_loading_fault(
-            result.loading,
-            str(case.weights.config.get("model_type")),
-            self.tables.tables[case.weights.name],
-            self.runner.tensor_names(case),
-        )
+        fault = self._find_loading_fault(case, result)
         if run is None or fault:
             result.set_verdict(Verdict.LOADS_INCOMPLETELY, fault or "it was not run")
             return False
@@ -236,20 +231,38 @@ class CheckpointRun:
             return False
         if self.evaluator is None:
             self.baseline = case, result
-            reference = None
-            try:
-                if "pytorch" in self.pool.settings.backends:
-                    reference = self.runner.run_reference(case, self._new_result(case))
-            except BackendError as error:
-                result.notes.append(f"no float64 reference: {summary_line(error)}")
             self.evaluator = Evaluator(
                 self.tables,
                 self.runner.inputs,
                 (case, run),
-                reference,
+                self._run_reference(case, result),
                 lambda: self.runner.run_variants(case, self._new_result(case)),
             )
         return True
+
+    def _find_loading_fault(self, case: Case, result: Result) -> str | None:
+        return find_loading_fault(
+            result.loading,
+            str(case.weights.config.get("model_type")),
+            self.tables.tables[case.weights.name],
+            self.runner.tensor_names(case),
+        )
+
+    def _run_reference(self, case: Case, result: Result) -> Run | None:
+        """Return the float64 run of the baseline; None, and a note, if there is no complete one."""
+        if "pytorch" not in self.pool.settings.backends:
+            return None
+        loaded = self._new_result(case)
+        loaded.notes = []
+        try:
+            reference = self.runner.run_reference(case, loaded)
+            fault = self._find_loading_fault(in_pytorch(case), loaded)
+        except BackendError as error:
+            reference, fault = None, summary_line(error)
+        result.notes += loaded.notes
+        if fault:
+            result.notes.append(f"no float64 reference: {fault}")
+        return None if fault else reference
 
     def _describe_release(self, case: Case, result: Result) -> str:
         """Return the release that reads the config; note if a later one saved it."""

@@ -64,6 +64,7 @@ def test_scaled_rope_is_translated(make_tiny_model, save_as_version_5, check_wit
     ("entries", "verdict"),
     [
         ({"logit_scale_of_another_release": 0.5}, "not judged"),
+        ({"model_type": "gptj"}, "not judged"),
         ({"hidden_act": "relu"}, "not judged"),  # GPT-2 calls it activation_function
         ({"gradient_checkpointing": True, "_num_labels": 2, "new_entry": None}, "agree"),
     ],

@@ -77,6 +77,14 @@ def test_default_attention_is_checked_against_eager(
         assert "its default attention, not with eager attention" in note
 
 
+def test_eager_attention_that_gives_nan_is_no_reference(make_tiny_model, check_with_settings):
+    """Rows that are hidden from each other by padding and a short window attend to nothing."""
+    folder = make_tiny_model("MistralForCausalLM", twin=False, sliding_window=4)
+    (result,) = check_with_settings(folder, backends=("pytorch",))
+    assert result.verdict == "agree", result.reason
+    assert "eager attention gives NaN" in result.notes[0]
+
+
 def test_padding_content_does_not_matter(runner, checkpoints):
     def make_other_padding(checkpoint):
         return make_inputs(checkpoint, padding_seed=7)

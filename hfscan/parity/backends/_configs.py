@@ -36,6 +36,8 @@ def _unread_entries(config, entries, source, place=""):
         if isinstance(value, dict) and isinstance(current, PretrainedConfig):
             unread += _unread_entries(current, value, source, f"{place}{key}.")
             continue
+        if key == "model_type" and value != cls.model_type:  # another class than it names
+            unread.append(place + key)
         if key == "rope_scaling" and isinstance(value, dict) and not is_version_5:
             unread += [f"{place}{key}.{name}" for name in sorted(ROPE_KEYS & value.keys())]
         if key in accepted or hasattr(base, key) or (key in ROPE_KEYS and is_version_5):
