@@ -1,6 +1,9 @@
 """Verdicts on a run compared with another one."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -83,6 +86,34 @@ def test_eager_attention_that_gives_nan_is_no_reference(make_tiny_model, check_w
     (result,) = check_with_settings(folder, backends=("pytorch",))
     assert result.verdict == "agree", result.reason
     assert "eager attention gives NaN" in result.notes[0]
+
+
+LOAD_AS_USERS_DO = """
+import sys, numpy, torch, transformers
+folder, inputs, output = sys.argv[1:]
+model = transformers.LlamaForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+with torch.inference_mode():
+    logits = model(**{k: torch.from_numpy(v) for k, v in numpy.load(inputs).items()}).logits
+numpy.save(output, logits.float().numpy())
+"""
+
+
+def test_bfloat16_is_loaded_as_users_load_it(make_tiny_model, runner, tmp_path):
+    """Loading keeps RoPE's frequencies in float32; casting the model afterwards rounds them."""
+    folder = make_tiny_model("LlamaForCausalLM", twin=False, rope_theta=500_000.0)
+    checkpoint = open_checkpoint(folder)
+    inputs = make_inputs(checkpoint)
+    file = {"file": "", "format": "", "sha256": ""}
+    result = Result("", None, None, file, "pytorch", "cpu", "bfloat16", "direct")
+    case = Case(checkpoint.weights[0], "pytorch", "direct")
+    run = ModelRunner(runner.pool, checkpoint, inputs).run(case, result)
+    np.savez(tmp_path / "inputs.npz", **inputs.batch)
+    paths = (folder, tmp_path / "inputs.npz", tmp_path / "logits.npy")
+    environment = os.environ | {"USE_TF": "0", "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", LOAD_AS_USERS_DO, *paths], env=environment, check=True)
+    difference = np.abs(run.outputs["logits"] - np.load(paths[-1]))
+    real = difference[inputs.mask == 1]
+    assert real.max() == 0
 
 
 def test_padding_content_does_not_matter(runner, checkpoints):
