@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import re
 import sys
 import tempfile
 import tomllib
@@ -66,6 +67,12 @@ def _new_settings(
     )
 
 
+def _check_device(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", value):
+        raise click.BadParameter(f"{value!r} is none of auto, cpu, cuda and cuda:N.")
+    return value
+
+
 _settings_options = combine(
     "settings",
     _new_settings,
@@ -77,8 +84,9 @@ _settings_options = combine(
     ),
     click.option(
         "--device",
-        type=Choice(["auto", "cpu", "cuda"]),
         default="auto",
+        metavar="auto|cpu|cuda|cuda:N",
+        callback=_check_device,
         help="Device that runs the models.",
     ),
     click.option(
@@ -209,10 +217,11 @@ def command(
     with ExitStack() as stack:
         # is_quiet() depends on the thread, so it is called here
         runner = stack.enter_context(ParityRunner(settings, None if is_quiet() else note))
-        if settings.device == "cuda" and (without_gpu := runner.pool.backends_without_gpu()):
+        is_required = settings.device.startswith("cuda")
+        if is_required and (without_gpu := runner.pool.backends_without_gpu()):
             raise click.UsageError(
-                f"--device cuda: no GPU was found by {', '.join(without_gpu)}. Use --device auto "
-                f"to run such backends on the CPU."
+                f"--device {settings.device}: no GPU was found by {', '.join(without_gpu)}. "
+                f"Use --device auto to run such backends on the CPU."
             )
         if demo:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="hfscan-demo-"))

@@ -36,6 +36,9 @@ _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_USE_LEGACY_KERAS": "1",  # transformers' TensorFlow classes are Keras 2
     "TF_ENABLE_ONEDNN_OPTS": "1",
+    # allocate GPU memory on demand, so that several backends fit
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     "HF_HUB_OFFLINE": "1",  # a backend opens local files only
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -156,7 +159,8 @@ class BackendProcess:
         # AUTO: setting one framework to 1 would disable the others
         switches = {key: "AUTO" if name in enabled else "0" for key, name in _SWITCHES.items()}
         threads = dict.fromkeys(_THREADS, str(self.settings.threads))
-        return confinement.environment(os.environ, home) | _ENVIRONMENT | switches | threads
+        variables = _ENVIRONMENT | switches | threads | _select_gpu(self.settings.device)
+        return confinement.environment(os.environ, home) | variables
 
     def _request(self, op: str, timeout: float, arguments: dict[str, Any]) -> dict[str, Any]:
         process = self._process
@@ -283,6 +287,18 @@ class _Process:
         with contextlib.suppress(OSError):  # the other end is gone
             self._process.stdin.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _select_gpu(device: str) -> dict[str, str]:
+    """Return the variables that hide all GPUs but the requested one: all of them for "cpu"."""
+    if device == "cpu":
+        return {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+    if ":" not in device:
+        return {}
+    number = int(device.partition(":")[2])
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = [str(number)] if visible is None else visible.split(",")[number : number + 1]
+    return {"CUDA_VISIBLE_DEVICES": "".join(gpus)}
 
 
 def _resident_mb(pid: int) -> float:

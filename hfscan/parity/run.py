@@ -1,5 +1,6 @@
 """Run the cases of checkpoints in the backends."""
 
+import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -27,6 +28,11 @@ from hfscan.parity.weights import WeightTables, first_of, read_tables
 from hfscan.text import sanitize
 
 _MAX_KEYS = 5  # entries of a config that a reason names
+_OUT_OF_MEMORY = re.compile(
+    r"OutOfMemoryError|ResourceExhaustedError|RESOURCE_EXHAUSTED|[Oo]ut of memory"
+    r"|(can't|[Ff]ailed to) allocate"
+)
+"""What frameworks call it: PyTorch, TensorFlow, XLA, onnxruntime."""
 _VERDICTS = {  # exception class in the backend -> verdict
     "LookupError": Verdict.NO_CLASS,
     "NotApplicableError": Verdict.NOT_APPLICABLE,
@@ -293,4 +299,6 @@ class CheckpointRun:
         if isinstance(error, BackendDiedError):
             return error.kind, error.message
         reason = self.pool.redact_paths(summary_line(error), self.checkpoint.name)
+        if _OUT_OF_MEMORY.search(f"{error.kind}: {error.message}"):
+            return Verdict.OUT_OF_MEMORY, reason
         return _VERDICTS.get(error.kind, Verdict.DOES_NOT_LOAD), reason

@@ -164,7 +164,7 @@ def _timing_row(row: Document) -> Document:
         "peak": None if peak is None else round(peak),
         "ratio": ratio["median"],
         "range": "-" if None in bounds else f"{bounds[0]:.2f}-{bounds[1]:.2f}",
-        "cpu_ratio": row["cpu_ratio"]["median"],
+        "cpu_ratio": None if row["device"] == "cuda" else row["cpu_ratio"]["median"],
     }
 
 

@@ -36,7 +36,7 @@ def evaluate(fake_backend):
             "return 1"
         )
         pythons = {"pytorch": str(fake_backend("hello", action))}
-        worker = BackendProcess("pytorch", Settings(pythons=pythons))
+        worker = BackendProcess("pytorch", Settings(device="auto", pythons=pythons))
         try:
             worker.start()
             return json.loads(worker.info["versions"]["found"]), worker.info["isolated_from"]
@@ -139,3 +139,29 @@ def test_refused_namespaces_are_reported(fake_backend, folder):
     isolated_from = report["environment"]["backends"]["pytorch"]["isolated_from"]
     assert isolated_from == {"network": False, "credentials": False}
     assert any("could reach the network" in note for note in report["environment"]["notes"])
+
+
+@pytest.mark.parametrize(
+    ("device", "user", "expected"),
+    [
+        ("cpu", "0,1", ""),
+        ("cuda", "0,1", "0,1"),
+        ("cuda:1", None, "1"),
+        ("cuda:1", "4,5", "5"),
+        ("cuda:2", "4,5", ""),
+    ],
+)
+def test_backend_sees_the_requested_gpu_only(
+    fake_backend, create_runner, monkeypatch, device, user, expected
+):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if user is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", user)
+    reply = """
+    versions = {"gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "")}
+    return answer(request, versions=versions, device=None, threads=1) or 1
+    """
+    pool = create_runner(fake_backend("hello", reply), device=device).pool
+    pool.process("pytorch").start()
+    assert pool.process("pytorch").info["versions"] == {"gpus": expected}
+    assert pool.backends_without_gpu() == ["pytorch"]

@@ -47,6 +47,26 @@ FAILURES = {
     "silent": ("time.sleep(600)", "timed out", "'open' within 3 s"),
     "flood of errors": ('while True: sys.stderr.write("x" * 65536)', "timed out", "within 3 s"),
     "empty refusal": ("answer(request, ok=False); return 1", "does not load", "no reason"),
+    "memory of PyTorch's GPU": (
+        'answer(request, ok=False, kind="OutOfMemoryError", message="CUDA ran"); return 1',
+        "out of memory",
+        "CUDA ran",
+    ),
+    "memory of TensorFlow": (
+        'answer(request, ok=False, kind="ResourceExhaustedError", message="OOM"); return 1',
+        "out of memory",
+        "OOM",
+    ),
+    "memory of JAX": (
+        'answer(request, ok=False, kind="XlaRuntimeError", message="RESOURCE_EXHAUSTED"); return 1',
+        "out of memory",
+        "EXHAUSTED",
+    ),
+    "memory of onnxruntime": (
+        'answer(request, ok=False, kind="Fail", message="Failed to allocate memory"); return 1',
+        "out of memory",
+        "allocate",
+    ),
     "long refusal": (
         'answer(request, ok=False, kind="E" * 10**7, message="x" * 10**7); return 1',
         "does not load",

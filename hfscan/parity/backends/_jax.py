@@ -2,14 +2,11 @@
 """Share what the backends on JAX need: the device, its precision and memory, and timing."""
 
 import contextlib
-import os
 
 import jax
 import numpy as np
 from _protocol import hello_reply, op, peak_reply, timed_variant
 
-# allocate memory on demand, as the other backends do; JAX reads this when it first computes
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 state = {}  # what is open: `device`, and what the backend adds
 
 
@@ -24,6 +21,8 @@ def jax_hello_reply(threads, **modules):
 def select_device(device):
     """Run everything that follows on "cpu" or "cuda"."""
     state["device"] = jax.devices("cpu" if device == "cpu" else "gpu")[0]
+    stats = state["device"].memory_stats() or {}
+    state["earlier_peak"] = stats.get("peak_bytes_in_use", 0)
 
 
 @contextlib.contextmanager
@@ -54,4 +53,6 @@ def timed_call(variant, call, *arguments):
 @op
 def peak():
     stats = state["device"].memory_stats() if "device" in state else None
-    return peak_reply(stats["peak_bytes_in_use"] if stats else None)
+    highest = stats["peak_bytes_in_use"] if stats else 0
+    # JAX cannot reset it: unknown unless this model raised it
+    return peak_reply(highest if highest > state.get("earlier_peak", 0) else None)

@@ -69,6 +69,8 @@ def run_model(model, given, to_numpy, into):
     """Run a model once, and save what it returns."""
     start = time.perf_counter()
     output = model(**given, **HIDDEN_STATES)
+    for tensor in [value for value in output.values() if hasattr(value, "shape")][:1]:
+        to_numpy(tensor)  # waits until a GPU has computed it
     return run_reply(output, to_numpy, into, time.perf_counter() - start)
 
 

@@ -128,7 +128,7 @@ def run(inputs, into, tf32=False):
     given = tensors(load_arrays(inputs))
     start = time.perf_counter()
     with on_device(tf32):
-        output = state["model"](given)
+        output = jax.block_until_ready(state["model"](given))
         seconds = time.perf_counter() - start
         states = hidden_states(given)
     if not isinstance(output, dict):

@@ -117,6 +117,8 @@ def export(given):
             if state["device"] == "cuda":
                 provider = ("CUDAExecutionProvider", {"use_tf32": "0"})
             session = onnxruntime.InferenceSession(path, options, [provider])
+            if state["device"] == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
+                raise NotApplicableError("onnxruntime cannot use the GPU: it would run on the CPU")
         state["sessions"][key] = names, session
     return state["sessions"][key]
 

@@ -2,6 +2,7 @@
 """The PyTorch backend: transformers' PyTorch classes, eager."""
 
 import contextlib
+import gc
 import re
 import time
 
@@ -52,6 +53,8 @@ state = {}
 def hello(threads):
     torch.set_num_threads(threads)
     set_tf32(False)
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     blas = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
     parts = [blas[1] if blas else "unknown BLAS", torch.backends.cpu.get_cpu_capability()]
@@ -64,6 +67,14 @@ def set_tf32(enabled):
     """Let a GPU round the factors of matrix products to 10 bits, or not."""
     torch.backends.cuda.matmul.allow_tf32 = enabled
     torch.backends.cudnn.allow_tf32 = enabled
+
+
+def free_gpu():
+    """Free the GPU memory of the last model, and reset its peak."""
+    if torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
 
 
 @tensor_ops
@@ -83,6 +94,7 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     """Load the checkpoint; report the keys that the loader skipped, created or could not fit."""
     state.clear()
     reset_peak()
+    free_gpu()
     start = time.perf_counter()
     cls, config = find_class("", architecture, folder, transformers.MODEL_MAPPING)
     options = {"config": config, "output_loading_info": True, "local_files_only": True}

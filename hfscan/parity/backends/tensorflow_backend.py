@@ -77,6 +77,8 @@ def h5_tensors(path):
 def open_(folder, architecture, origin, format, load_method, dtype, device):
     state.clear()
     reset_peak()
+    if device == "cuda":
+        tf.config.experimental.reset_memory_stats("GPU:0")
     start = time.perf_counter()
     mapping = None if architecture else transformers.TF_MODEL_MAPPING
     cls, config = find_class("TF", architecture, folder, mapping)
