@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,14 @@ def find_loading_fault(
     model_type: str,
     table: Table,
     groups: Sequence[Sequence[str]] | None,
+    find_digests: Callable[[Sequence[str]], Mapping[str, str]],
 ) -> str | None:
     """Return what the loader lost or made up, or None.
 
     `table`: the file's tensors. `groups`: the names of each tensor of the model, several if it is
     tied; None if not reported. A key is excused by content: a missing one if its tensor was loaded
     under another name, an unexpected one if the file holds its values under another name.
+    `find_digests`: returns the SHA-256 of tensors of the model, as far as its backend can.
     """
     if loading["unset"]:
         unset = first_of(loading["unset"])
@@ -53,8 +55,11 @@ def find_loading_fault(
     # TensorFlow's loader also reports layers without any tensor, such as dropout
     unexpected = [key for key in loading["unexpected"] if any(key in name for name in tensors)]
     if groups is not None:
-        missing = content.made_up(missing) or missing
-        unexpected = content.lost() or unexpected
+        made_up, lost = content.made_up(missing), content.lost()
+        if made_up:
+            digests = find_digests(made_up)
+            made_up = [name for name in made_up if not content.has_values(digests.get(name))]
+        missing, unexpected = made_up or missing, lost or unexpected
     for keys, phrase in (
         (loading["mismatched"], "not of the shape that the config requires"),
         (missing, "not in the file and newly initialised"),
@@ -99,6 +104,10 @@ class _Content:
         """Return the model's tensors that the file does not have, or that the loader reports."""
         absent = [group[0] for group in self._groups if not self._is_stored(group)]
         return [*absent, *(key for key in reported if key in self._names and key not in absent)]
+
+    def has_values(self, digest: str | None) -> bool:
+        """Return whether some tensor of the file has these values."""
+        return any(row["sha256"] == digest for row in self._rows.values())
 
     def lost(self) -> list[str]:
         """Return the file's weights that the model does not have."""

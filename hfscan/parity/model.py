@@ -45,6 +45,13 @@ class ModelRunner:
         """Return the names of each tensor of the case's model; None if not reported."""
         return self._tensor_names.get(case.key)
 
+    def find_digests(self, case: Case, names: Sequence[str]) -> dict[str, str]:
+        """Return the SHA-256 of tensors of the case's open model, as far as its backend can."""
+        with suppress(BackendError):  # most see ties otherwise
+            reply = self.pool.process(case.backend).call("digest", names=list(names))
+            return dict(reply["digests"])
+        return {}
+
     def run(self, case: Case, result: Result) -> Run | None:
         """Open and run `case`; None if weights have no values. Raises BackendError."""
         process = self.pool.process(case.backend)

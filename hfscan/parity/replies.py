@@ -81,6 +81,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "time": {"milliseconds": _Positive, "cpu_milliseconds": _NotNegative, "loss": float | None},
     "read": {"tensors": GenericAlias(list, _object("tensor", _TENSOR))},
     "take": {"arrays": dict[str, str]},
+    "digest": {"digests": dict[str, str]},
     "save": {},
     "tokenize": {"ids": list[list[_Token]]},
     "demo": {},

@@ -201,7 +201,8 @@ class Evaluator:
             rows = [
                 compare.on_real(name, array, others[name], mask)
                 for name, array in outputs.items()
-                if name in others
+                # others may be of the first position, which is padding then
+                if name in others and (condition == ALONE or array.shape[:2] == mask.shape)
             ]
             if rows:
                 result.conditions[condition] = _max_error(rows)

@@ -45,7 +45,8 @@ def _unread_entries(config, entries, source, place=""):
         if hasattr(default, key):  # derived from another entry, which decides
             is_read = _plain(current) == _plain(value)
         else:
-            is_read = re.search(rf"config\.{re.escape(key)}\b", source)
+            name = re.escape(key)
+            is_read = re.search(rf"config(\.{name}\b|,\s*[\"']{name}[\"'])", source)
         if not is_read:
             unread.append(place + key)
     return unread

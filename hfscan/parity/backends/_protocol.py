@@ -9,6 +9,7 @@ The operations of a backend, functions marked `@op`; `replies.py` declares what 
 - generate(inputs, new_tokens, use_cache): continue greedily; for models that generate.
 - time(inputs, variant, train): time one call, or one training step where `TRAINS` has any.
 - save(into): write the open model in the framework's own format, where `VARIANTS` needs it.
+- digest(names): hash tensors of the open model, if ties cannot be seen otherwise.
 - peak(): return the peak of memory.
 - read(path), take(path, names, into): describe or save tensors of a file, for formats in `READS`.
 - tokenize(folder, texts, length): needed by the baseline only; imported from `_transformers`.

@@ -18,7 +18,7 @@ from _protocol import (
     tensor_ops,
     timed_variant,
 )
-from _tensors import convert_tensorflow_name, orient, total_memory_bytes
+from _tensors import convert_tensorflow_name, describe, orient, total_memory_bytes
 from _transformers import find_class, generate_greedily, open_reply, run_model, weightless_layers
 from tensorflow.python.util import _pywrap_util_port
 
@@ -102,6 +102,17 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     unread = unread_keys(folder, cls, config)
     tensors = [[convert_tensorflow_name(item.name, item.shape.rank)[0]] for item in model.weights]
     return open_reply(time.perf_counter() - start, info, unread=unread, tensors=tensors)
+
+
+@op
+def digest(names):
+    """Return the SHA-256 of these tensors of the open model; a loader may copy tied ones."""
+    digests = {}
+    for item in state["model"].weights:
+        name, axes = convert_tensorflow_name(item.name, item.shape.rank)
+        if name in names:
+            digests[name] = describe(item.name, name, orient(item.numpy(), axes))["sha256"]
+    return {"digests": digests}
 
 
 def numpy(tensor):
