@@ -91,7 +91,11 @@ class WeightTables:
                 rows = [_tensors.describe(*tensor) for tensor in _named_tensors(weights, part)]
             else:
                 rows = self._reader(weights).call("read", path=str(part))["tensors"]
-            table |= {row["name"]: {**row, "part": number} for row in rows}
+            for row in rows:
+                earlier = table.get(row["name"], row)
+                if earlier["source"] == row["source"] and earlier["sha256"] != row["sha256"]:
+                    raise CheckpointError(f"{row['source']} has other values in each of two shards")
+                table[row["name"]] = {**row, "part": number}
         if not table:
             raise CheckpointError(f"{weights.name} holds no tensor")
         return table

@@ -2,6 +2,7 @@
 
 import h5py
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from hfscan.parity.result import all_agree
 
@@ -69,6 +70,21 @@ def test_surplus_layer_of_h5_is_found(gpt2, check):
         layer = next(name for name in names if name.endswith("h_._2"))
         file.copy(layer, layer.replace("h_._2", "h_._3"))
     assert "agree" not in {result.verdict for result in check(gpt2)}
+
+
+def test_tensor_that_differs_between_shards_is_found(
+    checkpoints, copy_checkpoint, check_with_settings
+):
+    """Which of the two a loader takes depends on the order of the files."""
+    source = checkpoints["gpt2-sharded"]
+    files = [path.name for path in source.glob("model*.safetensors*")]
+    folder = copy_checkpoint("gpt2-sharded", *files)
+    first, second, *_ = sorted(folder.glob("model-*.safetensors"))
+    name, array = next(iter(load_file(first).items()))
+    save_file(load_file(second) | {name: array + 1}, second, {"format": "pt"})
+    (result,) = check_with_settings(folder, backends=("pytorch",))
+    assert result.verdict == "unreadable"
+    assert result.reason == f"{name} has other values in each of two shards"
 
 
 def test_baseline_without_reference_is_unchecked(gpt2, check_with_settings):
