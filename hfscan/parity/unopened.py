@@ -56,8 +56,10 @@ def list_files(folder: Path) -> list[str]:
 def describe_files(names: Collection[str]) -> str:
     """Return in one sentence why a checkpoint of these files cannot be opened."""
     unopened = find_unopened(names, ())
+    if not names:
+        return "it has no files"
     if not unopened:
-        return f"it has no weight file among {_enumerate(sorted(names)) or 'its 0 files'}"
+        return f"it has no weight file among {_enumerate(sorted(names))}"
     found = [f"{sanitize(name, 80)} ({description})" for name, description in unopened.items()]
     return f"no backend opens it: it has {_enumerate(found)}"
 

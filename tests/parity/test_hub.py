@@ -141,7 +141,7 @@ def test_sample_is_drawn_fetched_and_stored(hub, tmp_path):
     verdicts = {}
     for case in report["cases"]:
         verdicts.setdefault(case["checkpoint"], set()).add(case["verdict"])
-    assert verdicts.pop(sample["models"][0]["id"]) == {"unreadable"}  # its files are synthetic
+    assert verdicts.pop(sample["models"][0]["id"]) == {"unsupported"}  # it has no files
     assert set(verdicts) == {"ann/bert", "ann/gpt2"}
     assert all("agree" in case_verdicts for case_verdicts in verdicts.values())
     assert process.returncode == 1
