@@ -114,7 +114,8 @@ def newest_recording(shared_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("newest")
     dump, changes = folder / "dump.parquet", shared_data / "hub-2026-08" / "changes.parquet"
     duckdb.connect().execute(
-        "COPY (SELECT id, library AS library_name, tags, pipeline_tag, downloads_30d AS downloads, "
+        "COPY (SELECT id, library AS library_name, tags, pipeline_tag, likes, "
+        "downloads_30d AS downloads, "
         "strftime(created_at::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.000Z') AS \"createdAt\" FROM ("
         f"FROM read_parquet('{changes}') QUALIFY row_number() OVER (PARTITION BY id ORDER BY seq "
         f"DESC) = 1) WHERE op <> 'delete') TO '{dump}'"
