@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hfscan.errors import ImportFileError
 from hfscan.figures.quality import find_partial
-from hfscan.fs import translate_os_errors
+from hfscan.fs import append_line, read_lines, translate_os_errors
 from hfscan.hub.revisions import FileInfo, Revision, RevisionSource
 from hfscan.paths import revision_dir
 from hfscan.scope import Scope
@@ -35,14 +35,15 @@ from hfscan.store.dump.columns import Kinds
 class RevisionResult:
     """What came of a revision: a snapshot, or the reason why it adds none.
 
-    `columns`: name -> type of the stored columns. `observed_to`: date of its content (UTC).
-    `is_partial`: it has far fewer models than its neighbours. `bytes` and `requests` were spent on
-    it.
+    `is_readable`: the file is not there, or damaged, unless True. `columns`: name -> type of the
+    stored columns. `observed_to`: date of its content (UTC). `is_partial`: it lacks models, by its
+    neighbours or by rows that cannot be read. `bytes` and `requests` were spent on it.
     """
 
     revision: Revision
     ingested: Ingested | None = None
     skipped: str = ""
+    is_readable: bool = True
     observed_to: datetime | None = None
     is_partial: bool = False
     columns: Kinds = field(default_factory=dict)
@@ -54,8 +55,8 @@ class RevisionResult:
 class Plan:
     """What an import of revisions would fetch.
 
-    `bytes` and `requests` are estimates from the footers of `footers` revisions; `file_bytes`, the
-    size of all files to fetch, is exact.
+    `bytes` and `requests` are estimates from the footers of `footers` revisions, 0 if none could
+    be read; `file_bytes`, the size of all files to fetch, is exact.
     """
 
     fetched: list[tuple[Revision, FileInfo]] = field(default_factory=list)
@@ -93,9 +94,12 @@ def plan_import(
             plan.fetched.append((revision, info))
             plan.file_bytes += info.size
     places = sorted({0, len(plan.fetched) // 2, len(plan.fetched) - 1} if plan.fetched else ())
-    samples = [_measure(store, source, *plan.fetched[place]) for place in places]
+    samples = []
+    for place in places:
+        with contextlib.suppress(ImportFileError):  # an import skips it
+            samples.append(_measure(store, source, *plan.fetched[place]))
     plan.footers = len(samples)
-    for _, info in plan.fetched:
+    for _, info in plan.fetched if samples else ():
         size, fetched, requests = min(samples, key=lambda sample: abs(sample[0] - info.size))
         plan.bytes += round(fetched / size * info.size)
         plan.requests += requests + 1  # for its size
@@ -134,7 +138,7 @@ def _import_revision(store: Store, source: RevisionSource, revision: Revision) -
         return RevisionResult(revision, skipped="imported before")
     info = source.find_file(revision)
     if info is None:
-        return RevisionResult(revision, skipped="the file is not there")
+        return RevisionResult(revision, skipped="the file is not there", is_readable=False)
     digest = chunks.content_digest(info.content)
     if same := _find(store, digest=digest):
         return RevisionResult(revision, skipped=f"same content as snapshot {same.id}")
@@ -143,10 +147,10 @@ def _import_revision(store: Store, source: RevisionSource, revision: Revision) -
         try:
             return _ingest(store, source, revision, part, digest)
         except ImportFileError as error:
-            return RevisionResult(revision, skipped=str(error))
+            return RevisionResult(revision, skipped=str(error), is_readable=False)
 
 
-def _find(store: Store, **values: str) -> Snapshot | None:
+def _find(store: Store, **values: object) -> Snapshot | None:
     found = (
         snapshot
         for snapshot in list_snapshots(store)
@@ -159,21 +163,26 @@ def _ingest(
     store: Store, source: RevisionSource, revision: Revision, part: "_PartFile", digest: str
 ) -> RevisionResult:
     columns = part.fetch()
-    observed_to = chunks.find_newest(store, part.path, columns, revision.latest) or revision.latest
+    with chunks.reading_parquet():
+        newest = chunks.find_newest(store, part.path, columns, revision.latest)
+    observed_to = newest or revision.latest
     origin = source.url(revision)
 
-    partial: list[int] = []
-
-    def flag_partial(_: int) -> None:
-        partial.extend(flag.snapshot for flag in find_partial(store))
+    def check(snapshot: int) -> None:
+        if not store.fetch_one("SELECT models FROM snapshots WHERE id = ?", [snapshot])[0]:
+            raise ImportFileError("It has no models that can be read.")
+        partial = [flag.snapshot for flag in find_partial(store)]
         mark_incomplete(store, partial, origin.partition("@")[0] + "@")
 
     new = NewSnapshot("import", origin, Scope(), observed_to, observed_to, complete=True)
-    ingested = ingest_files(
-        store, [part.path], new, flag_partial, columns=list(columns), digest=digest
-    )
+    ingested = ingest_files(store, [part.path], new, check, columns=list(columns), digest=digest)
+    stored = _find(store, id=ingested.snapshot)
     return RevisionResult(
-        revision, ingested, "", observed_to, ingested.snapshot in partial, columns
+        revision,
+        ingested,
+        observed_to=observed_to,
+        is_partial=stored is None or stored.complete is not True,
+        columns=columns,
     )
 
 
@@ -197,7 +206,7 @@ class _PartFile:
     ) -> Iterator["_PartFile"]:
         """Yield the file; it is deleted unless an interruption leaves it for the next run."""
         folder = revision_dir(store.path)
-        path = folder / f"{info.content}.parquet"
+        path = folder / f"{chunks.content_digest(info.content)}.parquet"
         with translate_os_errors(folder):
             if not path.exists():  # parts of another revision are of no use
                 shutil.rmtree(folder, ignore_errors=True)
@@ -210,11 +219,9 @@ class _PartFile:
 
     def _resume(self) -> None:
         if self._log.exists():
-            lines = self._log.read_text("ascii").splitlines(keepends=True)
-            for line in lines:
-                if line.endswith("\n"):
-                    start, stop = map(int, line.split())
-                    self._fetched.add((start, stop))
+            for line in read_lines(self._log):
+                start, stop = map(int, line.split())
+                self._fetched.add((start, stop))
         with self.path.open("r+b") as file:
             file.truncate(self._info.size)
 
@@ -227,20 +234,22 @@ class _PartFile:
 
     def list_ranges(self, columns: Kinds) -> list[chunks.Range]:
         """Return the ranges that hold the columns, each small enough for one request."""
-        merged = chunks.list_chunks(self._store, self.path, columns)
+        with chunks.reading_parquet():
+            merged = chunks.list_chunks(self._store, self.path, columns)
         return [part for chunk in merged for part in chunks.split_range(*chunk)]
 
     def fetch_columns(self) -> Kinds:
         """Fetch the footer; return name -> type of the columns that a snapshot stores."""
         size = self._info.size
         start = max(0, size - chunks.FOOTER_BYTES)
-        tail = self._fetch_range(start, size)
+        tail = self._fetch_range(start, size) if size else b""
         footer = chunks.footer_start(tail, size)
         if footer < start:
             self._fetch_range(footer, start)
         with self.path.open("r+b") as file:
             file.write(b"PAR1")
-        return chunks.stored_columns(self._store, self.path)
+        with chunks.reading_parquet():
+            return chunks.stored_columns(self._store, self.path)
 
     def _fetch_range(self, start: int, stop: int) -> bytes:
         """Return the bytes of a range, from the file if they are there."""
@@ -252,7 +261,6 @@ class _PartFile:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            with self._log.open("a", encoding="ascii") as log:
-                log.write(f"{start} {stop}\n")
+            append_line(self._log, b"%d %d" % (start, stop), durable=False)
         self._fetched.add((start, stop))
         return data

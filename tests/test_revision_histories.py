@@ -198,7 +198,7 @@ def test_plan_states_bytes_and_requests(tmp_path):
         assert not (tmp_path / "hfscan.duckdb").exists()
         results = history.run(tmp_path / "hfscan.duckdb")
         _, later, _ = run_hfscan(tmp_path, *command, "--plan")
-    assert "5 revisions of ann/hub-stats, 2025-03-03 to 2025-03-07" in out
+    assert "ann/hub-stats: 5 revisions, 2025-03-03 to 2025-03-07" in out
     size, estimate = (float(line.split(" MB")[0].split()[-1]) for line in out.splitlines()[1:3])
     fetched = sum(result.bytes for result in results) / 1e6
     assert fetched == pytest.approx(estimate, rel=0.1)
@@ -264,3 +264,28 @@ def test_recorded_snapshots_equal_single_imports(shared_data, tmp_path):
             for name in ("history.duckdb", "single.duckdb")
         ]
         assert models[0] == models[1]
+
+
+@pytest.mark.parametrize(
+    ("paths", "imported"),
+    [
+        (["2025-02-30/models.parquet", "9999-12-31/models.parquet", "2025-03-05/a.parquet"], 1),
+        (["2025-03-05/a.parquet", "2025-03-05/models.parquet"], 1),
+        (["2025-03-05/part-0.parquet", "2025-03-05/part-1.parquet"], 0),
+        (["a/2025-03-05/models.parquet", "b/2025-03-05/models.parquet"], 0),
+    ],
+    ids=["no dates", "other file", "parts", "folders"],
+)
+def test_mirror_has_one_file_for_each_date(tmp_path, paths, imported):
+    """Parts of a dump are not taken for complete ones."""
+    with DumpHistory.serve(tmp_path) as history:
+        dump = history.write(START + timedelta(days=5))
+        files = {f"models/{path}": dump for path in paths}
+        history.dataset.add_commit(files, "Add weeks", START + timedelta(days=60))
+        code, out, err = run_hfscan(
+            tmp_path, "import-history", f"hf://datasets/{REPO}/models", "--weekly-mirror",
+            "--endpoint", history.hub.url,
+        )  # fmt: skip
+    assert (code == 0) == bool(imported), out + err
+    assert ("2 Parquet files for 2025-03-05" in err) != bool(imported)
+    assert out.count("snapshot 1") == imported

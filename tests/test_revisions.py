@@ -1,12 +1,17 @@
 """Revisions of a dump on the fake Hub become snapshots, dated by their content."""
 
+import itertools
+import struct
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from dump_history import FILE, REPO, START, DumpHistory
 from processes import TOKEN, run_hfscan
+from testhub.datasets import Datasets
 
-from hfscan.errors import HubUnreachableError
+from hfscan.errors import HubUnreachableError, InvalidResponseError
+from hfscan.fakehub.messages import Response
 from hfscan.paths import revision_dir
 from hfscan.store import Store, list_snapshots
 
@@ -171,3 +176,155 @@ def test_command_reports_each_revision(history, tmp_path):
     assert (code, err) == (0, "")
     assert "2025-03-03: snapshot 1, 101 models, 0.1 MB (1 of 2" in out
     assert "(2 of 2)" in out
+
+
+def serve_file(history, content):
+    history.dataset.add_commit({FILE: content}, "Upload", START)
+
+
+def run_command(history, folder, *options):
+    return run_hfscan(
+        folder, "import-history", f"hf://datasets/{REPO}", "--endpoint", history.hub.url, *options
+    )
+
+
+def end_parquet(footer, length=None):
+    """Return a file that ends as Parquet files do."""
+    stated = len(footer) if length is None else length
+    return b"PAR1" + footer + struct.pack("<I", stated) + b"PAR1"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PAR1",
+        end_parquet(b"\0" * 16),
+        end_parquet(b"\xff" * 300),
+        end_parquet(b"\0" * 100, length=(1 << 31) - 1),
+    ],
+    ids=["empty", "magic only", "zeros", "no footer", "footer of 2 GB"],
+)
+def test_damaged_file_is_skipped(history, tmp_path, content):
+    """The output names the file's damage, not one of the database, which is not made."""
+    serve_file(history, content)
+    code, out, err = run_command(history, tmp_path)
+    assert code == 8
+    assert " Parquet file" in out
+    assert "None of the revisions can be imported" in err
+    assert not (tmp_path / "hfscan.duckdb").exists()
+    code, out, err = run_command(history, tmp_path, "--plan")
+    assert (code, err) == (0, "")
+    assert "how much would be fetched is unknown" in out
+
+
+def test_columns_outside_of_the_file_are_damage(history, db):
+    """Half of the data is missing, and so the footer's offsets are too large."""
+    dump = history.write(START, models=5000)
+    footer = struct.unpack("<I", dump[-8:-4])[0] + 8
+    serve_file(history, dump[: (len(dump) - footer) // 2] + dump[-footer:])
+    history.commit_days(1)
+    damaged, intact = history.run(db)
+    assert "damaged Parquet file" in damaged.skipped
+    assert intact.ingested.models == 102
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ("likes", "no column of repo ids (id, modelId, _id); the columns are likes"),
+        ("unnest([id][2:]) AS id", "no models"),
+        ("{'name': id} AS id", "no models"),
+        ("id, 'gradio' AS sdk", "a list of spaces"),
+        ("id, 'MIT' AS citation", "a list of datasets"),
+    ],
+)
+def test_file_without_models_is_skipped(history, db, columns, reason):
+    """It is no snapshot of a Hub without models."""
+    serve_file(history, history.write(START, columns=columns))
+    (result,) = history.run(db)
+    assert reason in result.skipped
+    assert not read_snapshots(db)
+
+
+@pytest.mark.parametrize(
+    "date", ["0001-01-01", "1970-01-01", "-infinity", "infinity", "2099-01-01"]
+)
+def test_placeholder_dates_do_not_date_a_snapshot(history, db, date):
+    columns = f"""* EXCLUDE (i) REPLACE (TIMESTAMP '{date}' AS "lastModified",
+        TIMESTAMP '{date}' AS "createdAt")"""
+    history.commit(0, dump=history.write(START, columns=columns))
+    (result,) = history.run(db)
+    assert result.observed_to == START + timedelta(hours=1)
+
+
+def test_skipped_rows_are_reported(history, tmp_path):
+    history.commit(0, dump=history.write(START, columns="coalesce('o/' || i % 9, id) AS id"))
+    code, out, err = run_command(history, tmp_path)
+    assert (code, err) == (0, "")
+    assert "10 models, 91 rows skipped, 0.0 MB" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--since", "2025-03-05", "--until", "2025-03-04"], 2, "--since must be earlier"),
+        (["--since", "2030-01-01"], 0, "no revisions between these dates"),
+        (["--weekly-mirror"], 8, "no Parquet files in dated folders"),
+    ],
+)
+def test_empty_selection_makes_no_database(history, tmp_path, options, code, words):
+    history.commit_days(0, 1)
+    result, out, err = run_command(history, tmp_path, *options)
+    assert result == code
+    assert words in out + err
+    assert not (tmp_path / "hfscan.duckdb").exists()
+
+
+def answer_once(monkeypatch, name, number, response):
+    """Let the fake Hub's route `name` answer its request of this number with `response`."""
+    route, count = getattr(Datasets, name), itertools.count(1)
+
+    def answer(self, request, **values):
+        usual = route(self, request, **values)
+        return response(usual) if next(count) == number else usual
+
+    monkeypatch.setattr(Datasets, name, answer)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+@pytest.mark.parametrize("route", ["_commits", "_paths_info", "_read_large"])
+def test_transient_errors_are_retried(tmp_path, db, monkeypatch, route, status):
+    answer_once(monkeypatch, route, 1, lambda _: Response(status, b"later", {}))
+    with DumpHistory.serve(tmp_path) as history:
+        history.commit_days(0, 1)
+        results = history.run(db)
+    assert [result.ingested.models for result in results] == [101, 102]
+
+
+@pytest.mark.parametrize("status", [404, 410, 416])
+def test_content_that_the_storage_lacks_is_skipped(tmp_path, db, monkeypatch, status):
+    answer_once(monkeypatch, "_read_large", 1, lambda _: Response(status, b"gone", {}))
+    with DumpHistory.serve(tmp_path) as history:
+        history.commit_days(0, 1)
+        lost, found = history.run(db)
+    assert "gone" in lost.skipped
+    assert found.ingested.models == 102
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda usual: replace(usual, body=usual.body[:-5]),
+        lambda usual: usual.with_headers({"content-range": "bytes 0-9/10"}),
+        lambda usual: Response(200, usual.body * 2, {}),
+        lambda usual: Response(200, usual.body, {}),
+    ],
+    ids=["short", "other range", "all bytes", "first bytes"],
+)
+def test_other_bytes_than_requested_are_refused(tmp_path, db, monkeypatch, alter):
+    answer_once(monkeypatch, "_read_large", 1, alter)
+    with DumpHistory.serve(tmp_path) as history:
+        history.commit(0, models=5000)
+        with pytest.raises(InvalidResponseError, match="does not serve parts of files"):
+            history.run(db)

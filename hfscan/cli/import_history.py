@@ -10,8 +10,9 @@ import click
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, upload_options
 from hfscan.cli._options import db_option
-from hfscan.cli._output import echo
+from hfscan.cli._output import echo, note
 from hfscan.cli._types import Choice, UtcTime
+from hfscan.errors import ImportFileError
 from hfscan.hub.revisions import Revision, RevisionSource, choose_revisions
 from hfscan.revisions import Plan, RevisionResult, import_revisions, plan_import
 from hfscan.store import Store, list_snapshots
@@ -61,31 +62,44 @@ def command(
     Run the same command again after an interruption: it continues where it stopped.
     """
     hub.require_online("Unset it, or download the files and use `hfscan import`.")
-    source = RevisionSource(dataset, endpoint=hub.endpoint, token=hub.token)
+    if since and until and since >= until:
+        raise click.UsageError("--since must be earlier than --until.")
+    source = RevisionSource(dataset, endpoint=hub.endpoint, token=hub.token, on_wait=note)
     revisions = source.list_folders() if weekly_mirror else source.list_commits()
     chosen = choose_revisions(revisions, since and since.date(), until and until.date(), every)
-    if plan:
+    if not revisions:
+        what = "Parquet files in dated folders" if weekly_mirror else "commits"
+        raise ImportFileError(f"{dataset} has no {what}. docs/history.md explains the datasets.")
+    if not chosen:
+        echo(f"{source.repo} has no revisions between these dates: {_describe_days(revisions)}.")
+    elif plan:
         _show_plan(source, chosen, db)
-        return
-    with Store.open(db, write=True) as store:
-        _import(store, source, chosen)
+    else:
+        echo(f"{source.repo}: {_describe_days(chosen)}.")
+        with Store.open(db, write=True) as store:
+            _import(store, source, chosen)
 
 
 def _import(store: Store, source: RevisionSource, revisions: list[Revision]) -> None:
-    started, counts, columns = time.monotonic(), dict.fromkeys(("imported", "skipped"), 0), None
+    imported, seconds, columns, is_any_readable = 0, 0.0, None, False
+    started = time.monotonic()
     for number, result in enumerate(import_revisions(store, source, revisions), 1):
-        counts["imported" if result.ingested else "skipped"] += 1
-        left = ""
-        if counts["imported"] and number < len(revisions):
-            seconds = (time.monotonic() - started) / number * (len(revisions) - number)
-            left = f", {_format_duration(seconds)} left"
+        is_any_readable |= result.is_readable
+        left, now = "", time.monotonic()
+        if result.ingested:  # the others take no time
+            imported, seconds = imported + 1, seconds + now - started
+        started = now
+        if imported and number < len(revisions):
+            left = f", {_format_duration(seconds / imported * (len(revisions) - number))} left"
         echo(f"{result.revision.day}: {_describe(result)} ({number} of {len(revisions)}{left})")
         if result.ingested:
             for change in _list_changes(columns, result.columns):
                 echo(f"  {change}")
             columns = result.columns
+    if not is_any_readable:
+        raise ImportFileError("None of the revisions can be imported.")
     echo(
-        f"Imported {counts['imported']:,} of {len(revisions):,} revisions into {store.path}: "
+        f"Imported {imported:,} of {len(revisions):,} revisions into {store.path}: "
         f"{source.received / 1e6:,.1f} MB in {source.requests:,} requests."
     )
 
@@ -93,10 +107,13 @@ def _import(store: Store, source: RevisionSource, revisions: list[Revision]) -> 
 def _describe(result: RevisionResult) -> str:
     if result.ingested is None or result.observed_to is None:
         return result.skipped
-    day = result.observed_to.date()
+    day, ingested = result.observed_to.date(), result.ingested
+    unreadable = [f"{field.field} of {field.models:,}" for field in ingested.unreadable]
     parts = [
-        f"snapshot {result.ingested.snapshot}",
-        f"{result.ingested.models:,} models",
+        f"snapshot {ingested.snapshot}",
+        f"{ingested.models:,} models",
+        f"{ingested.skipped:,} rows skipped" if ingested.skipped else "",
+        f"unreadable: {' and '.join(unreadable)}" if unreadable else "",
         f"as of {day}" if day != result.revision.day else "",
         "partial" if result.is_partial else "",
         f"{result.bytes / 1e6:,.1f} MB",
@@ -132,12 +149,7 @@ def _show_plan(source: RevisionSource, revisions: list[Revision], db: Path) -> N
 
 
 def _describe_plan(source: RevisionSource, revisions: list[Revision], plan: Plan) -> Iterator[str]:
-    if not revisions:
-        yield f"{source.repo} has no such revisions."
-        return
-    yield (
-        f"{len(revisions):,} revisions of {source.repo}, {revisions[0].day} to {revisions[-1].day}"
-    )
+    yield f"{source.repo}: {_describe_days(revisions)}"
     others = {"imported before": plan.known, "with the content of another": plan.repeated,
               "without the file": plan.missing}  # fmt: skip
     for reason, count in others.items():
@@ -148,7 +160,15 @@ def _describe_plan(source: RevisionSource, revisions: list[Revision], plan: Plan
         yield (
             f"of that the stored columns: about {plan.bytes / 1e6:,.1f} MB in {plan.requests:,} "
             f"requests (by the footers of {plan.footers})"
+            if plan.footers
+            else "The footers that were read are damaged: how much would be fetched is unknown."
         )
+
+
+def _describe_days(revisions: list[Revision]) -> str:
+    if len(revisions) == 1:
+        return f"1 revision, {revisions[0].day}"
+    return f"{len(revisions):,} revisions, {revisions[0].day} to {revisions[-1].day}"
 
 
 def _format_duration(seconds: float) -> str:

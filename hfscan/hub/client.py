@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NoReturn, NotRequired, TypedDict, TypeVar
+from typing import Any, NoReturn, NotRequired, TypedDict, TypeVar
 
 import httpx
 import msgspec
@@ -214,7 +214,7 @@ class HubClient:
             raise RuntimeError("the client was closed")
 
     def _record_rate_limit(self, number: int, response: httpx.Response) -> None:
-        wait = _retry_after(response) if response.status_code == 429 else None
+        wait = find_retry_after(response) if response.status_code == 429 else None
         if wait is not None and wait <= self._retry_policy.timeout:
             self._rate_limiter.pause(wait)  # every thread, not only this one
         if number > self._last_seen:  # responses may arrive out of order
@@ -256,7 +256,7 @@ class HubClient:
         )
         what = f"{self.endpoint} answered {status}{f' ({message})' if message else ''}"
         if status in _TRANSIENT:
-            raise TransientError(what, wait=_retry_after(response))
+            raise TransientError(what, wait=find_retry_after(response))
         if 300 <= status < 400:
             target = self._resolve(response, response.extensions[_REDIRECT])
             raise MovedError(f"{what}: a redirect, where a list is expected.", target)
@@ -341,8 +341,11 @@ def _move_redirect(response: httpx.Response) -> None:
     response.extensions[_REDIRECT] = response.headers.pop("location", "")
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds to wait that the Hub asks for, rounded up by one."""
+def find_retry_after(response: Any) -> float | None:
+    """Return the seconds to wait that a response asks for, rounded up by one.
+
+    It may be one of httpx or of requests.
+    """
     info = parse_ratelimit_headers(response.headers)
     if response.status_code == 429 and info is not None and info.remaining == 0:
         return info.reset + 1.0

@@ -2,13 +2,13 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from huggingface_hub import HfApi, constants, hf_hub_url
-from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import (  # type: ignore[attr-defined]
     build_hf_headers,
@@ -17,10 +17,17 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]
 )
 
 from hfscan._version import __version__
-from hfscan.errors import ImportFileError, InvalidResponseError
+from hfscan.errors import (
+    HubRefusedError,
+    HubUnreachableError,
+    ImportFileError,
+    InvalidResponseError,
+)
+from hfscan.hub.client import find_retry_after
 from hfscan.hub.datasets import translate_client_errors
 from hfscan.hub.endpoint import parse_endpoint, register_secret
-from hfscan.hub.rate_limit import parse_ratelimit_headers
+from hfscan.hub.retry import RetryPolicy, TransientError, call_with_retry
+from hfscan.objectid import HUB_START
 from hfscan.text import sanitize
 
 T = TypeVar("T")
@@ -29,8 +36,8 @@ _URL = re.compile(r"hf://datasets/(?P<repo>[\w.-]+/[\w.-]+)(/(?P<path>[^@]+?))?/
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})/[^/]+\.parquet")
 _DEFAULT_FILE = "models.parquet"
 _WEEK = timedelta(days=7)
-_TRANSIENT = (429, 500, 502, 503, 504)
-_MAX_WAITS = 10  # for a new window of the rate limit, one after another
+_LAST_DAY = date.max - 2 * _WEEK
+_MISSING = (404, 410, 416)  # statuses of a file that is not there, or not as long
 
 
 @dataclass(frozen=True)
@@ -63,11 +70,18 @@ class Revision:
 class RevisionSource:
     """The dump that `hf://datasets/OWNER/NAME[/path]` names, at the Hub `endpoint`.
 
-    All methods raise HubRefusedError, HubUnreachableError and InvalidResponseError. `requests` and
-    `received` (bytes) count what has been read.
+    All methods raise HubRefusedError, HubUnreachableError and InvalidResponseError. `on_wait`
+    receives the reason of each wait. `requests` and `received` (bytes) count what has been read.
     """
 
-    def __init__(self, url: str, *, endpoint: str, token: str | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        endpoint: str,
+        token: str | None,
+        on_wait: Callable[[str], None] = lambda _: None,
+    ) -> None:
         match = _URL.fullmatch(url)
         if not match:
             raise ImportFileError(f"{url} is not of the form hf://datasets/OWNER/NAME[/path].")
@@ -75,7 +89,7 @@ class RevisionSource:
         register_secret(token)
         self.repo, self.path = match["repo"], match["path"] or ""
         self.requests = self.received = 0
-        self._endpoint = endpoint.rstrip("/")
+        self._endpoint, self._on_wait, self._has_responded = endpoint.rstrip("/"), on_wait, False
         client: dict[str, Any] = {
             "token": token or False,  # None would be any token that the user has
             "library_name": "hfscan",
@@ -104,27 +118,31 @@ class RevisionSource:
     def list_folders(self) -> list[Revision]:
         """Return the Parquet files in dated folders, oldest first.
 
-        A folder's date begins a week; its content is older than the next folder.
+        A folder's date begins a week; its content is older than the next folder. Raises
+        ImportFileError where a date has several files.
         """
+        head = self._call(lambda: str(self._api.dataset_info(self.repo).sha))
         files = self._call(
             lambda: list(
                 self._api.list_repo_tree(
-                    self.repo, self.path or None, repo_type="dataset", recursive=True
+                    self.repo,
+                    self.path or None,
+                    repo_type="dataset",
+                    recursive=True,
+                    revision=head,
                 )
             )
         )
-        head = self._call(lambda: str(self._api.dataset_info(self.repo).sha))
         found = []
         for file in files:
-            match = _DATED.search(file.path)
-            if match and isinstance(file, RepoFile):
-                day = date.fromisoformat(match[1])
+            day = _parse_day(file.path)
+            if day and isinstance(file, RepoFile):
                 start = datetime(day.year, day.month, day.day, tzinfo=UTC)
                 info = FileInfo.from_repo_file(file)
                 found.append(Revision(head, file.path, day, start + _WEEK, info))
         if not self.path:  # other kinds of repositories have files of their own
             found = [revision for revision in found if "models" in revision.path] or found
-        found.sort(key=lambda revision: (revision.day, revision.path))
+        found = self._choose_files(found)
         starts = [revision.latest - _WEEK for revision in found]
         return [
             replace(
@@ -132,6 +150,24 @@ class RevisionSource:
             )
             for revision, start in zip(found, starts, strict=True)
         ]
+
+    def _choose_files(self, revisions: list[Revision]) -> list[Revision]:
+        """Return the file of each day, oldest first: the only one, or models.parquet."""
+        by_day = defaultdict(list)
+        for revision in sorted(revisions, key=lambda revision: (revision.day, revision.path)):
+            by_day[revision.day].append(revision)
+        chosen = []
+        for day, files in by_day.items():
+            default = [file for file in files if file.path.endswith(f"/{_DEFAULT_FILE}")]
+            if len(files) > 1 and len(default) != 1:
+                names = ", ".join(sanitize(file.path, 100) for file in files[:3])
+                raise ImportFileError(
+                    f"{self.repo} has {len(files)} Parquet files for {day}: {names}. Name a folder "
+                    "with one file a day (hf://datasets/OWNER/NAME/PATH), or download the files "
+                    "and use `hfscan import`."
+                )
+            chosen += default or files
+        return chosen
 
     def find_file(self, revision: Revision) -> FileInfo | None:
         """Return what the Hub knows of a file; None where the commit does not have it."""
@@ -148,7 +184,10 @@ class RevisionSource:
         return None
 
     def read_range(self, revision: Revision, start: int, stop: int) -> bytes:
-        """Return the bytes [start, stop) of a file."""
+        """Return the bytes [start, stop) of a file.
+
+        Raises ImportFileError where the Hub does not have them.
+        """
         url = hf_hub_url(
             self.repo, revision.path, repo_type="dataset", revision=revision.commit,
             endpoint=self._endpoint,
@@ -158,45 +197,78 @@ class RevisionSource:
         def read() -> bytes:
             response = http_backoff(
                 "GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
-                retry_on_status_codes=_TRANSIENT[1:],
+                retry_on_exceptions=(), retry_on_status_codes=(),
             )  # fmt: skip
             hf_raise_for_status(response)
             content: bytes = response.content
-            if len(content) != stop - start:
+            # a response with all of the file has no such header
+            place = response.headers.get("content-range", "bytes 0-").removeprefix("bytes ")
+            if len(content) != stop - start or not place.startswith(f"{start}-"):
                 raise InvalidResponseError(
                     f"{self._endpoint} answered a request for {stop - start:,} bytes of "
-                    f"{sanitize(revision.path, 100)} with {len(content):,}. It does not serve "
-                    "parts of files: download the files and use `hfscan import`."
+                    f"{sanitize(revision.path, 100)} with {len(content):,}, or with others. It "
+                    "does not serve parts of files: download the files and use `hfscan import`."
                 )
             return content
 
-        content = self._call(read)
+        try:
+            content = self._call(read)
+        except HubRefusedError as error:
+            if getattr(_find_response(error), "status_code", None) in _MISSING:
+                raise ImportFileError(str(error)) from error
+            raise
         self.received += len(content)
         return content
 
     def _call(self, request: Callable[[], T]) -> T:
-        """Return the result of a request, repeated after each wait that the rate limit asks for."""
-        with translate_client_errors(
-            self._endpoint,
-            f"{sanitize(self.repo, 100)} cannot be read",
-            "Run the same command again: it goes on where it stood.",
-        ):
-            for wait in _waits():
-                self.requests += 1
-                try:
-                    return request()
-                except HfHubHTTPError as error:
-                    if error.response.status_code != 429 or wait is None:
-                        raise
-                    limit = parse_ratelimit_headers(error.response.headers)
-                    time.sleep(limit.reset + 1 if limit else wait)
-        raise AssertionError
+        """Return the result of a request, repeated after transient errors."""
+
+        def attempt() -> T:
+            self.requests += 1
+            try:
+                with translate_client_errors(self._endpoint, failure, ""):
+                    result = request()
+            except HubUnreachableError as error:
+                response = _find_response(error)
+                self._has_responded |= response is not None
+                wait = None if response is None else find_retry_after(response)
+                raise TransientError(str(error).rstrip(" ."), wait=wait) from error
+            self._has_responded = True
+            return result
+
+        failure = f"{sanitize(self.repo, 100)} cannot be read"
+        try:
+            return call_with_retry(
+                attempt,
+                RetryPolicy(),
+                has_responded=lambda: self._has_responded,
+                on_wait=self._on_wait,
+                sleep=time.sleep,
+            )
+        except HubUnreachableError as error:
+            raise HubUnreachableError(
+                f"{error} Run the same command again: it goes on where it stood."
+            ) from error
 
 
-def _waits() -> Iterator[float | None]:
-    """Yield the seconds to wait after each refusal where the Hub states none, at last None."""
-    yield from (min(2.0**number, 60.0) for number in range(_MAX_WAITS))
-    yield None
+def _find_response(error: BaseException | None) -> Any:
+    """Return the HTTP response behind an error; None where there was none."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if response is not None:
+            return response
+        error = error.__cause__
+    return None
+
+
+def _parse_day(path: str) -> date | None:
+    """Return the date of the folder of a Parquet file, None where it has none."""
+    match = _DATED.search(path)
+    try:
+        day = date.fromisoformat(match[1]) if match else date.min
+    except ValueError:  # 2025-02-30
+        return None
+    return day if HUB_START.date() <= day <= _LAST_DAY else None
 
 
 def choose_revisions(

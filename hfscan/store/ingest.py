@@ -55,6 +55,12 @@ class Ingested:
     partial: bool = False  # the files say themselves that they hold only a part
     already_ingested: bool = False  # nothing was added: the snapshot was in the database
 
+    @property
+    def skipped(self) -> int:
+        """Return how many rows were excluded."""
+        counted = (*_EXCLUDED, "duplicates", "shared_ids", "oversized", "damaged")
+        return sum(getattr(self, reason) for reason in counted)
+
 
 def ingest_files(
     store: Store,
@@ -270,6 +276,7 @@ def _count_unreadable(
 def _translate(database: str, error: duckdb.Error) -> Exception:
     translated = to_storage_error(error)
     is_bad_file = isinstance(error, duckdb.InvalidInputException | duckdb.IOException)
+    is_bad_file |= type(error) is duckdb.Error  # of the decoder of Parquet's metadata
     if translated is error and is_bad_file and not concerns_file(error, database):
         return ImportFileError(f"{first_line(error)} Nothing was imported.")
     return translated

@@ -14,16 +14,21 @@ def _has_tag_with_prefix(*prefixes: str) -> str:
     return f"len(list_filter(tags, lambda tag: {tests})) > 0"
 
 
+_FIELDS_OF_DATASETS = ("paperswithcode_id", "citation", "dataset_info")
+_FIELDS_OF_SPACES = ("sdk", "sdk_version", "runtime", "emoji", "colorFrom", "app_file")
+TELLTALE_FIELDS = frozenset(_FIELDS_OF_DATASETS + _FIELDS_OF_SPACES)
+"""Fields that models do not have."""
+
 _EVIDENCE: dict[str, tuple[str, ...]] = {
     "datasets": (
-        _has_any("unknown", "paperswithcode_id", "citation", "dataset_info"),
+        _has_any("unknown", *_FIELDS_OF_DATASETS),
         _has_any("tags", "library:datasets"),
         _has_tag_with_prefix(
             "task_categories:", "task_ids:", "size_categories:", "annotations_creators:"
         ),
     ),
     "spaces": (
-        _has_any("unknown", "sdk", "sdk_version", "runtime", "emoji", "colorFrom", "app_file"),
+        _has_any("unknown", *_FIELDS_OF_SPACES),
         _has_any("tags", "gradio", "streamlit", "docker", "static"),
         "is_space_card",  # cardData.sdk
     ),
