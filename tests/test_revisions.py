@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from dump_history import FILE, REPO, START, DumpHistory
 from processes import TOKEN, run_hfscan
-from testhub.datasets import Datasets
+from testhub import Datasets
 
 from hfscan.errors import HubUnreachableError, InvalidResponseError
 from hfscan.fakehub.messages import Response

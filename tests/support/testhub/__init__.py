@@ -4,9 +4,9 @@ It adds repositories (details, trees, files, renames), datasets that clients pub
 faults, and populations that change.
 """
 
-from .datasets import Dataset
+from .datasets import Dataset, Datasets
 from .faults import KINDS, Faults
 from .population import Population
 from .server import FakeHub
 
-__all__ = ["KINDS", "Dataset", "FakeHub", "Faults", "Population"]
+__all__ = ["KINDS", "Dataset", "Datasets", "FakeHub", "Faults", "Population"]
