@@ -12,14 +12,23 @@
 -- column derived_share: share
 -- chart: bar x=share y=family
 -- A model belongs to the family of its first declared base that is in the snapshot. numerator: derivatives in the
--- family, or their downloads; denominator: those of all families; coverage: the share of the models whose bases are
--- known. root: model, missing (the base is not in the snapshot) or cycle (models that name each other). children: models
+-- family, or their downloads; denominator: those of all families; coverage: the share of the models created in the
+-- period whose bases, and downloads if these are counted, are known. Others are left out. root: model, missing (the base is not in the snapshot) or cycle (models that name each other). children: models
 -- that name the base itself, among others or alone; depth: generations; breadth: models in the largest of them.
 -- derived_share: of the downloads of the base and its derivatives, those of derivatives.
 WITH members AS (
     SELECT *, CASE $weight::VARCHAR WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END AS n
     FROM derivatives()
-    WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
+    WHERE n IS NOT NULL AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
+),
+population AS (
+    SELECT
+        count(*) AS models,
+        count(*) FILTER (
+            (base_models IS NOT NULL OR tags IS NOT NULL) AND ($weight = 'models' OR downloads IS NOT NULL)
+        ) AS known
+    FROM census
+    WHERE is_created_in($since, $until, $cutoff, created_at, at_cutoff)
 ),
 generations AS (
     SELECT
@@ -34,7 +43,7 @@ families AS (
         max(models) AS breadth, sum(downloads) AS downloads, sum(derived_downloads) AS derived_downloads
     FROM generations
     GROUP BY root, root_kind
-    QUALIFY row_number() OVER (ORDER BY sum(n) DESC NULLS LAST, root) <= $top::INTEGER
+    QUALIFY row_number() OVER (ORDER BY sum(n) DESC, root) <= $top::INTEGER
 ),
 children AS (
     SELECT parent AS root, count(*) AS children FROM (SELECT unnest(parents) AS parent FROM members) GROUP BY parent
@@ -47,7 +56,7 @@ SELECT
     n::BIGINT AS numerator,
     total::BIGINT AS denominator,
     round(n / nullif(total, 0), 9) AS share,
-    (SELECT round(count(*) FILTER (base_models IS NOT NULL OR tags IS NOT NULL) / count(*), 6) FROM census) AS coverage,
+    (SELECT round(known / models, 6) FROM population) AS coverage,
     is_small(models, total) AS small,
     models::BIGINT AS models,
     children, depth, breadth,

@@ -53,12 +53,12 @@ counted AS (
 SELECT
     relation,
     n::BIGINT AS numerator,
-    known::BIGINT AS denominator,
+    coalesce(known, 0)::BIGINT AS denominator,
     CASE WHEN relation <> '(unknown)' THEN round(n / nullif(known, 0), 9) END AS share,
     CASE WHEN relation NOT IN ('(unknown)', '(none)') THEN round(n / nullif(derived, 0), 9) END AS share_of_derivatives,
-    round(known / nullif(sum(n) OVER (), 0), 6) AS coverage,
+    round(coalesce(known, 0) / nullif(sum(n) OVER (), 0), 6) AS coverage,
     models::BIGINT AS models,
     is_small(models, known_models) AS small
 FROM counted
-WHERE models > 0
+WHERE n IS NOT NULL AND (models > 0 OR relation = '(none)')
 ORDER BY relation = '(unknown)', relation = '(none)', n DESC, relation

@@ -18,7 +18,8 @@
 -- TensorFlow or Flax classes: tf_model.h5 or flax_model.msgpack, which transformers 5 does not read; without file
 -- names, the tags tf or jax of the library transformers. TensorFlow 1: a checkpoint with its .meta, or a frozen graph.
 -- Keras 2: of the library tf-keras. Keras SavedModel: of Keras, with a SavedModel alone, which Keras 3 does not load.
--- Without file names, other TensorFlow models are unknown; so are files that may be weights of any framework.
+-- Without file names, other TensorFlow models are unknown; so are a SavedModel or files of Keras without tags and
+-- library, and files that may be weights of any framework.
 -- denominator: models whose class is known, or their weight; coverage: their share of all. Models whose weight or
 -- min_downloads is unknown are left out.
 WITH masks AS (
@@ -80,6 +81,7 @@ orphans AS (
             WHEN flax_class THEN 'Flax classes'
             WHEN files IS NULL AND (is_tensorflow OR library_name IS NULL) THEN '(unknown)'
             WHEN NOT is_tensorflow THEN 'current'  -- Flax and Orbax read what they write
+            WHEN tags IS NULL AND library_name IS NULL AND best_mask & (savedmodel | keras) <> 0 THEN '(unknown)'
             WHEN list_contains(tags, 'tf-keras') OR coalesce(library_name, '') = 'tf-keras' THEN 'Keras 2'
             WHEN (list_contains(tags, 'keras') OR coalesce(library_name, '') = 'keras') AND best_mask & savedmodel <> 0
                 AND NOT regexp_matches(paths, '[.](keras|h5|hdf5)\n') THEN 'Keras SavedModel'

@@ -17,7 +17,8 @@ from hfscan.report.lineage import LINEAGE_FORMATS, LineageTree
 from hfscan.report.model import Row
 
 _EXTENSIONS = {".txt": "terminal", ".mmd": "mermaid", ".html": "html", ".json": "json"}
-_LARGEST = 100  # steps
+_LARGEST = 100  # steps to draw
+_UNLIMITED = 2**31 - 1
 _EXAMPLES = """
 hfscan lineage openai-community/gpt2
 hfscan lineage HuggingFaceH4/zephyr-7b-beta --top 3 --down 1
@@ -109,10 +110,11 @@ def _find_rows(view: SnapshotView, model: str) -> Sequence[Row]:
             f"Snapshot {view.snapshot.id} has neither tags nor base models. Choose another with "
             "--snapshot."
         )
+    all_steps = {"up": _UNLIMITED, "down": _UNLIMITED}  # for the totals and to find cycles
     try:
-        return view.run("lineage_tree", {"model": view.find_model(model)["id"]})
+        return view.run("lineage_tree", {"model": view.find_model(model)["id"], **all_steps})
     except NotFoundError:
-        rows = view.run("lineage_tree", {"model": model})
+        rows = view.run("lineage_tree", {"model": model, **all_steps})
         if len(rows) == 1:
             raise
         return rows

@@ -165,12 +165,18 @@ def _build_sections(
 ) -> _Parts:
     parts, period = _Parts(), request.covered(view.snapshot)
     not_recorded: list[str] = []
+    need_every_model: list[str] = []
+    has_every_model = {view.snapshot.sample, view.snapshot.model_limit} == {None}
     for section_spec in spec["section"]:
         if not _is_included(section_spec, request, period):
             continue
-        if not view.supports_grouping(section_spec.get("by")):
+        if section_spec.get("needs_every_model") and not has_every_model:
+            need_every_model.append(fill_text(section_spec["title"], values))
             continue
-        if not view.supports_definition(section_spec.get("definition", definition)):
+        if not (
+            view.supports_grouping(section_spec.get("by"))
+            and view.supports_definition(section_spec.get("definition", definition))
+        ):
             continue
         population = section_spec["population"]
         if population == "existing" and period and not view.snapshot.covers_oldest_models:
@@ -194,10 +200,13 @@ def _build_sections(
             parts.sections.append(section)
             parts.findings += list_findings(section_spec, section, values)
             parts.is_answered |= population != "none"
-    if not_recorded:
-        parts.notes.append(
-            f"The snapshot does not record what these need: {'; '.join(not_recorded)}."
-        )
+    left_out = {
+        "The snapshot does not record what these need": not_recorded,
+        "These need every model, not a sample or a list with a limit": need_every_model,
+    }
+    parts.notes += [
+        f"{reason}: {'; '.join(titles)}." for reason, titles in left_out.items() if titles
+    ]
     return parts
 
 

@@ -16,6 +16,9 @@ from hfscan.report.writers.terminal import open_console
 from hfscan.store import Snapshot
 from hfscan.text import encode_json, sanitize
 
+_LONGEST_NAME = 200  # characters; a repo id has at most 193
+_MOST_NAMES = 5  # of further bases in a line
+
 
 @dataclass(frozen=True)
 class Node:
@@ -34,12 +37,14 @@ class Node:
 class LineageTree:
     """The tree of a model; `rows` are those of `lineage_tree.sql` within the steps to draw.
 
+    `derived`: a row of those that descend from the model, within all steps; None: there are none.
     `titles`: framework -> title.
     """
 
     model: str
     snapshot: Snapshot
     rows: Sequence[Row]
+    derived: Row | None
     root: Node
     titles: Mapping[str, str]
 
@@ -56,6 +61,8 @@ class LineageTree:
     ) -> "LineageTree":
         """Return the tree with at most `up` and `down` steps, and `top` models below each."""
         limits = {"up": up, "itself": 0, "down": down}
+        rows = list(rows)
+        derived = next((row for row in rows if row["direction"] == "down"), None)
         rows = [row for row in rows if row["steps"] <= limits[row["direction"]]]
         (itself,) = (row for row in rows if row["direction"] == "itself")
         below: dict[str, list[Row]] = {}
@@ -67,7 +74,7 @@ class LineageTree:
         root = _grow(itself, line[0] if line else None, below, top)
         for row, base in zip(line, [*line[1:], None], strict=False):
             root = Node(row, base, (root,))
-        return cls(itself["model"], snapshot, rows, root, titles)
+        return cls(itself["model"], snapshot, rows, derived, root, titles)
 
     @property
     def itself(self) -> Row:
@@ -77,33 +84,38 @@ class LineageTree:
     def summary(self) -> str:
         """Two or three sentences on the model's bases and derivatives."""
         row, day = self.itself, format_date(self.snapshot.observed_to)
+        name = _shorten(self.model)
         if not row["in_snapshot"]:
-            text = f"The snapshot of {day} does not have {self.model}, but models name it as base."
+            text = f"The snapshot of {day} does not have {name}, but models name it as base."
         elif not row["bases_known"]:
-            text = f"The snapshot of {day} does not tell what {self.model} was made from."
+            text = f"The snapshot of {day} does not tell what {name} was made from."
         else:
             bases = (
                 _format_count(len(row["parents"] or ()), "base model")
                 if row["parents"]
                 else "no base model"
             )
-            text = f"In the snapshot of {day}, {self.model} names {bases}."
+            text = f"In the snapshot of {day}, {name} names {bases}."
         if any(other["in_cycle"] for other in self.rows):
             text += " It is part of a cycle: models that name each other as base."
-        down = next((other for other in self.rows if other["direction"] == "down"), None)
-        if down is None:
-            return f"{text} No model names it as base."
-        verb = "descends" if down["models"] == 1 else "descend"
-        text += f" {_format_count(down['models'], 'model')} {verb} from it"
-        text += f", {row['children']:,} directly"
-        if down["total_downloads"] is not None:
-            text += f", with {down['total_downloads']:,} downloads in 30 days"
-        return f"{text}."
+        if self.derived is None:
+            text += " No model names it as base."
+        else:
+            verb = "descends" if self.derived["models"] == 1 else "descend"
+            text += f" {_format_count(self.derived['models'], 'model')} {verb} from it"
+            text += f", {row['children']:,} directly"
+            if self.derived["total_downloads"] is not None:
+                downloads = _format_count(self.derived["total_downloads"], "download")
+                text += f", with {downloads} in 30 days"
+            text += "."
+        if not (self.snapshot.is_unfiltered and self.snapshot.covers(None, None)):
+            text += " The snapshot holds only a part of the Hub."
+        return text
 
     @property
     def legend(self) -> str:
         """What the question mark stands for; empty where there is none."""
-        is_inferred = any(row["relation"] == "(unnamed)" for row in self.rows)
+        is_inferred = any(row["relation"] != row["inferred_relation"] for row in self.rows)
         return "A relation with ? is not declared, but inferred from tags." * is_inferred
 
     def describe(self, node: Node) -> str:
@@ -113,15 +125,16 @@ class LineageTree:
             return "not in the snapshot"
         parts = [row["relation"]] if row["relation"] else []
         if parts == ["(unnamed)"]:
-            parts = [f"{row['inferred_relation']}?"]
+            inferred = row["inferred_relation"]
+            parts = ["relation unknown" if inferred == "(unnamed)" else f"{inferred}?"]
         if row["downloads"] is not None:
-            parts.append(f"{row['downloads']:,} downloads")
+            parts.append(_format_count(row["downloads"], "download"))
         titles = [self.titles.get(name, name) for name in row["frameworks"] or ()]
         parts.append(" + ".join(titles) or "framework unknown")
         parts.append(_describe_license(row, node.base))
         above = None if node.base is None else node.base["model"]
         if others := [name for name in row["parents"] or () if name != above]:
-            parts.append(f"also from {', '.join(others)}" if above else f"from {', '.join(others)}")
+            parts.append(f"{'also ' * bool(above)}from {_join_names(others)}")
         if row["in_cycle"]:
             parts.append("in a cycle")
         return " · ".join(parts)
@@ -145,13 +158,22 @@ def _format_count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
+def _shorten(name: str) -> str:
+    return sanitize(name, _LONGEST_NAME)
+
+
+def _join_names(names: Sequence[str]) -> str:
+    listed, more = names[:_MOST_NAMES], len(names) - _MOST_NAMES
+    return ", ".join(map(_shorten, listed)) + (f" and {more:,} more" if more > 0 else "")
+
+
 def _describe_license(row: Row, base: Row | None) -> str:
     license_ = row["license"]
     if license_ is None:
         return "licence unknown"
-    text = "no licence" if license_ == "(none)" else license_
-    before = base and base["license"]
-    return text if before in (None, "(none)", license_) else f"{text} (base: {before})"
+    text = "no licence" if license_ == "(none)" else _shorten(license_)
+    before = None if base is None else base["license"]
+    return text if before in (None, "(none)", license_) else f"{text} (base: {_shorten(before)})"
 
 
 def _format_hidden(node: Node) -> str:
@@ -163,20 +185,26 @@ def write_terminal(tree: LineageTree, out: TextIO) -> None:
     console = open_console(out)
     console.print(Text(sanitize(tree.summary)))
     console.print()
-    console.print(_to_rich(tree, tree.root))
+    node, arrow = tree.root, ""
+    while node.row["direction"] == "up":
+        console.print(Text(arrow).append(_label(tree, node)))
+        (node,), arrow = node.children, "↓ "
+    console.print(_to_rich(tree, node, RichTree(_label(tree, node, arrow), guide_style="dim")))
     if tree.legend:
         console.print()
         console.print(Text(tree.legend, "dim"))
 
 
-def _to_rich(tree: LineageTree, node: Node, branch: RichTree | None = None) -> RichTree:
+def _label(tree: LineageTree, node: Node, arrow: str = "") -> Text:
     is_itself = node.row["direction"] == "itself"
-    label = Text()
-    label.append(sanitize(node.row["model"]), "bold green" if is_itself else "bold")
-    label.append(f"  {sanitize(tree.describe(node))}", "dim")
-    branch = RichTree(label, guide_style="dim") if branch is None else branch.add(label)
+    label = Text(arrow)
+    label.append(_shorten(node.row["model"]), "bold green" if is_itself else "bold")
+    return label.append(f"  {sanitize(tree.describe(node))}", "dim")
+
+
+def _to_rich(tree: LineageTree, node: Node, branch: RichTree) -> RichTree:
     for child in node.children:
-        _to_rich(tree, child, branch)
+        _to_rich(tree, child, branch.add(_label(tree, child)))
     if node.hidden:
         branch.add(Text(_format_hidden(node), "dim"))
     return branch
@@ -186,7 +214,7 @@ def write_mermaid(tree: LineageTree, out: TextIO) -> None:
     """Write a Mermaid flowchart."""
     out.write("flowchart LR\n")
     for number, (node, above) in enumerate(_number_nodes(tree.root)):
-        label = _escape_mermaid(node.row["model"])
+        label = _escape_mermaid(_shorten(node.row["model"]))
         details = _escape_mermaid(tree.describe(node))
         out.write(f'  n{number}["{label}<br><small>{details}</small>"]\n')
         if above is not None:
@@ -216,7 +244,10 @@ def _escape_mermaid(text: str) -> str:
 def write_html(tree: LineageTree, out: TextIO) -> None:
     """Write a self-contained page."""
     trusted = {"style": read_style("lineage.css")}
-    out.write(render_page("lineage.html", trusted, tree=tree, format_hidden=_format_hidden))
+    page = render_page(
+        "lineage.html", trusted, tree=tree, shorten=_shorten, format_hidden=_format_hidden
+    )
+    out.write(page)
 
 
 def write_json(tree: LineageTree, out: TextIO) -> None:

@@ -17,11 +17,14 @@ def run_section(
 ) -> tuple[tuple[_Row, ...], tuple[QueryRef, ...]]:
     """Return the rows that the section of a specification shows, and the queries that it ran.
 
-    Over snapshots, only those that record the answer; no rows if there are fewer than two.
+    Over snapshots, only those that record the answer; no rows if there are fewer than two, or if
+    the report is about a part of the Hub.
     """
     is_per_snapshot, each = spec.get("over") == "snapshots", spec.get("each", {})
     rows: list[_Row] = []
     queries: list[QueryRef] = []
+    if is_per_snapshot and not view.is_complete:
+        return (), ()
     for values in product(*each.values()):
         varied = dict(zip(each, values, strict=True))
         given = {**parameters, **varied}

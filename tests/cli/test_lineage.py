@@ -6,6 +6,8 @@ import re
 import pytest
 from dumps import ingest_models
 
+from hfscan.scope import Scope
+
 
 def model(name, *bases, relation="finetune", license_="mit", downloads=0, tags=()):
     relations = [f"base_model:{relation}:{base}" for base in bases]
@@ -56,11 +58,11 @@ def test_tree_has_bases_above_and_derivatives_below(run_lineage):
     )
     assert lines[2:] == [
         "a/base  1,000 downloads · PyTorch · apache-2.0",
-        "└── a/chat  finetune · 100 downloads · PyTorch · mit (base: apache-2.0)",
-        "    ├── c/adapter-8  adapter · 8 downloads · PyTorch · mit",
-        "    ├── b/merge  merge · 7 downloads · PyTorch · mit · also from z/gone",
-        "    │   └── b/merge-gguf  quantized · 5,000 downloads · PyTorch + GGUF · mit",
-        "    └── … and 8 more",
+        "↓ a/chat  finetune · 100 downloads · PyTorch · mit (base: apache-2.0)",
+        "├── c/adapter-8  adapter · 8 downloads · PyTorch · mit",
+        "├── b/merge  merge · 7 downloads · PyTorch · mit · also from z/gone",
+        "│   └── b/merge-gguf  quantized · 5,000 downloads · PyTorch + GGUF · mit",
+        "└── … and 8 more",
     ]
 
 
@@ -79,11 +81,63 @@ def test_missing_bases_and_cycles_are_drawn(run_lineage):
     gone = run_lineage("z/gone")
     assert "does not have z/gone, but models name it as base. 3 models descend from it" in gone
     assert "z/gone  not in the snapshot" in gone
-    assert "z/gone  not in the snapshot\n└── e/orphan" in run_lineage("e/orphan")
+    assert "z/gone  not in the snapshot\n↓ e/orphan" in run_lineage("e/orphan")
     cycle = run_lineage("d/one")
     assert "part of a cycle" in cycle
     assert cycle.count("d/two  finetune") == 2
     assert "does not tell what f/unknown was made from" in run_lineage("f/unknown")
+
+
+def test_totals_do_not_depend_on_the_steps_drawn(run_lineage, run_cli, tmp_path):
+    assert "11 models descend from it, 10 directly" in run_lineage("a/chat", "--down", 0)
+    chain = [{"id": "n/0", "tags": []}]
+    chain += [{"id": f"n/{n}", "tags": [f"base_model:n/{n - 1}"]} for n in range(1, 300)]
+    cycle = [{"id": f"o/{n}", "tags": [f"base_model:o/{(n + 1) % 250}"]} for n in range(250)]
+    db = tmp_path / "deep.duckdb"
+    ingest_models(db, chain + cycle)
+    assert "299 models descend from it, 1 directly." in run_cli("lineage", "n/0", "--db", db)[1]
+    _, out, _ = run_cli("lineage", "o/7", "--db", db)
+    assert "part of a cycle" in out
+    assert "249 models descend from it, 1 directly." in out
+
+
+def test_bases_above_are_not_indented(run_cli, tmp_path):
+    chain = [{"id": f"n/{n}", "tags": [f"base_model:n/{n - 1}"]} for n in range(60)]
+    ingest_models(tmp_path / "h.duckdb", chain)
+    _, out, _ = run_cli("lineage", "n/59", "--up", 60, "--db", tmp_path / "h.duckdb")
+    assert "↓ n/58  finetune? · framework unknown · no licence" in read_lines(out)
+
+
+def test_long_names_and_many_bases_are_cut(run_cli, tmp_path):
+    models = [
+        {"id": "a/merge", "tags": [f"base_model:b/{n}" for n in range(100)], "downloads": 1},
+        {"id": "a/long", "tags": [f"base_model:{'x' * 5000}"]},
+    ]
+    ingest_models(tmp_path / "h.duckdb", models)
+    _, out, _ = run_cli("lineage", "a/merge", "--db", tmp_path / "h.duckdb")
+    line = " ".join(out.split())
+    assert "names 100 base models" in line
+    assert "↓ a/merge merge? · 1 download ·" in line
+    assert "also from b/1, b/2, b/3, b/4, b/5 and 94 more" in line
+    for format_ in ("terminal", "mermaid", "html"):
+        args = ("lineage", "a/long", "--format", format_, "--db", tmp_path / "h.duckdb")
+        out = "".join(run_cli(*args)[1].split())
+        assert "x" * 200 + "..." in out
+        assert "x" * 201 not in out
+
+
+def test_part_of_the_hub_is_named(run_cli, tmp_path):
+    ingest_models(tmp_path / "h.duckdb", MODELS, scope=Scope(author="a"))
+    _, out, _ = run_cli("lineage", "a/base", "--db", tmp_path / "h.duckdb")
+    assert "The snapshot holds only a part of the Hub." in " ".join(out.split())
+
+
+def test_relation_is_unknown_without_tags(run_cli, tmp_path):
+    base = {"models": [{"id": "a/base"}], "relation": None}
+    ingest_models(tmp_path / "h.duckdb", [{"id": "a/child", "baseModels": base}])
+    _, out, _ = run_cli("lineage", "a/child", "--db", tmp_path / "h.duckdb")
+    assert "a/child  relation unknown · framework unknown · licence unknown" in out
+    assert "A relation with ?" not in out
 
 
 def test_inferred_relations_are_marked(run_lineage):

@@ -139,3 +139,84 @@ def test_family_may_be_deep(run_sql):
     models = [model("a/0"), *(model(f"a/{n}", f"a/{n - 1}") for n in range(1, 400))]
     rows = run_sql("SELECT max(depth), count(DISTINCT root) FROM families()", models)
     assert rows == [(399, 1)]
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("finetune:a/b", ("finetune", "a/b")),
+        ("https://huggingface.co/a/b", ("(unnamed)", "https://huggingface.co/a/b")),
+        ("mistral:latest", ("(unnamed)", "mistral:latest")),
+        ("merge:gpt2", ("merge", "gpt2")),
+    ],
+)
+def test_only_relations_of_the_hub_are_relations(run_sql, tag, expected):
+    models = [{"id": "u/x", "tags": [f"base_model:{tag}"]}]
+    assert run_sql("SELECT relation, name FROM declared_parents()", models) == [expected]
+
+
+def test_empty_names_are_no_parents(run_sql):
+    models = [model("u/x", "", " "), {"id": "u/y", "tags": ["base_model:"], "baseModels": None}]
+    assert run_sql("FROM declared_parents()", models) == []
+    assert run_sql("SELECT root FROM families() ORDER BY root", models) == [("u/x",), ("u/y",)]
+
+
+def run_query(tmp_path, models, name, **parameters):
+    ingest_models(tmp_path / "h.duckdb", models)
+    with Store.open(tmp_path / "h.duckdb") as store:
+        return SnapshotView.latest(store).run(name, parameters)
+
+
+UNTAGGED = {"baseModels": {"models": [{"id": "a/base"}], "relation": None}, "downloads": 5}
+
+
+def test_relation_is_not_inferred_from_unknown_tags(tmp_path):
+    models = [model("a/base"), {"id": "u/x"} | UNTAGGED, model("u/lora", "a/base")]
+    models[2]["tags"].append("lora")
+    rows = run_query(tmp_path, models, "lineage_relations", relations="inferred")
+    assert {row["relation"]: row["numerator"] for row in rows} == {
+        "(unnamed)": 1, "adapter": 1, "(none)": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("base_tags", "child_tags"),
+    [(None, ["base_model:a/base"]), ([], None)],
+    ids=["base unknown", "derivative unknown"],
+)
+def test_pairs_with_an_unknown_licence_have_no_change(tmp_path, base_tags, child_tags):
+    """Where one side has no licence tag and the other is unknown, none was added or dropped."""
+    models = [
+        {"id": "a/base", "tags": base_tags},
+        UNTAGGED | {"id": "u/x", "tags": child_tags},
+        model("c/base"),
+        model("u/same", "c/base"),
+    ]
+    rows = run_query(tmp_path, models, "lineage_drift")
+    totals = [row for row in rows if row["relation"] == "(all)"]
+    assert {row["change"]: row["numerator"] for row in totals} == {
+        "same": 1, "added": 0, "dropped": 0, "replaced": 0,
+    }  # fmt: skip
+    assert {(row["denominator"], row["coverage"]) for row in totals} == {(1, 0.5)}
+
+
+def test_families_leave_unknown_downloads_out(tmp_path):
+    models = [
+        model("a/base"),
+        model("u/x", "a/base", downloads=3),
+        {"id": "u/y", "tags": ["base_model:b/base"]},
+        {"id": "u/z", "downloads": 9},
+    ]
+    rows = run_query(tmp_path, models, "lineage_families", weight="downloads")
+    assert [(row["family"], row["numerator"], row["coverage"]) for row in rows] == [
+        ("a/base", 3, 0.5)
+    ]
+    rows = run_query(tmp_path, models, "lineage_families")
+    assert [(row["family"], row["numerator"], row["coverage"]) for row in rows] == [
+        ("a/base", 1, 0.75), ("b/base", 1, 0.75),
+    ]  # fmt: skip
+
+
+def test_relations_of_unknown_bases_have_no_coverage(tmp_path):
+    (row,) = run_query(tmp_path, [{"id": "u/x", "downloads": 9}], "lineage_relations")
+    assert (row["relation"], row["denominator"], row["coverage"]) == ("(unknown)", 0, 0)

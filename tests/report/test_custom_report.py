@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from dumps import A, B, ingest_models
 
+from hfscan.scope import Scope
+
 
 def write_spec(folder, query, keys=""):
     """Write the report `mine`, of one section about all models."""
@@ -160,6 +162,33 @@ def test_report_by_groups_of_accounts(report, run_cli, tmp_path):
     assert "does not depend on --account-groups" in " ".join(errors.split())
     table.write_text("account,country,kind\nann,AT,company\n")
     assert "a first line with two columns" in run_cli(*query, "--account-groups", table)[2]
+
+
+def test_report_on_a_part_of_the_hub_has_no_series_of_snapshots(run_cli, tmp_path):
+    db = tmp_path / "h.duckdb"
+    for month in (5, 6):
+        ingest_models(db, [A, B], day=datetime(2024, month, 1, tzinfo=UTC))
+    ingest_models(db, [A], scope=Scope(author="ann"))
+    ecosystem = ("report", "--name", "ecosystem", "--format", "json", "--db", db)
+    code, text, errors = run_cli(*ecosystem, "--snapshot", "3")
+    assert code == 0, errors
+    document = json.loads(text)
+    assert not [table["name"] for table in document["tables"] if "over_time" in table["name"]]
+    assert any("PARTIAL" in note for note in document["notes"])
+    text = run_cli(*ecosystem, "--snapshot", "2")[1]
+    assert "concentration_over_time" in [table["name"] for table in json.loads(text)["tables"]]
+
+
+def test_sample_does_not_show_the_top_models(run_cli, tmp_path):
+    db = tmp_path / "h.duckdb"
+    models = [{"id": f"ann/{n}", "tags": [], "downloads": n} for n in range(300)]
+    ingest_models(db, models, sample=0.1, sample_design="drawn by lot", sample_strata=[])
+    code, text, errors = run_cli("report", "--name", "ecosystem", "--format", "json", "--db", db)
+    assert code == 0, errors
+    document = json.loads(text)
+    assert "concentration" not in [table["name"] for table in document["tables"]]
+    assert not [finding for finding in document["findings"] if "most downloaded" in finding]
+    assert any("These need every model" in note for note in document["notes"])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`hfscan report --name lineage`, on models counted by hand."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from dumps import ingest_models
@@ -45,7 +46,21 @@ def test_lineage_report_counts_models_and_downloads(run_report):
     assert {row["resolution"]: row["numerator"] for row in tables["parents"]} == {
         "exact": 2, "not in the snapshot": 1,
     }  # fmt: skip
-    assert "Quantised copies receive 10.0 % of the downloads (10 of 100)." in document["findings"]
+    assert (
+        "Quantised copies receive 10.0 % of the downloads in 30 days (10 of 100)."
+        in document["findings"]
+    )
+
+
+def test_lineage_report_names_what_is_not_known(run_cli, tmp_path):
+    db = tmp_path / "h.duckdb"
+    ingest_models(db, [{"id": "a/base"}, {"id": "b/x", "tags": ["base_model:a/base"]}])
+    code, out, _ = run_cli("report", "--name", "lineage", "--db", db)
+    assert "Of 1 model in the snapshot whose bases are known (50.0 % of all), 0 (0.0 %)" in out
+    ingest_models(db, [{"id": "a/base", "siblings": []}], day=datetime(2024, 8, 1, tzinfo=UTC))
+    code, _, errors = run_cli("report", "--name", "lineage", "--db", db)
+    assert code != 0
+    assert "does not record what these need: How models" in " ".join(errors.split())
 
 
 @pytest.mark.parametrize("format_", FORMATS)
