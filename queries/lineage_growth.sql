@@ -14,9 +14,11 @@
 -- column period: period
 -- column share: share
 -- column share_of_models: share
+-- column coverage: share
 -- chart: line x=period y=share color=group
 -- denominator: all derivatives created in the period; share_of_models: their share of its new models whose bases are
--- known (models). author: the account in the name of the family's first model, (unknown) where it has none.
+-- known (models); coverage: the share of these models in all new ones. author: the account in the name of the
+-- family's first model, (unknown) where it has none.
 WITH derived AS (
     SELECT
         date_trunc($per::VARCHAR, created_at) AS since,
@@ -36,7 +38,8 @@ WITH derived AS (
 periods AS (
     SELECT
         date_trunc($per, created_at) AS since,
-        count(*) FILTER (base_models IS NOT NULL OR tags IS NOT NULL) AS models
+        count(*) FILTER (base_models IS NOT NULL OR tags IS NOT NULL) AS models,
+        round(models / count(*), 6) AS coverage
     FROM census
     WHERE
         created_at IS NOT NULL
@@ -65,6 +68,7 @@ SELECT
     round(numerator / nullif(denominator, 0), 9) AS share,
     is_small(numerator, denominator) AS small,
     models,
-    round(denominator / nullif(models, 0), 9) AS share_of_models
+    round(denominator / nullif(models, 0), 9) AS share_of_models,
+    coverage
 FROM periods CROSS JOIN groups LEFT JOIN totals USING (since) LEFT JOIN grouped USING (since, "group")
 ORDER BY period, groups.place

@@ -52,6 +52,14 @@ def test_lineage_report_counts_models_and_downloads(run_report):
     )
 
 
+def test_cross_table_of_growth_has_totals(run_cli, tmp_path):
+    created = {"createdAt": "2023-05-06T07:08:09.000Z"}
+    models = [model | created for model in MODELS] + [{"id": "d/untagged"} | created]
+    ingest_models(tmp_path / "h.duckdb", models)
+    _, out, _ = run_cli("report", "--name", "lineage", "--db", tmp_path / "h.duckdb")
+    assert out.count("Totals: 2023: 3 (coverage 80.0 %).") == 2  # of 4 of 5 models
+
+
 def test_lineage_report_names_what_is_not_known(run_cli, tmp_path):
     db = tmp_path / "h.duckdb"
     ingest_models(db, [{"id": "a/base"}, {"id": "b/x", "tags": ["base_model:a/base"]}])
