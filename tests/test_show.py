@@ -133,7 +133,7 @@ def test_account_gains_loses_and_hands_over_models(run_cli, history):
         ("moved away", ["ann/b2 -> bob/b2"]),
     ]
     _, text, _ = run_cli("show", "ann", "--db", path)
-    assert "models came 2 times, went away 1 time and were renamed 2 times." in text
+    assert "models came 2 times, went away once, were renamed 2 times." in text
 
 
 def test_redirected_name_without_ids_is_a_rename(history, tmp_path):
@@ -246,3 +246,37 @@ def test_license_changes_by_models_and_downloads(history):
     assert (row["numerator"], row["denominator"], row["downloads"]) == (1, 202, 10)
     assert row["downloads_share"] == round(10 / (30 + sum(m["downloads"] for m in OTHERS)), 9)
     assert row["coverage"] == round(202 / 203, 9)
+
+
+def test_account_in_one_snapshot_has_no_changes(run_cli, history):
+    code, text, errors = run_cli("show", "ann", "--db", history([model(1, "ann/a"), *OTHERS]))
+    assert code == 0, errors
+    answer = " ".join(text.partition("Source:")[0].split())
+    assert answer == (
+        "ann 1 model in the snapshot of 11 July 2024. "
+        "Changes show between two complete snapshots of the Hub."
+    )
+
+
+def test_account_without_changes_says_so(run_cli, history):
+    models = [model(1, "ann/a"), *OTHERS]
+    code, text, errors = run_cli("show", "ann", "--db", history(models, models))
+    assert code == 0, errors
+    assert "; 1 in that of 11 July 2024. " in text
+    assert "no model came, went away or was renamed." in text
+
+
+def test_account_in_incomplete_snapshots_says_why(run_cli, history):
+    db = history([model(1, "ann/a")], day_0={"complete": False})
+    code, _, errors = run_cli("show", "ann", "--db", db)
+    assert code == 7
+    assert "incomplete snapshots do not" in errors
+
+
+def test_many_partial_snapshots_have_one_note(run_cli, history):
+    few, all_models = [model(1, "ann/a"), *OTHERS[:50]], [model(1, "ann/a"), *OTHERS]
+    db = history(*[few, all_models] * 4)
+    code, text, errors = run_cli("show", "ann/a", "--db", db)
+    assert code == 0, errors
+    assert text.count("DATA QUALITY") == 1
+    assert "4 snapshots lack a part of their models: 1, 3, 5, 7." in text

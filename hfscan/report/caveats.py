@@ -1,6 +1,6 @@
 """What limits a figure, in words: small counts, sampling, flags on the data."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hfscan.errors import NotFoundError
@@ -22,6 +22,8 @@ INTERVALS = {
     "points": "points_interval",
 }
 """Column of a query -> the column with its 95 % interval in a sample."""
+
+_MOST_PARTIAL = 3  # snapshots with a note each
 
 _BOUNDS = ("share_min", "share_max")  # of models whose date of creation is unknown
 
@@ -140,3 +142,13 @@ def describe_design_effect(figures: Iterable[Figure]) -> str | None:
 def describe_flag(flag: Flag) -> str:
     """Return the note of a report on a flag."""
     return f"DATA QUALITY, snapshot {flag.snapshot}: {flag.message}"
+
+
+def describe_flags(flags: Sequence[Flag]) -> list[str]:
+    """Return the notes on flags; many partial snapshots have one note together."""
+    partial = [flag for flag in flags if flag.name == "partial"]
+    if len(partial) <= _MOST_PARTIAL:
+        return [describe_flag(flag) for flag in flags]
+    ids = ", ".join(str(flag.snapshot) for flag in partial)
+    together = f"DATA QUALITY: {len(partial)} snapshots lack a part of their models: {ids}."
+    return [together, *(describe_flag(flag) for flag in flags if flag.name != "partial")]

@@ -12,7 +12,7 @@ from hfscan.errors import InvalidRequestError, NotFoundError, ReportConfigError
 from hfscan.figures import AccountGroups, Flag, find_flags_of_figures, load
 from hfscan.frameworks import taxonomy
 from hfscan.paths import data_dir
-from hfscan.report.caveats import describe_flag
+from hfscan.report.caveats import describe_flags
 from hfscan.report.claims import evaluate_claims
 from hfscan.report.claims.sections import list_sections
 from hfscan.report.format import UNKNOWN, verdict_label
@@ -147,7 +147,7 @@ def _new_report(
                 for snapshot in snapshots
                 if snapshot.synthetic
             ),
-            *map(describe_flag, flags),
+            *describe_flags(flags),
         ),
         flags=tuple(flags),
         headline_name=spec["headline"],

@@ -109,3 +109,10 @@ def test_other_types_equal_typed_columns(read_both, column):
     assert other == parsed
     if column not in ("gated", "tags", "downloads", "safetensors"):
         assert other[0] == read_both(MODELS)[0][0]
+
+
+def test_files_under_other_names_equal_json(read_both):
+    """Objects of files without the API's `rfilename`."""
+    files = "list_transform(siblings, lambda name: {'path': name})"
+    other, parsed = read_both(f"SELECT * REPLACE ({files} AS siblings) FROM ({MODELS})")
+    assert other == parsed == read_both(MODELS)[0]

@@ -62,7 +62,7 @@ def _read_column(name: str, column: str, kind: Any) -> TypedColumn | None:
         return TypedColumn(f"{value}::VARCHAR", (column,))
     if name == "siblings":
         sql = _read(["VARCHAR"], kind, value)
-        if sql is None and _read(JSON_SCHEMA[name], kind, value) is not None:
+        if sql is None and _has_names(kind):
             sql = f"list_transform({value}, lambda file: file.rfilename)"
     else:
         sql = _read(JSON_SCHEMA[name], kind, value)
@@ -71,6 +71,14 @@ def _read_column(name: str, column: str, kind: Any) -> TypedColumn | None:
     parts = [part for part, _ in kind.children] if kind.id == "struct" else []
     paths = [f"{column}, {part}" for part in parts if part in NESTED[name]]
     return TypedColumn(sql, tuple(paths) or (column,))
+
+
+def _has_names(kind: Any) -> bool:
+    """Return whether a list of files is one of objects with names, as the API's is."""
+    if kind.id != "list" or kind.children[0][1].id != "struct":
+        return False
+    parts = kind.children[0][1].children
+    return any(name == "rfilename" and part.id == "varchar" for name, part in parts)
 
 
 def _read(schema: Any, kind: Any, value: str) -> str | None:
