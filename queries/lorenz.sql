@@ -55,7 +55,7 @@ totals AS (
 points AS (
     SELECT DISTINCT (units * part // parts)::BIGINT AS units
     FROM totals, (
-        SELECT number AS part, $points::INTEGER AS parts FROM range($points + 1) AS numbers(number)
+        SELECT number AS part, $points::INTEGER AS parts FROM range($points + 1) AS numbers(number) WHERE parts > 0
         UNION ALL
         FROM (VALUES (99, 100), (995, 1_000), (999, 1_000), (9_999, 10_000))
     )

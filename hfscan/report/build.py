@@ -297,6 +297,11 @@ class SectionBuilder:
             rows, queries = run_section(self.view, spec, query, parameters)
             if spec.get("over") and not rows:
                 return None
+            if rows and "needs_account_groups" in spec and not any(row["coverage"] for row in rows):
+                raise InvalidRequestError(
+                    "No account of --account-groups has models here. Accounts are compared as they "
+                    "are spelled."
+                )
         section = new_section(
             spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
         )

@@ -250,6 +250,7 @@ def test_lorenz_curve_holds_the_least_downloaded(run_query):
     # of three libraries and accounts, a third is one
     assert set(run_query(RANKED, "lorenz", per="author", points=3)) == {0, 1, 2, 3}
     assert run_query([model("ann/a")], "lorenz") == {}  # no downloads are known
+    assert set(run_query(RANKED, "lorenz", points=0)) == {4}  # of the upper end only
 
 
 NAMED = [

@@ -160,6 +160,10 @@ def test_report_by_groups_of_accounts(report, run_cli, tmp_path):
     code, _, errors = run_cli("report", "--account-groups", table, "--db", tmp_path / "h.duckdb")
     assert code == 2
     assert "does not depend on --account-groups" in " ".join(errors.split())
+    table.write_text("account,kind\nAnn,company\n")
+    code, _, errors = run_cli("report", *ecosystem, "--db", tmp_path / "h.duckdb")
+    assert code == 2
+    assert "Accounts are compared as they are spelled" in " ".join(errors.split())
     table.write_text("account,country,kind\nann,AT,company\n")
     assert "a first line with two columns" in run_cli(*query, "--account-groups", table)[2]
 
