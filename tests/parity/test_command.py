@@ -117,7 +117,7 @@ def test_unwritable_out_is_reported_first(tmp_path):
     assert "Checking" not in process.stderr
 
 
-@pytest.mark.parametrize("name", ["../../no-such-folder", "a/b/c", "..%2f..", "-x/..", "no/such-model"])
+@pytest.mark.parametrize("name", ["../../no-such", "a/b/c", "..%2f..", "-x/..", "no/such-model"])
 def test_invalid_name_gets_a_verdict(name):
     process = run_parity("--format", "json", "--", name, HF_HUB_OFFLINE="1")
     assert process.returncode == 1
