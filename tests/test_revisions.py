@@ -328,3 +328,22 @@ def test_other_bytes_than_requested_are_refused(tmp_path, db, monkeypatch, alter
         history.commit(0, models=5000)
         with pytest.raises(InvalidResponseError, match="does not serve parts of files"):
             history.run(db)
+
+
+@pytest.mark.parametrize("variables", [{}, {"HF_TOKEN": "hf_" + "w" * 34}], ids=["none", "wrong"])
+def test_private_dataset_requires_a_token(history, tmp_path, variables):
+    history.commit_days(0)
+    history.dataset.private = True
+    command = ["import-history", f"hf://datasets/{REPO}", "--endpoint", history.hub.url]
+    code, _, err = run_hfscan(tmp_path, *command, **variables)
+    assert code == 4
+    assert "Private and gated datasets require a token" in err
+
+
+def test_wait_longer_than_a_run_is_refused(tmp_path, db, monkeypatch):
+    refused = Response(429, b"later", {"retry-after": "99999"})
+    answer_once(monkeypatch, "_read_large", 1, lambda _: refused)
+    with DumpHistory.serve(tmp_path) as history:
+        history.commit_days(0)
+        with pytest.raises(HubUnreachableError, match="asks to wait 100000 s"):
+            history.run(db)

@@ -214,7 +214,7 @@ class RevisionSource:
         try:
             content = self._call(read)
         except HubRefusedError as error:
-            if getattr(_find_response(error), "status_code", None) in _MISSING:
+            if _find_status(error) in _MISSING:
                 raise ImportFileError(str(error)) from error
             raise
         self.received += len(content)
@@ -240,11 +240,18 @@ class RevisionSource:
         try:
             return call_with_retry(
                 attempt,
-                RetryPolicy(),
+                RetryPolicy(connect_attempts=1),  # the client itself tries to connect again
                 has_responded=lambda: self._has_responded,
                 on_wait=self._on_wait,
                 sleep=time.sleep,
             )
+        except HubRefusedError as error:
+            if _find_status(error) not in (401, 403):
+                raise
+            raise HubRefusedError(
+                f"{str(error).rstrip('.')}. Check the name. Private and gated datasets require a "
+                "token with access: HF_TOKEN, or `hf auth login`."
+            ) from error
         except HubUnreachableError as error:
             raise HubUnreachableError(
                 f"{error} Run the same command again: it goes on where it stood."
@@ -259,6 +266,10 @@ def _find_response(error: BaseException | None) -> Any:
             return response
         error = error.__cause__
     return None
+
+
+def _find_status(error: BaseException) -> int | None:
+    return getattr(_find_response(error), "status_code", None)
 
 
 def _parse_day(path: str) -> date | None:
