@@ -61,6 +61,8 @@ OTHER_TYPES = {
     "safetensors": "{'total': safetensors.total::DOUBLE}",
     "gated": "gated = 'auto'",
     "baseModels": '"baseModels".models',
+    "pipeline_tag": "to_json(pipeline_tag)",
+    "author": "to_json(author)",
 }
 """Column -> the same values in types that dumps use, too."""
 

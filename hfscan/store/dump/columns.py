@@ -87,7 +87,7 @@ def _read(schema: Any, kind: Any, value: str) -> str | None:
     Parts of objects that the column does not have are NULL.
     """
     if isinstance(schema, str):
-        if kind.id not in _IDS[schema]:
+        if kind.id not in _IDS[schema] or str(kind) == "JSON":  # JSON has the id of VARCHAR
             return None
         return value if schema != "BIGINT" or kind.id == "bigint" else f"{value}::BIGINT"
     if isinstance(schema, list):
