@@ -19,7 +19,7 @@ from typing import Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.paths import data_dir
-from hfscan.store import Store
+from hfscan.store import Store, macros
 from hfscan.suggest import unknown
 from hfscan.timestamps import to_utc_naive
 
@@ -165,7 +165,7 @@ class Query:
     @property
     def reads_census(self) -> bool:
         """True if it is about the models of one snapshot."""
-        return re.search(r"^[^-\n]*\bcensus\b", self.sql, re.MULTILINE) is not None
+        return not _list_words(self.sql).isdisjoint(_list_census_names())
 
     def count_columns(self, parameters: Mapping[str, Any]) -> list[str]:
         """Return the columns of downloads or likes that it uses with these parameters."""
@@ -240,6 +240,20 @@ class Query:
         if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
             raise InvalidRequestError(f"since ({since}) must lie before until ({until}).")
         return values
+
+
+def _list_words(sql: str) -> set[str]:
+    return set(re.findall(r"\w+", re.sub(r"--.*", "", sql)))
+
+
+@cache
+def _list_census_names() -> frozenset[str]:
+    """Return the names of `census`, and of the macros that read it, also through others."""
+    names = {"census"}
+    words = {name: _list_words(macro.sql) for name, macro in macros().items()}
+    while found := {name for name in words if words[name] & names} - names:
+        names |= found
+    return frozenset(names)
 
 
 def convert_decimals(row: tuple[Any, ...]) -> tuple[Any, ...]:

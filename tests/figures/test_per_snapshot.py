@@ -48,6 +48,14 @@ def test_query_over_snapshots_ends_at_a_day(db, run_cli):
     assert "--per-snapshot runs a named query over all" in err
 
 
+@pytest.mark.parametrize("name", ["top_shares", "lorenz", "lineage_relations"])
+def test_query_by_a_macro_runs_over_snapshots(db, name):
+    """These read the models through a macro of the schema only."""
+    with hfscan.open(db) as database:
+        rows = database.query(name, per_snapshot=True)
+    assert {row["snapshot"] for row in rows} == {2, 3, 5}
+
+
 def test_query_without_one_snapshot_does_not_run_over_each(db):
     with hfscan.open(db) as database:
         with pytest.raises(InvalidRequestError, match="changes does not read the models of one"):
