@@ -50,12 +50,7 @@ model_groups AS (
             ), '(unknown)')
             ELSE group_of($by, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
         END AS "group",
-        CASE $weight::VARCHAR
-            WHEN 'models' THEN 1
-            WHEN 'downloads' THEN downloads
-            WHEN 'downloads_all_time' THEN downloads_all_time
-            WHEN 'likes' THEN likes
-        END AS n,
+        weight_of($weight::VARCHAR, downloads, downloads_all_time, likes) AS n,
         CASE $per::VARCHAR WHEN 'year' THEN date_trunc('year', created_at) WHEN 'month' THEN date_trunc('month', created_at) END
             AS since
     FROM based

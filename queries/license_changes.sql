@@ -50,7 +50,7 @@ pairs AS (
     SELECT ended.license, new.license, downloads FROM ended JOIN new USING (name) WHERE NOT is_same_version
 ),
 counted AS (
-    SELECT license_tags(before) AS before, license_tags(after) AS after, sum(models) AS models, sum(downloads) AS downloads
+    SELECT licenses(before) AS before, licenses(after) AS after, sum(models) AS models, sum(downloads) AS downloads
     FROM (SELECT before, after, count(*) AS models, sum(downloads) AS downloads FROM pairs GROUP BY ALL)
     GROUP BY ALL
 ),

@@ -15,26 +15,8 @@
 -- chart: curve x=share_of_units y=share
 -- units: how many of the least downloaded models, accounts or libraries there are up to this point; numerator: their
 -- downloads together. All are ranked as in top_shares.
-WITH models AS (
-    SELECT
-        CASE $per::VARCHAR
-            WHEN 'model' THEN key
-            WHEN 'author' THEN coalesce(author, id)
-            WHEN 'library' THEN library_name
-        END AS unit,
-        id,
-        CASE $weight::VARCHAR
-            WHEN 'downloads' THEN downloads
-            WHEN 'downloads_all_time' THEN downloads_all_time
-            WHEN 'likes' THEN likes
-        END AS n
-    FROM census
-    WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
-),
-units AS (
-    SELECT unit, n FROM models WHERE $per <> 'family'
-    UNION ALL
-    SELECT root, n FROM models JOIN families() AS families ON families.model = models.id WHERE $per = 'family'
+WITH units AS (
+    FROM weighted_units($per::VARCHAR, $weight::VARCHAR, $since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR)
 ),
 counts AS (SELECT sum(n)::BIGINT AS n FROM units WHERE unit IS NOT NULL GROUP BY unit HAVING count(n) > 0),
 ranked AS (  -- those with as many downloads together

@@ -44,12 +44,7 @@ models AS (
             WHEN best_mask & current <> 0 THEN 'current'
             WHEN best_mask & unplaced <> 0 THEN '(unknown)'
         END AS plain_class,
-        CASE $weight::VARCHAR
-            WHEN 'models' THEN 1
-            WHEN 'downloads' THEN downloads
-            WHEN 'downloads_all_time' THEN downloads_all_time
-            WHEN 'likes' THEN likes
-        END AS n
+        weight_of($weight::VARCHAR, downloads, downloads_all_time, likes) AS n
     FROM census, masks
     WHERE
         ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)

@@ -25,12 +25,7 @@ WITH named AS (
             WHEN 'license' THEN tag_values(tags, 'license:')
             WHEN 'region' THEN tag_values(tags, 'region:')
         END) AS names,
-        CASE $weight::VARCHAR
-            WHEN 'models' THEN 1
-            WHEN 'downloads' THEN downloads
-            WHEN 'downloads_all_time' THEN downloads_all_time
-            WHEN 'likes' THEN likes
-        END AS n
+        weight_of($weight::VARCHAR, downloads, downloads_all_time, likes) AS n
     FROM census
     WHERE
         ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)

@@ -17,26 +17,8 @@
 -- fewer than that. gini: 0 if all have the same, almost 1 if one has all. A model without an account is ranked by
 -- itself. Models are left out where their count is unknown, or for libraries and families where these are; coverage: the
 -- share of the others. family: as in lineage_families.
-WITH models AS (
-    SELECT
-        CASE $per::VARCHAR
-            WHEN 'model' THEN key
-            WHEN 'author' THEN coalesce(author, id)
-            WHEN 'library' THEN library_name
-        END AS unit,
-        id,
-        CASE $weight::VARCHAR
-            WHEN 'downloads' THEN downloads
-            WHEN 'downloads_all_time' THEN downloads_all_time
-            WHEN 'likes' THEN likes
-        END AS n
-    FROM census
-    WHERE is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
-),
-units AS (
-    SELECT unit, n FROM models WHERE $per <> 'family'
-    UNION ALL
-    SELECT root, n FROM models JOIN families() AS families ON families.model = models.id WHERE $per = 'family'
+WITH units AS (
+    FROM weighted_units($per::VARCHAR, $weight::VARCHAR, $since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR)
 ),
 counts AS (SELECT sum(n)::BIGINT AS n FROM units WHERE unit IS NOT NULL GROUP BY unit HAVING count(n) > 0),
 ranked AS (

@@ -52,7 +52,9 @@ def _drop_empty_branch(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Union):
         where = node.expression.args.get("where")
         if where and where.this == exp.false():
-            return cast("exp.Expr", node.this)
+            branch = cast("exp.Select", node.this).copy()
+            branch.set("with_", node.args.get("with_"))
+            return branch
     return node
 
 

@@ -215,11 +215,29 @@ SELECT
 FROM (SELECT id AS model, base_models IS NOT NULL OR tags IS NOT NULL AS are_bases_known FROM census) AS known
 LEFT JOIN derivatives() AS derivative ON derivative.model = known.model;
 
--- The licences that a model is tagged with; NULL: unknown.
+-- The models created in a period, each with its unit (model, author, library or family; NULL: unknown)
+-- and what it counts there.
+CREATE MACRO IF NOT EXISTS weighted_units(ranked, counted, first_date, end_date, with_cutoff) AS TABLE
+WITH models AS (
+    SELECT
+        CASE ranked
+            WHEN 'model' THEN key
+            WHEN 'author' THEN coalesce(author, id)
+            WHEN 'library' THEN library_name
+        END AS unit,
+        id,
+        weight_of(counted, downloads, downloads_all_time, likes) AS n
+    FROM census
+    WHERE is_created_in(first_date, end_date, with_cutoff, created_at, at_cutoff)
+)
+SELECT unit, n FROM models WHERE ranked <> 'family'
+UNION ALL
+SELECT root, n FROM models JOIN families() AS families ON families.model = models.id WHERE ranked = 'family';
+
+-- The licences that a model is tagged with, as one text; NULL: unknown.
 CREATE MACRO IF NOT EXISTS licenses(tags) AS
-CASE WHEN tags IS NOT NULL THEN coalesce(nullif(replace(
-    array_to_string(list_sort(list_filter(tags, lambda tag: starts_with(tag, 'license:'))), ' + '), 'license:', ''
-), ''), '(none)') END;
+CASE WHEN tags IS NOT NULL
+    THEN coalesce(nullif(array_to_string(list_sort(tag_values(tags, 'license:')), ' + '), ''), '(none)') END;
 
 -- The models and their parents with what each has: those of the frameworks or formats to distinguish,
 -- or its licence (`of`: framework, format or license). `change`: same, added (the model has all of its

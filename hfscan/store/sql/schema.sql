@@ -271,6 +271,11 @@ CREATE MACRO IF NOT EXISTS is_created_in(since, until, cutoff, created_at, at_cu
 AND (until IS NULL OR created_at < until)
 AND CASE cutoff WHEN 'included' THEN true WHEN 'excluded' THEN NOT at_cutoff WHEN 'only' THEN at_cutoff END;
 
+-- What a model counts: 1, or its downloads or likes; NULL where these are unknown.
+CREATE MACRO IF NOT EXISTS weight_of(weight, downloads, downloads_all_time, likes) AS
+CASE weight WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads
+    WHEN 'downloads_all_time' THEN downloads_all_time WHEN 'likes' THEN likes END;
+
 -- Whether a few models more or less would change a share much.
 CREATE MACRO IF NOT EXISTS is_small(numerator, denominator) AS
 denominator > 0 AND least(numerator, denominator) < 100;

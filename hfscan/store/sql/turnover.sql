@@ -37,6 +37,9 @@ SELECT
 FROM compared
 WHERE is_fewer_than_before OR models < later_ratio * later_models;
 
+-- The partial ones by the ratios that queries/partial_snapshots.sql has by default.
+CREATE VIEW IF NOT EXISTS implausible_snapshots AS SELECT snapshot FROM partial_snapshots(0.99, 0.9);
+
 -- The snapshots that show which models the Hub does not have: complete, of all models, no updates (these
 -- do not see removals), not partial. `number` counts them, oldest first. Invented data and those of the
 -- real Hub are never mixed: all are of the kind of the newest.
@@ -48,7 +51,7 @@ WITH of_all_models AS (
         complete AND kind <> 'update'
         AND since IS NULL AND until IS NULL AND author IS NULL AND task IS NULL
         AND model_limit IS NULL AND sample IS NULL
-        AND id NOT IN (SELECT snapshot FROM partial_snapshots(0.99, 0.9))
+        AND id NOT IN (SELECT snapshot FROM implausible_snapshots)
 )
 SELECT
     id, observed_from, observed_to, models, series_id, position,
@@ -206,15 +209,16 @@ WHERE id NOT IN (  -- nor any other model
     WHERE has_id AND id IN (SELECT id FROM named) AND key NOT IN (SELECT key FROM chosen)
 );
 
+-- The counts of all models, those that are current without an end.
+CREATE VIEW IF NOT EXISTS all_counts AS
+SELECT series_id, model, valid_from, NULL AS valid_to, downloads, downloads_all_time, likes FROM current_counts
+UNION ALL
+FROM counts_history;
+
 -- The snapshots that saw one model, and those that show its absence (where `key` is NULL), oldest first.
 -- An update saw only what changed; a partial snapshot shows no absence.
 CREATE MACRO IF NOT EXISTS sightings_of(sought) AS TABLE
 WITH states AS MATERIALIZED (FROM versions_of(sought)),
-counts AS (
-    SELECT series_id, model, valid_from, NULL AS valid_to, downloads, downloads_all_time, likes FROM current_counts
-    UNION ALL
-    FROM counts_history
-),
 seen AS (
     SELECT
         snapshots.id AS snapshot, observed_from, observed_to, missing_columns, synthetic,
@@ -222,7 +226,7 @@ seen AS (
     FROM states
     JOIN snapshots ON snapshots.series_id = states.series_id
         AND position >= states.valid_from AND (states.valid_to IS NULL OR position < states.valid_to)
-    JOIN counts ON counts.series_id = states.series_id AND counts.model = states.model
+    JOIN all_counts AS counts ON counts.series_id = states.series_id AND counts.model = states.model
         AND position >= counts.valid_from AND (counts.valid_to IS NULL OR position < counts.valid_to)
     WHERE kind <> 'update' OR position IN (states.valid_from, counts.valid_from)
 ),
@@ -238,7 +242,7 @@ WHERE
     AND complete AND kind <> 'update' AND author IS NULL AND task IS NULL AND model_limit IS NULL AND sample IS NULL
     AND (since IS NULL OR created_at >= since) AND (until IS NULL OR created_at < until)
     AND synthetic IS NOT DISTINCT FROM world
-    AND id NOT IN (SELECT snapshot FROM partial_snapshots(0.99, 0.9));
+    AND id NOT IN (SELECT snapshot FROM implausible_snapshots);
 
 -- A value as a list, empty where the model has none; NULL where that is unknown.
 CREATE MACRO IF NOT EXISTS known_list(val, field, missing_columns, not_understood) AS
@@ -252,16 +256,11 @@ WITH spans AS (
     SELECT series_id, model, valid_from, valid_to FROM versions
     WHERE starts_with(id, owner || '/') OR key IN (SELECT unnest(members))
 ),
-counts AS (
-    SELECT series_id, model, valid_from, NULL AS valid_to, downloads, likes FROM current_counts
-    UNION ALL
-    SELECT series_id, model, valid_from, valid_to, downloads, likes FROM counts_history
-),
 states AS (
     SELECT
         spans.series_id, greatest(spans.valid_from, counts.valid_from) AS valid_from,
         least(spans.valid_to, counts.valid_to) AS valid_to, downloads, likes
-    FROM spans JOIN counts ON counts.series_id = spans.series_id AND counts.model = spans.model
+    FROM spans JOIN all_counts AS counts ON counts.series_id = spans.series_id AND counts.model = spans.model
     WHERE (spans.valid_to IS NULL OR counts.valid_from < spans.valid_to)
         AND (counts.valid_to IS NULL OR spans.valid_from < counts.valid_to)
 ),
@@ -273,7 +272,7 @@ covering AS (
 )
 SELECT
     covering.id AS snapshot, observed_to AS observed_at,
-    covering.id IN (SELECT snapshot FROM partial_snapshots(0.99, 0.9)) AS is_partial,
+    covering.id IN (SELECT snapshot FROM implausible_snapshots) AS is_partial,
     count(states.series_id) AS models,
     sum(downloads)::BIGINT AS downloads, count(downloads) AS with_downloads,
     sum(likes)::BIGINT AS likes, count(likes) AS with_likes
@@ -311,8 +310,3 @@ CREATE MACRO IF NOT EXISTS members_of_family(relative) AS (
         WHERE root = coalesce((SELECT root FROM known WHERE model = relative), relative)
     )
 );
-
--- The licences that a model's tags name, as one text; NULL: unknown.
-CREATE MACRO IF NOT EXISTS license_tags(tags) AS
-CASE WHEN tags IS NOT NULL
-    THEN coalesce(nullif(array_to_string(list_sort(tag_values(tags, 'license:')), ' + '), ''), '(none)') END;
