@@ -8,7 +8,6 @@ medians and ratios.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from statistics import median
 from typing import Any
 
 import duckdb
+from timing import read_cpu_seconds, time_in_turns
 
 from hfscan.figures import SnapshotView, load
 from hfscan.scope import Scope
@@ -72,7 +72,7 @@ def _measure_queries(folder: Path, dump: Path, models: int, rounds: int) -> None
         calls: dict[str, Callable[[], object]] = {scan: lambda: store.execute(sql).fetchall()}
         for label, (query, parameters) in QUERIES.items():
             calls[label] = partial(load(query).run, store, parameters)
-        seconds = _time_in_turns(calls, rounds, _read_cpu_seconds)
+        seconds = time_in_turns(calls, rounds)
     print(f"Queries over {models:,} models (ms of all processors; ratio to the bare scan)")
     for label, times in seconds.items():
         ratio = median(time / base for time, base in zip(times, seconds[scan], strict=True))
@@ -107,8 +107,8 @@ def _measure_report(folder: Path, dump: Path, dates: Path | None, rounds: int) -
     _check_equal(expected, report_document)
     figures = sum(len(expected[part]) for part in ("figures", "variants"))
     print(f"A report as a process: {figures} figures and {len(expected['tables'])} tables, equal")
-    for clock, unit in ((time.perf_counter, "s"), (_read_cpu_seconds, "s of all processors")):
-        base, hfscan = _time_in_turns(calls, rounds, clock).values()
+    for clock, unit in ((time.perf_counter, "s"), (read_cpu_seconds, "s of all processors")):
+        base, hfscan = time_in_turns(calls, rounds, clock).values()
         for label, times in zip(calls, (base, hfscan), strict=True):
             print(f"  {label:26} {median(times):8.2f} {unit}, {min(times):.2f} to {max(times):.2f}")
         ratios = [a / b for a, b in zip(hfscan, base, strict=True)]
@@ -143,26 +143,6 @@ def _check_equal(expected: dict[str, Any], report_document: dict[str, Any]) -> N
         assert len(rows) == len(table["rows"]), f"{table['name']} differs"
         for row, other in zip(rows, table["rows"], strict=True):
             assert row.items() <= other.items(), f"{table['name']} differs: {row}, {other}"
-
-
-def _time_in_turns(
-    calls: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
-) -> dict[str, list[float]]:
-    """Return the seconds of each call by the clock; the calls take turns."""
-    seconds: dict[str, list[float]] = {label: [] for label in calls}
-    for call in calls.values():
-        call()  # warm
-    for _ in range(rounds):
-        for label, call in calls.items():
-            started = clock()
-            call()
-            seconds[label].append(clock() - started)
-    return seconds
-
-
-def _read_cpu_seconds() -> float:
-    used = os.times()
-    return time.process_time() + used.children_user + used.children_system
 
 
 def _import_dump(database: Path, dump: Path) -> Path:

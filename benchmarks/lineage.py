@@ -7,15 +7,14 @@ reads.
 """
 
 import argparse
-import os
 import tempfile
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 import duckdb
+from timing import compare_with_scan
 
 from hfscan.figures import SnapshotView
 from hfscan.scope import Scope
@@ -126,21 +125,13 @@ def _measure(view: SnapshotView, rounds: int) -> None:
     )
     for label, (query, parameters, columns) in QUERIES.items():
         scan = f"SELECT {', '.join(SCANS[column] for column in columns)} FROM census"
-        seconds: dict[str, list[float]] = {"scan": [], "query": []}
-        for _ in range(rounds + 1):  # the first warms
-            started = _read_cpu_seconds()
-            view.bind_census().execute(scan).fetchall()
-            scanned = _read_cpu_seconds()
-            view.run(query, parameters)
-            seconds["scan"].append(scanned - started)
-            seconds["query"].append(_read_cpu_seconds() - scanned)
-        base, time_ = (median(times[1:]) for times in seconds.values())
-        print(f"  {label:20} {1e3 * time_:8.0f} ms  {time_ / base:5.2f} x  ({', '.join(columns)})")
+        call, bare = partial(view.run, query, parameters), partial(_scan, view, scan)
+        taken, _, ratio = compare_with_scan(call, bare, rounds)
+        print(f"  {label:20} {1e3 * taken:8.0f} ms  {ratio:5.2f} x  ({', '.join(columns)})")
 
 
-def _read_cpu_seconds() -> float:
-    used = os.times()
-    return time.process_time() + used.children_user + used.children_system
+def _scan(view: SnapshotView, sql: str) -> None:
+    view.bind_census().execute(sql).fetchall()
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ import argparse
 import json
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 import duckdb
+from timing import compare_with_scan
 
 from hfscan.figures import SnapshotView, load
 from hfscan.scope import Scope
@@ -136,13 +135,10 @@ def _measure(database: Path, rounds: int) -> dict[str, float]:
         view.bind_census()
         print(f"Queries over {view.snapshot.models:,} invented models (ms of all processors)")
         for label, (query, parameters, columns) in QUERIES.items():
-            calls = partial(load(query).run, store, parameters), partial(_scan, store, columns)
-            times = [(_time(calls[0]), _time(calls[1])) for _ in range(rounds + 1)][1:]
-            ratios[label] = median(taken / scan for taken, scan in times)
-            taken, scan = (1e3 * median(column) for column in zip(*times, strict=True))
-            print(
-                f"  {label:26} {taken:8.0f}  scan {scan:8.0f}  {ratios[label]:5.2f} x", flush=True
-            )
+            call, bare = partial(load(query).run, store, parameters), partial(_scan, store, columns)
+            taken, scan, ratios[label] = compare_with_scan(call, bare, rounds)
+            figures = f"{1e3 * taken:8.0f}  scan {1e3 * scan:8.0f}  {ratios[label]:5.2f} x"
+            print(f"  {label:26} {figures}", flush=True)
     return ratios
 
 
@@ -150,12 +146,6 @@ def _scan(store: Store, columns: str) -> None:
     """Read every value of the columns."""
     values = (f"bit_xor(hash({name}))" for name in columns.split())
     store.execute(f"SELECT {', '.join(values)} FROM census").fetchall()
-
-
-def _time(call: Callable[[], object]) -> float:
-    started = time.process_time()
-    call()
-    return time.process_time() - started
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ all processors, and the ratios.
 """
 
 import argparse
-import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from statistics import median
+
+from timing import compare_with_scan
 
 from hfscan.figures import load
 from hfscan.store import Store
@@ -24,6 +25,7 @@ SCANS = {
 """Column -> an aggregate that reads it."""
 INTERVAL = "series_id model valid_from valid_to"
 COUNTS = f"{INTERVAL} downloads likes"
+ONE = {"versions": f"{INTERVAL} key id", "all_counts": COUNTS}
 QUERIES: dict[str, tuple[str, Mapping[str, object], Mapping[str, str]]] = {
     "turnover": ("turnover", {}, {"versions": f"{INTERVAL} key id created_at at_cutoff"}),
     "survival": (
@@ -34,26 +36,17 @@ QUERIES: dict[str, tuple[str, Mapping[str, object], Mapping[str, str]]] = {
         {"models_in(1)": "key id tags", "models_in(3)": "key id tags downloads"},
     ),
     "what a name is": ("subject", {"name": "{id}"}, {"versions": "key id author"}),
-    "one model": (
-        "model_history", {"model": "{id}"}, {"versions": f"{INTERVAL} key id", "counts": COUNTS},
-    ),
-    "its events": (
-        "model_events", {"model": "{id}"}, {"versions": f"{INTERVAL} key id", "counts": COUNTS},
-    ),
-    "its summary": (
-        "model_summary", {"model": "{id}"}, {"versions": f"{INTERVAL} key id", "counts": COUNTS},
-    ),
-    "one account": (
-        "group_history", {"author": "{author}"},
-        {"versions": f"{INTERVAL} key id", "counts": COUNTS},
-    ),
+    "one model": ("model_history", {"model": "{id}"}, ONE),
+    "its events": ("model_events", {"model": "{id}"}, ONE),
+    "its summary": ("model_summary", {"model": "{id}"}, ONE),
+    "one account": ("group_history", {"author": "{author}"}, ONE),
     "models of it": (
         "group_events", {"author": "{author}"},
         {"versions": f"{INTERVAL} key id created_at at_cutoff"},
     ),
     "one family": (
         "group_history", {"family": "{base}"},
-        {"versions": f"{INTERVAL} key id", "counts": COUNTS, "census": "key id tags"},
+        ONE | {"census": "key id tags"},
     ),
     "models of that": (
         "group_events", {"family": "{base}"},
@@ -62,10 +55,6 @@ QUERIES: dict[str, tuple[str, Mapping[str, object], Mapping[str, str]]] = {
 }  # fmt: skip
 """Label -> query, parameters, and the columns that it reads of each relation."""
 _BASE = "google-bert/bert-base-uncased"  # of many models of the benchmark
-RELATIONS = {
-    "counts": "(SELECT *, NULL AS valid_to FROM current_counts "
-    "UNION ALL BY NAME FROM counts_history)"
-}
 
 
 def main() -> None:
@@ -99,20 +88,16 @@ def _measure(
     rounds: int,
 ) -> None:
     scans = [
-        f"SELECT {', '.join(SCANS[name] for name in names.split())} "
-        f"FROM {RELATIONS.get(relation, relation)}"
+        f"SELECT {', '.join(SCANS[name] for name in names.split())} FROM {relation}"
         for relation, names in columns.items()
     ]
-    times: list[tuple[float, float]] = []
-    for _ in range(rounds + 1):  # the first is to warm up
-        start = time.process_time()
-        load(query).run(store, parameters)
-        middle = time.process_time()
+
+    def scan_all() -> None:
         for scan in scans:
             store.execute(scan).fetchall()
-        times.append((middle - start, time.process_time() - middle))
-    seconds = median(answer for answer, _ in times[1:])
-    ratio = median(answer / scan for answer, scan in times[1:])
+
+    call = partial(load(query).run, store, parameters)
+    seconds, _, ratio = compare_with_scan(call, scan_all, rounds)
     print(f"  {label:16} {1e3 * seconds:8.1f} ms  {ratio:5.2f} x")
 
 
