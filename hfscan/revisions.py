@@ -24,7 +24,6 @@ from hfscan.store import (
     Snapshot,
     Store,
     ingest_files,
-    list_snapshots,
     mark_incomplete,
 )
 from hfscan.store.dump import chunks
@@ -134,29 +133,27 @@ def import_revisions(
 
 def _import_revision(store: Store, source: RevisionSource, revision: Revision) -> RevisionResult:
     origin = source.url(revision)
-    if _find(store, origin=origin):
+    if _find_snapshot(store, "origin", origin):
         return RevisionResult(revision, skipped="imported before")
     info = source.find_file(revision)
     if info is None:
         return RevisionResult(revision, skipped="the file is not there", is_readable=False)
     digest = chunks.content_digest(info.content)
-    if same := _find(store, digest=digest):
-        return RevisionResult(revision, skipped=f"same content as snapshot {same.id}")
-    with contextlib.ExitStack() as stack:
-        part = stack.enter_context(_PartFile.open(store, source, revision, info))
+    if same := _find_snapshot(store, "digest", digest):
+        return RevisionResult(revision, skipped=f"same content as snapshot {same}")
+    with _PartFile.open(store, source, revision, info) as part:
         try:
             return _ingest(store, source, revision, part, digest)
         except ImportFileError as error:
             return RevisionResult(revision, skipped=str(error), is_readable=False)
 
 
-def _find(store: Store, **values: object) -> Snapshot | None:
-    found = (
-        snapshot
-        for snapshot in list_snapshots(store)
-        if all(getattr(snapshot, name) == value for name, value in values.items())
+def _find_snapshot(store: Store, column: str, value: str) -> int | None:
+    """Return the id of the oldest snapshot with this value in a column."""
+    (found,) = store.fetch_one(
+        f"SELECT min_by(id, (observed_to, id)) FROM snapshots WHERE {column} = ?", [value]
     )
-    return next(found, None)
+    return None if found is None else int(found)
 
 
 def _ingest(
@@ -176,12 +173,14 @@ def _ingest(
 
     new = NewSnapshot("import", origin, Scope(), observed_to, observed_to, complete=True)
     ingested = ingest_files(store, [part.path], new, check, columns=list(columns), digest=digest)
-    stored = _find(store, id=ingested.snapshot)
+    (is_complete,) = store.fetch_one(
+        "SELECT complete FROM snapshots WHERE id = ?", [ingested.snapshot]
+    )
     return RevisionResult(
         revision,
         ingested,
         observed_to=observed_to,
-        is_partial=stored is None or stored.complete is not True,
+        is_partial=is_complete is not True,
         columns=columns,
     )
 

@@ -133,9 +133,7 @@ def content_digest(content: str) -> str:
 def find_newest(store: Store, file: Path, columns: Kinds, latest: datetime) -> datetime | None:
     """Return the newest date of a model up to `latest` (UTC): the content is as old as that.
 
-    Dates before the Hub began stand for none.
-
-    None where the file has no such date.
+    None where the file has no such date; dates before the Hub began stand for none.
     """
     found = match_fields(tuple(columns))
     names = [*found.get("lastModified", ()), *found.get("createdAt", ())]
