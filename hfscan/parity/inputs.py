@@ -2,7 +2,6 @@
 
 import importlib
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,6 +16,7 @@ from hfscan.hub.datasets import describe_error
 from hfscan.hub.endpoint import parse_endpoint
 from hfscan.parity.checkpoint import Checkpoint
 from hfscan.parity.configs import CheckpointError
+from hfscan.parity.tables import read_table
 
 SEED = 20240501
 BATCH, LENGTH, PROMPT, NEW_TOKENS = 4, 128, 8, 64
@@ -162,8 +162,7 @@ def _make_conditions(batch: Arrays, mask: np.ndarray) -> dict[str, Arrays]:
 
 def _kinds(config: Config, architecture: str) -> list[str]:
     """Return the kinds of input of a model, as `inputs.toml` lists them for its type."""
-    text = Path(__file__).with_name("inputs.toml").read_text(encoding="utf-8")
-    entries = tomllib.loads(text).items()
+    entries = read_table("inputs").items()
     model_type = config.get("model_type")
     kinds = next((key.split() for key, types in entries if model_type in types), ["tokens"])
     if architecture.endswith("VisionModel"):

@@ -1,30 +1,21 @@
 """Judge whether a loader filled a model with a file's weights, and with nothing else."""
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
+from hfscan.parity.tables import read_table
 from hfscan.parity.weights import first_of
 
 Table = Mapping[str, Mapping[str, Any]]  # name -> a row of backends/_tensors.describe
-
-
-@cache
-def _read_ignored() -> Sequence[dict[str, Any]]:
-    text = Path(__file__).with_name("ignored_keys.toml").read_text(encoding="utf-8")
-    entries: list[dict[str, Any]] = tomllib.loads(text)["ignore"]
-    return entries
 
 
 def remove_ignored(keys: Iterable[str], model_type: str) -> list[str]:
     """Return the keys that no entry of `ignored_keys.toml` matches."""
     patterns = [
         entry["pattern"]
-        for entry in _read_ignored()
+        for entry in read_table("ignored_keys")["ignore"]
         if re.fullmatch(entry.get("family", ".*"), model_type)
     ]
     return [key for key in keys if not any(re.fullmatch(pattern, key) for pattern in patterns)]

@@ -1,13 +1,11 @@
 """Translate configs between releases of transformers, and judge what a release does not read."""
 
 import re
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hfscan.parity.configs import Config
+from hfscan.parity.tables import read_table
 
 _ROPE = ("rope_parameters", "rope_scaling")
 _LAYER_TYPES = {"full_attention", "sliding_attention"}
@@ -52,13 +50,6 @@ def _is_rope(value: Any) -> bool:
     return isinstance(value, dict) and bool(value)
 
 
-@cache
-def _read_ignored() -> Sequence[dict[str, Any]]:
-    text = Path(__file__).with_name("config_keys.toml").read_text(encoding="utf-8")
-    entries: list[dict[str, Any]] = tomllib.loads(text)["ignore"]
-    return entries
-
-
 def find_unread(keys: Iterable[str], config: Config) -> list[str]:
     """Return those entries, of the ones that a backend does not read, that may change outputs."""
     return [key for key in keys if not _is_ignored(key.split(".")[-1], _look_up(config, key))]
@@ -76,7 +67,7 @@ def _is_ignored(name: str, value: Any) -> bool:
         return True
     return any(
         re.fullmatch(entry["pattern"], name) and value in entry.get("values", [value])
-        for entry in _read_ignored()
+        for entry in read_table("config_keys")["ignore"]
     )
 
 

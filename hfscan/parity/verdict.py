@@ -3,11 +3,8 @@
 import contextlib
 import math
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +22,7 @@ from hfscan.parity.loading import remove_ignored
 from hfscan.parity.outputs import Run
 from hfscan.parity.replies import BackendError
 from hfscan.parity.result import Result, Verdict
+from hfscan.parity.tables import read_table
 
 SUSPECT_FACTOR = 10.0
 """A backend is suspect if its own error is this many times the other's: both follow the same
@@ -41,17 +39,10 @@ _ACTIVATION_KEY = re.compile(r"^afn$|(^|_)act(ivation)?(_function)?$")
 Fault = tuple[Verdict, str]
 
 
-@cache
-def _read_tolerances() -> Sequence[dict[str, Any]]:
-    text = Path(__file__).with_name("tolerances.toml").read_text(encoding="utf-8")
-    entries: list[dict[str, Any]] = tomllib.loads(text)["tolerance"]
-    return entries
-
-
 def find_tolerance(dtype: str, device: str, family: str) -> float:
     """Return the maximum relative L2 difference that counts as agreement."""
     wanted = {"dtype": dtype, "device": device, "family": family}
-    for entry in _read_tolerances():
+    for entry in read_table("tolerances")["tolerance"]:
         if all(entry[key] in {"*", value} for key, value in wanted.items()):
             return float(entry["rel_l2"])
     raise LookupError(f"tolerances.toml has no entry for {dtype} on {device}")
