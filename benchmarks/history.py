@@ -175,6 +175,7 @@ def simulate_days(
         hub.execute("SELECT setseed(0.5)")
         hub.execute("CREATE TEMP MACRO chance(i, n) AS (hash(i) % n)::BIGINT")
         hub.execute("SET threads = 1")  # makes random() reproducible
+        hub.execute("SET memory_limit = '3GB'")  # leaves the rest to what is measured
         hub.execute(_HUB, {"from": 0, "to": models})
         total = models
         for day in range(count + 1):

@@ -209,7 +209,7 @@ WHERE id NOT IN (  -- nor any other model
     WHERE has_id AND id IN (SELECT id FROM named) AND key NOT IN (SELECT key FROM chosen)
 );
 
--- The counts of all models, those that are current without an end.
+-- The counts of each model and when they held; current ones have no `valid_to`.
 CREATE VIEW IF NOT EXISTS all_counts AS
 SELECT series_id, model, valid_from, NULL AS valid_to, downloads, downloads_all_time, likes FROM current_counts
 UNION ALL
