@@ -38,7 +38,8 @@ FROM compared
 WHERE is_fewer_than_before OR models < later_ratio * later_models;
 
 -- The partial ones by the ratios that queries/partial_snapshots.sql has by default.
-CREATE VIEW IF NOT EXISTS implausible_snapshots AS SELECT snapshot FROM partial_snapshots(0.99, 0.9);
+CREATE VIEW IF NOT EXISTS implausible_snapshots AS
+SELECT snapshot FROM partial_snapshots(0.99, 0.9);
 
 -- The snapshots that show which models the Hub does not have: complete, of all models, no updates (these
 -- do not see removals), not partial. `number` counts them, oldest first. Invented data and those of the
