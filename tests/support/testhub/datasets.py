@@ -335,7 +335,7 @@ def _describe(path: str, body: bytes) -> dict[str, Any]:
     return entry | {"oid": compute_blob_id(body)}
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2)  # some files are large
 def _sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
