@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     from hfscan.parity.run import ParityRunner
 
 _INPUTS = Path(__file__).parents[1] / "parity" / "inputs.toml"
-_DEMOS = {"tiny": ["tiny"], "base": ["bert-base", "gpt2-124m", "resnet-50"]}
+_DEMOS = {
+    "tiny": ["tiny"],
+    "base": ["bert-base", "gpt2-124m", "resnet-50"],
+    "vision": ["alexnet", "vgg19", "resnet50", "mobilenet"],
+}
 _EXAMPLES = """
 hfscan parity --demo
 hfscan parity openai-community/gpt2 --backends pytorch,flax
@@ -138,7 +142,8 @@ _settings_options = combine(
     "--demo-size",
     type=Choice(list(_DEMOS)),
     default="tiny",
-    help="base: random models with the shapes of BERT-base, GPT-2 (124M) and ResNet-50 instead.",
+    help="base: random models with the shapes of BERT-base, GPT-2 (124M) and ResNet-50 instead; "
+    "vision: AlexNet, VGG-19, ResNet-50 and MobileNet with random weights.",
 )
 @click.option(
     "--sample",
@@ -247,7 +252,7 @@ def make_demo(runner: "ParityRunner", into: Path, size: str = "tiny") -> list[Pa
     """Make the demo checkpoints and return their folders.
 
     "tiny": a BERT and a GPT-2, trained for about ten seconds and saved in every format; with
-    training to be timed also a ResNet. "base": random models of the usual sizes.
+    training to be timed also a ResNet. "base", "vision": random models of the usual sizes.
     """
     with_tensorflow = "tensorflow" in runner.pool.settings.backends
     needed = frozenset({"tensorflow"} if with_tensorflow else ())

@@ -20,6 +20,7 @@ from hfscan.parity.tables import read_table
 
 SEED = 20240501
 BATCH, LENGTH, PROMPT, NEW_TOKENS = 4, 128, 8, 64
+VISION_BATCH = 8  # of the networks of backends/_vision.py: speed is their purpose
 PADDED_LEFT, ALONE = "padded at the left", "one row alone"
 CHOICES = 2  # of a multiple-choice question
 MAX_TEXTS = 16
@@ -108,7 +109,8 @@ def make_inputs(
     kinds = _kinds(config, architecture)
     text = _text_config(config)
     rng = np.random.default_rng(SEED)
-    mask = np.ones((BATCH, 1), dtype=np.int64)
+    rows = VISION_BATCH if config.get("model_type") == "hfscan_vision" else BATCH
+    mask = np.ones((rows, 1), dtype=np.int64)
     batch: Arrays = {}
     if "tokens" in kinds:
         if tokens is None:

@@ -4,6 +4,7 @@
 import random
 from pathlib import Path
 
+import _vision_pytorch
 import numpy as np
 import torch
 import transformers
@@ -19,6 +20,7 @@ RANDOM = {  # folder -> class, entries of its config, scale of the noise
     "bert-base": ("BertForMaskedLM", {}, 0.002),
     "gpt2-124m": ("GPT2LMHeadModel", {}, 0.002),
     "resnet-50": ("ResNetForImageClassification", {"image_size": 224}, 0.002),
+    **{name.lower(): (name, {}, 0.002) for name in _vision_pytorch.MODELS},
 }
 SMALL = {"vocab_size": VOCAB, "initializer_range": 0.2, "pad_token_id": 0}
 BERT = {
@@ -75,21 +77,25 @@ def randomize(model, scale):
     return model
 
 
-def make(into, name, with_tensorflow):
-    """Make the checkpoint `name` of `RANDOM`, or the tiny trained ones, as folders of `into`."""
+def make(into, name, with_tensorflow, **changes):
+    """Make the checkpoint `name` of `RANDOM`, or the tiny trained ones, as folders of `into`.
+
+    `changes`: entries of the random one's config.
+    """
     if name in RANDOM:
-        save_random(Path(into) / name, *RANDOM[name], with_tensorflow)
+        architecture, config, scale = RANDOM[name]
+        save_random(Path(into) / name, architecture, config | changes, scale, with_tensorflow)
     else:
         save_trained(Path(into), with_tensorflow)
 
 
 def save_random(folder, architecture, config, scale, with_tensorflow):
     """Save a random model as safetensors; language models also as .bin and .h5."""
-    cls = getattr(transformers, architecture)
+    cls = _vision_pytorch.MODELS.get(architecture) or getattr(transformers, architecture)
     torch.manual_seed(SEED)
     model = randomize(cls(cls.config_class(**config)).eval(), scale)
     model.save_pretrained(folder, safe_serialization=True)
-    if architecture.startswith("ResNet"):
+    if cls.main_input_name == "pixel_values":
         return
     model.save_pretrained(folder, safe_serialization=False)
     if with_tensorflow:

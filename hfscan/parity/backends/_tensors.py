@@ -26,6 +26,7 @@ _FLAX_LEAVES = {
     "mean": "running_mean", "var": "running_var",
 }  # fmt: skip
 _KERNEL_AXES = {3: (2, 1, 0), 4: (3, 2, 0, 1)}  # by rank
+_DEPTHWISE_AXES = (2, 3, 0, 1)
 
 Axes = tuple[int, ...] | None
 
@@ -54,6 +55,8 @@ def convert_tensorflow_name(name: str, rank: int) -> tuple[str, Axes]:
     ):
         axes = tuple(reversed(range(rank)))
     parts[-1] = _TENSORFLOW_LEAVES.get(leaf, leaf)
+    if leaf == "depthwise_kernel" and rank == 4:  # a layer of its own, not part of a separable one
+        parts[-1], axes = "weight", _DEPTHWISE_AXES
     return ".".join(parts), axes
 
 

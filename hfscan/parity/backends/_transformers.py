@@ -1,12 +1,14 @@
 # mypy: ignore-errors
 """Share what the backends that run transformers' classes need, whichever the framework."""
 
+import importlib
 import time
 
 import numpy as np
 import transformers
 from _protocol import op, save_arrays
 from _tensors import normalize_pytorch_name
+from _vision import NETWORKS
 
 
 @op
@@ -19,8 +21,16 @@ def tokenize(folder, texts, length):
     return {"ids": [list(map(int, row)) for row in ids]}
 
 
+VISION = {"": "_vision_pytorch", "TF": "_vision_tensorflow"}  # prefix -> module
+
+
 def find_class(prefix, architecture, folder, mapping=None):
     """Return (class, config): a class of `mapping` if the config names none of this framework."""
+    if architecture in NETWORKS:
+        if prefix not in VISION:
+            raise LookupError(f"this backend has no {architecture}")
+        cls = importlib.import_module(VISION[prefix]).MODELS[architecture]
+        return cls, cls.config_class.from_pretrained(folder)
     cls = getattr(transformers, prefix + architecture, None) if architecture else None
     configs = transformers.AutoConfig if cls is None else cls.config_class
     config = configs.from_pretrained(folder, trust_remote_code=False)

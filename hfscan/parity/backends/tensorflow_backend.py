@@ -120,7 +120,9 @@ def numpy(tensor):
 
 
 def tensors(inputs):
-    return {name: tf.constant(array) for name, array in load_int32_arrays(inputs).items()}
+    """Load the inputs, with channels last where the model takes them so."""
+    arrange = getattr(state["model"], "arrange_inputs", dict)
+    return {name: tf.constant(array) for name, array in arrange(load_int32_arrays(inputs)).items()}
 
 
 def on_device():
@@ -168,7 +170,8 @@ def time_(inputs, variant, train):
 
 def training_step(model):
     """Use the mean square of the first output as loss: every head has one, in every framework."""
-    optimizer = tf_keras.optimizers.AdamW(1e-4, weight_decay=0.01, jit_compile=False)
+    numbers = {"learning_rate": 1e-4, "weight_decay": 0.01, "epsilon": 1e-8}  # as in PyTorch
+    optimizer = tf_keras.optimizers.AdamW(**numbers, jit_compile=False)
     weights = model.trainable_variables
     optimizer.build(weights)  # creates its state here: a compiled step must not create any
 
