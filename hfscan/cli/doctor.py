@@ -11,7 +11,7 @@ from hfscan.cli._options import backend_python_option, db_option
 from hfscan.cli._output import echo, note
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice
-from hfscan.parity.process import backend_names
+from hfscan.parity.backend_files import backend_names
 from hfscan.report import write_rows
 from hfscan.suggest import unknown
 

@@ -23,7 +23,8 @@ from hfscan.cli._streams import output
 from hfscan.cli._types import LARGEST_MB, LARGEST_SECONDS, LARGEST_THREADS, Choice, Count, Number
 from hfscan.errors import NotFoundError, StorageError
 from hfscan.fs import write_output
-from hfscan.parity.process import Settings, backend_names
+from hfscan.parity.backend_files import backend_names
+from hfscan.parity.process import Settings
 from hfscan.store import Store, list_snapshots
 from hfscan.store.parity import draw_sample, record_run
 from hfscan.suggest import unknown
@@ -198,8 +199,8 @@ def command(
         raise click.UsageError("parity needs numpy and frameworks: pip install 'hfscan[parity]'")
     from hfscan.parity import sections  # noqa: PLC0415 - these need numpy
     from hfscan.parity.checkpoint import require_endpoint  # noqa: PLC0415
-    from hfscan.parity.inputs import read_texts  # noqa: PLC0415
     from hfscan.parity.run import ParityRunner  # noqa: PLC0415
+    from hfscan.parity.texts import read_texts  # noqa: PLC0415
 
     if not checkpoints and not demo and not sample:
         raise click.UsageError(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 from functools import cache
 from itertools import zip_longest
 
+from hfscan.parity.backend_files import backend_file, backend_names
 from hfscan.parity.checkpoint import Checkpoint, Weights
-from hfscan.parity.process import backend_file, backend_names
 from hfscan.parity.result import LoadMethod
 
 

@@ -1,20 +1,12 @@
 """Make the inputs that every backend gets: the same for the same config."""
 
-import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from huggingface_hub import constants
 
-from hfscan.errors import HfscanError
-from hfscan.hub.datasets import describe_error
-from hfscan.hub.endpoint import parse_endpoint
-from hfscan.parity.checkpoint import Checkpoint
 from hfscan.parity.configs import CheckpointError
 from hfscan.parity.tables import read_table
 
@@ -23,7 +15,6 @@ BATCH, LENGTH, PROMPT, NEW_TOKENS = 4, 128, 8, 64
 VISION_BATCH = 8  # of the networks of backends/_vision.py: speed is their purpose
 PADDED_LEFT, ALONE = "padded at the left", "one row alone"
 CHOICES = 2  # of a multiple-choice question
-MAX_TEXTS = 16
 MAX_ELEMENTS = 1 << 26  # of one input; 64 images of 500 x 500 have fewer
 _MAX_VOCAB = 1 << 20  # token ids to draw from; the largest vocabularies have some 260,000
 _GENERATE = ("LMHeadModel", "ForCausalLM", "ForConditionalGeneration", "MTModel")
@@ -33,10 +24,6 @@ _MAX_POSITIONS = """max_position_embeddings n_positions n_ctx max_encoder_positi
 
 Arrays = dict[str, np.ndarray]
 Config = Mapping[str, Any]
-
-
-class TextsError(HfscanError):
-    """The texts cannot be read; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -56,56 +43,18 @@ class Inputs:
         return self.mask if decoder is None or name.startswith("encoder") else decoder
 
 
-def read_texts(source: str) -> list[str]:
-    """Return the first texts of a file, one a line, or of `dataset:NAME:SPLIT:COLUMN`.
-
-    Raises TextsError, and HubRefusedError if HF_ENDPOINT is invalid.
-    """
-    texts = _read_dataset(source) if source.startswith("dataset:") else _read_file(Path(source))
-    if not texts:
-        raise TextsError(f"{source} holds no text.")
-    return texts
-
-
-def _read_file(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            lines = (line.strip() for line in file)
-            return list(islice(filter(None, lines), MAX_TEXTS))
-    except (OSError, UnicodeDecodeError) as error:
-        raise TextsError(f"{path} cannot be read as text: {error}") from error
-
-
-def _read_dataset(source: str) -> list[str]:
-    parts = source.split(":", 1)[1].rsplit(":", 2)
-    if len(parts) != 3:
-        raise TextsError(f"--inputs must be a file or dataset:NAME:SPLIT:COLUMN, not {source!r}.")
-    name, split, column = parts
-    if not Path(name).exists():
-        parse_endpoint(constants.ENDPOINT)
-    try:
-        datasets = importlib.import_module("datasets")  # seldom used, and slow to import
-    except ImportError as error:
-        raise TextsError("Datasets need the package datasets: pip install datasets") from error
-    try:
-        rows = datasets.load_dataset(name, split=split, streaming=True)
-        return [str(row[column]) for row in rows.take(MAX_TEXTS)]
-    except KeyError as error:
-        raise TextsError(f"{name} has no column {column!r} in {split}.") from error
-    except Exception as error:  # the library, the Hub and the files may raise anything
-        raise TextsError(f"{name} cannot be read: {describe_error(error)}") from error
-
-
 def make_inputs(
-    checkpoint: Checkpoint, padding_seed: int = 0, tokens: np.ndarray | None = None
+    config: Config,
+    architecture: str | None,
+    padding_seed: int = 0,
+    tokens: np.ndarray | None = None,
 ) -> Inputs:
-    """Return inputs for a checkpoint.
+    """Return inputs for a checkpoint with this config and class.
 
     `padding_seed` changes the padding only. `tokens`, [rows, length] with -1 as padding, replace
     random ids if the model takes token ids. Raises CheckpointError.
     """
-    architecture = checkpoint.architecture or ""
-    config = checkpoint.config
+    architecture = architecture or ""
     kinds = _kinds(config, architecture)
     text = _text_config(config)
     rng = np.random.default_rng(SEED)

@@ -21,7 +21,7 @@ from hfscan.parity.process import BackendProcess
 from hfscan.parity.releases import find_unread
 from hfscan.parity.replies import BackendDiedError, BackendError, backend_failed, summary_line
 from hfscan.parity.result import Result
-from hfscan.parity.verdict import find_tolerance
+from hfscan.parity.tables import find_tolerance
 
 _ACTIVATIONS = ("gelu", "gelu_new", "quick_gelu", "relu", "silu", "tanh")
 """What transformers' models use between layers, as named in configs."""

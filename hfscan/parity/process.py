@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hfscan.parity import confinement
+from hfscan.parity.backend_files import BACKENDS, ENVIRONMENT, backend_file
 from hfscan.parity.pipes import ReplyReader, StderrTail, send
 from hfscan.parity.replies import (
     BackendDiedError,
@@ -28,36 +29,12 @@ from hfscan.parity.replies import (
 )
 from hfscan.parity.result import Verdict
 
-BACKENDS = Path(__file__).with_name("backends")
 _POLL_SECONDS = 0.05  # between two looks at a backend's memory
 _NOTICE_SECONDS = 15.0  # of waiting before the first notice; then twice as long
 _END_TIMEOUT = 5.0  # seconds for a process to end that closed its output, or was killed
-_ENVIRONMENT = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_USE_LEGACY_KERAS": "1",  # transformers' TensorFlow classes are Keras 2
-    "TF_ENABLE_ONEDNN_OPTS": "1",
-    # allocate GPU memory on demand, so that several backends fit
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-    "HF_HUB_OFFLINE": "1",  # a backend opens local files only
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "PYTHONIOENCODING": "utf-8",
-}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")  # the last is JAX's
 _EXTRAS = {"flax": "parity,jax", "keras-jax": "parity,jax"}  # the extra of all others: "parity"
 _SWITCHES = {"USE_TORCH": "pytorch", "USE_TF": "tensorflow", "USE_FLAX": "flax"}
-
-
-def backend_names() -> list[str]:
-    """Return the names of all backends: one file each."""
-    files = BACKENDS.glob("*_backend.py")
-    return sorted(path.stem.removesuffix("_backend").replace("_", "-") for path in files)
-
-
-def backend_file(backend: str) -> Path:
-    """Return the path of a backend's file."""
-    return BACKENDS / f"{backend.replace('-', '_')}_backend.py"
 
 
 @dataclass(frozen=True)
@@ -159,7 +136,7 @@ class BackendProcess:
         # AUTO: setting one framework to 1 would disable the others
         switches = {key: "AUTO" if name in enabled else "0" for key, name in _SWITCHES.items()}
         threads = dict.fromkeys(_THREADS, str(self.settings.threads))
-        variables = _ENVIRONMENT | switches | threads | _select_gpu(self.settings.device)
+        variables = ENVIRONMENT | switches | threads | _select_gpu(self.settings.device)
         return confinement.environment(os.environ, home) | variables
 
     def _request(self, op: str, timeout: float, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,8 @@ class ParityRunner(AbstractContextManager["ParityRunner"]):
         self._spawn_backends(cases)
         tables = read_tables(used, self.pool)
         tokens = self._tokenize(checkpoint, texts) if texts else None
-        runner = ModelRunner(self.pool, checkpoint, make_inputs(checkpoint, tokens=tokens))
+        inputs = make_inputs(checkpoint.config, checkpoint.architecture, tokens=tokens)
+        runner = ModelRunner(self.pool, checkpoint, inputs)
         run = CheckpointRun(runner, cases, tables)
         yield from run.results()
         if settings.measure and run.completed:

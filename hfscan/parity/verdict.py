@@ -22,7 +22,7 @@ from hfscan.parity.loading import remove_ignored
 from hfscan.parity.outputs import Run
 from hfscan.parity.replies import BackendError
 from hfscan.parity.result import Result, Verdict
-from hfscan.parity.tables import read_table
+from hfscan.parity.tables import find_tolerance
 
 SUSPECT_FACTOR = 10.0
 """A backend is suspect if its own error is this many times the other's: both follow the same
@@ -37,15 +37,6 @@ _ACTIVATION_KEY = re.compile(r"^afn$|(^|_)act(ivation)?(_function)?$")
 """Keys of the activation in configs: hidden_act, activation_function, ff_activation, afn."""
 
 Fault = tuple[Verdict, str]
-
-
-def find_tolerance(dtype: str, device: str, family: str) -> float:
-    """Return the maximum relative L2 difference that counts as agreement."""
-    wanted = {"dtype": dtype, "device": device, "family": family}
-    for entry in read_table("tolerances")["tolerance"]:
-        if all(entry[key] in {"*", value} for key, value in wanted.items()):
-            return float(entry["rel_l2"])
-    raise LookupError(f"tolerances.toml has no entry for {dtype} on {device}")
 
 
 @dataclass

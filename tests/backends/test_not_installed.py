@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from processes import run_parity
 
-from hfscan.parity.process import BACKENDS, BackendProcess, Settings, backend_names
+from hfscan.parity.backend_files import BACKENDS, backend_names
+from hfscan.parity.process import BackendProcess, Settings
 from hfscan.parity.replies import BackendDiedError
 
 

@@ -16,7 +16,7 @@ from hfscan.cli._command import Command
 from hfscan.errors import HfscanError, InvalidRequestError, NotFoundError
 from hfscan.figures import GROUPINGS
 from hfscan.figures.queries import list_queries, load
-from hfscan.parity.process import backend_names
+from hfscan.parity.backend_files import backend_names
 from hfscan.suggest import did_you_mean, unknown
 
 

@@ -14,8 +14,8 @@ import pytest
 from processes import run_parity
 from safetensors.numpy import load_file, save_file
 
+from hfscan.parity.backend_files import BACKENDS, backend_names
 from hfscan.parity.checkpoint import open_checkpoint
-from hfscan.parity.process import BACKENDS, backend_names
 
 CASE_KEYS = """
     checkpoint revision architecture weights backend device dtype load_method verdict reason

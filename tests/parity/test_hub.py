@@ -10,7 +10,7 @@ from processes import run_parity
 from testhub import FakeHub, Population
 
 from hfscan.parity.checkpoint import open_checkpoint
-from hfscan.parity.inputs import read_texts
+from hfscan.parity.texts import read_texts
 
 SHA = "1" * 40
 OPTIONS = ("--format", "json", "--backends", "pytorch", "--no-measure")

@@ -27,7 +27,7 @@ def compare_runs(runner, folder, case_b, inputs_b=make_inputs, dtype="float32", 
     """
     checkpoint = open_checkpoint(folder)
     weights = {file.name: file for file in checkpoint.weights}
-    inputs = make_inputs(checkpoint)
+    inputs = make_inputs(checkpoint.config, checkpoint.architecture)
     files = read_tables(checkpoint.weights, runner.pool)
 
     def make_result(backend, dtype):
@@ -40,7 +40,8 @@ def compare_runs(runner, folder, case_b, inputs_b=make_inputs, dtype="float32", 
     )
     case = Case(weights[case_b[0]], *case_b[1:])
     result = make_result(case.backend, dtype)
-    second = ModelRunner(runner.pool, checkpoint, inputs_b(checkpoint)).run(case, result)
+    other_inputs = inputs_b(checkpoint.config, checkpoint.architecture)
+    second = ModelRunner(runner.pool, checkpoint, other_inputs).run(case, result)
     assert first is not None
     assert second is not None
     first, second = change(first, second) if change else (first, second)
@@ -104,7 +105,7 @@ def test_bfloat16_is_loaded_as_users_load_it(make_tiny_model, runner, tmp_path):
     """Loading keeps RoPE's frequencies in float32; casting the model afterwards rounds them."""
     folder = make_tiny_model("LlamaForCausalLM", twin=False, rope_theta=500_000.0)
     checkpoint = open_checkpoint(folder)
-    inputs = make_inputs(checkpoint)
+    inputs = make_inputs(checkpoint.config, checkpoint.architecture)
     file = {"file": "", "format": "", "sha256": ""}
     result = Result("", None, None, file, "pytorch", "cpu", "bfloat16", "direct")
     case = Case(checkpoint.weights[0], "pytorch", "direct")
@@ -120,8 +121,8 @@ def test_bfloat16_is_loaded_as_users_load_it(make_tiny_model, runner, tmp_path):
 
 
 def test_padding_content_does_not_matter(runner, checkpoints):
-    def make_other_padding(checkpoint):
-        return make_inputs(checkpoint, padding_seed=7)
+    def make_other_padding(config, architecture):
+        return make_inputs(config, architecture, padding_seed=7)
 
     case = ("tf_model.h5", "tensorflow", "direct")
     result = compare_runs(runner, checkpoints["bert"], case, make_other_padding)

@@ -55,7 +55,8 @@ def test_vision_networks_agree_and_train_alike(make_network, check, runner, tmp_
         assert result.reference["backend_error"] < 1e-5  # from the run in float64
 
     checkpoint = open_checkpoint(folder)
-    model_runner = ModelRunner(runner.pool, checkpoint, make_inputs(checkpoint))
+    inputs = make_inputs(checkpoint.config, checkpoint.architecture)
+    model_runner = ModelRunner(runner.pool, checkpoint, inputs)
     assert model_runner.inputs.batch["pixel_values"].shape == (8, 3, SIZES[name], SIZES[name])
     before = read_tensors(runner, checkpoint.weights[0], tmp_path)
     losses, updates = zip(

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 import transformers
 
-from hfscan.parity.backends._demo import randomize
+from hfscan.parity.backends._shapes import randomize
 
 SEED = 20240501
 _DATA = tomllib.loads(Path(__file__).with_name("random_models.toml").read_text(encoding="utf-8"))

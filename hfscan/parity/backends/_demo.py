@@ -2,26 +2,19 @@
 """Make demo checkpoints: a BERT and GPT-2, briefly trained to generate varied text, or random."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import _vision_pytorch
 import numpy as np
 import torch
 import transformers
+from _shapes import SEED, SHAPES, Shape, randomize
+from huggingface_hub import save_torch_model
 
-SEED, VOCAB, LENGTH, STEPS = 20240501, 96, 96, 120
+VOCAB, LENGTH, STEPS = 96, 96, 120
 SHARD = "100KB"
-RANDOM = {  # folder -> class, entries of its config, scale of the noise
-    "resnet": (
-        "ResNetForImageClassification",
-        {"hidden_sizes": [8, 16, 16, 32], "depths": [1, 1, 1, 1], "embedding_size": 8},
-        0.05,
-    ),
-    "bert-base": ("BertForMaskedLM", {}, 0.002),
-    "gpt2-124m": ("GPT2LMHeadModel", {}, 0.002),
-    "resnet-50": ("ResNetForImageClassification", {"image_size": 224}, 0.002),
-    **{name.lower(): (name, {}, 0.002) for name in _vision_pytorch.MODELS},
-}
+RANDOM = SHAPES | {name.lower(): Shape(name) for name in _vision_pytorch.MODELS}
 SMALL = {"vocab_size": VOCAB, "initializer_range": 0.2, "pad_token_id": 0}
 BERT = {
     "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 96,
@@ -65,41 +58,38 @@ def train(model, masked):
     return model.eval()
 
 
-def randomize(model, scale):
-    """Add noise to every weight, also to those that are 0 or 1 at first, so that each is unique."""
-    generator = torch.Generator().manual_seed(SEED)
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if not tensor.is_floating_point() or name.endswith("inv_freq"):  # computed
-                continue
-            noise = scale * torch.randn(tensor.shape, generator=generator)
-            tensor.add_(noise.abs() if name.endswith("running_var") else noise)
-    return model
-
-
 def make(into, name, with_tensorflow, **changes):
     """Make the checkpoint `name` of `RANDOM`, or the tiny trained ones, as folders of `into`.
 
     `changes`: entries of the random one's config.
     """
     if name in RANDOM:
-        architecture, config, scale = RANDOM[name]
-        save_random(Path(into) / name, architecture, config | changes, scale, with_tensorflow)
+        shape = replace(RANDOM[name], config={**RANDOM[name].config, **changes})
+        save_random(Path(into) / name, shape, with_tensorflow)
     else:
         save_trained(Path(into), with_tensorflow)
 
 
-def save_random(folder, architecture, config, scale, with_tensorflow):
-    """Save a random model as safetensors; language models also as .bin and .h5."""
+def save_random(folder, shape, with_tensorflow):
+    """Save a random model as safetensors; where its shape says so, also as .bin and .h5."""
+    architecture = shape.architecture
     cls = _vision_pytorch.MODELS.get(architecture) or getattr(transformers, architecture)
     torch.manual_seed(SEED)
-    model = randomize(cls(cls.config_class(**config)).eval(), scale)
-    model.save_pretrained(folder, safe_serialization=True)
-    if cls.main_input_name == "pixel_values":
+    model = randomize(cls(cls.config_class(**shape.config)).eval(), shape.noise)
+    model.save_pretrained(folder)
+    if not shape.in_all_formats:
         return
-    model.save_pretrained(folder, safe_serialization=False)
+    save_bin(model, folder)
     if with_tensorflow:
         load_in_tensorflow(model, folder).save_pretrained(folder, safe_serialization=False)
+
+
+def save_bin(model, folder, size="50GB"):
+    """Save a model as .bin, which transformers 5 no longer does."""
+    pattern = "pytorch_model{suffix}.bin"
+    save_torch_model(
+        model, folder, filename_pattern=pattern, max_shard_size=size, safe_serialization=False
+    )
 
 
 def load_in_tensorflow(model, folder):
@@ -118,10 +108,10 @@ def save_trained(into, with_tensorflow):
     models = {"bert": train(bert, masked=True), "gpt2": train(gpt2, masked=False)}
     for name, model in models.items():
         folder, sharded = into / name, into / f"{name}-sharded"
-        model.save_pretrained(folder, safe_serialization=True)
-        model.save_pretrained(folder, safe_serialization=False)
+        model.save_pretrained(folder)
+        save_bin(model, folder)
         model.save_pretrained(sharded, max_shard_size=SHARD)
-        model.save_pretrained(sharded, max_shard_size=SHARD, safe_serialization=False)
+        save_bin(model, sharded, SHARD)
         if with_tensorflow:
             twin = load_in_tensorflow(model, folder)
             twin.save_pretrained(folder, safe_serialization=False)

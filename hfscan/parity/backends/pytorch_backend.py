@@ -2,24 +2,21 @@
 """The PyTorch backend: transformers' PyTorch classes, eager."""
 
 import contextlib
-import gc
-import re
 import time
 
 import torch
 import transformers
 from _configs import unread_keys
 from _protocol import (
+    NotApplicableError,
     UnsupportedTypeError,
-    hello_reply,
     load_arrays,
     op,
-    peak_reply,
-    reset_peak,
     tensor_ops,
     timed_variant,
 )
 from _tensors import normalize_pytorch_name
+from _torch import DTYPES, forget_model, load_tensors, numpy, set_tf32, state, wait
 from _transformers import (
     find_class,
     generate_greedily,
@@ -30,12 +27,6 @@ from _transformers import (
 )
 from transformers.activations import ACT2FN
 
-DTYPES = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-    "float64": torch.float64,
-}
 OPENS = {  # origin/format -> load methods
     "pytorch/safetensors": ["direct"],
     "pytorch/bin": ["direct"],
@@ -46,35 +37,6 @@ NEEDS = {"tensorflow": "tensorflow"}  # origin -> backend whose framework is imp
 READS = ["bin"]  # formats whose tensors it can list
 VARIANTS = ["eager", "compile"]  # ways to run a model; verdicts rest on the first
 TRAINS = ["eager", "compile"]  # ways to take a training step, the default first
-state = {}
-
-
-@op
-def hello(threads):
-    torch.set_num_threads(threads)
-    set_tf32(False)
-    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
-    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
-    blas = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
-    parts = [blas[1] if blas else "unknown BLAS", torch.backends.cpu.get_cpu_capability()]
-    return hello_reply(
-        torch.get_num_threads(), device, ", ".join(parts), torch=torch, transformers=transformers
-    )
-
-
-def set_tf32(enabled):
-    """Let a GPU round the factors of matrix products to 10 bits, or not."""
-    torch.backends.cuda.matmul.allow_tf32 = enabled
-    torch.backends.cudnn.allow_tf32 = enabled
-
-
-def free_gpu():
-    """Free the GPU memory of the last model, and reset its peak."""
-    if torch.cuda.is_initialized():
-        gc.collect()
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
 
 
 @tensor_ops
@@ -92,9 +54,7 @@ def bin_tensors(path):
 @op
 def open_(folder, architecture, origin, format, load_method, dtype, device):
     """Load the checkpoint; report the keys that the loader skipped, created or could not fit."""
-    state.clear()
-    reset_peak()
-    free_gpu()
+    forget_model()
     start = time.perf_counter()
     cls, config = find_class("", architecture, folder, transformers.MODEL_MAPPING)
     options = {"config": config, "output_loading_info": True, "local_files_only": True}
@@ -104,6 +64,8 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
         model, info = cls.from_pretrained(
             folder, use_safetensors=format == "safetensors", dtype=loaded_as, **options
         )
+    elif int(transformers.__version__.split(".")[0]) >= 5:
+        raise NotApplicableError("transformers 5 does not open TensorFlow's weights: 4.57 does")
     elif load_method == "direct":
         model, info = cls.from_pretrained(folder, from_tf=True, **options)
     else:
@@ -131,43 +93,42 @@ def _convert_from_tensorflow(cls, config, folder):
     }
 
 
-def numpy(tensor):
-    tensor = tensor.detach().cpu()
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-
-
-def tensors(inputs):
-    """Load the inputs: integers as int64, others in the model's precision."""
-    dtypes = {"f": DTYPES[state["dtype"]]}
-    return {
-        name: torch.from_numpy(array).to(state["device"], dtypes.get(array.dtype.kind, torch.int64))
-        for name, array in load_arrays(inputs).items()
-    }
-
-
 @op
 def save(into):
     state["model"].save_pretrained(into)
 
 
 @op
-def run(inputs, into, activation=None, tf32=False, double=False, eager=False):
+def run(inputs, into, activation=None, tf32=False, double=False, eager=False, variant="eager"):
     """Run the open model once; with `activation` instead of the one between its layers.
 
     `double`: in float64, for this call only; a float32 model is restored bit for bit. `eager`: with
     transformers' own attention instead of a kernel of PyTorch.
     """
     with in_float64() if double else contextlib.nullcontext():
-        given, model = tensors(inputs), state["model"]
-        set_tf32(tf32)
+        given, model = load_tensors(load_arrays(inputs)), state["model"]
         with (
             torch.inference_mode(),
             replaced_activations(model, activation) as replaced,
-            eager_attention(model) if eager else contextlib.nullcontext({}) as options,
+            computing(model, tf32, eager) as options,
         ):
-            reply = run_model(model, given | options, numpy, into)
-        set_tf32(False)
+            reply = run_model(as_variant(model, variant), given | options, numpy, into)
     return reply | {"replaced_activations": replaced}
+
+
+def as_variant(model, variant):
+    return torch.compile(model, dynamic=False) if variant == "compile" else model
+
+
+@contextlib.contextmanager
+def computing(model, tf32, eager):
+    """Set TF32 and the attention for a block; yield what a call of the model needs for that."""
+    set_tf32(tf32)
+    try:
+        with eager_attention(model) if eager else contextlib.nullcontext({}) as options:
+            yield options
+    finally:
+        set_tf32(False)
 
 
 @contextlib.contextmanager
@@ -225,23 +186,28 @@ def replaced_activations(model, name):
 def generate(inputs, new_tokens, use_cache=True):
     options = {} if use_cache else {"use_cache": False}
     with torch.inference_mode():
-        return generate_greedily(state["model"], tensors(inputs), new_tokens, numpy, **options)
+        return generate_greedily(
+            state["model"], load_tensors(load_arrays(inputs)), new_tokens, numpy, **options
+        )
 
 
 @op
-def time_(inputs, variant, train):
+def time_(inputs, variant, train, tf32=False, eager=False):
     """Time one call, or one training step: forward, backward and AdamW."""
+    key = (variant, train, tf32, eager)
 
     def build():
-        model = torch.compile(state["model"]) if variant == "compile" else state["model"]
+        model = as_variant(state["model"], variant)
         return training_step(model) if train else inference(model)
 
     def finish(loss):
-        if state["device"] == "cuda":
-            torch.cuda.synchronize()
+        wait()
         return loss.item() if train else None
 
-    return timed_variant(state["calls"], (variant, train), build, (tensors(inputs),), finish)
+    with computing(state["model"], tf32, eager) as options:
+        return timed_variant(
+            state["calls"], key, build, (load_tensors(load_arrays(inputs)) | options,), finish
+        )
 
 
 def inference(model):
@@ -265,12 +231,6 @@ def training_step(model):
         return loss
 
     return call
-
-
-@op
-def peak():
-    is_cuda = state.get("device") == "cuda"
-    return peak_reply(torch.cuda.max_memory_allocated() if is_cuda else None)
 
 
 @op

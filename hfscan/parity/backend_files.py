@@ -1,0 +1,29 @@
+"""Find the files of the backends, and what each gets as its environment."""
+
+from pathlib import Path
+
+BACKENDS = Path(__file__).with_name("backends")
+ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_USE_LEGACY_KERAS": "1",  # transformers' TensorFlow classes are Keras 2
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    # allocate GPU memory on demand, so that several backends fit
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "HF_HUB_OFFLINE": "1",  # a backend opens local files only
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONIOENCODING": "utf-8",
+}
+"""Variables of a backend's process."""
+
+
+def backend_names() -> list[str]:
+    """Return the names of all backends: one file each."""
+    files = BACKENDS.glob("*_backend.py")
+    return sorted(path.stem.removesuffix("_backend").replace("_", "-") for path in files)
+
+
+def backend_file(backend: str) -> Path:
+    """Return the path of a backend's file."""
+    return BACKENDS / f"{backend.replace('-', '_')}_backend.py"

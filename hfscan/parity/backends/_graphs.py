@@ -1,0 +1,139 @@
+# mypy: ignore-errors
+"""Share what the backends need that run a graph exported from transformers' PyTorch classes."""
+
+import time
+
+import numpy as np
+import torch
+import transformers
+from _configs import unread_keys
+from _protocol import load_arrays, op, timed
+from _torch import DTYPES, state
+from _transformers import (
+    HIDDEN_STATES,
+    end_tokens,
+    find_class,
+    group_tied,
+    neutral_generation_config,
+    open_reply,
+    run_reply,
+    two_best,
+)
+
+
+class Flat(torch.nn.Module):
+    """A model that returns its outputs as one flat tuple, as a graph does."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, **given):
+        return tuple(tensor for _, tensor in _named_outputs(self.model, given))
+
+
+def _named_outputs(model, given):
+    """Call the model; return [((output, layer or None), tensor)]."""
+    output = model(**given, **HIDDEN_STATES)
+    outputs = []
+    for name, value in output.items():
+        if name.endswith("hidden_states"):
+            outputs += [((name, layer), tensor) for layer, tensor in enumerate(value)]
+        elif isinstance(value, torch.Tensor):
+            outputs.append(((name, None), value))
+    return outputs
+
+
+def open_model(folder, architecture, format, dtype, device):
+    """Load a model whose graphs are exported when they are first called; return the reply.
+
+    `device` is where PyTorch has the model while it is exported.
+    """
+    start = time.perf_counter()
+    cls, config = find_class("", architecture, folder, transformers.MODEL_MAPPING)
+    model, info = cls.from_pretrained(
+        folder,
+        config=config,
+        dtype=DTYPES["float32" if dtype == "float64" else dtype],
+        use_safetensors=format == "safetensors",
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    model.config.use_cache = False
+    model = model.to(device, DTYPES[dtype] if dtype == "float64" else None).eval()
+    state.update(model=model, device=device, dtype=dtype, graphs={})
+    unread = unread_keys(folder, cls, config)
+    seconds = time.perf_counter() - start
+    return open_reply(seconds, info, unread=unread, tensors=group_tied(model))
+
+
+def graph_ops(export, load, to_numpy, wait=lambda: None):
+    """Offer `run`, `generate` and `time` for graphs.
+
+    `export` gets the model as `Flat` and its inputs as tensors; it returns a function from inputs,
+    as `load` makes them of arrays, to outputs, which `to_numpy` reads. `wait` returns when all of
+    them are computed.
+    """
+
+    def call(given):
+        """Return (outputs' names, outputs) of the graph for these shapes, exported on first use."""
+        key = tuple((name, value.shape) for name, value in given.items())
+        if key not in state["graphs"]:
+            model = state["model"]
+            tensors = {name: torch.as_tensor(value) for name, value in given.items()}
+            with torch.inference_mode():
+                names = [name for name, _ in _named_outputs(model, tensors)]
+            state["graphs"][key] = names, export(Flat(model).eval(), tensors)
+        names, graph = state["graphs"][key]
+        return names, graph(given)
+
+    @op
+    def run(inputs, into):
+        given = load(load_arrays(inputs))
+        start = time.perf_counter()
+        names, values = call(given)
+        wait()
+        seconds = time.perf_counter() - start
+        output = {}
+        for (name, layer), value in zip(names, values, strict=True):
+            if layer is None:
+                output[name] = value
+            else:
+                output.setdefault(name, []).append(value)
+        return run_reply(output, to_numpy, into, seconds)
+
+    @op
+    def generate(inputs, new_tokens):
+        """Generate greedily without a cache: run the entire text for each token, at one length."""
+        given, model = load_arrays(inputs), state["model"]
+        ends = end_tokens(model.config.eos_token_id)
+        if model.config.is_encoder_decoder:
+            grown = "decoder_input_ids"
+            start = [neutral_generation_config(model).decoder_start_token_id]
+        else:
+            grown, start = "input_ids", given["input_ids"][0].tolist()
+        first, tokens, steps = len(start), list(start), []
+        for _ in range(new_tokens):
+            padded = np.zeros((1, first + new_tokens), dtype=np.int64)
+            padded[0, : len(tokens)] = tokens
+            mask = {}
+            if grown == "input_ids":
+                real = np.arange(padded.shape[1]) < len(tokens)
+                mask["attention_mask"] = real[None].astype(np.int64)
+            names, values = call(load(given | {grown: padded} | mask))
+            logits = to_numpy(values[names.index(("logits", None))])
+            scores = logits[0, len(tokens) - 1].astype(np.float64)
+            scores[ends] = -np.inf
+            steps.append(two_best(scores))
+            tokens.append(int(scores.argmax()))
+        return {"tokens": tokens[first:], "top2": steps}
+
+    @op
+    def time_(inputs, variant, train):
+        given = load(load_arrays(inputs))
+
+        def finish():
+            call(given)
+            wait()
+
+        return timed(finish)

@@ -1,0 +1,79 @@
+# mypy: ignore-errors
+"""Share what the backends that compute with PyTorch need: precision, arrays and the GPU."""
+
+import gc
+import re
+
+import torch
+import transformers
+from _protocol import hello_reply, op, peak_reply, reset_peak
+
+DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "float64": torch.float64,
+}
+state = {}  # what is open: `model`, `device`, `dtype`, and what the backend adds
+
+
+@op
+def hello(threads):
+    torch.set_num_threads(threads)
+    set_tf32(False)
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    blas = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
+    parts = [blas[1] if blas else "unknown BLAS", torch.backends.cpu.get_cpu_capability()]
+    return hello_reply(
+        torch.get_num_threads(), device, ", ".join(parts), torch=torch, transformers=transformers
+    )
+
+
+def set_tf32(enabled):
+    """Let a GPU round the factors of matrix products to 10 bits, or not."""
+    torch.backends.cuda.matmul.allow_tf32 = enabled
+    torch.backends.cudnn.allow_tf32 = enabled
+
+
+def forget_model():
+    """Free the memory of the last model, also on the GPU, and reset the peaks."""
+    state.clear()
+    reset_peak()
+    if torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+@op
+def peak():
+    """Return the peaks of memory since the last call, or since the model was opened."""
+    if state.get("device") != "cuda":
+        reply = peak_reply()
+    else:
+        reply = peak_reply(torch.cuda.max_memory_allocated())
+        torch.cuda.reset_peak_memory_stats()
+    reset_peak()
+    return reply
+
+
+def load_tensors(arrays):
+    """Return the inputs: integers as int64, others in the model's precision."""
+    dtypes = {"f": DTYPES[state["dtype"]]}
+    return {
+        name: torch.from_numpy(array).to(state["device"], dtypes.get(array.dtype.kind, torch.int64))
+        for name, array in arrays.items()
+    }
+
+
+def numpy(tensor):
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def wait():
+    """Return when the GPU has computed everything."""
+    if state["device"] == "cuda":
+        torch.cuda.synchronize()

@@ -1,0 +1,457 @@
+"""Check the backends on a GPU, without the command line: `python -m hfscan.parity.gpu_check`.
+
+Makes models with random weights in the shapes of common ones, runs them on the GPU in each
+precision and each way to compute, and compares every output with float64 on the CPU. Needs numpy,
+torch and transformers; the other backends are checked if they can start. Writes JSON. Exit code 0:
+all agree. 1: some differ or fail. 2: there is no GPU.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hfscan.parity import compare
+from hfscan.parity.backend_files import BACKENDS, ENVIRONMENT, backend_file
+from hfscan.parity.inputs import Inputs, make_inputs
+from hfscan.parity.result import to_line
+from hfscan.parity.tables import find_tolerance
+
+MODELS = {
+    "full": (
+        "bert-base", "gpt2-124m", "llama", "qwen3", "t5-base", "whisper-small", "clip-b32",
+        "vit-b16",
+    ),
+    "tiny": (
+        "tiny-bert", "tiny-gpt2", "tiny-llama", "tiny-qwen3", "tiny-t5", "tiny-whisper",
+        "tiny-clip", "tiny-vit",
+    ),
+}  # fmt: skip
+_DTYPES = ("float32", "bfloat16", "float16")
+_NEW_TOKENS = 16
+_SHOWN = ("model", "dtype", "backend", "variant", "attention", "verdict", "reason")
+_START_TIMEOUT, _TIMEOUT = 120.0, 120.0  # seconds for one request
+_COMPILED = ("float32", "bfloat16")  # compiling takes most of the time
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One way to compute: a backend, and the options of its `run` and `time`."""
+
+    backend: str
+    dtypes: Sequence[str]
+    variant: str
+    options: Mapping[str, bool] = field(default_factory=dict)
+
+    def describe(self) -> Row:
+        attention = "eager" if self.options.get("eager") else "sdpa"
+        return {
+            "backend": self.backend,
+            "variant": self.variant,
+            "attention": None if self.backend == "keras-jax" else attention,
+            "tf32": bool(self.options.get("tf32")),
+        }
+
+
+# the cheapest first: if the time ends, every model has been run in some way
+STAGES: tuple[tuple[Condition, ...], ...] = (
+    (
+        Condition("pytorch", _DTYPES, "eager", {"eager": True}),
+        Condition("pytorch", _DTYPES, "eager"),
+        Condition("pytorch", ("float32",), "eager", {"tf32": True}),
+    ),
+    (Condition("torch-export", _DTYPES, "export"), Condition("onnx", ("float32",), "session")),
+    (Condition("keras-jax", _DTYPES, "jit"),),
+    (Condition("pytorch", _COMPILED, "compile"),),
+)
+
+
+TRAINING = (  # variant, precision, TF32
+    ("eager", "float32", False),
+    ("eager", "float32", True),
+    ("eager", "bfloat16", False),
+    ("compile", "float32", False),
+)
+
+
+_VERDICTS = {"LookupError": "no class", "NotApplicableError": "not applicable"}
+_GOOD = {"agree", *_VERDICTS.values()}
+
+
+class BackendFaultError(Exception):
+    """A backend could not do what was requested; the message says why."""
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Backend:
+    """A backend's process, started by the first call; see `backends/_protocol.py`."""
+
+    def __init__(self, name: str, threads: int, log: Path, *, sees_gpu: bool) -> None:
+        self.name, self._threads, self._log, self._sees_gpu = name, threads, log, sees_gpu
+        self._process: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count()
+        self.info: Row = {}
+
+    def call(self, op: str, **arguments: Any) -> Row:
+        """Return the reply to `op`. Raises BackendFaultError."""
+        self.start()
+        return self._request(op, _TIMEOUT, **arguments)
+
+    def start(self) -> Row:
+        """Start the process if it is not running; return what it is. Raises BackendFaultError."""
+        if self._process is None:
+            self._spawn()
+            self.info = self._request("hello", _START_TIMEOUT, threads=self._threads)
+        return self.info
+
+    def _spawn(self) -> None:
+        hidden = {} if self._sees_gpu else {"CUDA_VISIBLE_DEVICES": ""}
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, str(BACKENDS / "_run.py"), backend_file(self.name).stem],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log.open("ab"),
+            env=os.environ | ENVIRONMENT | hidden,
+        )
+
+    def _request(self, op: str, timeout: float, **arguments: Any) -> Row:
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        request = {"id": next(self._numbers), "op": op, **arguments}
+        watchdog = threading.Timer(timeout, process.kill)
+        watchdog.start()
+        try:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except BrokenPipeError:
+            line = b""
+        finally:
+            watchdog.cancel()
+        if not line:
+            self.close()
+            raise BackendFaultError(f"{op} ended its process, or took over {timeout:g} s")
+        reply: Row = json.loads(line)
+        if not reply["ok"]:
+            if op == "hello":
+                self.close()
+            raise BackendFaultError(to_line(f"{reply['kind']}: {reply['message']}"), reply["kind"])
+        return reply
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+@dataclass
+class Model:
+    """A checkpoint, its inputs, and the files of its outputs in float64, by precision."""
+
+    name: str
+    folder: Path
+    architecture: str
+    model_type: str
+    inputs: Inputs
+    files: Mapping[str, str]
+    prompt: Mapping[str, str] | None
+    references: dict[str, Future[Row]] = field(default_factory=dict)
+
+
+class GpuCheck:
+    """Runs the conditions; writes the document with their results to `out` after each."""
+
+    def __init__(
+        self, scratch: Path, out: Path, device: str, seconds: float, rounds: int,
+        variants: Collection[str],
+    ) -> None:  # fmt: skip
+        self._scratch, self._out, self._device, self._rounds = scratch, out, device, rounds
+        self._variants = variants
+        self._started = time.monotonic()
+        self._deadline = self._started + seconds
+        self._cpu = ThreadPoolExecutor(1)  # has the reference's process alone
+        self._reference = self._new_backend("pytorch", "reference", sees_gpu=False)
+        self._backends: dict[str, Backend] = {}
+        self._unavailable: dict[str, str] = {}
+        self._folders = itertools.count()
+        self.rows: list[Row] = []
+        self.training: list[Row] = []
+        self.not_run: list[Row] = []
+
+    def _new_backend(self, name: str, log: str, *, sees_gpu: bool) -> Backend:
+        threads = os.cpu_count() or 1
+        return Backend(name, threads, self._scratch / f"{log}.log", sees_gpu=sees_gpu)
+
+    def _backend(self, name: str) -> Backend:
+        if name not in self._backends:
+            self._backends[name] = self._new_backend(name, name, sees_gpu=self._device != "cpu")
+        return self._backends[name]
+
+    def _is_available(self, name: str) -> bool:
+        """Return whether a backend starts here, and has a GPU if the check is of one."""
+        if name not in self._backends and name not in self._unavailable:
+            try:
+                info = self._backend(name).start()
+                reason = "it finds no GPU" if info["device"] is None else None
+            except BackendFaultError as error:
+                info, reason = {}, str(error)
+            if reason and not (info and self._device == "cpu"):
+                self._unavailable[name] = reason
+                self._backends.pop(name).close()
+        return name not in self._unavailable
+
+    def require_pytorch(self) -> None:
+        """Raise BackendFaultError if PyTorch does not start or finds no GPU."""
+        if not self._is_available("pytorch"):
+            raise BackendFaultError(f"pytorch: {self._unavailable['pytorch']}")
+
+    def _add(self, rows: list[Row], row: Row) -> None:
+        rows.append(row)
+        parts = [str(value) for key, value in row.items() if key in _SHOWN and value is not None]
+        if "milliseconds" in row:
+            parts.append(f"{row['milliseconds']['median']:.2f} ms")
+        if "rel_l2" in row:
+            parts.append(f"{row['rel_l2']:.1e}")
+        sys.stderr.write(f"{time.monotonic() - self._started:4.0f} s  {' '.join(parts)}\n")
+        self._write()
+
+    def _write(self) -> None:
+        document = {
+            "environment": {
+                "platform": platform.platform(),
+                "processors": os.cpu_count(),
+                "device": self._device,
+                "backends": {name: backend.info for name, backend in self._backends.items()},
+                "unavailable": self._unavailable,
+            },
+            "seconds": round(time.monotonic() - self._started, 1),
+            "results": self.rows,
+            "training": self.training,
+            "not_run": self.not_run,
+        }
+        self._out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+    def close(self) -> None:
+        """Write the document once more and end all processes."""
+        self._write()
+        for backend in (self._reference, *self._backends.values()):
+            backend.close()
+        self._cpu.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, names: Sequence[str]) -> None:
+        """Run every stage on every model, as far as the time goes."""
+        models = [self._make(name) for name in names]
+        for model in models:
+            for dtype in _DTYPES:
+                model.references[dtype] = self._cpu.submit(self._run_reference, model, dtype)
+        for stage in STAGES:
+            for model in models:
+                self._run_stage(model, stage)
+        for model in models:
+            self._train(model)
+
+    def _make(self, name: str) -> Model:
+        self._backend("pytorch").call(
+            "demo", into=str(self._scratch), name=name, with_tensorflow=False
+        )
+        folder = self._scratch / name
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        architecture = config["architectures"][0]
+        inputs = make_inputs(config, architecture)
+        prompt = self._save(inputs.prompt) if inputs.prompt else None
+        files = self._save(inputs.batch)
+        return Model(name, folder, architecture, config["model_type"], inputs, files, prompt)
+
+    def _save(self, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+        folder = self._new_folder()
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array)
+        return {name: str(folder / f"{name}.npy") for name in arrays}
+
+    def _new_folder(self) -> Path:
+        folder = self._scratch / f"arrays-{next(self._folders)}"
+        folder.mkdir()
+        return folder
+
+    def _open(self, backend: Backend, model: Model, dtype: str, device: str) -> Row:
+        return backend.call(
+            "open", folder=str(model.folder), architecture=model.architecture, origin="pytorch",
+            format="safetensors", load_method="direct", dtype=dtype, device=device,
+        )  # fmt: skip
+
+    def _run_reference(self, model: Model, dtype: str) -> Row:
+        """Run the model in float64 with the weights rounded to `dtype`.
+
+        Return the files of its outputs and, from float32, the tokens that it generates.
+        """
+        self._open(self._reference, model, dtype, "cpu")
+        into = str(self._new_folder())
+        options = {"inputs": model.files, "into": into, "double": True, "eager": True}
+        found: Row = {"outputs": self._reference.call("run", **options)["outputs"]}
+        if model.prompt and dtype == "float32":
+            self._open(self._reference, model, "float64", "cpu")
+            found["tokens"] = self._generate(self._reference, model)
+        return found
+
+    def _generate(self, backend: Backend, model: Model) -> list[int]:
+        request = {"inputs": model.prompt, "new_tokens": _NEW_TOKENS}
+        tokens: list[int] = backend.call("generate", **request)["tokens"]
+        return tokens
+
+    def _run_stage(self, model: Model, stage: Sequence[Condition]) -> None:
+        for dtype in _DTYPES:
+            opened = set[str]()
+            for condition in stage:
+                name = condition.backend
+                if dtype not in condition.dtypes or condition.variant not in self._variants:
+                    continue
+                if not self._is_available(name):
+                    continue
+                row = {"model": model.name, "dtype": dtype, **condition.describe()}
+                if time.monotonic() > self._deadline:
+                    self.not_run.append(row)
+                    continue
+                backend = self._backend(name)
+                try:
+                    if name not in opened:
+                        self._open(backend, model, dtype, self._device)
+                        opened.add(name)
+                    row |= self._run(backend, model, dtype, condition)
+                except BackendFaultError as error:
+                    verdict = _VERDICTS.get(error.kind, "does not run")
+                    row |= {"verdict": verdict, "reason": str(error)}
+                self._add(self.rows, row)
+
+    def _run(self, backend: Backend, model: Model, dtype: str, condition: Condition) -> Row:
+        options: Row = dict(condition.options)
+        if condition.backend == "pytorch":
+            options["variant"] = condition.variant
+        folder = self._new_folder()
+        reply = backend.call("run", inputs=model.files, into=str(folder), **options)
+        row: Row = {"first_call_seconds": reply["first_call_seconds"]}
+        row |= self._compare(model, dtype, reply, tf32=condition.options.get("tf32", False))
+        expected = model.references[dtype].result()
+        if "tokens" in expected and not condition.options:
+            try:
+                row["tokens_equal"] = self._generate(backend, model) == expected["tokens"]
+            except BackendFaultError as error:
+                row["generation_error"] = str(error)
+        timing = dict(condition.options) | {"variant": condition.variant, "train": False}
+        row |= self._time(backend, model, timing, self._rounds)
+        row |= _peaks(backend)
+        for path in folder.rglob("*.npy"):
+            path.unlink()
+        return row
+
+    def _compare(self, model: Model, dtype: str, reply: Row, *, tf32: bool) -> Row:
+        expected = model.references[dtype].result()["outputs"]
+        errors, largest = {}, 0.0
+        for name in sorted(expected.keys() & reply["outputs"].keys()):
+            ours, theirs = np.load(reply["outputs"][name]), np.load(expected[name], mmap_mode="r")
+            found = compare.on_real(name, ours, theirs, model.inputs.mask_of(name))
+            finite = found.finite and found.shape_ok
+            errors[name] = found.rel_l2 if finite else float("inf")
+            largest = max(largest, found.max_abs)
+        # with TF32 an output has the precision of float16's factors
+        limit = find_tolerance("float16" if tf32 else dtype, self._device, model.model_type)
+        worst = max(errors.values(), default=float("inf"))
+        verdict = "agree" if worst <= limit else "outputs differ"
+        return {
+            "rel_l2": worst, "max_abs": largest, "tolerance": limit, "verdict": verdict,
+            "outputs": errors,
+        }  # fmt: skip
+
+    def _time(self, backend: Backend, model: Model, options: Row, rounds: int) -> Row:
+        backend.call("time", inputs=model.files, **options)
+        replies = [backend.call("time", inputs=model.files, **options) for _ in range(rounds)]
+        times = sorted(reply["milliseconds"] for reply in replies)
+        row: Row = {
+            "milliseconds": {"median": statistics.median(times), "min": times[0], "max": times[-1]}
+        }
+        if options["train"]:
+            row["losses"] = [reply["loss"] for reply in replies]
+        return row
+
+    def _train(self, model: Model) -> None:
+        for variant, dtype, tf32 in TRAINING:
+            if variant not in self._variants:
+                continue
+            row: Row = {"model": model.name, "dtype": dtype, "variant": variant, "tf32": tf32}
+            if time.monotonic() > self._deadline:
+                self.not_run.append({**row, "train": True})
+                continue
+            backend = self._backend("pytorch")
+            options: Row = {"variant": variant, "train": True, "tf32": tf32}
+            try:
+                self._open(backend, model, dtype, self._device)
+                row |= self._time(backend, model, options, self._rounds) | _peaks(backend)
+            except BackendFaultError as error:
+                row["reason"] = str(error)
+            self._add(self.training, row)
+
+
+def _peaks(backend: Backend) -> Row:
+    reply = backend.call("peak")
+    return {name: reply[name] for name in ("peak_rss_mb", "peak_gpu_mb")}
+
+
+def main() -> int:
+    """Run the check; return the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[1])
+    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
+    parser.add_argument("--size", default="full", choices=list(MODELS))
+    parser.add_argument("--models", help="Names of models, separated by commas.")
+    parser.add_argument(
+        "--variants", default="eager,export,session,jit,compile", help="Ways to run the models."
+    )
+    parser.add_argument("--rounds", type=int, default=10, help="Timed calls of each condition.")
+    parser.add_argument("--seconds", type=float, default=400, help="Start nothing after this time.")
+    parser.add_argument("--out", type=Path, default=Path("gpu-check.json"))
+    args = parser.parse_args()
+    names = args.models.split(",") if args.models else MODELS[args.size]
+    with tempfile.TemporaryDirectory(prefix="hfscan-gpu-") as scratch:
+        check = GpuCheck(
+            Path(scratch),
+            args.out,
+            args.device,
+            args.seconds,
+            args.rounds,
+            args.variants.split(","),
+        )
+        try:
+            check.require_pytorch()
+            check.run(names)
+        except BackendFaultError as error:
+            sys.stderr.write(f"{error}. --device cpu tries the check without a GPU.\n")
+            return 2
+        finally:
+            check.close()
+    sys.stderr.write(f"Wrote {args.out}\n")
+    return 0 if all(row["verdict"] in _GOOD for row in check.rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
