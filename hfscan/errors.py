@@ -64,3 +64,7 @@ class StaleError(HfscanError, exit_code=13):
 
 class QueryLimitError(HfscanError, exit_code=14):
     """A query exceeds its limit of memory or temporary disk space."""
+
+
+class SetupError(HfscanError, exit_code=15):
+    """The environment of a parity backend could not be made. The installer's message says why."""

@@ -1,6 +1,7 @@
-"""Paths: the files beside a database, and the data folders that travel with hfscan."""
+"""Paths: files beside a database, data folders that travel with hfscan, and the user's data."""
 
 import os
+import sys
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -10,6 +11,17 @@ def data_dir(name: str) -> Path:
     """Return the folder "queries" or "reports": inside an installed package, else beside it."""
     installed = _PACKAGE / "_data" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def backends_dir() -> Path:
+    """Return the folder of the parity backends' environments, in the user's data by default."""
+    if folder := os.environ.get("HFSCAN_BACKENDS"):
+        return Path(folder).absolute()
+    if sys.platform == "win32":
+        data, default = os.environ.get("LOCALAPPDATA"), Path.home() / "AppData" / "Local"
+    else:
+        data, default = os.environ.get("XDG_DATA_HOME"), Path.home() / ".local" / "share"
+    return Path(data or default) / "hfscan" / "backends"
 
 
 def journal_dir(db: Path) -> Path:

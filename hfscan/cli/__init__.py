@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import signal
 import sys
 from urllib.parse import urlsplit
@@ -41,7 +42,10 @@ COMMAND_GROUPS = {
         "export": "Write a snapshot and its figures as Parquet and Markdown.",
         "publish": "Publish a snapshot as a dataset on the Hub.",
     },
-    "Compare outputs": {"parity": "Run checkpoints in several frameworks and compare outputs."},
+    "Compare outputs": {
+        "parity": "Run checkpoints in several frameworks and compare outputs.",
+        "parity setup": "Install the frameworks that parity runs, each where it fits.",
+    },
     "Try and diagnose": {
         "demo": "Crawl a synthetic Hub and report on it, offline.",
         "doctor": "Check installation, database, Hub connection and backends.",
@@ -51,7 +55,7 @@ COMMAND_GROUPS = {
 """Heading in the help -> command -> summary.
 
 The code is in `hfscan/cli/<command>.py` (`import_.py` for `import`), imported when the command runs
-to keep start-up fast."""
+to keep start-up fast. A command of two words is not a group's: `parity` itself takes arguments."""
 
 COMMANDS = [name for commands in COMMAND_GROUPS.values() for name in commands]
 
@@ -63,7 +67,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        name = "import_" if cmd_name == "import" else cmd_name.replace("-", "_")
+        name = "import_" if cmd_name == "import" else re.sub(r"\W", "_", cmd_name)
         try:
             command = importlib.import_module(f"hfscan.cli.{name}").command
         except ValueError:  # huggingface_hub reads HF_ENDPOINT as it is imported
@@ -81,6 +85,8 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if " ".join(args[:2]) in COMMANDS:
+            args = [" ".join(args[:2]), *args[2:]]
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             ctx.fail(unknown("command", args[0], COMMANDS))
         return super().resolve_command(ctx, args)

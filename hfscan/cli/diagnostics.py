@@ -14,6 +14,7 @@ from huggingface_hub import constants, get_token
 
 from hfscan._version import __version__
 from hfscan.cli._hub import HubAccess
+from hfscan.cli._output import echo
 from hfscan.errors import HfscanError
 from hfscan.figures import find_flags
 from hfscan.hub.client import HubClient, RefusedError
@@ -23,6 +24,7 @@ from hfscan.hub.page import validate_page
 from hfscan.hub.plan import find_unsupported_fields, list_url
 from hfscan.hub.retry import RetryPolicy
 from hfscan.parity import confinement
+from hfscan.parity.environments import Environment
 from hfscan.parity.process import BackendProcess, Settings
 from hfscan.parity.replies import BackendError
 from hfscan.paths import journal_dir
@@ -46,6 +48,13 @@ class Check:
     status: str
     message: str
     hint: str = ""
+
+
+def print_check(check: Check) -> None:
+    """Print a check, with its hint on a line of its own."""
+    echo(f"{check.status:7}  {check.area}: {check.message}")
+    if check.hint:
+        echo(f"{'':7}  {check.hint}")
 
 
 def check_versions() -> Iterator[Check]:
@@ -159,6 +168,26 @@ def check_hub(hub: HubAccess) -> Iterator[Check]:
     message = f"{limit.remaining:,}{total} requests left, reset in {limit.reset:,} s"
     hint = "" if limit.remaining else "Wait until the reset; a crawl does so automatically."
     yield Check("rate limit", "note" if hint else "ok", message, hint)
+
+
+def check_environments(environments: Sequence[Environment]) -> Iterator[Check]:
+    """Check whether the environments of parity backends are there and current."""
+    for environment in environments:
+        area, installation = f"environment {environment.name}", environment.find()
+        if installation is None:
+            state = "stale: its releases are not those of this hfscan"
+            state = state if environment.is_stale() else "missing"
+            message = f"for {', '.join(environment.backends)}: {state}"
+            hint = f"To make it: hfscan parity setup {environment.backends[0]}"
+            yield Check(area, "note", message, hint)
+            continue
+        versions = environment.list_versions(installation).items()
+        packages = ", ".join(f"{name} {version}" for name, version in versions)
+        message = (
+            f"for {', '.join(environment.backends)}: {packages}; builds for {installation.device}; "
+            f"{_format_mb(installation.size)} in {installation.folder}"
+        )
+        yield Check(area, "ok", sanitize(message, 600))
 
 
 def check_backends(

@@ -8,10 +8,11 @@ from hfscan.cli import diagnostics
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, hub_options
 from hfscan.cli._options import backend_python_option, db_option
-from hfscan.cli._output import echo, note
+from hfscan.cli._output import note
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice
 from hfscan.parity.backend_files import backend_names
+from hfscan.parity.environments import read_environments
 from hfscan.report import write_rows
 from hfscan.suggest import unknown
 
@@ -46,13 +47,12 @@ def command(
         diagnostics.check_versions(),
         diagnostics.check_database(db),
         diagnostics.check_hub(hub),
+        diagnostics.check_environments(read_environments()),
         diagnostics.check_backends(backend_names() if backends else [], pythons, note),
     ):
         checks.append(check)
         if format_ == "text":
-            echo(f"{check.status:7}  {check.area}: {check.message}")
-            if check.hint:
-                echo(f"{'':7}  {check.hint}")
+            diagnostics.print_check(check)
     if format_ == "json":
         write_rows("json", [vars(check) for check in checks], output(format_))
     sys.exit(1 if any(check.status == "problem" for check in checks) else 0)

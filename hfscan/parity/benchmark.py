@@ -46,7 +46,7 @@ def measure_inference(runner: "ModelRunner", completed: Completed) -> list[Row]:
         case, result = cases[-1]
         row = _new_row(result, "inference", case, backend_spec(backend).variants[0])
         runner.ensure_open(case, result)
-        variants.append(Variant(row, case, runner.pool.process(backend)))
+        variants.append(Variant(row, case, runner.pool.process_for(case)))
     return _time_rounds(runner, variants)
 
 
@@ -93,7 +93,7 @@ def _to_native(runner: "ModelRunner", case: Case, result: Result) -> Case:
         return case
     runner.ensure_open(case, result)
     folder = runner.pool.new_folder(f"native-{case.backend}")
-    runner.pool.process(case.backend).call("save", into=str(folder))
+    runner.pool.process_for(case).call("save", into=str(folder))
     try:
         weights = open_checkpoint(folder).weights
     except CheckpointError as error:

@@ -9,7 +9,7 @@ import numpy as np
 
 from hfscan.parity import compare
 from hfscan.parity.arrays import ArrayReader
-from hfscan.parity.cases import Case, backend_spec, required_backends
+from hfscan.parity.cases import Case, backend_spec
 from hfscan.parity.checkpoint import Checkpoint
 from hfscan.parity.configs import Config
 from hfscan.parity.generation import find_greedy_mismatch
@@ -33,7 +33,7 @@ class ModelRunner:
     def __init__(self, pool: BackendPool, checkpoint: Checkpoint, inputs: Inputs) -> None:
         self.pool, self.checkpoint, self.inputs = pool, checkpoint, inputs
         self._tensor_names: dict[tuple[str, ...], list[list[str]]] = {}
-        self.opened: dict[str, tuple[Case, str]] = {}  # backend -> open case, dtype
+        self.opened: dict[str, tuple[Case, str]] = {}  # name of a process -> open case, dtype
         self.batch_files = _save(pool.new_folder("inputs"), inputs.batch)
         self.condition_files = {
             name: _save(pool.new_folder(f"condition-{number}"), arrays)
@@ -48,13 +48,13 @@ class ModelRunner:
     def find_digests(self, case: Case, names: Sequence[str]) -> dict[str, str]:
         """Return the SHA-256 of tensors of the case's open model, as far as its backend can."""
         with suppress(BackendError):  # most see ties otherwise
-            reply = self.pool.process(case.backend).call("digest", names=list(names))
+            reply = self.pool.process_for(case).call("digest", names=list(names))
             return dict(reply["digests"])
         return {}
 
     def run(self, case: Case, result: Result) -> Run | None:
         """Open and run `case`; None if weights have no values. Raises BackendError."""
-        process = self.pool.process(case.backend)
+        process = self.pool.process_for(case)
         with process.lock:
             if not self.open(case, result, result.device, result.dtype):
                 return None
@@ -87,8 +87,9 @@ class ModelRunner:
         Raises BackendError.
         """
         case = in_pytorch(case)
-        with self.pool.process("pytorch").lock:
-            if self.opened.get("pytorch") == (case, "float32") and result.device == "cpu":
+        process = self.pool.process_for(case)
+        with process.lock:
+            if self.opened.get(process.name) == (case, "float32") and result.device == "cpu":
                 # float32 converts without loss
                 options: dict[str, Any] = {"double": True, "eager": True}
             elif self.open(case, result, "cpu", "float64"):
@@ -116,7 +117,7 @@ class ModelRunner:
         First the attention that users get, then other activations. Raises BackendError.
         """
         case = in_pytorch(case)
-        with self.pool.process("pytorch").lock:
+        with self.pool.process_for(case).lock:
             if self.open(case, result, "cpu", "float64"):
                 yield "its default attention, not with eager attention", self._forward(case, "cpu")
                 for name in _ACTIVATIONS:
@@ -128,27 +129,27 @@ class ModelRunner:
 
         Raises BackendError.
         """
-        self.opened.pop(case.backend, None)
-        process = self.pool.process(case.backend, required_backends([case], case.backend))
+        process = self.pool.process_for(case)
+        self.opened.pop(process.name, None)
         reply = self.open_in(process, case, device, dtype)
         result.loading, result.load_seconds = reply["loading"], reply["load_seconds"]
         if "tensors" in reply:
             self._tensor_names[case.key] = reply["tensors"]
         unread = reply.get("unread_config_keys", ())
         result.unread_config_keys = find_unread(unread, _config_of(case))
-        self.opened[case.backend] = (case, dtype)
+        self.opened[process.name] = (case, dtype)
         return not reply["loading"]["unset"]
 
     def ensure_open(self, case: Case, result: Result) -> None:
         """Open the case's model, unless it is the one that is open. Raises BackendError."""
-        if self.opened.get(case.backend) != (case, result.dtype):
+        if self.opened.get(self.pool.process_for(case).name) != (case, result.dtype):
             self.open(case, result, result.device, result.dtype)
 
     def open_in(
         self, process: BackendProcess, case: Case, device: str, dtype: str
     ) -> dict[str, Any]:
         """Open a model in this process and return what its loader reports. Raises BackendError."""
-        folder = self.pool.new_folder(f"model-{case.backend}")
+        folder = self.pool.new_folder(f"model-{process.name}")
         return process.call(
             "open",
             folder=str(case.weights.stage(folder, translated=case.load_method == "converted")),
@@ -187,7 +188,8 @@ class ModelRunner:
             return
         ids = np.concatenate([prompt["input_ids"], np.array([tokens], dtype=np.int64)], axis=1)
         text = {name: ids if name == "input_ids" else np.ones_like(ids) for name in prompt}
-        files = _save(self.pool.new_folder(f"text-{case.backend}"), text)
+        folder = self.pool.new_folder(f"text-{self.pool.process_for(case).name}")
+        files = _save(folder, text)
         logits = self._forward(case, result.device, files).outputs.get("logits")
         if logits is None or logits.ndim != ids.ndim + 1:
             return
@@ -197,7 +199,7 @@ class ModelRunner:
         if run.greedy_mismatch is not None:
             prompt_files, count = self.prompt_files, self.inputs.new_tokens
             with suppress(BackendError):  # not every backend can generate without one
-                reply = self.pool.process(case.backend).call(
+                reply = self.pool.process_for(case).call(
                     "generate", inputs=prompt_files, new_tokens=count, use_cache=False
                 )
                 run.uncached_tokens = reply["tokens"]
@@ -209,10 +211,9 @@ class ModelRunner:
         files: Mapping[str, str] | None = None,
         **options: str | bool,
     ) -> Run:
-        into = self.pool.new_folder(f"out-{case.backend}")
-        reply = self.pool.process(case.backend).call(
-            "run", inputs=files or self.batch_files, into=str(into), **options
-        )
+        process = self.pool.process_for(case)
+        into = self.pool.new_folder(f"out-{process.name}")
+        reply = process.call("run", inputs=files or self.batch_files, into=str(into), **options)
         arrays = ArrayReader(into)
         outputs = {name: arrays.read(path) for name, path in reply["outputs"].items()}
         if missing := sorted(outputs.keys() - reply["dtypes"].keys()):

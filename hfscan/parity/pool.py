@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hfscan.parity import confinement
+from hfscan.parity.cases import Case, required_backends
 from hfscan.parity.process import BackendProcess, Settings
 from hfscan.parity.replies import BackendError
 
@@ -32,15 +33,23 @@ class BackendPool:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def process(self, backend: str, also_imports: frozenset[str] = frozenset()) -> BackendProcess:
-        """Return the backend's process, restarted if it must import more than it does."""
+        """Return the backend's process, restarted if it must import more than it does.
+
+        Frameworks that are only in another environment are imported by a second process there.
+        """
         with self._lock:
-            if process := self.processes.get(backend):
-                if also_imports <= process.also_imports:
-                    return process
-                also_imports |= process.also_imports
-                process.close()
-            self.processes[backend] = self.new_process(backend, also_imports)
-            return self.processes[backend]
+            process = self.new_process(backend, also_imports)
+            if running := self.processes.get(process.name):
+                if also_imports <= running.also_imports:
+                    return running
+                running.close()
+                process = self.new_process(backend, also_imports | running.also_imports)
+            self.processes[process.name] = process
+            return process
+
+    def process_for(self, case: Case) -> BackendProcess:
+        """Return the process that opens the weights of a case."""
+        return self.process(case.backend, required_backends([case], case.backend))
 
     def new_process(self, backend: str, also_imports: frozenset[str]) -> BackendProcess:
         """Return an additional process for the backend, which the caller must close."""
@@ -61,10 +70,10 @@ class BackendPool:
         for process in self.processes.values():
             process.close()
 
-    def device(self, backend: str) -> str:
-        """Return the backend's device: "cuda" if requested and available, otherwise "cpu"."""
+    def device_for(self, case: Case) -> str:
+        """Return the device of a case: "cuda" if requested and available, otherwise "cpu"."""
         if self.settings.device != "cpu":
-            process = self.process(backend)
+            process = self.process_for(case)
             with suppress(BackendError):  # running the case raises it again and reports it
                 process.start()
                 return "cuda" if process.info["device"] else "cpu"

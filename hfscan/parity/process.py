@@ -19,6 +19,7 @@ from typing import Any
 
 from hfscan.parity import confinement
 from hfscan.parity.backend_files import BACKENDS, ENVIRONMENT, backend_file
+from hfscan.parity.environments import choose_interpreter
 from hfscan.parity.pipes import ReplyReader, StderrTail, send
 from hfscan.parity.replies import (
     BackendDiedError,
@@ -33,7 +34,6 @@ _POLL_SECONDS = 0.05  # between two looks at a backend's memory
 _NOTICE_SECONDS = 15.0  # of waiting before the first notice; then twice as long
 _END_TIMEOUT = 5.0  # seconds for a process to end that closed its output, or was killed
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")  # the last is JAX's
-_EXTRAS = {"flax": "parity,jax", "keras-jax": "parity,jax"}  # the extra of all others: "parity"
 _SWITCHES = {"USE_TORCH": "pytorch", "USE_TF": "tensorflow", "USE_FLAX": "flax"}
 
 
@@ -68,6 +68,7 @@ class BackendProcess:
     `also_imports` names backends whose frameworks it may import as well. Its resident memory is
     polled every 50 ms (Linux). `notify` receives a message while a reply takes long. A backend that
     failed to start is not started again. The holder of `lock` has it, and its open model, alone.
+    `name` differs from the backend's if other frameworks require another interpreter.
     """
 
     def __init__(
@@ -79,8 +80,11 @@ class BackendProcess:
         notice_seconds: float = _NOTICE_SECONDS,
     ) -> None:
         self.backend, self.settings, self.also_imports = backend, settings, also_imports
-        self.python = settings.pythons.get(backend, sys.executable)
-        self.info: dict[str, Any] = {}  # versions, device, threads, isolated_from
+        self.interpreter = choose_interpreter(backend, also_imports, settings.pythons)
+        own = choose_interpreter(backend, frozenset(), settings.pythons)
+        is_elsewhere = self.interpreter.path != own.path
+        self.name = "-with-".join([backend, *sorted(also_imports)]) if is_elsewhere else backend
+        self.info: dict[str, Any] = {}  # versions, device, threads, environment, isolated_from
         self.lock = threading.RLock()
         self._notify, self._notice_seconds = notify or (lambda _: None), notice_seconds
         self._process: _Process | None = None
@@ -105,7 +109,11 @@ class BackendProcess:
                 self.close()
                 self._start_error = error
                 raise
-            self.info = {**info, "isolated_from": confinement.inspect_isolation(self._process.pid)}
+            self.info = {
+                **info,
+                "environment": self.interpreter.environment,
+                "isolated_from": confinement.inspect_isolation(self._process.pid),
+            }
 
     def spawn(self) -> None:
         """Start the process if it is not running, without waiting until it is ready."""
@@ -115,7 +123,7 @@ class BackendProcess:
             self.info = {}
             module = backend_file(self.backend).stem
             try:
-                self._process = _Process(self.python, module, self._environment)
+                self._process = _Process(self.interpreter.path, module, self._environment)
             except OSError as error:
                 self._start_error = self._not_installed(error.strerror or str(error))
                 raise self._start_error from error
@@ -194,11 +202,10 @@ class BackendProcess:
         return BackendDiedError(Verdict.CRASHED, f"{ending}; {last_line}")
 
     def _not_installed(self, reason: str) -> BackendDiedError:
-        extra = _EXTRAS.get(self.backend, "parity")
         return BackendDiedError(
             Verdict.NOT_INSTALLED,
-            f"{self.backend} cannot be used with {self.python} ({reason}): pip install "
-            f"'hfscan[{extra}]', or name another interpreter with --backend-python "
+            f"{self.backend} cannot be used with {self.interpreter.path} ({reason}): "
+            f"{self.interpreter.advice}, or name another interpreter with --backend-python "
             f"{self.backend}=PYTHON",
         )
 

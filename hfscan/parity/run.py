@@ -105,11 +105,11 @@ class ParityRunner(AbstractContextManager["ParityRunner"]):
 
     def _spawn_backends(self, cases: Sequence[Case]) -> None:
         """Start the backends in parallel: importing a framework takes seconds."""
-        for backend in self.pool.settings.backends:
-            process = self.pool.process(backend, required_backends(cases, backend))
-            if any(case.backend == backend for case in cases):
-                with suppress(BackendError):  # running a case raises it again and reports it
-                    process.spawn()
+        needs = {(case.backend, required_backends([case], case.backend)) for case in cases}
+        # those that import most first: otherwise they would be restarted
+        for backend, also_imports in sorted(needs, key=lambda need: -len(need[1])):
+            with suppress(BackendError):  # running a case raises it again and reports it
+                self.pool.process(backend, also_imports).spawn()
 
     def _measure(self, run: "CheckpointRun") -> None:
         rows = []
@@ -207,16 +207,20 @@ class CheckpointRun:
     def _new_result(self, case: Case) -> Result:
         name, format_ = case.weights.name, case.weights.format
         removed = ", ".join(self.checkpoint.removed_keys)
+        notes = [f"removed from its config: {removed}"] if removed else []
+        if (process := self.pool.process_for(case)).name != case.backend:
+            where = process.interpreter.environment or "of this Python"
+            notes.append(f"run in the environment {where}, which has both frameworks")
         return Result(
             self.checkpoint.name,
             self.checkpoint.revision,
             self.checkpoint.architecture,
             {"file": name, "format": format_, "sha256": self.tables.digests[name]},
             case.backend,
-            self.pool.device(case.backend),
+            self.pool.device_for(case),
             self.pool.settings.dtype,
             case.load_method,
-            notes=[f"removed from its config: {removed}"] if removed else [],
+            notes=notes,
         )
 
     def _accept_run(self, case: Case, run: Run | None, result: Result) -> bool:
@@ -274,7 +278,7 @@ class CheckpointRun:
 
     def _describe_release(self, case: Case, result: Result) -> str:
         """Return the release that reads the config; note if a later one saved it."""
-        versions = self.pool.process(case.backend).info.get("versions", {})
+        versions = self.pool.process_for(case).info.get("versions", {})
         installed = versions.get("transformers")
         if installed is None:
             return case.backend

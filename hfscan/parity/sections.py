@@ -1,7 +1,7 @@
 """Turn the results of a run into a document, `--format json`, and into a report for people."""
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -69,10 +69,7 @@ def new_report(document: Document) -> Report:
     count = f"{agreeing} of {len(cases)} cases agree"
     if document["agree"]:
         count = f"Every weight file agrees in every backend by at least one load method ({count})"
-    versions: dict[str, str] = {}
-    for backend in environment.get("backends", {}).values():
-        versions |= backend.get("versions", {})
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    packages = _describe_packages(environment.get("backends", {}))
     provenance = f"Run with {packages}." if packages else ""
     return Report(
         "parity",
@@ -81,6 +78,19 @@ def new_report(document: Document) -> Report:
         notes=tuple(environment.get("notes", ())),
         text=CustomText(f"{count}.", provenance=provenance),
         glossary=_GLOSSARY,
+    )
+
+
+def _describe_packages(backends: Mapping[str, Document]) -> str:
+    """Return the versions of all packages; with the backends, if a package has several versions."""
+    found: dict[str, dict[str, list[str]]] = {}  # package -> version -> backends
+    for backend, info in backends.items():
+        for package, version in info.get("versions", {}).items():
+            found.setdefault(package, {}).setdefault(version, []).append(backend)
+    return ", ".join(
+        f"{package} {version}" + (f" in {' and '.join(users)}" if len(versions) > 1 else "")
+        for package, versions in found.items()
+        for version, users in versions.items()
     )
 
 

@@ -35,18 +35,18 @@ def test_python_without_packages_is_not_installed(folder, empty_python):
     code, case = check_in_python(folder, empty_python)
     assert (code, case["verdict"]) == (1, "not installed")
     assert "No module named 'torch'" in case["reason"]
-    assert "pip install 'hfscan[parity]'" in case["reason"]
+    assert "run `hfscan parity setup pytorch`, or name another" in case["reason"]
     assert str(empty_python) in case["reason"]
 
 
 @pytest.mark.parametrize("backend", backend_names())
-def test_backend_names_its_extra(backend, empty_python):
+def test_backend_names_its_setup(backend, empty_python):
     worker = BackendProcess(backend, Settings(pythons={backend: str(empty_python)}))
     with pytest.raises(BackendDiedError) as excinfo:
         worker.start()
     assert excinfo.value.kind == "not installed"
-    extra = "parity,jax" if backend in {"flax", "keras-jax"} else "parity"
-    assert f"pip install 'hfscan[{extra}]'" in excinfo.value.message
+    first = "tensorflow" if backend == "flax" else "pytorch" if backend == "onnx" else backend
+    assert f"hfscan parity setup {first}`" in excinfo.value.message
 
 
 def test_torch_without_the_rest_is_not_installed(folder, empty_python, tmp_path):

@@ -109,7 +109,8 @@ def test_doctor_starts_backends(run_doctor, tmp_path) -> None:
     assert checks["backend pytorch"]["message"] == "torch 9.9; GPU: Abacus 3"
     assert "/nowhere/python" in checks["backend flax"]["message"]
     assert "not installed" in checks["backend flax"]["message"]
-    assert "pip install 'hfscan[parity,jax]'" in checks["backend flax"]["message"]
+    assert "hfscan parity setup tensorflow" in checks["backend flax"]["message"]
+    assert checks["environment pytorch"]["message"] == "for pytorch, onnx: missing"
     assert "network" in checks["confinement"]["message"]
 
 
