@@ -69,8 +69,8 @@ def main(pythons: list[str]) -> None:
     requirements = {name: [lines] for name, lines in ENVIRONMENTS.items()}
     for name, table in tomllib.loads(TABLE.read_text(encoding="utf-8")).items():
         requirements[name] = [[*table["requires"], *table["cpu"]]]
-        if table["unresolved"]:
-            requirements[name].append(["--no-deps", *table["unresolved"]])
+        if others := [*table["cuda"], *table["unresolved"]]:
+            requirements[name].append(["--no-deps", *others])
     pins: dict[str, dict[str, str]] = {name: {} for name in requirements}
     with TemporaryDirectory() as folder:
         for number, python in enumerate(pythons):

@@ -196,7 +196,7 @@ def command(
     Exit code 0: every weight file agrees in every backend. 1: some differ or fail. 2: usage error.
     """
     if importlib.util.find_spec("numpy") is None:
-        raise click.UsageError("parity needs numpy and frameworks: pip install 'hfscan[parity]'")
+        raise click.UsageError("parity needs numpy: pip install numpy")
     from hfscan.parity import sections  # noqa: PLC0415 - these need numpy
     from hfscan.parity.checkpoint import require_endpoint  # noqa: PLC0415
     from hfscan.parity.run import ParityRunner  # noqa: PLC0415

@@ -1,5 +1,6 @@
 """Make the environments of the backends: with uv if it is installed, else with venv and pip."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -144,11 +145,11 @@ def _run(environment: Environment, command: Sequence[str], *, verbose: bool) -> 
 
 
 def _read_versions(folder: Path) -> dict[str, str]:
-    """Return the version of every package installed in an environment."""
+    """Return the version of every package installed in an environment, by normalized name."""
     libraries = "Lib/site-packages" if sys.platform == "win32" else "lib/python*/site-packages"
     paths = list(map(str, folder.glob(libraries)))
-    found = {item.name.lower(): item.version for item in metadata.distributions(path=paths)}
-    return dict(sorted(found.items()))
+    found = metadata.distributions(path=paths)
+    return dict(sorted((re.sub(r"[-_.]+", "-", item.name).lower(), item.version) for item in found))
 
 
 def _measure_size(folder: Path) -> int:

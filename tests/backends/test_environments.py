@@ -252,7 +252,9 @@ def test_uv_is_preferred(machine):
 
 
 def test_full_disk_is_reported_before_the_installation(machine):
-    machine.table.write_text(machine.table.read_text().replace("megabytes = 1", "megabytes = 1_000_000_000_000"))
+    machine.table.write_text(
+        machine.table.read_text().replace("megabytes = 1", "megabytes = 1_000_000_000_000")
+    )
     _, err = machine.set_up(code=9)
     assert "tiny needs about 1,000,000,000,000 MB" in err
     assert machine.list_folders() == []
