@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from hfscan.parity.backend_files import backend_names
 from hfscan.parity.environments import find_environment, read_environments
-from hfscan.parity.process import backend_names
 
 RUN = """
 import pathlib, sys

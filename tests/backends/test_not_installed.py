@@ -45,8 +45,8 @@ def test_backend_names_its_setup(backend, empty_python):
     with pytest.raises(BackendDiedError) as excinfo:
         worker.start()
     assert excinfo.value.kind == "not installed"
-    first = "tensorflow" if backend == "flax" else "pytorch" if backend == "onnx" else backend
-    assert f"hfscan parity setup {first}`" in excinfo.value.message
+    first = {"flax": "tensorflow", "onnx": "pytorch", "torch-export": "pytorch"}
+    assert f"hfscan parity setup {first.get(backend, backend)}`" in excinfo.value.message
 
 
 def test_torch_without_the_rest_is_not_installed(folder, empty_python, tmp_path):

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""The Flax backend: transformers' Flax classes, on a JAX that these support: the extra `jax`."""
+"""The Flax backend: transformers' Flax classes, on a JAX that these support."""
 
 import time
 from pathlib import Path

@@ -1,8 +1,7 @@
 # mypy: ignore-errors
 """The Keras backend: KerasHub's models on JAX, filled from transformers' files.
 
-It needs keras-hub and jax: the extra `jax`. KerasHub converts backbones, and causal models whose
-head is tied.
+KerasHub converts backbones, and causal models whose head is tied.
 """
 
 import contextlib
