@@ -9,6 +9,7 @@ all agree. 1: some differ or fail. 2: there is no GPU.
 import argparse
 import itertools
 import json
+import math
 import os
 import platform
 import statistics
@@ -41,12 +42,9 @@ MODELS = {
         "tiny-clip", "tiny-vit",
     ),
 }  # fmt: skip
-_DTYPES = ("float32", "bfloat16", "float16")
 _NEW_TOKENS = 16
-_SHOWN = ("model", "dtype", "backend", "variant", "attention", "verdict", "reason")
+_SHOWN = ("model", "dtype", "mode", "backend", "variant", "attention", "verdict", "reason")
 _START_TIMEOUT, _TIMEOUT = 120.0, 120.0  # seconds for one request
-_COMPILED = ("float32", "bfloat16")  # compiling takes most of the time
-
 Row = dict[str, Any]
 
 
@@ -55,13 +53,15 @@ class Condition:
     """One way to compute: a backend, and the options of its `run` and `time`."""
 
     backend: str
-    dtypes: Sequence[str]
     variant: str
+    dtypes: Sequence[str] = ("float32", "bfloat16", "float16")
     options: Mapping[str, bool] = field(default_factory=dict)
+    is_training: bool = False
 
     def describe(self) -> Row:
         attention = "eager" if self.options.get("eager") else "sdpa"
         return {
+            "mode": "training" if self.is_training else "inference",
             "backend": self.backend,
             "variant": self.variant,
             "attention": None if self.backend == "keras-jax" else attention,
@@ -69,25 +69,29 @@ class Condition:
         }
 
 
+_EAGER, _TF32 = {"eager": True}, {"tf32": True}
+_FLOAT32, _BFLOAT16 = ("float32",), ("bfloat16",)
 # the cheapest first: if the time ends, every model has been run in some way
 STAGES: tuple[tuple[Condition, ...], ...] = (
     (
-        Condition("pytorch", _DTYPES, "eager", {"eager": True}),
-        Condition("pytorch", _DTYPES, "eager"),
-        Condition("pytorch", ("float32",), "eager", {"tf32": True}),
+        Condition("pytorch", "eager", options=_EAGER),
+        Condition("pytorch", "eager"),
+        Condition("pytorch", "eager", _FLOAT32, _TF32),
     ),
-    (Condition("torch-export", _DTYPES, "export"), Condition("onnx", ("float32",), "session")),
-    (Condition("keras-jax", _DTYPES, "jit"),),
-    (Condition("pytorch", _COMPILED, "compile"),),
+    (
+        Condition("pytorch", "eager", (*_FLOAT32, *_BFLOAT16), is_training=True),
+        Condition("pytorch", "eager", _FLOAT32, _TF32, is_training=True),
+    ),
+    (
+        Condition("torch-export", "export", (*_FLOAT32, *_BFLOAT16)),
+        Condition("onnx", "session", _FLOAT32),
+    ),
+    (Condition("keras-jax", "jit", (*_FLOAT32, *_BFLOAT16)),),
+    (Condition("pytorch", "compile", _FLOAT32),),
+    (Condition("pytorch", "compile", _FLOAT32, is_training=True),),
+    (Condition("pytorch", "compile", _BFLOAT16),),
 )
-
-
-TRAINING = (  # variant, precision, TF32
-    ("eager", "float32", False),
-    ("eager", "float32", True),
-    ("eager", "bfloat16", False),
-    ("compile", "float32", False),
-)
+DTYPES = STAGES[0][0].dtypes
 
 
 _VERDICTS = {"LookupError": "no class", "NotApplicableError": "not applicable"}
@@ -198,7 +202,6 @@ class GpuCheck:
         self._unavailable: dict[str, str] = {}
         self._folders = itertools.count()
         self.rows: list[Row] = []
-        self.training: list[Row] = []
         self.not_run: list[Row] = []
 
     def _new_backend(self, name: str, log: str, *, sees_gpu: bool) -> Backend:
@@ -228,8 +231,8 @@ class GpuCheck:
         if not self._is_available("pytorch"):
             raise BackendFaultError(f"pytorch: {self._unavailable['pytorch']}")
 
-    def _add(self, rows: list[Row], row: Row) -> None:
-        rows.append(row)
+    def _add(self, row: Row) -> None:
+        self.rows.append(row)
         parts = [str(value) for key, value in row.items() if key in _SHOWN and value is not None]
         if "milliseconds" in row:
             parts.append(f"{row['milliseconds']['median']:.2f} ms")
@@ -249,7 +252,6 @@ class GpuCheck:
             },
             "seconds": round(time.monotonic() - self._started, 1),
             "results": self.rows,
-            "training": self.training,
             "not_run": self.not_run,
         }
         self._out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -265,13 +267,11 @@ class GpuCheck:
         """Run every stage on every model, as far as the time goes."""
         models = [self._make(name) for name in names]
         for model in models:
-            for dtype in _DTYPES:
+            for dtype in DTYPES:
                 model.references[dtype] = self._cpu.submit(self._run_reference, model, dtype)
         for stage in STAGES:
             for model in models:
                 self._run_stage(model, stage)
-        for model in models:
-            self._train(model)
 
     def _make(self, name: str) -> Model:
         self._backend("pytorch").call(
@@ -322,7 +322,7 @@ class GpuCheck:
         return tokens
 
     def _run_stage(self, model: Model, stage: Sequence[Condition]) -> None:
-        for dtype in _DTYPES:
+        for dtype in DTYPES:
             opened = set[str]()
             for condition in stage:
                 name = condition.backend
@@ -334,83 +334,82 @@ class GpuCheck:
                 if time.monotonic() > self._deadline:
                     self.not_run.append(row)
                     continue
-                backend = self._backend(name)
                 try:
-                    if name not in opened:
-                        self._open(backend, model, dtype, self._device)
+                    if condition.is_training or name not in opened:
+                        self._open(self._backend(name), model, dtype, self._device)
                         opened.add(name)
-                    row |= self._run(backend, model, dtype, condition)
+                    row |= self._run(model, dtype, condition)
                 except BackendFaultError as error:
                     verdict = _VERDICTS.get(error.kind, "does not run")
                     row |= {"verdict": verdict, "reason": str(error)}
-                self._add(self.rows, row)
+                self._add(row)
 
-    def _run(self, backend: Backend, model: Model, dtype: str, condition: Condition) -> Row:
+    def _run(self, model: Model, dtype: str, condition: Condition) -> Row:
+        backend, options = self._backend(condition.backend), dict(condition.options)
+        row: Row = {}
+        if not condition.is_training:
+            row |= self._check_outputs(backend, model, dtype, condition)
+            if not options and dtype == "float32":
+                row |= self._check_tokens(backend, model)
+        timing: Row = {**options, "variant": condition.variant, "train": condition.is_training}
+        return row | self._time(backend, model, timing) | _peaks(backend)
+
+    def _check_outputs(
+        self, backend: Backend, model: Model, dtype: str, condition: Condition
+    ) -> Row:
         options: Row = dict(condition.options)
         if condition.backend == "pytorch":
             options["variant"] = condition.variant
         folder = self._new_folder()
         reply = backend.call("run", inputs=model.files, into=str(folder), **options)
-        row: Row = {"first_call_seconds": reply["first_call_seconds"]}
-        row |= self._compare(model, dtype, reply, tf32=condition.options.get("tf32", False))
-        expected = model.references[dtype].result()
-        if "tokens" in expected and not condition.options:
-            try:
-                row["tokens_equal"] = self._generate(backend, model) == expected["tokens"]
-            except BackendFaultError as error:
-                row["generation_error"] = str(error)
-        timing = dict(condition.options) | {"variant": condition.variant, "train": False}
-        row |= self._time(backend, model, timing, self._rounds)
-        row |= _peaks(backend)
+        # with TF32 an output has the precision of its factors, that of float16
+        precision = "float16" if condition.options.get("tf32") else dtype
+        limit = find_tolerance(precision, self._device, model.model_type)
+        errors, largest = self._compare(model, dtype, reply["outputs"])
+        worst = max(errors.values(), default=math.inf)
         for path in folder.rglob("*.npy"):
             path.unlink()
-        return row
+        return {
+            "verdict": "agree" if worst <= limit else "outputs differ",
+            "rel_l2": worst,
+            "max_abs": largest,
+            "tolerance": limit,
+            "outputs": errors,
+            "first_call_seconds": reply["first_call_seconds"],
+        }
 
-    def _compare(self, model: Model, dtype: str, reply: Row, *, tf32: bool) -> Row:
+    def _check_tokens(self, backend: Backend, model: Model) -> Row:
+        expected = model.references["float32"].result().get("tokens")
+        if expected is None:
+            return {}
+        try:
+            return {"tokens_equal": self._generate(backend, model) == expected}
+        except BackendFaultError as error:
+            return {"generation_error": str(error)}
+
+    def _compare(
+        self, model: Model, dtype: str, outputs: Mapping[str, str]
+    ) -> tuple[dict[str, float], float]:
+        """Return the relative L2 difference of each output to float64, and the largest absolute."""
         expected = model.references[dtype].result()["outputs"]
         errors, largest = {}, 0.0
-        for name in sorted(expected.keys() & reply["outputs"].keys()):
-            ours, theirs = np.load(reply["outputs"][name]), np.load(expected[name], mmap_mode="r")
+        for name in sorted(expected.keys() & outputs.keys()):
+            ours, theirs = np.load(outputs[name]), np.load(expected[name], mmap_mode="r")
             found = compare.on_real(name, ours, theirs, model.inputs.mask_of(name))
-            finite = found.finite and found.shape_ok
-            errors[name] = found.rel_l2 if finite else float("inf")
+            errors[name] = found.rel_l2 if found.finite and found.shape_ok else math.inf
             largest = max(largest, found.max_abs)
-        # with TF32 an output has the precision of float16's factors
-        limit = find_tolerance("float16" if tf32 else dtype, self._device, model.model_type)
-        worst = max(errors.values(), default=float("inf"))
-        verdict = "agree" if worst <= limit else "outputs differ"
-        return {
-            "rel_l2": worst, "max_abs": largest, "tolerance": limit, "verdict": verdict,
-            "outputs": errors,
-        }  # fmt: skip
+        return errors, largest
 
-    def _time(self, backend: Backend, model: Model, options: Row, rounds: int) -> Row:
-        backend.call("time", inputs=model.files, **options)
-        replies = [backend.call("time", inputs=model.files, **options) for _ in range(rounds)]
+    def _time(self, backend: Backend, model: Model, options: Row) -> Row:
+        first = backend.call("time", inputs=model.files, **options)
+        replies = [backend.call("time", inputs=model.files, **options) for _ in range(self._rounds)]
         times = sorted(reply["milliseconds"] for reply in replies)
-        row: Row = {
-            "milliseconds": {"median": statistics.median(times), "min": times[0], "max": times[-1]}
-        }
+        median = statistics.median(times)
+        row: Row = {"milliseconds": {"median": median, "min": times[0], "max": times[-1]}}
         if options["train"]:
-            row["losses"] = [reply["loss"] for reply in replies]
+            row["first_call_seconds"] = first["milliseconds"] / 1e3
+            row["losses"] = [first["loss"], *(reply["loss"] for reply in replies)]
         return row
-
-    def _train(self, model: Model) -> None:
-        for variant, dtype, tf32 in TRAINING:
-            if variant not in self._variants:
-                continue
-            row: Row = {"model": model.name, "dtype": dtype, "variant": variant, "tf32": tf32}
-            if time.monotonic() > self._deadline:
-                self.not_run.append({**row, "train": True})
-                continue
-            backend = self._backend("pytorch")
-            options: Row = {"variant": variant, "train": True, "tf32": tf32}
-            try:
-                self._open(backend, model, dtype, self._device)
-                row |= self._time(backend, model, options, self._rounds) | _peaks(backend)
-            except BackendFaultError as error:
-                row["reason"] = str(error)
-            self._add(self.training, row)
 
 
 def _peaks(backend: Backend) -> Row:
@@ -428,7 +427,7 @@ def main() -> int:
         "--variants", default="eager,export,session,jit,compile", help="Ways to run the models."
     )
     parser.add_argument("--rounds", type=int, default=10, help="Timed calls of each condition.")
-    parser.add_argument("--seconds", type=float, default=400, help="Start nothing after this time.")
+    parser.add_argument("--seconds", type=float, default=420, help="Start nothing after this time.")
     parser.add_argument("--out", type=Path, default=Path("gpu-check.json"))
     args = parser.parse_args()
     names = args.models.split(",") if args.models else MODELS[args.size]
@@ -450,7 +449,7 @@ def main() -> int:
         finally:
             check.close()
     sys.stderr.write(f"Wrote {args.out}\n")
-    return 0 if all(row["verdict"] in _GOOD for row in check.rows) else 1
+    return 0 if all(row.get("verdict", "agree") in _GOOD for row in check.rows) else 1
 
 
 if __name__ == "__main__":
