@@ -255,12 +255,13 @@ def make_demo(runner: "ParityRunner", into: Path, size: str = "tiny") -> list[Pa
     "tiny": a BERT and a GPT-2, trained for about ten seconds and saved in every format; with
     training to be timed also a ResNet. "base", "vision": random models of the usual sizes.
     """
-    with_tensorflow = "tensorflow" in runner.pool.settings.backends
-    needed = frozenset({"tensorflow"} if with_tensorflow else ())
-    process = runner.pool.process("pytorch", needed)
+    processes = [runner.pool.process("pytorch")]
+    if "tensorflow" in runner.pool.settings.backends:  # adds its own files
+        processes.append(runner.pool.process("tensorflow", frozenset({"pytorch"})))
     resnet = ["resnet"] if size == "tiny" and runner.pool.settings.train else []
     for name in [*_DEMOS[size], *resnet]:
-        process.call("demo", into=str(into), name=name, with_tensorflow=with_tensorflow)
+        for process in processes:
+            process.call("demo", into=str(into), name=name)
     return sorted(into.iterdir())
 
 

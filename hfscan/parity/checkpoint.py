@@ -51,7 +51,9 @@ _DOWNLOADS = ["modules.json", "*_Pooling/config.json",
               _CONFIG, _GENERATION_CONFIG, "*.safetensors", "*.index.json", "pytorch_model*.bin",
               "tf_model*.h5", "flax_model*.msgpack",
               _TOKENIZER_CONFIG, *_TOKENIZER_DATA]  # fmt: skip
-_NOT_A_SETTING = r"_.*|(bos|eos|pad|decoder_start)_token_id|transformers_version|max_.*|use_cache"
+_NOT_A_SETTING = (
+    r"_.*|(bos|eos|pad|decoder_start)_token_id|transformers_version|max_.*|use_cache|output_\w+"
+)
 _GENERATION_SETTING = (  # entries of config.json that generate() reads without a generation config
     r"repetition_penalty|(encoder_)?no_repeat_ngram_size|bad_words_ids|min_length|forced_\w+"
     r"|(begin_)?suppress_tokens|num_beams|do_sample|temperature|top_[kp]|length_penalty"

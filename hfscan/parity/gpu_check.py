@@ -274,9 +274,7 @@ class GpuCheck:
                 self._run_stage(model, stage)
 
     def _make(self, name: str) -> Model:
-        self._backend("pytorch").call(
-            "demo", into=str(self._scratch), name=name, with_tensorflow=False
-        )
+        self._backend("pytorch").call("demo", into=str(self._scratch), name=name)
         folder = self._scratch / name
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         architecture = config["architectures"][0]

@@ -20,7 +20,7 @@ def make_network(runner, tmp_path):
     def make(name, **changes):
         process = runner.pool.process("pytorch", frozenset({"tensorflow"}))
         changes = {"image_size": SIZES[name], "width": 0.125, "classes": 10, "dropout": 0} | changes
-        process.call("demo", into=str(tmp_path), name=name, with_tensorflow=False, **changes)
+        process.call("demo", into=str(tmp_path), name=name, **changes)
         return tmp_path / name
 
     return make

@@ -2,6 +2,8 @@
 """Make demo checkpoints: a BERT and GPT-2, briefly trained to generate varied text, or random."""
 
 import random
+import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,30 +60,27 @@ def train(model, masked):
     return model.eval()
 
 
-def make(into, name, with_tensorflow, **changes):
+def make(into, name, **changes):
     """Make the checkpoint `name` of `RANDOM`, or the tiny trained ones, as folders of `into`.
 
     `changes`: entries of the random one's config.
     """
     if name in RANDOM:
         shape = replace(RANDOM[name], config={**RANDOM[name].config, **changes})
-        save_random(Path(into) / name, shape, with_tensorflow)
+        save_random(Path(into) / name, shape)
     else:
-        save_trained(Path(into), with_tensorflow)
+        save_trained(Path(into))
 
 
-def save_random(folder, shape, with_tensorflow):
-    """Save a random model as safetensors; where its shape says so, also as .bin and .h5."""
+def save_random(folder, shape):
+    """Save a random model as safetensors; where its shape says so, also as .bin."""
     architecture = shape.architecture
     cls = _vision_pytorch.MODELS.get(architecture) or getattr(transformers, architecture)
     torch.manual_seed(SEED)
     model = randomize(cls(cls.config_class(**shape.config)).eval(), shape.noise)
     model.save_pretrained(folder)
-    if not shape.in_all_formats:
-        return
-    save_bin(model, folder)
-    if with_tensorflow:
-        load_in_tensorflow(model, folder).save_pretrained(folder, safe_serialization=False)
+    if shape.in_all_formats:
+        save_bin(model, folder)
 
 
 def save_bin(model, folder, size="50GB"):
@@ -92,16 +91,8 @@ def save_bin(model, folder, size="50GB"):
     )
 
 
-def load_in_tensorflow(model, folder):
-    tf_class = getattr(transformers, "TF" + type(model).__name__)
-    return tf_class.from_pretrained(folder, from_pt=True, use_safetensors=False)
-
-
-def save_trained(into, with_tensorflow):
-    """Save a BERT and a GPT-2 as .bin and safetensors, in one file and in shards.
-
-    `with_tensorflow`: also as .h5, and as safetensors written by TensorFlow.
-    """
+def save_trained(into):
+    """Save a BERT and a GPT-2 as .bin and safetensors, in one file and in shards."""
     torch.manual_seed(SEED)
     bert = transformers.BertForMaskedLM(transformers.BertConfig(**SMALL, **BERT))
     gpt2 = transformers.GPT2LMHeadModel(transformers.GPT2Config(**SMALL, **GPT2))
@@ -112,8 +103,33 @@ def save_trained(into, with_tensorflow):
         save_bin(model, folder)
         model.save_pretrained(sharded, max_shard_size=SHARD)
         save_bin(model, sharded, SHARD)
-        if with_tensorflow:
-            twin = load_in_tensorflow(model, folder)
-            twin.save_pretrained(folder, safe_serialization=False)
-            twin.save_pretrained(sharded, max_shard_size=SHARD, safe_serialization=False)
-            twin.save_pretrained(into / f"{name}-tf-safetensors", safe_serialization=True)
+
+
+def convert(into, name):
+    """Save what `make` made as TensorFlow does, too: as .h5, the trained ones also as safetensors.
+
+    Runs in the backend of TensorFlow, which may have another release of transformers.
+    """
+    into = Path(into)
+    if name not in RANDOM:
+        for folder in (into / "bert", into / "gpt2"):
+            model = load_in_tensorflow(folder)
+            save_h5(model, folder)
+            save_h5(model, Path(f"{folder}-sharded"), SHARD)
+            model.save_pretrained(f"{folder}-tf-safetensors", safe_serialization=True)
+    elif RANDOM[name].in_all_formats:
+        save_h5(load_in_tensorflow(into / name), into / name)
+
+
+def load_in_tensorflow(folder):
+    (architecture,) = transformers.AutoConfig.from_pretrained(folder).architectures
+    cls = getattr(transformers, "TF" + architecture)
+    return cls.from_pretrained(folder, from_pt=True, use_safetensors=False)
+
+
+def save_h5(model, folder, size="50GB"):
+    """Save a TensorFlow model as .h5, without its configs: those of PyTorch's class stay."""
+    with tempfile.TemporaryDirectory() as own:
+        model.save_pretrained(own, max_shard_size=size, safe_serialization=False)
+        for path in Path(own).glob("tf_model*"):
+            shutil.move(path, folder)

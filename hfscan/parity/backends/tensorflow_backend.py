@@ -186,6 +186,14 @@ def training_step(model):
 
 
 @op
+def demo(**arguments):
+    """Add TensorFlow's files to a demo checkpoint: see `_demo`."""
+    import _demo  # noqa: PLC0415 - seldom used, and it imports PyTorch
+
+    _demo.convert(**arguments)
+
+
+@op
 def peak():
     if state.get("device") != "cuda":
         return peak_reply()
