@@ -27,6 +27,7 @@ if not _MISSING:
 
     from hfscan.cli.parity import make_demo
     from hfscan.parity.checkpoint import open_checkpoint
+    from hfscan.parity.environments import choose_interpreter
     from hfscan.parity.process import Settings
     from hfscan.parity.result import Result
     from hfscan.parity.run import ParityRunner
@@ -133,6 +134,15 @@ def check_with_settings(runner: "ParityRunner") -> Callable[..., list["Result"]]
             runner.pool.settings = settings
 
     return check
+
+
+@pytest.fixture(scope="session")
+def runner_with_version_4() -> Iterator["ParityRunner"]:
+    """A runner of PyTorch with transformers 4, which is installed where TensorFlow is."""
+    python = choose_interpreter("pytorch", frozenset({"tensorflow"}), {}).path
+    settings = Settings(("pytorch",), pythons={"pytorch": python}, measure=False, timeout=900)
+    with ParityRunner(settings) as runner:
+        yield runner
 
 
 @pytest.fixture(scope="session")

