@@ -27,7 +27,7 @@ SELECT
     time_ratio, time_ratio_min, time_ratio_max, median_ms, other_median_ms,
     memory_ratio, peak_rss_mb, other_peak_rss_mb,
     gpu_memory_ratio, peak_gpu_mb, other_peak_gpu_mb,
-    run, started_at, environment ->> '$.processor' AS processor
+    run, started_at, environment ->> '$.processor.name' AS processor
 FROM parity_ratios
 JOIN parity_runs ON parity_runs.id = run
 WHERE

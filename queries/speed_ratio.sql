@@ -86,7 +86,7 @@ SELECT
     round(gpu_memory[1], 6) AS gpu_memory_low, round(gpu_memory[2], 6) AS gpu_memory_high,
     (
         SELECT string_agg(DISTINCT concat_ws('; ',
-            environment ->> '$.processor',
+            environment ->> '$.processor.name',
             environment ->> ('$.backends.' || backend || '.math'),
             environment ->> ('$.backends.' || other_backend || '.math')
         ), ' / ') FROM newest

@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from hfscan.parity import confinement
 from hfscan.parity.cases import Case, required_backends
+from hfscan.parity.machine import describe_libraries, describe_processor, find_warnings
 from hfscan.parity.process import BackendProcess, Settings
 from hfscan.parity.replies import BackendError
 
@@ -24,6 +25,7 @@ class BackendPool:
         self.settings, self._notify = settings, notify
         self.processes: dict[str, BackendProcess] = {}
         self.notes: list[str] = []  # for the report
+        self.gemm_gflops: dict[str, float | None] = {}  # of the backends that were probed
         self._lock = threading.Lock()
         self._scratch = Path(tempfile.mkdtemp(prefix="hfscan-parity-"))
 
@@ -79,6 +81,13 @@ class BackendPool:
                 return "cuda" if process.info["device"] else "cpu"
         return "cpu"
 
+    def probe(self, backend: str) -> None:
+        """Measure once how fast the backend multiplies matrices on the CPU; None: it cannot."""
+        if backend not in self.gemm_gflops:
+            self.gemm_gflops[backend] = None
+            with suppress(BackendError):
+                self.gemm_gflops[backend] = self.process(backend).call("probe")["gemm_gflops"]
+
     def backends_without_gpu(self) -> list[str]:
         """Start the backends and return those that find no GPU; not those that cannot start."""
         processes = [self.process(backend) for backend in self.settings.backends]
@@ -106,35 +115,34 @@ class BackendPool:
 
     def describe_environment(self) -> dict[str, Any]:
         """Return versions, devices and threads of every backend that was started."""
+        processor = describe_processor()
         return {
             "platform": platform.platform(),
-            "processor": _processor_name(),
+            "processor": processor,
             "python": platform.python_version(),
             "device": self.settings.device,
             "dtype": self.settings.dtype,
             "threads": self.settings.threads,
             "tf32": False,
-            "notes": [*self._environment_notes(), *self.notes],
+            "notes": [*self._environment_notes(processor), *self.notes],
             "backends": {
-                name: {**process.info, "also_imports": sorted(process.also_imports)}
+                name: {
+                    **process.info,
+                    "math": describe_libraries(process.info),
+                    "gemm_gflops": self.gemm_gflops.get(name),
+                    "also_imports": sorted(process.also_imports),
+                }
                 for name, process in self.processes.items()
             },
         }
 
-    def _environment_notes(self) -> Iterator[str]:
+    def _environment_notes(self, processor: Mapping[str, Any]) -> Iterator[str]:
         infos = {name: process.info for name, process in self.processes.items() if process.info}
         on_cpu = [name for name, info in infos.items() if not info["device"]]
         if self.settings.device == "auto" and len(on_cpu) < len(infos):
             for name in on_cpu:
                 yield f"{name}: this backend found no CUDA device and ran on the CPU."
+        if self.gemm_gflops:  # something was timed
+            yield from find_warnings(processor, infos)
         if note := confinement.describe_gaps([info["isolated_from"] for info in infos.values()]):
             yield note
-
-
-def _processor_name() -> str:
-    """Return the processor's name: speed comparisons depend on it."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()

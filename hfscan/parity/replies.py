@@ -56,13 +56,15 @@ _LOADING = dict.fromkeys(LOADING_KEYS, list[str])
 _TENSOR = {
     "source": str, "name": str, "dtype": str, "shape": list[_Size], "sha256": str, "finite": bool,
 }  # fmt: skip
+_LIBRARY = {"name": str, "version": str | None, "isa": str | None}
 _FIELDS: dict[str, dict[str, Any]] = {
     "hello": {
         "versions": dict[str, str],
         "device": str | None,
         "threads": int,
-        "math": NotRequired[str | None],
+        "libraries": NotRequired[GenericAlias(list, _object("library", _LIBRARY))],
     },
+    "probe": {"gemm_gflops": _Positive},
     "open": {
         "loading": _object("loading", _LOADING),
         "load_seconds": _NotNegative,

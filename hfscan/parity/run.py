@@ -113,6 +113,8 @@ class ParityRunner(AbstractContextManager["ParityRunner"]):
 
     def _measure(self, run: "CheckpointRun") -> None:
         rows = []
+        for backend in run.completed:
+            self.pool.probe(backend)
         try:
             rows = benchmark.measure_inference(run.runner, run.completed)
             if self.pool.settings.train:

@@ -5,6 +5,7 @@ import contextlib
 
 import jax
 import numpy as np
+from _math import library, offer_probe
 from _protocol import hello_reply, op, peak_reply, timed_variant
 
 state = {}  # what is open: `device`, and what the backend adds
@@ -15,7 +16,13 @@ def jax_hello_reply(threads, **modules):
     jax.config.update("jax_default_matmul_precision", "highest")
     device = jax.devices()[0]
     gpu = device.device_kind if device.platform == "gpu" else None
-    return hello_reply(threads, gpu, jax=jax, **modules)
+    return hello_reply(threads, gpu, [library("Eigen")], jax=jax, **modules)
+
+
+@offer_probe
+def make_product(side):
+    square = jax.device_put(np.ones((side, side), np.float32), jax.devices("cpu")[0])
+    return lambda: (square @ square).block_until_ready()
 
 
 def select_device(device):

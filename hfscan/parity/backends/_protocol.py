@@ -8,6 +8,7 @@ The operations of a backend, functions marked `@op`; `replies.py` declares what 
 - run(inputs, into, tf32, double, activation, eager): run the open model once; save its outputs.
 - generate(inputs, new_tokens, use_cache): continue greedily; for models that generate.
 - time(inputs, variant, train): time one call, or one training step where `TRAINS` has any.
+- probe(): time products of matrices on the CPU; optional.
 - save(into): write the open model in the framework's own format, where `VARIANTS` needs it.
 - digest(names): hash tensors of the open model, if ties cannot be seen otherwise.
 - peak(): return the peak of memory.
@@ -95,18 +96,18 @@ def load_int32_arrays(paths):
     }
 
 
-def hello_reply(threads, device, math=None, **modules):
+def hello_reply(threads, device, libraries=(), **modules):
     """Return the reply to `hello`.
 
-    `device`: the GPU's name, or None. `math`: the library of linear algebra, and the instruction
-    set that it uses: speed depends on them.
+    `device`: the GPU's name, or None. `libraries`: those that it computes with on the CPU, the one
+    that multiplies matrices first (`_math.library`): speed depends on them.
     """
     versions = {name: module.__version__ for name, module in modules.items()}
     return {
         "versions": {"python": sys.version.split()[0], **versions, "numpy": np.__version__},
         "device": device,
         "threads": threads,
-        "math": math,
+        "libraries": list(libraries),
     }
 
 

@@ -6,6 +6,7 @@ import re
 
 import torch
 import transformers
+from _math import find_mkl, find_onednn, library, offer_probe
 from _protocol import hello_reply, op, peak_reply, reset_peak
 
 DTYPES = {
@@ -24,11 +25,27 @@ def hello(threads):
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    modules = {"torch": torch, "transformers": transformers}
+    return hello_reply(torch.get_num_threads(), device, find_libraries(), **modules)
+
+
+@offer_probe
+def make_product(side):
+    square = torch.ones(side, side)
+    return lambda: square @ square
+
+
+def find_libraries():
+    """Return the libraries that PyTorch computes with on the CPU, its BLAS first."""
     blas = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
-    parts = [blas[1] if blas else "unknown BLAS", torch.backends.cpu.get_cpu_capability()]
-    return hello_reply(
-        torch.get_num_threads(), device, ", ".join(parts), torch=torch, transformers=transformers
-    )
+    libraries = [library(blas[1] if blas else "unknown BLAS")]
+    if torch.backends.mkl.is_available():
+        with torch.backends.mkl.verbose(torch.backends.mkl.VERBOSE_ON):
+            libraries = find_mkl(make_product(8)) or libraries
+    if torch.backends.mkldnn.is_available():
+        with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+            libraries += find_onednn(torch.ones(8, 8).to_mkldnn)
+    return [*libraries, library("ATen", isa=torch.backends.cpu.get_cpu_capability())]
 
 
 def set_tf32(enabled):

@@ -9,8 +9,10 @@ import onnxruntime
 import torch
 import transformers
 from _graphs import graph_ops, open_model
+from _math import library, offer_probe
 from _protocol import NotApplicableError, hello_reply, op, peak_reply
 from _torch import forget_model, state
+from onnx import helper
 
 OPENS = {"pytorch/safetensors": ["direct"], "pytorch/bin": ["direct"]}
 NEEDS = {"pytorch": "pytorch"}
@@ -24,9 +26,18 @@ def hello(threads):
     torch.set_num_threads(threads)
     cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     device = "CUDAExecutionProvider" if cuda else None
-    return hello_reply(
-        threads, device, onnxruntime=onnxruntime, torch=torch, transformers=transformers
-    )
+    modules = {"onnxruntime": onnxruntime, "torch": torch, "transformers": transformers}
+    return hello_reply(threads, device, [library("MLAS")], **modules)
+
+
+@offer_probe
+def make_product(side):
+    square = np.ones((side, side), dtype=np.float32)
+    values = [helper.make_tensor_value_info(name, 1, square.shape) for name in "abc"]
+    node = helper.make_node("MatMul", ["a", "b"], ["c"])
+    model = helper.make_model(helper.make_graph([node], "product", values[:2], values[2:]))
+    session = _start_session(model.SerializeToString(), "CPUExecutionProvider")
+    return lambda: session.run(None, {"a": square, "b": square})
 
 
 @op
@@ -49,7 +60,7 @@ def export(model, given):
             dynamo=True,
             input_names=list(given),
         )
-        session = _start_session(path)
+        session = _start_session(path, state["provider"])
     used = {node.name for node in session.get_inputs()}  # the export drops what changes nothing
 
     def call(given):
@@ -58,14 +69,13 @@ def export(model, given):
     return call
 
 
-def _start_session(path):
+def _start_session(model, name):
     """Raise NotApplicableError where onnxruntime would fall back to the CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
-    name = state["provider"]
     settings = {"use_tf32": "0"} if name == "CUDAExecutionProvider" else {}
-    session = onnxruntime.InferenceSession(path, options, [(name, settings)])
+    session = onnxruntime.InferenceSession(model, options, [(name, settings)])
     if name not in session.get_providers():
         raise NotApplicableError("onnxruntime cannot use the GPU: it would run on the CPU")
     return session

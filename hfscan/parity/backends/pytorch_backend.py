@@ -2,6 +2,7 @@
 """The PyTorch backend: transformers' PyTorch classes, eager."""
 
 import contextlib
+import copy
 import time
 
 import torch
@@ -25,6 +26,7 @@ from _transformers import (
     run_model,
     weightless_layers,
 )
+from torch.utils.mkldnn import MkldnnLinear
 from transformers.activations import ACT2FN
 
 OPENS = {  # origin/format -> load methods
@@ -35,7 +37,7 @@ OPENS = {  # origin/format -> load methods
 }
 NEEDS = {"tensorflow": "tensorflow"}  # origin -> backend whose framework is imported as well
 READS = ["bin"]  # formats whose tensors it can list
-VARIANTS = ["eager", "compile"]  # ways to run a model; verdicts rest on the first
+VARIANTS = ["eager", "compile", "mkldnn"]  # ways to run a model; verdicts rest on the first
 TRAINS = ["eager", "compile"]  # ways to take a training step, the default first
 
 
@@ -117,7 +119,26 @@ def run(inputs, into, activation=None, tf32=False, double=False, eager=False, va
 
 
 def as_variant(model, variant):
+    if variant == "mkldnn":
+        return with_mkldnn(model)
     return torch.compile(model, dynamic=False) if variant == "compile" else model
+
+
+def with_mkldnn(model):
+    """Return a copy whose linear layers call oneDNN instead of MKL; convolutions always do.
+
+    Raises NotApplicableError where MKL is not what multiplies matrices.
+    """
+    if state["device"] != "cpu" or state["dtype"] != "float32":
+        raise NotApplicableError("mkldnn is a variant for float32 on the CPU")
+    if not (torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()):
+        raise NotApplicableError("this PyTorch does not have both MKL and oneDNN")
+    model = copy.deepcopy(model)
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if type(child) is torch.nn.Linear:
+                setattr(parent, name, MkldnnLinear(child, torch.float32))
+    return model
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 # mypy: ignore-errors
 """The TensorFlow backend: transformers' TensorFlow classes, eager."""
 
+import os
 import time
 
 import h5py
@@ -8,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 import transformers
 from _configs import unread_keys
+from _math import find_onednn, library, offer_probe
 from _protocol import (
     NotApplicableError,
     hello_reply,
@@ -20,7 +22,6 @@ from _protocol import (
 )
 from _tensors import convert_tensorflow_name, describe, orient, total_memory_bytes
 from _transformers import find_class, generate_greedily, open_reply, run_model, weightless_layers
-from tensorflow.python.util import _pywrap_util_port
 
 OPENS = {
     "tensorflow/h5": ["direct"],
@@ -45,8 +46,27 @@ def hello(threads):
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     device = gpus[0].name if gpus else None
-    math = "oneDNN" if _pywrap_util_port.IsMklEnabled() else "Eigen"
-    return hello_reply(threads, device, math, tensorflow=tf, transformers=transformers)
+    libraries = [*find_onednn(convolve), library("Eigen")]
+    return hello_reply(threads, device, libraries, tensorflow=tf, transformers=transformers)
+
+
+def convolve():
+    """Use oneDNN for the first time: it prints its version, and then nothing without a shuffle."""
+    os.environ["ONEDNN_VERBOSE"] = "profile_create,filter=shuffle"
+    with tf.device(DEVICES["cpu"]):
+        tf.nn.conv2d(tf.ones([1, 8, 8, 4]), tf.ones([3, 3, 4, 4]), 1, "SAME")
+
+
+@offer_probe
+def make_product(side):
+    with tf.device(DEVICES["cpu"]):
+        square = tf.ones([side, side])
+
+    def multiply():
+        with tf.device(DEVICES["cpu"]):
+            return tf.matmul(square, square)
+
+    return multiply
 
 
 @tensor_ops

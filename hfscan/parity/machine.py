@@ -1,0 +1,51 @@
+"""Describe the processor and the libraries that timings depend on."""
+
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+Info = Mapping[str, Any]
+_INSTRUCTION_SETS = r"sse4_[12]|avx\w*|fma|f16c|amx_\w+|asimd\w*|sve\w*"
+_NUMBERS = {"family": "cpu family", "model": "model", "stepping": "stepping"}
+_AMD = "AuthenticAMD"
+
+
+def describe_processor() -> dict[str, Any]:
+    """Return name, vendor, family, model, stepping and instruction sets; None where not known."""
+    entries: dict[str, str] = {}
+    with suppress(OSError):
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
+        pairs = (line.partition(":") for line in text.splitlines())
+        entries = {key.strip(): value.strip() for key, _, value in pairs}
+    flags = (entries.get("flags") or entries.get("Features", "")).split()
+    numbers = {name: entries.get(key, "") for name, key in _NUMBERS.items()}
+    return {
+        "name": entries.get("model name") or platform.processor(),
+        "vendor": entries.get("vendor_id"),
+        **{name: int(text) if text.isdecimal() else None for name, text in numbers.items()},
+        "instruction_sets": [flag for flag in flags if re.fullmatch(_INSTRUCTION_SETS, flag)],
+    }
+
+
+def describe_libraries(info: Info) -> str | None:
+    """Return a backend's libraries with version and instruction set, as one phrase."""
+    phrases = []
+    for library in info.get("libraries", ()):
+        words = " ".join(filter(None, (library["name"], library["version"])))
+        phrases.append(f"{words} ({library['isa']})" if library["isa"] else words)
+    return ", ".join(phrases) or None
+
+
+def find_warnings(processor: Info, infos: Mapping[str, Info]) -> Iterator[str]:
+    """Yield what makes a comparison of these backends' times unfair on this processor."""
+    for name, info in infos.items():
+        mkl = [library for library in info.get("libraries", ()) if library["name"] == "MKL"]
+        if mkl and processor["vendor"] == _AMD:
+            yield (
+                f"{name}: Intel's MKL multiplies its matrices, on a processor by AMD. MKL chooses "
+                f"its instructions by the vendor, so that {name} may be slower here than on a "
+                f"processor by Intel. Compare the rates under Machine."
+            )
