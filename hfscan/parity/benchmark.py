@@ -11,6 +11,7 @@ import numpy as np
 from hfscan.parity.cases import Case, backend_spec, required_backends
 from hfscan.parity.checkpoint import open_checkpoint
 from hfscan.parity.configs import CheckpointError
+from hfscan.parity.machine import available_memory_bytes
 from hfscan.parity.process import BackendProcess
 from hfscan.parity.replies import BackendError, backend_failed, summary_line
 from hfscan.parity.result import Result
@@ -47,7 +48,8 @@ def measure_inference(runner: "ModelRunner", completed: Completed) -> list[Row]:
         row = _new_row(result, "inference", case, backend_spec(backend).variants[0])
         runner.ensure_open(case, result)
         variants.append(Variant(row, case, runner.pool.process_for(case)))
-    return _time_rounds(runner, variants)
+    _time_rounds(runner, variants)
+    return _finish_rows(variants)
 
 
 def measure_training(runner: "ModelRunner", completed: Completed) -> list[Row]:
@@ -64,26 +66,50 @@ def _measure_isolated(
 
     No other framework is imported to convert weights, so its peak memory is its own.
     """
-    with ExitStack() as stack:
-        variants = []
-        for backend, variant_names in names.items():
-            cases = completed[backend]
-            case, result = next((item for item in cases if item[0].is_native), cases[-1])
-            native = _to_native(runner, case, result) if variant_names else case
-            needed = required_backends([native], backend)
-            for name in variant_names:
-                process = runner.pool.new_process(backend, needed)
-                stack.callback(process.close)
-                row = _new_row(result, mode, native, name, own_process=True)
-                variants.append(Variant(row, native, process))
-                process.spawn()  # in parallel: importing a framework takes seconds
-        for variant in variants:
-            row = variant.row
-            try:
-                runner.open_in(variant.process, variant.case, row["device"], row["dtype"])
-            except BackendError as error:
-                row["fault"] = summary_line(error)
-        return _time_rounds(runner, variants)
+    variants = []
+    for backend, variant_names in names.items():
+        cases = completed[backend]
+        case, result = next((item for item in cases if item[0].is_native), cases[-1])
+        native = _to_native(runner, case, result) if variant_names else case
+        needed = required_backends([native], backend)
+        for name in variant_names:
+            process = runner.pool.new_process(backend, needed)
+            row = _new_row(result, mode, native, name, own_process=True)
+            variants.append(Variant(row, native, process))
+    groups = [variants]
+    if not _fit_into_memory(variants):
+        groups = [[variant] for variant in variants]
+        runner.pool.notes.append(
+            f"{runner.checkpoint.name}: {mode} in all variants at once does not fit into memory. "
+            f"Each was timed alone, so that changes of the machine's load affect the ratios."
+        )
+    for group in groups:
+        with ExitStack() as stack:
+            for variant in group:
+                stack.callback(variant.process.close)
+                variant.process.spawn()  # in parallel: importing a framework takes seconds
+            for variant in group:
+                row = variant.row
+                try:
+                    runner.open_in(variant.process, variant.case, row["device"], row["dtype"])
+                except BackendError as error:
+                    row["fault"] = summary_line(error)
+            _time_rounds(runner, group)
+    return _finish_rows(variants)
+
+
+def _fit_into_memory(variants: Sequence[Variant]) -> bool:
+    """Return whether the machine has memory for all variants at once; True if it does not say.
+
+    Estimated from what was measured: 1 GB for a framework, and of the weights' size eight times in
+    training (gradients, two moments, activations) and three times in inference.
+    """
+    available = available_memory_bytes()
+    needed = sum(
+        1e9 + (8 if variant.row["mode"] == "training" else 3) * variant.case.weights.size
+        for variant in variants
+    )
+    return available is None or needed <= available
 
 
 def _to_native(runner: "ModelRunner", case: Case, result: Result) -> Case:
@@ -119,10 +145,10 @@ def _new_row(
     }
 
 
-def _time_rounds(runner: "ModelRunner", variants: Sequence[Variant]) -> list[Row]:
+def _time_rounds(runner: "ModelRunner", variants: Sequence[Variant]) -> None:
     """Call each variant once a round, after a separate first call (compiling, tracing).
 
-    Ratios are of two calls of one round, to the first variant. Raises BackendError.
+    Raises BackendError.
     """
     shapes = {name: list(array.shape) for name, array in runner.inputs.batch.items()}
     load_before = _load_average()
@@ -138,6 +164,15 @@ def _time_rounds(runner: "ModelRunner", variants: Sequence[Variant]) -> list[Row
         for variant in timed:
             variant.calls.append(_time_call(runner, variant))
     for variant in timed:
+        variant.row["load_average"] = [load_before, _load_average()]
+        if variant.row["own_process"]:
+            variant.row.update(variant.process.call("peak"))
+
+
+def _finish_rows(variants: Sequence[Variant]) -> list[Row]:
+    """Return the rows with medians and ratios to the first variant, call by call of each round."""
+    timed = [variant for variant in variants if "fault" not in variant.row]
+    for variant in timed:
         row = variant.row
         p50, p90 = np.percentile(variant.values("milliseconds"), [50, 90])
         row["latency_ms"] = {"p50": float(p50), "p90": float(p90), "n": len(variant.calls)}
@@ -147,9 +182,6 @@ def _time_rounds(runner: "ModelRunner", variants: Sequence[Variant]) -> list[Row
         row["first_call_seconds"] = variant.first_call["milliseconds"] / 1e3
         if row["mode"] == "training":
             row["losses"] = [variant.first_call["loss"], *variant.values("loss")]
-        row["load_average"] = [load_before, _load_average()]
-        if row["own_process"]:
-            row.update(variant.process.call("peak"))
     return [variant.row for variant in variants]
 
 

@@ -94,6 +94,11 @@ class Weights:
         values = self.config | own
         return sorted(key for key in settings if values[key] is not None)
 
+    @property
+    def size(self) -> int:
+        """The bytes of all parts."""
+        return sum(part.stat().st_size for part in self.parts)
+
     def sha256(self) -> str:
         """Return the SHA-256 (hex) over the parts, in order."""
         digest = hashlib.sha256()

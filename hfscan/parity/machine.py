@@ -30,6 +30,15 @@ def describe_processor() -> dict[str, Any]:
     }
 
 
+def available_memory_bytes() -> int | None:
+    """Return how much memory programs can take without swapping; None except on Linux."""
+    with suppress(OSError):
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
 def describe_libraries(info: Info) -> str | None:
     """Return a backend's libraries with version and instruction set, as one phrase."""
     phrases = []

@@ -25,7 +25,7 @@ class BackendPool:
         self.settings, self._notify = settings, notify
         self.processes: dict[str, BackendProcess] = {}
         self.notes: list[str] = []  # for the report
-        self.gemm_gflops: dict[str, float | None] = {}  # of the backends that were probed
+        self.gemm_gflops: dict[str, float | None] = {}  # of the processes that were probed
         self._lock = threading.Lock()
         self._scratch = Path(tempfile.mkdtemp(prefix="hfscan-parity-"))
 
@@ -83,10 +83,11 @@ class BackendPool:
 
     def probe(self, backend: str) -> None:
         """Measure once how fast the backend multiplies matrices on the CPU; None: it cannot."""
-        if backend not in self.gemm_gflops:
-            self.gemm_gflops[backend] = None
+        process = self.process(backend)
+        if process.name not in self.gemm_gflops:
+            self.gemm_gflops[process.name] = None
             with suppress(BackendError):
-                self.gemm_gflops[backend] = self.process(backend).call("probe")["gemm_gflops"]
+                self.gemm_gflops[process.name] = process.call("probe")["gemm_gflops"]
 
     def backends_without_gpu(self) -> list[str]:
         """Start the backends and return those that find no GPU; not those that cannot start."""

@@ -22,7 +22,11 @@ def jax_hello_reply(threads, **modules):
 @offer_probe
 def make_product(side):
     square = jax.device_put(np.ones((side, side), np.float32), jax.devices("cpu")[0])
-    return lambda: (square @ square).block_until_ready()
+
+    def multiply():
+        (square @ square).block_until_ready()
+
+    return multiply
 
 
 def select_device(device):

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""Find which libraries a framework computes with on the CPU, and how fast it multiplies matrices."""
+"""Find the libraries that a framework computes with on the CPU, and how fast they are."""
 
 import contextlib
 import ctypes
@@ -12,7 +12,7 @@ from _protocol import op
 
 SIDE, SECONDS = 1024, 1.0  # of the matrices, and of the measurement
 ONEDNN = r"info,oneDNN v(?P<version>[\d.]+)(?s:.*?)info,cpu,isa:(?P<isa>.+)"
-MKL = r"MKL ([\d.]+(?: Update \d+)?) .* 64 architecture (.*?)(?: enabled)? processors"
+MKL = r"MKL ([\d.]+(?: Update \d+)?) .* 64 architecture .*?(?:\(Intel\(R\) ([^)]+)\).*)?processors"
 
 
 def printed_by(call):
@@ -32,20 +32,20 @@ def printed_by(call):
 
 
 def find_onednn(call):
-    """Return a list with oneDNN's version and instruction set, if `call`, its first use, prints them."""
+    """Return a list with oneDNN as it describes itself, if it does in this `call`, its first."""
     found = re.search(ONEDNN, printed_by(call))
     return [library("oneDNN", found["version"], found["isa"])] if found else []
 
 
 def find_mkl(call):
-    """Return a list with MKL's version and instruction set, if `call` prints them."""
+    """Return a list with MKL as it describes itself, if it does; it may name no instruction set."""
     found = re.search(MKL, printed_by(call))
-    return [library("MKL", found[1], found[2])] if found else []
+    return [library("MKL", found[1], (found[2] or "generic").strip())] if found else []
 
 
 def library(name, version=None, isa=None):
     """Return a library's entry; `isa`: the instruction set that it chose, in its own words."""
-    return {"name": name, "version": version, "isa": isa and isa.strip()}
+    return {"name": name, "version": version, "isa": isa}
 
 
 def offer_probe(make_call):
