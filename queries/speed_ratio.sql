@@ -7,13 +7,14 @@
 -- param variant VARCHAR = eager : the execution mode
 -- param other_backend VARCHAR = tensorflow : the framework to compare with
 -- param other_variant VARCHAR = function : the execution mode of that framework; function is the default of Keras
+-- param architectures VARCHAR[] = NULL : only models of these classes, all of which must have been timed; NULL: all models
 -- values mode: inference, training
 -- values dtype: float32, bfloat16, float16
 -- values device: cpu, cuda
--- values backend: flax, keras-jax, onnx, pytorch, tensorflow
--- values variant: eager, compile, function, jit, session, xla
--- values other_backend: flax, keras-jax, onnx, pytorch, tensorflow
--- values other_variant: eager, compile, function, jit, session, xla
+-- values backend: flax, keras-jax, onnx, pytorch, tensorflow, torch-export
+-- values variant: eager, compile, export, function, jit, mkldnn, session, xla
+-- values other_backend: flax, keras-jax, onnx, pytorch, tensorflow, torch-export
+-- values other_variant: eager, compile, export, function, jit, mkldnn, session, xla
 -- column ratio: ratio
 -- column low: ratio
 -- column high: ratio
@@ -37,6 +38,7 @@ WITH timed AS (
         AND backend = $backend::VARCHAR AND variant = $variant::VARCHAR
         AND other_backend = $other_backend::VARCHAR AND other_variant = $other_variant::VARCHAR
         AND device = other_device AND device = $device::VARCHAR
+        AND ($architectures::VARCHAR[] IS NULL OR list_contains($architectures::VARCHAR[], architecture))
     QUALIFY run = max(run) OVER (PARTITION BY checkpoint)
 ),
 newest AS (SELECT *, row_number() OVER (ORDER BY checkpoint) - 1 AS number, count(*) OVER () AS checkpoints FROM timed),
@@ -87,9 +89,12 @@ SELECT
     (
         SELECT string_agg(DISTINCT concat_ws('; ',
             environment ->> '$.processor.name',
-            environment ->> ('$.backends.' || backend || '.math'),
-            environment ->> ('$.backends.' || other_backend || '.math')
+            environment ->> ('$.backends."' || backend || '".math'),
+            environment ->> ('$.backends."' || other_backend || '".math')
         ), ' / ') FROM newest
     ) AS machine
 FROM measured, bounds
-WHERE checkpoints > 0
+WHERE
+    checkpoints > 0
+    AND ($architectures::VARCHAR[] IS NULL
+        OR (SELECT count(DISTINCT architecture) FROM newest) = len($architectures::VARCHAR[]))

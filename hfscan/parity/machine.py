@@ -48,13 +48,24 @@ def describe_libraries(info: Info) -> str | None:
     return ", ".join(phrases) or None
 
 
+def describe_model(processor: Info) -> str:
+    """Return the processor's name, numbers and instruction sets as one sentence."""
+    numbers = [f"{name} {processor[name]}" for name in _NUMBERS if processor.get(name) is not None]
+    parts = [processor.get("name") or "processor not known", *numbers]
+    sets = " ".join(processor.get("instruction_sets", ()))
+    return f"{', '.join(parts)}; instruction sets: {sets or 'not known'}."
+
+
 def find_warnings(processor: Info, infos: Mapping[str, Info]) -> Iterator[str]:
     """Yield what makes a comparison of these backends' times unfair on this processor."""
-    for name, info in infos.items():
-        mkl = [library for library in info.get("libraries", ()) if library["name"] == "MKL"]
-        if mkl and processor["vendor"] == _AMD:
-            yield (
-                f"{name}: Intel's MKL multiplies its matrices, on a processor by AMD. MKL chooses "
-                f"its instructions by the vendor, so that {name} may be slower here than on a "
-                f"processor by Intel. Compare the rates under Machine."
-            )
+    with_mkl = [
+        name
+        for name, info in infos.items()
+        if any(library["name"] == "MKL" for library in info.get("libraries", ()))
+    ]
+    if with_mkl and processor["vendor"] == _AMD:
+        yield (
+            f"{', '.join(with_mkl)}: Intel's MKL multiplies matrices, on a processor by AMD. "
+            f"MKL chooses its instructions by vendor, so that other backends can have an advantage "
+            f"here that they do not have on Intel's processors: compare the GFLOP/s."
+        )

@@ -1,12 +1,14 @@
 """Turn the results of a run into a document, `--format json`, and into a report for people."""
 
 import math
+import statistics
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from hfscan._version import __version__
+from hfscan.parity.machine import describe_model
 from hfscan.parity.result import Result, Verdict, all_agree
 from hfscan.report import FORMATS, CustomText, Report, Section
 from hfscan.text import encode_json
@@ -20,6 +22,15 @@ _TIMINGS = {
     "checkpoint": "Checkpoint", "backend": "Backend", "variant": "Variant",
     "first_call": "First", "median": "Median", "peak": "Peak", "ratio": "Ratio",
     "range": "Range", "cpu_ratio": "CPU",
+}  # fmt: skip
+_EXPORTS = {"onnx", "torch-export"}  # backends that run graphs exported from PyTorch
+_MACHINE = {
+    "backend": "Backend", "math": "Libraries", "threads": "Threads", "gemm_gflops": "GFLOP/s",
+}  # fmt: skip
+_GRAPHS = {
+    "way": "Variant",
+    "inference_first": "First", "inference_ms": "Forward", "inference_ratio": "Ratio",
+    "training_first": "First ", "training_ms": "Training", "training_ratio": "Ratio ",
 }  # fmt: skip
 _GLOSSARY = {
     "Baseline": "The first native case that loads completely. All others are compared with it, "
@@ -74,7 +85,7 @@ def new_report(document: Document) -> Report:
     return Report(
         "parity",
         "Do the frameworks agree?",
-        tuple(_sections(cases, document["measurements"])),
+        tuple(_sections(cases, document["measurements"], environment)),
         notes=tuple(environment.get("notes", ())),
         text=CustomText(f"{count}.", provenance=provenance),
         glossary=_GLOSSARY,
@@ -94,7 +105,9 @@ def _describe_packages(backends: Mapping[str, Document]) -> str:
     )
 
 
-def _sections(cases: Sequence[Document], timings: Sequence[Document]) -> Iterator[Section]:
+def _sections(
+    cases: Sequence[Document], timings: Sequence[Document], environment: Document
+) -> Iterator[Section]:
     yield Section(
         "cases",
         "Cases",
@@ -119,16 +132,44 @@ def _sections(cases: Sequence[Document], timings: Sequence[Document]) -> Iterato
         "Time and memory",
         note="First call in seconds, median call in milliseconds, peak memory in MB. Ratio: wall "
         "time divided by that of the checkpoint's first row in the same round, median and range of "
-        f"{rounds} rounds. CPU: the same for CPU time.",
+        f"{rounds} rounds, on this machine only. CPU: the same for CPU time, at one thread.",
         paragraphs=tuple(
             "{checkpoint}: {mode} in {backend} ({variant}) failed: {fault}".format_map(row)
             for row in timings
             if "fault" in row
         ),
-        rows=tuple(map(_timing_row, timed)),
+        rows=tuple(_timing_row(row, environment["threads"]) for row in timed),
         columns=_TIMINGS,
         split_by="mode",
         formats=dict.fromkeys(("first_call", "median", "ratio", "cpu_ratio"), "ratio"),
+    )
+    if len({row["variant"] for row in timed}) > 1:
+        yield Section(
+            "graphs",
+            "Static and dynamic graphs",
+            note="eager builds the graph anew in each call (dynamic). function, export and session "
+            "build it once (static); compile, xla and jit also compile it. First call in seconds, "
+            "median call in milliseconds. Ratio: wall time divided by that of the same framework's "
+            "eager variant in the same round (of PyTorch's, for its exports), median.",
+            rows=tuple(_graph_rows(timed)),
+            columns=_GRAPHS,
+            split_by="checkpoint",
+            formats={name: "ratio" for name in _GRAPHS if name != "way"},
+        )
+    yield Section(
+        "machine",
+        "Machine",
+        note="GFLOP/s: billions of operations per second in products of two float32 matrices of "
+        "1,024 x 1,024, the best call of one second on the CPU. Libraries: with version and the "
+        "instruction set that they report to use.",
+        paragraphs=(describe_model(environment["processor"]),),
+        rows=tuple(
+            {**backend, "backend": name}
+            for name, backend in environment["backends"].items()
+            if backend.get("gemm_gflops") is not None
+        ),
+        columns=_MACHINE,
+        formats={"gemm_gflops": "ratio"},
     )
 
 
@@ -163,9 +204,35 @@ def _details_row(case: Document) -> Document:
     }
 
 
-def _timing_row(row: Document) -> Document:
+def _graph_rows(timed: Sequence[Document]) -> list[Document]:
+    """Return a row for each checkpoint and variant, with its ratio to its framework's eager one."""
+    by_key = {
+        (row["checkpoint"], row["mode"], row["backend"], row["variant"]): row for row in timed
+    }
+    rows: dict[tuple[str, str], Document] = {}
+    for (checkpoint, mode, backend, variant), row in by_key.items():
+        framework = "pytorch" if backend in _EXPORTS else backend
+        base = by_key.get((checkpoint, mode, framework, "eager"))
+        way = f"{_backend_label(row)} {variant}"
+        empty = dict.fromkeys(_GRAPHS) | {"checkpoint": checkpoint, "way": way}
+        found = rows.setdefault((checkpoint, way), empty)
+        found |= {
+            f"{mode}_first": row["first_call_seconds"],
+            f"{mode}_ms": row["latency_ms"]["p50"],
+            f"{mode}_ratio": base and _median_ratio(row["milliseconds"], base["milliseconds"]),
+        }
+    return list(rows.values())
+
+
+def _median_ratio(times: Sequence[float], base_times: Sequence[float]) -> float:
+    return statistics.median(a / b for a, b in zip(times, base_times, strict=True))
+
+
+def _timing_row(row: Document, threads: int) -> Document:
     ratio, peak = row["ratio"], row.get("peak_rss_mb")
     bounds = ratio["min"], ratio["max"]
+    # waiting threads count as work: CPU time compares nothing at several threads
+    has_cpu_ratio = row["device"] == "cpu" and threads == 1
     return {
         **row,
         "backend": _backend_label(row),
@@ -174,7 +241,7 @@ def _timing_row(row: Document) -> Document:
         "peak": None if peak is None else round(peak),
         "ratio": ratio["median"],
         "range": "-" if None in bounds else f"{bounds[0]:.2f}-{bounds[1]:.2f}",
-        "cpu_ratio": None if row["device"] == "cuda" else row["cpu_ratio"]["median"],
+        "cpu_ratio": row["cpu_ratio"]["median"] if has_cpu_ratio else None,
     }
 
 

@@ -70,7 +70,7 @@ CREATE TABLE IF NOT EXISTS parity_timings (  -- one row for every way that was t
     architecture VARCHAR,
     mode VARCHAR NOT NULL,                -- 'inference', or 'training': forward, backward, AdamW
     backend VARCHAR NOT NULL,
-    variant VARCHAR NOT NULL,             -- 'eager', 'compile', 'function', 'xla', 'jit', 'session'
+    variant VARCHAR NOT NULL,             -- 'eager', 'compile', 'mkldnn', 'function', 'xla', 'jit', ...
     device VARCHAR NOT NULL,
     dtype VARCHAR NOT NULL,
     threads INTEGER NOT NULL,
@@ -119,9 +119,11 @@ SELECT
     list_aggregate(ratios, 'median') AS time_ratio,
     list_min(ratios) AS time_ratio_min,
     list_max(ratios) AS time_ratio_max,
-    list_aggregate(cpu_ratios, 'median') AS cpu_ratio,
-    list_min(cpu_ratios) AS cpu_ratio_min,
-    list_max(cpu_ratios) AS cpu_ratio_max,
+    -- waiting threads count as work, so that CPU time compares nothing at several threads
+    CASE WHEN threads = 1 THEN list_aggregate(cpu_ratios, 'median') END AS cpu_ratio,
+    CASE WHEN threads = 1 THEN list_min(cpu_ratios) END AS cpu_ratio_min,
+    CASE WHEN threads = 1 THEN list_max(cpu_ratios) END AS cpu_ratio_max,
+    first_call_seconds,
     list_aggregate(milliseconds, 'median') AS median_ms,
     list_aggregate(other_milliseconds, 'median') AS other_median_ms,
     peak_rss_mb / other_peak_rss_mb AS memory_ratio,
