@@ -3,7 +3,7 @@
 Makes models with random weights in the shapes of common ones, runs them on the GPU in each
 precision and each way to compute, and compares every output with float64 on the CPU. Needs numpy,
 torch and transformers; the other backends are checked if they can start. Writes JSON. Exit code 0:
-all agree. 1: some differ or fail. 2: there is no GPU.
+all agree. 1: some differ, fail or had no time. 2: there is no GPU.
 """
 
 import argparse
@@ -13,13 +13,11 @@ import math
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,9 +25,8 @@ from typing import Any
 import numpy as np
 
 from hfscan.parity import compare
-from hfscan.parity.backend_files import BACKENDS, ENVIRONMENT, backend_file
 from hfscan.parity.inputs import Inputs, make_inputs
-from hfscan.parity.result import to_line
+from hfscan.parity.plain_process import BackendFaultError, PlainProcess
 from hfscan.parity.tables import find_tolerance
 
 MODELS = {
@@ -44,7 +41,6 @@ MODELS = {
 }  # fmt: skip
 _NEW_TOKENS = 16
 _SHOWN = ("model", "dtype", "mode", "backend", "variant", "attention", "verdict", "reason")
-_START_TIMEOUT, _TIMEOUT = 120.0, 120.0  # seconds for one request
 Row = dict[str, Any]
 
 
@@ -98,79 +94,6 @@ _VERDICTS = {"LookupError": "no class", "NotApplicableError": "not applicable"}
 _GOOD = {"agree", *_VERDICTS.values()}
 
 
-class BackendFaultError(Exception):
-    """A backend could not do what was requested; the message says why."""
-
-    def __init__(self, message: str, kind: str = "") -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-class Backend:
-    """A backend's process, started by the first call; see `backends/_protocol.py`."""
-
-    def __init__(self, name: str, threads: int, log: Path, *, sees_gpu: bool) -> None:
-        self.name, self._threads, self._log, self._sees_gpu = name, threads, log, sees_gpu
-        self._process: subprocess.Popen[bytes] | None = None
-        self._numbers = itertools.count()
-        self.info: Row = {}
-
-    def call(self, op: str, **arguments: Any) -> Row:
-        """Return the reply to `op`. Raises BackendFaultError."""
-        self.start()
-        return self._request(op, _TIMEOUT, **arguments)
-
-    def start(self) -> Row:
-        """Start the process if it is not running; return what it is. Raises BackendFaultError."""
-        if self._process is None:
-            self._spawn()
-            self.info = self._request("hello", _START_TIMEOUT, threads=self._threads)
-        return self.info
-
-    def _spawn(self) -> None:
-        hidden = {} if self._sees_gpu else {"CUDA_VISIBLE_DEVICES": ""}
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, str(BACKENDS / "_run.py"), backend_file(self.name).stem],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log.open("ab"),
-            env=os.environ | ENVIRONMENT | hidden,
-        )
-
-    def _request(self, op: str, timeout: float, **arguments: Any) -> Row:
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
-        request = {"id": next(self._numbers), "op": op, **arguments}
-        watchdog = threading.Timer(timeout, process.kill)
-        watchdog.start()
-        try:
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-        except BrokenPipeError:
-            line = b""
-        finally:
-            watchdog.cancel()
-        if not line:
-            self.close()
-            raise BackendFaultError(f"{op} ended its process, or took over {timeout:g} s")
-        reply: Row = json.loads(line)
-        if not reply["ok"]:
-            if op == "hello":
-                self.close()
-            raise BackendFaultError(to_line(f"{reply['kind']}: {reply['message']}"), reply["kind"])
-        return reply
-
-    def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-
-
 @dataclass
 class Model:
     """A checkpoint, its inputs, and the files of its outputs in float64, by precision."""
@@ -198,17 +121,17 @@ class GpuCheck:
         self._deadline = self._started + seconds
         self._cpu = ThreadPoolExecutor(1)  # has the reference's process alone
         self._reference = self._new_backend("pytorch", "reference", sees_gpu=False)
-        self._backends: dict[str, Backend] = {}
+        self._backends: dict[str, PlainProcess] = {}
         self._unavailable: dict[str, str] = {}
         self._folders = itertools.count()
         self.rows: list[Row] = []
         self.not_run: list[Row] = []
 
-    def _new_backend(self, name: str, log: str, *, sees_gpu: bool) -> Backend:
+    def _new_backend(self, name: str, log: str, *, sees_gpu: bool) -> PlainProcess:
         threads = os.cpu_count() or 1
-        return Backend(name, threads, self._scratch / f"{log}.log", sees_gpu=sees_gpu)
+        return PlainProcess(name, threads, self._scratch / f"{log}.log", sees_gpu=sees_gpu)
 
-    def _backend(self, name: str) -> Backend:
+    def _backend(self, name: str) -> PlainProcess:
         if name not in self._backends:
             self._backends[name] = self._new_backend(name, name, sees_gpu=self._device != "cpu")
         return self._backends[name]
@@ -269,6 +192,8 @@ class GpuCheck:
         for model in models:
             for dtype in DTYPES:
                 model.references[dtype] = self._cpu.submit(self._run_reference, model, dtype)
+        # their work would slow what is timed
+        wait(reference for model in models for reference in model.references.values())
         for stage in STAGES:
             for model in models:
                 self._run_stage(model, stage)
@@ -294,7 +219,7 @@ class GpuCheck:
         folder.mkdir()
         return folder
 
-    def _open(self, backend: Backend, model: Model, dtype: str, device: str) -> Row:
+    def _open(self, backend: PlainProcess, model: Model, dtype: str, device: str) -> Row:
         return backend.call(
             "open", folder=str(model.folder), architecture=model.architecture, origin="pytorch",
             format="safetensors", load_method="direct", dtype=dtype, device=device,
@@ -314,7 +239,7 @@ class GpuCheck:
             found["tokens"] = self._generate(self._reference, model)
         return found
 
-    def _generate(self, backend: Backend, model: Model) -> list[int]:
+    def _generate(self, backend: PlainProcess, model: Model) -> list[int]:
         request = {"inputs": model.prompt, "new_tokens": _NEW_TOKENS}
         tokens: list[int] = backend.call("generate", **request)["tokens"]
         return tokens
@@ -353,7 +278,7 @@ class GpuCheck:
         return row | self._time(backend, model, timing) | _peaks(backend)
 
     def _check_outputs(
-        self, backend: Backend, model: Model, dtype: str, condition: Condition
+        self, backend: PlainProcess, model: Model, dtype: str, condition: Condition
     ) -> Row:
         options: Row = dict(condition.options)
         if condition.backend == "pytorch":
@@ -376,7 +301,7 @@ class GpuCheck:
             "first_call_seconds": reply["first_call_seconds"],
         }
 
-    def _check_tokens(self, backend: Backend, model: Model) -> Row:
+    def _check_tokens(self, backend: PlainProcess, model: Model) -> Row:
         expected = model.references["float32"].result().get("tokens")
         if expected is None:
             return {}
@@ -398,7 +323,7 @@ class GpuCheck:
             largest = max(largest, found.max_abs)
         return errors, largest
 
-    def _time(self, backend: Backend, model: Model, options: Row) -> Row:
+    def _time(self, backend: PlainProcess, model: Model, options: Row) -> Row:
         first = backend.call("time", inputs=model.files, **options)
         replies = [backend.call("time", inputs=model.files, **options) for _ in range(self._rounds)]
         times = sorted(reply["milliseconds"] for reply in replies)
@@ -410,44 +335,43 @@ class GpuCheck:
         return row
 
 
-def _peaks(backend: Backend) -> Row:
+def _peaks(backend: PlainProcess) -> Row:
     reply = backend.call("peak")
     return {name: reply[name] for name in ("peak_rss_mb", "peak_gpu_mb")}
 
 
 def main() -> int:
     """Run the check; return the exit code."""
+    variants = sorted({condition.variant for stage in STAGES for condition in stage})
+    models = [name for names in MODELS.values() for name in names]
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[1])
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
-    parser.add_argument("--size", default="full", choices=list(MODELS))
-    parser.add_argument("--models", help="Names of models, separated by commas.")
-    parser.add_argument(
-        "--variants", default="eager,export,session,jit,compile", help="Ways to run the models."
-    )
+    parser.add_argument("--models", default=",".join(MODELS["full"]), help="Names, with commas.")
+    parser.add_argument("--variants", default=",".join(variants), help="Ways to run the models.")
     parser.add_argument("--rounds", type=int, default=10, help="Timed calls of each condition.")
     parser.add_argument("--seconds", type=float, default=420, help="Start nothing after this time.")
     parser.add_argument("--out", type=Path, default=Path("gpu-check.json"))
     args = parser.parse_args()
-    names = args.models.split(",") if args.models else MODELS[args.size]
+    for option, known in (("models", models), ("variants", variants)):
+        chosen = getattr(args, option).split(",")
+        if unknown := set(chosen) - set(known):
+            parser.error(f"--{option}: {unknown.pop()!r} is none of {', '.join(known)}.")
+        setattr(args, option, chosen)
     with tempfile.TemporaryDirectory(prefix="hfscan-gpu-") as scratch:
         check = GpuCheck(
-            Path(scratch),
-            args.out,
-            args.device,
-            args.seconds,
-            args.rounds,
-            args.variants.split(","),
+            Path(scratch), args.out, args.device, args.seconds, args.rounds, args.variants
         )
         try:
             check.require_pytorch()
-            check.run(names)
+            check.run(args.models)
         except BackendFaultError as error:
             sys.stderr.write(f"{error}. --device cpu tries the check without a GPU.\n")
             return 2
         finally:
             check.close()
     sys.stderr.write(f"Wrote {args.out}\n")
-    return 0 if all(row.get("verdict", "agree") in _GOOD for row in check.rows) else 1
+    is_good = all(row.get("verdict", "agree") in _GOOD for row in check.rows)
+    return 0 if is_good and check.rows and not check.not_run else 1
 
 
 if __name__ == "__main__":

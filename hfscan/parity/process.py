@@ -32,6 +32,7 @@ from hfscan.parity.result import Verdict
 
 _POLL_SECONDS = 0.05  # between two looks at a backend's memory
 _NOTICE_SECONDS = 15.0  # of waiting before the first notice; then twice as long
+_UNUSABLE_GPU = "AcceleratorError"  # PyTorch's: every later call of the process would fail, too
 _END_TIMEOUT = 5.0  # seconds for a process to end that closed its output, or was killed
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")  # the last is JAX's
 _SWITCHES = {"USE_TORCH": "pytorch", "USE_TF": "tensorflow", "USE_FLAX": "flax"}
@@ -94,7 +95,12 @@ class BackendProcess:
         """Return the reply to `op`. Raises BackendError, BackendDiedError if the process ended."""
         with self.lock:
             self.start()
-            return self._request(op, self.settings.timeout, arguments)
+            try:
+                return self._request(op, self.settings.timeout, arguments)
+            except BackendError as error:
+                if error.kind == _UNUSABLE_GPU:
+                    self.close()
+                raise
 
     def start(self) -> None:
         """Start the backend if it is not running, and set `info`. Raises BackendError."""

@@ -1,5 +1,6 @@
 """Validate what a backend replies to each request; everything else is rejected."""
 
+import re
 from types import GenericAlias
 from typing import Annotated, Any, NotRequired, TypedDict
 
@@ -12,6 +13,8 @@ _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 _Positive = Annotated[float, msgspec.Meta(gt=0)]
 _Size = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _Token = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
+_ADVICE_ON_CUDA = re.compile(r"\s*(Search for `cuda|CUDA kernel errors might be).*", re.DOTALL)
+"""What PyTorch adds to every error of CUDA."""
 _MAX_KIND, _MAX_MESSAGE = 100, 2000  # characters of a backend's own error
 
 
@@ -41,7 +44,7 @@ class ProtocolError(Exception):
 
 def summary_line(error: Exception) -> str:
     """Return an error's message on one line; never empty."""
-    return to_line(str(error)) or "no reason was given"
+    return to_line(_ADVICE_ON_CUDA.sub("", str(error))) or "no reason was given"
 
 
 class _Envelope(msgspec.Struct):

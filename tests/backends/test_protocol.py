@@ -85,6 +85,27 @@ def test_ended_or_silent_backend_is_a_verdict(check, fake_backend, action, verdi
     assert growth_kb < 400_000  # KB
 
 
+CUDA_MESSAGE = """CUDA error: out of memory
+Search for `cudaErrorMemoryAllocation' in the documentation for more information.
+CUDA kernel errors might be asynchronously reported at some other API call."""
+
+
+def test_gpu_error_ends_the_process(create_runner, fake_backend, folder, tmp_path):
+    """After such an error PyTorch's process cannot use the GPU any more."""
+    pids = tmp_path / "pids"
+    action = f"""
+    pathlib.Path({str(pids)!r}).open("a").write(f"{{os.getpid()}} ")
+    answer(request, ok=False, kind="AcceleratorError", message={CUDA_MESSAGE!r})
+    return 1
+    """
+    runner = create_runner(fake_backend("open", action))
+    for _ in range(2):
+        (result,) = runner.check(open_checkpoint(folder))
+        assert result.verdict == "out of memory"
+        assert result.reason == "AcceleratorError: CUDA error: out of memory"
+    assert len(set(pids.read_text().split())) == 2
+
+
 def test_unrequested_replies_are_refused(check, fake_backend):
     """Endless unrequested lines are not stored."""
     action = "while True: answer(request, **make_reply(request))"
