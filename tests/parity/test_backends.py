@@ -115,20 +115,25 @@ def test_keras_hub_unsupported_models_are_reported(
     assert "in Keras' format" in results["keras-jax"].reason
 
 
-@pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("onnxruntime", "onnxscript")),
-    reason="the ONNX backend needs onnxruntime and onnxscript",
+@pytest.mark.parametrize(
+    ("backend", "variant", "packages"),
+    [("onnx", "session", ["onnxruntime", "onnxscript"]), ("torch-export", "export", ["torch"])],
 )
-def test_onnx_agrees_and_generates(copy_checkpoint, check_with_settings, runner):
+def test_exported_model_agrees_and_generates(
+    copy_checkpoint, check_with_settings, runner, backend, variant, packages
+):
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"the backend {backend} needs {package}")
     folder = copy_checkpoint("gpt2", "model.safetensors")
-    results = check_with_settings(folder, backends=("pytorch", "onnx"), measure=True, rounds=3)
+    results = check_with_settings(folder, backends=("pytorch", backend), measure=True, rounds=3)
     results = {result.backend: result for result in results}
     measurements = {row["backend"]: row for row in runner.measurements}
-    assert results["onnx"].verdict == "agree", results["onnx"].reason
-    assert results["onnx"].generated_equal is True
-    assert results["onnx"].outputs[0]["rel_l2"] < 1e-5
-    assert measurements["onnx"]["variant"] == "session"
-    assert measurements["onnx"]["latency_ms"]["n"] == 3
+    assert results[backend].verdict == "agree", results[backend].reason
+    assert results[backend].generated_equal is True
+    assert results[backend].outputs[0]["rel_l2"] < 1e-5
+    assert measurements[backend]["variant"] == variant
+    assert measurements[backend]["latency_ms"]["n"] == 3
 
 
 def test_html_page_is_standalone_and_escaped(copy_checkpoint, check):
