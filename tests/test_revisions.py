@@ -13,6 +13,7 @@ from testhub import Datasets
 from hfscan.errors import HubUnreachableError, InvalidResponseError
 from hfscan.fakehub.messages import Response
 from hfscan.paths import revision_dir
+from hfscan.revisions import import_revisions
 from hfscan.store import Store, list_snapshots
 
 
@@ -315,12 +316,13 @@ def test_content_that_the_storage_lacks_is_skipped(tmp_path, db, monkeypatch, st
 @pytest.mark.parametrize(
     "alter",
     [
-        lambda usual: replace(usual, body=usual.body[:-5]),
         lambda usual: usual.with_headers({"content-range": "bytes 0-9/10"}),
         lambda usual: Response(200, usual.body * 2, {}),
         lambda usual: Response(200, usual.body, {}),
+        # refused at its headers: the body does not come
+        lambda usual: Response(200, usual.body * 2, {}, stall=600, stall_at=9),
     ],
-    ids=["short", "other range", "all bytes", "first bytes"],
+    ids=["other range", "all bytes", "first bytes", "all bytes, stalled"],
 )
 def test_other_bytes_than_requested_are_refused(tmp_path, db, monkeypatch, alter):
     answer_once(monkeypatch, "_read_large", 1, alter)
@@ -328,6 +330,19 @@ def test_other_bytes_than_requested_are_refused(tmp_path, db, monkeypatch, alter
         history.commit(0, models=5000)
         with pytest.raises(InvalidResponseError, match="does not serve parts of files"):
             history.run(db)
+
+
+def test_response_that_ends_too_early_is_requested_again(tmp_path, db, monkeypatch):
+    answer_once(monkeypatch, "_read_large", 1, lambda usual: replace(usual, body=usual.body[:-5]))
+    with DumpHistory.serve(tmp_path) as history:
+        history.commit(0, models=5000)
+        source, notes = history.source(), []
+        source._on_wait = notes.append
+        with Store.open(db, write=True) as store:
+            (result,) = import_revisions(store, source, source.list_commits())
+    assert result.ingested.models == 5001
+    (text,) = notes
+    assert "broke off after" in text
 
 
 @pytest.mark.parametrize("variables", [{}, {"HF_TOKEN": "hf_" + "w" * 34}], ids=["none", "wrong"])

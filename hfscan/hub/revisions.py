@@ -3,12 +3,13 @@
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from huggingface_hub import HfApi, constants, hf_hub_url
+from huggingface_hub import HfApi, constants, hf_hub_url, utils
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import (  # type: ignore[attr-defined]
     build_hf_headers,
@@ -186,8 +187,10 @@ class RevisionSource:
     def read_range(self, revision: Revision, start: int, stop: int) -> bytes:
         """Return the bytes [start, stop) of a file.
 
-        Raises ImportFileError where the Hub does not have them.
+        A response with other bytes is not downloaded, and one that ends too early is requested
+        again. Raises ImportFileError where the Hub does not have them.
         """
+        path = sanitize(revision.path, 100)
         url = hf_hub_url(
             self.repo, revision.path, repo_type="dataset", revision=revision.commit,
             endpoint=self._endpoint,
@@ -195,19 +198,20 @@ class RevisionSource:
         headers = self._headers | {"Range": f"bytes={start}-{stop - 1}"}
 
         def read() -> bytes:
-            response = http_backoff(
-                "GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
-                retry_on_exceptions=(), retry_on_status_codes=(),
-            )  # fmt: skip
-            hf_raise_for_status(response)
-            content: bytes = response.content
-            # a response with all of the file has no such header
-            place = response.headers.get("content-range", "bytes 0-").removeprefix("bytes ")
-            if len(content) != stop - start or not place.startswith(f"{start}-"):
-                raise InvalidResponseError(
-                    f"{self._endpoint} answered a request for {stop - start:,} bytes of "
-                    f"{sanitize(revision.path, 100)} with {len(content):,}, or with others. It "
-                    "does not serve parts of files: download the files and use `hfscan import`."
+            with _open_stream(url, headers) as response:
+                hf_raise_for_status(response)
+                if not _has_range(response.headers, start, stop):
+                    raise InvalidResponseError(
+                        f"{self._endpoint} answered a request for {stop - start:,} bytes of {path} "
+                        "with others. It does not serve parts of files: download the files and "
+                        "use `hfscan import`."
+                    )
+                # the name in httpx, and in requests
+                content: bytes = response.read() if hasattr(response, "read") else response.content
+            if len(content) != stop - start:
+                raise HubUnreachableError(
+                    f"{path} cannot be read: {self._endpoint} broke off after {len(content):,} of "
+                    f"{stop - start:,} bytes."
                 )
             return content
 
@@ -256,6 +260,27 @@ class RevisionSource:
             raise HubUnreachableError(
                 f"{error} Run the same command again: it goes on where it stood."
             ) from error
+
+
+def _open_stream(url: str, headers: dict[str, str]) -> AbstractContextManager[Any]:
+    """Return the response as a context manager; its body is not read yet."""
+    options: dict[str, Any] = {
+        "headers": headers,
+        "timeout": constants.HF_HUB_DOWNLOAD_TIMEOUT,
+        "retry_on_exceptions": (),
+        "retry_on_status_codes": (),
+    }
+    open_stream = getattr(utils, "http_stream_backoff", None)  # since huggingface_hub 1.0
+    if open_stream is None:
+        return closing(http_backoff("GET", url, stream=True, **options))
+    return cast(AbstractContextManager[Any], open_stream("GET", url, **options))
+
+
+def _has_range(headers: Mapping[str, str], start: int, stop: int) -> bool:
+    """Return whether the body of a response is the bytes [start, stop)."""
+    if (place := headers.get("content-range")) is None:  # all of the file
+        return start == 0 and headers.get("content-length") == str(stop)
+    return place.startswith(f"bytes {start}-{stop - 1}/")
 
 
 def _find_response(error: BaseException | None) -> Any:
