@@ -33,6 +33,7 @@ COLUMN_FORMATS = frozenset(
         "framework",  # the name of a framework, format or runtime
         "framework_set",  # names joined by " + ", or "none"
         "breakdown_class",  # a class of breakdown.sql
+        "day",  # a day, written out
         "time",  # a day, with the time of day where there is one
         "names",  # a list, of which people see the first
         "group",  # a group of the grouping in the column `by`; NULL: all models

@@ -18,11 +18,14 @@ from hfscan.report.claims.sections import list_sections
 from hfscan.report.format import UNKNOWN, verdict_label
 from hfscan.report.model import CustomText, Report, Row, Section
 from hfscan.report.spec import fill_text, load_spec, new_section, row_values
+from hfscan.report.subject_texts import describe_group, describe_model
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store, list_snapshots
 from hfscan.suggest import unknown
 
 _CLAIMS = "claims"
+_TEXTS = {"model_summary": describe_model, "group_summary": describe_group}
+"""Summary -> what writes `title` and `answer` from it."""
 
 
 def is_database_report(name: str | None, where: Path | None = None) -> bool:
@@ -131,6 +134,8 @@ def _new_report(
     if not sections or not summary:
         raise NotFoundError(spec["missing"])
     values = row_values(summary[0], query.columns)
+    if describe := _TEXTS.get(query.name):
+        values |= describe(summary[0])
     titles = taxonomy().titles
     return Report(
         name=name,

@@ -96,6 +96,7 @@ _FORMATS: Mapping[str | None, Callable[[Any], str]] = {
     "points": lambda value: f"{value:+.1f}" if round(value, 1) else "0.0",
     "error": lambda value: f"{value:.1e}",
     "ratio": lambda value: f"{value:,.2f}",
+    "day": format_date,
     "time": format_time,
     "names": _format_names,
 }
