@@ -22,10 +22,12 @@ from hfscan.store import NewSnapshot, Store, ingest_files
 
 SCANS = {
     "id": "sum(strlen(id))",
+    "key": "sum(strlen(key))",
     "tags": "sum(len(tags))",
     "base_models": "sum(len(base_models))",
     "base_relation": "sum(strlen(base_relation))",
     "downloads": "sum(downloads)",
+    "likes": "sum(likes)",
     "created_at": "max(created_at)",
     "at_cutoff": "count(*) FILTER (at_cutoff)",
     "best_mask": "bit_xor(best_mask)",
@@ -33,6 +35,8 @@ SCANS = {
 """Column -> an aggregate that reads it."""
 DECLARED = ("id", "tags", "base_models", "base_relation")
 DATED = ("downloads", "created_at", "at_cutoff")
+TREE = (*DECLARED, *DATED, "best_mask")
+FAMILY = (*DECLARED, "key", "downloads", "likes")
 QUERIES: dict[str, tuple[str, Mapping[str, object], tuple[str, ...]]] = {
     "parents": ("lineage_parents", {}, DECLARED),
     "families": ("lineage_families", {}, (*DECLARED, *DATED)),
@@ -44,7 +48,17 @@ QUERIES: dict[str, tuple[str, Mapping[str, object], tuple[str, ...]]] = {
         {"of": "framework"},
         (*DECLARED, "downloads", "best_mask"),
     ),
-    "tree": ("lineage_tree", {"model": "org-0/model-1"}, (*DECLARED, *DATED, "best_mask")),
+    "tree of 1 %, all": ("lineage_tree", {"model": "org-0/model-1"}, TREE),
+    "tree of 4 %, all": ("lineage_tree", {"model": "org-0/model-0"}, TREE),
+    "tree of 4 %, as drawn": (
+        "lineage_tree",
+        {"model": "org-0/model-0", "down": 2, "top": 5},
+        TREE,
+    ),
+    "concentration, families": ("top_shares", {"per": "family"}, (*DECLARED, "downloads")),
+    "Lorenz curve, families": ("lorenz", {"per": "family"}, (*DECLARED, "downloads")),
+    "family over time": ("group_history", {"family": "org-0/model-0"}, FAMILY),
+    "family in short": ("group_summary", {"family": "org-0/model-0"}, FAMILY),
 }
 """Label -> query, parameters, and the columns that it reads."""
 
@@ -99,21 +113,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=3_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--db", type=Path, help="keep the database here, and use it if it exists")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        database = _make_database(Path(name), args.models)
+        database = args.db or Path(name) / "hfscan.duckdb"
+        if not database.exists():
+            _make_database(database, Path(name) / "models.parquet", args.models)
         with Store.open(database) as store:
             _measure(SnapshotView.latest(store), args.rounds)
 
 
-def _make_database(folder: Path, models: int) -> Path:
-    dump, database = folder / "models.parquet", folder / "hfscan.duckdb"
+def _make_database(database: Path, dump: Path, models: int) -> None:
     with duckdb.connect() as connection:
         connection.execute(MODELS.format(models=models, path=dump))
     now = datetime.now(UTC)
     with Store.open(database, write=True) as store:
         ingest_files(store, [dump], NewSnapshot("import", dump.name, Scope(), now, now, None))
-    return database
 
 
 def _measure(view: SnapshotView, rounds: int) -> None:

@@ -1,37 +1,42 @@
 -- title: Lineage of one model
 -- answers: Which models was a model made from, and which were made from it?
 -- param model VARCHAR = openai-community/gpt2 : repo id, or the name of a base that is not in the snapshot
--- param up INTEGER = 100 : steps to follow to the models that it was made from
--- param down INTEGER = 100 : steps to follow to the models that were made from it
+-- param up INTEGER = 100 : show the models that it was made from, up to so many steps
+-- param down INTEGER = 100 : show the models that were made from it, up to so many steps
+-- param top INTEGER = NULL : of the models made from each, show only so many, those with the most downloads; NULL: all
 -- chart: none
 -- One row for each model, by the shortest way: direction: up, itself or down; steps: from the model; via: the next model
 -- on the way to it. parents: as declared, in the snapshot's names where they are there. siblings: models of the same
 -- direction and via; place: among them, by downloads. children: models that name it as a base. in_snapshot: false for a
 -- base that is only named. bases_known: false where the model may declare bases that could not be read. in_cycle: it is
--- made from the model and the model from it. models, total_downloads: of all models of the direction.
+-- made from the model and the model from it. models, total_downloads: of all models of the direction, shown or not.
 WITH RECURSIVE declared AS MATERIALIZED (
-    SELECT model, coalesce(parent, name) AS parent, relation, inferred_relation, position
+    SELECT model, base AS parent, relation, inferred_relation, position, bases
     FROM resolved_parents()
     WHERE resolution <> 'itself'
 ),
+sought AS MATERIALIZED (  -- names of bases do not depend on case
+    SELECT coalesce(arg_min(parent, parent <> $model), $model::VARCHAR) AS model
+    FROM declared WHERE lower(parent) = lower($model)
+),
 ancestors(model, steps) USING KEY (model) AS (
-    SELECT $model::VARCHAR, 0
+    SELECT model, 0 FROM sought
     UNION
     SELECT parent, min(steps + 1)
     FROM ancestors JOIN declared USING (model)
-    WHERE steps < $up::INTEGER AND parent NOT IN (SELECT model FROM recurring.ancestors)
+    WHERE parent NOT IN (SELECT model FROM recurring.ancestors)
     GROUP BY parent
 ),
 descendants(model, steps) USING KEY (model) AS (
-    SELECT $model::VARCHAR, 0
+    SELECT model, 0 FROM sought
     UNION
     SELECT declared.model, min(steps + 1)
     FROM descendants JOIN declared ON parent = descendants.model
-    WHERE steps < $down::INTEGER AND declared.model NOT IN (SELECT model FROM recurring.descendants)
+    WHERE declared.model NOT IN (SELECT model FROM recurring.descendants)
     GROUP BY declared.model
 ),
 reached AS (
-    SELECT 'itself' AS direction, $model AS model, 0 AS steps, NULL AS via
+    SELECT 'itself' AS direction, model, 0 AS steps, NULL AS via FROM sought
     UNION ALL
     SELECT 'up', far.model, far.steps, arg_min(declared.model, (near.steps, position, declared.model))
     FROM ancestors AS far JOIN declared ON parent = far.model JOIN ancestors AS near ON near.model = declared.model
@@ -43,40 +48,66 @@ reached AS (
     WHERE near.steps = far.steps - 1
     GROUP BY far.model, far.steps
 ),
-known_frameworks AS (
-    SELECT list({'name': name, 'bit': bit} ORDER BY bit) AS frameworks FROM frameworks WHERE kind <> 'artefact'
-),
-bases AS (
+weights AS MATERIALIZED (SELECT id AS model, downloads FROM census WHERE id IN (SELECT model FROM reached)),
+ranked AS MATERIALIZED (
     SELECT
-        model, any_value(relation) AS relation, any_value(inferred_relation) AS inferred_relation,
-        list(parent ORDER BY position) AS parents
-    FROM declared WHERE model IN (SELECT model FROM reached) GROUP BY model
+        reached.*, downloads, weights.model IS NOT NULL AS in_snapshot,
+        row_number() OVER (PARTITION BY direction, via ORDER BY downloads DESC NULLS LAST, reached.model) AS place
+    FROM reached LEFT JOIN weights ON weights.model = reached.model
+),
+shown AS MATERIALIZED (
+    FROM ranked
+    WHERE CASE direction
+        WHEN 'up' THEN steps <= $up::INTEGER
+        WHEN 'down' THEN steps <= $down::INTEGER AND coalesce(place <= $top::INTEGER, true)
+        ELSE true
+    END
+),
+known AS MATERIALIZED (
+    SELECT
+        id AS model, created_at, best_mask, licenses(tags) AS license,
+        base_models IS NOT NULL OR tags IS NOT NULL AS bases_known
+    FROM census WHERE id IN (SELECT model FROM shown)
+),
+masks AS (
+    SELECT best_mask, names_of_mask(best_mask, (
+        SELECT list({'name': name, 'bit': bit} ORDER BY bit) FROM frameworks WHERE kind <> 'artefact'
+    )) AS frameworks
+    FROM (SELECT DISTINCT best_mask FROM known)
+),
+made AS (  -- most models name a single base, and need no grouping
+    SELECT model, relation, inferred_relation, [parent] AS parents
+    FROM declared WHERE bases = 1 AND model IN (SELECT model FROM shown)
+    UNION ALL
+    SELECT model, any_value(relation), any_value(inferred_relation), list(parent ORDER BY position)
+    FROM declared WHERE bases > 1 AND model IN (SELECT model FROM shown) GROUP BY model
 ),
 children AS (  -- a base may be named twice, by an old name and the new one
-    SELECT parent AS model, count(DISTINCT model) AS children
-    FROM declared WHERE parent IN (SELECT model FROM reached) GROUP BY parent
+    SELECT parent AS model, count(*) FILTER (bases = 1) + count(DISTINCT model) FILTER (bases > 1) AS children
+    FROM declared WHERE parent IN (SELECT model FROM shown) GROUP BY parent
+),
+families AS (SELECT direction, via, max(place) AS siblings FROM ranked GROUP BY direction, via),
+totals AS (
+    SELECT direction, count(*) AS models, sum(downloads)::BIGINT AS total_downloads FROM ranked GROUP BY direction
 )
 SELECT
-    direction, steps, reached.model, via,
-    row_number() OVER nearest AS place,
-    count(*) OVER (PARTITION BY direction, via) AS siblings,
+    shown.direction, steps, shown.model, shown.via, place, siblings,
     coalesce(children, 0) AS children,
     relation, inferred_relation,
     list_filter(parents, lambda parent, nth: list_position(parents, parent) = nth) AS parents,
-    census.id IS NOT NULL AS in_snapshot,
-    steps > 0 AND reached.model IN (SELECT model FROM ancestors) AND reached.model IN (SELECT model FROM descendants)
-        AS in_cycle,
-    count(*) OVER (PARTITION BY direction) AS models,
-    (sum(downloads) OVER (PARTITION BY direction))::BIGINT AS total_downloads,
-    base_models IS NOT NULL OR tags IS NOT NULL AS bases_known,
-    downloads,
-    names_of_mask(best_mask, frameworks) AS frameworks,
-    licenses(tags) AS license,
+    in_snapshot,
+    steps > 0 AND shown.model IN (SELECT model FROM ancestors JOIN descendants USING (model)) AS in_cycle,
+    models, total_downloads,
+    coalesce(bases_known, false) AS bases_known,
+    shown.downloads,
+    frameworks,
+    license,
     created_at
-FROM reached
-CROSS JOIN known_frameworks
-LEFT JOIN census ON census.id = reached.model
-LEFT JOIN bases ON bases.model = reached.model
-LEFT JOIN children ON children.model = reached.model
-WINDOW nearest AS (PARTITION BY direction, via ORDER BY downloads DESC NULLS LAST, reached.model)
-ORDER BY direction = 'down', direction = 'itself', steps, via, place
+FROM shown
+JOIN families ON families.direction = shown.direction AND families.via IS NOT DISTINCT FROM shown.via
+JOIN totals ON totals.direction = shown.direction
+LEFT JOIN known ON known.model = shown.model
+LEFT JOIN masks ON masks.best_mask = known.best_mask
+LEFT JOIN made ON made.model = shown.model
+LEFT JOIN children ON children.model = shown.model
+ORDER BY shown.direction = 'down', shown.direction = 'itself', steps, shown.via, place

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,19 +86,26 @@ def choose_target(formats: Iterable[str], out: str | None) -> Target:
             f"--out {out} is a file, but csv (one file per section) and multiple formats need a "
             f"folder. Use --out {path.with_suffix('')} and choose the formats with --format."
         )
-    if extension not in EXTENSIONS:
+    return Target((match_format(next(iter(formats), None), path, EXTENSIONS),), path)
+
+
+def match_format(format_: str | None, path: Path, extensions: Mapping[str, str]) -> str:
+    """Return the format of a file by its extension.
+
+    `extensions`: extension -> format. Raises UsageError on another extension, or if `format_` is
+    another format.
+    """
+    if (expected := extensions.get(path.suffix.lower())) is None:
         raise click.UsageError(
-            f"--out {out}: no format has the extension {extension}. "
-            f"Known: {', '.join(EXTENSIONS)}. For a folder, use a name without extension or end it "
-            "with a slash."
+            f"--out {path}: no format has this extension. Known: {', '.join(extensions)}."
         )
-    if formats and formats != (EXTENSIONS[extension],):
-        expected = next(key for key, format_ in EXTENSIONS.items() if format_ == formats[0])
+    if format_ not in (None, expected):
+        suffix = next(key for key, value in extensions.items() if value == format_)
         raise click.UsageError(
-            f"--format {formats[0]} does not match --out {out}. Omit --format, or name the file "
-            f"{path.with_suffix(expected)}."
+            f"--format {format_} does not match --out {path}. Omit --format, or name the file "
+            f"{path.with_suffix(suffix)}."
         )
-    return Target((EXTENSIONS[extension],), path)
+    return expected
 
 
 target_options = combine("target", choose_target, _formats_option, out_option)

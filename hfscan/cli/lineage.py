@@ -7,6 +7,7 @@ import click
 from hfscan.cli._command import Command
 from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._output import note
+from hfscan.cli._reports import match_format
 from hfscan.cli._streams import output
 from hfscan.cli._types import FILE, Choice, Count
 from hfscan.errors import NotFoundError
@@ -18,7 +19,6 @@ from hfscan.report.model import Row
 
 _EXTENSIONS = {".txt": "terminal", ".mmd": "mermaid", ".html": "html", ".json": "json"}
 _LARGEST = 100  # steps to draw
-_UNLIMITED = 2**31 - 1
 _EXAMPLES = """
 hfscan lineage openai-community/gpt2
 hfscan lineage HuggingFaceH4/zephyr-7b-beta --top 3 --down 1
@@ -71,11 +71,12 @@ def command(
 
     json holds all models within the steps of --up and --down.
     """
-    format_ = _choose_format(format_, out)
+    format_ = match_format(format_, out, _EXTENSIONS) if out else format_ or "terminal"
     with selector.open() as store:
         view = selector.select(store)
+        rows = _find_rows(view, model, up, down, None if format_ == "json" else top)
         tree = LineageTree.from_rows(
-            _find_rows(view, model), view.snapshot, taxonomy().titles, up=up, down=down, top=top
+            rows, view.snapshot, taxonomy().titles, up=up, down=down, top=top
         )
     write = LINEAGE_FORMATS[format_]
     if out is None:
@@ -87,20 +88,9 @@ def command(
     note(f"Wrote {out}")
 
 
-def _choose_format(format_: str | None, out: Path | None) -> str:
-    if out is None:
-        return format_ or "terminal"
-    expected = _EXTENSIONS.get(out.suffix.lower())
-    if format_ is None and expected is None:
-        raise click.UsageError(
-            f"--out {out}: no format has this extension. Known: {', '.join(_EXTENSIONS)}."
-        )
-    if None not in (format_, expected) and format_ != expected:
-        raise click.UsageError(f"--format {format_} does not match --out {out}. Omit --format.")
-    return format_ or expected or "terminal"
-
-
-def _find_rows(view: SnapshotView, model: str) -> Sequence[Row]:
+def _find_rows(
+    view: SnapshotView, model: str, up: int, down: int, top: int | None
+) -> Sequence[Row]:
     """Return the rows of `lineage_tree.sql`; a base that is only named is found by its name.
 
     Raises NotFoundError where neither a model nor a base has the name, or bases are unknown.
@@ -110,11 +100,12 @@ def _find_rows(view: SnapshotView, model: str) -> Sequence[Row]:
             f"Snapshot {view.snapshot.id} has neither tags nor base models. Choose another with "
             "--snapshot."
         )
-    all_steps = {"up": _UNLIMITED, "down": _UNLIMITED}  # for the totals and to find cycles
+    # a step at least: the rows below have the totals
+    limits = {"up": max(up, 1), "down": max(down, 1), "top": top}
     try:
-        return view.run("lineage_tree", {"model": view.find_model(model)["id"], **all_steps})
+        return view.run("lineage_tree", {"model": view.find_model(model)["id"], **limits})
     except NotFoundError:
-        rows = view.run("lineage_tree", {"model": model, **all_steps})
+        rows = view.run("lineage_tree", {"model": model, **limits})
         if len(rows) == 1:
             raise
         return rows

@@ -135,6 +135,32 @@ def test_families_follow_parents_to_the_first_model(run_sql):
     }
 
 
+def test_missing_bases_of_other_case_are_one_family(run_sql, tmp_path):
+    models = [
+        model("a/x", "Z/Gone"), model("a/y", "z/gone"), model("a/z", "z/gone"), model("a/w", "a/x"),
+        model("b/x", "Z/GONE", "b/y"), model("b/y"),
+    ]  # fmt: skip
+    rows = run_sql("SELECT model, parent, root, depth FROM derivatives() ORDER BY model", models)
+    assert rows == [
+        ("a/w", "a/x", "z/gone", 2), ("a/x", "z/gone", "z/gone", 1), ("a/y", "z/gone", "z/gone", 1),
+        ("a/z", "z/gone", "z/gone", 1), ("b/x", "b/y", "b/y", 1),
+    ]  # fmt: skip
+    names = run_sql("SELECT name FROM resolved_parents() ORDER BY name", models)
+    assert names == [("Z/GONE",), ("Z/Gone",), ("a/x",), ("b/y",), ("z/gone",), ("z/gone",)]
+    tree = run_query(tmp_path, models, "lineage_tree", model="z/GONE")
+    assert [(row["model"], row["children"]) for row in tree][:2] == [("z/gone", 4), ("a/x", 1)]
+
+
+def test_tree_shows_the_most_downloaded(tmp_path):
+    """Totals are of all models, shown or not."""
+    models = [model("a/0"), *(model(f"a/{n}", "a/0", downloads=n) for n in range(1, 9))]
+    models += [model("b/x", "a/8"), model("b/y", "b/x")]
+    rows = run_query(tmp_path, models, "lineage_tree", model="a/0", top=2, down=2)
+    assert [row["model"] for row in rows] == ["a/0", "a/8", "a/7", "b/x"]
+    totals = [(row["models"], row["siblings"], row["children"]) for row in rows]
+    assert totals == [(1, 1, 8), (10, 8, 1), (10, 8, 0), (10, 1, 1)]
+
+
 def test_family_may_be_deep(run_sql):
     models = [model("a/0"), *(model(f"a/{n}", f"a/{n - 1}") for n in range(1, 400))]
     rows = run_sql("SELECT max(depth), count(DISTINCT root) FROM families()", models)

@@ -111,6 +111,19 @@ class Lineage:
         }
 
     @cached_property
+    def usual_names(self) -> dict[str, str]:
+        """Each name that leads to no model, in lower case -> its most declared spelling."""
+        spellings = defaultdict(Counter)
+        for bases in self.resolutions.values():
+            for name, parent, how in bases:
+                if parent is None and how != "itself":
+                    spellings[name.lower()][name] += 1
+        return {
+            lower: min(names, key=lambda name: (-names[name], name))
+            for lower, names in spellings.items()
+        }
+
+    @cached_property
     def parents(self) -> dict[str, list[str]]:
         """Each derivative -> its parents in the snapshot."""
         return {
@@ -124,7 +137,11 @@ class Lineage:
         return {
             model: parents[0]
             if parents
-            else next(name for name, _, how in self.resolutions[model] if how != "itself")
+            else next(
+                self.usual_names[name.lower()]
+                for name, _, how in self.resolutions[model]
+                if how != "itself"
+            )
             for model, parents in self.parents.items()
         }
 
@@ -252,8 +269,9 @@ def walk_trees(lineage: Lineage, models: Iterable[str]) -> dict[str, dict[str, d
     for child, bases in lineage.resolutions.items():
         for name, parent, how in bases:
             if how != "itself":
-                up[child].append(parent or name)
-                down[parent or name].append(child)
+                base = parent or lineage.usual_names[name.lower()]
+                up[child].append(base)
+                down[base].append(child)
     return {model: {"up": _walk(up, model), "down": _walk(down, model)} for model in models}
 
 

@@ -84,12 +84,12 @@ FROM (
     ('xlnet', 'xlnet-base-cased xlnet-large-cased')
 ) AS accounts(account, names);
 
--- The parents that models declare, each once: the name as declared, and its place among them.
+-- The parents that models declare, each once: the name as declared, and its place among all `bases`.
 CREATE MACRO IF NOT EXISTS declared_parents() AS TABLE
 SELECT
     model, downloads, created_at, at_cutoff,
     relation, inferred_relation(bases, relation, tags) AS inferred_relation,
-    unnest(names) AS name, generate_subscripts(names, 1) AS position
+    unnest(names) AS name, generate_subscripts(names, 1) AS position, len(names) AS bases
 FROM (
     SELECT
         id AS model, downloads, created_at, at_cutoff, tags, bases, relation_to(bases, base_relation, declared_relations(tags)) AS relation,
@@ -101,13 +101,19 @@ FROM (
 -- The same, with the parent's repo id in the snapshot, and how the name led to it: exact, other case
 -- (the Hub's ids do not depend on case), redirect (of the Hub: creation_dates), other snapshot (there
 -- the model had that name), canonical name. `parent` is NULL where the model names itself, or else for
--- a reason: not a repo id, only in other snapshots, no account in the name, not in the snapshot.
+-- a reason: not a repo id, only in other snapshots, no account in the name, not in the snapshot. `base`
+-- is the parent, or of names that lead to no model the one that most declare, of any case.
 CREATE MACRO IF NOT EXISTS resolved_parents() AS TABLE
 WITH declared AS MATERIALIZED (FROM declared_parents()),
-names AS (SELECT DISTINCT name FROM declared),
+names AS MATERIALIZED (SELECT name, count(*) AS declarations FROM declared GROUP BY name),
 found AS MATERIALIZED (SELECT name FROM names JOIN census ON id = name),
 -- the others are few, so that what follows costs little
-open_names AS MATERIALIZED (SELECT name, lower(name) AS lower_name FROM names ANTI JOIN found USING (name)),
+open_names AS MATERIALIZED (
+    SELECT
+        name, lower(name) AS lower_name,
+        first(name) OVER (PARTITION BY lower_name ORDER BY declarations DESC, name) AS usual_name
+    FROM names ANTI JOIN found USING (name)
+),
 lookups AS MATERIALIZED (  -- preference: as in `resolutions`, 3 is not looked up
     SELECT name, lower_name AS lower_id, 1 AS preference FROM open_names
     UNION ALL
@@ -137,10 +143,8 @@ targets AS (
     GROUP BY name
 ),
 resolutions AS (
-    SELECT name, name AS id, 'exact' AS resolution FROM found
-    UNION ALL
     SELECT
-        name, id,
+        name, id, coalesce(id, usual_name) AS base,
         CASE
             WHEN id IS NOT NULL
                 THEN ['other case', 'redirect', 'other snapshot', 'canonical name'][preference]
@@ -148,53 +152,72 @@ resolutions AS (
             WHEN lower_name IN (SELECT lower_id FROM sightings) THEN 'only in other snapshots'
             WHEN NOT contains(name, '/') THEN 'no account in the name'
             ELSE 'not in the snapshot'
-        END
+        END AS resolution
     FROM open_names LEFT JOIN targets USING (name)
 )
 SELECT
-    model, downloads, created_at, at_cutoff, relation, inferred_relation, name, position,
+    model, downloads, created_at, at_cutoff, relation, inferred_relation, name, position, bases, base,
     CASE WHEN id <> model THEN id END AS parent,
-    CASE WHEN id = model THEN 'itself' ELSE coalesce(resolution, 'not a repo id') END AS resolution
-FROM declared LEFT JOIN resolutions USING (name);
+    CASE WHEN id = model THEN 'itself' ELSE resolution END AS resolution
+FROM (
+    SELECT
+        declared.*,
+        CASE WHEN others.name IS NULL THEN declared.name ELSE id END AS id,
+        coalesce(others.base, declared.name) AS base,
+        coalesce(others.resolution, 'exact') AS resolution
+    FROM declared LEFT JOIN resolutions AS others ON others.name = declared.name
+);
 
 -- The models that were made from others. `parents` are those in the snapshot, `parent` is the first of
 -- them, or the first name where none is there; `root` the first model of the family, following `parent`,
 -- `depth` the number of steps to it. `root_kind`: model; missing (a name that is not in the snapshot);
 -- cycle (models that name each other: the first by name is the root).
 CREATE MACRO IF NOT EXISTS derivatives() AS TABLE
-WITH RECURSIVE first_parents AS MATERIALIZED (
+WITH RECURSIVE resolved AS MATERIALIZED (FROM resolved_parents() WHERE resolution <> 'itself'),
+first_parents AS MATERIALIZED (
+    SELECT  -- most have a single base, and need no grouping
+        model, downloads, created_at, at_cutoff, relation, inferred_relation,
+        CASE WHEN parent IS NULL THEN [] ELSE [parent] END AS parents, parent IS NULL AS is_missing, base AS parent
+    FROM resolved
+    WHERE bases = 1
+    UNION ALL
     SELECT
         model, any_value(downloads) AS downloads, any_value(created_at) AS created_at,
         any_value(at_cutoff) AS at_cutoff, any_value(relation) AS relation,
         any_value(inferred_relation) AS inferred_relation,
         coalesce(list_distinct(list(parent)), []) AS parents, count(parent) = 0 AS is_missing,
-        arg_min(coalesce(parent, name), position + CASE WHEN parent IS NULL THEN 1_000_000 ELSE 0 END)
-            AS parent
-    FROM resolved_parents()
-    WHERE resolution <> 'itself'
+        arg_min(base, position + CASE WHEN parent IS NULL THEN 1_000_000 ELSE 0 END) AS parent
+    FROM resolved
+    WHERE bases > 1
     GROUP BY model
 ),
 inner_models AS MATERIALIZED (  -- derivatives that have derivatives
     SELECT model, parent, is_missing FROM first_parents WHERE model IN (SELECT parent FROM first_parents)
 ),
+lines AS MATERIALIZED (  -- from models that have no parent in the snapshot
+    SELECT model, parent AS root, CASE WHEN is_missing THEN 'missing' ELSE 'model' END AS root_kind, 1 AS depth
+    FROM inner_models WHERE parent NOT IN (SELECT model FROM inner_models)
+    UNION ALL
+    SELECT inner_models.model, root, root_kind, depth + 1
+    FROM lines JOIN inner_models ON inner_models.parent = lines.model
+),
+looped AS MATERIALIZED (SELECT model, parent FROM inner_models ANTI JOIN lines USING (model)),
 ancestors AS (
-    SELECT model, parent AS ancestor FROM inner_models
+    SELECT model, parent AS ancestor FROM looped
     UNION
-    SELECT ancestors.model, inner_models.parent FROM ancestors JOIN inner_models ON inner_models.model = ancestor
+    SELECT ancestors.model, looped.parent FROM ancestors JOIN looped ON looped.model = ancestor
 ),
 cycle_roots AS MATERIALIZED (
     SELECT model FROM ancestors GROUP BY model HAVING bool_or(ancestor = model) AND min(ancestor) = model
 ),
-descent AS (
-    SELECT model, parent AS root, CASE WHEN is_missing THEN 'missing' ELSE 'model' END AS root_kind, 1 AS depth
-    FROM inner_models WHERE parent NOT IN (SELECT model FROM inner_models)
+loops AS (  -- from the roots of cycles
+    SELECT model, model AS root, 'cycle' AS root_kind, 0 AS depth FROM cycle_roots
     UNION ALL
-    SELECT model, model, 'cycle', 0 FROM cycle_roots
-    UNION ALL
-    SELECT inner_models.model, root, root_kind, depth + 1
-    FROM descent JOIN inner_models ON inner_models.parent = descent.model
-    WHERE inner_models.model NOT IN (SELECT model FROM cycle_roots)
-)
+    SELECT looped.model, root, root_kind, depth + 1
+    FROM loops JOIN looped ON looped.parent = loops.model
+    WHERE looped.model NOT IN (SELECT model FROM cycle_roots)
+),
+descent AS (FROM lines UNION ALL FROM loops)
 SELECT
     first_parents.model, downloads, created_at, at_cutoff, relation, inferred_relation,
     first_parents.parent, parents,
@@ -208,31 +231,35 @@ LEFT JOIN descent ON descent.model = first_parents.parent;
 -- is unknown (NULL) where the bases are.
 CREATE MACRO IF NOT EXISTS families() AS TABLE
 SELECT
-    known.model, relation, inferred_relation, parent, parents,
+    known.model, known.downloads, downloads_all_time, likes, known.created_at, known.at_cutoff,
+    relation, inferred_relation, parent, parents,
     CASE WHEN derivative.model IS NOT NULL THEN root WHEN are_bases_known THEN known.model END AS root,
     CASE WHEN derivative.model IS NOT NULL THEN root_kind WHEN are_bases_known THEN 'model' END AS root_kind,
     CASE WHEN derivative.model IS NOT NULL THEN depth WHEN are_bases_known THEN 0 END AS depth
-FROM (SELECT id AS model, base_models IS NOT NULL OR tags IS NOT NULL AS are_bases_known FROM census) AS known
+FROM (
+    SELECT
+        id AS model, downloads, downloads_all_time, likes, created_at, at_cutoff,
+        base_models IS NOT NULL OR tags IS NOT NULL AS are_bases_known
+    FROM census
+) AS known
 LEFT JOIN derivatives() AS derivative ON derivative.model = known.model;
 
 -- The models created in a period, each with its unit (model, author, library or family; NULL: unknown)
 -- and what it counts there.
 CREATE MACRO IF NOT EXISTS weighted_units(ranked, counted, first_date, end_date, with_cutoff) AS TABLE
-WITH models AS (
-    SELECT
-        CASE ranked
-            WHEN 'model' THEN key
-            WHEN 'author' THEN coalesce(author, id)
-            WHEN 'library' THEN library_name
-        END AS unit,
-        id,
-        weight_of(counted, downloads, downloads_all_time, likes) AS n
-    FROM census
-    WHERE is_created_in(first_date, end_date, with_cutoff, created_at, at_cutoff)
-)
-SELECT unit, n FROM models WHERE ranked <> 'family'
+SELECT
+    CASE ranked
+        WHEN 'model' THEN key
+        WHEN 'author' THEN coalesce(author, id)
+        WHEN 'library' THEN library_name
+    END AS unit,
+    weight_of(counted, downloads, downloads_all_time, likes) AS n
+FROM census
+WHERE ranked <> 'family' AND is_created_in(first_date, end_date, with_cutoff, created_at, at_cutoff)
 UNION ALL
-SELECT root, n FROM models JOIN families() AS families ON families.model = models.id WHERE ranked = 'family';
+SELECT root, weight_of(counted, downloads, downloads_all_time, likes)
+FROM families()
+WHERE ranked = 'family' AND is_created_in(first_date, end_date, with_cutoff, created_at, at_cutoff);
 
 -- The licences that a model is tagged with, as one text; NULL: unknown.
 CREATE MACRO IF NOT EXISTS licenses(tags) AS

@@ -303,11 +303,16 @@ WHERE id_before IS DISTINCT FROM id_after AND (
 -- The names and `_id`s of the models of `census` that are in the family of a model, itself included, with
 -- the names that are redirected to theirs.
 CREATE MACRO IF NOT EXISTS members_of_family(relative) AS (
-    WITH known AS MATERIALIZED (SELECT model, root FROM families() WHERE relative IS NOT NULL)
+    WITH derived AS MATERIALIZED (SELECT model, root FROM derivatives() WHERE relative IS NOT NULL),
+    family AS (SELECT coalesce((SELECT root FROM derived WHERE model = relative), relative) AS root),
+    members AS (
+        SELECT model FROM derived JOIN family USING (root)
+        UNION
+        SELECT root FROM family
+    )
     SELECT list(member)
     FROM (
         SELECT unnest([key, census.id, redirects.id]) AS member
-        FROM census JOIN known ON known.model = census.id LEFT JOIN redirects ON moved_to = census.id
-        WHERE root = coalesce((SELECT root FROM known WHERE model = relative), relative)
+        FROM census JOIN members ON members.model = census.id LEFT JOIN redirects ON moved_to = census.id
     )
 );
