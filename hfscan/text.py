@@ -64,6 +64,11 @@ def _to_plain(value: Any) -> Any:
     return str(value)
 
 
+def format_count(count: int, noun: str) -> str:
+    """Return a count with its noun: "1 model", "1,200 models"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def format_float(value: float) -> str:
     """Return the number as JSON and JavaScript name it: NaN, Infinity, -Infinity, or its digits."""
     if math.isnan(value):

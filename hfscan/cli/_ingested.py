@@ -6,7 +6,7 @@ from datetime import datetime
 from hfscan.cli._output import echo
 from hfscan.scope import Scope
 from hfscan.store import Ingested, Snapshot, Unreadable
-from hfscan.text import sanitize
+from hfscan.text import format_count, sanitize
 
 
 def show_counts(counts: Mapping[str, int]) -> None:
@@ -43,9 +43,8 @@ def show_unknown_keys(models: Mapping[str, int]) -> None:
 
 def describe_unreadable(field: Unreadable) -> str:
     """Return the field, the number of models in which it cannot be read, and an example."""
-    models = "model" if field.models == 1 else "models"
     example = "" if field.example is None else f", e.g. {sanitize(field.example)!r}"
-    return f"{field.field} of {field.models:,} {models}{example}"
+    return f"{field.field} of {format_count(field.models, 'model')}{example}"
 
 
 def describe_scope(scope: Scope | Snapshot) -> list[str]:

@@ -1,14 +1,24 @@
-"""Show the progress of a crawl on stderr: a bar on a terminal, else one line per wait."""
+"""Show progress on stderr: a bar on a terminal; of a crawl, else one line per wait."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    track,
+)
 
 from hfscan import hub
 from hfscan.cli._output import echo, is_quiet
 from hfscan.text import sanitize
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -46,6 +56,13 @@ def show_progress() -> Iterator[Callable[[hub.Progress], None] | None]:
 
     with bar:
         yield show
+
+
+def show_steps(steps: Sequence[T], label: str) -> Iterable[T]:
+    """Yield the steps, with a bar on a terminal unless -q was given."""
+    console = Console(stderr=True)
+    is_hidden = is_quiet() or not console.is_terminal
+    return track(steps, label, console=console, transient=True, disable=is_hidden)
 
 
 def _print_wait(state: hub.Progress) -> None:

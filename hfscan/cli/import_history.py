@@ -11,11 +11,13 @@ from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, upload_options
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo, note
+from hfscan.cli._progress import show_steps
 from hfscan.cli._types import Choice, UtcTime
 from hfscan.errors import ImportFileError
 from hfscan.hub.revisions import Revision, RevisionSource, choose_revisions
 from hfscan.revisions import Plan, RevisionResult, import_revisions, plan_import
 from hfscan.store import Store, list_snapshots
+from hfscan.text import format_count
 
 _EXAMPLES = """
 hfscan import-history hf://datasets/cfahlgren1/hub-stats --plan
@@ -99,8 +101,8 @@ def _import(store: Store, source: RevisionSource, revisions: list[Revision]) -> 
     if not is_any_readable:
         raise ImportFileError("None of the revisions can be imported.")
     echo(
-        f"Imported {imported:,} of {len(revisions):,} revisions into {store.path}: "
-        f"{source.received / 1e6:,.1f} MB in {source.requests:,} requests."
+        f"Imported {imported:,} of {format_count(len(revisions), 'revision')} into {store.path}: "
+        f"{source.received / 1e6:,.1f} MB in {format_count(source.requests, 'request')}."
     )
 
 
@@ -111,8 +113,8 @@ def _describe(result: RevisionResult) -> str:
     unreadable = [f"{field.field} of {field.models:,}" for field in ingested.unreadable]
     parts = [
         f"snapshot {ingested.snapshot}",
-        f"{ingested.models:,} models",
-        f"{ingested.skipped:,} rows skipped" if ingested.skipped else "",
+        format_count(ingested.models, "model"),
+        f"{format_count(ingested.skipped, 'row')} skipped" if ingested.skipped else "",
         f"unreadable: {' and '.join(unreadable)}" if unreadable else "",
         f"as of {day}" if day != result.revision.day else "",
         "partial" if result.is_partial else "",
@@ -143,7 +145,7 @@ def _show_plan(source: RevisionSource, revisions: list[Revision], db: Path) -> N
         TemporaryDirectory() as folder,
         Store.open(Path(folder, "plan.duckdb"), write=True) as store,
     ):
-        plan = plan_import(store, source, revisions, snapshots)
+        plan = plan_import(store, source, show_steps(revisions, "Asking for sizes"), snapshots)
     for line in _describe_plan(source, revisions, plan):
         echo(line)
 

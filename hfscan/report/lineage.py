@@ -14,7 +14,7 @@ from hfscan.report.model import Row
 from hfscan.report.writers.html import read_style, render_page
 from hfscan.report.writers.terminal import open_console
 from hfscan.store import Snapshot
-from hfscan.text import encode_json, sanitize
+from hfscan.text import encode_json, format_count, sanitize
 
 _LONGEST_NAME = 200  # characters; a repo id has at most 193
 _MOST_NAMES = 5  # of further bases in a line
@@ -91,7 +91,7 @@ class LineageTree:
             text = f"The snapshot of {day} does not tell what {name} was made from."
         else:
             bases = (
-                _format_count(len(row["parents"] or ()), "base model")
+                format_count(len(row["parents"] or ()), "base model")
                 if row["parents"]
                 else "no base model"
             )
@@ -102,10 +102,10 @@ class LineageTree:
             text += " No model names it as base."
         else:
             verb = "descends" if self.derived["models"] == 1 else "descend"
-            text += f" {_format_count(self.derived['models'], 'model')} {verb} from it"
+            text += f" {format_count(self.derived['models'], 'model')} {verb} from it"
             text += f", {row['children']:,} directly"
             if self.derived["total_downloads"] is not None:
-                downloads = _format_count(self.derived["total_downloads"], "download")
+                downloads = format_count(self.derived["total_downloads"], "download")
                 text += f", with {downloads} in 30 days"
             text += "."
         if not (self.snapshot.is_unfiltered and self.snapshot.covers(None, None)):
@@ -128,7 +128,7 @@ class LineageTree:
             inferred = row["inferred_relation"]
             parts = ["relation unknown" if inferred == "(unnamed)" else f"{inferred}?"]
         if row["downloads"] is not None:
-            parts.append(_format_count(row["downloads"], "download"))
+            parts.append(format_count(row["downloads"], "download"))
         titles = [self.titles.get(name, name) for name in row["frameworks"] or ()]
         parts.append(" + ".join(titles) or "framework unknown")
         parts.append(_describe_license(row, node.base))
@@ -152,10 +152,6 @@ def _grow(row: Row, base: Row | None, below: Mapping[str, list[Row]], top: int) 
     children = tuple(_grow(child, row, below, top) for child in rows[:top])
     total = rows[0]["siblings"] if rows else row["children"] * (not row["in_cycle"])
     return Node(row, base, children, total - len(children))
-
-
-def _format_count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _shorten(name: str) -> str:
