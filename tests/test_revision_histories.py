@@ -1,5 +1,7 @@
 """Histories of many revisions: drift of columns, gaps, partial and damaged dumps, renames."""
 
+import csv
+import io
 from datetime import date, timedelta
 
 import duckdb
@@ -134,14 +136,14 @@ def test_values_survive_changes_of_types(imported):
 
 def test_trend_marks_partial_days(imported):
     _, db, _ = imported
-    code, out, _ = run_hfscan(db.parent, "trend", "--per", "snapshot", "--format", "csv")
+    code, out, _ = run_hfscan(db.parent, "trend", "--by-snapshot", "--format", "csv")
     assert code == 0
-    marked = {line.split(",partial")[0] for line in out.splitlines() if ", partial" in line}
-    assert {date.fromisoformat(line[line.index("2025-"):][:10]) for line in marked} == {
-        START.date() + timedelta(days=day) for day in PARTIAL_DAYS
-    }  # fmt: skip
-    code, _, err = run_hfscan(db.parent, "trend", "--per", "snapshot", "--formats")
-    assert code == 0, err
+    days: dict[str, set[date]] = {}
+    for row in csv.DictReader(io.StringIO(out)):
+        if "partial" in row["flags"]:
+            days.setdefault(row["measure"], set()).add(date.fromisoformat(row["observed_at"][:10]))
+    partial = {START.date() + timedelta(days=day) for day in PARTIAL_DAYS}
+    assert days == dict.fromkeys(("exclusivity", "formats", "breakdown"), partial)
 
 
 def test_mirror_is_dated_by_its_content(tmp_path):

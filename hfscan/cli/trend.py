@@ -1,4 +1,6 @@
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import click
@@ -11,47 +13,53 @@ from hfscan.cli._options import (
     transformers_option,
     weight_option,
 )
-from hfscan.cli._output import note
+from hfscan.cli._output import echo, note
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice, Frameworks
 from hfscan.figures import (
     Definition,
+    Figure,
     FigureRequest,
     SnapshotView,
     Weight,
+    compare_snapshots,
     compute_adoption,
-    compute_trend,
     format_period,
     list_breaks,
 )
-from hfscan.figures.trend import Per
+from hfscan.figures.trend import Measure, Per
 from hfscan.frameworks import DEFINITIONS, taxonomy
-from hfscan.report import TABLE_FORMATS, format_percent, group_table, pivot_table, write_rows
-from hfscan.report.caveats import explain_estimates, explain_small
+from hfscan.report import TABLE_FORMATS, format_percent, group_table, write_rows
+from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
 from hfscan.report.format import add_uncertainty
-from hfscan.report.tables import Table
+from hfscan.report.tables import Table, measure_tables, narrow_pivot_table
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot
 
 _EXAMPLES = """
 hfscan trend
 hfscan trend --per month --frameworks pytorch,jax --format csv
-hfscan trend --formats --per snapshot
+hfscan trend --formats
+hfscan trend --by-snapshot
 """
 
 
 @click.command("trend", cls=Command, examples=_EXAMPLES)
 @click.option(
     "--per",
-    type=Choice(["year", "month", "snapshot"]),
-    default="year",
-    help="Group models by year or month of creation, or show all models of each snapshot of the "
-    "entire Hub.",
+    type=Choice(["year", "month"]),
+    help="Group models by year or month of creation.  [default: year]",
+)
+@click.option(
+    "--by-snapshot",
+    is_flag=True,
+    help="Show all models of each snapshot of the entire Hub instead: exclusivity, formats and the "
+    "breakdown. Snapshots with implausible data are marked.",
 )
 @click.option(
     "--formats",
     is_flag=True,
-    help="Show the share of models that have each framework, format or runtime (or those of "
+    help="Show only the share of models that have each framework, format or runtime (or those of "
     "--frameworks), alone or with others.",
 )
 @click.option(
@@ -70,7 +78,8 @@ hfscan trend --formats --per snapshot
 @format_option
 @snapshot_options
 def command(
-    per: Per,
+    per: Per | None,
+    by_snapshot: bool,
     formats: bool,
     frameworks: tuple[str, ...] | None,
     definition: Definition | None,
@@ -83,66 +92,107 @@ def command(
 
     By date of creation, models at the Hub's creation-date cutoff are left out. Coverage is the part
     of the models that the shares describe. Notes on stderr say where a definition changes its
-    meaning.
+    meaning. Formats and the breakdown count models; with --weight there is only exclusivity.
     """
     definitions: tuple[Definition, ...] = ("tag", "best")
     if definition or formats:
         definitions = (definition or "best",)
     if formats and weight != "models":
         raise click.UsageError("--formats cannot be combined with --weight.")
-    if per == "snapshot" and selector.snapshot is not None:
-        raise click.UsageError("--per snapshot cannot be combined with --snapshot.")
+    if by_snapshot and (per or selector.snapshot is not None):
+        raise click.UsageError("--by-snapshot cannot be combined with --per or --snapshot.")
     with selector.open() as store:
-        if per == "snapshot":
-            view = SnapshotView.latest(store, as_of=selector.end)
-            transformers = transformers or view.transformers  # the newest one's, for all
-        else:
+        view = SnapshotView.latest(store, as_of=selector.end)
+        if not by_snapshot:
             view = selector.select(store)
         definitions = tuple(filter(view.supports_definition, definitions)) or definitions
-        if formats:
-            adoption = compute_adoption(
-                view,
-                per=per,
-                frameworks=frameworks,
-                definition=definitions[0],
-                transformers=transformers,
-                as_of=selector.end,
-            )
-            rows, figures = list(adoption), []
-            table = _tabulate_adoption(rows, view)
+        options = _Options(frameworks, definitions, weight, transformers)
+        if by_snapshot:
+            rows, tables = _compare_snapshots(view, options, formats, selector.end)
+        elif formats:
+            rows, tables = _show_formats(view, options, per or "year")
         else:
-            names = frameworks or DEFAULT_FRAMEWORKS
-            figures = [
-                figure
-                for evidence in definitions
-                for figure in compute_trend(
-                    view,
-                    FigureRequest(
-                        names, definition=evidence, weight=weight, transformers=transformers
-                    ),
-                    per=per,
-                    as_of=selector.end,
-                )
-            ]
-            table = group_table(figures, per, view.find_titles(names), with_coverage=True)
-            rows = [figure.as_dict() for figure in figures]
-    for warning in _list_notes(per, definitions, weight, view.snapshot):
-        note(warning)
-    if format_ in TABLE_FORMATS:
-        TABLE_FORMATS[format_](table, output(format_))
-        shares = figures, rows if formats else ()
-        for text in (explain_small(*shares), explain_estimates(*shares, [view.snapshot])):
-            if text:
-                note(text)
-    else:
+            rows, tables = _show_exclusivity(view, options, per or "year")
+    for text in _list_notes(by_snapshot, definitions, weight, view.snapshot):
+        note(text)
+    if format_ not in TABLE_FORMATS:
         write_rows(format_, rows, output(format_))
+        return
+    _write_tables(format_, tables)
+    limits = (
+        explain_small((), rows),
+        explain_estimates((), rows, [view.snapshot]),
+        explain_flags(rows),
+    )
+    for text in filter(None, limits):
+        note(text)
+
+
+def _write_tables(format_: str, tables: Sequence[Table]) -> None:
+    for number, table in enumerate(tables):
+        if number:
+            echo()
+        TABLE_FORMATS[format_](table, output(format_))
+
+
+@dataclass(frozen=True)
+class _Options:
+    frameworks: tuple[str, ...] | None
+    definitions: tuple[Definition, ...]
+    weight: Weight
+    transformers: int | None
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        return self.frameworks or DEFAULT_FRAMEWORKS
+
+
+_Result = tuple[list[dict[str, Any]], list[Table]]
+
+
+def _show_exclusivity(view: SnapshotView, options: _Options, per: Per) -> _Result:
+    figures: list[Figure] = []
+    for definition in options.definitions:
+        request = FigureRequest(
+            options.compared,
+            definition=definition,
+            cutoff="excluded",
+            weight=options.weight,
+            by=per,
+            transformers=options.transformers,
+        )
+        figures += view.compute_exclusivity(request)
+    table = group_table(figures, per, view.find_titles(options.compared), with_coverage=True)
+    return [figure.as_dict() for figure in figures], [table]
+
+
+def _show_formats(view: SnapshotView, options: _Options, per: Per) -> _Result:
+    adoption = compute_adoption(
+        view,
+        per=per,
+        frameworks=options.frameworks,
+        definition=options.definitions[0],
+        transformers=options.transformers,
+    )
+    rows = list(adoption)
+    return rows, [_tabulate_adoption(rows, view)]
+
+
+def _compare_snapshots(
+    view: SnapshotView, options: _Options, formats: bool, as_of: datetime | None
+) -> _Result:
+    measures: tuple[Measure, ...] = ("exclusivity", "formats", "breakdown")
+    if formats or options.weight != "models":
+        measures = ("formats",) if formats else ("exclusivity",)
+    rows = list(compare_snapshots(view, measures, **vars(options), as_of=as_of))
+    return rows, measure_tables(rows, view.find_titles(options.compared))
 
 
 def _list_notes(
-    per: Per, definitions: Sequence[Definition], weight: Weight, snapshot: Snapshot
+    by_snapshot: bool, definitions: Sequence[Definition], weight: Weight, snapshot: Snapshot
 ) -> Iterator[str]:
     """Yield what changes the meaning of the figures from one period to the next."""
-    if per != "snapshot":
+    if not by_snapshot:
         yield (
             "Models older than 2 March 2022 are left out: the Hub does not know when they were "
             "created."
@@ -156,15 +206,13 @@ def _list_notes(
 
 
 def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) -> Table:
-    """Return a table of shares by framework and period, with the fewer of both as columns."""
-    periods, frameworks = ({row[key] for row in rows} for key in ("period", "framework"))
-    few_periods = len(periods) <= len(frameworks)
-    keys = ("rows", "columns", "cells") if few_periods else ("columns", "rows", "cells")
+    """Return a table of shares by framework and period."""
     titles = taxonomy().titles
-    cells = []
-    for row in rows:
-        period = format_period(row["period"], view.snapshot)
-        share = add_uncertainty(format_percent(row["share"]), row, "share")
-        cell = (titles[row["framework"]], period, share)
-        cells.append(dict(zip(keys, cell, strict=True)))
-    return pivot_table(cells)
+    return narrow_pivot_table(
+        (
+            titles[row["framework"]],
+            format_period(row["period"], view.snapshot),
+            add_uncertainty(format_percent(row["share"]), row, "share"),
+        )
+        for row in rows
+    )

@@ -20,8 +20,6 @@ Grouping = Literal[
     "gated", "region",
 ]  # fmt: skip
 
-By = Grouping | Literal["snapshot"]
-
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 POPULATIONS: tuple[Population, ...] = get_args(Population)
 WEIGHTS: tuple[Weight, ...] = get_args(Weight)
@@ -51,7 +49,7 @@ class Figure:
     period: tuple[datetime, datetime] | None
     cutoff: Cutoff | None
     weight: Weight
-    by: By | None
+    by: Grouping | None
     group: str | None
     numerator: int | float
     denominator: int | float
@@ -148,7 +146,7 @@ class FigureRequest:
     cutoff: Cutoff | None = None
     weight: Weight = "models"
     exclude_top_authors: int = 0
-    by: By | None = None
+    by: Grouping | None = None
     top: int | None = None
     transformers: int | None = None
 

@@ -1,7 +1,9 @@
 """Run a query over every snapshot of the entire Hub."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError
@@ -55,14 +57,36 @@ def run_per_snapshot(
     days = [f"{view.snapshot.observed_to:%Y-%m-%d}" for view in views]
     if len(set(days)) < len(days):
         days = [f"{view.snapshot.observed_to:%Y-%m-%d %H:%M}" for view in views]
+    indexes = _space(len(views), most)
+    snapshots = [views[index].snapshot for index in indexes]
     has_downloads = "downloads" in query.count_columns(parameters)
-    for index in _space(len(views), most):
+    weighted = {snapshot.id for snapshot in snapshots} if has_downloads else set()
+    flags = find_flags_of_figures(store, snapshots, weighted)
+    for index in indexes:
         view, day = views[index], days[index]
-        weighted = {view.snapshot.id} if has_downloads else set()
-        flags = find_flags_of_figures(store, [view.snapshot], weighted)
-        names = [flag.name for flag in flags]
+        names = [flag.name for flag in flags if flag.snapshot == view.snapshot.id]
         for row in query.run(view.bind_census(), values):
             yield {"snapshot": view.snapshot.id, "observed_at": day, "flags": names} | row
+
+
+def add_zeros(
+    rows: Sequence[Mapping[str, Any]], column: str, varied: Iterable[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """Yield rows over snapshots, and one of 0 for each value of a column that a snapshot lacks.
+
+    Only for queries that return every value that a model has. `varied`: columns of parameters with
+    which the query ran. A snapshot of which no share is known gets none.
+    """
+    values = dict.fromkeys(row[column] for row in rows if row["share"] is not None)
+    for _, group in groupby(rows, itemgetter("snapshot", *varied)):
+        present = list(group)
+        yield from map(dict, present)
+        known = next((row for row in present if row["share"] is not None), None)
+        for value in values if known else ():
+            if value not in {row[column] for row in present}:
+                zeros = {"numerator": 0, "share": 0.0, "small": True}
+                zeros |= {"models": 0} if "models" in present[0] else {}
+                yield {**(known or {}), column: value} | zeros
 
 
 def _space(count: int, most: int | None) -> list[int]:

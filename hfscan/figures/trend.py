@@ -1,19 +1,20 @@
 """How shares change: by date of creation in one snapshot, or from snapshot to snapshot."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from hfscan.errors import NotFoundError
-from hfscan.figures.figure import Figure, FigureRequest
-from hfscan.figures.per_snapshot import list_complete
-from hfscan.figures.quality import find_partial
+from hfscan.figures.figure import Weight
+from hfscan.figures.per_snapshot import add_zeros, list_complete, run_per_snapshot
+from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
 from hfscan.frameworks import Definition
-from hfscan.store import Store
+from hfscan.scope import DEFAULT_FRAMEWORKS
 
-Per = Literal["year", "month", "snapshot"]
+Per = Literal["year", "month"]
+Measure = Literal["exclusivity", "formats", "breakdown"]
 
 
 @dataclass(frozen=True)
@@ -54,22 +55,6 @@ def list_breaks(
     ]
 
 
-def compute_trend(
-    view: SnapshotView, request: FigureRequest, *, per: Per, as_of: datetime | None = None
-) -> Iterator[Figure]:
-    """Yield the figures of each period, oldest first; their `group` names it.
-
-    By year or month of creation in `view`, models at the cutoff are excluded; else of the snapshots
-    until `as_of`. Raises NotFoundError where no snapshot has the data.
-    """
-    if per != "snapshot":
-        yield from view.compute_exclusivity(replace(request, cutoff="excluded", by=per))
-        return
-    for label, complete in _complete_views(view.store, request.definition, as_of):
-        for figure in complete.compute_exclusivity(request):
-            yield replace(figure, by="snapshot", group=label)
-
-
 def compute_adoption(
     view: SnapshotView,
     *,
@@ -77,45 +62,82 @@ def compute_adoption(
     frameworks: Sequence[str] | None = None,
     definition: Definition = "tag",
     transformers: int | None = None,
-    as_of: datetime | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield (period, framework, numerator, denominator, share): models that have each.
 
-    Per year or month of creation, rows also have `since` and `until` (UTC) of the part that the
-    snapshot covers, and models at the cutoff are excluded. Of a sample, each has its `interval`.
+    Per year or month of creation; models at the cutoff are excluded. Rows also have `since` and
+    `until` (UTC) of the part that the snapshot covers and, of a sample, an `interval`.
     `frameworks` None: every framework, format and runtime that any model has. Raises NotFoundError
-    where no snapshot has the data.
+    where the snapshot does not have the data.
     """
-    only = None if frameworks is None else list(view.find_titles(frameworks))
+    view.require(definition, per)
     parameters: dict[str, object] = {
-        "only": only,
+        "only": None if frameworks is None else list(view.find_titles(frameworks)),
         "definition": definition,
         "transformers": transformers,
+        "per": per,
     }
-    if per != "snapshot":
-        view.require(definition, per)
-        yield from view.run_for_report("formats", parameters | {"per": per})
-        return
-    for label, complete in _complete_views(view.store, definition, as_of):
-        every_model = parameters | {"per": "all", "cutoff": "included"}
-        for row in complete.run_for_report("formats", every_model):
-            yield row | {"period": label}
+    yield from view.run_for_report("formats", parameters)
 
 
-def _complete_views(
-    store: Store, definition: Definition, as_of: datetime | None
-) -> Iterator[tuple[str, SnapshotView]]:
-    """Yield the snapshots of the entire Hub that support the definition, oldest first.
+def compare_snapshots(
+    view: SnapshotView,
+    measures: Iterable[Measure],
+    *,
+    frameworks: Sequence[str] | None = None,
+    definitions: Sequence[Definition] = ("best",),
+    weight: Weight = "models",
+    transformers: int | None = None,
+    as_of: datetime | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each class of models in each snapshot of the entire Hub until `as_of`.
 
-    The label of a snapshot that lacks a part of its models says so.
+    `measures`: exclusivity, by each definition; formats (class `available`: models that have each,
+    alone or with others), by the last one; breakdown, by the best evidence. All rows have the same
+    keys; see also `run_per_snapshot`. Snapshots that do not have what a definition needs are left
+    out. Raises NotFoundError where none has it.
     """
-    views = [view for view in list_complete(store, as_of) if view.supports_definition(definition)]
-    if not views:
-        raise NotFoundError(
-            f"No snapshot of the entire Hub supports the definition {definition}. Crawl without a "
-            "scope, import a census, or use --per year."
-        )
-    partial = {flag.snapshot for flag in find_partial(store)}
-    for view in views:
-        mark = ", partial" if view.snapshot.id in partial else ""
-        yield f"{view.snapshot.observed_to:%Y-%m-%d}, snapshot {view.snapshot.id}{mark}", view
+    every = None if frameworks is None else list(view.find_titles(frameworks))
+    compared = list(frameworks or DEFAULT_FRAMEWORKS)
+    by_evidence = {"definition": definitions[-1], "transformers": transformers}
+    parameters: dict[Measure, list[dict[str, object]]] = {
+        "exclusivity": [
+            by_evidence | {"frameworks": compared, "definition": definition, "weight": weight}
+            for definition in definitions
+        ],
+        "formats": [by_evidence | {"only": every, "per": "all", "cutoff": "included"}],
+        "breakdown": [{"frameworks": compared}],
+    }
+    views = list_complete(view.store, as_of)
+    for measure in measures:
+        query = load(measure)
+        for values in parameters[measure]:
+            definition: Any = values.get("definition", "best")
+            known = {other.snapshot.id for other in views if other.supports_definition(definition)}
+            if not known:
+                raise NotFoundError(
+                    f"No snapshot of the entire Hub supports the definition {definition}. Crawl "
+                    "without a scope, import a census, or omit --by-snapshot."
+                )
+            result = run_per_snapshot(view.store, query, values, as_of=as_of)
+            rows = [row for row in result if row["snapshot"] in known]
+            if measure == "formats":  # the query leaves out those that no model has
+                rows = list(add_zeros(rows, "framework"))
+            yield from (_unify(measure, definition, row) for row in rows)
+
+
+def _unify(measure: Measure, definition: Definition, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a query with the keys that those of all measures have."""
+    numerator, denominator = row["numerator"], row["denominator"]
+    return {
+        "measure": measure,
+        **{key: row[key] for key in ("snapshot", "observed_at", "flags")},
+        "definition": definition,
+        "class": row.get("class") or row.get("name") or "available",
+        "framework": row.get("framework"),
+        "numerator": numerator,
+        "denominator": denominator,
+        "share": round(numerator / denominator, 6) if denominator else None,
+        "small": row["small"],
+        "coverage": row.get("coverage", 1.0),  # a breakdown has a class for each model
+    }

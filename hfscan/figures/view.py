@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from hfscan.errors import InvalidRequestError, NotFoundError
-from hfscan.figures.figure import By, Figure, FigureRequest
+from hfscan.figures.figure import Figure, FigureRequest, Grouping
 from hfscan.figures.intervals import SampleError
 from hfscan.figures.period import Period
 from hfscan.figures.queries import Query, load
@@ -287,7 +287,7 @@ class SnapshotView:
         """Return whether the snapshot holds what the grouping is read from."""
         return _REQUIRED_COLUMN.get(by or "") not in self.snapshot.missing_columns
 
-    def require(self, definition: Definition, by: By | None) -> None:
+    def require(self, definition: Definition, by: Grouping | None) -> None:
         """Raise NotFoundError where the snapshot lacks what the definition or grouping needs."""
         if not self.supports_definition(definition):
             missing = "file names" if definition == "weights" else "tags"

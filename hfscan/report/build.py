@@ -10,10 +10,10 @@ from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures import (
     ALL,
     WEIGHTS,
-    By,
     Cutoff,
     Figure,
     FigureRequest,
+    Grouping,
     Period,
     Population,
     SnapshotView,
@@ -315,7 +315,7 @@ class SectionBuilder:
         )
         return replace(section, paragraphs=tuple(filter(None, paragraphs)))
 
-    def _figure_requests(self, by: By | None) -> Iterator[FigureRequest]:
+    def _figure_requests(self, by: Grouping | None) -> Iterator[FigureRequest]:
         """Yield a request for each cutoff, or for what the section varies by."""
         base = self.request.figure_request(self.population, self.definition)
         match self.spec.get("vary_by"):
@@ -337,7 +337,7 @@ class SectionBuilder:
                     cutoffs = _CUTOFFS if by is None else _CUTOFFS[:1]
                 yield from (replace(request, cutoff=cutoff) for cutoff in cutoffs)
 
-    def _top(self, by: By | None) -> int | None:
+    def _top(self, by: Grouping | None) -> int | None:
         """Return how many groups to show; None for all (months and years, unless requested)."""
         show_all = by in ("month", "year") and self.request.by is None
         return None if by is None or show_all else self.request.top or self.spec.get("top")

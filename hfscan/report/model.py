@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from hfscan.figures import (
     AccountGroups,
-    By,
     Definition,
     Figure,
     FigureRequest,
     Flag,
+    Grouping,
     Period,
     Population,
     Weight,
@@ -35,7 +35,7 @@ class ReportRequest:
     definition: Definition | None = None
     weight: Weight = "models"
     exclude_top_authors: int = 0
-    by: By | None = None
+    by: Grouping | None = None
     top: int | None = None
     transformers: int | None = None
     account_groups: AccountGroups | None = None
@@ -118,7 +118,7 @@ class Section:
     title: str
     note: str | None = None
     query: str = ""
-    by: By | None = None
+    by: Grouping | None = None
     vary_by: Literal["definition", "weight"] | None = None
     figures: tuple[Figure, ...] = ()
     rows: tuple[Row, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from hfscan.figures import Query, SnapshotView, run_per_snapshot
+from hfscan.figures import Query, SnapshotView, add_zeros, run_per_snapshot
 from hfscan.report.model import QueryRef
 
 _MOST_SNAPSHOTS = 12  # that a section over snapshots shows
@@ -41,6 +41,8 @@ def run_section(
         rows = [row for row in rows if row.get("coverage") != 0]
         if len({row["snapshot"] for row in rows}) < 2:
             rows = []
+    if column := spec.get("zero_if_absent"):
+        rows = list(add_zeros(rows, column, each))
     return tuple(_select(rows, spec)), tuple(queries)
 
 

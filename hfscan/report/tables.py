@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from hfscan.figures import ALL, By, Figure
-from hfscan.report.caveats import SMALL_MARK
+from hfscan.figures import ALL, Figure, Grouping, load
+from hfscan.frameworks import taxonomy
+from hfscan.report.caveats import SMALL_MARK, mark_small
 from hfscan.report.format import (
     DEFINITION_LABELS,
+    breakdown_label,
+    class_label,
     figure_label,
     format_cell,
     format_number,
@@ -35,6 +38,10 @@ _CUTOFFS = {
 
 _GROUPINGS = {"month": "Month of creation", "year": "Year of creation", "size": "Parameters"}
 """Headings of groupings; those of others are their names."""
+
+
+_MEASURED_CLASSES = {"exclusivity": ("exclusive", "shared")}
+"""Measure of `compare_snapshots` -> the classes in its table, if not all."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +92,14 @@ def section_tables(section: Section, report: Report) -> list[Table]:
     return [group_table(section.figures, section.by, report.frameworks)]
 
 
-def visible_figures(figures: Iterable[Figure], by: By | None) -> list[Figure]:
+def visible_figures(figures: Iterable[Figure], by: Grouping | None) -> list[Figure]:
     """Return the figures of exclusive and shared models, in the order of tables and charts.
 
     Groups come by size, with "(other)" last and without those that support no framework compared;
-    periods and snapshots stay in order.
+    periods stay in order.
     """
     visible = [figure for figure in figures if figure.name in ("exclusive", "shared")]
-    if by in (None, "month", "year", "snapshot"):
+    if by in (None, "month", "year"):
         return visible
     nonempty = (figure for figure in visible if figure.denominator)
     return sorted(nonempty, key=lambda figure: (figure.group == "(other)", -figure.denominator))
@@ -184,6 +191,61 @@ def pivot_table(cells: Iterable[Mapping[str, str]]) -> Table:
     return Table(("", *headings), tuple(rows))
 
 
+def narrow_pivot_table(cells: Iterable[tuple[str, str, str]]) -> Table:
+    """Return a table from cells that each have two labels and a text; the fewer are columns."""
+    cells = list(cells)
+    first, second = (len({cell[place] for cell in cells}) for place in (0, 1))
+    keys = ("rows", "columns", "cells") if second <= first else ("columns", "rows", "cells")
+    return pivot_table(dict(zip(keys, cell, strict=True)) for cell in cells)
+
+
+def measure_tables(rows: Iterable[Row], compared: Mapping[str, str]) -> list[Table]:
+    """Return a table for each measure of `compare_snapshots`: its shares by class and snapshot.
+
+    `compared`: framework -> title.
+    """
+    tables: dict[str, dict[str, list[Row]]] = {}
+    for row in sorted(rows, key=lambda row: str(row["observed_at"])):
+        if row["class"] in _MEASURED_CLASSES.get(row["measure"], (row["class"],)):
+            label = _snapshot_label(row)
+            tables.setdefault(row["measure"], {}).setdefault(label, []).append(row)
+    result = []
+    for measure, groups in tables.items():
+        cells = [
+            (
+                _measure_label(row, compared),
+                label,
+                mark_small(format_percent(row["share"]), row, "share"),
+            )
+            for label, group in groups.items()
+            for row in group
+        ]
+        for label, (row, *_) in groups.items():
+            cells.append(("Total", label, format_number(row["denominator"])))
+            cells.append(("Coverage", label, format_percent(row["coverage"])))
+        result.append(replace(narrow_pivot_table(cells), title=load(measure).title))
+    return result
+
+
+def _measure_label(row: Row, compared: Mapping[str, str]) -> str:
+    """Return the label of a class of `compare_snapshots`."""
+    titles = {**taxonomy().titles, **compared}
+    match row["measure"]:
+        case "exclusivity":
+            return class_label(row["class"], row["framework"], compared)
+        case "breakdown":
+            return breakdown_label(row["class"], titles)
+    return titles[row["framework"]]
+
+
+def _snapshot_label(row: Row) -> str:
+    """Return the day and number of a snapshot, with the flags on its data."""
+    parts = [row["observed_at"], f"snapshot {row['snapshot']}", *row["flags"]]
+    if row["measure"] == "exclusivity":
+        parts.append(DEFINITION_LABELS[row["definition"]])
+    return ", ".join(parts).replace("_", " ")
+
+
 def _variant_table(section: Section, report: Report) -> Table:
     """Return a row for each definition and set of frameworks, or for each weight."""
     names = report.frameworks
@@ -229,7 +291,11 @@ def _figure_table(figures: Sequence[Figure], cutoff: str | None, names: Mapping[
 
 
 def group_table(
-    figures: Iterable[Figure], by: By, names: Mapping[str, str], *, with_coverage: bool = False
+    figures: Iterable[Figure],
+    by: Grouping,
+    names: Mapping[str, str],
+    *,
+    with_coverage: bool = False,
 ) -> Table:
     """Return a row for each group, with the figures of exclusive and shared models."""
     visible = visible_figures(figures, by)

@@ -83,7 +83,7 @@ def test_trend_shows_tags_beside_the_best_evidence(run_command):
     notes = run_command.invoke("trend").stderr
     assert "BREAK IN SERIES: since 2023" in notes
     assert "Models older than 2 March 2022 are left out" in notes
-    by_downloads = run_command.invoke("trend", "--per", "snapshot", "--weight", "downloads").stderr
+    by_downloads = run_command.invoke("trend", "--by-snapshot", "--weight", "downloads").stderr
     assert "docs/data-quality.md" in by_downloads
     assert "older than" not in by_downloads
     assert "BREAK" not in run_command.invoke("trend", "--definition", "best").stderr
@@ -92,14 +92,60 @@ def test_trend_shows_tags_beside_the_best_evidence(run_command):
 def test_shares_by_snapshot_are_in_order_of_time(run_command):
     run_command.import_day("2024-02-01", BERT, make_keras_model("ann/k"))
     run_command.import_day("2023-02-01", BERT)  # imported later, observed earlier
-    rows = json.loads(
-        run_command("trend", "--per", "snapshot", "--definition", "tag", "--format", "json")
-    )
-    pytorch = [row for row in rows if (row["name"], row["framework"]) == ("exclusive", "pytorch")]
-    assert [(row["group"], row["numerator"], row["denominator"]) for row in pytorch] == [
-        ("2023-02-01, snapshot 2", 1, 1),
-        ("2024-02-01, snapshot 1", 1, 2),
-    ]
+    arguments = ("trend", "--by-snapshot", "--definition", "tag", "--format")
+    rows = json.loads(run_command(*arguments, "json"))
+    found = {
+        (row["measure"], row["observed_at"], row["snapshot"]): (
+            row["numerator"],
+            row["denominator"],
+        )
+        for row in rows
+        if (row["class"], row["framework"])
+        in (("exclusive", "pytorch"), ("available", "pytorch"), ("pytorch_only", None))
+        and (row["measure"], row["class"]) != ("exclusivity", "available")
+    }
+    counts = {("2023-02-01", 2): (1, 1), ("2024-02-01", 1): (1, 2)}
+    measures = ("exclusivity", "formats", "breakdown")
+    assert found == {(name, *place): n for name in measures for place, n in counts.items()}
+    assert list(found) == [(name, *place) for name in measures for place in counts]
+    assert {row["coverage"] for row in rows} == {1.0}
+    assert len(list(csv.reader(io.StringIO(run_command(*arguments, "csv"))))) == len(rows) + 1
+
+
+def test_trend_by_snapshot_marks_flagged_days(run_command):
+    """A part of the models of 8 February is missing, and one of these names no framework."""
+    many = [make_keras_model(f"ann/k{n}") for n in range(9)]
+    silent = make_keras_model("ann/silent", tags=[])
+    run_command.import_day("2024-02-01", BERT, silent, *many)
+    run_command.import_day("2024-02-08", BERT | {"tags": ["pytorch", "onnx"]}, silent)
+    result = run_command.invoke("trend", "--by-snapshot", "--format", "md")
+    tables = dict(part.split("*\n\n") for part in result.stdout.removeprefix("*").split("\n\n*"))
+    exclusivity, formats, breakdown = tables.values()
+    assert tables["Framework exclusivity"] == exclusivity
+    assert "| 2024-02-08, snapshot 2, partial, best evidence |" in exclusivity
+    assert "\n| PyTorch only | 10.0 % \\* | 10.0 % \\* | 100.0 % \\* | 100.0 % \\* |" in exclusivity
+    for table in (formats, breakdown):
+        assert table.startswith("|  | 2024-02-01, snapshot 1 | 2024-02-08, snapshot 2, partial |")
+    assert "\n| PyTorch | 10.0 % \\* | 100.0 % \\* |" in formats
+    assert "\n| TensorFlow | 90.0 % \\* | 0.0 % \\* |" in formats
+    assert formats.endswith("| Total | 10 | 1 |\n| Coverage | 90.9 % | 50.0 % |")
+    assert "\n| PyTorch only | 9.1 % \\* | 50.0 % \\* |" in breakdown
+    assert "\n| files unknown | 9.1 % \\* | 50.0 % \\* |" in breakdown
+    assert "Implausible data: 2024-02-08 (partial)." in result.stderr
+    only = run_command("trend", "--by-snapshot", "--formats", "--format", "md")
+    assert only.removeprefix("*Adoption of formats and frameworks*\n\n").rstrip() == formats
+
+
+def test_trend_by_snapshot_leaves_out_days_without_evidence(run_command):
+    """Unknown tags are not a share of 0."""
+    run_command.import_day("2024-02-01", {"id": "ann/x", "createdAt": "2023-01-02T00:00:00.000Z"})
+    run_command.import_day("2024-03-01", BERT)
+    arguments = ("trend", "--by-snapshot", "--definition", "tag", "--format", "json")
+    rows = json.loads(run_command(*arguments))
+    days = {measure: {row["observed_at"] for row in rows if row["measure"] == measure}
+            for measure in ("exclusivity", "formats", "breakdown")}  # fmt: skip
+    both = {"2024-02-01", "2024-03-01"}
+    assert days == {"exclusivity": {"2024-03-01"}, "formats": {"2024-03-01"}, "breakdown": both}
 
 
 def test_report_has_transitions_of_earlier_models(run_command):
@@ -180,9 +226,15 @@ def test_loadable_assumes_the_release_of_the_snapshot(run_command):
     assert shares(*new, "--transformers", "4") == shares(*old)
     assert shares(*old, "--transformers", "5") == shares(*new)
     by_snapshot = json.loads(
-        run_command("trend", "--definition", "loadable", "--per", "snapshot", "--format", "json")
+        run_command("trend", "--definition", "loadable", "--by-snapshot", "--format", "json")
     )
-    assert {row["transformers"] for row in by_snapshot} == {5}  # one series, one release
+    shares_by_snapshot = {  # one series, one release
+        row["snapshot"]: row["share"]
+        for row in by_snapshot
+        if (row["measure"], row["class"]) == ("exclusivity", "available")
+        and row["framework"] == "tensorflow"
+    }
+    assert shares_by_snapshot == {1: 0.0, 2: 0.0}
     comparison = run_command(
         "report", "--snapshot", "1", "--compare-snapshot", "2", "--definition", "loadable"
     )

@@ -20,7 +20,7 @@ COMMANDS = {
     "query": ("query", "FROM census"),
     "query-csv": ("query", "FROM census", "--format", "csv"),
     "queries": ("query",),
-    "trend": ("trend", "--per", "snapshot", "--format", "json"),
+    "trend": ("trend", "--by-snapshot", "--format", "json"),
     "claims": ("claims",),
     "explain": ("explain", EMOJI),
     "frameworks": ("frameworks",),

@@ -69,6 +69,7 @@ title = "Licences"
 population = "none"
 query = "composition"
 over = "snapshots"
+zero_if_absent = "group"
 each = { weight = ["models", "downloads"] }
 split_by = "weight"
 chart = "series x=observed_at y=share color=group"
@@ -128,6 +129,7 @@ def test_report_of_queries_over_snapshots(report, tmp_path):
     assert {(row["weight"], row["observed_at"], row["group"], row["numerator"], row["denominator"])
             for row in licences["rows"]} == {
         ("models", "2024-07-01", "mit", 1, 1), ("models", "2024-07-11", "mit", 1, 3),
+        ("models", "2024-07-01", "(none)", 0, 1), ("downloads", "2024-07-01", "(none)", 0, 3),
         ("models", "2024-07-11", "(none)", 2, 3), ("downloads", "2024-07-01", "mit", 3, 3),
         ("downloads", "2024-07-11", "mit", 4, 11), ("downloads", "2024-07-11", "(none)", 7, 11),
     }  # fmt: skip

@@ -9,9 +9,11 @@ from dumps import ingest_models
 import hfscan
 from hfscan.cli import cli
 from hfscan.errors import InvalidRequestError
-from hfscan.figures import FigureRequest, SnapshotView, compute_adoption, compute_trend
+from hfscan.figures import FigureRequest, SnapshotView, compare_snapshots, compute_adoption
+from hfscan.figures.trend import Measure, Per
 from hfscan.frameworks import taxonomy
 from hfscan.report import FORMATS, ReportRequest, build, compare, group_table
+from hfscan.report.tables import measure_tables
 from hfscan.report.writers import csv_
 from hfscan.store import Store
 
@@ -54,11 +56,14 @@ def test_each_framework_can_be_compared_alone(db, name):
         for year in (None, 2023):
             texts = write_formats(build(view, ReportRequest(year, (name,))))
         names = view.find_titles((name,))
-        for per in ("year", "month", "snapshot"):
-            assert group_table(
-                list(compute_trend(view, FigureRequest((name,)), per=per)), per, names
-            ).rows
+        pers: tuple[Per, ...] = ("year", "month")
+        for per in pers:
+            request = FigureRequest((name,), cutoff="excluded", by=per)
+            assert group_table(list(view.compute_exclusivity(request)), per, names).rows
             list(compute_adoption(view, per=per, frameworks=(name,)))
+        measures: tuple[Measure, ...] = ("exclusivity", "formats", "breakdown")
+        rows = compare_snapshots(view, measures, frameworks=(name,))
+        assert all(table.rows for table in measure_tables(rows, names))
     if name != "all":
         title = taxonomy().titles[name]
         assert (
