@@ -88,6 +88,7 @@ def test_failing_variant_does_not_stop_others(
     assert rows["eager"]["latency_ms"]["n"] == 2
     assert "latency_ms" not in rows["compile"]
     assert rows["compile"]["fault"]
+    assert rows["mkldnn"]["latency_ms"]["n"] == 2
 
 
 @pytest.fixture(scope="module")
