@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ from hfscan.parity.machine import (
     find_warnings,
 )
 
-MKL = {"libraries": [{"name": "MKL", "version": "2024.0", "isa": "generic"}]}
-EIGEN = {"libraries": [{"name": "Eigen", "version": None, "isa": None}]}
+MKL: dict[str, Any] = {"libraries": [{"name": "MKL", "version": "2024.0", "isa": "generic"}]}
+EIGEN: dict[str, Any] = {"libraries": [{"name": "Eigen", "version": None, "isa": None}]}
 
 
 def test_mkl_on_a_processor_by_amd_is_warned_of():
