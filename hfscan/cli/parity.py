@@ -42,8 +42,8 @@ _EXAMPLES = """
 hfscan parity --demo
 hfscan parity openai-community/gpt2 --backends pytorch,flax
 hfscan parity ./my-model --baseline openai-community/gpt2 --format html --out parity.html
-# 100 models of the database that support both frameworks
-hfscan parity --sample 100 --db hfscan.duckdb
+# 100 models of the database that support both frameworks; the same command continues after a stop
+hfscan parity --sample 100 --db hfscan.duckdb --results results.jsonl
 """
 
 
@@ -76,6 +76,17 @@ def _check_device(_ctx: click.Context, _param: click.Parameter, value: str) -> s
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", value):
         raise click.BadParameter(f"{value!r} is none of auto, cpu, cuda and cuda:N.")
     return value
+
+
+def _parse_shard(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> tuple[int, int]:
+    """Return (part, number of parts), (1, 1) without a value."""
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", value or "1/1")
+    part, count = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= part <= count:
+        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, such as 2/8.")
+    return part, count
 
 
 _settings_options = combine(
@@ -152,6 +163,19 @@ _settings_options = combine(
     metavar="N",
     help="Check a stratified sample of N models of --db that support both frameworks.",
 )
+@click.option(
+    "--results",
+    "results_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append the results of each checkpoint to this file of JSON lines, and do not check again "
+    "what it has: commits on the Hub, with the same releases and options.",
+)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    callback=_parse_shard,
+    help="Check only part I of N of the checkpoints: one machine for each part.",
+)
 @click.option("--revision", help="Branch, tag or commit of a Hub id.")
 @click.option(
     "--baseline",
@@ -183,6 +207,8 @@ def command(
     demo: bool,
     demo_size: str,
     sample: int | None,
+    results_path: Path | None,
+    shard: tuple[int, int],
     revision: str | None,
     baseline: str | None,
     inputs: str | None,
@@ -200,6 +226,7 @@ def command(
     from hfscan.parity import sections  # noqa: PLC0415 - these need numpy
     from hfscan.parity.checkpoint import require_endpoint  # noqa: PLC0415
     from hfscan.parity.run import ParityRunner  # noqa: PLC0415
+    from hfscan.parity.sweep import ResultsFile, check_all, describe_setup  # noqa: PLC0415
     from hfscan.parity.texts import read_texts  # noqa: PLC0415
 
     if not checkpoints and not demo and not sample:
@@ -218,6 +245,7 @@ def command(
         names += models
     elif db:
         Store.open(db, write=True).close()  # report a database that cannot be written now
+    results_file = ResultsFile(results_path) if results_path else None
     texts = read_texts(inputs) if inputs else None
     started = datetime.now(UTC)
     with ExitStack() as stack:
@@ -232,10 +260,12 @@ def command(
         if demo:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="hfscan-demo-"))
             names += [(str(path), None) for path in make_demo(runner, Path(scratch), demo_size)]
-        results = []
-        for name, commit in names:
-            note(f"Checking {name!r}")
-            results += runner.check_named(name, commit, baseline, texts)
+        names = _select_shard(names, shard)
+        setup = {}
+        if results_file is not None:
+            timing = [settings.measure, settings.rounds, settings.variants, settings.train]
+            setup = describe_setup(runner.pool, inputs=inputs, baseline=baseline, timing=timing)
+        results = check_all(runner, names, baseline, texts, results_file, setup, note)
         environment = runner.pool.describe_environment()
     environment |= {"inputs": inputs, "sample": drawn}
     document = sections.new_document(
@@ -247,6 +277,18 @@ def command(
     for path, format_ in targets.items():
         _write(document, format_, path)
     sys.exit(0 if document["agree"] else 1)
+
+
+def _select_shard(
+    names: list[tuple[str, str | None]], shard: tuple[int, int]
+) -> list[tuple[str, str | None]]:
+    """Return every N-th checkpoint. Raises UsageError if there are fewer than parts."""
+    part, count = shard
+    if names and part > len(names):
+        raise click.UsageError(
+            f"--shard {part}/{count}: there are only {len(names)} checkpoints. Use fewer parts."
+        )
+    return names[part - 1 :: count]
 
 
 def make_demo(runner: "ParityRunner", into: Path, size: str = "tiny") -> list[Path]:

@@ -89,18 +89,23 @@ class BackendPool:
             with suppress(BackendError):
                 self.gemm_gflops[process.name] = process.call("probe")["gemm_gflops"]
 
-    def backends_without_gpu(self) -> list[str]:
-        """Start the backends and return those that find no GPU; not those that cannot start."""
+    def start(self) -> None:
+        """Start the backends; running a case reports those that cannot start."""
         processes = [self.process(backend) for backend in self.settings.backends]
         for process in processes:
             with suppress(BackendError):
                 process.spawn()  # in parallel: importing a framework takes seconds
-        found = []
         for process in processes:
             with suppress(BackendError):
                 process.start()
-                found += [] if process.info["device"] else [process.backend]
-        return found
+
+    def backends_without_gpu(self) -> list[str]:
+        """Start the backends and return those that find no GPU; not those that cannot start."""
+        self.start()
+        processes = [self.process(backend) for backend in self.settings.backends]
+        return [
+            process.backend for process in processes if process.info and not process.info["device"]
+        ]
 
     def new_folder(self, name: str) -> Path:
         """Return an empty scratch folder."""

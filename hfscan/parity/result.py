@@ -1,5 +1,6 @@
 """The result of one case: its verdict, the reason for it and everything measured."""
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -113,3 +114,14 @@ def all_agree(results: Iterable[Result], required: Collection[str] = ()) -> bool
             [Verdict.AGREE in group] if Verdict.AGREE in group or group.isdisjoint(NEUTRAL) else []
         )
     return bool(agreements) and all(found and all(found) for found in agreements.values())
+
+
+def to_json_data(value: Any) -> Any:
+    """Replace what JSON cannot represent: NaN and Inf with None, lone surrogates with "?"."""
+    if isinstance(value, dict):
+        return {to_json_data(key): to_json_data(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json_data(item) for item in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

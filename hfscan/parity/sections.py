@@ -1,6 +1,5 @@
 """Turn the results of a run into a document, `--format json`, and into a report for people."""
 
-import math
 import statistics
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -9,7 +8,7 @@ from typing import Any, TextIO
 
 from hfscan._version import __version__
 from hfscan.parity.machine import describe_model
-from hfscan.parity.result import Result, Verdict, all_agree
+from hfscan.parity.result import Result, Verdict, all_agree, to_json_data
 from hfscan.report import FORMATS, CustomText, Report, Section
 from hfscan.text import encode_json
 
@@ -52,16 +51,16 @@ def new_document(
 
     `required`: see `all_agree`.
     """
-    cases = [_to_json(asdict(result)) for result in results]
+    cases = [to_json_data(asdict(result)) for result in results]
     return {
         "report": "parity",
         "hfscan_version": __version__,
         "started_at": f"{started:%Y-%m-%dT%H:%M:%SZ}",
         "finished_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "environment": _to_json(environment),
+        "environment": to_json_data(environment),
         "agree": all_agree(results, required),
         "cases": cases,
-        "measurements": _to_json(list(measurements)),
+        "measurements": to_json_data(list(measurements)),
     }
 
 
@@ -244,14 +243,3 @@ def _timing_row(row: Document, threads: int) -> Document:
         "range": "-" if None in bounds else f"{bounds[0]:.2f}-{bounds[1]:.2f}",
         "cpu_ratio": row["cpu_ratio"]["median"] if has_cpu_ratio else None,
     }
-
-
-def _to_json(value: Any) -> Any:
-    """Replace what JSON cannot represent: NaN and Inf with None, lone surrogates with "?"."""
-    if isinstance(value, dict):
-        return {_to_json(key): _to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_json(item) for item in value]
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

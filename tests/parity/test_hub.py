@@ -1,8 +1,11 @@
 """Checkpoints from the fake Hub, samples of a snapshot, and texts as inputs."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import duckdb
 import pytest
@@ -207,3 +210,86 @@ def test_unusable_texts_are_reported(copy_checkpoint, tmp_path):
     assert process.returncode == 1
     assert report["cases"][0]["verdict"] == "unreadable"
     assert "its tokenizer does not " in report["cases"][0]["reason"]
+
+
+SWEEP = ("--sample", "3", "--no-measure", "--backends", "pytorch", "--format", "json")
+
+
+@pytest.fixture
+def sweep(hub, tmp_path):
+    """The arguments and the environment of a sweep over three models of a database."""
+    db = tmp_path / "h.duckdb"
+    environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    rows = [row for row in ROWS if row["id"].startswith("ann/")]
+    rows[2] = {**rows[2], "tags": ["pytorch", "tf", "opt"]}  # its folder has no file to open
+    dump = tmp_path / "dump.json"
+    dump.write_text(json.dumps(rows))
+    subprocess.run(
+        [sys.executable, "-m", "hfscan", "import", dump, "--observed-at", "2024-05-01", "--db", db],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return [*SWEEP, "--db", str(db), "--results", str(tmp_path / "results.jsonl")], environment
+
+
+def read_lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_killed_sweep_goes_on_where_it_stopped(hub, sweep, tmp_path):
+    arguments, environment = sweep
+    results = tmp_path / "results.jsonl"
+    command = [sys.executable, "-m", "hfscan", "parity", *arguments]
+    with subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        while not results.exists() or not results.read_bytes():
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    done = {line["checkpoint"] for line in read_lines(results)}
+    with results.open("a") as file:
+        file.write('{"checkpoint": "ann/b')  # killed while it wrote
+    hub.requests.clear()
+    process = run_parity(*arguments, **environment)
+    report = json.loads(process.stdout)
+    assert f"{len(done)} of 3 checkpoints are in the results file already" in process.stderr
+    assert "(1 of " in process.stderr or len(done) == 2
+    assert not [request for request in hub.requests if any(name in request.target for name in done)]
+    assert {case["checkpoint"] for case in report["cases"]} == {"ann/bert", "ann/gpt2", "ann/other"}
+    assert [line["checkpoint"] for line in read_lines(results)] != []
+    assert len(read_lines(results)) == 3
+    again = run_parity(*arguments, **environment)
+    assert json.loads(again.stdout)["cases"] == report["cases"]
+    assert "3 of 3 checkpoints are in the results file already" in again.stderr
+    # other options make other results
+    other = run_parity(*arguments, "--dtype", "bfloat16", **environment)
+    assert "already" not in other.stderr
+    with duckdb.connect(tmp_path / "h.duckdb") as connection:
+        counts = connection.execute(
+            "SELECT count(DISTINCT checkpoint) FROM parity_cases GROUP BY run"
+        ).fetchall()
+    assert counts == [(3,)] * 3
+
+
+def test_shards_share_the_checkpoints(sweep, tmp_path):
+    arguments, environment = sweep
+    for part in (1, 2):
+        process = run_parity(*arguments, "--shard", f"{part}/2", **environment)
+        assert process.stdout, process.stderr
+    names = [line["checkpoint"] for line in read_lines(tmp_path / "results.jsonl")]
+    assert sorted(names) == ["ann/bert", "ann/gpt2", "ann/other"]
+    process = run_parity(*arguments, "--shard", "4/4", **environment)
+    assert process.returncode == 2
+    assert "there are only 3 checkpoints" in process.stderr
+    process = run_parity(*arguments, "--shard", "3/2", **environment)
+    assert process.returncode == 2
+
+
+def test_other_file_is_not_overwritten_with_results(sweep, tmp_path):
+    arguments, environment = sweep
+    (tmp_path / "results.jsonl").write_text("my notes\n")
+    process = run_parity(*arguments, **environment)
+    assert process.returncode == 2
+    assert "line 1: not the results of a checkpoint" in process.stderr
+    assert (tmp_path / "results.jsonl").read_text() == "my notes\n"
