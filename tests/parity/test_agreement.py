@@ -161,3 +161,9 @@ def test_padding_is_shown_without_tolerance(checkpoints, check):
     rows_by_region = {row["region"]: row for row in result.outputs}
     assert rows_by_region["padding"]["tolerance"] is None
     assert rows_by_region["real"]["tolerance"] == 1e-5
+
+
+def test_pytorch_is_timed_in_its_own_environment(checkpoints, check_with_settings):
+    results = check_with_settings(checkpoints["bert"], measure=True, rounds=1)
+    (timed,) = (result for result in results if result.backend == "pytorch" and result.latency_ms)
+    assert not any("run in the environment" in note for note in timed.notes)
