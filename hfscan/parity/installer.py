@@ -100,7 +100,9 @@ def _install(environment: Environment, device: Device, folder: Path, verbose: bo
     pins.write_text("".join(f"{pin}\n" for pin in environment.pins), encoding="utf-8")
     install += ["--constraint", str(pins)]
     requirements = environment.list_requirements(device)
-    if device == "cpu" and any(line.startswith("torch") for line in requirements):
+    # where PyTorch only converts weights, it needs no GPU: TensorFlow brings another CUDA
+    is_cpu = device == "cpu" or "pytorch" not in environment.backends
+    if is_cpu and any(line.startswith("torch") for line in requirements):
         install += _cpu_index_options(is_uv=uv is not None)
     run([*install, *requirements])
     if environment.unresolved:
