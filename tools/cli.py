@@ -20,7 +20,6 @@ by `tools/cli.py`.
 | `HFSCAN_DB` | database file; default: `hfscan.duckdb` in the current folder |
 | `HFSCAN_BACKENDS` | folder of the environments that `hfscan parity setup` makes |
 | `HFSCAN_FULL`, `HFSCAN_ALLOW_DROP` | `true`: same as `--full`, `--allow-drop` |
-| `HFSCAN_BACKENDS` | folder of the environments of `hfscan parity setup`; default: in the user's data |
 | `HF_ENDPOINT` | URL of the Hub, without credentials; default: the public Hub |
 | `HFSCAN_REWRITE_LINKS` | `true`: same as `--rewrite-links` |
 | `HFSCAN_ALLOW_HTTP_TOKEN` | `true`: same as `--allow-http-token` |
