@@ -5,8 +5,8 @@
 -- column training_ratio: ratio
 -- chart: none
 -- eager builds the graph anew in each call (dynamic); function, export and session build it once (static); compile, xla
--- and jit also compile it. Ratios are medians over rounds, to the eager mode of the same framework; of exports
--- (torch-export, onnx) to PyTorch's.
+-- and jit also compile it. Ratios are medians over rounds, to the eager mode of the same framework; of exports from
+-- PyTorch, to PyTorch's.
 WITH newest AS (
     FROM parity_timings
     WHERE fault IS NULL AND ($run::INTEGER IS NULL OR run = $run)
@@ -16,7 +16,7 @@ ratios AS (
     SELECT run, checkpoint, mode, backend, variant, device, dtype, time_ratio
     FROM parity_ratios
     WHERE other_variant = 'eager' AND other_device = device
-        AND other_backend = CASE WHEN backend IN ('onnx', 'torch-export') THEN 'pytorch' ELSE backend END
+        AND other_backend = CASE WHEN backend IN ('onnx', 'openvino', 'torch-export') THEN 'pytorch' ELSE backend END
 ),
 calls AS (
     SELECT

@@ -65,6 +65,13 @@ class ModelRunner:
             if result.device == "cuda" and result.dtype == "float32":
                 with suppress(BackendError):  # ONNX has no such switch
                     run.tf32 = self._forward(case, result.device, tf32=True).outputs
+            for name in self._list_other_variants(case):
+                try:
+                    run.variants[name] = self._forward(case, result.device, variant=name).outputs
+                except BackendDiedError:
+                    raise
+                except BackendError as error:
+                    result.notes.append(f"variant {name} fails: {summary_line(error)}")
             if self.prompt_files:
                 if settings := case.weights.generation_settings:
                     result.notes.append(f"generated without the checkpoint's {', '.join(settings)}")
@@ -160,6 +167,11 @@ class ModelRunner:
             dtype=dtype,
             device=device,
         )
+
+    def _list_other_variants(self, case: Case) -> list[str]:
+        """Return the graphs to compare with the one that is judged: the framework's default."""
+        variants = [] if _is_eager(case) else backend_spec(case.backend).variants[1:]
+        return [name for name in variants if name == "default" or self.pool.settings.variants]
 
     def _run_conditions(
         self, case: Case, device: str, **options: bool

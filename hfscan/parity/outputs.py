@@ -19,6 +19,7 @@ class Run:
     generated: dict[str, Any] | None = None
     generation_error: str | None = None
     tf32: dict[str, np.ndarray] | None = None  # outputs of a second call with TF32 enabled
+    variants: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)  # outputs of others
     replaced_activations: Sequence[str] = ()
     conditions: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)  # outputs
     greedy_mismatch: int | None = None  # first token that a single pass does not rank highest

@@ -63,6 +63,7 @@ class Evaluator:
         limit = find_tolerance(result.dtype, result.device, model_type)
         result.outputs = [_output_row(row, run.dtypes.get(row.name), limit) for row in rows]
         self._measure(case, run, expected, result)
+        result.notes += self._describe_variants(run, limit)
         fault = (
             _find_output_fault(rows, limit)
             or _find_dtype_fault(run, base)
@@ -140,6 +141,20 @@ class Evaluator:
             "baseline_error": self.baseline_error,
             "suspect_backend": suspect,
         }
+
+    def _describe_variants(self, run: Run, limit: float) -> Iterator[str]:
+        """Say how far other variants' outputs are from those of the one that is judged."""
+        for name, outputs in run.variants.items():
+            rows = self._differences(replace(run, outputs=outputs), run)
+            label = "its default precision" if name == "default" else f"its variant {name}"
+            if any(not (row.finite and row.shape_ok) for row in rows):
+                yield f"{label} returns NaN, Inf or other shapes"
+            else:
+                error = _max_error(rows, math.nan)
+                yield (
+                    f"{label} would change the outputs by relative L2 {error:.1e}, "
+                    f"{error / limit:.3g} times the tolerance"
+                )
 
     def _compare_weights(self, case: Case) -> compare.WeightsDifference:
         base_weights = self.baseline[0].weights

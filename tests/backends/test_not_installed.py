@@ -10,6 +10,7 @@ import pytest
 from processes import run_parity
 
 from hfscan.parity.backend_files import BACKENDS, backend_names
+from hfscan.parity.environments import find_environment
 from hfscan.parity.process import BackendProcess, Settings
 from hfscan.parity.replies import BackendDiedError
 
@@ -45,8 +46,9 @@ def test_backend_names_its_setup(backend, empty_python):
     with pytest.raises(BackendDiedError) as excinfo:
         worker.start()
     assert excinfo.value.kind == "not installed"
-    first = {"flax": "tensorflow", "onnx": "pytorch", "torch-export": "pytorch"}
-    assert f"hfscan parity setup {first.get(backend, backend)}`" in excinfo.value.message
+    environment = find_environment(backend)
+    assert backend in environment.backends
+    assert f"hfscan parity setup {environment.backends[0]}`" in excinfo.value.message
 
 
 def test_torch_without_the_rest_is_not_installed(folder, empty_python, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 from hfscan.parity import sections
 from hfscan.parity.checkpoint import open_checkpoint
+from hfscan.parity.environments import choose_interpreter
 
 SAVE_SCRIPT = """
 import sys, transformers
@@ -31,6 +32,14 @@ def check_keras(check_with_settings):
     if importlib.util.find_spec("keras_hub") is None:  # importing it imports TensorFlow
         pytest.skip("keras-hub is not installed")
     return lambda folder: check_with_settings(folder, backends=("pytorch", "keras-jax"))
+
+
+def skip_without(backend, *packages):
+    """Skip the test if neither the backend's environment nor this Python has its packages."""
+    if choose_interpreter(backend, frozenset(), {}).environment is None:
+        for package in packages:
+            if importlib.util.find_spec(package) is None:
+                pytest.skip(f"the backend {backend} needs {package}")
 
 
 def save_flax(folder, architecture):
@@ -117,14 +126,16 @@ def test_keras_hub_unsupported_models_are_reported(
 
 @pytest.mark.parametrize(
     ("backend", "variant", "packages"),
-    [("onnx", "session", ["onnxruntime", "onnxscript"]), ("torch-export", "export", ["torch"])],
+    [
+        ("onnx", "session", ["onnxruntime", "onnxscript"]),
+        ("openvino", "float32", ["openvino"]),
+        ("torch-export", "export", ["torch"]),
+    ],
 )
 def test_exported_model_agrees_and_generates(
     copy_checkpoint, check_with_settings, runner, backend, variant, packages
 ):
-    for package in packages:
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"the backend {backend} needs {package}")
+    skip_without(backend, *packages)
     folder = copy_checkpoint("gpt2", "model.safetensors")
     results = check_with_settings(folder, backends=("pytorch", backend), measure=True, rounds=3)
     results = {result.backend: result for result in results}
@@ -134,6 +145,18 @@ def test_exported_model_agrees_and_generates(
     assert results[backend].outputs[0]["rel_l2"] < 1e-5
     assert measurements[backend]["variant"] == variant
     assert measurements[backend]["latency_ms"]["n"] == 3
+
+
+def test_openvino_default_precision_is_noted(copy_checkpoint, check_with_settings):
+    skip_without("openvino", "openvino")
+    folder = copy_checkpoint("bert", "model.safetensors")
+    results = check_with_settings(folder, backends=("pytorch", "openvino"))
+    (result,) = [result for result in results if result.backend == "openvino"]
+    assert result.verdict == "agree", result.reason
+    (note,) = [note for note in result.notes if note.startswith("its default precision")]
+    error = float(re.search(r"relative L2 ([\d.e+-]+),", note)[1])
+    # bfloat16 or float16 where the processor computes faster in them
+    assert error < 1e-5 or 1e-4 < error < 2e-2
 
 
 def test_html_page_is_standalone_and_escaped(copy_checkpoint, check):

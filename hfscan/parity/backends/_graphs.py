@@ -67,31 +67,31 @@ def open_model(folder, architecture, format, dtype, device):
     return open_reply(seconds, info, unread=unread, tensors=group_tied(model))
 
 
-def graph_ops(export, load, to_numpy, wait=lambda: None):
+def graph_ops(variants, export, load, to_numpy, wait=lambda: None):
     """Offer `run`, `generate` and `time` for graphs.
 
-    `export` gets the model as `Flat` and its inputs as tensors; it returns a function from inputs,
-    as `load` makes them of arrays, to outputs, which `to_numpy` reads. `wait` returns when all of
-    them are computed.
+    `export` gets the model as `Flat`, its inputs as tensors and one of the `variants`; it returns a
+    function from inputs, as `load` makes them of arrays, to outputs, which `to_numpy` reads. `wait`
+    returns when all of them are computed.
     """
 
-    def call(given):
+    def call(given, variant=variants[0]):
         """Return (outputs' names, outputs) of the graph for these shapes, exported on first use."""
-        key = tuple((name, value.shape) for name, value in given.items())
+        key = variant, tuple((name, value.shape) for name, value in given.items())
         if key not in state["graphs"]:
             model = state["model"]
             tensors = {name: torch.as_tensor(value) for name, value in given.items()}
             with torch.inference_mode():
                 names = [name for name, _ in _named_outputs(model, tensors)]
-            state["graphs"][key] = names, export(Flat(model).eval(), tensors)
+            state["graphs"][key] = names, export(Flat(model).eval(), tensors, variant)
         names, graph = state["graphs"][key]
         return names, graph(given)
 
     @op
-    def run(inputs, into):
+    def run(inputs, into, variant=variants[0]):
         given = load(load_arrays(inputs))
         start = time.perf_counter()
-        names, values = call(given)
+        names, values = call(given, variant)
         wait()
         seconds = time.perf_counter() - start
         output = {}
@@ -133,7 +133,7 @@ def graph_ops(export, load, to_numpy, wait=lambda: None):
         given = load(load_arrays(inputs))
 
         def finish():
-            call(given)
+            call(given, variant)
             wait()
 
         return timed(finish)

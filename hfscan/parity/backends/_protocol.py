@@ -5,7 +5,8 @@ The operations of a backend, functions marked `@op`; `replies.py` declares what 
 
 - hello(threads): load the framework; return versions, device and threads.
 - open(folder, architecture, origin, format, load_method, dtype, device): load a checkpoint.
-- run(inputs, into, tf32, double, activation, eager): run the open model once; save its outputs.
+- run(inputs, into, tf32, double, activation, eager, variant): run the open model once; save its
+  outputs.
 - generate(inputs, new_tokens, use_cache): continue greedily; for models that generate.
 - time(inputs, variant, train): time one call, or one training step where `TRAINS` has any.
 - probe(): time products of matrices on the CPU; optional.

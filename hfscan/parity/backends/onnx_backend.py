@@ -50,7 +50,7 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     return reply
 
 
-def export(model, given):
+def export(model, given, variant):
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.onnx")
         torch.onnx.export(
@@ -86,4 +86,4 @@ def peak():
     return peak_reply()
 
 
-graph_ops(export, dict, np.asarray)
+graph_ops(VARIANTS, export, dict, np.asarray)

@@ -19,7 +19,7 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     return open_model(folder, architecture, format, dtype, device)
 
 
-def export(model, given):
+def export(model, given, variant):
     with torch.no_grad():
         program = torch.export.export(model, (), kwargs=given)
     graph = program.module()
@@ -31,4 +31,4 @@ def export(model, given):
     return call
 
 
-graph_ops(export, load_tensors, numpy, wait)
+graph_ops(VARIANTS, export, load_tensors, numpy, wait)
