@@ -46,7 +46,7 @@ SELECT
     coalesce(sum(n) FILTER (supported IS NOT NULL), 0)::BIGINT AS denominator,
     round(numerator / nullif(denominator, 0), 9) AS share,
     is_small(numerator, denominator) AS small,
-    round(denominator / sum(n), 6) AS coverage,
+    round(coalesce(sum(n) FILTER (supported IS NOT NULL), 0) / sum(n), 6) AS coverage,
     cluster
 FROM tally, frameworks
 WHERE $only::VARCHAR[] IS NULL OR list_contains($only, name)

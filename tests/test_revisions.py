@@ -183,10 +183,25 @@ def serve_file(history, content):
     history.dataset.add_commit({FILE: content}, "Upload", START)
 
 
-def run_command(history, folder, *options):
-    return run_hfscan(
-        folder, "import-history", f"hf://datasets/{REPO}", "--endpoint", history.hub.url, *options
-    )
+def run_command(history, folder, *options, **variables):
+    command = ("import-history", f"hf://datasets/{REPO}", "--endpoint", history.hub.url)
+    return run_hfscan(folder, *command, *options, **variables)
+
+
+def test_counts_of_one_are_singular(history, tmp_path):
+    history.commit(0, models=0)
+    _, out, _ = run_command(history, tmp_path)
+    assert "snapshot 1, 1 model, " in out
+    assert "Imported 1 of 1 revision into" in out
+
+
+def test_plan_shows_progress_on_a_terminal_only(history, tmp_path):
+    history.commit_days(0, 1, 2)
+    terminal = {"FORCE_COLOR": "1", "TERM": "xterm"}
+    _, out, err = run_command(history, tmp_path, "--plan", **terminal)
+    assert "Asking for sizes" in err
+    assert "Asking" not in out
+    assert run_command(history, tmp_path, "--plan") == (0, out, "")
 
 
 def end_parquet(footer, length=None):

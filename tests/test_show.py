@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -70,6 +71,18 @@ def test_show_prints_course_and_events(run_cli, changed):
     assert "files 2024-07-12 2024-07-13 model.safetensors -" in words
     assert "gone 2024-07-13 2024-07-14" in words
     assert "back 2024-07-14 2024-07-15" in words
+
+
+def test_last_known_values_have_their_dates(run_cli, changed, tmp_path):
+    """The last snapshot does not know the downloads of the model."""
+    run_cli("show", "ann/b", "--db", changed, "--out", "model.html")
+    page = (tmp_path / "model.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    tiles = re.findall(r"<b>(.+?)</b> <span>(.+?)</span>.*?<small>(.+?)</small>", page, re.S)
+    assert tiles == [
+        ("40", "downloads", "in 30 days, 13 July 2024"),
+        ("1", "likes", "15 July 2024"),
+        ("2", "files", "15 July 2024"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["ann/a", "ann/b", f"{1:024x}"])
