@@ -11,7 +11,7 @@
 -- base that is only named. bases_known: false where the model may declare bases that could not be read. in_cycle: it is
 -- made from the model and the model from it. models, total_downloads: of all models of the direction, shown or not.
 WITH RECURSIVE declared AS MATERIALIZED (
-    SELECT model, base AS parent, relation, inferred_relation, position, bases
+    SELECT model, base AS parent, relation, inferred_relation, position, bases, downloads
     FROM resolved_parents()
     WHERE resolution <> 'itself'
 ),
@@ -36,24 +36,30 @@ descendants(model, steps) USING KEY (model) AS (
     GROUP BY declared.model
 ),
 reached AS (
-    SELECT 'itself' AS direction, model, 0 AS steps, NULL AS via FROM sought
+    SELECT 'itself' AS direction, model, 0 AS steps, NULL AS via, NULL::BIGINT AS downloads FROM sought
     UNION ALL
-    SELECT 'up', far.model, far.steps, arg_min(declared.model, (near.steps, position, declared.model))
+    SELECT 'up', far.model, far.steps, arg_min(declared.model, (near.steps, position, declared.model)), NULL
     FROM ancestors AS far JOIN declared ON parent = far.model JOIN ancestors AS near ON near.model = declared.model
     WHERE near.steps = far.steps - 1
     GROUP BY far.model, far.steps
     UNION ALL
-    SELECT 'down', far.model, far.steps, arg_min(parent, position)
+    SELECT 'down', far.model, far.steps, arg_min(parent, position), any_value(downloads)
     FROM descendants AS far JOIN declared ON declared.model = far.model JOIN descendants AS near ON near.model = parent
     WHERE near.steps = far.steps - 1
     GROUP BY far.model, far.steps
 ),
-weights AS MATERIALIZED (SELECT id AS model, downloads FROM census WHERE id IN (SELECT model FROM reached)),
+bases AS MATERIALIZED (
+    SELECT id AS model, downloads FROM census WHERE id IN (SELECT model FROM reached WHERE direction <> 'down')
+),
 ranked AS MATERIALIZED (
     SELECT
-        reached.*, downloads, weights.model IS NOT NULL AS in_snapshot,
-        row_number() OVER (PARTITION BY direction, via ORDER BY downloads DESC NULLS LAST, reached.model) AS place
-    FROM reached LEFT JOIN weights ON weights.model = reached.model
+        reached.* REPLACE (coalesce(reached.downloads, bases.downloads) AS downloads),
+        direction = 'down' OR bases.model IS NOT NULL AS in_snapshot,
+        row_number() OVER (
+            PARTITION BY direction, via
+            ORDER BY coalesce(reached.downloads, bases.downloads) DESC NULLS LAST, reached.model
+        ) AS place
+    FROM reached LEFT JOIN bases ON bases.model = reached.model AND direction <> 'down'
 ),
 shown AS MATERIALIZED (
     FROM ranked
