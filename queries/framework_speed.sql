@@ -10,9 +10,9 @@
 -- values mode: inference, training
 -- values dtype: float32, bfloat16, float16
 -- values device: cpu, cuda
--- values backend: flax, keras-jax, onnx, openvino, pytorch, tensorflow, torch-export
+-- values backend: flax, keras-jax, keras-torch, onnx, openvino, pytorch, tensorflow, torch-export
 -- values variant: eager, compile, default, export, float32, function, jit, mkldnn, session, xla
--- values other_backend: flax, keras-jax, onnx, openvino, pytorch, tensorflow, torch-export
+-- values other_backend: flax, keras-jax, keras-torch, onnx, openvino, pytorch, tensorflow, torch-export
 -- values other_variant: eager, compile, default, export, float32, function, jit, mkldnn, session, xla
 -- column time_ratio: ratio
 -- column time_ratio_min: ratio

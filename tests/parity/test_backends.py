@@ -29,9 +29,11 @@ def check_flax(check_with_settings):
 
 @pytest.fixture
 def check_keras(check_with_settings):
-    if importlib.util.find_spec("keras_hub") is None:  # importing it imports TensorFlow
-        pytest.skip("keras-hub is not installed")
-    return lambda folder: check_with_settings(folder, backends=("pytorch", "keras-jax"))
+    def check(folder, backend="keras-jax"):
+        skip_without(backend, "keras_hub")  # importing it imports TensorFlow
+        return check_with_settings(folder, backends=("pytorch", backend))
+
+    return check
 
 
 def skip_without(backend, *packages):
@@ -80,11 +82,13 @@ def test_changed_flax_weight_is_named(copy_checkpoint, check_flax):
     assert results_by_format["msgpack"].first_divergent_layer == 1
 
 
-@pytest.mark.parametrize("name", ["gpt2", "gpt2-sharded"])
-def test_keras_hub_agrees_and_generates(checkpoints, check_keras, name):
-    (keras_result,) = [
-        result for result in check_keras(checkpoints[name]) if result.backend == "keras-jax"
-    ]
+@pytest.mark.parametrize(
+    ("backend", "name"),
+    [("keras-jax", "gpt2"), ("keras-jax", "gpt2-sharded"), ("keras-torch", "gpt2")],
+)
+def test_keras_hub_agrees_and_generates(checkpoints, check_keras, backend, name):
+    results = check_keras(checkpoints[name], backend)
+    (keras_result,) = [result for result in results if result.backend == backend]
     assert keras_result.verdict == "agree", keras_result.reason
     assert keras_result.generated_equal is True
     assert keras_result.first_divergent_layer is None
