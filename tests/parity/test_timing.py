@@ -149,18 +149,24 @@ def evaluate_claims(db, *arguments):
 
 
 @pytest.fixture(scope="module")
-def vision_db(timing_db, tmp_path_factory):
-    """The same timings, as if they were those of the networks that a claim is about."""
-    db = tmp_path_factory.mktemp("vision") / "h.duckdb"
-    shutil.copyfile(timing_db, db)
-    with duckdb.connect(db) as connection:
-        for number, name in enumerate(("AlexNet", "VGG19", "ResNet50", "MobileNet"), 1):
-            connection.execute(
-                "INSERT INTO parity_timings SELECT * REPLACE (number + 10 * ? AS number, "
-                "? AS checkpoint, ? AS architecture) FROM parity_timings WHERE number < 10",
-                (number, name, name),
-            )
-    return db
+def copy_as_networks(timing_db, tmp_path_factory):
+    """Return a function that copies the timings as those of the networks that a claim is about."""
+
+    def copy(training_device):
+        db = tmp_path_factory.mktemp("networks") / "h.duckdb"
+        shutil.copyfile(timing_db, db)
+        with duckdb.connect(db) as connection:
+            for number, name in enumerate(("AlexNet", "VGG19", "ResNet50", "MobileNet"), 1):
+                connection.execute(
+                    "INSERT INTO parity_timings SELECT * REPLACE (number + 10 * $number AS number, "
+                    "$name AS checkpoint, $name AS architecture, "
+                    "CASE mode WHEN 'training' THEN $device ELSE device END AS device) "
+                    "FROM parity_timings WHERE number < 10",
+                    {"number": number, "name": name, "device": training_device},
+                )
+        return db
+
+    return copy
 
 
 def test_training_claim_needs_the_networks_it_names(timing_db):
@@ -169,8 +175,21 @@ def test_training_claim_needs_the_networks_it_names(timing_db):
     assert "--demo-size vision" in claim["detail"]
 
 
-def test_speed_claims_use_stored_timings(timing_db, vision_db):
-    claims = evaluate_claims(vision_db)
+def test_training_on_a_cpu_does_not_decide_a_claim_about_gpus(copy_as_networks):
+    claim = evaluate_claims(copy_as_networks("cpu"), "training-float32")["training-float32"]
+    assert claim["verdict"] == "not_measured"
+    assert "--device cuda" in claim["detail"]
+    (cpu,) = [
+        row
+        for row in claim["alternatives"]
+        if "default modes" in row["reading"] and "AlexNet" in row["reading"]
+    ]
+    assert cpu["reading"].endswith("on a CPU")
+    assert cpu["low"] > 0
+
+
+def test_speed_claims_use_stored_timings(timing_db, copy_as_networks):
+    claims = evaluate_claims(copy_as_networks("cuda"))
     with duckdb.connect(timing_db, read_only=True) as connection:
         timings = {
             (mode, backend): (milliseconds, memory)
@@ -182,7 +201,7 @@ def test_speed_claims_use_stored_timings(timing_db, vision_db):
         pytorch_times, tensorflow_times = (timings[mode, backend][0] for backend in BACKENDS)
         ratios = [a / b for a, b in zip(pytorch_times, tensorflow_times, strict=True)]
         primary = claims[name]["primary"]
-        assert primary["reading"].endswith("on a CPU")
+        assert primary["reading"].endswith("on a GPU" if mode == "training" else "on a CPU")
         _, pytorch_math, tensorflow_math = primary["machine"].split("; ")
         assert pytorch_math  # PyTorch's BLAS depends on the platform
         assert tensorflow_math.endswith("Eigen")
