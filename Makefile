@@ -116,7 +116,7 @@ $(PARITY)/ready: pyproject.toml $(call pins-of,parity)
 	touch $@
 
 $(BACKENDS)/ready: $(VENV)/ready hfscan/parity/environments.toml
-	HFSCAN_BACKENDS=$(BACKENDS) $(BIN)/hfscan parity setup pytorch tensorflow keras-jax
+	HFSCAN_BACKENDS=$(BACKENDS) $(BIN)/hfscan parity setup pytorch tensorflow keras-jax executorch
 	touch $@
 
 clean:  ## remove environments, builds and caches

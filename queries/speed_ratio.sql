@@ -11,10 +11,10 @@
 -- values mode: inference, training
 -- values dtype: float32, bfloat16, float16
 -- values device: cpu, cuda
--- values backend: flax, keras-jax, keras-torch, onnx, openvino, pytorch, tensorflow, torch-export
--- values variant: eager, compile, default, export, float32, function, jit, mkldnn, session, xla
--- values other_backend: flax, keras-jax, keras-torch, onnx, openvino, pytorch, tensorflow, torch-export
--- values other_variant: eager, compile, default, export, float32, function, jit, mkldnn, session, xla
+-- values backend: executorch, flax, keras-jax, keras-torch, onnx, openvino, pytorch, tensorflow, torch-export
+-- values variant: eager, compile, default, export, float32, function, jit, mkldnn, portable, session, xla, xnnpack
+-- values other_backend: executorch, flax, keras-jax, keras-torch, onnx, openvino, pytorch, tensorflow, torch-export
+-- values other_variant: eager, compile, default, export, float32, function, jit, mkldnn, portable, session, xla, xnnpack
 -- column ratio: ratio
 -- column low: ratio
 -- column high: ratio

@@ -131,6 +131,7 @@ def test_keras_hub_unsupported_models_are_reported(
 @pytest.mark.parametrize(
     ("backend", "variant", "packages"),
     [
+        ("executorch", "xnnpack", ["executorch"]),
         ("onnx", "session", ["onnxruntime", "onnxscript"]),
         ("openvino", "float32", ["openvino"]),
         ("torch-export", "export", ["torch"]),
