@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -150,6 +151,21 @@ def test_exported_model_agrees_and_generates(
     assert results[backend].outputs[0]["rel_l2"] < 1e-5
     assert measurements[backend]["variant"] == variant
     assert measurements[backend]["latency_ms"]["n"] == 3
+
+
+@pytest.mark.parametrize(
+    ("backend", "variant", "package"),
+    [("executorch", "portable", "executorch"), ("torch-export", "aot-inductor", "torch")],
+)
+def test_other_variants_are_noted(copy_checkpoint, check_with_settings, backend, variant, package):
+    skip_without(backend, package)
+    if variant == "aot-inductor" and not shutil.which("g++"):
+        pytest.skip("AOTInductor needs a C++ compiler")
+    folder = copy_checkpoint("bert", "model.safetensors")
+    results = check_with_settings(folder, backends=("pytorch", backend), variants=True)
+    (result,) = [result for result in results if result.backend == backend]
+    (note,) = [note for note in result.notes if note.startswith(f"its variant {variant} would")]
+    assert float(re.search(r"relative L2 ([\d.e+-]+),", note)[1]) < 1e-5
 
 
 def test_openvino_default_precision_is_noted(copy_checkpoint, check_with_settings):
