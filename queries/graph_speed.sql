@@ -4,9 +4,11 @@
 -- column inference_ratio: ratio
 -- column training_ratio: ratio
 -- chart: none
--- eager builds the graph anew in each call (dynamic); function, export and session build it once (static); compile, xla
--- and jit also compile it. Ratios are medians over rounds, to the eager mode of the same framework; of exports from
--- PyTorch, to PyTorch's.
+-- eager builds the graph anew in each call (dynamic); function, export, session, float32, default, xnnpack and portable
+-- build it once (static); compile, xla, jit and aot-inductor also compile it. float32 and default are OpenVINO, in
+-- float32 and in the precision that it chooses itself; xnnpack and portable are ExecuTorch, with the kernels of XNNPACK
+-- and with its own; mkldnn is eager, with linear layers by oneDNN. Ratios are medians over rounds, to the eager mode of
+-- the same framework; of exports from PyTorch, to PyTorch's.
 WITH newest AS (
     FROM parity_timings
     WHERE fault IS NULL AND ($run::INTEGER IS NULL OR run = $run)

@@ -146,9 +146,12 @@ def _sections(
         yield Section(
             "graphs",
             "Static and dynamic graphs",
-            note="eager builds the graph anew in each call (dynamic). function, export and session "
-            "build it once (static); compile, xla and jit also compile it. mkldnn is eager, with "
-            "linear layers by oneDNN. First call in seconds, median call in milliseconds. Ratio: "
+            note="eager builds the graph anew in each call (dynamic). function, export, session, "
+            "float32, default, xnnpack and portable build it once (static); compile, xla, jit and "
+            "aot-inductor also compile it. float32 and default are OpenVINO, in float32 and in the "
+            "precision that it chooses itself; xnnpack and portable are ExecuTorch, with the "
+            "kernels of XNNPACK and with its own. mkldnn is eager, with linear layers by oneDNN. "
+            "First call in seconds, median call in milliseconds. Ratio: "
             "wall time divided by that of the same framework's eager variant in the same round (of "
             "PyTorch's, for its exports), median.",
             rows=tuple(_graph_rows(timed)),
