@@ -15,7 +15,13 @@ import httpx
 from hfscan._logging import LOGGER
 from hfscan.errors import SetupError, StorageError
 from hfscan.fs import hold_lock, translate_os_errors
-from hfscan.parity.environments import Device, Environment, Installation, find_interpreter
+from hfscan.parity.environments import (
+    RECORD,
+    Device,
+    Environment,
+    Installation,
+    find_interpreter,
+)
 from hfscan.paths import backends_dir
 
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -63,17 +69,27 @@ def set_up(
                 raise
         for other in environment.list_folders():
             if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
+                with suppress(OSError):
+                    _delete(other)
         return installed
 
 
 def remove(environment: Environment) -> list[Path]:
     """Delete all folders of an environment and return them. Raises StorageError."""
-    folders = environment.list_folders()
-    with translate_os_errors(backends_dir(), _ADVICE):
+    root = backends_dir()
+    if not environment.list_folders():
+        return []
+    with hold_lock(root / environment.name, _ADVICE), translate_os_errors(root, _ADVICE):
+        folders = environment.list_folders()
         for folder in folders:
-            shutil.rmtree(folder)
+            _delete(folder)
     return folders
+
+
+def _delete(folder: Path) -> None:
+    """Delete an environment, its record first: what is left after an interruption is not used."""
+    (folder / RECORD).unlink(missing_ok=True)
+    shutil.rmtree(folder)
 
 
 def _check_disk(environment: Environment, root: Path) -> None:

@@ -24,6 +24,16 @@ from hfscan.parity import environments
 environments.TABLE = pathlib.Path(sys.argv.pop(1))
 main()
 """
+KILLED_WHILE_IT_DELETES = """
+import os, sys
+removed = []
+def count(event, arguments):
+    if event == "os.remove":
+        removed.append(arguments)
+        if len(removed) > 5:
+            os._exit(9)
+sys.addaudithook(count)
+"""
 TABLE = """
 [tiny]
 backends = ["pytorch", "onnx"]
@@ -78,9 +88,9 @@ class Machine:
     def pin(self, pin):
         self.table.write_text(TABLE.format(pin=pin))
 
-    def start(self, *arguments, **variables):
+    def start(self, *arguments, prelude="", **variables):
         return subprocess.Popen(
-            [sys.executable, "-c", RUN, self.table, *map(str, arguments)],
+            [sys.executable, "-c", prelude + RUN, self.table, *map(str, arguments)],
             env=os.environ | {"HF_HUB_OFFLINE": "1"} | self.variables | variables,
             cwd=self.folder,
             stdout=subprocess.PIPE,
@@ -201,6 +211,18 @@ def test_stale_environment_is_not_used_and_replaced(machine):
     _, err = machine.run("parity", "setup", "--remove")
     assert "Deleted " in err
     assert machine.list_folders() == []
+
+
+@pytest.mark.slow
+def test_interrupted_removal_leaves_nothing_in_use(machine):
+    machine.set_up()
+    (folder,) = machine.list_folders()
+    machine.run("parity", "setup", "--remove", prelude=KILLED_WHILE_IT_DELETES, code=9)
+    assert folder in machine.list_folders()
+    out, _ = machine.run("parity", "setup", "--list")
+    assert "environment tiny: for pytorch, onnx: missing" in out
+    machine.run("parity", "setup", "--remove")
+    assert folder not in machine.list_folders()
 
 
 @no_shell
