@@ -27,6 +27,7 @@ import numpy as np
 from hfscan.parity import compare
 from hfscan.parity.inputs import Inputs, make_inputs
 from hfscan.parity.plain_process import BackendFaultError, PlainProcess
+from hfscan.parity.result import to_json_data
 from hfscan.parity.tables import find_tolerance
 
 MODELS = {
@@ -40,7 +41,7 @@ MODELS = {
     ),
 }  # fmt: skip
 _NEW_TOKENS = 16
-_SHOWN = ("model", "dtype", "mode", "backend", "variant", "attention", "verdict", "reason")
+_FIELDS = ("model", "dtype", "mode", "backend", "variant", "attention", "verdict", "reason")
 Row = dict[str, Any]
 
 
@@ -156,7 +157,7 @@ class GpuCheck:
 
     def _add(self, row: Row) -> None:
         self.rows.append(row)
-        parts = [str(value) for key, value in row.items() if key in _SHOWN and value is not None]
+        parts = [str(value) for key, value in row.items() if key in _FIELDS and value is not None]
         if "milliseconds" in row:
             parts.append(f"{row['milliseconds']['median']:.2f} ms")
         if "rel_l2" in row:
@@ -177,7 +178,8 @@ class GpuCheck:
             "results": self.rows,
             "not_run": self.not_run,
         }
-        self._out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(to_json_data(document), indent=1, allow_nan=False)
+        self._out.write_text(text + "\n", encoding="utf-8")
 
     def close(self) -> None:
         """Write the document once more and end all processes."""
@@ -188,7 +190,12 @@ class GpuCheck:
 
     def run(self, names: Sequence[str]) -> None:
         """Run every stage on every model, as far as the time goes."""
-        models = [self._make(name) for name in names]
+        models = []
+        for name in names:
+            try:
+                models.append(self._make(name))
+            except BackendFaultError as error:
+                self._add({"model": name, "verdict": "does not run", "reason": str(error)})
         for model in models:
             for dtype in DTYPES:
                 model.references[dtype] = self._cpu.submit(self._run_reference, model, dtype)
@@ -274,6 +281,8 @@ class GpuCheck:
             row |= self._check_outputs(backend, model, dtype, condition)
             if not options and dtype == "float32":
                 row |= self._check_tokens(backend, model)
+                if row["verdict"] == "agree" and not row.get("tokens_equal", True):
+                    row["verdict"] = "tokens differ"
         timing: Row = {**options, "variant": condition.variant, "train": condition.is_training}
         return row | self._time(backend, model, timing) | _peaks(backend)
 
@@ -308,7 +317,7 @@ class GpuCheck:
         try:
             return {"tokens_equal": self._generate(backend, model) == expected}
         except BackendFaultError as error:
-            return {"generation_error": str(error)}
+            return {"tokens_equal": False, "generation_error": str(error)}
 
     def _compare(
         self, model: Model, dtype: str, outputs: Mapping[str, str]
@@ -332,6 +341,8 @@ class GpuCheck:
         if options["train"]:
             row["first_call_seconds"] = first["milliseconds"] / 1e3
             row["losses"] = [first["loss"], *(reply["loss"] for reply in replies)]
+            if not all(map(math.isfinite, row["losses"])):
+                row["verdict"] = "not finite"
         return row
 
 

@@ -46,6 +46,15 @@ def test_gpu_check_finds_a_difference(monkeypatch, tmp_path):
     assert {row["verdict"] for row in document["results"]} == {"outputs differ"}
 
 
+def test_gpu_check_compares_tokens(monkeypatch, tmp_path):
+    monkeypatch.setattr(gpu_check.GpuCheck, "_generate", lambda _, backend, __: [id(backend)])
+    names = ["--models", "tiny-gpt2", "--variants", "export"]
+    code, document = run_check(monkeypatch, tmp_path / "gpu.json", "--device", "cpu", *names)
+    assert code == 1
+    verdicts = {row["dtype"]: row["verdict"] for row in document["results"]}
+    assert verdicts == {"float32": "tokens differ", "bfloat16": "agree"}
+
+
 def test_gpu_check_lists_what_it_had_no_time_for(monkeypatch, tmp_path):
     options = ["--device", "cpu", "--models", "tiny-vit", "--seconds", "0", "--variants", "eager"]
     code, document = run_check(monkeypatch, tmp_path / "gpu.json", *options)
