@@ -65,13 +65,6 @@ class ModelRunner:
             if result.device == "cuda" and result.dtype == "float32":
                 with suppress(BackendError):  # ONNX has no such switch
                     run.tf32 = self._forward(case, result.device, tf32=True).outputs
-            for name in self._list_other_variants(case):
-                try:
-                    run.variants[name] = self._forward(case, result.device, variant=name).outputs
-                except BackendDiedError:
-                    raise
-                except BackendError as error:
-                    result.notes.append(f"variant {name} fails: {summary_line(error)}")
             if self.prompt_files:
                 if settings := case.weights.generation_settings:
                     result.notes.append(f"generated without the checkpoint's {', '.join(settings)}")
@@ -85,8 +78,20 @@ class ModelRunner:
                 else:
                     self._check_cache(case, result, run, run.generated["tokens"])
             peaks = process.call("peak")
+            self._run_other_variants(case, result, run)
         result.peak_rss_mb, result.peak_gpu_mb = peaks["peak_rss_mb"], peaks["peak_gpu_mb"]
         return run
+
+    def _run_other_variants(self, case: Case, result: Result, run: Run) -> None:
+        """Run what is only compared with the variant that is judged; note what fails."""
+        for name in self._list_other_variants(case):
+            try:
+                run.variants[name] = self._forward(case, result.device, variant=name).outputs
+            except BackendError as error:
+                result.notes.append(f"variant {name} fails: {summary_line(error)}")
+                if isinstance(error, BackendDiedError):
+                    self.opened.pop(self.pool.process_for(case).name)
+                    return
 
     def run_reference(self, case: Case, result: Result) -> Run | None:
         """Run the case's weights in float64 on the CPU, in PyTorch with eager attention.

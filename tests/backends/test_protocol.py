@@ -106,6 +106,18 @@ def test_gpu_error_ends_the_process(create_runner, fake_backend, folder, tmp_pat
     assert len(set(pids.read_text().split())) == 2
 
 
+def test_crash_of_another_variant_does_not_change_the_verdict(create_runner, fake_backend, folder):
+    action = 'os._exit(3) if request.get("variant") == "default" else None'
+    python = str(fake_backend("run", action))
+    runner = create_runner("", backends=("openvino",), pythons={"openvino": python})
+    (result,) = runner.check(open_checkpoint(folder))
+    assert result.verdict == "baseline, unchecked"
+    assert result.peak_rss_mb == 1
+    assert result.notes == [
+        "variant default fails: crashed: exit status 3; it wrote nothing to stderr"
+    ]
+
+
 def test_unrequested_replies_are_refused(check, fake_backend):
     """Endless unrequested lines are not stored."""
     action = "while True: answer(request, **make_reply(request))"
