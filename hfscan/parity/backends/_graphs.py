@@ -29,10 +29,10 @@ class Flat(torch.nn.Module):
         self.model = model
 
     def forward(self, **given):
-        return tuple(tensor for _, tensor in _named_outputs(self.model, given))
+        return tuple(tensor for _, tensor in _list_outputs(self.model, given))
 
 
-def _named_outputs(model, given):
+def _list_outputs(model, given):
     """Call the model; return [((output, layer or None), tensor)]."""
     output = model(**given, **HIDDEN_STATES)
     outputs = []
@@ -82,7 +82,7 @@ def graph_ops(variants, export, load, to_numpy, wait=lambda: None):
             model = state["model"]
             tensors = {name: torch.as_tensor(value) for name, value in given.items()}
             with torch.inference_mode():
-                names = [name for name, _ in _named_outputs(model, tensors)]
+                names = [name for name, _ in _list_outputs(model, tensors)]
             state["graphs"][key] = names, export(Flat(model).eval(), tensors, variant)
         names, graph = state["graphs"][key]
         return names, graph(given)

@@ -44,23 +44,23 @@ def find_kind(folder, config, architecture):
 
 
 @contextlib.contextmanager
-def recorded_keys():
+def record_keys():
     """Record which tensors of the files KerasHub loads: it does not report the others."""
     original, keys = SafetensorLoader.get_prefixed_key, set()
 
-    def recorded(loader, *arguments):
+    def record(loader, *arguments):
         key = original(loader, *arguments)
         keys.add(key)
         return key
 
-    SafetensorLoader.get_prefixed_key = recorded
+    SafetensorLoader.get_prefixed_key = record
     try:
         yield keys
     finally:
         SafetensorLoader.get_prefixed_key = original
 
 
-def stored_keys(folder):
+def list_stored_keys(folder):
     """Return the names of all tensors in the files."""
     keys = set()
     for path in Path(folder).glob("*.safetensors"):
@@ -117,13 +117,13 @@ def keras_ops(state, forget_model, on_device, numpy, wait):
         start = time.perf_counter()
         config = json.loads(Path(folder, "config.json").read_text(encoding="utf-8"))
         kind = find_kind(folder, config, architecture or "")
-        with on_device(), recorded_keys() as loaded:
+        with on_device(), record_keys() as loaded:
             options = {} if kind is keras_hub.models.Backbone else {"preprocessor": None}
             model = kind.from_preset(folder, dtype=dtype, **options)
         if unknown := sorted(set(model.input) - set(INPUTS)):
             raise LookupError(f"KerasHub's {type(model).__name__} needs {', '.join(unknown)}")
         state.update(model=model, backbone=getattr(model, "backbone", model), config=config)
-        unused = sorted(stored_keys(folder) - loaded)
+        unused = sorted(list_stored_keys(folder) - loaded)
         return open_reply(time.perf_counter() - start, {"unexpected_keys": unused})
 
     @op

@@ -15,7 +15,7 @@ ONEDNN = r"info,oneDNN v(?P<version>[\d.]+)(?s:.*?)info,cpu,isa:(?P<isa>.+)"
 MKL = r"MKL ([\d.]+(?: Update \d+)?) .* 64 architecture .*?(?:\(Intel\(R\) ([^)]+)\).*)?processors"
 
 
-def printed_by(call):
+def capture_output(call):
     """Return what a call prints from C; libraries report their version only in this way."""
     with tempfile.TemporaryFile() as file:
         stdout = os.dup(1)
@@ -33,13 +33,13 @@ def printed_by(call):
 
 def find_onednn(call):
     """Return a list with oneDNN as it describes itself, if it does in this `call`, its first."""
-    found = re.search(ONEDNN, printed_by(call))
+    found = re.search(ONEDNN, capture_output(call))
     return [library("oneDNN", found["version"], found["isa"])] if found else []
 
 
 def find_mkl(call):
     """Return a list with MKL as it describes itself, if it does; it may name no instruction set."""
-    found = re.search(MKL, printed_by(call))
+    found = re.search(MKL, capture_output(call))
     return [library("MKL", found[1], (found[2] or "generic").strip())] if found else []
 
 
