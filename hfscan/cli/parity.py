@@ -226,29 +226,34 @@ def command(
     from hfscan.parity import sections  # noqa: PLC0415 - these need numpy
     from hfscan.parity.checkpoint import require_endpoint  # noqa: PLC0415
     from hfscan.parity.run import ParityRunner  # noqa: PLC0415
-    from hfscan.parity.sweep import ResultsFile, check_all, describe_setup  # noqa: PLC0415
+    from hfscan.parity.sweep import check_all, describe_setup, open_results  # noqa: PLC0415
     from hfscan.parity.texts import read_texts  # noqa: PLC0415
 
     if not checkpoints and not demo and not sample:
         raise click.UsageError(
             "Name a checkpoint (a folder or a Hub id), or use --demo or --sample."
         )
+    if results_path and baseline:
+        raise click.UsageError(
+            "--results cannot be combined with --baseline: the baseline's files may change between "
+            "runs. Omit one of them."
+        )
     if sample and db is None:
         raise click.UsageError("--sample requires --db.")
-    require_endpoint([*checkpoints, *filter(None, [baseline])])
-    targets = _choose_files(formats, out)
     names = [(name, revision) for name in checkpoints]
+    require_endpoint([*names, *([(baseline, None)] if baseline else [])])
+    targets = _choose_files(formats, out)
     drawn: dict[str, Any] | None = None
     if sample and db:
         models, drawn = _draw_sample(db, sample)
-        require_endpoint(name for name, _ in models)
+        require_endpoint(models)
         names += models
     elif db:
         Store.open(db, write=True).close()  # report a database that cannot be written now
-    results_file = ResultsFile(results_path) if results_path else None
     texts = read_texts(inputs) if inputs else None
     started = datetime.now(UTC)
     with ExitStack() as stack:
+        results_file = stack.enter_context(open_results(results_path)) if results_path else None
         # is_quiet() depends on the thread, so it is called here
         runner = stack.enter_context(ParityRunner(settings, None if is_quiet() else note))
         is_required = settings.device.startswith("cuda")
@@ -260,14 +265,15 @@ def command(
         if demo:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="hfscan-demo-"))
             names += [(str(path), None) for path in make_demo(runner, Path(scratch), demo_size)]
-        names = _select_shard(names, shard)
-        setup = {}
-        if results_file is not None:
-            timing = [settings.measure, settings.rounds, settings.variants, settings.train]
-            setup = describe_setup(runner.pool, inputs=inputs, baseline=baseline, timing=timing)
-        results = check_all(runner, names, baseline, texts, results_file, setup, note)
+        selected = _select_shard(names, shard)
+        if len(selected) < len(names):
+            runner.pool.notes.append(
+                f"Part {shard[0]} of {shard[1]}: {len(selected)} of {len(names)} checkpoints."
+            )
+        setup = describe_setup(runner.pool, texts) if results_file else {}
+        results = check_all(runner, selected, baseline, texts, results_file, setup, note)
         environment = runner.pool.describe_environment()
-    environment |= {"inputs": inputs, "sample": drawn}
+    environment |= {"inputs": inputs, "sample": drawn, "shard": list(shard)}
     document = sections.new_document(
         results, environment, started, runner.measurements, settings.required
     )
@@ -326,7 +332,8 @@ def _draw_sample(db: Path, count: int) -> tuple[list[tuple[str, str | None]], di
          "magnitude": model.magnitude, "stratum": model.size}
         for model in drawn
     ]  # fmt: skip
-    return [(model.id, model.sha) for model in drawn], {
+    # with a revision, a folder of the same name is not taken for the model
+    return [(model.id, model.sha or "main") for model in drawn], {
         "snapshot": snapshot,
         "drawn": len(drawn),
         "population": drawn[0].population,

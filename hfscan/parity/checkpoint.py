@@ -160,20 +160,24 @@ def _stage(files: Iterable[Path], configs: dict[str, Config], folder: Path) -> P
     return folder
 
 
-def require_endpoint(names: Iterable[str]) -> None:
+def require_endpoint(targets: Iterable[tuple[str, str | None]]) -> None:
     """Raise HubRefusedError if a checkpoint comes from the Hub and HF_ENDPOINT is invalid."""
-    if not all(Path(name).is_dir() for name in names):
+    if not all(_is_folder(*target) for target in targets):
         parse_endpoint(constants.ENDPOINT)
 
 
+def _is_folder(name: str, revision: str | None) -> bool:
+    """Return whether a local folder is meant: only ids of the Hub have revisions."""
+    return revision is None and Path(name).is_dir()
+
+
 def load_checkpoint(name: str, revision: str | None = None) -> Checkpoint:
-    """Open the checkpoint in a local folder, or download it from the Hub at its current commit.
+    """Open a local folder, or download from the Hub: a `revision`, or else the current commit.
 
     Raises CheckpointError, HubRefusedError, HubUnreachableError, HubContractError, StorageError.
     """
-    folder = Path(name)
-    if folder.is_dir():
-        return open_checkpoint(folder)
+    if _is_folder(name, revision):
+        return open_checkpoint(Path(name))
     with translate_client_errors(
         constants.ENDPOINT,
         f"{sanitize(name, 100)} cannot be fetched",
@@ -184,6 +188,8 @@ def load_checkpoint(name: str, revision: str | None = None) -> Checkpoint:
         except HFValidationError as error:
             raise HubRefusedError(
                 f"{name!r} is neither a folder nor a Hub id (owner/name)."
+                if revision is None
+                else f"{name!r} is not a Hub id (owner/name), which alone has a revision."
             ) from error
     try:
         return _open_snapshot(path, name)

@@ -4,26 +4,39 @@ The results are kept in a file: one JSON line for each checkpoint, with what the
 `setup`. Files of several runs can be joined by appending them to each other.
 """
 
+import hashlib
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import constants
+
 from hfscan._version import __version__
-from hfscan.errors import InvalidRequestError, StorageError
+from hfscan.errors import InvalidRequestError
+from hfscan.fs import hold_lock, sync, translate_os_errors
+from hfscan.hub.endpoint import redact_url
+from hfscan.parity.environments import read_environments
+from hfscan.parity.machine import describe_processor
 from hfscan.parity.pool import BackendPool
 from hfscan.parity.result import Result, Verdict, to_json_data
 from hfscan.parity.run import ParityRunner
-from hfscan.text import encode_json, sanitize
+from hfscan.text import encode_json, format_count, sanitize
 
 Row = dict[str, Any]
 Target = tuple[str, str | None]  # folder or Hub id, and revision
 _COMMIT = re.compile("[0-9a-f]{40}")
+_START = b'{"checkpoint"'  # of every line
+_ADVICE = "choose another --results"
+_NOT_FINAL = {
+    Verdict.UNREADABLE, Verdict.NOT_INSTALLED, Verdict.CRASHED, Verdict.TIMED_OUT,
+    Verdict.OUT_OF_MEMORY, Verdict.BACKEND_FAILED,
+}  # fmt: skip
+"""Verdicts that another run of the same command may change."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +51,8 @@ class Entry:
 
     @property
     def is_final(self) -> bool:
-        """Return whether all files could be read: what cannot may have failed on its way here."""
-        return all(case["verdict"] != Verdict.UNREADABLE for case in self.cases)
+        """Return whether another run would give the same verdicts."""
+        return all(case["verdict"] not in _NOT_FINAL for case in self.cases)
 
 
 class ResultsFile:
@@ -47,42 +60,39 @@ class ResultsFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._remove_unfinished_line()
+        with translate_os_errors(path, _ADVICE):
+            path.touch()
             self._entries = list(self._read())
-        except OSError as error:
-            raise StorageError(f"{path} cannot be used: {error.strerror}.") from error
-
-    def _remove_unfinished_line(self) -> None:
-        """Cut what a run wrote when it was killed; create the file if there is none."""
-        with self._path.open("a+b") as file:
-            file.seek(0)
-            content = file.read()
-            file.truncate(content.rfind(b"\n") + 1)
+            self._end_last_line()
 
     def _read(self) -> Iterator[Entry]:
-        with self._path.open(encoding="utf-8", errors="replace") as file:
+        with self._path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 with suppress(ValueError, TypeError):
                     yield Entry(**json.loads(line))
                     continue
-                raise InvalidRequestError(
-                    f"{self._path}, line {number}: not the results of a checkpoint. "
-                    f"Name a file that --results wrote, or a new one."
-                )
+                if not _is_unfinished(line):
+                    raise InvalidRequestError(
+                        f"{self._path}, line {number}: not the results of a checkpoint. "
+                        f"Name a file that --results wrote, or a new one."
+                    )
+
+    def _end_last_line(self) -> None:
+        """Cut what a run wrote when it was killed; end a line that lacks only its newline."""
+        with self._path.open("r+b") as file:
+            content = file.read()
+            start = content.rfind(b"\n") + 1
+            if _is_unfinished(content[start:]):
+                file.truncate(start)
+            elif start < len(content):
+                file.write(b"\n")
 
     def append(self, entry: Entry) -> None:
-        """Write an entry so that it outlives the process."""
+        """Write an entry so that it outlives the process. Raises StorageError."""
         line = encode_json(vars(entry), indent=None) + "\n"
-        try:
-            with self._path.open("ab") as file:
-                file.write(line.encode("utf-8"))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise StorageError(f"{self._path} cannot be written: {error.strerror}.") from error
-        self._entries.append(entry)
+        with translate_os_errors(self._path, _ADVICE), self._path.open("ab") as file:
+            file.write(line.encode("utf-8"))
+            sync(file)
 
     def find(self, target: Target, setup: Row) -> Entry | None:
         """Return the newest final entry of a commit on the Hub with this setup.
@@ -98,17 +108,48 @@ class ResultsFile:
         return None
 
 
-def describe_setup(pool: BackendPool, **options: Any) -> Row:
-    """Start the backends and return what their results depend on, `options` included."""
+def _is_unfinished(line: bytes) -> bool:
+    """Return whether a line without its newline is the beginning of an entry, or empty blocks."""
+    with suppress(ValueError):
+        json.loads(line)
+        return False
+    return not line.endswith(b"\n") and _START.startswith(line.rstrip(b"\0")[: len(_START)])
+
+
+@contextmanager
+def open_results(path: Path) -> Iterator[ResultsFile]:
+    """Provide a file of results to one process at a time; others wait, and find its results."""
+    with translate_os_errors(path, _ADVICE):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with hold_lock(path, _ADVICE):
+        yield ResultsFile(path)
+
+
+def describe_setup(pool: BackendPool, texts: Sequence[str] | None) -> Row:
+    """Start the backends and return what their results depend on, besides the checkpoint."""
     pool.start()
+    settings = pool.settings
+    names = ["dtype", "threads", "timeout", "memory_mb", "measure"]
+    if settings.measure:
+        names += ["rounds", "variants", "train"]
+    # a case may need another environment than that of its backend
+    environments = [
+        installation.folder.name
+        for environment in read_environments()
+        if not {*environment.backends, *environment.imports}.isdisjoint(settings.backends)
+        and (installation := environment.find())
+    ]
     setup = {
         "hfscan": __version__,
-        "dtype": pool.settings.dtype,
+        "endpoint": redact_url(constants.ENDPOINT),
+        **{name: getattr(settings, name) for name in names},
+        "processor": describe_processor() if settings.measure else None,
         "backends": {
             name: {key: pool.process(name).info.get(key) for key in ("versions", "device")}
-            for name in pool.settings.backends
+            for name in settings.backends
         },
-        **options,
+        "environments": environments,
+        "texts": texts and hashlib.sha256("\n".join(texts).encode()).hexdigest(),
     }
     plain: Row = to_json_data(setup)
     return plain
@@ -147,7 +188,7 @@ def check_all(
         found = runner.check_named(name, revision, baseline, texts)
         results += found
         verdicts = ", ".join(sorted({sanitize(str(result.verdict), 40) for result in found}))
-        notify(f"  {verdicts or 'no case'} ({len(found)} cases)")
+        notify(f"  {verdicts or 'no case'} ({format_count(len(found), 'case')})")
         if results_file is not None:
             cases = to_json_data([asdict(result) for result in found])
             measurements = to_json_data(runner.measurements[timed:])
