@@ -248,7 +248,7 @@ def command(
         models, drawn = _draw_sample(db, sample)
         require_endpoint(models)
         names += models
-    elif db:
+    if db:
         Store.open(db, write=True).close()  # report a database that cannot be written now
     texts = read_texts(inputs) if inputs else None
     started = datetime.now(UTC)
