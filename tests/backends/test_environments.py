@@ -26,13 +26,10 @@ main()
 """
 KILLED_WHILE_IT_DELETES = """
 import os, sys
-removed = []
-def count(event, arguments):
-    if event == "os.remove":
-        removed.append(arguments)
-        if len(removed) > 5:
-            os._exit(9)
-sys.addaudithook(count)
+def end(event, arguments):
+    if event == "shutil.rmtree":
+        os._exit(9)
+sys.addaudithook(end)
 """
 TABLE = """
 [tiny]
