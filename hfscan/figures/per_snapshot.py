@@ -70,15 +70,16 @@ def run_per_snapshot(
 
 
 def add_zeros(
-    rows: Sequence[Mapping[str, Any]], column: str, varied: Iterable[str] = ()
+    rows: Sequence[Mapping[str, Any]], column: str, values: Iterable[str] | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield rows over snapshots, and one of 0 for each value of a column that a snapshot lacks.
 
-    Only for queries that return every value that a model has. `varied`: columns of parameters with
-    which the query ran. A snapshot of which no share is known gets none.
+    Only for the rows of one query that returns every value that a model has. `values`: those to
+    add; None: all in the rows. A snapshot of which no share is known gets none.
     """
-    values = dict.fromkeys(row[column] for row in rows if row["share"] is not None)
-    for _, group in groupby(rows, itemgetter("snapshot", *varied)):
+    if values is None:
+        values = dict.fromkeys(row[column] for row in rows if row["share"] is not None)
+    for _, group in groupby(rows, itemgetter("snapshot")):
         present = list(group)
         yield from map(dict, present)
         known = next((row for row in present if row["share"] is not None), None)

@@ -10,7 +10,7 @@ from hfscan.figures.figure import Weight
 from hfscan.figures.per_snapshot import add_zeros, list_complete, run_per_snapshot
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
-from hfscan.frameworks import Definition
+from hfscan.frameworks import Definition, taxonomy
 from hfscan.scope import DEFAULT_FRAMEWORKS
 
 Per = Literal["year", "month"]
@@ -105,7 +105,7 @@ def compare_snapshots(
             by_evidence | {"frameworks": compared, "definition": definition, "weight": weight}
             for definition in definitions
         ],
-        "formats": [by_evidence | {"only": every, "per": "all", "cutoff": "included"}],
+        "formats": [by_evidence | {"per": "all", "cutoff": "included"}],
         "breakdown": [{"frameworks": compared}],
     }
     views = list_complete(view.store, as_of)
@@ -121,9 +121,28 @@ def compare_snapshots(
                 )
             result = run_per_snapshot(view.store, query, values, as_of=as_of)
             rows = [row for row in result if row["snapshot"] in known]
-            if measure == "formats":  # the query leaves out those that no model has
-                rows = list(add_zeros(rows, "framework"))
+            if measure == "formats":
+                rows = list(_add_absent(rows, every, definition, views))
             yield from (_unify(measure, definition, row) for row in rows)
+
+
+def _add_absent(
+    rows: Sequence[Mapping[str, Any]],
+    frameworks: Sequence[str] | None,
+    definition: Definition,
+    views: Iterable[SnapshotView],
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `formats` for `frameworks`, also those of 0 models, which it leaves out.
+
+    What has no tag of its own is unknown, not 0, by tags and in a snapshot without file names.
+    """
+    tagged = {framework.key for framework in taxonomy().frameworks if framework.tags}
+    with_files = {view.snapshot.id for view in views if view.supports_definition("weights")}
+    for row in add_zeros(rows, "framework", frameworks):
+        name = row["framework"]
+        is_known = name in tagged or (definition != "tag" and row["snapshot"] in with_files)
+        if (row["numerator"] or is_known) and (frameworks is None or name in frameworks):
+            yield row
 
 
 def _unify(measure: Measure, definition: Definition, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,13 +36,13 @@ def run_section(
         else:
             result = view.run_for_report(query.name, given)
             queries.append(QueryRef(query.name, given, view.snapshot.id))
+        if column := spec.get("zero_if_absent"):
+            result = add_zeros(list(result), column)
         rows += [varied | row for row in result]
     if is_per_snapshot:
         rows = [row for row in rows if row.get("coverage") != 0]
         if len({row["snapshot"] for row in rows}) < 2:
             rows = []
-    if column := spec.get("zero_if_absent"):
-        rows = list(add_zeros(rows, column, each))
     return tuple(_select(rows, spec)), tuple(queries)
 
 

@@ -148,6 +148,23 @@ def test_trend_by_snapshot_leaves_out_days_without_evidence(run_command):
     assert days == {"exclusivity": {"2024-03-01"}, "formats": {"2024-03-01"}, "breakdown": both}
 
 
+def test_trend_by_snapshot_tells_zero_from_unknown(run_command):
+    """The list of 1 February has no file names, and only these show MindSpore."""
+    run_command.import_day("2024-02-01", {"id": "ann/t", "tags": ["pytorch"]})
+    files = [{"rfilename": "model.mindir"}]
+    run_command.import_day("2024-03-01", {"id": "ann/m", "tags": [], "siblings": files})
+    run_command.import_day("2024-04-01", BERT)
+    arguments = ("trend", "--by-snapshot", "--formats", "--format", "json", "--frameworks")
+    rows = json.loads(run_command(*arguments, "jax,mindspore"))
+    shares = {(row["framework"], row["observed_at"]): row["share"] for row in rows}
+    assert shares == {
+        ("jax", "2024-02-01"): 0.0, ("jax", "2024-03-01"): 0.0, ("jax", "2024-04-01"): 0.0,
+        ("mindspore", "2024-03-01"): 1.0, ("mindspore", "2024-04-01"): 0.0,
+    }  # fmt: skip
+    by_tags = json.loads(run_command(*arguments, "mindspore", "--definition", "tag"))
+    assert by_tags == []
+
+
 def test_report_has_transitions_of_earlier_models(run_command):
     run_command.import_day("2023-02-01", BERT, make_keras_model("ann/k"))
     assert "transitions" not in run_command("report", "--format", "json")  # nothing is earlier

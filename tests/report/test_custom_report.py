@@ -142,6 +142,23 @@ def test_report_of_queries_over_snapshots(report, tmp_path):
     assert "The report mine does not depend on --frameworks. Omit it." in " ".join(errors.split())
 
 
+def test_zeros_are_added_to_groups_of_their_own_kind(report, tmp_path):
+    write_spec(
+        tmp_path, "composition",
+        'over = "snapshots"\nzero_if_absent = "group"\neach = { by = ["license", "task"] }',
+    )  # fmt: skip
+    old = {"id": "x", "tags": ["license:mit"], "pipeline_tag": "fill-mask"}
+    ingest_models(tmp_path / "h.duckdb", [old], day=datetime(2024, 7, 1, tzinfo=UTC))
+    mine = ("--reports", str(tmp_path / "reports"), "--name", "mine", "--format", "json")
+    code, text, errors = report([old | {"tags": ["license:gpl"]}], *mine)
+    assert code == 0, errors
+    (table,) = json.loads(text)["tables"]
+    assert [(row["by"], row["group"], row["share"]) for row in table["rows"]] == [
+        ("license", "mit", 1.0), ("license", "gpl", 0.0), ("license", "gpl", 1.0),
+        ("license", "mit", 0.0), ("task", "fill-mask", 1.0), ("task", "fill-mask", 1.0),
+    ]  # fmt: skip
+
+
 def test_report_by_groups_of_accounts(report, run_cli, tmp_path):
     table = tmp_path / "kinds.csv"
     table.write_text("organisation_type,account\nuniversity,ann\ncompany,zoe\n")
