@@ -4,8 +4,11 @@
 -- param family VARCHAR = NULL : a model (repo id) whose family is meant
 -- column first_seen: day
 -- column last_seen: day
+-- column downloads_at: day
+-- column likes_at: day
 -- chart: none
--- came, gone, renamed: events of models, between pairs of full snapshots.
+-- came, gone, renamed: events of models, between pairs of full snapshots. downloads, likes: the last known ones, and of
+-- which day.
 WITH members AS MATERIALIZED (
     SELECT members_of_family($family::VARCHAR) AS members
 ),
@@ -23,7 +26,8 @@ SELECT
     count(*) AS snapshots,
     arg_min(models, observed_at) AS first_models, min(observed_at) AS first_seen,
     arg_max(models, observed_at) AS models, max(observed_at) AS last_seen,
-    arg_max(downloads, observed_at) AS downloads, arg_max(likes, observed_at) AS likes,
+    arg_max(downloads, observed_at) AS downloads, max(observed_at) FILTER (downloads IS NOT NULL) AS downloads_at,
+    arg_max(likes, observed_at) AS likes, max(observed_at) FILTER (likes IS NOT NULL) AS likes_at,
     (SELECT count(*) FROM snapshot_pairs) AS pairs,
     (SELECT came FROM changes) AS came,
     (SELECT gone FROM changes) AS gone,

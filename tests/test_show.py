@@ -173,6 +173,22 @@ def test_family_is_followed(history):
         assert [row["names"] for row in database.events("family:ann/base")] == [["bob/tuned"]]
 
 
+def test_family_of_a_deleted_base_ignores_case(run_cli, history, tmp_path):
+    """The downloads of 12 July are unknown."""
+    tuned = [model(n, f"bob/{n}", tags=["base_model:ann/base"]) for n in (2, 3)]
+    unknown = [one | {"downloads": None} for one in tuned]
+    path = history([model(1, "Ann/Base"), *tuned, *OTHERS], [*unknown, *OTHERS])
+    code, _, errors = run_cli("show", "family:Ann/Base", "--db", path, "--out", "family.html")
+    assert code == 0, errors
+    page = (tmp_path / "family.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    tiles = re.findall(r"<b>(.+?)</b> <span>(.+?)</span>.*?<small>(.+?)</small>", page, re.S)
+    assert tiles == [
+        ("2", "models", "12 July 2024"),
+        ("50", "downloads", "in 30 days, 11 July 2024"),
+        ("5", "likes", "12 July 2024"),
+    ]
+
+
 def test_unknown_name_suggests_similar_ones(run_cli, changed):
     for name, similar in (("ann/c", "ann/a"), ("family:bob/b", "ann/b"), ("anne", "ann")):
         code, _, errors = run_cli("show", name, "--db", changed)

@@ -303,8 +303,15 @@ WHERE id_before IS DISTINCT FROM id_after AND (
 -- The names and `_id`s of the models of `census` that are in the family of a model, itself included, with
 -- the names that are redirected to theirs.
 CREATE MACRO IF NOT EXISTS members_of_family(relative) AS (
-    WITH derived AS MATERIALIZED (SELECT model, root FROM derivatives() WHERE relative IS NOT NULL),
-    family AS (SELECT coalesce((SELECT root FROM derived WHERE model = relative), relative) AS root),
+    WITH derived AS MATERIALIZED (SELECT model, root, root_kind FROM derivatives() WHERE relative IS NOT NULL),
+    family AS (
+        SELECT coalesce(
+            (SELECT root FROM derived WHERE model = relative),
+            -- a base that is not in the snapshot may be declared in another case
+            (SELECT any_value(root) FROM derived WHERE root_kind = 'missing' AND lower(root) = lower(relative)),
+            relative
+        ) AS root
+    ),
     members AS (
         SELECT model FROM derived JOIN family USING (root)
         UNION
