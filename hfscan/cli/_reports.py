@@ -86,18 +86,21 @@ def choose_target(formats: Iterable[str], out: str | None) -> Target:
             f"--out {out} is a file, but csv (one file per section) and multiple formats need a "
             f"folder. Use --out {path.with_suffix('')} and choose the formats with --format."
         )
-    return Target((match_format(next(iter(formats), None), path, EXTENSIONS),), path)
+    hint = " For a folder, use a name without extension or end it with a slash."
+    return Target((match_format(next(iter(formats), None), path, EXTENSIONS, hint),), path)
 
 
-def match_format(format_: str | None, path: Path, extensions: Mapping[str, str]) -> str:
+def match_format(
+    format_: str | None, path: Path, extensions: Mapping[str, str], hint: str = ""
+) -> str:
     """Return the format of a file by its extension.
 
-    `extensions`: extension -> format. Raises UsageError on another extension, or if `format_` is
-    another format.
+    `extensions`: extension -> format. Raises UsageError on another extension, with the hint, or if
+    `format_` is another format.
     """
     if (expected := extensions.get(path.suffix.lower())) is None:
         raise click.UsageError(
-            f"--out {path}: no format has this extension. Known: {', '.join(extensions)}."
+            f"--out {path} has no known extension. Known: {', '.join(extensions)}.{hint}"
         )
     if format_ not in (None, expected):
         suffix = next(key for key, value in extensions.items() if value == format_)

@@ -38,6 +38,7 @@ class LineageTree:
     """The tree of a model; `rows` are those of `lineage_tree.sql` within the steps to draw.
 
     `derived`: a row of those that descend from the model, within all steps; None: there are none.
+    `is_cyclic`: it descends from itself, also where the steps to draw do not show it.
     `titles`: framework -> title.
     """
 
@@ -47,6 +48,7 @@ class LineageTree:
     derived: Row | None
     root: Node
     titles: Mapping[str, str]
+    is_cyclic: bool
 
     @classmethod
     def from_rows(
@@ -63,6 +65,7 @@ class LineageTree:
         limits = {"up": up, "itself": 0, "down": down}
         rows = list(rows)
         derived = next((row for row in rows if row["direction"] == "down"), None)
+        is_cyclic = any(row["in_cycle"] for row in rows)
         rows = [row for row in rows if row["steps"] <= limits[row["direction"]]]
         (itself,) = (row for row in rows if row["direction"] == "itself")
         below: dict[str, list[Row]] = {}
@@ -74,7 +77,7 @@ class LineageTree:
         root = _grow(itself, line[0] if line else None, below, top)
         for row, base in zip(line, [*line[1:], None], strict=False):
             root = Node(row, base, (root,))
-        return cls(itself["model"], snapshot, rows, derived, root, titles)
+        return cls(itself["model"], snapshot, rows, derived, root, titles, is_cyclic)
 
     @property
     def itself(self) -> Row:
@@ -96,7 +99,7 @@ class LineageTree:
                 else "no base model"
             )
             text = f"In the snapshot of {day}, {name} names {bases}."
-        if any(other["in_cycle"] for other in self.rows):
+        if self.is_cyclic:
             text += " It is part of a cycle: models that name each other as base."
         if self.derived is None:
             text += " No model names it as base."

@@ -85,6 +85,7 @@ def test_missing_bases_and_cycles_are_drawn(run_lineage):
     cycle = run_lineage("d/one")
     assert "part of a cycle" in cycle
     assert cycle.count("d/two  finetune") == 2
+    assert "part of a cycle" in run_lineage("d/one", "--up", "0", "--down", "0")
     assert "does not tell what f/unknown was made from" in run_lineage("f/unknown")
 
 
@@ -180,6 +181,6 @@ def test_untrusted_names_are_escaped(run_lineage, tmp_path):
 def test_format_follows_the_extension(run_lineage, tmp_path):
     run_lineage("a/chat", "--out", "tree.mmd")
     assert (tmp_path / "tree.mmd").read_text().startswith("flowchart LR\n")
-    assert "no format has this extension" in run_lineage("a/chat", "--out", "tree.xyz", code=2)
+    assert "Known: .txt, .mmd" in run_lineage("a/chat", "--out", "tree.xyz", code=2)
     conflict = run_lineage("a/chat", "--out", "tree.html", "--format", "json", code=2)
     assert "does not match" in conflict
