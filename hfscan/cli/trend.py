@@ -102,9 +102,7 @@ def command(
     if by_snapshot and (per or selector.snapshot is not None):
         raise click.UsageError("--by-snapshot cannot be combined with --per or --snapshot.")
     with selector.open() as store:
-        view = SnapshotView.latest(store, as_of=selector.end)
-        if not by_snapshot:
-            view = selector.select(store)
+        view = selector.select(store)
         definitions = tuple(filter(view.supports_definition, definitions)) or definitions
         options = _Options(frameworks, definitions, weight, transformers)
         if by_snapshot:
