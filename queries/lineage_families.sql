@@ -47,8 +47,6 @@ families AS (
 ),
 children AS (
     SELECT parent AS root, count(*) AS children FROM (SELECT unnest(parents) AS parent FROM members) GROUP BY parent
-    UNION ALL
-    SELECT parent, count(*) FROM members WHERE len(parents) = 0 GROUP BY parent
 )
 SELECT
     root AS family,

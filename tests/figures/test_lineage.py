@@ -149,6 +149,10 @@ def test_missing_bases_of_other_case_are_one_family(run_sql, tmp_path):
     assert names == [("Z/GONE",), ("Z/Gone",), ("a/x",), ("b/y",), ("z/gone",), ("z/gone",)]
     tree = run_query(tmp_path, models, "lineage_tree", model="z/GONE")
     assert [(row["model"], row["children"]) for row in tree][:2] == [("z/gone", 4), ("a/x", 1)]
+    families = run_query(tmp_path, models, "lineage_families")
+    assert {row["family"]: (row["numerator"], row["children"]) for row in families} == {
+        "z/gone": (4, 4), "b/y": (1, 1),
+    }  # fmt: skip
 
 
 def test_tree_shows_the_most_downloaded(tmp_path):

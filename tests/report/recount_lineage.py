@@ -133,6 +133,18 @@ class Lineage:
         }
 
     @cached_property
+    def bases(self) -> dict[str, set[str]]:
+        """Each derivative -> all that it declares, by id in the snapshot or by the usual name."""
+        return {
+            model: {
+                parent or self.usual_names[name.lower()]
+                for name, parent, how in self.resolutions[model]
+                if how != "itself"
+            }
+            for model in self.parents
+        }
+
+    @cached_property
     def first_parents(self) -> dict[str, str]:
         return {
             model: parents[0]
@@ -201,8 +213,8 @@ def count_families(lineage: Lineage, weight: str) -> dict:
         numerators[root] += lineage.weight(model, weight) or 0
         downloads[root] += lineage.weight(model, "downloads") or 0
         derived[root] += 0 if model == root else lineage.weight(model, "downloads") or 0
-        for parent in lineage.parents[model] or [lineage.first_parents[model]]:
-            children[parent] += 1
+        for base in lineage.bases[model]:
+            children[base] += 1
     return {
         root: (
             kinds[root], numerators[root], models.total(), children[root], max(models),

@@ -168,8 +168,8 @@ FROM (
     FROM declared LEFT JOIN resolutions AS others ON others.name = declared.name
 );
 
--- The models that were made from others. `parents` are those in the snapshot, `parent` is the first of
--- them, or the first name where none is there; `root` the first model of the family, following `parent`,
+-- The models that were made from others. `parents` are all that they declare, as `base` above; `parent` is
+-- the first of them that is in the snapshot, or the first where none is there; `root` the first model of the family, following `parent`,
 -- `depth` the number of steps to it. `root_kind`: model; missing (a name that is not in the snapshot);
 -- cycle (models that name each other: the first by name is the root).
 CREATE MACRO IF NOT EXISTS derivatives() AS TABLE
@@ -177,7 +177,7 @@ WITH RECURSIVE resolved AS MATERIALIZED (FROM resolved_parents() WHERE resolutio
 first_parents AS MATERIALIZED (
     SELECT  -- most have a single base, and need no grouping
         model, downloads, created_at, at_cutoff, relation, inferred_relation,
-        CASE WHEN parent IS NULL THEN [] ELSE [parent] END AS parents, parent IS NULL AS is_missing, base AS parent
+        [base] AS parents, parent IS NULL AS is_missing, base AS parent
     FROM resolved
     WHERE bases = 1
     UNION ALL
@@ -185,7 +185,7 @@ first_parents AS MATERIALIZED (
         model, any_value(downloads) AS downloads, any_value(created_at) AS created_at,
         any_value(at_cutoff) AS at_cutoff, any_value(relation) AS relation,
         any_value(inferred_relation) AS inferred_relation,
-        coalesce(list_distinct(list(parent)), []) AS parents, count(parent) = 0 AS is_missing,
+        list_distinct(list(base)) AS parents, count(parent) = 0 AS is_missing,
         arg_min(base, position + CASE WHEN parent IS NULL THEN 1_000_000 ELSE 0 END) AS parent
     FROM resolved
     WHERE bases > 1
