@@ -1,4 +1,4 @@
-"""Show progress on stderr: a bar on a terminal; of a crawl, else one line per wait."""
+"""Show progress on stderr: a bar on a terminal, else one line for each wait of a crawl."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -97,7 +97,7 @@ def compare_snapshots(
     keys; see also `run_per_snapshot`. Snapshots that do not have what a definition needs are left
     out. Raises NotFoundError where none has it.
     """
-    every = None if frameworks is None else list(view.find_titles(frameworks))
+    requested = None if frameworks is None else list(view.find_titles(frameworks))
     compared = list(frameworks or DEFAULT_FRAMEWORKS)
     by_evidence = {"definition": definitions[-1], "transformers": transformers}
     parameters: dict[Measure, list[dict[str, object]]] = {
@@ -122,7 +122,7 @@ def compare_snapshots(
             result = run_per_snapshot(view.store, query, values, as_of=as_of)
             rows = [row for row in result if row["snapshot"] in known]
             if measure == "formats":
-                rows = list(_add_absent(rows, every, definition, views))
+                rows = list(_add_absent(rows, requested, definition, views))
             yield from (_unify(measure, definition, row) for row in rows)
 
 
