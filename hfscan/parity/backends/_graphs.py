@@ -7,8 +7,8 @@ import numpy as np
 import torch
 import transformers
 from _configs import unread_keys
-from _protocol import load_arrays, op, timed
-from _torch import DTYPES, state
+from _protocol import NotApplicableError, load_arrays, op, timed
+from _torch import DTYPES, forget_model, state
 from _transformers import (
     HIDDEN_STATES,
     end_tokens,
@@ -49,6 +49,7 @@ def open_model(folder, architecture, format, dtype, device):
 
     `device` is where PyTorch has the model while it is exported.
     """
+    forget_model()
     start = time.perf_counter()
     cls, config = find_class("", architecture, folder, transformers.MODEL_MAPPING)
     model, info = cls.from_pretrained(
@@ -65,6 +66,20 @@ def open_model(folder, architecture, format, dtype, device):
     unread = unread_keys(folder, cls, config)
     seconds = time.perf_counter() - start
     return open_reply(seconds, info, unread=unread, tensors=group_tied(model))
+
+
+def open_float32_model(folder, architecture, format, dtype):
+    """Load a model on the CPU, like `open_model`, for graphs that compute in float32 only."""
+    if dtype != "float32":
+        forget_model()
+        raise NotApplicableError(f"this backend supports only float32, not {dtype}")
+    return open_model(folder, architecture, format, dtype, "cpu")
+
+
+def export_program(model, given):
+    """Return the program that `torch.export` makes of a model and its inputs."""
+    with torch.no_grad():
+        return torch.export.export(model, (), kwargs=given)
 
 
 def graph_ops(variants, export, load, to_numpy, wait=lambda: None):

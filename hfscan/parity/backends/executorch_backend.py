@@ -2,11 +2,10 @@
 """The ExecuTorch backend: graphs exported by `torch.export`, run by ExecuTorch's runtime."""
 
 import _torch
-import torch
-from _graphs import graph_ops, open_model
+from _graphs import export_program, graph_ops, open_float32_model
 from _math import library
-from _protocol import NotApplicableError, op
-from _torch import forget_model, load_tensors, numpy, state
+from _protocol import op
+from _torch import load_tensors, numpy, state
 from executorch import version
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge_transform_and_lower
@@ -30,18 +29,14 @@ def hello(threads):
 
 @op
 def open_(folder, architecture, origin, format, load_method, dtype, device):
-    forget_model()
-    if dtype != "float32":
-        raise NotApplicableError(f"this backend supports only float32, not {dtype}")
-    reply = open_model(folder, architecture, format, dtype, "cpu")
+    reply = open_float32_model(folder, architecture, format, dtype)
     # graphs with SDPA fail in ExecuTorch's decomposition, which changes strides
     state["model"].set_attn_implementation("eager")
     return reply
 
 
 def export(model, given, variant):
-    with torch.no_grad():
-        program = torch.export.export(model, (), kwargs=given)
+    program = export_program(model, given)
     partitioners = [XnnpackPartitioner()] if variant == "xnnpack" else []
     buffer = to_edge_transform_and_lower(program, partitioner=partitioners).to_executorch().buffer
     loaded = Runtime.get().load_program(buffer)

@@ -8,10 +8,10 @@ import numpy as np
 import onnxruntime
 import torch
 import transformers
-from _graphs import graph_ops, open_model
+from _graphs import graph_ops, open_float32_model
 from _math import library, offer_probe
 from _protocol import NotApplicableError, hello_reply, op, peak_reply
-from _torch import forget_model, state
+from _torch import state
 from onnx import helper
 
 OPENS = {"pytorch/safetensors": ["direct"], "pytorch/bin": ["direct"]}
@@ -42,10 +42,7 @@ def make_product(side):
 
 @op
 def open_(folder, architecture, origin, format, load_method, dtype, device):
-    forget_model()
-    if dtype != "float32":
-        raise NotApplicableError(f"this backend supports only float32, not {dtype}")
-    reply = open_model(folder, architecture, format, dtype, "cpu")
+    reply = open_float32_model(folder, architecture, format, dtype)
     state["provider"] = "CUDAExecutionProvider" if device == "cuda" else "CPUExecutionProvider"
     return reply
 

@@ -6,10 +6,9 @@ import sys
 import numpy as np
 import torch
 import transformers
-from _graphs import graph_ops, open_model
+from _graphs import export_program, graph_ops, open_float32_model
 from _math import library, offer_probe
-from _protocol import NotApplicableError, hello_reply, op
-from _torch import forget_model
+from _protocol import hello_reply, op
 
 sys.modules["openvino_telemetry"] = None  # without it, OpenVINO does not report its use
 
@@ -48,15 +47,11 @@ def make_product(side):
 
 @op
 def open_(folder, architecture, origin, format, load_method, dtype, device):
-    forget_model()
-    if dtype != "float32":
-        raise NotApplicableError(f"this backend supports only float32, not {dtype}")
-    return open_model(folder, architecture, format, dtype, "cpu")
+    return open_float32_model(folder, architecture, format, dtype)
 
 
 def export(model, given, variant):
-    with torch.no_grad():
-        program = torch.export.export(model, (), kwargs=given)
+    program = export_program(model, given)
     session = start_session(openvino.convert_model(program), variant)
     used = {name for node in session.inputs for name in node.names}
 

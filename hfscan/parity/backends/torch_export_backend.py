@@ -4,9 +4,9 @@
 import tempfile
 
 import torch
-from _graphs import graph_ops, open_model
+from _graphs import export_program, graph_ops, open_model
 from _protocol import op
-from _torch import forget_model, load_tensors, numpy, wait
+from _torch import load_tensors, numpy, wait
 
 OPENS = {"pytorch/safetensors": ["direct"], "pytorch/bin": ["direct"]}
 NEEDS = {"pytorch": "pytorch"}
@@ -17,13 +17,11 @@ TRAINS = []
 
 @op
 def open_(folder, architecture, origin, format, load_method, dtype, device):
-    forget_model()
     return open_model(folder, architecture, format, dtype, device)
 
 
 def export(model, given, variant):
-    with torch.no_grad():
-        program = torch.export.export(model, (), kwargs=given)
+    program = export_program(model, given)
     graph = program.module() if variant == "export" else compile_ahead(program)
 
     def call(given):
