@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from hfscan.parity import compare
-from hfscan.parity.inputs import Inputs, make_inputs
+from hfscan.parity.inputs import Inputs, make_inputs, save_arrays
 from hfscan.parity.plain_process import BackendFaultError, PlainProcess
 from hfscan.parity.result import to_json_data
 from hfscan.parity.tables import find_tolerance
@@ -211,15 +211,9 @@ class GpuCheck:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         architecture = config["architectures"][0]
         inputs = make_inputs(config, architecture)
-        prompt = self._save(inputs.prompt) if inputs.prompt else None
-        files = self._save(inputs.batch)
+        prompt = save_arrays(self._new_folder(), inputs.prompt) if inputs.prompt else None
+        files = save_arrays(self._new_folder(), inputs.batch)
         return Model(name, folder, architecture, config["model_type"], inputs, files, prompt)
-
-    def _save(self, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
-        folder = self._new_folder()
-        for name, array in arrays.items():
-            np.save(folder / f"{name}.npy", array)
-        return {name: str(folder / f"{name}.npy") for name in arrays}
 
     def _new_folder(self) -> Path:
         folder = self._scratch / f"arrays-{next(self._folders)}"

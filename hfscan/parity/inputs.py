@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,13 @@ def make_inputs(
     new_tokens = max(1, min(NEW_TOKENS, positions - used - 2))
     conditions = {} if is_encoder_decoder else _make_conditions(batch, mask)
     return Inputs(batch, prompt, new_tokens, mask, decoder_mask, conditions)
+
+
+def save_arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Write each array to a file of its name; return the paths by name."""
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    return {name: str(folder / f"{name}.npy") for name in arrays}
 
 
 def _make_conditions(batch: Arrays, mask: np.ndarray) -> dict[str, Arrays]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from hfscan.parity.cases import Case, backend_spec
 from hfscan.parity.checkpoint import Checkpoint
 from hfscan.parity.configs import Config
 from hfscan.parity.generation import find_greedy_mismatch
-from hfscan.parity.inputs import Inputs
+from hfscan.parity.inputs import Inputs, save_arrays
 from hfscan.parity.outputs import Run
 from hfscan.parity.pool import BackendPool
 from hfscan.parity.pooling import EMBEDDING
@@ -34,12 +33,12 @@ class ModelRunner:
         self.pool, self.checkpoint, self.inputs = pool, checkpoint, inputs
         self._tensor_names: dict[tuple[str, ...], list[list[str]]] = {}
         self.opened: dict[str, tuple[Case, str]] = {}  # name of a process -> open case, dtype
-        self.batch_files = _save(pool.new_folder("inputs"), inputs.batch)
+        self.batch_files = save_arrays(pool.new_folder("inputs"), inputs.batch)
         self.condition_files = {
-            name: _save(pool.new_folder(f"condition-{number}"), arrays)
+            name: save_arrays(pool.new_folder(f"condition-{number}"), arrays)
             for number, (name, arrays) in enumerate(inputs.conditions.items())
         }
-        self.prompt_files = inputs.prompt and _save(pool.new_folder("prompt"), inputs.prompt)
+        self.prompt_files = inputs.prompt and save_arrays(pool.new_folder("prompt"), inputs.prompt)
 
     def tensor_names(self, case: Case) -> list[list[str]] | None:
         """Return the names of each tensor of the case's model; None if not reported."""
@@ -206,7 +205,7 @@ class ModelRunner:
         ids = np.concatenate([prompt["input_ids"], np.array([tokens], dtype=np.int64)], axis=1)
         text = {name: ids if name == "input_ids" else np.ones_like(ids) for name in prompt}
         folder = self.pool.new_folder(f"text-{self.pool.process_for(case).name}")
-        files = _save(folder, text)
+        files = save_arrays(folder, text)
         logits = self._forward(case, result.device, files).outputs.get("logits")
         if logits is None or logits.ndim != ids.ndim + 1:
             return
@@ -256,9 +255,3 @@ def _config_of(case: Case) -> Config:
     """Return the config that the case's backend gets."""
     is_converted = case.load_method == "converted"
     return case.weights.translated_config if is_converted else case.weights.config
-
-
-def _save(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array)
-    return {name: str(folder / f"{name}.npy") for name in arrays}
