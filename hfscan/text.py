@@ -69,6 +69,14 @@ def format_count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
+def format_duration(seconds: float) -> str:
+    """Return a duration in its largest unit, rounded."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def format_float(value: float) -> str:
     """Return the number as JSON and JavaScript name it: NaN, Infinity, -Infinity, or its digits."""
     if math.isnan(value):

@@ -17,7 +17,7 @@ from hfscan.errors import ImportFileError
 from hfscan.hub.revisions import Revision, RevisionSource, choose_revisions
 from hfscan.revisions import Plan, RevisionResult, import_revisions, plan_import
 from hfscan.store import Store, list_snapshots
-from hfscan.text import format_count
+from hfscan.text import format_count, format_duration
 
 _EXAMPLES = """
 hfscan import-history hf://datasets/cfahlgren1/hub-stats --plan
@@ -92,7 +92,7 @@ def _import(store: Store, source: RevisionSource, revisions: list[Revision]) -> 
             imported, seconds = imported + 1, seconds + now - started
         started = now
         if imported and number < len(revisions):
-            left = f", {_format_duration(seconds / imported * (len(revisions) - number))} left"
+            left = f", {format_duration(seconds / imported * (len(revisions) - number))} left"
         echo(f"{result.revision.day}: {_describe(result)} ({number} of {len(revisions)}{left})")
         if result.ingested:
             for change in _list_changes(columns, result.columns):
@@ -171,11 +171,3 @@ def _describe_days(revisions: list[Revision]) -> str:
     if len(revisions) == 1:
         return f"1 revision, {revisions[0].day}"
     return f"{len(revisions):,} revisions, {revisions[0].day} to {revisions[-1].day}"
-
-
-def _format_duration(seconds: float) -> str:
-    """Return a duration in its largest unit, rounded."""
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:,.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -25,7 +25,7 @@ from hfscan.parity.machine import describe_processor
 from hfscan.parity.pool import BackendPool
 from hfscan.parity.result import Result, Verdict, to_json_data
 from hfscan.parity.run import ParityRunner
-from hfscan.text import encode_json, format_count, sanitize
+from hfscan.text import encode_json, format_count, format_duration, sanitize
 
 Row = dict[str, Any]
 Target = tuple[str, str | None]  # folder or Hub id, and revision
@@ -181,7 +181,10 @@ def check_all(
         notify(f"{len(known)} of {len(targets)} checkpoints are in the results file already")
     remaining = [target for target in targets if target not in known]
     for checked, (name, revision) in enumerate(remaining):
-        left = f", {_format_time_left(started, checked, len(remaining))} left" if checked else ""
+        left = ""
+        if checked:
+            seconds = (time.monotonic() - started) / checked * (len(remaining) - checked)
+            left = f", {format_duration(seconds)} left"
         place = f" ({checked + 1} of {len(remaining)}{left})" if len(remaining) > 1 else ""
         notify(f"Checking {name!r}{place}")
         timed = len(runner.measurements)
@@ -198,8 +201,3 @@ def check_all(
 
 def _read_result(case: Row) -> Result:
     return Result(**{**case, "verdict": Verdict(case["verdict"])})
-
-
-def _format_time_left(started: float, checked: int, total: int) -> str:
-    seconds = (time.monotonic() - started) / checked * (total - checked)
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
