@@ -73,12 +73,16 @@ def test_show_prints_course_and_events(run_cli, changed):
     assert "back 2024-07-14 2024-07-15" in words
 
 
+def read_tiles(page):
+    """Return (value, name, day) of each tile of a page."""
+    text = page.read_text().replace("\N{NO-BREAK SPACE}", " ")
+    return re.findall(r"<b>(.+?)</b> <span>(.+?)</span>.*?<small>(.+?)</small>", text, re.S)
+
+
 def test_last_known_values_have_their_dates(run_cli, changed, tmp_path):
     """The last snapshot does not know the downloads of the model."""
     run_cli("show", "ann/b", "--db", changed, "--out", "model.html")
-    page = (tmp_path / "model.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
-    tiles = re.findall(r"<b>(.+?)</b> <span>(.+?)</span>.*?<small>(.+?)</small>", page, re.S)
-    assert tiles == [
+    assert read_tiles(tmp_path / "model.html") == [
         ("40", "downloads", "in 30 days, 13 July 2024"),
         ("1", "likes", "15 July 2024"),
         ("2", "files", "15 July 2024"),
@@ -176,13 +180,11 @@ def test_family_is_followed(history):
 def test_family_of_a_deleted_base_ignores_case(run_cli, history, tmp_path):
     """The downloads of 12 July are unknown."""
     tuned = [model(n, f"bob/{n}", tags=["base_model:ann/base"]) for n in (2, 3)]
-    unknown = [one | {"downloads": None} for one in tuned]
+    unknown = [row | {"downloads": None} for row in tuned]
     path = history([model(1, "Ann/Base"), *tuned, *OTHERS], [*unknown, *OTHERS])
     code, _, errors = run_cli("show", "family:Ann/Base", "--db", path, "--out", "family.html")
     assert code == 0, errors
-    page = (tmp_path / "family.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
-    tiles = re.findall(r"<b>(.+?)</b> <span>(.+?)</span>.*?<small>(.+?)</small>", page, re.S)
-    assert tiles == [
+    assert read_tiles(tmp_path / "family.html") == [
         ("2", "models", "12 July 2024"),
         ("50", "downloads", "in 30 days, 11 July 2024"),
         ("5", "likes", "12 July 2024"),
