@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from urllib.parse import urlsplit
 
 import click
@@ -126,6 +127,11 @@ def main() -> None:
             code = _handle_error(error, signals)
     if signals.received is signal.SIGTERM:
         code = _TERMINATED
+    others = set(threading.enumerate()) - {threading.main_thread()}
+    if not all(thread.daemon for thread in others):
+        # Python waits at exit for the threads of pools; one may wait for the Hub
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -183,7 +183,8 @@ class _Crawl:
         for record in self._journal.list_intact_records():
             self._resumable[record.range_index].append(record)
         self._add_ranges(*self._manifest.ranges)
-        active: set[Future[object]] = set()
+        active: set[Future[None]] = set()
+        pool = ThreadPoolExecutor(self._workers or 2, "hfscan-fetch")
         try:
             while True:
                 while len(active) < self._max_active:
@@ -191,7 +192,7 @@ class _Crawl:
                         self._add_tail()
                     if not self._pending:
                         break
-                    active.add(_start_thread(partial(self._fetch_range, self._pending.popleft())))
+                    active.add(pool.submit(self._fetch_range, self._pending.popleft()))
                 if not active:
                     return
                 done, active = wait(active, self._wait_timeout, FIRST_COMPLETED)
@@ -202,6 +203,8 @@ class _Crawl:
                 self._is_stopped = True
             wait(active, SHUTDOWN_TIMEOUT)
             raise
+        finally:
+            pool.shutdown(wait=False)  # one may wait for the Hub
 
     @property
     def _max_active(self) -> int:
@@ -374,17 +377,3 @@ class _Crawl:
             skipped_rows=dict(skipped_rows),
             unproven_end=next(filter(None, unproven_ends), None),
         )
-
-
-def _start_thread(task: Callable[[], object]) -> Future[object]:
-    """Run a task in a thread; unlike a pool's, it delays no exit while it waits for the Hub."""
-    future = Future[object]()
-
-    def run() -> None:
-        try:
-            future.set_result(task())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="hfscan-fetch", daemon=True).start()
-    return future

@@ -1,4 +1,4 @@
-"""Update a folder with today's snapshot: crawl, check, prune, export, report.
+"""Update a folder with today's snapshot: crawl, check, export, report; then prune.
 
 The folder holds the database with its journal, `history/` (the same data as files that never
 change), `export/` of the latest full crawl, today's `reports/`, and `snapshot.json`, which is
@@ -76,6 +76,15 @@ class LocalTarget:
         return read_state(self.folder)
 
     def update(self, options: SyncOptions) -> tuple[SnapshotState, bool]:
+        """Add today's snapshot and prune; return the state and whether it is new.
+
+        Raises what `add_snapshot` raises.
+        """
+        state, is_new = self.add_snapshot(options)
+        self.prune(options)
+        return state, is_new
+
+    def add_snapshot(self, options: SyncOptions) -> tuple[SnapshotState, bool]:
         """Add today's snapshot (UTC) if it is missing; return the state and whether it is new.
 
         Raises SuspiciousDropError if the snapshot is much smaller than the previous one; it then
@@ -83,16 +92,14 @@ class LocalTarget:
         """
         with translate_os_errors(self.folder, "choose another --target"):
             self.folder.mkdir(parents=True, exist_ok=True)
-        with hold_lock(self.folder / STATE_FILE, "choose another --target"):
+        with self._hold_lock():
             _crawl(self.database, options)
-            may_prune = options.retention is not None
-            with Store.open(self.database, write=may_prune) as store:
+            with Store.open(self.database) as store:
                 run = _Run(self, options, store, _list_snapshots(store, options))
                 state = self.read_state()
                 if state is not None and state.snapshot == run.latest.id:
                     return state, False
                 _check(run)
-                _prune(run)
                 _export(run)
                 _report(run)
                 new, observed_to = run.latest, f"{run.latest.observed_to:%FT%TZ}"
@@ -101,10 +108,32 @@ class LocalTarget:
                     exported=run.latest_crawl.id,
                 )  # fmt: skip
                 write_state(self.folder, state)
-                if may_prune:
-                    with contextlib.suppress(StorageError):  # the free space is used later
-                        store.compact()
         return state, True
+
+    def prune(self, options: SyncOptions) -> int:
+        """Delete the updates before the last full crawl that is older than the retention period.
+
+        Return how many were deleted.
+        """
+        if options.retention is None:
+            return 0
+        oldest = (options.now - options.retention).replace(tzinfo=None)
+        with self._hold_lock(), Store.open(self.database, write=True) as store:
+            snapshots = _list_snapshots(store, options)
+            old = [known for known in snapshots if known.observed_to < oldest]
+            crawls = [known.observed_to for known in old if known.kind == "crawl"]
+            until = max(crawls, default=datetime.min)
+            expired = [known for known in old if known.kind == "update"]
+            expired = [known for known in expired if known.observed_to < until]
+            if expired:
+                delete_snapshots(store, *(known.id for known in expired))
+                export_history(store, self.folder / "history")
+                with contextlib.suppress(StorageError):  # the free space is used later
+                    store.compact()
+        return len(expired)
+
+    def _hold_lock(self) -> contextlib.AbstractContextManager[None]:
+        return hold_lock(self.folder / STATE_FILE, "choose another --target")
 
 
 @dataclass
@@ -169,20 +198,6 @@ def _check(run: _Run) -> None:
             "It is not published. If the drop is real, run again with --allow-drop. Otherwise "
             f"delete the snapshot: hfscan delete {run.latest.id} --db {run.target.database}"
         )
-
-
-def _prune(run: _Run) -> None:
-    """Delete the updates before the last full crawl that is older than the retention period."""
-    if run.options.retention is None:
-        return
-    oldest = (run.options.now - run.options.retention).replace(tzinfo=None)
-    old = [known for known in run.snapshots if known.observed_to < oldest]
-    crawls = [known.observed_to for known in old if known.kind == "crawl"]
-    until = max(crawls, default=datetime.min)
-    expired = [known for known in old if known.kind == "update" and known.observed_to < until]
-    if expired:
-        delete_snapshots(run.store, *(known.id for known in expired))
-        run.snapshots = [known for known in run.snapshots if known not in expired]
 
 
 def _export(run: _Run) -> None:

@@ -1,7 +1,8 @@
 """Update a dataset on the Hub: restore the database, update it in a folder, publish.
 
 The dataset holds the history, not the database: files that never change, which other programs and
-later releases of hfscan can read. Each day is one commit with a tag; `main` is the latest snapshot.
+later releases of hfscan can read. Each day is one commit with a tag; pruning is another commit.
+`main` is the latest snapshot.
 """
 
 import shutil
@@ -58,11 +59,16 @@ class DatasetTarget:
                 self.dataset.tag(_tag(state), head)  # missing if a run was killed before it
                 return state, False
             self._restore(head)
-        state, _ = self.local.update(options)
+        state, _ = self.local.add_snapshot(options)
         published = self.dataset.publish(
             self._list_files(), state.message, managed_folders=self._list_folders(), parent=head
         )
         self.dataset.tag(_tag(state), published.commit)
+        if deleted := self.local.prune(options):
+            self.dataset.publish(
+                self._list_files(), f"prune: -{deleted} snapshots",
+                managed_folders=["history"], parent=published.commit,
+            )  # fmt: skip
         return state, True
 
     def _restore(self, head: str) -> None:
