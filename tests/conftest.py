@@ -12,7 +12,7 @@ import pytest
 from dumps import ingest
 from filelock import FileLock
 
-from hfscan.cli import main
+from hfscan import cli
 from hfscan.scope import Scope
 from hfscan.store import Store, import_dates
 
@@ -110,11 +110,10 @@ def run_cli(
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["hfscan", *map(str, arguments)])
-        with pytest.raises(SystemExit) as excinfo:
-            main()
+        code = cli.run()
         output = capsys.readouterr()
         assert "Traceback" not in output.err
-        return int(excinfo.value.code or 0), output.out, output.err
+        return code, output.out, output.err
 
     return run
 

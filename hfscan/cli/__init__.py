@@ -118,15 +118,8 @@ def cli(verbose: int, quiet: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; turn each expected error into a message on stderr and an exit code."""
-    _streams.install()
-    with Signals().handled() as signals:
-        try:
-            code = _run()
-        except (Exception, KeyboardInterrupt) as error:
-            code = _handle_error(error, signals)
-    if signals.received is signal.SIGTERM:
-        code = _TERMINATED
+    """Run the command line and exit."""
+    code = run()
     others = set(threading.enumerate()) - {threading.main_thread()}
     if not all(thread.daemon for thread in others):
         # Python waits at exit for the threads of pools; one may wait for the Hub
@@ -135,7 +128,18 @@ def main() -> None:
     sys.exit(code)
 
 
-def _run() -> int:
+def run() -> int:
+    """Run the command line; turn each expected error into a message on stderr and an exit code."""
+    _streams.install()
+    with Signals().handled() as signals:
+        try:
+            code = _run_command()
+        except (Exception, KeyboardInterrupt) as error:
+            code = _handle_error(error, signals)
+    return _TERMINATED if signals.received is signal.SIGTERM else code
+
+
+def _run_command() -> int:
     """Run the command, flush stdout and return the exit code."""
     try:
         # without standalone mode click returns the code of an exit instead of raising it
