@@ -165,11 +165,12 @@ class _Timer:
 
 
 def simulate_days(
-    folder: Path, models: int, count: int, dump_sql: str, start: datetime
+    folder: Path, models: int, count: int, dump_sql: str, start: datetime, deleted: float = 0.0005
 ) -> Iterator[Path]:
     """Yield the dump of each day from `start`, the unchanged Hub, until `count` days later.
 
     `dump_sql` selects it from the table `hub`; `$newest`, if it has that, is the day (UTC).
+    `deleted`: the share of the models that each day deletes.
     """
     with duckdb.connect(folder / "hub.duckdb") as hub:
         hub.execute("SELECT setseed(0.5)")
@@ -181,7 +182,7 @@ def simulate_days(
         for day in range(count + 1):
             if day:
                 new = round(models * 0.003)
-                _change(hub)
+                _change(hub, deleted)
                 hub.execute(
                     _HUB.replace("CREATE TABLE hub AS", "INSERT INTO hub"),
                     {"from": total, "to": total + new},
@@ -195,8 +196,8 @@ def simulate_days(
             dump.unlink()
 
 
-def _change(hub: duckdb.DuckDBPyConnection) -> None:
-    hub.execute("DELETE FROM hub WHERE random() < 0.0005")
+def _change(hub: duckdb.DuckDBPyConnection, deleted: float) -> None:
+    hub.execute("DELETE FROM hub WHERE random() < ?", [deleted])
     hub.execute(
         """
         CREATE OR REPLACE TABLE hub AS SELECT * EXCLUDE (moved, edited) REPLACE (

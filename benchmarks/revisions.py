@@ -1,7 +1,7 @@
 """Measure `hfscan import-history`: `python benchmarks/revisions.py [--models N] [--revisions N]`.
 
 A fake Hub serves a dataset of daily dumps in the columns of the public ones. Between two days 0.7 %
-of the models change tags or files, 0.3 % are new, 0.05 % are deleted and 30 % change their
+of the models change tags or files, 0.3 % are new, as many are deleted and 30 % change their
 downloads. Each dump is made when it is asked for. One process imports them all; its memory, CPU
 time and disk are read after each. For comparison: the CPU time of bare DuckDB that reads the same
 columns of the same files into a table, and the download of a file as a whole. Prints the results.
@@ -81,7 +81,7 @@ class LazyDataset(Dataset):
     def __init__(self, folder: Path, models: int, revisions: int) -> None:
         super().__init__()
         self._folder, self._blobs = folder, {}
-        self._days = simulate_days(folder, models, revisions - 1, _DUMP, _START)
+        self._days = simulate_days(folder, models, revisions - 1, _DUMP, _START, deleted=0.003)
         self.bare: list[float] = []
         for day in range(revisions):
             self.add_commit({}, f"Upload {FILE}", _START + timedelta(days=day, hours=1))
@@ -212,10 +212,12 @@ def _print_results(
     _print_result(
         "CPU of a later one", f"{cpu:.1f} s, bare DuckDB {plain:.1f} s", cpu / plain, "cpu"
     )
-    for part, name in ((later[:tenth], "first"), (later[-tenth:], "last")):
-        print(
-            f"  of the {name} {tenth}: {statistics.mean(sample.cpu for sample in part):.1f} CPU-s"
-        )
+    for part, plain, name in (
+        (later[:tenth], bare[0], "first"),
+        (later[-tenth:], bare[-1], "last"),
+    ):
+        cpu = statistics.mean(sample.cpu for sample in part)
+        print(f"  of the {name} {tenth}: {cpu:.1f} CPU-s, ratio {cpu / plain:.2f}")
     print(f"wall time of a later one: {statistics.median(sample.wall for sample in later):.1f} s")
     _print_result(
         "peak memory of the last, relative to the first",

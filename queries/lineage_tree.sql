@@ -19,18 +19,18 @@ sought AS MATERIALIZED (  -- names of bases do not depend on case
     SELECT coalesce(arg_min(parent, parent <> $model), $model::VARCHAR) AS model
     FROM declared WHERE lower(parent) = lower($model)
 ),
-ancestors(model, steps) USING KEY (model) AS (
-    SELECT model, 0 FROM sought
+ancestors(model, steps, via) USING KEY (model) AS (
+    SELECT model, 0, NULL::VARCHAR FROM sought
     UNION
-    SELECT parent, min(steps + 1)
+    SELECT parent, min(steps + 1), arg_min(declared.model, (position, declared.model))
     FROM ancestors JOIN declared USING (model)
     WHERE parent NOT IN (SELECT model FROM recurring.ancestors)
     GROUP BY parent
 ),
-descendants(model, steps) USING KEY (model) AS (
-    SELECT model, 0 FROM sought
+descendants(model, steps, via, downloads) USING KEY (model) AS (
+    SELECT model, 0, NULL::VARCHAR, NULL::BIGINT FROM sought
     UNION
-    SELECT declared.model, min(steps + 1)
+    SELECT declared.model, min(steps + 1), arg_min(parent, position), any_value(declared.downloads)
     FROM descendants JOIN declared ON parent = descendants.model
     WHERE declared.model NOT IN (SELECT model FROM recurring.descendants)
     GROUP BY declared.model
@@ -38,15 +38,9 @@ descendants(model, steps) USING KEY (model) AS (
 reached AS (
     SELECT 'itself' AS direction, model, 0 AS steps, NULL AS via, NULL::BIGINT AS downloads FROM sought
     UNION ALL
-    SELECT 'up', far.model, far.steps, arg_min(declared.model, (near.steps, position, declared.model)), NULL
-    FROM ancestors AS far JOIN declared ON parent = far.model JOIN ancestors AS near ON near.model = declared.model
-    WHERE near.steps = far.steps - 1
-    GROUP BY far.model, far.steps
+    SELECT 'up', model, steps, via, NULL FROM ancestors WHERE steps > 0
     UNION ALL
-    SELECT 'down', far.model, far.steps, arg_min(parent, position), any_value(downloads)
-    FROM descendants AS far JOIN declared ON declared.model = far.model JOIN descendants AS near ON near.model = parent
-    WHERE near.steps = far.steps - 1
-    GROUP BY far.model, far.steps
+    SELECT 'down', model, steps, via, downloads FROM descendants WHERE steps > 0
 ),
 bases AS MATERIALIZED (
     SELECT id AS model, downloads FROM census WHERE id IN (SELECT model FROM reached WHERE direction <> 'down')

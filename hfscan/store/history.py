@@ -110,7 +110,7 @@ def hash_state(store: Store) -> str:
 def insert_intervals(store: Store, position: SeriesPosition) -> None:
     """Insert the intervals of a snapshot that has the models of `staged` (see `Staging`)."""
     statements = _prepare_statements(store, position)
-    statements.run("number_models")
+    statements.run("match_models", "number_models")
     _insert_versions(store, statements, position)
     statements.run("find_changed_counts")
     _rebuild_count_intervals(
@@ -145,7 +145,7 @@ def _prepare_statements(
 
 
 def _insert_versions(store: Store, statements: _Statements, position: SeriesPosition) -> None:
-    statements.run("find_new_versions")
+    statements.run("find_new_versions", "forget_gone_models")
     if position.next is not None:
         statements.run("split_old_versions")
     statements.run("end_old_versions")

@@ -196,10 +196,12 @@ def _add_snapshot(
 ) -> tuple[int, int]:
     """Insert a snapshot of the staged rows; return its id and its number of models."""
     columns = _stored_columns(store)
-    models, *counts = store.fetch_one(
-        f"SELECT count(*), {', '.join(f'count({name})' for name in columns)} FROM staged"
+    # a column is read up to its first value only
+    filled = (f"EXISTS (FROM staged WHERE {name} IS NOT NULL)" for name in columns)
+    models, *are_filled = store.fetch_one(
+        f"SELECT (SELECT count(*) FROM staged), {', '.join(filled)}"
     )
-    empty = {name for name, count in zip(columns, counts, strict=True) if not count}
+    empty = {name for name, is_filled in zip(columns, are_filled, strict=True) if not is_filled}
     missing_columns = [name for name in columns if name in empty - _COMPUTED]
     scope = {
         "since": to_utc_naive(new_snapshot.scope.since, truncate=True),

@@ -24,31 +24,40 @@ WHERE since IS NOT DISTINCT FROM $since AND until IS NOT DISTINCT FROM $until
     AND sample_design IS NOT DISTINCT FROM $sample_design
     AND synthetic IS NOT DISTINCT FROM $synthetic AND missing_columns = $missing_columns
 
--- name: number_models
+-- name: match_models
 CREATE TEMP TABLE seen AS
-WITH known AS (SELECT DISTINCT key, model FROM versions WHERE series_id = $series_id),
-read AS (
-    SELECT row, key, state, downloads, downloads_all_time, likes FROM staged
-),
-keyed AS (FROM read LEFT JOIN known USING (key))
-SELECT * EXCLUDE (key) FROM keyed WHERE model IS NOT NULL
-UNION ALL
-SELECT * EXCLUDE (key) REPLACE (
-    ((SELECT coalesce(max(model), 0) FROM known) + row_number() OVER ())::INTEGER AS model
-)
-FROM keyed WHERE model IS NULL
-
--- name: find_new_versions
-CREATE TEMP TABLE new_versions AS
 WITH old AS (
-    SELECT rowid AS version, model, {state} AS state
+    SELECT rowid AS version, key, model, {state} AS state
     FROM versions
     WHERE series_id = $series_id
         AND valid_from <= $previous AND (valid_to IS NULL OR valid_to > $previous)
 )
-SELECT seen.row, version, model, seen.state
-FROM seen FULL JOIN old USING (model)
-WHERE seen.state IS DISTINCT FROM old.state
+SELECT
+    staged.row, version, model, staged.state, old.state IS NOT DISTINCT FROM staged.state AS is_same,
+    CASE WHEN model IS NULL THEN key END AS new_key,
+    staged.downloads, staged.downloads_all_time, staged.likes
+FROM staged FULL JOIN old USING (key)
+
+-- name: number_models
+UPDATE seen SET model = numbered.model
+FROM (
+    SELECT row, coalesce(
+        known.model, (SELECT coalesce(max(model), 0) FROM versions WHERE series_id = $series_id)
+            + row_number() OVER (PARTITION BY known.model IS NULL)
+    )::INTEGER AS model
+    FROM seen LEFT JOIN (
+        SELECT DISTINCT key, model FROM versions
+        WHERE series_id = $series_id AND key IN (SELECT new_key FROM seen)
+    ) AS known ON key = new_key
+    WHERE new_key IS NOT NULL
+) AS numbered
+WHERE seen.row = numbered.row
+
+-- name: find_new_versions
+CREATE TEMP TABLE new_versions AS SELECT row, version, model, state FROM seen WHERE NOT is_same
+
+-- name: forget_gone_models
+DELETE FROM seen WHERE row IS NULL
 
 -- name: split_old_versions
 INSERT INTO versions
