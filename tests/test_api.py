@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
@@ -9,7 +10,7 @@ from dumps import ingest_models
 
 import hfscan
 from hfscan.cli import cli
-from hfscan.errors import DatabaseError, InvalidRequestError
+from hfscan.errors import DatabaseError, InvalidRequestError, NotFoundError
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def database(tmp_path):
     tags = [["pytorch"], ["pytorch"], ["tf"], ["tf", "pytorch"], []]
     models = [{"id": f"ann/{n}", "tags": names, **fields} for n, names in enumerate(tags)]
     ingest_models(path, models)
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         yield database
 
 
@@ -45,13 +46,105 @@ def test_tables_become_frames(database):
     assert table.column("author").to_pylist() == ["ann"]
 
 
+def test_report_has_answer_tables_and_chart(database, tmp_path):
+    report = database.report(year=2022)
+    assert report.answer.startswith("Of the 5 models created from 2 March to 31 December 2022, 4")
+    assert report.to_dict()["year"] == 2022
+    assert report.to_markdown().startswith(f"# {report.title}\n")
+    classes = {row["class"]: row["numerator"] for row in report.breakdown if row["group"] is None}
+    assert (classes["pytorch_only"], classes["tensorflow_only"], classes["both"]) == (2, 1, 1)
+    assert report.figures[0]["numerator"] == report.table("created")[0]["numerator"] == 2
+    for name, text in (
+        ("report.html", "<!doctype html>"),
+        ("report.md", "# Frameworks of"),
+        ("report.json", '"year": 2022'),
+        ("report.txt", "PyTorch only"),
+    ):
+        report.write(tmp_path / name)
+        assert text in (tmp_path / name).read_text("utf-8")
+    with pytest.raises(InvalidRequestError, match=r"no known extension.*\.html"):
+        report.write(tmp_path / "report.pdf")
+    with pytest.raises(InvalidRequestError, match="There is no section 'brakdown'"):
+        report.chart("brakdown")
+    chart = report.chart()
+    assert "PyTorch only" in chart.rows[0]["text"]
+    assert ElementTree.fromstring(chart.to_svg()).tag.endswith("svg")
+    assert f'alt="{chart.text}"' in chart._repr_html_()
+
+
+def test_report_of_other_kinds(database):
+    assert "fact-check" in database.report("claims").title.lower()
+    comparison = database.report(year=2022, compare_year=2023)
+    assert comparison.title.endswith("2022 (from 2 March) and 2023")
+    with pytest.raises(InvalidRequestError, match="compare-year requires"):
+        database.report(compare_year=2023)
+
+
+def test_trend_equals_the_command(database, tmp_path):
+    for options, arguments in (
+        ({}, []),
+        ({"per": "month", "definition": "tag"}, ["--per", "month", "--definition", "tag"]),
+        ({"formats": True}, ["--formats"]),
+        ({"by_snapshot": True}, ["--by-snapshot"]),
+    ):
+        result = CliRunner().invoke(
+            cli, ["trend", *arguments, "--format", "json", "--db", str(tmp_path / "h.duckdb")]
+        )
+        assert [dict(row) for row in database.trend(**options)] == json.loads(result.stdout)
+    with pytest.raises(InvalidRequestError, match="formats and weight"):
+        database.trend(formats=True, weight="downloads")
+
+
+def test_explanation_tells_unknown_from_none(database):
+    explained = database.explain("ann/4")
+    assert explained.frameworks["tag"] == frozenset()
+    assert explained.frameworks["weights"] is None
+    html = explained._repr_html_()
+    assert "tag: none" in html
+    assert "weights: unknown, because its file names are not known" in html
+    assert [row["evidence"] for row in database.explain("ann/2") if row["definition"] == "tag"] == [
+        "tag tf"
+    ]
+    with pytest.raises(NotFoundError, match="no model 'ann/9'"):
+        database.explain("ann/9")
+
+
+def test_claims_and_lineage_are_rows(database):
+    claims = database.claims()
+    assert {"claim", "verdict", "primary"} <= set(claims.columns)
+    assert [row["name"] for row in database.claims(claims[0]["name"])] == [claims[0]["name"]]
+    assert [row["direction"] for row in database.lineage("ann/0")] == ["itself"]
+
+
+def test_rows_with_other_keys_lose_nothing():
+    """A key that the first row lacks: pyarrow would drop it."""
+    records = hfscan.Records([{"a": 1}, {"a": 2, "b": 0.5}])
+    assert records.columns == ("a", "b")
+    pytest.importorskip("pyarrow")
+    assert records.to_arrow().column("b").to_pylist() == [None, 0.5]
+    assert records.to_pandas()["b"].isna().tolist() == [True, False]
+    assert records.to_polars()["b"].to_list() == [None, 0.5]
+
+
+def test_notebook_table_escapes_text_and_counts_rows():
+    records = hfscan.Records(
+        [{"id": "<script>x</script>\u202e"}, *({"id": "b"} for _ in range(99))]
+    )
+    html = records._repr_html_()
+    assert "&lt;script&gt;x&lt;/script&gt;\ufffd" in html
+    assert "<script" not in html
+    assert "50 more rows" in html
+    assert "more rows" not in records[:50]._repr_html_()
+    assert repr(records) == "<Records: 100 rows of id>"
+
+
 def test_unknown_names_are_refused_with_a_hint(database, tmp_path):
     with pytest.raises(InvalidRequestError, match="no compared framework 'torch'"):
         database.figure("exclusive", framework="torch")
     with pytest.raises(InvalidRequestError, match="There is no query"):
         database.query("nope")
     with pytest.raises(DatabaseError, match="hfscan crawl"):
-        hfscan.open(tmp_path / "none.duckdb")
+        hfscan.open_database(tmp_path / "none.duckdb")
     assert [snapshot.models for snapshot in database.snapshots] == [5]
 
 
@@ -73,7 +166,7 @@ def test_downloads_beyond_a_double_stay_exact(tmp_path):
     comparison = run_command(
         "report", "--weight", "downloads", "--snapshot", "1", "--compare-snapshot", "2"
     )
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         figures = [database.figure("exclusive", framework="pytorch", weight="downloads").as_dict()]
         rows = database.query("exclusivity", weight="downloads")
         assert database.figure("available", framework="tensorflow", weight="authors").share == 0.5

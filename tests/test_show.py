@@ -91,7 +91,7 @@ def test_last_known_values_have_their_dates(run_cli, changed, tmp_path):
 
 @pytest.mark.parametrize("name", ["ann/a", "ann/b", f"{1:024x}"])
 def test_api_gives_the_same_rows_by_every_name(changed, name):
-    with hfscan.open(changed) as database:
+    with hfscan.open_database(changed) as database:
         history, events = database.history(name), database.events(name)
     assert [row["is_there"] for row in history] == [True, True, True, False, True]
     assert [row["downloads"] for row in history] == [10, 40, 40, None, None]
@@ -104,7 +104,7 @@ def test_what_a_snapshot_does_not_know_did_not_change(history):
     plain = {key: full[key] for key in ("_id", "id", "createdAt", "downloads")}
     without = [{"_id": other["_id"], "id": other["id"]} for other in OTHERS]
     path = history([full, *OTHERS], [plain, *without], [full, *OTHERS])
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         assert [row["event"] for row in database.events("ann/a")] == ["created", "first seen"]
         assert [row["tags"] for row in database.history("ann/a")] == [1, None, 1]
 
@@ -115,7 +115,7 @@ def test_what_a_snapshot_does_not_know_did_not_change(history):
 def test_model_is_not_gone_where_a_snapshot_may_lack_it(history, options):
     one = model(1, "ann/a")
     path = history([one, *OTHERS], OTHERS, [one, *OTHERS], day_1=options)
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         assert [row["event"] for row in database.events("ann/a")] == ["created", "first seen"]
         assert [row["event"] for row in database.events("ann")] == []
 
@@ -123,7 +123,7 @@ def test_model_is_not_gone_where_a_snapshot_may_lack_it(history, options):
 def test_partial_snapshot_ends_nothing_and_is_noted(run_cli, history):
     one = model(1, "ann/a")
     path = history([one, *OTHERS], OTHERS[:50], [one, *OTHERS])
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         assert len(database.history("ann/a")) == 2
         assert [row["is_partial"] for row in database.history("ann")] == [False, True, False]
         assert not database.events("ann")
@@ -137,7 +137,7 @@ def test_account_gains_loses_and_hands_over_models(run_cli, history):
     new = model(4, "ann/new", createdAt=created)
     days = [[a, b, c], [a, b | {"id": "ann/b2"}, new], [a, new, c, b | {"id": "bob/b2"}]]
     path = history(*([*models, *OTHERS] for models in days))
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         assert [(row["models"], row["downloads"]) for row in database.history("ann")] == [
             (3, 60), (3, 70), (3, 80),
         ]  # fmt: skip
@@ -158,11 +158,11 @@ def test_redirected_name_without_ids_is_a_rename(history, tmp_path):
         [{"id": name, "tags": []}, *({"id": m["id"]} for m in OTHERS)] for name in ("a", "b")
     )
     path = history(old, new)
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         assert [row["event"] for row in database.events("a")] == ["first seen", "gone"]
     with Store.open(path, write=True) as store:
         record_dates(store, [CreationDate("a", None, "b")], kind="first commit", origin="o")
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         for name in ("a", "b"):
             assert [row["event"] for row in database.events(name)] == ["first seen", "renamed"]
 
@@ -171,7 +171,7 @@ def test_family_is_followed(history):
     base = model(1, "ann/base")
     tuned = model(2, "bob/tuned", tags=["base_model:ann/base"])
     path = history([base, *OTHERS], [base, tuned, *OTHERS], [base, *OTHERS, tuned | {"likes": 9}])
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         assert [row["models"] for row in database.history("family:ann/base")] == [1, 2, 2]
         assert [row["likes"] for row in database.history("family:bob/tuned")] == [1, 3, 10]
         assert [row["names"] for row in database.events("family:ann/base")] == [["bob/tuned"]]
@@ -230,7 +230,7 @@ def test_turnover_of_renamed_private_and_deleted_models(history):
     young, old = model(4, "ann/a", createdAt=later), model(5, "ann/was-private")
     days = [[a, b, c], [a | {"id": "ann/a2"}, young, old], [a | {"id": "ann/a2"}, b, old]]
     path = history(*([*models, *OTHERS] for models in days))
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         changes = [
             {
                 row["change"]: row["numerator"]
@@ -258,7 +258,7 @@ def test_name_without_id_is_another_model_if_created_later(history):
 
     first, again = "2024-07-01T00:00:01.000Z", "2024-07-12T00:00:01.000Z"
     path = history(snapshot(first), snapshot(again), snapshot(again))
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         counts = [row["numerator"] for row in database.query("turnover")]
         events = [row["event"] for row in database.events("ann/a")]
     assert counts == [1, 0, 0, 1, None, 0, 0, 0, 0, None]
@@ -271,7 +271,7 @@ def test_license_changes_by_models_and_downloads(history):
     unknown = {"_id": three["_id"], "id": "ann/3", "downloads": 5}
     days = [[one, two, three], [one | free | {"id": "bob/1"}, two, unknown]]
     path = history(*([*models, *OTHERS] for models in days))
-    with hfscan.open(path) as database:
+    with hfscan.open_database(path) as database:
         (row,) = database.query("license_changes")
     assert (row["before"], row["after"]) == ("mit", "apache-2.0")
     assert (row["numerator"], row["denominator"], row["downloads"]) == (1, 202, 10)

@@ -18,6 +18,7 @@ by `tools/cli.py`.
 | Variable | Meaning |
 | --- | --- |
 | `HFSCAN_DB` | database file; default: `hfscan.duckdb` in the current folder |
+| `HFSCAN_OWNER` | owner of a dataset that `--from hf://datasets/NAME` names without one |
 | `HFSCAN_BACKENDS` | folder of the environments that `hfscan parity setup` makes |
 | `HFSCAN_FULL`, `HFSCAN_ALLOW_DROP` | `true`: same as `--full`, `--allow-drop` |
 | `HF_ENDPOINT` | URL of the Hub, without credentials; default: the public Hub |

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from hfscan.cli._output import note
 from hfscan.cli._types import FILE, Choice, Count, PastDay, parse_pairs
 from hfscan.figures import WEIGHTS, AccountGroups, SnapshotView, load_account_groups
 from hfscan.report import RESULT_FORMATS
-from hfscan.store import Store
+from hfscan.store import Store, list_snapshots
+from hfscan.text import format_count
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -89,13 +91,17 @@ def combine(name: str, factory: Callable[..., Any], *options: Decorator) -> Deco
 
 @dataclass(frozen=True)
 class SnapshotSelector:
-    """The options --db, and --snapshot or --as-of."""
+    """The options --db or --from, and --snapshot or --as-of."""
 
     db: Path
+    published: str | None
     snapshot: int | None
     as_of: datetime | None
 
     def __post_init__(self) -> None:
+        source = click.get_current_context().get_parameter_source("db")
+        if self.published is not None and source is ParameterSource.COMMANDLINE:
+            raise click.UsageError("--from cannot be combined with --db. Use one of them.")
         if self.as_of is not None and self.snapshot is not None:
             raise click.UsageError("--as-of cannot be combined with --snapshot. Use one of them.")
 
@@ -109,7 +115,7 @@ class SnapshotSelector:
         return self.as_of and self.as_of + timedelta(days=1, microseconds=-1)
 
     def open(self) -> Store:
-        return open_store(self.db)
+        return open_store(self.db) if self.published is None else _open_published(self.published)
 
     def select(self, store: Store) -> SnapshotView:
         """Return the selected snapshot; print a note if it does not cover the entire Hub."""
@@ -123,6 +129,13 @@ snapshot_options = combine(
     "selector",
     SnapshotSelector,
     db_option,
+    click.option(
+        "--from",
+        "published",
+        metavar="hf://datasets/OWNER/NAME",
+        help="Use the snapshot published as this dataset instead of a database; @REVISION, such as "
+        "a day, for an earlier one. HFSCAN_OWNER is the owner of hf://datasets/NAME.",
+    ),
     click.option(
         "--as-of", type=PastDay(), help="Use the newest snapshot at the end of this day (UTC)."
     ),
@@ -138,4 +151,17 @@ def open_store(db: Path) -> Store:
             f"Note: the models in {db} were classified by another release of hfscan. "
             "To reclassify them: hfscan snapshots --reclassify"
         )
+    return store
+
+
+def _open_published(url: str) -> Store:
+    """Open the snapshot of a dataset on the Hub; print a note with its date."""
+    from hfscan.export import fetch_published  # noqa: PLC0415 - imports huggingface_hub
+
+    store = Store.open(fetch_published(url))
+    (snapshot,) = list_snapshots(store)
+    note(
+        f"Note: the snapshot of {url} is of {snapshot.observed_to:%Y-%m-%d}, with "
+        f"{format_count(snapshot.models, 'model')}."
+    )
     return store

@@ -1,6 +1,3 @@
-from collections.abc import Mapping
-from typing import Any
-
 import click
 
 from hfscan.cli._command import Command
@@ -12,7 +9,8 @@ from hfscan.cli._options import (
 )
 from hfscan.cli._output import echo
 from hfscan.cli._streams import output
-from hfscan.frameworks import DEFINITIONS, Definition, classify, taxonomy
+from hfscan.figures import explain_model
+from hfscan.frameworks import DEFINITIONS
 from hfscan.report import write_rows
 
 _EXAMPLES = """
@@ -33,44 +31,12 @@ def command(model: str, transformers: int | None, format_: str, selector: Snapsh
     architecture could decide and are not known.
     """
     with selector.open() as store:
-        view = selector.select(store)
-        row = view.find_model(model)
-    support = classify(
-        {
-            "id": row["id"],
-            "tags": row["tags"],
-            "library_name": row["library_name"],
-            "siblings": row["files"],
-            "config": {"model_type": row["model_type"], "architectures": row["architectures"]},
-        },
-        transformers=transformers or view.transformers,
-    )
-    titles = taxonomy().titles
-    rows = [
-        {
-            "definition": item.definition,
-            "framework": titles[item.framework],
-            "evidence": item.description,
-            "source": item.citation,
-        }
-        for item in support.evidence
-    ]
-    write_rows(format_, rows, output(format_))
+        support = explain_model(selector.select(store), model, transformers)
+    write_rows(format_, support.rows, output(format_))
     if format_ != "terminal":
         return
+    snapshot = support.snapshot
     echo()
-    echo(f"{row['id']} in snapshot {view.snapshot.id} of {view.snapshot.observed_to:%Y-%m-%d}:")
+    echo(f"{support.model['id']} in snapshot {snapshot.id} of {snapshot.observed_to:%Y-%m-%d}:")
     for definition in DEFINITIONS:
-        keys = getattr(support, definition)
-        if keys is None:
-            names = f"unknown, because its {_name_missing(definition, row)} not known"
-        else:
-            names = ", ".join(title for key, title in titles.items() if key in keys) or "none"
-        echo(f"  {definition}: {names}")
-
-
-def _name_missing(definition: Definition, row: Mapping[str, Any]) -> str:
-    """Return what is missing to classify a model, with its verb."""
-    if row["files"] is None and (definition == "weights" or row["tags"] is not None):
-        return "file names are"
-    return "tags are" if row["tags"] is None else "architecture is"
+        echo(f"  {definition}: {support.describe(definition)}")

@@ -1,5 +1,4 @@
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,12 +9,10 @@ from hfscan.cli._output import note
 from hfscan.cli._reports import match_format
 from hfscan.cli._streams import output
 from hfscan.cli._types import FILE, Choice, Count
-from hfscan.errors import NotFoundError
-from hfscan.figures import SnapshotView
+from hfscan.figures import find_lineage
 from hfscan.frameworks import taxonomy
 from hfscan.fs import write_output
 from hfscan.report.lineage import LINEAGE_FORMATS, LineageTree
-from hfscan.report.model import Row
 
 _EXTENSIONS = {".txt": "terminal", ".mmd": "mermaid", ".html": "html", ".json": "json"}
 _LARGEST = 100  # steps to draw
@@ -74,7 +71,8 @@ def command(
     format_ = match_format(format_, out, _EXTENSIONS) if out else format_ or "terminal"
     with selector.open() as store:
         view = selector.select(store)
-        rows = _find_rows(view, model, up, down, None if format_ == "json" else top)
+        limit = None if format_ == "json" else top
+        rows = find_lineage(view, model, up=up, down=down, top=limit)
         tree = LineageTree.from_rows(
             rows, view.snapshot, taxonomy().titles, up=up, down=down, top=top
         )
@@ -86,26 +84,3 @@ def command(
     write(tree, text)
     write_output(out, text.getvalue(), advice="choose another --out")
     note(f"Wrote {out}")
-
-
-def _find_rows(
-    view: SnapshotView, model: str, up: int, down: int, top: int | None
-) -> Sequence[Row]:
-    """Return the rows of `lineage_tree.sql`; a base that is only named is found by its name.
-
-    Raises NotFoundError where neither a model nor a base has the name, or bases are unknown.
-    """
-    if {"tags", "base_models"} <= set(view.snapshot.missing_columns):
-        raise NotFoundError(
-            f"Snapshot {view.snapshot.id} has neither tags nor base models. Choose another with "
-            "--snapshot."
-        )
-    # a step at least: the rows below have the totals
-    limits = {"up": max(up, 1), "down": max(down, 1), "top": top}
-    try:
-        return view.run("lineage_tree", {"model": view.find_model(model)["id"], **limits})
-    except NotFoundError:
-        rows = view.run("lineage_tree", {"model": model, **limits})
-        if len(rows) == 1:
-            raise
-        return rows

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from hfscan.cli._options import (
 )
 from hfscan.cli._reports import Target, reports_option, target_options, write_report
 from hfscan.cli._types import Choice, Count, Frameworks
-from hfscan.figures import FIRST_YEAR, GROUPINGS, SnapshotView
+from hfscan.figures import FIRST_YEAR, GROUPINGS
 from hfscan.frameworks import DEFINITIONS
-from hfscan.report import ReportRequest, build, build_database_report, compare, is_database_report
+from hfscan.report import ReportRequest, build_report
 
 _YEAR = Count(FIRST_YEAR, datetime.now(UTC).year)
 _EXAMPLES = """
@@ -86,53 +85,15 @@ def command(
     Every share is shown with its numerator and denominator.
     """
     options["definition"] = None if options["definition"] == "all" else options["definition"]
-    request = ReportRequest(**options)
-    year = request.year
-    if request.transformers and request.definition not in (None, "loadable"):
-        raise click.UsageError(
-            f"--transformers has no effect on --definition {request.definition}. Omit one of them."
-        )
-    if compare_year is not None and year is None:
-        raise click.UsageError("--compare-year requires --year.")
-    if compare_year == year and compare_year is not None and compare_snapshot is None:
-        raise click.UsageError(f"--compare-year {year} is the same as --year. Choose another year.")
-    is_comparison = (compare_year, compare_snapshot) != (None, None)
-    if name and is_database_report(name, reports):
-        if request != ReportRequest() or is_comparison or selector.is_given:
-            raise click.UsageError(
-                f"Report {name!r} covers the whole database. It cannot be combined with --year, "
-                "--snapshot, --as-of or other filters."
-            )
-        with selector.open() as store:
-            report = build_database_report(store, name, where=reports)
-        write_report(report, target)
-        return
-    if name == "compare" and not is_comparison:
-        raise click.UsageError("--name compare requires --compare-year or --compare-snapshot.")
     with selector.open() as store:
-        view = SnapshotView.choose(
-            store, request.period, snapshot=selector.snapshot, as_of=selector.end
+        report = build_report(
+            store,
+            ReportRequest(**options),
+            name=name,
+            where=reports,
+            snapshot=selector.snapshot,
+            as_of=selector.end,
+            compare_year=compare_year,
+            compare_snapshot=compare_snapshot,
         )
-        if not is_comparison:
-            report = build(view, request, name=name, where=reports)
-        else:
-            other_request = replace(request, year=compare_year or year)
-            other_view = SnapshotView.choose(
-                store, other_request.period, snapshot=compare_snapshot or view.snapshot.id
-            )
-            if (other_view.snapshot.id, other_request.year) == (view.snapshot.id, year):
-                raise click.UsageError(
-                    f"--compare-snapshot {compare_snapshot} is the snapshot of the report. Choose "
-                    "another."
-                )
-            if request.definition == "loadable":  # with the same release on both sides
-                release = request.transformers or max(view.transformers, other_view.transformers)
-                request, other_request = (
-                    replace(side, transformers=release) for side in (request, other_request)
-                )
-            report, other = (
-                build(*side, name=name or "compare", where=reports)
-                for side in ((view, request), (other_view, other_request))
-            )
-            report = compare(report, other, other_view)
     write_report(report, target)

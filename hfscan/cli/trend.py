@@ -18,8 +18,6 @@ from hfscan.cli._streams import output
 from hfscan.cli._types import Choice, Frameworks
 from hfscan.figures import (
     Definition,
-    Figure,
-    FigureRequest,
     SnapshotView,
     Weight,
     compare_snapshots,
@@ -27,7 +25,7 @@ from hfscan.figures import (
     format_period,
     list_breaks,
 )
-from hfscan.figures.trend import Measure, Per
+from hfscan.figures.trend import Per, choose_definitions, compute_exclusivity_trend, list_measures
 from hfscan.frameworks import DEFINITIONS, taxonomy
 from hfscan.report import TABLE_FORMATS, format_percent, group_table, write_rows
 from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
@@ -94,16 +92,13 @@ def command(
     of the models that the shares describe. Notes on stderr say where a definition changes its
     meaning. Formats and the breakdown count models; with --weight there is only exclusivity.
     """
-    definitions: tuple[Definition, ...] = ("tag", "best")
-    if definition or formats:
-        definitions = (definition or "best",)
     if formats and weight != "models":
         raise click.UsageError("--formats cannot be combined with --weight.")
     if by_snapshot and (per or selector.snapshot is not None):
         raise click.UsageError("--by-snapshot cannot be combined with --per or --snapshot.")
     with selector.open() as store:
         view = selector.select(store)
-        definitions = tuple(filter(view.supports_definition, definitions)) or definitions
+        definitions = choose_definitions(view, definition, formats=formats)
         options = _Options(frameworks, definitions, weight, transformers)
         if by_snapshot:
             rows, tables = _compare_snapshots(view, options, formats, selector.end)
@@ -149,17 +144,16 @@ _Result = tuple[list[dict[str, Any]], list[Table]]
 
 
 def _show_exclusivity(view: SnapshotView, options: _Options, per: Per) -> _Result:
-    figures: list[Figure] = []
-    for definition in options.definitions:
-        request = FigureRequest(
-            options.compared,
-            definition=definition,
-            cutoff="excluded",
+    figures = list(
+        compute_exclusivity_trend(
+            view,
+            options.definitions,
+            per=per,
+            frameworks=options.frameworks,
             weight=options.weight,
-            by=per,
             transformers=options.transformers,
         )
-        figures += view.compute_exclusivity(request)
+    )
     table = group_table(figures, per, view.find_titles(options.compared), with_coverage=True)
     return [figure.as_dict() for figure in figures], [table]
 
@@ -179,9 +173,7 @@ def _show_formats(view: SnapshotView, options: _Options, per: Per) -> _Result:
 def _compare_snapshots(
     view: SnapshotView, options: _Options, formats: bool, as_of: datetime | None
 ) -> _Result:
-    measures: tuple[Measure, ...] = ("exclusivity", "formats", "breakdown")
-    if formats or options.weight != "models":
-        measures = ("formats",) if formats else ("exclusivity",)
+    measures = list_measures(options.weight, formats=formats)
     rows = list(compare_snapshots(view, measures, **vars(options), as_of=as_of))
     return rows, measure_tables(rows, view.find_titles(options.compared))
 

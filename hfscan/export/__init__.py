@@ -3,5 +3,8 @@
 from hfscan.export.card import write_card
 from hfscan.export.folder import TABLES, Exported, export
 from hfscan.export.load import is_export, load
+from hfscan.export.published import fetch_published
 
-__all__ = ["TABLES", "Exported", "export", "is_export", "load", "write_card"]
+__all__ = [
+    "TABLES", "Exported", "export", "fetch_published", "is_export", "load", "write_card",
+]  # fmt: skip

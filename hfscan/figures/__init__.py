@@ -13,20 +13,23 @@ from hfscan.figures.figure import (
     Weight,
     default_definition,
 )
+from hfscan.figures.lineage import find_lineage
 from hfscan.figures.per_snapshot import add_zeros, run_per_snapshot
 from hfscan.figures.period import FIRST_YEAR, Period, format_period
 from hfscan.figures.quality import Flag, find_flags, find_flags_of_figures
 from hfscan.figures.queries import Query, list_queries, load
 from hfscan.figures.subject import Subject, find_subject
+from hfscan.figures.support import ModelSupport, explain_model
 from hfscan.figures.trend import compare_snapshots, compute_adoption, list_breaks
 from hfscan.figures.view import ALL, SnapshotView
 from hfscan.frameworks import Definition
 
 __all__ = [
     "ALL", "FIRST_YEAR", "GROUPINGS", "WEIGHTS", "AccountGroups", "Cutoff", "Definition",
-    "Figure", "FigureRequest", "Flag", "Grouping", "Period", "Population", "Query", "SnapshotView",
-    "Subject", "Weight", "add_zeros", "check_import", "check_not_empty", "check_totals",
-    "compare_snapshots", "compute_adoption", "default_definition", "describe_drops", "find_flags",
-    "find_flags_of_figures", "find_subject", "format_period", "list_breaks", "list_queries", "load",
-    "load_account_groups", "run_per_snapshot",
+    "Figure", "FigureRequest", "Flag", "Grouping", "ModelSupport", "Period", "Population",
+    "Query", "SnapshotView", "Subject", "Weight", "add_zeros", "check_import",
+    "check_not_empty", "check_totals", "compare_snapshots", "compute_adoption",
+    "default_definition", "describe_drops", "explain_model", "find_flags",
+    "find_flags_of_figures", "find_lineage", "find_subject", "format_period", "list_breaks",
+    "list_queries", "load", "load_account_groups", "run_per_snapshot",
 ]  # fmt: skip

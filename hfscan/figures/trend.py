@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from hfscan.errors import NotFoundError
-from hfscan.figures.figure import Weight
+from hfscan.figures.figure import Figure, FigureRequest, Weight
 from hfscan.figures.per_snapshot import add_zeros, list_complete, run_per_snapshot
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
@@ -53,6 +53,51 @@ def list_breaks(
         and known.since < until
         and set(known.definitions) & set(definitions)
     ]
+
+
+def choose_definitions(
+    view: SnapshotView, definition: Definition | None, *, formats: bool = False
+) -> tuple[Definition, ...]:
+    """Return the definitions of a trend: the requested one, else tag beside best.
+
+    Of formats: best. Those that the snapshot does not support are left out, where others remain.
+    """
+    definitions: tuple[Definition, ...] = ("tag", "best")
+    if definition or formats:
+        definitions = (definition or "best",)
+    return tuple(filter(view.supports_definition, definitions)) or definitions
+
+
+def list_measures(weight: Weight, *, formats: bool = False) -> tuple[Measure, ...]:
+    """Return what `compare_snapshots` shows: formats only, or all that the weight applies to."""
+    if formats:
+        return ("formats",)
+    return ("exclusivity",) if weight != "models" else ("exclusivity", "formats", "breakdown")
+
+
+def compute_exclusivity_trend(
+    view: SnapshotView,
+    definitions: Iterable[Definition],
+    *,
+    per: Per,
+    frameworks: Sequence[str] | None = None,
+    weight: Weight = "models",
+    transformers: int | None = None,
+) -> Iterator[Figure]:
+    """Yield the figures of each year or month of creation, by each definition.
+
+    Models at the cutoff are excluded. Raises what `SnapshotView.compute_exclusivity` raises.
+    """
+    for definition in definitions:
+        request = FigureRequest(
+            tuple(frameworks or DEFAULT_FRAMEWORKS),
+            definition=definition,
+            cutoff="excluded",
+            weight=weight,
+            by=per,
+            transformers=transformers,
+        )
+        yield from view.compute_exclusivity(request)
 
 
 def compute_adoption(

@@ -103,11 +103,11 @@ class HubDataset:
                 self.repo = f"{self._api.whoami()['name']}/{repo}"
         self.url = f"{endpoint}/datasets/{self.repo}"
 
-    def head(self) -> str | None:
-        """Return its newest commit, None if the dataset does not exist."""
+    def head(self, revision: str | None = None) -> str | None:
+        """Return its newest commit, or that of a revision; None if the dataset does not exist."""
         with self._translate_errors("read"):
             try:
-                return self._api.dataset_info(self.repo).sha
+                return self._api.dataset_info(self.repo, revision=revision).sha
             except RepositoryNotFoundError:
                 return None
 

@@ -1,6 +1,7 @@
 """Reports: the same figures in several formats."""
 
 from hfscan.report.build import build
+from hfscan.report.choose import build_report
 from hfscan.report.comparison import compare
 from hfscan.report.database_report import (
     build_claims_report,
@@ -15,7 +16,7 @@ from hfscan.report.writers.folder import write_folder
 
 __all__ = [
     "FORMATS", "RESULT_FORMATS", "TABLE_FORMATS", "CustomText", "Report", "ReportRequest",
-    "Section", "build", "build_claims_report", "build_database_report", "compare",
+    "Section", "build", "build_claims_report", "build_database_report", "build_report", "compare",
     "format_percent", "group_table", "is_database_report", "pivot_table", "write_folder",
     "write_result", "write_rows",
 ]  # fmt: skip

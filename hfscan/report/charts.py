@@ -162,7 +162,8 @@ def standalone_svg(chart: Chart) -> str:
     """Return the drawing as an SVG document with its colours and patterns."""
     head, _, body = chart.svg(680).partition(">")
     style, patterns = read_page_file("colors.css"), read_page_file("patterns.svg")
-    return f"{head}><style>{style}</style>{patterns}{body}\n"
+    paper = "svg{background:var(--paper)}"  # readable on the page of any theme
+    return f"{head}><style>{style}{paper}</style>{patterns}{body}\n"
 
 
 def read_page_file(name: str) -> str:

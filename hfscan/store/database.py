@@ -74,7 +74,9 @@ class Store:
 
     def _prepare(self, write: bool) -> None:
         try:
-            self.execute("SET enable_progress_bar = false")  # stdout is for data
+            if self.fetch_one("SELECT current_setting('enable_progress_bar')")[0]:
+                # stdout is for data; a notebook without ipywidgets has no bar, and refuses SET
+                self.execute("SET enable_progress_bar = false")
             self.execute("SET TimeZone = 'UTC'")  # the machine's would shift dates
             self._check_schema()
             if write and not self.has_current_taxonomy:

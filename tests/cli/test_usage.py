@@ -321,7 +321,7 @@ def test_empty_crawl_records_nothing(run_cli):
     ],
 )
 def test_figures_refuse_unknown_values(db, request_, message):
-    with hfscan.open(db) as database, pytest.raises(InvalidRequestError, match=message):
+    with hfscan.open_database(db) as database, pytest.raises(InvalidRequestError, match=message):
         database.figures(**request_)
 
 
@@ -334,16 +334,16 @@ def test_figures_refuse_unknown_values(db, request_, message):
     ],
 )
 def test_figures_without_data_are_not_found(db, request_, message):
-    with hfscan.open(db) as database, pytest.raises(NotFoundError, match=message):
+    with hfscan.open_database(db) as database, pytest.raises(NotFoundError, match=message):
         database.figures(**request_)
 
 
 def test_figure_refuses_unknown_names(db):
-    with hfscan.open(db) as database:
+    with hfscan.open_database(db) as database:
         with pytest.raises(InvalidRequestError, match="Did you mean 'pytorch'"):
             database.figure("exclusive", framework="pytorh")
         with pytest.raises(InvalidRequestError, match="Did you mean 'exclusive'"):
-            database.figure("exclusve", framework="pytorch")
+            database.figure("exclusve", framework="pytorch")  # type: ignore[arg-type]
         with pytest.raises(InvalidRequestError, match="Did you mean 'tensorflow'"):
             database.query("concentration", framework="tensorflo")
 

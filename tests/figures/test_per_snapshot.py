@@ -27,7 +27,7 @@ def db(tmp_path_factory):
 
 
 def test_query_runs_over_the_snapshots_of_the_entire_hub(db):
-    with hfscan.open(db) as database:
+    with hfscan.open_database(db) as database:
         rows = database.query("composition", per_snapshot=True, by="license")
     counts = {(row["snapshot"], row["observed_at"], row["numerator"]) for row in rows}
     assert counts == {(2, "2024-06-30 00:00", 10), (3, "2024-07-11 00:00", 3),
@@ -51,13 +51,13 @@ def test_query_over_snapshots_ends_at_a_day(db, run_cli):
 @pytest.mark.parametrize("name", ["top_shares", "lorenz", "lineage_relations"])
 def test_query_by_a_macro_runs_over_snapshots(db, name):
     """These read the models through a macro of the schema only."""
-    with hfscan.open(db) as database:
+    with hfscan.open_database(db) as database:
         rows = database.query(name, per_snapshot=True)
     assert {row["snapshot"] for row in rows} == {2, 3, 5}
 
 
 def test_query_without_one_snapshot_does_not_run_over_each(db):
-    with hfscan.open(db) as database:
+    with hfscan.open_database(db) as database:
         with pytest.raises(InvalidRequestError, match="changes does not read the models of one"):
             database.query("changes", per_snapshot=True)
         with pytest.raises(InvalidRequestError, match="exclude each other"):

@@ -111,7 +111,7 @@ def test_accounts_are_those_of_the_first_framework(db):
 
 
 def test_unknown_and_repeated_frameworks(db):
-    with hfscan.open(db) as database:
+    with hfscan.open_database(db) as database:
         with pytest.raises(InvalidRequestError, match="Did you mean 'tensorflow'"):
             database.figures(frameworks=["tensorflo"])
         repeated = database.figures(frameworks="pytorch,pytorch,tensorflow")

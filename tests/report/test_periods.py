@@ -131,7 +131,7 @@ def test_trend_labels_partial_periods(db):
 def test_year_after_every_snapshot_is_refused(db):
     with pytest.raises(NotFoundError, match=r"from 2025-01-01 to 2025-12-31.*2024-07-11"):
         ask(db, "report", "--year", 2025)
-    with hfscan.open(db) as database, pytest.raises(NotFoundError, match="2025-01-01"):
+    with hfscan.open_database(db) as database, pytest.raises(NotFoundError, match="2025-01-01"):
         database.figures(year=2025)
 
 
@@ -141,7 +141,10 @@ def test_year_before_the_cutoff_counts_nothing(db):
     assert "between 0 and 1 support PyTorch only" in text
     assert "Created in 2021" not in text
     assert "Existing at the end of 2021" not in text
-    with hfscan.open(db) as database, pytest.raises(NotFoundError, match="No model is dated"):
+    with (
+        hfscan.open_database(db) as database,
+        pytest.raises(NotFoundError, match="No model is dated"),
+    ):
         database.figures(year=2021)
 
 

@@ -1,0 +1,342 @@
+"""The database of the Python API."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypedDict, Unpack
+
+from hfscan.api.document import Explanation, Report
+from hfscan.api.records import Records
+from hfscan.errors import InvalidRequestError, NotFoundError
+from hfscan.export import fetch_published
+from hfscan.figures import (
+    AccountGroups,
+    Cutoff,
+    Figure,
+    FigureRequest,
+    Grouping,
+    Period,
+    Population,
+    SnapshotView,
+    Weight,
+    check_not_empty,
+    compare_snapshots,
+    compute_adoption,
+    default_definition,
+    explain_model,
+    find_lineage,
+    find_subject,
+    load,
+    run_per_snapshot,
+)
+from hfscan.figures.trend import Per, choose_definitions, compute_exclusivity_trend, list_measures
+from hfscan.frameworks import Definition, taxonomy
+from hfscan.report import ReportRequest, build_claims_report, build_report
+from hfscan.report.lineage import LineageTree
+from hfscan.scope import DEFAULT_FRAMEWORKS
+from hfscan.store import Snapshot, Store, list_snapshots
+from hfscan.suggest import unknown
+from hfscan.timestamps import to_utc_naive
+
+FigureName = Literal["exclusive", "available", "shared", "none"]
+
+
+class SnapshotOptions(TypedDict, total=False):
+    """The snapshot to use, by its id, or the newest one at a time; default: the newest."""
+
+    snapshot: int | None
+    as_of: datetime | None
+
+
+class RequestOptions(TypedDict, total=False):
+    """What figures and reports have in common; see `FigureRequest`."""
+
+    weight: Weight
+    exclude_top_authors: int
+    by: Grouping | None
+    top: int | None
+    transformers: int | None
+
+
+class FigureOptions(RequestOptions, SnapshotOptions, total=False):
+    """The parameters of `FigureRequest`; names also with commas. `period` is a `year`."""
+
+    frameworks: str | Sequence[str]
+    definition: Definition | None
+    population: Population | None
+    cutoff: Cutoff | None
+
+
+class ReportOptions(RequestOptions, total=False):
+    """The parameters of a report."""
+
+    definition: Definition | None
+    account_groups: AccountGroups | None
+
+
+class Database:
+    """A read-only connection to a database of snapshots. Use as a context manager."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """All snapshots, oldest first."""
+        return list_snapshots(self._store)
+
+    def report(
+        self,
+        name: str | None = None,
+        *,
+        year: int | None = None,
+        frameworks: str | Sequence[str] = DEFAULT_FRAMEWORKS,
+        snapshot: int | None = None,
+        as_of: datetime | None = None,
+        compare_year: int | None = None,
+        compare_snapshot: int | None = None,
+        **options: Unpack[ReportOptions],
+    ) -> Report:
+        """Return a report, as `hfscan report`: by default on a year, or on all models.
+
+        `name`: year, overview, ecosystem, lineage, claims, ... Raises InvalidRequestError on wrong
+        values, NotFoundError where no snapshot can answer.
+        """
+        report = build_report(
+            self._store,
+            ReportRequest(year=year, frameworks=_list_names(frameworks), **options),
+            name=name,
+            snapshot=snapshot,
+            as_of=_check_instant(as_of, snapshot),
+            compare_year=compare_year,
+            compare_snapshot=compare_snapshot,
+        )
+        return Report(report)
+
+    def trend(
+        self,
+        *,
+        per: Per = "year",
+        by_snapshot: bool = False,
+        formats: bool = False,
+        frameworks: str | Sequence[str] | None = None,
+        definition: Definition | None = None,
+        weight: Weight = "models",
+        transformers: int | None = None,
+        **options: Unpack[SnapshotOptions],
+    ) -> Records:
+        """Return shares by date of creation, or of each snapshot, as `hfscan trend`.
+
+        `formats`: the share of models with each framework, format or runtime. Raises
+        InvalidRequestError on wrong values, NotFoundError where no snapshot can answer.
+        """
+        if formats and weight != "models":
+            raise InvalidRequestError("formats and weight exclude each other. Give one.")
+        view, as_of = self._view(**options), to_utc_naive(options.get("as_of"))
+        names = None if frameworks is None else _list_names(frameworks)
+        definitions = choose_definitions(view, definition, formats=formats)
+        if by_snapshot:
+            rows = compare_snapshots(
+                view,
+                list_measures(weight, formats=formats),
+                frameworks=names,
+                definitions=definitions,
+                weight=weight,
+                transformers=transformers,
+                as_of=as_of,
+            )
+            return Records(rows)
+        if formats:
+            adoption = compute_adoption(
+                view,
+                per=per,
+                frameworks=names,
+                definition=definitions[0],
+                transformers=transformers,
+            )
+            return Records(adoption)
+        figures = compute_exclusivity_trend(
+            view, definitions, per=per, frameworks=names, weight=weight, transformers=transformers
+        )
+        return Records(figure.as_dict() for figure in figures)
+
+    def claims(
+        self,
+        name: str | None = None,
+        *,
+        folder: str | Path | None = None,
+        account_groups: AccountGroups | None = None,
+    ) -> Records:
+        """Return the fact-checks of published claims, with the keys of docs/json.md.
+
+        `name`: of a claim or a topic; `folder`: your own claims. Raises InvalidRequestError on an
+        unknown name, NotFoundError where the database is empty.
+        """
+        report = build_claims_report(
+            self._store,
+            folder=None if folder is None else Path(folder),
+            account_groups=account_groups,
+            name=name,
+            full=False,
+        )
+        return Records(report.claims)
+
+    def explain(
+        self, model: str, *, transformers: int | None = None, **options: Unpack[SnapshotOptions]
+    ) -> Explanation:
+        """Return the evidence for a model's frameworks. Raises NotFoundError without the model."""
+        return Explanation(explain_model(self._view(**options), model, transformers))
+
+    def lineage(
+        self, model: str, *, up: int = 20, down: int = 2, **options: Unpack[SnapshotOptions]
+    ) -> Records:
+        """Return a model, its bases and those made from it, within so many steps.
+
+        Raises NotFoundError where the snapshot does not know the model or bases.
+        """
+        view = self._view(**options)
+        rows = find_lineage(view, model, up=up, down=down)
+        titles = taxonomy().titles
+        tree = LineageTree.from_rows(rows, view.snapshot, titles, up=up, down=down, top=1)
+        return Records(tree.rows)
+
+    def figure(
+        self,
+        name: FigureName,
+        *,
+        framework: str | None = None,
+        year: int | None = None,
+        **options: Unpack[FigureOptions],
+    ) -> Figure:
+        """Return one figure: 'exclusive' or 'available' (of `framework`), 'shared' or 'none'.
+
+        With a `year`, of the models created in it, without those at the creation-date cutoff
+        unless `cutoff` says otherwise; else of all models. `options`: as in `figures`, without
+        `by`. Raises InvalidRequestError where there is no such figure, and NotFoundError where no
+        snapshot can answer.
+        """
+        figures = self._figures(year=year, **options)
+        for figure in figures:
+            if (figure.name, figure.framework) == (name, framework):
+                return figure
+        names = dict.fromkeys(figure.name for figure in figures)
+        frameworks = dict.fromkeys(figure.framework for figure in figures if figure.framework)
+        if name not in names:
+            raise InvalidRequestError(unknown("figure", name, names))
+        if framework is not None and framework not in frameworks:
+            raise InvalidRequestError(unknown("compared framework", framework, frameworks))
+        raise InvalidRequestError(
+            f"There is no figure {name!r} of {framework!r}. Figures exclusive and available need a "
+            "framework; shared and none take none."
+        )
+
+    def figures(self, *, year: int | None = None, **options: Unpack[FigureOptions]) -> Records:
+        """Return all figures of a request as rows, with the keys of a report's JSON.
+
+        `population` is by default `created` with a `year`, else `existing`, `definition` that of a
+        report. Raises InvalidRequestError on wrong values, NotFoundError where no snapshot can
+        answer.
+        """
+        return Records(figure.as_dict() for figure in self._figures(year=year, **options))
+
+    def query(
+        self,
+        name: str,
+        *,
+        snapshot: int | None = None,
+        per_snapshot: bool = False,
+        **parameters: object,
+    ) -> Records:
+        """Return the rows of a named query over the newest snapshot, or the one with this id.
+
+        `per_snapshot`: over each snapshot of the entire Hub, oldest first; rows also have
+        `snapshot`, `observed_at` and `flags`. Raises InvalidRequestError on an unknown query.
+        """
+        query = load(name)
+        if per_snapshot:
+            if snapshot is not None:
+                raise InvalidRequestError("snapshot and per_snapshot exclude each other. Give one.")
+            return Records(run_per_snapshot(self._store, query, parameters))
+        return Records(SnapshotView.latest(self._store, snapshot=snapshot).run(name, parameters))
+
+    def history(self, name: str) -> Records:
+        """Return a row for each snapshot that shows a model, an account or `family:MODEL_ID`.
+
+        The name may be a former one. Raises NotFoundError where no snapshot holds it.
+        """
+        return Records(find_subject(self._store, name).run(self._store, "history"))
+
+    def events(self, name: str) -> Records:
+        """Return what happened to a model, or to those of an account or family; see `history`."""
+        return Records(find_subject(self._store, name).run(self._store, "events"))
+
+    def _view(self, *, snapshot: int | None = None, as_of: datetime | None = None) -> SnapshotView:
+        instant = _check_instant(as_of, snapshot)
+        return SnapshotView.latest(self._store, snapshot=snapshot, as_of=instant)
+
+    def _figures(
+        self,
+        *,
+        year: int | None = None,
+        frameworks: str | Sequence[str] = DEFAULT_FRAMEWORKS,
+        definition: Definition | None = None,
+        population: Population | None = None,
+        cutoff: Cutoff | None = None,
+        snapshot: int | None = None,
+        as_of: datetime | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> list[Figure]:
+        instant = _check_instant(as_of, snapshot)
+        period = None if year is None else Period.from_year(year)
+        dates = period.requested if period else None
+        view = SnapshotView.choose(self._store, dates, snapshot=snapshot, as_of=instant)
+        request = FigureRequest(
+            frameworks=_list_names(frameworks),
+            period=dates,
+            population=population or ("created" if period else "existing"),
+            definition=definition or default_definition(view.snapshot, dates),
+            cutoff=cutoff,
+            **options,
+        )
+        if request.cutoff is None and request.population == "created":
+            request = request.excluding_cutoff()
+        if period and period.is_empty:
+            raise NotFoundError(f"No model is dated into {year}. {period.notes(view.snapshot)[0]}")
+        figures = list(view.compute_exclusivity(request))
+        check_not_empty(figures, request.exclude_top_authors)
+        return figures
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._store.close()
+
+
+def _list_names(frameworks: str | Sequence[str]) -> tuple[str, ...]:
+    names = frameworks.split(",") if isinstance(frameworks, str) else frameworks
+    return tuple(dict.fromkeys(names))
+
+
+def _check_instant(as_of: datetime | None, snapshot: int | None) -> datetime | None:
+    """Return the time in UTC, without zone. Raises InvalidRequestError."""
+    if snapshot is not None and as_of is not None:
+        raise InvalidRequestError("snapshot and as_of exclude each other. Give one.")
+    instant = to_utc_naive(as_of)
+    if instant is not None and instant.date() > datetime.now(UTC).date():
+        raise InvalidRequestError(f"as_of ({instant:%Y-%m-%d}) lies in the future.")
+    return instant
+
+
+def open_database(path: str | Path = "hfscan.duckdb") -> Database:
+    """Open the database at `path`, or the snapshot published as hf://datasets/OWNER/NAME.
+
+    Raises DatabaseError where there is no database, and what `fetch_published` raises.
+    """
+    if isinstance(path, str) and path.startswith("hf://"):
+        path = fetch_published(path)
+    return Database(Store.open(Path(path)))

@@ -1,0 +1,81 @@
+"""Read a published export: a dataset on the Hub becomes a database in the cache."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from huggingface_hub import cached_assets_path, constants, get_token
+
+from hfscan.errors import HubUnreachableError, ImportFileError, InvalidRequestError
+from hfscan.export import manifest
+from hfscan.export.folder import TABLES
+from hfscan.export.load import load
+from hfscan.frameworks import fingerprint
+from hfscan.fs import hold_lock, translate_os_errors
+from hfscan.hub.datasets import HubDataset
+from hfscan.hub.endpoint import may_receive_token
+from hfscan.store import Store
+from hfscan.store.schema import SCHEMA_VERSION
+
+_URL = re.compile(
+    r"hf://datasets/(?:(?P<owner>[\w.-]+)/)?(?P<name>[\w.-]+)(?:@(?P<revision>[^/@]+))?/?"
+)
+_PATTERNS: Sequence[str] = (manifest.NAME, *(f"{table}/*.parquet" for table in TABLES[:-1]))
+_ADVICE = "name another folder in HF_HOME"
+
+
+def fetch_published(url: str) -> Path:
+    """Return a database with the snapshot that `hfscan publish` or `hfscan snapshot` published.
+
+    `url`: hf://datasets/OWNER/NAME[@REVISION]; without OWNER that of HFSCAN_OWNER. Each commit is
+    downloaded and imported once into the assets cache of huggingface_hub; offline, the last one is
+    used. Raises InvalidRequestError on another URL, ImportFileError where the dataset is no export,
+    and what HubDataset raises.
+    """
+    match = _URL.fullmatch(url)
+    owner = match and (match["owner"] or os.environ.get("HFSCAN_OWNER"))
+    if not match or not owner:
+        raise InvalidRequestError(
+            f"{url} is not of the form hf://datasets/OWNER/NAME. HFSCAN_OWNER sets the owner of "
+            "hf://datasets/NAME."
+        )
+    repo, revision = f"{owner}/{match['name']}", match["revision"]
+    with translate_os_errors(Path(constants.HF_HOME), _ADVICE):
+        cache = cached_assets_path("hfscan", namespace=repo, subfolder=revision or "main")
+    release = f"{SCHEMA_VERSION}-{fingerprint()}"  # another release imports and classifies it anew
+    if constants.HF_HUB_OFFLINE:
+        databases = sorted(cache.glob(f"*-{release}.duckdb"), key=lambda db: db.stat().st_mtime)
+        if not databases:
+            raise HubUnreachableError(f"HF_HUB_OFFLINE is set, and {url} is not in the cache.")
+        return databases[-1]
+    token = get_token() if may_receive_token(constants.ENDPOINT) else None
+    dataset = HubDataset(repo, endpoint=constants.ENDPOINT, token=token)
+    if (commit := dataset.head(revision)) is None:
+        raise ImportFileError(f"There is no dataset {repo}, or the token cannot read it.")
+    db = cache / f"{commit}-{release}.duckdb"
+    with hold_lock(db, _ADVICE):
+        if not db.exists():
+            _import_commit(dataset, commit, url, db)
+    for other in cache.glob("*.duckdb"):
+        if other != db:
+            with contextlib.suppress(OSError):  # in use
+                other.unlink()
+    return db
+
+
+def _import_commit(dataset: HubDataset, commit: str, url: str, db: Path) -> None:
+    """Download the export at a commit, and import it into a new database."""
+    with translate_os_errors(db.parent, _ADVICE), tempfile.TemporaryDirectory(dir=db.parent) as new:
+        folder, unfinished = Path(new) / "export", Path(new) / db.name
+        dataset.download(commit, _PATTERNS, folder)
+        if not (folder / manifest.NAME).is_file():
+            raise ImportFileError(
+                f"{url} holds no snapshot. Name a dataset that `hfscan publish` or "
+                "`hfscan snapshot` has written."
+            )
+        with Store.open(unfinished, write=True) as store:
+            load(store, folder)
+        unfinished.replace(db)

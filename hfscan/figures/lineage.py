@@ -1,0 +1,30 @@
+"""The rows of a model's lineage."""
+
+from typing import Any
+
+from hfscan.errors import NotFoundError
+from hfscan.figures.view import SnapshotView
+
+
+def find_lineage(
+    view: SnapshotView, model: str, *, up: int, down: int, top: int | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of `lineage_tree.sql`; a base that is only named is found by its name.
+
+    `up`, `down`: steps, at least one of each, because the rows below have the totals. `top`: the
+    models with the most downloads below each; None: all. Raises NotFoundError where neither a model
+    nor a base has the name, or bases are unknown.
+    """
+    if {"tags", "base_models"} <= set(view.snapshot.missing_columns):
+        raise NotFoundError(
+            f"Snapshot {view.snapshot.id} has neither tags nor base models. Choose another with "
+            "--snapshot."
+        )
+    limits = {"up": max(up, 1), "down": max(down, 1), "top": top}
+    try:
+        return view.run("lineage_tree", {"model": view.find_model(model)["id"], **limits})
+    except NotFoundError:
+        rows = view.run("lineage_tree", {"model": model, **limits})
+        if len(rows) == 1:
+            raise
+        return rows
