@@ -37,7 +37,8 @@ test: lint $(PARITY)/ready  ## run all tests; TESTS=tests/test_cli.py or TESTS=w
 		--cov-report=term tests/parity tests/export \
 		tests/figures/test_dialect.py tests/cli/test_publish.py tests/fakehub/test_official_client.py \
 		tests/hub/test_client_errors.py \
-		"tests/docs/test_pages.py::test_blocks_run[parity.md]"
+		"tests/docs/test_pages.py::test_blocks_run[parity.md]" \
+		"tests/docs/test_pages.py::test_blocks_run[parity-sweep.md]"
 else ifneq ($(filter tests/parity%,$(PATHS)),)
 test: $(PARITY)/ready
 	$(pinned-parity) $(PARITY)/bin/python -m pytest "$(TESTS)"

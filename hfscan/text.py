@@ -77,6 +77,14 @@ def format_duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def format_bytes(size: int) -> str:
+    """Return a number of bytes in its largest decimal unit: "1.5 GB"."""
+    for unit, length in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
+        if size >= length:
+            return f"{size / length:,.1f} {unit}"
+    return f"{size} bytes"
+
+
 def format_float(value: float) -> str:
     """Return the number as JSON and JavaScript name it: NaN, Infinity, -Infinity, or its digits."""
     if math.isnan(value):

@@ -3,7 +3,7 @@
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each case
 -- chart: none
 -- Files that were not checked in a backend (verdicts 'unsupported', 'not applicable' and 'baseline,
--- unchecked') are not counted.
+-- unchecked') are not counted. unfinished: runs among them that were interrupted, or still run.
 WITH newest AS (
     FROM parity_cases
     WHERE $run::INTEGER IS NULL OR run = $run
@@ -24,6 +24,13 @@ versions AS (
         unnest(json_keys(environment, '$.backends.' || backend || '.versions')) AS name,
         environment ->> ('$.backends.' || backend || '.versions.' || name) AS version
     FROM backends
+),
+unfinished AS (
+    SELECT id, checkpoints, count(DISTINCT checkpoint_number) AS checked
+    FROM parity_runs
+    JOIN newest ON newest.run = id
+    WHERE finished_at IS NULL
+    GROUP BY ALL
 )
 SELECT
     count(*) AS files,
@@ -33,8 +40,12 @@ SELECT
     count(DISTINCT backend) AS backends,
     (SELECT count(DISTINCT run) FROM newest) AS runs,
     (SELECT strftime(min(started_at), '%Y-%m-%d') FROM parity_runs WHERE id IN (SELECT run FROM newest)) AS first_run,
-    (SELECT strftime(max(finished_at), '%Y-%m-%d') FROM parity_runs WHERE id IN (SELECT run FROM newest)) AS last_run,
+    (SELECT strftime(max(coalesce(finished_at, started_at)), '%Y-%m-%d') FROM parity_runs WHERE id IN (SELECT run FROM newest)) AS last_run,
     (SELECT coalesce(string_agg(package, ', ' ORDER BY package), 'not known')
-        FROM (SELECT DISTINCT name || ' ' || version AS package FROM versions)) AS versions
+        FROM (SELECT DISTINCT name || ' ' || version AS package FROM versions)) AS versions,
+    (SELECT coalesce(
+        string_agg(' Run ' || id || ' has not finished: the results of ' || checked || ' of its ' || checkpoints || ' checkpoints are stored.', '' ORDER BY id),
+        ''
+    ) FROM unfinished) AS unfinished
 FROM opened
 HAVING count(*) > 0

@@ -1,6 +1,7 @@
 """Types of option values. Numbers are finite and bounded, so that none overflows further inside."""
 
 import math
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,6 +95,19 @@ class PastDay(_ParsedType[datetime]):
         if day.date() > datetime.now(UTC).date():
             self.fail(f"{day:%Y-%m-%d} lies in the future.")
         return day
+
+
+class Bytes(_ParsedType[int]):
+    """A number of bytes with a decimal unit. Converts to an `int`."""
+
+    name = "SIZE"
+
+    def parse(self, text: str) -> int:
+        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?(kB|MB|GB|TB)", text, re.IGNORECASE)
+        size = match and int(float(match[1]) * 1000 ** (1 + "kmgt".index(match[2][0].lower())))
+        if not size:
+            self.fail(f"{text!r} is not a size; use e.g. 500MB, 20GB or 1.5TB.")
+        return size
 
 
 class Frameworks(_ParsedType[tuple[str, ...]]):

@@ -6,31 +6,29 @@ import re
 import sys
 import tempfile
 import tomllib
-from collections.abc import Collection, Mapping
-from contextlib import ExitStack
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from hfscan.cli._command import Command
-from hfscan.cli._options import backend_python_option, combine
 from hfscan.cli._output import is_quiet, note
+from hfscan.cli._parity_settings import settings_options
 from hfscan.cli._reports import EXTENSIONS, choose_target, out_option
 from hfscan.cli._streams import output
-from hfscan.cli._types import LARGEST_MB, LARGEST_SECONDS, LARGEST_THREADS, Choice, Count, Number
+from hfscan.cli._types import Bytes, Choice, Count
 from hfscan.errors import NotFoundError, StorageError
 from hfscan.fs import write_output
-from hfscan.parity.backend_files import backend_names
 from hfscan.parity.process import Settings
 from hfscan.store import Store, list_snapshots
-from hfscan.store.parity import draw_sample, record_run
-from hfscan.suggest import unknown
+from hfscan.store.parity import draw_sample
 
 if TYPE_CHECKING:
     from hfscan.parity.run import ParityRunner
+    from hfscan.parity.sweep import Engine
 
 _INPUTS = Path(__file__).parents[1] / "parity" / "inputs.toml"
 _DEMOS = {
@@ -47,37 +45,6 @@ hfscan parity --sample 100 --db hfscan.duckdb --results results.jsonl
 """
 
 
-def _new_settings(
-    backends: str, pythons: Mapping[str, str], rounds: int | None, **options: Any
-) -> Settings:
-    """Return the settings of a run. Raises UsageError."""
-    names = tuple(dict.fromkeys(backends.split(",")))
-    for name in (*names, *pythons):
-        if name not in backend_names():
-            raise click.UsageError(unknown("backend", name, backend_names()))
-    timing = {"rounds": rounds, "variants": options["variants"], "train": options["train"]}
-    for name, value in timing.items():
-        if value and not options["measure"]:
-            raise click.UsageError(
-                f"--{name} is about timing. It cannot be combined with --no-measure."
-            )
-    source = click.get_current_context().get_parameter_source("backends")
-    is_default = source == ParameterSource.DEFAULT
-    return Settings(
-        names,
-        required=frozenset(() if is_default else names),
-        pythons=pythons,
-        rounds=rounds or Settings.rounds,
-        **options,
-    )
-
-
-def _check_device(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", value):
-        raise click.BadParameter(f"{value!r} is none of auto, cpu, cuda and cuda:N.")
-    return value
-
-
 def _parse_shard(
     _ctx: click.Context, _param: click.Parameter, value: str | None
 ) -> tuple[int, int]:
@@ -87,62 +54,6 @@ def _parse_shard(
     if not 1 <= part <= count:
         raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, such as 2/8.")
     return part, count
-
-
-_settings_options = combine(
-    "settings",
-    _new_settings,
-    click.option(
-        "--backends",
-        default=",".join(Settings.backends),
-        metavar="BACKEND,...",
-        help="Backends to compare; in those named here a missing class is a failure.",
-    ),
-    click.option(
-        "--device",
-        default="auto",
-        metavar="auto|cpu|cuda|cuda:N",
-        callback=_check_device,
-        help="Device that runs the models.",
-    ),
-    click.option(
-        "--dtype",
-        type=Choice(["float32", "bfloat16", "float16"]),
-        default=Settings.dtype,
-        help="Precision of the models.",
-    ),
-    backend_python_option,
-    click.option("--measure/--no-measure", default=True, help="Measure latency as well."),
-    click.option(
-        "--variants",
-        is_flag=True,
-        help="Time all variants (eager, compiled), each in its own process.",
-    ),
-    click.option(
-        "--train", is_flag=True, help="Time training steps as well, each in its own process."
-    ),
-    click.option("--rounds", type=Count(1), help=f"Timing rounds.  [default: {Settings.rounds}]"),
-    click.option(
-        "--threads",
-        type=Count(1, LARGEST_THREADS),
-        default=Settings.threads,
-        help="Threads per backend.",
-    ),
-    click.option(
-        "--timeout",
-        type=Number(1, LARGEST_SECONDS),
-        default=Settings.timeout,
-        metavar="SECONDS",
-        help="Time limit for one step of a case.",
-    ),
-    click.option(
-        "--memory",
-        "memory_mb",
-        type=Number(100, LARGEST_MB),
-        metavar="MB",
-        help="Memory limit per backend.",
-    ),
-)
 
 
 @click.command("parity", cls=Command, examples=_EXAMPLES)
@@ -176,6 +87,19 @@ _settings_options = combine(
     callback=_parse_shard,
     help="Check only part I of N of the checkpoints: one machine for each part.",
 )
+@click.option(
+    "--disk-budget",
+    type=Bytes(),
+    help="Keep at most this much of what is downloaded, such as 20GB: the oldest checkpoints are "
+    "deleted for others. What the cache had before stays, and does not count.",
+)
+@click.option(
+    "--engine",
+    type=Choice(["local", "ray"]),
+    default="local",
+    help="ray: check on a Ray cluster, or in several processes of this machine.",
+)
+@click.option("--actors", type=Count(1), help="Actors of --engine ray.  [default: one per node]")
 @click.option("--revision", help="Branch, tag or commit of a Hub id.")
 @click.option(
     "--baseline",
@@ -187,7 +111,7 @@ _settings_options = combine(
     metavar="FILE | dataset:NAME:SPLIT:COLUMN",
     help="Run the models on these texts, one per line, instead of random token ids.",
 )
-@_settings_options
+@settings_options
 @click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -209,6 +133,9 @@ def command(
     sample: int | None,
     results_path: Path | None,
     shard: tuple[int, int],
+    disk_budget: int | None,
+    engine: str,
+    actors: int | None,
     revision: str | None,
     baseline: str | None,
     inputs: str | None,
@@ -224,22 +151,14 @@ def command(
     if importlib.util.find_spec("numpy") is None:
         raise click.UsageError("parity needs numpy: pip install numpy")
     from hfscan.parity import sections  # noqa: PLC0415 - these need numpy
-    from hfscan.parity.checkpoint import require_endpoint  # noqa: PLC0415
-    from hfscan.parity.run import ParityRunner  # noqa: PLC0415
-    from hfscan.parity.sweep import check_all, describe_setup, open_results  # noqa: PLC0415
+    from hfscan.parity.downloads import require_endpoint  # noqa: PLC0415
+    from hfscan.parity.record import RunRecorder  # noqa: PLC0415
+    from hfscan.parity.results_file import open_results  # noqa: PLC0415
+    from hfscan.parity.sweep import check_all  # noqa: PLC0415
     from hfscan.parity.texts import read_texts  # noqa: PLC0415
+    from hfscan.parity.worker import Worker  # noqa: PLC0415
 
-    if not checkpoints and not demo and not sample:
-        raise click.UsageError(
-            "Name a checkpoint (a folder or a Hub id), or use --demo or --sample."
-        )
-    if results_path and baseline:
-        raise click.UsageError(
-            "--results cannot be combined with --baseline: the baseline's files may change between "
-            "runs. Omit one of them."
-        )
-    if sample and db is None:
-        raise click.UsageError("--sample requires --db.")
+    _check_combination()
     names = [(name, revision) for name in checkpoints]
     require_endpoint([*names, *([(baseline, None)] if baseline else [])])
     targets = _choose_files(formats, out)
@@ -254,35 +173,79 @@ def command(
     started = datetime.now(UTC)
     with ExitStack() as stack:
         results_file = stack.enter_context(open_results(results_path)) if results_path else None
-        # is_quiet() depends on the thread, so it is called here
-        runner = stack.enter_context(ParityRunner(settings, None if is_quiet() else note))
+        arguments = settings, baseline, texts, disk_budget
+        workers = stack.enter_context(_new_engine(engine, actors, *arguments))
         is_required = settings.device.startswith("cuda")
-        if is_required and (without_gpu := runner.pool.backends_without_gpu()):
+        if is_required and (without_gpu := workers.find_backends_without_gpu()):
             raise click.UsageError(
                 f"--device {settings.device}: no GPU was found by {', '.join(without_gpu)}. "
                 f"Use --device auto to run such backends on the CPU."
             )
-        if demo:
+        if isinstance(workers, Worker) and demo:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="hfscan-demo-"))
-            names += [(str(path), None) for path in make_demo(runner, Path(scratch), demo_size)]
+            folders = make_demo(workers.runner, Path(scratch), demo_size)
+            names += [(str(folder), None) for folder in folders]
         selected = _select_shard(names, shard)
-        if len(selected) < len(names):
-            runner.pool.notes.append(
-                f"Part {shard[0]} of {shard[1]}: {len(selected)} of {len(names)} checkpoints."
-            )
-        setup = describe_setup(runner.pool, texts) if results_file else {}
-        results = check_all(runner, selected, baseline, texts, results_file, setup, note)
-        environment = runner.pool.describe_environment()
-    environment |= {"inputs": inputs, "sample": drawn, "shard": list(shard)}
+        details = {"inputs": inputs, "sample": drawn, "shard": list(shard)}
+        recorder = RunRecorder(db, started, drawn["snapshot"] if drawn else None) if db else None
+        outcome = check_all(workers, selected, details, results_file, recorder, note)
+    environment = outcome.environment
+    if len(selected) < len(names):
+        part = f"Part {shard[0]} of {shard[1]}: {len(selected)} of {len(names)} checkpoints."
+        environment["notes"].append(part)
     document = sections.new_document(
-        results, environment, started, runner.measurements, settings.required
+        outcome.results, environment, started, outcome.measurements, settings.required
     )
-    if db is not None:
-        with Store.open(db, write=True) as store:
-            record_run(store, document, drawn["snapshot"] if drawn else None)
+    if recorder:
+        recorder.finish(document["finished_at"], agree=document["agree"])
     for path, format_ in targets.items():
         _write(document, format_, path)
     sys.exit(0 if document["agree"] else 1)
+
+
+def _check_combination() -> None:
+    """Raise UsageError if options of the command cannot be combined, or one is missing."""
+    options = click.get_current_context().params
+    if not (options["checkpoints"] or options["demo"] or options["sample"]):
+        raise click.UsageError(
+            "Name a checkpoint (a folder or a Hub id), or use --demo or --sample."
+        )
+    if options["sample"] and not options["db"]:
+        raise click.UsageError("--sample requires --db.")
+    is_ray = options["engine"] == "ray"
+    if options["actors"] and not is_ray:
+        raise click.UsageError("--actors requires --engine ray.")
+    for first, second, are_both, reason in (
+        ("--results", "--baseline", options["results_path"] and options["baseline"],
+         "the baseline's files may change between runs"),
+        ("--disk-budget", "--baseline", options["disk_budget"] and options["baseline"],
+         "the baseline would be deleted, too"),
+        ("--engine ray", "--demo", is_ray and options["demo"],
+         "other machines do not have its folders"),
+    ):  # fmt: skip
+        if are_both:
+            raise click.UsageError(
+                f"{first} cannot be combined with {second}: {reason}. Omit one of them."
+            )
+
+
+def _new_engine(
+    name: str,
+    actors: int | None,
+    settings: Settings,
+    baseline: str | None,
+    texts: Sequence[str] | None,
+    budget: int | None,
+) -> "AbstractContextManager[Engine]":
+    """Return what checks checkpoints. Raises InvalidRequestError if Ray is missing."""
+    from hfscan.parity.ray_workers import RayWorkers  # noqa: PLC0415 - these need numpy
+    from hfscan.parity.worker import Worker  # noqa: PLC0415
+
+    # is_quiet() depends on the thread, so it is called here
+    notify = None if is_quiet() else note
+    if name == "ray":
+        return RayWorkers(actors, notify, settings, baseline, texts, budget)
+    return Worker(settings, baseline, texts, budget, notify)
 
 
 def _select_shard(

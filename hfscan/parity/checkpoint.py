@@ -7,25 +7,18 @@ import re
 import shutil
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from huggingface_hub import HfApi, constants, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
-from hfscan.errors import HubRefusedError
-from hfscan.hub.datasets import translate_client_errors
-from hfscan.hub.endpoint import parse_endpoint
 from hfscan.parity.backends._tensors import total_memory_bytes
 from hfscan.parity.configs import CheckpointError, Config, UnsupportedCheckpointError, clean
 from hfscan.parity.pooling import Pooling, read_pooling
 from hfscan.parity.releases import translate
 from hfscan.parity.unopened import describe_files, find_unopened, list_files
-from hfscan.text import sanitize
 
 _MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library itself
 _MAX_JSON = 10_000_000  # bytes; the largest index files on the Hub are below 1 MB
@@ -47,10 +40,11 @@ _TOKENIZER_DATA = """tokenizer.json special_tokens_map.json added_tokens.json vo
     merges.txt spiece.model sentencepiece.bpe.model tokenizer.model source.spm target.spm
     vocab.bpe bpe.codes""".split()
 """Tokenizer files that hold data only."""
-_DOWNLOADS = ["modules.json", "*_Pooling/config.json",
-              _CONFIG, _GENERATION_CONFIG, "*.safetensors", "*.index.json", "pytorch_model*.bin",
-              "tf_model*.h5", "flax_model*.msgpack",
-              _TOKENIZER_CONFIG, *_TOKENIZER_DATA]  # fmt: skip
+FILES = ["modules.json", "*_Pooling/config.json",
+         _CONFIG, _GENERATION_CONFIG, "*.safetensors", "*.index.json", "pytorch_model*.bin",
+         "tf_model*.h5", "flax_model*.msgpack",
+         _TOKENIZER_CONFIG, *_TOKENIZER_DATA]  # fmt: skip
+"""Patterns of all files that may be read."""
 _NOT_A_SETTING = (
     r"_.*|(bos|eos|pad|decoder_start)_token_id|transformers_version|max_.*|use_cache|output_\w+"
 )
@@ -160,53 +154,6 @@ def _stage(files: Iterable[Path], configs: dict[str, Config], folder: Path) -> P
     return folder
 
 
-def require_endpoint(targets: Iterable[tuple[str, str | None]]) -> None:
-    """Raise HubRefusedError if a checkpoint comes from the Hub and HF_ENDPOINT is invalid."""
-    if not all(_is_folder(*target) for target in targets):
-        parse_endpoint(constants.ENDPOINT)
-
-
-def _is_folder(name: str, revision: str | None) -> bool:
-    """Return whether a local folder is meant: only ids of the Hub have revisions."""
-    return revision is None and Path(name).is_dir()
-
-
-def load_checkpoint(name: str, revision: str | None = None) -> Checkpoint:
-    """Open a local folder, or download from the Hub: a `revision`, or else the current commit.
-
-    Raises CheckpointError, HubRefusedError, HubUnreachableError, HubContractError, StorageError.
-    """
-    if _is_folder(name, revision):
-        return open_checkpoint(Path(name))
-    with translate_client_errors(
-        constants.ENDPOINT,
-        f"{sanitize(name, 100)} cannot be fetched",
-        "Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or name a folder.",
-    ):
-        try:
-            path = Path(snapshot_download(name, revision=revision, allow_patterns=_DOWNLOADS))
-        except HFValidationError as error:
-            raise HubRefusedError(
-                f"{name!r} is neither a folder nor a Hub id (owner/name)."
-                if revision is None
-                else f"{name!r} is not a Hub id (owner/name), which alone has a revision."
-            ) from error
-    try:
-        return _open_snapshot(path, name)
-    except UnsupportedCheckpointError:  # other files than those downloaded say what it is
-        with suppress(HfHubHTTPError, OfflineModeIsEnabled, OSError):
-            info = HfApi(constants.ENDPOINT).model_info(name, revision=path.name)
-            files = [item.rfilename for item in info.siblings or ()]
-            raise UnsupportedCheckpointError(describe_files(files)) from None
-        raise
-
-
-def _open_snapshot(path: Path, name: str) -> Checkpoint:
-    if not path.is_dir():  # nothing was downloaded
-        raise UnsupportedCheckpointError(describe_files(()))
-    return open_checkpoint(path, name, path.name)
-
-
 def open_checkpoint(
     folder: Path, name: str | None = None, revision: str | None = None
 ) -> Checkpoint:
@@ -252,7 +199,7 @@ def open_checkpoint(
         find_unopened((path.name for path in folder.iterdir()), opened),
         faulty,
         tuple(removed),
-        read_pooling(folder, _find_home(folder)),
+        read_pooling(folder, _find_homes(folder)[0]),
     )
 
 
@@ -297,24 +244,27 @@ def _open_weights(
     return Weights(file, format_, origin, parts, files, configs)
 
 
-def _find_home(folder: Path) -> Path:
-    """Return the folder that all files must lie in."""
+def _find_homes(folder: Path) -> list[Path]:
+    """Return the folders that a checkpoint's files must lie in: its own, or those of its cache."""
     home = folder.resolve()
-    if home.parent.name == "snapshots":  # the Hub cache: snapshots/<revision>/x -> blobs/<hash>
-        home = home.parent.parent
-    return home
+    if home.parent.name != "snapshots":
+        return [home]
+    # the Hub cache: snapshots/<revision>/x -> blobs/<hash>, and from there to the blobs that
+    # repositories share
+    repository = home.parent.parent
+    return [repository, repository.parent / "blobs"]
 
 
 def _resolve_within(folder: Path, name: str) -> Path:
     """Return the file `name`, checked to lie in the folder (or in its own Hub cache)."""
     if Path(name).name != name or name in {"", ".", ".."}:
         raise CheckpointError(f"{name!r} is a path, not a file of this folder")
-    path, home = folder / name, _find_home(folder)
+    path = folder / name
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{name} is missing") from error
-    if not target.is_relative_to(home):
+    if not any(target.is_relative_to(home) for home in _find_homes(folder)):
         raise CheckpointError(f"{name} is a link that leaves the folder")
     if not target.is_file():
         raise CheckpointError(f"{name} is not a regular file")

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from hfscan.errors import HfscanError
 from hfscan.parity import benchmark
 from hfscan.parity.cases import Case, backend_spec, list_cases, required_backends
-from hfscan.parity.checkpoint import Checkpoint, Weights, load_checkpoint, with_baseline
+from hfscan.parity.checkpoint import Checkpoint, Weights
 from hfscan.parity.configs import CheckpointError
 from hfscan.parity.inputs import make_inputs, max_length
 from hfscan.parity.loading import find_loading_fault
@@ -51,20 +50,6 @@ class ParityRunner(AbstractContextManager["ParityRunner"]):
 
     def __exit__(self, *_: object) -> None:
         self.pool.close()
-
-    def check_named(
-        self, name: str, revision: str | None, baseline: str | None, texts: Sequence[str] | None
-    ) -> list[Result]:
-        """Check a folder or a Hub id; the result of one that cannot be loaded says why."""
-        dtype = self.pool.settings.dtype
-        try:
-            checkpoint = load_checkpoint(name, revision)
-            if baseline is not None:
-                checkpoint = with_baseline(checkpoint, load_checkpoint(baseline))
-            return list(self.check(checkpoint, texts))
-        except HfscanError as error:
-            verdict = getattr(error, "verdict", Verdict.UNREADABLE)  # of a CheckpointError
-            return [new_result_without_run(name, str(error), dtype, verdict=verdict)]
 
     def check(self, checkpoint: Checkpoint, texts: Sequence[str] | None = None) -> Iterator[Result]:
         """Yield the result of every case, run on `texts` or on random token ids.
@@ -120,7 +105,8 @@ class ParityRunner(AbstractContextManager["ParityRunner"]):
             if self.pool.settings.train:
                 rows += benchmark.measure_training(run.runner, run.completed)
         except BackendError as error:
-            self.pool.notes.append(f"{run.checkpoint.name}: not timed: {summary_line(error)}")
+            for completed in run.completed.values():
+                completed[-1][1].notes.append(f"not timed: {summary_line(error)}")
         self.measurements += rows
         for row in rows:
             is_default = row["variant"] == backend_spec(row["backend"]).variants[0]

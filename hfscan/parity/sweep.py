@@ -1,203 +1,104 @@
-"""Check many checkpoints in a run that can be interrupted, continued and split.
+"""Check many checkpoints in a run that can be interrupted, continued and split."""
 
-The results are kept in a file: one JSON line for each checkpoint, with what they depend on, the
-`setup`. Files of several runs can be joined by appending them to each other.
-"""
-
-import hashlib
-import json
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Protocol
 
-from huggingface_hub import constants
+from hfscan.parity.record import RunRecorder
+from hfscan.parity.result import Result
+from hfscan.parity.results_file import Entry, ResultsFile, Row, Target
+from hfscan.parity.worker import Checked
+from hfscan.text import format_count, format_duration, sanitize
 
-from hfscan._version import __version__
-from hfscan.errors import InvalidRequestError
-from hfscan.fs import hold_lock, sync, translate_os_errors
-from hfscan.hub.endpoint import redact_url
-from hfscan.parity.environments import read_environments
-from hfscan.parity.machine import describe_processor
-from hfscan.parity.pool import BackendPool
-from hfscan.parity.result import Result, Verdict, to_json_data
-from hfscan.parity.run import ParityRunner
-from hfscan.text import encode_json, format_count, format_duration, sanitize
 
-Row = dict[str, Any]
-Target = tuple[str, str | None]  # folder or Hub id, and revision
-_COMMIT = re.compile("[0-9a-f]{40}")
-_START = b'{"checkpoint"'  # of every line
-_ADVICE = "choose another --results"
-_NOT_FINAL = {
-    Verdict.UNREADABLE, Verdict.NOT_INSTALLED, Verdict.CRASHED, Verdict.TIMED_OUT,
-    Verdict.OUT_OF_MEMORY, Verdict.BACKEND_FAILED,
-}  # fmt: skip
-"""Verdicts that another run of the same command may change."""
+class Engine(Protocol):
+    """Checks checkpoints in this process, or elsewhere. `Worker` describes the methods."""
+
+    def check_all(
+        self, targets: Sequence[Target], on_start: Callable[[Target], None]
+    ) -> Iterator[tuple[int, Checked]]: ...
+
+    def describe_environment(self) -> Row: ...
+
+    def describe_setup(self) -> Row: ...
+
+    def find_backends_without_gpu(self) -> list[str]: ...
 
 
 @dataclass(frozen=True)
-class Entry:
-    """The results of a checkpoint as JSON-ready data: its cases, and what was timed."""
+class Outcome:
+    """What a sweep found, in the order of its checkpoints, and what it was run with."""
 
-    checkpoint: str
-    revision: str | None
-    setup: Row
-    cases: list[Row]
+    results: list[Result]
     measurements: list[Row]
-
-    @property
-    def is_final(self) -> bool:
-        """Return whether another run would give the same verdicts."""
-        return all(case["verdict"] not in _NOT_FINAL for case in self.cases)
-
-
-class ResultsFile:
-    """Reads entries, and appends new ones. Raises StorageError and InvalidRequestError."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with translate_os_errors(path, _ADVICE):
-            path.touch()
-            self._entries = list(self._read())
-            self._end_last_line()
-
-    def _read(self) -> Iterator[Entry]:
-        with self._path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                with suppress(ValueError, TypeError):
-                    yield Entry(**json.loads(line))
-                    continue
-                if not _is_unfinished(line):
-                    raise InvalidRequestError(
-                        f"{self._path}, line {number}: not the results of a checkpoint. "
-                        f"Name a file that --results wrote, or a new one."
-                    )
-
-    def _end_last_line(self) -> None:
-        """Cut what a run wrote when it was killed; end a line that lacks only its newline."""
-        with self._path.open("r+b") as file:
-            content = file.read()
-            start = content.rfind(b"\n") + 1
-            if _is_unfinished(content[start:]):
-                file.truncate(start)
-            elif start < len(content):
-                file.write(b"\n")
-
-    def append(self, entry: Entry) -> None:
-        """Write an entry so that it outlives the process. Raises StorageError."""
-        line = encode_json(vars(entry), indent=None) + "\n"
-        with translate_os_errors(self._path, _ADVICE), self._path.open("ab") as file:
-            file.write(line.encode("utf-8"))
-            sync(file)
-
-    def find(self, target: Target, setup: Row) -> Entry | None:
-        """Return the newest final entry of a commit on the Hub with this setup.
-
-        The files of a folder or a branch may have changed since.
-        """
-        if not _COMMIT.fullmatch(target[1] or ""):
-            return None
-        for entry in reversed(self._entries):
-            found = entry.checkpoint, entry.revision
-            if found == target and entry.setup == setup and entry.is_final:
-                return entry
-        return None
-
-
-def _is_unfinished(line: bytes) -> bool:
-    """Return whether a line without its newline is the beginning of an entry, or empty blocks."""
-    with suppress(ValueError):
-        json.loads(line)
-        return False
-    return not line.endswith(b"\n") and _START.startswith(line.rstrip(b"\0")[: len(_START)])
-
-
-@contextmanager
-def open_results(path: Path) -> Iterator[ResultsFile]:
-    """Provide a file of results to one process at a time; others wait, and find its results."""
-    with translate_os_errors(path, _ADVICE):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with hold_lock(path, _ADVICE):
-        yield ResultsFile(path)
-
-
-def describe_setup(pool: BackendPool, texts: Sequence[str] | None) -> Row:
-    """Start the backends and return what their results depend on, besides the checkpoint."""
-    pool.start()
-    settings = pool.settings
-    names = ["dtype", "threads", "timeout", "memory_mb", "measure"]
-    if settings.measure:
-        names += ["rounds", "variants", "train"]
-    # a case may need another environment than that of its backend
-    environments = [
-        installation.folder.name
-        for environment in read_environments()
-        if not {*environment.backends, *environment.imports}.isdisjoint(settings.backends)
-        and (installation := environment.find())
-    ]
-    setup = {
-        "hfscan": __version__,
-        "endpoint": redact_url(constants.ENDPOINT),
-        **{name: getattr(settings, name) for name in names},
-        "processor": describe_processor() if settings.measure else None,
-        "backends": {
-            name: {key: pool.process(name).info.get(key) for key in ("versions", "device")}
-            for name in settings.backends
-        },
-        "environments": environments,
-        "texts": texts and hashlib.sha256("\n".join(texts).encode()).hexdigest(),
-    }
-    plain: Row = to_json_data(setup)
-    return plain
+    environment: Row
 
 
 def check_all(
-    runner: ParityRunner,
+    engine: Engine,
     targets: Sequence[Target],
-    baseline: str | None,
-    texts: Sequence[str] | None,
+    details: Row,
     results_file: ResultsFile | None,
-    setup: Row,
+    recorder: RunRecorder | None,
     notify: Callable[[str], None],
-) -> list[Result]:
+) -> Outcome:
     """Check the targets that `results_file` does not have; return the results of all.
 
-    Each result is written to the file as soon as it is known.
+    Each result is written to the file and to the database as soon as it is known. `details` are
+    added to the environment.
     """
-    results, started = list[Result](), time.monotonic()
-    known = {
-        target: entry
-        for target in targets
-        if results_file is not None and (entry := results_file.find(target, setup))
+    setup = engine.describe_setup() if results_file else {}
+    environment = engine.describe_environment() | details
+    entries = {
+        place: entry
+        for place, target in enumerate(targets)
+        if results_file and (entry := results_file.find(target, setup))
     }
-    for entry in known.values():
-        results += [_read_result(case) for case in entry.cases]
-        runner.measurements += entry.measurements
-    if known:
-        notify(f"{len(known)} of {len(targets)} checkpoints are in the results file already")
-    remaining = [target for target in targets if target not in known]
-    for checked, (name, revision) in enumerate(remaining):
-        left = ""
-        if checked:
-            seconds = (time.monotonic() - started) / checked * (len(remaining) - checked)
-            left = f", {format_duration(seconds)} left"
-        place = f" ({checked + 1} of {len(remaining)}{left})" if len(remaining) > 1 else ""
-        notify(f"Checking {name!r}{place}")
-        timed = len(runner.measurements)
-        found = runner.check_named(name, revision, baseline, texts)
-        results += found
-        verdicts = ", ".join(sorted({sanitize(str(result.verdict), 40) for result in found}))
-        notify(f"  {verdicts or 'no case'} ({format_count(len(found), 'case')})")
-        if results_file is not None:
-            cases = to_json_data([asdict(result) for result in found])
-            measurements = to_json_data(runner.measurements[timed:])
-            results_file.append(Entry(name, revision, setup, cases, measurements))
-    return results
+    if entries:
+        notify(f"{len(entries)} of {len(targets)} checkpoints are in the results file already")
+    if recorder:
+        recorder.start(targets, setup, entries, environment)
+    remaining = [place for place in range(len(targets)) if place not in entries]
+    progress = _Progress(len(remaining), notify)
+    chosen = [targets[place] for place in remaining]
+    for position, checked in engine.check_all(chosen, progress.start):
+        place = remaining[position]
+        entry = Entry(*targets[place], setup, checked.cases, checked.measurements)
+        if results_file:
+            results_file.append(entry)
+        entries[place] = entry
+        notes = dict.fromkeys([*environment["notes"], *checked.environment["notes"]])
+        environment = checked.environment | details | {"notes": list(notes)}
+        if recorder:
+            recorder.add({place: entry}, environment)
+        progress.finish(entry)
+    ordered = [entries[place] for place in range(len(targets))]
+    return Outcome(
+        [result for entry in ordered for result in entry.results],
+        [row for entry in ordered for row in entry.measurements],
+        environment,
+    )
 
 
-def _read_result(case: Row) -> Result:
-    return Result(**{**case, "verdict": Verdict(case["verdict"])})
+class _Progress:
+    """Tells which checkpoints are checked, their verdicts, and the time left."""
+
+    def __init__(self, count: int, notify: Callable[[str], None]) -> None:
+        self._count, self._notify = count, notify
+        self._started = self._finished = 0
+        self._started_at = time.monotonic()
+
+    def start(self, target: Target) -> None:
+        self._started += 1
+        place = f" ({self._started} of {self._count})" if self._count > 1 else ""
+        self._notify(f"Checking {target[0]!r}{place}")
+
+    def finish(self, entry: Entry) -> None:
+        self._finished += 1
+        verdicts = sorted({sanitize(str(case["verdict"]), 40) for case in entry.cases})
+        seconds = (time.monotonic() - self._started_at) / self._finished
+        left = self._count - self._finished
+        rest = f", {format_duration(seconds * left)} left" if left else ""
+        cases = format_count(len(entry.cases), "case")
+        self._notify(f"  {entry.checkpoint}: {', '.join(verdicts) or 'no case'} ({cases}){rest}")

@@ -11,7 +11,7 @@ from testhub import FakeHub, Population
 
 from hfscan.errors import StorageError
 from hfscan.fs import hold_lock
-from hfscan.parity.sweep import Entry, ResultsFile
+from hfscan.parity.results_file import Entry, ResultsFile
 
 SHA = "1" * 40
 OPTIONS = ("--format", "json", "--backends", "pytorch")

@@ -7,7 +7,10 @@ import pytest
 
 from hfscan.parity.checkpoint import open_checkpoint
 from hfscan.parity.configs import CheckpointError
+from hfscan.parity.process import Settings
 from hfscan.parity.result import all_agree
+from hfscan.parity.results_file import Entry
+from hfscan.parity.worker import Worker
 
 ALONE = {
     "model.Q4_K_M.gguf": "a file of llama.cpp",
@@ -30,15 +33,16 @@ ALONE = {
 
 @pytest.mark.parametrize("with_config", [True, False])
 @pytest.mark.parametrize("name", ALONE)
-def test_checkpoint_without_weights_lists_what_it_has(
-    folder, create_runner, fake_backend, name, with_config
-):
+def test_checkpoint_without_weights_lists_what_it_has(folder, fake_backend, name, with_config):
     (folder / "model.safetensors").unlink()
     if not with_config:
         (folder / "config.json").unlink()
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"x")
-    (result,) = create_runner(fake_backend()).check_named(str(folder), None, None, None)
+    settings = Settings(("pytorch",), pythons={"pytorch": str(fake_backend())}, measure=False)
+    with Worker(settings) as worker:
+        checked = worker.check((str(folder), None))
+    (result,) = Entry(str(folder), None, {}, checked.cases, []).results
     assert result.verdict == "unsupported"
     assert result.reason.startswith("no backend opens it: it has ")
     assert f"{name} ({ALONE[name]}" in result.reason

@@ -55,7 +55,7 @@ small = {"n_embd": 48, "n_layer": 3, "n_head": 4, "n_positions": 128, "vocab_siz
 config = transformers.GPT2Config(**small, bos_token_id=1, eos_token_id=2)
 transformers.GPT2LMHeadModel(config).save_pretrained(sys.argv[1])
 """
-"""Write the checkpoint of parity.md."""
+"""Write the checkpoint of the pages about parity."""
 
 
 def make_environment(home: Path) -> dict[str, str]:
@@ -107,10 +107,10 @@ def test_blocks_run(page, tmp_path):
                 block = REQUIREMENTS[name][1].replace("%s", f"\n{block}\n")
             script += [f"echo '{page.name}:{line}' >&2", block]
     models, folders = [*Population.synthetic(3_000, seed=5)], {}
-    if page.name == "parity.md" and HAS_FRAMEWORKS:
+    if page.name in ("parity.md", "parity-sweep.md") and HAS_FRAMEWORKS:
         folders["openai-community/gpt2"] = tmp_path / "my-gpt2"
         subprocess.run([sys.executable, "-c", GPT2, tmp_path / "my-gpt2"], check=True)
-    if page.name in ("parity.md", "over-time.md", "lineage.md"):
+    if page.name in ("parity.md", "parity-sweep.md", "over-time.md", "lineage.md"):
         models[0] |= {"id": "openai-community/gpt2", "author": "openai-community"}
     if page.name == "lineage.md":
         models[1:3] = [{**model, "tags": ["base_model:gpt2"]} for model in models[1:3]]

@@ -4,11 +4,10 @@ from contextlib import contextmanager
 from statistics import median
 
 import pytest
-from parity_runs import make_run, make_timing
+from parity_runs import make_run, make_timing, record_run
 
 from hfscan.figures import load
 from hfscan.store import Store
-from hfscan.store.parity import record_run
 
 
 def time_way(checkpoint, backend, variant, milliseconds, memory):

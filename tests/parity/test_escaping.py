@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 import duckdb
 import pytest
+from parity_runs import record_run
 
 from hfscan.parity import sections
 from hfscan.parity.result import new_result_without_run
 from hfscan.store import Store
-from hfscan.store.parity import record_run
 
 HOSTILE = {
     "pipe": "a | b",

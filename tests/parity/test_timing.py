@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import duckdb
 import pytest
+from parity_runs import record_run
 
 from hfscan.parity import sections
 from hfscan.store import Store
-from hfscan.store.parity import record_run
 
 BACKENDS = ("pytorch", "tensorflow")
 

@@ -5,7 +5,7 @@ from testhub import FakeHub
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 from hfscan.store import Store
-from hfscan.store.parity import record_run
+from hfscan.store.parity import finish_run, start_run, store_results
 
 REASON = "=x|</script><img src=x onerror=hit=1>`\x1b[31m"
 """Text from a checkpoint, or from an error message about one."""
@@ -43,6 +43,25 @@ def make_run(day, *cases, timings=()):
         "hfscan_version": "0", "agree": True, "environment": {"backends": backends, "threads": 1},
         "cases": list(cases), "measurements": list(timings),
     }  # fmt: skip
+
+
+def record_run(store, document, *, checkpoints=None):
+    """Store a document of a run; unfinished if it was to check more checkpoints than it has."""
+    rows = [*document["cases"], *document["measurements"]]
+    names = [*dict.fromkeys(row["checkpoint"] for row in rows)]
+    cases, timings = (
+        {
+            number: [row for row in document[kind] if row["checkpoint"] == name]
+            for number, name in enumerate(names, 1)
+        }
+        for kind in ("cases", "measurements")
+    )
+    values = {key: document[key] for key in ("started_at", "hfscan_version")}
+    environment = document["environment"]
+    run = start_run(store, environment, **values, checkpoints=checkpoints or len(names))
+    store_results(store, run, cases, timings, environment)
+    if checkpoints is None:
+        finish_run(store, run, finished_at=document["finished_at"], agree=document["agree"])
 
 
 def create_database(path, population, *more_cases):

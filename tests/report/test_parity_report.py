@@ -7,11 +7,10 @@ import re
 import pytest
 from click.testing import CliRunner
 from parity_runs import REASON as HOSTILE
-from parity_runs import make_case, make_run, make_timing
+from parity_runs import make_case, make_run, make_timing, record_run
 
 from hfscan.cli import cli
 from hfscan.store import Store
-from hfscan.store.parity import record_run
 from hfscan.text import sanitize
 
 
@@ -80,6 +79,20 @@ def test_newest_result_of_each_case_is_reported(db, tmp_path):
             "ann/bert",
             "'" + sanitize(HOSTILE),
         }
+
+
+def test_interrupted_run_is_reported(db, tmp_path):
+    """A run that was killed counts with what it stored, and the answer says that it is a part."""
+    with Store.open(db, write=True) as store:
+        record_run(
+            store, make_run("2026-03-01", make_case("ann/bert", "tensorflow")), checkpoints=20
+        )
+    write_report(db, tmp_path / "out", "json", "md")
+    document = json.loads((tmp_path / "out" / "parity.json").read_text("utf-8"))
+    sentence = "Run 3 has not finished: the results of 1 of its 20 checkpoints are stored."
+    assert document["summary"]["unfinished"] == f" {sentence}"
+    assert sentence in (tmp_path / "out" / "parity.md").read_text("utf-8")
+    assert document["summary"]["last_run"] == "2026-03-01"
 
 
 def test_checkpoint_text_is_not_markup(db, tmp_path):

@@ -95,7 +95,7 @@ def test_tables_and_columns_have_comments(tmp_path):
         execute = store.execute
         comments = dict(execute("SELECT table_name, comment FROM duckdb_tables()").fetchall())
         assert comments["snapshots"].startswith("one row for every ")
-        assert comments["parity_runs"] == "one row for every call of the command"
+        assert comments["parity_runs"] == "one row for every run of the command, continued or not"
         assert None not in comments.values()
         columns = {
             (table, column): comment

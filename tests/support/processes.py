@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 TOKEN = "hf_" + "s" * 34
@@ -40,3 +41,18 @@ def run_parity(*arguments: object, **variables: str) -> "subprocess.CompletedPro
         text=True,
         check=False,
     )
+
+
+def find_descendants(ancestor: int, command: str) -> list[int]:
+    """Return the ids of the processes below `ancestor` whose command line begins so (Linux)."""
+    parents, commands = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            pid, stat = int(folder.name), (folder / "stat").read_text()
+            parents[pid] = int(stat.rpartition(")")[2].split()[1])
+            commands[pid] = (folder / "cmdline").read_bytes().decode(errors="replace")
+
+    def descends(pid: int) -> bool:
+        return pid == ancestor or (pid in parents and descends(parents[pid]))
+
+    return [pid for pid, line in commands.items() if line.startswith(command) and descends(pid)]

@@ -1,25 +1,48 @@
 -- Statements of parity.py, by name. `$items` is a JSON list; `number` is the position in it.
 
 -- name: items
-SELECT unnest(items) AS item, generate_subscripts(items, 1) AS number
+SELECT unnest(items) AS item, $first + generate_subscripts(items, 1) AS number
 FROM (SELECT CAST(CAST($items AS JSON) AS JSON[]) AS items)
 
 -- name: insert_run
 INSERT INTO parity_runs BY NAME
 SELECT
     CAST($started_at AS TIMESTAMP) AS started_at,
-    CAST($finished_at AS TIMESTAMP) AS finished_at,
     $hfscan_version AS hfscan_version,
     $snapshot AS snapshot,
-    $agree AS agree,
+    $checkpoints AS checkpoints,
+    $sweep AS sweep,
     $environment AS environment
 RETURNING id
+
+-- name: find_run
+SELECT id, finished_at IS NOT NULL FROM parity_runs WHERE sweep = $sweep ORDER BY id DESC LIMIT 1
+
+-- name: update_environment
+UPDATE parity_runs SET environment = $environment WHERE id = $run
+
+-- name: finish_run
+UPDATE parity_runs SET finished_at = CAST($finished_at AS TIMESTAMP), agree = $agree WHERE id = $run
+
+-- name: delete_outputs
+DELETE FROM parity_outputs
+WHERE run = $run AND number IN (
+    SELECT number FROM parity_cases
+    WHERE run = $run AND list_contains($checkpoint_numbers, checkpoint_number)
+)
+
+-- name: delete_cases
+DELETE FROM parity_cases WHERE run = $run AND list_contains($checkpoint_numbers, checkpoint_number)
+
+-- name: delete_timings
+DELETE FROM parity_timings WHERE run = $run AND list_contains($checkpoint_numbers, checkpoint_number)
 
 -- name: insert_cases
 INSERT INTO parity_cases BY NAME
 SELECT
     $run AS run,
     number,
+    CAST(item ->> '$.checkpoint_number' AS INTEGER) AS checkpoint_number,
     item ->> '$.checkpoint' AS checkpoint,
     item ->> '$.revision' AS revision,
     item ->> '$.architecture' AS architecture,
@@ -74,6 +97,7 @@ INSERT INTO parity_timings BY NAME
 SELECT
     $run AS run,
     number,
+    CAST(item ->> '$.checkpoint_number' AS INTEGER) AS checkpoint_number,
     item ->> '$.checkpoint' AS checkpoint,
     item ->> '$.architecture' AS architecture,
     item ->> '$.mode' AS mode,
@@ -81,7 +105,7 @@ SELECT
     item ->> '$.variant' AS variant,
     item ->> '$.device' AS device,
     item ->> '$.dtype' AS dtype,
-    $threads AS threads,
+    CAST(item ->> '$.threads' AS INTEGER) AS threads,
     item -> '$.inputs' AS inputs,
     CAST(item ->> '$.own_process' AS BOOLEAN) AS own_process,
     CAST(item ->> '$.first_call_seconds' AS DOUBLE) AS first_call_seconds,

@@ -2,19 +2,22 @@
 
 CREATE SEQUENCE IF NOT EXISTS parity_run_ids;
 
-CREATE TABLE IF NOT EXISTS parity_runs (  -- one row for every call of the command
+CREATE TABLE IF NOT EXISTS parity_runs (  -- one row for every run of the command, continued or not
     id INTEGER PRIMARY KEY DEFAULT nextval('parity_run_ids'),
     started_at TIMESTAMP NOT NULL,
-    finished_at TIMESTAMP NOT NULL,
+    finished_at TIMESTAMP,                -- NULL: still running, or interrupted
     hfscan_version VARCHAR NOT NULL,
-    snapshot INTEGER,                       -- snapshots.id that the models were drawn from
-    agree BOOLEAN NOT NULL,               -- each weight file agrees in each backend by some load method
+    snapshot INTEGER,                     -- snapshots.id that the models were drawn from
+    checkpoints INTEGER NOT NULL,         -- how many it checks
+    sweep VARCHAR,                        -- SHA-256 of setup and checkpoints; NULL: cannot be continued
+    agree BOOLEAN,                        -- each weight file agrees in each backend by some load method
     environment JSON NOT NULL             -- platform, settings, and versions of every backend
 );
 
 CREATE TABLE IF NOT EXISTS parity_cases ( -- one row for every weight file, backend and load method
     run INTEGER NOT NULL,                 -- parity_runs.id
-    number INTEGER NOT NULL,              -- place in the run, from 1
+    number INTEGER NOT NULL,              -- place in the run, in the order of storing
+    checkpoint_number INTEGER NOT NULL,   -- place of the checkpoint among those of the run, from 1
     checkpoint VARCHAR NOT NULL,          -- repo id, or the folder's name
     revision VARCHAR,                     -- commit; NULL for a folder
     architecture VARCHAR,                 -- the class the config names, as PyTorch calls it
@@ -65,7 +68,8 @@ CREATE TABLE IF NOT EXISTS parity_outputs (  -- one row for every output tensor 
 
 CREATE TABLE IF NOT EXISTS parity_timings (  -- one row for every way that was timed
     run INTEGER NOT NULL,                 -- parity_runs.id
-    number INTEGER NOT NULL,              -- place in the run, from 1
+    number INTEGER NOT NULL,              -- place in the run, in the order of storing
+    checkpoint_number INTEGER NOT NULL,   -- place of the checkpoint among those of the run, from 1
     checkpoint VARCHAR NOT NULL,
     architecture VARCHAR,
     mode VARCHAR NOT NULL,                -- 'inference', or 'training': forward, backward, AdamW
