@@ -6,7 +6,7 @@ PARITY := $(VENV)-parity
 BACKENDS := $(VENV)-backends
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-backends lint labels torture architecture-survey parity-large constraints clean
+.PHONY: help demo check test test-backends lint labels torture architecture-survey export-survey parity-large constraints clean
 
 ##@ Start here
 help:  ## print this list
@@ -79,6 +79,9 @@ torture: $(VENV)/ready  ## crawl under faults, kills and damage (1 hour); RUNS=,
 architecture-survey: $(PARITY)/ready  ## run every architecture with PyTorch and TensorFlow classes (hours)
 	$(PARITY)/bin/python tools/architecture_survey --out docs/architecture-survey.md
 
+export-survey: $(BACKENDS)/ready  ## run every architecture of transformers 5 in all exports (a day); resumes
+	HFSCAN_BACKENDS=$(BACKENDS) $(BIN)/python tools/architecture_survey/exports.py --out docs/export-survey.md
+
 parity-large: $(PARITY)/ready  ## compare full-size BERT-base, GPT-2 and ResNet-50, with training
 	$(PARITY)/bin/python -m hfscan parity --demo --demo-size base --train --timeout 1800
 
@@ -117,7 +120,7 @@ $(PARITY)/ready: pyproject.toml $(call pins-of,parity)
 	touch $@
 
 $(BACKENDS)/ready: $(VENV)/ready hfscan/parity/environments.toml
-	HFSCAN_BACKENDS=$(BACKENDS) $(BIN)/hfscan parity setup pytorch tensorflow keras-jax executorch
+	HFSCAN_BACKENDS=$(BACKENDS) $(BIN)/hfscan parity setup pytorch tensorflow keras-jax executorch litert
 	touch $@
 
 clean:  ## remove environments, builds and caches

@@ -10,9 +10,9 @@
 -- values mode: inference, training
 -- values dtype: float32, bfloat16, float16
 -- values device: cpu, cuda
--- values backend: executorch, flax, keras-jax, keras-torch, onnx, openvino, pytorch, tensorflow, torch-export
+-- values backend: executorch, flax, keras-jax, keras-torch, litert, onnx, openvino, pytorch, tensorflow, torch-export
 -- values variant: eager, aot-inductor, compile, default, export, float32, function, jit, mkldnn, portable, session, xla, xnnpack
--- values other_backend: executorch, flax, keras-jax, keras-torch, onnx, openvino, pytorch, tensorflow, torch-export
+-- values other_backend: executorch, flax, keras-jax, keras-torch, litert, onnx, openvino, pytorch, tensorflow, torch-export
 -- values other_variant: eager, aot-inductor, compile, default, export, float32, function, jit, mkldnn, portable, session, xla, xnnpack
 -- column time_ratio: ratio
 -- column time_ratio_min: ratio

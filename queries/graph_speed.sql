@@ -18,7 +18,7 @@ ratios AS (
     SELECT run, checkpoint, mode, backend, variant, device, dtype, time_ratio
     FROM parity_ratios
     WHERE other_variant = 'eager' AND other_device = device
-        AND other_backend = CASE WHEN backend IN ('executorch', 'onnx', 'openvino', 'torch-export') THEN 'pytorch' ELSE backend END
+        AND other_backend = CASE WHEN backend IN ('executorch', 'litert', 'onnx', 'openvino', 'torch-export') THEN 'pytorch' ELSE backend END
 ),
 calls AS (
     SELECT

@@ -19,7 +19,7 @@ from hfscan.parity.pooling import EMBEDDING
 from hfscan.parity.process import BackendProcess
 from hfscan.parity.releases import find_unread
 from hfscan.parity.replies import BackendDiedError, BackendError, backend_failed, summary_line
-from hfscan.parity.result import Result
+from hfscan.parity.result import Result, to_line
 from hfscan.parity.tables import find_tolerance
 
 _ACTIVATIONS = ("gelu", "gelu_new", "quick_gelu", "relu", "silu", "tanh")
@@ -58,6 +58,7 @@ class ModelRunner:
             if not self.open(case, result, result.device, result.dtype):
                 return None
             run = self._forward(case, result.device)
+            result.notes += map(to_line, run.notes)
             self._embed(run.outputs, self.inputs.mask)
             run.conditions = self._run_conditions(case, result.device)
             result.first_call_seconds = run.seconds
@@ -237,6 +238,7 @@ class ModelRunner:
         hidden = {name: list(map(arrays.read, paths)) for name, paths in reply["hidden"].items()}
         run = Run(outputs, reply["dtypes"], hidden, reply["first_call_seconds"], device)
         run.replaced_activations = reply.get("replaced_activations", [])
+        run.notes = reply.get("notes", [])
         return run
 
 

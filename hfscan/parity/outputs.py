@@ -21,6 +21,7 @@ class Run:
     tf32: dict[str, np.ndarray] | None = None  # outputs of a second call with TF32 enabled
     variants: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)  # outputs of others
     replaced_activations: Sequence[str] = ()
+    notes: Sequence[str] = ()  # the backend's own
     conditions: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)  # outputs
     greedy_mismatch: int | None = None  # first token that a single pass does not rank highest
     uncached_tokens: Sequence[int] | None = None  # generated without a cache, if there is one

@@ -80,6 +80,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "hidden": dict[str, list[str]],
         "first_call_seconds": _NotNegative,
         "replaced_activations": NotRequired[list[str]],
+        "notes": NotRequired[list[str]],
     },
     "generate": {"tokens": list[_Token], "top2": list[tuple[float | None, float | None]]},
     "peak": {"peak_rss_mb": _NotNegative | None, "peak_gpu_mb": _NotNegative | None},

@@ -22,7 +22,7 @@ _TIMINGS = {
     "first_call": "First", "median": "Median", "peak": "Peak", "ratio": "Ratio",
     "range": "Range", "cpu_ratio": "CPU",
 }  # fmt: skip
-_EXPORTS = {"executorch", "onnx", "openvino", "torch-export"}  # of PyTorch's graphs
+_EXPORTS = {"executorch", "litert", "onnx", "openvino", "torch-export"}  # of PyTorch's graphs
 _MACHINE = {
     "backend": "Backend", "math": "Libraries", "threads": "Threads", "gemm_gflops": "GFLOP/s",
 }  # fmt: skip

@@ -133,6 +133,7 @@ def test_keras_hub_unsupported_models_are_reported(
     ("backend", "variant", "packages"),
     [
         ("executorch", "xnnpack", ["executorch"]),
+        ("litert", "xnnpack", ["litert_torch"]),
         ("onnx", "session", ["onnxruntime", "onnxscript"]),
         ("openvino", "float32", ["openvino"]),
         ("torch-export", "export", ["torch"]),
@@ -166,6 +167,19 @@ def test_other_variants_are_noted(copy_checkpoint, check_with_settings, backend,
     (result,) = [result for result in results if result.backend == backend]
     (note,) = [note for note in result.notes if note.startswith(f"its variant {variant} would")]
     assert float(re.search(r"relative L2 ([\d.e+-]+),", note)[1]) < 1e-5
+
+
+def test_onnx_exporter_is_noted(copy_checkpoint, check_with_settings, runner):
+    skip_without("onnx", "onnxruntime", "onnxscript")
+    folder = copy_checkpoint("bert", "model.safetensors")
+    results = check_with_settings(folder, backends=("pytorch", "onnx"))
+    (result,) = [result for result in results if result.backend == "onnx"]
+    (note,) = [note for note in result.notes if note.startswith("exported by")]
+    versions = runner.pool.describe_environment()["backends"]["onnx"]["versions"]
+    if versions["transformers"].startswith("4."):  # has no exporters
+        assert note.startswith("exported by torch.onnx, not by transformers (ModuleNotFoundError: ")
+    else:
+        assert note == "exported by transformers"
 
 
 def test_openvino_default_precision_is_noted(copy_checkpoint, check_with_settings):

@@ -29,12 +29,11 @@ class Flat(torch.nn.Module):
         self.model = model
 
     def forward(self, **given):
-        return tuple(tensor for _, tensor in _list_outputs(self.model, given))
+        return tuple(tensor for _, tensor in list_outputs(self.model(**given, **HIDDEN_STATES)))
 
 
-def _list_outputs(model, given):
-    """Call the model; return [((output, layer or None), tensor)]."""
-    output = model(**given, **HIDDEN_STATES)
+def list_outputs(output):
+    """Return [((output, layer or None), tensor)] of what a model returned."""
     outputs = []
     for name, value in output.items():
         if name.endswith("hidden_states"):
@@ -62,7 +61,7 @@ def open_model(folder, architecture, format, dtype, device):
     )
     model.config.use_cache = False
     model = model.to(device, DTYPES[dtype] if dtype == "float64" else None).eval()
-    state.update(model=model, device=device, dtype=dtype, graphs={})
+    state.update(model=model, device=device, dtype=dtype, graphs={}, notes={})
     unread = unread_keys(folder, cls, config)
     seconds = time.perf_counter() - start
     return open_reply(seconds, info, unread=unread, tensors=group_tied(model))
@@ -87,7 +86,7 @@ def graph_ops(variants, export, load, to_numpy, wait=lambda: None):
 
     `export` gets the model as `Flat`, its inputs as tensors and one of the `variants`; it returns a
     function from inputs, as `load` makes them of arrays, to outputs, which `to_numpy` reads. `wait`
-    returns when all of them are computed.
+    returns when all of them are computed. Keys that `export` adds to `state["notes"]` are reported.
     """
 
     def call(given, variant=variants[0]):
@@ -97,7 +96,7 @@ def graph_ops(variants, export, load, to_numpy, wait=lambda: None):
             model = state["model"]
             tensors = {name: torch.as_tensor(value) for name, value in given.items()}
             with torch.inference_mode():
-                names = [name for name, _ in _list_outputs(model, tensors)]
+                names = [name for name, _ in list_outputs(model(**tensors, **HIDDEN_STATES))]
             state["graphs"][key] = names, export(Flat(model).eval(), tensors, variant)
         names, graph = state["graphs"][key]
         return names, graph(given)
@@ -115,7 +114,7 @@ def graph_ops(variants, export, load, to_numpy, wait=lambda: None):
                 output[name] = value
             else:
                 output.setdefault(name, []).append(value)
-        return run_reply(output, to_numpy, into, seconds)
+        return run_reply(output, to_numpy, into, seconds) | {"notes": list(state["notes"])}
 
     @op
     def generate(inputs, new_tokens):

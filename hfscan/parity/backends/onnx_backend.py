@@ -1,5 +1,8 @@
 # mypy: ignore-errors
-"""The ONNX backend: models exported from PyTorch by `torch.onnx`, run by onnxruntime."""
+"""The ONNX backend: models exported by transformers' exporter or `torch.onnx`, run by onnxruntime.
+
+transformers 5 has exporters, which replace what `torch.onnx` does not export in its models.
+"""
 
 import tempfile
 from pathlib import Path
@@ -8,10 +11,11 @@ import numpy as np
 import onnxruntime
 import torch
 import transformers
-from _graphs import graph_ops, open_float32_model
+from _graphs import graph_ops, list_outputs, open_float32_model
 from _math import library, offer_probe
 from _protocol import NotApplicableError, hello_reply, op, peak_reply
 from _torch import state
+from _transformers import HIDDEN_STATES
 from onnx import helper
 
 OPENS = {"pytorch/safetensors": ["direct"], "pytorch/bin": ["direct"]}
@@ -36,7 +40,7 @@ def make_product(side):
     values = [helper.make_tensor_value_info(name, 1, square.shape) for name in "abc"]
     node = helper.make_node("MatMul", ["a", "b"], ["c"])
     model = helper.make_model(helper.make_graph([node], "product", values[:2], values[2:]))
-    session = _start_session(model.SerializeToString(), "CPUExecutionProvider")
+    session = start_session(model.SerializeToString())
     return lambda: session.run(None, {"a": square, "b": square})
 
 
@@ -48,16 +52,42 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
 
 
 def export(model, given, variant):
+    try:
+        graph = export_by_transformers(model.model, given)
+    except NotApplicableError:
+        raise
+    except (
+        Exception
+    ) as error:  # of any kind: it depends on the model, and earlier releases have none
+        cause = f"{type(error).__name__}: {error}".splitlines()[0]
+        state["notes"][f"exported by torch.onnx, not by transformers ({cause})"] = None
+        return export_by_torch(model, given)
+    state["notes"]["exported by transformers"] = None
+    return graph
+
+
+def export_by_transformers(model, given):
+    from transformers.exporters import OnnxConfig, OnnxExporter  # noqa: PLC0415 - not in all releases
+
+    inputs = given | HIDDEN_STATES
+    exported = OnnxExporter().export(model, inputs, OnnxConfig())
+    computed = {name: inputs[name] for name in inputs.keys() - given.keys() - HIDDEN_STATES.keys()}
+    exported.to(providers=[make_provider()], session_options=make_options())
+    check_provider(next(iter(exported.runners.values())).session)
+
+    def call(given):
+        tensors = {name: torch.from_numpy(array) for name, array in given.items()}
+        return [tensor for _, tensor in list_outputs(exported(**tensors, **computed))]
+
+    return call
+
+
+def export_by_torch(model, given):
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.onnx")
-        torch.onnx.export(
-            model,
-            kwargs=given,
-            f=path,
-            dynamo=True,
-            input_names=list(given),
-        )
-        session = _start_session(path, state["provider"])
+        names = list(given)
+        torch.onnx.export(model, kwargs=given, f=path, dynamo=True, input_names=names)
+        session = start_session(path)
     used = {node.name for node in session.get_inputs()}  # the export drops what changes nothing
 
     def call(given):
@@ -66,16 +96,29 @@ def export(model, given, variant):
     return call
 
 
-def _start_session(model, name):
-    """Raise NotApplicableError where onnxruntime would fall back to the CPU."""
+def start_session(model):
+    session = onnxruntime.InferenceSession(model, make_options(), [make_provider()])
+    check_provider(session)
+    return session
+
+
+def make_options():
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
-    settings = {"use_tf32": "0"} if name == "CUDAExecutionProvider" else {}
-    session = onnxruntime.InferenceSession(model, options, [(name, settings)])
-    if name not in session.get_providers():
+    return options
+
+
+def make_provider():
+    """Return what computes, and its settings: no TF32 on a GPU."""
+    name = state.get("provider", "CPUExecutionProvider")
+    return name, {"use_tf32": "0"} if name == "CUDAExecutionProvider" else {}
+
+
+def check_provider(session):
+    """Raise NotApplicableError where onnxruntime would fall back to the CPU."""
+    if make_provider()[0] not in session.get_providers():
         raise NotApplicableError("onnxruntime cannot use the GPU: it would run on the CPU")
-    return session
 
 
 @op
