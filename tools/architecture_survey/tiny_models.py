@@ -157,6 +157,9 @@ def run_model(model, arrays):
             if not hasattr(output, "items"):
                 raise NoTinyModelError(f"it returns a {type(output).__name__}, not named outputs")
             calls.append({key: item for key, item in output.items() if torch.is_tensor(item)})
+            for key, item in output.items():
+                if key.endswith("hidden_states") and not all(map(torch.is_tensor, item)):
+                    raise NoTinyModelError(f"its {key} are not tensors")
     first, second = calls
     if not first:
         raise NoTinyModelError("it returns no named tensor")
