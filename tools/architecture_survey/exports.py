@@ -122,6 +122,7 @@ def run_cases(pool: BackendPool, folder: Path) -> Row:
     """Return the result of each backend as JSON-ready data."""
     checkpoint = open_checkpoint(folder, folder.name)
     cases = list_cases(checkpoint, pool.settings.backends)
+    cases = [case for case in cases if case.load_method == "direct"]
     runner = ModelRunner(pool, checkpoint, read_inputs(folder / "inputs.npz"))
     run = CheckpointRun(runner, cases, read_tables(checkpoint.weights, pool))
     return {result.backend: describe(result) for result in run.results()}
@@ -255,8 +256,8 @@ def main() -> None:
     rows = []
     for row in survey(settings, options.out.with_suffix(".jsonl"), options.only):
         rows.append(row)
-        verdicts = {name: case["verdict"] for name, case in row.get("cases", {}).items()}
-        print(row["name"], verdicts or row["fault"], file=sys.stderr, flush=True)
+        verdicts = [str(case["verdict"]) for case in row.get("cases", {}).values()]
+        print(f"{row['name']}: {', '.join(verdicts) or row['fault']}", file=sys.stderr, flush=True)
         write_output(options.out, markdown(rows))
 
 

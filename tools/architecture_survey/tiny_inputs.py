@@ -8,8 +8,8 @@ import numpy as np
 from hfscan.parity.backends._shapes import SEED
 
 ROWS, LENGTH, PADDING = 2, 12, 4
-LAYOUTS = range(3)  # of an input that models expect in different shapes
-OTHERS = ("pixel_values", "input_features", "input_values", "bbox")
+LAYOUTS = range(4)  # of an input that models expect in different shapes
+OTHERS = ("input_ids", "pixel_values", "input_features", "input_values", "bbox")
 """Inputs that some models need besides their main one."""
 
 
@@ -90,18 +90,17 @@ def make_tokens(config, rng, layout):
 
 
 def make_pixels(config, rng, layout):
-    """Return [rows, channels, height, width]."""
+    """Return [rows, channels, height, width] or [rows, images, channels, height, width]."""
     side = find_entry(config, ("image_size", "img_size", "input_size"), 64)
     channels = find_entry(config, ("num_channels", "in_channels", "in_chans"), 3)
-    side = (side, 64, 32)[layout]
-    return normal(rng, ROWS, channels, side, side)
+    side = (side, 64, 32, side)[layout]
+    images = [find_entry(config, ("num_frames",), 2)] if layout == 3 else []
+    return normal(rng, ROWS, *images, channels, side, side)
 
 
 def make_video(config, rng, layout):
     """Return [rows, frames, channels, height, width]."""
-    pixels = make_pixels(config, rng, layout)
-    frames = find_entry(config, ("num_frames",), 2)
-    return normal(rng, ROWS, frames, *pixels.shape[1:])
+    return make_pixels(config, rng, 3)
 
 
 def make_frames(config, rng, layout):
@@ -109,12 +108,12 @@ def make_frames(config, rng, layout):
     names = ("num_mel_bins", "input_feat_per_channel", "feature_size", "input_dim", "mel_dim")
     bins = find_entry(config, names, 80)
     frames = 2 * find_entry(config, ("max_source_positions",), 32)
-    return normal(rng, ROWS, *((bins, frames), (frames, bins), (1, frames, bins))[layout])
+    return normal(rng, ROWS, *((bins, frames), (frames, bins), (1, frames, bins))[layout % 3])
 
 
 def make_samples(config, rng, layout):
     """Return [rows, samples] or [rows, 1, samples]: 0.25 s at 16 kHz."""
-    return normal(rng, ROWS, *((4000,), (1, 3840), (1024, 128))[layout])
+    return normal(rng, ROWS, *((4000,), (1, 3840), (1024, 128))[layout % 3])
 
 
 def make_states(config, rng, layout):
@@ -127,7 +126,7 @@ def make_series(config, rng, layout):
     """Return [rows, time, variables] or [rows, time]."""
     time = find_entry(config, ("context_length", "horizon_length"), 32)
     variables = find_entry(config, ("num_input_channels", "input_size"), 1)
-    return normal(rng, ROWS, *((time, variables), (time,), (2 * time,))[layout])
+    return normal(rng, ROWS, *((time, variables), (time,), (2 * time,))[layout % 3])
 
 
 def make_boxes(config, rng, layout):

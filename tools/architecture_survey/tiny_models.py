@@ -28,9 +28,9 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from hfscan.parity.backends._shapes import SEED, randomize
 
-MAX_PARAMETERS = 20_000_000
+MAX_PARAMETERS = 40_000_000
 MAX_CLASSES = 4  # of an architecture that are tried
-LEVELS = ("smallest", "shallow")
+LEVELS = ("smallest", "heads", "deep", "shallow")
 _DATA = tomllib.loads(Path(__file__).with_name("tiny_models.toml").read_text(encoding="utf-8"))
 _SIZES = [(re.compile(row["pattern"]), row) for row in _DATA["size"]]
 _FIRST_TOKENS = {"pad": 0, "bos": 1, "eos": 2}
@@ -78,15 +78,19 @@ def list_classes(name):
 
 def shrink(name, value, level):
     """Return an entry of a config, at most as large as the first pattern of its name says."""
-    size = next((row[level] for pattern, row in _SIZES if pattern.fullmatch(name)), None)
-    if size is None or isinstance(value, bool):
+    row = next((row for pattern, row in _SIZES if pattern.fullmatch(name)), None)
+    if row is None or isinstance(value, bool):
         return value
+    levels = LEVELS[: LEVELS.index(level) + 1]
+    size = next(row[level] for level in reversed(levels) if level in row)
     if isinstance(value, int):
         return min(value, size)
     if not isinstance(value, list | tuple) or not value or {type(item) for item in value} != {int}:
         return value
     least = min(value)
-    if least > size > 1:  # a list of widths keeps its ratios
+    if "heads" in name:
+        return [item // least for item in value]
+    if least > size > 1 and "image" not in name:  # a list of widths keeps its ratios
         return [item * size // least for item in value]
     return [min(item, size) for item in value]
 
@@ -104,6 +108,13 @@ def make_config(config_class, level, changes=None):
     values = {name: getattr(default, name) for name in names}
     entries = {name: shrink(name, value, level) for name, value in values.items()}
     entries = {name: value for name, value in entries.items() if value != values[name]}
+    if values.get("num_key_value_heads") == values.get("num_attention_heads"):
+        entries.pop("num_key_value_heads", None)
+        if "num_attention_heads" in entries and "num_key_value_heads" in values:
+            entries["num_key_value_heads"] = entries["num_attention_heads"]
+    rope = values.get("rope_parameters")
+    if isinstance(rope, dict) and "rope_theta" in rope and rope["rope_theta"] is None:
+        entries["rope_parameters"] = rope | {"rope_theta": 10_000.0}
     for name, spec in parts.items():
         if getattr(default, name, None) is not None or not spec.optional:
             is_auto = spec.config_class is AutoConfig
@@ -177,7 +188,7 @@ def make(name, folder):
             try:
                 model, size = make_model(cls, level)
             except Exception as error:
-                faults.setdefault(cls.__name__, describe(error))
+                faults[cls.__name__] = describe(error)
                 continue
             for arrays in list_inputs(model):
                 try:
@@ -199,8 +210,8 @@ def make(name, folder):
 
 
 def describe(error):
-    """Return the first line of an error, with its class unless it is this module's own."""
-    line = (str(error).strip().splitlines() or [""])[0][:200]
+    """Return what an error says, with its class unless it is this module's own."""
+    line = " ".join(str(error).split("\n")[:2])[:200]
     return line if isinstance(error, NoTinyModelError) else f"{type(error).__name__}: {line}"
 
 

@@ -1,6 +1,7 @@
 # mypy: ignore-errors
 """Share what the backends that run transformers' classes need, whichever the framework."""
 
+import contextlib
 import importlib
 import time
 
@@ -58,9 +59,16 @@ def open_reply(seconds, info, unset=(), unread=(), tensors=None):
 
 
 def group_tied(model):
-    """Return PyTorch's names of each tensor of a PyTorch model; tied ones share their memory."""
-    groups = {}
-    for name, tensor in model.state_dict().items():
+    """Return the names in files of each tensor of a PyTorch model; tied ones share their memory.
+
+    transformers 5 renames, joins and splits tensors when it loads and saves some models.
+    """
+    tensors, groups = model.state_dict(), {}
+    with contextlib.suppress(ImportError):  # transformers 4 stores them as they are
+        from transformers.core_model_loading import revert_weight_conversion  # noqa: PLC0415
+
+        tensors = revert_weight_conversion(model, tensors)
+    for name, tensor in tensors.items():
         if tensor.is_floating_point():
             place = (tensor.data_ptr(), tensor.shape) if tensor.numel() else name
             groups.setdefault(place, []).append(normalize_pytorch_name(name))
