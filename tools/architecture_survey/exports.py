@@ -201,10 +201,18 @@ def markdown(rows: Sequence[Row]) -> str:
     tried = [row for row in rows if "cases" in row]
     tools = ", ".join(f"{name} {text}" for name, text in rows[-1]["versions"].items())
     parts = [
-        f"{len(rows)} of the {rows[-1]['architectures']} architectures of transformers 5 (folders "
-        f"of `transformers.models` with a modelling file) were tried: {len(tried)} as a tiny "
-        f"model; {len(rows) - len(tried)} could not be made tiny, or did not run, for the reasons "
-        f"below.",
+        "# Survey of exports",
+        "",
+        "A class of each architecture of transformers 5 (each folder of `transformers.models` with "
+        "a modelling file), as a tiny model with random weights, saved as safetensors: in PyTorch, "
+        "and exported in four ways, in float32 on the CPU, on two rows of the model's own main "
+        "input. Numbers are relative L2 on real positions, the largest of all outputs: PyTorch "
+        "compared with its own float64 run, the others with PyTorch. Made by `make export-survey`; "
+        "[disagreements](export-disagreements.md) explains what was found.",
+        "",
+        f"{len(rows)} of the {rows[-1]['architectures']} architectures were tried, in the order of "
+        f"a hash of their names: {len(tried)} as a tiny model; {len(rows) - len(tried)} could not "
+        f"be made tiny, or did not run, for the reasons below.",
         "",
         f"{tools}.",
         "",

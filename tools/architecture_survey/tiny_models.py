@@ -8,6 +8,7 @@ each; it is killed by SIGALRM if one of them takes longer. It runs in the enviro
 `pytorch`, with the project on PYTHONPATH.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import inspect
@@ -100,12 +101,11 @@ def make_config(config_class, level, changes=None):
     changes = changes or {}
     default = config_class(**changes)
     parts = getattr(config_class, "sub_configs_defaults", {})
-    names = [
-        field.name
-        for field in dataclasses.fields(config_class)
-        if field.name not in parts and hasattr(default, field.name)
-    ]
-    values = {name: getattr(default, name) for name in names}
+    values = {}
+    for field in dataclasses.fields(config_class):
+        if field.name not in parts:
+            with contextlib.suppress(Exception):  # some differ from layer to layer
+                values[field.name] = getattr(default, field.name)
     entries = {name: shrink(name, value, level) for name, value in values.items()}
     entries = {name: value for name, value in entries.items() if value != values[name]}
     if values.get("num_key_value_heads") == values.get("num_attention_heads"):

@@ -85,12 +85,13 @@ def graph_ops(variants, export, load, to_numpy, wait=lambda: None):
     """Offer `run`, `generate` and `time` for graphs.
 
     `export` gets the model as `Flat`, its inputs as tensors and one of the `variants`; it returns a
-    function from inputs, as `load` makes them of arrays, to outputs, which `to_numpy` reads. `wait`
-    returns when all of them are computed. Keys that `export` adds to `state["notes"]` are reported.
+    function from inputs, as `load` makes them of arrays, to outputs, which `to_numpy` reads: all
+    that `Flat` returns, or those that the graph has as `list_outputs` names them. `wait` returns
+    when all of them are computed. Keys that `export` adds to `state["notes"]` are reported.
     """
 
     def call(given, variant=variants[0]):
-        """Return (outputs' names, outputs) of the graph for these shapes, exported on first use."""
+        """Return {name: output} of the graph for these shapes, exported on first use."""
         key = variant, tuple((name, value.shape) for name, value in given.items())
         if key not in state["graphs"]:
             model = state["model"]
@@ -99,17 +100,18 @@ def graph_ops(variants, export, load, to_numpy, wait=lambda: None):
                 names = [name for name, _ in list_outputs(model(**tensors, **HIDDEN_STATES))]
             state["graphs"][key] = names, export(Flat(model).eval(), tensors, variant)
         names, graph = state["graphs"][key]
-        return names, graph(given)
+        outputs = graph(given)
+        return outputs if isinstance(outputs, dict) else dict(zip(names, outputs, strict=True))
 
     @op
     def run(inputs, into, variant=variants[0]):
         given = load(load_arrays(inputs))
         start = time.perf_counter()
-        names, values = call(given, variant)
+        outputs = call(given, variant)
         wait()
         seconds = time.perf_counter() - start
         output = {}
-        for (name, layer), value in zip(names, values, strict=True):
+        for (name, layer), value in outputs.items():
             if layer is None:
                 output[name] = value
             else:
@@ -134,8 +136,8 @@ def graph_ops(variants, export, load, to_numpy, wait=lambda: None):
             if grown == "input_ids":
                 real = np.arange(padded.shape[1]) < len(tokens)
                 mask["attention_mask"] = real[None].astype(np.int64)
-            names, values = call(load(given | {grown: padded} | mask))
-            logits = to_numpy(values[names.index(("logits", None))])
+            outputs = call(load(given | {grown: padded} | mask))
+            logits = to_numpy(outputs["logits", None])
             scores = logits[0, len(tokens) - 1].astype(np.float64)
             scores[ends] = -np.inf
             steps.append(two_best(scores))

@@ -77,7 +77,7 @@ def export_by_transformers(model, given):
 
     def call(given):
         tensors = {name: torch.from_numpy(array) for name, array in given.items()}
-        return [tensor for _, tensor in list_outputs(exported(**tensors, **computed))]
+        return dict(list_outputs(exported(**tensors, **computed)))  # some lack hidden states
 
     return call
 
