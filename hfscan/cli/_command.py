@@ -8,6 +8,9 @@ import click
 
 from hfscan.suggest import did_you_mean
 
+ARGUMENTS = "hfscan.arguments"
+"""Key in the context's `meta`: the arguments as they were typed."""
+
 
 class Command(click.Command):
     """A command whose help shows defaults, and ends with examples: lines of shell.
@@ -29,6 +32,7 @@ class Command(click.Command):
                     formatter.write(f"{'':{formatter.current_indent}}{line}\n")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGUMENTS] = tuple(args)
         try:
             self._reject_contradictions(ctx, args)
             return super().parse_args(ctx, args)

@@ -7,18 +7,24 @@ every command. Ruff forbids `click.echo` and `print` elsewhere.
 import io
 import logging
 import re
+import shutil
+import sys
 
 import click
 
 from hfscan._logging import LOGGER
 from hfscan.text import sanitize, sanitize_lines
+from hfscan.wrap import wrap
 
 _TOKEN = re.compile(r"hf_\w{8,}")
 
 
 def echo(message: str = "", *, err: bool = False) -> None:
-    """Print a message as one line."""
-    click.echo(sanitize(message), err=err)  # noqa: TID251 - the only caller
+    """Print a message as one line; on a terminal, broken between words."""
+    lines = [sanitize(message)]
+    if (sys.stderr if err else sys.stdout).isatty():
+        lines = wrap(lines[0], shutil.get_terminal_size().columns)
+    echo_lines("\n".join(lines), err=err)
 
 
 def echo_lines(text: str, *, err: bool = False) -> None:
@@ -30,7 +36,8 @@ def show_error(error: click.ClickException) -> None:
     """Print a usage error as click formats it."""
     text = io.StringIO()
     error.show(text)
-    echo_lines(text.getvalue().rstrip("\n"), err=True)
+    for line in text.getvalue().rstrip("\n").split("\n"):
+        echo(line, err=True)
 
 
 def note(text: str) -> None:

@@ -2,18 +2,27 @@
 
 import io
 import os
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from hfscan.cli._command import ARGUMENTS
 from hfscan.cli._options import combine
 from hfscan.cli._output import note
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice
 from hfscan.fs import write_output
-from hfscan.report import FORMATS, Report, write_folder
+from hfscan.report import (
+    FORMATS,
+    Report,
+    list_next_options,
+    write_folder,
+    write_groups,
+    write_summary,
+)
 
 EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
 """File extension -> report format."""
@@ -111,13 +120,30 @@ def match_format(
     return expected
 
 
+def _list_next_commands(report: Report) -> Iterator[list[str]]:
+    """Yield the current command with options that show more."""
+    context = click.get_current_context()
+    given = context.meta[ARGUMENTS]
+    for options in list_next_options(report):
+        if not any(argument.split("=")[0] == options[0] for argument in given):
+            yield [*context.command_path.split(), *given, *options]
+
+
 target_options = combine("target", choose_target, _formats_option, out_option)
 
 
-def write_report(report: Report, target: Target) -> None:
-    """Write the report to stdout, a file or a folder. Raises StorageError."""
+def write_report(report: Report, target: Target, *, is_full: bool = True) -> None:
+    """Write the report to stdout, a file or a folder. Raises StorageError.
+
+    `is_full`: also on a terminal, where otherwise a summary or the requested grouping suffices.
+    """
     out = target.path
-    if out is None:
+    if target == Target(("terminal",), None) and not is_full:
+        if report.request.by:
+            write_groups(report, sys.stdout)
+        else:
+            write_summary(report, sys.stdout, list(_list_next_commands(report)))
+    elif out is None:
         FORMATS[target.formats[0]](report, output(target.formats[0]))
     elif target.is_folder:
         for path in write_folder(report, target.formats, out):

@@ -10,7 +10,7 @@ from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import SnapshotView
 from hfscan.fs import translate_os_errors
 from hfscan.pipeline import crawl
-from hfscan.report import FORMATS, ReportRequest, build, write_folder
+from hfscan.report import ReportRequest, build, list_next_options, write_folder, write_summary
 from hfscan.scope import Scope
 from hfscan.store import Store
 
@@ -39,7 +39,8 @@ def command(out: Path) -> None:
     with Store.open(db) as store:
         view = SnapshotView.choose(store, None, snapshot=crawled.ingested.snapshot)
         report = build(view, ReportRequest(_YEAR))
-    FORMATS["terminal"](report, sys.stdout)
+    command = ["hfscan", "report", "--db", str(db), "--year", str(_YEAR)]
+    write_summary(report, sys.stdout, [[*command, *more] for more in list_next_options(report)])
     write_folder(report, ("md", "html"), out)
     echo(f"Database: {db}")
     echo(f"Report (open it in a browser): {out / f'{report.file_name}.html'}")

@@ -1,19 +1,27 @@
+from collections.abc import Sequence
+from typing import Any
+
 import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._options import SnapshotSelector, format_option, snapshot_options
+from hfscan.cli._output import note
 from hfscan.cli._streams import output
-from hfscan.frameworks import taxonomy
+from hfscan.cli._types import Choice
+from hfscan.frameworks import Framework, taxonomy
 from hfscan.report import write_rows
 
 _EXAMPLES = """
 hfscan frameworks
+hfscan frameworks pytorch
 hfscan frameworks --format json
 hfscan frameworks --unplaced
 """
+_EVIDENCE = ("tags", "files", "libraries")
 
 
 @click.command("frameworks", cls=Command, examples=_EXAMPLES)
+@click.argument("name", required=False, type=Choice(list(taxonomy().titles)), metavar="[NAME]")
 @click.option(
     "--unplaced",
     is_flag=True,
@@ -22,27 +30,35 @@ hfscan frameworks --unplaced
 )
 @format_option
 @snapshot_options
-def command(unplaced: bool, format_: str, selector: SnapshotSelector) -> None:
+def command(name: str | None, unplaced: bool, format_: str, selector: SnapshotSelector) -> None:
     """List frameworks, formats and runtimes, and the evidence that identifies each.
 
-    With --unplaced, `(any)` counts the models that have at least one such library, tag or ending.
+    On a terminal, the list has the number of tags, files and libraries; NAME prints those of one
+    framework. With --unplaced, `(any)` counts the models that have at least one such library, tag
+    or ending.
     """
+    rows: Sequence[dict[str, Any]]
     if unplaced:
+        if name:
+            raise click.UsageError("NAME cannot be combined with --unplaced. Omit one of them.")
         with selector.open() as store:
             rows = selector.select(store).run("unplaced", {})
     elif selector.is_given:
         raise click.UsageError("--snapshot and --as-of need --unplaced.")
     else:
-        rows = [
-            {
-                "framework": framework.key,
-                "title": framework.title,
-                "kind": framework.kind,
-                "parent": framework.parent,
-                "tags": list(framework.tags),
-                "files": list(framework.files),
-                "libraries": list(framework.libraries),
-            }
-            for framework in taxonomy().frameworks
-        ]
+        frameworks = (part for part in taxonomy().frameworks if name in (None, part.key))
+        rows = list(map(_row, frameworks))
+        if format_ == "terminal" and name is None:
+            rows = [row | {key: len(row[key]) for key in _EVIDENCE} for row in rows]
+            note("The tags, files and libraries of a framework: hfscan frameworks NAME")
     write_rows(format_, rows, output(format_))
+
+
+def _row(framework: Framework) -> dict[str, Any]:
+    return {
+        "framework": framework.key,
+        "title": framework.title,
+        "kind": framework.kind,
+        "parent": framework.parent,
+        **{key: list(getattr(framework, key)) for key in _EVIDENCE},
+    }

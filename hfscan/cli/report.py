@@ -21,6 +21,7 @@ from hfscan.report import ReportRequest, build_report
 _YEAR = Count(FIRST_YEAR, datetime.now(UTC).year)
 _EXAMPLES = """
 hfscan report --year 2022
+hfscan report --year 2022 --full
 hfscan report --year 2023 --compare-year 2022
 hfscan report --frameworks pytorch,jax --by task --top 10
 hfscan report --exclude-top-authors 5 --definition weights
@@ -69,6 +70,12 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 @click.option(
     "--top", type=Count(1), metavar="N", help="Show the N largest groups and combine the rest."
 )
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Print every section. Otherwise the terminal gets a summary of at most 25 lines, or with "
+    "--by that table alone. Files and other formats are always complete.",
+)
 @account_groups_option
 @snapshot_options
 def command(
@@ -77,6 +84,7 @@ def command(
     target: Target,
     compare_year: int | None,
     compare_snapshot: int | None,
+    full: bool,
     selector: SnapshotSelector,
     **options: Any,
 ) -> None:
@@ -96,4 +104,4 @@ def command(
             compare_year=compare_year,
             compare_snapshot=compare_snapshot,
         )
-    write_report(report, target)
+    write_report(report, target, is_full=full)

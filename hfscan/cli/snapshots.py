@@ -11,12 +11,15 @@ from hfscan.cli._streams import output
 from hfscan.cli._types import Count
 from hfscan.figures import Flag, find_flags
 from hfscan.report import write_rows
+from hfscan.report.format import format_number
 from hfscan.store import Snapshot, Store, list_snapshots
 
 _EXAMPLES = """
 hfscan snapshots
+hfscan snapshots --full
 hfscan snapshots --format json --db hub.duckdb
 """
+_COMPLETENESS = {True: "yes", False: "no", None: "not stated"}
 
 
 @click.command("snapshots", cls=Command, examples=_EXAMPLES)
@@ -33,7 +36,10 @@ hfscan snapshots --format json --db hub.duckdb
 @click.option(
     "--reclassify", is_flag=True, help="First classify all models again with this release's rules."
 )
-def command(db: Path, format_: str, check: int, reclassify: bool) -> None:
+@click.option(
+    "--full", is_flag=True, help="Print all fields, such as origin and missing columns, as csv has."
+)
+def command(db: Path, format_: str, check: int, reclassify: bool, full: bool) -> None:
     """List the snapshots in the database with time, scope, number of models and data quality flags.
 
     docs/data-quality.md explains the flags.
@@ -45,15 +51,17 @@ def command(db: Path, format_: str, check: int, reclassify: bool) -> None:
         snapshots = list_snapshots(store)
         checked = snapshots[max(0, len(snapshots) - check) :]
         flags = find_flags(store, checked)
-        rows = [
-            _row(snapshot)
-            | {
-                "checked": snapshot in checked,
-                "flags": _flags([flag for flag in flags if flag.snapshot == snapshot.id], format_),
-            }
-            for snapshot in snapshots
-        ]
-        write_rows(format_, rows, output(format_))
+    is_short = format_ == "terminal" and not full
+    rows = []
+    for snapshot in snapshots:
+        found = _flags([flag for flag in flags if flag.snapshot == snapshot.id], format_)
+        if is_short:
+            row = _short_row(snapshot)
+            found += [] if snapshot in checked else ["not checked"]
+        else:
+            row = _row(snapshot) | {"checked": snapshot in checked}
+        rows.append(row | {"flags": found})
+    write_rows(format_, rows, output(format_))
 
 
 def _flags(flags: Sequence[Flag], format_: str) -> list[Any]:
@@ -63,6 +71,17 @@ def _flags(flags: Sequence[Flag], format_: str) -> list[Any]:
     return [vars(flag) | {"message": flag.message} for flag in flags]
 
 
+def _short_row(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "id": snapshot.id,
+        "observed": f"{snapshot.observed_to:%F}",
+        "models": format_number(snapshot.models),
+        "kind": snapshot.kind,
+        "complete": _COMPLETENESS[snapshot.complete],
+        "scope": _describe_scope(snapshot),
+    }
+
+
 def _row(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "id": snapshot.id,
@@ -70,7 +89,7 @@ def _row(snapshot: Snapshot) -> dict[str, Any]:
         "observed_from": f"{snapshot.observed_from:%F %T}",
         "observed_to": f"{snapshot.observed_to:%F %T}",
         "scope": _describe_scope(snapshot),
-        "complete": {True: "yes", False: "no", None: "not stated"}[snapshot.complete],
+        "complete": _COMPLETENESS[snapshot.complete],
         "models": snapshot.models,
         "missing_columns": snapshot.missing_columns,
         "unreadable": [describe_unreadable(field) for field in snapshot.unreadable],

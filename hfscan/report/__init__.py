@@ -10,13 +10,22 @@ from hfscan.report.database_report import (
 )
 from hfscan.report.format import format_percent
 from hfscan.report.model import CustomText, Report, ReportRequest, Section
+from hfscan.report.summary import list_next_options
 from hfscan.report.tables import group_table, pivot_table
-from hfscan.report.writers import FORMATS, RESULT_FORMATS, TABLE_FORMATS, write_result, write_rows
+from hfscan.report.writers import (
+    FORMATS,
+    RESULT_FORMATS,
+    TABLE_FORMATS,
+    write_groups,
+    write_result,
+    write_rows,
+    write_summary,
+)
 from hfscan.report.writers.folder import write_folder
 
 __all__ = [
     "FORMATS", "RESULT_FORMATS", "TABLE_FORMATS", "CustomText", "Report", "ReportRequest",
     "Section", "build", "build_claims_report", "build_database_report", "build_report", "compare",
-    "format_percent", "group_table", "is_database_report", "pivot_table", "write_folder",
-    "write_result", "write_rows",
+    "format_percent", "group_table", "is_database_report", "list_next_options", "pivot_table",
+    "write_folder", "write_groups", "write_result", "write_rows", "write_summary",
 ]  # fmt: skip

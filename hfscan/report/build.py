@@ -125,6 +125,7 @@ def build(
     names = {row.get("framework") for section in sections for row in section.rows}
     names |= {figure.framework for figure in figures} | set(frameworks)
     check_totals(view, figures)
+    can_group = any(part.get("by") == "requested" for part in spec["section"])
     return Report(
         name=name,
         title=fill_text(spec["title"], values),
@@ -139,6 +140,7 @@ def build(
         headline_name=spec.get("headline"),
         findings=tuple(parts.findings),
         glossary=spec.get("glossary", {}),
+        groupings=tuple(section.by for section in sections if section.by and can_group),
     )
 
 

@@ -78,6 +78,28 @@ def explain_flags(rows: Iterable[Mapping[str, Any]]) -> str | None:
 
 def describe_limits(snapshot: Snapshot) -> list[str]:
     """Return what limits the figures of a snapshot. Raises NotFoundError without tags and files."""
+    notes = describe_origin(snapshot)
+    if {"tags", "files"} <= set(snapshot.missing_columns):
+        is_unreadable = any(column.field == "tags" for column in snapshot.unreadable)
+        problem = "no readable tags" if is_unreadable else "no tags"
+        raise NotFoundError(
+            f"Snapshot {snapshot.id} has {problem} and no file names, so it does not show which "
+            "frameworks its models support. Choose another with --snapshot."
+        )
+    notes += describe_unreadable(snapshot)
+    if "tags" in snapshot.missing_columns:
+        notes.append("The snapshot has no tags, so definitions that need them are left out.")
+    if "files" in snapshot.missing_columns:
+        notes.append(
+            "The snapshot has no file names, so the definition by weight files is left out."
+        )
+    if "downloads" in snapshot.missing_columns:
+        notes.append("The snapshot has no downloads: download-weighted figures are empty.")
+    return notes
+
+
+def describe_origin(snapshot: Snapshot) -> list[str]:
+    """Return whether the models are invented, a sample or a part of the Hub."""
     notes = []
     if snapshot.synthetic:
         notes.append(
@@ -89,27 +111,16 @@ def describe_limits(snapshot: Snapshot) -> list[str]:
     scope = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
     if scope:
         notes.append(f"PARTIAL: the snapshot holds only a part of the Hub ({scope}).")
-    if {"tags", "files"} <= set(snapshot.missing_columns):
-        is_unreadable = any(column.field == "tags" for column in snapshot.unreadable)
-        problem = "no readable tags" if is_unreadable else "no tags"
-        raise NotFoundError(
-            f"Snapshot {snapshot.id} has {problem} and no file names, so it does not show which "
-            "frameworks its models support. Choose another with --snapshot."
-        )
-    notes += [
+    return notes
+
+
+def describe_unreadable(snapshot: Snapshot) -> list[str]:
+    """Return the fields that could not be read for some models."""
+    return [
         f"UNREADABLE: the field {column.field} could not be read for {column.models:,} of "
         f"{snapshot.models:,} models. Figures that use this field leave them out."
         for column in snapshot.unreadable
     ]
-    if "tags" in snapshot.missing_columns:
-        notes.append("The snapshot has no tags, so definitions that need them are left out.")
-    if "files" in snapshot.missing_columns:
-        notes.append(
-            "The snapshot has no file names, so the definition by weight files is left out."
-        )
-    if "downloads" in snapshot.missing_columns:
-        notes.append("The snapshot has no downloads: download-weighted figures are empty.")
-    return notes
 
 
 def _describe_sample(snapshot: Snapshot) -> str | None:

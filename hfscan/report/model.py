@@ -159,7 +159,8 @@ class Report:
     `claims`: the fact-checks that the report shows, for JSON.
     `flags`: what is implausible in the data that the figures use.
     `headline`: the section behind the headline; by default the first. `findings`: sentences that
-    take the place of a headline. `glossary`: term -> meaning.
+    take the place of a headline. `glossary`: term -> meaning. `groupings`: those of the sections
+    that the report can be limited to.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     glossary: Mapping[str, str] = field(default_factory=dict)
     claims: tuple[Row, ...] = ()
+    groupings: tuple[Grouping, ...] = ()
     generated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property

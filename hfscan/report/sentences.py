@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hfscan.figures import Figure
 from hfscan.report.caveats import NO_INTERVAL
 from hfscan.report.format import (
+    DEFINITION_LABELS,
     breakdown_label,
     class_label,
     figure_label,
@@ -18,6 +19,7 @@ from hfscan.report.format import (
 )
 from hfscan.report.model import Report, Row, Section
 from hfscan.store import Snapshot
+from hfscan.text import format_count
 
 _EVIDENCE = {
     "tag": "if the Hub tags it so",
@@ -35,41 +37,56 @@ def list_answers(report: Report) -> list[str]:
 
 
 def _format_headline(report: Report) -> str:
+    return format_answer(report) + _format_conditions(report)
+
+
+def format_answer(report: Report) -> str:
     """Return the report's answer, with the denominator of every share."""
     if report.text:
         return report.text.headline
     if report.compared_with:
         return _format_comparison(report)
-    period = report.period
+    period, shares = report.period, _headline_shares(report)
     if period and period.is_empty:
         return f"The Hub has no creation dates for {period.name}.{_format_interval(report)}"
-    figures = [figure for figure in report.headline.figures if figure.cutoff in (None, "excluded")]
-    shares = [figure for figure in figures if figure.name in ("exclusive", "shared")]
-    if len(shares) > 4:  # the table has the others
-        shares = sorted(shares, key=lambda figure: -figure.numerator)[:4]
-    titles = list(report.frameworks.values())
-    frameworks = _any_framework(titles)
     when = f"created {period.span}" if period else "in the snapshot"
     if not shares:
         return _format_classes(report, when)
+    titles = list(report.frameworks.values())
+    frameworks = _any_framework(titles)
     if not shares[0].denominator:
         counted = "" if shares[0].weight != "downloads" else " with known downloads"
         return (
             f"No model {when}{counted} is known to support {frameworks}.{_format_interval(report)}"
         )
     if len(titles) == 1:
-        answer = _format_single(figures, titles[0], when)
-    else:
-        parts = _join(
-            f"{format_number(figure.numerator)} ({format_share(figure)}) support "
-            f"{figure_label(figure, report.frameworks)}"
-            for figure in shares
+        return f"{_format_single(report, titles[0], when)}."
+    parts = _join(
+        f"{format_number(figure.numerator)} ({format_share(figure)}) support "
+        f"{figure_label(figure, report.frameworks)}"
+        for figure in shares
+    )
+    described = f"{format_number(shares[0].denominator)} ({format_percent(shares[0].coverage)})"
+    return (
+        f"Of the {_format_total(report)}{_format_unit(shares[0])} {when}, {described} support "
+        f"{frameworks}. Of these, {parts}."
+    )
+
+
+def _format_conditions(report: Report) -> str:
+    """Return when a model counts and which are left out, in sentences after the answer."""
+    if report.text:
+        return ""
+    definition = _format_definition(report)
+    if report.compared_with:
+        return (
+            f" Total: models that support {_any_framework(list(report.frameworks.values()))}. "
+            f"{definition} Not counted: models deleted before the snapshot."
+            f"{_format_estimate(report)}"
         )
-        described = f"{format_number(shares[0].denominator)} ({format_percent(shares[0].coverage)})"
-        answer = (
-            f"Of the {_format_total(report)}{_format_unit(shares[0])} {when}, {described} support "
-            f"{frameworks}. Of these, {parts}"
-        )
+    shares = _headline_shares(report)
+    if (report.period and report.period.is_empty) or not (shares and shares[0].denominator):
+        return ""
     excluded = []
     if shares[0].cutoff:
         excluded.append("models the Hub has no creation date for (older than 2 March 2022)")
@@ -78,9 +95,24 @@ def _format_headline(report: Report) -> str:
     day = format_date(report.snapshot.observed_to)
     excluded.append(f"models deleted before the snapshot of {day}")
     return (
-        f"{answer}. {_format_definition(report)}{_format_tagged(report)} Not counted: "
-        f"{_join(excluded)}.{_format_interval(report)}{_format_estimate(report)}"
+        f" {definition}{_format_tagged(report)} Not counted: {_join(excluded)}."
+        f"{_format_interval(report)}{_format_estimate(report)}"
     )
+
+
+def headline_figures(report: Report) -> list[Figure]:
+    """Return the figures of the headline, without the models at the creation-date cutoff."""
+    return [figure for figure in report.headline.figures if figure.cutoff in (None, "excluded")]
+
+
+def _headline_shares(report: Report) -> list[Figure]:
+    """Return the figures that the headline names: at most the four largest."""
+    shares = [
+        figure for figure in headline_figures(report) if figure.name in ("exclusive", "shared")
+    ]
+    if len(shares) > 4:  # the table has the others
+        shares = sorted(shares, key=lambda figure: -figure.numerator)[:4]
+    return shares
 
 
 def _format_estimate(report: Report) -> str:
@@ -232,10 +264,11 @@ def _format_unit(figure: Figure) -> str:
     return "model" if figure.denominator == 1 else "models"
 
 
-def _format_single(figures: Sequence[Figure], title: str, when: str) -> str:
+def _format_single(report: Report, title: str, when: str) -> str:
     """Return how many models support the only framework compared, and how many do not."""
     available, none = (
-        next(figure for figure in figures if figure.name == name) for name in ("available", "none")
+        next(figure for figure in headline_figures(report) if figure.name == name)
+        for name in ("available", "none")
     )
     return (
         f"Of the {format_number(none.denominator)} {_format_unit(none)} {when}, "
@@ -259,11 +292,7 @@ def _format_comparison(report: Report) -> str:
         f"({cell(row, 'points')} points)"
         for row in report.headline.rows
     )
-    return (
-        f"{headings['share']} and {headings['compared_share']}: {parts}. Total: models that support"
-        f" {_any_framework(list(report.frameworks.values()))}. {_format_definition(report)} "
-        f"Not counted: models deleted before the snapshot.{_format_estimate(report)}"
-    )
+    return f"{headings['share']} and {headings['compared_share']}: {parts}."
 
 
 def _format_interval(report: Report) -> str:
@@ -287,7 +316,7 @@ def _format_interval(report: Report) -> str:
     )
 
 
-_COMPLETE = {
+COMPLETENESS = {
     True: "The list of models is complete.",
     False: "The list of models is incomplete.",
     None: "Whether the list of models is complete is unknown.",
@@ -310,12 +339,28 @@ def format_provenance(report: Report) -> str:
 _MOST_SNAPSHOTS = 4  # that are described one by one
 
 
+def format_sources(report: Report) -> str:
+    """Return the snapshots of a report and its definition of support, in short."""
+    if report.text:
+        return format_provenance(report)
+    sides = filter(None, (report, report.compared_with))
+    snapshots = {snapshot.id: snapshot for side in sides for snapshot in side.snapshots}
+    parts = (
+        f"Snapshot {snapshot.id} of {format_date(snapshot.observed_to)}, "
+        f"{format_count(snapshot.models, 'model')}."
+        for snapshot in snapshots.values()
+    )
+    has_definition = report.figures or report.compared_with
+    definition = f" Definition: {DEFINITION_LABELS[report.definition]}." if has_definition else ""
+    return " ".join(parts) + definition
+
+
 def _format_snapshot(snapshot: Snapshot) -> str:
     days = [format_date(snapshot.observed_from), format_date(snapshot.observed_to)]
-    models = "model" if snapshot.models == 1 else "models"
     return (
         f"Snapshot {snapshot.id} of {' to '.join(dict.fromkeys(days))}: {snapshot.kind} of "
-        f"{snapshot.origin}, {snapshot.models:,} {models}. {_COMPLETE[snapshot.complete]}"
+        f"{snapshot.origin}, {format_count(snapshot.models, 'model')}. "
+        f"{COMPLETENESS[snapshot.complete]}"
     )
 
 
@@ -340,4 +385,4 @@ def format_scope(snapshot: Snapshot) -> str:
     when = "created at any time"
     if since or until:
         when = f"created from {since or 'the beginning'} to {until or 'the snapshot'}"
-    return f"Public models {when}. {_COMPLETE[snapshot.complete]}"
+    return f"Public models {when}. {COMPLETENESS[snapshot.complete]}"

@@ -5,7 +5,7 @@ from typing import Any, TextIO
 
 from hfscan.report.model import Report
 from hfscan.report.tables import Table, result_table
-from hfscan.report.writers import csv_, html, json_, markdown, terminal
+from hfscan.report.writers import csv_, html, json_, markdown, terminal, terminal_summary
 
 FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
     "terminal": terminal.write,
@@ -20,6 +20,8 @@ TABLE_FORMATS: dict[str, Callable[[Table, TextIO], None]] = {
     "md": markdown.write_table,
 }
 """Format for people -> what writes one table."""
+
+write_summary, write_groups = terminal_summary.write, terminal.write_groups
 
 RESULT_FORMATS = ("terminal", "csv", "json", "md")  # formats of the result of a query
 

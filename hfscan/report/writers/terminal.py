@@ -1,84 +1,93 @@
-"""Write for a terminal of 80 columns or more."""
+"""Write for a terminal. A pipe or a file gets the same text, without colours, in 80 columns."""
 
-from collections.abc import Sequence
-from typing import Literal, TextIO
+from collections.abc import Iterable, Sequence
+from typing import TextIO
 
-from rich import box
 from rich.console import Console
-from rich.table import Table as RichTable
 from rich.text import Text
 
-from hfscan.report.model import Report
-from hfscan.report.sentences import format_provenance, list_answers
+from hfscan.report.model import Report, Section
+from hfscan.report.sentences import (
+    format_coverage,
+    format_provenance,
+    format_sources,
+    list_answers,
+)
 from hfscan.report.tables import Table, section_tables
+from hfscan.report.writers.terminal_table import format_table
 from hfscan.text import sanitize
+from hfscan.wrap import wrap
 
-_SENTENCE = 40  # characters; a first column with longer cells gets the width that others leave
+_COLUMNS = 80  # of a pipe or a file
 
 
 def write(report: Report, out: TextIO) -> None:
-    """Write the report to `out`; in colour only to a terminal, and if NO_COLOR is unset."""
+    """Write the complete report."""
     console = open_console(out)
-    console.print(_text(report.title, "bold"))
+    print_text(console, report.title, "bold")
     for answer in list_answers(report):
-        console.print(_text(answer))
-    if provenance := format_provenance(report):
-        console.print(_text(provenance, "dim"))
+        print_text(console, answer)
+    print_text(console, format_provenance(report), "dim")
     for note in report.notes:
-        console.print(_text(note, "yellow"))
+        print_text(console, note, "yellow")
     for section in report.sections:
         console.print()
-        console.print(_text(section.title, "bold cyan"))
-        if section.note:
-            console.print(_text(section.note, "dim"))
-        for paragraph in section.paragraphs:
-            console.print(_text(paragraph))
-        for table in section_tables(section, report):
-            _print_table(console, table)
+        print_text(console, section.title, "bold cyan")
+        print_text(console, section.note or "", "dim")
+        _print_section(console, section, report)
+
+
+def write_groups(report: Report, out: TextIO) -> None:
+    """Write only the tables by the requested grouping."""
+    console = open_console(out)
+    print_text(console, report.title, "bold")
+    print_text(console, format_sources(report), "dim")
+    print_text(console, format_coverage(report.headline, report.frameworks) or "")
+    for section in report.sections:
+        if section.by == report.request.by:
+            console.print()
+            print_text(console, section.title, "bold cyan")
+            _print_section(console, section, report)
 
 
 def write_table(table: Table, out: TextIO) -> None:
-    _print_table(open_console(out), table)
+    _print_tables(open_console(out), [table])
 
 
 def open_console(out: TextIO) -> Console:
     """Return a console; in colour only on a terminal, and if NO_COLOR is unset."""
-    # a pipe has no width: do not cut ids or numbers there
-    return Console(file=out, width=None if out.isatty() else 200, highlight=False)
+    return Console(file=out, width=None if out.isatty() else _COLUMNS, highlight=False)
 
 
-def _print_table(console: Console, table: Table) -> None:
-    if table.title:
-        console.print(_text(table.title, "italic"))
-    rich = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    widths = _fit_widths(table, console.width)
-    columns = zip(table.headings, table.is_text, widths, strict=True)
-    for heading, is_text, width in columns:
-        justify: Literal["left", "right"] = "left" if is_text else "right"
-        rich.add_column(_text(heading), justify=justify, overflow="fold", width=width)
-    for row in table.rows:
-        rich.add_row(*map(_text, row))
-    console.print(rich)
+def print_text(console: Console, text: str, style: str = "") -> None:
+    """Print a paragraph; nothing if it is empty."""
+    if text:
+        print_lines(console, wrap(sanitize(text), console.width), style)
 
 
-def _fit_widths(table: Table, available: int) -> Sequence[int | None]:
-    """Return the width of each column, None for Rich's choice: it cuts all to the same width.
-
-    A first column of sentences gets about a third, and what the others leave; they are at least as
-    wide as their longest word.
-    """
-    columns = list(zip(table.headings, *table.rows, strict=True))
-    natural = [max(map(len, column)) for column in columns]
-    gaps = 2 * (len(columns) - 1)
-    if natural[0] <= _SENTENCE or sum(natural) + gaps <= available:
-        return [None] * len(columns)
-    words = [max(len(word) for cell in column for word in cell.split()) for column in columns]
-    share = (available * 2 // 3 - gaps) // (len(columns) - 1)
-    others = [
-        max(word, min(width, share)) for word, width in zip(words[1:], natural[1:], strict=True)
-    ]
-    return [max(words[0], available - gaps - sum(others)), *others]
+def print_lines(console: Console, lines: Sequence[str], style: str = "") -> None:
+    """Print lines as they are: text from the Hub is not markup."""
+    if lines:
+        text = Text("\n".join(lines), style=style)
+        console.print(text, no_wrap=True, overflow="ignore", crop=False)
 
 
-def _text(text: str, style: str = "") -> Text:
-    return Text(sanitize(text), style=style)  # text from the Hub is not markup
+def print_table(console: Console, lines: Sequence[str]) -> None:
+    """Print the lines of a table, its headings in bold."""
+    headings = next((n for n, line in enumerate(lines) if line and not line.strip("─-")), 0)
+    print_lines(console, lines[:headings], "bold")
+    print_lines(console, lines[headings:])
+
+
+def _print_section(console: Console, section: Section, report: Report) -> None:
+    for paragraph in section.paragraphs:
+        print_text(console, paragraph)
+    _print_tables(console, section_tables(section, report))
+
+
+def _print_tables(console: Console, tables: Iterable[Table]) -> None:
+    for table in tables:
+        print_text(console, table.title or "", "italic")
+        print_table(
+            console, format_table(table, console.width, is_ascii=console.options.ascii_only)
+        )

@@ -1,0 +1,125 @@
+"""Choose what a summary of a report says: the caveats that matter most, and what to ask next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hfscan.figures import ALL, Figure
+from hfscan.report.caveats import describe_flags, describe_origin, describe_unreadable, mark_small
+from hfscan.report.format import (
+    DEFINITION_LABELS,
+    figure_label,
+    format_date,
+    format_number,
+    format_percent,
+    format_range,
+    format_share,
+    frameworks_label,
+)
+from hfscan.report.model import Report
+from hfscan.report.sentences import COMPLETENESS, headline_figures
+
+
+@dataclass(frozen=True)
+class Caveat:
+    """What limits the headline, in a sentence. `options`: those of `hfscan report` that show it.
+
+    `effect`: how far it moves the headline's share.
+    """
+
+    text: str
+    options: tuple[str, ...] = ()
+    effect: float = 0.0
+
+
+def rank_caveats(report: Report) -> list[Caveat]:
+    """Return the caveats of a report, the most important first.
+
+    First those of the data: invented, a sample, a part, unreadable or implausible. Then those of
+    unknown effect. Then other ways to count, by how far each moves the share of the headline,
+    except those that do not show in its decimals.
+    """
+    if report.text or report.compared_with:
+        return [Caveat(note) for note in report.notes]
+    snapshot = report.snapshot
+    data = [
+        *describe_origin(snapshot),
+        *describe_unreadable(snapshot),
+        *describe_flags(report.flags),
+    ]
+    if snapshot.complete is not True:
+        data.append(COMPLETENESS[snapshot.complete])
+    if report.period:
+        day = format_date(snapshot.observed_to)
+        data.append(f"Models deleted earlier are missing; tags and files are of {day}.")
+    by_effect = sorted(_list_measured(report), key=lambda caveat: caveat.effect)
+    largest = {caveat.options[:1]: caveat for caveat in by_effect}  # of each option
+    measured = sorted(largest.values(), key=lambda caveat: -caveat.effect)
+    return [*map(Caveat, data), *measured]
+
+
+def list_next_options(report: Report) -> list[tuple[str, ...]]:
+    """Return options that show more, each of which can be added to the command of the report."""
+    result: list[tuple[str, ...]] = []
+    # periods are for `hfscan trend`
+    if grouping := next((by for by in report.groupings if by not in ("month", "year")), None):
+        result.append(("--by", grouping))
+    options = (caveat.options for caveat in rank_caveats(report) if caveat.options)
+    result += filter(None, [next(options, ())])
+    return [*result, ("--full",)]
+
+
+def _list_measured(report: Report) -> Iterator[Caveat]:
+    """Yield other ways to count that change the share of the headline."""
+    name = "available" if len(report.frameworks) == 1 else "exclusive"
+    lead = next((figure for figure in headline_figures(report) if figure.name == name), None)
+    if lead is None or lead.share is None:
+        return
+    label = figure_label(lead, report.frameworks)
+    for figure in report.variants:
+        if (figure.name, figure.framework) == (lead.name, lead.framework):
+            text, options = _describe_variant(figure, lead, report)
+            if text and (effect := _measure(figure.share, lead.share)):
+                total = f"{format_number(figure.denominator)} {figure.weight}"
+                share = f"{label} {format_share(figure)} of {total}"
+                yield Caveat(f"{text}: {share}.", options, effect)
+    for section in report.sections:
+        if section.query == "creation_cutoff" and section.rows:
+            row = section.rows[0]
+            bounds = row["share_min"], row["share_max"]
+            if effect := max(_measure(bound, lead.share) for bound in bounds):
+                models = format_number(row["undated_total"])
+                text = f"With {models} models of unknown age: {label} {format_range(*bounds)}."
+                yield Caveat(text, (), effect)
+        if section.query == "concentration" and section.rows:
+            row, count = section.rows[-1], len(section.rows)
+            if effect := _measure(row["share_without"], lead.share):
+                share = mark_small(format_percent(row["share_without"]), row, "share_without")
+                total = format_number(row["denominator_without"])
+                text = f"Without the {count} largest accounts: {label} {share} of {total} models."
+                yield Caveat(text, ("--exclude-top-authors", str(count)), effect)
+
+
+def _describe_variant(figure: Figure, lead: Figure, report: Report) -> tuple[str, tuple[str, ...]]:
+    """Return how a figure counts if it differs from the headline in one way, and its options."""
+    changes = {
+        name
+        for name in ("definition", "frameworks", "weight")
+        if getattr(figure, name) != getattr(lead, name)
+    }
+    if changes == {"definition"}:
+        label = DEFINITION_LABELS[figure.definition]
+        return f"With the definition {label}", ("--definition", figure.definition)
+    if changes == {"weight"}:
+        return f"Weighted by {figure.weight}", ("--weight", figure.weight)
+    if changes == {"frameworks"}:
+        added = [name for name in figure.frameworks if name not in report.frameworks]
+        names = "all frameworks" if ALL in added else frameworks_label(added, report)
+        return f"Compared with {names}", ("--frameworks", ",".join(figure.frameworks))
+    return "", ()
+
+
+def _measure(share: float | None, headline: float) -> float:
+    """Return how far a share is from that of the headline; 0 where both read the same."""
+    if share is None or format_percent(share) == format_percent(headline):
+        return 0.0
+    return abs(share - headline)
