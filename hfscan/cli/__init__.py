@@ -6,9 +6,11 @@ import re
 import signal
 import sys
 import threading
+from collections import ChainMap
 from urllib.parse import urlsplit
 
 import click
+from click.shell_completion import CompletionItem
 
 from hfscan._version import __version__
 from hfscan.cli import _streams
@@ -77,6 +79,15 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Complete commands, without importing them, and options."""
+        summaries = ChainMap(*COMMAND_GROUPS.values())
+        return [
+            CompletionItem(name, help=summaries[name])
+            for name in COMMANDS
+            if name.startswith(incomplete) and " " not in name
+        ] + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, COMMANDS))
         for heading, commands in COMMAND_GROUPS.items():
@@ -89,6 +100,8 @@ class _Commands(click.Group):
         if " ".join(args[:2]) in COMMANDS:
             args = [" ".join(args[:2]), *args[2:]]
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            if ctx.resilient_parsing:  # completes a line that is wrong
+                return None, None, []
             ctx.fail(unknown("command", args[0], COMMANDS))
         return super().resolve_command(ctx, args)
 

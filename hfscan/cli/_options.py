@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from hfscan.cli._completion import complete_days, complete_snapshots
 from hfscan.cli._output import note
 from hfscan.cli._types import FILE, Choice, Count, PastDay, parse_pairs
 from hfscan.figures import WEIGHTS, AccountGroups, SnapshotView, load_account_groups
@@ -137,9 +138,17 @@ snapshot_options = combine(
         "a day, for an earlier one. HFSCAN_OWNER is the owner of hf://datasets/NAME.",
     ),
     click.option(
-        "--as-of", type=PastDay(), help="Use the newest snapshot at the end of this day (UTC)."
+        "--as-of",
+        type=PastDay(),
+        shell_complete=complete_days,
+        help="Use the newest snapshot at the end of this day (UTC).",
     ),
-    click.option("--snapshot", type=Count(), help="Use the snapshot with this id."),
+    click.option(
+        "--snapshot",
+        type=Count(),
+        shell_complete=complete_snapshots,
+        help="Use the snapshot with this id.",
+    ),
 )
 
 

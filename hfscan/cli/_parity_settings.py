@@ -7,6 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from hfscan.cli._completion import complete_list
 from hfscan.cli._options import backend_python_option, combine
 from hfscan.cli._types import LARGEST_MB, LARGEST_SECONDS, LARGEST_THREADS, Choice, Count, Number
 from hfscan.parity.backend_files import backend_names
@@ -52,6 +53,7 @@ settings_options = combine(
         "--backends",
         default=",".join(Settings.backends),
         metavar="BACKEND,...",
+        shell_complete=complete_list(backend_names),
         help="Backends to compare; in those named here a missing class is a failure.",
     ),
     click.option(

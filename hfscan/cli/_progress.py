@@ -10,6 +10,7 @@ from rich.progress import (
     Progress,
     SpinnerColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
     track,
 )
@@ -56,6 +57,26 @@ def show_progress() -> Iterator[Callable[[hub.Progress], None] | None]:
 
     with bar:
         yield show
+
+
+@contextmanager
+def show_activity(label: str) -> Iterator[None]:
+    """Show on a terminal that work goes on, and for how long, unless -q was given.
+
+    Nothing may be written to stdout meanwhile: both can be the same terminal.
+    """
+    console = Console(stderr=True)
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=is_quiet() or not console.is_terminal,
+    )
+    bar.add_task(label, total=None)
+    with bar:
+        yield
 
 
 def show_steps(steps: Sequence[T], label: str) -> Iterable[T]:

@@ -12,6 +12,7 @@ import click
 from hfscan.cli._command import ARGUMENTS
 from hfscan.cli._options import combine
 from hfscan.cli._output import note
+from hfscan.cli._progress import show_activity
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice
 from hfscan.fs import write_output
@@ -146,10 +147,13 @@ def write_report(report: Report, target: Target, *, is_full: bool = True) -> Non
     elif out is None:
         FORMATS[target.formats[0]](report, output(target.formats[0]))
     elif target.is_folder:
-        for path in write_folder(report, target.formats, out):
+        with show_activity("Writing the report"):
+            paths = write_folder(report, target.formats, out)
+        for path in paths:
             note(f"Wrote {path}")
     else:
-        text = io.StringIO()
-        FORMATS[target.formats[0]](report, text)
-        write_output(out, text.getvalue(), advice="choose another --out")
+        with show_activity("Writing the report"):
+            text = io.StringIO()
+            FORMATS[target.formats[0]](report, text)
+            write_output(out, text.getvalue(), advice="choose another --out")
         note(f"Wrote {out}")

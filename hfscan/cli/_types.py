@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+from hfscan.cli._completion import complete_list
+from hfscan.frameworks import taxonomy
 from hfscan.suggest import did_you_mean
 from hfscan.timestamps import parse_timestamp
 
@@ -114,6 +117,12 @@ class Frameworks(_ParsedType[tuple[str, ...]]):
     """Comma-separated framework names, without duplicates."""
 
     name = "FRAMEWORK,..."
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Complete the last name."""
+        return complete_list(lambda: [*taxonomy().titles, "all"])(ctx, param, incomplete)
 
     def parse(self, text: str) -> tuple[str, ...]:
         names = [part.strip() for part in text.split(",")]

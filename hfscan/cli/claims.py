@@ -3,11 +3,15 @@ from pathlib import Path
 import click
 
 from hfscan.cli._command import Command
+from hfscan.cli._completion import complete_names
 from hfscan.cli._options import account_groups_option, db_option, open_store
 from hfscan.cli._output import note
+from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import Target, reports_option, target_options, write_report
 from hfscan.figures import AccountGroups
+from hfscan.paths import data_dir
 from hfscan.report import build_claims_report
+from hfscan.report.claims.spec import list_names, load_claims
 
 _EXAMPLES = """
 hfscan claims
@@ -20,8 +24,17 @@ hfscan claims --claims .
 """
 
 
+def _list_names(folder: Path | None) -> list[str]:
+    return list_names(load_claims(folder or data_dir("reports") / "claims"))
+
+
 @click.command("claims", cls=Command, examples=_EXAMPLES)
-@click.argument("name", required=False)
+@click.argument(
+    "name",
+    required=False,
+    metavar="[NAME]",
+    shell_complete=complete_names(lambda ctx: _list_names(ctx.params["folder"])),
+)
 @db_option
 @click.option(
     "--claims",
@@ -49,7 +62,7 @@ def command(
     readings can only weaken the verdict.
     """
     is_short = target == Target(("terminal",), None) and name is None and not full
-    with open_store(db) as store:
+    with show_activity("Checking the claims"), open_store(db) as store:
         report = build_claims_report(
             store,
             where=reports,

@@ -3,6 +3,7 @@ from pathlib import Path
 import click
 
 from hfscan.cli._command import Command
+from hfscan.cli._completion import complete_snapshots
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo, note
 from hfscan.cli._types import Count
@@ -16,7 +17,9 @@ hfscan delete 3 4 5 --db hub.duckdb
 
 
 @click.command("delete", cls=Command, examples=_EXAMPLES)
-@click.argument("ids", nargs=-1, required=True, type=Count(), metavar="ID...")
+@click.argument(
+    "ids", nargs=-1, required=True, type=Count(), metavar="ID...", shell_complete=complete_snapshots
+)
 @db_option
 def command(ids: tuple[int, ...], db: Path) -> None:
     """Delete snapshots from the database.

@@ -5,6 +5,7 @@ import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._output import echo, note
+from hfscan.cli._progress import show_activity, show_progress
 from hfscan.cli._types import FOLDER
 from hfscan.fakehub import FakeHub, Population
 from hfscan.figures import SnapshotView
@@ -35,12 +36,15 @@ def command(out: Path) -> None:
     db = out / "hfscan.duckdb"
     with FakeHub(Population.synthetic(_MODELS, seed=_SEED), quota=None) as hub:
         note(f"Serving {_MODELS:,} synthetic models at {hub.url}")
-        crawled = crawl(Scope(), endpoint=hub.url, token=None, db=db, resume=False)
-    with Store.open(db) as store:
+        with show_progress() as progress:
+            crawled = crawl(
+                Scope(), endpoint=hub.url, token=None, db=db, resume=False, progress=progress
+            )
+    with show_activity("Building the report"), Store.open(db) as store:
         view = SnapshotView.choose(store, None, snapshot=crawled.ingested.snapshot)
         report = build(view, ReportRequest(_YEAR))
+        write_folder(report, ("md", "html"), out)
     command = ["hfscan", "report", "--db", str(db), "--year", str(_YEAR)]
     write_summary(report, sys.stdout, [[*command, *more] for more in list_next_options(report)])
-    write_folder(report, ("md", "html"), out)
     echo(f"Database: {db}")
     echo(f"Report (open it in a browser): {out / f'{report.file_name}.html'}")

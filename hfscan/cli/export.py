@@ -6,6 +6,7 @@ from hfscan import export
 from hfscan.cli._command import Command
 from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._output import echo
+from hfscan.cli._progress import show_activity
 from hfscan.cli._types import FOLDER, Choice
 
 _EXAMPLES = """
@@ -32,12 +33,12 @@ def command(folder: Path, tables: tuple[str, ...], selector: SnapshotSelector) -
     DuckDB, Polars, pandas, Spark and `datasets` can read it. `hfscan import FOLDER` restores it
     with the same figures. README.md describes the content. Replaces an earlier export in FOLDER.
     """
-    with selector.open() as store:
+    with show_activity("Exporting"), selector.open() as store:
         chosen = selector.select(store).snapshot
         exported = export.export(
             store, folder, snapshot=chosen, tables=tables or export.TABLES[:-1]
         )
-    if not tables:
-        export.write_card(exported)
+        if not tables:
+            export.write_card(exported)
     rows = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in exported.rows.items())
     echo(f"Wrote {rows} to {folder}")

@@ -10,6 +10,7 @@ from hfscan.cli._hub import HubAccess, http_token_option
 from hfscan.cli._ingested import show_counts, show_skipped, show_unknown_keys
 from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
+from hfscan.cli._progress import show_activity
 from hfscan.cli._types import FILE, UtcTime
 from hfscan.export import is_export, load
 from hfscan.figures import check_import
@@ -98,16 +99,22 @@ def command(
     with Store.open(db, write=True) as store:
         before_commit = None if allow_drop else partial(check_import, store, complete=complete)
         if from_export:
-            _report_snapshot(store, load(store, Path(files[0]), before_commit))
+            with show_activity("Importing"):
+                loaded = load(store, Path(files[0]), before_commit)
+            _report_snapshot(store, loaded)
         elif observed_at is not None and files:
             names = [name if is_dataset_url(name) else Path(name).name for name in files]
             new = NewSnapshot(
                 "import", ", ".join(names), Scope(), observed_at, observed_at, complete
             )
-            paths = _fetch_files(files, allow_http_token)
-            _report_snapshot(store, ingest_files(store, paths, new, before_commit), complete)
+            with show_activity("Importing"):
+                paths = _fetch_files(files, allow_http_token)
+                ingested = ingest_files(store, paths, new, before_commit)
+            _report_snapshot(store, ingested, complete)
         if creation_dates is not None:
-            _report_dates(import_dates(store, creation_dates), creation_dates, db)
+            with show_activity("Importing"):
+                dates = import_dates(store, creation_dates)
+            _report_dates(dates, creation_dates, db)
 
 
 def _fetch_files(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hfscan.cli._command import Command
+from hfscan.cli._completion import complete_checkpoint
 from hfscan.cli._output import is_quiet, note
 from hfscan.cli._parity_settings import settings_options
 from hfscan.cli._reports import EXTENSIONS, choose_target, out_option
@@ -57,7 +58,9 @@ def _parse_shard(
 
 
 @click.command("parity", cls=Command, examples=_EXAMPLES)
-@click.argument("checkpoints", nargs=-1, metavar="[CHECKPOINT]...")
+@click.argument(
+    "checkpoints", nargs=-1, metavar="[CHECKPOINT]...", shell_complete=complete_checkpoint
+)
 @click.option(
     "--demo", is_flag=True, help="Check a tiny BERT and GPT-2 made on this machine; no network."
 )

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import click
 
 from hfscan.cli._command import Command
+from hfscan.cli._completion import complete_names
 from hfscan.cli._output import is_quiet, note
 from hfscan.cli._types import Choice
 from hfscan.cli.diagnostics import check_environments, print_check
+from hfscan.parity.backend_files import backend_names
 from hfscan.parity.environments import DEVICES, Device, Environment, select_environments
 from hfscan.parity.installer import detect_device, remove, set_up
 from hfscan.parity.process import Settings
@@ -23,7 +25,12 @@ hfscan parity setup --remove tensorflow
 
 
 @click.command("parity setup", cls=Command, examples=_EXAMPLES)
-@click.argument("backends", nargs=-1, metavar="[BACKEND]...")
+@click.argument(
+    "backends",
+    nargs=-1,
+    metavar="[BACKEND]...",
+    shell_complete=complete_names(lambda _: backend_names()),
+)
 @click.option(
     "--device",
     type=Choice(["auto", *DEVICES]),

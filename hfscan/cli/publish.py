@@ -9,6 +9,7 @@ from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, upload_options
 from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._output import echo
+from hfscan.cli._progress import show_activity
 from hfscan.hub.datasets import HubDataset, list_files
 
 _EXAMPLES = """
@@ -34,7 +35,7 @@ def command(
     hub.require_online("Unset it, or use `hfscan export`.")
     dataset = HubDataset(repo, endpoint=hub.endpoint, token=hub.token)
     dataset.check_access(private=private)  # fail before the export, which takes minutes
-    with tempfile.TemporaryDirectory() as scratch:
+    with show_activity("Publishing"), tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "export"
         with selector.open() as store:
             chosen = selector.select(store).snapshot

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from hfscan.cli._command import Command
+from hfscan.cli._completion import complete_names
 from hfscan.cli._options import (
     SnapshotSelector,
     account_groups_option,
@@ -12,6 +13,7 @@ from hfscan.cli._options import (
     snapshot_options,
 )
 from hfscan.cli._output import echo, echo_lines
+from hfscan.cli._progress import show_activity
 from hfscan.cli._streams import output
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
 from hfscan.errors import InvalidRequestError
@@ -24,6 +26,7 @@ from hfscan.store import macros
 _DEFAULT_LIMIT = 1_000  # rows, in formats for people
 _COUNTED = 1_000_000  # further rows that are counted
 
+_ACTIVITY = "Running the query"
 _EXAMPLES = """
 hfscan query
 hfscan query concentration --param framework=tensorflow
@@ -35,7 +38,12 @@ hfscan query exclusivity --dialect spark
 
 
 @click.command("query", cls=Command, examples=_EXAMPLES)
-@click.argument("query", required=False, metavar="[NAME | SQL]")
+@click.argument(
+    "query",
+    required=False,
+    metavar="[NAME | SQL]",
+    shell_complete=complete_names(lambda _: list_queries()),
+)
 @click.option(
     "--param",
     "params",
@@ -138,14 +146,17 @@ def command(
         store.disable_external_access()
         if per_snapshot:
             over = run_per_snapshot(store, load(query), parameters, as_of=selector.end)
-            write_rows(format_, list(itertools.islice(over, limit or None)), output(format_))
+            with show_activity(_ACTIVITY):
+                rows = list(itertools.islice(over, limit or None))
+            write_rows(format_, rows, output(format_))
             return
         view = selector.select(store)
         view.bind_census()
         named = load(query) if is_name else Query.from_sql(query)
         values = named.bind(store, view.add_release(named, parameters))
         try:
-            result = run_sql(store, named.sql, values)
+            with show_activity(_ACTIVITY):
+                result = run_sql(store, named.sql, values)
             result_rows = map(convert_decimals, result.rows) if is_name else result.rows
             _write(result.columns, result_rows, format_, limit)
         except InvalidRequestError as error:

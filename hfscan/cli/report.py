@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from hfscan.cli._command import Command
+from hfscan.cli._completion import complete_names, complete_snapshots
 from hfscan.cli._options import (
     SnapshotSelector,
     account_groups_option,
@@ -12,11 +13,13 @@ from hfscan.cli._options import (
     transformers_option,
     weight_option,
 )
+from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import Target, reports_option, target_options, write_report
 from hfscan.cli._types import Choice, Count, Frameworks
 from hfscan.figures import FIRST_YEAR, GROUPINGS
 from hfscan.frameworks import DEFINITIONS
 from hfscan.report import ReportRequest, build_report
+from hfscan.report.spec import list_specs
 
 _YEAR = Count(FIRST_YEAR, datetime.now(UTC).year)
 _EXAMPLES = """
@@ -33,9 +36,15 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 @click.command("report", cls=Command, examples=_EXAMPLES)
 @click.option("--year", type=_YEAR, help="Only models created in this year.  [default: all models]")
 @click.option("--compare-year", type=_YEAR, help="Compare --year with this year.")
-@click.option("--compare-snapshot", type=Count(), help="Compare with the snapshot with this id.")
+@click.option(
+    "--compare-snapshot",
+    type=Count(),
+    shell_complete=complete_snapshots,
+    help="Compare with the snapshot with this id.",
+)
 @click.option(
     "--name",
+    shell_complete=complete_names(lambda ctx: list_specs(ctx.params["reports"])),
     help="Report to build: year, overview, compare, ecosystem, lineage, claims, parity, or one "
     "from --reports.  "
     "[default: chosen from the other options]",
@@ -93,7 +102,7 @@ def command(
     Every share is shown with its numerator and denominator.
     """
     options["definition"] = None if options["definition"] == "all" else options["definition"]
-    with selector.open() as store:
+    with show_activity("Building the report"), selector.open() as store:
         report = build_report(
             store,
             ReportRequest(**options),

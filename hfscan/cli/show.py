@@ -4,6 +4,7 @@ import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._options import db_option, open_store
+from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import Target, target_options, write_report
 from hfscan.figures import find_subject
 from hfscan.report import build_database_report
@@ -28,7 +29,7 @@ def command(name: str, db: Path, target: Target) -> None:
     went or were renamed. A family is what was made from a model, as declared in the newest
     snapshot.
     """
-    with open_store(db) as store:
+    with show_activity("Reading the snapshots"), open_store(db) as store:
         subject = find_subject(store, name)
         report = build_database_report(store, subject.report, parameters=subject.parameters)
     write_report(report, target)

@@ -7,6 +7,7 @@ import click
 from hfscan.cli._command import Command
 from hfscan.cli._ingested import describe_scope, describe_unreadable
 from hfscan.cli._options import db_option, format_option, open_store
+from hfscan.cli._progress import show_activity
 from hfscan.cli._streams import output
 from hfscan.cli._types import Count
 from hfscan.figures import Flag, find_flags
@@ -47,7 +48,7 @@ def command(db: Path, format_: str, check: int, reclassify: bool, full: bool) ->
     if reclassify:
         Store.open(db).close()  # fail if there is no database
         Store.open(db, write=True).close()  # opening for writing reclassifies
-    with open_store(db) as store:
+    with show_activity("Checking the snapshots"), open_store(db) as store:
         snapshots = list_snapshots(store)
         checked = snapshots[max(0, len(snapshots) - check) :]
         flags = find_flags(store, checked)

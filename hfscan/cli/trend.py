@@ -14,6 +14,7 @@ from hfscan.cli._options import (
     weight_option,
 )
 from hfscan.cli._output import echo, note
+from hfscan.cli._progress import show_activity
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice, Frameworks
 from hfscan.figures import (
@@ -96,7 +97,7 @@ def command(
         raise click.UsageError("--formats cannot be combined with --weight.")
     if by_snapshot and (per or selector.snapshot is not None):
         raise click.UsageError("--by-snapshot cannot be combined with --per or --snapshot.")
-    with selector.open() as store:
+    with show_activity("Counting models"), selector.open() as store:
         view = selector.select(store)
         definitions = choose_definitions(view, definition, formats=formats)
         options = _Options(frameworks, definitions, weight, transformers)

@@ -15,6 +15,7 @@ from hfscan.paths import data_dir
 from hfscan.report.caveats import describe_flags
 from hfscan.report.claims import evaluate_claims
 from hfscan.report.claims.sections import list_sections
+from hfscan.report.claims.spec import list_names
 from hfscan.report.format import UNKNOWN, verdict_label
 from hfscan.report.model import CustomText, Report, Row, Section
 from hfscan.report.spec import fill_text, load_spec, new_section, row_values
@@ -85,12 +86,10 @@ def build_claims_report(
     own = where / _CLAIMS if where and any((where / _CLAIMS).glob("*.toml")) else None
     claims = list(evaluate_claims(store, folder or own, account_groups))
     if name is not None:
-        names = [*(claim.name for claim in claims), *(claim.spec.topic or "" for claim in claims)]
+        names = list_names(claim.spec for claim in claims)
         claims = [claim for claim in claims if name in (claim.name, claim.spec.topic)]
         if not claims:
-            raise InvalidRequestError(
-                unknown("claim", name, list(dict.fromkeys(filter(None, names))))
-            )
+            raise InvalidRequestError(unknown("claim", name, names))
     readings = [reading for claim in claims for reading in claim.readings]
     used = {reading.snapshot for reading in readings}
     snapshots = [snapshot for snapshot in list_snapshots(store) if snapshot.id in used]

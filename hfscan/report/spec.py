@@ -9,6 +9,7 @@ from typing import Any
 
 from hfscan.errors import ReportConfigError
 from hfscan.figures import load
+from hfscan.paths import data_dir
 from hfscan.report.format import format_value
 from hfscan.report.model import Finding, Row, Section
 from hfscan.suggest import unknown
@@ -16,9 +17,14 @@ from hfscan.suggest import unknown
 _POPULATIONS = ("created", "existing", "requested", "none")
 
 
+def list_specs(where: Path | None) -> list[str]:
+    """Return the names of the reports in a folder, by default hfscan's own."""
+    return sorted(path.parent.name for path in (where or data_dir("reports")).glob("*/report.toml"))
+
+
 def load_spec(name: str, where: Path) -> dict[str, Any]:
     """Return the specification of the report `name` in `where`. Raises ReportConfigError."""
-    names = sorted(path.parent.name for path in where.glob("*/report.toml"))
+    names = list_specs(where)
     if name not in names:
         raise ReportConfigError(unknown(f"report in {where} called", name, names))
     path = where / name / "report.toml"

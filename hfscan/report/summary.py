@@ -50,7 +50,7 @@ def rank_caveats(report: Report) -> list[Caveat]:
         data.append(COMPLETENESS[snapshot.complete])
     if report.period:
         day = format_date(snapshot.observed_to)
-        data.append(f"Models deleted earlier are missing; tags and files are of {day}.")
+        data.append(f"Models deleted earlier are missing; tags are of {day}.")
     by_effect = sorted(_list_measured(report), key=lambda caveat: caveat.effect)
     largest = {caveat.options[:1]: caveat for caveat in by_effect}  # of each option
     measured = sorted(largest.values(), key=lambda caveat: -caveat.effect)

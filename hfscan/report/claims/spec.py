@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from math import isfinite
 from pathlib import Path
@@ -166,6 +166,13 @@ def load_claims(folder: Path) -> list[ClaimSpec]:
             raise ReportConfigError(f"{path} and {claims[claim.name].file} have the same name.")
         claims[claim.name] = claim
     return list(claims.values())
+
+
+def list_names(claims: Iterable[ClaimSpec]) -> list[str]:
+    """Return the names that select claims: their own, then those of their topics."""
+    claims = list(claims)
+    topics = filter(None, (claim.topic for claim in claims))
+    return list(dict.fromkeys([*(claim.name for claim in claims), *topics]))
 
 
 def _load_claim(path: Path) -> ClaimSpec:
