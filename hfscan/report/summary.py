@@ -65,7 +65,7 @@ def list_next_options(report: Report) -> list[tuple[str, ...]]:
         result.append(("--by", grouping))
     options = (caveat.options for caveat in rank_caveats(report) if caveat.options)
     result += filter(None, [next(options, ())])
-    return [*result, ("--full",)]
+    return [*(result or [("--out", f"{report.file_name}.html")]), ("--full",)]
 
 
 def _list_measured(report: Report) -> Iterator[Caveat]:

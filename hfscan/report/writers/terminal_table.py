@@ -8,6 +8,7 @@ from hfscan.report.tables import Table
 from hfscan.text import sanitize
 from hfscan.wrap import WORD, wrap
 
+_LABEL = 12  # least columns of the names of rows
 _GAPS = (2, 1)  # columns between cells; the smaller where it makes the table fit
 
 
@@ -50,7 +51,8 @@ def _fit_widths(
 ) -> list[int] | None:
     """Return the width of each column; None where their longest words have no room.
 
-    Numbers stay on one line if they can; columns of text share what is left.
+    Numbers stay on one line if they can; columns of text share what is left. Beside numbers alone,
+    the first column may be narrower than its words.
     """
     natural = [max(map(cell_len, cells), default=0) for cells in columns]
     if sum(map(max, natural, map(cell_len, headings))) <= room:
@@ -59,6 +61,10 @@ def _fit_widths(
         max(map(cell_len, WORD.findall(" ".join((heading, *cells)))), default=0)
         for heading, cells in zip(headings, columns, strict=True)
     ]
+    if is_text[0] and not any(is_text[1:]):
+        numbers = list(map(max, natural[1:], widths[1:]))
+        if (label := room - sum(numbers)) >= _LABEL:
+            return [label, *numbers]
     spare = room - sum(widths)
     if spare < 0:
         return None
@@ -79,6 +85,9 @@ def _fit_widths(
 def _format_row(
     cells: Sequence[str], is_text: Sequence[bool], widths: Sequence[int], gap: int
 ) -> Iterator[str]:
+    if max(map(cell_len, WORD.findall(cells[0])), default=0) > widths[0]:
+        yield cells[0]  # on a line of its own
+        cells = ("", *cells[1:])
     wrapped = [wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
     for number in range(max(map(len, wrapped))):
         parts = [
