@@ -4,10 +4,11 @@ import csv
 import io
 import json
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise, product
 from xml.etree import ElementTree
 
+import duckdb
 import parity_runs
 import pytest
 from click.testing import CliRunner
@@ -28,14 +29,22 @@ from hfscan.report import (
 )
 from hfscan.store import Store
 
+DAY = datetime(2026, 11, 26, 12)
+
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    return parity_runs.create_database(
+    path = parity_runs.create_database(
         tmp_path_factory.mktemp("census") / "h.duckdb",
         Population.synthetic(600, seed=7),
         parity_runs.make_case("ann/bert", "tensorflow", load_method="converted"),
     )
+    with duckdb.connect(path) as connection:  # where lines break depends on both
+        connection.execute(
+            "UPDATE snapshots SET observed_from = $day, observed_to = $day, origin = $origin",
+            {"day": DAY, "origin": "http://127.0.0.1:8000"},
+        )
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +57,7 @@ def mask(text):
     """Replace dates, URLs and versions by placeholders."""
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "DAY", text)
     text = re.sub(r"(napshot (\d+ )?of) \d{1,2} \w+ \d{4}", r"\1 DAY", text)
-    text = text.replace(f"{datetime.now(UTC):%Y-%m-%d}", "DAY")
+    text = text.replace(f"{DAY:%Y-%m-%d}", "DAY")
     text = re.sub(r"http\\?://127\\?.0\\?.0\\?.1\\?:\d+", "HUB", text)
     return re.sub(r'"hfscan_version": "[\d.]+"', '"hfscan_version": "VERSION"', text)
 
