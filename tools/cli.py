@@ -29,6 +29,27 @@ by `tools/cli.py`.
 | `HF_HUB_OFFLINE` | if set, no requests to the Hub |
 | `HF_HUB_USER_AGENT_ORIGIN` | added to the User-Agent |
 | `NO_COLOR` | if set, no colours |
+
+## Terminal, pipes and files
+
+On a terminal, text and tables fit its width. Words stay intact; a table that does not fit is
+printed as a list of records. A pipe or a file gets the same text without colours, in 80 columns.
+Progress of long commands is shown on stderr, only on a terminal and without `-q`. For other
+programs, choose `--format json` or `csv`.
+
+`hfscan report` prints a summary of at most 25 lines, `--full` every section, `--by GROUPING` that
+table alone. Its three caveats follow a rule: first those of the data (invented, a sample, a part,
+unreadable, implausible, perhaps incomplete), then those of unknown effect (deleted models), then
+other ways to count (definition, frameworks compared, weight, undated models, largest accounts), by
+how far each moves the share of the headline.
+
+## Shell completion
+
+Commands, options and values (reports, queries, claims, frameworks, snapshots) are completed after:
+
+    source <(_HFSCAN_COMPLETE=bash_source hfscan)         # in ~/.bashrc; bash 4.4 or later
+    source <(_HFSCAN_COMPLETE=zsh_source hfscan)          # in ~/.zshrc, after compinit
+    _HFSCAN_COMPLETE=fish_source hfscan | source          # in ~/.config/fish/config.fish
 """
 
 _GENERAL_CODES = {

@@ -1,0 +1,253 @@
+"""What a person sees in a terminal of 80 columns: summaries, tables, colours and progress."""
+
+import json
+import re
+import shlex
+
+import pytest
+from dumps import ingest_models
+from rich.cells import cell_len
+from terminal import COLOUR, run_on_terminal, strip_styles
+from testhub import FakeHub, Population
+
+from hfscan.frameworks import taxonomy
+from hfscan.pipeline import crawl
+from hfscan.report.format import breakdown_label
+from hfscan.report.tables import Table
+from hfscan.report.writers.terminal_table import format_table
+from hfscan.scope import Scope
+from hfscan.wrap import wrap
+
+WIDTH, LINES = 80, 25
+REPORTS = [
+    ("--year", "2022"),
+    (),
+    ("--year", "2023", "--definition", "tag"),
+    ("--weight", "downloads"),
+    ("--frameworks", "pytorch"),
+    ("--frameworks", "pytorch,tensorflow,jax,onnx,keras,gguf,mlx,paddle,coreml,spacy"),
+    ("--frameworks", "all"),
+    ("--year", "2023", "--compare-year", "2022"),
+    ("--name", "ecosystem"),
+    ("--name", "lineage"),
+    ("--name", "claims"),
+]
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    """A database of two snapshots."""
+    path = tmp_path_factory.mktemp("terminal") / "h.duckdb"
+    for seed in (3, 4):
+        with FakeHub(Population.synthetic(900, seed=seed), quota=None) as hub:
+            crawl(Scope(), endpoint=hub.url, token=None, db=path, resume=False)
+    return path
+
+
+def find_wide_lines(text):
+    return [line for line in text.splitlines() if cell_len(line) > WIDTH]
+
+
+@pytest.mark.parametrize("options", REPORTS, ids=" ".join)
+def test_summary_fits_25_lines_of_80_columns(db, run_cli, options):
+    code, out, err = run_cli("report", "--db", db, *options)
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) <= LINES
+    assert find_wide_lines(out) == []
+    assert "\x1b" not in out
+    assert out.splitlines()[-1].endswith("--full")
+
+
+def test_summary_has_breakdown_coverage_caveats_and_commands(db, run_cli, monkeypatch):
+    monkeypatch.setenv("HFSCAN_DB", str(db))
+    _, out, _ = run_cli("report", "--year", "2022")
+    report = json.loads(run_cli("report", "--year", "2022", "--format", "json")[1])
+    words = " ".join(out.split())
+    figure = next(figure for figure in report["figures"] if figure["name"] == "exclusive")
+    assert f"{figure['numerator']} ({figure['share']:.1%}".replace("%", "") in words
+    for row in report["breakdown"]:
+        if row["group"] is None:
+            label = breakdown_label(row["class"], taxonomy().titles)
+            assert re.search(rf"^{label} +{row['numerator']:,} ", out, re.MULTILINE)
+    assert f"The shares describe {figure['coverage']:.1%}".replace("%", " %") in words
+    caveats = out[out.index("Caveats") : out.index("Next")]
+    assert caveats.count("- ") == 3
+    assert "SYNTHETIC" in caveats
+    assert out[out.index("Next") :].count("hfscan report") == 3
+
+
+def test_bars_are_proportional_to_shares(db, run_cli):
+    _, out, _ = run_cli("report", "--db", db)
+    bars = re.findall(r"^\D+[\d,]+ +<?([\d.]+) %[ *]*([█▏▎▍▌▋▊▉]*)$", out, re.MULTILINE)
+    assert len(bars) == 8
+    for share, bar in bars:
+        eighths = sum(8 if block == "█" else " ▏▎▍▌▋▊▉".index(block) for block in bar)
+        room = WIDTH * 8 / 100
+        assert bool(eighths) == (float(share) > 0)
+        assert eighths / 8 <= float(share) * room / 8 + 1
+    ordered = sorted(bars, key=lambda item: float(item[0]))
+    assert [len(bar) for _, bar in ordered] == sorted(len(bar) for _, bar in bars)
+
+
+@pytest.mark.parametrize("options", [REPORTS[0], *REPORTS[6:9]], ids=" ".join)
+def test_next_commands_run_as_printed(db, run_cli, options, monkeypatch):
+    monkeypatch.setenv("HFSCAN_DB", str(db))
+    _, out, _ = run_cli("report", *options)
+    text = out[out.index("\nNext") + 5 :].replace("\\\n", " ")
+    commands = [shlex.split(line) for line in text.splitlines()]
+    assert 2 <= len(commands) <= 3
+    for program, *arguments in commands:
+        assert program == "hfscan"
+        code, _, err = run_cli(*arguments)
+        assert code == 0, err
+
+
+def test_caveats_that_move_the_share_most_come_first(tmp_path, run_cli):
+    """Half of the downloads are of one TensorFlow model; by files, all support both."""
+    models = [
+        {
+            "id": f"ann/{n}", "tags": ["pytorch" if n else "tf"], "downloads": 30 if n else 900,
+            "createdAt": "2023-05-05T00:00:00.000Z", "_id": f"6{n:023x}",
+        }
+        for n in range(30)
+    ]  # fmt: skip
+    ingest_models(tmp_path / "hfscan.duckdb", models)
+    _, out, _ = run_cli("report", "--year", "2023")
+    caveats = re.findall(r"- (.+)", out)
+    assert caveats[0] == "Whether the list of models is complete is unknown."
+    assert caveats[1].startswith("Models deleted earlier are missing; tags are of ")
+    assert caveats[2].startswith("Weighted by downloads: PyTorch only 49.2 %")
+    assert "hfscan report --year 2023 --weight downloads\n" in out
+
+
+def test_full_report_has_every_section(db, run_cli):
+    _, out, _ = run_cli("report", "--db", db, "--year", "2022", "--full")
+    report = json.loads(run_cli("report", "--db", db, "--year", "2022", "--format", "json")[1])
+    assert find_wide_lines(out) == []
+    lines = out.splitlines()
+    for table in report["tables"]:
+        assert " ".join(table["title"].split()) in " ".join(out.split())
+    assert len(lines) > 200
+
+
+def test_by_prints_one_table(db, run_cli):
+    code, out, _ = run_cli("report", "--db", db, "--year", "2023", "--by", "task")
+    assert code == 0
+    assert find_wide_lines(out) == []
+    assert sum(not line.strip("─") and bool(line) for line in out.splitlines()) == 1
+    assert "The shares describe" in out
+    report = json.loads(
+        run_cli("report", "--db", db, "--year", "2023", "--by", "task", "--format", "json")[1]
+    )
+    figures = (figure for figure in report["figures"] if figure["name"] == "exclusive")
+    groups = {figure["group"] for figure in figures if figure["by"] and figure["denominator"]}
+    assert len(groups) > 5
+    assert groups <= set(out.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", "--year", "2022"),
+        ("report", "--year", "2022", "--full"),
+        ("report", "--name", "ecosystem", "--full"),
+        ("snapshots",),
+        ("snapshots", "--full"),
+        ("frameworks",),
+        ("frameworks", "pytorch"),
+        ("query",),
+        ("query", "concentration"),
+        ("claims",),
+        ("trend", "--by-snapshot"),
+        ("show", "author-0000"),
+    ],
+    ids=" ".join,
+)
+def test_output_fits_the_terminal(db, tmp_path, arguments):
+    """Nothing is wider than the terminal, and a pipe gets the same words."""
+    code, out, err = run_on_terminal(tmp_path, *arguments, "--db", db)
+    assert code == 0, err
+    assert find_wide_lines(strip_styles(out)) == []
+    assert find_wide_lines(strip_styles(err).rpartition("\r")[2]) == []
+
+
+def test_pipe_gets_the_text_of_the_terminal(db, tmp_path, run_cli):
+    for arguments in (("report", "--year", "2022"), ("snapshots",), ("trend",)):
+        _, screen, _ = run_on_terminal(tmp_path, *arguments, "--db", db)
+        _, pipe, _ = run_cli(*arguments, "--db", db)
+        assert strip_styles(screen) == pipe
+
+
+def test_colours_only_on_a_terminal_without_no_color(db, tmp_path, run_cli):
+    arguments = ("report", "--year", "2022", "--db", db)
+    assert COLOUR.search(run_on_terminal(tmp_path, *arguments)[1])
+    assert not COLOUR.search(run_on_terminal(tmp_path, *arguments, NO_COLOR="1")[1])
+    assert "\x1b" not in run_on_terminal(tmp_path, *arguments, TERM="dumb")[1]
+    assert "\x1b" not in run_cli(*arguments)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "label"),
+    [
+        (("report", "--out", "report.html"), "Building the report"),
+        (("claims", "--out", "claims.html"), "Checking the claims"),
+        (("export", "census", "--table", "models"), "Exporting"),
+        (("trend",), "Counting models"),
+        (("query", "breakdown"), "Running the query"),
+        (("show", "author-0000"), "Reading the snapshots"),
+        (("snapshots",), "Checking the snapshots"),
+    ],
+    ids=lambda item: item if isinstance(item, str) else item[0],
+)
+def test_long_commands_show_what_they_do(db, tmp_path, arguments, label):
+    _, out, err = run_on_terminal(tmp_path, *arguments, "--db", db)
+    assert label in err
+    assert label not in out
+
+
+def test_q_hides_progress(db, tmp_path):
+    assert run_on_terminal(tmp_path, "-q", "query", "breakdown", "--db", db)[2] == ""
+
+
+def test_restore_shows_progress(db, tmp_path, run_cli):
+    tables = [f"--table={name}" for name in ("models", "creation_dates", "frameworks")]
+    run_cli("export", "census", *tables, "--db", db)
+    code, _, err = run_on_terminal(tmp_path, "import", "census", "--db", "restored.duckdb")
+    assert code == 0, err
+    assert "Importing" in err
+
+
+def test_messages_break_between_words(db, tmp_path):
+    _, _, err = run_on_terminal(tmp_path, "query", "concentratoin", "--db", db, columns=40)
+    assert "Did you mean 'concentration'?" in " ".join(err.split())
+    assert all(len(line) <= 40 for line in err.splitlines())
+    assert "group_summary," in err.split()
+
+
+def test_numbers_align_at_the_decimal_point():
+    table = Table(
+        ("Name", "Share"), (("a", "9.5 %"), ("b", "100.0 % *"), ("c", "<0.1 %"), ("d", "-"))
+    )
+    lines = format_table(table, WIDTH)[2:]
+    assert {line.index(".") for line in lines[:3]} == {lines[0].index(".")}
+    assert lines[3].index("-") == lines[0].index(".") - 1
+
+
+def test_wide_table_becomes_records():
+    columns = tuple(f"column_{n}" for n in range(12))
+    table = Table(columns, (columns, tuple("x" * 12)))
+    lines = format_table(table, WIDTH)
+    assert lines[0].split() == ["column_0", "column_0"]
+    assert lines[12] == ""
+    assert len(lines) == 25
+
+
+def test_words_are_not_broken():
+    text = "automatic-speech-recognition 95.2 % * (100.0 %) of openai-community/gpt2"
+    for width in range(28, 60):
+        lines = wrap(text, width)
+        assert " ".join(lines) == text
+        assert all(cell_len(line) <= width for line in lines)
+        assert not any(line.startswith(("%", "*")) for line in lines)
+    assert wrap("   indented text here", 12) == ["   indented", "   text here"]
+    assert wrap("模型" * 10, 10) == ["模型模型模", "型模型模型"] * 2
