@@ -87,8 +87,8 @@ def _list_measured(report: Report) -> Iterator[Caveat]:
             row = section.rows[0]
             bounds = row["share_min"], row["share_max"]
             if effect := max(_measure(bound, lead.share) for bound in bounds):
-                models = format_number(row["undated_total"])
-                text = f"With {models} models of unknown age: {label} {format_range(*bounds)}."
+                scope = f"With all models that may be of {report.request.year}"
+                text = f"{scope}: {label} {format_range(*bounds)}."
                 yield Caveat(text, (), effect)
         if section.query == "concentration" and section.rows:
             row, count = section.rows[-1], len(section.rows)

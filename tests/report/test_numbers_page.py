@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +44,15 @@ def test_shares_on_the_page(store, row, asked):
         for frameworks in (PAIR, (*PAIR, "jax"), (ALL,))
     ]
     assert f"| {row} | {' | '.join(map(format_percent, shares))} |" in PAGE
+
+
+def test_summary_in_the_readme(recorded_db, run_cli, tmp_path):
+    db = shutil.copy(recorded_db, tmp_path / "hfscan.duckdb")
+    with duckdb.connect(db) as connection:
+        connection.execute("UPDATE snapshots SET complete = true WHERE id = 2")
+    code, out, _ = run_cli("report", "--year", "2022")
+    assert code == 0
+    assert f"\n```text\n{out}```\n" in (DOCS.parent / "README.md").read_text("utf-8")
 
 
 def test_counts_on_the_page(store):
