@@ -91,19 +91,20 @@ def _find_target(path: Path) -> Path:
     return target
 
 
-def write_output(path: Path, text: str, *, advice: str = "choose another place") -> None:
-    """Write a text file for a user, in UTF-8, atomically; make its folder where it is missing.
+def write_output(path: Path, content: str | bytes, *, advice: str = "choose another place") -> None:
+    """Write a file for a user, text in UTF-8, atomically; make its folder where it is missing.
 
     What is no regular file, such as a pipe, is written to as it is. Raises StorageError, which ends
     with what else the user may do: `advice`.
     """
+    data = content.encode() if isinstance(content, str) else content
     with translate_os_errors(path, advice):
         target = _find_target(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not target.is_file():
-            target.write_bytes(text.encode())
+            target.write_bytes(data)
         else:
-            atomic_write(target, text.encode())
+            atomic_write(target, data)
 
 
 def append_output(path: Path, text: str) -> None:

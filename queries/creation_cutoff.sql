@@ -12,7 +12,7 @@
 -- column share_certain: share
 -- column share_min: share
 -- column share_max: share
--- chart: interval low=share_min high=share_max mark=share_certain y=framework
+-- chart: none
 -- certain: dated by the Hub. dated: at the cutoff, and dated by an import or the first commit.
 -- undated: at the cutoff without a date; impossible_dates: those of them whose other date is impossible.
 -- models_min: certain + dated; models_max: with undated. *_total: models that support any of the frameworks.

@@ -14,15 +14,16 @@ from hfscan.errors import InvalidRequestError
 from hfscan.figures import ModelSupport
 from hfscan.frameworks import DEFINITIONS, Definition
 from hfscan.fs import write_output
-from hfscan.report import FORMATS, Section
+from hfscan.report import FORMATS, IMAGE_FORMATS, Section, draw_report
 from hfscan.report import Report as BuiltReport
-from hfscan.report.charts import Chart as DrawnChart
-from hfscan.report.charts import chart_of, standalone_svg
+from hfscan.report.charts import chart_of
+from hfscan.report.drawing import Chart as DrawnChart
 from hfscan.report.sentences import list_answers
 from hfscan.report.tables import section_tables
 from hfscan.suggest import unknown
 
 _EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
+_EXTENSIONS |= {f".{name}": name for name in IMAGE_FORMATS}
 
 
 class Chart:
@@ -43,7 +44,7 @@ class Chart:
 
     def to_svg(self) -> str:
         """Return the chart as an SVG document, 680 pixels wide."""
-        return standalone_svg(self._chart)
+        return self._chart.document
 
     def _repr_html_(self) -> str:
         data = b64encode(self.to_svg().encode()).decode()
@@ -118,7 +119,7 @@ class Report:
         return self._render("html")
 
     def write(self, path: str | Path) -> None:
-        """Write the report to a file: .html, .md, .json or .txt.
+        """Write the report to a file: .html, .md, .json or .txt; its first chart: .svg or .png.
 
         Raises InvalidRequestError on another extension, and StorageError.
         """
@@ -127,7 +128,9 @@ class Report:
             raise InvalidRequestError(
                 f"{path} has no known extension. Known: {', '.join(_EXTENSIONS)}."
             )
-        write_output(file, self._render(format_), advice="choose another path")
+        is_image = format_ in IMAGE_FORMATS
+        content = draw_report(self._report, format_) if is_image else self._render(format_)
+        write_output(file, content, advice="choose another path")
 
     def _render(self, format_: str) -> str:
         text = io.StringIO()

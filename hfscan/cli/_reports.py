@@ -3,9 +3,10 @@
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -14,19 +15,24 @@ from hfscan.cli._options import combine
 from hfscan.cli._output import note
 from hfscan.cli._progress import show_activity
 from hfscan.cli._streams import output
-from hfscan.cli._types import Choice
+from hfscan.cli._types import FILE, Choice
 from hfscan.fs import write_output
 from hfscan.report import (
     FORMATS,
+    IMAGE_FORMATS,
+    RESULT_FORMATS,
     Report,
+    draw_report,
     list_next_options,
     write_folder,
     write_groups,
     write_summary,
 )
 
-EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
-"""File extension -> report format."""
+_IMAGES = {f".{name}": name for name in IMAGE_FORMATS}
+EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html", **_IMAGES}
+"""File extension -> format of a report; of an image: its first chart."""
+_RESULT_EXTENSIONS = {".csv": "csv", **EXTENSIONS}
 
 _formats_option = click.option(
     "--format",
@@ -40,7 +46,8 @@ _formats_option = click.option(
 out_option = click.option(
     "--out",
     metavar="PATH",
-    help="Write to this file (.txt, .md, .json or .html). A name without extension is a folder.",
+    help="Write to this file (.txt, .md, .json, .html, or .svg and .png for its first chart). A "
+    "name without extension is a folder.",
 )
 
 reports_option = click.option(
@@ -152,8 +159,70 @@ def write_report(report: Report, target: Target, *, is_full: bool = True) -> Non
         for path in paths:
             note(f"Wrote {path}")
     else:
-        with show_activity("Writing the report"):
+        _write_file(report, target.formats[0], out)
+
+
+def _write_file(report: Report, format_: str, path: Path) -> None:
+    with show_activity("Writing the report"):
+        if format_ in IMAGE_FORMATS:
+            content = draw_report(report, format_)
+        else:
             text = io.StringIO()
-            FORMATS[target.formats[0]](report, text)
-            write_output(out, text.getvalue(), advice="choose another --out")
-        note(f"Wrote {out}")
+            FORMATS[format_](report, text)
+            content = text.getvalue()
+        write_output(path, content, advice="choose another --out")
+    note(f"Wrote {path}")
+
+
+def write_text(write: Callable[[TextIO], None], format_: str, path: Path | None) -> None:
+    """Write what `write` writes to a file, or to stdout. Raises StorageError."""
+    if path is None:
+        write(output(format_))
+        return
+    text = io.StringIO()
+    write(text)
+    write_output(path, text.getvalue(), advice="choose another --out")
+    note(f"Wrote {path}")
+
+
+@dataclass(frozen=True)
+class ResultTarget:
+    """The format of the result of a query, and its file. `path` None: stdout."""
+
+    format: str
+    path: Path | None
+
+    @property
+    def is_report(self) -> bool:
+        """Whether the file is a page or a chart."""
+        return self.format not in RESULT_FORMATS
+
+
+def _choose_result_target(format_: str | None, out: Path | None) -> ResultTarget:
+    if out is None:
+        return ResultTarget(format_ or "terminal", None)
+    return ResultTarget(match_format(format_, out, _RESULT_EXTENSIONS), out)
+
+
+def write_report_file(report: Report, target: ResultTarget) -> None:
+    """Write the report, or its first chart, to the file of `target`. Raises StorageError."""
+    assert target.path is not None
+    _write_file(report, target.format, target.path)
+
+
+result_options = combine(
+    "target",
+    _choose_result_target,
+    click.option(
+        "--format",
+        "format_",
+        type=Choice(RESULT_FORMATS),
+        help="Output format.  [default: from the extension of --out, else terminal]",
+    ),
+    click.option(
+        "--out",
+        type=FILE,
+        metavar="FILE",
+        help="Write to this file (.txt, .csv, .json, .md, .html, or .svg and .png for the chart).",
+    ),
+)

@@ -1,5 +1,5 @@
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -9,19 +9,20 @@ from hfscan.cli._completion import complete_names
 from hfscan.cli._options import (
     SnapshotSelector,
     account_groups_option,
-    format_option,
     snapshot_options,
 )
 from hfscan.cli._output import echo, echo_lines
 from hfscan.cli._progress import show_activity
-from hfscan.cli._streams import output
+from hfscan.cli._reports import ResultTarget, result_options, write_report_file, write_text
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
 from hfscan.errors import InvalidRequestError
-from hfscan.figures import AccountGroups, load, run_per_snapshot
+from hfscan.figures import AccountGroups, SnapshotView, load, run_per_snapshot
 from hfscan.figures.queries import DIALECTS, Query, convert_decimals, list_queries
 from hfscan.figures.sql import limit_resources, run_sql
 from hfscan.report import TABLE_FORMATS, write_result, write_rows
-from hfscan.store import macros
+from hfscan.report.model import Section
+from hfscan.report.result_report import new_result_report, query_section
+from hfscan.store import Store, macros
 
 _DEFAULT_LIMIT = 1_000  # rows, in formats for people
 _COUNTED = 1_000_000  # further rows that are counted
@@ -33,6 +34,7 @@ hfscan query concentration --param framework=tensorflow
 hfscan query "SELECT count(*) AS models FROM census" --format csv
 # the share of downloads without a licence, in each snapshot
 hfscan query composition --param weight=downloads --per-snapshot
+hfscan query formats --out formats.svg
 hfscan query exclusivity --dialect spark
 """
 
@@ -82,7 +84,7 @@ hfscan query exclusivity --dialect spark
     metavar="GIB",
     help="Temporary disk space that the query may use beside the database.",
 )
-@format_option
+@result_options
 @snapshot_options
 def command(
     query: str | None,
@@ -93,7 +95,7 @@ def command(
     limit: int | None,
     max_memory: float | None,
     max_disk: float,
-    format_: str,
+    target: ResultTarget,
     selector: SnapshotSelector,
 ) -> None:
     """Run a named query or your own SQL, read-only; without an argument, list the named queries.
@@ -110,17 +112,9 @@ def command(
     allowed.
     """
     if query is None:
-        if params or per_snapshot or dialect or selector.is_given:
+        if params or per_snapshot or dialect or selector.is_given or target.is_report:
             raise click.UsageError("These options need a query: give its name, or SQL.")
-        rows = [
-            {
-                "name": known.name,
-                "title": known.title,
-                "parameters": [parameter.name for parameter in known.parameters],
-            }
-            for known in map(load, list_queries())
-        ]
-        write_rows(format_, rows, output(format_))
+        _list_queries(target)
         return
     is_name = len(query.split()) == 1  # SQL that does something has blanks
     parameters: dict[str, str | None]
@@ -145,10 +139,7 @@ def command(
     with selector.open() as store, limit_resources(store, memory=max_memory, disk=max_disk):
         store.disable_external_access()
         if per_snapshot:
-            over = run_per_snapshot(store, load(query), parameters, as_of=selector.end)
-            with show_activity(_ACTIVITY):
-                rows = list(itertools.islice(over, limit or None))
-            write_rows(format_, rows, output(format_))
+            _run_per_snapshot(store, load(query), parameters, target, limit, selector)
             return
         view = selector.select(store)
         view.bind_census()
@@ -157,20 +148,69 @@ def command(
         try:
             with show_activity(_ACTIVITY):
                 result = run_sql(store, named.sql, values)
-            result_rows = map(convert_decimals, result.rows) if is_name else result.rows
-            _write(result.columns, result_rows, format_, limit)
+            rows = map(convert_decimals, result.rows) if is_name else result.rows
+            if target.is_report:
+                shown = itertools.islice(rows, limit or _DEFAULT_LIMIT)
+                section = query_section(named, result.columns, shown, parameters, view.snapshot.id)
+                _write_page(section, view, target)
+            else:
+                _write(result.columns, rows, target, limit)
         except InvalidRequestError as error:
             # indented, so that quoted lines cannot pass for a message
             raise click.UsageError(str(error).replace("\n", "\n  ")) from error
 
 
-def _write(
-    columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]], format_: str, limit: int | None
+def _list_queries(target: ResultTarget) -> None:
+    rows = [
+        {
+            "name": known.name,
+            "title": known.title,
+            "parameters": [parameter.name for parameter in known.parameters],
+        }
+        for known in map(load, list_queries())
+    ]
+    write_text(lambda out: write_rows(target.format, rows, out), target.format, target.path)
+
+
+def _run_per_snapshot(
+    store: Store,
+    query: Query,
+    parameters: Mapping[str, object],
+    target: ResultTarget,
+    limit: int | None,
+    selector: SnapshotSelector,
 ) -> None:
-    is_for_people = format_ in TABLE_FORMATS
+    over = run_per_snapshot(store, query, parameters, as_of=selector.end)
+    with show_activity(_ACTIVITY):
+        rows = list(itertools.islice(over, limit or None))
+    if target.is_report:
+        columns = tuple(rows[0]) if rows else ()
+        values = (tuple(row.values()) for row in rows)
+        section = query_section(query, columns, values, parameters, None)
+        _write_page(section, selector.select(store), target)
+    else:
+        write_text(lambda out: write_rows(target.format, rows, out), target.format, target.path)
+
+
+def _write_page(section: Section, view: SnapshotView, target: ResultTarget) -> None:
+    """Write a result as a page, or its chart."""
+    report = new_result_report(view, "query", section.title, [section])
+    write_report_file(report, target)
+
+
+def _write(
+    columns: tuple[str, ...],
+    rows: Iterator[tuple[Any, ...]],
+    target: ResultTarget,
+    limit: int | None,
+) -> None:
+    is_for_people = target.format in TABLE_FORMATS
     if limit is None:
         limit = _DEFAULT_LIMIT if is_for_people else 0
-    write_result(format_, columns, itertools.islice(rows, limit or None), output(format_))
+    first = itertools.islice(rows, limit or None)
+    write_text(
+        lambda out: write_result(target.format, columns, first, out), target.format, target.path
+    )
     if limit and is_for_people and (more := sum(1 for _ in itertools.islice(rows, _COUNTED + 1))):
         count = f"{more:,}" if more <= _COUNTED else f"More than {_COUNTED:,}"
         echo()

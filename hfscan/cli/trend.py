@@ -1,21 +1,20 @@
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._options import (
     SnapshotSelector,
-    format_option,
     snapshot_options,
     transformers_option,
     weight_option,
 )
-from hfscan.cli._output import echo, note
+from hfscan.cli._output import note
 from hfscan.cli._progress import show_activity
-from hfscan.cli._streams import output
+from hfscan.cli._reports import ResultTarget, result_options, write_report_file, write_text
 from hfscan.cli._types import Choice, Frameworks
 from hfscan.figures import (
     Definition,
@@ -31,6 +30,13 @@ from hfscan.frameworks import DEFINITIONS, taxonomy
 from hfscan.report import TABLE_FORMATS, format_percent, group_table, write_rows
 from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
 from hfscan.report.format import add_uncertainty
+from hfscan.report.model import Section
+from hfscan.report.result_report import (
+    adoption_section,
+    exclusivity_sections,
+    measure_sections,
+    new_result_report,
+)
 from hfscan.report.tables import Table, measure_tables, narrow_pivot_table
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot
@@ -40,6 +46,7 @@ hfscan trend
 hfscan trend --per month --frameworks pytorch,jax --format csv
 hfscan trend --formats
 hfscan trend --by-snapshot
+hfscan trend --out trend.png
 """
 
 
@@ -74,7 +81,7 @@ hfscan trend --by-snapshot
 )
 @transformers_option
 @weight_option
-@format_option
+@result_options
 @snapshot_options
 def command(
     per: Per | None,
@@ -84,7 +91,7 @@ def command(
     definition: Definition | None,
     transformers: int | None,
     weight: Weight,
-    format_: str,
+    target: ResultTarget,
     selector: SnapshotSelector,
 ) -> None:
     """Show how framework shares change: by date of creation, or from snapshot to snapshot.
@@ -102,17 +109,29 @@ def command(
         definitions = choose_definitions(view, definition, formats=formats)
         options = _Options(frameworks, definitions, weight, transformers)
         if by_snapshot:
-            rows, tables = _compare_snapshots(view, options, formats, selector.end)
+            rows, tables, sections = _compare_snapshots(view, options, formats, selector.end)
         elif formats:
-            rows, tables = _show_formats(view, options, per or "year")
+            rows, tables, sections = _show_formats(view, options, per or "year")
         else:
-            rows, tables = _show_exclusivity(view, options, per or "year")
-    for text in _list_notes(by_snapshot, definitions, weight, view.snapshot):
+            rows, tables, sections = _show_exclusivity(view, options, per or "year")
+        notes = list(_list_notes(by_snapshot, definitions, weight, view.snapshot))
+        if target.is_report:
+            report = new_result_report(
+                view,
+                "trend",
+                "How the frameworks of the Hub's models change",
+                sections,
+                frameworks=options.compared,
+                notes=notes,
+            )
+            write_report_file(report, target)
+            return
+    for text in notes:
         note(text)
-    if format_ not in TABLE_FORMATS:
-        write_rows(format_, rows, output(format_))
+    if target.format not in TABLE_FORMATS:
+        write_text(lambda out: write_rows(target.format, rows, out), target.format, target.path)
         return
-    _write_tables(format_, tables)
+    write_text(lambda out: _write_tables(target.format, tables, out), target.format, target.path)
     limits = (
         explain_small((), rows),
         explain_estimates((), rows, [view.snapshot]),
@@ -122,11 +141,11 @@ def command(
         note(text)
 
 
-def _write_tables(format_: str, tables: Sequence[Table]) -> None:
+def _write_tables(format_: str, tables: Sequence[Table], out: TextIO) -> None:
     for number, table in enumerate(tables):
         if number:
-            echo()
-        TABLE_FORMATS[format_](table, output(format_))
+            out.write("\n")
+        TABLE_FORMATS[format_](table, out)
 
 
 @dataclass(frozen=True)
@@ -141,7 +160,7 @@ class _Options:
         return self.frameworks or DEFAULT_FRAMEWORKS
 
 
-_Result = tuple[list[dict[str, Any]], list[Table]]
+_Result = tuple[list[dict[str, Any]], list[Table], Iterable[Section]]
 
 
 def _show_exclusivity(view: SnapshotView, options: _Options, per: Per) -> _Result:
@@ -156,7 +175,7 @@ def _show_exclusivity(view: SnapshotView, options: _Options, per: Per) -> _Resul
         )
     )
     table = group_table(figures, per, view.find_titles(options.compared), with_coverage=True)
-    return [figure.as_dict() for figure in figures], [table]
+    return [figure.as_dict() for figure in figures], [table], exclusivity_sections(figures, per)
 
 
 def _show_formats(view: SnapshotView, options: _Options, per: Per) -> _Result:
@@ -168,7 +187,7 @@ def _show_formats(view: SnapshotView, options: _Options, per: Per) -> _Result:
         transformers=options.transformers,
     )
     rows = list(adoption)
-    return rows, [_tabulate_adoption(rows, view)]
+    return rows, [_tabulate_adoption(rows, view)], [adoption_section(rows, per)]
 
 
 def _compare_snapshots(
@@ -176,7 +195,8 @@ def _compare_snapshots(
 ) -> _Result:
     measures = list_measures(options.weight, formats=formats)
     rows = list(compare_snapshots(view, measures, **vars(options), as_of=as_of))
-    return rows, measure_tables(rows, view.find_titles(options.compared))
+    titles = view.find_titles(options.compared)
+    return rows, measure_tables(rows, titles), measure_sections(rows, titles)
 
 
 def _list_notes(

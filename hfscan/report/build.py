@@ -199,8 +199,11 @@ def _build_sections(
         elif section.rows and all(row.get("coverage") == 0 for row in section.rows):
             not_recorded.append(section.title)
         else:
+            findings = list(list_findings(section_spec, section, values))
+            for highlight in [part.highlight for part in findings if part.highlight][:1]:
+                section = replace(section, finding=f"{highlight['big']} {highlight['label']}")
             parts.sections.append(section)
-            parts.findings += list_findings(section_spec, section, values)
+            parts.findings += findings
             parts.is_answered |= population != "none"
     left_out = {
         "The snapshot does not record what these need": not_recorded,

@@ -130,6 +130,7 @@ def _compare_section(first: Section, second: Section, sides: _Sides, view: Snaps
     return replace(
         first,
         query=query.name,
+        finding=None,
         figures=(),
         rows=rows,
         columns=label_columns | columns,

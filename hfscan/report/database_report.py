@@ -102,7 +102,10 @@ def build_claims_report(
     if len(claims) == 1:
         judgement = claims[0].judgement
         answer = f"{verdict_label(judgement.verdict).capitalize()}. {judgement.detail}"
-        spec |= {"answer": answer.replace("{", "{{").replace("}", "}}"), "highlight": []}
+        finding = f"{verdict_label(judgement.verdict).capitalize()}: {claims[0].spec.claim}"
+        texts = {"answer": answer, "finding": finding}
+        escaped = {key: text.replace("{", "{{").replace("}", "}}") for key, text in texts.items()}
+        spec |= {**escaped, "highlight": []}
     sections = list(list_sections(spec, claims))
     rows = tuple(claim.as_row() for claim in claims)
     return _new_report(
@@ -164,6 +167,7 @@ def _new_report(
                 for highlight in spec["highlight"]
                 if fill_text(highlight["big"], values) != UNKNOWN
             ),
+            finding=fill_text(spec["finding"], values) if "finding" in spec else None,
         ),
         glossary=spec["glossary"],
     )

@@ -9,9 +9,10 @@ from rich.text import Text
 from rich.tree import Tree as RichTree
 
 from hfscan._version import __version__
+from hfscan.report.drawing import read_page_file
 from hfscan.report.format import format_date
 from hfscan.report.model import Row
-from hfscan.report.writers.html import read_style, render_page
+from hfscan.report.writers.html import render_page
 from hfscan.report.writers.terminal import open_console
 from hfscan.store import Snapshot
 from hfscan.text import encode_json, format_count, sanitize
@@ -242,7 +243,7 @@ def _escape_mermaid(text: str) -> str:
 
 def write_html(tree: LineageTree, out: TextIO) -> None:
     """Write a self-contained page."""
-    trusted = {"style": read_style("lineage.css")}
+    trusted = {"style": read_page_file("style.css")}
     page = render_page(
         "lineage.html", trusted, tree=tree, shorten=_shorten, format_hidden=_format_hidden
     )

@@ -111,7 +111,7 @@ class Section:
     each. `split_by`: a column whose values become separate tables. `chart`: see `charts`.
     `queries`: the queries to show, where `query` with `parameters` is not all.
     `unavailable_rows`: rows without a value and why, in JSON only. `card`: of a fact-check, for the
-    page only.
+    page only. `finding`: a title that says what the section found; None: by rule (`titles.py`).
     """
 
     name: str
@@ -134,20 +134,22 @@ class Section:
     queries: tuple[QueryRef, ...] = ()
     unavailable_rows: tuple[Row, ...] = ()
     card: Card | None = None
+    finding: str | None = None
 
 
 @dataclass(frozen=True)
 class CustomText:
     """The texts of a report that is not about one snapshot.
 
-    `summary`: the numbers in the texts, for JSON. `highlights`: what HTML shows in large type, each
-    with `big`, `label` and `small`.
+    `finding`: the title of the page. `summary`: the numbers in the texts, for JSON. `highlights`:
+    what HTML shows in large type, each with `big`, `label` and `small`.
     """
 
     headline: str
     provenance: str = ""
     summary: Row = field(default_factory=dict)
     highlights: tuple[Mapping[str, str], ...] = ()
+    finding: str | None = None
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def format_answer(report: Report) -> str:
     if not shares:
         return _format_classes(report, when)
     titles = list(report.frameworks.values())
-    frameworks = _any_framework(titles)
+    frameworks = any_framework(titles)
     if not shares[0].denominator:
         counted = "" if shares[0].weight != "downloads" else " with known downloads"
         return (
@@ -80,7 +80,7 @@ def _format_conditions(report: Report) -> str:
     definition = _format_definition(report)
     if report.compared_with:
         return (
-            f" Total: models that support {_any_framework(list(report.frameworks.values()))}. "
+            f" Total: models that support {any_framework(list(report.frameworks.values()))}. "
             f"{definition} Not counted: models deleted before the snapshot."
             f"{_format_estimate(report)}"
         )
@@ -155,11 +155,12 @@ def _format_tagged(report: Report) -> str:
     figure = next(tagged, None)
     if report.definition == "tag" or figure is None or len(compared) == 1:
         return ""
-    frameworks = _any_framework(list(report.frameworks.values()))
+    frameworks = any_framework(list(report.frameworks.values()))
     return f" The Hub itself tags {format_percent(figure.coverage)} of the models as {frameworks}."
 
 
-def _any_framework(titles: Sequence[str]) -> str:
+def any_framework(titles: Sequence[str]) -> str:
+    """Return "PyTorch or TensorFlow"; of many, their number."""
     return " or ".join(titles) if len(titles) < 5 else f"one of {len(titles)} frameworks"
 
 
@@ -191,7 +192,7 @@ def format_coverage(section: Section, frameworks: Mapping[str, str]) -> str | No
     if section.vary_by and len(frameworks) > 1:
         meaning = "that support one of the frameworks compared"
     elif len(frameworks) > 1:
-        meaning = f"that support {_any_framework(list(frameworks.values()))}"
+        meaning = f"that support {any_framework(list(frameworks.values()))}"
     those = "those" if figure.weight == "models" else "those of models"
     return (
         f"The shares describe {_format_coverages(described)} of the {_format_population(figure)}: "

@@ -44,6 +44,9 @@ _MEASURED_CLASSES = {"exclusivity": ("exclusive", "shared")}
 """Measure of `compare_snapshots` -> the classes in its table, if not all."""
 
 
+_PHONE = 46  # characters of a table beside each other on a phone
+
+
 @dataclass(frozen=True)
 class Table:
     """Headings and rows of text. The first column names the row."""
@@ -58,6 +61,21 @@ class Table:
         columns = zip(*self.rows, strict=True)
         are_text = [not all(map(_NUMBER.match, column)) for column in columns]
         return (True, *are_text[1:]) if are_text else (True,) * len(self.headings)
+
+    @property
+    def width(self) -> int:
+        """The characters of its longest cells side by side."""
+        columns = zip(self.headings, *self.rows, strict=True)
+        return sum(max(map(len, cells)) + 2 for cells in columns)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the columns do not fit on a phone, even where cells break between words."""
+        columns = zip(self.headings, *self.rows, strict=True)
+        widths = [
+            max(max(map(len, cell.split()), default=0) for cell in cells) for cells in columns
+        ]
+        return sum(widths) + 2 * len(widths) > _PHONE
 
 
 def section_tables(section: Section, report: Report) -> list[Table]:
@@ -206,14 +224,14 @@ def measure_tables(rows: Iterable[Row], compared: Mapping[str, str]) -> list[Tab
     """
     tables: dict[str, dict[str, list[Row]]] = {}
     for row in sorted(rows, key=lambda row: str(row["observed_at"])):
-        if row["class"] in _MEASURED_CLASSES.get(row["measure"], (row["class"],)):
+        if is_measured(row):
             label = _snapshot_label(row)
             tables.setdefault(row["measure"], {}).setdefault(label, []).append(row)
     result = []
     for measure, groups in tables.items():
         cells = [
             (
-                _measure_label(row, compared),
+                measure_label(row, compared),
                 label,
                 mark_small(format_percent(row["share"]), row, "share"),
             )
@@ -227,7 +245,12 @@ def measure_tables(rows: Iterable[Row], compared: Mapping[str, str]) -> list[Tab
     return result
 
 
-def _measure_label(row: Row, compared: Mapping[str, str]) -> str:
+def is_measured(row: Row) -> bool:
+    """Return whether tables and charts have the class of a row of `compare_snapshots`."""
+    return row["class"] in _MEASURED_CLASSES.get(row["measure"], (row["class"],))
+
+
+def measure_label(row: Row, compared: Mapping[str, str]) -> str:
     """Return the label of a class of `compare_snapshots`."""
     titles = {**taxonomy().titles, **compared}
     match row["measure"]:

@@ -36,14 +36,22 @@ const substitute = (node, sizes) => {
     Object.entries(node).map(([key, item]) => [key, substitute(item, sizes)])
   );
 };
-const specFor = (text, width) => {
-  const columns = width < 500 ? 2 : 4;
-  const sizes = { // as in charts.py
+const sizesFor = (width) => { // as in drawing.py
+  const isNarrow = width < 500;
+  const columns = isNarrow ? 2 : 4;
+  const labelWidth = Math.floor((width * 34) / 100);
+  return {
     width: width - 4, inner_width: width - 90, axis_width: width - 30, columns,
     facet_width: Math.floor((width - 24 * columns) / columns),
+    legend_label: Math.floor(width / columns) - 38,
+    ...(isNarrow // labels above their dots
+      ? { label_align: "left", label_x: 0, label_width: width - 20, label_dy: -7, dot_width: width - 75, dot_step: 38, dot_dy: 9 }
+      : { label_align: "right", label_x: -10, label_width: labelWidth, label_dy: 0, dot_width: width - labelWidth - 75, dot_step: 26, dot_dy: 0 }),
   };
-  return substitute(JSON.parse(text), sizes);
 };
+const specFor = (text, width) => substitute(JSON.parse(text), sizesFor(width));
+// ast: interpret expressions, because the content security policy forbids compiling them
+const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false };
 const drawn = new WeakMap();
 const draw = async (figure) => {
   const width = Math.round(figure.clientWidth);
@@ -51,8 +59,6 @@ const draw = async (figure) => {
   const previous = drawn.get(figure)?.view;
   drawn.set(figure, { width });
   const container = figure.querySelector(".live");
-  // ast: interpret expressions, because the content security policy forbids compiling them
-  const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: false };
   const spec = specFor(figure.querySelector("script").textContent, width);
   spec.description = figure.getAttribute("aria-label");
   const element = document.createElement("div");
@@ -72,6 +78,27 @@ const resized = new ResizeObserver((entries) => {
 for (const figure of document.querySelectorAll("figure")) {
   near.observe(figure);
   resized.observe(figure);
+}
+// save a chart as a file, with its title and in the light colours of the style
+const lightColors = new Map(
+  document.querySelector("style").textContent.split("@media")[0].matchAll(/--([\w-]+): (#\w+);/g)
+    .map(([, name, color]) => [name, color])
+);
+const save = async (section, format) => {
+  const text = section.querySelector("figure script").textContent
+    .replace(/var\(--([\w-]+)\)/g, (match, name) => lightColors.get(name) ?? match);
+  const spec = specFor(text, 680);
+  Object.assign(spec, { title: spec.usermeta.title, padding: 16, background: lightColors.get("paper") });
+  const { view } = await vegaEmbed(document.createElement("div"), spec, options);
+  const url = await view.toImageURL(format, format === "png" ? 3 : 1);
+  view.finalize();
+  const link = document.createElement("a");
+  Object.assign(link, { href: url, download: `${section.id}.${format}` });
+  link.click();
+};
+for (const button of document.querySelectorAll("[data-save]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => save(button.closest("section"), button.dataset.save));
 }
 // show the description of a mark beside the pointer
 const hint = document.getElementById("hint");

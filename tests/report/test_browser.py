@@ -1,6 +1,7 @@
 """The HTML report in a browser, opened from the disk.
 
-Screenshots at three widths, in light, dark and print are written to build/reports/.
+Screenshots at three widths, in light, dark and print are written to build/reports/. The test of
+accessibility needs axe-core: `npm install --prefix build axe-core@4.14.1`.
 """
 
 import base64
@@ -25,6 +26,7 @@ from hfscan.text import sanitize
 
 pytestmark = pytest.mark.browser
 WIDTHS = (360, 768, 1280)
+AXE = "build/node_modules/axe-core/axe.min.js"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -157,8 +159,8 @@ def open_report(browser, files):
         if not request.url.startswith("file:"):
             messages.append(request.url)
 
-    def open_page(name, width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+    def open_page(name, width=1280, height=900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: messages.append(message.text))
@@ -207,7 +209,7 @@ def test_page_draws_charts_at_every_width(open_report, request, name, width, sch
     page.screenshot(path=screenshot_folder / f"{name}-{width}-{scheme}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     figures = page.locator("figure").all()
-    assert len(figures) >= {"year": 10, "overview": 10}.get(name, 1)
+    assert len(figures) >= {"year": 8, "overview": 8}.get(name, 1)
     for figure in figures:
         (drawing,) = [svg for svg in figure.locator("svg").all() if svg.is_visible()]
         assert drawing.locator("xpath=ancestor::div[@class='live']").count() == 1
@@ -221,6 +223,65 @@ def test_page_draws_charts_at_every_width(open_report, request, name, width, sch
         assert pdf.startswith(b"%PDF")
         # lines and text; a picture for each hatched mark would be 20 MB
         assert len(pdf) < 1_000_000
+
+
+@pytest.mark.parametrize("name", ["year", "overview", "compare", "claims"])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_lead_chart_is_above_the_fold(open_report, name, width, height):
+    page = open_report(name, width, height)
+    wait_until(page, "document.querySelector('figure').matches('.drawn')")
+    box = page.locator("figure").first.locator(".live svg").bounding_box()
+    assert box["height"] > 100
+    assert box["y"] + min(box["height"], 250) <= height
+    assert page.locator("h1").bounding_box()["y"] < box["y"]
+
+
+@pytest.mark.parametrize("name", ["year", "overview", "compare", "claims", "parity", "hostile"])
+def test_tables_fit_a_phone(open_report, name):
+    page = open_report(name, 390, 844)
+    page.locator("details.table").evaluate_all("all => all.forEach((e) => (e.open = true))")
+    cut = page.locator(".box").evaluate_all(
+        "all => all.filter((box) => box.scrollWidth > box.clientWidth + 1)"
+        ".map((box) => box.ariaLabel)"
+    )
+    assert cut == []
+
+
+@pytest.mark.parametrize("name", ["year", "overview", "compare", "claims", "parity"])
+def test_pages_are_accessible(open_report, request, name):
+    script = request.config.rootpath / AXE
+    if not script.exists():
+        pytest.skip(f"no {AXE}")
+    for width, scheme in ((1440, "light"), (390, "dark")):
+        page = open_report(name, width, color_scheme=scheme)
+        draw_all(page)
+        page.evaluate(script.read_text("utf-8"))
+        result = page.evaluate("axe.run()")
+        found = {
+            violation["id"]: [node["html"][:200] for node in violation["nodes"][:3]]
+            for violation in result["violations"]
+        }
+        assert found == {}
+
+
+def test_year_report_prints_on_8_pages(open_report):
+    pdf = open_report("year").pdf(format="A4")
+    assert 0 < len(re.findall(rb"/Type /Page\b", pdf)) <= 8
+
+
+@pytest.mark.parametrize(("format_", "head"), [("png", b"\x89PNG"), ("svg", b"<svg")])
+def test_charts_download_as_images(open_report, format_, head):
+    page = open_report("year", color_scheme="dark")
+    with page.expect_download() as download:
+        page.locator(f"#by_task [data-save={format_}]").click()
+    assert download.value.suggested_filename == f"by_task.{format_}"
+    data = download.value.path().read_bytes()
+    assert data.startswith(head)
+    assert b"var(" not in data
+    if format_ == "svg":
+        text = data.decode()
+        assert "Source: hfscan" in text
+        assert "SYNTHETIC" in text
 
 
 def test_tables_sort_and_sql_opens(open_report):
@@ -250,7 +311,7 @@ def test_tables_sort_and_sql_opens(open_report):
 def test_marks_describe_their_numbers(open_report):
     page = open_report("year")
     draw_all(page)
-    mark = page.locator("#created .live svg [aria-label]").first
+    mark = page.locator("#breakdown .live svg [aria-label]").first
     mark.hover()
     assert "PyTorch only" in mark.get_attribute("aria-label")
     assert page.locator("#hint").inner_text() == mark.get_attribute("aria-label")
@@ -259,13 +320,13 @@ def test_marks_describe_their_numbers(open_report):
 def test_legend_selects_a_series(open_report):
     page = open_report("year")
     draw_all(page)
-    bars = page.locator("#created .live [aria-roledescription=bar]")
+    bars = page.locator("#breakdown .live [aria-roledescription=bar]")
     assert "PyTorch only" in bars.first.get_attribute("aria-label")
     bar_count = bars.count()
-    page.locator("#created .live .role-legend-label text").nth(1).click()
+    page.locator("#breakdown .live .role-legend-label text").nth(1).click()
     wait_until(
         page,
-        "![...document.querySelectorAll('#created .live [aria-roledescription=bar]')]"
+        "![...document.querySelectorAll('#breakdown .live [aria-roledescription=bar]')]"
         ".some((mark) => mark.ariaLabel.includes('PyTorch only'))",
     )
     labels = bars.evaluate_all("all => all.map((mark) => mark.ariaLabel)")
@@ -278,7 +339,7 @@ def test_charts_adapt_to_a_narrower_window(open_report):
     draw_all(page)
     page.set_viewport_size({"width": 400, "height": 900})
     wait_until(
-        page, "document.querySelector('#created .live svg').getBoundingClientRect().width < 400"
+        page, "document.querySelector('#breakdown .live svg').getBoundingClientRect().width < 400"
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
@@ -287,14 +348,16 @@ def test_static_charts_without_scripts_and_in_print(browser, files, open_report)
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((files / "year.html").as_uri())
-    assert page.locator("#created .wide svg").is_visible()
-    assert not page.locator("#created .narrow svg").is_visible()
+    assert page.locator("#breakdown .wide svg").is_visible()
+    assert not page.locator("#breakdown .narrow svg").is_visible()
+    assert page.locator("#created table").first.is_visible()
+    assert not page.locator("[data-save]").first.is_visible()  # they need the script
     context.close()
     page = open_report("year")
     draw_all(page)
     page.emulate_media(media="print")
-    assert page.locator("#created .wide svg").is_visible()
-    assert not page.locator("#created .live").is_visible()
+    assert page.locator("#breakdown .wide svg").is_visible()
+    assert not page.locator("#breakdown .live").is_visible()
 
 
 def test_sections_link_to_their_csv(open_report, year_report):
@@ -314,14 +377,14 @@ def test_page_numbers_are_in_the_json(open_report, files, name):
     expected = collect_numbers(report)
     page = open_report(name)
     draw_all(page)
-    cells = page.locator("td, .highlights, .headline").all_text_contents()
+    cells = page.locator("td, .highlights, .headline, h1, h2").all_text_contents()
     marks = page.locator(".live svg [aria-label]").evaluate_all(
         "all => all.map((e) => e.ariaLabel)"
     )
     marks += page.locator(".live svg text").all_text_contents()
     assert len(cells) > 15
     assert len(marks) > 5
-    axis_label = re.compile(r"[\d.]+%|[\d.]+k?|[\d.]+e[-+]\d+|[\d,]+")  # ticks are not results
+    axis_label = re.compile(r"[\d.]+%|[\d.]+[kM]?|[\d.]+e[-+]\d+|[\d,]+")  # ticks are not results
     for text in cells + [mark for mark in marks if not axis_label.fullmatch(mark)]:
         for number in find_numbers(text):
             assert number in expected | {"30"}, (number, text)  # 30-day downloads

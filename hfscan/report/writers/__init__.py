@@ -6,6 +6,12 @@ from typing import Any, TextIO
 from hfscan.report.model import Report
 from hfscan.report.tables import Table, result_table
 from hfscan.report.writers import csv_, html, json_, markdown, terminal, terminal_summary
+from hfscan.report.writers.image import IMAGE_FORMATS, draw_report
+
+__all__ = [
+    "FORMATS", "IMAGE_FORMATS", "RESULT_FORMATS", "TABLE_FORMATS", "draw_report", "write_groups",
+    "write_result", "write_rows", "write_summary",
+]  # fmt: skip
 
 FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
     "terminal": terminal.write,

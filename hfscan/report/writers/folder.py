@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hfscan.fs import write_output
-from hfscan.report.charts import chart_of, standalone_svg
+from hfscan.report.charts import chart_of
 from hfscan.report.model import Report
 from hfscan.report.writers import FORMATS, csv_, markdown
 
@@ -36,7 +36,7 @@ def _files(report: Report, format_: str) -> Iterator[tuple[str, str]]:
         for section in report.sections:
             if chart := chart_of(section, report):
                 charts[section.name] = f"{base}-charts/{section.name}.svg"
-                yield charts[section.name], standalone_svg(chart)
+                yield charts[section.name], chart.document
         markdown.write(report, out, charts)
     else:
         FORMATS[format_](report, out)

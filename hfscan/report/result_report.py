@@ -1,0 +1,130 @@
+"""Make a report of the result of one query, or of a trend, for its page and its chart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hfscan.figures import Figure, Query, SnapshotView, load
+from hfscan.frameworks import taxonomy
+from hfscan.report.format import DEFINITION_LABELS
+from hfscan.report.model import CustomText, QueryRef, Report, ReportRequest, Row, Section
+from hfscan.report.tables import is_measured, measure_label
+from hfscan.report.titles import find_title
+from hfscan.scope import DEFAULT_FRAMEWORKS
+
+_PERIODS = {"year": "year of creation", "month": "month of creation"}
+
+
+def new_result_report(
+    view: SnapshotView,
+    name: str,
+    title: str,
+    sections: Iterable[Section],
+    *,
+    frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS,
+    notes: Iterable[str] = (),
+) -> Report:
+    """Return a report of sections on one snapshot; the first finding is its title."""
+    report = Report(
+        name=name,
+        title=title,
+        sections=tuple(sections),
+        request=ReportRequest(frameworks=frameworks),
+        frameworks=view.find_titles(frameworks),
+        titles=taxonomy().titles,
+        snapshots=(view.snapshot,),
+        notes=tuple(notes),
+        text=CustomText(title),
+    )
+    finding = find_title(report.sections[0], report)
+    return replace(report, text=CustomText(f"{finding or title}.", finding=finding))
+
+
+def query_section(
+    query: Query,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    parameters: Mapping[str, object],
+    snapshot: int | None,
+) -> Section:
+    """Return the section of a query's result. `snapshot` None: it ran over each snapshot."""
+    is_named = query.name != ""
+    chart, is_per_snapshot = query.chart, snapshot is None
+    result = tuple(dict(zip(columns, row, strict=True)) for row in rows)
+    if is_per_snapshot:
+        chart = _series_chart(query, columns)
+    reference = QueryRef(query.name, parameters, snapshot, per_snapshot=is_per_snapshot)
+    return Section(
+        name=query.name or "result",
+        title=query.title or "Result of a query",
+        note=query.answers if is_named else query.sql,
+        query=query.name,
+        rows=result,
+        columns=None if result else {},
+        formats=query.columns,
+        parameters=parameters,
+        chart=chart,
+        queries=(reference,) if is_named else (),
+    )
+
+
+def _series_chart(query: Query, columns: Sequence[str]) -> str | None:
+    """Return the chart of shares over snapshots: a line for each group of the query's chart."""
+    channels = dict(part.split("=") for part in (query.chart or "").split()[1:])
+    group = channels.get("color", channels.get("y"))
+    if "share" not in columns or group not in columns:
+        return None
+    return f"series x=observed_at y=share color={group}"
+
+
+def exclusivity_sections(figures: Sequence[Figure], per: str) -> Iterable[Section]:
+    """Yield a section for each definition of figures by year or month, best evidence first."""
+    for definition in sorted({figure.definition for figure in figures}):
+        own = tuple(figure for figure in figures if figure.definition == definition)
+        yield Section(
+            name=f"by_{definition}",
+            title=f"By {_PERIODS[per]}: {DEFINITION_LABELS[definition]}",
+            query="exclusivity",
+            by=own[0].by,
+            figures=own,
+            chart="columns x=group y=share color=framework",
+        )
+
+
+def adoption_section(rows: Sequence[Row], per: str) -> Section:
+    """Return the section of the shares of frameworks, formats and runtimes by period."""
+    query = load("formats")
+    return Section(
+        name="formats",
+        title=f"Frameworks, formats and runtimes by {_PERIODS[per]}",
+        query=query.name,
+        rows=tuple(rows),
+        pivot={"rows": "framework", "columns": "period", "cells": "share"},
+        formats=query.columns,
+        chart=query.chart,
+    )
+
+
+def measure_sections(rows: Sequence[Row], titles: Mapping[str, str]) -> Iterable[Section]:
+    """Yield a section for each measure and definition of `compare_snapshots`.
+
+    `titles`: framework -> title.
+    """
+    for measure, definition in dict.fromkeys((row["measure"], row["definition"]) for row in rows):
+        query = load(measure)
+        given = {"definition": definition, "frameworks": list(titles)}
+        own = (
+            {**row, "label": measure_label(row, titles)}
+            for row in rows
+            if (row["measure"], row["definition"]) == (measure, definition) and is_measured(row)
+        )
+        parameters = {key: given[key] for key in given.keys() & query.defaults.keys()}
+        yield Section(
+            name=f"{measure}_{definition}",
+            title=f"{query.title}: {DEFINITION_LABELS[definition]}",
+            rows=tuple(own),
+            pivot={"rows": "label", "columns": "observed_at", "cells": "share"},
+            formats={"share": "share"},
+            chart="series x=observed_at y=share color=label",
+            queries=(QueryRef(measure, parameters, None, per_snapshot=True),),
+        )

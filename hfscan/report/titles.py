@@ -1,0 +1,217 @@
+"""Write the title of a section as its finding, by rule from its numbers; and the source line."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from hfscan._version import __version__
+from hfscan.figures import Figure
+from hfscan.report.format import (
+    class_label,
+    figure_label,
+    format_cell,
+    format_date,
+    format_percent,
+    format_range,
+    format_value,
+)
+from hfscan.report.model import Report, Row, Section
+from hfscan.report.sentences import any_framework
+from hfscan.report.tables import group_label, visible_figures
+
+_FEW = 100  # models; a group with fewer is not named in a title
+
+
+def find_title(section: Section, report: Report) -> str | None:
+    """Return the section's finding as a title; None where no rule gives one."""
+    if section.finding:
+        return section.finding
+    if section.figures:
+        title = _describe_figures(section, report)
+    elif section.rows and section.query in _RULES:
+        title = _RULES[section.query](section, report)
+    elif section.rows and section.pivot:
+        title = _describe_pivot(section, report)
+    else:
+        title = None
+    return title and title[:1].upper() + title[1:]
+
+
+def find_report_title(report: Report) -> str | None:
+    """Return the finding of the report: its own, else that of its headline."""
+    if report.text:
+        return report.text.finding
+    highlights = [finding.highlight for finding in report.findings if finding.highlight]
+    if highlights:
+        return f"{highlights[0]['big']} {highlights[0]['label']}"
+    return None if report.findings else find_title(report.headline, report)
+
+
+def format_source(report: Report) -> str:
+    """Return what to cite for a chart or table of the report, in a line."""
+    sides = filter(None, (report, report.compared_with))
+    snapshots = {snapshot.id: snapshot for side in sides for snapshot in side.snapshots}
+    parts = [f"hfscan {__version__}"]
+    if len(snapshots) > _MOST_SNAPSHOTS:
+        parts.append(f"{len(snapshots)} snapshots of the Hugging Face Hub")
+    else:
+        parts += [
+            f"snapshot {number} of the Hugging Face Hub, {format_date(snapshot.observed_to)}"
+            for number, snapshot in snapshots.items()
+        ]
+    if any(snapshot.synthetic for snapshot in snapshots.values()):
+        parts.append("SYNTHETIC: invented data")
+    return f"Source: {'; '.join(parts)}."
+
+
+_MOST_SNAPSHOTS = 4  # that a source names one by one
+
+
+def _describe_figures(section: Section, report: Report) -> str | None:
+    """Return the leading class of figures, and where its share is lowest and highest."""
+    figures = [
+        figure
+        for figure in visible_figures(section.figures, section.by)
+        if figure.cutoff in (None, "excluded")
+        and figure.denominator
+        and figure.frameworks == report.request.frameworks
+    ]
+    if not figures or len(report.frameworks) == 1:
+        return None
+    leading = max(figures, key=lambda figure: figure.numerator)
+    label = figure_label(leading, report.frameworks)
+    same = [figure for figure in figures if figure_label(figure, report.frameworks) == label]
+    if section.vary_by == "weight":
+        parts = (f"{_format(figure)} {_WEIGHTED[figure.weight]}" for figure in same)
+        return f"{label}: {', '.join(parts)}"
+    if section.vary_by:
+        low, high = _find_ends(same)
+        return f"{label}: {format_range(low.share, high.share)}, depending on the definition"
+    if section.by is None:
+        share = _format(leading)
+        return f"{label}: {share} of the {describe_total(leading, report)}"
+    groups = [figure for figure in same if figure.denominator >= _FEW] or same
+    if section.by in ("month", "year"):
+        ends = [f"{_format(figure)} in {group_label(figure)}" for figure in (groups[0], groups[-1])]
+        return f"{label}: {' to '.join(dict.fromkeys(ends))}"
+    groups = [figure for figure in groups if str(figure.group)[:1] != "("] or groups
+    ends = [f"{_format(figure)} ({group_label(figure)})" for figure in _find_ends(groups)]
+    return f"{label}: {' to '.join(dict.fromkeys(ends))}"
+
+
+def _format(figure: Figure) -> str:
+    return format_percent(figure.share)
+
+
+_WEIGHTED = {
+    "models": "of models",
+    "downloads": "of downloads",
+    "authors": "if each author counts once",
+}
+
+
+def _find_ends(figures: Sequence[Figure]) -> tuple[Figure, Figure]:
+    """Return the figures with the lowest and the highest share."""
+    by_share = sorted(figures, key=lambda figure: figure.share or 0.0)
+    return by_share[0], by_share[-1]
+
+
+def describe_total(figure: Figure, report: Report) -> str:
+    """Return what the denominator of a figure counts: "models that support ..."."""
+    those = f"models that support {any_framework(list(report.frameworks.values()))}"
+    return {
+        "models": those,
+        "downloads": f"downloads of {those}",
+        "authors": f"{those}, if each author counts once",
+    }[figure.weight]
+
+
+def _describe_breakdown(section: Section, report: Report) -> str:
+    """Return the two largest classes."""
+    rows = [row for row in section.rows if row["group"] is None]
+    largest = sorted(rows, key=lambda row: -row["numerator"])[:2]
+    first, second = (
+        ": ".join(format_cell(row, column, section, report) for column in ("class", "share"))
+        for row in largest
+    )
+    return f"{first} of all models; {second}"
+
+
+def _describe_concentration(section: Section, report: Report) -> str:
+    first, last = section.rows[0], section.rows[-1]
+    title = report.frameworks.get(str(section.parameters.get("framework")), "")
+    share = format_cell(first, "share", section, report)
+    together = format_cell(last, "cumulative_share", section, report)
+    return (
+        f"Account {first['author']}: {share} of the models that support {title} only; the "
+        f"largest accounts together: {together}"
+    )
+
+
+def _describe_formats(section: Section, report: Report) -> str | None:
+    """Return the most common, or how it changed over the periods."""
+    if section.pivot:
+        return _describe_pivot(section, report)
+    row = max(section.rows, key=lambda row: row["numerator"])
+    name = format_cell(row, "framework", section, report)
+    return f"{name}: {format_cell(row, 'share', section, report)} of the models"
+
+
+def _describe_cutoff(section: Section, report: Report) -> str:
+    row = section.rows[0]
+    label = class_label(row["name"], row["framework"], report.frameworks)
+    bounds = format_range(row["share_min"], row["share_max"])
+    return f"{label}: {bounds}, whenever the older models were created"
+
+
+def _describe_comparison(section: Section, report: Report) -> str | None:
+    """Return the leading class on both sides; of groups, that with the largest change."""
+    rows = [row for row in section.rows if row["points"] is not None]
+    if not rows:
+        return None
+    leading = max(rows, key=lambda row: row["numerator"])
+    label = class_label(leading["name"], leading["framework"], report.frameworks)
+    parts = ("share", "compared_share", "points")
+    if leading.get("group") is None:
+        first, second, points = (format_cell(leading, key, section, report) for key in parts)
+        return f"{label}: {first} to {second} ({points} points)"
+    groups = [
+        row
+        for row in rows
+        if (row["name"], row["framework"]) == (leading["name"], leading["framework"])
+        and min(row["denominator"], row["compared_denominator"]) >= _FEW
+    ]
+    row = max(groups or [leading], key=lambda row: abs(row["points"]))
+    first, second, points = (format_cell(row, key, section, report) for key in parts)
+    return f"{label}: most change in {row['group']}, {first} to {second} ({points} points)"
+
+
+def _describe_pivot(section: Section, report: Report) -> str | None:
+    """Return how the largest row of a cross table of shares changes from first to last column."""
+    place = section.pivot or {}
+    if place["cells"] not in ("share", "survival") or place["columns"] == "created":
+        return None
+
+    def text(row: Row, column: str) -> str:
+        value = format_cell(row, place[column], section, report)
+        return f"at least {value}" if place[column].startswith("min_") else value
+
+    ends = [section.rows[0][place["columns"]], section.rows[-1][place["columns"]]]
+    newest = [row for row in section.rows if row[place["columns"]] == ends[1]]
+    leading = max(newest, key=lambda row: row[place["cells"]] or 0.0)
+    same = [row for row in section.rows if row[place["rows"]] == leading[place["rows"]]]
+    first = next((row for row in same if row[place["columns"]] == ends[0]), leading)
+    word = {"observed_at": "on", "period": "in"}.get(place["columns"], "for")
+    shares = (
+        f"{format_value('share', row[place['cells']])} {word} {text(row, 'columns')}"
+        for row in (first, leading)
+    )
+    return f"{text(leading, 'rows')}: {' to '.join(dict.fromkeys(shares))}"
+
+
+_RULES: Mapping[str, Callable[[Section, Report], str | None]] = {
+    "breakdown": _describe_breakdown,
+    "concentration": _describe_concentration,
+    "formats": _describe_formats,
+    "creation_cutoff": _describe_cutoff,
+    "compare": _describe_comparison,
+}
+"""Query -> what writes the title of a section from its rows."""
