@@ -70,12 +70,13 @@ class Table:
 
     @property
     def is_wide(self) -> bool:
-        """Whether the columns do not fit on a phone, even where cells break between words."""
-        columns = zip(self.headings, *self.rows, strict=True)
-        widths = [
-            max(max(map(len, cell.split()), default=0) for cell in cells) for cells in columns
-        ]
-        return sum(widths) + 2 * len(widths) > _PHONE
+        """Whether the columns do not fit on a phone, even where text breaks between words."""
+        columns = zip(self.is_text, zip(self.headings, *self.rows, strict=True), strict=True)
+        parts = (
+            [word for cell in cells for word in cell.split()] if is_text else cells
+            for is_text, cells in columns
+        )
+        return sum(max(map(len, column), default=0) + 2 for column in parts) > _PHONE
 
 
 def section_tables(section: Section, report: Report) -> list[Table]:

