@@ -130,14 +130,19 @@ def test_blocks_run(page, tmp_path):
     assert process.returncode == 0, process.stderr[-2_000:]
 
 
-@pytest.mark.parametrize("name", ["cli", "queries"])
-def test_generated_page_is_current(name, tmp_path):
-    tool = ROOT / "tools" / f"{name}.py"
-    page = subprocess.check_output(
+@pytest.mark.parametrize("path", ["docs/cli.md", "docs/queries.md", "reports/page/vega.js"])
+def test_generated_file_is_current(path, tmp_path):
+    tool = ROOT / "tools" / f"{Path(path).stem}.py"
+    generated = subprocess.check_output(
         [sys.executable, tool], env=make_environment(tmp_path), text=True, encoding="utf-8"
     )
-    text = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
-    assert text == page, f"run python tools/{name}.py > docs/{name}.md"
+    text = (ROOT / path).read_text("utf-8")
+    if (
+        path.endswith(".js")
+        and text.partition("Generated")[0] != generated.partition("Generated")[0]
+    ):
+        pytest.skip(f"another release of vl-convert made {path}")
+    assert text == generated, f"run python tools/{tool.name} > {path}"
 
 
 def test_links_lead_to_files():
