@@ -44,7 +44,7 @@ SELECT
     (SELECT coalesce(string_agg(package, ', ' ORDER BY package), 'not known')
         FROM (SELECT DISTINCT name || ' ' || version AS package FROM versions)) AS versions,
     (SELECT coalesce(
-        string_agg(' Run ' || id || ' has not finished: the results of ' || checked || ' of its ' || checkpoints || ' checkpoints are stored.', '' ORDER BY id),
+        string_agg(format(' Run {} has not finished: the results of {:,} of its {:,} checkpoints are stored.', id, checked, checkpoints), '' ORDER BY id),
         ''
     ) FROM unfinished) AS unfinished
 FROM opened

@@ -79,10 +79,11 @@ def _measure_isolated(
     groups = [variants]
     if not _fit_into_memory(variants):
         groups = [[variant] for variant in variants]
-        runner.pool.notes.append(
-            f"{runner.checkpoint.name}: {mode} in all variants at once does not fit into memory. "
-            f"Each was timed alone, so that changes of the machine's load affect the ratios."
-        )
+        for cases in completed.values():
+            cases[-1][1].notes.append(
+                f"{mode} in all variants at once does not fit into memory: each was timed alone, "
+                f"so that changes of the machine's load affect the ratios"
+            )
     for group in groups:
         with ExitStack() as stack:
             for variant in group:

@@ -24,7 +24,6 @@ class BackendPool:
     def __init__(self, settings: Settings, notify: Callable[[str], None] | None = None) -> None:
         self.settings, self._notify = settings, notify
         self.processes: dict[str, BackendProcess] = {}
-        self.notes: list[str] = []  # for the report
         self.gemm_gflops: dict[str, float | None] = {}  # of the processes that were probed
         self._lock = threading.Lock()
         self._scratch = Path(tempfile.mkdtemp(prefix="hfscan-parity-"))
@@ -130,7 +129,7 @@ class BackendPool:
             "dtype": self.settings.dtype,
             "threads": self.settings.threads,
             "tf32": False,
-            "notes": [*self._environment_notes(processor), *self.notes],
+            "notes": [*self._environment_notes(processor)],
             "backends": {
                 name: {
                     **process.info,

@@ -5,7 +5,7 @@ import os
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, redirect_stdout, suppress
+from contextlib import AbstractContextManager, ExitStack, redirect_stdout
 from dataclasses import asdict
 from typing import Any
 
@@ -48,32 +48,47 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
             ) from error
         self._settings, self._notify = settings, notify or (lambda _: None)
         self._arguments = settings, *arguments
-        # no token: Ray shows these variables to every user of the cluster
-        variables = {"HF_ENDPOINT": constants.ENDPOINT}
-        # Ray prints its messages on stdout, which is for data
-        self._stdout = redirect_stdout(sys.stderr)
-        self._stdout.__enter__()
-        try:
-            self._ray.init(log_to_driver=False, runtime_env={"env_vars": variables})
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise InvalidRequestError(f"Ray cannot be started, or reached: {error}") from error
         self._actor_class = self._ray.remote(
             num_cpus=settings.threads,
             num_gpus=int(settings.device.startswith("cuda")),
             scheduling_strategy="SPREAD",
         )(Worker)
         self._setups: dict[Any, Any] = {}  # actor -> reference of its setup
-        nodes = sum(node["Alive"] for node in self._ray.nodes())
-        self._actors = [self._new_actor() for _ in range(count or nodes)]
-        self._wait([*self._setups.values()])
-        first = self._actors[0]
+        with ExitStack() as stack:
+            # Ray prints its messages on stdout, which is for data
+            stack.enter_context(redirect_stdout(sys.stderr))
+            stack.callback(self._ray.shutdown)
+            self._connect()
+            try:
+                self._start(count)
+            except self._ray.exceptions.RayError as error:
+                raise InvalidRequestError(f"Actors of Ray cannot be started: {error}") from error
+            self._stack = stack.pop_all()
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            closing = [actor.close.remote() for actor in self._setups]
+            self._ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_SECONDS)
+        self._stack.close()
+
+    def _connect(self) -> None:
+        # no token: Ray shows these variables to every user of the cluster
+        variables = {"HF_ENDPOINT": constants.ENDPOINT}
         try:
-            self._setup: Row = self._get(self._setups[first])
-            self._environment: Row = self._get(first.describe_environment.remote())
-            for actor in self._actors:
-                self._require_setup(actor)
-        except self._ray.exceptions.RayError as error:
-            raise InvalidRequestError(f"Actors of Ray cannot be started: {error}") from error
+            self._ray.init(log_to_driver=False, runtime_env={"env_vars": variables})
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise InvalidRequestError(f"Ray cannot be started, or reached: {error}") from error
+
+    def _start(self, count: int | None) -> None:
+        nodes = sum(node["Alive"] for node in self._ray.nodes())
+        for _ in range(count or nodes):
+            self._new_actor()
+        self._wait([*self._setups.values()])
+        first, *_ = self._setups
+        self._setup: Row = self._get(self._setups[first])
+        self._environment: Row = self._get(first.describe_environment.remote())
+        for actor in self._setups:
+            self._require_setup(actor)
 
     def _wait(self, references: list[Any]) -> None:
         while references:
@@ -96,16 +111,8 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
 
     def find_backends_without_gpu(self) -> list[str]:
         """Return the backends that find no GPU on some node."""
-        calls = [actor.find_backends_without_gpu.remote() for actor in self._actors]
+        calls = [actor.find_backends_without_gpu.remote() for actor in self._setups]
         return sorted({name for call in calls for name in self._get(call)})
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            with suppress(self._ray.exceptions.RayError):
-                closing = [actor.close.remote() for actor in self._setups]
-                self._ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_SECONDS)
-        self._ray.shutdown()
-        self._stdout.__exit__(None, None, None)
 
     def check_all(
         self, targets: Sequence[Target], on_start: Callable[[Target], None]
@@ -124,7 +131,7 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
                 next_target = None if upcoming is None else targets[upcoming]
                 running[actor.check.remote(targets[place], next_target)] = actor, place
 
-        for actor in self._actors:
+        for actor in [*self._setups]:
             start(actor)
         while running:
             (reference,), _ = self._ray.wait([*running], num_returns=1)

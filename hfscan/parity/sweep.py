@@ -86,12 +86,12 @@ class _Progress:
 
     def __init__(self, count: int, notify: Callable[[str], None]) -> None:
         self._count, self._notify = count, notify
-        self._started = self._finished = 0
+        self._started, self._finished = set[Target](), 0
         self._started_at = time.monotonic()
 
     def start(self, target: Target) -> None:
-        self._started += 1
-        place = f" ({self._started} of {self._count})" if self._count > 1 else ""
+        self._started.add(target)  # some are started again
+        place = f" ({len(self._started)} of {self._count})" if self._count > 1 else ""
         self._notify(f"Checking {target[0]!r}{place}")
 
     def finish(self, entry: Entry) -> None:
