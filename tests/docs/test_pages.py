@@ -19,7 +19,7 @@ from testhub import FakeHub, Population
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
-HAS_FRAMEWORKS = all(map(importlib.util.find_spec, ("torch", "tensorflow", "flax", "keras_hub")))
+HAS_FRAMEWORKS = all(map(importlib.util.find_spec, ("torch", "tensorflow", "flax")))
 REQUIREMENTS = {
     "install": (sys.platform != "win32", """(
         unset PYTHONPATH; pip() { command pip --quiet "$@"; }; python3() { command python3 "$@"; }

@@ -137,6 +137,22 @@ def check_with_settings(runner: "ParityRunner") -> Callable[..., list["Result"]]
 
 
 @pytest.fixture(scope="session")
+def skip_without() -> Callable[..., None]:
+    """Return a function that skips the test if a backend lacks packages.
+
+    They may be in the backend's environment, or in this Python.
+    """
+
+    def skip(backend: str, *packages: str) -> None:
+        if choose_interpreter(backend, frozenset(), {}).environment is None:
+            for package in packages:
+                if importlib.util.find_spec(package) is None:
+                    pytest.skip(f"the backend {backend} needs {package}")
+
+    return skip
+
+
+@pytest.fixture(scope="session")
 def runner_with_version_4() -> Iterator["ParityRunner"]:
     """A runner of PyTorch with transformers 4, which is installed where TensorFlow is."""
     python = choose_interpreter("pytorch", frozenset({"tensorflow"}), {}).path

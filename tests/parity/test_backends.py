@@ -1,6 +1,5 @@
 """The backends other than PyTorch and TensorFlow."""
 
-import importlib.util
 import io
 import re
 import shutil
@@ -12,7 +11,6 @@ import pytest
 
 from hfscan.parity import sections
 from hfscan.parity.checkpoint import open_checkpoint
-from hfscan.parity.environments import choose_interpreter
 
 SAVE_SCRIPT = """
 import sys, transformers
@@ -23,26 +21,18 @@ model.save_pretrained(folder)
 
 
 @pytest.fixture
-def check_flax(check_with_settings):
-    pytest.importorskip("flax")
+def check_flax(check_with_settings, skip_without):
+    skip_without("flax", "flax")
     return lambda folder: check_with_settings(folder, backends=("pytorch", "flax"))
 
 
 @pytest.fixture
-def check_keras(check_with_settings):
+def check_keras(check_with_settings, skip_without):
     def check(folder, backend="keras-jax"):
         skip_without(backend, "keras_hub")  # importing it imports TensorFlow
         return check_with_settings(folder, backends=("pytorch", backend))
 
     return check
-
-
-def skip_without(backend, *packages):
-    """Skip the test if neither the backend's environment nor this Python has its packages."""
-    if choose_interpreter(backend, frozenset(), {}).environment is None:
-        for package in packages:
-            if importlib.util.find_spec(package) is None:
-                pytest.skip(f"the backend {backend} needs {package}")
 
 
 def save_flax(folder, architecture):
@@ -140,7 +130,7 @@ def test_keras_hub_unsupported_models_are_reported(
     ],
 )
 def test_exported_model_agrees_and_generates(
-    copy_checkpoint, check_with_settings, runner, backend, variant, packages
+    copy_checkpoint, check_with_settings, skip_without, runner, backend, variant, packages
 ):
     skip_without(backend, *packages)
     folder = copy_checkpoint("gpt2", "model.safetensors")
@@ -158,7 +148,9 @@ def test_exported_model_agrees_and_generates(
     ("backend", "variant", "package"),
     [("executorch", "portable", "executorch"), ("torch-export", "aot-inductor", "torch")],
 )
-def test_other_variants_are_noted(copy_checkpoint, check_with_settings, backend, variant, package):
+def test_other_variants_are_noted(
+    copy_checkpoint, check_with_settings, skip_without, backend, variant, package
+):
     skip_without(backend, package)
     if variant == "aot-inductor" and not shutil.which("g++"):
         pytest.skip("AOTInductor needs a C++ compiler")
@@ -169,7 +161,7 @@ def test_other_variants_are_noted(copy_checkpoint, check_with_settings, backend,
     assert float(re.search(r"relative L2 ([\d.e+-]+),", note)[1]) < 1e-5
 
 
-def test_onnx_exporter_is_noted(copy_checkpoint, check_with_settings, runner):
+def test_onnx_exporter_is_noted(copy_checkpoint, check_with_settings, skip_without, runner):
     skip_without("onnx", "onnxruntime", "onnxscript")
     folder = copy_checkpoint("bert", "model.safetensors")
     results = check_with_settings(folder, backends=("pytorch", "onnx"))
@@ -182,7 +174,7 @@ def test_onnx_exporter_is_noted(copy_checkpoint, check_with_settings, runner):
         assert note == "exported by transformers"
 
 
-def test_openvino_default_precision_is_noted(copy_checkpoint, check_with_settings):
+def test_openvino_default_precision_is_noted(copy_checkpoint, check_with_settings, skip_without):
     skip_without("openvino", "openvino")
     folder = copy_checkpoint("bert", "model.safetensors")
     results = check_with_settings(folder, backends=("pytorch", "openvino"))
