@@ -6,7 +6,7 @@ PARITY := $(VENV)-parity
 BACKENDS := $(VENV)-backends
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-backends lint labels torture architecture-survey export-survey parity-large constraints clean
+.PHONY: help demo check test test-backends lint docs labels torture architecture-survey export-survey parity-large constraints clean
 
 ##@ Start here
 help:  ## print this list
@@ -65,6 +65,9 @@ lint: $(VENV)/ready  ## check style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/ready  ## build the site of docs/ in build/site and check its links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 labels: $(VENV)/ready  ## print precision and recall of the taxonomy on labelled repositories
 	$(BIN)/python tests/frameworks/labels.py

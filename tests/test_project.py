@@ -109,6 +109,7 @@ def test_files_name_one_repository():
         "pyproject.toml",
         "CITATION.cff",
         "CONTRIBUTING.md",
+        "mkdocs.yml",
         ".github/ISSUE_TEMPLATE/config.yml",
     ]
     repository = PROJECT["project"]["urls"]["Source"]
