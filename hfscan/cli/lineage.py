@@ -12,14 +12,17 @@ from hfscan.cli._types import FILE, Choice, Count
 from hfscan.figures import find_lineage
 from hfscan.frameworks import taxonomy
 from hfscan.fs import write_output
-from hfscan.report.lineage import LINEAGE_FORMATS, LineageTree
+from hfscan.report import IMAGE_FORMATS
+from hfscan.report.lineage import LINEAGE_FORMATS, LineageTree, draw_tree
 
 _EXTENSIONS = {".txt": "terminal", ".mmd": "mermaid", ".html": "html", ".json": "json"}
+_EXTENSIONS |= {f".{name}": name for name in IMAGE_FORMATS}
 _LARGEST = 100  # steps to draw
 _EXAMPLES = """
 hfscan lineage openai-community/gpt2
 hfscan lineage HuggingFaceH4/zephyr-7b-beta --top 3 --down 1
 hfscan lineage google-bert/bert-base-uncased --out tree.html
+hfscan lineage google-bert/bert-base-uncased --out tree.png
 """
 
 
@@ -49,7 +52,10 @@ hfscan lineage google-bert/bert-base-uncased --out tree.html
     help="Output format.  [default: from the extension of --out, else terminal]",
 )
 @click.option(
-    "--out", type=FILE, metavar="FILE", help="Write to this file (.txt, .mmd, .html or .json)."
+    "--out",
+    type=FILE,
+    metavar="FILE",
+    help="Write to this file (.txt, .mmd, .html, .json, .svg or .png).",
 )
 @snapshot_options
 def command(
@@ -76,6 +82,12 @@ def command(
         tree = LineageTree.from_rows(
             rows, view.snapshot, taxonomy().titles, up=up, down=down, top=top
         )
+    if out and format_ in IMAGE_FORMATS:
+        chart = draw_tree(tree)
+        content = chart.png if format_ == "png" else chart.document
+        write_output(out, content, advice="choose another --out")
+        note(f"Wrote {out}")
+        return
     write = LINEAGE_FORMATS[format_]
     if out is None:
         write(tree, output(format_))

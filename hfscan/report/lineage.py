@@ -9,7 +9,7 @@ from rich.text import Text
 from rich.tree import Tree as RichTree
 
 from hfscan._version import __version__
-from hfscan.report.drawing import read_page_file
+from hfscan.report.drawing import Chart, read_page_file
 from hfscan.report.format import format_date
 from hfscan.report.model import Row
 from hfscan.report.writers.html import render_page
@@ -239,6 +239,35 @@ def _number_nodes(root: Node) -> Iterator[tuple[Node, int | None]]:
 def _escape_mermaid(text: str) -> str:
     """Return the text with all that could be markup as Mermaid's codes of characters."""
     return re.sub(r"[^\w ./,·…()+:?-]", lambda match: f"#{ord(match[0])};", sanitize(text))
+
+
+_ROW = 42  # CSS pixels of a model in a drawing
+
+
+def draw_tree(tree: LineageTree) -> Chart:
+    """Return the drawing of the tree, as files show it: each model below the one above it."""
+    depths: list[int] = []
+    rows: list[dict[str, Any]] = []
+    for number, (node, above) in enumerate(_number_nodes(tree.root)):
+        depths.append(0 if above is None else depths[above] + 1)
+        details = sanitize(tree.describe(node))
+        if node.hidden:
+            details += f" · {_format_hidden(node)}"
+        model = _shorten(node.row["model"])
+        rows.append(
+            {"row": number, "above": above or 0, "depth": depths[-1], "model": model}
+            | {"details": details, "is_itself": node.row["direction"] == "itself"}
+            | {"text": f"{model}: {details}"}
+        )
+    return Chart(
+        alt=f"The lineage of {_shorten(tree.model)}",
+        caption="",
+        kind="tree",
+        channels={"height": len(rows) * _ROW, "series": []},
+        rows=rows,
+        title=f"The lineage of {_shorten(tree.model)}",
+        subtitle=sanitize(f"{tree.summary} {tree.legend} Source: hfscan {__version__}."),
+    )
 
 
 def write_html(tree: LineageTree, out: TextIO) -> None:
