@@ -30,6 +30,7 @@ from hfscan.text import sanitize
 
 Row = dict[str, Any]
 
+_MOST_SERIES = 10
 _LOPSIDED = 0.75
 """Share of a class from which the others are too thin to see in a stack."""
 
@@ -41,6 +42,7 @@ def chart_of(section: Section, report: Report) -> Chart | None:
     if not rows:
         return None
     channels = dict(map(_parse_channel, rest.split()))
+    all_rows = rows
     kind, rows = _focus(section, kind, channels, rows)
     formats = {"share": "share", **section.formats}
     for row in rows:
@@ -59,6 +61,8 @@ def chart_of(section: Section, report: Report) -> Chart | None:
     caption = load_template(kind).get("usermeta", {}).get("caption", "")
     for column, heading in (section.columns or {}).items():
         caption = caption.replace(f"${column}", heading)
+    if kind == "series" and len(rows) < len(all_rows):
+        caption = f"The {_MOST_SERIES} largest at the end; the table has all."
     return Chart(
         alt,
         caption,
@@ -66,7 +70,7 @@ def chart_of(section: Section, report: Report) -> Chart | None:
         channels | {"series": list(series)},
         rows,
         title=sanitize(find_title(section, report) or section.title),
-        subtitle=sanitize(f"{section.title}. {format_source(report)}"),
+        subtitle=sanitize(f"{section.title}. {format_source(section, report)}"),
     )
 
 
@@ -81,6 +85,8 @@ def _focus(
     if kind == "change" and any(row.get("group") for row in rows):
         leading = max(rows, key=lambda row: row["numerator"] or 0)["framework"]
         return kind, [row for row in rows if row["framework"] == leading]
+    if kind == "series":
+        return kind, _keep_largest(channels, rows)
     if section.query == "breakdown" or kind == "columns":
         empty = {
             name
@@ -95,6 +101,19 @@ def _focus(
         return kind, rows
     rows = [row for row in rows if row["framework"] == largest["framework"]]
     return ("course" if section.by in ("month", "year") else "dots"), rows
+
+
+def _keep_largest(channels: Mapping[str, Any], rows: list[Row]) -> list[Row]:
+    """Return the rows of the series that are largest at the end."""
+    if "color" not in channels:
+        return rows
+    end = max(row[channels["x"]] for row in rows)
+    last = [row for row in rows if row[channels["x"]] == end]
+    last.sort(key=lambda row: -(row[channels["y"]] or 0))
+    names = {row[channels["color"]] for row in last[:_MOST_SERIES]}
+    if len(last) <= _MOST_SERIES:
+        return rows
+    return [row for row in rows if row[channels["color"]] in names]
 
 
 def _rank_series(section: Section, column: str | None, rows: Sequence[Row]) -> dict[str, int]:

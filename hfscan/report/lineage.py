@@ -242,6 +242,7 @@ def _escape_mermaid(text: str) -> str:
 
 
 _ROW = 42  # CSS pixels of a model in a drawing
+_LINE = 96  # characters in its width, less with each step
 
 
 def draw_tree(tree: LineageTree) -> Chart:
@@ -250,10 +251,12 @@ def draw_tree(tree: LineageTree) -> Chart:
     rows: list[dict[str, Any]] = []
     for number, (node, above) in enumerate(_number_nodes(tree.root)):
         depths.append(0 if above is None else depths[above] + 1)
-        details = sanitize(tree.describe(node))
+        details = tree.describe(node)
         if node.hidden:
-            details += f" · {_format_hidden(node)}"
-        model = _shorten(node.row["model"])
+            details = f"{_format_hidden(node)} · {details}"
+        model, details = (
+            sanitize(text, _LINE - 4 * depths[-1]) for text in (node.row["model"], details)
+        )
         rows.append(
             {"row": number, "above": above or 0, "depth": depths[-1], "model": model}
             | {"details": details, "is_itself": node.row["direction"] == "itself"}

@@ -11,6 +11,7 @@ from hfscan.report.model import CustomText, QueryRef, Report, ReportRequest, Row
 from hfscan.report.tables import is_measured, measure_label
 from hfscan.report.titles import find_title
 from hfscan.scope import DEFAULT_FRAMEWORKS
+from hfscan.store import list_snapshots
 
 _PERIODS = {"year": "year of creation", "month": "month of creation"}
 
@@ -25,14 +26,17 @@ def new_result_report(
     notes: Iterable[str] = (),
 ) -> Report:
     """Return a report of sections on one snapshot; the first finding is its title."""
+    sections = tuple(sections)
+    used = {row.get("snapshot") for section in sections for row in section.rows}
+    snapshots = [known for known in list_snapshots(view.store) if known.id in used]
     report = Report(
         name=name,
         title=title,
-        sections=tuple(sections),
+        sections=sections,
         request=ReportRequest(frameworks=frameworks),
         frameworks=view.find_titles(frameworks),
         titles=taxonomy().titles,
-        snapshots=(view.snapshot,),
+        snapshots=tuple(snapshots) or (view.snapshot,),
         notes=tuple(notes),
         text=CustomText(title),
     )

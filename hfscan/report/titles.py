@@ -45,12 +45,16 @@ def find_report_title(report: Report) -> str | None:
     return None if report.findings else find_title(report.headline, report)
 
 
-def format_source(report: Report) -> str:
-    """Return what to cite for a chart or table of the report, in a line."""
+def format_source(section: Section, report: Report) -> str:
+    """Return what to cite for the chart or table of a section, in a line."""
     sides = filter(None, (report, report.compared_with))
     snapshots = {snapshot.id: snapshot for side in sides for snapshot in side.snapshots}
+    days = {row["snapshot"]: row["observed_at"] for row in section.rows if row.keys() >= _OVER}
     parts = [f"hfscan {__version__}"]
-    if len(snapshots) > _MOST_SNAPSHOTS:
+    if len(days) > 1:  # from snapshot to snapshot
+        first, last = min(days.values()), max(days.values())
+        parts.append(f"{len(days)} snapshots of the Hugging Face Hub, {first} to {last}")
+    elif len(snapshots) > _MOST_SNAPSHOTS:
         parts.append(f"{len(snapshots)} snapshots of the Hugging Face Hub")
     else:
         parts += [
@@ -62,6 +66,7 @@ def format_source(report: Report) -> str:
     return f"Source: {'; '.join(parts)}."
 
 
+_OVER = {"snapshot", "observed_at"}  # of rows over several snapshots
 _MOST_SNAPSHOTS = 4  # that a source names one by one
 
 

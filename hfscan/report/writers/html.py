@@ -137,7 +137,9 @@ class _Part:
 
     @property
     def citation(self) -> str:
-        return f"{self.section.title}. {self.report.title}. {format_source(self.report)}"
+        return (
+            f"{self.section.title}. {self.report.title}. {format_source(self.section, self.report)}"
+        )
 
     @cached_property
     def _links(self) -> Mapping[str, str]:
