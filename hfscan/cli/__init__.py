@@ -38,6 +38,7 @@ COMMAND_GROUPS = {
         "lineage": "Draw what a model was made from, and what from it.",
         "frameworks": "List frameworks and formats, and how each is detected.",
         "query": "Run a named query or your own SQL, read-only.",
+        "mcp": "Serve reports and queries to agents (MCP), read-only.",
     },
     "Manage snapshots": {
         "snapshots": "List the snapshots in the database.",

@@ -96,8 +96,8 @@ class SnapshotSelector:
 
     db: Path
     published: str | None
-    snapshot: int | None
-    as_of: datetime | None
+    snapshot: int | None = None
+    as_of: datetime | None = None
 
     def __post_init__(self) -> None:
         source = click.get_current_context().get_parameter_source("db")
@@ -126,17 +126,22 @@ class SnapshotSelector:
         return view
 
 
+_published_option = click.option(
+    "--from",
+    "published",
+    metavar="hf://datasets/OWNER/NAME",
+    help="Use the snapshot published as this dataset instead of a database; @REVISION, such as "
+    "a day, for an earlier one. HFSCAN_OWNER is the owner of hf://datasets/NAME.",
+)
+
+source_options = combine("selector", SnapshotSelector, db_option, _published_option)
+"""Options of a command that selects no snapshot."""
+
 snapshot_options = combine(
     "selector",
     SnapshotSelector,
     db_option,
-    click.option(
-        "--from",
-        "published",
-        metavar="hf://datasets/OWNER/NAME",
-        help="Use the snapshot published as this dataset instead of a database; @REVISION, such as "
-        "a day, for an earlier one. HFSCAN_OWNER is the owner of hf://datasets/NAME.",
-    ),
+    _published_option,
     click.option(
         "--as-of",
         type=PastDay(),

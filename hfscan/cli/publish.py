@@ -1,4 +1,5 @@
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from hfscan.hub.datasets import HubDataset, list_files
 _EXAMPLES = """
 hfscan publish my-org/hub-census
 hfscan publish my-org/hub-census --private --license cc-by-4.0
+hfscan publish my-org/hub-census --space my-org/hub-report
 """
 
 
@@ -22,10 +24,18 @@ hfscan publish my-org/hub-census --private --license cc-by-4.0
 @click.argument("repo", metavar="OWNER/NAME")
 @click.option("--private", is_flag=True, help="Create a new dataset as private.")
 @click.option("--license", default="other", help="License of the dataset (SPDX id).")
+@click.option(
+    "--space", metavar="OWNER/NAME", help="Also publish the report as a page: this static Space."
+)
 @upload_options
 @snapshot_options
 def command(
-    repo: str, private: bool, license: str, hub: HubAccess, selector: SnapshotSelector
+    repo: str,
+    private: bool,
+    license: str,
+    space: str | None,
+    hub: HubAccess,
+    selector: SnapshotSelector,
 ) -> None:
     """Publish a snapshot, its figures and reports as the dataset OWNER/NAME on the Hub.
 
@@ -33,20 +43,29 @@ def command(
     Contains public models only, and no token. Requires a token with write access.
     """
     hub.require_online("Unset it, or use `hfscan export`.")
-    dataset = HubDataset(repo, endpoint=hub.endpoint, token=hub.token)
-    dataset.check_access(private=private)  # fail before the export, which takes minutes
+    open_repo = partial(HubDataset, endpoint=hub.endpoint, token=hub.token)
+    dataset = open_repo(repo)
+    page = open_repo(space, kind="space") if space else None
+    for target in filter(None, (dataset, page)):
+        target.check_access(private=private)  # fail before the export, which takes minutes
     with show_activity("Publishing"), tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "export"
+        folder, page_folder = Path(scratch) / "export", Path(scratch) / "page"
         with selector.open() as store:
             chosen = selector.select(store).snapshot
             exported = export.export(store, folder, snapshot=chosen)
-        export.write_card(exported, repo=repo, license=license)
-        published = dataset.publish(
-            list_files(folder),
+            if page:
+                export.write_page(store, chosen, page_folder, dataset=dataset.repo)
+        export.write_card(exported, repo=dataset.repo, license=license, url=dataset.url)
+        message = (
             f"Census of {chosen.observed_to:%F}: {exported.rows['models']:,} models "
-            f"(hfscan {__version__})",
-            managed_folders=[*exported.rows, "reports"],
-            private=private,
+            f"(hfscan {__version__})"
         )
-    result = "Published" if published.changed else "No changes at"
-    echo(f"{result} {published.url} (commit {published.commit[:12]})")
+        managed = [*exported.rows, "reports"]
+        results = [
+            dataset.publish(list_files(folder), message, managed_folders=managed, private=private)
+        ]
+        if page:
+            results.append(page.publish(list_files(page_folder), message, private=private))
+    for published in results:
+        result = "Published" if published.changed else "No changes at"
+        echo(f"{result} {published.url} (commit {published.commit[:12]})")

@@ -12,7 +12,7 @@ import duckdb
 
 from hfscan.errors import NotFoundError, StorageError
 from hfscan.export import manifest
-from hfscan.figures import SnapshotView
+from hfscan.figures import Flag, SnapshotView, find_flags
 from hfscan.fs import hold_lock, translate_os_errors
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.report import FORMATS, Report, ReportRequest, build
@@ -42,11 +42,12 @@ _FIGURES = {
 
 @dataclass(frozen=True)
 class Exported:
-    """An export: its folder, its snapshot, and the number of rows of each table."""
+    """An export: its folder, its snapshot, the number of rows of each table, and flags on them."""
 
     folder: Path
     snapshot: Snapshot
     rows: dict[str, int]
+    flags: tuple[Flag, ...]
 
 
 def export(
@@ -83,7 +84,8 @@ def _export(store: Store, folder: Path, snapshot: Snapshot, tables: Collection[s
         raise StorageError(
             f"{folder} cannot be written: {first_line(error)}. Make room or choose another folder."
         ) from error
-    return Exported(folder, snapshot, rows)
+    flags = (flag for flag in find_flags(store, [snapshot]) if flag.snapshot == snapshot.id)
+    return Exported(folder, snapshot, rows, tuple(flags))
 
 
 def _tables(

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from huggingface_hub import (
     CommitOperationAdd,
@@ -20,6 +21,7 @@ from huggingface_hub import (
     CommitOperationDelete,
     DatasetInfo,
     HfApi,
+    SpaceInfo,
     constants,
     get_token,
     hf_hub_download,
@@ -47,6 +49,9 @@ from hfscan.hub.client import HubClient
 from hfscan.hub.client_limits import SlowResponseError, limit_client
 from hfscan.hub.endpoint import parse_endpoint, register_secret, sanitize_hub_text
 from hfscan.text import sanitize
+
+RepoKind = Literal["dataset", "space"]
+RepoInfo = DatasetInfo | SpaceInfo
 
 _URL_PREFIX = "hf://"
 _FILE_URL = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<path>.+)")
@@ -81,10 +86,12 @@ def list_files(folder: Path) -> dict[str, Path]:
 class HubDataset:
     """A dataset on the Hub at `endpoint`: `repo` is OWNER/NAME, or NAME of the token's account.
 
-    All methods raise HubRefusedError and HubUnreachableError.
+    `kind`: or a static Space. All methods raise HubRefusedError and HubUnreachableError.
     """
 
-    def __init__(self, repo: str, *, endpoint: str, token: str | None) -> None:
+    def __init__(
+        self, repo: str, *, endpoint: str, token: str | None, kind: RepoKind = "dataset"
+    ) -> None:
         parse_endpoint(endpoint)
         register_secret(token)
         self._token, endpoint = token, endpoint.rstrip("/")
@@ -101,13 +108,14 @@ class HubDataset:
             self._check_token()
             with self._translate_errors("read"):
                 self.repo = f"{self._api.whoami()['name']}/{repo}"
-        self.url = f"{endpoint}/datasets/{self.repo}"
+        self._kind = kind
+        self.url = f"{endpoint}/{kind}s/{self.repo}"
 
     def head(self, revision: str | None = None) -> str | None:
         """Return its newest commit, or that of a revision; None if the dataset does not exist."""
         with self._translate_errors("read"):
             try:
-                return self._api.dataset_info(self.repo, revision=revision).sha
+                return self._info(revision).sha
             except RepositoryNotFoundError:
                 return None
 
@@ -115,7 +123,7 @@ class HubDataset:
         """Download the files of a commit whose names match one of the patterns."""
         with self._translate_errors("read"):
             snapshot_download(
-                self.repo, repo_type="dataset", revision=commit, local_dir=folder,
+                self.repo, repo_type=self._kind, revision=commit, local_dir=folder,
                 allow_patterns=list(patterns), endpoint=self._api.endpoint, token=self._api.token,
             )  # fmt: skip
 
@@ -123,14 +131,14 @@ class HubDataset:
         """Tag a commit; an existing tag of this name stays."""
         with self._translate_errors("tagged"):
             self._api.create_tag(
-                self.repo, tag=name, revision=commit, repo_type="dataset", exist_ok=True
+                self.repo, tag=name, revision=commit, repo_type=self._kind, exist_ok=True
             )
 
     def check_access(self, *, private: bool = False) -> None:
         """Raise the errors of `publish` that are known before there are files; change nothing."""
         self._check_token()
         with self._translate_errors("published"), contextlib.suppress(RepositoryNotFoundError):
-            self._refuse_public(self._api.dataset_info(self.repo), private)
+            self._refuse_public(self._info(), private)
 
     def publish(
         self,
@@ -150,33 +158,40 @@ class HubDataset:
         api, repo = self._api, self.repo
         prefixes = tuple(f"{name}/" for name in managed_folders)
         with self._translate_errors("published"):
-            api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
-            before = api.dataset_info(repo)
+            api.create_repo(
+                repo, repo_type=self._kind, private=private, exist_ok=True,
+                space_sdk="static" if self._kind == "space" else None,
+            )  # fmt: skip
+            before = self._info()
             self._refuse_public(before, private)
             operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
                 CommitOperationAdd(name, file) for name, file in sorted(files.items())
             ]
             operations += [
                 CommitOperationDelete(name)
-                for name in api.list_repo_files(repo, repo_type="dataset")
+                for name in api.list_repo_files(repo, repo_type=self._kind)
                 if name.startswith(prefixes) and name not in files
             ]
             problem = None
             try:
                 api.create_commit(
-                    repo, operations, commit_message=message, repo_type="dataset",
+                    repo, operations, commit_message=message, repo_type=self._kind,
                     parent_commit=parent,
                 )  # fmt: skip
             except HFValidationError:
                 raise
             except ValueError as error:  # 0.36 fails to read the commit's URL at some endpoints
                 problem = error
-            commit = str(api.dataset_info(repo).sha)
+            commit = str(self._info().sha)
             if problem and commit == before.sha:
                 raise problem
         return Published(self.url, commit, commit != before.sha)
 
-    def _refuse_public(self, info: DatasetInfo, private: bool) -> None:
+    def _info(self, revision: str | None = None) -> RepoInfo:
+        find = self._api.dataset_info if self._kind == "dataset" else self._api.space_info
+        return find(self.repo, revision=revision)
+
+    def _refuse_public(self, info: RepoInfo, private: bool) -> None:
         if private and not info.private:
             raise HubRefusedError(
                 f"{self.repo} is already public. Make it private in its settings, or omit "

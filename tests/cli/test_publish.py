@@ -1,10 +1,15 @@
 """`hfscan publish` with the real client against the fake Hub's upload routes."""
 
+import os
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 from processes import TOKEN, run_hfscan
 from testhub import FakeHub, Population
 
@@ -91,6 +96,59 @@ def test_published_files_hold_no_secret(hub, publish, tmp_path) -> None:
         assert gated.fetchall() == [("manual",)]
         secret_rows = connection.execute(f"SELECT * FROM {models} WHERE id LIKE '%secret%'")
         assert secret_rows.fetchall() == []
+
+
+@pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])
+def test_publish_writes_the_report_as_a_space(hub, publish) -> None:
+    out = publish("ann/census", "--space", "ann/report")
+    assert f"Published {hub.url}/spaces/ann/report (commit " in out
+    space = hub.datasets["spaces:ann/report"]
+    assert set(space.files) == {"README.md", "index.html"}
+    _, front_matter, _ = space.files["README.md"].decode().split("---\n", 2)
+    metadata = yaml.safe_load(front_matter)
+    assert (metadata["sdk"], metadata["datasets"]) == ("static", ["ann/census"])
+    assert b"<!doctype html>" in space.files["index.html"]
+    assert TOKEN.encode() not in space.files["index.html"]
+    assert "cannot be published" in publish("ann/census", "--space", "bob/report", code=4)
+
+
+@pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])
+def test_card_queries_run(hub, publish, tmp_path) -> None:
+    """Those of DuckDB and datasets read the fake Hub, DuckDB by the official client's file system.
+
+    Polars can read only the public Hub: its query runs on a copy.
+    """
+    publish("ann/census")
+    card = hub.datasets["ann/census"].files["README.md"].decode()
+    blocks = dict(re.findall(r"^(\w+)[^\n]*:\n\n```\w+\n(.*?)```$", card, re.MULTILINE | re.DOTALL))
+    assert set(blocks) == {"DuckDB", "Polars", "datasets", "hfscan"}
+    copy = tmp_path / "copy"
+    code = f"""
+import datetime, duckdb, huggingface_hub, importlib.util
+class Files(huggingface_hub.HfFileSystem):  # DuckDB needs a time, which it has for buckets only
+    def modified(self, path):
+        return datetime.datetime(2024, 1, 1)
+connection = duckdb.connect()
+connection.register_filesystem(Files())
+rows = connection.execute({blocks["DuckDB"]!r}).fetchall()
+huggingface_hub.snapshot_download("ann/census", repo_type="dataset", local_dir={str(copy)!r})
+{blocks["Polars"].replace("hf://datasets/ann/census", copy.as_posix())}
+assert models.collect().height == sum(count for _, count in rows) > 0
+if importlib.util.find_spec("datasets"):
+    {blocks["datasets"].replace(chr(10), chr(10) + "    ")}
+    assert len(models) == sum(count for _, count in rows)
+print(rows)
+"""
+    variables = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    assert "pytorch" in process.stdout
+    assert (
+        blocks["hfscan"] == "hfscan report --from hf://datasets/ann/census\n"
+    )  # test_published.py
 
 
 @pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])

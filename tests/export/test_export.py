@@ -202,11 +202,31 @@ def test_card_describes_the_tables(folder) -> None:
 def test_card_of_a_hub_dataset_shows_its_queries(db, tmp_path) -> None:
     with Store.open(db) as store:
         result = export(store, tmp_path / "x", snapshot=list_snapshots(store)[0])
-    write_card(result, repo="ann/census", license="cc0-1.0")
+    url = "https://hub.example/datasets/ann/census"
+    write_card(result, repo="ann/census", license="cc0-1.0", url=url)
     card = (result.folder / "README.md").read_text(encoding="utf-8")
+    assert f"url = {{{url}}}," in card
+    assert "author = {{ann}}" in card
     assert "FROM 'hf://datasets/ann/census/models/*.parquet'" in card
-    assert 'load_dataset("ann/census", "models")' in card
+    assert 'load_dataset("ann/census", "models", split="train")' in card
     assert "license: cc0-1.0" in card
+
+
+def test_card_lists_what_is_unknown_or_implausible(tmp_path) -> None:
+    models = [{"id": f"ann/{n}", "tags": ["pytorch"], "downloads": 10} for n in range(20)]
+    models[0] |= {"createdAt": "yesterday"}
+    models += [{"id": f"ANN/{n}", "tags": ["pytorch"], "downloads": 10} for n in range(20)]
+    ingest_models(tmp_path / "h.duckdb", models)
+    with Store.open(tmp_path / "h.duckdb") as store:
+        result = export(store, tmp_path / "x", snapshot=list_snapshots(store)[0])
+    write_card(result)
+    card = (result.folder / "README.md").read_text(encoding="utf-8")
+    quality = card.partition("## Data quality\n")[2].partition("## Use")[0]
+    assert "Not recorded, so unknown for all models: " in quality
+    assert "files" in quality
+    assert "Could not be read, so unknown: created_at of 1 model." in quality
+    assert "have the id of another, apart from upper and lower case" in quality
+    assert "found no implausible" not in quality
 
 
 def test_other_folders_are_left_alone(run_cli, db, tmp_path, folder) -> None:

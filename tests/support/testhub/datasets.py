@@ -1,4 +1,7 @@
-"""Datasets that clients create, fill, tag and read, in memory."""
+"""Datasets that clients create, fill, tag and read, in memory.
+
+Static Spaces are among them: that of `OWNER/NAME` has the id `spaces:OWNER/NAME`.
+"""
 
 import base64
 import hashlib
@@ -6,9 +9,10 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Any
 
 from hfscan.fakehub.messages import Request, Response, error_response, json_response
@@ -21,6 +25,7 @@ _LARGE = (".parquet", ".arrow", ".zst")
 """File name endings used here that the Hub's default .gitattributes stores in LFS."""
 
 _STARTED = datetime.now(UTC)
+_SPACE = "spaces:"
 
 _API = r"/api/datasets/(?P<id>[^/]+/[^/]+)"
 _FILES = r"/datasets/(?P<id>[^/]+/[^/]+)/resolve"
@@ -111,6 +116,8 @@ class Datasets:
 
     def answer(self, request: Request) -> Response | None:
         """Return the response to a request about datasets, None for other requests."""
+        path = re.sub(r"^(/api)?/spaces/", rf"\1/datasets/{_SPACE}", request.path)
+        request = replace(request, path=path)
         for method, pattern, route in self._routes:
             match = pattern.fullmatch(request.path)
             if match and method == request.method:
@@ -124,7 +131,11 @@ class Datasets:
     def _create(self, request: Request) -> Response:
         options = json.loads(request.body)
         name = f"{options.get('organization') or request.account}/{options['name']}"
-        if options.get("type") != "dataset" or _parse_owner(name) != request.account:
+        kind = options.get("type")
+        if kind == "space" and options.get("sdk") != "static":
+            return error_response(400, "This fake Hub has only static Spaces.")
+        name = _SPACE + name if kind == "space" else name
+        if kind not in ("dataset", "space") or _parse_owner(name) != request.account:
             return error_response(403, "You don't have the rights to create this repository.")
         if name in self.repos:
             url = {
@@ -134,7 +145,8 @@ class Datasets:
             return json_response(url, status=409)
         private = options.get("private") or options.get("visibility") == "private"
         self.repos[name] = Dataset(bool(private))
-        return json_response({"url": f"{self.base_url}/datasets/{name}", "name": name, "id": name})
+        name = name.removeprefix(_SPACE)
+        return json_response({"url": f"{self.base_url}/{kind}s/{name}", "name": name, "id": name})
 
     def _validate(self, request: Request) -> Response:
         content = json.loads(request.body)["content"]
@@ -257,10 +269,10 @@ class Datasets:
             return dataset
         if (commit := dataset.find_revision(revision)) is None:
             return _unknown_revision(revision)
+        entries = {entry["path"]: entry for entry in _list_entries(commit[1])}
         return json_response(
-            [_describe(path, commit[1][path]) for path in parse_paths(request.body)
-             if path in commit[1]]
-        )  # fmt: skip
+            [entries[path] for path in parse_paths(request.body) if path in entries]
+        )
 
     def _tree(self, request: Request, id: str, revision: str, path: str = "") -> Response:
         dataset = self._find_readable(request, id)
@@ -268,13 +280,11 @@ class Datasets:
             return dataset
         if (commit := dataset.find_revision(revision)) is None:
             return _unknown_revision(revision)
-        return json_response(
-            [
-                _describe(name, body)
-                for name, body in sorted(commit[1].items())
-                if not path or name.startswith(f"{path}/")
-            ]
-        )
+        prefix = f"{path}/" if path else ""
+        entries = [entry for entry in _list_entries(commit[1]) if entry["path"].startswith(prefix)]
+        if ("recursive", "true") not in [(key, value.lower()) for key, value in request.query]:
+            entries = [entry for entry in entries if "/" not in entry["path"][len(prefix) :]]
+        return json_response(entries)
 
     def _resolve(self, request: Request, id: str, revision: str, path: str) -> Response | None:
         if id not in self.repos:
@@ -319,11 +329,21 @@ class Datasets:
 
 
 def _parse_owner(id: str) -> str:
-    return id.partition("/")[0]
+    return id.removeprefix(_SPACE).partition("/")[0]
 
 
 def _unknown_revision(revision: str) -> Response:
     return error_response(404, f"Invalid rev id: {revision}", code="RevisionNotFound")
+
+
+def _list_entries(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """Return the folders and files of a commit as the Hub describes them."""
+    parents = {parent.as_posix() for name in files for parent in PurePosixPath(name).parents}
+    folders = [
+        {"type": "directory", "oid": sha1(name.encode()), "size": 0, "path": name}
+        for name in sorted(parents - {"."})
+    ]
+    return folders + [_describe(name, body) for name, body in sorted(files.items())]
 
 
 def _describe(path: str, body: bytes) -> dict[str, Any]:
