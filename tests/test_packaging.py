@@ -1,5 +1,7 @@
 """The wheel is complete: it runs the demo in an empty environment."""
 
+import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -9,6 +11,38 @@ import pytest
 
 from hfscan import __version__
 from hfscan.paths import data_dir
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="hf runs only Python extensions there")
+def test_hf_runs_the_extension(tmp_path):
+    """As after `hf extensions install OWNER/hf-scan`, which needs GitHub."""
+    hf = [sys.executable, "-c", "from huggingface_hub.cli.hf import main; main()"]
+    if "extensions" not in subprocess.check_output([*hf, "--help"], text=True):
+        pytest.skip("the installed hf has no extensions")
+    folder = tmp_path / ".local" / "share" / "hf" / "extensions" / "hf-scan"
+    folder.mkdir(parents=True)
+    script = folder / "hf-scan"  # the entry point of pyproject.toml
+    script.write_text(f"#!{sys.executable}\nfrom hfscan.cli import main\nmain()\n")
+    script.chmod(0o755)
+    manifest = {
+        "owner": "ann", "repo": "hf-scan", "repo_id": "ann/hf-scan", "short_name": "scan",
+        "executable_path": str(script), "type": "python", "installed_at": "2026-01-01T00:00:00",
+    }  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    environment = os.environ | {"HOME": str(tmp_path), "HF_HUB_DISABLE_UPDATE_CHECK": "1"}
+    output = subprocess.check_output([*hf, "scan", "--version"], env=environment, text=True)
+    assert output.strip().endswith(f"version {__version__}")
+
+
+def test_image_is_that_of_the_project(request):
+    """CI builds it; this checks what a build would not notice."""
+    root = request.config.rootpath
+    dockerfile = (root / "Dockerfile").read_text("utf-8")
+    assert "make demo" in dockerfile
+    assert "constraints/base.txt" in dockerfile
+    assert "USER 1000" in dockerfile.rpartition("FROM base\n")[2]
+    ignored = (root / ".dockerignore").read_text("utf-8").split()
+    assert {".git", ".venv*", "*.duckdb*"} <= set(ignored)
 
 
 @pytest.mark.slow
@@ -33,6 +67,9 @@ def test_wheel_runs_the_demo_elsewhere(request, tmp_path):
     environment, folder = tmp_path / "venv", tmp_path / "elsewhere"
     folder.mkdir()
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    (entry_points,) = (name for name in names if name.endswith("entry_points.txt"))
+    scripts = zipfile.ZipFile(wheel).read(entry_points).decode()
+    assert "hf-scan = hfscan.cli:main" in scripts  # the name that `hf extensions install` needs
     executables = environment / ("Scripts" if sys.platform == "win32" else "bin")
     install = [executables / "python", "-m", "pip", "install", "--quiet", wheel]
     subprocess.run(install, check=True)

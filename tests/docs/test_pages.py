@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from dump_history import DumpHistory
 from processes import TOKEN
 from testhub import FakeHub, Population
+
+from hfscan.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -130,9 +133,12 @@ def test_blocks_run(page, tmp_path):
     assert process.returncode == 0, process.stderr[-2_000:]
 
 
-@pytest.mark.parametrize("path", ["docs/cli.md", "docs/queries.md", "reports/page/vega.js"])
+@pytest.mark.parametrize(
+    "path",
+    ["docs/cli.md", "docs/queries.md", "reports/page/vega.js", "skills/hfscan/SKILL.md"],
+)
 def test_generated_file_is_current(path, tmp_path):
-    tool = ROOT / "tools" / f"{Path(path).stem}.py"
+    tool = ROOT / "tools" / f"{Path(path).stem.lower()}.py"
     generated = subprocess.check_output(
         [sys.executable, tool], env=make_environment(tmp_path), text=True, encoding="utf-8"
     )
@@ -143,6 +149,15 @@ def test_generated_file_is_current(path, tmp_path):
     ):
         pytest.skip(f"another release of vl-convert made {path}")
     assert text == generated, f"run python tools/{tool.name} > {path}"
+
+
+def test_skill_names_every_command():
+    text = (ROOT / "skills" / "hfscan" / "SKILL.md").read_text("utf-8")
+    metadata = yaml.safe_load(text.split("---\n")[1])
+    assert metadata["name"] == "hfscan"
+    assert len(metadata["description"]) <= 1024  # the limit of the format
+    for name in COMMANDS:
+        assert re.search(rf"^`hfscan {name}[` ]", text, re.MULTILINE), name
 
 
 def test_links_lead_to_files():
