@@ -45,13 +45,56 @@ def test_image_is_that_of_the_project(request):
     assert {".git", ".venv*", "*.duckdb*"} <= set(ignored)
 
 
+@pytest.fixture(scope="module")
+def wheel(request, tmp_path_factory):
+    """The wheel, in a folder of the name that an index gives it."""
+    folder = tmp_path_factory.mktemp("index") / "simple" / "hfscan"
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder]
+    subprocess.run([*build, request.config.rootpath], check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
 @pytest.mark.slow
 @pytest.mark.install
-def test_wheel_runs_the_demo_elsewhere(request, tmp_path):
-    root = request.config.rootpath
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, root]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+@pytest.mark.skipif(sys.platform == "win32", reason="paths of a POSIX environment")
+def test_uvx_and_pipx_run_the_wheel(wheel, tmp_path):
+    """From a local index with the wheel only; its dependencies come from the usual one."""
+    (wheel.parent / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
+    index = wheel.parents[1].as_uri()
+    tools = tmp_path / "tools"
+    subprocess.run([sys.executable, "-m", "venv", tools], check=True)
+    install = [tools / "bin" / "python", "-m", "pip", "install", "--quiet", "uv", "pipx"]
+    process = subprocess.run(install, capture_output=True, text=True, check=False)
+    if process.returncode:
+        pytest.skip(f"pip cannot fetch uv and pipx: {process.stderr[-200:]}")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment |= {"HOME": str(tmp_path), "UV_CACHE_DIR": str(tmp_path / "uv")}
+    environment |= {"PIPX_HOME": str(tmp_path / "pipx"), "PIPX_BIN_DIR": str(tmp_path / "bin")}
+    if certificates := os.environ.get("PIP_CERT"):
+        environment["SSL_CERT_FILE"] = certificates
+
+    def run(*command):
+        process = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert process.returncode == 0, process.stderr
+        return process.stdout
+
+    uvx = [tools / "bin" / "uvx", "--python", sys.executable, "--index", index, "hfscan"]
+    assert "PyTorch only" in run(*uvx, "demo")
+    assert "PyTorch only" in run(*uvx, "report", "--db", "demo/hfscan.duckdb")
+    pip_arguments = f"--pip-args=--extra-index-url={index}"
+    run(tools / "bin" / "pipx", "install", "--python", sys.executable, pip_arguments, "hfscan")
+    assert "PyTorch only" in run(
+        tmp_path / "bin" / "hfscan", "report", "--db", "demo/hfscan.duckdb"
+    )
+    assert (tmp_path / "bin" / "hf-scan").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.install
+def test_wheel_runs_the_demo_elsewhere(wheel, tmp_path):
     names = set(zipfile.ZipFile(wheel).namelist())
     for kind in ("queries", "reports"):
         packaged_files = {

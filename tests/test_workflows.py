@@ -35,6 +35,21 @@ def test_actions_are_pinned_with_job_permissions(path):
     )
 
 
+def test_release_builds_once_and_attests():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text("utf-8"))
+    jobs = workflow["jobs"]
+    commands = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
+    assert sum("python -m build" in command for command in commands) == 1
+    assert (jobs["test"]["needs"], jobs["publish"]["needs"]) == ("build", "test")
+    assert jobs["publish"]["permissions"] == {"attestations": "write", "id-token": "write"}
+    actions = [step["uses"].partition("@")[0] for step in jobs["publish"]["steps"]]
+    assert actions == [
+        "actions/download-artifact",
+        "actions/attest-build-provenance",
+        "pypa/gh-action-pypi-publish",
+    ]
+
+
 def test_zizmor_finds_nothing():
     zizmor = shutil.which("zizmor", path=str(Path(sys.executable).parent))
     if zizmor is None:
