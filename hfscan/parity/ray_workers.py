@@ -1,12 +1,13 @@
 """Check checkpoints on a Ray cluster: each actor is a `Worker`, whose backends stay open."""
 
 import importlib
+import logging
 import os
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, redirect_stdout
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import constants
@@ -55,8 +56,9 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
         )(Worker)
         self._setups: dict[Any, Any] = {}  # actor -> reference of its setup
         with ExitStack() as stack:
-            # Ray prints its messages on stdout, which is for data
-            stack.enter_context(redirect_stdout(sys.stderr))
+            # Ray prints pages about lost actors on stdout, which is for data
+            null = stack.enter_context(Path(os.devnull).open("w"))
+            stack.enter_context(redirect_stdout(null))
             stack.callback(self._ray.shutdown)
             self._connect()
             try:
@@ -75,7 +77,11 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
         # no token: Ray shows these variables to every user of the cluster
         variables = {"HF_ENDPOINT": constants.ENDPOINT}
         try:
-            self._ray.init(log_to_driver=False, runtime_env={"env_vars": variables})
+            self._ray.init(
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+                runtime_env={"env_vars": variables},
+            )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise InvalidRequestError(f"Ray cannot be started, or reached: {error}") from error
 
@@ -83,23 +89,11 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
         nodes = sum(node["Alive"] for node in self._ray.nodes())
         for _ in range(count or nodes):
             self._new_actor()
-        self._wait([*self._setups.values()])
-        first, *_ = self._setups
-        self._setup: Row = self._get(self._setups[first])
-        self._environment: Row = self._get(first.describe_environment.remote())
-        for actor in self._setups:
-            self._require_setup(actor)
-
-    def _wait(self, references: list[Any]) -> None:
-        while references:
-            _, references = self._ray.wait(
-                references, num_returns=len(references), timeout=_NOTICE_SECONDS
-            )
-            if references:
-                self._notify(
-                    f"Waiting for {format_count(len(references), 'actor')} of Ray. Each reserves "
-                    f"--threads CPUs, and with --device cuda a GPU"
-                )
+        while not (ready := self._ray.wait([*self._setups.values()], timeout=_NOTICE_SECONDS)[0]):
+            self._notify_waiting(len(self._setups))
+        self._first = next(actor for actor, setup in self._setups.items() if setup == ready[0])
+        self._setup: Row = self._get(ready[0])
+        self._environment: Row = self._get(self._first.describe_environment.remote())
 
     def describe_setup(self) -> Row:
         """Return what the results depend on, besides the checkpoint; it is the same everywhere."""
@@ -110,9 +104,9 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
         return self._environment
 
     def find_backends_without_gpu(self) -> list[str]:
-        """Return the backends that find no GPU on some node."""
-        calls = [actor.find_backends_without_gpu.remote() for actor in self._setups]
-        return sorted({name for call in calls for name in self._get(call)})
+        """Return the backends that find no GPU where the first actor is; others must be alike."""
+        found: list[str] = self._get(self._first.find_backends_without_gpu.remote())
+        return found
 
     def check_all(
         self, targets: Sequence[Target], on_start: Callable[[Target], None]
@@ -122,19 +116,25 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
         If an actor ends, another one checks its target. See `Worker.check_all`.
         """
         queue, losses = _Queue(len(targets)), Counter[int]()
+        idle = list[Any]()
+        starting = {setup: actor for actor, setup in self._setups.items()}
         running: dict[Any, tuple[Any, int]] = {}  # reference of a call -> actor, place
-
-        def start(actor: Any) -> None:
-            place, upcoming = queue.take(actor)
-            if place is not None:
+        while queue or running:
+            while queue and idle:
+                actor = idle.pop()
+                place, upcoming = queue.take(actor)
                 on_start(targets[place])
                 next_target = None if upcoming is None else targets[upcoming]
                 running[actor.check.remote(targets[place], next_target)] = actor, place
-
-        for actor in [*self._setups]:
-            start(actor)
-        while running:
-            (reference,), _ = self._ray.wait([*running], num_returns=1)
+            ready, _ = self._ray.wait([*running, *starting], timeout=_NOTICE_SECONDS)
+            if not ready:
+                if not running:
+                    self._notify_waiting(len(starting))
+                continue
+            (reference,) = ready
+            if reference in starting:
+                idle += self._find_started(starting.pop(reference))
+                continue
             actor, place = running.pop(reference)
             try:
                 checked = self._get(reference)
@@ -144,11 +144,32 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
                 is_tried_again = losses[place] < _MAX_LOSSES
                 queue.give_back(actor, place if is_tried_again else None)
                 actor = self._replace(actor, error)
+                starting[self._setups[actor]] = actor
                 if not is_tried_again:
                     yield place, self._describe_loss(targets[place])
             else:
+                idle.append(actor)
                 yield place, checked
-            start(actor)
+
+    def _find_started(self, actor: Any) -> list[Any]:
+        """Return the actor if it has started; others go on without it.
+
+        Raises InvalidRequestError if there is none.
+        """
+        try:
+            self._require_setup(actor)
+        except self._ray.exceptions.RayError as error:
+            del self._setups[actor]
+            if not self._setups:
+                raise InvalidRequestError(f"No actor of Ray can be started: {error}") from error
+            return []
+        return [actor]
+
+    def _notify_waiting(self, count: int) -> None:
+        self._notify(
+            f"Waiting for {format_count(count, 'actor')} of Ray. Each reserves --threads CPUs, and "
+            f"with --device cuda a GPU"
+        )
 
     def _new_actor(self) -> Any:
         actor = self._actor_class.remote(*self._arguments)
@@ -156,7 +177,8 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
         return actor
 
     def _replace(self, actor: Any, error: Exception) -> Any:
-        self._notify(f"An actor of Ray ended ({type(error).__name__}). Another one is started.")
+        name = type(error).__name__
+        self._notify(f"An actor of Ray ended ({name}; Ray's logs say why). Another one is started.")
         self._ray.kill(actor)  # it may only be out of reach
         del self._setups[actor]
         return self._new_actor()
@@ -201,13 +223,14 @@ class _Queue:
         self._waiting = deque(range(count))
         self._reserved: dict[Any, int] = {}
 
-    def take(self, actor: Any) -> tuple[int | None, int | None]:
-        """Return the place to check now, and the place to download; None where there is none."""
+    def __bool__(self) -> bool:
+        return bool(self._waiting or self._reserved)
+
+    def take(self, actor: Any) -> tuple[int, int | None]:
+        """Return the place to check now, and the place to download, if there is one."""
         place = self._reserved.pop(actor, None)
-        if place is None and self._waiting:
-            place = self._waiting.popleft()
-        if place is None and self._reserved:
-            _, place = self._reserved.popitem()
+        if place is None:
+            place = self._waiting.popleft() if self._waiting else self._reserved.popitem()[1]
         if self._waiting:
             self._reserved[actor] = self._waiting.popleft()
         return place, self._reserved.get(actor)
