@@ -1,12 +1,22 @@
 """Loaders that lose weights of a file or make up some, which not every loader reports."""
 
+import subprocess
+
 import h5py
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from hfscan.parity.checkpoint import open_checkpoint
+from hfscan.parity.environments import choose_interpreter
 from hfscan.parity.result import all_agree
 
+SAVE_MIXTRAL = """
+import sys, transformers
+small = {"vocab_size": 96, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+experts = {"num_local_experts": 4, "num_attention_heads": 4, "num_key_value_heads": 2}
+config = transformers.MixtralConfig(**small, **experts, max_position_embeddings=96, pad_token_id=0)
+transformers.MixtralForCausalLM(config).save_pretrained(sys.argv[1])
+"""
 HEAD, EMBEDDINGS = "lm_head.weight", "transformer.wte.weight"
 
 
@@ -97,3 +107,16 @@ def test_baseline_without_reference_is_unchecked(gpt2, check_with_settings):
     assert [result.verdict for result in results] == ["baseline, unchecked"]
     assert "only compared with tensorflow itself" in results[0].reason
     assert not all_agree(results)
+
+
+def test_tensors_that_transformers_5_joins_are_no_fault(tmp_path, check_with_settings):
+    """Files of Mixtral have two tensors for each expert; the model has one for all experts."""
+    interpreter = choose_interpreter("pytorch", frozenset(), {})
+    if interpreter.environment is None:
+        pytest.skip("needs the environment of PyTorch, which has transformers 5")
+    subprocess.run([interpreter.path, "-c", SAVE_MIXTRAL, tmp_path], check=True)
+    assert (
+        len([name for name in load_file(tmp_path / "model.safetensors") if "experts" in name]) > 8
+    )
+    results = check_with_settings(tmp_path, backends=("pytorch",))
+    assert {result.verdict for result in results} == {"agree"}, results[0].reason

@@ -143,11 +143,14 @@ def with_mkldnn(model):
 
 @contextlib.contextmanager
 def computing(model, tf32, eager):
-    """Set TF32 and the attention for a block; yield what a call of the model needs for that."""
+    """Set TF32, attention and experts for a block; yield what a call needs for that."""
     set_tf32(tf32)
     try:
-        with eager_attention(model) if eager else contextlib.nullcontext({}) as options:
-            yield options
+        if eager:
+            with eager_experts(model), eager_attention(model) as options:
+                yield options
+        else:
+            yield {}
     finally:
         set_tf32(False)
 
@@ -182,6 +185,20 @@ def eager_attention(model):
             yield {}
         finally:
             model.set_attn_implementation(used)
+
+
+@contextlib.contextmanager
+def eager_experts(model):
+    """Compute experts in transformers' own code: the kernel for groups of them has no float64."""
+    if not getattr(model, "_can_set_experts_implementation", lambda: False)():  # transformers 5
+        yield
+        return
+    used = model.get_experts_implementation()
+    model.set_experts_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_experts_implementation(used)
 
 
 @contextlib.contextmanager
