@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "demo" / "report-2022.html"
+WIDTH = 1200  # CSS pixels
 
 
 def main() -> None:
@@ -18,17 +19,16 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        page = browser.new_page(viewport={"width": 800, "height": 900})
+        page = browser.new_page(viewport={"width": WIDTH, "height": 900})
         page.goto(REPORT.as_uri())
-        # show only the headline and the first chart
-        page.evaluate("document.querySelectorAll('nav, header .soft').forEach((n) => n.remove())")
+        page.locator("#breakdown figure.drawn").wait_for()
         end = page.locator("#breakdown figure").bounding_box()
         assert end is not None
-        height = int(end["y"] + end["height"]) + 24
+        height = int(end["y"] + end["height"]) + 8
         page.screenshot(
             path=ROOT / "docs" / "report.png",
             full_page=True,
-            clip={"x": 0, "y": 0, "width": 800, "height": height},
+            clip={"x": 0, "y": 0, "width": WIDTH, "height": height},
         )
         browser.close()
 

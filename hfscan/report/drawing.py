@@ -129,7 +129,7 @@ def _sizes(width: int) -> dict[str, Any]:
         "axis_width": width - 30,
         "columns": columns,
         "facet_width": (width - 24 * columns) // columns,
-        "legend_label": width // columns - 38,
+        "legend_label": max(140, width // columns - 38),
     }
     if is_narrow:  # labels above their dots
         dots = {"label_align": "left", "label_x": 0, "label_width": width - 20, "label_dy": -7}

@@ -43,7 +43,7 @@ const sizesFor = (width) => { // as in drawing.py
   return {
     width: width - 4, inner_width: width - 90, axis_width: width - 30, columns,
     facet_width: Math.floor((width - 24 * columns) / columns),
-    legend_label: Math.floor(width / columns) - 38,
+    legend_label: Math.max(140, Math.floor(width / columns) - 38),
     ...(isNarrow // labels above their dots
       ? { label_align: "left", label_x: 0, label_width: width - 20, label_dy: -7, dot_width: width - 75, dot_step: 38, dot_dy: 9 }
       : { label_align: "right", label_x: -10, label_width: labelWidth, label_dy: 0, dot_width: width - labelWidth - 75, dot_step: 26, dot_dy: 0 }),
