@@ -4,6 +4,8 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from huggingface_hub import constants
+
 from hfscan._version import __version__
 from hfscan.export.folder import Exported
 from hfscan.figures import SnapshotView
@@ -22,6 +24,7 @@ def write_card(
 ) -> None:
     """Write README.md into the export; `repo` is the Hub's dataset that it is for, at `url`."""
     snapshot, rows = exported.snapshot, exported.rows
+    url = url or (f"{constants.ENDPOINT}/datasets/{repo}" if repo else None)
     where = f"hf://datasets/{repo}" if repo else "."
     loader = f'"{repo}", "models"' if repo else '"parquet", data_files="models/*.parquet"'
     report = f"hfscan report --from {where}" if repo else "hfscan import .\nhfscan report"

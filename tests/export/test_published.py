@@ -87,6 +87,20 @@ def test_new_commit_replaces_the_cached_one(hub, publish, run):
     assert run(*count, "hf://datasets/census", HFSCAN_OWNER="ann")[0] == 0
 
 
+def test_dataset_of_daily_snapshots_is_read(hub, run):
+    """Its export is beside a history, which is not downloaded."""
+    code, _, err = run("snapshot", "--target", "hf://datasets/ann/daily", HF_TOKEN=TOKEN)
+    assert code == 0, err
+    requests = len(hub.requests)
+    url = f"hf://datasets/ann/daily@{datetime.now(UTC):%F}"
+    count = ("query", "SELECT count(*) AS n FROM census", "--format", "csv")
+    code, out, err = run(*count, "--from", url)
+    assert (code, out.split()) == (0, ["n", "300"]), err
+    files = [found.target for found in hub.requests[requests:] if "/resolve/" in found.target]
+    assert any("/models/" in file for file in files)
+    assert not any("/history/" in file for file in files)
+
+
 def test_wrong_datasets_are_refused_with_advice(hub, publish, run):
     publish()
     hub.datasets["ann/census"].files = {"README.md": b"---\n---\n"}
