@@ -150,8 +150,8 @@ def command(
                 result = run_sql(store, named.sql, values)
             rows = map(convert_decimals, result.rows) if is_name else result.rows
             if target.is_report:
-                shown = itertools.islice(rows, limit or _DEFAULT_LIMIT)
-                section = query_section(named, result.columns, shown, parameters, view.snapshot.id)
+                first = itertools.islice(rows, limit or _DEFAULT_LIMIT)
+                section = query_section(named, result.columns, first, parameters, view.snapshot.id)
                 _write_page(section, view, target)
             else:
                 _write(result.columns, rows, target, limit)

@@ -3,15 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
+from hfscan.errors import InvalidRequestError
+from hfscan.report.charts import chart_of
 from hfscan.report.model import Report
 from hfscan.report.tables import Table, result_table
 from hfscan.report.writers import csv_, html, json_, markdown, terminal, terminal_summary
-from hfscan.report.writers.image import IMAGE_FORMATS, draw_report
-
-__all__ = [
-    "FORMATS", "IMAGE_FORMATS", "RESULT_FORMATS", "TABLE_FORMATS", "draw_report", "write_groups",
-    "write_result", "write_rows", "write_summary",
-]  # fmt: skip
 
 FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
     "terminal": terminal.write,
@@ -28,6 +24,8 @@ TABLE_FORMATS: dict[str, Callable[[Table, TextIO], None]] = {
 """Format for people -> what writes one table."""
 
 write_summary, write_groups = terminal_summary.write, terminal.write_groups
+
+IMAGE_FORMATS = ("svg", "png")  # of a report's first chart
 
 RESULT_FORMATS = ("terminal", "csv", "json", "md")  # formats of the result of a query
 
@@ -48,3 +46,13 @@ def write_rows(format_: str, rows: Sequence[dict[str, Any]], out: TextIO) -> Non
     """Write rows with the same keys."""
     columns = tuple(rows[0]) if rows else ()
     write_result(format_, columns, (tuple(row.values()) for row in rows), out)
+
+
+def draw_report(report: Report, format_: str) -> str | bytes:
+    """Return the report's first chart. Raises InvalidRequestError where it has none."""
+    charts = (chart_of(section, report) for section in report.sections)
+    if (chart := next(filter(None, charts), None)) is None:
+        raise InvalidRequestError(
+            f"The report {report.name} has no chart. Write it as .html, .md, .json or .txt."
+        )
+    return chart.png if format_ == "png" else chart.document
