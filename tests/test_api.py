@@ -66,6 +66,9 @@ def test_report_has_answer_tables_and_chart(database, tmp_path):
         report.write(tmp_path / "report.pdf")
     with pytest.raises(InvalidRequestError, match="There is no section 'brakdown'"):
         report.chart("brakdown")
+    html = report._repr_html_()
+    assert "50.0 % *" in html
+    assert "* Small counts: a few models" in html
     chart = report.chart()
     assert "PyTorch only" in chart.rows[0]["text"]
     assert ElementTree.fromstring(chart.to_svg()).tag.endswith("svg")
