@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections import ChainMap
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
@@ -17,7 +18,7 @@ from hfscan.cli import _streams
 from hfscan.cli._output import configure_log, echo, show_error
 from hfscan.errors import HfscanError, HubRefusedError
 from hfscan.interrupt import Signals
-from hfscan.suggest import unknown
+from hfscan.suggest import did_you_mean, unknown
 
 _INTERRUPTED, _PIPE_CLOSED, _TERMINATED = 130, 141, 143
 
@@ -100,6 +101,10 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if " ".join(args[:2]) in COMMANDS:
             args = [" ".join(args[:2]), *args[2:]]
+        elif len(args) > 1 and not Path(args[1]).exists():
+            second_words = [name.split()[1] for name in COMMANDS if name.startswith(f"{args[0]} ")]
+            if hint := did_you_mean(args[1], second_words):
+                ctx.fail(f"There is no command {' '.join(args[:2])!r}.{hint}")
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             if ctx.resilient_parsing:  # completes a line that is wrong
                 return None, None, []
@@ -119,7 +124,12 @@ def _check_environment() -> None:
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Examples: `hfscan COMMAND --help`. Start with `hfscan demo`.",
+    epilog="""\b
+Examples:
+  hfscan demo
+  hfscan crawl --year 2022
+  hfscan report --year 2022
+  hfscan COMMAND --help""",
 )
 @click.version_option(__version__, prog_name="hfscan")
 @click.option("-v", "--verbose", count=True, help="Log each step; -vv: also each request.")

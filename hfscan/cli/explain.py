@@ -8,6 +8,7 @@ from hfscan.cli._options import (
     transformers_option,
 )
 from hfscan.cli._output import echo
+from hfscan.cli._progress import show_activity
 from hfscan.cli._streams import output
 from hfscan.figures import explain_model
 from hfscan.frameworks import DEFINITIONS
@@ -30,7 +31,7 @@ def command(model: str, transformers: int | None, format_: str, selector: Snapsh
     `loadable` includes the evidence of `tag` and `weights`. It is unknown where file names or the
     architecture could decide and are not known.
     """
-    with selector.open() as store:
+    with show_activity("Reading the snapshot"), selector.open() as store:
         support = explain_model(selector.select(store), model, transformers)
     write_rows(format_, support.rows, output(format_))
     if format_ != "terminal":

@@ -6,6 +6,7 @@ import click
 from hfscan.cli._command import Command
 from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._output import note
+from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import match_format
 from hfscan.cli._streams import output
 from hfscan.cli._types import FILE, Choice, Count
@@ -75,7 +76,7 @@ def command(
     json holds all models within the steps of --up and --down.
     """
     format_ = match_format(format_, out, _EXTENSIONS) if out else format_ or "terminal"
-    with selector.open() as store:
+    with show_activity("Reading the snapshot"), selector.open() as store:
         view = selector.select(store)
         limit = None if format_ == "json" else top
         rows = find_lineage(view, model, up=up, down=down, top=limit)

@@ -5,6 +5,7 @@ Their specification names a `summary`, a query with one row that its texts quote
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,9 @@ def build_claims_report(
 
     `where`: a folder with reports; its `claims/*.toml` are checked if there are any. `folder`: the
     claims themselves; default: hfscan's own. `account_groups`: for claims about countries. `name`:
-    only this claim or topic. `full`: with a section for each claim. Raises NotFoundError if the
-    database is empty, ReportConfigError, and InvalidRequestError on an unknown name.
+    only this claim or topic. `full`: with sources, and a section for each claim. Raises
+    NotFoundError if the database is empty, ReportConfigError, and InvalidRequestError on an unknown
+    name.
     """
     own = where / _CLAIMS if where and any((where / _CLAIMS).glob("*.toml")) else None
     claims = list(evaluate_claims(store, folder or own, account_groups))
@@ -107,12 +109,17 @@ def build_claims_report(
         escaped = {key: text.replace("{", "{{").replace("}", "}}") for key, text in texts.items()}
         spec |= {**escaped, "highlight": []}
     sections = list(list_sections(spec, claims))
+    if not full:
+        columns = {
+            key: text for key, text in (sections[0].columns or {}).items() if key != "source"
+        }
+        sections = [replace(sections[0], columns=columns)]
     rows = tuple(claim.as_row() for claim in claims)
     return _new_report(
         store,
         _CLAIMS,
         spec,
-        sections if full else sections[:1],
+        sections,
         {"claims": json.dumps([{"verdict": row["verdict"]} for row in rows])},
         snapshots=tuple(snapshots),
         flags=tuple(find_flags_of_figures(store, snapshots, weighted)),

@@ -30,6 +30,13 @@ def test_help_ends_with_examples(name):
     assert [line.strip() for line in examples] == ALL_COMMANDS[name].examples
 
 
+def test_help_of_hfscan_has_examples():
+    output = CliRunner().invoke(cli, ["--help"]).output
+    examples = output.split("\n  Examples:\n")[1].splitlines()
+    assert examples == [f"    {line.strip()}" for line in examples]
+    assert {line.split()[1] for line in examples} - {"COMMAND"} <= set(COMMANDS)
+
+
 @pytest.mark.parametrize("name", ALL_COMMANDS)
 def test_help_has_a_summary_and_option_texts(name):
     command = ALL_COMMANDS[name]

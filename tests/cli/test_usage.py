@@ -52,6 +52,9 @@ def run_refused(db, *arguments):
     ("arguments", "hint"),
     [
         (("repot",), "Did you mean 'report'"),
+        (("parity", "setp"), "Did you mean 'setup'"),
+        (("claims", "--formt", "md"), "Did you mean '--format'"),
+        (("frameworks", "pytroch"), "Did you mean 'pytorch'"),
         (("report", "--yer", "2022"), "Did you mean '--year'"),
         (("report", "--by", "tasks"), "Did you mean 'task'"),
         (("trend", "--weight", "download"), "Did you mean 'downloads'"),
