@@ -134,7 +134,7 @@ def _list_next_commands(report: Report) -> Iterator[list[str]]:
     given = context.meta[ARGUMENTS]
     for options in list_next_options(report):
         if not any(argument.split("=")[0] == options[0] for argument in given):
-            yield [*context.command_path.split(), *given, *options]
+            yield ["hfscan", *context.command_path.split()[1:], *given, *options]
 
 
 target_options = combine("target", choose_target, _formats_option, out_option)

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hfscan.figures import ALL, Figure
-from hfscan.report.caveats import describe_flags, describe_origin, describe_unreadable, mark_small
+from hfscan.report.caveats import (
+    NO_INTERVAL,
+    describe_flags,
+    describe_origin,
+    describe_unreadable,
+    mark_small,
+)
 from hfscan.report.format import (
     DEFINITION_LABELS,
     figure_label,
@@ -38,11 +44,13 @@ def rank_caveats(report: Report) -> list[Caveat]:
     unknown effect. Then other ways to count, by how far each moves the share of the headline,
     except those that do not show in its decimals.
     """
+    estimates = [text for text in report.headline.paragraphs if text.startswith(NO_INTERVAL)]
     if report.text or report.compared_with:
-        return [Caveat(note) for note in report.notes]
+        return [Caveat(note) for note in (*estimates, *report.notes)]
     snapshot = report.snapshot
     data = [
         *describe_origin(snapshot),
+        *estimates,
         *describe_unreadable(snapshot),
         *describe_flags(report.flags),
     ]

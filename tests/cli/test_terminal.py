@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 from dumps import ingest_models
+from processes import run_hfscan
 from rich.cells import cell_len
 from terminal import COLOUR, run_on_terminal, strip_styles
 from testhub import FakeHub, Population
@@ -222,6 +223,13 @@ def test_messages_break_between_words(db, tmp_path):
     assert "Did you mean 'concentration'?" in " ".join(err.split())
     assert all(len(line) <= 40 for line in err.splitlines())
     assert "group_summary," in err.split()
+
+
+def test_summary_needs_no_unicode(db, tmp_path):
+    code, out, _ = run_hfscan(tmp_path, "report", "--db", db, PYTHONIOENCODING="latin-1")
+    assert code == 0
+    assert out.isascii()
+    assert re.search(r"^PyTorch only +\d+ +[\d.]+ % +#+$", out, re.MULTILINE)
 
 
 def test_numbers_align_at_the_decimal_point():

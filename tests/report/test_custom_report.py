@@ -25,7 +25,7 @@ def report(run_cli, tmp_path):
 
     def run(models, *options):
         ingest_models(tmp_path / "h.duckdb", models)
-        return run_cli("report", "--db", str(tmp_path / "h.duckdb"), *options)
+        return run_cli("report", "--full", "--db", str(tmp_path / "h.duckdb"), *options)
 
     return run
 

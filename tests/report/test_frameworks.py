@@ -95,7 +95,7 @@ def test_pages_have_charts_for_any_frameworks(db, frameworks):
 
 
 def test_single_framework_is_not_called_exclusive(db):
-    command = ["report", "--year", "2023", "--frameworks", "keras", "--db", str(db)]
+    command = ["report", "--year", "2023", "--frameworks", "keras", "--full", "--db", str(db)]
     text = " ".join(CliRunner().invoke(cli, command, catch_exceptions=False).stdout.split())
     assert "created in 2023, 2 support Keras," in text
     assert "Only Keras is compared." in text

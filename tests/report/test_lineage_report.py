@@ -22,7 +22,7 @@ def run_report(run_cli, tmp_path):
 
     def run(*options):
         code, out, err = run_cli(
-            "report", "--name", "lineage", "--db", tmp_path / "h.duckdb", *options
+            "report", "--name", "lineage", "--full", "--db", tmp_path / "h.duckdb", *options
         )
         assert code == 0, err
         return out
@@ -56,14 +56,14 @@ def test_cross_table_of_growth_has_totals(run_cli, tmp_path):
     created = {"createdAt": "2023-05-06T07:08:09.000Z"}
     models = [model | created for model in MODELS] + [{"id": "d/untagged"} | created]
     ingest_models(tmp_path / "h.duckdb", models)
-    _, out, _ = run_cli("report", "--name", "lineage", "--db", tmp_path / "h.duckdb")
+    _, out, _ = run_cli("report", "--name", "lineage", "--full", "--db", tmp_path / "h.duckdb")
     assert out.count("Totals: 2023: 3 (coverage 80.0 %).") == 2  # of 4 of 5 models
 
 
 def test_lineage_report_names_what_is_not_known(run_cli, tmp_path):
     db = tmp_path / "h.duckdb"
     ingest_models(db, [{"id": "a/base"}, {"id": "b/x", "tags": ["base_model:a/base"]}])
-    code, out, _ = run_cli("report", "--name", "lineage", "--db", db)
+    code, out, _ = run_cli("report", "--name", "lineage", "--full", "--db", db)
     assert "Of 1 model in the snapshot whose bases are known (50.0 % of all), 0 (0.0 %)" in out
     ingest_models(db, [{"id": "a/base", "siblings": []}], day=datetime(2024, 8, 1, tzinfo=UTC))
     code, _, errors = run_cli("report", "--name", "lineage", "--db", db)

@@ -59,7 +59,7 @@ def plain(text):
 
 @pytest.mark.parametrize("format_", ["terminal", "md", "html"])
 def test_partial_year_states_its_end(db, format_):
-    text = plain(ask(db, "report", "--year", 2024, "--format", format_))
+    text = plain(ask(db, "report", "--full", "--year", 2024, "--format", format_))
     assert "Of the 2 models created from 1 January to 11 July 2024, 2 (100.0 %) support" in text
     assert "Frameworks of the Hub's models, 2024 (to 11 July)" in text.replace("&#39;", "'")
     assert "Created from 1 January to 11 July 2024, download-weighted" in text
@@ -70,7 +70,7 @@ def test_partial_year_states_its_end(db, format_):
 
 
 def test_full_year_has_no_partial_note(db):
-    text = plain(ask(db, "report", "--year", 2023))
+    text = plain(ask(db, "report", "--full", "--year", 2023))
     assert "Of the 1 model created in 2023, 1 (100.0 %) support" in text
     assert "Existing at the end of 2023 Models created by the end of 2023 that" in text
     assert "PARTIAL" not in text
@@ -78,7 +78,7 @@ def test_full_year_has_no_partial_note(db):
 
 
 def test_2022_begins_at_the_cutoff(db):
-    text = plain(ask(db, "report", "--year", 2022))
+    text = plain(ask(db, "report", "--full", "--year", 2022))
     assert "created from 2 March to 31 December 2022 that support" in text
     assert "The Hub's creation dates begin on 2 March 2022, 23:29 UTC." in text
     assert "an imported data set dates to 2022" in text
@@ -106,7 +106,7 @@ def test_json_and_csv_have_covered_bounds(db, tmp_path):
 
 
 def test_comparison_labels_the_partial_year(db):
-    text = plain(ask(db, "report", "--year", 2023, "--compare-year", 2024))
+    text = plain(ask(db, "report", "--full", "--year", 2023, "--compare-year", 2024))
     assert "Frameworks of the Hub's models: 2023 and 2024 (to 11 July)" in text
     assert "2023 and 2024 (to 11 July): PyTorch only from 100.0 % * of 1 to 50.0 % * of 2" in text
     assert "Later models of 2024 are not counted." in text
@@ -118,14 +118,14 @@ def test_comparison_labels_the_partial_year(db):
 def test_trend_labels_partial_periods(db):
     assert "2024 (to 11 July)" in ask(db, "trend")
     assert "2022 (from 2 March)" in ask(db, "trend")
-    assert "2024-07 (to 11 July)" in ask(db, "trend", "--per", "month")
+    assert "2024-07 (to 11 July)" in ask(db, "trend", "--per", "month", "--definition", "best")
     assert "2024 (to 11 July)" in ask(db, "trend", "--formats")
     rows = json.loads(ask(db, "trend", "--format", "json"))
     ends = {row["group"]: row["covered"] for row in rows}
     assert ends["2024"] == ["2024-01-01T00:00:00Z", "2024-07-12T00:00:00Z"]
     rows = list(csv.DictReader(io.StringIO(ask(db, "trend", "--formats", "--format", "csv"))))
     assert {row["until"] for row in rows if row["period"] == "2024"} == {"2024-07-12T00:00:00Z"}
-    assert "2024 (to 11 July)" in ask(db, "report")  # by year of creation
+    assert "2024 (to 11 July)" in ask(db, "report", "--full")  # by year of creation
 
 
 def test_year_after_every_snapshot_is_refused(db):
@@ -136,7 +136,7 @@ def test_year_after_every_snapshot_is_refused(db):
 
 
 def test_year_before_the_cutoff_counts_nothing(db):
-    text = plain(ask(db, "report", "--year", 2021))
+    text = plain(ask(db, "report", "--full", "--year", 2021))
     assert "The Hub has no creation dates for 2021." in text
     assert "between 0 and 1 support PyTorch only" in text
     assert "Created in 2021" not in text
@@ -152,7 +152,7 @@ def test_crawl_of_part_of_a_year_is_labelled(tmp_path):
     path = tmp_path / "h.duckdb"
     scope = Scope(since=datetime(2023, 4, 1, tzinfo=UTC), until=datetime(2023, 7, 1, tzinfo=UTC))
     observe(path, "2024-07-11", scope)
-    text = plain(ask(path, "report", "--year", 2023))
+    text = plain(ask(path, "report", "--full", "--year", 2023))
     assert "created from 1 April to 30 June 2023 that support" in text
     assert "Frameworks of the Hub's models, 2023 (1 April to 30 June)" in text
     assert "the snapshot holds models created from 2023-04-01 on" in text

@@ -119,17 +119,17 @@ def test_formats_of_a_sample_have_intervals(ask):
 @pytest.mark.parametrize("weight", ["downloads", "authors"])
 def test_weighted_shares_of_a_sample_say_that_they_have_no_interval(ask, weight):
     """A few models or authors decide such shares, so that clusters say little of their error."""
-    text = ask("report", *SAMPLE, "--year", "2023", "--weight", weight)
+    text = ask("report", "--full", *SAMPLE, "--year", "2023", "--weight", weight)
     assert text.count("Estimated from a sample, no interval.") > 2  # headline and sections
     assert "no interval" in ask("trend", *SAMPLE, "--weight", weight)
     comparison = ("--year", "2022", "--compare-year", "2023", "--weight", weight)
-    headline = ask("report", *SAMPLE, *comparison).split("Snapshot 1 of")[0]
+    headline = ask("report", "--full", *SAMPLE, *comparison).split("Snapshot 1 of")[0]
     assert "Estimated from a sample, no interval." in headline
-    assert "no interval" not in ask("report", "--snapshot", "2", *comparison)
+    assert "no interval" not in ask("report", "--full", "--snapshot", "2", *comparison)
 
 
 def test_accounts_of_a_sample_say_that_they_have_no_interval(ask):
-    text = ask("report", *SAMPLE, "--year", "2023")
+    text = ask("report", "--full", *SAMPLE, "--year", "2023")
     accounts = text.split("Largest accounts")[1].split("Frameworks, formats")[0]
     assert "Estimated from a sample, no interval." in accounts
     by_month = text.split("By month of creation")[1].split("Largest accounts")[0]

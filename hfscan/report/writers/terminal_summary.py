@@ -10,7 +10,12 @@ from rich.text import Text
 
 from hfscan.report.format import breakdown_label, format_cell, format_number
 from hfscan.report.model import Report, Row, Section
-from hfscan.report.sentences import format_answer, format_coverage, format_sources
+from hfscan.report.sentences import (
+    format_answer,
+    format_coverage,
+    format_low_coverage,
+    format_sources,
+)
 from hfscan.report.summary import rank_caveats
 from hfscan.report.tables import section_tables
 from hfscan.report.writers.terminal import open_console
@@ -31,7 +36,8 @@ def write(report: Report, out: TextIO, commands: Sequence[Sequence[str]]) -> Non
     console = open_console(out)
     width, is_ascii = console.width, console.options.ascii_only
     head = [*_wrap(report.title, width, "bold"), *_wrap(format_sources(report), width, "dim")]
-    coverage = format_coverage(report.headline, report.frameworks)
+    headline = (report.headline, report.frameworks)
+    coverage = format_low_coverage(*headline) or format_coverage(*headline)
     caveats = [
         line
         for caveat in rank_caveats(report)[:_CAVEATS]
