@@ -17,6 +17,7 @@ from hfscan.report.writers.terminal import open_console
 from hfscan.store import Snapshot
 from hfscan.text import encode_json, format_count, sanitize
 
+_PIPE_COLUMNS = 200  # one line for most models
 _LONGEST_NAME = 200  # characters; a repo id has at most 193
 _MOST_NAMES = 5  # of further bases in a line
 
@@ -182,7 +183,7 @@ def _format_hidden(node: Node) -> str:
 
 def write_terminal(tree: LineageTree, out: TextIO) -> None:
     """Write the tree with guides, in the width of the terminal."""
-    console = open_console(out)
+    console = open_console(out, _PIPE_COLUMNS)
     console.print(Text(sanitize(tree.summary)))
     console.print()
     node, arrow = tree.root, ""

@@ -174,10 +174,15 @@ def _format_definition(report: Report) -> str:
     """Return when a model counts, as a sentence."""
     titles = list(report.frameworks.values())
     frameworks = " or ".join(titles) if len(titles) < 5 else "supporting a framework"
+    evidence = _EVIDENCE[report.definition] + _format_release(report)
+    return f"A model counts as {frameworks} {evidence}."
+
+
+def _format_release(report: Report) -> str:
+    """Return the release that the definition assumes; "" for none."""
     release = report.request.transformers if report.definition == "loadable" else None
     release = next((figure.transformers for figure in report.figures), release)
-    condition = f", with transformers {release}" if release else ""
-    return f"A model counts as {frameworks} {_EVIDENCE[report.definition]}{condition}."
+    return f", with transformers {release}" if release else ""
 
 
 _LOW_COVERAGE = 0.25
@@ -352,8 +357,8 @@ def format_sources(report: Report) -> str:
         for snapshot in snapshots.values()
     )
     has_definition = report.figures or report.compared_with
-    definition = f" Definition: {DEFINITION_LABELS[report.definition]}." if has_definition else ""
-    return " ".join(parts) + definition
+    label = f"{DEFINITION_LABELS[report.definition]}{_format_release(report)}"
+    return " ".join(parts) + (f" Definition: {label}." if has_definition else "")
 
 
 def _format_snapshot(snapshot: Snapshot) -> str:

@@ -106,7 +106,7 @@ def test_unreadable_values_are_reported(tmp_path):
     assert "tags of 1 model, e.g. '\N{REPLACEMENT CHARACTER}[31mred text'" in result.output
     snapshots = json.loads(invoke(cli, ["snapshots", "--db", str(db), "--format", "json"]).stdout)
     assert snapshots[0]["unreadable"][0] == "created_at of 1 model, e.g. '06/01/2023'"
-    report = invoke(cli, ["report", "--year", "2023", "--db", str(db)])
+    report = invoke(cli, ["report", "--year", "2023", "--full", "--db", str(db)])
     assert report.exit_code == 0
     assert "the field created_at could not be read for 1 of 2 models" in report.stdout.replace(
         "\n", " "

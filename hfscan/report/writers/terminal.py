@@ -54,9 +54,12 @@ def write_table(table: Table, out: TextIO) -> None:
     _print_tables(open_console(out), [table])
 
 
-def open_console(out: TextIO) -> Console:
-    """Return a console; in colour only on a terminal, and if NO_COLOR is unset."""
-    return Console(file=out, width=None if out.isatty() else _COLUMNS, highlight=False)
+def open_console(out: TextIO, columns: int = _COLUMNS) -> Console:
+    """Return a console; in colour only on a terminal, and if NO_COLOR is unset.
+
+    `columns`: the width of a pipe or a file.
+    """
+    return Console(file=out, width=None if out.isatty() else columns, highlight=False)
 
 
 def print_text(console: Console, text: str, style: str = "") -> None:

@@ -38,6 +38,9 @@ def write(report: Report, out: TextIO, commands: Sequence[Sequence[str]]) -> Non
     head = [*_wrap(report.title, width, "bold"), *_wrap(format_sources(report), width, "dim")]
     headline = (report.headline, report.frameworks)
     coverage = format_low_coverage(*headline) or format_coverage(*headline)
+    if report.compared_with:
+        parts = (text for text in report.headline.paragraphs if "The shares describe" in text)
+        coverage = " ".join(parts)
     caveats = [
         line
         for caveat in rank_caveats(report)[:_CAVEATS]
