@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from dumps import ingest_models
 
 from hfscan.cli import cli
+from hfscan.errors import InvalidRequestError
 from hfscan.paths import data_dir
 from hfscan.report import FORMATS
 from hfscan.report.claims import evaluate_claims
@@ -332,5 +333,5 @@ def test_database_report_rejects_filters(run_claims, tmp_path):
     arguments = ["report", "--db", str(tmp_path / "h.duckdb"), "--name", "claims"]
     assert CliRunner().invoke(cli, arguments).exit_code == 0
     result = CliRunner().invoke(cli, [*arguments, "--year", "2022"])
-    assert result.exit_code == 2
-    assert "covers the whole database" in result.output
+    assert isinstance(result.exception, InvalidRequestError)
+    assert "covers the whole database" in str(result.exception)
