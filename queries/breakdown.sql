@@ -26,7 +26,7 @@ bits AS (
 ),
 tally AS (
     SELECT
-        group_of($by::VARCHAR, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
+        group_of($by::VARCHAR, created_at, at_cutoff, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
             AS group_name,
         best_mask AS mask,
         weights_mask IS NOT NULL AS has_files,

@@ -48,7 +48,7 @@ model_groups AS (
                 )
                 WHERE account = author
             ), '(unknown)')
-            ELSE group_of($by, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
+            ELSE group_of($by, created_at, at_cutoff, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
         END AS "group",
         weight_of($weight::VARCHAR, downloads, downloads_all_time, likes) AS n,
         CASE $per::VARCHAR WHEN 'year' THEN date_trunc('year', created_at) WHEN 'month' THEN date_trunc('month', created_at) END

@@ -24,7 +24,7 @@
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 tally AS (
     SELECT
-        group_of($by::VARCHAR, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
+        group_of($by::VARCHAR, created_at, at_cutoff, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
             AS group_name,
         mask_by_definition(
             $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,

@@ -87,7 +87,7 @@ orphans AS (
         CASE WHEN class NOT IN ('(unknown)', 'current') THEN
             CASE $by::VARCHAR
                 WHEN 'model' THEN id
-                ELSE group_of($by, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
+                ELSE group_of($by, created_at, at_cutoff, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
             END
         END AS "group",
         n

@@ -52,3 +52,16 @@ def test_undated_models_are_a_group(tmp_path, run_command, undated):
     run_command("import", "exported", "--db", "again.duckdb")
     reimported = run_command("query", "exclusivity", "--param", "by=year", "--db", "again.duckdb")
     assert reimported == run_command("query", "exclusivity", "--param", "by=year")
+
+
+def test_models_at_the_cutoff_are_not_counted_as_2022(tmp_path, run_command):
+    older = {"id": "c/older", "tags": ["pytorch"], "createdAt": "2022-03-02T23:29:04.000Z"}
+    (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, [DATED_MODEL, older])))
+    run_command("import", "d.jsonl", "--observed-at", "2024-07-11")
+    for query in ("exclusivity", "breakdown"):
+        for by, group in (("year", "2022"), ("month", "2022-05")):
+            out = run_command("query", query, "--param", f"by={by}", "--format", "json")
+            denominators = {row["group"]: row["denominator"] for row in json.loads(out)}
+            assert {name: denominators[name] for name in ("(older)", group)} == {
+                "(older)": 1, group: 1,
+            }  # fmt: skip

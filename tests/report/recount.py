@@ -79,9 +79,10 @@ def parse_model(row: dict) -> Model:
     id_ = row.get("id") or row["modelId"]
     files = [file["rfilename"] for file in row["siblings"]] if "siblings" in row else None
     evidence = classify(tags, library, files, row.get("config"), match_name(id_))
+    is_older = created.startswith("2022-03-02T23:29:")
     groups = {
-        "month": created[:7],
-        "year": created[:4],
+        "month": "(older)" if is_older else created[:7],
+        "year": "(older)" if is_older else created[:4],
         "task": row.get("pipeline_tag") or "(none)",
         "library": library or "(none)",
         "author": id_.split("/")[0] if "/" in id_ else "(none)",
@@ -96,7 +97,7 @@ def parse_model(row: dict) -> Model:
     }
     tag, weights, loadable_4, loadable_5, best = evidence
     return Model(
-        created, created.startswith("2022-03-02T23:29:"), groups["author"], groups,
+        created, is_older, groups["author"], groups,
         row.get("downloads"), tag, weights, loadable_4, loadable_5, best,
         id_, frozenset(claim_tags), classify_files(row), row.get("likes"),
         find_named(tuple(tags)), classify_orphan(row, best),

@@ -290,13 +290,14 @@ CASE
     ELSE '>=100B'
 END;
 
--- The group of a model in a grouping, NULL without one.
+-- The group of a model in a grouping, NULL without one. By date, (older) are the models at the Hub's
+-- cutoff, whose date of creation it does not know.
 CREATE MACRO IF NOT EXISTS group_of(
-    grouping, created_at, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable
+    grouping, created_at, at_cutoff, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable
 ) AS
 CASE grouping
-    WHEN 'month' THEN coalesce(strftime(created_at, '%Y-%m'), '(unknown)')
-    WHEN 'year' THEN coalesce(strftime(created_at, '%Y'), '(unknown)')
+    WHEN 'month' THEN CASE WHEN at_cutoff THEN '(older)' ELSE coalesce(strftime(created_at, '%Y-%m'), '(unknown)') END
+    WHEN 'year' THEN CASE WHEN at_cutoff THEN '(older)' ELSE coalesce(strftime(created_at, '%Y'), '(unknown)') END
     WHEN 'task' THEN named_or_none(pipeline_tag, 'pipeline_tag', unreadable)
     WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
     WHEN 'author' THEN coalesce(author, '(none)')
