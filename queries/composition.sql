@@ -52,7 +52,8 @@ model_groups AS (
         END AS "group",
         weight_of($weight::VARCHAR, downloads, downloads_all_time, likes) AS n,
         CASE $per::VARCHAR WHEN 'year' THEN date_trunc('year', created_at) WHEN 'month' THEN date_trunc('month', created_at) END
-            AS since
+            AS since,
+        $per <> 'all' AND at_cutoff AS is_older
     FROM based
     WHERE
         ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
@@ -63,11 +64,11 @@ tally AS (
         "group", sum(n) AS n, count(n) AS models,
         CASE $per
             WHEN 'all' THEN 'all'
-            WHEN 'year' THEN coalesce(strftime(since, '%Y'), '(unknown)')
-            WHEN 'month' THEN coalesce(strftime(since, '%Y-%m'), '(unknown)')
+            WHEN 'year' THEN CASE WHEN is_older THEN '(older)' ELSE coalesce(strftime(since, '%Y'), '(unknown)') END
+            WHEN 'month' THEN CASE WHEN is_older THEN '(older)' ELSE coalesce(strftime(since, '%Y-%m'), '(unknown)') END
         END AS period
     FROM model_groups
-    GROUP BY "group", since
+    GROUP BY "group", since, is_older
 ),
 ranked AS (
     SELECT "group", row_number() OVER (ORDER BY "group" = '(unknown)', sum(n) DESC, "group") AS place
