@@ -294,7 +294,7 @@ def test_terminal_shows_the_verdicts_first(recorded_db):
     overview = run()
     assert "overstated" in overview
     assert "56.4 %" in overview
-    assert "(62.2 % on 2024-07-11)" in overview  # another time than the claim's
+    assert "(62.2 % on" in overview  # another time than the claim's
     assert "Understood as" not in overview
     page = run("top-10-downloads")
     assert (
