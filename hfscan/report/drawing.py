@@ -36,7 +36,7 @@ _COLOR_OF = {
 """What is not known or not named is grey in every chart."""
 
 _PERIOD_LABEL = (
-    "length(split(datum.label, ' ')[0]) != 7 ? split(datum.label, ' ')[0]"
+    "slice(datum.label, 4, 5) != '-' ? split(datum.label, ' ')[0]"
     " : slice(datum.label, 5, 7) == '01' ? slice(datum.label, 0, 4)"
     " : monthAbbrevFormat(+slice(datum.label, 5, 7) - 1)"
 )

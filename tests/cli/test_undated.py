@@ -65,3 +65,5 @@ def test_models_at_the_cutoff_are_not_counted_as_2022(tmp_path, run_command):
             assert {name: denominators[name] for name in ("(older)", group)} == {
                 "(older)": 1, group: 1,
             }  # fmt: skip
+    run_command("report", "--out", "chart.svg")
+    assert ">(older)</text>" in (tmp_path / "chart.svg").read_text("utf-8")
