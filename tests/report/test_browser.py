@@ -134,6 +134,7 @@ def files(hostile_reports, odd_report, year_report, database, tmp_path_factory):
         pages |= {name: build_database_report(store, name) for name in ("claims", "parity")}
         view = SnapshotView.choose(store, None)
         pages["overview"] = build(view, ReportRequest(None))
+        pages["ecosystem"] = build(view, ReportRequest(None), name="ecosystem")
         earlier_report, later_report = (
             build(view, ReportRequest(year), name="compare") for year in (2022, 2023)
         )
@@ -236,9 +237,12 @@ def test_lead_chart_is_above_the_fold(open_report, name, width, height):
     assert page.locator("h1").bounding_box()["y"] < box["y"]
 
 
-@pytest.mark.parametrize("name", ["year", "overview", "compare", "claims", "parity", "hostile"])
-def test_tables_fit_a_phone(open_report, name):
-    page = open_report(name, 390, 844)
+@pytest.mark.parametrize(
+    "name", ["year", "overview", "compare", "claims", "parity", "ecosystem", "hostile"]
+)
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_tables_are_not_cut(open_report, name, width, height):
+    page = open_report(name, width, height)
     page.locator("details.table").evaluate_all("all => all.forEach((e) => (e.open = true))")
     cut = page.locator(".box").evaluate_all(
         "all => all.filter((box) => box.scrollWidth > box.clientWidth + 1)"
@@ -247,7 +251,7 @@ def test_tables_fit_a_phone(open_report, name):
     assert cut == []
 
 
-@pytest.mark.parametrize("name", ["year", "overview", "compare", "claims", "parity"])
+@pytest.mark.parametrize("name", ["year", "overview", "compare", "claims", "parity", "ecosystem"])
 def test_pages_are_accessible(open_report, request, name):
     script = request.config.rootpath / AXE
     if not script.exists():
