@@ -15,7 +15,7 @@ WITH newest AS (
     QUALIFY run = max(run) OVER (PARTITION BY checkpoint, mode, backend, variant, device, dtype)
 ),
 ratios AS (
-    SELECT run, checkpoint, mode, backend, variant, device, dtype, time_ratio
+    SELECT run, checkpoint_number, mode, backend, variant, device, dtype, time_ratio
     FROM parity_ratios
     WHERE other_variant = 'eager' AND other_device = device
         AND other_backend = CASE WHEN backend IN ('executorch', 'litert', 'onnx', 'openvino', 'torch-export') THEN 'pytorch' ELSE backend END
@@ -26,7 +26,7 @@ calls AS (
         list_aggregate(milliseconds, 'median') AS ms,
         CASE WHEN variant = 'eager' THEN 1 ELSE time_ratio END AS ratio
     FROM newest
-    LEFT JOIN ratios USING (run, checkpoint, mode, backend, variant, device, dtype)
+    LEFT JOIN ratios USING (run, checkpoint_number, mode, backend, variant, device, dtype)
 )
 SELECT
     checkpoint, backend, variant, device, dtype,
@@ -37,5 +37,5 @@ SELECT
     any_value(ms) FILTER (mode = 'training') AS training_ms,
     round(any_value(ratio) FILTER (mode = 'training'), 6) AS training_ratio
 FROM calls
-GROUP BY checkpoint, backend, variant, device, dtype
-ORDER BY checkpoint, device, dtype, backend, variant <> 'eager', variant
+GROUP BY checkpoint, checkpoint_number, backend, variant, device, dtype
+ORDER BY checkpoint, checkpoint_number, device, dtype, backend, variant <> 'eager', variant

@@ -41,7 +41,7 @@ WITH timed AS (
         AND ($architectures::VARCHAR[] IS NULL OR list_contains($architectures::VARCHAR[], architecture))
     QUALIFY run = max(run) OVER (PARTITION BY checkpoint)
 ),
-newest AS (SELECT *, row_number() OVER (ORDER BY checkpoint) - 1 AS number, count(*) OVER () AS checkpoints FROM timed),
+newest AS (SELECT *, row_number() OVER (ORDER BY checkpoint, run, checkpoint_number) - 1 AS number, count(*) OVER () AS checkpoints FROM timed),
 -- a checkpoint for each slot of each sample
 draws AS (
     SELECT sample, slot, md5_number_lower(concat_ws(' ', sample, slot)) % checkpoints AS number
@@ -74,10 +74,10 @@ bounds AS (
 ),
 measured AS (
     SELECT
-        count(DISTINCT checkpoint) AS checkpoints,
+        (SELECT count(*) FROM newest) AS checkpoints,
         count(*) AS measurements,
         median(ratio) AS ratio
-    FROM (SELECT checkpoint, unnest(ratios) AS ratio FROM newest)
+    FROM (SELECT unnest(ratios) AS ratio FROM newest)
 )
 SELECT
     checkpoints, measurements,

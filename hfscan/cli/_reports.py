@@ -30,8 +30,10 @@ from hfscan.report import (
 )
 
 _IMAGES = {f".{name}": name for name in IMAGE_FORMATS}
-EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html", **_IMAGES}
-"""File extension -> format of a report; of an image: its first chart."""
+TEXT_EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
+"""File extension -> format of a report."""
+EXTENSIONS = {**TEXT_EXTENSIONS, **_IMAGES}
+"""The same, and images: of its first chart."""
 _RESULT_EXTENSIONS = {".csv": "csv", **EXTENSIONS}
 
 _formats_option = click.option(
@@ -66,10 +68,13 @@ class Target:
     is_folder: bool = False
 
 
-def choose_target(formats: Iterable[str], out: str | None) -> Target:
+def choose_target(
+    formats: Iterable[str], out: str | None, extensions: Mapping[str, str] = EXTENSIONS
+) -> Target:
     """Return the destination. Raises UsageError if the options contradict each other.
 
-    `out` is a folder if it ends with a slash, exists as a folder, or has no extension.
+    `extensions`: of files -> format. `out` is a folder if it ends with a slash, exists as a folder,
+    or has no extension.
     """
     formats = tuple(dict.fromkeys(formats))
     several = len(formats) > 1 or "csv" in formats
@@ -83,19 +88,19 @@ def choose_target(formats: Iterable[str], out: str | None) -> Target:
     slash = out.endswith(tuple(filter(None, (os.sep, os.altsep))))
     if out.endswith(".") and not path.is_dir():
         raise click.UsageError(
-            f"--out {out} ends with a dot. Add an extension ({', '.join(EXTENSIONS)}), or remove "
+            f"--out {out} ends with a dot. Add an extension ({', '.join(extensions)}), or remove "
             "the dot to name a folder."
         )
     if (
         path.is_dir()
         or slash
         or not extension
-        or (several and extension not in (*EXTENSIONS, ".csv"))
+        or (several and extension not in (*extensions, ".csv"))
     ):
         if path.exists() and not path.is_dir():
             raise click.UsageError(
                 f"--out {out} must be a folder, but a file with that name exists. Choose another "
-                f"name, or a file with an extension ({', '.join(EXTENSIONS)})."
+                f"name, or a file with an extension ({', '.join(extensions)})."
             )
         return Target(formats or ("html",), path, is_folder=True)
     if several or extension == ".csv":
@@ -104,7 +109,7 @@ def choose_target(formats: Iterable[str], out: str | None) -> Target:
             f"folder. Use --out {path.with_suffix('')} and choose the formats with --format."
         )
     hint = " For a folder, use a name without extension or end it with a slash."
-    return Target((match_format(next(iter(formats), None), path, EXTENSIONS, hint),), path)
+    return Target((match_format(next(iter(formats), None), path, extensions, hint),), path)
 
 
 def match_format(

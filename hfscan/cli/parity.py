@@ -18,7 +18,7 @@ from hfscan.cli._command import Command
 from hfscan.cli._completion import complete_checkpoint
 from hfscan.cli._output import is_quiet, note
 from hfscan.cli._parity_settings import settings_options
-from hfscan.cli._reports import EXTENSIONS, choose_target, out_option
+from hfscan.cli._reports import TEXT_EXTENSIONS, choose_target
 from hfscan.cli._streams import output
 from hfscan.cli._types import Bytes, Choice, Count
 from hfscan.errors import NotFoundError, StorageError
@@ -128,7 +128,11 @@ def _parse_shard(
     help="Report format; repeatable if --out is a folder.  "
     "[default: from the extension of --out, else terminal]",
 )
-@out_option
+@click.option(
+    "--out",
+    metavar="PATH",
+    help="Write to this file (.txt, .md, .json or .html). A name without extension is a folder.",
+)
 def command(
     checkpoints: tuple[str, ...],
     demo: bool,
@@ -199,10 +203,10 @@ def command(
     document = sections.new_document(
         outcome.results, environment, started, outcome.measurements, settings.required
     )
-    if recorder:
-        recorder.finish(document["finished_at"], agree=document["agree"])
     for path, format_ in targets.items():
         _write(document, format_, path)
+    if recorder:  # last, because another program may have the database open
+        recorder.finish(document["finished_at"], agree=document["agree"])
     sys.exit(0 if document["agree"] else 1)
 
 
@@ -309,10 +313,10 @@ def _draw_sample(db: Path, count: int) -> tuple[list[tuple[str, str | None]], di
 
 def _choose_files(formats: Collection[str], out: str | None) -> dict[Path | None, str]:
     """Return file (None: stdout) -> format; raise StorageError now if one cannot be written."""
-    target = choose_target(formats, out)
+    target = choose_target(formats, out, TEXT_EXTENSIONS)
     files: dict[Path | None, str] = {target.path: target.formats[0]}
     if target.path and target.is_folder:
-        extensions = {name: extension for extension, name in EXTENSIONS.items()}
+        extensions = {name: extension for extension, name in TEXT_EXTENSIONS.items()}
         files = {target.path / f"parity{extensions[name]}": name for name in target.formats}
     try:
         for path in filter(None, files):

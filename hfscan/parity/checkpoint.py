@@ -199,7 +199,7 @@ def open_checkpoint(
         find_unopened((path.name for path in folder.iterdir()), opened),
         faulty,
         tuple(removed),
-        read_pooling(folder, _find_homes(folder)[0]),
+        read_pooling(folder, _find_homes(folder)),
     )
 
 

@@ -14,6 +14,7 @@ import filelock
 from huggingface_hub import (
     HfApi,
     constants,
+    get_token,
     hf_hub_download,
     snapshot_download,
     try_to_load_from_cache,
@@ -24,7 +25,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 from hfscan.errors import HubRefusedError, HubUnreachableError
 from hfscan.fs import translate_os_errors
 from hfscan.hub.datasets import translate_client_errors
-from hfscan.hub.endpoint import parse_endpoint
+from hfscan.hub.endpoint import may_receive_token, parse_endpoint
 from hfscan.parity.checkpoint import FILES, Checkpoint, open_checkpoint
 from hfscan.parity.configs import CheckpointError, UnsupportedCheckpointError
 from hfscan.parity.unopened import describe_files
@@ -37,6 +38,11 @@ def require_endpoint(targets: Iterable[tuple[str, str | None]]) -> None:
     """Raise HubRefusedError if a checkpoint comes from the Hub and HF_ENDPOINT is invalid."""
     if not all(_is_folder(*target) for target in targets):
         parse_endpoint(constants.ENDPOINT)
+
+
+def find_token() -> str | bool:
+    """Return the user's token if the endpoint may receive it; False: send none."""
+    return (get_token() if may_receive_token(constants.ENDPOINT) else None) or False
 
 
 def _is_folder(name: str, revision: str | None) -> bool:
@@ -111,7 +117,9 @@ class Downloads:
                 return _open_download(Path(path), name)
             commit = self._find_commit(name, revision)
             cache = self._choose_cache(commit)
-            path = snapshot_download(name, revision=revision, allow_patterns=FILES, cache_dir=cache)
+            path = snapshot_download(
+                name, revision=revision, allow_patterns=FILES, cache_dir=cache, token=find_token()
+            )
             # the client returns what it has if the Hub fails
             if Path(path).name != commit.id or commit.find_missing(cache):
                 raise HubUnreachableError(
@@ -137,11 +145,11 @@ class Downloads:
             commit = self._find_commit(name, revision)
             cache = self._choose_cache(commit, in_use)
             for file in commit.sizes:
-                hf_hub_download(name, file, revision=commit.id, cache_dir=cache)
+                hf_hub_download(name, file, revision=commit.id, cache_dir=cache, token=find_token())
 
     def _find_commit(self, name: str, revision: str | None) -> _Commit:
         has_sizes = self._budget is not None
-        info = HfApi(constants.ENDPOINT).model_info(
+        info = HfApi(constants.ENDPOINT, token=find_token()).model_info(
             name, revision=revision, files_metadata=has_sizes
         )
         sizes = {file.rfilename: file.size for file in info.siblings or ()}

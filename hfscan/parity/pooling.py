@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,12 @@ def _pool(mode: str, states: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return pooled
 
 
-def read_pooling(folder: Path, home: Path) -> Pooling | None:
+def read_pooling(folder: Path, homes: Sequence[Path]) -> Pooling | None:
     """Return how the checkpoint pools; None if it does not, or with modules that have weights.
 
-    Only files within `home` are read.
+    Only files within one of `homes` are read.
     """
-    modules = _read_json(folder / _MODULES, home)
+    modules = _read_json(folder / _MODULES, homes)
     if not isinstance(modules, list):
         return None
     modes: list[str] = []
@@ -69,7 +69,7 @@ def read_pooling(folder: Path, home: Path) -> Pooling | None:
         kind, path = (str(module.get(key, "")) for key in ("type", "path"))
         name = kind.rpartition(".")[2]
         if name == "Pooling" and re.fullmatch(r"[\w-]+", path):
-            config = _read_json(folder / path / "config.json", home)
+            config = _read_json(folder / path / "config.json", homes)
             if _is_mapping(config):
                 modes = [mode for key, mode in _MODES.items() if config.get(key) is True]
         elif name == "Normalize":
@@ -83,11 +83,12 @@ def _is_mapping(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
-def _read_json(path: Path, home: Path) -> Any:
-    """Return the content of a small JSON file within `home`, or None."""
+def _read_json(path: Path, homes: Sequence[Path]) -> Any:
+    """Return the content of a small JSON file within one of `homes`, or None."""
     try:
         target = path.resolve(strict=True)
-        if not target.is_relative_to(home) or target.stat().st_size > _MAX_BYTES:
+        is_inside = any(map(target.is_relative_to, homes))
+        if not is_inside or target.stat().st_size > _MAX_BYTES:
             return None
         return json.loads(path.read_bytes())
     except (OSError, RuntimeError, ValueError, RecursionError):

@@ -12,10 +12,12 @@ import time
 import duckdb
 import numpy as np
 import pytest
-from processes import run_hfscan, run_parity
+from huggingface_hub import constants
+from processes import TOKEN, run_hfscan, run_parity
 from testhub import FakeHub, Population
 
 from hfscan.parity.checkpoint import open_checkpoint
+from hfscan.parity.downloads import find_token
 
 SHA = "1" * 40
 NAMES = [f"ann/model-{number}" for number in range(8)]
@@ -229,6 +231,7 @@ def count_runs(db):
         (["--disk-budget", "1GB", "--baseline", "x"], "--disk-budget cannot be combined with"),
         (["--actors", "2"], "--actors requires --engine ray"),
         (["--engine", "ray", "--demo"], "--engine ray cannot be combined with --demo"),
+        (["--out", "x.svg"], "--out x.svg has no known extension. Known: .txt, .md, .json, .html."),
     ],
 )
 def test_options_without_sense_are_refused(folder, options, message):
@@ -249,4 +252,22 @@ def test_blobs_that_repositories_share_are_opened(folder, tmp_path):
     (folder / "model.safetensors").rename(shared / "abcd")
     (blobs / "etag").symlink_to("../../blobs/ab/abcd")
     (snapshot / "model.safetensors").symlink_to("../../blobs/etag")
-    assert open_checkpoint(snapshot).weights[0].parts[0].read_bytes()
+    modules = [{"type": f"sentence_transformers.models.{name}", "path": name}
+               for name in ("Transformer", "Pooling")]  # fmt: skip
+    (shared / "m").write_text(json.dumps(modules))
+    (shared / "p").write_text('{"pooling_mode_mean_tokens": true}')
+    (snapshot / "Pooling").mkdir()
+    (snapshot / "modules.json").symlink_to("../../../blobs/ab/m")
+    (snapshot / "Pooling" / "config.json").symlink_to("../../../../blobs/ab/p")
+    checkpoint = open_checkpoint(snapshot)
+    assert checkpoint.weights[0].parts[0].read_bytes()
+    assert checkpoint.pooling.modes == ("mean",)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "token"), [("https://hub.example", TOKEN), ("http://hub.example", False)]
+)
+def test_token_is_sent_by_https_only(monkeypatch, endpoint, token):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    assert find_token() == token

@@ -8,6 +8,7 @@ from parity_runs import make_run, make_timing, record_run
 
 from hfscan.figures import load
 from hfscan.store import Store
+from hfscan.store.parity import start_run, store_results
 
 
 def time_way(checkpoint, backend, variant, milliseconds, memory):
@@ -103,6 +104,25 @@ def test_speed_ratio_of_named_models_needs_all_of_them(tmp_path):
         assert compare_speed(store)["ratio"] == 4.0
         assert compare_speed(store, architectures="AlexNet,VGG19")["ratio"] == 3.0
         assert compare_speed(store, architectures="AlexNet,VGG19,MobileNet") is None
+
+
+def test_folders_of_one_name_are_not_mixed(tmp_path):
+    timings = {
+        number: [
+            time_way("a", "pytorch", "eager", [time] * 3, 100.0),
+            time_way("a", "tensorflow", "function", [2 * time] * 3, 100.0),
+        ]
+        for number, time in ((1, 10.0), (2, 100.0))
+    }
+    with Store.open(tmp_path / "h.duckdb", write=True) as store:
+        environment = make_run("2026-02-01")["environment"]
+        day = "2026-02-01T10:00:00Z"
+        run = start_run(store, environment, started_at=day, hfscan_version="0", checkpoints=2)
+        store_results(store, run, {}, timings, environment)
+        rows = load("framework_speed").run(store, {})
+        assert [row["time_ratio"] for row in rows] == [0.5, 0.5]
+        row = compare_speed(store)
+        assert (row["checkpoints"], row["ratio"], row["low"], row["high"]) == (2, 0.5, 0.5, 0.5)
 
 
 GRAPHS = [  # backend, variant, mode, milliseconds by round

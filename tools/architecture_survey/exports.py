@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from hfscan._version import __version__
 from hfscan.errors import HfscanError
 from hfscan.fs import write_output
 from hfscan.parity.cases import list_cases
@@ -153,17 +154,18 @@ def read_rows(journal: Path) -> dict[str, Row]:
 
 
 def survey(settings: Settings, journal: Path, only: Sequence[str] | None) -> Iterator[Row]:
-    """Yield the row of every architecture; those already in `journal` are not checked again."""
-    known = read_rows(journal)
+    """Yield the row of every architecture; rows in `journal` of the same releases are reused."""
     names = list_architectures()
-    yield from known.values()
-    remaining = [name for name in names if name not in known and (not only or name in only)]
     pool = BackendPool(settings)
     try:
         pool.start()
-        versions: dict[str, str] = {}
+        versions = {"hfscan": __version__}
         for process in pool.processes.values():
             versions |= process.info.get("versions", {})
+        rows = read_rows(journal).items()
+        known = {name: row for name, row in rows if row["versions"] == versions}
+        yield from known.values()
+        remaining = [name for name in names if name not in known and (not only or name in only)]
         for chunk in batched(remaining, _CHUNK):
             with tempfile.TemporaryDirectory(prefix="hfscan-survey-") as folder:
                 for made in make_models(chunk, Path(folder), settings.timeout):
@@ -216,7 +218,7 @@ def markdown(rows: Sequence[Row]) -> str:
         "",
         f"{tools}.",
         "",
-        "| backend | of | verdicts |",
+        "| backend | total | verdicts |",
         "| --- | --- | --- |",
         *(
             f"| {heading} | {len(tried)} | {count(tried, backend)} |"

@@ -111,11 +111,11 @@ WITH pairs AS (
             list_zip(a.cpu_milliseconds, b.cpu_milliseconds), lambda pair: pair[1] / pair[2]
         ) AS cpu_ratios
     FROM parity_timings AS a
-    JOIN parity_timings AS b USING (run, checkpoint, mode, dtype)
+    JOIN parity_timings AS b USING (run, checkpoint_number, checkpoint, mode, dtype)
     WHERE a.number <> b.number AND a.fault IS NULL AND b.fault IS NULL
 )
 SELECT
-    run, checkpoint, architecture, mode, dtype, threads,
+    run, checkpoint_number, checkpoint, architecture, mode, dtype, threads,
     backend, variant, device,
     other_backend, other_variant, other_device,
     ratios,
