@@ -20,10 +20,10 @@ from hfscan.text import encode_json
 
 _SVG = "http://www.w3.org/2000/svg"
 _ELEMENTS = {"svg", "g", "path", "line", "text", "tspan"}
-_ATTRIBUTES = set(
-    "aria-label d dx dy fill fill-opacity font-family font-size font-style font-weight height "
-    "opacity role stroke stroke-dasharray stroke-linecap stroke-width text-anchor transform "
-    "viewBox width x x1 x2 y y1 y2".split()
+_COORDINATES = set("d dx dy height transform width x x1 x2 y y1 y2".split())
+_ATTRIBUTES = _COORDINATES | set(
+    "aria-label fill fill-opacity font-family font-size font-style font-weight opacity role stroke "
+    "stroke-dasharray stroke-linecap stroke-width text-anchor viewBox".split()
 )
 _VEGA_LITE = "https://vega.github.io/schema/vega-lite/v6.json"
 VEGA_LITE_VERSION = "6.4"
@@ -152,7 +152,11 @@ def _light_colors() -> Mapping[str, str]:
 
 def _resolve_colors(svg: str) -> str:
     colors = _light_colors()
-    return re.sub(r"var\(--([\w-]+)\)", lambda match: colors[match[1]], svg)
+    return _COLOR_ATTRIBUTE.sub(lambda match: f'{match[1]}="{colors[match[2]]}"', svg)
+
+
+# not in text, which may hold quotes, but no angle brackets
+_COLOR_ATTRIBUTE = re.compile(r'\b(fill|stroke)="var\(--([\w-]+)\)"(?=[^<>]*>)')
 
 
 @lru_cache(maxsize=64)  # formats share drawings
@@ -200,8 +204,7 @@ def _clean_svg(svg: str) -> str:
     root.attrib.pop("height")
     root.attrib |= {"viewBox": f"0 0 {width} {height}", "width": width, "height": height}
     ElementTree.register_namespace("", _SVG)
-    text = ElementTree.tostring(root, encoding="unicode")
-    return re.sub(r"(\d+\.\d\d)\d+", r"\1", text)
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _prune(node: ElementTree.Element) -> None:
@@ -219,5 +222,7 @@ def _prune(node: ElementTree.Element) -> None:
         attributes.pop("role", None)
     if attributes.get("opacity") == "1":
         del attributes["opacity"]
+    for key in attributes.keys() & _COORDINATES:  # hundredths of a pixel suffice
+        attributes[key] = re.sub(r"(\d+\.\d\d)\d+", r"\1", attributes[key])
     node.attrib.clear()
     node.attrib.update(attributes)
