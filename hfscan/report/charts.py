@@ -22,6 +22,7 @@ from hfscan.report.format import (
     format_range,
     format_share,
     format_value,
+    has_date,
 )
 from hfscan.report.model import Report, Section
 from hfscan.report.tables import OTHER_ONLY, row_label, visible_figures
@@ -44,6 +45,7 @@ def chart_of(section: Section, report: Report) -> Chart | None:
     channels = dict(map(_parse_channel, rest.split()))
     all_rows = rows
     kind, rows = _focus(section, kind, channels, rows)
+    rows, undated = _split_undated(kind, channels, rows)
     formats = {"share": "share", **section.formats}
     for row in rows:
         for column in channels.values():
@@ -61,6 +63,8 @@ def chart_of(section: Section, report: Report) -> Chart | None:
     caption = load_template(kind).get("usermeta", {}).get("caption", "")
     for column, heading in (section.columns or {}).items():
         caption = caption.replace(f"${column}", heading)
+    if undated:
+        caption = f"{caption} Not drawn: {', '.join(undated)}; the table has all."
     if kind == "series" and len(rows) < len(all_rows):
         caption = f"The {_MOST_SERIES} largest at the end; the table has all."
     return Chart(
@@ -101,6 +105,17 @@ def _focus(
         return kind, rows
     rows = [row for row in rows if row["framework"] == largest["framework"]]
     return ("course" if section.by in ("month", "year") else "dots"), rows
+
+
+def _split_undated(
+    kind: str, channels: Mapping[str, Any], rows: list[Row]
+) -> tuple[list[Row], list[str]]:
+    """Return the rows that a line over time can join, and the groups without a date."""
+    if kind not in ("line", "course"):
+        return rows, []
+    dated = [row for row in rows if has_date(row[channels["x"]])]
+    undated = [row[channels["x"]] for row in rows if not has_date(row[channels["x"]])]
+    return (dated, list(dict.fromkeys(undated))) if dated else (rows, [])
 
 
 def _keep_largest(channels: Mapping[str, Any], rows: list[Row]) -> list[Row]:

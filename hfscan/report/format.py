@@ -84,6 +84,11 @@ def format_time(instant: datetime) -> str:
 _MOST_NAMES = 3
 
 
+def has_date(period: object) -> bool:
+    """Return whether a period has a place in time: not "(older)" or "(unknown)"."""
+    return str(period)[:1] != "("
+
+
 def _format_names(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     more = len(names) - _MOST_NAMES

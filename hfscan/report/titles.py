@@ -12,6 +12,7 @@ from hfscan.report.format import (
     format_percent,
     format_range,
     format_value,
+    has_date,
 )
 from hfscan.report.model import Report, Row, Section
 from hfscan.report.sentences import any_framework
@@ -93,8 +94,11 @@ def _describe_figures(section: Section, report: Report) -> str | None:
     if section.by is None:
         share = _format(leading)
         return f"{label}: {share} of the {describe_total(leading, report)}"
+    is_by_time = section.by in ("month", "year")
+    if is_by_time and not (same := [figure for figure in same if has_date(figure.group)]):
+        return None
     groups = [figure for figure in same if figure.denominator >= _FEW] or same
-    if section.by in ("month", "year"):
+    if is_by_time:
         ends = [f"{_format(figure)} in {group_label(figure)}" for figure in (groups[0], groups[-1])]
         return f"{label}: {' to '.join(dict.fromkeys(ends))}"
     groups = [figure for figure in groups if str(figure.group)[:1] != "("] or groups
@@ -199,10 +203,13 @@ def _describe_pivot(section: Section, report: Report) -> str | None:
         value = format_cell(row, place[column], section, report)
         return f"at least {value}" if place[column].startswith("min_") else value
 
-    ends = [section.rows[0][place["columns"]], section.rows[-1][place["columns"]]]
-    newest = [row for row in section.rows if row[place["columns"]] == ends[1]]
+    rows = [row for row in section.rows if has_date(row[place["columns"]])]
+    if not rows:
+        return None
+    ends = [rows[0][place["columns"]], rows[-1][place["columns"]]]
+    newest = [row for row in rows if row[place["columns"]] == ends[1]]
     leading = max(newest, key=lambda row: row[place["cells"]] or 0.0)
-    same = [row for row in section.rows if row[place["rows"]] == leading[place["rows"]]]
+    same = [row for row in rows if row[place["rows"]] == leading[place["rows"]]]
     first = next((row for row in same if row[place["columns"]] == ends[0]), leading)
     word = {"observed_at": "on", "period": "in"}.get(place["columns"], "for")
     shares = (

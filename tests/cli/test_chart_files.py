@@ -1,10 +1,13 @@
 """`--out` with the ending of an image draws the chart."""
 
+import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 import pytest
 from dumps import ingest_models
+
+import hfscan
 
 MODELS = [
     {
@@ -72,3 +75,39 @@ def test_result_without_chart_is_refused(run):
     assert "has no chart" in err
     assert run("query", "--out", "chart.png")[0] == 2
     assert run("trend", "--format", "csv", "--out", "chart.png")[0] == 2
+
+
+def test_text_of_the_hub_is_drawn_as_it_is(run_cli, tmp_path):
+    licenses = ["lr-0.0005", "var(--mine)", "var(--s1)", 'fill="var(--s1)"']
+    models = [{"id": f"ann/{n}", "tags": [f"license:{name}"]} for n, name in enumerate(licenses)]
+    ingest_models(tmp_path / "h.duckdb", models)
+    for name in ("chart.svg", "chart.png"):
+        code, _, err = run_cli(
+            "query", "composition", "--param", "by=license", "--db", "h.duckdb", "--out", name
+        )
+        assert code == 0, err
+    root = ElementTree.parse(tmp_path / "chart.svg").getroot()
+    assert set(licenses) <= {"".join(node.itertext()) for node in root.iter()}
+    labels = " ".join(node.get("aria-label", "") for node in root.iter())
+    assert [name for name in licenses if name not in labels] == []
+    colors = {node.get(key, "none") for node in root.iter() for key in ("fill", "stroke")}
+    assert not any("var(" in color for color in colors)
+    shapes = " ".join(node.get("d", "") for node in root.iter())
+    assert re.search(r"\.\d\d", shapes)
+    assert not re.search(r"\.\d{3}", shapes)
+
+
+def test_line_over_time_leaves_older_models_out(tmp_path):
+    older = [
+        {"id": f"old/{n}", "tags": ["pytorch"], "createdAt": "2022-03-02T23:29:04.000Z"}
+        for n in range(150)
+    ]
+    ingest_models(tmp_path / "h.duckdb", MODELS + older, day=datetime(2024, 1, 1, tzinfo=UTC))
+    with hfscan.open_database(tmp_path / "h.duckdb") as database:
+        report = database.report()
+    groups = {row["group"] for row in report.table("by_year")}
+    assert {"(older)", "2022", "2023"} <= groups
+    drawn = [row["group"] for row in report.chart("by_year").rows]
+    assert drawn == ["2022 (from 2 March)", "2023"]
+    assert "(older)</text>" not in report.chart("by_year").to_svg()
+    assert "Not drawn: (older); the table has all." in report.to_html()

@@ -1,11 +1,12 @@
 """Titles that state a section's finding, by rule from its numbers."""
 
 import pytest
+from dumps import ingest_models
 from testhub import FakeHub, Population
 
-from hfscan.figures import SnapshotView
+from hfscan.figures import SnapshotView, load
 from hfscan.pipeline import crawl
-from hfscan.report import ReportRequest, build, compare
+from hfscan.report import ReportRequest, Section, build, compare
 from hfscan.report.titles import find_report_title, find_title
 from hfscan.scope import Scope
 from hfscan.store import Store
@@ -75,3 +76,33 @@ def test_group_of_few_models_is_not_in_a_title(tmp_path):
     with Store.open(tmp_path / "h.duckdb") as store:
         report = build(SnapshotView.choose(store, None), ReportRequest(2022))
     assert list_titles(report)["by_task"] == "PyTorch only: 90.0 % (fill-mask)"
+
+
+def test_title_over_time_names_dated_models_only(tmp_path):
+    rows = [("pytorch" if n % 2 else "tf", "fill-mask", 2022 + n // 200) for n in range(400)]
+    models = [make_model(number, *row) for number, row in enumerate(rows)]
+    for number in range(400, 900):
+        older = {"createdAt": "2022-03-02T23:29:04.000Z" if number < 700 else None}
+        models.append(make_model(number, "pytorch", "fill-mask", 2022) | older)
+    ingest_models(tmp_path / "h.duckdb", models)
+    with Store.open(tmp_path / "h.duckdb") as store:
+        view = SnapshotView.choose(store, None)
+        report = build(view, ReportRequest())
+        query = load("composition")
+        shares = view.run("composition", {"by": "author", "per": "year"})
+    by_year = next(section for section in report.sections if section.name == "by_year")
+    assert {"(older)", "(unknown)"} <= {figure.group for figure in by_year.figures}
+    assert find_title(by_year, report) == (
+        "PyTorch only: 50.0 % in 2022 (from 2 March) to 50.0 % in 2023"
+    )
+    assert {"(older)", "(unknown)"} <= {row["period"] for row in shares}
+    pivot = {"rows": "group", "columns": "period", "cells": "share"}
+    section = Section(
+        "authors",
+        "Authors",
+        query="composition",
+        rows=tuple(shares),
+        pivot=pivot,
+        formats=query.columns,
+    )
+    assert find_title(section, report) == "Ann: 75.0 % in 2022 (from 2 March) to 75.0 % in 2023"
