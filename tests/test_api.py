@@ -96,6 +96,9 @@ def test_trend_equals_the_command(database, tmp_path):
         assert [dict(row) for row in database.trend(**options)] == json.loads(result.stdout)
     with pytest.raises(InvalidRequestError, match="formats and weight"):
         database.trend(formats=True, weight="downloads")
+    for options in ({"per": "month"}, {"snapshot": database.snapshots[0].id}):
+        with pytest.raises(InvalidRequestError, match="by_snapshot cannot be combined"):
+            database.trend(by_snapshot=True, **options)
 
 
 def test_explanation_tells_unknown_from_none(database):
@@ -127,6 +130,29 @@ def test_rows_with_other_keys_lose_nothing():
     assert records.to_arrow().column("b").to_pylist() == [None, 0.5]
     assert records.to_pandas()["b"].isna().tolist() == [True, False]
     assert records.to_polars()["b"].to_list() == [None, 0.5]
+
+
+def test_results_without_rows_have_their_columns(database):
+    pairs = [
+        (database.query("lineage_families"), "share"),
+        (database.query("lineage_families", per_snapshot=True), "observed_at"),
+        (database.trend(formats=True, frameworks="jax"), "share"),
+        (database.events("family:ann/0"), "event"),
+        (database.query("formats")[:0], "share"),
+    ]
+    for records, column in pairs:
+        assert len(records) == 0
+        assert column in records.columns
+    for package in ("pandas", "polars", "pyarrow"):
+        pytest.importorskip(package)
+    for records, column in pairs:
+        assert records.to_pandas()[column].tolist() == []
+        assert records.to_polars()[column].to_list() == []
+        assert records.to_arrow().column(column).to_pylist() == []
+    with_rows = database.trend(formats=True)
+    assert database.trend(formats=True, frameworks="jax").columns == with_rows.columns
+    query = database.query("formats", per_snapshot=True)
+    assert query.columns == ("snapshot", "observed_at", "flags", *database.query("formats").columns)
 
 
 def test_notebook_table_escapes_text_and_counts_rows():

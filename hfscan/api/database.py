@@ -116,7 +116,7 @@ class Database:
     def trend(
         self,
         *,
-        per: Per = "year",
+        per: Per | None = None,
         by_snapshot: bool = False,
         formats: bool = False,
         frameworks: str | Sequence[str] | None = None,
@@ -127,9 +127,12 @@ class Database:
     ) -> Records:
         """Return shares by date of creation, or of each snapshot, as `hfscan trend`.
 
-        `formats`: the share of models with each framework, format or runtime. Raises
-        InvalidRequestError on wrong values, NotFoundError where no snapshot can answer.
+        `per`: by default year. `formats`: the share of models with each framework, format or
+        runtime. Raises InvalidRequestError on wrong values, NotFoundError where no snapshot can
+        answer.
         """
+        if by_snapshot and (per or options.get("snapshot") is not None):
+            raise InvalidRequestError("by_snapshot cannot be combined with per or snapshot.")
         if formats and weight != "models":
             raise InvalidRequestError("formats and weight exclude each other. Give one.")
         view, as_of = self._view(**options), to_utc_naive(options.get("as_of"))
@@ -149,14 +152,21 @@ class Database:
         if formats:
             adoption = compute_adoption(
                 view,
-                per=per,
+                per=per or "year",
                 frameworks=names,
                 definition=definitions[0],
                 transformers=transformers,
             )
-            return Records(adoption)
+            columns = view.list_columns("formats", {})
+            columns.remove("cluster")
+            return Records(adoption, [*columns, "since", "until"])
         figures = compute_exclusivity_trend(
-            view, definitions, per=per, frameworks=names, weight=weight, transformers=transformers
+            view,
+            definitions,
+            per=per or "year",
+            frameworks=names,
+            weight=weight,
+            transformers=transformers,
         )
         return Records(figure.as_dict() for figure in figures)
 
@@ -252,23 +262,31 @@ class Database:
         `per_snapshot`: over each snapshot of the entire Hub, oldest first; rows also have
         `snapshot`, `observed_at` and `flags`. Raises InvalidRequestError on an unknown query.
         """
-        query = load(name)
+        if per_snapshot and snapshot is not None:
+            raise InvalidRequestError("snapshot and per_snapshot exclude each other. Give one.")
+        view = SnapshotView.latest(self._store, snapshot=snapshot)
+        columns = view.list_columns(name, parameters)
         if per_snapshot:
-            if snapshot is not None:
-                raise InvalidRequestError("snapshot and per_snapshot exclude each other. Give one.")
-            return Records(run_per_snapshot(self._store, query, parameters))
-        return Records(SnapshotView.latest(self._store, snapshot=snapshot).run(name, parameters))
+            rows = run_per_snapshot(self._store, load(name), parameters)
+            return Records(rows, ["snapshot", "observed_at", "flags", *columns])
+        return Records(view.run(name, parameters), columns)
 
     def history(self, name: str) -> Records:
         """Return a row for each snapshot that shows a model, an account or `family:MODEL_ID`.
 
         The name may be a former one. Raises NotFoundError where no snapshot holds it.
         """
-        return Records(find_subject(self._store, name).run(self._store, "history"))
+        return self._follow(name, "history")
 
     def events(self, name: str) -> Records:
         """Return what happened to a model, or to those of an account or family; see `history`."""
-        return Records(find_subject(self._store, name).run(self._store, "events"))
+        return self._follow(name, "events")
+
+    def _follow(self, name: str, part: Literal["history", "events"]) -> Records:
+        subject = find_subject(self._store, name)
+        query = load(f"{subject.report}_{part}")
+        columns = query.list_columns(self._store, subject.parameters)
+        return Records(query.run(self._store, subject.parameters), columns)
 
     def _view(self, *, snapshot: int | None = None, as_of: datetime | None = None) -> SnapshotView:
         instant = _check_instant(as_of, snapshot)

@@ -90,7 +90,8 @@ class Report:
     def table(self, section: str) -> Records:
         """Return the rows or figures of a section. Raises InvalidRequestError without it."""
         found = self._find(section)
-        return Records(found.rows or (figure.as_dict() for figure in found.figures))
+        rows = found.rows or (figure.as_dict() for figure in found.figures)
+        return Records(rows, found.columns or ())
 
     def chart(self, section: str | None = None) -> Chart:
         """Return the chart of a section; by default the first. Raises InvalidRequestError."""

@@ -17,11 +17,14 @@ _MOST_ROWS = 50  # in a notebook
 
 
 class Records(Sequence[Mapping[str, Any]]):
-    """Rows that convert to a data frame of another library. A key that a row lacks becomes None."""
+    """Rows that convert to a data frame of another library. A key that a row lacks becomes None.
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    `columns`: those of a result without rows.
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]], columns: Iterable[str] = ()) -> None:
         rows = tuple(rows)
-        self.columns = tuple(dict.fromkeys(key for row in rows for key in row))
+        self.columns = tuple(dict.fromkeys(key for row in rows for key in row)) or tuple(columns)
         self._rows = rows
 
     @overload
@@ -30,7 +33,7 @@ class Records(Sequence[Mapping[str, Any]]):
     def __getitem__(self, index: slice) -> "Records": ...
     def __getitem__(self, index: int | slice) -> "Mapping[str, Any] | Records":
         found = self._rows[index]
-        return Records(found) if isinstance(found, tuple) else found
+        return Records(found, self.columns) if isinstance(found, tuple) else found
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -40,7 +43,9 @@ class Records(Sequence[Mapping[str, Any]]):
 
     def to_arrow(self) -> "pyarrow.Table":
         """Return a pyarrow.Table. Raises ImportError without pyarrow."""
-        return _import("pyarrow").Table.from_pylist(self._complete_rows())
+        return _import("pyarrow").Table.from_pydict(
+            {key: [row.get(key) for row in self._rows] for key in self.columns}
+        )
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return a pandas.DataFrame. Raises ImportError without pandas."""
@@ -49,7 +54,7 @@ class Records(Sequence[Mapping[str, Any]]):
     def to_polars(self) -> "polars.DataFrame":
         """Return a polars.DataFrame. Raises ImportError without polars."""
         frame: polars.DataFrame = _import("polars").DataFrame(
-            self._complete_rows(), infer_schema_length=None
+            self._complete_rows(), schema=list(self.columns), infer_schema_length=None
         )
         return frame
 

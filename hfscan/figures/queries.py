@@ -204,6 +204,13 @@ class Query:
             rows = list(map(convert_decimals, rows))
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
+    def list_columns(self, store: Store, parameters: Mapping[str, object]) -> list[str]:
+        """Return the names of the columns, without running the query. Raises: see `bind`."""
+        sql = f"SELECT * FROM (\n{self.sql}\n) LIMIT 0"
+        return [
+            column[0] for column in store.execute(sql, self.bind(store, parameters)).description
+        ]
+
     def bind(self, store: Store, parameters: Mapping[str, object]) -> dict[str, object]:
         """Return all parameters, checked against the database. Raises: see `check_parameters`."""
         named = {name for parameter in self.parameters for name in parameter.values}

@@ -1,7 +1,7 @@
 """What `hfscan show` follows over time: a model, an account, or a family of models."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from hfscan.errors import NotFoundError
 from hfscan.figures.queries import load
@@ -27,10 +27,6 @@ class Subject:
     def parameters(self) -> dict[str, object]:
         """The parameters of its queries."""
         return {self.kind: self.name}
-
-    def run(self, store: Store, part: Literal["history", "events"]) -> list[dict[str, Any]]:
-        """Return the rows of its history or its events."""
-        return load(f"{self.report}_{part}").run(store, self.parameters)
 
 
 def find_subject(store: Store, name: str) -> Subject:

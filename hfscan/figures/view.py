@@ -107,6 +107,11 @@ class SnapshotView:
         named = load(query)
         return named.run(self.bind_census(), self.add_release(named, parameters))
 
+    def list_columns(self, query: str, parameters: Mapping[str, object]) -> list[str]:
+        """Return the columns of a named query. Raises InvalidRequestError; see `Query.run`."""
+        named = load(query)
+        return named.list_columns(self.bind_census(), self.add_release(named, parameters))
+
     def add_release(self, query: Query, parameters: Mapping[str, object]) -> dict[str, object]:
         """Return the parameters with a release of transformers, where the query takes one."""
         takes_release = any(parameter.name == "transformers" for parameter in query.parameters)
