@@ -63,7 +63,7 @@ class StaleError(HfscanError, exit_code=13):
 
 
 class QueryLimitError(HfscanError, exit_code=14):
-    """A query exceeds its limit of memory or temporary disk space."""
+    """A query exceeds its limit of memory, temporary disk space or time."""
 
 
 class SetupError(HfscanError, exit_code=15):

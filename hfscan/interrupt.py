@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # slow to import, and not every command needs it
     import duckdb
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_REPEAT_SECONDS = 0.05  # an interrupt that comes just before a query begins is lost
+REPEAT_SECONDS = 0.05  # an interrupt that comes just before a query begins is lost
 _connections: list["weakref.ref[duckdb.DuckDBPyConnection]"] = []
 _lock = threading.Lock()
 
@@ -69,7 +69,7 @@ class Signals:
                 continue  # another signal, such as SIGCHLD
             _interrupt_queries()
             while self.received is None:
-                time.sleep(_REPEAT_SECONDS)
+                time.sleep(REPEAT_SECONDS)
                 _interrupt_queries()
 
 

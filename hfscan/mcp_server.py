@@ -4,9 +4,9 @@ Each call opens the database anew, so that a crawl can write between two calls.
 """
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -18,8 +18,8 @@ from hfscan._version import __version__
 from hfscan.api import Database
 from hfscan.errors import HfscanError
 from hfscan.figures import Definition, Grouping, SnapshotView, Weight, list_queries, load
-from hfscan.figures.queries import Query, convert_decimals
-from hfscan.figures.sql import limit_resources, run_sql
+from hfscan.figures.queries import Query
+from hfscan.figures.sql import limit_resources, limit_time, run_query
 from hfscan.store import Store
 from hfscan.text import encode_json
 
@@ -30,27 +30,36 @@ _INSTRUCTIONS = (
 )
 _MOST_ROWS = 1_000
 _MEMORY, _DISK = 2.0, 2.0  # GiB for a query
+_SECONDS = 300.0  # for a call
 
 
-def create_server(db: Path) -> MCPServer:
-    """Return a server of the tools report, query, explain, claims and lineage over a database."""
+def create_server(open_store: Callable[[], Store], *, seconds: float = _SECONDS) -> MCPServer:
+    """Return a server of the tools report, query, explain, claims and lineage over a database.
+
+    `open_store` opens it for each call, which may take so many `seconds`.
+    """
     server = MCPServer(
         "hfscan", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING"
     )
-    tools = _Tools(db)
+    tools, lock = _Tools(open_store, seconds), Lock()
     for tool in (tools.report, tools.query, tools.explain, tools.claims, tools.lineage):
         annotations = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-        server.add_tool(_to_tool(tool), annotations=annotations, structured_output=False)
+        server.add_tool(_to_tool(tool, lock), annotations=annotations, structured_output=False)
     return server
 
 
-def _to_tool(function: Callable[..., Any]) -> Callable[..., str]:
-    """Return the function with its result as JSON, and its errors as those that a client sees."""
+def _to_tool(function: Callable[..., Any], lock: Lock) -> Callable[..., str]:
+    """Return the function with its result as JSON, and its errors as those that a client sees.
+
+    The SDK calls tools in parallel threads. `lock` lets one run at a time: a query locks the
+    settings of the database, which DuckDB shares in a process, and limits the process's memory.
+    """
 
     @wraps(function)
     def tool(**arguments: Any) -> str:
         try:
-            return encode_json(function(**arguments), indent=None)
+            with lock:
+                return encode_json(function(**arguments), indent=None)
         except HfscanError as error:
             raise ToolError(str(error)) from error
 
@@ -58,9 +67,15 @@ def _to_tool(function: Callable[..., Any]) -> Callable[..., str]:
 
 
 class _Tools:
-    def __init__(self, db: Path) -> None:
-        self._db = db
-        self._lock = Lock()  # the limits of a query are those of the process
+    def __init__(self, open_store: Callable[[], Store], seconds: float) -> None:
+        self._open_store = open_store
+        self._seconds = seconds
+
+    @contextmanager
+    def _open(self) -> Iterator[Store]:
+        """Open the database for one call, which ends in time."""
+        with self._open_store() as store, limit_time(store, self._seconds):
+            yield store
 
     def report(
         self,
@@ -75,19 +90,22 @@ class _Tools:
         """Return a report's answer, limits and figures; with `section`, the rows of that section.
 
         By default on all models; `year`: those created in it. `name`: ecosystem, lineage or claims.
-        `definition`: the evidence that a model supports a framework; default: the best known.
+        `definition`: the evidence that a model supports a framework; default: the best known. `by`:
+        the figures of each group as well; the group null has those of all models.
         """
-        with Database(Store.open(self._db)) as database:
-            report = database.report(
+        with self._open() as store:
+            report = Database(store).report(
                 name, year=year, frameworks=frameworks, definition=definition, weight=weight, by=by
             )
             answer = {"title": report.title, "answer": report.answer, "notes": report.notes}
             if section is not None:
                 return answer | {"section": section, "rows": list(report.table(section))}
-            totals = [row for row in report.breakdown if row["group"] is None]
-            figures = [row for row in report.figures if row["group"] is None]
+            figures, breakdown = (
+                [row for row in rows if row["group"] is None or row["by"] == by]
+                for rows in (report.figures, report.breakdown)
+            )
             return answer | {
-                "sections": report.sections, "figures": figures, "breakdown": totals,
+                "sections": report.sections, "figures": figures, "breakdown": breakdown,
             }  # fmt: skip
 
     def query(
@@ -104,27 +122,19 @@ class _Tools:
         """
         if query is None:
             return [_describe(load(name)) for name in list_queries()]
-        with (
-            self._lock,
-            Store.open(self._db) as store,
-            limit_resources(store, memory=_MEMORY, disk=_DISK),
-        ):
+        with self._open() as store, limit_resources(store, memory=_MEMORY, disk=_DISK):
             store.disable_external_access()
             view = SnapshotView.latest(store, snapshot=snapshot)
-            view.bind_census()
-            is_name = len(query.split()) == 1
-            named = load(query) if is_name else Query.from_sql(query)
-            values = named.bind(store, view.add_release(named, parameters or {}))
-            result = run_sql(store, named.sql, values)
-            rows = map(convert_decimals, result.rows)
+            _, result = run_query(store, view, query, parameters or {})
             most = max(1, min(limit, _MOST_ROWS))
             found = [
-                dict(zip(result.columns, row, strict=True)) for row in itertools.islice(rows, most)
+                dict(zip(result.columns, row, strict=True))
+                for row in itertools.islice(result.rows, most)
             ]
             return {
                 "snapshot": {"id": view.snapshot.id, "observed_to": view.snapshot.observed_to},
                 "rows": found,
-                "has_more_rows": next(rows, None) is not None,
+                "has_more_rows": next(result.rows, None) is not None,
             }
 
     def explain(self, model: str, snapshot: int | None = None) -> dict[str, Any]:
@@ -132,8 +142,8 @@ class _Tools:
 
         `model`: a repo id such as openai-community/gpt2. Frameworks of null are unknown.
         """
-        with Database(Store.open(self._db)) as database:
-            explanation = database.explain(model, snapshot=snapshot)
+        with self._open() as store:
+            explanation = Database(store).explain(model, snapshot=snapshot)
             frameworks = {
                 name: None if keys is None else sorted(keys)
                 for name, keys in explanation.frameworks.items()
@@ -148,8 +158,8 @@ class _Tools:
 
     def claims(self, name: str | None = None) -> list[Mapping[str, Any]]:
         """Return the verdicts on published claims; with the `name` of one or a topic, all of it."""
-        with Database(Store.open(self._db)) as database:
-            rows = database.claims(name)
+        with self._open() as store:
+            rows = Database(store).claims(name)
             if name is not None:
                 return list(rows)
             short = ("name", "topic", "claim", "claimed", "verdict", "detail")
@@ -160,8 +170,8 @@ class _Tools:
 
         `limit`: models to return, at most 1000: its bases, itself, then those made from it.
         """
-        with Database(Store.open(self._db)) as database:
-            rows = database.lineage(model, up=up, down=down)
+        with self._open() as store:
+            rows = Database(store).lineage(model, up=up, down=down)
             most = max(1, min(limit, _MOST_ROWS))
             return {"models": list(rows[:most]), "has_more_models": len(rows) > most}
 

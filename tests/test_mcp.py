@@ -5,9 +5,14 @@ import json
 import os
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from dumps import ingest_models
+from processes import TOKEN, run_hfscan
+from testhub import FakeHub, Population
+
+from hfscan.store import Store
 
 mcp = pytest.importorskip("mcp", reason="the extra mcp is not installed")
 
@@ -20,18 +25,23 @@ def db(tmp_path):
     fields = {"createdAt": "2022-08-19T20:19:12.000Z", "downloads": 7}
     tags = [["pytorch"], ["tf"], ["pytorch", "base_model:ann/0"], []]
     models = [{"id": f"ann/{n}", "tags": names, **fields} for n, names in enumerate(tags)]
+    models[0]["pipeline_tag"] = models[1]["pipeline_tag"] = "fill-mask"
     models.append({"id": "ann/\u202eevil", "tags": ["tf"], **fields})
     ingest_models(path, models)
     return path
 
 
+def start(*options, **variables):
+    """Return how a client starts `hfscan mcp` with options."""
+    arguments = ["-m", "hfscan", "mcp", *map(str, options)]
+    environment = os.environ | variables
+    return mcp.StdioServerParameters(command=sys.executable, args=arguments, env=environment)
+
+
 @asynccontextmanager
-async def connect(db):
-    """Start `hfscan mcp` as a client does, and yield a function that calls its tools."""
-    server = mcp.StdioServerParameters(
-        command=sys.executable, args=["-m", "hfscan", "mcp", "--db", str(db)], env=dict(os.environ)
-    )
-    async with mcp.Client(server) as client:
+async def connect(db=None, server=None):
+    """Connect to a server as a client does, and yield a function that calls its tools."""
+    async with mcp.Client(server or start("--db", db)) as client:
 
         async def call(tool, **arguments):
             result = await client.call_tool(tool, arguments)
@@ -55,6 +65,16 @@ def test_tools_answer_over_stdio(db):
             assert (exclusive["numerator"], exclusive["denominator"]) == (2, 4)
             table = await call("report", year=2022, section="breakdown")
             assert table["rows"][0]["denominator"] == 5
+            report = await call("report", year=2022, by="task")
+            assert report["figures"][0] == exclusive
+            (group, *_) = [row for row in report["figures"] if row["group"] == "fill-mask"]
+            assert (group["by"], group["name"], group["framework"]) == (
+                "task",
+                "exclusive",
+                "pytorch",
+            )
+            assert (group["numerator"], group["denominator"]) == (1, 2)
+            assert {row["group"] for row in report["breakdown"]} > {None, "fill-mask"}
 
             names = [query["name"] for query in await call("query")]
             assert "concentration" in names
@@ -63,6 +83,9 @@ def test_tools_answer_over_stdio(db):
             sql = "SELECT id FROM census ORDER BY id"
             result = await call("query", query=sql, limit=2)
             assert (len(result["rows"]), result["has_more_rows"]) == (2, True)
+            sql = "SELECT 0.12345678901234567891::DECIMAL(38, 20) AS exact, 0.5 AS half"
+            result = await call("query", query=sql)
+            assert result["rows"] == [{"exact": "0.12345678901234567891", "half": 0.5}]
 
             explanation = await call("explain", model="ann/1")
             assert explanation["frameworks"]["tag"] == ["tensorflow"]
@@ -107,8 +130,68 @@ def test_hidden_characters_of_names_arrive_escaped(db):
     asyncio.run(converse())
 
 
-def test_missing_database_is_reported_before_serving(tmp_path):
-    from processes import run_hfscan
+def test_parallel_calls_do_not_disturb_each_other(db):
+    async def converse():
+        async with connect(db) as (_, call):
+            sql = "SELECT count(*) AS n FROM range(300_000_000) t(i) WHERE hash(i) > 0"
+            queries = [call("query", query=sql) for _ in range(2)]
+            others = [call("report", year=2022), call("explain", model="ann/1"), call("claims")]
+            *results, report, explanation, claims = await asyncio.gather(*queries, *others)
+            assert all(result["rows"][0]["n"] > 299_000_000 for result in results)
+            assert report["figures"][0]["denominator"] == 4
+            assert explanation["frameworks"]["tag"] == ["tensorflow"]
+            assert isinstance(claims, list)
 
+    asyncio.run(converse())
+
+
+def test_endless_query_is_stopped_with_advice(db):
+    from hfscan.mcp_server import create_server
+
+    async def converse():
+        server = create_server(partial(Store.open, db), seconds=3)
+        async with connect(server=server) as (_, call):
+            sql = "SELECT sum(hash(i)) AS n FROM range(1_000_000_000_000) t(i)"
+            answer = await call("query", query=sql)
+            assert "This takes more than 0.05 minutes, and was stopped." in answer
+            result = await call("query", query="SELECT count(*) AS n FROM census")
+            assert result["rows"] == [{"n": 5}]
+            assert (await call("explain", model="ann/1"))["model"] == "ann/1"
+
+    asyncio.run(converse())
+
+
+def test_published_database_may_be_replaced_while_served(tmp_path):
+    publisher = tmp_path / "publisher.duckdb"
+    home = tmp_path / "home"
+    sql = "SELECT count(*) AS n FROM census"
+
+    with FakeHub(Population.synthetic(50, seed=4), quota=None, tokens={TOKEN: "ann"}) as hub:
+        variables = {"HF_ENDPOINT": hub.url, "HFSCAN_DB": str(publisher)}
+
+        def publish():
+            for command in ("crawl", "publish ann/census"):
+                code, _, err = run_hfscan(
+                    tmp_path, *command.split(), HF_TOKEN=TOKEN, **variables
+                )  # fmt: skip
+                assert code == 0, err
+
+        async def converse():
+            server = start(
+                "--from", "hf://datasets/ann/census", HF_ENDPOINT=hub.url, HF_HOME=str(home)
+            )
+            async with connect(server=server) as (_, call):
+                assert (await call("query", query=sql))["rows"] == [{"n": 50}]
+                hub.population.delete(next(iter(hub.population.ids)))
+                await asyncio.to_thread(publish)
+                for path in home.rglob("*.duckdb"):
+                    path.unlink()
+                assert (await call("query", query=sql))["rows"] == [{"n": 49}]
+
+        publish()
+        asyncio.run(converse())
+
+
+def test_missing_database_is_reported_before_serving(tmp_path):
     code, _, err = run_hfscan(tmp_path, "mcp")
     assert (code, "hfscan crawl" in err) == (6, True)

@@ -15,15 +15,14 @@ hfscan mcp --from hf://datasets/my-org/hub-census
 def command(selector: SnapshotSelector) -> None:
     """Serve reports, queries, evidence, claims and lineage to agents, read-only.
 
-    Speaks the Model Context Protocol on stdin and stdout. Requires the extra mcp:
-    pip install 'hfscan[mcp]'.
+    Speaks the Model Context Protocol on stdin and stdout. Requires the extra mcp, the
+    Python SDK: pip install 'mcp<3'.
     """
     try:
         from hfscan.mcp_server import create_server  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise InvalidRequestError(
-            "The server needs the Python SDK of MCP. To install it: pip install 'hfscan[mcp]'"
+            "The server needs the Python SDK of MCP. To install it: pip install 'mcp<3'"
         ) from error
-    with selector.open() as store:  # fails before a client connects
-        db = store.path.absolute()
-    create_server(db).run("stdio")
+    selector.open().close()  # fails before a client connects
+    create_server(selector.open).run("stdio")

@@ -17,8 +17,8 @@ from hfscan.cli._reports import ResultTarget, result_options, write_report_file,
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
 from hfscan.errors import InvalidRequestError
 from hfscan.figures import AccountGroups, SnapshotView, load, run_per_snapshot
-from hfscan.figures.queries import DIALECTS, Query, convert_decimals, list_queries
-from hfscan.figures.sql import limit_resources, run_sql
+from hfscan.figures.queries import DIALECTS, Query, is_query_name, list_queries
+from hfscan.figures.sql import limit_resources, run_query
 from hfscan.report import TABLE_FORMATS, write_result, write_rows
 from hfscan.report.model import Section
 from hfscan.report.result_report import new_result_report, query_section
@@ -116,7 +116,7 @@ def command(
             raise click.UsageError("These options need a query: give its name, or SQL.")
         _list_queries(target)
         return
-    is_name = len(query.split()) == 1  # SQL that does something has blanks
+    is_name = is_query_name(query)
     parameters: dict[str, str | None]
     parameters = {name: None if value == "NULL" else value for name, value in params.items()}
     if account_groups:
@@ -142,19 +142,15 @@ def command(
             _run_per_snapshot(store, load(query), parameters, target, limit, selector)
             return
         view = selector.select(store)
-        view.bind_census()
-        named = load(query) if is_name else Query.from_sql(query)
-        values = named.bind(store, view.add_release(named, parameters))
         try:
             with show_activity(_ACTIVITY):
-                result = run_sql(store, named.sql, values)
-            rows = map(convert_decimals, result.rows) if is_name else result.rows
+                named, result = run_query(store, view, query, parameters)
             if target.is_report:
-                first = itertools.islice(rows, limit or _DEFAULT_LIMIT)
+                first = itertools.islice(result.rows, limit or _DEFAULT_LIMIT)
                 section = query_section(named, result.columns, first, parameters, view.snapshot.id)
                 _write_page(section, view, target)
             else:
-                _write(result.columns, rows, target, limit)
+                _write(result.columns, result.rows, target, limit)
         except InvalidRequestError as error:
             # indented, so that quoted lines cannot pass for a message
             raise click.UsageError(str(error).replace("\n", "\n  ")) from error

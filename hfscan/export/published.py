@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ _URL = re.compile(
 )
 _PATTERNS: Sequence[str] = (manifest.NAME, *(f"{table}/*.parquet" for table in TABLES[:-1]))
 _ADVICE = "name another folder in HF_HOME"
+_UNUSED_SECONDS = 3 * 86_400.0  # after which a database is deleted
 
 
 def fetch_published(url: str) -> Path:
@@ -32,8 +34,8 @@ def fetch_published(url: str) -> Path:
 
     `url`: hf://datasets/OWNER/NAME[@REVISION]; without OWNER that of HFSCAN_OWNER. Each commit is
     downloaded and imported once into the assets cache of huggingface_hub; offline, the last one is
-    used. Raises InvalidRequestError on another URL, ImportFileError where the dataset is no export,
-    and what HubDataset raises.
+    used. Databases that nobody used for three days are deleted. Raises InvalidRequestError on
+    another URL, ImportFileError where the dataset is no export, and what HubDataset raises.
     """
     match = _URL.fullmatch(url)
     owner = match and (match["owner"] or os.environ.get("HFSCAN_OWNER"))
@@ -50,6 +52,8 @@ def fetch_published(url: str) -> Path:
         databases = sorted(cache.glob(f"*-{release}.duckdb"), key=lambda db: db.stat().st_mtime)
         if not databases:
             raise HubUnreachableError(f"HF_HUB_OFFLINE is set, and {url} is not in the cache.")
+        with contextlib.suppress(OSError):  # read-only
+            os.utime(databases[-1])
         return databases[-1]
     token = get_token() if may_receive_token(constants.ENDPOINT) else None
     dataset = HubDataset(repo, endpoint=constants.ENDPOINT, token=token)
@@ -59,11 +63,18 @@ def fetch_published(url: str) -> Path:
     with hold_lock(db, _ADVICE):
         if not db.exists():
             _import_commit(dataset, commit, url, db)
-    for other in cache.glob("*.duckdb"):
-        if other != db:
-            with contextlib.suppress(OSError):  # in use
+        os.utime(db)  # used now
+    for other in filter(_is_unused, cache.glob("*.duckdb")):
+        with hold_lock(other, _ADVICE), contextlib.suppress(OSError):  # in use
+            if _is_unused(other):
                 other.unlink()
     return db
+
+
+def _is_unused(db: Path) -> bool:
+    with contextlib.suppress(OSError):  # deleted meanwhile
+        return time.time() - db.stat().st_mtime > _UNUSED_SECONDS
+    return False
 
 
 def _import_commit(dataset: HubDataset, commit: str, url: str, db: Path) -> None:

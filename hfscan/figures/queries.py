@@ -274,6 +274,11 @@ def convert_decimals(row: tuple[Any, ...]) -> tuple[Any, ...]:
     )
 
 
+def is_query_name(query: str) -> bool:
+    """Return whether a query is given by its name: SQL that does something has blanks."""
+    return len(query.split()) == 1
+
+
 def list_queries() -> list[str]:
     return sorted(path.stem for path in data_dir("queries").glob("*.sql"))
 

@@ -1,10 +1,11 @@
-"""Run one read-only SQL statement of the user, within limits of memory and disk."""
+"""Run one read-only SQL statement of the user, within limits of memory, disk and time."""
 
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import duckdb
@@ -12,6 +13,9 @@ from duckdb import StatementType
 from duckdb.sqltypes import DuckDBPyType
 
 from hfscan.errors import InvalidRequestError, QueryLimitError
+from hfscan.figures.queries import Query, convert_decimals, is_query_name, load
+from hfscan.figures.view import SnapshotView
+from hfscan.interrupt import REPEAT_SECONDS
 from hfscan.sql import identifier
 from hfscan.store import Store
 
@@ -41,6 +45,22 @@ class Result:
 
     columns: tuple[str, ...]
     rows: Iterator[tuple[Any, ...]]
+
+
+def run_query(
+    store: Store, view: SnapshotView, query: str, parameters: Mapping[str, object]
+) -> tuple[Query, Result]:
+    """Run a named query, or SQL, over a snapshot; return the query and its result.
+
+    Decimals of a named query are numbers; those of SQL stay exact. Raises as `run_sql` does.
+    """
+    view.bind_census()
+    named = load(query) if is_query_name(query) else Query.from_sql(query)
+    values = named.bind(store, view.add_release(named, parameters))
+    result = run_sql(store, named.sql, values)
+    if named.name:
+        result = Result(result.columns, map(convert_decimals, result.rows))
+    return named, result
 
 
 def run_sql(store: Store, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
@@ -133,6 +153,35 @@ def limit_resources(store: Store, *, memory: float | None, disk: float) -> Itera
         store.execute(f"SET {name} = '{int(size * GIB)} bytes'")
     with _limit_process(int(memory * GIB)):
         yield
+
+
+@contextlib.contextmanager
+def limit_time(store: Store, seconds: float) -> Iterator[None]:
+    """Interrupt the statements of the block after so long. Raises QueryLimitError then."""
+    ended, is_late = Event(), Event()
+
+    def interrupt() -> None:
+        if ended.wait(seconds):
+            return
+        is_late.set()
+        while not ended.wait(REPEAT_SECONDS):
+            with contextlib.suppress(duckdb.Error):  # closed meanwhile
+                store.connection.interrupt()
+
+    thread = Thread(target=interrupt, daemon=True)
+    thread.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        if not is_late.is_set():
+            raise
+        raise QueryLimitError(
+            f"This takes more than {seconds / 60:g} minutes, and was stopped. Select less, or "
+            "aggregate earlier."
+        ) from error
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextlib.contextmanager

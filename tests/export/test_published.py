@@ -1,6 +1,7 @@
 """`hfscan report --from hf://datasets/...`: a published snapshot, without a crawl."""
 
 import json
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -85,6 +86,23 @@ def test_new_commit_replaces_the_cached_one(hub, publish, run):
     assert int(run(*count, "hf://datasets/ann/census@day-1")[1].split()[1]) == before
     # the owner by the environment
     assert run(*count, "hf://datasets/census", HFSCAN_OWNER="ann")[0] == 0
+
+
+def test_unused_database_is_deleted_after_days(hub, publish, run, tmp_path):
+    """Another process, or another release, may be about to open one that is not the newest."""
+    count = ("query", "SELECT count(*) AS n FROM census", "--format", "csv", "--from")
+    home = {"HF_HOME": str(tmp_path / "home")}
+    for _ in range(2):
+        publish()
+        assert run(*count, "hf://datasets/ann/census", **home)[0] == 0
+        hub.population.delete(next(key for key in hub.population.ids if "6300" < key < "6380"))
+    first, second = sorted(
+        (tmp_path / "home").rglob("*.duckdb"), key=lambda path: path.stat().st_mtime
+    )
+    for path in (first, second):
+        os.utime(path, (0, 0))
+    assert run(*count, "hf://datasets/ann/census", **home)[0] == 0
+    assert (first.exists(), second.exists()) == (False, True)
 
 
 def test_dataset_of_daily_snapshots_is_read(hub, run):
