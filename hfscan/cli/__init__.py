@@ -101,9 +101,10 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if " ".join(args[:2]) in COMMANDS:
             args = [" ".join(args[:2]), *args[2:]]
-        elif len(args) > 1 and not Path(args[1]).exists():
+        elif len(args) > 1:
             second_words = [name.split()[1] for name in COMMANDS if name.startswith(f"{args[0]} ")]
-            if hint := did_you_mean(args[1], second_words):
+            hint = did_you_mean(args[1], second_words)
+            if hint and not Path(args[1]).exists():  # SQL may be too long for a path
                 ctx.fail(f"There is no command {' '.join(args[:2])!r}.{hint}")
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             if ctx.resilient_parsing:  # completes a line that is wrong
