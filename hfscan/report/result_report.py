@@ -27,7 +27,12 @@ def new_result_report(
 ) -> Report:
     """Return a report of sections on one snapshot; the first finding is its title."""
     sections = tuple(sections)
-    used = {row.get("snapshot") for section in sections for row in section.rows}
+    used = {
+        row["snapshot"]
+        for section in sections
+        if any(reference.per_snapshot for reference in section.queries)
+        for row in section.rows
+    }
     snapshots = [known for known in list_snapshots(view.store) if known.id in used]
     report = Report(
         name=name,

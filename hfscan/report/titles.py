@@ -50,7 +50,8 @@ def format_source(section: Section, report: Report) -> str:
     """Return what to cite for the chart or table of a section, in a line."""
     sides = filter(None, (report, report.compared_with))
     snapshots = {snapshot.id: snapshot for side in sides for snapshot in side.snapshots}
-    days = {row["snapshot"]: row["observed_at"] for row in section.rows if row.keys() >= _OVER}
+    rows = section.rows if section.query or section.queries else ()  # not of own SQL
+    days = {row["snapshot"]: row["observed_at"] for row in rows if row.keys() >= _OVER}
     parts = [f"hfscan {__version__}"]
     if len(days) > 1:  # from snapshot to snapshot
         first, last = min(days.values()), max(days.values())

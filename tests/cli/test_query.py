@@ -180,6 +180,17 @@ def test_repeated_column_names_get_a_number(query):
     assert out == "a,a_1\n1,2\n"
 
 
+def test_source_of_own_sql_is_its_snapshot(query, tmp_path):
+    values = "['a'] AS snapshot, 'x' AS observed_at", "n AS snapshot, n AS observed_at"
+    for columns in values:
+        sql = f"SELECT {columns}, id FROM census, range(1, 4) AS r(n)"
+        code, _, err = query(sql, "--out", "page.html")
+        assert code == 0, err
+        page = (tmp_path / "page.html").read_text("utf-8")
+        assert "snapshot 1 of the Hugging Face Hub" in page
+        assert "snapshots of the Hugging Face Hub" not in page
+
+
 def test_query_keeps_the_order_of_its_rows(query):
     sql = "SELECT range, INTERVAL (range) DAY AS i FROM range(5000) ORDER BY range DESC"
     _, out, _ = query(sql, "--format", "csv")
