@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from dumps import ingest_models
 
 from hfscan.errors import NotFoundError
 from hfscan.figures import Definition, Figure, SnapshotView
@@ -225,6 +226,27 @@ def test_shares_of_one_population_add_up(written):
     for cell in cells.values():
         total = sum(one["numerator"] for one in cell)
         assert total == pytest.approx(cell[0]["denominator"], abs=1e-5)  # votes are fractions
+
+
+@pytest.mark.parametrize(
+    ("kind", "origin", "hub"),
+    [
+        ("import", "dump.json", "https://huggingface.co"),
+        ("crawl", "https://huggingface.co", "https://huggingface.co"),
+        ("crawl", "https://hub.example.org/", "https://hub.example.org"),
+        ("import", "http://10.0.0.7:8080", "http://10.0.0.7:8080"),  # an export of a crawl
+        ("crawl", "javascript:alert(1)", None),
+    ],
+)
+def test_authors_link_to_the_hub_of_the_snapshot(tmp_path, kind, origin, hub):
+    path = tmp_path / "h.duckdb"
+    ingest_models(path, [model(1), model(2)], kind=kind, origin=origin)
+    with Store.open(path) as store:
+        report = build(SnapshotView.choose(store, None), ReportRequest(by="author"))
+    out = io.StringIO()
+    FORMATS["html"](report, out)
+    links = set(re.findall(r'<a href="([^"]+)" rel="[^"]+">ann</a>', out.getvalue()))
+    assert links == ({f"{hub}/ann"} if hub else set())
 
 
 def test_year_needs_creation_dates(written):

@@ -39,6 +39,7 @@ from hfscan.report.sentences import (
 from hfscan.report.tables import Table, section_tables
 from hfscan.report.titles import describe_total, find_report_title, find_title, format_source
 from hfscan.report.writers import csv_
+from hfscan.store import Snapshot
 from hfscan.text import sanitize
 
 
@@ -143,15 +144,18 @@ class _Part:
 
     @cached_property
     def _links(self) -> Mapping[str, str]:
-        """The models and accounts that the section names -> their pages on the Hub."""
-        if any(snapshot.synthetic for snapshot in self.report.snapshots):
+        """The models and accounts that the section names -> their pages; none if not on one Hub."""
+        sides = filter(None, (self.report, self.report.compared_with))
+        hubs = {_find_hub(snapshot) for side in sides for snapshot in side.snapshots}
+        if len(hubs) != 1 or None in hubs:
             return {}
+        (hub,) = hubs
         columns = set(_HUB_COLUMNS)
         if {self.section.by, self.section.parameters.get("by")} & set(_HUB_COLUMNS):
             columns.add("group")
         rows = [*self.section.rows, *(figure.as_dict() for figure in self.section.figures)]
         names = {str(row[column]) for row in rows for column in columns & row.keys()}
-        return {name: f"{_HUB}/{name}" for name in names if _REPO.fullmatch(name)}
+        return {name: f"{hub}/{name}" for name in names if _REPO.fullmatch(name)}
 
     def draw_cell(self, text: str) -> str:
         """Return a cell as markup; the name of a model or account as a link to the Hub."""
@@ -182,6 +186,15 @@ class _Part:
         return [
             ("\n".join(filter(None, lines)), load(name).sql) for name, lines in commands.items()
         ]
+
+
+def _find_hub(snapshot: Snapshot) -> str | None:
+    """Return the URL of the Hub that has the models' pages; None if there is none."""
+    if snapshot.synthetic:
+        return None
+    if re.match("https?://", snapshot.origin):
+        return snapshot.origin.rstrip("/")
+    return _HUB if snapshot.kind == "import" else None
 
 
 def _command(reference: QueryRef) -> str:
