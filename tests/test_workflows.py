@@ -109,10 +109,21 @@ def test_hf_job_publishes_a_snapshot(tmp_path):
         "HOME": str(tmp_path), "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1",
         "PYTHONPATH": os.environ["PYTHONPATH"],
     }  # fmt: skip
-    process = subprocess.run(
-        ["bash", ROOT / "tools" / "hf_job.sh", "ann/census", "--dry-run"],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+
+    def schedule(**variables):
+        return subprocess.run(
+            ["bash", ROOT / "tools" / "hf_job.sh", "ann/census", "--dry-run"],
+            env=environment | variables, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    # no name that anyone can register: its code would run beside the token
+    for variables in ({}, {"HFSCAN_PACKAGE": "hfscan"}, {"HFSCAN_PACKAGE": "hfscan==1.0"}):
+        process = schedule(**variables)
+        assert process.returncode == 2
+        assert "Set it to git+https" in process.stderr
+        assert not process.stdout
+    package = "git+https://example.org/hfscan@1a2b3c"
+    process = schedule(HFSCAN_PACKAGE=package)
     assert process.returncode == 0, process.stderr
     assert TOKEN not in process.stdout
     job = dict(re.findall(r"^  (\w+) +(.*)$", process.stdout, re.MULTILINE))
@@ -125,7 +136,7 @@ def test_hf_job_publishes_a_snapshot(tmp_path):
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert process.returncode == 0, process.stderr
-        assert (tmp_path / "pip.log").read_text() == "install --quiet hfscan\n"
+        assert (tmp_path / "pip.log").read_text() == f"install --quiet {package}\n"
         assert hub.datasets["ann/census"].commits[0].startswith("data: 300 models")
 
 

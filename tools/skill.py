@@ -18,7 +18,9 @@ description: "Measure which deep-learning frameworks (PyTorch, TensorFlow, JAX, 
 
 # hfscan
 
-Install: `pip install hfscan`, or run it without installing: `uvx hfscan report`.
+Install it from a checkout of its repository, never by its name from a package index, where another
+project may have that name: `pip install .`, or run it there without installing:
+`uvx --from . hfscan report`.
 
 ## Where the numbers come from
 

@@ -92,5 +92,5 @@ def _import(package: str) -> Any:
         return importlib.import_module(package)
     except ImportError as error:
         raise ImportError(
-            f"{package} is not installed. To install it: pip install 'hfscan[notebook]'"
+            f"{package} is not installed. To install it: pip install {package}"
         ) from error

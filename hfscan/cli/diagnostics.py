@@ -74,12 +74,14 @@ def check_versions() -> Iterator[Check]:
     for extra, packages in sorted(extras.items()):
         area = f"extra {extra}" if extra else "packages"
         installed = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
-        missing = ", ".join(name for name, version in packages.items() if version is None)
+        missing = [name for name, version in packages.items() if version is None]
         if not missing:
             yield Check(area, "ok", installed)
             continue
-        message = f"missing: {missing}" + (f"; installed: {installed}" if installed else "")
-        command = f"pip install 'hfscan{f'[{extra}]' if extra else ''}'"
+        message = f"missing: {', '.join(missing)}" + (
+            f"; installed: {installed}" if installed else ""
+        )
+        command = f"pip install {' '.join(missing)}"
         yield Check(area, "note" if extra else "problem", message, f"To install them: {command}")
 
 

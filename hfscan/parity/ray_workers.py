@@ -44,9 +44,7 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
         try:
             self._ray = importlib.import_module("ray")
         except ImportError as error:
-            raise InvalidRequestError(
-                "--engine ray needs Ray: pip install 'hfscan[ray]'"
-            ) from error
+            raise InvalidRequestError("--engine ray needs Ray: pip install ray") from error
         self._settings, self._notify = settings, notify or (lambda _: None)
         self._arguments = settings, *arguments
         self._actor_class = self._ray.remote(

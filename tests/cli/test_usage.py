@@ -351,10 +351,10 @@ def test_figure_refuses_unknown_names(db):
             database.query("concentration", framework="tensorflo")
 
 
-def test_missing_packages_name_their_extra(monkeypatch):
+def test_missing_packages_are_named_for_pip(monkeypatch):
     for package, method in (("pandas", "to_pandas"), ("pyarrow", "to_arrow")):
         monkeypatch.setitem(sys.modules, package, None)  # as if not installed
-        with pytest.raises(ImportError, match=r"pip install 'hfscan\[notebook\]'"):
+        with pytest.raises(ImportError, match=f"pip install {package}$"):
             getattr(Records([]), method)()
 
 

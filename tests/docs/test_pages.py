@@ -151,6 +151,22 @@ def test_generated_file_is_current(path, tmp_path):
     assert text == generated, f"run python tools/{tool.name} > {path}"
 
 
+def test_nothing_installs_hfscan_by_name():
+    """Whoever registers the name in a package index would run code where a reader installs it."""
+    pages = [*PAGES, ROOT / "docs" / "notebook.ipynb"]
+    for folder in ("hfscan", "skills", "tools"):
+        pages += [
+            path
+            for path in (ROOT / folder).rglob("*")
+            if path.suffix in (".py", ".md", ".sh", ".toml")
+        ]
+    by_name = re.compile(r"(?:install|uvx|pipx run)(?: -\S+)* [\\\"']*hfscan\b.*")
+    assert by_name.search("uvx hfscan report")
+    assert by_name.search("pip install --quiet 'hfscan[ray]'")
+    commands = {page: by_name.findall(page.read_text("utf-8")) for page in pages}
+    assert {page: found for page, found in commands.items() if found} == {}
+
+
 def test_skill_names_every_command():
     text = (ROOT / "skills" / "hfscan" / "SKILL.md").read_text("utf-8")
     metadata = yaml.safe_load(text.split("---\n")[1])
