@@ -92,6 +92,9 @@ def test_report_on_imported_dump(run_cli, tmp_path):
     code, _, err = run_cli("report", "--year", 2022)
     assert code == errors.NotFoundError.exit_code
     assert "no creation dates" in err
+    code, out, err = run_cli("query", "SELECT 1", "--db", f"{'x' * 300}.duckdb")
+    assert (code, out) == (9, "")
+    assert "too long a file name" in err
     code, _, err = run_cli("report", "--frameworks", "pytorch,theano")
     assert code == errors.InvalidRequestError.exit_code
     assert "There is no framework 'theano'" in err

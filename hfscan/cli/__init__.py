@@ -1,5 +1,6 @@
 """Command line interface: one module per command. No other package prints or exits."""
 
+import errno
 import importlib
 import os
 import re
@@ -16,7 +17,7 @@ from click.shell_completion import CompletionItem
 from hfscan._version import __version__
 from hfscan.cli import _streams
 from hfscan.cli._output import configure_log, echo, show_error
-from hfscan.errors import HfscanError, HubRefusedError
+from hfscan.errors import HfscanError, HubRefusedError, StorageError
 from hfscan.interrupt import Signals
 from hfscan.suggest import did_you_mean, unknown
 
@@ -191,4 +192,7 @@ def _handle_error(error: BaseException, signals: Signals) -> int:
     if isinstance(error, HfscanError):
         echo(f"Error: {error}", err=True)
         return error.exit_code
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        echo(f"Error: {error.filename} is too long a file name. Choose a shorter one.", err=True)
+        return StorageError.exit_code
     raise error

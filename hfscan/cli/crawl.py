@@ -131,8 +131,9 @@ def _report_update(summary: UpdateSummary, endpoint: str, db: Path) -> None:
     requests = summary.new.requests + summary.changed.requests
     echo(
         f"Snapshot {ingested.snapshot}: {ingested.models:,} models, of which "
-        f"{ingested.models - ingested.carried_over:,} are new or changed since snapshot {base.id} "
-        f"({base.observed_to:%F %H:%M}), from {endpoint} in {requests:,} requests, in {db}"
+        f"{ingested.models - ingested.carried_over:,} are new or may have changed since snapshot "
+        f"{base.id} ({base.observed_to:%F %H:%M}), from {endpoint} in {requests:,} requests, "
+        f"in {db}"
     )
     echo(
         "Not covered by an update: models deleted or made private since; downloads, likes and "
@@ -155,7 +156,7 @@ def _report_crawl(summary: CrawlSummary, db: Path) -> None:
         f"{workers}, in {db}"
     )
     if fetched.design:
-        echo(f"Sample of {fetched.listed:,} listed models: {fetched.design.describe()}.")
+        echo(f"Sample: {fetched.design.describe()}.")
     if fetched.synthetic:
         echo(f"The models are synthetic: {sanitize(fetched.synthetic, 600)}")
     if fetched.unproven_end:

@@ -31,6 +31,14 @@ _EVIDENCE = {
 """Definition -> the evidence that a model supports a framework."""
 
 
+_UNITS = {
+    "models": "models",
+    "downloads": "30-day downloads of models",
+    "authors": "authors of models",
+}
+"""Weight -> what a figure counts."""
+
+
 def list_answers(report: Report) -> list[str]:
     """Return the report's findings, else its headline: one text for each paragraph."""
     return [finding.text for finding in report.findings] or [_format_headline(report)]
@@ -253,7 +261,7 @@ def _format_coverages(figures: Sequence[Figure]) -> str:
 
 
 def _format_population(figure: Figure) -> str:
-    unit = "models" if figure.weight == "models" else f"{figure.weight} of models"
+    unit = _UNITS[figure.weight]
     when = "in the snapshot"
     if figure.covered:
         is_created = figure.population == "created"
@@ -265,9 +273,8 @@ def _format_population(figure: Figure) -> str:
 
 
 def _format_unit(figure: Figure) -> str:
-    if figure.weight != "models":
-        return f"{figure.weight} of models"
-    return "model" if figure.denominator == 1 else "models"
+    is_model = figure.weight == "models" and figure.denominator == 1
+    return "model" if is_model else _UNITS[figure.weight]
 
 
 def _format_single(report: Report, title: str, when: str) -> str:

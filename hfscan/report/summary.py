@@ -90,7 +90,7 @@ def _list_measured(report: Report) -> Iterator[Caveat]:
                 total = f"{format_number(figure.denominator)} {figure.weight}"
                 share = f"{label} {format_share(figure)} of {total}"
                 yield Caveat(f"{text}: {share}.", options, effect)
-    for section in report.sections:
+    for section in report.sections if lead.weight == "models" else ():
         if section.query == "creation_cutoff" and section.rows:
             row = section.rows[0]
             bounds = row["share_min"], row["share_max"]

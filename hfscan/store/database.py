@@ -265,9 +265,9 @@ def _check_header(path: Path) -> None:
         ) from error
     if head[8:12] != b"DUCK":
         found = "empty" if not head else "a SQLite database" if head.startswith(b"SQLite") else ""
+        advice = " with --db, or delete this file to start again." if not head else " with --db."
         raise DatabaseError(
-            f"{path} is {found and found + ', '}not a DuckDB database. Name another file with "
-            "--db, or delete this file to start again."
+            f"{path} is {found and found + ', '}not a DuckDB database. Name another file{advice}"
         )
 
 

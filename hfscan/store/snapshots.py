@@ -208,7 +208,7 @@ def choose_snapshot(
         )
     if not has_period:
         message = "No snapshot covers models of every age. Ask for a year."
-    elif len(dated) < len(candidates):
+    elif not dated:
         message = (
             "The snapshot has no creation dates, so it cannot answer for a year. Leave --year "
             "out, or choose another snapshot."

@@ -16,7 +16,7 @@ def test_sample_design_is_printed_and_stored(crawl) -> None:
         assert re.search(
             r"Snapshot 1: \d+ models from http.* in \d+ requests and [\d.]+ s, in", out
         )
-        assert re.search(r"Sample of [\d,]+ listed models: each model with probability 0.05", out)
+        assert re.search(r"Sample: each model with probability 0.05", out)
         assert "seed 7" in out
         assert crawl("--sample", "0.05", "--seed", "8")[0] == 0
     rows = crawl.query("SELECT complete, sample, sample_design, models FROM snapshots ORDER BY id")

@@ -55,7 +55,7 @@ def test_update_stores_changes_and_names_its_limits(crawl) -> None:
         code, out, err = crawl("--incremental")
         assert (code, err) == (0, "")
         assert len(hub.requests) - request_count == 2
-        assert "new or changed since snapshot 1" in out
+        assert "new or may have changed since snapshot 1" in out
         assert "Not covered by an update: models deleted" in out
         assert "downloads" in out
         assert crawl.query("SELECT kind, complete, base FROM snapshots WHERE id = 2") == [

@@ -77,6 +77,15 @@ def test_summary_has_breakdown_coverage_caveats_and_commands(db, run_cli, monkey
     assert out[out.index("Next") :].count("hfscan report") == 3
 
 
+def test_summary_of_downloads_has_no_caveats_that_count_models(db, run_cli):
+    _, out, _ = run_cli("report", "--db", db, "--year", "2022", "--weight", "downloads")
+    words = " ".join(out.split())
+    assert "Of the 30-day downloads of models created" in words
+    caveats = words[words.index("Caveats") : words.index("Next")]
+    assert "may be of 2022" not in caveats
+    assert "largest accounts" not in caveats
+
+
 def test_bars_are_proportional_to_shares(db, run_cli):
     _, out, _ = run_cli("report", "--db", db)
     bars = re.findall(r"^\D+[\d,]+ +<?([\d.]+) %[ *]*([█▏▎▍▌▋▊▉]*)$", out, re.MULTILINE)
