@@ -19,7 +19,7 @@ from hfscan.api import Database
 from hfscan.errors import HfscanError
 from hfscan.figures import Definition, Grouping, SnapshotView, Weight, list_queries, load
 from hfscan.figures.queries import Query
-from hfscan.figures.sql import limit_resources, limit_time, run_query
+from hfscan.figures.sql import find_query, limit_resources, limit_time, run_query
 from hfscan.store import Store
 from hfscan.text import encode_json
 
@@ -125,7 +125,7 @@ class _Tools:
         with self._open() as store, limit_resources(store, memory=_MEMORY, disk=_DISK):
             store.disable_external_access()
             view = SnapshotView.latest(store, snapshot=snapshot)
-            _, result = run_query(store, view, query, parameters or {})
+            result = run_query(store, view, find_query(query), parameters or {})
             most = max(1, min(limit, _MOST_ROWS))
             found = [
                 dict(zip(result.columns, row, strict=True))

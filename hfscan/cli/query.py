@@ -18,7 +18,7 @@ from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
 from hfscan.errors import InvalidRequestError
 from hfscan.figures import AccountGroups, SnapshotView, load, run_per_snapshot
 from hfscan.figures.queries import DIALECTS, Query, is_query_name, list_queries
-from hfscan.figures.sql import limit_resources, run_query
+from hfscan.figures.sql import find_query, limit_resources, run_query
 from hfscan.report import TABLE_FORMATS, write_result, write_rows
 from hfscan.report.model import Section
 from hfscan.report.result_report import new_result_report, query_section
@@ -143,8 +143,9 @@ def command(
             return
         view = selector.select(store)
         try:
+            named = find_query(query)
             with show_activity(_ACTIVITY):
-                named, result = run_query(store, view, query, parameters)
+                result = run_query(store, view, named, parameters)
             if target.is_report:
                 first = itertools.islice(result.rows, limit or _DEFAULT_LIMIT)
                 section = query_section(named, result.columns, first, parameters, view.snapshot.id)

@@ -47,20 +47,24 @@ class Result:
     rows: Iterator[tuple[Any, ...]]
 
 
+def find_query(text: str) -> Query:
+    """Return the query with a name, or that of SQL. Raises InvalidRequestError."""
+    return load(text) if is_query_name(text) else Query.from_sql(text)
+
+
 def run_query(
-    store: Store, view: SnapshotView, query: str, parameters: Mapping[str, object]
-) -> tuple[Query, Result]:
-    """Run a named query, or SQL, over a snapshot; return the query and its result.
+    store: Store, view: SnapshotView, query: Query, parameters: Mapping[str, object]
+) -> Result:
+    """Run a query over a snapshot.
 
     Decimals of a named query are numbers; those of SQL stay exact. Raises as `run_sql` does.
     """
     view.bind_census()
-    named = load(query) if is_query_name(query) else Query.from_sql(query)
-    values = named.bind(store, view.add_release(named, parameters))
-    result = run_sql(store, named.sql, values)
-    if named.name:
+    values = query.bind(store, view.add_release(query, parameters))
+    result = run_sql(store, query.sql, values)
+    if query.name:
         result = Result(result.columns, map(convert_decimals, result.rows))
-    return named, result
+    return result
 
 
 def run_sql(store: Store, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
