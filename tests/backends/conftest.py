@@ -16,7 +16,7 @@ from hfscan.parity.result import Result
 from hfscan.parity.run import ParityRunner
 
 _BACKEND = """#!{python}
-import json, os, pathlib, socket, sys, time
+import contextlib, json, os, pathlib, socket, sys, time
 import numpy as np
 
 LOADING = dict.fromkeys(("missing", "unexpected", "mismatched", "unset"), [])
