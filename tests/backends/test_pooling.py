@@ -44,7 +44,7 @@ def write_modules(folder, modules, config):
 def test_pooling_is_read_from_modules(tmp_path):
     config = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True, "other": True}
     write_modules(tmp_path, MODULES, config)
-    pooling = read_pooling(tmp_path, tmp_path)
+    pooling = read_pooling(tmp_path, [tmp_path])
     assert pooling == Pooling(("cls", "mean"), normalized=True)
     assert np.linalg.norm(pooling.embed(STATES, MASK)) == pytest.approx(1)
 
@@ -54,11 +54,11 @@ def test_pooling_is_read_from_modules(tmp_path):
 )
 def test_unknown_modules_are_not_pooled(tmp_path, modules):
     write_modules(tmp_path, modules, {"pooling_mode_mean_tokens": True})
-    assert read_pooling(tmp_path, tmp_path) is None
+    assert read_pooling(tmp_path, [tmp_path]) is None
 
 
 def test_pooling_outside_the_folder_is_not_read(tmp_path):
     (tmp_path / "inside").mkdir()
     write_modules(tmp_path, MODULES, {"pooling_mode_mean_tokens": True})
     (tmp_path / "inside" / "modules.json").symlink_to(tmp_path / "modules.json")
-    assert read_pooling(tmp_path / "inside", tmp_path / "inside") is None
+    assert read_pooling(tmp_path / "inside", [tmp_path / "inside"]) is None
