@@ -1,6 +1,5 @@
 """Reports, charts and explanations of the Python API, which a notebook shows."""
 
-import io
 import json
 from base64 import b64encode
 from collections.abc import Mapping
@@ -14,16 +13,13 @@ from hfscan.errors import InvalidRequestError
 from hfscan.figures import ModelSupport
 from hfscan.frameworks import DEFINITIONS, Definition
 from hfscan.fs import write_output
-from hfscan.report import FORMATS, IMAGE_FORMATS, Section, draw_report
+from hfscan.report import EXTENSIONS, Section, render_report, render_text
 from hfscan.report import Report as BuiltReport
 from hfscan.report.charts import chart_of
 from hfscan.report.drawing import Chart as DrawnChart
 from hfscan.report.sentences import list_answers
 from hfscan.report.tables import section_tables
 from hfscan.suggest import unknown
-
-_EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
-_EXTENSIONS |= {f".{name}": name for name in IMAGE_FORMATS}
 
 
 class Chart:
@@ -108,16 +104,16 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as `hfscan report --format json` writes it (docs/json.md)."""
-        document: dict[str, Any] = json.loads(self._render("json"))
+        document: dict[str, Any] = json.loads(render_text(self._report, "json"))
         return document
 
     def to_markdown(self) -> str:
         """Return all sections as Markdown."""
-        return self._render("md")
+        return render_text(self._report, "md")
 
     def to_html(self) -> str:
         """Return a self-contained page with all sections and charts."""
-        return self._render("html")
+        return render_text(self._report, "html")
 
     def write(self, path: str | Path) -> None:
         """Write the report to a file: .html, .md, .json or .txt; its first chart: .svg or .png.
@@ -125,18 +121,11 @@ class Report:
         Raises InvalidRequestError on another extension, and StorageError.
         """
         file = Path(path)
-        if (format_ := _EXTENSIONS.get(file.suffix.lower())) is None:
+        if (format_ := EXTENSIONS.get(file.suffix.lower())) is None:
             raise InvalidRequestError(
-                f"{path} has no known extension. Known: {', '.join(_EXTENSIONS)}."
+                f"{path} has no known extension. Known: {', '.join(EXTENSIONS)}."
             )
-        is_image = format_ in IMAGE_FORMATS
-        content = draw_report(self._report, format_) if is_image else self._render(format_)
-        write_output(file, content, advice="choose another path")
-
-    def _render(self, format_: str) -> str:
-        text = io.StringIO()
-        FORMATS[format_](self._report, text)
-        return text.getvalue()
+        write_output(file, render_report(self._report, format_), advice="choose another path")
 
     def _find(self, name: str) -> Section:
         if name not in self._sections:

@@ -18,22 +18,17 @@ from hfscan.cli._streams import output
 from hfscan.cli._types import FILE, Choice
 from hfscan.fs import write_output
 from hfscan.report import (
+    EXTENSIONS,
     FORMATS,
-    IMAGE_FORMATS,
     RESULT_FORMATS,
     Report,
-    draw_report,
     list_next_options,
+    render_report,
     write_folder,
     write_groups,
     write_summary,
 )
 
-_IMAGES = {f".{name}": name for name in IMAGE_FORMATS}
-TEXT_EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
-"""File extension -> format of a report."""
-EXTENSIONS = {**TEXT_EXTENSIONS, **_IMAGES}
-"""The same, and images: of its first chart."""
 _RESULT_EXTENSIONS = {".csv": "csv", **EXTENSIONS}
 
 _formats_option = click.option(
@@ -169,14 +164,8 @@ def write_report(report: Report, target: Target, *, is_full: bool = True) -> Non
 
 def _write_file(report: Report, format_: str, path: Path) -> None:
     with show_activity("Writing the report"):
-        if format_ in IMAGE_FORMATS:
-            content = draw_report(report, format_)
-        else:
-            text = io.StringIO()
-            FORMATS[format_](report, text)
-            content = text.getvalue()
-        write_output(path, content, advice="choose another --out")
-    note(f"Wrote {path}")
+        content = render_report(report, format_)
+    write_file(content, path)
 
 
 def write_text(write: Callable[[TextIO], None], format_: str, path: Path | None) -> None:
@@ -186,7 +175,12 @@ def write_text(write: Callable[[TextIO], None], format_: str, path: Path | None)
         return
     text = io.StringIO()
     write(text)
-    write_output(path, text.getvalue(), advice="choose another --out")
+    write_file(text.getvalue(), path)
+
+
+def write_file(content: str | bytes, path: Path) -> None:
+    """Write a file. Raises StorageError."""
+    write_output(path, content, advice="choose another --out")
     note(f"Wrote {path}")
 
 

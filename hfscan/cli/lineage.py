@@ -1,23 +1,19 @@
-import io
 from pathlib import Path
 
 import click
 
 from hfscan.cli._command import Command
 from hfscan.cli._options import SnapshotSelector, snapshot_options
-from hfscan.cli._output import note
 from hfscan.cli._progress import show_activity
-from hfscan.cli._reports import match_format
-from hfscan.cli._streams import output
+from hfscan.cli._reports import match_format, write_file, write_text
 from hfscan.cli._types import FILE, Choice, Count
 from hfscan.figures import find_lineage
 from hfscan.frameworks import taxonomy
-from hfscan.fs import write_output
-from hfscan.report import IMAGE_FORMATS
+from hfscan.report import IMAGE_EXTENSIONS, IMAGE_FORMATS
 from hfscan.report.lineage import LINEAGE_FORMATS, LineageTree, draw_tree
 
 _EXTENSIONS = {".txt": "terminal", ".mmd": "mermaid", ".html": "html", ".json": "json"}
-_EXTENSIONS |= {f".{name}": name for name in IMAGE_FORMATS}
+_EXTENSIONS |= IMAGE_EXTENSIONS
 _LARGEST = 100  # steps to draw
 _EXAMPLES = """
 hfscan lineage openai-community/gpt2
@@ -84,16 +80,7 @@ def command(
             rows, view.snapshot, taxonomy().titles, up=up, down=down, top=top
         )
     if out and format_ in IMAGE_FORMATS:
-        chart = draw_tree(tree)
-        content = chart.png if format_ == "png" else chart.document
-        write_output(out, content, advice="choose another --out")
-        note(f"Wrote {out}")
+        write_file(draw_tree(tree).render(format_), out)
         return
     write = LINEAGE_FORMATS[format_]
-    if out is None:
-        write(tree, output(format_))
-        return
-    text = io.StringIO()
-    write(tree, text)
-    write_output(out, text.getvalue(), advice="choose another --out")
-    note(f"Wrote {out}")
+    write_text(lambda file: write(tree, file), format_, out)

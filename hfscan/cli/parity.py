@@ -1,7 +1,6 @@
 """`hfscan parity`."""
 
 import importlib.util
-import io
 import re
 import sys
 import tempfile
@@ -18,12 +17,11 @@ from hfscan.cli._command import Command
 from hfscan.cli._completion import complete_checkpoint
 from hfscan.cli._output import is_quiet, note
 from hfscan.cli._parity_settings import settings_options
-from hfscan.cli._reports import TEXT_EXTENSIONS, choose_target
-from hfscan.cli._streams import output
+from hfscan.cli._reports import choose_target, write_text
 from hfscan.cli._types import Bytes, Choice, Count
 from hfscan.errors import NotFoundError, StorageError
-from hfscan.fs import write_output
 from hfscan.parity.process import Settings
+from hfscan.report import TEXT_EXTENSIONS
 from hfscan.store import Store, list_snapshots
 from hfscan.store.parity import draw_sample
 
@@ -330,10 +328,4 @@ def _choose_files(formats: Collection[str], out: str | None) -> dict[Path | None
 def _write(document: dict[str, Any], format_: str, path: Path | None) -> None:
     from hfscan.parity.sections import write  # noqa: PLC0415 - it needs numpy
 
-    if path is None:
-        write(document, format_, output(format_))
-        return
-    text = io.StringIO()
-    write(document, format_, text)
-    write_output(path, text.getvalue(), advice="choose another --out")
-    note(f"Wrote {path}")
+    write_text(lambda file: write(document, format_, file), format_, path)

@@ -1,6 +1,5 @@
 """Write the README of an export: a dataset card for the Hub."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from hfscan._version import __version__
 from hfscan.export.folder import Exported
 from hfscan.figures import SnapshotView
 from hfscan.fs import write_output
-from hfscan.report import FORMATS, ReportRequest, build
+from hfscan.report import ReportRequest, build, render_text
 from hfscan.store import Snapshot, Store
 from hfscan.text import format_count, sanitize
 
@@ -63,9 +62,8 @@ def write_page(store: Store, snapshot: Snapshot, folder: Path, *, dataset: str) 
     `dataset`: where the Space says that the numbers are.
     """
     folder.mkdir()
-    page = io.StringIO()
-    FORMATS["html"](build(SnapshotView(store, snapshot), ReportRequest()), page)
-    (folder / "index.html").write_text(page.getvalue(), encoding="utf-8")
+    page = render_text(build(SnapshotView(store, snapshot), ReportRequest()), "html")
+    (folder / "index.html").write_text(page, encoding="utf-8")
     front = {
         "title": f"Models of the Hugging Face Hub, {snapshot.observed_to:%F}",
         "sdk": "static",

@@ -1,6 +1,5 @@
 """Write an export: Parquet tables of a snapshot, its figures, and its reports."""
 
-import io
 import json
 import shutil
 import tempfile
@@ -15,7 +14,7 @@ from hfscan.export import manifest
 from hfscan.figures import Flag, SnapshotView, find_flags
 from hfscan.fs import hold_lock, translate_os_errors
 from hfscan.objectid import FIRST_DATED_YEAR
-from hfscan.report import FORMATS, Report, ReportRequest, build
+from hfscan.report import Report, ReportRequest, build, render_text
 from hfscan.sql import literal
 from hfscan.store import Snapshot, Store
 from hfscan.store.duckdb_errors import first_line
@@ -120,9 +119,8 @@ def _figures(store: Store, folder: Path, snapshot: Snapshot) -> int:
     rows = []
     for report in reports:
         name = f"{report.name}-{report.request.year}" if report.request.year else report.name
-        text = io.StringIO()
-        FORMATS["md"](report, text)
-        (folder / "reports" / f"{name}.md").write_text(text.getvalue(), encoding="utf-8")
+        text = render_text(report, "md")
+        (folder / "reports" / f"{name}.md").write_text(text, encoding="utf-8")
         figures = (*report.figures, *report.variants)
         rows += [{"report": name} | figure.as_dict() for figure in figures]
     with tempfile.TemporaryDirectory() as scratch:

@@ -84,9 +84,10 @@ class Chart:
         paper = f'<path d="M0,0h{width}v{height}h-{width}z" fill="var(--paper)" />'
         return _resolve_colors(f"{head}>{paper}{body}\n")
 
-    @property
-    def png(self) -> bytes:
-        """The document as a PNG file, with two pixels for each CSS pixel."""
+    def render(self, format_: str) -> str | bytes:
+        """Return the document as svg, or as png with two pixels for each CSS pixel."""
+        if format_ == "svg":
+            return self.document
         import vl_convert  # noqa: PLC0415 - slow to import
 
         return bytes(vl_convert.svg_to_png(self.document, scale=2))

@@ -30,12 +30,9 @@ _EVIDENCE = {
 }
 """Definition -> the evidence that a model supports a framework."""
 
-
 _UNITS = {
-    "models": "models",
-    "downloads": "30-day downloads of models",
-    "authors": "authors of models",
-}
+    "models": "models", "downloads": "30-day downloads of models", "authors": "authors of models",
+}  # fmt: skip
 """Weight -> what a figure counts."""
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from checkpoint_rows import SHA, make_row
 from processes import run_parity
 from testhub import FakeHub, Population
 
@@ -13,19 +14,10 @@ from hfscan.errors import StorageError
 from hfscan.fs import hold_lock
 from hfscan.parity.results_file import Entry, ResultsFile
 
-SHA = "1" * 40
 OPTIONS = ("--format", "json", "--backends", "pytorch")
 REUSED = "1 of 1 checkpoints are in the results file already"
 NAMES = ("ann/bert", "ann/gguf")
 LINE = json.dumps(vars(Entry("ann/bert", SHA, {}, [], []))) + "\n"
-
-
-def make_row(number, name):
-    return {
-        "_id": f"6220f80800000000000000{number:02x}", "id": name, "author": "ann", "sha": SHA,
-        "createdAt": "2023-01-01T00:00:00.000Z", "lastModified": "2023-01-01T00:00:00.000Z",
-        "tags": ["pytorch"], "downloads": 1, "likes": 0, "private": False,
-    }  # fmt: skip
 
 
 @pytest.fixture

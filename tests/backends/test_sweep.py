@@ -12,6 +12,7 @@ import time
 import duckdb
 import numpy as np
 import pytest
+from checkpoint_rows import SHA, make_row
 from huggingface_hub import constants
 from processes import TOKEN, run_hfscan, run_parity
 from testhub import FakeHub, Population
@@ -19,18 +20,9 @@ from testhub import FakeHub, Population
 from hfscan.parity.checkpoint import open_checkpoint
 from hfscan.parity.downloads import find_token
 
-SHA = "1" * 40
 NAMES = [f"ann/model-{number}" for number in range(8)]
 FLOATS = 25_000
 OPTIONS = ("--revision", SHA, "--backends", "pytorch", "--no-measure", "--format", "json")
-
-
-def make_row(number, name):
-    return {
-        "_id": f"6220f80800000000000000{number:02x}", "id": name, "author": "ann", "sha": SHA,
-        "createdAt": "2023-01-01T00:00:00.000Z", "lastModified": "2023-01-01T00:00:00.000Z",
-        "tags": ["pytorch"], "downloads": 1, "likes": 0, "private": False,
-    }  # fmt: skip
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import time
 
 import duckdb
 import pytest
+from checkpoint_rows import SHA, make_row
 from processes import run_parity
 from testhub import FakeHub, Population
 
 from hfscan.parity.checkpoint import open_checkpoint
 from hfscan.parity.texts import read_texts
 
-SHA = "1" * 40
 OPTIONS = ("--format", "json", "--backends", "pytorch", "--no-measure")
 
 
@@ -23,21 +23,6 @@ def run_json(*arguments, **environment):
     """Run `hfscan parity`; return the process and its JSON, None if there is none."""
     process = run_parity(*OPTIONS, *arguments, **environment)
     return process, json.loads(process.stdout) if process.stdout else None
-
-
-def make_row(number, name, tags, downloads):
-    return {
-        "_id": f"6220f80800000000000000{number:02x}",
-        "id": name,
-        "author": name.split("/")[0],
-        "createdAt": "2023-01-01T00:00:00.000Z",
-        "lastModified": "2023-01-01T00:00:00.000Z",
-        "sha": SHA,
-        "tags": tags,
-        "downloads": downloads,
-        "likes": 0,
-        "private": False,
-    }
 
 
 ROWS = [

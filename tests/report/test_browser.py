@@ -9,18 +9,16 @@ import json
 import os
 import re
 import shutil
-from itertools import product
 
 import parity_runs
 import pytest
+from browser_pages import HOSTILE, ODD_NAMES, build_hostile_reports, build_odd_report
 from page_numbers import collect_numbers, find_numbers
-from testhub import FakeHub, Population
+from testhub import Population
 
 from hfscan.figures import SnapshotView
-from hfscan.pipeline import crawl
 from hfscan.report import FORMATS, ReportRequest, build, build_database_report, compare
 from hfscan.report.writers.csv_ import section_rows, to_csv
-from hfscan.scope import Scope
 from hfscan.store import Store
 from hfscan.text import sanitize
 
@@ -31,7 +29,6 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-HOSTILE = "<img src=x onerror=hit=1></script><script>hit=1</script>\"'>{{7*7}}"
 
 
 @pytest.fixture(scope="module")
@@ -51,63 +48,14 @@ def browser():
 
 @pytest.fixture(scope="module")
 def hostile_reports(tmp_path_factory):
-    """Reports of hostile models, crawled from the fake Hub."""
-    path = tmp_path_factory.mktemp("census") / "h.duckdb"
-    models = [
-        {
-            "_id": f"63ffff{number:018x}",
-            "id": f"{HOSTILE.replace('/', '')}/{number}",
-            "tags": [tag, "safetensors"],
-            "createdAt": f"{2022 + number % 3 // 2}-08-19T20:19:12.000Z",
-            "downloads": 5,
-            "pipeline_tag": HOSTILE,
-            "library_name": f"=HYPERLINK({HOSTILE})",
-        }
-        for number, tag in enumerate(["pytorch", "tf"] * 400)
-    ]
-    with FakeHub(Population.from_rows(models), quota=None) as hub:
-        crawl(Scope(), endpoint=hub.url, token=None, db=path, resume=False)
-    with Store.open(path) as store:
-        view = SnapshotView.choose(store, None)
-        earlier_report, later_report = (
-            build(view, ReportRequest(year), name="compare") for year in (2022, 2023)
-        )
-        yield {
-            "hostile": build(view, ReportRequest(2022)),
-            "hostile-all": build(view, ReportRequest(None)),
-            "hostile-compare": compare(earlier_report, later_report, view),
-            "hostile-claims": build_database_report(store, "claims"),
-        }
-
-
-ODD_NAMES = [
-    'x"$width', "$width", "$inner_width", '{"$size":"width"}', "${x}", "</script>", "%s", "a\\b",
-    "\\u003c", "'q'", "\u200b\u202eodd\n\x1b[1m", "{{7*7}}", "<!--", "datum.x", "__proto__",
-    "constructor", "nil", "https://vega.github.io/schema/vega/v6.json",
-]  # fmt: skip
-"""Names of libraries that are also syntax of templates, expressions or objects of JavaScript."""
+    with build_hostile_reports(tmp_path_factory.mktemp("census") / "h.duckdb") as reports:
+        yield reports
 
 
 @pytest.fixture(scope="module")
 def odd_report(tmp_path_factory):
-    """A report by library of models whose libraries have unusual names."""
-    path = tmp_path_factory.mktemp("census") / "h.duckdb"
-    models = [
-        {
-            "_id": f"63ffff{number:018x}",
-            "id": f"ann/{number}",
-            "tags": [tag],
-            "createdAt": "2022-08-19T20:19:12.000Z",
-            "library_name": name,
-        }
-        for number, (name, tag) in enumerate(product(ODD_NAMES, ["pytorch", "tf", "pytorch"]))
-    ]
-    with FakeHub(Population.from_rows(models), quota=None) as hub:
-        crawl(Scope(), endpoint=hub.url, token=None, db=path, resume=False)
-    with Store.open(path) as store:
-        yield build(
-            SnapshotView.choose(store, None), ReportRequest(2022, by="library", top=len(ODD_NAMES))
-        )
+    with build_odd_report(tmp_path_factory.mktemp("census") / "h.duckdb") as report:
+        yield report
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Writers of reports, tables and rows: one module for each format."""
 
+import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
@@ -17,6 +18,9 @@ FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
 }
 """Format -> what writes a report."""
 
+TEXT_EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
+"""File extension -> one of these formats."""
+
 TABLE_FORMATS: dict[str, Callable[[Table, TextIO], None]] = {
     "terminal": terminal.write_table,
     "md": markdown.write_table,
@@ -26,6 +30,8 @@ TABLE_FORMATS: dict[str, Callable[[Table, TextIO], None]] = {
 write_summary, write_groups = terminal_summary.write, terminal.write_groups
 
 IMAGE_FORMATS = ("svg", "png")  # of a report's first chart
+IMAGE_EXTENSIONS = {f".{name}": name for name in IMAGE_FORMATS}
+EXTENSIONS = {**TEXT_EXTENSIONS, **IMAGE_EXTENSIONS}
 
 RESULT_FORMATS = ("terminal", "csv", "json", "md")  # formats of the result of a query
 
@@ -48,11 +54,23 @@ def write_rows(format_: str, rows: Sequence[dict[str, Any]], out: TextIO) -> Non
     write_result(format_, columns, (tuple(row.values()) for row in rows), out)
 
 
-def draw_report(report: Report, format_: str) -> str | bytes:
-    """Return the report's first chart. Raises InvalidRequestError where it has none."""
+def render_text(report: Report, format_: str) -> str:
+    """Return the report in a format of `FORMATS`."""
+    text = io.StringIO()
+    FORMATS[format_](report, text)
+    return text.getvalue()
+
+
+def render_report(report: Report, format_: str) -> str | bytes:
+    """Return the content of a file: the report, or as an image its first chart.
+
+    Raises InvalidRequestError where an image is requested and there is no chart.
+    """
+    if format_ not in IMAGE_FORMATS:
+        return render_text(report, format_)
     charts = (chart_of(section, report) for section in report.sections)
     if (chart := next(filter(None, charts), None)) is None:
         raise InvalidRequestError(
             f"The report {report.name} has no chart. Write it as .html, .md, .json or .txt."
         )
-    return chart.png if format_ == "png" else chart.document
+    return chart.render(format_)
