@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from huggingface_hub import cached_assets_path, constants, get_token
+from huggingface_hub import cached_assets_path, constants
 
 from hfscan.errors import HubUnreachableError, ImportFileError, InvalidRequestError
 from hfscan.export import manifest
@@ -16,8 +16,7 @@ from hfscan.export.folder import TABLES
 from hfscan.export.load import load
 from hfscan.frameworks import fingerprint
 from hfscan.fs import hold_lock, translate_os_errors
-from hfscan.hub.datasets import HubDataset
-from hfscan.hub.endpoint import may_receive_token
+from hfscan.hub.datasets import HubDataset, find_endpoint_token
 from hfscan.store import Store
 from hfscan.store.schema import SCHEMA_VERSION
 
@@ -55,8 +54,7 @@ def fetch_published(url: str) -> Path:
         with contextlib.suppress(OSError):  # read-only
             os.utime(databases[-1])
         return databases[-1]
-    token = get_token() if may_receive_token(constants.ENDPOINT) else None
-    dataset = HubDataset(repo, endpoint=constants.ENDPOINT, token=token)
+    dataset = HubDataset(repo, endpoint=constants.ENDPOINT, token=find_endpoint_token())
     if (commit := dataset.head(revision)) is None:
         raise ImportFileError(f"There is no dataset {repo}, or the token cannot read it.")
     db = cache / f"{commit}-{release}.duckdb"

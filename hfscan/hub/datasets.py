@@ -47,7 +47,12 @@ from hfscan.errors import (
 )
 from hfscan.hub.client import HubClient
 from hfscan.hub.client_limits import SlowResponseError, limit_client
-from hfscan.hub.endpoint import parse_endpoint, register_secret, sanitize_hub_text
+from hfscan.hub.endpoint import (
+    may_receive_token,
+    parse_endpoint,
+    register_secret,
+    sanitize_hub_text,
+)
 from hfscan.text import sanitize
 
 RepoKind = Literal["dataset", "space"]
@@ -75,6 +80,11 @@ class Published:
     url: str
     commit: str
     changed: bool
+
+
+def find_endpoint_token() -> str | None:
+    """Return the user's token; None if there is none, or HF_ENDPOINT must not receive it."""
+    return get_token() if may_receive_token(constants.ENDPOINT) else None
 
 
 def list_files(folder: Path) -> dict[str, Path]:

@@ -14,7 +14,6 @@ import filelock
 from huggingface_hub import (
     HfApi,
     constants,
-    get_token,
     hf_hub_download,
     snapshot_download,
     try_to_load_from_cache,
@@ -24,8 +23,8 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from hfscan.errors import HubRefusedError, HubUnreachableError
 from hfscan.fs import translate_os_errors
-from hfscan.hub.datasets import translate_client_errors
-from hfscan.hub.endpoint import may_receive_token, parse_endpoint
+from hfscan.hub.datasets import find_endpoint_token, translate_client_errors
+from hfscan.hub.endpoint import parse_endpoint
 from hfscan.parity.checkpoint import FILES, Checkpoint, open_checkpoint
 from hfscan.parity.configs import CheckpointError, UnsupportedCheckpointError
 from hfscan.parity.unopened import describe_files
@@ -42,7 +41,7 @@ def require_endpoint(targets: Iterable[tuple[str, str | None]]) -> None:
 
 def find_token() -> str | bool:
     """Return the user's token if the endpoint may receive it; False: send none."""
-    return (get_token() if may_receive_token(constants.ENDPOINT) else None) or False
+    return find_endpoint_token() or False
 
 
 def _is_folder(name: str, revision: str | None) -> bool:
