@@ -223,6 +223,10 @@ def _print_results(
         "peak memory of the last, relative to the first",
         f"{last / 1e6:.0f} MB, {first / 1e6:.0f} MB", last / first, "memory",
     )  # fmt: skip
+    print(
+        f"fetched of the last {tenth}, relative to the first: "
+        f"{statistics.mean(fetched[-tenth:]) / statistics.mean(fetched[1 : 1 + tenth]):.2f}"
+    )
     growth = (samples[-1].database - samples[0].database) / len(later)
     print(f"database: {samples[0].database / 1e6:.1f} MB, and {growth / 1e6:.2f} MB a revision")
     print(
