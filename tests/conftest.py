@@ -2,8 +2,9 @@
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from filelock import FileLock
 
 from hfscan import cli
 from hfscan.scope import Scope
-from hfscan.store import Store, import_dates
+from hfscan.store import Store, import_dates, schema
 
 _ROOT = Path(__file__).parents[1]
 _SHARED = _ROOT.parent / "shared" / "data"
@@ -47,6 +48,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.parity)
         if "recorded_db" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)  # reads all recorded models
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without models."""
+    path = tmp_path_factory.mktemp("new") / "h.duckdb"
+    schema.create_database(path)
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def copy_new_databases(new_database: Path) -> Iterator[None]:
+    """Copy a new database instead of creating another: creating one takes 0.2 s of CPU time."""
+
+    def copy(path: Path) -> None:
+        unfinished = path.with_name(path.name + ".new")
+        shutil.copyfile(new_database, unfinished)
+        unfinished.rename(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "_create", copy)
+        yield
 
 
 @pytest.fixture(scope="session")

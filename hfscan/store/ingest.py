@@ -196,12 +196,10 @@ def _add_snapshot(
 ) -> tuple[int, int]:
     """Insert a snapshot of the staged rows; return its id and its number of models."""
     columns = _stored_columns(store)
-    # a column is read up to its first value only
-    filled = (f"EXISTS (FROM staged WHERE {name} IS NOT NULL)" for name in columns)
-    models, *are_filled = store.fetch_one(
-        f"SELECT (SELECT count(*) FROM staged), {', '.join(filled)}"
-    )
-    empty = {name for name, is_filled in zip(columns, are_filled, strict=True) if not is_filled}
+    (models,) = store.fetch_one("SELECT count(*) FROM staged")
+    # a column is read up to its first value only; in one query, planning would take longer
+    is_filled = "SELECT 1 FROM staged WHERE {} IS NOT NULL LIMIT 1"
+    empty = {name for name in columns if not store.execute(is_filled.format(name)).fetchone()}
     missing_columns = [name for name in columns if name in empty - _COMPUTED]
     scope = {
         "since": to_utc_naive(new_snapshot.scope.since, truncate=True),

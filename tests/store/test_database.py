@@ -21,6 +21,11 @@ sys.stdin.read()
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def copy_new_databases():
+    """Create each database here, instead of copying one."""
+
+
 def test_missing_database_names_the_commands(tmp_path):
     with pytest.raises(DatabaseError, match=r"hfscan crawl.*hfscan demo"):
         Store.open(tmp_path / "none.duckdb")
