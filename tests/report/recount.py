@@ -40,8 +40,10 @@ class Model(NamedTuple):
 
 VALUES = {"downloads": "downloads", "authors": "author"}
 """Weight -> the attribute that it is taken from."""
-CLAIM_TAGS = frozenset(["bert", "gpt2", "xlnet", "tensorboard"])
-"""Tags that claims are about."""
+CLAIM_TAGS = frozenset(["bert", "gpt2", "xlnet", "tensorboard", "arxiv:"])
+"""Tags that claims are about, and the prefix of one."""
+NAMED = {"language": "language", "paper": "arxiv", "license": "license", "region": "region"}
+"""What tags name -> their prefix."""
 RELATIONS = ("finetune", "adapter", "quantized", "merge")
 PICKLE_ENDINGS = frozenset([".pt", ".pth", ".pkl", ".pickle", ".joblib", ".dill"])
 PYTORCH_NAMES = (
@@ -80,27 +82,23 @@ def parse_model(row: dict) -> Model:
     files = [file["rfilename"] for file in row["siblings"]] if "siblings" in row else None
     evidence = classify(tags, library, files, row.get("config"), match_name(id_))
     is_older = created.startswith("2022-03-02T23:29:")
+    groups_by_tags, claim_tags, named = read_tags(tuple(tags))
     groups = {
         "month": "(older)" if is_older else created[:7],
         "year": "(older)" if is_older else created[:4],
         "task": row.get("pipeline_tag") or "(none)",
         "library": library or "(none)",
         "author": id_.split("/")[0] if "/" in id_ else "(none)",
-        "license": get_single_value([tag[8:] for tag in tags if tag.startswith("license:")]),
-        "region": get_single_value([tag[7:] for tag in tags if tag.startswith("region:")]),
-        **find_base(tags),
+        **groups_by_tags,
     }
     if "gated" in row:
         groups["gated"] = str(row["gated"]).lower()
-    claim_tags = CLAIM_TAGS.intersection(tags) | {
-        tag[:6] for tag in tags if tag.startswith("arxiv:")
-    }
     tag, weights, loadable_4, loadable_5, best = evidence
     return Model(
         created, is_older, groups["author"], groups,
         row.get("downloads"), tag, weights, loadable_4, loadable_5, best,
-        id_, frozenset(claim_tags), classify_files(row), row.get("likes"),
-        find_named(tuple(tags)), classify_orphan(row, best),
+        id_, claim_tags, classify_files(row), row.get("likes"),
+        named, classify_orphan(row, best),
     )  # fmt: skip
 
 
@@ -110,14 +108,17 @@ LANGUAGES = frozenset(re.findall(r"\b[a-z]{2}\b", re.search(r"'aa [^,]*", SCHEMA
 
 
 @cache
-def find_named(tags: tuple) -> dict:
-    """Return the languages, papers, licences and regions that tags name."""
-    named = defaultdict(set, {"language": set(LANGUAGES.intersection(tags))})
+def read_tags(tags: tuple) -> tuple[dict, frozenset, dict]:
+    """Return what tags say: groups, tags that claims are about, and what else is named."""
+    values = defaultdict(list, {"language": [*LANGUAGES.intersection(tags)]})
     for tag in tags:
         prefix, separator, value = tag.partition(":")
         if separator:
-            named[{"arxiv": "paper"}.get(prefix, prefix)].add(value)
-    return {key: frozenset(named[key]) for key in ("language", "paper", "license", "region")}
+            values[prefix].append(value)
+    groups = {name: get_single_value(values[name]) for name in ("license", "region")}
+    claim_tags = CLAIM_TAGS.intersection([*tags, *["arxiv:"] * len(values["arxiv"])])
+    named = {name: frozenset(values[prefix]) for name, prefix in NAMED.items()}
+    return groups | find_base(values["base_model"]), claim_tags, named
 
 
 CURRENT = DECISIVE | FORMATS - {"keras", "savedmodel", "other-weights"}
@@ -166,14 +167,15 @@ def name_classes(tensorflow: bool, flax: bool) -> str | None:
     return f"{names} classes" if names else None
 
 
-def find_base(tags: list[str]) -> dict:
-    """Return how a model was made from its base, and the account of the base."""
-    bases = [tag.removeprefix("base_model:") for tag in tags if tag.startswith("base_model:")]
+def find_base(bases: list[str]) -> dict:
+    """Return how a model was made from its bases, and the account of these."""
+    if not bases:
+        return {"relation": "(none)", "base_author": "(none)"}
     relations = [base.split(":")[0] for base in bases if base.split(":")[0] in RELATIONS]
     names = [base.split(":", 1)[1] if base.split(":")[0] in RELATIONS else base for base in bases]
     accounts = {name.split("/")[0] if name.count("/") == 1 else None for name in names}
     return {
-        "relation": (relations or ["(unnamed)"])[0] if bases else "(none)",
+        "relation": (relations or ["(unnamed)"])[0],
         "base_author": "(unknown)" if None in accounts else get_single_value([*accounts]),
     }
 
