@@ -15,59 +15,78 @@ WITH RECURSIVE declared AS MATERIALIZED (
     FROM resolved_parents()
     WHERE resolution <> 'itself'
 ),
+children AS MATERIALIZED (
+    SELECT parent AS model, count(*) AS children
+    FROM (
+        SELECT parent FROM declared WHERE bases = 1
+        UNION ALL  -- a base may be named twice, by an old name and the new one
+        SELECT parent FROM (SELECT DISTINCT model, parent FROM declared WHERE bases > 1)
+    )
+    GROUP BY parent
+),
 sought AS MATERIALIZED (  -- names of bases do not depend on case
-    SELECT coalesce(arg_min(parent, parent <> $model), $model::VARCHAR) AS model
-    FROM declared WHERE lower(parent) = lower($model)
+    SELECT coalesce(arg_min(model, model <> $model), $model::VARCHAR) AS model
+    FROM children WHERE lower(model) = lower($model)
+),
+inner_edges AS MATERIALIZED (  -- of models that are bases themselves: no walk leads on from the others
+    SELECT model, parent, position FROM declared
+    WHERE model IN (SELECT model FROM children UNION ALL FROM sought)
 ),
 ancestors(model, steps, via) USING KEY (model) AS (
     SELECT model, 0, NULL::VARCHAR FROM sought
     UNION
-    SELECT parent, min(steps + 1), arg_min(declared.model, (position, declared.model))
-    FROM ancestors JOIN declared USING (model)
+    SELECT parent, min(steps + 1), arg_min(inner_edges.model, (position, inner_edges.model))
+    FROM ancestors JOIN inner_edges USING (model)
     WHERE parent NOT IN (SELECT model FROM recurring.ancestors)
     GROUP BY parent
 ),
-descendants(model, steps, via, downloads) USING KEY (model) AS (
-    SELECT model, 0, NULL::VARCHAR, NULL::BIGINT FROM sought
+inner_descendants(model, steps) USING KEY (model) AS (
+    SELECT model, 0 FROM sought
     UNION
-    SELECT declared.model, min(steps + 1), arg_min(parent, position), any_value(declared.downloads)
-    FROM descendants JOIN declared ON parent = descendants.model
-    WHERE declared.model NOT IN (SELECT model FROM recurring.descendants)
-    GROUP BY declared.model
+    SELECT inner_edges.model, min(steps + 1)
+    FROM inner_descendants JOIN inner_edges ON parent = inner_descendants.model
+    WHERE inner_edges.model NOT IN (SELECT model FROM recurring.inner_descendants)
+    GROUP BY inner_edges.model
 ),
-reached AS (
-    SELECT 'itself' AS direction, model, 0 AS steps, NULL AS via, NULL::BIGINT AS downloads FROM sought
+below AS MATERIALIZED (
+    SELECT declared.*, steps + 1 AS steps
+    FROM declared JOIN inner_descendants ON parent = inner_descendants.model
+    WHERE declared.model NOT IN (FROM sought)
+),
+descendants AS (  -- most models name a single base, and need no grouping
+    SELECT model, steps, parent AS via, downloads, relation, inferred_relation, bases FROM below WHERE bases = 1
     UNION ALL
-    SELECT 'up', model, steps, via, NULL FROM ancestors WHERE steps > 0
-    UNION ALL
-    SELECT 'down', model, steps, via, downloads FROM descendants WHERE steps > 0
-),
-bases AS MATERIALIZED (
-    SELECT id AS model, downloads FROM census WHERE id IN (SELECT model FROM reached WHERE direction <> 'down')
-),
-ranked AS MATERIALIZED (
     SELECT
-        reached.* REPLACE (coalesce(reached.downloads, bases.downloads) AS downloads),
-        direction = 'down' OR bases.model IS NOT NULL AS in_snapshot,
-        row_number() OVER (
-            PARTITION BY direction, via
-            ORDER BY coalesce(reached.downloads, bases.downloads) DESC NULLS LAST, reached.model
-        ) AS place
-    FROM reached LEFT JOIN bases ON bases.model = reached.model AND direction <> 'down'
+        model, min(steps), arg_min(parent, (steps, position)), any_value(downloads), any_value(relation),
+        any_value(inferred_relation), any_value(bases)
+    FROM below WHERE bases > 1 GROUP BY model
 ),
-shown AS MATERIALIZED (
-    FROM ranked
-    WHERE CASE direction
-        WHEN 'up' THEN steps <= $up::INTEGER
-        WHEN 'down' THEN steps <= $down::INTEGER AND coalesce(place <= $top::INTEGER, true)
-        ELSE true
-    END
+ranked_descendants AS MATERIALIZED (
+    SELECT *, row_number() OVER (PARTITION BY via ORDER BY downloads DESC NULLS LAST, model) AS place
+    FROM descendants
 ),
+shown_descendants AS MATERIALIZED (
+    FROM ranked_descendants WHERE steps <= $down::INTEGER AND coalesce(place <= $top::INTEGER, true)
+),
+wanted AS MATERIALIZED (SELECT model FROM shown_descendants UNION SELECT model FROM ancestors),
 known AS MATERIALIZED (
+    SELECT id AS model, downloads, created_at, best_mask, tags, base_models IS NOT NULL OR tags IS NOT NULL AS bases_known
+    FROM wanted JOIN census ON id = wanted.model
+),
+ranked_ancestors AS MATERIALIZED (
     SELECT
-        id AS model, created_at, best_mask, licenses(tags) AS license,
-        base_models IS NOT NULL OR tags IS NOT NULL AS bases_known
-    FROM census WHERE id IN (SELECT model FROM shown)
+        CASE steps WHEN 0 THEN 'itself' ELSE 'up' END AS direction, ancestors.model, steps, via, downloads,
+        row_number() OVER (PARTITION BY via ORDER BY downloads DESC NULLS LAST, ancestors.model) AS place
+    FROM ancestors LEFT JOIN known ON known.model = ancestors.model
+),
+declarations AS (  -- of models with several bases, and of ancestors
+    SELECT
+        model, any_value(relation) AS relation, any_value(inferred_relation) AS inferred_relation,
+        list(parent ORDER BY position) AS names,
+        list_filter(names, lambda name, nth: list_position(names, name) = nth) AS parents
+    FROM declared
+    WHERE model IN (SELECT model FROM shown_descendants WHERE bases > 1 UNION ALL SELECT model FROM ancestors)
+    GROUP BY model
 ),
 masks AS (
     SELECT best_mask, names_of_mask(best_mask, (
@@ -75,39 +94,43 @@ masks AS (
     )) AS frameworks
     FROM (SELECT DISTINCT best_mask FROM known)
 ),
-made AS (  -- most models name a single base, and need no grouping
-    SELECT model, relation, inferred_relation, [parent] AS parents
-    FROM declared WHERE bases = 1 AND model IN (SELECT model FROM shown)
+families AS (
+    SELECT 'down' AS direction, via, count(*) AS siblings FROM ranked_descendants GROUP BY via
     UNION ALL
-    SELECT model, any_value(relation), any_value(inferred_relation), list(parent ORDER BY position)
-    FROM declared WHERE bases > 1 AND model IN (SELECT model FROM shown) GROUP BY model
+    SELECT direction, via, count(*) FROM ranked_ancestors GROUP BY direction, via
 ),
-children AS (  -- a base may be named twice, by an old name and the new one
-    SELECT parent AS model, count(*) FILTER (bases = 1) + count(DISTINCT model) FILTER (bases > 1) AS children
-    FROM declared WHERE parent IN (SELECT model FROM shown) GROUP BY parent
-),
-families AS (SELECT direction, via, max(place) AS siblings FROM ranked GROUP BY direction, via),
 totals AS (
-    SELECT direction, count(*) AS models, sum(downloads)::BIGINT AS total_downloads FROM ranked GROUP BY direction
+    SELECT 'down' AS direction, count(*) AS models, sum(downloads)::BIGINT AS total_downloads FROM ranked_descendants
+    UNION ALL
+    SELECT direction, count(*), sum(downloads)::BIGINT FROM ranked_ancestors GROUP BY direction
+),
+shown AS (
+    SELECT
+        'down' AS direction, model, steps, via, downloads, place, relation, inferred_relation, [via] AS parents
+    FROM shown_descendants
+    UNION ALL
+    SELECT direction, model, steps, via, downloads, place, NULL, NULL, NULL
+    FROM ranked_ancestors WHERE steps <= $up::INTEGER
 )
 SELECT
     shown.direction, steps, shown.model, shown.via, place, siblings,
     coalesce(children, 0) AS children,
-    relation, inferred_relation,
-    list_filter(parents, lambda parent, nth: list_position(parents, parent) = nth) AS parents,
-    in_snapshot,
-    steps > 0 AND shown.model IN (SELECT model FROM ancestors JOIN descendants USING (model)) AS in_cycle,
+    coalesce(declarations.relation, shown.relation) AS relation,
+    coalesce(declarations.inferred_relation, shown.inferred_relation) AS inferred_relation,
+    coalesce(declarations.parents, shown.parents) AS parents,
+    known.model IS NOT NULL AS in_snapshot,
+    steps > 0 AND shown.model IN (SELECT model FROM ancestors JOIN inner_descendants USING (model)) AS in_cycle,
     models, total_downloads,
     coalesce(bases_known, false) AS bases_known,
     shown.downloads,
     frameworks,
-    license,
+    licenses(tags) AS license,
     created_at
 FROM shown
 JOIN families ON families.direction = shown.direction AND families.via IS NOT DISTINCT FROM shown.via
 JOIN totals ON totals.direction = shown.direction
 LEFT JOIN known ON known.model = shown.model
 LEFT JOIN masks ON masks.best_mask = known.best_mask
-LEFT JOIN made ON made.model = shown.model
+LEFT JOIN declarations ON declarations.model = shown.model
 LEFT JOIN children ON children.model = shown.model
 ORDER BY shown.direction = 'down', shown.direction = 'itself', steps, shown.via, place

@@ -165,6 +165,49 @@ def test_tree_shows_the_most_downloaded(tmp_path):
     assert totals == [(1, 1, 8), (10, 8, 1), (10, 8, 0), (10, 1, 1)]
 
 
+def test_tree_goes_through_merges_and_cycles(tmp_path):
+    """A model is reached by the shortest way, of equal ones by the base named first."""
+    models = [
+        model("a/0"), model("a/1", "a/0"), model("a/2", "a/1"), model("a/3", "a/2"),
+        model("m/merge", "z/gone", "a/2", "A/1", "a/1", "a/0"), model("m/leaf", "m/merge"),
+        model("m/late", "a/3", "a/2"),
+        model("y/1", "y/2"), model("y/2", "y/1"), model("y/3", "y/1"),
+    ]  # fmt: skip
+    columns = ("direction", "model", "steps", "via", "children", "in_cycle", "parents")
+
+    def run(name):
+        rows = run_query(tmp_path, models, "lineage_tree", model=name)
+        return [tuple(map(row.get, columns)) for row in rows]
+
+    assert run("a/1") == [
+        ("up", "a/0", 1, "a/1", 2, False, None),
+        ("itself", "a/1", 0, None, 2, False, ["a/0"]),
+        ("down", "a/2", 1, "a/1", 3, False, ["a/1"]),
+        ("down", "m/merge", 1, "a/1", 1, False, ["z/gone", "a/2", "a/1", "a/0"]),
+        ("down", "a/3", 2, "a/2", 1, False, ["a/2"]),
+        ("down", "m/late", 2, "a/2", 0, False, ["a/3", "a/2"]),
+        ("down", "m/leaf", 2, "m/merge", 0, False, ["m/merge"]),
+    ]
+    assert run("y/2") == [
+        ("up", "y/1", 1, "y/2", 2, True, ["y/2"]),
+        ("itself", "y/2", 0, None, 1, False, ["y/1"]),
+        ("down", "y/1", 1, "y/2", 2, True, ["y/2"]),
+        ("down", "y/3", 2, "y/1", 0, False, ["y/1"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (None, None), ([], "(none)"), (["mit", "license:"], "(none)"), (["license:mit"], "mit"),
+        (["license:mit", "x", "license:apache-2.0"], "apache-2.0 + mit"),
+    ],
+)  # fmt: skip
+def test_licenses_are_one_text(run_sql, tags, expected):
+    models = [{"id": "u/x", "tags": tags, "downloads": 1}]
+    assert run_sql("SELECT licenses(tags) FROM census", models) == [(expected,)]
+
+
 def test_family_may_be_deep(run_sql):
     models = [model("a/0"), *(model(f"a/{n}", f"a/{n - 1}") for n in range(1, 400))]
     rows = run_sql("SELECT max(depth), count(DISTINCT root) FROM families()", models)

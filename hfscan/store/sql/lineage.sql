@@ -263,17 +263,22 @@ WHERE ranked = 'family' AND is_created_in(first_date, end_date, with_cutoff, cre
 
 -- The licences that a model is tagged with, as one text; NULL: unknown.
 CREATE MACRO IF NOT EXISTS licenses(tags) AS
-CASE WHEN tags IS NOT NULL
-    THEN coalesce(nullif(array_to_string(list_sort(tag_values(tags, 'license:')), ' + '), ''), '(none)') END;
+CASE
+    WHEN len(tag_values(tags, 'license:')) > 1 THEN array_to_string(list_sort(tag_values(tags, 'license:')), ' + ')
+    -- one licence, as most have, needs no sorting and joining
+    WHEN tags IS NOT NULL THEN coalesce(list_filter(tag_values(tags, 'license:'), lambda name: name <> '')[1], '(none)')
+END;
 
 -- The models and their parents with what each has: those of the frameworks or formats to distinguish,
 -- or its licence (`of`: framework, format or license). `change`: same, added (the model has all of its
 -- parent's and more), dropped (less), replaced; NULL where either is unknown.
 CREATE MACRO IF NOT EXISTS parent_traits(of, distinguished) AS TABLE
-WITH pairs AS MATERIALIZED (
-    SELECT model, parent, any_value(relation) AS relation, any_value(inferred_relation) AS inferred_relation,
-        any_value(downloads) AS downloads
-    FROM resolved_parents() WHERE parent IS NOT NULL GROUP BY model, parent
+WITH resolved AS MATERIALIZED (FROM resolved_parents() WHERE parent IS NOT NULL),
+pairs AS MATERIALIZED (  -- most have a single base, and need no grouping
+    SELECT model, parent, relation, inferred_relation, downloads FROM resolved WHERE bases = 1
+    UNION ALL
+    SELECT model, parent, any_value(relation), any_value(inferred_relation), any_value(downloads)
+    FROM resolved WHERE bases > 1 GROUP BY model, parent
 ),
 masks AS (
     SELECT
