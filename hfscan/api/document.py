@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from hfscan.api.records import Records, escape_html, format_table
+from hfscan.choices import EXTENSIONS
 from hfscan.errors import InvalidRequestError
 from hfscan.figures import ModelSupport
 from hfscan.frameworks import DEFINITIONS, Definition
 from hfscan.fs import write_output
-from hfscan.report import EXTENSIONS, Section, render_report, render_text
 from hfscan.report import Report as BuiltReport
+from hfscan.report import Section, render_report, render_text
 from hfscan.report.charts import chart_of
 from hfscan.report.drawing import Chart as DrawnChart
 from hfscan.report.sentences import list_answers

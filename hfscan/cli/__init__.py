@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import ChainMap
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -60,8 +61,9 @@ COMMAND_GROUPS = {
 }
 """Heading in the help -> command -> summary.
 
-The code is in `hfscan/cli/<command>.py` (`import_.py` for `import`), imported when the command runs
-to keep start-up fast. A command of two words is not a group's: `parity` itself takes arguments."""
+The code is in `hfscan/cli/<command>.py` (`import_.py` for `import`), imported for this command
+only. What it runs it imports itself, so that `--help` is fast. A command of two words is not a
+group's: `parity` itself takes arguments."""
 
 COMMANDS = [name for commands in COMMAND_GROUPS.values() for name in commands]
 
@@ -74,13 +76,16 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         name = "import_" if cmd_name == "import" else re.sub(r"\W", "_", cmd_name)
+        command = importlib.import_module(f"hfscan.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            command = importlib.import_module(f"hfscan.cli.{name}").command
+            return super().invoke(ctx)
         except ValueError:  # huggingface_hub reads HF_ENDPOINT as it is imported
             _check_environment()
             raise
-        assert isinstance(command, click.Command)
-        return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Complete commands, without importing them, and options."""

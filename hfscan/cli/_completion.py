@@ -1,13 +1,17 @@
 """Complete values in a shell: names that hfscan knows, and the snapshots of the database."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from hfscan.errors import HfscanError
-from hfscan.store import Snapshot, Store, list_snapshots
+
+if TYPE_CHECKING:
+    from hfscan.store import Snapshot
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
 
@@ -58,6 +62,8 @@ def _list_snapshot_days(ctx: click.Context) -> Iterator[str]:
 
 
 def _read_snapshots(params: dict[str, Any]) -> list[Snapshot]:
+    from hfscan.store import Store, list_snapshots
+
     with Store.open(params["db"]) as store:
         return list_snapshots(store)
 

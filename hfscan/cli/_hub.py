@@ -1,15 +1,18 @@
-"""Options of commands that connect to the Hub. Separate: huggingface_hub is slow to import."""
+"""Options of commands that connect to the Hub."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
-from huggingface_hub import constants, get_token
 
 from hfscan.cli._options import combine
 from hfscan.cli._output import note
 from hfscan.errors import HubUnreachableError
-from hfscan.hub import ClientOptions
-from hfscan.hub.endpoint import may_receive_token, parse_endpoint
+
+if TYPE_CHECKING:
+    from hfscan.hub import ClientOptions
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,17 @@ class HubAccess:
     rewrite_links: bool = False
 
     def __post_init__(self) -> None:
+        from hfscan.hub.endpoint import parse_endpoint
+
         parse_endpoint(self.endpoint)
 
     @property
     def token(self) -> str | None:
         """The token, if any; None, with a note, if the endpoint must not receive it."""
+        from huggingface_hub import get_token
+
+        from hfscan.hub.endpoint import may_receive_token
+
         token = get_token()
         if token is None or self.allow_http_token or may_receive_token(self.endpoint):
             return token
@@ -37,6 +46,8 @@ class HubAccess:
 
     def require_online(self, hint: str) -> None:
         """Raise HubUnreachableError if HF_HUB_OFFLINE is set; `hint` says what to do."""
+        from huggingface_hub import constants
+
         if constants.HF_HUB_OFFLINE:
             raise HubUnreachableError(
                 f"HF_HUB_OFFLINE is set: hfscan does not connect to the Hub. {hint}"
@@ -48,9 +59,15 @@ class HubAccess:
         return {"endpoint": self.endpoint, "token": self.token, "rewrite_links": self.rewrite_links}
 
 
+def _find_endpoint() -> str:
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
 _endpoint_option = click.option(
     "--endpoint",
-    default=lambda: constants.ENDPOINT,
+    default=_find_endpoint,
     show_default="https://huggingface.co",
     metavar="URL",
     help="URL of the Hub or of a mirror. HF_ENDPOINT sets the default.",

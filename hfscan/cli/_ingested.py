@@ -1,12 +1,17 @@
 """Describe a snapshot: its scope, and what was skipped or could not be read."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from hfscan.cli._output import echo
-from hfscan.scope import Scope
-from hfscan.store import Ingested, Snapshot, Unreadable
 from hfscan.text import format_count, sanitize
+
+if TYPE_CHECKING:
+    from hfscan.scope import Scope
+    from hfscan.store import Ingested, Snapshot, Unreadable
 
 
 def show_counts(counts: Mapping[str, int]) -> None:

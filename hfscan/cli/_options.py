@@ -1,22 +1,26 @@
 """Options that several commands share."""
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from hfscan.choices import RESULT_FORMATS, WEIGHTS
 from hfscan.cli._completion import complete_days, complete_snapshots
 from hfscan.cli._output import note
 from hfscan.cli._types import FILE, Choice, Count, PastDay, parse_pairs
-from hfscan.figures import WEIGHTS, AccountGroups, SnapshotView, load_account_groups
-from hfscan.report import RESULT_FORMATS
-from hfscan.store import Store, list_snapshots
 from hfscan.text import format_count
+
+if TYPE_CHECKING:
+    from hfscan.figures import AccountGroups, SnapshotView
+    from hfscan.store import Store
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -49,6 +53,8 @@ transformers_option = click.option(
 
 
 def _load_account_groups(*arguments: Any) -> AccountGroups | None:
+    from hfscan.figures import load_account_groups
+
     path = arguments[-1]
     return load_account_groups(path) if path else None
 
@@ -120,6 +126,8 @@ class SnapshotSelector:
 
     def select(self, store: Store) -> SnapshotView:
         """Return the selected snapshot; print a note if it does not cover the entire Hub."""
+        from hfscan.figures import SnapshotView
+
         view = SnapshotView.latest(store, snapshot=self.snapshot, as_of=self.end)
         if not view.is_complete:
             note(f"Note: snapshot {view.snapshot.id} covers only part of the Hub's models.")
@@ -159,6 +167,8 @@ snapshot_options = combine(
 
 def open_store(db: Path) -> Store:
     """Open the database read-only; print a note if another release classified its models."""
+    from hfscan.store import Store
+
     store = Store.open(db)
     if not store.has_current_taxonomy:
         note(
@@ -170,7 +180,8 @@ def open_store(db: Path) -> Store:
 
 def _open_published(url: str) -> Store:
     """Open the snapshot of a dataset on the Hub; print a note with its date."""
-    from hfscan.export import fetch_published  # noqa: PLC0415 - imports huggingface_hub
+    from hfscan.export import fetch_published
+    from hfscan.store import Store, list_snapshots
 
     store = Store.open(fetch_published(url))
     (snapshot,) = list_snapshots(store)

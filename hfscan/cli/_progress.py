@@ -1,23 +1,16 @@
 """Show progress on stderr: a bar on a terminal, else one line for each wait of a crawl."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-    track,
-)
-
-from hfscan import hub
 from hfscan.cli._output import echo, is_quiet
 from hfscan.text import sanitize
+
+if TYPE_CHECKING:
+    from hfscan import hub
 
 T = TypeVar("T")
 
@@ -25,6 +18,9 @@ T = TypeVar("T")
 @contextmanager
 def show_progress() -> Iterator[Callable[[hub.Progress], None] | None]:
     """Yield a callback that displays progress, or None with -q."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     if is_quiet() or not console.is_terminal:
         yield None if is_quiet() else _print_wait
@@ -65,6 +61,9 @@ def show_activity(label: str) -> Iterator[None]:
 
     Nothing may be written to stdout meanwhile: both can be the same terminal.
     """
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     console = Console(stderr=True)
     bar = Progress(
         SpinnerColumn(),
@@ -81,6 +80,9 @@ def show_activity(label: str) -> Iterator[None]:
 
 def show_steps(steps: Sequence[T], label: str) -> Iterable[T]:
     """Yield the steps, with a bar on a terminal unless -q was given."""
+    from rich.console import Console
+    from rich.progress import track
+
     console = Console(stderr=True)
     is_hidden = is_quiet() or not console.is_terminal
     return track(steps, label, console=console, transient=True, disable=is_hidden)

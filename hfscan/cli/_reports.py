@@ -1,15 +1,18 @@
 """Options for report files, and writing a report to its destination."""
 
+from __future__ import annotations
+
 import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from hfscan.choices import EXTENSIONS, RESULT_FORMATS, TEXT_EXTENSIONS
 from hfscan.cli._command import ARGUMENTS
 from hfscan.cli._options import combine
 from hfscan.cli._output import note
@@ -17,24 +20,16 @@ from hfscan.cli._progress import show_activity
 from hfscan.cli._streams import output
 from hfscan.cli._types import FILE, Choice
 from hfscan.fs import write_output
-from hfscan.report import (
-    EXTENSIONS,
-    FORMATS,
-    RESULT_FORMATS,
-    Report,
-    list_next_options,
-    render_report,
-    write_folder,
-    write_groups,
-    write_summary,
-)
+
+if TYPE_CHECKING:
+    from hfscan.report import Report
 
 _RESULT_EXTENSIONS = {".csv": "csv", **EXTENSIONS}
 
 _formats_option = click.option(
     "--format",
     "formats",
-    type=Choice([*FORMATS, "csv"]),
+    type=Choice([*TEXT_EXTENSIONS.values(), "csv"]),
     multiple=True,
     help="Report format; repeatable if --out is a folder. csv: one file per section.  "
     "[default: from the extension of --out, else terminal]",
@@ -130,6 +125,8 @@ def match_format(
 
 def _list_next_commands(report: Report) -> Iterator[list[str]]:
     """Yield the current command with options that show more."""
+    from hfscan.report import list_next_options
+
     context = click.get_current_context()
     given = context.meta[ARGUMENTS]
     for options in list_next_options(report):
@@ -145,6 +142,8 @@ def write_report(report: Report, target: Target, *, is_full: bool = True) -> Non
 
     `is_full`: also on a terminal, where otherwise a summary or the requested grouping suffices.
     """
+    from hfscan.report import FORMATS, write_folder, write_groups, write_summary
+
     out = target.path
     if target == Target(("terminal",), None) and not is_full:
         if report.request.by:
@@ -163,6 +162,8 @@ def write_report(report: Report, target: Target, *, is_full: bool = True) -> Non
 
 
 def _write_file(report: Report, format_: str, path: Path) -> None:
+    from hfscan.report import render_report
+
     with show_activity("Writing the report"):
         content = render_report(report, format_)
     write_file(content, path)

@@ -1,8 +1,9 @@
+from __future__ import annotations
+
 from pathlib import Path
 
 import click
 
-from hfscan import pipeline
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, hub_options
 from hfscan.cli._options import db_option
@@ -29,6 +30,8 @@ def command(hub: HubAccess, db: Path, limit: int | None) -> None:
     Covers the models in the database, most downloaded first, with one or two requests per model.
     An interrupted run keeps the dates that it has fetched.
     """
+    from hfscan import pipeline
+
     access = hub.for_crawl()
     with show_progress() as progress:
         results = pipeline.backfill_dates(**access, db=db, limit=limit, progress=progress)

@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,10 +11,10 @@ from hfscan.cli._options import account_groups_option, db_option, open_store
 from hfscan.cli._output import note
 from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import Target, reports_option, target_options, write_report
-from hfscan.figures import AccountGroups
 from hfscan.paths import data_dir
-from hfscan.report import build_claims_report
-from hfscan.report.claims.spec import list_names, load_claims
+
+if TYPE_CHECKING:
+    from hfscan.figures import AccountGroups
 
 _EXAMPLES = """
 hfscan claims
@@ -25,6 +28,8 @@ hfscan claims --claims .
 
 
 def _list_names(folder: Path | None) -> list[str]:
+    from hfscan.report.claims.spec import list_names, load_claims
+
     return list_names(load_claims(folder or data_dir("reports") / "claims"))
 
 
@@ -61,6 +66,8 @@ def command(
     claim is measured as its authors most plausibly did, in the snapshot closest to its date; other
     readings can only weaken the verdict.
     """
+    from hfscan.report import build_claims_report
+
     is_short = target == Target(("terminal",), None) and name is None and not full
     with show_activity("Checking the claims"), open_store(db) as store:
         report = build_claims_report(

@@ -1,12 +1,13 @@
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hfscan import pipeline
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, hub_options
 from hfscan.cli._ingested import describe_scope, show_skipped, show_unknown_keys
@@ -15,9 +16,11 @@ from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.cli._types import Count, Number, UtcTime
 from hfscan.objectid import FIRST_DATED_YEAR
-from hfscan.pipeline import CrawlSummary, UpdateSummary
 from hfscan.scope import Scope
 from hfscan.text import sanitize
+
+if TYPE_CHECKING:
+    from hfscan.pipeline import CrawlSummary, UpdateSummary
 
 _EXAMPLES = """
 hfscan crawl
@@ -113,6 +116,8 @@ def command(
             "--incremental cannot be combined with options that select models, --workers or "
             "--no-resume."
         )
+    from hfscan import pipeline
+
     access = hub.for_crawl()
     if incremental:
         with show_progress() as progress:

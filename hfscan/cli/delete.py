@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from pathlib import Path
 
 import click
@@ -8,7 +10,6 @@ from hfscan.cli._options import db_option
 from hfscan.cli._output import echo, note
 from hfscan.cli._types import Count
 from hfscan.errors import StorageError
-from hfscan.store import Store, delete_snapshots
 
 _EXAMPLES = """
 hfscan delete 3
@@ -26,6 +27,8 @@ def command(ids: tuple[int, ...], db: Path) -> None:
 
     `hfscan snapshots` lists their ids. The database file shrinks if the disk has room for a copy.
     """
+    from hfscan.store import Store, delete_snapshots
+
     Store.open(db).close()  # fail if there is no database
     with Store.open(db, write=True) as store:
         for snapshot in delete_snapshots(store, *ids):

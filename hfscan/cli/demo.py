@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 
@@ -7,13 +9,8 @@ from hfscan.cli._command import Command
 from hfscan.cli._output import echo, note
 from hfscan.cli._progress import show_activity, show_progress
 from hfscan.cli._types import FOLDER
-from hfscan.fakehub import FakeHub, Population
-from hfscan.figures import SnapshotView
 from hfscan.fs import translate_os_errors
-from hfscan.pipeline import crawl
-from hfscan.report import ReportRequest, build, list_next_options, write_folder, write_summary
 from hfscan.scope import Scope
-from hfscan.store import Store
 
 _MODELS, _SEED, _YEAR = 20_000, 2022, 2022
 _EXAMPLES = """
@@ -31,6 +28,12 @@ def command(out: Path) -> None:
 
     Needs no network and no token. All output is marked as synthetic.
     """
+    from hfscan.fakehub import FakeHub, Population
+    from hfscan.figures import SnapshotView
+    from hfscan.pipeline import crawl
+    from hfscan.report import ReportRequest, build, list_next_options, write_folder, write_summary
+    from hfscan.store import Store
+
     with translate_os_errors(out, "choose another --out"):
         out.mkdir(parents=True, exist_ok=True)
     db = out / "hfscan.duckdb"

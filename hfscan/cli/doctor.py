@@ -1,10 +1,11 @@
+from __future__ import annotations
+
 import itertools
 import sys
 from pathlib import Path
 
 import click
 
-from hfscan.cli import diagnostics
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, hub_options
 from hfscan.cli._options import backend_python_option, db_option
@@ -13,7 +14,6 @@ from hfscan.cli._streams import output
 from hfscan.cli._types import Choice
 from hfscan.parity.backend_files import backend_names
 from hfscan.parity.environments import read_environments
-from hfscan.report import write_rows
 from hfscan.suggest import unknown
 
 _EXAMPLES = """
@@ -39,6 +39,9 @@ def command(
     Prints a hint for each problem. Exit code 0: no problem found; 1: at least one. Changes nothing
     and requests one model from the Hub. Never prints a token.
     """
+    from hfscan.cli import diagnostics
+    from hfscan.report import write_rows
+
     for name in pythons:
         if name not in backend_names():
             raise click.UsageError(unknown("backend", name, backend_names()))

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import click
 
 from hfscan.cli._command import Command
@@ -10,9 +12,7 @@ from hfscan.cli._options import (
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_activity
 from hfscan.cli._streams import output
-from hfscan.figures import explain_model
 from hfscan.frameworks import DEFINITIONS
-from hfscan.report import write_rows
 
 _EXAMPLES = """
 hfscan explain openai-community/gpt2
@@ -31,6 +31,9 @@ def command(model: str, transformers: int | None, format_: str, selector: Snapsh
     `loadable` includes the evidence of `tag` and `weights`. It is unknown where file names or the
     architecture could decide and are not known.
     """
+    from hfscan.figures import explain_model
+    from hfscan.report import write_rows
+
     with show_activity("Reading the snapshot"), selector.open() as store:
         support = explain_model(selector.select(store), model, transformers)
     write_rows(format_, support.rows, output(format_))

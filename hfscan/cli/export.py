@@ -1,8 +1,10 @@
+from __future__ import annotations
+
 from pathlib import Path
 
 import click
 
-from hfscan import export
+from hfscan.choices import TABLES
 from hfscan.cli._command import Command
 from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._output import echo
@@ -21,7 +23,7 @@ hfscan export census --table models --table figures
 @click.option(
     "--table",
     "tables",
-    type=Choice(export.TABLES),
+    type=Choice(TABLES),
     multiple=True,
     help="Write only this table and `snapshots`; repeatable. history: every version of every "
     "model.  [default: all except history, plus reports and a README]",
@@ -33,11 +35,11 @@ def command(folder: Path, tables: tuple[str, ...], selector: SnapshotSelector) -
     DuckDB, Polars, pandas, Spark and `datasets` can read it. `hfscan import FOLDER` restores it
     with the same figures. README.md describes the content. Replaces an earlier export in FOLDER.
     """
+    from hfscan import export
+
     with show_activity("Exporting"), selector.open() as store:
         chosen = selector.select(store).snapshot
-        exported = export.export(
-            store, folder, snapshot=chosen, tables=tables or export.TABLES[:-1]
-        )
+        exported = export.export(store, folder, snapshot=chosen, tables=tables or TABLES[:-1])
         if not tables:
             export.write_card(exported)
     rows = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in exported.rows.items())

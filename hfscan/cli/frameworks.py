@@ -1,5 +1,7 @@
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -8,8 +10,10 @@ from hfscan.cli._options import SnapshotSelector, format_option, snapshot_option
 from hfscan.cli._output import note
 from hfscan.cli._streams import output
 from hfscan.cli._types import Choice
-from hfscan.frameworks import Framework, taxonomy
-from hfscan.report import write_rows
+from hfscan.frameworks import taxonomy
+
+if TYPE_CHECKING:
+    from hfscan.frameworks import Framework
 
 _EXAMPLES = """
 hfscan frameworks
@@ -37,6 +41,8 @@ def command(name: str | None, unplaced: bool, format_: str, selector: SnapshotSe
     framework. With --unplaced, `(any)` counts the models that have at least one such library, tag
     or ending.
     """
+    from hfscan.report import write_rows
+
     rows: Sequence[dict[str, Any]]
     if unplaced:
         if name:

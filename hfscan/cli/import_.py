@@ -1,9 +1,11 @@
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from huggingface_hub import constants
 
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, http_token_option
@@ -12,24 +14,11 @@ from hfscan.cli._options import db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_activity
 from hfscan.cli._types import FILE, UtcTime
-from hfscan.export import is_export, load
-from hfscan.figures import check_import
-from hfscan.hub.datasets import download_dataset_file, is_dataset_url
 from hfscan.scope import Scope
-from hfscan.store import (
-    ImportedDates,
-    Ingested,
-    NewSnapshot,
-    Snapshot,
-    Store,
-    import_dates,
-    ingest_files,
-    list_snapshots,
-)
-from hfscan.store.dump import canonical_name
-from hfscan.store.dump.fields import FIELDS
-from hfscan.store.parquet import EXPORTED_MASKS
 from hfscan.text import sanitize
+
+if TYPE_CHECKING:
+    from hfscan.store import ImportedDates, Ingested, Snapshot, Store
 
 _EXAMPLES = """
 hfscan import models.jsonl.zst --observed-at 2024-07-11 --complete
@@ -83,6 +72,11 @@ def command(
     reference is the last complete snapshot (--complete), or the last import with the same fields
     (neither --complete nor --partial).
     """
+    from hfscan.export import is_export, load
+    from hfscan.figures import check_import
+    from hfscan.hub.datasets import is_dataset_url
+    from hfscan.store import NewSnapshot, Store, import_dates, ingest_files
+
     if not files and creation_dates is None:
         raise click.UsageError("Give a dump to import, or dates with --creation-dates.")
     from_export = len(files) == 1 and is_export(Path(files[0]))
@@ -119,6 +113,10 @@ def command(
 
 def _fetch_files(files: tuple[str, ...], allow_http_token: bool) -> list[Path]:
     """Return local paths; download the files that are on the Hub."""
+    from huggingface_hub import constants
+
+    from hfscan.hub.datasets import download_dataset_file, is_dataset_url
+
     if not any(map(is_dataset_url, files)):
         return [Path(name) for name in files]
     token = HubAccess(constants.ENDPOINT, allow_http_token).token
@@ -148,6 +146,8 @@ def _report_dates(dates: ImportedDates, file: Path, db: Path) -> None:
 
 
 def _report_snapshot(store: Store, result: Ingested, complete: bool | None = None) -> None:
+    from hfscan.store import list_snapshots
+
     snapshot = next(known for known in list_snapshots(store) if known.id == result.snapshot)
     if result.already_ingested:
         echo(f"These files are already snapshot {snapshot.id} in {store.path}. Nothing was added.")
@@ -160,6 +160,10 @@ def _report_snapshot(store: Store, result: Ingested, complete: bool | None = Non
 
 
 def _report_new_snapshot(snapshot: Snapshot, result: Ingested, db: Path) -> None:
+    from hfscan.store.dump import canonical_name
+    from hfscan.store.dump.fields import FIELDS
+    from hfscan.store.parquet import EXPORTED_MASKS
+
     models = "model" if result.models == 1 else "models"
     echo(
         f"Snapshot {snapshot.id}: {result.models:,} {models} observed "

@@ -1,9 +1,11 @@
+from __future__ import annotations
+
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,10 +16,12 @@ from hfscan.cli._output import echo, note
 from hfscan.cli._progress import show_steps
 from hfscan.cli._types import Choice, UtcTime
 from hfscan.errors import ImportFileError
-from hfscan.hub.revisions import Revision, RevisionSource, choose_revisions
-from hfscan.revisions import Plan, RevisionResult, import_revisions, plan_import
-from hfscan.store import Store, list_snapshots
 from hfscan.text import format_count, format_duration
+
+if TYPE_CHECKING:
+    from hfscan.hub.revisions import Revision, RevisionSource
+    from hfscan.revisions import Plan, RevisionResult
+    from hfscan.store import Store
 
 _EXAMPLES = """
 hfscan import-history hf://datasets/cfahlgren1/hub-stats --plan
@@ -63,6 +67,9 @@ def command(
     newest date in it. It counts as complete unless it has far fewer models than its neighbours.
     Run the same command again after an interruption: it continues where it stopped.
     """
+    from hfscan.hub.revisions import RevisionSource, choose_revisions
+    from hfscan.store import Store
+
     hub.require_online("Unset it, or download the files and use `hfscan import`.")
     if since and until and since >= until:
         raise click.UsageError("--since must be earlier than --until.")
@@ -83,6 +90,8 @@ def command(
 
 
 def _import(store: Store, source: RevisionSource, revisions: list[Revision]) -> None:
+    from hfscan.revisions import import_revisions
+
     imported, seconds, columns, is_any_readable = 0, 0.0, None, False
     started = time.monotonic()
     for number, result in enumerate(import_revisions(store, source, revisions), 1):
@@ -137,6 +146,9 @@ def _list_changes(before: Any, after: Any) -> Iterator[str]:
 
 
 def _show_plan(source: RevisionSource, revisions: list[Revision], db: Path) -> None:
+    from hfscan.revisions import plan_import
+    from hfscan.store import Store, list_snapshots
+
     snapshots = []
     if db.exists():
         with Store.open(db) as store:

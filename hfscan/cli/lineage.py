@@ -1,19 +1,17 @@
+from __future__ import annotations
+
 from pathlib import Path
 
 import click
 
+from hfscan.choices import IMAGE_EXTENSIONS, LINEAGE_EXTENSIONS
 from hfscan.cli._command import Command
 from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import match_format, write_file, write_text
 from hfscan.cli._types import FILE, Choice, Count
-from hfscan.figures import find_lineage
 from hfscan.frameworks import taxonomy
-from hfscan.report import IMAGE_EXTENSIONS, IMAGE_FORMATS
-from hfscan.report.lineage import LINEAGE_FORMATS, LineageTree, draw_tree
 
-_EXTENSIONS = {".txt": "terminal", ".mmd": "mermaid", ".html": "html", ".json": "json"}
-_EXTENSIONS |= IMAGE_EXTENSIONS
 _LARGEST = 100  # steps to draw
 _EXAMPLES = """
 hfscan lineage openai-community/gpt2
@@ -45,7 +43,7 @@ hfscan lineage google-bert/bert-base-uncased --out tree.png
 @click.option(
     "--format",
     "format_",
-    type=Choice(LINEAGE_FORMATS),
+    type=Choice(list(LINEAGE_EXTENSIONS.values())),
     help="Output format.  [default: from the extension of --out, else terminal]",
 )
 @click.option(
@@ -71,7 +69,11 @@ def command(
 
     json holds all models within the steps of --up and --down.
     """
-    format_ = match_format(format_, out, _EXTENSIONS) if out else format_ or "terminal"
+    from hfscan.figures import find_lineage
+    from hfscan.report.lineage import LINEAGE_FORMATS, LineageTree, draw_tree
+
+    extensions = LINEAGE_EXTENSIONS | IMAGE_EXTENSIONS
+    format_ = match_format(format_, out, extensions) if out else format_ or "terminal"
     with show_activity("Reading the snapshot"), selector.open() as store:
         view = selector.select(store)
         limit = None if format_ == "json" else top
@@ -79,7 +81,7 @@ def command(
         tree = LineageTree.from_rows(
             rows, view.snapshot, taxonomy().titles, up=up, down=down, top=top
         )
-    if out and format_ in IMAGE_FORMATS:
+    if out and format_ in IMAGE_EXTENSIONS.values():
         write_file(draw_tree(tree).render(format_), out)
         return
     write = LINEAGE_FORMATS[format_]

@@ -19,7 +19,7 @@ def command(selector: SnapshotSelector) -> None:
     Python SDK: pip install 'mcp<3'.
     """
     try:
-        from hfscan.mcp_server import create_server  # noqa: PLC0415 - an extra
+        from hfscan.mcp_server import create_server
     except ModuleNotFoundError as error:
         raise InvalidRequestError(
             "The server needs the Python SDK of MCP. To install it: pip install 'mcp<3'"

@@ -1,5 +1,7 @@
 """`hfscan parity`."""
 
+from __future__ import annotations
+
 import importlib.util
 import re
 import sys
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hfscan.choices import TEXT_EXTENSIONS
 from hfscan.cli._command import Command
 from hfscan.cli._completion import complete_checkpoint
 from hfscan.cli._output import is_quiet, note
@@ -21,9 +24,6 @@ from hfscan.cli._reports import choose_target, write_text
 from hfscan.cli._types import Bytes, Choice, Count
 from hfscan.errors import NotFoundError, StorageError
 from hfscan.parity.process import Settings
-from hfscan.report import TEXT_EXTENSIONS
-from hfscan.store import Store, list_snapshots
-from hfscan.store.parity import draw_sample
 
 if TYPE_CHECKING:
     from hfscan.parity.run import ParityRunner
@@ -155,13 +155,14 @@ def command(
     """
     if importlib.util.find_spec("numpy") is None:
         raise click.UsageError("parity needs numpy: pip install numpy")
-    from hfscan.parity import sections  # noqa: PLC0415 - these need numpy
-    from hfscan.parity.downloads import require_endpoint  # noqa: PLC0415
-    from hfscan.parity.record import RunRecorder  # noqa: PLC0415
-    from hfscan.parity.results_file import open_results  # noqa: PLC0415
-    from hfscan.parity.sweep import check_all  # noqa: PLC0415
-    from hfscan.parity.texts import read_texts  # noqa: PLC0415
-    from hfscan.parity.worker import Worker  # noqa: PLC0415
+    from hfscan.parity import sections  # these need numpy
+    from hfscan.parity.downloads import require_endpoint
+    from hfscan.parity.record import RunRecorder
+    from hfscan.parity.results_file import open_results
+    from hfscan.parity.sweep import check_all
+    from hfscan.parity.texts import read_texts
+    from hfscan.parity.worker import Worker
+    from hfscan.store import Store
 
     _check_combination()
     names = [(name, revision) for name in checkpoints]
@@ -241,10 +242,10 @@ def _new_engine(
     baseline: str | None,
     texts: Sequence[str] | None,
     budget: int | None,
-) -> "AbstractContextManager[Engine]":
+) -> AbstractContextManager[Engine]:
     """Return what checks checkpoints. Raises InvalidRequestError if Ray is missing."""
-    from hfscan.parity.ray_workers import RayWorkers  # noqa: PLC0415 - these need numpy
-    from hfscan.parity.worker import Worker  # noqa: PLC0415
+    from hfscan.parity.ray_workers import RayWorkers  # these need numpy
+    from hfscan.parity.worker import Worker
 
     # is_quiet() depends on the thread, so it is called here
     notify = None if is_quiet() else note
@@ -265,7 +266,7 @@ def _select_shard(
     return names[part - 1 :: count]
 
 
-def make_demo(runner: "ParityRunner", into: Path, size: str = "tiny") -> list[Path]:
+def make_demo(runner: ParityRunner, into: Path, size: str = "tiny") -> list[Path]:
     """Make the demo checkpoints and return their folders.
 
     "tiny": a BERT and a GPT-2, trained for about ten seconds and saved in every format; with
@@ -283,6 +284,9 @@ def make_demo(runner: "ParityRunner", into: Path, size: str = "tiny") -> list[Pa
 
 def _draw_sample(db: Path, count: int) -> tuple[list[tuple[str, str | None]], dict[str, Any]]:
     """Return (id, commit) of models of the newest snapshot, and the sample's description."""
+    from hfscan.store import Store, list_snapshots
+    from hfscan.store.parity import draw_sample
+
     with Store.open(db) as store:
         snapshots = list_snapshots(store)
         if not snapshots:
@@ -326,6 +330,6 @@ def _choose_files(formats: Collection[str], out: str | None) -> dict[Path | None
 
 
 def _write(document: dict[str, Any], format_: str, path: Path | None) -> None:
-    from hfscan.parity.sections import write  # noqa: PLC0415 - it needs numpy
+    from hfscan.parity.sections import write
 
     write_text(lambda file: write(document, format_, file), format_, path)

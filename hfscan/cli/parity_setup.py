@@ -1,8 +1,11 @@
 """`hfscan parity setup`."""
 
+from __future__ import annotations
+
 import itertools
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,11 +13,12 @@ from hfscan.cli._command import Command
 from hfscan.cli._completion import complete_names
 from hfscan.cli._output import is_quiet, note
 from hfscan.cli._types import Choice
-from hfscan.cli.diagnostics import check_environments, print_check
 from hfscan.parity.backend_files import backend_names
-from hfscan.parity.environments import DEVICES, Device, Environment, select_environments
-from hfscan.parity.installer import detect_device, remove, set_up
+from hfscan.parity.environments import DEVICES, select_environments
 from hfscan.parity.process import Settings
+
+if TYPE_CHECKING:
+    from hfscan.parity.environments import Device, Environment
 
 _EXAMPLES = """
 hfscan parity setup
@@ -49,6 +53,9 @@ def command(backends: tuple[str, ...], device: str, list_only: bool, remove_only
     environments are in HFSCAN_BACKENDS, or in the user's data folder; what is up to date stays. A
     checkpoint in a folder named "setup" is checked by `hfscan parity ./setup`.
     """
+    from hfscan.cli.diagnostics import check_environments, print_check
+    from hfscan.parity.installer import remove
+
     if list_only and remove_only:
         raise click.UsageError("--list cannot be combined with --remove. Use one of them.")
     environments = select_environments(backends)
@@ -63,6 +70,9 @@ def command(backends: tuple[str, ...], device: str, list_only: bool, remove_only
 
 
 def _set_up(environments: Sequence[Environment], device: str) -> None:
+    from hfscan.cli.diagnostics import check_environments, print_check
+    from hfscan.parity.installer import detect_device, set_up
+
     chosen: Device = detect_device() if device == "auto" else "cuda" if device == "cuda" else "cpu"
     for environment in environments:
         set_up(environment, chosen, note, verbose=sys.stderr.isatty() and not is_quiet())

@@ -1,17 +1,17 @@
+from __future__ import annotations
+
 import tempfile
 from functools import partial
 from pathlib import Path
 
 import click
 
-from hfscan import export
 from hfscan._version import __version__
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, upload_options
 from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_activity
-from hfscan.hub.datasets import HubDataset, list_files
 
 _EXAMPLES = """
 hfscan publish my-org/hub-census
@@ -42,6 +42,9 @@ def command(
     Uploads the files of `hfscan export` and a dataset card in one commit, if anything changed.
     Contains public models only, and no token. Requires a token with write access.
     """
+    from hfscan import export
+    from hfscan.hub.datasets import HubDataset, list_files
+
     hub.require_online("Unset it, or use `hfscan export`.")
     open_repo = partial(HubDataset, endpoint=hub.endpoint, token=hub.token)
     dataset = open_repo(repo)

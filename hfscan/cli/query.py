@@ -1,9 +1,12 @@
+from __future__ import annotations
+
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from hfscan.choices import DIALECTS
 from hfscan.cli._command import Command
 from hfscan.cli._completion import complete_names
 from hfscan.cli._options import (
@@ -16,13 +19,11 @@ from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import ResultTarget, result_options, write_report_file, write_text
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
 from hfscan.errors import InvalidRequestError
-from hfscan.figures import AccountGroups, SnapshotView, load, run_per_snapshot
-from hfscan.figures.queries import DIALECTS, Query, is_query_name, list_queries
-from hfscan.figures.sql import find_query, limit_resources, run_query
-from hfscan.report import TABLE_FORMATS, write_result, write_rows
-from hfscan.report.model import Section
-from hfscan.report.result_report import new_result_report, query_section
-from hfscan.store import Store, macros
+
+if TYPE_CHECKING:
+    from hfscan.figures import AccountGroups, Query, SnapshotView
+    from hfscan.report import Section
+    from hfscan.store import Store
 
 _DEFAULT_LIMIT = 1_000  # rows, in formats for people
 _COUNTED = 1_000_000  # further rows that are counted
@@ -39,12 +40,18 @@ hfscan query exclusivity --dialect spark
 """
 
 
+def _list_names(_ctx: click.Context) -> list[str]:
+    from hfscan.figures import list_queries
+
+    return list_queries()
+
+
 @click.command("query", cls=Command, examples=_EXAMPLES)
 @click.argument(
     "query",
     required=False,
     metavar="[NAME | SQL]",
-    shell_complete=complete_names(lambda _: list_queries()),
+    shell_complete=complete_names(_list_names),
 )
 @click.option(
     "--param",
@@ -111,6 +118,11 @@ def command(
     Exit code 2: the SQL, a name or a value is wrong; 14: the query needs more memory or disk than
     allowed.
     """
+    from hfscan.figures import load
+    from hfscan.figures.queries import is_query_name
+    from hfscan.figures.sql import find_query, limit_resources, run_query
+    from hfscan.report.result_report import query_section
+
     if query is None:
         if params or per_snapshot or dialect or selector.is_given or target.is_report:
             raise click.UsageError("These options need a query: give its name, or SQL.")
@@ -128,7 +140,8 @@ def command(
             )
         if not is_name:
             raise click.UsageError("--dialect translates a named query, not your own SQL.")
-        from hfscan.figures.dialect import translate  # noqa: PLC0415 - slow to import
+        from hfscan.figures.dialect import translate
+        from hfscan.store import macros
 
         echo_lines(translate(load(query), parameters, macros(), dialect))
         return
@@ -158,6 +171,9 @@ def command(
 
 
 def _list_queries(target: ResultTarget) -> None:
+    from hfscan.figures import list_queries, load
+    from hfscan.report import write_rows
+
     rows = [
         {
             "name": known.name,
@@ -177,6 +193,10 @@ def _run_per_snapshot(
     limit: int | None,
     selector: SnapshotSelector,
 ) -> None:
+    from hfscan.figures import run_per_snapshot
+    from hfscan.report import write_rows
+    from hfscan.report.result_report import query_section
+
     over = run_per_snapshot(store, query, parameters, as_of=selector.end)
     with show_activity(_ACTIVITY):
         rows = list(itertools.islice(over, limit or None))
@@ -191,6 +211,8 @@ def _run_per_snapshot(
 
 def _write_page(section: Section, view: SnapshotView, target: ResultTarget) -> None:
     """Write a result as a page, or its chart."""
+    from hfscan.report.result_report import new_result_report
+
     report = new_result_report(view, "query", section.title, [section])
     write_report_file(report, target)
 
@@ -201,6 +223,8 @@ def _write(
     target: ResultTarget,
     limit: int | None,
 ) -> None:
+    from hfscan.report import TABLE_FORMATS, write_result
+
     is_for_people = target.format in TABLE_FORMATS
     if limit is None:
         limit = _DEFAULT_LIMIT if is_for_people else 0

@@ -1,9 +1,12 @@
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from hfscan.choices import FIRST_YEAR, GROUPINGS
 from hfscan.cli._command import Command
 from hfscan.cli._completion import complete_names, complete_snapshots
 from hfscan.cli._options import (
@@ -16,10 +19,7 @@ from hfscan.cli._options import (
 from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import Target, reports_option, target_options, write_report
 from hfscan.cli._types import Choice, Count, Frameworks
-from hfscan.figures import FIRST_YEAR, GROUPINGS
 from hfscan.frameworks import DEFINITIONS
-from hfscan.report import ReportRequest, build_report
-from hfscan.report.spec import list_specs
 
 _YEAR = Count(FIRST_YEAR, datetime.now(UTC).year)
 _EXAMPLES = """
@@ -33,6 +33,12 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 """
 
 
+def _list_reports(ctx: click.Context) -> list[str]:
+    from hfscan.report.spec import list_specs
+
+    return list_specs(ctx.params["reports"])
+
+
 @click.command("report", cls=Command, examples=_EXAMPLES)
 @click.option("--year", type=_YEAR, help="Only models created in this year.  [default: all models]")
 @click.option("--compare-year", type=_YEAR, help="Compare --year with this year.")
@@ -44,7 +50,7 @@ hfscan report --year 2022 --format html --format csv --out reports-2022
 )
 @click.option(
     "--name",
-    shell_complete=complete_names(lambda ctx: list_specs(ctx.params["reports"])),
+    shell_complete=complete_names(_list_reports),
     help="Report to build: year, overview, compare, ecosystem, lineage, claims, parity, or one "
     "from --reports.  "
     "[default: chosen from the other options]",
@@ -101,6 +107,8 @@ def command(
 
     Every share is shown with its numerator and denominator.
     """
+    from hfscan.report import ReportRequest, build_report
+
     options["definition"] = None if options["definition"] == "all" else options["definition"]
     with show_activity("Building the report"), selector.open() as store:
         report = build_report(

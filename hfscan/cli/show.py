@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from pathlib import Path
 
 import click
@@ -6,8 +8,6 @@ from hfscan.cli._command import Command
 from hfscan.cli._options import db_option, open_store
 from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import Target, target_options, write_report
-from hfscan.figures import find_subject
-from hfscan.report import build_database_report
 
 _EXAMPLES = """
 hfscan show openai-community/gpt2
@@ -29,6 +29,9 @@ def command(name: str, db: Path, target: Target) -> None:
     went or were renamed. A family is what was made from a model, as declared in the newest
     snapshot.
     """
+    from hfscan.figures import find_subject
+    from hfscan.report import build_database_report
+
     with show_activity("Reading the snapshots"), open_store(db) as store:
         subject = find_subject(store, name)
         report = build_database_report(store, subject.report, parameters=subject.parameters)

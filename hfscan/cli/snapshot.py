@@ -1,9 +1,11 @@
+from __future__ import annotations
+
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from huggingface_hub import constants
 
 from hfscan.cli._command import Command
 from hfscan.cli._hub import HubAccess, hub_options
@@ -11,9 +13,10 @@ from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.cli._types import FILE, FOLDER, LARGEST_DAYS, Count
 from hfscan.fs import append_output
-from hfscan.hub import ClientOptions
-from hfscan.hub.datasets import HubDataset
-from hfscan.sync import DatasetTarget, LocalTarget, SyncOptions, check_age, format_summary
+
+if TYPE_CHECKING:
+    from hfscan.hub import ClientOptions
+    from hfscan.sync import DatasetTarget, LocalTarget
 
 _DATASET = re.compile(r"hf://datasets/(?P<repo>[^/@]+(/[^/@]+)?)")
 
@@ -87,6 +90,8 @@ def command(
     is a full crawl; the others fetch new and changed models. After an interruption, run the same
     command again. Prints one line with the changes.
     """
+    from hfscan.sync import SyncOptions, check_age, format_summary
+
     access = hub.for_crawl()
     place = _parse_target(target, work_dir, access)
     if max_age is not None:
@@ -110,6 +115,11 @@ def command(
 def _parse_target(
     target: str, work_dir: Path | None, access: ClientOptions
 ) -> LocalTarget | DatasetTarget:
+    from huggingface_hub import constants
+
+    from hfscan.hub.datasets import HubDataset
+    from hfscan.sync import DatasetTarget, LocalTarget
+
     match = _DATASET.fullmatch(target)
     if match is None:
         if "://" in target:

@@ -1,6 +1,8 @@
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,10 +12,10 @@ from hfscan.cli._options import db_option, format_option, open_store
 from hfscan.cli._progress import show_activity
 from hfscan.cli._streams import output
 from hfscan.cli._types import Count
-from hfscan.figures import Flag, find_flags
-from hfscan.report import write_rows
-from hfscan.report.format import format_number
-from hfscan.store import Snapshot, Store, list_snapshots
+
+if TYPE_CHECKING:
+    from hfscan.figures import Flag
+    from hfscan.store import Snapshot
 
 _EXAMPLES = """
 hfscan snapshots
@@ -45,6 +47,10 @@ def command(db: Path, format_: str, check: int, reclassify: bool, full: bool) ->
 
     docs/data-quality.md explains the flags.
     """
+    from hfscan.figures import find_flags
+    from hfscan.report import write_rows
+    from hfscan.store import Store, list_snapshots
+
     if reclassify:
         Store.open(db).close()  # fail if there is no database
         Store.open(db, write=True).close()  # opening for writing reclassifies
@@ -73,6 +79,8 @@ def _flags(flags: Sequence[Flag], format_: str) -> list[Any]:
 
 
 def _short_row(snapshot: Snapshot) -> dict[str, Any]:
+    from hfscan.report.format import format_number
+
     return {
         "id": snapshot.id,
         "observed": f"{snapshot.observed_to:%F}",

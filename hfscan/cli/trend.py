@@ -1,7 +1,9 @@
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -16,30 +18,15 @@ from hfscan.cli._output import note
 from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import ResultTarget, result_options, write_report_file, write_text
 from hfscan.cli._types import Choice, Frameworks
-from hfscan.figures import (
-    Definition,
-    SnapshotView,
-    Weight,
-    compare_snapshots,
-    compute_adoption,
-    format_period,
-    list_breaks,
-)
-from hfscan.figures.trend import Per, choose_definitions, compute_exclusivity_trend, list_measures
 from hfscan.frameworks import DEFINITIONS, taxonomy
-from hfscan.report import TABLE_FORMATS, format_percent, group_table, write_rows
-from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
-from hfscan.report.format import add_uncertainty
-from hfscan.report.model import Section
-from hfscan.report.result_report import (
-    adoption_section,
-    exclusivity_sections,
-    measure_sections,
-    new_result_report,
-)
-from hfscan.report.tables import Table, measure_tables, narrow_pivot_table
 from hfscan.scope import DEFAULT_FRAMEWORKS
-from hfscan.store import Snapshot
+
+if TYPE_CHECKING:
+    from hfscan.figures import Definition, SnapshotView, Weight
+    from hfscan.figures.trend import Per
+    from hfscan.report import Section
+    from hfscan.report.tables import Table
+    from hfscan.store import Snapshot
 
 _EXAMPLES = """
 hfscan trend
@@ -100,6 +87,11 @@ def command(
     of the models that the shares describe. Notes on stderr say where a definition changes its
     meaning. Formats and the breakdown count models; with --weight there is only exclusivity.
     """
+    from hfscan.figures.trend import choose_definitions
+    from hfscan.report import TABLE_FORMATS, write_rows
+    from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
+    from hfscan.report.result_report import new_result_report
+
     if formats and weight != "models":
         raise click.UsageError("--formats cannot be combined with --weight.")
     if by_snapshot and (per or selector.snapshot is not None):
@@ -142,6 +134,8 @@ def command(
 
 
 def _write_tables(format_: str, tables: Sequence[Table], out: TextIO) -> None:
+    from hfscan.report import TABLE_FORMATS
+
     for number, table in enumerate(tables):
         if number:
             out.write("\n")
@@ -160,10 +154,14 @@ class _Options:
         return self.frameworks or DEFAULT_FRAMEWORKS
 
 
-_Result = tuple[list[dict[str, Any]], list[Table], Iterable[Section]]
+_Result = tuple[list[dict[str, Any]], "list[Table]", "Iterable[Section]"]
 
 
 def _show_exclusivity(view: SnapshotView, options: _Options, per: Per) -> _Result:
+    from hfscan.figures.trend import compute_exclusivity_trend
+    from hfscan.report import group_table
+    from hfscan.report.result_report import exclusivity_sections
+
     figures = list(
         compute_exclusivity_trend(
             view,
@@ -179,6 +177,9 @@ def _show_exclusivity(view: SnapshotView, options: _Options, per: Per) -> _Resul
 
 
 def _show_formats(view: SnapshotView, options: _Options, per: Per) -> _Result:
+    from hfscan.figures import compute_adoption
+    from hfscan.report.result_report import adoption_section
+
     adoption = compute_adoption(
         view,
         per=per,
@@ -193,6 +194,11 @@ def _show_formats(view: SnapshotView, options: _Options, per: Per) -> _Result:
 def _compare_snapshots(
     view: SnapshotView, options: _Options, formats: bool, as_of: datetime | None
 ) -> _Result:
+    from hfscan.figures import compare_snapshots
+    from hfscan.figures.trend import list_measures
+    from hfscan.report.result_report import measure_sections
+    from hfscan.report.tables import measure_tables
+
     measures = list_measures(options.weight, formats=formats)
     rows = list(compare_snapshots(view, measures, **vars(options), as_of=as_of))
     titles = view.find_titles(options.compared)
@@ -203,6 +209,8 @@ def _list_notes(
     by_snapshot: bool, definitions: Sequence[Definition], weight: Weight, snapshot: Snapshot
 ) -> Iterator[str]:
     """Yield what changes the meaning of the figures from one period to the next."""
+    from hfscan.figures import list_breaks
+
     if not by_snapshot:
         yield (
             "Models older than 2 March 2022 are left out: the Hub does not know when they were "
@@ -218,6 +226,11 @@ def _list_notes(
 
 def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) -> Table:
     """Return a table of shares by framework and period."""
+    from hfscan.figures import format_period
+    from hfscan.report import format_percent
+    from hfscan.report.format import add_uncertainty
+    from hfscan.report.tables import narrow_pivot_table
+
     titles = taxonomy().titles
     return narrow_pivot_table(
         (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from hfscan.choices import TABLES
 from hfscan.errors import NotFoundError, StorageError
 from hfscan.export import manifest
 from hfscan.figures import Flag, SnapshotView, find_flags
@@ -26,9 +27,6 @@ _TABLES = {
     "creation_dates": "SELECT dated.* FROM creation_dates AS dated SEMI JOIN "
     "(SELECT id FROM models_in(getvariable('snapshot'))) AS here USING (id) ORDER BY id, kind",
 }
-TABLES = ("models", "figures", "snapshots", "frameworks", "creation_dates", "history")
-"""Tables of an export. The history is written only on request."""
-
 _FIGURES = {
     "report": "VARCHAR", "name": "VARCHAR", "framework": "VARCHAR", "definition": "VARCHAR",
     "frameworks": "VARCHAR[]", "population": "VARCHAR", "period": "DATE[]", "cutoff": "VARCHAR",

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from huggingface_hub import cached_assets_path, constants
 
+from hfscan.choices import TABLES
 from hfscan.errors import HubUnreachableError, ImportFileError, InvalidRequestError
 from hfscan.export import manifest
-from hfscan.export.folder import TABLES
 from hfscan.export.load import load
 from hfscan.frameworks import fingerprint
 from hfscan.fs import hold_lock, translate_os_errors

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
-
 from hfscan.sql import identifier
 
 _NESTED = {"cardData", "config", "safetensors", "gguf", "baseModels", "transformersInfo"}
@@ -13,6 +11,8 @@ _BATCH = 20_000
 
 def objects(path: Path) -> Iterator[bytes]:
     """Yield each model of a dump as JSON. Raises duckdb.Error when the file cannot be read."""
+    import duckdb  # noqa: PLC0415 - slow to import, and few fake Hubs serve a dump
+
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         if path.name.endswith(".parquet"):

@@ -8,7 +8,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
-import duckdb
 import msgspec
 
 from hfscan.errors import ImportFileError
@@ -75,6 +74,8 @@ class Population:
 
         Raises ImportFileError if it cannot be read.
         """
+        import duckdb  # noqa: PLC0415 - as in dump.py
+
         try:
             return cls._from_objects(dump.objects(path))
         except (duckdb.Error, msgspec.DecodeError, ImportFileError) as error:

@@ -1,21 +1,12 @@
 """Figures: shares of a population of models, computed by named queries over one snapshot."""
 
+from hfscan.choices import GROUPINGS, WEIGHTS, Cutoff, Grouping, Population, Weight
 from hfscan.figures.account_groups import AccountGroups, load_account_groups
 from hfscan.figures.checks import check_import, check_not_empty, check_totals, describe_drops
-from hfscan.figures.figure import (
-    GROUPINGS,
-    WEIGHTS,
-    Cutoff,
-    Figure,
-    FigureRequest,
-    Grouping,
-    Population,
-    Weight,
-    default_definition,
-)
+from hfscan.figures.figure import Figure, FigureRequest, default_definition
 from hfscan.figures.lineage import find_lineage
 from hfscan.figures.per_snapshot import add_zeros, run_per_snapshot
-from hfscan.figures.period import FIRST_YEAR, Period, format_period
+from hfscan.figures.period import Period, format_period
 from hfscan.figures.quality import Flag, find_flags, find_flags_of_figures
 from hfscan.figures.queries import Query, list_queries, load
 from hfscan.figures.subject import Subject, find_subject
@@ -25,7 +16,7 @@ from hfscan.figures.view import ALL, SnapshotView
 from hfscan.frameworks import Definition
 
 __all__ = [
-    "ALL", "FIRST_YEAR", "GROUPINGS", "WEIGHTS", "AccountGroups", "Cutoff", "Definition",
+    "ALL", "GROUPINGS", "WEIGHTS", "AccountGroups", "Cutoff", "Definition",
     "Figure", "FigureRequest", "Flag", "Grouping", "ModelSupport", "Period", "Population",
     "Query", "SnapshotView", "Subject", "Weight", "add_zeros", "check_import",
     "check_not_empty", "check_totals", "compare_snapshots", "compute_adoption",

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any
 
+from hfscan.choices import POPULATIONS, Cutoff, Grouping, Population, Weight
 from hfscan.errors import InvalidRequestError
 from hfscan.figures.intervals import SampleError
 from hfscan.figures.period import Period, contains_cutoff
@@ -11,18 +12,6 @@ from hfscan.frameworks import Definition
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot
 from hfscan.suggest import unknown
-
-Population = Literal["created", "existing"]
-Cutoff = Literal["excluded", "included", "only"]
-Weight = Literal["models", "downloads", "authors"]
-Grouping = Literal[
-    "month", "year", "task", "library", "author", "license", "architecture", "language", "size",
-    "gated", "region",
-]  # fmt: skip
-
-GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
-POPULATIONS: tuple[Population, ...] = get_args(Population)
-WEIGHTS: tuple[Weight, ...] = get_args(Weight)
 
 
 @dataclass(frozen=True)

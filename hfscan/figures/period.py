@@ -4,12 +4,10 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
+from hfscan.choices import FIRST_YEAR
 from hfscan.errors import InvalidRequestError
 from hfscan.objectid import CUTOFF_END, CUTOFF_START
 from hfscan.store import Snapshot
-
-FIRST_YEAR = 2016
-"""The first year that can be requested; the Hub's oldest repositories are from 2018."""
 
 _CUTOFF = CUTOFF_END.replace(tzinfo=None)
 _TICK = timedelta(microseconds=1)

@@ -43,8 +43,6 @@ COLUMN_FORMATS = frozenset(
 )
 """How the values of a column are shown."""
 
-DIALECTS = ("spark", "bigquery", "snowflake")  # engines that `dialect` can write SQL for
-
 _HEADER = re.compile(r"^-- (title|answers|chart): (.+)$", re.MULTILINE)
 _PARAM = re.compile(r"^-- param (\w+) ([\w\[\]]+) = (.+?) : (.+)$", re.MULTILINE)
 _VALUES = re.compile(r"^-- values (\w+): (.+)$", re.MULTILINE)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from hfscan.choices import Weight
 from hfscan.errors import NotFoundError
-from hfscan.figures.figure import Figure, FigureRequest, Weight
+from hfscan.figures.figure import Figure, FigureRequest
 from hfscan.figures.per_snapshot import add_zeros, list_complete, run_per_snapshot
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView

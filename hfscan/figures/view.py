@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from hfscan.choices import Grouping
 from hfscan.errors import InvalidRequestError, NotFoundError
-from hfscan.figures.figure import Figure, FigureRequest, Grouping
+from hfscan.figures.figure import Figure, FigureRequest
 from hfscan.figures.intervals import SampleError
 from hfscan.figures.period import Period
 from hfscan.figures.queries import Query, load

@@ -4,11 +4,12 @@ Words (tags, libraries, classes) are looked up in small tables, each list unnest
 expression is only tried on the file names that contain a glob's longest literal part.
 """
 
+from __future__ import annotations
+
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from hfscan.frameworks.taxonomy import (
     Definition,
@@ -20,6 +21,9 @@ from hfscan.frameworks.taxonomy import (
     taxonomy,
 )
 from hfscan.sql import literal
+
+if TYPE_CHECKING:  # the command line has no need of DuckDB for the taxonomy
+    import duckdb
 
 MASKS = ("tag_mask", "weights_mask", "loadable_4_mask", "loadable_5_mask", "best_mask")
 """The columns of a model's masks: one for each definition, for `loadable` one for each release of

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from huggingface_hub import constants
-
 CANNOT_RUN = 126  # exit code, as in a shell, of a command that cannot be run
 _SANDBOX = Path(__file__).with_name("sandbox.py")
 
@@ -61,6 +59,8 @@ def command(python: str, arguments: Iterable[str], empty: Path) -> list[str]:
     plain = [python, *arguments]
     if sys.platform != "linux":
         return plain
+    from huggingface_hub import constants  # noqa: PLC0415 - slow to import, and only workers need it
+
     home = Path.home()
     tokens = {constants.HF_TOKEN_PATH, constants.HF_STORED_TOKENS_PATH}
     hidden = sorted(tokens | {str(home / name) for name in _CREDENTIALS})

@@ -13,13 +13,8 @@ from hfscan.report.model import CustomText, Report, ReportRequest, Section
 from hfscan.report.summary import list_next_options
 from hfscan.report.tables import group_table, pivot_table
 from hfscan.report.writers import (
-    EXTENSIONS,
     FORMATS,
-    IMAGE_EXTENSIONS,
-    IMAGE_FORMATS,
-    RESULT_FORMATS,
     TABLE_FORMATS,
-    TEXT_EXTENSIONS,
     render_report,
     render_text,
     write_groups,
@@ -30,8 +25,7 @@ from hfscan.report.writers import (
 from hfscan.report.writers.folder import write_folder
 
 __all__ = [
-    "EXTENSIONS", "FORMATS", "IMAGE_EXTENSIONS", "IMAGE_FORMATS", "RESULT_FORMATS",
-    "TABLE_FORMATS", "TEXT_EXTENSIONS", "CustomText", "Report", "ReportRequest", "Section",
+    "FORMATS", "TABLE_FORMATS", "CustomText", "Report", "ReportRequest", "Section",
     "build", "build_claims_report", "build_database_report", "build_report", "compare",
     "format_percent", "group_table", "is_database_report", "list_next_options", "pivot_table",
     "render_report", "render_text", "write_folder", "write_groups", "write_result",

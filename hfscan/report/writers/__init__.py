@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
+from hfscan.choices import IMAGE_EXTENSIONS
 from hfscan.errors import InvalidRequestError
 from hfscan.report.charts import chart_of
 from hfscan.report.model import Report
@@ -18,9 +19,6 @@ FORMATS: dict[str, Callable[[Report, TextIO], None]] = {
 }
 """Format -> what writes a report."""
 
-TEXT_EXTENSIONS = {".txt": "terminal", ".md": "md", ".json": "json", ".html": "html"}
-"""File extension -> one of these formats."""
-
 TABLE_FORMATS: dict[str, Callable[[Table, TextIO], None]] = {
     "terminal": terminal.write_table,
     "md": markdown.write_table,
@@ -28,12 +26,6 @@ TABLE_FORMATS: dict[str, Callable[[Table, TextIO], None]] = {
 """Format for people -> what writes one table."""
 
 write_summary, write_groups = terminal_summary.write, terminal.write_groups
-
-IMAGE_FORMATS = ("svg", "png")  # of a report's first chart
-IMAGE_EXTENSIONS = {f".{name}": name for name in IMAGE_FORMATS}
-EXTENSIONS = {**TEXT_EXTENSIONS, **IMAGE_EXTENSIONS}
-
-RESULT_FORMATS = ("terminal", "csv", "json", "md")  # formats of the result of a query
 
 
 def write_result(
@@ -66,7 +58,7 @@ def render_report(report: Report, format_: str) -> str | bytes:
 
     Raises InvalidRequestError where an image is requested and there is no chart.
     """
-    if format_ not in IMAGE_FORMATS:
+    if format_ not in IMAGE_EXTENSIONS.values():
         return render_text(report, format_)
     charts = (chart_of(section, report) for section in report.sections)
     if (chart := next(filter(None, charts), None)) is None:
