@@ -18,7 +18,11 @@
 WITH units AS (
     FROM weighted_units($per::VARCHAR, $weight::VARCHAR, $since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR)
 ),
-counts AS (SELECT sum(n)::BIGINT AS n FROM units WHERE unit IS NOT NULL GROUP BY unit HAVING count(n) > 0),
+counts AS (
+    SELECT n::BIGINT AS n FROM units WHERE $per = 'model' AND n IS NOT NULL  -- each is a unit
+    UNION ALL
+    SELECT sum(n)::BIGINT FROM units WHERE $per <> 'model' AND unit IS NOT NULL GROUP BY unit HAVING count(n) > 0
+),
 ranked AS (  -- those with as many downloads together
     SELECT
         n, count(*) AS units,

@@ -98,9 +98,13 @@ def find_download_flags(store: Store, snapshot: Snapshot) -> Iterator[Flag]:
         and all(getattr(other, name) == getattr(snapshot, name) for name in _SAME_MODELS)
     ]  # fmt: skip
     found: dict[str, Flag] = {}
+    compared = []
     for age in (_COUNTED_DAILY, _MONTH):
         older = [other for other in earlier if other.observed_to <= snapshot.observed_to - age]
         before = older[-1] if older else snapshot
+        if before in compared:
+            continue
+        compared.append(before)
         rows = load("download_counters").run(store, {"earlier": before.id, "later": snapshot.id})
         for flag in _flags(snapshot, rows, before):
             found.setdefault(flag.name, flag)

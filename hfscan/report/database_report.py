@@ -9,21 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hfscan.errors import InvalidRequestError, NotFoundError, ReportConfigError
+from hfscan.errors import NotFoundError, ReportConfigError
 from hfscan.figures import AccountGroups, Flag, find_flags_of_figures, load
 from hfscan.frameworks import taxonomy
 from hfscan.paths import data_dir
 from hfscan.report.caveats import describe_flags
 from hfscan.report.claims import evaluate_claims
 from hfscan.report.claims.sections import list_sections
-from hfscan.report.claims.spec import list_names
 from hfscan.report.format import UNKNOWN, verdict_label
 from hfscan.report.model import CustomText, Report, Row, Section
 from hfscan.report.spec import fill_text, load_spec, new_section, row_values
 from hfscan.report.subject_texts import describe_group, describe_model
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store, list_snapshots
-from hfscan.suggest import unknown
 
 _CLAIMS = "claims"
 _TEXTS = {"model_summary": describe_model, "group_summary": describe_group}
@@ -86,12 +84,7 @@ def build_claims_report(
     name.
     """
     own = where / _CLAIMS if where and any((where / _CLAIMS).glob("*.toml")) else None
-    claims = list(evaluate_claims(store, folder or own, account_groups))
-    if name is not None:
-        names = list_names(claim.spec for claim in claims)
-        claims = [claim for claim in claims if name in (claim.name, claim.spec.topic)]
-        if not claims:
-            raise InvalidRequestError(unknown("claim", name, names))
+    claims = list(evaluate_claims(store, folder or own, account_groups, name))
     readings = [reading for claim in claims for reading in claim.readings]
     used = {reading.snapshot for reading in readings}
     snapshots = [snapshot for snapshot in list_snapshots(store) if snapshot.id in used]

@@ -1,20 +1,21 @@
 """Evaluate claims: measure their readings, and judge them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hfscan.errors import NotFoundError, ReportConfigError
+from hfscan.errors import InvalidRequestError, NotFoundError, ReportConfigError
 from hfscan.figures import AccountGroups
 from hfscan.paths import data_dir
 from hfscan.report.claims.measure import Measurer, Reading
-from hfscan.report.claims.spec import ClaimSpec, load_claims
+from hfscan.report.claims.spec import ClaimSpec, list_names, load_claims
 from hfscan.report.claims.verdict import Judgement, Verdict, judge, measured_value
 from hfscan.store import Store, explain_empty
 from hfscan.store.parity import count_runs
+from hfscan.suggest import unknown
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,21 @@ class Claim:
 
 
 def evaluate_claims(
-    store: Store, folder: Path | None = None, account_groups: AccountGroups | None = None
+    store: Store,
+    folder: Path | None = None,
+    account_groups: AccountGroups | None = None,
+    name: str | None = None,
 ) -> Iterator[Claim]:
-    """Yield every claim of a folder (default: hfscan's own), evaluated, by file name.
+    """Yield the claims of a folder (default: hfscan's own), evaluated, by file name.
 
-    `account_groups`: for claims about countries. Raises NotFoundError if the
-    database is empty, and ReportConfigError on an invalid claim.
+    `account_groups`: for claims about countries. `name`: only this claim or topic. Raises
+    NotFoundError if the database is empty, ReportConfigError on an invalid claim, and
+    InvalidRequestError on an unknown name.
     """
     measurer = Measurer(store, account_groups)
     if not measurer.snapshots and not count_runs(store):
         raise NotFoundError(explain_empty(store))
-    for spec in load_claims(folder or data_dir("reports") / "claims"):
+    for spec in _choose(load_claims(folder or data_dir("reports") / "claims"), name):
         try:
             readings = [
                 measurer.measure(reading, role, spec.unit, spec.accepts)
@@ -91,3 +96,10 @@ def evaluate_claims(
             candidates = [spec.primary, *spec.alternative]
             readings += filter(None, (measurer.measure_now(item, spec.unit) for item in candidates))
         yield Claim(spec, tuple(readings), judge(spec, readings))
+
+
+def _choose(specs: Sequence[ClaimSpec], name: str | None) -> Sequence[ClaimSpec]:
+    chosen = [spec for spec in specs if name in (None, spec.name, spec.topic)]
+    if not chosen:
+        raise InvalidRequestError(unknown("claim", str(name), list_names(specs)))
+    return chosen
