@@ -1,7 +1,9 @@
 """Populations of the fake Hub: dumps of every shape, and changing models."""
 
 import gzip
+import importlib
 import json
+from statistics import median
 from typing import Any
 
 import duckdb
@@ -117,3 +119,25 @@ def test_synthetic_models_follow_the_counts():
     pytorch_models = [model for model in supporting_models if "tf" not in model["tags"]]
     # in the snapshot of 2024-07-11: 34,662 of 36,416
     assert abs(len(pytorch_models) / len(supporting_models) - 34_662 / 36_416) < 0.02
+
+
+def test_files_of_the_ingest_benchmark_vary_as_recorded(shared_data, request, monkeypatch):
+    """Within a quarter, as the recorded models are of few accounts; long lists within half."""
+    monkeypatch.syspath_prepend(request.config.rootpath / "benchmarks")
+    list_other_files = importlib.import_module("ingest").list_other_files
+    with gzip.open(shared_data / "hub-2024-07-detail.jsonl.gz") as lines:
+        recorded = [
+            [file["rfilename"] for file in json.loads(line).get("siblings") or ()] for line in lines
+        ]
+    made = [
+        [*(file["rfilename"] for file in model["siblings"]), *list_other_files(number)]
+        for number, model in enumerate(Population.synthetic(len(recorded), seed=1))
+    ]
+    for measure, tolerance in (
+        (lambda lists: len({tuple(sorted(names)) for names in lists}), 0.25),
+        (lambda lists: median(map(len, lists)), 0.25),
+        (lambda lists: sum(map(len, lists)), 0.25),
+        (lambda lists: sum(len(name) for names in lists for name in names), 0.25),
+        (lambda lists: sorted(map(len, lists))[-len(lists) // 100], 0.5),
+    ):
+        assert measure(made) == pytest.approx(measure(recorded), rel=tolerance)
