@@ -79,7 +79,7 @@ def test_report_of_other_kinds(database):
     assert "fact-check" in database.report("claims").title.lower()
     comparison = database.report(year=2022, compare_year=2023)
     assert comparison.title.endswith("2022 (from 2 March) and 2023")
-    with pytest.raises(InvalidRequestError, match="compare-year requires"):
+    with pytest.raises(InvalidRequestError, match="compare_year requires year"):
         database.report(compare_year=2023)
 
 
@@ -208,3 +208,78 @@ def test_downloads_beyond_a_double_stay_exact(tmp_path):
     ):
         assert (table[0]["numerator"], table[0]["denominator"]) == (exact, 2 * exact)
         assert isinstance(table[0]["numerator"], int)
+
+
+def test_closed_database_is_reported(database):
+    report = database.report(year=2022)
+    database.close()
+    database.close()
+    for ask in (database.report, database.claims, lambda: database.query("breakdown")):
+        with pytest.raises(DatabaseError, match="The database is closed"):
+            ask()
+    with pytest.raises(DatabaseError, match="The database is closed"):
+        _ = database.snapshots
+    assert report.breakdown  # what was returned stays usable
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "message"),
+    [
+        ("report", {"year": "2022"}, "year takes a whole number, not '2022'"),
+        ("report", {"frameworks": 3}, "frameworks takes a name, or a list of names, not 3"),
+        ("report", {"snapshot": True}, "snapshot takes a whole number, not True"),
+        ("report", {"name": 2022}, "name takes a text, not 2022"),
+        ("report", {"top": 2.5}, "top takes a whole number, not 2.5"),
+        ("figures", {"by": ["task"]}, r"by takes a text, not \['task'\]"),
+        ("figures", {"weight": "download"}, "There is no weight 'download'"),
+        ("trend", {"as_of": "2022-01-01"}, "as_of takes a datetime, not '2022-01-01'"),
+        ("explain", {"model": None}, "The parameter model cannot be NULL"),
+        ("lineage", {"model": "ann/0", "up": "2"}, "up takes a whole number, not '2'"),
+        ("query", {"name": 1}, "name takes a text, not 1"),
+    ],
+)
+def test_values_of_other_types_are_refused(database, method, arguments, message):
+    with pytest.raises((InvalidRequestError, NotFoundError), match=message):
+        getattr(database, method)(**arguments)
+
+
+def test_query_takes_sql(database):
+    rows = database.query("SELECT id, len(tags) AS tags FROM census ORDER BY id LIMIT 2")
+    assert [dict(row) for row in rows] == [{"id": "ann/0", "tags": 1}, {"id": "ann/1", "tags": 1}]
+    assert database.query("SELECT id FROM census WHERE false").columns == ("id",)
+    for sql, message in (
+        ("SELECT nope FROM census", "DuckDB: .*nope"),
+        ("DROP TABLE versions", "not a read-only statement"),
+        ("SELECT 1; SELECT 2", "holds 2 statements"),
+    ):
+        with pytest.raises(InvalidRequestError, match=message):
+            database.query(sql)
+    with pytest.raises(InvalidRequestError, match="per_snapshot runs a named query"):
+        database.query("SELECT 1 FROM census", per_snapshot=True)
+
+
+def test_messages_name_arguments_not_options(database, tmp_path):
+    """The command line names the same by its options."""
+    path = str(tmp_path / "h.duckdb")
+    for method, arguments, command, message in (
+        ("report", {"compare_year": 2023}, ["report", "--compare-year", "2023"],
+         "--compare-year requires --year."),
+        ("report", {"transformers": 5, "definition": "tag"},
+         ["report", "--transformers", "5", "--definition", "tag"],
+         "--transformers has no effect on --definition tag. Omit one of them."),
+        ("report", {"name": "claims", "year": 2022},
+         ["report", "--name", "claims", "--year", "2022"],
+         "Report 'claims' covers the whole database. It cannot be combined with --year, "
+         "--snapshot, --as-of or other filters."),
+    ):  # fmt: skip
+        result = CliRunner().invoke(cli, [*command, "--db", path])
+        assert str(result.exception) == message
+        with pytest.raises(InvalidRequestError) as raised:
+            getattr(database, method)(**arguments)
+        expected = message
+        for name in ("compare-year", "as-of", "year", "transformers", "definition", "snapshot"):
+            expected = expected.replace(f"--{name}", name.replace("-", "_"))
+        assert str(raised.value) == expected
+    with pytest.raises(DatabaseError) as missing:
+        hfscan.open_database(tmp_path / "none.duckdb")
+    assert "--db" not in str(missing.value)

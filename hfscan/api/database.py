@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
+from hfscan.api.calls import checked, name_arguments
 from hfscan.api.document import Explanation, Report
 from hfscan.api.records import Records
-from hfscan.errors import InvalidRequestError, NotFoundError
+from hfscan.errors import DatabaseError, InvalidRequestError, NotFoundError
 from hfscan.export import fetch_published
 from hfscan.figures import (
     AccountGroups,
@@ -29,6 +30,8 @@ from hfscan.figures import (
     load,
     run_per_snapshot,
 )
+from hfscan.figures.queries import is_query_name
+from hfscan.figures.sql import find_query, run_query
 from hfscan.figures.trend import Per, choose_definitions, compute_exclusivity_trend, list_measures
 from hfscan.frameworks import Definition, taxonomy
 from hfscan.report import ReportRequest, build_claims_report, build_report
@@ -78,13 +81,20 @@ class Database:
     """A read-only connection to a database of snapshots. Use as a context manager."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._opened: Store | None = store
+
+    @property
+    def _store(self) -> Store:
+        if self._opened is None:
+            raise DatabaseError("The database is closed. Open it again: hfscan.open_database(...)")
+        return self._opened
 
     @property
     def snapshots(self) -> list[Snapshot]:
         """All snapshots, oldest first."""
         return list_snapshots(self._store)
 
+    @checked
     def report(
         self,
         name: str | None = None,
@@ -113,6 +123,7 @@ class Database:
         )
         return Report(report)
 
+    @checked
     def trend(
         self,
         *,
@@ -170,6 +181,7 @@ class Database:
         )
         return Records(figure.as_dict() for figure in figures)
 
+    @checked
     def claims(
         self,
         name: str | None = None,
@@ -191,12 +203,14 @@ class Database:
         )
         return Records(report.claims)
 
+    @checked
     def explain(
         self, model: str, *, transformers: int | None = None, **options: Unpack[SnapshotOptions]
     ) -> Explanation:
         """Return the evidence for a model's frameworks. Raises NotFoundError without the model."""
         return Explanation(explain_model(self._view(**options), model, transformers))
 
+    @checked
     def lineage(
         self, model: str, *, up: int = 20, down: int = 2, **options: Unpack[SnapshotOptions]
     ) -> Records:
@@ -210,6 +224,7 @@ class Database:
         tree = LineageTree.from_rows(rows, view.snapshot, titles, up=up, down=down, top=1)
         return Records(tree.rows)
 
+    @checked
     def figure(
         self,
         name: FigureName,
@@ -240,6 +255,7 @@ class Database:
             "framework; shared and none take none."
         )
 
+    @checked
     def figures(self, *, year: int | None = None, **options: Unpack[FigureOptions]) -> Records:
         """Return all figures of a request as rows, with the keys of a report's JSON.
 
@@ -249,8 +265,10 @@ class Database:
         """
         return Records(figure.as_dict() for figure in self._figures(year=year, **options))
 
+    @checked
     def query(
         self,
+        /,
         name: str,
         *,
         snapshot: int | None = None,
@@ -259,18 +277,27 @@ class Database:
     ) -> Records:
         """Return the rows of a named query over the newest snapshot, or the one with this id.
 
+        `name`: or one read-only SQL statement, as `hfscan query`; dates in its rows are text.
         `per_snapshot`: over each snapshot of the entire Hub, oldest first; rows also have
-        `snapshot`, `observed_at` and `flags`. Raises InvalidRequestError on an unknown query.
+        `snapshot`, `observed_at` and `flags`. Raises InvalidRequestError on an unknown query, and
+        where the SQL is wrong.
         """
         if per_snapshot and snapshot is not None:
             raise InvalidRequestError("snapshot and per_snapshot exclude each other. Give one.")
         view = SnapshotView.latest(self._store, snapshot=snapshot)
+        if not is_query_name(name):
+            if per_snapshot:
+                raise InvalidRequestError("per_snapshot runs a named query, not your own SQL.")
+            result = run_query(self._store, view, find_query(name), parameters)
+            rows = (dict(zip(result.columns, row, strict=True)) for row in result.rows)
+            return Records(rows, result.columns)
         columns = view.list_columns(name, parameters)
         if per_snapshot:
-            rows = run_per_snapshot(self._store, load(name), parameters)
-            return Records(rows, ["snapshot", "observed_at", "flags", *columns])
+            found = run_per_snapshot(self._store, load(name), parameters)
+            return Records(found, ["snapshot", "observed_at", "flags", *columns])
         return Records(view.run(name, parameters), columns)
 
+    @checked
     def history(self, name: str) -> Records:
         """Return a row for each snapshot that shows a model, an account or `family:MODEL_ID`.
 
@@ -278,6 +305,7 @@ class Database:
         """
         return self._follow(name, "history")
 
+    @checked
     def events(self, name: str) -> Records:
         """Return what happened to a model, or to those of an account or family; see `history`."""
         return self._follow(name, "events")
@@ -331,8 +359,10 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Close the database."""
-        self._store.close()
+        """Close the database. What it returned stays usable."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
 
 def _list_names(frameworks: str | Sequence[str]) -> tuple[str, ...]:
@@ -350,6 +380,7 @@ def _check_instant(as_of: datetime | None, snapshot: int | None) -> datetime | N
     return instant
 
 
+@name_arguments
 def open_database(path: str | Path = "hfscan.duckdb") -> Database:
     """Open the database at `path`, or the snapshot published as hf://datasets/OWNER/NAME.
 
