@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +14,10 @@ from hfscan.cli._hub import HubAccess, upload_options
 from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_activity
+from hfscan.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from hfscan.store import Snapshot
 
 _EXAMPLES = """
 hfscan publish my-org/hub-census
@@ -27,6 +33,11 @@ hfscan publish my-org/hub-census --space my-org/hub-report
 @click.option(
     "--space", metavar="OWNER/NAME", help="Also publish the report as a page: this static Space."
 )
+@click.option(
+    "--allow-older",
+    is_flag=True,
+    help="Publish the snapshot even if the dataset holds a newer one, which it replaces.",
+)
 @upload_options
 @snapshot_options
 def command(
@@ -34,13 +45,15 @@ def command(
     private: bool,
     license: str,
     space: str | None,
+    allow_older: bool,
     hub: HubAccess,
     selector: SnapshotSelector,
 ) -> None:
     """Publish a snapshot, its figures and reports as the dataset OWNER/NAME on the Hub.
 
-    Uploads the files of `hfscan export` and a dataset card in one commit, if anything changed.
-    Contains public models only, and no token. Requires a token with write access.
+    Uploads the files of `hfscan export` and a dataset card in one commit, if anything changed, and
+    tags the commit with the day of the snapshot, unless there is such a tag. Contains public models
+    only, and no token. Requires a token with write access.
     """
     from hfscan import export
     from hfscan.hub.datasets import HubDataset, list_files
@@ -55,6 +68,8 @@ def command(
         folder, page_folder = Path(scratch) / "export", Path(scratch) / "page"
         with selector.open() as store:
             chosen = selector.select(store).snapshot
+            if not allow_older:
+                _refuse_older(chosen, dataset.url, export.find_published_time(dataset))
             exported = export.export(store, folder, snapshot=chosen)
             if page:
                 export.write_page(store, chosen, page_folder, dataset=dataset.repo)
@@ -67,8 +82,19 @@ def command(
         results = [
             dataset.publish(list_files(folder), message, managed_folders=managed, private=private)
         ]
+        dataset.tag(f"{chosen.observed_to:%F}", results[0].commit)
         if page:
             results.append(page.publish(list_files(page_folder), message, private=private))
     for published in results:
         result = "Published" if published.changed else "No changes at"
         echo(f"{result} {published.url} (commit {published.commit[:12]})")
+
+
+def _refuse_older(chosen: "Snapshot", url: str, published: datetime | None) -> None:
+    """Raise InvalidRequestError if the dataset at `url` holds a newer snapshot: of `published`."""
+    if published is not None and published > chosen.observed_to:
+        raise InvalidRequestError(
+            f"{url} holds the snapshot of {published:%F %H:%M}, which is newer than "
+            f"snapshot {chosen.id} of {chosen.observed_to:%F %H:%M}. Choose another with "
+            "--snapshot, or add --allow-older to replace it."
+        )

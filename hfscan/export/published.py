@@ -6,8 +6,10 @@ import re
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
+import duckdb
 from huggingface_hub import cached_assets_path, constants
 
 from hfscan.choices import TABLES
@@ -67,6 +69,25 @@ def fetch_published(url: str) -> Path:
             if _is_unused(other):
                 other.unlink()
     return db
+
+
+def find_published_time(dataset: HubDataset) -> datetime | None:
+    """Return when the snapshot in a dataset was observed (UTC); None if it holds none.
+
+    Raises what HubDataset raises.
+    """
+    if (commit := dataset.head()) is None:
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        dataset.download(commit, ["snapshots/*.parquet"], Path(scratch))
+        files = [str(path) for path in Path(scratch).glob("snapshots/*.parquet")]
+        if not files:
+            return None
+        with duckdb.connect() as connection, contextlib.suppress(duckdb.Error):
+            sql = "SELECT max(observed_to) FROM read_parquet(?)"
+            for (newest,) in connection.execute(sql, [files]).fetchall():
+                return newest if isinstance(newest, datetime) else None
+    return None
 
 
 def _is_unused(db: Path) -> bool:

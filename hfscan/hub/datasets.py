@@ -58,6 +58,7 @@ from hfscan.text import sanitize
 RepoKind = Literal["dataset", "space"]
 RepoInfo = DatasetInfo | SpaceInfo
 
+_KINDS: Mapping[RepoKind, str] = {"dataset": "dataset", "space": "Space"}
 _URL_PREFIX = "hf://"
 _FILE_URL = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<path>.+)")
 _LIBRARIES = frozenset({"huggingface_hub", "hf_xet", "httpx", "httpx2", "requests", "urllib3"})
@@ -66,6 +67,12 @@ _NETWORK_ERRORS = (
     ConnectionError, TimeoutError, ssl.SSLError, OfflineModeIsEnabled, LocalEntryNotFoundError,
     HfHubHTTPError, SlowResponseError,
 )  # fmt: skip
+_REFUSAL_ADVICE: Mapping[int | None, str] = {
+    401: " Log in with a token of the Hub: `hf auth login`, or HF_TOKEN.",
+    403: " Use a token that may do this (Access Tokens in the Hub's settings), or another owner.",
+    404: " Check the spelling. If it is private, use a token that may read it.",
+}
+"""Status -> what to do."""
 _TRANSIENT = frozenset({408, 429})
 _DISK_ERRNOS = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO,
@@ -113,12 +120,11 @@ class HubDataset:
             library_name="hfscan",
             library_version=__version__,
         )
-        self.repo = repo
+        self._kind, self.repo = kind, repo
         if "/" not in repo:
             self._check_token()
             with self._translate_errors("read"):
                 self.repo = f"{self._api.whoami()['name']}/{repo}"
-        self._kind = kind
         self.url = f"{endpoint}/{kind}s/{self.repo}"
 
     def head(self, revision: str | None = None) -> str | None:
@@ -219,7 +225,7 @@ class HubDataset:
     def _translate_errors(self, verb: str) -> contextlib.AbstractContextManager[None]:
         return translate_client_errors(
             self._api.endpoint,
-            f"{sanitize(self.repo, 100)} cannot be {verb}",
+            f"The {_KINDS[self._kind]} {sanitize(self.repo, 100)} cannot be {verb}",
             "Run the same command again.",
         )
 
@@ -282,11 +288,17 @@ def translate_client_errors(endpoint: str, failure: str, advice: str) -> Iterato
 def _translate(error: Exception, endpoint: str, failure: str, advice: str) -> HfscanError | None:
     """Return the HfscanError for an error of the client, None for any other error."""
     chain = list(_chain(error))
+    if any(_is_raised_by_xet(cause.__traceback__) for cause in chain):
+        advice += (
+            " If it fails again, set HF_HUB_DISABLE_XET=1: then files go through the Hub itself "
+            "instead of Xet, its storage for large files."
+        )
     for cause in chain:
         status = _status(cause)
         is_refused = status is not None and status < 500 and status not in _TRANSIENT
         if is_refused or isinstance(cause, HFValidationError):
-            return HubRefusedError(f"{failure}: {describe_error(cause)}")
+            message = describe_error(cause).rstrip(".")
+            return HubRefusedError(f"{failure}: {message}.{_REFUSAL_ADVICE.get(status, '')}")
     for cause in chain:
         module = type(cause).__module__.partition(".")[0]
         is_transport = module in _TRANSPORTS and not isinstance(cause, ValueError)
@@ -334,6 +346,15 @@ def describe_error(error: BaseException) -> str:
     message = getattr(error, "server_message", None) or str(error).strip() or type(error).__name__
     register_secret(get_token())  # the client sends it by default
     return sanitize_hub_text(message.splitlines()[0])
+
+
+def _is_raised_by_xet(traceback: TracebackType | None) -> bool:
+    """Return whether the client was sending or fetching files by Xet."""
+    while traceback is not None:
+        if "xet" in traceback.tb_frame.f_code.co_name:
+            return True
+        traceback = traceback.tb_next
+    return False
 
 
 def _is_raised_in_client(traceback: TracebackType | None) -> bool:

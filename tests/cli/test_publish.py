@@ -109,7 +109,8 @@ def test_publish_writes_the_report_as_a_space(hub, publish) -> None:
     assert (metadata["sdk"], metadata["datasets"]) == ("static", ["ann/census"])
     assert b"<!doctype html>" in space.files["index.html"]
     assert TOKEN.encode() not in space.files["index.html"]
-    assert "cannot be published" in publish("ann/census", "--space", "bob/report", code=4)
+    refusal = publish("ann/census", "--space", "bob/report", code=4)
+    assert "The Space bob/report cannot be published: " in refusal
 
 
 @pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])
@@ -152,6 +153,31 @@ print(rows)
 
 
 @pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])
+def test_publish_keeps_the_newer_snapshot(hub, db, publish) -> None:
+    """An older snapshot replaces it only on request; each is tagged with its day."""
+    with duckdb.connect(db) as connection:
+        connection.execute(
+            "INSERT INTO snapshots SELECT * REPLACE (2 AS id, TIMESTAMP '2024-07-11 10:00' AS "
+            "observed_to, position + 1 AS position) FROM snapshots"
+        )
+        connection.execute("UPDATE snapshots SET observed_to = '2022-02-15 08:00' WHERE id = 1")
+    publish("ann/census")
+    dataset = hub.datasets["ann/census"]
+    newer = dict(dataset.files)
+    assert set(dataset.tags) == {"2024-07-11"}
+    message = publish("ann/census", "--snapshot", "1", code=2)
+    assert "holds the snapshot of 2024-07-11 10:00, which is newer than snapshot 1 of" in message
+    assert "--allow-older" in message
+    assert dataset.files == newer
+    assert publish("ann/census", "--snapshot", "1", "--allow-older").startswith("Published")
+    assert dataset.files != newer
+    assert set(dataset.tags) == {"2024-07-11", "2022-02-15"}
+    assert publish("ann/census").startswith("Published")
+    assert dataset.files == newer
+    assert set(dataset.tags) == {"2024-07-11", "2022-02-15"}
+
+
+@pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])
 def test_publish_refuses_wrong_targets(hub, publish) -> None:
     publish("ann/hidden", "--private")
     assert hub.datasets["ann/hidden"].private
@@ -160,7 +186,9 @@ def test_publish_refuses_wrong_targets(hub, publish) -> None:
     assert "already public" in publish("ann/open", "--private", code=4)
     assert "requires a token" in publish("ann/census", token=None, code=4)
     assert "token was refused" in publish("ann/census", token="hf_wrong", code=4)
-    assert "cannot be published" in publish("bob/census", code=4)
+    refusal = publish("bob/census", code=4)
+    assert "The dataset bob/census cannot be published: " in refusal
+    assert "Use a token that may do this" in refusal
     assert "cannot be published" in publish("not a name", code=4)
     assert "HF_HUB_OFFLINE" in publish("ann/census", code=3, HF_HUB_OFFLINE="1")
     assert "127.0.0.1:9" in publish("ann/census", "--endpoint", "http://127.0.0.1:9", code=3)

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from huggingface_hub import constants, file_download
@@ -59,7 +60,7 @@ def cut_connection(server: RawServer, send: Send, target: str) -> None:
 def test_dataset_head_raises_only_its_own_errors(script, error: type[HfscanError]) -> None:
     with serve_script(script) as server:
         dataset = HubDataset("ann/x", endpoint=server.url, token=TOKEN)
-        with pytest.raises(error, match=r"^ann/x cannot be read: ") as excinfo:
+        with pytest.raises(error, match=r"^The dataset ann/x cannot be read: ") as excinfo:
             dataset.head()
     assert TOKEN not in str(excinfo.value)
     assert "\n" not in str(excinfo.value)
@@ -75,7 +76,7 @@ def test_dataset_head_gives_up_on_silence(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(client_limits, "MAX_SILENCE_SECONDS", 0.2)
     with serve_script(lambda server, *_: server.closing.wait(30)) as server:
         dataset = HubDataset("ann/x", endpoint=server.url, token=TOKEN)
-        with pytest.raises(HubUnreachableError, match=r"^ann/x cannot be read: "):
+        with pytest.raises(HubUnreachableError, match=r"^The dataset ann/x cannot be read: "):
             dataset.head()
 
 
@@ -187,7 +188,7 @@ def test_publish_raises_only_its_own_errors(
     with hub:
         dataset = HubDataset("ann/x", endpoint=hub.url, token=TOKEN)
         hub.url_part, hub.status = url_part, status
-        with pytest.raises(error, match=r"^ann/x cannot be published: "):
+        with pytest.raises(error, match=r"^The dataset ann/x cannot be published: "):
             dataset.publish({"a.parquet": tmp_path / "a.parquet"}, "a message")
         hub.url_part = ""
         assert dataset.publish({"a.parquet": tmp_path / "a.parquet"}, "a message").changed
@@ -216,6 +217,15 @@ def test_translate_client_errors_of_any_library(error: Exception, expected) -> N
     translate_errors = translate_client_errors("http://hub", "x cannot be had", "Try again.")
     with pytest.raises(expected, match="x cannot be had"), translate_errors:
         raise_in_client(error)
+
+
+def test_errors_of_xet_name_the_variable_that_avoids_it() -> None:
+    namespace: dict[str, Any] = {"__name__": "huggingface_hub._commit_api"}
+    exec("def _upload_xet_files():\n raise RuntimeError('CAS service error')", namespace)
+    translate_errors = translate_client_errors("http://hub", "x cannot be had", "Try again.")
+    message = r"Try again\. If it fails again, set HF_HUB_DISABLE_XET=1"
+    with pytest.raises(HubUnreachableError, match=message), translate_errors:
+        namespace["_upload_xet_files"]()
 
 
 def test_translate_client_errors_keeps_own_errors() -> None:
