@@ -51,7 +51,7 @@ def write_card(
         url=f"\n  url = {{{url}}}," if url else "",
         day=f"{snapshot.observed_to:%F}",
         year=snapshot.observed_to.year,
-        origin=_plain(snapshot.origin),
+        provenance=_describe_origin(snapshot),
     )
     write_output(exported.folder / "README.md", card, advice="choose another folder")
 
@@ -72,6 +72,14 @@ def write_page(store: Store, snapshot: Snapshot, folder: Path, *, dataset: str) 
     lines = "".join(f"{key}: {value}\n" for key, value in front.items())
     text = f"---\n{lines}---\n\nThe report of hfscan on the dataset {dataset}.\n"
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _describe_origin(snapshot: Snapshot) -> str:
+    """Return where the metadata was read, as a sentence."""
+    origin = _plain(snapshot.origin)
+    if snapshot.kind == "import":
+        return f"The metadata was imported from {origin}, which recorded public models of the Hub."
+    return f"The metadata was read from the public API of {origin}, which lists public models only."
 
 
 def _describe_quality(exported: Exported) -> Iterator[str]:

@@ -196,6 +196,7 @@ def test_card_describes_the_tables(folder) -> None:
     assert metadata["size_categories"] == ["1K<n<10K"]
     assert "synthetic: models=3000, seed=9" in text
     assert "| `models` | 3,000 |" in text
+    assert "The metadata was read from the public API of http://" in text
     assert (folder / "reports" / "year-2022.md").read_text("utf-8").startswith("# ")
 
 
@@ -227,6 +228,9 @@ def test_card_lists_what_is_unknown_or_implausible(tmp_path) -> None:
     assert "Could not be read, so unknown: created_at of 1 model." in quality
     assert "have the id of another, apart from upper and lower case" in quality
     assert "found no implausible" not in quality
+    # an import is of a file, not of an API
+    assert "The metadata was imported from dump, which recorded public models" in card
+    assert "public API of dump" not in card
 
 
 def test_other_folders_are_left_alone(run_cli, db, tmp_path, folder) -> None:
