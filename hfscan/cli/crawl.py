@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ from hfscan.cli._options import combine, db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.cli._types import Count, Number, UtcTime
+from hfscan.hub.plan import PAGE_SIZE
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.scope import Scope
-from hfscan.text import sanitize
+from hfscan.text import format_count, sanitize
 
 if TYPE_CHECKING:
     from hfscan.pipeline import CrawlSummary, UpdateSummary
@@ -162,6 +164,12 @@ def _report_crawl(summary: CrawlSummary, db: Path) -> None:
     )
     if fetched.design:
         echo(f"Sample: {fetched.design.describe()}.")
+        pages = ceil(ingested.models / fetched.design.probability / PAGE_SIZE)
+        if fetched.requests > pages + 1:
+            echo(
+                f"Without --sample, about {format_count(pages + 1, 'request')} would have fetched "
+                "all of these models: the Hub is small."
+            )
     if fetched.synthetic:
         echo(f"The models are synthetic: {sanitize(fetched.synthetic, 600)}")
     if fetched.unproven_end:

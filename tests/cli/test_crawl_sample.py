@@ -18,6 +18,10 @@ def test_sample_design_is_printed_and_stored(crawl) -> None:
         )
         assert re.search(r"Sample: each model with probability 0.05", out)
         assert "seed 7" in out
+        # of a Hub as small as this one
+        match = re.search(r"Without --sample, about (\d) requests would have fetched all", out)
+        assert match
+        assert 3 <= int(match[1]) <= 5
         assert crawl("--sample", "0.05", "--seed", "8")[0] == 0
     rows = crawl.query("SELECT complete, sample, sample_design, models FROM snapshots ORDER BY id")
     assert [row[:2] for row in rows] == [(False, 0.05)] * 2
