@@ -12,12 +12,11 @@ from hfscan._version import __version__
 from hfscan.report.drawing import Chart, read_page_file
 from hfscan.report.format import format_date
 from hfscan.report.model import Row
-from hfscan.report.writers.html import render_page
+from hfscan.report.writers.html import list_marks, render_page
 from hfscan.report.writers.terminal import open_console
 from hfscan.store import Snapshot
 from hfscan.text import encode_json, format_count, sanitize
 
-_PIPE_COLUMNS = 200  # one line for most models
 _LONGEST_NAME = 200  # characters; a repo id has at most 193
 _MOST_NAMES = 5  # of further bases in a line
 
@@ -183,7 +182,7 @@ def _format_hidden(node: Node) -> str:
 
 def write_terminal(tree: LineageTree, out: TextIO) -> None:
     """Write the tree with guides, in the width of the terminal."""
-    console = open_console(out, _PIPE_COLUMNS)
+    console = open_console(out)
     console.print(Text(sanitize(tree.summary)))
     console.print()
     node, arrow = tree.root, ""
@@ -278,7 +277,12 @@ def write_html(tree: LineageTree, out: TextIO) -> None:
     """Write a self-contained page."""
     trusted = {"style": read_page_file("style.css")}
     page = render_page(
-        "lineage.html", trusted, tree=tree, shorten=_shorten, format_hidden=_format_hidden
+        "lineage.html",
+        trusted,
+        tree=tree,
+        marks=list_marks([tree.snapshot]),
+        shorten=_shorten,
+        format_hidden=_format_hidden,
     )
     out.write(page)
 

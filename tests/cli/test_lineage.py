@@ -35,7 +35,8 @@ MODELS = [
 
 
 @pytest.fixture
-def run_lineage(run_cli, tmp_path):
+def run_lineage(run_cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # a line for each model
     ingest_models(tmp_path / "h.duckdb", MODELS)
 
     def run(*arguments, code=0):
@@ -184,3 +185,23 @@ def test_format_follows_the_extension(run_lineage, tmp_path):
     assert "Known: .txt, .mmd" in run_lineage("a/chat", "--out", "tree.xyz", code=2)
     conflict = run_lineage("a/chat", "--out", "tree.html", "--format", "json", code=2)
     assert "does not match" in conflict
+
+
+def test_former_name_leads_to_the_model(run_cli, tmp_path):
+    """bert-base-uncased got an account in 2024; its new name is known without a redirect."""
+    models = [
+        model("google-bert/bert-base-uncased", downloads=9),
+        model("ann/bert-base-uncased", downloads=99),
+        model("ann/tuned", "bert-base-uncased"),
+    ]
+    db = tmp_path / "h.duckdb"
+    ingest_models(db, models)
+    code, out, err = run_cli("lineage", "bert-base-uncased", "--db", db)
+    assert code == 0, err
+    assert "↓" not in out
+    assert "google-bert/bert-base-uncased  9 downloads" in out
+    assert "└── ann/tuned" in out
+    code, out, err = run_cli("explain", "bert-base-uncased", "--db", db)
+    assert code == 0, err
+    assert "google-bert/bert-base-uncased in snapshot 1" in out + err
+    assert run_cli("lineage", "bert-base-cased", "--db", db)[0] == 7  # its model is not there
