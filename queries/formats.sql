@@ -19,12 +19,14 @@
 -- column share: share
 -- column coverage: share
 -- chart: line x=period y=share color=framework
+-- (older): models at the creation-date cutoff, where they count: the Hub does not know when they were created.
 WITH tally AS (
     SELECT
         CASE $per::VARCHAR
             WHEN 'month' THEN date_trunc('month', created_at)
             WHEN 'year' THEN date_trunc('year', created_at)
         END AS since,
+        $per <> 'all' AND at_cutoff AS is_older,
         mask_by_definition(
             $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
             best_mask
@@ -39,8 +41,10 @@ WITH tally AS (
     GROUP BY ALL
 )
 SELECT
-    CASE $per WHEN 'month' THEN strftime(since, '%Y-%m') WHEN 'year' THEN strftime(since, '%Y') ELSE 'all' END
-        AS period,
+    CASE
+        WHEN is_older THEN '(older)'
+        ELSE CASE $per WHEN 'month' THEN strftime(since, '%Y-%m') WHEN 'year' THEN strftime(since, '%Y') ELSE 'all' END
+    END AS period,
     name AS framework,
     coalesce(sum(n) FILTER (supported >> bit & 1 = 1), 0)::BIGINT AS numerator,
     coalesce(sum(n) FILTER (supported IS NOT NULL), 0)::BIGINT AS denominator,

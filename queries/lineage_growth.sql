@@ -18,10 +18,11 @@
 -- chart: line x=period y=share color=group
 -- denominator: all derivatives created in the period; share_of_models: their share of its new models whose bases are
 -- known (models); coverage: the share of these models in all new ones. author: the account in the name of the
--- family's first model, (unknown) where it has none.
+-- family's first model, (unknown) where it has none. period: (older) for models at the creation-date cutoff, where they
+-- count: the Hub does not know when they were created.
 WITH derived AS (
     SELECT
-        date_trunc($per::VARCHAR, created_at) AS since,
+        CASE WHEN NOT at_cutoff THEN date_trunc($per::VARCHAR, created_at) END AS since,
         CASE $by::VARCHAR
             WHEN 'family' THEN root
             WHEN 'author'
@@ -37,7 +38,7 @@ WITH derived AS (
 ),
 periods AS (
     SELECT
-        date_trunc($per, created_at) AS since,
+        CASE WHEN NOT at_cutoff THEN date_trunc($per, created_at) END AS since,
         count(*) FILTER (base_models IS NOT NULL OR tags IS NOT NULL) AS models,
         round(models / count(*), 6) AS coverage
     FROM census
@@ -60,9 +61,12 @@ grouped AS (
 ),
 groups AS (SELECT "group", min(place) AS place FROM grouped GROUP BY "group")
 SELECT
-    CASE $per WHEN 'month' THEN strftime(since, '%Y-%m') WHEN 'year' THEN strftime(since, '%Y')
-        ELSE strftime(since, '%Y-Q') || quarter(since) END AS period,
-    "group",
+    CASE
+        WHEN periods.since IS NULL THEN '(older)'
+        ELSE CASE $per WHEN 'month' THEN strftime(periods.since, '%Y-%m') WHEN 'year' THEN strftime(periods.since, '%Y')
+            ELSE strftime(periods.since, '%Y-Q') || quarter(periods.since) END
+    END AS period,
+    groups."group",
     coalesce(n, 0) AS numerator,
     coalesce(derivatives, 0) AS denominator,
     round(numerator / nullif(denominator, 0), 9) AS share,
@@ -70,5 +74,7 @@ SELECT
     models,
     round(denominator / nullif(models, 0), 9) AS share_of_models,
     coverage
-FROM periods CROSS JOIN groups LEFT JOIN totals USING (since) LEFT JOIN grouped USING (since, "group")
+FROM periods CROSS JOIN groups
+LEFT JOIN totals ON totals.since IS NOT DISTINCT FROM periods.since
+LEFT JOIN grouped ON grouped.since IS NOT DISTINCT FROM periods.since AND grouped."group" = groups."group"
 ORDER BY period, groups.place

@@ -356,3 +356,28 @@ def test_orphans_by_account_are_those_of_dropped_classes(run_query):
     ]  # fmt: skip
     (row,) = run_query(models, "orphans", by="model", weight="downloads", top=1).values()
     assert (row["group"], row["needs"]) == ("ann/a", "transformers 4")
+
+
+OLDER = {"createdAt": "2022-03-02T23:29:04.000Z"}
+
+
+@pytest.mark.parametrize(("query", "parameters"), [
+    ("formats", {"only": "pytorch"}), ("lineage_growth", {"by": "relation"}),
+])  # fmt: skip
+@pytest.mark.parametrize("per", ["month", "year"])
+def test_models_at_the_cutoff_are_of_no_period(run_query, query, parameters, per):
+    """The Hub dates 3 older models to March 2022; one model is really of that month."""
+    tags = {"tags": ["pytorch", "base_model:finetune:ann/a"]}
+    march = {"createdAt": "2022-03-20T00:00:00.000Z"}
+    models = [
+        *(model(f"ann/{name}", **OLDER) | tags for name in "bc"),
+        model("ann/a", **OLDER) | {"tags": []},
+        model("ann/d", **march) | tags,
+    ]
+    period = {"month": "2022-03", "year": "2022"}[per]
+    rows = run_query(models, query, per=per, cutoff="included", **parameters)
+    assert {name: row["numerator"] for name, row in rows.items()} == {"(older)": 2, period: 1}
+    excluded = run_query(models, query, per=per, cutoff="excluded", **parameters)
+    assert {name: row["numerator"] for name, row in excluded.items()} == {period: 1}
+    only = run_query(models, query, per=per, cutoff="only", **parameters)
+    assert {name: row["numerator"] for name, row in only.items()} == {"(older)": 2}
