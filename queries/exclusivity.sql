@@ -8,7 +8,7 @@
 -- param tag VARCHAR = NULL : only models with this tag; ending in a colon, with any tag of that prefix (arxiv:)
 -- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
 -- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; authors: each author counts once, split over their models in the denominator
--- param exclude_top_authors INTEGER = 0 : leave out this many authors, those with the most models that support the frameworks
+-- param exclude_top_authors INTEGER = 0 : leave out this many authors, those with the most models that support the frameworks; by downloads, those whose models have the most
 -- param by VARCHAR = NULL : the grouping, one row per group; NULL for no groups
 -- param by_cluster BOOLEAN = false : of a sample, a row for each range of creation time that was drawn
 -- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
@@ -20,7 +20,12 @@
 -- values by: month, year, task, library, author, license, architecture, language, size, gated, region
 -- column framework: framework
 -- column coverage: share
+-- column largest_share: share
+-- column share_without_largest: share
 -- chart: stack x=share y=group color=framework
+-- population_size: all models, their downloads, or authors; coverage: the part of it that the denominator describes, of
+-- authors how many have such a model. Weighted by downloads: largest_model: of those in the denominator, the model with the most
+-- downloads; largest_share: its part of the denominator; share_without_largest: the share if it is left out.
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 tally AS (
     SELECT
@@ -36,7 +41,9 @@ tally AS (
             AS voting_author,
         CASE WHEN $by_cluster::BOOLEAN THEN sample_cluster END AS cluster,
         count(*) AS models,
-        sum(downloads) AS downloads
+        sum(downloads) AS downloads,
+        -- sorts by downloads, then by name
+        max(CASE WHEN $weight = 'downloads' THEN lpad(downloads::VARCHAR, 20, '0') || id END) AS largest
     FROM census
     WHERE
         is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
@@ -49,22 +56,25 @@ tally AS (
 ),
 largest AS (
     SELECT voting_author FROM tally WHERE supported <> 0
-    GROUP BY voting_author ORDER BY sum(models) DESC, voting_author LIMIT $exclude_top_authors
+    GROUP BY voting_author
+    ORDER BY sum(CASE $weight WHEN 'downloads' THEN downloads ELSE models END) DESC NULLS LAST, voting_author
+    LIMIT $exclude_top_authors
 ),
 weighted AS (
     SELECT
         group_name,
         supported,
         cluster,
+        voting_author,
         models,
+        largest,
         CASE $weight WHEN 'models' THEN models WHEN 'downloads' THEN downloads END AS n,
         -- an author's vote is split over the author's models that support a framework; for none, over those
-        -- of known evidence; for coverage, over all
+        -- of known evidence
         CASE WHEN supported <> 0 THEN models / sum(models) FILTER (supported <> 0) OVER by_author END
             AS supporting_votes,
         CASE WHEN supported IS NOT NULL THEN models / sum(models) FILTER (supported IS NOT NULL) OVER by_author END
-            AS known_votes,
-        models / sum(models) OVER by_author AS all_votes
+            AS known_votes
     FROM tally
     WHERE $exclude_top_authors = 0 OR voting_author NOT IN (FROM largest)
     WINDOW by_author AS (PARTITION BY voting_author)
@@ -73,7 +83,7 @@ sized AS (
     SELECT
         group_name, supported, cluster, sum(weighted.models) AS models, sum(weighted.n) AS n,
         sum(weighted.supporting_votes) AS supporting_votes,
-        sum(weighted.known_votes) AS known_votes, sum(weighted.all_votes) AS all_votes,
+        sum(weighted.known_votes) AS known_votes, max(weighted.largest) AS largest,
         sum(
             CASE
                 WHEN supported <> 0
@@ -89,11 +99,24 @@ grouped AS (
             WHEN dense_rank() OVER (ORDER BY size DESC NULLS LAST, group_name) > $top::INTEGER THEN '(other)'
             ELSE group_name
         END AS "group",
-        supported, cluster, models, n, supporting_votes, known_votes, all_votes
+        group_name, supported, cluster, models, n, supporting_votes, known_votes, largest
     FROM sized
     WHERE $by IS NULL OR group_name IS NOT NULL
     UNION ALL
-    SELECT NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL WHERE $by IS NULL  -- an empty population is 0 of 0
+    -- an empty population is 0 of 0
+    SELECT NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL WHERE $by IS NULL
+),
+authors AS (
+    SELECT
+        "group",
+        count(DISTINCT voting_author) AS authors,
+        count(DISTINCT voting_author) FILTER (supported IS NOT NULL) AS known_authors,
+        count(DISTINCT voting_author) FILTER (supported <> 0) AS supporting_authors
+    FROM weighted
+    JOIN (SELECT DISTINCT group_name, "group" FROM grouped) AS group_names
+        ON group_names.group_name IS NOT DISTINCT FROM weighted.group_name
+    WHERE $weight = 'authors'
+    GROUP BY "group"
 ),
 names AS (
     SELECT unnest(['exclusive', 'available']) AS name, framework, mask, bit FROM compared
@@ -103,7 +126,7 @@ names AS (
 -- supported is NULL where the evidence is unknown: such models count only in the population of coverage
 members AS (
     SELECT
-        name, framework, bit, "group", cluster, models, n, all_votes,
+        name, framework, bit, "group", cluster, models, n, largest,
         CASE name WHEN 'none' THEN known_votes ELSE supporting_votes END AS votes,
         CASE name
             WHEN 'exclusive' THEN supported = mask
@@ -124,7 +147,8 @@ counted AS (
         sum(models) FILTER (in_denominator) AS models_denominator,
         sum(votes) FILTER (in_numerator) AS votes_numerator,
         sum(votes) FILTER (in_denominator) AS votes_denominator,
-        coalesce(sum(all_votes) FILTER (in_denominator), 0) / nullif(sum(all_votes), 0) AS votes_coverage
+        max(largest) FILTER (in_denominator) AS largest,
+        max(largest) FILTER (in_numerator) AS largest_in_numerator
     FROM members
     GROUP BY name, framework, bit, "group", cluster
 )
@@ -132,23 +156,36 @@ counted AS (
 SELECT
     name,
     framework,
-    "group",
+    counted."group",
     coalesce(
         CASE $weight WHEN 'authors' THEN round(votes_numerator, 6)::DECIMAL(35, 6) ELSE n_numerator::DECIMAL(35, 6) END, 0
     ) AS numerator,
     coalesce(
         CASE $weight WHEN 'authors' THEN round(votes_denominator, 6)::DECIMAL(35, 6) ELSE n_denominator::DECIMAL(35, 6) END, 0
     ) AS denominator,
-    round(CASE $weight WHEN 'authors' THEN votes_coverage ELSE denominator / nullif(n::DOUBLE, 0) END, 6) AS coverage,
+    coalesce(CASE $weight WHEN 'authors' THEN authors ELSE n END, 0)::BIGINT AS population_size,
+    round(
+        CASE $weight WHEN 'authors' THEN CASE name WHEN 'none' THEN known_authors ELSE supporting_authors END ELSE denominator END
+            / nullif(population_size::DOUBLE, 0),
+        6
+    ) AS coverage,
     -- authors count once each; of downloads, the models behind them count
     denominator > 0 AND CASE $weight
         WHEN 'authors' THEN is_small(numerator, denominator)
         ELSE is_small(coalesce(models_numerator, 0), coalesce(models_denominator, 0))
     END AS small,
+    substr(largest, 21) AS largest_model,
+    round(left(largest, 20)::BIGINT / nullif(denominator, 0), 6) AS largest_share,
+    round(
+        (numerator - CASE WHEN largest_in_numerator = largest THEN left(largest, 20)::BIGINT ELSE 0 END)
+            / nullif(denominator - left(largest, 20)::BIGINT, 0),
+        6
+    ) AS share_without_largest,
     cluster
 FROM counted
+LEFT JOIN authors ON authors."group" IS NOT DISTINCT FROM counted."group"
 ORDER BY
     CASE name WHEN 'exclusive' THEN 1 WHEN 'available' THEN 2 WHEN 'shared' THEN 3 ELSE 4 END,
     list_position($frameworks::VARCHAR[], framework), bit,
-    "group",
+    counted."group",
     cluster

@@ -197,6 +197,11 @@ class ResultTarget:
         """Whether the file is a page or a chart."""
         return self.format not in RESULT_FORMATS
 
+    @property
+    def is_document(self) -> bool:
+        """Whether people read the file by itself, so that it needs a title and notes."""
+        return self.path is not None and self.format not in ("csv", "json")
+
 
 def _choose_result_target(format_: str | None, out: Path | None) -> ResultTarget:
     if out is None:

@@ -16,7 +16,6 @@ from hfscan.cli._options import combine, db_option
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.cli._types import Count, Number, UtcTime
-from hfscan.hub.plan import PAGE_SIZE
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.scope import Scope
 from hfscan.text import format_count, sanitize
@@ -164,6 +163,8 @@ def _report_crawl(summary: CrawlSummary, db: Path) -> None:
     )
     if fetched.design:
         echo(f"Sample: {fetched.design.describe()}.")
+        from hfscan.hub.plan import PAGE_SIZE
+
         pages = ceil(ingested.models / fetched.design.probability / PAGE_SIZE)
         if fetched.requests > pages + 1:
             echo(

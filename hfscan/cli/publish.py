@@ -90,7 +90,7 @@ def command(
         echo(f"{result} {published.url} (commit {published.commit[:12]})")
 
 
-def _refuse_older(chosen: "Snapshot", url: str, published: datetime | None) -> None:
+def _refuse_older(chosen: Snapshot, url: str, published: datetime | None) -> None:
     """Raise InvalidRequestError if the dataset at `url` holds a newer snapshot: of `published`."""
     if published is not None and published > chosen.observed_to:
         raise InvalidRequestError(

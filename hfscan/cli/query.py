@@ -19,6 +19,7 @@ from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import ResultTarget, result_options, write_report_file, write_text
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
 from hfscan.errors import InvalidRequestError
+from hfscan.scope import DEFAULT_FRAMEWORKS
 
 if TYPE_CHECKING:
     from hfscan.figures import AccountGroups, Query, SnapshotView
@@ -213,7 +214,9 @@ def _write_page(section: Section, view: SnapshotView, target: ResultTarget) -> N
     """Write a result as a page, or its chart."""
     from hfscan.report.result_report import new_result_report
 
-    report = new_result_report(view, "query", section.title, [section])
+    names = section.parameters.get("frameworks")
+    compared = tuple(names.split(",")) if isinstance(names, str) else DEFAULT_FRAMEWORKS
+    report = new_result_report(view, "query", section.title, [section], frameworks=compared)
     write_report_file(report, target)
 
 

@@ -79,7 +79,8 @@ def _list_reports(ctx: click.Context) -> list[str]:
     type=Count(),
     default=0,
     metavar="K",
-    help="Exclude the K authors with the most models.",
+    help="Exclude the K authors with the most models that support the frameworks; with --weight "
+    "downloads, with the most downloads.",
 )
 @click.option("--by", type=Choice(GROUPINGS), help="Group models by this field only.")
 @click.option(

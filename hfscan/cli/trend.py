@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
@@ -90,6 +90,8 @@ def command(
     from hfscan.figures.trend import choose_definitions
     from hfscan.report import TABLE_FORMATS, write_rows
     from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
+    from hfscan.report.dependence import explain_dependent_rows
+    from hfscan.report.provenance import describe_snapshot
     from hfscan.report.result_report import new_result_report
 
     if formats and weight != "models":
@@ -107,7 +109,7 @@ def command(
         else:
             rows, tables, sections = _show_exclusivity(view, options, per or "year")
         notes = list(_list_notes(by_snapshot, definitions, weight, view.snapshot))
-        if target.is_report:
+        if target.is_document:
             report = new_result_report(
                 view,
                 "trend",
@@ -118,6 +120,9 @@ def command(
             )
             write_report_file(report, target)
             return
+        titles = view.find_titles(options.compared)
+    if not by_snapshot:
+        note(describe_snapshot(view.snapshot))
     for text in notes:
         note(text)
     if target.format not in TABLE_FORMATS:
@@ -125,6 +130,7 @@ def command(
         return
     write_text(lambda out: _write_tables(target.format, tables, out), target.format, target.path)
     limits = (
+        explain_dependent_rows(rows, titles),
         explain_small((), rows),
         explain_estimates((), rows, [view.snapshot]),
         explain_flags(rows),
@@ -154,7 +160,7 @@ class _Options:
         return self.frameworks or DEFAULT_FRAMEWORKS
 
 
-_Result = tuple[list[dict[str, Any]], "list[Table]", "Iterable[Section]"]
+_Result = tuple[list[dict[str, Any]], "list[Table]", "list[Section]"]
 
 
 def _show_exclusivity(view: SnapshotView, options: _Options, per: Per) -> _Result:
@@ -173,7 +179,8 @@ def _show_exclusivity(view: SnapshotView, options: _Options, per: Per) -> _Resul
         )
     )
     table = group_table(figures, per, view.find_titles(options.compared), with_coverage=True)
-    return [figure.as_dict() for figure in figures], [table], exclusivity_sections(figures, per)
+    rows = [figure.as_dict() for figure in figures]
+    return rows, [table], list(exclusivity_sections(figures, per))
 
 
 def _show_formats(view: SnapshotView, options: _Options, per: Per) -> _Result:
@@ -202,7 +209,7 @@ def _compare_snapshots(
     measures = list_measures(options.weight, formats=formats)
     rows = list(compare_snapshots(view, measures, **vars(options), as_of=as_of))
     titles = view.find_titles(options.compared)
-    return rows, measure_tables(rows, titles), measure_sections(rows, titles)
+    return rows, measure_tables(rows, titles), list(measure_sections(rows, titles))
 
 
 def _list_notes(
@@ -225,18 +232,24 @@ def _list_notes(
 
 
 def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) -> Table:
-    """Return a table of shares by framework and period."""
+    """Return a table of shares by framework and period, with the total of each period."""
     from hfscan.figures import format_period
     from hfscan.report import format_percent
-    from hfscan.report.format import add_uncertainty
+    from hfscan.report.format import add_uncertainty, format_number
     from hfscan.report.tables import narrow_pivot_table
 
     titles = taxonomy().titles
-    return narrow_pivot_table(
+    periods = {row["period"]: row for row in rows}
+    labels = {period: format_period(period, view.snapshot) for period in periods}
+    cells = [
         (
             titles[row["framework"]],
-            format_period(row["period"], view.snapshot),
+            labels[row["period"]],
             add_uncertainty(format_percent(row["share"]), row, "share"),
         )
         for row in rows
-    )
+    ]
+    for period, row in periods.items():
+        cells.append(("Total", labels[period], format_number(row["denominator"])))
+        cells.append(("Coverage", labels[period], format_percent(row["coverage"])))
+    return narrow_pivot_table(cells)

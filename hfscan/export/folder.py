@@ -33,7 +33,8 @@ _FIGURES = {
     "weight": "VARCHAR", "exclude_top_authors": "INTEGER", "by": "VARCHAR", "group": "VARCHAR",
     "numerator": "DOUBLE", "denominator": "DOUBLE", "share": "DOUBLE", "coverage": "DOUBLE",
     "interval": "DOUBLE[]", "design_effect": "DOUBLE", "transformers": "INTEGER",
-    "covered": "TIMESTAMP[]",
+    "covered": "TIMESTAMP[]", "population_size": "DOUBLE", "largest_model": "VARCHAR",
+    "largest_share": "DOUBLE", "share_without_largest": "DOUBLE",
 }  # fmt: skip
 
 

@@ -22,10 +22,13 @@ class Figure:
     `period`: [since, until) in UTC, as requested; None for all models. `covered`: the part of it,
     or of the year or month of `group`, that the snapshot covers. `cutoff`: whether the models at
     the creation-date cutoff count; None where the period does not contain it.
-    `numerator`, `denominator`: models, 30-day downloads, or authors' votes (`weight`; votes are
+    `numerator`, `denominator`: models, 30-day downloads, or authors' votes (`weight`; votes may be
     fractions, rounded to six digits). `exclude_top_authors`: number of largest authors left out.
     `sample_error`: where the models are a random sample of the Hub's, and count once each.
-    `coverage`: the share of the population that the denominator describes, under the same weight.
+    `population_size`: of all that could be counted, under the same weight; `coverage`: the share of
+    it that the denominator describes (of authors, of how many it describes a model).
+    `largest_model`, only of downloads: the model with the most in the denominator, and its share
+    of it, `largest_share`; `share_without_largest`: the share if it is left out.
     `small`: numerator or denominator is so low that a few models more would change the share much.
     `transformers`: the release that the definition `loadable` assumes.
     """
@@ -48,6 +51,10 @@ class Figure:
     coverage: float | None = None
     small: bool = False
     transformers: int | None = None
+    population_size: int = 0
+    largest_model: str | None = None
+    largest_share: float | None = None
+    share_without_largest: float | None = None
 
     @property
     def share(self) -> float | None:
@@ -71,12 +78,11 @@ class Figure:
     def as_dict(self) -> dict[str, Any]:
         """Return the figure with the keys of a report's JSON; the share rounded to six digits.
 
-        `exclude_top_authors`, `transformers`, `interval`, `design_effect` and `covered` are present
-        only where they apply. `period` and `covered` start with None where models of any age before
-        its end count.
+        `exclude_top_authors`, `transformers`, `interval`, `design_effect`, `covered` and those of
+        the largest model are present only where they apply. `period` and `covered` start with None
+        where models of any age before its end count.
         """
-        omitted = ("sample_error", "covered", "coverage", "small")
-        row = {key: value for key, value in self.__dict__.items() if key not in omitted}
+        row = {key: value for key, value in self.__dict__.items() if key not in _LAST_KEYS}
         for key in ("exclude_top_authors", "transformers"):
             if not row[key]:
                 del row[key]
@@ -85,7 +91,10 @@ class Figure:
             days = [instant.date().isoformat() for instant in self.period]
             row["period"] = days if self.population == "created" else [None, days[1]]
         row["share"] = None if self.share is None else round(self.share, 6)
-        row |= {"small": self.small, "coverage": self.coverage}
+        row |= {"small": self.small, "population_size": self.population_size}
+        row["coverage"] = self.coverage
+        if self.largest_model is not None:
+            row |= {key: getattr(self, key) for key in LARGEST_KEYS}
         if self.covered is not None:
             since = self.covered.since if self._has_beginning else None
             bounds = (since, self.covered.until)
@@ -101,6 +110,10 @@ class Figure:
             return True
         return self.population == "created" and self.cutoff in (None, "excluded")
 
+
+LARGEST_KEYS = ("largest_model", "largest_share", "share_without_largest")
+_LAST_KEYS = {"sample_error", "covered", "coverage", "small", "population_size", *LARGEST_KEYS}
+"""Fields that are not keys of a report's JSON, or that come after its share."""
 
 _SAFETENSORS_YEAR = datetime(2023, 1, 1)
 """From then on, the Hub gives a framework tag to few of the models with safetensors."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from hfscan.choices import Weight
 from hfscan.errors import NotFoundError
-from hfscan.figures.figure import Figure, FigureRequest
+from hfscan.figures.figure import LARGEST_KEYS, Figure, FigureRequest
 from hfscan.figures.per_snapshot import add_zeros, list_complete, run_per_snapshot
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
@@ -202,7 +202,10 @@ def _unify(measure: Measure, definition: Definition, row: Mapping[str, Any]) -> 
         "framework": row.get("framework"),
         "numerator": numerator,
         "denominator": denominator,
-        "share": round(numerator / denominator, 6) if denominator else None,
+        "share": None
+        if numerator is None or not denominator
+        else round(numerator / denominator, 6),
         "small": row["small"],
         "coverage": row.get("coverage", 1.0),  # a breakdown has a class for each model
+        **{key: row.get(key) for key in LARGEST_KEYS},
     }

@@ -141,15 +141,13 @@ class SnapshotView:
         parameters["transformers"] = (
             request.transformers or self.transformers if request.definition == "loadable" else None
         )
-        number = float if request.weight == "authors" else int  # votes are fractions
         period = request.period and Period.from_bounds(*request.period).within(self.snapshot)
         is_by_time = request.by in ("month", "year")
         for row in self._exclusivity_rows[request]:
-            values = row | {key: number(row[key]) for key in ("numerator", "denominator")}
             yield Figure(
                 **parameters,
                 covered=self._covered(row["group"]) if is_by_time else period,
-                **values,
+                **row,
             )
 
     def run_with_errors(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:

@@ -1,21 +1,14 @@
 """Build a report from the figures of one snapshot."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures import (
     ALL,
-    WEIGHTS,
-    Cutoff,
-    Figure,
-    FigureRequest,
-    Grouping,
     Period,
-    Population,
     SnapshotView,
     check_not_empty,
     check_totals,
@@ -23,27 +16,15 @@ from hfscan.figures import (
     find_flags_of_figures,
     load,
 )
-from hfscan.frameworks import DEFINITIONS, Definition
+from hfscan.frameworks import Definition
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.paths import data_dir
-from hfscan.report.caveats import (
-    describe_design_effect,
-    describe_flag,
-    describe_limits,
-    explain_estimates,
-    explain_flags,
-    explain_small,
-)
+from hfscan.report.caveats import describe_design_effect, describe_flag, describe_limits
 from hfscan.report.comparison import LABELS
-from hfscan.report.format import format_date
-from hfscan.report.model import Finding, QueryRef, Report, ReportRequest, Section
-from hfscan.report.section_rows import run_section
-from hfscan.report.sentences import format_coverage, format_low_coverage, format_totals
-from hfscan.report.spec import fill_text, list_findings, load_spec, new_section
-from hfscan.report.tables import visible_figures
-
-_CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
-_OVERRIDES = ("weight", "exclude_top_authors", "definition")  # what a section can set
+from hfscan.report.model import Finding, Report, ReportRequest, Section
+from hfscan.report.section_builder import SectionBuilder, name_counted
+from hfscan.report.sentences import format_low_coverage
+from hfscan.report.spec import fill_text, list_findings, load_spec
 
 _FRAMEWORK_OPTIONS = (
     "frameworks", "definition", "transformers", "weight", "exclude_top_authors", "account_groups",
@@ -52,13 +33,6 @@ _FRAMEWORK_OPTIONS = (
 
 _PERIOD_TEXTS = {"year": "label", "created": "span", "end": "end", "at_end": "at_end"}
 """Placeholder -> the attribute of the period."""
-
-_BREAKDOWN_BY_GROUP = {
-    "only_total": False,
-    "pivot": {"rows": "group", "columns": "class", "cells": "share"},
-    "chart": "stack x=share y=group color=class",
-}
-"""How the breakdown is shown with the requested grouping."""
 
 
 def build(
@@ -82,7 +56,9 @@ def build(
     frameworks = view.find_titles(request.frameworks)
     period = request.covered(view.snapshot)
     values: dict[str, Any] = {"by": request.by, "requested_year": request.year, "labels": LABELS}
-    values |= {"framework": next(iter(frameworks.values()))}
+    first = next(iter(frameworks.values()))
+    values |= {"framework": first, "supported": first if len(frameworks) == 1 else f"{first} only"}
+    values |= name_counted(request)
     values |= {key: period and getattr(period, name) for key, name in _PERIOD_TEXTS.items()}
     values["account_group"] = request.account_groups and request.account_groups.kind
     values["when"] = f"created {period.span}" if period else "in the snapshot"
@@ -221,8 +197,11 @@ def _check_answered(name: str, request: ReportRequest, sections: Sequence[Sectio
     if figures:
         check_not_empty(figures, request.exclude_top_authors)
     for option in ("account_groups",) if figures else _FRAMEWORK_OPTIONS:
-        is_used = any(option in section.parameters for section in sections)
-        if getattr(request, option) != getattr(ReportRequest(), option) and not is_used:
+        value = getattr(request, option)
+        used = [part.parameters[option] for part in sections if option in part.parameters]
+        if option == "weight":  # some sections have one of their own
+            used = [weight for weight in used if weight == value]
+        if value != getattr(ReportRequest(), option) and not used:
             raise InvalidRequestError(
                 f"The report {name} does not depend on --{option.replace('_', '-')}. Omit it."
             )
@@ -249,7 +228,10 @@ def _is_included(
         return False  # the Hub has no creation dates for this period: there is nothing to count
     if vary_by := section_spec.get("vary_by"):
         is_fixed = vary_by == "definition" and request.definition is not None
-        return not is_fixed and request.weight == "models"
+        is_alone = (
+            vary_by == "weight" and len(request.frameworks) == 1 and ALL not in request.frameworks
+        )
+        return not (is_fixed or is_alone) and request.weight == "models"
     if is_cutoff:
         return request.year is not None and request.year <= FIRST_DATED_YEAR
     if section_spec.get("query") == "breakdown":
@@ -259,125 +241,3 @@ def _is_included(
             "by" in section_spec or "query" in section_spec
         )
     return section_spec.get("by") != "requested"
-
-
-@dataclass(frozen=True)
-class SectionBuilder:
-    """Builds one section of a specification."""
-
-    view: SnapshotView
-    request: ReportRequest
-    definition: Definition
-    spec: dict[str, Any]
-    population: Population
-    placeholders: dict[str, Any]
-
-    def build(self) -> Section | None:
-        """Return the section; None where it needs an earlier snapshot, and there is none."""
-        spec, values = self.spec, self.placeholders
-        query = load(spec.get("query", "exclusivity"))
-        if query.name == "breakdown" and self.request.by:
-            spec = spec | _BREAKDOWN_BY_GROUP
-        by = self.request.by if spec.get("by") == "requested" else spec.get("by")
-        figures: tuple[Figure, ...] = ()
-        rows: tuple[dict[str, Any], ...] = ()
-        queries: tuple[QueryRef, ...] = ()
-        if query.name == "exclusivity":
-            requests = list(self._figure_requests(by))
-            parameters = requests[0].parameters()
-            figures = tuple(chain.from_iterable(map(self.view.compute_exclusivity, requests)))
-            queries = tuple(
-                QueryRef(query.name, request.parameters(), self.view.snapshot.id)
-                for request in requests
-            )
-        else:
-            parameters = self._parameters(set(query.defaults))
-            if "earlier" in parameters:
-                earlier, later = self.view.find_previous(), self.view.snapshot
-                if earlier is None:
-                    return None
-                parameters |= {"earlier": earlier.id, "later": later.id}
-                days = (format_date(earlier.observed_to), format_date(later.observed_to))
-                values = values | dict(zip(("earlier", "later"), days, strict=True))
-            rows, queries = run_section(self.view, spec, query, parameters)
-            if spec.get("over") and not rows:
-                return None
-            if rows and "needs_account_groups" in spec and not any(row["coverage"] for row in rows):
-                raise InvalidRequestError(
-                    "No account of --account-groups has models here. Accounts are compared as they "
-                    "are spelled."
-                )
-        section = new_section(
-            spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
-        )
-        visible = figures if by is None else visible_figures(figures, by)
-        paragraphs = (
-            format_coverage(section, self.view.find_titles(self.request.frameworks)),
-            explain_small(visible, rows),
-            explain_estimates(visible, rows, [self.view.snapshot]),
-            format_totals(section) if section.pivot else None,
-            explain_flags(rows),
-        )
-        return replace(section, paragraphs=tuple(filter(None, paragraphs)))
-
-    def _figure_requests(self, by: Grouping | None) -> Iterator[FigureRequest]:
-        """Yield a request for each cutoff, or for what the section varies by."""
-        base = self.request.figure_request(self.population, self.definition)
-        match self.spec.get("vary_by"):
-            case "definition":
-                yield from self._by_definition(replace(base.excluding_cutoff(), weight="models"))
-            case "weight":
-                for weight in WEIGHTS:
-                    if weight != "downloads" or weight not in self.view.snapshot.missing_columns:
-                        yield replace(base.excluding_cutoff(), weight=weight)
-            case _:
-                request = replace(
-                    base,
-                    by=by,
-                    top=self._top(by),
-                    **{key: self.spec[key] for key in _OVERRIDES if key in self.spec},
-                )
-                cutoffs: Sequence[Cutoff | None] = (None,)
-                if base.population == "created" and base.excluding_cutoff().cutoff:
-                    cutoffs = _CUTOFFS if by is None else _CUTOFFS[:1]
-                yield from (replace(request, cutoff=cutoff) for cutoff in cutoffs)
-
-    def _top(self, by: Grouping | None) -> int | None:
-        """Return how many groups to show; None for all (months and years, unless requested)."""
-        show_all = by in ("month", "year") and self.request.by is None
-        return None if by is None or show_all else self.request.top or self.spec.get("top")
-
-    def _by_definition(self, request: FigureRequest) -> Iterator[FigureRequest]:
-        """Yield the request for each definition and set of frameworks."""
-        named = request.frameworks
-        everything = (*self.view.list_excluded_from_all(named), ALL)
-        framework_sets = dict.fromkeys((named, tuple(dict.fromkeys((*named, "jax"))), everything))
-        if ALL in named:
-            framework_sets = {named: None}
-        for definition in filter(self.view.supports_definition, DEFINITIONS):
-            for frameworks in framework_sets:
-                yield replace(request, definition=definition, frameworks=frameworks)
-
-    def _parameters(self, names: set[str]) -> dict[str, object]:
-        """Return the parameters `names` of the request, and those of the specification."""
-        specified: dict[str, Any] = self.spec.get("parameters", {})
-        since, until = self.request.period or (None, None)
-        is_created = self.population == "created"
-        values: dict[str, object] = {
-            "frameworks": list(self.request.frameworks),
-            "framework": next(iter(self.view.find_titles(self.request.frameworks))),
-            "definition": self.definition,
-            **({"transformers": release} if (release := self.request.transformers) else {}),
-            "since": since if is_created else None,
-            "until": until,
-            "cutoff": "excluded" if is_created else "included",
-            "earlier": None,
-        }
-        if specified.get("by") == "account_group" and (groups := self.request.account_groups):
-            values["account_groups"] = groups.as_parameter
-        if "by" in specified and self.spec["query"] == "breakdown":
-            by = self.request.by or specified["by"]
-            if not self.view.supports_grouping(by):
-                by = None
-            specified = {"by": by, "top": self._top(by)}
-        return {name: value for name, value in values.items() if name in names} | specified

@@ -61,8 +61,10 @@ def chart_of(section: Section, report: Report) -> Chart | None:
         row["rank"] = series.get(row[channels["color"]]) if series else 0
     alt = f"Chart: {section.title}. {rows[0]['text']}. The table below has all numbers."
     caption = load_template(kind).get("usermeta", {}).get("caption", "")
-    for column, heading in (section.columns or {}).items():
-        caption = caption.replace(f"${column}", heading)
+    weights = [figure.weight for figure in section.figures[:1]]
+    counted = str(section.parameters.get("weight", next(iter(weights), "models")))
+    for name, text in {**(section.columns or {}), "counted": counted}.items():
+        caption = caption.replace(f"${name}", text)
     if undated:
         caption = f"{caption} Not drawn: {', '.join(undated)}; the table has all."
     if kind == "series" and len(rows) < len(all_rows):
@@ -222,7 +224,7 @@ def _described_row(row: Mapping[str, Any], section: Section, report: Report) -> 
     if "name" in row and "share_min" in row:
         result["framework"] += f": {format_range(row['share_min'], row['share_max'])}"
     if section.query == "breakdown":
-        counts = f"{row['numerator']:,} {result['of']}"
+        counts = f"{format_value(None, row['numerator'])} {result['of']}"
         text = f"{result['group']}: {result['class']} {result['share_text']}, {counts}"
         return result | {"text": sanitize(text)}
     parts = (

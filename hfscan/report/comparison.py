@@ -14,6 +14,7 @@ from hfscan.report.caveats import (
     explain_estimates,
     explain_small,
 )
+from hfscan.report.dependence import DEPENDENCE
 from hfscan.report.model import Report, Section
 from hfscan.report.tables import visible_figures
 from hfscan.store import Snapshot
@@ -119,11 +120,21 @@ def _compare_section(first: Section, second: Section, sides: _Sides, view: Snaps
         rows = tuple({key: row[key] for key in row if key not in intervals} for row in rows)
     of_one_side = (SMALL_MARK.strip(), NO_INTERVAL)
     texts = (
-        [text for text in section.paragraphs if not text.startswith(of_one_side)]
+        [
+            text
+            for text in section.paragraphs
+            if not (text.startswith(of_one_side) or DEPENDENCE in text)
+        ]
         for section in (first, second)
     )
     paragraphs = (
         *sides.merge_texts(*texts),
+        *(
+            f"{label}: {text}"
+            for section, label in zip((first, second), labels, strict=True)
+            for text in section.paragraphs
+            if DEPENDENCE in text
+        ),
         explain_small((), rows),
         explain_estimates((), rows, sides.snapshots),
     )

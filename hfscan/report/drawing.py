@@ -36,11 +36,12 @@ _COLOR_OF = {
 """What is not known or not named is grey in every chart."""
 
 _PERIOD_LABEL = (
-    "slice(datum.label, 4, 5) != '-' ? split(datum.label, ' ')[0]"
+    "slice(datum.label, 4, 5) != '-' || slice(datum.label, 5, 6) == 'Q'"
+    " ? split(datum.label, ' ')[0]"
     " : slice(datum.label, 5, 7) == '01' ? slice(datum.label, 0, 4)"
     " : monthAbbrevFormat(+slice(datum.label, 5, 7) - 1)"
 )
-"""Vega expression: the short name of a month, but the year for January; a year without its span."""
+"""Vega expression: the short name of a month, but the year for January; others without a span."""
 
 WIDTH = 680
 """CSS pixels of a drawing on a desktop and in files."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from hfscan.figures import Figure, format_period
+from hfscan.figures import ALL, Figure, format_period
 from hfscan.report.caveats import INTERVALS, SMALL_MARK, mark_small
 from hfscan.report.model import Report, Row, Section
 
@@ -186,7 +186,14 @@ def class_label(name: str, framework: str | None, frameworks: Mapping[str, str])
 
 def figure_label(figure: Figure, frameworks: Mapping[str, str]) -> str:
     """Return the label of the class that a figure counts."""
-    return class_label(figure.name, figure.framework, frameworks)
+    # where no other framework is compared, a model may have one
+    name = "available" if figure.name == "exclusive" and is_single(figure) else figure.name
+    return class_label(name, figure.framework, frameworks)
+
+
+def is_single(figure: Figure) -> bool:
+    """Return whether a figure is about one framework, compared with no other."""
+    return len(figure.frameworks) == 1 and ALL not in figure.frameworks
 
 
 _BREAKDOWN_LABELS = {
@@ -198,13 +205,15 @@ _BREAKDOWN_LABELS = {
     "no_weights": "no weights",
     "files_unknown": "files unknown",
 }
-"""Class of breakdown.sql -> its label; the others are `NAME_only`."""
+"""Class of breakdown.sql -> its label; the others are `NAME_only`, or of one framework NAME."""
 
 
 def breakdown_label(name: str, titles: Mapping[str, str]) -> str:
     """Return the label of a class of breakdown.sql."""
     if name in _BREAKDOWN_LABELS:
         return _BREAKDOWN_LABELS[name]
+    if name in titles:
+        return f"{titles[name]} (alone or with others)"
     framework = name.removesuffix("_only")
     return f"{titles.get(framework, framework)} only"
 

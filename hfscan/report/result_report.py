@@ -6,12 +6,15 @@ from typing import Any
 
 from hfscan.figures import Figure, Query, SnapshotView, load
 from hfscan.frameworks import taxonomy
+from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
+from hfscan.report.dependence import explain_dependence, explain_dependent_rows
 from hfscan.report.format import DEFINITION_LABELS
 from hfscan.report.model import CustomText, QueryRef, Report, ReportRequest, Row, Section
-from hfscan.report.tables import is_measured, measure_label
+from hfscan.report.sentences import format_totals
+from hfscan.report.tables import is_measured, measure_label, visible_figures
 from hfscan.report.titles import find_title
 from hfscan.scope import DEFAULT_FRAMEWORKS
-from hfscan.store import list_snapshots
+from hfscan.store import Snapshot, list_snapshots
 
 _PERIODS = {"year": "year of creation", "month": "month of creation"}
 
@@ -26,7 +29,8 @@ def new_result_report(
     notes: Iterable[str] = (),
 ) -> Report:
     """Return a report of sections on one snapshot; the first finding is its title."""
-    sections = tuple(sections)
+    titles = view.find_titles(frameworks)
+    sections = tuple(_add_limits(section, titles, view.snapshot) for section in sections)
     used = {
         row["snapshot"]
         for section in sections
@@ -39,7 +43,7 @@ def new_result_report(
         title=title,
         sections=sections,
         request=ReportRequest(frameworks=frameworks),
-        frameworks=view.find_titles(frameworks),
+        frameworks=titles,
         titles=taxonomy().titles,
         snapshots=tuple(snapshots) or (view.snapshot,),
         notes=tuple(notes),
@@ -47,6 +51,21 @@ def new_result_report(
     )
     finding = find_title(report.sections[0], report)
     return replace(report, text=CustomText(f"{finding or title}.", finding=finding))
+
+
+def _add_limits(section: Section, titles: Mapping[str, str], snapshot: Snapshot) -> Section:
+    """Return the section with its totals, and what limits its shares, in words."""
+    visible = visible_figures(section.figures, section.by)
+    paragraphs = (
+        *section.paragraphs,
+        format_totals(section) if section.pivot else None,
+        explain_dependence(visible, titles),
+        explain_dependent_rows(section.rows, titles) if section.rows else None,
+        explain_small(visible, section.rows),
+        explain_estimates(visible, section.rows, [snapshot]),
+        explain_flags(section.rows),
+    )
+    return replace(section, paragraphs=tuple(filter(None, paragraphs)))
 
 
 def query_section(
@@ -63,6 +82,7 @@ def query_section(
     if is_per_snapshot:
         chart = _series_chart(query, columns)
     reference = QueryRef(query.name, parameters, snapshot, per_snapshot=is_per_snapshot)
+    values = {**query.defaults, **parameters}
     return Section(
         name=query.name or "result",
         title=query.title or "Result of a query",
@@ -71,10 +91,21 @@ def query_section(
         rows=result,
         columns=None if result else {},
         formats=query.columns,
-        parameters=parameters,
+        parameters=values,
         chart=chart,
+        paragraphs=_describe_parameters(values),
         queries=(reference,) if is_named else (),
     )
+
+
+def _describe_parameters(values: Mapping[str, object]) -> tuple[str, ...]:
+    """Return with which parameters a query ran, as a paragraph; none where it has none."""
+    given = [
+        f"{name} = {value}"
+        for name, value in values.items()
+        if value is not None and name != "account_groups"
+    ]
+    return (f"Parameters: {', '.join(given)}.",) if given else ()
 
 
 def _series_chart(query: Query, columns: Sequence[str]) -> str | None:

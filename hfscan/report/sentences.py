@@ -1,11 +1,11 @@
-"""Write the sentences of a report: the answer, its coverage, and where the numbers come from."""
+"""Write the sentences of a report: the answer, and its coverage."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from hfscan.figures import Figure
 from hfscan.report.caveats import NO_INTERVAL
+from hfscan.report.dependence import DEPENDENCE, explain_dependence
 from hfscan.report.format import (
-    DEFINITION_LABELS,
     breakdown_label,
     class_label,
     figure_label,
@@ -18,7 +18,7 @@ from hfscan.report.format import (
     format_value,
 )
 from hfscan.report.model import Report, Row, Section
-from hfscan.store import Snapshot
+from hfscan.report.provenance import format_release
 from hfscan.text import format_count
 
 _EVIDENCE = {
@@ -31,9 +31,17 @@ _EVIDENCE = {
 """Definition -> the evidence that a model supports a framework."""
 
 _UNITS = {
-    "models": "models", "downloads": "30-day downloads of models", "authors": "authors of models",
+    "models": "models", "downloads": "downloads in 30 days of models",
+    "authors": "authors of models",
 }  # fmt: skip
 """Weight -> what a figure counts."""
+
+_SUPPORT = {
+    "models": "support",
+    "downloads": "are of models that support",
+    "authors": "have models that support",
+}
+"""Weight -> how a sentence about what is counted goes on."""
 
 
 def list_answers(report: Report) -> list[str]:
@@ -57,6 +65,8 @@ def format_answer(report: Report) -> str:
     when = f"created {period.span}" if period else "in the snapshot"
     if not shares:
         return _format_classes(report, when)
+    if count := report.request.exclude_top_authors:
+        when += f", without the {format_count(count, 'largest author')}"
     titles = list(report.frameworks.values())
     frameworks = any_framework(titles)
     if not shares[0].denominator:
@@ -66,16 +76,26 @@ def format_answer(report: Report) -> str:
         )
     if len(titles) == 1:
         return f"{_format_single(report, titles[0], when)}."
-    parts = _join(
-        f"{format_number(figure.numerator)} ({format_share(figure)}) support "
-        f"{figure_label(figure, report.frameworks)}"
-        for figure in shares
-    )
     described = f"{format_number(shares[0].denominator)} ({format_percent(shares[0].coverage)})"
     return (
-        f"Of the {_format_total(report)}{_format_unit(shares[0])} {when}, {described} support "
-        f"{frameworks}. Of these, {parts}."
+        f"Of the {_format_population_size(shares[0])} {when}, {described} "
+        f"{_SUPPORT[shares[0].weight]} {frameworks}. Of these, {_format_shares(shares, report)}."
     )
+
+
+def _format_shares(shares: Sequence[Figure], report: Report) -> str:
+    """Return the part of each class, as the end of a sentence."""
+    weight = shares[0].weight
+    verbs = {"models": "support ", "authors": "count for "}
+    parts = [
+        f"{format_number(figure.numerator)} ({format_share(figure)}) {verbs.get(weight, '')}"
+        f"{figure_label(figure, report.frameworks)}"
+        for figure in shares
+    ]
+    if weight == "downloads":  # once: it is long
+        label = figure_label(shares[0], report.frameworks)
+        parts[0] = f"{parts[0].removesuffix(label)}{_SUPPORT[weight]} {label}"
+    return _join(parts)
 
 
 def _format_conditions(report: Report) -> str:
@@ -87,7 +107,7 @@ def _format_conditions(report: Report) -> str:
         return (
             f" Total: models that support {any_framework(list(report.frameworks.values()))}. "
             f"{definition} Not counted: models deleted before the snapshot."
-            f"{_format_estimate(report)}"
+            f"{_format_dependence(report)}{_format_estimate(report)}"
         )
     shares = _headline_shares(report)
     if (report.period and report.period.is_empty) or not (shares and shares[0].denominator):
@@ -96,12 +116,13 @@ def _format_conditions(report: Report) -> str:
     if shares[0].cutoff:
         excluded.append("models the Hub has no creation date for (older than 2 March 2022)")
     if count := report.request.exclude_top_authors:
-        excluded.append(f"the {count} largest authors")
+        excluded.append(f"the {format_count(count, 'largest author')}")
     day = format_date(report.snapshot.observed_to)
     excluded.append(f"models deleted before the snapshot of {day}")
     return (
-        f" {definition}{_format_tagged(report)} Not counted: {_join(excluded)}."
-        f"{_format_interval(report)}{_format_estimate(report)}"
+        f"{_format_votes(report)} {definition}{_format_tagged(report)} "
+        f"Not counted: {_join(excluded)}."
+        f"{_format_interval(report)}{_format_dependence(report)}{_format_estimate(report)}"
     )
 
 
@@ -132,7 +153,7 @@ def _format_classes(report: Report, when: str) -> str:
     if section.query != "breakdown":
         return f"{section.title}."
     rows = [row for row in section.rows if row["group"] is None]
-    largest = sorted(rows, key=lambda row: -row["numerator"])[:4]
+    largest = sorted(rows, key=lambda row: -(row["numerator"] or 0))[:4]
     parts = _join(
         f"{breakdown_label(row['class'], report.titles)} {format_number(row['numerator'])} "
         f"({format_cell(row, 'share', section, report)})"
@@ -142,12 +163,30 @@ def _format_classes(report: Report, when: str) -> str:
     return f"Of the {format_number(total)} {'model' if total == 1 else 'models'} {when}: {parts}."
 
 
-def _format_total(report: Report) -> str:
-    """Return the number of models in the population, with a space after it; "" if it is unknown."""
-    request = report.request
-    if not report.breakdown or request.weight != "models" or request.exclude_top_authors:
+def _format_population_size(figure: Figure) -> str:
+    """Return the size of the population, with its unit."""
+    is_model = figure.weight == "models" and figure.population_size == 1
+    return f"{figure.population_size:,} {'model' if is_model else _UNITS[figure.weight]}"
+
+
+def _format_votes(report: Report) -> str:
+    """Return how authors are counted, as a sentence; "" in a report that does not count them."""
+    if report.request.weight != "authors":
         return ""
-    return f"{format_number(report.breakdown[0]['denominator'])} "
+    frameworks = any_framework(list(report.frameworks.values()))
+    return (
+        " Each author counts once, divided equally among the author's models that support "
+        f"{frameworks}."
+    )
+
+
+def _format_dependence(report: Report) -> str:
+    """Return on which model the headline depends; "" if on none."""
+    texts = [text for text in report.headline.paragraphs if DEPENDENCE in text]
+    if not report.compared_with:
+        text = explain_dependence(headline_figures(report), report.frameworks)
+        texts = [text] if text else []
+    return "".join(f" {text}" for text in texts)
 
 
 def _format_tagged(report: Report) -> str:
@@ -179,15 +218,8 @@ def _format_definition(report: Report) -> str:
     """Return when a model counts, as a sentence."""
     titles = list(report.frameworks.values())
     frameworks = " or ".join(titles) if len(titles) < 5 else "supporting a framework"
-    evidence = _EVIDENCE[report.definition] + _format_release(report)
+    evidence = _EVIDENCE[report.definition] + format_release(report)
     return f"A model counts as {frameworks} {evidence}."
-
-
-def _format_release(report: Report) -> str:
-    """Return the release that the definition assumes; "" for none."""
-    release = report.request.transformers if report.definition == "loadable" else None
-    release = next((figure.transformers for figure in report.figures), release)
-    return f", with transformers {release}" if release else ""
 
 
 _LOW_COVERAGE = 0.25
@@ -203,10 +235,10 @@ def format_coverage(section: Section, frameworks: Mapping[str, str]) -> str | No
         meaning = "that support one of the frameworks compared"
     elif len(frameworks) > 1:
         meaning = f"that support {any_framework(list(frameworks.values()))}"
-    those = "those" if figure.weight == "models" else "those of models"
+    those = {"models": "those", "downloads": "those of models", "authors": "those with models"}
     return (
         f"The shares describe {_format_coverages(described)} of the {_format_population(figure)}: "
-        f"{those} {meaning}."
+        f"{those[figure.weight]} {meaning}."
     )
 
 
@@ -265,13 +297,9 @@ def _format_population(figure: Figure) -> str:
         when = (
             f"created {figure.covered.span}" if is_created else f"existing {figure.covered.at_end}"
         )
-    excluded = figure.exclude_top_authors
-    return f"{unit} {when}{f', without the {excluded} largest authors' if excluded else ''}"
-
-
-def _format_unit(figure: Figure) -> str:
-    is_model = figure.weight == "models" and figure.denominator == 1
-    return "model" if is_model else _UNITS[figure.weight]
+    if count := figure.exclude_top_authors:
+        when += f", without the {format_count(count, 'largest author')}"
+    return f"{unit} {when}"
 
 
 def _format_single(report: Report, title: str, when: str) -> str:
@@ -280,10 +308,20 @@ def _format_single(report: Report, title: str, when: str) -> str:
         next(figure for figure in headline_figures(report) if figure.name == name)
         for name in ("available", "none")
     )
+    population = f"Of the {_format_population_size(none)} {when}, "
+    if none.coverage != 1:
+        verb = {"models": "have", "downloads": "are of models with", "authors": "have models with"}
+        population += (
+            f"{format_number(none.denominator)} ({format_percent(none.coverage)}) "
+            f"{verb[none.weight]} known evidence. Of these, "
+        )
+    supporting, others = (format_number(figure.numerator) for figure in (available, none))
+    if none.weight == "models":
+        return f"{population}{supporting} support {title}, {others} ({format_share(none)}) do not"
+    those = {"downloads": "are of models that", "authors": "count for models that"}[none.weight]
     return (
-        f"Of the {format_number(none.denominator)} {_format_unit(none)} {when}, "
-        f"{format_number(available.numerator)} support {title}, {format_number(none.numerator)} "
-        f"({format_share(none)}) do not"
+        f"{population}{supporting} {those} support {title}, {others} ({format_share(none)}) "
+        f"{those} do not"
     )
 
 
@@ -324,75 +362,3 @@ def _format_interval(report: Report) -> str:
         f" {scope}, between {low} and {high} support {label} ({shares}). The creation date of "
         f"{format_number(row['undated'])} of them is unknown."
     )
-
-
-COMPLETENESS = {
-    True: "The list of models is complete.",
-    False: "The list of models is incomplete.",
-    None: "Whether the list of models is complete is unknown.",
-}
-"""Whether a crawl reached its end -> a sentence."""
-
-
-def format_provenance(report: Report) -> str:
-    """Return where the numbers come from, one sentence for each snapshot, or one for many."""
-    compared = report.compared_with.snapshots if report.compared_with else ()
-    snapshots = {snapshot.id: snapshot for snapshot in (*report.snapshots, *compared)}
-    parts = [report.text.provenance] if report.text and report.text.provenance else []
-    if len(snapshots) > _MOST_SNAPSHOTS:
-        times = sorted(snapshot.observed_to for snapshot in snapshots.values())
-        days = " to ".join(dict.fromkeys(map(format_date, (times[0], times[-1]))))
-        return " ".join([*parts, f"{len(snapshots)} snapshots of {days}."])
-    return " ".join([*parts, *map(_format_snapshot, snapshots.values())])
-
-
-_MOST_SNAPSHOTS = 4  # that are described one by one
-
-
-def format_sources(report: Report) -> str:
-    """Return the snapshots of a report and its definition of support, in short."""
-    if report.text:
-        return format_provenance(report)
-    sides = filter(None, (report, report.compared_with))
-    snapshots = {snapshot.id: snapshot for side in sides for snapshot in side.snapshots}
-    parts = (
-        f"Snapshot {snapshot.id} of {format_date(snapshot.observed_to)}, "
-        f"{format_count(snapshot.models, 'model')}."
-        for snapshot in snapshots.values()
-    )
-    has_definition = report.figures or report.compared_with
-    label = f"{DEFINITION_LABELS[report.definition]}{_format_release(report)}"
-    return " ".join(parts) + (f" Definition: {label}." if has_definition else "")
-
-
-def _format_snapshot(snapshot: Snapshot) -> str:
-    days = [format_date(snapshot.observed_from), format_date(snapshot.observed_to)]
-    return (
-        f"Snapshot {snapshot.id} of {' to '.join(dict.fromkeys(days))}: {snapshot.kind} of "
-        f"{snapshot.origin}, {format_count(snapshot.models, 'model')}. "
-        f"{COMPLETENESS[snapshot.complete]}"
-    )
-
-
-_COLUMN_WORDS = {
-    "_id": "internal ids", "sha": "commits", "created_at": "creation dates",
-    "last_modified": "modification dates", "library_name": "libraries", "pipeline_tag": "tasks",
-    "gated": "access restrictions", "disabled": "disabled models", "files": "file names",
-    "parameters": "numbers of parameters", "model_type": "architectures",
-    "architectures": "model classes", "base_relation": "relations to base models",
-}  # fmt: skip
-
-
-def format_missing(snapshot: Snapshot) -> str:
-    """Return what the snapshot does not record, in words."""
-    columns = snapshot.missing_columns
-    return ", ".join(_COLUMN_WORDS.get(name, name.replace("_", " ")) for name in columns)
-
-
-def format_scope(snapshot: Snapshot) -> str:
-    """Return which models the snapshot covers, in a sentence."""
-    since, until = (bound and format_date(bound) for bound in (snapshot.since, snapshot.until))
-    when = "created at any time"
-    if since or until:
-        when = f"created from {since or 'the beginning'} to {until or 'the snapshot'}"
-    return f"Public models {when}. {COMPLETENESS[snapshot.complete]}"

@@ -108,7 +108,7 @@ def new_section(
 
     `fields`: those of the section that the specification and its query do not say.
     """
-    query = load(spec.get("query", "exclusivity"))
+    query, columns = load(spec.get("query", "exclusivity")), spec.get("columns")
     fields.setdefault("formats", query.columns)
     return Section(
         name=spec["name"],
@@ -117,7 +117,7 @@ def new_section(
         query=query.name,
         rows=tuple(rows),
         vary_by=spec.get("vary_by"),
-        columns=spec.get("columns"),
+        columns=columns and {key: fill_text(text, values) for key, text in columns.items()},
         pivot=spec.get("pivot"),
         sparklines=spec.get("sparklines"),
         only_total=spec.get("only_total", False),

@@ -11,6 +11,7 @@ from hfscan.report.caveats import (
     describe_unreadable,
     mark_small,
 )
+from hfscan.report.dependence import DEPENDENCE, describe_dependence, explain_dependence
 from hfscan.report.format import (
     DEFINITION_LABELS,
     figure_label,
@@ -22,7 +23,8 @@ from hfscan.report.format import (
     frameworks_label,
 )
 from hfscan.report.model import Report
-from hfscan.report.sentences import COMPLETENESS, headline_figures
+from hfscan.report.provenance import COMPLETENESS
+from hfscan.report.sentences import headline_figures
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,18 @@ class Caveat:
 def rank_caveats(report: Report) -> list[Caveat]:
     """Return the caveats of a report, the most important first.
 
-    First those of the data: invented, a sample, a part, unreadable or implausible. Then those of
-    unknown effect. Then other ways to count, by how far each moves the share of the headline,
-    except those that do not show in its decimals.
+    First those of the data: invented, a sample, a part, dependent on one model, unreadable or
+    implausible. Then those of unknown effect. Then other ways to count, by how far each moves the
+    share of the headline, except those that do not show in its decimals.
     """
     estimates = [text for text in report.headline.paragraphs if text.startswith(NO_INTERVAL)]
     if report.text or report.compared_with:
-        return [Caveat(note) for note in (*estimates, *report.notes)]
+        dependent = [text for text in report.headline.paragraphs if DEPENDENCE in text]
+        return [Caveat(note) for note in (*dependent, *estimates, *report.notes)]
     snapshot = report.snapshot
     data = [
         *describe_origin(snapshot),
+        *filter(None, [explain_dependence(headline_figures(report), report.frameworks)]),
         *estimates,
         *describe_unreadable(snapshot),
         *describe_flags(report.flags),
@@ -78,9 +82,9 @@ def list_next_options(report: Report) -> list[tuple[str, ...]]:
 
 def _list_measured(report: Report) -> Iterator[Caveat]:
     """Yield other ways to count that change the share of the headline."""
-    name = "available" if len(report.frameworks) == 1 else "exclusive"
-    lead = next((figure for figure in headline_figures(report) if figure.name == name), None)
-    if lead is None or lead.share is None:
+    exclusive = (figure for figure in headline_figures(report) if figure.name == "exclusive")
+    lead = next(exclusive, None)
+    if lead is None or lead.share is None or len(report.frameworks) == 1:
         return
     label = figure_label(lead, report.frameworks)
     for figure in report.variants:
@@ -89,21 +93,26 @@ def _list_measured(report: Report) -> Iterator[Caveat]:
             if text and (effect := _measure(figure.share, lead.share)):
                 total = f"{format_number(figure.denominator)} {figure.weight}"
                 share = f"{label} {format_share(figure)} of {total}"
-                yield Caveat(f"{text}: {share}.", options, effect)
-    for section in report.sections if lead.weight == "models" else ():
-        if section.query == "creation_cutoff" and section.rows:
+                dependence = describe_dependence(figure.largest_share)
+                yield Caveat(f"{text}: {share}{dependence}.", options, effect)
+    for section in report.sections:
+        if section.query == "creation_cutoff" and section.rows and lead.weight == "models":
             row = section.rows[0]
             bounds = row["share_min"], row["share_max"]
             if effect := max(_measure(bound, lead.share) for bound in bounds):
                 scope = f"With all models that may be of {report.request.year}"
                 text = f"{scope}: {label} {format_range(*bounds)}."
                 yield Caveat(text, (), effect)
-        if section.query == "concentration" and section.rows:
+        is_same_weight = section.parameters.get("weight") == lead.weight
+        if section.query == "concentration" and section.rows and is_same_weight:
             row, count = section.rows[-1], len(section.rows)
             if effect := _measure(row["share_without"], lead.share):
                 share = mark_small(format_percent(row["share_without"]), row, "share_without")
                 total = format_number(row["denominator_without"])
-                text = f"Without the {count} largest accounts: {label} {share} of {total} models."
+                accounts = f"{count} largest accounts"
+                if lead.weight == "downloads":
+                    accounts = f"{count} most downloaded accounts"
+                text = f"Without the {accounts}: {label} {share} of {total} {lead.weight}."
                 yield Caveat(text, ("--exclude-top-authors", str(count)), effect)
 
 

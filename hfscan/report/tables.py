@@ -20,6 +20,7 @@ from hfscan.report.format import (
     format_percent,
     format_share,
     frameworks_label,
+    is_single,
 )
 from hfscan.report.model import Report, Row, Section
 from hfscan.text import encode_json, format_float
@@ -108,16 +109,25 @@ def section_tables(section: Section, report: Report) -> list[Table]:
     if section.by is None:
         cutoffs = dict.fromkeys(figure.cutoff for figure in section.figures)
         return [_figure_table(section.figures, cutoff, report.frameworks) for cutoff in cutoffs]
-    return [group_table(section.figures, section.by, report.frameworks)]
+    return [
+        group_table(
+            section.figures, section.by, report.frameworks, with_coverage=report.text is not None
+        )
+    ]
 
 
 def visible_figures(figures: Iterable[Figure], by: Grouping | None) -> list[Figure]:
     """Return the figures of exclusive and shared models, in the order of tables and charts.
 
-    Groups come by size, with "(other)" last and without those that support no framework compared;
-    periods stay in order.
+    Of one framework that is compared with no other, those of models without it. Groups come by
+    size, with "(other)" last and without those that support no framework compared; periods stay in
+    order.
     """
-    visible = [figure for figure in figures if figure.name in ("exclusive", "shared")]
+    visible = [
+        figure
+        for figure in figures
+        if figure.name in (("none",) if is_single(figure) else ("exclusive", "shared"))
+    ]
     if by in (None, "month", "year"):
         return visible
     nonempty = (figure for figure in visible if figure.denominator)
@@ -304,12 +314,18 @@ def _format_sum(figures: list[Figure]) -> str:
 def _figure_table(figures: Sequence[Figure], cutoff: str | None, names: Mapping[str, str]) -> Table:
     rows = []
     for figure in figures:
-        if figure.cutoff == cutoff:
-            counts = map(format_number, (figure.numerator, figure.denominator))
-            label = figure_label(figure, names)
-            if figure.name == "none":  # the other rows are of the models that support one
-                label += f" (of all {figure.weight})"
-            rows.append((label, *counts, format_share(figure)))
+        if figure.cutoff != cutoff or (
+            is_single(figure) and figure.name in ("exclusive", "shared")
+        ):
+            continue
+        label, numerator = figure_label(figure, names), format_number(figure.numerator)
+        total, share = format_number(figure.denominator), format_share(figure)
+        if figure.name == "none":  # the other rows are of the models that support one
+            known = "" if figure.coverage == 1 else " with known evidence"
+            label += f" (of all {figure.weight}{known})"
+        elif is_single(figure):
+            total = share = ""
+        rows.append((label, numerator, total, share))
     headings = ("", figures[0].weight.capitalize(), "Total", "Share")
     return Table(headings, tuple(rows), _CUTOFFS[cutoff][0] if cutoff else None)
 

@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hfscan._version import __version__
 from hfscan.figures import Figure
+from hfscan.report.dependence import describe_dependence
 from hfscan.report.format import (
+    DEFINITION_LABELS,
+    NOT_IN_SNAPSHOT,
     class_label,
     figure_label,
     format_cell,
@@ -13,11 +16,14 @@ from hfscan.report.format import (
     format_range,
     format_value,
     has_date,
+    is_single,
 )
 from hfscan.report.model import Report, Row, Section
 from hfscan.report.sentences import any_framework
 from hfscan.report.tables import group_label, visible_figures
+from hfscan.text import format_count
 
+_MOST = 0.9001  # 90 %, of whole models
 _FEW = 100  # models; a group with fewer is not named in a title
 
 
@@ -65,6 +71,8 @@ def format_source(section: Section, report: Report) -> str:
         ]
     if any(snapshot.synthetic for snapshot in snapshots.values()):
         parts.append("SYNTHETIC: invented data")
+    if any(snapshot.sample is not None for snapshot in snapshots.values()):
+        parts.append("SAMPLE of the models")
     return f"Source: {'; '.join(parts)}."
 
 
@@ -87,7 +95,11 @@ def _describe_figures(section: Section, report: Report) -> str | None:
     label = figure_label(leading, report.frameworks)
     same = [figure for figure in figures if figure_label(figure, report.frameworks) == label]
     if section.vary_by == "weight":
-        parts = (f"{_format(figure)} {_WEIGHTED[figure.weight]}" for figure in same)
+        parts = (
+            f"{_format(figure)} {_WEIGHTED[figure.weight]}"
+            f"{describe_dependence(figure.largest_share)}"
+            for figure in same
+        )
         return f"{label}: {', '.join(parts)}"
     if section.vary_by:
         low, high = _find_ends(same)
@@ -126,34 +138,53 @@ def _find_ends(figures: Sequence[Figure]) -> tuple[Figure, Figure]:
 
 def describe_total(figure: Figure, report: Report) -> str:
     """Return what the denominator of a figure counts: "models that support ..."."""
-    those = f"models that support {any_framework(list(report.frameworks.values()))}"
-    return {
+    if is_single(figure):
+        those = "models with known evidence"
+    else:
+        those = f"models that support {any_framework(list(report.frameworks.values()))}"
+    total = {
         "models": those,
-        "downloads": f"downloads of {those}",
+        "downloads": f"downloads of {those}{describe_dependence(figure.largest_share)}",
         "authors": f"{those}, if each author counts once",
     }[figure.weight]
+    count = figure.exclude_top_authors
+    return f"{total}, without the {format_count(count, 'largest author')}" if count else total
 
 
 def _describe_breakdown(section: Section, report: Report) -> str:
     """Return the two largest classes."""
     rows = [row for row in section.rows if row["group"] is None]
-    largest = sorted(rows, key=lambda row: -row["numerator"])[:2]
+    largest = sorted(rows, key=lambda row: -(row["numerator"] or 0))[:2]
     first, second = (
         ": ".join(format_cell(row, column, section, report) for column in ("class", "share"))
         for row in largest
     )
-    return f"{first} of all models; {second}"
+    counted = {"downloads": "the downloads of all models"}.get(
+        str(section.parameters.get("weight")), "all models"
+    )
+    return f"{first} of {counted}{describe_dependence(largest[0]['largest_share'])}; {second}"
 
 
 def _describe_concentration(section: Section, report: Report) -> str:
     first, last = section.rows[0], section.rows[-1]
-    title = report.frameworks.get(str(section.parameters.get("framework")), "")
+    framework = str(section.parameters.get("framework"))
+    title = report.titles.get(framework, framework)
+    if len(report.frameworks) > 1:
+        title += " only"
     share = format_cell(first, "share", section, report)
     together = format_cell(last, "cumulative_share", section, report)
+    downloads = "downloads of the " * (section.parameters.get("weight") == "downloads")
     return (
-        f"Account {first['author']}: {share} of the models that support {title} only; the "
-        f"largest accounts together: {together}"
+        f"Account {first['author']}: {share} of the {downloads}models that support {title}"
+        f"{_format_definition(section, report)}; the "
+        f"{format_count(len(section.rows), 'largest account')} together: {together}"
     )
+
+
+def _format_definition(section: Section, report: Report) -> str:
+    """Return ", by Hub tags", where the page does not say which evidence counts."""
+    definition = section.parameters.get("definition")
+    return f", by {DEFINITION_LABELS[str(definition)]}" if report.text and definition else ""
 
 
 def _describe_formats(section: Section, report: Report) -> str | None:
@@ -162,7 +193,58 @@ def _describe_formats(section: Section, report: Report) -> str | None:
         return _describe_pivot(section, report)
     row = max(section.rows, key=lambda row: row["numerator"])
     name = format_cell(row, "framework", section, report)
-    return f"{name}: {format_cell(row, 'share', section, report)} of the models"
+    share = format_cell(row, "share", section, report)
+    return f"{name}: {share} of the models{_format_definition(section, report)}"
+
+
+def _describe_largest(section: Section, report: Report) -> str | None:
+    """Return the largest known group, with its share by each weight that the section has."""
+    if section.pivot:
+        return _describe_pivot(section, report)
+    column = next(name for name in ("group", "value", "class") if name in section.rows[0])
+    weights = dict.fromkeys(row.get("weight") for row in section.rows)
+    first = [row for row in section.rows if row.get("weight") == next(iter(weights))]
+    named = [row for row in first if row["share"] and str(row[column])[:1] != "("]
+    if not named:
+        return None
+    leading = max(named, key=lambda row: row["numerator"])
+    shares = []
+    for row in section.rows:
+        if row[column] == leading[column]:
+            counted = row.get("weight", section.parameters.get("weight", "models"))
+            known = "" if row["coverage"] == 1 else " whose answer is known"
+            cell = format_cell(row, "share", section, report)
+            shares.append(f"{cell} of the {counted}{known if counted == 'models' else ''}")
+    heading = (section.columns or {}).get(column) or ""
+    return f"{heading} {leading[column]}: {', '.join(shares)}".strip()
+
+
+def _describe_lorenz(section: Section, report: Report) -> str | None:
+    """Return what the 90 % with the fewest have together."""
+    rows = [
+        row for row in section.rows if row["share"] is not None and row["share_of_units"] <= _MOST
+    ]
+    if not rows:
+        return None
+    units = format_percent(rows[-1]["share_of_units"])
+    weight = str(section.parameters.get("weight") or "downloads").replace("_", " ")
+    return f"The {units} with the fewest: {format_percent(rows[-1]['share'])} of the {weight}"
+
+
+def _describe_transitions(section: Section, report: Report) -> str | None:
+    """Return the most frequent change of models that both snapshots have."""
+    changed = [
+        row
+        for row in section.rows
+        if row.get("group") is None
+        and row["before"] != row["after"]
+        and not {NOT_IN_SNAPSHOT, "(unknown)"} & {row["before"], row["after"]}
+    ]
+    if not changed:
+        return None
+    row = max(changed, key=lambda row: row["models"])
+    before, after = (format_cell(row, column, section, report) for column in ("before", "after"))
+    return f"Most frequent change: {before} to {after}, {format_count(row['models'], 'model')}"
 
 
 def _describe_cutoff(section: Section, report: Report) -> str:
@@ -204,7 +286,11 @@ def _describe_pivot(section: Section, report: Report) -> str | None:
         value = format_cell(row, place[column], section, report)
         return f"at least {value}" if place[column].startswith("min_") else value
 
-    rows = [row for row in section.rows if has_date(row[place["columns"]])]
+    rows = [
+        row
+        for row in section.rows
+        if has_date(row[place["columns"]]) and row[place["rows"]] not in ("(other)", "(unknown)")
+    ]
     if not rows:
         return None
     ends = [rows[0][place["columns"]], rows[-1][place["columns"]]]
@@ -224,6 +310,11 @@ _RULES: Mapping[str, Callable[[Section, Report], str | None]] = {
     "breakdown": _describe_breakdown,
     "concentration": _describe_concentration,
     "formats": _describe_formats,
+    "composition": _describe_largest,
+    "lorenz": _describe_lorenz,
+    "pickle": _describe_largest,
+    "tag_values": _describe_largest,
+    "transitions": _describe_transitions,
     "creation_cutoff": _describe_cutoff,
     "compare": _describe_comparison,
 }

@@ -194,7 +194,10 @@ def test_unknown_files_are_not_counted_as_no_support(run_command):
                "createdAt": "2023-01-02T00:00:00.000Z"}  # fmt: skip
     run_command.import_day("2024-01-01", make_keras_model("ann/k"), unknown)
     report = run_command("report", "--year", "2023", "--frameworks", "tensorflow")
-    assert "Of the 1 model created in 2023, 1 support TensorFlow" in " ".join(report.split())
+    assert (
+        "Of the 2 models created in 2023, 1 (50.0 %) have known evidence. Of these, 1 support "
+        "TensorFlow, 0 (0.0 % *) do not."
+    ) in " ".join(report.split())
     assert re.search(r"files unknown +1 ", report)
 
 
@@ -328,3 +331,46 @@ def test_comparison_names_the_snapshot_of_each_coverage(run_command):
     text = " ".join(run_command("report", "--snapshot", "1", "--compare-snapshot", "2").split())
     assert "2024-01-01: The shares describe 50.0 % of the models in the snapshot" in text
     assert "2024-02-01: The shares describe 100.0 % of the models in the snapshot" in text
+
+
+def test_trend_of_formats_has_totals_and_its_snapshot(run_command):
+    silent = make_keras_model("ann/silent", tags=[])
+    run_command.import_day("2024-01-01", BERT, make_keras_model("ann/k"), silent)
+    result = run_command.invoke("trend", "--formats", "--format", "md")
+    rows = [line.strip("| ").split(" | ") for line in result.stdout.splitlines()]
+    table = {row[0]: row[1:] for row in rows}
+    assert table["Total"] == ["1", "1"]
+    assert table["Coverage"] == ["100.0 %", "50.0 %"]  # of two models of 2023, one is known
+    assert result.stderr.startswith("Snapshot 1 of 1 January 2024, 3 models.\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--formats",), ("--by-snapshot",)], ids=" ".join)
+@pytest.mark.parametrize("name", ["trend.md", "trend.txt"])
+def test_trend_in_a_file_has_title_snapshot_notes_and_totals(
+    run_command, tmp_path, arguments, name
+):
+    run_command.import_day("2024-01-01", BERT, make_keras_model("ann/k"))
+    run_command("trend", *arguments, "--out", tmp_path / name)
+    text = " ".join((tmp_path / name).read_text("utf-8").replace("\\", "").split())
+    assert text.removeprefix("# ").startswith("How the frameworks of the Hub's models change")
+    assert "Snapshot 1 of 1 January 2024: import of dump, 2 models." in text
+    assert "BREAK IN SERIES" in text or "--formats" in arguments
+    assert "Total" in text
+    assert "* Small counts" in text
+
+
+def test_page_of_a_query_says_what_is_counted(run_command, tmp_path):
+    run_command.import_day("2024-01-01", BERT, make_keras_model("ann/k"))
+    named = ("query", "concentration", "--param", "framework=tensorflow")
+    run_command(*named, "--out", tmp_path / "page.html")
+    page = " ".join((tmp_path / "page.html").read_text("utf-8").replace("\xa0", " ").split())
+    assert (
+        "Account ann: 100.0 % * of the models that support TensorFlow only, by Hub tags; the 1 "
+        "largest account together: 100.0 % *"
+    ) in page
+    assert (
+        "Parameters: framework = tensorflow, frameworks = pytorch,tensorflow, definition = tag"
+        in (page)
+    )
+    run_command("query", "formats", "--out", tmp_path / "page.html")
+    assert "definition = tag" in (tmp_path / "page.html").read_text("utf-8")

@@ -104,7 +104,7 @@ def test_breakdown_adds_up_in_every_group(store, by, snapshot):
     groups = defaultdict(list)
     for row in rows:
         groups[row["group"]].append(row)
-    sizes = {group: sum(row["numerator"] for row in parts) for group, parts in groups.items()}
+    sizes = {group: sum(row["numerator"] or 0 for row in parts) for group, parts in groups.items()}
     assert all(row["denominator"] == sizes[row["group"]] for row in rows)
     assert sizes.pop(None) == sum(sizes.values()) == view.snapshot.models
 

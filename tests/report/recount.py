@@ -236,8 +236,12 @@ def count_models(
     restrict = cache(lambda keys: None if keys is None else keys & compared)
     keys_of, models = attrgetter(definition), select_models(models, population, period, cutoff)
     if exclude_top_authors:
-        models_by_author = Counter(model.author for model in models if restrict(keys_of(model)))
-        largest_groups = sorted(models_by_author, key=lambda name: (-models_by_author[name], name))[
+        counts_by_author: Counter = Counter()
+        for model in models:
+            if restrict(keys_of(model)):
+                count = (model.downloads or 0) if weight == "downloads" else 1
+                counts_by_author[model.author] += count
+        largest_groups = sorted(counts_by_author, key=lambda name: (-counts_by_author[name], name))[
             :exclude_top_authors
         ]
         models = [model for model in models if model.author not in largest_groups]
@@ -300,6 +304,20 @@ def merge_small_groups(by_group, largest_groups):
     for group, counts in by_group.items():
         merged[group if group in largest_groups else "(other)"].update(counts)
     return merged
+
+
+def count_without_largest(models, frameworks):
+    """Return of downloads by tags: model with most, its share, that of the first alone without it.
+
+    Of the models that support one of the frameworks.
+    """
+    supporting = [model for model in models if model.tag & {*frameworks}]
+    largest = max(supporting, key=lambda model: (model.downloads or 0, model.id))
+    total = sum(model.downloads or 0 for model in supporting)
+    others = [model for model in supporting if model is not largest]
+    only = [model for model in others if model.tag & {*frameworks} == {frameworks[0]}]
+    counts = [sum(model.downloads or 0 for model in part) for part in (only, others)]
+    return largest.id, round((largest.downloads or 0) / total, 6), round(counts[0] / counts[1], 6)
 
 
 def break_down(models, *, frameworks, by):

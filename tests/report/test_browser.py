@@ -13,9 +13,11 @@ import shutil
 import parity_runs
 import pytest
 from browser_pages import HOSTILE, ODD_NAMES, build_hostile_reports, build_odd_report
+from click.testing import CliRunner
 from page_numbers import collect_numbers, find_numbers
 from testhub import Population
 
+from hfscan.cli import cli
 from hfscan.figures import SnapshotView
 from hfscan.report import FORMATS, ReportRequest, build, build_database_report, compare
 from hfscan.report.writers.csv_ import section_rows, to_csv
@@ -25,6 +27,15 @@ from hfscan.text import sanitize
 pytestmark = pytest.mark.browser
 WIDTHS = (360, 768, 1280)
 AXE = "build/node_modules/axe-core/axe.min.js"
+POPULATION = Population.synthetic(4000, seed=2022)
+COMMANDS = {
+    "trend": ["trend"],
+    "trend-formats": ["trend", "--formats", "--per", "month"],
+    "query": ["query", "concentration"],
+    "show": ["show", "author-0000"],
+    "lineage": ["lineage", next(iter(POPULATION))["id"]],
+}
+"""Page -> the command that writes it."""
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -63,7 +74,7 @@ def database(tmp_path_factory):
     """Synthetic models, and results of parity with hostile text."""
     return parity_runs.create_database(
         tmp_path_factory.mktemp("census") / "h.duckdb",
-        Population.synthetic(4000, seed=2022),
+        POPULATION,
         parity_runs.make_case(HOSTILE, "tensorflow", "outputs differ", error=0.25),
     )
 
@@ -91,6 +102,10 @@ def files(hostile_reports, odd_report, year_report, database, tmp_path_factory):
         for format_ in ("html", "json"):
             with (folder / f"{name}.{format_}").open("w", encoding="utf-8") as file:
                 FORMATS[format_](report, file)
+    for name, arguments in COMMANDS.items():
+        command = [*arguments, "--db", str(database), "--out", str(folder / f"{name}.html")]
+        result = CliRunner().invoke(cli, command, catch_exceptions=False)
+        assert result.exit_code == 0, result.stderr
     return folder
 
 
@@ -199,7 +214,9 @@ def test_tables_are_not_cut(open_report, name, width, height):
     assert cut == []
 
 
-@pytest.mark.parametrize("name", ["year", "overview", "compare", "claims", "parity", "ecosystem"])
+@pytest.mark.parametrize(
+    "name", ["year", "overview", "compare", "claims", "parity", "ecosystem", *COMMANDS]
+)
 def test_pages_are_accessible(open_report, request, name):
     script = request.config.rootpath / AXE
     if not script.exists():

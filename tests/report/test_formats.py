@@ -178,6 +178,7 @@ def test_json_contract(written):
         "denominator": 2,
         "share": 0.5,
         "small": True,
+        "population_size": 2,
         "coverage": 1.0,
         "covered": ["2022-03-02T23:30:00Z", "2023-01-01T00:00:00Z"],
     }
@@ -318,8 +319,10 @@ def test_small_counts_are_of_models(written):
         (10_000, True),
     ]
     marks = {row["class"]: row["small"] for row in report["breakdown"] if row["group"] is None}
-    assert marks["both"]  # may have some; without file names no model can have no weights
+    assert marks["both"]  # may have some
     assert (marks["no_weights"], marks["files_unknown"]) == (False, True)
+    unknown = [row for row in report["breakdown"] if row["class"] == "no_weights"]
+    assert {(row["numerator"], row["share"]) for row in unknown} == {(None, None)}
     files = [{"rfilename": "model.bin"}]
     named = json.loads(written([one | {"siblings": files} for one in models], "json"))["breakdown"]
     marks = {row["class"]: row["small"] for row in named if row["group"] is None}

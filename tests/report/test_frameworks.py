@@ -66,10 +66,10 @@ def test_each_framework_can_be_compared_alone(db, name):
         assert all(table.rows for table in measure_tables(rows, names))
     if name != "all":
         title = taxonomy().titles[name]
-        assert (
-            f"support {title}, " in " ".join(texts["terminal"].split())
-            or "No model" in (texts["terminal"])
-        )
+        text = " ".join(texts["terminal"].split())
+        assert f"support {title}, " in text or "No model" in text
+        breakdown = texts["md"].split("## All models")[1].split("\n## ")[0]
+        assert f"{title} only" not in breakdown  # a model may have others
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,37 @@ def test_pages_have_charts_for_any_frameworks(db, frameworks):
 def test_single_framework_is_not_called_exclusive(db):
     command = ["report", "--year", "2023", "--frameworks", "keras", "--full", "--db", str(db)]
     text = " ".join(CliRunner().invoke(cli, command, catch_exceptions=False).stdout.split())
-    assert "created in 2023, 2 support Keras," in text
+    assert " Of these, 2 support Keras," in text
     assert "Only Keras is compared." in text
+    assert "Keras only" not in text.split("Effect of the definition")[0]
+
+
+def test_single_framework_says_which_models_are_counted(tmp_path):
+    """Of five models, one may have weights of any framework; of two with PyTorch, one has both."""
+    tags = [["pytorch"], ["pytorch", "tf"], ["tf"], ["gguf"], ["lora"]]
+    models = [
+        {"id": f"ann/{n}", "tags": names, "createdAt": "2023-01-01T00:00:00.000Z"}
+        for n, names in enumerate(tags)
+    ]
+    ingest_models(tmp_path / "h.duckdb", models)
+    options = ["--db", str(tmp_path / "h.duckdb"), "--frameworks", "pytorch"]
+
+    def run_command(*command):
+        return CliRunner().invoke(cli, [*command, *options], catch_exceptions=False).stdout
+
+    text = run_command("report")
+    assert (
+        "Of the 5 models in the snapshot, 4 (80.0 %) have known evidence. Of these, 2 support "
+        "PyTorch, 2 (50.0 % *) do not."
+    ) in " ".join(text.split())
+    assert "PyTorch (alone or with others) 2 40.0 %" in " ".join(text.split())
+    assert "PyTorch only" not in text
+    page = " ".join(run_command("report", "--format", "html").replace("\xa0", " ").split())
+    assert "<small>2 of 4 models with known evidence</small>" in page
+    assert "the models that support PyTorch only" not in page
+    by_year = run_command("trend").splitlines()
+    assert by_year[0].split() == ["Year", "of", "creation", "not", "PyTorch", "Total", "Coverage"]
+    assert " ".join(by_year[-1].split()) == "2023, best evidence 2 (50.0 % *) 4 80.0 %"
 
 
 def test_accounts_are_those_of_the_first_framework(db):

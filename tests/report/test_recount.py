@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 from math import inf
@@ -13,7 +14,7 @@ import recount
 import recount_claims
 from tracing import pause_tracing
 
-from hfscan.figures import AccountGroups, SnapshotView
+from hfscan.figures import AccountGroups, FigureRequest, SnapshotView
 from hfscan.report import FORMATS, ReportRequest, build
 from hfscan.report.claims import evaluate_claims
 from hfscan.scope import Scope
@@ -164,6 +165,24 @@ def compare_with_recount(report, models, options):
             assert measurement["share"] == (share if share is None else round(share, 6))
 
 
+def test_largest_model_and_authors_equal_a_recount(recorded_db, models):
+    with Store.open(recorded_db) as store:
+        view = SnapshotView.choose(store, None, snapshot=NEW)
+        request = FigureRequest(definition="tag", weight="downloads")
+        by_downloads = next(iter(view.compute_exclusivity(request)))
+        by_authors = next(iter(view.compute_exclusivity(replace(request, weight="authors"))))
+    assert (
+        by_downloads.largest_model,
+        by_downloads.largest_share,
+        by_downloads.share_without_largest,
+    ) == recount.count_without_largest(models[NEW], FRAMEWORKS)
+    authors = {model.author for model in models[NEW]}
+    supporting = {model.author for model in models[NEW] if model.tag & {*FRAMEWORKS}}
+    assert (by_authors.population_size, by_authors.denominator) == (len(authors), len(supporting))
+    assert by_authors.coverage == round(len(supporting) / len(authors), 6)
+    assert isinstance(by_authors.denominator, int)
+
+
 def check_breakdown(report, models, options):
     """Every class and group equals a recount, and each group adds up."""
     period = options.year and (f"{options.year}-01-01", f"{options.year + 1}-01-01")
@@ -180,7 +199,11 @@ def check_breakdown(report, models, options):
     assert counted == expected
     for group in {row["group"] for row in rows}:
         parts = [row for row in rows if row["group"] == group]
-        assert {row["denominator"] for row in parts} == {sum(row["numerator"] for row in parts)}
+        numbers = [row["numerator"] or 0 for row in parts]
+        assert {row["denominator"] for row in parts} == {sum(numbers)}
+        # without any file name, whether there are weights is unknown
+        unknown = {row["class"] for row in parts if row["numerator"] is None}
+        assert unknown <= {"no_weights"}
     groups = {row["group"]: row["denominator"] for row in rows}
     assert groups.pop(None) == len(created) == (sum(groups.values()) or len(created))
 

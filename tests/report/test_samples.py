@@ -135,3 +135,14 @@ def test_accounts_of_a_sample_say_that_they_have_no_interval(ask):
     by_month = text.split("By month of creation")[1].split("Largest accounts")[0]
     assert "[" in by_month
     assert "no interval" not in by_month
+
+
+def test_page_of_a_sample_says_so_at_its_top(ask, tmp_path):
+    for command in (("report",), ("trend",), ("query", "breakdown"), ("lineage", "ann/2022-0")):
+        ask(*command, *SAMPLE, "--out", str(tmp_path / "page.html"))
+        page = (tmp_path / "page.html").read_text("utf-8")
+        assert "<strong>sample</strong>" in page.split("<h1>")[0], command
+        ask(*command, "--snapshot", "2", "--out", str(tmp_path / "page.html"))
+        assert "<strong>sample</strong>" not in (tmp_path / "page.html").read_text("utf-8")
+    ask("report", *SAMPLE, "--out", str(tmp_path / "chart.svg"))
+    assert "SAMPLE of the models" in " ".join((tmp_path / "chart.svg").read_text("utf-8").split())

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, TextIO
 
+from hfscan.figures.figure import LARGEST_KEYS
 from hfscan.report.model import Report, Row, Section
 from hfscan.report.tables import format_raw
 from hfscan.text import encode_json, sanitize
@@ -36,15 +37,17 @@ def section_rows(section: Section) -> list[Row]:
             ("interval", "low", "high"),
         ):
             row[low], row[high] = row.pop(key, None) or (None, None)
-        row |= {key: row.pop(key, None) for key in ("design_effect", "transformers")}
+        last = ("design_effect", "transformers", *LARGEST_KEYS)
+        row |= {key: row.pop(key, None) for key in last}
         rows.append(row)
     return rows
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """Return rows with the same keys as CSV."""
+    """Return rows as CSV, with the keys that any of them has."""
     out = io.StringIO()
-    write_result(tuple(rows[0]) if rows else (), (row.values() for row in rows), out)
+    columns = tuple(dict.fromkeys(key for row in rows for key in row))
+    write_result(columns, ([row.get(key) for key in columns] for row in rows), out)
     return out.getvalue()
 
 

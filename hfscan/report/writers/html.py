@@ -9,7 +9,7 @@ import base64
 import hashlib
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -30,13 +30,9 @@ from hfscan.report.format import (
     format_value,
 )
 from hfscan.report.model import QueryRef, Report, Section
-from hfscan.report.sentences import (
-    format_missing,
-    format_provenance,
-    format_scope,
-    list_answers,
-)
-from hfscan.report.tables import Table, section_tables
+from hfscan.report.provenance import format_missing, format_provenance, format_scope
+from hfscan.report.sentences import list_answers
+from hfscan.report.tables import Table, section_tables, visible_figures
 from hfscan.report.titles import describe_total, find_report_title, find_title, format_source
 from hfscan.report.writers import csv_
 from hfscan.store import Snapshot
@@ -61,13 +57,32 @@ def write(report: Report, out: TextIO) -> None:
         finding=find_report_title(report),
         day=_format_days(report),
         highlights=list(_highlights(report))[:4],
-        is_synthetic=any(snapshot.synthetic for snapshot in report.snapshots),
+        marks=list_marks(snapshot for side in _list_sides(report) for snapshot in side.snapshots),
         answers=list_answers(report),
         provenance=format_provenance(report),
         missing=None if report.text else format_missing(report.snapshot),
         scope=None if report.text else format_scope(report.snapshot),
     )
     out.write(page)
+
+
+def list_marks(snapshots: Iterable[Snapshot]) -> list[str]:
+    """Return what the first line of a page says of its snapshots."""
+    snapshots = list(snapshots)
+    marks = {
+        "synthetic": any(snapshot.synthetic for snapshot in snapshots),
+        "sample": any(snapshot.sample is not None for snapshot in snapshots),
+        "part of the Hub": any(
+            (snapshot.author, snapshot.task, snapshot.model_limit) != (None,) * 3
+            for snapshot in snapshots
+        ),
+    }
+    return [mark for mark, is_true in marks.items() if is_true]
+
+
+def _list_sides(report: Report) -> list[Report]:
+    """Return the report, and the one that it is compared with."""
+    return [report] if report.compared_with is None else [report, report.compared_with]
 
 
 def _format_days(report: Report) -> str:
@@ -145,7 +160,7 @@ class _Part:
     @cached_property
     def _links(self) -> Mapping[str, str]:
         """The models and accounts that the section names -> their pages; none if not on one Hub."""
-        sides = filter(None, (self.report, self.report.compared_with))
+        sides = _list_sides(self.report)
         hubs = {_find_hub(snapshot) for side in sides for snapshot in side.snapshots}
         if len(hubs) != 1 or None in hubs:
             return {}
@@ -236,8 +251,8 @@ def _highlights(report: Report) -> Iterator[Mapping[str, str]]:
             "label": class_label(row["name"], row["framework"], report.frameworks),
             "small": " to ".join(shares),
         }
-    for figure in report.headline.figures:
-        if figure.cutoff in (None, "excluded") and figure.name in ("exclusive", "shared"):
+    for figure in visible_figures(report.headline.figures, None):
+        if figure.cutoff in (None, "excluded"):
             counts = format_number(figure.numerator), format_number(figure.denominator)
             yield {
                 "big": format_share(figure),

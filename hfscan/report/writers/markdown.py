@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from hfscan.report.model import Report
-from hfscan.report.sentences import format_provenance, list_answers
+from hfscan.report.provenance import format_provenance
+from hfscan.report.sentences import list_answers
 from hfscan.report.tables import Table, section_tables
 from hfscan.text import escape_markdown
 

@@ -1,5 +1,6 @@
 """Write for a terminal. A pipe or a file gets the same text, without colours, in 80 columns."""
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
@@ -7,18 +8,14 @@ from rich.console import Console
 from rich.text import Text
 
 from hfscan.report.model import Report, Section
-from hfscan.report.sentences import (
-    format_coverage,
-    format_provenance,
-    format_sources,
-    list_answers,
-)
+from hfscan.report.provenance import format_provenance, format_sources
+from hfscan.report.sentences import format_coverage, list_answers
 from hfscan.report.tables import Table, section_tables
 from hfscan.report.writers.terminal_table import format_table
 from hfscan.text import sanitize
 from hfscan.wrap import wrap
 
-_COLUMNS = 80  # of a pipe or a file
+_COLUMNS = 80  # of a pipe or a file, without COLUMNS
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -54,12 +51,14 @@ def write_table(table: Table, out: TextIO) -> None:
     _print_tables(open_console(out), [table])
 
 
-def open_console(out: TextIO, columns: int = _COLUMNS) -> Console:
+def open_console(out: TextIO) -> Console:
     """Return a console; in colour only on a terminal, and if NO_COLOR is unset.
 
-    `columns`: the width of a pipe or a file.
+    A pipe or a file has the width that COLUMNS names.
     """
-    return Console(file=out, width=None if out.isatty() else columns, highlight=False)
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) > 0 else _COLUMNS
+    return Console(file=out, width=None if out.isatty() else width, highlight=False)
 
 
 def print_text(console: Console, text: str, style: str = "") -> None:

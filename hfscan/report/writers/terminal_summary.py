@@ -8,14 +8,10 @@ from typing import TextIO
 from rich.cells import cell_len
 from rich.text import Text
 
-from hfscan.report.format import breakdown_label, format_cell, format_number
+from hfscan.report.format import breakdown_label, format_cell, format_value
 from hfscan.report.model import Report, Row, Section
-from hfscan.report.sentences import (
-    format_answer,
-    format_coverage,
-    format_low_coverage,
-    format_sources,
-)
+from hfscan.report.provenance import format_sources
+from hfscan.report.sentences import format_answer, format_coverage, format_low_coverage
 from hfscan.report.summary import rank_caveats
 from hfscan.report.tables import section_tables
 from hfscan.report.writers.terminal import open_console
@@ -23,7 +19,7 @@ from hfscan.report.writers.terminal_table import align_decimals, format_table
 from hfscan.text import format_count, sanitize
 from hfscan.wrap import wrap
 
-_LINES = 25
+_LINES, _COLUMNS = 25, 80  # narrower terminals get more lines
 _CAVEATS = 3
 _CAVEAT_LINES = 2  # of each
 _NEXT_LINES = 3
@@ -51,11 +47,12 @@ def write(report: Report, out: TextIO, commands: Sequence[Sequence[str]]) -> Non
         *_add_label("Caveats", caveats),
         *_add_label("Next", _list_commands(commands, width - _LABEL)),
     ]
-    room = _LINES - len(head) - len(details)
+    most = max(_LINES, _LINES * _COLUMNS // width)
+    room = most - len(head) - len(details)
     answer = _list_answers(report, width, room)
     table = _list_lead(report, width, room - len(answer), is_ascii=is_ascii)
     blocks = [block for block in (head, answer, table, details) if block]
-    spare = _LINES - sum(map(len, blocks))
+    spare = most - sum(map(len, blocks))
     for place in range(len(blocks) - 1, max(0, len(blocks) - 1 - spare), -1):
         blocks.insert(place, [Text()])
     for line in (line for block in blocks for line in block):
@@ -145,10 +142,10 @@ def _list_bars(
     """Return a line with a bar for each class; the largest where not all have room."""
     visible = list(rows)
     if len(visible) > room:
-        ranked = sorted(visible, key=lambda row: -row["numerator"])[: room - 1]
+        ranked = sorted(visible, key=lambda row: -(row["numerator"] or 0))[: room - 1]
         visible = [row for row in visible if row in ranked]
     labels = [breakdown_label(row["class"], report.titles) for row in visible]
-    counts = [format_number(row["numerator"]) for row in visible]
+    counts = [format_value(None, row["numerator"]) for row in visible]
     shares = align_decimals([format_cell(row, "share", section, report) for row in visible])
     columns = [max(map(len, cells)) for cells in (labels, counts, shares)]
     room_for_bar = max(width - sum(columns) - 6, 0)

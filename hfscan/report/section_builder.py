@@ -1,0 +1,193 @@
+"""Build one section of a report from its specification."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+from hfscan.errors import InvalidRequestError
+from hfscan.figures import (
+    ALL,
+    WEIGHTS,
+    Cutoff,
+    Figure,
+    FigureRequest,
+    Grouping,
+    Population,
+    SnapshotView,
+    Weight,
+    load,
+)
+from hfscan.frameworks import DEFINITIONS, Definition
+from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
+from hfscan.report.dependence import explain_dependence, explain_dependent_breakdown
+from hfscan.report.format import format_date
+from hfscan.report.model import QueryRef, ReportRequest, Section
+from hfscan.report.section_rows import run_section
+from hfscan.report.sentences import format_coverage, format_totals
+from hfscan.report.spec import new_section
+from hfscan.report.tables import visible_figures
+
+_CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
+_OVERRIDES = ("weight", "exclude_top_authors", "definition")  # what a section can set
+
+_ALL_COUNTED = {"models": "All models", "downloads": "Downloads of all models"}
+"""What a breakdown or the largest accounts count -> the beginning of its title."""
+
+_BREAKDOWN_BY_GROUP = {
+    "only_total": False,
+    "pivot": {"rows": "group", "columns": "class", "cells": "share"},
+    "chart": "stack x=share y=group color=class",
+}
+"""How the breakdown is shown with the requested grouping."""
+
+
+def name_counted(request: ReportRequest) -> dict[str, str]:
+    """Return the placeholders for what a breakdown or the largest accounts count."""
+    counted = _find_counted(request)
+    difference = {
+        "not author-weighted": request.weight == "authors",
+        "of all authors": request.exclude_top_authors > 0,
+    }
+    differing = ", ".join(text for text, is_true in difference.items() if is_true)
+    return {
+        "all_counted": _ALL_COUNTED[counted],
+        "counted": counted,
+        "Counted": counted.capitalize(),
+        "counted_of": "downloads of the " * (counted == "downloads"),
+        "difference": f" ({differing})" if differing else "",
+    }
+
+
+def _find_counted(request: ReportRequest) -> Weight:
+    """Return the weight of a breakdown or the largest accounts, which do not count authors."""
+    return "models" if request.weight == "authors" else request.weight
+
+
+@dataclass(frozen=True)
+class SectionBuilder:
+    """Builds one section of a specification."""
+
+    view: SnapshotView
+    request: ReportRequest
+    definition: Definition
+    spec: dict[str, Any]
+    population: Population
+    placeholders: dict[str, Any]
+
+    def build(self) -> Section | None:
+        """Return the section; None where it needs an earlier snapshot, and there is none."""
+        spec, values = self.spec, self.placeholders
+        query = load(spec.get("query", "exclusivity"))
+        if query.name == "breakdown" and self.request.by:
+            spec = spec | _BREAKDOWN_BY_GROUP
+        by = self.request.by if spec.get("by") == "requested" else spec.get("by")
+        figures: tuple[Figure, ...] = ()
+        rows: tuple[dict[str, Any], ...] = ()
+        queries: tuple[QueryRef, ...] = ()
+        if query.name == "exclusivity":
+            requests = list(self._figure_requests(by))
+            parameters = requests[0].parameters()
+            figures = tuple(chain.from_iterable(map(self.view.compute_exclusivity, requests)))
+            queries = tuple(
+                QueryRef(query.name, request.parameters(), self.view.snapshot.id)
+                for request in requests
+            )
+        else:
+            parameters = self._parameters(set(query.defaults))
+            if "earlier" in parameters:
+                earlier, later = self.view.find_previous(), self.view.snapshot
+                if earlier is None:
+                    return None
+                parameters |= {"earlier": earlier.id, "later": later.id}
+                days = (format_date(earlier.observed_to), format_date(later.observed_to))
+                values = values | dict(zip(("earlier", "later"), days, strict=True))
+            rows, queries = run_section(self.view, spec, query, parameters)
+            if spec.get("over") and not rows:
+                return None
+            if rows and "needs_account_groups" in spec and not any(row["coverage"] for row in rows):
+                raise InvalidRequestError(
+                    "No account of --account-groups has models here. Accounts are compared as they "
+                    "are spelled."
+                )
+        section = new_section(
+            spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
+        )
+        visible = figures if by is None else visible_figures(figures, by)
+        frameworks = self.view.find_titles(self.request.frameworks)
+        paragraphs = (
+            format_coverage(section, frameworks),
+            explain_dependence(visible, frameworks),
+            explain_dependent_breakdown(rows) if query.name == "breakdown" else None,
+            explain_small(visible, rows),
+            explain_estimates(visible, rows, [self.view.snapshot]),
+            format_totals(section) if section.pivot else None,
+            explain_flags(rows),
+        )
+        return replace(section, paragraphs=tuple(filter(None, paragraphs)))
+
+    def _figure_requests(self, by: Grouping | None) -> Iterator[FigureRequest]:
+        """Yield a request for each cutoff, or for what the section varies by."""
+        base = self.request.figure_request(self.population, self.definition)
+        match self.spec.get("vary_by"):
+            case "definition":
+                yield from self._by_definition(replace(base.excluding_cutoff(), weight="models"))
+            case "weight":
+                for weight in WEIGHTS:
+                    if weight != "downloads" or weight not in self.view.snapshot.missing_columns:
+                        yield replace(base.excluding_cutoff(), weight=weight)
+            case _:
+                request = replace(
+                    base,
+                    by=by,
+                    top=self._top(by),
+                    **{key: self.spec[key] for key in _OVERRIDES if key in self.spec},
+                )
+                cutoffs: Sequence[Cutoff | None] = (None,)
+                if base.population == "created" and base.excluding_cutoff().cutoff:
+                    cutoffs = _CUTOFFS if by is None else _CUTOFFS[:1]
+                yield from (replace(request, cutoff=cutoff) for cutoff in cutoffs)
+
+    def _top(self, by: Grouping | None) -> int | None:
+        """Return how many groups to show; None for all (months and years, unless requested)."""
+        show_all = by in ("month", "year") and self.request.by is None
+        return None if by is None or show_all else self.request.top or self.spec.get("top")
+
+    def _by_definition(self, request: FigureRequest) -> Iterator[FigureRequest]:
+        """Yield the request for each definition and set of frameworks."""
+        named = request.frameworks
+        everything = (*self.view.list_excluded_from_all(named), ALL)
+        framework_sets = dict.fromkeys((named, tuple(dict.fromkeys((*named, "jax"))), everything))
+        if ALL in named:
+            framework_sets = {named: None}
+        elif len(named) == 1:  # no model supports only one of a single framework
+            del framework_sets[named]
+        for definition in filter(self.view.supports_definition, DEFINITIONS):
+            for frameworks in framework_sets:
+                yield replace(request, definition=definition, frameworks=frameworks)
+
+    def _parameters(self, names: set[str]) -> dict[str, object]:
+        """Return the parameters `names` of the request, and those of the specification."""
+        specified: dict[str, Any] = self.spec.get("parameters", {})
+        since, until = self.request.period or (None, None)
+        is_created = self.population == "created"
+        values: dict[str, object] = {
+            "frameworks": list(self.request.frameworks),
+            "framework": next(iter(self.view.find_titles(self.request.frameworks))),
+            "definition": self.definition,
+            **({"transformers": release} if (release := self.request.transformers) else {}),
+            "since": since if is_created else None,
+            "until": until,
+            "cutoff": "excluded" if is_created else "included",
+            "earlier": None,
+        }
+        if self.spec["query"] in ("breakdown", "concentration"):
+            values["weight"] = _find_counted(self.request)
+        if specified.get("by") == "account_group" and (groups := self.request.account_groups):
+            values["account_groups"] = groups.as_parameter
+        if "by" in specified and self.spec["query"] == "breakdown":
+            by = self.request.by or specified["by"]
+            if not self.view.supports_grouping(by):
+                by = None
+            specified = {"by": by, "top": self._top(by)}
+        return {name: value for name, value in values.items() if name in names} | specified
