@@ -110,8 +110,8 @@ authors AS (
     SELECT
         "group",
         count(DISTINCT voting_author) AS authors,
-        count(DISTINCT voting_author) FILTER (supported IS NOT NULL) AS known_authors,
-        count(DISTINCT voting_author) FILTER (supported <> 0) AS supporting_authors
+        count(DISTINCT CASE WHEN supported IS NOT NULL THEN voting_author END) AS known_authors,
+        count(DISTINCT CASE WHEN supported <> 0 THEN voting_author END) AS supporting_authors
     FROM weighted
     JOIN (SELECT DISTINCT group_name, "group" FROM grouped) AS group_names
         ON group_names.group_name IS NOT DISTINCT FROM weighted.group_name

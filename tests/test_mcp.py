@@ -114,6 +114,9 @@ def test_tools_refuse_writes_files_and_unknown_names(db, tmp_path):
                 assert message in await call("query", query=sql)
             assert "no model 'ann/9'" in await call("explain", model="ann/9")
             assert "no section 'x'" in await call("report", section="x")
+            # arguments, not options of the command line
+            message = await call("report", name="claims", year=2022)
+            assert "It cannot be combined with year, snapshot, as_of or other filters" in message
             result = await call("query", query="SELECT count(*) AS n FROM snapshots")
             assert result["rows"] == [{"n": 1}]
 

@@ -69,7 +69,7 @@ def name_arguments(function: Callable[Arguments, Result]) -> Callable[Arguments,
         try:
             return function(*args, **kwargs)
         except HfscanError as error:
-            error.args = tuple(map(_name_arguments, map(str, error.args)))
+            error.args = tuple(map(word_for_api, map(str, error.args)))
             raise
 
     return call
@@ -83,10 +83,12 @@ def _flatten(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _name_arguments(message: str) -> str:
+def word_for_api(message: str) -> str:
     """Return the message with `compare_year` for --compare-year, but commands as they are."""
-    return _COMMAND_OR_OPTION.sub(_name_argument, message)
+    return _COMMAND_OR_OPTION.sub(_name_argument, _LIMIT_ADVICE.sub("", message))
 
+
+_LIMIT_ADVICE = re.compile(r", or raise --max-\w+")  # which only commands can
 
 _COMMAND_OR_OPTION = re.compile(r"`[^`]*`|hfscan [^,;:]*?(?=[,;:]|\. |\.?$)|--([a-z]+(?:-[a-z]+)*)")
 

@@ -28,8 +28,12 @@ REQUESTS: dict[str, list[dict[str, str]]] = {
         {"by": "license", "weight": "downloads", "top": "3"},
         {"by": "library", "weight": "authors", "exclude_top_authors": "2"},
     ],
-    "breakdown": [{}, {"frameworks": "pytorch,tensorflow,jax", "by": "year"}],
-    "concentration": [{}],
+    "breakdown": [
+        {},
+        {"frameworks": "pytorch,tensorflow,jax", "by": "year"},
+        {"frameworks": "pytorch", "weight": "downloads"},
+    ],
+    "concentration": [{}, {"weight": "downloads"}],
     "formats": [{}, {"per": "month", "definition": "weights"}],
     "composition": [
         {},
