@@ -61,7 +61,9 @@ def test_unknown_ending_is_a_usage_error(run, tmp_path, command):
 
 @pytest.mark.parametrize("command", [("trend",), ("query", "formats")], ids=" ".join)
 def test_result_is_written_to_files(run, tmp_path, command):
-    for ending, start in (("html", "<!doctype html>"), ("csv", ""), ("json", "["), ("md", "|")):
+    markdown = "# " if command == ("trend",) else "|"  # a trend has its title and notes
+    starts = {"html": "<!doctype html>", "csv": "", "json": "[", "md": markdown}
+    for ending, start in starts.items():
         code, out, err = run(*command, "--out", f"result.{ending}")
         assert (code, out) == (0, ""), err
         text = (tmp_path / f"result.{ending}").read_text("utf-8")
