@@ -151,6 +151,8 @@ def _report_update(summary: UpdateSummary, endpoint: str, db: Path) -> None:
 
 
 def _report_crawl(summary: CrawlSummary, db: Path) -> None:
+    from hfscan.hub.plan import PAGE_SIZE
+
     fetched, ingested = summary.fetched, summary.ingested
     requests = "request" if fetched.requests == 1 else "requests"
     is_parallel = fetched.workers > 1 and fetched.design is None
@@ -163,8 +165,6 @@ def _report_crawl(summary: CrawlSummary, db: Path) -> None:
     )
     if fetched.design:
         echo(f"Sample: {fetched.design.describe()}.")
-        from hfscan.hub.plan import PAGE_SIZE
-
         pages = ceil(ingested.models / fetched.design.probability / PAGE_SIZE)
         if fetched.requests > pages + 1:
             echo(
