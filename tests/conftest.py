@@ -23,8 +23,9 @@ _PARITY = Path(__file__).parent / "parity"
 _SLOWEST_FILES = [
     f"test_{name}.py"
     for name in (
-        "pages recount values snapshot_remote browser queries frameworks recorded_crawl history "
-        "classify workflows sampling replay snapshot torture"
+        "pages recount values browser environments snapshot_remote show packaging replay "
+        "other_clients workflows recount_lineage recount_turnover recorded_crawl sampling queries "
+        "import locks published formats classify history revision_histories snapshot torture"
     ).split()
 ]
 

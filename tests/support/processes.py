@@ -1,13 +1,24 @@
 """Run `hfscan` as a separate process, in the environment that tests/conftest.py sets."""
 
+import atexit
+import json
 import os
+import select
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 TOKEN = "hf_" + "s" * 34
 """For the tokens of a FakeHub; output must never contain it."""
+
+
+def make_environment(folder: Path, variables: dict[str, str]) -> dict[str, str]:
+    """Return the environment of hfscan in a folder, with these variables in addition."""
+    return os.environ | {"HF_HOME": str(folder / "hf"), "PYTHONUTF8": "1"} | variables
 
 
 def start_hfscan(folder: Path, *arguments: object, **variables: str) -> "subprocess.Popen[str]":
@@ -15,7 +26,7 @@ def start_hfscan(folder: Path, *arguments: object, **variables: str) -> "subproc
     return subprocess.Popen(
         [sys.executable, "-m", "hfscan", *map(str, arguments)],
         cwd=folder,
-        env=os.environ | {"HF_HOME": str(folder / "hf"), "PYTHONUTF8": "1"} | variables,
+        env=make_environment(folder, variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -25,18 +36,72 @@ def start_hfscan(folder: Path, *arguments: object, **variables: str) -> "subproc
 
 def run_hfscan(folder: Path, *arguments: object, **variables: str) -> tuple[int, str, str]:
     """Run hfscan in a folder; return exit code, stdout and stderr."""
-    process = start_hfscan(folder, *arguments, **variables)
-    out, err = process.communicate(timeout=120)
+    if _can_fork(variables):
+        environment = make_environment(folder, variables)
+        code, out, err = _run_forked(folder, arguments, environment, timeout=120)
+    else:
+        process = start_hfscan(folder, *arguments, **variables)
+        out, err = process.communicate(timeout=120)
+        code = process.returncode
     assert "Traceback" not in err
     assert TOKEN not in out + err
-    return process.returncode, out, err
+    return code, out, err
+
+
+def _can_fork(variables: Iterable[str]) -> bool:
+    """Return whether `fork_server` can run a command with these variables."""
+    # Python itself reads some as it starts
+    return sys.platform == "linux" and not any(name.startswith("PYTHON") for name in variables)
+
+
+@cache
+def _start_fork_server() -> "subprocess.Popen[str]":
+    server = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("fork_server.py")],
+        env=os.environ | {"PYTHONUTF8": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+    atexit.register(server.communicate)  # it ends with its stdin
+    return server
+
+
+def _run_forked(
+    folder: Path, arguments: Iterable[object], environment: dict[str, str], timeout: float | None
+) -> tuple[int, str, str]:
+    """Run hfscan in a folder, within `timeout` seconds; return exit code, stdout and stderr."""
+    import resource
+
+    server = _start_fork_server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    with tempfile.TemporaryDirectory() as scratch:
+        out, err = (Path(scratch) / name for name in ("out", "err"))
+        request = {
+            "arguments": [*map(str, arguments)],
+            "folder": str(folder),
+            "environment": environment,
+            "file_size": resource.getrlimit(resource.RLIMIT_FSIZE),
+            "out": str(out),
+            "err": str(err),
+        }
+        print(json.dumps(request), file=server.stdin)
+        assert select.select([server.stdout], [], [], timeout)[0], "it takes too long"
+        code = int(server.stdout.readline())
+        return code, out.read_text("utf-8"), err.read_text("utf-8")
 
 
 def run_parity(*arguments: object, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run `hfscan parity` in this folder, with these environment variables in addition."""
+    command, environment = ["parity", *map(str, arguments)], os.environ | variables
+    if _can_fork(variables):
+        result = _run_forked(Path.cwd(), command, environment, timeout=None)
+        return subprocess.CompletedProcess(command, *result)
     return subprocess.run(
-        [sys.executable, "-m", "hfscan", "parity", *map(str, arguments)],
-        env=os.environ | variables,
+        [sys.executable, "-m", "hfscan", *command],
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
