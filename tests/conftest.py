@@ -24,8 +24,9 @@ _SLOWEST_FILES = [
     f"test_{name}.py"
     for name in (
         "pages recount values browser environments snapshot_remote show packaging replay "
-        "other_clients workflows recount_lineage recount_turnover recorded_crawl sampling queries "
-        "import locks published formats classify history revision_histories snapshot torture"
+        "other_clients workflows recount_lineage recount_turnover recorded_crawl frameworks "
+        "sampling queries import locks published formats classify history revision_histories "
+        "snapshot torture"
     ).split()
 ]
 
