@@ -1,20 +1,20 @@
 """Run `hfscan` in processes forked from this one, which has imported most of its modules.
 
-Importing them takes half a second of CPU time, more than most commands take. Each line of stdin
-requests a command; its exit code is printed. Modules that read the environment as they are
-imported, such as huggingface_hub's, are left to the commands.
+Importing them takes longer than many commands take. Each line of stdin requests a command; its exit
+code is printed. Modules that read the environment as they are imported, such as those of
+huggingface_hub, are left to the commands.
 """
 
 import json
 import os
 import resource
 import sys
+from importlib import import_module
 
-import hfscan.cli
-import hfscan.cli.query
-import hfscan.cli.report
-import hfscan.hub
+from hfscan import cli
 
+for _name in ("hfscan.pipeline", "hfscan.report.writers", "jinja2", "sqlglot"):
+    import_module(_name)
 assert "huggingface_hub.constants" not in sys.modules
 
 
@@ -42,7 +42,7 @@ def run(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["hfscan", *arguments]
-    hfscan.cli.main()
+    cli.main()
 
 
 if __name__ == "__main__":
