@@ -102,8 +102,9 @@ def files(hostile_reports, odd_report, year_report, database, tmp_path_factory):
         for format_ in ("html", "json"):
             with (folder / f"{name}.{format_}").open("w", encoding="utf-8") as file:
                 FORMATS[format_](report, file)
+    copy = shutil.copy(database, folder / "h.duckdb")  # `query` locks the settings of an open one
     for name, arguments in COMMANDS.items():
-        command = [*arguments, "--db", str(database), "--out", str(folder / f"{name}.html")]
+        command = [*arguments, "--db", str(copy), "--out", str(folder / f"{name}.html")]
         result = CliRunner().invoke(cli, command, catch_exceptions=False)
         assert result.exit_code == 0, result.stderr
     return folder
