@@ -93,7 +93,7 @@ def test_killed_crawl_resumes_when_repeated(tmp_path: Path, seed: int) -> None:
             if process.poll() is None and kills < 3:
                 process.kill()
                 kills += 1
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=300)
             if process.returncode == 0:
                 break
             assert process.returncode == -signal.SIGKILL, err
@@ -111,7 +111,7 @@ def test_interrupted_crawl_prints_how_to_continue(tmp_path: Path) -> None:
         while len(hub.requests) < 3:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert (process.returncode, out) == (130, "")
         assert "Nothing is lost" in err
         assert run_crawl(tmp_path, "--endpoint", hub.url)[0] == 0
@@ -126,7 +126,7 @@ def test_interrupt_does_not_wait_for_a_stalled_hub(tmp_path: Path) -> None:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         start_time = time.monotonic()
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         assert time.monotonic() - start_time < 5
     assert process.returncode == 130
     assert "Nothing is lost" in err
@@ -263,7 +263,7 @@ def test_locked_database_keeps_the_fetched_pages(tmp_path: Path) -> None:
         while len(hub.requests) < 4:
             time.sleep(0.001)
         with duckdb.connect(db):
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=300)
         assert process.returncode == 6
         assert "in use" in err
         request_count = len(hub.requests)

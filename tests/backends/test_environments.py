@@ -230,10 +230,10 @@ def test_interrupted_setup_leaves_nothing_in_use(machine, number):
         url = f"http://127.0.0.1:{index.getsockname()[1]}/"
         variables = {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": url, "no_proxy": "127.0.0.1"}
         process = machine.start("parity", "setup", "pytorch", PIP_FIND_LINKS="", **variables)
-        index.settimeout(120)
+        index.settimeout(300)
         connection, _ = index.accept()
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         connection.close()
     codes = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}
     assert process.returncode == codes[number]

@@ -114,7 +114,7 @@ def test_second_run_waits_for_the_first(check, results):
         line = process.stderr.readline()
         assert "Waiting for process " in line
         assert str(results) in line
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert REUSED in errors
 
 

@@ -72,7 +72,7 @@ def test_backfill_resumes_after_kill(crawl, hub) -> None:
         if kills < 3 and process.poll() is None:
             process.kill()
             kills += 1
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         if process.returncode == 0:
             break
         assert process.returncode == -signal.SIGKILL, err
@@ -89,7 +89,7 @@ def test_backfill_keeps_dates_when_interrupted(crawl, hub) -> None:
     while len(list_commit_requests(hub)) < 20:
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == 130
     assert len(crawl.query(DATES_SQL)) >= 9
 

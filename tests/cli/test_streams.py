@@ -52,7 +52,7 @@ def run_command(folder, *args, **options):
     options.setdefault("stderr", subprocess.PIPE)
     command = [sys.executable, "-m", "hfscan", *args]
     env = os.environ | variables
-    return subprocess.run(command, cwd=folder, env=env, check=False, timeout=120, **options)
+    return subprocess.run(command, cwd=folder, env=env, check=False, timeout=300, **options)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")

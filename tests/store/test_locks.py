@@ -60,7 +60,7 @@ def test_first_runs_of_one_database_all_succeed(tmp_path):
         for number in range(4)
     ]
     for process in processes:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
     with Store.open(tmp_path / "hfscan.duckdb") as store:
         assert [snapshot.origin for snapshot in list_snapshots(store)] == [
@@ -75,10 +75,10 @@ def test_first_runs_of_one_database_all_succeed(tmp_path):
 def test_concurrent_exports_leave_a_complete_folder(tmp_path):
     write_dumps(tmp_path, 1)
     start_command(tmp_path, "import", "0.json", "--observed-at", "2024-01-01").communicate(
-        timeout=60
+        timeout=300
     )
     for process in [start_command(tmp_path, "export", "out") for _ in range(3)]:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         tables = {file.name for file in (tmp_path / "out").iterdir()}
         assert tables >= {"models", "figures", "snapshots", "frameworks", "reports", "README.md"}
@@ -90,7 +90,7 @@ def test_second_process_names_the_holder_and_waits(tmp_path, target):
     write_dumps(tmp_path, 1)
     import_command = ("import", "0.json", "--observed-at", "2024-01-01")
     if target == "out":
-        start_command(tmp_path, *import_command).communicate(timeout=60)
+        start_command(tmp_path, *import_command).communicate(timeout=300)
     with start_python(tmp_path, "-c", HOLDER, tmp_path / target) as holder:
         assert holder.stdout.readline() == "held\n"
         second_process = start_command(
@@ -103,7 +103,7 @@ def test_second_process_names_the_holder_and_waits(tmp_path, target):
         assert target in line
         assert second_process.poll() is None
         holder.stdin.close()
-    _, err = second_process.communicate(timeout=60)
+    _, err = second_process.communicate(timeout=300)
     assert second_process.returncode == 0, err
 
 
@@ -135,12 +135,12 @@ def test_reader_and_writer_name_each_other(tmp_path, mode):
     with start_python(tmp_path, "-c", READER, path, mode) as holder:
         assert holder.stdout.readline() == "held\n"
         process = start_command(tmp_path, *command)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert (process.returncode, out) == (6, ""), err
         assert f"in use by another process ({holder.pid}). Wait until it ends" in err
         holder.stdin.close()
     repeated = start_command(tmp_path, *command)
-    assert repeated.communicate(timeout=60)[1] == ""
+    assert repeated.communicate(timeout=300)[1] == ""
     assert repeated.returncode == 0
 
 
@@ -149,10 +149,10 @@ def test_link_leads_to_the_database(tmp_path):
     (tmp_path / "target").mkdir()
     (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "target" / "h.duckdb")
     failed = start_command(tmp_path, "snapshots")
-    assert "There is no database at" in failed.communicate(timeout=60)[1]
+    assert "There is no database at" in failed.communicate(timeout=300)[1]
     assert failed.returncode == 6
     process = start_command(tmp_path, "import", "0.json", "--observed-at", "2024-01-01")
-    assert process.communicate(timeout=60)[1] == ""
+    assert process.communicate(timeout=300)[1] == ""
     assert (tmp_path / "hfscan.duckdb").is_symlink()
     assert [file.name for file in (tmp_path / "target").iterdir()] == ["h.duckdb"]
     with Store.open(tmp_path / "target" / "h.duckdb") as store:
@@ -165,7 +165,7 @@ def test_crawl_through_a_link_writes_beside_its_target(tmp_path):
     process = start_command(
         tmp_path, "crawl", "--limit", "5"
     )  # offline: it stops before its first request
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == 3
     names = {journal_dir(tmp_path / "hfscan.duckdb"), cursors_file(tmp_path / "h.duckdb")}
     assert names == {tmp_path / "target" / "h.duckdb.journal", tmp_path / "h.duckdb.cursors"}
@@ -178,7 +178,7 @@ def test_broken_link_names_its_target(tmp_path):
     (tmp_path / "hfscan.duckdb").symlink_to(tmp_path / "gone" / "h.duckdb")
     write_dumps(tmp_path, 1)
     process = start_command(tmp_path, "import", "0.json", "--observed-at", "2024-01-01")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 9
     assert "gone is not there. Make the folder, or name a database elsewhere with --db" in err
     assert (tmp_path / "hfscan.duckdb").is_symlink()

@@ -38,10 +38,10 @@ def run_hfscan(folder: Path, *arguments: object, **variables: str) -> tuple[int,
     """Run hfscan in a folder; return exit code, stdout and stderr."""
     if _can_fork(variables):
         environment = make_environment(folder, variables)
-        code, out, err = _run_forked(folder, arguments, environment, timeout=120)
+        code, out, err = _run_forked(folder, arguments, environment, timeout=300)
     else:
         process = start_hfscan(folder, *arguments, **variables)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
         code = process.returncode
     assert "Traceback" not in err
     assert TOKEN not in out + err

@@ -36,7 +36,7 @@ def run_on_terminal(
     for _, slave in ends:
         os.close(slave)
     open_ends = set(outputs)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while open_ends and time.monotonic() < deadline:
         for master in select.select(list(open_ends), [], [], 1)[0]:
             try:
