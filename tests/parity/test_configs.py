@@ -96,6 +96,14 @@ def test_weights_of_version_5_open_in_tensorflow(runner, tmp_path):
     assert result.generated_equal
 
 
+def test_entry_that_a_config_keeps_under_another_name_is_read(make_tiny_model, check_with_settings):
+    """transformers 5 takes T5's `tie_word_embeddings` as whether to scale the decoder's outputs."""
+    folder = make_tiny_model("T5ForConditionalGeneration", twin=False, tie_word_embeddings=False)
+    (result,) = check_with_settings(folder, backends=("pytorch",))
+    assert result.verdict == "agree", result.reason
+    assert result.unread_config_keys == []
+
+
 @pytest.mark.parametrize(
     ("entries", "verdict"),
     [

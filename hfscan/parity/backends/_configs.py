@@ -43,13 +43,24 @@ def _unread_entries(config, entries, source, place=""):
         if key in accepted or hasattr(base, key) or (key in ROPE_KEYS and is_version_5):
             continue
         if hasattr(default, key):  # derived from another entry, which decides
-            is_read = _plain(current) == _plain(value)
+            is_read = _plain(current) == _plain(value) or _takes_keyword(cls, key)
         else:
             name = re.escape(key)
-            is_read = re.search(rf"config(\.{name}\b|,\s*[\"']{name}[\"'])", source)
+            pattern = rf"config(\.{name}\b|,\s*[\"']{name}[\"'])"
+            is_read = re.search(pattern, source) or _takes_keyword(cls, key)
         if not is_read:
             unread.append(place + key)
     return unread
+
+
+def _takes_keyword(cls, key):
+    """Return whether the config's class takes the entry out of its keyword arguments.
+
+    It may keep the value under another name, or in another entry.
+    """
+    pattern = re.compile(rf"kwargs\.(get|pop)\(\s*[\"']{re.escape(key)}[\"']")
+    own = cls.__mro__[: cls.__mro__.index(PretrainedConfig)]
+    return any(pattern.search(inspect.getsource(ancestor)) for ancestor in own)
 
 
 def _new_default(cls):
