@@ -55,6 +55,14 @@ def test_flax_agrees_in_every_format(copy_checkpoint, check_flax, runner, name):
         assert result.generated_equal is (True if name == "gpt2" else None)
 
 
+def test_flax_class_with_another_training_switch_agrees(make_tiny_model, check_flax):
+    """OPT's calls it `deterministic`, most classes `train`."""
+    results = check_flax(make_tiny_model("OPTForCausalLM", twin=False))
+    for result in results:
+        assert result.verdict == "agree", result.reason
+        assert result.generated_equal
+
+
 def test_changed_flax_weight_is_named(copy_checkpoint, check_flax):
     folder = copy_checkpoint("bert", "model.safetensors")
     save_flax(folder, "BertForMaskedLM")

@@ -101,7 +101,7 @@ def save(into):
 
 @op
 def run(inputs, into, tf32=False):
-    given = tensors(inputs) | {"params": state["params"], "train": False}
+    given = tensors(inputs) | {"params": state["params"]}  # by default, no class trains
     with on_device(tf32):
         return run_model(state["model"], given, numpy, into)
 
@@ -116,6 +116,6 @@ def generate(inputs, new_tokens):
 @op
 def time_(inputs, variant, train):
     def call(params, given):
-        return state["model"](**given, params=params, train=False)[0]
+        return state["model"](**given, params=params)[0]
 
     return timed_call(variant, call, state["params"], tensors(inputs))
