@@ -51,14 +51,15 @@ def find_loading_fault(
             digests = find_digests(made_up)
             made_up = [name for name in made_up if not content.has_values(digests.get(name))]
         missing, unexpected = made_up or missing, lost or unexpected
+    faults = []
     for keys, phrase in (
         (loading["mismatched"], "not of the shape that the config requires"),
         (missing, "not in the file and newly initialised"),
         ([key for key in unexpected if not content.is_copy(key)], "in the file but not loaded"),
     ):
         if names := remove_ignored(dict.fromkeys(keys), model_type):
-            return f"{first_of(names)} {phrase}"
-    return None
+            faults.append(f"{first_of(names)} {phrase}")
+    return "; ".join(faults) or None
 
 
 class _Content:

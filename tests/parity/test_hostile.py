@@ -224,6 +224,13 @@ def test_wrong_shapes_do_not_load(copy_checkpoint, check, set_config):
     results = check(folder)
     assert not get_verdicts(results) & {"agree"}
     assert all(result.reason for result in results)
+    (direct,) = [
+        result
+        for result in results
+        if (result.backend, result.weights["format"]) == ("pytorch", "safetensors")
+    ]
+    assert "embeddings" in direct.reason
+    assert "in the file, but the config requires [" in direct.reason
 
 
 def test_too_many_config_layers_are_found(copy_checkpoint, check, set_config):

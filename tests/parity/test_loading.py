@@ -65,6 +65,20 @@ def test_untied_head_must_be_in_the_file(make_tiny_model, check_with_settings, r
     assert result.reason == "lm_head.weight not in the file and newly initialised"
 
 
+def test_names_of_another_wrapper_are_named(gpt2, check_with_settings, rewrite_tensors):
+    """Parallel training puts a name before each tensor; the loader then fills nothing."""
+
+    def wrap(tensors):
+        for name in list(tensors):
+            tensors[f"_orig_mod.module.{name}"] = tensors.pop(name)
+
+    rewrite_tensors(gpt2, wrap)
+    (gpt2 / "tf_model.h5").unlink()
+    (result,) = check_with_settings(gpt2, backends=("pytorch",))
+    assert result.verdict == "loads incompletely"
+    assert "not in the file and newly initialised; _orig_mod.module." in result.reason
+
+
 def test_surplus_layers_are_found_in_every_backend(gpt2, check, set_config):
     """What a faulty native case does not use excuses no other case."""
     set_config(gpt2, n_layer=2)

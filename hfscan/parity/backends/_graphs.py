@@ -8,7 +8,7 @@ import torch
 import transformers
 from _configs import unread_keys
 from _protocol import NotApplicableError, load_arrays, op, timed
-from _torch import DTYPES, forget_model, state
+from _torch import DTYPES, forget_model, load_pretrained, state
 from _transformers import (
     HIDDEN_STATES,
     end_tokens,
@@ -51,13 +51,12 @@ def open_model(folder, architecture, format, dtype, device):
     forget_model()
     start = time.perf_counter()
     cls, config = find_class("", architecture, folder, transformers.MODEL_MAPPING)
-    model, info = cls.from_pretrained(
+    model, info = load_pretrained(
+        cls,
         folder,
         config=config,
         dtype=DTYPES["float32" if dtype == "float64" else dtype],
         use_safetensors=format == "safetensors",
-        local_files_only=True,
-        output_loading_info=True,
     )
     model.config.use_cache = False
     model = model.to(device, DTYPES[dtype] if dtype == "float64" else None).eval()

@@ -54,6 +54,29 @@ def set_tf32(enabled):
     torch.backends.cudnn.allow_tf32 = enabled
 
 
+def load_pretrained(cls, folder, **options):
+    """Return (model, loading info) of PyTorch's own weights.
+
+    Raises ValueError that names a tensor if its shape is not that of the config: transformers 5
+    only prints which.
+    """
+    options |= {"local_files_only": True, "output_loading_info": True}
+    try:
+        return cls.from_pretrained(folder, **options)
+    except RuntimeError as error:
+        if "ignore_mismatched_sizes" not in str(error):
+            raise
+        _, info = cls.from_pretrained(folder, ignore_mismatched_sizes=True, **options)
+        mismatched = sorted(info["mismatched_keys"])
+        if not mismatched:
+            raise
+        (name, stored, required), more = mismatched[0], len(mismatched) - 1
+        raise ValueError(
+            f"{name} is {list(stored)} in the file, but the config requires {list(required)}"
+            + (f"; {more} more do not fit either" if more else "")
+        ) from error
+
+
 def forget_model():
     """Free the memory of the last model, also on the GPU, and reset the peaks."""
     state.clear()

@@ -17,7 +17,7 @@ from _protocol import (
     timed_variant,
 )
 from _tensors import normalize_pytorch_name
-from _torch import DTYPES, forget_model, load_tensors, numpy, set_tf32, state, wait
+from _torch import DTYPES, forget_model, load_pretrained, load_tensors, numpy, set_tf32, state, wait
 from _transformers import (
     find_class,
     generate_greedily,
@@ -63,8 +63,8 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
     if origin == "pytorch":
         # not cast afterwards: loading keeps some tensors, such as RoPE's frequencies, in float32
         loaded_as = torch.float32 if dtype == "float64" else DTYPES[dtype]
-        model, info = cls.from_pretrained(
-            folder, use_safetensors=format == "safetensors", dtype=loaded_as, **options
+        model, info = load_pretrained(
+            cls, folder, config=config, use_safetensors=format == "safetensors", dtype=loaded_as
         )
     elif int(transformers.__version__.split(".")[0]) >= 5:
         raise NotApplicableError("transformers 5 does not open TensorFlow's weights: 4.57 does")
@@ -147,7 +147,7 @@ def computing(model, tf32, eager):
     set_tf32(tf32)
     try:
         if eager:
-            with eager_experts(model), eager_attention(model) as options:
+            with eager_experts(model), eager_attention(model) as options, float64_softmax():
                 yield options
         else:
             yield {}
@@ -165,6 +165,27 @@ def in_float64():
     finally:
         state["model"].to(DTYPES[dtype])
         state["dtype"] = dtype
+
+
+@contextlib.contextmanager
+def float64_softmax():
+    """Keep float64 where classes ask for float32.
+
+    float64's lowest number, which hides positions, is -Inf in float32: positions that attend to
+    nothing would get NaN.
+    """
+    softmax = torch.nn.functional.softmax
+
+    def keep_float64(scores, *args, **options):
+        if scores.dtype == torch.float64:
+            options.pop("dtype", None)
+        return softmax(scores, *args, **options)
+
+    torch.nn.functional.softmax = keep_float64
+    try:
+        yield
+    finally:
+        torch.nn.functional.softmax = softmax
 
 
 @contextlib.contextmanager
