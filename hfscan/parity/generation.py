@@ -25,9 +25,11 @@ def compare_tokens(run: Run, base: Run, result: Result, rounding: float) -> str 
     """Return where generated tokens differ, unless two tokens tie there within rounding."""
     if run.generation_error or base.generation_error:
         if run.generation_error and base.generation_error:
-            result.notes.append("neither side generates")
+            result.notes.append(f"it does not generate: {run.generation_error}")
             return None
-        return f"only one side generates: {run.generation_error or base.generation_error}"
+        if run.generation_error:
+            return f"it does not generate: {run.generation_error}"
+        return f"it generates, but the baseline does not: {base.generation_error}"
     if run.generated is None or base.generated is None:
         return None
     ours, theirs = run.generated["tokens"], base.generated["tokens"]

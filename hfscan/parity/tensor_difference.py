@@ -22,7 +22,8 @@ def describe_tensor(ours: Array, theirs: Array) -> str:
         if found := describe(ours, theirs):
             return found
     a, b = ours.astype(np.float64), theirs.astype(np.float64)
-    return f"{int((a != b).sum()):,} of {a.size:,} values (max abs {np.abs(a - b).max():.2g})"
+    count, largest = int((a != b).sum()), np.abs(a - b).max()
+    return f"other values ({count:,} of {a.size:,}, by up to {largest:.2g})"
 
 
 def _describe_rounding(ours: Array, theirs: Array) -> str | None:

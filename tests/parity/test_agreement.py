@@ -59,6 +59,7 @@ def test_perturbed_weight_is_located(copy_checkpoint, check, rewrite_tensors, la
     assert result.verdict == "weights differ"
     assert name in result.reason
     assert result.first_divergent_layer == layer
+    assert result.reference["suspect_backend"] is None  # the backend computes as it should
 
 
 QUERY_WEIGHT = "bert.encoder.layer.1.attention.self.query.weight"
