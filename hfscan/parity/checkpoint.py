@@ -16,7 +16,7 @@ import numpy as np
 
 from hfscan.parity.backends._tensors import total_memory_bytes
 from hfscan.parity.configs import CheckpointError, Config, UnsupportedCheckpointError, clean
-from hfscan.parity.pooling import Pooling, read_pooling
+from hfscan.parity.pooling import Pooling, list_unapplied_modules, read_pooling
 from hfscan.parity.releases import translate
 from hfscan.parity.unopened import describe_files, find_unopened, list_files
 
@@ -125,6 +125,7 @@ class Checkpoint:
     faulty: dict[str, CheckpointError] = field(default_factory=dict)
     removed_keys: tuple[str, ...] = ()
     pooling: Pooling | None = None
+    unapplied_modules: tuple[str, ...] = ()  # of sentence-transformers
 
     @property
     def architecture(self) -> str | None:
@@ -190,6 +191,7 @@ def open_checkpoint(
         stem, _, extension = index.removesuffix(".index.json").partition(".")
         shard = rf"{stem}-\d+-of-\d+\.{extension}"
         opened |= {file for file in files if re.fullmatch(shard, file)}
+    homes = _find_homes(folder)
     return Checkpoint(
         name or folder.name,
         folder,
@@ -199,7 +201,8 @@ def open_checkpoint(
         find_unopened((path.name for path in folder.iterdir()), opened),
         faulty,
         tuple(removed),
-        read_pooling(folder, _find_homes(folder)),
+        read_pooling(folder, homes),
+        list_unapplied_modules(folder, homes),
     )
 
 

@@ -20,6 +20,7 @@ MAX_ELEMENTS = 1 << 26  # of one input; 64 images of 500 x 500 have fewer
 _MAX_VOCAB = 1 << 20  # token ids to draw from; the largest vocabularies have some 260,000
 _GENERATE = ("LMHeadModel", "ForCausalLM", "ForConditionalGeneration", "MTModel")
 _VOCAB_SIZE = ("vocab_size", "n_vocab", "n_words")
+_TOKEN_IDS = ("input_ids", "decoder_input_ids")
 _MAX_POSITIONS = """max_position_embeddings n_positions n_ctx max_encoder_position_embeddings
     max_target_positions""".split()
 
@@ -37,6 +38,14 @@ class Inputs:
     mask: np.ndarray  # 1 where an output's position is real
     decoder_mask: np.ndarray | None
     conditions: dict[str, Arrays] = field(default_factory=dict)  # parts of the batch, by how
+
+    @property
+    def longest(self) -> int:
+        """The tokens of the longest text that a model gets or generates; 0 without token ids."""
+        lengths = [self.batch[name].shape[-1] for name in _TOKEN_IDS if name in self.batch]
+        if self.prompt and "input_ids" in self.prompt:
+            lengths.append(self.prompt["input_ids"].shape[-1] + self.new_tokens)
+        return max(lengths, default=0)
 
     def mask_of(self, name: str) -> np.ndarray:
         """Return the mask for an output or for hidden states of this name."""

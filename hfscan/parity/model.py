@@ -17,6 +17,7 @@ from hfscan.parity.outputs import Run
 from hfscan.parity.pool import BackendPool
 from hfscan.parity.pooling import EMBEDDING
 from hfscan.parity.process import BackendProcess
+from hfscan.parity.reach import describe_unreached
 from hfscan.parity.releases import find_unread
 from hfscan.parity.replies import BackendDiedError, BackendError, backend_failed, summary_line
 from hfscan.parity.result import Result, to_line
@@ -59,6 +60,8 @@ class ModelRunner:
                 return None
             run = self._forward(case, result.device)
             result.notes += map(to_line, run.notes)
+            if unreached := describe_unreached(case.weights.config, self.inputs):
+                result.notes.append(unreached)
             self._embed(run.outputs, self.inputs.mask)
             run.conditions = self._run_conditions(case, result.device)
             result.first_call_seconds = run.seconds

@@ -12,6 +12,7 @@ import numpy as np
 EMBEDDING = "sentence_embedding"
 _MODULES = "modules.json"
 _MAX_BYTES = 100_000
+_WITHOUT_OWN_WEIGHTS = {"Transformer", "Pooling", "Normalize"}  # the first's are the checkpoint's
 _MODES = {  # entry of a pooling config -> mode
     "pooling_mode_cls_token": "cls",
     "pooling_mode_mean_tokens": "mean",
@@ -60,23 +61,37 @@ def read_pooling(folder: Path, homes: Sequence[Path]) -> Pooling | None:
 
     Only files within one of `homes` are read.
     """
-    modules = _read_json(folder / _MODULES, homes)
-    if not isinstance(modules, list):
-        return None
     modes: list[str] = []
     normalized = False
-    for module in filter(_is_mapping, modules):
-        kind, path = (str(module.get(key, "")) for key in ("type", "path"))
-        name = kind.rpartition(".")[2]
+    for name, path in _list_modules(folder, homes):
         if name == "Pooling" and re.fullmatch(r"[\w-]+", path):
             config = _read_json(folder / path / "config.json", homes)
             if _is_mapping(config):
                 modes = [mode for key, mode in _MODES.items() if config.get(key) is True]
         elif name == "Normalize":
             normalized = True
-        elif name != "Transformer":
+        elif name not in _WITHOUT_OWN_WEIGHTS:
             return None
     return Pooling(tuple(modes), normalized) if modes else None
+
+
+def list_unapplied_modules(folder: Path, homes: Sequence[Path]) -> tuple[str, ...]:
+    """Return the modules of sentence-transformers with own weights, which are not applied."""
+    return tuple(
+        f"{name} ({path})" if path else name
+        for name, path in _list_modules(folder, homes)
+        if name not in _WITHOUT_OWN_WEIGHTS
+    )
+
+
+def _list_modules(folder: Path, homes: Sequence[Path]) -> list[tuple[str, str]]:
+    """Return (class, folder) of each module, in their order."""
+    modules = _read_json(folder / _MODULES, homes)
+    return [
+        (str(module.get("type", "")).rpartition(".")[2], str(module.get("path", "")))
+        for module in (modules if isinstance(modules, list) else ())
+        if _is_mapping(module)
+    ]
 
 
 def _is_mapping(value: Any) -> bool:

@@ -199,6 +199,9 @@ class CheckpointRun:
         name, format_ = case.weights.name, case.weights.format
         removed = ", ".join(self.checkpoint.removed_keys)
         notes = [f"removed from its config: {removed}"] if removed else []
+        if modules := self.checkpoint.unapplied_modules:
+            names = sanitize(", ".join(modules), 120)
+            notes.append(f"sentence embeddings not compared: {names} of modules.json not applied")
         if (process := self.pool.process_for(case)).name != case.backend:
             where = process.interpreter.environment or "of this Python"
             notes.append(f"run in the environment {where}, which has both frameworks")

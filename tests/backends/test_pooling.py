@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from hfscan.parity.pooling import Pooling, read_pooling
+from hfscan.parity.pooling import Pooling, list_unapplied_modules, read_pooling
 
 STATES = np.array([[[1.0, 8.0], [3.0, 2.0], [9.0, 9.0]]])  # the last position is padding
 MASK = np.array([[1, 1, 0]])
@@ -55,6 +55,11 @@ def test_pooling_is_read_from_modules(tmp_path):
 def test_unknown_modules_are_not_pooled(tmp_path, modules):
     write_modules(tmp_path, modules, {"pooling_mode_mean_tokens": True})
     assert read_pooling(tmp_path, [tmp_path]) is None
+
+
+def test_modules_with_own_weights_are_listed(tmp_path):
+    write_modules(tmp_path, [*MODULES, {"type": "models.Dense", "path": "3_Dense"}], {})
+    assert list_unapplied_modules(tmp_path, [tmp_path]) == ("Dense (3_Dense)",)
 
 
 def test_pooling_outside_the_folder_is_not_read(tmp_path):

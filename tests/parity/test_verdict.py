@@ -88,12 +88,70 @@ def test_default_attention_is_checked_against_eager(
     assert verdicts == {"agree" if version.startswith("5.") else "outputs differ"}
 
 
-def test_eager_attention_that_gives_nan_is_no_reference(make_tiny_model, check_with_settings):
-    """Rows that are hidden from each other by padding and a short window attend to nothing."""
-    folder = make_tiny_model("MistralForCausalLM", twin=False, sliding_window=4)
+@pytest.mark.parametrize(
+    ("architecture", "changes"),
+    [
+        ("MistralForCausalLM", {}),
+        # only padding of the last layer attends to nothing
+        ("Qwen2ForCausalLM", {"use_sliding_window": True, "max_window_layers": 1}),
+    ],
+)
+def test_positions_that_attend_to_nothing_are_finite_in_float64(
+    make_tiny_model, check_with_settings, architecture, changes
+):
+    """Padding and a short window hide everything from some positions."""
+    folder = make_tiny_model(architecture, twin=False, sliding_window=4, **changes)
     (result,) = check_with_settings(folder, backends=("pytorch",))
     assert result.verdict == "agree", result.reason
-    assert "eager attention gives NaN" in result.notes[0]
+    assert not [note for note in result.notes if "NaN" in note]
+
+
+LONGROPE = {
+    "rope_type": "longrope", "factor": 4.0, "original_max_position_embeddings": 64,
+    "short_factor": [1.0] * 4, "long_factor": [1.0, 2.0, 4.0, 8.0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"sliding_window": 200}, "too short for sliding_window 200"),
+        ({"sliding_window": 20}, None),
+        ({"sliding_window": None}, None),
+    ],
+)
+def test_window_that_inputs_do_not_reach_is_noted(
+    make_tiny_model, check_with_settings, changes, expected
+):
+    """Frameworks that ignore it agree on short texts only."""
+    folder = make_tiny_model("MistralForCausalLM", twin=False, **changes)
+    (result,) = check_with_settings(folder, backends=("pytorch",))
+    assert result.verdict == "agree", result.reason
+    assert [note for note in result.notes if "too short for" in note] == [
+        note for note in result.notes if expected and note.endswith(expected)
+    ]
+    assert bool(expected) == any("too short for" in note for note in result.notes)
+
+
+def test_exported_graph_of_one_length_is_noted(make_tiny_model, check_with_settings, set_config):
+    """RoPE of longer texts is part of the graph, also for shorter ones."""
+    folder = make_tiny_model("LlamaModel", twin=False, max_position_embeddings=256)
+    set_config(folder, rope_scaling=LONGROPE)
+    results = check_with_settings(folder, backends=("pytorch", "torch-export"))
+    notes = {result.backend: " ".join(result.notes) for result in results}
+    assert "a row alone gives other outputs" in notes["pytorch"]
+    assert "a graph for other lengths, or for any, was not compared" in notes["torch-export"]
+
+
+def test_module_after_pooling_is_noted(copy_checkpoint, check_with_settings):
+    """An embedding is the output of all modules; hfscan applies those without own weights."""
+    folder = copy_checkpoint("bert", "model.safetensors")
+    places = {"Transformer": "", "Pooling": "1_Pooling", "Dense": "2_Dense"}
+    modules = [{"type": f"models.{name}", "path": path} for name, path in places.items()]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (result,) = check_with_settings(folder, backends=("pytorch",))
+    expected = "sentence embeddings not compared: Dense (2_Dense) of modules.json not applied"
+    assert expected in result.notes
 
 
 LOAD_AS_USERS_DO = """
