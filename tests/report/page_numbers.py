@@ -27,6 +27,10 @@ def collect_numbers(report):
         texts |= {format_number(n) for n in counts} | {format_number(int(n)) for n in counts}
         texts |= {format_percent(figure["coverage"]), str(figure.get("transformers"))}
         texts |= {format_percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
+        texts |= {format_number(figure["population_size"])}
+        texts |= set(NUMBER.findall(figure.get("largest_model", "")))
+        for key in ("largest_share", "share_without_largest"):
+            texts.add(format_percent(figure.get(key)))
     variants = {}  # "another framework only" is one column for many frameworks
     for figure in report["variants"]:
         if figure["name"] == "exclusive":
