@@ -2,6 +2,7 @@
 
 import calendar
 import re
+from collections import Counter
 
 from hfscan.figures import load
 from hfscan.report.format import format_number, format_percent, format_range, format_value
@@ -29,8 +30,9 @@ def collect_numbers(report):
         texts |= {format_percent(figure["share"]), *NUMBER.findall(figure["group"] or "")}
         texts |= {format_number(figure["population_size"])}
         texts |= set(NUMBER.findall(figure.get("largest_model", "")))
-        for key in ("largest_share", "share_without_largest"):
-            texts.add(format_percent(figure.get(key)))
+        texts |= {
+            format_percent(figure.get(name)) for name in ("largest_share", "share_without_largest")
+        }
     variants = {}  # "another framework only" is one column for many frameworks
     for figure in report["variants"]:
         if figure["name"] == "exclusive":
@@ -49,7 +51,8 @@ def collect_numbers(report):
                 texts |= set(NUMBER.findall(format_value(kind, value)))
             if row.get("share_min") is not None:
                 texts |= set(NUMBER.findall(format_range(row["share_min"], row["share_max"])))
-    for value in report.get("summary", {}).values():
+    verdicts = Counter(claim["verdict"] for claim in report.get("claims", []))
+    for value in [*report.get("summary", {}).values(), *verdicts.values()]:
         texts |= set(NUMBER.findall(format_value(None, value)))
     for snapshot in filter(None, [report["snapshot"], *report.get("snapshots", [])]):
         texts |= {format_number(snapshot["models"]), str(snapshot["id"])}
