@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 from dumps import ingest_models
@@ -220,6 +221,17 @@ def test_closed_database_is_reported(database):
     with pytest.raises(DatabaseError, match="The database is closed"):
         _ = database.snapshots
     assert report.breakdown  # what was returned stays usable
+
+
+def test_file_that_is_open_with_other_settings_is_not_called_damaged(tmp_path):
+    path = tmp_path / "h.duckdb"
+    ingest_models(path, [{"id": "ann/a"}])
+    with (
+        duckdb.connect(path, read_only=True),
+        pytest.raises(DatabaseError, match="is open in this process with other settings") as error,
+    ):
+        hfscan.open_database(path)
+    assert "damaged" not in str(error.value)
 
 
 @pytest.mark.parametrize(

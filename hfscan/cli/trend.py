@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from hfscan.figures.trend import Per
     from hfscan.report import Section
     from hfscan.report.tables import Table
-    from hfscan.store import Snapshot
 
 _EXAMPLES = """
 hfscan trend
@@ -108,7 +107,7 @@ def command(
             rows, tables, sections = _show_formats(view, options, per or "year")
         else:
             rows, tables, sections = _show_exclusivity(view, options, per or "year")
-        notes = list(_list_notes(by_snapshot, definitions, weight, view.snapshot))
+        notes = list(_list_notes(by_snapshot, definitions, weight, view, selector.end))
         if target.is_document:
             report = new_result_report(
                 view,
@@ -213,10 +212,12 @@ def _compare_snapshots(
 
 
 def _list_notes(
-    by_snapshot: bool, definitions: Sequence[Definition], weight: Weight, snapshot: Snapshot
-) -> Iterator[str]:
+    by_snapshot: bool, definitions: Sequence[Definition], weight: Weight, view: SnapshotView,
+    as_of: datetime | None,
+) -> Iterator[str]:  # fmt: skip
     """Yield what changes the meaning of the figures from one period to the next."""
     from hfscan.figures import list_breaks
+    from hfscan.figures.trend import explain_uneven_files
 
     if not by_snapshot:
         yield (
@@ -228,7 +229,9 @@ def _list_notes(
             "Downloads are those of the 30 days before the snapshot, for models of any age. The "
             "Hub has changed how it counts them: docs/data-quality.md has the dates."
         )
-    yield from list_breaks(definitions, None, snapshot.observed_to)
+    yield from list_breaks(definitions, None, view.snapshot.observed_to)
+    if by_snapshot and (text := explain_uneven_files(view, definitions, as_of)):
+        yield text
 
 
 def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) -> Table:

@@ -56,6 +56,30 @@ def list_breaks(
     ]
 
 
+def explain_uneven_files(
+    view: SnapshotView, definitions: Iterable[Definition], as_of: datetime | None = None
+) -> str | None:
+    """Return a note where only some snapshots until `as_of` have file names; None elsewhere.
+
+    Without file names a model of no known format is unknown and not counted; with them it can be
+    known to have none, and is.
+    """
+    if not set(definitions) - {"tag"}:
+        return None
+    days = {
+        f"{other.snapshot.observed_to:%Y-%m-%d}": "files" in other.snapshot.missing_columns
+        for other in list_complete(view.store, as_of)
+    }
+    lacking = [day for day, is_missing in days.items() if is_missing]
+    if len(lacking) in (0, len(days)):
+        return None
+    return (
+        f"UNEVEN TOTALS: the lists of {', '.join(lacking)} have no file names. There, models of "
+        "which tags name no format are unknown and not in the totals; elsewhere, models without "
+        "weights are. Compare numbers of models rather than shares."
+    )
+
+
 def choose_definitions(
     view: SnapshotView, definition: Definition | None, *, formats: bool = False
 ) -> tuple[Definition, ...]:

@@ -19,6 +19,14 @@ DEFINITION_LABELS = {
 UNKNOWN = "-"
 """Text of an unknown value."""
 
+KNOWN_EVIDENCE = {
+    "tag": "known tags",
+    "weights": "known files",
+    "loadable": "known evidence",
+    "best": "known evidence",
+}
+"""Definition -> what must be known of a model to say that it does not support a framework."""
+
 NOT_IN_SNAPSHOT = "(not in snapshot)"
 """Value of `transitions.sql` for a model that one of the two snapshots does not hold."""
 

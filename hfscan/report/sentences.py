@@ -1,11 +1,13 @@
 """Write the sentences of a report: the answer, and its coverage."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from hfscan.figures import Figure
 from hfscan.report.caveats import NO_INTERVAL
 from hfscan.report.dependence import DEPENDENCE, explain_dependence
 from hfscan.report.format import (
+    KNOWN_EVIDENCE,
     breakdown_label,
     class_label,
     figure_label,
@@ -230,7 +232,8 @@ def format_coverage(section: Section, frameworks: Mapping[str, str]) -> str | No
     described = _described_figures(section.figures, frameworks)
     if not described or section.by is not None or section.vary_by == "weight":
         return None  # of groups and weights, other sections say it
-    figure, meaning = described[0], "with known evidence"
+    figure = described[0]
+    meaning = f"with {KNOWN_EVIDENCE[figure.definition]}"
     if section.vary_by and len(frameworks) > 1:
         meaning = "that support one of the frameworks compared"
     elif len(frameworks) > 1:
@@ -313,16 +316,19 @@ def _format_single(report: Report, title: str, when: str) -> str:
         verb = {"models": "have", "downloads": "are of models with", "authors": "have models with"}
         population += (
             f"{format_number(none.denominator)} ({format_percent(none.coverage)}) "
-            f"{verb[none.weight]} known evidence. Of these, "
+            f"{verb[none.weight]} {KNOWN_EVIDENCE[none.definition]}. Of these, "
         )
-    supporting, others = (format_number(figure.numerator) for figure in (available, none))
-    if none.weight == "models":
-        return f"{population}{supporting} support {title}, {others} ({format_share(none)}) do not"
-    those = {"downloads": "are of models that", "authors": "count for models that"}[none.weight]
-    return (
-        f"{population}{supporting} {those} support {title}, {others} ({format_share(none)}) "
-        f"{those} do not"
+    rest = replace(
+        none, numerator=available.numerator
+    )  # with the same error: the two add up to all
+    supporting, others = (
+        f"{format_number(figure.numerator)} ({format_share(figure)})" for figure in (rest, none)
     )
+    those = {"downloads": "are of models that ", "authors": "count for models that "}
+    subject = those.get(none.weight, "")
+    if none.definition == "tag":  # a model without the tag may support the framework
+        return f"{population}{supporting} {subject}have the tag {title}, {others} {subject}do not"
+    return f"{population}{supporting} {subject}support {title}, {others} {subject}do not"
 
 
 def _format_comparison(report: Report) -> str:
@@ -354,11 +360,16 @@ def _format_interval(report: Report) -> str:
     scope = f"Of the models that may have been created in {request.year}"
     if not is_empty:
         scope += ", with those before the Hub recorded dates"
+    if len(report.frameworks) == 1:  # nothing to be compared with: "only" says nothing
+        (label,) = report.frameworks.values()
     low, high = format_number(row["models_min"]), format_number(row["models_max"])
     if low == high:
         return f" {scope}, {low} support {label}."
-    shares = " to ".join(format_percent(row[key]) for key in ("share_min", "share_max"))
+    shares = ""
+    if len(report.frameworks) > 1:
+        percents = " to ".join(format_percent(row[key]) for key in ("share_min", "share_max"))
+        shares = f" ({percents})"
     return (
-        f" {scope}, between {low} and {high} support {label} ({shares}). The creation date of "
+        f" {scope}, between {low} and {high} support {label}{shares}. The creation date of "
         f"{format_number(row['undated'])} of them is unknown."
     )

@@ -12,6 +12,7 @@ from hfscan.frameworks import taxonomy
 from hfscan.report.caveats import SMALL_MARK, mark_small
 from hfscan.report.format import (
     DEFINITION_LABELS,
+    KNOWN_EVIDENCE,
     breakdown_label,
     class_label,
     figure_label,
@@ -321,7 +322,7 @@ def _figure_table(figures: Sequence[Figure], cutoff: str | None, names: Mapping[
         label, numerator = figure_label(figure, names), format_number(figure.numerator)
         total, share = format_number(figure.denominator), format_share(figure)
         if figure.name == "none":  # the other rows are of the models that support one
-            known = "" if figure.coverage == 1 else " with known evidence"
+            known = "" if figure.coverage == 1 else f" with {KNOWN_EVIDENCE[figure.definition]}"
             label += f" (of all {figure.weight}{known})"
         elif is_single(figure):
             total = share = ""

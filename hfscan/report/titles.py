@@ -7,6 +7,7 @@ from hfscan.figures import Figure
 from hfscan.report.dependence import describe_dependence
 from hfscan.report.format import (
     DEFINITION_LABELS,
+    KNOWN_EVIDENCE,
     NOT_IN_SNAPSHOT,
     class_label,
     figure_label,
@@ -139,7 +140,7 @@ def _find_ends(figures: Sequence[Figure]) -> tuple[Figure, Figure]:
 def describe_total(figure: Figure, report: Report) -> str:
     """Return what the denominator of a figure counts: "models that support ..."."""
     if is_single(figure):
-        those = "models with known evidence"
+        those = f"models with {KNOWN_EVIDENCE[figure.definition]}"
     else:
         those = f"models that support {any_framework(list(report.frameworks.values()))}"
     total = {

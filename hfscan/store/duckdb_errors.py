@@ -75,6 +75,11 @@ def explain(error: duckdb.Error, path: Path) -> HfscanError:
             f"{path} is in use by {holder}. Wait until it ends (or close it), then run the same "
             "command again."
         )
+    if "different configuration" in text:  # DuckDB allows one for each file of a process
+        return DatabaseError(
+            f"{path} is open in this process with other settings of DuckDB. Close that connection, "
+            "or query through hfscan.open_database(...)."
+        )
     if is_full(error):
         return StorageError(
             f"The disk that holds {path} is full. Free some space, and run the same command again."

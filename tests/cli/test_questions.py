@@ -148,6 +148,24 @@ def test_trend_by_snapshot_leaves_out_days_without_evidence(run_command):
     assert days == {"exclusivity": {"2024-03-01"}, "formats": {"2024-03-01"}, "breakdown": both}
 
 
+def test_trend_by_snapshot_says_where_totals_differ(run_command):
+    """Of one model without tags, the first list does not say whether it has weights."""
+    silent = {"id": "ann/x", "tags": []}
+    tagged = {"id": "ann/t", "tags": ["pytorch"]}
+    run_command.import_day("2024-02-01", tagged, silent)
+    files = [{"rfilename": "README.md"}]
+    run_command.import_day("2024-03-01", tagged, silent | {"siblings": files})
+    text = run_command.invoke("trend", "--by-snapshot").stderr
+    assert "UNEVEN TOTALS: the lists of 2024-02-01 have no file names." in text
+    assert (
+        "UNEVEN" not in run_command.invoke("trend", "--by-snapshot", "--definition", "tag").stderr
+    )
+    rows = json.loads(run_command("trend", "--by-snapshot", "--formats", "--format", "json"))
+    assert {(row["observed_at"], row["denominator"]) for row in rows} == {
+        ("2024-02-01", 1), ("2024-03-01", 2),
+    }  # fmt: skip
+
+
 def test_trend_by_snapshot_tells_zero_from_unknown(run_command):
     """The list of 1 February has no file names, and only these show MindSpore."""
     run_command.import_day("2024-02-01", {"id": "ann/t", "tags": ["pytorch"]})
@@ -195,8 +213,8 @@ def test_unknown_files_are_not_counted_as_no_support(run_command):
     run_command.import_day("2024-01-01", make_keras_model("ann/k"), unknown)
     report = run_command("report", "--year", "2023", "--frameworks", "tensorflow")
     assert (
-        "Of the 2 models created in 2023, 1 (50.0 %) have known evidence. Of these, 1 support "
-        "TensorFlow, 0 (0.0 % *) do not."
+        "Of the 2 models created in 2023, 1 (50.0 %) have known evidence. Of these, "
+        "1 (100.0 % *) support TensorFlow, 0 (0.0 % *) do not."
     ) in " ".join(report.split())
     assert re.search(r"files unknown +1 ", report)
 

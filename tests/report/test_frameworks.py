@@ -97,7 +97,7 @@ def test_pages_have_charts_for_any_frameworks(db, frameworks):
 def test_single_framework_is_not_called_exclusive(db):
     command = ["report", "--year", "2023", "--frameworks", "keras", "--full", "--db", str(db)]
     text = " ".join(CliRunner().invoke(cli, command, catch_exceptions=False).stdout.split())
-    assert " Of these, 2 support Keras," in text
+    assert " Of these, 2 (9.5 % *) support Keras," in text
     assert "Only Keras is compared." in text
     assert "Keras only" not in text.split("Effect of the definition")[0]
 
@@ -117,11 +117,15 @@ def test_single_framework_says_which_models_are_counted(tmp_path):
 
     text = run_command("report")
     assert (
-        "Of the 5 models in the snapshot, 4 (80.0 %) have known evidence. Of these, 2 support "
-        "PyTorch, 2 (50.0 % *) do not."
+        "Of the 5 models in the snapshot, 4 (80.0 %) have known evidence. Of these, "
+        "2 (50.0 % *) support PyTorch, 2 (50.0 % *) do not."
     ) in " ".join(text.split())
     assert "PyTorch (alone or with others) 2 40.0 %" in " ".join(text.split())
     assert "PyTorch only" not in text
+    # a model without the tag may support it: here one of five may have any weights
+    text = " ".join(run_command("report", "--definition", "tag").split())
+    assert "2 (40.0 % *) have the tag PyTorch, 3 (60.0 % *) do not." in text
+    assert "those with known tags." in text
     page = " ".join(run_command("report", "--format", "html").replace("\xa0", " ").split())
     assert "<small>2 of 4 models with known evidence</small>" in page
     assert "the models that support PyTorch only" not in page

@@ -140,6 +140,8 @@ def test_year_before_the_cutoff_counts_nothing(db):
     assert "The Hub has no creation dates for 2021." in text
     assert "between 0 and 1 support PyTorch only" in text
     assert "Created in 2021" not in text
+    alone = plain(ask(db, "report", "--full", "--year", 2021, "--frameworks", "pytorch"))
+    assert "between 0 and 1 support PyTorch. The creation date" in alone
     assert "Existing at the end of 2021" not in text
     with (
         hfscan.open_database(db) as database,
