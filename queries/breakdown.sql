@@ -107,8 +107,8 @@ SELECT
     class,
     CASE WHEN groups.level = 1 THEN $by END AS "by",
     groups."group",
-    CASE WHEN class <> 'no_weights' OR groups.some_files THEN coalesce(sum(n), 0)::BIGINT END AS numerator,
-    denominator::BIGINT AS denominator,
+    CASE WHEN class <> 'no_weights' OR groups.some_files THEN coalesce(sum(n), 0) END AS numerator,
+    denominator,
     round(numerator / nullif(denominator, 0), 6) AS share,
     -- where all file names are known, it is exactly empty that they are unknown
     numerator IS NOT NULL AND denominator > 0 AND is_small(coalesce(sum(grouped.models), 0), groups.models)

@@ -87,8 +87,8 @@ grouped AS (
 )
 SELECT
     "group",
-    n::BIGINT AS numerator,
-    coalesce(sum(n) FILTER ("group" <> '(unknown)') OVER of_period, 0)::BIGINT AS denominator,
+    n AS numerator,
+    coalesce(sum(n) FILTER ("group" <> '(unknown)') OVER of_period, 0) AS denominator,
     CASE WHEN "group" <> '(unknown)' THEN round(n / nullif(denominator, 0), 9) END AS share,
     round(denominator / nullif(sum(n) OVER of_period, 0), 6) AS coverage,
     models::BIGINT AS models,

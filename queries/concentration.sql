@@ -66,13 +66,13 @@ ranked AS (
 )
 SELECT
     author,
-    n::BIGINT AS numerator,
-    denominator::BIGINT AS denominator,
+    n AS numerator,
+    denominator,
     round(n / denominator, 9) AS share,
     is_small(models, all_models) AS small,
     round(cumulative / denominator, 9) AS cumulative_share,
-    (denominator - cumulative)::BIGINT AS numerator_without,
-    supporting_without::BIGINT AS denominator_without,
+    denominator - cumulative AS numerator_without,
+    supporting_without AS denominator_without,
     CASE WHEN (SELECT count(*) FROM frameworks_compared($frameworks)) > 1
         THEN round((denominator - cumulative) / nullif(supporting_without, 0), 9) END AS share_without,
     is_small(models_without, models_supporting_without) AS small_without

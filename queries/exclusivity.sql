@@ -163,7 +163,7 @@ SELECT
     coalesce(
         CASE $weight WHEN 'authors' THEN round(votes_denominator, 6)::DECIMAL(35, 6) ELSE n_denominator::DECIMAL(35, 6) END, 0
     ) AS denominator,
-    coalesce(CASE $weight WHEN 'authors' THEN authors ELSE n END, 0)::BIGINT AS population_size,
+    coalesce(CASE $weight WHEN 'authors' THEN authors ELSE n END, 0) AS population_size,
     round(
         CASE $weight WHEN 'authors' THEN CASE name WHEN 'none' THEN known_authors ELSE supporting_authors END ELSE denominator END
             / nullif(population_size::DOUBLE, 0),
