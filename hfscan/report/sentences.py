@@ -318,12 +318,11 @@ def _format_single(report: Report, title: str, when: str) -> str:
             f"{format_number(none.denominator)} ({format_percent(none.coverage)}) "
             f"{verb[none.weight]} {KNOWN_EVIDENCE[none.definition]}. Of these, "
         )
-    rest = replace(
-        none, numerator=available.numerator
-    )  # with the same error: the two add up to all
-    supporting, others = (
-        f"{format_number(figure.numerator)} ({format_share(figure)})" for figure in (rest, none)
-    )
+    supporting = format_number(available.numerator)
+    if none.weight != "authors":  # their votes for a framework are split over other models
+        # both add up to all, so the error is the same
+        supporting += f" ({format_share(replace(none, numerator=available.numerator))})"
+    others = f"{format_number(none.numerator)} ({format_share(none)})"
     those = {"downloads": "are of models that ", "authors": "count for models that "}
     subject = those.get(none.weight, "")
     if none.definition == "tag":  # a model without the tag may support the framework
