@@ -22,41 +22,39 @@
 -- made from its base (finetune, adapter, quantized, merge); base_author: the account of the base, unknown where the
 -- base is named without it (gpt2); model_card: whether there is a README.md.
 WITH derived AS (
-    SELECT *, declared_bases(base_models, tags) AS bases FROM census
+    SELECT *, declared_bases(base_models, tags) AS bases, declared_relations(tags) AS tag_relations FROM census
 ),
 based AS (
     SELECT
         *,
-        CASE WHEN len(bases) > 0 THEN list_distinct(list_transform(
+        list_distinct(list_transform(
             bases, lambda base: CASE WHEN regexp_matches(base, '^[^/]+/[^/]+$') THEN split_part(base, '/', 1) ELSE '' END
-        )) ELSE bases END AS base_authors
+        )) AS base_authors
     FROM derived
-),
-accounts AS (  -- joined, as a subquery for each model would copy all its columns
-    SELECT account, any_value(account_group) AS account_group
-    FROM (
-        SELECT unnest(map_keys(groups)) AS account, unnest(map_values(groups)) AS account_group
-        FROM (SELECT from_json($account_groups::JSON, '"MAP(VARCHAR, VARCHAR)"') AS groups)
-    )
-    WHERE $by::VARCHAR = 'account_group'
-    GROUP BY account
 ),
 model_groups AS (
     SELECT
         CASE $by::VARCHAR
-            WHEN 'relation' THEN relation_to(bases, base_relation, declared_relations(tags))
+            WHEN 'relation' THEN relation_to(bases, base_relation, tag_relations)
             WHEN 'base_author' THEN CASE WHEN list_contains(base_authors, '') THEN '(unknown)' ELSE single_value(base_authors) END
             WHEN 'model_card' THEN CASE
                 WHEN files IS NULL THEN '(unknown)' WHEN list_contains(files, 'README.md') THEN 'model card' ELSE '(none)'
             END
-            WHEN 'account_group' THEN coalesce(account_group, '(unknown)')
+            WHEN 'account_group' THEN coalesce((
+                SELECT any_value(account_group)
+                FROM (
+                    SELECT unnest(map_keys(groups)) AS account, unnest(map_values(groups)) AS account_group
+                    FROM (SELECT from_json($account_groups::JSON, '"MAP(VARCHAR, VARCHAR)"') AS groups)
+                )
+                WHERE account = author
+            ), '(unknown)')
             ELSE group_of($by, created_at, at_cutoff, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
         END AS "group",
         weight_of($weight::VARCHAR, downloads, downloads_all_time, likes) AS n,
         CASE $per::VARCHAR WHEN 'year' THEN date_trunc('year', created_at) WHEN 'month' THEN date_trunc('month', created_at) END
             AS since,
         $per <> 'all' AND at_cutoff AS is_older
-    FROM based LEFT JOIN accounts ON account = author
+    FROM based
     WHERE
         ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
         AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
