@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import sys
+import time
 from importlib import import_module
 
 from hfscan import cli
@@ -41,6 +42,7 @@ def run(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    time.tzset()  # Python reads TZ only as it starts
     sys.argv = ["hfscan", *arguments]
     cli.main()
 

@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -88,7 +89,11 @@ def _run_forked(
             "err": str(err),
         }
         print(json.dumps(request), file=server.stdin)
-        assert select.select([server.stdout], [], [], timeout)[0], "it takes too long"
+        if not select.select([server.stdout], [], [], timeout)[0]:
+            _start_fork_server.cache_clear()  # this one still waits for the command
+            for pid in find_descendants(server.pid, ""):
+                os.kill(pid, signal.SIGKILL)
+            raise AssertionError("it takes too long")
         code = int(server.stdout.readline())
         return code, out.read_text("utf-8"), err.read_text("utf-8")
 
