@@ -84,9 +84,9 @@ def find_published_time(dataset: HubDataset) -> datetime | None:
         if not files:
             return None
         with duckdb.connect() as connection, contextlib.suppress(duckdb.Error):
-            sql = "SELECT max(observed_to) FROM read_parquet(?)"
-            for (newest,) in connection.execute(sql, [files]).fetchall():
-                return newest if isinstance(newest, datetime) else None
+            sql = "SELECT max(observed_to)::TIMESTAMP FROM read_parquet(?)"
+            row: tuple[datetime | None] | None = connection.execute(sql, [files]).fetchone()
+            return row[0] if row else None
     return None
 
 
