@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hfscan.figures.trend import Per
     from hfscan.report import Section
     from hfscan.report.tables import Table
+    from hfscan.store import Snapshot
 
 _EXAMPLES = """
 hfscan trend
@@ -86,7 +87,7 @@ def command(
     of the models that the shares describe. Notes on stderr say where a definition changes its
     meaning. Formats and the breakdown count models; with --weight there is only exclusivity.
     """
-    from hfscan.figures.trend import choose_definitions
+    from hfscan.figures.trend import choose_definitions, explain_uneven_files
     from hfscan.report import TABLE_FORMATS, write_rows
     from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
     from hfscan.report.dependence import explain_dependent_rows
@@ -107,7 +108,9 @@ def command(
             rows, tables, sections = _show_formats(view, options, per or "year")
         else:
             rows, tables, sections = _show_exclusivity(view, options, per or "year")
-        notes = list(_list_notes(by_snapshot, definitions, weight, view, selector.end))
+        notes = list(_list_notes(by_snapshot, definitions, weight, view.snapshot))
+        if by_snapshot and (text := explain_uneven_files(rows, store)):
+            notes.append(text)
         if target.is_document:
             report = new_result_report(
                 view,
@@ -212,12 +215,10 @@ def _compare_snapshots(
 
 
 def _list_notes(
-    by_snapshot: bool, definitions: Sequence[Definition], weight: Weight, view: SnapshotView,
-    as_of: datetime | None,
-) -> Iterator[str]:  # fmt: skip
+    by_snapshot: bool, definitions: Sequence[Definition], weight: Weight, snapshot: Snapshot
+) -> Iterator[str]:
     """Yield what changes the meaning of the figures from one period to the next."""
     from hfscan.figures import list_breaks
-    from hfscan.figures.trend import explain_uneven_files
 
     if not by_snapshot:
         yield (
@@ -229,9 +230,7 @@ def _list_notes(
             "Downloads are those of the 30 days before the snapshot, for models of any age. The "
             "Hub has changed how it counts them: docs/data-quality.md has the dates."
         )
-    yield from list_breaks(definitions, None, view.snapshot.observed_to)
-    if by_snapshot and (text := explain_uneven_files(view, definitions, as_of)):
-        yield text
+    yield from list_breaks(definitions, None, snapshot.observed_to)
 
 
 def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) -> Table:

@@ -13,6 +13,7 @@ from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
 from hfscan.frameworks import Definition, taxonomy
 from hfscan.scope import DEFAULT_FRAMEWORKS
+from hfscan.store import Store, list_snapshots
 
 Per = Literal["year", "month"]
 Measure = Literal["exclusivity", "formats", "breakdown"]
@@ -56,25 +57,24 @@ def list_breaks(
     ]
 
 
-def explain_uneven_files(
-    view: SnapshotView, definitions: Iterable[Definition], as_of: datetime | None = None
-) -> str | None:
-    """Return a note where only some snapshots until `as_of` have file names; None elsewhere.
+def explain_uneven_files(rows: Iterable[Mapping[str, Any]], store: Store) -> str | None:
+    """Return a note on rows of `compare_snapshots` of which only some snapshots have file names.
 
     Without file names a model of no known format is unknown and not counted; with them it can be
-    known to have none, and is.
+    known to have none, and is. A breakdown counts both, and tags are known without files.
     """
-    if not set(definitions) - {"tag"}:
-        return None
-    days = {
-        f"{other.snapshot.observed_to:%Y-%m-%d}": "files" in other.snapshot.missing_columns
-        for other in list_complete(view.store, as_of)
+    ids = {
+        row["snapshot"]
+        for row in rows
+        if row["measure"] != "breakdown" and row["definition"] != "tag"
     }
-    lacking = [day for day, is_missing in days.items() if is_missing]
-    if len(lacking) in (0, len(days)):
+    compared = [snapshot for snapshot in list_snapshots(store) if snapshot.id in ids]
+    lacking = [snapshot for snapshot in compared if "files" in snapshot.missing_columns]
+    if len(lacking) in (0, len(compared)):
         return None
+    days = ", ".join(dict.fromkeys(f"{snapshot.observed_to:%Y-%m-%d}" for snapshot in lacking))
     return (
-        f"UNEVEN TOTALS: the lists of {', '.join(lacking)} have no file names. There, models of "
+        f"UNEVEN TOTALS: the lists of {days} have no file names. There, models of "
         "which tags name no format are unknown and not in the totals; elsewhere, models without "
         "weights are. Compare numbers of models rather than shares."
     )
