@@ -1,6 +1,7 @@
 """Say where a share of downloads depends on a single model."""
 
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 
 from hfscan.figures import Figure
 from hfscan.report.format import DEFINITION_LABELS, class_label, format_percent
@@ -51,7 +52,7 @@ def explain_dependent_rows(rows: Iterable[Row], frameworks: Mapping[str, str]) -
         if (row.get("largest_share") or 0.0) >= _MUCH and _get_class(row) in names:
             place = _format_place(row)
             known = leading.setdefault(place, row)
-            leading[place] = max(known, row, key=lambda one: one["numerator"])
+            leading[place] = max(known, row, key=itemgetter("numerator"))
     largest = sorted(
         leading.items(),
         key=lambda item: (item[1].get("cutoff") in _CUTOFFS, -item[1]["denominator"]),
