@@ -13,8 +13,11 @@ _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 _Positive = Annotated[float, msgspec.Meta(gt=0)]
 _Size = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _Token = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
-_ADVICE_ON_CUDA = re.compile(r"\s*(Search for `cuda|CUDA kernel errors might be).*", re.DOTALL)
-"""What PyTorch adds to every error of CUDA."""
+_ADVICE_ON_CUDA = re.compile(
+    r"\s*(Search for `cuda|CUDA kernel errors might be|If reserved but unallocated memory).*",
+    re.DOTALL,
+)
+"""What PyTorch adds to every error of CUDA, and to those of memory."""
 _MAX_KIND, _MAX_MESSAGE = 100, 2000  # characters of a backend's own error
 
 

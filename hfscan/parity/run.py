@@ -29,9 +29,9 @@ from hfscan.text import sanitize
 _MAX_KEYS = 5  # entries of a config that a reason names
 _OUT_OF_MEMORY = re.compile(
     r"OutOfMemoryError|ResourceExhaustedError|RESOURCE_EXHAUSTED|[Oo]ut of memory"
-    r"|(can't|[Ff]ailed to) allocate"
+    r"|(can't|[Ff]ailed to) allocate|STATUS_ALLOC_FAILED"
 )
-"""What frameworks call it: PyTorch, TensorFlow, XLA, onnxruntime."""
+"""What frameworks call it: PyTorch, TensorFlow, XLA, onnxruntime, cuDNN and cuBLAS."""
 _VERDICTS = {  # exception class in the backend -> verdict
     "LookupError": Verdict.NO_CLASS,
     "NotApplicableError": Verdict.NOT_APPLICABLE,

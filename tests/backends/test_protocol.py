@@ -67,6 +67,20 @@ FAILURES = {
         "out of memory",
         "allocate",
     ),
+    "memory of cuBLAS": (
+        'answer(request, ok=False, kind="RuntimeError",'
+        ' message="CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`");'
+        " return 1",
+        "out of memory",
+        "CUBLAS",
+    ),
+    "memory of cuDNN": (
+        'answer(request, ok=False, kind="RuntimeError", message="cuDNN error: '
+        "CUDNN_STATUS_INTERNAL_ERROR; out of memory: 13 of the GPU's 143,155 MB are free\");"
+        " return 1",
+        "out of memory",
+        "143,155",
+    ),
     "long refusal": (
         'answer(request, ok=False, kind="E" * 10**7, message="x" * 10**7); return 1',
         "does not load",
@@ -88,6 +102,16 @@ def test_ended_or_silent_backend_is_a_verdict(check, fake_backend, action, verdi
 CUDA_MESSAGE = """CUDA error: out of memory
 Search for `cudaErrorMemoryAllocation' in the documentation for more information.
 CUDA kernel errors might be asynchronously reported at some other API call."""
+MEMORY_MESSAGE = """CUDA out of memory. Tried to allocate 148.00 MiB. If reserved but \
+unallocated memory is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid \
+fragmentation. See documentation for Memory Management  (https://pytorch.org/docs/stable/notes/cuda.html)"""
+
+
+def test_reason_leaves_out_advice_on_fragmentation(check, fake_backend):
+    reply = f"answer(request, ok=False, kind='OutOfMemoryError', message={MEMORY_MESSAGE!r})"
+    result = check(fake_backend("open", f"{reply}; return 1"))
+    expected = "OutOfMemoryError: CUDA out of memory. Tried to allocate 148.00 MiB."
+    assert result.reason == expected
 
 
 def test_gpu_error_ends_the_process(create_runner, fake_backend, folder, tmp_path):

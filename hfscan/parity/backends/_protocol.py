@@ -29,6 +29,7 @@ import numpy as np
 from _tensors import describe
 
 OPS = {}
+EXPLAINERS = []
 
 
 class NotApplicableError(Exception):
@@ -42,6 +43,12 @@ class UnsupportedTypeError(Exception):
 def op(function):
     """Make a function callable by requests under its name."""
     OPS[function.__name__.rstrip("_")] = function
+    return function
+
+
+def explain(function):
+    """Let a function add to the message of an error: it returns text, or None."""
+    EXPLAINERS.append(function)
     return function
 
 
@@ -60,7 +67,8 @@ def serve(requests, replies):
             reply = {"ok": False, "kind": "MemoryError", "message": "out of memory"}
         except Exception as error:
             traceback.print_exc()
-            reply = {"ok": False, "kind": type(error).__name__, "message": str(error)[:2000]}
+            message = "; ".join(filter(None, [str(error)[:2000], *(f(error) for f in EXPLAINERS)]))
+            reply = {"ok": False, "kind": type(error).__name__, "message": message}
         text = json.dumps(to_finite({"id": number, **reply}), ensure_ascii=False, allow_nan=False)
         replies.write(text.encode("utf-8", "replace") + b"\n")
         replies.flush()

@@ -1,13 +1,14 @@
 # mypy: ignore-errors
 """Share what the backends that compute with PyTorch need: precision, arrays and the GPU."""
 
+import contextlib
 import gc
 import re
 
 import torch
 import transformers
 from _math import find_mkl, find_onednn, library, offer_probe
-from _protocol import hello_reply, op, peak_reply, reset_peak
+from _protocol import explain, hello_reply, op, peak_reply, reset_peak
 
 DTYPES = {
     "float32": torch.float32,
@@ -16,6 +17,17 @@ DTYPES = {
     "float64": torch.float64,
 }
 state = {}  # what is open: `model`, `device`, `dtype`, and what the backend adds
+
+
+@explain
+def find_lack_of_memory(error):
+    """Say that a GPU's memory is full: cuDNN and cuBLAS then report an internal error."""
+    if torch.cuda.is_initialized() and re.search("CUDNN_STATUS|CUBLAS_STATUS", str(error)):
+        with contextlib.suppress(RuntimeError):  # after some errors the GPU gives no answer
+            free, total = torch.cuda.mem_get_info()
+            if free < total / 100:
+                return f"out of memory: {free >> 20:,} of the GPU's {total >> 20:,} MB are free"
+    return None
 
 
 @op
