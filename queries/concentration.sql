@@ -20,10 +20,12 @@
 -- column share_without: share
 -- chart: bar x=share y=author
 -- share: of the exclusive models. share_without: the framework's exclusive share without this account
--- and those above it; NULL if it is the only framework compared.
+-- and those above it; NULL if it is the only framework compared. A model without an account is ranked by itself:
+-- has_account is then false.
 WITH supported AS (
     SELECT
-        coalesce(author, '(none)') AS author,
+        coalesce(author, id) AS author,
+        author IS NOT NULL AS has_account,
         weight_of($weight::VARCHAR, downloads, downloads_all_time, likes) AS n,
         mask_by_definition(
             $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
@@ -39,6 +41,7 @@ WITH supported AS (
 accounts AS (
     SELECT
         author,
+        bool_or(has_account) AS has_account,
         count(n) FILTER (is_exclusive) AS models,
         count(n) FILTER (supported <> 0) AS models_supporting,
         coalesce(sum(n) FILTER (is_exclusive), 0) AS n,
@@ -52,6 +55,7 @@ accounts AS (
 ranked AS (
     SELECT
         author,
+        has_account,
         n,
         models,
         sum(n) OVER () AS denominator,
@@ -75,7 +79,8 @@ SELECT
     supporting_without AS denominator_without,
     CASE WHEN (SELECT count(*) FROM frameworks_compared($frameworks)) > 1
         THEN round((denominator - cumulative) / nullif(supporting_without, 0), 9) END AS share_without,
-    is_small(models_without, models_supporting_without) AS small_without
+    is_small(models_without, models_supporting_without) AS small_without,
+    has_account
 FROM ranked
 WHERE n > 0
 ORDER BY n DESC, author

@@ -7,8 +7,8 @@
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param tag VARCHAR = NULL : only models with this tag; ending in a colon, with any tag of that prefix (arxiv:)
 -- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
--- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; authors: each author counts once, split over their models in the denominator
--- param exclude_top_authors INTEGER = 0 : leave out this many authors, those with the most models that support the frameworks; by downloads, those whose models have the most
+-- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; authors: each author counts once, split over their models in the denominator; a model without an account is an author of its own
+-- param exclude_top_authors INTEGER = 0 : leave out this many authors, those with the most models that support the frameworks; by downloads, those whose models have the most; a model without an account is an author of its own
 -- param by VARCHAR = NULL : the grouping, one row per group; NULL for no groups
 -- param by_cluster BOOLEAN = false : of a sample, a row for each range of creation time that was drawn
 -- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
@@ -37,7 +37,7 @@ tally AS (
         )
             & (SELECT bit_or(mask) FROM compared) AS supported,
         -- grouped by author only where needed, because there are many
-        CASE WHEN $weight::VARCHAR = 'authors' OR $exclude_top_authors::INTEGER > 0 THEN coalesce(author, '(none)') END
+        CASE WHEN $weight::VARCHAR = 'authors' OR $exclude_top_authors::INTEGER > 0 THEN coalesce(author, id) END
             AS voting_author,
         CASE WHEN $by_cluster::BOOLEAN THEN sample_cluster END AS cluster,
         count(*) AS models,

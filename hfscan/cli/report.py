@@ -80,7 +80,7 @@ def _list_reports(ctx: click.Context) -> list[str]:
     default=0,
     metavar="K",
     help="Exclude the K authors with the most models that support the frameworks; with --weight "
-    "downloads, with the most downloads.",
+    "downloads, with the most downloads. A model without an account is an author of its own.",
 )
 @click.option("--by", type=Choice(GROUPINGS), help="Group models by this field only.")
 @click.option(

@@ -218,6 +218,11 @@ class SnapshotView:
         bounds = {"since": period.since, "until": period.until} if period else {}
         return {key: f"{instant.isoformat()}Z" for key, instant in bounds.items()}
 
+    def count_without_account(self) -> int:
+        """Return how many models have no account, such as gpt2."""
+        (count,) = self.bind_census().fetch_one("SELECT count(*) FROM census WHERE author IS NULL")
+        return int(count)
+
     @property
     def is_complete(self) -> bool:
         """True when the snapshot covers the entire Hub."""

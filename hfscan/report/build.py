@@ -19,7 +19,12 @@ from hfscan.figures import (
 from hfscan.frameworks import Definition
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.paths import data_dir
-from hfscan.report.caveats import describe_design_effect, describe_flag, describe_limits
+from hfscan.report.caveats import (
+    describe_design_effect,
+    describe_flag,
+    describe_limits,
+    describe_models_without_account,
+)
 from hfscan.report.comparison import LABELS
 from hfscan.report.model import Finding, Report, ReportRequest, Section
 from hfscan.report.section_builder import SectionBuilder, name_counted
@@ -95,6 +100,10 @@ def build(
         if section.rows
         for reference in section.queries
     )
+    author_note = None
+    if request.weight == "authors" or request.exclude_top_authors:
+        author_note = describe_models_without_account(view.count_without_account())
+        notes += filter(None, (author_note,))
     weighted = {view.snapshot.id} if has_downloads else set()
     flags = find_flags_of_figures(view.store, [view.snapshot], weighted)
     notes += map(describe_flag, flags)
@@ -112,6 +121,7 @@ def build(
         titles=view.find_titles(sorted(filter(None, names))),
         snapshots=(view.snapshot,),
         notes=tuple(notes),
+        author_note=author_note,
         flags=tuple(flags),
         headline_name=spec.get("headline"),
         findings=tuple(parts.findings),

@@ -137,6 +137,14 @@ def _describe_sample(snapshot: Snapshot) -> str | None:
     )
 
 
+def describe_models_without_account(count: int) -> str | None:
+    """Return how so many models without an account count among authors; None where none is."""
+    if not count:
+        return None
+    subject = "1 model has" if count == 1 else f"{count:,} models have"
+    return f"ACCOUNTS: {subject} no account. Each counts as an author of its own."
+
+
 def describe_design_effect(figures: Iterable[Figure]) -> str | None:
     """Return how much less a sample says than as many models drawn independently."""
     for figure in figures:

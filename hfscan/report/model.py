@@ -159,7 +159,8 @@ class Report:
     `frameworks`: each framework compared -> its title. `titles`: every framework, format or
     runtime in the rows -> its title. `snapshots`: exactly one, unless the report has a `text`.
     `claims`: the fact-checks that the report shows, for JSON.
-    `flags`: what is implausible in the data that the figures use.
+    `flags`: what is implausible in the data that the figures use. `author_note`: the one of `notes`
+    on models without an account, where there are any and authors count.
     `headline`: the section behind the headline; by default the first. `findings`: sentences that
     take the place of a headline. `glossary`: term -> meaning. `groupings`: those of the sections
     that the report can be limited to.
@@ -175,6 +176,7 @@ class Report:
     snapshots: tuple[Snapshot, ...] = ()
     notes: tuple[str, ...] = ()
     headline_name: str | None = None
+    author_note: str | None = None
     flags: tuple[Flag, ...] = ()
     compared_with: "Report | None" = None
     text: CustomText | None = None

@@ -117,8 +117,6 @@ def _format_conditions(report: Report) -> str:
     excluded = []
     if shares[0].cutoff:
         excluded.append("models the Hub has no creation date for (older than 2 March 2022)")
-    if count := report.request.exclude_top_authors:
-        excluded.append(f"the {format_count(count, 'largest author')}")
     day = format_date(report.snapshot.observed_to)
     excluded.append(f"models deleted before the snapshot of {day}")
     return (

@@ -175,8 +175,9 @@ def _describe_concentration(section: Section, report: Report) -> str:
     share = format_cell(first, "share", section, report)
     together = format_cell(last, "cumulative_share", section, report)
     downloads = "downloads of the " * (section.parameters.get("weight") == "downloads")
+    kind = "Account" if first["has_account"] else "Model"
     return (
-        f"Account {first['author']}: {share} of the {downloads}models that support {title}"
+        f"{kind} {first['author']}: {share} of the {downloads}models that support {title}"
         f"{_format_definition(section, report)}; the "
         f"{format_count(len(section.rows), 'largest account')} together: {together}"
     )

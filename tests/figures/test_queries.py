@@ -116,7 +116,7 @@ def find_frameworks(model):
 @pause_tracing()
 def test_concentration_is_recounted(store, new_models):
     models_by_author = Counter(
-        name.split("/")[0] if "/" in name else "(none)"
+        name.split("/")[0]  # without an account, the model's own name
         for name, model in new_models.items()
         if find_frameworks(model) == {"pytorch"}
     )

@@ -1,0 +1,88 @@
+"""Models without an account, such as gpt2, have no common author: each is an author of its own."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from dumps import ingest_models
+
+from hfscan.cli import cli
+
+RULE = "3 models have no account. Each counts as an author of its own."
+MODELS = [
+    {"id": "gpt2", "tags": ["pytorch"], "downloads": 500},
+    {"id": "bert-base", "tags": ["tf"], "downloads": 300},
+    {"id": "t5-small", "tags": ["tf"], "downloads": 20},
+    {"id": "ann/a", "tags": ["pytorch"], "downloads": 100},
+    {"id": "ann/b", "tags": ["pytorch"], "downloads": 300},
+    {"id": "bob/c", "tags": ["tf"], "downloads": 60},
+]
+"""Three models with 820 downloads have no account: together they would be the largest author."""
+
+
+@pytest.fixture
+def run_command(tmp_path):
+    """Return a function that runs a command on the models, and returns its output in one line."""
+    db = tmp_path / "h.duckdb"
+    created = {"createdAt": "2023-05-05T00:00:00.000Z"}
+    # one commit, as of a copied repository
+    ingest_models(db, [{"sha": "0" * 40, **model, **created} for model in MODELS])
+
+    def run(*arguments):
+        result = CliRunner().invoke(cli, [*arguments, "--db", str(db)], catch_exceptions=False)
+        assert result.exit_code == 0, result.stderr
+        return " ".join(result.stdout.replace("\xa0", " ").split())
+
+    return run
+
+
+def count_exclusive(run_command, *options):
+    """Return {framework: (numerator, denominator)} and the size of the population."""
+    report = json.loads(run_command("report", "--definition", "tag", "--format", "json", *options))
+    figures = [figure for figure in report["figures"] if figure["name"] == "exclusive"]
+    counts = {
+        figure["framework"]: (figure["numerator"], figure["denominator"]) for figure in figures
+    }
+    return counts, figures[0]["population_size"]
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, {"pytorch": (400, 780), "tensorflow": (380, 780)}),  # without gpt2
+        (2, {"pytorch": (0, 380), "tensorflow": (380, 380)}),  # and without ann
+        (3, {"pytorch": (0, 80), "tensorflow": (80, 80)}),  # and without bert-base
+    ],
+)
+def test_largest_authors_are_excluded_one_by_one(run_command, count, expected):
+    options = ("--weight", "downloads", "--exclude-top-authors", str(count))
+    assert count_exclusive(run_command, *options)[0] == expected
+
+
+def test_each_has_one_vote(run_command):
+    expected = {"pytorch": (2, 5), "tensorflow": (3, 5)}
+    assert count_exclusive(run_command, "--weight", "authors") == (expected, 5)
+
+
+def test_each_is_ranked_by_itself(run_command):
+    """So is a copy of another's model: all six have one commit."""
+    query = ("query", "concentration", "--param", "weight=downloads", "--format", "json")
+    rows = json.loads(run_command(*query))
+    assert [(row["author"], row["numerator"], row["has_account"]) for row in rows] == [
+        ("gpt2", 500, False), ("ann", 400, True),
+    ]  # fmt: skip
+    query = ("query", "top_shares", "--param", "per=author", "--format", "json")
+    shares = {row["name"]: row["numerator"] for row in json.loads(run_command(*query))}
+    assert shares["top 1"] == 500
+    page = run_command("report", "--weight", "downloads", "--format", "html")
+    assert "Model gpt2: 55.6 % * of the downloads of the models that support PyTorch only" in page
+    models = run_command("report", "--format", "html")
+    assert "Account ann: 66.7 % * of the models that support PyTorch only" in models
+
+
+def test_output_states_the_rule(run_command):
+    for options in (("--weight", "authors"), ("--exclude-top-authors", "1")):
+        assert RULE in run_command("report", *options)
+        assert RULE in run_command("report", *options, "--format", "md")
+    assert RULE not in run_command("report")
+    assert "A model without an account is ranked by itself." in run_command("report", "--full")
