@@ -20,7 +20,7 @@ from hfscan.api.calls import word_for_api
 from hfscan.errors import HfscanError
 from hfscan.figures import Definition, Grouping, SnapshotView, Weight, list_queries, load
 from hfscan.figures.queries import Query
-from hfscan.figures.sql import find_query, limit_resources, limit_time, run_query
+from hfscan.figures.sql import find_query, limit_time, restrict, run_query
 from hfscan.store import Store
 from hfscan.text import encode_json
 
@@ -52,8 +52,8 @@ def create_server(open_store: Callable[[], Store], *, seconds: float = _SECONDS)
 def _to_tool(function: Callable[..., Any], lock: Lock) -> Callable[..., str]:
     """Return the function with its result as JSON, and its errors as those that a client sees.
 
-    The SDK calls tools in parallel threads. `lock` lets one run at a time: a query locks the
-    settings of the database, which DuckDB shares in a process, and limits the process's memory.
+    The SDK calls tools in parallel threads. `lock` lets one run at a time: a query limits the
+    memory of the database, a setting that DuckDB shares in a process, and that of the process.
     """
 
     @wraps(function)
@@ -123,8 +123,10 @@ class _Tools:
         """
         if query is None:
             return [_describe(load(name)) for name in list_queries()]
-        with self._open() as store, limit_resources(store, memory=_MEMORY, disk=_DISK):
-            store.disable_external_access()
+        with (
+            self._open() as store,
+            restrict(store, memory=_MEMORY, disk=_DISK, limit_process=True),
+        ):
             view = SnapshotView.latest(store, snapshot=snapshot)
             result = run_query(store, view, find_query(query), parameters or {})
             most = max(1, min(limit, _MOST_ROWS))

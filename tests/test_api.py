@@ -270,6 +270,29 @@ def test_query_takes_sql(database):
         database.query("SELECT 1 FROM census", per_snapshot=True)
 
 
+def test_sql_reads_only_the_database(database, tmp_path):
+    """Afterwards everything else works, also on a second connection."""
+    secret, copy = tmp_path / "secret.csv", tmp_path / "copy.csv"
+    secret.write_text("word\npassword\n")
+    for sql in (
+        f"SELECT * FROM '{secret}'",
+        f"SELECT * FROM read_csv('{secret}')",
+        f"SELECT content FROM read_text('{secret}')",
+        f"SELECT * FROM glob('{tmp_path}/*')",
+        f"ATTACH '{secret}' AS other",
+        f"COPY (SELECT 1) TO '{copy}'",
+        "SET enable_external_access = true",
+    ):
+        with pytest.raises(InvalidRequestError, match=r"no files and no network|not a read-only"):
+            database.query(sql)
+    assert not copy.exists()
+    assert [row["numerator"] for row in database.query("concentration")] == [2]
+    assert database.report(year=2022).figures
+    with hfscan.open_database(tmp_path / "h.duckdb") as second:
+        assert len(second.query("SELECT id FROM census")) == 5
+        assert len(second.query("formats")) == len(database.query("formats"))
+
+
 def test_messages_name_arguments_not_options(database, tmp_path):
     """The command line names the same by its options."""
     path = str(tmp_path / "h.duckdb")

@@ -31,7 +31,7 @@ from hfscan.figures import (
     run_per_snapshot,
 )
 from hfscan.figures.queries import is_query_name
-from hfscan.figures.sql import find_query, run_query
+from hfscan.figures.sql import find_query, restrict, run_query
 from hfscan.figures.trend import Per, choose_definitions, compute_exclusivity_trend, list_measures
 from hfscan.frameworks import Definition, taxonomy
 from hfscan.report import ReportRequest, build_claims_report, build_report
@@ -277,7 +277,8 @@ class Database:
     ) -> Records:
         """Return the rows of a named query over the newest snapshot, or the one with this id.
 
-        `name`: or one read-only SQL statement, as `hfscan query`; dates in its rows are text.
+        `name`: or one read-only SQL statement, as `hfscan query`; dates in its rows are text. It
+        reads no files, and takes at most half of the machine's memory, or 4 GiB.
         `per_snapshot`: over each snapshot of the entire Hub, oldest first; rows also have
         `snapshot`, `observed_at` and `flags`. Raises InvalidRequestError on an unknown query, and
         where the SQL is wrong.
@@ -288,9 +289,10 @@ class Database:
         if not is_query_name(name):
             if per_snapshot:
                 raise InvalidRequestError("per_snapshot runs a named query, not your own SQL.")
-            result = run_query(self._store, view, find_query(name), parameters)
-            rows = (dict(zip(result.columns, row, strict=True)) for row in result.rows)
-            return Records(rows, result.columns)
+            with restrict(self._store):
+                result = run_query(self._store, view, find_query(name), parameters)
+                rows = (dict(zip(result.columns, row, strict=True)) for row in result.rows)
+                return Records(rows, result.columns)
         columns = view.list_columns(name, parameters)
         if per_snapshot:
             found = run_per_snapshot(self._store, load(name), parameters)

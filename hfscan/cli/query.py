@@ -121,7 +121,7 @@ def command(
     """
     from hfscan.figures import load
     from hfscan.figures.queries import is_query_name
-    from hfscan.figures.sql import find_query, limit_resources, run_query
+    from hfscan.figures.sql import find_query, restrict, run_query
     from hfscan.report.result_report import query_section
 
     if query is None:
@@ -150,8 +150,10 @@ def command(
         raise click.UsageError(
             "--per-snapshot runs a named query over all. Omit --snapshot or your own SQL."
         )
-    with selector.open() as store, limit_resources(store, memory=max_memory, disk=max_disk):
-        store.disable_external_access()
+    with (
+        selector.open() as store,
+        restrict(store, memory=max_memory, disk=max_disk, limit_process=True),
+    ):
         if per_snapshot:
             _run_per_snapshot(store, load(query), parameters, target, limit, selector)
             return

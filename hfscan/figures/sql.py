@@ -143,20 +143,30 @@ def _exact_type(type_: DuckDBPyType) -> str | None:
 
 
 @contextlib.contextmanager
-def limit_resources(store: Store, *, memory: float | None, disk: float) -> Iterator[None]:
-    """Limit the memory and temporary disk space (GiB) of the block.
+def restrict(
+    store: Store, *, memory: float | None = None, disk: float = 10.0, limit_process: bool = False
+) -> Iterator[None]:
+    """Let the SQL of the block read only the database, within limits (GiB) of memory and disk.
 
-    `memory` None: half of the machine's, at most 4 GiB. On Linux the limit also applies to
-    the process, because DuckDB does not count long strings.
+    `memory` None: half of the machine's, at most 4 GiB. `limit_process`: on Linux, limit the memory
+    of the entire process as well, because DuckDB does not count long strings. Files and the network
+    stay out of reach until the database is closed.
     """
+    store.disable_external_access()
     if memory is None:
         store.execute("SET memory_limit = '50%'")
         (half,) = store.fetch_one("SELECT parse_formatted_bytes(current_setting('memory_limit'))")
         memory = min(4.0, half / GIB)
-    for name, size in (("memory_limit", memory), ("max_temp_directory_size", disk)):
+    limits = {"memory_limit": memory, "max_temp_directory_size": disk}
+    for name, size in limits.items():
         store.execute(f"SET {name} = '{int(size * GIB)} bytes'")
-    with _limit_process(int(memory * GIB)):
-        yield
+    try:
+        with _limit_process(int(memory * GIB)) if limit_process else contextlib.nullcontext():
+            yield
+    finally:
+        with contextlib.suppress(duckdb.Error):  # of a database that is damaged
+            for name in limits:
+                store.execute(f"RESET {name}")
 
 
 @contextlib.contextmanager
