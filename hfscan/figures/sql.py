@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -48,8 +48,14 @@ class Result:
 
 
 def find_query(text: str) -> Query:
-    """Return the query with a name, or that of SQL. Raises InvalidRequestError."""
-    return load(text) if is_query_name(text) else Query.from_sql(text)
+    """Return the query with a name, or that of SQL. Raises InvalidRequestError.
+
+    Of a header in the user's SQL, title and parameters count; its columns and chart would need
+    those of hfscan's queries.
+    """
+    if is_query_name(text):
+        return load(text)
+    return replace(Query.from_sql(text), chart=None, columns={})
 
 
 def run_query(

@@ -112,6 +112,7 @@ class Section:
     `queries`: the queries to show, where `query` with `parameters` is not all.
     `unavailable_rows`: rows without a value and why, in JSON only. `card`: of a fact-check, for the
     page only. `finding`: a title that says what the section found; None: by rule (`titles.py`).
+    `is_own_sql`: the user wrote the query, so that the names of its columns mean nothing here.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Section:
     unavailable_rows: tuple[Row, ...] = ()
     card: Card | None = None
     finding: str | None = None
+    is_own_sql: bool = False
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ def new_result_report(
 
 def _add_limits(section: Section, titles: Mapping[str, str], snapshot: Snapshot) -> Section:
     """Return the section with its totals, and what limits its shares, in words."""
+    if section.is_own_sql:
+        return section
     visible = visible_figures(section.figures, section.by)
     paragraphs = (
         *section.paragraphs,
@@ -95,6 +97,7 @@ def query_section(
         chart=chart,
         paragraphs=_describe_parameters(values),
         queries=(reference,) if is_named else (),
+        is_own_sql=not is_named,
     )
 
 

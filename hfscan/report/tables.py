@@ -83,6 +83,9 @@ class Table:
 
 def section_tables(section: Section, report: Report) -> list[Table]:
     """Return the section's tables: one for each value of `split_by` or cutoff, else one."""
+    if section.is_own_sql:
+        columns = tuple(section.rows[0]) if section.rows else ()
+        return [result_table(columns, (tuple(row.values()) for row in section.rows))]
     if section.split_by:
         groups: dict[str, list[Row]] = {}
         for row in section.rows:

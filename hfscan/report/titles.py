@@ -57,7 +57,7 @@ def format_source(section: Section, report: Report) -> str:
     """Return what to cite for the chart or table of a section, in a line."""
     sides = filter(None, (report, report.compared_with))
     snapshots = {snapshot.id: snapshot for side in sides for snapshot in side.snapshots}
-    rows = section.rows if section.query or section.queries else ()  # not of own SQL
+    rows = () if section.is_own_sql else section.rows
     days = {row["snapshot"]: row["observed_at"] for row in rows if row.keys() >= _OVER}
     parts = [f"hfscan {__version__}"]
     if len(days) > 1:  # from snapshot to snapshot

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -189,6 +190,36 @@ def test_source_of_own_sql_is_its_snapshot(query, tmp_path):
         page = (tmp_path / "page.html").read_text("utf-8")
         assert "snapshot 1 of the Hugging Face Hub" in page
         assert "snapshots of the Hugging Face Hub" not in page
+
+
+OWN_COLUMNS = [  # names that hfscan's own queries have, too
+    "0.9 AS largest_share, 'x' AS class, 3 AS numerator",
+    "'x' AS class, 'y' AS name",
+    "0.45123 AS share, 7 AS interval, true AS small",
+    "1 AS points, 'x' AS name, 'y' AS framework",
+    "'2024-01-01' AS observed_at, 'x' AS flags, 'y' AS share_min",
+    "true AS first, false AS second",
+    "'exclusive' AS name, 0.9 AS largest_share",
+]
+
+
+@pytest.mark.parametrize("columns", OWN_COLUMNS)
+def test_columns_of_own_sql_mean_what_the_user_says(query, tmp_path, columns):
+    """A page has the values of a terminal, also where hfscan's own columns have these names."""
+    header = "/* */\n-- chart: bar x=share y=name\n-- column share: breakdown_class\n"
+    for sql in (f"SELECT {columns}", f"{header}SELECT {columns} WHERE true"):
+        code, _, err = query(sql, "--out", "page.html")
+        assert code == 0, err
+        table = re.findall(
+            r"<t[hd][^>]*>(.*?)</t[hd]>", (tmp_path / "page.html").read_text("utf-8")
+        )
+        names, values = csv.reader(query(sql, "--format", "csv")[1].splitlines())
+        assert [re.sub(r"<[^>]+>", "", cell) for cell in table] == names + values
+
+
+def test_names_in_own_sql_are_no_links(query, tmp_path):
+    query("SELECT 'bert' AS family", "--out", "page.html")
+    assert "huggingface.co/bert" not in (tmp_path / "page.html").read_text("utf-8")
 
 
 def test_query_keeps_the_order_of_its_rows(query):

@@ -159,8 +159,13 @@ class _Part:
 
     @cached_property
     def _links(self) -> Mapping[str, str]:
-        """The models and accounts that the section names -> their pages; none if not on one Hub."""
+        """The models and accounts that the section names -> their pages; none if not on one Hub.
+
+        None of own SQL, whose columns may have other meanings.
+        """
         sides = _list_sides(self.report)
+        if self.section.is_own_sql:
+            return {}
         hubs = {_find_hub(snapshot) for side in sides for snapshot in side.snapshots}
         if len(hubs) != 1 or None in hubs:
             return {}
